@@ -1,0 +1,36 @@
+"""The exit codes, the same for every command, and the one exception that carries one."""
+
+from __future__ import annotations
+
+OK = 0
+FINDINGS = 1  # findings, a verification that failed, a gate that is not GREEN
+USAGE = 2
+REFUSED = 3  # could not check or could not run, or refused inside an agent: fails closed
+PERSON = 10  # a person must act
+PAUSED = 11  # a usage limit or an outage
+BUDGET = 12
+FAILED = 20  # a step failed
+LOCKED = 75
+INTERRUPTED = 130
+
+MEANING = {
+    OK: "done and clean",
+    FINDINGS: "findings, or a verification that failed",
+    USAGE: "the command was written wrongly",
+    REFUSED: "could not check or could not run",
+    PERSON: "a person must act",
+    PAUSED: "paused on a usage limit or an outage",
+    BUDGET: "the budget is reached",
+    FAILED: "a step failed",
+    LOCKED: "locked by another run",
+    INTERRUPTED: "interrupted",
+}
+
+
+class Stop(Exception):  # noqa: N818 it is an order to stop, not always an error
+    """Cannot go on: one line that says what is wrong and what to do, and the exit code it ends with."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message

@@ -1,0 +1,313 @@
+"""A folder in; its git repository out: where things lie, what branch it is on, what changed, and git run safely in it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from correctless import exits
+from correctless.exits import Stop
+
+ARTIFACTS = ".correctless/artifacts"
+_SECONDS = 120.0  # longer than any local git command of ours takes; a signing prompt or a dead disk ends here
+
+# What an agent wrote must never run with the dispatcher's rights: no hooks, no monitor program, no prompt, no editor.
+_SAFE = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false")
+_SAFE_ENV = {
+    "LC_ALL": "C",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_EDITOR": "false",
+    "GIT_PAGER": "cat",
+    "GIT_ASKPASS": "false",
+}
+# A caller inside a git hook has these set; they would silently redirect our git to another repository.
+_REDIRECTING = (
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_COMMON_DIR",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_NAMESPACE",
+    "GIT_PREFIX",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Repo:
+    """One worktree of a repository."""
+
+    top: str  # this worktree
+    git_dir: str  # this worktree's own git folder: the run's lock lies here
+    common_dir: str  # the one all worktrees share
+    home: str  # the folder whose `.correctless/artifacts` keeps the logs
+
+    def git(
+        self,
+        *args: str,
+        env: Mapping[str, str] | None = None,
+        stdin: str | None = None,
+        seconds: float = _SECONDS,
+    ) -> str:
+        """git's standard output without its last newline; `Stop(3)` with git's own first line when it fails."""
+        done = self.try_git(*args, env=env, stdin=stdin, seconds=seconds)
+        if done.returncode != 0:
+            said = (done.stderr.strip() or done.stdout.strip() or f"exit {done.returncode}").splitlines()[0]
+            raise Stop(exits.REFUSED, f"git {args[0]} failed in {self.top}: {said}")
+        return done.stdout.removesuffix("\n")
+
+    def try_git(
+        self,
+        *args: str,
+        env: Mapping[str, str] | None = None,
+        stdin: str | None = None,
+        seconds: float = _SECONDS,
+    ) -> subprocess.CompletedProcess[str]:
+        """git's outcome whatever it is: for questions whose answer is the exit code."""
+        return _git(self.top, args, env=env, stdin=stdin, seconds=seconds)
+
+    def branch(self) -> str | None:
+        """The branch HEAD is on, None when it is detached."""
+        done = self.try_git("symbolic-ref", "--quiet", "--short", "HEAD")
+        return done.stdout.strip() or None if done.returncode == 0 else None
+
+    def head(self) -> str:
+        return self.git("rev-parse", "--verify", "HEAD^{commit}")
+
+    def has_commit(self) -> bool:
+        return self.try_git("rev-parse", "--verify", "--quiet", "HEAD^{commit}").returncode == 0
+
+    def dirty_files(self) -> tuple[str, ...]:
+        """Paths git status names (changed, staged, untracked), relative to `top`; ignored files are none."""
+        out = self.git("status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames")
+        return tuple(item[3:] for item in out.split("\0") if item)
+
+    def changed_files(self, base: str) -> tuple[str, ...]:
+        """Paths that differ between `base` and the worktree as it stands, untracked ones included."""
+        tracked = self.git("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", base)
+        untracked = self.git("ls-files", "--others", "--exclude-standard", "-z")
+        return tuple(sorted({*tracked.split("\0"), *untracked.split("\0")} - {""}))
+
+    def file_at(self, commit: str, path: str) -> bytes | None:
+        """The bytes of one file in a commit; None when the commit has no such file."""
+        done = subprocess.run(
+            ["git", *_SAFE, "cat-file", "blob", f"{commit}:{path}"],
+            cwd=self.top,
+            env=_environment(None),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_SECONDS,
+            check=False,
+        )
+        return done.stdout if done.returncode == 0 else None
+
+    def patch_since(self, base: str) -> bytes:
+        """Everything between `base` and the worktree as one binary patch, untracked files included; the index keeps."""
+        # A scratch index: the agent's staged state stays as it is for whoever looks afterwards.
+        index = os.path.join(self.git_dir, f"correctless-index-{os.getpid()}")
+        env = {"GIT_INDEX_FILE": index}
+        try:
+            self.git("read-tree", base, env=env)
+            self.git("add", "--all", "--", ".", env=env)
+            tree = self.git("write-tree", env=env)
+        finally:
+            for leftover in (index, index + ".lock"):
+                if os.path.exists(leftover):
+                    os.unlink(leftover)
+        done = subprocess.run(
+            ["git", *_SAFE, "diff", "--binary", "--no-ext-diff", "--no-textconv", base, tree],
+            cwd=self.top,
+            env=_environment(None),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_SECONDS,
+            check=True,
+        )
+        return done.stdout
+
+    def reset_to(self, commit: str) -> None:
+        """Branch, index and worktree as in `commit`; untracked files go, ignored ones are never deleted."""
+        self.git("reset", "--hard", "--quiet", commit)
+        self.git("clean", "--force", "-d", "--quiet")
+
+    def trailers(self, commit: str) -> dict[str, str]:
+        """The trailers of one commit's message; of a repeated one the last."""
+        out = self.git("log", "-1", "--format=%(trailers:only,unfold)", commit)
+        return dict(line.split(": ", 1) for line in out.splitlines() if ": " in line)
+
+    def is_ancestor(self, older: str, newer: str) -> bool:
+        return self.try_git("merge-base", "--is-ancestor", older, newer).returncode == 0
+
+    def remote_url(self, remote: str) -> str | None:
+        """The configured URL as written, before any insteadOf."""
+        done = self.try_git("config", "--get", f"remote.{remote}.url")
+        return done.stdout.strip() or None if done.returncode == 0 else None
+
+    def default_branch(self, remote: str) -> str | None:
+        """The remote's default branch as last fetched, without the remote's name."""
+        done = self.try_git("symbolic-ref", "--quiet", f"refs/remotes/{remote}/HEAD")
+        return (
+            done.stdout.strip().removeprefix(f"refs/remotes/{remote}/") or None
+            if done.returncode == 0
+            else None
+        )
+
+
+def find(cwd: str) -> Repo:
+    """The repository `cwd` lies in; `Stop(3)` when there is none, or when it is bare without a worktree."""
+    done = _git(cwd, ("rev-parse", "--show-toplevel", "--absolute-git-dir", "--git-common-dir"))
+    lines = done.stdout.splitlines()
+    if done.returncode != 0 or len(lines) != 3:
+        raise Stop(
+            exits.REFUSED,
+            f"{cwd} is not in a git worktree. change into your repository, or run git init first",
+        )
+    top, git_dir, common = (os.path.realpath(os.path.join(cwd, line)) for line in lines)
+    # A submodule's common folder is <super>/.git/modules/<name>, a bare repository's is <name>.git: there the logs
+    # stay under the top folder git names; else under the main worktree, which `git worktree remove` can't take.
+    home = os.path.dirname(common) if os.path.basename(common) == ".git" else top
+    return Repo(top=top, git_dir=git_dir, common_dir=common, home=home)
+
+
+def slug(branch: str) -> str:
+    """The branch's name as a file name: readable, at most 87 characters, and never the same for two branches."""
+    digest = hashlib.md5(branch.encode("utf-8", "surrogateescape"), usedforsecurity=False).hexdigest()
+    return f"{re.sub('[^a-zA-Z0-9]', '-', branch)[:80]}-{digest[:6]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Logs:
+    """Where the files of one branch lie."""
+
+    artifacts: str
+    decisions: str
+    run: str
+    confirmations: str
+    manifest: str
+    root: str | None  # no log may lie outside it; None for a log named by hand
+    branch_slug: str
+
+    def folder(self, run: str) -> str:
+        """The folder of one run's frozen plan, answers, patches and transcripts."""
+        return os.path.join(self.artifacts, "runs", run)
+
+
+def branch_slug(repo: Repo) -> str:
+    """The slug of the branch HEAD is on; `detached-` and the short commit when it is on none."""
+    branch = repo.branch()
+    return slug(branch) if branch is not None else f"detached-{repo.git('rev-parse', '--short', 'HEAD')}"
+
+
+def logs(repo: Repo, branch: str | None = None) -> Logs:
+    """The logs of `branch`, or of the branch HEAD is on."""
+    name = slug(branch) if branch is not None else branch_slug(repo)
+    return _logs(os.path.join(repo.home, ARTIFACTS), name, root=repo.home)
+
+
+def all_logs(repo: Repo) -> Iterator[Logs]:
+    """The logs of every branch that has a run log, by name."""
+    artifacts = os.path.join(repo.home, ARTIFACTS)
+    names = sorted(os.listdir(artifacts)) if os.path.isdir(artifacts) else []
+    for name in names:
+        if name.startswith("pipeline-") and name.endswith(".jsonl"):
+            yield _logs(artifacts, name.removeprefix("pipeline-").removesuffix(".jsonl"), root=repo.home)
+
+
+def logs_beside(path: str) -> Logs:
+    """The logs that belong to a decisions log named by hand: same folder, same tail of the name."""
+    full = os.path.abspath(path)
+    stem = os.path.basename(full).removesuffix(".jsonl").removeprefix("autonomous-decisions-")
+    there = _logs(os.path.dirname(full), stem, root=None)
+    return Logs(there.artifacts, full, there.run, there.confirmations, there.manifest, None, stem)
+
+
+def _logs(artifacts: str, name: str, *, root: str | None) -> Logs:
+    def at(prefix: str, ending: str) -> str:
+        return os.path.join(artifacts, f"{prefix}-{name}.{ending}")
+
+    return Logs(
+        artifacts=artifacts,
+        decisions=at("autonomous-decisions", "jsonl"),
+        run=at("pipeline", "jsonl"),
+        confirmations=at("confirmations", "jsonl"),
+        manifest=at("pipeline-manifest", "json"),
+        root=root,
+        branch_slug=name,
+    )
+
+
+def ensure_artifacts(logs: Logs) -> None:
+    """Make the artifacts folder, ignored by git as a whole: it never makes a worktree dirty and is never staged."""
+    if logs.root is not None:
+        # Checked before it is made: a symlinked folder would carry the logs out of the repository.
+        part = logs.root
+        for name in ARTIFACTS.split("/"):
+            part = os.path.join(part, name)
+            if os.path.islink(part):
+                raise Stop(
+                    exits.REFUSED, f"{part} is a symbolic link. replace it by a folder: the logs live in it"
+                )
+    try:
+        os.makedirs(logs.artifacts, exist_ok=True)
+        ignore = os.path.join(logs.artifacts, ".gitignore")
+        if logs.root is not None and not os.path.exists(ignore):
+            replace_file(ignore, b"*\n")
+    except OSError as error:
+        raise Stop(
+            exits.REFUSED, f"{logs.artifacts} can't be made: {error.strerror}. mend it, then start again"
+        ) from None
+
+
+def replace_file(path: str, data: bytes, *, mode: int = 0o644) -> None:
+    """Write a derived file whole: aside, synced, then renamed over, so that no reader sees half of it."""
+    aside = f"{path}.{os.getpid()}.tmp"
+    fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    try:
+        with os.fdopen(fd, "wb") as out:
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())
+        os.replace(aside, path)
+    except BaseException:
+        os.unlink(aside)
+        raise
+
+
+def _environment(extra: Mapping[str, str] | None) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in _REDIRECTING}
+    return {**kept, **_SAFE_ENV, **(extra or {})}
+
+
+def _git(
+    cwd: str,
+    args: Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    stdin: str | None = None,
+    seconds: float = _SECONDS,
+) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            ["git", *_SAFE, *args],
+            cwd=cwd,
+            env=_environment(env),
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            encoding="utf-8",
+            errors="surrogateescape",  # a path is bytes to git; it must come back as the same bytes
+            timeout=seconds,
+            check=False,
+        )
+    except FileNotFoundError:
+        where = "git" if os.path.isdir(cwd) else cwd
+        raise Stop(
+            exits.REFUSED, f"{where} was not found. install git, or name a folder that exists"
+        ) from None
+    except subprocess.TimeoutExpired:
+        raise Stop(
+            exits.REFUSED, f"git {args[0]} took over {seconds:.0f} s. see what it waits for in {cwd}"
+        ) from None

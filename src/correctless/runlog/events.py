@@ -1,0 +1,251 @@
+"""The events of the run log as frozen values: an event in, the fields of its line out, and back again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, get_args
+
+from correctless.record import RecordError, read
+from correctless.runlog.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    event: ClassVar[str] = "run_started"
+    plan: Plan
+    approved_by: str
+    approved_channel: str
+    version: str
+    log_seq: int
+    log_head: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted:
+    event: ClassVar[str] = "step_started"
+    step: str
+    attempt: int
+    nonce_sha256: str
+    session: str
+    group: int  # the agent's process group, held until this event is durable
+    base: str
+    prompt_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentEnded:
+    event: ClassVar[str] = "agent_ended"
+    step: str
+    attempt: int
+    outcome: str  # ok | failed | paused
+    reason: str
+    resume_at: str | None
+    answer_sha256: str
+    seconds: float
+    cost_usd: float
+    cost_estimated: bool
+    tokens: int
+    turns: int
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionsTaken:
+    event: ClassVar[str] = "decisions_taken"
+    step: str
+    attempt: int
+    count: int
+    deferred: int
+    warnings: tuple[str, ...]
+    log_seq: int
+    log_head: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepChecked:
+    event: ClassVar[str] = "step_checked"
+    step: str
+    attempt: int
+    ok: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepFinished:
+    event: ClassVar[str] = "step_finished"
+    step: str
+    attempt: int
+    commit: str
+    log_seq: int
+    log_head: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFailed:
+    event: ClassVar[str] = "attempt_failed"
+    step: str
+    attempt: int
+    reason: str
+    counted: bool  # an interruption or a pause is no failure of the step
+    patch: str | None  # what the attempt left, in the run's folder
+
+
+@dataclass(frozen=True, slots=True)
+class Reverted:
+    """An untrusted step's work was not kept; the run goes on without it."""
+
+    event: ClassVar[str] = "reverted"
+    step: str
+    attempt: int
+    reason: str
+    patch: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    step: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rerun:
+    """A person wants `step` and all after it done again from `base`."""
+
+    event: ClassVar[str] = "rerun"
+    step: str
+    note: str
+    by: str
+    channel: str
+    base: str
+    kept: str  # the ref that keeps the branch's head of before
+    discarded: tuple[Attempt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Consolidated:
+    event: ClassVar[str] = "consolidated"
+    commit: str
+    left: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GateClosed:
+    event: ClassVar[str] = "gate_closed"
+    challenge: str
+    digest: str
+    entries: tuple[int, ...]  # the seq of each entry of the open set
+
+
+@dataclass(frozen=True, slots=True)
+class GateOpened:
+    event: ClassVar[str] = "gate_opened"
+    digest: str | None  # None: nothing was open
+    by: str
+    channel: str
+    log_seq: int
+    log_head: str
+
+
+@dataclass(frozen=True, slots=True)
+class PublishIntended:
+    event: ClassVar[str] = "publish_intended"
+    commit: str
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    event: ClassVar[str] = "published"
+    url: str
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    event: ClassVar[str] = "complete"
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunStopped:
+    """The run can't go on by itself: exit code and the one line that says why."""
+
+    event: ClassVar[str] = "run_stopped"
+    code: int
+    step: str | None
+    reason: str
+    resume_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    event: ClassVar[str] = "resumed"
+    unclean: bool  # no run_stopped before it: the dispatcher died
+
+
+@dataclass(frozen=True, slots=True)
+class Abandoned:
+    event: ClassVar[str] = "abandoned"
+    by: str
+
+
+Event = (
+    RunStarted
+    | StepStarted
+    | AgentEnded
+    | DecisionsTaken
+    | StepChecked
+    | StepFinished
+    | AttemptFailed
+    | Reverted
+    | Rerun
+    | Consolidated
+    | GateClosed
+    | GateOpened
+    | PublishIntended
+    | Published
+    | Completed
+    | RunStopped
+    | Resumed
+    | Abandoned
+)
+
+EVENTS: dict[str, type[Event]] = {kind.event: kind for kind in get_args(Event)}
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """An event with the run it belongs to and when it was written."""
+
+    run: str
+    timestamp: str
+    event: Event
+
+
+def fields_of(run: str, timestamp: str, event: Event) -> dict[str, Any]:
+    """The event as a mapping in log order, ready for `Ledger.append`."""
+    return {"event": event.event, "run": run, "timestamp": timestamp, **asdict(event)}
+
+
+def logged(values: Mapping[str, Any]) -> Logged:
+    """The event one line of a run log holds; `RecordError` when it is none this release knows."""
+    name = values.get("event")
+    kind = EVENTS.get(name) if isinstance(name, str) else None
+    run, when = values.get("run"), values.get("timestamp")
+    if kind is None or not isinstance(run, str) or not isinstance(when, str):
+        raise RecordError(f"'{name}' is no event of a run log this release knows")
+    return Logged(run, when, read(kind, values))
+
+
+def discarded(events: Iterable[Logged]) -> frozenset[tuple[str, str, int]]:
+    """The attempts (run, step, attempt) whose work was thrown away: their decisions are superseded, not live."""
+    gone: set[tuple[str, str, int]] = set()
+    for item in events:
+        match item.event:
+            case AttemptFailed(step=step, attempt=attempt) | Reverted(step=step, attempt=attempt):
+                gone.add((item.run, step, attempt))
+            case Rerun(discarded=attempts):
+                gone.update((item.run, each.step, each.attempt) for each in attempts)
+            case _:
+                pass
+    return frozenset(gone)

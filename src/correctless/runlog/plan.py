@@ -1,0 +1,60 @@
+"""The plan of a run as it is frozen at the start: values only, the first event of the run log carries them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """One step as it was frozen at the start."""
+
+    name: str  # the skill's name; `name-2` for its second place
+    skill: str  # the skill file's path inside the frozen folder
+    files: Mapping[str, str]  # every frozen file of the skill -> its SHA-256
+    fork: bool
+    untrusted: bool  # its work is kept only if the check passes and nothing of ours was touched
+    tools: tuple[str, ...]
+    check: tuple[str, ...] | None
+    report: str | None
+    agent: str
+    model: str | None
+    minutes: float
+    idle_minutes: float
+    turns: int
+    usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run does, decided before its first step and taken from the base commit."""
+
+    branch: str
+    base: str  # the commit the run starts from
+    spec: str  # path in the repository
+    spec_sha256: str
+    pipeline: str
+    intensity: str
+    steps: tuple[PlannedStep, ...]
+    left_out: Mapping[str, str]  # step -> why it is not run
+    attempts: int
+    confirm_channels: tuple[str, ...]
+    confirmers: tuple[str, ...]
+    protected: tuple[str, ...]
+    outputs: tuple[str, ...]
+    agent_env: tuple[str, ...]
+    publish_credentials: bool
+    minutes: float
+    usd: float | None
+    on_limit: str
+    on_escalation: str
+    pr: tuple[str, ...]  # ("gh",), ("skip",) or an argv
+    remote: str
+    target: str  # the branch the pull request is against
+    message: str
+    signoff: bool
+    instructions_sha256: str | None  # of the project's own instructions, passed to every agent
+
+    def step(self, name: str) -> PlannedStep | None:
+        return next((step for step in self.steps if step.name == name), None)

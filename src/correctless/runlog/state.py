@@ -1,0 +1,299 @@
+"""Where a run stands: the events of its log in, one frozen `State` out.
+
+Nothing else is authoritative. `fold` is pure, so a dispatcher that died at any point is continued by reading the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from correctless import exits
+from correctless.runlog.events import (
+    Abandoned,
+    AgentEnded,
+    AttemptFailed,
+    Completed,
+    Consolidated,
+    DecisionsTaken,
+    GateClosed,
+    GateOpened,
+    Logged,
+    Published,
+    PublishIntended,
+    Rerun,
+    Resumed,
+    Reverted,
+    RunStarted,
+    RunStopped,
+    StepChecked,
+    StepFinished,
+    StepStarted,
+)
+from correctless.runlog.plan import Plan, PlannedStep
+
+Phase = Literal[
+    "none",  # no run
+    "ready",  # the next attempt of the current step may start
+    "running",  # an agent was started and its end is not on record
+    "answered",  # the agent ended well; its decisions are to be recorded
+    "recorded",  # the step's check is to be run
+    "checked",  # the work is to be committed
+    "failing",  # what the attempt left is to be kept aside and taken back
+    "steps_done",  # consolidation is to be made
+    "consolidated",  # the gate is to be asked
+    "closed",  # a person must act
+    "open",  # publication may begin
+    "publishing",  # its intent is on record, its outcome not
+    "published",  # only the last event is missing
+    "complete",
+    "abandoned",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What one attempt took."""
+
+    step: str
+    attempt: int
+    outcome: str
+    seconds: float
+    tokens: int
+    cost_usd: float
+    estimated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where one run stands."""
+
+    run: str = ""
+    plan: Plan | None = None
+    started_at: str = ""
+    phase: Phase = "none"
+    index: int = 0  # of the current step in the plan
+    attempt: int = 0  # of the current step, the last one begun; never restarts within a run
+    attempts: Mapping[str, int] = field(default_factory=dict)  # step -> last attempt begun, over re-runs
+    failures: int = 0  # counted ones of the current step since it was last begun anew
+    step_base: str = ""  # the commit the current attempt started from
+    failed: str = ""  # what the current attempt failed at: check, or the agent's outcome
+    reason: str = ""  # why the current attempt fails or the run stopped
+    retry_note: str = ""  # what the next attempt is told
+    finished: tuple[StepFinished | Reverted, ...] = ()
+    spent: tuple[Spent, ...] = ()
+    warnings: tuple[str, ...] = ()
+    consolidated: str | None = None
+    pause: AgentEnded | None = None  # the limit or outage to be waited for
+    gate: GateClosed | None = None
+    opened: GateOpened | None = None
+    stopped: RunStopped | None = None  # the run waits; a `resumed` takes it away
+    url: str = ""
+    pushed: bool = False
+
+    @property
+    def step(self) -> PlannedStep | None:
+        """The step the run is at, None before the start and after the last."""
+        if self.plan is None or self.index >= len(self.plan.steps):
+            return None
+        return self.plan.steps[self.index]
+
+    @property
+    def unfinished(self) -> bool:
+        return self.phase not in ("none", "complete", "abandoned")
+
+    @property
+    def cost_usd(self) -> float:
+        return sum(item.cost_usd for item in self.spent)
+
+    @property
+    def seconds(self) -> float:
+        return sum(item.seconds for item in self.spent)
+
+
+class OutOfOrderError(ValueError):
+    """An event that can't follow what came before it: the log was not written by this dispatcher."""
+
+
+def fold(events: Iterable[Logged]) -> State:
+    """The state of the last run in a run log; a new run starts from nothing."""
+    state = State()
+    for item in events:
+        state = after(state, item)
+    return state
+
+
+def after(state: State, item: Logged) -> State:
+    """The state after one more event; `OutOfOrderError` when it names a step or a run the state is not at."""
+    event = item.event
+    if isinstance(event, RunStarted):
+        if state.unfinished:
+            raise OutOfOrderError(f"run {item.run} started while run {state.run} was unfinished")
+        return State(run=item.run, plan=event.plan, started_at=item.timestamp, phase="ready")
+    if isinstance(event, GateClosed) and not state.unfinished:
+        return state  # a review beside or after a run closed the gate over entries written by hand
+    if item.run != state.run:
+        raise OutOfOrderError(f"an event of run {item.run} while run {state.run} is the last")
+    match event:
+        case StepStarted():
+            _at(state, event.step)
+            return replace(
+                state,
+                phase="running",
+                failed="",
+                attempt=event.attempt,
+                attempts={**state.attempts, event.step: event.attempt},
+                step_base=event.base,
+                reason="",
+            )
+        case AgentEnded():
+            _at(state, event.step, event.attempt)
+            spent = Spent(
+                event.step,
+                event.attempt,
+                event.outcome,
+                event.seconds,
+                event.tokens,
+                event.cost_usd,
+                event.cost_estimated,
+            )
+            return replace(
+                state,
+                phase="answered" if event.outcome == "ok" else "failing",
+                failed="" if event.outcome == "ok" else event.outcome,
+                reason=event.reason,
+                pause=event if event.outcome == "paused" else None,
+                spent=(*state.spent, spent),
+            )
+        case DecisionsTaken():
+            _at(state, event.step, event.attempt)
+            named = tuple(f"{event.step}: {warning}" for warning in event.warnings)
+            return replace(state, phase="recorded", warnings=(*state.warnings, *named))
+        case StepChecked():
+            _at(state, event.step, event.attempt)
+            return replace(
+                state, phase="checked" if event.ok else "failing", reason="" if event.ok else event.detail
+            )
+        case StepFinished():
+            _at(state, event.step, event.attempt)
+            return _next_step(state, event)
+        case Reverted():
+            _at(state, event.step, event.attempt)
+            warning = f"{event.step}: its work was not kept: {event.reason}"
+            return _next_step(replace(state, warnings=(*state.warnings, warning)), event)
+        case AttemptFailed():
+            _at(state, event.step, event.attempt)
+            return replace(
+                state,
+                phase="ready",
+                failures=state.failures + (1 if event.counted else 0),
+                reason=event.reason,
+                retry_note=event.reason if event.counted else state.retry_note,
+            )
+        case Rerun():
+            return _rerun(state, event)
+        case Consolidated():
+            left = tuple(f"left out of the pull request, not made by a step: {name}" for name in event.left)
+            return replace(
+                state, phase="consolidated", consolidated=event.commit, warnings=(*state.warnings, *left)
+            )
+        case GateClosed():
+            return replace(state, phase="closed", gate=event)
+        case GateOpened():
+            return replace(state, phase="open", opened=event)
+        case PublishIntended():
+            return replace(state, phase="publishing", pushed=state.pushed or event.how != "skip")
+        case Published():
+            return replace(state, phase="published", url=event.url)
+        case Completed():
+            return replace(state, phase="complete")
+        case RunStopped():
+            return replace(state, stopped=event, reason=event.reason)
+        case Resumed():
+            # A person saw the failure and wants the step tried again: its attempts are granted anew.
+            failed = state.stopped is not None and state.stopped.code == exits.FAILED
+            return replace(
+                state,
+                phase="consolidated" if state.phase == "closed" else state.phase,
+                stopped=None,
+                pause=None,
+                failures=0 if failed else state.failures,
+            )
+        case Abandoned():
+            return replace(state, phase="abandoned", stopped=None)
+
+
+def _at(state: State, step: str, attempt: int | None = None) -> None:
+    here = state.step
+    if here is None or here.name != step or (attempt is not None and attempt != state.attempt):
+        where = f"{here.name}#{state.attempt}" if here else "the end"
+        raise OutOfOrderError(f"an event of {step}#{attempt or '?'} while the run is at {where}")
+
+
+def _next_step(state: State, event: StepFinished | Reverted) -> State:
+    index = state.index + 1
+    assert state.plan is not None
+    last = index >= len(state.plan.steps)
+    return replace(
+        state,
+        phase="steps_done" if last else "ready",
+        index=index,
+        attempt=0 if last else state.attempts.get(state.plan.steps[index].name, 0),
+        failures=0,
+        reason="",
+        retry_note="",
+        finished=(*state.finished, event),
+    )
+
+
+def _rerun(state: State, event: Rerun) -> State:
+    assert state.plan is not None
+    names = [step.name for step in state.plan.steps]
+    if event.step not in names:
+        raise OutOfOrderError(f"a re-run of {event.step}, which is no step of the run")
+    index = names.index(event.step)
+    gone = set(names[index:])
+    return replace(
+        state,
+        phase="ready",
+        index=index,
+        attempt=state.attempts.get(event.step, 0),
+        failures=0,
+        reason="",
+        retry_note=event.note,
+        finished=tuple(item for item in state.finished if item.step not in gone),
+        consolidated=None,
+        gate=None,
+        opened=None,
+        stopped=None,
+    )
+
+
+def manifest(state: State) -> dict[str, Any]:
+    """The view of the state that other tools read as `pipeline-manifest-<branch>.json`; derived, never read back."""
+    expected = [step.name for step in state.plan.steps] if state.plan else []
+    done = [item.step for item in state.finished]
+    if state.consolidated:
+        done.append("consolidation")
+    if state.phase in ("published", "complete"):
+        done.append("pr")
+    return {
+        "run": state.run,
+        "branch": state.plan.branch if state.plan else "",
+        "expected_steps": [*expected, "consolidation", "pr"],
+        "completed_steps": done,
+        "started_at": state.started_at,
+        "status": status(state),
+    }
+
+
+def status(state: State) -> str:
+    """One word for where the run stands."""
+    if state.phase in ("complete", "abandoned", "none"):
+        return state.phase
+    if state.phase == "closed" or (state.stopped is not None and state.stopped.code == exits.PERSON):
+        return "waiting"
+    if state.stopped is not None:
+        return "paused" if state.stopped.code in (exits.PAUSED, exits.INTERRUPTED) else "stopped"
+    return "running"

@@ -1,0 +1,57 @@
+"""Fixtures every test may use: a clean environment and a scratch repository of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+# What would make a confirming command refuse, or a git command look elsewhere, because of who runs the tests.
+_FOREIGN = ("CLAUDECODE", "CLAUDE_", "CORRECTLESS_", "GIT_", "GH_", "GITHUB_", "XDG_", "CI")
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable of the caller's session reaches a test; git has an identity and no other configuration."""
+    for name in list(os.environ):
+        if name.startswith(_FOREIGN) and not name.startswith(
+            ("CORRECTLESS_CLAUDE", "CORRECTLESS_CI_CACHE", "XDG_CACHE_HOME")
+        ):
+            monkeypatch.delenv(name)
+    home = tmp_path_factory.mktemp("home")
+    (home / ".gitconfig").write_text(
+        "[user]\n\tname = Ada\n\temail = ada@example.invalid\n[init]\n\tdefaultBranch = main\n"
+    )
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+
+
+Git = Callable[..., str]
+
+
+@pytest.fixture
+def git() -> Git:
+    """Run git in a folder as its user would and return its output; a failure fails the test."""
+
+    def run(folder: Path | str, *args: str) -> str:
+        done = subprocess.run(["git", *args], cwd=folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"git {args}: {done.stderr}"
+        return done.stdout.strip()
+
+    return run
+
+
+@pytest.fixture
+def scratch_repo(tmp_path: Path, git: Git) -> Path:
+    """A repository with one commit on main, standing on the branch feature/x."""
+    top = tmp_path / "project"
+    top.mkdir()
+    git(top, "init", "-q", "-b", "main")
+    (top / "README.md").write_text("# project\n")
+    git(top, "add", ".")
+    git(top, "commit", "-q", "-m", "start")
+    git(top, "switch", "-q", "-c", "feature/x")
+    return top
