@@ -122,6 +122,14 @@ class Rerun:
 
 
 @dataclass(frozen=True, slots=True)
+class Rewound:
+    """The branch stands at the re-run's base again."""
+
+    event: ClassVar[str] = "rewound"
+    commit: str
+
+
+@dataclass(frozen=True, slots=True)
 class Consolidated:
     event: ClassVar[str] = "consolidated"
     commit: str
@@ -199,6 +207,7 @@ Event = (
     | AttemptFailed
     | Reverted
     | Rerun
+    | Rewound
     | Consolidated
     | GateClosed
     | GateOpened

@@ -11,9 +11,7 @@ class PlannedStep:
     """One step as it was frozen at the start."""
 
     name: str  # the skill's name; `name-2` for its second place
-    skill: str  # the skill file's path inside the frozen folder
-    files: Mapping[str, str]  # every frozen file of the skill -> its SHA-256
-    fork: bool
+    files: Mapping[str, str]  # the skill's frozen files, relative to the step's frozen folder -> SHA-256
     untrusted: bool  # its work is kept only if the check passes and nothing of ours was touched
     tools: tuple[str, ...]
     check: tuple[str, ...] | None
@@ -48,12 +46,12 @@ class Plan:
     minutes: float
     usd: float | None
     on_limit: str
-    on_escalation: str
     pr: tuple[str, ...]  # ("gh",), ("skip",) or an argv
     remote: str
     target: str  # the branch the pull request is against
     message: str
     signoff: bool
+    test: tuple[str, ...] | None
     instructions_sha256: str | None  # of the project's own instructions, passed to every agent
 
     def step(self, name: str) -> PlannedStep | None:

@@ -25,6 +25,7 @@ from correctless.runlog.events import (
     Rerun,
     Resumed,
     Reverted,
+    Rewound,
     RunStarted,
     RunStopped,
     StepChecked,
@@ -41,6 +42,7 @@ Phase = Literal[
     "recorded",  # the step's check is to be run
     "checked",  # the work is to be committed
     "failing",  # what the attempt left is to be kept aside and taken back
+    "rewinding",  # the branch is to go back to the current step's base
     "steps_done",  # consolidation is to be made
     "consolidated",  # the gate is to be asked
     "closed",  # a person must act
@@ -78,6 +80,9 @@ class State:
     attempts: Mapping[str, int] = field(default_factory=dict)  # step -> last attempt begun, over re-runs
     failures: int = 0  # counted ones of the current step since it was last begun anew
     step_base: str = ""  # the commit the current attempt started from
+    began_at: str = ""  # when it did
+    nonce_sha256: str = ""  # of the current attempt
+    answer_sha256: str = ""  # of what the current attempt's agent said
     failed: str = ""  # what the current attempt failed at: check, or the agent's outcome
     reason: str = ""  # why the current attempt fails or the run stopped
     retry_note: str = ""  # what the next attempt is told
@@ -145,6 +150,9 @@ def after(state: State, item: Logged) -> State:
                 attempt=event.attempt,
                 attempts={**state.attempts, event.step: event.attempt},
                 step_base=event.base,
+                nonce_sha256=event.nonce_sha256,
+                answer_sha256="",
+                began_at=item.timestamp,
                 reason="",
             )
         case AgentEnded():
@@ -163,6 +171,7 @@ def after(state: State, item: Logged) -> State:
                 phase="answered" if event.outcome == "ok" else "failing",
                 failed="" if event.outcome == "ok" else event.outcome,
                 reason=event.reason,
+                answer_sha256=event.answer_sha256,
                 pause=event if event.outcome == "paused" else None,
                 spent=(*state.spent, spent),
             )
@@ -172,9 +181,9 @@ def after(state: State, item: Logged) -> State:
             return replace(state, phase="recorded", warnings=(*state.warnings, *named))
         case StepChecked():
             _at(state, event.step, event.attempt)
-            return replace(
-                state, phase="checked" if event.ok else "failing", reason="" if event.ok else event.detail
-            )
+            if event.ok:
+                return replace(state, phase="checked")
+            return replace(state, phase="failing", failed="check", reason=event.detail)
         case StepFinished():
             _at(state, event.step, event.attempt)
             return _next_step(state, event)
@@ -193,6 +202,8 @@ def after(state: State, item: Logged) -> State:
             )
         case Rerun():
             return _rerun(state, event)
+        case Rewound():
+            return replace(state, phase="ready")
         case Consolidated():
             left = tuple(f"left out of the pull request, not made by a step: {name}" for name in event.left)
             return replace(
@@ -215,7 +226,8 @@ def after(state: State, item: Logged) -> State:
             failed = state.stopped is not None and state.stopped.code == exits.FAILED
             return replace(
                 state,
-                phase="consolidated" if state.phase == "closed" else state.phase,
+                # Asked again in any case: an entry may have come while nobody held the lock.
+                phase="consolidated" if state.phase in ("closed", "open", "publishing") else state.phase,
                 stopped=None,
                 pause=None,
                 failures=0 if failed else state.failures,
@@ -256,8 +268,9 @@ def _rerun(state: State, event: Rerun) -> State:
     gone = set(names[index:])
     return replace(
         state,
-        phase="ready",
+        phase="rewinding",
         index=index,
+        step_base=event.base,
         attempt=state.attempts.get(event.step, 0),
         failures=0,
         reason="",

@@ -1,0 +1,133 @@
+"""What a step asks of an agent and what it gets back; `named` turns the word a person wrote into the agent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from correctless.exits import USAGE, Stop
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds awake, model turns, US dollars (None: no limit), and the seconds a program gets to end by itself."""
+
+    idle_s: float
+    wall_s: float
+    turns: int
+    usd: float | None
+    grace_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One attempt of one step, all an agent needs to know.
+
+    `tools` are permission patterns as a skill's allowed-tools writes them; `session` is a UUID, new for each attempt, or
+    with `resume` the one to continue; `transcript` is the file the raw output is added to; `inherit` are open files the
+    agent's process keeps, such as the run's lock.
+    """
+
+    run: str
+    step: str
+    attempt: int
+    prompt: str
+    system: str
+    cwd: str
+    environment: Mapping[str, str]
+    tools: tuple[str, ...]
+    limits: Limits
+    session: str
+    model: str | None
+    plugin_dirs: tuple[str, ...]
+    transcript: str
+    inherit: tuple[int, ...]
+    resume: bool = False
+    mcp_config: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an attempt ended. `answer` is the agent's last word, `reason` one line for people when it is not ok.
+
+    `paused` is an outage or a usage limit, never the agent's fault; `resume_at` is RFC 3339 in UTC where it is known.
+    `tokens` counts all of them, cached ones too; `cost_usd` is an estimate where the agent did not say. `usage` is the share of
+    each of the account's windows that was used up when last heard, such as ("five_hour", 0.93).
+    """
+
+    kind: Literal["ok", "failed", "paused"]
+    answer: str
+    reason: str = ""
+    resume_at: str | None = None
+    cost_usd: float = 0.0
+    cost_estimated: bool = False
+    tokens: int = 0
+    turns: int = 0
+    exit_code: int | None = None
+    session: str = ""
+    usage: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """Something a watcher may show: `kind` is tool, text, retry, limit, result or warning; `text` is one printable line."""
+
+    kind: str
+    text: str
+
+
+class Held(Protocol):
+    """An agent whose process exists and waits: log `pgid` and `mark` durably, then `release`."""
+
+    @property
+    def pgid(self) -> int: ...
+
+    @property
+    def mark(self) -> str: ...
+
+    def release(self, on_activity: Callable[[Activity], None]) -> Outcome:
+        """Run to the end; whatever happens, also an exception of `on_activity`, nothing of the agent is left running."""
+
+    def end(self) -> None:
+        """End everything at once, released or not."""
+
+
+class Agent(Protocol):
+    """Who runs a step."""
+
+    @property
+    def spelled(self) -> str:
+        """The name a person would write to get this agent again, whatever folder they stand in."""
+
+    def check(self, environment: Mapping[str, str], cwd: str) -> None:
+        """`Stop(3)` with the fix when the agent cannot be run from `cwd` with this environment."""
+
+    def hold(self, task: Task) -> Held:
+        """Start one attempt and make it wait; `Stop(3)` when that is impossible."""
+
+
+def named(spelled: str, cwd: str) -> Agent:
+    """The agent a person named; what is relative in the name is taken from `cwd`. `Stop(2)` for any other word."""
+    # Imported here: these modules are built from the values above, and a run needs only one of them.
+    if spelled == "claude":
+        from correctless.agents.claude import Claude
+
+        return Claude()
+    kind, _, rest = spelled.partition(":")
+    if rest.strip() and kind == "command":
+        from correctless.agents.command import command
+
+        return command(rest, cwd)
+    if rest.strip() and kind == "replay":
+        from correctless.agents.replay import Replay
+
+        return Replay.at(rest, cwd)
+    raise Stop(USAGE, f"no agent is named '{spelled}'. write claude, 'command:PROGRAM ARG...' or replay:DIR")
+
+
+def one_line(text: str, limit: int = 200) -> str:
+    """Text a model or a program wrote, as one printable line of at most `limit` characters."""
+    folded = " ".join(text[: limit * 4].split())
+    printable = "".join(char if char.isprintable() else "?" for char in folded)
+    return printable if len(printable) <= limit else printable[: limit - 1] + "…"

@@ -1,0 +1,94 @@
+"""Claude Code as a subprocess: a task in, its command line, and the outcome its stream tells."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Mapping
+
+from correctless.agents import Task, one_line
+from correctless.agents.running import Running
+from correctless.agents.stream import TESTED, Stream, spell_tested, version_of
+from correctless.exits import REFUSED, Stop
+from correctless.process import Process, run
+
+RECORDER = "mcp__decisions__record_decision"
+
+_TOOL = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(\([^\x00-\x1f\x7f]*\))?\Z")
+_ONE_ARGUMENT = 100_000  # bytes; Linux takes 128 KiB in one argument
+
+
+class Claude:
+    """The client found by CORRECTLESS_CLAUDE or on PATH."""
+
+    spelled = "claude"
+
+    def check(self, environment: Mapping[str, str], cwd: str) -> None:
+        path = program(environment)
+        done = run([path, "--version"], cwd=cwd, env=environment, wall_s=60.0)
+        version = version_of(done.out.decode(errors="replace"))
+        if done.code != 0 or version is None:
+            said = one_line((done.err or done.out).decode(errors="replace"))
+            raise Stop(REFUSED, f"'{path} --version' gave no version ({said}). install Claude Code anew")
+        if version < TESTED[0]:
+            found = ".".join(map(str, version))
+            raise Stop(REFUSED, f"Claude Code {found} is too old: tested is {spell_tested()}. update it")
+
+    def hold(self, task: Task) -> Running:
+        argv = command_line(task, program(task.environment))
+        process = Process.hold(argv, cwd=task.cwd, env=task.environment, pass_fds=task.inherit)
+        # The prompt goes by standard input, which is closed after it: any length, and the nonce is in no process list.
+        return Running(process, task, Stream(task), task.prompt.encode())
+
+
+def program(environment: Mapping[str, str]) -> str:
+    """The client's absolute path; `Stop(3)` when there is none."""
+    chosen = environment.get("CORRECTLESS_CLAUDE")
+    fix = "install Claude Code, or set CORRECTLESS_CLAUDE to its absolute path"
+    if chosen is not None:
+        if os.path.isabs(chosen) and os.path.isfile(chosen) and os.access(chosen, os.X_OK):
+            return chosen
+        raise Stop(REFUSED, f"CORRECTLESS_CLAUDE is '{chosen}', which is no program. {fix}")
+    # A relative entry of PATH would find a program the repository brought along.
+    folders = [folder for folder in environment.get("PATH", "").split(os.pathsep) if os.path.isabs(folder)]
+    found = shutil.which("claude", path=os.pathsep.join(folders)) if folders else None
+    if found is None:
+        raise Stop(REFUSED, f"the program 'claude' is not on PATH. {fix}")
+    return found
+
+
+def command_line(task: Task, path: str) -> list[str]:
+    """The argv of one attempt. Writes the system text beside the transcript when it is too long for an argument."""
+    for tool in task.tools:
+        # the list of --allowedTools has no end of its own: an entry that looks like an option would be one
+        if not _TOOL.match(tool):
+            raise Stop(REFUSED, f"'{one_line(tool)}' is no tool pattern. write it as Name or Name(pattern)")
+    built_in = dict.fromkeys(tool.partition("(")[0] for tool in task.tools if not tool.startswith("mcp__"))
+    allowed = [*task.tools, *([RECORDER] if task.mcp_config else [])]
+    argv = [path, "-p", "--output-format", "stream-json", "--verbose"]
+    for folder in task.plugin_dirs:
+        argv += ["--plugin-dir", folder]
+    # Setting sources are emptied so that a project cannot switch the hooks off; its CLAUDE.md comes by the system text.
+    argv += ["--setting-sources", "", "--settings", '{"disableAllHooks":false}']
+    argv += ["--mcp-config", task.mcp_config] if task.mcp_config else []
+    argv += ["--strict-mcp-config", "--permission-mode", "dontAsk", "--tools", ",".join(built_in)]
+    argv += ["--allowedTools", ",".join(allowed)] if allowed else []
+    argv += ["--max-turns", str(task.limits.turns)]
+    argv += ["--max-budget-usd", f"{task.limits.usd:g}"] if task.limits.usd is not None else []
+    argv += ["--model", task.model] if task.model else []
+    argv += _system(task)
+    return [*argv, "--resume" if task.resume else "--session-id", task.session]
+
+
+def _system(task: Task) -> list[str]:
+    if not task.system:
+        return []
+    text = task.system.encode()
+    if len(text) <= _ONE_ARGUMENT:
+        return ["--append-system-prompt", task.system]
+    path = os.path.abspath(f"{task.transcript}.system.md")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    with open(os.open(path, flags, 0o600), "wb") as file:
+        file.write(text)
+    return ["--append-system-prompt-file", path]

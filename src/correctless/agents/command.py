@@ -1,0 +1,98 @@
+"""Any program as an agent: the prompt on its standard input, the answer on its standard output, exit code 0."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from correctless.agents import Activity, Outcome, Task, one_line
+from correctless.agents.running import End, Running, over_limit
+from correctless.exits import REFUSED, USAGE, Stop
+from correctless.process import Line, Process
+
+MAX_ANSWER = 64 << 20  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """An argv whose program is absolute or a bare name for PATH; `extra` is put over the task's environment."""
+
+    spelled: str
+    argv: tuple[str, ...]
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+    def check(self, environment: Mapping[str, str], cwd: str) -> None:  # noqa: ARG002 the shape of Agent
+        path = os.pathsep.join(p for p in environment.get("PATH", "").split(os.pathsep) if os.path.isabs(p))
+        if shutil.which(self.argv[0], path=path) is None:
+            fix = "install it, make it executable, or name it by its path"
+            raise Stop(REFUSED, f"the agent's program '{one_line(self.argv[0])}' is not found. {fix}")
+
+    def hold(self, task: Task) -> Running:
+        env = {**task.environment, **self.extra}
+        process = Process.hold(self.argv, cwd=task.cwd, env=env, pass_fds=task.inherit)
+        return Running(process, task, _Answer(task), task.prompt.encode())
+
+
+def command(spelled: str, cwd: str) -> Command:
+    """The agent of `command:<spelled>`; a program with a slash is taken from `cwd`, where the person stood."""
+    try:
+        program, *rest = shlex.split(spelled)
+    except ValueError as error:
+        why = "no program" if "unpack" in str(error) else str(error)
+        raise Stop(
+            USAGE, f"command:{one_line(spelled)} cannot be split: {why}. quote it as in a shell"
+        ) from None
+    if os.sep in program:
+        program = os.path.normpath(os.path.join(cwd, program))
+    argv = (program, *rest)
+    return Command(f"command:{shlex.join(argv)}", argv)
+
+
+class _Answer:
+    """Standard output as the answer; standard error goes to the transcript only."""
+
+    answered = False  # a program has said its last word when it leaves
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._lines: list[bytes] = []
+        self._size = 0
+        self._stderr = ""
+
+    def raw(self, line: Line) -> bytes:
+        return line.data if line.stream == "out" else b"stderr: " + line.data
+
+    def hear(self, line: Line) -> Iterator[Activity]:
+        text = one_line(line.data[:1000].decode(errors="replace"))
+        if line.stream == "err":
+            self._stderr = text or self._stderr
+        else:
+            self._size += len(line.data) + 1 + line.cut * MAX_ANSWER
+            if self._size <= MAX_ANSWER:
+                self._lines.append(line.data)
+        if text:
+            yield Activity("text", text)
+
+    def outcome(self, end: End) -> Outcome:
+        answer = b"\n".join(self._lines).decode(errors="replace")
+        faults = []
+        if end.timed_out:
+            faults.append(over_limit(end.timed_out, self._task))
+        elif end.code != 0:
+            faults.append(f"exit code {end.code}")
+        if self._size > MAX_ANSWER:
+            faults.append(f"the answer is over {MAX_ANSWER >> 20} MiB")
+        elif not answer.strip():
+            faults.append("the answer is empty")
+        if faults and self._stderr:
+            faults.append(f"it said: {self._stderr}")
+        return Outcome(
+            kind="failed" if faults else "ok",
+            answer=answer,
+            reason="; ".join(faults),
+            exit_code=end.code,
+            session=self._task.session,
+        )

@@ -1,0 +1,103 @@
+"""Recorded answers as an agent: `DIR/<step>.md` with this attempt's nonce, after `DIR/<step>.patch` was applied.
+
+Run as a program it is a command agent: the prompt on standard input, the answer on standard output.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from correctless.agents import Task, one_line
+from correctless.agents.command import Command
+from correctless.agents.running import Running
+from correctless.exits import FINDINGS, REFUSED, Stop
+
+_SHOWN = re.compile(r"^[ \t>]*AUTONOMOUS_DECISIONS_START ([0-9a-f]{8})[ \t]*$", re.MULTILINE)
+_RECORDED = re.compile(
+    r"^([ \t>]*(?:[-*+] )?AUTONOMOUS_DECISIONS_START)(?: NONCE)?(?=[ \t]*\r?$)", re.MULTILINE
+)
+_STEP = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """The recorded answers of one folder."""
+
+    folder: str
+
+    @classmethod
+    def at(cls, folder: str, cwd: str) -> Replay:
+        return cls(os.path.normpath(os.path.join(cwd, folder)))
+
+    @property
+    def spelled(self) -> str:
+        return f"replay:{self.folder}"
+
+    def check(self, environment: Mapping[str, str], cwd: str) -> None:
+        names = os.listdir(self.folder) if os.path.isdir(self.folder) else []
+        if not any(name.endswith(".md") for name in names):
+            raise Stop(
+                REFUSED, f"'{self.folder}' holds no recorded answers. put one <step>.md for each step there"
+            )
+        self._command().check(environment, cwd)
+
+    def hold(self, task: Task) -> Running:
+        return self._command().hold(task)
+
+    def _command(self) -> Command:
+        # -P and an own PYTHONPATH: run from the worktree, a folder `correctless` there must not be taken for this package.
+        package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+        argv = (sys.executable, "-P", "-m", "correctless.agents.replay", self.folder)
+        return Command(self.spelled, argv, {"PYTHONPATH": package})
+
+
+def answer(prompt: str, recorded: str) -> str:
+    """The recorded answer with the nonce the prompt shows after each marker that has none, or has the word NONCE."""
+    shown = _SHOWN.findall(prompt)
+    if not shown:
+        raise Stop(
+            FINDINGS, "the prompt shows no AUTONOMOUS_DECISIONS_START with a nonce. give one to replay"
+        )
+    return _RECORDED.sub(lambda marker: f"{marker[1]} {shown[-1]}", recorded)
+
+
+def replay(folder: str, step: str, prompt: str, cwd: str, env: Mapping[str, str]) -> str:
+    """Apply the step's patch in `cwd`, if there is one, and give its answer; `Stop(1)` when either is impossible."""
+    if not _STEP.match(step):
+        raise Stop(FINDINGS, f"CORRECTLESS_STEP is '{one_line(step)}', which is no step's name. set it")
+    path = os.path.join(folder, f"{step}.md")
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            recorded = file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Stop(FINDINGS, f"no recorded answer at '{path}' ({error}). record one for this step") from None
+    said = answer(prompt, recorded)
+    patch = os.path.join(folder, f"{step}.patch")
+    if os.path.exists(patch):
+        argv = ["git", "apply", "--whitespace=nowarn", os.path.abspath(patch)]
+        done = subprocess.run(argv, cwd=cwd, env=dict(env), capture_output=True, check=False)
+        if done.returncode != 0:
+            why = one_line(done.stderr.decode(errors="replace"))
+            raise Stop(FINDINGS, f"'{patch}' does not apply: {why}. record it anew from this commit")
+    return said
+
+
+def main() -> int:
+    [folder] = sys.argv[1:]
+    prompt = sys.stdin.buffer.read().decode()
+    try:
+        said = replay(folder, os.environ.get("CORRECTLESS_STEP", ""), prompt, os.getcwd(), os.environ)
+    except Stop as stop:
+        sys.stderr.write(f"{stop.message}\n")
+        return stop.code
+    sys.stdout.buffer.write(said.encode())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

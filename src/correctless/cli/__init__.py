@@ -1,0 +1,87 @@
+"""The command line: an argv in, words on the terminal and an exit code out.
+
+What is called often, or inside a hook, is answered before click is imported; every other command is imported when it
+is called. Each module of this folder named in `COMMANDS` exposes a click command of its own name.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from correctless import exits
+from correctless.exits import Stop
+
+# What `--help` says of each command, so that a listing imports none of them.
+COMMANDS = {
+    "skills": "What each skill's contract says, as the program reads it.",
+    "cauto": "Run a pipeline of skills, each in a fresh agent process.",
+    "review": "Read, confirm or reject what was deferred to a person.",
+    "gate": "Say whether the gate is open.",
+    "decisions": "List, summarise, verify and repair the decisions log.",
+    "schema": "Print the JSON schema of a format.",
+}
+
+# Answered without click: the module's `main(argv) -> int`.
+FAST = ("writer", "gate")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit code (the table in `exits`); nothing but `SystemExit` escapes."""
+    words = sys.argv[1:] if argv is None else argv
+    try:
+        code = _run(words)
+        sys.stdout.flush()  # here, where a full disk or a closed pipe still has an exit code
+    except Stop as stop:
+        _say(stop.message)
+        code = stop.code
+    except KeyboardInterrupt:
+        _say("interrupted")
+        code = exits.INTERRUPTED
+    except BrokenPipeError:
+        _let_go_of_stdout()  # whoever read the answer went away before its end
+        code = exits.REFUSED
+    except Exception as error:  # noqa: BLE001 whatever is unforeseen is "could not run", never Python's 1
+        if os.environ.get("CORRECTLESS_TRACE"):
+            import traceback
+
+            traceback.print_exc()
+        _let_go_of_stdout()
+        _say(f"{_spell(error)}. set CORRECTLESS_TRACE=1 to see where")
+        code = exits.REFUSED
+    return code
+
+
+def _run(words: list[str]) -> int:
+    if words and words[0] in FAST:
+        from importlib import import_module
+
+        return int(import_module(f"correctless.cli.{words[0]}").main(words[1:]))
+    from correctless.cli.group import run
+
+    return run(words)
+
+
+def _let_go_of_stdout() -> None:
+    # Python flushes once more at exit, and ends with 120 when that fails.
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _spell(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return (
+        f"unexpected {type(error).__name__}: {error}" if str(error) else f"unexpected {type(error).__name__}"
+    )
+
+
+def _say(message: str) -> None:
+    # One line, whatever a file name or an agent put into the message.
+    line = "".join(c if c.isprintable() else " " for c in message)
+    try:
+        print(f"correctless: {line}", file=sys.stderr)
+    except OSError:
+        return  # nobody listens; the exit code still says it

@@ -1,0 +1,291 @@
+"""`correctless cauto`: start, resume, watch and stop runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import click
+
+import correctless
+from correctless import exits, lock, person, repo, summary
+from correctless import review as views
+from correctless.cli import progress
+from correctless.cli.review import width
+from correctless.dispatch import loop, start, stop, worktree
+from correctless.dispatch.surroundings import Surroundings
+from correctless.exits import Stop
+from correctless.lock import Lock
+from correctless.record import Confirmation, timestamp, utcnow
+from correctless.repo import Logs, Repo
+from correctless.runlog import branch as record
+from correctless.runlog.state import State, fold
+
+
+@click.group(epilog="Example: correctless cauto run --spec docs/spec.md")
+def cauto() -> None:
+    """Run a pipeline of skills unattended, each in a fresh agent process."""
+
+
+def _request_options(command: Any) -> Any:
+    options = (
+        click.option(
+            "--spec", required=True, metavar="FILE", help="What is to be built; committed in the repository."
+        ),
+        click.option("--pipeline", default="default", show_default=True, help="Which pipeline."),
+        click.option(
+            "--intensity", type=click.Choice(["standard", "high", "critical"]), help="How thorough."
+        ),
+        click.option("--agent", metavar="AGENT", help="claude, 'command:PROGRAM ARG...' or replay:DIR."),
+        click.option("--pr", metavar="HOW", help="gh, or skip: write the pull request's text and open none."),
+        click.option("--max-minutes", type=float, help="Of all agents together."),
+        click.option("--max-usd", type=float, help="Of all agents together."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _flags(
+    intensity: str | None, agent: str | None, pr: str | None, max_minutes: float | None, max_usd: float | None
+) -> dict[str, Any]:
+    return {"intensity": intensity, "agent": agent, "pr": pr, "max_minutes": max_minutes, "max_usd": max_usd}
+
+
+@cauto.command(
+    epilog="Example: correctless cauto run --spec docs/spec.md --agent 'command:./agent.sh' --pr skip"
+)
+@_request_options
+@click.option("--approve-spec-as", metavar="NAME", help="Approve the spec in this name, for cron and CI.")
+@click.option(
+    "--detach", is_flag=True, help="Return when the run is on record; it goes on in the background."
+)
+@click.option(
+    "--worktree",
+    "branch",
+    metavar="BRANCH",
+    help="Make this branch in a worktree of its own beside the repository.",
+)
+def run(
+    spec: str,
+    pipeline: str,
+    intensity: str | None,
+    agent: str | None,
+    pr: str | None,
+    max_minutes: float | None,
+    max_usd: float | None,
+    approve_spec_as: str | None,
+    detach: bool,
+    branch: str | None,
+) -> int:
+    """Start a run: the skills of the pipeline one after the other, then the gate, then the pull request.
+
+    Exit: 0 complete, 10 a person must act, 11 paused, 12 budget reached, 20 a step failed, 75 locked.
+    """
+    if approve_spec_as:
+        person.refuse_agents(os.environ)
+    origin = repo.find(os.getcwd())
+    flags = _flags(intensity, agent, pr, max_minutes, max_usd)
+    request = start.Request(spec=spec, pipeline=pipeline, flags=flags)
+    with _place(origin, branch, flags) as (here, cwd):
+        ready = start.prepare(here, cwd, request, os.environ)
+        approved = _approval(ready, approve_spec_as)
+        with Lock.take(here, "correctless cauto run") as held:
+            around = Surroundings(here, ready.logs, held, os.environ, activity=progress.activity)
+            started = start.begin(ready, around, approved, progress.event)
+            if detach:
+                _detach(here, ready.logs, started.run, held)
+                click.echo(started.run)
+                click.echo("watch it with: correctless cauto status", err=True)
+                return exits.OK
+            return _drive(around)
+
+
+@contextmanager
+def _place(origin: Repo, branch: str | None, flags: dict[str, Any]) -> Iterator[tuple[Repo, str]]:
+    """Where the run works: here, or in a worktree of its own that goes again when the run is refused."""
+    if branch is None:
+        yield origin, os.getcwd()
+        return
+    known = origin.try_git("rev-parse", "--verify", "--quiet", f"refs/heads/{branch}").returncode == 0
+    made = worktree.make(origin, branch, start.load_config(origin, flags, os.getcwd()), os.environ)
+    click.echo(f"worktree: {made.top}", err=True)
+    try:
+        yield made, os.path.join(made.top, os.path.relpath(os.getcwd(), origin.top))
+    except Stop:
+        if not os.path.lexists(repo.logs(made, branch).run):
+            worktree.remove(origin, made, None if known else branch)
+        raise
+
+
+def _approval(ready: start.Ready, named: str | None) -> Confirmation:
+    known = start.approval(ready)
+    if known is not None:
+        return known
+    plan, now = ready.frozen.plan, timestamp(utcnow())
+    if named:
+        return Confirmation("spec", plan.spec_sha256, named, "flag", now)
+    if person.has_terminal():
+        person.refuse_agents(os.environ)
+        click.echo(summary.printable(ready.spec_text), err=True)
+        who = person.name(ready.repo, os.environ)
+        if click.confirm(
+            f"Do you, {who}, approve this spec ({plan.spec}, {plan.spec_sha256[:8]})?", err=True
+        ):
+            return Confirmation("spec", plan.spec_sha256, who, "terminal", now)
+    raise Stop(
+        exits.REFUSED,
+        f"nobody approved the spec {plan.spec} as it is now. run this in your own terminal, or add --approve-spec-as NAME",
+    )
+
+
+def _detach(here: Repo, logs: Logs, run_id: str, held: Lock) -> None:
+    # The child inherits the lock's open file, so there is no moment in which another dispatcher could enter.
+    out = os.path.join(logs.folder(run_id), "dispatcher.log")
+    with open(out, "ab") as file:
+        subprocess.Popen(
+            [*correctless.itself(), "cauto", "resume", "--lock-fd", str(held.fd)],
+            cwd=here.top,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+            pass_fds=(held.fd,),
+        )
+
+
+@cauto.command(epilog="Example: correctless cauto resume")
+@click.option("--lock-fd", type=int, hidden=True)
+def resume(lock_fd: int | None) -> int:
+    """Go on with the last run of this branch, from wherever it stopped.
+
+    Exit 0: it is complete; 3: there is no run.
+    """
+    here = repo.find(os.getcwd())
+    logs = repo.logs(here)
+    _refuse_without_run(logs)
+    with Lock(lock_fd) if lock_fd is not None else Lock.take(here, "correctless cauto resume") as held:
+        held.note("correctless cauto resume")
+        state = views.state_of(logs)
+        if state.phase == "complete":
+            click.echo(_ended(state))
+            return exits.OK
+        if not state.unfinished:
+            raise Stop(
+                exits.REFUSED,
+                f"run {state.run} was abandoned. start a new one: correctless cauto run --spec FILE",
+            )
+        return _drive(Surroundings(here, logs, held, os.environ, activity=progress.activity))
+
+
+def _drive(around: Surroundings) -> int:
+    # SIGTERM and a closed terminal end a run as cleanly as Ctrl-C.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _interrupt)
+    state = loop.drive(around, progress.event)
+    click.echo(summary.text(views.view(around.logs), width=width()))
+    if state.phase == "complete":
+        click.echo(_ended(state), err=True)
+    elif state.stopped is not None:
+        raise Stop(state.stopped.code, state.stopped.reason)
+    return loop.exit_code(state)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _ended(state: State) -> str:
+    return f"run {state.run} is complete{f': {state.url}' if state.url else ''}"
+
+
+@cauto.command(epilog="Example: correctless cauto status --json")
+@click.option("--all", "everything", is_flag=True, help="The last run of every branch.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def status(everything: bool, as_json: bool) -> int:
+    """Say where the last run of this branch stands; exit 3 when there is none."""
+    here = repo.find(os.getcwd())
+    chosen = list(repo.all_logs(here)) if everything else [repo.logs(here)]
+    if not everything:
+        _refuse_without_run(chosen[0])
+    shown = [progress.standing(fold(record.load(logs).events), living=lock.is_held(here)) for logs in chosen]
+    if as_json:
+        click.echo(json.dumps(shown if everything else shown[0], indent=2))
+    else:
+        click.echo(
+            "\n\n".join(progress.describe(each) for each in shown) or "no run of any branch is on record"
+        )
+    return exits.OK
+
+
+@cauto.command(name="stop", epilog="Example: correctless cauto stop")
+@click.option("--abandon", is_flag=True, help="End the run for good; what it committed stays on the branch.")
+def stop_command(abandon: bool) -> int:
+    """End the running dispatcher and its agent; the run can be resumed unless it is abandoned."""
+    here = repo.find(os.getcwd())
+    logs = repo.logs(here)
+    if abandon:
+        person.refuse_agents(os.environ)
+    ended = stop.end_processes(here)
+    if ended:
+        click.echo(f"ended: {ended}", err=True)
+    if abandon:
+        _refuse_without_run(logs)
+        with Lock.take(here, "correctless cauto stop") as held:
+            state = stop.abandon(
+                Surroundings(here, logs, held, os.environ), progress.event, by=person.name(here, os.environ)
+            )
+        click.echo(f"run {state.run} is abandoned; its commits stay on the branch")
+    elif not ended:
+        click.echo("nothing is running here")
+    return exits.OK
+
+
+@cauto.command(epilog="Example: correctless cauto check --spec docs/spec.md")
+@_request_options
+def check(
+    spec: str,
+    pipeline: str,
+    intensity: str | None,
+    agent: str | None,
+    pr: str | None,
+    max_minutes: float | None,
+    max_usd: float | None,
+) -> int:
+    """Check whether a run could start here, and show its plan; nothing is written."""
+    flags = _flags(intensity, agent, pr, max_minutes, max_usd)
+    ready = start.prepare(
+        repo.find(os.getcwd()), os.getcwd(), start.Request(spec, pipeline, flags), os.environ
+    )
+    click.echo(progress.plan(ready.frozen.plan))
+    if start.approval(ready) is None:
+        raise Stop(
+            exits.REFUSED,
+            f"nobody approved the spec {ready.frozen.plan.spec} yet. cauto run asks for it in a terminal",
+        )
+    return exits.OK
+
+
+@cauto.command(epilog="Example: correctless cauto demo")
+@click.option(
+    "--keep", "folder", metavar="DIR", help="Where to make the repository; default: a new temporary folder."
+)
+def demo(folder: str | None) -> int:
+    """Run a whole pipeline on a scratch repository with recorded answers: no model, no network, no account."""
+    from correctless.cli import demo as shown
+
+    return shown.play(folder, drive=_drive)
+
+
+def _refuse_without_run(logs: Logs) -> None:
+    if not os.path.lexists(logs.run):
+        raise Stop(
+            exits.REFUSED, "there is no run on this branch. start one: correctless cauto run --spec FILE"
+        )

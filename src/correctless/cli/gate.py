@@ -1,0 +1,62 @@
+"""`correctless gate`: is the gate of this branch open? For other orchestrators and CI; answered without click."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+from correctless import exits, gate, repo
+from correctless.exits import Stop
+from correctless.runlog import branch as record
+
+_HELP = """Usage: correctless gate [--log FILE] [--json]
+
+  Is the gate open? It is closed while a decision that was deferred to a person is not confirmed.
+
+  Example: correctless gate && gh pr create
+
+Options:
+  --log FILE  the decisions log (default: the one of the branch you are on)
+  --json      open, digest and the open set, for programs
+  --help      show this and exit
+
+Exit: 0 open, 10 closed, 3 could not check.
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Print one line, or JSON, and return 0 open, 10 closed; `Stop(3)` when it can't be said."""
+    as_json, path = False, None
+    words = list(argv)
+    while words:
+        word = words.pop(0)
+        name, given, value = word.partition("=")
+        if word in ("--help", "-h"):
+            print(_HELP, end="")
+            return exits.OK
+        if word == "--json":
+            as_json = True
+        elif name == "--log" and (given or words):
+            path = value if given else words.pop(0)
+        else:
+            print(
+                f"correctless gate: '{word}' is not understood. see correctless gate --help", file=sys.stderr
+            )
+            return exits.USAGE
+    logs = repo.logs_beside(path) if path is not None else repo.logs(repo.find(os.getcwd()))
+    if not os.path.lexists(logs.decisions):
+        raise Stop(
+            exits.REFUSED,
+            f"there is no decisions log {logs.decisions}. start a run, or name another with --log",
+        )
+    found = gate.evaluate(record.load(logs))
+    if as_json:
+        print(json.dumps(gate.values(found), indent=2))
+    elif found.open:
+        print("the gate is open: nothing waits for a person")
+    else:
+        count = len(found.waiting)
+        what = "1 decision waits" if count == 1 else f"{count} decisions wait"
+        print(f"the gate is closed: {what} for a person. read and answer with: correctless review")
+    return exits.OK if found.open else exits.PERSON

@@ -1,0 +1,75 @@
+"""The click group behind `correctless`: command names in, their modules imported only when called."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+
+import click
+
+import correctless
+from correctless import exits
+from correctless.cli import COMMANDS
+
+
+class _Lazy(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 click calls it so
+        return [name for name in COMMANDS if find_spec(f"correctless.cli.{name}")]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        # Asked for before the import, so that an ImportError inside a command is never taken for "no such command".
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command = getattr(import_module(f"correctless.cli.{cmd_name}"), cmd_name)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"correctless.cli.{cmd_name} has no click command '{cmd_name}'")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = [(name, COMMANDS[name]) for name in self.list_commands(ctx)]
+        if rows:  # click refuses an empty list
+            with formatter.section("Commands"):
+                formatter.write_dl(rows)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(code), meaning) for code, meaning in exits.MEANING.items()])
+        super().format_epilog(ctx, formatter)
+
+
+def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        click.echo(f"correctless {correctless.__version__}")
+        ctx.exit()
+
+
+@click.group(
+    cls=_Lazy,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Example: correctless cauto run --help",
+)
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version."
+)
+def correctless_command() -> None:
+    """Agent work that runs unattended: every decision on record, nothing published before a person confirmed."""
+
+
+def run(words: list[str]) -> int:
+    """Run the command `words` name and return its exit code: what it returns, when that is a number.
+
+    Not click's `main`: that one ends with 1, which says "findings" here, when a pipe closes or a file can't be opened.
+    """
+    try:
+        with correctless_command.make_context("correctless", list(words)) as context:
+            code = correctless_command.invoke(context)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.Abort:
+        raise KeyboardInterrupt from None
+    except click.UsageError as error:
+        error.show()
+        return exits.USAGE
+    except click.ClickException as error:
+        raise exits.Stop(exits.REFUSED, error.format_message()) from None
+    return code if type(code) is int else exits.OK

@@ -1,0 +1,165 @@
+"""What a person watching a run reads: an event, an activity, a state or a plan in, plain lines out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from correctless.agents import Activity
+from correctless.runlog.events import (
+    Abandoned,
+    AgentEnded,
+    AttemptFailed,
+    Completed,
+    Consolidated,
+    DecisionsTaken,
+    GateClosed,
+    GateOpened,
+    Logged,
+    Published,
+    PublishIntended,
+    Rerun,
+    Resumed,
+    Reverted,
+    Rewound,
+    RunStarted,
+    RunStopped,
+    StepChecked,
+    StepFinished,
+    StepStarted,
+)
+from correctless.runlog.plan import Plan
+from correctless.runlog.state import State
+from correctless.runlog.state import status as status_word
+
+
+def event(state: State, logged: Logged) -> None:
+    """Show one event as one plain line on standard error."""
+    said = line(state, logged)
+    if said:
+        click.echo(f"{logged.timestamp[11:19]} {said}", err=True)
+
+
+def activity(item: Activity) -> None:
+    """Show what an agent does, where it matters to somebody who isn't watching all the time."""
+    if item.kind in ("retry", "limit", "warning", "waiting"):
+        click.echo(f"         {item.kind}: {item.text}", err=True)
+
+
+def line(state: State, logged: Logged) -> str:
+    """One event in words; "" for one that says nothing new."""
+    match logged.event:
+        case RunStarted(plan=made, approved_by=by):
+            return f"run {logged.run} started on {made.branch}: {_pipeline(made)} (spec approved by {by})"
+        case StepStarted(step=step, attempt=attempt):
+            return f"{step}: attempt {attempt} {_place(state)}".rstrip()
+        case AgentEnded(step=step, outcome=outcome, seconds=seconds) as ended:
+            money = (
+                f", {'~' if ended.cost_estimated else ''}{ended.cost_usd:.2f} USD" if ended.cost_usd else ""
+            )
+            why = f": {ended.reason}" if ended.reason else ""
+            return f"{step}: the agent ended {outcome} after {seconds:.1f} s{money}{why}"
+        case DecisionsTaken(step=step, count=count, deferred=deferred):
+            return f"{step}: {_count(count, 'decision')} recorded, {deferred} deferred"
+        case StepChecked(step=step, ok=False, detail=detail):
+            return f"{step}: check failed: {detail.splitlines()[0] if detail else ''}"
+        case StepFinished(step=step, commit=commit):
+            return f"{step}: done, {commit[:12]}"
+        case AttemptFailed(step=step, attempt=attempt):
+            return f"{step}: attempt {attempt} was taken back"
+        case Reverted(step=step, reason=reason):
+            return f"{step}: its work was not kept: {reason.splitlines()[0] if reason else ''}"
+        case Rerun(step=step, by=by):
+            return f"{step} and all after it run again, as {by} asked"
+        case Consolidated(commit=commit):
+            return f"consolidation: done, {commit[:12]}"
+        case GateClosed(entries=entries, digest=digest):
+            return f"the gate is closed over {_count(len(entries), 'decision')}, digest {digest[:8]}"
+        case GateOpened(by=by, channel=channel):
+            return f"the gate is open{f': confirmed by {by} ({channel})' if by else ''}"
+        case Published(url=url, how=how):
+            return f"pull request: {url or how}"
+        case Completed():
+            return "complete"
+        case Abandoned(by=by):
+            return f"abandoned by {by}"
+        case Resumed(unclean=True):
+            return "resumed after the dispatcher died"
+        case Resumed():
+            return "resumed"
+        case RunStopped() | PublishIntended() | Rewound() | StepChecked():
+            return ""
+
+
+def standing(state: State, *, living: bool) -> dict[str, Any]:
+    """Where a run stands, for programs."""
+    current = state.step
+    return {
+        "run": state.run,
+        "branch": state.plan.branch if state.plan else "",
+        "status": _alive(state, living),
+        "phase": state.phase,
+        "step": current.name if current else None,
+        "attempt": state.attempt if current else None,
+        "steps": [step.name for step in state.plan.steps] if state.plan else [],
+        "finished": [item.step for item in state.finished],
+        "started_at": state.started_at,
+        "agent_seconds": round(state.seconds, 1),
+        "cost_usd": round(state.cost_usd, 4),
+        "reason": state.stopped.reason if state.stopped else "",
+        "digest": state.gate.digest if state.gate and state.phase in ("closed", "consolidated") else None,
+        "url": state.url,
+    }
+
+
+def describe(standing: dict[str, Any]) -> str:
+    """Where a run stands, for people."""
+    done, steps = standing["finished"], standing["steps"]
+    lines = [
+        f"run      {standing['run']} on {standing['branch']}",
+        f"status   {standing['status']}",
+        f"steps    {len(done)} of {len(steps)} done{': ' + ', '.join(done) if done else ''}",
+    ]
+    if standing["step"] and standing["status"] != "abandoned":
+        lines.append(f"at       {standing['step']}, attempt {standing['attempt']}")
+    lines.append(f"agents   {standing['agent_seconds']:.0f} s, {standing['cost_usd']:.2f} USD")
+    if standing["digest"]:
+        lines.append(f"digest   {standing['digest']}")
+    if standing["url"]:
+        lines.append(f"request  {standing['url']}")
+    if standing["reason"]:
+        lines.append(f"because  {standing['reason']}")
+    return "\n".join(lines)
+
+
+def plan(made: Plan) -> str:
+    """A plan as it would be carried out."""
+    lines = [
+        f"branch     {made.branch} from {made.base[:12]}",
+        f"spec       {made.spec} ({made.spec_sha256[:8]})",
+    ]
+    for step in made.steps:
+        proof = " ".join(step.check) if step.check else step.report or "no check"
+        lines.append(f"step       {step.name}: {step.agent}, {proof}")
+    lines += [f"left out   {name}: {reason}" for name, reason in made.left_out.items()]
+    lines.append(f"end        consolidation, gate, {' '.join(made.pr)}")
+    return "\n".join(lines)
+
+
+def _alive(state: State, living: bool) -> str:
+    word = status_word(state)
+    return "interrupted (resume it: correctless cauto resume)" if word == "running" and not living else word
+
+
+def _pipeline(made: Plan) -> str:
+    left = "".join(f"; without {name}: {reason}" for name, reason in made.left_out.items())
+    return " -> ".join([step.name for step in made.steps] + ["consolidation", made.pr[0]]) + left
+
+
+def _place(state: State) -> str:
+    return f"(step {state.index + 1} of {len(state.plan.steps)})" if state.plan else ""
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,161 @@
+"""`correctless review`: what was deferred to a person, shown whole, and their answer bound to exactly that."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+
+import click
+
+from correctless import exits, gate, person, repo, summary
+from correctless import review as views
+from correctless.dispatch import rerun
+from correctless.dispatch.surroundings import Surroundings
+from correctless.exits import Stop
+from correctless.gate import Gate
+from correctless.lock import Lock
+from correctless.record import utcnow
+from correctless.repo import Logs, Repo
+from correctless.runlog import branch as record
+
+_SHOWN = 8  # hex digits a person types: they only say "this one"; the record holds the whole digest
+
+
+@click.command(epilog="Example: correctless review    (it shows the open set, then asks for your answer)")
+@click.option("--json", "as_json", is_flag=True, help="Print the open set for programs; answers nothing.")
+@click.option(
+    "--log", "path", metavar="FILE", help="The decisions log; default: the one of the branch you are on."
+)
+@click.option(
+    "--confirm", metavar="DIGEST", help="Confirm without being asked, if the open set has this digest."
+)
+@click.option("--reject", is_flag=True, help="Answer no: the gate stays closed.")
+@click.option("--rerun", "step", metavar="STEP", help="Have this step and all after it run again.")
+@click.option("--note", default="", help="Why: kept with a rejection, told to the agent with a re-run.")
+@click.option("--as", "by", metavar="NAME", help="Who answers; default: git's user.name.")
+def review(
+    as_json: bool,
+    path: str | None,
+    confirm: str | None,
+    reject: bool,
+    step: str | None,
+    note: str,
+    by: str | None,
+) -> int:
+    """Read the decisions that were deferred to a person; confirm or reject them, or have a step run again.
+
+    An answer is taken from a person's terminal only. Exit 0: nothing is open any more; 10: something is.
+    """
+    given = [name for name, value in (("confirm", confirm), ("reject", reject), ("rerun", step)) if value]
+    if len(given) > 1:
+        raise click.UsageError(f"--{given[0]} and --{given[1]} exclude each other")
+    here = repo.find(os.getcwd()) if path is None else None
+    logs = repo.logs(here) if here is not None else repo.logs_beside(path or "")
+    if not os.path.lexists(logs.decisions):
+        raise Stop(
+            exits.REFUSED,
+            f"there is no decisions log {logs.decisions}. start a run, or name another with --log",
+        )
+    if as_json or not (given or person.has_terminal()):
+        return _show(logs, as_json=as_json)
+    person.refuse_agents(os.environ)
+    if not person.has_terminal():
+        raise Stop(
+            exits.REFUSED,
+            "an answer is taken from a terminal only, and there is none here. run it in your own",
+        )
+    who = by or person.name(here, os.environ)
+    held = Lock.take(here, "correctless review") if here is not None else None
+    try:
+        if step is not None:
+            return _rerun(here, logs, held, step, note, who)
+        return _answer(logs, who, confirm=confirm, reject=reject, note=note)
+    finally:
+        if held is not None:
+            held.close()
+
+
+def _show(logs: Logs, *, as_json: bool) -> int:
+    branch = record.load(logs)
+    found = gate.evaluate(branch)
+    if as_json:
+        click.echo(json.dumps(gate.values(found), indent=2))
+    elif found.open:
+        click.echo(_NOTHING)
+    else:
+        click.echo(summary.text(views.view_of(branch, found, logs), width=width()))
+        click.echo("An answer is taken from a terminal only: run correctless review in your own.")
+    return exits.OK if found.open else exits.PERSON
+
+
+_NOTHING = "nothing is open: no decision waits for a person"
+
+
+def _answer(logs: Logs, who: str, *, confirm: str | None, reject: bool, note: str) -> int:
+    branch = record.load(logs)
+    branch, found = views.close_gate(
+        logs, branch, gate.evaluate(branch), token=secrets.token_hex(16), now=utcnow()
+    )
+    if found.open or found.closing is None:
+        click.echo(_NOTHING)
+        return exits.OK
+    digest = found.closing.digest
+    if confirm is None and not reject:
+        click.echo(summary.text(views.view_of(branch, found, logs), width=width()))
+        click.echo(f"\nTheir digest is {digest[:_SHOWN]} ({digest}).")
+        confirm, reject, note = _ask(note)
+    if reject:
+        views.answer(
+            logs, found.closing, kind="rejected", by=who, channel="terminal", note=note, now=utcnow()
+        )
+        click.echo(f"rejected by {who}. the gate stays closed")
+        return exits.PERSON
+    if not confirm:
+        click.echo("nothing was confirmed. the gate stays closed")
+        return exits.PERSON
+    if len(confirm) < _SHOWN or not digest.startswith(confirm.lower()):
+        raise Stop(
+            exits.PERSON,
+            f"'{confirm}' is not the digest of the open set, which is {digest[:_SHOWN]}. nothing was confirmed",
+        )
+    views.answer(logs, found.closing, kind="escalations", by=who, channel="terminal", note=note, now=utcnow())
+    return _confirmed(logs, who, len(found.waiting))
+
+
+def _ask(note: str) -> tuple[str | None, bool, str]:
+    said = click.prompt(
+        f"Type the digest's first {_SHOWN} characters to confirm, no to reject, or nothing to leave it open",
+        default="",
+        show_default=False,
+    ).strip()
+    if said.lower() in ("no", "n", "reject"):
+        return None, True, note or click.prompt("Why", default="", show_default=False)
+    return said or None, False, note
+
+
+def _confirmed(logs: Logs, who: str, count: int) -> int:
+    found: Gate = gate.evaluate(record.load(logs))
+    what = "1 decision" if count == 1 else f"{count} decisions"
+    if not found.open:
+        raise Stop(
+            exits.PERSON,
+            f"the answer of {who} is on record, but the configuration doesn't let it open the gate. see confirm_channels and confirmers",
+        )
+    click.echo(f"{what} confirmed by {who}. go on with: correctless cauto resume")
+    return exits.OK
+
+
+def _rerun(here: Repo | None, logs: Logs, held: Lock | None, step: str, note: str, who: str) -> int:
+    if here is None or held is None:
+        raise Stop(exits.USAGE, "--rerun needs the repository of the run. change into it and leave --log out")
+    around = Surroundings(here, logs, held, os.environ)
+    rerun.request(around, lambda *_: None, step=step, note=note, by=who, channel="terminal")
+    click.echo(f"{step} and all after it will run again. go on with: correctless cauto resume")
+    return exits.PERSON
+
+
+def width() -> int:
+    """Columns to write in: the terminal's, within what reads well."""
+    return max(60, min(shutil.get_terminal_size((80, 24)).columns, 110))

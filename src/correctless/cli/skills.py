@@ -1,0 +1,97 @@
+"""`correctless skills`: what each skill's contract says, as the program reads it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from correctless import exits
+from correctless.contract import Default, SkillContract, find_skills, read_skill
+from correctless.exits import Stop
+from correctless.finding import as_json, as_text, printable
+
+
+@click.command(epilog="Example: correctless skills --json skills/cverify")
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.option("--json", "as_objects", is_flag=True, help="Print a list of objects instead of text.")
+def skills(paths: tuple[str, ...], as_objects: bool) -> int:
+    """What each skill's contract says, as the program reads it.
+
+    PATH is a SKILL.md, a skill's folder, or a tree that holds skills/*/SKILL.md at any depth; without one, the current folder.
+
+    Ends with 0 when no contract has an error, 1 when one has, 3 when a path can't be read; the others are shown all the same.
+    """
+    contracts: list[SkillContract] = []
+    refusals: list[str] = []
+    for contract in _contracts(paths or (".",)):
+        if isinstance(contract, SkillContract):
+            contracts.append(contract)
+        else:
+            refusals.append(contract.message)
+    if as_objects:
+        click.echo(json.dumps([_object(c) for c in contracts], indent=2))
+    elif contracts:
+        click.echo("\n\n".join("\n".join(_text(c)) for c in contracts))
+    if not contracts and not refusals:
+        click.echo(
+            "no skill here. give a SKILL.md, a skill's folder, or a tree with skills/*/SKILL.md", err=True
+        )
+    for message in refusals:
+        click.echo(f"correctless: {printable(message)}", err=True)
+    if refusals:
+        return exits.REFUSED
+    broken = any(problem.severity == "error" for c in contracts for problem in c.problems)
+    return exits.FINDINGS if broken else exits.OK
+
+
+def _contracts(paths: Iterable[str]) -> Iterator[SkillContract | Stop]:
+    """Each skill's contract once, or why it can't be read."""
+    seen: set[str] = set()
+    for path in paths:
+        try:
+            for file in find_skills(path):
+                if file in seen:
+                    continue
+                seen.add(file)
+                try:
+                    yield read_skill(file.removeprefix("./"))
+                except Stop as stop:
+                    yield stop
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else "no file has such a name"
+            yield Stop(exits.REFUSED, f"can't read '{path}': {why}. give a folder that can be listed")
+
+
+def _object(contract: SkillContract) -> dict[str, Any]:
+    return {
+        "name": contract.name,
+        "path": contract.path,
+        "interaction_mode": contract.interaction_mode,
+        "context": contract.context,
+        "allowed_tools": list(contract.allowed_tools),
+        "defaults": [_default(default) for default in contract.defaults],
+        "problems": [as_json(problem) for problem in contract.problems],
+    }
+
+
+def _default(default: Default) -> dict[str, Any]:
+    values = asdict(default)
+    del values["documented"]  # an escalate entry without a choice says the same
+    return values
+
+
+def _text(contract: SkillContract) -> Iterator[str]:
+    mode = contract.interaction_mode or "no mode"
+    fork = f", context: {contract.context}" if contract.context else ""
+    yield printable(f"{contract.name} ({mode}{fork})  {contract.path}")
+    for default in contract.defaults:
+        subject = f"{default.subject} — " if default.subject else ""
+        choice = default.choice or "(none documented)"
+        said = f"escalate: always, if deferred: {choice}" if default.escalate else choice
+        yield printable(f"  {default.id or '(no id)'}  {subject}{said}")
+    for problem in contract.problems:
+        yield as_text(problem)

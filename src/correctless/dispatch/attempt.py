@@ -1,0 +1,157 @@
+"""One attempt's agent, from its held process to its end; the only place where agents are started."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import datetime
+
+from correctless import exits
+from correctless.agents import Held, Limits, Outcome, Task
+from correctless.dispatch import freeze, prompt
+from correctless.dispatch.surroundings import Surroundings, plan_of, sha256, step_of
+from correctless.exits import Stop
+from correctless.repo import replace_file
+from correctless.runlog.events import AgentEnded, StepStarted
+from correctless.runlog.state import State
+
+_GRACE_SECONDS = 10.0  # from the result to the end, and from SIGTERM to SIGKILL
+
+
+class Runner:
+    """Holds at most one agent, between `step_started` and `agent_ended`."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self.around = around
+        self._held: Held | None = None
+        self._nonce = ""
+        self._prompt = ""
+
+    def start(self, state: State, attempt: int) -> StepStarted:
+        """A process that waits to become the agent, and the event that must be durable before it does."""
+        around, plan, step = self.around, plan_of(state), step_of(state)
+        contract = freeze.check_skill(around.logs, state.run, step)
+        if around.repo.dirty_files():
+            raise Stop(
+                exits.REFUSED,
+                f"{around.repo.top} has changes that no step of the run made. commit or stash them, "
+                "then go on with: correctless cauto resume",
+            )
+        base = around.repo.head()
+        folder = around.folder(state.run, step.name, attempt)
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        if step.report:
+            self._set_report_aside(step.report, folder)
+        self._nonce = around.token(4)
+        self._prompt = prompt.write(
+            plan,
+            step,
+            contract,
+            skill_path=freeze.skill_path(around.logs, state.run, step),
+            spec_path=os.path.join(around.logs.folder(state.run), "frozen", freeze.SPEC),
+            nonce=self._nonce,
+            retry_note=state.retry_note,
+        )
+        system = b""
+        if plan.instructions_sha256:
+            system = freeze.read_frozen(around.logs, state.run, freeze.INSTRUCTIONS, plan.instructions_sha256)
+        session = _uuid(around.token(16))
+        task = Task(
+            run=state.run,
+            step=step.name,
+            attempt=attempt,
+            prompt=self._prompt,
+            system=system.decode("utf-8", "replace"),
+            cwd=around.repo.top,
+            environment=around.environment(state.run, plan, step.name, attempt),
+            tools=step.tools,
+            limits=_limits(state),
+            session=session,
+            model=step.model,
+            plugin_dirs=(),
+            transcript=os.path.join(folder, "transcript"),
+            inherit=(around.lock.fd,),
+        )
+        self._held = around.agent(step.agent, around.repo.top).hold(task)
+        around.lock.note(f"run {state.run}, step {step.name}", group=self._held.pgid)
+        return StepStarted(
+            step=step.name,
+            attempt=attempt,
+            nonce_sha256=sha256(self._nonce.encode()),
+            session=session,
+            group=self._held.pgid,
+            base=base,
+            prompt_sha256=sha256(_bytes(self._prompt)),
+        )
+
+    def finish(self, state: State) -> AgentEnded:
+        """Let the held agent run to its end; one that another dispatcher held died with it."""
+        around, step = self.around, step_of(state)
+        if self._held is None:
+            outcome = Outcome(kind="failed", answer="", reason="the dispatcher ended while the agent ran")
+            seconds = (around.now() - datetime.fromisoformat(state.began_at)).total_seconds()
+            return _ended(state, "interrupted", outcome, max(0.0, seconds))
+        began = time.monotonic()
+        outcome = self._held.release(around.activity)
+        self._held = None
+        around.lock.note(f"run {state.run}, step {step.name}")
+        folder = around.folder(state.run, step.name, state.attempt)
+        # Only now: while the agent lived, nothing on disk told its nonce to anybody.
+        for name, text in (
+            ("prompt.md", self._prompt),
+            ("nonce", self._nonce),
+            ("answer.md", outcome.answer),
+        ):
+            replace_file(os.path.join(folder, name), _bytes(text), mode=0o600)
+        return _ended(state, outcome.kind, outcome, time.monotonic() - began)
+
+    def end(self) -> None:
+        """End a held agent and its whole group: nothing this dispatcher started outlives it."""
+        if self._held is not None:
+            self._held.end()
+            self._held = None
+
+    def _set_report_aside(self, report: str, folder: str) -> None:
+        # A report that is there afterwards was written in this attempt, whatever clocks and commits say.
+        path = os.path.join(self.around.repo.top, report)
+        if os.path.lexists(path):
+            os.replace(path, os.path.join(folder, "report-before"))
+
+
+def _limits(state: State) -> Limits:
+    plan, step = plan_of(state), step_of(state)
+    left = plan.usd - state.cost_usd if plan.usd is not None else None
+    money = [amount for amount in (left, step.usd) if amount is not None]
+    return Limits(
+        idle_s=step.idle_minutes * 60,
+        wall_s=min(step.minutes * 60, plan.minutes * 60 - state.seconds),
+        turns=step.turns,
+        usd=min(money) if money else None,
+        grace_s=_GRACE_SECONDS,
+    )
+
+
+def _ended(state: State, kind: str, outcome: Outcome, seconds: float) -> AgentEnded:
+    return AgentEnded(
+        step=step_of(state).name,
+        attempt=state.attempt,
+        outcome=kind,
+        reason=outcome.reason,
+        resume_at=outcome.resume_at,
+        answer_sha256=sha256(_bytes(outcome.answer)),
+        seconds=round(seconds, 3),
+        cost_usd=outcome.cost_usd,
+        cost_estimated=outcome.cost_estimated,
+        tokens=outcome.tokens,
+        turns=outcome.turns,
+    )
+
+
+def _uuid(digits: str) -> str:
+    # With the version and variant bits of a random UUID; the client refuses others.
+    fixed = f"{digits[:12]}4{digits[13:16]}a{digits[17:]}"
+    return "-".join((fixed[:8], fixed[8:12], fixed[12:16], fixed[16:20], fixed[20:]))
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")

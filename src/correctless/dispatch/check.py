@@ -1,0 +1,93 @@
+"""The step's own check: what an attempt left in the worktree in, whether it counts and why not out."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from correctless import process
+from correctless.repo import ARTIFACTS, Repo
+from correctless.runlog.plan import Plan, PlannedStep
+
+_TAIL = 2000  # characters of a failed check's output that go into the log and to the next attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The verdict; `output` is all the command said."""
+
+    ok: bool
+    detail: str = ""
+    output: bytes = b""
+
+
+def check(
+    repo: Repo,
+    plan: Plan,
+    step: PlannedStep,
+    *,
+    base: str,
+    spec: str,
+    env: Mapping[str, str],
+    inherit: Sequence[int],
+) -> Checked:
+    """Whether the attempt that began at `base` counts. The command runs like an agent: own group, its environment."""
+    fault = _branch_fault(repo, plan, base) or _paths_fault(repo, step, base)
+    if fault is None and step.report:
+        fault = report_fault(os.path.join(repo.top, step.report), step.report, spec)
+    if fault:
+        return Checked(False, fault)
+    if step.check is None:
+        return Checked(True)
+    done = process.run(step.check, cwd=repo.top, env=env, wall_s=step.minutes * 60, pass_fds=tuple(inherit))
+    output = done.out + done.err
+    if done.timed_out:
+        return Checked(False, f"the check {' '.join(step.check)} took over {step.minutes:g} minutes", output)
+    if done.code != 0:
+        said = output.decode("utf-8", "replace").strip()[-_TAIL:]
+        return Checked(
+            False, f"the check {' '.join(step.check)} ended with {done.code}:\n{said}".strip(), output
+        )
+    return Checked(True, "", output)
+
+
+def rules(spec: str) -> tuple[str, ...]:
+    """The rule ids a spec names, each once, in order."""
+    return tuple(dict.fromkeys(re.findall(r"\bR-\d{3}\b", spec)))
+
+
+def report_fault(path: str, name: str, spec: str) -> str | None:
+    """What is wrong with a step's report; it was moved away before the attempt, so one that is there is new."""
+    try:
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            return f"its report {name} is no plain file"
+        with open(path, encoding="utf-8", errors="replace") as file:
+            text = file.read()
+    except OSError:
+        return f"its report {name} was not written"
+    if not text.strip():
+        return f"its report {name} is empty"
+    named = set(rules(text))
+    missing = [rule for rule in rules(spec) if rule not in named]
+    return f"its report {name} does not name {', '.join(missing)}" if missing else None
+
+
+def _branch_fault(repo: Repo, plan: Plan, base: str) -> str | None:
+    branch = repo.branch()
+    if branch != plan.branch:
+        return f"the agent left the branch {plan.branch} for {branch or 'a detached HEAD'}"
+    if not repo.is_ancestor(base, "HEAD"):
+        return f"the agent rewrote commits that were there before it ({base[:12]} is gone from {plan.branch})"
+    return None
+
+
+def _paths_fault(repo: Repo, step: PlannedStep, base: str) -> str | None:
+    for path in repo.changed_files(base):
+        if path.startswith(ARTIFACTS + "/"):
+            return f"the agent put {path} under version control: logs and artifacts never are"
+        if step.untrusted and path.startswith(".correctless/"):
+            return f"it touched {path}, which is not its to touch"
+    return None

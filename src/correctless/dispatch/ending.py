@@ -1,0 +1,53 @@
+"""A run's end after its last step: consolidated, then the gate asked."""
+
+from __future__ import annotations
+
+from correctless import exits, gate
+from correctless.dispatch import engine, work
+from correctless.dispatch.surroundings import Surroundings, plan_of
+from correctless.publish.consolidation import consolidate as make_commit
+from correctless.runlog import branch as record
+from correctless.runlog.events import Consolidated, GateClosed, GateOpened, RunStopped
+from correctless.runlog.state import State
+
+_HOOK_SECONDS = 1800.0
+
+
+def consolidate(around: Surroundings, state: State) -> Consolidated:
+    """Commit what belongs to the branch and is not yet committed, with the repository's own hooks, once."""
+    repo, plan = around.repo, plan_of(state)
+    marks = work.trailers(around, state, "consolidation#1")
+    if work.has_trailers(around, marks):
+        return Consolidated(repo.head(), ())
+    done = make_commit(
+        repo,
+        base=plan.base,
+        allow=(*plan.outputs, *(step.report for step in plan.steps if step.report)),
+        message=work.message(state, "consolidation", marks),
+        env=around.environment(state.run, plan, "consolidation", 1),
+        seconds=_HOOK_SECONDS,
+    )
+    return Consolidated(done.commit, done.left)
+
+
+def ask_gate(around: Surroundings) -> GateOpened | GateClosed | RunStopped:
+    """Open, newly closed over the open set with a challenge of its own, or still closed and waiting."""
+    branch = record.load(around.logs)
+    found = gate.evaluate(branch)
+    if found.open:
+        answer = list(found.covered.values())[-1] if found.covered else None
+        head = branch.decisions_head
+        return GateOpened(
+            digest=answer.digest if answer else None,
+            by=answer.by if answer else "",
+            channel=answer.channel if answer else "",
+            log_seq=head.seq,
+            log_head=head.sha256,
+        )
+    if found.rejected is not None:
+        note = f": {found.rejected.note}" if found.rejected.note else ""
+        reason = f"rejected by {found.rejected.by}{note}. have a step run again, or confirm after all: correctless review"
+        return RunStopped(exits.PERSON, None, reason)
+    if found.closing is not None:
+        return RunStopped(exits.PERSON, None, engine.waiting(len(found.waiting)))
+    return gate.close(found.waiting, around.token(16))

@@ -1,0 +1,205 @@
+"""What comes next: a state and an event in, the state after it and the effects it asks for out. Pure.
+
+An effect is performed by `perform`, which gives back the event to be logged; the log is the only memory. Every effect
+can be performed again after a crash: either nothing of it happened, or it finds what it did and reports that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from correctless import exits
+from correctless.runlog.events import Logged
+from correctless.runlog.state import State, after
+
+
+@dataclass(frozen=True, slots=True)
+class StartAgent:
+    """Begin a new attempt of the current step: hold its process, log `step_started`."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class FinishAgent:
+    """Let the held agent run to its end; without one in this process it died with its dispatcher."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakeDecisions:
+    """Read the answer and append its decisions."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckStep:
+    """Run the step's own check."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommitStep:
+    """Commit the work with its trailers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Discard:
+    """Keep what the attempt left as a patch and take it back."""
+
+    counted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Revert:
+    """Take an untrusted step's work back and go on without it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rewind:
+    """Take the branch back to where a step that is to run again began."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Wait for a limit or an outage to pass."""
+
+    until: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Consolidate:
+    """Commit what belongs to the branch, with the repository's hooks."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskGate:
+    """Ask whether everything a person should decide is confirmed."""
+
+
+@dataclass(frozen=True, slots=True)
+class IntendPublish:
+    """Put on record that publication begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Push and open or take over the pull request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """The last event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """Stop with an exit code and a reason."""
+
+    code: int
+    reason: str
+    resume_at: str | None = None
+
+
+Effect = (
+    StartAgent
+    | FinishAgent
+    | TakeDecisions
+    | CheckStep
+    | CommitStep
+    | Discard
+    | Revert
+    | Rewind
+    | Wait
+    | Consolidate
+    | AskGate
+    | IntendPublish
+    | Publish
+    | Complete
+    | Halt
+)
+
+
+def step(state: State, event: Logged) -> tuple[State, tuple[Effect, ...]]:
+    """The state after `event` and the effects it asks for: none or one."""
+    following = after(state, event)
+    effect = decide(following)
+    return following, () if effect is None else (effect,)
+
+
+def decide(state: State) -> Effect | None:
+    """The effect a state asks for; None when there is nothing to do until a person acts."""
+    if state.stopped is not None:
+        return None
+    match state.phase:
+        case "none" | "complete" | "abandoned":
+            return None
+        case "ready":
+            return _begin(state)
+        case "running":
+            return FinishAgent()
+        case "answered":
+            return TakeDecisions()
+        case "recorded":
+            return CheckStep()
+        case "checked":
+            return CommitStep()
+        case "failing":
+            untrusted = state.step is not None and state.step.untrusted
+            if untrusted and state.failed == "check":
+                return Revert()  # it had its chance: a failed check is the answer, not an accident
+            return Discard(counted=state.failed in ("failed", "check"))
+        case "rewinding":
+            return Rewind()
+        case "steps_done":
+            return Consolidate()
+        case "consolidated":
+            return AskGate()
+        case "closed":
+            assert state.gate is not None
+            return Halt(exits.PERSON, waiting(len(state.gate.entries)))
+        case "open":
+            return IntendPublish()
+        case "publishing":
+            return Publish()
+        case "published":
+            return Complete()
+
+
+def waiting(count: int) -> str:
+    """The one line for a closed gate."""
+    what = "1 decision waits" if count == 1 else f"{count} decisions wait"
+    return f"{what} for a person. read and answer with: correctless review"
+
+
+def _begin(state: State) -> Effect:
+    plan, current = state.plan, state.step
+    assert plan is not None
+    assert current is not None
+    if state.pause is not None:
+        reason = state.pause.reason
+        if plan.on_limit == "wait":
+            return Wait(state.pause.resume_at, reason)
+        return Halt(
+            exits.PAUSED,
+            f"{current.name} paused: {reason}. go on with: correctless cauto resume",
+            state.pause.resume_at,
+        )
+    if state.failures >= plan.attempts:
+        if current.untrusted:
+            return Revert()
+        return Halt(
+            exits.FAILED,
+            f"{current.name} failed {state.failures} times, the last time: {state.reason}. "
+            "mend the cause, then try it again with: correctless cauto resume",
+        )
+    if plan.usd is not None and state.cost_usd >= plan.usd:
+        return Halt(
+            exits.BUDGET,
+            f"{state.cost_usd:.2f} USD of {plan.usd:.2f} are spent before {current.name}. raise max_usd in a new run",
+        )
+    if state.seconds >= plan.minutes * 60:
+        return Halt(
+            exits.BUDGET,
+            f"{state.seconds / 60:.0f} of {plan.minutes:.0f} minutes are spent before {current.name}. "
+            "raise max_minutes in a new run",
+        )
+    return StartAgent(attempt=state.attempt + 1)

@@ -1,0 +1,86 @@
+"""The one loop: an unfinished run in, its effects performed and logged one after the other, where it stands out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+
+from correctless import exits
+from correctless.dispatch.attempt import Runner
+from correctless.dispatch.engine import decide, step
+from correctless.dispatch.perform import perform
+from correctless.dispatch.surroundings import Surroundings
+from correctless.exits import Stop
+from correctless.ledger import Ledger
+from correctless.record import timestamp
+from correctless.repo import Logs, replace_file
+from correctless.runlog import branch as record
+from correctless.runlog.events import Event, Logged, Resumed, RunStopped, fields_of
+from correctless.runlog.state import State, after, fold, manifest
+
+Tell = Callable[[State, Logged], None]
+
+
+class Log:
+    """The run log as the loop writes it: one event appended, folded, shown, and the manifest made anew."""
+
+    def __init__(self, around: Surroundings, tell: Tell) -> None:
+        self.around = around
+        self.tell = tell
+        self.ledger = Ledger(around.logs.run, root=around.logs.root)
+
+    def write(self, state: State, event: Event, *, run: str | None = None) -> Logged:
+        """Append one event; it is durable when this returns."""
+        logged = Logged(run or state.run, timestamp(self.around.now()), event)
+        after(state, logged)  # raises before anything is written that the fold would refuse
+        self.ledger.append(fields_of(logged.run, logged.timestamp, event))
+        following = after(state, logged)
+        write_manifest(self.around.logs, following)
+        self.tell(following, logged)
+        return logged
+
+
+def drive(around: Surroundings, tell: Tell) -> State:
+    """Perform what the run on record asks for, until nothing is left or a person must act.
+
+    Safe to call after any crash. `KeyboardInterrupt` (SIGINT, SIGTERM) ends the agent, logs a clean stop and goes on up.
+    """
+    state = fold(record.load(around.logs).events)
+    log = Log(around, tell)
+    runner = Runner(around)
+    try:
+        if state.unfinished and (state.stopped is not None or state.phase != "ready" or state.attempts):
+            state = after(state, log.write(state, Resumed(unclean=state.stopped is None)))
+        effect = decide(state)
+        while effect is not None:
+            event = perform(around, runner, state, effect)
+            state, effects = step(state, log.write(state, event))
+            effect = effects[0] if effects else None
+    except Stop as stop:
+        runner.end()
+        # When the log itself is what failed, there is nothing to write to: the exit code says it.
+        with suppress(Stop):
+            log.write(state, RunStopped(stop.code, state.step.name if state.step else None, stop.message))
+        raise
+    except KeyboardInterrupt:
+        runner.end()
+        reason = "interrupted. go on with: correctless cauto resume"
+        with suppress(Stop):
+            log.write(state, RunStopped(exits.INTERRUPTED, state.step.name if state.step else None, reason))
+        raise
+    finally:
+        runner.end()
+    return state
+
+
+def exit_code(state: State) -> int:
+    """What a command that drove this run ends with."""
+    if state.phase == "complete":
+        return exits.OK
+    return state.stopped.code if state.stopped is not None else exits.REFUSED
+
+
+def write_manifest(logs: Logs, state: State) -> None:
+    """The view of the state for other tools."""
+    replace_file(logs.manifest, json.dumps(manifest(state), indent=2).encode() + b"\n")

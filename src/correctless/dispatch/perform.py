@@ -1,0 +1,76 @@
+"""The effects performed: a state and an effect in, the event to be logged out.
+
+Each can be performed again after a crash at any point: appends carry keys, commits carry trailers, the pull request
+carries the run's section, and what is derived is written again.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from correctless.agents import Activity
+from correctless.dispatch import ending, engine, work
+from correctless.dispatch.attempt import Runner
+from correctless.dispatch.pull_request import publish
+from correctless.dispatch.surroundings import Surroundings, plan_of, step_of
+from correctless.record import timestamp
+from correctless.runlog.events import (
+    Completed,
+    Event,
+    PublishIntended,
+    Resumed,
+    Reverted,
+    Rewound,
+    RunStopped,
+)
+from correctless.runlog.state import State
+
+_BACK_OFF = timedelta(minutes=5)  # when a limit names no time
+
+
+def perform(around: Surroundings, runner: Runner, state: State, effect: engine.Effect) -> Event:
+    """Do what the effect says and return what happened; `Stop` when it can't be done."""
+    match effect:
+        case engine.StartAgent(attempt=attempt):
+            return runner.start(state, attempt)
+        case engine.FinishAgent():
+            return runner.finish(state)
+        case engine.TakeDecisions():
+            return work.take_decisions(around, state)
+        case engine.CheckStep():
+            return work.check_step(around, state)
+        case engine.CommitStep():
+            return work.commit_step(around, state)
+        case engine.Discard(counted=counted):
+            return work.discard(around, state, counted=counted, reason=state.reason)
+        case engine.Revert():
+            return Reverted(step_of(state).name, state.attempt, state.reason, work.take_back(around, state))
+        case engine.Rewind():
+            around.repo.reset_to(state.step_base)
+            return Rewound(state.step_base)
+        case engine.Wait(until=until, reason=reason):
+            return _wait(around, until, reason)
+        case engine.Consolidate():
+            return ending.consolidate(around, state)
+        case engine.AskGate():
+            return ending.ask_gate(around)
+        case engine.IntendPublish():
+            return PublishIntended(around.repo.head(), plan_of(state).pr[0])
+        case engine.Publish():
+            return publish(around, state)
+        case engine.Complete():
+            return Completed(state.url)
+        case engine.Halt(code=code, reason=reason, resume_at=resume_at):
+            return RunStopped(code, state.step.name if state.step else None, reason, resume_at)
+        case _:
+            assert_never(effect)
+
+
+def _wait(around: Surroundings, until: str | None, reason: str) -> Resumed:
+    wake = datetime.fromisoformat(until) if until else around.now() + _BACK_OFF
+    around.activity(Activity("waiting", f"{reason}; goes on at {timestamp(wake)}"))
+    # In slices: a clock that is set, or a host that slept, is noticed.
+    while (left := (wake - around.now()).total_seconds()) > 0:
+        around.sleep(min(left, 30.0))
+    return Resumed(unclean=False)

@@ -1,0 +1,151 @@
+"""The last effect: a run whose gate is open in, its branch pushed and its pull request opened out."""
+
+from __future__ import annotations
+
+import os
+
+from correctless import exits, gate, review, summary
+from correctless.dispatch import freeze
+from correctless.dispatch.check import rules
+from correctless.dispatch.surroundings import Surroundings, plan_of
+from correctless.exits import Stop
+from correctless.github import GitHub, repo_of_remote
+from correctless.ledger import Head
+from correctless.publish import leaks
+from correctless.publish.branch import push
+from correctless.publish.managed_body import body
+from correctless.publish.pull_request import command_pull_request, pull_request
+from correctless.repo import Repo, replace_file
+from correctless.runlog import branch as record
+from correctless.runlog.events import Published
+from correctless.runlog.plan import Plan
+from correctless.runlog.state import State
+
+BODY = "pull-request.md"  # in the run's folder
+_COMMAND_SECONDS = 600.0
+
+
+def publish(around: Surroundings, state: State) -> Published:
+    """Publish a run as its plan says; `Stop(10)` when something in it must not be seen by others."""
+    plan, repo = plan_of(state), around.repo
+    if repo.branch() != plan.branch or repo.head() != state.consolidated:
+        raise Stop(
+            exits.PERSON,
+            f"{plan.branch} is not at the commit the run made ({(state.consolidated or '')[:12]}). "
+            "see who changed it; what they added was neither checked nor confirmed",
+        )
+    title, text = _text(around, state)
+    _refuse_secrets(repo, plan, title, text)
+    replace_file(os.path.join(around.logs.folder(state.run), BODY), text.encode())
+    how, *_ = plan.pr
+    if how == "skip":
+        return Published("", how)
+    push(
+        repo,
+        remote=plan.remote,
+        branch=plan.branch,
+        protected=plan.protected,
+        expected=_expected(repo, plan),
+    )
+    if how == "gh":
+        return Published(
+            pull_request(
+                github(repo, plan.remote, around.env),
+                branch=plan.branch,
+                base=plan.target,
+                title=title,
+                body=text,
+                run=state.run,
+            ).url,
+            how,
+        )
+    payload = {
+        "run": state.run,
+        "branch": plan.branch,
+        "base": plan.target,
+        "title": title,
+        "body": text,
+        "commit": repo.head(),
+    }
+    url = command_pull_request(plan.pr, payload, cwd=repo.top, env=around.env, seconds=_COMMAND_SECONDS)
+    return Published(url, how)
+
+
+def github(repo: Repo, remote: str, env: object) -> GitHub:
+    """The gh program for the repository a remote names; `Stop(3)` when that is none on a GitHub host."""
+    url = repo.remote_url(remote)
+    if url is None:
+        raise Stop(
+            exits.REFUSED, f"there is no remote '{remote}'. add it with git remote add, or use --pr skip"
+        )
+    named = repo_of_remote(url)
+    if named is None:
+        raise Stop(
+            exits.REFUSED, f"remote '{remote}' ({url}) names no repository on a GitHub host. use --pr skip"
+        )
+    return GitHub(named, repo.top, env)  # type: ignore[arg-type]
+
+
+def _expected(repo: Repo, plan: Plan) -> str | None:
+    # What this repository last saw there: a branch that others moved since is not overwritten.
+    seen = repo.try_git(
+        "rev-parse", "--verify", "--quiet", f"refs/remotes/{plan.remote}/{plan.branch}^{{commit}}"
+    )
+    return seen.stdout.strip() or None if seen.returncode == 0 else None
+
+
+def _text(around: Surroundings, state: State) -> tuple[str, str]:
+    plan = plan_of(state)
+    branch = record.load(around.logs)
+    spec = freeze.read_frozen(around.logs, state.run, freeze.SPEC, plan.spec_sha256).decode(
+        "utf-8", "replace"
+    )
+    title = spec_title(spec) or plan.branch
+    text = body(
+        run=state.run,
+        summary_markdown=summary.markdown(review.view_of(branch, gate.evaluate(branch), around.logs)),
+        spec_title=title,
+        rules=_rule_texts(spec),
+        verification=_verification(state),
+        heads={"decisions": branch.decisions_head, "run": Head(branch.run_head.seq, branch.run_head.sha256)},
+    )
+    return title, text
+
+
+def spec_title(spec: str) -> str:
+    """The first heading of a spec."""
+    return next((line.lstrip("#").strip() for line in spec.splitlines() if line.startswith("#")), "")
+
+
+def _rule_texts(spec: str) -> list[tuple[str, str]]:
+    texts: dict[str, str] = {}
+    for line in spec.splitlines():
+        named = rules(line)
+        if named and named[0] not in texts:
+            texts[named[0]] = line.partition(named[0])[2].strip(" *:`—-")
+    return list(texts.items())
+
+
+def _verification(state: State) -> str:
+    done = [item.step for item in state.finished]
+    reports = [step.report for step in plan_of(state).steps if step.report and step.name in done]
+    checked = [step.name for step in plan_of(state).steps if step.check and step.name in done]
+    said = []
+    if checked:
+        said.append(f"the check commands of {', '.join(checked)} passed")
+    if reports:
+        said.append(f"reports: {', '.join(reports)}")
+    return "; ".join(said)
+
+
+def _refuse_secrets(repo: Repo, plan: Plan, title: str, text: str) -> None:
+    diff, texts = leaks.published(repo, plan.base)
+    found = leaks.secrets(
+        diff,
+        {**texts, "pull request title": title, "pull request body": text},
+        known=leaks.known_secrets(repo, plan.base),
+    )
+    if found:
+        first = found[0]
+        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+        raise Stop(exits.PERSON, f"{first.path}:{first.line}: {first.message}{more}")

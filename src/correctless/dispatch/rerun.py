@@ -1,0 +1,54 @@
+"""A person's wish to have a step run again in; the event that takes the run back to that step out."""
+
+from __future__ import annotations
+
+from correctless import exits
+from correctless.dispatch.loop import Log, Tell
+from correctless.dispatch.surroundings import Surroundings
+from correctless.exits import Stop
+from correctless.runlog import branch as record
+from correctless.runlog.events import Attempt, Rerun, StepStarted
+from correctless.runlog.state import State, fold
+
+
+def request(around: Surroundings, tell: Tell, *, step: str, note: str, by: str, channel: str) -> State:
+    """Have `step` and all after it run again, as new attempts; the branch's head is kept under a ref of its own.
+
+    `Stop(3)` when the step did not finish, or when something was pushed already. The caller holds the lock and resumes.
+    """
+    events = record.load(around.logs).events
+    state = fold(events)
+    if not state.unfinished or state.plan is None:
+        raise Stop(
+            exits.REFUSED,
+            "no run of this branch is unfinished. start a new one: correctless cauto run --spec FILE",
+        )
+    if state.pushed:
+        raise Stop(exits.REFUSED, f"run {state.run} pushed the branch already. start a new run on top of it")
+    finished = {item.step: item for item in state.finished}
+    if step not in finished:
+        known = ", ".join(finished) or "none yet"
+        raise Stop(exits.REFUSED, f"'{step}' did not finish in run {state.run}. name one of: {known}")
+    names = [planned.name for planned in state.plan.steps]
+    gone = names[names.index(step) :]
+    started = [item.event for item in events if item.run == state.run and isinstance(item.event, StepStarted)]
+    base = next(s.base for s in reversed(started) if s.step == step and s.attempt == finished[step].attempt)
+    kept = _keep(around, state.run)
+    event = Rerun(
+        step=step,
+        note=note,
+        by=by,
+        channel=channel,
+        base=base,
+        kept=kept,
+        discarded=tuple(Attempt(s.step, s.attempt) for s in started if s.step in gone),
+    )
+    return fold((*events, Log(around, tell).write(state, event)))
+
+
+def _keep(around: Surroundings, run: str) -> str:
+    prefix = f"refs/correctless/kept/{run}/"
+    taken = around.repo.git("for-each-ref", "--format=%(refname)", prefix).splitlines()
+    ref = f"{prefix}{len(taken) + 1}"
+    around.repo.git("update-ref", ref, "HEAD", "")
+    return ref

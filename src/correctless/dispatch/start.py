@@ -1,0 +1,192 @@
+"""A person's request in; a run that is planned, approved and on record out, or a refusal that changed nothing on disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import correctless
+from correctless import agents, config, exits, lock, review
+from correctless.agents import Agent
+from correctless.config import Config
+from correctless.dispatch import freeze
+from correctless.dispatch.freeze import Frozen
+from correctless.dispatch.loop import Log, Tell
+from correctless.dispatch.pull_request import github
+from correctless.dispatch.surroundings import Surroundings
+from correctless.exits import Stop
+from correctless.ledger import Ledger
+from correctless.publish.branch import refuse_protected
+from correctless.record import Confirmation
+from correctless.repo import Logs, Repo, ensure_artifacts
+from correctless.repo import logs as logs_of
+from correctless.runlog import branch as record
+from correctless.runlog.events import Logged, RunStarted
+from correctless.runlog.state import State, fold
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a person asks for: a spec, and what they want otherwise than the configuration says."""
+
+    spec: str  # path, from the folder the person stands in
+    pipeline: str = "default"
+    flags: Mapping[str, Any] | None = None  # keys of the configuration; None values are not given
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A run that may start: everything was checked and nothing written."""
+
+    repo: Repo
+    logs: Logs
+    config: Config
+    frozen: Frozen
+    spec_text: str
+
+
+def prepare(repo: Repo, cwd: str, request: Request, env: Mapping[str, str]) -> Ready:
+    """Check whatever can be checked; `Stop` says what is wrong. Nothing on disk changes."""
+    branch = _branch(repo)
+    logs = logs_of(repo, branch)
+    if lock.is_held(repo):
+        lock.Lock.take(repo, "a refusal").close()  # raises, naming who has it
+    found = load_config(repo, request.flags, cwd)
+    _refuse_protected(repo, branch, found)
+    spec, data = _spec(repo, cwd, request.spec)
+    _refuse_dirt(repo)
+    _refuse_unfinished(fold(record.load(logs).events))
+    frozen = freeze.freeze(
+        repo,
+        found,
+        branch=branch,
+        base=repo.head(),
+        spec=spec,
+        spec_bytes=data,
+        pipeline=request.pipeline,
+        branch_slug=logs.branch_slug,
+        target=found.target or repo.default_branch(found.remote) or "main",
+    )
+    _check_agents(frozen, env, repo.top)
+    if found.pr == "gh":
+        github(repo, found.remote, env).check()
+    return Ready(repo, logs, found, frozen, data.decode("utf-8", "replace"))
+
+
+def approval(ready: Ready) -> Confirmation | None:
+    """The approval of exactly this spec that is on record, if there is one."""
+    return review.spec_approval(ready.logs, ready.frozen.plan.spec_sha256)
+
+
+def begin(ready: Ready, around: Surroundings, approved: Confirmation, tell: Tell) -> Logged:
+    """Freeze the plan, create the logs and put `run_started` on record. The lock is held by `around`."""
+    # Once more under the lock: another dispatcher may have been faster.
+    before = fold(record.load(ready.logs).events)
+    _refuse_unfinished(before)
+    ensure_artifacts(ready.logs)
+    if review.spec_approval(ready.logs, approved.digest) is None:
+        review.approve_spec(
+            ready.logs, approved.digest, by=approved.by, channel=approved.channel, now=around.now()
+        )
+    decisions = Ledger(ready.logs.decisions, root=ready.logs.root)
+    for path in (ready.logs.decisions, ready.logs.run):
+        Ledger(path, root=ready.logs.root).create()
+    head = decisions.head()
+    run = run_id(around.now(), around.token(2))
+    os.makedirs(ready.logs.folder(run), mode=0o700)
+    freeze.store(ready.logs, run, ready.frozen)
+    event = RunStarted(
+        plan=ready.frozen.plan,
+        approved_by=approved.by,
+        approved_channel=approved.channel,
+        version=correctless.__version__,
+        log_seq=head.seq,
+        log_head=head.sha256,
+    )
+    return Log(around, tell).write(before, event, run=run)
+
+
+def run_id(now: datetime, token: str) -> str:
+    """A run's name: when it began, and enough chance that two never meet."""
+    return f"{now:%Y%m%d-%H%M%S}-{token}"
+
+
+def load_config(repo: Repo, flags: Mapping[str, Any] | None, cwd: str) -> Config:
+    """The configuration of the commit the run starts from, with the person's flags."""
+    data = repo.file_at("HEAD", config.PATH)
+    values = config.parse(data) if data is not None else None
+    given = dict(flags or {})
+    if given.get("agent"):
+        given["agent"] = agents.named(given["agent"], cwd).spelled
+    return config.load(values, flags=given)
+
+
+def _branch(repo: Repo) -> str:
+    branch = repo.branch()
+    if branch is None:
+        raise Stop(
+            exits.REFUSED,
+            f"{repo.top} is on no branch (detached HEAD). switch to one: git switch -c feature/NAME",
+        )
+    if not repo.has_commit():
+        raise Stop(
+            exits.REFUSED, f"{repo.top} has no commit yet. commit something first, then branch from it"
+        )
+    return branch
+
+
+def _refuse_protected(repo: Repo, branch: str, found: Config) -> None:
+    default = repo.default_branch(found.remote)
+    refuse_protected(branch, (*found.protected, *((default,) if default else ())))
+
+
+def _spec(repo: Repo, cwd: str, named: str) -> tuple[str, bytes]:
+    path = os.path.realpath(os.path.join(cwd, named))
+    inside = os.path.relpath(path, repo.top)
+    if inside.startswith(os.pardir):
+        raise Stop(
+            exits.REFUSED,
+            f"the spec {named} lies outside {repo.top}. put it into the repository and commit it",
+        )
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except OSError as error:
+        raise Stop(
+            exits.REFUSED, f"the spec {named} can't be read: {error.strerror}. name a file with --spec"
+        ) from None
+    if not data.strip():
+        raise Stop(
+            exits.REFUSED,
+            f"the spec {named} is empty. write what is to be built, with rules R-001, R-002, ...",
+        )
+    return inside, data
+
+
+def _refuse_dirt(repo: Repo) -> None:
+    dirty = repo.dirty_files()
+    if dirty:
+        more = f" and {len(dirty) - 1} more" if len(dirty) > 1 else ""
+        raise Stop(
+            exits.REFUSED,
+            f"{repo.top} has uncommitted changes ({dirty[0]}{more}). commit or stash them, "
+            "or let the run have a worktree of its own: --worktree BRANCH",
+        )
+
+
+def _refuse_unfinished(state: State) -> None:
+    if state.unfinished:
+        raise Stop(
+            exits.REFUSED,
+            f"run {state.run} on this branch is unfinished. go on with: correctless cauto resume, "
+            "or end it with: correctless cauto stop --abandon",
+        )
+
+
+def _check_agents(frozen: Frozen, env: Mapping[str, str], cwd: str) -> None:
+    spelled: dict[str, Agent] = {step.agent: agents.named(step.agent, cwd) for step in frozen.plan.steps}
+    for agent in spelled.values():
+        agent.check(env, cwd)

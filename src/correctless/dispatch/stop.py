@@ -1,0 +1,88 @@
+"""A run that is to end in; its dispatcher and agent ended, and with `abandon` the run as well, out."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from contextlib import suppress
+
+from correctless import exits, lock, process
+from correctless.dispatch.loop import Log, Tell
+from correctless.dispatch.surroundings import Surroundings
+from correctless.exits import Stop
+from correctless.repo import Repo
+from correctless.runlog import branch as record
+from correctless.runlog.events import Abandoned, AttemptFailed
+from correctless.runlog.state import State, after, fold
+
+_PATIENCE_SECONDS = 30.0  # a dispatcher ends its agent's group first, which may take its grace
+
+
+def end_processes(repo: Repo) -> str:
+    """End who holds the lock and wait until nobody does; what was ended, "" when nothing ran."""
+    if not lock.is_held(repo):
+        return ""
+    by = lock.holder(repo)
+    if by is None:
+        raise Stop(
+            exits.LOCKED, f"something holds {lock.path(repo)} and doesn't say who it is. end it by hand"
+        )
+    ended = []
+    if _holds(by.pid, lock.path(repo)):
+        os.kill(by.pid, signal.SIGTERM)
+        ended.append(f"process {by.pid} ({by.what})")
+        _wait(repo)
+    if by.group is not None and lock.is_held(repo) and process.group_alive(by.group):
+        # Its dispatcher is gone: the agent is an orphan that still has the lock.
+        with suppress(ProcessLookupError):
+            os.killpg(by.group, signal.SIGTERM)
+        _wait(repo, seconds=5.0)
+        with suppress(ProcessLookupError):
+            os.killpg(by.group, signal.SIGKILL)
+        ended.append(f"the agent's process group {by.group}")
+        _wait(repo, seconds=5.0)
+    if lock.is_held(repo):
+        raise Stop(
+            exits.LOCKED,
+            f"{lock.path(repo)} is still held after {', '.join(ended) or 'nothing could be ended'}. end its holder by hand",
+        )
+    return ", ".join(ended)
+
+
+def abandon(around: Surroundings, tell: Tell, *, by: str) -> State:
+    """End an unfinished run for good. What its finished steps committed stays; an attempt under way is superseded."""
+    state = fold(record.load(around.logs).events)
+    if not state.unfinished:
+        raise Stop(exits.REFUSED, f"run {state.run} is not unfinished: there is nothing to abandon")
+    log = Log(around, tell)
+    if state.step is not None and state.phase in ("running", "answered", "recorded", "checked", "failing"):
+        state = after(
+            state, log.write(state, AttemptFailed(state.step.name, state.attempt, "abandoned", False, None))
+        )
+    return after(state, log.write(state, Abandoned(by)))
+
+
+def _holds(pid: int, path: str) -> bool:
+    # The number in the file may be another process's by now: only one that has this very file open is signalled.
+    folder = f"/proc/{pid}/fd"
+    if not os.path.isdir("/proc/self"):
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, 0)
+            return True
+        return False
+    with suppress(OSError):
+        return any(_link(os.path.join(folder, name)) == path for name in os.listdir(folder))
+    return False
+
+
+def _link(path: str) -> str:
+    with suppress(OSError):
+        return os.readlink(path)
+    return ""
+
+
+def _wait(repo: Repo, *, seconds: float = _PATIENCE_SECONDS) -> None:
+    deadline = time.monotonic() + seconds
+    while lock.is_held(repo) and time.monotonic() < deadline:
+        time.sleep(0.05)

@@ -1,0 +1,73 @@
+"""What a dispatcher lives among: the repository, its logs, the lock, the clock, and how agents are had."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from correctless import agents
+from correctless.agents import Activity, Agent
+from correctless.agents.environment import environment
+from correctless.ledger import Ledger
+from correctless.lock import Lock
+from correctless.record import utcnow
+from correctless.repo import Logs, Repo
+from correctless.runlog.plan import Plan, PlannedStep
+from correctless.runlog.state import State
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """Passed to everything that touches the world; tests pass their own clock, sleep and randomness."""
+
+    repo: Repo
+    logs: Logs
+    lock: Lock
+    env: Mapping[str, str]
+    agent: Callable[[str, str], Agent] = agents.named
+    now: Callable[[], datetime] = utcnow
+    sleep: Callable[[float], None] = time.sleep
+    token: Callable[[int], str] = secrets.token_hex  # bytes -> hex digits
+    activity: Callable[[Activity], None] = field(default=lambda _: None)
+    decisions: Ledger = field(init=False)
+
+    def __post_init__(self) -> None:
+        # One instance for the whole run: it knows what it acknowledged, and reads only what is new.
+        self.decisions = Ledger(self.logs.decisions, root=self.logs.root)
+
+    def folder(self, run: str, step: str, attempt: int) -> str:
+        """Where one attempt's prompt, answer, transcript and patch lie."""
+        return os.path.join(self.logs.folder(run), f"{step}-{attempt}")
+
+    def environment(self, run: str, plan: Plan, step: str, attempt: int) -> dict[str, str]:
+        """The environment of an agent, and of everything else that runs what an agent wrote."""
+        no_login = os.path.join(self.logs.folder(run), "gh")
+        os.makedirs(no_login, exist_ok=True)
+        return environment(
+            self.env,
+            agent_env=plan.agent_env,
+            run=run,
+            step=step,
+            attempt=attempt,
+            gh_config_dir=no_login,
+            publish_credentials=plan.publish_credentials,
+        )
+
+
+def plan_of(state: State) -> Plan:
+    assert state.plan is not None
+    return state.plan
+
+
+def step_of(state: State) -> PlannedStep:
+    assert state.step is not None
+    return state.step
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,189 @@
+"""What an attempt left: its decisions recorded, its check run, its work committed or taken back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from correctless import capture
+from correctless.config import TESTED
+from correctless.dispatch import freeze, guarded
+from correctless.dispatch.check import check
+from correctless.dispatch.surroundings import Surroundings, plan_of, sha256, step_of
+from correctless.record import Decision, timestamp
+from correctless.repo import replace_file
+from correctless.runlog.events import AttemptFailed, DecisionsTaken, StepChecked, StepFinished
+from correctless.runlog.state import State
+
+_COMMIT_SECONDS = 120.0  # a signing program that waits for a person ends here
+
+
+def take_decisions(around: Surroundings, state: State) -> DecisionsTaken | AttemptFailed:
+    """Read the answer, keep what can't be read, append every decision. Their keys make it repeatable."""
+    step = step_of(state)
+    folder = around.folder(state.run, step.name, state.attempt)
+    answer, nonce = _read(os.path.join(folder, "answer.md")), _read(os.path.join(folder, "nonce"))
+    if sha256(answer) != state.answer_sha256 or sha256(nonce) != state.nonce_sha256:
+        return discard(
+            around, state, counted=False, reason="the agent's answer on disk is not the one it gave"
+        )
+    contract = freeze.check_skill(around.logs, state.run, step)
+    captured = capture.capture(
+        answer.decode("utf-8", "surrogatepass"),
+        contract,
+        run=state.run,
+        step=step.name,
+        attempt=state.attempt,
+        nonce=nonce.decode(),
+        now=timestamp(around.now()),
+        unlisted_before=_unlisted_before(around, state, contract.name, "bt"),
+        kept=os.path.relpath(folder, around.logs.artifacts),
+    )
+    for piece in captured.kept:
+        replace_file(
+            os.path.join(folder, piece.name), piece.text.encode("utf-8", "surrogatepass"), mode=0o600
+        )
+    for decision in captured.decisions:
+        around.decisions.append(decision.fields())
+    head = around.decisions.head()
+    return DecisionsTaken(
+        step=step.name,
+        attempt=state.attempt,
+        count=len(captured.decisions),
+        deferred=sum(decision.escalation_deferred for decision in captured.decisions),
+        warnings=captured.warnings,
+        log_seq=head.seq,
+        log_head=head.sha256,
+    )
+
+
+def check_step(around: Surroundings, state: State) -> StepChecked:
+    """Run the step's check; when it passes, defer to a person what the step changed of the rules it is judged by."""
+    plan, step = plan_of(state), step_of(state)
+    spec = freeze.read_frozen(around.logs, state.run, freeze.SPEC, plan.spec_sha256)
+    done = check(
+        around.repo,
+        plan,
+        step,
+        base=state.step_base,
+        spec=spec.decode("utf-8", "replace"),
+        env=around.environment(state.run, plan, step.name, state.attempt),
+        inherit=(around.lock.fd,),
+    )
+    if done.output:
+        log = os.path.join(around.folder(state.run, step.name, state.attempt), "check.log")
+        replace_file(log, done.output, mode=0o600)
+    if done.ok:
+        _defer_what_a_person_should_know(around, state)
+    return StepChecked(step.name, state.attempt, done.ok, done.detail)
+
+
+def commit_step(around: Surroundings, state: State) -> StepFinished:
+    """Commit the work with its trailers; a commit that has them already is the one an interrupted try made."""
+    repo, plan, step = around.repo, plan_of(state), step_of(state)
+    head = around.decisions.head()
+    marks = trailers(around, state, f"{step.name}#{state.attempt}")
+    if repo.dirty_files() or not has_trailers(around, marks):
+        repo.git("add", "--all", "--", ".")
+        signoff = ("--signoff",) if plan.signoff else ()
+        repo.git(
+            *("commit", "--allow-empty", "--no-verify", "--quiet", *signoff, "--file=-"),
+            stdin=message(state, step.name, marks),
+            seconds=_COMMIT_SECONDS,
+        )
+    return StepFinished(step.name, state.attempt, repo.head(), head.seq, head.sha256)
+
+
+def discard(around: Surroundings, state: State, *, counted: bool, reason: str) -> AttemptFailed:
+    """The attempt's work as a patch aside, and the tree as it was before."""
+    return AttemptFailed(step_of(state).name, state.attempt, reason, counted, take_back(around, state))
+
+
+def take_back(around: Surroundings, state: State) -> str | None:
+    """Keep what the attempt left and go back to where it began; the patch's path in the artifacts, None for no change."""
+    repo, step = around.repo, step_of(state)
+    path = os.path.join(around.folder(state.run, step.name, state.attempt), "left.patch")
+    branch = plan_of(state).branch
+    if repo.branch() != branch:
+        repo.git("symbolic-ref", "HEAD", f"refs/heads/{branch}")
+    patch = repo.patch_since(state.step_base)
+    if patch:  # none after a crash in the middle: then the first one stays
+        replace_file(path, patch, mode=0o600)
+    repo.reset_to(state.step_base)
+    return os.path.relpath(path, around.logs.artifacts) if os.path.exists(path) else None
+
+
+def trailers(around: Surroundings, state: State, step: str) -> dict[str, str]:
+    """What a commit of the dispatcher says about where it comes from; anchors the decisions log."""
+    head = around.decisions.head()
+    return {
+        "Correctless-Run": state.run,
+        "Correctless-Step": step,
+        "Correctless-Log": f"{head.seq}:{head.sha256}",
+    }
+
+
+def has_trailers(around: Surroundings, marks: Mapping[str, str]) -> bool:
+    """Whether HEAD is the commit with exactly these trailers."""
+    return marks.items() <= around.repo.trailers("HEAD").items()
+
+
+def message(state: State, step: str, marks: Mapping[str, str]) -> str:
+    """A commit message by the configured template, with its trailers."""
+    plan = plan_of(state)
+    title = os.path.basename(plan.spec).rsplit(".", 1)[0]
+    # replace, not format: a template with another brace must not end a run after hours
+    subject = plan.message.replace("{step}", step).replace("{title}", title).replace("{run}", state.run)
+    return f"{subject}\n\n" + "".join(f"{name}: {value}\n" for name, value in marks.items())
+
+
+def _defer_what_a_person_should_know(around: Surroundings, state: State) -> None:
+    plan, step = plan_of(state), step_of(state)
+    skill = freeze.check_skill(around.logs, state.run, step).name
+    found = [
+        (change.name, f"{step.name} {change.what}", f"kept as the step left it: {', '.join(change.paths)}")
+        for change in guarded.changes(around.repo, state.step_base, plan.spec)
+    ]
+    if skill in TESTED and step.check is None:
+        found.append(
+            (
+                "no-check",
+                "its tests were not run: no commands.test is configured",
+                "the work was kept untested",
+            )
+        )
+    first = _unlisted_before(around, state, skill, "s") + 1
+    for number, (name, reason, applied) in enumerate(found, start=first):
+        decision = capture.synthesized(
+            skill,
+            name,
+            applied,
+            "the dispatcher found it; only a person can say that it is right",
+            run=state.run,
+            step=step.name,
+            attempt=state.attempt,
+            now=timestamp(around.now()),
+            unlisted=number,
+            reason=reason,
+        )
+        around.decisions.append(decision.fields())
+
+
+def _unlisted_before(around: Surroundings, state: State, skill: str, marks: str) -> int:
+    # What a first, interrupted try of this very effect appended is not counted: its keys will be found again.
+    own = tuple(f"{state.run}/{step_of(state).name}/{state.attempt}/{mark}" for mark in marks)
+    return sum(
+        d.run == state.run
+        and d.skill == skill
+        and d.decision_id.startswith("AD-UNLISTED-")
+        and not (d.key or "").startswith(own)
+        for d in (Decision.of(entry.fields) for entry in around.decisions.read())
+    )
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""  # its hash tells: an attempt's nonce is never empty

@@ -1,0 +1,248 @@
+"""The section `## Autonomous Defaults` -> its entries, and one entry -> the parts it states, however it is written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from correctless.markdown import BREAK, CODE, COMMENT, HEADING, ITEM, Line, Section
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What one entry says; "" is "does not say". `escalate` is the word after `escalate:`, in lower case.
+
+    `choice` is the default; for an entry with `escalate` the default if deferred.
+    """
+
+    id: str
+    subject: str = ""
+    choice: str = ""
+    rationale: str = ""
+    escalate: str = ""
+    deferred_label: bool = False  # says "Default if deferred"
+
+
+BULLET = re.compile(r"[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)+")
+
+# An id as meant (AD-001), or as mistyped (AD-1, ad_001, AD 001, INV-002): the caller tells them apart.
+_ID = r"(?i:AD)[-_ ‐-―]?\d[A-Za-z0-9-]*|AD[-_][A-Za-z0-9][A-Za-z0-9-]*|[A-Z]{1,8}-\d+"
+_REFERENCE = r"\([^()]*(?:\([^()]*\)[^()]*)*\)"
+_SEPARATOR = r"\s*(?:[:.]|[—–]|-{1,3}(?=\s))?\s*"
+_BOLD_ID = re.compile(rf"(?:\[[ xX]\][ ]+)?(?P<bold>\*\*|__)`?(?P<id>{_ID})`?(?=[\s:.—–*_-]|\Z)")
+_PLAIN_ID = re.compile(rf"(?:\[[ xX]\][ ]+)?`?(?P<id>{_ID})`?(?=[ ]*(?:[:—–]|-+[ ]|\([^()]*\):|\Z))")
+_COMMENT = re.compile(r"<!--.*?-->")
+_DASHES = (
+    re.compile(r"(?<=\s)—(?=\s)"),
+    re.compile(r"(?<=\s)–(?=\s)"),
+    re.compile(r"(?<=\s)-{1,3}(?=\s)"),
+    re.compile("—"),
+)
+_COLON = re.compile(r":(?=\s|\Z)")
+_DEFAULT = re.compile(r"[*_`]*\(default\)[*_`]*", re.IGNORECASE)
+_LABEL = re.compile(
+    r"(?:(?<=[\s.;,)*_])|\A)[*_]*(?:(?P<deferred>default if deferred)|rationale)[*_]*\s*:[*_]*\s*",
+    re.IGNORECASE,
+)
+_ESCALATE = re.compile(r"(?P<open>[*_`]*)escalate\s*:\s*(?P<word>[A-Za-z-]+)(?P<close>[*_`]*)", re.IGNORECASE)
+_MENTION_BEFORE = re.compile(r"[\w\"'`]\s*\Z")  # a word leads up to it: it is spoken of, not stated
+_STATED_AFTER = re.compile(r"\s*(?:[.;,)]|\Z)")
+
+
+def starts_entry(text: str) -> bool:
+    """Whether the first line of a list item, without its bullet, opens an entry: an id in bold or before a separator."""
+    return bool(_BOLD_ID.match(text) or _PLAIN_ID.match(text))
+
+
+def looks_like_entry(text: str) -> bool:
+    """Whether an item without an id says what only a decision point says."""
+    return bool(_DEFAULT.search(text) or _LABEL.search(text) or any(_escalations(text)))
+
+
+def gather(section: Section) -> Iterator[tuple[Line, str]]:
+    """Each entry's first line, and its text joined without bullets; code, comments and what stands around is left out."""
+    first: Line | None = None
+    parts: list[str] = []
+    for line in (*section.lines, None):
+        if line and line.kind in (CODE, COMMENT):
+            continue
+        content = line.text.strip() if line else ""
+        bullet = BULLET.match(line.text) if line and line.kind == ITEM else None
+        if line and bullet:
+            content = line.text[bullet.end() :].strip()
+        # An item inside the entry goes on with it, unless it is an entry itself.
+        starts = bool(
+            bullet and line and (first is None or line.depth <= first.depth or starts_entry(content))
+        )
+        over = (
+            line is None or line.kind in (HEADING, BREAK) or (content and first and line.depth < first.depth)
+        )
+        if (starts or over) and first:
+            text = " ".join(parts)
+            if starts_entry(text) or looks_like_entry(text):
+                yield first, text
+            first = None
+        if line is None or line.kind == BREAK:
+            return
+        if starts:
+            first, parts = line, []
+        if first and content:
+            # "Subject" above and its choice in an item below: only a dash shows where one ends.
+            named = bullet and len(parts) == 1 and not starts and not _first_dash(parts[0])
+            parts.append(("— " if named else "") + " ".join(content.split()))
+
+
+def split(text: str) -> Parts:
+    """Read one entry; `text` is its lines joined, without the bullet."""
+    text = _unwrapped(_COMMENT.sub("", text).strip())
+    found = _BOLD_ID.match(text) or _PLAIN_ID.match(text)
+    if not found:
+        return _parts("", "", "", text)
+    rest = text[found.end() :]
+    bold = found.groupdict().get("bold")
+    if bold and rest.startswith(bold):
+        rest = rest[len(bold) :]
+        bold = None
+    # `**AD-001** (R-002): Subject` and `**AD-001 (R-002)**: Subject`: the reference goes with the subject.
+    reference = re.match(rf"\s*({_REFERENCE})" + (re.escape(bold) if bold else r"(?=\s*:)"), rest)
+    if reference:
+        return _parts(found["id"], reference[1], *_named_subject(rest[reference.end() :], None))
+    return _parts(found["id"], "", *_named_subject(rest, bold))
+
+
+def _named_subject(rest: str, bold: str | None) -> tuple[str, str]:
+    """The subject that stands before the colon, as in `**AD-001 — Subject** (R-001): text`, and what follows it."""
+    if not bold:
+        dash = re.match(r"\s*(?:[—–]|-{1,3}(?=\s))\s*", rest)
+        if not dash:
+            return "", re.sub(rf"\A{_SEPARATOR}", "", rest)
+        head = rest[dash.end() :]
+        label = _LABEL.search(head)
+        colon = next(_outside(_COLON, head[: label.start() if label else None]), None)
+        separator = _first_dash(head)
+        if (
+            colon
+            and (separator is None or colon.start() < separator.start())
+            and not _in_escalate(head, colon.start())
+        ):
+            return head[: colon.start()].strip(), head[colon.end() :].strip()
+        return "", head.strip()
+    inside, _, after = rest.partition(bold)
+    name = re.sub(rf"\A{_SEPARATOR}", "", inside)
+    reference = re.match(rf"\s*{_REFERENCE}", after)
+    end = reference.end() if reference else 0
+    subject = f"{name.rstrip(' :')}{after[:end]}".strip()
+    return subject, re.sub(rf"\A{_SEPARATOR}", "", after[end:])
+
+
+def _in_escalate(text: str, colon: int) -> bool:
+    return any(found.start() <= colon < found.end() for found in _ESCALATE.finditer(text))
+
+
+def _parts(id_: str, reference: str, subject: str, text: str) -> Parts:
+    head, labels = _labelled(text)
+    rationale, deferred = labels.get("rationale", ""), labels.get("deferred")
+    stated = next(_escalations(head), None)
+    if stated:
+        before, after = head[: stated.start()], head[stated.end() :].lstrip(" .;,)")
+        subject, choice, tail = _split_choice(subject, before.rstrip(" (,;—–-"), is_subject=True)
+        if not choice and _DEFAULT.search(after):
+            _, choice, after = _split_choice("-", after)
+        tail = " ".join(part for part in (tail, after) if part)
+    else:
+        subject, choice, tail = _split_choice(subject, head)
+        if "rationale" in labels:
+            choice, tail = _joined(choice, tail), ""
+    if deferred is not None and (stated or not choice):
+        marked = _DEFAULT.search(deferred)
+        choice = deferred[: marked.start()] if marked else deferred
+        if marked:
+            tail = " ".join(part for part in (tail, deferred[marked.end() :].lstrip(" .;,:—–-")) if part)
+    if tail := tail.lstrip(" .;,:—–-"):
+        rationale = f"{tail} {rationale}".strip()
+    subject = f"{_clean(subject)} {reference}"
+    word = stated["word"].lower() if stated else ""
+    return Parts(id_, _clean(subject), _clean(choice), _unwrapped(rationale), word, deferred is not None)
+
+
+def _labelled(text: str) -> tuple[str, dict[str, str]]:
+    """The text before the first label, and what follows each label; what a label repeats is added to the first."""
+    marks = list(_outside(_LABEL, text))
+    labels: dict[str, str] = {}
+    for mark, following in zip_longest(marks, marks[1:]):
+        name = "deferred" if mark["deferred"] else "rationale"
+        said = text[mark.end() : following.start() if following else None].strip()
+        labels[name] = f"{labels[name]} {said}" if name in labels else said
+    return (text[: marks[0].start()] if marks else text).strip(), labels
+
+
+def _split_choice(subject: str, head: str, *, is_subject: bool = False) -> tuple[str, str, str]:
+    """Subject, choice, and what stands behind `(default)`; `is_subject`: without `(default)` the head is all subject."""
+    marked = next(_outside(_DEFAULT, head, parentheses=False), None)
+    before, tail = (head[: marked.start()], head[marked.end() :]) if marked else (head, "")
+    if is_subject and not marked:
+        return " ".join(part for part in (subject, before) if part), "", ""
+    if not subject and (dash := _first_dash(before)):
+        subject, before = before[: dash.start()], before[dash.end() :]
+    tail = tail.strip()
+    if not before.strip():  # `(default) skip`
+        return subject, tail, ""
+    return subject, before, tail
+
+
+def _joined(choice: str, tail: str) -> str:
+    gap = "" if tail[:1] in ".;,:)" else " "
+    return f"{choice.rstrip()}{gap}{tail}"
+
+
+def _escalations(text: str) -> Iterator[re.Match[str]]:
+    """Where `escalate: word` is stated, not spoken of as in "handling of `escalate: always` entries"."""
+    for found in _ESCALATE.finditer(text):
+        spoken_of = _MENTION_BEFORE.search(text[: found.start()]) and not _STATED_AFTER.match(
+            text, found.end()
+        )
+        if not spoken_of:
+            yield found
+
+
+def _first_dash(text: str) -> re.Match[str] | None:
+    """The dash between subject and choice: the first of the longest kind, for shorter ones also occur inside words."""
+    return next((found for dash in _DASHES for found in _outside(dash, text)), None)
+
+
+def _outside(pattern: re.Pattern[str], text: str, *, parentheses: bool = True) -> Iterator[re.Match[str]]:
+    """Matches that start outside of code spans and, where they balance, outside of parentheses."""
+    covered = [span.span() for span in re.finditer(r"(`+)(?!`).+?(?<!`)\1(?!`)", text)]
+    if parentheses:
+        covered.extend(_parentheses(text))
+    for found in pattern.finditer(text):
+        if not any(start < found.start() < end for start, end in covered):
+            yield found
+
+
+def _parentheses(text: str) -> Iterator[tuple[int, int]]:
+    opened: list[int] = []
+    for at, char in enumerate(text):
+        if char == "(":
+            opened.append(at)
+        elif char == ")" and opened:
+            start = opened.pop()
+            if not opened:
+                yield start, at
+
+
+def _clean(part: str) -> str:
+    part = part.strip().strip("—–").strip().rstrip(";,")
+    if part.endswith(".") and not part.endswith(".."):
+        part = part[:-1].rstrip()
+    return _unwrapped(part)
+
+
+def _unwrapped(text: str) -> str:
+    """Without the bold that stands around all of it."""
+    for mark in ("**", "__"):
+        if text.startswith(mark) and text.rstrip(".").endswith(mark) and text.count(mark) == 2:
+            return text.replace(mark, "").strip()
+    return text

@@ -1,0 +1,229 @@
+"""A repository's name on a GitHub host in; its open pull requests out, and one made or edited, all by the gh program."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from correctless import exits, process
+from correctless.exits import Stop
+
+_SECONDS = 60.0
+_PAGES = 50  # of a hundred: an API that always says "there is more" must not hold a run for ever
+
+_ANSWER = 1 << 25  # bytes: more than a page of a hundred bodies of 65,536 characters
+
+# gh prompts, colours, pages and looks for its own updates unless it is told otherwise; with GH_DEBUG it prints tokens.
+_QUIET = {
+    "GH_PROMPT_DISABLED": "1",
+    "GH_NO_UPDATE_NOTIFIER": "1",
+    "GH_PAGER": "cat",
+    "NO_COLOR": "1",
+    "LC_ALL": "C",
+}
+_LOUD = ("GH_DEBUG", "DEBUG", "GH_FORCE_TTY", "CLICOLOR_FORCE", "GH_REPO")
+
+_FIELDS = "id number url body baseRefName headRefOid isCrossRepository"
+_LIST = (
+    "query OpenPullRequests($owner: String!, $name: String!, $head: String!, $after: String) {"
+    " repository(owner: $owner, name: $name) {"
+    " pullRequests(states: OPEN, headRefName: $head, first: 100, after: $after) {"
+    f" nodes {{ {_FIELDS} }} pageInfo {{ hasNextPage endCursor }} }} }} }}"
+)
+_REPOSITORY = (
+    "query RepositoryId($owner: String!, $name: String!) { repository(owner: $owner, name: $name) { id } }"
+)
+_CREATE = (
+    "mutation CreatePullRequest($input: CreatePullRequestInput!) {"
+    f" createPullRequest(input: $input) {{ pullRequest {{ {_FIELDS} }} }} }}"
+)
+# Not `gh pr edit`: older releases ask for classic projects first, which GitHub refuses since it took them down.
+_EDIT = (
+    "mutation EditPullRequest($input: UpdatePullRequestInput!) {"
+    f" updatePullRequest(input: $input) {{ pullRequest {{ {_FIELDS} }} }} }}"
+)
+
+_HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?\Z")
+_NAME = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]*\Z")
+_SCP = re.compile(r"(?:[^@/:\s]+@)?(?P<host>[^@/:\[\]\s]+):(?P<path>[^\s]+)\Z")
+_SCHEMES = ("http", "https", "ssh", "git", "git+ssh", "ssh+git", "git+https")
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequest:
+    """An open pull request as GitHub states it."""
+
+    number: int
+    url: str
+    body: str
+    base: str  # the branch it goes into
+    head_oid: str
+    id: str  # GitHub's node id
+
+
+@dataclass(frozen=True, slots=True)
+class GitHub:
+    """One repository on one host, asked by gh with the logins that `env` gives it."""
+
+    repo: str  # host/owner/name, from `repo_of_remote`
+    cwd: str
+    env: Mapping[str, str]
+    seconds: float = _SECONDS  # of one call
+
+    def check(self) -> None:
+        """Nothing, when gh is installed and logged in to the host; else `Stop(3)` that names what to do."""
+        host = self.repo.split("/", 1)[0]
+        done = self._gh("auth", "status", "--hostname", host)
+        if done.timed_out:
+            raise Stop(
+                exits.REFUSED, f"{host} did not answer gh in {self.seconds:.0f} s. see if it is reachable"
+            )
+        if done.code != 0:
+            raise Stop(
+                exits.REFUSED,
+                f"gh can't use {host}: {first_line(done.err, skip=host)}. run gh auth login --hostname {host}, or use --pr skip",
+            )
+
+    def pull_requests(self, head: str) -> tuple[PullRequest, ...]:
+        """The open pull requests whose head is this repository's branch `head`, those of forks left out."""
+        found: list[PullRequest] = []
+        after: str | None = None
+        for _ in range(_PAGES):
+            answer = self._ask("list pull requests", _LIST, {**self._name(), "head": head, "after": after})
+            page = _take(_take(answer, "repository", dict), "pullRequests", dict)
+            nodes = _take(page, "nodes", list)
+            found.extend(_pull_request(n) for n in nodes if not _take(n, "isCrossRepository", bool))
+            info = _take(page, "pageInfo", dict)
+            if not _take(info, "hasNextPage", bool):
+                return tuple(found)
+            after = _take(info, "endCursor", str)
+        raise Stop(
+            exits.REFUSED, f"{self.repo} lists pull requests for '{head}' without end. look at it by hand"
+        )
+
+    def create(self, *, head: str, base: str, title: str, body: str) -> PullRequest:
+        """Open a pull request from `head` into `base`, both branches of this repository."""
+        answer = self._ask("find the repository", _REPOSITORY, self._name())
+        given = {
+            "repositoryId": _take(_take(answer, "repository", dict), "id", str),
+            "headRefName": head,
+            "baseRefName": base,
+            "title": title,
+            "body": body,
+        }
+        answer = self._ask("open the pull request", _CREATE, {"input": given})
+        return _pull_request(_take(_take(answer, "createPullRequest", dict), "pullRequest", dict))
+
+    def edit_body(self, pull: PullRequest, body: str) -> PullRequest:
+        """Replace the body of `pull`, nothing else of it."""
+        given = {"pullRequestId": pull.id, "body": body}
+        answer = self._ask("edit the pull request", _EDIT, {"input": given})
+        return _pull_request(_take(_take(answer, "updatePullRequest", dict), "pullRequest", dict))
+
+    def _name(self) -> dict[str, str]:
+        _, owner, name = self.repo.split("/")
+        return {"owner": owner, "name": name}
+
+    def _ask(self, what: str, query: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        # On standard input: a body in the arguments would be in the process list and could pass its limit.
+        request = json.dumps({"query": query, "variables": variables}).encode()
+        host = self.repo.split("/", 1)[0]
+        done = self._gh("api", "graphql", "--hostname", host, "--input", "-", stdin=request)
+        if done.timed_out:
+            raise Stop(
+                exits.REFUSED,
+                f"gh could not {what} of {self.repo}: no answer in {self.seconds:.0f} s. run cauto resume later",
+            )
+        if done.code != 0:
+            raise Stop(
+                exits.REFUSED,
+                f"gh could not {what} of {self.repo}: {first_line(done.err)}. mend that, then run cauto resume",
+            )
+        try:
+            answer = json.loads(done.out)
+        except (ValueError, RecursionError):
+            raise _strange("it is not JSON") from None
+        data: dict[str, Any] = _take(answer, "data", dict)
+        return data
+
+    def _gh(self, *args: str, stdin: bytes | None = None) -> process.Result:
+        program = shutil.which("gh", path=self.env.get("PATH", ""))
+        if program is None:
+            raise Stop(
+                exits.REFUSED, "gh is not installed. install gh and run gh auth login, or use --pr skip"
+            )
+        env = {name: value for name, value in self.env.items() if name not in _LOUD} | _QUIET
+        return process.run(
+            [program, *args], cwd=self.cwd, env=env, stdin=stdin, wall_s=self.seconds, keep=_ANSWER
+        )
+
+
+def repo_of_remote(url: str) -> str | None:
+    """host/owner/name of a git remote's URL; None for a local path and whatever else is no repository on a host.
+
+    A port is left out: the one of ssh is not the API's, and gh knows hosts by name alone.
+    """
+    if any(c.isspace() for c in url):  # urlsplit would drop a line end without a word
+        return None
+    if "://" in url:
+        try:
+            parts = urlsplit(url)
+            host, path = parts.hostname or "", parts.path
+            _ = parts.port  # raises when it is no number
+        except ValueError:
+            return None
+        if parts.scheme not in _SCHEMES or parts.query or parts.fragment:
+            return None
+    elif match := _SCP.match(url):
+        host, path = match["host"].lower(), match["path"]
+    else:
+        return None
+    # The second name GitHub gives its ssh door, for networks that let only port 443 through.
+    host = "github.com" if host == "ssh.github.com" else host.removeprefix("www.")
+    names = path.strip("/").removesuffix(".git").split("/")
+    if (
+        len(names) != 2
+        or not _HOST.match(host)
+        or not all(_NAME.match(n) and n not in (".", "..") for n in names)
+    ):
+        return None
+    return f"{host}/{names[0]}/{names[1]}"
+
+
+def first_line(said: bytes, *, skip: str = "") -> str:
+    """The first line of a program's words that says something, safe for a terminal, at most 200 characters."""
+    for line in said.decode("utf-8", "replace").splitlines():
+        text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line.strip())
+        if text and text != skip:
+            return text[:200].rstrip(". ")
+    return "it did not say why"
+
+
+def _pull_request(node: Any) -> PullRequest:
+    number = _take(node, "number", int)
+    return PullRequest(
+        number=number,
+        url=_take(node, "url", str),
+        body=_take(node, "body", str),
+        base=_take(node, "baseRefName", str),
+        head_oid=_take(node, "headRefOid", str),
+        id=_take(node, "id", str),
+    )
+
+
+def _take(value: Any, name: str, kind: type) -> Any:
+    # type() and not isinstance: True must not pass for the number 1
+    if type(value) is not dict or type(value.get(name)) is not kind:
+        raise _strange(f"no {kind.__name__} at '{name}'")
+    return value[name]
+
+
+def _strange(what: str) -> Stop:
+    return Stop(
+        exits.REFUSED, f"GitHub's answer can't be read: {what}. see that gh and the host are up to date"
+    )

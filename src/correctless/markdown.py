@@ -1,0 +1,219 @@
+"""Markdown text -> its lines, each with a kind, and its headings with what stands under them; CommonMark's block rules."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+TEXT = "text"
+ITEM = "item"  # the first line of a list item
+HEADING = "heading"
+BREAK = "break"  # a thematic break
+CODE = "code"  # fenced or indented, fences included
+COMMENT = "comment"  # <!-- ... -->
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line without its end; `depth` is the number of list items around it, its own included."""
+
+    number: int
+    text: str
+    kind: str
+    depth: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading and every line up to the next heading of its own or a higher rank, those of lower rank included."""
+
+    level: int
+    title: str
+    line: int
+    lines: tuple[Line, ...]
+
+
+_ENDS = re.compile(r"\r\n|\n|\r")
+_ATX = re.compile(r"(#{1,6})(?:[ \t]+(.*))?\Z")
+_CLOSING_HASHES = re.compile(r"(?:\A|[ \t]+)#+[ \t]*\Z")
+_SETEXT = re.compile(r"(=+|-+)[ \t]*\Z")
+_BREAK = re.compile(r"(?:(?:\*[ \t]*){3,}|(?:-[ \t]*){3,}|(?:_[ \t]*){3,})\Z")
+_FENCE = re.compile(r"(`{3,}(?=[^`]*\Z)|~{3,})")
+_MARKER = re.compile(r"(?:[-*+]|(?P<number>\d{1,9})[.)])(?P<gap>[ \t]+|\Z)")
+_SPECIAL = frozenset("#-*+_=~`<>0123456789")  # whatever starts a block, or underlines one
+
+
+def scan(text: str, first_line: int = 1) -> Iterator[Line]:
+    """Each line of a text with what it is; only headings and thematic breaks outside of lists and quotes count as such."""
+    scanner = _Scanner()
+    lines = _ENDS.split(text)
+    if lines[-1] == "":
+        lines.pop()
+    for number, line in enumerate(lines, first_line):
+        kind = scanner.kind(line)
+        yield Line(number, line, kind, len(scanner.items))
+
+
+def sections(lines: Iterable[Line]) -> tuple[Section, ...]:
+    """The headings of scanned lines, in their order."""
+    found = tuple(lines)
+    heads = list(_headings(found))
+    result = []
+    for at, (level, title, line, start) in enumerate(heads):
+        end = next((first for lv, _, first, _ in heads[at + 1 :] if lv <= level), None)
+        body = found[start : end - found[0].number if end is not None else None]
+        result.append(Section(level, title, line, body))
+    return tuple(result)
+
+
+def unclosed_fence(lines: Iterable[Line]) -> int | None:
+    """The line of a fence that is open at the end of the text."""
+    scanner = _Scanner()
+    opened = None
+    for line in lines:
+        before = scanner.fence
+        scanner.kind(line.text)
+        if scanner.fence is not before:
+            opened = line.number
+    return opened if scanner.fence else None
+
+
+def _headings(lines: tuple[Line, ...]) -> Iterator[tuple[int, str, int, int]]:
+    """Level, title, line of the heading, and the index of the first line after it."""
+    for index, line in enumerate(lines):
+        if line.kind != HEADING:
+            continue
+        if atx := _ATX.match(line.text.strip()):
+            yield len(atx[1]), _CLOSING_HASHES.sub("", atx[2] or "").strip(), line.number, index + 1
+            continue
+        # Underlined: its words are the paragraph above.
+        first = index
+        while first and lines[first - 1].kind == TEXT and lines[first - 1].text.strip():
+            first -= 1
+        title = " ".join(part.text.strip() for part in lines[first:index])
+        yield (1 if line.text.strip()[0] == "=" else 2), title, lines[first].number, index + 1
+
+
+class _Scanner:
+    """Where in the block structure the next line stands."""
+
+    def __init__(self) -> None:
+        self.items: list[int] = []  # the column at which the content of each open list item starts
+        self.fence: tuple[str, int] | None = None  # its characters, and the number of list items around it
+        self.comment: int | None = None  # the number of list items around it
+        self.paragraph = False
+        self.heading_may_follow = False  # the paragraph can become a heading by an underline
+
+    def kind(self, line: str) -> str:
+        text = line.lstrip(" \t")
+        indent = _width(line[: len(line) - len(text)])
+        held = self.fence is not None or self.comment is not None
+        if held and (inside := self._inside(text, indent)) is not None:
+            return inside
+        if not text:
+            self.paragraph = False
+            return TEXT
+        if text[0] not in _SPECIAL and self._base() <= indent < self._base() + 4:  # most lines: plain words
+            return self._words(text)
+        depth = 0
+        while depth < len(self.items) and indent >= self.items[depth]:
+            depth += 1
+        rest = indent - (self.items[depth - 1] if depth else 0)
+        if self.paragraph and depth < len(self.items) and (rest > 3 or not self._starts_block(text, depth)):
+            return TEXT  # a lazy continuation: it still belongs to the item's paragraph
+        if depth < len(self.items):
+            del self.items[depth:]
+            self.paragraph = False
+        return self._block(text, rest, indent)
+
+    def _inside(self, text: str, indent: int) -> str | None:
+        around = self.fence[1] if self.fence else self.comment or 0
+        if text and around and indent < self.items[around - 1]:
+            self.fence = self.comment = None  # the list item ended, and with it what it held
+            return None
+        if self.fence:
+            marks = self.fence[0]
+            if (
+                text.startswith(marks)
+                and not text.rstrip(" \t").strip(marks[0])
+                and indent - self._base() < 4
+            ):
+                self.fence = None
+            return CODE
+        if "-->" in text:
+            self.comment = None
+        return COMMENT
+
+    def _base(self) -> int:
+        return self.items[-1] if self.items else 0
+
+    def _starts_block(self, text: str, depth: int) -> bool:
+        marker = _MARKER.match(text)
+        return bool(
+            _ATX.match(text.rstrip())
+            or _BREAK.match(text)
+            or _FENCE.match(text)
+            or text.startswith((">", "<!--"))
+            or (marker and self._may_start(marker, text, depth))
+        )
+
+    def _may_start(self, marker: re.Match[str], text: str, depth: int) -> bool:
+        if not self.paragraph or depth < len(self.items):
+            return True
+        # Only these interrupt a paragraph: "it was in\n1986. What a year" is no list.
+        return bool(text[marker.end() :].strip()) and marker["number"] in (None, "1")
+
+    def _block(self, text: str, rest: int, indent: int) -> str:
+        """The kind of a line whose list items are settled, and what it opens."""
+        nested = bool(self.items)
+        if rest > 3:
+            return TEXT if self.paragraph else CODE
+        if self.paragraph and self.heading_may_follow and _SETEXT.match(text):
+            self.paragraph = False
+            return TEXT if nested else HEADING
+        if _BREAK.match(text):
+            self.paragraph = False
+            return TEXT if nested else BREAK
+        if text[0] == "#" and _ATX.match(text.rstrip()):
+            self.paragraph = False
+            return TEXT if nested else HEADING
+        if fence := _FENCE.match(text):
+            self.fence = (fence[1], len(self.items))
+            self.paragraph = False
+            return CODE
+        if text.startswith("<!--"):
+            if "-->" not in text[4:]:
+                self.comment = len(self.items)
+            self.paragraph = False
+            return COMMENT
+        marker = _MARKER.match(text)
+        if marker and self._may_start(marker, text, len(self.items)):
+            self._open_item(marker, text, indent)
+            return ITEM
+        return self._words(text)
+
+    def _words(self, text: str) -> str:
+        if not self.paragraph:
+            self.heading_may_follow = text[0] != ">"
+        self.paragraph = True
+        return TEXT
+
+    def _open_item(self, marker: re.Match[str], text: str, indent: int) -> None:
+        gap = _width(marker["gap"])
+        content = text[marker.end() :]
+        bare = marker.end("gap") - len(marker["gap"])
+        # After five spaces the content is indented code, which starts one space behind the marker.
+        self.items.append(indent + bare + (gap if content and gap < 5 else 1))
+        self.paragraph = False
+        if content and gap < 5:
+            self._block(content, 0, self.items[-1])
+
+
+def _width(white: str) -> int:
+    if "\t" not in white:
+        return len(white)
+    width = 0
+    for char in white:
+        width += 4 - width % 4 if char == "\t" else 1
+    return width

@@ -1,0 +1,25 @@
+"""Where this package's own files lie: in a checkout beside `src/`, in an installed wheel inside the package."""
+
+from __future__ import annotations
+
+import os
+
+_PACKAGE = os.path.dirname(os.path.abspath(__file__))
+
+
+def plugin_root() -> str:
+    """The folder Claude Code loads as the plugin: plugin.json, .claude-plugin/, skills/, hooks/."""
+    checkout = os.path.dirname(os.path.dirname(_PACKAGE))
+    if os.path.isfile(os.path.join(checkout, "plugin.json")):
+        return checkout
+    return os.path.join(_PACKAGE, "plugin")
+
+
+def builtin_skill(name: str) -> str:
+    """The folder of a step that ships inside the package and is no skill of the plugin."""
+    return os.path.join(_PACKAGE, "dispatch", name)
+
+
+def import_root() -> str:
+    """The folder that must be importable for `python -m correctless` to be this code."""
+    return os.path.dirname(_PACKAGE)

@@ -1,0 +1,343 @@
+"""A program in a session and process group of its own: an argv in, its lines and its exit code out, no orphan left.
+
+The child first waits at its standard input, so its group id can be made durable before the program runs; when the parent dies
+before `release`, the child reads end of file and the program never starts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import IO, Literal
+
+from correctless.exits import REFUSED, Stop
+
+Stream = Literal["out", "err"]
+Limit = Literal["idle", "wall"]
+
+MAX_LINE = 64 << 20  # bytes
+_PIECE = 1 << 16
+_LINGER = 0.5  # seconds a background child may hold the output open after the program is gone
+_AFTERMATH = 1 << 20  # bytes of output read after that: more than a pipe holds
+_KILL_S = 10.0  # seconds until a group that survives SIGKILL is given up
+
+# POSIX `read` takes one byte at a time from a pipe, so everything after the first line is the program's. A parent that
+# dies in the middle of the word leaves a line without an end, and `read` fails on it.
+_WAIT = 'IFS= read -r word || exit 1; case $word in (go) exec "$@" ;; (quiet) exec "$@" </dev/null ;; esac; exit 1'
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of output without its newline; `cut` when it was longer than the limit and the rest was dropped."""
+
+    stream: Stream
+    data: bytes
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a program ended: `code` as subprocess gives it (negative: the signal), the tails of its output."""
+
+    code: int
+    out: bytes
+    err: bytes
+    timed_out: Limit | None = None
+
+
+class Process:
+    """A program that is held, released, listened to and ended, in this order.
+
+    `timed_out` names the limit that ended `lines` or `chunks`; limits count time awake: CLOCK_MONOTONIC on Linux and
+    mach_absolute_time on macOS both stand still while the machine sleeps.
+    """
+
+    def __init__(self, child: subprocess.Popen[bytes], mark: str) -> None:
+        self.pgid = child.pid
+        self.mark = mark  # an environment variable all descendants inherit: see `group_alive`
+        self.timed_out: Limit | None = None
+        self._child = child
+        self._pending = memoryview(b"")
+        self._settle_s: float | None = None
+        self._code: int | None = None
+
+    @classmethod
+    def hold(
+        cls, argv: Sequence[str], *, cwd: str, env: Mapping[str, str], pass_fds: Sequence[int] = ()
+    ) -> Process:
+        """Started but waiting. `Stop(3)` when it cannot be started; a missing program is exit code 127, after `release`."""
+        if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
+            # Inherited from a careless parent: the kernel would reap the child, and its exit code would read as 0.
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        mark = f"CORRECTLESS_MARK_{uuid.uuid4().hex}"
+        try:
+            child = subprocess.Popen(
+                ["/bin/sh", "-c", _WAIT, "sh", *argv],
+                cwd=cwd,
+                env={**env, mark: "1"},
+                pass_fds=tuple(pass_fds),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else str(error)
+            raise Stop(
+                REFUSED, f"cannot start '{argv[0]}' in '{cwd}': {why}. check that both exist and can be used"
+            ) from None
+        return cls(child, mark)
+
+    def release(self, stdin: bytes | None) -> None:
+        """Let the program run. `stdin` is fed while the output is read, so no size can block; None is /dev/null."""
+        self._pending = memoryview(b"quiet\n" if stdin is None else b"go\n" + stdin)
+        pipe = _pipe(self._child.stdin)
+        os.set_blocking(pipe.fileno(), False)
+        if not self._feed():
+            pipe.close()
+
+    def settle(self, idle_s: float | None) -> None:
+        """The answer is there: from now on this much silence ends the output, without being a time-out; None takes it back."""
+        self._settle_s = idle_s
+
+    @property
+    def exited(self) -> bool:
+        """Whether the program itself is gone; not reaped here, so its group id cannot become somebody else's."""
+        if self._code is not None:
+            return True
+        if hasattr(os, "waitid"):  # not on macOS before Python 3.13
+            flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
+            return os.waitid(os.P_PID, self.pgid, flags) is not None
+        return self._child.poll() is not None
+
+    def chunks(self, *, idle_s: float, wall_s: float) -> Iterator[tuple[Stream, bytes]]:
+        """Output as it arrives, until it has ended and the program is gone, or a limit is reached.
+
+        A background child that holds the output open is waited for only a moment.
+        """
+        started = heard = time.monotonic()
+        gone: float | None = None
+        aftermath = 0
+        with selectors.DefaultSelector() as selector:
+            selector.register(_pipe(self._child.stdout), selectors.EVENT_READ, "out")
+            selector.register(_pipe(self._child.stderr), selectors.EVENT_READ, "err")
+            if self._pending:
+                selector.register(_pipe(self._child.stdin), selectors.EVENT_WRITE, "in")
+            while True:
+                now = time.monotonic()
+                listening = any(key.data != "in" for key in selector.get_map().values())
+                if gone is None and self.exited:
+                    gone = now
+                if gone is not None and (not listening or aftermath > _AFTERMATH):
+                    return
+                limit = idle_s if self._settle_s is None else self._settle_s
+                if gone is None and now - started >= wall_s:
+                    self.timed_out = "wall"
+                    return
+                if gone is None and now - heard >= limit:
+                    self.timed_out = "idle" if self._settle_s is None else None
+                    return
+                # The exit is polled: only a program that closed its output, or whose child keeps it, needs that.
+                left = min(limit - (now - heard), wall_s - (now - started), 0.2 if listening else 0.05)
+                ready = selector.select(_LINGER if gone is not None else max(left, 0.0))
+                if gone is not None and not ready:
+                    return
+                for key, _ in ready:
+                    if key.data == "in":
+                        if not self._feed():
+                            selector.unregister(key.fileobj)
+                            _pipe(self._child.stdin).close()
+                        continue
+                    data = os.read(key.fd, _PIECE)
+                    if not data:
+                        selector.unregister(key.fileobj)
+                        continue
+                    heard = time.monotonic()
+                    aftermath += len(data) if gone is not None else 0
+                    yield key.data, data
+
+    def lines(self, *, idle_s: float, wall_s: float, max_line: int = MAX_LINE) -> Iterator[Line]:
+        """`chunks` as lines, at most `max_line` bytes each; memory stays flat for a line that never ends."""
+        partial: dict[Stream, _Partial] = {"out": _Partial("out", max_line), "err": _Partial("err", max_line)}
+        for stream, data in self.chunks(idle_s=idle_s, wall_s=wall_s):
+            yield from partial[stream].feed(data)
+        for last in partial.values():
+            if last.begun:
+                yield last.take()
+
+    def end(self, grace_s: float) -> int:
+        """SIGTERM to everything the program started, SIGKILL after the grace, until nothing is left; the exit code.
+
+        Idempotent, and needed after a normal end too. `Stop(3)` when something cannot be ended.
+        """
+        if self._code is None:
+            # Closed first: a program that is stuck writing to us would not hear SIGTERM's handler out.
+            for pipe in (self._child.stdin, self._child.stdout, self._child.stderr):
+                with contextlib.suppress(BrokenPipeError):
+                    _pipe(pipe).close()
+            try:
+                self._wind_down(grace_s)
+            except BaseException:  # a second Ctrl-C cuts the grace short, and still leaves no orphan
+                self._wind_down(0.0)
+                raise
+            self._code = self._child.wait()  # reaped last: until here no other group can have this id
+        return self._code
+
+    def _wind_down(self, grace_s: float) -> None:
+        now = time.monotonic()
+        polite, last = now + grace_s, now + grace_s + _KILL_S
+        told: set[int] = set()
+        pause = 0.005
+        while left := _living(self.pgid, self.mark):
+            now = time.monotonic()
+            if now >= last:
+                raise Stop(REFUSED, f"process group {self.pgid} does not end. end it by hand, then resume")
+            for pid in left if now >= polite else left - told:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL if now >= polite else signal.SIGTERM)
+            told |= left
+            time.sleep(pause)
+            pause = min(pause * 2, 0.1)
+
+    def _feed(self) -> bool:
+        """Write what fits; False when all is written or nobody reads any more."""
+        fd = _pipe(self._child.stdin).fileno()
+        try:
+            while self._pending:
+                self._pending = self._pending[os.write(fd, self._pending[:_PIECE]) :]
+        except BlockingIOError:
+            return True
+        except BrokenPipeError:
+            self._pending = memoryview(b"")
+        return False
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    cwd: str,
+    env: Mapping[str, str],
+    stdin: bytes | None = None,
+    wall_s: float,
+    pass_fds: Sequence[int] = (),
+    keep: int = 1 << 20,
+    grace_s: float = 5.0,
+) -> Result:
+    """A program from start to end, without a terminal; of its output the last `keep` bytes each are kept."""
+    process = Process.hold(argv, cwd=cwd, env=env, pass_fds=pass_fds)
+    tails: dict[Stream, bytearray] = {"out": bytearray(), "err": bytearray()}
+    try:
+        process.release(stdin)
+        for stream, data in process.chunks(idle_s=wall_s, wall_s=wall_s):
+            tail = tails[stream]
+            tail += data
+            if len(tail) > 2 * keep:
+                del tail[:-keep]
+    finally:
+        code = process.end(grace_s)
+    out, err = (bytes(tail[-keep:]) for tail in tails.values())
+    return Result(code, out, err, process.timed_out)
+
+
+def group_alive(pgid: int, mark: str = "") -> bool:
+    """Whether anything of the group still runs, or on Linux anything that carries `mark`; a zombie does not run."""
+    return bool(_living(pgid, mark))
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    pid: int
+    parent: int
+    group: int
+    marked: bool
+
+
+def _living(pgid: int, mark: str) -> set[int]:
+    # The group alone is not enough: agents give each command they run a session of its own, and a job left in the
+    # background there is adopted by init. What it cannot shed by accident is its environment. Off Linux the environment of others
+    # cannot be read, and only what still hangs in the tree is found.
+    rows = list(_table(mark))
+    found = {row.pid for row in rows if row.group == pgid or row.marked}
+    parents = found | {pgid}
+    while below := {row.pid for row in rows if row.parent in parents} - found:
+        found |= below
+        parents = below
+    return found
+
+
+def _table(mark: str) -> Iterator[_Row]:
+    """Every running process; zombies are left out: in a container nobody may ever reap them."""
+    return _from_proc(mark) if os.path.exists("/proc/self/stat") else _from_ps()
+
+
+def _from_ps() -> Iterator[_Row]:
+    argv = ["/bin/ps", "-A", "-o", "pid=,ppid=,pgid=,stat="]  # part of macOS and the BSDs
+    for line in subprocess.run(argv, capture_output=True, check=True, env={}).stdout.splitlines():
+        pid, parent, group, state = line.split()[:4]
+        if not state.startswith(b"Z"):
+            yield _Row(int(pid), int(parent), int(group), marked=False)
+
+
+def _from_proc(mark: str) -> Iterator[_Row]:
+    entry = f"\0{mark}=1\0".encode()
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/stat", "rb") as file:
+                # the program's name is in brackets and may hold anything, brackets too
+                state, parent, group = file.read().rpartition(b")")[2].split()[:3]
+        except OSError:  # gone meanwhile
+            continue
+        if state not in b"ZX":
+            marked = bool(mark) and entry in b"\0" + _environ(name)
+            yield _Row(int(name), int(parent), int(group), marked)
+
+
+def _environ(pid: str) -> bytes:
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            return file.read()
+    except OSError:  # gone meanwhile, or another user's
+        return b""
+
+
+class _Partial:
+    """The line of one stream that has not ended yet."""
+
+    def __init__(self, stream: Stream, max_line: int) -> None:
+        self._stream: Stream = stream
+        self._max = max_line
+        self._data = bytearray()
+        self._cut = False
+        self.begun = False
+
+    def feed(self, data: bytes) -> Iterator[Line]:
+        *whole, rest = data.split(b"\n")
+        for piece in whole:
+            self._keep(piece)
+            yield self.take()
+        if rest:
+            self._keep(rest)
+
+    def take(self) -> Line:
+        line = Line(self._stream, bytes(self._data), self._cut)
+        self._data, self._cut, self.begun = bytearray(), False, False
+        return line
+
+    def _keep(self, piece: bytes) -> None:
+        room = self._max - len(self._data)
+        self._data += piece[:room]
+        self._cut = self._cut or len(piece) > room
+        self.begun = True
+
+
+def _pipe(file: IO[bytes] | None) -> IO[bytes]:
+    assert file is not None  # Popen was given PIPE for all three
+    return file

@@ -1,0 +1,117 @@
+"""A branch's name and a remote in; the branch pushed there out, with a lease on what was there and never to a protected name."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Sequence
+
+from correctless import exits
+from correctless.exits import Stop
+from correctless.repo import Repo
+
+PROTECTED = ("main", "master", "develop", "release/*")
+_SECONDS = 600.0
+_OID = frozenset("0123456789abcdef")
+
+# A remote's address is configuration the branch's work could have changed: no program in place of an address, nothing but
+# the one ref, and no question: ssh is told not to ask, for nobody is there to answer.
+_PLAIN = ("-c", "protocol.ext.allow=never", "-c", "push.followTags=false", "-c", "push.recurseSubmodules=no")
+_ENV = {"SSH_ASKPASS_REQUIRE": "never"}
+
+
+def push(
+    repo: Repo,
+    *,
+    remote: str,
+    branch: str,
+    protected: Sequence[str] = (),
+    expected: str | None,
+    url: str | None = None,
+    seconds: float = _SECONDS,
+) -> str:
+    """Push exactly HEAD to `branch` of `remote` and return its commit; done already is done.
+
+    `expected` is the commit the remote's branch must stand at, None when it must not exist. `protected` are globs beside
+    `PROTECTED` and the remote's own default branch. `url` is the remote's address when the run started. Everything that
+    is not as it should be is `Stop(3)`.
+    """
+    _refuse_name(repo, branch)
+    if remote not in repo.git("remote").splitlines():
+        raise Stop(
+            exits.REFUSED, f"there is no remote {remote!r}. add it with git remote add, or name another"
+        )
+    if url is not None and repo.git("remote", "get-url", "--push", "--", remote) != url:
+        raise Stop(
+            exits.REFUSED, f"the address of remote '{remote}' changed during the run. see git remote -v"
+        )
+    if expected is not None and not (len(expected) in (40, 64) and set(expected) <= _OID):
+        raise Stop(exits.REFUSED, f"{expected!r} is no commit to expect on '{branch}'. give its full id")
+    refuse_protected(branch, protected)
+    default, there = _remote_state(repo, remote, branch, seconds)
+    refuse_protected(branch, (*protected, default) if default else protected)
+    commit = repo.head()
+    if there == commit:
+        return commit
+    done = repo.try_git(
+        *_PLAIN,
+        "push",
+        "--porcelain",
+        "--no-verify",
+        f"--force-with-lease=refs/heads/{branch}:{expected or ''}",
+        "--",
+        remote,
+        f"{commit}:refs/heads/{branch}",
+        env=_ENV,
+        seconds=seconds,
+    )
+    if done.returncode != 0:
+        raise Stop(exits.REFUSED, _why(done.stdout, done.stderr, remote, branch))
+    return commit
+
+
+def refuse_protected(branch: str, protected: Sequence[str]) -> None:
+    """`Stop(3)` when `branch` is a name work must not be pushed to directly; case does not save it."""
+    for pattern in (*PROTECTED, *protected):
+        if fnmatch.fnmatchcase(branch.casefold(), pattern.casefold()):
+            raise Stop(
+                exits.REFUSED,
+                f"branch '{branch}' is protected ({pattern}). work on a branch of its own, then start again",
+            )
+
+
+def _refuse_name(repo: Repo, branch: str) -> None:
+    # refs/heads/main as a branch's name would be refs/heads/refs/heads/main: never what anybody meant
+    odd = branch.startswith(("-", "refs/")) or branch == "HEAD" or not branch.isprintable()
+    if odd or repo.try_git("check-ref-format", f"refs/heads/{branch}").returncode != 0:
+        raise Stop(
+            exits.REFUSED,
+            f"{branch!r} is no name for a branch that can be pushed. rename it with git branch -m",
+        )
+
+
+def _remote_state(repo: Repo, remote: str, branch: str, seconds: float) -> tuple[str | None, str | None]:
+    """The remote's default branch and the commit its `branch` stands at, asked now: what was fetched may be old."""
+    asked = ("ls-remote", "--symref", "--", remote, "HEAD", f"refs/heads/{branch}")
+    done = repo.try_git(*_PLAIN, *asked, env=_ENV, seconds=seconds)
+    if done.returncode != 0:
+        raise Stop(exits.REFUSED, _why("", done.stderr, remote, branch))
+    default = there = None
+    for line in done.stdout.splitlines():
+        value, _, name = line.partition("\t")
+        if value.startswith("ref: refs/heads/") and name == "HEAD":
+            default = value.removeprefix("ref: refs/heads/")
+        elif name == f"refs/heads/{branch}":
+            there = value
+    return default, there
+
+
+def _why(out: str, err: str, remote: str, branch: str) -> str:
+    said = [line.strip() for line in err.splitlines() if line.strip()]
+    if any("(stale info)" in line for line in out.splitlines()):
+        return f"'{branch}' on '{remote}' is not where this run left it: someone pushed to it. look at it, then start anew"
+    for line in out.splitlines():
+        if line.startswith("!"):
+            said = [line.rpartition("\t")[2], *[s for s in said if s.startswith("remote: ")]]
+    said = [s for s in said if not s.startswith(("warning:", "hint:"))] or ["git did not say why"]
+    words = "".join(c if c.isprintable() else " " for c in " ".join(said[:2]))[:300].rstrip(". ")
+    return f"'{branch}' could not be pushed to '{remote}': {words}. mend that, then run cauto resume"

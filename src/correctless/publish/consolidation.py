@@ -1,0 +1,132 @@
+"""A finished branch in; its last commit out: only what the branch changed and what is declared, past the repository's own hooks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+
+from correctless import exits, process
+from correctless.exits import Stop
+from correctless.github import first_line
+from correctless.repo import ARTIFACTS, Repo
+
+# No housekeeping: it would go on in the background, where its process is ended half-way.
+_COMMIT = ("-c", "core.fsmonitor=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false")
+
+
+@dataclass(frozen=True, slots=True)
+class Consolidated:
+    """The consolidation commit and what went into it; paths are relative to the top folder, sorted."""
+
+    commit: str
+    staged: tuple[str, ...]
+    left: tuple[str, ...]  # neither the branch's nor declared: still in the worktree as they were
+
+
+def consolidate(
+    repo: Repo, *, base: str, allow: Sequence[str], message: str, env: Mapping[str, str], seconds: float
+) -> Consolidated:
+    """Commit what is left of the run's work on top of `base..HEAD`.
+
+    Staged are the files that commits since `base` touched and those a glob of `allow` names (`*`, `?`, `**`, from the
+    top folder); artifacts, ignored files and repositories inside the repository never. The hooks run here, once, in
+    `env` and within `seconds`. `Stop(20)` when a hook refuses or adds files of its own, `Stop(10)` when the branch's
+    commits hold artifacts; HEAD is then where it was.
+    """
+    before = repo.head()
+    start = repo.git("rev-parse", "--verify", "--end-of-options", f"{base}^{{commit}}")
+    # Of each commit, not of the two ends: what one commit adds and the next takes away is published with them.
+    touched = _names(
+        repo.git("log", "--format=", "--name-only", "-z", "--no-renames", "-m", f"{start}..HEAD")
+    )
+    if kept := sorted(filter(_is_artifact, touched)):
+        raise Stop(
+            exits.PERSON,
+            f"a commit of the branch holds {kept[0]!r}, and artifacts are never published. rewrite that commit, then run cauto resume",
+        )
+    # What an agent staged is unstaged: the files on disk decide, not its index.
+    repo.git("reset", "--mixed", "--quiet")
+    dirty = _status(repo)
+    declared = _status(repo, *(_pathspec(glob) for glob in allow)) if allow else set()
+    # A path that ends in a slash is a repository of its own: adding it would stage a link to what nobody can fetch.
+    chosen = {p for p in dirty & (touched | declared) if not _is_artifact(p) and not p.endswith("/")}
+    _stage(repo, sorted(chosen))
+    try:
+        _commit(repo, message, env, seconds)
+        _hold_to(repo, before, chosen)
+    except Stop:
+        # Or the next attempt would find a hook's commit as the branch's own past.
+        repo.git("reset", "--soft", "--quiet", before)
+        raise
+    left = sorted(p for p in dirty - chosen if not _is_artifact(p))
+    return Consolidated(repo.head(), tuple(sorted(chosen)), tuple(left))
+
+
+def _status(repo: Repo, *pathspecs: str) -> set[str]:
+    out = repo.git(
+        "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--", *pathspecs
+    )
+    return {item[3:] for item in out.split("\0") if item}
+
+
+def _pathspec(glob: str) -> str:
+    if not glob.strip("/ "):
+        raise Stop(
+            exits.REFUSED,
+            "an empty glob in outputs would publish every file. write the folder, as in docs/**",
+        )
+    return f":(top,glob){glob}"
+
+
+def _is_artifact(path: str) -> bool:
+    # Folded: on a file system that ignores case, .Correctless is the same folder.
+    return (path.casefold() + "/").startswith(ARTIFACTS.casefold() + "/")
+
+
+def _names(out: str) -> set[str]:
+    return set(out.split("\0")) - {""}
+
+
+def _stage(repo: Repo, chosen: Sequence[str]) -> None:
+    # update-index takes exact files from a list: no pathspec magic, no option, and a folder that took a file's place
+    # does not come along, as it would with git add.
+    repo.git(
+        "update-index", "--add", "--remove", "-z", "--stdin", stdin="".join(f"{path}\0" for path in chosen)
+    )
+
+
+def _commit(repo: Repo, message: str, env: Mapping[str, str], seconds: float) -> None:
+    done = process.run(
+        ["git", *_COMMIT, "commit", "--allow-empty", "--quiet", "--file=-"],
+        cwd=repo.top,
+        env={**env, "GIT_TERMINAL_PROMPT": "0", "GIT_EDITOR": "false"},
+        stdin=message.encode("utf-8", "surrogateescape"),
+        wall_s=seconds,
+    )
+    if done.timed_out:
+        raise Stop(
+            exits.FAILED,
+            f"the repository's commit hooks took over {seconds:.0f} s. see what they wait for, then run cauto resume",
+        )
+    if done.code != 0:
+        said = first_line(done.err if done.err.strip() else done.out)
+        raise Stop(
+            exits.FAILED,
+            f"the consolidation commit did not pass its hooks: {said}. mend that, then run cauto resume",
+        )
+
+
+def _hold_to(repo: Repo, before: str, chosen: Set[str]) -> None:
+    """A hook runs what the branch holds: it may reformat what is staged, not add to it or write other commits."""
+    parents = repo.git("log", "-1", "--format=%P", "HEAD").split()
+    if parents != [before]:
+        raise Stop(
+            exits.FAILED,
+            "a commit hook wrote commits of its own. take that out of the hook, then run cauto resume",
+        )
+    committed = _names(repo.git("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", before, "HEAD"))
+    if added := sorted(committed - chosen):
+        raise Stop(
+            exits.FAILED,
+            f"a commit hook added {added[0]!r}, which the branch did not change. declare it in outputs, then run cauto resume",
+        )

@@ -1,0 +1,79 @@
+"""A pushed branch and a body in; exactly one pull request out, however often the way there was interrupted."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from correctless import exits, process
+from correctless.exits import Stop
+from correctless.github import GitHub, first_line
+from correctless.publish.managed_body import is_ours, merge_body
+
+_TITLE = 250  # characters; GitHub refuses more than 256
+_URL = re.compile(r"https?://[!-~]+\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The pull request as it now stands open."""
+
+    url: str
+    number: int
+    created: bool  # False: it was there, from an earlier try of the same run
+
+
+def pull_request(github: GitHub, *, branch: str, base: str, title: str, body: str, run: str) -> Published:
+    """Open a pull request for `branch`, or take over the one whose body carries this run's managed section.
+
+    Looking comes first, so it may be called again after any interruption. `Stop(10)` when a pull request of the branch
+    is somebody else's; `Stop(3)` when GitHub can't be asked.
+    """
+    there = github.pull_requests(branch)
+    for pull in there:
+        if not is_ours(pull.body, run):
+            raise Stop(
+                exits.PERSON,
+                f"pull request #{pull.number} for '{branch}' is not of run {run}: {pull.url}. close it, then run cauto resume",
+            )
+    if not there:
+        made = github.create(head=branch, base=base, title=" ".join(title.split())[:_TITLE], body=body)
+        return Published(made.url, made.number, created=True)
+    if len(there) > 1:
+        named = ", ".join(f"#{pull.number}" for pull in there)
+        raise Stop(
+            exits.PERSON,
+            f"'{branch}' has {len(there)} pull requests of run {run}: {named}. close all but one",
+        )
+    merged = merge_body(there[0].body, body, run)
+    if merged != there[0].body:
+        github.edit_body(there[0], merged)
+    return Published(there[0].url, there[0].number, created=False)
+
+
+def command_pull_request(
+    argv: Sequence[str], payload: Mapping[str, Any], *, cwd: str, env: Mapping[str, str], seconds: float
+) -> str:
+    """Let a command of the team open the pull request: `payload` as JSON on its standard input, the first line of its
+    output that is a URL is the result. `Stop(3)` when it fails or names none.
+    """
+    done = process.run(argv, cwd=cwd, env=env, stdin=json.dumps(payload).encode() + b"\n", wall_s=seconds)
+    if done.timed_out:
+        raise Stop(
+            exits.REFUSED,
+            f"'{argv[0]}' took over {seconds:.0f} s. see what it waits for, then run cauto resume",
+        )
+    if done.code != 0:
+        said = first_line(done.err if done.err.strip() else done.out)
+        raise Stop(
+            exits.REFUSED, f"'{argv[0]}' ended with {done.code}: {said}. mend that, then run cauto resume"
+        )
+    for line in done.out.decode("utf-8", "replace").splitlines():
+        if _URL.match(line.strip()):
+            return line.strip()
+    raise Stop(
+        exits.REFUSED, f"'{argv[0]}' printed no URL of a pull request. let it print one on a line of its own"
+    )

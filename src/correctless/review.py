@@ -1,0 +1,103 @@
+"""The open set as a person reads and answers it: what is on record of a branch in, a view or one more record out."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+
+from correctless import exits, gate, summary
+from correctless.exits import Stop
+from correctless.gate import Gate
+from correctless.ledger import Ledger
+from correctless.record import Confirmation, timestamp
+from correctless.repo import Logs
+from correctless.runlog import branch as record
+from correctless.runlog.branch import Branch
+from correctless.runlog.events import GateClosed, fields_of
+from correctless.runlog.state import State, fold
+
+
+def view(logs: Logs, *, run: str | None = None) -> summary.View:
+    """Everything the summary of a branch shows; of one run only when `run` is named."""
+    branch = record.load(logs)
+    return view_of(branch, gate.evaluate(branch), logs, run=run)
+
+
+def view_of(branch: Branch, found: Gate, logs: Logs, *, run: str | None = None) -> summary.View:
+    state = fold(branch.events)
+    waiting = {r.seq for r in found.waiting}
+    return summary.View(
+        branch=state.plan.branch if state.plan else logs.branch_slug,
+        run=state.run or None,
+        items=tuple(
+            summary.Item(
+                decision=r.decision,
+                seq=r.seq,
+                open=r.seq in waiting,
+                confirmed_by=_who(found.covered.get(r.seq)),
+                superseded=r.seq in found.superseded,
+            )
+            for r in branch.decisions
+            if run is None or r.decision.run == run
+        ),
+        steps=tuple(
+            summary.StepLine(s.step, s.attempt, s.outcome, s.seconds, s.tokens, s.cost_usd, s.estimated)
+            for s in state.spent
+        ),
+        warnings=state.warnings,
+        digest=found.closing.digest if found.closing else None,
+    )
+
+
+def close_gate(logs: Logs, branch: Branch, found: Gate, *, token: str, now: datetime) -> tuple[Branch, Gate]:
+    """The gate closed over exactly the open set there is, so that its digest can be confirmed.
+
+    Nothing is written when it already is. `Stop(10)` while the last run has not come to its gate: what it will still
+    decide can't be confirmed beforehand. The caller holds the run's lock.
+    """
+    if found.closing is not None or found.open:
+        return branch, found
+    state = fold(branch.events)
+    if state.unfinished and state.phase not in ("consolidated", "closed", "open", "publishing"):
+        raise Stop(
+            exits.PERSON,
+            f"run {state.run} has not come to its gate yet. let it finish first: correctless cauto resume",
+        )
+    event = gate.close(found.waiting, token)
+    Ledger(logs.run, root=logs.root).append(fields_of(state.run, timestamp(now), event))
+    branch = record.load(logs)
+    return branch, gate.evaluate(branch)
+
+
+def answer(
+    logs: Logs, closing: GateClosed, *, kind: str, by: str, channel: str, note: str, now: datetime
+) -> Confirmation:
+    """Put a person's answer to exactly this open set on record. The caller holds the run's lock."""
+    said = Confirmation(kind, closing.digest, by, channel, timestamp(now), note)
+    Ledger(logs.confirmations, root=logs.root).append(said.fields())
+    return said
+
+
+def approve_spec(logs: Logs, digest: str, *, by: str, channel: str, now: datetime) -> Confirmation:
+    """Put a person's approval of a spec, by its hash, on record."""
+    said = Confirmation("spec", digest, by, channel, timestamp(now))
+    Ledger(logs.confirmations, root=logs.root).append(said.fields())
+    return said
+
+
+def spec_approval(logs: Logs, digest: str) -> Confirmation | None:
+    """The approval of a spec with exactly these bytes, None when there is none on record of this branch."""
+    if not os.path.lexists(logs.confirmations):
+        return None
+    entries = Ledger(logs.confirmations, root=logs.root).read()
+    found = [Confirmation.of(entry.fields) for entry in entries]
+    return next((c for c in reversed(found) if c.kind == "spec" and c.digest == digest), None)
+
+
+def state_of(logs: Logs) -> State:
+    """Where the last run of a branch stands."""
+    return fold(record.load(logs).events)
+
+
+def _who(said: Confirmation | None) -> str:
+    return f"{said.by} ({said.channel})" if said else ""
