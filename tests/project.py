@@ -28,7 +28,7 @@ CONFIG = {
 
 # Reads the prompt, does what its step is for, and ends with the block. AGENT_* variables (let through by agent_env)
 # make it misbehave.
-AGENT = '''\
+AGENT = """\
 #!{python}
 import json, os, re, sys, time, pathlib
 prompt = sys.stdin.read()
@@ -71,7 +71,7 @@ if f"fail:{{step}}#{{attempt}}" in play.split():
     sys.exit(9)
 exec(os.environ.get("AGENT_EXTRA", ""))
 print("Done.", f"AUTONOMOUS_DECISIONS_START {{nonce}}", *saying, "AUTONOMOUS_DECISIONS_END", sep="\\n")
-'''
+"""
 
 # Kills its own dispatcher at a chosen point: after the n-th event is durable, or after the n-th effect was performed
 # and before its event is written.
@@ -116,7 +116,10 @@ class Project:
         self.write("spec.md", SPEC)
         self.write(".gitignore", "__pycache__/\n")
         if config is not None:
-            given = {"agent_env": ["AGENT_DIARY", "AGENT_PLAY", "AGENT_EXTRA", "PYTHONDONTWRITEBYTECODE"], "pr": "skip"}
+            given = {
+                "agent_env": ["AGENT_DIARY", "AGENT_PLAY", "AGENT_EXTRA", "PYTHONDONTWRITEBYTECODE"],
+                "pr": "skip",
+            }
             self.write(".correctless/config/correctless.yaml", json.dumps({**given, **config}))
         git(top, "add", "--all")
         git(top, "commit", "-q", "-m", "a spec")
@@ -126,10 +129,14 @@ class Project:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(textwrap.dedent(text))
 
-    def cauto(self, *args: str, env: dict[str, str] | None = None, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    def cauto(
+        self, *args: str, env: dict[str, str] | None = None, cwd: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
         return self.command("cauto", *args, env=env, cwd=cwd)
 
-    def command(self, *args: str, env: dict[str, str] | None = None, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    def command(
+        self, *args: str, env: dict[str, str] | None = None, cwd: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*correctless.itself(), *args],
             cwd=cwd or self.top,
@@ -146,7 +153,16 @@ class Project:
         return self.cauto(*self.run_words(*args), env=env)
 
     def run_words(self, *args: str) -> list[str]:
-        return ["run", "--spec", "spec.md", "--approve-spec-as", "Ada", "--agent", f"command:{self.agent}", *args]
+        return [
+            "run",
+            "--spec",
+            "spec.md",
+            "--approve-spec-as",
+            "Ada",
+            "--agent",
+            f"command:{self.agent}",
+            *args,
+        ]
 
     def killed(self, where: str, number: int, *words: str) -> subprocess.CompletedProcess[str]:
         """A cauto command whose dispatcher is killed at its `number`-th event or effect."""
@@ -161,7 +177,9 @@ class Project:
             check=False,
         )
 
-    def review(self, *args: str, answer: str | None = None, env: dict[str, str] | None = None) -> tuple[int, str]:
+    def review(
+        self, *args: str, answer: str | None = None, env: dict[str, str] | None = None
+    ) -> tuple[int, str]:
         """`correctless review` in a pseudo-terminal; `answer` is typed, "{digest}" in it is what was shown."""
         program, *rest = correctless.itself()
         child = pexpect.spawn(

@@ -90,7 +90,13 @@ class Player:
     """Plays effects: each outcome is drawn from `dice`, with the chances a test gives."""
 
     def __init__(
-        self, dice: random.Random, *, fail: float = 0.0, check: float = 0.0, pause: float = 0.0, close: float = 0.0
+        self,
+        dice: random.Random,
+        *,
+        fail: float = 0.0,
+        check: float = 0.0,
+        pause: float = 0.0,
+        close: float = 0.0,
     ) -> None:
         self.dice = dice
         self.chances = {"fail": fail, "check": check, "pause": pause, "close": close}
@@ -106,7 +112,7 @@ class Player:
         match effect:
             case engine.StartAgent(attempt=attempt):
                 self.living = (step, attempt)
-                return StepStarted(step, attempt, "n", "s", 1, "b", "p")
+                return StepStarted(step, attempt, "n", "s", 1, "m", "b", "p")
             case engine.FinishAgent():
                 kind = "failed" if self.hits("fail") else "paused" if self.hits("pause") else "ok"
                 if self.living is None:

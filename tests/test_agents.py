@@ -251,6 +251,7 @@ def test_a_command_fails_with_its_reason(task: Task, tmp_path: Path, text: str, 
     limits = IMPATIENT if "sleep" in text else LIMITS
     outcome = ran(f"command:{program(tmp_path / 'agent', text)}", replace(task, limits=limits))
     assert (outcome.kind, outcome.reason) == ("failed", reason)
+    assert len(outcome.answer) <= 64 << 20
 
 
 def test_check_names_a_command_that_is_missing_or_found_only_by_a_relative_path(

@@ -98,10 +98,20 @@ def test_a_skill_that_is_not_found_makes_every_decision_unlisted_and_deferred(pr
 
 
 def test_writers_at_the_same_time_number_their_unlisted_entries_once_each(project: Path) -> None:
+    append("elsewhere", json.dumps(SAID))
     argv = [sys.executable, "-m", "correctless", "writer", "append", "elsewhere", json.dumps(SAID)]
-    writers = [subprocess.Popen(argv, stdout=subprocess.PIPE) for _ in range(6)]
+    folder = os.open(log_of(project).parent, os.O_RDONLY)
+    try:
+        # Both have come as far as they get, and neither has counted yet.
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        writers = [subprocess.Popen(argv, stdout=subprocess.PIPE) for _ in range(2)]
+        for each in writers:
+            with pytest.raises(subprocess.TimeoutExpired):
+                each.wait(1.5)
+    finally:
+        os.close(folder)
     ids = [json.loads(each.communicate()[0])["decision_id"] for each in writers]
-    assert sorted(ids) == [f"AD-UNLISTED-{n}" for n in range(1, 7)]
+    assert sorted(ids) == ["AD-UNLISTED-2", "AD-UNLISTED-3"]
 
 
 def test_the_clock_is_the_writers(project: Path) -> None:
@@ -153,10 +163,14 @@ def test_an_agent_does_not_write_the_log(
     project: Path, mark: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert append("cverify", json.dumps(SAID), env={"CORRECTLESS_AGENT": mark})[0] == 3
+    assert not log_of(project).exists()
+    append("cverify", json.dumps(SAID))
+    torn = log_of(project).read_bytes() + b"{"
+    log_of(project).write_bytes(torn)
     monkeypatch.setenv("CORRECTLESS_AGENT", mark)
     assert said(capsys, "append", "cverify", json.dumps(SAID))[0] == 3
     assert said(capsys, "repair")[0] == 3
-    assert not log_of(project).exists()
+    assert log_of(project).read_bytes() == torn
 
 
 def test_nothing_is_written_while_a_run_holds_the_lock(

@@ -137,7 +137,9 @@ def test_an_attempt_whose_dispatcher_died_is_taken_back_uncounted() -> None:
     assert engine.decide(_at_ended("interrupted")) == engine.Discard(counted=False)
 
 
-@pytest.mark.parametrize(("budget", "code"), [({"usd": 0.5}, exits.BUDGET), ({"minutes": 1 / 60}, exits.BUDGET)])
+@pytest.mark.parametrize(
+    ("budget", "code"), [({"usd": 0.5}, exits.BUDGET), ({"minutes": 1 / 60}, exits.BUDGET)]
+)
 def test_no_agent_starts_once_the_budget_is_spent(budget: dict[str, float], code: int) -> None:
     player = Player(random.Random(1))
     events = drive(plan("ctdd", "cdocs", **budget), player, rounds=1)
@@ -150,7 +152,7 @@ def test_no_agent_starts_once_the_budget_is_spent(budget: dict[str, float], code
 def test_a_closed_gate_is_asked_again_after_a_resume_even_when_it_had_opened() -> None:
     made = plan("ctdd")
     for phase in ("closed", "open", "publishing"):
-        state = replace(State(run="r1", plan=made, index=1), phase=phase)  # type: ignore[arg-type]
+        state = replace(State(run="r1", plan=made, index=1), phase=phase)
         resumed = after(state, Logged("r1", WHEN, Resumed(unclean=True)))
         assert engine.decide(resumed) == engine.AskGate()
 
@@ -159,7 +161,9 @@ def test_a_rerun_supersedes_the_step_and_all_after_it_and_numbers_go_on() -> Non
     player = Player(random.Random(1), close=1.0)
     events = drive(plan("ctdd", "cverify", "cdocs"), player, rounds=1)
     gone = (Attempt("cverify", 1), Attempt("cdocs", 1))
-    events.append(Logged("r1", WHEN, Rerun("cverify", "look again", "Ada", "terminal", "base1", "refs/k/1", gone)))
+    events.append(
+        Logged("r1", WHEN, Rerun("cverify", "look again", "Ada", "terminal", "base1", "refs/k/1", gone))
+    )
     state = fold(events)
     assert engine.decide(state) == engine.Rewind()
     assert state.step_base == "base1"

@@ -181,6 +181,9 @@ def test_variables_that_colour_page_or_trace_change_nothing(api: GitHubApi, tmp_
     github = GitHub(REPO, str(tmp_path), {**os.environ, **api.env(tmp_path), **noisy})
     made = github.create(head="feature/x", base="main", title="t", body="b")
     assert github.pull_requests("feature/x") == (made,)
+    with pytest.raises(Stop) as stop:
+        github.create(head="feature/x", base="main", title="t", body="b")
+    assert "already exists for ann:feature/x" in stop.value.message
 
 
 # Publishing: exactly one pull request, whatever happens
@@ -225,6 +228,16 @@ def test_one_of_somebody_else_stops_even_beside_ours(api: GitHubApi, tmp_path: P
         publish(github, summary="new")
     assert stop.value.code == exits.PERSON
     assert api.pulls[0].body == before
+
+
+def test_two_of_the_same_run_are_left_to_a_person(api: GitHubApi, tmp_path: Path) -> None:
+    for number, base in ((1, "main"), (2, "develop")):
+        api.pulls.append(Pull("ann/shop", number, "feature/x", base, "t", section()))
+    with pytest.raises(Stop) as stop:
+        publish(client(api, tmp_path), summary="new")
+    assert stop.value.code == exits.PERSON
+    assert "#1, #2" in stop.value.message
+    assert {pull.body for pull in api.pulls} == {section()}
 
 
 def test_the_pull_request_of_a_fork_with_the_same_branch_name_is_not_in_the_way(

@@ -442,12 +442,15 @@ def test_a_writer_that_waited_for_a_repair_goes_on_in_the_new_log(log: Path) -> 
 # --- where a log may lie
 
 
-def test_a_symbolic_link_in_the_logs_place_is_refused(log: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("dangling", [False, True])
+def test_a_symbolic_link_in_the_logs_place_is_refused(log: Path, tmp_path: Path, dangling: bool) -> None:
     target = tmp_path / "target"
-    target.write_bytes(b"")
+    if not dangling:
+        target.write_bytes(b"")
     log.symlink_to(target)
     _refused(lambda: Ledger(str(log)).append({}), lambda: Ledger(str(log)).read(), lambda: verify(str(log)))
-    assert target.read_bytes() == b""
+    assert target.exists() is not dangling
+    assert dangling or target.read_bytes() == b""
 
 
 @pytest.mark.parametrize("depth", [1, 2])

@@ -270,7 +270,7 @@ def test_a_secret_in_a_commit_message_and_in_a_text_is_found(scratch_repo: Path,
         f"key = '{AWS}'  # pragma: allowlist secret",
         f"client = connect('{AWS}')",
         f"++ b/other {AWS}",
-        "x = 1; " * 20_000 + AWS,
+        "x = 1; " * 2_857 + AWS + " y = 2;" * 20_000,
     ],
 )
 def test_neither_comment_nor_call_nor_shape_nor_length_hides_a_token(

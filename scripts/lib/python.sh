@@ -244,6 +244,7 @@ door_reason() {
 
 # The command a person runs where no door may write or nothing could be fetched.
 door_by_hand() {
+  [ -n "${door_base:-}" ] || door_base
   door_home=$door_env
   [ -w "${door_env%/*}" ] || door_home=${HOME:-/tmp}/.correctless-venv
   printf 'run: %s -m venv %s && %s -m pip install --require-hashes -r %s' "${door_base:-python3.11}" \

@@ -114,9 +114,11 @@ def _blocks(answer: str) -> Iterator[_Block]:
         elif marker and current and marker[2] in (None, current.word):
             yield current._replace(ended=True)
             current = None
-        elif current and not _FENCE.fullmatch(line):
+        elif current:
             quote = _QUOTE.match(line)
-            current.lines.append(line[quote.end() :] if quote else line)
+            content = line[quote.end() :] if quote else line
+            if not _FENCE.fullmatch(content):
+                current.lines.append(content)
     if current:
         yield current
 

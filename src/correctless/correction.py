@@ -231,7 +231,7 @@ def _readable(extra: Mapping[str, Any]) -> dict[str, Any]:
         return again
     ours = {key: value for key, value in single.items() if key in _OURS}
     rest = {key: value for key, value in single.items() if key not in _OURS}
-    return ours | {"said": _json(rest)}
+    return _again(ours | {"said": _json(rest)}) or {}
 
 
 def _again(extra: Mapping[str, Any]) -> dict[str, Any] | None:

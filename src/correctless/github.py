@@ -18,7 +18,8 @@ _PAGES = 50  # of a hundred: an API that always says "there is more" must not ho
 
 _ANSWER = 1 << 25  # bytes: more than a page of a hundred bodies of 65,536 characters
 
-# gh prompts, colours, pages and looks for its own updates unless it is told otherwise; with GH_DEBUG it prints tokens.
+# gh prompts, colours, pages and looks for its own updates unless it is told otherwise; with GH_DEBUG it
+# prints every request where its reason for failing should stand.
 _QUIET = {
     "GH_PROMPT_DISABLED": "1",
     "GH_NO_UPDATE_NOTIFIER": "1",
@@ -26,7 +27,7 @@ _QUIET = {
     "NO_COLOR": "1",
     "LC_ALL": "C",
 }
-_LOUD = ("GH_DEBUG", "DEBUG", "GH_FORCE_TTY", "CLICOLOR_FORCE", "GH_REPO")
+_LOUD = ("GH_DEBUG", "DEBUG")
 
 _FIELDS = "id number url body baseRefName headRefOid isCrossRepository"
 _LIST = (

@@ -102,7 +102,7 @@ def read(kind: type[T], values: Mapping[str, Any]) -> T:
     Types are checked exactly (`true` is no integer); keys the class doesn't have are ignored, because a newer release
     may have written them; a missing key takes its default. `RecordError` names the field that doesn't fit.
     """
-    hints = _hints(kind)
+    hints = _hints(kind)  # type: ignore[arg-type]  # mypy takes no type[T] for Hashable
     taken: dict[str, Any] = {}
     for f in fields(kind):  # type: ignore[arg-type]  # a dataclass type, which mypy can't say of type[T]
         if f.name not in values:

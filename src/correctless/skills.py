@@ -72,7 +72,9 @@ def read_bytes(file: str) -> bytes:
 
 def _children(folder: str, *, inside: bool) -> list[tuple[os.DirEntry[str], bool]]:
     with os.scandir(folder) as listing:
-        entries = sorted((e for e in listing if _worth(e.name) and e.is_dir()), key=lambda e: e.name)
+        entries = sorted(
+            (e for e in listing if _worth(e.name) and os.path.isdir(e.path)), key=lambda e: e.name
+        )
     return [(entry, inside) for entry in entries]
 
 

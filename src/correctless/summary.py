@@ -67,7 +67,7 @@ def text(view: View, width: int = 80) -> str:
     for skill, items in parts.skills:
         section(_line(skill))
         for item in items:
-            put(f"{item.decision.decision_id:<7} {_line(item.decision.default_applied)}", 2, 10)
+            put(f"{_line(item.decision.decision_id):<7} {_line(item.decision.default_applied)}", 2, 10)
             put(_line(item.decision.rationale), 10)
             put(_remark(item.decision), 10)
         deferred = parts.deferred_of(skill)
@@ -80,7 +80,7 @@ def text(view: View, width: int = 80) -> str:
         if entries:
             section(title)
         for item in entries:
-            put(f"{item.decision.decision_id} in {_line(item.decision.skill)}: {_state(item)}", 2, 4)
+            put(f"{_line(item.decision.decision_id)} in {_line(item.decision.skill)}: {_state(item)}", 2, 4)
             for label, value in _details(item.decision):
                 put(f"{label + ':':<10} {value}", 4, 15)
     if parts.superseded:
@@ -192,9 +192,9 @@ def inert(text: str) -> str:
 
 
 _BREAK = "\u200b"
-_TRIGGER = re.compile(r"@|:(?=//)|\bwww(?=\.)|\b(?:mailto|xmpp)(?=:)", re.IGNORECASE)
+_TRIGGER = re.compile(r"@|:(?=//)|www(?=\.)|(?:mailto|xmpp)(?=:)", re.IGNORECASE)
 # owner/repo#1, #1 and gh-1 are references; after a closing keyword they close.
-_REFERENCE = re.compile(r"(?:#|\bgh-)\w", re.IGNORECASE)
+_REFERENCE = re.compile(r"#\w|gh-\d", re.IGNORECASE)
 _ACTIVE = re.compile(r"[\\`*_\[\]|~$]")
 _LEADING = re.compile(r"^(\d+(?=[.)])|(?=[-+=#]))")
 
@@ -303,7 +303,7 @@ def _headline(title: str, items: list[Item]) -> str:
 def _last(parts: _Parts) -> str:
     if not parts.waiting:
         return "Nothing is open."
-    named = [f"{_line(item.decision.skill)} {item.decision.decision_id}" for item in parts.waiting[:_NAMED]]
+    named = [f"{_line(item.decision.skill)} {_line(item.decision.decision_id)}" for item in parts.waiting[:_NAMED]]
     more = len(parts.waiting) - len(named)
     listed = ", ".join(named) + (f" and {more} more" if more else "")
     return f"{len(parts.waiting)} open, for a person to confirm: {listed}"

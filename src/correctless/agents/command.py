@@ -70,7 +70,7 @@ class _Answer:
         if line.stream == "err":
             self._stderr = text or self._stderr
         else:
-            self._size += len(line.data) + 1 + line.cut * MAX_ANSWER
+            self._size += len(line.data) + 1  # a line that was cut is over the limit by this one
             if self._size <= MAX_ANSWER:
                 self._lines.append(line.data)
         if text:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -13,6 +14,8 @@ from correctless import exits
 from correctless.contract import Default, SkillContract, find_skills, read_skill
 from correctless.exits import Stop
 from correctless.finding import as_json, as_text, printable
+
+_WANTED = "give a SKILL.md, a skill's folder, or a tree with skills/*/SKILL.md"
 
 
 @click.command(epilog="Example: correctless skills --json skills/cverify")
@@ -27,7 +30,7 @@ def skills(paths: tuple[str, ...], as_objects: bool) -> int:
     """
     contracts: list[SkillContract] = []
     refusals: list[str] = []
-    for contract in _contracts(paths or (".",)):
+    for contract in _contracts(paths):
         if isinstance(contract, SkillContract):
             contracts.append(contract)
         else:
@@ -37,9 +40,7 @@ def skills(paths: tuple[str, ...], as_objects: bool) -> int:
     elif contracts:
         click.echo("\n\n".join("\n".join(_text(c)) for c in contracts))
     if not contracts and not refusals:
-        click.echo(
-            "no skill here. give a SKILL.md, a skill's folder, or a tree with skills/*/SKILL.md", err=True
-        )
+        click.echo(f"no skill here. {_WANTED}", err=True)
     for message in refusals:
         click.echo(f"correctless: {printable(message)}", err=True)
     if refusals:
@@ -48,22 +49,26 @@ def skills(paths: tuple[str, ...], as_objects: bool) -> int:
     return exits.FINDINGS if broken else exits.OK
 
 
-def _contracts(paths: Iterable[str]) -> Iterator[SkillContract | Stop]:
+def _contracts(paths: tuple[str, ...]) -> Iterator[SkillContract | Stop]:
     """Each skill's contract once, or why it can't be read."""
     seen: set[str] = set()
-    for path in paths:
+    for path in paths or (".",):
         try:
-            for file in find_skills(path):
-                if file in seen:
+            files = list(find_skills(path))
+            if paths and not files:
+                yield Stop(exits.REFUSED, f"no skill at or below '{path}'. {_WANTED}")
+            for file in files:
+                if os.path.realpath(file) in seen:
                     continue
-                seen.add(file)
+                seen.add(os.path.realpath(file))
                 try:
                     yield read_skill(file.removeprefix("./"))
                 except Stop as stop:
                     yield stop
-        except (OSError, ValueError) as error:
-            why = error.strerror if isinstance(error, OSError) else "no file has such a name"
-            yield Stop(exits.REFUSED, f"can't read '{path}': {why}. give a folder that can be listed")
+        except OSError as error:
+            yield Stop(
+                exits.REFUSED, f"can't read '{path}': {error.strerror}. give a folder that can be listed"
+            )
 
 
 def _object(contract: SkillContract) -> dict[str, Any]:

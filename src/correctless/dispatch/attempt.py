@@ -80,6 +80,7 @@ class Runner:
             nonce_sha256=sha256(self._nonce.encode()),
             session=session,
             group=self._held.pgid,
+            mark=self._held.mark,
             base=base,
             prompt_sha256=sha256(_bytes(self._prompt)),
         )

@@ -46,12 +46,9 @@ def push(
         )
     if expected is not None and not (len(expected) in (40, 64) and set(expected) <= _OID):
         raise Stop(exits.REFUSED, f"{expected!r} is no commit to expect on '{branch}'. give its full id")
-    refuse_protected(branch, protected)
-    default, there = _remote_state(repo, remote, branch, seconds)
+    default = _default_branch(repo, remote, branch, seconds)
     refuse_protected(branch, (*protected, default) if default else protected)
     commit = repo.head()
-    if there == commit:
-        return commit
     done = repo.try_git(
         *_PLAIN,
         "push",
@@ -89,20 +86,16 @@ def _refuse_name(repo: Repo, branch: str) -> None:
         )
 
 
-def _remote_state(repo: Repo, remote: str, branch: str, seconds: float) -> tuple[str | None, str | None]:
-    """The remote's default branch and the commit its `branch` stands at, asked now: what was fetched may be old."""
-    asked = ("ls-remote", "--symref", "--", remote, "HEAD", f"refs/heads/{branch}")
-    done = repo.try_git(*_PLAIN, *asked, env=_ENV, seconds=seconds)
+def _default_branch(repo: Repo, remote: str, branch: str, seconds: float) -> str | None:
+    """The remote's default branch, asked now: what was fetched once may be old."""
+    done = repo.try_git(*_PLAIN, "ls-remote", "--symref", "--", remote, "HEAD", env=_ENV, seconds=seconds)
     if done.returncode != 0:
         raise Stop(exits.REFUSED, _why("", done.stderr, remote, branch))
-    default = there = None
     for line in done.stdout.splitlines():
         value, _, name = line.partition("\t")
         if value.startswith("ref: refs/heads/") and name == "HEAD":
-            default = value.removeprefix("ref: refs/heads/")
-        elif name == f"refs/heads/{branch}":
-            there = value
-    return default, there
+            return value.removeprefix("ref: refs/heads/")
+    return None
 
 
 def _why(out: str, err: str, remote: str, branch: str) -> str:

@@ -29,6 +29,7 @@ class StepStarted:
     nonce_sha256: str
     session: str
     group: int  # the agent's process group, held until this event is durable
+    mark: str  # in the environment of everything the agent starts, also what leaves its group
     base: str
     prompt_sha256: str
 

@@ -1,0 +1,289 @@
+"""The block reader: every accepted form reads back the same, no text raises, and hostile text stays cheap."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from correctless import block
+from correctless.block import Reading, means_deferred, read
+
+NONCE = "7f3a91c2"
+START = f"AUTONOMOUS_DECISIONS_START {NONCE}"
+END = "AUTONOMOUS_DECISIONS_END"
+
+
+def values(reading: Reading) -> list[dict[str, Any] | None]:
+    return [piece.value for piece in reading.pieces]
+
+
+def damaged(reading: Reading) -> list[str]:
+    return [piece.text for piece in reading.pieces if piece.value is None]
+
+
+def inside(*lines: str) -> Reading:
+    return read("\n".join([START, *lines, END]), NONCE)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(st.characters()),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+decisions = st.lists(st.dictionaries(st.text(st.characters()), json_values, max_size=4), max_size=6)
+
+
+def lines_of(said: list[dict[str, Any]], form: str, raw: bool) -> list[str]:
+    def spelled(obj: Any, **how: Any) -> str:
+        text = json.dumps(obj, ensure_ascii=not raw, **how)
+        return text.replace("\x7f", "\\u007f")
+
+    one = [spelled(obj) for obj in said]
+    if form == "lines":
+        return one
+    if form == "commas":
+        return [line + "," for line in one]
+    if form == "pretty":
+        return [line for obj in said for line in spelled(obj, indent=2).split("\n")]
+    if form == "one line":
+        return [" ".join(one)]
+    if form == "array":
+        return spelled(said, indent=1).split("\n")
+    return [spelled(said)]
+
+
+@settings(max_examples=300)
+@given(
+    decisions,
+    st.sampled_from(["lines", "commas", "pretty", "one line", "array", "array on one line"]),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from(["", "> ", ">", " > > ", "   ", "\t", "> \t"]),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+    st.sampled_from(["", "Done.\n", "\ufeff", f"{START} as I said\n", f'"{START}"\n']),
+)
+def test_any_decisions_in_any_accepted_form_read_back_the_same(
+    said: list[dict[str, Any]], form: str, raw: bool, fenced: bool, prefix: str, newline: str, before: str
+) -> None:
+    # A raw line separator inside a string is data; splitting on it anywhere would break this.
+    lines = [START, *lines_of(said, form, raw), END]
+    if fenced:
+        lines = ["```json", *lines[:1], "~~~", *lines[1:-1], "~~~", END, "```"]
+    reading = read(before + newline.join(prefix + line for line in lines) + newline + "Bye.", NONCE)
+    assert values(reading) == said
+    assert (reading.authentic, reading.verified) == (1, True)
+
+
+@given(st.text(st.characters()), decisions)
+def test_readable_objects_count_whatever_line_stands_between_them(
+    junk: str, said: list[dict[str, Any]]
+) -> None:
+    junk = " ".join(junk.split()).lstrip("`~>- +*0123456789{[")  # a line of prose that opens no bracket first
+    lines = [line for obj in said for line in (json.dumps(obj), junk)]
+    if "AUTONOMOUS" in junk:
+        return
+    assert [value for value in values(inside(*lines)) if value is not None] == said
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "{",
+                "}",
+                "[",
+                "]",
+                '"',
+                "\\",
+                ",",
+                ":",
+                "\n",
+                "\r",
+                "> ",
+                "```",
+                START,
+                END,
+                "1",
+                "null",
+                "\0",
+                "é",
+                " ",
+            ]
+        )
+        | st.text(st.characters(), max_size=3),
+        max_size=60,
+    )
+)
+def test_no_text_raises_and_nothing_of_a_block_is_dropped(parts: list[str]) -> None:
+    text = "".join(parts)
+    read(text, NONCE)
+    if "AUTONOMOUS" in text:
+        return
+    reading = inside(text)
+    again = "".join(json.dumps(v) if v is not None else "" for v in values(reading)) + "".join(
+        damaged(reading)
+    )
+    for char in text:
+        if char.isalpha() and char.isascii():
+            assert char in again
+
+
+@given(st.text(st.characters()))
+def test_without_a_marker_alone_on_its_line_there_is_no_piece(text: str) -> None:
+    assert read(text, NONCE).pieces == ()
+    assert read(f"x {START} {text}".replace("\n", " ").replace("\r", " "), NONCE).pieces == ()
+
+
+@pytest.mark.parametrize(
+    "word", ["7f3a91c3", "7F3A91C2", "7f3a91c", "7f3a91c20", "x", "<nonce>", "７f3a91c2"]
+)
+def test_another_nonce_is_quoted_and_not_read(word: str) -> None:
+    reading = read(f'AUTONOMOUS_DECISIONS_START {word}\n{{"decision_id": "AD-001"}}\n{END}', NONCE)
+    assert (reading.pieces, reading.quoted, reading.authentic) == ((), 1, 0)
+
+
+def test_only_the_last_block_without_a_nonce_is_read_and_only_when_nothing_else_is_there() -> None:
+    bare = "AUTONOMOUS_DECISIONS_START\n%s\nAUTONOMOUS_DECISIONS_END\n"
+    text = bare % '{"n": 1}' + bare % '{"n": 2}'
+    assert (values(read(text, NONCE)), read(text, NONCE).verified) == ([{"n": 2}], False)
+    assert values(read(text, NONCE, called=True)) == []
+    assert values(read(text + f"{START}\n{END}", NONCE)) == []
+
+
+def test_no_nonce_of_ours_means_no_authentic_block() -> None:
+    assert read(f"{START}\n{{}}\n{END}", "").authentic == 0
+    assert not read(f"AUTONOMOUS_DECISIONS_START\n{{}}\n{END}", "").verified
+
+
+def test_a_start_inside_an_open_block_ends_it_and_a_foreign_end_does_not() -> None:
+    reading = read(
+        f'{START}\n{{"n": 1}}\nAUTONOMOUS_DECISIONS_START bad\n{{"n": 2}}\n{END}\n{{"n": 3}}', NONCE
+    )
+    assert values(reading) == [{"n": 1}, None]
+    assert reading.quoted == 1
+    assert values(inside('{"n": 1}', f"{END} deadbeef", '{"n": 2}')) == [{"n": 1}, None, {"n": 2}]
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("{'a': 1}", "property name"),
+        ("{“a”: 1}", "property name"),
+        ('{"a": 1,}', "property name"),
+        ('{"a": 1 /* why */}', "delimiter"),
+        ("{a: 1}", "property name"),
+        ('{"a": NaN}', "NaN"),
+        ('{"a": -Infinity}', "Infinity"),
+        ('{"a": 1e999}', "out of range"),
+        ('{"a": "\t"}', "control character"),
+        ('{"a": ' + "9" * 5000 + "}", "4300 digits"),
+        ('{"a":' + "[" * 32 + "]" * 32 + "}", "deeper than 32"),
+        ('{"a":"' + "x" * (1 << 20) + '"}', "over 1048576"),
+        ("null", "not a JSON object"),
+        ('"AD-001"', "not a JSON object"),
+        ("[[{}]]", "array in an array"),
+        ("so I chose the default", "not a JSON object"),
+        ("{", "never closes"),
+    ],
+)
+def test_what_is_no_object_is_kept_as_it_stands_and_named(line: str, fault: str) -> None:
+    reading = inside('{"n": 1}', line, '{"n": 2}')
+    assert values(reading) == [{"n": 1}, None, {"n": 2}]
+    assert reading.pieces[1].text in line
+    assert fault in reading.pieces[1].fault
+
+
+def test_an_object_of_exactly_the_limits_is_read() -> None:
+    deep = '{"a":' + "[" * 31 + "]" * 31 + "}"
+    wide = '{"a":"' + "x" * ((1 << 20) - 8) + '"}'
+    assert damaged(inside(deep, wide, f"[{deep}]")) == []
+
+
+@pytest.mark.parametrize("quoted", ['"', "'", "it's \"odd", "{", "[", "see [1", "a } b ] c"])
+def test_odd_quotes_and_brackets_in_prose_swallow_no_line(quoted: str) -> None:
+    assert [v for v in values(inside(quoted, '{"n": 1}', quoted, '{"n": 2}')) if v] == [{"n": 1}, {"n": 2}]
+
+
+def test_a_line_that_is_a_whole_decision_counts_inside_of_mismatched_brackets() -> None:
+    reading = inside('{"a": {"x": 1}', '{"decision_id": "AD-001"}', '{"just": "data"}', "}", '{"n": 2}')
+    assert values(reading) == [None, {"decision_id": "AD-001"}, None, {"n": 2}]
+
+
+def test_of_two_values_for_escalation_deferred_true_wins_and_for_others_the_last() -> None:
+    for first, last in (("true", "false"), ("false", "true"), ("0", "1"), ('"maybe"', "false")):
+        said = f'"escalation_deferred": {first}, "a": 1, "a": 2, "escalation_deferred": {last}'
+        piece = inside("{" + said + "}").pieces[0]
+        assert piece.value == {"a": 2, "escalation_deferred": True}
+        assert piece.duplicate
+    assert not inside('{"escalation_deferred": false}').pieces[0].duplicate
+
+
+def test_a_value_nobody_can_read_means_deferred() -> None:
+    assert not any(map(means_deferred, (None, False, 0, "false", " FALSE ", "no", "No")))
+    assert all(map(means_deferred, (True, 1, "true", "yes", "", "0", "null", 2, -1, 0.0, [], {}, "nö")))
+
+
+def test_a_quote_sign_inside_of_a_line_stays() -> None:
+    assert values(inside('{"a": "<b>bold</b> > 1"}', '> {"a": "> x"}')) == [
+        {"a": "<b>bold</b> > 1"},
+        {"a": "> x"},
+    ]
+
+
+def test_more_pieces_than_a_person_can_read_become_one_damaged_piece() -> None:
+    reading = inside(*['{"n": 1}'] * (block.MAX_PIECES + 5))
+    assert len(reading.pieces) == block.MAX_PIECES + 1
+    assert damaged(reading) == ["\n".join(['{"n": 1}'] * 5)]
+    many = read(f'{START}\n{{"n": 1}}\nx\n{END}\n' * block.MAX_PIECES, NONCE)
+    assert len(many.pieces) <= block.MAX_PIECES + 2
+    assert many.pieces[-1].value is None
+
+
+SIZE = 400_000
+HOSTILE = {
+    "braces": "{" * SIZE,
+    "brace lines": "{\n" * (SIZE // 2),
+    "pairs": "{}" * (SIZE // 2),
+    "arrays": "[" * SIZE,
+    "array lines": "[{}\n" * (SIZE // 4),
+    "nested and closed": ("{\n" * 31 + "[]" * 20_000 + "}\n" * 31) * 10,
+    "nested and open": ("{\n" * 31 + "[]" * 20_000 + "\n") * 10,
+    "quotes": "{" + '"' * SIZE,
+    "backslashes": '{"' + "\\" * SIZE,
+    "bad lines": "{'a': 1}\n" * (SIZE // 9),
+    "broken around good": "{ x\n" + '{"decision_id": 1}\n' * (SIZE // 19) + "}",
+    "spaces": " " * SIZE,
+    "quote marks": "> " * (SIZE // 2),
+    "fences": "`" * SIZE,
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_hostile_text_takes_time_in_proportion_to_its_length(kind: str) -> None:
+    began = time.process_time()
+    for end in (END, ""):
+        assert read(f"{START}\n{HOSTILE[kind]}\n{end}", NONCE).authentic == 1
+    assert time.process_time() - began < 15  # a quadratic reader takes minutes
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        " " * SIZE + "AUTONOMOUS_DECISIONS_STAR",
+        "> " * SIZE + "AUTONOMOUS_DECISIONS_STARTx",
+        "1." * SIZE + START,
+        "AUTONOMOUS_DECISIONS_START " * (SIZE // 20),
+        START + " " * SIZE + "x",
+        "AUTONOMOUS_DECISIONS_START\n" * (SIZE // 20),
+    ],
+)
+def test_hostile_marker_lines_are_cheap_too(line: str) -> None:
+    began = time.process_time()
+    assert read(line, NONCE).authentic == 0
+    assert time.process_time() - began < 15

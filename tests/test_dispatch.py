@@ -1,0 +1,365 @@
+"""A whole run on a real repository with a real agent program: what is done, what is recorded, what stops it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from project import CONFIG, Project
+
+from correctless import exits
+
+
+@pytest.fixture
+def project(scratch_repo: Path, git) -> Project:  # type: ignore[no-untyped-def]
+    return Project(scratch_repo, git)
+
+
+def test_a_run_waits_at_the_gate_and_ends_once_a_person_confirmed(project: Project) -> None:
+    done = project.run()
+    assert done.returncode == exits.PERSON, done.stderr
+    assert "2 decisions wait for a person" in done.stderr
+    assert "Deferred escalations" in done.stdout
+    assert project.ran() == ["ctdd#1", "simplify#1", "cverify#1", "cdocs#1"]
+    assert [(d["skill"], d["decision_id"], d["escalation_deferred"]) for d in project.decisions()] == [
+        ("ctdd", "AD-001", False),
+        ("simplify", "AD-001", False),
+        ("cverify", project.decisions()[2]["decision_id"], True),
+        ("cdocs", "AD-UNLISTED-1", True),
+    ]
+    assert "corrected" in project.decisions()[2]["notes"]
+    assert project.decisions()[3]["extra"]["claimed_id"] == "AD-777"
+
+    code, shown = project.review(answer="{digest}")
+    assert code == exits.OK, shown
+    assert "OPEN" in shown
+    again = project.cauto("resume")
+    assert again.returncode == exits.OK, again.stderr
+    assert "complete" in again.stderr
+    assert project.state().phase == "complete"
+    assert project.ran() == ["ctdd#1", "simplify#1", "cverify#1", "cdocs#1"]
+    body = Path(project.logs.folder(project.state().run), "pull-request.md").read_text()
+    assert "Ada (terminal)" in body
+    assert "R-002" in body
+    assert project.cauto("resume").returncode == exits.OK
+    manifest = json.loads(Path(project.logs.manifest).read_text())
+    assert manifest["status"] == "complete"
+    assert manifest["expected_steps"] == manifest["completed_steps"]
+    assert project.command("gate").returncode == exits.OK
+    assert project.command("decisions", "verify").returncode == exits.OK
+
+
+@pytest.mark.parametrize("typed", ["00000000", "{digest}0000", "yes", ""])
+def test_a_wrong_digest_confirms_nothing(project: Project, typed: str) -> None:
+    project.run()
+    code, shown = project.review(answer=typed)
+    assert code == exits.PERSON
+    assert (
+        not os.path.exists(project.logs.confirmations)
+        or "escalations" not in Path(project.logs.confirmations).read_text()
+    )
+    assert project.cauto("resume").returncode == exits.PERSON, shown
+
+
+def test_an_old_digest_confirms_nothing_once_another_decision_was_deferred(project: Project) -> None:
+    project.run()
+    gate = project.state().gate
+    assert gate is not None
+    added = project.command(
+        "writer", "append", "ctdd", '{"decision_id": "AD-999", "default_applied": "x", "rationale": "y"}'
+    )
+    assert added.returncode == 0, added.stderr
+    code, shown = project.review("--confirm", gate.digest)
+    assert code == exits.PERSON
+    assert "is not the digest" in shown
+    code, _ = project.review(answer="{digest}")
+    assert code == exits.OK
+    assert project.cauto("resume").returncode == exits.OK
+
+
+def test_a_rejection_keeps_the_gate_closed_and_says_why(project: Project) -> None:
+    project.run()
+    code, _ = project.review(answer="no")
+    assert code == exits.PERSON
+    again = project.cauto("resume")
+    assert again.returncode == exits.PERSON
+    assert "rejected by Ada: not like this" in again.stderr
+
+
+@pytest.mark.parametrize("words", [["--confirm", "x" * 8], ["--reject"], ["--rerun", "cdocs"]])
+def test_no_answer_is_taken_inside_an_agent_or_a_tool_call(project: Project, words: list[str]) -> None:
+    project.run()
+    for mark in ("CORRECTLESS_AGENT", "CLAUDECODE"):
+        code, shown = project.review(*words, env={mark: "1"})
+        assert code == exits.REFUSED, shown
+        assert "run it in your own" in shown
+
+
+def test_no_answer_is_taken_below_an_agent_that_hides_its_mark(project: Project) -> None:
+    project.run()
+    digest = project.state().gate.digest  # type: ignore[union-attr]
+    inner = [
+        "env",
+        "-u",
+        "CORRECTLESS_AGENT",
+        sys.executable,
+        "-m",
+        "correctless",
+        "review",
+        "--confirm",
+        digest,
+    ]
+    outer = f"import pexpect, sys; c = pexpect.spawn('env', {inner[1:]!r}, timeout=20); c.expect(pexpect.EOF); c.close(); print(c.before.decode()); sys.exit(c.exitstatus)"
+    src = str(Path(__file__).parent.parent / "src")
+    env = {**project.env, "CORRECTLESS_AGENT": "1", "PYTHONPATH": src}
+    done = subprocess.run(
+        [sys.executable, "-c", outer],
+        cwd=project.top,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == exits.REFUSED, done.stdout + done.stderr
+    env.pop("CORRECTLESS_AGENT")
+    done = subprocess.run(
+        [sys.executable, "-c", outer],
+        cwd=project.top,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == exits.OK, done.stdout + done.stderr
+
+
+def test_an_answer_needs_a_terminal(project: Project) -> None:
+    project.run()
+    digest = project.state().gate.digest  # type: ignore[union-attr]
+    done = project.command("review", "--confirm", digest)
+    assert done.returncode == exits.REFUSED
+    assert "terminal" in done.stderr
+    shown = project.command("review")
+    assert shown.returncode == exits.PERSON
+    assert "AD-UNLISTED-1" in shown.stdout
+
+
+def test_a_confirmation_by_a_channel_that_is_not_trusted_opens_nothing(scratch_repo: Path, git) -> None:  # type: ignore[no-untyped-def]
+    project = Project(scratch_repo, git, config={**CONFIG, "confirm_channels": ["github"]})
+    project.run()
+    code, shown = project.review(answer="{digest}")
+    assert code == exits.PERSON, shown
+    assert "confirm_channels" in shown
+    assert project.cauto("resume").returncode == exits.PERSON
+
+
+def test_each_step_is_one_commit_whose_trailers_anchor_the_decisions_log(project: Project) -> None:
+    project.run()
+    lines = Path(project.logs.decisions).read_bytes().split(b"\n")
+    log = project.git(
+        project.top,
+        "log",
+        "--reverse",
+        "--format=%(trailers:key=Correctless-Step,valueonly,separator=%x2C) %(trailers:key=Correctless-Log,valueonly,separator=%x2C)",
+        "main..HEAD",
+    )
+    marks = [line.split() for line in log.splitlines() if line.strip()]
+    assert [mark[0] for mark in marks] == ["ctdd#1", "simplify#1", "cverify#1", "cdocs#1", "consolidation#1"]
+    for _, anchor in marks:
+        seq, head = anchor.split(":")
+        assert hashlib.sha256(lines[int(seq) - 1]).hexdigest() == head
+    assert project.git(project.top, "status", "--porcelain") == ""
+    assert ".correctless/artifacts" not in project.git(project.top, "ls-files")
+
+
+@pytest.mark.parametrize(
+    ("play", "why"),
+    [
+        ("break-simplify", "the check"),
+        ("simplify-touches-config", "which is not its to touch"),
+        ("fail:simplify", "failed"),
+    ],
+)
+def test_simplify_is_taken_back_and_the_run_goes_on(project: Project, play: str, why: str) -> None:
+    done = project.run(AGENT_PLAY=play)
+    assert done.returncode == exits.PERSON, done.stderr
+    reverted = [item.event for item in project.events() if item.event.event == "reverted"]
+    assert len(reverted) == 1
+    assert why in reverted[0].reason or play == "fail:simplify"  # type: ignore[union-attr]
+    assert (project.top / "greet.py").read_text().endswith("strip()\n")
+    assert "simplify" in done.stdout
+    assert "cdocs#1" in project.ran()
+
+
+def test_a_step_that_keeps_failing_ends_the_run_with_20_and_keeps_what_was_tried(project: Project) -> None:
+    done = project.run(AGENT_PLAY="short-report")
+    assert done.returncode == exits.FAILED
+    assert "does not name R-002" in done.stderr
+    assert project.ran() == ["ctdd#1", "simplify#1", "cverify#1", "cverify#2", "cverify#3"]
+    patches = [item.event.patch for item in project.events() if item.event.event == "attempt_failed"]  # type: ignore[union-attr]
+    assert all(patch and "R-001: met" in Path(project.logs.artifacts, patch).read_text() for patch in patches)
+    assert project.git(project.top, "status", "--porcelain") == ""
+    refused = project.run()
+    assert refused.returncode == exits.REFUSED
+    assert "cauto resume" in refused.stderr
+    assert "--abandon" in refused.stderr
+    assert project.cauto("resume").returncode == exits.PERSON
+    assert project.ran()[-2:] == ["cverify#4", "cdocs#1"]
+
+
+def test_a_second_attempt_begins_in_a_clean_tree_and_supersedes_the_first(project: Project) -> None:
+    done = project.run(AGENT_PLAY="fail:ctdd#1")
+    assert done.returncode == exits.PERSON, done.stderr
+    assert project.ran()[:2] == ["ctdd#1", "ctdd#2"]
+    assert [d["attempt"] for d in project.decisions() if d["skill"] == "ctdd"] == [2]
+
+
+def test_a_reviewer_can_have_a_step_run_again_and_its_old_decisions_are_superseded(project: Project) -> None:
+    project.run()
+    before = project.git(project.top, "rev-parse", "HEAD")
+    code, shown = project.review("--rerun", "cverify", "--note", "look at R-002 again")
+    assert code == exits.PERSON, shown
+    assert project.cauto("resume").returncode == exits.PERSON
+    assert project.ran()[-2:] == ["cverify#2", "cdocs#2"]
+    kept = project.git(project.top, "for-each-ref", "--format=%(objectname)", "refs/correctless/kept")
+    assert kept == before
+    prompt = Path(project.logs.folder(project.state().run), "cverify-2", "prompt.md").read_text()
+    assert "> look at R-002 again" in prompt
+    view = project.command("gate", "--json")
+    assert [w["attempt"] for w in json.loads(view.stdout)["waiting"]] == [2, 2]
+
+
+def test_the_prompt_says_its_mode_first_and_the_agent_is_told_its_contract(project: Project) -> None:
+    project.run()
+    run = project.state().run
+    for step in ("ctdd", "cverify"):
+        prompt = Path(project.logs.folder(run), f"{step}-1", "prompt.md").read_text()
+        assert prompt.splitlines()[0] == "mode: autonomous"
+        assert "- AD-001" in prompt
+        assert str(Path(project.logs.folder(run), "frozen", step, "SKILL.md")) in prompt
+
+
+def test_a_detached_run_returns_at_once_and_goes_on(project: Project) -> None:
+    done = project.cauto(*project.run_words("--detach"))
+    assert done.returncode == 0, done.stderr
+    run = done.stdout.strip()
+    assert project.state().run == run
+    for _ in range(200):
+        status = project.cauto("status", "--json")
+        if (
+            json.loads(status.stdout)["status"] == "waiting"
+            and project.run("--detach").returncode != exits.LOCKED
+        ):
+            break
+    assert json.loads(status.stdout)["digest"]
+    assert project.ran() == ["ctdd#1", "simplify#1", "cverify#1", "cdocs#1"]
+
+
+def test_a_worktree_of_its_own_leaves_the_person_alone_and_its_removal_takes_no_log(project: Project) -> None:
+    project.git(project.top, "switch", "-q", "-c", "elsewhere")
+    (project.top / "README.md").write_text("being edited\n")
+    (project.top / ".worktreeinclude").write_text("local.env\n")
+    (project.top / ".git/info/exclude").write_text(".worktreeinclude\nlocal.env\n")
+    (project.top / "local.env").write_text("A=1\n")
+    done = project.cauto(*project.run_words("--worktree", "feature/y"))
+    assert done.returncode == exits.PERSON, done.stderr
+    made = Path(done.stderr.split("worktree: ")[1].splitlines()[0])
+    assert (made / "local.env").read_text() == "A=1\n"
+    assert (project.top / "README.md").read_text() == "being edited\n"
+    logs = [
+        p
+        for p in (project.top / ".correctless/artifacts").iterdir()
+        if p.name.startswith("autonomous-decisions-feature-y")
+    ]
+    assert len(logs) == 1
+    before = logs[0].read_bytes()
+    assert not (made / ".correctless/artifacts").exists()
+    project.git(project.top, "worktree", "remove", "--force", str(made))
+    assert logs[0].read_bytes() == before
+    assert len(before.splitlines()) == 4
+
+
+def test_what_decides_how_work_is_judged_becomes_a_persons_decision(project: Project) -> None:
+    extra = "pathlib.Path('CLAUDE.md').write_text('obey') if step == 'cdocs' else None"
+    done = project.run(AGENT_EXTRA=extra)
+    assert done.returncode == exits.PERSON
+    found = [d for d in project.decisions() if d["source"] == "synthesized"]
+    assert [(d["skill"], d["key"].rpartition("/")[2], d["escalation_deferred"]) for d in found] == [
+        ("cdocs", "sinstructions", True)
+    ]
+    assert "CLAUDE.md" in found[0]["default_applied"]
+
+
+def test_an_agent_that_leaves_the_branch_or_rewrites_it_fails_its_attempt(project: Project) -> None:
+    extra = "os.system('git switch -q -c away') if step + attempt == 'ctdd1' else os.system('git commit -q --amend -m x --allow-empty') if step + attempt == 'ctdd2' else None"
+    done = project.run(AGENT_EXTRA=extra)
+    assert done.returncode == exits.PERSON, done.stderr
+    reasons = [item.event.reason for item in project.events() if item.event.event == "attempt_failed"]  # type: ignore[union-attr]
+    assert "left the branch" in reasons[0]
+    assert "rewrote commits" in reasons[1]
+    assert project.git(project.top, "symbolic-ref", "--short", "HEAD") == "feature/x"
+    assert project.ran()[:3] == ["ctdd#1", "ctdd#2", "ctdd#3"]
+
+
+def test_the_plan_is_executed_from_its_frozen_copy(project: Project) -> None:
+    extra = "pathlib.Path('.correctless/config/correctless.yaml').write_text('agent: claude') if step == 'ctdd' else None"
+    done = project.run(AGENT_EXTRA=extra)
+    assert done.returncode == exits.PERSON, done.stderr
+    assert project.ran() == ["ctdd#1", "simplify#1", "cverify#1", "cdocs#1"]
+    assert any(d["key"].endswith("/sconfiguration") for d in project.decisions() if d["key"])
+
+
+def test_a_frozen_file_that_was_changed_stops_the_run(project: Project) -> None:
+    project.run(AGENT_PLAY="short-report")
+    run = project.state().run
+    frozen = Path(project.logs.folder(run), "frozen", "cdocs", "SKILL.md")
+    frozen.chmod(0o600)
+    frozen.write_text(frozen.read_text() + "\nObey.\n")
+    done = project.cauto("resume")
+    assert done.returncode == exits.REFUSED
+    assert "was changed after the run was planned" in done.stderr
+
+
+def test_a_branch_that_moved_after_the_gate_is_not_published(project: Project) -> None:
+    project.run()
+    assert project.review(answer="{digest}")[0] == exits.OK
+    project.git(project.top, "commit", "-q", "--allow-empty", "-m", "slipped in")
+    done = project.cauto("resume")
+    assert done.returncode == exits.PERSON
+    assert "is not at the commit the run made" in done.stderr
+
+
+@pytest.mark.parametrize("log", ["decisions", "run"])
+def test_a_damaged_log_stops_everything_with_3(project: Project, log: str) -> None:
+    project.run()
+    path = Path(getattr(project.logs, log))
+    data = bytearray(path.read_bytes())
+    data[len(data) // 3] ^= 1
+    path.write_bytes(data)
+    for words in (("cauto", "resume"), ("gate",), ("review",), ("cauto", "status")):
+        done = project.command(*words)
+        assert done.returncode == exits.REFUSED, (words, done.stdout, done.stderr)
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_decisions_log_that_lost_its_tail_or_is_gone_is_noticed(project: Project) -> None:
+    project.run()
+    path = Path(project.logs.decisions)
+    whole = path.read_bytes()
+    path.write_bytes(b"".join(whole.splitlines(keepends=True)[:-1]))
+    done = project.command("gate")
+    assert done.returncode == exits.REFUSED
+    assert "run log noted" in done.stderr
+    path.unlink()
+    assert project.cauto("resume").returncode == exits.REFUSED
+    path.write_bytes(b"")
+    assert project.cauto("resume").returncode == exits.REFUSED
+    path.write_bytes(whole)
+    assert project.command("gate").returncode == exits.PERSON

@@ -1,0 +1,170 @@
+"""kill -9 at any point: the run is continued, no finished step runs again, no decision is lost or doubled."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from _pytest.mark import ParameterSet
+from project import Project
+
+import correctless
+from correctless import exits
+from correctless.runlog.events import StepFinished
+
+# One whole run of the four steps: 6 events a step (started, ended, decisions, check, finished) and the end's.
+EVENTS = 23
+EFFECTS = 22
+
+
+def points(end: int, *, often: tuple[int, ...]) -> list[ParameterSet]:
+    """Every point before `end`; those of `often` in each run of the tests, all of them in the campaign."""
+    return [pytest.param(n, marks=() if n in often else pytest.mark.campaign) for n in range(1, end)]
+
+
+@pytest.fixture
+def project(scratch_repo: Path, git) -> Project:  # type: ignore[no-untyped-def]
+    return Project(scratch_repo, git)
+
+
+def assert_whole(project: Project, *, at: str) -> None:
+    """What must hold of a run that was killed `at` some point and resumed to its gate."""
+    finished = Counter(item.event.step for item in project.events() if isinstance(item.event, StepFinished))
+    assert finished == dict.fromkeys(("ctdd", "simplify", "cverify", "cdocs"), 1), at
+    last = {
+        item.event.step: item.event.attempt
+        for item in project.events()
+        if isinstance(item.event, StepFinished)
+    }
+    live = [d for d in project.decisions() if d["attempt"] == last[d["step"]]]
+    assert [d["skill"] for d in live] == ["ctdd", "simplify", "cverify", "cdocs"], at
+    keys = [d["key"] for d in project.decisions()]
+    assert len(keys) == len(set(keys)), at
+    log = project.git(
+        project.top, "log", "--format=%(trailers:key=Correctless-Step,valueonly,separator=%x2C)", "main..HEAD"
+    )
+    marks = [line for line in log.splitlines() if line]
+    assert len(marks) == len(set(marks)) == 5, (at, marks)
+    assert project.command("decisions", "verify").returncode == 0, at
+    assert project.git(project.top, "status", "--porcelain") == "", at
+
+
+@pytest.mark.parametrize("number", points(EVENTS, often=(1, 8, 16)))
+def test_killed_after_any_event_the_run_goes_on(project: Project, number: int) -> None:
+    killed = project.killed("event", number, *project.run_words())
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    before = Counter(project.ran())
+    done = project.cauto("resume")
+    assert done.returncode == exits.PERSON, done.stderr
+    assert_whole(project, at=f"event {number}")
+    assert max(Counter(project.ran()).values()) == 1, "the same attempt ran twice"
+    assert before <= Counter(project.ran())
+
+
+@pytest.mark.parametrize("number", points(EFFECTS, often=(3, 5, 21)))
+def test_killed_between_an_effect_and_its_event_the_run_goes_on(project: Project, number: int) -> None:
+    killed = project.killed("effect", number, *project.run_words())
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    done = project.cauto("resume")
+    assert done.returncode == exits.PERSON, done.stderr
+    assert_whole(project, at=f"effect {number}")
+
+
+@pytest.mark.parametrize("where", ["event", "effect"])
+@pytest.mark.parametrize("number", points(7, often=(3,)))
+def test_killed_anywhere_after_the_confirmation_the_run_completes_once(
+    project: Project, where: str, number: int
+) -> None:
+    project.run()
+    assert project.review(answer="{digest}")[0] == exits.OK
+    killed = project.killed(where, number, "resume")
+    done = project.cauto("resume")
+    assert done.returncode == exits.OK, (killed.stderr, done.stderr)
+    assert [item.event.event for item in project.events()].count("complete") == 1
+    assert project.events()[-1].event.event == "complete"
+    assert_whole(project, at=f"{where} {number}")
+
+
+def test_no_second_agent_can_enter_while_an_orphan_lives(project: Project) -> None:
+    dispatcher = subprocess.Popen(
+        [*correctless.itself(), "cauto", *project.run_words()],
+        cwd=project.top,
+        env={**project.env, "AGENT_PLAY": "sleep:ctdd#1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    agent = project.wait_asleep()
+    try:
+        assert project.cauto("resume").returncode == exits.LOCKED
+        dispatcher.kill()
+        dispatcher.wait()
+        for words in (("resume",), project.run_words()):
+            refused = project.cauto(*words)
+            assert refused.returncode == exits.LOCKED, refused.stderr
+            assert f"process group {os.getpgid(agent)}" in refused.stderr
+        assert project.command("review", "--json").returncode == exits.OK  # reading needs no lock
+        refused = project.command("writer", "append", "ctdd", '{"default_applied": "x"}')
+        assert refused.returncode == exits.LOCKED, refused.stderr
+        stopped = project.cauto("stop")
+        assert stopped.returncode == 0, stopped.stderr
+        assert not _lives(agent)
+    finally:
+        project.end(agent)
+    done = project.cauto("resume")
+    assert done.returncode == exits.PERSON, done.stderr
+    assert project.ran()[:2] == ["ctdd#1", "ctdd#2"]
+    assert_whole(project, at="an orphan")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_agent_and_the_run_pauses_cleanly(project: Project, number: signal.Signals) -> None:
+    dispatcher = subprocess.Popen(
+        [*correctless.itself(), "cauto", *project.run_words()],
+        cwd=project.top,
+        env={**project.env, "AGENT_PLAY": "sleep:ctdd#1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    agent = project.wait_asleep()
+    dispatcher.send_signal(number)
+    _, said = dispatcher.communicate(timeout=20)
+    assert dispatcher.returncode == exits.INTERRUPTED, said
+    assert not _lives(agent)
+    state = project.state()
+    assert state.stopped is not None
+    assert state.stopped.code == exits.INTERRUPTED
+    assert project.cauto("resume").returncode == exits.PERSON
+    assert_whole(project, at=number.name)
+
+
+def test_stop_abandon_ends_a_run_for_good_and_a_new_one_may_start(project: Project) -> None:
+    project.killed("event", 8, *project.run_words())
+    done = project.cauto("stop", "--abandon")
+    assert done.returncode == 0, done.stderr
+    assert project.cauto("resume").returncode == exits.REFUSED
+    assert project.cauto("stop", "--abandon", env={"CORRECTLESS_AGENT": "1"}).returncode == exits.REFUSED
+    project.git(project.top, "reset", "-q", "--hard")
+    project.git(project.top, "clean", "-qfd")
+    assert project.run().returncode == exits.PERSON
+
+
+def test_a_dispatcher_that_dies_before_its_event_is_durable_never_starts_the_agent(project: Project) -> None:
+    project.killed("effect", 1, *project.run_words())  # the process is held, step_started is not on record
+    time.sleep(0.3)
+    assert project.ran() == []
+
+
+def _lives(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
