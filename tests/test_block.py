@@ -215,6 +215,10 @@ def test_a_line_that_is_a_whole_decision_counts_inside_of_mismatched_brackets() 
     assert values(reading) == [None, {"decision_id": "AD-001"}, None, {"n": 2}]
 
 
+def test_a_string_that_is_not_closed_on_its_line_breaks_only_its_own_object() -> None:
+    assert values(inside('{"a": "x', '{"n": 1}', "}")) == [None, {"n": 1}, None]
+
+
 def test_of_two_values_for_escalation_deferred_true_wins_and_for_others_the_last() -> None:
     for first, last in (("true", "false"), ("false", "true"), ("0", "1"), ('"maybe"', "false")):
         said = f'"escalation_deferred": {first}, "a": 1, "a": 2, "escalation_deferred": {last}'
@@ -240,6 +244,7 @@ def test_more_pieces_than_a_person_can_read_become_one_damaged_piece() -> None:
     reading = inside(*['{"n": 1}'] * (block.MAX_PIECES + 5))
     assert len(reading.pieces) == block.MAX_PIECES + 1
     assert damaged(reading) == ["\n".join(['{"n": 1}'] * 5)]
+    assert damaged(inside(*["{'n': 1}"] * (2 * block.MAX_PIECES), '{"n": 1}'))[-1].endswith('{"n": 1}')
     many = read(f'{START}\n{{"n": 1}}\nx\n{END}\n' * block.MAX_PIECES, NONCE)
     assert len(many.pieces) <= block.MAX_PIECES + 2
     assert many.pieces[-1].value is None

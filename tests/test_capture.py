@@ -142,6 +142,21 @@ def test_an_id_listed_twice_holds_its_stricter_entry() -> None:
         assert (found.escalation_deferred, found.original_escalation_reason) == (True, "asks")
 
 
+def test_an_unlisted_number_is_never_a_listed_id_even_if_a_skill_lists_it() -> None:
+    entry = Default("AD-UNLISTED-7", "", "a", "free", escalate=False, line=1)
+    of = SkillContract("demo", "SKILL.md", "autonomous", None, (), (entry,), True, ())
+    found = corrected({"decision_id": "AD-UNLISTED-7", "default_applied": "a", "rationale": "r"}, of)
+    assert (found.decision_id, found.escalation_deferred) == ("AD-UNLISTED-5", True)
+
+
+def test_a_call_is_met_once_under_the_id_it_claimed_or_the_one_it_was_given() -> None:
+    call = {"decision_id": "AD-099", "default_applied": "x", "rationale": "r"}
+    given_id = call | {"decision_id": "AD-UNLISTED-1"}
+    for said in ([call], [given_id], [call, given_id], [given_id, call]):
+        found = captured(block(*map(json.dumps, said)), calls=[call])
+        assert len(found.decisions) == len(said)
+
+
 def test_without_a_contract_every_id_is_unlisted_and_deferred() -> None:
     found = corrected({"decision_id": "AD-001", "default_applied": "a", "rationale": "r"}, None)
     assert (found.decision_id, found.escalation_deferred) == ("AD-UNLISTED-5", True)

@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from project import CONFIG, Project
 
 from correctless import exits
+from project import CONFIG, Project
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import random
 from dataclasses import replace
 
 import pytest
-from runs import WHEN, Player, plan, planned, started
 
 from correctless import exits
 from correctless.dispatch import engine
@@ -28,6 +27,7 @@ from correctless.runlog.events import (
 )
 from correctless.runlog.plan import Plan
 from correctless.runlog.state import OutOfOrderError, State, after, fold, manifest, status
+from runs import WHEN, Player, plan, planned, started
 
 
 def drive(made: Plan, player: Player, *, crash: float = 0.0, rounds: int = 40) -> list[Logged]:

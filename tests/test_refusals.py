@@ -11,9 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from project import CONFIG, Project
 
 from correctless import exits
+from project import CONFIG, Project
 
 
 @pytest.fixture

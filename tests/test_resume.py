@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 from _pytest.mark import ParameterSet
-from project import Project
 
 import correctless
 from correctless import exits
 from correctless.runlog.events import StepFinished
+from project import Project
 
 # One whole run of the four steps: 6 events a step (started, ended, decisions, check, finished) and the end's.
 EVENTS = 23

@@ -15,7 +15,6 @@ from correctless.repo import Logs
 from correctless.runlog.events import Logged, RunStarted, logged
 from correctless.runlog.plan import Plan
 
-
 T = TypeVar("T")
 
 
