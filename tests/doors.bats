@@ -329,3 +329,59 @@ bats_require_minimum_version 1.5.0
   [ "${#stderr_lines[@]}" -eq 1 ]
   [[ "$stderr" == "correctless: cannot write to $copy. run: "* ]]
 }
+
+@test "an update that was cut off is done again even when the lock file goes back to what it was" {
+  installer_that_works
+  stamped_environment "$copy/.venv"
+  cp "$copy/requirements/run.lock" before
+  echo '# changed' >>"$copy/requirements/run.lock"
+  INSTALL_SECONDS=1 PATH=$bin "$copy/scripts/correctless" first 2>/dev/null 3>&- &
+  first=$!
+  installation_begins
+  kill -TERM "$first"
+  wait "$first" && false
+  cp before "$copy/requirements/run.lock"
+  : >"$log"
+  door second
+  grep -q 'uv pip' "$log"
+}
+
+@test "an unfinished environment is finished, however complete it looks" {
+  installer_that_works
+  link_environment "$copy/.venv"
+  printf '' >"$copy/.venv/correctless.stamp"
+  door --version
+  [ "$output" = "correctless 9.9.9" ]
+  grep -q 'uv pip' "$log"
+}
+
+@test "without uv too an environment whose interpreter is gone is made again" {
+  installer_that_works
+  rm "$bin/uv"
+  # like the real venv, which leaves a link alone, also one that leads nowhere
+  program python3 'case "$*" in *find_spec*) exit 1 ;; *"-m venv"*) for last; do :; done
+    [ -L "$last/bin/python" ] || cp "'"$BATS_TEST_TMPDIR"'/made" "$last/bin/python" ;; esac'
+  mkdir -p "$copy/.venv/bin"
+  ln -s /nowhere/python "$copy/.venv/bin/python"
+  door x
+  [ "${lines[0]}" = built ]
+}
+
+@test "a door that saw a dead owner does not take a lock that has since changed hands" {
+  installer_that_works
+  sh -c 'sleep 4 >/dev/null 2>&1 3>&- & echo $!' >living
+  mkdir "$copy/.venv.lock"
+  sh -c 'echo $$' >"$copy/.venv.lock/pid"
+  # between the look at the dead owner and the mkdir that takes its place, somebody living has the lock
+  real=$(readlink "$bin/mkdir")
+  rm "$bin/mkdir"
+  program mkdir 'case $* in *after-*) [ -e "'"$PWD"'/changed" ] || cp "'"$PWD"'/living" "'"$copy"'/.venv.lock/pid"; : >"'"$PWD"'/changed" ;; esac
+  exec '"$real"' "$@"'
+  program uv 'for last; do :; done
+  ! kill -0 "$(cat "'"$PWD"'/living")" 2>/dev/null || echo both >>"'"$log"'"
+  case $1 in venv) mkdir -p "$last/bin"; cp "'"$BATS_TEST_TMPDIR"'/made" "$last/bin/python" ;; esac'
+  door x
+  [ -e changed ]
+  grep -q 'uv pip' "$log"
+  ! grep -x both "$log"
+}

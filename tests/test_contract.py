@@ -6,12 +6,13 @@ import json
 import os
 import socket
 import subprocess
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from correctless.contract import SkillContract, find_skills, of_text, read_skill, split_tools
@@ -99,6 +100,7 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.one_of(st.binary(), st.lists(PIECES, max_size=40).map(lambda parts: "".join(parts).encode())))
 def test_any_bytes_give_a_contract_whose_findings_stand_inside_the_file(data: bytes) -> None:
     contract = of_text(data, "a/SKILL.md")
@@ -110,6 +112,7 @@ def test_any_bytes_give_a_contract_whose_findings_stand_inside_the_file(data: by
     assert all(1 <= default.line <= lines for default in contract.defaults)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="-*`() .:—ADescaltwy01\n", max_size=400))
 def test_any_text_in_the_section_is_read(text: str) -> None:
     of_text(f"---\ninteraction_mode: hybrid\n---\n## Autonomous Defaults\n{text}".encode(), "a/SKILL.md")
@@ -121,6 +124,55 @@ def test_an_entry_without_end_is_cut_and_said_so() -> None:
     assert "default-entry" in {
         problem.rule for problem in contract.problems if "longer than" in problem.message
     }
+
+
+def test_what_cannot_be_read_of_an_entry_counts_as_a_persons() -> None:
+    text = (
+        "- **AD-001**: S — x (default), `escalate: perhaps`. Rationale: r.\n- **AD-002**: S — x (default), `escalate: never`; `escalate: always`. Rationale: r.\n- **AD-003**: S — x (default). Rationale: r. "
+        + "and so on " * 400
+    )
+    assert [
+        d.escalate for d in of_text(f"## Autonomous Defaults\n{text}".encode(), "a/SKILL.md").defaults
+    ] == [True] * 3
+
+
+SECTION = "---\ninteraction_mode: hybrid\n---\n## Autonomous Defaults\n"
+BAD = "---\na: b: c\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\r\n" * 100_000,
+        SECTION + "- " * 100_000,
+        SECTION + "- x\n" * 50_000,
+        SECTION + "- escalate: x " * 20_000,
+        SECTION + "- words escalate: x\n" * 4_000,
+        SECTION + "- **AD-001**: " + "`(" * 100_000,
+        SECTION + "- **AD-001**: S\n" + "  words — \n" * 20_000,
+        SECTION + "# " + " " * 200_000 + "x",
+        SECTION + "# " + "# " * 100_000 + "x",
+        SECTION + "# T\n" * 50_000,
+        SECTION + "> " * 100_000,
+        SECTION + "`" * 200_000 + "x`",
+        SECTION + "<!--\n" * 50_000,
+        SECTION + "1" * 200_000,
+        BAD + "d: x" + " " * 200_000 + "y: z\n---\n",
+        BAD + " " * 200_000 + "\n---\n",
+        BAD + "k: v\n" * 9_000 + "---\n",
+        BAD + "stray\n" * 40_000 + "---\n",
+        BAD + "x y" + " " * 200_000 + "\n---\n",
+        "---\n" + "a: *x\n" * 20_000 + "---\n",
+        "---\na: '" + "'" * 200_001 + "\n---\n",
+        "---\n" * 50_000,
+        "---\nallowed-tools: " + "a(" * 100_000 + "\n---\n",
+    ],
+    ids=lambda text: repr(text[-40:]),
+)
+def test_no_shape_of_a_large_file_takes_long(text: str) -> None:
+    start = time.process_time()
+    of_text(text.encode(), "a/SKILL.md")
+    assert time.process_time() - start < 10
 
 
 def write(folder: Path, text: str = "---\ninteraction_mode: interactive\n---\n") -> Path:

@@ -373,6 +373,14 @@ def test_a_file_of_someone_else_is_foreign_and_never_touched(log: Path, data: by
     assert len(list(log.parent.iterdir())) == 1
 
 
+def test_a_first_line_of_ours_that_was_changed_is_damaged_and_not_foreign(log: Path) -> None:
+    (line,) = write(log, "a")
+    log.write_bytes(line.replace(b'"seq":1', b'"sEq":1'))
+    with pytest.raises(Damaged):
+        Ledger(str(log)).append({})
+    assert repair(str(log), NOW).action == "damaged"
+
+
 # --- a living ledger whose file is changed by others
 
 

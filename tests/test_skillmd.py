@@ -7,7 +7,7 @@ from pathlib import Path
 import frontmatter
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -161,6 +161,7 @@ MARKS = st.sampled_from(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.lists(MARKS, max_size=14).map("".join))
 def test_headings_outside_of_lists_are_those_of_a_full_markdown_reader(body: str) -> None:
     ours = [(level, line) for level, _, line in headings("\n" + body.lstrip("-"))]
@@ -205,6 +206,7 @@ def test_python_frontmatter_reads_the_same_keys(path: Path) -> None:
 SCALARS = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp")), max_size=30)
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.from_regex(r"[a-z][a-z-]{0,12}", fullmatch=True),
@@ -225,6 +227,7 @@ def test_valid_frontmatter_reads_as_python_frontmatter_reads_it(values: dict[str
         )
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read_and_each_line_keeps_its_number(data: bytes) -> None:
     skill = skillmd.read(b"---\na: b\n---\n" + data, "f")
@@ -233,6 +236,7 @@ def test_any_bytes_are_read_and_each_line_keeps_its_number(data: bytes) -> None:
     assert all(whole[line.number - 1] == line.text for line in skill.lines)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_at_all_are_read(data: bytes) -> None:
     skill = read(data, "f")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from correctless import yamltext
@@ -74,6 +74,7 @@ def test_line_ends_that_only_yaml_1_1_knows_do_not_shift_places(odd: str) -> Non
     assert [(key.text, key.line) for key, _ in root.pairs] == [("a", 1), ("b", 2)]
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="ab\n\r", max_size=60), st.lists(st.integers(0, 60), max_size=8))
 def test_an_offset_and_its_place_are_one(text: str, offsets: list[int]) -> None:
     lines = Lines(text)
@@ -128,6 +129,7 @@ def test_a_plain_scalar_that_both_read_alike_is_not(text: str) -> None:
     assert ambiguity(text) is None
 
 
+@settings(deadline=None)
 @given(st.from_regex(r"[-+]?[0-9a-fox_.:]{1,7}", fullmatch=True))
 def test_no_flag_means_that_pyyaml_and_the_core_schema_agree_on_numbers(text: str) -> None:
     try:
@@ -244,6 +246,7 @@ PIECES = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(st.one_of(st.text(), st.lists(PIECES, max_size=30).map("".join)))
 def test_any_text_is_read_and_every_place_lies_inside_it(text: str) -> None:
     document = read(text, "f")
@@ -252,6 +255,7 @@ def test_any_text_is_read_and_every_place_lies_inside_it(text: str) -> None:
     assert all(0 <= edit.start <= edit.end <= len(text) for edit in document.edits)
 
 
+@settings(deadline=None)
 @given(st.lists(PIECES, max_size=30).map("".join))
 def test_what_pyyaml_loads_has_the_same_keys_here(text: str) -> None:
     try:

@@ -64,9 +64,8 @@ def read(answer: str, nonce: str, *, called: bool = False) -> Reading:
     `called` says that the recorder tool was used: a block without a nonce is then not looked at.
     """
     blocks = tuple(_blocks(answer))
-    known = (
-        _NONCE.fullmatch(nonce) is not None
-    )  # an empty nonce must not make the nonce-less blocks authentic
+    # An empty nonce must not make the nonce-less blocks authentic.
+    known = _NONCE.fullmatch(nonce) is not None
     authentic = [block for block in blocks if known and block.word == nonce]
     nonceless = [block for block in blocks if block.word is None]
     verified = bool(authentic) or called

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 
 from correctless import entry, skillmd, yamltext
 from correctless.finding import Finding
@@ -16,7 +17,8 @@ from correctless.yamltext import Node
 
 MODES = ("autonomous", "interactive", "hybrid")
 SECTION = "Autonomous Defaults"
-MAX_ENTRY = 4000  # characters
+_FORM = "- **AD-001**: Subject — what is done (default). Rationale: why that is safe."
+_NOT_ESCALATED = frozenset({"", "never", "no", "false"})
 
 _ID = re.compile(r"AD-\d{3}\Z", re.ASCII)
 
@@ -93,6 +95,7 @@ class _Reading:
         self.front = skill.frontmatter
         self.problems: list[Finding] = list(skill.notes)
         self.misspelled: set[str] = set()
+        self.mode_node: Node | None = None
 
     def contract(self) -> SkillContract:
         self._near_misses(self.front)
@@ -161,6 +164,7 @@ class _Reading:
             elif "interaction_mode" not in self.misspelled:
                 self._note(None, "interaction-mode", f"no 'interaction_mode'. {allowed}")
             return None
+        self.mode_node = nodes[0]
         modes = []
         for node in nodes:
             mode = self._text(node, "interaction_mode", "interaction-mode", allowed)
@@ -198,12 +202,12 @@ class _Reading:
                 self._note(item, "allowed-tools", f"'(' is not closed in '{found[-1][:60]}'. write ')'")
         return tuple(tools)
 
+    def _headings(self) -> tuple[Section, ...]:
+        # Most files never say the word, and to find their headings costs more than to read their YAML.
+        return self.skill.sections if "autonomous" in self.skill.body.lower() else ()
+
     def _sections(self) -> list[Section]:
-        if (
-            "autonomous" not in self.skill.body.lower()
-        ):  # most files; finding every heading costs more than all the YAML
-            return []
-        return [s for s in self.skill.sections if s.level == 2 and _folded(s.title) == SECTION.lower()]
+        return [s for s in self._headings() if s.level == 2 and _folded(s.title) == SECTION.lower()]
 
     def _section_rules(
         self, sections: list[Section], defaults: tuple[Default, ...], mode: str | None
@@ -221,24 +225,16 @@ class _Reading:
         if not heading:
             self._missing_section(mode)
         elif not defaults and not re.search(r"(?i)\b(none|no decision)", _words(sections)):
-            message = f"'## {SECTION}' lists no decision point. write '- **AD-001**: Subject — what is done (default). Rationale: why', or 'None.'"
+            message = f"'## {SECTION}' lists no decision point. write '{_FORM}', or 'None.'"
             self._note(heading, rule, message)
         if mode == "hybrid" and heading and not any(d.escalate for d in defaults):
-            message = "a hybrid skill leaves a decision to a person, and no entry does. write '`escalate: always`' in one, or 'interaction_mode: autonomous'"
+            message = "a hybrid skill leaves a decision to a person, and no entry does. write '`escalate: always`' in one"
             self._note(heading, "hybrid-escalates", message)
 
     def _missing_section(self, mode: str | None) -> None:
-        close = (
-            next(
-                (
-                    s
-                    for s in self.skill.sections
-                    if "autonomousdefault" in re.sub("[^a-z]", "", s.title.lower())
-                ),
-                None,
-            )
-            if "autonomous" in self.skill.body.lower()
-            else None
+        close = next(
+            (s for s in self._headings() if "autonomousdefault" in re.sub("[^a-z]", "", s.title.lower())),
+            None,
         )
         if close:
             message = (
@@ -247,22 +243,20 @@ class _Reading:
             self._note(Line(close.line, "", HEADING), "defaults-section", message)
         elif mode:
             message = f"the mode is '{mode}' and there is no section '## {SECTION}'. write it, one entry for each decision"
-            node = self.front.get("interaction_mode") if self.front else None
-            self._note(node, "defaults-section", message)
+            self._note(self.mode_node, "defaults-section", message)
 
     def _defaults(self, sections: list[Section], mode: str | None, context: str | None) -> Iterator[Default]:
         first: dict[str, int] = {}
         read = [
-            (line, text, entry.split(text[:MAX_ENTRY])) for s in sections for line, text in entry.gather(s)
+            (line, text, entry.split(text[: entry.MAX_LENGTH]))
+            for s in sections
+            for line, text in entry.gather(s)
         ]
         taken = {int(said.id[3:]) for _, _, said in read if _ID.match(said.id)}
+        free = (f"AD-{number:03d}" for number in count(max(taken, default=0) + 1))
         for line, text, said in read:
-            escalate = said.escalate not in (
-                "",
-                "never",
-                "no",
-                "false",
-            )  # what can't be read goes to a person
+            # What can't be read goes to a person.
+            escalate = said.escalate not in _NOT_ESCALATED or len(text) > entry.MAX_LENGTH
             default = Default(
                 said.id,
                 said.subject,
@@ -273,7 +267,7 @@ class _Reading:
                 documented=not escalate or bool(said.choice),
             )
             if mode != "interactive":  # there the section itself is the fault
-                for rule, message in _faults(default, said, text, first, taken):
+                for rule, message in _faults(default, said, text, first, taken, free):
                     self._note(line, rule, message)
                 if escalate and not default.documented:
                     strict = mode == "hybrid" and context == "fork"
@@ -284,44 +278,37 @@ class _Reading:
 
 
 def _faults(
-    default: Default, said: entry.Parts, text: str, first: dict[str, int], taken: set[int]
+    default: Default,
+    said: entry.Parts,
+    text: str,
+    first: dict[str, int],
+    taken: set[int],
+    free: Iterator[str],
 ) -> Iterator[tuple[str, str]]:
+    """Rule and message of what is wrong with one entry; `free` yields the ids that nobody uses."""
     rule, name = "default-entry", default.id or "the entry"
     if not default.id:
-        yield rule, f"a decision point without an id. write '- **{_free(taken)}**: ...'"
+        yield rule, f"a decision point without an id. write '- **{next(free)}**: ...'"
     elif not _ID.match(default.id):
         number = re.search(r"(?<!\d)\d{1,3}\Z", default.id, re.ASCII)
         meant = int(number[0]) if number else None
-        right = f"AD-{meant:03d}" if meant and meant not in taken else _free(taken)
+        right = f"AD-{meant:03d}" if meant and meant not in taken else next(free)
         yield rule, f"'{default.id}' is no id of the form AD-NNN. write '{right}'"
     elif default.id in first:
-        yield (
-            rule,
-            f"{default.id} stands twice, first on line {first[default.id]}. give one of them another id",
-        )
+        yield rule, f"{default.id} stands twice, first on line {first[default.id]}. give one another id"
     if said.escalate not in ("", "always"):
-        yield (
-            rule,
-            f"{name}: 'escalate: {said.escalate}' is not known. write 'escalate: always', or leave it out",
-        )
+        yield rule, f"{name}: unknown 'escalate: {said.escalate}'. write 'escalate: always', or leave it out"
     if not default.choice and not default.escalate:
         yield rule, f"{name} names no default. write 'Subject — what is done (default).'"
     if not default.rationale:
         yield rule, f"{name} gives no rationale. end it with 'Rationale: why that is safe.'"
     if said.deferred_label and not said.escalate:
-        yield (
-            rule,
-            f"{name} has a default if deferred and is not deferred. write '`escalate: always`', or '(default)'",
+        message = (
+            "has a default if deferred and is never deferred. write '`escalate: always`', or '(default)'"
         )
-    if len(text) > MAX_ENTRY:
-        yield rule, f"{name} is longer than {MAX_ENTRY} characters and not read to its end. shorten it"
-
-
-def _free(taken: set[int]) -> str:
-    """The next id, and it counts as taken from now on."""
-    number = max(taken, default=0) + 1
-    taken.add(number)
-    return f"AD-{number:03d}"
+        yield rule, f"{name} {message}"
+    if len(text) > entry.MAX_LENGTH:
+        yield rule, f"{name} is longer than {entry.MAX_LENGTH} characters and not read to its end. shorten it"
 
 
 def _folded(title: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from correctless.markdown import BREAK, CODE, COMMENT, HEADING, ITEM, Line, Section
+from correctless.markdown import BREAK, CODE, COMMENT, ITEM, Line, Section
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,8 @@ class Parts:
     escalate: str = ""
     deferred_label: bool = False  # says "Default if deferred"
 
+
+MAX_LENGTH = 4000  # characters of one entry that are read
 
 BULLET = re.compile(r"[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)+")
 
@@ -76,12 +78,10 @@ def gather(section: Section) -> Iterator[tuple[Line, str]]:
         starts = bool(
             bullet and line and (first is None or line.depth <= first.depth or starts_entry(content))
         )
-        over = (
-            line is None or line.kind in (HEADING, BREAK) or (content and first and line.depth < first.depth)
-        )
+        over = line is None or (content and first and line.depth < first.depth)
         if (starts or over) and first:
             text = " ".join(parts)
-            if starts_entry(text) or looks_like_entry(text):
+            if starts_entry(text) or looks_like_entry(text[:MAX_LENGTH]):
                 yield first, text
             first = None
         if line is None or line.kind == BREAK:
@@ -144,7 +144,7 @@ def _in_escalate(text: str, colon: int) -> bool:
 def _parts(id_: str, reference: str, subject: str, text: str) -> Parts:
     head, labels = _labelled(text)
     rationale, deferred = labels.get("rationale", ""), labels.get("deferred")
-    stated = next(_escalations(head), None)
+    stated = max(_escalations(head), key=lambda m: m["word"].lower() == "always", default=None)
     if stated:
         before, after = head[: stated.start()], head[stated.end() :].lstrip(" .;,)")
         subject, choice, tail = _split_choice(subject, before.rstrip(" (,;—–-"), is_subject=True)

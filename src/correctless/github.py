@@ -29,26 +29,20 @@ _QUIET = {
 }
 _LOUD = ("GH_DEBUG", "DEBUG")
 
-_FIELDS = "id number url body baseRefName headRefOid isCrossRepository"
+# Asked for directly: `gh pr list` takes an answer without data for an empty list, which would be "none of ours is open".
 _LIST = (
     "query OpenPullRequests($owner: String!, $name: String!, $head: String!, $after: String) {"
     " repository(owner: $owner, name: $name) {"
     " pullRequests(states: OPEN, headRefName: $head, first: 100, after: $after) {"
-    f" nodes {{ {_FIELDS} }} pageInfo {{ hasNextPage endCursor }} }} }} }}"
-)
-_REPOSITORY = (
-    "query RepositoryId($owner: String!, $name: String!) { repository(owner: $owner, name: $name) { id } }"
-)
-_CREATE = (
-    "mutation CreatePullRequest($input: CreatePullRequestInput!) {"
-    f" createPullRequest(input: $input) {{ pullRequest {{ {_FIELDS} }} }} }}"
+    " nodes { id number url body isCrossRepository } pageInfo { hasNextPage endCursor } } } }"
 )
 # Not `gh pr edit`: older releases ask for classic projects first, which GitHub refuses since it took them down.
 _EDIT = (
-    "mutation EditPullRequest($input: UpdatePullRequestInput!) {"
-    f" updatePullRequest(input: $input) {{ pullRequest {{ {_FIELDS} }} }} }}"
+    "mutation EditPullRequest($id: ID!, $body: String!) {"
+    " updatePullRequest(input: {pullRequestId: $id, body: $body}) { pullRequest { id } } }"
 )
 
+_PULL_URL = re.compile(r"https://[!-~]+/pull/([1-9][0-9]*)\Z")
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?\Z")
 _NAME = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]*\Z")
 _SCP = re.compile(r"(?:[^@/:\s]+@)?(?P<host>[^@/:\[\]\s]+):(?P<path>[^\s]+)\Z")
@@ -62,8 +56,6 @@ class PullRequest:
     number: int
     url: str
     body: str
-    base: str  # the branch it goes into
-    head_oid: str
     id: str  # GitHub's node id
 
 
@@ -72,7 +64,6 @@ class GitHub:
     """One repository on one host, asked by gh with the logins that `env` gives it."""
 
     repo: str  # host/owner/name, from `repo_of_remote`
-    cwd: str
     env: Mapping[str, str]
     seconds: float = _SECONDS  # of one call
 
@@ -94,8 +85,10 @@ class GitHub:
         """The open pull requests whose head is this repository's branch `head`, those of forks left out."""
         found: list[PullRequest] = []
         after: str | None = None
+        _, owner, name = self.repo.split("/")
         for _ in range(_PAGES):
-            answer = self._ask("list pull requests", _LIST, {**self._name(), "head": head, "after": after})
+            given = {"owner": owner, "name": name, "head": head, **({"after": after} if after else {})}
+            answer = self._ask("list pull requests", _LIST, given)
             page = _take(_take(answer, "repository", dict), "pullRequests", dict)
             nodes = _take(page, "nodes", list)
             found.extend(_pull_request(n) for n in nodes if not _take(n, "isCrossRepository", bool))
@@ -107,34 +100,50 @@ class GitHub:
             exits.REFUSED, f"{self.repo} lists pull requests for '{head}' without end. look at it by hand"
         )
 
-    def create(self, *, head: str, base: str, title: str, body: str) -> PullRequest:
-        """Open a pull request from `head` into `base`, both branches of this repository."""
-        answer = self._ask("find the repository", _REPOSITORY, self._name())
-        given = {
-            "repositoryId": _take(_take(answer, "repository", dict), "id", str),
-            "headRefName": head,
-            "baseRefName": base,
-            "title": title,
-            "body": body,
-        }
-        answer = self._ask("open the pull request", _CREATE, {"input": given})
-        return _pull_request(_take(_take(answer, "createPullRequest", dict), "pullRequest", dict))
+    def create(self, *, head: str, base: str, title: str, body: str) -> tuple[int, str]:
+        """Open a pull request from `head` into `base`, both branches of this repository; its number and URL."""
+        words = (f"--head={head}", f"--base={base}", f"--title={title}", "--body-file=-")
+        said = self._do(
+            "open the pull request",
+            "pr",
+            "create",
+            "--repo",
+            self.repo,
+            *words,
+            stdin=body.encode("utf-8", "replace"),
+        )
+        for line in reversed(said.decode("utf-8", "replace").splitlines()):
+            if match := _PULL_URL.match(line.strip()):
+                return int(match[1]), match[0]
+        raise _strange("no URL of the new pull request")
 
-    def edit_body(self, pull: PullRequest, body: str) -> PullRequest:
+    def edit_body(self, pull: PullRequest, body: str) -> None:
         """Replace the body of `pull`, nothing else of it."""
-        given = {"pullRequestId": pull.id, "body": body}
-        answer = self._ask("edit the pull request", _EDIT, {"input": given})
-        return _pull_request(_take(_take(answer, "updatePullRequest", dict), "pullRequest", dict))
+        answer = self._ask("edit the pull request", _EDIT, {"id": pull.id}, body=body)
+        _take(_take(answer, "updatePullRequest", dict), "pullRequest", dict)
 
-    def _name(self) -> dict[str, str]:
-        _, owner, name = self.repo.split("/")
-        return {"owner": owner, "name": name}
-
-    def _ask(self, what: str, query: str, variables: Mapping[str, Any]) -> dict[str, Any]:
-        # On standard input: a body in the arguments would be in the process list and could pass its limit.
-        request = json.dumps({"query": query, "variables": variables}).encode()
+    def _ask(
+        self, what: str, query: str, given: Mapping[str, str], *, body: str | None = None
+    ) -> dict[str, Any]:
+        words = [word for key, value in given.items() for word in ("-f", f"{key}={value}")]
+        if (
+            body is not None
+        ):  # on standard input: it is too long for an argument, and arguments are in the process list
+            words += ["-F", "body=@-"]
         host = self.repo.split("/", 1)[0]
-        done = self._gh("api", "graphql", "--hostname", host, "--input", "-", stdin=request)
+        stdin = body.encode("utf-8", "replace") if body is not None else None
+        said = self._do(
+            what, "api", "graphql", "--hostname", host, "-f", f"query={query}", *words, stdin=stdin
+        )
+        try:
+            answer = json.loads(said)
+        except (ValueError, RecursionError):
+            raise _strange("it is not JSON") from None
+        data: dict[str, Any] = _take(answer, "data", dict)
+        return data
+
+    def _do(self, what: str, *args: str, stdin: bytes | None = None) -> bytes:
+        done = self._gh(*args, stdin=stdin)
         if done.timed_out:
             raise Stop(
                 exits.REFUSED,
@@ -145,12 +154,7 @@ class GitHub:
                 exits.REFUSED,
                 f"gh could not {what} of {self.repo}: {first_line(done.err)}. mend that, then run cauto resume",
             )
-        try:
-            answer = json.loads(done.out)
-        except (ValueError, RecursionError):
-            raise _strange("it is not JSON") from None
-        data: dict[str, Any] = _take(answer, "data", dict)
-        return data
+        return done.out
 
     def _gh(self, *args: str, stdin: bytes | None = None) -> process.Result:
         program = shutil.which("gh", path=self.env.get("PATH", ""))
@@ -159,9 +163,8 @@ class GitHub:
                 exits.REFUSED, "gh is not installed. install gh and run gh auth login, or use --pr skip"
             )
         env = {name: value for name, value in self.env.items() if name not in _LOUD} | _QUIET
-        return process.run(
-            [program, *args], cwd=self.cwd, env=env, stdin=stdin, wall_s=self.seconds, keep=_ANSWER
-        )
+        # Not in the repository: gh would run git there, and with it what an agent put into the configuration.
+        return process.run([program, *args], cwd="/", env=env, stdin=stdin, wall_s=self.seconds, keep=_ANSWER)
 
 
 def repo_of_remote(url: str) -> str | None:
@@ -211,8 +214,6 @@ def _pull_request(node: Any) -> PullRequest:
         number=number,
         url=_take(node, "url", str),
         body=_take(node, "body", str),
-        base=_take(node, "baseRefName", str),
-        head_oid=_take(node, "headRefOid", str),
         id=_take(node, "id", str),
     )
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+MAX_DEPTH = 100  # of lists in lists; what is deeper is read as words
+
 TEXT = "text"
 ITEM = "item"  # the first line of a list item
 HEADING = "heading"
@@ -36,7 +38,6 @@ class Section:
 
 _ENDS = re.compile(r"\r\n|\n|\r")
 _ATX = re.compile(r"(#{1,6})(?:[ \t]+(.*))?\Z")
-_CLOSING_HASHES = re.compile(r"(?:\A|[ \t]+)#+[ \t]*\Z")
 _SETEXT = re.compile(r"(=+|-+)[ \t]*\Z")
 _BREAK = re.compile(r"(?:(?:\*[ \t]*){3,}|(?:-[ \t]*){3,}|(?:_[ \t]*){3,})\Z")
 _FENCE = re.compile(r"(`{3,}(?=[^`]*\Z)|~{3,})")
@@ -58,13 +59,12 @@ def scan(text: str, first_line: int = 1) -> Iterator[Line]:
 def sections(lines: Iterable[Line]) -> tuple[Section, ...]:
     """The headings of scanned lines, in their order."""
     found = tuple(lines)
-    heads = list(_headings(found))
     result = []
-    for at, (level, title, line, start) in enumerate(heads):
-        end = next((first for lv, _, first, _ in heads[at + 1 :] if lv <= level), None)
-        body = found[start : end - found[0].number if end is not None else None]
-        result.append(Section(level, title, line, body))
-    return tuple(result)
+    nearest = [len(found)] * 7  # by level: the index of the next heading of that level
+    for level, title, first, after in reversed(list(_headings(found))):
+        result.append(Section(level, title, found[first].number, found[after : min(nearest[: level + 1])]))
+        nearest[level] = first
+    return tuple(reversed(result))
 
 
 def unclosed_fence(lines: Iterable[Line]) -> int | None:
@@ -80,19 +80,24 @@ def unclosed_fence(lines: Iterable[Line]) -> int | None:
 
 
 def _headings(lines: tuple[Line, ...]) -> Iterator[tuple[int, str, int, int]]:
-    """Level, title, line of the heading, and the index of the first line after it."""
+    """Level, title, and the indexes of a heading's first line and of the line after it."""
     for index, line in enumerate(lines):
         if line.kind != HEADING:
             continue
         if atx := _ATX.match(line.text.strip()):
-            yield len(atx[1]), _CLOSING_HASHES.sub("", atx[2] or "").strip(), line.number, index + 1
+            yield len(atx[1]), _without_hashes(atx[2] or ""), index, index + 1
             continue
         # Underlined: its words are the paragraph above.
         first = index
         while first and lines[first - 1].kind == TEXT and lines[first - 1].text.strip():
             first -= 1
         title = " ".join(part.text.strip() for part in lines[first:index])
-        yield (1 if line.text.strip()[0] == "=" else 2), title, lines[first].number, index + 1
+        yield (1 if line.text.strip()[0] == "=" else 2), title, first, index + 1
+
+
+def _without_hashes(title: str) -> str:
+    bare = title.rstrip("#")
+    return (bare if not bare or bare[-1] in " \t" else title).strip()
 
 
 class _Scanner:
@@ -188,7 +193,7 @@ class _Scanner:
             self.paragraph = False
             return COMMENT
         marker = _MARKER.match(text)
-        if marker and self._may_start(marker, text, len(self.items)):
+        if marker and len(self.items) < MAX_DEPTH and self._may_start(marker, text, len(self.items)):
             self._open_item(marker, text, indent)
             return ITEM
         return self._words(text)

@@ -44,7 +44,7 @@ class SkillText:
         return markdown.sections(self.lines)
 
 
-_OPENING = re.compile(r"(?P<blank>(?:[ \t]*(?:\r\n|\n|\r))*)---[ \t]*(?:\r\n|\n|\r|\Z)")
+_OPENING = re.compile(r"(?P<blank>(?:[ \t]*[\r\n])*)---[ \t]*(?:\r\n|\n|\r|\Z)")
 _CLOSING = re.compile(r"(?<=[\r\n])---[ \t]*(?:\r\n|\n|\r|\Z)")
 # Where the keys of a frontmatter that nobody closed most likely end.
 _UNCLOSED_END = re.compile(r"(?<=[\r\n])(?:[ \t]*(?=[\r\n])|(?=#{1,6}[ \t]))")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from correctless import exits
 from correctless.exits import Stop
 
-MAX_FILE = 4 << 20  # bytes; a SKILL.md is a few thousand
+MAX_FILE = 1 << 20  # bytes; a SKILL.md is a few thousand
 
 # Hidden folders are not looked into, except those that hold skills by convention.
 _HIDDEN = frozenset({".claude", ".agents"})

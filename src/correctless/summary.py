@@ -303,7 +303,9 @@ def _headline(title: str, items: list[Item]) -> str:
 def _last(parts: _Parts) -> str:
     if not parts.waiting:
         return "Nothing is open."
-    named = [f"{_line(item.decision.skill)} {_line(item.decision.decision_id)}" for item in parts.waiting[:_NAMED]]
+    named = [
+        f"{_line(item.decision.skill)} {_line(item.decision.decision_id)}" for item in parts.waiting[:_NAMED]
+    ]
     more = len(parts.waiting) - len(named)
     listed = ", ".join(named) + (f" and {more} more" if more else "")
     return f"{len(parts.waiting)} open, for a person to confirm: {listed}"

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 MAX_FAULTS = 20  # of one block; each costs a few parses
 
-_KEY = r"""(?:"[^"\n]*"|'[^'\n]*'|[^\s#\-\[\]{}&*!|>%@`"',?:][^:\n]*?|-[^\s:][^:\n]*?)[ ]*:(?=\s|\Z)"""
+_KEY = r"""(?:"[^"\n]*"[ ]*|'[^'\n]*'[ ]*|[^\s#\-\[\]{}&*!|>%@`"',?:][^:\n]*|-[^\s:][^:\n]*):(?=\s|\Z)"""
 _TOP = re.compile(rf"^(?P<indent>[ ]*){_KEY}", re.MULTILINE)
 # One line and its value: `key: value`, `- value` or `- key: value`.
-_VALUE = re.compile(rf"[ ]*(?:-[ ]+)*(?:{_KEY}[ \t]*)?(?P<value>[^\s|>].*?)?[ \t]*\Z")
+_VALUE = re.compile(rf"[ ]*(?:-[ ]+)*(?:{_KEY}[ \t]*)?(?P<value>[^\s|>].*)?\Z")
 
 
 def recover(block: str, refused: Refused, reader: _Reader) -> Document:
@@ -48,11 +48,11 @@ def recover(block: str, refused: Refused, reader: _Reader) -> Document:
 
 def _stray_line(block: str, refused: Refused, keys: list[re.Match[str]]) -> Refused:
     """YAML takes a stray line for the start of the next line's key and refuses that one: the fault is the line above."""
-    for key in keys:
+    key = next((k for k in reversed(keys) if k.start() <= refused.offset), None)
+    if key and refused.offset < key.end() and refused.quotable:
         above = block[: key.start()].rstrip()
-        if key.start() <= refused.offset < key.end() and above and refused.quotable:
-            line = max(above.rfind("\n"), above.rfind("\r")) + 1
-            return Refused(line, "could not find expected ':'")
+        if above:
+            return Refused(max(above.rfind("\n"), above.rfind("\r")) + 1, "could not find expected ':'")
     return refused
 
 
@@ -95,7 +95,7 @@ def _candidates(block: str, offset: int, keys: list[re.Match[str]]) -> Iterator[
     """Spans of values whose missing quotes may be the fault: the one on that line, then the whole value of its key."""
     start = max(block.rfind("\n", 0, offset), block.rfind("\r", 0, offset)) + 1
     line = re.compile(r"[^\r\n]*").match(block, start)
-    found = _VALUE.match(line[0]) if line else None
+    found = _VALUE.match(line[0].rstrip(" \t")) if line else None
     if found and found["value"]:
         yield (
             start + found.start("value"),
@@ -108,7 +108,8 @@ def _candidates(block: str, offset: int, keys: list[re.Match[str]]) -> Iterator[
 
 
 def _without_comment(value: str) -> str:
-    return re.split(r"[ \t]+#", value, maxsplit=1)[0]
+    comment = re.search(r"[ \t]#", value)
+    return value[: comment.start()].rstrip() if comment else value
 
 
 def _quoted(raw: str) -> tuple[str, str]:

@@ -83,7 +83,7 @@ def github(repo: Repo, remote: str, env: object) -> GitHub:
         raise Stop(
             exits.REFUSED, f"remote '{remote}' ({url}) names no repository on a GitHub host. use --pr skip"
         )
-    return GitHub(named, repo.top, env)  # type: ignore[arg-type]
+    return GitHub(named, env)  # type: ignore[arg-type]
 
 
 def _expected(repo: Repo, plan: Plan) -> str | None:

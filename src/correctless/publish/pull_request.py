@@ -40,8 +40,8 @@ def pull_request(github: GitHub, *, branch: str, base: str, title: str, body: st
                 f"pull request #{pull.number} for '{branch}' is not of run {run}: {pull.url}. close it, then run cauto resume",
             )
     if not there:
-        made = github.create(head=branch, base=base, title=" ".join(title.split())[:_TITLE], body=body)
-        return Published(made.url, made.number, created=True)
+        number, url = github.create(head=branch, base=base, title=" ".join(title.split())[:_TITLE], body=body)
+        return Published(url, number, created=True)
     if len(there) > 1:
         named = ", ".join(f"#{pull.number}" for pull in there)
         raise Stop(

@@ -1,0 +1,130 @@
+"""When a branch may be published, from what is on record of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from correctless import gate
+from correctless.gate import DEFAULT_CHANNELS, close, digest, evaluate
+from correctless.ledger import GENESIS, Head
+from correctless.record import Confirmation, Decision, encode
+from correctless.runlog.branch import Branch, Recorded
+from correctless.runlog.events import AttemptFailed, Event, Logged
+from runs import WHEN
+
+
+def recorded(seq: int, *, deferred: bool = True, attempt: int | None = 1, **other: Any) -> Recorded:
+    values = {
+        "run": "r1",
+        "step": "ctdd",
+        "attempt": attempt,
+        "key": f"r1/ctdd/{attempt}/b{seq}",
+        "source": "block",
+        **other,
+    }
+    decision = Decision(
+        "ctdd", f"AD-00{seq}", "x", "y", WHEN, deferred, "why" if deferred else None, **values
+    )
+    return Recorded(decision, seq, encode(decision.fields()).rstrip())
+
+
+def branch(
+    *decisions: Recorded, events: tuple[Event, ...] = (), said: tuple[Confirmation, ...] = ()
+) -> Branch:
+    head = Head(0, GENESIS)
+    return Branch(tuple(decisions), tuple(Logged("r1", WHEN, e) for e in events), said, head, head)
+
+
+def yes(of: str, *, kind: str = "escalations", channel: str = "terminal", by: str = "Ada") -> Confirmation:
+    return Confirmation(kind, of, by, channel, WHEN)
+
+
+def test_no_deferred_decision_means_open() -> None:
+    assert evaluate(branch(recorded(1, deferred=False))).open
+    assert evaluate(branch()).open
+
+
+def test_one_deferred_decision_closes_it() -> None:
+    found = evaluate(branch(recorded(1, deferred=False), recorded(2)))
+    assert not found.open
+    assert [r.seq for r in found.waiting] == [2]
+
+
+def test_a_confirmation_of_exactly_this_set_opens_it() -> None:
+    a, b = recorded(1), recorded(2)
+    closing = close((a, b), "challenge")
+    assert evaluate(branch(a, b, events=(closing,), said=(yes(closing.digest),))).open
+
+
+def test_a_decision_deferred_after_the_confirmation_closes_it_again_and_only_that_one_waits() -> None:
+    a, b = recorded(1), recorded(2)
+    closing = close((a,), "challenge")
+    found = evaluate(branch(a, b, events=(closing,), said=(yes(closing.digest),)))
+    assert [r.seq for r in found.waiting] == [2]
+    assert found.closing is None
+
+
+def test_a_confirmation_without_the_gate_event_it_answers_is_worth_nothing() -> None:
+    a = recorded(1)
+    assert not evaluate(branch(a, said=(yes(digest("", [a.line])),))).open
+
+
+@pytest.mark.parametrize("kind", ["spec", "rejected"])
+def test_only_a_confirmation_of_escalations_opens(kind: str) -> None:
+    a = recorded(1)
+    closing = close((a,), "challenge")
+    assert not evaluate(branch(a, events=(closing,), said=(yes(closing.digest, kind=kind),))).open
+
+
+def test_an_event_that_names_other_lines_than_its_digest_was_made_of_covers_nothing() -> None:
+    a, b = recorded(1), recorded(2)
+    closing = close((a,), "challenge")
+    forged = gate.GateClosed(closing.challenge, closing.digest, (1, 2))
+    assert [r.seq for r in evaluate(branch(a, b, events=(forged,), said=(yes(closing.digest),))).waiting] == [
+        1,
+        2,
+    ]
+    beyond = gate.GateClosed(closing.challenge, closing.digest, (1, 9))
+    assert not evaluate(branch(a, events=(beyond,), said=(yes(closing.digest),))).open
+
+
+def test_the_flag_channel_opens_nothing_unless_it_is_configured() -> None:
+    a = recorded(1)
+    closing = close((a,), "challenge")
+    there = branch(a, events=(closing,), said=(yes(closing.digest, channel="flag"),))
+    assert "flag" not in DEFAULT_CHANNELS
+    assert not evaluate(there).open
+    assert evaluate(there, channels=["flag"]).open
+
+
+def test_only_the_named_confirmers_open_it() -> None:
+    a = recorded(1)
+    closing = close((a,), "challenge")
+    there = branch(a, events=(closing,), said=(yes(closing.digest),))
+    assert not evaluate(there, confirmers=["Grace"]).open
+    assert evaluate(there, confirmers=["Grace", "Ada"]).open
+
+
+def test_a_later_answer_that_is_not_trusted_takes_nothing_back_and_a_rejection_does() -> None:
+    a = recorded(1)
+    closing = close((a,), "challenge")
+    flag, no = yes(closing.digest, channel="flag"), yes(closing.digest, kind="rejected", channel="flag")
+    assert evaluate(branch(a, events=(closing,), said=(yes(closing.digest), flag))).open
+    found = evaluate(branch(a, events=(closing,), said=(yes(closing.digest), no)))
+    assert not found.open
+    assert found.rejected == no
+
+
+def test_a_superseded_entry_is_not_asked_for() -> None:
+    a, b = recorded(1), recorded(2, attempt=2)
+    found = evaluate(branch(a, b, events=(AttemptFailed("ctdd", 1, "", True, None),)))
+    assert [r.seq for r in found.waiting] == [2]
+    assert found.superseded == {1}
+
+
+def test_the_digest_depends_on_the_challenge_and_on_every_byte() -> None:
+    assert (
+        len({digest("a", [b"x"]), digest("b", [b"x"]), digest("a", [b"y"]), digest("a", [b"x", b"x"])}) == 4
+    )

@@ -1,0 +1,129 @@
+"""A whole run that ends in a pull request: the real gh on a scripted GitHub, once only, whatever is interrupted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from conftest import Git
+from correctless import exits
+from github_api import GitHubApi, Pull
+from project import CONFIG, Project
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[GitHubApi]:
+    with GitHubApi(tmp_path) as host:
+        yield host
+
+
+@pytest.fixture
+def project(scratch_repo: Path, tmp_path: Path, git: Git, api: GitHubApi) -> Project:
+    """A project whose origin is a repository on github.com, pushed to through a bare one on this disk."""
+    git(tmp_path, "init", "-q", "--bare", "-b", "main", "origin.git")
+    git(scratch_repo, "remote", "add", "origin", "https://github.com/ann/shop.git")
+    git(
+        scratch_repo,
+        "config",
+        "url." + str(tmp_path / "origin.git") + ".insteadOf",
+        "https://github.com/ann/shop.git",
+    )
+    git(scratch_repo, "push", "-q", "origin", "main")
+    project = Project(scratch_repo, git, config={**CONFIG, "pr": "gh"})
+    project.env |= api.env(tmp_path)
+    return project
+
+
+def confirmed(project: Project) -> None:
+    done = project.run()
+    assert done.returncode == exits.PERSON, done.stderr
+    code, shown = project.review(answer="{digest}")
+    assert code == exits.OK, shown
+
+
+def test_a_confirmed_run_is_pushed_and_becomes_one_pull_request(
+    project: Project, api: GitHubApi, tmp_path: Path
+) -> None:
+    done = project.run()
+    assert done.returncode == exits.PERSON, done.stderr
+    assert api.pulls == []
+    assert project.git(tmp_path / "origin.git", "branch", "--list", "feature/x") == ""
+    assert project.review(answer="{digest}")[0] == exits.OK
+    done = project.cauto("resume")
+    assert done.returncode == exits.OK, done.stderr
+    assert "https://github.com/ann/shop/pull/1" in done.stderr
+    (pull,) = api.pulls
+    assert (pull.head, pull.base, pull.title) == ("feature/x", "main", "Greeting")
+    for said in ("Deferred escalations", "AD-UNLISTED-1", "Ada (terminal)", "R-002", project.state().run):
+        assert said in pull.body
+    pushed = project.git(tmp_path / "origin.git", "rev-parse", "feature/x")
+    assert pushed == project.git(project.top, "rev-parse", "HEAD")
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("call", [1, 2, 3, 4, 5])
+def test_interrupted_at_any_call_there_is_one_pull_request_in_the_end(
+    project: Project, api: GitHubApi, call: int, when: str
+) -> None:
+    confirmed(project)
+    api.fail(call, "drop", when)  # type: ignore[arg-type]
+    first = project.cauto("resume")
+    done = project.cauto("resume")
+    assert done.returncode == exits.OK, (first.stderr, done.stderr)
+    assert len(api.open_pulls("feature/x")) == 1
+
+
+@pytest.mark.parametrize("where", ["event", "effect"])
+@pytest.mark.parametrize("number", [2, 3, 4, 5])
+def test_killed_while_publishing_there_is_one_pull_request_in_the_end(
+    project: Project, api: GitHubApi, where: str, number: int
+) -> None:
+    confirmed(project)
+    project.killed(where, number, "resume")
+    done = project.cauto("resume")
+    assert done.returncode == exits.OK, done.stderr
+    assert len(api.open_pulls("feature/x")) == 1
+
+
+def test_a_pull_request_of_somebody_else_is_not_taken_over(project: Project, api: GitHubApi) -> None:
+    confirmed(project)
+    api.pulls.append(Pull("ann/shop", 1, "feature/x", "main", "mine", "written by hand"))
+    done = project.cauto("resume")
+    assert done.returncode == exits.PERSON
+    assert "#1" in done.stderr
+    assert [p.body for p in api.pulls] == ["written by hand"]
+    assert project.state().phase != "complete"
+
+
+def test_without_a_login_the_run_does_not_start(project: Project, api: GitHubApi, tmp_path: Path) -> None:
+    done = project.cauto(*project.run_words(), env=api.env(tmp_path, logged_in=False))
+    assert done.returncode == exits.REFUSED
+    assert "gh auth login" in done.stderr
+    assert project.ran() == []
+
+
+def test_a_branch_that_was_pushed_is_not_taken_back(project: Project, api: GitHubApi) -> None:
+    confirmed(project)
+    api.pulls.append(Pull("ann/shop", 1, "feature/x", "main", "mine", "written by hand"))
+    assert project.cauto("resume").returncode == exits.PERSON
+    code, shown = project.review("--rerun", "cdocs")
+    assert code == exits.REFUSED
+    assert "pushed the branch already" in shown
+
+
+def test_a_secret_that_an_agent_wrote_is_not_published(project: Project, api: GitHubApi) -> None:
+    key = "AKIA" + "QYLPMN5HFIQR7XYA"
+    done = project.run(
+        AGENT_EXTRA=f"pathlib.Path('notes.md').write_text('key = {key}') if step == 'cdocs' else None"
+    )
+    assert done.returncode == exits.PERSON, done.stderr
+    assert project.review(answer="{digest}")[0] == exits.OK
+    done = project.cauto("resume")
+    assert done.returncode == exits.PERSON
+    assert "notes.md:1" in done.stderr
+    assert key not in done.stderr
+    assert api.pulls == []

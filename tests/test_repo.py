@@ -1,0 +1,161 @@
+"""Where things lie, and git run so that nothing an agent wrote runs with it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from conftest import Git
+from correctless import exits, repo
+from correctless.exits import Stop
+
+
+@pytest.mark.parametrize(
+    ("branch", "slug"),
+    [
+        ("feature/x", "feature-x-3e9cd5"),
+        ("feature-x", "feature-x-a8cf16"),
+        ("größe", "gr--e-" + "2eb0b8"),
+        ("a" * 200, "a" * 80 + "-" + "94d3bd"),
+    ],
+)
+def test_a_slug_is_a_file_name_that_no_two_branches_share(branch: str, slug: str) -> None:
+    import hashlib
+
+    digest = hashlib.md5(branch.encode()).hexdigest()[:6]
+    assert repo.slug(branch) == slug[: -len(digest)] + digest
+
+
+def test_outside_a_repository_is_3(tmp_path: Path) -> None:
+    with pytest.raises(Stop, match="not in a git worktree") as caught:
+        repo.find(str(tmp_path))
+    assert caught.value.code == exits.REFUSED
+
+
+def test_logs_lie_in_the_main_worktree_from_everywhere(scratch_repo: Path, git: Git) -> None:
+    (scratch_repo / "deep/er").mkdir(parents=True)
+    git(scratch_repo, "worktree", "add", "-q", "-b", "feature/y", "../linked")
+    linked = repo.find(str(scratch_repo.parent / "linked"))
+    assert repo.find(str(scratch_repo / "deep/er")).home == str(scratch_repo)
+    assert linked.home == str(scratch_repo)
+    assert linked.top == str(scratch_repo.parent / "linked")
+    assert linked.git_dir != repo.find(str(scratch_repo)).git_dir
+    assert repo.logs(linked).decisions.startswith(
+        f"{scratch_repo}/.correctless/artifacts/autonomous-decisions-feature-y-"
+    )
+
+
+def test_logs_of_a_submodule_and_of_a_bare_repositorys_worktree_lie_under_their_top(
+    scratch_repo: Path, tmp_path: Path, git: Git
+) -> None:
+    outer = tmp_path / "outer"
+    outer.mkdir()
+    git(outer, "init", "-q", "-b", "main")
+    git(outer, "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(scratch_repo), "sub")
+    assert repo.find(str(outer / "sub")).home == str(outer / "sub")
+    git(tmp_path, "clone", "-q", "--bare", str(scratch_repo), "bare.git")
+    git(tmp_path / "bare.git", "worktree", "add", "-q", "../of-bare", "feature/x")
+    assert repo.find(str(tmp_path / "of-bare")).home == str(tmp_path / "of-bare")
+
+
+def test_a_detached_head_has_a_log_of_its_own(scratch_repo: Path, git: Git) -> None:
+    git(scratch_repo, "switch", "-q", "--detach")
+    short = git(scratch_repo, "rev-parse", "--short", "HEAD")
+    assert repo.logs(repo.find(str(scratch_repo))).decisions.endswith(
+        f"autonomous-decisions-detached-{short}.jsonl"
+    )
+
+
+def test_the_artifacts_folder_never_makes_a_worktree_dirty(scratch_repo: Path, git: Git) -> None:
+    here = repo.find(str(scratch_repo))
+    repo.ensure_artifacts(repo.logs(here))
+    assert (scratch_repo / ".correctless/artifacts/.gitignore").read_text() == "*\n"
+    assert here.dirty_files() == ()
+    git(scratch_repo, "add", "--all")
+    assert git(scratch_repo, "diff", "--cached", "--name-only") == ""
+
+
+@pytest.mark.parametrize("part", [".correctless", ".correctless/artifacts"])
+def test_an_artifacts_folder_that_leads_elsewhere_is_refused(
+    scratch_repo: Path, tmp_path: Path, part: str
+) -> None:
+    (scratch_repo / part).parent.mkdir(exist_ok=True)
+    (tmp_path / "elsewhere").mkdir()
+    (scratch_repo / part).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(Stop, match="symbolic link"):
+        repo.ensure_artifacts(repo.logs(repo.find(str(scratch_repo))))
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_hooks_and_monitors_of_the_repository_do_not_run_in_our_git(scratch_repo: Path, git: Git) -> None:
+    ran = scratch_repo.parent / "ran"
+    for name in ("pre-commit", "commit-msg", "post-commit", "post-checkout", "monitor"):
+        hook = scratch_repo / ".git/hooks" / name
+        hook.write_text(f"#!/bin/sh\necho {name} >> {ran}\n")
+        hook.chmod(0o755)
+    git(scratch_repo, "config", "core.fsmonitor", str(scratch_repo / ".git/hooks/monitor"))
+    here = repo.find(str(scratch_repo))
+    here.git("commit", "--allow-empty", "-q", "-m", "x")
+    here.dirty_files()
+    here.reset_to(here.head())
+    assert not ran.exists()
+    git(scratch_repo, "commit", "--allow-empty", "-q", "-m", "the hooks are real")
+    assert ran.exists()
+
+
+def test_variables_of_a_surrounding_git_lead_nowhere_else(
+    scratch_repo: Path, tmp_path: Path, git: Git, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    git(other, "init", "-q", "-b", "other")
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(other))
+    assert repo.find(str(scratch_repo)).branch() == "feature/x"
+
+
+def test_changed_files_are_named_whatever_their_names_hold(scratch_repo: Path, git: Git) -> None:
+    here = repo.find(str(scratch_repo))
+    base = here.head()
+    names = ["-n", "a b", "line\nbreak", 'quo"te', "ünïcode", ":(glob)x"]
+    for name in names:
+        (scratch_repo / name).write_text("x")
+    git(scratch_repo, "add", "--", "./a b")
+    (scratch_repo / "README.md").write_text("other\n")
+    assert set(here.changed_files(base)) == {*names, "README.md"}
+    assert set(here.dirty_files()) == {*names, "README.md"}
+
+
+def test_a_patch_holds_everything_and_reset_keeps_what_git_ignores(scratch_repo: Path, git: Git) -> None:
+    here = repo.find(str(scratch_repo))
+    (scratch_repo / ".gitignore").write_text("cache/\n")
+    git(scratch_repo, "add", "--all")
+    git(scratch_repo, "commit", "-q", "-m", "ignore")
+    base = here.head()
+    (scratch_repo / "cache").mkdir()
+    (scratch_repo / "cache/big").write_text("kept")
+    (scratch_repo / "README.md").write_text("changed\n")
+    (scratch_repo / "new.bin").write_bytes(bytes(range(256)))
+    git(scratch_repo, "add", "README.md")
+    git(scratch_repo, "commit", "-q", "-m", "by the agent")
+    patch = here.patch_since(base)
+    here.reset_to(base)
+    assert here.dirty_files() == ()
+    assert (scratch_repo / "cache/big").read_text() == "kept"
+    assert not (scratch_repo / "new.bin").exists()
+    (scratch_repo.parent / "p").write_bytes(patch)
+    git(scratch_repo, "apply", str(scratch_repo.parent / "p"))
+    assert (scratch_repo / "new.bin").read_bytes() == bytes(range(256))
+    assert (scratch_repo / "README.md").read_text() == "changed\n"
+
+
+def test_replace_file_leaves_the_old_one_when_it_can_not_write(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    repo.replace_file(str(path), b"old")
+    (tmp_path / f"f.{os.getpid()}.tmp").symlink_to(tmp_path / "victim")
+    with pytest.raises(OSError):
+        repo.replace_file(str(path), b"new")
+    assert path.read_bytes() == b"old"
+    assert not (tmp_path / "victim").exists()
