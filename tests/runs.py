@@ -76,6 +76,7 @@ def plan(*names: str, **other: object) -> Plan:
         target="main",
         message="{step}: {title}",
         signoff=False,
+        labels={},
         test=("true",),
         instructions_sha256=None,
     )

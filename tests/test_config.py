@@ -92,7 +92,13 @@ def test_the_schema_takes_what_the_reader_takes_and_refuses_what_it_refuses() ->
     schema = Draft202012Validator(config.schema())
     Draft202012Validator.check_schema(config.schema())
     assert schema.is_valid({"intensity": "high", "pr": ["open-pr"], "commands": {"test": ["make"]}})
-    for bad in ({"intensty": "high"}, {"intensity": "low"}, {"pr": "x"}, {"commands": {"test": []}}):
+    refused: tuple[dict[str, object], ...] = (
+        {"intensty": "high"},
+        {"intensity": "low"},
+        {"pr": "x"},
+        {"commands": {"test": []}},
+    )
+    for bad in refused:
         assert not schema.is_valid(bad), bad
         with pytest.raises(Stop):
             load(bad)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import correctless
 from correctless import exits
 from project import CONFIG, Project
 
@@ -363,3 +364,75 @@ def test_a_decisions_log_that_lost_its_tail_or_is_gone_is_noticed(project: Proje
     assert project.cauto("resume").returncode == exits.REFUSED
     path.write_bytes(whole)
     assert project.command("gate").returncode == exits.PERSON
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["git push origin HEAD", "git push {url} HEAD", "git push file://{url} HEAD", "git push other HEAD"],
+)
+def test_an_agent_can_commit_and_has_nowhere_to_push_to(project: Project, words: str, tmp_path: Path) -> None:
+    project.git(tmp_path, "init", "-q", "--bare", "origin.git")
+    url = str(tmp_path / "origin.git")
+    project.git(project.top, "remote", "add", "origin", url)
+    project.git(project.top, "remote", "add", "other", "/nowhere")
+    project.git(project.top, "config", "remote.other.pushurl", url)
+    extra = f"(os.system('git commit -q --allow-empty -m mine'), os.system({words.format(url=url)!r}))"
+    done = project.run(AGENT_EXTRA=extra)
+    assert done.returncode == exits.PERSON, done.stderr
+    assert project.git(project.top, "log", "--format=%s", "main..HEAD").splitlines().count("mine") == 4
+    assert project.git(tmp_path / "origin.git", "for-each-ref") == ""
+    project.git(project.top, *words.format(url=url).split()[1:])  # the person can
+    assert project.git(tmp_path / "origin.git", "for-each-ref") != ""
+
+
+def test_every_commit_of_a_run_is_signed_where_git_is_configured_so(project: Project) -> None:
+    signer = project.top.parent / "signer"
+    # A key that only the person's own environment reaches, as one in an ssh-agent.
+    signer.write_text(
+        '#!/bin/sh\n[ -n "$SSH_AUTH_SOCK" ] || exit 1\ncat > /dev/null\n'
+        "echo '-----BEGIN PGP SIGNATURE-----'; echo ours; echo '-----END PGP SIGNATURE-----'\n"
+        "echo '[GNUPG:] SIG_CREATED ' >&2\n"
+    )
+    signer.chmod(0o755)
+    project.git(project.top, "config", "gpg.program", str(signer))
+    project.git(project.top, "config", "commit.gpgSign", "true")
+    done = project.run(SSH_AUTH_SOCK="/some/socket")
+    assert done.returncode == exits.PERSON, done.stderr
+    commits = project.git(project.top, "rev-list", "main..HEAD").split()[:5]
+    assert all("gpgsig" in project.git(project.top, "cat-file", "commit", commit) for commit in commits)
+    assert project.review(answer="{digest}")[0] == exits.OK
+    assert project.cauto("resume").returncode == exits.OK
+
+
+def test_an_ignored_sigchld_is_not_handed_on(project: Project) -> None:
+    code = "import signal, subprocess, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); import os; os.execv(sys.argv[1], sys.argv[1:])"
+    words = [
+        *correctless.itself(),
+        "cauto",
+        *project.run_words("--agent", "command:false", "--pipeline", "default"),
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words],
+        cwd=project.top,
+        env=project.env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == exits.FAILED, done.stderr
+
+
+def test_a_repaired_log_closes_the_gate_until_a_person_confirmed_the_loss(project: Project) -> None:
+    project.run()
+    path = Path(project.logs.decisions)
+    data = bytearray(path.read_bytes())
+    data[40] ^= 1
+    path.write_bytes(data)
+    assert project.command("gate").returncode == exits.REFUSED
+    repaired = project.command("decisions", "repair")
+    assert repaired.returncode == exits.OK, repaired.stderr
+    assert project.command("gate").returncode == exits.PERSON
+    code, shown = project.review(answer="{digest}")
+    assert code == exits.OK, shown
+    assert project.cauto("resume").returncode == exits.OK

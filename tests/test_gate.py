@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 
-from correctless import gate
 from correctless.gate import DEFAULT_CHANNELS, close, digest, evaluate
 from correctless.ledger import GENESIS, Head
 from correctless.record import Confirmation, Decision, encode
 from correctless.runlog.branch import Branch, Recorded
-from correctless.runlog.events import AttemptFailed, Event, Logged
+from correctless.runlog.events import AttemptFailed, Event, GateClosed, Logged
 from runs import WHEN
 
 
@@ -81,12 +80,12 @@ def test_only_a_confirmation_of_escalations_opens(kind: str) -> None:
 def test_an_event_that_names_other_lines_than_its_digest_was_made_of_covers_nothing() -> None:
     a, b = recorded(1), recorded(2)
     closing = close((a,), "challenge")
-    forged = gate.GateClosed(closing.challenge, closing.digest, (1, 2))
+    forged = GateClosed(closing.challenge, closing.digest, (1, 2))
     assert [r.seq for r in evaluate(branch(a, b, events=(forged,), said=(yes(closing.digest),))).waiting] == [
         1,
         2,
     ]
-    beyond = gate.GateClosed(closing.challenge, closing.digest, (1, 9))
+    beyond = GateClosed(closing.challenge, closing.digest, (1, 9))
     assert not evaluate(branch(a, events=(beyond,), said=(yes(closing.digest),))).open
 
 

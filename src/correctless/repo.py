@@ -146,6 +146,11 @@ class Repo:
         done = self.try_git("config", "--get", f"remote.{remote}.url")
         return done.stdout.strip() or None if done.returncode == 0 else None
 
+    def push_urls(self) -> tuple[str, ...]:
+        """The addresses remotes have for pushing alone."""
+        done = self.try_git("config", "-z", "--get-regexp", r"^remote\..*\.pushurl$")
+        return tuple(item.partition("\n")[2] for item in done.stdout.split("\0") if item)
+
     def default_branch(self, remote: str) -> str | None:
         """The remote's default branch as last fetched, without the remote's name."""
         done = self.try_git("symbolic-ref", "--quiet", f"refs/remotes/{remote}/HEAD")

@@ -45,9 +45,11 @@ def environment(
     step: str,
     attempt: int,
     gh_config_dir: str,
+    push_urls: Sequence[str] = (),
     publish_credentials: bool = False,
 ) -> dict[str, str]:
-    """The whole environment of one attempt, in a new dict; `gh_config_dir` is an empty folder.
+    """The whole environment of one attempt, in a new dict; `gh_config_dir` is an empty folder, `push_urls` what the
+    repository configures as addresses for pushing alone (git's pushurl).
 
     The agent can commit (git finds its identity through HOME or the repository) but not push, unless
     `publish_credentials`. `Stop(3)` when `agent_env` names what an agent must not get.
@@ -70,10 +72,21 @@ def environment(
     if not publish_credentials:
         passed |= {
             "GH_CONFIG_DIR": gh_config_dir,
-            "GIT_CONFIG_COUNT": "1",
-            "GIT_CONFIG_KEY_0": "credential.helper",
-            "GIT_CONFIG_VALUE_0": "",  # an empty helper clears those of all files before it
+            **_git_config(push_urls),
             "GIT_ASKPASS": "",  # set and empty: keeps git from asking the program core.askPass names
             "GIT_SSH_COMMAND": "false",
         }
     return passed
+
+
+def _git_config(push_urls: Sequence[str]) -> dict[str, str]:
+    settings = [
+        ("credential.helper", ""),  # an empty helper clears those of all files before it
+        # Credentials also lie in .netrc, in a header CI's checkout left, or in the address itself: so an agent's git has
+        # nowhere to push to. Every address begins with nothing, hence with this; a pushurl is exempt and named below.
+        ("url.agents-do-not-push://.pushInsteadOf", ""),
+        *(("url.agents-do-not-push://.insteadOf", url) for url in push_urls),
+    ]
+    count = {"GIT_CONFIG_COUNT": str(len(settings))}
+    keys = {f"GIT_CONFIG_KEY_{n}": key for n, (key, _) in enumerate(settings)}
+    return count | keys | {f"GIT_CONFIG_VALUE_{n}": value for n, (_, value) in enumerate(settings)}

@@ -7,6 +7,7 @@ is called. Each module of this folder named in `COMMANDS` exposes a click comman
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 from correctless import exits
@@ -29,6 +30,8 @@ FAST = ("writer", "gate")
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code (the table in `exits`); nothing but `SystemExit` escapes."""
     words = sys.argv[1:] if argv is None else argv
+    # A parent that ignores SIGCHLD hands that on, and then every program we run seems to end with 0.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     try:
         code = _run(words)
         sys.stdout.flush()  # here, where a full disk or a closed pipe still has an exit code

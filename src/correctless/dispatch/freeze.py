@@ -108,6 +108,7 @@ def freeze(
             target=target,
             message=config.commit.message,
             signoff=config.commit.signoff,
+            labels=config.labels,
             test=config.commands.test,
             instructions_sha256=_sha256(instructions) if instructions else None,
         ),

@@ -55,6 +55,7 @@ class Surroundings:
             step=step,
             attempt=attempt,
             gh_config_dir=no_login,
+            push_urls=self.repo.push_urls(),
             publish_credentials=plan.publish_credentials,
         )
 

@@ -10,8 +10,11 @@ from correctless.exits import Stop
 from correctless.github import first_line
 from correctless.repo import ARTIFACTS, Repo
 
-# No housekeeping: it would go on in the background, where its process is ended half-way.
-_COMMIT = ("-c", "core.fsmonitor=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false")
+# No housekeeping: it would go on in the background, where its process is ended half-way. Signed later: see `_sign`.
+_COMMIT = (
+    *("-c", "core.fsmonitor=false", "-c", "commit.gpgSign=false"),
+    *("-c", "gc.auto=0", "-c", "maintenance.auto=false"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ def consolidate(
     try:
         _commit(repo, message, env, seconds)
         _hold_to(repo, before, chosen)
+        _sign(repo)
     except Stop:
         # Or the next attempt would find a hook's commit as the branch's own past.
         repo.git("reset", "--soft", "--quiet", before)
@@ -114,6 +118,12 @@ def _commit(repo: Repo, message: str, env: Mapping[str, str], seconds: float) ->
             exits.FAILED,
             f"the consolidation commit did not pass its hooks: {said}. mend that, then run cauto resume",
         )
+
+
+def _sign(repo: Repo) -> None:
+    # After the hooks, in git's own environment: a key that an ssh-agent or a smart card holds is not the agent's.
+    if repo.try_git("config", "--type=bool", "--get", "commit.gpgSign").stdout.strip() == "true":
+        repo.git("commit", "--amend", "--no-edit", "--no-verify", "--allow-empty", "--quiet")
 
 
 def _hold_to(repo: Repo, before: str, chosen: Set[str]) -> None:

@@ -87,7 +87,10 @@ def _typed(path: str, entry: Entry, reader: Callable[[Mapping[str, Any]], T]) ->
 
 def _anchored(logs: Logs, events: tuple[Logged, ...], decisions: tuple[Entry, ...]) -> None:
     # The chain can't show that its tail was cut off; what the run log noted of the decisions log can.
+    began = _began_anew(decisions)
     for item in events:
+        if item.timestamp <= began:
+            continue
         seq = getattr(item.event, "log_seq", None)
         if seq is None or seq == 0:
             continue
@@ -98,3 +101,16 @@ def _anchored(logs: Logs, events: tuple[Logged, ...], decisions: tuple[Entry, ..
                 f"{logs.decisions} is not what the run log noted at entry {seq}. look at it with: "
                 "correctless decisions verify",
             )
+
+
+def _began_anew(decisions: tuple[Entry, ...]) -> str:
+    """When `decisions repair` began this log after one that was set aside; "" when it is the first.
+
+    What was noted before is about the lost log. The entry that says so is deferred: until a person confirmed the loss,
+    the gate is closed.
+    """
+    first = decisions[0].fields if decisions else {}
+    extra = first.get("extra")
+    lost = isinstance(extra, dict) and type(extra.get("lost_seq")) is int
+    ours = first.get("source") == "synthesized" and first.get("escalation_deferred") is True
+    return str(first.get("timestamp", "")) if lost and ours else ""

@@ -51,6 +51,7 @@ class Plan:
     target: str  # the branch the pull request is against
     message: str
     signoff: bool
+    labels: Mapping[str, str]
     test: tuple[str, ...] | None
     instructions_sha256: str | None  # of the project's own instructions, passed to every agent
 
