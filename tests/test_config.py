@@ -35,7 +35,7 @@ def test_flags_win_over_the_file_and_the_file_over_defaults() -> None:
         ("confirm_channels: [shouting]", "'confirm_channels"),
         ("- a\n- b", "no mapping"),
         ("intensity: high\nintensity: standard", "twice"),
-        ("max_minutes: 012", "write '012' in quotes"),
+        ("max_minutes: 012", "put it in quotes"),
         ("agent: &a claude\nremote: *a", "alias"),
         ("intensity: [", "correctless.yaml:1"),
         ("a: !!python/object/apply:os.system [true]", "is no key"),
@@ -112,3 +112,8 @@ def test_the_documented_example_is_a_configuration(tmp_path: Path) -> None:
     documented = set(parse(example.encode()))
     assert documented == set(Config.model_fields), "the example shows each key once"
     assert json.dumps(config.schema())
+
+
+def test_a_key_that_is_not_acted_on_yet_is_named() -> None:
+    assert load({"park": "origin", "notify": ["x"]}).not_yet() == ("park", "notify")
+    assert load(None).not_yet() == ()

@@ -20,6 +20,9 @@ Channel = Literal["terminal", "prompt", "github", "signed", "flag"]
 Argv = Annotated[tuple[str, ...], Field(min_length=1)]
 
 # What these skills are checked by when a pipeline names nothing of its own.
+# Keys a configuration may have already and this version does not act on: a run that has one says so.
+NOT_YET = ("agent_mcp", "park", "notify")
+
 TESTED = ("ctdd", "simplify", "cquick")
 REPORTS = {"cverify": ".correctless/reports/{branch_slug}/cverify.md"}
 
@@ -93,6 +96,9 @@ class Config(_Model):
     target: str | None = Field(
         None, description="the branch pull requests are against; the remote's default branch"
     )
+    agent_mcp: str | None = None
+    park: str | None = None
+    notify: Argv | None = None
     outputs: tuple[str, ...] = ()
     protected: tuple[str, ...] = ()
     worktree_setup: Argv | None = None
@@ -108,6 +114,10 @@ class Config(_Model):
             known = ", ".join(sorted({*PIPELINES, *self.pipelines}))
             raise Stop(exits.REFUSED, f"there is no pipeline '{name}'. write one of: {known}")
         return found
+
+    def not_yet(self) -> tuple[str, ...]:
+        """The keys that are set and not acted on."""
+        return tuple(key for key in NOT_YET if getattr(self, key) is not None)
 
     def attempts(self) -> int:
         return 3 if self.intensity == "standard" else 2

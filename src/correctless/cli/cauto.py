@@ -95,6 +95,7 @@ def run(
     request = start.Request(spec=spec, pipeline=pipeline, flags=flags)
     with _place(origin, branch, flags) as (here, cwd):
         ready = start.prepare(here, cwd, request, os.environ)
+        _warn(ready)
         approved = _approval(ready, approve_spec_as)
         with Lock.take(here, "correctless cauto run") as held:
             around = Surroundings(here, ready.logs, held, os.environ, activity=progress.activity)
@@ -122,6 +123,11 @@ def _place(origin: Repo, branch: str | None, flags: dict[str, Any]) -> Iterator[
         if not os.path.lexists(repo.logs(made, branch).run):
             worktree.remove(origin, made, None if known else branch)
         raise
+
+
+def _warn(ready: start.Ready) -> None:
+    for key in ready.config.not_yet():
+        click.echo(f"warning: {key} is set and this version does not act on it", err=True)
 
 
 def _approval(ready: start.Ready, named: str | None) -> Confirmation:
@@ -184,13 +190,14 @@ def resume(lock_fd: int | None) -> int:
         return _drive(Surroundings(here, logs, held, os.environ, activity=progress.activity))
 
 
-def _drive(around: Surroundings) -> int:
+def _drive(around: Surroundings, *, show: bool = True) -> int:
     # SIGTERM and a closed terminal end a run as cleanly as Ctrl-C.
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _interrupt)
     state = loop.drive(around, progress.event)
-    click.echo(summary.text(views.view(around.logs), width=width()))
+    if show:
+        click.echo(summary.text(views.view(around.logs), width=width()), nl=False)
     if state.phase == "complete":
         click.echo(_ended(state), err=True)
     elif state.stopped is not None:
@@ -264,6 +271,7 @@ def check(
     ready = start.prepare(
         repo.find(os.getcwd()), os.getcwd(), start.Request(spec, pipeline, flags), os.environ
     )
+    _warn(ready)
     click.echo(progress.plan(ready.frozen.plan))
     if start.approval(ready) is None:
         raise Stop(

@@ -19,7 +19,7 @@ from correctless.lock import Lock
 from correctless.record import Confirmation, timestamp, utcnow
 
 
-def play(folder: str | None, *, drive: Callable[[Surroundings], int]) -> int:
+def play(folder: str | None, *, drive: Callable[..., int]) -> int:
     """Make the repository, run its pipeline, show the gate, ask for the confirmation where somebody can be asked.
 
     Exit 0 when the pull request's text was written, 10 while the gate is closed.
@@ -34,7 +34,7 @@ def play(folder: str | None, *, drive: Callable[[Surroundings], int]) -> int:
         around = Surroundings(here, ready.logs, held, os.environ, activity=progress.activity)
         run = start.begin(ready, around, approved, progress.event).run
         try:
-            drive(around)
+            drive(around, show=not person.has_terminal())  # review shows it to whoever is asked
         except Stop as stop:
             if stop.code != exits.PERSON:
                 raise

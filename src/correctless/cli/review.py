@@ -85,7 +85,7 @@ def _show(logs: Logs, *, as_json: bool) -> int:
     elif found.open:
         click.echo(_NOTHING)
     else:
-        click.echo(summary.text(views.view_of(branch, found, logs), width=width()))
+        click.echo(summary.text(views.view_of(branch, found, logs), width=width()), nl=False)
         click.echo("An answer is taken from a terminal only: run correctless review in your own.")
     return exits.OK if found.open else exits.PERSON
 
@@ -103,8 +103,8 @@ def _answer(logs: Logs, who: str, *, confirm: str | None, reject: bool, note: st
         return exits.OK
     digest = found.closing.digest
     if confirm is None and not reject:
-        click.echo(summary.text(views.view_of(branch, found, logs), width=width()))
-        click.echo(f"\nTheir digest is {digest[:_SHOWN]} ({digest}).")
+        click.echo(summary.text(views.view_of(branch, found, logs), width=width()), nl=False)
+        click.echo(f"\nTheir digest is {digest[:_SHOWN]}...")
         confirm, reject, note = _ask(note)
     if reject:
         views.answer(
@@ -126,7 +126,7 @@ def _answer(logs: Logs, who: str, *, confirm: str | None, reject: bool, note: st
 
 def _ask(note: str) -> tuple[str | None, bool, str]:
     said = click.prompt(
-        f"Type the digest's first {_SHOWN} characters to confirm, no to reject, or nothing to leave it open",
+        "Type these characters to confirm, no to reject, or nothing to leave it open",
         default="",
         show_default=False,
     ).strip()
