@@ -37,7 +37,16 @@ def claude_program() -> str:
 
 def gh_program() -> str:
     """The real gh."""
-    found = shutil.which("gh")
+    return _found("gh")
+
+
+def strace_program() -> str:
+    """strace, which makes a real system call fail on command."""
+    return _found("strace")
+
+
+def _found(package: str) -> str:
+    found = shutil.which(package)
     if found is None:
-        pytest.fail("gh is not on PATH: run scripts/setup-ci, which installs the package 'gh'")
+        pytest.fail(f"{package} is not on PATH: run scripts/setup-ci, which installs the package '{package}'")
     return found

@@ -32,6 +32,7 @@ from correctless.ledger import (
     verify,
 )
 from correctless.logfile import LogFile, opened
+from programs import strace_program
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
 
@@ -561,6 +562,7 @@ for n in range(4):
 """
 
 
+@pytest.mark.real
 @pytest.mark.parametrize(
     ("call", "error", "tried"),
     [("write", "ENOSPC", 2), ("write", "EIO", 2), ("fsync", "EIO", 2), ("fsync", "ENOSPC", 2)],
@@ -570,7 +572,19 @@ def test_a_disk_error_cuts_back_stops_the_writer_and_is_never_retried(
 ) -> None:
     trace = tmp_path / "trace"
     inject = f"inject={call}:error={error}:when=2"
-    strace = ("strace", "-f", "-qq", "-o", str(trace), "-P", str(log), "-e", f"trace={call}", "-e", inject)
+    strace = (
+        strace_program(),
+        "-f",
+        "-qq",
+        "-o",
+        str(trace),
+        "-P",
+        str(log),
+        "-e",
+        f"trace={call}",
+        "-e",
+        inject,
+    )
     out, err = start(FAILING, log, wrap=strace).communicate()
     assert out.split() == [b"1", *[b"stop", b"3"] * 3], err
     assert trace.read_text().count(f"{call}(") == tried
@@ -717,6 +731,7 @@ def test_what_repair_leaves_can_be_appended_to(log: Path) -> None:
     assert Ledger(str(log)).append({}).seq == 1
 
 
+@pytest.mark.real
 def test_a_path_is_never_without_a_log_while_it_is_replaced(log: Path, tmp_path: Path) -> None:
     write(log, "a")
     trace = tmp_path / "trace"
@@ -726,7 +741,7 @@ def test_a_path_is_never_without_a_log_while_it_is_replaced(log: Path, tmp_path:
     )
     log.write_bytes(log.read_bytes() * 2)
     calls = "trace=link,linkat,rename,renameat,renameat2,unlink,unlinkat"
-    start(program, log, wrap=("strace", "-qq", "-o", str(trace), "-e", calls)).communicate()
+    start(program, log, wrap=(strace_program(), "-qq", "-o", str(trace), "-e", calls)).communicate()
     done = [line.split("(")[0] for line in trace.read_text().splitlines() if log.name in line]
     assert done in (["linkat", "renameat"], ["linkat", "renameat2"], ["link", "rename"])
 
@@ -739,19 +754,21 @@ def _refused(*uses: Callable[[], object]) -> None:
         assert "\n" not in stopped.value.message
 
 
+@pytest.mark.real
 def test_a_piece_is_set_aside_durably_before_the_log_is_cut(log: Path, tmp_path: Path) -> None:
     (line,) = write(log, "a")
     log.write_bytes(line + b"{torn")
     trace = tmp_path / "trace"
     program = "import sys; from correctless.ledger import Ledger; Ledger(sys.argv[1]).append({})"
     calls = "trace=fsync,ftruncate,write"
-    start(program, log, wrap=("strace", "-y", "-qq", "-o", str(trace), "-e", calls)).communicate()
+    start(program, log, wrap=(strace_program(), "-y", "-qq", "-o", str(trace), "-e", calls)).communicate()
     said = [text for text in trace.read_text().splitlines() if str(log.parent) in text]
     order = [text.split("(")[0] for text in said]
     assert order == ["write", "fsync", "fsync", "ftruncate", "write", "fsync"]
     assert ".torn-" in said[0]
 
 
+@pytest.mark.real
 def test_an_append_writes_once_syncs_and_syncs_the_folder_of_a_new_file(log: Path, tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     program = (
@@ -759,7 +776,7 @@ def test_an_append_writes_once_syncs_and_syncs_the_folder_of_a_new_file(log: Pat
         "ledger.append({'n': 1}); ledger.append({'n': 2})"
     )
     start(
-        program, log, wrap=("strace", "-y", "-qq", "-o", str(trace), "-e", "trace=fsync,write")
+        program, log, wrap=(strace_program(), "-y", "-qq", "-o", str(trace), "-e", "trace=fsync,write")
     ).communicate()
     said = [text for text in trace.read_text().splitlines() if str(log.parent) in text]
     assert [(text.split("(")[0], f"<{log}>" in text) for text in said] == [
