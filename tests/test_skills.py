@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from correctless.contract import SkillContract, read_skill
 
 ROOT = Path(__file__).resolve().parent.parent

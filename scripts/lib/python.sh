@@ -261,5 +261,8 @@ door_exec() {
     if [ -n "${CLAUDE_PLUGIN_DATA:-}" ]; then door_env=$CLAUDE_PLUGIN_DATA/venv; else door_env=$door_root/.venv; fi
     door_build "$door_env" run
   fi
+  # So that a message can name a command that works where it is read.
+  CORRECTLESS_DOOR=$door_scripts/correctless
+  export CORRECTLESS_DOOR
   exec "$door_python" -I "$door_package/__main__.py" "$@"
 }

@@ -81,9 +81,24 @@ def _spell(error: Exception) -> str:
     )
 
 
+def typable(message: str) -> str:
+    """A message whose commands this person can type: through the door they came in by, where that is no bare word."""
+    door = os.environ.get("CORRECTLESS_DOOR", "")
+    if not os.path.isabs(door) or not os.access(door, os.X_OK) or _on_path("correctless"):
+        return message
+    for name in COMMANDS:
+        message = message.replace(f": correctless {name}", f": {door} {name}")
+    return message
+
+
+def _on_path(program: str) -> bool:
+    folders = os.environ.get("PATH", "").split(os.pathsep)
+    return any(os.access(os.path.join(folder, program), os.X_OK) for folder in folders if folder)
+
+
 def _say(message: str) -> None:
     # One line, whatever a file name or an agent put into the message.
-    line = "".join(c if c.isprintable() else " " for c in message)
+    line = "".join(c if c.isprintable() else " " for c in typable(message))
     try:
         print(f"correctless: {line}", file=sys.stderr)
     except OSError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ import click
 import correctless
 from correctless import exits, lock, person, repo, summary
 from correctless import review as views
-from correctless.cli import progress
+from correctless.cli import progress, typable
 from correctless.cli.review import width
 from correctless.dispatch import loop, start, stop, worktree
 from correctless.dispatch.surroundings import Surroundings
@@ -103,7 +104,7 @@ def run(
             if detach:
                 _detach(here, ready.logs, started.run, held)
                 click.echo(started.run)
-                click.echo("watch it with: correctless cauto status", err=True)
+                click.echo(typable("watch it with: correctless cauto status"), err=True)
                 return exits.OK
             return _drive(around)
 
@@ -147,7 +148,8 @@ def _approval(ready: start.Ready, named: str | None) -> Confirmation:
             return Confirmation("spec", plan.spec_sha256, who, "terminal", now)
     raise Stop(
         exits.REFUSED,
-        f"nobody approved the spec {plan.spec} as it is now. run this in your own terminal, or add --approve-spec-as NAME",
+        f"nobody approved the spec {plan.spec} as it is now. approve and start it in your own terminal, in {ready.repo.top}: "
+        f"correctless cauto run --detach --spec {shlex.quote(plan.spec)}   (cron and CI: --approve-spec-as NAME)",
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import click
 
 from correctless import demo, exits, person, repo
-from correctless.cli import progress
+from correctless.cli import progress, typable
 from correctless.cli.review import review
 from correctless.dispatch import start
 from correctless.dispatch.pull_request import BODY
@@ -41,7 +41,10 @@ def play(folder: str | None, *, drive: Callable[..., int]) -> int:
             click.echo(f"\n{stop.message}", err=True)
     if not person.has_terminal():
         click.echo(
-            f"confirm in your own terminal:\n  cd {made.path}\n  correctless review\n  correctless cauto resume",
+            typable(
+                f"to confirm, in your own terminal: cd {made.path}\n"
+                "then answer: correctless review\nand go on: correctless cauto resume"
+            ),
             err=True,
         )
         return exits.PERSON

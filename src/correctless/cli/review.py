@@ -11,6 +11,7 @@ import click
 
 from correctless import exits, gate, person, repo, summary
 from correctless import review as views
+from correctless.cli import typable
 from correctless.dispatch import rerun
 from correctless.dispatch.surroundings import Surroundings
 from correctless.exits import Stop
@@ -143,7 +144,7 @@ def _confirmed(logs: Logs, who: str, count: int) -> int:
             exits.PERSON,
             f"the answer of {who} is on record, but the configuration doesn't let it open the gate. see confirm_channels and confirmers",
         )
-    click.echo(f"{what} confirmed by {who}. go on with: correctless cauto resume")
+    click.echo(typable(f"{what} confirmed by {who}. go on with: correctless cauto resume"))
     return exits.OK
 
 
@@ -152,7 +153,7 @@ def _rerun(here: Repo | None, logs: Logs, held: Lock | None, step: str, note: st
         raise Stop(exits.USAGE, "--rerun needs the repository of the run. change into it and leave --log out")
     around = Surroundings(here, logs, held, os.environ)
     rerun.request(around, lambda *_: None, step=step, note=note, by=who, channel="terminal")
-    click.echo(f"{step} and all after it will run again. go on with: correctless cauto resume")
+    click.echo(typable(f"{step} and all after it will run again. go on with: correctless cauto resume"))
     return exits.PERSON
 
 
