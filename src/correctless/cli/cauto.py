@@ -228,9 +228,8 @@ def status(everything: bool, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(shown if everything else shown[0], indent=2))
     else:
-        click.echo(
-            "\n\n".join(progress.describe(each) for each in shown) or "no run of any branch is on record"
-        )
+        described = "\n\n".join(progress.describe(each) for each in shown)
+        click.echo(typable(described or "no run of any branch is on record"))
     return exits.OK
 
 

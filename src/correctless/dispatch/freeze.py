@@ -206,6 +206,8 @@ def _planned(
 ) -> PlannedStep:
     # AskUserQuestion does not exist in a headless client; a skill that also serves people may name it.
     tools = tuple(tool for tool in stated.allowed_tools if tool != "AskUserQuestion") or _TOOLS
+    if "Read" not in tools:  # the skill itself is handed over as a file to read
+        tools = ("Read", *tools)
     skill = step.skill.rpartition(":")[2]
     report = step.report or REPORTS.get(skill)
     return PlannedStep(

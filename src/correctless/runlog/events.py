@@ -1,4 +1,7 @@
-"""The events of the run log as frozen values: an event in, the fields of its line out, and back again."""
+"""The events of the run log as frozen values: an event in, the fields of its line out, and back again.
+
+A field that comes later has a default: each release reads the logs of all before it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The plan of a run as it is frozen at the start: values only, the first event of the run log carries them."""
+"""The plan of a run as it is frozen at the start: values only, the first event of the run log carries them.
+
+A field that comes later has a default: each release reads the logs of all before it.
+"""
 
 from __future__ import annotations
 
