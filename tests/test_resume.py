@@ -124,6 +124,8 @@ def test_no_second_agent_can_enter_while_an_orphan_lives(project: Project) -> No
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_the_agent_and_the_run_pauses_cleanly(project: Project, number: signal.Signals) -> None:
+    # Tests started in the background have some ignored, and that is inherited; a handler isn't.
+    before = signal.signal(number, signal.default_int_handler)
     dispatcher = subprocess.Popen(
         [*correctless.itself(), "cauto", *project.run_words()],
         cwd=project.top,
@@ -133,6 +135,7 @@ def test_a_signal_ends_the_agent_and_the_run_pauses_cleanly(project: Project, nu
         stderr=subprocess.PIPE,
         text=True,
     )
+    signal.signal(number, before)
     agent = project.wait_asleep()
     dispatcher.send_signal(number)
     _, said = dispatcher.communicate(timeout=20)
