@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pexpect
 import pytest
 
 import correctless
@@ -436,3 +437,27 @@ def test_a_repaired_log_closes_the_gate_until_a_person_confirmed_the_loss(projec
     code, shown = project.review(answer="{digest}")
     assert code == exits.OK, shown
     assert project.cauto("resume").returncode == exits.OK
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "channel"), [("y", exits.PERSON, "terminal"), ("n", exits.REFUSED, None)]
+)
+def test_a_person_at_a_terminal_is_shown_the_spec_and_asked(
+    project: Project, typed: str, code: int, channel: str | None
+) -> None:
+    program, *rest = correctless.itself()
+    words = ["cauto", "run", "--spec", "spec.md", "--agent", f"command:{project.agent}"]
+    child = pexpect.spawn(
+        program, [*rest, *words], cwd=str(project.top), env=project.env, encoding="utf-8", timeout=30
+    )
+    child.expect("R-002: greet")
+    child.expect("approve this spec")
+    child.sendline(typed)
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == code, child.before
+    if channel is None:
+        assert not os.path.exists(project.logs.run)
+    else:
+        started = project.events()[0].event
+        assert (started.approved_by, started.approved_channel) == ("Ada", channel)  # type: ignore[union-attr]

@@ -1,0 +1,104 @@
+"""A step's own check: what counts as a report, and what an attempt must leave alone."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from conftest import Git
+from correctless import repo
+from correctless.dispatch.check import check, report_fault, rules
+from correctless.repo import Repo
+from runs import plan, planned
+
+SPEC = "# spec\n- R-001: one\n- R-002: two (see R-001)\n"
+
+
+@pytest.fixture
+def here(scratch_repo: Path) -> Repo:
+    return repo.find(str(scratch_repo))
+
+
+def verdict(here: Repo, **step: object) -> str | None:
+    done = check(
+        here,
+        plan("ctdd"),
+        planned("ctdd", **{"check": None, **step}),
+        base=here.git("rev-parse", "main"),
+        spec=SPEC,
+        env=dict(os.environ),
+        inherit=(),
+    )
+    return None if done.ok else done.detail
+
+
+def test_rules_are_each_named_once_in_order() -> None:
+    assert rules(SPEC) == ("R-001", "R-002")
+    assert rules("XR-001 R-0012 R-01") == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("R-001 and R-002 hold", None),
+        ("R-002\nR-001", None),
+        ("", "is empty"),
+        ("  \n\t\n", "is empty"),
+        ("R-001 holds", "does not name R-002"),
+        ("R-0011 R-0022", "does not name R-001, R-002"),
+        (None, "was not written"),
+    ],
+)
+def test_a_report_names_every_rule(tmp_path: Path, text: str | None, fault: str | None) -> None:
+    path = tmp_path / "report.md"
+    if text is not None:
+        path.write_text(text)
+    found = report_fault(str(path), "report.md", SPEC)
+    assert found == fault or (fault is not None and found is not None and fault in found)
+
+
+def test_a_report_that_only_leads_to_another_file_is_none(tmp_path: Path) -> None:
+    (tmp_path / "old.md").write_text("R-001 R-002")
+    (tmp_path / "report.md").symlink_to(tmp_path / "old.md")
+    assert (
+        report_fault(str(tmp_path / "report.md"), "report.md", SPEC)
+        == "its report report.md is no plain file"
+    )
+    (tmp_path / "folder").mkdir()
+    assert report_fault(str(tmp_path / "folder"), "folder", SPEC) == "its report folder is no plain file"
+
+
+def test_a_command_that_fails_says_what_it_said(here: Repo) -> None:
+    assert verdict(here, check=(sys.executable, "-c", "print('one test failed'); raise SystemExit(4)")) == (
+        f"the check {sys.executable} -c print('one test failed'); raise SystemExit(4) ended with 4:\none test failed"
+    )
+    assert verdict(here, check=(sys.executable, "-c", "pass")) is None
+
+
+def test_a_command_that_takes_too_long_is_ended(here: Repo) -> None:
+    found = verdict(here, check=(sys.executable, "-c", "import time; time.sleep(60)"), minutes=0.01)
+    assert found is not None
+    assert "took over" in found
+
+
+def test_a_command_that_is_not_there_fails(here: Repo) -> None:
+    assert verdict(here, check=("./nothing-there",)) is not None
+
+
+def test_logs_and_artifacts_are_never_committed(here: Repo, git: Git) -> None:
+    repo.ensure_artifacts(repo.logs(here))
+    Path(here.top, ".correctless/artifacts/log.jsonl").write_text("x")
+    assert verdict(here) is None
+    git(here.top, "add", "-f", ".correctless/artifacts/log.jsonl")
+    git(here.top, "commit", "-q", "-m", "forced")
+    assert "artifacts/log.jsonl under version control" in (verdict(here) or "")
+
+
+def test_only_an_untrusted_step_must_leave_our_folder_alone(here: Repo) -> None:
+    Path(here.top, ".correctless").mkdir()
+    Path(here.top, ".correctless/note.md").write_text("x")
+    assert verdict(here) is None
+    assert "which is not its to touch" in (verdict(here, untrusted=True) or "")
