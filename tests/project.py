@@ -59,7 +59,8 @@ elif step == "simplify":
 elif step == "cverify":
     report = re.search(r"Write your report to (\\S+)\\. ", prompt)[1]
     pathlib.Path(report).parent.mkdir(parents=True, exist_ok=True)
-    pathlib.Path(report).write_text("" if "empty-report" in play else "R-001: met\\n" + ("" if "short-report" in play else "R-002: met\\n"))
+    if "no-report" not in play:
+        pathlib.Path(report).write_text("" if "empty-report" in play else "R-001: met\\n" + ("" if "short-report" in play else "R-002: met\\n"))
     escalated = re.search(r"^- (AD-\\d{{3}}) \\[escalate: always\\]", prompt, re.M)[1]
     decide(escalated, "left as it is", False)  # the contract says it is a person's
 elif step == "cdocs":

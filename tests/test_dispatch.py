@@ -461,3 +461,36 @@ def test_a_person_at_a_terminal_is_shown_the_spec_and_asked(
     else:
         started = project.events()[0].event
         assert (started.approved_by, started.approved_channel) == ("Ada", channel)  # type: ignore[union-attr]
+
+
+def test_a_step_does_not_begin_in_a_tree_that_somebody_else_changed(project: Project) -> None:
+    assert project.run(AGENT_PLAY="short-report").returncode == exits.FAILED
+    project.write("mine.txt", "a person's half-finished thought")
+    done = project.cauto("resume")
+    assert done.returncode == exits.REFUSED
+    assert "changes that no step of the run made" in done.stderr
+    assert (project.top / "mine.txt").exists()
+    (project.top / "mine.txt").unlink()
+    assert project.cauto("resume").returncode == exits.PERSON
+
+
+def test_a_report_of_before_does_not_count_for_this_attempt(project: Project) -> None:
+    report = f".correctless/reports/{project.logs.branch_slug}/cverify.md"
+    project.write(report, "R-001: met\nR-002: met\n")
+    project.git(project.top, "add", "--all")
+    project.git(project.top, "commit", "-q", "-m", "a report of last week")
+    done = project.run(AGENT_PLAY="no-report")
+    assert done.returncode == exits.FAILED
+    assert "was not written" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["answer.md", "nonce"])
+def test_an_answer_that_changed_on_disk_is_not_read(project: Project, name: str) -> None:
+    project.killed("event", 3, *project.run_words())  # agent_ended is on record, its decisions are not
+    folder = Path(project.logs.folder(project.state().run), "ctdd-1")
+    (folder / name).write_text((folder / name).read_text().replace("AD-001", "AD-002") + "0")
+    done = project.cauto("resume")
+    assert done.returncode == exits.PERSON, done.stderr
+    failed = [item.event for item in project.events() if item.event.event == "attempt_failed"]
+    assert "not the one it gave" in failed[0].reason  # type: ignore[union-attr]
+    assert [d["attempt"] for d in project.decisions() if d["skill"] == "ctdd"] == [2]

@@ -34,7 +34,8 @@ PART_OF = {
     "logcheck": "ledger",  # what verify finds
     "entry": "contract",  # the text of one entry of the contract
     "markdown": "skillmd",  # the Markdown skillmd reads
-    "yamlrepair": "yamltext",  # the edits that keep every other byte
+    "yamlnodes": "yamltext",  # what YAML says, with positions
+    "yamlrepair": "yamltext",  # what can be saved of a block that YAML refuses
 }
 
 # `import correctless` itself: nothing is imported before it is asked for, and this is what rooms may ask for.

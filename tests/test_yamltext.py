@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from correctless import yamltext
-from correctless.yamltext import MAX_DEPTH, MAX_NODES, Document, Lines, Node, ambiguity, read
+from correctless.yamlnodes import MAX_DEPTH, MAX_NODES, Document, Lines, Node, ambiguity
+from correctless.yamltext import read
 
 
 def plain(node: Node | None) -> Any:

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-from correctless.yamltext import Document, Edit, Refused
-
-if TYPE_CHECKING:
-    from correctless.yamltext import _Reader
+from correctless.yamlnodes import Document, Edit, Reader, Refused
 
 MAX_FAULTS = 20  # of one block; each costs a few parses
 
@@ -19,7 +15,7 @@ _TOP = re.compile(rf"^(?P<indent>[ ]*){_KEY}", re.MULTILINE)
 _VALUE = re.compile(rf"[ ]*(?:-[ ]+)*(?:{_KEY}[ \t]*)?(?P<value>[^\s|>].*)?\Z")
 
 
-def recover(block: str, refused: Refused, reader: _Reader) -> Document:
+def recover(block: str, refused: Refused, reader: Reader) -> Document:
     """Put the values YAML stumbles over aside, one after the other, until it reads the rest.
 
     A value put aside is overwritten with the same number of harmless characters, so every offset stays true; its node gets the
@@ -73,7 +69,7 @@ def _extent(block: str, offset: int, keys: list[re.Match[str]]) -> tuple[int, in
 
 
 def _quote_a_value(
-    work: str, block: str, refused: Refused, keys: list[re.Match[str]], reader: _Reader
+    work: str, block: str, refused: Refused, keys: list[re.Match[str]], reader: Reader
 ) -> tuple[str, Edit] | None:
     """The work text without the value at fault, and the edit that quotes it; None when quotes don't help."""
     if not refused.quotable:
@@ -135,7 +131,7 @@ def _cover(work: str, start: int, end: int) -> str:
     return work[:start] + re.sub(r"\S", "x", work[start:end]) + work[end:]
 
 
-def _set_aside(work: str, block: str, offset: int, keys: list[re.Match[str]], reader: _Reader) -> str:
+def _set_aside(work: str, block: str, offset: int, keys: list[re.Match[str]], reader: Reader) -> str:
     """The work text without the top-level value (or the stray lines) around an offset."""
     start, value, end = _extent(block, offset, keys)
     line_end = next((m.start() for m in re.finditer(r"[\r\n]", block[value:end])), end - value) + value
