@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from correctless.record import Decision
-from correctless.summary import Item, StepLine, View, counts, inert, markdown, printable, text
+from correctless.runlog.state import Spent
+from correctless.summary import Item, View, counts, inert, markdown, printable, text
 
 CASES = Path(__file__).parent / "cases" / "summary"
 
@@ -70,9 +71,9 @@ BROKEN = deferred(
 )
 HAND = made("cdocs", "AD-001", "keep the old page", "a link from outside", source="cli")
 STEPS = (
-    StepLine("ctdd", 1, "failed", 723, 182_000, 1.234, estimated=False),
-    StepLine("ctdd", 2, "finished", 4_120, 611_500, 3.5, estimated=True),
-    StepLine("cverify", 1, "finished", 41, 9_000, 0.1, estimated=False),
+    Spent("ctdd", 1, "failed", 723, 182_000, 1.234, estimated=False),
+    Spent("ctdd", 2, "finished", 4_120, 611_500, 3.5, estimated=True),
+    Spent("cverify", 1, "finished", 41, 9_000, 0.1, estimated=False),
 )
 FULL = View(
     branch="feature/login",
@@ -189,7 +190,7 @@ def everywhere(said: str) -> View:
             Item(replace(entry, source="cli"), 3, open=False, confirmed_by=said),
             Item(entry, 4, open=False, superseded=True),
         ),
-        steps=(StepLine(said, 1, said, 1, 1, 1, estimated=False),),
+        steps=(Spent(said, 1, said, 1, 1, 1, estimated=False),),
         warnings=(said,),
         digest=said,
     )

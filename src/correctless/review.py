@@ -40,10 +40,7 @@ def view_of(branch: Branch, found: Gate, logs: Logs, *, run: str | None = None) 
             for r in branch.decisions
             if run is None or r.decision.run == run
         ),
-        steps=tuple(
-            summary.StepLine(s.step, s.attempt, s.outcome, s.seconds, s.tokens, s.cost_usd, s.estimated)
-            for s in state.spent
-        ),
+        steps=state.spent,
         warnings=state.warnings,
         digest=found.closing.digest if found.closing else None,
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from correctless.record import Decision
+from correctless.runlog.state import Spent
 
 _UNLISTED = "AD-UNLISTED-"
 _NAMED = 4  # ids the last line names before it only counts
@@ -29,26 +30,13 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class StepLine:
-    """What one attempt of a step cost; `estimated` when no result line said so."""
-
-    step: str
-    attempt: int
-    outcome: str
-    seconds: float
-    tokens: int
-    cost_usd: float
-    estimated: bool
-
-
-@dataclass(frozen=True, slots=True)
 class View:
     """All that a summary shows; `digest` is what a person confirms, once the gate has closed."""
 
     branch: str
     run: str | None
     items: tuple[Item, ...]
-    steps: tuple[StepLine, ...] = ()
+    steps: tuple[Spent, ...] = ()
     warnings: tuple[str, ...] = ()
     digest: str | None = None
 
@@ -314,7 +302,7 @@ def _last(parts: _Parts) -> str:
 _HEADER = ["step", "outcome", "time", "tokens", "cost"]
 
 
-def _cells(step: StepLine) -> list[str]:
+def _cells(step: Spent) -> list[str]:
     cost = f"{'~' * step.estimated}${step.cost_usd:,.2f}"
     return [
         f"{_line(step.step)}#{step.attempt}",
@@ -325,7 +313,7 @@ def _cells(step: StepLine) -> list[str]:
     ]
 
 
-def _total(steps: tuple[StepLine, ...]) -> list[str]:
+def _total(steps: tuple[Spent, ...]) -> list[str]:
     if len(steps) < 2:
         return []
     cost = f"{'~' * any(s.estimated for s in steps)}${sum(s.cost_usd for s in steps):,.2f}"

@@ -35,6 +35,7 @@ def cauto() -> None:
 
 
 def _request_options(command: Any) -> Any:
+    """What a run and a check are asked with; all but the first two are keys of the configuration."""
     options = (
         click.option(
             "--spec", required=True, metavar="FILE", help="What is to be built; committed in the repository."
@@ -51,12 +52,6 @@ def _request_options(command: Any) -> Any:
     for option in reversed(options):
         command = option(command)
     return command
-
-
-def _flags(
-    intensity: str | None, agent: str | None, pr: str | None, max_minutes: float | None, max_usd: float | None
-) -> dict[str, Any]:
-    return {"intensity": intensity, "agent": agent, "pr": pr, "max_minutes": max_minutes, "max_usd": max_usd}
 
 
 @cauto.command(
@@ -76,14 +71,10 @@ def _flags(
 def run(
     spec: str,
     pipeline: str,
-    intensity: str | None,
-    agent: str | None,
-    pr: str | None,
-    max_minutes: float | None,
-    max_usd: float | None,
     approve_spec_as: str | None,
     detach: bool,
     branch: str | None,
+    **flags: Any,
 ) -> int:
     """Start a run: the skills of the pipeline one after the other, then the gate, then the pull request.
 
@@ -92,7 +83,6 @@ def run(
     if approve_spec_as:
         person.refuse_agents(os.environ)
     origin = repo.find(os.getcwd())
-    flags = _flags(intensity, agent, pr, max_minutes, max_usd)
     request = start.Request(spec=spec, pipeline=pipeline, flags=flags)
     with _place(origin, branch, flags) as (here, cwd):
         ready = start.prepare(here, cwd, request, os.environ)
@@ -258,17 +248,8 @@ def stop_command(abandon: bool) -> int:
 
 @cauto.command(epilog="Example: correctless cauto check --spec docs/spec.md")
 @_request_options
-def check(
-    spec: str,
-    pipeline: str,
-    intensity: str | None,
-    agent: str | None,
-    pr: str | None,
-    max_minutes: float | None,
-    max_usd: float | None,
-) -> int:
+def check(spec: str, pipeline: str, **flags: Any) -> int:
     """Check whether a run could start here, and show its plan; nothing is written."""
-    flags = _flags(intensity, agent, pr, max_minutes, max_usd)
     ready = start.prepare(
         repo.find(os.getcwd()), os.getcwd(), start.Request(spec, pipeline, flags), os.environ
     )

@@ -56,7 +56,7 @@ Phase = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What one attempt took."""
+    """What one attempt took; `estimated` when the agent did not say what it cost."""
 
     step: str
     attempt: int
