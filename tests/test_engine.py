@@ -164,6 +164,8 @@ def test_a_rerun_supersedes_the_step_and_all_after_it_and_numbers_go_on() -> Non
     events.append(
         Logged("r1", WHEN, Rerun("cverify", "look again", "Ada", "terminal", "base1", "refs/k/1", gone))
     )
+    assert engine.decide(fold(events)) is None  # a person asked for it, and resumes it
+    events.append(Logged("r1", WHEN, Resumed(unclean=False)))
     state = fold(events)
     assert engine.decide(state) == engine.Rewind()
     assert state.step_base == "base1"

@@ -279,7 +279,9 @@ def _rerun(state: State, event: Rerun) -> State:
         consolidated=None,
         gate=None,
         opened=None,
-        stopped=None,
+        stopped=RunStopped(
+            exits.PERSON, event.step, f"{event.step} is to run again. go on with: correctless cauto resume"
+        ),
     )
 
 
