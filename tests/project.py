@@ -181,7 +181,7 @@ class Project:
     def review(
         self, *args: str, answer: str | None = None, env: dict[str, str] | None = None
     ) -> tuple[int, str]:
-        """`correctless review` in a pseudo-terminal; `answer` is typed, "{digest}" in it is what was shown."""
+        """`correctless review` in a pseudo-terminal; `answer` is typed, "{digest}" in it is what was shown, "{short}" half of that."""
         program, *rest = correctless.itself()
         child = pexpect.spawn(
             program,
@@ -198,7 +198,7 @@ class Project:
             shown = str(child.before) + str(child.after)
             digest = child.match.group(1)  # type: ignore[union-attr]
             child.expect("leave it open")
-            child.sendline(answer.replace("{digest}", digest))
+            child.sendline(answer.replace("{digest}", digest).replace("{short}", digest[:4]))
             if answer == "no":
                 child.expect("Why")
                 child.sendline("not like this")

@@ -56,7 +56,7 @@ def test_a_run_waits_at_the_gate_and_ends_once_a_person_confirmed(project: Proje
     assert project.command("decisions", "verify").returncode == exits.OK
 
 
-@pytest.mark.parametrize("typed", ["00000000", "{digest}0000", "yes", ""])
+@pytest.mark.parametrize("typed", ["00000000", "{digest}0000", "{short}", "yes", ""])
 def test_a_wrong_digest_confirms_nothing(project: Project, typed: str) -> None:
     project.run()
     code, shown = project.review(answer=typed)

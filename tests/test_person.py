@@ -61,6 +61,12 @@ def test_a_process_below_a_marked_one_is_refused_even_when_it_dropped_the_mark(
     assert plain.stdout == "a person\n", plain.stderr
 
 
+def test_the_environment_that_is_passed_counts_too() -> None:
+    with pytest.raises(Stop, match="inside an agent"):
+        person.refuse_agents({"CORRECTLESS_AGENT": ""})
+    person.refuse_agents({})
+
+
 def test_the_refusal_says_what_to_do() -> None:
     with pytest.raises(Stop, match="run it in your own terminal") as caught:
         person.refuse_agents({"CLAUDECODE": "1"})

@@ -187,6 +187,7 @@ def test_a_locked_run_is_75_and_says_by_whom(project: Project) -> None:
     try:
         assert holder.stdout is not None
         holder.stdout.readline()
+        project.write("being-made.txt", "by the agent of the run that has the lock")
         before = snapshot(project.top)
         done = project.run()
         assert done.returncode == exits.LOCKED
@@ -226,4 +227,20 @@ def test_without_a_test_command_the_untested_work_is_a_persons_decision(scratch_
     assert "no commands.test" in done.stderr
     assert [d["key"].rpartition("/")[2] for d in project.decisions() if d["source"] == "synthesized"] == [
         "sno-check"
+    ]
+
+
+def test_a_link_in_a_skills_folder_is_not_followed_into_the_frozen_copy(
+    project: Project, tmp_path: Path
+) -> None:
+    (tmp_path / "secret").write_text("token")
+    text = "---\nname: mine\ndescription: d\ninteraction_mode: autonomous\n---\n# mine\n\n## Autonomous Defaults\n\n"
+    project.write("skills/mine/references/real.md", "read me")
+    (project.top / "skills/mine/references/link.md").symlink_to(tmp_path / "secret")
+    skill(project, text + "- **AD-001**: What — that (default). Rationale: so.\n")
+    project.run()
+    frozen = Path(project.logs.folder(project.state().run), "frozen", "mine")
+    assert sorted(str(path.relative_to(frozen)) for path in frozen.rglob("*.md")) == [
+        "SKILL.md",
+        "references/real.md",
     ]

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,11 @@ from _pytest.mark import ParameterSet
 
 import correctless
 from correctless import exits
+from correctless.ledger import Ledger
+from correctless.record import Decision
 from correctless.runlog.events import StepFinished
 from project import Project
+from runs import WHEN
 
 # One whole run of the four steps: 6 events a step (started, ended, decisions, check, finished) and the end's.
 EVENTS = 23
@@ -171,3 +175,52 @@ def _lives(pid: int) -> bool:
             return file.read().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def test_the_patch_of_a_failed_attempt_survives_a_crash_after_the_tree_was_taken_back(
+    project: Project,
+) -> None:
+    project.env["AGENT_PLAY"] = "fail:ctdd#1"
+    project.killed(
+        "effect", 3, *project.run_words()
+    )  # kept aside and taken back, attempt_failed not on record
+    assert project.git(project.top, "status", "--porcelain") == ""
+    assert project.cauto("resume").returncode == exits.PERSON
+    patch = next(item.event.patch for item in project.events() if item.event.event == "attempt_failed")  # type: ignore[union-attr]
+    assert patch
+    assert "+def greet" in Path(project.logs.artifacts, patch).read_text()
+
+
+def test_unlisted_numbers_go_on_where_a_crash_between_two_appends_left_them(project: Project) -> None:
+    project.env["AGENT_EXTRA"] = "decide('AD-778', 'more') if step == 'cdocs' else None"
+    project.killed(
+        "event", 18, *project.run_words()
+    )  # the agent of cdocs ended, its decisions are not recorded
+    run = project.state().run
+    first = Decision("cdocs", "AD-UNLISTED-1", "invented", "because", WHEN, True, "no such default in cdocs")
+    first = replace(
+        first, run=run, step="cdocs", attempt=1, key=f"{run}/cdocs/1/b1", source="block", notes=("unlisted",)
+    )
+    Ledger(project.logs.decisions).append(first.fields())
+    assert project.cauto("resume").returncode == exits.PERSON
+    found = [
+        (d["decision_id"], d["key"].rpartition("/")[2]) for d in project.decisions() if d["skill"] == "cdocs"
+    ]
+    assert found == [("AD-UNLISTED-1", "b1"), ("AD-UNLISTED-2", "b2")]
+
+
+def test_a_decisions_log_that_is_gone_is_noticed_even_before_its_first_entry(project: Project) -> None:
+    project.killed("event", 1, *project.run_words())
+    os.unlink(project.logs.decisions)
+    done = project.cauto("resume")
+    assert done.returncode == exits.REFUSED
+    assert "is missing although a run began it" in done.stderr
+    assert not os.path.exists(project.logs.decisions)
+
+
+def test_nothing_can_be_confirmed_before_the_run_came_to_its_gate(project: Project) -> None:
+    project.killed("event", 15, *project.run_words())  # cverify deferred one, cdocs has not decided yet
+    code, shown = project.review("--confirm", "0" * 8)
+    assert code == exits.PERSON
+    assert "has not come to its gate" in shown
+    assert "gate_closed" not in [item.event.event for item in project.events()]
