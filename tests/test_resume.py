@@ -16,6 +16,7 @@ from _pytest.mark import ParameterSet
 import correctless
 from correctless import exits
 from correctless.ledger import Ledger
+from correctless.process import marked
 from correctless.record import Decision
 from correctless.runlog.events import StepFinished
 from project import Project
@@ -224,3 +225,35 @@ def test_nothing_can_be_confirmed_before_the_run_came_to_its_gate(project: Proje
     assert code == exits.PERSON
     assert "has not come to its gate" in shown
     assert "gate_closed" not in [item.event.event for item in project.events()]
+
+
+def test_a_job_that_left_its_agents_group_keeps_the_next_attempt_out_until_it_is_ended(
+    project: Project,
+) -> None:
+    # As Claude Code does it: each command in a session of its own, without the files it inherited.
+    job = "import subprocess; subprocess.Popen(['sleep', '60'], start_new_session=True, close_fds=True) if step + attempt == 'ctdd1' else None"
+    dispatcher = subprocess.Popen(
+        [*correctless.itself(), "cauto", *project.run_words()],
+        cwd=project.top,
+        env={**project.env, "AGENT_EXTRA": job + "; time.sleep(60) if step + attempt == 'ctdd1' else None"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while not project.ran() or not marked(project.state().mark) or len(marked(project.state().mark)) < 2:
+        time.sleep(0.05)
+    mark = project.state().mark
+    os.killpg(project.events()[1].event.group, signal.SIGKILL)  # type: ignore[union-attr]
+    dispatcher.kill()
+    dispatcher.wait()
+    (job_pid,) = marked(mark)
+    try:
+        refused = project.cauto("resume")
+        assert refused.returncode == exits.LOCKED, refused.stderr
+        assert f"process {job_pid} of the last attempt of ctdd" in refused.stderr
+        assert project.cauto("stop").returncode == 0
+        assert not marked(mark)
+    finally:
+        for pid in marked(mark):
+            os.kill(pid, signal.SIGKILL)
+    assert project.cauto("resume").returncode == exits.PERSON

@@ -8,7 +8,7 @@ import shlex
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
@@ -231,7 +231,7 @@ def stop_command(abandon: bool) -> int:
     logs = repo.logs(here)
     if abandon:
         person.refuse_agents(os.environ)
-    ended = stop.end_processes(here)
+    ended = stop.end_processes(here, _known_state(logs))
     if ended:
         click.echo(f"ended: {ended}", err=True)
     if abandon:
@@ -244,6 +244,13 @@ def stop_command(abandon: bool) -> int:
     elif not ended:
         click.echo("nothing is running here")
     return exits.OK
+
+
+def _known_state(logs: Logs) -> State:
+    # A run whose log is damaged must still be possible to end.
+    with suppress(Stop):
+        return views.state_of(logs)
+    return State()
 
 
 @cauto.command(epilog="Example: correctless cauto check --spec docs/spec.md")

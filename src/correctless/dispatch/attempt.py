@@ -6,7 +6,7 @@ import os
 import time
 from datetime import datetime
 
-from correctless import exits
+from correctless import exits, process
 from correctless.agents import Held, Limits, Outcome, Task
 from correctless.dispatch import freeze, prompt
 from correctless.dispatch.surroundings import Surroundings, plan_of, sha256, step_of
@@ -89,6 +89,13 @@ class Runner:
         """Let the held agent run to its end; one that another dispatcher held died with it."""
         around, step = self.around, step_of(state)
         if self._held is None:
+            if left := process.marked(state.mark):
+                # What left the agent's group has let go of the lock, and would go on writing into the next attempt.
+                raise Stop(
+                    exits.LOCKED,
+                    f"process {', '.join(map(str, sorted(left)))} of the last attempt of {step.name} still lives. "
+                    "wait for it, or end it with: correctless cauto stop",
+                )
             outcome = Outcome(kind="failed", answer="", reason="the dispatcher ended while the agent ran")
             seconds = (around.now() - datetime.fromisoformat(state.began_at)).total_seconds()
             return _ended(state, "interrupted", outcome, max(0.0, seconds))

@@ -19,10 +19,19 @@ from correctless.runlog.state import State, after, fold
 _PATIENCE_SECONDS = 30.0  # a dispatcher ends its agent's group first, which may take its grace
 
 
-def end_processes(repo: Repo) -> str:
-    """End who holds the lock and wait until nobody does; what was ended, "" when nothing ran."""
-    if not lock.is_held(repo):
-        return ""
+def end_processes(repo: Repo, state: State) -> str:
+    """End who holds the lock, and what the run's last agent left outside its group; what was ended, "" for nothing."""
+    ended = [_end_holder(repo)] if lock.is_held(repo) else []
+    left = process.marked(state.mark) if state.mark else frozenset()
+    for pid in left:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    if left:
+        ended.append(f"what the agent had left running: {', '.join(map(str, sorted(left)))}")
+    return ", ".join(ended)
+
+
+def _end_holder(repo: Repo) -> str:
     by = lock.holder(repo)
     if by is None:
         raise Stop(

@@ -81,6 +81,7 @@ class State:
     failures: int = 0  # counted ones of the current step since it was last begun anew
     step_base: str = ""  # the commit the current attempt started from
     began_at: str = ""  # when it did
+    mark: str = ""  # what the current attempt's processes carry in their environment
     nonce_sha256: str = ""  # of the current attempt
     answer_sha256: str = ""  # of what the current attempt's agent said
     failed: str = ""  # what the current attempt failed at: check, or the agent's outcome
@@ -150,6 +151,7 @@ def after(state: State, item: Logged) -> State:
                 attempt=event.attempt,
                 attempts={**state.attempts, event.step: event.attempt},
                 step_base=event.base,
+                mark=event.mark,
                 nonce_sha256=event.nonce_sha256,
                 answer_sha256="",
                 began_at=item.timestamp,
