@@ -23,7 +23,16 @@ from correctless.runlog.state import State, fold
 SPEC = "# Greeting\n\n- R-001: greet() says hello.\n- R-002: greet(name) says hello to name.\n"
 CONFIG = {
     "commands": {"test": [sys.executable, "-m", "unittest", "-q"]},
-    "pipelines": {"default": {"steps": [{"skill": s} for s in ("ctdd", "simplify", "cverify", "cdocs")]}},
+    "pipelines": {
+        "default": {
+            "steps": [
+                {"skill": "ctdd"},
+                {"skill": "simplify"},
+                {"skill": "cverify", "report": ".correctless/reports/{branch_slug}/cverify.md"},
+                {"skill": "cdocs"},
+            ]
+        }
+    },
 }
 
 # Reads the prompt, does what its step is for, and ends with the block. AGENT_* variables (let through by agent_env)

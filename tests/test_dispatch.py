@@ -13,6 +13,7 @@ import pexpect
 import pytest
 
 import correctless
+from conftest import Git
 from correctless import exits
 from project import CONFIG, Project
 
@@ -494,3 +495,33 @@ def test_an_answer_that_changed_on_disk_is_not_read(project: Project, name: str)
     failed = [item.event for item in project.events() if item.event.event == "attempt_failed"]
     assert "not the one it gave" in failed[0].reason  # type: ignore[union-attr]
     assert [d["attempt"] for d in project.decisions() if d["skill"] == "ctdd"] == [2]
+
+
+@pytest.mark.parametrize(
+    ("play", "fault"), [("no-report", "was not written"), ("short-report", "does not name R-002")]
+)
+def test_a_report_nobody_configured_is_asked_for_and_its_absence_is_a_persons_decision(
+    scratch_repo: Path, git: Git, play: str, fault: str
+) -> None:
+    config = {"commands": CONFIG["commands"], "pipelines": {"default": {"steps": [{"skill": "cverify"}]}}}
+    project = Project(scratch_repo, git, config=config)
+    done = project.run(AGENT_PLAY=play)
+    assert done.returncode == exits.PERSON, done.stderr
+    assert project.ran() == ["cverify#1"]
+    (found,) = [d for d in project.decisions() if d["source"] == "synthesized"]
+    assert fault in found["original_escalation_reason"]
+    assert found["escalation_deferred"]
+
+
+def test_the_script_in_the_documentation_is_an_agent(scratch_repo: Path, git: Git) -> None:
+    project = Project(scratch_repo, git, config=None)
+    page = (Path(__file__).parents[1] / "docs/agents.md").read_text()
+    script = project.top.parent / "agent.sh"
+    script.write_text(page.split("```sh\n", 1)[1].split("```", 1)[0])
+    script.chmod(0o755)
+    done = project.cauto(*project.run_words("--agent", "command:../agent.sh", "--pr", "skip"))
+    assert done.returncode == exits.PERSON, done.stderr
+    assert (project.top / "notes.txt").read_text().splitlines()[0] == "ctdd, attempt 1"
+    assert {d["decision_id"] for d in project.decisions() if d["source"] == "block"} == {"AD-001"}
+    assert project.review(answer="{digest}")[0] == exits.OK
+    assert project.cauto("resume").returncode == exits.OK

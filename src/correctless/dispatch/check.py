@@ -36,7 +36,7 @@ def check(
 ) -> Checked:
     """Whether the attempt that began at `base` counts. The command runs like an agent: own group, its environment."""
     fault = _branch_fault(repo, plan, base) or _paths_fault(repo, step, base)
-    if fault is None and step.report:
+    if fault is None and step.report and step.report_required:
         fault = report_fault(os.path.join(repo.top, step.report), step.report, spec)
     if fault:
         return Checked(False, fault)

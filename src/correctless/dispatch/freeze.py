@@ -223,6 +223,8 @@ def _planned(
         idle_minutes=step.idle_minutes,
         turns=step.max_turns,
         usd=step.max_usd,
+        # One a project asked for must be there; the one we ask for by ourselves is not every agent's habit.
+        report_required=step.report is not None,
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from correctless import capture
 from correctless.config import TESTED
 from correctless.dispatch import freeze, guarded
-from correctless.dispatch.check import check
+from correctless.dispatch.check import check, report_fault
 from correctless.dispatch.surroundings import Surroundings, plan_of, sha256, step_of
 from correctless.record import Decision, timestamp
 from correctless.repo import replace_file
@@ -140,6 +140,9 @@ def message(state: State, step: str, marks: Mapping[str, str]) -> str:
 def _defer_what_a_person_should_know(around: Surroundings, state: State) -> None:
     plan, step = plan_of(state), step_of(state)
     skill = freeze.check_skill(around.logs, state.run, step).name
+    spec = freeze.read_frozen(around.logs, state.run, freeze.SPEC, plan.spec_sha256).decode(
+        "utf-8", "replace"
+    )
     found = [
         (change.name, f"{step.name} {change.what}", f"kept as the step left it: {', '.join(change.paths)}")
         for change in guarded.changes(around.repo, state.step_base, plan.spec)
@@ -152,6 +155,16 @@ def _defer_what_a_person_should_know(around: Surroundings, state: State) -> None
                 "the work was kept untested",
             )
         )
+    if step.report and not step.report_required:
+        fault = report_fault(os.path.join(around.repo.top, step.report), step.report, spec)
+        if fault:
+            found.append(
+                (
+                    "no-report",
+                    f"{step.name}: {fault}",
+                    "the work was kept; what was verified is not on record",
+                )
+            )
     first = _unlisted_before(around, state, skill, "s") + 1
     for number, (name, reason, applied) in enumerate(found, start=first):
         decision = capture.synthesized(

@@ -25,6 +25,7 @@ class PlannedStep:
     idle_minutes: float
     turns: int
     usd: float | None
+    report_required: bool = True  # without it the attempt fails; else a person decides about the missing one
 
 
 @dataclass(frozen=True, slots=True)
