@@ -108,6 +108,7 @@ CASES: dict[str, tuple[Break, list[str], str]] = {
     "hybrid without section": (lambda p: skill(p, NO_SECTION), [], "Autonomous Defaults"),
     "unknown pipeline": (lambda p: None, ["--pipeline", "nope"], "write one of: default, quick"),
     "unknown key": (lambda p: config(p, "intensty: high\n"), [], "did you mean intensity"),
+    "nobody": (lambda p: p.git(p.top, "config", "user.name", ""), [], "who commits here"),
     "broken YAML": (lambda p: config(p, "intensity: [\n"), [], "correctless.yaml"),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 from correctless import exits, gate, review, summary
 from correctless.dispatch import freeze
@@ -71,7 +72,7 @@ def publish(around: Surroundings, state: State) -> Published:
     return Published(url, how)
 
 
-def github(repo: Repo, remote: str, env: object) -> GitHub:
+def github(repo: Repo, remote: str, env: Mapping[str, str]) -> GitHub:
     """The gh program for the repository a remote names; `Stop(3)` when that is none on a GitHub host."""
     url = repo.remote_url(remote)
     if url is None:
@@ -83,7 +84,7 @@ def github(repo: Repo, remote: str, env: object) -> GitHub:
         raise Stop(
             exits.REFUSED, f"remote '{remote}' ({url}) names no repository on a GitHub host. use --pr skip"
         )
-    return GitHub(named, env)  # type: ignore[arg-type]
+    return GitHub(named, env)
 
 
 def _expected(repo: Repo, plan: Plan) -> str | None:

@@ -58,6 +58,7 @@ def prepare(repo: Repo, cwd: str, request: Request, env: Mapping[str, str]) -> R
     _refuse_protected(repo, branch, found)
     spec, data = _spec(repo, cwd, request.spec)
     _refuse_dirt(repo)
+    _refuse_nobody(repo)
     _refuse_unfinished(fold(record.load(logs).events))
     frozen = freeze.freeze(
         repo,
@@ -68,7 +69,7 @@ def prepare(repo: Repo, cwd: str, request: Request, env: Mapping[str, str]) -> R
         spec_bytes=data,
         pipeline=request.pipeline,
         branch_slug=logs.branch_slug,
-        target=found.target or repo.default_branch(found.remote) or "main",
+        target=found.target or repo.default_branch(found.remote) or _usual_target(repo, found.remote),
     )
     _check_agents(frozen, env, repo.top)
     if found.pr == "gh":
@@ -175,6 +176,23 @@ def _refuse_dirt(repo: Repo) -> None:
             f"{repo.top} has uncommitted changes ({dirty[0]}{more}). commit or stash them, "
             "or let the run have a worktree of its own: --worktree BRANCH",
         )
+
+
+def _refuse_nobody(repo: Repo) -> None:
+    # Found now and not after the first step's work is done and can't be committed.
+    if repo.try_git("var", "GIT_COMMITTER_IDENT").returncode != 0:
+        raise Stop(
+            exits.REFUSED,
+            "git doesn't know who commits here. set it: git config user.name NAME, git config user.email ADDRESS",
+        )
+
+
+def _usual_target(repo: Repo, remote: str) -> str:
+    # A remote that was added by hand has no HEAD here until somebody asks for it.
+    for name in ("main", "master"):
+        if repo.try_git("rev-parse", "--verify", "--quiet", f"refs/remotes/{remote}/{name}").returncode == 0:
+            return name
+    return "main"
 
 
 def _refuse_unfinished(state: State) -> None:
