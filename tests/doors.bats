@@ -114,11 +114,12 @@ bats_require_minimum_version 1.5.0
   [ -z "$stderr" ]
 }
 
-@test "a door leaves nothing of its own in the environment and changes nothing of the caller's" {
+@test "a door leaves its own path in the environment and nothing else, and changes nothing of the caller's" {
   stamped_environment "$copy/.venv"
   run -0 env -i PATH="$bin" root=mine name=mine link=mine python=mine python_name=mine "$copy/scripts/correctless"
   run -0 sed -e '/^PATH=/d' -e '/^PWD=/d' -e '/^OLDPWD=/d' -e '/^SHLVL=/d' -e '/^_=/d' "$log.env"
-  [ "$(printf '%s\n' "${lines[@]}" | sort)" = "$(printf '%s\n' link=mine name=mine python=mine python_name=mine root=mine)" ]
+  expected=$(printf '%s\n' "CORRECTLESS_DOOR=$copy/scripts/correctless" link=mine name=mine python=mine python_name=mine root=mine)
+  [ "$(printf '%s\n' "${lines[@]}" | sort)" = "$(printf '%s\n' "$expected" | sort)" ]
 }
 
 @test "the package that runs is the one of this checkout, whatever the environment has installed" {
