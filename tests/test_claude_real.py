@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from correctless.agents import Activity, Held, Limits, Outcome, Task
 from correctless.agents.claude import Claude
 from correctless.agents.environment import environment
 from correctless.process import group_alive
+from correctless.record import timestamp
 from programs import claude_program
 from scripted_model import LAST_TOOL_RESULT, Reply, ScriptedModel, text_of, tool
 
@@ -161,19 +164,20 @@ def test_an_outage_a_usage_limit_and_a_lost_login_are_pauses(drive: Drive, statu
 
 def test_a_usage_limit_says_when_it_ends_and_how_much_is_used(drive: Drive, seen: list[Activity]) -> None:
     unified = "anthropic-ratelimit-unified-"
+    soon = int(time.time()) // 3600 * 3600 + 7200  # the client forgets a window that is over
     headers = {
         f"{unified}status": "rejected",
         f"{unified}representative-claim": "five_hour",
-        f"{unified}reset": "1795230000",
+        f"{unified}reset": str(soon),
         f"{unified}5h-utilization": "1.0",
-        f"{unified}5h-reset": "1795230000",
+        f"{unified}5h-reset": str(soon),
         f"{unified}7d-utilization": "0.5",
-        f"{unified}7d-reset": "1795530000",
+        f"{unified}7d-reset": str(soon + 300_000),
     }
     with Subscription({"": [Reply(status=429, headers=headers)]}) as model:
         outcome = drive(model)
     assert (outcome.kind, outcome.reason) == ("paused", "a usage limit was reached")
-    assert outcome.resume_at == "2026-11-21T03:00:00.000Z"
+    assert outcome.resume_at == timestamp(datetime.fromtimestamp(soon, UTC))
     assert outcome.usage == (("five_hour", 1.0), ("seven_day", 0.5))
     assert Activity("limit", "rejected: five_hour 100%, seven_day 50%") in seen
 
