@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from conftest import Git
 from correctless import exits
 from project import CONFIG, Project
 
@@ -245,3 +246,24 @@ def test_a_link_in_a_skills_folder_is_not_followed_into_the_frozen_copy(
         "SKILL.md",
         "references/real.md",
     ]
+
+
+@pytest.mark.parametrize(
+    ("setup", "code"),
+    [(["sh", "-c", "echo no room >&2; exit 4"], exits.REFUSED), (["touch", "set-up"], exits.PERSON)],
+)
+def test_a_worktree_is_set_up_or_taken_away_again(
+    scratch_repo: Path, git: Git, setup: list[str], code: int
+) -> None:
+    config = {**CONFIG, "worktree_setup": setup}
+    project = Project(scratch_repo, git, config=config)
+    (scratch_repo / ".git/info/exclude").write_text("set-up\n")
+    done = project.cauto(*project.run_words("--worktree", "feature/z"))
+    assert done.returncode == code, done.stderr
+    made = list(project.top.parent.glob("project-feature-z*"))
+    if code == exits.REFUSED:
+        assert "ended with 4: no room" in done.stderr
+        assert made == []
+        assert project.git(project.top, "branch", "--list", "feature/z") == ""
+    else:
+        assert (made[0] / "set-up").exists()
