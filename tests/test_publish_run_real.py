@@ -64,6 +64,21 @@ def test_a_confirmed_run_is_pushed_and_becomes_one_pull_request(
     assert pushed == project.git(project.top, "rev-parse", "HEAD")
 
 
+def test_a_remote_that_is_pushed_to_at_an_address_of_its_own(
+    project: Project, api: GitHubApi, tmp_path: Path
+) -> None:
+    bare = str(tmp_path / "origin.git")
+    project.git(project.top, "config", "--unset", f"url.{bare}.insteadOf")
+    project.git(project.top, "config", "remote.origin.pushurl", bare)
+    confirmed(project)
+    done = project.cauto("resume")
+    assert done.returncode == exits.OK, done.stderr
+    assert len(api.open_pulls("feature/x")) == 1
+    assert project.git(tmp_path / "origin.git", "rev-parse", "feature/x") == project.git(
+        project.top, "rev-parse", "HEAD"
+    )
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("call", [1, 2, 3, 4, 5])
 def test_interrupted_at_any_call_there_is_one_pull_request_in_the_end(

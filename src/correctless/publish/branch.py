@@ -88,7 +88,10 @@ def _refuse_name(repo: Repo, branch: str) -> None:
 
 def _default_branch(repo: Repo, remote: str, branch: str, seconds: float) -> str | None:
     """The remote's default branch, asked now: what was fetched once may be old."""
-    done = repo.try_git(*_PLAIN, "ls-remote", "--symref", "--", remote, "HEAD", env=_ENV, seconds=seconds)
+    # A remote may be read from one place and pushed to another: asked is where the push goes.
+    apart = repo.try_git("config", "--get", f"remote.{remote}.pushurl").returncode == 0
+    place = repo.git("remote", "get-url", "--push", "--", remote) if apart else remote
+    done = repo.try_git(*_PLAIN, "ls-remote", "--symref", "--", place, "HEAD", env=_ENV, seconds=seconds)
     if done.returncode != 0:
         raise Stop(exits.REFUSED, _why("", done.stderr, remote, branch))
     for line in done.stdout.splitlines():
