@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -144,6 +145,9 @@ def test_an_unapproved_spec_is_refused_and_no_agent_can_approve_it(project: Proj
     done = project.cauto(*words)
     assert done.returncode == exits.REFUSED
     assert "nobody approved the spec" in done.stderr
+    assert (
+        f": correctless cauto {shlex.join(words)} " in done.stderr
+    )  # the very command, to be typed by a person
     for mark in ("CORRECTLESS_AGENT", "CLAUDECODE"):
         done = project.cauto(*project.run_words(), env={mark: "1"})
         assert done.returncode == exits.REFUSED

@@ -7,6 +7,7 @@ import os
 import shlex
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -138,8 +139,8 @@ def _approval(ready: start.Ready, named: str | None) -> Confirmation:
             return Confirmation("spec", plan.spec_sha256, who, "terminal", now)
     raise Stop(
         exits.REFUSED,
-        f"nobody approved the spec {plan.spec} as it is now. approve and start it in your own terminal, in {ready.repo.top}: "
-        f"correctless cauto run --detach --spec {shlex.quote(plan.spec)}   (cron and CI: --approve-spec-as NAME)",
+        f"nobody approved the spec {plan.spec} as it is now. approve and start it in your own terminal, in {os.getcwd()}: "
+        f"correctless {shlex.join(sys.argv[1:])}   (cron and CI: --approve-spec-as NAME)",
     )
 
 
