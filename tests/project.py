@@ -174,6 +174,18 @@ class Project:
             *args,
         ]
 
+    def start(self, *words: str, **env: str) -> subprocess.Popen[str]:
+        """A cauto command that is not waited for; what it says on standard error can be read."""
+        return subprocess.Popen(
+            [*correctless.itself(), "cauto", *words],
+            cwd=self.top,
+            env={**self.env, **env},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
     def killed(self, where: str, number: int, *words: str) -> subprocess.CompletedProcess[str]:
         """A cauto command whose dispatcher is killed at its `number`-th event or effect."""
         return subprocess.run(

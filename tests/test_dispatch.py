@@ -14,7 +14,8 @@ import pytest
 
 import correctless
 from conftest import Git
-from correctless import exits
+from correctless import exits, repo
+from correctless.lock import Lock
 from project import CONFIG, Project
 
 
@@ -120,27 +121,17 @@ def test_no_answer_is_taken_below_an_agent_that_hides_its_mark(project: Project)
     outer = f"import pexpect, sys; c = pexpect.spawn('env', {inner[1:]!r}, timeout=20); c.expect(pexpect.EOF); c.close(); print(c.before.decode()); sys.exit(c.exitstatus)"
     src = str(Path(__file__).parent.parent / "src")
     env = {**project.env, "CORRECTLESS_AGENT": "1", "PYTHONPATH": src}
-    done = subprocess.run(
-        [sys.executable, "-c", outer],
-        cwd=project.top,
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-    assert done.returncode == exits.REFUSED, done.stdout + done.stderr
-    env.pop("CORRECTLESS_AGENT")
-    done = subprocess.run(
-        [sys.executable, "-c", outer],
-        cwd=project.top,
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-    assert done.returncode == exits.OK, done.stdout + done.stderr
+    for marked, code in ((env, exits.REFUSED), ({**project.env, "PYTHONPATH": src}, exits.OK)):
+        done = subprocess.run(
+            [sys.executable, "-c", outer],
+            cwd=project.top,
+            env=marked,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
 
 
 def test_an_answer_needs_a_terminal(project: Project) -> None:
@@ -525,3 +516,37 @@ def test_the_script_in_the_documentation_is_an_agent(scratch_repo: Path, git: Gi
     assert {d["decision_id"] for d in project.decisions() if d["source"] == "block"} == {"AD-001"}
     assert project.review(answer="{digest}")[0] == exits.OK
     assert project.cauto("resume").returncode == exits.OK
+
+
+def test_an_agent_can_not_become_a_dispatcher_by_the_lock_it_inherited(project: Project) -> None:
+    src = str(Path(__file__).parents[1] / "src")
+    call = f"PYTHONPATH={src} {sys.executable} -m correctless cauto resume --lock-fd $fd >> {project.diary}-said 2>&1"
+    extra = f"os.system('for fd in 3 4 5 6 7 8 9 10 11 12; do {call}; done') if step == 'ctdd' else None"
+    done = project.run(AGENT_EXTRA=extra)
+    assert done.returncode == exits.PERSON, done.stderr
+    said = Path(f"{project.diary}-said").read_text().splitlines()
+    assert len(said) == 10
+    assert all("an agent can't take over" in line for line in said)
+    assert "resumed" not in [item.event.event for item in project.events()]
+
+
+def test_an_open_file_that_is_not_the_lock_is_not_taken_for_it(project: Project) -> None:
+    project.run()
+    done = project.cauto("resume", "--lock-fd", "0")
+    assert done.returncode == exits.REFUSED
+    assert "is not the lock" in done.stderr
+
+
+def test_a_run_is_alive_where_its_own_worktree_is_locked(project: Project) -> None:
+    project.killed("event", 4, *project.run_words())
+    project.git(project.top, "stash", "-q", "--include-untracked")
+    project.git(project.top, "switch", "-q", "-c", "feature/other")
+    project.git(project.top, "worktree", "add", "-q", "../linked", "feature/x")
+
+    def shown() -> str:
+        return json.loads(project.cauto("status", "--all", "--json").stdout)[0]["status"]  # type: ignore[no-any-return]
+
+    with Lock.take(repo.find(str(project.top)), "a run of another branch"):
+        assert shown().startswith("interrupted")
+    with Lock.take(repo.find(str(project.top.parent / "linked")), "this run"):
+        assert shown() == "running"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import time
 from collections import Counter
 from dataclasses import replace
@@ -13,7 +12,6 @@ from pathlib import Path
 import pytest
 from _pytest.mark import ParameterSet
 
-import correctless
 from correctless import exits
 from correctless.ledger import Ledger
 from correctless.process import marked
@@ -96,14 +94,7 @@ def test_killed_anywhere_after_the_confirmation_the_run_completes_once(
 
 
 def test_no_second_agent_can_enter_while_an_orphan_lives(project: Project) -> None:
-    dispatcher = subprocess.Popen(
-        [*correctless.itself(), "cauto", *project.run_words()],
-        cwd=project.top,
-        env={**project.env, "AGENT_PLAY": "sleep:ctdd#1"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    dispatcher = project.start(*project.run_words(), AGENT_PLAY="sleep:ctdd#1")
     agent = project.wait_asleep()
     try:
         assert project.cauto("resume").returncode == exits.LOCKED
@@ -131,15 +122,7 @@ def test_no_second_agent_can_enter_while_an_orphan_lives(project: Project) -> No
 def test_a_signal_ends_the_agent_and_the_run_pauses_cleanly(project: Project, number: signal.Signals) -> None:
     # Tests started in the background have some ignored, and that is inherited; a handler isn't.
     before = signal.signal(number, signal.default_int_handler)
-    dispatcher = subprocess.Popen(
-        [*correctless.itself(), "cauto", *project.run_words()],
-        cwd=project.top,
-        env={**project.env, "AGENT_PLAY": "sleep:ctdd#1"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    dispatcher = project.start(*project.run_words(), AGENT_PLAY="sleep:ctdd#1")
     signal.signal(number, before)
     agent = project.wait_asleep()
     dispatcher.send_signal(number)
@@ -232,13 +215,8 @@ def test_a_job_that_left_its_agents_group_keeps_the_next_attempt_out_until_it_is
 ) -> None:
     # As Claude Code does it: each command in a session of its own, without the files it inherited.
     job = "import subprocess; subprocess.Popen(['sleep', '60'], start_new_session=True, close_fds=True) if step + attempt == 'ctdd1' else None"
-    dispatcher = subprocess.Popen(
-        [*correctless.itself(), "cauto", *project.run_words()],
-        cwd=project.top,
-        env={**project.env, "AGENT_EXTRA": job + "; time.sleep(60) if step + attempt == 'ctdd1' else None"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+    dispatcher = project.start(
+        *project.run_words(), AGENT_EXTRA=job + "; time.sleep(60) if step + attempt == 'ctdd1' else None"
     )
     while not project.ran() or not marked(project.state().mark) or len(marked(project.state().mark)) < 2:
         time.sleep(0.05)

@@ -36,6 +36,17 @@ class Lock:
         lock.note(what)
         return lock
 
+    @classmethod
+    def inherited(cls, repo: Repo, fd: int) -> Lock:
+        """The lock as a dispatcher handed it on in the open file `fd`; `Stop(3)` when that is something else."""
+        try:
+            same = os.path.samestat(os.fstat(fd), os.stat(path(repo)))
+        except OSError:
+            same = False
+        if not same:
+            raise Stop(exits.REFUSED, f"open file {fd} is not the lock of {repo.top}. leave --lock-fd out")
+        return cls(fd)
+
     def note(self, what: str, group: int | None = None) -> None:
         """Say in the file who holds the lock: for people and for refusals, never for a decision."""
         said = json.dumps({"pid": os.getpid(), "what": what, "group": group}).encode()

@@ -26,11 +26,16 @@ def refuse_agents(env: Mapping[str, str], *, pid: int | None = None) -> None:
             exits.REFUSED,
             "this is a tool call of Claude Code, and a person's answer is needed. run it in your own terminal",
         )
-    if MARK in env or any(MARK in names for names in _ancestors(os.getpid() if pid is None else pid)):
+    if inside_agent(env, pid=pid):
         raise Stop(
             exits.REFUSED,
             "this runs inside an agent, and a person's answer is needed. run it in your own terminal",
         )
+
+
+def inside_agent(env: Mapping[str, str], *, pid: int | None = None) -> bool:
+    """Whether this process, or any above it as far as this user may read them, is marked as an agent's."""
+    return MARK in env or any(MARK in names for names in _ancestors(os.getpid() if pid is None else pid))
 
 
 def has_terminal() -> bool:

@@ -146,6 +146,18 @@ class Repo:
         done = self.try_git("config", "--get", f"remote.{remote}.url")
         return done.stdout.strip() or None if done.returncode == 0 else None
 
+    def worktrees(self) -> dict[str, str]:
+        """The branches that are checked out somewhere, each with the top folder of its worktree."""
+        found: dict[str, str] = {}
+        place = ""
+        for item in self.git("worktree", "list", "--porcelain").splitlines():
+            name, _, value = item.partition(" ")
+            if name == "worktree":
+                place = value
+            elif name == "branch" and os.path.isdir(place):
+                found[value.removeprefix("refs/heads/")] = place
+        return found
+
     def push_urls(self) -> tuple[str, ...]:
         """The addresses remotes have for pushing alone."""
         done = self.try_git("config", "-z", "--get-regexp", r"^remote\..*\.pushurl$")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import datetime
 
 from correctless import exits, gate, summary
@@ -17,13 +16,14 @@ from correctless.runlog.events import GateClosed, fields_of
 from correctless.runlog.state import State, fold
 
 
-def view(logs: Logs, *, run: str | None = None) -> summary.View:
-    """Everything the summary of a branch shows; of one run only when `run` is named."""
+def view(logs: Logs) -> summary.View:
+    """Everything the summary of a branch shows."""
     branch = record.load(logs)
-    return view_of(branch, gate.evaluate(branch), logs, run=run)
+    return view_of(branch, gate.evaluate(branch), logs)
 
 
-def view_of(branch: Branch, found: Gate, logs: Logs, *, run: str | None = None) -> summary.View:
+def view_of(branch: Branch, found: Gate, logs: Logs) -> summary.View:
+    """The same of what was read and evaluated already."""
     state = fold(branch.events)
     waiting = {r.seq for r in found.waiting}
     return summary.View(
@@ -38,7 +38,6 @@ def view_of(branch: Branch, found: Gate, logs: Logs, *, run: str | None = None) 
                 superseded=r.seq in found.superseded,
             )
             for r in branch.decisions
-            if run is None or r.decision.run == run
         ),
         steps=state.spent,
         warnings=state.warnings,
@@ -84,11 +83,8 @@ def approve_spec(logs: Logs, digest: str, *, by: str, channel: str, now: datetim
 
 def spec_approval(logs: Logs, digest: str) -> Confirmation | None:
     """The approval of a spec with exactly these bytes, None when there is none on record of this branch."""
-    if not os.path.lexists(logs.confirmations):
-        return None
-    entries = Ledger(logs.confirmations, root=logs.root).read()
-    found = [Confirmation.of(entry.fields) for entry in entries]
-    return next((c for c in reversed(found) if c.kind == "spec" and c.digest == digest), None)
+    said = record.load(logs).confirmations
+    return next((c for c in reversed(said) if c.kind == "spec" and c.digest == digest), None)
 
 
 def state_of(logs: Logs) -> State:

@@ -8,7 +8,7 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
@@ -26,8 +26,7 @@ from correctless.exits import Stop
 from correctless.lock import Lock
 from correctless.record import Confirmation, timestamp, utcnow
 from correctless.repo import Logs, Repo
-from correctless.runlog import branch as record
-from correctless.runlog.state import State, fold
+from correctless.runlog.state import State
 
 
 @click.group(epilog="Example: correctless cauto run --spec docs/spec.md")
@@ -169,7 +168,13 @@ def resume(lock_fd: int | None) -> int:
     here = repo.find(os.getcwd())
     logs = repo.logs(here)
     _refuse_without_run(logs)
-    with Lock(lock_fd) if lock_fd is not None else Lock.take(here, "correctless cauto resume") as held:
+    # An agent inherits the lock's open file too: with it in hand it must not become a second dispatcher.
+    if lock_fd is not None and person.inside_agent(os.environ):
+        raise Stop(exits.REFUSED, "an agent can't take over its own dispatcher's lock. leave --lock-fd out")
+    taken = (
+        Lock.inherited(here, lock_fd) if lock_fd is not None else Lock.take(here, "correctless cauto resume")
+    )
+    with taken as held:
         held.note("correctless cauto resume")
         state = views.state_of(logs)
         if state.phase == "complete":
@@ -191,11 +196,14 @@ def _drive(around: Surroundings, *, show: bool = True) -> int:
     state = loop.drive(around, progress.event)
     if show:
         click.echo(summary.text(views.view(around.logs), width=width()), nl=False)
-    if state.phase == "complete":
-        click.echo(_ended(state), err=True)
-    elif state.stopped is not None:
+    if state.stopped is not None:
         raise Stop(state.stopped.code, state.stopped.reason)
-    return loop.exit_code(state)
+    if state.phase != "complete":
+        raise Stop(
+            exits.REFUSED, f"run {state.run} came to no end. look at it with: correctless cauto status"
+        )
+    click.echo(_ended(state), err=True)
+    return exits.OK
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -215,7 +223,9 @@ def status(everything: bool, as_json: bool) -> int:
     chosen = list(repo.all_logs(here)) if everything else [repo.logs(here)]
     if not everything:
         _refuse_without_run(chosen[0])
-    shown = [progress.standing(fold(record.load(logs).events), living=lock.is_held(here)) for logs in chosen]
+    states = [views.state_of(logs) for logs in chosen]
+    places = here.worktrees()
+    shown = [progress.standing(state, living=_lives(places, state)) for state in states]
     if as_json:
         click.echo(json.dumps(shown if everything else shown[0], indent=2))
     else:
@@ -245,6 +255,12 @@ def stop_command(abandon: bool) -> int:
     elif not ended:
         click.echo("nothing is running here")
     return exits.OK
+
+
+def _lives(places: Mapping[str, str], state: State) -> bool:
+    # The lock is the worktree's: a run lives where its branch is checked out.
+    place = places.get(state.plan.branch) if state.plan else None
+    return place is not None and lock.is_held(repo.find(place))
 
 
 def _known_state(logs: Logs) -> State:

@@ -33,9 +33,8 @@ class Log:
     def write(self, state: State, event: Event, *, run: str | None = None) -> Logged:
         """Append one event; it is durable when this returns."""
         logged = Logged(run or state.run, timestamp(self.around.now()), event)
-        after(state, logged)  # raises before anything is written that the fold would refuse
+        following = after(state, logged)  # first: what the fold would refuse is never written
         self.ledger.append(fields_of(logged.run, logged.timestamp, event))
-        following = after(state, logged)
         write_manifest(self.around.logs, following)
         self.tell(following, logged)
         return logged
@@ -72,13 +71,6 @@ def drive(around: Surroundings, tell: Tell) -> State:
     finally:
         runner.end()
     return state
-
-
-def exit_code(state: State) -> int:
-    """What a command that drove this run ends with."""
-    if state.phase == "complete":
-        return exits.OK
-    return state.stopped.code if state.stopped is not None else exits.REFUSED
 
 
 def write_manifest(logs: Logs, state: State) -> None:
