@@ -99,7 +99,7 @@ def test_no_second_agent_can_enter_while_an_orphan_lives(project: Project) -> No
     try:
         assert project.cauto("resume").returncode == exits.LOCKED
         dispatcher.kill()
-        dispatcher.wait()
+        dispatcher.communicate(timeout=20)
         for words in (("resume",), project.run_words()):
             refused = project.cauto(*words)
             assert refused.returncode == exits.LOCKED, refused.stderr
@@ -223,7 +223,7 @@ def test_a_job_that_left_its_agents_group_keeps_the_next_attempt_out_until_it_is
     mark = project.state().mark
     os.killpg(project.events()[1].event.group, signal.SIGKILL)  # type: ignore[union-attr]
     dispatcher.kill()
-    dispatcher.wait()
+    dispatcher.communicate(timeout=20)
     (job_pid,) = marked(mark)
     try:
         refused = project.cauto("resume")
