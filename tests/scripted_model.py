@@ -94,6 +94,20 @@ class ScriptedModel:
         return replies[min(turn, len(replies) - 1)]
 
 
+class NonceModel(ScriptedModel):
+    """A model that copies the nonce of its prompt into the block, as a real one is told to."""
+
+    def reply(self, request: Mapping[str, Any]) -> Reply:
+        said = super().reply(request)
+        prompt = text_of(request["messages"][0]["content"])
+        nonce = re.search(r"^AUTONOMOUS_DECISIONS_START ([0-9a-f]{8})$", prompt, re.MULTILINE)
+        filled = (
+            part.replace("{{nonce}}", nonce[1]) if nonce and isinstance(part, str) else part
+            for part in said.content
+        )
+        return Reply(*filled, status=said.status, delay=said.delay, headers=said.headers)
+
+
 def text_of(content: Any) -> str:
     """The text of a message, of a system prompt or of a tool result, whatever blocks it is cut into."""
     if isinstance(content, str):

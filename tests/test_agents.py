@@ -443,7 +443,7 @@ def test_the_command_line_is_the_one_the_client_was_measured_with(task: Task) ->
         plugin_dirs=("/p",),
         mcp_config="/rec.json",
     )
-    allowed = "Read,Bash(git log --format=%h,%s),Bash(make *),mcp__x__y,mcp__decisions__record_decision"
+    allowed = "Read,Bash(git log --format=%h,%s),Bash(make *),mcp__x__y,mcp__decisions__record_decision,mcp__decisions__list_defaults"
     assert command_line(full, "/c") == [
         *(
             "/c",

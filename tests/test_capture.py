@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from correctless import contract
-from correctless.capture import Captured, capture, correct, synthesized
+from correctless.capture import Calls, Captured, capture, correct, synthesized
 from correctless.contract import Default, SkillContract
 from correctless.ledger import Ledger
 from correctless.record import Decision, decode, encode
@@ -24,9 +25,26 @@ DEMO = contract.of_text((CASES / "SKILL.md").read_bytes(), "SKILL.md")
 NAMES = sorted(path.parent.name for path in CASES.glob("*/answer.md"))
 
 
-def captured(answer: str, *, of: SkillContract = DEMO, **more: Any) -> Captured:
-    how: dict[str, Any] = {"run": "r1", "step": "demo", "attempt": 1, "nonce": NONCE, "now": NOW} | more
-    return capture(answer, of, **how)
+def captured(
+    answer: str,
+    *,
+    of: SkillContract = DEMO,
+    calls: Sequence[dict[str, Any]] = (),
+    unlisted_before: int = 0,
+    **more: Any,
+) -> Captured:
+    """All of an attempt: its calls recorded one by one, then its answer."""
+    where: dict[str, Any] = {"run": "r1", "step": "demo", "attempt": 1} | {
+        name: more.pop(name) for name in ("step",) if name in more
+    }
+    recorder = Calls(of, **where, unlisted_before=unlisted_before)
+    recorded = tuple(recorder.take(call, NOW) for call in calls)
+    unlisted_before += sum(decision.decision_id.startswith("AD-UNLISTED-") for decision in recorded)
+    how: dict[str, Any] = where | {"nonce": NONCE, "now": NOW, "unlisted_before": unlisted_before} | more
+    # as the log gives them back: what is merged with the block is what a later process would read
+    logged = [Decision.of(decode(encode(decision.fields()))) for decision in recorded]
+    found = capture(answer, of, calls=logged, **how)
+    return Captured((*recorded, *found.decisions), found.kept, found.warnings)
 
 
 def block(*objects: str) -> str:
@@ -73,7 +91,7 @@ def shown(found: Captured) -> dict[str, Any]:
 def case(name: str) -> Captured:
     folder = CASES / name
     answer = (folder / "answer.md").read_text(encoding="utf-8").replace("__NONCE__", NONCE)
-    calls = json.loads((folder / "calls.json").read_text()) if (folder / "calls.json").exists() else ()
+    calls = json.loads((folder / "calls.json").read_text()) if (folder / "calls.json").exists() else []
     return captured(answer, calls=calls, unlisted_before=3, kept="kept/r1")
 
 
@@ -155,6 +173,23 @@ def test_a_call_is_met_once_under_the_id_it_claimed_or_the_one_it_was_given() ->
     for said in ([call], [given_id], [call, given_id], [given_id, call]):
         found = captured(block(*map(json.dumps, said)), calls=[call])
         assert len(found.decisions) == len(said)
+
+
+def test_a_decision_without_an_id_that_came_both_ways_is_on_record_once() -> None:
+    call = {"decision_id": None, "default_applied": "stop  here", "rationale": "r"}
+    said = {"default_applied": "stop here", "rationale": "other words"}
+    found = captured(block(json.dumps(said), json.dumps(said)), calls=[call])
+    assert [decision.key for decision in found.decisions] == ["r1/demo/1/t1", "r1/demo/1/b2"]
+
+
+def test_a_call_that_contradicts_an_earlier_one_is_a_conflict_and_deferred() -> None:
+    first = {"decision_id": "AD-001", "default_applied": "pytest", "rationale": "r"}
+    found = captured("", calls=[first, first | {"default_applied": "unittest"}, first])
+    assert [("conflict" in d.notes, d.escalation_deferred) for d in found.decisions] == [
+        (False, False),
+        (True, True),
+        (False, False),
+    ]
 
 
 def test_without_a_contract_every_id_is_unlisted_and_deferred() -> None:

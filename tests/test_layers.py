@@ -29,9 +29,11 @@ ROOMS: tuple[tuple[str, ...], ...] = (
 PART_OF = {
     "block": "capture",  # what an answer says, before it is corrected
     "correction": "capture",  # the corrections themselves
+    "remarks": "capture",  # what was corrected, in words
     "chain": "ledger",  # the hash chain of the log's lines
     "logfile": "ledger",  # the file under the log
     "logcheck": "ledger",  # what verify finds
+    "counts": "summary",  # the log in numbers
     "entry": "contract",  # the text of one entry of the contract
     "markdown": "skillmd",  # the Markdown skillmd reads
     "yamlnodes": "yamltext",  # what YAML says, with positions

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,7 +11,7 @@ from conftest import Git
 from correctless import exits
 from programs import claude_program
 from project import Project
-from scripted_model import LAST_TOOL_RESULT, Reply, ScriptedModel, text_of, tool
+from scripted_model import LAST_TOOL_RESULT, NonceModel, Reply, text_of, tool
 
 pytestmark = pytest.mark.real
 
@@ -88,20 +85,3 @@ def test_the_real_client_works_through_a_pipeline_that_a_person_then_confirms(
 
 TEST = "import unittest\nfrom greet import greet\n\n\nclass T(unittest.TestCase):\n    def test(self):\n        self.assertEqual(greet('Ada'), 'hello Ada')\n"
 CODE = "def greet(name=''):\n    return f'hello {name}'.strip()\n"
-
-
-class NonceModel(ScriptedModel):
-    """A model that copies the nonce of its prompt into the block, as a real one is told to."""
-
-    def reply(self, request: Mapping[str, Any]) -> Reply:
-        said = super().reply(request)
-        nonce = re.search(
-            r"^AUTONOMOUS_DECISIONS_START ([0-9a-f]{8})$",
-            text_of(request["messages"][0]["content"]),
-            re.MULTILINE,
-        )
-        filled = (
-            part.replace("{{nonce}}", nonce[1]) if nonce and isinstance(part, str) else part
-            for part in said.content
-        )
-        return Reply(*filled, status=said.status, delay=said.delay, headers=said.headers)

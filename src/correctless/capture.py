@@ -19,7 +19,7 @@ from correctless.record import Decision
 if TYPE_CHECKING:
     from correctless.contract import SkillContract
 
-__all__ = ["Captured", "Kept", "capture", "correct", "synthesized"]
+__all__ = ["Calls", "Captured", "Kept", "capture", "correct", "synthesized"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Captured:
-    """All of one attempt: its decisions (calls first, then the blocks), the texts to keep, warnings for the summary.
+    """What an answer adds to the calls of its attempt: decisions, the texts to keep, warnings for the summary.
 
     A warning is one line: a word of its own, a colon, and the sentence a person reads.
     """
@@ -40,6 +40,42 @@ class Captured:
     decisions: tuple[Decision, ...]
     kept: tuple[Kept, ...]
     warnings: tuple[str, ...]
+
+
+class Calls:
+    """The calls of one attempt's recorder: each becomes a Decision the moment it is made, to be appended before it is answered.
+
+    `unlisted_before` counts the AD-UNLISTED entries of this run and skill before the first call.
+    """
+
+    def __init__(
+        self, contract: SkillContract, *, run: str, step: str, attempt: int, unlisted_before: int = 0
+    ) -> None:
+        self._contract = contract
+        self._where: dict[str, Any] = {"run": run, "step": step, "attempt": attempt}
+        self._unlisted = unlisted_before
+        self._count = 0
+        self._made = _Made()
+
+    def take(self, obj: Mapping[str, Any], now: str, *, duplicate: bool = False) -> Decision:
+        """The decision of the next call, corrected; one that contradicts an earlier call is noted so."""
+        self._count += 1
+        name = claimed_id(obj)
+        decision = correct(
+            obj,
+            self._contract,
+            skill=self._contract.name,
+            **self._where,
+            key=_key(self._where, f"t{self._count}"),
+            source="tool",
+            now=now,
+            unlisted=self._unlisted + 1,
+            duplicate=duplicate,
+            conflict=name is not None and self._made.differs(name, folded(obj)),
+        )
+        self._unlisted += decision.decision_id.startswith(UNLISTED)
+        self._made.call(decision)
+        return decision
 
 
 def capture(
@@ -51,52 +87,44 @@ def capture(
     attempt: int,
     nonce: str,
     now: str,
-    calls: Sequence[Mapping[str, Any]] = (),
+    calls: Sequence[Decision] = (),
     unlisted_before: int = 0,
     kept: str = "",
 ) -> Captured:
-    """Read the final `answer` of one attempt together with the `calls` its agent made, as it made them.
+    """Read the final `answer` of one attempt whose `calls`, as `Calls` gave or the log holds them, are recorded already.
 
-    `unlisted_before` counts the AD-UNLISTED entries of this run and skill before this attempt; those of this attempt's
-    own calls are counted here, so a call that is in the log already gets its number and its key again. `kept` is the
-    folder that `extra.kept` names. Never raises, whatever the answer holds.
+    `unlisted_before` counts the AD-UNLISTED entries of this run and skill before this answer, those of its calls
+    included. `kept` is the folder that `extra.kept` names. Never raises, whatever the answer holds.
     """
     read = block.read(answer, nonce, called=bool(calls))
+    where: dict[str, Any] = {"run": run, "step": step, "attempt": attempt}
     made = _Made()
+    for call in calls:
+        made.call(call)
     unlisted = unlisted_before
     found: list[Decision] = []
     files: list[Kept] = []
 
-    def record(label: str, obj: Mapping[str, Any] | None, **how: Any) -> Decision:
+    def record(label: str, obj: Mapping[str, Any] | None, **how: Any) -> None:
         nonlocal unlisted
-        decision = correct(
-            obj,
-            contract,
-            skill=contract.name,
-            run=run,
-            step=step,
-            attempt=attempt,
-            key=f"{run}/{step}/{attempt}/{label}",
-            now=now,
-            unlisted=unlisted + 1,
-            **how,
-        )
+        how |= {"source": "block", "verified": read.verified, "key": _key(where, label)}
+        decision = correct(obj, contract, skill=contract.name, **where, now=now, unlisted=unlisted + 1, **how)
         unlisted += decision.decision_id.startswith(UNLISTED)
         found.append(decision)
-        return decision
 
-    for number, call in enumerate(calls, 1):
-        made.call(call, record(f"t{number}", call, source="tool"))
     for number, piece in enumerate(read.pieces, 1):
-        how: dict[str, Any] = {"source": "block", "verified": read.verified}
         if piece.value is None:
             name = re.sub(r"[^A-Za-z0-9.-]", "-", f"{step}-{attempt}-b{number}") + ".txt"
             files.append(Kept(name, piece.text))
-            record(f"b{number}", None, kept=f"{kept}/{name}" if kept else name, fault=piece.fault, **how)
+            record(f"b{number}", None, kept=f"{kept}/{name}" if kept else name, fault=piece.fault)
         elif not made.already(piece.value):
             conflict = made.contradicts(piece.value)
-            record(f"b{number}", piece.value, duplicate=piece.duplicate, conflict=conflict, **how)
+            record(f"b{number}", piece.value, duplicate=piece.duplicate, conflict=conflict)
     return Captured(tuple(found), tuple(files), tuple(_warnings(read, contract, answer, nonce, bool(calls))))
+
+
+def _key(where: Mapping[str, Any], label: str) -> str:
+    return f"{where['run']}/{where['step']}/{where['attempt']}/{label}"
 
 
 @dataclass(slots=True)
@@ -112,10 +140,16 @@ class _Made:
     waiting: dict[tuple[str, str], deque[_Call]] = field(default_factory=dict)
     texts: dict[str, set[str]] = field(default_factory=dict)
 
-    def call(self, obj: Mapping[str, Any], decision: Decision) -> None:
-        """A call, recorded as `decision`: an object may repeat it under the id it claimed or the one it was given."""
-        call, text = _Call(decision.escalation_deferred), folded(obj)
-        for name in {claimed_id(obj) or "", decision.decision_id} - {""}:
+    def call(self, decision: Decision) -> None:
+        """A recorded call: an object may repeat it under the id it claimed or the one it was given."""
+        call, text = (
+            _Call(decision.escalation_deferred),
+            folded({"default_applied": decision.default_applied}),
+        )
+        names = {decision.decision_id}
+        if "unlisted" in decision.notes:
+            names.add(decision.extra.get("claimed_id") or "")  # no id either time is the same id
+        for name in names:
             self.waiting.setdefault((name, text), deque()).append(call)
             self.texts.setdefault(name, set()).add(text)
 
@@ -139,6 +173,10 @@ class _Made:
         if queue:  # same id, same text, but the object defers it
             queue.popleft().met = True
             return True
+        return self.differs(name, text)
+
+    def differs(self, name: str, text: str) -> bool:
+        """Whether the id stands there with other text only."""
         texts = self.texts.setdefault(name, set())
         other = bool(texts) and text not in texts
         texts.add(text)

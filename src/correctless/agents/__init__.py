@@ -71,7 +71,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """Something a watcher may show: `kind` is tool, text, retry, limit, result or warning; `text` is one printable line."""
+    """Something a watcher may show: `kind` is tool, decision, text, retry, limit, result or warning; `text` is one printable line."""
 
     kind: str
     text: str
@@ -99,6 +99,10 @@ class Agent(Protocol):
     @property
     def spelled(self) -> str:
         """The name a person would write to get this agent again, whatever folder they stand in."""
+
+    @property
+    def takes_recorder(self) -> bool:
+        """Whether it starts the MCP server of `Task.mcp_config`, so that it can report each decision as it is taken."""
 
     def check(self, environment: Mapping[str, str], cwd: str) -> None:
         """`Stop(3)` with the fix when the agent cannot be run from `cwd` with this environment."""

@@ -8,12 +8,11 @@ import shutil
 from collections.abc import Mapping
 
 from correctless.agents import Task, one_line
+from correctless.agents.recorder import TOOLS
 from correctless.agents.running import Running
 from correctless.agents.stream import TESTED, Stream, spell_tested, version_of
 from correctless.exits import REFUSED, Stop
 from correctless.process import Process, run
-
-RECORDER = "mcp__decisions__record_decision"
 
 _TOOL = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(\([^\x00-\x1f\x7f]*\))?\Z")
 _ONE_ARGUMENT = 100_000  # bytes; Linux takes 128 KiB in one argument
@@ -23,6 +22,7 @@ class Claude:
     """The client found by CORRECTLESS_CLAUDE or on PATH."""
 
     spelled = "claude"
+    takes_recorder = True
 
     def check(self, environment: Mapping[str, str], cwd: str) -> None:
         path = program(environment)
@@ -65,7 +65,7 @@ def command_line(task: Task, path: str) -> list[str]:
         if not _TOOL.match(tool):
             raise Stop(REFUSED, f"'{one_line(tool)}' is no tool pattern. write it as Name or Name(pattern)")
     built_in = dict.fromkeys(tool.partition("(")[0] for tool in task.tools if not tool.startswith("mcp__"))
-    allowed = [*task.tools, *([RECORDER] if task.mcp_config else [])]
+    allowed = [*task.tools, *(TOOLS if task.mcp_config else ())]
     argv = [path, "-p", "--output-format", "stream-json", "--verbose"]
     for folder in task.plugin_dirs:
         argv += ["--plugin-dir", folder]

@@ -23,6 +23,7 @@ class Command:
     spelled: str
     argv: tuple[str, ...]
     extra: Mapping[str, str] = field(default_factory=dict)
+    takes_recorder = False
 
     def check(self, environment: Mapping[str, str], cwd: str) -> None:  # noqa: ARG002 the shape of Agent
         path = os.pathsep.join(p for p in environment.get("PATH", "").split(os.pathsep) if os.path.isabs(p))

@@ -29,6 +29,7 @@ class Replay:
     """The recorded answers of one folder."""
 
     folder: str
+    takes_recorder = False
 
     @classmethod
     def at(cls, folder: str, cwd: str) -> Replay:

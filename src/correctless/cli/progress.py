@@ -43,7 +43,7 @@ def event(state: State, logged: Logged) -> None:
 
 def activity(item: Activity) -> None:
     """Show what an agent does, where it matters to somebody who isn't watching all the time."""
-    if item.kind in ("retry", "limit", "warning", "waiting"):
+    if item.kind in ("decision", "retry", "limit", "warning", "waiting"):
         click.echo(f"         {item.kind}: {item.text}", err=True)
 
 

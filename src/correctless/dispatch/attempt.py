@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
+from contextlib import suppress
 from datetime import datetime
 
 from correctless import exits, process
-from correctless.agents import Held, Limits, Outcome, Task
+from correctless.agents import Activity, Held, Limits, Outcome, Task, recorder
+from correctless.agents.recorder import Recorder
 from correctless.dispatch import freeze, prompt
+from correctless.dispatch.recording import Recording
 from correctless.dispatch.surroundings import Surroundings, plan_of, sha256, step_of
 from correctless.exits import Stop
 from correctless.repo import replace_file
@@ -26,6 +30,7 @@ class Runner:
         self._held: Held | None = None
         self._nonce = ""
         self._prompt = ""
+        self._recorder: Recorder | None = None
 
     def start(self, state: State, attempt: int) -> StepStarted:
         """A process that waits to become the agent, and the event that must be durable before it does."""
@@ -42,6 +47,9 @@ class Runner:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         if step.report:
             self._set_report_aside(step.report, folder)
+        agent = around.agent(step.agent, around.repo.top)
+        if agent.takes_recorder:
+            self._recorder = self._recorder_of(Recording(around, contract, state.run, step.name, attempt))
         self._nonce = around.token(4)
         self._prompt = prompt.write(
             plan,
@@ -50,6 +58,7 @@ class Runner:
             skill_path=freeze.skill_path(around.logs, state.run, step),
             spec_path=os.path.join(around.logs.folder(state.run), "frozen", freeze.SPEC),
             nonce=self._nonce,
+            recorder=self._recorder is not None,
             retry_note=state.retry_note,
         )
         system = b""
@@ -71,8 +80,9 @@ class Runner:
             plugin_dirs=(),
             transcript=os.path.join(folder, "transcript"),
             inherit=(around.lock.fd,),
+            mcp_config=self._recorder.config if self._recorder else None,
         )
-        self._held = around.agent(step.agent, around.repo.top).hold(task)
+        self._held = agent.hold(task)
         around.lock.note(f"run {state.run}, step {step.name}", group=self._held.pgid)
         return StepStarted(
             step=step.name,
@@ -102,6 +112,7 @@ class Runner:
         began = time.monotonic()
         outcome = self._held.release(around.activity)
         self._held = None
+        self._stop_recording()
         around.lock.note(f"run {state.run}, step {step.name}")
         folder = around.folder(state.run, step.name, state.attempt)
         # Only now: while the agent lived, nothing on disk told its nonce to anybody.
@@ -118,6 +129,34 @@ class Runner:
         if self._held is not None:
             self._held.end()
             self._held = None
+        if self._recorder is not None:
+            self._recorder.close()
+            self._recorder = None
+
+    def _recorder_of(self, recording: Recording) -> Recorder | None:
+        if recorder.available():
+            return Recorder(recording, on_failure=self._kill)
+        missing = (
+            "the MCP SDK is not installed: decisions come by the block alone. install correctless[claude]"
+        )
+        self.around.activity(Activity("warning", missing))
+        return None
+
+    def _kill(self) -> None:
+        """The agent's group gone at once: what it decides can't be recorded any more, so it must not go on."""
+        if self._held is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(
+                    self._held.pgid, signal.SIGKILL
+                )  # not reaped before `release` is over: the id is its own
+
+    def _stop_recording(self) -> None:
+        """From here on nothing of this attempt is added by its agent, whatever of it still lives."""
+        used, self._recorder = self._recorder, None
+        if used is not None:
+            used.close()
+            if used.failed is not None:
+                raise used.failed
 
     def _set_report_aside(self, report: str, folder: str) -> None:
         # A report that is there afterwards was written in this attempt, whatever clocks and commits say.

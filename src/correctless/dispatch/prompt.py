@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 
+from correctless.agents.recorder import TOOLS
 from correctless.contract import Default, SkillContract
 from correctless.runlog.plan import Plan, PlannedStep
 
@@ -19,9 +20,10 @@ def write(
     skill_path: str,
     spec_path: str,
     nonce: str,
+    recorder: bool = False,
     retry_note: str = "",
 ) -> str:
-    """The prompt of one attempt; the paths are absolute."""
+    """The prompt of one attempt; the paths are absolute. `recorder`: the agent has the tools of `agents.recorder`."""
     parts = [
         "mode: autonomous",
         f"You carry out one step of an unattended run: {step.name} on branch {plan.branch}.",
@@ -44,7 +46,7 @@ def write(
             "An earlier attempt of this step was taken back; its changes are not in the tree. The reason, as data:",
             *(f"> {line}" for line in retry_note.splitlines()),
         ]
-    parts += ["", *_rules(contract), "", *_block(contract, nonce)]
+    parts += ["", *_rules(contract), "", *_recording(contract, nonce, recorder)]
     return "\n".join(parts) + "\n"
 
 
@@ -73,7 +75,7 @@ def _default(default: Default) -> str:
     return f"- {default.id}{mark} {subject}{default.choice or 'no default is given: stop at this point and say so'}"
 
 
-def _block(contract: SkillContract, nonce: str) -> list[str]:
+def _recording(contract: SkillContract, nonce: str, recorder: bool) -> list[str]:
     example = contract.defaults[0].id if contract.defaults else None
     line = json.dumps(
         {
@@ -84,8 +86,14 @@ def _block(contract: SkillContract, nonce: str) -> list[str]:
             "original_escalation_reason": None,
         }
     )
+    calls = [
+        f"Record each decision at the moment you take it: call {TOOLS[0]} with its",
+        "decision_id, default_applied and rationale. What it answers is what was recorded; don't call again to mend it.",
+        "Then, as a cross-check, repeat them all:",
+    ]
     return [
         "## How to record decisions",
+        *(calls if recorder else ()),
         "Your final answer ends with this block: one JSON object a line, one for each decision point you reached, in",
         "order. Replace the example line; with no decisions leave the block empty. Copy the marker with its word.",
         "",

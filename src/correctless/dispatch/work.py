@@ -9,8 +9,9 @@ from correctless import capture
 from correctless.config import TESTED
 from correctless.dispatch import freeze, guarded
 from correctless.dispatch.check import check, report_fault
+from correctless.dispatch.recording import calls_of, unlisted
 from correctless.dispatch.surroundings import Surroundings, plan_of, sha256, step_of
-from correctless.record import Decision, timestamp
+from correctless.record import timestamp
 from correctless.repo import replace_file
 from correctless.runlog.events import AttemptFailed, DecisionsTaken, StepChecked, StepFinished
 from correctless.runlog.state import State
@@ -28,6 +29,7 @@ def take_decisions(around: Surroundings, state: State) -> DecisionsTaken | Attem
             around, state, counted=False, reason="the agent's answer on disk is not the one it gave"
         )
     contract = freeze.check_skill(around.logs, state.run, step)
+    calls = calls_of(around, state.run, step.name, state.attempt)
     captured = capture.capture(
         answer.decode("utf-8", "surrogatepass"),
         contract,
@@ -36,7 +38,8 @@ def take_decisions(around: Surroundings, state: State) -> DecisionsTaken | Attem
         attempt=state.attempt,
         nonce=nonce.decode(),
         now=timestamp(around.now()),
-        unlisted_before=_unlisted_before(around, state, contract.name, "bt"),
+        calls=calls,
+        unlisted_before=_unlisted_before(around, state, contract.name, "b"),
         kept=os.path.relpath(folder, around.logs.artifacts),
     )
     for piece in captured.kept:
@@ -49,8 +52,8 @@ def take_decisions(around: Surroundings, state: State) -> DecisionsTaken | Attem
     return DecisionsTaken(
         step=step.name,
         attempt=state.attempt,
-        count=len(captured.decisions),
-        deferred=sum(decision.escalation_deferred for decision in captured.decisions),
+        count=len(calls) + len(captured.decisions),
+        deferred=sum(decision.escalation_deferred for decision in (*calls, *captured.decisions)),
         warnings=captured.warnings,
         log_seq=head.seq,
         log_head=head.sha256,
@@ -182,16 +185,9 @@ def _defer_what_a_person_should_know(around: Surroundings, state: State) -> None
         around.decisions.append(decision.fields())
 
 
-def _unlisted_before(around: Surroundings, state: State, skill: str, marks: str) -> int:
-    # What a first, interrupted try of this very effect appended is not counted: its keys will be found again.
-    own = tuple(f"{state.run}/{step_of(state).name}/{state.attempt}/{mark}" for mark in marks)
-    return sum(
-        d.run == state.run
-        and d.skill == skill
-        and d.decision_id.startswith("AD-UNLISTED-")
-        and not (d.key or "").startswith(own)
-        for d in (Decision.of(entry.fields) for entry in around.decisions.read())
-    )
+def _unlisted_before(around: Surroundings, state: State, skill: str, mark: str) -> int:
+    own = f"{state.run}/{step_of(state).name}/{state.attempt}/{mark}"
+    return unlisted(around, state.run, skill, but=own)
 
 
 def _read(path: str) -> bytes:

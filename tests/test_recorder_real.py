@@ -1,0 +1,125 @@
+"""The recorder with the real Claude Code client on a scripted model: a decision is on record the moment its call is answered."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import Git
+from correctless import exits
+from correctless.runlog.events import StepStarted
+from programs import claude_program
+from project import Project
+from scripted_model import NonceModel, Reply, ScriptedModel, text_of, tool
+
+pytestmark = pytest.mark.real
+
+RECORD = "mcp__decisions__record_decision"
+WORDS = ("run", "--spec", "spec.md", "--approve-spec-as", "Ada", "--agent", "claude")
+
+
+def say(name: str | None, applied: str, **more: Any) -> dict[str, Any]:
+    return {"decision_id": name, "default_applied": applied, "rationale": "because", **more}
+
+
+def block(*decisions: Mapping[str, Any]) -> str:
+    lines = ["AUTONOMOUS_DECISIONS_START {{nonce}}", *map(json.dumps, decisions), "AUTONOMOUS_DECISIONS_END"]
+    return "\n".join(["Done.", *lines])
+
+
+@pytest.fixture
+def project(scratch_repo: Path, git: Git) -> Project:
+    test = [sys.executable, "-c", ""]
+    pipelines = {"default": {"steps": [{"skill": "cverify"}]}}
+    return Project(scratch_repo, git, config={"commands": {"test": test}, "pipelines": pipelines})
+
+
+def run(project: Project, model: ScriptedModel) -> Any:
+    env = {**model.environment, "CORRECTLESS_CLAUDE": claude_program()}
+    return project.cauto(*WORDS, env=env)
+
+
+def results(model: ScriptedModel) -> list[str]:
+    """What the last request holds as answers of tools."""
+    blocks = [part for m in model.requests[-1]["messages"] if m["role"] == "user" for part in m["content"]]
+    return [
+        text_of(part.get("content"))
+        for part in blocks
+        if isinstance(part, dict) and part.get("type") == "tool_result"
+    ]
+
+
+def test_what_the_tool_recorded_and_the_block_repeats_is_on_record_once(project: Project) -> None:
+    said = [
+        say("AD-001", "report only"),
+        say("AD-003", "kept"),
+        say("AD-404", "invented"),
+        say(None, "a choice"),
+    ]
+    scripts = {"cverify": [*(Reply(tool(RECORD, **each)) for each in said), Reply(block(*said))]}
+    with NonceModel(scripts) as model:
+        done = run(project, model)
+        assert done.returncode == exits.PERSON, done.stderr
+        offered = [t["name"] for t in model.requests[0].get("tools", ())]
+        assert RECORD in offered
+        answers = results(model)
+    logged = [d for d in project.decisions() if d["source"] != "synthesized"]
+    assert [(d["source"], d["key"].rpartition("/")[2]) for d in logged] == [
+        ("tool", f"t{n}") for n in (1, 2, 3, 4)
+    ]
+    assert answers[2].startswith(
+        "recorded as AD-UNLISTED-1, deferred: no such default in cverify; known: AD-001,"
+    )
+    assert [d["decision_id"] for d in logged] == ["AD-001", "AD-003", "AD-UNLISTED-1", "AD-UNLISTED-2"]
+
+
+def test_a_client_killed_right_after_a_call_loses_no_decision(project: Project) -> None:
+    scripts = {
+        "An earlier attempt": [Reply(block(say("AD-001", "report only")))],
+        "cverify": [Reply(tool(RECORD, **say("AD-404", "invented"))), Reply("never heard", delay=60)],
+    }
+    with NonceModel(scripts) as model:
+        env = {**model.environment, "CORRECTLESS_CLAUDE": claude_program()}
+        dispatcher = project.start(*WORDS, **env)
+        until(lambda: Path(project.logs.decisions).exists() and len(project.decisions()) == 1)
+        group = next(e.event.group for e in project.events() if isinstance(e.event, StepStarted))
+        os.kill(group, signal.SIGKILL)  # the client itself; its group is the dispatcher's to end
+        _, said = dispatcher.communicate(timeout=60)
+        assert dispatcher.returncode == exits.PERSON, said
+    first, second = (d for d in project.decisions() if d["source"] != "synthesized")
+    assert (first["key"].split("/")[1:], first["extra"]["claimed_id"]) == (["cverify", "1", "t1"], "AD-404")
+    assert second["key"].split("/")[1:] == ["cverify", "2", "b1"]
+
+
+def test_a_log_that_is_replaced_while_the_agent_works_ends_the_run_at_the_next_call(project: Project) -> None:
+    log = project.logs.decisions
+    swap = f"cp '{log}' '{log}.new' && mv '{log}.new' '{log}'"
+    scripts = {
+        "cverify": [
+            Reply(tool(RECORD, **say("AD-001", "report only"))),
+            Reply(tool("Bash", command=swap)),
+            Reply(tool(RECORD, **say("AD-003", "kept"))),
+            Reply("went on as if nothing had happened", delay=60),
+        ]
+    }
+    with NonceModel(scripts) as model:
+        began = time.monotonic()
+        done = run(project, model)
+        assert (done.returncode, "was replaced" in done.stderr) == (exits.REFUSED, True), done.stderr
+        assert time.monotonic() - began < 50  # the agent was ended, not waited for
+    assert [d["decision_id"] for d in project.decisions()] == ["AD-001"]
+
+
+def until(happened: Callable[[], bool], seconds: float = 30.0) -> None:
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.05)
