@@ -32,6 +32,7 @@ PART_OF = {
     "remarks": "capture",  # what was corrected, in words
     "chain": "ledger",  # the hash chain of the log's lines
     "logfile": "ledger",  # the file under the log
+    "heads": "ledger",  # the private copy of its heads
     "logcheck": "ledger",  # what verify finds
     "counts": "summary",  # the log in numbers
     "entry": "contract",  # the text of one entry of the contract

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -12,17 +13,22 @@ import sys
 import threading
 import time
 import tracemalloc
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from correctless.chain import entry, seal
 from correctless.exits import Stop
 from correctless.ledger import (
     GENESIS,
     Anchor,
     Damaged,
+    Entry,
     Foreign,
     Head,
     Ledger,
@@ -127,6 +133,49 @@ def test_fields_that_could_not_be_read_back_are_not_written(log: Path, fields: d
     assert log.read_bytes() == line
 
 
+_ATOMS = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+)
+_TEXT = st.text(st.characters() | st.sampled_from('\ud83d\ude00\\ud/"\u2028\x7f'))
+_VALUES = st.recursive(
+    _ATOMS | _TEXT,
+    lambda inner: st.lists(inner) | st.tuples(inner) | st.dictionaries(_TEXT | st.integers(), inner),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(_TEXT, _VALUES))
+def test_what_is_acknowledged_is_what_its_line_holds(fields: dict[str, object]) -> None:
+    try:
+        made = seal(fields, Head(0, GENESIS))
+    except ValueError:
+        return
+    assert repr(made) == repr(entry(made.line))
+
+
+def test_what_is_acknowledged_does_not_change_with_what_it_was_made_of(log: Path) -> None:
+    notes, extra = ["a"], {"in": {"it": ["b"]}}
+    made = Ledger(str(log)).append({"notes": notes, "extra": extra})
+    notes.append("c")
+    extra["in"]["it"].append("d")
+    assert Ledger(str(log)).read() == (made,)
+
+
+def test_a_relative_path_names_the_log_of_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Ledger("log.jsonl")
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+    monkeypatch.chdir(tmp_path / "one")
+    ledger.append({"n": 1})
+    monkeypatch.chdir(tmp_path / "two")
+    with pytest.raises(Missing):
+        ledger.append({"n": 2})
+    monkeypatch.chdir(tmp_path / "one")
+    assert ledger.append({"n": 2}).seq == 2
+
+
 def test_an_entry_nested_too_deep_to_be_read_is_not_written(log: Path) -> None:
     deep: list[object] = []
     for _ in range(40):
@@ -216,6 +265,189 @@ def test_a_child_forked_during_an_append_does_not_keep_the_lock(log: Path) -> No
     finally:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
+
+
+def test_a_child_that_was_forked_from_a_writer_writes_for_itself(log: Path) -> None:
+    ledger = Ledger(str(log))
+    ledger.append({"who": "both"})
+    child = os.fork()
+    who = "parent" if child else "child"
+    try:
+        for n in range(100):
+            ledger.append({"who": who, "n": n})
+        if child == 0:
+            os._exit(0)
+    finally:
+        if child == 0:
+            os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert verify(str(log)).findings == ()
+    for each in ("parent", "child"):
+        assert [e.fields["n"] for e in ledger.read() if e.fields["who"] == each] == list(range(100))
+
+
+KILLED_WITH_A_CHILD = """
+import os, signal, sys, time
+from correctless.ledger import Ledger
+
+def fork():
+    child = os.fork()
+    if child == 0:
+        time.sleep(60)
+        os._exit(0)
+    print(child, flush=True)
+
+def noted(entry):
+    if entry.seq == 2:
+        fork()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+ledger = Ledger(sys.argv[1], noted=noted)
+ledger.append({"n": 1})
+fork()
+ledger.append({"n": 2})
+"""
+
+
+def test_a_writer_killed_in_an_append_leaves_its_lock_with_no_child(log: Path) -> None:
+    writer = start(KILLED_WITH_A_CHILD, log)
+    assert writer.stdout is not None
+    children = [int(writer.stdout.readline()) for _ in range(2)]
+    try:
+        assert writer.wait(10) == -signal.SIGKILL
+        assert Ledger(str(log), limit=5).append({"n": 3}).seq == 3
+    finally:
+        for child in children:
+            os.kill(child, signal.SIGKILL)
+        writer.stdout.close()
+        assert writer.stderr is not None
+        writer.stderr.close()
+
+
+def test_a_ledger_keeps_its_file_from_programs_it_starts_and_closes_it_with_itself(log: Path) -> None:
+    def inherited() -> bytes:
+        program = "import os; print(len(os.listdir('/dev/fd')))"
+        done = subprocess.run(
+            [sys.executable, "-c", program], close_fds=False, stdout=subprocess.PIPE, check=True
+        )
+        return done.stdout
+
+    open_before, inherited_before = len(os.listdir("/dev/fd")), inherited()
+    ledger = Ledger(str(log))
+    ledger.append({"n": 1})
+    assert len(os.listdir("/dev/fd")) > open_before
+    assert inherited() == inherited_before
+    del ledger
+    assert len(os.listdir("/dev/fd")) == open_before
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_log_another_holds_is_waited_for_and_then_named(log: Path, known: bool) -> None:
+    write(log, "a")
+    ledger = Ledger(str(log), limit=0.3)
+    if known:
+        ledger.append({"name": "b"})
+    with log.open("rb") as holder:
+        fcntl.flock(holder, fcntl.LOCK_EX)
+        for use in (lambda: ledger.append({"name": "c"}), ledger.read):
+            began = time.monotonic()
+            with pytest.raises(Stop) as stopped:
+                use()
+            assert 0.3 <= time.monotonic() - began < 5
+            assert stopped.value.code == 75
+            assert str(log) in stopped.value.message
+    assert ledger.append({"name": "c"}).fields["name"] == "c"
+
+
+def test_an_append_goes_on_as_soon_as_the_lock_is_free(log: Path) -> None:
+    write(log, "a")
+    with log.open("rb") as holder:
+        fcntl.flock(holder, fcntl.LOCK_EX)
+        threading.Timer(0.3, fcntl.flock, (holder.fileno(), fcntl.LOCK_UN)).start()
+        began = time.monotonic()
+        assert Ledger(str(log), limit=30).append({"name": "b"}).seq == 2
+        assert 0.3 <= time.monotonic() - began < 5
+
+
+def test_one_who_uses_a_ledger_while_it_tells_of_an_entry_is_told_that_it_is_locked(log: Path) -> None:
+    def noted(entry: Entry) -> None:
+        ledger.append({"after": entry.seq})
+
+    ledger = Ledger(str(log), noted=noted, limit=0.1)
+    with pytest.raises(Stop) as stopped:
+        ledger.append({"n": 1})
+    assert stopped.value.code == 75
+    assert verify(str(log)).entries == 1
+
+
+# --- what is told to others, and read in turn
+
+
+def test_what_is_noted_is_on_disk_and_still_locked(log: Path) -> None:
+    told: list[Entry] = []
+
+    def noted(entry: Entry) -> None:
+        told.append(entry)
+        assert log.read_bytes().splitlines()[entry.seq - 1] == entry.line
+        with log.open("rb") as file, pytest.raises(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+
+    ledger = Ledger(str(log), noted=noted)
+    made = [ledger.append({"key": key}) for key in "ab"]
+    assert told == made
+
+
+def test_an_entry_that_was_there_already_is_not_noted_again(log: Path) -> None:
+    write(log, "a")
+    told: list[Entry] = []
+    ledger = Ledger(str(log), noted=told.append)
+    ledger.append({"key": "a"})
+    ledger.append({"key": "b"})
+    ledger.append({"key": "b"})
+    assert [entry.fields["key"] for entry in told] == ["b"]
+
+
+def test_what_noted_raises_comes_out_of_append_and_the_entry_stands(log: Path) -> None:
+    def noted(entry: Entry) -> None:
+        if entry.seq == 1:
+            raise OSError(f"no room to note {entry.seq}")
+
+    ledger = Ledger(str(log), noted=noted)
+    with pytest.raises(OSError, match="no room to note 1"):
+        ledger.append({"key": "a"})
+    assert ledger.append({"key": "a"}).seq == 1
+    assert ledger.append({"key": "b"}).seq == 2
+    assert verify(str(log)).findings == ()
+
+
+def test_entries_come_one_at_a_time_up_to_the_first_fault(log: Path) -> None:
+    lines = write(log, "a", "b", "c", "d")
+    assert [entry.line + b"\n" for entry in Ledger(str(log)).entries()] == lines
+    log.write_bytes(b"".join(lines).replace(b'"b"', b'"x"'))
+    entries = Ledger(str(log)).entries()
+    assert [next(entries).seq, next(entries).seq] == [1, 2]
+    with pytest.raises(Damaged):
+        next(entries)
+    log.write_bytes(b"hello\n")
+    with pytest.raises(Foreign):
+        next(Ledger(str(log)).entries())
+    log.unlink()
+    with pytest.raises(Missing):
+        next(Ledger(str(log)).entries())
+
+
+def test_entries_hold_the_log_for_writers_until_they_are_closed(log: Path) -> None:
+    write(log, "a", "b", "c")
+    before = len(os.listdir("/dev/fd"))
+    entries = Ledger(str(log)).entries()
+    assert next(entries).seq == 1
+    with log.open("rb") as file:
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        assert isinstance(entries, Generator)
+        entries.close()
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    assert len(os.listdir("/dev/fd")) == before
 
 
 # --- torn last lines
@@ -430,6 +662,18 @@ def test_a_living_ledger_does_not_read_another_log_as_its_own(log: Path) -> None
     ledger.append({"name": "a"})
     log.unlink()
     write(log, "b")
+    for use in (ledger.read, ledger.head):
+        with pytest.raises(Stop, match="was replaced") as stopped:
+            use()
+        assert stopped.value.code == 3
+
+
+def test_a_living_ledger_does_not_read_what_it_did_not_acknowledge(log: Path) -> None:
+    ledger = Ledger(str(log))
+    ledger.append({"name": "a"})
+    other = log.with_name("other")
+    write(other, "b", "c")
+    log.write_bytes(other.read_bytes())
     with pytest.raises(Damaged):
         ledger.read()
 
@@ -651,6 +895,91 @@ def test_an_anchor_that_does_not_hold_is_an_error_that_names_its_place(log: Path
     assert "commit abc" in report.findings[0].message
 
 
+@pytest.mark.parametrize(
+    ("holds", "fails", "range_said"),
+    [
+        ((1, 2), 3, "in entry 3"),
+        ((1,), 3, "in entries 2..3"),
+        ((), 2, "in entries 1..2"),
+        ((), 1, "in entry 1"),
+        ((2, 4), 5, "in entry 5"),
+    ],
+)
+@pytest.mark.parametrize("in_step", [True, False])
+def test_the_first_change_lies_after_the_last_anchor_that_holds(
+    log: Path, holds: tuple[int, ...], fails: int, range_said: str, in_step: bool
+) -> None:
+    lines = write(log, *"abcdef")
+    noted = [Anchor(seq, sha(lines[seq - 1]), f"note {seq}") for seq in holds]
+    noted.append(Anchor(fails, "0" * 64, f"note {fails}"))
+    noted.append(Anchor(6, "1" * 64, "note 6"))
+    findings = (verify(str(log), heads=noted) if in_step else verify(str(log), reversed(noted))).findings
+    assert [f.line for f in findings] == [fails, 6]
+    for found, seq in zip(findings, (fails, 6), strict=True):
+        assert f"entry {seq} is not the one that note {seq} noted" in found.message
+        assert found.message.endswith(f"the first change lies {range_said}")
+
+
+def test_an_anchor_of_an_older_log_says_nothing_about_where_this_one_changed(log: Path) -> None:
+    lines = write(log, *"abcd")
+    older = Anchor(2, "0" * 64, "old", severity="warning")
+    noted = [Anchor(1, sha(lines[0]), "a"), older, Anchor(3, sha(lines[2]), "c"), Anchor(4, "0" * 64, "d")]
+    report = verify(str(log), noted)
+    assert [(f.line, f.severity) for f in report.findings] == [(2, "warning"), (4, "error")]
+    assert report.findings[1].message.endswith("the first change lies in entry 4")
+
+
+def test_an_anchor_behind_a_break_of_the_chain_does_not_vouch_for_what_is_before_it(log: Path) -> None:
+    lines = write(log, *"abcd")
+    log.write_bytes(b"".join(lines).replace(b'"a"', b'"x"'))
+    report = verify(str(log), [Anchor(3, sha(lines[2]), "c"), Anchor(4, "0" * 64, "d")])
+    assert [(f.rule, f.line) for f in report.findings] == [("log-chain", 2), ("log-anchor", 4)]
+    assert report.findings[1].message.endswith("the first change lies in entries 1..4")
+
+
+@pytest.mark.parametrize(
+    ("order", "lines"),
+    [((0, 1, 1, 2, 3), []), ((-1, 1), [1]), ((2, 1, 3), [2]), ((3, 1, 2), [3, 3]), ((4, 5, 3), [3, 3, 3])],
+)
+def test_a_head_that_comes_out_of_order_is_found_too(
+    log: Path, order: tuple[int, ...], lines: list[int]
+) -> None:
+    heads = [GENESIS, *map(sha, write(log, "a", "b", "c"))]
+    noted = [Anchor(seq, heads[seq] if 0 <= seq <= 3 else GENESIS, "x") for seq in order]
+    report = verify(str(log), heads=iter(noted))
+    assert [(f.rule, f.line, f.severity) for f in report.findings] == [
+        ("log-anchor", n, "error") for n in lines
+    ]
+
+
+def test_heads_are_taken_in_step_with_the_log_and_only_while_it_is_locked(log: Path) -> None:
+    lines = write(log, "a", "b", "c")
+    living: weakref.WeakSet[Anchor] = weakref.WeakSet()
+
+    class Noted(Anchor):  # a slotted dataclass can't be referred to weakly
+        __slots__ = ("__weakref__",)
+
+    def heads() -> Iterator[Anchor]:
+        with log.open("rb") as file:
+            for seq, line in enumerate(lines, 1):
+                with pytest.raises(BlockingIOError):
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                head = Noted(seq, sha(line), "x")
+                living.add(head)
+                yield head
+                del head
+                assert len(living) <= 2
+
+    assert verify(str(log), heads=heads()).findings == ()
+
+
+def test_a_hundred_warnings_do_not_hide_an_error(log: Path) -> None:
+    write(log, "a")
+    old = [Anchor(1, "0" * 64, "old", severity="warning")] * 300
+    report = verify(str(log), heads=[*old, Anchor(1, "0" * 64, "new")])
+    assert [f.severity for f in report.findings] == ["warning"] * 100 + ["error"]
+
+
 def test_a_tail_cut_off_is_disproved_by_an_anchor_alone(log: Path) -> None:
     lines = write(log, "a", "b", "c")
     log.write_bytes(lines[0])
@@ -764,7 +1093,7 @@ def test_a_piece_is_set_aside_durably_before_the_log_is_cut(log: Path, tmp_path:
     start(program, log, wrap=(strace_program(), "-y", "-qq", "-o", str(trace), "-e", calls)).communicate()
     said = [text for text in trace.read_text().splitlines() if str(log.parent) in text]
     order = [text.split("(")[0] for text in said]
-    assert order == ["write", "fsync", "fsync", "ftruncate", "write", "fsync"]
+    assert order == ["write", "fsync", "fsync", "ftruncate", "write", "fsync", "fsync"]
     assert ".torn-" in said[0]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -142,3 +143,31 @@ def test_a_secret_that_an_agent_wrote_is_not_published(project: Project, api: Gi
     assert "notes.md:1" in done.stderr
     assert key not in done.stderr
     assert api.pulls == []
+
+
+def test_the_pull_requests_body_vouches_for_the_log_it_was_opened_with(
+    project: Project, api: GitHubApi, tmp_path: Path
+) -> None:
+    confirmed(project)
+    assert project.cauto("resume").returncode == exits.OK
+    verify = ("decisions", "verify")
+    assert project.command(*verify).returncode == exits.OK, project.command(*verify).stdout
+    (pull,) = api.pulls
+    whole = pull.body
+    head = project.decisions()[-1]
+    assert f"| decisions | {head['seq']} | `" in whole
+    pull.body = re.sub(r"(\| decisions \| [0-9]+ \| `)....", r"\g<1>0000", whole)
+    done = project.command(*verify)
+    assert (done.returncode, "pull request https://github.com/ann/shop/pull/1" in done.stdout) == (
+        exits.FINDINGS,
+        True,
+    )
+    assert project.command(*verify, "--offline").returncode == exits.OK
+    pull.body = whole.replace("correctless:begin", "correctless:gone")
+    done = project.command(*verify)
+    assert (done.returncode, "--offline" in done.stderr) == (exits.REFUSED, True)
+    pull.state = "MERGED"
+    pull.body = whole
+    assert project.command(*verify).returncode == exits.OK
+    api.fail(1, "drop", "before")
+    assert project.command(*verify).returncode == exits.REFUSED

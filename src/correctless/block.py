@@ -18,7 +18,7 @@ _MAX_TOKENS = 2_000_000  # brackets and strings of one block that are looked at;
 _TOO_MANY = f"more than {MAX_PIECES} pieces"
 
 # Every quantifier that could meet itself is possessive: the answer is hostile, and reading it stays linear.
-_NONCE = re.compile(r"[0-9a-f]{8}")
+NONCE = re.compile(r"[0-9a-f]{8}")
 _PREFIX = r"[\s>\ufeff]*+(?:(?:[-*+]|\d{1,9}[.)])\s++)?+[\s>]*+"
 _MARKER = re.compile(rf"{_PREFIX}AUTONOMOUS_DECISIONS_(START|END)(?:\s++(\S++))?\s*+")
 _QUOTE = re.compile(r"\s*+(?:>\s?+)++")
@@ -49,8 +49,13 @@ class Reading:
     pieces: tuple[Piece, ...]
     authentic: int  # blocks with the attempt's nonce: all of them are read
     nonceless: int  # read (the last one) only when nothing is authentic and no call was recorded
-    quoted: int  # blocks with another nonce: never read
+    others: tuple[str, ...]  # what stands for a nonce at the start of each block with another one: never read
     verified: bool  # False: the pieces come from a block without a nonce
+
+    @property
+    def quoted(self) -> int:
+        """How many blocks have another nonce."""
+        return len(self.others)
 
     @property
     def blocks(self) -> int:
@@ -65,7 +70,7 @@ def read(answer: str, nonce: str, *, called: bool = False) -> Reading:
     """
     blocks = tuple(_blocks(answer))
     # An empty nonce must not make the nonce-less blocks authentic.
-    known = _NONCE.fullmatch(nonce) is not None
+    known = NONCE.fullmatch(nonce) is not None
     authentic = [block for block in blocks if known and block.word == nonce]
     nonceless = [block for block in blocks if block.word is None]
     verified = bool(authentic) or called
@@ -81,7 +86,7 @@ def read(answer: str, nonce: str, *, called: bool = False) -> Reading:
         pieces=tuple(pieces),
         authentic=len(authentic),
         nonceless=len(nonceless),
-        quoted=len(blocks) - len(authentic) - len(nonceless),
+        others=tuple(b.word for b in blocks if b.word is not None and not (known and b.word == nonce)),
         verified=verified,
     )
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from types import NoneType
 from typing import Any, BinaryIO
 
 from correctless.record import RecordError, decode, encode
@@ -97,9 +99,41 @@ def seal(fields: Mapping[str, Any], after: Head) -> Entry:
     """The entry that puts `fields` behind `after`; `ValueError` when its line could not be read back."""
     if "seq" in fields or "prev" in fields:
         raise ValueError("'seq' and 'prev' are the ledger's own fields")
-    line = encode({**fields, "seq": after.seq + 1, "prev": after.sha256})
-    # What can't be read back must not be acknowledged: nesting has a limit, and a key may stand twice (1 and "1").
-    return entry(line[:-1])
+    values = {**fields, "seq": after.seq + 1, "prev": after.sha256}
+    line = encode(values)[:-1]
+    # What can't be read back must not be acknowledged: nesting has a limit, a key may stand twice (1 and "1"), and two halves
+    # of a surrogate pair come back as one character. Reading it again costs more than sealing it, so what is plain is copied.
+    if b"\\ud" not in line:
+        with suppress(_NotPlainError):
+            return Entry(after.seq + 1, after.sha256, digest(line), line, _copied(values))
+    return entry(line)
+
+
+class _NotPlainError(Exception):
+    pass
+
+
+_ATOMS = frozenset({str, int, bool, NoneType})
+
+
+def _copied(values: dict[Any, Any], depth: int = 0) -> dict[str, Any]:
+    """`values` as they are read back from their line; `_NotPlainError` when only the line can say."""
+    if depth > 3:
+        raise _NotPlainError
+    copy = {}
+    for key, value in values.items():
+        kind = type(value)
+        if type(key) is not str:
+            raise _NotPlainError
+        if kind in _ATOMS:
+            copy[key] = value
+        elif kind is dict:
+            copy[key] = _copied(value, depth + 1)
+        elif (kind is list or kind is tuple) and all(type(item) in _ATOMS for item in value):
+            copy[key] = list(value)
+        else:
+            raise _NotPlainError
+    return copy
 
 
 def entry(line: bytes) -> Entry:

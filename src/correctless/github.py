@@ -42,6 +42,11 @@ _EDIT = (
     " updatePullRequest(input: {pullRequestId: $id, body: $body}) { pullRequest { id } } }"
 )
 
+_BODY = (
+    "query PullRequestBody($owner: String!, $name: String!, $number: Int!) {"
+    " repository(owner: $owner, name: $name) { pullRequest(number: $number) { body } } }"
+)
+
 _PULL_URL = re.compile(r"https://[!-~]+/pull/([1-9][0-9]*)\Z")
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?\Z")
 _NAME = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]*\Z")
@@ -100,6 +105,15 @@ class GitHub:
             exits.REFUSED, f"{self.repo} lists pull requests for '{head}' without end. look at it by hand"
         )
 
+    def body(self, number: int) -> str:
+        """The body of a pull request, open or not."""
+        _, owner, name = self.repo.split("/")
+        given: dict[str, str | int] = {"owner": owner, "name": name, "number": number}
+        answer = self._ask("read the pull request", _BODY, given)
+        pull = _take(_take(answer, "repository", dict), "pullRequest", dict)
+        body: str = _take(pull, "body", str)
+        return body
+
     def create(self, *, head: str, base: str, title: str, body: str) -> tuple[int, str]:
         """Open a pull request from `head` into `base`, both branches of this repository; its number and URL."""
         words = (f"--head={head}", f"--base={base}", f"--title={title}", "--body-file=-")
@@ -123,9 +137,14 @@ class GitHub:
         _take(_take(answer, "updatePullRequest", dict), "pullRequest", dict)
 
     def _ask(
-        self, what: str, query: str, given: Mapping[str, str], *, body: str | None = None
+        self, what: str, query: str, given: Mapping[str, str | int], *, body: str | None = None
     ) -> dict[str, Any]:
-        words = [word for key, value in given.items() for word in ("-f", f"{key}={value}")]
+        # -F turns a number into one; it would do more to a text
+        words = [
+            word
+            for key, value in given.items()
+            for word in ("-F" if type(value) is int else "-f", f"{key}={value}")
+        ]
         if (
             body is not None
         ):  # on standard input: it is too long for an argument, and arguments are in the process list
@@ -165,6 +184,13 @@ class GitHub:
         env = {name: value for name, value in self.env.items() if name not in _LOUD} | _QUIET
         # Not in the repository: gh would run git there, and with it what an agent put into the configuration.
         return process.run([program, *args], cwd="/", env=env, stdin=stdin, wall_s=self.seconds, keep=_ANSWER)
+
+
+def repo_of_pull_request(url: str) -> tuple[str, int] | None:
+    """host/owner/name and number of a pull request's URL; None for any other."""
+    match = _PULL_URL.match(url)
+    repo = repo_of_remote(url[: match.start(1) - len("/pull/")]) if match else None
+    return (repo, int(match[1])) if match and repo else None
 
 
 def repo_of_remote(url: str) -> str | None:

@@ -6,13 +6,16 @@ import dataclasses
 import json
 import os
 import sys
-from collections.abc import Callable
-from typing import Any
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO
 
 import click
 
 from correctless import exits
 from correctless.cli import writer
+from correctless.cli.parse import parse
 from correctless.exits import Stop
 from correctless.finding import as_json as spelled
 from correctless.finding import as_text, printable
@@ -34,6 +37,9 @@ def _as_json(command: Command) -> Command:
 @click.group()
 def decisions() -> None:
     """Read, check, add to and repair the decisions log of a branch."""
+
+
+decisions.add_command(parse)
 
 
 @decisions.command("list", epilog="Example: correctless decisions list --json")
@@ -61,15 +67,29 @@ def list_(log: str | None, as_json: bool) -> int:
     return exits.OK
 
 
-@decisions.command(epilog="Example: correctless decisions summary")
+@decisions.command(epilog="Example: correctless decisions summary --counts")
+@click.option("--counts", "in_numbers", is_flag=True, help="Only numbers, for a log of any size.")
 @_log
 @_as_json
-def summary(log: str | None, as_json: bool) -> int:
-    """Decisions by skill, then the deferred escalations, warnings and steps."""
+def summary(in_numbers: bool, log: str | None, as_json: bool) -> int:
+    """Decisions by skill, then the deferred escalations, warnings and steps.
+
+    With --counts: how many entries the log has, superseded ones included, by skill, source and run.
+    """
+    _, logs = writer.whereabouts(log, os.getcwd())
+    if in_numbers:
+        from correctless import counts
+
+        with _progress() as tell:
+            found = counts.count(logs, tell)
+        if as_json:
+            _echo_json(counts.as_json(found))
+        else:
+            click.echo(counts.text(found), nl=False)
+        return exits.OK
     from correctless import review
     from correctless import summary as summaries
 
-    _, logs = writer.whereabouts(log, os.getcwd())
     view = review.view(logs)
     if as_json:
         _echo_json(dataclasses.asdict(view))
@@ -78,15 +98,45 @@ def summary(log: str | None, as_json: bool) -> int:
     return exits.OK
 
 
+@contextmanager
+def _progress(
+    err: TextIO | None = None, clock: Callable[[], float] = time.monotonic
+) -> Iterator[Callable[[int], None]]:
+    """What is told how many entries were read; past the first second a person at a terminal sees it."""
+    err = err or sys.stderr
+    watched, due, said = err.isatty(), clock() + 1, ""
+
+    def tell(number: int) -> None:
+        nonlocal due, said
+        if watched and number % 1000 == 0 and clock() >= due:
+            due, said = clock() + 0.2, f"{number:,} entries"
+            err.write(f"\r{said}")
+            err.flush()
+
+    try:
+        yield tell
+    finally:
+        if said:  # an error's line must not stand behind it
+            err.write(f"\r{' ' * len(said)}\r")
+            err.flush()
+
+
 @decisions.command(epilog="Example: correctless decisions verify && echo intact")
 @_log
+@click.option("--offline", is_flag=True, help="Don't ask GitHub what the run's pull request noted.")
 @_as_json
-def verify(log: str | None, as_json: bool) -> int:
-    """Check the chain, every line, and what commits and the run log noted of it. Exit 1 when anything is wrong."""
+def verify(log: str | None, offline: bool, as_json: bool) -> int:
+    """Check the chain, every line, and all that was noted of the log elsewhere. Exit 1 when anything is wrong.
+
+    Noted it was in the trailers of commits, in the run log, in what a person confirmed, in a private copy of the heads
+    in your state folder, and in the pull request, which is read by gh.
+    """
     from correctless import anchors
+    from correctless.publish import noted_heads
 
     repo, logs = writer.whereabouts(log, os.getcwd())
-    report = anchors.verify(logs, repo)
+    more = () if offline else noted_heads.of_pull_requests(logs, os.environ)
+    report = anchors.verify(logs, repo, os.environ, more)
     if as_json:
         found = [spelled(f) for f in report.findings]
         head = dataclasses.asdict(report.head)
@@ -143,7 +193,7 @@ def repair(log: str | None, as_json: bool) -> int:
         )
     repo, logs = writer.whereabouts(log, os.getcwd())
     with writer.held(repo, logs):
-        done = anchors.repair(logs, utcnow())
+        done = anchors.repair(logs, utcnow(), os.environ)
     if as_json:
         _echo_json(dataclasses.asdict(done))
         return exits.OK

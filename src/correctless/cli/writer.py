@@ -82,6 +82,7 @@ def append(
     The skill's contract corrects it, never downwards; a skill that isn't found makes it unlisted and deferred.
     """
     from correctless.correction import UNLISTED, correct
+    from correctless.heads import Heads
     from correctless.ledger import Ledger
     from correctless.record import RecordError, decode, timestamp, utcnow
     from correctless.repo import ensure_artifacts
@@ -102,7 +103,7 @@ def append(
         ensure_artifacts(logs)
         # The number of an unlisted entry is counted, then written: one writer at a time.
         stack.enter_context(_alone(logs.artifacts))
-        ledger = Ledger(logs.decisions, root=logs.root)
+        ledger = Ledger(logs.decisions, root=logs.root, noted=Heads(logs.decisions, env).note)
         before = ledger.read() if os.path.lexists(logs.decisions) else ()
         unlisted = sum(
             e.fields.get("skill") == skill

@@ -13,6 +13,7 @@ from datetime import datetime
 from correctless import agents
 from correctless.agents import Activity, Agent
 from correctless.agents.environment import environment
+from correctless.heads import Heads
 from correctless.ledger import Ledger
 from correctless.lock import Lock
 from correctless.record import utcnow
@@ -38,7 +39,8 @@ class Surroundings:
 
     def __post_init__(self) -> None:
         # One instance for the whole run: it knows what it acknowledged, and reads only what is new.
-        self.decisions = Ledger(self.logs.decisions, root=self.logs.root)
+        heads = Heads(self.logs.decisions, self.env)
+        self.decisions = Ledger(self.logs.decisions, root=self.logs.root, noted=heads.note)
 
     def folder(self, run: str, step: str, attempt: int) -> str:
         """Where one attempt's prompt, answer, transcript and patch lie."""

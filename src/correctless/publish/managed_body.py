@@ -15,6 +15,7 @@ _RULES = 30_000  # of them for the test plan
 _RULE = 400
 _VERIFICATION = 4_000
 _RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
+_HEAD = re.compile(r"^\| ([a-z]+) \| ([0-9]{1,18}) \| `([0-9a-f]{64})` \|\r?$", re.MULTILINE)
 _TAIL = "<!-- correctless:tail -->"
 _CUT = "*This summary was cut to fit; `correctless decisions summary` shows it whole.*"
 
@@ -58,6 +59,15 @@ def merge_body(old: str, new: str, run: str) -> str:
     merged = before + _fit(new, LIMIT - len(before) - len(after)) + after
     # A body edited in the browser comes back with other line ends: no reason to edit it again.
     return old if old.replace("\r\n", "\n") == merged.replace("\r\n", "\n") else merged
+
+
+def heads_of(old: str, run: str) -> dict[str, tuple[int, str]] | None:
+    """The entries and SHA-256 of each log that this run's section of a body names; None when it has no section, or two."""
+    span = _span(old, run)
+    if span is None:
+        return None
+    section = old[span[0] : span[1]].rpartition("## Logs")[2]
+    return {m[1]: (int(m[2]), m[3]) for m in _HEAD.finditer(section)}
 
 
 def is_ours(old: str, run: str) -> bool:

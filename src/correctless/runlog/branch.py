@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -47,15 +47,12 @@ class Branch:
 def load(logs: Logs) -> Branch:
     """Read and verify all three logs; `Stop(3)` when one is damaged, foreign, or disappeared after a run began."""
     events = _entries(logs.run, logs)
-    decisions = _entries(logs.decisions, logs)
-    if events and not os.path.exists(logs.decisions):
-        raise Stop(
-            exits.REFUSED,
-            f"{logs.decisions} is missing although a run began it. put it back from a copy, "
-            "or start anew with: correctless decisions repair",
-        )
     typed = tuple(_typed(logs.run, entry, logged) for entry in events)
-    _anchored(logs, typed, decisions)
+    decisions = _entries(logs.decisions, logs)
+    noted = Noted(logs.decisions, typed)
+    for entry in decisions:
+        noted.check(entry)
+    noted.end(there=os.path.lexists(logs.decisions))
     return Branch(
         decisions=tuple(Recorded(_typed(logs.decisions, e, Decision.of), e.seq, e.line) for e in decisions),
         events=typed,
@@ -75,42 +72,102 @@ def _head(entries: tuple[Entry, ...]) -> Head:
     return Head(entries[-1].seq, entries[-1].head) if entries else Head(0, GENESIS)
 
 
+def typed_events(logs: Logs) -> Iterator[Logged]:
+    """The run log's entries in turn, as `load` reads them; none where no run began."""
+    for entry in Ledger(logs.run, root=logs.root).entries() if os.path.lexists(logs.run) else ():
+        yield _typed(logs.run, entry, logged)
+
+
 def _typed(path: str, entry: Entry, reader: Callable[[Mapping[str, Any]], T]) -> T:
     try:
         return reader(entry.fields)
     except RecordError as error:
-        raise Stop(
-            exits.REFUSED,
-            f"{path}:{entry.seq}: not an entry of this log: {error}. update correctless if it is older than the log",
-        ) from None
+        raise no_entry(path, entry.seq, error) from None
 
 
-def _anchored(logs: Logs, events: tuple[Logged, ...], decisions: tuple[Entry, ...]) -> None:
-    # The chain can't show that its tail was cut off; what the run log noted of the decisions log can.
-    began = _began_anew(decisions)
-    for item in events:
-        if item.timestamp <= began:
-            continue
-        seq = getattr(item.event, "log_seq", None)
-        if seq is None or seq == 0:
-            continue
-        head = getattr(item.event, "log_head", "")
-        if seq > len(decisions) or decisions[seq - 1].head != head:
+def no_entry(path: str, seq: int, why: RecordError) -> Stop:
+    """What is refused when a line of a log is none of its records."""
+    said = f"not an entry of this log: {why}. update correctless if it is older than the log"
+    return Stop(exits.REFUSED, f"{path}:{seq}: {said}")
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """What a decisions log says of the one before it, which `decisions repair` set aside."""
+
+    seq: int  # how many entries that one had
+    timestamp: str  # when this one began
+    events: int | None  # how many entries the run log had then; None where an older release began it
+
+    def knew(self, number: int, timestamp: str) -> bool:
+        """Whether entry `number` of the run log, written at `timestamp`, was written before: then it is about the lost log."""
+        # The number where it is known: a clock that is set back must not turn what came later into what came before.
+        return number <= self.events if self.events is not None else timestamp <= self.timestamp
+
+
+def lost(first: Mapping[str, Any]) -> Lost | None:
+    """What the first entry of a decisions log says of a lost one; None when there was none.
+
+    That entry is deferred: until a person confirmed the loss, the gate is closed.
+    """
+    extra = first.get("extra")
+    ours = first.get("source") == "synthesized" and first.get("escalation_deferred") is True
+    if not ours or not isinstance(extra, dict) or type(extra.get("lost_seq")) is not int:
+        return None
+    events = extra.get("run_log_seq")
+    return Lost(extra["lost_seq"], str(first.get("timestamp")), events if type(events) is int else None)
+
+
+class Noted:
+    """What the run log noted of a decisions log, held against it entry by entry: the chain can't show a missing tail.
+
+    `check` every entry in turn, then `end`; both `Stop(3)` at the first that is not what was noted.
+    """
+
+    def __init__(self, path: str, events: Iterable[Logged]) -> None:
+        self._path = path
+        self._began = False
+        self._lost: Lost | None = None
+        # entry -> each head noted of it, with the number and the time of the note
+        self._heads: dict[int, list[tuple[str, int, str]]] = {}
+        for number, item in enumerate(events, 1):
+            self._began = True
+            seq = getattr(item.event, "log_seq", None)
+            if seq:
+                note = (getattr(item.event, "log_head", ""), number, item.timestamp)
+                self._heads.setdefault(seq, []).append(note)
+
+    def check(self, entry: Entry) -> None:
+        if entry.seq == 1:
+            self._lost = lost(entry.fields)
+        if self._binding(entry.seq) - {entry.head}:
+            raise self._differs(entry.seq)
+        self._heads.pop(entry.seq, None)
+
+    def end(self, *, there: bool) -> None:
+        """After the last entry; `there`: whether the file exists at all."""
+        if self._began and not there:
             raise Stop(
                 exits.REFUSED,
-                f"{logs.decisions} is not what the run log noted at entry {seq}. look at it with: "
-                "correctless decisions verify",
+                f"{self._path} is missing although a run began it. put it back from a copy, "
+                "or start anew with: correctless decisions repair",
             )
+        for seq in self._heads:  # what is left of them stands behind the end
+            if self._binding(seq):
+                raise self._differs(seq)
 
+    def _binding(self, seq: int) -> set[str]:
+        """The heads noted of entry `seq`, without those that are about a log that was set aside."""
+        before = self._lost
+        return {
+            head
+            for head, number, when in self._heads.get(seq, ())
+            if before is None or not before.knew(number, when)
+        }
 
-def _began_anew(decisions: tuple[Entry, ...]) -> str:
-    """When `decisions repair` began this log after one that was set aside; "" when it is the first.
-
-    What was noted before is about the lost log. The entry that says so is deferred: until a person confirmed the loss,
-    the gate is closed.
-    """
-    first = decisions[0].fields if decisions else {}
-    extra = first.get("extra")
-    lost = isinstance(extra, dict) and type(extra.get("lost_seq")) is int
-    ours = first.get("source") == "synthesized" and first.get("escalation_deferred") is True
-    return str(first.get("timestamp", "")) if lost and ours else ""
+    def _differs(self, seq: int) -> Stop:
+        return Stop(
+            exits.REFUSED,
+            f"{self._path} is not what the run log noted at entry {seq}. look at it with: "
+            "correctless decisions verify",
+        )

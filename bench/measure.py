@@ -1,0 +1,79 @@
+"""How things are measured: a function or a program in, its times and its peak memory out."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from correctless import exits
+from correctless.exits import Stop
+
+# A program's peak begins with that of the process that started it, so a small one starts it: what it can show at
+# least is its own 8 MB or so. The clock runs in there too, so that starting the starter does not count.
+_STARTER = """
+import os, sys, time
+null = os.open(os.devnull, os.O_WRONLY)
+began = time.perf_counter()
+pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, null, 1)])
+_, status, used = os.wait4(pid, 0)
+print(time.perf_counter() - began, used.ru_maxrss, os.waitstatus_to_exitcode(status))
+"""
+_MAXRSS = 1 if sys.platform == "darwin" else 1024  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """One run of a program: wall-clock seconds and peak memory in MB (10^6 bytes)."""
+
+    seconds: float
+    peak_mb: float
+
+
+def ran(argv: Sequence[str], *, cwd: str, env: Mapping[str, str]) -> Ran:
+    """Run a program, its path absolute, its output thrown away; `Stop(3)` when it does not end with 0."""
+    starter = [sys.executable, "-I", "-S", "-c", _STARTER]
+    done = subprocess.run(
+        [*starter, *argv], cwd=cwd, env=dict(env), stdin=subprocess.DEVNULL, capture_output=True, check=False
+    )
+    words = done.stdout.split()
+    if done.returncode != 0 or words[-1:] != [b"0"]:
+        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        raise Stop(exits.REFUSED, f"{' '.join(argv)[:120]} failed: {said[-1] if said else 'without a word'}")
+    return Ran(float(words[0]), int(words[1]) * _MAXRSS / 1e6)
+
+
+def programs(
+    commands: Sequence[Sequence[str]], rounds: int, *, cwd: str, env: Mapping[str, str]
+) -> list[list[Ran]]:
+    """Run each of `commands` once a round, in turn, so that a busy minute meets all of them; the runs of each."""
+    found: list[list[Ran]] = [[] for _ in commands]
+    for number in range(rounds):
+        order = list(range(len(commands)))
+        for which in order if number % 2 == 0 else reversed(order):
+            found[which].append(ran(commands[which], cwd=cwd, env=env))
+    return found
+
+
+def timed(work: Callable[[], object], times: int) -> list[float]:
+    """The seconds of each of `times` calls."""
+    found = []
+    for _ in range(times):
+        began = time.perf_counter()
+        work()
+        found.append(time.perf_counter() - began)
+    return found
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    """The least value that `percent` of the values do not exceed."""
+    ordered = sorted(values)
+    return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]
+
+
+def middle(rounds: Sequence[Sequence[float]], percent: int) -> float:
+    """The percentile of each round, and of those the median: one bad round moves nothing."""
+    return median(percentile(values, percent) for values in rounds)

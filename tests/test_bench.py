@@ -1,0 +1,116 @@
+"""`scripts/bench`, run small: every row is there, measured, beside its floor. How large the figures are is nobody's test."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TOP = Path(__file__).parents[1]
+ROWS = {
+    "Ledger.append": "write + fsync, same bytes",
+    "Ledger.append, 8 writers": "flock + write + fsync, 8 writers",
+    "one-shot writer": "python3 -I -S -c pass",
+    "one-shot writer, again": "jq -c . >> file",
+    "one-shot writer, log of 200": "python3 -I -S -c pass",
+    "verify, 300 entries": "sha256sum of the same file",
+    "summary --counts, 300 entries": "jq -c . of the same file",
+}
+
+
+def bench(*words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [TOP / "scripts" / "bench", *words],
+        env={**os.environ, **(env or {})},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def figures(row: dict[str, Any]) -> list[float]:
+    return [
+        value
+        for each in (row["figure"], row["floor"] or {})
+        for name, value in each.items()
+        if name != "name" and value is not None
+    ]
+
+
+def test_every_row_is_measured_beside_its_floor_and_nothing_is_left_behind(tmp_path: Path) -> None:
+    done = bench("ledger", "--quick", "--json", "--entries", "300", "--folder", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    rows = {row["figure"]["name"]: row for row in found["rows"]}
+    assert list(rows) == list(ROWS)
+    for name, row in rows.items():
+        assert row["unit"] in ("ms", "s")
+        assert row["rounds"] > 0
+        assert figures(row)
+        assert all(value > 0 for value in figures(row)), name
+        if row["floor"]:
+            assert row["floor"]["name"] == ROWS[name]
+            assert row["ratio"] > 0
+        else:
+            program = ROWS[name].split()[0]
+            assert row["missing"] == f"{program} not installed"
+            assert shutil.which(program) is None
+    assert {name: row["goal"] for name, row in rows.items() if row["goal"]} == {
+        "Ledger.append": 2.0,
+        "one-shot writer": 8.0,
+    }
+    for name in ("verify, 300 entries", "summary --counts, 300 entries", "one-shot writer"):
+        assert rows[name]["figure"]["peak_mb"] > 1
+    for name in ("Ledger.append", "Ledger.append, 8 writers"):
+        assert rows[name]["figure"]["p99"] >= rows[name]["figure"]["median"]
+        assert rows[name]["figure"]["per_second"] > 0
+    assert found["cores"] > 0
+    assert "bench: verify of 300 entries" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [("--help",), ("ledger", "--help")])
+def test_help_shows_an_example(words: tuple[str, ...]) -> None:
+    done = bench(*words)
+    assert done.returncode == 0
+    assert "scripts/bench ledger --quick --json" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "words", [(), ("nonesuch",), ("ledger", "--entries", "0"), ("ledger", "--entries", "x")]
+)
+def test_words_it_does_not_know_are_a_usage_error(words: tuple[str, ...]) -> None:
+    done = bench(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_a_folder_that_is_not_there_is_refused_in_one_line(tmp_path: Path) -> None:
+    done = bench("ledger", "--quick", "--folder", str(tmp_path / "none"))
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.count("\n") == 1
+    assert "--folder" in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_whoever_ends_it_finds_no_scratch_files(tmp_path: Path, number: signal.Signals) -> None:
+    process = subprocess.Popen(
+        [TOP / "scripts" / "bench", "ledger", "--entries", "1000", "--folder", tmp_path],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    assert "append: round 1" in process.stderr.readline()
+    assert list(tmp_path.iterdir())
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    assert err.endswith("bench: interrupted\n")
+    assert list(tmp_path.iterdir()) == []
