@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+import correctless.gate as gate
 from conftest import Git
-from correctless import anchors, exits, gate
+from correctless import anchors, exits
 from correctless.chain import EMPTY, Head, seal
 from correctless.heads import Heads
 from correctless.ledger import Ledger, Missing

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from correctless import gate, repo, review, summary
+import correctless.gate as gate
+from correctless import repo, review, summary
 from correctless.ledger import verify
 from correctless.runlog import branch as record
 from correctless.runlog.state import fold

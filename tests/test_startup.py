@@ -77,7 +77,7 @@ def test_help_lists_the_commands_without_importing_one(tmp_path: Path) -> None:
     [
         "import correctless",
         "import correctless.gate, correctless.capture, correctless.ledger",
-        "from correctless.gate import evaluate\nfrom correctless.capture import Captured\nimport correctless",
+        "from correctless.gate import of_log\nfrom correctless.capture import Captured\nimport correctless",
         "from correctless import gate, capture\nassert callable(gate) and callable(capture)\nimport correctless",
         "import correctless\ncorrectless.gate, correctless.capture\nimport correctless.gate, correctless.capture",
     ],
@@ -85,11 +85,11 @@ def test_help_lists_the_commands_without_importing_one(tmp_path: Path) -> None:
 def test_the_promised_names_are_the_functions_whatever_was_imported_first(first: str, tmp_path: Path) -> None:
     statement = f"""{first}
 import inspect
-from correctless.gate import evaluate
+from correctless.gate import of_log
 from correctless.capture import capture
-assert inspect.signature(correctless.gate) == inspect.signature(evaluate)
+assert inspect.signature(correctless.gate) == inspect.signature(of_log)
 assert inspect.signature(correctless.capture) == inspect.signature(capture)
-for promised, function in ((correctless.gate, evaluate), (correctless.capture, capture)):
+for promised, function in ((correctless.gate, of_log), (correctless.capture, capture)):
     try:
         promised()
     except TypeError as error:

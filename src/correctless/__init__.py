@@ -1,7 +1,7 @@
 """The library: read a skill's contract, capture decisions, log them, ask the gate, summarise.
 
 Nothing is imported before it is asked for. `capture` and `gate` are at the same time functions and the modules they
-live in: `correctless.gate(...)` and `from correctless.gate import evaluate` both work, in any order.
+live in: `correctless.gate(...)` and `from correctless.gate import of_log` both work, in any order.
 """
 
 from __future__ import annotations
@@ -10,14 +10,16 @@ import sys
 from types import ModuleType
 
 TYPE_CHECKING = False  # typing costs 4 ms to import
-# To a type checker `capture` and `gate` are the modules; typed code imports the function from there.
+# To a type checker `capture` and `gate` are the functions; where the module is meant, `import correctless.gate as gate`.
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from correctless.capture import capture as capture
     from correctless.contract import read_skill as read_skill
+    from correctless.gate import of_log as gate
     from correctless.ledger import Ledger as Ledger
-    from correctless.summary import text as summarise
+    from correctless.review import summarise as summarise
 
     __version__: str
 
@@ -26,9 +28,9 @@ __all__ = ["Ledger", "capture", "gate", "read_skill", "summarise"]
 _HOME = {
     "Ledger": ("ledger", "Ledger"),
     "capture": ("capture", "capture"),
-    "gate": ("gate", "evaluate"),
+    "gate": ("gate", "of_log"),
     "read_skill": ("contract", "read_skill"),
-    "summarise": ("summary", "text"),
+    "summarise": ("review", "summarise"),
 }
 
 

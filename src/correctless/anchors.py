@@ -12,7 +12,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from correctless import gate, ledger
+import correctless.gate as gate
+from correctless import ledger
 from correctless.chain import EMPTY
 from correctless.correction import synthesized
 from correctless.finding import Finding

@@ -1,17 +1,22 @@
 """Whether a branch may be published: what is on record of it in, open or closed, the open set and its digest out.
 
-Pure. An entry is live unless its attempt was discarded. The open set is every live deferred entry that no valid
+Computed from the logs each time, stored nowhere. An entry is live unless its attempt was discarded. The open set is every live deferred entry that no valid
 confirmation covers; while it is not empty the gate is closed.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from correctless import exits
+from correctless.exits import Stop
 from correctless.record import Confirmation
+from correctless.repo import Logs, logs_beside
+from correctless.runlog import branch as record
 from correctless.runlog.branch import Branch, Recorded
 from correctless.runlog.events import GateClosed, discarded
 
@@ -35,6 +40,23 @@ class Gate:
     rejected: Confirmation | None  # what a person answered to `closing`, when it was a no
     covered: Mapping[int, Confirmation]  # seq of a deferred entry -> the confirmation that covers it
     superseded: frozenset[int]  # seq of entries whose attempt was discarded
+
+
+def of_log(
+    path: str, *, channels: Sequence[str] | None = None, confirmers: Sequence[str] | None = None
+) -> Gate:
+    """The gate of a decisions log named by its path, with the run log and confirmations beside it; `Stop(3)` as `of`."""
+    return of(logs_beside(path), channels=channels, confirmers=confirmers)
+
+
+def of(logs: Logs, *, channels: Sequence[str] | None = None, confirmers: Sequence[str] | None = None) -> Gate:
+    """The gate of a branch's logs; `Stop(3)` when it can't be said: no log, a damaged one, one that was cut."""
+    if not os.path.lexists(logs.decisions):
+        raise Stop(
+            exits.REFUSED,
+            f"there is no decisions log {logs.decisions}. start a run, or name another with --log",
+        )
+    return evaluate(record.load(logs), channels=channels, confirmers=confirmers)
 
 
 def evaluate(

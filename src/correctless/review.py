@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from correctless import exits, gate, summary
+import correctless.gate as gate
+from correctless import exits, summary
 from correctless.exits import Stop
 from correctless.gate import Gate
 from correctless.ledger import Ledger
 from correctless.record import Confirmation, timestamp
-from correctless.repo import Logs
+from correctless.repo import Logs, logs_beside
 from correctless.runlog import branch as record
 from correctless.runlog.branch import Branch
 from correctless.runlog.events import GateClosed, fields_of
@@ -20,6 +21,11 @@ def view(logs: Logs) -> summary.View:
     """Everything the summary of a branch shows."""
     branch = record.load(logs)
     return view_of(branch, gate.evaluate(branch), logs)
+
+
+def summarise(log: str, width: int = 80) -> str:
+    """The summary of a decisions log named by its path, for a terminal of `width` columns; errors as `view`."""
+    return summary.text(view(logs_beside(log)), width)
 
 
 def view_of(branch: Branch, found: Gate, logs: Logs) -> summary.View:

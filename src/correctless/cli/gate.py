@@ -6,9 +6,8 @@ import json
 import os
 import sys
 
-from correctless import exits, gate, repo
-from correctless.exits import Stop
-from correctless.runlog import branch as record
+import correctless.gate as gate
+from correctless import exits, repo
 
 _HELP = """Usage: correctless gate [--log FILE] [--json]
 
@@ -45,12 +44,7 @@ def main(argv: list[str]) -> int:
             )
             return exits.USAGE
     logs = repo.logs_beside(path) if path is not None else repo.logs(repo.find(os.getcwd()))
-    if not os.path.lexists(logs.decisions):
-        raise Stop(
-            exits.REFUSED,
-            f"there is no decisions log {logs.decisions}. start a run, or name another with --log",
-        )
-    found = gate.evaluate(record.load(logs))
+    found = gate.of(logs)
     if as_json:
         print(json.dumps(gate.values(found), indent=2))
     elif found.open:

@@ -9,7 +9,8 @@ import shutil
 
 import click
 
-from correctless import exits, gate, person, repo, summary
+import correctless.gate as gate
+from correctless import exits, person, repo, summary
 from correctless import review as views
 from correctless.cli import typable
 from correctless.dispatch import rerun

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from correctless import anchors, exits, gate
+import correctless.gate as gate
+from correctless import anchors, exits
 from correctless.dispatch import engine, work
 from correctless.dispatch.surroundings import Surroundings, plan_of
 from correctless.exits import Stop

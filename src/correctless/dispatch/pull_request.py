@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from correctless import exits, gate, review, summary
+import correctless.gate as gate
+from correctless import exits, review, summary
 from correctless.dispatch import freeze
 from correctless.dispatch.check import rules
 from correctless.dispatch.surroundings import Surroundings, plan_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from correctless import capture
+import correctless.capture as capture
 from correctless.config import TESTED
 from correctless.dispatch import freeze, guarded
 from correctless.dispatch.check import check, report_fault
