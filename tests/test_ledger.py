@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from correctless.chain import entry, seal
@@ -145,6 +145,7 @@ _VALUES = st.recursive(
 
 
 @given(st.dictionaries(_TEXT, _VALUES))
+@example({"halves": "\ud83d\ude00"})
 def test_what_is_acknowledged_is_what_its_line_holds(fields: dict[str, object]) -> None:
     try:
         made = seal(fields, Head(0, GENESIS))
@@ -676,6 +677,25 @@ def test_a_living_ledger_does_not_read_what_it_did_not_acknowledge(log: Path) ->
     log.write_bytes(other.read_bytes())
     with pytest.raises(Damaged):
         ledger.read()
+
+
+def test_a_writer_that_was_refused_goes_on_in_the_log_that_repair_made(log: Path) -> None:
+    (line,) = write(log, "a")
+    log.write_bytes(line * 2)
+    ledger = Ledger(str(log))
+    with pytest.raises(Damaged):
+        ledger.append({"name": "b"})
+    repair(str(log), NOW)
+    assert ledger.append({"name": "b"}).seq == 1
+    assert [e.fields["name"] for e in Ledger(str(log)).read()] == ["b"]
+
+
+def test_who_may_write_to_an_open_log_is_asked_again_when_its_mode_changed(log: Path) -> None:
+    write(log, "a")
+    with opened(str(log), None, write=True) as file:
+        assert file.named() is not None
+        log.chmod(0o444)
+        assert file.named() is None
 
 
 def test_a_writer_that_waited_for_a_repair_goes_on_in_the_new_log(log: Path) -> None:

@@ -114,9 +114,8 @@ class Ledger:
 
     def read(self) -> tuple[Entry, ...]:
         """Every acknowledged entry, the whole chain checked; `Missing`, `Damaged` or `Foreign`."""
-        known = (
-            self._seen.head if self._seen is not None else EMPTY
-        )  # before: another thread may add meanwhile
+        # Taken before: another thread may add meanwhile.
+        known = self._seen.head if self._seen is not None else EMPTY
         entries = tuple(self.entries())
         if known.seq and (len(entries) < known.seq or entries[known.seq - 1].head != known.sha256):
             raise Damaged(self.path, known.seq, "it is not what was acknowledged")

@@ -155,9 +155,8 @@ class Kept:
     @contextmanager
     def locked(self, *, create: bool, limit: float = WAIT) -> Iterator[tuple[LogFile, os.stat_result]]:
         """The locked log and what it is like now; errors and `limit` as `opened`."""
-        if (
-            self._forks != _forks
-        ):  # `_forked` closed the file, and whoever had the turn is not in this process
+        if self._forks != _forks:
+            # `_forked` closed the file, and whoever had the turn is not in this process.
             self._forks, self._turn, self._file = _forks, allocate_lock(), None
         turn = self._turn
         if not turn.acquire(timeout=limit):
@@ -264,26 +263,26 @@ def _taken(
 def _lock(file: LogFile, limit: float, *, write: bool) -> None:
     """Wait for the lock at most `limit` seconds, then `Stop(75)`."""
     kind = (fcntl.LOCK_EX if write else fcntl.LOCK_SH) | fcntl.LOCK_NB
+    began: float | None = None
     try:
-        fcntl.flock(file.fd, kind)
-    except BlockingIOError:
-        began = time.monotonic()
+        while True:
+            with suppress(BlockingIOError):
+                fcntl.flock(file.fd, kind)
+                return
+            now = time.monotonic()
+            began = now if began is None else began
+            if (waited := now - began) >= limit:
+                break
+            # Short at first, for those who append a line, and long for those who hang.
+            time.sleep(min(0.05, 0.0002 + waited / 20, limit - waited))
     except OSError as error:
         raise refusal(file.path, error, "lock it") from None
-    else:
-        return
-    while (waited := time.monotonic() - began) < limit:
-        # Short at first, for those who append a line, and long for those who hang.
-        time.sleep(min(0.05, 0.0002 + waited / 20, limit - waited))
-        with suppress(BlockingIOError):
-            fcntl.flock(file.fd, kind)
-            return
     raise _busy(file.path, limit)
 
 
 def _busy(path: str, limit: float) -> Stop:
     return Stop(
-        exits.LOCKED, f"{path} is locked by another program since {limit:g} s. end that one, then start again"
+        exits.LOCKED, f"{path} has been locked by another for {limit:g} s. end that program, then start again"
     )
 
 
