@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import correctless
 import correctless.gate as gate
 from conftest import Git
 from correctless import anchors, exits
@@ -267,3 +268,40 @@ def test_a_run_does_not_open_its_gate_over_a_log_its_anchors_disprove(scratch_re
     assert done.returncode == exits.FINDINGS
     assert "commit" in done.stdout
     assert "the private copy of its heads" in done.stdout
+
+
+FORGES = """
+if step == "ctdd":
+    import sys; sys.path.insert(0, {src!r})
+    from correctless.ledger import Ledger
+    Ledger({log!r}).append({{"skill": "ctdd", "decision_id": "AD-001", "key": f"{{os.environ['CORRECTLESS_RUN']}}/ctdd/1/b1",
+        "default_applied": "forged", "rationale": "r", "timestamp": "t", "escalation_deferred": False}})
+"""
+TRUNCATES = 'if step == "cverify": open({log!r}, "r+b").truncate(10)'
+REPLACES = 'if step == "cverify": os.replace(__import__("shutil").copy({log!r}, {log!r} + ".new"), {log!r})'
+EDITS = """
+if step == "cverify":
+    with open({log!r}, "r+b") as log: log.write(b"[")
+"""
+
+
+@pytest.mark.parametrize(
+    ("extra", "said"),
+    [
+        (FORGES, "somebody else added this entry"),
+        (TRUNCATES, "it is not what was acknowledged"),
+        (REPLACES, "was replaced while it was written to"),
+        (EDITS, ":1: "),
+    ],
+    ids=["forged", "truncated", "replaced", "edited"],
+)
+def test_an_agent_that_gets_at_the_log_ends_the_run(
+    scratch_repo: Path, git: Git, extra: str, said: str
+) -> None:
+    project = Project(scratch_repo, git)
+    log = project.logs.decisions
+    src = str(Path(correctless.__file__).parents[1])
+    done = project.run(AGENT_EXTRA=extra.format(log=log, src=src))
+    assert (done.returncode, said in done.stderr) == (exits.REFUSED, True), done.stderr
+    assert project.state().stopped is not None
+    assert not [e for e in project.events() if e.event.event == "complete"]

@@ -1140,3 +1140,17 @@ def test_the_file_itself_is_what_a_reader_gets(log: Path) -> None:
         assert isinstance(file, LogFile)
         with file.stream() as stream:
             assert stream.read() == log.read_bytes()
+
+
+def test_an_entry_of_somebody_else_is_refused_where_a_writer_has_the_log_for_itself(tmp_path: Path) -> None:
+    path = str(tmp_path / "log.jsonl")
+    Ledger(path).append({"n": 1})
+    alone, other = Ledger(path, alone=True), Ledger(path)
+    alone.create()  # what is there when it comes is not its own, and stands
+    alone.append({"n": 2})
+    assert other.append({"n": 3}).seq == 3
+    for _ in range(2):
+        with pytest.raises(Stop, match=r"log.jsonl:3: somebody else added this entry"):
+            alone.append({"n": 4})
+    assert len(other.read()) == 3
+    assert Ledger(path, alone=True).append({"n": 4}).seq == 4

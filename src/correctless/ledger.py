@@ -55,7 +55,8 @@ class Ledger:
     `root`: the folder the log may not leave; below it no part of the path may be a symbolic link. `clock` names what is
     set aside. `noted` is called with each entry this writer adds, after it is on disk and before `append` returns, under
     the file's lock: it must not use this log, and what it raises comes out of `append` though the entry stands.
-    `limit`: the seconds it waits for another's lock before `Stop(75)`. Threads may share one: they take turns.
+    `limit`: the seconds it waits for another's lock before `Stop(75)`. Threads may share one: they take turns. `alone`: nobody
+    else may add to it meanwhile; an entry that somebody did is `Stop(3)` at the next append.
     """
 
     def __init__(
@@ -66,18 +67,19 @@ class Ledger:
         clock: Callable[[], datetime] = utcnow,
         noted: Callable[[Entry], None] | None = None,
         limit: float = WAIT,
+        alone: bool = False,
     ) -> None:
         self.path = path
         self._root = root
         self._clock = clock
         self._noted = noted
         self._limit = limit
+        self._alone = alone
         self._kept = Kept(path, root)
         self._seen: _Seen | None = None
         self._failed: Stop | None = None
-        self._synced = (
-            -1
-        )  # bytes of the file that this writer itself has seen on disk, and its name with them
+        # bytes of the file that this writer itself has seen on disk, and its name with them
+        self._synced = -1
 
     def create(self) -> None:
         """Make the empty log, durably; one that is there is checked as before an append."""
@@ -160,6 +162,7 @@ class Ledger:
             if _stamp(stat) == seen.stamp:
                 return seen
             seen.others += stat.st_size - seen.end
+        known = seen.head.seq if seen is not None else None
         if seen is None or _again(stat.st_size, seen):
             seen = _Seen((stat.st_dev, stat.st_ino))
         tail = b""
@@ -176,6 +179,12 @@ class Ledger:
         if last is not None:
             # No later line vouches for the last one: that it is JSON at all is what can be checked.
             checked(self.path, last)
+        if self._alone and known is not None and seen.head.seq > known:
+            raise Stop(
+                exits.REFUSED,
+                f"{self.path}:{known + 1}: somebody else added this entry while a run had the log for itself. "
+                "see what it says, then go on with: correctless cauto resume",
+            )
         if tail:
             file.set_aside("torn", self._clock(), tail)
             file.cut(seen.end)

@@ -28,7 +28,7 @@ class Log:
     def __init__(self, around: Surroundings, tell: Tell) -> None:
         self.around = around
         self.tell = tell
-        self.ledger = Ledger(around.logs.run, root=around.logs.root)
+        self.ledger = Ledger(around.logs.run, root=around.logs.root, alone=True)
 
     def write(self, state: State, event: Event, *, run: str | None = None) -> Logged:
         """Append one event; it is durable when this returns."""
@@ -49,6 +49,10 @@ def drive(around: Surroundings, tell: Tell) -> State:
     log = Log(around, tell)
     runner = Runner(around)
     try:
+        if state.unfinished:
+            # From here on both logs are this dispatcher's alone: it knows where they end.
+            around.decisions.create()
+            log.ledger.create()
         if state.unfinished and (state.stopped is not None or state.phase != "ready" or state.attempts):
             state = after(state, log.write(state, Resumed(unclean=state.stopped is None)))
         effect = decide(state)

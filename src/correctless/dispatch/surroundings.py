@@ -40,7 +40,7 @@ class Surroundings:
     def __post_init__(self) -> None:
         # One instance for the whole run: it knows what it acknowledged, and reads only what is new.
         heads = Heads(self.logs.decisions, self.env)
-        self.decisions = Ledger(self.logs.decisions, root=self.logs.root, noted=heads.note)
+        self.decisions = Ledger(self.logs.decisions, root=self.logs.root, noted=heads.note, alone=True)
 
     def folder(self, run: str, step: str, attempt: int) -> str:
         """Where one attempt's prompt, answer, transcript and patch lie."""
