@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from correctless import block
 from correctless.block import Reading, means_deferred, read
 
 NONCE = "7f3a91c2"
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy
 START = f"AUTONOMOUS_DECISIONS_START {NONCE}"
 END = "AUTONOMOUS_DECISIONS_END"
 
@@ -29,6 +31,8 @@ def damaged(reading: Reading) -> list[str]:
 def inside(*lines: str) -> Reading:
     return read("\n".join([START, *lines, END]), NONCE)
 
+
+FENCE = re.compile(r"[\s>]*(`{3,}|~{3,})[ \t]*[\w.+-]*\s*")
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(st.characters()),
@@ -57,7 +61,7 @@ def lines_of(said: list[dict[str, Any]], form: str, raw: bool) -> list[str]:
     return [spelled(said)]
 
 
-@settings(max_examples=300)
+@settings(PATIENT, max_examples=300)
 @given(
     decisions,
     st.sampled_from(["lines", "commas", "pretty", "one line", "array", "array on one line"]),
@@ -79,6 +83,152 @@ def test_any_decisions_in_any_accepted_form_read_back_the_same(
     assert (reading.authentic, reading.verified) == (1, True)
 
 
+FORMS = ["lines", "commas", "pretty", "one line", "array", "array on one line"]
+BULLETS = st.sampled_from(
+    [("", ""), ("- ", "  "), ("1. ", "   "), ("* ", ""), ("12) ", "    "), ("> - ", ">   ")]
+)
+FENCES = st.sampled_from([(), ("```",), ("```jsonl", "```"), ("~~~", "~~~"), ("~~~~ json", "~~~~")])
+PROSE = [
+    "",
+    "Done.",
+    "AUTONOMOUS_DECISIONS_END",
+    "{",
+    '"',
+    "[1",
+    "```",
+    "> x",
+    "a } b",
+    "\0",
+    "\u2028",
+    "// no",
+    "---",
+]
+prose = st.lists(st.sampled_from(PROSE) | st.text(st.characters(exclude_characters="\r\n")), max_size=3)
+
+
+@st.composite
+def blocks(draw: st.DrawFn, said: list[dict[str, Any]], word: str) -> list[str]:
+    """The lines of one block that says `said`, in some accepted form."""
+    lines = lines_of(said, draw(st.sampled_from(FORMS)), draw(st.booleans()))
+    inner, outer = draw(FENCES), draw(FENCES)
+    first, rest = draw(BULLETS)
+    if len(inner) == 2:
+        lines = [inner[0], *lines, inner[1]]
+    elif inner:  # opened inside, closed outside
+        lines, outer = [inner[0], *lines], ("", inner[0])
+    lines = [f"{first}AUTONOMOUS_DECISIONS_START {word}".rstrip(), *(rest + line for line in [*lines, END])]
+    lines = [*outer[:1], *lines, *outer[1:]]
+    return [draw(st.sampled_from(["", "> ", ">> ", " ", "\t"])) + line for line in lines]
+
+
+@st.composite
+def answers(draw: st.DrawFn) -> tuple[str, list[dict[str, Any]], int]:
+    """An answer, what its authentic blocks say in order, and how many those are; decoys and prose stand between them."""
+    said = [draw(decisions) for _ in range(draw(st.integers(1, 3)))]
+    lines: list[str] = []
+    for part in said:
+        for word in draw(st.lists(st.sampled_from(["", "00000000", "7F3A91C2", "<nonce>"]), max_size=2)):
+            decoy = draw(blocks([{"decision_id": "AD-001", "decoy": True}], word))
+            lines += (
+                decoy[:-1] if draw(st.booleans()) else decoy
+            )  # one that never ends, ends at the next start
+        lines += draw(prose)
+        lines += draw(blocks(part, NONCE))
+        lines += draw(prose)
+    text = draw(st.sampled_from(["", "\ufeff"])) + draw(st.sampled_from(["\n", "\r\n", "\r"])).join(lines)
+    return text, [obj for part in said for obj in part], len(said)
+
+
+@settings(PATIENT, max_examples=400)
+@given(answers())
+def test_all_that_authentic_blocks_say_reads_back_in_order_and_nothing_else(
+    written: tuple[str, list[dict[str, Any]], int],
+) -> None:
+    text, said, count = written
+    reading = read(text, NONCE)
+    assert values(reading) == said
+    assert (reading.authentic, reading.verified) == (count, True)
+    assert values(read(text, NONCE, called=True)) == said
+
+
+WORDS = {"own": f" {NONCE}", "bare": "", "other": " 00000000"}
+lines_with_markers = st.lists(
+    st.sampled_from(["own", "bare", "other", "end", "object", "object", "damage", "near"]), max_size=25
+)
+
+
+@settings(PATIENT, max_examples=500)
+@given(lines_with_markers, st.booleans(), st.sampled_from(["", "> ", "  "]))
+def test_what_is_read_stands_in_an_authentic_block_or_in_the_last_one_without_a_nonce(
+    kinds: list[str], called: bool, prefix: str
+) -> None:
+    """A second reader, for lines without any freedom of form, says which objects stand where."""
+    lines: list[str] = []
+    found: dict[str, list[list[int | None]]] = {"own": [], "bare": [], "other": []}
+    inside: list[int | None] | None = None
+    for number, kind in enumerate(kinds):
+        if kind in WORDS:
+            lines.append(f"AUTONOMOUS_DECISIONS_START{WORDS[kind]}")
+            if inside is not None and inside[-1:] != [None]:
+                inside.append(None)  # the block before never ended
+            inside = []
+            found[kind].append(inside)
+            continue
+        lines.append(
+            {
+                "end": END,
+                "object": json.dumps({"n": number}),
+                "damage": "so be it",
+                "near": f"**{START}**",
+            }[kind]
+        )
+        if kind == "end":
+            inside = None
+        elif inside is not None and (kind == "object" or inside[-1:] != [None]):
+            inside.append(number if kind == "object" else None)
+    if inside is not None and inside[-1:] != [None]:
+        inside.append(None)
+    reading = read("\n".join(prefix + line for line in lines), NONCE, called=called)
+    chosen = found["own"] if found["own"] or called else found["bare"][-1:]
+    assert [value and value["n"] for value in values(reading)] == [n for part in chosen for n in part]
+    assert reading.verified == bool(found["own"] or called)
+    assert [reading.authentic, reading.nonceless, reading.quoted] == [
+        len(found[kind]) for kind in ("own", "bare", "other")
+    ]
+    assert reading.others == ("00000000",) * len(found["other"])
+
+
+@PATIENT
+@given(decisions, st.sampled_from(FORMS), st.booleans(), st.data())
+def test_a_block_cut_off_anywhere_gives_every_object_that_was_whole(
+    said: list[dict[str, Any]], form: str, raw: bool, data: st.DataObject
+) -> None:
+    said = [{"n": number, **obj} for number, obj in enumerate(said)]
+    text = "\n".join([START, *lines_of(said, form, raw)])
+    cut = data.draw(st.integers(len(START), len(text)))
+    reading = read(text[:cut], NONCE)
+    found = [value for value in values(reading) if value is not None]
+    whole = len(json_prefix(text[len(START) : cut]))
+    assert found[:whole] == said[:whole]
+    assert damaged(reading)  # a block without its end is never taken for a whole one
+
+
+def json_prefix(text: str) -> list[Any]:
+    """The whole objects a text begins with, as Python's own decoder takes them one after the other."""
+    found, text = [], text.lstrip("\n ").removeprefix("[")
+    while text := text.lstrip("\n ,"):
+        try:
+            value, end = json.JSONDecoder().raw_decode(text)
+        except ValueError:
+            break
+        if not isinstance(value, dict):
+            break
+        found.append(value)
+        text = text[end:]
+    return found
+
+
+@PATIENT
 @given(st.text(st.characters()), decisions)
 def test_readable_objects_count_whatever_line_stands_between_them(
     junk: str, said: list[dict[str, Any]]
@@ -90,7 +240,8 @@ def test_readable_objects_count_whatever_line_stands_between_them(
     assert [value for value in values(inside(*lines)) if value is not None] == said
 
 
-@settings(max_examples=300)
+@settings(PATIENT, max_examples=300)
+@example(["```", "null"])
 @given(
     st.lists(
         st.sampled_from(
@@ -129,11 +280,15 @@ def test_no_text_raises_and_nothing_of_a_block_is_dropped(parts: list[str]) -> N
     again = "".join(json.dumps(v) if v is not None else "" for v in values(reading)) + "".join(
         damaged(reading)
     )
-    for char in text:
-        if char.isalpha() and char.isascii():
-            assert char in again
+    for line in text.replace("\r", "\n").split("\n"):
+        if FENCE.fullmatch(line):  # layout, its language with it
+            continue
+        for char in line:
+            if char.isalpha() and char.isascii():
+                assert char in again
 
 
+@PATIENT
 @given(st.text(st.characters()))
 def test_without_a_marker_alone_on_its_line_there_is_no_piece(text: str) -> None:
     assert read(text, NONCE).pieces == ()
@@ -250,12 +405,56 @@ def test_more_pieces_than_a_person_can_read_become_one_damaged_piece() -> None:
     assert many.pieces[-1].value is None
 
 
+@pytest.mark.parametrize("cut", ['{"a": "x', "{", '{"a": [', "", ", "])
+def test_an_array_that_is_cut_off_gives_the_objects_that_were_whole(cut: str) -> None:
+    text = f'{START}\n[{{"n": 1}}, {{"n": 2}}, {cut}'
+    assert values(read(text, NONCE))[:3] == [None, {"n": 1}, {"n": 2}]
+    assert {"n": 3} in values(read(f'{text}\n{{"n": 3}}\n{END}', NONCE))
+
+
+def test_an_object_over_a_megabyte_is_damage_and_its_neighbours_count() -> None:
+    for more in (1, 1 << 16):
+        wide = json.dumps({"decision_id": "AD-001", "rationale": "x" * ((1 << 20) + more)})
+        reading = inside('{"n": 1}', wide, '{"n": 2}', f"[{wide}]", '{"n": 3}')
+        assert values(reading) == [{"n": 1}, None, {"n": 2}, None, {"n": 3}]
+        assert damaged(reading) == [wide, wide]
+
+
+def test_what_stood_for_a_nonce_at_each_other_start_is_told() -> None:
+    text = f"AUTONOMOUS_DECISIONS_START <nonce>\n{END}\nAUTONOMOUS_DECISIONS_START\n{END}\n{START}:\n{END}"
+    assert read(text, NONCE).others == ("<nonce>", f"{NONCE}:")
+    assert read(text, "").others == ("<nonce>", f"{NONCE}:")
+
+
+TEN_MEGABYTES = {
+    "prose": 'the block comes { later [ and "so" on\n',
+    "objects": '{"decision_id": "AD-001", "default_applied": "x", "rationale": "y"}\n',
+    "quotes": '> > "it\'s" {\n',
+    "other blocks": f"AUTONOMOUS_DECISIONS_START 00000000\n{{}}\n{END}\n",
+    "near markers": f"**{START}**\n",
+}
+
+
+@pytest.mark.parametrize("kind", TEN_MEGABYTES)
+def test_ten_megabytes_are_read_in_seconds_and_half_of_them_in_half_the_time(kind: str) -> None:
+    line, took = TEN_MEGABYTES[kind], []
+    for size in (5_000_000, 10_000_000):
+        text = line * (size // len(line))
+        began = time.process_time()
+        read(f"{text}{START}\n{text}{END}\n{text[: size // 10]}", NONCE)
+        took.append(time.process_time() - began)
+    assert took[1] < 20
+    assert took[1] < 3 * took[0] + 1  # quadratic would be 4 and more; the rest is a busy machine
+
+
 SIZE = 400_000
 HOSTILE = {
     "braces": "{" * SIZE,
     "brace lines": "{\n" * (SIZE // 2),
     "pairs": "{}" * (SIZE // 2),
     "arrays": "[" * SIZE,
+    "open array": "[" + "{}," * (SIZE // 3),
+    "arrays around": "[{}" * (SIZE // 3),
     "array lines": "[{}\n" * (SIZE // 4),
     "nested and closed": ("{\n" * 31 + "[]" * 20_000 + "}\n" * 31) * 10,
     "nested and open": ("{\n" * 31 + "[]" * 20_000 + "\n") * 10,

@@ -183,6 +183,9 @@ def _spans(text: str, ends: array[int], start: int, stop: int, *, nested: bool =
             end = following.start() if following else stop
             yield _damage(at, end, "not a JSON object")
             at = end
+        elif mark == "[" and not ends[at]:  # the objects of a cut-off array are whole for all that
+            yield _damage(at, at + 1, "it never closes")
+            at += 1
         elif not ends[at]:  # never closes: whatever starts on a later line is read for itself
             following = _LINE_OPEN.search(text, at + 1, stop)
             end = following.end() - 1 if following else stop

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -32,7 +33,6 @@ class _Parsed:
     """What would be recorded; the keys of its decisions are what `said` names: b1 for the first object, t1 for the first call."""
 
     contract: SkillContract
-    nonce: str
     reading: block.Reading
     decisions: tuple[Decision, ...]  # without the refused ones
     said: Mapping[str, Mapping[str, Any]]  # what stands behind each key, as the agent wrote it
@@ -73,7 +73,7 @@ def parse(file: str | None, skill: str, nonce: str, calls: str | None, as_json: 
     Ends with 0 when there was nothing to correct, 1 when something was corrected, refused or warned about, 3 when a file
     can't be read. A decision that differs from its listed default is no correction.
     """
-    if file is None and sys.stdin is not None and sys.stdin.isatty():
+    if file is None and (sys.stdin is None or sys.stdin.isatty()):  # closed, or nobody has written it yet
         raise click.UsageError("no answer is given. name a FILE, or pipe the answer in")
     contract = read_skill(skill)
     if contract.interaction_mode is None and not contract.has_section:
@@ -90,7 +90,7 @@ def parse(file: str | None, skill: str, nonce: str, calls: str | None, as_json: 
 def _bytes(file: str) -> bytes:
     try:
         if file == "-":
-            return sys.stdin.buffer.read() if sys.stdin is not None else b""
+            return os.fdopen(0, "rb", closefd=False).read()  # also when it is closed: that is an error
         with open(file, "rb") as stream:
             return stream.read()
     except OSError as error:
@@ -134,7 +134,6 @@ def _parsed(answer: str, contract: SkillContract, nonce: str, calls: Sequence[di
     objects = {key: piece.value for key, piece in pieces.items() if piece.value is not None}
     return _Parsed(
         contract=contract,
-        nonce=nonce,
         reading=reading,
         decisions=tuple(_bare(d) for d in (*recorded, *found.decisions) if "damaged" not in d.notes),
         said={f"t{number}": call for number, call in enumerate(calls, 1)} | objects,
@@ -154,7 +153,7 @@ def _how_to_read(reading: block.Reading, nonce: str) -> Iterator[str]:
     words = dict.fromkeys(word for word in reading.others if block.NONCE.fullmatch(word))
     if not nonce and words:
         said = ", ".join([*words][:_BLOCKS])
-        yield f"nonce-not-given: the answer has blocks with a word ({said}). to read one: --nonce {next(iter(words))}"
+        yield f"nonce-not-given: the answer has blocks with a word ({said}). to read one: --nonce {[*words][-1]}"
 
 
 def _object(parsed: _Parsed) -> dict[str, Any]:
