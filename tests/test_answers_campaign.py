@@ -59,6 +59,7 @@ class Answer:
     truths: list[Truth] = field(default_factory=list)
     calls: list[dict[str, Any]] = field(default_factory=list)
     decoys: list[str] = field(default_factory=list)  # words that no record may hold
+    near: bool = False  # a start with the nonce that doesn't stand alone: kept, and the gate is closed
     damage: str = ""
     verified: bool = True
     form: str = ""
@@ -190,7 +191,9 @@ class Author:
             if rnd.random() < 0.6:
                 word = self.word("D")
                 made.decoys.append(word)
-                lines += rnd.choice(DECOYS if before else DECOYS[1:])(word, made.nonce, rnd)
+                decoy = rnd.choice(DECOYS if before else DECOYS[1:])(word, made.nonce, rnd)
+                made.near = made.near or any(is_near(line, made.nonce) for line in decoy)
+                lines += decoy
                 lines.append(rnd.choice(PROSE))
         return lines
 
@@ -270,6 +273,11 @@ class Author:
 
 TEXTS = ["as listed", "a \"quoted\" } one", "[x] {y}", "über \u2028 naïve", "tab\tnew\nline\r", "\\ \u0000 \x1b[0m", "😀 \ud83d"]  # fmt: skip
 PROSE = ["Done.", "", "I looked { at it.", 'He said "no', "- one\n- two", "> quoted", "| a | b |", "AUTONOMOUS_DECISIONS", END, "```", "\x1b[1mbold\x1b[0m", "\0"]  # fmt: skip
+
+
+def is_near(line: str, nonce: str) -> bool:
+    """Whether a line of a decoy names the start and the nonce as a word of its own."""
+    return "AUTONOMOUS_DECISIONS_START" in line and nonce in re.split(r"[^0-9A-Za-z]", line)
 
 
 def _said(word: str) -> str:
@@ -401,7 +409,7 @@ def whole(outcome: Outcome) -> list[Decision]:
 
 
 def is_damaged(answer: Answer) -> bool:
-    return answer.damage not in ("", "duplicated")
+    return answer.near or answer.damage not in ("", "duplicated")
 
 
 def test_the_campaign_has_enough_of_everything(campaign: list[Outcome]) -> None:

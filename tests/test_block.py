@@ -153,7 +153,7 @@ def test_all_that_authentic_blocks_say_reads_back_in_order_and_nothing_else(
 
 WORDS = {"own": f" {NONCE}", "bare": "", "other": " 00000000"}
 lines_with_markers = st.lists(
-    st.sampled_from(["own", "bare", "other", "end", "object", "object", "damage", "near"]), max_size=25
+    st.sampled_from(["own", "bare", "other", "end", "object", "object", "damage"]), max_size=25
 )
 
 
@@ -179,7 +179,6 @@ def test_what_is_read_stands_in_an_authentic_block_or_in_the_last_one_without_a_
                 "end": END,
                 "object": json.dumps({"n": number}),
                 "damage": "so be it",
-                "near": f"**{START}**",
             }[kind]
         )
         if kind == "end":
@@ -422,8 +421,25 @@ def test_an_object_over_a_megabyte_is_damage_and_its_neighbours_count() -> None:
 
 def test_what_stood_for_a_nonce_at_each_other_start_is_told() -> None:
     text = f"AUTONOMOUS_DECISIONS_START <nonce>\n{END}\nAUTONOMOUS_DECISIONS_START\n{END}\n{START}:\n{END}"
-    assert read(text, NONCE).others == ("<nonce>", f"{NONCE}:")
+    assert read(text, NONCE).others == ("<nonce>",)  # the last one is our own word, if badly written
     assert read(text, "").others == ("<nonce>", f"{NONCE}:")
+
+
+@pytest.mark.parametrize(
+    "marker",
+    [f"**{START}**", f"## {START}", f"{START}:", f"AUTONOMOUS_DECISIONS_START: {NONCE}", f"`{START}`"],
+)
+def test_a_start_with_our_nonce_that_does_not_stand_alone_is_kept_as_damage_and_never_read(
+    marker: str,
+) -> None:
+    text = f'{marker}\n{{"n": 2}}\n{END}\n'
+    for around, found in (("", []), (f'{START}\n{{"n": 1}}\n{END}\n', [{"n": 1}])):
+        reading = read(around + text, NONCE)
+        assert values(reading) == [*found, None]
+        assert damaged(reading) == [f'{marker}\n{{"n": 2}}']
+        assert reading.authentic == len(found)
+    assert read(f"{marker} is how it begins\nand so on\n", NONCE).pieces == ()
+    assert None in values(inside(marker, '{"n": 2}'))
 
 
 TEN_MEGABYTES = {

@@ -29,6 +29,8 @@ _OPEN = re.compile(r"[{\[]")
 _LINE_OPEN = re.compile(r"^[ \t]*+[{\[]", re.MULTILINE)
 # A JSON string never crosses a line, so at the start of a line no scanner is inside one, wherever it began.
 _TOKEN = re.compile(r'"[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+(")?+|[{}\[\]]')
+_WORD = re.compile(r"[0-9A-Za-z]++")
+ASTRAY = "its start marker does not stand alone on its line"
 _OPENER = {"}": "{", "]": "["}
 
 
@@ -68,20 +70,27 @@ def read(answer: str, nonce: str, *, called: bool = False) -> Reading:
 
     `called` says that the recorder tool was used: a block without a nonce is then not looked at.
     """
-    blocks = tuple(_blocks(answer))
     # An empty nonce must not make the nonce-less blocks authentic.
     known = NONCE.fullmatch(nonce) is not None
+    every = tuple(_blocks(answer, nonce if known else None))
+    blocks = [block for block in every if not block.astray]
     authentic = [block for block in blocks if known and block.word == nonce]
     nonceless = [block for block in blocks if block.word is None]
     verified = bool(authentic) or called
     pieces: list[Piece] = []
-    chosen = authentic if verified else nonceless[-1:]
+    counted = set(map(id, authentic if verified else nonceless[-1:]))
+    chosen = [block for block in every if block.astray or id(block) in counted]
     for index, block in enumerate(chosen):
         if len(pieces) >= MAX_PIECES:
             rest = "\n".join(line for later in chosen[index:] for line in later.lines)
             pieces.append(Piece(None, text=rest, fault=_TOO_MANY))
             break
-        _read_block(block, pieces)
+        if block.astray:
+            text = "\n".join(block.lines)
+            if _LINE_OPEN.search(text):  # a sentence that names the marker is no block
+                pieces.append(Piece(None, text=text, fault=ASTRAY))
+        else:
+            _read_block(block, pieces)
     return Reading(
         pieces=tuple(pieces),
         authentic=len(authentic),
@@ -104,14 +113,25 @@ class _Block(NamedTuple):
     word: str | None  # what follows START on its line
     lines: list[str]
     ended: bool
+    astray: bool = False  # its start has the nonce and doesn't stand alone: kept, not read
 
 
-def _blocks(answer: str) -> Iterator[_Block]:
+def _blocks(answer: str, nonce: str | None) -> Iterator[_Block]:
     # U+2028 and its kin are text here: JSON strings may hold them raw, so they must not end a line.
     current: _Block | None = None
     for line in answer.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
         marker = _MARKER.fullmatch(line) if "AUTONOMOUS_DECISIONS_" in line else None
-        if marker and marker[1] == "START":
+        if (
+            nonce is not None
+            and START in line
+            and not (marker and marker[2] in (None, nonce))
+            and nonce in _WORD.findall(line)
+            and not (marker is None and current and current.word == nonce)  # there it is damage already
+        ):
+            if current:
+                yield current
+            current = _Block(None, [line], ended=False, astray=True)
+        elif marker and marker[1] == "START":
             if current:  # a new start inside an open block: the open one never ended
                 yield current
             current = _Block(marker[2], [], ended=False)

@@ -191,11 +191,18 @@ def _warnings(
         listed = f"{points} decision point{'s' * (points > 1)}"
         yield f"no-decisions-reported: {name} lists {listed}, its answer reports none and has no block that says so"
     if read.nonceless and not called and not read.authentic:
-        yield f"unverified-block: the block in the answer of {name} has no nonce; its decisions are deferred"
-    elif read.nonceless:
-        yield f"unverified-block: a block without a nonce in the answer of {name} was not read"
+        which = "the last" if read.nonceless > 1 else "the"
+        what = "its decisions are deferred" if read.pieces else "it reports none"
+        yield f"unverified-block: {which} block in the answer of {name} has no nonce; {what}"
+    unread = read.nonceless - (not called and not read.authentic)
+    if unread > 0:
+        blocks = f"{unread} block{'s' * (unread > 1)}"
+        yield f"unverified-block: {blocks} without a nonce in the answer of {name} not read"
     if read.quoted:
         blocks = f"{read.quoted} block{'s' * (read.quoted > 1)}"
         yield f"quoted-block: {blocks} with another nonce in the answer of {name} not read"
-    if nonce and not read.authentic and f"{block.START} {nonce}" in answer:
+    # A start however badly written: what it began may be lost, so it is at least said.
+    starts = re.findall(rf"{block.START}[^0-9A-Za-z\n]*{re.escape(nonce)}", answer, re.IGNORECASE)
+    kept = sum(piece.fault == block.ASTRAY for piece in read.pieces)
+    if nonce and not read.authentic and len(starts) > kept:
         yield f"marker-in-text: a start marker in the answer of {name} does not stand alone on its line; not read"
