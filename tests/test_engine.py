@@ -16,6 +16,7 @@ from correctless.runlog.events import (
     Attempt,
     AttemptFailed,
     Completed,
+    DecisionsTaken,
     Logged,
     Rerun,
     Resumed,
@@ -227,3 +228,93 @@ def test_a_stopped_run_asks_for_nothing_until_it_is_resumed() -> None:
     state = after(fold([started(plan("ctdd"))]), Logged("r1", WHEN, RunStopped(3, None, "disk full")))
     assert engine.decide(state) is None
     assert status(state) == "stopped"
+
+
+def ended(made: Plan, **how: object) -> State:
+    """A state whose first attempt just ended so."""
+    player = Player(random.Random(0))
+    state = fold([started(made)])
+    state = after(state, Logged("r1", WHEN, player.play(state, engine.StartAgent(1))))
+    event = player.play(state, engine.FinishAgent())
+    return after(state, Logged("r1", WHEN, replace(event, **how)))  # type: ignore[arg-type]
+
+
+def discarded_after(state: State) -> State:
+    effect = engine.decide(state)
+    assert isinstance(effect, engine.Discard)
+    player = Player(random.Random(0))
+    return after(state, Logged("r1", WHEN, player.play(state, effect)))
+
+
+def test_an_attempt_the_runs_limit_ended_is_not_counted_and_the_run_stops_there() -> None:
+    for made, how, limit in (
+        (plan("ctdd", usd=2.0), {"over": "usd", "cost_usd": 1.9}, "usd"),
+        (plan("ctdd", minutes=5), {"over": "wall", "seconds": 299.0}, "minutes"),
+    ):
+        state = ended(made, outcome="failed", reason="cut off", **how)
+        assert engine.decide(state) == engine.Discard(counted=False)
+        state = discarded_after(state)
+        halt = engine.decide(state)
+        assert isinstance(halt, engine.Halt)
+        assert (halt.code, f"--max-{limit}" in halt.reason) == (exits.BUDGET, True)
+        assert state.failures == 0
+        state = after(state, Logged("r1", WHEN, RunStopped(halt.code, "ctdd", halt.reason)))
+        more = after(state, Logged("r1", WHEN, Resumed(unclean=False, usd=9.0, minutes=90)))
+        assert engine.decide(more) == engine.StartAgent(2)
+        assert more.plan is not None
+        assert (more.plan.usd, more.plan.minutes) == (9.0, 90)
+
+
+def test_a_limit_of_the_step_alone_is_a_failed_attempt() -> None:
+    step = planned("ctdd", usd=1.0, minutes=5)
+    made = replace(plan("ctdd", usd=40.0), steps=(step,))
+    for how in ({"over": "usd"}, {"over": "wall"}, {"over": "idle"}, {"over": "turns"}):
+        state = ended(made, outcome="failed", reason="cut off", **how)
+        assert engine.decide(state) == engine.Discard(counted=True)
+
+
+def test_three_quarters_of_a_limit_are_said_once() -> None:
+    state = ended(plan("ctdd", "cdocs", usd=4.0), cost_usd=2.9)
+    assert state.warnings == ()
+    state = ended(plan("ctdd", "cdocs", usd=4.0, minutes=10), cost_usd=3.0, seconds=450.0)
+    assert state.warnings == (
+        "limit-near: 3.00 of 4.00 USD are spent",
+        "limit-near: 7.50 of 10.00 minutes are spent",
+    )
+
+
+def test_an_account_that_is_used_up_so_far_is_a_pause_before_the_next_step() -> None:
+    made = plan("ctdd", "cdocs", stop_at_usage={"five_hour": 90.0})
+    for share, halts in ((0.89, False), (0.9, True)):
+        state = discarded_after(ended(made, outcome="failed", reason="x", usage={"five_hour": share}))
+        effect = engine.decide(state)
+        assert isinstance(effect, engine.Halt) == halts
+        if isinstance(effect, engine.Halt):
+            assert effect.code == exits.PAUSED
+            state = after(state, Logged("r1", WHEN, RunStopped(effect.code, "ctdd", effect.reason)))
+            state = after(state, Logged("r1", WHEN, Resumed(unclean=False)))
+            assert engine.decide(state) == engine.StartAgent(2)  # a person knows better
+
+
+def test_halt_pauses_after_a_step_that_deferred_something_and_only_there() -> None:
+    for deferred, word, code in ((1, "halt", exits.PERSON), (0, "halt", None), (1, "defer", None)):
+        player = Player(random.Random(0))
+        made = plan("ctdd", "cdocs", on_escalation=word)
+        events = [started(made)]
+        state = fold(events)
+        while state.index == 0:
+            effect = engine.decide(state)
+            assert effect is not None
+            event = player.play(state, effect)
+            if isinstance(event, DecisionsTaken):
+                event = replace(event, deferred=deferred)
+            state = after(state, Logged("r1", WHEN, event))
+        found = engine.decide(state)
+        if code is None:
+            assert found == engine.StartAgent(1)
+        else:
+            assert isinstance(found, engine.Halt)
+            assert (found.code, "ctdd deferred a decision" in found.reason) == (code, True)
+            state = after(state, Logged("r1", WHEN, RunStopped(found.code, "cdocs", found.reason)))
+            state = after(state, Logged("r1", WHEN, Resumed(unclean=False)))
+            assert engine.decide(state) == engine.StartAgent(1)

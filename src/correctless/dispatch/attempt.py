@@ -146,9 +146,8 @@ class Runner:
         """The agent's group gone at once: what it decides can't be recorded any more, so it must not go on."""
         if self._held is not None:
             with suppress(ProcessLookupError):
-                os.killpg(
-                    self._held.pgid, signal.SIGKILL
-                )  # not reaped before `release` is over: the id is its own
+                # not reaped before `release` is over: the id is its own
+                os.killpg(self._held.pgid, signal.SIGKILL)
 
     def _stop_recording(self) -> None:
         """From here on nothing of this attempt is added by its agent, whatever of it still lives."""
@@ -191,6 +190,7 @@ def _ended(state: State, kind: str, outcome: Outcome, seconds: float) -> AgentEn
         cost_estimated=outcome.cost_estimated,
         tokens=outcome.tokens,
         turns=outcome.turns,
+        usage=dict(outcome.usage),
     )
 
 

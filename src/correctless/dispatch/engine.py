@@ -170,6 +170,11 @@ def waiting(count: int) -> str:
     return f"{what} for a person. read and answer with: correctless review"
 
 
+def _over(limit: str, spent: str, step: str) -> Halt:
+    more = f"grant more with: correctless cauto resume --max-{limit} N"
+    return Halt(exits.BUDGET, f"{spent} are spent, and {step} is not done. {more}")
+
+
 def _begin(state: State) -> Effect:
     plan, current = state.plan, state.step
     assert plan is not None
@@ -191,15 +196,22 @@ def _begin(state: State) -> Effect:
             f"{current.name} failed {state.failures} times, the last time: {state.reason}. "
             "mend the cause, then try it again with: correctless cauto resume",
         )
-    if plan.usd is not None and state.cost_usd >= plan.usd:
+    if plan.usd is not None and (state.budget == "usd" or state.cost_usd >= plan.usd):
+        return _over("usd", f"{state.cost_usd:.2f} of {plan.usd:.2f} USD", current.name)
+    if state.budget == "minutes" or state.seconds >= plan.minutes * 60:
+        return _over("minutes", f"{state.seconds / 60:.1f} of {plan.minutes:g} minutes", current.name)
+    for window, percent in plan.stop_at_usage.items():
+        if state.usage.get(window, 0.0) * 100 >= percent:
+            return Halt(
+                exits.PAUSED,
+                f"{state.usage[window]:.0%} of {window} is used up, stop_at_usage says {percent:g} %. "
+                "go on all the same, or later, with: correctless cauto resume",
+            )
+    if plan.on_escalation == "halt" and state.deferred:
+        what = "a decision" if state.deferred == 1 else f"{state.deferred} decisions"
         return Halt(
-            exits.BUDGET,
-            f"{state.cost_usd:.2f} USD of {plan.usd:.2f} are spent before {current.name}. raise max_usd in a new run",
-        )
-    if state.seconds >= plan.minutes * 60:
-        return Halt(
-            exits.BUDGET,
-            f"{state.seconds / 60:.0f} of {plan.minutes:.0f} minutes are spent before {current.name}. "
-            "raise max_minutes in a new run",
+            exits.PERSON,
+            f"{state.finished[-1].step} deferred {what}, and on_escalation is halt. read them with: correctless decisions "
+            "summary, then go on with: correctless cauto resume",
         )
     return StartAgent(attempt=state.attempt + 1)

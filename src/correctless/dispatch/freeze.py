@@ -103,6 +103,8 @@ def freeze(
             minutes=config.max_minutes,
             usd=config.max_usd,
             on_limit=config.on_limit,
+            on_escalation=config.on_escalation,
+            stop_at_usage=dict(config.stop_at_usage),
             pr=(config.pr,) if isinstance(config.pr, str) else config.pr,
             remote=config.remote,
             target=target,

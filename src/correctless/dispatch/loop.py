@@ -40,10 +40,12 @@ class Log:
         return logged
 
 
-def drive(around: Surroundings, tell: Tell) -> State:
+def drive(
+    around: Surroundings, tell: Tell, *, usd: float | None = None, minutes: float | None = None
+) -> State:
     """Perform what the run on record asks for, until nothing is left or a person must act.
 
-    Safe to call after any crash. `KeyboardInterrupt` (SIGINT, SIGTERM) ends the agent, logs a clean stop and goes on up.
+    `usd` and `minutes` are the run's limits from here on, where a person set new ones. Safe to call after any crash. `KeyboardInterrupt` (SIGINT, SIGTERM) ends the agent, logs a clean stop and goes on up.
     """
     state = fold(record.load(around.logs).events)
     log = Log(around, tell)
@@ -53,8 +55,15 @@ def drive(around: Surroundings, tell: Tell) -> State:
             # From here on both logs are this dispatcher's alone: it knows where they end.
             around.decisions.create()
             log.ledger.create()
-        if state.unfinished and (state.stopped is not None or state.phase != "ready" or state.attempts):
-            state = after(state, log.write(state, Resumed(unclean=state.stopped is None)))
+        began = (
+            state.stopped is not None
+            or state.phase != "ready"
+            or state.attempts
+            or (usd or minutes) is not None
+        )
+        if state.unfinished and began:
+            resumed = Resumed(unclean=state.stopped is None, usd=usd, minutes=minutes)
+            state = after(state, log.write(state, resumed))
         effect = decide(state)
         while effect is not None:
             event = perform(around, runner, state, effect)

@@ -6,7 +6,7 @@ A field that comes later has a default: each release reads the logs of all befor
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, get_args
 
 from correctless.record import RecordError, read
@@ -51,6 +51,8 @@ class AgentEnded:
     cost_estimated: bool
     tokens: int
     turns: int
+    over: str = ""  # the limit that ended it: idle, wall, turns or usd
+    usage: Mapping[str, float] = field(default_factory=dict)  # window of the account -> share used up, 0 to 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +195,8 @@ class RunStopped:
 class Resumed:
     event: ClassVar[str] = "resumed"
     unclean: bool  # no run_stopped before it: the dispatcher died
+    usd: float | None = None  # the run's limits from here on, where a person set new ones
+    minutes: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ A field that comes later has a default: each release reads the logs of all befor
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,10 @@ class Plan:
     labels: Mapping[str, str]
     test: tuple[str, ...] | None
     instructions_sha256: str | None  # of the project's own instructions, passed to every agent
+    on_escalation: str = "defer"  # or halt: pause after a step that deferred something
+    stop_at_usage: Mapping[str, float] = field(
+        default_factory=dict
+    )  # window -> percent used up at which to pause
 
     def step(self, name: str) -> PlannedStep | None:
         return next((step for step in self.steps if step.name == name), None)

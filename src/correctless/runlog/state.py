@@ -5,7 +5,7 @@ Nothing else is authoritative. `fold` is pure, so a dispatcher that died at any 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -54,6 +54,9 @@ Phase = Literal[
 ]
 
 
+NEAR = 0.75  # of a limit: from there on a warning
+
+
 @dataclass(frozen=True, slots=True)
 class Spent:
     """What one attempt took; `estimated` when the agent did not say what it cost."""
@@ -92,6 +95,9 @@ class State:
     warnings: tuple[str, ...] = ()
     consolidated: str | None = None
     pause: AgentEnded | None = None  # the limit or outage to be waited for
+    budget: Literal["", "usd", "minutes"] = ""  # the limit of the run that ended the last attempt
+    usage: Mapping[str, float] = field(default_factory=dict)  # of the account's windows, as last heard
+    deferred: int = 0  # decisions the current step, or the one just finished, left to a person
     gate: GateClosed | None = None
     opened: GateOpened | None = None
     stopped: RunStopped | None = None  # the run waits; a `resumed` takes it away
@@ -156,6 +162,7 @@ def after(state: State, item: Logged) -> State:
                 answer_sha256="",
                 began_at=item.timestamp,
                 reason="",
+                deferred=0,
             )
         case AgentEnded():
             _at(state, event.step, event.attempt)
@@ -168,19 +175,25 @@ def after(state: State, item: Logged) -> State:
                 event.cost_usd,
                 event.cost_estimated,
             )
+            budget = _budget(state, event)
             return replace(
                 state,
                 phase="answered" if event.outcome == "ok" else "failing",
-                failed="" if event.outcome == "ok" else event.outcome,
+                failed="" if event.outcome == "ok" else "budget" if budget else event.outcome,
                 reason=event.reason,
                 answer_sha256=event.answer_sha256,
                 pause=event if event.outcome == "paused" else None,
+                budget=budget,
+                usage={**state.usage, **event.usage},
                 spent=(*state.spent, spent),
+                warnings=(*state.warnings, *_near(state, spent)),
             )
         case DecisionsTaken():
             _at(state, event.step, event.attempt)
             named = tuple(f"{event.step}: {warning}" for warning in event.warnings)
-            return replace(state, phase="recorded", warnings=(*state.warnings, *named))
+            return replace(
+                state, phase="recorded", deferred=event.deferred, warnings=(*state.warnings, *named)
+            )
         case StepChecked():
             _at(state, event.step, event.attempt)
             if event.ok:
@@ -199,6 +212,7 @@ def after(state: State, item: Logged) -> State:
                 state,
                 phase="ready",
                 failures=state.failures + (1 if event.counted else 0),
+                deferred=0,
                 reason=event.reason,
                 retry_note=event.reason if event.counted else state.retry_note,
             )
@@ -228,10 +242,14 @@ def after(state: State, item: Logged) -> State:
             failed = state.stopped is not None and state.stopped.code == exits.FAILED
             return replace(
                 state,
+                plan=_raised(state.plan, event),
                 # Asked again in any case: an entry may have come while nobody held the lock.
                 phase="consolidated" if state.phase in ("closed", "open", "publishing") else state.phase,
                 stopped=None,
                 pause=None,
+                budget="",
+                usage={},
+                deferred=0,
                 failures=0 if failed else state.failures,
             )
         case Abandoned():
@@ -243,6 +261,42 @@ def _at(state: State, step: str, attempt: int | None = None) -> None:
     if here is None or here.name != step or (attempt is not None and attempt != state.attempt):
         where = f"{here.name}#{state.attempt}" if here else "the end"
         raise OutOfOrderError(f"an event of {step}#{attempt or '?'} while the run is at {where}")
+
+
+def _budget(state: State, event: AgentEnded) -> Literal["", "usd", "minutes"]:
+    """Which of the run's own limits ended this attempt; "" when none did, or one of the step's."""
+    plan, step = state.plan, state.step
+    if event.outcome == "ok" or plan is None or step is None:
+        return ""
+    if event.over == "usd" and plan.usd is not None and plan.usd - state.cost_usd <= (step.usd or plan.usd):
+        return "usd"
+    if event.over == "wall" and plan.minutes - state.seconds / 60 <= step.minutes:
+        return "minutes"
+    return ""
+
+
+def _near(state: State, spent: Spent) -> Iterator[str]:
+    """A warning for each of the run's limits of which this attempt passed three quarters."""
+    plan = state.plan
+    if plan is None:
+        return
+    limits = (
+        ("USD", state.cost_usd, spent.cost_usd, plan.usd),
+        ("minutes", state.seconds / 60, spent.seconds / 60, plan.minutes),
+    )
+    for unit, before, more, limit in limits:
+        if limit is not None and before < NEAR * limit <= before + more:
+            yield f"limit-near: {before + more:.2f} of {limit:.2f} {unit} are spent"
+
+
+def _raised(plan: Plan | None, event: Resumed) -> Plan | None:
+    if plan is None:
+        return None
+    return replace(
+        plan,
+        usd=plan.usd if event.usd is None else event.usd,
+        minutes=plan.minutes if event.minutes is None else event.minutes,
+    )
 
 
 def _next_step(state: State, event: StepFinished | Reverted) -> State:
