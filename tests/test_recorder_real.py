@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+import correctless
 from conftest import Git
 from correctless import exits
 from correctless.runlog.events import StepStarted
@@ -123,3 +124,52 @@ def until(happened: Callable[[], bool], seconds: float = 30.0) -> None:
     while not happened():
         assert time.monotonic() < end, "it did not happen"
         time.sleep(0.05)
+
+
+def test_the_repositorys_own_mcp_servers_reach_the_agent_beside_the_recorder(
+    scratch_repo: Path, git: Git
+) -> None:
+    server = Path(correctless.__file__).parent / "agents" / "decisions_server.py"
+    servers = {"notes": {"type": "stdio", "command": sys.executable, "args": ["-I", str(server), "/nowhere"]}}
+    servers["notes"]["env"] = {"CORRECTLESS_RECORDER_TOKEN": "x"}  # type: ignore[assignment]
+    (scratch_repo / ".mcp.json").write_text(json.dumps({"mcpServers": servers}))
+    project = Project(
+        scratch_repo,
+        git,
+        config={
+            "agent_mcp": ".mcp.json",
+            "commands": {"test": [sys.executable, "-c", ""]},
+            "pipelines": {"default": {"steps": [{"skill": "cverify"}]}},
+        },
+    )
+    scripts = {
+        "cverify": [
+            Reply(tool("mcp__notes__list_defaults")),
+            Reply(tool(RECORD, **say("AD-001", "x"))),
+            Reply(block()),
+        ]
+    }
+    with NonceModel(scripts) as model:
+        done = run(project, model)
+        assert done.returncode == exits.PERSON, done.stderr
+        offered = {t["name"] for t in model.requests[0]["tools"]}
+        assert {RECORD, "mcp__notes__record_decision"} <= offered
+        first, second = results(model)
+    assert (
+        "the dispatcher has gone" in first
+    )  # called and not denied: the tools of a named server are allowed
+    assert second.startswith("recorded as AD-001")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"mcpServers": {"decisions": {}}}', '{"mcpServers": {"a b": {}}}', None]
+)
+def test_a_file_of_servers_that_is_none_is_refused_before_the_run(
+    scratch_repo: Path, git: Git, text: str | None
+) -> None:
+    if text is not None:
+        (scratch_repo / ".mcp.json").write_text(text)
+    project = Project(scratch_repo, git, config={"agent_mcp": ".mcp.json", "commands": {"test": ["true"]}})
+    done = project.run()
+    assert (done.returncode, "agent_mcp" in done.stderr) == (exits.REFUSED, True), done.stderr
+    assert not Path(project.logs.run).exists()

@@ -21,7 +21,7 @@ Argv = Annotated[tuple[str, ...], Field(min_length=1)]
 
 # What these skills are checked by when a pipeline names nothing of its own.
 # Keys a configuration may have already and this version does not act on: a run that has one says so.
-NOT_YET = ("agent_mcp", "park", "notify")
+NOT_YET = ("park", "notify")
 
 TESTED = ("ctdd", "simplify", "cquick")
 REPORTS = {"cverify": ".correctless/reports/{branch_slug}/cverify.md"}
@@ -103,7 +103,10 @@ class Config(_Model):
     target: str | None = Field(
         None, description="the branch pull requests are against; the remote's default branch"
     )
-    agent_mcp: str | None = None
+    agent_mcp: str | None = Field(
+        None,
+        description="a file of MCP servers in the repository, such as .mcp.json; Claude Code gets them in every step",
+    )
     park: str | None = None
     notify: Argv | None = None
     outputs: tuple[str, ...] = ()

@@ -23,6 +23,7 @@ from typing import Any
 
 from correctless.exits import REFUSED, Stop
 
+NAME = "decisions"  # of the server, as the client knows it
 TOOLS = ("mcp__decisions__record_decision", "mcp__decisions__list_defaults")
 
 Take = Callable[[str, Mapping[str, Any]], str]
@@ -42,10 +43,15 @@ class Recorder:
 
     `take(tool, arguments)` returns the words the agent reads; it has made durable what it acknowledges. When it raises,
     nothing more is taken, `failed` says why, and `on_failure` is called (on the recorder's thread).
-    `config` is the path for the client's --mcp-config.
+    `config` is the path for the client's --mcp-config, which names `servers` too.
     """
 
-    def __init__(self, take: Take, on_failure: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        take: Take,
+        on_failure: Callable[[], None] = lambda: None,
+        servers: Mapping[str, Any] | None = None,
+    ) -> None:
         self.failed: Stop | None = None
         self._take = take
         self._on_failure = on_failure
@@ -61,7 +67,7 @@ class Recorder:
         self.config = os.path.join(self._folder, "mcp.json")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         with open(os.open(self.config, flags, 0o600), "w", encoding="utf-8") as file:
-            json.dump(_config(address, self._token), file)
+            json.dump({"mcpServers": {**(servers or {}), NAME: _server(address, self._token)}}, file)
         # A short poll: closing waits for one.
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
@@ -142,19 +148,15 @@ class _Connection(socketserver.BaseRequestHandler):
         self.server.recorder.serve(self.request)
 
 
-def _config(address: str, token: str) -> dict[str, Any]:
-    server = os.path.join(os.path.dirname(os.path.abspath(__file__)), "decisions_server.py")
+def _server(address: str, token: str) -> dict[str, Any]:
+    program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "decisions_server.py")
     return {
-        "mcpServers": {
-            "decisions": {
-                "type": "stdio",
-                "command": sys.executable,
-                # -I: neither the worktree nor the agent's environment decides what is imported
-                "args": ["-I", server, address],
-                "env": {"CORRECTLESS_RECORDER_TOKEN": token},
-                "alwaysLoad": True,
-            }
-        }
+        "type": "stdio",
+        "command": sys.executable,
+        # -I: neither the worktree nor the agent's environment decides what is imported
+        "args": ["-I", program, address],
+        "env": {"CORRECTLESS_RECORDER_TOKEN": token},
+        "alwaysLoad": True,
     }
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
+from typing import Any
 
 from correctless import exits, process
 from correctless.agents import Activity, Held, Limits, Outcome, Task, recorder
@@ -48,8 +51,10 @@ class Runner:
         if step.report:
             self._set_report_aside(step.report, folder)
         agent = around.agent(step.agent, around.repo.top)
+        servers = _servers(around, state) if agent.takes_recorder else {}
         if agent.takes_recorder:
-            self._recorder = self._recorder_of(Recording(around, contract, state.run, step.name, attempt))
+            recording = Recording(around, contract, state.run, step.name, attempt)
+            self._recorder = self._recorder_of(recording, servers)
         self._nonce = around.token(4)
         self._prompt = prompt.write(
             plan,
@@ -73,14 +78,15 @@ class Runner:
             system=system.decode("utf-8", "replace"),
             cwd=around.repo.top,
             environment=around.environment(state.run, plan, step.name, attempt),
-            tools=step.tools,
+            # a server is named by a project for its agents to use: all of it is allowed
+            tools=(*step.tools, *(f"mcp__{name}" for name in servers)),
             limits=_limits(state),
             session=session,
             model=step.model,
             plugin_dirs=(),
             transcript=os.path.join(folder, "transcript"),
             inherit=(around.lock.fd,),
-            mcp_config=self._recorder.config if self._recorder else None,
+            mcp_config=self._recorder.config if self._recorder else _without_recorder(folder, servers),
         )
         self._held = agent.hold(task)
         around.lock.note(f"run {state.run}, step {step.name}", group=self._held.pgid)
@@ -133,9 +139,9 @@ class Runner:
             self._recorder.close()
             self._recorder = None
 
-    def _recorder_of(self, recording: Recording) -> Recorder | None:
+    def _recorder_of(self, recording: Recording, servers: Mapping[str, Any]) -> Recorder | None:
         if recorder.available():
-            return Recorder(recording, on_failure=self._kill)
+            return Recorder(recording, on_failure=self._kill, servers=servers)
         missing = (
             "the MCP SDK is not installed: decisions come by the block alone. install correctless[claude]"
         )
@@ -162,6 +168,21 @@ class Runner:
         path = os.path.join(self.around.repo.top, report)
         if os.path.lexists(path):
             os.replace(path, os.path.join(folder, "report-before"))
+
+
+def _servers(around: Surroundings, state: State) -> dict[str, Any]:
+    frozen = plan_of(state).mcp_sha256
+    if frozen is None:
+        return {}
+    return freeze.mcp_servers(freeze.read_frozen(around.logs, state.run, freeze.MCP, frozen))
+
+
+def _without_recorder(folder: str, servers: Mapping[str, Any]) -> str | None:
+    if not servers:
+        return None
+    path = os.path.join(folder, freeze.MCP)
+    replace_file(path, json.dumps({"mcpServers": servers}).encode(), mode=0o600)
+    return path
 
 
 def _limits(state: State) -> Limits:

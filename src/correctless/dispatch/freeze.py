@@ -8,22 +8,28 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from correctless import contract, exits, places
+from correctless.agents import recorder
 from correctless.config import REPORTS, TESTED, Config, Step
 from correctless.contract import SkillContract
 from correctless.exits import Stop
+from correctless.record import RecordError, strict_json
 from correctless.repo import Logs, Repo
 from correctless.runlog.plan import Plan, PlannedStep
 
 SPEC = "spec.md"
 INSTRUCTIONS = "instructions.md"
+MCP = "mcp.json"
 _INSTRUCTION_FILES = ("CLAUDE.md", ".claude/CLAUDE.md", "AGENTS.md")
 _LARGEST = 8 << 20  # bytes of one skill's folder: it is copied for every run
 _SKILL_FOLDERS = ("skills", ".claude/skills")
+_SERVER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 # Claude Code's names of what a step needs when its skill doesn't say.
 _TOOLS = ("Read", "Edit", "Write", "Glob", "Grep", "Bash")
 
@@ -83,6 +89,9 @@ def freeze(
     instructions = _instructions(repo, base)
     if instructions:
         files[INSTRUCTIONS] = instructions
+    servers = _mcp(repo, base, config.agent_mcp) if config.agent_mcp else None
+    if servers is not None:
+        files[MCP] = servers
     return Frozen(
         plan=Plan(
             branch=branch,
@@ -103,6 +112,7 @@ def freeze(
             minutes=config.max_minutes,
             usd=config.max_usd,
             on_limit=config.on_limit,
+            mcp_sha256=_sha256(servers) if servers is not None else None,
             on_escalation=config.on_escalation,
             stop_at_usage=dict(config.stop_at_usage),
             pr=(config.pr,) if isinstance(config.pr, str) else config.pr,
@@ -233,6 +243,35 @@ def _planned(
 def _instructions(repo: Repo, base: str) -> bytes:
     found = [(name, repo.file_at(base, name)) for name in _INSTRUCTION_FILES]
     return b"\n".join(b"# " + name.encode() + b"\n\n" + data.strip() + b"\n" for name, data in found if data)
+
+
+def mcp_servers(data: bytes) -> dict[str, Any]:
+    """The servers a file in Claude Code's format names; `Stop(3)` when it is none, or takes the recorder's name."""
+    try:
+        said = strict_json(data.decode("utf-8"))
+    except (UnicodeDecodeError, RecordError):
+        said = None
+    servers = said.get("mcpServers") if isinstance(said, dict) else None
+    if not isinstance(servers, dict) or not all(isinstance(each, dict) for each in servers.values()):
+        fix = 'write {"mcpServers": {...}}'
+        raise Stop(exits.REFUSED, f"agent_mcp names a file that is none of MCP servers. {fix}")
+    for name in servers:
+        if not _SERVER.fullmatch(name) or name == recorder.NAME:
+            raise Stop(
+                exits.REFUSED,
+                f"agent_mcp has a server {name!r}. give it another name, of letters, digits, - and _",
+            )
+    return servers
+
+
+def _mcp(repo: Repo, base: str, path: str) -> bytes:
+    data = repo.file_at(base, path)
+    if data is None:
+        raise Stop(
+            exits.REFUSED, f"agent_mcp names {path}, which commit {base[:12]} does not have. commit it"
+        )
+    mcp_servers(data)
+    return data
 
 
 def _folder_files(folder: str) -> Iterator[tuple[str, bytes]]:

@@ -58,6 +58,7 @@ class Plan:
     labels: Mapping[str, str]
     test: tuple[str, ...] | None
     instructions_sha256: str | None  # of the project's own instructions, passed to every agent
+    mcp_sha256: str | None = None  # of the file of MCP servers that every agent gets
     on_escalation: str = "defer"  # or halt: pause after a step that deferred something
     stop_at_usage: Mapping[str, float] = field(
         default_factory=dict
