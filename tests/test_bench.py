@@ -105,6 +105,9 @@ def test_whoever_ends_it_finds_no_scratch_files(tmp_path: Path, number: signal.S
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.SIG_DFL
+        ),  # a shell ignores it for what runs behind it
     )
     assert process.stderr is not None
     assert "append: round 1" in process.stderr.readline()
