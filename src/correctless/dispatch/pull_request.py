@@ -47,7 +47,7 @@ def publish(around: Surroundings, state: State) -> Published:
         remote=plan.remote,
         branch=plan.branch,
         protected=plan.protected,
-        expected=_expected(repo, plan),
+        expected=expected(repo, plan),
     )
     if how == "gh":
         return Published(
@@ -88,7 +88,8 @@ def github(repo: Repo, remote: str, env: Mapping[str, str]) -> GitHub:
     return GitHub(named, env)
 
 
-def _expected(repo: Repo, plan: Plan) -> str | None:
+def expected(repo: Repo, plan: Plan) -> str | None:
+    """The commit a push expects the run's branch at on the remote; None when it must not be there yet."""
     # What this repository last saw there: a branch that others moved since is not overwritten.
     seen = repo.try_git(
         "rev-parse", "--verify", "--quiet", f"refs/remotes/{plan.remote}/{plan.branch}^{{commit}}"

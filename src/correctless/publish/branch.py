@@ -27,12 +27,13 @@ def push(
     protected: Sequence[str] = (),
     expected: str | None,
     url: str | None = None,
+    dry_run: bool = False,
     seconds: float = _SECONDS,
 ) -> str:
     """Push exactly HEAD to `branch` of `remote` and return its commit; done already is done.
 
     `expected` is the commit the remote's branch must stand at, None when it must not exist. `protected` are globs beside
-    `PROTECTED` and the remote's own default branch. `url` is the remote's address when the run started. Everything that
+    `PROTECTED` and the remote's own default branch. `url` is the remote's address when the run started. `dry_run`: ask, and push nothing. Everything that
     is not as it should be is `Stop(3)`.
     """
     _refuse_name(repo, branch)
@@ -54,6 +55,7 @@ def push(
         "push",
         "--porcelain",
         "--no-verify",
+        *(("--dry-run",) if dry_run else ()),
         f"--force-with-lease=refs/heads/{branch}:{expected or ''}",
         "--",
         remote,

@@ -1,0 +1,181 @@
+"""The proofs before a run: a run that may start in; each thing it will need tried, with what to do where it failed, out.
+
+Trying beats looking up: a login may be there and expired, a test command may be red before the first step.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from correctless import agents, process
+from correctless.agents import Activity, Limits, Task
+from correctless.agents.environment import environment
+from correctless.dispatch.pull_request import expected, github
+from correctless.dispatch.start import Ready
+from correctless.exits import REFUSED, Stop
+from correctless.github import first_line
+from correctless.publish.branch import push
+from correctless.runlog.plan import PlannedStep
+
+_SIGN_SECONDS = 30.0
+_TURN = Limits(idle_s=120, wall_s=180, turns=2, usd=0.5, grace_s=5)
+_TRIAL = (
+    "mode: autonomous\nThis is a trial of the connection. Answer with the one word OK and do nothing else.\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """One thing tried: `fix` is what to do, empty when it holds; `said` is one line for people."""
+
+    what: str
+    said: str
+    fix: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return not self.fix
+
+
+def proofs(ready: Ready, env: Mapping[str, str]) -> Iterator[Callable[[], Proof]]:
+    """What is to be tried, in order, each as a function that tries it: it may take minutes, and costs one agent turn.
+
+    Nothing is written to the repository but what the project's own commands write there.
+    """
+    plan = ready.frozen.plan
+    for argv in dict.fromkeys(step.check for step in plan.steps if step.check):
+        yield partial(_check, ready, env, argv)
+    if ready.repo.try_git("config", "--type=bool", "commit.gpgsign").stdout.strip() == "true":
+        yield partial(_signature, ready)
+    if plan.pr[0] != "skip":
+        yield partial(_push, ready)
+    if plan.pr[0] == "gh":
+        yield partial(_login, ready, env)
+    for step in {step.agent: step for step in reversed(plan.steps)}.values():
+        yield partial(_turn, ready, env, step)
+
+
+def _check(ready: Ready, env: Mapping[str, str], argv: tuple[str, ...]) -> Proof:
+    what = f"{' '.join(argv)} on the base commit"
+    with tempfile.TemporaryDirectory() as gh:
+        done = process.run(argv, cwd=ready.repo.top, env=_environment(ready, env, gh), wall_s=1800.0)
+    if done.timed_out:
+        return Proof(what, "it took over 30 minutes", "make it faster, or check less with commands.test")
+    if done.code != 0:
+        said = first_line(done.err if done.err.strip() else done.out)
+        return Proof(what, f"it ended with {done.code}: {said}", "make it pass before a run is judged by it")
+    if dirty := ready.repo.dirty_files():
+        return Proof(
+            what,
+            f"it passed and left {dirty[0]} behind",
+            "add what it writes to .gitignore: each step would commit it",
+        )
+    return Proof(what, "it passed")
+
+
+def _signature(ready: Ready) -> Proof:
+    what = "a signed commit"
+    tree = ready.repo.git("rev-parse", "HEAD^{tree}").strip()
+    done = ready.repo.try_git(
+        "commit-tree",
+        "-S",
+        "-p",
+        "HEAD",
+        "-m",
+        "trial",
+        tree,
+        seconds=_SIGN_SECONDS,
+        env={"GIT_TERMINAL_PROMPT": "0"},
+    )
+    if done.returncode == 0:
+        return Proof(what, "made without a prompt")
+    said = first_line(done.stderr.encode())
+    fix = "unlock the key for as long as a run lasts, or: git config commit.gpgsign false"
+    return Proof(what, f"could not be made without a prompt: {said}", fix)
+
+
+def _push(ready: Ready) -> Proof:
+    plan = ready.frozen.plan
+    what = f"git push --dry-run {plan.remote} {plan.branch}"
+    try:
+        push(
+            ready.repo,
+            remote=plan.remote,
+            branch=plan.branch,
+            protected=plan.protected,
+            expected=expected(ready.repo, plan),
+            dry_run=True,
+        )
+    except Stop as stop:
+        return Proof(what, stop.message, "see that you can push there, or use --pr skip")
+    return Proof(what, "would be taken")
+
+
+def _login(ready: Ready, env: Mapping[str, str]) -> Proof:
+    try:
+        github(ready.repo, ready.frozen.plan.remote, env).check()
+    except Stop as stop:
+        return Proof("gh auth status", stop.message, "run gh auth login, or use --pr skip")
+    return Proof("gh auth status", "logged in")
+
+
+def _turn(ready: Ready, env: Mapping[str, str], step: PlannedStep) -> Proof:
+    agent = agents.named(step.agent, ready.repo.top)
+    what = f"one turn of {step.agent}"
+    if not agent.takes_recorder:  # a program would begin to work
+        return Proof(f"agent {step.agent}", "its program is there; it was not started")
+    with tempfile.TemporaryDirectory() as folder:
+        task = Task(
+            run="trial",
+            step=step.name,
+            attempt=1,
+            prompt=_TRIAL,
+            system="",
+            cwd=ready.repo.top,
+            environment=_environment(ready, env, folder),
+            tools=step.tools,
+            limits=_TURN,
+            session=str(uuid.uuid4()),
+            model=step.model,
+            plugin_dirs=(),
+            transcript=os.path.join(folder, "transcript"),
+            inherit=(),
+        )
+        try:
+            outcome = agent.hold(task).release(_impatient)
+        except Stop as stop:
+            return Proof(what, stop.message, _turn_fix(stop.message))
+    if outcome.kind == "ok":
+        return Proof(what, f"answered, {outcome.cost_usd:.2f} USD")
+    return Proof(what, outcome.reason, _turn_fix(outcome.reason))
+
+
+def _turn_fix(reason: str) -> str:
+    if "login" in reason or "authentication" in reason:
+        return "log in with: claude /login"
+    return "mend that, then check again"
+
+
+def _impatient(activity: Activity) -> None:
+    # A client tries for minutes what a person at a terminal wants to know now.
+    if activity.kind == "retry":
+        raise Stop(REFUSED, f"the service did not answer as it should ({activity.text})")
+
+
+def _environment(ready: Ready, env: Mapping[str, str], gh: str) -> dict[str, str]:
+    plan = ready.frozen.plan
+    return environment(
+        env,
+        agent_env=plan.agent_env,
+        run="trial",
+        step="trial",
+        attempt=1,
+        gh_config_dir=gh,
+        push_urls=ready.repo.push_urls(),
+        publish_credentials=plan.publish_credentials,
+    )

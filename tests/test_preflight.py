@@ -1,0 +1,103 @@
+"""The proofs before a run: what holds, what does not and what to do about it; each by trying."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import Git
+from correctless import repo
+from correctless.dispatch import start
+from correctless.dispatch.preflight import Proof, proofs
+from programs import claude_program
+from project import Project
+from scripted_model import Reply, ScriptedModel
+
+
+def tried(project: Project, **flags: Any) -> dict[str, Proof]:
+    request = start.Request("spec.md", flags={"agent": f"command:{project.agent}", **flags})
+    ready = start.prepare(repo.find(str(project.top)), str(project.top), request, project.env)
+    found = [prove() for prove in proofs(ready, project.env)]
+    return {proof.what.split()[0]: proof for proof in found}
+
+
+def of(top: Path, git: Git, *, test: str = "", **more: Any) -> Project:
+    return Project(top, git, config={"commands": {"test": [sys.executable, "-c", test]}, **more})
+
+
+def test_a_project_in_order_holds_and_nothing_is_written(scratch_repo: Path, git: Git) -> None:
+    project = of(scratch_repo, git)
+    before = git(scratch_repo, "status", "--porcelain", "--ignored")
+    found = tried(project)
+    assert [proof.ok for proof in found.values()] == [True, True]
+    assert "not started" in found["agent"].said
+    assert git(scratch_repo, "status", "--porcelain", "--ignored") == before
+    assert not project.ran()
+
+
+def test_a_red_test_command_is_found_before_the_first_step(scratch_repo: Path, git: Git) -> None:
+    found = tried(of(scratch_repo, git, test="raise SystemExit('the old bug')"))[sys.executable]
+    assert (found.ok, found.said) == (False, "it ended with 1: the old bug")
+    assert found.fix
+
+
+def test_a_test_command_that_leaves_files_behind_is_found(scratch_repo: Path, git: Git) -> None:
+    found = tried(of(scratch_repo, git, test="open('junk', 'w')"))[sys.executable]
+    assert (found.ok, "junk" in found.said) == (False, True)
+
+
+def test_the_test_command_gets_no_credentials(scratch_repo: Path, git: Git) -> None:
+    project = of(
+        scratch_repo,
+        git,
+        test="import os; assert 'GH_TOKEN' not in os.environ and os.environ['CORRECTLESS_AGENT']",
+    )
+    project.env["GH_TOKEN"] = "secret"
+    assert tried(project)[sys.executable].ok
+
+
+@pytest.mark.parametrize(("program", "holds"), [("false", False), ("signer", True)])
+def test_a_commit_that_can_not_be_signed_is_found(
+    scratch_repo: Path, git: Git, tmp_path: Path, program: str, holds: bool
+) -> None:
+    project = of(scratch_repo, git)
+    signer = tmp_path / "signer"
+    signer.write_text("#!/bin/sh\ncat >/dev/null\necho '[GNUPG:] SIG_CREATED ' >&2\necho signature\n")
+    signer.chmod(0o755)
+    git(scratch_repo, "config", "commit.gpgsign", "true")
+    git(scratch_repo, "config", "gpg.program", str(signer) if program == "signer" else "false")
+    head = git(scratch_repo, "rev-parse", "HEAD")
+    found = tried(project)["a"]
+    assert (found.ok, bool(found.fix)) == (holds, not holds)
+    assert git(scratch_repo, "rev-parse", "HEAD") == head
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+def test_a_push_is_tried_and_nothing_arrives(
+    scratch_repo: Path, git: Git, tmp_path: Path, refuses: bool
+) -> None:
+    project = of(scratch_repo, git, pr=["./open-it"])
+    git(tmp_path, "init", "-q", "--bare", "-b", "main", "origin.git")
+    git(scratch_repo, "remote", "add", "origin", str(tmp_path / "origin.git"))
+    git(scratch_repo, "push", "-q", "origin", "main")
+    if refuses:
+        git(scratch_repo, "remote", "set-url", "--push", "origin", str(tmp_path / "gone.git"))
+    found = tried(project)["git"]
+    assert found.ok != refuses
+    assert git(tmp_path / "origin.git", "branch", "--list", "feature/x") == ""
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(("reply", "said"), [(Reply("OK"), ""), (Reply("no", status=401), "authentication")])
+def test_one_turn_of_the_real_client_is_tried(scratch_repo: Path, git: Git, reply: Reply, said: str) -> None:
+    project = of(scratch_repo, git)
+    with ScriptedModel({"": [reply]}) as model:
+        project.env |= {**model.environment, "CORRECTLESS_CLAUDE": claude_program()}
+        found = tried(project, agent="claude")["one"]
+        assert len(model.requests) >= 1
+    assert (found.ok, said in found.said) == (not said, True), found
+    assert os.listdir(scratch_repo / ".correctless") == ["config"]
