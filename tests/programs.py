@@ -40,6 +40,11 @@ def gh_program() -> str:
     return _found("gh")
 
 
+def jq_program() -> str:
+    """jq, which the recipes of docs/notifications.md use."""
+    return _found("jq")
+
+
 def strace_program() -> str:
     """strace, which makes a real system call fail on command."""
     return _found("strace")

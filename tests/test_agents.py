@@ -7,8 +7,10 @@ import os
 import subprocess
 import sys
 import time
+import tracemalloc
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +20,15 @@ from conftest import Git
 from correctless.agents import Activity, Limits, Outcome, Task, named, one_line
 from correctless.agents.claude import Claude, command_line
 from correctless.agents.environment import environment
+from correctless.agents.running import End, Running
 from correctless.agents.stream import Stream
 from correctless.exits import REFUSED, USAGE, Stop
-from correctless.process import Line, group_alive
+from correctless.process import Line, Process, group_alive
 
 STREAMS = Path(__file__).parent / "cases" / "streams"
 LIMITS = Limits(idle_s=20, wall_s=40, turns=5, usd=1.5, grace_s=0.3)
 IMPATIENT = replace(LIMITS, idle_s=2)  # for what hangs: all else must pass on a busy machine too
+WHEN = datetime(2026, 11, 21, tzinfo=UTC)  # before the recorded limits end
 PROMPT = """mode: autonomous
 AUTONOMOUS_DECISIONS_START 7f3a91c2
 AUTONOMOUS_DECISIONS_END
@@ -345,7 +349,7 @@ def play(task: Task, tmp_path: Path) -> Callable[..., tuple[Outcome, list[Activi
 
     def play(name: str, **changes: Any) -> tuple[Outcome, list[Activity]]:
         more = {"CORRECTLESS_CLAUDE": str(fake), "ANTHROPIC_FAKE": str(STREAMS / name)}
-        held = Claude().hold(replace(task, environment={**task.environment, **more}, **changes))
+        held = Claude(lambda: WHEN).hold(replace(task, environment={**task.environment, **more}, **changes))
         activities: list[Activity] = []
         outcome = held.release(activities.append)
         assert not group_alive(held.pgid, held.mark)
@@ -366,15 +370,15 @@ def test_a_stream_gives_its_outcome(case: str, play: Callable[..., tuple[Outcome
 
 
 def test_an_answer_is_the_last_word_only_until_the_next_turn_begins(task: Task) -> None:
-    def hear(stream: Stream, event: Mapping[str, str]) -> bool:
-        list(stream.hear(Line("out", json.dumps(event).encode())))
+    def answered(stream: Stream, event: Mapping[str, str]) -> bool:
+        hear(stream, event)
         return stream.answered
 
     for event in ({"type": "system", "subtype": "init"}, {"type": "user"}, {"type": "assistant"}):
         stream = Stream(task)
-        assert hear(stream, {"type": "result"})
-        assert hear(stream, {"type": "system", "subtype": "status"})
-        assert not hear(stream, event)
+        assert answered(stream, {"type": "result"})
+        assert answered(stream, {"type": "system", "subtype": "status"})
+        assert not answered(stream, event)
 
 
 def test_the_raw_stream_is_kept_with_what_went_to_standard_error(
@@ -383,9 +387,87 @@ def test_the_raw_stream_is_kept_with_what_went_to_standard_error(
     play("unreadable-lines")
     assert Path(task.transcript).read_bytes() == (STREAMS / "unreadable-lines.jsonl").read_bytes()
     outcome, _ = play("success", prompt="no mode", transcript=f"{task.transcript}2")
-    assert "it said: AssertionError: no mode" in outcome.reason
+    assert outcome.reason == "Claude Code did not begin (exit code 1): AssertionError: no mode"
     kept = [json.loads(line) for line in Path(f"{task.transcript}2").read_text().splitlines()]
     assert kept[-1] == {"type": "stderr", "text": "AssertionError: no mode"}
+
+
+def hear(stream: Stream, event: Mapping[str, Any]) -> list[Activity]:
+    return list(stream.hear(Line("out", json.dumps(event).encode())))
+
+
+def test_only_the_last_of_many_long_answers_is_held(task: Task) -> None:
+    stream = Stream(task)
+    tracemalloc.start()
+    try:
+        for _ in range(20):
+            hear(stream, {"type": "result", "subtype": "success", "result": "x" * 1_000_000})
+        assert tracemalloc.get_traced_memory()[0] < 3_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_watcher_hears_of_twenty_unreadable_lines_and_all_are_counted(task: Task) -> None:
+    stream = Stream(task)
+    told = [one.text for _ in range(50) for one in stream.hear(Line("out", b"x"))]
+    assert len(told) == 20
+    assert told[-1].endswith("of more such lines nothing is said")
+    assert "unreadable lines: 50" in stream.outcome(End(0, True, None)).reason
+
+
+def test_a_flood_of_windows_is_not_kept(task: Task) -> None:
+    stream = Stream(task)
+    for n in range(40):
+        info = {"status": "allowed", "rateLimitType": f"w{n}", "utilization": 0.5}
+        hear(stream, {"type": "rate_limit_event", "rate_limit_info": info})
+    assert len(stream.outcome(End(0, True, None)).usage) == 16
+
+
+@pytest.mark.parametrize("resets_in", [-1, -(10**9), 9 * 86400, 7975 * 365 * 86400])
+def test_a_resume_time_that_cannot_be_is_none(task: Task, resets_in: int) -> None:
+    # One in the past would be waited for no time at all: a new attempt at once, and again, until the money is gone.
+    def resume_at(seconds: int) -> str | None:
+        stream = Stream(task, lambda: WHEN)
+        info = {"status": "rejected", "rateLimitType": "five_hour", "resetsAt": WHEN.timestamp() + seconds}
+        hear(stream, {"type": "rate_limit_event", "rate_limit_info": info})
+        outcome = stream.outcome(End(1, True, None))
+        assert outcome.kind == "paused"
+        return outcome.resume_at
+
+    assert resume_at(resets_in) is None
+    assert resume_at(7 * 86400) == "2026-11-28T00:00:00.000Z"
+
+
+TOO_MUCH = "it wrote more than 100,000 bytes; the stream has no init line; there is no result line; unreadable lines: 11"
+
+
+def test_an_attempt_that_writes_without_end_is_ended(task: Task, tmp_path: Path) -> None:
+    text = "import os, time\nfor _ in range(400): os.write(1, b'x' * 9999 + b'\\n'); time.sleep(0.01)"
+    argv = [str(program(tmp_path / "agent", text))]
+    process = Process.hold(argv, cwd=task.cwd, env=task.environment)
+    held = Running(process, task, Stream(task), b"", most=100_000)
+    outcome = held.release(lambda _: None)
+    assert (outcome.kind, outcome.reason) == ("failed", TOO_MUCH)
+    assert Path(task.transcript).stat().st_size == 110_000
+
+
+def test_memory_for_an_answer_of_short_lines_is_its_size(task: Task, tmp_path: Path) -> None:
+    text = "import os\nfor _ in range(20): os.write(1, b'x\\n' * 10_000)"
+    held = named(f"command:{program(tmp_path / 'agent', text)}", "/").hold(task)
+    tracemalloc.start()
+    try:
+        outcome = held.release(lambda _: None)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(outcome.answer) == 399_999
+    assert peak < 4_000_000
+
+
+def test_a_command_says_which_limit_ended_it(task: Task) -> None:
+    assert ran("command:sleep 60", replace(task, limits=replace(LIMITS, idle_s=0.2))).over == "idle"
+    assert ran("command:sleep 60", replace(task, limits=replace(LIMITS, wall_s=0.2))).over == "wall"
+    assert ran("command:echo x", task).over == ""
 
 
 def test_a_continued_session_costs_its_own_part_only(

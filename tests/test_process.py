@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from correctless import process
+from correctless.agents import running, stream
 from correctless.exits import REFUSED, Stop
 from correctless.process import Line, Process, group_alive, run
 
@@ -152,6 +154,44 @@ def test_a_job_in_a_session_of_its_own_is_ended_too(
     assert not group_alive(held.pgid, held.mark)
 
 
+def test_a_deaf_job_without_our_environment_is_ended_though_its_parent_went_first(hold: Hold) -> None:
+    # Once its parent has heard SIGTERM nothing ties it to us: it was seen before.
+    text = STUBBORN.format(own_session=True, stay=60, env={})
+    held = hold(text.replace("signal.signal(signal.SIGTERM, signal.SIG_IGN)\nchild", "child"))
+    held.release(None)
+    job = int(next(held.lines(idle_s=5, wall_s=5)).data)
+    assert held.end(0.3) == -signal.SIGTERM
+    assert gone(job)
+
+
+FORKS_ON = """
+import os, signal, time
+signal.signal(signal.SIGTERM, {action})
+r, w = os.pipe()
+if os.fork() == 0:
+    os.write(w, b"up")
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        os.setsid()
+        if os.fork():
+            os._exit(0)
+        time.sleep(0.003)
+    os._exit(0)
+os.read(r, 2)
+print("up", flush=True)
+"""
+
+
+@pytest.mark.parametrize("action", ["signal.SIG_DFL", "signal.SIG_IGN"])
+def test_a_job_that_is_another_process_every_few_milliseconds_is_ended(hold: Hold, action: str) -> None:
+    held = hold(FORKS_ON.format(action=action))
+    held.release(None)
+    assert heard(held) == [Line("out", b"up")]
+    held.end(0.1)
+    for _ in range(20):  # it would be seen in most looks
+        assert not process.marked(held.mark)
+
+
 def test_a_polite_program_has_the_grace_to_clean_up(hold: Hold, tmp_path: Path) -> None:
     held = hold(
         "import signal, sys, time\n"
@@ -268,6 +308,41 @@ def test_a_limit_ends_the_output_and_is_named(
     assert not held.exited
 
 
+@pytest.mark.parametrize("settled", [False, True])
+def test_a_reader_that_was_busy_longer_than_the_limit_hears_what_came_meanwhile(
+    hold: Hold, settled: bool
+) -> None:
+    # As after Ctrl-Z, or with a terminal that takes no more text: the program spoke, only nobody listened.
+    held = hold("import time\nfor n in range(8): print(n, flush=True); time.sleep(0.1)")
+    held.release(None)
+    found = []
+    for line in held.lines(idle_s=0.4, wall_s=20):
+        found.append(line.data)
+        held.settle(0.4 if settled else None)
+        if len(found) == 1:
+            time.sleep(0.6)
+    assert found == [str(n).encode() for n in range(8)]
+    assert held.timed_out is None
+
+
+def test_limits_are_measured_by_the_clock_that_stands_still_while_the_machine_sleeps() -> None:
+    assert time.get_clock_info("monotonic").implementation in (
+        "clock_gettime(CLOCK_MONOTONIC)",  # Linux; CLOCK_BOOTTIME would count sleep
+        "mach_absolute_time()",  # macOS; mach_continuous_time would
+    )
+    for module in (process, running, stream):
+        tree = ast.parse(Path(str(module.__file__)).read_text())
+        used = {
+            node.attr
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and node.value.id == "time"
+        }
+        assert used <= {"monotonic", "sleep"}, module.__name__
+        assert not [n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module == "time"]
+
+
 def test_a_settled_program_is_not_waited_for_and_not_timed_out(hold: Hold) -> None:
     held = hold("import time; print('answer', flush=True); time.sleep(60)")
     held.release(None)
@@ -327,5 +402,7 @@ def test_an_exit_code_is_not_lost_when_the_parent_ignored_its_children() -> None
 def test_ps_tells_what_proc_tells(hold: Hold) -> None:
     # where there is no /proc the tree is read from ps
     held = hold("")
-    for rows in (process._from_proc(""), process._from_ps()):
-        assert (held.pgid, os.getpid(), held.pgid) in {(row.pid, row.parent, row.group) for row in rows}
+    for rows in (process._from_proc("", set()), process._from_ps()):
+        assert (held.pgid, os.getpid(), held.pgid) in {
+            (row.pid, row.parent, row.group) for row in rows if row
+        }

@@ -8,8 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from yaml.reader import Reader
 
 import correctless
+from correctless import repo, yamltext
+from correctless.contract import read_skill
+from correctless.entry import read_points
 from test_layers import PART_OF, RANK, SOURCE, files, house, module_of
 
 HEAVY = {"pydantic", "click", "rich", "jsonlines", "ruamel", "frontmatter", "detect_secrets"}
@@ -20,11 +24,28 @@ SLOW = {"config"}
 LIGHT = sorted({module_of(p) for p in files() if RANK.get(house(module_of(p)), 99) <= LAST_LIGHT_ROOM} - SLOW)
 
 
+# What an append to the log does without: every one of these was there once, or is a usual way back.
+NOT_FOR_AN_APPEND = HEAVY | {
+    "argparse", "asyncio", "fnmatch", "glob", "importlib.metadata", "importlib.util", "logging", "pathlib", "random",
+    "shutil", "socket", "tempfile", "tomllib", "yaml", "zipfile",
+    "correctless.anchors", "correctless.block", "correctless.capture", "correctless.config", "correctless.contract",
+    "correctless.gate", "correctless.lock", "correctless.summary", "correctless.yamlnodes", "correctless.yamltext",
+}  # fmt: skip
+
+ROOT = Path(__file__).parents[1]
+SKILLS = sorted({*ROOT.glob("skills/*/SKILL.md"), *ROOT.glob("tests/cases/contract/*.md")})
+
+
 def loaded(statement: str, *, cwd: Path) -> set[str]:
     """The top-level modules in `sys.modules` after `statement` in a fresh interpreter that sees only this checkout."""
+    return {name.partition(".")[0] for name in modules(statement, cwd=cwd)}
+
+
+def modules(statement: str, *, cwd: Path) -> set[str]:
+    """All of `sys.modules` after `statement`, likewise."""
     program = (
         f"import sys; sys.path.insert(0, {str(SOURCE.parent)!r})\n{statement}\n"
-        "import json; print('\\n' + json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
+        "names = sorted(sys.modules)\nimport json; print('\\n' + json.dumps(names))"
     )
     done = subprocess.run(
         [sys.executable, "-I", "-c", program], cwd=cwd, capture_output=True, text=True, check=False
@@ -62,6 +83,103 @@ def test_the_fast_paths_are_answered_without_click(words: list[str], tmp_path: P
         f"from correctless.cli import main\ntry:\n    main({words!r})\nexcept SystemExit: pass", cwd=tmp_path
     )
     assert seen & HEAVY == set()
+
+
+def git(*words: str, cwd: Path) -> None:
+    who = ["-c", "user.name=t", "-c", "user.email=t@example.invalid", "-c", "init.defaultBranch=main"]
+    subprocess.run(["git", *who, *words], cwd=cwd, check=True, capture_output=True)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    made = tmp_path / "project"
+    made.mkdir()
+    git("init", "-q", cwd=made)
+    git("commit", "-q", "--allow-empty", "-m", "start", cwd=made)
+    return made
+
+
+@pytest.mark.parametrize("skill", ["cverify", "nonesuch"])
+def test_an_append_imports_what_it_needs_and_nothing_else(skill: str, project: Path) -> None:
+    said = json.dumps({"decision_id": "AD-001", "default_applied": "a", "rationale": "b"})
+    append = f"assert main(['writer', 'append', {skill!r}, {said!r}]) == 0"
+    # Twice: the second one meets a log.
+    seen = modules(f"from correctless.cli import main\n{append}\n{append}", cwd=project)
+    assert {"correctless.cli.writer", "correctless.ledger"} <= seen
+    assert seen & NOT_FOR_AN_APPEND == set()
+    # `logcheck` needs it; of our own modules nothing else comes along.
+    needed = "chain cli correction entry exits finding heads ledger logcheck logfile markdown places record repo skillmd skills"
+    if skill == "nonesuch":
+        needed = "chain cli correction exits finding heads ledger logcheck logfile places record repo"
+    ours = {name.split(".")[1] for name in seen if name.startswith("correctless.")}
+    assert ours == set(needed.split())
+
+
+def test_a_stray_file_among_the_worktrees_stops_no_append(project: Path) -> None:
+    git("worktree", "add", "-q", "-b", "other", str(project.parent / "linked"), cwd=project)
+    (project / ".git" / "worktrees" / ".DS_Store").write_bytes(b"")
+    said = json.dumps({"decision_id": "AD-001", "default_applied": "a", "rationale": "b"})
+    words = ["writer", "append", "cverify", said, "--log", str(project / "log.jsonl")]
+    done = subprocess.run([*correctless.itself(), *words], cwd=project, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("path", SKILLS, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_the_decision_points_read_without_yaml_are_those_of_the_contract(path: Path) -> None:
+    assert read_points(str(path)).defaults == read_skill(str(path)).defaults
+
+
+def test_skills_are_compared() -> None:
+    assert sum(bool(read_points(str(path)).defaults) for path in SKILLS) > 10
+
+
+def test_every_character_that_yaml_refuses_is_seen_without_its_pattern() -> None:
+    # A line end of YAML 1.1 alone would move what comes after it, a byte order mark vanishes.
+    refused = {c for c in map(chr, range(0x110000)) if Reader.NON_PRINTABLE.match(c)} | set(
+        "\x85\u2028\u2029\ufeff"
+    )
+    assert len(refused) > 2000
+    assert [c for c in refused if yamltext.unreadable(f"a: {c}") != 3] == []
+    assert yamltext.unreadable("".join(c for c in map(chr, range(0x110000)) if c not in refused)) is None
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        (),
+        (["switch", "-qc", "feat/ä-b"],),
+        (["tag", "same"], ["switch", "-qc", "same"]),
+        (["switch", "-qc", "same"], ["update-ref", "refs/remotes/same", "HEAD"]),
+        (["tag", "HEAD"],),
+        (
+            ["switch", "-qc", "x"],
+            ["symbolic-ref", "refs/heads/y", "refs/heads/x"],
+            ["symbolic-ref", "HEAD", "refs/heads/y"],
+        ),
+        (["checkout", "-q", "--detach"],),
+        (["switch", "-q", "--orphan", "unborn"],),
+    ],
+    ids=[
+        "a branch",
+        "slash",
+        "a tag of its name",
+        "a remote of its name",
+        "a tag HEAD",
+        "a symbolic branch",
+        "detached",
+        "unborn",
+    ],
+)
+@pytest.mark.parametrize("linked", [False, True])
+def test_one_call_of_git_finds_what_two_do(state: tuple[list[str], ...], linked: bool, project: Path) -> None:
+    place = project
+    if linked:
+        place = project.parent / "linked"
+        git("worktree", "add", "-q", "-b", "other", str(place), cwd=project)
+    for words in state:
+        git(*words, cwd=place)
+    found = repo.find(str(place))
+    assert repo.find_logs(str(place)) == (found, repo.logs(found))
 
 
 def test_help_lists_the_commands_without_importing_one(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from correctless.record import MAX_DEPTH, RecordError, strict_json
+from correctless.record import means_deferred as means_deferred
 
 START = "AUTONOMOUS_DECISIONS_START"
 END = "AUTONOMOUS_DECISIONS_END"
@@ -98,15 +99,6 @@ def read(answer: str, nonce: str, *, called: bool = False) -> Reading:
         others=tuple(b.word for b in blocks if b.word is not None and not (known and b.word == nonce)),
         verified=verified,
     )
-
-
-def means_deferred(value: Any) -> bool:
-    """What a value of `escalation_deferred` says; what nobody can read is deferred."""
-    if value is None or isinstance(value, bool):
-        return bool(value)
-    if isinstance(value, str):
-        return value.strip().lower() not in ("false", "no")
-    return not (isinstance(value, int) and value == 0)
 
 
 class _Block(NamedTuple):

@@ -21,7 +21,7 @@ Argv = Annotated[tuple[str, ...], Field(min_length=1)]
 
 # What these skills are checked by when a pipeline names nothing of its own.
 # Keys a configuration may have already and this version does not act on: a run that has one says so.
-NOT_YET = ("park", "notify")
+NOT_YET = ("park",)
 
 TESTED = ("ctdd", "simplify", "cquick")
 REPORTS = {"cverify": ".correctless/reports/{branch_slug}/cverify.md"}

@@ -9,35 +9,18 @@ from dataclasses import dataclass
 from itertools import count
 
 from correctless import entry, skillmd, yamltext
+from correctless.entry import SECTION
+from correctless.entry import Default as Default
 from correctless.finding import Finding
 from correctless.markdown import CODE, COMMENT, HEADING, ITEM, Line, Section
 from correctless.skills import find_skills as find_skills
-from correctless.skills import read_bytes
+from correctless.skills import read_bytes, skill_file
 from correctless.yamltext import Node
 
 MODES = ("autonomous", "interactive", "hybrid")
-SECTION = "Autonomous Defaults"
 _FORM = "- **AD-001**: Subject — what is done (default). Rationale: why that is safe."
-_NOT_ESCALATED = frozenset({"", "never", "no", "false"})
 
 _ID = re.compile(r"AD-\d{3}\Z", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Default:
-    """One decision point. `choice` is what is done without a person, for an `escalate` entry the default if deferred.
-
-    `documented` is False for an `escalate` entry that names none (then `choice` is ""). An entry whose id is missing or
-    malformed keeps what stands there, and a problem says so.
-    """
-
-    id: str
-    subject: str
-    choice: str
-    rationale: str
-    escalate: bool
-    line: int
-    documented: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +43,7 @@ class SkillContract:
 
 def read_skill(path: str) -> SkillContract:
     """The contract of a skill folder or of its SKILL.md; `Stop` (3) when it can't be read. A faulty text is no error."""
-    file = os.path.join(path, "SKILL.md") if os.path.isdir(path) else path
+    file = skill_file(path)
     return of_text(read_bytes(file), file)
 
 
@@ -102,7 +85,7 @@ class _Reading:
         mode = self._mode()
         context = self._context()
         tools = self._tools()
-        sections = self._sections()
+        sections = entry.sections(self.skill)
         defaults = tuple(self._defaults(sections, mode, context))
         self._section_rules(sections, defaults, mode)
         if mode == "interactive" and context == "fork" and self.front:
@@ -202,13 +185,6 @@ class _Reading:
                 self._note(item, "allowed-tools", f"'(' is not closed in '{found[-1][:60]}'. write ')'")
         return tuple(tools)
 
-    def _headings(self) -> tuple[Section, ...]:
-        # Most files never say the word, and to find their headings costs more than to read their YAML.
-        return self.skill.sections if "autonomous" in self.skill.body.lower() else ()
-
-    def _sections(self) -> list[Section]:
-        return [s for s in self._headings() if s.level == 2 and _folded(s.title) == SECTION.lower()]
-
     def _section_rules(
         self, sections: list[Section], defaults: tuple[Default, ...], mode: str | None
     ) -> None:
@@ -233,7 +209,11 @@ class _Reading:
 
     def _missing_section(self, mode: str | None) -> None:
         close = next(
-            (s for s in self._headings() if "autonomousdefault" in re.sub("[^a-z]", "", s.title.lower())),
+            (
+                s
+                for s in entry.headings(self.skill)
+                if "autonomousdefault" in re.sub("[^a-z]", "", s.title.lower())
+            ),
             None,
         )
         if close:
@@ -247,29 +227,15 @@ class _Reading:
 
     def _defaults(self, sections: list[Section], mode: str | None, context: str | None) -> Iterator[Default]:
         first: dict[str, int] = {}
-        read = [
-            (line, text, entry.split(text[: entry.MAX_LENGTH]))
-            for s in sections
-            for line, text in entry.gather(s)
-        ]
+        read = list(entry.entries(sections))
         taken = {int(said.id[3:]) for _, _, said in read if _ID.match(said.id)}
         free = (f"AD-{number:03d}" for number in count(max(taken, default=0) + 1))
         for line, text, said in read:
-            # What can't be read goes to a person.
-            escalate = said.escalate not in _NOT_ESCALATED or len(text) > entry.MAX_LENGTH
-            default = Default(
-                said.id,
-                said.subject,
-                said.choice,
-                said.rationale,
-                escalate,
-                line.number,
-                documented=not escalate or bool(said.choice),
-            )
+            default = entry.default(line, text, said)
             if mode != "interactive":  # there the section itself is the fault
                 for rule, message in _faults(default, said, text, first, taken, free):
                     self._note(line, rule, message)
-                if escalate and not default.documented:
+                if not default.documented:
                     strict = mode == "hybrid" and context == "fork"
                     message = f"{said.id or 'the entry'} does not say what is done when nobody is there. write 'Default if deferred: ...' before the rationale"
                     self._note(line, "deferred-default", message, "error" if strict else "warning")
@@ -309,10 +275,6 @@ def _faults(
         yield rule, f"{name} {message}"
     if len(text) > entry.MAX_LENGTH:
         yield rule, f"{name} is longer than {entry.MAX_LENGTH} characters and not read to its end. shorten it"
-
-
-def _folded(title: str) -> str:
-    return " ".join(title.lower().split())
 
 
 def _words(sections: list[Section]) -> str:

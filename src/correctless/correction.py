@@ -10,8 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from correctless.block import means_deferred
-from correctless.record import Decision, RecordError, decode, encode
+from correctless.record import Decision, RecordError, decode, encode, means_deferred
 
 if TYPE_CHECKING:
     from correctless.contract import Default, SkillContract

@@ -1,13 +1,42 @@
-"""The section `## Autonomous Defaults` -> its entries, and one entry -> the parts it states, however it is written."""
+"""The section `## Autonomous Defaults` -> its entries, each a decision point with the parts it states, however it is written."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 
 from correctless.markdown import BREAK, CODE, COMMENT, ITEM, Line, Section
+from correctless.skillmd import SkillText, read
+from correctless.skills import read_bytes, skill_file
+
+SECTION = "Autonomous Defaults"
+_NOT_ESCALATED = frozenset({"", "never", "no", "false"})
+
+
+@dataclass(frozen=True, slots=True)
+class Default:
+    """One decision point. `choice` is what is done without a person, for an `escalate` entry the default if deferred.
+
+    `documented` is False for an `escalate` entry that names none (then `choice` is ""). An entry whose id is missing or
+    malformed keeps what stands there, and a problem says so.
+    """
+
+    id: str
+    subject: str
+    choice: str
+    rationale: str
+    escalate: bool
+    line: int
+    documented: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """The decision points of one SKILL.md and nothing else of its contract: what a correction asks for."""
+
+    defaults: tuple[Default, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +63,8 @@ _ID = r"(?i:AD)[-_ ‐-―]?\d[A-Za-z0-9-]*|AD[-_][A-Za-z0-9][A-Za-z0-9-]*|[A-Z]
 _REFERENCE = r"\([^()]*(?:\([^()]*\)[^()]*)*\)"
 _SEPARATOR = r"\s*(?:[:.]|[—–]|-{1,3}(?=\s))?\s*"
 _BOLD_ID = re.compile(rf"(?:\[[ xX]\][ ]+)?(?P<bold>\*\*|__)`?(?P<id>{_ID})`?(?=[\s:.—–*_-]|\Z)")
-_PLAIN_ID = re.compile(rf"(?:\[[ xX]\][ ]+)?`?(?P<id>{_ID})`?(?=[ ]*(?:[:—–]|-+[ ]|\([^()]*\):|\Z))")
+# Text: compiled by `re` when an id is first found not to be bold.
+_PLAIN_ID = rf"(?:\[[ xX]\][ ]+)?`?(?P<id>{_ID})`?(?=[ ]*(?:[:—–]|-+[ ]|\([^()]*\):|\Z))"
 _COMMENT = re.compile(r"<!--.*?-->")
 _DASHES = (
     re.compile(r"(?<=\s)—(?=\s)"),
@@ -53,9 +83,54 @@ _MENTION_BEFORE = re.compile(r"[\w\"'`]\s*\Z")  # a word leads up to it: it is s
 _STATED_AFTER = re.compile(r"\s*(?:[.;,)]|\Z)")
 
 
+def read_points(path: str) -> Points:
+    """The same `defaults` that `contract.read_skill` reads, without its frontmatter and without judging; errors as there.
+
+    They depend on the body alone, so whoever needs nothing else does not wait for a YAML parser.
+    """
+    file = skill_file(path)
+    skill = read(read_bytes(file), file)
+    return Points(tuple(default(*found) for found in entries(sections(skill))))
+
+
+def headings(skill: SkillText) -> tuple[Section, ...]:
+    """The headings of a skill that may have a section of defaults, else none."""
+    # Most files never say the word, and to find their headings costs more than to read their YAML.
+    return skill.sections if "autonomous" in skill.body.lower() else ()
+
+
+def sections(skill: SkillText) -> list[Section]:
+    """Its sections of defaults: one, unless something is wrong."""
+    return [
+        s for s in headings(skill) if s.level == 2 and " ".join(s.title.lower().split()) == SECTION.lower()
+    ]
+
+
+def entries(sections: Iterable[Section]) -> Iterator[tuple[Line, str, Parts]]:
+    """Each entry's first line, its whole text, and the parts it states."""
+    for section in sections:
+        for line, text in gather(section):
+            yield line, text, split(text[:MAX_LENGTH])
+
+
+def default(line: Line, text: str, said: Parts) -> Default:
+    """The decision point of one entry, from what `entries` yields for it."""
+    # What can't be read goes to a person.
+    escalate = said.escalate not in _NOT_ESCALATED or len(text) > MAX_LENGTH
+    return Default(
+        said.id,
+        said.subject,
+        said.choice,
+        said.rationale,
+        escalate,
+        line.number,
+        documented=not escalate or bool(said.choice),
+    )
+
+
 def starts_entry(text: str) -> bool:
     """Whether the first line of a list item, without its bullet, opens an entry: an id in bold or before a separator."""
-    return bool(_BOLD_ID.match(text) or _PLAIN_ID.match(text))
+    return bool(_BOLD_ID.match(text) or re.match(_PLAIN_ID, text))
 
 
 def looks_like_entry(text: str) -> bool:
@@ -97,7 +172,7 @@ def gather(section: Section) -> Iterator[tuple[Line, str]]:
 def split(text: str) -> Parts:
     """Read one entry; `text` is its lines joined, without the bullet."""
     text = _unwrapped(_COMMENT.sub("", text).strip())
-    found = _BOLD_ID.match(text) or _PLAIN_ID.match(text)
+    found = _BOLD_ID.match(text) or re.match(_PLAIN_ID, text)
     if not found:
         return _parts("", "", "", text)
     rest = text[found.end() :]

@@ -56,6 +56,11 @@ def scan(text: str, first_line: int = 1) -> Iterator[Line]:
         yield Line(number, line, kind, len(scanner.items))
 
 
+def count_ends(text: str, stop: int) -> int:
+    """How many lines of a text end before the offset `stop`."""
+    return len(_ENDS.findall(text, 0, stop))
+
+
 def sections(lines: Iterable[Line]) -> tuple[Section, ...]:
     """The headings of scanned lines, in their order."""
     found = tuple(lines)

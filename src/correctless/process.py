@@ -13,8 +13,8 @@ import signal
 import subprocess
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import IO, Literal
 
 from correctless.exits import REFUSED, Stop
@@ -26,6 +26,7 @@ MAX_LINE = 64 << 20  # bytes
 _PIECE = 1 << 16
 _LINGER = 0.5  # seconds a background child may hold the output open after the program is gone
 _AFTERMATH = 1 << 20  # bytes of output read after that: more than a pipe holds
+_LOOKS = 8  # at all processes, until nothing went while we looked
 _KILL_S = 10.0  # seconds until a group that survives SIGKILL is given up
 
 # POSIX `read` takes one byte at a time from a pipe, so everything after the first line is the program's. A parent that
@@ -142,12 +143,14 @@ class Process:
                 if gone is None and now - started >= wall_s:
                     self.timed_out = "wall"
                     return
-                if gone is None and now - heard >= limit:
-                    self.timed_out = "idle" if self._settle_s is None else None
-                    return
+                silent = gone is None and now - heard >= limit
                 # The exit is polled: only a program that closed its output, or whose child keeps it, needs that.
                 left = min(limit - (now - heard), wall_s - (now - started), 0.2 if listening else 0.05)
                 ready = selector.select(_LINGER if gone is not None else max(left, 0.0))
+                if silent and all(key.data == "in" for key, _ in ready):
+                    # Asked after a look: who reads us may have been busy, or stopped, for longer than the limit.
+                    self.timed_out = "idle" if self._settle_s is None else None
+                    return
                 if gone is not None and not ready:
                     return
                 for key, _ in ready:
@@ -195,15 +198,24 @@ class Process:
         now = time.monotonic()
         polite, last = now + grace_s, now + grace_s + _KILL_S
         told: set[int] = set()
-        pause = 0.005
-        while left := _living(self.pgid, self.mark):
+
+        def strike(pid: int) -> None:
             now = time.monotonic()
-            if now >= last:
+            if now < polite and pid in told:
+                return
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL if now >= polite else signal.SIGTERM)
+            told.add(pid)
+
+        # The first look is a picture of the whole tree: who is told to end leaves its children to init, and one of them that
+        # has shed its environment would never be found again.
+        known: set[_Row] = set()
+        for pid in _living(self.pgid, self.mark, known):
+            strike(pid)
+        pause = 0.005
+        while _living(self.pgid, self.mark, known, strike):
+            if time.monotonic() >= last:
                 raise Stop(REFUSED, f"process group {self.pgid} does not end. end it by hand, then resume")
-            for pid in left if now >= polite else left - told:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.kill(pid, signal.SIGKILL if now >= polite else signal.SIGTERM)
-            told |= left
             time.sleep(pause)
             pause = min(pause * 2, 0.1)
 
@@ -254,55 +266,88 @@ def group_alive(pgid: int, mark: str = "") -> bool:
 
 def marked(mark: str) -> frozenset[int]:
     """The processes that carry `mark`, whatever group they went to; none off Linux, where nobody can tell."""
-    return frozenset(row.pid for row in _table(mark) if row.marked)
+    return frozenset(row.pid for row in _table(mark) if row is not None and row.marked)
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
     pid: int
-    parent: int
-    group: int
-    marked: bool
+    started: str  # tells it from a later process with the same id; "" where that is unknown
+    parent: int = field(compare=False)
+    group: int = field(compare=False)
+    marked: bool = field(compare=False)
 
 
-def _living(pgid: int, mark: str) -> set[int]:
+def _living(
+    pgid: int, mark: str, known: set[_Row] | None = None, strike: Callable[[int], None] = lambda _: None
+) -> set[int]:
+    """What the program started and still runs, also what is `known` from before; each is struck as it is found."""
     # The group alone is not enough: agents give each command they run a session of its own, and a job left in the
     # background there is adopted by init. What it cannot shed by accident is its environment. Off Linux the environment of others
     # cannot be read, and only what still hangs in the tree is found.
-    rows = list(_table(mark))
-    found = {row.pid for row in rows if row.group == pgid or row.marked}
-    parents = found | {pgid}
-    while below := {row.pid for row in rows if row.parent in parents} - found:
-        found |= below
-        parents = below
+    known = set() if known is None else known
+    found: set[int] = set()
+    dead: set[int] = set()
+    for _ in range(_LOOKS):
+        rows: list[_Row] = []
+        vanished = False
+        for row in _table(mark, dead):
+            if row is None:
+                vanished = True
+                continue
+            rows.append(row)
+            if row.group == pgid or row.marked or row in known:
+                found.add(row.pid)
+                strike(row.pid)  # at once: what forks without end is another process after the last row
+        parents = found | {pgid}
+        while below := {row.pid for row in rows if row.parent in parents} - found:
+            found |= below
+            parents = below
+        known.update(row for row in rows if row.pid in found and row.started)
+        # What went while we looked may have left a child that was not there when we began.
+        if found or not vanished:
+            break
+    for pid in found:
+        strike(pid)
     return found
 
 
-def _table(mark: str) -> Iterator[_Row]:
-    """Every running process; zombies are left out: in a container nobody may ever reap them."""
-    return _from_proc(mark) if os.path.exists("/proc/self/stat") else _from_ps()
+def _table(mark: str, dead: set[int] | None = None) -> Iterator[_Row | None]:
+    """Every running process, None for one that went; zombies are left out: in a container nobody may ever reap them.
+
+    A zombie that is not among the `dead` yet went too, and is noted there.
+    """
+    return (
+        _from_proc(mark, set() if dead is None else dead) if os.path.exists("/proc/self/stat") else _from_ps()
+    )
 
 
-def _from_ps() -> Iterator[_Row]:
+def _from_ps() -> Iterator[_Row | None]:
     argv = ["/bin/ps", "-A", "-o", "pid=,ppid=,pgid=,stat="]  # part of macOS and the BSDs
     for line in subprocess.run(argv, capture_output=True, check=True, env={}).stdout.splitlines():
         pid, parent, group, state = line.split()[:4]
         if not state.startswith(b"Z"):
-            yield _Row(int(pid), int(parent), int(group), marked=False)
+            yield _Row(int(pid), "", int(parent), int(group), marked=False)
 
 
-def _from_proc(mark: str) -> Iterator[_Row]:
+def _from_proc(mark: str, dead: set[int]) -> Iterator[_Row | None]:
     entry = f"\0{mark}=1\0".encode()
-    for name in filter(str.isdigit, os.listdir("/proc")):
+    # The newest first: it is the one that may be another a moment later.
+    for name in sorted(filter(str.isdigit, os.listdir("/proc")), key=int, reverse=True):
         try:
             with open(f"/proc/{name}/stat", "rb") as file:
                 # the program's name is in brackets and may hold anything, brackets too
-                state, parent, group = file.read().rpartition(b")")[2].split()[:3]
+                words = file.read().rpartition(b")")[2].split()
         except OSError:  # gone meanwhile
+            yield None
             continue
+        state, parent, group, started = *words[:3], words[19].decode()
         if state not in b"ZX":
             marked = bool(mark) and entry in b"\0" + _environ(name)
-            yield _Row(int(name), int(parent), int(group), marked)
+            yield _Row(int(name), started, int(parent), int(group), marked)
+        elif int(name) not in dead:
+            dead.add(int(name))
+            yield None
 
 
 def _environ(pid: str) -> bytes:

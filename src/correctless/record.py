@@ -35,7 +35,8 @@ NOTES = frozenset(
 SOURCES = ("tool", "block", "synthesized", "cli")
 
 # What json.dumps(ensure_ascii=False) leaves raw although some reader splits, hides or reverses text on it.
-_UNSAFE = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+# Text: `re` compiles it on first use, and most lines need neither it nor the pattern below.
+_UNSAFE = "[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
 
 
 T = TypeVar("T")
@@ -144,6 +145,15 @@ def _fit(value: Any, hint: Any, name: str) -> Any:
     raise RecordError(f"field '{name}' is {type(value).__name__}")
 
 
+def means_deferred(value: Any) -> bool:
+    """What a value of `escalation_deferred` says; what nobody can read is deferred."""
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    if isinstance(value, str):
+        return value.strip().lower() not in ("false", "no")
+    return not (isinstance(value, int) and value == 0)
+
+
 def timestamp(now: datetime) -> str:
     """RFC 3339 in UTC with milliseconds and Z; `now` must carry a zone."""
     return now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -162,7 +172,7 @@ def encode(values: Mapping[str, Any]) -> bytes:
     text = _ENCODER.encode(values)
     if text.isascii() and "\x7f" not in text:  # the common line: json has escaped everything else
         return text.encode() + b"\n"
-    return _UNSAFE.sub(lambda m: f"\\u{ord(m[0]):04x}", text).encode() + b"\n"
+    return re.sub(_UNSAFE, lambda m: f"\\u{ord(m[0]):04x}", text).encode() + b"\n"
 
 
 def decode(line: bytes) -> dict[str, Any]:
@@ -200,13 +210,13 @@ def strict_json(
 
 
 # Unrolled: one alternation a character would cost more than parsing the JSON.
-_STRUCTURE = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[{]|[\]}]', re.DOTALL)
+_STRUCTURE = r'(?s)"[^"\\]*(?:\\.[^"\\]*)*"?|[\[{]|[\]}]'
 
 
 def _depth(text: str) -> int:
     # Counted before parsing: json's own recursion limit is the interpreter's, not ours.
     deepest = depth = 0
-    for match in _STRUCTURE.finditer(text):
+    for match in re.finditer(_STRUCTURE, text):
         mark = match[0][0]
         if mark in "[{":
             depth += 1

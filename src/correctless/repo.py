@@ -173,15 +173,34 @@ class Repo:
         )
 
 
+_PLACES = ("--show-toplevel", "--absolute-git-dir", "--git-common-dir")
+
+
 def find(cwd: str) -> Repo:
     """The repository `cwd` lies in; `Stop(3)` when there is none, or when it is bare without a worktree."""
-    done = _git(cwd, ("rev-parse", "--show-toplevel", "--absolute-git-dir", "--git-common-dir"))
+    done = _git(cwd, ("rev-parse", *_PLACES))
     lines = done.stdout.splitlines()
     if done.returncode != 0 or len(lines) != 3:
         raise Stop(
             exits.REFUSED,
             f"{cwd} is not in a git worktree. change into your repository, or run git init first",
         )
+    return _repo(cwd, lines)
+
+
+def find_logs(cwd: str) -> tuple[Repo, Logs]:
+    """What `find` and then `logs` return, mostly with a single call of git; errors as theirs."""
+    done = _git(cwd, ("rev-parse", *_PLACES, "--abbrev-ref=loose", "HEAD"))
+    *lines, branch = done.stdout.splitlines() or [""]
+    # Before the first commit, on no branch, or beside a tag of the name HEAD this call names no branch.
+    if done.returncode != 0 or len(lines) != len(_PLACES) or branch == "HEAD":
+        repo = find(cwd)
+        return repo, logs(repo)
+    repo = _repo(cwd, lines)
+    return repo, logs(repo, branch)
+
+
+def _repo(cwd: str, lines: Sequence[str]) -> Repo:
     top, git_dir, common = (os.path.realpath(os.path.join(cwd, line)) for line in lines)
     # A submodule's common folder is <super>/.git/modules/<name>, a bare repository's is <name>.git: there the logs
     # stay under the top folder git names; else under the main worktree, which `git worktree remove` can't take.

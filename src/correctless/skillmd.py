@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
-from correctless import markdown, yamltext
-from correctless.finding import Finding
+from correctless import markdown
 from correctless.markdown import Line, Section
-from correctless.yamltext import Edit, Node
+
+TYPE_CHECKING = False  # typing costs 2 ms to import
+if TYPE_CHECKING:
+    from correctless.finding import Finding
+    from correctless.yamltext import Document, Edit, Node
+
+
+# Offset in the text, rule, message, severity: its place is worked out when somebody asks for the notes.
+Fault = tuple[int, str, str, str]
 
 
 @dataclass(frozen=True)
@@ -17,22 +24,64 @@ class SkillText:
     """One SKILL.md as it was read; lines and columns count from 1 in the file, offsets count in `text`.
 
     `text` is the whole file decoded, without its byte order mark; a byte that is no UTF-8 became one U+FFFD.
-    `frontmatter` is the map of keys, None when there is none that can be read; `raw` is its text between the `---` lines.
-    `edits` heal what YAML refused. `notes` are faults of the reading itself: encoding, frontmatter, YAML.
+    `raw` is the text between the `---` lines, `faults` are those that show without reading it as YAML.
     """
 
     path: str
     text: str
     has_frontmatter: bool
-    frontmatter: Node | None
+    raw_start: int  # the offset of `raw` in `text`
     raw: str
     body: str
     body_line: int
-    recovered: bool
-    edits: tuple[Edit, ...]
-    notes: tuple[Finding, ...]
+    faults: tuple[Fault, ...]
 
-    # Both are worked out when asked for: most files are looked at for their frontmatter alone.
+    # What follows is worked out when asked for: most files are looked at for their frontmatter alone, the writer looks
+    # for the sections alone, and there the import of a YAML parser is time that somebody waits.
+    @cached_property
+    def _document(self) -> Document:
+        from correctless import yamltext
+        from correctless.finding import Finding
+
+        faults = list(self.faults)
+        if (odd := yamltext.unreadable(self.raw)) is not None:
+            message = f"YAML does not allow the character U+{ord(self.raw[odd]):04X}. delete it"
+            faults.append((self.raw_start + odd, "encoding", message, "error"))
+        end = self.raw_start + len(self.raw)
+        read = yamltext.read(self.text, self.path, start=self.raw_start, end=end)
+        root = read.root
+        if root is not None and root.kind != yamltext.MAP:
+            # A key can't be asked of it, so it is none to whoever asks.
+            message = f"the frontmatter is {_KINDS[root.kind]}. write 'key: value' lines"
+            faults.append((root.start, "frontmatter", message, "error"))
+            root = None
+        lines = yamltext.Lines(self.text)
+        notes = (
+            Finding(self.path, *lines.place(at), rule, message, severity)
+            for at, rule, message, severity in faults
+        )
+        return replace(read, root=root, problems=(*notes, *read.problems))
+
+    @property
+    def frontmatter(self) -> Node | None:
+        """The map of keys, None when there is none that can be read."""
+        return self._document.root
+
+    @property
+    def recovered(self) -> bool:
+        """Whether YAML refused the frontmatter, and this is what could be saved of it."""
+        return self._document.recovered
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """What heals the values that YAML refused."""
+        return self._document.edits
+
+    @property
+    def notes(self) -> tuple[Finding, ...]:
+        """Faults of the reading itself: encoding, frontmatter, YAML."""
+        return self._document.problems
+
     @cached_property
     def lines(self) -> tuple[Line, ...]:
         """The lines of the body, each with its number and its kind."""
@@ -48,29 +97,23 @@ _OPENING = re.compile(r"(?P<blank>(?:[ \t]*[\r\n])*)---[ \t]*(?:\r\n|\n|\r|\Z)")
 _CLOSING = re.compile(r"(?<=[\r\n])---[ \t]*(?:\r\n|\n|\r|\Z)")
 # Where the keys of a frontmatter that nobody closed most likely end.
 _UNCLOSED_END = re.compile(r"(?<=[\r\n])(?:[ \t]*(?=[\r\n])|(?=#{1,6}[ \t]))")
-_KINDS = {yamltext.SCALAR: "text without a key", yamltext.LIST: "a list", yamltext.ALIAS: "an alias"}
+_KINDS = {"scalar": "text without a key", "list": "a list", "alias": "an alias"}
 
 
 def read(data: bytes, path: str) -> SkillText:
     """Read the bytes of one file; whatever they are, the answer is a `SkillText` and its `notes` say what was wrong."""
-    notes: list[Finding] = []
     text, damaged = _decode(data)
-    places = yamltext.Lines(text)
-
-    def note(offset: int, rule: str, message: str, severity: str = "error") -> None:
-        notes.append(Finding(path, *places.place(offset), rule, message, severity))
-
-    for offset, message, severity in (*damaged, *_odd_characters(text)):
-        note(offset, "encoding", message, severity)
+    faults: list[Fault] = [(at, "encoding", why, severity) for at, why, severity in damaged]
+    faults += [(at, "encoding", why, severity) for at, why, severity in _odd_characters(text)]
     opening = _OPENING.match(text)
     if opening is None:
-        return SkillText(path, text, False, None, "", text, 1, False, (), tuple(notes))
+        return SkillText(path, text, False, 0, "", text, 1, tuple(faults))
 
     if opening["blank"]:
         message = (
             "blank lines stand above the frontmatter, and other readers then see none. move '---' to line 1"
         )
-        note(opening.end("blank"), "frontmatter", message)
+        faults.append((opening.end("blank"), "frontmatter", message, "error"))
     start = opening.end()
     if closing := _CLOSING.search(text, start):
         end, after = closing.span()
@@ -78,29 +121,18 @@ def read(data: bytes, path: str) -> SkillText:
         message = (
             "this '---' opens the frontmatter and nothing closes it. write a line '---' after the last key"
         )
-        note(opening.end("blank"), "frontmatter", message)
+        faults.append((opening.end("blank"), "frontmatter", message, "error"))
         unclosed = _UNCLOSED_END.search(text, start)
         end = after = unclosed.start() if unclosed else len(text)
-    if odd := yamltext.UNREADABLE.search(text, start, end):
-        message = f"YAML does not allow the character U+{ord(odd[0]):04X}. delete it"
-        note(odd.start(), "encoding", message)
-
-    document = yamltext.read(text, path, start=start, end=end, lines=places)
-    root = document.root
-    if root is not None and root.kind != yamltext.MAP:
-        note(root.start, "frontmatter", f"the frontmatter is {_KINDS[root.kind]}. write 'key: value' lines")
-        root = None
     return SkillText(
         path,
         text,
         has_frontmatter=True,
-        frontmatter=root,
+        raw_start=start,
         raw=text[start:end],
         body=text[after:],
-        body_line=places.place(after)[0],
-        recovered=document.recovered,
-        edits=document.edits,
-        notes=(*notes, *document.problems),
+        body_line=1 + markdown.count_ends(text, after),
+        faults=tuple(faults),
     )
 
 

@@ -50,6 +50,11 @@ def find_skills(path: str) -> Iterator[str]:
             continue
 
 
+def skill_file(path: str) -> str:
+    """The SKILL.md of a skill folder; a file is returned as it is."""
+    return os.path.join(path, "SKILL.md") if os.path.isdir(path) else path
+
+
 def read_bytes(file: str) -> bytes:
     """The bytes of a SKILL.md; `Stop` (3) when it can't be read, is no plain file or is over `MAX_FILE`."""
     advice = "give a skill folder or its SKILL.md"

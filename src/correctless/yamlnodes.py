@@ -203,11 +203,27 @@ class Reader:
                 self.problems.append(self.finding(key.start - self.base, "duplicate-key", message))
 
 
-# What YAML's reader refuses to see at all, and the line ends that only YAML 1.1 knows. Replaced by one character each, so
-# that offsets stay true; whoever has the bytes reports them.
-UNREADABLE = re.compile(
-    "[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
-)
+# What YAML's reader refuses to see at all, and the line ends that only YAML 1.1 knows. Text and not compiled, here and
+# below: `re` compiles on first use and keeps it, most files need none of them, and start-up is part of the product.
+_UNREADABLE = "[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+
+
+def unreadable(block: str) -> int | None:
+    """The offset of the first character that YAML does not allow; None when there is none."""
+    if _printable(block):
+        return None
+    found = re.search(_UNREADABLE, block)
+    return found.start() if found else None
+
+
+def readable(block: str) -> str:
+    """The block with one U+FFFD for each character that YAML does not allow, so that offsets stay true."""
+    return block if _printable(block) else re.sub(_UNREADABLE, "\ufffd", block)
+
+
+def _printable(block: str) -> bool:
+    # Whatever YAML does not allow is unprintable to Python as well; not the other way round.
+    return block.replace("\n", "").replace("\r", "").replace("\t", "").isprintable()
 
 
 def _events(block: str) -> Iterator[Any]:
@@ -226,13 +242,11 @@ def _events(block: str) -> Iterator[Any]:
 
 
 # The 1.1 text also lists y and n, which no reader in use follows.
-_BOOL_11 = re.compile(r"(?:yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF)\Z")
-_INT_11 = re.compile(r"[-+]?(?:0b[01_]+|0[0-7_]+|0x[0-9a-fA-F_]+|[1-9][0-9_]*(?::[0-5]?[0-9])*|0)\Z")
-_INT_12 = re.compile(r"(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)\Z")
-_FLOAT_11 = re.compile(
-    r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*(?:[eE][-+][0-9]+)?|\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?|[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*)\Z"
-)
-_FLOAT_12 = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
+_BOOL_11 = frozenset({"yes", "Yes", "YES", "no", "No", "NO", "on", "On", "ON", "off", "Off", "OFF"})
+_INT_11 = r"[-+]?(?:0b[01_]+|0[0-7_]+|0x[0-9a-fA-F_]+|[1-9][0-9_]*(?::[0-5]?[0-9])*|0)\Z"
+_INT_12 = r"(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)\Z"
+_FLOAT_11 = r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*(?:[eE][-+][0-9]+)?|\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?|[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*)\Z"
+_FLOAT_12 = r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z"
 
 
 def ambiguity(plain: str) -> str | None:
@@ -242,12 +256,12 @@ def ambiguity(plain: str) -> str | None:
     """
     if plain == "<<":
         return "a merge in YAML 1.1 and a plain key in 1.2"
-    if _BOOL_11.match(plain):
+    if plain in _BOOL_11:
         return "true or false in YAML 1.1 and text in 1.2"
     if plain[:1] not in "+-.0123456789" or not plain:
         return None
-    old = "a number" if _INT_11.match(plain) or _FLOAT_11.match(plain) else "text"
-    new = "a number" if _INT_12.match(plain) or _FLOAT_12.match(plain) else "text"
+    old = "a number" if re.match(_INT_11, plain) or re.match(_FLOAT_11, plain) else "text"
+    new = "a number" if re.match(_INT_12, plain) or re.match(_FLOAT_12, plain) else "text"
     if old != new:
         return f"{old} in YAML 1.1 and {new} in 1.2"
     octal = (

@@ -7,25 +7,26 @@ from correctless.yamlnodes import (
     LIST,
     MAP,
     SCALAR,
-    UNREADABLE,
     Document,
     Edit,
     Lines,
     Node,
     Reader,
     Refused,
+    readable,
+    unreadable,
 )
 
-__all__ = ["ALIAS", "LIST", "MAP", "SCALAR", "UNREADABLE", "Document", "Edit", "Lines", "Node", "read"]
+__all__ = ["ALIAS", "LIST", "MAP", "SCALAR", "Document", "Edit", "Lines", "Node", "read", "unreadable"]
 
 
-def read(
-    text: str, path: str, *, start: int = 0, end: int | None = None, lines: Lines | None = None
-) -> Document:
+def read(text: str, path: str, *, start: int = 0, end: int | None = None) -> Document:
     """Read the YAML between two offsets of `text`; positions count in the whole text. Never raises on content."""
     stop = len(text) if end is None else end
-    reader = Reader(path, lines or Lines(text), start)
-    block = UNREADABLE.sub("\ufffd", text[start:stop])
+    reader = Reader(path, Lines(text), start)
+    if start == stop:
+        return Document(None)
+    block = readable(text[start:stop])
     try:
         root = reader.parse(block)
     except Refused as refused:

@@ -53,7 +53,8 @@ class Outcome:
 
     `paused` is an outage or a usage limit, never the agent's fault; `resume_at` is RFC 3339 in UTC where it is known.
     `tokens` counts all of them, cached ones too; `cost_usd` is an estimate where the agent did not say. `usage` is the share of
-    each of the account's windows that was used up when last heard, such as ("five_hour", 0.93).
+    each of the account's windows that was used up when last heard, such as ("five_hour", 0.93). `over` is the limit of
+    the task that ended it, "" when none did.
     """
 
     kind: Literal["ok", "failed", "paused"]
@@ -67,6 +68,7 @@ class Outcome:
     exit_code: int | None = None
     session: str = ""
     usage: tuple[tuple[str, float], ...] = ()
+    over: Literal["", "idle", "wall", "turns", "usd"] = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from correctless.agents import Task, one_line
 from correctless.agents.recorder import TOOLS
@@ -13,6 +14,7 @@ from correctless.agents.running import Running
 from correctless.agents.stream import TESTED, Stream, spell_tested, version_of
 from correctless.exits import REFUSED, Stop
 from correctless.process import Process, run
+from correctless.record import utcnow
 
 _TOOL = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(\([^\x00-\x1f\x7f]*\))?\Z")
 _ONE_ARGUMENT = 100_000  # bytes; Linux takes 128 KiB in one argument
@@ -23,6 +25,9 @@ class Claude:
 
     spelled = "claude"
     takes_recorder = True
+
+    def __init__(self, now: Callable[[], datetime] = utcnow) -> None:
+        self._now = now
 
     def check(self, environment: Mapping[str, str], cwd: str) -> None:
         path = program(environment)
@@ -39,7 +44,7 @@ class Claude:
         argv = command_line(task, program(task.environment))
         process = Process.hold(argv, cwd=task.cwd, env=task.environment, pass_fds=task.inherit)
         # The prompt goes by standard input, which is closed after it: any length, and the nonce is in no process list.
-        return Running(process, task, Stream(task), task.prompt.encode())
+        return Running(process, task, Stream(task, self._now), task.prompt.encode())
 
 
 def program(environment: Mapping[str, str]) -> str:

@@ -7,9 +7,10 @@ import shlex
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from correctless.agents import Activity, Outcome, Task, one_line
-from correctless.agents.running import End, Running, over_limit
+from correctless.agents.running import End, Running, over_limit, too_much
 from correctless.exits import REFUSED, USAGE, Stop
 from correctless.process import Line, Process
 
@@ -56,10 +57,11 @@ class _Answer:
     """Standard output as the answer; standard error goes to the transcript only."""
 
     answered = False  # a program has said its last word when it leaves
+    over: Literal[""] = ""  # it says neither its turns nor its cost
 
     def __init__(self, task: Task) -> None:
         self._task = task
-        self._lines: list[bytes] = []
+        self._answer = bytearray()  # not its lines: of short ones they would take many times its size
         self._size = 0
         self._stderr = ""
 
@@ -73,14 +75,16 @@ class _Answer:
         else:
             self._size += len(line.data) + 1  # a line that was cut is over the limit by this one
             if self._size <= MAX_ANSWER:
-                self._lines.append(line.data)
+                self._answer += line.data + b"\n"
         if text:
             yield Activity("text", text)
 
     def outcome(self, end: End) -> Outcome:
-        answer = b"\n".join(self._lines).decode(errors="replace")
+        answer = self._answer.removesuffix(b"\n").decode(errors="replace")
         faults = []
-        if end.timed_out:
+        if end.flooded:
+            faults.append(too_much(end))
+        elif end.timed_out:
             faults.append(over_limit(end.timed_out, self._task))
         elif end.code != 0:
             faults.append(f"exit code {end.code}")
@@ -96,4 +100,5 @@ class _Answer:
             reason="; ".join(faults),
             exit_code=end.code,
             session=self._task.session,
+            over=end.timed_out or "",
         )

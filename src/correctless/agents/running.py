@@ -5,19 +5,27 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from correctless.agents import Activity, Outcome, Task
 from correctless.process import Limit, Line, Process
 
+Spent = Literal["turns", "usd"]
+
+_MOST = 1 << 30  # bytes of raw output of one attempt: it is all kept, and a disk has an end
+
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How the process went: `by_itself` when it left before it was ended, `code` as subprocess gives it."""
+    """How the process went: `by_itself` when it left before it was ended, `code` as subprocess gives it.
+
+    `flooded` is the number of bytes it was allowed to say, when it was ended for saying more.
+    """
 
     code: int
     by_itself: bool
     timed_out: Limit | None
+    flooded: int | None = None
 
 
 class Listener(Protocol):
@@ -26,6 +34,10 @@ class Listener(Protocol):
     @property
     def answered(self) -> bool:
         """Whether the last word has been heard: then a short silence is enough to end the process."""
+
+    @property
+    def over(self) -> Spent | Literal[""]:
+        """The limit the agent went past by its own account: then it is ended at once, whatever it would do itself."""
 
     def raw(self, line: Line) -> bytes:
         """The line as the transcript keeps it."""
@@ -38,8 +50,11 @@ class Listener(Protocol):
 class Running:
     """A held agent (`agents.Held`)."""
 
-    def __init__(self, process: Process, task: Task, listener: Listener, stdin: bytes) -> None:
+    def __init__(
+        self, process: Process, task: Task, listener: Listener, stdin: bytes, *, most: int = _MOST
+    ) -> None:
         self._process = process
+        self._most = most
         self._task = task
         self._listener = listener
         self._stdin = stdin
@@ -56,27 +71,46 @@ class Running:
         limits = self._task.limits
         process, listener = self._process, self._listener
         by_itself = False
+        flooded: int | None = None
+        said = 0
         try:
             # 0600: a transcript holds what the agent read, and that may be a secret
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
             with open(os.open(self._task.transcript, flags, 0o600), "ab", buffering=0) as transcript:
                 process.release(self._stdin)
                 for line in process.lines(idle_s=limits.idle_s, wall_s=limits.wall_s):
-                    transcript.write(listener.raw(line) + b"\n")
+                    os.writev(transcript.fileno(), (listener.raw(line), b"\n"))
                     for activity in listener.hear(line):
                         on_activity(activity)
+                    said += len(line.data) + 1
+                    if said > self._most:
+                        flooded = self._most
+                    if listener.over or flooded:
+                        break
                     process.settle(limits.grace_s if listener.answered else None)
                 by_itself = process.exited
         finally:
             code = process.end(limits.grace_s)
-        return listener.outcome(End(code, by_itself, process.timed_out))
+        return listener.outcome(End(code, by_itself, process.timed_out, flooded))
 
     def end(self) -> None:
         self._process.end(self._task.limits.grace_s)
 
 
-def over_limit(limit: Limit, task: Task) -> str:
+def over_limit(limit: Limit | Spent, task: Task) -> str:
     """The reason of an attempt a limit ended."""
-    if limit == "idle":
-        return f"nothing was heard for {task.limits.idle_s:g} s (idle limit)"
-    return f"it took longer than {task.limits.wall_s:g} s (wall limit)"
+    limits = task.limits
+    match limit:
+        case "idle":
+            return f"nothing was heard for {limits.idle_s:g} s (idle limit)"
+        case "wall":
+            return f"it took longer than {limits.wall_s:g} s (wall limit)"
+        case "turns":
+            return f"it began more than {limits.turns} turns (turn limit)"
+        case "usd":
+            return f"it spent more than {limits.usd:g} USD (money limit)"
+
+
+def too_much(end: End) -> str:
+    """The reason of an attempt that was ended for what it said; "" for one that was not."""
+    return f"it wrote more than {end.flooded:,} bytes" if end.flooded else ""

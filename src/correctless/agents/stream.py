@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
 
 from correctless.agents import Activity, Outcome, Task, one_line
-from correctless.agents.running import End, over_limit
-from correctless.process import Line
-from correctless.record import RecordError, strict_json, timestamp
+from correctless.agents.running import End, Spent, over_limit, too_much
+from correctless.process import Limit, Line
+from correctless.record import RecordError, strict_json, timestamp, utcnow
 
 TESTED = ((2, 1, 300), (2, 2, 0))  # client versions, the second excluded
 
@@ -32,44 +32,58 @@ _PAUSE_WORDS = {
 _PRICES = {"haiku": (1.0, 5.0), "sonnet": (3.0, 15.0), "opus": (5.0, 25.0)}
 _DEAREST = (15.0, 75.0)
 _CHARS_A_TOKEN = 3  # of output: the stream's own count is taken at the start of a message
+_LIMITS: Mapping[str, Spent] = {"error_max_turns": "turns", "error_max_budget_usd": "usd"}
+_WINDOWS = 16  # of an account, at most: each event spells them all
+_LONGEST_WINDOW = timedelta(days=8)  # the account's longest window is a week
+_NOISE = 1 << 16  # bytes of one line of standard error that are kept
+_COMPLAINTS = 20  # unreadable lines that are told to a watcher, each
 
 
 class Stream:
     """What was heard of one attempt; fed line by line, asked once for the outcome."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, now: Callable[[], datetime] = utcnow) -> None:
         self._task = task
+        self._now = now
         self._begun = False
         self._plugin_errors: list[str] = []
         self._results: list[dict[str, Any]] = []
         self._api_error: tuple[int | None, str] | None = None  # status and word of the newest failed request
         self._retrying = False
+        self._refused = False  # the newest message is the client's own, in place of an answer
         self._rejected: dict[str, Any] | None = None
         self._shares: dict[str, float] = {}
         self._usage: dict[str, _Usage] = {}
+        self._estimate = 0.0  # US dollars of all messages in `_usage`
+        self._billed = 0.0  # what the estimate was when the client last said what it cost
         self._turns: set[str] = set()
+        self._replies = 0  # what was said to the agent: a message without an id is told apart by it
         self._unreadable = 0
         self._stderr = ""
         self.answered = False
+        self.over: Spent | Literal[""] = ""
 
     def raw(self, line: Line) -> bytes:
         if line.stream == "out":
             return line.data
-        return json.dumps({"type": "stderr", "text": line.data.decode(errors="replace")}).encode()
+        return json.dumps({"type": "stderr", "text": line.data[:_NOISE].decode(errors="replace")}).encode()
 
     def hear(self, line: Line) -> Iterator[Activity]:
         if line.stream == "err":
-            self._stderr = one_line(line.data.decode(errors="replace")) or self._stderr
+            self._stderr = one_line(line.data[:_NOISE].decode(errors="replace")) or self._stderr
             return
         if not line.data.strip():
             return
         try:
-            event = strict_json(line.data.decode(), max_size=None)
+            # An event is an object: a flood of anything else is not worth a parser.
+            event = strict_json(line.data.decode(), max_size=None) if line.data.lstrip()[:1] == b"{" else None
         except (RecordError, UnicodeDecodeError):
             event = None
         if not isinstance(event, dict):
             self._unreadable += 1
-            yield Activity("warning", f"unreadable line of {len(line.data)} bytes from the client")
+            if self._unreadable <= _COMPLAINTS:
+                more = ". of more such lines nothing is said" if self._unreadable == _COMPLAINTS else ""
+                yield Activity("warning", f"unreadable line of {len(line.data)} bytes from the client{more}")
             return
         kind, subtype = event.get("type"), event.get("subtype")
         self._retrying = (kind, subtype) == ("system", "api_retry")
@@ -84,12 +98,27 @@ class Stream:
             yield from self._hear_message(event)
         elif kind == "user":
             self.answered = False
+            self._replies += 1
         elif kind == "rate_limit_event":
             yield from self._hear_limit(_mapping(event.get("rate_limit_info")))
         elif kind == "result":
+            if self._results:
+                self._results[-1].pop("result", None)  # only the last answer counts, and they may be long
             self._results.append(event)
             self.answered = not _work_left(event)
+            self._billed = self._estimate
             yield Activity("result", one_line(_text(event.get("result")) or _text(subtype)))
+            if self._dear() and not self.answered:
+                self.over = "usd"
+            elif self._dear():
+                # The money is gone either way, and what it bought is kept.
+                spent, limit = self._cost()[0], self._task.limits.usd
+                yield Activity("warning", f"it spent {spent:.2f} USD, over its limit of {limit:g}")
+
+    def _dear(self) -> bool:
+        """Whether the money limit is behind it, by the stream's own account; before the first message nobody knows."""
+        limit = self._task.limits.usd
+        return limit is not None and bool(self._usage or self._results) and self._cost()[0] > limit
 
     def _hear_init(self, event: Mapping[str, Any]) -> Iterator[Activity]:
         self._begun = True
@@ -104,14 +133,24 @@ class Stream:
     def _hear_message(self, event: Mapping[str, Any]) -> Iterator[Activity]:
         self.answered = False
         message = _mapping(event.get("message"))
-        if event.get("is_api_error_message") is True:
+        failed, own = event.get("is_api_error_message") is True, event.get("parent_tool_use_id") is None
+        if own:  # and not a sub-agent's
+            self._refused = failed
+        if failed:
             self._api_error = (_integer(event.get("api_error_status")), _text(event.get("error")))
             return
         self._api_error = None
-        name = _text(message.get("id"))
-        if event.get("parent_tool_use_id") is None:
+        name = _text(message.get("id")) or f"after reply {self._replies}"
+        # A client may not stop by itself, but it has the first word: its own bill is the better one. So what it began
+        # before the limit is heard out, and the next message, or the second turn too many, ends it.
+        if name not in self._usage and self._dear():
+            self.over = "usd"
+        if own:
             self._turns.add(name)
+        if len(self._turns) > self._task.limits.turns + 1:
+            self.over = self.over or "turns"
         usage = self._usage.setdefault(name, _Usage(_text(message.get("model"))))
+        before = usage.cost()
         usage.take(_mapping(message.get("usage")))
         for block in map(_mapping, _list(message.get("content"))):
             usage.written += len(json.dumps(block))
@@ -119,29 +158,32 @@ class Stream:
                 yield Activity("tool", _tool_line(block))
             elif block.get("type") == "text":
                 yield Activity("text", f"{len(_text(block.get('text')))} characters")
+        self._estimate += usage.cost() - before
 
     def _hear_limit(self, info: Mapping[str, Any]) -> Iterator[Activity]:
         # rejected, but paid for as extra usage: the work goes on
         stopped = info.get("status") == "rejected" and info.get("isUsingOverage") is not True
         self._rejected = dict(info) if stopped else None
         shares = {_text(info.get("rateLimitType")): info} | dict(_mapping(info.get("unifiedWindows")))
-        for name, window in shares.items():
+        for name, window in ((one_line(name), window) for name, window in shares.items()):
             used = _number(_mapping(window).get("utilization"))
-            if name and used is not None:
-                self._shares[one_line(name)] = used
+            if name and used is not None and (name in self._shares or len(self._shares) < _WINDOWS):
+                self._shares[name] = used
         spelled = ", ".join(f"{name} {used:.0%}" for name, used in self._shares.items())
         yield Activity("limit", one_line(f"{_text(info.get('status'))}: {spelled}"))
 
     def outcome(self, end: End) -> Outcome:
         result = self._results[-1] if self._results else None
         faults = self._faults(end, result)
-        why_paused = self._pause(result) if faults else ""
+        over = self._over(end, result) if faults else ""
+        # an outage on the way to the limit is no reason to begin once more
+        why_paused = self._pause(result) if faults and over not in ("turns", "usd") else ""
         cost, estimated = self._cost()
         return Outcome(
             kind="paused" if why_paused else "failed" if faults else "ok",
             answer=_text(result.get("result")) if result else "",
             reason=why_paused or "; ".join(faults),
-            resume_at=_moment(self._rejected.get("resetsAt")) if why_paused and self._rejected else None,
+            resume_at=self._resume_at() if why_paused else None,
             cost_usd=cost,
             cost_estimated=estimated,
             tokens=self._tokens(),
@@ -149,12 +191,33 @@ class Stream:
             exit_code=end.code,
             session=self._task.session,
             usage=tuple(self._shares.items()),
+            over=over,
         )
+
+    def _resume_at(self) -> str | None:
+        """When the usage limit that was hit ends; None where that cannot be: one of the clocks is wrong."""
+        moment = _moment((self._rejected or {}).get("resetsAt"))
+        now = self._now()
+        return timestamp(moment) if moment and now < moment < now + _LONGEST_WINDOW else None
+
+    def _over(self, end: End, result: Mapping[str, Any] | None) -> Spent | Limit | Literal[""]:
+        """The limit that ended a failed attempt, by our hand or by the client's."""
+        if self.over:
+            return self.over
+        if end.timed_out and not self.answered:
+            return end.timed_out
+        return _LIMITS.get(_text(result.get("subtype")), "") if result else ""
 
     def _faults(self, end: End, result: Mapping[str, Any] | None) -> list[str]:
         """Everything that keeps this attempt from being a success; empty when it is one."""
+        if not self._begun and end.by_itself and end.code != 0 and self._stderr:
+            return [f"Claude Code did not begin (exit code {end.code}): {self._stderr}{_older(self._stderr)}"]
         faults = []
-        if end.timed_out and not self.answered:
+        if self.over:
+            faults.append(over_limit(self.over, self._task))
+        elif end.flooded:
+            faults.append(too_much(end))
+        elif end.timed_out and not self.answered:
             faults.append(over_limit(end.timed_out, self._task))
         elif end.by_itself and end.code != 0:
             # the client that hangs after its answer was ended by us: then the code is our signal
@@ -169,6 +232,8 @@ class Stream:
                 faults.append(f"unreadable lines: {self._unreadable}")
         else:
             faults.extend(_result_faults(result))
+            if self._refused and not faults:
+                faults.append("the answer is the client's own message about a failed request")
         if faults and self._stderr:
             faults.append(f"it said: {self._stderr}")
         return faults
@@ -179,7 +244,7 @@ class Stream:
             status, word = self._api_error or (None, "")
             if self._retrying and status is None and not word:
                 word = "server_error"
-        elif _stopped_by_api(result):
+        elif _stopped_by_api(result) or self._refused:
             word = self._api_error[1] if self._api_error else ""
             status = _integer(result.get("api_error_status"))
             if _text(result.get("api_error")) in _OUTAGE_WORDS:
@@ -195,8 +260,8 @@ class Stream:
         return _PAUSE_WORDS.get(word, "")
 
     def _cost(self) -> tuple[float, bool]:
-        """US dollars of this process, and whether they are an estimate."""
-        estimate = sum(usage.cost() for usage in self._usage.values())
+        """US dollars of this process so far, and whether they are an estimate."""
+        estimate = self._estimate
         if not self._results and not estimate:
             # ended before the first answer: the request may have been on its way, so it is not free
             asked = _Usage("")
@@ -208,7 +273,8 @@ class Stream:
             said = sum(cost for _, cost in self._parts())
         if said is None or said < 0 or (said == 0 and estimate > 0):
             return estimate, True
-        return said, False
+        since = max(0.0, estimate - self._billed)  # worked on after its last bill
+        return said + since, since > 1e-9
 
     def _tokens(self) -> int:
         counted = sum(tokens for tokens, _ in self._parts())
@@ -256,6 +322,11 @@ def version_of(text: str) -> tuple[int, int, int] | None:
     return (int(found[1]), int(found[2]), int(found[3])) if found else None
 
 
+def _older(said: str) -> str:
+    """The fix for a client that does not know what it is asked."""
+    return f". use a tested version, {spell_tested()}" if "unknown option" in said else ""
+
+
 def spell_tested() -> str:
     low, high = (".".join(map(str, version)) for version in TESTED)
     return f"{low} up to, not including, {high}"
@@ -297,9 +368,9 @@ def _tool_line(block: Mapping[str, Any]) -> str:
     return one_line(f"{_text(block.get('name'))} {subject}")
 
 
-def _moment(seconds: Any) -> str | None:
+def _moment(seconds: Any) -> datetime | None:
     try:
-        return timestamp(datetime.fromtimestamp(_number(seconds) or math.nan, UTC))
+        return datetime.fromtimestamp(_number(seconds) or math.nan, UTC)
     except (ValueError, OverflowError, OSError):
         return None
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from types import FrameType
 from typing import Any
 
 import click
@@ -18,15 +16,17 @@ import click
 import correctless
 from correctless import exits, lock, person, repo, summary
 from correctless import review as views
-from correctless.cli import progress, typable
+from correctless.cli import progress, typable, watch
 from correctless.cli.review import width
-from correctless.dispatch import loop, start, stop, worktree
+from correctless.cli.watch import Watcher
+from correctless.dispatch import loop, notify, preflight, start, stop, worktree
 from correctless.dispatch.surroundings import Surroundings
 from correctless.exits import Stop
 from correctless.lock import Lock
 from correctless.record import Confirmation, timestamp, utcnow
 from correctless.repo import Logs, Repo
-from correctless.runlog.state import State
+from correctless.runlog import branch as record
+from correctless.runlog.state import State, fold
 
 
 @click.group(epilog="Example: correctless cauto run --spec docs/spec.md")
@@ -54,6 +54,22 @@ def _request_options(command: Any) -> Any:
     return command
 
 
+def _watch_options(command: Any) -> Any:
+    """How a run is shown to whoever started it."""
+    options = (
+        click.option("--plain", is_flag=True, help="Lines that scroll by, also on a terminal."),
+        click.option(
+            "--json",
+            "as_json",
+            is_flag=True,
+            help="Each event as one JSON line on standard output, the last one says how it ended.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 @cauto.command(
     epilog="Example: correctless cauto run --spec docs/spec.md --agent 'command:./agent.sh' --pr skip"
 )
@@ -68,35 +84,70 @@ def _request_options(command: Any) -> Any:
     metavar="BRANCH",
     help="Make this branch in a worktree of its own beside the repository.",
 )
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Show the plan and each step's prompt, tools and limits; start nothing, write nothing.",
+)
+@_watch_options
 def run(
     spec: str,
     pipeline: str,
     approve_spec_as: str | None,
     detach: bool,
     branch: str | None,
+    dry_run: bool,
+    plain: bool,
+    as_json: bool,
     **flags: Any,
 ) -> int:
     """Start a run: the skills of the pipeline one after the other, then the gate, then the pull request.
 
-    Exit: 0 complete, 10 a person must act, 11 paused, 12 budget reached, 20 a step failed, 75 locked.
+    On a terminal its steps are shown as they go. Exit: 0 complete, 10 a person must act, 11 paused, 12 budget reached,
+    20 a step failed, 75 locked.
     """
-    if approve_spec_as:
-        person.refuse_agents(os.environ)
-    origin = repo.find(os.getcwd())
     request = start.Request(spec=spec, pipeline=pipeline, flags=flags)
-    with _place(origin, branch, flags) as (here, cwd):
-        ready = start.prepare(here, cwd, request, os.environ)
-        _warn(ready)
-        approved = _approval(ready, approve_spec_as)
-        with Lock.take(here, "correctless cauto run") as held:
-            around = Surroundings(here, ready.logs, held, os.environ, activity=progress.activity)
-            started = start.begin(ready, around, approved, progress.event)
-            if detach:
-                _detach(here, ready.logs, started.run, held)
-                click.echo(started.run)
-                click.echo(typable("watch it with: correctless cauto status"), err=True)
-                return exits.OK
-            return _drive(around)
+    if dry_run:
+        if branch or detach:
+            raise click.UsageError(
+                f"--dry-run starts nothing: leave {'--worktree' if branch else '--detach'} out"
+            )
+        return _rehearse(request, as_json=as_json)
+    with watch.reported(watch.chosen(plain=plain or detach, as_json=as_json, env=os.environ)) as watcher:
+        if approve_spec_as:
+            person.refuse_agents(os.environ)
+        origin = repo.find(os.getcwd())
+        with _place(origin, branch, flags) as (here, cwd):
+            ready = start.prepare(here, cwd, request, os.environ)
+            _warn(ready)
+            approved = _approval(ready, approve_spec_as)
+            with Lock.take(here, "correctless cauto run") as held:
+                around = Surroundings(here, ready.logs, held, os.environ, activity=watcher.activity)
+                started = start.begin(ready, around, approved, watcher.event)
+                if detach:
+                    _detach(here, ready.logs, started.run, held)
+                    watcher.end(exits.OK, f"run {started.run} goes on in the background")
+                    if not as_json:
+                        click.echo(started.run)
+                    click.echo(typable("watch it with: correctless cauto status --follow"), err=True)
+                    return exits.OK
+                return _drive(around, watcher, show=not as_json)
+
+
+def _rehearse(request: start.Request, *, as_json: bool) -> int:
+    from correctless.cli import rehearsal
+
+    # git status would write what it learned of the files into the index.
+    os.environ["GIT_OPTIONAL_LOCKS"] = "0"
+    ready = start.prepare(repo.find(os.getcwd()), os.getcwd(), request, os.environ)
+    _warn(ready)
+    rehearsed = rehearsal.rehearse(ready)
+    approved = start.approval(ready) is not None
+    if as_json:
+        click.echo(json.dumps(rehearsal.values(ready, rehearsed, approved=approved), indent=2))
+    else:
+        click.echo(rehearsal.text(ready, rehearsed, approved=approved))
+    return exits.OK
 
 
 @contextmanager
@@ -160,11 +211,30 @@ def _detach(here: Repo, logs: Logs, run_id: str, held: Lock) -> None:
 
 @cauto.command(epilog="Example: correctless cauto resume")
 @click.option("--lock-fd", type=int, hidden=True)
-def resume(lock_fd: int | None) -> int:
-    """Go on with the last run of this branch, from wherever it stopped.
+@click.option(
+    "--max-usd", "usd", type=click.FloatRange(min=0, min_open=True), help="Grant the run so much in all."
+)
+@click.option(
+    "--max-minutes",
+    "minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Grant the run so many in all.",
+)
+@_watch_options
+def resume(lock_fd: int | None, usd: float | None, minutes: float | None, plain: bool, as_json: bool) -> int:
+    """Go on with the last run of this branch, from wherever it stopped; shown as by `run`.
 
     Exit 0: it is complete; 3: there is no run.
     """
+    if usd is not None or minutes is not None:
+        person.refuse_agents(os.environ)
+    with watch.reported(watch.chosen(plain=plain, as_json=as_json, env=os.environ)) as watcher:
+        return _resume(watcher, lock_fd, show=not as_json, usd=usd, minutes=minutes)
+
+
+def _resume(
+    watcher: Watcher, lock_fd: int | None, *, show: bool, usd: float | None, minutes: float | None
+) -> int:
     here = repo.find(os.getcwd())
     logs = repo.logs(here)
     _refuse_without_run(logs)
@@ -176,38 +246,48 @@ def resume(lock_fd: int | None) -> int:
     )
     with taken as held:
         held.note("correctless cauto resume")
-        state = views.state_of(logs)
+        events = record.load(logs).events
+        state = fold(events)
         if state.phase == "complete":
-            click.echo(_ended(state))
+            watcher.end(exits.OK, _ended(state))
+            if show:
+                click.echo(_ended(state))
             return exits.OK
         if not state.unfinished:
             raise Stop(
                 exits.REFUSED,
                 f"run {state.run} was abandoned. start a new one: correctless cauto run --spec FILE",
             )
-        return _drive(Surroundings(here, logs, held, os.environ, activity=progress.activity))
+        watcher.before(events)
+        around = Surroundings(here, logs, held, os.environ, activity=watcher.activity)
+        return _drive(around, watcher, show=show, usd=usd, minutes=minutes)
 
 
-def _drive(around: Surroundings, *, show: bool = True) -> int:
-    # SIGTERM and a closed terminal end a run as cleanly as Ctrl-C.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, _interrupt)
-    state = loop.drive(around, progress.event)
+def _drive(
+    around: Surroundings,
+    watcher: Watcher | None = None,
+    *,
+    show: bool = True,
+    usd: float | None = None,
+    minutes: float | None = None,
+) -> int:
+    told = watcher or watch.Plain()
+    try:
+        with watch.interruptible(told), told:
+            state = loop.drive(around, told.event, usd=usd, minutes=minutes)
+    except KeyboardInterrupt:
+        raise Stop(exits.INTERRUPTED, watch.INTERRUPTED) from None
     if show:
-        click.echo(summary.text(views.view(around.logs), width=width()), nl=False)
+        watch.out(summary.text(views.view(around.logs), width=width()).removesuffix("\n"))
     if state.stopped is not None:
         raise Stop(state.stopped.code, state.stopped.reason)
     if state.phase != "complete":
         raise Stop(
             exits.REFUSED, f"run {state.run} came to no end. look at it with: correctless cauto status"
         )
+    told.end(exits.OK, _ended(state))
     click.echo(_ended(state), err=True)
     return exits.OK
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _ended(state: State) -> str:
@@ -217,9 +297,22 @@ def _ended(state: State) -> str:
 @cauto.command(epilog="Example: correctless cauto status --json")
 @click.option("--all", "everything", is_flag=True, help="The last run of every branch.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-def status(everything: bool, as_json: bool) -> int:
-    """Say where the last run of this branch stands; exit 3 when there is none."""
+@click.option(
+    "--follow",
+    is_flag=True,
+    help="Show what happens until the run ends, waits or stops; exit code as its own.",
+)
+def status(everything: bool, as_json: bool, follow: bool) -> int:
+    """Say where the last run of this branch stands; exit 3 when there is none.
+
+    With --follow each new event as a line (`--json`: as one JSON object); Ctrl-C stops the watching, not the run.
+    """
+    if follow and everything:
+        raise click.UsageError("--follow shows one run: leave --all out")
     here = repo.find(os.getcwd())
+    if follow:
+        with watch.reported(watch.Lines() if as_json else watch.Plain()) as watcher:
+            return _follow(here, watcher, as_json=as_json)
     chosen = list(repo.all_logs(here)) if everything else [repo.logs(here)]
     if not everything:
         _refuse_without_run(chosen[0])
@@ -231,6 +324,23 @@ def status(everything: bool, as_json: bool) -> int:
     else:
         described = "\n\n".join(progress.describe(each) for each in shown)
         click.echo(typable(described or "no run of any branch is on record"))
+    return exits.OK
+
+
+def _follow(here: Repo, watcher: Watcher, *, as_json: bool) -> int:
+    from correctless.cli import follow as following
+
+    logs = repo.logs(here)
+    _refuse_without_run(logs)
+    plan = views.state_of(logs).plan
+    place = here.worktrees().get(plan.branch) if plan else None
+    try:
+        state = following.follow(repo.find(place) if place else None, logs, as_json=as_json)
+    except KeyboardInterrupt:
+        raise Stop(exits.INTERRUPTED, "no longer followed. the run goes on") from None
+    watcher.end(exits.OK, _ended(state))
+    if not as_json:
+        click.echo(_ended(state))
     return exits.OK
 
 
@@ -272,8 +382,13 @@ def _known_state(logs: Logs) -> State:
 
 @cauto.command(epilog="Example: correctless cauto check --spec docs/spec.md")
 @_request_options
-def check(spec: str, pipeline: str, **flags: Any) -> int:
-    """Check whether a run could start here, and show its plan; nothing is written."""
+@click.option("--notify", "trial", is_flag=True, help="Send one trial notification.")
+def check(spec: str, pipeline: str, trial: bool, **flags: Any) -> int:
+    """Try what a run will need, and show its plan: tests on this commit, signature, push, login, one turn of the agent.
+
+    The run's logs and branch stay as they are. Exit 0: a run may start; 1: something that was tried failed; 3: it can't
+    start at all.
+    """
     ready = start.prepare(
         repo.find(os.getcwd()), os.getcwd(), start.Request(spec, pipeline, flags), os.environ
     )
@@ -284,7 +399,20 @@ def check(spec: str, pipeline: str, **flags: Any) -> int:
             exits.REFUSED,
             f"nobody approved the spec {ready.frozen.plan.spec} yet. cauto run asks for it in a terminal",
         )
-    return exits.OK
+    if trial:
+        sent = notify.trial(ready.frozen.plan, ready.repo, os.environ)
+        if not sent.ok:
+            raise Stop(exits.REFUSED, sent.said)
+        click.echo(sent.said)
+    failed = 0
+    for prove in preflight.proofs(ready, os.environ):
+        proof = prove()
+        failed += not proof.ok
+        fix = "" if proof.ok else f". {proof.fix}"
+        click.echo(
+            summary.printable(f"{'holds ' if proof.ok else 'FAILED'}     {proof.what}: {proof.said}{fix}")
+        )
+    return exits.FINDINGS if failed else exits.OK
 
 
 @cauto.command(epilog="Example: correctless cauto demo")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import click
 
 from correctless.agents import Activity
+from correctless.finding import printable
 from correctless.runlog.events import (
     Abandoned,
     AgentEnded,
@@ -28,6 +30,7 @@ from correctless.runlog.events import (
     StepChecked,
     StepFinished,
     StepStarted,
+    fields_of,
 )
 from correctless.runlog.plan import Plan
 from correctless.runlog.state import State
@@ -43,12 +46,29 @@ def event(state: State, logged: Logged) -> None:
 
 def activity(item: Activity) -> None:
     """Show what an agent does, where it matters to somebody who isn't watching all the time."""
+    said = spoken(item)
+    if said:
+        click.echo(said, err=True)
+
+
+def spoken(item: Activity) -> str:
+    """One activity as one printable line; "" for one that says nothing to whoever comes back later."""
     if item.kind in ("decision", "retry", "limit", "warning", "waiting"):
-        click.echo(f"         {item.kind}: {item.text}", err=True)
+        return printable(f"         {item.kind}: {item.text}")
+    return ""
 
 
 def line(state: State, logged: Logged) -> str:
-    """One event in words; "" for one that says nothing new."""
+    """One event as one printable line; "" for one that says nothing new."""
+    return printable(_words(state, logged))
+
+
+def as_json(logged: Logged) -> str:
+    """One event as one line of ASCII JSON, with the fields the run log has of it."""
+    return json.dumps(fields_of(logged.run, logged.timestamp, logged.event))
+
+
+def _words(state: State, logged: Logged) -> str:
     match logged.event:
         case RunStarted(plan=made, approved_by=by):
             return f"run {logged.run} started on {made.branch}: {_pipeline(made)} (spec approved by {by})"

@@ -10,10 +10,11 @@ from correctless.exits import OK
 
 
 @click.command(epilog="Example: correctless schema config > correctless.schema.json")
-@click.argument("name", type=click.Choice(["config"]))
+@click.argument("name", type=click.Choice(["config", "notify"]))
 def schema(name: str) -> int:
     """Print the JSON Schema of NAME, for editors and validators."""
     from correctless import config
+    from correctless.dispatch import notify
 
-    click.echo(json.dumps({"config": config.schema}[name](), indent=2))
+    click.echo(json.dumps({"config": config.schema, "notify": notify.schema}[name](), indent=2))
     return OK

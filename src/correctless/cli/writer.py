@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import fcntl
-import glob
 import os
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import datetime
-from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from correctless import exits
 from correctless.exits import Stop
 
+TYPE_CHECKING = False  # typing costs 4 ms to import
 if TYPE_CHECKING:
-    from correctless.contract import SkillContract
+    from datetime import datetime
+    from typing import BinaryIO, TextIO
+
+    from correctless.entry import Points
     from correctless.ledger import Entry
     from correctless.repo import Logs, Repo
 
@@ -41,6 +42,7 @@ Example:
     "default_applied": "report only", "rationale": "nothing is changed"}'
 """
 
+_LOCK = "correctless.lock"  # the name `lock.path` gives it, in the git folder of each worktree
 _SKILL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 
 
@@ -81,6 +83,8 @@ def append(
 
     The skill's contract corrects it, never downwards; a skill that isn't found makes it unlisted and deferred.
     """
+    from dataclasses import replace
+
     from correctless.correction import UNLISTED, correct
     from correctless.heads import Heads
     from correctless.ledger import Ledger
@@ -104,16 +108,9 @@ def append(
         # The number of an unlisted entry is counted, then written: one writer at a time.
         stack.enter_context(_alone(logs.artifacts))
         ledger = Ledger(logs.decisions, root=logs.root, noted=Heads(logs.decisions, env).note)
-        before = ledger.read() if os.path.lexists(logs.decisions) else ()
-        unlisted = sum(
-            e.fields.get("skill") == skill
-            and e.fields.get("run") is None
-            and str(e.fields.get("decision_id")).startswith(UNLISTED)
-            for e in before
-        )
         decision = correct(
             said,
-            _contract(skill, repo),
+            _points(skill, repo),  # type: ignore[arg-type]  # of a contract it asks the defaults alone
             skill=skill,
             run=None,
             step=None,
@@ -121,8 +118,17 @@ def append(
             key=None,
             source="cli",
             now=timestamp(now or utcnow()),
-            unlisted=unlisted + 1,
+            unlisted=1,
         )
+        if decision.decision_id.startswith(UNLISTED) and os.path.lexists(logs.decisions):
+            # The log is read for nothing else, so a listed decision does not wait for it.
+            taken = sum(
+                e.fields.get("skill") == skill
+                and e.fields.get("run") is None
+                and str(e.fields.get("decision_id")).startswith(UNLISTED)
+                for e in ledger.entries()
+            )
+            decision = replace(decision, decision_id=f"{UNLISTED}{taken + 1}")
         return ledger.append(decision.fields())
 
 
@@ -134,8 +140,7 @@ def whereabouts(log: str | None, cwd: str) -> tuple[Repo | None, Logs]:
     from correctless import repo as repos
 
     if log is None:
-        found = repos.find(cwd)
-        return found, repos.logs(found)
+        return repos.find_logs(cwd)
     named = repos.logs_beside(os.path.join(cwd, log))
     for folder in (cwd, os.path.dirname(named.decisions)):
         try:
@@ -195,15 +200,16 @@ def _run(
 
 def _locks(repo: Repo | None, logs: Logs) -> Iterator[str]:
     """The locks a run that writes this log may hold."""
-    from correctless.lock import path
-
     if repo is None:
         return
-    yield path(repo)
+    yield os.path.join(repo.git_dir, _LOCK)
     if logs.root is None:
         # Named by hand, the log may be the one of a branch that another worktree has checked out.
-        yield from glob.glob(os.path.join(glob.escape(repo.common_dir), "worktrees", "*", "correctless.lock"))
-        yield os.path.join(repo.common_dir, "correctless.lock")
+        linked = os.path.join(repo.common_dir, "worktrees")
+        for name in sorted(os.listdir(linked)) if os.path.isdir(linked) else ():
+            if os.path.isdir(os.path.join(linked, name)):  # and no .DS_Store
+                yield os.path.join(linked, name, _LOCK)
+        yield os.path.join(repo.common_dir, _LOCK)
 
 
 @contextmanager
@@ -240,8 +246,8 @@ def _alone(folder: str) -> Iterator[None]:
         os.close(fd)
 
 
-def _contract(skill: str, repo: Repo | None) -> SkillContract | None:
-    """The contract of the first skill of that name: the repository's, then the plugin's own; None when there is none."""
+def _points(skill: str, repo: Repo | None) -> Points | None:
+    """The decision points of the first skill of that name: the repository's, then the plugin's own; None when there is none."""
     from correctless import places
 
     plugin = places.plugin_root()
@@ -252,7 +258,7 @@ def _contract(skill: str, repo: Repo | None) -> SkillContract | None:
     for folder in folders:
         path = os.path.join(folder, skill, "SKILL.md")
         if os.path.isfile(path):
-            from correctless.contract import read_skill
+            from correctless.entry import read_points
 
-            return read_skill(path)
+            return read_points(path)
     return None

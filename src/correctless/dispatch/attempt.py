@@ -211,6 +211,7 @@ def _ended(state: State, kind: str, outcome: Outcome, seconds: float) -> AgentEn
         cost_estimated=outcome.cost_estimated,
         tokens=outcome.tokens,
         turns=outcome.turns,
+        over=outcome.over,
         usage=dict(outcome.usage),
     )
 

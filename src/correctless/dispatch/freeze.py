@@ -18,6 +18,7 @@ from correctless import contract, exits, places
 from correctless.agents import recorder
 from correctless.config import REPORTS, TESTED, Config, Step
 from correctless.contract import SkillContract
+from correctless.dispatch import notify
 from correctless.exits import Stop
 from correctless.record import RecordError, strict_json
 from correctless.repo import Logs, Repo
@@ -55,6 +56,7 @@ def freeze(
     target: str,
 ) -> Frozen:
     """The plan of a run; `Stop(3)` names every skill that is missing or can't run unattended, together."""
+    notify.refuse_inside(config.notify, repo)
     files: dict[str, bytes] = {SPEC: spec_bytes}
     steps: list[PlannedStep] = []
     left_out: dict[str, str] = {}
@@ -115,6 +117,7 @@ def freeze(
             mcp_sha256=_sha256(servers) if servers is not None else None,
             on_escalation=config.on_escalation,
             stop_at_usage=dict(config.stop_at_usage),
+            notify=config.notify,
             pr=(config.pr,) if isinstance(config.pr, str) else config.pr,
             remote=config.remote,
             target=target,

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
 from correctless import exits
+from correctless.dispatch import escalation, notify
 from correctless.dispatch.attempt import Runner
-from correctless.dispatch.engine import decide, step
+from correctless.dispatch.engine import Wait, decide, step
 from correctless.dispatch.perform import perform
 from correctless.dispatch.surroundings import Surroundings
 from correctless.exits import Stop
@@ -29,23 +31,41 @@ class Log:
         self.around = around
         self.tell = tell
         self.ledger = Ledger(around.logs.run, root=around.logs.root, alone=True)
+        self.last: State | None = None  # after the newest event that is on record
 
     def write(self, state: State, event: Event, *, run: str | None = None) -> Logged:
         """Append one event; it is durable when this returns."""
         logged = Logged(run or state.run, timestamp(self.around.now()), event)
         following = after(state, logged)  # first: what the fold would refuse is never written
         self.ledger.append(fields_of(logged.run, logged.timestamp, event))
+        self.last = following
         write_manifest(self.around.logs, following)
         self.tell(following, logged)
         return logged
 
+    def stop(self, state: State, event: RunStopped) -> None:
+        """Put a stop on record, behind whatever is there by now; a run that came to its end does not stop any more."""
+        # Interrupted right after an append, the caller does not know of it yet.
+        state = self.last or state
+        if state.unfinished:
+            with suppress(
+                Stop
+            ):  # when the log itself is what failed, there is nothing to write to: the exit code says it
+                self.write(state, event)
+
 
 def drive(
-    around: Surroundings, tell: Tell, *, usd: float | None = None, minutes: float | None = None
+    around: Surroundings,
+    tell: Tell,
+    *,
+    usd: float | None = None,
+    minutes: float | None = None,
+    notify_s: float = notify.SECONDS,
 ) -> State:
     """Perform what the run on record asks for, until nothing is left or a person must act.
 
-    `usd` and `minutes` are the run's limits from here on, where a person set new ones. Safe to call after any crash. `KeyboardInterrupt` (SIGINT, SIGTERM) ends the agent, logs a clean stop and goes on up.
+    `usd` and `minutes` are the run's limits from here on, where a person set new ones. Safe to call after any crash.
+    `KeyboardInterrupt` (SIGINT, SIGTERM) ends the agent, logs a clean stop and goes on up.
     """
     state = fold(record.load(around.logs).events)
     log = Log(around, tell)
@@ -64,25 +84,40 @@ def drive(
         if state.unfinished and began:
             resumed = Resumed(unclean=state.stopped is None, usd=usd, minutes=minutes)
             state = after(state, log.write(state, resumed))
+            escalation.clear(around, state)
+        if state.plan is not None and state.unfinished:
+            notify.forewarn(around, state.plan)
         effect = decide(state)
         while effect is not None:
+            if isinstance(effect, Wait):
+                notify.about_wait(around, state, effect, notify_s)
             event = perform(around, runner, state, effect)
+            if isinstance(event, RunStopped):
+                escalation.write(around, state, event)
             state, effects = step(state, log.write(state, event))
             effect = effects[0] if effects else None
     except Stop as stop:
         runner.end()
-        # When the log itself is what failed, there is nothing to write to: the exit code says it.
-        with suppress(Stop):
-            log.write(state, RunStopped(stop.code, state.step.name if state.step else None, stop.message))
+        stopped = RunStopped(stop.code, state.step.name if state.step else None, stop.message)
+        escalation.write(around, state, stopped)
+        log.stop(state, stopped)
+        notify.about(around, replace(state, stopped=stopped), notify_s)
         raise
     except KeyboardInterrupt:
         runner.end()
         reason = "interrupted. go on with: correctless cauto resume"
-        with suppress(Stop):
-            log.write(state, RunStopped(exits.INTERRUPTED, state.step.name if state.step else None, reason))
+        log.stop(state, RunStopped(exits.INTERRUPTED, state.step.name if state.step else None, reason))
+        raise
+    except Exception as error:
+        # A full disk, or a fault of ours: not on record, so it is resumed like a death, but not died in silence.
+        runner.end()
+        why = f"unexpected {type(error).__name__}: {error}"
+        stopped = RunStopped(exits.REFUSED, state.step.name if state.step else None, why)
+        notify.about(around, replace(state, stopped=stopped), notify_s)
         raise
     finally:
         runner.end()
+    notify.about(around, state, notify_s)
     return state
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from correctless import exits
+from correctless import exits, process
 from correctless.dispatch.loop import Log, Tell
 from correctless.dispatch.surroundings import Surroundings
 from correctless.exits import Stop
@@ -29,6 +29,13 @@ def request(around: Surroundings, tell: Tell, *, step: str, note: str, by: str, 
     if step not in finished:
         known = ", ".join(finished) or "none yet"
         raise Stop(exits.REFUSED, f"'{step}' did not finish in run {state.run}. name one of: {known}")
+    if left := process.marked(state.mark):
+        # What left its agent's group has let go of the lock, and would write into the step that runs again.
+        raise Stop(
+            exits.LOCKED,
+            f"process {', '.join(map(str, sorted(left)))} of the last attempt still lives. "
+            "wait for it, or end it with: correctless cauto stop",
+        )
     names = [planned.name for planned in state.plan.steps]
     gone = names[names.index(step) :]
     started = [item.event for item in events if item.run == state.run and isinstance(item.event, StepStarted)]

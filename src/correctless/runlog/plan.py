@@ -63,6 +63,7 @@ class Plan:
     stop_at_usage: Mapping[str, float] = field(
         default_factory=dict
     )  # window -> percent used up at which to pause
+    notify: tuple[str, ...] | None = None  # the command that is told when a person is needed
 
     def step(self, name: str) -> PlannedStep | None:
         return next((step for step in self.steps if step.name == name), None)

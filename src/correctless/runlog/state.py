@@ -205,7 +205,7 @@ def after(state: State, item: Logged) -> State:
         case Reverted():
             _at(state, event.step, event.attempt)
             warning = f"{event.step}: its work was not kept: {event.reason}"
-            return _next_step(replace(state, warnings=(*state.warnings, warning)), event)
+            return _next_step(replace(state, deferred=0, warnings=(*state.warnings, warning)), event)
         case AttemptFailed():
             _at(state, event.step, event.attempt)
             return replace(
@@ -249,7 +249,8 @@ def after(state: State, item: Logged) -> State:
                 pause=None,
                 budget="",
                 usage={},
-                deferred=0,
+                # Only where the run stands between two steps has a person seen what the last one left to them.
+                deferred=0 if state.phase == "ready" else state.deferred,
                 failures=0 if failed else state.failures,
             )
         case Abandoned():
@@ -329,6 +330,7 @@ def _rerun(state: State, event: Rerun) -> State:
         step_base=event.base,
         attempt=state.attempts.get(event.step, 0),
         failures=0,
+        deferred=0,
         reason="",
         retry_note=event.note,
         finished=tuple(item for item in state.finished if item.step not in gone),
