@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from correctless.record import Decision, RecordError, decode, encode, means_deferred
 
 if TYPE_CHECKING:
-    from correctless.contract import Default, SkillContract
+    from correctless.contract import SkillContract
+    from correctless.entry import Default, Points
 
 UNLISTED = "AD-UNLISTED-"
 _DEFERRING = frozenset({"conflict", "corrected", "incomplete", "unlisted", "unverified"})
@@ -37,7 +38,7 @@ _TYPOGRAPHY = str.maketrans({"`": "", "*": "", "–": "-", "—": "-", "’": "'
 
 def correct(
     obj: Mapping[str, Any] | None,
-    contract: SkillContract | None,
+    contract: SkillContract | Points | None,
     *,
     skill: str,
     run: str | None,
@@ -171,7 +172,7 @@ def folded(obj: Mapping[str, Any]) -> str:
     return " ".join(_text(obj.get("default_applied"))[0].split())
 
 
-def _listed(contract: SkillContract | None, claimed: str | None) -> Default | None:
+def _listed(contract: SkillContract | Points | None, claimed: str | None) -> Default | None:
     if contract is None or not claimed or claimed.upper().startswith(UNLISTED):
         return None
     entries = [entry for entry in contract.defaults if entry.id == claimed]

@@ -110,7 +110,7 @@ def append(
         ledger = Ledger(logs.decisions, root=logs.root, noted=Heads(logs.decisions, env).note)
         decision = correct(
             said,
-            _points(skill, repo),  # type: ignore[arg-type]  # of a contract it asks the defaults alone
+            _points(skill, repo),
             skill=skill,
             run=None,
             step=None,
