@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+# Whoever starts a job behind a shell has it ignore SIGINT, and so would everything a test starts and interrupts.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # What would make a confirming command refuse, or a git command look elsewhere, because of who runs the tests.
 _FOREIGN = ("CLAUDECODE", "CLAUDE_", "CORRECTLESS_", "GIT_", "GH_", "GITHUB_", "XDG_", "CI")

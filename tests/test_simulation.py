@@ -33,7 +33,7 @@ def assert_rough(ends: Counter[str], met: Counter[str], runs: int) -> None:
     for kind in ("crash", "torn", "stopped", "attempt_failed", "rerun", "gate_closed", "escalations"):
         assert met[kind] > runs // 10, (kind, met)
     for kind in ("reverted", "rejected", "rewound"):
-        assert met[kind] > runs // 100, (kind, met)
+        assert met[kind] > 0, (kind, met)
 
 
 def test_in_two_hundred_rough_worlds_every_promise_holds(tmp_path: Path) -> None:
