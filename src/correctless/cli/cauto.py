@@ -1,4 +1,4 @@
-"""`correctless cauto`: start, resume, watch and stop runs."""
+"""`correctless cauto`: start, resume, check and stop runs."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import click
 
 import correctless
-from correctless import exits, lock, person, repo, summary
+from correctless import exits, person, repo, summary
 from correctless import review as views
 from correctless.cli import progress, typable, watch
 from correctless.cli.review import width
+from correctless.cli.standing import ended, refuse_without_run, status
 from correctless.cli.watch import Watcher
 from correctless.dispatch import loop, notify, preflight, start, stop, worktree
 from correctless.dispatch.surroundings import Surroundings
@@ -32,6 +33,9 @@ from correctless.runlog.state import State, fold
 @click.group(epilog="Example: correctless cauto run --spec docs/spec.md")
 def cauto() -> None:
     """Run a pipeline of skills unattended, each in a fresh agent process."""
+
+
+cauto.add_command(status)
 
 
 def _request_options(command: Any) -> Any:
@@ -237,7 +241,7 @@ def _resume(
 ) -> int:
     here = repo.find(os.getcwd())
     logs = repo.logs(here)
-    _refuse_without_run(logs)
+    refuse_without_run(logs)
     # An agent inherits the lock's open file too: with it in hand it must not become a second dispatcher.
     if lock_fd is not None and person.inside_agent(os.environ):
         raise Stop(exits.REFUSED, "an agent can't take over its own dispatcher's lock. leave --lock-fd out")
@@ -249,9 +253,9 @@ def _resume(
         events = record.load(logs).events
         state = fold(events)
         if state.phase == "complete":
-            watcher.end(exits.OK, _ended(state))
+            watcher.end(exits.OK, ended(state))
             if show:
-                click.echo(_ended(state))
+                click.echo(ended(state))
             return exits.OK
         if not state.unfinished:
             raise Stop(
@@ -285,62 +289,8 @@ def _drive(
         raise Stop(
             exits.REFUSED, f"run {state.run} came to no end. look at it with: correctless cauto status"
         )
-    told.end(exits.OK, _ended(state))
-    click.echo(_ended(state), err=True)
-    return exits.OK
-
-
-def _ended(state: State) -> str:
-    return f"run {state.run} is complete{f': {state.url}' if state.url else ''}"
-
-
-@cauto.command(epilog="Example: correctless cauto status --json")
-@click.option("--all", "everything", is_flag=True, help="The last run of every branch.")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
-@click.option(
-    "--follow",
-    is_flag=True,
-    help="Show what happens until the run ends, waits or stops; exit code as its own.",
-)
-def status(everything: bool, as_json: bool, follow: bool) -> int:
-    """Say where the last run of this branch stands; exit 3 when there is none.
-
-    With --follow each new event as a line (`--json`: as one JSON object); Ctrl-C stops the watching, not the run.
-    """
-    if follow and everything:
-        raise click.UsageError("--follow shows one run: leave --all out")
-    here = repo.find(os.getcwd())
-    if follow:
-        with watch.reported(watch.Lines() if as_json else watch.Plain()) as watcher:
-            return _follow(here, watcher, as_json=as_json)
-    chosen = list(repo.all_logs(here)) if everything else [repo.logs(here)]
-    if not everything:
-        _refuse_without_run(chosen[0])
-    states = [views.state_of(logs) for logs in chosen]
-    places = here.worktrees()
-    shown = [progress.standing(state, living=_lives(places, state)) for state in states]
-    if as_json:
-        click.echo(json.dumps(shown if everything else shown[0], indent=2))
-    else:
-        described = "\n\n".join(progress.describe(each) for each in shown)
-        click.echo(typable(described or "no run of any branch is on record"))
-    return exits.OK
-
-
-def _follow(here: Repo, watcher: Watcher, *, as_json: bool) -> int:
-    from correctless.cli import follow as following
-
-    logs = repo.logs(here)
-    _refuse_without_run(logs)
-    plan = views.state_of(logs).plan
-    place = here.worktrees().get(plan.branch) if plan else None
-    try:
-        state = following.follow(repo.find(place) if place else None, logs, as_json=as_json)
-    except KeyboardInterrupt:
-        raise Stop(exits.INTERRUPTED, "no longer followed. the run goes on") from None
-    watcher.end(exits.OK, _ended(state))
-    if not as_json:
-        click.echo(_ended(state))
+    told.end(exits.OK, ended(state))
+    click.echo(ended(state), err=True)
     return exits.OK
 
 
@@ -352,25 +302,19 @@ def stop_command(abandon: bool) -> int:
     logs = repo.logs(here)
     if abandon:
         person.refuse_agents(os.environ)
-    ended = stop.end_processes(here, _known_state(logs))
-    if ended:
-        click.echo(f"ended: {ended}", err=True)
+    processes = stop.end_processes(here, _known_state(logs))
+    if processes:
+        click.echo(f"ended: {processes}", err=True)
     if abandon:
-        _refuse_without_run(logs)
+        refuse_without_run(logs)
         with Lock.take(here, "correctless cauto stop") as held:
             state = stop.abandon(
                 Surroundings(here, logs, held, os.environ), progress.event, by=person.name(here, os.environ)
             )
         click.echo(f"run {state.run} is abandoned; its commits stay on the branch")
-    elif not ended:
+    elif not processes:
         click.echo("nothing is running here")
     return exits.OK
-
-
-def _lives(places: Mapping[str, str], state: State) -> bool:
-    # The lock is the worktree's: a run lives where its branch is checked out.
-    place = places.get(state.plan.branch) if state.plan else None
-    return place is not None and lock.is_held(repo.find(place))
 
 
 def _known_state(logs: Logs) -> State:
@@ -424,10 +368,3 @@ def demo(folder: str | None) -> int:
     from correctless.cli import demo as shown
 
     return shown.play(folder, drive=_drive)
-
-
-def _refuse_without_run(logs: Logs) -> None:
-    if not os.path.lexists(logs.run):
-        raise Stop(
-            exits.REFUSED, "there is no run on this branch. start one: correctless cauto run --spec FILE"
-        )

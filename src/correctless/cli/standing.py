@@ -1,0 +1,86 @@
+"""`correctless cauto status`: where the runs of a repository stand, once or until one of them ends."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+
+import click
+
+from correctless import exits, lock, repo
+from correctless import review as views
+from correctless.cli import progress, typable, watch
+from correctless.cli.watch import Watcher
+from correctless.exits import Stop
+from correctless.repo import Logs, Repo
+from correctless.runlog.state import State
+
+
+@click.command(epilog="Example: correctless cauto status --json")
+@click.option("--all", "everything", is_flag=True, help="The last run of every branch.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option(
+    "--follow",
+    is_flag=True,
+    help="Show what happens until the run ends, waits or stops; exit code as its own.",
+)
+def status(everything: bool, as_json: bool, follow: bool) -> int:
+    """Say where the last run of this branch stands; exit 3 when there is none.
+
+    With --follow each new event as a line (`--json`: as one JSON object); Ctrl-C stops the watching, not the run.
+    """
+    if follow and everything:
+        raise click.UsageError("--follow shows one run: leave --all out")
+    here = repo.find(os.getcwd())
+    if follow:
+        with watch.reported(watch.Lines() if as_json else watch.Plain()) as watcher:
+            return _follow(here, watcher, as_json=as_json)
+    chosen = list(repo.all_logs(here)) if everything else [repo.logs(here)]
+    if not everything:
+        refuse_without_run(chosen[0])
+    states = [views.state_of(logs) for logs in chosen]
+    places = here.worktrees()
+    shown = [progress.standing(state, living=_lives(places, state)) for state in states]
+    if as_json:
+        click.echo(json.dumps(shown if everything else shown[0], indent=2))
+    else:
+        described = "\n\n".join(progress.describe(each) for each in shown)
+        click.echo(typable(described or "no run of any branch is on record"))
+    return exits.OK
+
+
+def _follow(here: Repo, watcher: Watcher, *, as_json: bool) -> int:
+    from correctless.cli import follow as following
+
+    logs = repo.logs(here)
+    refuse_without_run(logs)
+    plan = views.state_of(logs).plan
+    place = here.worktrees().get(plan.branch) if plan else None
+    try:
+        state = following.follow(repo.find(place) if place else None, logs, as_json=as_json)
+    except KeyboardInterrupt:
+        raise Stop(exits.INTERRUPTED, "no longer followed. the run goes on") from None
+    watcher.end(exits.OK, ended(state))
+    if not as_json:
+        click.echo(ended(state))
+    return exits.OK
+
+
+def _lives(places: Mapping[str, str], state: State) -> bool:
+    # The lock is the worktree's: a run lives where its branch is checked out.
+    place = places.get(state.plan.branch) if state.plan else None
+    return place is not None and lock.is_held(repo.find(place))
+
+
+def ended(state: State) -> str:
+    """The one line for a run that came to its end."""
+    return f"run {state.run} is complete{f': {state.url}' if state.url else ''}"
+
+
+def refuse_without_run(logs: Logs) -> None:
+    """`Stop(3)` when no run ever began on this branch."""
+    if not os.path.lexists(logs.run):
+        raise Stop(
+            exits.REFUSED, "there is no run on this branch. start one: correctless cauto run --spec FILE"
+        )
