@@ -16,7 +16,7 @@ from correctless import exits
 from correctless.ledger import Ledger
 from correctless.process import marked
 from correctless.record import Decision
-from correctless.runlog.events import StepFinished
+from correctless.runlog.events import StepFinished, StepStarted, discarded
 from project import Project
 from runs import WHEN
 
@@ -145,6 +145,33 @@ def test_stop_abandon_ends_a_run_for_good_and_a_new_one_may_start(project: Proje
     project.git(project.top, "reset", "-q", "--hard")
     project.git(project.top, "clean", "-qfd")
     assert project.run().returncode == exits.PERSON
+
+
+def test_work_that_was_committed_stays_with_its_decisions_when_the_run_is_abandoned(project: Project) -> None:
+    project.killed("effect", 5, *project.run_words())  # ctdd is committed, step_finished is not on record
+    commit = project.git(project.top, "rev-parse", "HEAD")
+    assert "Correctless-Step: ctdd#1" in project.git(project.top, "log", "-1", "--format=%B")
+    assert project.events()[-1].event.event == "step_checked"
+    assert project.cauto("stop", "--abandon").returncode == 0
+    assert [e.event.event for e in project.events()[-2:]] == ["step_finished", "abandoned"]
+    assert project.git(project.top, "rev-parse", "HEAD") == commit
+    assert discarded(project.events()) == frozenset()
+
+
+def test_a_step_that_was_to_run_again_is_taken_back_when_the_run_is_abandoned(project: Project) -> None:
+    assert project.run().returncode == exits.PERSON
+    base = next(
+        e.event.base
+        for e in project.events()
+        if isinstance(e.event, StepStarted) and e.event.step == "cverify"
+    )
+    code, shown = project.review("--rerun", "cverify")
+    assert code == exits.PERSON, shown
+    project.write("README.md", "mine")
+    assert project.cauto("stop", "--abandon").returncode == exits.REFUSED
+    project.git(project.top, "checkout", "-q", "README.md")
+    assert project.cauto("stop", "--abandon").returncode == 0
+    assert project.git(project.top, "rev-parse", "HEAD") == base
 
 
 def test_a_dispatcher_that_dies_before_its_event_is_durable_never_starts_the_agent(project: Project) -> None:

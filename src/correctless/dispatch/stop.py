@@ -8,12 +8,13 @@ import time
 from contextlib import suppress
 
 from correctless import exits, lock, process
+from correctless.dispatch import work
 from correctless.dispatch.loop import Log, Tell
 from correctless.dispatch.surroundings import Surroundings
 from correctless.exits import Stop
 from correctless.repo import Repo
 from correctless.runlog import branch as record
-from correctless.runlog.events import Abandoned, AttemptFailed
+from correctless.runlog.events import Abandoned, AttemptFailed, Event, Rewound, StepFinished
 from correctless.runlog.state import State, after, fold
 
 _PATIENCE_SECONDS = 30.0  # a dispatcher ends its agent's group first, which may take its grace
@@ -65,11 +66,31 @@ def abandon(around: Surroundings, tell: Tell, *, by: str) -> State:
     if not state.unfinished:
         raise Stop(exits.REFUSED, f"run {state.run} is not unfinished: there is nothing to abandon")
     log = Log(around, tell)
-    if state.step is not None and state.phase in ("running", "answered", "recorded", "checked", "failing"):
-        state = after(
-            state, log.write(state, AttemptFailed(state.step.name, state.attempt, "abandoned", False, None))
-        )
+    under_way = _under_way(around, state)
+    if under_way is not None:
+        state = after(state, log.write(state, under_way))
     return after(state, log.write(state, Abandoned(by)))
+
+
+def _under_way(around: Surroundings, state: State) -> Event | None:
+    """What became of the step the run stands in, so that no work stays on the branch whose decisions nobody is asked about."""
+    if state.phase == "rewinding":
+        if around.repo.dirty_files():
+            raise Stop(
+                exits.REFUSED,
+                f"{around.repo.top} has changes, and a step that was to run again is to be taken back. commit or stash them",
+            )
+        around.repo.reset_to(
+            state.step_base
+        )  # what was there is kept under a ref since the re-run was asked for
+        return Rewound(state.step_base)
+    if state.step is None or state.phase not in ("running", "answered", "recorded", "checked", "failing"):
+        return None
+    marks = work.trailers(around, state, f"{state.step.name}#{state.attempt}")
+    if state.phase == "checked" and work.has_trailers(around, marks):
+        head = around.decisions.head()  # it was committed, and only its event is missing
+        return StepFinished(state.step.name, state.attempt, around.repo.head(), head.seq, head.sha256)
+    return AttemptFailed(state.step.name, state.attempt, "abandoned", False, None)
 
 
 def _holds(pid: int, path: str) -> bool:
