@@ -20,6 +20,7 @@ from conftest import Git
 from correctless.agents import Activity, Limits, Outcome, Task, named, one_line
 from correctless.agents.claude import Claude, command_line
 from correctless.agents.environment import environment
+from correctless.agents.price import Usage
 from correctless.agents.running import End, Running
 from correctless.agents.stream import Stream
 from correctless.exits import REFUSED, USAGE, Stop
@@ -588,3 +589,9 @@ def test_check_wants_a_client_that_is_there_and_not_too_old(
     )
     for version in ("2.1.300 (Claude Code)", "2.1.329", "3.0.0-beta"):
         Claude().check({"PATH": str(tmp_path), "ANTHROPIC_FAKE_VERSION": version}, str(tmp_path))
+
+
+def test_a_count_of_tokens_no_float_can_hold_is_no_end_of_the_run() -> None:
+    usage = Usage("opus")
+    usage.take({"input_tokens": 10**400, "output_tokens": True, "cache_read_input_tokens": -5})
+    assert (usage.tokens(), usage.cost()) == (10**12, 5e6)

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from correctless.agents import Activity, Outcome, Task, one_line
+from correctless.agents.price import CHARS_A_TOKEN, Usage
 from correctless.agents.running import End, Spent, over_limit, too_much
 from correctless.process import Limit, Line
 from correctless.record import RecordError, strict_json, timestamp, utcnow
@@ -28,10 +29,6 @@ _PAUSE_WORDS = {
     "rate_limit": "a usage limit was reached",
     "server_error": "the service could not be reached or failed",
 }
-# US dollars for a million tokens, input and output, of the dearest model of each family: an estimate should not be low.
-_PRICES = {"haiku": (1.0, 5.0), "sonnet": (3.0, 15.0), "opus": (5.0, 25.0)}
-_DEAREST = (15.0, 75.0)
-_CHARS_A_TOKEN = 3  # of output: the stream's own count is taken at the start of a message
 _LIMITS: Mapping[str, Spent] = {"error_max_turns": "turns", "error_max_budget_usd": "usd"}
 _WINDOWS = 16  # of an account, at most: each event spells them all
 _LONGEST_WINDOW = timedelta(days=8)  # the account's longest window is a week
@@ -53,7 +50,7 @@ class Stream:
         self._refused = False  # the newest message is the client's own, in place of an answer
         self._rejected: dict[str, Any] | None = None
         self._shares: dict[str, float] = {}
-        self._usage: dict[str, _Usage] = {}
+        self._usage: dict[str, Usage] = {}
         self._estimate = 0.0  # US dollars of all messages in `_usage`
         self._billed = 0.0  # what the estimate was when the client last said what it cost
         self._turns: set[str] = set()
@@ -149,7 +146,7 @@ class Stream:
             self._turns.add(name)
         if len(self._turns) > self._task.limits.turns + 1:
             self.over = self.over or "turns"
-        usage = self._usage.setdefault(name, _Usage(_text(message.get("model"))))
+        usage = self._usage.setdefault(name, Usage(_text(message.get("model"))))
         before = usage.cost()
         usage.take(_mapping(message.get("usage")))
         for block in map(_mapping, _list(message.get("content"))):
@@ -264,8 +261,8 @@ class Stream:
         estimate = self._estimate
         if not self._results and not estimate:
             # ended before the first answer: the request may have been on its way, so it is not free
-            asked = _Usage("")
-            asked.take({"input_tokens": (len(self._task.prompt) + len(self._task.system)) // _CHARS_A_TOKEN})
+            asked = Usage("")
+            asked.take({"input_tokens": (len(self._task.prompt) + len(self._task.system)) // CHARS_A_TOKEN})
             estimate = asked.cost()
         said = _number(self._results[-1].get("total_cost_usd")) if self._results else None
         if self._task.resume and self._results:
@@ -289,31 +286,6 @@ class Stream:
                     sum(_integer(model.get(name)) or 0 for name in names),
                     _number(model.get("costUSD")) or 0.0,
                 )
-
-
-class _Usage:
-    """What one model message took; the client repeats the message once for each of its content blocks."""
-
-    def __init__(self, model: str) -> None:
-        self._input, self._output = next((p for name, p in _PRICES.items() if name in model), _DEAREST)
-        self._fresh = self._cached = self._stored = self._said = 0
-        self.written = 0  # characters
-
-    def take(self, usage: Mapping[str, Any]) -> None:
-        self._fresh = max(self._fresh, _integer(usage.get("input_tokens")) or 0)
-        self._cached = max(self._cached, _integer(usage.get("cache_read_input_tokens")) or 0)
-        self._stored = max(self._stored, _integer(usage.get("cache_creation_input_tokens")) or 0)
-        self._said = max(self._said, _integer(usage.get("output_tokens")) or 0)
-
-    def _out(self) -> int:
-        return max(self._said, self.written // _CHARS_A_TOKEN)
-
-    def tokens(self) -> int:
-        return self._fresh + self._cached + self._stored + self._out()
-
-    def cost(self) -> float:
-        read = self._fresh + 0.1 * self._cached + 2.0 * self._stored
-        return (read * self._input + self._out() * self._output) / 1e6
 
 
 def version_of(text: str) -> tuple[int, int, int] | None:
