@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from correctless import block
-from correctless.block import Reading, means_deferred, read
+from correctless.block import Reading, read
+from correctless.record import means_deferred
 
 NONCE = "7f3a91c2"
 PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy

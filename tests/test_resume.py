@@ -237,20 +237,42 @@ def test_nothing_can_be_confirmed_before_the_run_came_to_its_gate(project: Proje
     assert "gate_closed" not in [item.event.event for item in project.events()]
 
 
+def job_left_behind(project: Project, step: str) -> str:
+    """The mark of a job that the agent of a step's first attempt started, and that outlived agent and dispatcher."""
+    here = f"step + attempt == '{step}1'"
+    # As Claude Code does it: each command in a session of its own, without the files it inherited.
+    job = f"import subprocess; subprocess.Popen(['sleep', '60'], start_new_session=True, close_fds=True) if {here} else None"
+    dispatcher = project.start(*project.run_words(), AGENT_EXTRA=f"{job}; time.sleep(60) if {here} else None")
+    while f"{step}#1" not in project.ran() or len(marked(project.state().mark)) < 2:
+        time.sleep(0.05)
+    mark = project.state().mark
+    group = next(e.event.group for e in reversed(project.events()) if isinstance(e.event, StepStarted))
+    os.killpg(group, signal.SIGKILL)
+    dispatcher.kill()
+    dispatcher.communicate(timeout=20)
+    return mark
+
+
+def test_a_job_that_left_its_agents_group_keeps_a_re_run_out_until_it_is_ended(project: Project) -> None:
+    mark = job_left_behind(project, "cdocs")
+    (job_pid,) = marked(mark)
+    try:
+        code, shown = project.review("--rerun", "cverify")
+        assert (code, f"process {job_pid} of the last attempt still lives" in shown) == (
+            exits.LOCKED,
+            True,
+        ), shown
+    finally:
+        for pid in marked(mark):
+            os.kill(pid, signal.SIGKILL)
+    code, shown = project.review("--rerun", "cverify")
+    assert code == exits.PERSON, shown
+
+
 def test_a_job_that_left_its_agents_group_keeps_the_next_attempt_out_until_it_is_ended(
     project: Project,
 ) -> None:
-    # As Claude Code does it: each command in a session of its own, without the files it inherited.
-    job = "import subprocess; subprocess.Popen(['sleep', '60'], start_new_session=True, close_fds=True) if step + attempt == 'ctdd1' else None"
-    dispatcher = project.start(
-        *project.run_words(), AGENT_EXTRA=job + "; time.sleep(60) if step + attempt == 'ctdd1' else None"
-    )
-    while not project.ran() or not marked(project.state().mark) or len(marked(project.state().mark)) < 2:
-        time.sleep(0.05)
-    mark = project.state().mark
-    os.killpg(project.events()[1].event.group, signal.SIGKILL)  # type: ignore[union-attr]
-    dispatcher.kill()
-    dispatcher.communicate(timeout=20)
+    mark = job_left_behind(project, "ctdd")
     (job_pid,) = marked(mark)
     try:
         refused = project.cauto("resume")

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from correctless.record import MAX_DEPTH, RecordError, strict_json
-from correctless.record import means_deferred as means_deferred
+from correctless.record import MAX_DEPTH, RecordError, means_deferred, strict_json
 
 START = "AUTONOMOUS_DECISIONS_START"
 END = "AUTONOMOUS_DECISIONS_END"

@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from correctless import block
-from correctless.block import means_deferred
 from correctless.correction import UNLISTED, claimed_id, correct, folded, synthesized
-from correctless.record import Decision
+from correctless.record import Decision, means_deferred
 
 if TYPE_CHECKING:
     from correctless.contract import SkillContract
@@ -57,7 +56,7 @@ class Calls:
         self._count = 0
         self._made = _Made()
 
-    def take(self, obj: Mapping[str, Any], now: str, *, duplicate: bool = False) -> Decision:
+    def take(self, obj: Mapping[str, Any], now: str) -> Decision:
         """The decision of the next call, corrected; one that contradicts an earlier call is noted so."""
         self._count += 1
         name = claimed_id(obj)
@@ -70,7 +69,6 @@ class Calls:
             source="tool",
             now=now,
             unlisted=self._unlisted + 1,
-            duplicate=duplicate,
             conflict=name is not None and self._made.differs(name, folded(obj)),
         )
         self._unlisted += decision.decision_id.startswith(UNLISTED)

@@ -17,7 +17,7 @@ from correctless.contract import SkillContract, read_skill
 from correctless.correction import UNLISTED
 from correctless.exits import Stop
 from correctless.finding import printable
-from correctless.record import Decision, RecordError, strict_json, timestamp, utcnow
+from correctless.record import Decision, RecordError, means_deferred, strict_json, timestamp, utcnow
 from correctless.remarks import remarks
 
 _SHOWN = 500  # characters of one text; --json has all of it
@@ -220,7 +220,7 @@ def _changes(
     }
     for note, why in zip(decision.notes, remarks(decision, contract), strict=True):
         yield note, f"{done[note]}: {why}"
-    asked = block.means_deferred(deferral)
+    asked = means_deferred(deferral)
     if deferral is not None and not isinstance(deferral, bool):
         yield (
             "escalation_deferred",
