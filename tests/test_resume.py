@@ -244,6 +244,7 @@ def job_left_behind(project: Project, step: str) -> str:
     job = f"import subprocess; subprocess.Popen(['sleep', '60'], start_new_session=True, close_fds=True) if {here} else None"
     dispatcher = project.start(*project.run_words(), AGENT_EXTRA=f"{job}; time.sleep(60) if {here} else None")
     while f"{step}#1" not in project.ran() or len(marked(project.state().mark)) < 2:
+        assert dispatcher.poll() is None, "the run came to its end without the job"
         time.sleep(0.05)
     mark = project.state().mark
     group = next(e.event.group for e in reversed(project.events()) if isinstance(e.event, StepStarted))
