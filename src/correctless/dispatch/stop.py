@@ -80,9 +80,8 @@ def _under_way(around: Surroundings, state: State) -> Event | None:
                 exits.REFUSED,
                 f"{around.repo.top} has changes, and a step that was to run again is to be taken back. commit or stash them",
             )
-        around.repo.reset_to(
-            state.step_base
-        )  # what was there is kept under a ref since the re-run was asked for
+        # What was there is kept under a ref since the re-run was asked for.
+        around.repo.reset_to(state.step_base)
         return Rewound(state.step_base)
     if state.step is None or state.phase not in ("running", "answered", "recorded", "checked", "failing"):
         return None
