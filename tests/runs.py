@@ -8,6 +8,8 @@ from dataclasses import replace
 from correctless.dispatch import engine
 from correctless.runlog.events import (
     AgentEnded,
+    Answered,
+    Asking,
     AttemptFailed,
     Completed,
     Consolidated,
@@ -24,6 +26,7 @@ from correctless.runlog.events import (
     RunStarted,
     RunStopped,
     StepChecked,
+    StepContinued,
     StepFinished,
     StepStarted,
 )
@@ -98,9 +101,10 @@ class Player:
         check: float = 0.0,
         pause: float = 0.0,
         close: float = 0.0,
+        defer: float = 0.0,
     ) -> None:
         self.dice = dice
-        self.chances = {"fail": fail, "check": check, "pause": pause, "close": close}
+        self.chances = {"fail": fail, "check": check, "pause": pause, "close": close, "defer": defer}
         self.living: tuple[str, int] | None = None  # the agent this dispatcher holds
         self.ran: list[tuple[str, int]] = []  # agents that were let run
         self.published = 0
@@ -114,6 +118,13 @@ class Player:
             case engine.StartAgent(attempt=attempt):
                 self.living = (step, attempt)
                 return StepStarted(step, attempt, "n", "s", 1, "m", "b", "p")
+            case engine.ContinueAgent(part=part):
+                self.living = (step, state.attempt)
+                return StepContinued(step, state.attempt, part, 1, "m", "p")
+            case engine.Ask():
+                return Asking(step, state.attempt, "x", (1,), ("d",))
+            case engine.TakeAnswers():
+                return Answered(step, state.attempt, "Ada", "terminal", 1, self.dice.randint(0, 1), 1, "h")
             case engine.FinishAgent():
                 kind = "failed" if self.hits("fail") else "paused" if self.hits("pause") else "ok"
                 if self.living is None:
@@ -121,9 +132,13 @@ class Player:
                 else:
                     self.ran.append(self.living)
                 self.living = None
-                return AgentEnded(step, state.attempt, kind, kind, None, "a", 1.0, 0.5, False, 10, 1)
+                left = "c:t" if kind == "paused" and state.step and state.step.session else ""
+                return AgentEnded(
+                    step, state.attempt, kind, kind, None, "a", 1.0, 0.5, False, 10, 1, left=left
+                )
             case engine.TakeDecisions():
-                return DecisionsTaken(step, state.attempt, 1, 0, (), 1, "h")
+                deferred = 1 if self.hits("defer") else state.deferred
+                return DecisionsTaken(step, state.attempt, 1, deferred, (), 1, "h", state.pieces + 1)
             case engine.CheckStep():
                 return StepChecked(step, state.attempt, not self.hits("check"), "the check said no")
             case engine.CommitStep():

@@ -26,6 +26,8 @@ from correctless.runlog.branch import Branch, Recorded
 from correctless.runlog.events import (
     Abandoned,
     AgentEnded,
+    Answered,
+    Asking,
     Attempt,
     AttemptFailed,
     Completed,
@@ -44,13 +46,14 @@ from correctless.runlog.events import (
     RunStarted,
     RunStopped,
     StepChecked,
+    StepContinued,
     StepFinished,
     StepStarted,
     fields_of,
     logged,
 )
 from correctless.runlog.plan import Plan
-from correctless.runlog.state import State, after, fold, status
+from correctless.runlog.state import UNDER_WAY, State, after, fold, status
 from runs import WHEN, plan, planned, started
 
 NAMES = ("ctdd", "simplify", "cverify", "cdocs", "cupdate", "csecurity")
@@ -85,7 +88,12 @@ class Chances:
 def draw(dice: random.Random) -> tuple[Plan, Chances]:
     """A plan and how rough its world is."""
     steps = tuple(
-        planned(name, untrusted=name == "simplify" or dice.random() < 0.1)
+        planned(
+            name,
+            untrusted=name == "simplify" or dice.random() < 0.1,
+            session=dice.random() < 0.6,
+            fork=dice.random() < 0.2,
+        )
         for name in dice.sample(NAMES, dice.randint(1, 6))
     )
     made = plan(
@@ -95,7 +103,7 @@ def draw(dice: random.Random) -> tuple[Plan, Chances]:
         minutes=dice.uniform(5.0, 60.0) if dice.random() < 0.15 else 480.0,
         pr=dice.choice((("gh",), ("skip",), ("open-it", "--now"))),
         steps=steps,
-        on_escalation=dice.choice(("defer", "defer", "halt")),
+        on_escalation=dice.choice(("defer", "ask", "halt")),
         stop_at_usage={"five_hour": 80.0} if dice.random() < 0.15 else {},
     )
 
@@ -187,7 +195,10 @@ class Try:
     step: str
     base: str
     said: list[str] = field(default_factory=list)  # the words of its decisions that were acknowledged
-    block: list[tuple[str, bool]] | None = None  # its answer on disk: words, deferred
+    block: list[tuple[str, bool]] | None = None  # its newest answer on disk: words, deferred
+    earlier: list[str] = field(default_factory=list)  # the words of its answers before that
+    pieces: int = 0  # how many those are that were taken
+    parts: int = 1  # processes of its session
     work: list[str] = field(default_factory=list)
     found: list[tuple[str, bool]] | None = None  # what its check defers to a person
 
@@ -205,8 +216,9 @@ class World:
         self.calm = False
         self.names = [step.name for step in made.steps]
         self.tries: dict[str, Try] = {}
-        self.ran: set[str] = set()
+        self.ran: set[tuple[str, int]] = set()
         self.held: str | None = None
+        self.said = False  # the held agent's answer was heard whole
         self.orphan: str | None = None
         self.tree: list[str] = []
         self.branch: list[Commit] = []
@@ -312,9 +324,76 @@ class World:
             raise Broken(f"{label} starts while the agent of {self.orphan or self.held} lives")
         if self.tree:
             raise Broken(f"{label} starts in a tree that holds {self.tree}")
-        self.held = label
+        self.held, self.said = label, False
         self.point("while the agent is held")
         return StepStarted(state.step.name, attempt, "n", "s", 1, f"m-{label}", self.head, "p")
+
+    def left(self) -> str:
+        """As `Repo.left`: all that is there."""
+        return f"{self.head}:{'+'.join(self.tree)}"
+
+    def go_on(self, state: State, part: int) -> StepContinued | AttemptFailed:
+        assert state.step is not None
+        label = f"{state.step.name}#{state.attempt}"
+        if self.orphan:
+            raise Stop(exits.LOCKED, f"what {self.orphan} left still lives")
+        if self.held:
+            raise Broken(f"{label} goes on while the agent of {self.held} lives")
+        mine = self.tries[label]
+        if part != mine.parts + 1:
+            raise Broken(f"part {part} of {label} follows part {mine.parts}")
+        if state.phase == "suspended" and self.left() != state.left:
+            return self.discard(state, counted=False, reason="the worktree is another")
+        if foreign := set(self.tree) - set(mine.work):
+            raise Broken(f"{label} goes on over {foreign}, which it did not make")
+        self.held, self.said = label, False
+        self.point("while the agent is held again")
+        return StepContinued(state.step.name, state.attempt, part, 1, f"m-{label}-{part}", "p")
+
+    def ask_person(self, state: State, events: list[Logged]) -> Asking:
+        """As `asking.ask`, with or without somebody at the terminal."""
+        assert state.step is not None
+        label = f"{state.step.name}#{state.attempt}"
+        before = {seq for item in events if isinstance(item.event, Asking) for seq in item.event.entries}
+        there = self.dice.random() < 0.8
+        asked = [
+            r
+            for r in self.decisions
+            if there
+            and f"{r.decision.step}#{r.decision.attempt}" == label
+            and r.decision.escalation_deferred
+            and r.seq not in before
+        ]
+        challenge = self.words()
+        digests = tuple(gate.digest(challenge, [r.line]) for r in asked)
+        return Asking(state.step.name, state.attempt, challenge, tuple(r.seq for r in asked), digests)
+
+    def take_answers(self, state: State) -> Answered:
+        """As `asking.take_answers`: what is on record already is not asked again."""
+        assert state.step is not None
+        assert state.asking is not None
+        label = f"{state.step.name}#{state.attempt}"
+        given = {said.digest: said for said in self.confirmations if said.kind == "answer"}
+        confirmed = changed = 0
+        for seq, digest in zip(state.asking.entries, state.asking.digests, strict=True):
+            said = given.get(digest)
+            if said is None:
+                self.point("while a person is asked")
+                if self.dice.random() < 0.3:
+                    continue
+                note = self.words() if self.dice.random() < 0.5 else ""
+                said = Confirmation("answer", digest, "Ada", "terminal", WHEN, note)
+                self.confirmations.append(said)
+                self.confirmed.add(self.decisions[seq - 1].decision.default_applied)
+            confirmed += said.note == ""
+            changed += said.note != ""
+            self.point("after an answer")
+            if said.note:
+                key = f"r1/{label.replace('#', '/')}/sanswer-{seq}"
+                self.append(said.note, key, label, deferred=False, source="synthesized")
+        return Answered(
+            state.step.name, state.attempt, "Ada", "terminal", confirmed, changed, len(self.decisions), "h"
+        )
 
     def finish(self, state: State) -> AgentEnded:
         assert state.step is not None
@@ -323,15 +402,18 @@ class World:
             if self.orphan:
                 raise Stop(exits.LOCKED, f"what {self.orphan} left still lives")
             return self._ended(state, "interrupted")
-        if self.held != label or label in self.ran:
-            raise Broken(f"the agent of {self.held} runs as {label}{', again' if label in self.ran else ''}")
-        self.ran.add(label)
         mine = self.tries[label]
-        for number in range(1, self.dice.randint(0, 3) + 1):
+        again = (label, mine.parts) in self.ran
+        if self.held != label or again:
+            raise Broken(f"the agent of {self.held} runs as {label}{', again' if again else ''}")
+        self.ran.add((label, mine.parts))
+        calls = sum(key.startswith(f"r1/{label.replace('#', '/')}/t") for key in self.keys)
+        for _ in range(self.dice.randint(0, 3)):
             self.point("while the agent runs")
             if self.dice.random() < 0.5:
                 deferred = self.dice.random() < self.chances.defer
-                key = f"r1/{label.replace('#', '/')}/t{number}"
+                calls += 1
+                key = f"r1/{label.replace('#', '/')}/t{calls}"
                 self.append(self.words(), key, label, deferred=deferred, source="tool")
             else:
                 mine.work.append(self.words())
@@ -342,10 +424,12 @@ class World:
             "failed" if self.hits(self.chances.fail) else "paused" if self.hits(self.chances.pause) else "ok"
         )
         if outcome == "ok":
+            mine.earlier += [words for words, _ in mine.block or ()]
             mine.block = [
                 (self.words(), self.dice.random() < self.chances.defer)
                 for _ in range(self.dice.randint(0, 2))
             ]
+            self.said = True
         self.point("after the answer was written")
         return self._ended(state, outcome)
 
@@ -354,6 +438,8 @@ class World:
         self.held = None
         limits = ("", "", "idle", "turns", "wall", "usd")
         over = self.dice.choice(limits) if outcome == "failed" and not self.calm else ""
+        cut_off = outcome == "paused" or over in ("usd", "wall")
+        left = self.left() if state.step.session and cut_off else ""
         until = self.dice.choice((None, f"2026-01-02T0{self.dice.randint(4, 9)}:00:00.000Z"))
         return AgentEnded(
             step=state.step.name,
@@ -369,7 +455,21 @@ class World:
             turns=1,
             over=over,
             usage={} if self.calm else {"five_hour": self.dice.randint(0, 100) / 100},
+            left=left,
         )
+
+    def cut_off(self, state: State, *, goes_on: bool) -> AgentEnded | None:
+        """As `Runner.cut_off`: how the agent ended that a stop caught at work."""
+        label, self.held = self.held, None
+        if label not in self.tries or (label, self.tries[label].parts) not in self.ran:
+            return None
+        if state.phase != "running":
+            return None
+        assert state.step is not None
+        if self.said:
+            return self._ended(state, "ok")
+        left = self.left() if goes_on and state.step.session else ""
+        return replace(self._ended(state, "interrupted"), left=left)
 
     def take(self, state: State) -> DecisionsTaken | AttemptFailed:
         assert state.step is not None
@@ -379,7 +479,7 @@ class World:
         block = self.tries[label].block
         if block is None:
             return self.discard(state, counted=False, reason="the answer on disk is not the one it gave")
-        for number, (words, deferred) in enumerate(block, 1):
+        for number, (words, deferred) in enumerate(block, state.pieces + 1):
             self.point("between two decisions")
             key = f"r1/{label.replace('#', '/')}/b{number}"
             self.append(words, key, label, deferred=deferred, source="block")
@@ -390,7 +490,8 @@ class World:
         ]
         deferred_ones = sum(decision.escalation_deferred for decision in mine)
         end = len(self.decisions)
-        return DecisionsTaken(state.step.name, state.attempt, len(mine), deferred_ones, (), end, "h")
+        pieces = state.pieces + len(block)
+        return DecisionsTaken(state.step.name, state.attempt, len(mine), deferred_ones, (), end, "h", pieces)
 
     def check(self, state: State) -> StepChecked:
         assert state.step is not None
@@ -485,8 +586,10 @@ class Truth:
         self.by_budget = False  # the run's limit ended the last attempt, whoever granted more since
         self.usage = 0.0
         self.deferred = self.escalated = 0  # by the attempt under way; by the step that was just finished
-        self.usd = self.seconds = 0.0
+        self.usd = self.seconds = self.so_far = 0.0
         self.limit: AgentEnded | None = None
+        self.left = ""  # by the agent that was cut off: its session may go on
+        self.told = False  # a person's answer is to be carried out
         self.last: Event | None = None
         self.stopped: RunStopped | None = None
         self.intended = self.published = self.complete = self.abandoned = False
@@ -516,18 +619,25 @@ class Truth:
                     raise Broken("an agent starts after the last step")
                 if attempt != self.begun.get(self.current, 0) + 1:
                     raise Broken(f"attempt {attempt} of {self.current} follows {self.label}")
-                if self.spent:
-                    raise Broken(f"{self.usd} USD and {self.seconds} s are spent, and {self.label} starts")
-                if self.limit is not None:
-                    raise Broken("an agent starts although its limit was not waited for")
-                if self.used_up:
-                    raise Broken(f"{self.usage:.0%} of the account is used up, and {self.label} starts")
+                self._may_begin()
                 if self.escalated and self.plan.on_escalation == "halt":
                     raise Broken(f"{self.escalated} decisions were to halt the run, and {self.label} starts")
                 if self.failures >= self.plan.attempts:
                     raise Broken(f"{self.current} failed {self.failures} times and starts again")
                 if self.check_failed and self._untrusted():
                     raise Broken(f"{self.current} is untrusted, its check failed, and it starts again")
+            case engine.ContinueAgent():
+                if not self.told:
+                    if not self.left:
+                        raise Broken(f"{self.label} goes on, and nothing was left to go on from")
+                    self._may_begin()
+            case engine.Ask() | engine.TakeAnswers():
+                step = next(step for step in self.plan.steps if step.name == self.current)
+                if self.plan.on_escalation != "ask" or not step.session or step.fork:
+                    raise Broken(f"a person is asked about {self.label}")
+            case engine.CheckStep():
+                if self.told:
+                    raise Broken(f"{self.label} is checked before it was told what a person said")
             case engine.Wait(until=until):
                 if self.limit is None or self.plan.on_limit != "wait":
                     raise Broken("it waits for no limit")
@@ -562,11 +672,19 @@ class Truth:
             case _:
                 pass
 
+    def _may_begin(self) -> None:
+        if self.spent:
+            raise Broken(f"{self.usd} USD and {self.seconds} s are spent, and {self.label} starts")
+        if self.limit is not None:
+            raise Broken("an agent starts although its limit was not waited for")
+        if self.used_up:
+            raise Broken(f"{self.usage:.0%} of the account is used up, and {self.label} starts")
+
     def _budget(self, event: AgentEnded) -> str:
         # Steps of the simulation have 60 minutes and no money limit of their own: which one ended it follows.
         if event.over == "usd" and self.plan.usd is not None:
             return "usd"
-        if event.over == "wall" and self.plan.minutes - self.seconds / 60 <= 60:
+        if event.over == "wall" and self.plan.minutes - self.seconds / 60 <= 60 - self.so_far / 60:
             return "minutes"
         return ""
 
@@ -588,14 +706,21 @@ class Truth:
                     raise Broken(f"attempt {attempt} of {step} begins twice")
                 self.begun[step] = attempt
                 self.outcome, self.check_failed, self.deferred = "", False, 0
-                self.taken = self.checked = False
+                self.taken = self.checked = self.told = False
+                self.left, self.so_far = "", 0.0
+            case StepContinued():
+                self.outcome, self.left, self.told, self.taken = "", "", False, False
+            case Answered(changed=changed):
+                self.told = changed > 0
             case AgentEnded(outcome=outcome):
                 self.outcome = outcome
+                self.left = event.left
                 self.usage = event.usage.get("five_hour", self.usage)
                 self.over = self._budget(event) if outcome != "ok" else ""
                 self.by_budget = self.over != ""
                 self.usd += event.cost_usd
                 self.seconds += event.seconds
+                self.so_far += event.seconds
                 self.limit = event if outcome == "paused" else None
             case DecisionsTaken(deferred=deferred):
                 self.deferred, self.taken = deferred, True
@@ -608,6 +733,7 @@ class Truth:
                         f"{self.label} {self.outcome or 'ended'} and is {'' if counted else 'not '}counted"
                     )
                 self.failures += failed
+                self.left = ""
             case StepFinished(step=step) | Reverted(step=step):
                 if step != self.current:
                     raise Broken(f"{step} ends while {self.current} is under way")
@@ -622,6 +748,7 @@ class Truth:
                 for name in self.names[self.names.index(step) :]:
                     self.done.pop(name, None)
                 self.failures, self.check_failed, self.limit = 0, False, None
+                self.left, self.told = "", False
                 self.intended = self.published = False
             case Resumed():
                 if self.stopped is not None and self.stopped.code == exits.FAILED:
@@ -711,6 +838,8 @@ class Simulation:
         event = item.event
         if isinstance(event, StepStarted):
             self.world.tries[f"{event.step}#{event.attempt}"] = Try(event.step, event.base)
+        if isinstance(event, StepContinued):
+            self.world.tries[f"{event.step}#{event.attempt}"].parts = event.part
         if isinstance(event, StepFinished) and f"{event.step}#{event.attempt}" != self.world.branch[-1].label:
             raise Broken(f"{event.step}#{event.attempt} is finished, and the last commit is another's")
         if not isinstance(event, RunStarted):
@@ -742,16 +871,17 @@ class Simulation:
             self.met["crash"] += 1
             if (
                 world.held is not None
-                and world.held in world.ran
+                and world.held in world.tries
+                and (world.held, world.tries[world.held].parts) in world.ran
                 and self.dice.random() < self.chances.orphan
             ):
                 world.orphan = world.held
             world.held = None
             return self.load()
         except KeyboardInterrupt:
-            self.stop(exits.INTERRUPTED, "interrupted")
+            self.stop(exits.INTERRUPTED, "interrupted", goes_on=True)
         except Stop as stop:
-            self.stop(stop.code, stop.message)
+            self.stop(stop.code, stop.message, goes_on=False)
         world.held = None
         state = self.load()
         if state.unfinished and (state.stopped is None or not state.stopped.reason):
@@ -760,12 +890,14 @@ class Simulation:
             raise Broken(f"a dispatcher ended, and the run is '{status(state)}'")
         return state
 
-    def stop(self, code: int, reason: str) -> None:
+    def stop(self, code: int, reason: str, *, goes_on: bool) -> None:
         """What the loop puts on record when it is stopped; the end of the agent comes first."""
         self.met["stopped"] += 1
-        self.world.held = None
         state = fold(self.events)
+        ended = self.world.cut_off(state, goes_on=goes_on)
         if state.unfinished:
+            if ended is not None:
+                self.record(Logged("r1", WHEN, ended))
             self.record(Logged("r1", WHEN, RunStopped(code, state.step.name if state.step else None, reason)))
 
     def drive(self, state: State) -> None:
@@ -780,7 +912,7 @@ class Simulation:
         effect = engine.decide(state)
         while effect is not None:
             self.truth.asked(effect)
-            begun += isinstance(effect, engine.StartAgent)
+            begun += isinstance(effect, engine.StartAgent | engine.ContinueAgent)
             waits += isinstance(effect, engine.Wait)
             effects += 1
             if effects > 8 * (begun + 1) + waits + 12:
@@ -804,6 +936,12 @@ class Simulation:
         match effect:
             case engine.StartAgent(attempt=attempt):
                 return world.start(state, attempt)
+            case engine.ContinueAgent(part=part):
+                return world.go_on(state, part)
+            case engine.Ask():
+                return world.ask_person(state, self.events)
+            case engine.TakeAnswers():
+                return world.take_answers(state)
             case engine.FinishAgent():
                 return world.finish(state)
             case engine.TakeDecisions():
@@ -849,6 +987,9 @@ class Simulation:
                 world.tries[world.orphan].work.append(world.tree[-1])
                 return  # and holds the lock: nobody else gets in
             world.orphan = None
+        if not world.calm and self.truth.left and dice.random() < 0.2:
+            self.note("  PERSON changes what the cut-off agent left")
+            world.tree.append(world.words())
         if world.calm or dice.random() < 0.35:
             self.answer("escalations")
             return
@@ -903,17 +1044,17 @@ class Simulation:
             if each.step in gone
         )
         base = self.world.tries[label].base
+        if state.phase in UNDER_WAY and self.world.tree:
+            calm, self.world.calm = self.world.calm, True  # a person's command is not what is tried here
+            failed = self.world.discard(state, counted=False, reason="a person had it run again")
+            self.truth.outcome, self.truth.check_failed = "abandoned", False
+            self.record(Logged("r1", WHEN, failed))
+            self.world.calm = calm
         self.record(Logged("r1", WHEN, Rerun(step, "again", "Ada", "terminal", base, "refs/k/1", discarded)))
 
     def abandon(self) -> None:
         state = self.load()
-        if state.step is not None and state.phase in (
-            "running",
-            "answered",
-            "recorded",
-            "checked",
-            "failing",
-        ):
+        if state.step is not None and state.phase in UNDER_WAY:
             failed = AttemptFailed(state.step.name, state.attempt, "abandoned", False, None)
             self.truth.outcome, self.truth.check_failed = "abandoned", False
             self.record(Logged("r1", WHEN, failed))
@@ -929,7 +1070,8 @@ class Simulation:
         words = Counter(r.decision.default_applied for r in world.decisions)
         for label, each in world.tries.items():
             stands = label in world.standing()
-            meant = {*each.said, *(w for w, _ in each.block or ())} if stands else set(each.said)
+            told = {*each.said, *each.earlier, *(w for w, _ in each.block or ())}
+            meant = told if stands else set(each.said)
             if lost := [w for w in sorted(meant) if words[w] != 1]:
                 raise Broken(f"{label} decided {lost}, on record {[words[w] for w in lost]} times")
         if not truth.complete:

@@ -204,11 +204,14 @@ def test_a_second_run_can_not_start_over_an_unfinished_one() -> None:
 
 
 def test_every_event_survives_its_line() -> None:
-    player = Player(random.Random(3), fail=0.3, check=0.3, pause=0.3, close=0.5)
+    player = Player(random.Random(3), fail=0.3, check=0.3, pause=0.3, close=0.5, defer=0.5)
+    made = plan(
+        on_escalation="ask", steps=tuple(planned(n, session=True) for n in ("ctdd", "simplify", "cverify"))
+    )
     seen = set()
     for seed in range(40):
         player.dice.seed(seed)
-        for item in drive(plan("ctdd", "simplify", "cverify"), player, crash=0.1, rounds=6):
+        for item in drive(made, player, crash=0.1, rounds=6):
             values = decode(encode(fields_of(item.run, item.timestamp, item.event)))
             assert list(values)[:3] == ["event", "run", "timestamp"]
             assert logged(values) == item

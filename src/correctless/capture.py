@@ -39,22 +39,34 @@ class Captured:
     decisions: tuple[Decision, ...]
     kept: tuple[Kept, ...]
     warnings: tuple[str, ...]
+    pieces: int = 0  # of all answers of the attempt up to this one
 
 
 class Calls:
     """The calls of one attempt's recorder: each becomes a Decision the moment it is made, to be appended before it is answered.
 
-    `unlisted_before` counts the AD-UNLISTED entries of this run and skill before the first call.
+    `unlisted_before` counts the AD-UNLISTED entries of this run and skill before the first call, `earlier` are the attempt's entries
+    before it (of a session that goes on), and `calls_before` counts its calls among them.
     """
 
     def __init__(
-        self, contract: SkillContract, *, run: str, step: str, attempt: int, unlisted_before: int = 0
+        self,
+        contract: SkillContract,
+        *,
+        run: str,
+        step: str,
+        attempt: int,
+        unlisted_before: int = 0,
+        earlier: Sequence[Decision] = (),
+        calls_before: int = 0,
     ) -> None:
         self._contract = contract
         self._where: dict[str, Any] = {"run": run, "step": step, "attempt": attempt}
         self._unlisted = unlisted_before
-        self._count = 0
+        self._count = calls_before
         self._made = _Made()
+        for each in earlier:
+            self._made.call(each)
 
     def take(self, obj: Mapping[str, Any], now: str) -> Decision:
         """The decision of the next call, corrected; one that contradicts an earlier call is noted so."""
@@ -86,19 +98,23 @@ def capture(
     nonce: str,
     now: str,
     calls: Sequence[Decision] = (),
+    earlier: Sequence[Decision] = (),
+    pieces_before: int = 0,
     unlisted_before: int = 0,
     kept: str = "",
 ) -> Captured:
     """Read the final `answer` of one attempt whose `calls`, as `Calls` gave or the log holds them, are recorded already.
 
-    `unlisted_before` counts the AD-UNLISTED entries of this run and skill before this answer, those of its calls
-    included. `kept` is the folder that `extra.kept` names. Never raises, whatever the answer holds.
+    Where a session went on, `earlier` are the attempt's other entries before this answer, which it may repeat, and
+    `pieces_before` is how many pieces its earlier answers had. `unlisted_before` counts the AD-UNLISTED entries of this run and
+    skill before this answer, those of its calls included. `kept` is the folder that `extra.kept` names. Never raises, whatever
+    the answer holds.
     """
     read = block.read(answer, nonce, called=bool(calls))
     where: dict[str, Any] = {"run": run, "step": step, "attempt": attempt}
     made = _Made()
-    for call in calls:
-        made.call(call)
+    for known in (*calls, *earlier):
+        made.call(known)
     unlisted = unlisted_before
     found: list[Decision] = []
     files: list[Kept] = []
@@ -110,7 +126,7 @@ def capture(
         unlisted += decision.decision_id.startswith(UNLISTED)
         found.append(decision)
 
-    for number, piece in enumerate(read.pieces, 1):
+    for number, piece in enumerate(read.pieces, pieces_before + 1):
         if piece.value is None:
             name = re.sub(r"[^A-Za-z0-9.-]", "-", f"{step}-{attempt}-b{number}") + ".txt"
             files.append(Kept(name, piece.text))
@@ -118,7 +134,8 @@ def capture(
         elif not made.already(piece.value):
             conflict = made.contradicts(piece.value)
             record(f"b{number}", piece.value, duplicate=piece.duplicate, conflict=conflict)
-    return Captured(tuple(found), tuple(files), tuple(_warnings(read, contract, answer, nonce, bool(calls))))
+    warnings = _warnings(read, contract, answer, nonce, bool(calls or earlier))
+    return Captured(tuple(found), tuple(files), tuple(warnings), pieces_before + len(read.pieces))
 
 
 def _key(where: Mapping[str, Any], label: str) -> str:
@@ -140,10 +157,9 @@ class _Made:
 
     def call(self, decision: Decision) -> None:
         """A recorded call: an object may repeat it under the id it claimed or the one it was given."""
-        call, text = (
-            _Call(decision.escalation_deferred),
-            folded({"default_applied": decision.default_applied}),
-        )
+        # What a person decided may be repeated as deferred: that it was is how it came to them.
+        deferred = decision.escalation_deferred or decision.source == "synthesized"
+        call, text = _Call(deferred), folded({"default_applied": decision.default_applied})
         names = {decision.decision_id}
         if "unlisted" in decision.notes:
             names.add(decision.extra.get("claimed_id") or "")  # no id either time is the same id

@@ -91,9 +91,11 @@ class Config(_Model):
     max_minutes: float = Field(480, gt=0)
     max_usd: float | None = Field(None, gt=0)
     on_limit: Literal["wait", "pause"] = "wait"
-    on_escalation: Literal["defer", "halt"] = Field(
-        "defer", description="halt: pause after each step that deferred a decision, so that a person can look"
+    on_escalation: Literal["defer", "ask", "halt"] = Field(
+        "defer",
+        description="ask: at the terminal, when a step has deferred a decision; halt: pause after such a step",
     )
+    ask_minutes: float = Field(10, gt=0, description="how long a question waits for its answer")
     stop_at_usage: Mapping[str, Annotated[float, Field(gt=0, le=100)]] = Field(
         default_factory=dict,
         description="pause before a step when a window of the account is used up so far, in percent",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from correctless.record import Confirmation
 from correctless.repo import Logs, logs_beside
 from correctless.runlog import branch as record
 from correctless.runlog.branch import Branch, Recorded
-from correctless.runlog.events import GateClosed, discarded
+from correctless.runlog.events import Asking, GateClosed, discarded
 
 DEFAULT_CHANNELS = (
     "terminal",
@@ -74,7 +74,7 @@ def evaluate(
     for answer in branch.confirmations:
         # A no counts from anywhere; a yes only from a channel and a person the configuration trusts.
         trusted = answer.channel in allowed and (not people or answer.by in people)
-        if answer.kind == "rejected" or (answer.kind == "escalations" and trusted):
+        if answer.kind == "rejected" or (answer.kind in ("escalations", "answer") and trusted):
             answers[answer.digest] = answer
     covered: dict[int, Confirmation] = {}
     for closing in closings:
@@ -87,6 +87,9 @@ def evaluate(
             and digest(closing.challenge, [lines[seq] for seq in closing.entries]) == closing.digest
         ):
             covered.update(dict.fromkeys(closing.entries, said))
+    for item in branch.events:
+        if isinstance(item.event, Asking):
+            covered.update(_answered(item.event, lines, answers))
     waiting = tuple(
         r
         for r in branch.decisions
@@ -104,6 +107,18 @@ def evaluate(
         covered=covered,
         superseded=superseded,
     )
+
+
+def _answered(
+    asked: Asking, lines: Mapping[int, bytes], answers: Mapping[str, Confirmation]
+) -> Iterator[tuple[int, Confirmation]]:
+    """The entries a person answered while the run was under way: each is bound to the line that was shown, as above."""
+    for seq, shown in zip(asked.entries, asked.digests, strict=False):
+        said = answers.get(shown)
+        if said is None or said.kind != "answer" or seq not in lines:
+            continue
+        if digest(asked.challenge, [lines[seq]]) == shown:
+            yield seq, said
 
 
 def values(found: Gate) -> dict[str, Any]:

@@ -82,12 +82,12 @@ class Decision:
 class Confirmation:
     """What a person said, one line of the confirmations log."""
 
-    kind: str  # "escalations" | "rejected" | "spec"
-    digest: str  # of the open set as it was shown, or of the spec's bytes
+    kind: str  # "escalations" | "answer" (to one decision, during the run) | "rejected" | "spec"
+    digest: str  # of the open set or the decision as it was shown, or of the spec's bytes
     by: str
     channel: str  # terminal | prompt | github | signed | flag
     timestamp: str
-    note: str = ""
+    note: str = ""  # with an answer: what is to be done in the default's place, "" where that stands
 
     def fields(self) -> dict[str, Any]:
         return asdict(self)

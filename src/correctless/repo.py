@@ -106,17 +106,7 @@ class Repo:
 
     def patch_since(self, base: str) -> bytes:
         """Everything between `base` and the worktree as one binary patch, untracked files included; the index keeps."""
-        # A scratch index: the agent's staged state stays as it is for whoever looks afterwards.
-        index = os.path.join(self.git_dir, f"correctless-index-{os.getpid()}")
-        env = {"GIT_INDEX_FILE": index}
-        try:
-            self.git("read-tree", base, env=env)
-            self.git("add", "--all", "--", ".", env=env)
-            tree = self.git("write-tree", env=env)
-        finally:
-            for leftover in (index, index + ".lock"):
-                if os.path.exists(leftover):
-                    os.unlink(leftover)
+        tree = self._tree(base)
         done = subprocess.run(
             ["git", *_SAFE, "diff", "--binary", "--no-ext-diff", "--no-textconv", base, tree],
             cwd=self.top,
@@ -127,6 +117,24 @@ class Repo:
             check=True,
         )
         return done.stdout
+
+    def left(self) -> str:
+        """`commit:tree` of what is here now: HEAD, and the worktree with its untracked files but not the ignored ones."""
+        head = self.head()
+        return f"{head}:{self._tree(head)}"
+
+    def _tree(self, base: str) -> str:
+        # A scratch index: the agent's staged state stays as it is for whoever looks afterwards.
+        index = os.path.join(self.git_dir, f"correctless-index-{os.getpid()}")
+        env = {"GIT_INDEX_FILE": index}
+        try:
+            self.git("read-tree", base, env=env)
+            self.git("add", "--all", "--", ".", env=env)
+            return self.git("write-tree", env=env)
+        finally:
+            for leftover in (index, index + ".lock"):
+                if os.path.exists(leftover):
+                    os.unlink(leftover)
 
     def reset_to(self, commit: str) -> None:
         """Branch, index and worktree as in `commit`; untracked files go, ignored ones are never deleted."""

@@ -13,7 +13,7 @@ from correctless.record import Confirmation, timestamp
 from correctless.repo import Logs, logs_beside
 from correctless.runlog import branch as record
 from correctless.runlog.branch import Branch
-from correctless.runlog.events import GateClosed, fields_of
+from correctless.runlog.events import fields_of
 from correctless.runlog.state import State, fold
 
 
@@ -72,10 +72,10 @@ def close_gate(logs: Logs, branch: Branch, found: Gate, *, token: str, now: date
 
 
 def answer(
-    logs: Logs, closing: GateClosed, *, kind: str, by: str, channel: str, note: str, now: datetime
+    logs: Logs, digest: str, *, kind: str, by: str, channel: str, note: str, now: datetime
 ) -> Confirmation:
-    """Put a person's answer to exactly this open set on record. The caller holds the run's lock."""
-    said = Confirmation(kind, closing.digest, by, channel, timestamp(now), note)
+    """Put a person's answer to exactly what has this digest on record. The caller holds the run's lock."""
+    said = Confirmation(kind, digest, by, channel, timestamp(now), note)
     Ledger(logs.confirmations, root=logs.root).append(said.fields())
     return said
 

@@ -51,13 +51,14 @@ class Task:
 class Outcome:
     """How an attempt ended. `answer` is the agent's last word, `reason` one line for people when it is not ok.
 
-    `paused` is an outage or a usage limit, never the agent's fault; `resume_at` is RFC 3339 in UTC where it is known.
+    `paused` is an outage or a usage limit, never the agent's fault; `resume_at` is RFC 3339 in UTC where it is known. `lost` is a
+    session that can't be continued: nothing was asked of a model.
     `tokens` counts all of them, cached ones too; `cost_usd` is an estimate where the agent did not say. `usage` is the share of
     each of the account's windows that was used up when last heard, such as ("five_hour", 0.93). `over` is the limit of
     the task that ended it, "" when none did.
     """
 
-    kind: Literal["ok", "failed", "paused"]
+    kind: Literal["ok", "failed", "paused", "lost"]
     answer: str
     reason: str = ""
     resume_at: str | None = None
@@ -91,8 +92,8 @@ class Held(Protocol):
     def release(self, on_activity: Callable[[Activity], None]) -> Outcome:
         """Run to the end; whatever happens, also an exception of `on_activity`, nothing of the agent is left running."""
 
-    def end(self) -> None:
-        """End everything at once, released or not."""
+    def end(self) -> Outcome:
+        """End everything at once, released or not; what was heard of it until then: `ok` only if that was its last word."""
 
 
 class Agent(Protocol):
@@ -105,6 +106,13 @@ class Agent(Protocol):
     @property
     def takes_recorder(self) -> bool:
         """Whether it starts the MCP server of `Task.mcp_config`, so that it can report each decision as it is taken."""
+
+    @property
+    def continues(self) -> bool:
+        """Whether it can go on with the session of a process that ended (`Task.resume`)."""
+
+    def reckon(self, task: Task) -> Outcome:
+        """What the transcript says of an attempt whose end nobody heard; a failure, for its tokens and cost."""
 
     def check(self, environment: Mapping[str, str], cwd: str) -> None:
         """`Stop(3)` with the fix when the agent cannot be run from `cwd` with this environment."""

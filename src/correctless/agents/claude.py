@@ -8,9 +8,9 @@ import shutil
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from correctless.agents import Task, one_line
+from correctless.agents import Outcome, Task, one_line
 from correctless.agents.recorder import TOOLS
-from correctless.agents.running import Running
+from correctless.agents.running import Running, reckon
 from correctless.agents.stream import TESTED, Stream, spell_tested, version_of
 from correctless.exits import REFUSED, Stop
 from correctless.process import Process, run
@@ -25,6 +25,7 @@ class Claude:
 
     spelled = "claude"
     takes_recorder = True
+    continues = True
 
     def __init__(self, now: Callable[[], datetime] = utcnow) -> None:
         self._now = now
@@ -45,6 +46,9 @@ class Claude:
         process = Process.hold(argv, cwd=task.cwd, env=task.environment, pass_fds=task.inherit)
         # The prompt goes by standard input, which is closed after it: any length, and the nonce is in no process list.
         return Running(process, task, Stream(task, self._now), task.prompt.encode())
+
+    def reckon(self, task: Task) -> Outcome:
+        return reckon(Stream(task, self._now), task.transcript)
 
 
 def program(environment: Mapping[str, str]) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from correctless.agents import Activity, Outcome, Task, one_line
-from correctless.agents.running import End, Running, over_limit, too_much
+from correctless.agents.running import End, Running, over_limit, reckon, too_much
 from correctless.exits import REFUSED, USAGE, Stop
 from correctless.process import Line, Process
 
@@ -25,6 +25,7 @@ class Command:
     argv: tuple[str, ...]
     extra: Mapping[str, str] = field(default_factory=dict)
     takes_recorder = False
+    continues = False
 
     def check(self, environment: Mapping[str, str], cwd: str) -> None:  # noqa: ARG002 the shape of Agent
         path = os.pathsep.join(p for p in environment.get("PATH", "").split(os.pathsep) if os.path.isabs(p))
@@ -36,6 +37,9 @@ class Command:
         env = {**task.environment, **self.extra}
         process = Process.hold(self.argv, cwd=task.cwd, env=env, pass_fds=task.inherit)
         return Running(process, task, _Answer(task), task.prompt.encode())
+
+    def reckon(self, task: Task) -> Outcome:
+        return reckon(_Answer(task), task.transcript)
 
 
 def command(spelled: str, cwd: str) -> Command:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from correctless.agents import Task, one_line
+from correctless.agents import Outcome, Task, one_line
 from correctless.agents.command import Command
 from correctless.agents.running import Running
 from correctless.exits import FINDINGS, REFUSED, Stop
@@ -30,6 +30,7 @@ class Replay:
 
     folder: str
     takes_recorder = False
+    continues = False
 
     @classmethod
     def at(cls, folder: str, cwd: str) -> Replay:
@@ -49,6 +50,9 @@ class Replay:
 
     def hold(self, task: Task) -> Running:
         return self._command().hold(task)
+
+    def reckon(self, task: Task) -> Outcome:
+        return self._command().reckon(task)
 
     def _command(self) -> Command:
         # -P and an own PYTHONPATH: run from the worktree, a folder `correctless` there must not be taken for this package.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from correctless.agents import Activity, Outcome, Task
@@ -93,8 +94,22 @@ class Running:
             code = process.end(limits.grace_s)
         return listener.outcome(End(code, by_itself, process.timed_out, flooded))
 
-    def end(self) -> None:
-        self._process.end(self._task.limits.grace_s)
+    def end(self) -> Outcome:
+        code = self._process.end(self._task.limits.grace_s)
+        outcome = self._listener.outcome(End(code, by_itself=False, timed_out=None))
+        if outcome.kind == "ok" and not self._listener.answered:
+            # It may have said more than was read by then.
+            return replace(outcome, kind="failed", reason="it was ended")
+        return outcome
+
+
+def reckon(listener: Listener, transcript: str) -> Outcome:
+    """What a listener makes of a transcript that nobody listened to until the end."""
+    with suppress(OSError), open(transcript, "rb") as file:
+        for data in file:
+            for _ in listener.hear(Line("out", data.removesuffix(b"\n"))):
+                pass
+    return listener.outcome(End(0, by_itself=False, timed_out=None))
 
 
 def over_limit(limit: Limit | Spent, task: Task) -> str:

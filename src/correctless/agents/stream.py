@@ -176,8 +176,10 @@ class Stream:
         # an outage on the way to the limit is no reason to begin once more
         why_paused = self._pause(result) if faults and over not in ("turns", "usd") else ""
         cost, estimated = self._cost()
+        # The client says so before it asks a model anything; a new session is all that can be done.
+        lost = self._task.resume and bool(faults) and not self._begun and not why_paused and not over
         return Outcome(
-            kind="paused" if why_paused else "failed" if faults else "ok",
+            kind="paused" if why_paused else "lost" if lost else "failed" if faults else "ok",
             answer=_text(result.get("result")) if result else "",
             reason=why_paused or "; ".join(faults),
             resume_at=self._resume_at() if why_paused else None,

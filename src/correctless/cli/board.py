@@ -18,6 +18,7 @@ from correctless.runlog.events import (
     Resumed,
     Reverted,
     RunStarted,
+    StepContinued,
     StepStarted,
 )
 from correctless.runlog.state import State
@@ -90,9 +91,9 @@ class Board:
                     self._decided.pop((each.step, each.attempt), None)
             case _:
                 pass
-        if isinstance(event, StepStarted | AgentEnded):
+        if isinstance(event, StepStarted | StepContinued | AgentEnded):
             self._usage, self._heard = (0, 0.0), None
-        if isinstance(event, StepStarted | AgentEnded | Resumed):
+        if isinstance(event, StepStarted | StepContinued | AgentEnded | Resumed):
             self._notes.pop("waits", None)
         self._state, self._last, self._since = state, logged.timestamp, now
 
@@ -218,7 +219,7 @@ class Board:
         return max(0.0, now - self._since)
 
     def _waits(self) -> bool:
-        return self._state.pause is not None and self._state.phase == "ready"
+        return self._state.pause is not None and self._state.phase in ("ready", "suspended")
 
     def _add(self, name: str, seconds: float) -> None:
         if name:

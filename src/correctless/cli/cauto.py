@@ -17,6 +17,7 @@ import correctless
 from correctless import exits, person, repo, summary
 from correctless import review as views
 from correctless.cli import progress, typable, watch
+from correctless.cli.ask import asker
 from correctless.cli.review import width
 from correctless.cli.standing import ended, refuse_without_run, status
 from correctless.cli.watch import Watcher
@@ -49,6 +50,11 @@ def _request_options(command: Any) -> Any:
             "--intensity", type=click.Choice(["standard", "high", "critical"]), help="How thorough."
         ),
         click.option("--agent", metavar="AGENT", help="claude, 'command:PROGRAM ARG...' or replay:DIR."),
+        click.option(
+            "--on-escalation",
+            type=click.Choice(["defer", "ask", "halt"]),
+            help="What to do about a person's decision: leave it for the end, ask at this terminal, or pause.",
+        ),
         click.option("--pr", metavar="HOW", help="gh, or skip: write the pull request's text and open none."),
         click.option("--max-minutes", type=float, help="Of all agents together."),
         click.option("--max-usd", type=float, help="Of all agents together."),
@@ -276,6 +282,7 @@ def _drive(
     minutes: float | None = None,
 ) -> int:
     told = watcher or watch.Plain()
+    around.ask = asker(around.repo, told, around.env)
     try:
         with watch.interruptible(told), told:
             state = loop.drive(around, told.event, usd=usd, minutes=minutes)

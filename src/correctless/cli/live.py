@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from types import TracebackType
 
@@ -53,6 +53,8 @@ class Live:
         self._told: SimpleQueue[Told] = SimpleQueue()
         self._done = threading.Event()
         self._anew = False
+        self._aside = threading.Event()  # somebody is asked something: nothing is drawn
+        self._gone = threading.Event()  # and nothing stands there any more
         self._broken = False
         self._thread = threading.Thread(target=self._keep, name="display", daemon=True)
 
@@ -98,6 +100,16 @@ class Live:
         """The process was stopped (Ctrl-Z) and goes on: what stands above the cursor now is not ours."""
         self._anew = True
 
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        self._gone.clear()
+        self._aside.set()
+        self._gone.wait(_PATIENCE)
+        try:
+            yield
+        finally:
+            self._aside.clear()
+
     def end(self, code: int, message: str) -> None:
         """The command says by itself how it ended."""
 
@@ -125,6 +137,11 @@ class Live:
         try:
             shown = -1
             while not self._done.wait(_TICK):
+                if self._aside.is_set():
+                    if not self._gone.is_set():
+                        screen.close(self._drain(board)[0])
+                        self._gone.set()
+                    continue
                 said, told = self._drain(board)
                 if self._anew:
                     self._anew = False

@@ -12,6 +12,8 @@ from correctless.finding import printable
 from correctless.runlog.events import (
     Abandoned,
     AgentEnded,
+    Answered,
+    Asking,
     AttemptFailed,
     Completed,
     Consolidated,
@@ -28,6 +30,7 @@ from correctless.runlog.events import (
     RunStarted,
     RunStopped,
     StepChecked,
+    StepContinued,
     StepFinished,
     StepStarted,
     fields_of,
@@ -74,6 +77,17 @@ def _words(state: State, logged: Logged) -> str:
             return f"run {logged.run} started on {made.branch}: {_pipeline(made)} (spec approved by {by})"
         case StepStarted(step=step, attempt=attempt):
             return f"{step}: attempt {attempt} {_place(state)}".rstrip()
+        case StepContinued(step=step, attempt=attempt):
+            return f"{step}: attempt {attempt} goes on in its session"
+        case Asking(step=step, entries=entries):
+            asked = (
+                f"{_count(len(entries), 'decision')} put to you" if entries else "nobody is here to be asked"
+            )
+            return f"{step}: {asked}"
+        case Answered(step=step, by=""):
+            return f"{step}: nobody answered, the defaults stand and stay deferred"
+        case Answered(step=step, by=by, confirmed=confirmed, changed=changed):
+            return f"{step}: {by} confirmed {confirmed} and changed {changed}"
         case AgentEnded(step=step, outcome=outcome, seconds=seconds) as ended:
             money = (
                 f", {'~' if ended.cost_estimated else ''}{ended.cost_usd:.2f} USD" if ended.cost_usd else ""

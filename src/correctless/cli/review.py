@@ -109,9 +109,7 @@ def _answer(logs: Logs, who: str, *, confirm: str | None, reject: bool, note: st
         click.echo(f"\nTheir digest is {digest[:_SHOWN]}...")
         confirm, reject, note = _ask(note)
     if reject:
-        views.answer(
-            logs, found.closing, kind="rejected", by=who, channel="terminal", note=note, now=utcnow()
-        )
+        views.answer(logs, digest, kind="rejected", by=who, channel="terminal", note=note, now=utcnow())
         click.echo(f"rejected by {who}. the gate stays closed")
         return exits.PERSON
     if not confirm:
@@ -122,7 +120,7 @@ def _answer(logs: Logs, who: str, *, confirm: str | None, reject: bool, note: st
             exits.PERSON,
             f"'{confirm}' is not the digest of the open set, which is {digest[:_SHOWN]}. nothing was confirmed",
         )
-    views.answer(logs, found.closing, kind="escalations", by=who, channel="terminal", note=note, now=utcnow())
+    views.answer(logs, digest, kind="escalations", by=who, channel="terminal", note=note, now=utcnow())
     return _confirmed(logs, who, len(found.waiting))
 
 

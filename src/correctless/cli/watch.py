@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from types import FrameType, TracebackType
 from typing import IO, Any, Protocol
 
@@ -46,6 +46,9 @@ class Watcher(Protocol):
 
     def continued(self) -> None:
         """The process was stopped for a while."""
+
+    def aside(self) -> AbstractContextManager[None]:
+        """Leave the terminal alone while somebody is asked something there."""
 
     def end(self, code: int, message: str) -> None:
         """How the command ended; only the first call counts."""
@@ -98,6 +101,9 @@ class Plain:
 
     def continued(self) -> None:
         """Lines need nothing put right."""
+
+    def aside(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def end(self, code: int, message: str) -> None:
         """The command says by itself how it ended."""

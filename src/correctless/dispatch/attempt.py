@@ -1,4 +1,4 @@
-"""One attempt's agent, from its held process to its end; the only place where agents are started."""
+"""One attempt's agent, from its held process to its end, and its session in a further one; agents are started only here."""
 
 from __future__ import annotations
 
@@ -6,22 +6,25 @@ import json
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from correctless import exits, process
 from correctless.agents import Activity, Held, Limits, Outcome, Task, recorder
 from correctless.agents.recorder import Recorder
-from correctless.dispatch import freeze, prompt
+from correctless.contract import SkillContract
+from correctless.dispatch import asking, freeze, prompt, work
 from correctless.dispatch.recording import Recording
 from correctless.dispatch.surroundings import Surroundings, plan_of, sha256, step_of
 from correctless.exits import Stop
 from correctless.repo import replace_file
-from correctless.runlog.events import AgentEnded, StepStarted
+from correctless.runlog.events import AgentEnded, AttemptFailed, StepContinued, StepStarted
 from correctless.runlog.state import State
 
+_NONCE = "nonce"
 _GRACE_SECONDS = 10.0  # from the result to the end, and from SIGTERM to SIGKILL
 
 
@@ -34,11 +37,12 @@ class Runner:
         self._nonce = ""
         self._prompt = ""
         self._recorder: Recorder | None = None
+        self._part = 1
+        self._began: float | None = None  # when the held agent was let run
 
     def start(self, state: State, attempt: int) -> StepStarted:
         """A process that waits to become the agent, and the event that must be durable before it does."""
         around, plan, step = self.around, plan_of(state), step_of(state)
-        contract = freeze.check_skill(around.logs, state.run, step)
         if around.repo.dirty_files():
             raise Stop(
                 exits.REFUSED,
@@ -50,94 +54,195 @@ class Runner:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         if step.report:
             self._set_report_aside(step.report, folder)
-        agent = around.agent(step.agent, around.repo.top)
-        servers = _servers(around, state) if agent.takes_recorder else {}
-        if agent.takes_recorder:
-            recording = Recording(around, contract, state.run, step.name, attempt)
-            self._recorder = self._recorder_of(recording, servers)
         self._nonce = around.token(4)
-        self._prompt = prompt.write(
-            plan,
-            step,
-            contract,
-            skill_path=freeze.skill_path(around.logs, state.run, step),
-            spec_path=os.path.join(around.logs.folder(state.run), "frozen", freeze.SPEC),
-            nonce=self._nonce,
-            recorder=self._recorder is not None,
-            retry_note=state.retry_note,
-        )
-        system = b""
-        if plan.instructions_sha256:
-            system = freeze.read_frozen(around.logs, state.run, freeze.INSTRUCTIONS, plan.instructions_sha256)
         session = _uuid(around.token(16))
-        task = Task(
-            run=state.run,
-            step=step.name,
-            attempt=attempt,
-            prompt=self._prompt,
-            system=system.decode("utf-8", "replace"),
-            cwd=around.repo.top,
-            environment=around.environment(state.run, plan, step.name, attempt),
-            # a server is named by a project for its agents to use: all of it is allowed
-            tools=(*step.tools, *(f"mcp__{name}" for name in servers)),
-            limits=_limits(state),
-            session=session,
-            model=step.model,
-            plugin_dirs=(),
-            transcript=os.path.join(folder, "transcript"),
-            inherit=(around.lock.fd,),
-            mcp_config=self._recorder.config if self._recorder else _without_recorder(folder, servers),
-        )
-        self._held = agent.hold(task)
-        around.lock.note(f"run {state.run}, step {step.name}", group=self._held.pgid)
+
+        def write(contract: SkillContract, *, recorder: bool) -> str:
+            return prompt.write(
+                plan,
+                step,
+                contract,
+                skill_path=freeze.skill_path(around.logs, state.run, step),
+                spec_path=os.path.join(around.logs.folder(state.run), "frozen", freeze.SPEC),
+                nonce=self._nonce,
+                recorder=recorder,
+                retry_note=state.retry_note,
+            )
+
+        held = self._hold(state, attempt, session, write)
         return StepStarted(
             step=step.name,
             attempt=attempt,
             nonce_sha256=sha256(self._nonce.encode()),
             session=session,
-            group=self._held.pgid,
-            mark=self._held.mark,
+            group=held.pgid,
+            mark=held.mark,
             base=base,
+            prompt_sha256=sha256(_bytes(self._prompt)),
+        )
+
+    def go_on(self, state: State, part: int) -> StepContinued | AttemptFailed:
+        """The session of the current attempt held in a further process; the attempt is given up when its worktree is another."""
+        around, step = self.around, step_of(state)
+        self._refuse_orphans(state)
+        folder = around.folder(state.run, step.name, state.attempt)
+        nonce = work.read(os.path.join(folder, _NONCE))
+        fault = ""
+        if state.phase == "suspended" and around.repo.left() != state.left:
+            fault = "the worktree is not as the interrupted agent left it"
+        elif sha256(nonce) != state.nonce_sha256:
+            fault = "the word of its decisions block is no longer on disk"
+        if fault:
+            return work.discard(around, state, counted=False, reason=f"its session can't go on: {fault}")
+        self._nonce = nonce.decode()
+        # While an agent lives, nothing on disk tells its nonce to anybody.
+        for name in (_NONCE, *(name for name in os.listdir(folder) if name.startswith("prompt"))):
+            os.unlink(os.path.join(folder, name))
+        held = self._hold(
+            state,
+            state.attempt,
+            state.session,
+            lambda contract, *, recorder: prompt.go_on(  # noqa: ARG005 the block is asked for either way
+                contract, self._nonce, reason=state.reason, answers=asking.answers(around, state)
+            ),
+            part=part,
+        )
+        return StepContinued(
+            step=step.name,
+            attempt=state.attempt,
+            part=part,
+            group=held.pgid,
+            mark=held.mark,
             prompt_sha256=sha256(_bytes(self._prompt)),
         )
 
     def finish(self, state: State) -> AgentEnded:
         """Let the held agent run to its end; one that another dispatcher held died with it."""
-        around, step = self.around, step_of(state)
+        around = self.around
         if self._held is None:
-            if left := process.marked(state.mark):
-                # What left the agent's group has let go of the lock, and would go on writing into the next attempt.
-                raise Stop(
-                    exits.LOCKED,
-                    f"process {', '.join(map(str, sorted(left)))} of the last attempt of {step.name} still lives. "
-                    "wait for it, or end it with: correctless cauto stop",
-                )
-            outcome = Outcome(kind="failed", answer="", reason="the dispatcher ended while the agent ran")
-            seconds = (around.now() - datetime.fromisoformat(state.began_at)).total_seconds()
-            return _ended(state, "interrupted", outcome, max(0.0, seconds))
-        began = time.monotonic()
+            self._refuse_orphans(state)
+            return self._unheard(state)
+        self._began = time.monotonic()
         outcome = self._held.release(around.activity)
         self._held = None
         self._stop_recording()
+        return self._ended(state, outcome.kind, outcome)
+
+    def end(self) -> Outcome | None:
+        """End a held agent and its whole group: nothing this dispatcher started outlives it. What was heard, if it ran."""
+        held, self._held = self._held, None
+        outcome = held.end() if held is not None else None
+        if self._recorder is not None:
+            self._recorder.close()
+            self._recorder = None
+        return outcome if self._began is not None else None
+
+    def cut_off(self, state: State, *, goes_on: bool) -> AgentEnded | None:
+        """End a held agent, and how it ended, where it had begun; `goes_on`: its session may be continued."""
+        outcome = self.end()
+        if outcome is None or state.phase != "running":
+            return None
+        if (
+            outcome.kind == "ok"
+        ):  # it had given its answer, and to a session that went on it would have nothing to add
+            return self._ended(state, "ok", outcome)
+        reason = "interrupted" if goes_on else "the dispatcher could not go on"
+        return self._ended(
+            state, "interrupted", replace(outcome, answer="", reason=reason, over=""), goes_on=goes_on
+        )
+
+    def _hold(
+        self, state: State, attempt: int, session: str, write: Callable[..., str], *, part: int = 1
+    ) -> Held:
+        around, plan, step = self.around, plan_of(state), step_of(state)
+        contract = freeze.check_skill(around.logs, state.run, step)
+        agent = around.agent(step.agent, around.repo.top)
+        servers = _servers(around, state) if agent.takes_recorder else {}
+        if agent.takes_recorder:
+            recording = Recording(around, contract, state.run, step.name, attempt)
+            self._recorder = self._recorder_of(recording, servers)
+        self._prompt = write(contract, recorder=self._recorder is not None)
+        self._part = part
+        self._began = None
+        task = replace(
+            self._task(state, attempt, part),
+            prompt=self._prompt,
+            session=session,
+            # a server is named by a project for its agents to use: all of it is allowed
+            tools=(*step.tools, *(f"mcp__{name}" for name in servers)),
+            mcp_config=self._recorder.config
+            if self._recorder
+            else _without_recorder(around.folder(state.run, step.name, attempt), servers),
+        )
+        if plan.instructions_sha256:
+            system = freeze.read_frozen(around.logs, state.run, freeze.INSTRUCTIONS, plan.instructions_sha256)
+            task = replace(task, system=system.decode("utf-8", "replace"))
+        self._held = agent.hold(task)
+        around.lock.note(f"run {state.run}, step {step.name}", group=self._held.pgid)
+        return self._held
+
+    def _task(self, state: State, attempt: int, part: int) -> Task:
+        """What is known of a process before anything is said to it."""
+        around, plan, step = self.around, plan_of(state), step_of(state)
+        return Task(
+            run=state.run,
+            step=step.name,
+            attempt=attempt,
+            prompt="",
+            system="",
+            cwd=around.repo.top,
+            environment=around.environment(state.run, plan, step.name, attempt),
+            tools=step.tools,
+            limits=_limits(state),
+            session=state.session,
+            model=step.model,
+            plugin_dirs=(),
+            transcript=os.path.join(
+                around.folder(state.run, step.name, attempt), _numbered("transcript", part)
+            ),
+            inherit=(around.lock.fd,),
+            resume=part > 1,
+        )
+
+    def _refuse_orphans(self, state: State) -> None:
+        if left := process.marked(state.mark):
+            # What left the agent's group has let go of the lock, and would go on writing into the next attempt.
+            raise Stop(
+                exits.LOCKED,
+                f"process {', '.join(map(str, sorted(left)))} of the last attempt of {step_of(state).name} still lives. "
+                "wait for it, or end it with: correctless cauto stop",
+            )
+
+    def _unheard(self, state: State) -> AgentEnded:
+        """The end of an agent whose dispatcher died: what it took is read from what it wrote."""
+        task = self._task(state, state.attempt, state.part)
+        taken = self.around.agent(step_of(state).agent, self.around.repo.top).reckon(task)
+        seconds = 0.0
+        with suppress(OSError):
+            # Its last sign of life: the time until somebody resumed is nobody's work.
+            seconds = os.path.getmtime(task.transcript) - datetime.fromisoformat(state.began_at).timestamp()
+        outcome = replace(
+            taken, answer="", reason="the dispatcher ended while the agent ran", resume_at=None, over=""
+        )
+        return _event(state, "interrupted", outcome, max(0.0, seconds))
+
+    def _ended(self, state: State, kind: str, outcome: Outcome, *, goes_on: bool = True) -> AgentEnded:
+        around, step = self.around, step_of(state)
         around.lock.note(f"run {state.run}, step {step.name}")
         folder = around.folder(state.run, step.name, state.attempt)
         # Only now: while the agent lived, nothing on disk told its nonce to anybody.
         for name, text in (
-            ("prompt.md", self._prompt),
-            ("nonce", self._nonce),
+            (f"{_numbered('prompt', self._part)}.md", self._prompt),
+            (_NONCE, self._nonce),
             ("answer.md", outcome.answer),
         ):
             replace_file(os.path.join(folder, name), _bytes(text), mode=0o600)
-        return _ended(state, outcome.kind, outcome, time.monotonic() - began)
-
-    def end(self) -> None:
-        """End a held agent and its whole group: nothing this dispatcher started outlives it."""
-        if self._held is not None:
-            self._held.end()
-            self._held = None
-        if self._recorder is not None:
-            self._recorder.close()
-            self._recorder = None
+        assert self._began is not None
+        seconds = time.monotonic() - self._began
+        self._began = None
+        cut_off = kind in ("paused", "interrupted") or outcome.over in ("usd", "wall")
+        left = around.repo.left() if step.session and goes_on and cut_off else ""
+        return replace(_event(state, kind, outcome, seconds), left=left)
 
     def _recorder_of(self, recording: Recording, servers: Mapping[str, Any]) -> Recorder | None:
         if recorder.available():
@@ -187,18 +292,24 @@ def _without_recorder(folder: str, servers: Mapping[str, Any]) -> str | None:
 
 def _limits(state: State) -> Limits:
     plan, step = plan_of(state), step_of(state)
+    seconds, usd = state.so_far if state.phase in ("suspended", "continuing", "running") else (0.0, 0.0)
     left = plan.usd - state.cost_usd if plan.usd is not None else None
-    money = [amount for amount in (left, step.usd) if amount is not None]
+    own = step.usd - usd if step.usd is not None else None
+    money = [max(amount, 0.01) for amount in (left, own) if amount is not None]
     return Limits(
         idle_s=step.idle_minutes * 60,
-        wall_s=min(step.minutes * 60, plan.minutes * 60 - state.seconds),
+        wall_s=max(1.0, min(step.minutes * 60 - seconds, plan.minutes * 60 - state.seconds)),
         turns=step.turns,
         usd=min(money) if money else None,
         grace_s=_GRACE_SECONDS,
     )
 
 
-def _ended(state: State, kind: str, outcome: Outcome, seconds: float) -> AgentEnded:
+def _numbered(name: str, part: int) -> str:
+    return name if part == 1 else f"{name}-{part}"
+
+
+def _event(state: State, kind: str, outcome: Outcome, seconds: float) -> AgentEnded:
     return AgentEnded(
         step=step_of(state).name,
         attempt=state.attempt,

@@ -21,6 +21,13 @@ class StartAgent:
 
 
 @dataclass(frozen=True, slots=True)
+class ContinueAgent:
+    """Begin another process of the current attempt's session: hold it, log `step_continued`."""
+
+    part: int
+
+
+@dataclass(frozen=True, slots=True)
 class FinishAgent:
     """Let the held agent run to its end; without one in this process it died with its dispatcher."""
 
@@ -28,6 +35,16 @@ class FinishAgent:
 @dataclass(frozen=True, slots=True)
 class TakeDecisions:
     """Read the answer and append its decisions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Put on record what a person is asked: the decisions of the attempt that were left to one."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakeAnswers:
+    """Ask them, and put what they say on record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +80,7 @@ class Wait:
 
     until: str | None
     reason: str
+    tries: int = 1  # pauses one after the other, this one included
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +119,11 @@ class Halt:
 
 Effect = (
     StartAgent
+    | ContinueAgent
     | FinishAgent
     | TakeDecisions
+    | Ask
+    | TakeAnswers
     | CheckStep
     | CommitStep
     | Discard
@@ -132,14 +153,18 @@ def decide(state: State) -> Effect | None:
     match state.phase:
         case "none" | "complete" | "abandoned":
             return None
-        case "ready":
+        case "ready" | "suspended":
             return _begin(state)
         case "running":
             return FinishAgent()
         case "answered":
             return TakeDecisions()
         case "recorded":
-            return CheckStep()
+            return Ask() if _asks(state) else CheckStep()
+        case "asking":
+            return TakeAnswers()
+        case "continuing":
+            return ContinueAgent(part=state.part + 1)
         case "checked":
             return CommitStep()
         case "failing":
@@ -170,6 +195,15 @@ def waiting(count: int) -> str:
     return f"{what} for a person. read and answer with: correctless review"
 
 
+def _asks(state: State) -> bool:
+    """Whether a person is to be asked before the step is checked."""
+    plan, current = state.plan, state.step
+    assert plan is not None
+    assert current is not None
+    can_be_told = current.session and not current.fork
+    return plan.on_escalation == "ask" and can_be_told and state.deferred > state.asked
+
+
 def _over(limit: str, spent: str, step: str) -> Halt:
     more = f"grant more with: correctless cauto resume --max-{limit} N"
     return Halt(exits.BUDGET, f"{spent} are spent, and {step} is not done. {more}")
@@ -182,7 +216,7 @@ def _begin(state: State) -> Effect:
     if state.pause is not None:
         reason = state.pause.reason
         if plan.on_limit == "wait":
-            return Wait(state.pause.resume_at, reason)
+            return Wait(state.pause.resume_at, reason, state.pauses)
         return Halt(
             exits.PAUSED,
             f"{current.name} paused: {reason}. go on with: correctless cauto resume",
@@ -214,4 +248,6 @@ def _begin(state: State) -> Effect:
             f"{state.finished[-1].step} deferred {what}, and on_escalation is halt. read them with: correctless decisions "
             "summary, then go on with: correctless cauto resume",
         )
+    if state.phase == "suspended":
+        return ContinueAgent(part=state.part + 1)
     return StartAgent(attempt=state.attempt + 1)

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from correctless import contract, exits, places
+from correctless import agents, contract, exits, places
 from correctless.agents import recorder
 from correctless.config import REPORTS, TESTED, Config, Step
 from correctless.contract import SkillContract
@@ -79,7 +79,7 @@ def freeze(
             continue
         of_skill = dict(_folder_files(folder))
         files.update({f"{name}/{path}": data for path, data in of_skill.items()})
-        steps.append(_planned(name, step, stated, config, of_skill, branch_slug))
+        steps.append(_planned(repo, name, step, stated, config, of_skill, branch_slug))
     if faults:
         raise Stop(exits.REFUSED, "; ".join(faults))
     if not steps:
@@ -116,6 +116,7 @@ def freeze(
             on_limit=config.on_limit,
             mcp_sha256=_sha256(servers) if servers is not None else None,
             on_escalation=config.on_escalation,
+            ask_minutes=config.ask_minutes,
             stop_at_usage=dict(config.stop_at_usage),
             notify=config.notify,
             pr=(config.pr,) if isinstance(config.pr, str) else config.pr,
@@ -212,6 +213,7 @@ def _left_out(step: Step, config: Config) -> str:
 
 
 def _planned(
+    repo: Repo,
     name: str,
     step: Step,
     stated: SkillContract,
@@ -225,6 +227,7 @@ def _planned(
         tools = ("Read", *tools)
     skill = step.skill.rpartition(":")[2]
     report = step.report or REPORTS.get(skill)
+    agent = step.agent or config.agent
     return PlannedStep(
         name=name,
         files={path: _sha256(data) for path, data in sorted(of_skill.items())},
@@ -232,7 +235,7 @@ def _planned(
         tools=tools,
         check=step.check or (config.commands.test if skill in TESTED else None),
         report=report.replace("{branch_slug}", branch_slug) if report else None,
-        agent=step.agent or config.agent,
+        agent=agent,
         model=step.model,
         minutes=step.max_minutes,
         idle_minutes=step.idle_minutes,
@@ -240,6 +243,8 @@ def _planned(
         usd=step.max_usd,
         # One a project asked for must be there; the one we ask for by ourselves is not every agent's habit.
         report_required=step.report is not None,
+        session=agents.named(agent, repo.top).continues,
+        fork=stated.context == "fork",
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from correctless import exits
 from correctless.dispatch import escalation, notify
 from correctless.dispatch.attempt import Runner
-from correctless.dispatch.engine import Wait, decide, step
+from correctless.dispatch.engine import TakeAnswers, Wait, decide, step
 from correctless.dispatch.perform import perform
 from correctless.dispatch.surroundings import Surroundings
 from correctless.exits import Stop
@@ -18,7 +18,7 @@ from correctless.ledger import Ledger
 from correctless.record import timestamp
 from correctless.repo import Logs, replace_file
 from correctless.runlog import branch as record
-from correctless.runlog.events import Event, Logged, Resumed, RunStopped, fields_of
+from correctless.runlog.events import AgentEnded, Event, Logged, Resumed, RunStopped, fields_of
 from correctless.runlog.state import State, after, fold, manifest
 
 Tell = Callable[[State, Logged], None]
@@ -43,14 +43,18 @@ class Log:
         self.tell(following, logged)
         return logged
 
-    def stop(self, state: State, event: RunStopped) -> None:
-        """Put a stop on record, behind whatever is there by now; a run that came to its end does not stop any more."""
+    def stop(self, state: State, event: RunStopped, ended: AgentEnded | None = None) -> None:
+        """Put a stop on record, behind whatever is there by now; a run that came to its end does not stop any more.
+
+        `ended` is how an agent was cut off by it.
+        """
         # Interrupted right after an append, the caller does not know of it yet.
         state = self.last or state
         if state.unfinished:
-            with suppress(
-                Stop
-            ):  # when the log itself is what failed, there is nothing to write to: the exit code says it
+            # When the log itself is what failed, there is nothing to write to: the exit code says it.
+            with suppress(Stop):
+                if ended is not None:
+                    state = after(state, self.write(state, ended))
                 self.write(state, event)
 
 
@@ -91,22 +95,24 @@ def drive(
         while effect is not None:
             if isinstance(effect, Wait):
                 notify.about_wait(around, state, effect, notify_s)
+            if isinstance(effect, TakeAnswers) and around.ask is not None:
+                notify.about_question(around, state, notify_s)
             event = perform(around, runner, state, effect)
             if isinstance(event, RunStopped):
                 escalation.write(around, state, event)
             state, effects = step(state, log.write(state, event))
             effect = effects[0] if effects else None
     except Stop as stop:
-        runner.end()
+        ended = runner.cut_off(log.last or state, goes_on=False)
         stopped = RunStopped(stop.code, state.step.name if state.step else None, stop.message)
         escalation.write(around, state, stopped)
-        log.stop(state, stopped)
+        log.stop(state, stopped, ended)
         notify.about(around, replace(state, stopped=stopped), notify_s)
         raise
     except KeyboardInterrupt:
-        runner.end()
+        ended = runner.cut_off(log.last or state, goes_on=True)
         reason = "interrupted. go on with: correctless cauto resume"
-        log.stop(state, RunStopped(exits.INTERRUPTED, state.step.name if state.step else None, reason))
+        log.stop(state, RunStopped(exits.INTERRUPTED, state.step.name if state.step else None, reason), ended)
         raise
     except Exception as error:
         # A full disk, or a fault of ours: not on record, so it is resumed like a death, but not died in silence.

@@ -136,6 +136,15 @@ def about_wait(around: Surroundings, state: State, wait: Wait, wall_s: float) ->
     _tell(around, state, "paused", outcome, key, wall_s, resume_at=wait.until, following="")
 
 
+def about_question(around: Surroundings, state: State, wall_s: float) -> None:
+    """Tell of a decision a person is asked about, and has a few minutes for."""
+    plan, step, asking = plan_of(state), state.step, state.asking
+    count = len(asking.entries) if asking else 0
+    what = "a decision" if count == 1 else f"{count} decisions"
+    outcome = f"{step.name if step else 'the run'} asks about {what} and waits {plan.ask_minutes:g} minutes at its terminal"
+    _tell(around, state, "waiting", outcome, (asking.challenge if asking else "",), wall_s)
+
+
 def about(around: Surroundings, state: State, wall_s: float) -> None:
     """Tell of a run that stopped or is complete; not again while nothing has changed."""
     stopped = state.stopped

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from correctless.agents import Activity
-from correctless.dispatch import ending, engine, work
+from correctless.dispatch import asking, ending, engine, work
 from correctless.dispatch.attempt import Runner
 from correctless.dispatch.pull_request import publish
 from correctless.dispatch.surroundings import Surroundings, plan_of, step_of
@@ -26,7 +26,7 @@ from correctless.runlog.events import (
 )
 from correctless.runlog.state import State
 
-_BACK_OFF = timedelta(minutes=5)  # when a limit names no time
+_BACK_OFF = (1, 2, 5, 10, 20, 30)  # minutes, when a limit names no time; the last one from then on
 
 
 def perform(around: Surroundings, runner: Runner, state: State, effect: engine.Effect) -> Event:
@@ -34,10 +34,16 @@ def perform(around: Surroundings, runner: Runner, state: State, effect: engine.E
     match effect:
         case engine.StartAgent(attempt=attempt):
             return runner.start(state, attempt)
+        case engine.ContinueAgent(part=part):
+            return runner.go_on(state, part)
         case engine.FinishAgent():
             return runner.finish(state)
         case engine.TakeDecisions():
             return work.take_decisions(around, state)
+        case engine.Ask():
+            return asking.ask(around, state)
+        case engine.TakeAnswers():
+            return asking.take_answers(around, state)
         case engine.CheckStep():
             return work.check_step(around, state)
         case engine.CommitStep():
@@ -49,8 +55,8 @@ def perform(around: Surroundings, runner: Runner, state: State, effect: engine.E
         case engine.Rewind():
             around.repo.reset_to(state.step_base)
             return Rewound(state.step_base)
-        case engine.Wait(until=until, reason=reason):
-            return _wait(around, until, reason)
+        case engine.Wait(until=until, reason=reason, tries=tries):
+            return _wait(around, until, reason, tries)
         case engine.Consolidate():
             return ending.consolidate(around, state)
         case engine.AskGate():
@@ -67,8 +73,9 @@ def perform(around: Surroundings, runner: Runner, state: State, effect: engine.E
             assert_never(effect)
 
 
-def _wait(around: Surroundings, until: str | None, reason: str) -> Resumed:
-    wake = datetime.fromisoformat(until) if until else around.now() + _BACK_OFF
+def _wait(around: Surroundings, until: str | None, reason: str, tries: int) -> Resumed:
+    minutes = _BACK_OFF[min(tries, len(_BACK_OFF)) - 1]
+    wake = datetime.fromisoformat(until) if until else around.now() + timedelta(minutes=minutes)
     around.activity(Activity("waiting", f"{reason}; goes on at {timestamp(wake)}"))
     # In slices: a clock that is set, or a host that slept, is noticed.
     while (left := (wake - around.now()).total_seconds()) > 0:

@@ -6,9 +6,11 @@ Line 1 is `mode: autonomous`: a skill that doesn't find it there is being used b
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from correctless.agents.recorder import TOOLS
 from correctless.contract import Default, SkillContract
+from correctless.dispatch.asking import Answer
 from correctless.runlog.plan import Plan, PlannedStep
 
 
@@ -50,6 +52,39 @@ def write(
     return "\n".join(parts) + "\n"
 
 
+def go_on(contract: SkillContract, nonce: str, *, reason: str, answers: Sequence[Answer]) -> str:
+    """What a continued session is told: a person's answers where there are any, else that it was interrupted."""
+    if answers:
+        said = [
+            "A person has answered decisions that you left to one in this step. Carry these answers out; the words are theirs:",
+            *(
+                f"- {each.decision_id}, where you applied {json.dumps(each.applied)}: {json.dumps(each.said)}"
+                for each in answers
+            ),
+            "They are on record: do not record them again. Change nothing else that was settled.",
+        ]
+    else:
+        said = [
+            f"You were interrupted ({json.dumps(reason)}). What you had done is in the worktree as you left it. A command that was",
+            "under way may not have finished: look before you rely on it. Go on with the step and finish it.",
+        ]
+    return (
+        "\n".join(
+            [
+                "mode: autonomous",
+                *said,
+                "",
+                "Record decisions you take from here on as before. Your final answer ends with the decisions block, with the same word:",
+                "",
+                f"AUTONOMOUS_DECISIONS_START {nonce}",
+                _line(contract),
+                "AUTONOMOUS_DECISIONS_END",
+            ]
+        )
+        + "\n"
+    )
+
+
 def _rules(contract: SkillContract) -> list[str]:
     said = [
         "## What is yours to decide",
@@ -76,16 +111,6 @@ def _default(default: Default) -> str:
 
 
 def _recording(contract: SkillContract, nonce: str, recorder: bool) -> list[str]:
-    example = contract.defaults[0].id if contract.defaults else None
-    line = json.dumps(
-        {
-            "decision_id": example,
-            "default_applied": "what you did",
-            "rationale": "why",
-            "escalation_deferred": False,
-            "original_escalation_reason": None,
-        }
-    )
     calls = [
         f"Record each decision at the moment you take it: call {TOOLS[0]} with its",
         "decision_id, default_applied and rationale. What it answers is what was recorded; don't call again to mend it.",
@@ -98,6 +123,18 @@ def _recording(contract: SkillContract, nonce: str, recorder: bool) -> list[str]
         "order. Replace the example line; with no decisions leave the block empty. Copy the marker with its word.",
         "",
         f"AUTONOMOUS_DECISIONS_START {nonce}",
-        line,
+        _line(contract),
         "AUTONOMOUS_DECISIONS_END",
     ]
+
+
+def _line(contract: SkillContract) -> str:
+    return json.dumps(
+        {
+            "decision_id": contract.defaults[0].id if contract.defaults else None,
+            "default_applied": "what you did",
+            "rationale": "why",
+            "escalation_deferred": False,
+            "original_escalation_reason": None,
+        }
+    )

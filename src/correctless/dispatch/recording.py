@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from correctless.agents import Activity, one_line
 from correctless.capture import Calls
 from correctless.contract import SkillContract
+from correctless.correction import claimed_id, folded
+from correctless.dispatch import asking
 from correctless.dispatch.surroundings import Surroundings
 from correctless.record import Decision, timestamp
 from correctless.remarks import recorded
@@ -22,12 +24,20 @@ class Recording:
     ) -> None:
         self._around = around
         self._contract = contract
+        earlier = said(around, run, step, attempt)
+        self._answered = {
+            (each.decision_id, folded({"default_applied": each.default_applied})): each
+            for each in earlier
+            if asking.is_answer(each)
+        }
         self._calls = Calls(
             contract,
             run=run,
             step=step,
             attempt=attempt,
             unlisted_before=unlisted(around, run, contract.name),
+            earlier=earlier,
+            calls_before=sum(each.source == "tool" for each in earlier),
         )
 
     def __call__(self, tool: str, arguments: Mapping[str, Any]) -> str:
@@ -35,30 +45,34 @@ class Recording:
             return _defaults(self._contract)
         if tool != "record_decision":
             return f"there is no tool {one_line(tool)}. call record_decision or list_defaults"
+        theirs = self._answered.get((claimed_id(arguments) or "", folded(arguments)))
+        if theirs is not None:
+            return f"on record already as {theirs.decision_id}: {theirs.extra.get('by')} decided it"
         decision = self._calls.take(arguments, timestamp(self._around.now()))
         self._around.decisions.append(decision.fields())
-        said = recorded(decision, self._contract)
-        self._around.activity(Activity("decision", one_line(said)))
-        return said
+        answer = recorded(decision, self._contract)
+        self._around.activity(Activity("decision", one_line(answer)))
+        return answer
 
 
-def calls_of(around: Surroundings, run: str, step: str, attempt: int) -> tuple[Decision, ...]:
-    """The calls of an attempt, as the log holds them, in the order they were made."""
-    key = f"{run}/{step}/{attempt}/t"
+def said(around: Surroundings, run: str, step: str, attempt: int) -> tuple[Decision, ...]:
+    """What is on record of an attempt, in the order it was written."""
+    key = f"{run}/{step}/{attempt}/"
     found = (Decision.of(entry.fields) for entry in around.decisions.read())
     return tuple(decision for decision in found if (decision.key or "").startswith(key))
 
 
-def unlisted(around: Surroundings, run: str, skill: str, *, but: str | None = None) -> int:
-    """How many unlisted entries a run has of a skill, leaving out those whose key begins with `but`.
+def unlisted(around: Surroundings, run: str, skill: str, *, but: Collection[str | None] = ()) -> int:
+    """How many unlisted entries a run has of a skill, leaving out those with a key in `but`.
 
     An effect that is performed again leaves out its own: their keys will be found again.
     """
     return sum(
         d.run == run
         and d.skill == skill
+        and not asking.is_answer(d)  # it has the number of what it answers
         and d.decision_id.startswith("AD-UNLISTED-")
-        and not (but is not None and (d.key or "").startswith(but))
+        and d.key not in but
         for d in (Decision.of(entry.fields) for entry in around.decisions.read())
     )
 

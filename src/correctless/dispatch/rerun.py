@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from correctless import exits, process
+from correctless.dispatch import work
 from correctless.dispatch.loop import Log, Tell
-from correctless.dispatch.surroundings import Surroundings
+from correctless.dispatch.surroundings import Surroundings, plan_of
 from correctless.exits import Stop
 from correctless.runlog import branch as record
 from correctless.runlog.events import Attempt, Rerun, StepStarted
-from correctless.runlog.state import State, fold
+from correctless.runlog.state import UNDER_WAY, State, fold
 
 
 def request(around: Surroundings, tell: Tell, *, step: str, note: str, by: str, channel: str) -> State:
@@ -36,7 +37,14 @@ def request(around: Surroundings, tell: Tell, *, step: str, note: str, by: str, 
             f"process {', '.join(map(str, sorted(left)))} of the last attempt still lives. "
             "wait for it, or end it with: correctless cauto stop",
         )
-    names = [planned.name for planned in state.plan.steps]
+    log = Log(around, tell)
+    if state.phase in UNDER_WAY and around.repo.dirty_files():
+        # What a cut-off attempt left is kept like that of every other: the branch goes back without it.
+        failed = work.discard(around, state, counted=False, reason=f"{by} had {step} run again")
+        log.write(state, failed)
+        events = record.load(around.logs).events
+        state = fold(events)
+    names = [planned.name for planned in plan_of(state).steps]
     gone = names[names.index(step) :]
     started = [item.event for item in events if item.run == state.run and isinstance(item.event, StepStarted)]
     base = next(s.base for s in reversed(started) if s.step == step and s.attempt == finished[step].attempt)
@@ -50,7 +58,7 @@ def request(around: Surroundings, tell: Tell, *, step: str, note: str, by: str, 
         kept=kept,
         discarded=tuple(Attempt(s.step, s.attempt) for s in started if s.step in gone),
     )
-    return fold((*events, Log(around, tell).write(state, event)))
+    return fold((*events, log.write(state, event)))
 
 
 def _keep(around: Surroundings, run: str) -> str:

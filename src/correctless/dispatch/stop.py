@@ -15,7 +15,7 @@ from correctless.exits import Stop
 from correctless.repo import Repo
 from correctless.runlog import branch as record
 from correctless.runlog.events import Abandoned, AttemptFailed, Event, Rewound, StepFinished
-from correctless.runlog.state import State, after, fold
+from correctless.runlog.state import UNDER_WAY, State, after, fold
 
 _PATIENCE_SECONDS = 30.0  # a dispatcher ends its agent's group first, which may take its grace
 
@@ -83,7 +83,7 @@ def _under_way(around: Surroundings, state: State) -> Event | None:
         # What was there is kept under a ref since the re-run was asked for.
         around.repo.reset_to(state.step_base)
         return Rewound(state.step_base)
-    if state.step is None or state.phase not in ("running", "answered", "recorded", "checked", "failing"):
+    if state.step is None or state.phase not in UNDER_WAY:
         return None
     marks = work.trailers(around, state, f"{state.step.name}#{state.attempt}")
     if state.phase == "checked" and work.has_trailers(around, marks):

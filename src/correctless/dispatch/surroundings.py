@@ -6,7 +6,7 @@ import hashlib
 import os
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -22,6 +22,30 @@ from correctless.runlog.plan import Plan, PlannedStep
 from correctless.runlog.state import State
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One decision that was left to a person, as they are asked about it. All but `number` is a model's or a skill's text."""
+
+    number: int  # of its entry in the decisions log
+    step: str
+    decision_id: str
+    applied: str
+    rationale: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What a person said: entry -> "" where the default stands, else their own words; what they left out stays deferred."""
+
+    by: str
+    channel: str
+    said: Mapping[int, str]
+
+
+Ask = Callable[[Sequence[Question], float], Answers | None]  # questions, seconds -> None when nobody answered
+
+
 @dataclass(slots=True)
 class Surroundings:
     """Passed to everything that touches the world; tests pass their own clock, sleep and randomness."""
@@ -35,6 +59,7 @@ class Surroundings:
     sleep: Callable[[float], None] = time.sleep
     token: Callable[[int], str] = secrets.token_hex  # bytes -> hex digits
     activity: Callable[[Activity], None] = field(default=lambda _: None)
+    ask: Ask | None = None  # the person at this terminal; None where there is nobody
     decisions: Ledger = field(init=False)
 
     def __post_init__(self) -> None:

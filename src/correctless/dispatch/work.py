@@ -7,11 +7,11 @@ from collections.abc import Mapping
 
 import correctless.capture as capture
 from correctless.config import TESTED
-from correctless.dispatch import freeze, guarded
+from correctless.dispatch import asking, freeze, guarded
 from correctless.dispatch.check import check, report_fault
-from correctless.dispatch.recording import calls_of, unlisted
+from correctless.dispatch.recording import said, unlisted
 from correctless.dispatch.surroundings import Surroundings, plan_of, sha256, step_of
-from correctless.record import timestamp
+from correctless.record import Decision, timestamp
 from correctless.repo import replace_file
 from correctless.runlog.events import AttemptFailed, DecisionsTaken, StepChecked, StepFinished
 from correctless.runlog.state import State
@@ -23,13 +23,16 @@ def take_decisions(around: Surroundings, state: State) -> DecisionsTaken | Attem
     """Read the answer, keep what can't be read, append every decision. Their keys make it repeatable."""
     step = step_of(state)
     folder = around.folder(state.run, step.name, state.attempt)
-    answer, nonce = _read(os.path.join(folder, "answer.md")), _read(os.path.join(folder, "nonce"))
+    answer, nonce = read(os.path.join(folder, "answer.md")), read(os.path.join(folder, "nonce"))
     if sha256(answer) != state.answer_sha256 or sha256(nonce) != state.nonce_sha256:
         return discard(
             around, state, counted=False, reason="the agent's answer on disk is not the one it gave"
         )
     contract = freeze.check_skill(around.logs, state.run, step)
-    calls = calls_of(around, state.run, step.name, state.attempt)
+    known = said(around, state.run, step.name, state.attempt)
+    calls = [each for each in known if each.source == "tool"]
+    # Of this very answer are those that a try before a crash appended: they will be found again by their keys.
+    earlier = [each for each in known if each.source != "tool" and _number(each) <= state.pieces]
     captured = capture.capture(
         answer.decode("utf-8", "surrogatepass"),
         contract,
@@ -39,7 +42,11 @@ def take_decisions(around: Surroundings, state: State) -> DecisionsTaken | Attem
         nonce=nonce.decode(),
         now=timestamp(around.now()),
         calls=calls,
-        unlisted_before=_unlisted_before(around, state, contract.name, "b"),
+        earlier=earlier,
+        pieces_before=state.pieces,
+        unlisted_before=unlisted(
+            around, state.run, contract.name, but=[each.key for each in known if _number(each) > state.pieces]
+        ),
         kept=os.path.relpath(folder, around.logs.artifacts),
     )
     for piece in captured.kept:
@@ -49,14 +56,16 @@ def take_decisions(around: Surroundings, state: State) -> DecisionsTaken | Attem
     for decision in captured.decisions:
         around.decisions.append(decision.fields())
     head = around.decisions.head()
+    every = (*calls, *earlier, *captured.decisions)
     return DecisionsTaken(
         step=step.name,
         attempt=state.attempt,
-        count=len(calls) + len(captured.decisions),
-        deferred=sum(decision.escalation_deferred for decision in (*calls, *captured.decisions)),
+        count=len(every),
+        deferred=sum(decision.escalation_deferred for decision in every),
         warnings=captured.warnings,
         log_seq=head.seq,
         log_head=head.sha256,
+        pieces=captured.pieces,
     )
 
 
@@ -168,7 +177,8 @@ def _defer_what_a_person_should_know(around: Surroundings, state: State) -> None
                     "the work was kept; what was verified is not on record",
                 )
             )
-    first = _unlisted_before(around, state, skill, "s") + 1
+    own = [each.key for each in said(around, state.run, step.name, state.attempt) if _synthesized(each)]
+    first = unlisted(around, state.run, skill, but=own) + 1
     for number, (name, reason, applied) in enumerate(found, start=first):
         decision = capture.synthesized(
             skill,
@@ -185,12 +195,18 @@ def _defer_what_a_person_should_know(around: Surroundings, state: State) -> None
         around.decisions.append(decision.fields())
 
 
-def _unlisted_before(around: Surroundings, state: State, skill: str, mark: str) -> int:
-    own = f"{state.run}/{step_of(state).name}/{state.attempt}/{mark}"
-    return unlisted(around, state.run, skill, but=own)
+def _number(decision: Decision) -> int:
+    """Which piece of its attempt's answers an entry is; 0 for one that is none."""
+    label = (decision.key or "").rpartition("/")[2]
+    return int(label[1:]) if label[:1] == "b" and label[1:].isdigit() else 0
 
 
-def _read(path: str) -> bytes:
+def _synthesized(decision: Decision) -> bool:
+    return decision.source == "synthesized" and not asking.is_answer(decision)
+
+
+def read(path: str) -> bytes:
+    """A file of an attempt; nothing where it can't be read."""
     try:
         with open(path, "rb") as file:
             return file.read()

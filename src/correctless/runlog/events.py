@@ -38,11 +38,24 @@ class StepStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class StepContinued:
+    """The session of an attempt goes on in another process; as `step_started`, durable before that process runs."""
+
+    event: ClassVar[str] = "step_continued"
+    step: str
+    attempt: int
+    part: int  # which process of the attempt it is; the first one is 1
+    group: int
+    mark: str
+    prompt_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class AgentEnded:
     event: ClassVar[str] = "agent_ended"
     step: str
     attempt: int
-    outcome: str  # ok | failed | paused
+    outcome: str  # ok | failed | paused | interrupted | lost (a session that can't be continued)
     reason: str
     resume_at: str | None
     answer_sha256: str
@@ -53,6 +66,7 @@ class AgentEnded:
     turns: int
     over: str = ""  # the limit that ended it: idle, wall, turns or usd
     usage: Mapping[str, float] = field(default_factory=dict)  # window of the account -> share used up, 0 to 1
+    left: str = ""  # `commit:tree` of what it left, where its session may go on from exactly that
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +77,34 @@ class DecisionsTaken:
     count: int
     deferred: int
     warnings: tuple[str, ...]
+    log_seq: int
+    log_head: str
+    pieces: int = 0  # of all blocks of the attempt so far: the next one's keys go on from here
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A person at the terminal is about to be asked; an answer counts if it is bound to the digest of its entry's line."""
+
+    event: ClassVar[str] = "asking"
+    step: str
+    attempt: int
+    challenge: str
+    entries: tuple[int, ...]  # the seq of each decision; none: nobody could be asked, so they stay deferred
+    digests: tuple[str, ...]  # of each entry with the challenge, in the same order
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What the person said is on record: nothing, when nobody answered in time."""
+
+    event: ClassVar[str] = "answered"
+    step: str
+    attempt: int
+    by: str
+    channel: str
+    confirmed: int  # defaults that stand as they were applied
+    changed: int  # decisions that are to be carried out otherwise: the agent's session goes on with them
     log_seq: int
     log_head: str
 
@@ -208,8 +250,11 @@ class Abandoned:
 Event = (
     RunStarted
     | StepStarted
+    | StepContinued
     | AgentEnded
     | DecisionsTaken
+    | Asking
+    | Answered
     | StepChecked
     | StepFinished
     | AttemptFailed

@@ -26,6 +26,8 @@ class PlannedStep:
     turns: int
     usd: float | None
     report_required: bool = True  # without it the attempt fails; else a person decides about the missing one
+    session: bool = False  # its agent can continue a session
+    fork: bool = False  # its skill runs isolated: it takes no answer of a person
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,10 @@ class Plan:
     test: tuple[str, ...] | None
     instructions_sha256: str | None  # of the project's own instructions, passed to every agent
     mcp_sha256: str | None = None  # of the file of MCP servers that every agent gets
-    on_escalation: str = "defer"  # or halt: pause after a step that deferred something
+    on_escalation: str = (
+        "defer"  # ask: a person at the terminal, before the step is checked; halt: pause after the step
+    )
+    ask_minutes: float = 10.0  # how long they have
     stop_at_usage: Mapping[str, float] = field(
         default_factory=dict
     )  # window -> percent used up at which to pause

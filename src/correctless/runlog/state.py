@@ -13,6 +13,8 @@ from correctless import exits
 from correctless.runlog.events import (
     Abandoned,
     AgentEnded,
+    Answered,
+    Asking,
     AttemptFailed,
     Completed,
     Consolidated,
@@ -29,6 +31,7 @@ from correctless.runlog.events import (
     RunStarted,
     RunStopped,
     StepChecked,
+    StepContinued,
     StepFinished,
     StepStarted,
 )
@@ -38,8 +41,11 @@ Phase = Literal[
     "none",  # no run
     "ready",  # the next attempt of the current step may start
     "running",  # an agent was started and its end is not on record
+    "suspended",  # a limit or a person ended the agent; its session may go on, from exactly what it left
     "answered",  # the agent ended well; its decisions are to be recorded
-    "recorded",  # the step's check is to be run
+    "recorded",  # a person may be asked, then the step's check is to be run
+    "asking",  # a person is asked, and the answer is not on record
+    "continuing",  # the agent's session is to go on with the answer
     "checked",  # the work is to be committed
     "failing",  # what the attempt left is to be kept aside and taken back
     "rewinding",  # the branch is to go back to the current step's base
@@ -53,6 +59,11 @@ Phase = Literal[
     "abandoned",
 ]
 
+
+# An attempt began, and what becomes of its work is not on record yet.
+UNDER_WAY = frozenset(
+    {"running", "suspended", "answered", "recorded", "asking", "continuing", "checked", "failing"}
+)
 
 NEAR = 0.75  # of a limit: from there on a warning
 
@@ -85,6 +96,10 @@ class State:
     step_base: str = ""  # the commit the current attempt started from
     began_at: str = ""  # when it did
     mark: str = ""  # what the current attempt's processes carry in their environment
+    session: str = ""  # of the current attempt
+    part: int = 0  # which process of it is the last one begun
+    left: str = ""  # what it left, as `commit:tree`; "" where its session can't go on
+    pieces: int = 0  # keys of the attempt's blocks that are taken
     nonce_sha256: str = ""  # of the current attempt
     answer_sha256: str = ""  # of what the current attempt's agent said
     failed: str = ""  # what the current attempt failed at: check, or the agent's outcome
@@ -95,9 +110,12 @@ class State:
     warnings: tuple[str, ...] = ()
     consolidated: str | None = None
     pause: AgentEnded | None = None  # the limit or outage to be waited for
+    pauses: int = 0  # how many one after the other
     budget: Literal["", "usd", "minutes"] = ""  # the limit of the run that ended the last attempt
     usage: Mapping[str, float] = field(default_factory=dict)  # of the account's windows, as last heard
     deferred: int = 0  # decisions the current step, or the one just finished, left to a person
+    asked: int = 0  # of them a person was asked about
+    asking: Asking | None = None  # what a person is, or was last, asked
     gate: GateClosed | None = None
     opened: GateOpened | None = None
     stopped: RunStopped | None = None  # the run waits; a `resumed` takes it away
@@ -122,6 +140,13 @@ class State:
     @property
     def seconds(self) -> float:
         return sum(item.seconds for item in self.spent)
+
+    @property
+    def so_far(self) -> tuple[float, float]:
+        """Seconds and US dollars of the current attempt in the processes before its last one begun."""
+        at = self.step.name if self.step else ""
+        mine = [item for item in self.spent if (item.step, item.attempt) == (at, self.attempt)]
+        return sum(item.seconds for item in mine), sum(item.cost_usd for item in mine)
 
 
 class OutOfOrderError(ValueError):
@@ -158,11 +183,29 @@ def after(state: State, item: Logged) -> State:
                 attempts={**state.attempts, event.step: event.attempt},
                 step_base=event.base,
                 mark=event.mark,
+                session=event.session,
+                part=1,
+                left="",
+                pieces=0,
                 nonce_sha256=event.nonce_sha256,
                 answer_sha256="",
                 began_at=item.timestamp,
                 reason="",
                 deferred=0,
+                asked=0,
+                asking=None,
+            )
+        case StepContinued():
+            _at(state, event.step, event.attempt)
+            return replace(
+                state,
+                phase="running",
+                part=event.part,
+                mark=event.mark,
+                left="",
+                answer_sha256="",
+                began_at=item.timestamp,
+                reason="",
             )
         case AgentEnded():
             _at(state, event.step, event.attempt)
@@ -176,13 +219,16 @@ def after(state: State, item: Logged) -> State:
                 event.cost_estimated,
             )
             budget = _budget(state, event)
+            goes_on = event.left and (budget or event.outcome in ("paused", "interrupted"))
             return replace(
                 state,
-                phase="answered" if event.outcome == "ok" else "failing",
+                phase="answered" if event.outcome == "ok" else "suspended" if goes_on else "failing",
                 failed="" if event.outcome == "ok" else "budget" if budget else event.outcome,
                 reason=event.reason,
                 answer_sha256=event.answer_sha256,
+                left=event.left,
                 pause=event if event.outcome == "paused" else None,
+                pauses=state.pauses + 1 if event.outcome == "paused" else 0,
                 budget=budget,
                 usage={**state.usage, **event.usage},
                 spent=(*state.spent, spent),
@@ -192,8 +238,19 @@ def after(state: State, item: Logged) -> State:
             _at(state, event.step, event.attempt)
             named = tuple(f"{event.step}: {warning}" for warning in event.warnings)
             return replace(
-                state, phase="recorded", deferred=event.deferred, warnings=(*state.warnings, *named)
+                state,
+                phase="recorded",
+                deferred=event.deferred,
+                pieces=event.pieces,
+                warnings=(*state.warnings, *named),
             )
+        case Asking():
+            _at(state, event.step, event.attempt)
+            phase: Phase = "asking" if event.entries else "recorded"
+            return replace(state, phase=phase, asked=state.deferred, asking=event)
+        case Answered():
+            _at(state, event.step, event.attempt)
+            return replace(state, phase="continuing" if event.changed else "recorded")
         case StepChecked():
             _at(state, event.step, event.attempt)
             if event.ok:
@@ -269,9 +326,16 @@ def _budget(state: State, event: AgentEnded) -> Literal["", "usd", "minutes"]:
     plan, step = state.plan, state.step
     if event.outcome == "ok" or plan is None or step is None:
         return ""
-    if event.over == "usd" and plan.usd is not None and plan.usd - state.cost_usd <= (step.usd or plan.usd):
+    seconds, usd = state.so_far
+    own_usd = plan.usd if step.usd is None else step.usd - usd
+    if (
+        event.over == "usd"
+        and plan.usd is not None
+        and own_usd is not None
+        and plan.usd - state.cost_usd <= own_usd
+    ):
         return "usd"
-    if event.over == "wall" and plan.minutes - state.seconds / 60 <= step.minutes:
+    if event.over == "wall" and plan.minutes - state.seconds / 60 <= step.minutes - seconds / 60:
         return "minutes"
     return ""
 
