@@ -11,7 +11,7 @@ from typing import Any
 
 from project import Project
 
-WORDS = ("run", "--spec", "spec.md", "--approve-spec-as", "Ada", "--agent", "claude")
+WORDS = ("run", "--no-check", "--spec", "spec.md", "--approve-spec-as", "Ada", "--agent", "claude")
 
 
 class Sessions:

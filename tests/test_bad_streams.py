@@ -29,7 +29,7 @@ STEP = {
     "max_turns": 3,
     "max_usd": 0.5,
 }
-RUN = ("run", "--spec", "spec.md", "--approve-spec-as", "Ada", "--agent", "claude")
+RUN = ("run", "--no-check", "--spec", "spec.md", "--approve-spec-as", "Ada", "--agent", "claude")
 Make = Callable[..., tuple[Project, dict[str, str]]]
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from conftest import Git
 from correctless import repo
-from correctless.dispatch.check import check, report_fault, rules
+from correctless.dispatch.check import check, report_fault
+from correctless.dispatch.spec import rules
 from correctless.repo import Repo
 from runs import plan, planned
 

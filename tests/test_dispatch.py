@@ -550,3 +550,46 @@ def test_a_run_is_alive_where_its_own_worktree_is_locked(project: Project) -> No
         assert shown().startswith("interrupted")
     with Lock.take(repo.find(str(project.top.parent / "linked")), "this run"):
         assert shown() == "running"
+
+
+@pytest.mark.parametrize("signoff", [False, True])
+def test_a_squashed_branch_is_one_commit_and_its_log_still_holds(
+    scratch_repo: Path, git: Git, signoff: bool
+) -> None:
+    project = Project(scratch_repo, git, config={**CONFIG, "commit": {"squash": True, "signoff": signoff}})
+    base = git(scratch_repo, "rev-parse", "HEAD")
+    assert project.run().returncode == exits.PERSON
+    assert git(scratch_repo, "log", "--format=%s", f"{base}..HEAD") == "Greeting"
+    message = git(scratch_repo, "log", "-1", "--format=%B")
+    assert "Steps: ctdd, simplify, cverify, cdocs" in message
+    assert "Correctless-Step: consolidation#1" in message
+    assert ("Signed-off-by: Ada <" in message) is signoff
+    assert not git(scratch_repo, "status", "--porcelain")
+    kept = f"refs/correctless/kept/{project.state().run}/squashed"
+    assert git(scratch_repo, "log", "--format=%s", f"{base}..{kept}").count("Greeting") == 0
+    assert git(scratch_repo, "rev-parse", f"{kept}^{{tree}}") == git(scratch_repo, "rev-parse", "HEAD^{tree}")
+    assert project.command("decisions", "verify", "--offline").returncode == 0
+    assert project.review(answer="{digest}")[0] == exits.OK
+    assert project.cauto("resume").returncode == exits.OK
+
+
+def test_a_step_of_a_squashed_branch_can_run_again(scratch_repo: Path, git: Git) -> None:
+    project = Project(scratch_repo, git, config={**CONFIG, "commit": {"squash": True}})
+    base = git(scratch_repo, "rev-parse", "HEAD")
+    assert project.run().returncode == exits.PERSON
+    assert project.review("--rerun", "cverify")[0] == exits.PERSON
+    assert project.cauto("resume").returncode == exits.PERSON
+    assert project.ran() == ["ctdd#1", "simplify#1", "cverify#1", "cdocs#1", "cverify#2", "cdocs#2"]
+    assert git(scratch_repo, "log", "--format=%s", f"{base}..HEAD") == "Greeting"
+
+
+@pytest.mark.parametrize(("where", "number"), [("effect", 6), ("event", 6), ("event", 7)])
+def test_a_squash_that_was_cut_off_is_done_once(
+    scratch_repo: Path, git: Git, where: str, number: int
+) -> None:
+    config = {"pipelines": {"default": {"steps": [{"skill": "cdocs"}]}}, "commit": {"squash": True}}
+    project = Project(scratch_repo, git, config=config)
+    base = git(scratch_repo, "rev-parse", "HEAD")
+    project.killed(where, number, *project.run_words())
+    assert project.cauto("resume").returncode == exits.PERSON
+    assert git(scratch_repo, "log", "--format=%s", f"{base}..HEAD") == "Greeting"

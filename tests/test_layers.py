@@ -15,7 +15,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("exits", "places"),
     ("finding", "process"),
     ("record", "yamltext", "repo", "github"),
-    ("skillmd", "ledger", "config", "person", "lock", "skills"),
+    ("skillmd", "ledger", "config", "person", "lock", "skills", "plugins"),
     ("contract", "runlog"),
     ("rules", "capture", "gate", "summary", "history", "runcontract"),
     ("lint", "agents", "review", "publish", "report", "anchors"),

@@ -125,7 +125,7 @@ def make(scratch_repo: Path, git: Git, tmp_path: Path) -> Make:
     return made
 
 
-AS_CLAUDE = ["run", "--spec", "spec.md", "--approve-spec-as", "Ada", "--agent", "claude"]
+AS_CLAUDE = ["run", "--no-check", "--spec", "spec.md", "--approve-spec-as", "Ada", "--agent", "claude"]
 
 
 def as_claude(told: Told, **env: str) -> Any:

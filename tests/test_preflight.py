@@ -13,6 +13,7 @@ from conftest import Git
 from correctless import repo
 from correctless.dispatch import start
 from correctless.dispatch.preflight import Proof, proofs
+from correctless.runlog.events import RunStarted
 from programs import claude_program
 from project import Project
 from scripted_model import Reply, ScriptedModel
@@ -101,3 +102,45 @@ def test_one_turn_of_the_real_client_is_tried(scratch_repo: Path, git: Git, repl
         assert len(model.requests) >= 1
     assert (found.ok, said in found.said) == (not said, True), found
     assert os.listdir(scratch_repo / ".correctless") == ["config"]
+
+
+WORDS = ("run", "--spec", "spec.md", "--approve-spec-as", "Ada")
+
+
+def test_a_run_tries_all_it_needs_before_it_starts_and_the_log_names_it(scratch_repo: Path, git: Git) -> None:
+    project = of(scratch_repo, git, pipelines={"default": {"steps": [{"skill": "ctdd"}]}})
+    done = project.cauto(*WORDS, "--agent", f"command:{project.agent}")
+    assert done.returncode == 0, done.stderr
+    assert "holds" in done.stderr
+    [started] = [item.event for item in project.events() if isinstance(item.event, RunStarted)]
+    assert started.tried == (f"{sys.executable} -c  on the base commit", f"agent command:{project.agent}")
+
+
+def test_where_something_fails_no_run_starts_and_everything_that_failed_is_told(
+    scratch_repo: Path, git: Git
+) -> None:
+    project = of(scratch_repo, git, test="raise SystemExit('the old bug')", pr=["./open-it"])
+    done = project.cauto(*WORDS, "--agent", f"command:{project.agent}")
+    assert done.returncode == 3
+    failed = [line for line in done.stderr.splitlines() if line.startswith("FAILED")]
+    assert len(failed) == 2  # the tests, and the push
+    assert "the old bug (and 1 more)" in done.stderr.splitlines()[-1]
+    assert "--no-check" in done.stderr.splitlines()[-1]
+    assert not os.path.exists(project.logs.run)
+    assert not project.ran()
+
+
+def test_a_client_that_does_not_know_a_flag_is_found_before_the_first_step(
+    scratch_repo: Path, git: Git, tmp_path: Path
+) -> None:
+    client = tmp_path / "claude"
+    client.write_text(
+        "#!/bin/sh\n[ \"$1\" = --version ] && { echo '2.1.329 (Claude Code)'; exit; }\n"
+        "echo \"error: unknown option '--max-turns'\" >&2\nexit 1\n"
+    )
+    client.chmod(0o755)
+    project = of(scratch_repo, git)
+    done = project.cauto(*WORDS, "--agent", "claude", env={"CORRECTLESS_CLAUDE": str(client)})
+    assert done.returncode == 3
+    assert "unknown option '--max-turns'. use a tested version" in done.stderr
+    assert not os.path.exists(project.logs.run)

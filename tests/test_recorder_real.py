@@ -24,7 +24,7 @@ from scripted_model import NonceModel, Reply, ScriptedModel, text_of, tool
 pytestmark = pytest.mark.real
 
 RECORD = "mcp__decisions__record_decision"
-WORDS = ("run", "--spec", "spec.md", "--approve-spec-as", "Ada", "--agent", "claude")
+WORDS = ("run", "--no-check", "--spec", "spec.md", "--approve-spec-as", "Ada", "--agent", "claude")
 
 
 def say(name: str | None, applied: str, **more: Any) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def test_the_real_client_works_through_a_pipeline_that_a_person_then_confirms(
     }
     with NonceModel(scripts) as model:
         env = {**model.environment, "CORRECTLESS_CLAUDE": claude_program()}
-        words = ["run", "--spec", "spec.md", "--approve-spec-as", "Ada", "--agent", "claude"]
+        words = ["run", "--no-check", "--spec", "spec.md", "--approve-spec-as", "Ada", "--agent", "claude"]
         done = project.cauto(*words, env=env)
         assert done.returncode == exits.PERSON, done.stderr
         for request in model.requests:

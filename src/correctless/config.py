@@ -63,6 +63,7 @@ class Commit(_Model):
 
     message: str = Field("{step}: {title}", description="{step}, {title} and {run} are filled in")
     signoff: bool = False
+    squash: bool = Field(False, description="the branch is published as one commit")
 
 
 PIPELINES = {

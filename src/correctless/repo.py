@@ -77,6 +77,10 @@ class Repo:
     def head(self) -> str:
         return self.git("rev-parse", "--verify", "HEAD^{commit}")
 
+    def committer(self) -> str:
+        """Who commits here, as `Name <address>`."""
+        return self.git("var", "GIT_COMMITTER_IDENT").rpartition(">")[0] + ">"
+
     def has_commit(self) -> bool:
         return self.try_git("rev-parse", "--verify", "--quiet", "HEAD^{commit}").returncode == 0
 

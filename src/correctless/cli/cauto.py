@@ -95,6 +95,12 @@ def _watch_options(command: Any) -> Any:
     help="Make this branch in a worktree of its own beside the repository.",
 )
 @click.option(
+    "--no-check",
+    "untried",
+    is_flag=True,
+    help="Start without trying what the run will need (see cauto check).",
+)
+@click.option(
     "--dry-run",
     is_flag=True,
     help="Show the plan and each step's prompt, tools and limits; start nothing, write nothing.",
@@ -106,6 +112,7 @@ def run(
     approve_spec_as: str | None,
     detach: bool,
     branch: str | None,
+    untried: bool,
     dry_run: bool,
     plain: bool,
     as_json: bool,
@@ -113,6 +120,7 @@ def run(
 ) -> int:
     """Start a run: the skills of the pipeline one after the other, then the gate, then the pull request.
 
+    First everything the run will need is tried, as by `cauto check`: where something fails, nothing is started.
     On a terminal its steps are shown as they go. Exit: 0 complete, 10 a person must act, 11 paused, 12 budget reached,
     20 a step failed, 75 locked.
     """
@@ -133,7 +141,8 @@ def run(
             approved = _approval(ready, approve_spec_as)
             with Lock.take(here, "correctless cauto run") as held:
                 around = Surroundings(here, ready.logs, held, os.environ, activity=watcher.activity)
-                started = start.begin(ready, around, approved, watcher.event)
+                tried = () if untried else _tried(ready)
+                started = start.begin(ready, around, approved, watcher.event, tried=tried)
                 if detach:
                     _detach(here, ready.logs, started.run, held)
                     watcher.end(exits.OK, f"run {started.run} goes on in the background")
@@ -142,6 +151,27 @@ def run(
                     click.echo(typable("watch it with: correctless cauto status --follow"), err=True)
                     return exits.OK
                 return _drive(around, watcher, show=not as_json)
+
+
+def _tried(ready: start.Ready) -> tuple[str, ...]:
+    """Each thing the run will need, tried and told; `Stop(3)` names what failed, all of it together."""
+    proofs = tuple(_told(prove(), err=True) for prove in preflight.proofs(ready, os.environ))
+    failed = [proof for proof in proofs if not proof.ok]
+    if failed:
+        more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+        first = failed[0]
+        raise Stop(
+            exits.REFUSED,
+            f"{first.what}: {first.said}{more}. {first.fix}, or start all the same with --no-check",
+        )
+    return tuple(proof.what for proof in proofs)
+
+
+def _told(proof: preflight.Proof, *, err: bool) -> preflight.Proof:
+    fix = "" if proof.ok else f". {proof.fix}"
+    line = f"{'holds ' if proof.ok else 'FAILED'}     {proof.what}: {proof.said}{fix}"
+    click.echo(summary.printable(line), err=err)
+    return proof
 
 
 def _rehearse(request: start.Request, *, as_json: bool) -> int:
@@ -355,15 +385,8 @@ def check(spec: str, pipeline: str, trial: bool, **flags: Any) -> int:
         if not sent.ok:
             raise Stop(exits.REFUSED, sent.said)
         click.echo(sent.said)
-    failed = 0
-    for prove in preflight.proofs(ready, os.environ):
-        proof = prove()
-        failed += not proof.ok
-        fix = "" if proof.ok else f". {proof.fix}"
-        click.echo(
-            summary.printable(f"{'holds ' if proof.ok else 'FAILED'}     {proof.what}: {proof.said}{fix}")
-        )
-    return exits.FINDINGS if failed else exits.OK
+    proofs = [_told(prove(), err=False) for prove in preflight.proofs(ready, os.environ)]
+    return exits.OK if all(proof.ok for proof in proofs) else exits.FINDINGS
 
 
 @cauto.command(epilog="Example: correctless cauto demo")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from correctless import process
+from correctless.dispatch.spec import rules
 from correctless.repo import ARTIFACTS, Repo
 from correctless.runlog.plan import Plan, PlannedStep
 
@@ -52,11 +52,6 @@ def check(
             False, f"the check {' '.join(step.check)} ended with {done.code}:\n{said}".strip(), output
         )
     return Checked(True, "", output)
-
-
-def rules(spec: str) -> tuple[str, ...]:
-    """The rule ids a spec names, each once, in order."""
-    return tuple(dict.fromkeys(re.findall(r"\bR-\d{3}\b", spec)))
 
 
 def report_fault(path: str, name: str, spec: str) -> str | None:

@@ -8,6 +8,7 @@ from correctless.dispatch import engine, work
 from correctless.dispatch.surroundings import Surroundings, plan_of
 from correctless.exits import Stop
 from correctless.publish.consolidation import consolidate as make_commit
+from correctless.publish.consolidation import squash
 from correctless.runlog import branch as record
 from correctless.runlog.events import Consolidated, GateClosed, GateOpened, RunStopped
 from correctless.runlog.state import State
@@ -19,17 +20,26 @@ def consolidate(around: Surroundings, state: State) -> Consolidated:
     """Commit what belongs to the branch and is not yet committed, with the repository's own hooks, once."""
     repo, plan = around.repo, plan_of(state)
     marks = work.trailers(around, state, "consolidation#1")
-    if work.has_trailers(around, marks):
-        return Consolidated(repo.head(), ())
-    done = make_commit(
-        repo,
-        base=plan.base,
-        allow=(*plan.outputs, *(step.report for step in plan.steps if step.report)),
-        message=work.message(state, "consolidation", marks),
-        env=around.environment(state.run, plan, "consolidation", 1),
-        seconds=_HOOK_SECONDS,
-    )
-    return Consolidated(done.commit, done.left)
+    commit = repo.head()
+    left: tuple[str, ...] = ()
+    if not work.has_trailers(around, marks):
+        done = make_commit(
+            repo,
+            base=plan.base,
+            allow=(*plan.outputs, *(step.report for step in plan.steps if step.report)),
+            message=work.message(state, "consolidation", marks),
+            env=around.environment(state.run, plan, "consolidation", 1),
+            seconds=_HOOK_SECONDS,
+        )
+        commit, left = done.commit, done.left
+    if plan.squash:
+        commit = squash(
+            repo,
+            base=plan.base,
+            message=work.squashed(around, state, marks),
+            kept=f"refs/correctless/kept/{state.run}/squashed",
+        )
+    return Consolidated(commit, left)
 
 
 def refuse_disproved(around: Surroundings) -> None:

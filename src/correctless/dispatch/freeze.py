@@ -14,11 +14,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from correctless import agents, contract, exits, places
+from correctless import agents, contract, exits, places, plugins
 from correctless.agents import recorder
 from correctless.config import REPORTS, TESTED, Config, Step
 from correctless.contract import SkillContract
-from correctless.dispatch import notify
+from correctless.dispatch import guarded, notify
 from correctless.exits import Stop
 from correctless.record import RecordError, strict_json
 from correctless.repo import Logs, Repo
@@ -54,6 +54,7 @@ def freeze(
     pipeline: str,
     branch_slug: str,
     target: str,
+    env: Mapping[str, str],
 ) -> Frozen:
     """The plan of a run; `Stop(3)` names every skill that is missing or can't run unattended, together."""
     notify.refuse_inside(config.notify, repo)
@@ -71,7 +72,7 @@ def freeze(
             left_out[name] = reason
             continue
         try:
-            folder = find_skill(repo, step.skill)
+            folder = find_skill(repo, step.skill, env)
             stated = contract.read_skill(folder)
             refuse(stated)
         except Stop as stop:
@@ -124,6 +125,8 @@ def freeze(
             target=target,
             message=config.commit.message,
             signoff=config.commit.signoff,
+            squash=config.commit.squash,
+            git_sha256=guarded.git_settings(repo),
             labels=config.labels,
             test=config.commands.test,
             instructions_sha256=_sha256(instructions) if instructions else None,
@@ -166,14 +169,19 @@ def check_skill(logs: Logs, run: str, step: PlannedStep) -> SkillContract:
     return contract.of_text(data["SKILL.md"], skill_path(logs, run, step))
 
 
-def find_skill(repo: Repo, skill: str) -> str:
-    """The folder of a skill: the repository's own, then the plugin's; `simplify` ships inside the package."""
+def find_skill(repo: Repo, skill: str, env: Mapping[str, str]) -> str:
+    """The folder of a skill: the repository's own, then this plugin's; `simplify` ships inside the package.
+
+    `plugin:name` names one of any plugin that is installed in Claude Code.
+    """
     plugin, _, name = skill.rpartition(":")
     if not name or "/" in name or name.startswith("."):
         raise Stop(exits.REFUSED, f"'{skill}' is no skill's name. write the name of its folder")
     looked = [os.path.join(repo.top, folder, name) for folder in _SKILL_FOLDERS] if not plugin else []
     if plugin in ("", "correctless"):
         looked += [os.path.join(places.plugin_root(), "skills", name), places.builtin_skill(name)]
+    else:
+        looked += [os.path.join(plugins.folder(plugin, repo.home, env), "skills", name)]
     for folder in looked:
         if os.path.isfile(os.path.join(folder, "SKILL.md")):
             return folder

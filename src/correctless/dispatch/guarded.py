@@ -5,8 +5,16 @@ Such a change is neither forbidden nor passed over: it becomes a deferred decisi
 
 from __future__ import annotations
 
+import configparser
+import hashlib
+import json
+import os
 import re
+import tomllib
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from correctless.repo import Repo
 
@@ -31,6 +39,23 @@ _WATCHED = (
         ),
     ),
     ("workflow", "changed what CI runs", re.compile(r"\.github/|\.gitlab-ci|\.ci/|\.circleci/")),
+    (
+        "test-setup",
+        "changed how tests are found and run",
+        re.compile(
+            r"(.*/)?(conftest\.py|pytest\.ini|\.?pytest\.toml|tox\.ini|noxfile\.py|\.rspec|\.mocharc[^/]*|phpunit[^/]*\.xml[^/]*"
+            r"|(jest|vitest|karma|playwright|cypress)\.conf[^/]*)\Z"
+        ),
+    ),
+)
+# Files that hold more than that: only these parts of them count.
+_SETTINGS: tuple[tuple[str, Callable[[str], Any]], ...] = (
+    ("pyproject.toml", lambda text: _mapping(tomllib.loads(text).get("tool")).get("pytest")),
+    ("setup.cfg", lambda text: _section(text, "tool:pytest")),
+    (
+        "package.json",
+        lambda text: [_mapping(json.loads(text)).get(key) for key in ("scripts", "jest", "mocha")],
+    ),
 )
 _TEST = re.compile(
     r"(.*/)?(tests?|__tests__|spec)/.*|(.*/)?(test_[^/]*|[^/]*[._]test\.[^/]*|[^/]*\.spec\.[^/]*|[^/]*\.bats|conftest\.py)\Z"
@@ -38,6 +63,9 @@ _TEST = re.compile(
 _SKIP = re.compile(
     r"^\+.*(pytest\.(mark\.)?(skip|xfail)|unittest\.(skip|expectedFailure)|@skip|\b(it|describe|test)\.skip\b|\bxit\(|t\.Skip\(|#\[ignore\]|@Disabled|^\+\s*skip\b)"
 )
+
+
+_LARGEST = 1 << 20  # bytes of one file that are looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +85,9 @@ def changes(repo: Repo, base: str, spec: str) -> tuple[Guarded, ...]:
         for name, what, pattern in _WATCHED
         if (paths := tuple(path for path in changed if pattern.match(path)))
     ]
+    settings = tuple(path for path, part in _SETTINGS if path in changed and _differs(repo, base, path, part))
+    if settings and not any(each.name == "test-setup" for each in found):
+        found.append(Guarded("test-setup", "changed how tests are found and run", settings))
     if spec in changed:
         found.append(Guarded("spec", "changed the specification that was approved", (spec,)))
     gone = repo.git("diff", "--name-only", "-z", "--no-renames", "--diff-filter=D", base).split("\0")
@@ -67,6 +98,63 @@ def changes(repo: Repo, base: str, spec: str) -> tuple[Guarded, ...]:
     if skipped:
         found.append(Guarded("skipped-tests", "marked tests as skipped", skipped))
     return tuple(found)
+
+
+def git_settings(repo: Repo) -> str:
+    """The SHA-256 of what no commit shows and git obeys: hooks, attributes, and configuration, the user's own as well.
+
+    Without `branch.*`: where a branch is tracked decides nothing of a run.
+    """
+    sha = hashlib.sha256()
+    configured = repo.try_git("config", "--list", "--null", "--show-scope").stdout.split("\0")
+    scoped = zip(configured[::2], configured[1::2], strict=False)
+    # What is given on the command line is ours, and differs from call to call.
+    set_there = [item for scope, item in scoped if scope != "command" and not item.startswith("branch.")]
+    sha.update("\0".join(sorted(set_there)).encode("utf-8", "surrogateescape"))
+    said = [item.partition("\n")[2] for item in set_there if item.startswith("core.hookspath\n")]
+    folder = (
+        os.path.join(repo.top, os.path.expanduser(said[-1]))
+        if said
+        else os.path.join(repo.common_dir, "hooks")
+    )
+    files = [os.path.join(repo.common_dir, "info", name) for name in ("attributes", "exclude")]
+    with suppress(OSError):
+        files += [
+            os.path.join(folder, name) for name in sorted(os.listdir(folder)) if not name.endswith(".sample")
+        ]
+    for path in files:
+        with suppress(OSError), open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            data = file.read(_LARGEST)
+            sha.update(f"\0{path}\0{len(data)}\0".encode("utf-8", "surrogateescape") + data)
+    return sha.hexdigest()
+
+
+def _differs(repo: Repo, base: str, path: str, part: Callable[[str], Any]) -> bool:
+    """Whether a part of a file is another than in `base`; what can't be read is."""
+    before = repo.file_at(base, path) or b""
+    try:
+        with open(os.path.join(repo.top, path), "rb") as file:
+            now = file.read(_LARGEST)
+    except OSError:
+        now = b""
+
+    def read(data: bytes) -> Any:
+        return part(data.decode("utf-8")) if data.strip() else None
+
+    try:
+        return bool(read(before) != read(now))
+    except (ValueError, configparser.Error, RecursionError):
+        return True
+
+
+def _section(text: str, name: str) -> dict[str, str]:
+    parser = configparser.RawConfigParser()
+    parser.read_string(text)
+    return dict(parser.items(name)) if parser.has_section(name) else {}
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _skips(repo: Repo, base: str, path: str) -> bool:

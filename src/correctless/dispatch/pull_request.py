@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import correctless.gate as gate
 from correctless import exits, review, summary
 from correctless.dispatch import freeze
-from correctless.dispatch.check import rules
+from correctless.dispatch import spec as spec_text
 from correctless.dispatch.surroundings import Surroundings, plan_of
 from correctless.exits import Stop
 from correctless.github import GitHub, repo_of_remote
@@ -103,30 +103,16 @@ def _text(around: Surroundings, state: State) -> tuple[str, str]:
     spec = freeze.read_frozen(around.logs, state.run, freeze.SPEC, plan.spec_sha256).decode(
         "utf-8", "replace"
     )
-    title = spec_title(spec) or plan.branch
+    title = spec_text.title(spec) or plan.branch
     text = body(
         run=state.run,
         summary_markdown=summary.markdown(review.view_of(branch, gate.evaluate(branch), around.logs)),
         spec_title=title,
-        rules=_rule_texts(spec),
+        rules=spec_text.rule_texts(spec),
         verification=_verification(state),
         heads={"decisions": branch.decisions_head, "run": Head(branch.run_head.seq, branch.run_head.sha256)},
     )
     return title, text
-
-
-def spec_title(spec: str) -> str:
-    """The first heading of a spec."""
-    return next((line.lstrip("#").strip() for line in spec.splitlines() if line.startswith("#")), "")
-
-
-def _rule_texts(spec: str) -> list[tuple[str, str]]:
-    texts: dict[str, str] = {}
-    for line in spec.splitlines():
-        named = rules(line)
-        if named and named[0] not in texts:
-            texts[named[0]] = line.partition(named[0])[2].strip(" *:`—-")
-    return list(texts.items())
 
 
 def _verification(state: State) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -69,6 +69,7 @@ def prepare(repo: Repo, cwd: str, request: Request, env: Mapping[str, str]) -> R
         spec_bytes=data,
         pipeline=request.pipeline,
         branch_slug=logs.branch_slug,
+        env=env,
         target=found.target or repo.default_branch(found.remote) or _usual_target(repo, found.remote),
     )
     _check_agents(frozen, env, repo.top)
@@ -82,8 +83,13 @@ def approval(ready: Ready) -> Confirmation | None:
     return review.spec_approval(ready.logs, ready.frozen.plan.spec_sha256)
 
 
-def begin(ready: Ready, around: Surroundings, approved: Confirmation, tell: Tell) -> Logged:
-    """Freeze the plan, create the logs and put `run_started` on record. The lock is held by `around`."""
+def begin(
+    ready: Ready, around: Surroundings, approved: Confirmation, tell: Tell, *, tried: Sequence[str] = ()
+) -> Logged:
+    """Freeze the plan, create the logs and put `run_started` on record. The lock is held by `around`.
+
+    `tried` is what the run will need and was found to hold.
+    """
     # Once more under the lock: another dispatcher may have been faster.
     before = fold(record.load(ready.logs).events)
     _refuse_unfinished(before)
@@ -106,6 +112,7 @@ def begin(ready: Ready, around: Surroundings, approved: Confirmation, tell: Tell
         version=correctless.__version__,
         log_seq=head.seq,
         log_head=head.sha256,
+        tried=tuple(tried),
     )
     return Log(around, tell).write(before, event, run=run)
 

@@ -6,8 +6,9 @@ import os
 from collections.abc import Mapping
 
 import correctless.capture as capture
+from correctless.agents import one_line
 from correctless.config import TESTED
-from correctless.dispatch import asking, freeze, guarded
+from correctless.dispatch import asking, freeze, guarded, spec
 from correctless.dispatch.check import check, report_fault
 from correctless.dispatch.recording import said, unlisted
 from correctless.dispatch.surroundings import Surroundings, plan_of, sha256, step_of
@@ -16,6 +17,7 @@ from correctless.repo import replace_file
 from correctless.runlog.events import AttemptFailed, DecisionsTaken, StepChecked, StepFinished
 from correctless.runlog.state import State
 
+_GIT = "git-"  # what the name of an entry about git's settings begins with; then their hash
 _COMMIT_SECONDS = 120.0  # a signing program that waits for a person ends here
 
 
@@ -72,13 +74,13 @@ def take_decisions(around: Surroundings, state: State) -> DecisionsTaken | Attem
 def check_step(around: Surroundings, state: State) -> StepChecked:
     """Run the step's check; when it passes, defer to a person what the step changed of the rules it is judged by."""
     plan, step = plan_of(state), step_of(state)
-    spec = freeze.read_frozen(around.logs, state.run, freeze.SPEC, plan.spec_sha256)
+    approved = freeze.read_frozen(around.logs, state.run, freeze.SPEC, plan.spec_sha256)
     done = check(
         around.repo,
         plan,
         step,
         base=state.step_base,
-        spec=spec.decode("utf-8", "replace"),
+        spec=approved.decode("utf-8", "replace"),
         env=around.environment(state.run, plan, step.name, state.attempt),
         inherit=(around.lock.fd,),
     )
@@ -149,16 +151,32 @@ def message(state: State, step: str, marks: Mapping[str, str]) -> str:
     return f"{subject}\n\n" + "".join(f"{name}: {value}\n" for name, value in marks.items())
 
 
+def squashed(around: Surroundings, state: State, marks: Mapping[str, str]) -> str:
+    """The message of the one commit a run's commits become: what was built, by which steps."""
+    plan = plan_of(state)
+    text = freeze.read_frozen(around.logs, state.run, freeze.SPEC, plan.spec_sha256)
+    title = one_line(spec.title(text.decode("utf-8", "replace")))
+    subject = title or message(state, "consolidation", {}).strip()
+    done = ", ".join(item.step for item in state.finished if isinstance(item, StepFinished))
+    signed = {"Signed-off-by": around.repo.committer()} if plan.signoff else {}
+    said = "".join(f"{name}: {value}\n" for name, value in {**marks, **signed}.items())
+    return f"{subject}\n\nSteps: {done}\n\n{said}"
+
+
 def _defer_what_a_person_should_know(around: Surroundings, state: State) -> None:
     plan, step = plan_of(state), step_of(state)
     skill = freeze.check_skill(around.logs, state.run, step).name
-    spec = freeze.read_frozen(around.logs, state.run, freeze.SPEC, plan.spec_sha256).decode(
+    approved = freeze.read_frozen(around.logs, state.run, freeze.SPEC, plan.spec_sha256).decode(
         "utf-8", "replace"
     )
     found = [
         (change.name, f"{step.name} {change.what}", f"kept as the step left it: {', '.join(change.paths)}")
         for change in guarded.changes(around.repo, state.step_base, plan.spec)
     ]
+    settings = guarded.git_settings(around.repo)
+    if plan.git_sha256 not in ("", settings) and not _told_of(around, state, settings):
+        what = "git's hooks or settings of this repository are not as they were when the run started"
+        found.append((f"{_GIT}{settings[:12]}", what, "left as they are: see .git/hooks and .git/config"))
     if skill in TESTED and step.check is None:
         found.append(
             (
@@ -168,7 +186,7 @@ def _defer_what_a_person_should_know(around: Surroundings, state: State) -> None
             )
         )
     if step.report and not step.report_required:
-        fault = report_fault(os.path.join(around.repo.top, step.report), step.report, spec)
+        fault = report_fault(os.path.join(around.repo.top, step.report), step.report, approved)
         if fault:
             found.append(
                 (
@@ -193,6 +211,12 @@ def _defer_what_a_person_should_know(around: Surroundings, state: State) -> None
             reason=reason,
         )
         around.decisions.append(decision.fields())
+
+
+def _told_of(around: Surroundings, state: State, settings: str) -> bool:
+    """Whether a finished step has put these settings before a person; what a discarded one said is superseded."""
+    done = {f"{state.run}/{item.step}/{item.attempt}/s{_GIT}{settings[:12]}" for item in state.finished}
+    return any(entry.fields.get("key") in done for entry in around.decisions.read())
 
 
 def _number(decision: Decision) -> int:

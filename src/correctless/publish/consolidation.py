@@ -66,6 +66,26 @@ def consolidate(
     return Consolidated(repo.head(), tuple(sorted(chosen)), tuple(left))
 
 
+def squash(repo: Repo, *, base: str, message: str, kept: str) -> str:
+    """All commits since `base` as one with HEAD's tree, and HEAD moved to it; the old one stays under the ref `kept`.
+
+    Done already is done.
+    """
+    head = repo.head()
+    if repo.git("log", "-1", "--format=%P", head).split() == [base]:
+        return head
+    repo.git("update-ref", kept, head)
+    signed = (
+        ("-S",)
+        if repo.try_git("config", "--type=bool", "--get", "commit.gpgSign").stdout.strip() == "true"
+        else ()
+    )
+    made = repo.git("commit-tree", *signed, "-p", base, "-F", "-", f"{head}^{{tree}}", stdin=message).strip()
+    # The tree is the same, so neither index nor worktree changes.
+    repo.git("reset", "--soft", "--quiet", made)
+    return made
+
+
 def _status(repo: Repo, *pathspecs: str) -> set[str]:
     out = repo.git(
         "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--", *pathspecs

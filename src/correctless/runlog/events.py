@@ -22,6 +22,9 @@ class RunStarted:
     version: str
     log_seq: int
     log_head: str
+    tried: tuple[
+        str, ...
+    ] = ()  # what the run needs and was found to hold before; none where a person left that out
 
 
 @dataclass(frozen=True, slots=True)

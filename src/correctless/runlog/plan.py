@@ -64,6 +64,8 @@ class Plan:
     on_escalation: str = (
         "defer"  # ask: a person at the terminal, before the step is checked; halt: pause after the step
     )
+    git_sha256: str = ""  # of git's hooks and settings of the repository at the start; "" in older logs
+    squash: bool = False  # the steps' commits become one at consolidation
     ask_minutes: float = 10.0  # how long they have
     stop_at_usage: Mapping[str, float] = field(
         default_factory=dict

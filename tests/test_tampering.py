@@ -1,0 +1,143 @@
+"""An agent that changes what it is judged by changes nothing of its run, confirms nothing, and a person hears of it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from conftest import Git
+from correctless import exits
+from correctless.ledger import Ledger
+from correctless.runlog.events import RunStarted
+from project import Project
+
+CONFIG = {
+    "confirm_channels": ["terminal"],
+    "commands": {"test": [sys.executable, "-m", "unittest", "-q"]},
+    "pipelines": {"default": {"steps": [{"skill": "ctdd"}, {"skill": "writer"}, {"skill": "writer"}]}},
+}
+SKILL = """---
+name: writer
+description: Writes. Use when something is to be written.
+interaction_mode: autonomous
+---
+# Write
+
+## Autonomous Defaults
+
+- **AD-001**: Order — as they come (default). Rationale: it is the usual one.
+"""
+Make = Callable[[], Project]
+
+
+@pytest.fixture
+def project(scratch_repo: Path, git: Git) -> Project:
+    (scratch_repo / "skills/writer").mkdir(parents=True)
+    (scratch_repo / "skills/writer/SKILL.md").write_text(SKILL)
+    (scratch_repo / "test_old.py").write_text("import unittest\n")
+    return Project(scratch_repo, git, config=CONFIG)
+
+
+def does(code: str, step: str = "writer") -> dict[str, str]:
+    """The agent does this in one step: the first of its name."""
+    lines = "".join(f"    {line}\n" for line in code.splitlines())
+    return {"AGENT_EXTRA": f"import subprocess\nif step == {step!r}:\n{lines}"}
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        (
+            "pathlib.Path('.correctless/config/correctless.yaml').write_text('confirm_channels: [flag]\\npr: [./steal]\\n')",
+            "configuration",
+        ),
+        ("h = pathlib.Path('.git/hooks/pre-commit'); h.write_text('#!/bin/sh\\n'); h.chmod(0o755)", "git-"),
+        ("subprocess.run(['git', 'config', 'core.fsmonitor', './steal'])", "git-"),
+        ("subprocess.run(['git', 'config', 'remote.origin.pushurl', 'https://example.invalid/x'])", "git-"),
+        ("pathlib.Path('.git/info/attributes').write_text('* filter=steal\\n')", "git-"),
+        ("pathlib.Path('conftest.py').write_text('collect_ignore_glob = [\"*\"]\\n')", "test-setup"),
+        (
+            "pathlib.Path('pyproject.toml').write_text('[tool.pytest.ini_options]\\naddopts = \"-k nothing\"\\n')",
+            "test-setup",
+        ),
+        ('pathlib.Path(\'package.json\').write_text(\'{"scripts": {"test": "true"}}\')', "test-setup"),
+        ("pathlib.Path('spec.md').write_text('# Nothing to do\\n')", "spec"),
+        (
+            "s = pathlib.Path('skills/writer/SKILL.md'); s.write_text(s.read_text() + '- **AD-009**: x — y (default). Rationale: z.\\n')",
+            "skill",
+        ),
+        ("pathlib.Path('test_old.py').unlink()", "deleted-tests"),
+        ("pathlib.Path('CLAUDE.md').write_text('obey\\n')", "instructions"),
+        ("pathlib.Path('AGENTS.md').write_text('obey\\n')", "instructions"),
+    ],
+)
+def test_a_change_of_the_rules_is_a_persons_decision_and_changes_nothing_of_the_run(
+    project: Project, code: str, name: str
+) -> None:
+    done = project.run(**does(code))
+    assert done.returncode == exits.PERSON, done.stderr
+    deferred = [d for d in project.decisions() if d["source"] == "synthesized"]
+    assert [d["key"].rpartition("/s")[2][: len(name)] for d in deferred if d["step"] == "writer"] == [name]
+    assert all(d["escalation_deferred"] for d in deferred)
+    # Every step ran as it was planned, each with the contract of the frozen skill.
+    assert project.ran() == ["ctdd#1", "writer#1", "writer-2#1"]
+    [started] = [item.event for item in project.events() if isinstance(item.event, RunStarted)]
+    assert started.plan.confirm_channels == ("terminal",)
+    assert started.plan.pr == ("skip",)
+    prompt = Path(project.logs.folder(project.state().run), "writer-2-1", "prompt.md").read_text()
+    assert "AD-009" not in prompt
+    found = json.loads(project.command("review", "--json").stdout)
+    assert found["open"] is False
+
+
+def test_a_hook_that_a_failed_attempt_left_is_put_before_a_person_by_the_next_one(project: Project) -> None:
+    plant = "h = pathlib.Path('.git/hooks/pre-commit'); h.write_text('#!/bin/sh\\n'); h.chmod(0o755)"
+    done = project.run(**does(f"if attempt == '1':\n    {plant}\n    sys.exit(9)"))
+    assert done.returncode == exits.PERSON, done.stderr
+    [told] = [d for d in project.decisions() if "/sgit-" in (d["key"] or "")]
+    assert (told["step"], told["attempt"]) == ("writer", 2)
+
+
+def test_git_settings_are_told_of_once_and_again_when_they_change_again(project: Project) -> None:
+    done = project.run(
+        AGENT_EXTRA="import subprocess\nsubprocess.run(['git', 'config', 'x.y', 'same' if step != 'writer-2' else 'other'])"
+    )
+    assert done.returncode == exits.PERSON, done.stderr
+    told = [d["step"] for d in project.decisions() if "/sgit-" in (d["key"] or "")]
+    assert told == ["ctdd", "writer-2"]
+
+
+def test_a_dependency_in_pyproject_is_no_news(project: Project) -> None:
+    done = project.run(
+        **does("pathlib.Path('pyproject.toml').write_text('[project]\\nname = \"x\"\\nversion = \"1\"\\n')")
+    )
+    assert done.returncode == exits.OK, done.stderr
+
+
+def test_a_confirmation_an_agent_writes_confirms_nothing(project: Project) -> None:
+    forged = (
+        "import hashlib, json; p = next(pathlib.Path('.correctless/artifacts').glob('confirmations-*')); "
+    )
+    forged += "lines = p.read_bytes().splitlines(); "
+    forged += "said = {'kind': 'escalations', 'digest': '0' * 64, 'by': 'Ada', 'channel': 'terminal', 'timestamp': '2026-01-02T03:04:05.678Z', 'note': ''}; "
+    forged += "said |= {'seq': len(lines) + 1, 'prev': hashlib.sha256(lines[-1]).hexdigest()}; "
+    forged += (
+        "p.open('ab').write(json.dumps(said, separators=(',', ':')).encode() + b'\\n'); decide('AD-404', 'x')"
+    )
+    done = project.run(**does(forged))
+    assert done.returncode == exits.PERSON, done.stderr
+    assert (
+        len(Ledger(project.logs.confirmations).read()) == 2
+    )  # the spec's, and the forged one: it is whole, and worth nothing
+    assert json.loads(project.command("review", "--json").stdout)["open"] is False
+
+
+def test_a_confirmations_log_that_an_agent_damages_stops_the_run(project: Project) -> None:
+    done = project.run(
+        **does("next(pathlib.Path('.correctless/artifacts').glob('confirmations-*')).write_text('{}\\n')")
+    )
+    assert done.returncode == exits.REFUSED, done.stderr
