@@ -108,6 +108,34 @@ class NonceModel(ScriptedModel):
         return Reply(*filled, status=said.status, delay=said.delay, headers=said.headers)
 
 
+class Subscription(ScriptedModel):
+    """Usage windows are told only to who is logged in with an account, not to who has a key."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        login = {"CLAUDE_CODE_OAUTH_TOKEN": "sk-ant-oat01-dummy"}
+        return {
+            name: value for name, value in super().environment.items() if name != "ANTHROPIC_API_KEY"
+        } | login
+
+
+def used_up(until: int) -> Reply:
+    """The answer to an account whose five hours are used up until `until` (seconds since 1970)."""
+    unified = "anthropic-ratelimit-unified-"
+    return Reply(
+        status=429,
+        headers={
+            f"{unified}status": "rejected",
+            f"{unified}representative-claim": "five_hour",
+            f"{unified}reset": str(until),
+            f"{unified}5h-utilization": "1.0",
+            f"{unified}5h-reset": str(until),
+            f"{unified}7d-utilization": "0.5",
+            f"{unified}7d-reset": str(until + 300_000),
+        },
+    )
+
+
 def text_of(content: Any) -> str:
     """The text of a message, of a system prompt or of a tool result, whatever blocks it is cut into."""
     if isinstance(content, str):

@@ -21,7 +21,7 @@ from correctless.agents.environment import environment
 from correctless.process import group_alive
 from correctless.record import timestamp
 from programs import claude_program
-from scripted_model import LAST_TOOL_RESULT, Reply, ScriptedModel, text_of, tool
+from scripted_model import LAST_TOOL_RESULT, Reply, ScriptedModel, Subscription, text_of, tool, used_up
 
 pytestmark = pytest.mark.real
 
@@ -163,34 +163,13 @@ def test_an_outage_a_usage_limit_and_a_lost_login_are_pauses(drive: Drive, statu
 
 
 def test_a_usage_limit_says_when_it_ends_and_how_much_is_used(drive: Drive, seen: list[Activity]) -> None:
-    unified = "anthropic-ratelimit-unified-"
     soon = int(time.time()) // 3600 * 3600 + 7200  # the client forgets a window that is over
-    headers = {
-        f"{unified}status": "rejected",
-        f"{unified}representative-claim": "five_hour",
-        f"{unified}reset": str(soon),
-        f"{unified}5h-utilization": "1.0",
-        f"{unified}5h-reset": str(soon),
-        f"{unified}7d-utilization": "0.5",
-        f"{unified}7d-reset": str(soon + 300_000),
-    }
-    with Subscription({"": [Reply(status=429, headers=headers)]}) as model:
+    with Subscription({"": [used_up(soon)]}) as model:
         outcome = drive(model)
     assert (outcome.kind, outcome.reason) == ("paused", "a usage limit was reached")
     assert outcome.resume_at == timestamp(datetime.fromtimestamp(soon, UTC))
     assert outcome.usage == (("five_hour", 1.0), ("seven_day", 0.5))
     assert Activity("limit", "rejected: five_hour 100%, seven_day 50%") in seen
-
-
-class Subscription(ScriptedModel):
-    """Usage windows are told only to who is logged in with an account, not to who has a key."""
-
-    @property
-    def environment(self) -> dict[str, str]:
-        login = {"CLAUDE_CODE_OAUTH_TOKEN": "sk-ant-oat01-dummy"}
-        return {
-            name: value for name, value in super().environment.items() if name != "ANTHROPIC_API_KEY"
-        } | login
 
 
 def test_of_two_result_lines_the_one_after_the_background_agent_counts(drive: Drive, tmp_path: Path) -> None:

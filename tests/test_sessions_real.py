@@ -1,4 +1,4 @@
-"""Sessions with the real Claude Code client: after a lost login, after Ctrl-C, and with a person's answer, it goes on where it was."""
+"""Sessions with the real Claude Code client: after a usage limit, after Ctrl-C, and with a person's answer, it goes on where it was."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from correctless import exits
 from correctless.runlog.events import AgentEnded, Answered, StepContinued, StepStarted
 from programs import claude_program
 from project import Project
-from scripted_model import NonceModel, Reply, ScriptedModel, tool
+from scripted_model import NonceModel, Reply, ScriptedModel, Subscription, tool, used_up
 
 pytestmark = pytest.mark.real
 
@@ -52,6 +52,10 @@ def project(scratch_repo: Path, git: Git) -> Project:
     )
 
 
+class Account(Subscription, NonceModel):
+    """An account with usage windows."""
+
+
 def given(project: Project, model: ScriptedModel) -> dict[str, str]:
     return {**model.environment, "CORRECTLESS_CLAUDE": claude_program()}
 
@@ -60,10 +64,9 @@ def of(project: Project, kind: type) -> list[Any]:
     return [item.event for item in project.events() if isinstance(item.event, kind)]
 
 
-def test_after_a_lost_login_the_client_knows_what_it_did(project: Project) -> None:
-    # Not a usage limit: the client would try again for minutes.
+def test_after_a_usage_limit_the_client_knows_what_it_did(project: Project) -> None:
     work = Reply(tool("Bash", command="echo one >one.txt"))
-    with NonceModel({"": [work, Reply("no", status=401)]}) as model:
+    with Account({"": [work, used_up(int(time.time()) + 7200)]}) as model:
         done = project.cauto(*WORDS, env=given(project, model))
     assert done.returncode == exits.PAUSED, done.stderr
     with NonceModel({"": [work, Reply(tool("Bash", command="echo two >two.txt")), Reply(DONE)]}) as model:
