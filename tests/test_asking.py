@@ -108,6 +108,8 @@ def test_an_answer_goes_to_the_same_session_is_on_record_and_covers_what_was_sho
     [event] = sessions.of(Answered)
     assert (event.by, event.confirmed, event.changed) == ("Ada", 0, 1)
     assert sessions.project.command("decisions", "verify", "--offline").returncode == 0
+    summary = sessions.project.command("decisions", "summary").stdout
+    assert "AD-003 in judge: decided by Ada (terminal): call R-004 unmet" in summary
 
 
 def test_ok_lets_the_default_stand_without_another_turn(make: Callable[..., Sessions]) -> None:

@@ -41,6 +41,7 @@ def view_of(branch: Branch, found: Gate, logs: Logs) -> summary.View:
                 seq=r.seq,
                 open=r.seq in waiting,
                 confirmed_by=_who(found.covered.get(r.seq)),
+                decided=_decided(found.covered.get(r.seq)),
                 superseded=r.seq in found.superseded,
             )
             for r in branch.decisions
@@ -96,6 +97,11 @@ def spec_approval(logs: Logs, digest: str) -> Confirmation | None:
 def state_of(logs: Logs) -> State:
     """Where the last run of a branch stands."""
     return fold(record.load(logs).events)
+
+
+def _decided(said: Confirmation | None) -> str:
+    # A note beside a digest that was confirmed is no decision.
+    return said.note if said is not None and said.kind == "answer" else ""
 
 
 def _who(said: Confirmation | None) -> str:

@@ -26,6 +26,7 @@ class Item:
     seq: int
     open: bool  # deferred, live, and confirmed by nobody
     confirmed_by: str = ""
+    decided: str = ""  # what that person wanted in the default's place
     superseded: bool = False
 
 
@@ -243,6 +244,8 @@ def _by_skill(items: Iterable[Item]) -> list[tuple[str, list[Item]]]:
 def _state(item: Item) -> str:
     if item.open:
         return "OPEN"
+    if item.confirmed_by and item.decided:
+        return f"decided by {_line(item.confirmed_by)}: {_line(item.decided)}"
     if item.confirmed_by:
         return f"confirmed by {_line(item.confirmed_by)}"
     return "deferred" if item.decision.escalation_deferred else "recorded"
