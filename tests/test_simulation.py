@@ -30,6 +30,8 @@ def assert_rough(ends: Counter[str], met: Counter[str], runs: int) -> None:
     """A campaign that met no trouble proves nothing."""
     assert ends["complete"] > runs // 2, ends
     assert set(ends) == {"complete", "abandoned", "budget", "left"}, ends
+    for kind in ("step_continued", "asking", "answered"):
+        assert met[kind] > runs // 30, (kind, met)
     for kind in ("crash", "torn", "stopped", "attempt_failed", "rerun", "gate_closed", "escalations"):
         assert met[kind] > runs // 10, (kind, met)
     for kind in ("reverted", "rejected", "rewound"):
