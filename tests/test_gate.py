@@ -10,7 +10,7 @@ from correctless.gate import DEFAULT_CHANNELS, close, digest, evaluate
 from correctless.ledger import GENESIS, Head
 from correctless.record import Confirmation, Decision, encode
 from correctless.runlog.branch import Branch, Recorded
-from correctless.runlog.events import AttemptFailed, Event, GateClosed, Logged
+from correctless.runlog.events import Asking, AttemptFailed, Event, GateClosed, Logged
 from runs import WHEN
 
 
@@ -127,3 +127,50 @@ def test_the_digest_depends_on_the_challenge_and_on_every_byte() -> None:
     assert (
         len({digest("a", [b"x"]), digest("b", [b"x"]), digest("a", [b"y"]), digest("a", [b"x", b"x"])}) == 4
     )
+
+
+def asking(*asked: Recorded, challenge: str = "challenge") -> Asking:
+    shown = tuple(digest(challenge, [r.line]) for r in asked)
+    return Asking("ctdd", 1, challenge, tuple(r.seq for r in asked), shown)
+
+
+def test_an_answer_during_the_run_covers_its_own_entry_and_no_other() -> None:
+    a, b = recorded(1), recorded(2)
+    asked = asking(a, b)
+    found = evaluate(branch(a, b, events=(asked,), said=(yes(asked.digests[1], kind="answer"),)))
+    assert [r.seq for r in found.waiting] == [1]
+    assert found.covered[2].kind == "answer"
+
+
+def test_an_answer_is_held_to_the_line_that_was_shown() -> None:
+    shown, other = recorded(1), recorded(1, step="simplify")
+    asked = asking(shown)
+    assert not evaluate(branch(other, events=(asked,), said=(yes(asked.digests[0], kind="answer"),))).open
+
+
+def test_an_answer_to_an_entry_that_is_not_there_covers_nothing() -> None:
+    a, b = recorded(1), recorded(2)
+    asked = asking(b)
+    assert not evaluate(branch(a, events=(asked,), said=(yes(asked.digests[0], kind="answer"),))).open
+
+
+@pytest.mark.parametrize("kind", ["escalations", "spec", "rejected"])
+def test_only_an_answer_answers_a_question(kind: str) -> None:
+    a = recorded(1)
+    asked = asking(a)
+    assert not evaluate(branch(a, events=(asked,), said=(yes(asked.digests[0], kind=kind),))).open
+
+
+def test_an_answer_to_a_question_does_not_confirm_the_set_of_a_closed_gate() -> None:
+    a = recorded(1)
+    closing = close((a,), "challenge")
+    assert not evaluate(branch(a, events=(closing,), said=(yes(closing.digest, kind="answer"),))).open
+
+
+def test_an_answer_counts_only_through_a_trusted_channel_and_person() -> None:
+    a = recorded(1)
+    asked = asking(a)
+    said = branch(a, events=(asked,), said=(yes(asked.digests[0], kind="answer"),))
+    assert evaluate(said).open
+    assert not evaluate(said, channels=("signed",)).open
+    assert not evaluate(said, confirmers=("Grace",)).open

@@ -153,8 +153,12 @@ def run(
                 return _drive(around, watcher, show=not as_json)
 
 
+_TRYING = "trying what the run will need; the tests and one turn of the agent take their time"
+
+
 def _tried(ready: start.Ready) -> tuple[str, ...]:
     """Each thing the run will need, tried and told; `Stop(3)` names what failed, all of it together."""
+    click.echo(_TRYING, err=True)
     proofs = tuple(_told(prove(), err=True) for prove in preflight.proofs(ready, os.environ))
     failed = [proof for proof in proofs if not proof.ok]
     if failed:
@@ -385,6 +389,7 @@ def check(spec: str, pipeline: str, trial: bool, **flags: Any) -> int:
         if not sent.ok:
             raise Stop(exits.REFUSED, sent.said)
         click.echo(sent.said)
+    click.echo(_TRYING, err=True)
     proofs = [_told(prove(), err=False) for prove in preflight.proofs(ready, os.environ)]
     return exits.OK if all(proof.ok for proof in proofs) else exits.FINDINGS
 
