@@ -1,6 +1,7 @@
 """`allowed-tools` is one line of tools, or a list of them, with every parenthesis closed.
 
-In `Bash(git log:*` the rest of the line belongs to the pattern: the tools behind it are not allowed, and nobody says so.
+In `Bash(git log:*` the rest of the line belongs to the pattern, and the tools behind it are then not named. Claude Code's
+validator says nothing of it; the dispatcher hands the agent exactly the tools that are named.
 
 Wrong:
 
@@ -22,7 +23,7 @@ allowed-tools: Bash(git log:*), Read
 
 Fix: write `)` where the pattern ends.
 
-Source: Claude Code 2.1.329, a run with both lines, 2026-11-21.
+Source: Claude Code 2.1.329, `plugin validate`, 2026-11-25.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ context: fork
 
 Fix: `--fix` writes `fork` where that word was meant.
 
-Source: Claude Code 2.1.329, `plugin validate --strict` is silent, 2026-11-21.
+Source: Claude Code 2.1.329, whose `plugin validate --strict` is silent about `frok`.
 """
 
 from __future__ import annotations

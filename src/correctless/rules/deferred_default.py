@@ -32,7 +32,7 @@ context: fork
 
 Fix: write `Default if deferred:` and the passive choice (skip, keep, leave, flag) before the rationale.
 
-Source: R-011, R-012; Claude Code 2.1.329 gives a forked skill no follow-up answer, 2026-11-21.
+Source: R-011, R-012; the skill contract.
 """
 
 from __future__ import annotations

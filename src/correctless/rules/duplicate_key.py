@@ -1,6 +1,6 @@
 """A key stands once.
 
-Some readers take the first value, some the last, some refuse the file. Claude Code takes the last in YAML and in JSON.
+Some readers take the first value, some the last, some refuse the file; Claude Code's validator says nothing of it.
 
 Wrong:
 
@@ -23,7 +23,7 @@ model: haiku
 
 Fix: keep one of them.
 
-Source: YAML 1.2.2, section 3.2.1.3; RFC 8259, section 4.
+Source: YAML 1.2.2, section 3.2.1.3; RFC 8259, section 4; Claude Code 2.1.329, `plugin validate`, 2026-11-25.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ description: one two
 
 Fix: save the file as UTF-8 with LF.
 
-Source: agentskills.io specification; Claude Code 2.1.329 run on such files, 2026-11-21.
+Source: YAML 1.2.2, section 5.1, for NUL. A byte order mark passes Claude Code 2.1.329, `plugin validate`, 2026-11-25.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ interaction_mode: interactive
 
 Fix: leave `context` out, or write `hybrid` and the section `## Autonomous Defaults`.
 
-Source: R-009; Claude Code 2.1.329, a forked skill that asks, 2026-11-21.
+Source: R-009; the skill contract.
 """
 
 from __future__ import annotations

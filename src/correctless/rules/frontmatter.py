@@ -1,7 +1,6 @@
 """The frontmatter starts on line 1, is closed, and holds keys.
 
-Claude Code looks for `---` at the very start of the file. Blank lines above it, or a block that nothing closes, and the skill has
-neither name nor description: it is listed under its folder's name, and no key of it has an effect.
+With blank lines above it, or when nothing closes it, Claude Code finds no frontmatter at all: no key of it has an effect.
 
 Wrong:
 
@@ -24,7 +23,7 @@ name: my-skill
 
 Fix: start the file with `---`, and write a line `---` after the last key.
 
-Source: agentskills.io specification; Claude Code 2.1.329 run on such files, 2026-11-21.
+Source: Claude Code 2.1.329, `plugin validate`, 2026-11-25: "No frontmatter block found".
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ Right:
 
 Fix: turn each failure into exit 2, as in `guard.sh || exit 2`.
 
-Source: Claude Code 2.1.329, hooks that end in each way, 2026-11-21.
+Source: Claude Code 2.1.329, found by running hooks that end in each way.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ interaction_mode: interactive
 
 Fix: write one of the three words.
 
-Source: R-001; ENV-007, Claude Code 2.1.329 run on both, 2026-11-21.
+Source: R-001; ENV-007, found by running Claude Code 2.1.329.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A manifest is JSON, without comments and without a comma before a closing bracket.
 
-Claude Code refuses a plugin whose `plugin.json` it can't read, and loads none of the hooks of a `hooks.json` it can't read: what they
-were to guard is then not guarded.
+Claude Code refuses a plugin whose `plugin.json` it can't read, and a `hooks.json` it can't read breaks the load of the whole
+plugin: what its hooks were to guard is then not guarded.
 
 Wrong:
 
@@ -21,7 +21,7 @@ Right:
 
 Fix: `--fix` deletes a comma too many.
 
-Source: RFC 8259; Claude Code 2.1.329, `plugin validate`, 2026-11-21.
+Source: RFC 8259; Claude Code 2.1.329, `plugin validate`, 2026-11-25.
 """
 
 from __future__ import annotations

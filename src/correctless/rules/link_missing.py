@@ -25,7 +25,7 @@ Read [the form](https://example.com/form) first.
 
 Fix: add the file, or correct the path.
 
-Source: agentskills.io specification, "file references", read 2026-11-25.
+Source: the tree itself; no host says anything of it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """A skill's `name` is the name of its folder.
 
-agentskills.io tools refuse a skill whose name differs from its folder. Claude Code calls it by the folder's name and shows the
-other, so a person who types what they see calls nothing.
+agentskills.io tools refuse a skill whose name differs from its folder. Claude Code's validator says nothing of it.
 
 Wrong:
 
@@ -21,7 +20,7 @@ name: my-skill
 
 Fix: rename the folder, or write its name. That is a choice, so `--fix` leaves it.
 
-Source: agentskills.io specification, read 2026-11-25.
+Source: agentskills.io specification; Claude Code 2.1.329, `plugin validate`, 2026-11-25.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A key of the contract is spelled as the contract spells it.
 
-`interaction-mode`, `interactionMode` or `allowed_tools` look right and are read by nobody: Claude Code passes over unknown
-keys in silence, so the skill runs with all tools allowed, or is refused by the dispatcher for a mode it seems to state.
+`interaction-mode`, `interactionMode` or `allowed_tools` look right and are read by nobody: Claude Code says nothing of
+keys it does not know, so the line has no effect, and the dispatcher refuses the skill for a mode it seems to state.
 
 Wrong:
 
@@ -25,7 +25,7 @@ allowed-tools: Read
 
 Fix: `--fix` renames the key, unless the right one stands beside it.
 
-Source: Claude Code 2.1.329, `plugin validate --strict` and a run, 2026-11-21.
+Source: ENV-007, found by running Claude Code 2.1.329.
 """
 
 from __future__ import annotations

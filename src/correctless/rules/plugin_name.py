@@ -16,7 +16,7 @@ Right:
 
 Fix: write a name of a-z, 0-9 and single hyphens.
 
-Source: Claude Code 2.1.329, `plugin validate`, 2026-11-21.
+Source: Claude Code 2.1.329, `plugin validate`, 2026-11-25.
 """
 
 from __future__ import annotations

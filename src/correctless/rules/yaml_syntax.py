@@ -1,8 +1,9 @@
 """The frontmatter is YAML.
 
-Claude Code drops every field of a frontmatter that YAML refuses, in silence: the skill runs without its allowed tools, its
-description and its mode. Most often a value without quotes contains `: `. The other keys are still read here, so that the other
-rules apply to them.
+Hosts with a strict reader refuse such a skill. Claude Code mends a single value that lacks its quotes, as most often one with
+`: ` in it; of a frontmatter that it can't mend (a tab, text behind a closing quote) it drops every field in silence, and the
+skill runs without its allowed tools and its description. The other keys are still read here, so that the other rules apply
+to them.
 
 Wrong:
 
@@ -24,7 +25,7 @@ description: "Audits code. Presets: QA, UX"
 
 Fix: `--fix` puts a value in quotes where that is all it lacks.
 
-Source: Claude Code 2.1.329, `plugin validate` and a run, 2026-11-21.
+Source: Claude Code 2.1.329, `plugin validate`, 2026-11-25: "all frontmatter fields silently dropped"; the agentskills.io specification asks for YAML.
 """
 
 from __future__ import annotations
