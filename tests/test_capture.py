@@ -12,13 +12,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from correctless import contract
+from correctless import contract, skillmd
 from correctless.capture import Calls, Captured, capture, correct, synthesized
 from correctless.contract import Default, SkillContract
 from correctless.ledger import Ledger
 from correctless.record import Decision, decode, encode
 
 CASES = Path(__file__).parent / "cases" / "capture"
+NOTHING = skillmd.read(b"", "SKILL.md")
 NONCE = "7f3a91c2"
 PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy
 NOW = "2026-07-01T02:10:00.000Z"
@@ -162,14 +163,14 @@ def test_an_id_listed_twice_holds_its_stricter_entry() -> None:
         Default("AD-001", "", "b", "asks", escalate=True, line=2),
     ]
     for order in (entries, entries[::-1]):
-        of = SkillContract("demo", "SKILL.md", "hybrid", None, (), tuple(order), True, ())
+        of = SkillContract("demo", "SKILL.md", "hybrid", None, (), tuple(order), True, NOTHING)
         found = corrected({"decision_id": "AD-001", "default_applied": "a", "rationale": "r"}, of)
         assert (found.escalation_deferred, found.original_escalation_reason) == (True, "asks")
 
 
 def test_an_unlisted_number_is_never_a_listed_id_even_if_a_skill_lists_it() -> None:
     entry = Default("AD-UNLISTED-7", "", "a", "free", escalate=False, line=1)
-    of = SkillContract("demo", "SKILL.md", "autonomous", None, (), (entry,), True, ())
+    of = SkillContract("demo", "SKILL.md", "autonomous", None, (), (entry,), True, NOTHING)
     found = corrected({"decision_id": "AD-UNLISTED-7", "default_applied": "a", "rationale": "r"}, of)
     assert (found.decision_id, found.escalation_deferred) == ("AD-UNLISTED-5", True)
 
@@ -228,7 +229,7 @@ def test_the_kept_files_name_is_no_path_whatever_the_step_is_called() -> None:
 
 
 def test_a_skill_without_decision_points_need_not_report_any() -> None:
-    of = SkillContract("demo", "SKILL.md", "autonomous", None, (), (), False, ())
+    of = SkillContract("demo", "SKILL.md", "autonomous", None, (), (), False, NOTHING)
     assert captured("Done.", of=of).warnings == ()
     assert captured("Done.").warnings[0].startswith("no-decisions-reported: ")
 

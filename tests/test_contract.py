@@ -7,7 +7,7 @@ import os
 import socket
 import subprocess
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +15,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from correctless import rules, skillmd
 from correctless.contract import SkillContract, find_skills, of_text, read_skill, split_tools
 from correctless.exits import REFUSED, Stop
 from correctless.skills import MAX_FILE
 
 CASES = Path(__file__).parent / "cases" / "contract"
+NOTHING = skillmd.read(b"", "")
 NAMES = sorted(path.stem for path in CASES.glob("*.md"))
 
 
 def spelled(contract: SkillContract) -> dict[str, Any]:
     """A contract as a golden file holds it: the path is the test's business."""
-    values = asdict(contract)
-    del values["path"]
-    for problem in values["problems"]:
-        del problem["path"]
+    values = asdict(replace(contract, text=NOTHING))
+    del values["path"], values["text"]
+    fields = ("line", "column", "rule", "message", "severity")
+    values["problems"] = [{name: getattr(p, name) for name in fields} for p in rules.problems(contract)]
     found: dict[str, Any] = json.loads(json.dumps(values))
     return found
 
@@ -105,7 +107,7 @@ PIECES = st.sampled_from(
 def test_any_bytes_give_a_contract_whose_findings_stand_inside_the_file(data: bytes) -> None:
     contract = of_text(data, "a/SKILL.md")
     lines = max(data.count(b"\n") + data.count(b"\r") + 1, 1)
-    for problem in contract.problems:
+    for problem in rules.problems(contract):
         assert 1 <= problem.line <= lines
         assert problem.column >= 1
         assert "\n" not in problem.message
@@ -122,7 +124,7 @@ def test_an_entry_without_end_is_cut_and_said_so() -> None:
     entry = "- **AD-001**: Subject — " + "`(" * 100_000 + " (default). Rationale: r.\n"
     contract = of_text(f"## Autonomous Defaults\n{entry}".encode(), "a/SKILL.md")
     assert "default-entry" in {
-        problem.rule for problem in contract.problems if "longer than" in problem.message
+        problem.rule for problem in rules.problems(contract) if "longer than" in problem.message
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from correctless.finding import Finding, as_json, as_text, printable
+from correctless.finding import Edit, Finding, as_github, as_json, as_text, printable, with_source
 
 
 def test_text_is_place_message_and_rule_on_one_line() -> None:
@@ -25,6 +25,9 @@ def test_json_keeps_the_order_of_the_fields() -> None:
         ("rule", "r"),
         ("message", "m"),
         ("severity", "error"),
+        ("end_line", 0),
+        ("end_column", 0),
+        ("fix", []),
     ]
 
 
@@ -43,3 +46,36 @@ def test_json_keeps_the_order_of_the_fields() -> None:
 def test_what_could_steer_a_terminal_is_written_as_an_escape(text: str, shown: str) -> None:
     assert printable(text) == shown
     assert as_text(Finding(text, 1, 1, "r", text)) == f"{shown}:1:1: {shown} [r]"
+
+
+@pytest.mark.parametrize(
+    ("source", "column", "end", "marked"),
+    [
+        ("name: b: c", 8, 9, "  3 | name: b: c\n    |        ^"),
+        ("name: b: c", 7, 11, "  3 | name: b: c\n    |       ^~~~"),
+        ("\tname: x", 2, 6, "  3 | \\x09name: x\n    |     ^~~~"),  # the escape is as wide as it is shown
+        ("漢字: x", 5, 6, "  3 | 漢字: x\n    |       ^"),
+        ("x" * 500, 400, 402, f"  3 | {'x' * 120}\n    | {' ' * 60}^~"),
+    ],
+)
+def test_a_caret_stands_below_the_place(source: str, column: int, end: int, marked: str) -> None:
+    found = Finding("a", 3, column, "r", "m", end_line=3, end_column=end, source=source)
+    assert with_source(found) == f"a:3:{column}: m [r]\n{marked}"
+
+
+def test_a_place_whose_end_is_not_known_is_marked_by_a_caret_alone() -> None:
+    assert with_source(Finding("a", 1, 2, "r", "m", source="abc")).endswith("| abc\n    |  ^")
+
+
+def test_an_annotation_keeps_what_would_end_it_early() -> None:
+    found = Finding("a,b:c%.md", 3, 7, "r", "50 %: x::y", "info", 3, 9)
+    assert (
+        as_github(found)
+        == "::notice file=a%2Cb%3Ac%25.md,line=3,col=7,endLine=3,endColumn=9,title=r::50 %25: x::y"
+    )
+
+
+def test_json_holds_the_edits_of_a_fix() -> None:
+    assert as_json(Finding("a", 1, 2, "r", "m", fix=(Edit(3, 4, "x"),)))["fix"] == [
+        {"start": 3, "end": 4, "new": "x"}
+    ]

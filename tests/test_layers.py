@@ -35,8 +35,11 @@ PART_OF = {
     "heads": "ledger",  # the private copy of its heads
     "logcheck": "ledger",  # what verify finds
     "counts": "summary",  # the log in numbers
+    "sarif": "finding",  # findings as a SARIF log
+    "subject": "rules",  # one file as rules see it
     "entry": "contract",  # the text of one entry of the contract
     "markdown": "skillmd",  # the Markdown skillmd reads
+    "jsontext": "yamltext",  # JSON as the same nodes
     "yamlnodes": "yamltext",  # what YAML says, with positions
     "yamlrepair": "yamltext",  # what can be saved of a block that YAML refuses
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from correctless import rules
 from correctless.contract import SkillContract, read_skill
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -90,7 +91,7 @@ def test_the_plugin_ships_the_skills_of_its_default_pipeline() -> None:
 @each_skill
 def test_a_skill_reads_without_a_problem(path: Path) -> None:
     read = contract(path)
-    assert read.problems == ()
+    assert rules.problems(read) == ()
     assert read.name == the_name(path)
 
 

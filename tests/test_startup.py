@@ -77,7 +77,19 @@ print(sorted(set(sys.modules) - before - {{"__future__", "types"}}))
     assert done.stdout.strip() == "['correctless']"
 
 
-@pytest.mark.parametrize("words", [["writer", "--help"], ["gate", "--help"], ["gate"], ["writer", "x"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["writer", "--help"],
+        ["gate", "--help"],
+        ["gate"],
+        ["writer", "x"],
+        ["lint", "--help"],
+        ["lint", "--no-cache"],
+        ["rules"],
+        ["rules", "context"],
+    ],
+)
 def test_the_fast_paths_are_answered_without_click(words: list[str], tmp_path: Path) -> None:
     seen = loaded(
         f"from correctless.cli import main\ntry:\n    main({words!r})\nexcept SystemExit: pass", cwd=tmp_path

@@ -66,6 +66,34 @@ class Commit(_Model):
     squash: bool = Field(False, description="the branch is published as one commit")
 
 
+Level = Literal["ignore", "info", "warning", "error"]
+
+
+class LintOverride(_Model):
+    """Other levels for some files."""
+
+    paths: tuple[str, ...] = Field(
+        min_length=1, description="patterns of paths from the top; * also matches /"
+    )
+    rules: Mapping[str, Level]
+
+
+class Lint(_Model):
+    """What `correctless lint` is told; its flags win over this."""
+
+    fail_on: Literal["error", "warning", "info"] = "error"
+    dialect: Literal["claude-code", "agentskills"] = "claude-code"
+    pedantic: bool = Field(False, description="also run and show what is only worth an info")
+    contract: bool | None = Field(
+        None,
+        description="whether each skill must state a mode; without this: true where .correctless/ stands",
+    )
+    exclude: tuple[str, ...] = Field((), description="patterns of paths that are not linted")
+    extends: tuple[str, ...] = Field((), description="other configuration files, relative to this one")
+    rules: Mapping[str, Level] = Field(default_factory=dict, description="the level of a rule")
+    overrides: tuple[LintOverride, ...] = Field((), description="levels for some files; the later one wins")
+
+
 PIPELINES = {
     "default": Pipeline(
         steps=(
@@ -118,6 +146,7 @@ class Config(_Model):
     labels: Mapping[str, str] = Field(default_factory=dict)
     commands: Commands = Commands()
     commit: Commit = Commit()
+    lint: Lint = Lint()
     pipelines: Mapping[str, Pipeline] = Field(default_factory=dict)
 
     def pipeline(self, name: str) -> Pipeline:

@@ -1,16 +1,33 @@
-"""One problem at one place in a file: a finding in, its line of text or its JSON object out."""
+"""One problem at one place in a file: a finding in, its line of text, its JSON object or its annotation out."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+
+TYPE_CHECKING = False  # typing costs 2 ms to import
+if TYPE_CHECKING:
+    from typing import Any
 
 SEVERITIES = ("error", "warning", "info")
+_WIDEST = 120  # characters of a source line that are shown
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Replace `text[start:end]` of the whole text by `new`."""
+
+    start: int
+    end: int
+    new: str
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A problem: `line` and `column` count from 1, in characters; the message is one line, "what is wrong. what to write"."""
+    """A problem: `line` and `column` count from 1, in characters; the message is one line, "what is wrong. what to write".
+
+    `end_line` and `end_column` name the place behind its last character, 0 when only the start is known. `fix` are edits
+    that mend it without a person, all of them or none. `source` is the line at fault, where somebody has looked it up.
+    """
 
     path: str
     line: int
@@ -18,6 +35,10 @@ class Finding:
     rule: str
     message: str
     severity: str = "error"
+    end_line: int = 0
+    end_column: int = 0
+    fix: tuple[Edit, ...] = ()
+    source: str = ""
 
 
 def as_text(finding: Finding) -> str:
@@ -30,9 +51,52 @@ def as_text(finding: Finding) -> str:
     return f"{place}: {word}{printable(finding.message)} [{finding.rule}]"
 
 
+def with_source(finding: Finding) -> str:
+    """The line of `as_text`, and below it the line at fault with a caret under the place."""
+    if not finding.source:
+        return as_text(finding)
+    at = finding.column - 1
+    start = max(0, at - _WIDEST // 2) if len(finding.source) > _WIDEST else 0
+    shown = finding.source[start : start + _WIDEST]
+    end = finding.end_column - 1 if finding.end_line == finding.line else len(finding.source)
+    span = shown[at - start : max(end, at + 1) - start] if finding.end_line else ""
+    mark = " " * _columns(shown[: at - start]) + "^" + "~" * (_columns(span) - 1)
+    number = str(finding.line)
+    return f"{as_text(finding)}\n  {number} | {printable(shown)}\n  {' ' * len(number)} | {mark}"
+
+
 def as_json(finding: Finding) -> dict[str, Any]:
-    """The finding as a JSON object, keys in the order of its fields."""
-    return asdict(finding)
+    """The finding as a JSON object; `fix` is a list of edits whose offsets count characters of the text without its BOM."""
+    return {
+        "path": finding.path,
+        "line": finding.line,
+        "column": finding.column,
+        "rule": finding.rule,
+        "message": finding.message,
+        "severity": finding.severity,
+        "end_line": finding.end_line,
+        "end_column": finding.end_column,
+        "fix": [{"start": e.start, "end": e.end, "new": e.new} for e in finding.fix],
+    }
+
+
+def as_github(finding: Finding) -> str:
+    """The finding as a workflow command that GitHub shows beside the line."""
+    level = {"error": "error", "warning": "warning"}.get(finding.severity, "notice")
+    place = f"file={_property(finding.path)},line={finding.line},col={finding.column}"
+    if finding.end_line:
+        place += f",endLine={finding.end_line}"
+        if finding.end_line == finding.line:  # GitHub drops columns of more than one line
+            place += f",endColumn={finding.end_column}"
+    return f"::{level} {place},title={_property(finding.rule)}::{_data(printable(finding.message))}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
 def printable(text: str) -> str:
@@ -44,3 +108,13 @@ def printable(text: str) -> str:
 
 def _escape(code: int) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _columns(text: str) -> int:
+    """How many columns of a terminal the text takes once it is printable."""
+    shown = printable(text)
+    if shown.isascii():
+        return len(shown)
+    from unicodedata import combining, east_asian_width
+
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in shown)

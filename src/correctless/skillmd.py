@@ -102,9 +102,7 @@ _KINDS = {"scalar": "text without a key", "list": "a list", "alias": "an alias"}
 
 def read(data: bytes, path: str) -> SkillText:
     """Read the bytes of one file; whatever they are, the answer is a `SkillText` and its `notes` say what was wrong."""
-    text, damaged = _decode(data)
-    faults: list[Fault] = [(at, "encoding", why, severity) for at, why, severity in damaged]
-    faults += [(at, "encoding", why, severity) for at, why, severity in _odd_characters(text)]
+    text, faults = decode(data)
     opening = _OPENING.match(text)
     if opening is None:
         return SkillText(path, text, False, 0, "", text, 1, tuple(faults))
@@ -134,6 +132,12 @@ def read(data: bytes, path: str) -> SkillText:
         body_line=1 + markdown.count_ends(text, after),
         faults=tuple(faults),
     )
+
+
+def decode(data: bytes) -> tuple[str, list[Fault]]:
+    """The text of a file without its byte order mark, and what is wrong with its encoding."""
+    text, damaged = _decode(data)
+    return text, [(at, "encoding", why, severity) for at, why, severity in (*damaged, *_odd_characters(text))]
 
 
 def _decode(data: bytes) -> tuple[str, list[tuple[int, str, str]]]:

@@ -57,28 +57,45 @@ def skill_file(path: str) -> str:
 
 def read_bytes(file: str) -> bytes:
     """The bytes of a SKILL.md; `Stop` (3) when it can't be read, is no plain file or is over `MAX_FILE`."""
-    advice = "give a skill folder or its SKILL.md"
     try:
-        # Not blocking: a pipe in the place of a SKILL.md must not hold the reader for ever.
+        return read_plain(file)[0]
+    except Unreadable as error:
+        advice = "give a skill folder or its SKILL.md"
+        raise Stop(exits.REFUSED, f"can't read '{file}': {error}. {advice}") from None
+
+
+class Unreadable(Exception):  # noqa: N818 says what the file is
+    """Why a file can't be read, in a few words."""
+
+
+def read_plain(file: str) -> tuple[bytes, os.stat_result]:
+    """The bytes of a plain file of at most `MAX_FILE`, and what was known of it before they were read; else `Unreadable`."""
+    try:
+        # Not blocking: a pipe in the place of a file must not hold the reader for ever.
         handle = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(handle, "rb") as stream:
+        try:
             facts = os.fstat(handle)
             if not stat.S_ISREG(facts.st_mode):
-                raise Stop(exits.REFUSED, f"can't read '{file}': it is no plain file. {advice}")
-            data = stream.read(MAX_FILE + 1)
+                raise Unreadable("it is no plain file")
+            parts, size = [], 0
+            while size <= MAX_FILE and (part := os.read(handle, min(facts.st_size, MAX_FILE) + 1)):
+                parts.append(part)
+                size += len(part)
+        finally:
+            os.close(handle)
     except OSError as error:
-        raise Stop(exits.REFUSED, f"can't read '{file}': {error.strerror}. {advice}") from None
+        raise Unreadable(error.strerror or "the system does not say why") from None
     except ValueError:  # a NUL in the name
-        raise Stop(exits.REFUSED, f"can't read '{file}': no file has such a name. {advice}") from None
-    if len(data) > MAX_FILE:
-        raise Stop(exits.REFUSED, f"can't read '{file}': it is over {MAX_FILE} bytes. {advice}")
-    return data
+        raise Unreadable("no file has such a name") from None
+    if size > MAX_FILE:
+        raise Unreadable(f"it is over {MAX_FILE} bytes")
+    return b"".join(parts), facts
 
 
 def _children(folder: str, *, inside: bool) -> list[tuple[os.DirEntry[str], bool]]:
     with os.scandir(folder) as listing:
         entries = sorted(
-            (e for e in listing if _worth(e.name) and os.path.isdir(e.path)), key=lambda e: e.name
+            (e for e in listing if worth(e.name) and os.path.isdir(e.path)), key=lambda e: e.name
         )
     return [(entry, inside) for entry in entries]
 
@@ -88,7 +105,8 @@ def _identity(folder: str) -> tuple[int, int]:
     return facts.st_dev, facts.st_ino
 
 
-def _worth(name: str) -> bool:
+def worth(name: str) -> bool:
+    """Whether a folder of that name is looked into."""
     if name.startswith("."):
         return name in _HIDDEN
     return not name.startswith("_") and name not in _SKIPPED

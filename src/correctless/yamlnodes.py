@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from correctless.finding import Edit as Edit
 from correctless.finding import Finding
 
 MAX_DEPTH = 64
@@ -49,25 +50,17 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
-class Edit:
-    """Replace `text[start:end]` of the whole text by `new`."""
-
-    start: int
-    end: int
-    new: str
-
-
-@dataclass(frozen=True, slots=True)
 class Document:
-    """What was read: `root` is None for an empty text; `recovered` says YAML refused it and `root` is what could be saved.
-
-    `edits` are the fixes that `problems` offer, one for each value that only lacks its quotes.
-    """
+    """What was read: `root` is None for an empty text; `recovered` says it was refused and `root` is what could be saved."""
 
     root: Node | None
     problems: tuple[Finding, ...] = ()
-    edits: tuple[Edit, ...] = ()
     recovered: bool = False
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """The fixes that `problems` offer, one for each value that only lacks its quotes."""
+        return tuple(edit for problem in self.problems for edit in problem.fix)
 
 
 class Lines:
@@ -113,9 +106,20 @@ class Reader:
             int, tuple[str, int]
         ] = {}  # offset in the block -> text and end of a value put aside
 
-    def finding(self, offset: int, rule: str, message: str, severity: str = "error") -> Finding:
-        line, column = self.lines.place(self.base + offset)
-        return Finding(self.path, line, column, rule, message, severity)
+    def finding(
+        self,
+        offset: int,
+        rule: str,
+        message: str,
+        severity: str = "error",
+        *,
+        end: int | None = None,
+        fix: tuple[Edit, ...] = (),
+    ) -> Finding:
+        """A finding at an offset in the block, up to the offset `end` where that is known."""
+        place = self.lines.place(self.base + offset)
+        behind = self.lines.place(self.base + end) if end is not None else (0, 0)
+        return Finding(self.path, *place, rule, message, severity, *behind, fix)
 
     def parse(self, block: str) -> Node | None:
         """The root node of a block, None when there is none; raises `Refused`."""
@@ -173,7 +177,7 @@ class Reader:
         value: str = event.value
         if not style and event.tag is None and (why := ambiguity(value)):
             message = f"'{value}' without quotes is {why}. put it in quotes if text is meant"
-            self.problems.append(self.finding(start, "yaml-scalar", message))
+            self.problems.append(self.finding(start, "yaml-scalar", message, end=end))
         return self._node(SCALAR, value, style, start, end)
 
     def _alias(self, event: Any) -> Node:
@@ -181,7 +185,8 @@ class Reader:
         message = f"'*{event.anchor}' is an alias, and aliases are not followed. write the value out"
         if event.anchor not in self.aliases:  # one finding for each name: a bomb is made of thousands
             self.aliases.add(event.anchor)
-            self.problems.append(self.finding(start, "yaml-alias", message, "warning"))
+            end = event.end_mark.index
+            self.problems.append(self.finding(start, "yaml-alias", message, "warning", end=end))
         return self._node(ALIAS, event.anchor, "", start, event.end_mark.index)
 
     def _collection(self, opened: Any, children: list[Node], end: int) -> Node:
@@ -200,7 +205,8 @@ class Reader:
                 message = (
                     f"key '{key.text}' stands twice, first on line {first[key.text].line}. keep one of them"
                 )
-                self.problems.append(self.finding(key.start - self.base, "duplicate-key", message))
+                start, end = key.start - self.base, key.end - self.base
+                self.problems.append(self.finding(start, "duplicate-key", message, end=end))
 
 
 # What YAML's reader refuses to see at all, and the line ends that only YAML 1.1 knows. Text and not compiled, here and

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from correctless.yamlnodes import Document, Edit, Reader, Refused
+from correctless.finding import Edit
+from correctless.yamlnodes import Document, Reader, Refused
 
 MAX_FAULTS = 20  # of one block; each costs a few parses
 
@@ -23,23 +24,26 @@ def recover(block: str, refused: Refused, reader: Reader) -> Document:
     """
     keys = _top_keys(block)
     work, root = block, None
-    problems, edits = [], []
+    problems = []
     for _ in range(MAX_FAULTS):
         healed = _quote_a_value(work, block, refused, keys, reader)
         if not healed:
             refused = _stray_line(block, refused, keys)
-        problems.append(reader.finding(refused.offset, "yaml-syntax", _message(block, refused, healed)))
+        message, end = _message(block, refused, healed), None
+        fix: tuple[Edit, ...] = ()
         if healed:
             work, edit = healed
-            edits.append(Edit(reader.base + edit.start, reader.base + edit.end, edit.new))
+            fix = (Edit(reader.base + edit.start, reader.base + edit.end, edit.new),)
+            end = edit.end if edit.end > refused.offset else None
         else:
             work = _set_aside(work, block, refused.offset, keys, reader)
+        problems.append(reader.finding(refused.offset, "yaml-syntax", message, end=end, fix=fix))
         try:
             root = reader.parse(work)
             break
         except Refused as further:
             refused = further
-    return Document(root, (*problems, *reader.problems), tuple(edits), recovered=True)
+    return Document(root, (*problems, *reader.problems), recovered=True)
 
 
 def _stray_line(block: str, refused: Refused, keys: list[re.Match[str]]) -> Refused:

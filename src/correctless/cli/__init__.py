@@ -15,6 +15,8 @@ from correctless.exits import Stop
 
 # What `--help` says of each command, so that a listing imports none of them.
 COMMANDS = {
+    "lint": "Say what is wrong with skills, plugins, agents and hooks.",
+    "rules": "Explain the linter's rules, or one of them.",
     "skills": "What each skill's contract says, as the program reads it.",
     "cauto": "Run a pipeline of skills, each in a fresh agent process.",
     "review": "Read, confirm or reject what was deferred to a person.",
@@ -24,7 +26,7 @@ COMMANDS = {
 }
 
 # Answered without click: the module's `main(argv) -> int`.
-FAST = ("writer", "gate")
+FAST = ("writer", "gate", "lint", "rules")
 
 
 def main(argv: list[str] | None = None) -> int:

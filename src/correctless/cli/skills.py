@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from correctless import exits
+from correctless import exits, rules
 from correctless.contract import Default, SkillContract, find_skills, read_skill
 from correctless.exits import Stop
 from correctless.finding import as_json, as_text, printable
@@ -45,7 +45,7 @@ def skills(paths: tuple[str, ...], as_objects: bool) -> int:
         click.echo(f"correctless: {printable(message)}", err=True)
     if refusals:
         return exits.REFUSED
-    broken = any(problem.severity == "error" for c in contracts for problem in c.problems)
+    broken = any(problem.severity == "error" for c in contracts for problem in rules.problems(c))
     return exits.FINDINGS if broken else exits.OK
 
 
@@ -79,7 +79,7 @@ def _object(contract: SkillContract) -> dict[str, Any]:
         "context": contract.context,
         "allowed_tools": list(contract.allowed_tools),
         "defaults": [_default(default) for default in contract.defaults],
-        "problems": [as_json(problem) for problem in contract.problems],
+        "problems": [as_json(problem) for problem in rules.problems(contract)],
     }
 
 
@@ -98,5 +98,5 @@ def _text(contract: SkillContract) -> Iterator[str]:
         choice = default.choice or "(none documented)"
         said = f"escalate: always, if deferred: {choice}" if default.escalate else choice
         yield printable(f"  {default.id or '(no id)'}  {subject}{said}")
-    for problem in contract.problems:
+    for problem in rules.problems(contract):
         yield as_text(problem)

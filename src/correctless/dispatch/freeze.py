@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from correctless import agents, contract, exits, places, plugins
+from correctless import agents, contract, exits, places, plugins, rules
 from correctless.agents import recorder
 from correctless.config import REPORTS, TESTED, Config, Step
 from correctless.contract import SkillContract
@@ -205,7 +205,7 @@ def refuse(stated: SkillContract) -> None:
             exits.REFUSED,
             f"{stated.name} states no valid interaction_mode. write interaction_mode: autonomous or hybrid ({stated.path})",
         )
-    errors = [problem for problem in stated.problems if problem.severity == "error"]
+    errors = [problem for problem in rules.problems(stated) if problem.severity == "error"]
     if errors:
         first = errors[0]
         more = f" (and {len(errors) - 1} more; see correctless skills)" if len(errors) > 1 else ""

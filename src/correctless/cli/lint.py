@@ -1,0 +1,261 @@
+"""`correctless lint`: what is wrong with skills, plugins, agents and hooks; answered without click."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import correctless
+from correctless import exits
+from correctless.exits import Stop
+from correctless.finding import SEVERITIES, Finding, with_source
+from correctless.lint import cache, run, settings
+from correctless.lint.discover import Target, discover, kind_of
+from correctless.lint.run import Report
+from correctless.lint.settings import Settings
+from correctless.subject import DIALECTS
+
+_HELP = """Usage: correctless lint [OPTIONS] [PATH]...
+
+  Say what is wrong with skills, plugins, marketplaces, agents and hooks, where, and what to write instead.
+
+  PATH is a file, or a folder that is searched at any depth; without one, the current folder.
+
+  Example: correctless lint --fix skills
+
+Options:
+  --format FORM         text, json, github or sarif
+  --fix                 mend what can be mended without a person
+  --fix-only RULE       mend only what this rule finds; may be repeated
+  --diff                show what --fix would change, and change nothing
+  --fail-on SEVERITY    error, warning or info: from here on the exit code is 1
+  --pedantic            also what is only worth an info
+  --dialect NAME        claude-code or agentskills
+  --changed[=BASE]      only files that differ from BASE (default: HEAD), new ones included
+  --baseline FILE       pass over the findings that FILE holds
+  --write-baseline FILE make FILE hold every finding there is now
+  --config FILE         in place of .correctless/config/correctless.yaml
+  --stdin-name PATH     lint standard input as if it stood there
+  --jobs N              processes (default: one for each processor)
+  --no-cache            forget earlier runs
+  --help                show this and exit
+
+Exit: 0 clean, 1 findings, 2 usage, 3 could not check.
+"""
+
+_FORMS = ("text", "json", "github", "sarif")
+_VALUES = (
+    "--format", "--fix-only", "--fail-on", "--dialect", "--baseline", "--write-baseline", "--config", "--stdin-name", "--jobs"
+)  # fmt: skip
+_FLAGS = ("--fix", "--diff", "--pedantic", "--no-cache", "--help", "-h", "--changed")
+
+
+@dataclass
+class _Told:
+    """The words of the command line, by option."""
+
+    paths: list[str] = field(default_factory=list)
+    flags: set[str] = field(default_factory=set)
+    values: dict[str, list[str]] = field(default_factory=dict)
+    changed: str | None = None
+
+    def value(self, name: str) -> str | None:
+        return self.values[name][-1] if name in self.values else None
+
+
+def main(argv: list[str]) -> int:
+    """Lint, print, and return the exit code; `Stop` when that can't be done."""
+    told = _told(argv)
+    if told.flags & {"--help", "-h"}:
+        print(_HELP, end="")
+        return exits.OK
+    chosen = _chosen(told)
+    report = _report(told, chosen)
+    if (file := told.value("--write-baseline")) is not None:
+        return _write_baseline(file, report)
+    if (file := told.value("--baseline")) is not None:
+        from correctless.lint import baseline
+
+        report = replace(report, findings=baseline.unknown(report.findings, file))
+    if "--diff" not in told.flags:
+        _show(report, told.value("--format") or "text")
+    if report.unread:
+        return exits.REFUSED
+    return exits.FINDINGS if report.failing(chosen.fail_on) else exits.OK
+
+
+def _told(argv: list[str]) -> _Told:
+    told, words = _Told(), list(argv)
+    while words:
+        word = words.pop(0)
+        name, given, value = word.partition("=")
+        if word == "--":
+            told.paths += words
+            break
+        if name == "--changed":
+            told.flags.add(name)
+            told.changed = value if given else "HEAD"
+        elif word in _FLAGS:
+            told.flags.add(word)
+        elif name in _VALUES and (given or words):
+            told.values.setdefault(name, []).append(value if given else words.pop(0))
+        elif word.startswith("-") and word != "-":
+            need = " needs a value" if word in _VALUES else " is not understood"
+            raise Stop(exits.USAGE, f"'{word}'{need}. see correctless lint --help")
+        else:
+            told.paths.append(word)
+    for name, allowed in (("--format", _FORMS), ("--fail-on", SEVERITIES), ("--dialect", DIALECTS)):
+        value_ = told.value(name)
+        if value_ is not None and value_ not in allowed:
+            raise Stop(exits.USAGE, f"{name} '{value_}' is not known. write one of: {', '.join(allowed)}")
+    if told.value("--stdin-name") and (told.paths or told.flags & {"--fix", "--changed"}):
+        raise Stop(
+            exits.USAGE, "--stdin-name reads standard input alone. leave paths, --fix and --changed out"
+        )
+    return told
+
+
+def _chosen(told: _Told) -> Settings:
+    chosen = settings.load(os.getcwd(), told.value("--config"), _store(told))
+    return replace(
+        chosen,
+        fail_on=told.value("--fail-on") or chosen.fail_on,
+        dialect=told.value("--dialect") or chosen.dialect,
+        pedantic=chosen.pedantic or "--pedantic" in told.flags,
+    )
+
+
+def _store(told: _Told) -> str | None:
+    return None if "--no-cache" in told.flags else cache.folder(os.environ)
+
+
+def _report(told: _Told, chosen: Settings) -> Report:
+    today = time.strftime("%Y-%m-%d")
+    name = told.value("--stdin-name")
+    if name is not None:
+        return run.text(sys.stdin.buffer.read(), Target(name, kind_of(name)), chosen, today=today)
+    found = discover(told.paths or ["."])
+    targets = [each for each in found.targets if not chosen.excluded(each.path)]
+    if told.changed is not None:
+        targets = list(_changed(targets, told.changed))
+    kept = cache.Cache(_store(told))
+
+    def lint() -> Report:
+        return run.files(
+            targets,
+            chosen,
+            kept,
+            today=today,
+            now_ns=time.time_ns(),
+            workers=_workers(told),
+            unlisted=found.unlisted,
+        )
+
+    report = lint()
+    only = set(told.values.get("--fix-only", ()))
+    if not (only or told.flags & {"--fix", "--diff"}):
+        return report
+    fixed = _fix(
+        report, {each.path: each for each in targets}, chosen, today, only, dry="--diff" in told.flags
+    )
+    return lint() if fixed else report
+
+
+def _workers(told: _Told) -> int:
+    jobs = told.value("--jobs")
+    if jobs is None:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not jobs.isdecimal() or not 0 < int(jobs) <= 256:
+        raise Stop(exits.USAGE, f"--jobs '{jobs}' is no number of processes. write one from 1 to 256")
+    return int(jobs)
+
+
+def _changed(targets: Sequence[Target], base: str) -> Iterator[Target]:
+    from correctless import repo
+
+    here = repo.find(os.getcwd())
+    if here.try_git("rev-parse", "--verify", "--quiet", f"{base}^{{commit}}").returncode != 0:
+        raise Stop(
+            exits.REFUSED, f"there is no commit '{base}'. name one that exists, or leave --changed out"
+        )
+    changed = {os.path.join(here.top, path) for path in here.changed_files(base)}
+    return (each for each in targets if os.path.realpath(each.path) in changed)
+
+
+def _fix(
+    report: Report, targets: dict[str, Target], chosen: Settings, today: str, only: set[str], *, dry: bool
+) -> bool:
+    from correctless.lint import fix
+    from correctless.skills import read_plain
+
+    def wanted(found: Finding) -> bool:
+        return bool(found.fix) and (not only or found.rule in only)
+
+    changed = False
+    for path in sorted({each.path for each in report.findings if wanted(each)}):
+        before = read_plain(path)[0]
+
+        def find(data: bytes, target: Target = targets[path]) -> list[Finding]:
+            return [each for each in run.text(data, target, chosen, today=today).findings if wanted(each)]
+
+        after = fix.mended(before, find)
+        if after == before:
+            continue
+        if dry:
+            print(fix.diff(path, before, after), end="")
+        else:
+            fix.write(path, after)
+            changed = True
+    return changed
+
+
+def _write_baseline(file: str, report: Report) -> int:
+    from correctless.lint import baseline
+
+    with open(file, "w", encoding="utf-8") as out:
+        out.write(baseline.text(report.findings))
+    print(f"{file}: {_counted(len(report.findings), 'finding')} taken on", file=sys.stderr)
+    return exits.REFUSED if report.unread else exits.OK
+
+
+def _show(report: Report, form: str) -> None:
+    if form == "text":
+        for each in report.findings:
+            _print(with_source(each))
+        _print(_summary(report))
+        return
+    if form == "github":
+        from correctless.finding import as_github
+
+        for each in report.findings:
+            _print(as_github(each))
+        return
+    import json
+
+    if form == "json":
+        from correctless.finding import as_json
+
+        _print(json.dumps([as_json(each) for each in report.findings], indent=2))
+        return
+    from correctless import sarif
+    from correctless.cli.rules import described
+
+    _print(json.dumps(sarif.log(report.findings, described(), correctless.__version__), indent=2))
+
+
+def _print(text: str) -> None:
+    # A path that is no UTF-8 reached us as surrogates; every writer of text escaped them, JSON did by itself.
+    print(text)
+
+
+def _summary(report: Report) -> str:
+    counts = [(sum(each.severity == s for each in report.findings), s) for s in SEVERITIES]
+    said = ", ".join(_counted(count, noun) for count, noun in counts if count) or "nothing to say"
+    return f"{said}: {_counted(report.files, 'file')} read"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 or noun == "info" else f"{count} {noun}s"

@@ -1,0 +1,69 @@
+"""`correctless rules`: the linter's rules, or the page of one; answered without click."""
+
+from __future__ import annotations
+
+from correctless import exits, rules
+from correctless.exits import Stop
+from correctless.rules import FAMILIES, RULES
+
+TYPE_CHECKING = False  # typing costs 2 ms to import
+if TYPE_CHECKING:
+    from correctless.rules import Rule
+
+_HELP = """Usage: correctless rules [ID]
+
+  Every rule of the linter, or the page of one: why, what happens at run time, wrong, right, and the fix.
+
+  Example: correctless rules deferred-default
+
+Options:
+  --help  show this and exit
+
+Exit: 0 shown, 2 there is no such rule.
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Print the list, or one page, in Markdown; `Stop(2)` for a rule that there is not."""
+    if {"--help", "-h"} & set(argv):
+        print(_HELP, end="")
+        return exits.OK
+    if not argv:
+        print(index(), end="")
+        return exits.OK
+    found = next((rule for rule in RULES if argv[0] == rule.ID), None)
+    if found is None or len(argv) > 1:
+        from difflib import get_close_matches
+
+        near = get_close_matches(argv[0], [rule.ID for rule in RULES], n=1)
+        raise Stop(
+            exits.USAGE,
+            f"there is no rule '{' '.join(argv)}'. write {near[0] if near else 'correctless rules'}",
+        )
+    print(page(found), end="")
+    return exits.OK
+
+
+def index() -> str:
+    """All rules as tables, a family each."""
+    lines = ["# Rules", ""]
+    for family, members in FAMILIES.items():
+        lines += [f"## {family}", "", "| rule | severity | what it asks for |", "| --- | --- | --- |"]
+        lines += [f"| [{rule.ID}]({rule.ID}.md) | {rule.SEVERITY} | {_short(rule)} |" for rule in members]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def page(rule: Rule) -> str:
+    """One rule's page."""
+    reads = ", ".join(rule.READS) or "any file"
+    return f"# {rule.ID}\n\nSeverity: {rule.SEVERITY}. Reads: {reads}.\n\n{(rule.__doc__ or '').strip()}\n"
+
+
+def described() -> list[tuple[str, str, str, str]]:
+    """Id, severity, first line and page of each rule."""
+    return [(rule.ID, rule.SEVERITY, _short(rule), page(rule)) for rule in rules.RULES]
+
+
+def _short(rule: Rule) -> str:
+    return (rule.__doc__ or "").strip().partition("\n")[0]

@@ -1,0 +1,81 @@
+"""The bytes of a file and edits in, the mended bytes out; every other byte stays as it is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+
+from correctless import exits
+from correctless.exits import Stop
+from correctless.finding import Edit, Finding
+
+MAX_ROUNDS = 10  # an edit may uncover what another one mends
+
+_BOM = "\ufeff"
+
+
+def mended(data: bytes, find: Callable[[bytes], Sequence[Finding]]) -> bytes:
+    """The bytes after all fixes of what `find` finds in them, again until it finds nothing to fix.
+
+    A file that is no UTF-8 is left alone: its text can't be written back byte for byte.
+    """
+    for _ in range(MAX_ROUNDS):
+        edits = _apart(each.fix for each in find(data) if each.fix)
+        try:
+            text = data.decode()
+        except UnicodeDecodeError:
+            return data
+        if not edits:
+            return data
+        data = _applied(text, edits).encode()
+    return data
+
+
+def _apart(fixes: Iterable[tuple[Edit, ...]]) -> list[Edit]:
+    """The edits of all fixes that touch no other one's; those that do wait for the next round."""
+    taken: list[Edit] = []
+    for fix in fixes:
+        if not any(a.start <= b.end and b.start <= a.end for a in fix for b in taken):
+            taken.extend(fix)
+    return sorted(taken, key=lambda edit: edit.start, reverse=True)
+
+
+def _applied(text: str, edits: list[Edit]) -> str:
+    mark = len(text) - len(text.removeprefix(_BOM))
+    for edit in edits:
+        text = text[: mark + edit.start] + edit.new + text[mark + edit.end :]
+    return text
+
+
+def write(path: str, data: bytes) -> None:
+    """Replace a file whole, with the mode it has; a link keeps being one. `Stop` (3) when that is not possible."""
+    real = os.path.realpath(path)
+    aside = f"{real}.{os.getpid()}.tmp"
+    try:
+        mode = os.stat(real).st_mode & 0o7777
+        handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+        try:
+            with os.fdopen(handle, "wb") as out:
+                out.write(data)
+            os.chmod(aside, mode)
+            os.replace(aside, real)
+        except BaseException:
+            os.unlink(aside)
+            raise
+    except OSError as error:
+        raise Stop(
+            exits.REFUSED, f"can't write '{path}': {error.strerror}. give permission, or use --diff"
+        ) from None
+
+
+def diff(path: str, before: bytes, after: bytes) -> str:
+    """What `write` would change, as a unified diff."""
+    from difflib import unified_diff
+
+    def lines(data: bytes) -> list[str]:
+        return data.decode().splitlines(keepends=True)
+
+    found = unified_diff(lines(before), lines(after), f"a/{path}", f"b/{path}")
+    return "".join(
+        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in found
+    )

@@ -1,0 +1,157 @@
+"""`.correctless/config/correctless.yaml` and what it extends in, what the linter was told out, without reading YAML twice.
+
+The key `lint` is read and validated by `config`, which is slow to import; what it said is kept under the digest of the
+files it stands in.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+from correctless import exits
+from correctless.exits import Stop
+from correctless.lint import cache
+from correctless.subject import CLAUDE_CODE
+
+TYPE_CHECKING = False  # typing costs 2 ms to import
+if TYPE_CHECKING:
+    from typing import Any
+
+FOLDER = ".correctless"
+PATH = f"{FOLDER}/config/correctless.yaml"
+_MAX_EXTENDED = 16
+
+Levels = tuple[tuple[str, str], ...]  # rule -> ignore, info, warning or error
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the linter was told; `overrides` are patterns of paths and levels, the later one wins."""
+
+    fail_on: str = "error"
+    dialect: str = CLAUDE_CODE
+    pedantic: bool = False
+    adopted: bool = False
+    exclude: tuple[str, ...] = ()
+    rules: Levels = ()
+    overrides: tuple[tuple[tuple[str, ...], Levels], ...] = ()
+    top: str = field(default="", compare=False)  # what patterns are relative to
+
+    def excluded(self, path: str) -> bool:
+        return bool(self.exclude) and self._matches(path, self.exclude)
+
+    def levels(self, path: str) -> Levels:
+        """The level of each rule that was given one for this file."""
+        levels = dict(self.rules)
+        for patterns, given in self.overrides:
+            if self._matches(path, patterns):
+                levels.update(given)
+        return tuple(sorted(levels.items()))
+
+    def _matches(self, path: str, patterns: tuple[str, ...]) -> bool:
+        from fnmatch import fnmatchcase
+
+        relative = os.path.relpath(path, self.top or ".").replace(os.sep, "/")
+        return any(fnmatchcase(relative, pattern) for pattern in patterns)
+
+
+def load(cwd: str, file: str | None, store: str | None) -> Settings:
+    """The settings for a working folder, from `file` or from the configuration found upwards; `Stop` (3) when it is wrong.
+
+    `store` is the folder of the cache, None when there is none.
+    """
+    top = _top(cwd)
+    path = file if file is not None else os.path.join(top, PATH) if top else None
+    said: dict[str, Any] = {}
+    if path is not None and (file is not None or os.path.lexists(path)):
+        said = _said(path, store)
+    return Settings(
+        fail_on=said.get("fail_on", "error"),
+        dialect=said.get("dialect", CLAUDE_CODE),
+        pedantic=said.get("pedantic", False),
+        adopted=said["contract"] if said.get("contract") is not None else top is not None,
+        exclude=tuple(said.get("exclude", ())),
+        rules=tuple(sorted(said.get("rules", {}).items())),
+        overrides=tuple(
+            (tuple(each["paths"]), tuple(sorted(each["rules"].items()))) for each in said.get("overrides", ())
+        ),
+        top=top or cwd,
+    )
+
+
+def _top(cwd: str) -> str | None:
+    """The nearest folder upwards that has `.correctless`, not beyond the repository."""
+    folder = os.path.abspath(cwd)
+    while True:
+        if os.path.isdir(os.path.join(folder, FOLDER)):
+            return folder
+        above = os.path.dirname(folder)
+        if above == folder or os.path.lexists(os.path.join(folder, ".git")):
+            return None
+        folder = above
+
+
+def _said(path: str, store: str | None) -> dict[str, Any]:
+    """The values of `lint` in a file, on top of those it extends."""
+    data = _read(path)
+    if b"lint" not in data:
+        return {}
+    key = blake2b(data + cache.version(), digest_size=16).hexdigest()
+    said = cache.load(store, f"settings-{key}") if store else None
+    if not isinstance(said, dict):
+        said = _validated(data, path)
+        if store:
+            cache.save(store, f"settings-{key}", said)
+    base: dict[str, Any] = {}
+    for number, each in enumerate(said["extends"]):
+        if number == _MAX_EXTENDED:
+            raise Stop(exits.REFUSED, f"{path}: extends more than {_MAX_EXTENDED} files. extend fewer")
+        other = os.path.join(os.path.dirname(path), each)
+        below = _read(other)
+        if b"extends" in below:
+            raise Stop(exits.REFUSED, f"{other} is extended and extends others. name them all in {path}")
+        base = _merged(base, _said(other, store))
+    return _merged(base, said)
+
+
+def _merged(base: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
+    merged = {**base, **{key: value for key, value in said.items() if value is not None}}
+    for key in ("rules",):
+        merged[key] = {**base.get(key, {}), **said.get(key, {})}
+    for key in ("exclude", "overrides"):
+        merged[key] = [*base.get(key, ()), *said.get(key, ())]
+    return merged
+
+
+def _validated(data: bytes, path: str) -> dict[str, Any]:
+    from correctless import config
+
+    lint = config.load(config.parse(data, path), where=path).lint
+    _refuse_unknown([*lint.rules, *(rule for each in lint.overrides for rule in each.rules)], path)
+    return {**lint.model_dump(mode="json", exclude_unset=True), "extends": list(lint.extends)}
+
+
+def _refuse_unknown(names: Iterable[str], path: str) -> None:
+    from difflib import get_close_matches
+
+    from correctless.rules import RULES
+
+    known = [rule.ID for rule in RULES]
+    for name in names:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            advice = f"write {near[0]}" if near else "see correctless rules"
+            raise Stop(exits.REFUSED, f"{path}: there is no rule '{name}'. {advice}")
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read(cache.LARGEST_SETTINGS)
+    except OSError as error:
+        raise Stop(
+            exits.REFUSED, f"can't read '{path}': {error.strerror}. name a configuration that exists"
+        ) from None

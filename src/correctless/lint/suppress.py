@@ -1,0 +1,44 @@
+"""What was found in a file and its suppressions in, what is left out; a suppression that does nothing is a finding."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from correctless import rules
+from correctless.finding import Finding
+from correctless.lint.check import IGNORE, Checked
+from correctless.lint.settings import Settings
+from correctless.rules import suppression
+
+
+def apply(found: Checked, settings: Settings, path: str, today: str) -> list[Finding]:
+    """The findings that are not suppressed, and what is wrong with the suppressions on the day `today`."""
+    left = list(found.findings)
+    for rule, until, at in found.suppressions:
+        if rule not in _known():
+            left.append(_fault(at, f"there is no rule '{rule}'. see correctless rules", "error"))
+        elif until and until < today:
+            left.append(
+                _fault(at, f"this suppression of '{rule}' is over since {until}. mend it, or renew the day")
+            )
+        elif any(each.rule == rule for each in found.findings):
+            left = [each for each in left if each.rule != rule]
+        elif _was_run(rule, settings, path):
+            left.append(_fault(at, f"nothing in this file is a finding of '{rule}'. delete this suppression"))
+    return left
+
+
+def _known() -> set[str]:
+    # Whoever suppresses the rule about suppressions, or says that a file was read, hides that nothing is checked.
+    return {rule.ID for rule in rules.RULES if rule.READS} - {suppression.ID}
+
+
+def _was_run(rule: str, settings: Settings, path: str) -> bool:
+    given = dict(settings.levels(path))
+    usual = next(each.SEVERITY for each in rules.RULES if rule == each.ID)
+    level = given.get(rule, usual)
+    return level != IGNORE and (settings.pedantic or level != "info")
+
+
+def _fault(at: Finding, message: str, severity: str = suppression.SEVERITY) -> Finding:
+    return replace(at, rule=suppression.ID, message=message, severity=severity)

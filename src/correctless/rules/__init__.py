@@ -1,0 +1,125 @@
+"""The rules of the linter: one file as a `Subject` in, findings out.
+
+A rule is one module: its docstring is its page, `ID` its name, `SEVERITY` the usual one, `READS` the kinds of files it
+reads, and `check` yields what is wrong. Add one by writing the module, naming it below, and laying its cases into
+tests/cases/rules/<id>/.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from correctless.contract import SkillContract
+from correctless.finding import Finding
+from correctless.rules import (
+    allowed_tools,
+    context,
+    default_entry,
+    defaults_section,
+    deferred_default,
+    duplicate_key,
+    encoding,
+    fork_interactive,
+    frontmatter,
+    hook_fails_open,
+    hybrid_escalates,
+    interaction_mode,
+    json_syntax,
+    link_missing,
+    name_folder,
+    near_miss_key,
+    plugin_name,
+    suppression,
+    unreadable,
+    yaml_alias,
+    yaml_scalar,
+    yaml_syntax,
+)
+from correctless.subject import Subject, of_contract
+
+TYPE_CHECKING = False  # typing costs 2 ms to import
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any, Protocol
+
+    class Rule(Protocol):
+        """What a module of this folder offers."""
+
+        __doc__: str | None
+
+        @property
+        def ID(self) -> str: ...  # noqa: N802 a constant of the module
+
+        @property
+        def SEVERITY(self) -> str: ...  # noqa: N802
+
+        @property
+        def READS(self) -> tuple[str, ...]: ...  # noqa: N802
+
+        # A rule names the class of its own kinds: `check(skill: Skill)`.
+        def check(self, subject: Any, /) -> Iterable[Finding]: ...
+
+
+# Whether the bytes can be read at all.
+READING: tuple[Rule, ...] = (
+    unreadable,
+    encoding,
+    frontmatter,
+    yaml_syntax,
+    yaml_scalar,
+    yaml_alias,
+    json_syntax,
+    duplicate_key,
+)
+
+# The skill contract: what `dispatch` refuses a skill for.
+CONTRACT: tuple[Rule, ...] = (
+    interaction_mode,
+    near_miss_key,
+    context,
+    allowed_tools,
+    fork_interactive,
+    defaults_section,
+    default_entry,
+    hybrid_escalates,
+    deferred_default,
+)
+
+SKILLS: tuple[Rule, ...] = (
+    name_folder,
+    link_missing,
+)
+
+PLUGINS: tuple[Rule, ...] = (
+    plugin_name,
+    hook_fails_open,
+)
+
+# What the linter says of its own notes in a file.
+LINTER: tuple[Rule, ...] = (suppression,)
+
+FAMILIES = {
+    "reading": READING,
+    "contract": CONTRACT,
+    "skill": SKILLS,
+    "plugin": PLUGINS,
+    "linter": LINTER,
+}
+
+RULES: tuple[Rule, ...] = (*READING, *CONTRACT, *SKILLS, *PLUGINS, *LINTER)
+
+
+def run(subject: Subject, rules: Iterable[Rule], path: str = "") -> list[Finding]:
+    """What the rules that read this kind of file find, each once, in the order of the text."""
+    found = {
+        replace(each, path=path, rule=rule.ID, severity=each.severity or rule.SEVERITY)
+        for rule in rules
+        if subject.kind in rule.READS
+        for each in rule.check(subject)
+    }
+    return sorted(found, key=lambda f: (f.line, f.column, f.rule, f.message))
+
+
+def problems(contract: SkillContract) -> tuple[Finding, ...]:
+    """All that is wrong with the contract a SKILL.md states, and with the reading of it."""
+    return tuple(run(of_contract(contract), (*READING, *CONTRACT), contract.path))
