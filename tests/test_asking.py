@@ -14,7 +14,9 @@ import pytest
 import correctless
 from conftest import Git
 from correctless import exits, lock, repo
+from correctless.contract import read_skill
 from correctless.dispatch import asking
+from correctless.dispatch.recording import Recording
 from correctless.dispatch.surroundings import Answers, Question, Surroundings
 from correctless.runlog.events import Answered, Asking
 from project import Project
@@ -300,3 +302,27 @@ class Person:
             raise KeyboardInterrupt
         named = zip((question.number for question in questions), self.said, strict=False)
         return Answers("Ada", "terminal", dict(named))
+
+
+def test_a_call_that_repeats_a_persons_answer_is_answered_and_not_recorded(
+    make: Callable[..., Sessions],
+) -> None:
+    sessions = make()
+    with terminal(sessions, LEFT, "hang()") as child:
+        child.expect(PROMPT)
+        child.sendline("call R-004 unmet")
+        child.expect("goes on in its session")
+        child.sendintr()
+        assert ended(child) == exits.INTERRUPTED
+    here = repo.find(str(sessions.project.top))
+    state = sessions.project.state()
+    contract = read_skill(str(sessions.project.top / "skills/judge"))
+    with lock.Lock.take(here, "a test") as held:
+        around = Surroundings(here, sessions.project.logs, held, sessions.project.env)
+        around.decisions.create()
+        recording = Recording(around, contract, state.run, "judge", 1)
+        call = {"decision_id": "AD-003", "default_applied": "call R-004  unmet", "rationale": "as told"}
+        assert recording("record_decision", call) == "on record already as AD-003: Ada decided it"
+        assert len(sessions.project.decisions()) == 2
+        other = recording("record_decision", {**call, "default_applied": "something else"})
+        assert other.startswith("recorded as AD-003, deferred: the same id was reported before")

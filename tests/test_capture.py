@@ -321,3 +321,25 @@ if __name__ == "__main__":
         if not told.replace("\n", "").isprintable():  # what nobody could see in a review is escaped
             told = json.dumps(shown(case(name)), indent=1)
         (CASES / name / "expected.json").write_text(told + "\n", encoding="utf-8")
+
+
+def said(label: str, name: str, applied: str, **more: Any) -> Decision:
+    """An entry of the attempt as an earlier process of its session left it in the log."""
+    how = {"run": "r1", "step": "demo", "attempt": 1, "key": f"r1/demo/1/{label}", "source": "block", **more}
+    return Decision("demo", name, applied, "because", NOW, False, **how)
+
+
+def test_calls_of_a_session_that_goes_on_have_keys_of_their_own() -> None:
+    earlier = (said("t1", "AD-001", "one", source="tool"), said("b1", "AD-001", "two"))
+    calls = Calls(DEMO, run="r1", step="demo", attempt=1, earlier=earlier, calls_before=1)
+    taken = calls.take({"decision_id": "AD-001", "default_applied": "three", "rationale": "because"}, NOW)
+    assert taken.key == "r1/demo/1/t2"
+    assert "conflict" in taken.notes
+
+
+def test_pieces_of_a_session_that_goes_on_have_keys_of_their_own_and_repeat_nothing() -> None:
+    line = '{"decision_id": "AD-001", "default_applied": "%s", "rationale": "because"}'
+    earlier = (said("b1", "AD-001", "one"),)
+    found = captured(block(line % "one", line % "two"), earlier=earlier, pieces_before=1)
+    assert [(d.key, d.default_applied) for d in found.decisions] == [("r1/demo/1/b3", "two")]
+    assert captured("", earlier=earlier, pieces_before=1).warnings == ()

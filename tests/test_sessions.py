@@ -11,7 +11,11 @@ from typing import Any
 import pytest
 
 from conftest import Git
-from correctless import exits
+from correctless import exits, lock, repo
+from correctless.agents import Activity
+from correctless.dispatch import loop
+from correctless.dispatch.surroundings import Surroundings
+from correctless.exits import Stop
 from correctless.runlog.events import AgentEnded, AttemptFailed, StepContinued, StepStarted
 from project import Project
 from sessions import WORDS, Sessions
@@ -221,3 +225,37 @@ def test_abandoned_while_it_is_suspended_a_run_leaves_its_decisions_to_nobody(
     assert sessions.project.cauto("stop", "--abandon").returncode == 0
     [failed] = sessions.of(AttemptFailed)
     assert failed.reason == "abandoned"
+
+
+def test_what_the_dispatcher_could_not_go_on_with_is_no_session_to_go_on_from(
+    make: Callable[..., Sessions],
+) -> None:
+    sessions = make()
+    sessions.cauto(*WORDS, parts=("code = 1",) * 3)  # an unfinished run, whose step is to be tried again
+    here = repo.find(str(sessions.project.top))
+
+    def refuse(activity: Activity) -> None:
+        if activity.kind == "tool":
+            raise Stop(exits.REFUSED, "the disk is full")
+
+    env = {**sessions.project.env, **sessions.given(WAITS)}
+    with lock.Lock.take(here, "a test") as held:
+        around = Surroundings(here, sessions.project.logs, held, env, activity=refuse)
+        with pytest.raises(Stop, match="the disk is full"):
+            loop.drive(around, lambda *_: None)
+    ended = sessions.of(AgentEnded)[-1]
+    assert (ended.outcome, ended.left) == ("interrupted", "")
+    assert ended.cost_usd > 0
+    assert sessions.project.state().phase == "failing"
+
+
+def test_a_re_run_keeps_what_a_suspended_attempt_left(make: Callable[..., Sessions]) -> None:
+    steps = [{"skill": "ctdd", "check": ["true"]}, {"skill": "cdocs"}]
+    sessions = make(pipelines={"default": {"steps": steps}})
+    each = f"exec({REST!r} if 'run: ctdd ' in prompt else {PAUSE!r})"
+    sessions.cauto(*WORDS, parts=(each,))
+    assert sessions.project.state().phase == "suspended"
+    assert sessions.project.review("--rerun", "ctdd")[0] == exits.PERSON
+    [failed] = sessions.of(AttemptFailed)
+    assert (failed.step, failed.counted) == ("cdocs", False)
+    assert "one.txt by part 1" in (Path(sessions.project.logs.artifacts) / failed.patch).read_text()

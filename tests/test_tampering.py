@@ -102,6 +102,15 @@ def test_a_hook_that_a_failed_attempt_left_is_put_before_a_person_by_the_next_on
     assert (told["step"], told["attempt"]) == ("writer", 2)
 
 
+def test_a_hook_whose_step_runs_again_is_put_before_a_person_again(project: Project) -> None:
+    plant = "h = pathlib.Path('.git/hooks/pre-commit'); h.write_text('#!/bin/sh\\n'); h.chmod(0o755)"
+    project.run(**does(plant))
+    assert project.review("--rerun", "writer")[0] == exits.PERSON
+    assert project.cauto("resume").returncode == exits.PERSON
+    told = [d["attempt"] for d in project.decisions() if "/sgit-" in (d["key"] or "")]
+    assert told == [1, 2]
+
+
 def test_git_settings_are_told_of_once_and_again_when_they_change_again(project: Project) -> None:
     done = project.run(
         AGENT_EXTRA="import subprocess\nsubprocess.run(['git', 'config', 'x.y', 'same' if step != 'writer-2' else 'other'])"
