@@ -326,3 +326,15 @@ def test_a_call_that_repeats_a_persons_answer_is_answered_and_not_recorded(
         assert len(sessions.project.decisions()) == 2
         other = recording("record_decision", {**call, "default_applied": "something else"})
         assert other.startswith("recorded as AD-003, deferred: the same id was reported before")
+
+
+def test_inside_a_tool_call_nobody_is_asked_whatever_terminal_it_has(make: Callable[..., Sessions]) -> None:
+    sessions = make()
+    with terminal(sessions, LEFT, DONE) as child:
+        child.expect(PROMPT)
+        child.sendintr()
+        assert ended(child) == exits.INTERRUPTED
+    sessions.env["CLAUDECODE"] = "1"
+    with terminal(sessions, LEFT, DONE, words=("resume",)) as child:
+        assert ended(child) == exits.PERSON
+    assert [event.by for event in sessions.of(Answered)] == [""]
