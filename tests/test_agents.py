@@ -595,3 +595,15 @@ def test_a_count_of_tokens_no_float_can_hold_is_no_end_of_the_run() -> None:
     usage = Usage("opus")
     usage.take({"input_tokens": 10**400, "output_tokens": True, "cache_read_input_tokens": -5})
     assert (usage.tokens(), usage.cost()) == (10**12, 5e6)
+
+
+def test_a_program_that_is_cut_off_and_ends_well_has_not_given_its_answer(task: Task) -> None:
+    def interrupt(_: Activity) -> None:
+        raise KeyboardInterrupt
+
+    agent = command("sh -c 'trap \"exit 0\" TERM; echo half of it; while :; do sleep 0.05; done'", task.cwd)
+    held = agent.hold(task)
+    with pytest.raises(KeyboardInterrupt):
+        held.release(interrupt)
+    outcome = held.end()
+    assert (outcome.kind, outcome.exit_code) == ("failed", 0)

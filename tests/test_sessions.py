@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,13 @@ from conftest import Git
 from correctless import exits, lock, repo
 from correctless.agents import Activity
 from correctless.dispatch import loop
+from correctless.dispatch.attempt import Runner
+from correctless.dispatch.engine import Wait
+from correctless.dispatch.perform import perform
 from correctless.dispatch.surroundings import Surroundings
 from correctless.exits import Stop
 from correctless.runlog.events import AgentEnded, AttemptFailed, StepContinued, StepStarted
+from correctless.runlog.state import State
 from project import Project
 from sessions import WORDS, Sessions
 
@@ -259,3 +264,25 @@ def test_a_re_run_keeps_what_a_suspended_attempt_left(make: Callable[..., Sessio
     [failed] = sessions.of(AttemptFailed)
     assert (failed.step, failed.counted) == ("cdocs", False)
     assert "one.txt by part 1" in (Path(sessions.project.logs.artifacts) / failed.patch).read_text()
+
+
+def test_pauses_that_name_no_end_get_longer(make: Callable[..., Sessions]) -> None:
+    sessions = make()
+    here = repo.find(str(sessions.project.top))
+    clock = [datetime(2026, 1, 2, tzinfo=UTC)]
+    waited = []
+    with lock.Lock.take(here, "a test") as held:
+        around = Surroundings(here, sessions.project.logs, held, {}, now=lambda: clock[0])
+
+        def sleep(seconds: float) -> None:
+            clock[0] += timedelta(seconds=seconds)
+
+        around.sleep = sleep
+        for tries in (1, 2, 3, 4, 5, 6, 7, 99):
+            began = clock[0]
+            perform(around, Runner(around), State(run="r1"), Wait(None, "an outage", tries))
+            waited.append((clock[0] - began).total_seconds() / 60)
+        began = clock[0]
+        perform(around, Runner(around), State(run="r1"), Wait("2026-01-03T00:00:00.000Z", "a limit", 7))
+    assert waited == [1, 2, 5, 10, 20, 30, 30, 30]
+    assert clock[0] == datetime(2026, 1, 3, tzinfo=UTC)

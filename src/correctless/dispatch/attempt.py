@@ -142,9 +142,8 @@ class Runner:
         outcome = self.end()
         if outcome is None or state.phase != "running":
             return None
-        if (
-            outcome.kind == "ok"
-        ):  # it had given its answer, and to a session that went on it would have nothing to add
+        if outcome.kind == "ok":
+            # It had given its answer: asked to go on, it would have nothing to add.
             return self._ended(state, "ok", outcome)
         reason = "interrupted" if goes_on else "the dispatcher could not go on"
         return self._ended(
