@@ -19,6 +19,7 @@ import pytest
 from conftest import Git
 from correctless.agents import Activity, Limits, Outcome, Task, named, one_line
 from correctless.agents.claude import Claude, command_line
+from correctless.agents.command import command
 from correctless.agents.environment import environment
 from correctless.agents.price import Usage
 from correctless.agents.running import End, Running
