@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -602,7 +603,8 @@ def test_a_program_that_is_cut_off_and_ends_well_has_not_given_its_answer(task: 
     def interrupt(_: Activity) -> None:
         raise KeyboardInterrupt
 
-    agent = command("sh -c 'trap \"exit 0\" TERM; echo half of it; while :; do sleep 0.05; done'", task.cwd)
+    program = "import os, signal\nsignal.signal(signal.SIGTERM, lambda *_: os._exit(0))\nprint('half of it', flush=True)\nsignal.pause()"
+    agent = command(shlex.join([sys.executable, "-c", program]), task.cwd)
     held = agent.hold(task)
     with pytest.raises(KeyboardInterrupt):
         held.release(interrupt)
