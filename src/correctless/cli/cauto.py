@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shlex
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,13 +20,14 @@ from correctless import exits, person, repo, summary
 from correctless import review as views
 from correctless.cli import progress, typable, watch
 from correctless.cli.ask import asker
-from correctless.cli.review import width
+from correctless.cli.review import from_options, refuse_half, width
 from correctless.cli.standing import ended, refuse_without_run, status
 from correctless.cli.watch import Watcher
-from correctless.dispatch import loop, notify, preflight, start, stop, worktree
+from correctless.dispatch import elsewhere, loop, notify, preflight, start, stop, worktree
 from correctless.dispatch.surroundings import Surroundings
 from correctless.exits import Stop
 from correctless.lock import Lock
+from correctless.publish.parking import Holder
 from correctless.record import Confirmation, timestamp, utcnow
 from correctless.repo import Logs, Repo
 from correctless.runlog import branch as record
@@ -56,6 +59,11 @@ def _request_options(command: Any) -> Any:
             help="What to do about a person's decision: leave it for the end, ask at this terminal, or pause.",
         ),
         click.option("--pr", metavar="HOW", help="gh, or skip: write the pull request's text and open none."),
+        click.option(
+            "--park",
+            metavar="REMOTE",
+            help="Where a run that stops is put for other machines; none: nowhere.",
+        ),
         click.option("--max-minutes", type=float, help="Of all agents together."),
         click.option("--max-usd", type=float, help="Of all agents together."),
     )
@@ -137,7 +145,6 @@ def run(
         origin = repo.find(os.getcwd())
         with _place(origin, branch, flags) as (here, cwd):
             ready = start.prepare(here, cwd, request, os.environ)
-            _warn(ready)
             approved = _approval(ready, approve_spec_as)
             with Lock.take(here, "correctless cauto run") as held:
                 around = Surroundings(here, ready.logs, held, os.environ, activity=watcher.activity)
@@ -184,7 +191,6 @@ def _rehearse(request: start.Request, *, as_json: bool) -> int:
     # git status would write what it learned of the files into the index.
     os.environ["GIT_OPTIONAL_LOCKS"] = "0"
     ready = start.prepare(repo.find(os.getcwd()), os.getcwd(), request, os.environ)
-    _warn(ready)
     rehearsed = rehearsal.rehearse(ready)
     approved = start.approval(ready) is not None
     if as_json:
@@ -209,11 +215,6 @@ def _place(origin: Repo, branch: str | None, flags: dict[str, Any]) -> Iterator[
         if not os.path.lexists(repo.logs(made, branch).run):
             worktree.remove(origin, made, None if known else branch)
         raise
-
-
-def _warn(ready: start.Ready) -> None:
-    for key in ready.config.not_yet():
-        click.echo(f"warning: {key} is set and this version does not act on it", err=True)
 
 
 def _approval(ready: start.Ready, named: str | None) -> Confirmation:
@@ -264,16 +265,61 @@ def _detach(here: Repo, logs: Logs, run_id: str, held: Lock) -> None:
     type=click.FloatRange(min=0, min_open=True),
     help="Grant the run so many in all.",
 )
+@from_options
 @_watch_options
-def resume(lock_fd: int | None, usd: float | None, minutes: float | None, plain: bool, as_json: bool) -> int:
+def resume(
+    lock_fd: int | None,
+    usd: float | None,
+    minutes: float | None,
+    remote: str | None,
+    parked: str | None,
+    take_over: bool,
+    plain: bool,
+    as_json: bool,
+) -> int:
     """Go on with the last run of this branch, from wherever it stopped; shown as by `run`.
 
-    Exit 0: it is complete; 3: there is no run.
+    With --from REMOTE RUN: with the run that is parked there. It is taken, so that no other machine goes on with it, then its
+    branch and logs are brought here.
+
+    Exit 0: it is complete; 3: there is no run; 75: another machine has it.
     """
-    if usd is not None or minutes is not None:
+    refuse_half(remote, parked, take_over=take_over)
+    if usd is not None or minutes is not None or take_over:
         person.refuse_agents(os.environ)
     with watch.reported(watch.chosen(plain=plain, as_json=as_json, env=os.environ)) as watcher:
+        if remote is not None and parked is not None:
+            return _resume_from(
+                watcher, remote, parked, take_over=take_over, show=not as_json, usd=usd, minutes=minutes
+            )
         return _resume(watcher, lock_fd, show=not as_json, usd=usd, minutes=minutes)
+
+
+def _resume_from(
+    watcher: Watcher,
+    remote: str,
+    run: str,
+    *,
+    take_over: bool,
+    show: bool,
+    usd: float | None,
+    minutes: float | None,
+) -> int:
+    here = repo.find(os.getcwd())
+    with Lock.take(here, "correctless cauto resume") as held:
+        with elsewhere.found(here, remote, run, os.environ) as there:
+            if not take_over:
+                elsewhere.refuse_taken(there)
+            for line in elsewhere.will_run(there.parcel.plan):
+                click.echo(typable(summary.printable(f"runs here: {line}")), err=True)
+            logs = elsewhere.bring(here, there, _me(here), os.environ, secrets.token_hex)
+        watcher.before(record.load(logs).events)
+        around = Surroundings(here, logs, held, os.environ, activity=watcher.activity)
+        return _drive(around, watcher, show=show, usd=usd, minutes=minutes, park=remote)
+
+
+def _me(here: Repo) -> Holder:
+    return Holder(person.name(here, os.environ), socket.gethostname(), timestamp(utcnow()))
 
 
 def _resume(
@@ -293,6 +339,7 @@ def _resume(
         events = record.load(logs).events
         state = fold(events)
         if state.phase == "complete":
+            _let_go(here, state)
             watcher.end(exits.OK, ended(state))
             if show:
                 click.echo(ended(state))
@@ -302,9 +349,23 @@ def _resume(
                 exits.REFUSED,
                 f"run {state.run} was abandoned. start a new one: correctless cauto run --spec FILE",
             )
+        elsewhere.take_again(here, state, _me(here), secrets.token_hex, _say_warning)
         watcher.before(events)
         around = Surroundings(here, logs, held, os.environ, activity=watcher.activity)
         return _drive(around, watcher, show=show, usd=usd, minutes=minutes)
+
+
+def _let_go(here: Repo, state: State) -> None:
+    """Take a run that ended off the remote it was parked on; it has ended all the same when that can't be done."""
+    if state.plan is not None and state.plan.park is not None:
+        try:
+            elsewhere.let_go(here, state.plan.park, state.run)
+        except Stop as stop:
+            _say_warning(stop.message)
+
+
+def _say_warning(text: str) -> None:
+    click.echo(summary.printable(f"warning: {text}"), err=True)
 
 
 def _drive(
@@ -314,12 +375,13 @@ def _drive(
     show: bool = True,
     usd: float | None = None,
     minutes: float | None = None,
+    park: str | None = None,
 ) -> int:
     told = watcher or watch.Plain()
     around.ask = asker(around.repo, told, around.env)
     try:
         with watch.interruptible(told), told:
-            state = loop.drive(around, told.event, usd=usd, minutes=minutes)
+            state = loop.drive(around, told.event, usd=usd, minutes=minutes, park=park)
     except KeyboardInterrupt:
         raise Stop(exits.INTERRUPTED, watch.INTERRUPTED) from None
     if show:
@@ -352,6 +414,7 @@ def stop_command(abandon: bool) -> int:
             state = stop.abandon(
                 Surroundings(here, logs, held, os.environ), progress.event, by=person.name(here, os.environ)
             )
+        _let_go(here, state)
         click.echo(f"run {state.run} is abandoned; its commits stay on the branch")
     elif not processes:
         click.echo("nothing is running here")
@@ -377,7 +440,6 @@ def check(spec: str, pipeline: str, trial: bool, **flags: Any) -> int:
     ready = start.prepare(
         repo.find(os.getcwd()), os.getcwd(), start.Request(spec, pipeline, flags), os.environ
     )
-    _warn(ready)
     click.echo(progress.plan(ready.frozen.plan))
     if start.approval(ready) is None:
         raise Stop(
