@@ -97,13 +97,17 @@ def found(here: Repo, remote: str, run: str, env: Mapping[str, str]) -> Iterator
 
 
 def will_run(plan: Plan) -> Iterator[str]:
-    """The programs that going on with a run starts on this machine, as its plan names them: each a line."""
+    """What going on with a run starts and hands out on this machine, as its plan names it: each a line."""
     yield from dict.fromkeys(f"agent {step.agent}" for step in plan.steps)
     yield from dict.fromkeys(f"check {shlex.join(step.check)}" for step in plan.steps if step.check)
     if len(plan.pr) > 1 or plan.pr[0] not in ("gh", "skip"):
         yield f"pull request {shlex.join(plan.pr)}"
     if plan.notify is not None:
         yield f"notify {shlex.join(plan.notify)}"
+    if plan.agent_env:
+        yield f"agents get {', '.join(plan.agent_env)} of your environment"
+    if plan.publish_credentials:
+        yield "agents may push and use your GitHub login"
     if plan.mcp_sha256 is not None:
         yield "MCP servers of the run's frozen mcp.json"
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from correctless import anchors, exits
+from correctless import anchors, config, exits
 from correctless.dispatch import escalation, freeze
 from correctless.dispatch.surroundings import sha256
 from correctless.exits import Stop
@@ -150,8 +150,8 @@ def check(
     _refuse_other_files(files, plan, branch)
     refuse_name(repo, plan.branch)
     refuse_protected(plan.branch, plan.protected)
-    if not any(said.kind == "spec" and said.digest == plan.spec_sha256 for said in branch.confirmations):
-        raise _bad(f"{CONFIRMATIONS} has no approval of its spec")
+    _refuse_unapproved(branch, run)
+    _refuse_other_policy(repo, plan)
     _refuse_other_commits(repo, parent, state, [item for item in branch.events if item.run == run])
     report = anchors.verify(logs, repo, env, here, at=parent)
     for finding in report.findings:
@@ -215,6 +215,49 @@ def _refuse_forms(plan: Plan, events: Iterable[Logged]) -> None:
             raise _bad(f"{RUN} names processes that no run starts")
 
 
+def _refuse_unapproved(branch: Branch, run: str) -> None:
+    """A run goes on only if the approval it says it began with is on record."""
+    approved = {(said.digest, said.by, said.channel) for said in branch.confirmations if said.kind == "spec"}
+    for item in branch.events:
+        event = item.event
+        if item.run == run and isinstance(event, RunStarted):
+            said = (event.plan.spec_sha256, event.approved_by, event.approved_channel)
+            if said not in approved:
+                raise _bad(f"{CONFIRMATIONS} has no approval of its spec by {event.approved_by!r}")
+
+
+def _refuse_other_policy(repo: Repo, plan: Plan) -> None:
+    """What no flag can say is what the commit says that the run began at: who parks a run doesn't choose its policy or commands."""
+    try:
+        data = repo.file_at(plan.base, config.PATH)
+        said = config.load(config.parse(data) if data is not None else None)
+        steps = said.pipeline(plan.pipeline).steps
+    except Stop as stop:
+        raise _bad(f"the configuration of its base commit can't be read: {stop.message}") from None
+    pairs: dict[str, tuple[object, object]] = {
+        "confirm_channels": (plan.confirm_channels, said.confirm_channels),
+        "confirmers": (plan.confirmers, said.confirmers),
+        "protected": (plan.protected, said.protected),
+        "outputs": (plan.outputs, said.outputs),
+        "agent_env": (plan.agent_env, said.agent_env),
+        "agent_publish_credentials": (plan.publish_credentials, said.agent_publish_credentials),
+        "remote": (plan.remote, said.remote),
+        "notify": (plan.notify, said.notify),
+        "commands.test": (plan.test, said.commands.test),
+    }
+    if len(plan.pr) > 1 or plan.pr[0] not in ("gh", "skip"):  # what a flag can't say
+        pairs["pr"] = (plan.pr, said.pr)
+    for key, (planned, configured) in pairs.items():
+        if planned != configured:
+            raise _bad(f"its plan has another {key} than the configuration of {plan.base[:12]}")
+    checks = {said.commands.test, *(step.check for step in steps)}
+    for step in plan.steps:
+        if step.check is not None and step.check not in checks:
+            raise _bad(
+                f"its plan has another check of {step.name} than the configuration of {plan.base[:12]}"
+            )
+
+
 def _refuse_other_files(files: Mapping[str, bytes], plan: Plan, branch: Branch) -> None:
     wanted = frozen(plan)
     for path, sha in wanted.items():
@@ -233,19 +276,20 @@ def _refuse_other_commits(repo: Repo, parent: str, state: State, events: list[Lo
         raise _bad(f"{RUN} leaves {plan.branch} at {head(events)[:12]}, and it is parked on {parent[:12]}")
     if not repo.is_ancestor(plan.base, parent):
         raise _bad(f"{plan.branch} does not go back to {plan.base[:12]}, where the run began")
-    made = {
-        event.commit: (f"{event.step}#{event.attempt}", f"{event.log_seq}:{event.log_head}")
+    made: list[tuple[str, str, str | None]] = [
+        (event.commit, f"{event.step}#{event.attempt}", f"{event.log_seq}:{event.log_head}")
         for event in state.finished
         if isinstance(event, StepFinished)
-    }
-    for oid, (step, noted) in made.items():
+    ]
+    if state.consolidated is not None:
+        made.append((state.consolidated, "consolidation#1", None))
+    for oid, step, noted in made:
         said = repo.trailers(oid) if repo.is_ancestor(oid, parent) else {}
-        if (said.get("Correctless-Run"), said.get("Correctless-Step"), said.get(anchors.TRAILER)) != (
-            state.run,
-            step,
-            noted,
-        ):
-            raise _bad(f"{plan.branch} has no commit {oid[:12]} that was made by {step} of this run")
+        log = said.get(anchors.TRAILER)
+        ours = (said.get("Correctless-Run"), said.get("Correctless-Step")) == (state.run, step)
+        if not ours or log != (noted or log):
+            by = step.partition("#")[0]
+            raise _bad(f"{plan.branch} has no commit {oid[:12]} that was made by {by} of this run")
 
 
 def _kept(branch: Branch) -> Iterator[str]:

@@ -133,7 +133,9 @@ def look(repo: Repo, run: str, commit: str) -> Parked:
         )
     tree, _, parents = repo.git("log", "-1", "--format=%T %P", commit).partition(" ")
     said = repo.trailers(commit)
-    if not _OID.match(parents) or said.get("Correctless-Parked") != run:
+    # Its tree is named a second time: whoever changes a file and nothing else is found out.
+    whole = (said.get("Correctless-Parked"), said.get("Correctless-Tree")) == (run, tree)
+    if not _OID.match(parents) or not whole:
         raise Stop(
             exits.REFUSED, f"{ref(run)} is no commit in which correctless parked that run. see who made it"
         )
@@ -141,8 +143,8 @@ def look(repo: Repo, run: str, commit: str) -> Parked:
     return Parked(commit, parents, tree, Holder(by, machine, at) if by else None)
 
 
-def files(repo: Repo, parked: Parked) -> dict[str, bytes]:
-    """The parked files by path; `Stop(3)` for a tree that holds anything but plain files of a bearable size."""
+def files(repo: Repo, parked: Parked, *, largest: int = _LARGEST) -> dict[str, bytes]:
+    """The parked files by path; `Stop(3)` for a tree that holds anything but plain files, or over `largest` bytes of them."""
     listed = repo.git("ls-tree", "-r", "-z", "-l", "--full-tree", parked.tree)
     found: dict[str, str] = {}
     size = 0
@@ -153,15 +155,15 @@ def files(repo: Repo, parked: Parked) -> dict[str, bytes]:
             raise Stop(exits.REFUSED, f"it holds {_shown(item)!r}, which is no plain file")
         found[entry[3]] = entry[1]
         size += int(entry[2])
-        if size > _LARGEST or len(found) > _MOST:
-            raise Stop(exits.REFUSED, f"it holds over {_LARGEST >> 20} MiB or {_MOST} files")
+        if size > largest or len(found) > _MOST:
+            raise Stop(exits.REFUSED, f"it holds over {largest} bytes or {_MOST} files")
     return {path: repo.blob(oid) for path, oid in found.items()}
 
 
 def commit(repo: Repo, run: str, *, parent: str, tree: str, token: str, holder: Holder | None = None) -> str:
     """A commit as it is put on a run's ref; `token` is new each time."""
     subject = f"run {run} is parked" if holder is None else f"run {run} is taken"
-    said = {"Correctless-Parked": run}
+    said = {"Correctless-Parked": run, "Correctless-Tree": tree}
     if holder is not None:
         said |= dict(zip(_TAKEN, (holder.by, holder.machine, holder.at), strict=True))
     # Two who do the same in the same second must not make the same commit: git would let both put it there.
@@ -170,8 +172,10 @@ def commit(repo: Repo, run: str, *, parent: str, tree: str, token: str, holder: 
     return repo.git("commit-tree", tree, "-p", parent, "-F", "-", stdin=text)
 
 
-def put(repo: Repo, remote: str, run: str, new: str | None, *, expected: str | None) -> None:
-    """Put `new` on the remote's ref, None: nothing, in the place of exactly `expected`, None: of nothing.
+def put(
+    repo: Repo, remote: str, run: str, new: str | None, *, expected: str | None, dry_run: bool = False
+) -> None:
+    """Put `new` on the remote's ref, None: nothing, in the place of exactly `expected`, None: of nothing. `dry_run`: ask only.
 
     `Moved` when something else stands there, `Stop(3)` when it can't be said or the remote refuses.
     """
@@ -179,6 +183,7 @@ def put(repo: Repo, remote: str, run: str, new: str | None, *, expected: str | N
     done = repo.try_git(
         *PLAIN,
         *("push", "--porcelain", "--no-verify", f"--force-with-lease={ref(run)}:{expected or ''}"),
+        *(("--dry-run",) if dry_run else ()),
         *("--", remote, f"{new or ''}:{ref(run)}"),
         env=ENV,
         seconds=SECONDS,
