@@ -335,6 +335,15 @@ def test_of_two_answers_the_later_one_is_refused_and_not_kept(fleet: Fleet) -> N
     assert second.cauto("resume", "--from", "origin", run).returncode == 0  # the first answer counts
 
 
+def test_a_reviewer_whom_git_does_not_know_answers_by_name(fleet: Fleet) -> None:
+    ci, run = fleet.parked()
+    reviewer = fleet.machine("reviewer")
+    Path(reviewer.env["HOME"], ".gitconfig").write_text("[user]\n\tuseConfigOnly = true\n")
+    assert reviewer.review("--from", "origin", run, "--as", "Grace", answer="{digest}")[0] == 0
+    assert ci.cauto("resume", "--from", "origin", run).returncode == 0
+    assert json.loads(Path(ci.logs.confirmations).read_text().splitlines()[-1])["by"] == "Grace"
+
+
 def test_a_rejection_travels_too(fleet: Fleet) -> None:
     _, run = fleet.parked()
     reviewer, other = fleet.machine("reviewer"), fleet.machine("other")

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import shlex
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,16 +16,15 @@ import click
 import correctless
 from correctless import exits, person, repo, summary
 from correctless import review as views
-from correctless.cli import progress, typable, watch
+from correctless.cli import parked, progress, typable, watch
 from correctless.cli.ask import asker
-from correctless.cli.review import from_options, refuse_half, width
+from correctless.cli.review import width
 from correctless.cli.standing import ended, refuse_without_run, status
 from correctless.cli.watch import Watcher
-from correctless.dispatch import elsewhere, loop, notify, preflight, start, stop, worktree
+from correctless.dispatch import loop, notify, preflight, start, stop, worktree
 from correctless.dispatch.surroundings import Surroundings
 from correctless.exits import Stop
 from correctless.lock import Lock
-from correctless.publish.parking import Holder
 from correctless.record import Confirmation, timestamp, utcnow
 from correctless.repo import Logs, Repo
 from correctless.runlog import branch as record
@@ -265,14 +262,14 @@ def _detach(here: Repo, logs: Logs, run_id: str, held: Lock) -> None:
     type=click.FloatRange(min=0, min_open=True),
     help="Grant the run so many in all.",
 )
-@from_options
+@parked.from_options
 @_watch_options
 def resume(
     lock_fd: int | None,
     usd: float | None,
     minutes: float | None,
     remote: str | None,
-    parked: str | None,
+    run_id: str | None,
     take_over: bool,
     plain: bool,
     as_json: bool,
@@ -284,13 +281,13 @@ def resume(
 
     Exit 0: it is complete; 3: there is no run; 75: another machine has it.
     """
-    refuse_half(remote, parked, take_over=take_over)
+    parked.refuse_half(remote, run_id, take_over=take_over)
     if usd is not None or minutes is not None or take_over:
         person.refuse_agents(os.environ)
     with watch.reported(watch.chosen(plain=plain, as_json=as_json, env=os.environ)) as watcher:
-        if remote is not None and parked is not None:
+        if remote is not None and run_id is not None:
             return _resume_from(
-                watcher, remote, parked, take_over=take_over, show=not as_json, usd=usd, minutes=minutes
+                watcher, remote, run_id, take_over=take_over, show=not as_json, usd=usd, minutes=minutes
             )
         return _resume(watcher, lock_fd, show=not as_json, usd=usd, minutes=minutes)
 
@@ -307,19 +304,10 @@ def _resume_from(
 ) -> int:
     here = repo.find(os.getcwd())
     with Lock.take(here, "correctless cauto resume") as held:
-        with elsewhere.found(here, remote, run, os.environ) as there:
-            if not take_over:
-                elsewhere.refuse_taken(there)
-            for line in elsewhere.will_run(there.parcel.plan):
-                click.echo(typable(summary.printable(f"runs here: {line}")), err=True)
-            logs = elsewhere.bring(here, there, _me(here), os.environ, secrets.token_hex)
+        logs = parked.bring(here, remote, run, take_over=take_over)
         watcher.before(record.load(logs).events)
         around = Surroundings(here, logs, held, os.environ, activity=watcher.activity)
         return _drive(around, watcher, show=show, usd=usd, minutes=minutes, park=remote)
-
-
-def _me(here: Repo) -> Holder:
-    return Holder(person.name(here, os.environ), socket.gethostname(), timestamp(utcnow()))
 
 
 def _resume(
@@ -339,7 +327,7 @@ def _resume(
         events = record.load(logs).events
         state = fold(events)
         if state.phase == "complete":
-            _let_go(here, state)
+            parked.let_go(here, state)
             watcher.end(exits.OK, ended(state))
             if show:
                 click.echo(ended(state))
@@ -349,23 +337,10 @@ def _resume(
                 exits.REFUSED,
                 f"run {state.run} was abandoned. start a new one: correctless cauto run --spec FILE",
             )
-        elsewhere.take_again(here, state, _me(here), secrets.token_hex, _say_warning)
+        parked.take_again(here, state)
         watcher.before(events)
         around = Surroundings(here, logs, held, os.environ, activity=watcher.activity)
         return _drive(around, watcher, show=show, usd=usd, minutes=minutes)
-
-
-def _let_go(here: Repo, state: State) -> None:
-    """Take a run that ended off the remote it was parked on; it has ended all the same when that can't be done."""
-    if state.plan is not None and state.plan.park is not None:
-        try:
-            elsewhere.let_go(here, state.plan.park, state.run)
-        except Stop as stop:
-            _say_warning(stop.message)
-
-
-def _say_warning(text: str) -> None:
-    click.echo(summary.printable(f"warning: {text}"), err=True)
 
 
 def _drive(
@@ -414,7 +389,7 @@ def stop_command(abandon: bool) -> int:
             state = stop.abandon(
                 Surroundings(here, logs, held, os.environ), progress.event, by=person.name(here, os.environ)
             )
-        _let_go(here, state)
+        parked.let_go(here, state)
         click.echo(f"run {state.run} is abandoned; its commits stay on the branch")
     elif not processes:
         click.echo("nothing is running here")

@@ -7,7 +7,6 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable
-from typing import Any
 
 import click
 
@@ -15,6 +14,7 @@ import correctless.gate as gate
 from correctless import exits, person, repo, summary
 from correctless import review as views
 from correctless.cli import typable
+from correctless.cli.parked import from_options, refuse_half
 from correctless.dispatch import elsewhere, rerun
 from correctless.dispatch.surroundings import Surroundings
 from correctless.exits import Stop
@@ -26,26 +26,6 @@ from correctless.repo import Logs, Repo
 from correctless.runlog import branch as record
 
 _SHOWN = 8  # hex digits a person types: they only say "this one"; the record holds the whole digest
-
-
-def from_options(command: Any) -> Any:
-    """How a run that is parked on a remote is named."""
-    options = (
-        click.option("--from", "remote", metavar="REMOTE", help="The run that is parked on this remote."),
-        click.argument("parked", metavar="[RUN]", required=False),
-        click.option(
-            "--take-over", is_flag=True, help="With --from: also a run that another machine has taken."
-        ),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-def refuse_half(remote: str | None, parked: str | None, *, take_over: bool) -> None:
-    """A usage error unless remote and run are both named, or neither."""
-    if (remote is None) != (parked is None) or (take_over and remote is None):
-        raise click.UsageError("a parked run is named by both: --from REMOTE RUN")
 
 
 @click.command(epilog="Example: correctless review    (it shows the open set, then asks for your answer)")
@@ -69,7 +49,7 @@ def review(
     step: str | None,
     note: str,
     remote: str | None,
-    parked: str | None,
+    run_id: str | None,
     take_over: bool,
     by: str | None,
 ) -> int:
@@ -81,15 +61,15 @@ def review(
     given = [name for name, value in (("confirm", confirm), ("reject", reject), ("rerun", step)) if value]
     if len(given) > 1:
         raise click.UsageError(f"--{given[0]} and --{given[1]} exclude each other")
-    refuse_half(remote, parked, take_over=take_over)
-    if remote is not None and parked is not None:
+    refuse_half(remote, run_id, take_over=take_over)
+    if remote is not None and run_id is not None:
         if step or path:
             raise click.UsageError(
                 "--log and --rerun need the run here: bring it with correctless cauto resume --from REMOTE RUN"
             )
         return _parked(
             remote,
-            parked,
+            run_id,
             as_json=as_json,
             confirm=confirm,
             reject=reject,

@@ -21,6 +21,12 @@ _ENTRY = re.compile(r"100644 blob ([0-9a-f]{40,64}) +([0-9]{1,12})\t(.+)\Z")
 _LARGEST = 256 << 20  # bytes of all files: logs of months, and not what fills a disk
 _MOST = 20_000  # files
 _SHOWN = 200  # characters of what a commit's message says of a person or a machine
+# Who answers or takes is said in the message; a machine whose git knows nobody must be able to do either.
+_AUTHOR = {
+    f"GIT_{role}_{what}": value
+    for role in ("AUTHOR", "COMMITTER")
+    for what, value in (("NAME", "correctless"), ("EMAIL", "correctless@localhost"))
+}
 _TAKEN = ("Correctless-Taken-By", "Correctless-Taken-On", "Correctless-Taken-At")
 
 
@@ -169,7 +175,7 @@ def commit(repo: Repo, run: str, *, parent: str, tree: str, token: str, holder: 
     # Two who do the same in the same second must not make the same commit: git would let both put it there.
     said["Correctless-Token"] = token
     text = f"{subject}\n\n" + "".join(f"{name}: {_shown(value) or '?'}\n" for name, value in said.items())
-    return repo.git("commit-tree", tree, "-p", parent, "-F", "-", stdin=text)
+    return repo.git("commit-tree", tree, "-p", parent, "-F", "-", stdin=text, env=_AUTHOR)
 
 
 def put(
