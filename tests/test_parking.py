@@ -23,7 +23,9 @@ from correctless.dispatch import elsewhere, parcel
 from correctless.exits import Stop
 from correctless.publish import parking
 from correctless.record import utcnow
+from correctless.runlog.events import AttemptFailed
 from project import CONFIG, Project
+from sessions import Sessions
 from test_notify import CLIENT
 from test_publish import AWS
 
@@ -329,7 +331,9 @@ def test_of_two_answers_the_later_one_is_refused_and_not_kept(fleet: Fleet) -> N
         mine = there.parcel.logs
         state = there.parcel.state
         assert state.gate is not None
-        views.answer(mine, state.gate.digest, kind="rejected", by="x", channel="terminal", note="", now=utcnow())
+        views.answer(
+            mine, state.gate.digest, kind="rejected", by="x", channel="terminal", note="", now=utcnow()
+        )
         with pytest.raises(Stop, match="your answer was not kept"):
             elsewhere.park_again(here, there, second.env, secrets.token_hex)
     assert second.cauto("resume", "--from", "origin", run).returncode == 0  # the first answer counts
@@ -365,6 +369,51 @@ def test_a_review_without_a_terminal_shows_and_changes_nothing(fleet: Fleet) -> 
     )
     assert refused.returncode == 3
     assert fleet.ref(run) == before
+
+
+LIMIT = "work('one.txt'); client.refusal(429, 'rate_limit'); client.api_result(429); code = 1"
+REST = "work('two.txt'); ends(said('AD-001', 'what the skill says'))"
+
+
+@pytest.fixture
+def suspended(make: MakeFleet, tmp_path: Path) -> tuple[Fleet, Sessions, Machine, str]:
+    """A run whose agent a usage limit cut off in the middle of its work."""
+    steps = {"default": {"steps": [{"skill": "ctdd", "check": ["true"]}]}}
+    fleet = make(on_limit="pause", pipelines=steps)
+    sessions = Sessions(fleet.first, tmp_path)
+    ci, run = fleet.parked("--agent", "claude", code=11, **sessions.given(LIMIT, REST))
+    assert (ci.top / "one.txt").exists()
+    return fleet, sessions, ci, run
+
+
+def test_an_attempt_that_was_cut_off_begins_anew_on_another_machine(
+    suspended: tuple[Fleet, Sessions, Machine, str],
+) -> None:
+    fleet, sessions, _, run = suspended
+    other = fleet.machine("other")
+    notes = other.top.parent / "other-client" / "notes"
+    notes.parent.mkdir()
+    done = other.cauto(
+        *("resume", "--from", "origin", run), env={**sessions.given(REST), "CORRECTLESS_NOTES": str(notes)}
+    )
+    assert done.returncode == 0, done.stderr
+    tracked = fleet.git(other.top, "ls-files").split()
+    assert "two.txt" in tracked
+    assert "one.txt" not in tracked
+    (failed,) = (item.event for item in other.events() if isinstance(item.event, AttemptFailed))
+    assert "its session can't go on" in failed.reason
+
+
+def test_an_attempt_that_was_cut_off_goes_on_in_its_session_where_it_was_parked_from(
+    suspended: tuple[Fleet, Sessions, Machine, str],
+) -> None:
+    fleet, sessions, ci, run = suspended
+    assert (
+        ci.cauto("resume", "--from", "origin", run, env=sessions.given(REST)).returncode == 3
+    )  # work is here
+    assert ci.cauto("resume", env=sessions.given(LIMIT, REST)).returncode == 0
+    assert sessions.parts == [(1, False), (2, True)]
+    assert fleet.ref(run) == ""
 
 
 # --- what is not parked

@@ -179,11 +179,12 @@ def park_again(here: Repo, there: Found, env: Mapping[str, str], token: Token) -
 
 def _park(around: Surroundings, state: State, remote: str) -> None:
     here, plan, run = around.repo, plan_of(state), state.run
-    if state.phase not in parcel.PHASES:
+    if not parcel.can_be_parked(state):
         raise Stop(exits.REFUSED, "it stopped in the middle of an attempt, and what that left is here alone")
     if here.branch() != plan.branch:
         raise Stop(exits.REFUSED, f"{here.top} is not on {plan.branch}")
-    head = here.head()
+    # What an agent that was cut off left stays here, with its session: elsewhere its step begins anew.
+    head = state.step_base if state.phase == "suspended" else here.head()
     files = parcel.pack(around.logs, state)
     with tempfile.TemporaryDirectory(prefix="correctless-") as folder:
         parcel.check(files, run=run, parent=head, repo=here, env=around.env, folder=folder)

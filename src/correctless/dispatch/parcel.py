@@ -32,15 +32,14 @@ from correctless.runlog.events import (
     Reverted,
     Rewound,
     RunStarted,
+    StepContinued,
     StepFinished,
     StepStarted,
 )
 from correctless.runlog.plan import Plan
-from correctless.runlog.state import State, fold
+from correctless.runlog.state import UNDER_WAY, State, fold
 
 CODES = (exits.PERSON, exits.PAUSED, exits.BUDGET, exits.FAILED)  # a run that stopped so is parked
-# Between two attempts and behind the last: what an attempt left in the worktree, or a session, is nowhere but there.
-PHASES = ("ready", "rewinding", "steps_done", "consolidated", "closed", "open", "publishing")
 
 LOGS = DECISIONS, RUN, CONFIRMATIONS = ("decisions.jsonl", "run.jsonl", "confirmations.jsonl")
 _STEM = "autonomous-decisions-parked.jsonl"
@@ -62,6 +61,15 @@ class Parcel:
     state: State
     plan: Plan
     logs: Logs
+
+
+def can_be_parked(state: State) -> bool:
+    """Whether a run stands where another machine can go on: what an attempt under way left is nowhere but in its worktree.
+
+    Of one whose session was cut off the run knows how to begin the step anew.
+    """
+    stopped = state.stopped is not None and state.stopped.code in CODES
+    return stopped and (state.phase not in UNDER_WAY or state.phase == "suspended")
 
 
 def pack(logs: Logs, state: State) -> dict[str, bytes]:
@@ -144,7 +152,7 @@ def check(
     plan = state.plan
     if plan is None or state.run != run:
         raise _bad(f"{RUN} ends with run {state.run or 'none'}")
-    if state.stopped is None or state.stopped.code not in CODES or state.phase not in PHASES:
+    if not can_be_parked(state):
         raise _bad(f"{RUN} does not end where a run is parked")
     _refuse_forms(plan, branch.events)
     _refuse_other_files(files, plan, branch)
@@ -201,6 +209,8 @@ def _refuse_forms(plan: Plan, events: Iterable[Logged]) -> None:
         raise _bad("its spec lies outside of the repository")
     for item in events:
         event = item.event
+        if isinstance(event, StepStarted | StepContinued) and not _MARK.match(event.mark):
+            raise _bad(f"{RUN} names processes that no run starts")
         if isinstance(event, RunStarted):
             ids = [event.plan.base]
         elif isinstance(event, StepStarted | Rerun):
@@ -211,8 +221,6 @@ def _refuse_forms(plan: Plan, events: Iterable[Logged]) -> None:
             continue
         if not all(_OID.match(oid) for oid in ids):
             raise _bad(f"{RUN} names {ids[0]!r} as a commit")
-        if isinstance(event, StepStarted) and not (_MARK.match(event.mark) and _STEP.match(event.step)):
-            raise _bad(f"{RUN} names processes that no run starts")
 
 
 def _refuse_unapproved(branch: Branch, run: str) -> None:
