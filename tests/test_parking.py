@@ -152,6 +152,8 @@ def test_a_failed_step_is_tried_again_on_another_machine(fleet: Fleet) -> None:
     done = other.cauto("resume", "--from", "origin", run)
     assert done.returncode == 10, done.stderr
     assert other.ran() == ["cverify#4", "cdocs#1"]
+    # this clone's git settings are other ones than those of where the run began: nobody changed them
+    assert not [d for d in other.decisions() if "/sgit-" in (d["key"] or "")]
     assert f"correctless review --from origin {run}" in done.stderr  # and parked again from there
     third = fleet.machine("third")
     assert third.review("--from", "origin", run, answer="{digest}")[0] == 0
@@ -314,6 +316,21 @@ def test_a_run_is_resumed_where_it_was_parked_from_and_parked_again(fleet: Fleet
     assert ci.review(answer="{digest}")[0] == 0
     assert ci.cauto("resume").returncode == 0
     assert fleet.ref(run) == ""
+
+
+def test_what_died_while_it_took_a_complete_run_off_the_remote_is_made_up_for(fleet: Fleet) -> None:
+    ci, run = fleet.parked()
+    there = fleet.ref(run)
+    assert ci.review(answer="{digest}")[0] == 0
+    assert ci.cauto("resume").returncode == 0
+    for still_there in (True, False):  # before the push, and between it and the note of it
+        if still_there:
+            fleet.git(ci.top, "push", "-q", "origin", f"{there}:refs/correctless/runs/{run}")
+        fleet.git(ci.top, "update-ref", f"refs/correctless/runs/{run}", there)
+        done = ci.cauto("resume")
+        assert (done.returncode, "warning" in done.stderr) == (0, False)
+        assert fleet.ref(run) == ""
+        assert fleet.git(ci.top, "for-each-ref", "refs/correctless") == ""
 
 
 def test_an_abandoned_run_is_taken_off_the_remote(fleet: Fleet) -> None:
@@ -902,6 +919,22 @@ def test_a_second_run_of_a_branch_takes_the_logs_of_the_first_along(fleet: Fleet
     done = other.cauto("resume", "--from", "origin", second)
     assert done.returncode == 10, done.stderr
     assert {d["run"] for d in other.decisions()} == {first, second}
+
+
+def test_a_run_that_is_squashed_to_one_commit_goes_on_too_and_only_a_step_that_is_gone_does_not(
+    make: MakeFleet,
+) -> None:
+    fleet = make(commit={"squash": True})
+    _, run = fleet.parked()
+    other = fleet.machine("other")
+    assert other.cauto("resume", "--from", "origin", run).returncode == 10
+    assert fleet.git(other.top, "rev-list", "--count", "origin/feature/x..HEAD") == "1"
+    before = other.events()
+    code, said = other.review("--rerun", "cverify")
+    assert (code, "is not in this clone" in said) == (3, True)
+    assert other.events() == before
+    assert other.review(answer="{digest}")[0] == 0
+    assert other.cauto("resume").returncode == 0
 
 
 def test_a_check_tries_whether_a_run_could_be_parked(fleet: Fleet) -> None:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from correctless import exits
-from correctless.dispatch import elsewhere, escalation, notify
+from correctless.dispatch import elsewhere, escalation, guarded, notify
 from correctless.dispatch.attempt import Runner
 from correctless.dispatch.engine import TakeAnswers, Wait, decide, step
 from correctless.dispatch.perform import perform
@@ -87,7 +87,9 @@ def drive(
             or (usd or minutes or park) is not None
         )
         if state.unfinished and began:
-            resumed = Resumed(unclean=state.stopped is None, usd=usd, minutes=minutes, park=park)
+            # A run that was brought here is held to this machine's settings from now on, not to those of where it began.
+            settings = guarded.git_settings(around.repo) if park is not None else None
+            resumed = Resumed(state.stopped is None, usd, minutes, park, settings)
             state = after(state, log.write(state, resumed))
             escalation.clear(around, state)
         if state.plan is not None and state.unfinished:

@@ -69,7 +69,7 @@ def can_be_parked(state: State) -> bool:
     Of one whose session was cut off the run knows how to begin the step anew.
     """
     stopped = state.stopped is not None and state.stopped.code in CODES
-    return stopped and (state.phase not in UNDER_WAY or state.phase == "suspended")
+    return stopped and (state.phase not in {*UNDER_WAY, "rewinding"} or state.phase == "suspended")
 
 
 def pack(logs: Logs, state: State) -> dict[str, bytes]:
@@ -251,6 +251,7 @@ def _refuse_other_policy(repo: Repo, plan: Plan) -> None:
         "agent_publish_credentials": (plan.publish_credentials, said.agent_publish_credentials),
         "remote": (plan.remote, said.remote),
         "notify": (plan.notify, said.notify),
+        "commit.squash": (plan.squash, said.commit.squash),
         "commands.test": (plan.test, said.commands.test),
     }
     if len(plan.pr) > 1 or plan.pr[0] not in ("gh", "skip"):  # what a flag can't say
@@ -287,7 +288,7 @@ def _refuse_other_commits(repo: Repo, parent: str, state: State, events: list[Lo
     made: list[tuple[str, str, str | None]] = [
         (event.commit, f"{event.step}#{event.attempt}", f"{event.log_seq}:{event.log_head}")
         for event in state.finished
-        if isinstance(event, StepFinished)
+        if isinstance(event, StepFinished) and not (plan.squash and state.consolidated)
     ]
     if state.consolidated is not None:
         made.append((state.consolidated, "consolidation#1", None))
