@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from correctless import chain, repo
 from correctless import review as views
 from correctless.dispatch import elsewhere, parcel
 from correctless.exits import Stop
+from correctless.heads import Heads
 from correctless.publish import parking
 from correctless.record import utcnow
 from correctless.runlog.events import AttemptFailed
@@ -152,6 +154,8 @@ def test_a_failed_step_is_tried_again_on_another_machine(fleet: Fleet) -> None:
     done = other.cauto("resume", "--from", "origin", run)
     assert done.returncode == 10, done.stderr
     assert other.ran() == ["cverify#4", "cdocs#1"]
+    noted = [anchor.seq for anchor in Heads(other.logs.decisions, other.env).anchors()]
+    assert noted == [d["seq"] for d in other.decisions()]
     # this clone's git settings are other ones than those of where the run began: nobody changed them
     assert not [d for d in other.decisions() if "/sgit-" in (d["key"] or "")]
     assert f"correctless review --from origin {run}" in done.stderr  # and parked again from there
@@ -702,6 +706,7 @@ def _resealed(log: bytes, change: Callable[[bytes], bytes]) -> bytes:
         (rb'"publish_credentials":false', b'"publish_credentials":true', "another agent_publish_credentials"),
         (rb'"agent_env":\[', b'"agent_env":["GH_TOKEN",', "another agent_env"),
         (rb'"remote":"origin"', b'"remote":"upstream"', "another remote"),
+        (rb'"model":null', b'"model":"dear"', "another model of"),
         (rb'"outputs":\[\]', b'"outputs":["**"]', "another outputs"),
         (rb'"commit":"[0-9a-f]{40}"', b'"commit":"' + b"1" * 40 + b'"', "leaves feature/x at 111111111111"),
     ],
@@ -837,6 +842,20 @@ def test_logs_of_another_run_and_logs_that_went_further_are_kept(fleet: Fleet) -
     assert done.returncode == 3
     assert "go on here" in done.stderr
     assert fleet.ref(run) == before
+
+
+def test_an_older_state_that_is_parked_again_is_refused_where_the_newer_one_was_seen(fleet: Fleet) -> None:
+    ci, run = fleet.parked(code=20, AGENT_PLAY="fail:cverify")
+    older = fleet.ref(run)
+    assert ci.cauto("resume").returncode == 10
+    fleet.git(ci.top, "push", "-q", "--force", "origin", f"{older}:refs/correctless/runs/{run}")
+    fleet.git(ci.top, "reset", "-q", "--hard", "origin/feature/x")
+    done = ci.cauto("resume", "--from", "origin", run)
+    assert (done.returncode, "has entries behind what is parked" in done.stderr) == (3, True)
+    shutil.rmtree(ci.top / ".correctless" / "artifacts")
+    done = ci.cauto("resume", "--from", "origin", run)  # what remains is the private copy of the heads
+    assert (done.returncode, "its tail was cut off" in done.stderr) == (3, True)
+    assert fleet.ref(run) == older
 
 
 def test_what_this_machine_noted_of_the_log_counts(fleet: Fleet) -> None:

@@ -259,12 +259,13 @@ def _refuse_other_policy(repo: Repo, plan: Plan) -> None:
     for key, (planned, configured) in pairs.items():
         if planned != configured:
             raise _bad(f"its plan has another {key} than the configuration of {plan.base[:12]}")
-    checks = {said.commands.test, *(step.check for step in steps)}
+    checks: set[object] = {said.commands.test, *(step.check for step in steps)}
+    models: set[object] = {step.model for step in steps}
     for step in plan.steps:
-        if step.check is not None and step.check not in checks:
-            raise _bad(
-                f"its plan has another check of {step.name} than the configuration of {plan.base[:12]}"
-            )
+        for key, chosen, known in (("check", step.check, checks), ("model", step.model, models)):
+            if chosen is not None and chosen not in known:
+                what = f"its plan has another {key} of {step.name} than the configuration of {plan.base[:12]}"
+                raise _bad(what)
 
 
 def _refuse_other_files(files: Mapping[str, bytes], plan: Plan, branch: Branch) -> None:
