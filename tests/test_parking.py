@@ -245,6 +245,19 @@ def test_a_push_of_two_at_once_lets_one_through(fleet: Fleet) -> None:
     assert fleet.ref(run) in outcomes
 
 
+def test_what_was_put_or_taken_away_already_is_done(fleet: Fleet) -> None:
+    """A connection may break behind a push that was taken: it is tried again."""
+    _, run = fleet.parked()
+    clone, parked, _ = _clone(fleet, run)
+    new = parking.commit(clone, run, parent=parked.parent, tree=parked.tree, token="0")
+    for _ in range(2):
+        parking.put(clone, "origin", run, new, expected=parked.commit)
+        assert fleet.ref(run) == new
+    for _ in range(2):
+        parking.put(clone, "origin", run, None, expected=new)
+        assert fleet.ref(run) == ""
+
+
 KILLED = """
 import os, signal, sys
 from correctless import cli
@@ -335,6 +348,18 @@ def test_what_died_while_it_took_a_complete_run_off_the_remote_is_made_up_for(fl
         assert (done.returncode, "warning" in done.stderr) == (0, False)
         assert fleet.ref(run) == ""
         assert fleet.git(ci.top, "for-each-ref", "refs/correctless") == ""
+
+
+def test_a_run_that_can_not_be_taken_off_the_remote_is_complete_all_the_same(fleet: Fleet) -> None:
+    ci, run = fleet.parked()
+    assert ci.review(answer="{digest}")[0] == 0
+    fleet.origin.rename(fleet.folder / "away.git")
+    done = ci.cauto("resume")
+    assert done.returncode == 0
+    assert "warning: the run is still parked on 'origin'" in done.stderr
+    (fleet.folder / "away.git").rename(fleet.origin)
+    assert ci.cauto("resume").returncode == 0
+    assert fleet.ref(run) == ""
 
 
 def test_an_abandoned_run_is_taken_off_the_remote(fleet: Fleet) -> None:

@@ -51,6 +51,7 @@ def settle(around: Surroundings, state: State) -> str | None:
     plan = state.plan
     if plan is None or plan.park is None:
         return None
+    failed = "the run is not parked" if state.unfinished else f"the run is still parked on '{plan.park}'"
     try:
         if not state.unfinished:
             let_go(around.repo, plan.park, state.run)
@@ -62,9 +63,9 @@ def settle(around: Surroundings, state: State) -> str | None:
             return plan.park
     except (Stop, OSError, ValueError) as error:
         why = error.message if isinstance(error, Stop) else str(error)
-        around.activity(Activity("warning", one_line(f"the run is not parked: {why}", 1000)))
+        around.activity(Activity("warning", one_line(f"{failed}: {why}", 1000)))
     except KeyboardInterrupt:  # the run has stopped before: only the push is cut short
-        around.activity(Activity("warning", "the run is not parked: interrupted"))
+        around.activity(Activity("warning", f"{failed}: interrupted"))
     return None
 
 
