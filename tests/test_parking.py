@@ -417,7 +417,9 @@ def test_a_review_without_a_terminal_shows_and_changes_nothing(fleet: Fleet) -> 
     assert fleet.ref(run) == before
 
 
-LIMIT = "work('one.txt'); client.refusal(429, 'rate_limit'); client.api_result(429); code = 1"
+# It has committed half of it by itself, and left the other half.
+HALF = "work('one.txt'); os.system('git add -A && git commit -qm half'); work('more.txt')"
+LIMIT = HALF + "; client.refusal(429, 'rate_limit'); client.api_result(429); code = 1"
 REST = "work('two.txt'); ends(said('AD-001', 'what the skill says'))"
 
 
@@ -538,6 +540,18 @@ def test_a_remote_that_refuses_the_ref_is_a_warning(fleet: Fleet) -> None:
     assert done.returncode == 10
     assert "not parked" in done.stderr
     assert "no refs of yours here" in done.stderr
+
+
+def test_a_run_that_could_not_go_on_is_not_parked(fleet: Fleet) -> None:
+    ci, run = fleet.parked(code=20, AGENT_PLAY="fail:cverify")
+    ci.write("mine.txt", "mine")
+    done = ci.cauto("resume")
+    assert (done.returncode, "parked" in done.stderr) == (3, False)
+    assert (
+        parking.look(repo.find(str(ci.top)), run, fleet.ref(run)).holder is not None
+    )  # it is this machine's
+    (ci.top / "mine.txt").unlink()
+    assert ci.cauto("resume").returncode == 10
 
 
 def test_a_branch_with_commits_the_run_did_not_make_is_not_parked(fleet: Fleet) -> None:
@@ -786,6 +800,32 @@ def test_a_run_on_another_commit_than_its_log_says_is_refused(
     _, run = fleet.parked()
     _forge(fleet, run, parent=parent)
     _is_refused(fleet, run, "and it is parked on")
+
+
+def test_a_run_that_did_not_begin_on_the_branch_is_refused(fleet: Fleet) -> None:
+    _, run = fleet.parked()
+
+    def change(files: dict[str, bytes]) -> None:
+        forger = repo.find(str(fleet.folder / "forger"))
+        base = forger.git("rev-parse", "origin/feature/x")
+        orphan = forger.git("commit-tree", f"{base}^{{tree}}", "-m", "elsewhere")
+        forger.git("push", "-q", "origin", f"{orphan}:refs/heads/elsewhere")
+        old, new = (b'"branch":"feature/x","base":"%s"' % oid.encode() for oid in (base, orphan))
+        files["run.jsonl"] = _resealed(files["run.jsonl"], lambda line: line.replace(old, new))
+
+    _forge(fleet, run, change=change)
+    _is_refused(fleet, run, "does not go back to")
+
+
+def test_a_run_in_the_middle_of_an_attempt_is_refused(fleet: Fleet) -> None:
+    _, run = fleet.parked()
+
+    def change(files: dict[str, bytes]) -> None:
+        lines = files["run.jsonl"].splitlines(keepends=True)
+        files["run.jsonl"] = _resealed(b"".join((*lines[:2], lines[-1])), lambda line: line)
+
+    _forge(fleet, run, change=change)
+    _is_refused(fleet, run, "does not end where a run is parked")
 
 
 def test_commits_that_were_made_anew_without_what_they_noted_are_refused(fleet: Fleet) -> None:
