@@ -112,8 +112,3 @@ def test_the_documented_example_is_a_configuration(tmp_path: Path) -> None:
     documented = set(parse(example.encode()))
     assert documented == set(Config.model_fields), "the example shows each key once"
     assert json.dumps(config.schema())
-
-
-def test_a_key_that_is_not_acted_on_yet_is_named() -> None:
-    assert load({"park": "origin"}).not_yet() == ("park",)
-    assert load(None).not_yet() == ()

@@ -1163,3 +1163,35 @@ def test_an_entry_of_somebody_else_is_refused_where_a_writer_has_the_log_for_its
             alone.append({"n": 4})
     assert len(other.read()) == 3
     assert Ledger(path, alone=True).append({"n": 4}).seq == 4
+
+
+def test_a_log_is_brought_forward_to_what_it_became_elsewhere_and_each_new_entry_is_noted(
+    tmp_path: Path,
+) -> None:
+    here, there = Ledger(str(tmp_path / "here")), Ledger(str(tmp_path / "there"))
+    for number in range(3):
+        there.append({"n": number})
+    here.append({"n": 0})
+    data = (tmp_path / "there").read_bytes()
+    noted: list[Entry] = []
+    Ledger(str(tmp_path / "here"), noted=noted.append).forward(data)
+    assert (tmp_path / "here").read_bytes() == data
+    assert [entry.fields["n"] for entry in noted] == [1, 2]
+    Ledger(str(tmp_path / "here"), noted=noted.append).forward(data)  # again: nothing is new
+    assert len(noted) == 2
+    Ledger(str(tmp_path / "new")).forward(data)
+    assert Ledger(str(tmp_path / "new")).append({"n": 3}).seq == 4
+
+
+@pytest.mark.parametrize("other", [{"n": 9}, {"n": 0, "more": 1}])
+def test_a_log_that_is_no_beginning_of_the_other_is_not_brought_forward(
+    tmp_path: Path, other: dict[str, int]
+) -> None:
+    here, there = Ledger(str(tmp_path / "here")), Ledger(str(tmp_path / "there"))
+    there.append({"n": 0})
+    here.append(other)
+    before = (tmp_path / "here").read_bytes()
+    for data in ((tmp_path / "there").read_bytes(), b""):
+        with pytest.raises(Stop, match="is another log"):
+            here.forward(data)
+    assert (tmp_path / "here").read_bytes() == before

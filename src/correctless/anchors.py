@@ -31,10 +31,12 @@ _RUN_LOG = "run log entry "
 _NOT_DECISIONS = ("pipeline-", "confirmations-")
 
 
-def verify(logs: Logs, repo: Repo | None, env: Mapping[str, str], more: Iterable[Anchor] = ()) -> Report:
+def verify(
+    logs: Logs, repo: Repo | None, env: Mapping[str, str], more: Iterable[Anchor] = (), *, at: str = "HEAD"
+) -> Report:
     """The decisions log checked against its chain and every anchor; `Stop(3)` when it, or the run log, can't be read.
 
-    Anchors are what commits (none with `repo` None), the run log, the private copy of the heads and `more` noted, and what
+    Anchors are what the commits of `at` (none with `repo` None), the run log, the private copy of the heads and `more` noted, and what
     a person confirmed. Those of a log that `repair` set aside since are warnings.
     """
     events = _entries(logs.run, logs)
@@ -42,7 +44,7 @@ def verify(logs: Logs, repo: Repo | None, env: Mapping[str, str], more: Iterable
     anchors = [*_of_events(events), *more]
     if repo is not None:
         for commit, said in _trailers(
-            repo, {run for e in events if isinstance(run := e.fields.get("run"), str)}
+            repo, at, {run for e in events if isinstance(run := e.fields.get("run"), str)}
         ):
             noted = _NOTED.fullmatch(said)
             if noted is None:
@@ -186,7 +188,7 @@ def _entries(path: str, logs: Logs) -> tuple[Entry, ...]:
     return Ledger(path, root=logs.root).read() if os.path.lexists(path) else ()
 
 
-def _trailers(repo: Repo, runs: set[str]) -> Iterator[tuple[str, str]]:
+def _trailers(repo: Repo, at: str, runs: set[str]) -> Iterator[tuple[str, str]]:
     """(short commit, trailer) of the commits of this branch's runs; without a run log, of the branch itself.
 
     A branch also holds commits of other branches' runs, by a merge or because it began there: their logs are others.
@@ -200,7 +202,7 @@ def _trailers(repo: Repo, runs: set[str]) -> Iterator[tuple[str, str]]:
         "%h",
         *(f"%(trailers:key={key},valueonly,unfold,separator=%x1f)" for key in ("Correctless-Run", TRAILER)),
     )
-    out = repo.git("log", "-z", f"--grep=^{TRAILER}:", f"--format={'%x1e'.join(fields)}", "HEAD", *bounds)
+    out = repo.git("log", "-z", f"--grep=^{TRAILER}:", f"--format={'%x1e'.join(fields)}", at, *bounds)
     for commit, run, said in (line.split("\x1e", 2) for line in out.split("\0") if line.count("\x1e") >= 2):
         if not runs or runs.intersection(run.split("\x1f")):
             yield from ((commit, each) for each in said.split("\x1f") if each)

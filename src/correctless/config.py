@@ -19,10 +19,9 @@ Intensity = Literal["standard", "high", "critical"]
 Channel = Literal["terminal", "prompt", "github", "signed", "flag"]
 Argv = Annotated[tuple[str, ...], Field(min_length=1)]
 
-# What these skills are checked by when a pipeline names nothing of its own.
-# Keys a configuration may have already and this version does not act on: a run that has one says so.
-NOT_YET = ("park",)
+NO_PARKING = "none"  # as `park`: never, not even in CI
 
+# What these skills are checked by when a pipeline names nothing of its own.
 TESTED = ("ctdd", "simplify", "cquick")
 REPORTS = {"cverify": ".correctless/reports/{branch_slug}/cverify.md"}
 
@@ -138,7 +137,12 @@ class Config(_Model):
         None,
         description="a file of MCP servers in the repository, such as .mcp.json; Claude Code gets them in every step",
     )
-    park: str | None = None
+    park: str | None = Field(
+        None,
+        min_length=1,
+        description="the remote on which a run that stopped is parked, so that any clone can go on with it; "
+        "none: never. without it: origin where CI is set in the environment and there is such a remote",
+    )
     notify: Argv | None = None
     outputs: tuple[str, ...] = ()
     protected: tuple[str, ...] = ()
@@ -156,10 +160,6 @@ class Config(_Model):
             known = ", ".join(sorted({*PIPELINES, *self.pipelines}))
             raise Stop(exits.REFUSED, f"there is no pipeline '{name}'. write one of: {known}")
         return found
-
-    def not_yet(self) -> tuple[str, ...]:
-        """The keys that are set and not acted on."""
-        return tuple(key for key in NOT_YET if getattr(self, key) is not None)
 
     def attempts(self) -> int:
         return 3 if self.intensity == "standard" else 2

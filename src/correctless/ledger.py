@@ -5,6 +5,7 @@ Every append locks the file, checks what is new in it, writes once, syncs, and o
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -103,6 +104,24 @@ class Ledger:
             if new and self._noted is not None:
                 self._noted(made)
             return made
+
+    def forward(self, data: bytes) -> None:
+        """Bring the log forward to `data`, which is this very log as it went on elsewhere; durable when this returns.
+
+        `Stop(3)` when the log is no beginning of it; other errors as `append`. The caller has checked the chain of `data`.
+        """
+        with self._locked() as (file, stat):
+            try:
+                seen = self._catch_up(file, stat)
+                if os.pread(file.fd, seen.end, 0) != data[: seen.end]:
+                    raise Stop(exits.REFUSED, f"{self.path} is another log. move it away, or go on elsewhere")
+                new = tuple(links(io.BytesIO(data), seen.end, seen.head))
+                self._write(file, data[seen.end :], seen.end)
+            except OSError as error:
+                raise refusal(self.path, error, "use it") from None
+            for link in new:
+                if self._noted is not None:
+                    self._noted(checked(self.path, link))
 
     def entries(self) -> Iterator[Entry]:
         """Every entry in turn, the chain checked up to it, one in memory at a time; `Missing`, `Damaged` or `Foreign`.

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from correctless import exits
@@ -97,8 +98,18 @@ class Repo:
 
     def file_at(self, commit: str, path: str) -> bytes | None:
         """The bytes of one file in a commit; None when the commit has no such file."""
+        return self._blob(f"{commit}:{path}")
+
+    def blob(self, oid: str) -> bytes:
+        """The bytes of one blob; `Stop(3)` when there is none of this id."""
+        data = self._blob(oid)
+        if data is None:
+            raise Stop(exits.REFUSED, f"{self.top} has no file contents {oid[:12]}. see git fsck")
+        return data
+
+    def _blob(self, named: str) -> bytes | None:
         done = subprocess.run(
-            ["git", *_SAFE, "cat-file", "blob", f"{commit}:{path}"],
+            ["git", *_SAFE, "cat-file", "blob", named],
             cwd=self.top,
             env=_environment(None),
             stdin=subprocess.DEVNULL,
@@ -107,6 +118,29 @@ class Repo:
             check=False,
         )
         return done.stdout if done.returncode == 0 else None
+
+    def tree_of(self, files: Mapping[str, bytes]) -> str:
+        """A tree of exactly these plain files, by path, written to the object store; worktree and index stay as they are."""
+        lines = []
+        for path, data in files.items():
+            text = data.decode("utf-8", "surrogateescape")  # as `try_git` spells bytes
+            lines.append(
+                f"100644 {self.git('hash-object', '-w', '--no-filters', '--stdin', stdin=text)}\t{path}\0"
+            )
+        with self._scratch_index() as env:
+            self.git("update-index", "--add", "-z", "--index-info", stdin="".join(lines), env=env)
+            return self.git("write-tree", env=env)
+
+    @contextmanager
+    def _scratch_index(self) -> Iterator[dict[str, str]]:
+        """The environment of git commands that use an index of their own, which is empty at first and gone afterwards."""
+        index = os.path.join(self.git_dir, f"correctless-index-{os.getpid()}")
+        try:
+            yield {"GIT_INDEX_FILE": index}
+        finally:
+            for leftover in (index, index + ".lock"):
+                if os.path.exists(leftover):
+                    os.unlink(leftover)
 
     def patch_since(self, base: str) -> bytes:
         """Everything between `base` and the worktree as one binary patch, untracked files included; the index keeps."""
@@ -129,16 +163,10 @@ class Repo:
 
     def _tree(self, base: str) -> str:
         # A scratch index: the agent's staged state stays as it is for whoever looks afterwards.
-        index = os.path.join(self.git_dir, f"correctless-index-{os.getpid()}")
-        env = {"GIT_INDEX_FILE": index}
-        try:
+        with self._scratch_index() as env:
             self.git("read-tree", base, env=env)
             self.git("add", "--all", "--", ".", env=env)
             return self.git("write-tree", env=env)
-        finally:
-            for leftover in (index, index + ".lock"):
-                if os.path.exists(leftover):
-                    os.unlink(leftover)
 
     def reset_to(self, commit: str) -> None:
         """Branch, index and worktree as in `commit`; untracked files go, ignored ones are never deleted."""

@@ -16,7 +16,7 @@ import click
 import correctless
 from correctless import exits, person, repo, summary
 from correctless import review as views
-from correctless.cli import progress, typable, watch
+from correctless.cli import parked, progress, typable, watch
 from correctless.cli.ask import asker
 from correctless.cli.review import width
 from correctless.cli.standing import ended, refuse_without_run, status
@@ -56,6 +56,11 @@ def _request_options(command: Any) -> Any:
             help="What to do about a person's decision: leave it for the end, ask at this terminal, or pause.",
         ),
         click.option("--pr", metavar="HOW", help="gh, or skip: write the pull request's text and open none."),
+        click.option(
+            "--park",
+            metavar="REMOTE",
+            help="Where a run that stops is put for other machines; none: nowhere.",
+        ),
         click.option("--max-minutes", type=float, help="Of all agents together."),
         click.option("--max-usd", type=float, help="Of all agents together."),
     )
@@ -137,7 +142,6 @@ def run(
         origin = repo.find(os.getcwd())
         with _place(origin, branch, flags) as (here, cwd):
             ready = start.prepare(here, cwd, request, os.environ)
-            _warn(ready)
             approved = _approval(ready, approve_spec_as)
             with Lock.take(here, "correctless cauto run") as held:
                 around = Surroundings(here, ready.logs, held, os.environ, activity=watcher.activity)
@@ -184,7 +188,6 @@ def _rehearse(request: start.Request, *, as_json: bool) -> int:
     # git status would write what it learned of the files into the index.
     os.environ["GIT_OPTIONAL_LOCKS"] = "0"
     ready = start.prepare(repo.find(os.getcwd()), os.getcwd(), request, os.environ)
-    _warn(ready)
     rehearsed = rehearsal.rehearse(ready)
     approved = start.approval(ready) is not None
     if as_json:
@@ -209,11 +212,6 @@ def _place(origin: Repo, branch: str | None, flags: dict[str, Any]) -> Iterator[
         if not os.path.lexists(repo.logs(made, branch).run):
             worktree.remove(origin, made, None if known else branch)
         raise
-
-
-def _warn(ready: start.Ready) -> None:
-    for key in ready.config.not_yet():
-        click.echo(f"warning: {key} is set and this version does not act on it", err=True)
 
 
 def _approval(ready: start.Ready, named: str | None) -> Confirmation:
@@ -264,16 +262,52 @@ def _detach(here: Repo, logs: Logs, run_id: str, held: Lock) -> None:
     type=click.FloatRange(min=0, min_open=True),
     help="Grant the run so many in all.",
 )
+@parked.from_options
 @_watch_options
-def resume(lock_fd: int | None, usd: float | None, minutes: float | None, plain: bool, as_json: bool) -> int:
+def resume(
+    lock_fd: int | None,
+    usd: float | None,
+    minutes: float | None,
+    remote: str | None,
+    run_id: str | None,
+    take_over: bool,
+    plain: bool,
+    as_json: bool,
+) -> int:
     """Go on with the last run of this branch, from wherever it stopped; shown as by `run`.
 
-    Exit 0: it is complete; 3: there is no run.
+    With --from REMOTE RUN: with the run that is parked there. It is taken, so that no other machine goes on with it, then its
+    branch and logs are brought here.
+
+    Exit 0: it is complete; 3: there is no run; 75: another machine has it.
     """
-    if usd is not None or minutes is not None:
+    parked.refuse_half(remote, run_id, take_over=take_over)
+    if usd is not None or minutes is not None or take_over:
         person.refuse_agents(os.environ)
     with watch.reported(watch.chosen(plain=plain, as_json=as_json, env=os.environ)) as watcher:
+        if remote is not None and run_id is not None:
+            return _resume_from(
+                watcher, remote, run_id, take_over=take_over, show=not as_json, usd=usd, minutes=minutes
+            )
         return _resume(watcher, lock_fd, show=not as_json, usd=usd, minutes=minutes)
+
+
+def _resume_from(
+    watcher: Watcher,
+    remote: str,
+    run: str,
+    *,
+    take_over: bool,
+    show: bool,
+    usd: float | None,
+    minutes: float | None,
+) -> int:
+    here = repo.find(os.getcwd())
+    with Lock.take(here, "correctless cauto resume") as held:
+        logs = parked.bring(here, remote, run, take_over=take_over)
+        watcher.before(record.load(logs).events)
+        around = Surroundings(here, logs, held, os.environ, activity=watcher.activity)
+        return _drive(around, watcher, show=show, usd=usd, minutes=minutes, park=remote)
 
 
 def _resume(
@@ -293,6 +327,7 @@ def _resume(
         events = record.load(logs).events
         state = fold(events)
         if state.phase == "complete":
+            parked.let_go(here, state)
             watcher.end(exits.OK, ended(state))
             if show:
                 click.echo(ended(state))
@@ -302,6 +337,7 @@ def _resume(
                 exits.REFUSED,
                 f"run {state.run} was abandoned. start a new one: correctless cauto run --spec FILE",
             )
+        parked.take_again(here, state)
         watcher.before(events)
         around = Surroundings(here, logs, held, os.environ, activity=watcher.activity)
         return _drive(around, watcher, show=show, usd=usd, minutes=minutes)
@@ -314,12 +350,13 @@ def _drive(
     show: bool = True,
     usd: float | None = None,
     minutes: float | None = None,
+    park: str | None = None,
 ) -> int:
     told = watcher or watch.Plain()
     around.ask = asker(around.repo, told, around.env)
     try:
         with watch.interruptible(told), told:
-            state = loop.drive(around, told.event, usd=usd, minutes=minutes)
+            state = loop.drive(around, told.event, usd=usd, minutes=minutes, park=park)
     except KeyboardInterrupt:
         raise Stop(exits.INTERRUPTED, watch.INTERRUPTED) from None
     if show:
@@ -352,6 +389,7 @@ def stop_command(abandon: bool) -> int:
             state = stop.abandon(
                 Surroundings(here, logs, held, os.environ), progress.event, by=person.name(here, os.environ)
             )
+        parked.let_go(here, state)
         click.echo(f"run {state.run} is abandoned; its commits stay on the branch")
     elif not processes:
         click.echo("nothing is running here")
@@ -377,7 +415,6 @@ def check(spec: str, pipeline: str, trial: bool, **flags: Any) -> int:
     ready = start.prepare(
         repo.find(os.getcwd()), os.getcwd(), start.Request(spec, pipeline, flags), os.environ
     )
-    _warn(ready)
     click.echo(progress.plan(ready.frozen.plan))
     if start.approval(ready) is None:
         raise Stop(

@@ -120,6 +120,8 @@ def _words(state: State, logged: Logged) -> str:
             return f"abandoned by {by}"
         case Resumed(unclean=True):
             return "resumed after the dispatcher died"
+        case Resumed(park=str() as remote):
+            return f"resumed, brought from '{remote}'"
         case Resumed():
             return "resumed"
         case RunStopped() | PublishIntended() | Rewound() | StepChecked():

@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import shutil
+from collections.abc import Callable
 
 import click
 
@@ -13,11 +14,13 @@ import correctless.gate as gate
 from correctless import exits, person, repo, summary
 from correctless import review as views
 from correctless.cli import typable
-from correctless.dispatch import rerun
+from correctless.cli.parked import from_options, refuse_half
+from correctless.dispatch import elsewhere, rerun
 from correctless.dispatch.surroundings import Surroundings
 from correctless.exits import Stop
 from correctless.gate import Gate
 from correctless.lock import Lock
+from correctless.publish.parking import command
 from correctless.record import utcnow
 from correctless.repo import Logs, Repo
 from correctless.runlog import branch as record
@@ -36,6 +39,7 @@ _SHOWN = 8  # hex digits a person types: they only say "this one"; the record ho
 @click.option("--reject", is_flag=True, help="Answer no: the gate stays closed.")
 @click.option("--rerun", "step", metavar="STEP", help="Have this step and all after it run again.")
 @click.option("--note", default="", help="Why: kept with a rejection, told to the agent with a re-run.")
+@from_options
 @click.option("--as", "by", metavar="NAME", help="Who answers; default: git's user.name.")
 def review(
     as_json: bool,
@@ -44,15 +48,35 @@ def review(
     reject: bool,
     step: str | None,
     note: str,
+    remote: str | None,
+    run_id: str | None,
+    take_over: bool,
     by: str | None,
 ) -> int:
     """Read the decisions that were deferred to a person; confirm or reject them, or have a step run again.
 
-    An answer is taken from a person's terminal only. Exit 0: nothing is open any more; 10: something is.
+    An answer is taken from a person's terminal only. With --from REMOTE RUN it is put where the run is parked, for whoever
+    goes on with it; nothing is written here. Exit 0: nothing is open any more; 10: something is.
     """
     given = [name for name, value in (("confirm", confirm), ("reject", reject), ("rerun", step)) if value]
     if len(given) > 1:
         raise click.UsageError(f"--{given[0]} and --{given[1]} exclude each other")
+    refuse_half(remote, run_id, take_over=take_over)
+    if remote is not None and run_id is not None:
+        if step or path:
+            raise click.UsageError(
+                "--log and --rerun need the run here: bring it with correctless cauto resume --from REMOTE RUN"
+            )
+        return _parked(
+            remote,
+            run_id,
+            as_json=as_json,
+            confirm=confirm,
+            reject=reject,
+            note=note,
+            by=by,
+            take_over=take_over,
+        )
     here = repo.find(os.getcwd()) if path is None else None
     logs = repo.logs(here) if here is not None else repo.logs_beside(path or "")
     if not os.path.lexists(logs.decisions):
@@ -62,12 +86,7 @@ def review(
         )
     if as_json or not (given or person.has_terminal()):
         return _show(logs, as_json=as_json)
-    person.refuse_agents(os.environ)
-    if not person.has_terminal():
-        raise Stop(
-            exits.REFUSED,
-            "an answer is taken from a terminal only, and there is none here. run it in your own",
-        )
+    _refuse_nobody()
     who = by or person.name(here, os.environ)
     held = Lock.take(here, "correctless review") if here is not None else None
     try:
@@ -77,6 +96,47 @@ def review(
     finally:
         if held is not None:
             held.close()
+
+
+def _parked(
+    remote: str,
+    run: str,
+    *,
+    as_json: bool,
+    confirm: str | None,
+    reject: bool,
+    note: str,
+    by: str | None,
+    take_over: bool,
+) -> int:
+    here = repo.find(os.getcwd())
+    answers = not as_json and (confirm is not None or reject or person.has_terminal())
+    if answers:
+        _refuse_nobody()
+    with elsewhere.found(here, remote, run, os.environ) as there:
+        logs = there.parcel.logs
+        if not answers:
+            return _show(logs, as_json=as_json)
+        if not take_over:
+            elsewhere.refuse_taken(there)
+        return _answer(
+            logs,
+            by or person.name(here, os.environ),
+            confirm=confirm,
+            reject=reject,
+            note=note,
+            next_=command("cauto resume", remote, run),
+            keep=lambda: elsewhere.park_again(here, there, os.environ, secrets.token_hex),
+        )
+
+
+def _refuse_nobody() -> None:
+    person.refuse_agents(os.environ)
+    if not person.has_terminal():
+        raise Stop(
+            exits.REFUSED,
+            "an answer is taken from a terminal only, and there is none here. run it in your own",
+        )
 
 
 def _show(logs: Logs, *, as_json: bool) -> int:
@@ -95,7 +155,16 @@ def _show(logs: Logs, *, as_json: bool) -> int:
 _NOTHING = "nothing is open: no decision waits for a person"
 
 
-def _answer(logs: Logs, who: str, *, confirm: str | None, reject: bool, note: str) -> int:
+def _answer(
+    logs: Logs,
+    who: str,
+    *,
+    confirm: str | None,
+    reject: bool,
+    note: str,
+    next_: str = "correctless cauto resume",
+    keep: Callable[[], None] = lambda: None,
+) -> int:
     branch = record.load(logs)
     branch, found = views.close_gate(
         logs, branch, gate.evaluate(branch), token=secrets.token_hex(16), now=utcnow()
@@ -110,6 +179,7 @@ def _answer(logs: Logs, who: str, *, confirm: str | None, reject: bool, note: st
         confirm, reject, note = _ask(note)
     if reject:
         views.answer(logs, digest, kind="rejected", by=who, channel="terminal", note=note, now=utcnow())
+        keep()
         click.echo(f"rejected by {who}. the gate stays closed")
         return exits.PERSON
     if not confirm:
@@ -121,7 +191,8 @@ def _answer(logs: Logs, who: str, *, confirm: str | None, reject: bool, note: st
             f"'{confirm}' is not the digest of the open set, which is {digest[:_SHOWN]}. nothing was confirmed",
         )
     views.answer(logs, digest, kind="escalations", by=who, channel="terminal", note=note, now=utcnow())
-    return _confirmed(logs, who, len(found.waiting))
+    keep()  # before anybody is told that it counts
+    return _confirmed(logs, who, len(found.waiting), next_)
 
 
 def _ask(note: str) -> tuple[str | None, bool, str]:
@@ -135,7 +206,7 @@ def _ask(note: str) -> tuple[str | None, bool, str]:
     return said or None, False, note
 
 
-def _confirmed(logs: Logs, who: str, count: int) -> int:
+def _confirmed(logs: Logs, who: str, count: int, next_: str) -> int:
     found: Gate = gate.evaluate(record.load(logs))
     what = "1 decision" if count == 1 else f"{count} decisions"
     if not found.open:
@@ -143,7 +214,7 @@ def _confirmed(logs: Logs, who: str, count: int) -> int:
             exits.PERSON,
             f"the answer of {who} is on record, but the configuration doesn't let it open the gate. see confirm_channels and confirmers",
         )
-    click.echo(typable(f"{what} confirmed by {who}. go on with: correctless cauto resume"))
+    click.echo(typable(f"{what} confirmed by {who}. go on with: {next_}"))
     return exits.OK
 
 

@@ -55,6 +55,7 @@ def freeze(
     branch_slug: str,
     target: str,
     env: Mapping[str, str],
+    park: str | None = None,
 ) -> Frozen:
     """The plan of a run; `Stop(3)` names every skill that is missing or can't run unattended, together."""
     notify.refuse_inside(config.notify, repo)
@@ -120,6 +121,7 @@ def freeze(
             ask_minutes=config.ask_minutes,
             stop_at_usage=dict(config.stop_at_usage),
             notify=config.notify,
+            park=park,
             pr=(config.pr,) if isinstance(config.pr, str) else config.pr,
             remote=config.remote,
             target=target,

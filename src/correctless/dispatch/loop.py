@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from correctless import exits
-from correctless.dispatch import escalation, notify
+from correctless.dispatch import elsewhere, escalation, guarded, notify
 from correctless.dispatch.attempt import Runner
 from correctless.dispatch.engine import TakeAnswers, Wait, decide, step
 from correctless.dispatch.perform import perform
@@ -64,11 +64,12 @@ def drive(
     *,
     usd: float | None = None,
     minutes: float | None = None,
+    park: str | None = None,
     notify_s: float = notify.SECONDS,
 ) -> State:
     """Perform what the run on record asks for, until nothing is left or a person must act.
 
-    `usd` and `minutes` are the run's limits from here on, where a person set new ones. Safe to call after any crash.
+    `usd` and `minutes` are the run's limits from here on, where a person set new ones; `park` is the remote it was brought from. Safe to call after any crash.
     `KeyboardInterrupt` (SIGINT, SIGTERM) ends the agent, logs a clean stop and goes on up.
     """
     state = fold(record.load(around.logs).events)
@@ -83,10 +84,12 @@ def drive(
             state.stopped is not None
             or state.phase != "ready"
             or state.attempts
-            or (usd or minutes) is not None
+            or (usd or minutes or park) is not None
         )
         if state.unfinished and began:
-            resumed = Resumed(unclean=state.stopped is None, usd=usd, minutes=minutes)
+            # A run that was brought here is held to this machine's settings from now on, not to those of where it began.
+            settings = guarded.git_settings(around.repo) if park is not None else None
+            resumed = Resumed(state.stopped is None, usd, minutes, park, settings)
             state = after(state, log.write(state, resumed))
             escalation.clear(around, state)
         if state.plan is not None and state.unfinished:
@@ -107,7 +110,8 @@ def drive(
         stopped = RunStopped(stop.code, state.step.name if state.step else None, stop.message)
         escalation.write(around, state, stopped)
         log.stop(state, stopped, ended)
-        notify.about(around, replace(state, stopped=stopped), notify_s)
+        parked = elsewhere.settle(around, log.last or state)
+        notify.about(around, replace(state, stopped=stopped), notify_s, parked=parked)
         raise
     except KeyboardInterrupt:
         ended = runner.cut_off(log.last or state, goes_on=True)
@@ -123,7 +127,8 @@ def drive(
         raise
     finally:
         runner.end()
-    notify.about(around, state, notify_s)
+    parked = elsewhere.settle(around, state)
+    notify.about(around, state, notify_s, parked=parked)
     return state
 
 

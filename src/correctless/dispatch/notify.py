@@ -22,7 +22,7 @@ from correctless.dispatch import escalation
 from correctless.dispatch.engine import Wait
 from correctless.dispatch.surroundings import Surroundings, plan_of
 from correctless.exits import Stop
-from correctless.publish import leaks
+from correctless.publish import leaks, parking
 from correctless.record import RecordError, decode, encode, timestamp
 from correctless.repo import Repo
 from correctless.runlog.plan import Plan
@@ -145,8 +145,8 @@ def about_question(around: Surroundings, state: State, wall_s: float) -> None:
     _tell(around, state, "waiting", outcome, (asking.challenge if asking else "",), wall_s)
 
 
-def about(around: Surroundings, state: State, wall_s: float) -> None:
-    """Tell of a run that stopped or is complete; not again while nothing has changed."""
+def about(around: Surroundings, state: State, wall_s: float, *, parked: str | None = None) -> None:
+    """Tell of a run that stopped, with the remote it is `parked` on, or is complete; not again while nothing has changed."""
     stopped = state.stopped
     with suppress(KeyboardInterrupt):  # the run has ended: it is only the command that is cut short
         if state.phase == "complete":
@@ -157,7 +157,7 @@ def about(around: Surroundings, state: State, wall_s: float) -> None:
             # A pause that was tried again is the same pause; else every further attempt is news.
             begun = sum(state.attempts.values())
             key = (stopped.resume_at, len(state.finished)) if kind == "paused" else (stopped.reason, begun)
-            following = next_command(state, stopped.code)
+            following = next_command(state, stopped.code, parked)
             _tell(
                 around,
                 state,
@@ -224,15 +224,19 @@ def send(
     return Sent(True, f"sent with '{name}'", output)
 
 
-def next_command(state: State, code: int) -> str:
-    """What a person types when a run stopped with this code. Never read out of a message: a model may have written that."""
+def next_command(state: State, code: int, parked: str | None = None) -> str:
+    """What a person types when a run stopped with this code: anywhere, where it is parked on a remote. Never read out of a message: a model may have written that."""
     plan = plan_of(state)
+
+    def typed(what: str) -> str:
+        return parking.command(what, parked, state.run) if parked else f"correctless {what}"
+
     if code == exits.PERSON and state.phase in ("closed", "consolidated"):
-        return "correctless review"
+        return typed("review")
     if code == exits.BUDGET:
         usd = plan.usd is not None and (state.budget == "usd" or state.cost_usd >= plan.usd)
-        return f"correctless cauto resume --max-{'usd' if usd else 'minutes'} N"
-    return "correctless cauto resume"
+        return f"{typed('cauto resume')} --max-{'usd' if usd else 'minutes'} N"
+    return typed("cauto resume")
 
 
 def _tell(
@@ -249,7 +253,7 @@ def _tell(
     plan = plan_of(state)
     if plan.notify is None:
         return
-    digest = state.gate.digest if state.gate and following == "correctless review" else None
+    digest = state.gate.digest if state.gate and following.startswith("correctless review") else None
     step = state.step.name if state.step else None
     told = [kind, step, digest, following, *key]
     mark = hashlib.sha256(json.dumps(told).encode()).hexdigest()

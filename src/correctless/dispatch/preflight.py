@@ -19,10 +19,12 @@ from correctless.dispatch.pull_request import expected, github
 from correctless.dispatch.start import Ready
 from correctless.exits import REFUSED, Stop
 from correctless.github import first_line
+from correctless.publish import parking
 from correctless.publish.branch import push
 from correctless.runlog.plan import PlannedStep
 
 _SIGN_SECONDS = 30.0
+_NO_RUN = "00000000-000000-0000"  # has a run's form, and none is ever called so
 _TURN = Limits(idle_s=120, wall_s=180, turns=2, usd=0.5, grace_s=5)
 _TRIAL = (
     "mode: autonomous\nThis is a trial of the connection. Answer with the one word OK and do nothing else.\n"
@@ -54,6 +56,8 @@ def proofs(ready: Ready, env: Mapping[str, str]) -> Iterator[Callable[[], Proof]
         yield partial(_signature, ready)
     if plan.pr[0] != "skip":
         yield partial(_push, ready)
+    if plan.park is not None:
+        yield partial(_park, ready, plan.park)
     if plan.pr[0] == "gh":
         yield partial(_login, ready, env)
     for step in {step.agent: step for step in reversed(plan.steps)}.values():
@@ -113,6 +117,16 @@ def _push(ready: Ready) -> Proof:
         )
     except Stop as stop:
         return Proof(what, stop.message, "see that you can push there, or use --pr skip")
+    return Proof(what, "would be taken")
+
+
+def _park(ready: Ready, remote: str) -> Proof:
+    ref = parking.ref(_NO_RUN)
+    what = f"git push --dry-run {remote} {ref}"
+    try:
+        parking.put(ready.repo, remote, _NO_RUN, ready.repo.head(), expected=None, dry_run=True)
+    except Stop as stop:
+        return Proof(what, stop.message, "see that you can push there, or use --park none")
     return Proof(what, "would be taken")
 
 

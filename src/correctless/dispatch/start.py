@@ -19,13 +19,15 @@ from correctless.dispatch.pull_request import github
 from correctless.dispatch.surroundings import Surroundings
 from correctless.exits import Stop
 from correctless.ledger import Ledger
-from correctless.publish.branch import refuse_protected
+from correctless.publish.branch import refuse_protected, refuse_unknown
 from correctless.record import Confirmation
 from correctless.repo import Logs, Repo, ensure_artifacts
 from correctless.repo import logs as logs_of
 from correctless.runlog import branch as record
 from correctless.runlog.events import Logged, RunStarted
 from correctless.runlog.state import State, fold
+
+_CI_REMOTE = "origin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ def prepare(repo: Repo, cwd: str, request: Request, env: Mapping[str, str]) -> R
         branch_slug=logs.branch_slug,
         env=env,
         target=found.target or repo.default_branch(found.remote) or _usual_target(repo, found.remote),
+        park=_parks_on(repo, found, env),
     )
     _check_agents(frozen, env, repo.top)
     if found.pr == "gh":
@@ -192,6 +195,17 @@ def _refuse_nobody(repo: Repo) -> None:
             exits.REFUSED,
             "git doesn't know who commits here. set it: git config user.name NAME, git config user.email ADDRESS",
         )
+
+
+def _parks_on(repo: Repo, found: Config, env: Mapping[str, str]) -> str | None:
+    """The remote a run that stops is parked on: the one that is named, in CI the usual one."""
+    if found.park == config.NO_PARKING:
+        return None
+    if found.park is not None:
+        refuse_unknown(repo, found.park)
+        return found.park
+    in_ci = env.get("CI", "").lower() not in ("", "0", "false")
+    return _CI_REMOTE if in_ci and _CI_REMOTE in repo.git("remote").splitlines() else None
 
 
 def _usual_target(repo: Repo, remote: str) -> str:

@@ -10,13 +10,13 @@ from correctless.exits import Stop
 from correctless.repo import Repo
 
 PROTECTED = ("main", "master", "develop", "release/*")
-_SECONDS = 600.0
+SECONDS = 600.0
 _OID = frozenset("0123456789abcdef")
 
-# A remote's address is configuration the branch's work could have changed: no program in place of an address, nothing but
+# Of every git that speaks to a remote. Its address is configuration the branch's work could have changed: no program in place of an address, nothing but
 # the one ref, and no question: ssh is told not to ask, for nobody is there to answer.
-_PLAIN = ("-c", "protocol.ext.allow=never", "-c", "push.followTags=false", "-c", "push.recurseSubmodules=no")
-_ENV = {"SSH_ASKPASS_REQUIRE": "never"}
+PLAIN = ("-c", "protocol.ext.allow=never", "-c", "push.followTags=false", "-c", "push.recurseSubmodules=no")
+ENV = {"SSH_ASKPASS_REQUIRE": "never"}
 
 
 def push(
@@ -28,7 +28,7 @@ def push(
     expected: str | None,
     url: str | None = None,
     dry_run: bool = False,
-    seconds: float = _SECONDS,
+    seconds: float = SECONDS,
 ) -> str:
     """Push exactly HEAD to `branch` of `remote` and return its commit; done already is done.
 
@@ -36,11 +36,8 @@ def push(
     `PROTECTED` and the remote's own default branch. `url` is the remote's address when the run started. `dry_run`: ask, and push nothing. Everything that
     is not as it should be is `Stop(3)`.
     """
-    _refuse_name(repo, branch)
-    if remote not in repo.git("remote").splitlines():
-        raise Stop(
-            exits.REFUSED, f"there is no remote {remote!r}. add it with git remote add, or name another"
-        )
+    refuse_name(repo, branch)
+    refuse_unknown(repo, remote)
     if url is not None and repo.git("remote", "get-url", "--push", "--", remote) != url:
         raise Stop(
             exits.REFUSED, f"the address of remote '{remote}' changed during the run. see git remote -v"
@@ -51,7 +48,7 @@ def push(
     refuse_protected(branch, (*protected, default) if default else protected)
     commit = repo.head()
     done = repo.try_git(
-        *_PLAIN,
+        *PLAIN,
         "push",
         "--porcelain",
         "--no-verify",
@@ -60,7 +57,7 @@ def push(
         "--",
         remote,
         f"{commit}:refs/heads/{branch}",
-        env=_ENV,
+        env=ENV,
         seconds=seconds,
     )
     if done.returncode != 0:
@@ -78,7 +75,22 @@ def refuse_protected(branch: str, protected: Sequence[str]) -> None:
             )
 
 
-def _refuse_name(repo: Repo, branch: str) -> None:
+def refuse_unknown(repo: Repo, remote: str) -> None:
+    """`Stop(3)` when `remote` is no remote of this repository: an address or an option in its place is not taken."""
+    if remote not in repo.git("remote").splitlines():
+        raise Stop(
+            exits.REFUSED, f"there is no remote {remote!r}. add it with git remote add, or name another"
+        )
+
+
+def pushed_to(repo: Repo, remote: str) -> str:
+    """What to ask for what stands on a remote: one may be read from one place and pushed to another."""
+    apart = repo.try_git("config", "--get", f"remote.{remote}.pushurl").returncode == 0
+    return repo.git("remote", "get-url", "--push", "--", remote) if apart else remote
+
+
+def refuse_name(repo: Repo, branch: str) -> None:
+    """`Stop(3)` when `branch` is no name a branch can have."""
     # refs/heads/main as a branch's name would be refs/heads/refs/heads/main: never what anybody meant
     odd = branch.startswith(("-", "refs/")) or branch == "HEAD" or not branch.isprintable()
     if odd or repo.try_git("check-ref-format", f"refs/heads/{branch}").returncode != 0:
@@ -90,10 +102,8 @@ def _refuse_name(repo: Repo, branch: str) -> None:
 
 def _default_branch(repo: Repo, remote: str, branch: str, seconds: float) -> str | None:
     """The remote's default branch, asked now: what was fetched once may be old."""
-    # A remote may be read from one place and pushed to another: asked is where the push goes.
-    apart = repo.try_git("config", "--get", f"remote.{remote}.pushurl").returncode == 0
-    place = repo.git("remote", "get-url", "--push", "--", remote) if apart else remote
-    done = repo.try_git(*_PLAIN, "ls-remote", "--symref", "--", place, "HEAD", env=_ENV, seconds=seconds)
+    place = pushed_to(repo, remote)
+    done = repo.try_git(*PLAIN, "ls-remote", "--symref", "--", place, "HEAD", env=ENV, seconds=seconds)
     if done.returncode != 0:
         raise Stop(exits.REFUSED, _why("", done.stderr, remote, branch))
     for line in done.stdout.splitlines():
@@ -104,12 +114,17 @@ def _default_branch(repo: Repo, remote: str, branch: str, seconds: float) -> str
 
 
 def _why(out: str, err: str, remote: str, branch: str) -> str:
-    said = [line.strip() for line in err.splitlines() if line.strip()]
     if any("(stale info)" in line for line in out.splitlines()):
         return f"'{branch}' on '{remote}' is not where this run left it: someone pushed to it. look at it, then start anew"
+    words = refusal(out, err)
+    return f"'{branch}' could not be pushed to '{remote}': {words}. mend that, then run cauto resume"
+
+
+def refusal(out: str, err: str) -> str:
+    """What git, or the remote, said of why it failed, in one printable line."""
+    said = [line.strip() for line in err.splitlines() if line.strip()]
     for line in out.splitlines():
         if line.startswith("!"):
             said = [line.rpartition("\t")[2], *[s for s in said if s.startswith("remote: ")]]
     said = [s for s in said if not s.startswith(("warning:", "hint:"))] or ["git did not say why"]
-    words = "".join(c if c.isprintable() else " " for c in " ".join(said[:2]))[:300].rstrip(". ")
-    return f"'{branch}' could not be pushed to '{remote}': {words}. mend that, then run cauto resume"
+    return "".join(c if c.isprintable() else " " for c in " ".join(said[:2]))[:300].rstrip(". ")

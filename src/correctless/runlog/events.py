@@ -242,6 +242,8 @@ class Resumed:
     unclean: bool  # no run_stopped before it: the dispatcher died
     usd: float | None = None  # the run's limits from here on, where a person set new ones
     minutes: float | None = None
+    park: str | None = None  # the remote it was brought from, and is parked on again
+    git_sha256: str | None = None  # of git's hooks and settings on the machine it was brought to
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,7 @@ class Plan:
         default_factory=dict
     )  # window -> percent used up at which to pause
     notify: tuple[str, ...] | None = None  # the command that is told when a person is needed
+    park: str | None = None  # the remote a stopped run is parked on
 
     def step(self, name: str) -> PlannedStep | None:
         return next((step for step in self.steps if step.name == name), None)

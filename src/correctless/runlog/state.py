@@ -361,6 +361,8 @@ def _raised(plan: Plan | None, event: Resumed) -> Plan | None:
         plan,
         usd=plan.usd if event.usd is None else event.usd,
         minutes=plan.minutes if event.minutes is None else event.minutes,
+        park=plan.park if event.park is None else event.park,
+        git_sha256=plan.git_sha256 if event.git_sha256 is None else event.git_sha256,
     )
 
 
