@@ -410,6 +410,38 @@ def test_only_the_last_of_many_long_answers_is_held(task: Task) -> None:
         tracemalloc.stop()
 
 
+def test_what_an_attempt_used_is_told_when_it_changes_and_only_then(task: Task) -> None:
+    def used(event: Mapping[str, Any]) -> list[str]:
+        return [one.text for one in hear(stream, event) if one.kind == "usage"]
+
+    def message(name: str, written: int) -> dict[str, Any]:
+        usage = {"input_tokens": 1000, "output_tokens": written}
+        return {
+            "type": "assistant",
+            "message": {"id": name, "model": "claude-opus-5-5", "content": [], "usage": usage},
+        }
+
+    stream = Stream(task)
+    assert used({"type": "system", "subtype": "init"}) == []
+    assert used(message("m1", 1000)) == ["2000 tokens, ~0.0300 USD"]
+    assert used(message("m1", 1000)) == []  # the same message again, for its next block
+    assert used(message("m2", 3000)) == ["6000 tokens, ~0.1100 USD"]
+    parts = {"m": {"inputTokens": 3000, "outputTokens": 4000, "costUSD": 0.09}}
+    bill = {"type": "result", "result": "x", "total_cost_usd": 0.09, "model_usage_since_last_result": parts}
+    assert used(bill) == ["7000 tokens, 0.0900 USD"]
+    said = stream.outcome(End(0, True, None))
+    assert (said.tokens, said.cost_usd, said.cost_estimated) == (7000, 0.09, False)
+
+
+def test_a_count_of_thousands_of_digits_can_be_told(task: Task) -> None:
+    # JSON's integers end at 4,300 digits here, and the sum of two such ones is one that Python does not spell.
+    most = b"9" * 4300
+    part = b'{"inputTokens": %s, "outputTokens": %s}' % (most, most)
+    line = b'{"type": "result", "result": "x", "model_usage_since_last_result": {"m": %s}}' % part
+    told = list(Stream(task).hear(Line("out", line)))
+    assert next(one.text for one in told if one.kind == "usage").startswith("999999999999999 tokens")
+
+
 def test_a_watcher_hears_of_twenty_unreadable_lines_and_all_are_counted(task: Task) -> None:
     stream = Stream(task)
     told = [one.text for _ in range(50) for one in stream.hear(Line("out", b"x"))]

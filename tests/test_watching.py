@@ -21,6 +21,7 @@ import pexpect
 import pytest
 from rich.cells import cell_len
 
+import bad_client
 import correctless
 from correctless import exits
 from correctless.agents import Activity
@@ -162,6 +163,9 @@ def test_an_attempt_under_way_shows_its_last_tool_and_what_it_says_it_used() -> 
     view = told.view(later=7)
     assert note(view, "tool") == "7 s ago: Bash pytest -q"
     assert (view.rows[0].tokens, view.rows[0].cost_usd, view.total.estimated) == (48100, 0.41, True)
+    told.hear("usage", "48200 tokens, 0.42 USD")
+    view = told.view()
+    assert (view.rows[0].tokens, view.rows[0].cost_usd, view.total.estimated) == (48200, 0.42, False)
     told.finish("ctdd")
     assert note(told.view(), "tool") is None
     assert told.view().total.tokens == 1500  # what it said meanwhile is part of what it said at its end
@@ -468,6 +472,34 @@ def test_on_a_terminal_a_run_is_drawn_and_its_lines_still_scroll_by(project: Pro
     # the last frame was taken away before the summary
     last = shown.rindex("── run ")
     assert "\x1b[J" in shown[last : shown.index("Decisions", last)]
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> dict[str, str]:
+    """The environment in which a client says what it used and then works on without end."""
+    path = tmp_path / "claude"
+    path.write_text(f"#!{sys.executable} -I\n{Path(bad_client.__file__).read_text()}")
+    path.chmod(0o755)
+    return {"CORRECTLESS_CLAUDE": str(path), "CORRECTLESS_BAD": "hangs-in-a-tool"}
+
+
+CLAUDE = ("run", "--spec", "spec.md", "--approve-spec-as", "Ada", "--agent", "claude")
+
+
+def test_tokens_and_cost_stand_there_while_an_attempt_is_under_way(
+    project: Project, client: dict[str, str]
+) -> None:
+    child = on_terminal(project, *CLAUDE, **client)
+    child.expect(r"1\.0k\S* +~0\.08")
+    child.sendintr()
+    code, _ = ended(child)
+    assert code == exits.INTERRUPTED
+
+
+def test_in_plain_lines_what_was_used_does_not_scroll_by(project: Project, client: dict[str, str]) -> None:
+    done = project.cauto(*CLAUDE, "--plain", env=client | {"CORRECTLESS_BAD": "none of them"})
+    assert ", 0.01 USD" in done.stderr  # an attempt's end says it
+    assert not [line for line in done.stderr.splitlines() if "tokens" in line or "usage" in line]
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,9 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """Something a watcher may show: `kind` is tool, decision, text, retry, limit, result or warning; `text` is one printable line."""
+    """Something a watcher may show: `text` is one printable line, `kind` is tool, decision, text, usage, retry, limit, result,
+    waiting or warning. A usage is of the whole attempt so far: "48100 tokens, ~0.41 USD", with ~ where it is an estimate.
+    """
 
     kind: str
     text: str

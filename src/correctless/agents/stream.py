@@ -34,6 +34,7 @@ _WINDOWS = 16  # of an account, at most: each event spells them all
 _LONGEST_WINDOW = timedelta(days=8)  # the account's longest window is a week
 _NOISE = 1 << 16  # bytes of one line of standard error that are kept
 _COMPLAINTS = 20  # unreadable lines that are told to a watcher, each
+_MOST_SAID = 10**15 - 1  # tokens: an integer of thousands of digits is JSON too, and cannot be spelled
 
 
 class Stream:
@@ -52,6 +53,9 @@ class Stream:
         self._shares: dict[str, float] = {}
         self._usage: dict[str, Usage] = {}
         self._estimate = 0.0  # US dollars of all messages in `_usage`
+        self._counted = 0  # their tokens
+        self._reported = (0, 0.0)  # tokens and US dollars of all parts of all results
+        self._shown = ""  # what a watcher was told of both
         self._billed = 0.0  # what the estimate was when the client last said what it cost
         self._turns: set[str] = set()
         self._replies = 0  # what was said to the agent: a message without an id is told apart by it
@@ -93,6 +97,7 @@ class Stream:
             )
         elif kind == "assistant":
             yield from self._hear_message(event)
+            yield from self._used()
         elif kind == "user":
             self.answered = False
             self._replies += 1
@@ -102,15 +107,26 @@ class Stream:
             if self._results:
                 self._results[-1].pop("result", None)  # only the last answer counts, and they may be long
             self._results.append(event)
+            for tokens, cost in _parts(event):
+                self._reported = (self._reported[0] + tokens, self._reported[1] + cost)
             self.answered = not _work_left(event)
             self._billed = self._estimate
             yield Activity("result", one_line(_text(event.get("result")) or _text(subtype)))
+            yield from self._used()
             if self._dear() and not self.answered:
                 self.over = "usd"
             elif self._dear():
                 # The money is gone either way, and what it bought is kept.
                 spent, limit = self._cost()[0], self._task.limits.usd
                 yield Activity("warning", f"it spent {spent:.2f} USD, over its limit of {limit:g}")
+
+    def _used(self) -> Iterator[Activity]:
+        """Tokens and US dollars of the attempt so far, where they are not what was said last."""
+        cost, estimated = self._cost()
+        said = f"{min(self._tokens(), _MOST_SAID)} tokens, {'~' if estimated else ''}{cost:.4f} USD"
+        if said != self._shown:
+            self._shown = said
+            yield Activity("usage", said)
 
     def _dear(self) -> bool:
         """Whether the money limit is behind it, by the stream's own account; before the first message nobody knows."""
@@ -147,7 +163,7 @@ class Stream:
         if len(self._turns) > self._task.limits.turns + 1:
             self.over = self.over or "turns"
         usage = self._usage.setdefault(name, Usage(_text(message.get("model"))))
-        before = usage.cost()
+        before, counted = usage.cost(), usage.tokens()
         usage.take(_mapping(message.get("usage")))
         for block in map(_mapping, _list(message.get("content"))):
             usage.written += len(json.dumps(block))
@@ -156,6 +172,7 @@ class Stream:
             elif block.get("type") == "text":
                 yield Activity("text", f"{len(_text(block.get('text')))} characters")
         self._estimate += usage.cost() - before
+        self._counted += usage.tokens() - counted
 
     def _hear_limit(self, info: Mapping[str, Any]) -> Iterator[Activity]:
         # rejected, but paid for as extra usage: the work goes on
@@ -269,25 +286,14 @@ class Stream:
         said = _number(self._results[-1].get("total_cost_usd")) if self._results else None
         if self._task.resume and self._results:
             # the total of a continued session holds the cost of its earlier processes too
-            said = sum(cost for _, cost in self._parts())
+            said = self._reported[1]
         if said is None or said < 0 or (said == 0 and estimate > 0):
             return estimate, True
         since = max(0.0, estimate - self._billed)  # worked on after its last bill
         return said + since, since > 1e-9
 
     def _tokens(self) -> int:
-        counted = sum(tokens for tokens, _ in self._parts())
-        return counted or sum(usage.tokens() for usage in self._usage.values())
-
-    def _parts(self) -> Iterator[tuple[int, float]]:
-        """Tokens and US dollars of each model between two result lines; sub-agents are in here, not in `usage`."""
-        for result in self._results:
-            for model in map(_mapping, _mapping(result.get("model_usage_since_last_result")).values()):
-                names = ("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")
-                yield (
-                    sum(_integer(model.get(name)) or 0 for name in names),
-                    _number(model.get("costUSD")) or 0.0,
-                )
+        return self._reported[0] or self._counted
 
 
 def version_of(text: str) -> tuple[int, int, int] | None:
@@ -332,6 +338,13 @@ def _work_left(result: Mapping[str, Any]) -> bool:
     ended = [stats.get("completed"), stats.get("failed"), *_mapping(stats.get("killed")).values()]
     running = (_integer(stats.get("spawned")) or 0) - sum(_integer(count) or 0 for count in ended)
     return running > 0 or (_integer(result.get("queued_turn_count")) or 0) > 0
+
+
+def _parts(result: Mapping[str, Any]) -> Iterator[tuple[int, float]]:
+    """Tokens and US dollars of each model since the result before; sub-agents are in here, and not in the messages."""
+    for model in map(_mapping, _mapping(result.get("model_usage_since_last_result")).values()):
+        names = ("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")
+        yield sum(_integer(model.get(name)) or 0 for name in names), _number(model.get("costUSD")) or 0.0
 
 
 def _tool_line(block: Mapping[str, Any]) -> str:

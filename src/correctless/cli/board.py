@@ -26,7 +26,7 @@ from correctless.runlog.state import State
 Mark = Literal["done", "running", "paused", "waiting", "failed", "left out"]
 
 CONSOLIDATION, PULL_REQUEST = "consolidation", "pr"
-_USAGE = re.compile(r"(\d{1,15}) tokens(?:, ~?(\d{1,9}(?:\.\d{1,9})?) USD)?")
+_USAGE = re.compile(r"(\d{1,15}) tokens(?:, (~?)(\d{1,9}(?:\.\d{1,9})?) USD)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,11 @@ class Board:
         self._since = 0.0
         self._took: dict[str, float] = {}
         self._decided: dict[tuple[str, int], tuple[int, int]] = {}
-        self._usage = (0, 0.0)  # of the attempt under way, as far as it said
+        self._usage = (
+            0,
+            0.0,
+            False,
+        )  # of the attempt under way as far as it said: tokens, US dollars, whether estimated
         self._heard: tuple[str, float] | None = None
         self._notes: dict[str, str] = {}
 
@@ -92,7 +96,7 @@ class Board:
             case _:
                 pass
         if isinstance(event, StepStarted | StepContinued | AgentEnded):
-            self._usage, self._heard = (0, 0.0), None
+            self._usage, self._heard = (0, 0.0, False), None
         if isinstance(event, StepStarted | StepContinued | AgentEnded | Resumed):
             self._notes.pop("waits", None)
         self._state, self._last, self._since = state, logged.timestamp, now
@@ -111,7 +115,7 @@ class Board:
         elif item.kind == "limit":
             self._notes["limit"] = text
         elif item.kind == "usage" and (said := _USAGE.match(text)):
-            self._usage = (int(said[1]), float(said[2] or 0))
+            self._usage = (int(said[1]), float(said[3] or 0), bool(said[2]))
         if item.kind == "tool":
             self._heard = (text, now)
         elif item.kind not in ("waiting", "limit"):
@@ -174,7 +178,7 @@ class Board:
             seconds=self._seconds(name, now),
             tokens=sum(item.tokens for item in spent) + (self._usage[0] if here else 0),
             cost_usd=sum(item.cost_usd for item in spent) + (self._usage[1] if here else 0.0),
-            estimated=any(item.estimated for item in spent) or (here and self._usage[1] > 0),
+            estimated=any(item.estimated for item in spent) or (here and self._usage[2]),
             decisions=sum(count for count, _ in decided),
             deferred=sum(deferred for _, deferred in decided),
             note="not kept" if isinstance(kept, Reverted) else "",
