@@ -171,6 +171,38 @@ def session_limit_until_the_year_9999(client: Client) -> int:
     return _session_limit(client, 253_402_300_799)
 
 
+def pays_extra(client: Client) -> int:
+    """Uses up what the account includes and works on with what is paid for, as far as it is let."""
+    client.init()
+    client.work(tokens=1)
+    client.limit(isUsingOverage=True, overageStatus="allowed", resetsAt=int(time.time()) + 3600)
+    client.work(tokens=1)
+    return client.good()
+
+
+def pays_extra_by_the_service(client: Client) -> int:
+    """The service's own word for it, without a rejection and without the end of the window."""
+    client.init()
+    client.work(tokens=1)
+    client.limit(status="allowed", isUsingOverage=False, overageInUse=True)
+    client.work(tokens=1)
+    return client.good()
+
+
+def pays_extra_for_the_last_word(client: Client) -> int:
+    code = client.good()
+    client.limit(isUsingOverage=True, overageStatus="allowed", resetsAt=int(time.time()) + 3600)
+    return code
+
+
+def pays_extra_after_a_first_word(client: Client) -> int:
+    """The first result is no last word: an agent in the background goes on, and pays extra."""
+    client.good()
+    client.limit(isUsingOverage=True, overageStatus="allowed", resetsAt=int(time.time()) + 3600)
+    client.work(tokens=1)
+    hang()
+
+
 def two_results_the_last_good(client: Client) -> int:
     client.init()
     client.result("", is_error=True, subagent_stats={"spawned": 1})
@@ -494,6 +526,7 @@ PLAYS: Mapping[str, Callable[[Client], int]] = {
     for play in (
         *(hangs_after_the_result, hangs_at_the_start, hangs_in_a_tool, ignores_sigterm, hangs_in_a_retry),
         *(usage_limit_as_success, rejected_then_exit_1, session_limit, session_limit_that_ended_long_ago),
+        *(pays_extra, pays_extra_by_the_service, pays_extra_for_the_last_word, pays_extra_after_a_first_word),
         *(session_limit_until_the_year_9999, two_results_the_last_good, two_results_the_last_bad, no_result),
         *(sigint_with_exit_0, garbage_then_good, garbage_only, truncated_json, child_keeps_the_output),
         *(daemon_writes_on, daemon_forks_on, empty_answer, blank_answer, spends_on, spends_by_its_bill),

@@ -473,6 +473,26 @@ def test_a_resume_time_that_cannot_be_is_none(task: Task, resets_in: int) -> Non
     assert resume_at(7 * 86400) == "2026-11-28T00:00:00.000Z"
 
 
+def test_extra_usage_that_must_not_be_is_a_pause_until_the_window_that_is_used_up_ends(task: Task) -> None:
+    def outcome(**info: Any) -> Outcome:
+        limits = replace(LIMITS, extra_usage=False)
+        stream = Stream(replace(task, limits=limits), lambda: WHEN)
+        hear(stream, {"type": "rate_limit_event", "rate_limit_info": {"isUsingOverage": True} | info})
+        assert stream.over == "extra"
+        return stream.outcome(End(-15, False, None))
+
+    def at(days: float) -> float:
+        return WHEN.timestamp() + days * 86400
+
+    full, other = {"status": "rejected", "resetsAt": at(2)}, {"status": "allowed", "resetsAt": at(1)}
+    month = {"rateLimitType": "overage", "resetsAt": at(20)}  # of what is paid for, not of what is included
+    windows = {"five_hour": other, "seven_day": full}
+    said = outcome(**month, unifiedWindows=windows)
+    assert (said.kind, said.over, said.resume_at) == ("paused", "", "2026-11-23T00:00:00.000Z")
+    assert outcome(resetsAt=at(3), unifiedWindows=windows).resume_at == "2026-11-24T00:00:00.000Z"
+    assert outcome(**month, unifiedWindows="soon").resume_at is None
+
+
 TOO_MUCH = "it wrote more than 100,000 bytes; the stream has no init line; there is no result line; unreadable lines: 11"
 
 

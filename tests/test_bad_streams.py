@@ -38,9 +38,13 @@ def make(scratch_repo: Path, git: Git, tmp_path: Path) -> Make:
     """A project whose pipeline is one step, and the environment in which its client plays a scenario."""
 
     def make(
-        name: str, *, step: dict[str, Any] | None = None, until: int = 99
+        name: str,
+        *,
+        step: dict[str, Any] | None = None,
+        until: int = 99,
+        config: dict[str, Any] | None = None,
     ) -> tuple[Project, dict[str, str]]:
-        config = {
+        whole = {
             "intensity": "high",  # two attempts
             "on_limit": "pause",
             "pipelines": {"default": {"steps": [STEP | (step or {})]}},
@@ -53,7 +57,7 @@ def make(scratch_repo: Path, git: Git, tmp_path: Path) -> Make:
             "CORRECTLESS_BAD": name,
             "CORRECTLESS_BAD_UNTIL": str(until),
         }
-        return Project(scratch_repo, git, config=config), env
+        return Project(scratch_repo, git, config=whole | (config or {})), env
 
     return make
 

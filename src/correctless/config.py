@@ -128,6 +128,10 @@ class Config(_Model):
         default_factory=dict,
         description="pause before a step when a window of the account is used up so far, in percent",
     )
+    extra_usage: Literal["allow", "never"] = Field(
+        "allow",
+        description="never: pause, when the account begins to pay for usage beside what it includes, until that is renewed",
+    )
     pr: Literal["gh", "skip"] | Argv = "gh"
     remote: str = Field("origin", min_length=1)
     target: str | None = Field(

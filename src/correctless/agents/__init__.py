@@ -11,13 +11,17 @@ from correctless.exits import USAGE, Stop
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Seconds awake, model turns, US dollars (None: no limit), and the seconds a program gets to end by itself."""
+    """Seconds awake, model turns, US dollars (None: no limit), and the seconds a program gets to end by itself.
+
+    `extra_usage` says whether the account may go on with what is paid for beside its included usage.
+    """
 
     idle_s: float
     wall_s: float
     turns: int
     usd: float | None
     grace_s: float
+    extra_usage: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from correctless.agents import Activity, Outcome, Task
 from correctless.process import Limit, Line, Process
 
 Spent = Literal["turns", "usd"]
+Over = Spent | Literal["extra"]
 
 _MOST = 1 << 30  # bytes of raw output of one attempt: it is all kept, and a disk has an end
 
@@ -37,7 +38,7 @@ class Listener(Protocol):
         """Whether the last word has been heard: then a short silence is enough to end the process."""
 
     @property
-    def over(self) -> Spent | Literal[""]:
+    def over(self) -> Over | Literal[""]:
         """The limit the agent went past by its own account: then it is ended at once, whatever it would do itself."""
 
     def raw(self, line: Line) -> bytes:
@@ -112,7 +113,7 @@ def reckon(listener: Listener, transcript: str) -> Outcome:
     return listener.outcome(End(0, by_itself=False, timed_out=None))
 
 
-def over_limit(limit: Limit | Spent, task: Task) -> str:
+def over_limit(limit: Limit | Over, task: Task) -> str:
     """The reason of an attempt a limit ended."""
     limits = task.limits
     match limit:
@@ -124,6 +125,8 @@ def over_limit(limit: Limit | Spent, task: Task) -> str:
             return f"it began more than {limits.turns} turns (turn limit)"
         case "usd":
             return f"it spent more than {limits.usd:g} USD (money limit)"
+        case "extra":
+            return "the account's included usage is used up, and extra_usage is never"
 
 
 def too_much(end: End) -> str:

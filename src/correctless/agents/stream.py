@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from correctless.agents import Activity, Outcome, Task, one_line
 from correctless.agents.price import CHARS_A_TOKEN, Usage
-from correctless.agents.running import End, Spent, over_limit, too_much
+from correctless.agents.running import End, Over, Spent, over_limit, too_much
 from correctless.process import Limit, Line
 from correctless.record import RecordError, strict_json, timestamp, utcnow
 
@@ -50,6 +50,9 @@ class Stream:
         self._retrying = False
         self._refused = False  # the newest message is the client's own, in place of an answer
         self._rejected: dict[str, Any] | None = None
+        self._forbidden = (
+            False  # what is worked from here on is paid for beside the included usage, and must not be
+        )
         self._shares: dict[str, float] = {}
         self._usage: dict[str, Usage] = {}
         self._estimate = 0.0  # US dollars of all messages in `_usage`
@@ -62,7 +65,7 @@ class Stream:
         self._unreadable = 0
         self._stderr = ""
         self.answered = False
-        self.over: Spent | Literal[""] = ""
+        self.over: Over | Literal[""] = ""
 
     def raw(self, line: Line) -> bytes:
         if line.stream == "out":
@@ -153,6 +156,8 @@ class Stream:
             self._api_error = (_integer(event.get("api_error_status")), _text(event.get("error")))
             return
         self._api_error = None
+        if self._forbidden:
+            self.over = self.over or "extra"
         name = _text(message.get("id")) or f"after reply {self._replies}"
         # A client may not stop by itself, but it has the first word: its own bill is the better one. So what it began
         # before the limit is heard out, and the next message, or the second turn too many, ends it.
@@ -177,7 +182,12 @@ class Stream:
     def _hear_limit(self, info: Mapping[str, Any]) -> Iterator[Activity]:
         # rejected, but paid for as extra usage: the work goes on
         stopped = info.get("status") == "rejected" and info.get("isUsingOverage") is not True
-        self._rejected = dict(info) if stopped else None
+        # Either word: the one the client makes out of two of the service's, and the service's own.
+        extra = info.get("isUsingOverage") is True or info.get("overageInUse") is True
+        self._forbidden = extra and not self._task.limits.extra_usage
+        if self._forbidden and not self.answered:  # the last word is there: ending it would save nothing
+            self.over = self.over or "extra"
+        self._rejected = dict(info) if stopped or self._forbidden else None
         shares = {_text(info.get("rateLimitType")): info} | dict(_mapping(info.get("unifiedWindows")))
         for name, window in ((one_line(name), window) for name, window in shares.items()):
             used = _number(_mapping(window).get("utilization"))
@@ -212,12 +222,16 @@ class Stream:
 
     def _resume_at(self) -> str | None:
         """When the usage limit that was hit ends; None where that cannot be: one of the clocks is wrong."""
-        moment = _moment((self._rejected or {}).get("resetsAt"))
-        now = self._now()
-        return timestamp(moment) if moment and now < moment < now + _LONGEST_WINDOW else None
+        info, now = self._rejected or {}, self._now()
+        windows = map(_mapping, _mapping(info.get("unifiedWindows")).values())
+        spent = [window for window in windows if window.get("status") == "rejected"]
+        moments = [_moment(window.get("resetsAt")) for window in (info, *spent)]
+        return next((timestamp(at) for at in moments if at and now < at < now + _LONGEST_WINDOW), None)
 
     def _over(self, end: End, result: Mapping[str, Any] | None) -> Spent | Limit | Literal[""]:
         """The limit that ended a failed attempt, by our hand or by the client's."""
+        if self.over == "extra":
+            return ""  # the account's, and a pause
         if self.over:
             return self.over
         if end.timed_out and not self.answered:
@@ -256,6 +270,8 @@ class Stream:
 
     def _pause(self, result: Mapping[str, Any] | None) -> str:
         """Why a failed attempt is not the agent's fault; empty when it is."""
+        if self.over == "extra":
+            return over_limit(self.over, self._task)
         if result is None:
             status, word = self._api_error or (None, "")
             if self._retrying and status is None and not word:

@@ -301,6 +301,7 @@ def _limits(state: State) -> Limits:
         turns=step.turns,
         usd=min(money) if money else None,
         grace_s=_GRACE_SECONDS,
+        extra_usage=plan.extra_usage != "never",
     )
 
 

@@ -120,6 +120,7 @@ def freeze(
             on_escalation=config.on_escalation,
             ask_minutes=config.ask_minutes,
             stop_at_usage=dict(config.stop_at_usage),
+            extra_usage=config.extra_usage,
             notify=config.notify,
             park=park,
             pr=(config.pr,) if isinstance(config.pr, str) else config.pr,
