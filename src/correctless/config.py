@@ -132,6 +132,10 @@ class Config(_Model):
         "allow",
         description="never: pause, when the account begins to pay for usage beside what it includes, until that is renewed",
     )
+    keep_awake: bool = Field(
+        True,
+        description="the machine does not go to sleep while a run works, where systemd or macOS can be told",
+    )
     pr: Literal["gh", "skip"] | Argv = "gh"
     remote: str = Field("origin", min_length=1)
     target: str | None = Field(

@@ -121,6 +121,7 @@ def freeze(
             ask_minutes=config.ask_minutes,
             stop_at_usage=dict(config.stop_at_usage),
             extra_usage=config.extra_usage,
+            keep_awake=config.keep_awake,
             notify=config.notify,
             park=park,
             pr=(config.pr,) if isinstance(config.pr, str) else config.pr,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 
 from correctless import exits
-from correctless.dispatch import elsewhere, escalation, guarded, notify
+from correctless.dispatch import awake, elsewhere, escalation, guarded, notify
 from correctless.dispatch.attempt import Runner
 from correctless.dispatch.engine import TakeAnswers, Wait, decide, step
 from correctless.dispatch.perform import perform
@@ -75,7 +75,10 @@ def drive(
     state = fold(record.load(around.logs).events)
     log = Log(around, tell)
     runner = Runner(around)
+    machine = ExitStack()
     try:
+        if state.plan is not None and state.unfinished:
+            machine.enter_context(awake.kept(around.repo, around.env, wanted=state.plan.keep_awake))
         if state.unfinished:
             # From here on both logs are this dispatcher's alone: it knows where they end.
             around.decisions.create()
@@ -127,6 +130,7 @@ def drive(
         raise
     finally:
         runner.end()
+        machine.close()
     parked = elsewhere.settle(around, state)
     notify.about(around, state, notify_s, parked=parked)
     return state

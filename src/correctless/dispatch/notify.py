@@ -9,16 +9,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from correctless import exits, process, review, summary
 from correctless.agents import Activity, one_line
-from correctless.dispatch import escalation
+from correctless.dispatch import escalation, outside
 from correctless.dispatch.engine import Wait
 from correctless.dispatch.surroundings import Surroundings, plan_of
 from correctless.exits import Stop
@@ -105,14 +104,14 @@ def refuse_inside(argv: Sequence[str] | None, repo: Repo) -> None:
     """`Stop(3)` when the command would run what lies in a worktree of the repository, where agents write."""
     if argv is None:
         return
-    places = _places(repo)
+    written = outside.places(repo)
     program = argv[0]
     fix = "put it outside of the repository, and name it by its absolute path or by its name on PATH"
     if os.sep in program and not os.path.isabs(program):
         raise Stop(exits.REFUSED, f"notify: '{one_line(program)}' is a relative path. {fix}")
     for word in argv:
         path = word if os.path.isabs(word) else word.partition("=")[2]
-        if os.path.isabs(path) and any(_inside(hop, places) for hop in (path, *_hops(path))):
+        if os.path.isabs(path) and (outside.inside(path, written) or outside.reached_inside(path, written)):
             raise Stop(
                 exits.REFUSED, f"notify: '{one_line(word)}' lies where agents write ({repo.top}). {fix}"
             )
@@ -346,13 +345,8 @@ def _open(path: str, flags: int) -> int:
 def _program(argv: Sequence[str], repo: Repo, env: Mapping[str, str]) -> tuple[str, str]:
     """The program's absolute path and the PATH it gets; `Stop(3)` when there is none outside of the worktrees."""
     refuse_inside(argv, repo)
-    places = _places(repo)
-    folders = [
-        f for f in env.get("PATH", "").split(os.pathsep) if os.path.isabs(f) and not _inside(f, places)
-    ]
-    path = os.pathsep.join(folders)
-    found = shutil.which(argv[0], path=path)
-    if found is None or any(_inside(hop, places) for hop in _hops(found)):
+    found = outside.find(argv[0], repo, env)
+    if found is None:
         where = (
             ""
             if os.sep in argv[0]
@@ -361,39 +355,4 @@ def _program(argv: Sequence[str], repo: Repo, env: Mapping[str, str]) -> tuple[s
         raise Stop(
             exits.REFUSED, f"notify: '{one_line(argv[0])}' was not found{where}. install it, or name its path"
         )
-    return found, path
-
-
-def _places(repo: Repo) -> frozenset[tuple[int, int]]:
-    """The folders agents write in, by what they are and not by their names: those have links, mounts and capitals."""
-    folders = [repo.top, repo.home, repo.git_dir, repo.common_dir]
-    with suppress(Stop):  # where git itself fails, that is what a person is to be told
-        folders += repo.worktrees().values()
-    return frozenset(known for folder in folders if (known := _identity(folder)))
-
-
-def _inside(path: str, places: frozenset[tuple[int, int]]) -> bool:
-    here = os.path.realpath(path)
-    while _identity(here) not in places:
-        above = os.path.dirname(here)
-        if above == here:
-            return False
-        here = above
-    return True
-
-
-def _identity(path: str) -> tuple[int, int] | None:
-    with suppress(OSError):
-        found = os.stat(path)
-        return found.st_dev, found.st_ino
-    return None
-
-
-def _hops(path: str) -> Iterator[str]:
-    """The folders a file is reached through, one for each symbolic link: who may write into one of them chooses the file."""
-    for _ in range(40):  # as many as the kernel follows
-        yield os.path.dirname(path)
-        try:
-            path = os.path.join(os.path.dirname(path), os.readlink(path))
-        except OSError:
-            break
+    return found

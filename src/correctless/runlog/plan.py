@@ -71,6 +71,7 @@ class Plan:
         default_factory=dict
     )  # window -> percent used up at which to pause
     extra_usage: str = "allow"  # or never: pause where the account would pay for more than it includes
+    keep_awake: bool = True  # the machine, while a dispatcher works
     notify: tuple[str, ...] | None = None  # the command that is told when a person is needed
     park: str | None = None  # the remote a stopped run is parked on
 
