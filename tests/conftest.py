@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -9,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from correctless.agents import Outcome
 
 # Whoever starts a job behind a shell has it ignore SIGINT, and so would everything a test starts and interrupts.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
@@ -60,3 +63,10 @@ def scratch_repo(tmp_path: Path, git: Git) -> Path:
     git(top, "commit", "-q", "-m", "start")
     git(top, "switch", "-q", "-c", "feature/x")
     return top
+
+
+def answer_of(outcome: Outcome) -> str:
+    """The answer, as the file has it that its hash is of."""
+    data = Path(outcome.answer.path).read_bytes()
+    assert (len(data), hashlib.sha256(data).hexdigest()) == (outcome.answer.size, outcome.answer.sha256)
+    return data.decode("utf-8", "surrogatepass")

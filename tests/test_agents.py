@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from conftest import Git
+from conftest import Git, answer_of
 from correctless.agents import Activity, Limits, Outcome, Task, named, one_line
 from correctless.agents.claude import Claude, command_line
 from correctless.agents.command import command
@@ -55,6 +55,7 @@ def task(tmp_path: Path) -> Task:
         model=None,
         plugin_dirs=(),
         transcript=str(tmp_path / "transcript"),
+        answer=str(tmp_path / "answer.md"),
         inherit=(),
     )
 
@@ -232,9 +233,9 @@ def test_a_command_gets_the_prompt_and_its_output_is_the_answer(task: Task, tmp_
     agent = named("command:./agent", str(tmp_path))
     agent.check(task.environment, task.cwd)
     outcome = ran(agent.spelled, task)
-    assert (outcome.kind, outcome.answer, outcome.exit_code) == ("ok", f"autonomous {task.cwd} ctdd", 0)
+    assert (outcome.kind, answer_of(outcome), outcome.exit_code) == ("ok", f"autonomous {task.cwd} ctdd", 0)
     transcript = Path(task.transcript)
-    assert sorted(transcript.read_text().splitlines()) == [outcome.answer, "stderr: hm"]
+    assert sorted(transcript.read_text().splitlines()) == [answer_of(outcome), "stderr: hm"]
     assert transcript.stat().st_mode & 0o777 == 0o600
 
 
@@ -260,7 +261,7 @@ def test_a_command_fails_with_its_reason(task: Task, tmp_path: Path, text: str, 
     limits = IMPATIENT if "sleep" in text else LIMITS
     outcome = ran(f"command:{program(tmp_path / 'agent', text)}", replace(task, limits=limits))
     assert (outcome.kind, outcome.reason) == ("failed", reason)
-    assert len(outcome.answer) <= 64 << 20
+    assert outcome.answer.size <= 64 << 20
 
 
 def test_check_names_a_command_that_is_missing_or_found_only_by_a_relative_path(
@@ -298,7 +299,7 @@ def test_a_recorded_answer_gets_the_nonce_and_its_patch_is_applied(task: Task, r
     agent.check(task.environment, task.cwd)
     outcome = ran(agent.spelled, task)
     assert outcome.reason == ""
-    assert outcome.answer.splitlines() == [
+    assert answer_of(outcome).splitlines() == [
         "Done.",
         "> AUTONOMOUS_DECISIONS_START 7f3a91c2",
         "AUTONOMOUS_DECISIONS_START 7f3a91c2",
@@ -313,7 +314,7 @@ def test_replay_fails_without_answer_nonce_or_an_applying_patch(task: Task, reco
     def reason(changed: Task) -> str:
         env = {**changed.environment, "CORRECTLESS_STEP": changed.step}
         outcome = ran(f"replay:{recorded}", replace(changed, environment=env))
-        assert (outcome.kind, outcome.exit_code, outcome.answer) == ("failed", 1, "")
+        assert (outcome.kind, outcome.exit_code, answer_of(outcome)) == ("failed", 1, "")
         return outcome.reason
 
     assert "no recorded answer at" in reason(replace(task, step="cdocs"))
@@ -365,7 +366,7 @@ def play(task: Task, tmp_path: Path) -> Callable[..., tuple[Outcome, list[Activi
 def test_a_stream_gives_its_outcome(case: str, play: Callable[..., tuple[Outcome, list[Activity]]]) -> None:
     expected = json.loads((STREAMS / f"{case}.json").read_text())
     outcome, activities = play(case, limits=IMPATIENT if expected["played"]["hang"] else LIMITS)
-    found = asdict(outcome)
+    found = asdict(outcome) | {"answer": answer_of(outcome)}
     wanted = expected["outcome"]
     assert {key: found[key] for key in wanted} == pytest.approx(wanted, abs=0.00005)
     if "activities" in expected:
@@ -515,7 +516,7 @@ def test_memory_for_an_answer_of_short_lines_is_its_size(task: Task, tmp_path: P
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert len(outcome.answer) == 399_999
+    assert outcome.answer.size == 399_999
     assert peak < 4_000_000
 
 

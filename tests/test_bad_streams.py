@@ -124,9 +124,9 @@ sys.exit(code)
 """
 
 
-def _peak(project: Project, **env: str) -> int:
+def _peak(project: Project, agent: str, **env: str) -> int:
     done = subprocess.run(
-        [sys.executable, "-c", WEIGHED, "cauto", *RUN],
+        [sys.executable, "-c", WEIGHED, "cauto", *RUN[:-1], agent],
         cwd=project.top,
         env={**project.env, **env},
         stdin=subprocess.DEVNULL,
@@ -139,17 +139,48 @@ def _peak(project: Project, **env: str) -> int:
     return int(done.stderr.split()[-1]) << 10
 
 
+# Answers as a client of its own protocol gives them, and as any program does.
+LONG_ANSWER = """
+import os, re, sys
+nonce = re.findall(r"^AUTONOMOUS_DECISIONS_START ([0-9a-f]{8})$", sys.stdin.read(), re.MULTILINE)[-1]
+size, between = int(os.environ["CORRECTLESS_BAD_SIZE"]), os.environ["CORRECTLESS_BAD_BETWEEN"]
+piece = ("x" * 99 + between) * 10_000
+for _ in range(size // len(piece)):
+    sys.stdout.write(piece)
+print(f"\\nAUTONOMOUS_DECISIONS_START {nonce}\\nAUTONOMOUS_DECISIONS_END")
+"""
+
+
 @pytest.mark.campaign
-@pytest.mark.parametrize(("tail", "times"), [("", 4), ("\N{GRINNING FACE}", 11)])
-def test_memory_for_an_answer_grows_by_a_small_multiple_of_it(make: Make, tail: str, times: int) -> None:
-    # The line, its text and the answer in it at once: 3 times for ASCII; one character of four bytes makes it 1 + 4 + 4.
+@pytest.mark.parametrize(
+    ("agent", "more"),
+    [
+        ("claude", {}),
+        # of one character that takes four bytes Python makes four bytes of each of the others
+        ("claude", {"CORRECTLESS_BAD_TAIL": "\N{GRINNING FACE}"}),
+        ("command", {"CORRECTLESS_BAD_BETWEEN": "x"}),
+        ("command", {"CORRECTLESS_BAD_BETWEEN": "\n"}),
+        ("command", {"CORRECTLESS_BAD_BETWEEN": "\N{GRINNING FACE}"}),
+    ],
+)
+def test_memory_is_flat_over_an_answer_of_50_mb(
+    make: Make, tmp_path: Path, agent: str, more: dict[str, str]
+) -> None:
     project, env = make("answer-of-50-mb")
-    small, large = 5_000_000, 50_000_000
+    if agent == "command":
+        program = tmp_path / "agent.py"
+        program.write_text(LONG_ANSWER)
+        agent = f"command:{sys.executable} {program}"
     peaks = []
-    for number, size in enumerate((small, large)):
+    for number, size in enumerate((5_000_000, 50_000_000)):
         project.git(project.top, "switch", "-q", "-c", f"feature/{number}")
-        peaks.append(_peak(project, **env, CORRECTLESS_BAD_SIZE=str(size), CORRECTLESS_BAD_TAIL=tail))
-    assert peaks[1] - peaks[0] < times * (large - small)
+        peaks.append(_peak(project, agent, **env, **more, CORRECTLESS_BAD_SIZE=str(size)))
+        assert [one.count for one in _taken(project)] == [0 if "command" in agent else 1]
+    assert abs(peaks[1] - peaks[0]) < 16 << 20, peaks
+
+
+def _taken(project: Project) -> list[DecisionsTaken]:
+    return [item.event for item in _events(project) if isinstance(item.event, DecisionsTaken)]
 
 
 def _cases(*, slow: bool) -> list[str]:

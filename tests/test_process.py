@@ -236,8 +236,7 @@ def test_a_background_child_that_never_stops_writing_does_not_hang_the_reader(ho
 def test_input_of_5_mb_does_not_block_on_a_program_that_never_reads(hold: Hold) -> None:
     held = hold("print('x' * 3_000_000)")
     held.release(b"y" * 5_000_000)
-    [line] = heard(held)
-    assert len(line.data) == 3_000_000
+    assert sum(len(piece.data) for piece in heard(held)) == 3_000_000
     assert held.end(1) == 0
 
 
@@ -249,11 +248,25 @@ def test_input_of_5_mb_arrives_whole_while_the_program_answers_as_it_reads(hold:
     assert heard(held)[-1].data == b"5000000"
 
 
-def test_a_line_of_50_mb_arrives_whole(hold: Hold) -> None:
-    held = hold("import sys; sys.stdout.write('x' * 50_000_000 + '\\nend\\n')")
+def test_a_line_of_50_mb_arrives_whole_in_pieces(hold: Hold) -> None:
+    held = hold("import sys; sys.stdout.write('x' * 49_999_999 + 'y\\nend\\n')")
     held.release(None)
-    long, end = heard(held)
-    assert (len(long.data), long.cut, end.data) == (50_000_000, False, b"end")
+    *pieces, end = heard(held)
+    assert b"".join(piece.data for piece in pieces) == b"x" * 49_999_999 + b"y"
+    assert {len(piece.data) for piece in pieces[:-1]} == {1 << 20}
+    assert [piece.first for piece in pieces] == [True] + [False] * (len(pieces) - 1)
+    assert [piece.last for piece in pieces] == [False] * (len(pieces) - 1) + [True]
+    assert end == Line("out", b"end")
+
+
+def test_pieces_are_those_of_one_line_however_its_end_falls(hold: Hold) -> None:
+    for size in (9, 10, 11, 19, 20, 21, 30):
+        held = hold(f"import os; os.write(1, b'x' * {size} + b'\\n\\nend')")
+        held.release(None)
+        *pieces, empty, end = held.lines(idle_s=10, wall_s=10, long=10)
+        assert b"".join(piece.data for piece in pieces) == b"x" * size
+        assert [piece.last for piece in pieces] == [False] * (len(pieces) - 1) + [True]
+        assert (empty, end) == (Line("out", b""), Line("out", b"end"))
 
 
 FLOOD = "import os\nfor _ in range(100): os.write(1, b'x' * 1_000_000)\nos.write(1, b'\\nend')"
@@ -267,12 +280,13 @@ def peak() -> Iterator[Callable[[], int]]:
     tracemalloc.stop()
 
 
-def test_an_endless_line_is_cut_and_memory_stays_flat(hold: Hold, peak: Callable[[], int]) -> None:
+def test_memory_stays_flat_for_an_endless_line(hold: Hold, peak: Callable[[], int]) -> None:
     held = hold(FLOOD)
     held.release(None)
-    cut, end = held.lines(idle_s=10, wall_s=30, max_line=1000)
-    assert (cut.data, cut.cut) == (b"x" * 1000, True)
-    assert end == Line("out", b"end")
+    size, end = 0, None
+    for end in held.lines(idle_s=10, wall_s=30):
+        size += len(end.data)
+    assert (size, end) == (100_000_003, Line("out", b"end"))
     assert peak() < 5_000_000
 
 

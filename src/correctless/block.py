@@ -1,12 +1,16 @@
-"""The final answer of an agent and the attempt's nonce in; the objects of its decisions blocks and what could not be read out."""
+"""The final answer of an agent and the attempt's nonce in; the objects of its decisions blocks and what could not be read out.
+
+An answer may be too long to be held: given in pieces, only what stands inside of its blocks is, and of that so much.
+"""
 
 from __future__ import annotations
 
+import math
 import re
 from array import array
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from correctless.record import MAX_DEPTH, RecordError, means_deferred, strict_json
@@ -16,6 +20,10 @@ END = "AUTONOMOUS_DECISIONS_END"
 MAX_PIECES = 10_000  # more than a person could ever read: the rest of the answer is one damaged piece
 _MAX_TOKENS = 2_000_000  # brackets and strings of one block that are looked at; what comes later never closes
 _TOO_MANY = f"more than {MAX_PIECES} pieces"
+MOST = 4 << 20  # characters of all blocks of an answer in pieces: more than MAX_PIECES decisions take
+TOO_LONG = f"its blocks are over {MOST >> 20} MiB: what follows stands in the answer alone"
+_LONG = 1 << 20  # characters of a line that are looked at together, where the answer comes in pieces
+_NEAR = 200  # of a marker and its nonce, which are never looked at apart
 
 # Every quantifier that could meet itself is possessive: the answer is hostile, and reading it stays linear.
 NONCE = re.compile(r"[0-9a-f]{8}")
@@ -29,6 +37,7 @@ _OPEN = re.compile(r"[{\[]")
 _LINE_OPEN = re.compile(r"^[ \t]*+[{\[]", re.MULTILINE)
 # A JSON string never crosses a line, so at the start of a line no scanner is inside one, wherever it began.
 _TOKEN = re.compile(r'"[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+(")?+|[{}\[\]]')
+_BEGUN = re.compile(r"A[A-Z_]{0,30}\Z")
 _WORD = re.compile(r"[0-9A-Za-z]++")
 ASTRAY = "its start marker does not stand alone on its line"
 _OPENER = {"}": "{", "]": "["}
@@ -53,6 +62,7 @@ class Reading:
     nonceless: int  # read (the last one) only when nothing is authentic and no call was recorded
     others: tuple[str, ...]  # what stands for a nonce at the start of each block with another one: never read
     verified: bool  # False: the pieces come from a block without a nonce
+    starts: int  # how often a start with the nonce stands there, however badly written
 
     @property
     def quoted(self) -> int:
@@ -65,14 +75,23 @@ class Reading:
         return self.authentic if self.verified else min(self.nonceless, 1)
 
 
-def read(answer: str, nonce: str, *, called: bool = False) -> Reading:
+def read(answer: str | Iterator[str], nonce: str, *, called: bool = False) -> Reading:
     """Read `answer` (any text at all; never raises) for the blocks of the attempt with this `nonce` (8 hex digits).
 
-    `called` says that the recorder tool was used: a block without a nonce is then not looked at.
+    `called` says that the recorder tool was used: a block without a nonce is then not looked at. Of an answer in pieces at
+    most `MOST` characters of its blocks are read, and a piece without a value says so; what its iterator raises is raised.
     """
     # An empty nonce must not make the nonce-less blocks authentic.
     known = NONCE.fullmatch(nonce) is not None
-    every = tuple(_blocks(answer, nonce if known else None))
+    # However badly it is written: what it began may be lost, so it is at least counted.
+    start = re.compile(rf"{START}[^0-9A-Za-z\n]*{re.escape(nonce)}", re.IGNORECASE) if nonce else None
+    if isinstance(answer, str):
+        starts = len(start.findall(answer)) if start else 0
+        every = tuple(_blocks(_whole(answer), nonce if known else None, math.inf))
+    else:
+        lines = _Counting(_in_pieces(answer), start)
+        every = tuple(_blocks(lines, nonce if known else None, MOST))
+        starts = lines.count
     blocks = [block for block in every if not block.astray]
     authentic = [block for block in blocks if known and block.word == nonce]
     nonceless = [block for block in blocks if block.word is None]
@@ -80,14 +99,18 @@ def read(answer: str, nonce: str, *, called: bool = False) -> Reading:
     pieces: list[Piece] = []
     counted = set(map(id, authentic if verified else nonceless[-1:]))
     chosen = [block for block in every if block.astray or id(block) in counted]
+    told = False
     for index, block in enumerate(chosen):
+        if block.over and told and not block.lines:
+            continue  # nothing of it was read, and that is said already
+        told = told or block.over
         if len(pieces) >= MAX_PIECES:
             rest = "\n".join(line for later in chosen[index:] for line in later.lines)
             pieces.append(Piece(None, text=rest, fault=_TOO_MANY))
             break
         if block.astray:
             text = "\n".join(block.lines)
-            if _LINE_OPEN.search(text):  # a sentence that names the marker is no block
+            if block.over or _LINE_OPEN.search(text):  # a sentence that names the marker is no block
                 pieces.append(Piece(None, text=text, fault=ASTRAY))
         else:
             _read_block(block, pieces)
@@ -97,21 +120,88 @@ def read(answer: str, nonce: str, *, called: bool = False) -> Reading:
         nonceless=len(nonceless),
         others=tuple(b.word for b in blocks if b.word is not None and not (known and b.word == nonce)),
         verified=verified,
+        starts=starts,
     )
 
 
-class _Block(NamedTuple):
-    word: str | None  # what follows START on its line
-    lines: list[str]
-    ended: bool
-    astray: bool = False  # its start has the nonce and doesn't stand alone: kept, not read
+class _Line(NamedTuple):
+    text: str
+    first: bool = True  # of the pieces of one line
+    last: bool = True
 
 
-def _blocks(answer: str, nonce: str | None) -> Iterator[_Block]:
+def _whole(answer: str) -> Iterator[_Line]:
     # U+2028 and its kin are text here: JSON strings may hold them raw, so they must not end a line.
-    current: _Block | None = None
     for line in answer.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
-        marker = _MARKER.fullmatch(line) if "AUTONOMOUS_DECISIONS_" in line else None
+        yield _Line(line)
+
+
+def _in_pieces(pieces: Iterator[str]) -> Iterator[_Line]:
+    """The same lines of an answer in pieces; a long one in pieces of its own, none of which ends inside of a marker."""
+    rest, first = "", True
+    for piece in pieces:
+        text = rest + piece
+        half = "\r" if text.endswith("\r") else ""  # of a line's end, perhaps
+        *ended, begun = _whole(text.removesuffix(half))
+        for line in ended:
+            yield _Line(line.text, first)
+            first = True
+        rest = begun.text
+        if len(rest) > _LONG:
+            near = rest.rfind("AUTONOMOUS_DECISIONS_", len(rest) - _NEAR)
+            if near < 0 and (half_marker := _BEGUN.search(rest, len(rest) - _NEAR)):
+                near = half_marker.start()
+            near = near if near > 0 else len(rest)
+            yield _Line(rest[:near], first, last=False)
+            rest, first = rest[near:], False
+        rest += half
+    for line in _whole(rest):
+        yield _Line(line.text, first)
+        first = True
+
+
+class _Counting:
+    """Lines as they come, and how often a pattern was found in them."""
+
+    def __init__(self, lines: Iterator[_Line], pattern: re.Pattern[str] | None) -> None:
+        self._lines = lines
+        self._pattern = pattern
+        self.count = 0
+
+    def __iter__(self) -> Iterator[_Line]:
+        for line in self._lines:
+            self.count += len(self._pattern.findall(line.text)) if self._pattern else 0
+            yield line
+
+
+@dataclass(slots=True)
+class _Block:
+    word: str | None  # what follows START on its line
+    lines: list[str] = field(default_factory=list)
+    ended: bool = False
+    astray: bool = False  # its start has the nonce and doesn't stand alone: kept, not read
+    over: bool = False  # more of it stands there than is held
+
+
+def _blocks(lines: Iterable[_Line], nonce: str | None, room: float) -> Iterator[_Block]:
+    current: _Block | None = None
+    loose = _Block(None)  # the last one without a nonce
+
+    def keep(block: _Block, line: str, *, first: bool = True) -> None:
+        nonlocal room
+        if block.word not in (None, nonce):
+            return  # it is never read
+        room -= len(line) + 1
+        if room < 0:
+            block.over = True
+        elif first or not block.lines:
+            block.lines.append(line)
+        else:
+            block.lines[-1] += line
+
+    for line, first, last in lines:
+        whole = first and last
+        marker = _MARKER.fullmatch(line) if whole and "AUTONOMOUS_DECISIONS_" in line else None
         if (
             nonce is not None
             and START in line
@@ -121,19 +211,25 @@ def _blocks(answer: str, nonce: str | None) -> Iterator[_Block]:
         ):
             if current:
                 yield current
-            current = _Block(None, [line], ended=False, astray=True)
+            current = _Block(None, astray=True)
+            keep(current, line)
         elif marker and marker[1] == "START":
             if current:  # a new start inside an open block: the open one never ended
                 yield current
-            current = _Block(marker[2], [], ended=False)
+            current = _Block(marker[2])
+            if current.word is None:  # of all these only the last is ever read
+                room += sum(map(len, loose.lines)) + len(loose.lines)
+                loose.lines.clear()
+                loose = current
         elif marker and current and marker[2] in (None, current.word):
-            yield current._replace(ended=True)
+            current.ended = True
+            yield current
             current = None
         elif current:
-            quote = _QUOTE.match(line)
+            quote = _QUOTE.match(line) if first else None
             content = line[quote.end() :] if quote else line
-            if not _FENCE.fullmatch(content):
-                current.lines.append(content)
+            if not (whole and _FENCE.fullmatch(content)):
+                keep(current, content, first=first)
     if current:
         yield current
 
@@ -161,8 +257,9 @@ def _read_block(block: _Block, pieces: list[Piece]) -> None:
         if full:
             hurt, hurt_end, fault = max(hurt, done), len(text), _TOO_MANY
             break
-    if not block.ended:
-        hurt, fault = (hurt if hurt >= 0 else done), f"the block has no {END}"
+    if block.over or not block.ended:
+        hurt = hurt if hurt >= 0 else done
+        fault = TOO_LONG if block.over else f"the block has no {END}"
         if not text[hurt:].strip(" \t\n,"):  # cut off right after an object: say so with what was read
             hurt = 0
         hurt_end = len(text)

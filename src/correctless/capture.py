@@ -89,7 +89,7 @@ class Calls:
 
 
 def capture(
-    answer: str,
+    answer: str | Iterator[str],
     contract: SkillContract,
     *,
     run: str,
@@ -108,7 +108,7 @@ def capture(
     Where a session went on, `earlier` are the attempt's other entries before this answer, which it may repeat, and
     `pieces_before` is how many pieces its earlier answers had. `unlisted_before` counts the AD-UNLISTED entries of this run and
     skill before this answer, those of its calls included. `kept` is the folder that `extra.kept` names. Never raises, whatever
-    the answer holds.
+    the answer holds. One that is too long to be held may come in pieces: see `block.read`.
     """
     read = block.read(answer, nonce, called=bool(calls))
     where: dict[str, Any] = {"run": run, "step": step, "attempt": attempt}
@@ -134,7 +134,7 @@ def capture(
         elif not made.already(piece.value):
             conflict = made.contradicts(piece.value)
             record(f"b{number}", piece.value, duplicate=piece.duplicate, conflict=conflict)
-    warnings = _warnings(read, contract, answer, nonce, bool(calls or earlier))
+    warnings = _warnings(read, contract, bool(calls or earlier))
     return Captured(tuple(found), tuple(files), tuple(warnings), pieces_before + len(read.pieces))
 
 
@@ -197,9 +197,7 @@ class _Made:
         return other
 
 
-def _warnings(
-    read: block.Reading, contract: SkillContract, answer: str, nonce: str, called: bool
-) -> Iterator[str]:
+def _warnings(read: block.Reading, contract: SkillContract, called: bool) -> Iterator[str]:
     name, points = contract.name, len(contract.defaults)
     if points and not called and not read.authentic and not read.pieces:
         listed = f"{points} decision point{'s' * (points > 1)}"
@@ -216,7 +214,6 @@ def _warnings(
         blocks = f"{read.quoted} block{'s' * (read.quoted > 1)}"
         yield f"quoted-block: {blocks} with another nonce in the answer of {name} not read"
     # A start however badly written: what it began may be lost, so it is at least said.
-    starts = re.findall(rf"{block.START}[^0-9A-Za-z\n]*{re.escape(nonce)}", answer, re.IGNORECASE)
     kept = sum(piece.fault == block.ASTRAY for piece in read.pieces)
-    if nonce and not read.authentic and len(starts) > kept:
+    if not read.authentic and read.starts > kept:
         yield f"marker-in-text: a start marker in the answer of {name} does not stand alone on its line; not read"

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Literal
 
@@ -22,7 +22,7 @@ from correctless.exits import REFUSED, Stop
 Stream = Literal["out", "err"]
 Limit = Literal["idle", "wall"]
 
-MAX_LINE = 64 << 20  # bytes
+LONG = 1 << 20  # bytes of a line that are held: a longer one comes in pieces
 _PIECE = 1 << 16
 _LINGER = 0.5  # seconds a background child may hold the output open after the program is gone
 _AFTERMATH = 1 << 20  # bytes of output read after that: more than a pipe holds
@@ -36,11 +36,12 @@ _WAIT = 'IFS= read -r word || exit 1; case $word in (go) exec "$@" ;; (quiet) ex
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of output without its newline; `cut` when it was longer than the limit and the rest was dropped."""
+    """One line of output without its newline, or a piece of a long one: all but the `last` are as long as what is held."""
 
     stream: Stream
     data: bytes
-    cut: bool = False
+    first: bool = True
+    last: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,14 +168,14 @@ class Process:
                     aftermath += len(data) if gone is not None else 0
                     yield key.data, data
 
-    def lines(self, *, idle_s: float, wall_s: float, max_line: int = MAX_LINE) -> Iterator[Line]:
-        """`chunks` as lines, at most `max_line` bytes each; memory stays flat for a line that never ends."""
-        partial: dict[Stream, _Partial] = {"out": _Partial("out", max_line), "err": _Partial("err", max_line)}
+    def lines(self, *, idle_s: float, wall_s: float, long: int = LONG) -> Iterator[Line]:
+        """`chunks` as lines, a longer one than `long` bytes in pieces as they arrive: memory stays flat."""
+        partial: dict[Stream, _Partial] = {"out": _Partial("out", long), "err": _Partial("err", long)}
         for stream, data in self.chunks(idle_s=idle_s, wall_s=wall_s):
             yield from partial[stream].feed(data)
         for last in partial.values():
             if last.begun:
-                yield last.take()
+                yield last.take(last=True)
 
     def end(self, grace_s: float) -> int:
         """SIGTERM to everything the program started, SIGKILL after the grace, until nothing is left; the exit code.
@@ -230,6 +231,15 @@ class Process:
         except BrokenPipeError:
             self._pending = memoryview(b"")
         return False
+
+
+def split(chunks: Iterable[bytes]) -> Iterator[Line]:
+    """What was written to an output once, as `Process.lines` would have given it."""
+    partial = _Partial("out", LONG)
+    for data in chunks:
+        yield from partial.feed(data)
+    if partial.begun:
+        yield partial.take(last=True)
 
 
 def run(
@@ -361,31 +371,34 @@ def _environ(pid: str) -> bytes:
 class _Partial:
     """The line of one stream that has not ended yet."""
 
-    def __init__(self, stream: Stream, max_line: int) -> None:
+    def __init__(self, stream: Stream, long: int) -> None:
         self._stream: Stream = stream
-        self._max = max_line
+        self._long = long
         self._data = bytearray()
-        self._cut = False
+        self._first = True
         self.begun = False
 
     def feed(self, data: bytes) -> Iterator[Line]:
         *whole, rest = data.split(b"\n")
         for piece in whole:
-            self._keep(piece)
-            yield self.take()
+            yield from self._keep(piece)
+            yield self.take(last=True)
         if rest:
-            self._keep(rest)
+            yield from self._keep(rest)
 
-    def take(self) -> Line:
-        line = Line(self._stream, bytes(self._data), self._cut)
-        self._data, self._cut, self.begun = bytearray(), False, False
+    def take(self, *, last: bool) -> Line:
+        line = Line(self._stream, bytes(self._data), self._first, last)
+        self._data, self._first, self.begun = bytearray(), last, not last
         return line
 
-    def _keep(self, piece: bytes) -> None:
-        room = self._max - len(self._data)
-        self._data += piece[:room]
-        self._cut = self._cut or len(piece) > room
+    def _keep(self, piece: bytes) -> Iterator[Line]:
         self.begun = True
+        while len(self._data) + len(piece) > self._long:
+            room = self._long - len(self._data)
+            self._data += piece[:room]
+            piece = piece[room:]
+            yield self.take(last=False)
+        self._data += piece
 
 
 def _pipe(file: IO[bytes] | None) -> IO[bytes]:

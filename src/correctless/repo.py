@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -337,13 +337,13 @@ def ensure_artifacts(logs: Logs) -> None:
         ) from None
 
 
-def replace_file(path: str, data: bytes, *, mode: int = 0o644) -> None:
+def replace_file(path: str, data: bytes | Iterable[bytes], *, mode: int = 0o644) -> None:
     """Write a derived file whole: aside, synced, then renamed over, so that no reader sees half of it."""
     aside = f"{path}.{os.getpid()}.tmp"
     fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     try:
         with os.fdopen(fd, "wb") as out:
-            out.write(data)
+            out.writelines([data] if isinstance(data, bytes) else data)
             out.flush()
             os.fsync(out.fileno())
         os.replace(aside, path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -29,8 +30,8 @@ class Task:
     """One attempt of one step, all an agent needs to know.
 
     `tools` are permission patterns as a skill's allowed-tools writes them; `session` is a UUID, new for each attempt, or
-    with `resume` the one to continue; `transcript` is the file the raw output is added to; `inherit` are open files the
-    agent's process keeps, such as the run's lock.
+    with `resume` the one to continue; `transcript` is the file the raw output is added to, `answer` the one its last word is
+    in once it has ended; `inherit` are open files the agent's process keeps, such as the run's lock.
     """
 
     run: str
@@ -46,9 +47,25 @@ class Task:
     model: str | None
     plugin_dirs: tuple[str, ...]
     transcript: str
+    answer: str
     inherit: tuple[int, ...]
     resume: bool = False
     mcp_config: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An agent's last word, too long perhaps to be held: the `size` bytes of the file `path`, and their SHA-256.
+
+    UTF-8 with errors="surrogatepass": JSON can say half of a pair.
+    """
+
+    path: str
+    sha256: str
+    size: int
+
+
+NOTHING = Answer("", hashlib.sha256().hexdigest(), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +80,7 @@ class Outcome:
     """
 
     kind: Literal["ok", "failed", "paused", "lost"]
-    answer: str
+    answer: Answer
     reason: str = ""
     resume_at: str | None = None
     cost_usd: float = 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import shlex
 import shutil
@@ -9,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from correctless.agents import Activity, Outcome, Task, one_line
+from correctless.agents import NOTHING, Activity, Answer, Outcome, Task, one_line
 from correctless.agents.running import End, Running, over_limit, reckon, too_much
+from correctless.agents.spool import Spool
 from correctless.exits import REFUSED, USAGE, Stop
 from correctless.process import Line, Process
 
@@ -65,26 +67,32 @@ class _Answer:
 
     def __init__(self, task: Task) -> None:
         self._task = task
-        self._answer = bytearray()  # not its lines: of short ones they would take many times its size
+        self._answer = Spool(task.answer)
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._ended = b""  # how its last line did
         self._size = 0
         self._stderr = ""
 
     def raw(self, line: Line) -> bytes:
-        return line.data if line.stream == "out" else b"stderr: " + line.data
+        return b"stderr: " * line.first + line.data if line.stream == "err" else line.data
 
     def hear(self, line: Line) -> Iterator[Activity]:
-        text = one_line(line.data[:1000].decode(errors="replace"))
+        text = one_line(line.data[:1000].decode(errors="replace")) if line.first else ""
         if line.stream == "err":
             self._stderr = text or self._stderr
         else:
-            self._size += len(line.data) + 1  # a line that was cut is over the limit by this one
+            self._size += len(line.data) + line.last
             if self._size <= MAX_ANSWER:
-                self._answer += line.data + b"\n"
+                self._answer.add(self._decoder.decode(self._ended + line.data))
+                self._ended = b"\n" * line.last
         if text:
             yield Activity("text", text)
 
+    def answer(self) -> Answer:
+        return self._answer.store()
+
     def outcome(self, end: End) -> Outcome:
-        answer = self._answer.removesuffix(b"\n").decode(errors="replace")
+        self._answer.add(self._decoder.decode(b"", final=True))
         faults = []
         if end.flooded:
             faults.append(too_much(end))
@@ -94,13 +102,13 @@ class _Answer:
             faults.append(f"exit code {end.code}")
         if self._size > MAX_ANSWER:
             faults.append(f"the answer is over {MAX_ANSWER >> 20} MiB")
-        elif not answer.strip():
+        elif self._answer.blank:
             faults.append("the answer is empty")
         if faults and self._stderr:
             faults.append(f"it said: {self._stderr}")
         return Outcome(
             kind="failed" if faults else "ok",
-            answer=answer,
+            answer=NOTHING,
             reason="; ".join(faults),
             exit_code=end.code,
             session=self._task.session,

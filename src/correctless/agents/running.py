@@ -8,12 +8,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
-from correctless.agents import Activity, Outcome, Task
-from correctless.process import Limit, Line, Process
+from correctless.agents import Activity, Answer, Outcome, Task
+from correctless.process import Limit, Line, Process, split
 
 Spent = Literal["turns", "usd"]
 Over = Spent | Literal["extra"]
 
+_PIECE = 1 << 16
 _MOST = 1 << 30  # bytes of raw output of one attempt: it is all kept, and a disk has an end
 
 
@@ -42,11 +43,15 @@ class Listener(Protocol):
         """The limit the agent went past by its own account: then it is ended at once, whatever it would do itself."""
 
     def raw(self, line: Line) -> bytes:
-        """The line as the transcript keeps it."""
+        """The line, or the piece of a long one, as the transcript keeps it."""
 
     def hear(self, line: Line) -> Iterable[Activity]: ...
 
-    def outcome(self, end: End) -> Outcome: ...
+    def outcome(self, end: End) -> Outcome:
+        """How it went, without the answer."""
+
+    def answer(self) -> Answer:
+        """The last word, put into the task's file for it."""
 
 
 class Running:
@@ -75,16 +80,20 @@ class Running:
         by_itself = False
         flooded: int | None = None
         said = 0
+        begun = ""  # the output of which a long line has not ended yet
         try:
             # 0600: a transcript holds what the agent read, and that may be a secret
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
             with open(os.open(self._task.transcript, flags, 0o600), "ab", buffering=0) as transcript:
                 process.release(self._stdin)
                 for line in process.lines(idle_s=limits.idle_s, wall_s=limits.wall_s):
-                    os.writev(transcript.fileno(), (listener.raw(line), b"\n"))
+                    # What comes between two pieces of a long line, of the other output, is a line of its own for all that.
+                    between = b"\n" if begun not in ("", line.stream) else b""
+                    transcript.write(between + listener.raw(line) + b"\n" * line.last)
+                    begun = "" if line.last else line.stream
                     for activity in listener.hear(line):
                         on_activity(activity)
-                    said += len(line.data) + 1
+                    said += len(line.data) + line.last
                     if said > self._most:
                         flooded = self._most
                     if listener.over or flooded:
@@ -93,11 +102,13 @@ class Running:
                 by_itself = process.exited
         finally:
             code = process.end(limits.grace_s)
-        return listener.outcome(End(code, by_itself, process.timed_out, flooded))
+        outcome = listener.outcome(End(code, by_itself, process.timed_out, flooded))
+        return replace(outcome, answer=listener.answer())
 
     def end(self) -> Outcome:
         code = self._process.end(self._task.limits.grace_s)
         outcome = self._listener.outcome(End(code, by_itself=False, timed_out=None))
+        outcome = replace(outcome, answer=self._listener.answer())
         if outcome.kind == "ok" and not self._listener.answered:
             # It may have said more than was read by then.
             return replace(outcome, kind="failed", reason="it was ended")
@@ -107,8 +118,8 @@ class Running:
 def reckon(listener: Listener, transcript: str) -> Outcome:
     """What a listener makes of a transcript that nobody listened to until the end."""
     with suppress(OSError), open(transcript, "rb") as file:
-        for data in file:
-            for _ in listener.hear(Line("out", data.removesuffix(b"\n"))):
+        for line in split(iter(lambda: file.read(_PIECE), b"")):
+            for _ in listener.hear(line):
                 pass
     return listener.outcome(End(0, by_itself=False, timed_out=None))
 

@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from correctless.agents import Activity, Outcome, Task, one_line
+from correctless.agents import NOTHING, Activity, Answer, Outcome, Task, one_line
+from correctless.agents.longline import KEY, LongLine
 from correctless.agents.price import CHARS_A_TOKEN, Usage
 from correctless.agents.running import End, Over, Spent, over_limit, too_much
+from correctless.agents.spool import Spool
 from correctless.process import Limit, Line
 from correctless.record import RecordError, strict_json, timestamp, utcnow
 
@@ -45,7 +47,9 @@ class Stream:
         self._now = now
         self._begun = False
         self._plugin_errors: list[str] = []
-        self._results: list[dict[str, Any]] = []
+        self._results: list[dict[str, Any]] = []  # of its text each holds the beginning
+        self._answer = Spool(task.answer)  # the text of the last
+        self._long: LongLine | None = None
         self._api_error: tuple[int | None, str] | None = None  # status and word of the newest failed request
         self._retrying = False
         self._refused = False  # the newest message is the client's own, in place of an answer
@@ -70,24 +74,37 @@ class Stream:
     def raw(self, line: Line) -> bytes:
         if line.stream == "out":
             return line.data
+        if not line.first:
+            return b""
         return json.dumps({"type": "stderr", "text": line.data[:_NOISE].decode(errors="replace")}).encode()
 
     def hear(self, line: Line) -> Iterator[Activity]:
         if line.stream == "err":
-            self._stderr = one_line(line.data[:_NOISE].decode(errors="replace")) or self._stderr
-            return
-        if not line.data.strip():
-            return
-        try:
-            # An event is an object: a flood of anything else is not worth a parser.
-            event = strict_json(line.data.decode(), max_size=None) if line.data.lstrip()[:1] == b"{" else None
-        except (RecordError, UnicodeDecodeError):
-            event = None
-        if not isinstance(event, dict):
+            said = one_line(line.data[:_NOISE].decode(errors="replace")) if line.first else ""
+            self._stderr = said or self._stderr
+        elif line.first and line.last:
+            if line.data.strip():
+                event = _object(line.data)
+                text = _text(event.get(KEY)) if event else ""
+                yield from self._hear_event(event, len(line.data), text)
+        else:
+            long = self._long = self._long or LongLine(lambda: Spool(self._task.answer))
+            long.add(line.data)
+            if line.last:
+                self._long = None
+                yield from self._hear_event(long.event(), long.size, long.answer)
+                if long.answer is not None and long.answer is not self._answer:
+                    long.answer.close()
+
+    def _hear_event(
+        self, event: dict[str, Any] | None, size: int, text: str | Spool | None
+    ) -> Iterator[Activity]:
+        """One event, None for a line that was none; `text` is its result."""
+        if event is None:
             self._unreadable += 1
             if self._unreadable <= _COMPLAINTS:
                 more = ". of more such lines nothing is said" if self._unreadable == _COMPLAINTS else ""
-                yield Activity("warning", f"unreadable line of {len(line.data)} bytes from the client{more}")
+                yield Activity("warning", f"unreadable line of {size} bytes from the client{more}")
             return
         kind, subtype = event.get("type"), event.get("subtype")
         self._retrying = (kind, subtype) == ("system", "api_retry")
@@ -107,8 +124,7 @@ class Stream:
         elif kind == "rate_limit_event":
             yield from self._hear_limit(_mapping(event.get("rate_limit_info")))
         elif kind == "result":
-            if self._results:
-                self._results[-1].pop("result", None)  # only the last answer counts, and they may be long
+            self._take_answer(event, text)
             self._results.append(event)
             for tokens, cost in _parts(event):
                 self._reported = (self._reported[0] + tokens, self._reported[1] + cost)
@@ -122,6 +138,14 @@ class Stream:
                 # The money is gone either way, and what it bought is kept.
                 spent, limit = self._cost()[0], self._task.limits.usd
                 yield Activity("warning", f"it spent {spent:.2f} USD, over its limit of {limit:g}")
+
+    def _take_answer(self, event: dict[str, Any], text: str | Spool | None) -> None:
+        # Only the last answer counts, and they may be long.
+        self._answer.close()
+        self._answer = text if isinstance(text, Spool) else Spool(self._task.answer)
+        if isinstance(text, str):
+            self._answer.add(text)
+        event[KEY] = self._answer.head
 
     def _used(self) -> Iterator[Activity]:
         """Tokens and US dollars of the attempt so far, where they are not what was said last."""
@@ -196,6 +220,9 @@ class Stream:
         spelled = ", ".join(f"{name} {used:.0%}" for name, used in self._shares.items())
         yield Activity("limit", one_line(f"{_text(info.get('status'))}: {spelled}"))
 
+    def answer(self) -> Answer:
+        return self._answer.store()
+
     def outcome(self, end: End) -> Outcome:
         result = self._results[-1] if self._results else None
         faults = self._faults(end, result)
@@ -207,7 +234,7 @@ class Stream:
         lost = self._task.resume and bool(faults) and not self._begun and not why_paused and not over
         return Outcome(
             kind="paused" if why_paused else "lost" if lost else "failed" if faults else "ok",
-            answer=_text(result.get("result")) if result else "",
+            answer=NOTHING,
             reason=why_paused or "; ".join(faults),
             resume_at=self._resume_at() if why_paused else None,
             cost_usd=cost,
@@ -261,7 +288,7 @@ class Stream:
             if self._unreadable:
                 faults.append(f"unreadable lines: {self._unreadable}")
         else:
-            faults.extend(_result_faults(result))
+            faults.extend(_result_faults(result, blank=self._answer.blank))
             if self._refused and not faults:
                 faults.append("the answer is the client's own message about a failed request")
         if faults and self._stderr:
@@ -328,14 +355,23 @@ def spell_tested() -> str:
     return f"{low} up to, not including, {high}"
 
 
-def _result_faults(result: Mapping[str, Any]) -> Iterator[str]:
+def _object(data: bytes) -> dict[str, Any] | None:
+    """The event of a line; an event is an object, and a flood of anything else is not worth a parser."""
+    try:
+        event = strict_json(data.decode(), max_size=None) if data.lstrip()[:1] == b"{" else None
+    except (RecordError, UnicodeDecodeError):
+        return None
+    return event if isinstance(event, dict) else None
+
+
+def _result_faults(result: Mapping[str, Any], *, blank: bool) -> Iterator[str]:
     subtype, reason = result.get("subtype"), result.get("terminal_reason")
     said = one_line("; ".join(map(_text, _list(result.get("errors")))) or _text(result.get("result")))
     if subtype != "success":
         yield f"the result is {one_line(str(subtype))}: {said}"
     elif result.get("is_error") is not False:
         yield f"the result is an error: {said}"
-    elif not _text(result.get("result")).strip():
+    elif blank:
         yield "the answer is empty"
     if reason not in (None, "completed"):
         yield f"it ended with {one_line(str(reason))}"

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from correctless import exits, process
-from correctless.agents import Activity, Held, Limits, Outcome, Task, recorder
+from correctless.agents import NOTHING, Activity, Held, Limits, Outcome, Task, recorder
 from correctless.agents.recorder import Recorder
 from correctless.contract import SkillContract
 from correctless.dispatch import asking, freeze, prompt, work
@@ -147,7 +147,7 @@ class Runner:
             return self._ended(state, "ok", outcome)
         reason = "interrupted" if goes_on else "the dispatcher could not go on"
         return self._ended(
-            state, "interrupted", replace(outcome, answer="", reason=reason, over=""), goes_on=goes_on
+            state, "interrupted", replace(outcome, answer=NOTHING, reason=reason, over=""), goes_on=goes_on
         )
 
     def _hold(
@@ -199,6 +199,7 @@ class Runner:
             transcript=os.path.join(
                 around.folder(state.run, step.name, attempt), _numbered("transcript", part)
             ),
+            answer=os.path.join(around.folder(state.run, step.name, attempt), "answer.md"),
             inherit=(around.lock.fd,),
             resume=part > 1,
         )
@@ -221,7 +222,7 @@ class Runner:
             # Its last sign of life: the time until somebody resumed is nobody's work.
             seconds = os.path.getmtime(task.transcript) - datetime.fromisoformat(state.began_at).timestamp()
         outcome = replace(
-            taken, answer="", reason="the dispatcher ended while the agent ran", resume_at=None, over=""
+            taken, answer=NOTHING, reason="the dispatcher ended while the agent ran", resume_at=None, over=""
         )
         return _event(state, "interrupted", outcome, max(0.0, seconds))
 
@@ -230,11 +231,7 @@ class Runner:
         around.lock.note(f"run {state.run}, step {step.name}")
         folder = around.folder(state.run, step.name, state.attempt)
         # Only now: while the agent lived, nothing on disk told its nonce to anybody.
-        for name, text in (
-            (f"{_numbered('prompt', self._part)}.md", self._prompt),
-            (_NONCE, self._nonce),
-            ("answer.md", outcome.answer),
-        ):
+        for name, text in ((f"{_numbered('prompt', self._part)}.md", self._prompt), (_NONCE, self._nonce)):
             replace_file(os.path.join(folder, name), _bytes(text), mode=0o600)
         assert self._began is not None
         seconds = time.monotonic() - self._began
@@ -316,7 +313,7 @@ def _event(state: State, kind: str, outcome: Outcome, seconds: float) -> AgentEn
         outcome=kind,
         reason=outcome.reason,
         resume_at=outcome.resume_at,
-        answer_sha256=sha256(_bytes(outcome.answer)),
+        answer_sha256=outcome.answer.sha256,
         seconds=round(seconds, 3),
         cost_usd=outcome.cost_usd,
         cost_estimated=outcome.cost_estimated,

@@ -158,6 +158,7 @@ def _turn(ready: Ready, env: Mapping[str, str], step: PlannedStep) -> Proof:
             model=step.model,
             plugin_dirs=(),
             transcript=os.path.join(folder, "transcript"),
+            answer=os.path.join(folder, "answer.md"),
             inherit=(),
         )
         try:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import correctless.capture as capture
 from correctless.agents import one_line
 from correctless.config import TESTED
 from correctless.dispatch import asking, freeze, guarded, spec
+from correctless.dispatch.answer import AnswerFile
 from correctless.dispatch.check import check, report_fault
 from correctless.dispatch.recording import said, unlisted
 from correctless.dispatch.surroundings import Surroundings, plan_of, sha256, step_of
@@ -25,32 +26,18 @@ def take_decisions(around: Surroundings, state: State) -> DecisionsTaken | Attem
     """Read the answer, keep what can't be read, append every decision. Their keys make it repeatable."""
     step = step_of(state)
     folder = around.folder(state.run, step.name, state.attempt)
-    answer, nonce = read(os.path.join(folder, "answer.md")), read(os.path.join(folder, "nonce"))
-    if sha256(answer) != state.answer_sha256 or sha256(nonce) != state.nonce_sha256:
-        return discard(
-            around, state, counted=False, reason="the agent's answer on disk is not the one it gave"
-        )
-    contract = freeze.check_skill(around.logs, state.run, step)
+    nonce = read(os.path.join(folder, "nonce"))
     known = said(around, state.run, step.name, state.attempt)
     calls = [each for each in known if each.source == "tool"]
     # Of this very answer are those that a try before a crash appended: they will be found again by their keys.
     earlier = [each for each in known if each.source != "tool" and _number(each) <= state.pieces]
-    captured = capture.capture(
-        answer.decode("utf-8", "surrogatepass"),
-        contract,
-        run=state.run,
-        step=step.name,
-        attempt=state.attempt,
-        nonce=nonce.decode(),
-        now=timestamp(around.now()),
-        calls=calls,
-        earlier=earlier,
-        pieces_before=state.pieces,
-        unlisted_before=unlisted(
-            around, state.run, contract.name, but=[each.key for each in known if _number(each) > state.pieces]
-        ),
-        kept=os.path.relpath(folder, around.logs.artifacts),
-    )
+    captured = None
+    if sha256(nonce) == state.nonce_sha256:
+        captured = _captured(around, state, nonce.decode(), known=known, calls=calls, earlier=earlier)
+    if captured is None:
+        return discard(
+            around, state, counted=False, reason="the agent's answer on disk is not the one it gave"
+        )
     for piece in captured.kept:
         replace_file(
             os.path.join(folder, piece.name), piece.text.encode("utf-8", "surrogatepass"), mode=0o600
@@ -69,6 +56,45 @@ def take_decisions(around: Surroundings, state: State) -> DecisionsTaken | Attem
         log_head=head.sha256,
         pieces=captured.pieces,
     )
+
+
+def _captured(
+    around: Surroundings,
+    state: State,
+    nonce: str,
+    *,
+    known: Sequence[Decision],
+    calls: Sequence[Decision],
+    earlier: Sequence[Decision],
+) -> capture.Captured | None:
+    """What the answer on disk holds; None when it is not the one whose hash is on record."""
+    step = step_of(state)
+    folder = around.folder(state.run, step.name, state.attempt)
+    contract = freeze.check_skill(around.logs, state.run, step)
+    answer = AnswerFile(os.path.join(folder, "answer.md"))
+    try:
+        captured = capture.capture(
+            answer.text(),
+            contract,
+            run=state.run,
+            step=step.name,
+            attempt=state.attempt,
+            nonce=nonce,
+            now=timestamp(around.now()),
+            calls=calls,
+            earlier=earlier,
+            pieces_before=state.pieces,
+            unlisted_before=unlisted(
+                around,
+                state.run,
+                contract.name,
+                but=[each.key for each in known if _number(each) > state.pieces],
+            ),
+            kept=os.path.relpath(folder, around.logs.artifacts),
+        )
+    except UnicodeDecodeError:
+        return None
+    return captured if answer.sha256() == state.answer_sha256 else None
 
 
 def check_step(around: Surroundings, state: State) -> StepChecked:
