@@ -12,6 +12,7 @@ EXAMPLE = """\
 example:
   scripts/bench ledger                  # the full run: some minutes, 0.7 GB of disk for a while
   scripts/bench ledger --quick --json   # small sizes: shows that it works, not what is true
+  scripts/bench dispatch                # what a step of a run costs beside its agent: half a minute
 """
 
 
@@ -19,7 +20,7 @@ def main(argv: list[str]) -> int:
     """Run one benchmark; 0 when every row was measured, 2 for wrong words, 3 when something could not be run."""
     # Under -I, as the door starts it, neither this folder's parent nor the package is found.
     sys.path[:0] = [ROOT, os.path.join(ROOT, "src")]
-    from bench import ledger, rows
+    from bench import dispatch, ledger, rows
     from correctless import exits
     from correctless.exits import Stop
 
@@ -27,14 +28,16 @@ def main(argv: list[str]) -> int:
     # A scratch log of half a gigabyte must not stay behind, whoever ends this.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
+
+    def say(line: str) -> None:
+        print(f"bench: {line}", file=sys.stderr, flush=True)
+
     try:
-        found = ledger.run(
-            sizes=words.entries or ((2000,) if words.quick else (100_000, 1_000_000)),
-            quick=words.quick,
-            folder=words.folder,
-            root=ROOT,
-            say=lambda line: print(f"bench: {line}", file=sys.stderr, flush=True),
-        )
+        if words.what == "dispatch":
+            found = dispatch.run(quick=words.quick, folder=words.folder, root=ROOT, say=say)
+        else:
+            sizes = words.entries or ((2000,) if words.quick else (100_000, 1_000_000))
+            found = ledger.run(sizes=sizes, quick=words.quick, folder=words.folder, root=ROOT, say=say)
     except Stop as stop:
         print(f"bench: {stop.message}", file=sys.stderr)
         return stop.code
@@ -50,7 +53,7 @@ def _words(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         "scripts/bench", description=__doc__, epilog=EXAMPLE, formatter_class=how
     )
-    commands = parser.add_subparsers(title="benchmarks", metavar="WHAT", required=True)
+    commands = parser.add_subparsers(title="benchmarks", metavar="WHAT", dest="what", required=True)
     ledger = commands.add_parser(
         "ledger",
         help="append, verify and count the decisions log",
@@ -65,11 +68,19 @@ def _words(argv: list[str]) -> argparse.Namespace:
         metavar="N",
         help="sizes of the logs that are verified and counted",
     )
-    ledger.add_argument("--json", action="store_true", help="for programs")
-    ledger.add_argument("--quick", action="store_true", help="small sizes, a few seconds")
-    ledger.add_argument(
-        "--folder", metavar="DIR", help="measure on this disk (default: the folder for scratch files)"
+    dispatch = commands.add_parser(
+        "dispatch",
+        help="a step of a run beside its agent, and the memory of an answer",
+        description="What the dispatcher itself takes: time a step, and memory for an answer.",
+        epilog=EXAMPLE,
+        formatter_class=how,
     )
+    for each in (ledger, dispatch):
+        each.add_argument("--json", action="store_true", help="for programs")
+        each.add_argument("--quick", action="store_true", help="small sizes, a few seconds")
+        each.add_argument(
+            "--folder", metavar="DIR", help="measure on this disk (default: the folder for scratch files)"
+        )
     return parser.parse_args(argv)
 
 

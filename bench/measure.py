@@ -20,17 +20,18 @@ null = os.open(os.devnull, os.O_WRONLY)
 began = time.perf_counter()
 pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, null, 1)])
 _, status, used = os.wait4(pid, 0)
-print(time.perf_counter() - began, used.ru_maxrss, os.waitstatus_to_exitcode(status))
+print(time.perf_counter() - began, used.ru_maxrss, used.ru_utime + used.ru_stime, os.waitstatus_to_exitcode(status))
 """
 _MAXRSS = 1 if sys.platform == "darwin" else 1024  # bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """One run of a program: wall-clock seconds and peak memory in MB (10^6 bytes)."""
+    """One run of a program: wall-clock and processor seconds with all it started, and peak memory in MB (10^6 bytes)."""
 
     seconds: float
     peak_mb: float
+    cpu: float
 
 
 def ran(argv: Sequence[str], *, cwd: str, env: Mapping[str, str]) -> Ran:
@@ -43,7 +44,7 @@ def ran(argv: Sequence[str], *, cwd: str, env: Mapping[str, str]) -> Ran:
     if done.returncode != 0 or words[-1:] != [b"0"]:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
         raise Stop(exits.REFUSED, f"{' '.join(argv)[:120]} failed: {said[-1] if said else 'without a word'}")
-    return Ran(float(words[0]), int(words[1]) * _MAXRSS / 1e6)
+    return Ran(float(words[0]), int(words[1]) * _MAXRSS / 1e6, float(words[2]))
 
 
 def programs(

@@ -26,6 +26,7 @@ class Row:
     floor: Figure | None
     rounds: int
     goal: float | None = None  # of the ratio
+    most: float | None = None  # of the median itself
     missing: str = ""
     # Of the rates, not the medians: who gives a lock back and takes it again at once has a fine median, the others wait.
     by_rate: bool = False
@@ -61,7 +62,7 @@ def text(found: Found) -> str:
     """The run as a table: a line each for the figure and, under it, its floor."""
     table: list[tuple[str, ...]] = [("", "median", "p99", "peak MB", "per s", "ratio", "")]
     for row in found.rows:
-        goal = f"goal {row.goal:.1f}x" if row.goal else ""
+        goal = f"goal {row.goal:.1f}x" if row.goal else f"at most {row.most:g} {row.unit}" if row.most else ""
         ratio = f"{row.ratio:.2f}x" if row.ratio is not None else ""
         table.append((*_cells(row.figure, row.unit), ratio, goal))
         if row.floor:

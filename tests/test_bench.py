@@ -76,7 +76,22 @@ def test_every_row_is_measured_beside_its_floor_and_nothing_is_left_behind(tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("words", [("--help",), ("ledger", "--help")])
+def test_a_step_of_the_dispatcher_and_the_memory_of_an_answer_are_measured(tmp_path: Path) -> None:
+    done = bench("dispatch", "--quick", "--json", "--folder", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    rows = {row["figure"]["name"]: row for row in json.loads(done.stdout)["rows"]}
+    assert list(rows) == ["a step", "a step, processor time", "a run of 10 steps", "a run, answer of 50 MB"]
+    for name, row in rows.items():
+        assert all(value > 0 for value in figures(row)), name
+    assert (rows["a step"]["unit"], rows["a step"]["most"]) == ("ms", 60.0)
+    assert rows["a run of 10 steps"]["floor"]["name"] == "the agent alone, 10 times"
+    memory = rows["a run, answer of 50 MB"]
+    assert memory["floor"]["name"] == "a run, answer of 5 MB"
+    assert memory["figure"]["peak_mb"] > 10
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [("--help",), ("ledger", "--help"), ("dispatch", "--help")])
 def test_help_shows_an_example(words: tuple[str, ...]) -> None:
     done = bench(*words)
     assert done.returncode == 0
@@ -84,7 +99,14 @@ def test_help_shows_an_example(words: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [(), ("nonesuch",), ("ledger", "--entries", "0"), ("ledger", "--entries", "x")]
+    "words",
+    [
+        (),
+        ("nonesuch",),
+        ("ledger", "--entries", "0"),
+        ("ledger", "--entries", "x"),
+        ("dispatch", "--entries", "1"),
+    ],
 )
 def test_words_it_does_not_know_are_a_usage_error(words: tuple[str, ...]) -> None:
     done = bench(*words)

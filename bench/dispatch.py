@@ -1,0 +1,166 @@
+"""The dispatcher, measured: what a step of a run costs beside its agent, and the memory an answer takes, out."""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+
+from bench.measure import Ran, ran
+from bench.rows import Figure, Found, Row
+from correctless import exits
+from correctless.exits import Stop
+
+STEPS = 10
+MOST_MS = 60.0  # a step
+_SKILL = """\
+---
+name: nothing
+description: Changes nothing. Use when the dispatcher is measured.
+interaction_mode: autonomous
+allowed-tools: Read
+---
+# Nothing
+
+## Autonomous Defaults
+
+- **AD-001** what is changed: nothing. Rationale: only the dispatcher is measured.
+"""
+# What an agent must do at the least: read the prompt to its end, and answer with the block.
+_AGENT = """\
+#!/bin/sh
+nonce=$(sed -n 's/^AUTONOMOUS_DECISIONS_START //p')
+if [ -s "$0.size" ]; then head -c "$(cat "$0.size")" /dev/zero | tr '\\000' x; echo; fi
+echo "AUTONOMOUS_DECISIONS_START $nonce"
+echo AUTONOMOUS_DECISIONS_END
+"""
+_ALONE = 'for _ in $(seq "$3"); do "$1" <"$2" || exit 1; done'
+
+
+@dataclass(frozen=True, slots=True)
+class _Project:
+    """A repository in a scratch folder, and the agent beside it."""
+
+    folder: str
+    root: str  # of the checkout
+
+    def at(self, name: str) -> str:
+        return os.path.join(self.folder, name)
+
+    @property
+    def top(self) -> str:
+        return self.at("project")
+
+    @property
+    def env(self) -> dict[str, str]:
+        """No setting of whoever measures, and no file of theirs, reaches what is measured."""
+        kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
+        return {**kept, "HOME": self.folder, "GIT_CONFIG_NOSYSTEM": "1"}
+
+    def git(self, *words: str) -> None:
+        subprocess.run(["git", *words], cwd=self.top, env=self.env, check=True, capture_output=True)
+
+    def make(self) -> None:
+        steps = {
+            "default": {"steps": [{"skill": "nothing"}] * STEPS},
+            "one": {"steps": [{"skill": "nothing"}]},
+        }
+        files = {
+            "project/spec.md": "# Nothing\n\n- R-001: nothing changes.\n",
+            "project/skills/nothing/SKILL.md": _SKILL,
+            "project/.correctless/config/correctless.yaml": json.dumps({"pr": "skip", "pipelines": steps}),
+            "agent": _AGENT,
+            ".gitconfig": "[user]\n\tname = bench\n\temail = bench@example.invalid\n",
+        }
+        for name, text in files.items():
+            os.makedirs(os.path.dirname(self.at(name)), exist_ok=True)
+            with open(self.at(name), "w", encoding="utf-8") as file:
+                file.write(text)
+        os.chmod(self.at("agent"), 0o700)
+        self.git("init", "-q", "-b", "main")
+        self.git("add", "--all")
+        self.git("commit", "-q", "-m", "start")
+
+    def run(self, name: str, pipeline: str = "default", answer: int = 0) -> Ran:
+        """One whole `cauto run` on a new branch, the agent's answer `answer` bytes long at least."""
+        self.git("switch", "-q", "-c", f"bench/{name}", "main")
+        with open(self.at("agent.size"), "w", encoding="utf-8") as file:
+            file.write(str(answer) if answer else "")
+        program = [sys.executable, "-I", os.path.join(self.root, "src", "correctless", "__main__.py")]
+        words = ["--spec", "spec.md", "--approve-spec-as", "bench", "--pipeline", pipeline]
+        agent = f"command:{self.at('agent')}"
+        return ran([*program, "cauto", "run", *words, "--agent", agent], cwd=self.top, env=self.env)
+
+    def alone(self) -> Ran:
+        """The agent by itself, as often as a run starts it, with the prompt it had there."""
+        prompts = glob.glob(os.path.join(self.top, ".correctless/artifacts/runs/*/nothing-1/prompt.md"))
+        argv = ["/bin/sh", "-c", _ALONE, "sh", self.at("agent"), prompts[0], str(STEPS)]
+        return ran(argv, cwd=self.top, env=self.env)
+
+
+def run(*, quick: bool, folder: str | None, root: str, say: Callable[[str], None]) -> Found:
+    """Measure in a scratch folder in `folder`, which is removed; `Stop(3)` when that can't be done."""
+    before = os.getloadavg()[0]
+    try:
+        with tempfile.TemporaryDirectory(prefix="correctless-bench-", dir=folder) as scratch:
+            project = _Project(os.path.realpath(scratch), root)
+            project.make()
+            rows = [*_steps(project, 3 if quick else 15, say), *_memory(project, quick, say)]
+    except OSError as error:
+        raise Stop(
+            exits.REFUSED, f"{error.filename or folder}: {error.strerror}. name another --folder"
+        ) from None
+    load = (before, os.getloadavg()[0])
+    place = folder or tempfile.gettempdir()
+    return Found(tuple(rows), place, platform.python_version(), os.cpu_count() or 1, load)
+
+
+def _steps(project: _Project, rounds: int, say: Callable[[str], None]) -> list[Row]:
+    project.run("first")  # reads its files from the disk, and has the prompt written
+    runs: list[Ran] = []
+    least: list[Ran] = []
+    for number in range(rounds):
+        say(f"a run of {STEPS} steps: round {number + 1} of {rounds}")
+        if number % 2:
+            least.append(project.alone())
+        runs.append(project.run(f"steps-{number}"))
+        if not number % 2:
+            least.append(project.alone())
+    pairs = list(zip(runs, least, strict=True))
+    wall = median((whole.seconds - agent.seconds) / STEPS for whole, agent in pairs) * 1e3
+    cpu = median((whole.cpu - agent.cpu) / STEPS for whole, agent in pairs) * 1e3
+    best = min((whole.seconds - agent.seconds) / STEPS for whole, agent in pairs) * 1e3
+    note = f"(a run of {STEPS} steps less {STEPS} times the agent) / {STEPS}; the best round {best:.0f} ms"
+    peak = max(each.peak_mb for each in runs)
+    return [
+        Row(Figure("a step", wall, peak_mb=peak), "ms", None, rounds, missing=note, most=MOST_MS),
+        Row(Figure("a step, processor time", cpu), "ms", None, rounds, missing="of it user and system time"),
+        Row(
+            Figure(f"a run of {STEPS} steps", median(each.seconds for each in runs)),
+            "s",
+            Figure(f"the agent alone, {STEPS} times", median(each.seconds for each in least)),
+            rounds,
+        ),
+    ]
+
+
+def _memory(project: _Project, quick: bool, say: Callable[[str], None]) -> list[Row]:
+    rounds = 1 if quick else 3
+    found: dict[int, list[Ran]] = {5: [], 50: []}
+    for number in range(rounds):
+        for size, into in found.items():
+            say(f"an answer of {size} MB: round {number + 1} of {rounds}")
+            into.append(project.run(f"answer-{size}-{number}", "one", size * 1_000_000))
+    small, large = (
+        Figure(f"a run, answer of {size} MB", median(each.seconds for each in found[size]), peak_mb=peak)
+        for size in (5, 50)
+        for peak in [max(each.peak_mb for each in found[size])]
+    )
+    return [Row(large, "s", small, rounds)]
