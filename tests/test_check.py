@@ -10,7 +10,7 @@ import pytest
 
 from conftest import Git
 from correctless import repo
-from correctless.dispatch.check import check, report_fault
+from correctless.dispatch.check import Checked, check, report_fault
 from correctless.dispatch.spec import rules
 from correctless.repo import Repo
 from runs import plan, planned
@@ -23,16 +23,20 @@ def here(scratch_repo: Path) -> Repo:
     return repo.find(str(scratch_repo))
 
 
-def verdict(here: Repo, **step: object) -> str | None:
-    done = check(
+def checked(here: Repo, **step: object) -> Checked:
+    return check(
         here,
         plan("ctdd"),
         planned("ctdd", **{"check": None, **step}),
         base=here.git("rev-parse", "main"),
         spec=SPEC,
-        env=dict(os.environ),
+        env=lambda: dict(os.environ),
         inherit=(),
     )
+
+
+def verdict(here: Repo, **step: object) -> str | None:
+    done = checked(here, **step)
     return None if done.ok else done.detail
 
 
@@ -103,3 +107,10 @@ def test_only_an_untrusted_step_must_leave_our_folder_alone(here: Repo) -> None:
     Path(here.top, ".correctless/note.md").write_text("x")
     assert verdict(here) is None
     assert "which is not its to touch" in (verdict(here, untrusted=True) or "")
+
+
+def test_what_a_step_changed_is_known_only_where_no_command_ran_since(here: Repo) -> None:
+    # The command runs what the agent wrote: it may have changed a test, or the configuration.
+    Path(here.top, "new.py").write_text("")
+    assert checked(here).changed == ("new.py",)
+    assert checked(here, check=("true",)).changed is None

@@ -159,3 +159,23 @@ def test_replace_file_leaves_the_old_one_when_it_can_not_write(tmp_path: Path) -
         repo.replace_file(str(path), b"new")
     assert path.read_bytes() == b"old"
     assert not (tmp_path / "victim").exists()
+
+
+def test_a_clean_worktree_has_a_head_and_one_with_anything_in_it_has_none(
+    scratch_repo: Path, git: Git
+) -> None:
+    here = repo.find(str(scratch_repo))
+    assert here.clean_head() == here.head() == git(scratch_repo, "rev-parse", "HEAD")
+    (scratch_repo / ".gitignore").write_text("*.log\n")
+    git(scratch_repo, "add", ".gitignore")
+    assert here.clean_head() is None  # staged
+    git(scratch_repo, "commit", "-q", "-m", "ignore")
+    (scratch_repo / "build.log").write_text("ignored")
+    assert here.clean_head() == here.head()
+    for name, text in (("README.md", "changed"), ("# branch.oid 0", "untracked"), ("# x", "untracked")):
+        before = (scratch_repo / name).read_text() if name == "README.md" else None
+        (scratch_repo / name).write_text(text)
+        assert here.clean_head() is None, name
+        (scratch_repo / name).write_text(before) if before else (scratch_repo / name).unlink()
+    git(scratch_repo, "switch", "-q", "--detach")
+    assert here.clean_head() == here.head()

@@ -128,14 +128,16 @@ class Process:
         started = heard = time.monotonic()
         gone: float | None = None
         aftermath = 0
-        with selectors.DefaultSelector() as selector:
+        with selectors.DefaultSelector() as selector, _exit_of(self.pgid) as leaving:
+            if leaving is not None:
+                selector.register(leaving, selectors.EVENT_READ, "exit")
             selector.register(_pipe(self._child.stdout), selectors.EVENT_READ, "out")
             selector.register(_pipe(self._child.stderr), selectors.EVENT_READ, "err")
             if self._pending:
                 selector.register(_pipe(self._child.stdin), selectors.EVENT_WRITE, "in")
             while True:
                 now = time.monotonic()
-                listening = any(key.data != "in" for key in selector.get_map().values())
+                listening = any(key.data in ("out", "err") for key in selector.get_map().values())
                 if gone is None and self.exited:
                     gone = now
                 if gone is not None and (not listening or aftermath > _AFTERMATH):
@@ -145,7 +147,7 @@ class Process:
                     self.timed_out = "wall"
                     return
                 silent = gone is None and now - heard >= limit
-                # The exit is polled: only a program that closed its output, or whose child keeps it, needs that.
+                # The exit is polled where it cannot be waited for. A program's outputs end a moment before it is gone.
                 left = min(limit - (now - heard), wall_s - (now - started), 0.2 if listening else 0.05)
                 ready = selector.select(_LINGER if gone is not None else max(left, 0.0))
                 if silent and all(key.data == "in" for key, _ in ready):
@@ -155,6 +157,9 @@ class Process:
                 if gone is not None and not ready:
                     return
                 for key, _ in ready:
+                    if key.data == "exit":
+                        selector.unregister(key.fileobj)
+                        continue
                     if key.data == "in":
                         if not self._feed():
                             selector.unregister(key.fileobj)
@@ -399,6 +404,19 @@ class _Partial:
             piece = piece[room:]
             yield self.take(last=False)
         self._data += piece
+
+
+@contextlib.contextmanager
+def _exit_of(pid: int) -> Iterator[int | None]:
+    """A file that can be read when a child of ours has ended; None off Linux."""
+    fd: int | None = None
+    with contextlib.suppress(OSError, AttributeError):
+        fd = os.pidfd_open(pid)
+    try:
+        yield fd
+    finally:
+        if fd is not None:
+            os.close(fd)
 
 
 def _pipe(file: IO[bytes] | None) -> IO[bytes]:

@@ -90,6 +90,13 @@ class Repo:
         out = self.git("status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames")
         return tuple(item[3:] for item in out.split("\0") if item)
 
+    def clean_head(self) -> str | None:
+        """The commit the worktree stands at, as `head` and `dirty_files` in one; None where git status names a path."""
+        out = self.git("status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", "--no-renames")
+        said = [entry for entry in out.split("\0") if entry]
+        heads = [entry.removeprefix("# branch.oid ") for entry in said if entry.startswith("# branch.oid ")]
+        return heads[0] if heads and all(entry.startswith("# ") for entry in said) else None
+
     def changed_files(self, base: str) -> tuple[str, ...]:
         """Paths that differ between `base` and the worktree as it stands, untracked ones included."""
         tracked = self.git("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", base)
@@ -337,15 +344,21 @@ def ensure_artifacts(logs: Logs) -> None:
         ) from None
 
 
-def replace_file(path: str, data: bytes | Iterable[bytes], *, mode: int = 0o644) -> None:
-    """Write a derived file whole: aside, synced, then renamed over, so that no reader sees half of it."""
+def replace_file(
+    path: str, data: bytes | Iterable[bytes], *, mode: int = 0o644, durable: bool = True
+) -> None:
+    """Write a derived file whole: aside, synced, then renamed over, so that no reader sees half of it.
+
+    One that is not `durable` is not synced: a power cut may leave it empty, so whoever needs it makes it anew.
+    """
     aside = f"{path}.{os.getpid()}.tmp"
     fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     try:
         with os.fdopen(fd, "wb") as out:
             out.writelines([data] if isinstance(data, bytes) else data)
             out.flush()
-            os.fsync(out.fileno())
+            if durable:
+                os.fsync(out.fileno())
         os.replace(aside, path)
     except BaseException:
         os.unlink(aside)

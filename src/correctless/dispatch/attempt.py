@@ -43,13 +43,13 @@ class Runner:
     def start(self, state: State, attempt: int) -> StepStarted:
         """A process that waits to become the agent, and the event that must be durable before it does."""
         around, plan, step = self.around, plan_of(state), step_of(state)
-        if around.repo.dirty_files():
+        base = around.repo.clean_head()
+        if base is None:
             raise Stop(
                 exits.REFUSED,
                 f"{around.repo.top} has changes that no step of the run made. commit or stash them, "
                 "then go on with: correctless cauto resume",
             )
-        base = around.repo.head()
         folder = around.folder(state.run, step.name, attempt)
         os.makedirs(folder, mode=0o700, exist_ok=True)
         if step.report:
@@ -231,8 +231,10 @@ class Runner:
         around.lock.note(f"run {state.run}, step {step.name}")
         folder = around.folder(state.run, step.name, state.attempt)
         # Only now: while the agent lived, nothing on disk told its nonce to anybody.
-        for name, text in ((f"{_numbered('prompt', self._part)}.md", self._prompt), (_NONCE, self._nonce)):
-            replace_file(os.path.join(folder, name), _bytes(text), mode=0o600)
+        # Only people read the prompt again; without the nonce the answer could not be.
+        said = os.path.join(folder, f"{_numbered('prompt', self._part)}.md")
+        replace_file(said, _bytes(self._prompt), mode=0o600, durable=False)
+        replace_file(os.path.join(folder, _NONCE), _bytes(self._nonce), mode=0o600)
         assert self._began is not None
         seconds = time.monotonic() - self._began
         self._began = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from correctless import process
@@ -17,11 +17,12 @@ _TAIL = 2000  # characters of a failed check's output that go into the log and t
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """The verdict; `output` is all the command said."""
+    """The verdict; `output` is all the command said, `changed` the paths the step changed where no command ran since."""
 
     ok: bool
     detail: str = ""
     output: bytes = b""
+    changed: tuple[str, ...] | None = None
 
 
 def check(
@@ -31,18 +32,20 @@ def check(
     *,
     base: str,
     spec: str,
-    env: Mapping[str, str],
+    env: Callable[[], Mapping[str, str]],
     inherit: Sequence[int],
 ) -> Checked:
-    """Whether the attempt that began at `base` counts. The command runs like an agent: own group, its environment."""
-    fault = _branch_fault(repo, plan, base) or _paths_fault(repo, step, base)
+    """Whether the attempt that began at `base` counts. The command runs like an agent: own group, its environment, `env`."""
+    fault = _branch_fault(repo, plan, base)
+    changed = repo.changed_files(base) if fault is None else ()
+    fault = fault or _paths_fault(changed, step)
     if fault is None and step.report and step.report_required:
         fault = report_fault(os.path.join(repo.top, step.report), step.report, spec)
     if fault:
         return Checked(False, fault)
     if step.check is None:
-        return Checked(True)
-    done = process.run(step.check, cwd=repo.top, env=env, wall_s=step.minutes * 60, pass_fds=tuple(inherit))
+        return Checked(True, changed=changed)
+    done = process.run(step.check, cwd=repo.top, env=env(), wall_s=step.minutes * 60, pass_fds=tuple(inherit))
     output = done.out + done.err
     if done.timed_out:
         return Checked(False, f"the check {' '.join(step.check)} took over {step.minutes:g} minutes", output)
@@ -79,8 +82,8 @@ def _branch_fault(repo: Repo, plan: Plan, base: str) -> str | None:
     return None
 
 
-def _paths_fault(repo: Repo, step: PlannedStep, base: str) -> str | None:
-    for path in repo.changed_files(base):
+def _paths_fault(changed: Sequence[str], step: PlannedStep) -> str | None:
+    for path in changed:
         if path.startswith(ARTIFACTS + "/"):
             return f"the agent put {path} under version control: logs and artifacts never are"
         if step.untrusted and path.startswith(".correctless/"):

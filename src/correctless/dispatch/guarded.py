@@ -11,7 +11,7 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -77,9 +77,12 @@ class Guarded:
     paths: tuple[str, ...]
 
 
-def changes(repo: Repo, base: str, spec: str) -> tuple[Guarded, ...]:
-    """What was changed between `base` and the worktree that a person should know of, one entry a kind."""
-    changed = repo.changed_files(base)
+def changes(repo: Repo, base: str, spec: str, changed: Sequence[str] | None = None) -> tuple[Guarded, ...]:
+    """What was changed between `base` and the worktree that a person should know of, one entry a kind.
+
+    `changed` are its paths, where they are known already.
+    """
+    changed = repo.changed_files(base) if changed is None else changed
     found = [
         Guarded(name, what, paths)
         for name, what, pattern in _WATCHED
@@ -90,11 +93,14 @@ def changes(repo: Repo, base: str, spec: str) -> tuple[Guarded, ...]:
         found.append(Guarded("test-setup", "changed how tests are found and run", settings))
     if spec in changed:
         found.append(Guarded("spec", "changed the specification that was approved", (spec,)))
-    gone = repo.git("diff", "--name-only", "-z", "--no-renames", "--diff-filter=D", base).split("\0")
-    deleted = tuple(path for path in gone if path and _TEST.match(path))
+    tests = tuple(path for path in changed if _TEST.match(path))
+    deleted: tuple[str, ...] = ()
+    if tests:
+        gone = repo.git("diff", "--name-only", "-z", "--no-renames", "--diff-filter=D", base).split("\0")
+        deleted = tuple(path for path in gone if path and _TEST.match(path))
     if deleted:
         found.append(Guarded("deleted-tests", "deleted tests", deleted))
-    skipped = tuple(path for path in changed if _TEST.match(path) and _skips(repo, base, path))
+    skipped = tuple(path for path in tests if _skips(repo, base, path))
     if skipped:
         found.append(Guarded("skipped-tests", "marked tests as skipped", skipped))
     return tuple(found)

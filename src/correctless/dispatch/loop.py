@@ -137,5 +137,5 @@ def drive(
 
 
 def write_manifest(logs: Logs, state: State) -> None:
-    """The view of the state for other tools."""
-    replace_file(logs.manifest, json.dumps(manifest(state), indent=2).encode() + b"\n")
+    """The view of the state for other tools. After a power cut the next event makes it anew."""
+    replace_file(logs.manifest, json.dumps(manifest(state), indent=2).encode() + b"\n", durable=False)

@@ -107,14 +107,14 @@ def check_step(around: Surroundings, state: State) -> StepChecked:
         step,
         base=state.step_base,
         spec=approved.decode("utf-8", "replace"),
-        env=around.environment(state.run, plan, step.name, state.attempt),
+        env=lambda: around.environment(state.run, plan, step.name, state.attempt),
         inherit=(around.lock.fd,),
     )
     if done.output:
         log = os.path.join(around.folder(state.run, step.name, state.attempt), "check.log")
         replace_file(log, done.output, mode=0o600)
     if done.ok:
-        _defer_what_a_person_should_know(around, state)
+        _defer_what_a_person_should_know(around, state, done.changed)
     return StepChecked(step.name, state.attempt, done.ok, done.detail)
 
 
@@ -126,8 +126,10 @@ def commit_step(around: Surroundings, state: State) -> StepFinished:
     if repo.dirty_files() or not has_trailers(around, marks):
         repo.git("add", "--all", "--", ".")
         signoff = ("--signoff",) if plan.signoff else ()
+        # Tidying up is for the commit of consolidation: each time it would be another process, and sometimes a daemon.
+        quiet = ("-c", "maintenance.auto=false", "-c", "gc.auto=0")
         repo.git(
-            *("commit", "--allow-empty", "--no-verify", "--quiet", *signoff, "--file=-"),
+            *(*quiet, "commit", "--allow-empty", "--no-verify", "--quiet", *signoff, "--file=-"),
             stdin=message(state, step.name, marks),
             seconds=_COMMIT_SECONDS,
         )
@@ -189,7 +191,9 @@ def squashed(around: Surroundings, state: State, marks: Mapping[str, str]) -> st
     return f"{subject}\n\nSteps: {done}\n\n{said}"
 
 
-def _defer_what_a_person_should_know(around: Surroundings, state: State) -> None:
+def _defer_what_a_person_should_know(
+    around: Surroundings, state: State, changed: Sequence[str] | None
+) -> None:
     plan, step = plan_of(state), step_of(state)
     skill = freeze.check_skill(around.logs, state.run, step).name
     approved = freeze.read_frozen(around.logs, state.run, freeze.SPEC, plan.spec_sha256).decode(
@@ -197,7 +201,7 @@ def _defer_what_a_person_should_know(around: Surroundings, state: State) -> None
     )
     found = [
         (change.name, f"{step.name} {change.what}", f"kept as the step left it: {', '.join(change.paths)}")
-        for change in guarded.changes(around.repo, state.step_base, plan.spec)
+        for change in guarded.changes(around.repo, state.step_base, plan.spec, changed)
     ]
     settings = guarded.git_settings(around.repo)
     if plan.git_sha256 not in ("", settings) and not _told_of(around, state, settings):
