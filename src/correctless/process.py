@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Literal
 
+from correctless import orphans
 from correctless.exits import REFUSED, Stop
 
 Stream = Literal["out", "err"]
@@ -27,6 +28,9 @@ _PIECE = 1 << 16
 _LINGER = 0.5  # seconds a background child may hold the output open after the program is gone
 _AFTERMATH = 1 << 20  # bytes of output read after that: more than a pipe holds
 _LOOKS = 8  # at all processes, until nothing went while we looked
+_REAP_S = 0.1  # seconds between two looks for what ended among the adopted
+_SAME = 5
+_STRIKES = 2000  # at the adopted, one after the other: some 50 ms
 _KILL_S = 10.0  # seconds until a group that survives SIGKILL is given up
 
 # POSIX `read` takes one byte at a time from a pipe, so everything after the first line is the program's. A parent that
@@ -61,8 +65,11 @@ class Process:
     mach_absolute_time on macOS both stand still while the machine sleeps.
     """
 
-    def __init__(self, child: subprocess.Popen[bytes], mark: str) -> None:
+    def __init__(
+        self, child: subprocess.Popen[bytes], mark: str, others: frozenset[int] = frozenset()
+    ) -> None:
         self.pgid = child.pid
+        self._others = others  # children this process had before: none of the program's
         self.mark = mark  # an environment variable all descendants inherit: see `group_alive`
         self.timed_out: Limit | None = None
         self._child = child
@@ -79,6 +86,7 @@ class Process:
             # Inherited from a careless parent: the kernel would reap the child, and its exit code would read as 0.
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         mark = f"CORRECTLESS_MARK_{uuid.uuid4().hex}"
+        others = orphans.children()
         try:
             child = subprocess.Popen(
                 ["/bin/sh", "-c", _WAIT, "sh", *argv],
@@ -96,7 +104,7 @@ class Process:
             raise Stop(
                 REFUSED, f"cannot start '{argv[0]}' in '{cwd}': {why}. check that both exist and can be used"
             ) from None
-        return cls(child, mark)
+        return cls(child, mark, others)
 
     def release(self, stdin: bytes | None) -> None:
         """Let the program run. `stdin` is fed while the output is read, so no size can block; None is /dev/null."""
@@ -128,6 +136,7 @@ class Process:
         started = heard = time.monotonic()
         gone: float | None = None
         aftermath = 0
+        reaped = 0.0
         with selectors.DefaultSelector() as selector, _exit_of(self.pgid) as leaving:
             if leaving is not None:
                 selector.register(leaving, selectors.EVENT_READ, "exit")
@@ -137,6 +146,9 @@ class Process:
                 selector.register(_pipe(self._child.stdin), selectors.EVENT_WRITE, "in")
             while True:
                 now = time.monotonic()
+                if now - reaped > _REAP_S:
+                    reaped = now
+                    orphans.reap(self._adopted())
                 listening = any(key.data in ("out", "err") for key in selector.get_map().values())
                 if gone is None and self.exited:
                     gone = now
@@ -219,11 +231,30 @@ class Process:
         for pid in _living(self.pgid, self.mark, known):
             strike(pid)
         pause = 0.005
-        while _living(self.pgid, self.mark, known, strike):
+        # Each of the two is asked: what lost its parent, and is another process a moment later, is only ever seen by the first.
+        while any((self._strike_adopted(strike), _living(self.pgid, self.mark, known, strike))):
             if time.monotonic() >= last:
                 raise Stop(REFUSED, f"process group {self.pgid} does not end. end it by hand, then resume")
             time.sleep(pause)
             pause = min(pause * 2, 0.1)
+
+    def _adopted(self) -> frozenset[int]:
+        """What the program started and its parent has left to us: while it lives we start nothing else."""
+        return orphans.children() - self._others - {self.pgid}
+
+    def _strike_adopted(self, strike: Callable[[int], None]) -> bool:
+        """Strike those until the same are left in several looks: one may fall between a process and its child; whether any is."""
+        before: frozenset[int] = frozenset()
+        same = 0
+        for _ in range(_STRIKES):
+            living = orphans.reap(self._adopted())
+            same = same + 1 if living == before else 0
+            if same == _SAME:
+                break
+            for pid in living:
+                strike(pid)
+            before = living
+        return bool(before)
 
     def _feed(self) -> bool:
         """Write what fits; False when all is written or nobody reads any more."""

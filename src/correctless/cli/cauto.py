@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 import correctless
-from correctless import exits, person, repo, summary
+from correctless import exits, orphans, person, repo, summary
 from correctless import review as views
 from correctless.cli import parked, progress, typable, watch
 from correctless.cli.ask import asker
@@ -354,6 +354,7 @@ def _drive(
 ) -> int:
     told = watcher or watch.Plain()
     around.ask = asker(around.repo, told, around.env)
+    orphans.adopt()
     try:
         with watch.interruptible(told), told:
             state = loop.drive(around, told.event, usd=usd, minutes=minutes, park=park)
