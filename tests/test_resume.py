@@ -248,9 +248,12 @@ def job_left_behind(project: Project, step: str) -> str:
         time.sleep(0.05)
     mark = project.state().mark
     group = next(e.event.group for e in reversed(project.events()) if isinstance(e.event, StepStarted))
-    os.killpg(group, signal.SIGKILL)
+    # The dispatcher first: of an agent that has gone it would end the job as well.
     dispatcher.kill()
     dispatcher.communicate(timeout=20)
+    os.killpg(group, signal.SIGKILL)
+    while len(marked(mark)) > 1:  # what was killed is not gone yet
+        time.sleep(0.01)
     return mark
 
 
