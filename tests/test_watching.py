@@ -483,7 +483,7 @@ def client(tmp_path: Path) -> dict[str, str]:
     return {"CORRECTLESS_CLAUDE": str(path), "CORRECTLESS_BAD": "hangs-in-a-tool"}
 
 
-CLAUDE = ("run", "--spec", "spec.md", "--approve-spec-as", "Ada", "--agent", "claude")
+CLAUDE = ("run", "--no-check", "--spec", "spec.md", "--approve-spec-as", "Ada", "--agent", "claude")
 
 
 def test_tokens_and_cost_stand_there_while_an_attempt_is_under_way(
@@ -932,7 +932,16 @@ def snapshot(top: Path) -> dict[str, tuple[int, int, bytes]]:
 
 
 def rehearse(project: Project, *words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    words = ("run", "--spec", "spec.md", "--agent", f"command:{project.agent}", "--dry-run", *words)
+    words = (
+        "run",
+        "--no-check",
+        "--spec",
+        "spec.md",
+        "--agent",
+        f"command:{project.agent}",
+        "--dry-run",
+        *words,
+    )
     return project.cauto(*words, cwd=cwd)
 
 
