@@ -94,7 +94,8 @@ class _Project:
         with open(self.at("agent.size"), "w", encoding="utf-8") as file:
             file.write(str(answer) if answer else "")
         program = [sys.executable, "-I", os.path.join(self.root, "src", "correctless", "__main__.py")]
-        words = ["--spec", "spec.md", "--approve-spec-as", "bench", "--pipeline", pipeline]
+        # What is tried before a start is the project's own tests and an agent's turn, no cost of a step.
+        words = ["--no-check", "--spec", "spec.md", "--approve-spec-as", "bench", "--pipeline", pipeline]
         agent = f"command:{self.at('agent')}"
         return ran([*program, "cauto", "run", *words, "--agent", agent], cwd=self.top, env=self.env)
 

@@ -161,21 +161,46 @@ def test_replace_file_leaves_the_old_one_when_it_can_not_write(tmp_path: Path) -
     assert not (tmp_path / "victim").exists()
 
 
-def test_a_clean_worktree_has_a_head_and_one_with_anything_in_it_has_none(
-    scratch_repo: Path, git: Git
-) -> None:
+def test_a_worktree_with_anything_in_it_is_not_clean(scratch_repo: Path, git: Git) -> None:
     here = repo.find(str(scratch_repo))
-    assert here.clean_head() == here.head() == git(scratch_repo, "rev-parse", "HEAD")
+    assert here.standing().head == here.head() == git(scratch_repo, "rev-parse", "HEAD")
+    assert not here.standing().changed
     (scratch_repo / ".gitignore").write_text("*.log\n")
     git(scratch_repo, "add", ".gitignore")
-    assert here.clean_head() is None  # staged
+    assert here.standing().changed  # staged
     git(scratch_repo, "commit", "-q", "-m", "ignore")
     (scratch_repo / "build.log").write_text("ignored")
-    assert here.clean_head() == here.head()
+    assert not here.standing().changed
     for name, text in (("README.md", "changed"), ("# branch.oid 0", "untracked"), ("# x", "untracked")):
         before = (scratch_repo / name).read_text() if name == "README.md" else None
         (scratch_repo / name).write_text(text)
-        assert here.clean_head() is None, name
+        assert here.standing().changed, name
         (scratch_repo / name).write_text(before) if before else (scratch_repo / name).unlink()
     git(scratch_repo, "switch", "-q", "--detach")
-    assert here.clean_head() == here.head()
+    assert not here.standing().changed
+
+
+def test_where_a_worktree_stands_is_what_its_parts_say(scratch_repo: Path, git: Git) -> None:
+    top = scratch_repo
+    here = repo.find(str(top))
+    assert here.standing() == repo.Standing(here.branch(), here.head(), ())
+    (top / "a name with spaces").write_text("x")
+    (top / "README.md").write_text("changed")
+    (top / "ünïcode").write_text("x")
+    git(top, "add", "ünïcode")
+    said = here.standing()
+    assert set(said.changed) == set(here.dirty_files()) == set(here.changed_files(here.head()))
+    assert len(said.changed) == 3
+    git(top, "switch", "-q", "--detach")
+    assert here.standing().branch is None
+
+
+def test_a_file_in_conflict_is_named(scratch_repo: Path, git: Git) -> None:
+    top = scratch_repo
+    here = repo.find(str(top))
+    for branch, text in (("one", "1"), ("two", "2")):
+        git(top, "switch", "-q", "-c", branch, "main")
+        (top / "README.md").write_text(text)
+        git(top, "commit", "-q", "-a", "-m", branch)
+    here.try_git("merge", "one")
+    assert here.standing().changed == ("README.md",)

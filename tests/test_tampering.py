@@ -59,6 +59,14 @@ def does(code: str, step: str = "writer") -> dict[str, str]:
         ("subprocess.run(['git', 'config', 'core.fsmonitor', './steal'])", "git-"),
         ("subprocess.run(['git', 'config', 'remote.origin.pushurl', 'https://example.invalid/x'])", "git-"),
         ("pathlib.Path('.git/info/attributes').write_text('* filter=steal\\n')", "git-"),
+        (
+            "pathlib.Path('test_old.py').write_text('')\nsubprocess.run(['git', 'update-index', '--assume-unchanged', 'test_old.py'])",
+            "git-",
+        ),
+        (
+            "pathlib.Path('test_old.py').write_text('')\nsubprocess.run(['git', 'update-index', '--skip-worktree', 'test_old.py'])",
+            "git-",
+        ),
         ("pathlib.Path('conftest.py').write_text('collect_ignore_glob = [\"*\"]\\n')", "test-setup"),
         (
             "pathlib.Path('pyproject.toml').write_text('[tool.pytest.ini_options]\\naddopts = \"-k nothing\"\\n')",

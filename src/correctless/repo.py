@@ -38,6 +38,15 @@ _REDIRECTING = (
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """A worktree at a moment: its branch (None: detached), its commit (None: there is none), and the paths git status names."""
+
+    branch: str | None
+    head: str | None
+    changed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Repo:
     """One worktree of a repository."""
 
@@ -90,12 +99,25 @@ class Repo:
         out = self.git("status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames")
         return tuple(item[3:] for item in out.split("\0") if item)
 
-    def clean_head(self) -> str | None:
-        """The commit the worktree stands at, as `head` and `dirty_files` in one; None where git status names a path."""
+    def standing(self) -> Standing:
+        """Where the worktree stands, asked once: `branch`, `head` and `dirty_files` in one process of git."""
         out = self.git("status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", "--no-renames")
-        said = [entry for entry in out.split("\0") if entry]
-        heads = [entry.removeprefix("# branch.oid ") for entry in said if entry.startswith("# branch.oid ")]
-        return heads[0] if heads and all(entry.startswith("# ") for entry in said) else None
+        facts: dict[str, str] = {}
+        changed = []
+        for entry in filter(None, out.split("\0")):
+            mark, _, rest = entry.partition(" ")
+            if mark == "#":
+                name, _, value = rest.partition(" ")
+                facts[name] = value
+            else:
+                # Before the path stand 7 fields of a changed file, 9 of one in conflict, none of an untracked one.
+                changed.append(rest.split(" ", {"1": 7, "u": 9}.get(mark, 0))[-1])
+        head, branch = facts.get("branch.oid", "(initial)"), facts.get("branch.head", "(detached)")
+        return Standing(
+            branch=None if branch == "(detached)" else branch,
+            head=None if head == "(initial)" else head,
+            changed=tuple(changed),
+        )
 
     def changed_files(self, base: str) -> tuple[str, ...]:
         """Paths that differ between `base` and the worktree as it stands, untracked ones included."""

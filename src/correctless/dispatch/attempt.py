@@ -43,13 +43,14 @@ class Runner:
     def start(self, state: State, attempt: int) -> StepStarted:
         """A process that waits to become the agent, and the event that must be durable before it does."""
         around, plan, step = self.around, plan_of(state), step_of(state)
-        base = around.repo.clean_head()
-        if base is None:
+        here = around.repo.standing()
+        if here.changed or here.head is None:
             raise Stop(
                 exits.REFUSED,
                 f"{around.repo.top} has changes that no step of the run made. commit or stash them, "
                 "then go on with: correctless cauto resume",
             )
+        base = here.head
         folder = around.folder(state.run, step.name, attempt)
         os.makedirs(folder, mode=0o700, exist_ok=True)
         if step.report:

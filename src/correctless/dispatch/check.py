@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from correctless import process
 from correctless.dispatch.spec import rules
-from correctless.repo import ARTIFACTS, Repo
+from correctless.repo import ARTIFACTS, Repo, Standing
 from correctless.runlog.plan import Plan, PlannedStep
 
 _TAIL = 2000  # characters of a failed check's output that go into the log and to the next attempt
@@ -36,8 +36,10 @@ def check(
     inherit: Sequence[int],
 ) -> Checked:
     """Whether the attempt that began at `base` counts. The command runs like an agent: own group, its environment, `env`."""
-    fault = _branch_fault(repo, plan, base)
-    changed = repo.changed_files(base) if fault is None else ()
+    here = repo.standing()
+    fault = _branch_fault(repo, plan, base, here)
+    # Where the agent made no commit, what git status names is all there is.
+    changed = () if fault else here.changed if here.head == base else repo.changed_files(base)
     fault = fault or _paths_fault(changed, step)
     if fault is None and step.report and step.report_required:
         fault = report_fault(os.path.join(repo.top, step.report), step.report, spec)
@@ -73,11 +75,10 @@ def report_fault(path: str, name: str, spec: str) -> str | None:
     return f"its report {name} does not name {', '.join(missing)}" if missing else None
 
 
-def _branch_fault(repo: Repo, plan: Plan, base: str) -> str | None:
-    branch = repo.branch()
-    if branch != plan.branch:
-        return f"the agent left the branch {plan.branch} for {branch or 'a detached HEAD'}"
-    if not repo.is_ancestor(base, "HEAD"):
+def _branch_fault(repo: Repo, plan: Plan, base: str, here: Standing) -> str | None:
+    if here.branch != plan.branch:
+        return f"the agent left the branch {plan.branch} for {here.branch or 'a detached HEAD'}"
+    if here.head != base and not repo.is_ancestor(base, "HEAD"):
         return f"the agent rewrote commits that were there before it ({base[:12]} is gone from {plan.branch})"
     return None
 

@@ -107,7 +107,8 @@ def changes(repo: Repo, base: str, spec: str, changed: Sequence[str] | None = No
 
 
 def git_settings(repo: Repo) -> str:
-    """The SHA-256 of what no commit shows and git obeys: hooks, attributes, and configuration, the user's own as well.
+    """The SHA-256 of what no commit shows and git obeys: hooks, attributes, files it is not to look at, and configuration, the
+    user's own as well.
 
     Without `branch.*`: where a branch is tracked decides nothing of a run.
     """
@@ -117,6 +118,10 @@ def git_settings(repo: Repo) -> str:
     # What is given on the command line is ours, and differs from call to call.
     set_there = [item for scope, item in scoped if scope != "command" and not item.startswith("branch.")]
     sha.update("\0".join(sorted(set_there)).encode("utf-8", "surrogateescape"))
+    # Files git was told not to look at: a change of them shows nowhere.
+    listed = repo.git("ls-files", "-v", "-z").split("\0")
+    hidden = [entry for entry in listed if entry and (entry[0].islower() or entry[0] == "S")]
+    sha.update("\0".join(hidden).encode("utf-8", "surrogateescape"))
     said = [item.partition("\n")[2] for item in set_there if item.startswith("core.hookspath\n")]
     folder = (
         os.path.join(repo.top, os.path.expanduser(said[-1]))

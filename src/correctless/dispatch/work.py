@@ -123,7 +123,7 @@ def commit_step(around: Surroundings, state: State) -> StepFinished:
     repo, plan, step = around.repo, plan_of(state), step_of(state)
     head = around.decisions.head()
     marks = trailers(around, state, f"{step.name}#{state.attempt}")
-    if repo.dirty_files() or not has_trailers(around, marks):
+    if not has_trailers(around, marks) or repo.dirty_files():
         repo.git("add", "--all", "--", ".")
         signoff = ("--signoff",) if plan.signoff else ()
         # Tidying up is for the commit of consolidation: each time it would be another process, and sometimes a daemon.
