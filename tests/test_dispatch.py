@@ -593,3 +593,5 @@ def test_a_squash_that_was_cut_off_is_done_once(
     project.killed(where, number, *project.run_words())
     assert project.cauto("resume").returncode == exits.PERSON
     assert git(scratch_repo, "log", "--format=%s", f"{base}..HEAD") == "Greeting"
+    kept = f"refs/correctless/kept/{project.state().run}/squashed"
+    assert len(git(scratch_repo, "log", "--format=%s", f"{base}..{kept}").splitlines()) == 2
