@@ -24,7 +24,7 @@ SARIF = json.loads((ROOT / "tests/cases/sarif-schema-2.1.0.json").read_text("utf
 
 GOOD = "---\nname: good\ndescription: d\ninteraction_mode: interactive\n---\n# Good\n"
 COLON = "---\nname: colon\ndescription: Presets: QA\ninteraction_mode: interactive\n---\n# Colon\n"
-OTHER = "---\nname: misnamed\ninteraction_mode: interactive\n---\n# Other\n"
+OTHER = "---\nname: misnamed\ndescription: d\ninteraction_mode: interactive\n---\n# Other\n"
 
 
 @pytest.fixture
@@ -204,7 +204,7 @@ def test_a_suppression_with_a_reason_silences_one_rule_until_its_day(tree: Path)
     file.write_text(OTHER + "<!-- correctless: ignore name-folder -->\n")
     assert [rule for *_, rule in found(tree, "skills/other")] == ["name-folder", "suppression"]
     file.write_text(OTHER.replace("misnamed", "other") + line.format(""))
-    assert found(tree, "skills/other") == [("skills/other/SKILL.md", 6, 1, "suppression")]
+    assert found(tree, "skills/other") == [("skills/other/SKILL.md", 7, 1, "suppression")]
 
 
 def test_a_suppression_runs_out_without_the_file_being_touched(
@@ -304,7 +304,7 @@ def test_info_is_shown_when_it_is_asked_for(tree: Path) -> None:
 
 
 def test_a_skill_without_a_mode_is_a_fault_where_the_contract_is_used(tmp_path: Path) -> None:
-    write(tmp_path / "p/skills/a/SKILL.md", "---\nname: a\n---\n")
+    write(tmp_path / "p/skills/a/SKILL.md", "---\nname: a\ndescription: d\n---\nDo.\n")
     assert found(tmp_path / "p") == []
     (tmp_path / "p/.correctless").mkdir()
     assert [rule for *_, rule in found(tmp_path / "p")] == ["interaction-mode"]
@@ -381,6 +381,11 @@ HOSTILE = {
     "comments": GOOD + "<!-- correctless: ignore " * 20_000,
     "nul": "---\nname: \0\n---\n" + "\0" * 100_000,
     "separators": GOOD + "\u2028\x85\x0b\x0c\x1c" * 1000 + "[x](none.md)",
+    "homes": GOOD + "".join(f" /home/u{n}x/y" for n in range(60_000)),
+    "marks": GOOD + "\u200e\u200fx\U000e0041" * 90_000,
+    "scripts": GOOD + "```sh\n" + "./SKILL.md ./a\n" * 40_000 + "`" + "./" * 100_000,
+    "tokens": GOOD + "T3BlbkFJ" + "sk-" * 300_000,
+    "alike": "---\nallowed-tools: '" + "a''b " * 100_000 + "'\n" + "".join(f"na{'-' * n}me: v\n" for n in range(900)) + "---\n",
     "names": GOOD + "[x](a%00b) [y](\0) [z](" + "d/" * 3000 + ")",
 }  # fmt: skip
 

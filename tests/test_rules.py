@@ -143,9 +143,17 @@ def test_every_module_of_the_folder_is_a_rule_of_one_family() -> None:
     )
 
 
+LEFT_OUT = r"^( *)\.\.\. (\d+) more lines \.\.\.\n"
+
+
+def _filled(found: re.Match[str]) -> str:
+    return f"{found[1]}A line of which there are many more.\n" * int(found[2])
+
+
 def examples(rule: Rule, label: str) -> list[tuple[str, str]]:
     """The blocks below "Wrong:" or "Right:" of a page: the kind of the file, and its text."""
     found = re.findall(rf"^{label}:\n\n```(\S+)\n(.*?)^```", rule.__doc__ or "", re.MULTILINE | re.DOTALL)
+    found = [(word, re.sub(LEFT_OUT, _filled, text, flags=re.MULTILINE)) for word, text in found]
     kinds = {"plugin.json": PLUGIN, "marketplace.json": MARKETPLACE, "hooks.json": HOOKS}
     return [(kinds.get(word, word if word in CLASSES else SKILL), text) for word, text in found]
 
@@ -159,6 +167,8 @@ def test_the_examples_of_a_page_are_what_it_says(rule: Rule, tmp_path: Path) -> 
         for kind, text in examples(rule, label):
             name = "SKILL.md" if kind == SKILL else f"{kind}.json"
             target = Target(str(tmp_path / "my-skill" / name), kind)
+            (tmp_path / "my-skill" / "scripts").mkdir(parents=True, exist_ok=True)
+            (tmp_path / "my-skill" / "scripts" / "build.sh").touch(mode=0o644)
             report = run.text(text.encode(), target, settings, today=TODAY)
             assert wrong == any(each.rule == rule.ID for each in report.findings), f"{label}:\n{text}"
 
