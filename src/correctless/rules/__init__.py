@@ -27,6 +27,7 @@ from correctless.rules import (
     json_syntax,
     link_missing,
     name_folder,
+    name_missing,
     near_miss_key,
     plugin_name,
     suppression,
@@ -88,6 +89,7 @@ CONTRACT: tuple[Rule, ...] = (
 SKILLS: tuple[Rule, ...] = (
     name_folder,
     link_missing,
+    name_missing,
 )
 
 PLUGINS: tuple[Rule, ...] = (
