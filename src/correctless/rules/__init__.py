@@ -27,6 +27,7 @@ from correctless.rules import (
     json_syntax,
     link_missing,
     name_folder,
+    name_format,
     name_missing,
     near_miss_key,
     plugin_name,
@@ -90,6 +91,7 @@ SKILLS: tuple[Rule, ...] = (
     name_folder,
     link_missing,
     name_missing,
+    name_format,
 )
 
 PLUGINS: tuple[Rule, ...] = (
