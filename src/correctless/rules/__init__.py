@@ -13,6 +13,7 @@ from correctless.contract import SkillContract
 from correctless.finding import Finding
 from correctless.rules import (
     allowed_tools,
+    boolean_value,
     context,
     default_entry,
     defaults_section,
@@ -92,6 +93,7 @@ SKILLS: tuple[Rule, ...] = (
     link_missing,
     name_missing,
     name_format,
+    boolean_value,
 )
 
 PLUGINS: tuple[Rule, ...] = (
