@@ -33,6 +33,7 @@ from correctless.rules import (
     near_miss_key,
     plugin_name,
     suppression,
+    unreachable,
     unreadable,
     yaml_alias,
     yaml_scalar,
@@ -94,6 +95,7 @@ SKILLS: tuple[Rule, ...] = (
     name_missing,
     name_format,
     boolean_value,
+    unreachable,
 )
 
 PLUGINS: tuple[Rule, ...] = (
