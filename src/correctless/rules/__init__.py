@@ -18,6 +18,7 @@ from correctless.rules import (
     default_entry,
     defaults_section,
     deferred_default,
+    description_missing,
     duplicate_key,
     encoding,
     fork_interactive,
@@ -94,6 +95,7 @@ SKILLS: tuple[Rule, ...] = (
     link_missing,
     name_missing,
     name_format,
+    description_missing,
     boolean_value,
     unreachable,
 )
