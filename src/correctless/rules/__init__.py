@@ -18,6 +18,7 @@ from correctless.rules import (
     default_entry,
     defaults_section,
     deferred_default,
+    description_length,
     description_missing,
     duplicate_key,
     encoding,
@@ -96,6 +97,7 @@ SKILLS: tuple[Rule, ...] = (
     name_missing,
     name_format,
     description_missing,
+    description_length,
     boolean_value,
     unreachable,
 )
