@@ -35,6 +35,7 @@ from correctless.rules import (
     near_miss_key,
     plugin_name,
     suppression,
+    unknown_key,
     unreachable,
     unreadable,
     yaml_alias,
@@ -98,6 +99,7 @@ SKILLS: tuple[Rule, ...] = (
     name_format,
     description_missing,
     description_length,
+    unknown_key,
     boolean_value,
     unreachable,
 )
