@@ -35,6 +35,7 @@ from correctless.rules import (
     near_miss_key,
     plugin_name,
     suppression,
+    tool_unknown,
     unknown_key,
     unreachable,
     unreadable,
@@ -100,6 +101,7 @@ SKILLS: tuple[Rule, ...] = (
     description_missing,
     description_length,
     unknown_key,
+    tool_unknown,
     boolean_value,
     unreachable,
 )
