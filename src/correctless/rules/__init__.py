@@ -36,6 +36,7 @@ from correctless.rules import (
     plugin_name,
     suppression,
     tool_unknown,
+    tools_overlap,
     unknown_key,
     unreachable,
     unreadable,
@@ -102,6 +103,7 @@ SKILLS: tuple[Rule, ...] = (
     description_length,
     unknown_key,
     tool_unknown,
+    tools_overlap,
     boolean_value,
     unreachable,
 )
