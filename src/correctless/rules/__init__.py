@@ -29,6 +29,7 @@ from correctless.rules import (
     interaction_mode,
     json_syntax,
     link_missing,
+    model_value,
     name_folder,
     name_format,
     name_missing,
@@ -104,6 +105,7 @@ SKILLS: tuple[Rule, ...] = (
     unknown_key,
     tool_unknown,
     tools_overlap,
+    model_value,
     boolean_value,
     unreachable,
 )
