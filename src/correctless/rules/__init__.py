@@ -21,6 +21,7 @@ from correctless.rules import (
     description_length,
     description_missing,
     duplicate_key,
+    effort_value,
     encoding,
     fork_interactive,
     frontmatter,
@@ -106,6 +107,7 @@ SKILLS: tuple[Rule, ...] = (
     tool_unknown,
     tools_overlap,
     model_value,
+    effort_value,
     boolean_value,
     unreachable,
 )
