@@ -13,6 +13,7 @@ from correctless.contract import SkillContract
 from correctless.finding import Finding
 from correctless.rules import (
     allowed_tools,
+    body_empty,
     boolean_value,
     context,
     default_entry,
@@ -110,6 +111,7 @@ SKILLS: tuple[Rule, ...] = (
     effort_value,
     boolean_value,
     unreachable,
+    body_empty,
 )
 
 PLUGINS: tuple[Rule, ...] = (
