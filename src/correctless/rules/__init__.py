@@ -14,6 +14,7 @@ from correctless.finding import Finding
 from correctless.rules import (
     allowed_tools,
     body_empty,
+    body_length,
     boolean_value,
     context,
     default_entry,
@@ -112,6 +113,7 @@ SKILLS: tuple[Rule, ...] = (
     boolean_value,
     unreachable,
     body_empty,
+    body_length,
 )
 
 PLUGINS: tuple[Rule, ...] = (
