@@ -25,6 +25,7 @@ from correctless.rules import (
     duplicate_key,
     effort_value,
     encoding,
+    fence_unclosed,
     fork_interactive,
     frontmatter,
     hook_fails_open,
@@ -114,6 +115,7 @@ SKILLS: tuple[Rule, ...] = (
     unreachable,
     body_empty,
     body_length,
+    fence_unclosed,
 )
 
 PLUGINS: tuple[Rule, ...] = (
