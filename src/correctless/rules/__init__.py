@@ -39,6 +39,7 @@ from correctless.rules import (
     name_missing,
     near_miss_key,
     plugin_name,
+    script_not_runnable,
     suppression,
     tool_unknown,
     tools_overlap,
@@ -116,6 +117,7 @@ SKILLS: tuple[Rule, ...] = (
     body_empty,
     body_length,
     fence_unclosed,
+    script_not_runnable,
 )
 
 PLUGINS: tuple[Rule, ...] = (
