@@ -28,6 +28,7 @@ from correctless.rules import (
     fence_unclosed,
     fork_interactive,
     frontmatter,
+    home_path,
     hook_fails_open,
     hybrid_escalates,
     interaction_mode,
@@ -118,6 +119,7 @@ SKILLS: tuple[Rule, ...] = (
     body_length,
     fence_unclosed,
     script_not_runnable,
+    home_path,
 )
 
 PLUGINS: tuple[Rule, ...] = (
