@@ -41,6 +41,7 @@ from correctless.rules import (
     near_miss_key,
     plugin_name,
     script_not_runnable,
+    secret,
     suppression,
     tool_unknown,
     tools_overlap,
@@ -120,6 +121,7 @@ SKILLS: tuple[Rule, ...] = (
     fence_unclosed,
     script_not_runnable,
     home_path,
+    secret,
 )
 
 PLUGINS: tuple[Rule, ...] = (
