@@ -28,6 +28,7 @@ from correctless.rules import (
     fence_unclosed,
     fork_interactive,
     frontmatter,
+    hidden_character,
     home_path,
     hook_fails_open,
     hybrid_escalates,
@@ -122,6 +123,7 @@ SKILLS: tuple[Rule, ...] = (
     script_not_runnable,
     home_path,
     secret,
+    hidden_character,
 )
 
 PLUGINS: tuple[Rule, ...] = (
