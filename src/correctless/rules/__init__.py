@@ -12,6 +12,7 @@ from dataclasses import replace
 from correctless.contract import SkillContract
 from correctless.finding import Finding
 from correctless.rules import (
+    active_deferred_default,
     allowed_tools,
     context,
     default_entry,
@@ -83,6 +84,7 @@ CONTRACT: tuple[Rule, ...] = (
     default_entry,
     hybrid_escalates,
     deferred_default,
+    active_deferred_default,
 )
 
 SKILLS: tuple[Rule, ...] = (
