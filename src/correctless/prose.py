@@ -17,11 +17,13 @@ NEGATED = re.compile(
     r"(?i)\b(?:not|never|no|none|nothing|nobody|neither|nor|cannot|without|avoid|forbidden|prohibited|instead\s+of|rather\s+than)\b|n't\b|n’t\b"
 )
 
+_NEAR = 300  # characters before a verb that are looked at
+
 _ENDS = re.compile(r"(?<=[.!?])[\"'”’)*_`]*\s+(?=\S)|\Z")
 _MARKUP = r"\s*(?:(?:[-*+]|\d{1,9}[.)])\s+)*(?:\[[ xX]\]\s+)?[*_`\"'“(]*"
-# Where the verb of an instruction can stand: at the start, behind a comma, colon or semicolon, behind "then" or "must".
+# Where the verb of an instruction can stand: at the start, behind "at the end", a comma, "then" or "must".
 _IMPERATIVE = re.compile(
-    rf"(?i)(?:\A{_MARKUP}|[,;:—–]\s+[*_]*|\b(?:then|and|otherwise|else|always|immediately|first|you|you\s+must|you\s+should|must|should|to\s+do:)\s+[*_]*)\Z"
+    rf"(?i)(?:\A{_MARKUP}(?:(?:at|after|before|for|in|on)\s+(?:the|each|every|any|this)\s+\w+\s+)?|[,;:—–]\s+[*_]*|\b(?:then|and|otherwise|else|always|immediately|first|you|you\s+must|you\s+should|must|should|to\s+do:)\s+[*_]*)\Z"
 )
 
 
@@ -40,7 +42,8 @@ class Sentence:
 
     def commands(self, found: re.Match[str]) -> bool:
         """Whether the verb a match begins with tells the reader to do it, and nothing says not to."""
-        before = self.text[: found.start()]
+        # Bounded: a hostile sentence is as long as the file, and has a match in every word.
+        before = self.text[max(0, found.start() - _NEAR) : found.start()]
         if NEGATED.search(before) or NEGATED.search(self.above):
             return False
         return bool(_IMPERATIVE.search(before))
@@ -72,11 +75,11 @@ def _paragraphs(lines: tuple[Line, ...]) -> Iterator[tuple[list[Line], str]]:
             said = " ".join(each.text.strip() for each in held)
             yield held, f"{heading}\n{lead}"
             if held[0].kind != ITEM:
-                lead = said if said.rstrip("*_").endswith(":") else ""
+                lead = said[-_NEAR:] if said.rstrip("*_").endswith(":") else ""
             held = []
         if line is None or line.kind in (CODE, COMMENT):
             continue
         if line.kind == HEADING:
-            heading, lead = text.lstrip("# "), ""
+            heading, lead = text.lstrip("# ")[:_NEAR], ""
         elif line.kind == ITEM or goes_on:
             held.append(line)

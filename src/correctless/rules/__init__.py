@@ -16,6 +16,7 @@ from correctless.rules import (
     allowed_tools,
     context,
     default_entry,
+    default_shown,
     defaults_section,
     deferred_default,
     duplicate_key,
@@ -27,8 +28,10 @@ from correctless.rules import (
     interaction_mode,
     json_syntax,
     link_missing,
+    log_writer,
     name_folder,
     near_miss_key,
+    own_mode_detection,
     plugin_name,
     suppression,
     unreadable,
@@ -85,6 +88,9 @@ CONTRACT: tuple[Rule, ...] = (
     hybrid_escalates,
     deferred_default,
     active_deferred_default,
+    default_shown,
+    log_writer,
+    own_mode_detection,
 )
 
 SKILLS: tuple[Rule, ...] = (
