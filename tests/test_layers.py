@@ -37,6 +37,7 @@ PART_OF = {
     "counts": "summary",  # the log in numbers
     "sarif": "finding",  # findings as a SARIF log
     "subject": "rules",  # one file as rules see it
+    "askpoints": "rules",  # where a skill asks a person
     "prose": "rules",  # the sentences of a skill
     "entry": "contract",  # the text of one entry of the contract
     "markdown": "skillmd",  # the Markdown skillmd reads

@@ -14,11 +14,14 @@ from correctless.finding import Finding
 from correctless.rules import (
     active_deferred_default,
     allowed_tools,
+    ask_point_uncovered,
+    autonomous_asks,
     context,
     default_entry,
     default_shown,
     defaults_section,
     deferred_default,
+    delegates_to_interactive,
     duplicate_key,
     encoding,
     fork_interactive,
@@ -91,6 +94,9 @@ CONTRACT: tuple[Rule, ...] = (
     default_shown,
     log_writer,
     own_mode_detection,
+    autonomous_asks,
+    ask_point_uncovered,
+    delegates_to_interactive,
 )
 
 SKILLS: tuple[Rule, ...] = (
