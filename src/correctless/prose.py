@@ -23,7 +23,7 @@ _ENDS = re.compile(r"(?<=[.!?])[\"'”’)*_`]*\s+(?=\S)|\Z")
 _MARKUP = r"\s*(?:(?:[-*+]|\d{1,9}[.)])\s+)*(?:\[[ xX]\]\s+)?[*_`\"'“(]*"
 # Where the verb of an instruction can stand: at the start, behind "at the end", a comma, "then" or "must".
 _IMPERATIVE = re.compile(
-    rf"(?i)(?:\A{_MARKUP}(?:(?:at|after|before|for|in|on)\s+(?:the|each|every|any|this)\s+\w+\s+)?|[,;:—–]\s+[*_]*|\b(?:then|and|otherwise|else|always|immediately|first|you|you\s+must|you\s+should|must|should|to\s+do:)\s+[*_]*)\Z"
+    rf"(?i)(?:\A{_MARKUP}(?:(?:at|after|before|for|in|on)\s+(?:the|each|every|any|this)\s+\w+\s+)?|[,;:—–]\s+[*_]*|\b(?:then|and|otherwise|else|always|immediately|first|you\s+must|you\s+should|must|should|to\s+do:)\s+[*_]*)\Z"
 )
 
 
