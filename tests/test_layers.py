@@ -38,6 +38,7 @@ PART_OF = {
     "sarif": "finding",  # findings as a SARIF log
     "subject": "rules",  # one file as rules see it
     "askpoints": "rules",  # where a skill asks a person
+    "shape": "rules",  # the forms of JSON values
     "prose": "rules",  # the sentences of a skill
     "entry": "contract",  # the text of one entry of the contract
     "markdown": "skillmd",  # the Markdown skillmd reads

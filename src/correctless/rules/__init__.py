@@ -36,6 +36,7 @@ from correctless.rules import (
     near_miss_key,
     own_mode_detection,
     plugin_name,
+    plugin_schema,
     suppression,
     unreadable,
     yaml_alias,
@@ -106,6 +107,7 @@ SKILLS: tuple[Rule, ...] = (
 
 PLUGINS: tuple[Rule, ...] = (
     plugin_name,
+    plugin_schema,
     hook_fails_open,
 )
 
