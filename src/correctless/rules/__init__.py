@@ -36,7 +36,9 @@ from correctless.rules import (
     near_miss_key,
     own_mode_detection,
     plugin_name,
+    plugin_path_missing,
     plugin_schema,
+    plugin_unknown_key,
     suppression,
     unreadable,
     yaml_alias,
@@ -108,6 +110,8 @@ SKILLS: tuple[Rule, ...] = (
 PLUGINS: tuple[Rule, ...] = (
     plugin_name,
     plugin_schema,
+    plugin_path_missing,
+    plugin_unknown_key,
     hook_fails_open,
 )
 
