@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from correctless.subject import JsonSubject
 from correctless.yamltext import LIST, MAP, SCALAR, Node
 
 TYPE_CHECKING = False  # typing costs 2 ms to import
@@ -171,3 +172,26 @@ def faults(node: Node, forms: dict[str, Form]) -> Iterator[tuple[Node, str]]:
         for place, wanted in form(value) if form else ():
             verb = "is" if place is value else "holds"
             yield place, f"'{key.text[:60]}' {verb} {said(place)}. write {wanted}"
+
+
+def listed(market: JsonSubject) -> Iterator[tuple[Node, Node | None]]:
+    """Each entry of a marketplace, and its source."""
+    plugins = market.root.get("plugins") if market.root else None
+    for entry in plugins.items if plugins else ():
+        if entry.kind == MAP:
+            yield entry, entry.get("source")
+
+
+def source_folder(market: JsonSubject, source: Node) -> str | None:
+    """Where a source that is a path leads, from the folder of the marketplace's file; None for what is no such path."""
+    above = "../" if market.folder == ".claude-plugin" else ""
+    name = source.text
+    if ".." in name.split("/") or name.startswith("/") or not name:
+        return None
+    if name == "." or name.startswith("./"):
+        return above + name
+    metadata = market.root.get("metadata") if market.root else None
+    base = metadata.get("pluginRoot") if metadata else None
+    if base is None or not is_text(base) or ".." in base.text.split("/") or base.text.startswith("/"):
+        return None
+    return f"{above}{base.text}/{name}"

@@ -32,6 +32,8 @@ from correctless.rules import (
     json_syntax,
     link_missing,
     log_writer,
+    marketplace_schema,
+    marketplace_source_missing,
     name_folder,
     near_miss_key,
     own_mode_detection,
@@ -41,6 +43,7 @@ from correctless.rules import (
     plugin_unknown_key,
     suppression,
     unreadable,
+    version_differs,
     yaml_alias,
     yaml_scalar,
     yaml_syntax,
@@ -112,6 +115,9 @@ PLUGINS: tuple[Rule, ...] = (
     plugin_schema,
     plugin_path_missing,
     plugin_unknown_key,
+    marketplace_schema,
+    marketplace_source_missing,
+    version_differs,
     hook_fails_open,
 )
 
