@@ -39,6 +39,7 @@ PART_OF = {
     "subject": "rules",  # one file as rules see it
     "askpoints": "rules",  # where a skill asks a person
     "shape": "rules",  # the forms of JSON values
+    "hookset": "rules",  # hooks as they are written
     "prose": "rules",  # the sentences of a skill
     "entry": "contract",  # the text of one entry of the contract
     "markdown": "skillmd",  # the Markdown skillmd reads

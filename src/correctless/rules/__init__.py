@@ -26,7 +26,11 @@ from correctless.rules import (
     encoding,
     fork_interactive,
     frontmatter,
+    hook_event_unknown,
     hook_fails_open,
+    hook_matcher,
+    hook_script_missing,
+    hooks_schema,
     hybrid_escalates,
     interaction_mode,
     json_syntax,
@@ -118,6 +122,10 @@ PLUGINS: tuple[Rule, ...] = (
     marketplace_schema,
     marketplace_source_missing,
     version_differs,
+    hooks_schema,
+    hook_event_unknown,
+    hook_matcher,
+    hook_script_missing,
     hook_fails_open,
 )
 
