@@ -37,6 +37,7 @@ PART_OF = {
     "counts": "summary",  # the log in numbers
     "sarif": "finding",  # findings as a SARIF log
     "subject": "rules",  # one file as rules see it
+    "agentfile": "rules",  # an agent as it is loaded
     "askpoints": "rules",  # where a skill asks a person
     "shape": "rules",  # the forms of JSON values
     "hookset": "rules",  # hooks as they are written

@@ -13,6 +13,9 @@ from correctless.contract import SkillContract
 from correctless.finding import Finding
 from correctless.rules import (
     active_deferred_default,
+    agent_description,
+    agent_key,
+    agent_name,
     allowed_tools,
     ask_point_uncovered,
     autonomous_asks,
@@ -45,6 +48,7 @@ from correctless.rules import (
     plugin_path_missing,
     plugin_schema,
     plugin_unknown_key,
+    skill_name_twice,
     suppression,
     unreadable,
     version_differs,
@@ -127,6 +131,10 @@ PLUGINS: tuple[Rule, ...] = (
     hook_matcher,
     hook_script_missing,
     hook_fails_open,
+    agent_name,
+    agent_description,
+    agent_key,
+    skill_name_twice,
 )
 
 # What the linter says of its own notes in a file.
