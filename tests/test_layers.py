@@ -41,6 +41,7 @@ PART_OF = {
     "askpoints": "rules",  # where a skill asks a person
     "shape": "rules",  # the forms of JSON values
     "hookset": "rules",  # hooks as they are written
+    "sources": "rules",  # where the plugins of a marketplace lie
     "prose": "rules",  # the sentences of a skill
     "entry": "contract",  # the text of one entry of the contract
     "markdown": "skillmd",  # the Markdown skillmd reads

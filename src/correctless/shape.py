@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from correctless.subject import JsonSubject
 from correctless.yamltext import LIST, MAP, SCALAR, Node
 
 TYPE_CHECKING = False  # typing costs 2 ms to import
@@ -71,7 +70,7 @@ def a_list(node: Node) -> Iterator[tuple[Node, str]]:
 def address(node: Node) -> Iterator[tuple[Node, str]]:
     # As the WHATWG URL parser has it: a scheme, and behind `http:` a host.
     if not is_text(node) or not re.match(
-        r"\s*(?:(?:https?|ftp|wss?):/*[^\s/?#]|(?!(?:https?|ftp|wss?):)[A-Za-z][A-Za-z0-9+.-]*:)",
+        r"\s*(?:(?:https?|ftp|wss?):/*[^\s/?#\[]|(?!(?:https?|ftp|wss?):)[A-Za-z][A-Za-z0-9+.-]*:)",
         node.text,
         re.IGNORECASE,
     ):
@@ -128,8 +127,68 @@ def _command(node: Node) -> Iterator[tuple[Node, str]]:
         yield from one_or_more(path())(node)
         return
     for _, value in node.pairs:
-        if value.kind != MAP or not (value.get("source") or value.get("content")):
-            yield value, 'an object with "source" or "content"'
+        source, content = value.get("source"), value.get("content")
+        if (source is None) == (content is None) or (content is not None and not is_text(content)):
+            yield value, 'an object with either "source" or "content"'
+        elif source is not None:
+            yield from path()(source)
+
+
+# What a server of a type can't do without; a type that is not known here may need anything.
+_SERVERS = {"stdio": "command", "http": "url", "sse": "url", "ws": "url"}
+
+
+def _mcp(node: Node) -> Iterator[tuple[Node, str]]:
+    if node.kind == MAP:
+        for _, server in node.pairs:
+            type_ = server.get("type")
+            needed = _SERVERS.get(type_.text if type_ is not None else "stdio")
+            if server.kind != MAP or (needed and not is_text(server.get(needed))):
+                yield (
+                    server,
+                    f'an object with "{needed or "command"}", and with its "type" unless that is stdio',
+                )
+    elif not is_text(node) or not re.match(r"https?://", node.text):
+        # A bundle is a file or an address.
+        if not is_text(node) or not node.text.endswith((".mcpb", ".dxt")):
+            yield from path(".json")(node)
+        else:
+            yield from path()(node)
+
+
+def _lsp(node: Node) -> Iterator[tuple[Node, str]]:
+    if node.kind != MAP:
+        yield from path(".json")(node)
+        return
+    for _, server in node.pairs:
+        languages = server.get("extensionToLanguage")
+        if not is_text(server.get("command")) or languages is None or not languages.pairs:
+            yield server, 'an object with "command" and "extensionToLanguage"'
+
+
+def _monitors(node: Node) -> Iterator[tuple[Node, str]]:
+    if node.kind != LIST:
+        yield from path(".json")(node)
+    for item in node.items:
+        yield from an_object(item)
+
+
+def _dependency(node: Node) -> Iterator[tuple[Node, str]]:
+    name = node.get("name") if node.kind == MAP else node
+    if not is_text(name) or not re.fullmatch(r"[^\s@]+(?:@[^\s@]+)?", name.text if name else ""):
+        yield node, "the name of a plugin, or an object with it as its 'name'"
+
+
+def _channel(node: Node) -> Iterator[tuple[Node, str]]:
+    if node.kind != MAP or not is_text(node.get("server")):
+        yield node, 'an object with "server"'
+
+
+def _option(node: Node) -> Iterator[tuple[Node, str]]:
+    yield from an_object(node)
+    for _, value in node.pairs:
+        if not all(is_text(value.get(key)) for key in ("type", "title", "description")):
+            yield value, 'an object with "type", "title" and "description"'
 
 
 # Keys of a plugin that hold paths, also where an entry of a marketplace has them.
@@ -138,20 +197,20 @@ PATHS: dict[str, Form] = {
     "agents": one_or_more(path(".md")),
     "skills": one_or_more(path(also=(".",))),
     "hooks": one_or_more(path(".json"), inline=True),
-    "mcpServers": one_or_more(path(".json"), inline=True),
-    "lspServers": one_or_more(path(".json"), inline=True),
+    "mcpServers": one_or_more(_mcp),
+    "lspServers": one_or_more(_lsp),
     "outputStyles": one_or_more(path()),
     "workflows": one_or_more(path()),
     "themes": one_or_more(path()),
-    "monitors": one_or_more(path(".json")),
+    "monitors": _monitors,
 }
 
 PLUGIN: dict[str, Form] = {
     "$schema": text,
     "author": named_object,
-    "channels": a_list,
+    "channels": list_of(_channel),
     "defaultEnabled": yes_or_no,
-    "dependencies": a_list,
+    "dependencies": list_of(_dependency),
     "description": text,
     "displayName": text,
     "homepage": address,
@@ -159,7 +218,7 @@ PLUGIN: dict[str, Form] = {
     "license": text,
     "repository": text,
     "settings": an_object,
-    "userConfig": an_object,
+    "userConfig": _option,
     "version": text,
     **PATHS,
 }
@@ -172,26 +231,3 @@ def faults(node: Node, forms: dict[str, Form]) -> Iterator[tuple[Node, str]]:
         for place, wanted in form(value) if form else ():
             verb = "is" if place is value else "holds"
             yield place, f"'{key.text[:60]}' {verb} {said(place)}. write {wanted}"
-
-
-def listed(market: JsonSubject) -> Iterator[tuple[Node, Node | None]]:
-    """Each entry of a marketplace, and its source."""
-    plugins = market.root.get("plugins") if market.root else None
-    for entry in plugins.items if plugins else ():
-        if entry.kind == MAP:
-            yield entry, entry.get("source")
-
-
-def source_folder(market: JsonSubject, source: Node) -> str | None:
-    """Where a source that is a path leads, from the folder of the marketplace's file; None for what is no such path."""
-    above = "../" if market.folder == ".claude-plugin" else ""
-    name = source.text
-    if ".." in name.split("/") or name.startswith("/") or not name:
-        return None
-    if name == "." or name.startswith("./"):
-        return above + name
-    metadata = market.root.get("metadata") if market.root else None
-    base = metadata.get("pluginRoot") if metadata else None
-    if base is None or not is_text(base) or ".." in base.text.split("/") or base.text.startswith("/"):
-        return None
-    return f"{above}{base.text}/{name}"

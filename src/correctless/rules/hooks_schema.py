@@ -60,7 +60,10 @@ def _top(file: JsonSubject) -> Iterator[Finding]:
     for key in outside:
         yield file.at(key, f"'{key.text}' stands outside of 'hooks', where nobody reads it. move it there")
     hooks = root.get("hooks")
+    modules = root.get("modules")
+    for place, wanted in shape.list_of(shape.text)(modules) if modules is not None else ():
+        yield file.at(place, f"'modules' is {shape.said(place)}. write {wanted}")
     if hooks is not None and hooks.kind != MAP:
         yield file.at(hooks, f"'hooks' is {shape.said(hooks)}. write an object whose keys are events")
-    elif hooks is None and root.get("modules") is None and not outside:
+    elif hooks is None and modules is None and not outside:
         yield file.at(None, "no 'hooks'. write \"hooks\": {}")

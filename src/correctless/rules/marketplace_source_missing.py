@@ -28,7 +28,7 @@ Source: Claude Code 2.1.329, `plugin install` from such a marketplace, 2026-11-2
 
 from __future__ import annotations
 
-from correctless import shape
+from correctless import shape, sources
 from correctless.finding import Finding
 from correctless.subject import MARKETPLACE, JsonSubject
 
@@ -42,10 +42,10 @@ READS = (MARKETPLACE,)
 
 
 def check(market: JsonSubject) -> Iterator[Finding]:
-    for _, source in shape.listed(market):
+    for _, source in sources.listed(market):
         if source is None or not shape.is_text(source):
             continue
-        folder = shape.source_folder(market, source)
+        folder = sources.folder(market, source)
         if folder is None:
             if "/" not in source.text and source.text not in ("", ".", ".."):
                 message = f"a bare name such as '{source.text[:80]}' needs 'metadata.pluginRoot'. write './{source.text[:80]}'"

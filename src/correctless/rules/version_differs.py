@@ -28,7 +28,7 @@ Source: Claude Code 2.1.329, `plugin validate`, 2026-11-25.
 
 from __future__ import annotations
 
-from correctless import jsontext, shape, yamltext
+from correctless import jsontext, shape, sources, yamltext
 from correctless.finding import Finding
 from correctless.subject import MARKETPLACE, JsonSubject
 
@@ -42,11 +42,11 @@ READS = (MARKETPLACE,)
 
 
 def check(market: JsonSubject) -> Iterator[Finding]:
-    for entry, source in shape.listed(market):
+    for entry, source in sources.listed(market):
         version = entry.get("version")
         if version is None or source is None or not shape.is_text(version) or not shape.is_text(source):
             continue
-        folder = shape.source_folder(market, source)
+        folder = sources.folder(market, source)
         stated = _stated(market, folder) if folder is not None else ""
         if stated and stated != version.text:
             message = f"the version is '{version.text[:40]}' here and '{stated[:40]}' in the manifest, which wins. write '{stated[:40]}', or leave it out"
