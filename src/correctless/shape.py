@@ -170,7 +170,8 @@ def _monitors(node: Node) -> Iterator[tuple[Node, str]]:
     if node.kind != LIST:
         yield from path(".json")(node)
     for item in node.items:
-        yield from an_object(item)
+        if not all(is_text(item.get(key)) for key in ("name", "command", "description")):
+            yield item, 'an object with "name", "command" and "description"'
 
 
 def _dependency(node: Node) -> Iterator[tuple[Node, str]]:

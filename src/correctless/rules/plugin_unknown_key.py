@@ -36,7 +36,20 @@ SEVERITY = "warning"
 READS = (PLUGIN, MARKETPLACE)
 
 _BOTH = frozenset({*shape.PLUGIN, "name", "engines", "experimental", "metadata", "network"})
-_PLUGIN = _BOTH | {"bugs", "icon", "privacyPolicy", "screenshots", "support"}
+_DIRECTORY = (  # what the plugin directory shows
+    *(
+        "bugs",
+        "classification",
+        "docs",
+        "documentationUrl",
+        "icon",
+        "privacyPolicy",
+        "privacyPolicyUrl",
+        "privacy_policy",
+    ),
+    *("screenshots", "support", "supportUrl", "termsOfServiceUrl", "terms_of_service"),
+)
+_PLUGIN = _BOTH.union(_DIRECTORY)
 _ENTRY = _BOTH | {"category", "relevance", "source", "strict", "tags"}
 _OF_ENTRIES = ("category", "id", "source", "strict", "tags")
 _TOP = frozenset(
