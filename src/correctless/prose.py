@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from correctless.markdown import CODE, COMMENT, HEADING, ITEM, TEXT, Line
+from correctless.markdown import HEADING, ITEM, TEXT, Line
 from correctless.subject import Skill
 
 TYPE_CHECKING = False  # typing costs 2 ms to import
@@ -49,12 +49,9 @@ class Sentence:
         return bool(_IMPERATIVE.search(before))
 
 
-def sentences(skill: Skill, *, defaults: bool = False) -> Iterator[Sentence]:
-    """The sentences outside of code, comments, quotes and tables; with `defaults` also those of the section of defaults."""
-    own = {line.number for section in skill.sections for line in section.lines}
+def sentences(skill: Skill) -> Iterator[Sentence]:
+    """The sentences outside of code, comments, quotes and tables."""
     for lines, above in _paragraphs(skill.md.lines):
-        if not defaults and lines[0].number in own:
-            continue
         start = skill.within(lines[0], 0, 0)[0]
         text = skill.text[start : skill.within(lines[-1], 0, len(lines[-1].text))[1]]
         at = 0
@@ -77,8 +74,8 @@ def _paragraphs(lines: tuple[Line, ...]) -> Iterator[tuple[list[Line], str]]:
             if held[0].kind != ITEM:
                 lead = said[-_NEAR:] if said.rstrip("*_").endswith(":") else ""
             held = []
-        if line is None or line.kind in (CODE, COMMENT):
-            continue
+        if line is None:
+            return
         if line.kind == HEADING:
             heading, lead = text.lstrip("# ")[:_NEAR], ""
         elif line.kind == ITEM or goes_on:

@@ -93,7 +93,7 @@ def _told(skill: Skill) -> Iterator[tuple[str, tuple[int, int]]]:
     body = skill.md.body
     if "/" not in body and "skill" not in body.lower():
         return
-    for sentence in sentences(skill, defaults=True):
+    for sentence in sentences(skill):
         if _ATTENDED.search(sentence.text):
             continue
         for found in _RUNS.finditer(sentence.text):
@@ -104,7 +104,7 @@ def _told(skill: Skill) -> Iterator[tuple[str, tuple[int, int]]]:
 
 def _is_interactive(skill: Skill, name: str) -> bool:
     plugin, _, own = name.rpartition(":")
-    if own == skill.folder or (plugin and plugin != _plugin(skill)):
+    if plugin and plugin != _plugin(skill):
         return False
     data = skill.facts.read(f"../{own}/SKILL.md")
     if data is None or b"interactive" not in data:

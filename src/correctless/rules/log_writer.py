@@ -129,8 +129,6 @@ def _holds_log(pattern: str) -> bool:
         parts = parts[parts.index(".correctless") :]
     elif len(parts) == 1:
         parts = ["**", *parts]  # a bare name is found at any depth
-    if pattern.endswith("/"):
-        parts.append("**")
     return _covers(tuple(parts), _LOG)
 
 
@@ -162,7 +160,7 @@ _MESSAGE = "this writes the decisions log, which only the dispatcher does. have 
 
 
 def _sentences(skill: Skill) -> Iterator[Finding]:
-    for sentence in sentences(skill, defaults=True):
+    for sentence in sentences(skill):
         for pattern in (_WRITES, _CHANGES):
             for found in pattern.finditer(sentence.text):
                 between = found.groupdict().get("what") or ""

@@ -92,7 +92,7 @@ def check(skill: Skill) -> Iterator[Finding]:
     body = skill.md.body.lower()
     if not any(word in body for word in _WORDS):
         return
-    for sentence in sentences(skill, defaults=True):
+    for sentence in sentences(skill):
         if found := _window(sentence.text):
             yield skill.at(
                 sentence.span(found),
