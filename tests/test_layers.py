@@ -37,6 +37,12 @@ PART_OF = {
     "counts": "summary",  # the log in numbers
     "sarif": "finding",  # findings as a SARIF log
     "subject": "rules",  # one file as rules see it
+    "agentfile": "rules",  # an agent as it is loaded
+    "askpoints": "rules",  # where a skill asks a person
+    "shape": "rules",  # the forms of JSON values
+    "hookset": "rules",  # hooks as they are written
+    "sources": "rules",  # where the plugins of a marketplace lie
+    "prose": "rules",  # the sentences of a skill
     "entry": "contract",  # the text of one entry of the contract
     "markdown": "skillmd",  # the Markdown skillmd reads
     "jsontext": "yamltext",  # JSON as the same nodes

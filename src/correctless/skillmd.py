@@ -96,7 +96,7 @@ class SkillText:
 _OPENING = re.compile(r"(?P<blank>(?:[ \t]*[\r\n])*)---[ \t]*(?:\r\n|\n|\r|\Z)")
 _CLOSING = re.compile(r"(?<=[\r\n])---[ \t]*(?:\r\n|\n|\r|\Z)")
 # Where the keys of a frontmatter that nobody closed most likely end.
-_UNCLOSED_END = re.compile(r"(?<=[\r\n])(?:[ \t]*(?=[\r\n])|(?=#{1,6}[ \t]))")
+_UNCLOSED_END = re.compile(r"(?<=[\r\n])(?!(?<=\r)\n)(?:[ \t]*(?=[\r\n])|(?=#{1,6}[ \t]))")
 _KINDS = {"scalar": "text without a key", "list": "a list", "alias": "an alias"}
 
 
