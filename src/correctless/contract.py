@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from correctless import entry, skillmd, yamltext
 from correctless.entry import Default as Default
@@ -17,8 +17,7 @@ from correctless.yamltext import Node
 MODES = ("autonomous", "interactive", "hybrid")
 
 
-@dataclass(frozen=True, slots=True)
-class SkillContract:
+class SkillContract(NamedTuple):
     """What one SKILL.md states. `interaction_mode` is None unless the file states one valid mode without contradiction.
 
     Nothing here is judged: what is wrong with it, `rules.problems` lists.
@@ -31,7 +30,7 @@ class SkillContract:
     allowed_tools: tuple[str, ...]
     defaults: tuple[Default, ...]
     has_section: bool
-    text: SkillText = field(repr=False, compare=False)  # what it was read from
+    text: SkillText  # what it was read from
 
     def default(self, id: str) -> Default | None:  # noqa: A002 the word the log uses
         """The first decision point with that id; None for an id the contract does not list, and for no id at all."""

@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from correctless.finding import Edit as Edit
 from correctless.finding import Finding
@@ -21,8 +20,7 @@ MAX_NODES = 20_000
 SCALAR, LIST, MAP, ALIAS = "scalar", "list", "map", "alias"
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """One YAML value: `text` of a scalar (or an alias's name), `items` of a list, `pairs` of a map in their order.
 
     `line` and `column` count from 1 in the file, `start` and `end` are offsets into the whole text, quotes included.
@@ -49,8 +47,7 @@ class Node:
         return next((p for p in reversed(self.pairs) if p[0].kind == SCALAR and p[0].text == key), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """What was read: `root` is None for an empty text; `recovered` says it was refused and `root` is what could be saved."""
 
     root: Node | None
@@ -193,10 +190,10 @@ class Reader:
         kind = LIST if type(opened).__name__ == "SequenceStartEvent" else MAP
         node = self._node(kind, "", "[" if opened.flow_style else "", opened.start_mark.index, end)
         if kind == LIST:
-            return replace(node, items=tuple(children))
+            return node._replace(items=tuple(children))
         pairs = tuple(zip(children[::2], children[1::2], strict=True))
         self._report_duplicates(pairs)
-        return replace(node, pairs=pairs)
+        return node._replace(pairs=pairs)
 
     def _report_duplicates(self, pairs: tuple[tuple[Node, Node], ...]) -> None:
         first: dict[str, Node] = {}

@@ -44,10 +44,10 @@ ID = "link-missing"
 SEVERITY = "warning"
 READS = (SKILL,)
 
-_LINK = re.compile(r"\]\(\s*(?P<target><[^<>\n]*>|[^\s()<>]+)[^()\n]*\)")
-_SPAN = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)")
+_LINK = r"\]\(\s*(?P<target><[^<>\n]*>|[^\s()<>]+)[^()\n]*\)"
+_SPAN = r"(`+)(?!`).+?(?<!`)\1(?!`)"
 # An address, an anchor, an absolute path, or a stand-in for what the reader fills in.
-_ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|[#/~$]|.*[{}<>*$\\]|(?i:(?:url|link|path)\Z)")
+_ELSEWHERE = r"[A-Za-z][A-Za-z0-9+.-]*:|[#/~$]|.*[{}<>*$\\]|(?i:(?:url|link|path)\Z)"
 
 
 def check(skill: Skill) -> Iterator[Finding]:
@@ -56,11 +56,11 @@ def check(skill: Skill) -> Iterator[Finding]:
     for line in skill.md.lines:
         if "](" not in line.text or line.kind in (CODE, COMMENT):
             continue
-        spans = [span.span() for span in _SPAN.finditer(line.text)]
-        for found in _LINK.finditer(line.text):
+        spans = [span.span() for span in re.finditer(_SPAN, line.text)] if "`" in line.text else []
+        for found in re.finditer(_LINK, line.text):
             target = found["target"].strip("<>").partition("#")[0].partition("?")[0]
             inside = any(start <= found.start() < end for start, end in spans)
-            if inside or not target or _ELSEWHERE.match(target):
+            if inside or not target or re.match(_ELSEWHERE, target):
                 continue
             if not skill.facts.kind(_decoded(target)):
                 place = skill.within(line, *found.span("target"))
