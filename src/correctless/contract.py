@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from correctless import entry, skillmd, yamltext
 from correctless.entry import Default as Default
+from correctless.markdown import Section
 from correctless.skillmd import SkillText
 from correctless.skills import find_skills as find_skills
 from correctless.skills import read_bytes, skill_file
@@ -48,10 +49,11 @@ def of_text(data: bytes, path: str) -> SkillContract:
     return of_skill(skillmd.read(data, path))
 
 
-def of_skill(skill: SkillText) -> SkillContract:
-    """The contract of a text that was read already."""
+def of_skill(skill: SkillText, sections: list[Section] | None = None) -> SkillContract:
+    """The contract of a text that was read already; `sections` are those of its defaults, where somebody has looked for them."""
     front = skill.frontmatter
-    sections = entry.sections(skill)
+    if sections is None:
+        sections = entry.sections(skill)
     return SkillContract(
         name=_word(front, "name") or os.path.basename(os.path.dirname(os.path.abspath(skill.path))),
         path=skill.path,

@@ -69,6 +69,8 @@ class SkillText:
             message = f"the frontmatter is {_KINDS[root.kind]}. write 'key: value' lines"
             faults.append((root.start, "frontmatter", message, "error"))
             root = None
+        if not faults:
+            return read
         lines = yamltext.Lines(self.text)
         notes = (
             Finding(self.path, *lines.place(at), rule, message, severity)
@@ -147,7 +149,9 @@ def read(data: bytes, path: str) -> SkillText:
 def decode(data: bytes) -> tuple[str, list[Fault]]:
     """The text of a file without its byte order mark, and what is wrong with its encoding."""
     text, damaged = _decode(data)
-    return text, [(at, "encoding", why, severity) for at, why, severity in (*damaged, *_odd_characters(text))]
+    if b"\0" in data or b"\r" in data:  # bytes are searched faster than a text
+        damaged += _odd_characters(text)
+    return text, [(at, "encoding", why, severity) for at, why, severity in damaged]
 
 
 def _decode(data: bytes) -> tuple[str, list[tuple[int, str, str]]]:

@@ -248,7 +248,7 @@ class Skill(MarkdownSubject):
 
     @cached_property
     def contract(self) -> SkillContract:
-        return of_skill(self.md)
+        return of_skill(self.md, self.sections)
 
     @cached_property
     def sections(self) -> list[Section]:

@@ -51,20 +51,27 @@ _ELSEWHERE = r"[A-Za-z][A-Za-z0-9+.-]*:|[#/~$]|.*[{}<>*$\\]|(?i:(?:url|link|path
 
 
 def check(skill: Skill) -> Iterator[Finding]:
-    if "](" not in skill.md.body:
+    body = skill.md.body
+    # Nearly every link leads somewhere; only for one that does not is it worth asking what is code.
+    if "](" not in body or not any(_missing(skill, found) for found in re.finditer(_LINK, body)):
         return
     for line in skill.md.lines:
         if "](" not in line.text or line.kind in (CODE, COMMENT):
             continue
-        spans = [span.span() for span in re.finditer(_SPAN, line.text)] if "`" in line.text else []
+        spans = [span.span() for span in re.finditer(_SPAN, line.text)]
         for found in re.finditer(_LINK, line.text):
-            target = found["target"].strip("<>").partition("#")[0].partition("?")[0]
             inside = any(start <= found.start() < end for start, end in spans)
-            if inside or not target or re.match(_ELSEWHERE, target):
-                continue
-            if not skill.facts.kind(_decoded(target)):
+            if not inside and (target := _missing(skill, found)):
                 place = skill.within(line, *found.span("target"))
                 yield skill.at(place, f"'{target[:80]}' does not exist. correct the path, or add the file")
+
+
+def _missing(skill: Skill, found: re.Match[str]) -> str:
+    """The file a link names, when it is to lie beside the skill and does not."""
+    target = found["target"].strip("<>").partition("#")[0].partition("?")[0]
+    if not target or re.match(_ELSEWHERE, target) or skill.facts.kind(_decoded(target)):
+        return ""
+    return target
 
 
 def _decoded(target: str) -> str:
