@@ -13,6 +13,8 @@ example:
   scripts/bench ledger                  # the full run: some minutes, 0.7 GB of disk for a while
   scripts/bench ledger --quick --json   # small sizes: shows that it works, not what is true
   scripts/bench dispatch                # what a step of a run costs beside its agent: half a minute
+  scripts/bench lint CORPUS --against agnix,skillsaw,skills-ref --peers VENV
+  scripts/bench lint CORPUS --precision # how often each rule speaks up, with examples
 """
 
 
@@ -20,7 +22,6 @@ def main(argv: list[str]) -> int:
     """Run one benchmark; 0 when every row was measured, 2 for wrong words, 3 when something could not be run."""
     # Under -I, as the door starts it, neither this folder's parent nor the package is found.
     sys.path[:0] = [ROOT, os.path.join(ROOT, "src")]
-    from bench import dispatch, ledger, rows
     from correctless import exits
     from correctless.exits import Stop
 
@@ -28,24 +29,56 @@ def main(argv: list[str]) -> int:
     # A scratch log of half a gigabyte must not stay behind, whoever ends this.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
-
-    def say(line: str) -> None:
-        print(f"bench: {line}", file=sys.stderr, flush=True)
-
     try:
-        if words.what == "dispatch":
-            found = dispatch.run(quick=words.quick, folder=words.folder, root=ROOT, say=say)
-        else:
-            sizes = words.entries or ((2000,) if words.quick else (100_000, 1_000_000))
-            found = ledger.run(sizes=sizes, quick=words.quick, folder=words.folder, root=ROOT, say=say)
+        print(words.run(words))
     except Stop as stop:
         print(f"bench: {stop.message}", file=sys.stderr)
         return stop.code
     except KeyboardInterrupt:
         print("bench: interrupted", file=sys.stderr)
         return exits.INTERRUPTED
-    print(rows.as_json(found) if words.json else rows.text(found))
     return exits.OK
+
+
+def _say(line: str) -> None:
+    print(f"bench: {line}", file=sys.stderr, flush=True)
+
+
+def _ledger(words: argparse.Namespace) -> str:
+    from bench import ledger, rows
+
+    sizes = words.entries or ((2000,) if words.quick else (100_000, 1_000_000))
+    found = ledger.run(sizes=sizes, quick=words.quick, folder=words.folder, root=ROOT, say=_say)
+    return rows.as_json(found) if words.json else rows.text(found)
+
+
+def _dispatch(words: argparse.Namespace) -> str:
+    from bench import dispatch, rows
+
+    found = dispatch.run(quick=words.quick, folder=words.folder, root=ROOT, say=_say)
+    return rows.as_json(found) if words.json else rows.text(found)
+
+
+def _lint(words: argparse.Namespace) -> str:
+    import json
+    import tempfile
+
+    from bench import lint, precision
+
+    if words.precision:
+        with tempfile.TemporaryDirectory(prefix="correctless-bench-", dir=words.folder) as scratch:
+            judged = precision.measure(lint.unpacked(words.corpus, scratch))
+            return json.dumps(judged.as_dict(), indent=2) if words.json else precision.text(judged)
+    found = lint.run(
+        words.corpus,
+        against=words.against,
+        peers=words.peers,
+        quick=words.quick,
+        folder=words.folder,
+        root=ROOT,
+        say=_say,
+    )
+    return json.dumps(found.as_dict(), indent=2) if words.json else lint.text(found)
 
 
 def _words(argv: list[str]) -> argparse.Namespace:
@@ -75,13 +108,40 @@ def _words(argv: list[str]) -> argparse.Namespace:
         epilog=EXAMPLE,
         formatter_class=how,
     )
-    for each in (ledger, dispatch):
+    dispatch.set_defaults(run=_dispatch)
+    ledger.set_defaults(run=_ledger)
+    lint = commands.add_parser(
+        "lint",
+        help="lint a corpus of skills, beside other linters",
+        description="Lint a corpus of skills, beside other linters that take turns over the same files.",
+        epilog=EXAMPLE,
+        formatter_class=how,
+    )
+    lint.add_argument("corpus", metavar="CORPUS", help="a folder of skills, or one packed by tar")
+    lint.add_argument(
+        "--against", type=_peers, default=(), metavar="NAMES", help="agnix, skillsaw, skills-ref, with commas"
+    )
+    lint.add_argument("--peers", metavar="VENV", help="where they are installed (default: PATH)")
+    lint.add_argument(
+        "--precision", action="store_true", help="how often each rule speaks up, with examples; no times"
+    )
+    lint.set_defaults(run=_lint)
+    for each in (ledger, dispatch, lint):
         each.add_argument("--json", action="store_true", help="for programs")
         each.add_argument("--quick", action="store_true", help="small sizes, a few seconds")
         each.add_argument(
             "--folder", metavar="DIR", help="measure on this disk (default: the folder for scratch files)"
         )
     return parser.parse_args(argv)
+
+
+def _peers(text: str) -> tuple[str, ...]:
+    from bench.lint import PEERS
+
+    names = tuple(text.split(","))
+    if unknown := [name for name in names if name not in PEERS]:
+        raise argparse.ArgumentTypeError(f"'{unknown[0]}' is none of {', '.join(PEERS)}")
+    return names
 
 
 def _positive(text: str) -> int:

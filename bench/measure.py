@@ -34,14 +34,14 @@ class Ran:
     cpu: float
 
 
-def ran(argv: Sequence[str], *, cwd: str, env: Mapping[str, str]) -> Ran:
-    """Run a program, its path absolute, its output thrown away; `Stop(3)` when it does not end with 0."""
+def ran(argv: Sequence[str], *, cwd: str, env: Mapping[str, str], codes: Sequence[int] = (0,)) -> Ran:
+    """Run a program, its path absolute, its output thrown away; `Stop(3)` when it ends with none of `codes`."""
     starter = [sys.executable, "-I", "-S", "-c", _STARTER]
     done = subprocess.run(
         [*starter, *argv], cwd=cwd, env=dict(env), stdin=subprocess.DEVNULL, capture_output=True, check=False
     )
     words = done.stdout.split()
-    if done.returncode != 0 or words[-1:] != [b"0"]:
+    if done.returncode != 0 or words[-1:] not in [[b"%d" % code] for code in codes]:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
         raise Stop(exits.REFUSED, f"{' '.join(argv)[:120]} failed: {said[-1] if said else 'without a word'}")
     return Ran(float(words[0]), int(words[1]) * _MAXRSS / 1e6, float(words[2]))

@@ -91,7 +91,94 @@ def test_a_step_of_the_dispatcher_and_the_memory_of_an_answer_are_measured(tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("words", [("--help",), ("ledger", "--help"), ("dispatch", "--help")])
+CASES = ["cold", "warm by stat", "warm by content", "one file, cold"]
+PEER = """#!/bin/sh
+case "$*" in
+  *sarif*) echo '{"runs": [{"tool": {"driver": {"rules": [{}, {}]}}}]}' ;;
+  *json*) echo '{"files_checked": 3, "diagnostics": [{}, {}, {}, {}]}' ;;
+esac
+exit 1
+"""
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    top = tmp_path / "corpus"
+    for name, text in (("one", "name: one"), ("two", "name: three"), ("four", "description: a: b")):
+        (top / "skills" / name).mkdir(parents=True)
+        (top / "skills" / name / "SKILL.md").write_text(
+            f"---\n{text}\n---\n# {name}\n" + "word\n" * len(text)
+        )
+    return top
+
+
+def test_every_case_of_the_linter_is_measured_beside_its_peers(corpus: Path, tmp_path: Path) -> None:
+    peers, scratch = tmp_path / "venv", tmp_path / "scratch"
+    (peers / "bin").mkdir(parents=True)
+    scratch.mkdir()
+    (peers / "bin" / "agnix").write_text(PEER)
+    (peers / "bin" / "agnix").chmod(0o755)
+    words = ("--quick", "--json", "--against", "agnix", "--peers", str(peers), "--folder", str(scratch))
+    done = bench("lint", str(corpus), *words)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert [case["name"].partition(", 3 files")[0] for case in found["cases"]] == CASES
+    for case in found["cases"]:
+        ours, other = case["runs"]
+        assert (ours["linter"], other["linter"]) == ("correctless", "agnix")
+        assert (other["files"], other["rules"], other["findings"]) == (3, 2, 4)
+        assert ours["rules"] > 20
+        assert min(ours["seconds"], other["seconds"], ours["peak_mb"]) > 0
+        assert (ours["ratio"], other["ratio"]) == (1, pytest.approx(ours["seconds"] / other["seconds"]))
+    assert [case["runs"][0]["findings"] for case in found["cases"][:3]] == [2, 2, 2]
+    assert list(scratch.iterdir()) == []
+
+
+def test_precision_says_how_often_each_rule_speaks_up_with_examples(corpus: Path) -> None:
+    done = bench("lint", str(corpus), "--precision")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "3 files, 1 of them (33.3 %) with an error"
+    assert [line.split() for line in lines[3:6]] == [
+        ["yaml-syntax", "error", "1", "1", "333.3"],
+        ["name-folder", "warning", "1", "1", "333.3"],
+        ["interaction-mode", "info", "3", "3", "1000.0"],
+    ]
+    assert sum("info: no 'interaction_mode'" in line for line in lines) == 3
+    assert "skills/four/SKILL.md:2:15: ': ' in a value without quotes" in done.stdout
+    judged = json.loads(bench("lint", str(corpus), "--precision", "--json").stdout)
+    assert {rule["id"]: len(rule["examples"]) for rule in judged["rules"]} == {
+        "yaml-syntax": 1, "name-folder": 1, "interaction-mode": 3,
+    }  # fmt: skip
+    assert {"link-missing", "near-miss-key"} <= set(judged["silent"])
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("--against", "nonesuch"), 2),
+        (("--against", "agnix", "--peers", "."), 3),
+        (("--against", "agnix", "--peers", ".", "--quick"), 3),
+    ],
+)
+def test_a_linter_that_is_not_there_is_said_in_one_line(
+    words: tuple[str, ...], code: int, corpus: Path
+) -> None:
+    done = bench("lint", str(corpus), *words)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert words[1] in done.stderr.splitlines()[-1]
+
+
+def test_what_is_no_corpus_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no archive")
+    for name in ("file", "none"):
+        done = bench("lint", str(tmp_path / name), "--precision")
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (3, "", 1)
+
+
+@pytest.mark.parametrize(
+    "words", [("--help",), ("ledger", "--help"), ("lint", "--help"), ("dispatch", "--help")]
+)
 def test_help_shows_an_example(words: tuple[str, ...]) -> None:
     done = bench(*words)
     assert done.returncode == 0

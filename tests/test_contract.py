@@ -7,7 +7,6 @@ import os
 import socket
 import subprocess
 import time
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +14,20 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from correctless import rules, skillmd
+from correctless import rules
 from correctless.contract import SkillContract, find_skills, of_text, read_skill, split_tools
 from correctless.exits import REFUSED, Stop
 from correctless.skills import MAX_FILE
 
 CASES = Path(__file__).parent / "cases" / "contract"
-NOTHING = skillmd.read(b"", "")
 NAMES = sorted(path.stem for path in CASES.glob("*.md"))
 
 
 def spelled(contract: SkillContract) -> dict[str, Any]:
     """A contract as a golden file holds it: the path is the test's business."""
-    values = asdict(replace(contract, text=NOTHING))
+    values = contract._asdict()
     del values["path"], values["text"]
+    values["defaults"] = [default._asdict() for default in contract.defaults]
     fields = ("line", "column", "rule", "message", "severity")
     values["problems"] = [{name: getattr(p, name) for name in fields} for p in rules.problems(contract)]
     found: dict[str, Any] = json.loads(json.dumps(values))

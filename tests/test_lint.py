@@ -540,15 +540,19 @@ def test_many_files_on_many_processes_say_what_one_says(tmp_path: Path) -> None:
     assert lint(top, "--jobs", "2", "--pedantic").stdout == lint(top, "--pedantic").stdout == alone.stdout
 
 
-def test_a_helper_that_dies_ends_the_run_with_3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_helper_that_dies_ends_the_run_with_3() -> None:
     from correctless.exits import Stop
     from correctless.lint import run
 
     parent = os.getpid()
+    met, dying = os.pipe()
 
     def work(number: int) -> int:
-        if os.getpid() != parent and number > 250:
+        if os.getpid() != parent:
+            os.write(dying, b"x")
             os._exit(9)
+        if number == 0:
+            os.read(met, 1)  # until the helper has taken a share
         return number
 
     with pytest.raises(Stop) as raised:
@@ -556,6 +560,17 @@ def test_a_helper_that_dies_ends_the_run_with_3(tmp_path: Path, monkeypatch: pyt
     assert raised.value.code == exits.REFUSED
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
+    os.close(met)
+    os.close(dying)
+
+
+def test_every_share_is_taken_once_and_answered_in_its_place() -> None:
+    from correctless.lint import run
+
+    for count in (201, 1024, 20_011):
+        numbers = list(range(5, 5 + count))
+        assert run._each(lambda number: (number, os.getpid()), numbers, 1)[0] == (5, os.getpid())
+        assert [number for number, _ in run._each(lambda n: (n, os.getpid()), numbers, 4)] == numbers
 
 
 def test_rules_prints_the_list_and_a_page(tmp_path: Path) -> None:

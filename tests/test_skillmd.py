@@ -243,3 +243,21 @@ def test_any_bytes_at_all_are_read(data: bytes) -> None:
     assert skill.body in skill.text
     assert skill.raw in skill.text
     assert len(skill.sections) <= len(skill.lines)
+
+
+BLOCKS = [
+    "- ", "* ", "+ ", "1. ", "2) ", "10. ", "    ", "  ", "\t", "```", "~~~", "````", "# ", "#", "## x", "---", "***", "===",
+    "<!--", "-->", "word", "1986. x", "> q", "a b c", "`x`", "**x**", "_", "\xa0", "\n", "\n", "\n", "\n", "\n\n",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(BLOCKS), max_size=40).map("".join))
+@settings(max_examples=400, deadline=None)
+def test_what_is_told_by_the_first_characters_of_a_line_is_what_its_block_says(text: str) -> None:
+    slow = markdown._Scanner()
+    told = (
+        [(slow.kind(line), len(slow.items)) for line in text.removesuffix("\n").split("\n")] if text else []
+    )
+    assert [(line.kind, line.depth) for line in markdown.scan(text)] == told
+    opened = markdown.unclosed_fence(markdown.scan(text))
+    assert (opened is None) == (slow.fence is None)

@@ -97,6 +97,28 @@ def test_the_fast_paths_are_answered_without_click(words: list[str], tmp_path: P
     assert seen & HEAVY == set()
 
 
+# What a lint of one file does without; each takes longer to import than that file to check.
+NOT_FOR_A_LINT = HEAVY | {
+    "dataclasses",
+    "inspect",
+    "hashlib",
+    "subprocess",
+    "pathlib",
+    "multiprocessing",
+    "shutil",
+}
+
+
+@pytest.mark.parametrize("words", [["--no-cache"], []])
+def test_a_lint_of_one_file_imports_what_it_needs_and_nothing_else(words: list[str], tmp_path: Path) -> None:
+    (tmp_path / "SKILL.md").write_text("---\nname: a\n---\n# A\n\nSee [b](b.md).\n")
+    run = f"from correctless.cli import main\nassert main(['lint', *{words!r}]) == 0\n"
+    seen = modules(f"import os; os.environ['XDG_CACHE_HOME'] = {str(tmp_path)!r}\n{run}", cwd=tmp_path)
+    assert "correctless.rules.link_missing" in seen
+    assert {name.partition(".")[0] for name in seen} & NOT_FOR_A_LINT == set()
+    assert {"correctless.jsontext", "correctless.yamlrepair", "correctless.config"} & seen == set()
+
+
 def git(*words: str, cwd: Path) -> None:
     who = ["-c", "user.name=t", "-c", "user.email=t@example.invalid", "-c", "init.defaultBranch=main"]
     subprocess.run(["git", *who, *words], cwd=cwd, check=True, capture_output=True)

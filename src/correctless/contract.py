@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from correctless import entry, skillmd, yamltext
 from correctless.entry import Default as Default
+from correctless.markdown import Section
 from correctless.skillmd import SkillText
 from correctless.skills import find_skills as find_skills
 from correctless.skills import read_bytes, skill_file
@@ -17,8 +18,7 @@ from correctless.yamltext import Node
 MODES = ("autonomous", "interactive", "hybrid")
 
 
-@dataclass(frozen=True, slots=True)
-class SkillContract:
+class SkillContract(NamedTuple):
     """What one SKILL.md states. `interaction_mode` is None unless the file states one valid mode without contradiction.
 
     Nothing here is judged: what is wrong with it, `rules.problems` lists.
@@ -31,7 +31,7 @@ class SkillContract:
     allowed_tools: tuple[str, ...]
     defaults: tuple[Default, ...]
     has_section: bool
-    text: SkillText = field(repr=False, compare=False)  # what it was read from
+    text: SkillText  # what it was read from
 
     def default(self, id: str) -> Default | None:  # noqa: A002 the word the log uses
         """The first decision point with that id; None for an id the contract does not list, and for no id at all."""
@@ -49,10 +49,11 @@ def of_text(data: bytes, path: str) -> SkillContract:
     return of_skill(skillmd.read(data, path))
 
 
-def of_skill(skill: SkillText) -> SkillContract:
-    """The contract of a text that was read already."""
+def of_skill(skill: SkillText, sections: list[Section] | None = None) -> SkillContract:
+    """The contract of a text that was read already; `sections` are those of its defaults, where somebody has looked for them."""
     front = skill.frontmatter
-    sections = entry.sections(skill)
+    if sections is None:
+        sections = entry.sections(skill)
     return SkillContract(
         name=_word(front, "name") or os.path.basename(os.path.dirname(os.path.abspath(skill.path))),
         path=skill.path,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import zip_longest
+from typing import NamedTuple
 
 from correctless.markdown import BREAK, CODE, COMMENT, ITEM, Line, Section
 from correctless.skillmd import SkillText, read
@@ -15,8 +15,7 @@ SECTION = "Autonomous Defaults"
 _NOT_ESCALATED = frozenset({"", "never", "no", "false"})
 
 
-@dataclass(frozen=True, slots=True)
-class Default:
+class Default(NamedTuple):
     """One decision point. `choice` is what is done without a person, for an `escalate` entry the default if deferred.
 
     `documented` is False for an `escalate` entry that names none (then `choice` is ""). An entry whose id is missing or
@@ -32,15 +31,13 @@ class Default:
     documented: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Points:
+class Points(NamedTuple):
     """The decision points of one SKILL.md and nothing else of its contract: what a correction asks for."""
 
     defaults: tuple[Default, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(NamedTuple):
     """What one entry says; "" is "does not say". `escalate` is the word after `escalate:`, in lower case.
 
     `choice` is the default; for an entry with `escalate` the default if deferred.
@@ -56,31 +53,23 @@ class Parts:
 
 MAX_LENGTH = 4000  # characters of one entry that are read
 
-BULLET = re.compile(r"[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)+")
+# Texts and not compiled: `re` compiles each at its first use and keeps it, and most files meet none of them.
+BULLET = r"[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)+"
 
 # An id as meant (AD-001), or as mistyped (AD-1, ad_001, AD 001, INV-002): the caller tells them apart.
 _ID = r"(?i:AD)[-_ ‐-―]?\d[A-Za-z0-9-]*|AD[-_][A-Za-z0-9][A-Za-z0-9-]*|[A-Z]{1,8}-\d+"
 _REFERENCE = r"\([^()]*(?:\([^()]*\)[^()]*)*\)"
 _SEPARATOR = r"\s*(?:[:.]|[—–]|-{1,3}(?=\s))?\s*"
-_BOLD_ID = re.compile(rf"(?:\[[ xX]\][ ]+)?(?P<bold>\*\*|__)`?(?P<id>{_ID})`?(?=[\s:.—–*_-]|\Z)")
-# Text: compiled by `re` when an id is first found not to be bold.
+_BOLD_ID = rf"(?:\[[ xX]\][ ]+)?(?P<bold>\*\*|__)`?(?P<id>{_ID})`?(?=[\s:.—–*_-]|\Z)"
 _PLAIN_ID = rf"(?:\[[ xX]\][ ]+)?`?(?P<id>{_ID})`?(?=[ ]*(?:[:—–]|-+[ ]|\([^()]*\):|\Z))"
-_COMMENT = re.compile(r"<!--.*?-->")
-_DASHES = (
-    re.compile(r"(?<=\s)—(?=\s)"),
-    re.compile(r"(?<=\s)–(?=\s)"),
-    re.compile(r"(?<=\s)-{1,3}(?=\s)"),
-    re.compile("—"),
-)
-_COLON = re.compile(r":(?=\s|\Z)")
-_DEFAULT = re.compile(r"[*_`]*\(default\)[*_`]*", re.IGNORECASE)
-_LABEL = re.compile(
-    r"(?:(?<=[\s.;,)*_])|\A)[*_]*(?:(?P<deferred>default if deferred)|rationale)[*_]*\s*:[*_]*\s*",
-    re.IGNORECASE,
-)
-_ESCALATE = re.compile(r"(?P<open>[*_`]*)escalate\s*:\s*(?P<word>[A-Za-z-]+)(?P<close>[*_`]*)", re.IGNORECASE)
-_MENTION_BEFORE = re.compile(r"[\w\"'`]\s*\Z")  # a word leads up to it: it is spoken of, not stated
-_STATED_AFTER = re.compile(r"\s*(?:[.;,)]|\Z)")
+_COMMENT = r"<!--.*?-->"
+_DASHES = (r"(?<=\s)—(?=\s)", r"(?<=\s)–(?=\s)", r"(?<=\s)-{1,3}(?=\s)", "—")
+_COLON = r":(?=\s|\Z)"
+_DEFAULT = r"(?i)[*_`]*\(default\)[*_`]*"
+_LABEL = r"(?i)(?:(?<=[\s.;,)*_])|\A)[*_]*(?:(?P<deferred>default if deferred)|rationale)[*_]*\s*:[*_]*\s*"
+_ESCALATE = r"(?i)(?P<open>[*_`]*)escalate\s*:\s*(?P<word>[A-Za-z-]+)(?P<close>[*_`]*)"
+_MENTION_BEFORE = r"[\w\"'`]\s*\Z"  # a word leads up to it: it is spoken of, not stated
+_STATED_AFTER = r"\s*(?:[.;,)]|\Z)"
 
 
 def read_points(path: str) -> Points:
@@ -96,7 +85,7 @@ def read_points(path: str) -> Points:
 def headings(skill: SkillText) -> tuple[Section, ...]:
     """The headings of a skill that may have a section of defaults, else none."""
     # Most files never say the word, and to find their headings costs more than to read their YAML.
-    return skill.sections if "autonomous" in skill.body.lower() else ()
+    return skill.sections if "autonomous" in skill.lowered else ()
 
 
 def sections(skill: SkillText) -> list[Section]:
@@ -130,12 +119,12 @@ def default(line: Line, text: str, said: Parts) -> Default:
 
 def starts_entry(text: str) -> bool:
     """Whether the first line of a list item, without its bullet, opens an entry: an id in bold or before a separator."""
-    return bool(_BOLD_ID.match(text) or re.match(_PLAIN_ID, text))
+    return bool(re.match(_BOLD_ID, text) or re.match(_PLAIN_ID, text))
 
 
 def looks_like_entry(text: str) -> bool:
     """Whether an item without an id says what only a decision point says."""
-    return bool(_DEFAULT.search(text) or _LABEL.search(text) or any(_escalations(text)))
+    return bool(re.search(_DEFAULT, text) or re.search(_LABEL, text) or any(_escalations(text)))
 
 
 def gather(section: Section) -> Iterator[tuple[Line, str]]:
@@ -146,7 +135,7 @@ def gather(section: Section) -> Iterator[tuple[Line, str]]:
         if line and line.kind in (CODE, COMMENT):
             continue
         content = line.text.strip() if line else ""
-        bullet = BULLET.match(line.text) if line and line.kind == ITEM else None
+        bullet = re.match(BULLET, line.text) if line and line.kind == ITEM else None
         if line and bullet:
             content = line.text[bullet.end() :].strip()
         # An item inside the entry goes on with it, unless it is an entry itself.
@@ -171,8 +160,8 @@ def gather(section: Section) -> Iterator[tuple[Line, str]]:
 
 def split(text: str) -> Parts:
     """Read one entry; `text` is its lines joined, without the bullet."""
-    text = _unwrapped(_COMMENT.sub("", text).strip())
-    found = _BOLD_ID.match(text) or re.match(_PLAIN_ID, text)
+    text = _unwrapped(re.sub(_COMMENT, "", text).strip())
+    found = re.match(_BOLD_ID, text) or re.match(_PLAIN_ID, text)
     if not found:
         return _parts("", "", "", text)
     rest = text[found.end() :]
@@ -194,7 +183,7 @@ def _named_subject(rest: str, bold: str | None) -> tuple[str, str]:
         if not dash:
             return "", re.sub(rf"\A{_SEPARATOR}", "", rest)
         head = rest[dash.end() :]
-        label = _LABEL.search(head)
+        label = re.search(_LABEL, head)
         colon = next(_outside(_COLON, head[: label.start() if label else None]), None)
         separator = _first_dash(head)
         if (
@@ -213,7 +202,7 @@ def _named_subject(rest: str, bold: str | None) -> tuple[str, str]:
 
 
 def _in_escalate(text: str, colon: int) -> bool:
-    return any(found.start() <= colon < found.end() for found in _ESCALATE.finditer(text))
+    return any(found.start() <= colon < found.end() for found in re.finditer(_ESCALATE, text))
 
 
 def _parts(id_: str, reference: str, subject: str, text: str) -> Parts:
@@ -223,7 +212,7 @@ def _parts(id_: str, reference: str, subject: str, text: str) -> Parts:
     if stated:
         before, after = head[: stated.start()], head[stated.end() :].lstrip(" .;,)")
         subject, choice, tail = _split_choice(subject, before.rstrip(" (,;—–-"), is_subject=True)
-        if not choice and _DEFAULT.search(after):
+        if not choice and re.search(_DEFAULT, after):
             _, choice, after = _split_choice("-", after)
         tail = " ".join(part for part in (tail, after) if part)
     else:
@@ -231,7 +220,7 @@ def _parts(id_: str, reference: str, subject: str, text: str) -> Parts:
         if "rationale" in labels:
             choice, tail = _joined(choice, tail), ""
     if deferred is not None and (stated or not choice):
-        marked = _DEFAULT.search(deferred)
+        marked = re.search(_DEFAULT, deferred)
         choice = deferred[: marked.start()] if marked else deferred
         if marked:
             tail = " ".join(part for part in (tail, deferred[marked.end() :].lstrip(" .;,:—–-")) if part)
@@ -274,9 +263,9 @@ def _joined(choice: str, tail: str) -> str:
 
 def _escalations(text: str) -> Iterator[re.Match[str]]:
     """Where `escalate: word` is stated, not spoken of as in "handling of `escalate: always` entries"."""
-    for found in _ESCALATE.finditer(text):
-        spoken_of = _MENTION_BEFORE.search(text[: found.start()]) and not _STATED_AFTER.match(
-            text, found.end()
+    for found in re.finditer(_ESCALATE, text):
+        spoken_of = re.search(_MENTION_BEFORE, text[: found.start()]) and not re.match(
+            _STATED_AFTER, text[found.end() :]
         )
         if not spoken_of:
             yield found
@@ -287,12 +276,12 @@ def _first_dash(text: str) -> re.Match[str] | None:
     return next((found for dash in _DASHES for found in _outside(dash, text)), None)
 
 
-def _outside(pattern: re.Pattern[str], text: str, *, parentheses: bool = True) -> Iterator[re.Match[str]]:
+def _outside(pattern: str, text: str, *, parentheses: bool = True) -> Iterator[re.Match[str]]:
     """Matches that start outside of code spans and, where they balance, outside of parentheses."""
     covered = [span.span() for span in re.finditer(r"(`+)(?!`).+?(?<!`)\1(?!`)", text)]
     if parentheses:
         covered.extend(_parentheses(text))
-    for found in pattern.finditer(text):
+    for found in re.finditer(pattern, text):
         if not any(start < found.start() < end for start, end in covered):
             yield found
 

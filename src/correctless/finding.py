@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 TYPE_CHECKING = False  # typing costs 2 ms to import
 if TYPE_CHECKING:
@@ -12,8 +12,7 @@ SEVERITIES = ("error", "warning", "info")
 _WIDEST = 120  # characters of a source line that are shown
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(NamedTuple):
     """Replace `text[start:end]` of the whole text by `new`."""
 
     start: int
@@ -21,8 +20,7 @@ class Edit:
     new: str
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """A problem: `line` and `column` count from 1, in characters; the message is one line, "what is wrong. what to write".
 
     `end_line` and `end_column` name the place behind its last character, 0 when only the start is known. `fix` are edits

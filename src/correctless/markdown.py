@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from functools import partial
+from itertools import count
+from typing import NamedTuple
 
 MAX_DEPTH = 100  # of lists in lists; what is deeper is read as words
 
@@ -16,8 +18,7 @@ CODE = "code"  # fenced or indented, fences included
 COMMENT = "comment"  # <!-- ... -->
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One line without its end; `depth` is the number of list items around it, its own included."""
 
     number: int
@@ -26,8 +27,7 @@ class Line:
     depth: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(NamedTuple):
     """A heading and every line up to the next heading of its own or a higher rank, those of lower rank included."""
 
     level: int
@@ -43,17 +43,25 @@ _BREAK = re.compile(r"(?:(?:\*[ \t]*){3,}|(?:-[ \t]*){3,}|(?:_[ \t]*){3,})\Z")
 _FENCE = re.compile(r"(`{3,}(?=[^`]*\Z)|~{3,})")
 _MARKER = re.compile(r"(?:[-*+]|(?P<number>\d{1,9})[.)])(?P<gap>[ \t]+|\Z)")
 _SPECIAL = frozenset("#-*+_=~`<>0123456789")  # whatever starts a block, or underlines one
+_NOT_PLAIN = _SPECIAL | {" ", "\t"}
+# What stands at the margin and is one thing whatever stands above it: words in bold or code, a heading, an item of plain words.
+_WORDS = r"\*\*[^\s*]|`[^`]"
+_MARGIN = re.compile(
+    rf"(?P<words>{_WORDS})|(?P<heading>#{{1,6}}(?:[ \t]|\Z))"
+    rf"|(?P<item>(?:[-*+]|(?P<number>\d{{1,9}})[.)])[ ])(?:[^\s#\-*+_=~`<>0-9]|{_WORDS})"
+)
 
 
-def scan(text: str, first_line: int = 1) -> Iterator[Line]:
-    """Each line of a text with what it is; only headings and thematic breaks outside of lists and quotes count as such."""
+def scan(text: str, first_line: int = 1) -> tuple[Line, ...]:
+    """The lines of a text with what they are; only headings and thematic breaks outside of lists and quotes count as such."""
     scanner = _Scanner()
-    lines = _ENDS.split(text)
+    lines = _ENDS.split(text) if "\r" in text else text.split("\n")
     if lines[-1] == "":
         lines.pop()
-    for number, line in enumerate(lines, first_line):
-        kind = scanner.kind(line)
-        yield Line(number, line, kind, len(scanner.items))
+    kinds, depths = scanner.kinds(lines)
+    # A text has thousands of lines, and this makes them without a call of Python each.
+    make = partial(tuple.__new__, Line)
+    return tuple(map(make, zip(count(first_line), lines, kinds, depths, strict=False)))
 
 
 def count_ends(text: str, stop: int) -> int:
@@ -76,6 +84,9 @@ def unclosed_fence(lines: Iterable[Line]) -> int | None:
     """The line of a fence that is open at the end of the text."""
     scanner = _Scanner()
     opened = None
+    lines = tuple(lines)
+    if not lines or lines[-1].kind not in (CODE, ITEM):  # most texts: what is open holds the last line
+        return None
     for line in lines:
         before = scanner.fence
         scanner.kind(line.text)
@@ -114,6 +125,52 @@ class _Scanner:
         self.comment: int | None = None  # the number of list items around it
         self.paragraph = False
         self.heading_may_follow = False  # the paragraph can become a heading by an underline
+
+    def kinds(self, lines: list[str]) -> tuple[list[str], list[int]]:
+        """The kind of each line, and how many list items are around it."""
+        kinds: list[str] = []
+        depths: list[int] = []
+        items = self.items
+        for line in lines:
+            # What `kind` says of most lines, without asking it.
+            if (fence := self.fence) is not None:
+                kinds.append(CODE if not fence[1] and fence[0] not in line else self.kind(line))
+            elif self.comment is not None:
+                kinds.append(self.kind(line))
+            elif not line:
+                self.paragraph = False
+                kinds.append(TEXT)
+            elif line[0] in _NOT_PLAIN:
+                kinds.append(self._at_the_margin(line) or self.kind(line))
+            else:
+                if not self.paragraph:
+                    self._words_at_the_margin()
+                kinds.append(TEXT)
+            depths.append(len(items))
+        return kinds, depths
+
+    def _at_the_margin(self, line: str) -> str:
+        """The kind of a line that can be told by its first characters; "" for others."""
+        met = _MARGIN.match(line)
+        if met is None:
+            return ""
+        if met.lastgroup == "words":
+            return self._words_at_the_margin()
+        if met.lastgroup == "heading":
+            self.items.clear()
+            self.paragraph = False
+            return HEADING
+        if self.paragraph and not self.items and met["number"] not in (None, "1"):
+            return ""
+        self.items[:] = [met.end("item")]
+        self.paragraph = self.heading_may_follow = True
+        return ITEM
+
+    def _words_at_the_margin(self) -> str:
+        if not self.paragraph:  # else it goes on, also one of a list item
+            self.items.clear()
+            self.heading_may_follow = self.paragraph = True
+        return TEXT
 
     def kind(self, line: str) -> str:
         text = line.lstrip(" \t")
@@ -217,7 +274,10 @@ class _Scanner:
         self.items.append(indent + bare + (gap if content and gap < 5 else 1))
         self.paragraph = False
         if content and gap < 5:
-            self._block(content, 0, self.items[-1])
+            if content[0] in _SPECIAL:
+                self._block(content, 0, self.items[-1])
+            else:
+                self._words(content)
 
 
 def _width(white: str) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from functools import cached_property
 
 from correctless import markdown
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 Fault = tuple[int, str, str, str]
 
 
-@dataclass(frozen=True)
 class SkillText:
     """One SKILL.md as it was read; lines and columns count from 1 in the file, offsets count in `text`.
 
@@ -27,14 +25,30 @@ class SkillText:
     `raw` is the text between the `---` lines, `faults` are those that show without reading it as YAML.
     """
 
-    path: str
-    text: str
-    has_frontmatter: bool
-    raw_start: int  # the offset of `raw` in `text`
-    raw: str
-    body: str
-    body_line: int
-    faults: tuple[Fault, ...]
+    def __init__(
+        self,
+        path: str,
+        text: str,
+        *,
+        raw: tuple[int, int] | None,
+        body: int,
+        faults: tuple[Fault, ...],
+    ) -> None:
+        """`raw` is None without a frontmatter, else where it starts and ends; `body` is where that starts."""
+        self.path = path
+        self.text = text
+        self.has_frontmatter = raw is not None
+        self.raw_start, end = raw or (0, 0)
+        self.raw = text[self.raw_start : end]
+        self.body = text[body:] if body else text
+        self.body_line = 1 + markdown.count_ends(text, body)
+        self.faults = faults
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SkillText) and (self.path, self.text) == (other.path, other.text)
+
+    def __hash__(self) -> int:
+        return hash((self.path, self.text))
 
     # What follows is worked out when asked for: most files are looked at for their frontmatter alone, the writer looks
     # for the sections alone, and there the import of a YAML parser is time that somebody waits.
@@ -55,12 +69,14 @@ class SkillText:
             message = f"the frontmatter is {_KINDS[root.kind]}. write 'key: value' lines"
             faults.append((root.start, "frontmatter", message, "error"))
             root = None
+        if not faults:
+            return read
         lines = yamltext.Lines(self.text)
         notes = (
             Finding(self.path, *lines.place(at), rule, message, severity)
             for at, rule, message, severity in faults
         )
-        return replace(read, root=root, problems=(*notes, *read.problems))
+        return read._replace(root=root, problems=(*notes, *read.problems))
 
     @property
     def frontmatter(self) -> Node | None:
@@ -85,7 +101,12 @@ class SkillText:
     @cached_property
     def lines(self) -> tuple[Line, ...]:
         """The lines of the body, each with its number and its kind."""
-        return tuple(markdown.scan(self.body, self.body_line))
+        return markdown.scan(self.body, self.body_line)
+
+    @cached_property
+    def lowered(self) -> str:
+        """The body in lower case, for whoever looks for a word before looking closer."""
+        return self.body.lower()
 
     @cached_property
     def sections(self) -> tuple[Section, ...]:
@@ -105,7 +126,7 @@ def read(data: bytes, path: str) -> SkillText:
     text, faults = decode(data)
     opening = _OPENING.match(text)
     if opening is None:
-        return SkillText(path, text, False, 0, "", text, 1, tuple(faults))
+        return SkillText(path, text, raw=None, body=0, faults=tuple(faults))
 
     if opening["blank"]:
         message = (
@@ -122,22 +143,15 @@ def read(data: bytes, path: str) -> SkillText:
         faults.append((opening.end("blank"), "frontmatter", message, "error"))
         unclosed = _UNCLOSED_END.search(text, start)
         end = after = unclosed.start() if unclosed else len(text)
-    return SkillText(
-        path,
-        text,
-        has_frontmatter=True,
-        raw_start=start,
-        raw=text[start:end],
-        body=text[after:],
-        body_line=1 + markdown.count_ends(text, after),
-        faults=tuple(faults),
-    )
+    return SkillText(path, text, raw=(start, end), body=after, faults=tuple(faults))
 
 
 def decode(data: bytes) -> tuple[str, list[Fault]]:
     """The text of a file without its byte order mark, and what is wrong with its encoding."""
     text, damaged = _decode(data)
-    return text, [(at, "encoding", why, severity) for at, why, severity in (*damaged, *_odd_characters(text))]
+    if b"\0" in data or b"\r" in data:  # bytes are searched faster than a text
+        damaged += _odd_characters(text)
+    return text, [(at, "encoding", why, severity) for at, why, severity in damaged]
 
 
 def _decode(data: bytes) -> tuple[str, list[tuple[int, str, str]]]:

@@ -9,11 +9,9 @@ from __future__ import annotations
 import os
 import re
 import stat
-from dataclasses import dataclass, field
 from functools import cached_property
-from hashlib import blake2b
 
-from correctless import entry, jsontext, skillmd, yamltext
+from correctless import entry, skillmd, yamltext
 from correctless.contract import SkillContract, of_skill
 from correctless.finding import Edit, Finding
 from correctless.markdown import ITEM, Line, Section
@@ -117,6 +115,8 @@ def _bytes(path: str) -> bytes | None:
 
 
 def _digest(data: bytes | None) -> str:
+    from hashlib import blake2b  # most rules read no neighbour
+
     return "" if data is None else blake2b(data, digest_size=16).hexdigest()
 
 
@@ -128,17 +128,30 @@ _ANSWERS: dict[str, Callable[[str], str]] = {
 }
 
 
-@dataclass(frozen=True)
 class Subject:
-    """One file of one kind. `text` is its content without a byte order mark; offsets count in it."""
+    """One file of one kind. `text` is its content without a byte order mark; offsets count in it.
 
-    kind: str
-    name: str  # of the file
-    folder: str  # the name of the folder it lies in
-    data: bytes = field(repr=False)
-    facts: Facts = field(repr=False, compare=False)
-    dialect: str = CLAUDE_CODE
-    adopted: bool = True  # the project uses the contract, so a skill that says nothing of it is a fault
+    `name` is that of the file, `folder` that of the folder it lies in. `adopted`: the project uses the contract, so a skill
+    that says nothing of it is a fault.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        name: str,
+        folder: str,
+        data: bytes,
+        facts: Facts,
+        dialect: str = CLAUDE_CODE,
+        adopted: bool = True,
+    ) -> None:
+        self.kind = kind
+        self.name = name
+        self.folder = folder
+        self.data = data
+        self.facts = facts
+        self.dialect = dialect
+        self.adopted = adopted
 
     @property
     def text(self) -> str:
@@ -161,7 +174,9 @@ class Subject:
     def at(self, place: Place, message: str, severity: str = "", fix: tuple[Edit, ...] = ()) -> Finding:
         """A finding at a place; path and rule, and the severity that is left out, are filled in by whoever runs the rule."""
         if isinstance(place, Line):
-            found = entry.BULLET.match(place.text) if place.kind == ITEM else re.match(r"[ \t]*", place.text)
+            found = (
+                re.match(entry.BULLET, place.text) if place.kind == ITEM else re.match(r"[ \t]*", place.text)
+            )
             column = (found.end() if found else 0) + 1
             end = len(place.text.rstrip()) + 1
             return Finding(
@@ -188,6 +203,8 @@ class Subject:
 
     def text_of(self, number: int) -> str:
         """One line, without its end."""
+        if "\r" not in self.text:
+            return self.text.split("\n", number)[number - 1]
         starts = self._line_starts
         return self.text[starts[number - 1] : starts[number] if number < len(starts) else None].rstrip("\r\n")
 
@@ -200,7 +217,6 @@ class Subject:
         return [0, *(found.end() for found in re.finditer(r"\r\n|\n|\r", self.text))]
 
 
-@dataclass(frozen=True)
 class MarkdownSubject(Subject):
     """A file of Markdown with a frontmatter: an agent, or a skill."""
 
@@ -227,13 +243,12 @@ class MarkdownSubject(Subject):
         return front.pairs[0][0].start if front and front.pairs else 0
 
 
-@dataclass(frozen=True)
 class Skill(MarkdownSubject):
     """A SKILL.md."""
 
     @cached_property
     def contract(self) -> SkillContract:
-        return of_skill(self.md)
+        return of_skill(self.md, self.sections)
 
     @cached_property
     def sections(self) -> list[Section]:
@@ -246,7 +261,6 @@ class Skill(MarkdownSubject):
         return tuple(entry.entries(self.sections))
 
 
-@dataclass(frozen=True)
 class JsonSubject(Subject):
     """A file of JSON: plugin.json, marketplace.json or hooks.json."""
 
@@ -260,6 +274,8 @@ class JsonSubject(Subject):
 
     @cached_property
     def document(self) -> Document:
+        from correctless import jsontext  # most files are of Markdown
+
         return jsontext.read(self.text, self.name)
 
     @property

@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from correctless.finding import Edit as Edit
 from correctless.finding import Finding
@@ -21,8 +20,7 @@ MAX_NODES = 20_000
 SCALAR, LIST, MAP, ALIAS = "scalar", "list", "map", "alias"
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """One YAML value: `text` of a scalar (or an alias's name), `items` of a list, `pairs` of a map in their order.
 
     `line` and `column` count from 1 in the file, `start` and `end` are offsets into the whole text, quotes included.
@@ -46,11 +44,13 @@ class Node:
 
     def pair(self, key: str) -> tuple[Node, Node] | None:
         """The key's node and its value's node."""
-        return next((p for p in reversed(self.pairs) if p[0].kind == SCALAR and p[0].text == key), None)
+        for pair in reversed(self.pairs):
+            if pair[0].text == key and pair[0].kind == SCALAR:
+                return pair
+        return None
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """What was read: `root` is None for an empty text; `recovered` says it was refused and `root` is what could be saved."""
 
     root: Node | None
@@ -130,35 +130,39 @@ class Reader:
         anchors: set[str] = set()
         count = documents = 0
         for event in _events(block):
-            at = event.start_mark.index
-            anchor = getattr(event, "anchor", None)
+            kind = type(event).__name__
+            anchor = None
             node: Node | None = None
-            match type(event).__name__:
-                case "ScalarEvent":
-                    node = self._scalar(event)
-                case "AliasEvent":
-                    if anchor not in anchors:
-                        raise Refused(
-                            at, f"'*{anchor}' without quotes is an alias, and no anchor has that name"
-                        )
-                    node = self._alias(event)
-                case "SequenceStartEvent" | "MappingStartEvent":
-                    open_.append((event, []))
-                    if len(open_) > MAX_DEPTH:
-                        raise Refused(at, f"nested deeper than {MAX_DEPTH}. write it flatter", quotable=False)
-                case "SequenceEndEvent" | "MappingEndEvent":
-                    node = self._collection(*open_.pop(), event.end_mark.index)
-                case "DocumentStartEvent":
-                    documents += 1
-                    if documents > 1:
-                        raise Refused(at, "a second YAML document starts here. keep one", quotable=False)
+            if kind == "ScalarEvent":
+                anchor = event.anchor
+                node = self._scalar(event)
+            elif kind == "AliasEvent":
+                if event.anchor not in anchors:
+                    why = f"'*{event.anchor}' without quotes is an alias, and no anchor has that name"
+                    raise Refused(event.start_mark.index, why)
+                node = self._alias(event)
+            elif kind in ("SequenceStartEvent", "MappingStartEvent"):
+                anchor = event.anchor
+                open_.append((event, []))
+                if len(open_) > MAX_DEPTH:
+                    why = f"nested deeper than {MAX_DEPTH}. write it flatter"
+                    raise Refused(event.start_mark.index, why, quotable=False)
+            elif kind in ("SequenceEndEvent", "MappingEndEvent"):
+                node = self._collection(*open_.pop(), event.end_mark.index)
+            elif kind == "DocumentStartEvent":
+                documents += 1
+                if documents > 1:
+                    why = "a second YAML document starts here. keep one"
+                    raise Refused(event.start_mark.index, why, quotable=False)
             if anchor is not None:
                 anchors.add(anchor)
             if node is None:
                 continue
             count += 1
             if count > MAX_NODES:
-                raise Refused(at, f"more than {MAX_NODES} values. write fewer", quotable=False)
+                raise Refused(
+                    event.start_mark.index, f"more than {MAX_NODES} values. write fewer", quotable=False
+                )
             if open_:
                 open_[-1][1].append(node)
             else:
@@ -191,12 +195,13 @@ class Reader:
 
     def _collection(self, opened: Any, children: list[Node], end: int) -> Node:
         kind = LIST if type(opened).__name__ == "SequenceStartEvent" else MAP
-        node = self._node(kind, "", "[" if opened.flow_style else "", opened.start_mark.index, end)
+        start, style = self.base + opened.start_mark.index, "[" if opened.flow_style else ""
+        place = (*self.lines.place(start), start, self.base + end)
         if kind == LIST:
-            return replace(node, items=tuple(children))
+            return Node(kind, "", style, *place, items=tuple(children))
         pairs = tuple(zip(children[::2], children[1::2], strict=True))
         self._report_duplicates(pairs)
-        return replace(node, pairs=pairs)
+        return Node(kind, "", style, *place, pairs=pairs)
 
     def _report_duplicates(self, pairs: tuple[tuple[Node, Node], ...]) -> None:
         first: dict[str, Node] = {}
@@ -236,7 +241,8 @@ def _events(block: str) -> Iterator[Any]:
     import yaml  # here: a command that meets no YAML should not pay for it
 
     try:
-        yield from yaml.parse(block, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        parser = _parser(yaml)(block)
+        yield from iter(parser.get_event, None)
     except yaml.MarkedYAMLError as error:
         mark, context = error.problem_mark, error.context or ""
         # Of what is opened and never closed, and of a stray line, YAML marks the place where it gave up: the start says more.
@@ -245,6 +251,11 @@ def _events(block: str) -> Iterator[Any]:
         raise Refused(mark.index if mark else 0, f"{context}: {error.problem}") from None
     except yaml.YAMLError as error:
         raise Refused(0, str(error).partition("\n")[0]) from None
+
+
+def _parser(yaml: Any) -> Any:
+    # The bare parser where there is one in C: a loader also prepares to construct what nobody asks for.
+    return yaml.cyaml.CParser if yaml.__with_libyaml__ else yaml.SafeLoader
 
 
 # The 1.1 text also lists y and n, which no reader in use follows.

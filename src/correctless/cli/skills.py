@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Any
 
 import click
@@ -84,7 +83,7 @@ def _object(contract: SkillContract) -> dict[str, Any]:
 
 
 def _default(default: Default) -> dict[str, Any]:
-    values = asdict(default)
+    values = default._asdict()
     del values["documented"]  # an escalate entry without a choice says the same
     return values
 

@@ -10,7 +10,11 @@ import contextlib
 import marshal
 import os
 import sys
-from hashlib import blake2b
+
+try:
+    from _blake2 import blake2b  # hashlib would load OpenSSL first
+except ImportError:
+    from hashlib import blake2b
 
 TYPE_CHECKING = False  # typing costs 2 ms to import
 if TYPE_CHECKING:
@@ -51,6 +55,11 @@ def version() -> bytes:
     return digest.digest()
 
 
+def digest(data: bytes) -> bytes:
+    """Sixteen bytes that stand for all of these."""
+    return blake2b(data, digest_size=16).digest()
+
+
 class Cache:
     """The results of earlier runs; `save` keeps those of this one. Without a folder it forgets everything."""
 
@@ -63,6 +72,11 @@ class Cache:
         self._results: dict[bytes, Result] = results
         self._used: set[bytes] = set()
         self._changed = False
+
+    @property
+    def empty(self) -> bool:
+        """Whether it knows nothing, so that nothing need be asked of it."""
+        return not self._results
 
     def by_stat(self, path: str, stat: Stat, settings: bytes) -> Result | None:
         """The result of a file that nobody has touched since."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from functools import cache
+from typing import NamedTuple
 
 from correctless.finding import Edit, Finding
 from correctless.subject import CLASSES, Facts, MarkdownSubject
@@ -13,13 +14,13 @@ if TYPE_CHECKING:
     from typing import Any
 
     from correctless.lint.settings import Levels, Settings
+    from correctless.rules import Rule
 
 IGNORE = "ignore"
 _SHOWN = 400  # characters of a source line that are kept
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(NamedTuple):
     """What was found in one file: `asked` are the questions about its neighbours that it depends on.
 
     `suppressions` are rule, last day and where it stands.
@@ -31,30 +32,41 @@ class Checked:
 
 
 def check(path: str, kind: str, data: bytes, settings: Settings, levels: Levels) -> Checked:
-    """Run the rules over the bytes of one file; findings of severity info are among them, where their rules were run."""
+    """Run the rules over the bytes of one file; what is only worth an info is left out where nobody asks for it.
+
+    A suppression asks: whether it still has something to suppress does not depend on what is shown.
+    """
     from correctless import rules  # here: a run that knows each file already needs none of them
 
     folder, name = os.path.split(path)
     facts = Facts(folder)
     parent = os.path.basename(os.path.abspath(folder))
     subject = CLASSES[kind](kind, name, parent, data, facts, settings.dialect, settings.adopted)
-    given = dict(levels)
-    chosen = (r for r in rules.RULES if _runs(given.get(r.ID, r.SEVERITY), pedantic=settings.pedantic))
-    findings = rules.run(subject, chosen)
-    found = tuple(_sourced(each, given.get(each.rule), subject.text_of(each.line)) for each in findings)
+    found = rules.run(subject, _chosen(kind, levels, settings.pedantic))
+    if levels and found:
+        given = dict(levels)
+        found = [each._replace(severity=given.get(each.rule, each.severity)) for each in found]
     suppressed: tuple[tuple[str, str, Finding], ...] = ()
     if isinstance(subject, MarkdownSubject):
         read = rules.suppression.suppressions(subject)
         suppressed = tuple((each.rule, each.until, each.finding) for each in read)
-    return Checked(found, suppressed, tuple(facts.asked.items()))
+    if not settings.pedantic and not suppressed:
+        found = [each for each in found if each.severity != "info"]
+    sourced = tuple(each._replace(source=subject.text_of(each.line)[:_SHOWN]) for each in found)
+    return Checked(sourced, suppressed, tuple(facts.asked.items()))
 
 
-def _runs(level: str, *, pedantic: bool) -> bool:
-    return level != IGNORE and (pedantic or level != "info")
+@cache  # most files of a run share one answer, and there are dozens of rules
+def _chosen(kind: str, levels: Levels, pedantic: bool) -> tuple[Rule, ...]:
+    """The rules that are run over a file of a kind."""
+    from correctless import rules
 
+    given = dict(levels)
 
-def _sourced(found: Finding, level: str | None, line: str) -> Finding:
-    return replace(found, severity=level or found.severity, source=line[:_SHOWN])
+    def runs(level: str) -> bool:
+        return level != IGNORE and (pedantic or level != "info")
+
+    return tuple(r for r in rules.reading(kind, rules.RULES) if runs(given.get(r.ID, r.SEVERITY)))
 
 
 def plain(checked: Checked) -> tuple[Any, ...]:

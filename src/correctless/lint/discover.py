@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from correctless import exits
 from correctless.exits import Stop
@@ -15,16 +15,14 @@ _MANIFESTS = ".claude-plugin"
 _KNOWN = "SKILL.md, plugin.json, marketplace.json, hooks.json, or a file of Markdown in agents/"
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """A file to lint: its path as it is shown, and its kind."""
 
     path: str
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
-class Discovered:
+class Discovered(NamedTuple):
     """The files to lint, and each path that could not be looked at with the reason."""
 
     targets: list[Target]

@@ -6,15 +6,14 @@ import marshal
 import os
 import stat
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from hashlib import blake2b
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 from correctless import exits
 from correctless.exits import Stop
 from correctless.finding import SEVERITIES, Finding
 from correctless.lint import check
-from correctless.lint.cache import Cache
+from correctless.lint.cache import Cache, digest
 from correctless.lint.check import Checked
 from correctless.lint.discover import Target
 from correctless.lint.settings import Settings
@@ -28,11 +27,12 @@ if TYPE_CHECKING:
     from correctless.lint.cache import Stat
 
 _ALONE = 200  # files: up to here a second process costs more than it saves
-_WIDTH = 16  # bytes of a digest
+_CHUNK = 16  # files that a process takes at a time
+_CHUNKS = 1000  # at most about so many, whose numbers fit into a pipe
+_NUMBER = 4  # bytes of one
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """What was found; `unread` says that at least one file could not be checked."""
 
     findings: tuple[Finding, ...]
@@ -61,7 +61,7 @@ def files(
     """
     cwd = os.getcwd()
     work = _Work(settings, kept, cwd)
-    results: list[Checked | None] = [work.untouched(each) for each in targets]
+    results: list[Checked | None] = [None if kept.empty else work.untouched(each) for each in targets]
     missing = [number for number, found in enumerate(results) if found is None]
     findings: list[Finding] = []
     unread = list(unlisted)
@@ -105,7 +105,7 @@ def _reported(found: Checked, path: str, settings: Settings, today: str) -> list
         from correctless.lint.suppress import apply
 
         shown = apply(found, settings, path, today)
-    return [replace(each, path=path) for each in shown if settings.pedantic or each.severity != "info"]
+    return [each._replace(path=path) for each in shown if settings.pedantic or each.severity != "info"]
 
 
 class _Work:
@@ -125,7 +125,7 @@ class _Work:
             folder = os.path.abspath(folder)
         levels = self.settings.levels(target.path) if self.settings.rules or self.settings.overrides else ()
         names = f"{target.kind}\0{folder.rpartition('/')[2]}\0{name}\0{levels!r}\0"
-        return blake2b(names.encode(errors="surrogateescape") + self.told, digest_size=_WIDTH).digest()
+        return digest(names.encode(errors="surrogateescape") + self.told)
 
     def untouched(self, target: Target) -> Checked | None:
         """The result of a file whose stat, and whose neighbours, are as they were."""
@@ -150,7 +150,7 @@ class _Work:
             data, facts = read_plain(target.path)
         except Unreadable as error:
             return str(error)
-        key = self.under(target) + blake2b(data, digest_size=_WIDTH).digest()
+        key = self.under(target) + digest(data)
         plain = self.kept.by_content(key)
         if self.still(target, plain) is None or plain is None:
             levels = self.settings.levels(target.path)
@@ -163,7 +163,7 @@ def _stat(facts: os.stat_result) -> Stat:
 
 
 def _each(work: Callable[[int], Any], numbers: list[int], workers: int) -> list[Any]:
-    """The work of each number, in their order; many are shared among processes."""
+    """The work of each number, in their order; many are shared among processes, each of which takes what is next."""
     if workers < 2 or len(numbers) <= _ALONE:
         return [work(number) for number in numbers]
     # Imported before the fork, so that each process finds them done.
@@ -171,27 +171,44 @@ def _each(work: Callable[[int], Any], numbers: list[int], workers: int) -> list[
 
     from correctless import rules  # noqa: F401
 
+    size = max(_CHUNK, len(numbers) // _CHUNKS)
+    chunks = [numbers[at : at + size] for at in range(0, len(numbers), size)]
+    queue = _queue(len(chunks))
     sys.stdout.flush()
-    shares = [numbers[first::workers] for first in range(workers)]
-    helpers = [_fork(work, share) for share in shares[1:]]
-    answers: dict[int, Any] = {}
+    helpers: dict[int, int] = {}  # process -> the pipe its answers come by
+    answers: dict[int, list[Any]] = {}
     try:
-        answers.update((number, work(number)) for number in shares[0])
-        for (pid, pipe), share in zip(helpers, shares[1:], strict=True):
-            answers.update(zip(share, _answers(pid, pipe), strict=True))
+        for _ in range(min(workers, len(chunks)) - 1):
+            pid, pipe = _fork(work, chunks, queue)
+            helpers[pid] = pipe
+        answers.update(_taken(work, chunks, queue))
+        while helpers:
+            answers.update(_answers(*helpers.popitem()))
     finally:
-        for pid, pipe in helpers:
-            if pid not in _ENDED:
-                os.close(pipe)  # a helper that still writes ends by that
-                os.waitpid(pid, 0)
-        _ENDED.clear()
-    return [answers[number] for number in numbers]
+        os.close(queue)
+        for pid, pipe in helpers.items():
+            os.close(pipe)  # a helper that still writes ends by that
+            os.waitpid(pid, 0)
+    return [answer for number in range(len(chunks)) for answer in answers[number]]
 
 
-_ENDED: set[int] = set()
+def _queue(chunks: int) -> int:
+    """A pipe full of the numbers of all chunks, each of them for whoever reads it first."""
+    receive, send = os.pipe()
+    os.write(send, b"".join(number.to_bytes(_NUMBER, "big") for number in range(chunks)))
+    os.close(send)
+    return receive
 
 
-def _fork(work: Callable[[int], Any], share: list[int]) -> tuple[int, int]:
+def _taken(
+    work: Callable[[int], Any], chunks: list[list[int]], queue: int
+) -> Iterator[tuple[int, list[Any]]]:
+    while word := os.read(queue, _NUMBER):
+        number = int.from_bytes(word, "big")
+        yield number, [work(each) for each in chunks[number]]
+
+
+def _fork(work: Callable[[int], Any], chunks: list[list[int]], queue: int) -> tuple[int, int]:
     receive, send = os.pipe()
     pid = os.fork()
     if pid:
@@ -202,7 +219,7 @@ def _fork(work: Callable[[int], Any], share: list[int]) -> tuple[int, int]:
     try:
         os.close(receive)
         with os.fdopen(send, "wb") as out:
-            out.write(marshal.dumps([work(number) for number in share]))
+            out.write(marshal.dumps(dict(_taken(work, chunks, queue))))
         code = exits.OK
     except BaseException:  # noqa: BLE001, S110 the parent says that it ended
         pass
@@ -210,15 +227,16 @@ def _fork(work: Callable[[int], Any], share: list[int]) -> tuple[int, int]:
         os._exit(code)
 
 
-def _answers(pid: int, pipe: int) -> list[Any]:
-    with os.fdopen(pipe, "rb") as stream:
-        data = stream.read()
-    _ENDED.add(pid)
-    _, status = os.waitpid(pid, 0)
+def _answers(pid: int, pipe: int) -> dict[int, list[Any]]:
+    try:
+        with os.fdopen(pipe, "rb") as stream:
+            data = stream.read()
+    finally:
+        _, status = os.waitpid(pid, 0)
     if status:
         raise Stop(
             exits.REFUSED,
             "a process that checked a part of the files ended early. run again with --jobs 1 to see why",
         )
-    found: list[Any] = marshal.loads(data)  # noqa: S302 our own child wrote it
+    found: dict[int, list[Any]] = marshal.loads(data)  # noqa: S302 our own child wrote it
     return found

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from hashlib import blake2b
+from typing import NamedTuple
 
 from correctless import exits
 from correctless.exits import Stop
@@ -27,8 +26,7 @@ _MAX_EXTENDED = 16
 Levels = tuple[tuple[str, str], ...]  # rule -> ignore, info, warning or error
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """What the linter was told; `overrides` are patterns of paths and levels, the later one wins."""
 
     fail_on: str = "error"
@@ -38,7 +36,7 @@ class Settings:
     exclude: tuple[str, ...] = ()
     rules: Levels = ()
     overrides: tuple[tuple[tuple[str, ...], Levels], ...] = ()
-    top: str = field(default="", compare=False)  # what patterns are relative to
+    top: str = ""  # what patterns are relative to
 
     def excluded(self, path: str) -> bool:
         return bool(self.exclude) and self._matches(path, self.exclude)
@@ -99,7 +97,7 @@ def _said(path: str, store: str | None) -> dict[str, Any]:
     data = _read(path)
     if b"lint" not in data:
         return {}
-    key = blake2b(data + cache.version(), digest_size=16).hexdigest()
+    key = cache.digest(data + cache.version()).hex()
     said = cache.load(store, f"settings-{key}") if store else None
     if not isinstance(said, dict):
         said = _validated(data, path)

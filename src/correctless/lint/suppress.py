@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from correctless import rules
 from correctless.finding import Finding
 from correctless.lint.check import IGNORE, Checked
@@ -41,4 +39,4 @@ def _was_run(rule: str, settings: Settings, path: str) -> bool:
 
 
 def _fault(at: Finding, message: str, severity: str = suppression.SEVERITY) -> Finding:
-    return replace(at, rule=suppression.ID, message=message, severity=severity)
+    return at._replace(rule=suppression.ID, message=message, severity=severity)

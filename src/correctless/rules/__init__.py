@@ -3,11 +3,14 @@
 A rule is one module: its docstring is its page, `ID` its name, `SEVERITY` the usual one, `READS` the kinds of files it
 reads, and `check` yields what is wrong. Add one by writing the module, naming it below, and laying its cases into
 tests/cases/rules/<id>/.
+
+What a rule costs, every file pays. So a rule looks for a substring before it looks closer: in `skill.md.body`, or where case
+does not matter in `skill.md.lowered`. A pattern is a text, `re.search(_NAME, ...)`, which is compiled when a file first needs it.
+`skill.md.lines`, `.sections` and `.frontmatter` are worked out once a file, whoever asks first. No `dataclasses`: a value is a
+`NamedTuple`, and a changed one is `value._replace(...)`.
 """
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 from correctless.contract import SkillContract
 from correctless.finding import Finding
@@ -74,7 +77,7 @@ from correctless.rules import (
     yaml_scalar,
     yaml_syntax,
 )
-from correctless.subject import Subject, of_contract
+from correctless.subject import SKILL, Subject, of_contract
 
 TYPE_CHECKING = False  # typing costs 2 ms to import
 if TYPE_CHECKING:
@@ -187,17 +190,25 @@ FAMILIES = {
 RULES: tuple[Rule, ...] = (*READING, *CONTRACT, *SKILLS, *PLUGINS, *LINTER)
 
 
+def reading(kind: str, rules: Iterable[Rule]) -> tuple[Rule, ...]:
+    """Those of the rules that read this kind of file."""
+    return tuple(rule for rule in rules if kind in rule.READS)
+
+
 def run(subject: Subject, rules: Iterable[Rule], path: str = "") -> list[Finding]:
-    """What the rules that read this kind of file find, each once, in the order of the text."""
+    """What these rules, all of which read this kind of file, find: each finding once, in the order of the text."""
     found = {
-        replace(each, path=path, rule=rule.ID, severity=each.severity or rule.SEVERITY)
+        each._replace(path=path, rule=rule.ID, severity=each.severity or rule.SEVERITY)
         for rule in rules
-        if subject.kind in rule.READS
         for each in rule.check(subject)
     }
-    return sorted(found, key=lambda f: (f.line, f.column, f.rule, f.message))
+    return sorted(found, key=_order) if len(found) > 1 else list(found)
+
+
+def _order(found: Finding) -> tuple[int, int, str, str]:
+    return found.line, found.column, found.rule, found.message
 
 
 def problems(contract: SkillContract) -> tuple[Finding, ...]:
     """All that is wrong with the contract a SKILL.md states, and with the reading of it."""
-    return tuple(run(of_contract(contract), (*READING, *CONTRACT), contract.path))
+    return tuple(run(of_contract(contract), reading(SKILL, (*READING, *CONTRACT)), contract.path))

@@ -44,27 +44,34 @@ ID = "link-missing"
 SEVERITY = "warning"
 READS = (SKILL,)
 
-_LINK = re.compile(r"\]\(\s*(?P<target><[^<>\n]*>|[^\s()<>]+)[^()\n]*\)")
-_SPAN = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)")
+_LINK = r"\]\(\s*(?P<target><[^<>\n]*>|[^\s()<>]+)[^()\n]*\)"
+_SPAN = r"(`+)(?!`).+?(?<!`)\1(?!`)"
 # An address, an anchor, an absolute path, or a stand-in for what the reader fills in.
-_ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|[#/~$]|.*[{}<>*$\\]|(?i:(?:url|link|path)\Z)")
+_ELSEWHERE = r"[A-Za-z][A-Za-z0-9+.-]*:|[#/~$]|.*[{}<>*$\\]|(?i:(?:url|link|path)\Z)"
 
 
 def check(skill: Skill) -> Iterator[Finding]:
-    if "](" not in skill.md.body:
+    body = skill.md.body
+    # Nearly every link leads somewhere; only for one that does not is it worth asking what is code.
+    if "](" not in body or not any(_missing(skill, found) for found in re.finditer(_LINK, body)):
         return
     for line in skill.md.lines:
         if "](" not in line.text or line.kind in (CODE, COMMENT):
             continue
-        spans = [span.span() for span in _SPAN.finditer(line.text)]
-        for found in _LINK.finditer(line.text):
-            target = found["target"].strip("<>").partition("#")[0].partition("?")[0]
+        spans = [span.span() for span in re.finditer(_SPAN, line.text)]
+        for found in re.finditer(_LINK, line.text):
             inside = any(start <= found.start() < end for start, end in spans)
-            if inside or not target or _ELSEWHERE.match(target):
-                continue
-            if not skill.facts.kind(_decoded(target)):
+            if not inside and (target := _missing(skill, found)):
                 place = skill.within(line, *found.span("target"))
                 yield skill.at(place, f"'{target[:80]}' does not exist. correct the path, or add the file")
+
+
+def _missing(skill: Skill, found: re.Match[str]) -> str:
+    """The file a link names, when it is to lie beside the skill and does not."""
+    target = found["target"].strip("<>").partition("#")[0].partition("?")[0]
+    if not target or re.match(_ELSEWHERE, target) or skill.facts.kind(_decoded(target)):
+        return ""
+    return target
 
 
 def _decoded(target: str) -> str:

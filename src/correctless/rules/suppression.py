@@ -30,7 +30,7 @@ Source: this linter; `#` and `<!-- -->` are comments in YAML 1.2.2 and CommonMar
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from correctless.finding import Finding
 from correctless.markdown import CODE, Line
@@ -46,14 +46,11 @@ READS = (AGENT, SKILL)
 
 _FORM = "write 'correctless: ignore RULE until 2027-01-01 -- reason'"
 _MARK = "correctless:"
-_WHOLE = re.compile(
-    r"\s*correctless:\s*ignore\s+(?P<rule>[a-z][a-z0-9-]*)(?:\s+until\s+(?P<until>\S+))?(?:\s+--\s+(?P<reason>\S.*?))?\s*\Z"
-)
-_DAY = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])\Z", re.ASCII)
+_WHOLE = r"\s*correctless:\s*ignore\s+(?P<rule>[a-z][a-z0-9-]*)(?:\s+until\s+(?P<until>\S+))?(?:\s+--\s+(?P<reason>\S.*?))?\s*\Z"
+_DAY = r"(?a)\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])\Z"
 
 
-@dataclass(frozen=True, slots=True)
-class Suppression:
+class Suppression(NamedTuple):
     """One rule switched off in one file; `until` is the last day, as 2027-01-01, or ""."""
 
     rule: str
@@ -78,12 +75,12 @@ def _read(file: MarkdownSubject) -> Iterator[Finding | Suppression]:
     for place, comment in _comments(file):
         if not comment.lstrip().startswith(_MARK):
             continue
-        found = _WHOLE.match(comment)
+        found = re.match(_WHOLE, comment)
         if not found:
             yield file.at(place, f"this suppression is not understood. {_FORM}", "error")
         elif not found["reason"]:
             yield file.at(place, f"a suppression without a reason suppresses nothing. {_FORM}", "error")
-        elif found["until"] and not _DAY.match(found["until"]):
+        elif found["until"] and not re.match(_DAY, found["until"]):
             yield file.at(place, f"'{found['until'][:20]}' is no day. {_FORM}", "error")
         else:
             yield Suppression(found["rule"], found["until"] or "", file.at(place, ""))
