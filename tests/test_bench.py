@@ -104,7 +104,11 @@ exit 1
 @pytest.fixture
 def corpus(tmp_path: Path) -> Path:
     top = tmp_path / "corpus"
-    for name, text in (("one", "name: one"), ("two", "name: three"), ("four", "description: a: b")):
+    for name, text in (
+        ("one", "name: one\ndescription: d"),
+        ("two", "name: three\ndescription: d"),
+        ("four", "name: four\ndescription: a: b"),
+    ):
         (top / "skills" / name).mkdir(parents=True)
         (top / "skills" / name / "SKILL.md").write_text(
             f"---\n{text}\n---\n# {name}\n" + "word\n" * len(text)

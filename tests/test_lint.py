@@ -310,6 +310,22 @@ def test_a_skill_without_a_mode_is_a_fault_where_the_contract_is_used(tmp_path: 
     assert [rule for *_, rule in found(tmp_path / "p")] == ["interaction-mode"]
 
 
+def test_which_project_a_skill_belongs_to_is_said_by_where_it_lies_and_not_by_where_somebody_stands(
+    tmp_path: Path,
+) -> None:
+    for name in ("uses", "not"):
+        write(tmp_path / name / "skills/a/SKILL.md", "---\nname: a\ndescription: d\n---\nDo.\n")
+        (tmp_path / name / ".git").mkdir()
+    (tmp_path / "uses/.correctless").mkdir()
+    for words in (("../uses", "../not"), ("../uses/skills/a/SKILL.md", "../not/skills/a/SKILL.md"), ("..",)):
+        for cwd in ("uses", "not"):
+            said = [
+                (os.path.relpath(tmp_path / cwd / path, tmp_path), rule)
+                for path, *_, rule in found(tmp_path / cwd, *words)
+            ]
+            assert said == [("uses/skills/a/SKILL.md", "interaction-mode")], (words, cwd)
+
+
 def test_everything_that_is_linted_is_found_once_at_any_depth(tmp_path: Path) -> None:
     for name in (
         "SKILL.md", "skills/a/SKILL.md", "deep/er/team-skills/b/SKILL.md", ".claude/skills/c/SKILL.md",

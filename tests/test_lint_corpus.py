@@ -48,7 +48,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def found_in(data: bytes, target: Target) -> list[Finding]:
-    settings = Settings(pedantic=True, adopted=True)
+    settings = Settings(pedantic=True, contract=True)
     return [each for each in run.text(data, target, settings, today=TODAY).findings if each.fix]
 
 

@@ -51,9 +51,9 @@ def targets(case: Path) -> list[Target]:
 def found_by(rule: Rule, case: Path) -> Iterator[Finding]:
     """The findings of one rule alone, paths relative to the case, and the bytes after all its fixes."""
     levels = {each.ID: "ignore" for each in RULES if each is not rule}
-    settings = Settings(pedantic=True, adopted=True, rules=tuple(levels.items()))
+    settings = Settings(pedantic=True, contract=True, rules=tuple(levels.items()))
     if dialect := re.search(r"agentskills", case.name):
-        settings = Settings(pedantic=True, adopted=True, rules=tuple(levels.items()), dialect=dialect[0])
+        settings = Settings(pedantic=True, contract=True, rules=tuple(levels.items()), dialect=dialect[0])
     for target in targets(case):
         report = run.text(Path(target.path).read_bytes(), target, settings, today=TODAY)
         yield from report.findings
@@ -76,7 +76,7 @@ def spelled(rule: Rule, case: Path) -> str:
 
 
 def mended(rule: Rule, case: Path, target: Target, data: bytes) -> bytes:
-    settings = Settings(pedantic=True, adopted=True)
+    settings = Settings(pedantic=True, contract=True)
 
     def find(data: bytes) -> list[Finding]:
         report = run.text(data, target, settings, today=TODAY)
@@ -166,7 +166,7 @@ def beside(rule: Rule) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("rule", [rule for rule in RULES if rule.ID not in NO_KIND], ids=lambda rule: rule.ID)
 def test_the_examples_of_a_page_are_what_it_says(rule: Rule, tmp_path: Path) -> None:
-    settings = Settings(pedantic=True, adopted=True)
+    settings = Settings(pedantic=True, contract=True)
     assert examples(rule, "Wrong")
     assert examples(rule, "Right")
     for path, text in beside(rule):
@@ -205,7 +205,7 @@ def test_every_fault_of_the_contract_goes_by_the_name_of_a_rule() -> None:
     ids = {rule.ID for rule in (*rules.READING, *rules.CONTRACT)}
     seen = set()
     for case in (CASES.parent / "contract").glob("*.md"):
-        settings = Settings(pedantic=True, adopted=True)
+        settings = Settings(pedantic=True, contract=True)
         report = run.text(case.read_bytes(), Target(f"folder/{case.name}", SKILL), settings, today=TODAY)
         seen |= {each.rule for each in report.findings}
     # What no single file of Markdown shows.

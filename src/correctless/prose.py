@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from correctless.markdown import HEADING, ITEM, TEXT, Line
 from correctless.subject import Skill
@@ -27,8 +27,7 @@ _IMPERATIVE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Sentence:
+class Sentence(NamedTuple):
     """`start` is its offset in the file's text; `paragraph` is all it stands in, `above` heading and lead-in over that."""
 
     text: str

@@ -137,8 +137,11 @@ def _report(told: _Told, chosen: Settings) -> Report:
     today = time.strftime("%Y-%m-%d")
     name = told.value("--stdin-name")
     if name is not None:
+        chosen = chosen._replace(projects=settings.projects([name], ()))
         return run.text(sys.stdin.buffer.read(), Target(name, kind_of(name)), chosen, today=today)
-    found = discover(told.paths or ["."])
+    paths = told.paths or ["."]
+    found = discover(paths)
+    chosen = chosen._replace(projects=settings.projects(paths, found.projects))
     targets = [each for each in found.targets if not chosen.excluded(each.path)]
     if told.changed is not None:
         targets = list(_changed(targets, told.changed))

@@ -41,7 +41,7 @@ def check(path: str, kind: str, data: bytes, settings: Settings, levels: Levels)
     folder, name = os.path.split(path)
     facts = Facts(folder)
     parent = os.path.basename(os.path.abspath(folder))
-    subject = CLASSES[kind](kind, name, parent, data, facts, settings.dialect, settings.adopted)
+    subject = CLASSES[kind](kind, name, parent, data, facts, settings.dialect, settings.adopted(path))
     found = rules.run(subject, _chosen(kind, levels, settings.pedantic))
     if levels and found:
         given = dict(levels)

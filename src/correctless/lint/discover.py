@@ -11,6 +11,7 @@ from correctless.exits import Stop
 from correctless.skills import worth
 from correctless.subject import AGENT, HOOKS, MARKETPLACE, PLUGIN, SKILL
 
+PROJECT = ".correctless"  # the folder of a project that uses the contract
 _MANIFESTS = ".claude-plugin"
 _KNOWN = "SKILL.md, plugin.json, marketplace.json, hooks.json, or a file of Markdown in agents/"
 
@@ -23,22 +24,25 @@ class Target(NamedTuple):
 
 
 class Discovered(NamedTuple):
-    """The files to lint, and each path that could not be looked at with the reason."""
+    """The files to lint, each path that could not be looked at with the reason, and the folders that have `.correctless`."""
 
     targets: list[Target]
     unlisted: list[tuple[str, str]]
+    projects: list[str]
 
 
 def discover(paths: Sequence[str]) -> Discovered:
     """The files at or below the paths; `Stop` (2) for a named file of which nothing is known."""
     found: dict[str, str] = {}
     unlisted: list[tuple[str, str]] = []
+    projects: list[str] = []
     links = False
     for path in paths:
         if os.path.isdir(path):
             walk = _Walk(path)
             found.update(walk.files())
             unlisted.extend(walk.unlisted)
+            projects.extend(walk.projects)
             links = links or walk.linked
         elif os.path.lexists(path):
             found[path] = kind_of(path)
@@ -46,7 +50,7 @@ def discover(paths: Sequence[str]) -> Discovered:
             unlisted.append((path, "there is no such file"))
     # To resolve each path costs more than to walk, and one tree without links holds no file twice.
     names = _once(found) if len(paths) > 1 or links else list(found.items())
-    return Discovered([Target(path, kind) for path, kind in sorted(names)], unlisted)
+    return Discovered([Target(path, kind) for path, kind in sorted(names)], unlisted, projects)
 
 
 def kind_of(path: str) -> str:
@@ -78,6 +82,7 @@ class _Walk:
         self.linked = False  # a link was met
         self.seen: set[tuple[int, int]] = set()
         self.unlisted: list[tuple[str, str]] = []
+        self.projects: list[str] = []
 
     def files(self) -> dict[str, str]:
         self._walk(self.top)
@@ -118,6 +123,8 @@ class _Walk:
                     if entry.is_dir(follow_symlinks=False):
                         if worth(each) or each == _MANIFESTS:
                             folders.append(each)
+                        elif each == PROJECT:
+                            self.projects.append(folder)
                     elif each.endswith((".md", ".json")):
                         holds[each] = entry.path.removeprefix("./")
                         self.linked = self.linked or entry.is_symlink()

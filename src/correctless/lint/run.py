@@ -115,7 +115,7 @@ class _Work:
         self.settings = settings
         self.kept = kept
         self.cwd = cwd
-        told = (settings.dialect, settings.pedantic, settings.adopted)
+        told = (settings.dialect, settings.pedantic)
         self.told = repr(told).encode()
 
     def under(self, target: Target) -> bytes:
@@ -124,7 +124,8 @@ class _Work:
         if folder in ("", ".") or folder.endswith(".."):
             folder = os.path.abspath(folder)
         levels = self.settings.levels(target.path) if self.settings.rules or self.settings.overrides else ()
-        names = f"{target.kind}\0{folder.rpartition('/')[2]}\0{name}\0{levels!r}\0"
+        adopted = self.settings.adopted(target.path)
+        names = f"{target.kind}\0{folder.rpartition('/')[2]}\0{name}\0{levels!r}\0{adopted}\0"
         return digest(names.encode(errors="surrogateescape") + self.told)
 
     def untouched(self, target: Target) -> Checked | None:

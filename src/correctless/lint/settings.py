@@ -13,14 +13,14 @@ from typing import NamedTuple
 from correctless import exits
 from correctless.exits import Stop
 from correctless.lint import cache
+from correctless.lint.discover import PROJECT
 from correctless.subject import CLAUDE_CODE
 
 TYPE_CHECKING = False  # typing costs 2 ms to import
 if TYPE_CHECKING:
     from typing import Any
 
-FOLDER = ".correctless"
-PATH = f"{FOLDER}/config/correctless.yaml"
+PATH = f"{PROJECT}/config/correctless.yaml"
 _MAX_EXTENDED = 16
 
 Levels = tuple[tuple[str, str], ...]  # rule -> ignore, info, warning or error
@@ -32,11 +32,20 @@ class Settings(NamedTuple):
     fail_on: str = "error"
     dialect: str = CLAUDE_CODE
     pedantic: bool = False
-    adopted: bool = False
+    contract: bool | None = (
+        None  # whether the skill contract is used; None: where a project has `.correctless`
+    )
+    projects: tuple[str, ...] = ()  # the folders that have it, absolute
     exclude: tuple[str, ...] = ()
     rules: Levels = ()
     overrides: tuple[tuple[tuple[str, ...], Levels], ...] = ()
     top: str = ""  # what patterns are relative to
+
+    def adopted(self, path: str) -> bool:
+        """Whether the project a file belongs to uses the contract, so that a skill that says nothing of it is a fault."""
+        if self.contract is not None:
+            return self.contract
+        return bool(self.projects) and os.path.abspath(path).startswith(self.projects)
 
     def excluded(self, path: str) -> bool:
         return bool(self.exclude) and self._matches(path, self.exclude)
@@ -61,7 +70,7 @@ def load(cwd: str, file: str | None, store: str | None) -> Settings:
 
     `store` is the folder of the cache, None when there is none.
     """
-    top = _top(cwd)
+    top = project(cwd)
     path = file if file is not None else os.path.join(top, PATH) if top else None
     said: dict[str, Any] = {}
     if path is not None and (file is not None or os.path.lexists(path)):
@@ -70,7 +79,7 @@ def load(cwd: str, file: str | None, store: str | None) -> Settings:
         fail_on=said.get("fail_on", "error"),
         dialect=said.get("dialect", CLAUDE_CODE),
         pedantic=said.get("pedantic", False),
-        adopted=said["contract"] if said.get("contract") is not None else top is not None,
+        contract=said.get("contract"),
         exclude=tuple(said.get("exclude", ())),
         rules=tuple(sorted(said.get("rules", {}).items())),
         overrides=tuple(
@@ -80,11 +89,18 @@ def load(cwd: str, file: str | None, store: str | None) -> Settings:
     )
 
 
-def _top(cwd: str) -> str | None:
+def projects(paths: Iterable[str], below: Iterable[str]) -> tuple[str, ...]:
+    """The projects that files at or below `paths` can belong to, as prefixes of them; `below` are those that a walk met."""
+    above = (project(path if os.path.isdir(path) else os.path.dirname(path)) for path in paths)
+    found = {*filter(None, above), *map(os.path.abspath, below)}
+    return tuple(sorted(f"{each.rstrip(os.sep)}{os.sep}" for each in found))
+
+
+def project(cwd: str) -> str | None:
     """The nearest folder upwards that has `.correctless`, not beyond the repository."""
     folder = os.path.abspath(cwd)
     while True:
-        if os.path.isdir(os.path.join(folder, FOLDER)):
+        if os.path.isdir(os.path.join(folder, PROJECT)):
             return folder
         above = os.path.dirname(folder)
         if above == folder or os.path.lexists(os.path.join(folder, ".git")):
