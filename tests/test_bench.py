@@ -149,7 +149,7 @@ def test_precision_says_how_often_each_rule_speaks_up_with_examples(corpus: Path
         ["interaction-mode", "info", "3", "3", "1000.0"],
     ]
     assert sum("info: no 'interaction_mode'" in line for line in lines) == 3
-    assert "skills/four/SKILL.md:2:15: ': ' in a value without quotes" in done.stdout
+    assert "skills/four/SKILL.md:3:15: ': ' in a value without quotes" in done.stdout
     judged = json.loads(bench("lint", str(corpus), "--precision", "--json").stdout)
     assert {rule["id"]: len(rule["examples"]) for rule in judged["rules"]} == {
         "yaml-syntax": 1, "name-folder": 1, "interaction-mode": 3,

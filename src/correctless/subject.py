@@ -11,6 +11,11 @@ import re
 import stat
 from functools import cached_property
 
+try:
+    from _blake2 import blake2b as blake2b  # hashlib would load OpenSSL first
+except ImportError:
+    from hashlib import blake2b as blake2b
+
 from correctless import entry, skillmd, yamltext
 from correctless.contract import SkillContract, of_skill
 from correctless.finding import Edit, Finding
@@ -115,8 +120,6 @@ def _bytes(path: str) -> bytes | None:
 
 
 def _digest(data: bytes | None) -> str:
-    from hashlib import blake2b  # most rules read no neighbour
-
     return "" if data is None else blake2b(data, digest_size=16).hexdigest()
 
 

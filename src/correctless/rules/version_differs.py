@@ -28,7 +28,7 @@ Source: Claude Code 2.1.329, `plugin validate`, 2026-11-25.
 
 from __future__ import annotations
 
-from correctless import jsontext, shape, sources, yamltext
+from correctless import shape, sources, yamltext
 from correctless.finding import Finding
 from correctless.subject import MARKETPLACE, JsonSubject
 
@@ -57,6 +57,8 @@ def _stated(market: JsonSubject, folder: str) -> str:
     data = market.facts.read(f"{folder}/.claude-plugin/plugin.json")
     if data is None or b"version" not in data:
         return ""
+    from correctless import jsontext  # only where a marketplace has versions
+
     root = jsontext.read(data.decode(errors="replace").lstrip("\ufeff"), "").root
     version = root.get("version") if root is not None and root.kind == yamltext.MAP else None
     return version.text if version is not None and shape.is_text(version) else ""
