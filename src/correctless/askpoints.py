@@ -57,10 +57,17 @@ def uncovered(skill: Skill) -> Iterator[tuple[int, int]]:
     if not any(who in skill.md.body for who in _MENTIONS) and TOOL not in skill.md.body:
         return
     listed: set[str] | None = None
+    paragraph, settled = "", False
     for sentence in sentences(skill):
         for found in _ASKS.finditer(sentence.text):
-            if not sentence.commands(found) or _SETTLED.search(f"{sentence.above}\n{sentence.paragraph}"):
+            if not sentence.commands(found):
                 continue
+            # Once a paragraph: a hostile one has as many sentences as it is long.
+            if paragraph is not sentence.paragraph:
+                paragraph = sentence.paragraph
+                settled = bool(_SETTLED.search(f"{sentence.above}\n{paragraph}"))
+            if settled:
+                break
             if listed is None:
                 listed = {word for d in skill.contract.defaults for word in _said(f"{d.subject} {d.choice}")}
             if not listed & _said(f"{sentence.above} {sentence.text}"):
