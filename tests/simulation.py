@@ -39,7 +39,8 @@ from correctless.runlog.events import (
     StepStarted,
     logged,
 )
-from correctless.runlog.state import UNDER_WAY, State, after, fold, status
+from correctless.runlog.manifest import status
+from correctless.runlog.state import UNDER_WAY, State, after, fold
 from runs import WHEN, started
 from simulated_log import Memory, OnDisk
 from simulated_luck import Broken, Crash, draw

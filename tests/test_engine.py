@@ -26,8 +26,9 @@ from correctless.runlog.events import (
     fields_of,
     logged,
 )
+from correctless.runlog.manifest import manifest, status
 from correctless.runlog.plan import Plan
-from correctless.runlog.state import OutOfOrderError, State, after, fold, manifest, status
+from correctless.runlog.state import OutOfOrderError, State, after, fold
 from runs import WHEN, Player, plan, planned, started
 
 

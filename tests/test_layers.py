@@ -27,6 +27,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
 
 # One noun in several files, which may import each other: file -> the module of ROOMS it is a part of.
 PART_OF = {
+    "lineage": "process",  # what a program started and still runs
     "block": "capture",  # what an answer says, before it is corrected
     "correction": "capture",  # the corrections themselves
     "remarks": "capture",  # what was corrected, in words

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from correctless import process
+from correctless import lineage, process
 from correctless.agents import running, stream
 from correctless.exits import REFUSED, Stop
 from correctless.process import Line, Process, group_alive, run
@@ -416,7 +416,7 @@ def test_an_exit_code_is_not_lost_when_the_parent_ignored_its_children() -> None
 def test_ps_tells_what_proc_tells(hold: Hold) -> None:
     # where there is no /proc the tree is read from ps
     held = hold("")
-    for rows in (process._from_proc("", set()), process._from_ps()):
+    for rows in (lineage.from_proc("", set()), lineage.from_ps()):
         assert (held.pgid, os.getpid(), held.pgid) in {
             (row.pid, row.parent, row.group) for row in rows if row
         }

@@ -14,11 +14,12 @@ import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import IO, Literal
 
 from correctless import orphans
 from correctless.exits import REFUSED, Stop
+from correctless.lineage import Row, living, table
 
 Stream = Literal["out", "err"]
 Limit = Literal["idle", "wall"]
@@ -27,7 +28,6 @@ LONG = 1 << 20  # bytes of a line that are held: a longer one comes in pieces
 _PIECE = 1 << 16
 _LINGER = 0.5  # seconds a background child may hold the output open after the program is gone
 _AFTERMATH = 1 << 20  # bytes of output read after that: more than a pipe holds
-_LOOKS = 8  # at all processes, until nothing went while we looked
 _REAP_S = 0.1  # seconds between two looks for what ended among the adopted
 _SAME = 5
 _STRIKES = 2000  # at the adopted, one after the other: some 50 ms
@@ -227,12 +227,12 @@ class Process:
 
         # The first look is a picture of the whole tree: who is told to end leaves its children to init, and one of them that
         # has shed its environment would never be found again.
-        known: set[_Row] = set()
-        for pid in _living(self.pgid, self.mark, known):
+        known: set[Row] = set()
+        for pid in living(self.pgid, self.mark, known):
             strike(pid)
         pause = 0.005
         # Each of the two is asked: what lost its parent, and is another process a moment later, is only ever seen by the first.
-        while any((self._strike_adopted(strike), _living(self.pgid, self.mark, known, strike))):
+        while any((self._strike_adopted(strike), living(self.pgid, self.mark, known, strike))):
             if time.monotonic() >= last:
                 raise Stop(REFUSED, f"process group {self.pgid} does not end. end it by hand, then resume")
             time.sleep(pause)
@@ -307,101 +307,12 @@ def run(
 
 def group_alive(pgid: int, mark: str = "") -> bool:
     """Whether anything of the group still runs, or on Linux anything that carries `mark`; a zombie does not run."""
-    return bool(_living(pgid, mark))
+    return bool(living(pgid, mark))
 
 
 def marked(mark: str) -> frozenset[int]:
     """The processes that carry `mark`, whatever group they went to; none off Linux, where nobody can tell."""
-    return frozenset(row.pid for row in _table(mark) if row is not None and row.marked)
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    pid: int
-    started: str  # tells it from a later process with the same id; "" where that is unknown
-    parent: int = field(compare=False)
-    group: int = field(compare=False)
-    marked: bool = field(compare=False)
-
-
-def _living(
-    pgid: int, mark: str, known: set[_Row] | None = None, strike: Callable[[int], None] = lambda _: None
-) -> set[int]:
-    """What the program started and still runs, also what is `known` from before; each is struck as it is found."""
-    # The group alone is not enough: agents give each command they run a session of its own, and a job left in the
-    # background there is adopted by init. What it cannot shed by accident is its environment. Off Linux the environment of others
-    # cannot be read, and only what still hangs in the tree is found.
-    known = set() if known is None else known
-    found: set[int] = set()
-    dead: set[int] = set()
-    for _ in range(_LOOKS):
-        rows: list[_Row] = []
-        vanished = False
-        for row in _table(mark, dead):
-            if row is None:
-                vanished = True
-                continue
-            rows.append(row)
-            if row.group == pgid or row.marked or row in known:
-                found.add(row.pid)
-                strike(row.pid)  # at once: what forks without end is another process after the last row
-        parents = found | {pgid}
-        while below := {row.pid for row in rows if row.parent in parents} - found:
-            found |= below
-            parents = below
-        known.update(row for row in rows if row.pid in found and row.started)
-        # What went while we looked may have left a child that was not there when we began.
-        if found or not vanished:
-            break
-    for pid in found:
-        strike(pid)
-    return found
-
-
-def _table(mark: str, dead: set[int] | None = None) -> Iterator[_Row | None]:
-    """Every running process, None for one that went; zombies are left out: in a container nobody may ever reap them.
-
-    A zombie that is not among the `dead` yet went too, and is noted there.
-    """
-    return (
-        _from_proc(mark, set() if dead is None else dead) if os.path.exists("/proc/self/stat") else _from_ps()
-    )
-
-
-def _from_ps() -> Iterator[_Row | None]:
-    argv = ["/bin/ps", "-A", "-o", "pid=,ppid=,pgid=,stat="]  # part of macOS and the BSDs
-    for line in subprocess.run(argv, capture_output=True, check=True, env={}).stdout.splitlines():
-        pid, parent, group, state = line.split()[:4]
-        if not state.startswith(b"Z"):
-            yield _Row(int(pid), "", int(parent), int(group), marked=False)
-
-
-def _from_proc(mark: str, dead: set[int]) -> Iterator[_Row | None]:
-    entry = f"\0{mark}=1\0".encode()
-    # The newest first: it is the one that may be another a moment later.
-    for name in sorted(filter(str.isdigit, os.listdir("/proc")), key=int, reverse=True):
-        try:
-            with open(f"/proc/{name}/stat", "rb") as file:
-                # the program's name is in brackets and may hold anything, brackets too
-                words = file.read().rpartition(b")")[2].split()
-        except OSError:  # gone meanwhile
-            yield None
-            continue
-        state, parent, group, started = *words[:3], words[19].decode()
-        if state not in b"ZX":
-            marked = bool(mark) and entry in b"\0" + _environ(name)
-            yield _Row(int(name), started, int(parent), int(group), marked)
-        elif int(name) not in dead:
-            dead.add(int(name))
-            yield None
-
-
-def _environ(pid: str) -> bytes:
-    try:
-        with open(f"/proc/{pid}/environ", "rb") as file:
-            return file.read()
-    except OSError:  # gone meanwhile, or another user's
-        return b""
+    return frozenset(row.pid for row in table(mark) if row is not None and row.marked)
 
 
 class _Partial:

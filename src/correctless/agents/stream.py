@@ -7,13 +7,13 @@ fork all leave with exit code 0. Pauses are read from structured fields only, ne
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from correctless.agents import NOTHING, Activity, Answer, Outcome, Task, one_line
+from correctless.agents.fields import integer, items, mapping, moment, number, text
 from correctless.agents.longline import KEY, LongLine
 from correctless.agents.price import CHARS_A_TOKEN, Usage
 from correctless.agents.running import End, Over, Spent, over_limit, too_much
@@ -85,8 +85,8 @@ class Stream:
         elif line.first and line.last:
             if line.data.strip():
                 event = _object(line.data)
-                text = _text(event.get(KEY)) if event else ""
-                yield from self._hear_event(event, len(line.data), text)
+                result = text(event.get(KEY)) if event else ""
+                yield from self._hear_event(event, len(line.data), result)
         else:
             long = self._long = self._long or LongLine(lambda: Spool(self._task.answer))
             long.add(line.data)
@@ -97,9 +97,9 @@ class Stream:
                     long.answer.close()
 
     def _hear_event(
-        self, event: dict[str, Any] | None, size: int, text: str | Spool | None
+        self, event: dict[str, Any] | None, size: int, result: str | Spool | None
     ) -> Iterator[Activity]:
-        """One event, None for a line that was none; `text` is its result."""
+        """One event, None for a line that was none; `result` is its text."""
         if event is None:
             self._unreadable += 1
             if self._unreadable <= _COMPLAINTS:
@@ -111,9 +111,9 @@ class Stream:
         if kind == "system" and subtype == "init":
             yield from self._hear_init(event)
         elif self._retrying:
-            self._api_error = (_integer(event.get("error_status")), _text(event.get("error")))
+            self._api_error = (integer(event.get("error_status")), text(event.get("error")))
             yield Activity(
-                "retry", f"attempt {_integer(event.get('attempt'))}: {self._api_error[1] or 'error'}"
+                "retry", f"attempt {integer(event.get('attempt'))}: {self._api_error[1] or 'error'}"
             )
         elif kind == "assistant":
             yield from self._hear_message(event)
@@ -122,15 +122,15 @@ class Stream:
             self.answered = False
             self._replies += 1
         elif kind == "rate_limit_event":
-            yield from self._hear_limit(_mapping(event.get("rate_limit_info")))
+            yield from self._hear_limit(mapping(event.get("rate_limit_info")))
         elif kind == "result":
-            self._take_answer(event, text)
+            self._take_answer(event, result)
             self._results.append(event)
             for tokens, cost in _parts(event):
                 self._reported = (self._reported[0] + tokens, self._reported[1] + cost)
             self.answered = not _work_left(event)
             self._billed = self._estimate
-            yield Activity("result", one_line(_text(event.get("result")) or _text(subtype)))
+            yield Activity("result", one_line(text(event.get("result")) or text(subtype)))
             yield from self._used()
             if self._dear() and not self.answered:
                 self.over = "usd"
@@ -139,12 +139,12 @@ class Stream:
                 spent, limit = self._cost()[0], self._task.limits.usd
                 yield Activity("warning", f"it spent {spent:.2f} USD, over its limit of {limit:g}")
 
-    def _take_answer(self, event: dict[str, Any], text: str | Spool | None) -> None:
+    def _take_answer(self, event: dict[str, Any], result: str | Spool | None) -> None:
         # Only the last answer counts, and they may be long.
         self._answer.close()
-        self._answer = text if isinstance(text, Spool) else Spool(self._task.answer)
-        if isinstance(text, str):
-            self._answer.add(text)
+        self._answer = result if isinstance(result, Spool) else Spool(self._task.answer)
+        if isinstance(result, str):
+            self._answer.add(result)
         event[KEY] = self._answer.head
 
     def _used(self) -> Iterator[Activity]:
@@ -163,26 +163,26 @@ class Stream:
     def _hear_init(self, event: Mapping[str, Any]) -> Iterator[Activity]:
         self._begun = True
         self.answered = False
-        for fault in _list(event.get("plugin_errors")):
-            self._plugin_errors.append(one_line(_text(_mapping(fault).get("message")) or str(fault)))
-        version = version_of(_text(event.get("claude_code_version")))
+        for fault in items(event.get("plugin_errors")):
+            self._plugin_errors.append(one_line(text(mapping(fault).get("message")) or str(fault)))
+        version = version_of(text(event.get("claude_code_version")))
         if version is None or not TESTED[0] <= version < TESTED[1]:
-            said = one_line(_text(event.get("claude_code_version"))) or "unknown"
+            said = one_line(text(event.get("claude_code_version"))) or "unknown"
             yield Activity("warning", f"Claude Code {said} is outside the tested versions ({spell_tested()})")
 
     def _hear_message(self, event: Mapping[str, Any]) -> Iterator[Activity]:
         self.answered = False
-        message = _mapping(event.get("message"))
+        message = mapping(event.get("message"))
         failed, own = event.get("is_api_error_message") is True, event.get("parent_tool_use_id") is None
         if own:  # and not a sub-agent's
             self._refused = failed
         if failed:
-            self._api_error = (_integer(event.get("api_error_status")), _text(event.get("error")))
+            self._api_error = (integer(event.get("api_error_status")), text(event.get("error")))
             return
         self._api_error = None
         if self._forbidden:
             self.over = self.over or "extra"
-        name = _text(message.get("id")) or f"after reply {self._replies}"
+        name = text(message.get("id")) or f"after reply {self._replies}"
         # A client may not stop by itself, but it has the first word: its own bill is the better one. So what it began
         # before the limit is heard out, and the next message, or the second turn too many, ends it.
         if name not in self._usage and self._dear():
@@ -191,15 +191,15 @@ class Stream:
             self._turns.add(name)
         if len(self._turns) > self._task.limits.turns + 1:
             self.over = self.over or "turns"
-        usage = self._usage.setdefault(name, Usage(_text(message.get("model"))))
+        usage = self._usage.setdefault(name, Usage(text(message.get("model"))))
         before, counted = usage.cost(), usage.tokens()
-        usage.take(_mapping(message.get("usage")))
-        for block in map(_mapping, _list(message.get("content"))):
+        usage.take(mapping(message.get("usage")))
+        for block in map(mapping, items(message.get("content"))):
             usage.written += len(json.dumps(block))
             if block.get("type") == "tool_use":
                 yield Activity("tool", _tool_line(block))
             elif block.get("type") == "text":
-                yield Activity("text", f"{len(_text(block.get('text')))} characters")
+                yield Activity("text", f"{len(text(block.get('text')))} characters")
         self._estimate += usage.cost() - before
         self._counted += usage.tokens() - counted
 
@@ -212,13 +212,13 @@ class Stream:
         if self._forbidden and not self.answered:  # the last word is there: ending it would save nothing
             self.over = self.over or "extra"
         self._rejected = dict(info) if stopped or self._forbidden else None
-        shares = {_text(info.get("rateLimitType")): info} | dict(_mapping(info.get("unifiedWindows")))
+        shares = {text(info.get("rateLimitType")): info} | dict(mapping(info.get("unifiedWindows")))
         for name, window in ((one_line(name), window) for name, window in shares.items()):
-            used = _number(_mapping(window).get("utilization"))
+            used = number(mapping(window).get("utilization"))
             if name and used is not None and (name in self._shares or len(self._shares) < _WINDOWS):
                 self._shares[name] = used
         spelled = ", ".join(f"{name} {used:.0%}" for name, used in self._shares.items())
-        yield Activity("limit", one_line(f"{_text(info.get('status'))}: {spelled}"))
+        yield Activity("limit", one_line(f"{text(info.get('status'))}: {spelled}"))
 
     def answer(self) -> Answer:
         return self._answer.store()
@@ -240,7 +240,7 @@ class Stream:
             cost_usd=cost,
             cost_estimated=estimated,
             tokens=self._tokens(),
-            turns=sum(_integer(each.get("num_turns")) or 0 for each in self._results) or len(self._turns),
+            turns=sum(integer(each.get("num_turns")) or 0 for each in self._results) or len(self._turns),
             exit_code=end.code,
             session=self._task.session,
             usage=tuple(self._shares.items()),
@@ -250,9 +250,9 @@ class Stream:
     def _resume_at(self) -> str | None:
         """When the usage limit that was hit ends; None where that cannot be: one of the clocks is wrong."""
         info, now = self._rejected or {}, self._now()
-        windows = map(_mapping, _mapping(info.get("unifiedWindows")).values())
+        windows = map(mapping, mapping(info.get("unifiedWindows")).values())
         spent = [window for window in windows if window.get("status") == "rejected"]
-        moments = [_moment(window.get("resetsAt")) for window in (info, *spent)]
+        moments = [moment(window.get("resetsAt")) for window in (info, *spent)]
         return next((timestamp(at) for at in moments if at and now < at < now + _LONGEST_WINDOW), None)
 
     def _over(self, end: End, result: Mapping[str, Any] | None) -> Spent | Limit | Literal[""]:
@@ -263,7 +263,7 @@ class Stream:
             return self.over
         if end.timed_out and not self.answered:
             return end.timed_out
-        return _LIMITS.get(_text(result.get("subtype")), "") if result else ""
+        return _LIMITS.get(text(result.get("subtype")), "") if result else ""
 
     def _faults(self, end: End, result: Mapping[str, Any] | None) -> list[str]:
         """Everything that keeps this attempt from being a success; empty when it is one."""
@@ -305,8 +305,8 @@ class Stream:
                 word = "server_error"
         elif _stopped_by_api(result) or self._refused:
             word = self._api_error[1] if self._api_error else ""
-            status = _integer(result.get("api_error_status"))
-            if _text(result.get("api_error")) in _OUTAGE_WORDS:
+            status = integer(result.get("api_error_status"))
+            if text(result.get("api_error")) in _OUTAGE_WORDS:
                 word = "server_error"
         else:
             return ""
@@ -326,7 +326,7 @@ class Stream:
             asked = Usage("")
             asked.take({"input_tokens": (len(self._task.prompt) + len(self._task.system)) // CHARS_A_TOKEN})
             estimate = asked.cost()
-        said = _number(self._results[-1].get("total_cost_usd")) if self._results else None
+        said = number(self._results[-1].get("total_cost_usd")) if self._results else None
         if self._task.resume and self._results:
             # the total of a continued session holds the cost of its earlier processes too
             said = self._reported[1]
@@ -366,7 +366,7 @@ def _object(data: bytes) -> dict[str, Any] | None:
 
 def _result_faults(result: Mapping[str, Any], *, blank: bool) -> Iterator[str]:
     subtype, reason = result.get("subtype"), result.get("terminal_reason")
-    said = one_line("; ".join(map(_text, _list(result.get("errors")))) or _text(result.get("result")))
+    said = one_line("; ".join(map(text, items(result.get("errors")))) or text(result.get("result")))
     if subtype != "success":
         yield f"the result is {one_line(str(subtype))}: {said}"
     elif result.get("is_error") is not False:
@@ -386,55 +386,22 @@ def _stopped_by_api(result: Mapping[str, Any]) -> bool:
 
 def _work_left(result: Mapping[str, Any]) -> bool:
     """Whether agents still work in the background, so that another result line will come."""
-    stats = _mapping(result.get("subagent_stats"))
-    ended = [stats.get("completed"), stats.get("failed"), *_mapping(stats.get("killed")).values()]
-    running = (_integer(stats.get("spawned")) or 0) - sum(_integer(count) or 0 for count in ended)
-    return running > 0 or (_integer(result.get("queued_turn_count")) or 0) > 0
+    stats = mapping(result.get("subagent_stats"))
+    ended = [stats.get("completed"), stats.get("failed"), *mapping(stats.get("killed")).values()]
+    running = (integer(stats.get("spawned")) or 0) - sum(integer(count) or 0 for count in ended)
+    return running > 0 or (integer(result.get("queued_turn_count")) or 0) > 0
 
 
 def _parts(result: Mapping[str, Any]) -> Iterator[tuple[int, float]]:
     """Tokens and US dollars of each model since the result before; sub-agents are in here, and not in the messages."""
-    for model in map(_mapping, _mapping(result.get("model_usage_since_last_result")).values()):
+    for model in map(mapping, mapping(result.get("model_usage_since_last_result")).values()):
         names = ("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")
-        yield sum(_integer(model.get(name)) or 0 for name in names), _number(model.get("costUSD")) or 0.0
+        yield sum(integer(model.get(name)) or 0 for name in names), number(model.get("costUSD")) or 0.0
 
 
 def _tool_line(block: Mapping[str, Any]) -> str:
-    given = _mapping(block.get("input"))
+    given = mapping(block.get("input"))
     subject = next(
-        (_text(given[key]) for key in ("command", "file_path", "pattern", "path", "url") if key in given), ""
+        (text(given[key]) for key in ("command", "file_path", "pattern", "path", "url") if key in given), ""
     )
-    return one_line(f"{_text(block.get('name'))} {subject}")
-
-
-def _moment(seconds: Any) -> datetime | None:
-    try:
-        return datetime.fromtimestamp(_number(seconds) or math.nan, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
-
-
-# The client's fields have changed their kind before: what is not of the expected kind counts as absent.
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _integer(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _number(value: Any) -> float | None:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return None
-    try:
-        return float(value)
-    except OverflowError:  # an integer of hundreds of digits is JSON too
-        return None
+    return one_line(f"{text(block.get('name'))} {subject}")

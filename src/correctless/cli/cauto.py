@@ -8,7 +8,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -16,19 +16,20 @@ import click
 import correctless
 from correctless import exits, orphans, person, repo, summary
 from correctless import review as views
-from correctless.cli import parked, progress, typable, watch
+from correctless.cli import parked, progress, proofs, typable, watch
 from correctless.cli.ask import asker
 from correctless.cli.review import width
 from correctless.cli.standing import ended, refuse_without_run, status
+from correctless.cli.stop import stop
 from correctless.cli.watch import Watcher
-from correctless.dispatch import loop, notify, preflight, start, stop, worktree
+from correctless.dispatch import loop, notify, preflight, start, worktree
 from correctless.dispatch.surroundings import Surroundings
 from correctless.exits import Stop
 from correctless.lock import Lock
 from correctless.record import Confirmation, timestamp, utcnow
 from correctless.repo import Logs, Repo
 from correctless.runlog import branch as record
-from correctless.runlog.state import State, fold
+from correctless.runlog.state import fold
 
 
 @click.group(epilog="Example: correctless cauto run --spec docs/spec.md")
@@ -37,6 +38,7 @@ def cauto() -> None:
 
 
 cauto.add_command(status)
+cauto.add_command(stop)
 
 
 def _request_options(command: Any) -> Any:
@@ -145,7 +147,7 @@ def run(
             approved = _approval(ready, approve_spec_as)
             with Lock.take(here, "correctless cauto run") as held:
                 around = Surroundings(here, ready.logs, held, os.environ, activity=watcher.activity)
-                tried = () if untried else _tried(ready)
+                tried = () if untried else proofs.tried(ready)
                 started = start.begin(ready, around, approved, watcher.event, tried=tried)
                 if detach:
                     _detach(here, ready.logs, started.run, held)
@@ -155,31 +157,6 @@ def run(
                     click.echo(typable("watch it with: correctless cauto status --follow"), err=True)
                     return exits.OK
                 return _drive(around, watcher, show=not as_json)
-
-
-_TRYING = "trying what the run will need; the tests and one turn of the agent take their time"
-
-
-def _tried(ready: start.Ready) -> tuple[str, ...]:
-    """Each thing the run will need, tried and told; `Stop(3)` names what failed, all of it together."""
-    click.echo(_TRYING, err=True)
-    proofs = tuple(_told(prove(), err=True) for prove in preflight.proofs(ready, os.environ))
-    failed = [proof for proof in proofs if not proof.ok]
-    if failed:
-        more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
-        first = failed[0]
-        raise Stop(
-            exits.REFUSED,
-            f"{first.what}: {first.said}{more}. {first.fix}, or start all the same with --no-check",
-        )
-    return tuple(proof.what for proof in proofs)
-
-
-def _told(proof: preflight.Proof, *, err: bool) -> preflight.Proof:
-    fix = "" if proof.ok else f". {proof.fix}"
-    line = f"{'holds ' if proof.ok else 'FAILED'}     {proof.what}: {proof.said}{fix}"
-    click.echo(summary.printable(line), err=err)
-    return proof
 
 
 def _rehearse(request: start.Request, *, as_json: bool) -> int:
@@ -373,37 +350,6 @@ def _drive(
     return exits.OK
 
 
-@cauto.command(name="stop", epilog="Example: correctless cauto stop")
-@click.option("--abandon", is_flag=True, help="End the run for good; what it committed stays on the branch.")
-def stop_command(abandon: bool) -> int:
-    """End the running dispatcher and its agent; the run can be resumed unless it is abandoned."""
-    here = repo.find(os.getcwd())
-    logs = repo.logs(here)
-    if abandon:
-        person.refuse_agents(os.environ)
-    processes = stop.end_processes(here, _known_state(logs))
-    if processes:
-        click.echo(f"ended: {processes}", err=True)
-    if abandon:
-        refuse_without_run(logs)
-        with Lock.take(here, "correctless cauto stop") as held:
-            state = stop.abandon(
-                Surroundings(here, logs, held, os.environ), progress.event, by=person.name(here, os.environ)
-            )
-        parked.let_go(here, state)
-        click.echo(f"run {state.run} is abandoned; its commits stay on the branch")
-    elif not processes:
-        click.echo("nothing is running here")
-    return exits.OK
-
-
-def _known_state(logs: Logs) -> State:
-    # A run whose log is damaged must still be possible to end.
-    with suppress(Stop):
-        return views.state_of(logs)
-    return State()
-
-
 @cauto.command(epilog="Example: correctless cauto check --spec docs/spec.md")
 @_request_options
 @click.option("--notify", "trial", is_flag=True, help="Send one trial notification.")
@@ -427,9 +373,9 @@ def check(spec: str, pipeline: str, trial: bool, **flags: Any) -> int:
         if not sent.ok:
             raise Stop(exits.REFUSED, sent.said)
         click.echo(sent.said)
-    click.echo(_TRYING, err=True)
-    proofs = [_told(prove(), err=False) for prove in preflight.proofs(ready, os.environ)]
-    return exits.OK if all(proof.ok for proof in proofs) else exits.FINDINGS
+    click.echo(proofs.TRYING, err=True)
+    tried = [proofs.told(prove(), err=False) for prove in preflight.proofs(ready, os.environ)]
+    return exits.OK if all(proof.ok for proof in tried) else exits.FINDINGS
 
 
 @cauto.command(epilog="Example: correctless cauto demo")

@@ -35,9 +35,9 @@ from correctless.runlog.events import (
     StepStarted,
     fields_of,
 )
+from correctless.runlog.manifest import status as status_word
 from correctless.runlog.plan import Plan
 from correctless.runlog.state import State
-from correctless.runlog.state import status as status_word
 
 
 def event(state: State, logged: Logged) -> None:

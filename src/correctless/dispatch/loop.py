@@ -19,7 +19,8 @@ from correctless.record import timestamp
 from correctless.repo import Logs, replace_file
 from correctless.runlog import branch as record
 from correctless.runlog.events import AgentEnded, Event, Logged, Resumed, RunStopped, fields_of
-from correctless.runlog.state import State, after, fold, manifest
+from correctless.runlog.manifest import manifest
+from correctless.runlog.state import State, after, fold
 
 Tell = Callable[[State, Logged], None]
 

@@ -1,0 +1,37 @@
+"""Where a run stands, for others: a state in, its manifest for other tools and one word for it out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from correctless import exits
+from correctless.runlog.state import State
+
+
+def manifest(state: State) -> dict[str, Any]:
+    """The view of the state that other tools read as `pipeline-manifest-<branch>.json`; derived, never read back."""
+    expected = [step.name for step in state.plan.steps] if state.plan else []
+    done = [item.step for item in state.finished]
+    if state.consolidated:
+        done.append("consolidation")
+    if state.phase in ("published", "complete"):
+        done.append("pr")
+    return {
+        "run": state.run,
+        "branch": state.plan.branch if state.plan else "",
+        "expected_steps": [*expected, "consolidation", "pr"],
+        "completed_steps": done,
+        "started_at": state.started_at,
+        "status": status(state),
+    }
+
+
+def status(state: State) -> str:
+    """One word for where the run stands."""
+    if state.phase in ("complete", "abandoned", "none"):
+        return state.phase
+    if state.phase == "closed" or (state.stopped is not None and state.stopped.code == exits.PERSON):
+        return "waiting"
+    if state.stopped is not None:
+        return "paused" if state.stopped.code in (exits.PAUSED, exits.INTERRUPTED) else "stopped"
+    return "running"
