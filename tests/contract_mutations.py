@@ -54,7 +54,7 @@ MUTATIONS = (
     Mutation("verify that always says yes", "R-006 the log", f"{_S}cli/decisions.py", "return exits.OK if report.intact else exits.FINDINGS\n\n\n@decisions.command(\n    epilog=\"\"\"Example: correctless decisions append", "return exits.OK\n\n\n@decisions.command(\n    epilog=\"\"\"Example: correctless decisions append"),
     Mutation("an entry of somebody else is taken", "R-006 while", f"{_S}ledger.py", "if self._alone and known is not None", "if False and known is not None"),
     Mutation("an agent may write the log", "R-006 while", f"{_S}cli/writer.py", "    if AGENT in env:\n", "    if False:\n"),
-    Mutation("the nonce is ignored", "R-006 a block", f"{_S}block.py", "if known and block.word == nonce]", "if block.word is not None]"),
+    Mutation("the nonce is ignored", "R-006 a block", f"{_S}block.py", "current = _Block(marker[2])", "current = _Block(nonce)"),
     Mutation("a summary that does not group by skill", "R-007", f"{_S}summary.py", "groups.setdefault(item.decision.skill, []).append(item)", 'groups.setdefault("all", []).append(item)'),
     Mutation("a summary without its heading of deferred escalations", "R-007", f"{_S}summary.py", '(_headline("Deferred escalations", parts.deferred), parts.deferred),', '(_headline("Also", parts.deferred), parts.deferred),'),
     Mutation("a pull request without its heading of deferred escalations", "R-007", f"{_S}summary.py", 'in (("Deferred escalations", parts.deferred), (', 'in (("Also", parts.deferred), ('),

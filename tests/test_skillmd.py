@@ -219,13 +219,14 @@ def test_valid_frontmatter_reads_as_python_frontmatter_reads_it(values: dict[str
     theirs = frontmatter.loads(text).metadata
     skill = read(text.encode(), "f")
     assert sorted(keys(skill)) == sorted(str(key) for key in theirs)
-    for key, stands in theirs.items():
-        value = "" if stands is None else stands  # it strips a no-break space, and nothing is left
+    for key, value in theirs.items():
         node = skill.frontmatter.get(key) if skill.frontmatter else None
         assert node is not None
-        assert (
-            (value == [item.text for item in node.items]) if isinstance(value, list) else (value == node.text)
-        )
+        # It strips a no-break space, and where nothing is left it reads None.
+        if isinstance(value, list):
+            assert [item or "" for item in value] == [item.text for item in node.items]
+        else:
+            assert (value or "") == node.text
 
 
 @settings(deadline=None)
