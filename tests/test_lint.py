@@ -187,7 +187,7 @@ def test_fix_keeps_a_byte_order_mark_and_a_link(tree: Path) -> None:
     link = tree / "skills/colon/SKILL.md"
     link.unlink()
     link.symlink_to(file)
-    lint(tree, "--fix", "skills")
+    lint(tree, "--fix")
     assert link.is_symlink()
     assert file.read_bytes() == b"\xef\xbb\xbf" + COLON.replace("Presets: QA", '"Presets: QA"').encode()
 

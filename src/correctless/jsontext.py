@@ -44,6 +44,7 @@ class _Open:
         self.start = start
         self.items: list[Node] = []
         self.pairs: list[tuple[Node, Node]] = []
+        self.first: dict[str, Node] = {}  # by its text: the key as it stood first
         self.key: Node | None = None
 
 
@@ -132,8 +133,8 @@ class _Reader:
         if top.kind == LIST:
             top.items.append(node)
         elif top.key is not None:
-            first = next((key for key, _ in top.pairs if key.text == top.key.text), None)
-            if first:
+            first = top.first.setdefault(top.key.text, top.key)
+            if first is not top.key:
                 message = f"key '{first.text}' stands twice, first on line {first.line}. keep one of them"
                 end = self.lines.place(top.key.end)
                 found = Finding(

@@ -69,6 +69,27 @@ def count_ends(text: str, stop: int) -> int:
     return len(_ENDS.findall(text, 0, stop))
 
 
+def code_spans(line: str) -> list[tuple[int, int]]:
+    """Where code in backticks starts and ends, backticks included; in linear time, which no pattern with `.+?` is."""
+    if "`" not in line:
+        return []
+    runs = [run.span() for run in re.finditer("`+", line)]
+    later: dict[int, list[int]] = {}  # by its length: the runs that can close one, the next of them last
+    for number in range(len(runs) - 1, -1, -1):
+        later.setdefault(runs[number][1] - runs[number][0], []).append(number)
+    spans, number = [], 0
+    while number < len(runs):
+        start, end = runs[number]
+        closing = later[end - start]
+        while closing and closing[-1] <= number:
+            closing.pop()
+        if closing:
+            number = closing.pop()
+            spans.append((start, runs[number][1]))
+        number += 1
+    return spans
+
+
 def sections(lines: Iterable[Line]) -> tuple[Section, ...]:
     """The headings of scanned lines, in their order."""
     found = tuple(lines)

@@ -68,8 +68,8 @@ class Unreadable(Exception):  # noqa: N818 says what the file is
     """Why a file can't be read, in a few words."""
 
 
-def read_plain(file: str) -> tuple[bytes, os.stat_result]:
-    """The bytes of a plain file of at most `MAX_FILE`, and what was known of it before they were read; else `Unreadable`."""
+def read_plain(file: str, most: int = MAX_FILE) -> tuple[bytes, os.stat_result]:
+    """The bytes of a plain file of at most `most`, and what was known of it before they were read; else `Unreadable`."""
     try:
         # Not blocking: a pipe in the place of a file must not hold the reader for ever.
         handle = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -78,7 +78,7 @@ def read_plain(file: str) -> tuple[bytes, os.stat_result]:
             if not stat.S_ISREG(facts.st_mode):
                 raise Unreadable("it is no plain file")
             parts, size = [], 0
-            while size <= MAX_FILE and (part := os.read(handle, min(facts.st_size, MAX_FILE) + 1)):
+            while size <= most and (part := os.read(handle, min(facts.st_size, most) + 1)):
                 parts.append(part)
                 size += len(part)
         finally:
@@ -87,8 +87,8 @@ def read_plain(file: str) -> tuple[bytes, os.stat_result]:
         raise Unreadable(error.strerror or "the system does not say why") from None
     except ValueError:  # a NUL in the name
         raise Unreadable("no file has such a name") from None
-    if size > MAX_FILE:
-        raise Unreadable(f"it is over {MAX_FILE} bytes")
+    if size > most:
+        raise Unreadable(f"it is over {most} bytes")
     return b"".join(parts), facts
 
 

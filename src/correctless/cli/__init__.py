@@ -83,6 +83,13 @@ def _spell(error: Exception) -> str:
     )
 
 
+def spell_anything() -> None:
+    """Let standard output escape what its encoding has no word for, where a terminal is no UTF-8 or a path is none."""
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="backslashreplace")
+
+
 def typable(message: str) -> str:
     """A message whose commands this person can type: through the door they came in by, where that is no bare word."""
     door = os.environ.get("CORRECTLESS_DOOR", "")

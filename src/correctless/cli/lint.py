@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 
 import correctless
 from correctless import exits
+from correctless.cli import spell_anything
 from correctless.exits import Stop
-from correctless.finding import SEVERITIES, Finding, with_source
+from correctless.finding import SEVERITIES, Finding, printable, with_source
 from correctless.lint import cache, run, settings
 from correctless.lint.discover import Target, discover, kind_of
 from correctless.lint.run import Report
@@ -68,6 +69,7 @@ class _Told:
 
 def main(argv: list[str]) -> int:
     """Lint, print, and return the exit code; `Stop` when that can't be done."""
+    spell_anything()
     told = _told(argv)
     if told.flags & {"--help", "-h"}:
         print(_HELP, end="")
@@ -159,12 +161,9 @@ def _report(told: _Told, chosen: Settings) -> Report:
         )
 
     report = lint()
-    only = set(told.values.get("--fix-only", ()))
-    if not (only or told.flags & {"--fix", "--diff"}):
+    if not (told.values.get("--fix-only") or told.flags & {"--fix", "--diff"}):
         return report
-    fixed = _fix(
-        report, {each.path: each for each in targets}, chosen, today, only, dry="--diff" in told.flags
-    )
+    fixed = _fix(report, {each.path: each for each in targets}, chosen, today, told)
     return lint() if fixed else report
 
 
@@ -189,17 +188,24 @@ def _changed(targets: Sequence[Target], base: str) -> Iterator[Target]:
     return (each for each in targets if os.path.realpath(each.path) in changed)
 
 
-def _fix(
-    report: Report, targets: dict[str, Target], chosen: Settings, today: str, only: set[str], *, dry: bool
-) -> bool:
+def _fix(report: Report, targets: dict[str, Target], chosen: Settings, today: str, told: _Told) -> bool:
     from correctless.lint import fix
     from correctless.skills import read_plain
+
+    only, dry = set(told.values.get("--fix-only", ())), "--diff" in told.flags
 
     def wanted(found: Finding) -> bool:
         return bool(found.fix) and (not only or found.rule in only)
 
     changed = False
     for path in sorted({each.path for each in report.findings if wanted(each)}):
+        if fix.leads_out(path, told.paths or ["."]):
+            where = printable(os.path.realpath(path))
+            print(
+                f"correctless: {printable(path)} leads out of what was named, so {where} is left as it is",
+                file=sys.stderr,
+            )
+            continue
         before = read_plain(path)[0]
 
         def find(data: bytes, target: Target = targets[path]) -> list[Finding]:

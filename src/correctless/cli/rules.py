@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from correctless import exits, rules
+from correctless.cli import spell_anything
 from correctless.exits import Stop
 from correctless.rules import FAMILIES, RULES
 
@@ -25,6 +26,7 @@ Exit: 0 shown, 2 there is no such rule.
 
 def main(argv: list[str]) -> int:
     """Print the list, or one page, in Markdown; `Stop(2)` for a rule that there is not."""
+    spell_anything()
     if {"--help", "-h"} & set(argv):
         print(_HELP, end="")
         return exits.OK

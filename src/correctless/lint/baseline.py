@@ -10,8 +10,10 @@ from hashlib import blake2b
 from correctless import exits
 from correctless.exits import Stop
 from correctless.finding import Finding
+from correctless.skills import Unreadable, read_plain
 
 _VERSION = 1
+_LARGEST = 64 << 20  # bytes of a baseline
 
 
 def fingerprint(found: Finding) -> str:
@@ -44,14 +46,13 @@ def text(findings: Iterable[Finding]) -> str:
 
 def _read(file: str) -> Counter[str]:
     try:
-        with open(file, "rb") as stream:
-            said = json.loads(stream.read())
-    except OSError as error:
+        said = json.loads(read_plain(file, _LARGEST)[0])
+    except Unreadable as error:
         raise Stop(
             exits.REFUSED,
-            f"can't read '{file}': {error.strerror}. make it with: correctless lint --write-baseline {file}",
+            f"can't read '{file}': {error}. make it with: correctless lint --write-baseline {file}",
         ) from None
-    except ValueError:
+    except (ValueError, RecursionError):
         said = None
     found = said.get("findings") if isinstance(said, dict) and said.get("version") == _VERSION else None
     if not isinstance(found, dict) or not all(type(count) is int for count in found.values()):

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     Stat = tuple[int, int, int, int]  # inode, size, mtime, ctime
     Result = tuple[Any, ...]
 
-LARGEST_SETTINGS = 1 << 20  # bytes of a configuration that are read
 _LARGEST = 256 << 20
 _MOST = 200_000  # results that are kept; above, only those of the last run
 _DIGEST = 32

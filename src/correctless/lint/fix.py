@@ -47,6 +47,13 @@ def _applied(text: str, edits: list[Edit]) -> str:
     return text
 
 
+def leads_out(path: str, named: Sequence[str]) -> bool:
+    """Whether a link leads a file out of every folder, or folder of a file, that was named: there nothing may be written."""
+    real = os.path.realpath(path)
+    tops = (os.path.realpath(each if os.path.isdir(each) else os.path.dirname(each) or ".") for each in named)
+    return not any(real.startswith(top.rstrip(os.sep) + os.sep) for top in tops)
+
+
 def write(path: str, data: bytes) -> None:
     """Replace a file whole, with the mode it has; a link keeps being one. `Stop` (3) when that is not possible."""
     real = os.path.realpath(path)

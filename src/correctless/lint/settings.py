@@ -14,6 +14,7 @@ from correctless import exits
 from correctless.exits import Stop
 from correctless.lint import cache
 from correctless.lint.discover import PROJECT
+from correctless.skills import Unreadable, read_plain
 from correctless.subject import CLAUDE_CODE
 
 TYPE_CHECKING = False  # typing costs 2 ms to import
@@ -163,9 +164,6 @@ def _refuse_unknown(names: Iterable[str], path: str) -> None:
 
 def _read(path: str) -> bytes:
     try:
-        with open(path, "rb") as file:
-            return file.read(cache.LARGEST_SETTINGS)
-    except OSError as error:
-        raise Stop(
-            exits.REFUSED, f"can't read '{path}': {error.strerror}. name a configuration that exists"
-        ) from None
+        return read_plain(path)[0]
+    except Unreadable as error:
+        raise Stop(exits.REFUSED, f"can't read '{path}': {error}. name a configuration that exists") from None

@@ -11,19 +11,22 @@ from correctless.rules import suppression
 
 def apply(found: Checked, settings: Settings, path: str, today: str) -> list[Finding]:
     """The findings that are not suppressed, and what is wrong with the suppressions on the day `today`."""
-    left = list(found.findings)
+    faults = []
+    known, met, silent = _known(), {each.rule for each in found.findings}, set()
     for rule, until, at in found.suppressions:
-        if rule not in _known():
-            left.append(_fault(at, f"there is no rule '{rule}'. see correctless rules", "error"))
+        if rule not in known:
+            faults.append(_fault(at, f"there is no rule '{rule}'. see correctless rules", "error"))
         elif until and until < today:
-            left.append(
+            faults.append(
                 _fault(at, f"this suppression of '{rule}' is over since {until}. mend it, or renew the day")
             )
-        elif any(each.rule == rule for each in found.findings):
-            left = [each for each in left if each.rule != rule]
+        elif rule in met:
+            silent.add(rule)
         elif _was_run(rule, settings, path):
-            left.append(_fault(at, f"nothing in this file is a finding of '{rule}'. delete this suppression"))
-    return left
+            faults.append(
+                _fault(at, f"nothing in this file is a finding of '{rule}'. delete this suppression")
+            )
+    return [each for each in found.findings if each.rule not in silent] + faults
 
 
 def _known() -> set[str]:

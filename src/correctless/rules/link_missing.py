@@ -33,7 +33,7 @@ from __future__ import annotations
 import re
 
 from correctless.finding import Finding
-from correctless.markdown import CODE, COMMENT
+from correctless.markdown import CODE, COMMENT, code_spans
 from correctless.subject import SKILL, Skill
 
 TYPE_CHECKING = False
@@ -44,8 +44,8 @@ ID = "link-missing"
 SEVERITY = "warning"
 READS = (SKILL,)
 
-_LINK = r"\]\(\s*(?P<target><[^<>\n]*>|[^\s()<>]+)[^()\n]*\)"
-_SPAN = r"(`+)(?!`).+?(?<!`)\1(?!`)"
+# Possessive: a line that never closes its parenthesis is not tried again from every length of it.
+_LINK = r"\]\(\s*+(?P<target><[^<>\n]*+>|[^\s()<>]++)[^()\n]*+\)"
 # An address, an anchor, an absolute path, or a stand-in for what the reader fills in.
 _ELSEWHERE = r"[A-Za-z][A-Za-z0-9+.-]*:|[#/~$]|.*[{}<>*$\\]|(?i:(?:url|link|path)\Z)"
 
@@ -58,7 +58,7 @@ def check(skill: Skill) -> Iterator[Finding]:
     for line in skill.md.lines:
         if "](" not in line.text or line.kind in (CODE, COMMENT):
             continue
-        spans = [span.span() for span in re.finditer(_SPAN, line.text)]
+        spans = code_spans(line.text)
         for found in re.finditer(_LINK, line.text):
             inside = any(start <= found.start() < end for start, end in spans)
             if not inside and (target := _missing(skill, found)):
