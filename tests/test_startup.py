@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import correctless
 from correctless import repo, yamltext
 from correctless.contract import read_skill
 from correctless.entry import read_points
+from correctless.patterns import lazily
 from test_layers import PART_OF, RANK, SOURCE, files, house, module_of
 
 HEAVY = {"pydantic", "click", "rich", "jsonlines", "ruamel", "frontmatter", "detect_secrets"}
@@ -117,6 +119,16 @@ def test_a_lint_of_one_file_imports_what_it_needs_and_nothing_else(words: list[s
     assert "correctless.rules.link_missing" in seen
     assert {name.partition(".")[0] for name in seen} & NOT_FOR_A_LINT == set()
     assert {"correctless.jsontext", "correctless.yamlrepair", "correctless.config"} & seen == set()
+
+
+def test_a_lazy_pattern_is_compiled_once_and_does_what_re_does() -> None:
+    lazy = lazily(r"(?P<a>x+)|y", re.IGNORECASE)
+    assert "search" not in vars(lazy)
+    assert [found[0] for found in lazy.finditer("aXXy")] == ["XX", "y"]
+    assert "search" in vars(lazy)
+    assert (lazy.sub("-", "axy"), lazy.split("axb"), lazy.groupindex["a"]) == ("a--", ["a", "x", "b"], 1)
+    with pytest.raises(re.error):
+        lazily("(").match("")
 
 
 def git(*words: str, cwd: Path) -> None:

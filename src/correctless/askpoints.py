@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 from correctless import yamltext
 from correctless.contract import split_tools, tool_items
+from correctless.patterns import lazily
 from correctless.prose import sentences
 from correctless.subject import Skill
 
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 TOOL = "AskUserQuestion"
 
 _WHO = r"(?:the\s+|your\s+)?(?:user|person|human|operator|developer|maintainer|requester)\b(?!-|\s+stor)"
-_ASKS = re.compile(
+_ASKS = lazily(
     rf"(?i)\b(?:(?:ask|consult|prompt)\s+{_WHO}"
     rf"|(?:wait|pause)\s+for\s+(?:an?\s+(?:answer|reply|response)\s+(?:from|of|by)\s+)?{_WHO}"
     r"|(?:get|obtain|request|seek)\s+(?:the\s+|explicit\s+|a\s+)*(?:user|human|person|operator)(?:['’]s)?\s+(?:confirmation|approval|consent|permission|input)\b"
@@ -24,12 +23,12 @@ _ASKS = re.compile(
     rf"|(?:use|call|invoke)\s+(?:the\s+)?[`*]*{TOOL}\b)"
 )
 # Says itself that it is for when a person is there, or what is done when nobody is.
-_SETTLED = re.compile(
+_SETTLED = lazily(
     r"(?i)\b(?:interactive(?:ly)?|attended|autonomous(?:ly)?|unattended|AD-\d+|defaults?|escalat\w+|defer\w*|nobody|by\s+hand|"
     r"(?:person|someone|somebody)\s+is)\b"
 )
 _MENTIONS = ("user", "person", "human", "operator", "developer", "maintainer", "requester")
-_WORD = re.compile(r"[A-Za-z][a-z]{3,}")
+_WORD = lazily(r"[A-Za-z][a-z]{3,}")
 # Words that say nothing of what is asked about.
 _EMPTY = (
     "about after again also answer answers approval before being choice choose clarify confirm confirmation consent consult "

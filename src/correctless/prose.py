@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from correctless.markdown import HEADING, ITEM, TEXT, Line
+from correctless.patterns import lazily
 from correctless.subject import Skill
 
 TYPE_CHECKING = False  # typing costs 2 ms to import
@@ -13,16 +14,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # `not`, `never` and what else turns an instruction into its opposite.
-NEGATED = re.compile(
+NEGATED = lazily(
     r"(?i)\b(?:not|never|no|none|nothing|nobody|neither|nor|cannot|without|avoid|forbidden|prohibited|instead\s+of|rather\s+than)\b|n't\b|n’t\b"
 )
 
 _NEAR = 300  # characters before a verb that are looked at
 
-_ENDS = re.compile(r"(?<=[.!?])[\"'”’)*_`]*\s+(?=\S)|\Z")
+_ENDS = lazily(r"(?<=[.!?])[\"'”’)*_`]*\s+(?=\S)|\Z")
 _MARKUP = r"\s*(?:(?:[-*+]|\d{1,9}[.)])\s+)*(?:\[[ xX]\]\s+)?[*_`\"'“(]*"
 # Where the verb of an instruction can stand: at the start, behind "at the end", a comma, "then" or "must".
-_IMPERATIVE = re.compile(
+_IMPERATIVE = lazily(
     rf"(?i)(?:\A{_MARKUP}(?:(?:at|after|before|for|in|on)\s+(?:the|each|every|any|this)\s+\w+\s+)?|[,;:—–]\s+[*_]*|\b(?:then|and|otherwise|else|always|immediately|first|you\s+must|you\s+should|must|should|to\s+do:)\s+[*_]*)\Z"
 )
 

@@ -5,9 +5,9 @@ reads, and `check` yields what is wrong. Add one by writing the module, naming i
 tests/cases/rules/<id>/.
 
 What a rule costs, every file pays. So a rule looks for a substring before it looks closer: in `skill.md.body`, or where case
-does not matter in `skill.md.lowered`. A pattern is a text, `re.search(_NAME, ...)`, which is compiled when a file first needs it.
-`skill.md.lines`, `.sections` and `.frontmatter` are worked out once a file, whoever asks first. No `dataclasses`: a value is a
-`NamedTuple`, and a changed one is `value._replace(...)`.
+does not matter in `skill.md.lowered`. A pattern is a text, `re.search(_NAME, ...)`, or `patterns.lazily(...)`: both are
+compiled when a file first needs them. `skill.md.lines`, `.sections` and `.frontmatter` are worked out once a file, whoever asks
+first. No `dataclasses`: a value is a `NamedTuple`, and a changed one is `value._replace(...)`.
 """
 
 from __future__ import annotations

@@ -38,6 +38,7 @@ from __future__ import annotations
 import re
 
 from correctless.finding import Finding
+from correctless.patterns import lazily
 from correctless.subject import SKILL, Skill
 
 TYPE_CHECKING = False
@@ -61,32 +62,32 @@ _LEAD = (
     r"(?:(?:the\s+)?(?:skill|agent|default|it|we|you|to|will|just|simply|silently|automatically|always|then|first|immediately|"
     r"directly|go\s+ahead\s+and|proceed\s+to|proceed\s+and|choose\s+to|choose|pick|select|answer)\s+)*"
 )
-_ACTS = re.compile(rf"(?i)\A{_LEAD}(?P<verb>{_FORMS})\b(?P<rest>.*)\Z", re.DOTALL)
-_IS_DONE = re.compile(
+_ACTS = lazily(rf"(?i)\A{_LEAD}(?P<verb>{_FORMS})\b(?P<rest>.*)\Z", re.DOTALL)
+_IS_DONE = lazily(
     rf"(?i)\A[^,;]*?\b(?:is|are|gets|get|be|being)\s+(?:\w+ly\s+)?(?P<verb>{_DONE})\b(?P<rest>.*)\Z",
     re.DOTALL,
 )
 # What makes a clause passive, whatever verb it also has.
-_PASSIVE = re.compile(
+_PASSIVE = lazily(
     r"(?i)\b(?:not|never|no|none|nothing|nobody|neither|nor|cannot|skip(?:s|ped|ping)?|flag(?:s|ged|ging)?|stop(?:s|ped)?|keeps?|kept|"
     r"stay(?:s|ed)?|wait(?:s|ed|ing)?|remains?|leaves?|left|list(?:s|ed)?|report(?:s|ed)?|refused?|declined?|rejects?|rejected|"
     r"postponed?|deferred|unchanged|untouched|undone|draft|as\s+(?:it|they)\s+(?:is|are|stands?)|status\s+quo|"
     r"(?:which|that|what|whatever|if|whether)\s+(?:is|are|was|were))\b|n't\b|n’t\b"
 )
 # It happens only once a person has decided.
-_LATER = re.compile(
+_LATER = lazily(
     r"(?i)\b(?:once|after|until|unless|when|if|by)\b.*\b(?:persons?|humans?|people|reviewers?|owners?|maintainers?|users?|"
     r"somebody|someone|confirm\w*|approv\w*)\b",
     re.DOTALL,
 )
 # What the clauses behind a passive one go on with, until one begins anew: "skip the merge, delete and publish steps".
-_ANEW = re.compile(r"(?:[;.!]\s|,?\s+(?:and\s+)?then\s|,?\s+but\s)")
-_CLAUSE = re.compile(r",\s+(?:and\s+|or\s+)?|\s+and\s+")
-_OBJECT = re.compile(
+_ANEW = lazily(r"(?:[;.!]\s|,?\s+(?:and\s+)?then\s|,?\s+but\s)")
+_CLAUSE = lazily(r",\s+(?:and\s+|or\s+)?|\s+and\s+")
+_OBJECT = lazily(
     r"(?i)\s+(?:the|a|an|all|any|every|each|it|them|this|that|these|those|its|their|whatever|everything)\b"
 )
 # The verb's word as a noun: a thing, and what is done with it. "Merge conflicts ..." has its own verb further on.
-_NOUN = re.compile(
+_NOUN = lazily(
     r"(?i)\s*(?:-|of\b|requests?\b|conflicts?\b|commits?\b|notes?\b|keys?\b|steps?\b|jobs?\b|queues?\b|access\b|rights?\b|"
     r"permissions?\b|criteria\b|is\b|are\b|stays?\b|waits?\b)"
 )

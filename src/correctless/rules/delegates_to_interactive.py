@@ -41,11 +41,11 @@ Source: R-001; the skill contract.
 from __future__ import annotations
 
 import json
-import re
 
 from correctless import skillmd, yamltext
 from correctless.contract import of_skill, split_tools, tool_items
 from correctless.finding import Finding
+from correctless.patterns import lazily
 from correctless.prose import sentences
 from correctless.subject import SKILL, Skill
 
@@ -58,13 +58,13 @@ SEVERITY = "error"
 READS = (SKILL,)
 
 _NAME = r"(?P<name>[A-Za-z0-9][\w-]*(?::[A-Za-z0-9][\w-]*)?)"
-_ALLOWED = re.compile(rf"Skill\(\s*/?{_NAME}(?:[ :]\*)?\s*\)\Z")
-_RUNS = re.compile(
+_ALLOWED = lazily(rf"Skill\(\s*/?{_NAME}(?:[ :]\*)?\s*\)\Z")
+_RUNS = lazily(
     r"(?i)\b(?:run|use|invoke|call|start|launch|execute|load|(?:hand|pass)\s+(?:it\s+|this\s+|the\s+\w+\s+)?(?:over|off)?\s*to|continue\s+with|"
     rf"go\s+on\s+with|delegate\s+(?:it\s+|this\s+)?to)\s+(?:the\s+)?(?:skill\s+)?[`*\"'“]*(?P<slash>/?){_NAME}[`*\"'”]*(?P<skill>\s+skill\b)?"
 )
 
-_ATTENDED = re.compile(
+_ATTENDED = lazily(
     r"(?i)\b(?:if|when|where|unless|once)\b[^.]{0,60}\b(?:person|user|human|somebody|someone|interactive(?:ly)?|attended)\b"
 )
 

@@ -33,6 +33,7 @@ import re
 
 from correctless import hookset, shape
 from correctless.finding import Finding
+from correctless.patterns import lazily
 from correctless.subject import HOOKS, PLUGIN, JsonSubject
 
 TYPE_CHECKING = False
@@ -47,11 +48,11 @@ READS = (HOOKS, PLUGIN)
 
 _ROOT = r"[\"']?\$(?:\{CLAUDE_PLUGIN_ROOT\}|CLAUDE_PLUGIN_ROOT\b)[\"']?/(?P<path>[A-Za-z0-9._/@+-]+)(?=[\"'\s;|&)]|\Z)"
 _RUNNERS = r"bash|sh|zsh|dash|python3?|node|bun|ruby|perl|php|pwsh|source|\."
-_STARTED = re.compile(
+_STARTED = lazily(
     rf"(?:\A|&&|\|\||;|\|)\s*(?:[A-Z_]+=[^\s;|&]*\s+)*(?:exec\s+)?(?P<runner>(?:{_RUNNERS})(?:\s+-[\w-]+)*\s+)?{_ROOT}"
 )
-_ARGUMENT = re.compile(rf"{_ROOT}\Z")
-_BUILT = re.compile(r"(?:\A|/)(?:dist|build|out|target|bin|node_modules|\.venv|venv)/")
+_ARGUMENT = lazily(rf"{_ROOT}\Z")
+_BUILT = lazily(r"(?:\A|/)(?:dist|build|out|target|bin|node_modules|\.venv|venv)/")
 
 
 def check(file: JsonSubject) -> Iterator[Finding]:

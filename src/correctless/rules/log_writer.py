@@ -48,6 +48,7 @@ from correctless import yamltext
 from correctless.contract import split_tools, tool_items
 from correctless.finding import Finding
 from correctless.markdown import CODE
+from correctless.patterns import lazily
 from correctless.prose import NEGATED, sentences
 from correctless.subject import SKILL, Skill
 
@@ -63,23 +64,23 @@ _STEM = "autonomous-decision"  # of the log and of its writer
 _LOG = (".correctless", "artifacts", "autonomous-decisions-slug.jsonl")
 _WRITERS = ("Write", "Edit", "MultiEdit", "NotebookEdit")
 
-_SHELL_WRITES = re.compile(
+_SHELL_WRITES = lazily(
     r"(?:>>?|\btee\b(?:\s+-a)?|\b(?:rm|mv|truncate)\b[^|;&]{0,200}?|\bsed\s+-i[^|;&]{0,200}?|\bcp\b[^|;&]{0,200}\s)\s*[\"']?[^\s\"'|;&<>]{0,200}autonomous-decisions(?!-log)"
 )
-_SHELL_APPENDS = re.compile(
+_SHELL_APPENDS = lazily(
     r"autonomous-decision-writer\.sh|\bcorrectless[\"']?\s+(?:decisions\s+append|writer)\b"
 )
 
 _NAME = r"(?:the\s+|this\s+|a\s+|that\s+|its\s+)?(?:autonomous[\s-]+)?(?:run's\s+)?"
 _FILE = r"[`*\"'(]*[^\s`\"'|]{0,200}autonomous-decisions[^\s`\"']{0,200}|decisions?\s+log\b(?!\s+(?:entry|line|format|summary))"
-_WRITES = re.compile(
+_WRITES = lazily(
     r"(?i)\b(?P<verb>append|write|add|save|record|log|put|insert|echo)\b(?P<what>[^.;:,]{0,80}?)\s(?:to|into|in|at\s+the\s+end\s+of)\s+"
     rf"{_NAME}(?P<log>{_FILE})"
 )
-_CHANGES = re.compile(
+_CHANGES = lazily(
     rf"(?i)\b(?P<verb>edit|update|create|truncate|delete|rewrite|overwrite|append\s+to)\s+{_NAME}(?P<log>{_FILE})"
 )
-_OTHER_VERB = re.compile(
+_OTHER_VERB = lazily(
     r"(?i)\b(?:then|compare|read|look|find|check|see|listed|shown|found|recorded|named|is|are|was|were)\b"
 )
 

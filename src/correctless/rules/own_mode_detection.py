@@ -42,6 +42,7 @@ from __future__ import annotations
 import re
 
 from correctless.finding import Finding
+from correctless.patterns import lazily
 from correctless.prose import NEGATED, sentences
 from correctless.subject import SKILL, Skill
 
@@ -70,7 +71,7 @@ _SIGNAL = (
 _IS_MODE = r"(?:run|switch|go|enter|act|work|proceed|behave|operate|assume|treat|you\s+are|it\s+is|this\s+is|the\s+run\s+is)\b"
 # Where the signal decides the mode. "In autonomous mode, read the token from $TOKEN" decides nothing.
 _DECIDES = tuple(
-    re.compile(f"(?i){pattern}")
+    lazily(f"(?i){pattern}")
     for pattern in (
         rf"\b(?:if|when|whenever)\b[^.;]{{0,50}}?{_SIGNAL}[^.;]{{0,60}}?(?:,|\bthen\b|:)[^.;]{{0,20}}?{_IS_MODE}[^,.;]{{0,40}}?{_MODE}",
         rf"{_MODE}[^,.;]{{0,30}}?\b(?:if|when|whenever|(?:detected|signall?ed|indicated|set|enabled|requested|chosen|turned\s+on|switched\s+on)\s+(?:by|via|with|through))\b[^,.;]{{0,40}}?{_SIGNAL}",
@@ -79,7 +80,7 @@ _DECIDES = tuple(
         rf"\b(?:detect|recogni[sz]e|infer|determine|decide)\b[^.;]{{0,30}}?{_MODE}[^.;]{{0,30}}?\b(?:from|by|via|with|through)\b[^.;]{{0,20}}?{_SIGNAL}",
     )
 )
-_WINDOW = re.compile(
+_WINDOW = lazily(
     rf"(?i){_RIGHT}[^.;]{{0,60}}?\b(?:(?:first|top)\s+(?P<lines>\d+|line\b|\w+(?=\s+lines))|(?P<anywhere>anywhere|somewhere))"
 )
 _ADVICE = "write that `mode: autonomous` within the first 10 lines of the task prompt is"
