@@ -196,6 +196,8 @@ def test_the_word_of_the_block_is_on_no_disk_while_a_continued_agent_lives(
     sessions.cauto(*WORDS, parts=(PAUSE,))
     assert sessions.cauto("resume", parts=(PAUSE, look + REST)).returncode == exits.OK
     assert ["found"] in sessions.notes
+    told = [path.name for path in Path(sessions.project.logs.artifacts).rglob("prompt*")]
+    assert sorted(told) == ["prompt-2.md", "prompt.md"]
 
 
 def test_a_part_that_fails_fails_the_attempt(make: Callable[..., Sessions]) -> None:

@@ -38,6 +38,7 @@ class Runner:
         self._prompt = ""
         self._recorder: Recorder | None = None
         self._part = 1
+        self._earlier: dict[str, bytes] = {}  # what the earlier parts of the session were told
         self._began: float | None = None  # when the held agent was let run
 
     def start(self, state: State, attempt: int) -> StepStarted:
@@ -97,7 +98,9 @@ class Runner:
             return work.discard(around, state, counted=False, reason=f"its session can't go on: {fault}")
         self._nonce = nonce.decode()
         # While an agent lives, nothing on disk tells its nonce to anybody.
-        for name in (_NONCE, *(name for name in os.listdir(folder) if name.startswith("prompt"))):
+        prompts = [name for name in os.listdir(folder) if name.startswith("prompt")]
+        self._earlier = {name: work.read(os.path.join(folder, name)) for name in prompts}
+        for name in (_NONCE, *prompts):
             os.unlink(os.path.join(folder, name))
         held = self._hold(
             state,
@@ -233,8 +236,10 @@ class Runner:
         folder = around.folder(state.run, step.name, state.attempt)
         # Only now: while the agent lived, nothing on disk told its nonce to anybody.
         # Only people read the prompt again; without the nonce the answer could not be.
-        said = os.path.join(folder, f"{_numbered('prompt', self._part)}.md")
-        replace_file(said, _bytes(self._prompt), mode=0o600, durable=False)
+        said = f"{_numbered('prompt', self._part)}.md"
+        for name, text in {**self._earlier, said: _bytes(self._prompt)}.items():
+            replace_file(os.path.join(folder, name), text, mode=0o600, durable=False)
+        self._earlier = {}
         replace_file(os.path.join(folder, _NONCE), _bytes(self._nonce), mode=0o600)
         assert self._began is not None
         seconds = time.monotonic() - self._began
