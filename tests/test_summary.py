@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -296,6 +296,8 @@ PIECES = st.lists(
 
 @settings(max_examples=500)
 @given(PIECES)
+@example("#GH-4")
+@example("closes #gh-4#1")
 def test_inert_text_renders_as_itself_and_does_nothing(said: str) -> None:
     line = inert(said)
     assert "\n" not in line

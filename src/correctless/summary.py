@@ -173,17 +173,16 @@ def inert(text: str) -> str:
     """Text as one line of Markdown that renders as itself and does nothing: it mentions, closes, links and loads nothing."""
     # What GitHub looks for, it looks for after escapes are resolved, so a backslash does not stop it; a break does.
     # Hidden characters of the text itself are spelled out by `printable`, so nobody can bring their own breaks.
-    line = _REFERENCE.sub(lambda found: found[0][:-1] + _BREAK + found[0][-1], _line(text))
-    line = _TRIGGER.sub(lambda found: found[0] + _BREAK, line)
+    line = _TRIGGER.sub(lambda found: found[0] + _BREAK, _line(text))
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     line = _ACTIVE.sub(r"\\\g<0>", line)
     return _LEADING.sub(r"\1\\", line)  # a list, a rule, a heading: only where the text starts a line
 
 
 _BREAK = "\u200b"
-_TRIGGER = re.compile(r"@|:(?=//)|www(?=\.)|(?:mailto|xmpp)(?=:)", re.IGNORECASE)
-# owner/repo#1, #1 and gh-1 are references; after a closing keyword they close.
-_REFERENCE = re.compile(r"#\w|gh-\d", re.IGNORECASE)
+# owner/repo#1, #1 and gh-1 are references; after a closing keyword they close. What follows is only looked at: in #GH-4
+# it is a reference of its own.
+_TRIGGER = re.compile(r"@|:(?=//)|www(?=\.)|(?:mailto|xmpp)(?=:)|#(?=\w)|gh-(?=\d)", re.IGNORECASE)
 _ACTIVE = re.compile(r"[\\`*_\[\]|~$]")
 _LEADING = re.compile(r"^(\d+(?=[.)])|(?=[-+=#]))")
 
