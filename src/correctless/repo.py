@@ -96,8 +96,7 @@ class Repo:
 
     def dirty_files(self) -> tuple[str, ...]:
         """Paths git status names (changed, staged, untracked), relative to `top`; ignored files are none."""
-        out = self.git("status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames")
-        return tuple(item[3:] for item in out.split("\0") if item)
+        return self.standing().changed
 
     def standing(self) -> Standing:
         """Where the worktree stands, asked once: `branch`, `head` and `dirty_files` in one process of git."""
