@@ -54,6 +54,9 @@ play = os.environ.get("AGENT_PLAY", "")
 if f"sleep:{{step}}#{{attempt}}" in play.split():
     pathlib.Path(os.environ["AGENT_DIARY"] + ".asleep").write_text(str(os.getpid()))
     time.sleep(60)
+if f"hold:{{step}}" in play.split():
+    while not os.path.exists(os.environ["AGENT_DIARY"] + ".go"):
+        time.sleep(0.02)
 if step == "ctdd":
     pathlib.Path("greet.py").write_text("def greet(name=''):\\n    return f'hello {{name}}'.strip()\\n")
     pathlib.Path("test_greet.py").write_text("import unittest\\nfrom greet import greet\\n\\n"
@@ -244,6 +247,10 @@ class Project:
     def ran(self) -> list[str]:
         """What the agent program wrote into its diary: one line each time it was really run."""
         return self.diary.read_text().split() if self.diary.exists() else []
+
+    def let_go(self) -> None:
+        """Agents held by AGENT_PLAY hold:STEP go on."""
+        Path(f"{self.diary}.go").touch()
 
     def wait_asleep(self) -> int:
         """The process id of an agent that sleeps (AGENT_PLAY sleep:STEP#ATTEMPT)."""

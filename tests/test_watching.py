@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
@@ -463,7 +464,12 @@ def ended(child: pexpect.spawn[str], limit: float = 30) -> tuple[int, str]:
 
 
 def test_on_a_terminal_a_run_is_drawn_and_its_lines_still_scroll_by(project: Project) -> None:
-    code, shown = ended(on_terminal(project, *project.run_words()))
+    child = on_terminal(project, *project.run_words(), AGENT_PLAY="hold:ctdd")
+    child.logfile_read = everything = io.StringIO()
+    child.expect("── run ")  # or a run this short ends before the display is up
+    project.let_go()
+    code, _ = ended(child)
+    shown = everything.getvalue()
     assert code == exits.PERSON, shown
     said = "\n".join(rows_of(shown))
     assert "── run " in said
