@@ -1,0 +1,505 @@
+"""A shell command and what is around it in; the reason why it is denied, or None, out."""
+
+from __future__ import annotations
+
+from correctless.guard import judge, where
+from correctless.guard.program import SHELLS, Program, program_of, scripts
+from correctless.guard.shell import UnreadableError, Word, pipelines
+from correctless.guard.spoken import is_confirming, is_mentioned
+
+TYPE_CHECKING = False  # see shell
+if TYPE_CHECKING:
+    from correctless.guard.judge import Around
+    from correctless.guard.shell import Simple
+
+# They only read and print: what stands in their words is text.
+_READERS = frozenset(
+    (
+        *(
+            "echo",
+            "printf",
+            "cat",
+            "head",
+            "tail",
+            "less",
+            "more",
+            "bat",
+            "nl",
+            "tac",
+            "wc",
+            "ls",
+            "ll",
+            "tree",
+            "stat",
+            "file",
+        ),
+        *(
+            "grep",
+            "egrep",
+            "fgrep",
+            "zgrep",
+            "rg",
+            "ag",
+            "ack",
+            "jq",
+            "yq",
+            "cut",
+            "tr",
+            "uniq",
+            "column",
+            "fold",
+            "rev",
+            "comm",
+        ),
+        *(
+            "diff",
+            "cmp",
+            "sort",
+            "awk",
+            "gawk",
+            "sed",
+            "od",
+            "xxd",
+            "hexdump",
+            "strings",
+            "base64",
+            "sha256sum",
+            "shasum",
+        ),
+        *(
+            "md5sum",
+            "md5",
+            "cksum",
+            "du",
+            "df",
+            "test",
+            "[",
+            "[[",
+            "true",
+            "false",
+            ":",
+            "cd",
+            "pushd",
+            "popd",
+            "pwd",
+            "which",
+        ),
+        *(
+            "type",
+            "man",
+            "basename",
+            "dirname",
+            "realpath",
+            "readlink",
+            "date",
+            "sleep",
+            "wait",
+            "exit",
+            "return",
+            "export",
+        ),
+        *(
+            "local",
+            "declare",
+            "typeset",
+            "readonly",
+            "unset",
+            "set",
+            "read",
+            "for",
+            "case",
+            "select",
+            "let",
+            "seq",
+            "expr",
+        ),
+    )
+)
+_GIT_READS = frozenset(
+    (
+        *("log", "show", "diff", "status", "grep", "blame", "shortlog", "describe", "rev-parse", "rev-list"),
+        *(
+            "ls-files",
+            "ls-tree",
+            "cat-file",
+            "check-ignore",
+            "commit",
+            "tag",
+            "notes",
+            "branch",
+            "for-each-ref",
+        ),
+        *("hash-object", "name-rev", "merge-base"),
+    )
+)
+_GH_TEXT = ("issue", "pr", "release", "search", "repo", "run", "workflow", "label", "gist")
+_MOVERS = frozenset(
+    (
+        "rm",
+        "rmdir",
+        "mv",
+        "unlink",
+        "shred",
+        "chmod",
+        "chown",
+        "chgrp",
+        "ln",
+        "rsync",
+        "trash",
+        "srm",
+        "rename",
+    )
+)
+_OURS = ("correctless", "cauto")
+_INTERPRETERS = frozenset(
+    ("python", "perl", "ruby", "node", "php", "lua", "osascript", "deno", "bun", "tclsh", "expect")
+)
+
+CONFIRMING = "this confirms, approves or grants, and only a person does: in a terminal outside Claude Code. show them the command"
+PUBLISHING = "the run's branch is published by correctless, after a person confirmed what was theirs: correctless cauto resume"
+MERGING = "merging is asked for and done by: correctless contract merge NUMBER"
+CLEANING = "git clean with -x would remove the logs of a run that is under way. leave -x out"
+HOOKS = "git's hooks and settings are not changed while a run or a run contract is under way"
+UNREAD = "this command names something guarded and can't be read ({}). write it in a plainer way"
+
+
+def denial(text: str, around: Around) -> str | None:
+    """Why a command is denied, None when it may run."""
+    try:
+        found = pipelines(text)
+        return _Look(around).at(found, 0)
+    except UnreadableError as error:
+        flat = text.replace("'", "").replace('"', "").replace("\\", "")
+        guarded = (
+            is_mentioned(flat)
+            or where.KEPT in flat
+            or (around.under_way and ("push" in flat or "gh" in flat))
+        )
+        return UNREAD.format(error) if guarded else None
+
+
+class _Look:
+    """One command as it is read from left to right: where it stands, and whether a variable may hold a guarded path."""
+
+    def __init__(self, around: Around) -> None:
+        self.around = around
+        self.cwd = around.cwd
+        self.tainted = False
+
+    def at(self, found: list[list[Simple]], depth: int) -> str | None:
+        if depth > 8:
+            raise UnreadableError("it is too deep")
+        for pipeline in found:
+            parts = [program_of(simple) for simple in pipeline]
+            reason = self._spoken(parts) or self._kept(parts)
+            if reason:
+                return reason
+            for part in parts:
+                reason = self._under_way(part)
+                if reason:
+                    return reason
+                for inner in scripts(part):
+                    reason = self.at(inner, depth + 1)
+                    if reason:
+                        return reason
+                self._moved(part)
+        return None
+
+    # -- a person's words
+
+    def _spoken(self, parts: list[Program]) -> str | None:
+        for part in parts:
+            ours = _our_words(part)
+            if ours is not None and is_confirming(
+                [word.text for word in ours], [word.dynamic for word in ours]
+            ):
+                return CONFIRMING
+        # Text that is printed or searched is text; what is handed to any other program may be run or said by it.
+        handed = [part for part in parts if _our_words(part) is None and not _opens(part)]
+        if all(_is_text(part) for part in parts):
+            return None
+        return (
+            CONFIRMING
+            if is_mentioned("\n".join(part.text for part in (handed if len(parts) == 1 else parts)))
+            else None
+        )
+
+    # -- what only the program writes
+
+    def _kept(self, parts: list[Program]) -> str | None:
+        named = ""
+        for part in parts:
+            for word in part.targets:
+                if self._is_kept(word) or (self.tainted and "$" in word.text):
+                    return judge.KEPT.format(word.text)
+            hit = self._names_kept(part)
+            if hit and not self._only_reads(part):
+                return judge.KEPT.format(hit)
+            if part.name in _MOVERS or (part.name == "find" and _acts(part)):
+                for word in part.words:
+                    if where.holds_kept(word.text, self.cwd, self.around.env) and not word.text.startswith(
+                        "-"
+                    ):
+                        return judge.KEPT.format(word.text)
+            if (
+                named
+                and (part.piped or part.name in SHELLS or _reads_program(part))
+                and not self._only_reads(part)
+            ):
+                return judge.KEPT.format(named)
+            named = named or hit
+        return None
+
+    def _names_kept(self, part: Program) -> str:
+        for word in (*part.words, *part.assigned):
+            if self._is_kept(word) or (self.tainted and "$" in word.text):
+                return word.text
+        for text in (*(word.text for word in part.words), part.given):
+            if _mentions(text):
+                return where.OURS + "/" + where.KEPT
+        return ""
+
+    def _is_kept(self, word: Word) -> bool:
+        text = word.text.partition("=")[2] if "=" in word.text else word.text
+        return where.is_kept(text, self.cwd, self.around.env) or _mentions(word.text)
+
+    def _only_reads(self, part: Program) -> bool:
+        texts = [word.text for word in part.words]
+        if _our_words(part) is not None or part.name == "":
+            return True  # our own commands are the way in; an assignment writes nothing
+        if part.name == "git":
+            return _git_verb(texts) in _GIT_READS
+        if part.name == "gh":
+            return bool(texts) and texts[0] in _GH_TEXT
+        if part.name == "cp":
+            # from the logs to somewhere else is a reading
+            return not self._is_kept(part.words[-1]) and not any(
+                text.startswith(("-t", "--target")) for text in texts
+            )
+        if part.name == "find":
+            return not _acts(part)
+        if part.name == "sed":
+            writes = any(
+                text.startswith(("-i", "--in-place"))
+                or (text.startswith("-") and text[1:2] != "-" and "i" in text)
+                for text in texts
+            )
+            return not writes and not any(_mentions(text) and _is_script(text) for text in texts)
+        if part.name in ("awk", "gawk"):
+            return (
+                not any(">" in text or "system" in text or "|" in text for text in texts)
+                and "inplace" not in texts
+            )
+        if part.name == "sort":
+            return not any(text.startswith(("-o", "--output")) for text in texts)
+        if part.name in ("yq", "jq"):
+            return not any(text.startswith(("-i", "--in")) for text in texts)
+        return part.name in _READERS
+
+    # -- only while a run or a contract is under way
+
+    def _under_way(self, part: Program) -> str | None:
+        around = self.around
+        for word in part.targets:
+            if self._is_fixed(word.text):
+                return judge.SETTINGS.format(word.text)
+        writes = not self._only_reads(part)
+        if writes:
+            for word in part.words:
+                if word.text and not word.text.startswith("-") and self._is_fixed(word.text):
+                    return judge.SETTINGS.format(word.text)
+            if part.name not in ("git", "gh") and _mentions_settings(part.text) and around.under_way:
+                return judge.SETTINGS.format("what this command names")
+        texts = [word.text for word in part.words]
+        if part.name == "git":
+            verb = _git_verb(texts)
+            if verb == "push" and around.under_way:
+                return self._pushes(texts)
+            if (
+                verb == "clean"
+                and around.under_way
+                and any(
+                    text[:1] == "-" and text[:2] != "--" and ("x" in text or "X" in text) for text in texts
+                )
+            ):
+                return CLEANING
+            if (
+                verb == "config"
+                and around.under_way
+                and any("hookspath" in text.lower() or "fsmonitor" in text.lower() for text in texts)
+            ):
+                return HOOKS
+        if part.name == "gh" and around.under_way:
+            return self._gh(texts)
+        return None
+
+    def _is_fixed(self, text: str) -> bool:
+        around = self.around
+        if where.is_settings(text, self.cwd) and around.under_way:
+            return True
+        return where.is_contract(text, self.cwd) and around.pinned
+
+    def _pushes(self, texts: list[str]) -> str | None:
+        around = self.around
+        if around.dispatched:
+            return PUBLISHING
+        branches = around.runs
+        if not branches and around.pinned:
+            return None  # the contract's own guard knows which pushes it governs
+        current = where.branch(around.home) if around.home else ""
+        plain = [text for text in texts if not text.startswith("-")]
+        plain = plain[plain.index("push") + 1 :]
+        refs = [ref.rpartition(":")[2] or ref for ref in plain[1:]]
+        everything = any(text in ("--all", "--mirror", "--branches") for text in texts)
+        unknown = any("$" in ref or "*" in ref for ref in plain)
+        if everything or unknown or "" in branches:
+            return PUBLISHING
+        names = [ref.lstrip("+").replace("refs/heads/", "", 1) for ref in refs] or ["HEAD"]
+        meant = [current if name in ("HEAD", "@") else name for name in names]
+        sources = [ref.partition(":")[0].lstrip("+") for ref in plain[1:]]
+        meant += [current if name in ("HEAD", "@") else name for name in sources]
+        return PUBLISHING if any(name in branches for name in meant) else None
+
+    def _gh(self, texts: list[str]) -> str | None:
+        around = self.around
+        plain = [text for text in texts if not text.startswith("-")]
+        if plain[:2] == ["pr", "merge"] or (
+            plain[:1] == ["api"] and any("/merge" in text or "mergePullRequest" in text for text in texts)
+        ):
+            return MERGING if around.pinned else PUBLISHING if around.dispatched else None
+        if plain[:2] != ["pr", "create"] and not (
+            plain[:1] == ["api"]
+            and any(text.rstrip("/").endswith("/pulls") or "createPullRequest" in text for text in texts)
+        ):
+            return None
+        if around.dispatched:
+            return PUBLISHING
+        head = _option(texts, ("--head", "-H"))
+        branch = head.rpartition(":")[2] if head else where.branch(around.home) if around.home else ""
+        return (
+            PUBLISHING
+            if around.runs and (branch in around.runs or "" in around.runs or "$" in branch)
+            else None
+        )
+
+    # -- from left to right
+
+    def _moved(self, part: Program) -> None:
+        if part.name in ("cd", "pushd") and part.words:
+            target = part.words[0].text
+            self.cwd = next(iter(where.resolved(target, self.cwd)))
+        carries = part.name in ("", "for", "export", "local", "declare", "typeset", "readonly", "read", "set")
+        if carries and self._names_kept(part):
+            self.tainted = True
+
+
+def _our_words(part: Program) -> list[Word] | None:
+    """The words given to our own program, as if it were called `correctless`; None when it is another."""
+    if part.name == "correctless":
+        return part.words
+    if part.name == "cauto":
+        return [Word("cauto", False), *part.words]
+    if _is_python(part.name):
+        texts = [word.text for word in part.words]
+        for at, text in enumerate(texts):
+            if text == "-m" and texts[at + 1 : at + 2] == ["correctless"]:
+                return part.words[at + 2 :]
+            if text.endswith("correctless/__main__.py"):
+                return part.words[at + 1 :]
+            if not text.startswith("-"):
+                break
+    if part.name in SHELLS and part.words and part.words[0].text.rsplit("/", 1)[-1] in _OURS:
+        inner = part.words[1:]
+        return inner if part.words[0].text.endswith("correctless") else [Word("cauto", False), *inner]
+    return None
+
+
+def _is_text(part: Program) -> bool:
+    """Whether a program does nothing with the words it is given but print or search them."""
+    texts = [word.text for word in part.words]
+    if part.name == "git":
+        return _git_verb(texts) in _GIT_READS or _git_verb(texts) in (
+            "add",
+            "push",
+            "fetch",
+            "checkout",
+            "switch",
+        )
+    if part.name == "gh":
+        return bool(texts) and texts[0] in _GH_TEXT
+    return (
+        part.name in _READERS
+        or part.name in ("", "tee", "mkdir", "touch", "cp", "mv", "rm")
+        or _our_words(part) is not None
+    )
+
+
+def _opens(part: Program) -> bool:
+    """Whether its text is a command's, which is looked at by itself."""
+    try:
+        return part.name in (*SHELLS, "eval", "find") and any(True for _ in scripts(part))
+    except UnreadableError:
+        return False
+
+
+def _git_verb(texts: list[str]) -> str:
+    at = 0
+    while at < len(texts):
+        if texts[at] in ("-C", "-c", "--git-dir", "--work-tree", "--namespace", "--exec-path"):
+            at += 2
+        elif texts[at].startswith("-"):
+            at += 1
+        else:
+            return texts[at]
+    return ""
+
+
+def _acts(part: Program) -> bool:
+    return any(
+        word.text in ("-delete", "-exec", "-execdir", "-ok", "-okdir", "-fprint", "-fprintf", "-fls")
+        for word in part.words
+    )
+
+
+def _reads_program(part: Program) -> bool:
+    """Whether an interpreter is going to run what comes by the pipe."""
+    if not _is_interpreter(part.name):
+        return False
+    plain = [word.text for word in part.words if not word.text.startswith("-") or word.text == "-"]
+    return not any(word.text in ("-c", "-e", "-m", "-E", "-r") for word in part.words) and plain in (
+        [],
+        ["-"],
+    )
+
+
+def _is_interpreter(name: str) -> bool:
+    return name.rstrip("0123456789.") in _INTERPRETERS
+
+
+def _is_python(name: str) -> bool:
+    return name.rstrip("0123456789.") in ("python", "pypy")
+
+
+def _is_script(text: str) -> bool:
+    return any(mark in text for mark in " {};") or text.startswith(("w", "W"))
+
+
+def _mentions(text: str) -> bool:
+    lowered = text.lower()
+    return where.OURS + "/" + where.KEPT in lowered or where.OURS + "/./" + where.KEPT in lowered
+
+
+def _mentions_settings(text: str) -> bool:
+    return any(
+        name in text for name in (".claude/settings", ".git/hooks/", "hooks/hooks.json", ".claude/hooks")
+    )
+
+
+def _option(texts: list[str], names: tuple[str, ...]) -> str:
+    for at, text in enumerate(texts):
+        for name in names:
+            if text == name:
+                return texts[at + 1] if at + 1 < len(texts) else ""
+            if text.startswith(name + "="):
+                return text[len(name) + 1 :]
+    return ""

@@ -1,0 +1,127 @@
+"""A simple command in; the program it runs in the end and the words it gets, with the wrappers around it taken away, out."""
+
+from __future__ import annotations
+
+from correctless.guard.shell import Simple, UnreadableError, Word, pipelines
+
+TYPE_CHECKING = False  # see shell
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SHELLS = frozenset(("sh", "bash", "zsh", "dash", "ksh", "ash", "fish", "mksh"))
+# Programs that run the rest of their words, with the options of theirs that take a word of their own.
+_WRAPPERS: dict[str, tuple[str, ...]] = {
+    "env": ("-u", "--unset", "-C", "--chdir"),
+    "sudo": ("-u", "-g", "-h", "-p", "-C", "-T", "-D"),
+    "doas": ("-u", "-C"),
+    "nohup": (),
+    "nice": ("-n",),
+    "ionice": ("-c", "-n"),
+    "timeout": ("-s", "-k"),
+    "gtimeout": ("-s", "-k"),
+    "time": ("-f", "-o"),
+    "command": (),
+    "exec": ("-a",),
+    "builtin": (),
+    "setsid": (),
+    "stdbuf": ("-i", "-o", "-e"),
+    "xargs": ("-I", "-n", "-P", "-L", "-d", "-s", "-a", "-E"),
+    "caffeinate": ("-t", "-w"),
+    "unbuffer": (),
+    "chronic": (),
+    "busybox": (),
+    "noglob": (),
+    "nocorrect": (),
+}
+_DURATIONS = ("timeout", "gtimeout")  # their first plain word is no program
+
+
+class Program:
+    """What runs: its name without folders, its words behind that, and what it is given and sends where."""
+
+    __slots__ = ("assigned", "given", "name", "path", "piped", "targets", "words")
+
+    def __init__(self, words: list[Word], simple: Simple, assigned: list[Word], piped: bool) -> None:
+        self.path = words[0].text if words else ""
+        self.name = self.path.rsplit("/", 1)[-1]
+        self.words = words[1:]
+        self.targets = simple.targets
+        self.given = "\n".join(simple.given)
+        self.assigned = assigned
+        self.piped = piped  # its words come, at least in part, from the program before it (xargs)
+
+    @property
+    def text(self) -> str:
+        """All of it in one line, for a look at what it mentions."""
+        words = (word.text for word in (*self.assigned, *self.words))
+        return " ".join((self.path, *words, self.given))
+
+
+def program_of(simple: Simple) -> Program:
+    """The program of a simple command; its name is empty where there is none (an assignment, a redirection)."""
+    words = list(simple.words)
+    assigned: list[Word] = []
+    piped = False
+    while words:
+        while words and _is_assignment(words[0].text):
+            assigned.append(words.pop(0))
+        if not words:
+            break
+        name = words[0].text.rsplit("/", 1)[-1]
+        if name not in _WRAPPERS or words[0].dynamic:
+            break
+        rest = _behind(name, words[1:])
+        if not rest:
+            break
+        piped = piped or name == "xargs"
+        words = rest
+    return Program(words, simple, assigned, piped)
+
+
+def scripts(program: Program) -> Iterator[list[list[Simple]]]:
+    """The commands a program is told in a text of its own (`sh -c TEXT`, `eval`); `UnreadableError`."""
+    texts = [word.text for word in program.words]
+    if program.name in SHELLS:
+        for at, text in enumerate(texts):
+            if text.startswith("-") and not text.startswith("--") and "c" in text:
+                yield pipelines(" ".join(texts[at + 1 : at + 2]), 1)
+                return
+        if program.given:
+            yield pipelines(program.given, 1)
+    elif program.name == "eval":
+        yield pipelines(" ".join(texts), 1)
+    elif program.name in ("script", "su", "watch", "ssh", "flock"):
+        # what stands in one word is a command's text to these
+        for text in texts:
+            if " " in text:
+                yield pipelines(text, 1)
+    elif program.name == "find":
+        for mark in ("-exec", "-execdir", "-ok", "-okdir"):
+            if mark in texts:
+                inner = program.words[texts.index(mark) + 1 :]
+                yield [[Simple([word for word in inner if word.text not in (";", "+")], [], [])]]
+
+
+def _behind(name: str, words: list[Word]) -> list[Word]:
+    """The words behind a wrapper's own options."""
+    takes = _WRAPPERS[name]
+    while words and words[0].text.startswith("-") and words[0].text != "-":
+        option = words.pop(0).text
+        if option == "--":
+            break
+        if name == "env" and option in ("-S", "--split-string") and words:
+            # one word that is a command line of its own
+            found = pipelines(words.pop(0).text, 1)
+            if len(found) != 1 or len(found[0]) != 1:
+                raise UnreadableError("env -S holds more than one command")
+            return [*found[0][0].words, *words]
+        if option in takes and words:
+            words.pop(0)
+    if name in _DURATIONS and words:
+        words.pop(0)
+    return words
+
+
+def _is_assignment(text: str) -> bool:
+    name, sign, _ = text.partition("=")
+    return bool(sign) and name.rstrip("+").isidentifier()

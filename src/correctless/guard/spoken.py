@@ -1,0 +1,71 @@
+"""Text in; whether it holds words that count only from a person, as a sentence or as one of our commands, out."""
+
+from __future__ import annotations
+
+import re
+
+_SENTENCES = (("confirm", "escalations"), ("approve", "spec"))
+_PROGRAMS = ("correctless", "cauto")
+_ANSWERS = ("--confirm", "--reject", "--rerun")
+_CONTRACT = ("answer", "revoke", "pin", "waive", "reaffirm", "close")
+_DIGEST = re.compile(r"[\"'`<(]*[0-9a-f]{6,}", re.IGNORECASE)
+
+
+def is_spoken(text: str) -> bool:
+    """Whether a text says what a person says, for whoever will read or run it."""
+    lowered = text.lower()
+    if not any(noun in lowered for _, noun in _SENTENCES):
+        return False
+    words = lowered.split()
+    return any(
+        verb_noun == sentence or (verb_noun[1] == sentence[1] and verb_noun[0].endswith(sentence[0]))
+        for verb_noun, digest in zip(zip(words, words[1:]), words[2:])
+        if _DIGEST.match(digest)
+        for sentence in _SENTENCES
+    )
+
+
+def is_mentioned(text: str) -> bool:
+    """Whether a text that is going to be run holds such a sentence or a confirming command."""
+    return is_spoken(text) or any(_is_command(line) for line in text.split("\n"))
+
+
+def _is_command(line: str) -> bool:
+    # Plain searches: an expression for this takes minutes over a text made to be slow.
+    at = min((found for found in map(line.find, _PROGRAMS) if found >= 0), default=-1)
+    if at < 0:
+        return False
+    rest = line[at:]
+    if "--approve-spec-as" in rest:
+        return True
+    behind = rest.partition("review")[2]
+    if any(answer in behind for answer in _ANSWERS):
+        return True
+    words = "".join(char if char.isalnum() else " " for char in rest).split()
+    return any(
+        (first == "guard" and second == "off") or (first == "contract" and second in _CONTRACT)
+        for first, second in zip(words, words[1:])
+    )
+
+
+def is_confirming(words: list[str], dynamic: list[bool]) -> bool:
+    """Whether `correctless WORDS` confirms, approves or grants; words that are not known before they run may."""
+    plain = [word for word in words if not word.startswith("-")]
+    verb = plain[0] if plain else ""
+    unknown = any(dynamic)
+    if words and dynamic[0]:
+        return True
+    if verb == "review":
+        return unknown or any(word.startswith(("--confirm", "--reject", "--rerun")) for word in words)
+    if verb == "guard":
+        return unknown or "off" in plain
+    if verb == "contract":
+        inner = plain[1] if len(plain) > 1 else ""
+        return inner in _CONTRACT or (
+            words.index("contract") + 1 < len(words) and dynamic[words.index("contract") + 1]
+        )
+    if verb == "cauto":
+        # an unknown word is a value when an option stands before it
+        loose = any(d and not words[at - 1].startswith("--") for at, d in enumerate(dynamic) if at)
+        return loose or any(word.startswith("--approve-spec-as") for word in words)
+    return False

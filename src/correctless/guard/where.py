@@ -1,0 +1,207 @@
+"""A path or a folder in; whether the guard holds it, and what is under way in its repository, out."""
+
+from __future__ import annotations
+
+import json
+import os
+from fnmatch import fnmatchcase
+
+TYPE_CHECKING = False  # see shell
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+OURS = ".correctless"
+KEPT = "artifacts"  # logs, confirmations, run state: written by the program alone
+CONTRACTS = "contracts"
+_ENDS = ("complete", "abandoned")  # the events after which a run needs nothing more
+_TAIL = 1 << 18  # bytes of a run log's end that are read for its last event
+_SETTINGS = (
+    (".claude", "settings*.json"),
+    (".claude", "hooks"),
+    (".claude", "plugins"),
+    (".claude", "scheduled_tasks.json"),
+    (".git", "hooks"),
+    (".git", "config*"),
+    ("hooks", "hooks.json"),
+    (".claude-plugin", "*"),
+)
+_SETTINGS_FILES = (".mcp.json", ".githooks", ".husky", ".gitconfig", ".claude.json")
+
+
+class Home:
+    """A repository: the worktree's top, its own git folder, and the folder whose `.correctless/artifacts` keeps the logs."""
+
+    __slots__ = ("folder", "git_dir", "top")
+
+    def __init__(self, top: str, git_dir: str, folder: str) -> None:
+        self.top = top
+        self.git_dir = git_dir
+        self.folder = folder
+
+
+def resolved(path: str, cwd: str) -> Iterator[str]:
+    """The absolute path as it is written, and, where links lead elsewhere, as it really lies."""
+    written = os.path.normpath(os.path.join(cwd, os.path.expanduser(path)))
+    yield written
+    real = os.path.realpath(written)
+    if real != written:
+        yield real
+
+
+def is_kept(path: str, cwd: str, env: Mapping[str, str]) -> bool:
+    """Whether a path is a log, a confirmation or run state, or may be one: patterns count as what they could match."""
+    return any(_is_kept(each, env) for each in resolved(path, cwd))
+
+
+def _is_kept(path: str, env: Mapping[str, str]) -> bool:
+    parts = [part.lower() for part in path.split("/")]
+    for first, second in zip(parts, parts[1:]):
+        if _could_be(first, OURS) and _could_be(second, KEPT):
+            return True
+    if parts[-1].startswith("correctless.lock"):
+        return True
+    ours = _state_folder(env).lower()
+    return path.lower() == ours or path.lower().startswith(ours + "/")
+
+
+def holds_kept(path: str, cwd: str, env: Mapping[str, str]) -> bool:
+    """Whether a path is a folder with the logs somewhere in it: to remove or move it takes them along."""
+    for each in resolved(path, cwd):
+        last = each.rsplit("/", 1)[-1].lower()
+        if _could_be(last, OURS) and last not in ("*", "*.*"):
+            return True
+        if os.path.isdir(os.path.join(each, OURS, KEPT)):
+            return True
+    return is_kept(path, cwd, env)
+
+
+def is_settings(path: str, cwd: str) -> bool:
+    """Whether a path is a hook, or settings of the client or of git."""
+    for each in resolved(path, cwd):
+        parts = [part.lower() for part in each.split("/")]
+        if any(part in _SETTINGS_FILES for part in parts):
+            return True
+        for first, second in zip(parts, parts[1:]):
+            for folder, name in _SETTINGS:
+                if first == folder and fnmatchcase(second, name):
+                    return True
+    return False
+
+
+def is_contract(path: str, cwd: str) -> bool:
+    """Whether a path is a run contract."""
+    for each in resolved(path, cwd):
+        parts = [part.lower() for part in each.split("/")]
+        if any(pair == (OURS, CONTRACTS) for pair in zip(parts, parts[1:])):
+            return True
+    return False
+
+
+def _could_be(written: str, name: str) -> bool:
+    return written == name or (
+        any(mark in written for mark in "*?[") and written.strip("*?") != "" and fnmatchcase(name, written)
+    )
+
+
+def home(cwd: str) -> Home | None:
+    """The repository a folder lies in, None when it lies in none. Read from the files, without git."""
+    top = os.path.abspath(cwd)
+    while True:
+        at = os.path.join(top, ".git")
+        if os.path.isdir(at):
+            return Home(top, at, top)
+        if os.path.isfile(at):
+            return _linked(top, at)
+        above = os.path.dirname(top)
+        if above == top:
+            return None
+        top = above
+
+
+def _linked(top: str, file: str) -> Home:
+    with open(file, encoding="utf-8", errors="surrogateescape") as opened:
+        git_dir = os.path.join(top, opened.read().partition("gitdir:")[2].strip())
+    try:
+        with open(os.path.join(git_dir, "commondir"), encoding="utf-8", errors="surrogateescape") as opened:
+            common = os.path.normpath(os.path.join(git_dir, opened.read().strip()))
+    except OSError:
+        return Home(top, git_dir, top)  # a submodule
+    return Home(top, git_dir, os.path.dirname(common) if os.path.basename(common) == ".git" else top)
+
+
+def branch(found: Home) -> str:
+    """The branch a worktree is on, "" when it is on none."""
+    try:
+        with open(os.path.join(found.git_dir, "HEAD"), encoding="utf-8", errors="surrogateescape") as file:
+            said = file.read().strip()
+    except OSError:
+        return ""
+    return said[len("ref: refs/heads/") :] if said.startswith("ref: refs/heads/") else ""
+
+
+def runs(found: Home) -> Iterator[str]:
+    """The branches of the runs that have not come to their end. What can't be read has not."""
+    folder = os.path.join(found.folder, OURS, KEPT)
+    for name in _names(folder):
+        if (
+            name.startswith("pipeline-")
+            and name.endswith(".jsonl")
+            and not _has_ended(os.path.join(folder, name))
+        ):
+            yield _branch_of(folder, name)
+
+
+def is_pinned(found: Home) -> bool:
+    """Whether a run contract is in force."""
+    folder = os.path.join(found.folder, OURS, KEPT)
+    return any(
+        name.startswith("contract-") and os.path.lexists(os.path.join(folder, name, "pinned.md"))
+        for name in _names(folder)
+    )
+
+
+def off_switch(found: Home | None, env: Mapping[str, str]) -> str:
+    """The file whose being there means that a person has switched the guard off for this repository."""
+    import hashlib
+
+    where = os.path.realpath(found.folder) if found else "/"
+    name = hashlib.sha256(where.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    return os.path.join(_state_folder(env), "guard-off", name)
+
+
+def _state_folder(env: Mapping[str, str]) -> str:
+    state = env.get("XDG_STATE_HOME", "")
+    if not os.path.isabs(state):  # a relative one is invalid (XDG Base Directory)
+        state = os.path.join(env.get("HOME", "/"), ".local", "state")
+    return os.path.join(os.path.normpath(state), "correctless")
+
+
+def _names(folder: str) -> Iterator[str]:
+    try:
+        return iter(sorted(os.listdir(folder)))
+    except FileNotFoundError:
+        return iter(())
+
+
+def _has_ended(path: str) -> bool:
+    with open(path, "rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - _TAIL))
+        lines = file.read().splitlines()
+    if size == 0:
+        return True
+    try:
+        events = (json.loads(line)["event"] for line in reversed(lines))
+        # A gate may be closed behind the end of a run: that begins nothing.
+        return next((event for event in events if event != "gate_closed"), "") in _ENDS
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return False
+
+
+def _branch_of(folder: str, name: str) -> str:
+    manifest = "pipeline-manifest-" + name[len("pipeline-") : -len(".jsonl")] + ".json"
+    try:
+        with open(os.path.join(folder, manifest), "rb") as file:
+            return str(json.loads(file.read(1 << 20))["branch"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
