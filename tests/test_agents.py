@@ -572,6 +572,27 @@ def test_a_transcript_is_never_written_through_a_link(task: Task, tmp_path: Path
     assert not group_alive(held.pgid, held.mark)
 
 
+SETTINGS = json.dumps(
+    {
+        "disableAllHooks": False,
+        "hooks": {
+            "PreToolUse": [
+                {
+                    "matcher": "*",
+                    "hooks": [
+                        {
+                            "type": "command",
+                            "command": f"CORRECTLESS_GUARD_PYTHON={sys.executable} {Path(__file__).parents[1]}/scripts/guard || exit 2",
+                            "timeout": 60,
+                        }
+                    ],
+                }
+            ]
+        },
+    }
+)
+
+
 def test_the_command_line_is_the_one_the_client_was_measured_with(task: Task) -> None:
     full = replace(
         task,
@@ -594,14 +615,14 @@ def test_the_command_line_is_the_one_the_client_was_measured_with(task: Task) ->
             "--setting-sources",
             "",
         ),
-        *("--settings", '{"disableAllHooks":false}', "--mcp-config", "/rec.json", "--strict-mcp-config"),
+        *("--settings", SETTINGS, "--mcp-config", "/rec.json", "--strict-mcp-config"),
         *("--permission-mode", "dontAsk", "--tools", "Read,Bash", "--allowedTools", allowed),
         *("--max-turns", "5", "--max-budget-usd", "1.5", "--model", "opus"),
         *("--append-system-prompt", "Read CLAUDE.md.", "--session-id", task.session),
     ]
     small = replace(task, tools=(), limits=replace(LIMITS, usd=None), resume=True)
     assert command_line(small, "/c")[3:] == [
-        *("stream-json", "--verbose", "--setting-sources", "", "--settings", '{"disableAllHooks":false}'),
+        *("stream-json", "--verbose", "--setting-sources", "", "--settings", SETTINGS),
         *("--strict-mcp-config", "--permission-mode", "dontAsk", "--tools", "", "--max-turns", "5"),
         *("--resume", task.session),
     ]

@@ -35,7 +35,7 @@ def refuse_agents(env: Mapping[str, str], *, pid: int | None = None) -> None:
 
 def inside_agent(env: Mapping[str, str], *, pid: int | None = None) -> bool:
     """Whether this process, or any above it as far as this user may read them, is marked as an agent's."""
-    return MARK in env or any(MARK in names for names in _ancestors(os.getpid() if pid is None else pid))
+    return MARK in env or any(MARK in names for names in ancestors(os.getpid() if pid is None else pid))
 
 
 def has_terminal() -> bool:
@@ -54,7 +54,7 @@ def name(repo: Repo | None, env: Mapping[str, str]) -> str:
         return env.get("USER", "unknown")
 
 
-def _ancestors(pid: int) -> Iterator[frozenset[str]]:
+def ancestors(pid: int) -> Iterator[frozenset[str]]:
     """The names in the environments of `pid` and of each process above it, as far as this user may read them."""
     seen: set[int] = set()
     while pid > 1 and pid not in seen:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shlex
 import shutil
+import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Any
 
+from correctless import places
 from correctless.agents import Outcome, Task, one_line
 from correctless.agents.recorder import TOOLS
 from correctless.agents.running import Running, reckon
@@ -17,6 +22,7 @@ from correctless.process import Process, run
 from correctless.record import utcnow
 
 _TOOL = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(\([^\x00-\x1f\x7f]*\))?\Z")
+_GUARD_SECONDS = 60  # the guard ends itself long before: a hook that is timed out lets the call through
 _ONE_ARGUMENT = 100_000  # bytes; Linux takes 128 KiB in one argument
 
 
@@ -79,7 +85,7 @@ def command_line(task: Task, path: str) -> list[str]:
     for folder in task.plugin_dirs:
         argv += ["--plugin-dir", folder]
     # Setting sources are emptied so that a project cannot switch the hooks off; its CLAUDE.md comes by the system text.
-    argv += ["--setting-sources", "", "--settings", '{"disableAllHooks":false}']
+    argv += ["--setting-sources", "", "--settings", json.dumps(_settings())]
     argv += ["--mcp-config", task.mcp_config] if task.mcp_config else []
     argv += ["--strict-mcp-config", "--permission-mode", "dontAsk", "--tools", ",".join(built_in)]
     argv += ["--allowedTools", ",".join(allowed)] if allowed else []
@@ -88,6 +94,14 @@ def command_line(task: Task, path: str) -> list[str]:
     argv += ["--model", task.model] if task.model else []
     argv += _system(task)
     return [*argv, "--resume" if task.resume else "--session-id", task.session]
+
+
+def _settings() -> dict[str, Any]:
+    """The guard before each tool call. Whatever ends the door with another code than 0 blocks: a file that is gone, too."""
+    door = os.path.join(places.plugin_root(), "scripts", "guard")
+    command = f"CORRECTLESS_GUARD_PYTHON={shlex.quote(sys.executable)} {shlex.quote(door)} || exit 2"
+    hook = {"type": "command", "command": command, "timeout": _GUARD_SECONDS}
+    return {"disableAllHooks": False, "hooks": {"PreToolUse": [{"matcher": "*", "hooks": [hook]}]}}
 
 
 def _system(task: Task) -> list[str]:

@@ -21,12 +21,13 @@ COMMANDS = {
     "cauto": "Run a pipeline of skills, each in a fresh agent process.",
     "review": "Read, confirm or reject what was deferred to a person.",
     "gate": "Say whether the gate is open.",
+    "guard": "What the hook before each tool call holds here; switch it off.",
     "decisions": "List, summarise, verify and repair the decisions log.",
     "schema": "Print the JSON schema of a format.",
 }
 
 # Answered without click: the module's `main(argv) -> int`.
-FAST = ("writer", "gate", "lint", "rules")
+FAST = ("writer", "gate", "lint", "rules", "hook")
 
 
 def main(argv: list[str] | None = None) -> int:

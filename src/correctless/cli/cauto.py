@@ -25,6 +25,7 @@ from correctless.cli.watch import Watcher
 from correctless.dispatch import loop, notify, preflight, start, worktree
 from correctless.dispatch.surroundings import Surroundings
 from correctless.exits import Stop
+from correctless.hooks import session
 from correctless.lock import Lock
 from correctless.record import Confirmation, timestamp, utcnow
 from correctless.repo import Logs, Repo
@@ -149,6 +150,7 @@ def run(
                 around = Surroundings(here, ready.logs, held, os.environ, activity=watcher.activity)
                 tried = () if untried else proofs.tried(ready)
                 started = start.begin(ready, around, approved, watcher.event, tried=tried)
+                session.note_start(os.environ, ready.logs, started.run)
                 if detach:
                     _detach(here, ready.logs, started.run, held)
                     watcher.end(exits.OK, f"run {started.run} goes on in the background")
@@ -206,10 +208,12 @@ def _approval(ready: start.Ready, named: str | None) -> Confirmation:
             f"Do you, {who}, approve this spec ({plan.spec}, {plan.spec_sha256[:8]})?", err=True
         ):
             return Confirmation("spec", plan.spec_sha256, who, "terminal", now)
+    typed = "prompt" in ready.config.confirm_channels and os.environ.get("CLAUDECODE")
+    here = f"or type into Claude Code yourself: approve spec {plan.spec_sha256[:12]}   (" if typed else "("
     raise Stop(
         exits.REFUSED,
         f"nobody approved the spec {plan.spec} as it is now. approve and start it in your own terminal, in {os.getcwd()}: "
-        f"correctless {shlex.join(sys.argv[1:])}   (cron and CI: --approve-spec-as NAME)",
+        f"correctless {shlex.join(sys.argv[1:])}   {here}cron and CI: --approve-spec-as NAME)",
     )
 
 

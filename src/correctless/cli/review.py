@@ -148,7 +148,9 @@ def _show(logs: Logs, *, as_json: bool) -> int:
         click.echo(_NOTHING)
     else:
         click.echo(summary.text(views.view_of(branch, found, logs), width=width()), nl=False)
-        click.echo("An answer is taken from a terminal only: run correctless review in your own.")
+        click.echo("An answer is taken from a person's terminal: run correctless review in your own.")
+        if found.closing is not None and os.environ.get("CLAUDECODE"):
+            click.echo(f"Or type into Claude Code yourself: confirm escalations {found.closing.digest[:12]}")
     return exits.OK if found.open else exits.PERSON
 
 

@@ -9,12 +9,13 @@ import os
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from correctless import agents, process
 from correctless.agents import Activity, Limits, Task
 from correctless.agents.environment import environment
+from correctless.dispatch.onecall import OneCall
 from correctless.dispatch.pull_request import expected, github
 from correctless.dispatch.start import Ready
 from correctless.exits import REFUSED, Stop
@@ -26,6 +27,16 @@ from correctless.runlog.plan import PlannedStep
 _SIGN_SECONDS = 30.0
 _NO_RUN = "00000000-000000-0000"  # has a run's form, and none is ever called so
 _TURN = Limits(idle_s=120, wall_s=180, turns=2, usd=0.5, grace_s=5)
+# Harmless where nothing denies them: `true` does nothing with its words, and the file can't be made.
+_DENIED: tuple[tuple[str, dict[str, str]], ...] = (
+    ("Bash", {"command": "env true correctless review --confirm 0000000000", "description": "a trial"}),
+    ("Write", {"file_path": "/dev/null/.correctless/artifacts/trial", "content": ""}),
+    (
+        "Edit",
+        {"file_path": "/dev/null/.correctless/artifacts/trial", "old_string": "a", "new_string": "b"},
+    ),
+)
+_GUARDED = "correctless guard: "
 _TRIAL = (
     "mode: autonomous\nThis is a trial of the connection. Answer with the one word OK and do nothing else.\n"
 )
@@ -62,6 +73,8 @@ def proofs(ready: Ready, env: Mapping[str, str]) -> Iterator[Callable[[], Proof]
         yield partial(_login, ready, env)
     for step in {step.agent: step for step in reversed(plan.steps)}.values():
         yield partial(_turn, ready, env, step)
+        if agents.named(step.agent, ready.repo.top).takes_recorder:
+            yield partial(_guard, ready, env, step)
 
 
 def _check(ready: Ready, env: Mapping[str, str], argv: tuple[str, ...]) -> Proof:
@@ -144,23 +157,7 @@ def _turn(ready: Ready, env: Mapping[str, str], step: PlannedStep) -> Proof:
     if not agent.takes_recorder:  # a program would begin to work
         return Proof(f"agent {step.agent}", "its program is there; it was not started")
     with tempfile.TemporaryDirectory() as folder:
-        task = Task(
-            run="trial",
-            step=step.name,
-            attempt=1,
-            prompt=_TRIAL,
-            system="",
-            cwd=ready.repo.top,
-            environment=_environment(ready, env, folder),
-            tools=step.tools,
-            limits=_TURN,
-            session=str(uuid.uuid4()),
-            model=step.model,
-            plugin_dirs=(),
-            transcript=os.path.join(folder, "transcript"),
-            answer=os.path.join(folder, "answer.md"),
-            inherit=(),
-        )
+        task = replace(_trial(ready, step, folder), environment=_environment(ready, env, folder))
         try:
             outcome = agent.hold(task).release(_impatient)
         except Stop as stop:
@@ -168,6 +165,54 @@ def _turn(ready: Ready, env: Mapping[str, str], step: PlannedStep) -> Proof:
     if outcome.kind == "ok":
         return Proof(what, f"answered, {outcome.cost_usd:.2f} USD")
     return Proof(what, outcome.reason, _turn_fix(outcome.reason))
+
+
+def _trial(ready: Ready, step: PlannedStep, folder: str) -> Task:
+    return Task(
+        run="trial",
+        step=step.name,
+        attempt=1,
+        prompt=_TRIAL,
+        system="",
+        cwd=ready.repo.top,
+        environment={},
+        tools=step.tools,
+        limits=_TURN,
+        session=str(uuid.uuid4()),
+        model=step.model,
+        plugin_dirs=(),
+        transcript=os.path.join(folder, "transcript"),
+        answer=os.path.join(folder, "answer.md"),
+        inherit=(),
+    )
+
+
+def _guard(ready: Ready, env: Mapping[str, str], step: PlannedStep) -> Proof:
+    """One call that has to be denied, made in the very client and with the flags of the run, without a model."""
+    what = "the guard in that client"
+    tool, given = next(((tool, given) for tool, given in _DENIED if tool in _names(step)), ("", {}))
+    if not tool:
+        return Proof(what, f"{step.name} has no tool that it would deny anything to")
+    agent = agents.named(step.agent, ready.repo.top)
+    with tempfile.TemporaryDirectory() as folder, OneCall(tool, given) as model:
+        environment = model.environment(_environment(ready, env, folder))
+        task = replace(_trial(ready, step, folder), environment=environment)
+        try:
+            agent.hold(task).release(_impatient)
+        except Stop as stop:
+            return Proof(what, stop.message, "mend that, then check again")
+        said = " ".join(model.results)
+    if _GUARDED in said:
+        return Proof(what, f"denied a trial call of {tool}")
+    return Proof(
+        what,
+        f"a trial call of {tool} was not denied by it ({first_line(said.encode()) or 'the call was never answered'})",
+        "see that no managed setting of Claude Code disables hooks, and that scripts/guard of the plugin can be run",
+    )
+
+
+def _names(step: PlannedStep) -> frozenset[str]:
+    return frozenset(tool.partition("(")[0] for tool in step.tools)
 
 
 def _turn_fix(reason: str) -> str:

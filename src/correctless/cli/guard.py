@@ -1,0 +1,72 @@
+"""`correctless guard`: what the guard holds here, and a person's switch for it."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import click
+
+from correctless import exits, person
+from correctless.exits import Stop
+from correctless.guard import where
+
+
+@click.group(epilog="Example: correctless guard status")
+def guard() -> None:
+    """The hook that denies what only a person or the program may do; see docs/security.md."""
+
+
+@guard.command(epilog="Example: correctless guard status --json")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def status(as_json: bool) -> int:
+    """Say whether the guard is on in this repository, and what it holds at the moment."""
+    home = where.home(os.getcwd())
+    runs = list(where.runs(home)) if home else []
+    found = {
+        "on": not os.path.lexists(where.off_switch(home, os.environ)),
+        "repository": home.folder if home else None,
+        "unfinished_runs": runs,
+        "contract_in_force": bool(home and where.is_pinned(home)),
+    }
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return exits.OK
+    click.echo(
+        f"the guard is {'on' if found['on'] else 'off'} for {found['repository'] or 'folders outside a repository'}"
+    )
+    click.echo("always     logs, confirmations, run state; what only a person says")
+    if runs or found["contract_in_force"]:
+        why = [f"unfinished run on {branch or 'a branch'}" for branch in runs]
+        why += ["a run contract in force"] if found["contract_in_force"] else []
+        click.echo(f"now also   hooks, settings, publishing the branch ({', '.join(why)})")
+    click.echo("agents     in an agent the dispatcher started it is always on, and holds both")
+    return exits.OK
+
+
+@guard.command(epilog="Example: correctless guard off")
+def off() -> int:
+    """Switch the guard off for this repository; agents that a run starts keep theirs. Only a person can."""
+    person.refuse_agents(os.environ)
+    if not person.has_terminal():
+        raise Stop(
+            exits.REFUSED,
+            "the guard is switched off in a terminal only, and there is none here. run it in your own",
+        )
+    home = where.home(os.getcwd())
+    path = where.off_switch(home, os.environ)
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(f"{home.folder if home else '/'}\n")
+    click.echo("the guard is off here. switch it on again with: correctless guard on")
+    return exits.OK
+
+
+@guard.command(epilog="Example: correctless guard on")
+def on() -> int:
+    """Switch the guard on again for this repository."""
+    path = where.off_switch(where.home(os.getcwd()), os.environ)
+    if os.path.lexists(path):
+        os.unlink(path)
+    click.echo("the guard is on here")
+    return exits.OK

@@ -1,0 +1,144 @@
+"""A model on loopback that makes one tool call: a call in, what the client answered to it out.
+
+With it the very client and flags of a run are tried without a model, which might make the call or not, and without cost.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+
+# What would send the client elsewhere, or with a person's login.
+_ELSEWHERE = ("ANTHROPIC_", "CLAUDE_CODE_USE_", "CLAUDE_CODE_OAUTH_TOKEN", "CLAUDE_CODE_CLIENT_")
+_ID = "toolu_trial"
+
+
+class OneCall:
+    """The server as a context manager; `results` are the texts the client gave back for the call, in order of arrival."""
+
+    def __init__(self, tool: str, given: Mapping[str, Any]) -> None:
+        self.results: list[str] = []
+        self._call = {"type": "tool_use", "id": _ID, "name": tool, "input": dict(given)}
+        self._server = _Server(self)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def environment(self, env: Mapping[str, str]) -> dict[str, str]:
+        """`env`, with every way to a real model taken out of it."""
+        kept = {name: value for name, value in env.items() if not name.startswith(_ELSEWHERE)}
+        proxies = {
+            name: "" for name in kept if name.lower().endswith("_proxy") and name.lower() != "no_proxy"
+        }
+        return {
+            **kept,
+            **proxies,
+            "ANTHROPIC_BASE_URL": f"http://127.0.0.1:{self._server.server_address[1]}",
+            "ANTHROPIC_API_KEY": "none",
+            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+            "DISABLE_AUTOUPDATER": "1",
+            "DISABLE_TELEMETRY": "1",
+            "DISABLE_ERROR_REPORTING": "1",
+        }
+
+    def message(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """The model's next message: the call, and after its result a last word."""
+        given = list(_results(request))
+        self.results += given
+        called = not given and any(
+            tool.get("name") == self._call["name"] for tool in request.get("tools", ())
+        )
+        return {
+            "id": "msg_trial",
+            "type": "message",
+            "role": "assistant",
+            "model": request["model"],
+            "content": [self._call if called else {"type": "text", "text": "OK"}],
+            "stop_reason": "tool_use" if called else "end_turn",
+            "stop_sequence": None,
+            "usage": {"input_tokens": 1, "output_tokens": 1},
+        }
+
+
+def _results(request: Mapping[str, Any]) -> Iterator[str]:
+    for message in request["messages"]:
+        for block in message["content"] if isinstance(message["content"], list) else ():
+            if block["type"] == "tool_result" and block["tool_use_id"] == _ID:
+                content = block.get("content", "")
+                yield (
+                    content
+                    if isinstance(content, str)
+                    else "\n".join(each.get("text", "") for each in content)
+                )
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, model: OneCall) -> None:
+        self.model = model
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """The client ended in the middle of an answer: what it did not say, it did not say."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing: the terminal is the person's."""
+
+    def do_HEAD(self) -> None:
+        self._send(b"", "text/plain")
+
+    def do_GET(self) -> None:
+        self._send(b"{}", "application/json", status=404)
+
+    def do_POST(self) -> None:
+        request = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        if self.path.partition("?")[0].endswith("/count_tokens"):
+            self._send(b'{"input_tokens": 1}', "application/json")
+            return
+        message = self.server.model.message(request)
+        if request.get("stream"):
+            events = (f"event: {each['type']}\ndata: {json.dumps(each)}\n\n" for each in _events(message))
+            self._send("".join(events).encode(), "text/event-stream")
+        else:
+            self._send(json.dumps(message).encode(), "application/json")
+
+    def _send(self, data: bytes, kind: str, status: int = 200) -> None:
+        self.send_response(status)
+        self.send_header("content-type", kind)
+        self.send_header("content-length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+
+def _events(message: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    yield {"type": "message_start", "message": {**message, "content": [], "stop_reason": None}}
+    for index, block in enumerate(message["content"]):
+        text = block["type"] == "text"
+        empty: dict[str, Any] = {"text": ""} if text else {"input": {}}
+        delta = (
+            {"type": "text_delta", "text": block["text"]}
+            if text
+            else {"type": "input_json_delta", "partial_json": json.dumps(block["input"])}
+        )
+        yield {"type": "content_block_start", "index": index, "content_block": {**block, **empty}}
+        yield {"type": "content_block_delta", "index": index, "delta": delta}
+        yield {"type": "content_block_stop", "index": index}
+    end = {"stop_reason": message["stop_reason"], "stop_sequence": None}
+    yield {"type": "message_delta", "delta": end, "usage": {"output_tokens": 1}}
+    yield {"type": "message_stop"}

@@ -1,0 +1,42 @@
+"""The client a hook was started by; whether a person can be at it, as far as the processes above it tell, out.
+
+A client marks what it starts with CLAUDECODE, hooks and tool calls alike; CLAUDE_PROJECT_DIR is given to hooks alone. So
+above a hook come the hook's own processes, then the client. Whatever is marked from there on, the client itself
+included, was started by an agent's tool call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import dropwhile
+
+from correctless import exits
+from correctless.exits import Stop
+from correctless.person import MARK
+
+_HOOK = "CLAUDE_PROJECT_DIR"
+_TOOL = "CLAUDECODE"
+
+
+def refuse_agents(processes: Iterable[frozenset[str]]) -> None:
+    """`Stop(3)` unless the client can be a person's.
+
+    `processes` are the names in the environments of the hook's process and of each above it (`person.ancestors`).
+    """
+    chain = list(processes)
+    above = list(dropwhile(lambda names: _HOOK in names, chain))
+    if len(above) == len(chain) or not above:
+        raise Stop(
+            exits.REFUSED,
+            "the Claude Code this was typed into could not be found above its hook. answer in a terminal: correctless review",
+        )
+    if not above[0]:
+        raise Stop(
+            exits.REFUSED,
+            "the environment of Claude Code could not be read. answer in a terminal: correctless review",
+        )
+    if any(MARK in names or _TOOL in names for names in above) or any(MARK in names for names in chain):
+        raise Stop(
+            exits.REFUSED,
+            "this Claude Code was started by an agent, and a person's answer is needed. type it into one of your own",
+        )

@@ -1,0 +1,146 @@
+"""A prompt of Claude Code in; what a person answered with it put on record, and the words that tell them so out.
+
+Only a whole prompt counts: `confirm escalations DIGEST` or `approve spec DIGEST`. Text a model wrote never comes as one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import correctless.gate as gate
+from correctless import exits, person, repo, review
+from correctless.exits import Stop
+from correctless.hooks import client
+from correctless.lock import Lock
+from correctless.repo import Repo
+from correctless.runlog import branch as record
+
+CHANNEL = "prompt"
+SHOWN = 12  # hex digits of a digest that are shown to be typed
+_LEAST = 8
+_ANSWER = re.compile(r"\s*(confirm\s+escalations|approve\s+spec)\s+([0-9a-f]{1,64})\s*\Z", re.IGNORECASE)
+_LARGEST = 1 << 20  # bytes of a file that may be a spec
+_MOST_FILES = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What the client says of one prompt."""
+
+    text: str
+    cwd: str
+    inside: bool  # of a sub-agent
+
+    @classmethod
+    def of(cls, given: Any) -> Prompt:
+        """From the hook's input; `Stop(3)` when it has another form."""
+        if (
+            not isinstance(given, dict)
+            or not isinstance(given.get("prompt"), str)
+            or not isinstance(given.get("cwd"), str)
+        ):
+            raise Stop(
+                exits.REFUSED,
+                "what the client said of the prompt has another form than expected. update correctless",
+            )
+        return cls(given["prompt"], given["cwd"], "agent_id" in given)
+
+
+def heard(
+    prompt: Prompt, env: Mapping[str, str], processes: Iterable[frozenset[str]], now: datetime
+) -> str | None:
+    """What was put on record, in words; None when the prompt is no answer. `Stop` when it can't be taken as one."""
+    said = _ANSWER.match(prompt.text)
+    if said is None:
+        return None
+    what, digest = said[1].split()[0].lower(), said[2].lower()
+    client.refuse_agents(processes)
+    if prompt.inside:
+        raise Stop(exits.REFUSED, "a sub-agent can't answer for a person. type it yourself")
+    if len(digest) < _LEAST:
+        raise Stop(
+            exits.USAGE,
+            f"'{digest}' is too short to name one digest. type at least {_LEAST} characters of it",
+        )
+    here = repo.find(prompt.cwd)
+    who = person.name(here, env)
+    with Lock.take(here, "an answer typed into Claude Code"):
+        return _confirm(here, digest, who, now) if what == "confirm" else _approve(here, digest, who, now)
+
+
+def _confirm(here: Repo, digest: str, who: str, now: datetime) -> str:
+    logs = repo.logs(here)
+    if not os.path.lexists(logs.decisions):
+        raise Stop(exits.PERSON, f"there is no run on the branch of {here.top}. nothing was confirmed")
+    branch = record.load(logs)
+    _refuse_channel(branch.plan.confirm_channels if branch.plan else gate.DEFAULT_CHANNELS)
+    branch, found = review.close_gate(
+        logs, branch, gate.evaluate(branch), token=secrets.token_hex(16), now=now
+    )
+    if found.open or found.closing is None:
+        raise Stop(exits.PERSON, "nothing is open: no decision waits for a person")
+    if not found.closing.digest.startswith(digest):
+        raise Stop(
+            exits.PERSON,
+            f"'{digest}' is not the digest of what is open, which is {found.closing.digest[:SHOWN]}. nothing was confirmed. "
+            "read it first: correctless review",
+        )
+    review.answer(logs, found.closing.digest, kind="escalations", by=who, channel=CHANNEL, note="", now=now)
+    if not gate.evaluate(record.load(logs)).open:
+        raise Stop(
+            exits.PERSON,
+            f"the answer of {who} is on record, but the configuration doesn't let it open the gate. see confirmers",
+        )
+    count = len(found.waiting)
+    what = "1 decision" if count == 1 else f"{count} decisions"
+    return f"{what} confirmed by {who}. go on with: correctless cauto resume"
+
+
+def _approve(here: Repo, digest: str, who: str, now: datetime) -> str:
+    from correctless.dispatch import start
+
+    _refuse_channel(start.load_config(here, None, here.top).confirm_channels)
+    found = [(path, sha) for path, sha in _hashed(here) if sha.startswith(digest)]
+    if len(found) != 1:
+        why = "no file" if not found else f"{len(found)} files"
+        raise Stop(
+            exits.PERSON,
+            f"{why} of {here.top} has a SHA-256 that begins with {digest}. nothing was approved. "
+            "ask for the digest again: correctless cauto run --spec FILE",
+        )
+    path, sha = found[0]
+    logs = repo.logs(here)
+    repo.ensure_artifacts(logs)
+    review.approve_spec(logs, sha, by=who, channel=CHANNEL, now=now)
+    return f"the spec {path} ({sha[:_LEAST]}) is approved by {who}. start the run with: correctless cauto run --detach --spec {path}"
+
+
+def _hashed(here: Repo) -> Iterator[tuple[str, str]]:
+    """Each file that may be a spec, with the SHA-256 of its bytes."""
+    listed = here.git("ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    paths = [
+        path
+        for path in dict.fromkeys(listed.split("\0"))
+        if path.lower().endswith((".md", ".markdown", ".txt", ".rst", ".adoc"))
+    ]
+    for path in paths[:_MOST_FILES]:
+        full = os.path.join(here.top, path)
+        if os.path.islink(full) or not os.path.isfile(full) or os.path.getsize(full) > _LARGEST:
+            continue
+        with open(full, "rb") as file:
+            yield path, hashlib.sha256(file.read()).hexdigest()
+
+
+def _refuse_channel(channels: Iterable[str]) -> None:
+    if CHANNEL not in channels:
+        raise Stop(
+            exits.PERSON,
+            "the configuration takes no answer typed into Claude Code (confirm_channels). answer in a terminal: correctless review",
+        )

@@ -1,0 +1,112 @@
+"""A session of Claude Code in; the two lines about runs that concern it, or None, out."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+
+from correctless import exits, lock, repo, review
+from correctless.exits import Stop
+from correctless.repo import Logs, Repo
+from correctless.runlog.state import State
+
+_ID = re.compile(r"[0-9A-Za-z-]{8,64}\Z")
+
+
+def note_start(env: Mapping[str, str], logs: Logs, run: str) -> None:
+    """Keep which session started a run, where it is one: its end then says how the run stands."""
+    path = _note(env)
+    if path is None:
+        return
+    try:
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        repo.replace_file(path, json.dumps({"log": logs.run, "run": run}).encode(), mode=0o600, durable=False)
+    except OSError:
+        return  # only a reminder is lost
+
+
+def waiting(cwd: str) -> str | None:
+    """What waits in the repository of a folder, in two lines; None when nothing does."""
+    here = repo.find(cwd)
+    places = here.worktrees()
+    standing = [
+        (state, _lives(places, state))
+        for state in (review.state_of(logs) for logs in repo.all_logs(here))
+        if state.unfinished
+    ]
+    waits = [(state, lives) for state, lives in standing if not lives]
+    if not waits:
+        if not standing:
+            return None
+        return f"correctless: {_named(standing[0][0])} is under way.\nlook in on it with: correctless cauto status"
+    state = max((state for state, _ in waits), key=lambda state: state.started_at)
+    more = f" ({len(waits) - 1} more: correctless cauto status --all)" if len(waits) > 1 else ""
+    first = f"correctless: {_named(state)} waits: {_reason(state)}{more}"
+    return f"{first}\n{_next(state)}"
+
+
+def left(env: Mapping[str, str]) -> str | None:
+    """How the run stands that this session started, in two lines; None when it is finished or there was none."""
+    path = _note(env)
+    if path is None or not os.path.isfile(path):
+        return None
+    with open(path, "rb") as file:
+        noted = json.loads(file.read(1 << 16))
+    folder = os.path.dirname(os.path.dirname(os.path.dirname(noted["log"])))
+    here = repo.find(folder)
+    found = next((logs for logs in repo.all_logs(here) if logs.run == noted["log"]), None)
+    if found is None:
+        return None
+    state = review.state_of(found)
+    if state.run != noted["run"] or not state.unfinished:
+        os.unlink(path)
+        return None
+    if _lives(here.worktrees(), state):
+        return f"correctless: {_named(state)}, which this session started, is under way.\nlook in on it with: correctless cauto status"
+    return (
+        f"correctless: {_named(state)}, which this session started, waits: {_reason(state)}\n{_next(state)}"
+    )
+
+
+def _note(env: Mapping[str, str]) -> str | None:
+    session = env.get("CLAUDE_CODE_SESSION_ID", "")
+    if not _ID.match(session):
+        return None
+    state = env.get("XDG_STATE_HOME", "")
+    if not os.path.isabs(state):
+        if not os.path.isabs(env.get("HOME", "")):
+            return None
+        state = os.path.join(env["HOME"], ".local", "state")
+    return os.path.join(state, "correctless", "sessions", session)
+
+
+def _named(state: State) -> str:
+    return f"run {state.run} on {state.plan.branch if state.plan else '?'}"
+
+
+def _reason(state: State) -> str:
+    if state.stopped is None:
+        return "it was interrupted"
+    # One line, whatever an agent put into a message.
+    return "".join(char if char.isprintable() else " " for char in state.stopped.reason)[:300]
+
+
+def _next(state: State) -> str:
+    if state.stopped is not None and state.stopped.code == exits.PERSON:
+        digest = f", or type here: confirm escalations {state.gate.digest[:12]}" if state.gate else ""
+        return f"read and answer with: correctless review{digest}"
+    return "go on with: correctless cauto resume"
+
+
+def _lives(places: Mapping[str, str], state: State) -> bool:
+    place = places.get(state.plan.branch) if state.plan else None
+    try:
+        return place is not None and lock.is_held(_repo(place))
+    except (Stop, OSError):
+        return False
+
+
+def _repo(place: str) -> Repo:
+    return repo.find(place)
