@@ -231,6 +231,22 @@ class Project:
         child.close()
         return int(child.exitstatus or 0), shown + str(child.before)
 
+    def on_terminal(self, *args: str, env: dict[str, str] | None = None) -> tuple[int, str]:
+        """A command in a pseudo-terminal, nothing typed: its exit code and what it showed."""
+        program, *rest = correctless.itself()
+        child = pexpect.spawn(
+            program,
+            [*rest, *args],
+            cwd=str(self.top),
+            env={**self.env, **(env or {})},
+            encoding="utf-8",
+            timeout=20,
+            dimensions=(50, 100),
+        )
+        child.expect(pexpect.EOF)
+        child.close()
+        return int(child.exitstatus or 0), str(child.before)
+
     @property
     def logs(self) -> repo.Logs:
         return repo.logs(repo.find(str(self.top)))

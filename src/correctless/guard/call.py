@@ -65,7 +65,7 @@ if __name__ == "__main__":
         sys.stderr.flush()
     except OSError:
         pass  # nobody reads the reason; the exit code still denies
-    # What an orderly end would give back piece by piece, the system takes at once.
-    from os import _exit
-
-    _exit(code)
+    if "os" in sys.modules:
+        # What an orderly end would give back piece by piece, the system takes at once.
+        sys.modules["os"]._exit(code)
+    sys.exit(code)

@@ -303,9 +303,8 @@ class _Look:
         for word in part.targets:
             if self._is_fixed(word.text):
                 return judge.SETTINGS.format(word.text)
-        writes = not self._only_reads(part)
-        if writes:
-            for word in part.words:
+        if part.name == "cp" or not self._only_reads(part):
+            for word in part.words[-1:] if part.name == "cp" else part.words:
                 if word.text and not word.text.startswith("-") and self._is_fixed(word.text):
                     return judge.SETTINGS.format(word.text)
             if part.name not in ("git", "gh") and _mentions_settings(part.text) and around.under_way:

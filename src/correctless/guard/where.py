@@ -67,8 +67,8 @@ def _is_kept(path: str, env: Mapping[str, str]) -> bool:
 def holds_kept(path: str, cwd: str, env: Mapping[str, str]) -> bool:
     """Whether a path is a folder with the logs somewhere in it: to remove or move it takes them along."""
     for each in resolved(path, cwd):
-        last = each.rsplit("/", 1)[-1].lower()
-        if _could_be(last, OURS) and last not in ("*", "*.*"):
+        above, _, last = each.lower().rpartition("/")
+        if _could_be(last, OURS) or (last == "*" and _could_be(above.rpartition("/")[2], OURS)):
             return True
         if os.path.isdir(os.path.join(each, OURS, KEPT)):
             return True
@@ -98,6 +98,7 @@ def is_contract(path: str, cwd: str) -> bool:
 
 
 def _could_be(written: str, name: str) -> bool:
+    """Whether a part of a path is this name or a pattern for it; a lone star is taken for none."""
     return written == name or (
         any(mark in written for mark in "*?[") and written.strip("*?") != "" and fnmatchcase(name, written)
     )
