@@ -85,7 +85,7 @@ def command_line(task: Task, path: str) -> list[str]:
     for folder in task.plugin_dirs:
         argv += ["--plugin-dir", folder]
     # Setting sources are emptied so that a project cannot switch the hooks off; its CLAUDE.md comes by the system text.
-    argv += ["--setting-sources", "", "--settings", json.dumps(_settings())]
+    argv += ["--setting-sources", "", "--settings", json.dumps(settings())]
     argv += ["--mcp-config", task.mcp_config] if task.mcp_config else []
     argv += ["--strict-mcp-config", "--permission-mode", "dontAsk", "--tools", ",".join(built_in)]
     argv += ["--allowedTools", ",".join(allowed)] if allowed else []
@@ -96,10 +96,13 @@ def command_line(task: Task, path: str) -> list[str]:
     return [*argv, "--resume" if task.resume else "--session-id", task.session]
 
 
-def _settings() -> dict[str, Any]:
-    """The guard before each tool call. Whatever ends the door with another code than 0 blocks: a file that is gone, too."""
-    door = os.path.join(places.plugin_root(), "scripts", "guard")
-    command = f"CORRECTLESS_GUARD_PYTHON={shlex.quote(sys.executable)} {shlex.quote(door)} || exit 2"
+def settings(door: str | None = None, python: str = sys.executable) -> dict[str, Any]:
+    """The client's settings for an agent: `door`, the guard, before each tool call, run by the interpreter `python`.
+
+    Whatever ends the door with another code than 0 blocks the call: a file that is gone, too.
+    """
+    door = door or os.path.join(places.plugin_root(), "scripts", "guard")
+    command = f"CORRECTLESS_GUARD_PYTHON={shlex.quote(python)} {shlex.quote(door)} || exit 2"
     hook = {"type": "command", "command": command, "timeout": _GUARD_SECONDS}
     return {"disableAllHooks": False, "hooks": {"PreToolUse": [{"matcher": "*", "hooks": [hook]}]}}
 
