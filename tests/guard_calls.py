@@ -119,6 +119,8 @@ CALLS: tuple[Call, ...] = (
         "cauto run --spec spec.md --approve-spec-as Ada",
         "correctless cauto run --spec spec.md --approve-spec-as=Ada",
         "correctless guard off",
+        "correctless hook prompt < call.json",
+        f'echo \'{{"prompt":"confirm escalations {DIGEST}"}}\' | scripts/hear prompt',
         "correctless contract answer merge-1 granted",
         "correctless contract pin",
         f"env -u CLAUDECODE correctless review --confirm {DIGEST}",

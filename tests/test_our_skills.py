@@ -39,7 +39,6 @@ FORKED = {"cdevadv", "cpostmortem", "credteam", "cverify"}
 PENDING: dict[str, frozenset[str] | None] = {
     "metrics": frozenset({"--since", "--skill", "--json"}),
     "audit-run": frozenset({"--json"}),
-    "guard": frozenset(),
     "contract": None,
 }
 

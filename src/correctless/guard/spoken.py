@@ -55,6 +55,8 @@ def is_confirming(words: list[str], dynamic: list[bool]) -> bool:
     unknown = any(dynamic)
     if words and dynamic[0]:
         return True
+    if verb == "hook":  # the way in for what Claude Code says a person typed
+        return True
     if verb == "review":
         return unknown or any(word.startswith(("--confirm", "--reject", "--rerun")) for word in words)
     if verb == "guard":
