@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import corpus
 from conftest import Git
 from correctless import exits
 from correctless.guard import call as guard_call
@@ -232,6 +234,29 @@ def test_quotes_are_taken_off_as_a_shell_does(parts: list[tuple[str, str]]) -> N
     assert said == meant + "x"
     (pipeline,) = pipelines(f"printf %s {spelled}x")
     assert pipeline[0].words[2].text == meant + "x"
+
+
+_FENCE = re.compile(r"^```(?:bash|sh|shell|zsh|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.campaign
+def test_commands_of_real_skills_are_all_read_and_none_is_denied_where_no_run_is(
+    quiet: Path, tmp_path: Path
+) -> None:
+    commands = [
+        found[1]
+        for path in sorted(corpus.unpack(tmp_path).rglob("*.md"))
+        for found in _FENCE.finditer(path.read_text(encoding="utf-8", errors="replace"))
+    ]
+    whole = [
+        each
+        for each in commands
+        if subprocess.run(["bash", "-n", "-c", each], capture_output=True, check=False).returncode == 0
+    ]
+    assert len(whole) > 1500
+    for each in whole:
+        pipelines(each)
+        assert denial(told("Bash", {"command": each}, quiet), os.environ) is None, each
 
 
 # -- the door

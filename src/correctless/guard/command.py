@@ -484,8 +484,9 @@ def _is_script(text: str) -> bool:
 
 
 def _mentions(text: str) -> bool:
+    """Whether a text names the logs anywhere in it, in one piece or put together."""
     lowered = text.lower()
-    return where.OURS + "/" + where.KEPT in lowered or where.OURS + "/./" + where.KEPT in lowered
+    return "autonomous-decisions-" in lowered or (where.OURS in lowered and where.KEPT in lowered)
 
 
 def _mentions_settings(text: str) -> bool:

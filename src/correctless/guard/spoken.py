@@ -68,6 +68,11 @@ def is_confirming(words: list[str], dynamic: list[bool]) -> bool:
         )
     if verb == "cauto":
         # an unknown word is a value when an option stands before it
+        granting = (
+            ("--approve-spec-as", "--max-usd", "--max-minutes", "--take-over")
+            if "resume" in plain
+            else ("--approve-spec-as", "--abandon")
+        )
         loose = any(d and not words[at - 1].startswith("--") for at, d in enumerate(dynamic) if at)
-        return loose or any(word.startswith("--approve-spec-as") for word in words)
+        return loose or any(word.startswith(granting) for word in words)
     return False
