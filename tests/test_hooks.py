@@ -166,6 +166,30 @@ def test_any_other_client_is_not(chain: tuple[frozenset[str], ...]) -> None:
     assert refused.value.code == exits.REFUSED
 
 
+FIRE = b'{"type":"system","subtype":"scheduled_task_fire"}'
+WORDS = "confirm escalations 0123456789ab"
+QUEUED = json.dumps(
+    {"type": "queue-operation", "operation": "enqueue", "content": f" Confirm  {WORDS[8:]}"}
+).encode()
+TYPED = json.dumps({"type": "user", "message": {"role": "user", "content": WORDS}}).encode()
+
+
+def test_a_prompt_that_a_schedule_put_into_the_queue_is_refused() -> None:
+    for transcript in (
+        [FIRE, QUEUED],
+        [QUEUED, FIRE],
+        [b"{broken queue-operation", b"\xff", QUEUED, TYPED, FIRE],
+    ):
+        with pytest.raises(Stop, match="scheduled task"):
+            client.refuse_scheduled(WORDS, transcript)
+
+
+def test_a_queue_without_a_schedule_and_a_schedule_of_other_words_are_no_reason() -> None:
+    other = QUEUED.replace(b"0123456789ab", b"ba9876543210")
+    for transcript in ([], [QUEUED, TYPED], [FIRE, other], [FIRE, TYPED]):
+        client.refuse_scheduled(WORDS, transcript)
+
+
 def test_a_hook_command_called_without_a_client_is_refused(project: Project) -> None:
     assert project.run().returncode == exits.PERSON
     gate = project.state().gate
