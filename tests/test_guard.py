@@ -330,6 +330,11 @@ def test_in_an_agent_a_broken_guard_blocks_every_call(quiet: Path, tmp_path: Pat
     assert "it is broken" in done.stderr
 
 
+def test_a_call_that_never_arrived_is_not_let_through_in_an_agent(quiet: Path) -> None:
+    assert door(b"", quiet, AGENT).returncode == 2
+    assert door(b'"tail of a call"}', quiet, AGENT).returncode == 2
+
+
 @pytest.mark.parametrize("how", BROKEN)
 def test_beside_a_run_a_broken_guard_blocks_what_names_something_of_it(
     under_way: Path, tmp_path: Path, how: str
@@ -396,8 +401,8 @@ def test_the_quick_look_imports_nothing_and_the_judgement_little(quiet: Path) ->
 
 def test_a_backslash_u_takes_the_long_way(quiet: Path) -> None:
     hidden = (
-        told("Bash", {"command": f"rm {LOG}"}, quiet)
-        .replace(b"correctless", b"c\\u006frrectless")
+        told("Bash", {"command": "rm .correctless/artifacts/x"}, quiet)
+        .replace(b".correctless", b"\\u002ecorr\\u0065ctless")
         .replace(b"artifacts", b"\\u0061rtifacts")
     )
     assert door(hidden, quiet).returncode == 2

@@ -37,7 +37,7 @@ def refuse_agents(processes: Iterable[frozenset[str]]) -> None:
             exits.REFUSED,
             "the environment of Claude Code could not be read. answer in a terminal: correctless review",
         )
-    if any(MARK in names or _TOOL in names for names in above) or any(MARK in names for names in chain):
+    if any(_TOOL in names for names in above) or any(MARK in names for names in chain):
         raise Stop(
             exits.REFUSED,
             "this Claude Code was started by an agent, and a person's answer is needed. type it into one of your own",
