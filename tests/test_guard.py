@@ -348,6 +348,17 @@ def test_beside_a_run_a_broken_guard_blocks_what_names_something_of_it(
         assert door(told("Bash", {"command": "ls"}, below), below, env).returncode == 0
 
 
+def test_a_broken_guard_in_a_linked_worktree_looks_at_the_runs_of_the_main_one(
+    under_way: Path, git: Git, tmp_path: Path
+) -> None:
+    git(under_way, "worktree", "add", "-q", "-b", "side", str(tmp_path / "side"))
+    env = broken(tmp_path, "it fails")
+    call = told("Bash", {"command": "git push origin feature/x"}, tmp_path / "side")
+    assert door(call, tmp_path / "side", env).returncode == 2
+    (under_way / RUN).unlink()
+    assert door(call, tmp_path / "side", env).returncode == 0
+
+
 def test_an_interpreter_that_cant_be_started_is_passed_over(quiet: Path, tmp_path: Path) -> None:
     bad = tmp_path / "python"
     bad.write_text("#!/nowhere/python\n")
