@@ -391,5 +391,10 @@ def test_decision_points_are_where_the_mode_asks_for_them(path: Path) -> None:
 
 @each_skill
 def test_a_skill_that_is_named_as_one_to_type_is_one_of_ours(path: Path) -> None:
-    named = {name for text in texts(path) for name in re.findall(r"`/([a-z][a-z-]+)", text)}
+    named = {name for text in texts(path) for name in re.findall(r"`/(c[a-z-]+)", text)}
     assert named <= set(MODE)
+
+
+def test_every_skill_of_the_table_is_there_and_no_other() -> None:
+    assert {name_of(path) for path in SKILLS} == set(MODE)
+    assert len(MODE) == 35
