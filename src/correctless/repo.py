@@ -320,6 +320,15 @@ def all_logs(repo: Repo) -> Iterator[Logs]:
             yield _logs(artifacts, name.removeprefix("pipeline-").removesuffix(".jsonl"), root=repo.home)
 
 
+def recorded(repo: Repo) -> Iterator[Logs]:
+    """The logs of every branch that has a run log or a decisions log, by name."""
+    artifacts = os.path.join(repo.home, ARTIFACTS)
+    found = re.compile(r"(?:pipeline|autonomous-decisions)-(.+)\.jsonl", re.DOTALL)
+    names = os.listdir(artifacts) if os.path.isdir(artifacts) else []
+    for name in sorted({match[1] for match in map(found.fullmatch, names) if match}):
+        yield _logs(artifacts, name, root=repo.home)
+
+
 def logs_beside(path: str) -> Logs:
     """The logs that belong to a decisions log named by hand: same folder, same tail of the name."""
     full = os.path.abspath(path)
