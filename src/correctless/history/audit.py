@@ -54,8 +54,10 @@ def _claims(given: Evidence) -> Iterator[Claim]:
     yield _end(given)
 
 
-def _lacking(given: Evidence) -> Verdict:
-    return "not proven" if given.over else "not yet"
+def _lacking(given: Evidence, about: str, what: str, said: str) -> Claim:
+    if given.over:
+        return Claim(about, what, "not proven", said, fix="bring the run log back from a copy")
+    return Claim(about, what, "not yet", said)
 
 
 def _run_log(given: Evidence) -> Claim:
@@ -144,7 +146,7 @@ def _confirmations(given: Evidence) -> Claim:
 def _consolidation(given: Evidence) -> Claim:
     found = given.last(Consolidated)
     if found is None or given.state.consolidated is None:
-        return Claim("consolidation", "commit", _lacking(given), "the run log has none")
+        return _lacking(given, "consolidation", "commit", "the run log has none")
     steps = [item for item in given.state.finished if isinstance(item, StepFinished)]
     after = given.plan.base if given.plan.squash or not steps else steps[-1].commit
     made = commit_claim(given, _CONSOLIDATION, found[1].commit, events=(found[0],), after=after)
@@ -170,7 +172,7 @@ def _gate(given: Evidence) -> Iterator[Claim]:
         what = (
             "a person must answer: correctless review" if waits else "the run log does not say that it opened"
         )
-        yield Claim("gate", "open", _lacking(given), what)
+        yield _lacking(given, "gate", "open", what)
         return
     seq, opened = found
     if opened.digest is not None:
@@ -198,7 +200,7 @@ def _confirmed(given: Evidence, seq: int, opened: GateOpened) -> Claim:
 def _publishing(given: Evidence) -> Claim:
     found = _since_rerun(given, PublishIntended)
     if found is None:
-        return Claim("publish", "intent", _lacking(given), "the run log has none")
+        return _lacking(given, "publish", "intent", "the run log has none")
     seq, intended = found
     kinds = (RunStarted, Rerun, Rewound, Consolidated, GateClosed, GateOpened)
     before = [said for said in given.events if said.seq < seq and isinstance(said.event, kinds)]
@@ -224,7 +226,7 @@ def _since_rerun(given: Evidence, kind: type[T]) -> tuple[int, T] | None:
 def _request(given: Evidence) -> Iterator[Claim]:
     found = _since_rerun(given, Published)
     if found is None:
-        yield Claim("publish", "request", _lacking(given), "the run log has no outcome")
+        yield _lacking(given, "publish", "request", "the run log has no outcome")
         return
     seq, said = found
     intended = given.last(PublishIntended)
