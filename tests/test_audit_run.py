@@ -16,6 +16,10 @@ from conftest import Git
 from correctless import exits
 from correctless.ledger import Ledger
 from project import CONFIG, Project
+from sessions import Sessions
+from test_asking import DONE, LEFT, PROMPT, ended, make, terminal
+
+__all__ = ["make"]  # the fixture
 
 Lines = list[dict[str, Any]]
 Claims = dict[tuple[str, str], str]
@@ -140,7 +144,7 @@ def test_a_person_reads_a_line_for_each_claim(whole: Project) -> None:
     said = done.stdout.splitlines()
     assert said[0] == f"run {run} on feature/x: complete"
     assert [line for line in said[2:-2] if not line.startswith("proven  ")] == []
-    assert said[-1] == f"{len(said) - 4} proven"
+    assert said[-1] == f"{len(said) - 4} proven. [n] is entry n of the run log"
     whole.git(whole.top, "reset", "-q", "--hard", "HEAD~1")
     said = whole.command("audit-run").stdout.splitlines()
     at = next(
@@ -149,7 +153,7 @@ def test_a_person_reads_a_line_for_each_claim(whole: Project) -> None:
         if line.startswith("contradicted  consolidation commit: feature/x does not")
     )
     assert said[at + 1].strip().startswith("to do: see what became of it: git reflog")
-    assert said[-1].endswith("1 contradicted")
+    assert ", 1 contradicted. " in said[-1]
 
 
 # --- each thing broken turns its own line
@@ -562,6 +566,30 @@ def test_a_step_that_ran_again_is_judged_by_its_last_attempt(project: Project) -
     code, faults, claims = audited(project)
     assert (code, set(faults.values())) == (exits.OK, {Y})
     assert {about for about, _ in claims} >= {"ctdd#1", "simplify#1", "cverify#2", "cdocs#2"}
+
+
+def test_what_a_person_answered_while_the_run_was_under_way_is_proven_line_by_line(
+    make: Callable[..., Sessions],
+) -> None:
+    sessions = make()
+    with terminal(sessions, LEFT, DONE) as child:
+        child.expect(PROMPT)
+        child.sendline("call R-004 unmet")
+        assert ended(child) == exits.OK
+    project = sessions.project
+    code, faults, claims = audited(project)
+    assert (code, faults) == (exits.OK, {})
+    assert claims[("judge#1", "answers")]["said"] == "of 1 asked about, Ada (terminal) gave 1"
+    whole = Path(project.logs.confirmations).read_bytes()
+    forge(project.logs.confirmations, lambda all_of: all_of[:-1])
+    assert audited(project)[1] == {
+        ("judge#1", "answers"): C,
+        ("gate", "confirmed"): C,
+        ("gate", "open"): C,
+    }
+    Path(project.logs.confirmations).write_bytes(whole)
+    event(project, "asking", digests=["0" * 64])
+    assert audited(project)[1][("judge#1", "answers")] == C
 
 
 @pytest.mark.parametrize("number", range(1, 9))

@@ -19,7 +19,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("contract", "runlog"),
     ("rules", "capture", "gate", "summary", "history", "runcontract"),
     ("lint", "agents", "review", "publish", "report", "anchors"),
-    ("dispatch",),
+    ("dispatch", "witnesses"),
     ("fleet", "demo"),
     ("cli", "hooks", "guard"),
     ("__main__",),

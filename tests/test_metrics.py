@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -15,10 +16,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pexpect
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import correctless
 from conftest import Git
 from correctless import exits, repo
 from correctless.chain import GENESIS, digest
@@ -444,6 +447,28 @@ def test_a_pipe_gets_whole_lines_and_names_are_no_markup(project: Project) -> No
     assert "ctdd[bold]\\x1b" + "x" * 60 + "  " in done.stdout
     assert "\x1b" not in done.stdout
     assert "older half" in done.stdout
+
+
+@pytest.mark.parametrize("columns", [30, 44, 60, 80, 200])
+def test_on_a_terminal_of_any_width_every_number_is_shown_whole(project: Project, columns: int) -> None:
+    branch(artifacts(project), 5, "x")
+    figures = of_branch(repo.logs_beside(str(artifacts(project) / "autonomous-decisions-x.jsonl")))
+    program, *rest = correctless.itself()
+    child = pexpect.spawn(
+        program, [*rest, "metrics"], cwd=str(project.top), env={**project.env, "TERM": "xterm", "COLUMNS": ""}, encoding="utf-8", timeout=20, dimensions=(50, columns),
+    )  # fmt: skip
+    child.expect(pexpect.EOF)
+    child.close()
+    said = re.sub(r"\x1b\[[0-9;]*m", "", str(child.before))
+    lines = [line.rstrip() for line in said.splitlines()]
+    assert max(map(len, lines)) <= columns
+    rows = [line.split() for line in lines if line.startswith("all ")]
+    sums = figures.total
+    shown = [cell for row in rows for cell in row[1:]]
+    assert shown[:4] == [f"{n:,}" for n in (sums.steps, sums.attempts, sums.failed, sums.decisions)]
+    assert shown[6:8] == [f"{sums.tokens:,}", f"${sums.micro_usd / 1_000_000:,.2f}"]
+    assert len(shown) == 11
+    assert "\u2026" not in said
 
 
 @pytest.mark.parametrize("said", ["soon", "-3", "2026-13-01", "9" * 12, "30d", "٣"])

@@ -59,18 +59,21 @@ def _values(given: Evidence, judged: Sequence[Claim]) -> dict[str, object]:
 
 
 def _text(given: Evidence, judged: Sequence[Claim], width: int | None) -> Iterator[str]:
+    """A line for each claim; on a terminal below a heading for what it is about, in a pipe with that on the line."""
     yield printable(f"run {given.run} on {given.plan.branch}: {status(given.state)}")
-    yield ""
+    about = ""
     for claim in judged:
-        rests = [*(["run log " + ", ".join(map(str, claim.events))] if claim.events else [])]
-        where = f"  [{'; '.join(rests)}]" if rests else ""
-        head = f"{claim.verdict:<{_VERDICT}}  {claim.about} {claim.what}: "
-        yield from _wrapped(printable(f"{head}{claim.said}{where}"), width)
+        if about != claim.about and (width is not None or not about):
+            yield from ("", printable(claim.about))[: 1 if width is None else 2]
+        about = claim.about
+        name = f"{claim.about} {claim.what}" if width is None else claim.what
+        rests = f"  [{', '.join(map(str, claim.events))}]" if claim.events else ""
+        yield from _wrapped(printable(f"{claim.verdict:<{_VERDICT}}  {name}: {claim.said}{rests}"), width)
         if claim.fix and claim.verdict not in ("proven", "not yet"):
             yield from _wrapped(" " * (_VERDICT + 2) + printable(typable(f"to do: {claim.fix}")), width)
-    yield ""
     counts = claims.count(judged)
-    yield ", ".join(f"{number} {verdict}" for verdict, number in counts.items() if number)
+    said = ", ".join(f"{number} {verdict}" for verdict, number in counts.items() if number)
+    yield from ("", f"{said}. [n] is entry n of the run log")
 
 
 def _wrapped(line: str, width: int | None) -> list[str]:
@@ -80,6 +83,7 @@ def _wrapped(line: str, width: int | None) -> list[str]:
         line,
         max(width - 1, 40),
         subsequent_indent=" " * (_VERDICT + 4),
+        break_long_words=False,
         break_on_hyphens=False,
         drop_whitespace=True,
     )

@@ -6,7 +6,9 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import IO, TYPE_CHECKING
 
 import click
@@ -22,8 +24,8 @@ from correctless.repo import Repo
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
+_GAP = 2  # columns between two
 _NO_TERMINAL = 200  # columns where nobody's window is the bound: nothing is cut
 
 
@@ -76,18 +78,8 @@ def _asked(here: Repo, moment: datetime | None, skill: str | None) -> str:
 
 
 def _show(found: Figures, skill: str | None, title: str) -> None:
-    from rich.table import Table
-
     spell_anything()
     console = _console(sys.stdout)
-
-    def table(*columns: str) -> Table:
-        made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-        made.add_column(columns[0], overflow="fold", min_width=6)
-        for name in columns[1:]:
-            made.add_column(name, justify="right", no_wrap=True)
-        return made
-
     stand = [f"{number} {word}" for word, number in figures.ends(found.runs).items() if number]
     console.print(f"{printable(title)}: {', '.join(stand) or 'none'}", highlight=False, markup=False)
     if found.outside.decisions:
@@ -101,24 +93,44 @@ def _show(found: Figures, skill: str | None, title: str) -> None:
     rows = [(printable(name), sums) for name, sums in figures.by_name(found)]
     if skill is None or len(rows) > 1:
         rows.append(("all", found.total))
-    did = table("skill", "steps", "attempts", "failed", "decisions", "deferred", "unlisted")
-    took = table("skill", "tokens", "cost", "cost/step", "time", "time/step")
-    for name, sums in rows:
-        did.add_row(*map(_plain, (name, *_did(sums))))
-        took.add_row(*map(_plain, (name, *_took(sums))))
-    for each in (did, took):
+    did = ("skill", "steps", "attempts", "failed", "decisions", "deferred", "unlisted")
+    took = ("skill", "tokens", "cost", "cost/step", "time", "time/step")
+    tables = [
+        _fitted(did, [(name, *_did(sums)) for name, sums in rows], console.width),
+        _fitted(took, [(name, *_took(sums)) for name, sums in rows], console.width),
+    ]
+    if halves := figures.trend(found):
+        rows_of = zip(_LABELS, *map(_half, halves), strict=True)
+        tables.append(_fitted(("trend", "older half", "newer half"), list(rows_of), console.width))
+    for each in chain.from_iterable(tables):
         console.print()
         console.print(each)
-    console.print()
-    halves = figures.trend(found)
-    if halves is None:
-        console.print("Trend: none yet, it takes four runs", highlight=False)
-        return
-    older, newer = halves
-    trend = table("trend", "older half", "newer half")
-    for label, one, other in zip(_LABELS, _half(older), _half(newer), strict=True):
-        trend.add_row(label, one, other)
-    console.print(trend)
+    if not halves:
+        console.print("\nTrend: none yet, it takes four runs", highlight=False)
+
+
+def _fitted(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> Iterator[Table]:
+    """The table, or where it is wider than the terminal several that each begin with its first column."""
+    from rich.cells import cell_len
+    from rich.table import Table
+    from rich.text import Text
+
+    names = [columns[0], *(row[0] for row in rows)]
+    wide = [max(map(cell_len, (title, *(row[n] for row in rows)))) + _GAP for n, title in enumerate(columns)]
+    # A name is folded where its column would take more than half; a number is never cut.
+    first = min(max(map(cell_len, names)), max(width // 2, 8)) + _GAP
+    left = list(range(1, len(columns)))
+    while left:
+        taken = [left.pop(0)]
+        while left and first + sum(wide[n] for n in (*taken, left[0])) <= width + _GAP:
+            taken.append(left.pop(0))
+        table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+        table.add_column(columns[0], overflow="fold", width=first - _GAP)
+        for n in taken:
+            table.add_column(columns[n], justify="right", no_wrap=True)
+        for row in rows:
+            table.add_row(*(Text(row[n]) for n in (0, *taken)))  # a name with brackets is no markup
+        yield table
 
 
 def _console(out: IO[str]) -> Console:
@@ -127,12 +139,6 @@ def _console(out: IO[str]) -> Console:
     # Not rich's own guess: without a terminal it says 80 columns, and cuts what a pipe could take whole.
     width = shutil.get_terminal_size((80, 24)).columns if out.isatty() else _NO_TERMINAL
     return Console(file=out, width=width, soft_wrap=False)
-
-
-def _plain(cell: str) -> Text:
-    from rich.text import Text
-
-    return Text(cell)  # a name with brackets is no markup
 
 
 def _did(sums: Sums) -> tuple[str, ...]:

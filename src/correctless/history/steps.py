@@ -92,7 +92,9 @@ def commit_claim(
             f"see git log {short}",
         )
     more = f", with {between} of the agent's own below" if between else ""
-    where = f"{short}, kept from before the squash" if squashed else f"{short} on {name}"
+    where = f"{short}, kept from before the squash" if squashed else short
+    if git.where != given.plan.branch and not squashed:
+        where = f"{short} on {name}"
     return claim("proven", f"{where}{f', on top of {after[:12]}' if after else ''}{more}")
 
 
