@@ -14,7 +14,9 @@ import pytest
 
 from conftest import Git
 from correctless import exits
+from correctless.gate import digest
 from correctless.ledger import Ledger
+from correctless.record import Confirmation
 from project import CONFIG, Project
 from sessions import Sessions
 from test_asking import DONE, LEFT, PROMPT, ended, make, terminal
@@ -314,10 +316,10 @@ def another_spec_approved(p: Project) -> None:
 
 
 def another_digest_closed(p: Project) -> None:
-    digest = "d" * 64
-    event(p, "gate_closed", digest=digest)
-    event(p, "gate_opened", digest=digest)
-    forge(p.logs.confirmations, lambda all_of: all_of[-1].update(digest=digest))
+    other = "d" * 64
+    event(p, "gate_closed", digest=other)
+    event(p, "gate_opened", digest=other)
+    forge(p.logs.confirmations, lambda all_of: all_of[-1].update(digest=other))
 
 
 def never_opened(p: Project) -> None:
@@ -532,6 +534,23 @@ def test_a_gate_somebody_opened_by_hand_is_contradicted(project: Project) -> Non
     assert "entries 3, 4" in claims[("gate", "open")]["said"]
 
 
+def test_a_gate_that_was_confirmed_only_after_it_had_opened_is_contradicted(project: Project) -> None:
+    project.run()
+    run = Ledger(project.logs.run)
+    last, entries = run.read()[-1].fields, Ledger(project.logs.decisions).read()
+    about = {"run": last["run"], "timestamp": last["timestamp"]}
+    head = {"log_seq": entries[-1].seq, "log_head": entries[-1].head}
+    run.append({"event": "gate_opened", **about, "digest": None, "by": "", "channel": "", **head})
+    confirmed = digest("c", [entries[2].line, entries[3].line])
+    later = {"challenge": "c", "entries": [3, 4], "digest": confirmed}
+    run.append({"event": "gate_closed", **about, **later})
+    said = Confirmation("escalations", confirmed, "Ada", "terminal", last["timestamp"])
+    Ledger(project.logs.confirmations).append(said.fields())
+    assert project.command("gate").returncode == exits.OK
+    code, faults, _ = audited(project)
+    assert (code, faults[("gate", "open")]) == (exits.FINDINGS, C)
+
+
 def test_a_reverted_step_and_a_failed_attempt_are_proven(project: Project) -> None:
     project.run(AGENT_PLAY="break-simplify fail:cdocs#1")
     code, faults, claims = audited(project)
@@ -568,6 +587,18 @@ def test_a_step_that_ran_again_is_judged_by_its_last_attempt(project: Project) -
     assert {about for about, _ in claims} >= {"ctdd#1", "simplify#1", "cverify#2", "cdocs#2"}
 
 
+def test_what_was_to_be_published_before_a_step_ran_again_is_not_held_against_the_run(
+    project: Project,
+) -> None:
+    project.run()
+    assert project.review(answer="{digest}")[0] == exits.OK
+    project.killed("event", 3, "resume")
+    assert lines(project.logs.run)[-1]["event"] == "publish_intended"
+    assert project.review("--rerun", "cverify")[0] == exits.PERSON
+    code, faults, _ = audited(project)
+    assert (code, faults[("publish", "intent")]) == (exits.OK, Y)
+
+
 def test_what_a_person_answered_while_the_run_was_under_way_is_proven_line_by_line(
     make: Callable[..., Sessions],
 ) -> None:
@@ -589,7 +620,10 @@ def test_what_a_person_answered_while_the_run_was_under_way_is_proven_line_by_li
     }
     Path(project.logs.confirmations).write_bytes(whole)
     event(project, "asking", digests=["0" * 64])
-    assert audited(project)[1][("judge#1", "answers")] == C
+    forge(project.logs.confirmations, lambda all_of: all_of[-1].update(digest="0" * 64))
+    _, faults, claims = audited(project)
+    assert faults[("judge#1", "answers")] == C
+    assert "not those a person was asked about" in claims[("judge#1", "answers")]["said"]
 
 
 @pytest.mark.parametrize("number", range(1, 9))

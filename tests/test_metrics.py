@@ -37,6 +37,7 @@ from correctless.runlog.events import (
     AgentEnded,
     AttemptFailed,
     Event,
+    GateClosed,
     Logged,
     Reverted,
     RunStarted,
@@ -207,6 +208,14 @@ def test_how_a_run_stands_follows_from_the_code_it_stopped_with(tmp_path: Path, 
         write(repo.logs_beside(str(tmp_path / "autonomous-decisions-y.jsonl")), events[:1], [])
     ).runs
     assert run.end == "running"
+
+
+def test_a_review_after_a_run_is_no_part_of_it(tmp_path: Path) -> None:
+    logs = branch(tmp_path, 5)
+    before = of_branch(logs)
+    late = GateClosed("x", "d", (1,))
+    append(logs.run, **fields_of(before.runs[-1].id, "2026-02-02T03:04:05.678Z", late))
+    assert as_json(of_branch(logs)) == as_json(before)
 
 
 def test_more_skills_than_have_a_row_are_counted_together() -> None:

@@ -92,8 +92,11 @@ class _Counting:
         for number, item in enumerate(items, 1):
             try:
                 # What the figures need of a state is how the run stands: what grows with its attempts is left out.
-                self._state = replace(after(self._state, item), spent=(), warnings=())
-                self._event(item)
+                before = self._state
+                self._state = replace(after(before, item), spent=(), warnings=())
+                # A review closes the gate over entries written by hand also after a run: nothing of that run.
+                if before.unfinished or isinstance(item.event, RunStarted):
+                    self._event(item)
             except (OutOfOrderError, RecordError) as error:
                 why = error if isinstance(error, RecordError) else RecordError(str(error))
                 raise no_entry(self._logs.run, number, why) from None
@@ -105,7 +108,7 @@ class _Counting:
         if isinstance(event, RunStarted):
             self._begin(item.run, item.timestamp, when, event)
         self._gone |= discarded([item])
-        if self._run is None or item.run != self._run.id:
+        if self._run is None:
             return
         self._run.end = end(self._state)
         self._run.wall = max(self._run.wall, round((when - self._began).total_seconds() * 1000))
