@@ -19,6 +19,7 @@ _SECONDS = 120.0  # longer than any local git command of ours takes; a signing p
 # What an agent wrote must never run with the dispatcher's rights: no hooks, no monitor program, no prompt, no editor.
 _SAFE = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false")
 _SAFE_ENV = {
+    "GIT_NO_REPLACE_OBJECTS": "1",  # an agent can make a ref that shows another commit in place of the base
     "LC_ALL": "C",
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_EDITOR": "false",
