@@ -85,7 +85,9 @@ class GitHubApi:
         self.repos = repos
         self.page = page
         self.token = "gho_" + "a" * 12
-        self.hosts: tuple[str, ...] = ("github.com",)  # where gh is logged in; this one stands for all of them
+        self.hosts: tuple[str, ...] = (
+            "github.com",
+        )  # where gh is logged in; this one stands for all of them
         self.pulls: list[Pull] = []
         self.calls: list[Call] = []
         self.merges: list[dict[str, Any]] = []  # the mutations that were carried out

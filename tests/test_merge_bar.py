@@ -160,6 +160,7 @@ CASES = (
     Case("twice in the wrong order, the newer one passed", "", checks(check(), check("test", "FAILURE", started=ago(700)), LINT)),
     Case("twice at the same moment, one failed", "check", checks(check(), check("test", "FAILURE"), LINT)),
     Case("twice, one without a start", "check", checks(check(), check("test", "", status="QUEUED", started=None), LINT)),
+    Case("twice, the one without a start failed", "check", checks(check(), check("test", "FAILURE", started=None), LINT)),
     Case("twice, the older one still runs", "check", checks(check(), check("test", "", started=ago(700)), LINT)),
     Case("twice, one start without zone", "check", checks(check(), check("test", "FAILURE", started=ago(700).replace(tzinfo=None)), LINT)),
     Case("by another event as well, that failed earlier", "check", checks(check(), check("test", "FAILURE", event="push", started=ago(700)), LINT)),

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from correctless.exits import Stop
 from correctless.github import GitHub, repo_of_name
 from correctless.runcontract.facts import NAMES, Check, Comment, Known, PullFacts, Status, Unknown
 from correctless.runcontract.mergebar import failing
@@ -184,7 +185,9 @@ def test_what_waits_for_the_host_is_seen(api: GitHubApi, tmp_path: Path) -> None
     merging = api.pulls[0].merging
     merging.armed = merging.queue = merging.draft = True
     merging.author = None
-    assert codes(seen(api, tmp_path)) == {"auto_merge", "merge_queue", "draft", "author", "review"}
+    found = seen(api, tmp_path)
+    assert codes(found) == {"auto_merge", "merge_queue", "draft", "author", "review"}
+    assert unknown(found) == {"author": "the author's account is gone"}
 
 
 def test_an_answer_that_is_still_a_draft_is_none(api: GitHubApi, tmp_path: Path) -> None:
@@ -259,6 +262,20 @@ def test_an_errors_entry_beside_whole_data_is_believed(api: GitHubApi, tmp_path:
     assert any("some of it timed out" in why for why in unknown(seen(api, tmp_path)).values())
 
 
+def test_an_errors_entry_is_believed_of_a_gh_that_ends_well(tmp_path: Path) -> None:
+    said = '{"data":{"repository":{"pullRequest":{"body":"b"}}}%s}'
+    for more, fails in (("", False), (',"errors":[{"message":"x"}]', True), (',"errors":null', True)):
+        gh = tmp_path / "gh"
+        gh.write_text(f"#!/bin/sh\ncat <<'END'\n{said % more}\nEND\n")
+        gh.chmod(0o755)
+        github = GitHub("github.com/ann/shop", {"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+        if not fails:
+            assert github.body(412) == "b"
+            continue
+        with pytest.raises(Stop, match="it names errors"):
+            github.body(412)
+
+
 def test_without_a_login_nothing_is_known(api: GitHubApi, tmp_path: Path) -> None:
     found = observe(
         GitHub("github.com/ann/shop", {**os.environ, **api.env(tmp_path, logged_in=False)}),
@@ -278,6 +295,7 @@ def test_all_calls_together_end_at_their_own_limit(api: GitHubApi, tmp_path: Pat
     found = observe(client(api, tmp_path), 412, clock=lambda: NOW, timer=lambda: float(next(ticks)))
     assert [call.name for call in api.calls] == ["MergeFacts", "HeadChecks"]
     assert set(unknown(found)) == {"base_checks", "base_statuses", "threads", "comments"}
+    assert set(unknown(found).values()) == {"the time for all of it is over"}
 
 
 Place = tuple[str | int, ...]
@@ -561,12 +579,17 @@ def test_a_merge_that_is_not_the_one_asked_for_is_no_success(
     assert "not as asked" in outcome.why
 
 
-def test_a_fault_of_the_host_that_comes_as_a_graphql_error_is_unknown(api: GitHubApi, tmp_path: Path) -> None:
-    api.answers["PullRequestMerge"] = (
-        200,
-        ERROR % (b"INTERNAL", b"Something went wrong while executing your query"),
-    )
-    assert isinstance(merged(api, tmp_path), Unsure)
+@pytest.mark.parametrize(
+    "words", [b"Something went wrong while executing your query.", b"Timeout on validation of query"]
+)
+def test_a_fault_of_the_host_that_comes_as_a_graphql_error_is_unknown(
+    api: GitHubApi, tmp_path: Path, words: bytes
+) -> None:
+    error = b'{"data":{"mergePullRequest":null},"errors":[{"message":"%s"}]}'
+    api.answers["PullRequestMerge"] = (200, error % words)
+    outcome = merged(api, tmp_path)
+    assert isinstance(outcome, Unsure), outcome
+    assert words.decode() in outcome.why
 
 
 @pytest.mark.parametrize(("status", "body"), [(502, b"<html>bad gateway</html>"), (500, b"{}")])
