@@ -71,11 +71,12 @@ class GitHub:
     repo: str  # host/owner/name, from `repo_of_remote`
     env: Mapping[str, str]
     seconds: float = _SECONDS  # of one call
+    again: str = "cauto resume"  # the command that goes on after a failure
 
     def check(self) -> None:
         """Nothing, when gh is installed and logged in to the host; else `Stop(3)` that names what to do."""
         host = self.repo.split("/", 1)[0]
-        done = self._gh("auth", "status", "--hostname", host)
+        done = self.gh("auth", "status", "--hostname", host)
         if done.timed_out:
             raise Stop(
                 exits.REFUSED, f"{host} did not answer gh in {self.seconds:.0f} s. see if it is reachable"
@@ -93,14 +94,14 @@ class GitHub:
         _, owner, name = self.repo.split("/")
         for _ in range(_PAGES):
             given = {"owner": owner, "name": name, "head": head, **({"after": after} if after else {})}
-            answer = self._ask("list pull requests", _LIST, given)
-            page = _take(_take(answer, "repository", dict), "pullRequests", dict)
-            nodes = _take(page, "nodes", list)
-            found.extend(_pull_request(n) for n in nodes if not _take(n, "isCrossRepository", bool))
-            info = _take(page, "pageInfo", dict)
-            if not _take(info, "hasNextPage", bool):
+            answer = self.ask("list pull requests", _LIST, given)
+            page = take(take(answer, "repository", dict), "pullRequests", dict)
+            nodes = take(page, "nodes", list)
+            found.extend(_pull_request(n) for n in nodes if not take(n, "isCrossRepository", bool))
+            info = take(page, "pageInfo", dict)
+            if not take(info, "hasNextPage", bool):
                 return tuple(found)
-            after = _take(info, "endCursor", str)
+            after = take(info, "endCursor", str)
         raise Stop(
             exits.REFUSED, f"{self.repo} lists pull requests for '{head}' without end. look at it by hand"
         )
@@ -109,9 +110,9 @@ class GitHub:
         """The body of a pull request, open or not."""
         _, owner, name = self.repo.split("/")
         given: dict[str, str | int] = {"owner": owner, "name": name, "number": number}
-        answer = self._ask("read the pull request", _BODY, given)
-        pull = _take(_take(answer, "repository", dict), "pullRequest", dict)
-        body: str = _take(pull, "body", str)
+        answer = self.ask("read the pull request", _BODY, given)
+        pull = take(take(answer, "repository", dict), "pullRequest", dict)
+        body: str = take(pull, "body", str)
         return body
 
     def create(self, *, head: str, base: str, title: str, body: str) -> tuple[int, str]:
@@ -129,16 +130,17 @@ class GitHub:
         for line in reversed(said.decode("utf-8", "replace").splitlines()):
             if match := _PULL_URL.match(line.strip()):
                 return int(match[1]), match[0]
-        raise _strange("no URL of the new pull request")
+        raise strange("no URL of the new pull request")
 
     def edit_body(self, pull: PullRequest, body: str) -> None:
         """Replace the body of `pull`, nothing else of it."""
-        answer = self._ask("edit the pull request", _EDIT, {"id": pull.id}, body=body)
-        _take(_take(answer, "updatePullRequest", dict), "pullRequest", dict)
+        answer = self.ask("edit the pull request", _EDIT, {"id": pull.id}, body=body)
+        take(take(answer, "updatePullRequest", dict), "pullRequest", dict)
 
-    def _ask(
+    def ask(
         self, what: str, query: str, given: Mapping[str, str | int], *, body: str | None = None
     ) -> dict[str, Any]:
+        """The data of one GraphQL answer; `Stop(3)` when there is none, or only half of it."""
         # -F turns a number into one; it would do more to a text
         words = [
             word
@@ -157,25 +159,28 @@ class GitHub:
         try:
             answer = json.loads(said)
         except (ValueError, RecursionError):
-            raise _strange("it is not JSON") from None
-        data: dict[str, Any] = _take(answer, "data", dict)
+            raise strange("it is not JSON") from None
+        if type(answer) is dict and "errors" in answer:  # beside data that may be half of it
+            raise strange("it names errors")
+        data: dict[str, Any] = take(answer, "data", dict)
         return data
 
     def _do(self, what: str, *args: str, stdin: bytes | None = None) -> bytes:
-        done = self._gh(*args, stdin=stdin)
+        done = self.gh(*args, stdin=stdin)
         if done.timed_out:
             raise Stop(
                 exits.REFUSED,
-                f"gh could not {what} of {self.repo}: no answer in {self.seconds:.0f} s. run cauto resume later",
+                f"gh could not {what} of {self.repo}: no answer in {self.seconds:.0f} s. run {self.again} later",
             )
         if done.code != 0:
             raise Stop(
                 exits.REFUSED,
-                f"gh could not {what} of {self.repo}: {first_line(done.err)}. mend that, then run cauto resume",
+                f"gh could not {what} of {self.repo}: {first_line(done.err)}. mend that, then run {self.again}",
             )
         return done.out
 
-    def _gh(self, *args: str, stdin: bytes | None = None) -> process.Result:
+    def gh(self, *args: str, stdin: bytes | None = None) -> process.Result:
+        """How gh ended with these words, whatever it says: for questions that have more than one answer."""
         program = shutil.which("gh", path=self.env.get("PATH", ""))
         if program is None:
             raise Stop(
@@ -225,6 +230,15 @@ def repo_of_remote(url: str) -> str | None:
     return f"{host}/{names[0]}/{names[1]}"
 
 
+def repo_of_name(name: str) -> str | None:
+    """host/owner/name of a repository written as `[host/]owner/name`; None for anything else."""
+    names = name.split("/")
+    host, *rest = names if len(names) != 2 else ["github.com", *names]
+    if len(rest) != 2 or not _HOST.match(host) or not _NAME.match(rest[0]) or not _NAME.match(rest[1]):
+        return None
+    return None if {*rest} & {".", ".."} else "/".join((host, *rest))
+
+
 def first_line(said: bytes, *, skip: str = "") -> str:
     """The first line of a program's words that says something, safe for a terminal, at most 200 characters."""
     for line in said.decode("utf-8", "replace").splitlines():
@@ -235,23 +249,25 @@ def first_line(said: bytes, *, skip: str = "") -> str:
 
 
 def _pull_request(node: Any) -> PullRequest:
-    number = _take(node, "number", int)
+    number = take(node, "number", int)
     return PullRequest(
         number=number,
-        url=_take(node, "url", str),
-        body=_take(node, "body", str),
-        id=_take(node, "id", str),
+        url=take(node, "url", str),
+        body=take(node, "body", str),
+        id=take(node, "id", str),
     )
 
 
-def _take(value: Any, name: str, kind: type) -> Any:
+def take(value: Any, name: str, kind: type) -> Any:
+    """The value at `name` of one JSON object; `Stop(3)` when it is of another type, null or missing."""
     # type() and not isinstance: True must not pass for the number 1
     if type(value) is not dict or type(value.get(name)) is not kind:
-        raise _strange(f"no {kind.__name__} at '{name}'")
+        raise strange(f"no {kind.__name__} at '{name}'")
     return value[name]
 
 
-def _strange(what: str) -> Stop:
+def strange(what: str) -> Stop:
+    """The refusal of an answer that is not what was asked for."""
     return Stop(
         exits.REFUSED, f"GitHub's answer can't be read: {what}. see that gh and the host are up to date"
     )
