@@ -21,6 +21,7 @@ COMMANDS = {
     "cauto": "Run a pipeline of skills, each in a fresh agent process.",
     "review": "Read, confirm or reject what was deferred to a person.",
     "gate": "Say whether the gate is open.",
+    "contract": "What a run may do: granted ask by ask, asked for each time.",
     "decisions": "List, summarise, verify and repair the decisions log.",
     "schema": "Print the JSON schema of a format.",
 }

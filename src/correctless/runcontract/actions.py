@@ -65,7 +65,9 @@ def names(action: Action) -> tuple[str, ...]:
         name, _, target = action.target.partition(":")
         found = [name, action.target]
         if target:  # one branch has several spellings
-            bare = target.removeprefix("+").rpartition(":")[2].removeprefix("refs/heads/").removeprefix("heads/")
+            bare = (
+                target.removeprefix("+").rpartition(":")[2].removeprefix("refs/heads/").removeprefix("heads/")
+            )
             found.append(f"{name}:{bare}")
         return tuple(dict.fromkeys(found))
     found = [action.kind]
@@ -77,7 +79,11 @@ def names(action: Action) -> tuple[str, ...]:
 
 def matches(pattern: str, action: Action) -> bool:
     """Whether a pattern means this action: `*` is any run of characters, `deploy` also means `deploy.prod` and `deploy:x`."""
-    wanted = re.compile("".join(".*" if part == "*" else re.escape(part) for part in re.split(r"(\*)", pattern)) + "(?:[.:].*)?\\Z", re.DOTALL)
+    wanted = re.compile(
+        "".join(".*" if part == "*" else re.escape(part) for part in re.split(r"(\*)", pattern))
+        + "(?:[.:].*)?\\Z",
+        re.DOTALL,
+    )
     return any(wanted.match(name) for name in names(action))
 
 

@@ -103,7 +103,7 @@ def _pulls(grant: Grant, at: Path) -> Iterator[Fault]:
     if not grant.prs:
         yield "grants", (*at, "prs"), "'prs' is empty. name the pull requests that are asked for"
     if "*" in grant.prs and len(grant.prs) > 1:
-        yield "grants", (*at, "prs"), "\"*\" stands beside numbers. write either"
+        yield "grants", (*at, "prs"), '"*" stands beside numbers. write either'
     if len(set(grant.prs)) != len(grant.prs):
         yield "grants", (*at, "prs"), "a pull request stands twice. write it once"
 
@@ -116,7 +116,7 @@ def _bars(values: Mapping[str, Any]) -> Iterator[Fault]:
         if not bar.check_ok:
             yield "merge_bar", ("bar", number, "check_ok"), "'check_ok' is empty. write [\"SUCCESS\"]"
         if both := set(bar.required_checks) & set(bar.optional_skippable):
-            message = f"'{sorted(both)[0]}' is required and may be skipped. write it in one of the two"
+            message = f"'{min(both)}' is required and may be skipped. write it in one of the two"
             yield "merge_bar", ("bar", number, "optional_skippable"), message
 
 
@@ -125,7 +125,11 @@ def _gates(values: Mapping[str, Any]) -> Iterator[Fault]:
     if isinstance(section, Gates):
         for number, gate in enumerate(section.gate):
             if gate.check is not None and not gate.check:
-                yield "gates", ("gate", number, "check"), "'check' is empty. write a program and its arguments"
+                yield (
+                    "gates",
+                    ("gate", number, "check"),
+                    "'check' is empty. write a program and its arguments",
+                )
 
 
 def _flips(values: Mapping[str, Any]) -> Iterator[Fault]:
@@ -136,7 +140,11 @@ def _flips(values: Mapping[str, Any]) -> Iterator[Fault]:
     for number, flip in enumerate(section.flip):
         at: Path = ("flip", number)
         if not flip.gates:
-            yield "flips", (*at, "gates"), "'gates' is empty. nothing would hold the flip back: name its gates"
+            yield (
+                "flips",
+                (*at, "gates"),
+                "'gates' is empty. nothing would hold the flip back: name its gates",
+            )
         if isinstance(gates := values.get("gates"), Gates):
             yield from _known("flips", (*at, "gates"), flip.gates, (g.id for g in gates.gate), "gate")
         yield from _known("flips", (*at, "after"), flip.after, after, "flip")
@@ -171,14 +179,26 @@ def _triggers(values: Mapping[str, Any]) -> Iterator[Fault]:
         if not trigger.metric:
             yield "triggers", (*at, "metric"), "'metric' is empty. write a program and its arguments"
         if trigger.threshold is None and trigger.baseline_ratio is None:
-            yield "triggers", at, "neither 'threshold' nor 'baseline_ratio'. add what the number is compared with"
+            yield (
+                "triggers",
+                at,
+                "neither 'threshold' nor 'baseline_ratio'. add what the number is compared with",
+            )
         if (trigger.baseline_ratio is None) != (trigger.baseline_floor is None):
             yield "triggers", at, "'baseline_ratio' and 'baseline_floor' go together. write both or none"
         both = trigger.threshold is not None and trigger.baseline_ratio is not None
         if both != (trigger.combine is not None):
-            yield "triggers", at, "'combine' says how threshold and ratio go together. write it with both, and only then"
+            yield (
+                "triggers",
+                at,
+                "'combine' says how threshold and ratio go together. write it with both, and only then",
+            )
         if seconds(trigger.sustained) < seconds(trigger.every):
-            yield "triggers", (*at, "sustained"), "'sustained' is shorter than 'every'. no tick would lie in it"
+            yield (
+                "triggers",
+                (*at, "sustained"),
+                "'sustained' is shorter than 'every'. no tick would lie in it",
+            )
         if not trigger.flips:
             yield "triggers", (*at, "flips"), "'flips' is empty. name what this trigger rolls back"
         if isinstance(flips := values.get("flips"), Flips):
@@ -212,7 +232,11 @@ def _escalations(values: Mapping[str, Any]) -> Iterator[Fault]:
         for pattern in escalation.freezes:
             kind, _, target = pattern.partition(":")
             if kind == "rollback":
-                yield "escalations", at, "'rollback' can't be frozen: an open question must not keep a bad flip in place. remove it"
+                yield (
+                    "escalations",
+                    at,
+                    "'rollback' can't be frozen: an open question must not keep a bad flip in place. remove it",
+                )
             if kind == "flip" and target and isinstance(flips, Flips):
                 yield from _known("escalations", at, (target,), (f.id for f in flips.flip), "flip")
 

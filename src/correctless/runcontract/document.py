@@ -51,7 +51,9 @@ def read(data: bytes, path: str) -> Document:
     digest = digest_of(data)
     text, findings = text_of(data, path)
     if not text:
-        return Document(digest, None, findings or (Finding(path, 1, 1, "contract-text", "empty. write a contract"),))
+        return Document(
+            digest, None, findings or (Finding(path, 1, 1, "contract-text", "empty. write a contract"),)
+        )
     cut, structure = slices(text, path)
     found = [*findings, *structure, *_gaps(text, path)]
     if not structure:
@@ -118,7 +120,9 @@ def _gaps(text: str, path: str) -> Iterator[Finding]:
     at = text.find(_GAP)
     while at >= 0:
         line, column = place(text, at)
-        yield Finding(path, line, column, GAP_RULE, f"a gap. replace {GAP} by what the operator says", "warning")
+        yield Finding(
+            path, line, column, GAP_RULE, f"a gap. replace {GAP} by what the operator says", "warning"
+        )
         at = text.find(_GAP, at + 1)
 
 

@@ -12,7 +12,22 @@ from typing import Annotated, Any, TypeAlias
 MANY = 500  # items of one array
 # Printable by Unicode's categories, and still nothing to see: fillers, joiners, variation selectors.
 _INVISIBLE = frozenset(
-    map(chr, (0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0x180B, 0x1810), *range(0xFE00, 0xFE10), 0x2800, 0x3164, 0xFFA0, *range(0xE0100, 0xE01F0)))
+    map(
+        chr,
+        (
+            0x34F,
+            0x115F,
+            0x1160,
+            0x17B4,
+            0x17B5,
+            *range(0x180B, 0x1810),
+            *range(0xFE00, 0xFE10),
+            0x2800,
+            0x3164,
+            0xFFA0,
+            *range(0xE0100, 0xE01F0),
+        ),
+    )
 )
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -59,11 +74,11 @@ def hidden(text: str) -> str | None:
 
 
 def _line(text: str) -> bool:
-    return 0 < len(text.strip()) and len(text) <= 1000 and "\n" not in text and hidden(text) is None
+    return len(text.strip()) > 0 and len(text) <= 1000 and "\n" not in text and hidden(text) is None
 
 
 def _text(text: str) -> bool:
-    return 0 < len(text.strip()) and len(text) <= 8000 and hidden(text) is None
+    return len(text.strip()) > 0 and len(text) <= 8000 and hidden(text) is None
 
 
 def _ascii(text: str) -> bool:
@@ -98,9 +113,7 @@ Branch: TypeAlias = Annotated[
     str, _word(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,199}", "write the branch's name in ASCII")
 ]
 Flag: TypeAlias = Annotated[bool, Held("write true or false", (bool,))]
-Count: TypeAlias = Annotated[
-    int, Held("write a whole number from 1", (int,), lambda n: 1 <= n <= 10**9)
-]
+Count: TypeAlias = Annotated[int, Held("write a whole number from 1", (int,), lambda n: 1 <= n <= 10**9)]
 Seconds: TypeAlias = Annotated[
     int, Held("write whole seconds from 0 to 86400", (int,), lambda n: 0 <= n <= 86400)
 ]

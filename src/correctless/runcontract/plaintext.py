@@ -38,12 +38,16 @@ def place(text: str, offset: int) -> tuple[int, int]:
 
 def _faults(text: str, path: str) -> Iterator[Finding]:
     if not text.endswith("\n"):
-        line, column = place(text, len(text))
-        yield Finding(path, line, column, RULE, "the last line has no newline. end it with one")
+        yield Finding(path, *place(text, len(text)), RULE, "the last line has no newline. end it with one")
     for number, line in enumerate(text.split("\n"), 1):
         if len(line) > _LONGEST:
-            message = f"a line of {len(line)} characters. write at most {_LONGEST}"
-            yield Finding(path, number, _LONGEST + 1, RULE, message)
+            yield Finding(
+                path,
+                number,
+                _LONGEST + 1,
+                RULE,
+                f"a line of {len(line)} characters. write at most {_LONGEST}",
+            )
         if line.isascii() and line.isprintable():
             continue
         for column, char in enumerate(line, 1):
@@ -51,7 +55,11 @@ def _faults(text: str, path: str) -> Iterator[Finding]:
                 yield Finding(path, number, column, RULE, f"{_named(char)}. remove it")
         if not unicodedata.is_normalized("NFC", line):
             yield Finding(
-                path, number, _denormal(line), RULE, "not in Unicode's form NFC. write the composed characters"
+                path,
+                number,
+                _denormal(line),
+                RULE,
+                "not in Unicode's form NFC. write the composed characters",
             )
 
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, ClassVar, TypeAlias
 
 from correctless.record import RecordError, read, timestamp
+from correctless.runcontract.actions import Action
 
 ALL = "*"
 
@@ -242,7 +243,10 @@ _CLOSED: dict[tuple[str, str], tuple[str, ...]] = {
     ("attempt", "what"): ("fix", "deploy"),
     ("attempt", "result"): ("ok", "failed"),
     ("helper", "phase"): ("start", "end"),
-    **{(name, "channel"): ("terminal", "signed") for name in ("revoke", "settled", "reaffirm", "waiver", "close")},
+    **{
+        (name, "channel"): ("terminal", "signed")
+        for name in ("revoke", "settled", "reaffirm", "waiver", "close")
+    },
 }
 
 
@@ -272,6 +276,11 @@ def logged(seq: int, values: Mapping[str, Any]) -> Logged:
     for (record, key), words in _CLOSED.items():
         if record == name and key in rest and rest[key] not in words:
             raise RecordError(f"field '{key}' is none of {', '.join(words)}")
+    # What is only read when it is needed must not be found unreadable there.
+    if "expires" in rest:
+        moment(rest["expires"])
+    if isinstance(rest.get("action"), dict):
+        Action.of(rest["action"])
     return Logged(seq, moment(values.get("at")), read(kind, rest))
 
 

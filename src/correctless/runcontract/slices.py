@@ -113,7 +113,11 @@ def _scan(text: str) -> tuple[tuple[_Heading, ...], tuple[_Fence, ...]]:
     for number, line in enumerate(text.split("\n"), 1):
         if opened is not None:
             bare = line.strip(" \t")
-            closes = bare.startswith(opened[1]) and not bare.strip(opened[1][0]) and len(line) - len(line.lstrip()) < 4
+            closes = (
+                bare.startswith(opened[1])
+                and not bare.strip(opened[1][0])
+                and len(line) - len(line.lstrip()) < 4
+            )
             if closes:
                 fences.append(_Fence(opened[0], opened[2], number, tuple(inside)))
                 opened, inside = None, []

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 def build(kind: type[T], table: Mapping[str, Any]) -> T:
     """A value of the dataclass `kind`; `ValueError` at the first fault. Keys are closed, types are compared exactly."""
-    hints = _hints(kind)
+    hints = _hints(kind)  # type: ignore[arg-type]  # mypy takes no type[T] for Hashable
     names = {written(name): name for name in hints}
     for key in table:
         if key not in names:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 Path = tuple[str | int, ...]
 _TABLE = re.compile(r"[ \t]*(\[{1,2})([^\]]+)\]{1,2}")
-_KEY = re.compile(r"""[ \t]*((?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')(?:[ \t]*\.[ \t]*(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*'))*)[ \t]*=[ \t]*""")
+_KEY = re.compile(
+    r"""[ \t]*((?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')(?:[ \t]*\.[ \t]*(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*'))*)[ \t]*=[ \t]*"""
+)
 _PART = re.compile(r"""[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*'""")
 # What may hold brackets and number signs without meaning them.
 _STRING = re.compile(r'"""(?:[^\\]|\\.)*?"""|\'\'\'.*?\'\'\'|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'', re.DOTALL)
@@ -41,7 +43,9 @@ def places(toml: str) -> Places:
         end = toml.find("\n", at)
         end = len(toml) if end < 0 else end
         if header := _TABLE.match(toml, at, end):
-            table = _resolved(tuple(p.strip("\"'") for p in _PART.findall(header[2])), counts, array=len(header[1]) == 2)
+            table = _resolved(
+                tuple(p.strip("\"'") for p in _PART.findall(header[2])), counts, array=len(header[1]) == 2
+            )
             keys[table] = values[table] = (line, header.start(1) - at + 1)
         elif key := _KEY.match(toml, at, end):
             path = (*table, *(p.strip("\"'") for p in _PART.findall(key[1])))
