@@ -44,6 +44,9 @@ def ask(
             now = clock()
             kept = keeping.load(at, env, now)
             verdict = authorize(kept.case, action, facts, now)
+            if any(clause.code == "ledger" for clause in kept.case.faults):
+                # Nothing is added to a ledger that isn't what it was: that would begin a new history over the old one.
+                return Decided(verdict.verdict if verdict.verdict != ALLOW else DENY, verdict.clauses)
             made = _records(kept, action, verdict, now, token)
             try:
                 keeping.add(kept, made, env, now)
