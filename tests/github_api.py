@@ -12,6 +12,7 @@ import json
 import re
 import socketserver
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -20,45 +21,8 @@ from typing import Any, Literal
 
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema, build_schema, graphql_sync
 
-SDL = """
-scalar URI
-scalar DateTime
-enum PullRequestState { OPEN CLOSED MERGED }
-enum OrderDirection { ASC DESC }
-enum IssueOrderField { CREATED_AT UPDATED_AT }
-input IssueOrder { field: IssueOrderField! direction: OrderDirection! }
-type PageInfo { hasNextPage: Boolean! endCursor: String }
-interface Owner { id: ID! login: String! }
-type User implements Owner { id: ID! login: String! name: String }
-type Ref { name: String! }
-type PullRequest {
-  id: ID! number: Int! url: URI! title: String! body: String! state: PullRequestState!
-  baseRefName: String! headRefName: String! headRefOid: String! isCrossRepository: Boolean!
-  headRepositoryOwner: Owner isDraft: Boolean!
-}
-type PullRequestConnection { totalCount: Int! nodes: [PullRequest] pageInfo: PageInfo! }
-type Repository {
-  id: ID! name: String! nameWithOwner: String! owner: Owner! url: URI! description: String
-  hasIssuesEnabled: Boolean! hasWikiEnabled: Boolean! viewerPermission: String
-  mergeCommitAllowed: Boolean! rebaseMergeAllowed: Boolean! squashMergeAllowed: Boolean!
-  defaultBranchRef: Ref parent: Repository
-  pullRequest(number: Int!): PullRequest
-  pullRequests(states: [PullRequestState!], baseRefName: String, headRefName: String, first: Int, after: String,
-    orderBy: IssueOrder): PullRequestConnection!
-}
-input CreatePullRequestInput {
-  repositoryId: ID! baseRefName: String! headRefName: String! title: String! body: String
-  draft: Boolean maintainerCanModify: Boolean
-}
-input UpdatePullRequestInput { pullRequestId: ID! title: String body: String }
-type CreatePullRequestPayload { pullRequest: PullRequest }
-type UpdatePullRequestPayload { pullRequest: PullRequest }
-type Query { viewer: User! repository(owner: String!, name: String!): Repository }
-type Mutation {
-  createPullRequest(input: CreatePullRequestInput!): CreatePullRequestPayload
-  updatePullRequest(input: UpdatePullRequestInput!): UpdatePullRequestPayload
-}
-"""
+from github_schema import SDL
+
 _OPERATION = re.compile(r"\b(?:query|mutation)\s+(\w+)")
 LIMIT = 65_536
 
@@ -68,7 +32,7 @@ When = Literal["before", "after"]
 
 @dataclass
 class Pull:
-    """One pull request as the host keeps it."""
+    """One pull request as the host keeps it; `merging` is what a merge of it is judged by."""
 
     repo: str
     number: int
@@ -79,6 +43,28 @@ class Pull:
     head_oid: str = "0" * 40
     state: str = "OPEN"
     fork: bool = False
+    merging: Merging = field(default_factory=lambda: Merging())
+
+
+@dataclass
+class Merging:
+    """One that may be merged, in GitHub's own words: values that a test may set to whatever a host could say."""
+
+    author: str | None = "ann"
+    draft: bool = False
+    mergeable: list[str] = field(
+        default_factory=lambda: ["MERGEABLE"]
+    )  # one reading after the other; the last stays
+    merge_state: list[str] = field(default_factory=lambda: ["CLEAN"])
+    armed: bool = False
+    queue: bool = False
+    base_oid: str = "b" * 40
+    checks: list[dict[str, Any]] | None = None  # None: nothing was ever reported
+    base_checks: list[dict[str, Any]] | None = None
+    threads: list[list[dict[str, Any]]] = field(default_factory=list)  # remarks, oldest first
+    comments: list[dict[str, Any]] = field(default_factory=list)
+    commit: str | None = None  # once it is merged
+    moves: list[str] = field(default_factory=list)  # heads pushed right before each try to merge
 
 
 @dataclass(frozen=True)
@@ -88,6 +74,7 @@ class Call:
     name: str
     variables: dict[str, Any] = field(default_factory=dict)
     token: str = ""
+    host: str = ""
 
 
 class GitHubApi:
@@ -98,9 +85,15 @@ class GitHubApi:
         self.repos = repos
         self.page = page
         self.token = "gho_" + "a" * 12
+        self.hosts: tuple[str, ...] = (
+            "github.com",
+        )  # where gh is logged in; this one stands for all of them
         self.pulls: list[Pull] = []
         self.calls: list[Call] = []
+        self.merges: list[dict[str, Any]] = []  # the mutations that were carried out
         self.raw_answer: bytes | None = None
+        self.answers: dict[str, tuple[int, bytes]] = {}  # by operation: what is said instead
+        self.rewrite: Callable[[str, Any], Any] | None = None  # of an operation's answer, before it is sent
         self._fault: tuple[int, How, When] | None = None
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -135,7 +128,10 @@ class GitHubApi:
         """Write gh's configuration folder as gh auth login would have left it."""
         config.mkdir(parents=True, exist_ok=True)
         (config / "config.yml").write_text(f"git_protocol: https\nhttp_unix_socket: {self.socket}\n")
-        login = f"github.com:\n    oauth_token: {self.token}\n    user: ann\n    git_protocol: https\n"
+        login = "".join(
+            f"{host}:\n    oauth_token: {self.token}\n    user: ann\n    git_protocol: https\n"
+            for host in self.hosts
+        )
         (config / "hosts.yml").write_text(login if logged_in else "{}\n")
 
     def fail(self, nth: int, how: How, when: When) -> None:
@@ -167,10 +163,13 @@ class GitHubApi:
             return 401, b'{"message": "Bad credentials"}'
         if self.raw_answer is not None:
             return 200, self.raw_answer
+        if call.name in self.answers:
+            return self.answers[call.name]
         if not query:
             return 200, b"{}"
         result: ExecutionResult = graphql_sync(self._schema, query, variable_values=call.variables)
-        return 200, json.dumps(result.formatted).encode()
+        said: Any = result.formatted
+        return 200, json.dumps(self.rewrite(call.name, said) if self.rewrite else said).encode()
 
     # Resolvers: what the host does, and the rules it holds its users to.
 
@@ -199,18 +198,52 @@ class GitHubApi:
         for argument, name in (("headRefName", "head"), ("baseRefName", "base")):
             if asked.get(argument) is not None:
                 found = [p for p in found if getattr(p, name) == asked[argument]]
+        return {"totalCount": len(found), **self.paged([_node(p) for p in found], **asked)}
+
+    def paged(self, found: list[Any], **asked: Any) -> dict[str, Any]:
+        """One page of a connection, as `first` and `after`, or `last`, ask for it."""
         start = int(asked.get("after") or 0)
         end = start + min(asked.get("first") or self.page, self.page)
+        if asked.get("last"):
+            start, end = max(len(found) - asked["last"], 0), len(found)
         return {
-            "totalCount": len(found),
-            "nodes": [_node(p) for p in found[start:end]],
+            "nodes": found[start:end],
             "pageInfo": {"hasNextPage": end < len(found), "endCursor": str(end)},
         }
+
+    def connection(self, source: Any, info: Any, **asked: Any) -> dict[str, Any]:
+        return self.paged(source[info.field_name], **asked)
+
+    def merge(self, _source: object, _info: object, input: dict[str, Any]) -> dict[str, Any]:  # noqa: A002 GitHub's name
+        pull = self._by_id(input["pullRequestId"])
+        merging = pull.merging
+        if merging.moves:
+            pull.head_oid = merging.moves.pop(0)
+        if input.get("expectedHeadOid") not in (None, pull.head_oid):
+            raise GraphQLError("Head branch was modified. Review and try the merge again.")
+        if pull.state != "OPEN" or merging.mergeable[0] != "MERGEABLE":
+            raise GraphQLError("Pull Request is not mergeable")
+        self.merges.append(input)
+        pull.state, merging.commit = "MERGED", "e" * 40
+        return {"pullRequest": _node(pull)}
+
+    def arm(self, _source: object, _info: object, input: dict[str, Any]) -> dict[str, Any]:  # noqa: A002 GitHub's name
+        self._by_id(input["pullRequestId"]).merging.armed = True
+        return {}
+
+    def _by_id(self, node: str) -> Pull:
+        for pull in self.pulls:
+            if _node(pull)["id"] == node:
+                return pull
+        raise GraphQLError("Could not resolve to a node with that id.")
 
     def pull_request(self, source: Any, _info: object, number: int) -> dict[str, Any]:
         for pull in self.pulls:
             if (pull.repo, pull.number) == (source["nameWithOwner"], number):
-                return _node(pull)
+                node = _node(pull)
+                for readings in (pull.merging.mergeable, pull.merging.merge_state):
+                    del readings[: len(readings) > 1]
+                return node
         raise GraphQLError(f"Could not resolve to a PullRequest with the number of {number}.")
 
     def create(self, _source: object, _info: object, input: dict[str, Any]) -> dict[str, Any]:  # noqa: A002 GitHub's name
@@ -223,12 +256,10 @@ class GitHubApi:
         return {"pullRequest": _node(pull)}
 
     def update(self, _source: object, _info: object, input: dict[str, Any]) -> dict[str, Any]:  # noqa: A002 GitHub's name
-        for pull in self.pulls:
-            if _node(pull)["id"] == input["pullRequestId"]:
-                if input.get("body") is not None:
-                    pull.body = _kept(input["body"])
-                return {"pullRequest": _node(pull)}
-        raise GraphQLError("Could not resolve to a node with that id.")
+        pull = self._by_id(input["pullRequestId"])
+        if input.get("body") is not None:
+            pull.body = _kept(input["body"])
+        return {"pullRequest": _node(pull)}
 
 
 def _kept(body: str) -> str:
@@ -250,9 +281,48 @@ def _node(pull: Pull) -> dict[str, Any]:
         "headRefName": pull.head,
         "headRefOid": pull.head_oid,
         "isCrossRepository": pull.fork,
-        "isDraft": False,
-        "headRepositoryOwner": {"__typename": "User", "id": f"U_{owner}", "login": owner},
+        "headRepositoryOwner": _account(owner),
+        **_merging(pull),
     }
+
+
+def _merging(pull: Pull) -> dict[str, Any]:
+    merging = pull.merging
+    head = {"__typename": "Commit", "oid": pull.head_oid, "statusCheckRollup": _rollup(merging.checks)}
+    base = {
+        "__typename": "Commit",
+        "oid": merging.base_oid,
+        "statusCheckRollup": _rollup(merging.base_checks),
+    }
+    return {
+        "isDraft": merging.draft,
+        "author": _account(merging.author),
+        "mergeable": merging.mergeable[0],
+        "mergeStateStatus": merging.merge_state[0],
+        "merged": pull.state == "MERGED",
+        "mergeCommit": {"__typename": "Commit", "oid": merging.commit} if merging.commit else None,
+        "autoMergeRequest": {"enabledAt": "2026-03-01T12:00:00Z"} if merging.armed else None,
+        "isInMergeQueue": False,
+        "isMergeQueueEnabled": merging.queue,
+        "baseRef": {"name": pull.base, "target": base},
+        "commits": [{"commit": head}],
+        "reviewThreads": [
+            {
+                "isResolved": False,
+                "comments": [{**remark, "author": _account(remark["author"])} for remark in said],
+            }
+            for said in merging.threads
+        ],
+        "comments": [{**remark, "author": _account(remark["author"])} for remark in merging.comments],
+    }
+
+
+def _rollup(contexts: list[dict[str, Any]] | None) -> dict[str, Any] | None:
+    return None if contexts is None else {"contexts": contexts}
+
+
+def _account(login: str | None) -> dict[str, Any] | None:
+    return None if login is None else {"__typename": "User", "id": f"U_{login}", "login": login}
 
 
 def _schema(api: GitHubApi) -> GraphQLSchema:
@@ -265,6 +335,16 @@ def _schema(api: GitHubApi) -> GraphQLSchema:
     resolve("Query", "repository", api.repository)
     resolve("Repository", "pullRequests", api.pull_requests)
     resolve("Repository", "pullRequest", api.pull_request)
+    for kind, name in (
+        ("PullRequest", "commits"),
+        ("PullRequest", "reviewThreads"),
+        ("PullRequest", "comments"),
+        ("ReviewThread", "comments"),
+        ("StatusCheckRollup", "contexts"),
+    ):
+        resolve(kind, name, api.connection)
+    resolve("Mutation", "mergePullRequest", api.merge)
+    resolve("Mutation", "enablePullRequestAutoMerge", api.arm)
     resolve("Mutation", "createPullRequest", api.create)
     resolve("Mutation", "updatePullRequest", api.update)
     return schema
@@ -290,7 +370,12 @@ class _Handler(BaseHTTPRequestHandler):
         asked = json.loads(sent) if sent else {}
         query = asked.get("query", "")
         named = _OPERATION.search(query)
-        call = Call(named[1] if named else self.path, asked.get("variables") or {}, token)
+        call = Call(
+            named[1] if named else self.path,
+            asked.get("variables") or {},
+            token,
+            self.headers.get("Host", ""),
+        )
         answer = self.host.answer(call, query)
         if answer is None:
             self.close_connection = True

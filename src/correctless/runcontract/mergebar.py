@@ -46,7 +46,7 @@ def _is(code: str, fact: Fact[str] | Fact[int], wanted: str | int, words: str) -
 
 
 def _found(fact: Fact[str] | Fact[int] | Fact[bool]) -> str:
-    return f"unknown: {fact.why}" if isinstance(fact, Unknown) else f"{fact.value}"
+    return f"unknown: {fact.why}" if isinstance(fact, Unknown) else f"{fact.value}" or "nothing"
 
 
 def _identity(facts: PullFacts, target: Target) -> Iterator[Clause]:
@@ -122,6 +122,9 @@ def _reviews(bar: Bar, facts: PullFacts, reviews: Sequence[Review]) -> Iterator[
             yield of_merge("review", _found(why), needed)
             continue
         head, author = facts.head.value, login(facts.author.value)
+        if not author:  # then nobody is known to be somebody else
+            yield of_merge("review", "no author", needed)
+            continue
         tried = [_not_counted(r, head, author, worktree=bar.worktree) for r in reviews if r.area == area]
         if all(tried):
             yield of_merge("review", "; ".join(dict.fromkeys(tried)) or "none", needed)

@@ -21,9 +21,9 @@ _NEVER = (
 )  # past the host's own rules, and at a time nobody asked about; whatever a bar says
 _LOOKS = (0.0, 1.0, 3.0)  # seconds before each look at what became of it
 
-# What gh says when the host, or gh itself, has refused and nothing was done. An error of the host's own machinery comes
-# as "GraphQL:" too, and may come after the work.
-_REFUSED = ("GraphQL: ", "X Pull request ")
+# What gh says when the host (in Debian's build: "Message:") or gh itself has refused and nothing was done. A fault of the
+# host's own machinery comes in the same way, and may come after the work.
+_REFUSED = ("GraphQL: ", "Message: ", "X Pull request ")
 _PERHAPS = ("something went wrong", "timeout", "timed out", "try again later")
 
 

@@ -165,10 +165,10 @@ def _armed(pull: dict[str, Any]) -> bool:
 
 
 def _head_contexts(pull: dict[str, Any]) -> dict[str, Any] | None:
-    nodes = take(take(pull, "commits", dict), "nodes", list)
-    if len(nodes) != 1:
+    last = take(take(pull, "commits", dict), "nodes", list)
+    if len(last) != 1:
         raise strange("no last commit")
-    commit = take(nodes[0], "commit", dict)
+    commit = take(last[0], "commit", dict)
     if nodes.sha(commit, "oid") != _head(pull):
         raise strange("the last commit is not the head")
     return _contexts(commit)
