@@ -37,7 +37,6 @@ FORKED = {"cdevadv", "cpostmortem", "credteam", "cverify"}
 
 # Commands that skills name before they are built, with the options they will have; None: not settled yet.
 PENDING: dict[str, frozenset[str] | None] = {
-    "contract": None,
 }
 
 

@@ -22,13 +22,18 @@ from correctless.logfile import WAIT, Damaged, Foreign, Kept, LogFile, Missing, 
 from correctless.record import RecordError, encode, utcnow
 
 __all__ = [
-    "GENESIS", "Anchor", "Damaged", "Entry", "Foreign", "Head", "Ledger", "Missing", "Repaired", "Report", "repair", "verify",
+    "EMPTY", "GENESIS", "Anchor", "Damaged", "Entry", "Foreign", "Head", "Ledger", "Missing", "Moved", "Repaired", "Report",
+    "repair", "verify",
 ]  # fmt: skip
 
 _KEY = re.compile(rb'"key":("(?:[^"\\]|\\.)*")')
 _PLAIN = re.compile(r"[ !#-\[\]-~]*")  # text that stands in JSON as it is
 _SMALL = 1 << 16  # bytes of a log that is read again whole whenever another wrote to it
 _SHARE = 16  # a larger one is, as soon as others added one part in so many
+
+
+class Moved(Stop):
+    """Somebody added to the log since it was read: what was decided on it must be decided anew."""
 
 
 @dataclass(slots=True)
@@ -104,6 +109,30 @@ class Ledger:
             if new and self._noted is not None:
                 self._noted(made)
             return made
+
+    def append_after(self, head: Head, many: Iterable[Mapping[str, Any]]) -> tuple[Entry, ...]:
+        """Add these, in one write, if the log still ends at `head`; `Moved` when it doesn't. Other errors as `append`.
+
+        Whoever decides on what a log says appends so: what others decided meanwhile can't be overlooked. No `key` is looked for.
+        """
+        with self._locked() as (file, stat):
+            try:
+                seen = self._catch_up(file, stat)
+                if seen.head != head:
+                    raise Moved(exits.LOCKED, f"{self.path} was written to meanwhile. start again")
+                made: list[Entry] = []
+                for fields in many:
+                    made.append(seal(fields, Head(made[-1].seq, made[-1].head) if made else head))
+                self._write(file, b"".join(entry.line + b"\n" for entry in made), seen.end)
+                for entry in made:
+                    seen.note(seen.end, entry.line, Head(entry.seq, entry.head), _spelled(entry.fields.get("key")))
+                seen.stamp = _stamp(file.stat())
+            except OSError as error:
+                raise refusal(self.path, error, "use it") from None
+            for entry in made:
+                if self._noted is not None:
+                    self._noted(entry)
+            return tuple(made)
 
     def forward(self, data: bytes) -> None:
         """Bring the log forward to `data`, which is this very log as it went on elsewhere; durable when this returns.

@@ -22,6 +22,7 @@ COMMANDS = {
     "review": "Read, confirm or reject what was deferred to a person.",
     "gate": "Say whether the gate is open.",
     "guard": "What the hook before each tool call holds here; switch it off.",
+    "contract": "What a run may do: granted ask by ask, asked for each time.",
     "decisions": "List, summarise, verify and repair the decisions log.",
     "metrics": "Figures over past runs: steps, attempts, decisions, cost, time.",
     "audit-run": "Say what the record proves of a run, step by step.",

@@ -10,11 +10,13 @@ from correctless.exits import OK
 
 
 @click.command(epilog="Example: correctless schema config > correctless.schema.json")
-@click.argument("name", type=click.Choice(["config", "notify"]))
+@click.argument("name", type=click.Choice(["config", "notify", "run-contract"]))
 def schema(name: str) -> int:
     """Print the JSON Schema of NAME, for editors and validators."""
     from correctless import config
     from correctless.dispatch import notify
+    from correctless.runcontract import document
 
-    click.echo(json.dumps({"config": config.schema, "notify": notify.schema}[name](), indent=2))
+    schemas = {"config": config.schema, "notify": notify.schema, "run-contract": document.schema}
+    click.echo(json.dumps(schemas[name](), indent=2))
     return OK

@@ -1,0 +1,258 @@
+"""Where the files of one run's contract lie, and all that is on record of it, read and checked: folder and id in, values out."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+from correctless import exits
+from correctless.exits import Stop
+from correctless.heads import Heads
+from correctless.ledger import EMPTY, Entry, Head, Ledger, Missing, verify
+from correctless.record import RecordError
+from correctless.repo import ARTIFACTS, Repo, ensure_artifacts, logs, replace_file
+from correctless.runcontract import document, signed
+from correctless.runcontract.authorize import Case
+from correctless.runcontract.clause import Clause, shown
+from correctless.runcontract.plaintext import LARGEST
+from correctless.runcontract.records import Answer, Logged, Pin, Record, fields_of, logged
+from correctless.runcontract.states import Version, fold
+
+DRAFTS = ".correctless/contracts"
+_RUN = re.compile(r"[a-z0-9][a-z0-9-]{0,63}\Z")
+_ABSENT = Version("", None)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The files of one run, all in the main worktree, whatever worktree asks."""
+
+    home: str
+    run: str
+
+    @property
+    def contract(self) -> str:
+        return os.path.join(self.home, DRAFTS, self.run, "contract.md")
+
+    @property
+    def folder(self) -> str:
+        return os.path.join(self.home, ARTIFACTS, f"contract-{self.run}")
+
+    @property
+    def ledger(self) -> str:
+        return os.path.join(self.folder, "ledger.jsonl")
+
+    @property
+    def pinned(self) -> str:
+        """There exactly while a contract is pinned and neither closed nor revoked."""
+        return os.path.join(self.folder, "pinned.md")
+
+    @property
+    def was_pinned(self) -> str:
+        return os.path.join(self.folder, "was-pinned.md")
+
+    @property
+    def board(self) -> str:
+        return os.path.join(self.folder, "board.md")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What was read at one moment."""
+
+    place: Place
+    case: Case
+    log: tuple[Logged, ...]
+    head: Head
+
+
+def place(home: str, run: str) -> Place:
+    """The files of a run; `Stop(2)` for what can be no run's id, so that no id leads out of its folder."""
+    if not _RUN.match(run):
+        raise Stop(exits.USAGE, f"'{run}' is no run id. write lower-case letters, digits and -")
+    return Place(home, run)
+
+
+def runs(home: str) -> tuple[str, ...]:
+    """Every run that has a contract or a ledger here."""
+    found: set[str] = set()
+    with suppress(OSError):
+        found.update(name for name in os.listdir(os.path.join(home, DRAFTS)) if _RUN.match(name))
+    with suppress(OSError):
+        for name in os.listdir(os.path.join(home, ARTIFACTS)):
+            if name.startswith("contract-") and _RUN.match(name.removeprefix("contract-")):
+                found.add(name.removeprefix("contract-"))
+    return tuple(sorted(found))
+
+
+def named(home: str, run: str | None) -> Place:
+    """The run with this id; without one the only one that is pinned, or else the only one there is. `Stop(3)` when that is unclear."""
+    if run is not None:
+        return place(home, run)
+    every = runs(home)
+    pinned = [name for name in every if os.path.lexists(Place(home, name).pinned)]
+    for names in (pinned, every):
+        if len(names) == 1:
+            return Place(home, names[0])
+    if not every:
+        raise Stop(exits.REFUSED, "there is no contract here. draft one with: correctless contract new")
+    raise Stop(exits.REFUSED, f"which run: {', '.join(pinned or every)}? name it with --run")
+
+
+def bytes_of(path: str) -> bytes | None:
+    """A contract's bytes, None when there is no such file; `Stop(3)` for what can't be read, a link, or a file far too long."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise Stop(
+            exits.REFUSED, f"{path} can't be read: {error.strerror}. put a regular file there"
+        ) from None
+    with open(fd, "rb") as file:
+        try:
+            return file.read(LARGEST + 2)
+        except OSError as error:
+            raise Stop(
+                exits.REFUSED, f"{path} can't be read: {error.strerror}. put a regular file there"
+            ) from None
+
+
+def load(at: Place, env: Mapping[str, str], now: datetime) -> Kept:
+    """Everything on record. What can't be read or is not what was acknowledged becomes a fault of the case, not an error."""
+    faults: list[Clause] = []
+    log, head = _log(at, env, faults)
+    trusted = {item.record.digest for item in log if isinstance(item.record, Pin)}
+    last = next((item.record.digest for item in reversed(log) if isinstance(item.record, Pin)), "")
+    here = _version(at.contract, trusted, faults)
+    pinned = None
+    # By their digest the same bytes are as good in any of these places.
+    for path in (at.pinned, at.was_pinned, at.contract) if last else ():
+        found = _version(path, trusted, [])
+        if found.digest == last:
+            pinned = found
+            break
+    faults += _signatures(at, log)
+    state = fold(log, here, pinned, now)
+    if state.pin_live and _version(at.pinned, trusted, []).digest != last:
+        needed = "the granted bytes where they were stored aside"
+        faults.append(Clause("pinned", 0, "pinned.md is gone or was changed", needed))
+    return Kept(at, Case(here, pinned, state, tuple(faults)), log, head)
+
+
+def assurance(kept: Kept) -> str:
+    """How far the answers in force can be relied on: the weakest of them counts."""
+    live = set(kept.case.state.answers.granted) or set(kept.case.state.pinned_answers.granted)
+    last = {item.record.grant: item.record for item in kept.log if isinstance(item.record, Answer)}
+    found = {_assured(last[grant]) for grant in live if grant in last}
+    return next(
+        (
+            word
+            for word in ("terminal", "signed, by a key list this user can change", "signed")
+            if word in found
+        ),
+        "none",
+    )
+
+
+def _assured(record: Answer) -> str:
+    if record.channel != "signed":
+        return "terminal"
+    return "signed" if signed.out_of_reach(record.signers) else "signed, by a key list this user can change"
+
+
+def add(kept: Kept, records: Sequence[Record], env: Mapping[str, str], now: datetime) -> tuple[Entry, ...]:
+    """Put these on record right behind what was read; `Moved` when somebody else wrote meanwhile, `Stop` when it can't be."""
+    prepare(kept.place)
+    ledger = Ledger(kept.place.ledger, root=kept.place.home, noted=Heads(kept.place.ledger, env).note)
+    return ledger.append_after(kept.head, [fields_of(record, now) for record in records])
+
+
+def prepare(at: Place) -> None:
+    """Make the folder of the run's ledger."""
+    where = logs(_repo_of(at.home), "contract")  # the artifacts folder is one for all branches
+    ensure_artifacts(where)
+    if os.path.islink(at.folder):
+        raise Stop(exits.REFUSED, f"{at.folder} is a symbolic link. put a real folder there")
+    try:
+        os.makedirs(at.folder, exist_ok=True)
+    except OSError as error:
+        raise Stop(exits.REFUSED, f"{at.folder} can't be made: {error.strerror}. mend that") from None
+
+
+def pin_file(at: Place, data: bytes) -> None:
+    prepare(at)
+    replace_file(at.pinned, data, mode=0o444)
+
+
+def unpin_file(at: Place) -> None:
+    """Put the granted bytes where the guard no longer finds them, and a rollback still does."""
+    with suppress(FileNotFoundError):
+        os.replace(at.pinned, at.was_pinned)
+
+
+def _repo_of(home: str) -> Repo:
+    return Repo(
+        top=home, git_dir=os.path.join(home, ".git"), common_dir=os.path.join(home, ".git"), home=home
+    )
+
+
+def _version(path: str, trusted: set[str], faults: list[Clause]) -> Version:
+    try:
+        data = bytes_of(path)
+    except Stop as stop:
+        faults.append(Clause("contract", 0, shown(stop.message), "contract.md as a regular file"))
+        return _ABSENT
+    if data is None:
+        faults.append(Clause("contract", 0, "there is no contract.md", "the contract in its place"))
+        return _ABSENT
+    digest = document.digest_of(data)
+    if digest in trusted:
+        with suppress(ValueError, TypeError, KeyError):
+            return Version(digest, document.reread(data, digest))
+    return Version(digest, document.read(data, path).contract)
+
+
+def _log(at: Place, env: Mapping[str, str], faults: list[Clause]) -> tuple[tuple[Logged, ...], Head]:
+    heads = Heads(at.ledger, env)
+    needed = "the ledger as it was acknowledged"
+    try:
+        report = verify(at.ledger, heads=heads.anchors(), root=at.home)
+        bad = [f for f in report.findings if f.severity == "error"]
+        if bad:
+            faults.append(Clause("ledger", 0, shown(f"line {bad[0].line}: {bad[0].message}"), needed))
+            return (), EMPTY
+        entries = Ledger(at.ledger, root=at.home).read()
+    except Missing:
+        if any(anchor.seq > 0 for anchor in heads.anchors()):
+            faults.append(Clause("ledger", 0, "the ledger is gone", needed))
+        return (), EMPTY
+    except Stop as stop:
+        faults.append(Clause("ledger", 0, shown(stop.message), needed))
+        return (), EMPTY
+    try:
+        log = tuple(logged(entry.seq, entry.fields) for entry in entries)
+    except RecordError as error:
+        faults.append(Clause("ledger", 0, shown(f"a record can't be understood: {error}"), needed))
+        return (), EMPTY
+    return log, Head(entries[-1].seq, entries[-1].head) if entries else EMPTY
+
+
+def _signatures(at: Place, log: Sequence[Logged]) -> Iterator[Clause]:
+    for item in log:
+        record = item.record
+        if (
+            isinstance(record, Answer)
+            and record.channel == "signed"
+            and (why := signed.refuted(record, at.home, at.run))
+        ):
+            yield Clause(
+                "signature",
+                2,
+                shown(f"the answer to {record.grant}: {why}"),
+                "a signature by an allowed signer",
+            )

@@ -1,0 +1,502 @@
+"""`correctless contract` as whole commands: the authoring flow at a terminal, who may answer, and what tampering changes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pexpect
+import pytest
+
+import contracts as c
+import correctless
+from correctless import exits
+from correctless.ledger import Ledger
+from correctless.record import utcnow
+from correctless.runcontract import document
+
+RUN = "sessions-cutover"
+ENDS = "2099-01-01T00:00:00Z"
+TEXT = c.edited(
+    ("not_after = 2026-08-07T18:00:00Z", f"not_after = {ENDS}"),
+    ('check = ["python3", "tools/compare.py"]', f'check = ["{sys.executable}", "tools/compare.py"]'),
+)
+COMPARE = """\
+import json, os, pathlib, sys
+wanted = pathlib.Path("wanted").read_text().strip() if os.path.exists("wanted") else "0"
+os.makedirs("reports", exist_ok=True)
+pathlib.Path("reports/compare.json").write_text(json.dumps({"differ": 0}))
+sys.exit(int(wanted))
+"""
+Git = Callable[..., str]
+
+
+class Operator:
+    """A repository with a contract in it, the commands of an agent, and those of a person at a terminal."""
+
+    def __init__(self, top: Path, git: Git, text: str | None = TEXT) -> None:
+        self.top, self.git = top, git
+        self.env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+        (top / "tools").mkdir()
+        (top / "tools" / "compare.py").write_text(COMPARE)
+        (top / ".gitignore").write_text("/reports/\n/wanted\n/.correctless/\n")
+        git(top, "add", ".")
+        git(top, "commit", "-q", "-m", "tools")
+        self.contract = top / ".correctless" / "contracts" / RUN / "contract.md"
+        self.folder = top / ".correctless" / "artifacts" / f"contract-{RUN}"
+        if text is not None:
+            self.contract.parent.mkdir(parents=True)
+            self.contract.write_text(text)
+
+    def run(
+        self, *words: str, env: dict[str, str] | None = None, cwd: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*correctless.itself(), "contract", *words],
+            cwd=cwd or self.top,
+            env={**self.env, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def terminal(
+        self, *words: str, typed: tuple[tuple[str, str], ...] = (), env: dict[str, str] | None = None
+    ) -> tuple[int, str]:
+        """A command at a pseudo-terminal; `typed` are what is waited for and what is typed then."""
+        program, *rest = correctless.itself()
+        child = pexpect.spawn(
+            program, [*rest, "contract", *words], cwd=str(self.top), env={**self.env, **(env or {})}, encoding="utf-8", timeout=30, dimensions=(50, 160)
+        )  # fmt: skip
+        shown = ""
+        for wanted, answer in typed:
+            child.expect(wanted)
+            shown += str(child.before) + str(child.after)
+            child.sendline(answer)
+        child.expect(pexpect.EOF)
+        child.close()
+        return int(child.exitstatus or 0), shown + str(child.before)
+
+    def answer(self, *words: str) -> str:
+        short = document.digest_of(self.contract.read_bytes())[:8]
+        code, shown = self.terminal("answer", *words, typed=(("to leave it|leave it", short),))
+        assert code == 0, shown
+        return shown
+
+    def activate(self) -> None:
+        assert self.run("surface").returncode == 0
+        for grant in ("G1", "G2", "G3", "G4"):
+            self.answer(grant, "--granted")
+        done = self.run("pin")
+        assert done.returncode == 0, done.stderr
+
+    def ask(self, *words: str, env: dict[str, str] | None = None) -> dict[str, Any]:
+        done = self.run("authorize", *words, "--json", env=env)
+        found: dict[str, Any] = json.loads(done.stdout)
+        assert done.returncode == {"allow": 0, "deny": 1, "escalate": 10}[found["verdict"]]
+        return found
+
+    def status(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.run("status", "--json").stdout)
+        return found
+
+    def codes(self, *words: str) -> tuple[str, list[str]]:
+        found = self.ask(*words)
+        return found["verdict"], [clause["code"] for clause in found["clauses"]]
+
+
+SPAWN = ("spawn", "--agents", "2", "--cost-usd", "5", "--minutes", "30")
+
+
+@pytest.fixture
+def op(scratch_repo: Path, git: Git) -> Operator:
+    return Operator(scratch_repo, git)
+
+
+@pytest.fixture
+def active(op: Operator) -> Operator:
+    op.activate()
+    return op
+
+
+def test_the_authoring_flow_from_new_to_an_allowed_action(scratch_repo: Path, git: Git) -> None:
+    op = Operator(scratch_repo, git, text=None)
+    git(op.top, "remote", "add", "origin", "https://github.com/acme/shop.git")
+    said = {
+        "Short id": RUN,
+        "What is there": "sessions live in the new store",
+        "Where it is tracked": "https://github.com/acme/shop/issues/7",
+        "Repository": "",  # as guessed
+        "Branch": "main",
+        "Who answers": "",
+        "Who acts": "claude",
+        "Until when": ENDS,
+    }
+    code, shown = op.terminal("new", typed=tuple(said.items()))
+    assert (code, "3 gaps" in shown) == (0, True), shown
+    draft = op.contract.read_text()
+    assert 'repo = "acme/shop"' in draft
+    assert 'operator = "Ada"' in draft
+
+    linted = op.run("lint")
+    assert linted.returncode == exits.FINDINGS
+    assert linted.stdout.count("[contract-gap]") == 3
+    assert "0 faults, 3 gaps" in linted.stdout
+    refused = op.run("surface")
+    assert (refused.returncode, refused.stdout) == (exits.PERSON, "")
+    assert op.status()["state"] == "draft"
+
+    op.contract.write_text(TEXT)
+    assert op.run("lint").stdout.startswith("clean, digest ")
+    surfaced = op.run("surface")
+    assert surfaced.returncode == 0
+    assert document.digest_of(TEXT.encode()) in surfaced.stdout
+    assert "G1 merge (411, 412, 415)" in surfaced.stdout
+    assert surfaced.stdout.endswith(TEXT)
+    assert op.status()["state"] == "surfaced"
+
+    assert op.run("pin").returncode == exits.PERSON  # nothing was answered
+    op.answer("G1", "--scope", "411,412", "--except", "415")
+    op.answer("G4", "--granted")
+    op.answer("G2", "--refused")
+    assert op.status()["state"] == "answered"
+    assert op.codes(*SPAWN) == ("deny", ["state"])
+    done = op.run("pin")
+    assert (done.returncode, "assurance: terminal" in done.stdout) == (0, True)
+    assert (op.folder / "pinned.md").read_bytes() == op.contract.read_bytes()
+
+    assert op.status()["state"] == "active"
+    allowed = op.ask(*SPAWN)
+    assert (allowed["verdict"], len(allowed["permit"])) == ("allow", 16)
+    assert op.codes("flip", "F1") == ("escalate", ["answer.refused"])
+    assert op.codes("merge", "--pr", "415") == ("deny", ["constraint.C1"])
+    assert op.codes("other", "deploy.prod") == ("deny", ["constraint.C1"])
+
+    code, shown = op.terminal("close", "--note", "done")
+    assert code == 0, shown
+    assert op.status()["state"] == "closed"
+    assert sorted(p.name for p in op.folder.glob("*.md")) == ["was-pinned.md"]
+    assert op.codes(*SPAWN) == ("deny", ["state"])
+
+
+PERSONS = (
+    ("answer", "G1", "--granted"),
+    ("answer", "--escalation", "E1-1", "--note", "x"),
+    ("answer", "--signed", "x", "--signers", "y"),
+    ("revoke", "G1"),
+    ("revoke", "--all"),
+    ("close",),
+    ("reaffirm", "C1", "other", "deploy.prod"),
+    ("waive", "tests", "--head", "a" * 40, "--base-run", "3"),
+)
+
+
+@pytest.mark.parametrize("words", PERSONS, ids=" ".join)
+def test_a_persons_command_refuses_inside_an_agent_and_without_a_terminal(
+    words: tuple[str, ...], active: Operator
+) -> None:
+    before = (active.folder / "ledger.jsonl").read_bytes()
+    for mark in ("CORRECTLESS_AGENT", "CLAUDECODE"):
+        code, shown = active.terminal(*words, env={mark: "1"})
+        assert code == exits.REFUSED, shown
+    done = active.run(*words)
+    assert done.returncode == exits.REFUSED, done
+    assert (active.folder / "ledger.jsonl").read_bytes() == before
+    assert (active.folder / "pinned.md").exists()
+
+
+def test_an_answer_needs_the_digest_that_was_shown(op: Operator) -> None:
+    op.run("surface")
+    code, shown = op.terminal("answer", "G1", "--granted", typed=(("leave it", "yes"),))
+    assert (code, "nothing was recorded" in shown) == (exits.PERSON, True)
+    code, shown = op.terminal("answer", "G1", "--scope", "411,999")
+    assert (code, "can't be wider than its ask" in shown) == (exits.USAGE, True)
+    assert [ask["answer"] for ask in op.status()["asks"]] == ["not answered"] * 5
+
+
+def test_any_edit_voids_the_answers_and_putting_it_back_restores_what_was_pinned(active: Operator) -> None:
+    assert active.ask(*SPAWN)["verdict"] == "allow"
+    active.contract.write_text(TEXT + " \n")
+    assert active.codes("other", "deploy.prod") == ("escalate", ["digest"])
+    assert active.status()["state"] == "void"
+    active.contract.write_text(TEXT)
+    assert active.status()["state"] == "active"
+    active.contract.unlink()
+    assert active.codes("other", "deploy.prod")[0] == "escalate"
+
+
+def test_a_revision_needs_everything_again(active: Operator) -> None:
+    revised = TEXT.replace("no deploys", "no deploys at all")
+    active.contract.write_text(revised)
+    diff = active.run("diff")
+    assert diff.returncode == exits.FINDINGS
+    assert "## 7. Standing constraints" in diff.stdout
+    assert '+text = "no deploys at all"' in diff.stdout
+    assert "## 1." not in diff.stdout
+    active.run("surface")
+    assert active.run("pin").returncode == exits.PERSON
+    active.contract.write_text(TEXT)  # the older one again: its answers ended when the newer one was surfaced
+    assert active.codes(*SPAWN) == ("escalate", ["answer.none"])
+    active.contract.write_text(revised)
+    active.answer("G4", "--granted")
+    assert active.run("pin").returncode == 0
+    assert active.ask(*SPAWN)["verdict"] == "allow"
+
+
+@pytest.mark.parametrize("line", [1, -1], ids=["first", "last"])
+def test_a_changed_ledger_allows_nothing(line: int, active: Operator) -> None:
+    ledger = active.folder / "ledger.jsonl"
+    lines = ledger.read_bytes().splitlines(keepends=True)
+    at = line if line >= 0 else len(lines) - 1
+    lines[at] = lines[at].replace(b"V1", b"V2").replace(b'"G1"', b'"G5"')
+    ledger.write_bytes(b"".join(lines))
+    assert active.codes(*SPAWN) == ("escalate", ["ledger"])
+    done = active.run("status")
+    assert done.returncode == exits.REFUSED
+
+
+def test_a_ledger_whose_tail_was_cut_off_allows_nothing(active: Operator) -> None:
+    code, _ = active.terminal("revoke", "G4")
+    assert code == 0
+    assert active.codes(*SPAWN) == ("escalate", ["answer.revoked"])
+    ledger = active.folder / "ledger.jsonl"
+    lines = ledger.read_bytes().splitlines(keepends=True)
+    ledger.write_bytes(
+        b"".join(
+            line
+            for line in lines
+            if b'"revoke"' not in line and b'"decision"' not in line and b'"escalation"' not in line
+        )
+    )
+    assert active.codes(*SPAWN) == ("escalate", ["ledger"])
+    ledger.unlink()
+    assert active.codes(*SPAWN)[1][0] == "ledger"
+
+
+def test_the_pinned_bytes_must_be_there(active: Operator) -> None:
+    (active.folder / "pinned.md").rename(active.folder / "elsewhere.md")
+    assert active.codes(*SPAWN) == ("escalate", ["pinned"])
+    assert active.run("pin").returncode == 0
+    assert active.ask(*SPAWN)["verdict"] == "allow"
+    pinned = active.folder / "pinned.md"
+    pinned.chmod(0o644)
+    pinned.write_text(TEXT.replace("no deploys", "some deploys"))
+    assert active.codes("other", "mail.send") == ("escalate", ["pinned"])
+
+
+def test_a_full_disk_denies(active: Operator) -> None:
+    program = (
+        "import resource, sys; from correctless import cli\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({(active.folder / 'ledger.jsonl').stat().st_size},) * 2)\n"
+        f"import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nsys.exit(cli.main(['contract', 'authorize', *{SPAWN!r}, '--json']))"
+    )
+    before = (active.folder / "ledger.jsonl").read_bytes()
+    src = str(Path(correctless.__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=active.top,
+        env={**active.env, "PYTHONPATH": src},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["verdict"], found["clauses"][0]["code"], found["permit"]) == (
+        1,
+        "deny",
+        "ledger.write",
+        "",
+    )
+    assert (active.folder / "ledger.jsonl").read_bytes() == before
+
+
+def test_a_budget_is_used_up_by_helpers_and_one_permit_starts_no_more_than_it_says(active: Operator) -> None:
+    permit = active.ask(*SPAWN)["permit"]
+    assert active.codes(*SPAWN) == ("deny", ["spawn.concurrent"])
+    assert active.run("helper", "start", "a", "--permit", "0" * 16).returncode == exits.FINDINGS
+    assert active.run("helper", "start", "a", "--permit", permit).returncode == 0
+    assert active.run("helper", "start", "b", "--permit", permit).returncode == 0
+    done = active.run("helper", "start", "c", "--permit", permit)
+    assert (done.returncode, "used up" in done.stderr) == (exits.FINDINGS, True)
+    assert active.run("helper", "end", "a", "--cost", "3").returncode == 0
+    assert active.run("helper", "end", "b").returncode == 0
+    # What b cost nobody knows, so it cost the rest.
+    assert active.codes(*SPAWN) == ("escalate", ["budget.cost"])
+    assert active.status()["asks"][-1]["used"] == {"agents": 2, "running": 0, "cost_usd": None}
+
+
+def test_a_gate_is_green_only_while_its_evidence_holds(active: Operator) -> None:
+    def colour() -> str:
+        return str(json.loads(active.run("board", "--json").stdout)[0]["colour"])
+
+    assert colour() == "RED"
+    assert active.codes("flip", "F1") == ("deny", ["gate.red"])
+    assert active.run("evidence", "V1", "--claim", "I looked").returncode == exits.FINDINGS
+    assert colour() == "AMBER"
+    assert active.codes("flip", "F1")[0] == "escalate"
+    assert "| AMBER | V1 |" in (active.folder / "board.md").read_text()
+    (active.top / "wanted").write_text("10")
+    assert "partial" in active.run("evidence", "V1").stdout
+    assert colour() == "AMBER"
+    (active.top / "wanted").write_text("0")
+    assert active.run("evidence", "V1").returncode == 0
+    assert colour() == "GREEN"
+    (active.top / "reports" / "compare.json").write_text("{}")
+    assert colour() == "RED"
+    assert active.run("evidence", "V1").returncode == 0
+    (active.top / "README.md").write_text("changed\n")
+    assert colour() == "RED"
+    active.git(active.top, "commit", "-qam", "changed")
+    assert colour() == "RED"
+    assert active.run("evidence", "V1").returncode == 0
+    assert colour() == "GREEN"
+
+
+def test_authorize_escalates_once_for_each_target_and_a_person_answers_it(active: Operator) -> None:
+    for _ in range(2):
+        assert active.codes("other", "mail.send") == ("escalate", ["answer.not_asked"])
+    found = active.status()["escalations"]
+    assert [(o["condition"], o["target"]) for o in found] == [("E2", "other:mail.send")]
+    code, shown = active.terminal("answer", "--escalation", found[0]["id"], "--note", "no mail")
+    assert code == 0, shown
+    assert active.status()["escalations"] == []
+
+
+def test_an_escalation_of_the_agent_freezes_what_its_condition_says(active: Operator) -> None:
+    words = ("escalate", "E1", "--target", "412", "--blocked", "b", "--tried", "t", "--recommend", "r")
+    assert active.run(*words, "--decision-needed", " ").returncode == exits.USAGE
+    assert active.run(*words, "--decision-needed", "go on?").returncode == exits.PERSON
+    again = active.run(*words, "--decision-needed", "go on now?")
+    assert again.returncode == exits.PERSON
+    assert len(active.status()["escalations"]) == 1
+    assert active.codes("merge", "--pr", "412") == ("escalate", ["frozen.E1"])
+    assert active.ask(*SPAWN)["verdict"] == "allow"
+
+
+def test_two_failed_fixes_of_one_symptom_stop_the_third(active: Operator) -> None:
+    for _ in range(2):
+        assert active.run("record", "fix", "--symptom", "slow login", "--result", "failed").returncode == 0
+    assert active.codes("merge", "--pr", "412") == ("deny", ["constraint.C2"])
+    assert active.codes(*SPAWN) == ("escalate", ["frozen.E3"])
+    code, shown = active.terminal("answer", "--escalation", "counter-E3", "--note", "look at the cache")
+    assert code == 0, shown
+    assert active.ask(*SPAWN)["verdict"] == "allow"
+
+
+def test_a_re_affirmation_is_good_once(active: Operator) -> None:
+    short = document.digest_of(TEXT.encode())[:8]
+    code, shown = active.terminal("reaffirm", "C1", "other", "deploy.prod", typed=(("leave it", short),))
+    assert code == 0, shown
+    assert active.ask("other", "deploy.prod")["verdict"] == "allow"
+    assert active.codes("other", "deploy.prod") == ("deny", ["constraint.C1"])
+
+
+def test_a_review_names_the_head_of_a_clean_worktree(active: Operator, tmp_path: Path) -> None:
+    linked = tmp_path / "r412"
+    active.git(active.top, "worktree", "add", "-q", "--detach", str(linked))
+    words = (
+        "review",
+        "add",
+        "--pr",
+        "412",
+        "--area",
+        "data",
+        "--by",
+        "grace",
+        "--worktree",
+        str(linked),
+        "--json",
+    )
+    found = json.loads(active.run(*words).stdout)
+    assert (found["head"], found["worktree_clean"]) == (active.git(active.top, "rev-parse", "HEAD"), True)
+    (linked / "new").write_text("x")
+    assert json.loads(active.run(*words).stdout)["worktree_clean"] is False
+    other = tmp_path / "other"
+    other.mkdir()
+    active.git(other, "init", "-q")
+    assert (
+        active.run(
+            "review", "add", "--pr", "412", "--area", "data", "--by", "grace", "--worktree", str(other)
+        ).returncode
+        == exits.REFUSED
+    )
+
+
+def test_a_contract_is_the_main_worktrees_wherever_it_is_asked_from(active: Operator, tmp_path: Path) -> None:
+    linked = tmp_path / "linked"
+    active.git(active.top, "worktree", "add", "-q", "-b", "other", str(linked))
+    done = active.run("authorize", *SPAWN, "--json", cwd=linked)
+    assert json.loads(done.stdout)["verdict"] == "allow"
+
+
+def test_an_unknown_word_and_a_missing_run_are_no_yes(op: Operator) -> None:
+    assert op.run("authorize", "delete", "everything").returncode == exits.FINDINGS
+    assert op.run("authorize", "merge").returncode == exits.FINDINGS
+    assert op.run("authorize", *SPAWN, "--run", "../../etc").returncode == exits.USAGE
+    assert op.run("authorize", *SPAWN, "--run", "nonesuch").returncode == exits.PERSON
+    assert op.run("authorize", *SPAWN, "--agents", "many").returncode == exits.USAGE
+
+
+def test_a_symbolic_link_in_the_contracts_place_is_not_followed(active: Operator) -> None:
+    aside = active.contract.with_name("aside.md")
+    active.contract.rename(aside)
+    active.contract.symlink_to(aside)
+    assert active.codes(*SPAWN)[0] == "escalate"
+
+
+def test_new_takes_what_is_known_from_a_file_and_overwrites_nothing(scratch_repo: Path, git: Git) -> None:
+    op = Operator(scratch_repo, git, text=None)
+    known = op.top / "known.toml"
+    known.write_text(f'run_id = "{RUN}"\ndeliverable = "a \\"quoted\\"\\n## 9. Line"\nnot_after = {ENDS}\n')
+    assert op.run("new").returncode == exits.USAGE  # no terminal, nothing known
+    assert op.run("new", "--from", "known.toml").returncode == 0
+    found = document.read(op.contract.read_bytes(), "x")
+    assert len(found.gaps) == 9
+    assert [f.message for f in found.faults] == [
+        "'deliverable' has another form. write one line of visible text"
+    ]
+    assert op.run("new", "--from", "known.toml").returncode == exits.REFUSED
+    known.write_text('status = "granted"\n')
+    assert op.run("new", "--from", "known.toml").returncode == exits.USAGE
+
+
+def test_the_ledger_is_verified_by_the_same_command_as_the_decisions_log(active: Operator) -> None:
+    ledger = active.folder / "ledger.jsonl"
+    done = subprocess.run(
+        [*correctless.itself(), "decisions", "verify", "--offline", "--log", str(ledger)],
+        cwd=active.top,
+        env=active.env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert [e.fields["record"] for e in Ledger(str(ledger)).read()] == [
+        "surfaced",
+        "answer",
+        "answer",
+        "answer",
+        "answer",
+        "pin",
+    ]
+    assert utcnow().isoformat()[:10] in ledger.read_text()
+
+
+def test_the_schema_is_printed_by_both_commands(op: Operator) -> None:
+    done = subprocess.run(
+        [*correctless.itself(), "schema", "run-contract"],
+        cwd=op.top,
+        env=op.env,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == op.run("schema").stdout
+    assert json.loads(done.stdout) == document.schema()
