@@ -35,10 +35,6 @@ MODES = {
 MODE = {name: mode for mode, names in MODES.items() for name in names.split()}
 FORKED = {"cdevadv", "cpostmortem", "credteam", "cverify"}
 
-# Commands that skills name before they are built, with the options they will have; None: not settled yet.
-PENDING: dict[str, frozenset[str] | None] = {
-}
-
 
 def name_of(path: Path) -> str:
     return path.parent.name
@@ -180,12 +176,6 @@ def fault(call: tuple[str, ...]) -> str:
         name = words.pop(0)
         if name == "...":
             return ""
-        if command is correctless_command and name in PENDING:
-            promised = PENDING[name]
-            given = {word.partition("=")[0] for word in words if word.startswith("-")}
-            return (
-                f"{name} will have no {given - promised}" if promised is not None and given - promised else ""
-            )
         if command is correctless_command and name in cli.FAST:
             return fault_of_words(shape_of_help(name), words)
         found = command.get_command(context, name)
@@ -281,11 +271,6 @@ def test_a_command_or_option_that_does_not_exist_is_noticed(wrong: str) -> None:
 )
 def test_a_command_that_exists_is_let_through(right: str) -> None:
     assert fault(tuple(right.split())) == ""
-
-
-def test_a_command_that_was_built_is_pending_no_more() -> None:
-    built = {*correctless_command.list_commands(click.Context(correctless_command)), *cli.FAST}
-    assert sorted(built & set(PENDING)) == [], "take it out of PENDING: its options are checked from then on"
 
 
 # --- c. what a session loads
