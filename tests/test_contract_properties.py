@@ -103,14 +103,14 @@ def covers(record: Record, action: Action) -> bool:
     )
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(LOGS, ACTIONS)
 def test_nothing_is_allowed_without_an_answer_that_covers_it(records: list[Record], action: Action) -> None:
     without = [record for record in records if not covers(record, action)]
     assert verdict(without, action) != ALLOW
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(LOGS, ACTIONS, st.data())
 def test_an_exclusion_more_never_widens(records: list[Record], action: Action, data: st.DataObject) -> None:
     places = [i for i, record in enumerate(records) if isinstance(record, Answer)]
@@ -124,14 +124,14 @@ def test_an_exclusion_more_never_widens(records: list[Record], action: Action, d
     assert not (verdict(after, action) == ALLOW and verdict(records, action) != ALLOW)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(LOGS, ACTIONS, st.sampled_from([("*",), ("merge",), ("flip:F1", "spawn"), ()]))
 def test_a_freeze_more_never_widens(records: list[Record], action: Action, freezes: tuple[str, ...]) -> None:
     more = Escalation("E1-9", "E1", "y", "b", ("t",), "?", "r", freezes)
     assert not (verdict([*records, more], action) == ALLOW and verdict(records, action) != ALLOW)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(LOGS, ACTIONS, st.sampled_from(["merge", "merge:412", "flip.*", "spawn", "deploy.*", "*"]))
 def test_a_constraint_more_never_widens(records: list[Record], action: Action, pattern: str) -> None:
     narrower = c.edited(
@@ -147,7 +147,7 @@ def test_a_constraint_more_never_widens(records: list[Record], action: Action, p
     assert not (found == ALLOW and verdict(records, action) != ALLOW)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(LOGS, ACTIONS, st.integers(0, len(c.TEXT) - 1), st.characters(max_codepoint=127))
 def test_a_changed_contract_never_widens(records: list[Record], action: Action, at: int, char: str) -> None:
     changed = c.TEXT[:at] + char + c.TEXT[at + 1 :]
@@ -158,6 +158,7 @@ def test_a_changed_contract_never_widens(records: list[Record], action: Action, 
         assert verdict(records, action, changed) != ALLOW
 
 
+@settings(deadline=None)
 @given(LOGS, ACTIONS)
 def test_what_was_allowed_is_not_after_a_close_or_when_everything_is_revoked(
     records: list[Record], action: Action
@@ -167,6 +168,7 @@ def test_what_was_allowed_is_not_after_a_close_or_when_everything_is_revoked(
             assert verdict([*records, end], action) != ALLOW
 
 
+@settings(deadline=None)
 @given(LOGS, ACTIONS)
 def test_after_its_end_nothing_but_a_way_back_is_allowed(records: list[Record], action: Action) -> None:
     late = c.NOW + timedelta(days=30)
