@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from correctless.runcontract import document
 from correctless.runcontract.actions import Action
@@ -144,9 +145,6 @@ def permit(
 def pull(now: datetime = NOW, **changes: object) -> PullFacts:
     """A pull request that passes its bar."""
 
-    def known(value: object) -> Known[object]:
-        return Known(value, now)
-
     def check(name: str, run: int) -> Check:
         return Check(
             name,
@@ -181,13 +179,10 @@ def pull(now: datetime = NOW, **changes: object) -> PullFacts:
         comments=Known((), now),
         all_pages=Known(True, now),
     )
-    return replace(
-        good,
-        **{
-            name: value if isinstance(value, Known | Unknown) else known(value)
-            for name, value in changes.items()
-        },
-    )  # type: ignore[arg-type]
+    for name, value in changes.items():
+        fact: Any = value if isinstance(value, Known | Unknown) else Known(value, now)
+        good = replace(good, **{name: fact})
+    return good
 
 
 def here(now: datetime = NOW, revision: str = REVISION, sha: str = SHA) -> Here:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import contracts as c
 from correctless.runcontract.actions import Action
-from correctless.runcontract.authorize import ALLOW, authorize
+from correctless.runcontract.authorize import ALLOW, Facts, authorize
 from correctless.runcontract.records import (
     ALL,
     Answer,
@@ -25,8 +26,8 @@ from correctless.runcontract.records import (
     Permit,
     Pin,
     Record,
-    Revoke,
     Review,
+    Revoke,
     Rollback,
     Settled,
     Surfaced,
@@ -70,13 +71,22 @@ RECORDS: st.SearchStrategy[Record] = st.one_of(
 LOGS = st.builds(lambda start, more: [*start, *more], st.sampled_from([(), c.GRANTED, c.ACTIVE, (*c.ACTIVE, c.REVIEWED, c.EVIDENCE), (*c.ACTIVE, c.EVIDENCE, *c.FLIPPED, c.FIRED)]), st.lists(RECORDS, max_size=8))  # fmt: skip
 
 
-def facts(action: Action) -> c.Facts:
+def facts(action: Action) -> Facts:
     number = int(action.target) if action.kind == "merge" else 412
-    return c.Facts(c.pull(number=number), c.here())
+    return Facts(c.pull(number=number), c.here())
 
 
 def verdict(records: Sequence[Record], action: Action, text: str = c.TEXT) -> str:
     return authorize(c.case(records, text=text), action, facts(action), c.NOW).verdict
+
+
+def moved(record: Record, digest: str) -> Record:
+    """The same record for other bytes, where it was one for these."""
+    if getattr(record, "digest", "") != c.DIGEST:
+        return record
+    changed: Any = record
+    made: Record = replace(changed, digest=digest)
+    return made
 
 
 def covers(record: Record, action: Action) -> bool:
@@ -93,14 +103,14 @@ def covers(record: Record, action: Action) -> bool:
     )
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(LOGS, ACTIONS)
 def test_nothing_is_allowed_without_an_answer_that_covers_it(records: list[Record], action: Action) -> None:
     without = [record for record in records if not covers(record, action)]
     assert verdict(without, action) != ALLOW
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(LOGS, ACTIONS, st.data())
 def test_an_exclusion_more_never_widens(records: list[Record], action: Action, data: st.DataObject) -> None:
     places = [i for i, record in enumerate(records) if isinstance(record, Answer)]
@@ -114,14 +124,14 @@ def test_an_exclusion_more_never_widens(records: list[Record], action: Action, d
     assert not (verdict(after, action) == ALLOW and verdict(records, action) != ALLOW)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(LOGS, ACTIONS, st.sampled_from([("*",), ("merge",), ("flip:F1", "spawn"), ()]))
 def test_a_freeze_more_never_widens(records: list[Record], action: Action, freezes: tuple[str, ...]) -> None:
     more = Escalation("E1-9", "E1", "y", "b", ("t",), "?", "r", freezes)
     assert not (verdict([*records, more], action) == ALLOW and verdict(records, action) != ALLOW)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(LOGS, ACTIONS, st.sampled_from(["merge", "merge:412", "flip.*", "spawn", "deploy.*", "*"]))
 def test_a_constraint_more_never_widens(records: list[Record], action: Action, pattern: str) -> None:
     narrower = c.edited(
@@ -132,14 +142,12 @@ def test_a_constraint_more_never_widens(records: list[Record], action: Action, p
     )
     of = c.digest(narrower)
     # The same history, but had with the narrower contract.
-    same: list[Record] = [
-        replace(r, digest=of) if getattr(r, "digest", "") == c.DIGEST else r for r in records
-    ]
+    same = [moved(record, of) for record in records]
     found = authorize(c.case(same, text=narrower, pinned=narrower), action, facts(action), c.NOW).verdict
     assert not (found == ALLOW and verdict(records, action) != ALLOW)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(LOGS, ACTIONS, st.integers(0, len(c.TEXT) - 1), st.characters(max_codepoint=127))
 def test_a_changed_contract_never_widens(records: list[Record], action: Action, at: int, char: str) -> None:
     changed = c.TEXT[:at] + char + c.TEXT[at + 1 :]
@@ -150,6 +158,7 @@ def test_a_changed_contract_never_widens(records: list[Record], action: Action, 
         assert verdict(records, action, changed) != ALLOW
 
 
+@settings(deadline=None)
 @given(LOGS, ACTIONS)
 def test_what_was_allowed_is_not_after_a_close_or_when_everything_is_revoked(
     records: list[Record], action: Action
@@ -159,10 +168,11 @@ def test_what_was_allowed_is_not_after_a_close_or_when_everything_is_revoked(
             assert verdict([*records, end], action) != ALLOW
 
 
+@settings(deadline=None)
 @given(LOGS, ACTIONS)
 def test_after_its_end_nothing_but_a_way_back_is_allowed(records: list[Record], action: Action) -> None:
     late = c.NOW + timedelta(days=30)
-    found = authorize(c.case(records, now=late), action, c.Facts(c.pull(late), c.here(late)), late)
+    found = authorize(c.case(records, now=late), action, Facts(c.pull(late), c.here(late)), late)
     assert found.verdict != ALLOW or action.kind == "rollback"
 
 

@@ -56,7 +56,7 @@ def raced(work: Callable[[], object], processes: int = 2) -> list[str]:
                 os.close(start_w)
                 os.read(start_r, 1)  # until the parent closes it
                 os.write(out_w, str(work()).encode())
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 a forked child says all it has to say by its pipe
                 os.write(out_w, repr(error).encode())
             finally:
                 os._exit(0)
@@ -161,13 +161,12 @@ def test_a_permit_is_good_once_for_its_action_and_not_for_long(scratch_repo: Pat
 
 
 def test_a_permit_is_not_good_after_a_freeze_or_a_revocation(scratch_repo: Path) -> None:
-    for number, (more, code) in enumerate(
-        [
-            (Escalation("E1-1", "E1", "x", "b", ("t",), "?", "r", ("spawn",)), "frozen.E1"),
-            (Revoke("G4", "Ada", "terminal"), "answer.revoked"),
-            (Revoke("*", "Ada", "terminal"), "state answer.revoked"),
-        ]
-    ):
+    changes: list[tuple[Record, str]] = [
+        (Escalation("E1-1", "E1", "x", "b", ("t",), "?", "r", ("spawn",)), "frozen.E1"),
+        (Revoke("G4", "Ada", "terminal"), "answer.revoked"),
+        (Revoke("*", "Ada", "terminal"), "state answer.revoked"),
+    ]
+    for number, (more, code) in enumerate(changes):
         at = place(scratch_repo, TEXT, a_permit(TEXT, "p1"), more, run=f"f{number}")
         assert use(at, "p1") == code
 

@@ -34,6 +34,7 @@ from correctless.ledger import (
     Head,
     Ledger,
     Missing,
+    Moved,
     Repaired,
     repair,
     verify,
@@ -380,6 +381,42 @@ def test_one_who_uses_a_ledger_while_it_tells_of_an_entry_is_told_that_it_is_loc
         ledger.append({"n": 1})
     assert stopped.value.code == 75
     assert verify(str(log)).entries == 1
+
+
+# --- appends that no other may come between
+
+
+def test_what_is_appended_after_a_head_is_one_piece_of_the_chain(log: Path) -> None:
+    told: list[Entry] = []
+    ledger = Ledger(str(log), noted=told.append)
+    first = ledger.append_after(Head(0, GENESIS), [{"n": 1}, {"n": 2, "key": "k"}])
+    after = ledger.append_after(Head(2, first[-1].head), [{"n": 3}])
+    assert Ledger(str(log)).read() == (*first, *after) == tuple(told)
+    assert ledger.append({"key": "k"}) == first[1]
+    assert verify(str(log)).intact
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_who_decided_on_an_older_end_of_the_log_writes_nothing(log: Path, known: bool) -> None:
+    write(log, "a", "b")
+    ledger = Ledger(str(log))
+    if known:
+        ledger.create()
+    old = ledger.head()
+    Ledger(str(log)).append({"name": "c"})
+    before = log.read_bytes()
+    for head in (old, Head(0, GENESIS), Head(3, "0" * 64)):
+        with pytest.raises(Moved):
+            ledger.append_after(head, [{"n": 1}])
+    assert log.read_bytes() == before
+    assert ledger.append_after(ledger.head(), [{"n": 1}])[0].seq == 4
+
+
+def test_many_that_could_not_all_be_read_back_are_none_written(log: Path) -> None:
+    ledger = Ledger(str(log))
+    with pytest.raises(ValueError, match="own fields"):
+        ledger.append_after(Head(0, GENESIS), [{"n": 1}, {"seq": 9}])
+    assert log.read_bytes() == b""
 
 
 # --- what is told to others, and read in turn

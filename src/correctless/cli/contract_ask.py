@@ -21,7 +21,7 @@ from correctless.cli.contract_place import (
     token,
 )
 from correctless.exits import Stop
-from correctless.github import GitHub
+from correctless.github import GitHub, repo_of_name
 from correctless.record import utcnow
 from correctless.repo import replace_file
 from correctless.runcontract import authorize as deciding
@@ -227,7 +227,7 @@ def observed(at: There, case: Case, action: Action) -> Facts:
     if action.kind == "merge":
         from correctless.runcontract.observe import observe
 
-        pull = observe(GitHub(full_name(contract.run.repo), os.environ), int(action.target), clock=utcnow)
+        pull = observe(_host(contract, action.target), int(action.target), clock=utcnow)
         return Facts(pull=pull)
     if action.kind == "flip":
         return Facts(here=gatecheck.here(contract, at.repo, utcnow))
@@ -264,12 +264,14 @@ def merge(number: str, run_id: str | None) -> int:
     if refused:
         say(action, Decided(deciding.DENY, refused))
         return exits.FINDINGS
-    contract = at.load().case.here.contract
+    # From the bytes that were pinned: contract.md could be another a moment after it was judged.
+    pinned = at.load().case.pinned
+    contract = pinned.contract if pinned is not None else None
     bar = _bar(contract, decided.bound["method"], number)
     if contract is None or bar is None:
         raise Stop(exits.FINDINGS, "the contract was changed meanwhile. nothing was merged")
     target = Target(full_name(contract.run.repo), int(number), contract.run.base, decided.bound["head"])
-    outcome = merging.merge(GitHub(full_name(contract.run.repo), os.environ), target, bar)
+    outcome = merging.merge(_host(contract, number), target, bar)
     if isinstance(outcome, merging.Merged):
         echo(f"merged {number} at {outcome.head} as {outcome.commit}")
         return exits.OK
@@ -277,6 +279,13 @@ def merge(number: str, run_id: str | None) -> int:
         say(action, Decided(deciding.DENY, outcome.clauses))
         return exits.FINDINGS
     raise Stop(exits.PERSON, f"{number} may have been merged: {outcome.why}. look at it before anything else")
+
+
+def _host(contract: Contract, number: str) -> GitHub:
+    repo = repo_of_name(contract.run.repo)
+    if repo is None:
+        raise Stop(exits.REFUSED, f"'{contract.run.repo}' is no repository on a host. mend section 1")
+    return GitHub(repo, os.environ, again=f"correctless contract merge {number}")
 
 
 def _bar(contract: Contract | None, method: str, number: str) -> Any:
