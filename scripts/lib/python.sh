@@ -247,7 +247,8 @@ door_build() {
 door_install() {
   door_base
   door_runs=
-  "$door_python" -I -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && door_runs=1
+  # A link that now leads to a wrapper of another Python is no environment: what is installed by it goes elsewhere.
+  "$door_python" -I -c 'import sys; sys.exit(sys.version_info < (3, 11) or sys.prefix == sys.base_prefix)' >/dev/null 2>&1 && door_runs=1
   if command -v uv >/dev/null 2>&1; then
     # without a Python of its own the machine may still get one from uv
     if [ -n "$door_runs" ] || door_quietly uv venv --allow-existing --python "${door_base:->=3.11}" "$door_env"; then
@@ -263,7 +264,7 @@ door_install() {
     door_quietly "$door_base" -I -m venv "$door_env" || return 1
   fi
   door_say "installing the packages of ${door_wanted##*/} with pip"
-  door_quietly "$door_python" -I -m pip install --disable-pip-version-check --no-input --require-hashes -r "$door_wanted"
+  door_quietly "$door_python" -I -m pip install --require-virtualenv --disable-pip-version-check --no-input --require-hashes -r "$door_wanted"
 }
 
 door_has_venv() { (cd / && exec "$door_base" -I -c 'import ensurepip, venv') >/dev/null 2>&1; }
