@@ -13,6 +13,7 @@ example:
   scripts/bench ledger                  # the full run: some minutes, 0.7 GB of disk for a while
   scripts/bench ledger --quick --json   # small sizes: shows that it works, not what is true
   scripts/bench dispatch                # what a step of a run costs beside its agent: half a minute
+  scripts/bench hooks                   # what each tool call waits for: half a minute
   scripts/bench lint CORPUS --against agnix,skillsaw,skills-ref --peers VENV
   scripts/bench lint CORPUS --precision # how often each rule speaks up, with examples
 """
@@ -56,6 +57,13 @@ def _dispatch(words: argparse.Namespace) -> str:
     from bench import dispatch, rows
 
     found = dispatch.run(quick=words.quick, folder=words.folder, root=ROOT, say=_say)
+    return rows.as_json(found) if words.json else rows.text(found)
+
+
+def _hooks(words: argparse.Namespace) -> str:
+    from bench import hooks, rows
+
+    found = hooks.run(quick=words.quick, folder=words.folder, root=ROOT, say=_say)
     return rows.as_json(found) if words.json else rows.text(found)
 
 
@@ -109,6 +117,14 @@ def _words(argv: list[str]) -> argparse.Namespace:
         formatter_class=how,
     )
     dispatch.set_defaults(run=_dispatch)
+    hooks = commands.add_parser(
+        "hooks",
+        help="what a tool call and a prompt wait for",
+        description="What the plugin's hooks take of each tool call and each prompt.",
+        epilog=EXAMPLE,
+        formatter_class=how,
+    )
+    hooks.set_defaults(run=_hooks)
     ledger.set_defaults(run=_ledger)
     lint = commands.add_parser(
         "lint",
@@ -126,7 +142,7 @@ def _words(argv: list[str]) -> argparse.Namespace:
         "--precision", action="store_true", help="how often each rule speaks up, with examples; no times"
     )
     lint.set_defaults(run=_lint)
-    for each in (ledger, dispatch, lint):
+    for each in (ledger, dispatch, hooks, lint):
         each.add_argument("--json", action="store_true", help="for programs")
         each.add_argument("--quick", action="store_true", help="small sizes, a few seconds")
         each.add_argument(

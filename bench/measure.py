@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -34,12 +35,20 @@ class Ran:
     cpu: float
 
 
-def ran(argv: Sequence[str], *, cwd: str, env: Mapping[str, str], codes: Sequence[int] = (0,)) -> Ran:
-    """Run a program, its path absolute, its output thrown away; `Stop(3)` when it ends with none of `codes`."""
+def ran(
+    argv: Sequence[str],
+    *,
+    cwd: str,
+    env: Mapping[str, str],
+    codes: Sequence[int] = (0,),
+    stdin: str = os.devnull,
+) -> Ran:
+    """Run a program, its path absolute, its output thrown away, the file `stdin` as its input; `Stop(3)` when it ends with none of `codes`."""
     starter = [sys.executable, "-I", "-S", "-c", _STARTER]
-    done = subprocess.run(
-        [*starter, *argv], cwd=cwd, env=dict(env), stdin=subprocess.DEVNULL, capture_output=True, check=False
-    )
+    with open(stdin, "rb") as given:
+        done = subprocess.run(
+            [*starter, *argv], cwd=cwd, env=dict(env), stdin=given, capture_output=True, check=False
+        )
     words = done.stdout.split()
     if done.returncode != 0 or words[-1:] not in [[b"%d" % code] for code in codes]:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()

@@ -10,8 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from correctless.agents import Outcome
+
+# The machine may be busy, and how long an example takes is no test's business.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 # Whoever starts a job behind a shell has it ignore SIGINT, and so would everything a test starts and interrupts.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:

@@ -230,3 +230,17 @@ def test_whoever_ends_it_finds_no_scratch_files(tmp_path: Path, number: signal.S
     assert (process.returncode, out) == (130, "")
     assert err.endswith("bench: interrupted\n")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_hooks_are_measured_beside_a_bare_interpreter_and_a_bare_shell(tmp_path: Path) -> None:
+    done = bench("hooks", "--quick", "--json", "--folder", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    rows = {row["figure"]["name"]: row for row in json.loads(done.stdout)["rows"]}
+    assert sum(name.startswith("guard, ") for name in rows) == 6
+    assert sum(name.startswith("its door, ") for name in rows) == 6
+    assert {row["goal"] for name, row in rows.items() if name.startswith("guard, ")} == {1.3, 2.5}
+    assert {"an ordinary prompt", "a turn ends"} <= set(rows)
+    for row in rows.values():
+        assert row["floor"]["name"] in ("python3 -I -S -c pass", "sh -c :")
+        assert row["ratio"] > 0
+    assert list(tmp_path.iterdir()) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import corpus
 from conftest import Git
 from correctless import exits
 from correctless.guard import call as guard_call
@@ -234,6 +236,29 @@ def test_quotes_are_taken_off_as_a_shell_does(parts: list[tuple[str, str]]) -> N
     assert pipeline[0].words[2].text == meant + "x"
 
 
+_FENCE = re.compile(r"^```(?:bash|sh|shell|zsh|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.campaign
+def test_commands_of_real_skills_are_all_read_and_none_is_denied_where_no_run_is(
+    quiet: Path, tmp_path: Path
+) -> None:
+    commands = [
+        found[1]
+        for path in sorted(corpus.unpack(tmp_path).rglob("*.md"))
+        for found in _FENCE.finditer(path.read_text(encoding="utf-8", errors="replace"))
+    ]
+    whole = [
+        each
+        for each in commands
+        if subprocess.run(["bash", "-n", "-c", each], capture_output=True, check=False).returncode == 0
+    ]
+    assert len(whole) > 1500
+    for each in whole:
+        pipelines(each)
+        assert denial(told("Bash", {"command": each}, quiet), os.environ) is None, each
+
+
 # -- the door
 
 
@@ -305,6 +330,11 @@ def test_in_an_agent_a_broken_guard_blocks_every_call(quiet: Path, tmp_path: Pat
     assert "it is broken" in done.stderr
 
 
+def test_a_call_that_never_arrived_is_not_let_through_in_an_agent(quiet: Path) -> None:
+    assert door(b"", quiet, AGENT).returncode == 2
+    assert door(b'"tail of a call"}', quiet, AGENT).returncode == 2
+
+
 @pytest.mark.parametrize("how", BROKEN)
 def test_beside_a_run_a_broken_guard_blocks_what_names_something_of_it(
     under_way: Path, tmp_path: Path, how: str
@@ -316,6 +346,17 @@ def test_beside_a_run_a_broken_guard_blocks_what_names_something_of_it(
     assert done.returncode == 2, done
     if "reads" not in how:  # what it has read is gone
         assert door(told("Bash", {"command": "ls"}, below), below, env).returncode == 0
+
+
+def test_a_broken_guard_in_a_linked_worktree_looks_at_the_runs_of_the_main_one(
+    under_way: Path, git: Git, tmp_path: Path
+) -> None:
+    git(under_way, "worktree", "add", "-q", "-b", "side", str(tmp_path / "side"))
+    env = broken(tmp_path, "it fails")
+    call = told("Bash", {"command": "git push origin feature/x"}, tmp_path / "side")
+    assert door(call, tmp_path / "side", env).returncode == 2
+    (under_way / RUN).unlink()
+    assert door(call, tmp_path / "side", env).returncode == 0
 
 
 def test_an_interpreter_that_cant_be_started_is_passed_over(quiet: Path, tmp_path: Path) -> None:
@@ -371,8 +412,8 @@ def test_the_quick_look_imports_nothing_and_the_judgement_little(quiet: Path) ->
 
 def test_a_backslash_u_takes_the_long_way(quiet: Path) -> None:
     hidden = (
-        told("Bash", {"command": f"rm {LOG}"}, quiet)
-        .replace(b"correctless", b"c\\u006frrectless")
+        told("Bash", {"command": "rm .correctless/artifacts/x"}, quiet)
+        .replace(b".correctless", b"\\u002ecorr\\u0065ctless")
         .replace(b"artifacts", b"\\u0061rtifacts")
     )
     assert door(hidden, quiet).returncode == 2

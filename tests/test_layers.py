@@ -25,7 +25,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("contract", "runlog"),
     ("rules", "capture", "gate", "summary", "history", "runcontract"),
     ("lint", "agents", "review", "publish", "report", "anchors"),
-    ("dispatch",),
+    ("dispatch", "witnesses"),
     ("fleet", "demo", "hooks"),
     ("cli",),
     ("__main__",),

@@ -104,6 +104,31 @@ def test_one_turn_of_the_real_client_is_tried(scratch_repo: Path, git: Git, repl
     assert os.listdir(scratch_repo / ".correctless") == ["config"]
 
 
+@pytest.mark.real
+def test_the_guard_is_seen_to_deny_in_the_client_and_with_the_flags_of_the_run(
+    scratch_repo: Path, git: Git, tmp_path: Path
+) -> None:
+    project = of(scratch_repo, git)
+    with ScriptedModel({}) as model:
+        project.env |= {**model.environment, "CORRECTLESS_CLAUDE": claude_program()}
+        found = tried(project, agent="claude")["the"]
+        assert found == Proof("the guard in that client", "denied a trial call of Bash")
+        assert len(model.requests) == 1  # the other turn: the trial call needs no model
+        # A client whose hooks are off, whoever saw to it.
+        deaf = tmp_path / "claude"
+        deaf.write_text(
+            f"#!{sys.executable} -I\nimport os, sys\nwords = sys.argv[1:]\n"
+            "if '--settings' in words:\n    words[words.index('--settings') + 1] = '{\"disableAllHooks\":true}'\n"
+            f"os.execv({claude_program()!r}, [{claude_program()!r}, *words])\n"
+        )
+        deaf.chmod(0o755)
+        project.env["CORRECTLESS_CLAUDE"] = str(deaf)
+        found = tried(project, agent="claude")["the"]
+    assert not found.ok
+    assert "was not denied" in found.said
+    assert "managed setting" in found.fix
+
+
 WORDS = ("run", "--spec", "spec.md", "--approve-spec-as", "Ada")
 
 

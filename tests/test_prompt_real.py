@@ -97,18 +97,22 @@ def pane(project: Project) -> Iterator[Pane]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def test_in_a_terminal_a_person_types_it(waiting: Project, pane: Pane) -> None:
-    home = Path(waiting.env["HOME"])
-    (home / ".claude.json").write_text(
+def trusted(project: Project) -> None:
+    """What a person has answered when they first started the client."""
+    (Path(project.env["HOME"]) / ".claude.json").write_text(
         json.dumps(
             {
                 "hasCompletedOnboarding": True,
                 "theme": "dark",
                 "customApiKeyResponses": {"approved": ["dummy"]},
-                "projects": {str(waiting.top): {"hasTrustDialogAccepted": True}},
+                "projects": {str(project.top): {"hasTrustDialogAccepted": True}},
             }
         )
     )
+
+
+def test_in_a_terminal_a_person_types_it(waiting: Project, pane: Pane) -> None:
+    trusted(waiting)
     with ScriptedModel({}) as model:
         pane.resize(110, 40)
         names = " ".join(f"{name}={shlex.quote(value)}" for name, value in model.environment.items())
@@ -226,3 +230,43 @@ def test_a_configuration_without_the_channel_takes_no_prompt(scratch_repo: Path,
     assert project.run().returncode == exits.PERSON
     session(project.top, f"confirm escalations {digest(project)[:12]}")
     assert confirmations(project) == []
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("CronCreate", {"cron": "* * * * *", "recurring": False}),
+        ("ScheduleWakeup", {"delaySeconds": 60, "reason": "later"}),
+    ],
+    ids=lambda asked: asked[0],
+)
+def test_what_a_model_scheduled_opens_nothing_even_with_the_guard_off(
+    waiting: Project, pane: Pane, asked: tuple[str, dict[str, object]]
+) -> None:
+    # To the hook it looks as if it had been typed: the client's transcript alone tells.
+    code, shown = waiting.on_terminal("guard", "off")
+    assert code == exits.OK, shown
+    trusted(waiting)
+    words = f"confirm escalations {digest(waiting)[:12]}"
+    name, given = asked
+    scripts = {
+        words: [Reply("it fired")],
+        "": [
+            Reply(tool("ToolSearch", query=f"select:{name}")),
+            Reply(tool(name, prompt=words, **given)),
+            Reply("{{last_tool_result}}"),
+        ],
+    }
+    with ScriptedModel(scripts) as model:
+        pane.resize(110, 40)
+        names = " ".join(f"{name}={shlex.quote(value)}" for name, value in model.environment.items())
+        pane.type(
+            f"env {names} {claude_program()} --plugin-dir {ROOT} --permission-mode default --allowedTools {name},ToolSearch"
+        )
+        pane.wait("❯")
+        pane.tmux("send-keys", "-l", "go on")
+        pane.wait(r"❯\s+go on")
+        pane.press("Enter")
+        pane.wait("may have come from a scheduled task|started by an agent|confirmed by", 130)
+        assert "confirmed by" not in pane.shown()
+    assert confirmations(waiting) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -171,3 +172,25 @@ def test_the_pull_requests_body_vouches_for_the_log_it_was_opened_with(
     assert project.command(*verify).returncode == exits.OK
     api.fail(1, "drop", "before")
     assert project.command(*verify).returncode == exits.REFUSED
+
+
+def test_an_audit_asks_the_pull_request_what_it_notes_of_both_logs(project: Project, api: GitHubApi) -> None:
+    confirmed(project)
+    assert project.cauto("resume").returncode == exits.OK
+
+    def audited(*words: str) -> tuple[int, dict[str, str]]:
+        done = project.command("audit-run", "--json", *words)
+        claims = json.loads(done.stdout)["claims"]
+        return done.returncode, {
+            f"{c['about']} {c['what']}": c["verdict"] for c in claims if c["verdict"] != "proven"
+        }
+
+    assert audited() == (exits.OK, {})
+    (pull,) = api.pulls
+    whole = pull.body
+    for log, claim in (("decisions", "run decisions log"), ("run", "run run log")):
+        pull.body = re.sub(rf"(\| {log} \| [0-9]+ \| `)....", r"\g<1>0000", whole)
+        assert audited() == (exits.FINDINGS, {claim: "contradicted"})
+        assert audited("--offline") == (exits.OK, {})
+    pull.body = whole.replace("correctless:begin", "correctless:gone")
+    assert audited() == (exits.REFUSED, {"publish request": "unchecked"})

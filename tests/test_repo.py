@@ -28,6 +28,20 @@ def test_a_slug_is_a_file_name_that_no_two_branches_share(branch: str, slug: str
     assert repo.slug(branch) == slug[: -len(digest)] + digest
 
 
+def test_a_ref_that_shows_another_commit_in_place_of_one_is_not_followed(
+    scratch_repo: Path, git: Git
+) -> None:
+    (scratch_repo / "policy").write_text("strict")
+    git(scratch_repo, "add", ".")
+    git(scratch_repo, "commit", "-q", "-m", "policy")
+    base = git(scratch_repo, "rev-parse", "HEAD")
+    (scratch_repo / "policy").write_text("lax")
+    git(scratch_repo, "commit", "-q", "-a", "-m", "an agent's")
+    git(scratch_repo, "replace", base, "HEAD")
+    assert git(scratch_repo, "show", f"{base}:policy") == "lax"
+    assert repo.find(str(scratch_repo)).file_at(base, "policy") == b"strict"
+
+
 def test_outside_a_repository_is_3(tmp_path: Path) -> None:
     with pytest.raises(Stop, match="not in a git worktree") as caught:
         repo.find(str(tmp_path))

@@ -16,28 +16,10 @@ PLUGIN_SKILLS = sorted((ROOT / "skills").glob("*/SKILL.md"))
 BUILT_IN = ROOT / "src" / "correctless" / "dispatch" / "simplify" / "SKILL.md"
 SKILLS = [*PLUGIN_SKILLS, BUILT_IN]
 
-# The words after `correctless` and after `cauto`; None: no second word is checked.
-COMMANDS: dict[str, frozenset[str] | None] = {
-    "lint": None,
-    "rules": None,
-    "skills": None,
-    "cauto": frozenset({"check", "run", "resume", "status", "stop", "demo"}),
-    "review": None,
-    "gate": None,
-    "decisions": frozenset({"list", "summary", "verify", "append", "path", "parse", "repair"}),
-    "report": None,
-    "metrics": None,
-    "defaults": None,
-    "audit-run": None,
-    "schema": frozenset({"decision", "run-contract", "config", "notify"}),
-}
-
 # A deferred default may only leave things as they are. The first word says so.
 PASSIVE = frozenset({"do", "flag", "keep", "leave", "skip", "start", "stop"})
 PASSIVE_PHRASES = {"do": "do without", "start": "start nothing"}
 
-CODE = re.compile(r"^```.*?^```|`[^`\n]+`", re.MULTILINE | re.DOTALL)
-CALL = re.compile(r"(?<![\w.-])(correctless|cauto)\"?[ \t]+([a-z][a-z-]*)(?:[ \t]+([a-z][a-z-]*))?")
 LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
 CANONICAL = re.compile(
     r"- \*\*AD-\d{3}\*\*: \S[^—]* — (?:\S.* \(default\)\.|`escalate: always`\. Default if deferred: \S.*\.) Rationale: \S.*\.\Z"
@@ -64,22 +46,6 @@ def description(text: str) -> str:
     found = re.search(r"^description: (.+)$", text, re.MULTILINE)
     assert found, "a description on one line"
     return found[1]
-
-
-def commands_named(text: str) -> list[tuple[str, ...]]:
-    calls = [match.groups(default="") for code in CODE.findall(text) for match in CALL.finditer(code)]
-    return [
-        ("correctless", "cauto", word) if door == "cauto" else (door, word, next_)
-        for door, word, next_ in calls
-    ]
-
-
-def exists(call: tuple[str, ...]) -> bool:
-    _, word, next_ = call
-    if word not in COMMANDS:
-        return False
-    second = COMMANDS[word]
-    return second is None or next_ in second
 
 
 def test_the_plugin_ships_the_skills_of_its_default_pipeline() -> None:
@@ -175,18 +141,6 @@ def test_no_skill_may_write_the_logs_or_ask_from_a_fork(path: Path) -> None:
     assert ".correctless/artifacts" not in path.read_text(encoding="utf-8")
     if read.context == "fork" or read.interaction_mode == "autonomous":
         assert "AskUserQuestion" not in tools
-
-
-@each_skill
-def test_every_command_a_skill_names_exists(path: Path) -> None:
-    assert [call for call in commands_named(path.read_text(encoding="utf-8")) if not exists(call)] == []
-
-
-def test_a_command_that_does_not_exist_is_noticed() -> None:
-    made_up = '`correctless confirm`, `cauto approve`, `"x/scripts/cauto" begin --now`, `correctless decisions edit`'
-    assert [exists(call) for call in commands_named(made_up)] == [False] * 4
-    real = '`correctless review`, `cauto status`, `"x/scripts/cauto" run --now`, `correctless cauto resume`'
-    assert [exists(call) for call in commands_named(real)] == [True] * 4
 
 
 @each_skill

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -204,6 +205,20 @@ def sound(file: LogFile) -> Iterator[Entry]:
             if link.torn:
                 return
             yield checked(file.path, link)
+
+
+def readable(path: str, root: str | None = None) -> Iterator[Entry]:
+    """Every line that is an entry by itself, whatever is wrong with the chain: what a damaged log still holds.
+
+    Nothing vouches for it, or for its being all of it: `verify` says that. `Missing` or `Foreign` when there is no log of ours.
+    """
+    with opened(path, root, write=False) as file:
+        for link, _ in _faults(file):
+            if link.foreign:
+                raise Foreign(path)
+            if not link.torn:
+                with suppress(RecordError):
+                    yield entry(link.line)
 
 
 def checked(path: str, link: Link) -> Entry:

@@ -19,6 +19,7 @@ _SECONDS = 120.0  # longer than any local git command of ours takes; a signing p
 # What an agent wrote must never run with the dispatcher's rights: no hooks, no monitor program, no prompt, no editor.
 _SAFE = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false")
 _SAFE_ENV = {
+    "GIT_NO_REPLACE_OBJECTS": "1",  # an agent can make a ref that shows another commit in place of the base
     "LC_ALL": "C",
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_EDITOR": "false",
@@ -124,9 +125,9 @@ class Repo:
         untracked = self.git("ls-files", "--others", "--exclude-standard", "-z")
         return tuple(sorted({*tracked.split("\0"), *untracked.split("\0")} - {""}))
 
-    def file_at(self, commit: str, path: str) -> bytes | None:
+    def file_at(self, commit: str, path: str, *, env: Mapping[str, str] | None = None) -> bytes | None:
         """The bytes of one file in a commit; None when the commit has no such file."""
-        return self._blob(f"{commit}:{path}")
+        return self._blob(f"{commit}:{path}", env)
 
     def blob(self, oid: str) -> bytes:
         """The bytes of one blob; `Stop(3)` when there is none of this id."""
@@ -135,11 +136,11 @@ class Repo:
             raise Stop(exits.REFUSED, f"{self.top} has no file contents {oid[:12]}. see git fsck")
         return data
 
-    def _blob(self, named: str) -> bytes | None:
+    def _blob(self, named: str, env: Mapping[str, str] | None = None) -> bytes | None:
         done = subprocess.run(
             ["git", *_SAFE, "cat-file", "blob", named],
             cwd=self.top,
-            env=_environment(None),
+            env=_environment(env),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=_SECONDS,
@@ -318,6 +319,15 @@ def all_logs(repo: Repo) -> Iterator[Logs]:
     for name in names:
         if name.startswith("pipeline-") and name.endswith(".jsonl"):
             yield _logs(artifacts, name.removeprefix("pipeline-").removesuffix(".jsonl"), root=repo.home)
+
+
+def recorded(repo: Repo) -> Iterator[Logs]:
+    """The logs of every branch that has a run log or a decisions log, by name."""
+    artifacts = os.path.join(repo.home, ARTIFACTS)
+    found = re.compile(r"(?:pipeline|autonomous-decisions)-(.+)\.jsonl", re.DOTALL)
+    names = os.listdir(artifacts) if os.path.isdir(artifacts) else []
+    for name in sorted({match[1] for match in map(found.fullmatch, names) if match}):
+        yield _logs(artifacts, name, root=repo.home)
 
 
 def logs_beside(path: str) -> Logs:

@@ -1,7 +1,7 @@
 """The command line: an argv in, words on the terminal and an exit code out.
 
 What is called often, or inside a hook, is answered before click is imported; every other command is imported when it
-is called. Each module of this folder named in `COMMANDS` exposes a click command of its own name.
+is called. Each module of this folder named in `COMMANDS` (with _ for -) exposes a click command of its own name.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ COMMANDS = {
     "gate": "Say whether the gate is open.",
     "guard": "What the hook before each tool call holds here; switch it off.",
     "decisions": "List, summarise, verify and repair the decisions log.",
+    "metrics": "Figures over past runs: steps, attempts, decisions, cost, time.",
+    "audit-run": "Say what the record proves of a run, step by step.",
     "schema": "Print the JSON schema of a format.",
 }
 

@@ -14,15 +14,16 @@ from correctless.cli import COMMANDS
 
 class _Lazy(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 click calls it so
-        return [name for name in COMMANDS if find_spec(f"correctless.cli.{name}")]
+        return [name for name in COMMANDS if find_spec(f"correctless.cli.{_module(name)}")]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         # Asked for before the import, so that an ImportError inside a command is never taken for "no such command".
         if cmd_name not in self.list_commands(ctx):
             return None
-        command = getattr(import_module(f"correctless.cli.{cmd_name}"), cmd_name)
+        name = _module(cmd_name)
+        command = getattr(import_module(f"correctless.cli.{name}"), name)
         if not isinstance(command, click.Command):
-            raise TypeError(f"correctless.cli.{cmd_name} has no click command '{cmd_name}'")
+            raise TypeError(f"correctless.cli.{name} has no click command '{name}'")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -35,6 +36,10 @@ class _Lazy(click.Group):
         with formatter.section("Exit codes"):
             formatter.write_dl([(str(code), meaning) for code, meaning in exits.MEANING.items()])
         super().format_epilog(ctx, formatter)
+
+
+def _module(command: str) -> str:
+    return command.replace("-", "_")
 
 
 def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:

@@ -27,9 +27,9 @@ from correctless.runlog.plan import PlannedStep
 _SIGN_SECONDS = 30.0
 _NO_RUN = "00000000-000000-0000"  # has a run's form, and none is ever called so
 _TURN = Limits(idle_s=120, wall_s=180, turns=2, usd=0.5, grace_s=5)
-# Harmless where nothing denies them: `true` does nothing with its words, and the file can't be made.
+# Harmless where nothing denies them: no folder and no file can be made there.
 _DENIED: tuple[tuple[str, dict[str, str]], ...] = (
-    ("Bash", {"command": "env true correctless review --confirm 0000000000", "description": "a trial"}),
+    ("Bash", {"command": "mkdir /dev/null/.correctless/artifacts", "description": "a trial"}),
     ("Write", {"file_path": "/dev/null/.correctless/artifacts/trial", "content": ""}),
     (
         "Edit",

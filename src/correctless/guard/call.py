@@ -17,6 +17,7 @@ NAMES = (
 # Spellings that hide a name from a look at the bytes: these calls are read whole.
 HIDING = (b"\\u", b"\\x", b"$'", b"gh\\t", b"\\\\\\n")
 _QUOTES = b"'\"\\"
+_LOWER = bytes(range(256)).lower()
 _SECONDS = 15
 
 
@@ -55,7 +56,7 @@ def names_something(data: bytes) -> bool:
     """Whether a call's bytes could name anything that is guarded."""
     if any(sign in data for sign in HIDING):
         return True
-    bare = data.translate(None, _QUOTES).lower()
+    bare = data.translate(_LOWER, _QUOTES)
     return any(name in bare for name in NAMES)
 
 

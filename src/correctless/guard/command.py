@@ -133,23 +133,7 @@ _GIT_READS = frozenset(
     )
 )
 _GH_TEXT = ("issue", "pr", "release", "search", "repo", "run", "workflow", "label", "gist")
-_MOVERS = frozenset(
-    (
-        "rm",
-        "rmdir",
-        "mv",
-        "unlink",
-        "shred",
-        "chmod",
-        "chown",
-        "chgrp",
-        "ln",
-        "rsync",
-        "trash",
-        "srm",
-        "rename",
-    )
-)
+_REMOVERS = frozenset(("rm", "rmdir", "mv", "unlink", "shred", "trash", "srm", "rename"))
 _OURS = ("correctless", "cauto")
 _INTERPRETERS = frozenset(
     ("python", "perl", "ruby", "node", "php", "lua", "osascript", "deno", "bun", "tclsh", "expect")
@@ -235,10 +219,10 @@ class _Look:
             hit = self._names_kept(part)
             if hit and not self._only_reads(part):
                 return judge.KEPT.format(hit)
-            if part.name in _MOVERS or (part.name == "find" and _acts(part)):
+            if part.name in _REMOVERS or (part.name == "find" and _acts(part)):
                 for word in part.words:
-                    if where.holds_kept(word.text, self.cwd, self.around.env) and not word.text.startswith(
-                        "-"
+                    if not word.text.startswith("-") and where.holds_kept(
+                        word.text, self.cwd, self.around.env
                     ):
                         return judge.KEPT.format(word.text)
             if (
@@ -454,10 +438,14 @@ def _git_verb(texts: list[str]) -> str:
 
 
 def _acts(part: Program) -> bool:
-    return any(
-        word.text in ("-delete", "-exec", "-execdir", "-ok", "-okdir", "-fprint", "-fprintf", "-fls")
-        for word in part.words
-    )
+    """Whether a search for files does more with what it finds than to print or read it."""
+    texts = [word.text for word in part.words]
+    if any(text in ("-delete", "-fprint", "-fprintf", "-fls") for text in texts):
+        return True
+    runs = [
+        texts[at + 1] for at, text in enumerate(texts[:-1]) if text in ("-exec", "-execdir", "-ok", "-okdir")
+    ]
+    return any(name.rsplit("/", 1)[-1] not in _READERS for name in runs)
 
 
 def _reads_program(part: Program) -> bool:
@@ -484,8 +472,9 @@ def _is_script(text: str) -> bool:
 
 
 def _mentions(text: str) -> bool:
+    """Whether a text names the logs anywhere in it, in one piece or put together."""
     lowered = text.lower()
-    return where.OURS + "/" + where.KEPT in lowered or where.OURS + "/./" + where.KEPT in lowered
+    return "autonomous-decisions-" in lowered or (where.OURS in lowered and where.KEPT in lowered)
 
 
 def _mentions_settings(text: str) -> bool:

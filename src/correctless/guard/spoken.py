@@ -55,6 +55,8 @@ def is_confirming(words: list[str], dynamic: list[bool]) -> bool:
     unknown = any(dynamic)
     if words and dynamic[0]:
         return True
+    if verb == "hook":  # the way in for what Claude Code says a person typed
+        return True
     if verb == "review":
         return unknown or any(word.startswith(("--confirm", "--reject", "--rerun")) for word in words)
     if verb == "guard":
@@ -66,6 +68,11 @@ def is_confirming(words: list[str], dynamic: list[bool]) -> bool:
         )
     if verb == "cauto":
         # an unknown word is a value when an option stands before it
+        granting = (
+            ("--approve-spec-as", "--max-usd", "--max-minutes", "--take-over")
+            if "resume" in plain
+            else ("--approve-spec-as", "--abandon")
+        )
         loose = any(d and not words[at - 1].startswith("--") for at, d in enumerate(dynamic) if at)
-        return loose or any(word.startswith("--approve-spec-as") for word in words)
+        return loose or any(word.startswith(granting) for word in words)
     return False

@@ -65,12 +65,10 @@ def _is_kept(path: str, env: Mapping[str, str]) -> bool:
 
 
 def holds_kept(path: str, cwd: str, env: Mapping[str, str]) -> bool:
-    """Whether a path is a folder with the logs somewhere in it: to remove or move it takes them along."""
+    """Whether a path is our folder, or all that is in it: to remove or move it takes the logs along."""
     for each in resolved(path, cwd):
         above, _, last = each.lower().rpartition("/")
         if _could_be(last, OURS) or (last == "*" and _could_be(above.rpartition("/")[2], OURS)):
-            return True
-        if os.path.isdir(os.path.join(each, OURS, KEPT)):
             return True
     return is_kept(path, cwd, env)
 

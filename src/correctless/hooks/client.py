@@ -7,8 +7,10 @@ included, was started by an agent's tool call.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator
 from itertools import dropwhile
+from typing import Any
 
 from correctless import exits
 from correctless.exits import Stop
@@ -35,8 +37,45 @@ def refuse_agents(processes: Iterable[frozenset[str]]) -> None:
             exits.REFUSED,
             "the environment of Claude Code could not be read. answer in a terminal: correctless review",
         )
-    if any(MARK in names or _TOOL in names for names in above) or any(MARK in names for names in chain):
+    if any(_TOOL in names for names in above) or any(MARK in names for names in chain):
         raise Stop(
             exits.REFUSED,
             "this Claude Code was started by an agent, and a person's answer is needed. type it into one of your own",
         )
+
+
+def refuse_scheduled(text: str, transcript: Iterable[bytes]) -> None:
+    """`Stop(3)` when the prompt `text` may have come from a schedule, which a model can write.
+
+    The client hands a scheduled prompt to the hook as if it had been typed. Only its transcript tells: the task that fires,
+    and the prompt that was put into the queue (2.1.329). So does a prompt typed while the model was at work, hence "may".
+    """
+    fired = queued = False
+    for entry in _entries(transcript):
+        fired = fired or entry.get("subtype") == "scheduled_task_fire"
+        queued = queued or (
+            entry.get("type") == "queue-operation"
+            and entry.get("operation") == "enqueue"
+            and _folded(entry.get("content")) == _folded(text)
+        )
+    if fired and queued:
+        raise Stop(
+            exits.REFUSED,
+            "this may have come from a scheduled task, which a model can write. answer in a terminal: correctless review",
+        )
+
+
+def _folded(text: Any) -> str:
+    return " ".join(text.lower().split()) if isinstance(text, str) else ""
+
+
+def _entries(transcript: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+    for line in transcript:
+        if b"scheduled_task_fire" not in line and b"queue-operation" not in line:
+            continue
+        try:
+            entry = json.loads(line)
+        except (ValueError, RecursionError):
+            continue  # the client writes on while this is read
+        if isinstance(entry, dict):
+            yield entry

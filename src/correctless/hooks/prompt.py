@@ -37,6 +37,7 @@ class Prompt:
     text: str
     cwd: str
     inside: bool  # of a sub-agent
+    transcript: str  # where the client keeps what happened in the session
 
     @classmethod
     def of(cls, given: Any) -> Prompt:
@@ -50,7 +51,13 @@ class Prompt:
                 exits.REFUSED,
                 "what the client said of the prompt has another form than expected. update correctless",
             )
-        return cls(given["prompt"], given["cwd"], "agent_id" in given)
+        transcript = given.get("transcript_path")
+        return cls(
+            given["prompt"],
+            given["cwd"],
+            "agent_id" in given,
+            transcript if isinstance(transcript, str) else "",
+        )
 
 
 def heard(
@@ -64,6 +71,9 @@ def heard(
     client.refuse_agents(processes)
     if prompt.inside:
         raise Stop(exits.REFUSED, "a sub-agent can't answer for a person. type it yourself")
+    if os.path.exists(prompt.transcript):  # not at the very first prompt
+        with open(prompt.transcript, "rb") as file:
+            client.refuse_scheduled(prompt.text, file)
     if len(digest) < _LEAST:
         raise Stop(
             exits.USAGE,

@@ -21,28 +21,36 @@ def of_pull_requests(logs: Logs, env: Mapping[str, str]) -> tuple[Anchor, ...]:
     """
     entries = Ledger(logs.run, root=logs.root).read() if os.path.lexists(logs.run) else ()
     return tuple(
-        _anchor(str(entry.fields["run"]), str(entry.fields["url"]), env)
+        _decisions(str(entry.fields["run"]), str(entry.fields["url"]), env)
         for entry in entries
         if (entry.fields.get("event"), entry.fields.get("how")) == (Published.event, "gh")
     )
 
 
-def _anchor(run: str, url: str, env: Mapping[str, str]) -> Anchor:
+def of_pull_request(run: str, url: str, env: Mapping[str, str]) -> dict[str, Anchor]:
+    """The head of each log that one pull request notes, by the log's name (decisions, run); `Stop(3)` as above."""
     try:
-        seq, sha256 = _noted(run, url, env)
+        noted = _noted(run, url, env)
     except Stop as stop:
         why = f"what the pull request {url} notes of the log can't be read: {stop.message}"
+        raise Stop(exits.REFUSED, why) from None
+    return {name: Anchor(seq, sha256, f"pull request {url}") for name, (seq, sha256) in noted.items()}
+
+
+def _decisions(run: str, url: str, env: Mapping[str, str]) -> Anchor:
+    try:
+        return of_pull_request(run, url, env)["decisions"]
+    except Stop as stop:
         raise Stop(
-            exits.REFUSED, f"{why}. leave it out with: correctless decisions verify --offline"
+            exits.REFUSED, f"{stop.message}. leave it out with: correctless decisions verify --offline"
         ) from None
-    return Anchor(seq, sha256, f"pull request {url}")
 
 
-def _noted(run: str, url: str, env: Mapping[str, str]) -> tuple[int, str]:
+def _noted(run: str, url: str, env: Mapping[str, str]) -> dict[str, tuple[int, str]]:
     named = repo_of_pull_request(url)
     if named is None:
         raise Stop(exits.REFUSED, "that is no URL of a pull request")
-    noted = (heads_of(GitHub(named[0], env).body(named[1]), run) or {}).get("decisions")
-    if noted is None:
+    noted = heads_of(GitHub(named[0], env).body(named[1]), run) or {}
+    if "decisions" not in noted:
         raise Stop(exits.REFUSED, f"its body has no section of run {run} that names a head")
     return noted

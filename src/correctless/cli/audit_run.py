@@ -1,0 +1,89 @@
+"""`correctless audit-run`: what the record proves of a run; a run's name in, a line for each of its claims or JSON out."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterator, Sequence
+
+import click
+
+from correctless import repo, witnesses
+from correctless.cli import spell_anything, typable
+from correctless.finding import printable
+from correctless.history import audit, claims
+from correctless.history.claims import Claim
+from correctless.history.evidence import Evidence
+from correctless.runlog.manifest import status
+
+_VERDICT = max(map(len, claims.VERDICTS))
+
+
+@click.command("audit-run", epilog="Example: correctless audit-run 20260102-030405-9f3a")
+@click.argument("run", required=False)
+@click.option("--offline", is_flag=True, help="Don't ask GitHub what the run's pull request noted.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def audit_run(run: str | None, offline: bool, as_json: bool) -> int:
+    """Say of everything a run claims whether the record proves it: steps, checks, commits, decisions, gate, pull request.
+
+    RUN is an id, or a beginning of one, of any branch; without it, the newest run of this branch.
+
+    Exit 0: whatever the run came to is proven, also where it is not at its end yet; 1: something is not proven or is
+    contradicted; 3: something could not be checked.
+    """
+    here = repo.find(os.getcwd())
+    logs, found = witnesses.choose(here, repo.logs(here), run)
+    given = witnesses.gather(here, logs, found, os.environ, offline=offline)
+    judged = audit.audit(given)
+    if as_json:
+        click.echo(json.dumps(_values(given, judged), indent=2))
+    else:
+        spell_anything()
+        width = shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else None
+        click.echo("\n".join(_text(given, judged, width)))
+    return claims.code(judged)
+
+
+def _values(given: Evidence, judged: Sequence[Claim]) -> dict[str, object]:
+    return {
+        "run": given.run,
+        "branch": given.plan.branch,
+        "status": status(given.state),
+        "complete": given.over,
+        "counts": claims.count(judged),
+        "claims": claims.as_json(judged),
+    }
+
+
+def _text(given: Evidence, judged: Sequence[Claim], width: int | None) -> Iterator[str]:
+    """A line for each claim; on a terminal below a heading for what it is about, in a pipe with that on the line."""
+    yield printable(f"run {given.run} on {given.plan.branch}: {status(given.state)}")
+    about = ""
+    for claim in judged:
+        if about != claim.about and (width is not None or not about):
+            yield from ("", printable(claim.about))[: 1 if width is None else 2]
+        about = claim.about
+        name = f"{claim.about} {claim.what}" if width is None else claim.what
+        rests = f"  [{', '.join(map(str, claim.events))}]" if claim.events else ""
+        yield from _wrapped(printable(f"{claim.verdict:<{_VERDICT}}  {name}: {claim.said}{rests}"), width)
+        if claim.fix and claim.verdict not in ("proven", "not yet"):
+            yield from _wrapped(" " * (_VERDICT + 2) + printable(typable(f"to do: {claim.fix}")), width)
+    counts = claims.count(judged)
+    said = ", ".join(f"{number} {verdict}" for verdict, number in counts.items() if number)
+    yield from ("", f"{said}. [n] is entry n of the run log")
+
+
+def _wrapped(line: str, width: int | None) -> list[str]:
+    if width is None or len(line) < width:  # a pipe gets one line for each: it can be searched
+        return [line]
+    return textwrap.wrap(
+        line,
+        max(width - 1, 40),
+        subsequent_indent=" " * (_VERDICT + 4),
+        break_long_words=False,
+        break_on_hyphens=False,
+        drop_whitespace=True,
+    )

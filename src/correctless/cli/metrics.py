@@ -1,0 +1,204 @@
+"""`correctless metrics`: figures over the runs of a repository; its logs in, two tables or JSON out."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+from typing import IO, TYPE_CHECKING
+
+import click
+
+from correctless import exits, repo
+from correctless.cli import spell_anything
+from correctless.finding import printable
+from correctless.history import count, figures
+from correctless.history.figures import Figures, Half, Sums
+from correctless.record import timestamp, utcnow
+from correctless.repo import Repo
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+_GAP = 2  # columns between two
+_NO_TERMINAL = 200  # columns where nobody's window is the bound: nothing is cut
+
+
+@click.command(epilog="Example: correctless metrics --since 30 --skill cverify")
+@click.option(
+    "--since",
+    metavar="DAYS|DATE",
+    help="Only runs that began since: so many days, or a date (UTC) as 2026-01-31.",
+)
+@click.option(
+    "--skill", metavar="NAME", help="Only what this skill did, in the runs that had it in their plan."
+)
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def metrics(since: str | None, skill: str | None, as_json: bool) -> int:
+    """Figures over the runs of this repository, of every branch: what each skill did, what it took, and where it goes.
+
+    Exit 0; 3 when a log could not be read. It is named, and the figures of the others are shown all the same.
+    """
+    here = repo.find(os.getcwd())
+    moment = _since(since, utcnow())
+    found, refused = count.count(repo.recorded(here), since=moment, skill=skill)
+    if as_json:
+        asked = {"since": timestamp(moment) if moment else None, "skill": skill}
+        named = [{"branch": each.branch, "why": each.why} for each in refused]
+        click.echo(json.dumps({**asked, **figures.as_json(found), "refused": named}, indent=2))
+    else:
+        _show(found, skill, _asked(here, moment, skill))
+    for each in refused:
+        click.echo(f"correctless: not in the figures: {printable(each.why)}", err=True)
+    return exits.REFUSED if refused else exits.OK
+
+
+def _since(said: str | None, now: datetime) -> datetime | None:
+    if said is None:
+        return None
+    try:
+        if said.isascii() and said.isdigit():
+            return now - timedelta(days=int(said))
+        return datetime.strptime(said, "%Y-%m-%d").replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise click.UsageError(
+            f"--since '{said}' is neither days nor a date. write --since 30 or --since 2026-01-31"
+        ) from None
+
+
+def _asked(here: Repo, moment: datetime | None, skill: str | None) -> str:
+    where = os.path.basename(here.home)
+    since = f" since {timestamp(moment)[:10]}" if moment else ""
+    return f"Runs of {where}{since}{f' with {skill}' if skill else ''}"
+
+
+def _show(found: Figures, skill: str | None, title: str) -> None:
+    spell_anything()
+    console = _console(sys.stdout)
+    stand = [f"{number} {word}" for word, number in figures.ends(found.runs).items() if number]
+    console.print(f"{printable(title)}: {', '.join(stand) or 'none'}", highlight=False, markup=False)
+    if found.outside.decisions:
+        console.print(
+            f"Outside of runs: {_count(found.outside.decisions, 'decision')}, {found.outside.deferred} deferred",
+            highlight=False,
+            markup=False,
+        )
+    if not found.runs:
+        return
+    rows = [(printable(name), sums) for name, sums in figures.by_name(found)]
+    if skill is None or len(rows) > 1:
+        rows.append(("all", found.total))
+    did = ("skill", "steps", "attempts", "failed", "decisions", "deferred", "unlisted")
+    took = ("skill", "tokens", "cost", "cost/step", "time", "time/step")
+    tables = [
+        _fitted(did, [(name, *_did(sums)) for name, sums in rows], console.width),
+        _fitted(took, [(name, *_took(sums)) for name, sums in rows], console.width),
+    ]
+    if halves := figures.trend(found):
+        rows_of = zip(_LABELS, *map(_half, halves), strict=True)
+        tables.append(_fitted(("trend", "older half", "newer half"), list(rows_of), console.width))
+    for each in chain.from_iterable(tables):
+        console.print()
+        console.print(each)
+    if not halves:
+        console.print("\nTrend: none yet, it takes four runs", highlight=False)
+
+
+def _fitted(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> Iterator[Table]:
+    """The table, or where it is wider than the terminal several that each begin with its first column."""
+    from rich.cells import cell_len
+    from rich.table import Table
+    from rich.text import Text
+
+    names = [columns[0], *(row[0] for row in rows)]
+    wide = [max(map(cell_len, (title, *(row[n] for row in rows)))) + _GAP for n, title in enumerate(columns)]
+    # A name is folded where its column would take more than half; a number is never cut.
+    first = min(max(map(cell_len, names)), max(width // 2, 8)) + _GAP
+    left = list(range(1, len(columns)))
+    while left:
+        taken = [left.pop(0)]
+        while left and first + sum(wide[n] for n in (*taken, left[0])) <= width + _GAP:
+            taken.append(left.pop(0))
+        table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+        table.add_column(columns[0], overflow="fold", width=first - _GAP)
+        for n in taken:
+            table.add_column(columns[n], justify="right", no_wrap=True)
+        for row in rows:
+            table.add_row(*(Text(row[n]) for n in (0, *taken)))  # a name with brackets is no markup
+        yield table
+
+
+def _console(out: IO[str]) -> Console:
+    from rich.console import Console
+
+    # Not rich's own guess: without a terminal it says 80 columns, and cuts what a pipe could take whole.
+    width = shutil.get_terminal_size((80, 24)).columns if out.isatty() else _NO_TERMINAL
+    return Console(file=out, width=width, soft_wrap=False)
+
+
+def _did(sums: Sums) -> tuple[str, ...]:
+    return (
+        f"{sums.steps:,}",
+        f"{sums.attempts:,}",
+        f"{sums.failed:,}",
+        f"{sums.decisions:,}",
+        _percent(sums.deferred, sums.decisions),
+        _percent(sums.unlisted, sums.decisions),
+    )
+
+
+def _took(sums: Sums) -> tuple[str, ...]:
+    each = sums.steps or 1
+    return (
+        f"{sums.tokens:,}",
+        _money(sums.micro_usd, sums.estimated),
+        _money(sums.micro_usd / each, sums.estimated) if sums.steps else "-",
+        _time(sums.milliseconds),
+        _time(sums.milliseconds / each) if sums.steps else "-",
+    )
+
+
+_LABELS = (
+    "runs", "began from", "to", "complete", "failed attempts", "deferred", "unlisted", "cost per run", "agents' time per run",
+)  # fmt: skip
+
+
+def _half(half: Half) -> tuple[str, ...]:
+    sums = half.sums
+    return (
+        f"{half.runs:,}",
+        half.first[:10],
+        half.last[:10],
+        _percent(half.complete, half.runs),
+        _percent(sums.failed, sums.attempts),
+        _percent(sums.deferred, sums.decisions),
+        _percent(sums.unlisted, sums.decisions),
+        _money(sums.micro_usd / half.runs, sums.estimated),
+        _time(sums.milliseconds / half.runs),
+    )
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.0f}%" if whole else "-"
+
+
+def _money(micro: float, estimated: int) -> str:
+    return f"{'~' if estimated else ''}${micro / 1_000_000:,.2f}"
+
+
+def _time(milliseconds: float) -> str:
+    seconds = milliseconds / 1000
+    if seconds < 10:
+        return f"{seconds:.1f}s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:,}h{minutes:02}m" if hours else f"{minutes}m{rest:02}s" if minutes else f"{rest}s"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
