@@ -55,15 +55,16 @@ def session(
     flags: Sequence[str] = (),
     plugin: Path | None = ROOT,
     before: Sequence[str] = (),
+    allowed: str = TOOLS,
 ) -> Session:
-    """`before` are words before the client's own: a program it is started by."""
+    """`before` are words before the client's own: a program it is started by; `plugin` None loads what is installed."""
     with ScriptedModel(scripts or {}) as model:
         done = subprocess.run(
             [
                 *before,
                 *(claude_program(), "-p", prompt, "--output-format", "stream-json", "--verbose"),
                 *(("--plugin-dir", str(plugin)) if plugin else ()),
-                *("--permission-mode", "dontAsk", "--allowedTools", TOOLS, *flags),
+                *("--permission-mode", "dontAsk", "--allowedTools", allowed, *flags),
             ],
             cwd=cwd,
             env={**os.environ, **model.environment, **(env or {})},

@@ -18,6 +18,30 @@ else
 fi
 door_lock_file=$door_root/requirements/run.lock
 
+# The folder that a plugin keeps over its updates, in door_data; "" for a checkout. Hooks are told which one it is, tool
+# calls and terminals are not (Claude Code 2.1.329); so where the client installed the plugin, its place says it:
+# .../cache/MARKETPLACE/PLUGIN/VERSION beside .../data/PLUGIN-MARKETPLACE.
+door_data=
+door_plugins=${door_root%/*/*/*/*}
+case $door_root in
+  "$door_plugins"/cache/*)
+    if [ -d "$door_plugins/data" ]; then
+      door_name=${door_root%/*}
+      door_market=${door_name%/*}
+      door_name=${door_name##*/}-${door_market##*/}
+      while :; do
+        case $door_name in
+          *[!A-Za-z0-9_-]*) door_name=${door_name%%[!A-Za-z0-9_-]*}-${door_name#*[!A-Za-z0-9_-]} ;;
+          *) break ;;
+        esac
+      done
+      door_data=$door_plugins/data/$door_name
+    fi
+    ;;
+esac
+# A plugin that is read where its marketplace lies, as that of a local folder is.
+: "${door_data:=${CLAUDE_PLUGIN_DATA:-}}"
+
 door_say() { printf 'correctless: %s\n' "$1" >&2; }
 
 # One line: what is wrong, what to do.
@@ -99,18 +123,24 @@ door_find() {
     door_checksum "$door_lock_file" || return 1
   fi
   # An empty name would mean the root folder.
-  for door_env in "${VIRTUAL_ENV:-/dev/null}" "$door_root/.venv" "${CLAUDE_PLUGIN_DATA:-/dev/null}/venv"; do
+  for door_env in "${VIRTUAL_ENV:-/dev/null}" "$door_root/.venv" "${door_data:-/dev/null}/venv" "${HOME:-/dev/null}/.correctless-venv"; do
     door_python=$door_env/bin/python
     if [ -z "$door_installed" ] && door_is_stamped "$door_env" run; then return 0; fi
     if door_is_complete "$door_env"; then return 0; fi
   done
+  # What a hook of this checkout has made, where it is a plugin as well.
+  for door_env in "${CLAUDE_CONFIG_DIR:-${HOME:-/dev/null}/.claude}"/plugins/data/correctless-*/venv; do
+    door_python=$door_env/bin/python
+    if [ -z "$door_installed" ] && door_is_stamped "$door_env" run; then return 0; fi
+  done
   door_python=$(command -v python3) && door_probe "$door_python"
 }
 
-# A bare Python 3.11 or newer in door_base.
+# A bare Python 3.11 or newer in door_base. Asked in the root folder: in a repository a python3 of pyenv is the one its
+# .python-version names.
 door_base() {
   for door_base in python3 python3.14 python3.13 python3.12 python3.11; do
-    "$door_base" -I -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && return 0
+    (cd / && exec "$door_base" -I -c 'import sys; sys.exit(sys.version_info < (3, 11))') >/dev/null 2>&1 && return 0
   done
   door_base=
   return 1
@@ -152,7 +182,8 @@ door_lock() {
     fi
     [ "$door_waited" -ne 0 ] || door_say "another door is preparing $1, waiting for it"
     door_waited=$((door_waited + 1))
-    [ "$door_waited" -le 600 ] || door_refuse "$1 has been locked for 10 minutes. run: rm -r $(door_quote "$door_held")"
+    [ "$door_waited" -le "${door_patience:-600}" ] ||
+      door_refuse "$1 has been locked for ${door_patience:-600} seconds. if nothing is installing it, run: rm -r $(door_quote "$door_held")"
     sleep 1
   done
   trap 'door_unlock' EXIT
@@ -168,6 +199,7 @@ door_unlock() {
 }
 
 # Runs an installer away from the caller's folder, whose files it would read, and from settings that send it elsewhere.
+# With door_patience set it is given so many seconds; the alarm outlives exec, and no `timeout` is needed.
 door_quietly() {
   (
     cd "$door_root" || exit 1
@@ -175,6 +207,11 @@ door_quietly() {
     # uv looks at the system's certificates only when told; the first name is that of older versions
     export UV_NATIVE_TLS="${UV_NATIVE_TLS:-1}" UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-1}"
     export NO_COLOR=1
+    if [ -n "${door_patience:-}" ] && [ -n "$door_base" ]; then
+      set -- "$door_base" -I -c 'import os, signal, sys
+signal.alarm(int(sys.argv[1]))
+os.execvp(sys.argv[2], sys.argv[2:])' "$door_patience" "$@"
+    fi
     exec "$@" </dev/null
   ) >>"$door_log" 2>&1
 }
@@ -210,7 +247,8 @@ door_build() {
 door_install() {
   door_base
   door_runs=
-  "$door_python" -I -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && door_runs=1
+  # A link that now leads to a wrapper of another Python is no environment: what is installed by it goes elsewhere.
+  "$door_python" -I -c 'import sys; sys.exit(sys.version_info < (3, 11) or sys.prefix == sys.base_prefix)' >/dev/null 2>&1 && door_runs=1
   if command -v uv >/dev/null 2>&1; then
     # without a Python of its own the machine may still get one from uv
     if [ -n "$door_runs" ] || door_quietly uv venv --allow-existing --python "${door_base:->=3.11}" "$door_env"; then
@@ -226,15 +264,24 @@ door_install() {
     door_quietly "$door_base" -I -m venv "$door_env" || return 1
   fi
   door_say "installing the packages of ${door_wanted##*/} with pip"
-  door_quietly "$door_python" -I -m pip install --disable-pip-version-check --no-input --require-hashes -r "$door_wanted"
+  door_quietly "$door_python" -I -m pip install --require-virtualenv --disable-pip-version-check --no-input --require-hashes -r "$door_wanted"
+}
+
+door_has_venv() { (cd / && exec "$door_base" -I -c 'import ensurepip, venv') >/dev/null 2>&1; }
+
+# Did the installer say that it reached nobody?
+door_is_offline() {
+  grep -iE -q 'name resolution|name or service not known|nodename nor servname|dns error|unreachable|connection refused|newconnectionerror|error sending request|failed to fetch|timed out|proxyerror' "$door_log" 2>/dev/null
 }
 
 # Why it failed, as far as one line can say it.
 door_reason() {
   if [ -z "$door_base" ]; then
     printf 'there is no Python 3.11 or newer on PATH'
-  elif ! "$door_base" -I -c 'import ensurepip, venv' >/dev/null 2>&1; then
-    printf '%s has no venv module (Debian and Ubuntu: apt-get install python3-venv)' "$door_base"
+  elif ! door_has_venv; then
+    printf '%s has no venv module' "$door_base"
+  elif door_is_offline; then
+    printf 'the package index can not be reached (all of it in %s)' "$door_log"
   else
     # the last line that speaks of an error, without colours and control characters
     door_line=$(grep -i 'error' "$door_log" 2>/dev/null | tail -n 1 | tr -d '\000-\037\177' | cut -c 1-200)
@@ -242,14 +289,23 @@ door_reason() {
   fi
 }
 
-# The command a person runs where no door may write or nothing could be fetched.
+# The command a person runs where no door may write or nothing could be fetched. Each door looks at both places.
 door_by_hand() {
   [ -n "${door_base:-}" ] || door_base
+  if [ -z "$door_base" ]; then
+    printf 'run: sudo apt-get install python3.11-venv (macOS: brew install python3), and then the same again'
+    return
+  fi
+  if ! door_has_venv; then
+    printf 'run: sudo apt-get install %s-venv, and then the same again' \
+      "$(cd / && "$door_base" -I -c 'import sys; print("python%d.%d" % sys.version_info[:2])' 2>/dev/null)"
+    return
+  fi
   door_home=$door_env
-  [ -w "${door_env%/*}" ] || door_home=${HOME:-/tmp}/.correctless-venv
-  printf 'run: %s -m venv %s && %s -m pip install --require-hashes -r %s' "${door_base:-python3.11}" \
+  { [ -d "${door_env%/*}" ] && [ -w "${door_env%/*}" ]; } || door_home=${HOME:-/tmp}/.correctless-venv
+  printf 'run: %s -m venv %s && %s -m pip install --require-hashes -r %s' "$door_base" \
     "$(door_quote "$door_home")" "$(door_quote "$door_home/bin/python")" "$(door_quote "$door_wanted")"
-  [ "$door_home" = "$door_env" ] || printf ' && export VIRTUAL_ENV=%s' "$(door_quote "$door_home")"
+  [ -n "${HOME:-}" ] || [ "$door_home" = "$door_env" ] || printf ' && export VIRTUAL_ENV=%s' "$(door_quote "$door_home")"
 }
 
 # `correctless ARGS` in place of this shell. -I keeps the caller's folder and PYTHON* out, and leaves nothing in the
@@ -258,7 +314,7 @@ door_exec() {
   if ! door_find; then
     [ -z "$door_installed" ] || door_refuse "no Python 3.11 with its packages was found. run: python3 -m pip install correctless"
     # A plugin's own folder is replaced by its next version; its data folder stays.
-    if [ -n "${CLAUDE_PLUGIN_DATA:-}" ]; then door_env=$CLAUDE_PLUGIN_DATA/venv; else door_env=$door_root/.venv; fi
+    if [ -n "$door_data" ]; then door_env=$door_data/venv; else door_env=$door_root/.venv; fi
     door_build "$door_env" run
   fi
   # So that a message can name a command that works where it is read.
