@@ -125,7 +125,9 @@ class Ledger:
                     made.append(seal(fields, Head(made[-1].seq, made[-1].head) if made else head))
                 self._write(file, b"".join(entry.line + b"\n" for entry in made), seen.end)
                 for entry in made:
-                    seen.note(seen.end, entry.line, Head(entry.seq, entry.head), _spelled(entry.fields.get("key")))
+                    seen.note(
+                        seen.end, entry.line, Head(entry.seq, entry.head), _spelled(entry.fields.get("key"))
+                    )
                 seen.stamp = _stamp(file.stat())
             except OSError as error:
                 raise refusal(self.path, error, "use it") from None
