@@ -21,7 +21,8 @@ from correctless.cli.contract_place import token
 from correctless.record import timestamp, utcnow
 from correctless.runcontract import keeping, permits
 from correctless.runcontract.actions import Action
-from correctless.runcontract.authorize import Facts, authorize
+from correctless.runcontract.authorize import authorize
+from correctless.runcontract.case import Facts
 from correctless.runcontract.keeping import Place
 from correctless.runcontract.records import Consume, Escalation, Permit, Record, Revoke, Surfaced
 
