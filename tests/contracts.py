@@ -10,8 +10,8 @@ from typing import Any
 
 from correctless.runcontract import document
 from correctless.runcontract.actions import Action
-from correctless.runcontract.authorize import Case, Facts
 from correctless.runcontract.board import Here
+from correctless.runcontract.case import Case, Facts
 from correctless.runcontract.clause import Clause
 from correctless.runcontract.facts import Check, Known, PullFacts, Unknown
 from correctless.runcontract.records import (

@@ -10,7 +10,8 @@ import pytest
 
 import contracts as c
 from correctless.runcontract.actions import Action
-from correctless.runcontract.authorize import ALLOW, DENY, ESCALATE, Facts, authorize
+from correctless.runcontract.authorize import authorize
+from correctless.runcontract.case import ALLOW, DENY, ESCALATE, Facts
 from correctless.runcontract.clause import Clause
 from correctless.runcontract.facts import Known, Unknown
 from correctless.runcontract.records import (

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 import contracts as c
 from correctless.runcontract.actions import Action
-from correctless.runcontract.authorize import ALLOW, Facts, authorize
+from correctless.runcontract.authorize import authorize
+from correctless.runcontract.case import ALLOW, Facts
 from correctless.runcontract.records import (
     ALL,
     Answer,

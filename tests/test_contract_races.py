@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import contracts as c
 import correctless
@@ -19,7 +21,8 @@ from correctless.cli.contract_place import token
 from correctless.record import timestamp, utcnow
 from correctless.runcontract import keeping, permits
 from correctless.runcontract.actions import Action
-from correctless.runcontract.authorize import Facts
+from correctless.runcontract.authorize import authorize
+from correctless.runcontract.case import Facts
 from correctless.runcontract.keeping import Place
 from correctless.runcontract.records import Consume, Escalation, Permit, Record, Revoke, Surfaced
 
@@ -179,3 +182,34 @@ def test_a_permit_lives_at_most_a_minute(scratch_repo: Path) -> None:
     assert found.expires <= timestamp(utcnow() + timedelta(seconds=60))
     assert found.expires >= timestamp(before)
     assert [p.id for p in records(at, Permit)] == [found.permit]
+
+
+@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, 10**6), st.integers(1, 255), st.booleans())
+def test_a_changed_byte_of_the_ledger_never_widens(
+    scratch_repo: Path, at: int, change: int, cut: bool
+) -> None:
+    there = keeping.place(str(scratch_repo), "r1")
+    if not Path(there.contract).exists():
+        # What would widen if it were changed or gone stands at the end.
+        of = c.digest(TEXT)
+        place(
+            scratch_repo,
+            TEXT,
+            c.yes("G1", "*", "412", of=of),
+            Revoke("G2", "Ada", "terminal"),
+            c.no("G4", of=of),
+        )
+    ledger = Path(there.ledger)
+    whole = ledger.read_bytes()
+    data = bytearray(whole)
+    at %= len(data)
+    data[at] ^= change
+    ledger.write_bytes(bytes(data[:at]) if cut else bytes(data))
+    try:
+        now = utcnow()
+        kept = keeping.load(there, os.environ, now)
+        for action in (ONE, c.MERGE, c.FLIP):
+            assert authorize(kept.case, action, c.facts(now), now).verdict != "allow"
+    finally:
+        ledger.write_bytes(whole)

@@ -28,14 +28,14 @@ from correctless.runcontract import authorize as deciding
 from correctless.runcontract import board as lights
 from correctless.runcontract import document, gatecheck, keeping, permits
 from correctless.runcontract.actions import KINDS, Action
-from correctless.runcontract.authorize import Case, Facts
+from correctless.runcontract.case import ALLOW, DENY, ESCALATE, TERMS, Case, Facts
 from correctless.runcontract.keeping import Kept
 from correctless.runcontract.permits import Decided
 from correctless.runcontract.records import Pin, Record
 from correctless.runcontract.sections import Contract
 from correctless.runcontract.terms import Target, full_name
 
-_CODES = {deciding.ALLOW: exits.OK, deciding.DENY: exits.FINDINGS, deciding.ESCALATE: exits.PERSON}
+_CODES = {ALLOW: exits.OK, DENY: exits.FINDINGS, ESCALATE: exits.PERSON}
 
 
 @click.command(epilog="Example: correctless contract pin")
@@ -213,7 +213,7 @@ def decide(at: There, action: Action) -> Decided:
         kept = at.load()
         facts = Facts()
         first = deciding.authorize(kept.case, action, facts, utcnow())
-        if first.group >= deciding.TERMS:
+        if first.group >= TERMS:
             facts = observed(at, kept.case, action)
     except Exception as error:  # noqa: BLE001 what could not be had denies
         return permits.denied(f"{type(error).__name__}: {error}")
@@ -257,12 +257,12 @@ def merge(number: str, run_id: str | None) -> int:
     at = there(run_id)
     action = Action("merge", number)
     decided = decide(at, action)
-    if decided.verdict != deciding.ALLOW:
+    if decided.verdict != ALLOW:
         say(action, decided)
         return _CODES[decided.verdict]
     refused = permits.use(at.place, decided.permit, action, decided.bound, env=os.environ, clock=utcnow)
     if refused:
-        say(action, Decided(deciding.DENY, refused))
+        say(action, Decided(DENY, refused))
         return exits.FINDINGS
     # From the bytes that were pinned: contract.md could be another a moment after it was judged.
     pinned = at.load().case.pinned
@@ -276,7 +276,7 @@ def merge(number: str, run_id: str | None) -> int:
         echo(f"merged {number} at {outcome.head} as {outcome.commit}")
         return exits.OK
     if isinstance(outcome, merging.Refused):
-        say(action, Decided(deciding.DENY, outcome.clauses))
+        say(action, Decided(DENY, outcome.clauses))
         return exits.FINDINGS
     raise Stop(exits.PERSON, f"{number} may have been merged: {outcome.why}. look at it before anything else")
 

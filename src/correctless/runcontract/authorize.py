@@ -5,23 +5,24 @@ The groups are asked in the contract's order and the first that fails decides. W
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from correctless.runcontract import mergebar
+from correctless.runcontract import ownterms
 from correctless.runcontract.actions import Action, fault, matches
 from correctless.runcontract.answers import Granted
-from correctless.runcontract.board import AMBER, GREEN, Here, light
+from correctless.runcontract.case import (
+    DENY,
+    ESCALATE,
+    Case,
+    Facts,
+    Verdict,
+    contract_of,
+    flip_state,
+    way_back,
+)
 from correctless.runcontract.clause import Clause, shown
 from correctless.runcontract.counters import TWICE
-from correctless.runcontract.facts import Known, PullFacts
-from correctless.runcontract.sections import Contract, Flip
-from correctless.runcontract.states import FlipState, State, Version
-from correctless.runcontract.terms import Target
 
-ALLOW, DENY, ESCALATE = "allow", "deny", "escalate"
-TERMS = 6  # the first group that needs facts
 _SKEW = timedelta(seconds=5)
 
 # The phases in which an action may be asked for at all.
@@ -31,37 +32,6 @@ _PHASES = {
     "spawn": ("active", "flipping", "flipped", "rolled_back"),
     "other": ("active", "flipped", "rolled_back"),
 }
-_RETURNABLE = ("flipping", "flipped", "flip_unknown", "rolling_back")
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """Everything but the action: what was read, and what could not be."""
-
-    here: Version  # contract.md as it is now
-    pinned: Version | None  # what was stored aside at the last pin
-    state: State
-    faults: tuple[Clause, ...] = ()  # of reading: contract, ledger, signatures
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What was observed for this one action; what it doesn't need stays None."""
-
-    pull: PullFacts | None = None
-    here: Here | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """`clauses`: all that fails in the group that decided. `bound`: what an allowed action is tied to besides itself."""
-
-    verdict: str
-    group: int
-    clauses: tuple[Clause, ...] = ()
-    grant: str = ""
-    bound: Mapping[str, str] = field(default_factory=dict)
-    reaffirmed: tuple[str, ...] = ()
 
 
 def authorize(case: Case, action: Action, facts: Facts, now: datetime) -> Verdict:
@@ -111,7 +81,7 @@ def _authorize(case: Case, action: Action, facts: Facts, now: datetime) -> Verdi
         return Verdict(ESCALATE, 4, found)
     if found := _frozen(case, action):
         return Verdict(ESCALATE, 5, found)
-    return _terms(case, action, facts, now, covering, used)
+    return ownterms.judged(case, action, facts, now, covering, used)
 
 
 # 1. integrity
@@ -129,7 +99,7 @@ def _integrity(case: Case, action: Action, now: datetime) -> tuple[Clause, ...]:
                 "a sane clock",
             )
         )
-    if _way_back(case, action):
+    if way_back(case, action):
         unknown = ("ledger", "clock") if action.operator else ("ledger", "clock", "signature")
         found = [clause for clause in found if clause.code in unknown]
         # From the bytes that were pinned, whatever became of contract.md: those must be there and be the ones.
@@ -161,15 +131,6 @@ def _integrity(case: Case, action: Action, now: datetime) -> tuple[Clause, ...]:
     return tuple(found)
 
 
-def _way_back(case: Case, action: Action) -> bool:
-    """A rollback of a flip that was executed keeps working while the contract is tampered with, revoked, expired or frozen."""
-    return action.kind == "rollback" and _flip_state(case, action).phase in _RETURNABLE
-
-
-def _flip_state(case: Case, action: Action) -> FlipState:
-    return case.state.flips.get(action.target, FlipState())
-
-
 # 2. lifecycle
 
 
@@ -177,15 +138,15 @@ def _lifecycle(case: Case, action: Action) -> tuple[Clause, ...]:
     state = case.state
     phase, why = state.phase, f": {state.why}" if state.why else ""
     if action.kind == "rollback":
-        if not _way_back(case, action):
-            said = _flip_state(case, action).phase or "not executed"
+        if not way_back(case, action):
+            said = flip_state(case, action).phase or "not executed"
             return (Clause("state", 5, f"{action.target} is {said}", "a flip that was executed"),)
         return ()
     allowed = _PHASES[action.kind]
     if phase not in allowed:
         return (Clause("state", 0, shown(f"the contract is {phase}{why}"), f"one of {', '.join(allowed)}"),)
     if action.kind == "flip":
-        flip_phase = _flip_state(case, action).phase
+        flip_phase = flip_state(case, action).phase
         if flip_phase == "rolled_back":
             needed = "a new revision with the gate that would have caught it, surfaced, answered and pinned"
             return (Clause("flip.rolled_back", 5, f"{action.target} was rolled back", needed),)
@@ -203,7 +164,7 @@ def _constraints(case: Case, action: Action, now: datetime) -> tuple[tuple[Claus
         return (), ()  # nothing written down keeps a bad flip in place
     found: list[Clause] = []
     used: list[str] = []
-    for constraint in _contract(case).constraints.constraint:
+    for constraint in contract_of(case).constraints.constraint:
         why = ""
         if constraint.deny is not None:
             hit = next((pattern for pattern in constraint.deny if matches(pattern, action)), "")
@@ -261,7 +222,7 @@ def _covered(case: Case, action: Action) -> tuple[tuple[Clause, ...], tuple[Gran
 def _unasked(case: Case, action: Action) -> Clause:
     said = case.state.pinned_answers if action.kind == "rollback" else case.state.answers
     needed = f"a person's answer that covers {action.label} for these bytes"
-    asks = [g for g in _contract(case).grants.grant if g.action == action.kind]
+    asks = [g for g in contract_of(case).grants.grant if g.action == action.kind]
     if (action.kind, action.target) in said.excluded:
         return Clause("answer.excluded", 2, f"{action.label} was excluded", needed)
     if not asks:
@@ -322,7 +283,7 @@ def _budget(
 
 
 def _frozen(case: Case, action: Action) -> tuple[Clause, ...]:
-    if _way_back(case, action):
+    if way_back(case, action):
         return ()
     return tuple(
         Clause(
@@ -334,170 +295,3 @@ def _frozen(case: Case, action: Action) -> tuple[Clause, ...]:
         for each in case.state.open
         if any(matches(pattern, action) for pattern in each.freezes)
     )
-
-
-# 6. the action's own terms
-
-
-def _terms(
-    case: Case,
-    action: Action,
-    facts: Facts,
-    now: datetime,
-    covering: tuple[Granted, ...],
-    used: tuple[str, ...],
-) -> Verdict:
-    grant = covering[0].grant.id if covering else ""
-    if action.kind == "merge":
-        return _merge(case, action, facts, now, covering, used)
-    if action.kind == "flip":
-        flip = _contract(case).flip(action.target)
-        found = (
-            list(_flip(case, flip, facts, now))
-            if flip is not None
-            else [Clause("flip.unknown", 5, action.target, "a flip of the contract")]
-        )
-        only_amber = all(clause.code == "gate.amber" for clause in found)
-        if found:
-            return Verdict(ESCALATE if only_amber else DENY, 6, tuple(found))
-        assert facts.here is not None
-        assert isinstance(facts.here.revision, Known)
-        return Verdict(ALLOW, 7, (), grant, {"revision": facts.here.revision.value}, used)
-    if action.kind == "rollback":
-        found = list(_rollback(case, action))
-        return Verdict(DENY, 6, tuple(found)) if found else Verdict(ALLOW, 7, (), grant)
-    if action.kind == "spawn":
-        found = list(_spawn(case, action, covering[0], now))
-        return Verdict(DENY, 6, tuple(found)) if found else Verdict(ALLOW, 7, (), grant, {}, used)
-    return Verdict(ALLOW, 7, (), grant, {}, used)
-
-
-def _merge(
-    case: Case,
-    action: Action,
-    facts: Facts,
-    now: datetime,
-    covering: tuple[Granted, ...],
-    used: tuple[str, ...],
-) -> Verdict:
-    contract, pull = _contract(case), facts.pull
-    if pull is None:
-        return Verdict(DENY, 6, (Clause("merge.facts", 3, "no facts", "facts of the pull request"),))
-    run, number = contract.run, int(action.target)
-    reviews = [review for pr, review in case.state.reviews if pr == number]
-    target = Target(run.repo, number, run.base)
-    found: list[Clause] = []
-    for granted in covering:
-        bar = contract.bar(granted.grant.bar or "")
-        if bar is None:
-            found.append(Clause("merge.bar", 3, f"no bar '{granted.grant.bar}'", "the bar of the ask"))
-            continue
-        found += [Clause("merge.flag", 3, f"the flag {flag}", "a merge without it") for flag in action.flags]
-        found += mergebar.failing(bar, pull, reviews, case.state.waivers, now, target=target)
-    # Two asks for one pull request: the bars of both must hold.
-    if found or not (isinstance(pull.head, Known) and isinstance(pull.base_sha, Known)):
-        return Verdict(
-            DENY, 6, tuple(dict.fromkeys(found)) or (Clause("merge.head", 3, "unknown", "a head"),)
-        )
-    methods = {b.method for g in covering if (b := contract.bar(g.grant.bar or "")) is not None}
-    if len(methods) != 1:
-        return Verdict(DENY, 6, (Clause("merge.method", 3, ", ".join(sorted(methods)), "one method"),))
-    bound = {
-        "repo": run.repo,
-        "head": pull.head.value,
-        "base_sha": pull.base_sha.value,
-        "method": methods.pop(),
-    }
-    return Verdict(ALLOW, 7, (), covering[0].grant.id, bound, used)
-
-
-def _flip(case: Case, flip: Flip, facts: Facts, now: datetime) -> Iterator[Clause]:
-    contract = _contract(case)
-    for earlier in flip.after:
-        phase = case.state.flips.get(earlier, FlipState()).phase
-        if phase != "flipped":
-            yield Clause(
-                "flip.after",
-                5,
-                f"{earlier} is {phase or 'not executed'}",
-                f"{earlier} flipped before {flip.id}",
-            )
-    if facts.here is None or not isinstance(facts.here.revision, Known):
-        why = (
-            "no facts"
-            if facts.here is None or isinstance(facts.here.revision, Known)
-            else facts.here.revision.why
-        )
-        yield Clause("flip.revision", 4, shown(why), "the revision that is flipped")
-        return
-    late = now - facts.here.revision.at
-    if not timedelta(0) <= late <= timedelta(seconds=60):
-        yield Clause(
-            "flip.age", 4, f"the revision was looked up {late.total_seconds():.0f} s ago", "at most 60 s"
-        )
-    for id_ in flip.gates:
-        gate = contract.gate(id_)
-        if gate is None:
-            yield Clause("gate.unknown", 4, f"no gate '{id_}'", "the gates of the flip")
-            continue
-        shows = light(gate, case.state.evidence, facts.here, now)
-        if shows.colour != GREEN:
-            # An AMBER no criterion of the contract promotes is a person's to judge.
-            yield (
-                shows.clause()
-                if shows.colour == AMBER
-                else Clause("gate.red", 4, shows.clause().found, shows.clause().needed)
-            )
-
-
-def _rollback(case: Case, action: Action) -> Iterator[Clause]:
-    assert case.pinned is not None
-    assert case.pinned.contract is not None
-    if case.pinned.contract.flip(action.target) is None:
-        yield Clause("flip.unknown", 5, action.target, "a flip of the pinned contract")
-    if action.operator:
-        return
-    trigger = case.pinned.contract.trigger(action.trigger)
-    if trigger is None or action.target not in trigger.flips:
-        yield Clause(
-            "trigger.unknown",
-            6,
-            f"trigger '{action.trigger}'",
-            f"a trigger that rolls {action.target} back, or the operator",
-        )
-    elif action.trigger not in _flip_state(case, action).fired:
-        yield Clause(
-            "trigger.quiet",
-            6,
-            f"{action.trigger} has not fired",
-            "a trigger that fired since the flip, or the operator",
-        )
-
-
-def _spawn(case: Case, action: Action, granted: Granted, now: datetime) -> Iterator[Clause]:
-    spent = case.state.counters.spent(granted.grant.id, now)
-    most = granted.limit("max_concurrent")
-    if spent.running + action.agents > most:
-        yield Clause(
-            "spawn.concurrent",
-            2,
-            f"{spent.running} running, {action.agents} asked for",
-            f"at most {most:g} at a time",
-        )
-    if (
-        any(c.check == "pairing" for c in _contract(case).constraints.constraint)
-        and (spent.running + action.agents) % 2
-    ):
-        yield Clause(
-            "spawn.pairing",
-            7,
-            f"{spent.running + action.agents} helpers",
-            "an even number: each with one that checks it",
-        )
-
-
-def _contract(case: Case) -> Contract:
-    for version in (case.here, case.pinned):
-        if version is not None and version.contract is not None:
-            return version.contract
-    raise LookupError("no contract can be read")

@@ -16,7 +16,7 @@ from correctless.ledger import EMPTY, Entry, Head, Ledger, Missing, verify
 from correctless.record import RecordError
 from correctless.repo import ARTIFACTS, Repo, ensure_artifacts, logs, replace_file
 from correctless.runcontract import document, signed
-from correctless.runcontract.authorize import Case
+from correctless.runcontract.case import Case
 from correctless.runcontract.clause import Clause, shown
 from correctless.runcontract.plaintext import LARGEST
 from correctless.runcontract.records import Answer, Logged, Pin, Record, fields_of, logged

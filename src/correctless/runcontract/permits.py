@@ -12,7 +12,8 @@ from correctless.ledger import Moved
 from correctless.record import timestamp
 from correctless.runcontract import keeping
 from correctless.runcontract.actions import Action
-from correctless.runcontract.authorize import ALLOW, DENY, ESCALATE, Facts, Verdict, authorize, still
+from correctless.runcontract.authorize import authorize, still
+from correctless.runcontract.case import ALLOW, DENY, ESCALATE, Facts, Verdict
 from correctless.runcontract.clause import Clause, shown
 from correctless.runcontract.keeping import Kept, Place
 from correctless.runcontract.records import Consume, Decision, Escalation, Permit, Record, Said
