@@ -386,3 +386,180 @@ bats_require_minimum_version 1.5.0
   grep -q 'uv pip' "$log"
   ! grep -x both "$log"
 }
+
+# -- the doors of the hooks
+
+shells() { # each that is here; sh and bash always are
+  for shell in sh bash "bash --posix" dash "busybox sh" ksh mksh yash; do
+    ! command -v "${shell%% *}" >/dev/null || printf '%s\n' "$shell"
+  done
+}
+
+call='{"session_id":"s","cwd":"/tmp","tool_name":"Bash","tool_input":{"command":"rm -rf /x/.correctless/artifacts"}}'
+said='{"session_id":"s","cwd":"/tmp","hook_event_name":"UserPromptSubmit","prompt":"confirm escalations 0123456789ab"}'
+
+# The guard with the text $1 as its call, in each shell, by a path with a space and by a link to the plugin.
+guard_in_each_shell() {
+  ln -sfn "$copy" "$BATS_TEST_TMPDIR/línk"
+  for plugin in "$copy" "$BATS_TEST_TMPDIR/línk"; do
+    while read -r shell; do
+      code=0
+      # shellcheck disable=SC2086 # the shell's words
+      printf '%s' "$1" | env PATH="${guard_path:-$bin}" $(command -v ${shell%% *}) ${shell#"${shell%% *}"} \
+        "$plugin/scripts/guard" >out 2>err || code=$?
+      [ "$code" -eq "$2" ] || { echo "$shell, $plugin: $code $(cat err)" && return 1; }
+      [ ! -s out ]
+    done < <(shells)
+  done
+}
+
+@test "the guard denies and lets through alike in every shell, by a path with a space and by a link" {
+  ln -s "$(readlink -f "$project/.venv/bin/python")" "$bin/python3"
+  guard_in_each_shell "$call" 2
+  [[ "$(cat err)" == "correctless guard: "* ]]
+  guard_in_each_shell "${call/rm -rf/cat}" 0
+}
+
+@test "the guard asks for its Python in the root folder, where no .python-version of a repository counts" {
+  program python3 '[ ! -e .python-version ] || { echo "version is not installed" >&2; exit 1; }
+  exec "'"$(readlink -f "$project/.venv/bin/python")"'" "$@"'
+  echo 3.99 >.python-version
+  guard_in_each_shell "$call" 2
+  [[ "$(cat err)" != *"it is broken"* ]]
+}
+
+@test "the guard finds its files when it is called by a relative path" {
+  ln -s "$(readlink -f "$project/.venv/bin/python")" "$bin/python3"
+  cd "$copy/scripts"
+  run -2 --separate-stderr env PATH="$bin" sh guard <<<"$call"
+  [[ "$stderr" == "correctless guard: /x/"* ]]
+}
+
+@test "a prompt that is no answer starts nothing, whatever it speaks of" {
+  program python3 'exit 0'
+  for text in 'please confirm escalations 0123' 'how do I approve spec x?' '> confirm escalations 0123' 'hello' 'confirm' \
+    'why \"confirm escalations 0123\"?' '\n- approve spec 0123'; do
+    run -0 --separate-stderr env PATH="$bin" "$copy/scripts/hear" prompt <<<"${said/confirm escalations 0123456789ab/$text}"
+    [ -z "$output$stderr" ]
+  done
+  [ ! -e "$log" ]
+}
+
+@test "an answer reaches the program, however it is spaced and spelled" {
+  stamped_environment "$copy/.venv"
+  printf '#!/bin/sh\ncat\n' >"$copy/.venv/bin/python"
+  for text in 'confirm escalations 0123' '  Confirm  Escalations 0123 ' '\n\t\r approve spec 0123\n' '\u000bconfirm escalations 0123'; do
+    given=${said/confirm escalations 0123456789ab/$text}
+    run -0 --separate-stderr env PATH="$bin" "$copy/scripts/hear" prompt <<<"$given"
+    [ "$output" = "$given" ]
+  done
+  run -0 --separate-stderr env PATH="$bin" "$copy/scripts/hear" prompt <<<'{ "prompt" : "confirm escalations 0123" }'
+  [ "$output" = '{ "prompt" : "confirm escalations 0123" }' ]
+}
+
+@test "an answer that can not be put on record is kept back, and one line says why and what to run" {
+  while read -r shell; do
+    # shellcheck disable=SC2086 # the shell's words
+    run -2 --separate-stderr env PATH="$bin" $(command -v ${shell%% *}) ${shell#"${shell%% *}"} "$copy/scripts/hear" prompt <<<"$said"
+    [ -z "$output" ]
+    [ "${#stderr_lines[@]}" -eq 1 ]
+    [[ "$stderr" == "correctless: your answer was not put on record. could not prepare $copy/.venv: there is no Python 3.11"*" run: "* ]]
+  done < <(shells)
+  stamped_environment "$copy/.venv"
+  printf '#!/bin/sh\necho "correctless: unexpected error" >&2\nexit 3\n' >"$copy/.venv/bin/python"
+  run -2 --separate-stderr env PATH="$bin" "$copy/scripts/hear" prompt <<<"$said"
+  [ "$stderr" = "correctless: your answer was not put on record. unexpected error" ]
+  rm "$copy/scripts/lib/python.sh"
+  run -2 --separate-stderr env PATH="$bin" "$copy/scripts/hear" prompt <<<"$said"
+  [[ "$stderr" == *"install the plugin again" ]]
+}
+
+@test "an installation that a prompt waits for is given an end, and the answer is kept back" {
+  installer_that_works
+  program python3 'case "$*" in *find_spec*) exit 1 ;; *alarm*) exec "'"$(readlink -f "$project/.venv/bin/python")"'" "$@" ;; *"-m venv"*) exit 1 ;; esac'
+  sed -i.bak 's/^    door_patience=100$/    door_patience=1/' "$copy/scripts/hear"
+  started=$SECONDS
+  INSTALL_SECONDS=30 run -2 --separate-stderr env PATH="$bin" "$copy/scripts/hear" prompt <<<"$said"
+  [ $((SECONDS - started)) -lt 15 ]
+  grep -q 'uv pip' "$log"
+  [[ "${stderr_lines[${#stderr_lines[@]} - 1]}" == *"your answer was not put on record"* ]]
+}
+
+@test "the other events start nothing where there is no run, and trouble nobody" {
+  program python3 'exit 0'
+  for event in start stop; do
+    while read -r shell; do
+      # shellcheck disable=SC2086 # the shell's words
+      run -0 --separate-stderr env PATH="$bin" $(command -v ${shell%% *}) ${shell#"${shell%% *}"} "$copy/scripts/hear" "$event" <<<'{}'
+      [ -z "$output$stderr" ]
+    done < <(shells)
+  done
+  [ ! -e "$log" ]
+}
+
+# The copy, where the client would put it: $1/cache/MARKETPLACE/PLUGIN/VERSION beside $1/data.
+installed_under() {
+  mkdir -p "$1/data" "$1/cache/$2/$3"
+  mv "$copy" "$1/cache/$2/$3/0.1.0"
+  copy=$1/cache/$2/$3/0.1.0
+}
+
+@test "an installed plugin has its environment in its data folder without being told which that is" {
+  installer_that_works
+  installed_under "$BATS_TEST_TMPDIR/some plugins" team.one correctless
+  CLAUDE_PLUGIN_DATA=$BATS_TEST_TMPDIR/of-another door x
+  [ "${lines[0]}" = built ]
+  [ -s "$BATS_TEST_TMPDIR/some plugins/data/correctless-team-one/venv/correctless.stamp" ]
+  [ ! -e "$copy/.venv" ]
+  [ ! -e "$BATS_TEST_TMPDIR/of-another" ]
+}
+
+@test "a folder that is only called cache is no installed plugin" {
+  installer_that_works
+  mkdir -p "$BATS_TEST_TMPDIR/cache/a/b"
+  mv "$copy" "$BATS_TEST_TMPDIR/cache/a/b/c"
+  copy=$BATS_TEST_TMPDIR/cache/a/b/c
+  door x
+  [ -s "$copy/.venv/correctless.stamp" ]
+}
+
+@test "what a hook of a checkout has made is found from a terminal, which is told nothing" {
+  stamped_environment "$BATS_TEST_TMPDIR/home/.claude/plugins/data/correctless-team/venv" hooks
+  HOME=$BATS_TEST_TMPDIR/home door
+  [ "${lines[0]}" = hooks ]
+  CLAUDE_CONFIG_DIR=$BATS_TEST_TMPDIR/home/.claude HOME=/nowhere door
+  [ "${lines[0]}" = hooks ]
+}
+
+@test "what a person made by hand in their home is found" {
+  link_environment "$BATS_TEST_TMPDIR/home/.correctless-venv"
+  HOME=$BATS_TEST_TMPDIR/home door --version
+  [ "$output" = "correctless 9.9.9" ]
+}
+
+@test "a Python without venv is named with the package that has it" {
+  program python3 'case "$*" in *find_spec* | *ensurepip* | *"-m venv"*) exit 1 ;; *"print("*) echo python3.12 ;; esac'
+  status_wanted=3 door x
+  [[ "${stderr_lines[${#stderr_lines[@]} - 1]}" == *"python3 has no venv module. run: sudo apt-get install python3.12-venv"* ]]
+}
+
+@test "an index that nobody reaches is said in plain words" {
+  installer_that_works
+  program uv 'case $1 in pip) echo "  Caused by: dns error"; exit 1 ;; esac'
+  status_wanted=3 door x
+  [[ "${stderr_lines[${#stderr_lines[@]} - 1]}" == *"the package index can not be reached (all of it in "*". run: python3 -m venv "* ]]
+}
+
+@test "an environment whose interpreter leads outside it is made anew, and nothing is installed there" {
+  installer_that_works
+  rm "$bin/uv"
+  program python3 'case "$*" in *find_spec*) exit 1 ;; *"-m venv"*) for last; do :; done
+    [ -e "$last/bin/python" ] || cp "'"$BATS_TEST_TMPDIR"'/made" "$last/bin/python" ;; esac'
+  mkdir -p "$copy/.venv/bin"
+  printf '#!/bin/sh\necho "outside $*" >>"%s"\ncase "$*" in *base_prefix*) exit 1 ;; esac\n' "$log" >"$BATS_TEST_TMPDIR/outside"
+  chmod +x "$BATS_TEST_TMPDIR/outside"
+  ln -s "$BATS_TEST_TMPDIR/outside" "$copy/.venv/bin/python"
+  door x
+  [ "${lines[0]}" = built ]
+  ! grep 'outside .*pip install' "$log"
+}
