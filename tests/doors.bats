@@ -514,6 +514,15 @@ installed_under() {
   [ ! -e "$BATS_TEST_TMPDIR/of-another" ]
 }
 
+@test "before any session has made the data folders, a terminal uses the same place" {
+  installer_that_works
+  installed_under "$BATS_TEST_TMPDIR/plugins" team correctless
+  rmdir "$BATS_TEST_TMPDIR/plugins/data"
+  echo '{}' >"$BATS_TEST_TMPDIR/plugins/installed_plugins.json"
+  door x
+  [ -s "$BATS_TEST_TMPDIR/plugins/data/correctless-team/venv/correctless.stamp" ]
+}
+
 @test "a folder that is only called cache is no installed plugin" {
   installer_that_works
   mkdir -p "$BATS_TEST_TMPDIR/cache/a/b"

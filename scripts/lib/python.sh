@@ -25,7 +25,8 @@ door_data=
 door_plugins=${door_root%/*/*/*/*}
 case $door_root in
   "$door_plugins"/cache/*)
-    if [ -d "$door_plugins/data" ]; then
+    # The client makes data/ when a session first loads a plugin.
+    if [ -d "$door_plugins/data" ] || [ -f "$door_plugins/installed_plugins.json" ]; then
       door_name=${door_root%/*}
       door_market=${door_name%/*}
       door_name=${door_name##*/}-${door_market##*/}
