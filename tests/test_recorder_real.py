@@ -102,11 +102,13 @@ def test_a_client_killed_right_after_a_call_loses_no_decision(project: Project) 
 
 def test_a_log_that_is_replaced_while_the_agent_works_ends_the_run_at_the_next_call(project: Project) -> None:
     log = project.logs.decisions
-    swap = f"cp '{log}' '{log}.new' && mv '{log}.new' '{log}'"
+    # A script of its own: the guard denies the same words in a tool call.
+    swap = project.top.parent / "swap.sh"
+    swap.write_text(f"cp '{log}' '{log}.new' && mv '{log}.new' '{log}'\n")
     scripts = {
         "cverify": [
             Reply(tool(RECORD, **say("AD-001", "report only"))),
-            Reply(tool("Bash", command=swap)),
+            Reply(tool("Bash", command=f"sh {swap}")),
             Reply(tool(RECORD, **say("AD-003", "kept"))),
             Reply("went on as if nothing had happened", delay=60),
         ]
