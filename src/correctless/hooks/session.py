@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from correctless import exits, lock, repo, review
 from correctless.exits import Stop
-from correctless.repo import Logs, Repo
+from correctless.repo import Logs
 from correctless.runlog.state import State
 
 _ID = re.compile(r"[0-9A-Za-z-]{8,64}\Z")
@@ -106,10 +106,6 @@ def _next(state: State) -> str:
 def _lives(places: Mapping[str, str], state: State) -> bool:
     place = places.get(state.plan.branch) if state.plan else None
     try:
-        return place is not None and lock.is_held(_repo(place))
+        return place is not None and lock.is_held(repo.find(place))
     except (Stop, OSError):
         return False
-
-
-def _repo(place: str) -> Repo:
-    return repo.find(place)
