@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from correctless.guard import judge, where
+from correctless.guard import judge, publishing, where
 from correctless.guard.program import SHELLS, Program, program_of, scripts
 from correctless.guard.shell import UnreadableError, Word, pipelines
 from correctless.guard.spoken import is_confirming, is_mentioned
@@ -140,8 +140,6 @@ _INTERPRETERS = frozenset(
 )
 
 CONFIRMING = "this confirms, approves or grants, and only a person does: in a terminal outside Claude Code. show them the command"
-PUBLISHING = "the run's branch is published by correctless, after a person confirmed what was theirs: correctless cauto resume"
-MERGING = "merging is asked for and done by: correctless contract merge NUMBER"
 CLEANING = "git clean with -x would remove the logs of a run that is under way. leave -x out"
 HOOKS = "git's hooks and settings are not changed while a run or a run contract is under way"
 UNREAD = "this command names something guarded and can't be read ({}). write it in a plainer way"
@@ -297,7 +295,7 @@ class _Look:
         if part.name == "git":
             verb = _git_verb(texts)
             if verb == "push" and around.under_way:
-                return self._pushes(texts)
+                return publishing.push(texts, around)
             if (
                 verb == "clean"
                 and around.under_way
@@ -313,7 +311,7 @@ class _Look:
             ):
                 return HOOKS
         if part.name == "gh" and around.under_way:
-            return self._gh(texts)
+            return publishing.gh(texts, around)
         return None
 
     def _is_fixed(self, text: str) -> bool:
@@ -321,49 +319,6 @@ class _Look:
         if where.is_settings(text, self.cwd) and around.under_way:
             return True
         return where.is_contract(text, self.cwd) and around.pinned
-
-    def _pushes(self, texts: list[str]) -> str | None:
-        around = self.around
-        if around.dispatched:
-            return PUBLISHING
-        branches = around.runs
-        if not branches and around.pinned:
-            return None  # the contract's own guard knows which pushes it governs
-        current = where.branch(around.home) if around.home else ""
-        plain = [text for text in texts if not text.startswith("-")]
-        plain = plain[plain.index("push") + 1 :]
-        refs = [ref.rpartition(":")[2] or ref for ref in plain[1:]]
-        everything = any(text in ("--all", "--mirror", "--branches") for text in texts)
-        unknown = any("$" in ref or "*" in ref for ref in plain)
-        if everything or unknown or "" in branches:
-            return PUBLISHING
-        names = [ref.lstrip("+").replace("refs/heads/", "", 1) for ref in refs] or ["HEAD"]
-        meant = [current if name in ("HEAD", "@") else name for name in names]
-        sources = [ref.partition(":")[0].lstrip("+") for ref in plain[1:]]
-        meant += [current if name in ("HEAD", "@") else name for name in sources]
-        return PUBLISHING if any(name in branches for name in meant) else None
-
-    def _gh(self, texts: list[str]) -> str | None:
-        around = self.around
-        plain = [text for text in texts if not text.startswith("-")]
-        if plain[:2] == ["pr", "merge"] or (
-            plain[:1] == ["api"] and any("/merge" in text or "mergePullRequest" in text for text in texts)
-        ):
-            return MERGING if around.pinned else PUBLISHING if around.dispatched else None
-        if plain[:2] != ["pr", "create"] and not (
-            plain[:1] == ["api"]
-            and any(text.rstrip("/").endswith("/pulls") or "createPullRequest" in text for text in texts)
-        ):
-            return None
-        if around.dispatched:
-            return PUBLISHING
-        head = _option(texts, ("--head", "-H"))
-        branch = head.rpartition(":")[2] if head else where.branch(around.home) if around.home else ""
-        return (
-            PUBLISHING
-            if around.runs and (branch in around.runs or "" in around.runs or "$" in branch)
-            else None
-        )
 
     # -- from left to right
 
@@ -481,13 +436,3 @@ def _mentions_settings(text: str) -> bool:
     return any(
         name in text for name in (".claude/settings", ".git/hooks/", "hooks/hooks.json", ".claude/hooks")
     )
-
-
-def _option(texts: list[str], names: tuple[str, ...]) -> str:
-    for at, text in enumerate(texts):
-        for name in names:
-            if text == name:
-                return texts[at + 1] if at + 1 < len(texts) else ""
-            if text.startswith(name + "="):
-                return text[len(name) + 1 :]
-    return ""

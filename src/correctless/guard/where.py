@@ -60,7 +60,7 @@ def _is_kept(path: str, env: Mapping[str, str]) -> bool:
             return True
     if parts[-1].startswith("correctless.lock"):
         return True
-    ours = _state_folder(env).lower()
+    ours = state_folder(env).lower()
     return path.lower() == ours or path.lower().startswith(ours + "/")
 
 
@@ -165,10 +165,11 @@ def off_switch(found: Home | None, env: Mapping[str, str]) -> str:
 
     where = os.path.realpath(found.folder) if found else "/"
     name = hashlib.sha256(where.encode("utf-8", "surrogateescape")).hexdigest()[:32]
-    return os.path.join(_state_folder(env), "guard-off", name)
+    return os.path.join(state_folder(env), "guard-off", name)
 
 
-def _state_folder(env: Mapping[str, str]) -> str:
+def state_folder(env: Mapping[str, str]) -> str:
+    """Where what this program keeps of its own for a user lies."""
     state = env.get("XDG_STATE_HOME", "")
     if not os.path.isabs(state):  # a relative one is invalid (XDG Base Directory)
         state = os.path.join(env.get("HOME", "/"), ".local", "state")

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from correctless import exits, lock, repo, review
 from correctless.exits import Stop
+from correctless.guard import where
 from correctless.repo import Logs
 from correctless.runlog.state import State
 
@@ -74,12 +75,7 @@ def _note(env: Mapping[str, str]) -> str | None:
     session = env.get("CLAUDE_CODE_SESSION_ID", "")
     if not _ID.match(session):
         return None
-    state = env.get("XDG_STATE_HOME", "")
-    if not os.path.isabs(state):
-        if not os.path.isabs(env.get("HOME", "")):
-            return None
-        state = os.path.join(env["HOME"], ".local", "state")
-    return os.path.join(state, "correctless", "sessions", session)
+    return os.path.join(where.state_folder(env), "sessions", session)
 
 
 def _named(state: State) -> str:

@@ -1,0 +1,65 @@
+"""The words of a git push or of gh in; whether they publish the branch of a run, as a reason or None, out."""
+
+from __future__ import annotations
+
+from correctless.guard import where
+
+TYPE_CHECKING = False  # see shell
+if TYPE_CHECKING:
+    from correctless.guard.judge import Around
+
+PUBLISHING = "the run's branch is published by correctless, after a person confirmed what was theirs: correctless cauto resume"
+MERGING = "merging is asked for and done by: correctless contract merge NUMBER"
+
+
+def push(texts: list[str], around: Around) -> str | None:
+    """Why `git TEXTS`, a push, is denied while a run or a contract is under way; None when it may run."""
+    if around.dispatched:
+        return PUBLISHING
+    branches = around.runs
+    if not branches and around.pinned:
+        return None  # the contract's own guard knows which pushes it governs
+    current = where.branch(around.home) if around.home else ""
+    plain = [text for text in texts if not text.startswith("-")]
+    plain = plain[plain.index("push") + 1 :]
+    refs = [ref.rpartition(":")[2] or ref for ref in plain[1:]]
+    everything = any(text in ("--all", "--mirror", "--branches") for text in texts)
+    unknown = any("$" in ref or "*" in ref for ref in plain)
+    if everything or unknown or "" in branches:
+        return PUBLISHING
+    names = [ref.lstrip("+").replace("refs/heads/", "", 1) for ref in refs] or ["HEAD"]
+    meant = [current if name in ("HEAD", "@") else name for name in names]
+    sources = [ref.partition(":")[0].lstrip("+") for ref in plain[1:]]
+    meant += [current if name in ("HEAD", "@") else name for name in sources]
+    return PUBLISHING if any(name in branches for name in meant) else None
+
+
+def gh(texts: list[str], around: Around) -> str | None:
+    """The same of `gh TEXTS`."""
+    plain = [text for text in texts if not text.startswith("-")]
+    if plain[:2] == ["pr", "merge"] or (
+        plain[:1] == ["api"] and any("/merge" in text or "mergePullRequest" in text for text in texts)
+    ):
+        return MERGING if around.pinned else PUBLISHING if around.dispatched else None
+    if plain[:2] != ["pr", "create"] and not (
+        plain[:1] == ["api"]
+        and any(text.rstrip("/").endswith("/pulls") or "createPullRequest" in text for text in texts)
+    ):
+        return None
+    if around.dispatched:
+        return PUBLISHING
+    head = _option(texts, ("--head", "-H"))
+    branch = head.rpartition(":")[2] if head else where.branch(around.home) if around.home else ""
+    return (
+        PUBLISHING if around.runs and (branch in around.runs or "" in around.runs or "$" in branch) else None
+    )
+
+
+def _option(texts: list[str], names: tuple[str, ...]) -> str:
+    for at, text in enumerate(texts):
+        for name in names:
+            if text == name:
+                return texts[at + 1] if at + 1 < len(texts) else ""
+            if text.startswith(name + "="):
+                return text[len(name) + 1 :]
+    return ""
