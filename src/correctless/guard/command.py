@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from correctless.guard import judge, publishing, where
+from correctless.guard import judge, known, publishing, where
 from correctless.guard.program import SHELLS, Program, program_of, scripts
 from correctless.guard.shell import UnreadableError, Word, pipelines
 from correctless.guard.spoken import is_confirming, is_mentioned
@@ -12,132 +12,7 @@ if TYPE_CHECKING:
     from correctless.guard.judge import Around
     from correctless.guard.shell import Simple
 
-# They only read and print: what stands in their words is text.
-_READERS = frozenset(
-    (
-        *(
-            "echo",
-            "printf",
-            "cat",
-            "head",
-            "tail",
-            "less",
-            "more",
-            "bat",
-            "nl",
-            "tac",
-            "wc",
-            "ls",
-            "ll",
-            "tree",
-            "stat",
-            "file",
-        ),
-        *(
-            "grep",
-            "egrep",
-            "fgrep",
-            "zgrep",
-            "rg",
-            "ag",
-            "ack",
-            "jq",
-            "yq",
-            "cut",
-            "tr",
-            "uniq",
-            "column",
-            "fold",
-            "rev",
-            "comm",
-        ),
-        *(
-            "diff",
-            "cmp",
-            "sort",
-            "awk",
-            "gawk",
-            "sed",
-            "od",
-            "xxd",
-            "hexdump",
-            "strings",
-            "base64",
-            "sha256sum",
-            "shasum",
-        ),
-        *(
-            "md5sum",
-            "md5",
-            "cksum",
-            "du",
-            "df",
-            "test",
-            "[",
-            "[[",
-            "true",
-            "false",
-            ":",
-            "cd",
-            "pushd",
-            "popd",
-            "pwd",
-            "which",
-        ),
-        *(
-            "type",
-            "man",
-            "basename",
-            "dirname",
-            "realpath",
-            "readlink",
-            "date",
-            "sleep",
-            "wait",
-            "exit",
-            "return",
-            "export",
-        ),
-        *(
-            "local",
-            "declare",
-            "typeset",
-            "readonly",
-            "unset",
-            "set",
-            "read",
-            "for",
-            "case",
-            "select",
-            "let",
-            "seq",
-            "expr",
-        ),
-    )
-)
-_GIT_READS = frozenset(
-    (
-        *("log", "show", "diff", "status", "grep", "blame", "shortlog", "describe", "rev-parse", "rev-list"),
-        *(
-            "ls-files",
-            "ls-tree",
-            "cat-file",
-            "check-ignore",
-            "commit",
-            "tag",
-            "notes",
-            "branch",
-            "for-each-ref",
-        ),
-        *("hash-object", "name-rev", "merge-base"),
-    )
-)
-_GH_TEXT = ("issue", "pr", "release", "search", "repo", "run", "workflow", "label", "gist")
 _REMOVERS = frozenset(("rm", "rmdir", "mv", "unlink", "shred", "trash", "srm", "rename"))
-_OURS = ("correctless", "cauto")
-_INTERPRETERS = frozenset(
-    ("python", "perl", "ruby", "node", "php", "lua", "osascript", "deno", "bun", "tclsh", "expect")
-)
 
 CONFIRMING = "this confirms, approves or grants, and only a person does: in a terminal outside Claude Code. show them the command"
 CLEANING = "git clean with -x would remove the logs of a run that is under way. leave -x out"
@@ -191,14 +66,14 @@ class _Look:
 
     def _spoken(self, parts: list[Program]) -> str | None:
         for part in parts:
-            ours = _our_words(part)
+            ours = known.our_words(part)
             if ours is not None and is_confirming(
                 [word.text for word in ours], [word.dynamic for word in ours]
             ):
                 return CONFIRMING
         # Text that is printed or searched is text; what is handed to any other program may be run or said by it.
-        handed = [part for part in parts if _our_words(part) is None and not _opens(part)]
-        if all(_is_text(part) for part in parts):
+        handed = [part for part in parts if known.our_words(part) is None and not known.opens(part)]
+        if all(known.is_text(part) for part in parts):
             return None
         return (
             CONFIRMING
@@ -217,7 +92,7 @@ class _Look:
             hit = self._names_kept(part)
             if hit and not self._only_reads(part):
                 return judge.KEPT.format(hit)
-            if part.name in _REMOVERS or (part.name == "find" and _acts(part)):
+            if part.name in _REMOVERS or (part.name == "find" and known.acts(part)):
                 for word in part.words:
                     if not word.text.startswith("-") and where.holds_kept(
                         word.text, self.cwd, self.around.env
@@ -225,7 +100,7 @@ class _Look:
                         return judge.KEPT.format(word.text)
             if (
                 named
-                and (part.piped or part.name in SHELLS or _reads_program(part))
+                and (part.piped or part.name in SHELLS or known.reads_program(part))
                 and not self._only_reads(part)
             ):
                 return judge.KEPT.format(named)
@@ -237,36 +112,36 @@ class _Look:
             if self._is_kept(word) or (self.tainted and "$" in word.text):
                 return word.text
         for text in (*(word.text for word in part.words), part.given):
-            if _mentions(text):
+            if known.mentions(text):
                 return where.OURS + "/" + where.KEPT
         return ""
 
     def _is_kept(self, word: Word) -> bool:
         text = word.text.partition("=")[2] if "=" in word.text else word.text
-        return where.is_kept(text, self.cwd, self.around.env) or _mentions(word.text)
+        return where.is_kept(text, self.cwd, self.around.env) or known.mentions(word.text)
 
     def _only_reads(self, part: Program) -> bool:
         texts = [word.text for word in part.words]
-        if _our_words(part) is not None or part.name == "":
+        if known.our_words(part) is not None or part.name == "":
             return True  # our own commands are the way in; an assignment writes nothing
         if part.name == "git":
-            return _git_verb(texts) in _GIT_READS
+            return known.git_verb(texts) in known.GIT_READS
         if part.name == "gh":
-            return bool(texts) and texts[0] in _GH_TEXT
+            return bool(texts) and texts[0] in known.GH_TEXT
         if part.name == "cp":
             # from the logs to somewhere else is a reading
             return not self._is_kept(part.words[-1]) and not any(
                 text.startswith(("-t", "--target")) for text in texts
             )
         if part.name == "find":
-            return not _acts(part)
+            return not known.acts(part)
         if part.name == "sed":
             writes = any(
                 text.startswith(("-i", "--in-place"))
                 or (text.startswith("-") and text[1:2] != "-" and "i" in text)
                 for text in texts
             )
-            return not writes and not any(_mentions(text) and _is_script(text) for text in texts)
+            return not writes and not any(known.mentions(text) and known.is_script(text) for text in texts)
         if part.name in ("awk", "gawk"):
             return (
                 not any(">" in text or "system" in text or "|" in text for text in texts)
@@ -276,7 +151,7 @@ class _Look:
             return not any(text.startswith(("-o", "--output")) for text in texts)
         if part.name in ("yq", "jq"):
             return not any(text.startswith(("-i", "--in")) for text in texts)
-        return part.name in _READERS
+        return part.name in known.READERS
 
     # -- only while a run or a contract is under way
 
@@ -289,11 +164,11 @@ class _Look:
             for word in part.words[-1:] if part.name == "cp" else part.words:
                 if word.text and not word.text.startswith("-") and self._is_fixed(word.text):
                     return judge.SETTINGS.format(word.text)
-            if part.name not in ("git", "gh") and _mentions_settings(part.text) and around.under_way:
+            if part.name not in ("git", "gh") and known.mentions_settings(part.text) and around.under_way:
                 return judge.SETTINGS.format("what this command names")
         texts = [word.text for word in part.words]
         if part.name == "git":
-            verb = _git_verb(texts)
+            verb = known.git_verb(texts)
             if verb == "push" and around.under_way:
                 return publishing.push(texts, around)
             if (
@@ -329,110 +204,3 @@ class _Look:
         carries = part.name in ("", "for", "export", "local", "declare", "typeset", "readonly", "read", "set")
         if carries and self._names_kept(part):
             self.tainted = True
-
-
-def _our_words(part: Program) -> list[Word] | None:
-    """The words given to our own program, as if it were called `correctless`; None when it is another."""
-    if part.name == "correctless":
-        return part.words
-    if part.name == "cauto":
-        return [Word("cauto", False), *part.words]
-    if _is_python(part.name):
-        texts = [word.text for word in part.words]
-        for at, text in enumerate(texts):
-            if text == "-m" and texts[at + 1 : at + 2] == ["correctless"]:
-                return part.words[at + 2 :]
-            if text.endswith("correctless/__main__.py"):
-                return part.words[at + 1 :]
-            if not text.startswith("-"):
-                break
-    if part.name in SHELLS and part.words and part.words[0].text.rsplit("/", 1)[-1] in _OURS:
-        inner = part.words[1:]
-        return inner if part.words[0].text.endswith("correctless") else [Word("cauto", False), *inner]
-    return None
-
-
-def _is_text(part: Program) -> bool:
-    """Whether a program does nothing with the words it is given but print or search them."""
-    texts = [word.text for word in part.words]
-    if part.name == "git":
-        return _git_verb(texts) in _GIT_READS or _git_verb(texts) in (
-            "add",
-            "push",
-            "fetch",
-            "checkout",
-            "switch",
-        )
-    if part.name == "gh":
-        return bool(texts) and texts[0] in _GH_TEXT
-    return (
-        part.name in _READERS
-        or part.name in ("", "tee", "mkdir", "touch", "cp", "mv", "rm")
-        or _our_words(part) is not None
-    )
-
-
-def _opens(part: Program) -> bool:
-    """Whether its text is a command's, which is looked at by itself."""
-    try:
-        return part.name in (*SHELLS, "eval", "find") and any(True for _ in scripts(part))
-    except UnreadableError:
-        return False
-
-
-def _git_verb(texts: list[str]) -> str:
-    at = 0
-    while at < len(texts):
-        if texts[at] in ("-C", "-c", "--git-dir", "--work-tree", "--namespace", "--exec-path"):
-            at += 2
-        elif texts[at].startswith("-"):
-            at += 1
-        else:
-            return texts[at]
-    return ""
-
-
-def _acts(part: Program) -> bool:
-    """Whether a search for files does more with what it finds than to print or read it."""
-    texts = [word.text for word in part.words]
-    if any(text in ("-delete", "-fprint", "-fprintf", "-fls") for text in texts):
-        return True
-    runs = [
-        texts[at + 1] for at, text in enumerate(texts[:-1]) if text in ("-exec", "-execdir", "-ok", "-okdir")
-    ]
-    return any(name.rsplit("/", 1)[-1] not in _READERS for name in runs)
-
-
-def _reads_program(part: Program) -> bool:
-    """Whether an interpreter is going to run what comes by the pipe."""
-    if not _is_interpreter(part.name):
-        return False
-    plain = [word.text for word in part.words if not word.text.startswith("-") or word.text == "-"]
-    return not any(word.text in ("-c", "-e", "-m", "-E", "-r") for word in part.words) and plain in (
-        [],
-        ["-"],
-    )
-
-
-def _is_interpreter(name: str) -> bool:
-    return name.rstrip("0123456789.") in _INTERPRETERS
-
-
-def _is_python(name: str) -> bool:
-    return name.rstrip("0123456789.") in ("python", "pypy")
-
-
-def _is_script(text: str) -> bool:
-    return any(mark in text for mark in " {};") or text.startswith(("w", "W"))
-
-
-def _mentions(text: str) -> bool:
-    """Whether a text names the logs anywhere in it, in one piece or put together."""
-    lowered = text.lower()
-    return "autonomous-decisions-" in lowered or (where.OURS in lowered and where.KEPT in lowered)
-
-
-def _mentions_settings(text: str) -> bool:
-    return any(
-        name in text for name in (".claude/settings", ".git/hooks/", "hooks/hooks.json", ".claude/hooks")
-    )
