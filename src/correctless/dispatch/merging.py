@@ -22,8 +22,8 @@ from correctless.runcontract.actions import Action
 from correctless.runcontract.case import DENY
 from correctless.runcontract.clause import Clause
 from correctless.runcontract.deciding import host
-from correctless.runcontract.keeping import Kept
 from correctless.runcontract.sections import Contract
+from correctless.runcontract.states import LIVE
 from correctless.runcontract.terms import full_name
 from correctless.runlog.events import GateClosed, GateOpened, Merged, RunStopped
 from correctless.runlog.state import State
@@ -35,14 +35,21 @@ _TERM = "merge."  # the codes of section 3: what they name can change while one 
 def contract_of(repo: Repo, remote: str, target: str, env: Mapping[str, str]) -> str:
     """The id of the run contract a merge of `target` on `remote` (host/owner/name) would be asked of; `Stop(3)` without one."""
     kept = keeping.load(keeping.named(repo.home, None), env, utcnow())
-    run, contract = kept.place.run, _contract(kept)
+    run, standing, contract = kept.place.run, kept.case.state, kept.case.here.contract
+    if kept.case.faults or contract is None or standing.phase not in LIVE:
+        why = kept.case.faults[0].found if kept.case.faults else standing.why
+        raise Stop(
+            exits.REFUSED,
+            f"the contract {run} is {standing.phase}, and not in force{f': {why}' if why else ''}. "
+            "pin it first, or leave 'merge' out",
+        )
     if full_name(contract.run.repo) != full_name(remote) or contract.run.base != target:
         raise Stop(
             exits.REFUSED,
             f"the contract {run} is about {contract.run.base} of {contract.run.repo}, "
             f"and this run's pull request is against {target} of {remote}. leave 'merge' out",
         )
-    if not any(granted.grant.action == "merge" for granted in kept.case.state.answers.granted.values()):
+    if not any(granted.grant.action == "merge" for granted in standing.answers.granted.values()):
         raise Stop(exits.REFUSED, f"no merge was granted by the contract {run}. leave 'merge' out")
     return run
 
@@ -52,7 +59,13 @@ def merge(around: Surroundings, state: State) -> Merged | GateClosed | RunStoppe
     plan = plan_of(state)
     named = repo_of_pull_request(state.url)
     at = keeping.place(around.repo.home, plan.merge)
-    contract = _contract(keeping.load(at, around.env, around.now()))
+    pinned = keeping.load(at, around.env, around.now()).case.pinned
+    contract = pinned.contract if pinned is not None else None
+    if contract is None:
+        raise Stop(
+            exits.REFUSED,
+            f"what was granted by the contract {plan.merge} is gone. see correctless contract status",
+        )
     if named is None or full_name(named[0]) != full_name(contract.run.repo):
         raise Stop(
             exits.REFUSED, f"{state.url} is no pull request of {contract.run.repo}. nothing was merged"
@@ -94,17 +107,6 @@ def merge(around: Surroundings, state: State) -> Merged | GateClosed | RunStoppe
             return _stopped(state, over)
         around.activity(Activity("waiting", f"for the terms of the merge: {_said(waits_for)}"))
         around.sleep(max(1.0, min(_EVERY_S, (until - around.now()).total_seconds())))
-
-
-def _contract(kept: Kept) -> Contract:
-    state, contract = kept.case.state, kept.case.here.contract
-    if kept.case.faults or contract is None or not state.pin_live:
-        why = kept.case.faults[0].found if kept.case.faults else state.why or f"it is {state.phase}"
-        raise Stop(
-            exits.REFUSED,
-            f"no run contract is in force for {kept.place.run}: {why}. see correctless contract status",
-        )
-    return contract
 
 
 def _seen(around: Surroundings, contract: Contract, number: int) -> merging.Look | Clause:
