@@ -11,7 +11,7 @@ import click
 from correctless import exits
 from correctless.cli.contract_place import (
     a_person,
-    clause_line,
+    clause_lines,
     clause_values,
     echo,
     echo_json,
@@ -212,8 +212,8 @@ def authorize(
 
 def say(action: Action, decided: Decided) -> None:
     echo(f"{decided.verdict}: {action.label}")
-    for clause in decided.clauses:
-        echo(clause_line(clause))
+    for line in clause_lines(decided.clauses):
+        echo(line)
     if decided.permit:
         echo(f"permit {decided.permit}, once, until {decided.expires}")
         for key, value in decided.bound.items():

@@ -103,7 +103,7 @@ class _Asking:
     ) -> tuple[dict[str, Any], ...]:
         """The nodes of every page of one connection, all of the commit that was seen first."""
         if isinstance(wanted, Unknown):
-            raise nodes.cannot(f"of what commit is unknown: {wanted.why}")
+            raise nodes.cannot(wanted.why)
         found: list[dict[str, Any]] = []
         seen = {""}
         after = ""
