@@ -101,7 +101,8 @@ class _Asking:
             if not known or set(queries.QUEUE_FIELDS) & set(known):
                 raise
             return False
-        return any([take(pull, name, bool) for name in queries.QUEUE_FIELDS])
+        waits, enabled = (bool(take(pull, name, bool)) for name in queries.QUEUE_FIELDS)
+        return waits or enabled
 
     def _client(self) -> GitHub:
         left = self.until - self.timer()
