@@ -103,33 +103,34 @@ def read(kind: type[T], values: Mapping[str, Any]) -> T:
     Types are checked exactly (`true` is no integer); keys the class doesn't have are ignored, because a newer release
     may have written them; a missing key takes its default. `RecordError` names the field that doesn't fit.
     """
-    hints = _hints(kind)  # type: ignore[arg-type]  # mypy takes no type[T] for Hashable
     taken: dict[str, Any] = {}
-    for f in fields(kind):  # type: ignore[arg-type]  # a dataclass type, which mypy can't say of type[T]
-        if f.name not in values:
-            if f.default is MISSING and f.default_factory is MISSING:
-                raise RecordError(f"field '{f.name}' is missing")
-            continue
-        taken[f.name] = _fit(values[f.name], hints[f.name], f.name)
+    for name, hint, needed in _schema(kind):  # type: ignore[arg-type]  # mypy takes no type[T] for Hashable
+        if name in values:
+            value = values[name]
+            taken[name] = value if type(value) is hint else _fit(value, hint, name)
+        elif needed:
+            raise RecordError(f"field '{name}' is missing")
     return kind(**taken)
 
 
 @cache
-def _hints(kind: type) -> dict[str, Any]:
-    return get_type_hints(kind)
+def _schema(kind: type) -> tuple[tuple[str, Any, bool], ...]:
+    """Each field's name and type, and whether it has no default."""
+    hints = get_type_hints(kind)
+    return tuple(
+        (f.name, hints[f.name], f.default is MISSING and f.default_factory is MISSING) for f in fields(kind)
+    )
 
 
 def _fit(value: Any, hint: Any, name: str) -> Any:
     if hint is Any:
         return value
     if isinstance(hint, UnionType):
+        if value is None and NoneType in get_args(hint):
+            return None
         for option in get_args(hint):
-            if option is NoneType:
-                if value is None:
-                    return None
-            else:
-                with suppress(RecordError):
-                    return _fit(value, option, name)
+            with suppress(RecordError):
+                return _fit(value, option, name)
         raise RecordError(f"field '{name}' is {type(value).__name__}")
     origin, args = get_origin(hint), get_args(hint)
     if origin is tuple and isinstance(value, list | tuple):

@@ -217,7 +217,9 @@ def decide(at: There, action: Action) -> Decided:
             facts = observed(at, kept.case, action)
     except Exception as error:  # noqa: BLE001 what could not be had denies
         return permits.denied(f"{type(error).__name__}: {error}")
-    return permits.ask(at.place, action, facts, env=os.environ, clock=utcnow, token=token)
+    # Where others were asked, time went by.
+    read = kept if facts == Facts() else None
+    return permits.ask(at.place, action, facts, env=os.environ, clock=utcnow, token=token, kept=read)
 
 
 def observed(at: There, case: Case, action: Action) -> Facts:
@@ -337,6 +339,3 @@ def board(run_id: str | None, as_json: bool) -> int:
             click.echo(colour, nl=False)
             echo(f"  {each.gate}  {names[each.gate]}{': ' + '; '.join(each.reasons) if each.reasons else ''}")
     return exits.OK if all(each.colour == lights.GREEN for each in found) else exits.FINDINGS
-
-
-COMMANDS = (pin, status, authorize, merge, board)

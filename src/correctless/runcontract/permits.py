@@ -37,13 +37,24 @@ class Decided:
 
 
 def ask(
-    at: Place, action: Action, facts: Facts, *, env: Mapping[str, str], clock: Clock, token: Token
+    at: Place,
+    action: Action,
+    facts: Facts,
+    *,
+    env: Mapping[str, str],
+    clock: Clock,
+    token: Token,
+    kept: Kept | None = None,
 ) -> Decided:
-    """Decide, and write the decision down; never raises. The facts were observed by the caller right before."""
+    """Decide, and write the decision down; never raises. The facts were observed by the caller right before.
+
+    `kept`: what the caller read right before, so that it isn't read twice; nothing is written behind a ledger that moved.
+    """
     try:
         for _ in range(_TRIES):
             now = clock()
-            kept = keeping.load(at, env, now)
+            if kept is None:
+                kept = keeping.load(at, env, now)
             verdict = authorize(kept.case, action, facts, now)
             if any(clause.code == "ledger" for clause in kept.case.faults):
                 # Nothing is added to a ledger that isn't what it was: that would begin a new history over the old one.
@@ -52,6 +63,7 @@ def ask(
             try:
                 keeping.add(kept, made, env, now)
             except Moved:
+                kept = None
                 continue
             except Stop as stop:
                 if verdict.verdict == ALLOW:

@@ -231,22 +231,19 @@ _KINDS: tuple[type[Record], ...] = (
     Waiver, Flip, Rollback, Attempt, Helper, Review, Close,
 )  # fmt: skip
 _BY_NAME = {kind.record: kind for kind in _KINDS}
+_KEYS = {kind.record: frozenset(f.name for f in fields(kind)) for kind in _KINDS}
 
 # What a word may be; everything else in its place is refused.
-_CLOSED: dict[tuple[str, str], tuple[str, ...]] = {
-    ("answer", "answer"): ("granted", "refused"),
-    ("answer", "channel"): ("terminal", "signed"),
-    ("decision", "verdict"): ("allow", "deny", "escalate"),
-    ("evidence", "result"): ("passed", "failed", "partial", "claimed"),
-    ("flip", "phase"): ("started", "done", "unknown", "called_off"),
-    ("rollback", "phase"): ("fired", "started", "done", "failed"),
-    ("attempt", "what"): ("fix", "deploy"),
-    ("attempt", "result"): ("ok", "failed"),
-    ("helper", "phase"): ("start", "end"),
-    **{
-        (name, "channel"): ("terminal", "signed")
-        for name in ("revoke", "settled", "reaffirm", "waiver", "close")
-    },
+_CHANNEL = {"channel": ("terminal", "signed")}
+_CLOSED: dict[str, dict[str, tuple[str, ...]]] = {
+    "answer": {"answer": ("granted", "refused"), **_CHANNEL},
+    "decision": {"verdict": ("allow", "deny", "escalate")},
+    "evidence": {"result": ("passed", "failed", "partial", "claimed")},
+    "flip": {"phase": ("started", "done", "unknown", "called_off")},
+    "rollback": {"phase": ("fired", "started", "done", "failed")},
+    "attempt": {"what": ("fix", "deploy"), "result": ("ok", "failed")},
+    "helper": {"phase": ("start", "end")},
+    **dict.fromkeys(("revoke", "settled", "reaffirm", "waiver", "close"), _CHANNEL),
 }
 
 
@@ -271,10 +268,10 @@ def logged(seq: int, values: Mapping[str, Any]) -> Logged:
     if kind is None:
         raise RecordError(f"an unknown record '{name}'")
     rest = {key: value for key, value in values.items() if key not in ("record", "at", "seq", "prev")}
-    if unknown := rest.keys() - {f.name for f in fields(kind)}:
+    if unknown := rest.keys() - _KEYS[kind.record]:
         raise RecordError(f"an unknown key '{min(unknown)}'")
-    for (record, key), words in _CLOSED.items():
-        if record == name and key in rest and rest[key] not in words:
+    for key, words in _CLOSED.get(kind.record, {}).items():
+        if key in rest and rest[key] not in words:
             raise RecordError(f"field '{key}' is none of {', '.join(words)}")
     # What is only read when it is needed must not be found unreadable there.
     if "expires" in rest:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
-import tempfile
 from dataclasses import dataclass
 
 from correctless.record import RecordError, read, strict_json
@@ -111,6 +110,8 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _verify(record: Answer) -> str:
+    import tempfile  # where nothing was signed, nobody waits for it
+
     with tempfile.TemporaryDirectory(prefix="correctless-") as folder:
         signature = os.path.join(folder, "sig")
         with open(signature, "w", encoding="utf-8") as file:
