@@ -136,6 +136,8 @@ def _fit(value: Any, hint: Any, name: str) -> Any:
     if origin is tuple and isinstance(value, list | tuple):
         return tuple(_fit(item, args[0], name) for item in value)
     if origin in (dict, Mapping) and isinstance(value, dict):
+        if args[1] is Any:
+            return {str(key): item for key, item in value.items()}
         return {str(key): _fit(item, args[1], f"{name}.{key}") for key, item in value.items()}
     if is_dataclass(hint) and isinstance(value, dict):
         return read(hint, value)  # type: ignore[arg-type]  # is_dataclass narrows to instance or type

@@ -10,7 +10,7 @@ import click
 
 from correctless import exits
 from correctless.cli.contract_place import (
-    There,
+    a_person,
     clause_line,
     clause_values,
     echo,
@@ -21,19 +21,15 @@ from correctless.cli.contract_place import (
     token,
 )
 from correctless.exits import Stop
-from correctless.github import GitHub, repo_of_name
 from correctless.record import utcnow
 from correctless.repo import replace_file
-from correctless.runcontract import authorize as deciding
-from correctless.runcontract import board as lights
-from correctless.runcontract import document, gatecheck, keeping, permits
+from correctless.runcontract import document, keeping
 from correctless.runcontract.actions import KINDS, Action
-from correctless.runcontract.case import ALLOW, DENY, ESCALATE, TERMS, Case, Facts
+from correctless.runcontract.case import ALLOW, DENY, ESCALATE
+from correctless.runcontract.deciding import decide
 from correctless.runcontract.keeping import Kept
 from correctless.runcontract.permits import Decided
 from correctless.runcontract.records import Pin, Record
-from correctless.runcontract.sections import Contract
-from correctless.runcontract.terms import Target, full_name
 
 _CODES = {ALLOW: exits.OK, DENY: exits.FINDINGS, ESCALATE: exits.PERSON}
 
@@ -162,7 +158,9 @@ def _say_status(values: dict[str, Any]) -> None:
 @click.argument("target", required=False, default="")
 @click.option("--pr", metavar="NUMBER", help="The pull request of a merge.")
 @click.option("--flag", "flags", multiple=True, help="A flag the merge would be made with.")
+@click.option("--head", default="", metavar="SHA", help="Merge at this commit and no other.")
 @click.option("--trigger", default="", help="The trigger that fired, for a rollback.")
+@click.option("--operator", is_flag=True, help="You order this rollback yourself, at your terminal.")
 @click.option("--agents", type=int, default=0, help="How many helpers.")
 @click.option("--cost-usd", type=float, help="What each of them may cost; without it, all that is left.")
 @click.option("--minutes", type=int, help="How long each of them may run.")
@@ -173,7 +171,9 @@ def authorize(
     target: str,
     pr: str | None,
     flags: tuple[str, ...],
+    head: str,
     trigger: str,
+    operator: bool,
     agents: int,
     cost_usd: float | None,
     minutes: int | None,
@@ -182,15 +182,17 @@ def authorize(
 ) -> int:
     """May this be done now? Exit 0: yes, once, within 60 s; 1: no; 10: only a person can say; anything else is a no.
 
-    KIND is merge --pr N, flip ID, rollback ID --trigger ID, spawn --agents N, or other NAME.
+    KIND is merge --pr N, flip ID, rollback ID --trigger ID (or --operator), spawn --agents N, or other NAME.
     """
     if kind not in KINDS:
         raise Stop(exits.FINDINGS, f"deny: an action '{kind}'. ask for one of {', '.join(KINDS)}")
     if kind == "merge" and pr is not None:
         target = pr
     at = there(run_id)
-    action = Action(kind, target, flags, trigger, False, agents, cost_usd, minutes)
-    decided = decide(at, action)
+    if operator:
+        a_person(at, None)
+    action = Action(kind, target, flags, trigger, operator, agents, cost_usd, minutes, head)
+    decided = decide(at.place, at.repo, action, env=os.environ, clock=utcnow, token=token)
     if as_json:
         echo_json(
             {
@@ -207,35 +209,6 @@ def authorize(
     return _CODES[decided.verdict]
 
 
-def decide(at: There, action: Action) -> Decided:
-    """Decide with facts that are looked up now, and only where they can matter."""
-    try:
-        kept = at.load()
-        facts = Facts()
-        first = deciding.authorize(kept.case, action, facts, utcnow())
-        if first.group >= TERMS:
-            facts = observed(at, kept.case, action)
-    except Exception as error:  # noqa: BLE001 what could not be had denies
-        return permits.denied(f"{type(error).__name__}: {error}")
-    # Where others were asked, time went by.
-    read = kept if facts == Facts() else None
-    return permits.ask(at.place, action, facts, env=os.environ, clock=utcnow, token=token, kept=read)
-
-
-def observed(at: There, case: Case, action: Action) -> Facts:
-    contract = case.here.contract
-    if contract is None:
-        return Facts()
-    if action.kind == "merge":
-        from correctless.runcontract.observe import observe
-
-        pull = observe(_host(contract, action.target), int(action.target), clock=utcnow)
-        return Facts(pull=pull)
-    if action.kind == "flip":
-        return Facts(here=gatecheck.here(contract, at.repo, utcnow))
-    return Facts()
-
-
 def say(action: Action, decided: Decided) -> None:
     echo(f"{decided.verdict}: {action.label}")
     for clause in decided.clauses:
@@ -248,57 +221,29 @@ def say(action: Action, decided: Decided) -> None:
 
 @click.command(epilog="Example: correctless contract merge 412")
 @click.argument("number")
+@click.option("--head", default="", metavar="SHA", help="Only at this commit; else at the head there is.")
 @run_option
-def merge(number: str, run_id: str | None) -> int:
+def merge(number: str, head: str, run_id: str | None) -> int:
     """Merge a pull request if the contract allows it now, at exactly the head that was judged.
 
     Exit 1: it was not merged; 10: a person must look.
     """
-    from correctless.runcontract import merging
+    from correctless.runcontract import merging, pulls
 
     at = there(run_id)
-    action = Action("merge", number)
-    decided = decide(at, action)
-    if decided.verdict != ALLOW:
-        say(action, decided)
-        return _CODES[decided.verdict]
-    refused = permits.use(at.place, decided.permit, action, decided.bound, env=os.environ, clock=utcnow)
-    if refused:
-        say(action, Decided(DENY, refused))
-        return exits.FINDINGS
-    # From the bytes that were pinned: contract.md could be another a moment after it was judged.
-    pinned = at.load().case.pinned
-    contract = pinned.contract if pinned is not None else None
-    bar = _bar(contract, decided.bound["method"], number)
-    if contract is None or bar is None:
-        raise Stop(exits.FINDINGS, "the contract was changed meanwhile. nothing was merged")
-    target = Target(full_name(contract.run.repo), int(number), contract.run.base, decided.bound["head"])
-    outcome = merging.merge(_host(contract, number), target, bar)
-    if isinstance(outcome, merging.Merged):
-        echo(f"merged {number} at {outcome.head} as {outcome.commit}")
-        return exits.OK
-    if isinstance(outcome, merging.Refused):
-        say(action, Decided(DENY, outcome.clauses))
-        return exits.FINDINGS
-    raise Stop(exits.PERSON, f"{number} may have been merged: {outcome.why}. look at it before anything else")
-
-
-def _host(contract: Contract, number: str) -> GitHub:
-    repo = repo_of_name(contract.run.repo)
-    if repo is None:
-        raise Stop(exits.REFUSED, f"'{contract.run.repo}' is no repository on a host. mend section 1")
-    return GitHub(repo, os.environ, again=f"correctless contract merge {number}")
-
-
-def _bar(contract: Contract | None, method: str, number: str) -> Any:
-    if contract is None:
-        return None
-    bars = [
-        contract.bar(g.bar or "")
-        for g in contract.grants.grant
-        if g.action == "merge" and ("*" in (g.prs or ()) or int(number) in (g.prs or ()))
-    ]
-    return next((bar for bar in bars if bar is not None and bar.method == method), None)
+    action = Action("merge", number, head=head)
+    found = pulls.merge(at.place, at.repo, action, env=os.environ, clock=utcnow, token=token)
+    match found:
+        case merging.Merged():
+            echo(f"merged {number} at {found.head} as {found.commit}")
+            return exits.OK
+        case merging.Unsure():
+            said = f"{number} may have been merged: {found.why}. look at it before anything else"
+            raise Stop(exits.PERSON, said)
+        case merging.Refused():
+            found = Decided(DENY, found.clauses)
+    say(action, found)
+    return _CODES[found.verdict]
 
 
 @click.command(epilog="Example: correctless contract board")
@@ -306,6 +251,9 @@ def _bar(contract: Contract | None, method: str, number: str) -> Any:
 @json_option
 def board(run_id: str | None, as_json: bool) -> int:
     """The gates with their colours, computed now; also written to board.md for people. Exit 1 unless all are GREEN."""
+    from correctless.runcontract import board as lights
+    from correctless.runcontract import gatecheck
+
     at = there(run_id)
     kept = at.sound()
     contract = kept.case.here.contract

@@ -12,6 +12,7 @@ from correctless.record import read
 KINDS = ("merge", "flip", "rollback", "spawn", "other")
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}\Z")
 _ID = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}\Z")
+_COMMIT = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 _NAME = re.compile(r"[a-z][a-z0-9_-]*(?:\.[a-z0-9_-]+)*(?::[!-~]{1,200})?\Z")
 
 
@@ -27,6 +28,7 @@ class Action:
     agents: int = 0  # of a spawn, and what follows: for each of them
     cost_usd: float | None = None
     minutes: int | None = None
+    head: str = ""  # the one commit a merge is asked for at; "": whatever the head is
 
     def fields(self) -> dict[str, Any]:
         return {**asdict(self), "flags": list(self.flags)}
@@ -53,6 +55,10 @@ def fault(action: Action) -> str:
         return f"a name '{action.target}'"
     if action.kind == "spawn" and (type(action.agents) is not int or action.agents < 1 or action.target):
         return f"{action.agents} agents"
+    if action.head and (action.kind != "merge" or not _COMMIT.match(action.head)):
+        return f"a head '{action.head}'"
+    if action.operator and action.kind != "rollback":
+        return f"the operator's own {action.kind}"
     for number in (action.cost_usd, action.minutes):
         if number is not None and not 0 < number < 1e9:
             return f"an amount of {number}"

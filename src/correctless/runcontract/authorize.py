@@ -5,6 +5,7 @@ The groups are asked in the contract's order and the first that fails decides. W
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from correctless.runcontract import ownterms
@@ -199,8 +200,9 @@ def _failed_twice(case: Case, action: Action) -> str:
 
 
 def _reaffirmation(case: Case, constraint: str, action: Action, now: datetime) -> str:
+    exactly = (action, replace(action, head=""))  # at one head is less than at any
     for id_, said in case.state.reaffirmed.items():
-        same = Action.of(said.action) == action and said.constraint == constraint
+        same = Action.of(said.action) in exactly and said.constraint == constraint
         if same and said.digest == case.here.digest and datetime.fromisoformat(said.expires) > now:
             return id_
     return ""

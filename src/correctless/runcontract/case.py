@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from correctless.runcontract.actions import Action
-from correctless.runcontract.board import Here
 from correctless.runcontract.clause import Clause
-from correctless.runcontract.facts import PullFacts
 from correctless.runcontract.sections import Contract
 from correctless.runcontract.states import FlipState, State, Version
+
+TYPE_CHECKING = False  # both are long to import, and most actions need no facts
+if TYPE_CHECKING:
+    from correctless.runcontract.board import Here
+    from correctless.runcontract.facts import PullFacts
 
 ALLOW, DENY, ESCALATE = "allow", "deny", "escalate"
 TERMS = 6  # the first group that needs facts

@@ -234,7 +234,7 @@ _BY_NAME = {kind.record: kind for kind in _KINDS}
 _KEYS = {kind.record: frozenset(f.name for f in fields(kind)) for kind in _KINDS}
 
 # What a word may be; everything else in its place is refused.
-_CHANNEL = {"channel": ("terminal", "signed")}
+_CHANNEL: dict[str, tuple[str, ...]] = {"channel": ("terminal", "signed")}
 _CLOSED: dict[str, dict[str, tuple[str, ...]]] = {
     "answer": {"answer": ("granted", "refused"), **_CHANNEL},
     "decision": {"verdict": ("allow", "deny", "escalate")},
