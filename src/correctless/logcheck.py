@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -13,11 +12,12 @@ from correctless.chain import EMPTY, Entry, Head, Link, entry, links, seal
 from correctless.finding import Finding
 from correctless.logfile import Damaged, Foreign, LogFile, opened
 from correctless.record import RecordError, decode
+from correctless.values import frozen
 
 _MAX_FINDINGS = 100  # a file of a million broken lines is one problem, and memory stays flat
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Anchor:
     """What was noted elsewhere about a log: entry `seq` has the head `sha256`; `where` says where that stands."""
 
@@ -27,7 +27,7 @@ class Anchor:
     severity: str = "error"  # "warning" for what was noted of a log that was set aside since
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Report:
     """What `verify` saw: how many entries, where the log ends, and everything wrong with it."""
 
@@ -41,7 +41,7 @@ class Report:
         return all(f.severity != "error" for f in self.findings)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Repaired:
     """What `repair` did: nothing (`intact`), cut a `torn` tail aside, or set a `damaged` log aside whole."""
 

@@ -11,11 +11,13 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, asdict, field, fields, is_dataclass
 from datetime import UTC, datetime
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+from correctless.values import frozen
 
 MAX_DEPTH = 32
 MAX_OBJECT = 1 << 20  # characters of one JSON object a model may write
@@ -46,7 +48,7 @@ class RecordError(ValueError):
     """Text that is not the record it should be; the message names the field or the fault."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Decision:
     """One decision of the decisions log, in the order of its keys (spec: decisions)."""
 
@@ -78,7 +80,7 @@ class Decision:
         return read(cls, values)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Confirmation:
     """What a person said, one line of the confirmations log."""
 
@@ -122,17 +124,22 @@ def _schema(kind: type) -> tuple[tuple[str, Any, bool], ...]:
     )
 
 
+@cache
+def _parts(hint: Any) -> tuple[Any, tuple[Any, ...]]:
+    return get_origin(hint), get_args(hint)
+
+
 def _fit(value: Any, hint: Any, name: str) -> Any:
     if hint is Any:
         return value
-    if isinstance(hint, UnionType):
-        if value is None and NoneType in get_args(hint):
+    origin, args = _parts(hint)
+    if origin is UnionType:
+        if value is None and NoneType in args:
             return None
-        for option in get_args(hint):
+        for option in args:
             with suppress(RecordError):
                 return _fit(value, option, name)
         raise RecordError(f"field '{name}' is {type(value).__name__}")
-    origin, args = get_origin(hint), get_args(hint)
     if origin is tuple and isinstance(value, list | tuple):
         return tuple(_fit(item, args[0], name) for item in value)
     if origin in (dict, Mapping) and isinstance(value, dict):

@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 
 from correctless import exits
@@ -21,13 +20,14 @@ from correctless.runcontract.clause import Clause, shown
 from correctless.runcontract.plaintext import LARGEST
 from correctless.runcontract.records import Answer, Logged, Pin, Record, fields_of, logged
 from correctless.runcontract.states import Version, fold
+from correctless.values import frozen
 
 DRAFTS = ".correctless/contracts"
 _RUN = re.compile(r"[a-z0-9][a-z0-9-]{0,63}\Z")
 _ABSENT = Version("", None)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Place:
     """The files of one run, all in the main worktree, whatever worktree asks."""
 
@@ -60,7 +60,7 @@ class Place:
         return os.path.join(self.folder, "board.md")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Kept:
     """What was read at one moment."""
 

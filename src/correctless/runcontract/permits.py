@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 
 from correctless.exits import Stop
@@ -17,6 +17,7 @@ from correctless.runcontract.case import ALLOW, DENY, ESCALATE, Facts, Verdict
 from correctless.runcontract.clause import Clause, shown
 from correctless.runcontract.keeping import Kept, Place
 from correctless.runcontract.records import Consume, Decision, Escalation, Permit, Record, Said
+from correctless.values import frozen
 
 LIVES_S = 60  # seconds a permit can be used for
 _TRIES = 50  # each means that somebody else's decision came first
@@ -25,7 +26,7 @@ Clock = Callable[[], datetime]
 Token = Callable[[], str]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Decided:
     """What was decided; `permit` is "" unless the verdict is allow."""
 

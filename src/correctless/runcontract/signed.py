@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
-from dataclasses import dataclass
 
 from correctless.record import RecordError, read, strict_json
 from correctless.runcontract.records import ALL, Answer
+from correctless.values import frozen
 
 NAMESPACE = "correctless-contract"
 _SECONDS = 20.0
@@ -21,7 +21,7 @@ _MOST = 1 << 16  # bytes of an answer or of a signature
 SYSTEM = "/etc/correctless/allowed_signers"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Text:
     """What is signed: which run, which bytes, which ask, what answer."""
 
