@@ -94,6 +94,8 @@ class GitHubApi:
         self.raw_answer: bytes | None = None
         self.answers: dict[str, tuple[int, bytes]] = {}  # by operation: what is said instead
         self.rewrite: Callable[[str, Any], Any] | None = None  # of an operation's answer, before it is sent
+        self.opened: Callable[[], Merging] = Merging  # of each pull request that is opened here
+        self.tip: Callable[[str], str] = lambda _branch: "0" * 40  # the commit a branch stands on then
         self._fault: tuple[int, How, When] | None = None
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -251,7 +253,9 @@ class GitHubApi:
         head, base, body = input["headRefName"], input["baseRefName"], input.get("body") or ""
         if any((p.repo, p.base) == (repo, base) and not p.fork for p in self.open_pulls(head)):
             raise GraphQLError(f"A pull request already exists for {repo.split('/')[0]}:{head}.")
-        pull = Pull(repo, len(self.pulls) + 1, head, base, input["title"], _kept(body))
+        pull = Pull(
+            repo, len(self.pulls) + 1, head, base, input["title"], _kept(body), self.tip(head), merging=self.opened()
+        )  # fmt: skip
         self.pulls.append(pull)
         return {"pullRequest": _node(pull)}
 
