@@ -14,6 +14,7 @@ example:
   scripts/bench ledger --quick --json   # small sizes: shows that it works, not what is true
   scripts/bench dispatch                # what a step of a run costs beside its agent: half a minute
   scripts/bench hooks                   # what each tool call waits for: half a minute
+  scripts/bench contract                # what an agent waits for before a governed action: half a minute
   scripts/bench lint CORPUS --against agnix,skillsaw,skills-ref --peers VENV
   scripts/bench lint CORPUS --precision # how often each rule speaks up, with examples
 """
@@ -64,6 +65,13 @@ def _hooks(words: argparse.Namespace) -> str:
     from bench import hooks, rows
 
     found = hooks.run(quick=words.quick, folder=words.folder, root=ROOT, say=_say)
+    return rows.as_json(found) if words.json else rows.text(found)
+
+
+def _contract(words: argparse.Namespace) -> str:
+    from bench import contract, rows
+
+    found = contract.run(quick=words.quick, folder=words.folder, root=ROOT, say=_say)
     return rows.as_json(found) if words.json else rows.text(found)
 
 
@@ -125,6 +133,14 @@ def _words(argv: list[str]) -> argparse.Namespace:
         formatter_class=how,
     )
     hooks.set_defaults(run=_hooks)
+    contract = commands.add_parser(
+        "contract",
+        help="asking the run contract, and linting one",
+        description="What asking a run's contract takes before each governed action, and a lint of it.",
+        epilog=EXAMPLE,
+        formatter_class=how,
+    )
+    contract.set_defaults(run=_contract)
     ledger.set_defaults(run=_ledger)
     lint = commands.add_parser(
         "lint",
@@ -142,7 +158,7 @@ def _words(argv: list[str]) -> argparse.Namespace:
         "--precision", action="store_true", help="how often each rule speaks up, with examples; no times"
     )
     lint.set_defaults(run=_lint)
-    for each in (ledger, dispatch, hooks, lint):
+    for each in (ledger, dispatch, hooks, contract, lint):
         each.add_argument("--json", action="store_true", help="for programs")
         each.add_argument("--quick", action="store_true", help="small sizes, a few seconds")
         each.add_argument(

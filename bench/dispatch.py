@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
 
-from bench.measure import Ran, ran
+from bench.measure import Ran, environment, ran
 from bench.rows import Figure, Found, Row
 from correctless import exits
 from correctless.exits import Stop
@@ -60,9 +60,7 @@ class _Project:
 
     @property
     def env(self) -> dict[str, str]:
-        """No setting of whoever measures, and no file of theirs, reaches what is measured."""
-        kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
-        return {**kept, "HOME": self.folder, "GIT_CONFIG_NOSYSTEM": "1"}
+        return environment(self.folder)
 
     def git(self, *words: str) -> None:
         subprocess.run(["git", *words], cwd=self.top, env=self.env, check=True, capture_output=True)

@@ -20,7 +20,7 @@ from multiprocessing.synchronize import Barrier
 from statistics import median
 from typing import Any
 
-from bench.measure import Ran, middle, percentile, programs, timed
+from bench.measure import as_figure, environment, middle, programs, timed
 from bench.rows import Figure, Found, Row
 from correctless import exits
 from correctless.chain import GENESIS, digest
@@ -53,11 +53,7 @@ class _Bench:
 
     @property
     def env(self) -> dict[str, str]:
-        """No setting of whoever measures, and no file of theirs, reaches what is measured."""
-        kept = {
-            name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR", "VIRTUAL_ENV") if name in os.environ
-        }
-        return {**kept, "HOME": self.folder, "GIT_CONFIG_NOSYSTEM": "1"}
+        return environment(self.folder)
 
     def correctless(self, *words: str) -> list[str]:
         return [sys.executable, "-I", os.path.join(self.root, "src", "correctless", "__main__.py"), *words]
@@ -238,19 +234,19 @@ def _one_shot(bench: _Bench) -> Iterator[Row]:
     # The first of each reads its files from the disk.
     programs([append, bare], 1, cwd=repo, env=bench.env)
     ours, least = programs([append, bare], rounds, cwd=repo, env=bench.env)
-    bare_python = _process("python3 -I -S -c pass", least, "ms")
-    yield Row(_process("one-shot writer", ours, "ms"), "ms", bare_python, rounds, GOAL_ONE_SHOT)
+    bare_python = as_figure("python3 -I -S -c pass", least, "ms")
+    yield Row(as_figure("one-shot writer", ours, "ms"), "ms", bare_python, rounds, GOAL_ONE_SHOT)
     jq, missing = _jq('printf %s "$2" | "$1" -c . >>"$3"', json.dumps(SAID), bench.at("jq.jsonl"))
     if jq:
         again, least = programs([append, jq], rounds, cwd=repo, env=bench.env)
         yield Row(
-            _process("one-shot writer, again", again, "ms"),
+            as_figure("one-shot writer, again", again, "ms"),
             "ms",
-            _process("jq -c . >> file", least, "ms"),
+            as_figure("jq -c . >> file", least, "ms"),
             rounds,
         )
     else:
-        yield Row(_process("one-shot writer, again", ours, "ms"), "ms", None, rounds, missing=missing)
+        yield Row(as_figure("one-shot writer, again", ours, "ms"), "ms", None, rounds, missing=missing)
     entries = 200 if bench.quick else 10_000
     bench.say(f"one-shot writer to a log of {entries} entries")
     build(bench.at("long.jsonl"), entries)
@@ -258,9 +254,9 @@ def _one_shot(bench: _Bench) -> Iterator[Row]:
         [[*append, "--log", bench.at("long.jsonl")], bare], rounds, cwd=repo, env=bench.env
     )
     yield Row(
-        _process(f"one-shot writer, log of {entries:,}", ours, "ms"),
+        as_figure(f"one-shot writer, log of {entries:,}", ours, "ms"),
         "ms",
-        _process("python3 -I -S -c pass", least, "ms"),
+        as_figure("python3 -I -S -c pass", least, "ms"),
         rounds,
     )
 
@@ -292,10 +288,10 @@ def _beside(
     bench: _Bench, name: str, ours: list[str], program: str, floor: list[str] | None, rounds: int
 ) -> Row:
     found = programs([ours, floor] if floor else [ours], rounds, cwd=bench.folder, env=bench.env)
-    figure = _process(name, found[0], "s")
+    figure = as_figure(name, found[0], "s")
     if not floor:
         return Row(figure, "s", None, rounds, missing=f"{program.split()[0]} not installed")
-    return Row(figure, "s", _process(f"{program} of the same file", found[1], "s"), rounds)
+    return Row(figure, "s", as_figure(f"{program} of the same file", found[1], "s"), rounds)
 
 
 def _jq(script: str, *words: str) -> tuple[list[str] | None, str]:
@@ -309,10 +305,3 @@ def _jq(script: str, *words: str) -> tuple[list[str] | None, str]:
 def _times(name: str, rounds: list[list[float]]) -> Figure:
     rate = 1 / (sum(map(sum, rounds)) / sum(map(len, rounds)))
     return Figure(name, middle(rounds, 50) * 1e3, middle(rounds, 99) * 1e3, per_second=rate)
-
-
-def _process(name: str, runs: list[Ran], unit: str) -> Figure:
-    times = [run.seconds * (1e3 if unit == "ms" else 1) for run in runs]
-    # Of so few runs the 99th percentile is the slowest, which is said only where there are enough to mean something.
-    slowest = percentile(times, 99) if len(times) >= 15 else None
-    return Figure(name, median(times), slowest, peak_mb=max(run.peak_mb for run in runs))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from bench.rows import Figure
 from correctless import exits
 from correctless.exits import Stop
 
@@ -56,16 +57,41 @@ def ran(
     return Ran(float(words[0]), int(words[1]) * _MAXRSS / 1e6, float(words[2]))
 
 
+def environment(home: str) -> dict[str, str]:
+    """No setting of whoever measures, and no file of theirs, reaches what is measured."""
+    kept = {
+        name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR", "VIRTUAL_ENV") if name in os.environ
+    }
+    return {**kept, "HOME": home, "GIT_CONFIG_NOSYSTEM": "1"}
+
+
 def programs(
-    commands: Sequence[Sequence[str]], rounds: int, *, cwd: str, env: Mapping[str, str]
+    commands: Sequence[Sequence[str]],
+    rounds: int,
+    *,
+    cwd: str,
+    env: Mapping[str, str],
+    codes: Sequence[int] | None = None,
 ) -> list[list[Ran]]:
-    """Run each of `commands` once a round, in turn, so that a busy minute meets all of them; the runs of each."""
+    """Run each of `commands` once a round, in turn, so that a busy minute meets all of them; the runs of each.
+
+    `codes`: what each must end with, where that isn't 0.
+    """
     found: list[list[Ran]] = [[] for _ in commands]
     for number in range(rounds):
         order = list(range(len(commands)))
         for which in order if number % 2 == 0 else reversed(order):
-            found[which].append(ran(commands[which], cwd=cwd, env=env))
+            code = codes[which] if codes else 0
+            found[which].append(ran(commands[which], cwd=cwd, env=env, codes=(code,)))
     return found
+
+
+def as_figure(name: str, runs: Sequence[Ran], unit: str) -> Figure:
+    """The runs of one program as one figure, in "ms" or "s"."""
+    times = [run.seconds * (1e3 if unit == "ms" else 1) for run in runs]
+    # Of so few runs the 99th percentile is the slowest, which is said only where there are enough to mean something.
+    slowest = percentile(times, 99) if len(times) >= 15 else None
+    return Figure(name, median(times), slowest, peak_mb=max(run.peak_mb for run in runs))
 
 
 def timed(work: Callable[[], object], times: int) -> list[float]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from correctless.runcontract import document
+from correctless.record import utcnow
+from correctless.runcontract import document, keeping
 from correctless.runcontract.actions import Action
 from correctless.runcontract.board import Here
 from correctless.runcontract.case import Case, Facts
 from correctless.runcontract.clause import Clause
 from correctless.runcontract.facts import Check, Known, PullFacts, Unknown
+from correctless.runcontract.keeping import Place
 from correctless.runcontract.records import (
     Answer,
     Consume,
@@ -207,3 +210,16 @@ def case(
 
 
 USED = Consume("p1")
+
+
+def place(home: Path, text: str, *more: Record, run: str = "r1") -> Place:
+    """An active contract, as its commands leave it."""
+    at = keeping.place(str(home), run)
+    Path(at.contract).parent.mkdir(parents=True, exist_ok=True)
+    Path(at.contract).write_text(text)
+    of = digest(text)
+    records = [Surfaced(of), *(yes(g, of=of) for g in ("G1", "G2", "G3", "G4")), pin(of), *more]
+    now = utcnow() - timedelta(seconds=1)
+    keeping.add(keeping.load(at, os.environ, now), records, os.environ, now)
+    keeping.pin_file(at, text.encode())
+    return at

@@ -181,7 +181,8 @@ def test_what_is_no_corpus_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [("--help",), ("ledger", "--help"), ("lint", "--help"), ("dispatch", "--help")]
+    "words",
+    [("--help",), ("ledger", "--help"), ("lint", "--help"), ("dispatch", "--help"), ("contract", "--help")],
 )
 def test_help_shows_an_example(words: tuple[str, ...]) -> None:
     done = bench(*words)
@@ -229,6 +230,24 @@ def test_whoever_ends_it_finds_no_scratch_files(tmp_path: Path, number: signal.S
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, "")
     assert err.endswith("bench: interrupted\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_asking_the_run_contract_is_measured_beside_a_bare_interpreter(tmp_path: Path) -> None:
+    done = bench("contract", "--quick", "--json", "--folder", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    rows = {row["figure"]["name"]: row for row in json.loads(done.stdout)["rows"]}
+    assert {name: row["goal"] for name, row in rows.items()} == {
+        "authorize, allowed": 15.0,
+        "authorize, denied": 15.0,
+        "authorize, allowed, 366 records": 15.0,
+        "authorize, denied, 366 records": 15.0,
+        "contract lint, 300 lines": 30.0,
+    }
+    for name, row in rows.items():
+        assert row["floor"]["name"] == "python3 -I -S -c pass"
+        assert row["ratio"] > 0
+        assert all(value > 0 for value in figures(row)), name
     assert list(tmp_path.iterdir()) == []
 
 

@@ -24,7 +24,7 @@ from correctless.runcontract.actions import Action
 from correctless.runcontract.authorize import authorize
 from correctless.runcontract.case import Facts
 from correctless.runcontract.keeping import Place
-from correctless.runcontract.records import Consume, Escalation, Permit, Record, Revoke, Surfaced
+from correctless.runcontract.records import Consume, Escalation, Permit, Record, Revoke
 
 TEXT = c.edited(
     ("not_after = 2026-08-07T18:00:00Z", "not_after = 2099-01-01T00:00:00Z"),
@@ -32,19 +32,6 @@ TEXT = c.edited(
 )
 LAST = c.edited(("max_agents = 4", "max_agents = 1"), ("max_concurrent = 2", "max_concurrent = 1"), text=TEXT)
 ONE = Action("spawn", agents=1, cost_usd=1, minutes=1)
-
-
-def place(home: Path, text: str, *more: Record, run: str = "r1") -> Place:
-    """An active contract, as its commands leave it."""
-    at = keeping.place(str(home), run)
-    Path(at.contract).parent.mkdir(parents=True, exist_ok=True)
-    Path(at.contract).write_text(text)
-    of = c.digest(text)
-    records = [Surfaced(of), *(c.yes(g, of=of) for g in ("G1", "G2", "G3", "G4")), c.pin(of), *more]
-    now = utcnow() - timedelta(seconds=1)
-    keeping.add(keeping.load(at, os.environ, now), records, os.environ, now)
-    keeping.pin_file(at, text.encode())
-    return at
 
 
 def raced(work: Callable[[], object], processes: int = 2) -> list[str]:
@@ -98,7 +85,7 @@ def records(at: Place, kind: type[Record]) -> list[Any]:
 @pytest.mark.campaign
 def test_two_processes_that_use_one_permit_get_it_once(scratch_repo: Path) -> None:
     for number in range(500):
-        at = place(scratch_repo, TEXT, a_permit(TEXT, "p1"), run=f"r{number}")
+        at = c.place(scratch_repo, TEXT, a_permit(TEXT, "p1"), run=f"r{number}")
         assert sorted(raced(lambda at=at: use(at, "p1"))) == ["permit.used", "used"], number  # type: ignore[misc]
         assert len(records(at, Consume)) == 1
 
@@ -106,15 +93,15 @@ def test_two_processes_that_use_one_permit_get_it_once(scratch_repo: Path) -> No
 @pytest.mark.campaign
 def test_two_processes_that_ask_for_the_last_helper_get_it_once(scratch_repo: Path) -> None:
     for number in range(500):
-        at = place(scratch_repo, LAST, run=f"r{number}")
+        at = c.place(scratch_repo, LAST, run=f"r{number}")
         assert sorted(raced(lambda at=at: ask(at))) == ["allow", "escalate"], number  # type: ignore[misc]
         assert len(records(at, Permit)) == 1
 
 
 def test_a_few_processes_at_once_get_no_more_than_there_is(scratch_repo: Path) -> None:
-    at = place(scratch_repo, LAST)
+    at = c.place(scratch_repo, LAST)
     assert sorted(raced(lambda: ask(at), 6)) == ["allow", *["escalate"] * 5]
-    at = place(scratch_repo, TEXT, a_permit(TEXT, "p1"), run="r2")
+    at = c.place(scratch_repo, TEXT, a_permit(TEXT, "p1"), run="r2")
     assert sorted(raced(lambda: use(at, "p1"), 6)) == [*["permit.used"] * 5, "used"]
 
 
@@ -134,7 +121,7 @@ def test_whole_commands_that_race_for_the_last_helper_get_it_once(scratch_repo: 
         "--json",
     ]
     for number in range(20):
-        at = place(scratch_repo, LAST, run=f"r{number}")
+        at = c.place(scratch_repo, LAST, run=f"r{number}")
         children = [
             subprocess.Popen(
                 [*words, "--run", at.run], cwd=scratch_repo, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL
@@ -145,8 +132,16 @@ def test_whole_commands_that_race_for_the_last_helper_get_it_once(scratch_repo: 
         assert said == ["allow", "escalate"]
 
 
+def test_nothing_is_allowed_on_what_was_read_before_somebody_else_got_the_last(scratch_repo: Path) -> None:
+    at = c.place(scratch_repo, LAST)
+    kept = keeping.load(at, os.environ, utcnow())
+    assert ask(at) == "allow"
+    late = permits.ask(at, ONE, Facts(), env=os.environ, clock=utcnow, token=token, kept=kept)
+    assert (late.verdict, [clause.code for clause in late.clauses]) == ("escalate", ["budget.agents"])
+
+
 def test_a_permit_is_good_once_for_its_action_and_not_for_long(scratch_repo: Path) -> None:
-    at = place(scratch_repo, TEXT, a_permit(TEXT, "p1"), a_permit(TEXT, "p2"))
+    at = c.place(scratch_repo, TEXT, a_permit(TEXT, "p1"), a_permit(TEXT, "p2"))
     late = lambda: utcnow() + timedelta(minutes=2)  # noqa: E731 a clock
     assert permits.use(at, "p1", ONE, {"head": "x"}, env=os.environ, clock=utcnow)[0].code == "permit.other"
     assert (
@@ -170,12 +165,12 @@ def test_a_permit_is_not_good_after_a_freeze_or_a_revocation(scratch_repo: Path)
         (Revoke("*", "Ada", "terminal"), "state answer.revoked"),
     ]
     for number, (more, code) in enumerate(changes):
-        at = place(scratch_repo, TEXT, a_permit(TEXT, "p1"), more, run=f"f{number}")
+        at = c.place(scratch_repo, TEXT, a_permit(TEXT, "p1"), more, run=f"f{number}")
         assert use(at, "p1") == code
 
 
 def test_a_permit_lives_at_most_a_minute(scratch_repo: Path) -> None:
-    at = place(scratch_repo, TEXT)
+    at = c.place(scratch_repo, TEXT)
     before = utcnow()
     found = permits.ask(at, ONE, Facts(), env=os.environ, clock=utcnow, token=token)
     assert found.verdict == "allow"
@@ -193,7 +188,7 @@ def test_a_changed_byte_of_the_ledger_never_widens(
     if not Path(there.contract).exists():
         # What would widen if it were changed or gone stands at the end.
         of = c.digest(TEXT)
-        place(
+        c.place(
             scratch_repo,
             TEXT,
             c.yes("G1", "*", "412", of=of),

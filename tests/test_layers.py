@@ -17,6 +17,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
         "orphans",
         "patterns",
         "places",
+        "values",
         "guard",
     ),  # guard imports nothing: it runs without the package's environment
     ("finding", "process"),

@@ -1060,6 +1060,22 @@ def test_a_log_written_anew_is_disproved_by_an_anchor(log: Path) -> None:
     assert not verify(str(log), [Anchor(2, sha(lines[1]), "commit abc")]).intact
 
 
+def test_what_verify_keeps_is_what_is_read_and_nothing_that_is_at_fault(log: Path) -> None:
+    lines = write(log, "a", "b", "c")
+    kept: list[Entry] = []
+    verify(str(log), keep=kept)
+    assert tuple(kept) == Ledger(str(log)).read()
+    # The second line is changed: the third doesn't follow it, the fourth is torn.
+    log.write_bytes(lines[0] + lines[1].replace(b'"name":"b"', b'"name":"x"') + lines[2] + b'{"na')
+    again: list[Entry] = []
+    assert [finding.line for finding in verify(str(log), keep=again).findings] == [3, 4]
+    assert [entry.fields["name"] for entry in again] == ["a", "x"]
+    log.write_bytes(lines[0] + lines[1].replace(b'"name":"b"', b'"name":NaN'))
+    unread: list[Entry] = []
+    assert not verify(str(log), keep=unread).intact
+    assert [entry.fields["name"] for entry in unread] == ["a"]
+
+
 def test_the_memory_of_verify_does_not_grow_with_the_log(log: Path) -> None:
     ledger = Ledger(str(log))
     line = ledger.append({"text": "x" * 60_000}).line

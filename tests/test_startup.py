@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from yaml.reader import Reader
 
+import contracts
 import correctless
 from correctless import repo, yamltext
 from correctless.contract import read_skill
@@ -154,11 +155,33 @@ def test_an_append_imports_what_it_needs_and_nothing_else(skill: str, project: P
     assert {"correctless.cli.writer", "correctless.ledger"} <= seen
     assert seen & NOT_FOR_AN_APPEND == set()
     # `logcheck` needs it; of our own modules nothing else comes along.
-    needed = "chain cli correction entry exits finding heads ledger logcheck logfile markdown places record repo skillmd skills"
+    needed = "chain cli correction entry exits finding heads ledger logcheck logfile markdown places record repo skillmd skills values"
     if skill == "nonesuch":
-        needed = "chain cli correction exits finding heads ledger logcheck logfile places record repo"
+        needed = "chain cli correction exits finding heads ledger logcheck logfile places record repo values"
     ours = {name.split(".")[1] for name in seen if name.startswith("correctless.")}
     assert ours == set(needed.split())
+
+
+# What an agent does not wait for when no facts are needed: what only looks, judges or is a person's.
+NOT_FOR_AN_ASK = {
+    "correctless.cli.contract_answer", "correctless.cli.contract_draft", "correctless.github", "correctless.runcontract.board",
+    "correctless.runcontract.facts", "correctless.runcontract.gatecheck", "correctless.runcontract.mergebar",
+    "correctless.runcontract.observe", "difflib", "markdown_it", "pydantic", "rich", "secrets", "tempfile", "yaml",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "words", [["spawn", "--agents", "2", "--cost-usd", "5", "--minutes", "30"], ["other", "deploy.prod"]]
+)
+def test_an_action_without_facts_is_decided_with_what_that_needs(words: list[str], project: Path) -> None:
+    contracts.place(project, contracts.edited(("2026-08-07T18:00:00Z", "2099-01-01T00:00:00Z")))
+    code = 0 if words[0] == "spawn" else 1
+    seen = modules(
+        f"from correctless.cli import main\nassert main(['contract', 'authorize', *{words!r}]) == {code}",
+        cwd=project,
+    )
+    assert "correctless.runcontract.ownterms" in seen
+    assert seen & NOT_FOR_AN_ASK == set()
 
 
 def test_a_stray_file_among_the_worktrees_stops_no_append(project: Path) -> None:

@@ -10,11 +10,11 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from types import NoneType
 from typing import Any, BinaryIO
 
 from correctless.record import RecordError, decode, encode
+from correctless.values import frozen
 
 GENESIS = hashlib.sha256(b"correctless-log/1").hexdigest()
 
@@ -22,7 +22,7 @@ GENESIS = hashlib.sha256(b"correctless-log/1").hexdigest()
 _END = re.compile(rb'[{,]"seq":([1-9][0-9]{0,17}),"prev":"([0-9a-f]{64})"\}\Z')
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Head:
     """Where a log ends: the number of its last entry and the SHA-256 of that line without its newline."""
 
@@ -33,7 +33,7 @@ class Head:
 EMPTY = Head(0, GENESIS)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """One entry as it stands in its log."""
 
@@ -44,7 +44,7 @@ class Entry:
     fields: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Link:
     """One line of a log and its place in the chain."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -13,11 +12,12 @@ from correctless.chain import EMPTY, Entry, Head, Link, entry, links, seal
 from correctless.finding import Finding
 from correctless.logfile import Damaged, Foreign, LogFile, opened
 from correctless.record import RecordError, decode
+from correctless.values import frozen
 
 _MAX_FINDINGS = 100  # a file of a million broken lines is one problem, and memory stays flat
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Anchor:
     """What was noted elsewhere about a log: entry `seq` has the head `sha256`; `where` says where that stands."""
 
@@ -27,7 +27,7 @@ class Anchor:
     severity: str = "error"  # "warning" for what was noted of a log that was set aside since
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Report:
     """What `verify` saw: how many entries, where the log ends, and everything wrong with it."""
 
@@ -41,7 +41,7 @@ class Report:
         return all(f.severity != "error" for f in self.findings)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Repaired:
     """What `repair` did: nothing (`intact`), cut a `torn` tail aside, or set a `damaged` log aside whole."""
 
@@ -52,12 +52,18 @@ class Repaired:
 
 
 def verify(
-    path: str, anchors: Iterable[Anchor] = (), *, heads: Iterable[Anchor] = (), root: str | None = None
+    path: str,
+    anchors: Iterable[Anchor] = (),
+    *,
+    heads: Iterable[Anchor] = (),
+    root: str | None = None,
+    keep: list[Entry] | None = None,
 ) -> Report:
     """Check the whole chain, every line's JSON, and every anchor; `Missing` or `Foreign` when there is no log of ours.
 
     `anchors` come in any order and are held in memory. `heads` come in rising order of `seq` and are taken one at a time,
-    in step with the log; one that comes too late to be compared is a finding too.
+    in step with the log; one that comes too late to be compared is a finding too. `keep` takes each good entry, so that what
+    was verified is what is read.
     """
     findings: list[Finding] = []
     entries, head = 0, EMPTY
@@ -66,9 +72,11 @@ def verify(
     with opened(path, root, write=False) as file:
         noted = _Noted(path, anchors, heads)
         findings.extend(noted.compare(EMPTY))
-        for link, fault in _faults(file):
+        for link, fault, fields in _faults(file):
             if link.foreign:
                 raise Foreign(path)
+            if keep is not None and fields is not None:
+                keep.append(Entry(fields["seq"], fields["prev"], link.head.sha256, link.line, fields))
             if fault is not None:
                 noted.broken = True
                 if len(findings) < _MAX_FINDINGS:
@@ -175,7 +183,7 @@ def repair(
     """
     with opened(path, root, write=True) as file:
         intact, end, damaged, tail, last = EMPTY, 0, disproved is not None, b"", EMPTY
-        for link, fault in _faults(file):
+        for link, fault, _ in _faults(file):
             if link.foreign:
                 raise Foreign(path)
             if link.torn:
@@ -213,7 +221,7 @@ def readable(path: str, root: str | None = None) -> Iterator[Entry]:
     Nothing vouches for it, or for its being all of it: `verify` says that. `Missing` or `Foreign` when there is no log of ours.
     """
     with opened(path, root, write=False) as file:
-        for link, _ in _faults(file):
+        for link, _, _ in _faults(file):
             if link.foreign:
                 raise Foreign(path)
             if not link.torn:
@@ -233,14 +241,14 @@ def checked(path: str, link: Link) -> Entry:
         raise Damaged(path, link.number, str(error)) from None
 
 
-def _faults(file: LogFile) -> Iterator[tuple[Link, str | None]]:
-    """Every line with what is wrong with it, its JSON included."""
+def _faults(file: LogFile) -> Iterator[tuple[Link, str | None, dict[str, Any] | None]]:
+    """Every line with what is wrong with it, its JSON included, and what a good one holds."""
     with file.stream() as stream:
         for link in links(stream):
-            fault = link.fault
+            fault, fields = link.fault, None
             if fault is None:
                 try:
-                    decode(link.line)
+                    fields = decode(link.line)
                 except RecordError as error:
                     fault = str(error)
-            yield link, fault
+            yield link, fault, fields

@@ -10,12 +10,12 @@ import time
 from _thread import allocate_lock  # threading costs start-up, and its Lock is this one
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import BinaryIO
 
 from correctless import exits
 from correctless.exits import Stop
+from correctless.values import frozen
 
 _TRIES = 100  # times a log may be replaced between our open and our lock before we call it a fight
 WAIT = 60.0  # seconds: an append takes less than one of them, so whoever holds a log this long hangs
@@ -47,7 +47,7 @@ class Foreign(Stop):
         self.line = line
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LogFile:
     """A log, open and locked, and the folder it lies in."""
 

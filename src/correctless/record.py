@@ -11,11 +11,13 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, asdict, field, fields, is_dataclass
 from datetime import UTC, datetime
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+from correctless.values import frozen
 
 MAX_DEPTH = 32
 MAX_OBJECT = 1 << 20  # characters of one JSON object a model may write
@@ -46,7 +48,7 @@ class RecordError(ValueError):
     """Text that is not the record it should be; the message names the field or the fault."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Decision:
     """One decision of the decisions log, in the order of its keys (spec: decisions)."""
 
@@ -78,7 +80,7 @@ class Decision:
         return read(cls, values)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Confirmation:
     """What a person said, one line of the confirmations log."""
 
@@ -103,38 +105,46 @@ def read(kind: type[T], values: Mapping[str, Any]) -> T:
     Types are checked exactly (`true` is no integer); keys the class doesn't have are ignored, because a newer release
     may have written them; a missing key takes its default. `RecordError` names the field that doesn't fit.
     """
-    hints = _hints(kind)  # type: ignore[arg-type]  # mypy takes no type[T] for Hashable
     taken: dict[str, Any] = {}
-    for f in fields(kind):  # type: ignore[arg-type]  # a dataclass type, which mypy can't say of type[T]
-        if f.name not in values:
-            if f.default is MISSING and f.default_factory is MISSING:
-                raise RecordError(f"field '{f.name}' is missing")
-            continue
-        taken[f.name] = _fit(values[f.name], hints[f.name], f.name)
+    for name, hint, needed in _schema(kind):  # type: ignore[arg-type]  # mypy takes no type[T] for Hashable
+        if name in values:
+            value = values[name]
+            taken[name] = value if type(value) is hint else _fit(value, hint, name)
+        elif needed:
+            raise RecordError(f"field '{name}' is missing")
     return kind(**taken)
 
 
 @cache
-def _hints(kind: type) -> dict[str, Any]:
-    return get_type_hints(kind)
+def _schema(kind: type) -> tuple[tuple[str, Any, bool], ...]:
+    """Each field's name and type, and whether it has no default."""
+    hints = get_type_hints(kind)
+    return tuple(
+        (f.name, hints[f.name], f.default is MISSING and f.default_factory is MISSING) for f in fields(kind)
+    )
+
+
+@cache
+def _parts(hint: Any) -> tuple[Any, tuple[Any, ...]]:
+    return get_origin(hint), get_args(hint)
 
 
 def _fit(value: Any, hint: Any, name: str) -> Any:
     if hint is Any:
         return value
-    if isinstance(hint, UnionType):
-        for option in get_args(hint):
-            if option is NoneType:
-                if value is None:
-                    return None
-            else:
-                with suppress(RecordError):
-                    return _fit(value, option, name)
+    origin, args = _parts(hint)
+    if origin is UnionType:
+        if value is None and NoneType in args:
+            return None
+        for option in args:
+            with suppress(RecordError):
+                return _fit(value, option, name)
         raise RecordError(f"field '{name}' is {type(value).__name__}")
-    origin, args = get_origin(hint), get_args(hint)
     if origin is tuple and isinstance(value, list | tuple):
         return tuple(_fit(item, args[0], name) for item in value)
     if origin in (dict, Mapping) and isinstance(value, dict):
+        if args[1] is Any:
+            return {str(key): item for key, item in value.items()}
         return {str(key): _fit(item, args[1], f"{name}.{key}") for key, item in value.items()}
     if is_dataclass(hint) and isinstance(value, dict):
         return read(hint, value)  # type: ignore[arg-type]  # is_dataclass narrows to instance or type

@@ -8,10 +8,10 @@ import re
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from correctless import exits
 from correctless.exits import Stop
+from correctless.values import frozen
 
 ARTIFACTS = ".correctless/artifacts"
 _SECONDS = 120.0  # longer than any local git command of ours takes; a signing prompt or a dead disk ends here
@@ -38,7 +38,7 @@ _REDIRECTING = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Standing:
     """A worktree at a moment: its branch (None: detached), its commit (None: there is none), and the paths git status names."""
 
@@ -47,7 +47,7 @@ class Standing:
     changed: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Repo:
     """One worktree of a repository."""
 
@@ -283,7 +283,7 @@ def slug(branch: str) -> str:
     return f"{re.sub('[^a-zA-Z0-9]', '-', branch)[:80]}-{digest[:6]}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Logs:
     """Where the files of one branch lie."""
 

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import click
 
-from correctless.cli import contract_answer, contract_ask, contract_draft, contract_record
+# The module of each command, which is imported when it is called: an agent asks often, and waits for it.
+_MODULES = {
+    "draft": ("new", "lint", "surface", "diff", "schema"),
+    "answer": ("answer", "revoke", "close", "reaffirm", "waive"),
+    "ask": ("pin", "status", "authorize", "merge", "board"),
+    "record": ("evidence", "escalate", "record", "helper", "review"),
+}
+_WHERE = {name: f"correctless.cli.contract_{module}" for module, names in _MODULES.items() for name in names}
 
 
-@click.group()
+class _Lazy(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 click calls it so
+        return list(_WHERE)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _WHERE:
+            return None
+        command = getattr(import_module(_WHERE[cmd_name]), cmd_name)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{_WHERE[cmd_name]} has no click command '{cmd_name}'")
+        return command
+
+
+@click.group(cls=_Lazy)
 def contract() -> None:
     """What a run may do, granted ask by ask beforehand, and asked for each time."""
-
-
-for _command in (
-    *contract_draft.COMMANDS,
-    *contract_answer.COMMANDS,
-    *contract_ask.COMMANDS,
-    *contract_record.COMMANDS,
-):
-    contract.add_command(_command)

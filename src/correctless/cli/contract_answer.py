@@ -277,6 +277,3 @@ def waive(check: str, head: str, base_run: int, run_id: str | None, by: str | No
     at.add(lambda now: [Waiver(digest, check, head, base_run, who, "terminal")] if _same(now, digest) else [])
     echo(f"{check} is waived by {who}")
     return exits.OK
-
-
-COMMANDS = (answer, revoke, close, reaffirm, waive)

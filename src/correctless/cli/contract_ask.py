@@ -23,8 +23,7 @@ from correctless.cli.contract_place import (
 from correctless.exits import Stop
 from correctless.record import utcnow
 from correctless.repo import replace_file
-from correctless.runcontract import board as lights
-from correctless.runcontract import document, gatecheck, keeping
+from correctless.runcontract import document, keeping
 from correctless.runcontract.actions import KINDS, Action
 from correctless.runcontract.case import ALLOW, DENY, ESCALATE
 from correctless.runcontract.deciding import decide
@@ -254,6 +253,9 @@ def merge(number: str, head: str, run_id: str | None) -> int:
 @json_option
 def board(run_id: str | None, as_json: bool) -> int:
     """The gates with their colours, computed now; also written to board.md for people. Exit 1 unless all are GREEN."""
+    from correctless.runcontract import board as lights
+    from correctless.runcontract import gatecheck
+
     at = there(run_id)
     kept = at.sound()
     contract = kept.case.here.contract
@@ -289,6 +291,3 @@ def board(run_id: str | None, as_json: bool) -> int:
             click.echo(colour, nl=False)
             echo(f"  {each.gate}  {names[each.gate]}{': ' + '; '.join(each.reasons) if each.reasons else ''}")
     return exits.OK if all(each.colour == lights.GREEN for each in found) else exits.FINDINGS
-
-
-COMMANDS = (pin, status, authorize, merge, board)

@@ -187,6 +187,3 @@ def schema() -> int:
     """Print the JSON Schema of the typed sections."""
     click.echo(json.dumps(document.schema(), indent=2))
     return exits.OK
-
-
-COMMANDS = (new, lint, surface, diff, schema)

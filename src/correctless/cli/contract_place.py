@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -105,7 +104,7 @@ def confirmed(digest: str, what: str) -> None:
 
 
 def token() -> str:
-    return secrets.token_hex(8)
+    return os.urandom(8).hex()  # what `secrets` asks as well, which takes 4 ms to import
 
 
 def echo(text: str) -> None:

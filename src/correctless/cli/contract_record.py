@@ -239,6 +239,3 @@ def _said(name: str, text: str) -> str:
     if not bare or len(bare) > _LONGEST or "\n" in bare or hidden(bare) is not None:
         raise Stop(exits.USAGE, f"{name} must be one line of visible text, at most {_LONGEST} characters")
     return bare
-
-
-COMMANDS = (evidence, escalate, record, helper, review)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from correctless.record import read
+from correctless.values import frozen
 
 KINDS = ("merge", "flip", "rollback", "spawn", "other")
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}\Z")
@@ -16,7 +17,7 @@ _COMMIT = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 _NAME = re.compile(r"[a-z][a-z0-9_-]*(?:\.[a-z0-9_-]+)*(?::[!-~]{1,200})?\Z")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Action:
     """One action. What `target` is depends on the kind: a pull request's number, a flip's id, the name of something else."""
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from correctless.runcontract.records import ALL, Answer, Logged, Revoke, Surfaced
 from correctless.runcontract.sections import Contract, Grant
+from correctless.values import frozen
 
 _PULL = re.compile(r"[1-9][0-9]{0,8}\Z")
 _LIMIT = re.compile(r"(max_agents|max_concurrent|max_cost_usd|max_minutes)=([0-9]{1,9}(?:\.[0-9]{1,4})?)\Z")
 LIMITS = ("max_agents", "max_concurrent", "max_cost_usd", "max_minutes")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Granted:
     """One ask a person said yes to. `scope` are the items by name, or `*` for all that was asked."""
 
@@ -34,7 +34,7 @@ class Granted:
         return min([most, *(float(match[2]) for match in said)])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answers:
     """`granted` by the id of the ask; `answered` the ids that have any valid answer; `excluded` as (action, item)."""
 

@@ -6,7 +6,6 @@ A colour is computed each time and stored nowhere.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from correctless.runcontract.clause import Clause, shown
@@ -14,13 +13,14 @@ from correctless.runcontract.facts import Fact, Known, Unknown
 from correctless.runcontract.held import seconds
 from correctless.runcontract.records import Evidence, Logged
 from correctless.runcontract.sections import Contract, Gate
+from correctless.values import frozen
 
 GREEN, AMBER, RED = "GREEN", "AMBER", "RED"
 _LOOKED_AT = 3  # runs: of these all must have passed
 _SKEW = timedelta(seconds=5)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Light:
     """The colour of one gate and the reasons it is not GREEN."""
 
@@ -38,7 +38,7 @@ class Light:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Here:
     """What the gates are held against: the revision of the worktree, and the SHA-256 of each evidence file by its path."""
 

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from correctless.runcontract.actions import Action
-from correctless.runcontract.board import Here
 from correctless.runcontract.clause import Clause
-from correctless.runcontract.facts import PullFacts
 from correctless.runcontract.sections import Contract
 from correctless.runcontract.states import FlipState, State, Version
+from correctless.values import frozen
+
+TYPE_CHECKING = False  # both are long to import, and most actions need no facts
+if TYPE_CHECKING:
+    from correctless.runcontract.board import Here
+    from correctless.runcontract.facts import PullFacts
 
 ALLOW, DENY, ESCALATE = "allow", "deny", "escalate"
 TERMS = 6  # the first group that needs facts
 _RETURNABLE = ("flipping", "flipped", "flip_unknown", "rolling_back")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Case:
     """Everything but the action: what was read, and what could not be."""
 
@@ -27,7 +31,7 @@ class Case:
     faults: tuple[Clause, ...] = ()  # of reading: contract, ledger, signatures
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Facts:
     """What was observed for this one action; what it doesn't need stays None."""
 
@@ -35,7 +39,7 @@ class Facts:
     here: Here | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Verdict:
     """`clauses`: all that fails in the group that decided. `bound`: what an allowed action is tied to besides itself."""
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from correctless.values import frozen
 
 _LONG = 300
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Clause:
     """Why something is not allowed: `code` for programs, the other three for people, each of one line."""
 

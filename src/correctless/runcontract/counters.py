@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from correctless.runcontract.actions import Action
 from correctless.runcontract.records import Attempt, Escalation, Helper, Logged, Permit, Settled, moment
 from correctless.runcontract.sections import Contract
+from correctless.values import frozen
 
 TWICE = 2
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Open:
     """An escalation that no person has answered."""
 
@@ -25,7 +25,7 @@ class Open:
     decision_needed: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Spent:
     """What of one spawn grant is used up."""
 
@@ -34,7 +34,7 @@ class Spent:
     cost_usd: float  # inf: unknown, and so all of it
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Counters:
     failed: Mapping[tuple[str, str], int]  # (fix or deploy, symptom) -> failed in a row
     open: tuple[Open, ...]

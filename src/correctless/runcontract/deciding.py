@@ -6,16 +6,18 @@ from collections.abc import Mapping
 
 from correctless import exits
 from correctless.exits import Stop
-from correctless.github import GitHub, repo_of_name
 from correctless.repo import Repo
-from correctless.runcontract import gatecheck, keeping, permits
+from correctless.runcontract import keeping, permits
 from correctless.runcontract.actions import Action
 from correctless.runcontract.authorize import authorize
 from correctless.runcontract.case import TERMS, Case, Facts
 from correctless.runcontract.keeping import Place
-from correctless.runcontract.observe import observe
 from correctless.runcontract.permits import Clock, Decided, Token
 from correctless.runcontract.sections import Contract
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from correctless.github import GitHub
 
 
 def decide(
@@ -28,13 +30,17 @@ def decide(
         facts = Facts()
         if authorize(kept.case, action, facts, now).group >= TERMS:
             facts = _facts(kept.case, repo, action, env, clock)
+        # Where somebody was asked, time went by.
+        read = kept if facts == Facts() else None
     except Exception as error:  # noqa: BLE001 what could not be had denies
         return permits.denied(f"{type(error).__name__}: {error}")
-    return permits.ask(at, action, facts, env=env, clock=clock, token=token)
+    return permits.ask(at, action, facts, env=env, clock=clock, token=token, kept=read)
 
 
 def host(contract: Contract, env: Mapping[str, str]) -> GitHub:
     """The gh program for the repository of section 1; `Stop(3)` where that names none."""
+    from correctless.github import GitHub, repo_of_name
+
     named = repo_of_name(contract.run.repo)
     if named is None:
         raise Stop(exits.REFUSED, f"'{contract.run.repo}' is no repository on a host. mend section 1")
@@ -45,8 +51,13 @@ def _facts(case: Case, repo: Repo, action: Action, env: Mapping[str, str], clock
     contract = case.here.contract
     if contract is None:
         return Facts()
+    # Imported where somebody is asked: most actions need no facts.
     if action.kind == "merge":
+        from correctless.runcontract.observe import observe
+
         return Facts(pull=observe(host(contract, env), int(action.target), clock=clock))
     if action.kind == "flip":
+        from correctless.runcontract import gatecheck
+
         return Facts(here=gatecheck.here(contract, repo, clock))
     return Facts()

@@ -6,7 +6,6 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from correctless.finding import Finding
@@ -16,6 +15,7 @@ from correctless.runcontract.plaintext import place, text_of
 from correctless.runcontract.sections import SECTIONS, Contract
 from correctless.runcontract.slices import Slice, agrees, slices
 from correctless.runcontract.tomlplaces import Path, Places, places
+from correctless.values import frozen
 
 GAP = "[?: need operator input]"
 GAP_RULE = "contract-gap"
@@ -25,7 +25,7 @@ _VALUE = "contract-value"
 _AT = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Document:
     """One contract as it was read. `contract` is there only where nothing at all is wrong and no gap is left."""
 

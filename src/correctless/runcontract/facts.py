@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime
 from typing import Generic, TypeAlias, TypeVar
+
+from correctless.values import frozen
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Known(Generic[T_co]):
     """A value that was had, as it stood no earlier than `at`."""
 
@@ -18,7 +20,7 @@ class Known(Generic[T_co]):
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unknown:
     """A value that could not be had: the reason in one line. Nothing may be concluded from it."""
 
@@ -29,7 +31,7 @@ class Unknown:
 Fact: TypeAlias = Known[T] | Unknown
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Check:
     """One check run. A name alone says little: every workflow of a pull request may use it."""
 
@@ -43,7 +45,7 @@ class Check:
     started: datetime | None  # None: it has not begun
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Status:
     """The newest commit status of one context."""
 
@@ -52,7 +54,7 @@ class Status:
     made: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Comment:
     """One remark; `author` is "" when the account is gone."""
 
@@ -60,7 +62,7 @@ class Comment:
     made: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Thread:
     """One review thread by its first and its last remark."""
 
@@ -70,7 +72,7 @@ class Thread:
     resolved: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PullFacts:
     """One pull request at one moment."""
 

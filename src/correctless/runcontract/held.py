@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, TypeAlias
+
+from correctless.values import frozen
 
 MANY = 500  # items of one array
 # Printable by Unicode's categories, and still nothing to see: fillers, joiners, variation selectors.
@@ -32,7 +33,7 @@ _INVISIBLE = frozenset(
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Held:
     """A form as metadata of a type: `kinds` are compared exactly, so that true is no number."""
 

@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 
 from correctless import exits
@@ -21,13 +20,14 @@ from correctless.runcontract.clause import Clause, shown
 from correctless.runcontract.plaintext import LARGEST
 from correctless.runcontract.records import Answer, Logged, Pin, Record, fields_of, logged
 from correctless.runcontract.states import Version, fold
+from correctless.values import frozen
 
 DRAFTS = ".correctless/contracts"
 _RUN = re.compile(r"[a-z0-9][a-z0-9-]{0,63}\Z")
 _ABSENT = Version("", None)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Place:
     """The files of one run, all in the main worktree, whatever worktree asks."""
 
@@ -60,7 +60,7 @@ class Place:
         return os.path.join(self.folder, "board.md")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Kept:
     """What was read at one moment."""
 
@@ -131,14 +131,14 @@ def load(at: Place, env: Mapping[str, str], now: datetime) -> Kept:
     here = _version(at.contract, trusted, faults)
     pinned = None
     # By their digest the same bytes are as good in any of these places.
-    for path in (at.pinned, at.was_pinned, at.contract) if last else ():
-        found = _version(path, trusted, [])
+    for path in (at.contract, at.pinned, at.was_pinned) if last else ():
+        found = here if path == at.contract else _version(path, trusted, [])
         if found.digest == last:
             pinned = found
             break
     faults += _signatures(at, log)
     state = fold(log, here, pinned, now)
-    if state.pin_live and _version(at.pinned, trusted, []).digest != last:
+    if state.pin_live and _digest(at.pinned) != last:
         needed = "the granted bytes where they were stored aside"
         faults.append(Clause("pinned", 0, "pinned.md is gone or was changed", needed))
     return Kept(at, Case(here, pinned, state, tuple(faults)), log, head)
@@ -233,16 +233,22 @@ def _version(path: str, trusted: set[str], faults: list[Clause]) -> Version:
     return Version(digest, document.read(data, path).contract)
 
 
+def _digest(path: str) -> str:
+    with suppress(Stop):
+        return document.digest_of(bytes_of(path) or b"")
+    return ""
+
+
 def _log(at: Place, env: Mapping[str, str], faults: list[Clause]) -> tuple[tuple[Logged, ...], Head]:
     heads = Heads(at.ledger, env)
     needed = "the ledger as it was acknowledged"
+    entries: list[Entry] = []
     try:
-        report = verify(at.ledger, heads=heads.anchors(), root=at.home)
+        report = verify(at.ledger, heads=heads.anchors(), root=at.home, keep=entries)
         bad = [f for f in report.findings if f.severity == "error"]
         if bad:
             faults.append(Clause("ledger", 0, shown(f"line {bad[0].line}: {bad[0].message}"), needed))
             return (), EMPTY
-        entries = Ledger(at.ledger, root=at.home).read()
     except Missing:
         if any(anchor.seq > 0 for anchor in heads.anchors()):
             faults.append(Clause("ledger", 0, "the ledger is gone", needed))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from correctless.exits import Stop
@@ -13,6 +12,7 @@ from correctless.github import GitHub, first_line, take
 from correctless.runcontract import nodes, queries
 from correctless.runcontract.clause import Clause, of_merge, shown
 from correctless.runcontract.terms import Bar, Target
+from correctless.values import frozen
 
 METHODS = ("merge", "squash", "rebase")
 _NEVER = (
@@ -27,7 +27,7 @@ _REFUSED = ("GraphQL: ", "Message: ", "X Pull request ")
 _PERHAPS = ("something went wrong", "timeout", "timed out", "try again later")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Merged:
     """Read back: the pull request is merged at exactly this head, into this base, as this commit."""
 
@@ -36,14 +36,14 @@ class Merged:
     commit: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Refused:
     """Nothing was merged by this try, and why."""
 
     clauses: tuple[Clause, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unsure:
     """It may have been merged, or was, but not as asked: a person must look."""
 
@@ -111,7 +111,7 @@ def argv(repo: str, target: Target, method: str) -> tuple[str, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Look:
     """What became of a pull request."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -13,6 +13,7 @@ from correctless.github import GitHub, strange, take
 from correctless.runcontract import nodes, queries
 from correctless.runcontract.clause import shown
 from correctless.runcontract.facts import Fact, Known, PullFacts, Unknown
+from correctless.values import frozen
 
 T = TypeVar("T")
 
@@ -63,7 +64,7 @@ def observe(
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Asking:
     """One pull request, asked again and again until a deadline."""
 

@@ -1,17 +1,17 @@
-"""A case whose answers cover the action, the action, and facts in; whether the action's own terms hold out: group 6. Pure."""
+"""A case whose answers cover the action, the action, and facts in; whether the action's own terms hold out: group 6. Pure.
+
+What judges facts is imported where there are some: most actions need none, and wait for each import.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from correctless.runcontract import mergebar
 from correctless.runcontract.actions import Action
 from correctless.runcontract.answers import Granted
-from correctless.runcontract.board import AMBER, GREEN, light
 from correctless.runcontract.case import ALLOW, DENY, ESCALATE, Case, Facts, Verdict, contract_of, flip_state
 from correctless.runcontract.clause import Clause, shown
-from correctless.runcontract.facts import Known
 from correctless.runcontract.sections import Flip
 from correctless.runcontract.states import FlipState
 from correctless.runcontract.terms import Target
@@ -29,18 +29,7 @@ def judged(
     if action.kind == "merge":
         return _merge(case, action, facts, now, covering, used)
     if action.kind == "flip":
-        flip = contract_of(case).flip(action.target)
-        found = (
-            list(_flip(case, flip, facts, now))
-            if flip is not None
-            else [Clause("flip.unknown", 5, action.target, "a flip of the contract")]
-        )
-        only_amber = all(clause.code == "gate.amber" for clause in found)
-        if found:
-            return Verdict(ESCALATE if only_amber else DENY, 6, tuple(found))
-        assert facts.here is not None
-        assert isinstance(facts.here.revision, Known)
-        return Verdict(ALLOW, 7, (), grant, {"revision": facts.here.revision.value}, used)
+        return _flip(case, action, facts, now, grant, used)
     if action.kind == "rollback":
         found = list(_rollback(case, action))
         return Verdict(DENY, 6, tuple(found)) if found else Verdict(ALLOW, 7, (), grant)
@@ -58,6 +47,9 @@ def _merge(
     covering: tuple[Granted, ...],
     used: tuple[str, ...],
 ) -> Verdict:
+    from correctless.runcontract import mergebar
+    from correctless.runcontract.facts import Known
+
     contract, pull = contract_of(case), facts.pull
     if pull is None:
         return Verdict(DENY, 6, (Clause("merge.facts", 3, "no facts", "facts of the pull request"),))
@@ -89,7 +81,29 @@ def _merge(
     return Verdict(ALLOW, 7, (), covering[0].grant.id, bound, used)
 
 
-def _flip(case: Case, flip: Flip, facts: Facts, now: datetime) -> Iterator[Clause]:
+def _flip(
+    case: Case, action: Action, facts: Facts, now: datetime, grant: str, used: tuple[str, ...]
+) -> Verdict:
+    from correctless.runcontract.facts import Known
+
+    flip = contract_of(case).flip(action.target)
+    found = (
+        list(_unmet(case, flip, facts, now))
+        if flip is not None
+        else [Clause("flip.unknown", 5, action.target, "a flip of the contract")]
+    )
+    only_amber = all(clause.code == "gate.amber" for clause in found)
+    if found:
+        return Verdict(ESCALATE if only_amber else DENY, 6, tuple(found))
+    assert facts.here is not None
+    assert isinstance(facts.here.revision, Known)
+    return Verdict(ALLOW, 7, (), grant, {"revision": facts.here.revision.value}, used)
+
+
+def _unmet(case: Case, flip: Flip, facts: Facts, now: datetime) -> Iterator[Clause]:
+    from correctless.runcontract.board import AMBER, GREEN, light
+    from correctless.runcontract.facts import Known
+
     contract = contract_of(case)
     for earlier in flip.after:
         phase = case.state.flips.get(earlier, FlipState()).phase

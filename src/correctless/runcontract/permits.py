@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 
 from correctless.exits import Stop
@@ -17,6 +17,7 @@ from correctless.runcontract.case import ALLOW, DENY, ESCALATE, Facts, Verdict
 from correctless.runcontract.clause import Clause, shown
 from correctless.runcontract.keeping import Kept, Place
 from correctless.runcontract.records import Consume, Decision, Escalation, Permit, Record, Said
+from correctless.values import frozen
 
 LIVES_S = 60  # seconds a permit can be used for
 _TRIES = 50  # each means that somebody else's decision came first
@@ -25,7 +26,7 @@ Clock = Callable[[], datetime]
 Token = Callable[[], str]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Decided:
     """What was decided; `permit` is "" unless the verdict is allow."""
 
@@ -37,13 +38,24 @@ class Decided:
 
 
 def ask(
-    at: Place, action: Action, facts: Facts, *, env: Mapping[str, str], clock: Clock, token: Token
+    at: Place,
+    action: Action,
+    facts: Facts,
+    *,
+    env: Mapping[str, str],
+    clock: Clock,
+    token: Token,
+    kept: Kept | None = None,
 ) -> Decided:
-    """Decide, and write the decision down; never raises. The facts were observed by the caller right before."""
+    """Decide, and write the decision down; never raises. The facts were observed by the caller right before.
+
+    `kept`: what the caller read right before, so that it isn't read twice; nothing is written behind a ledger that moved.
+    """
     try:
         for _ in range(_TRIES):
             now = clock()
-            kept = keeping.load(at, env, now)
+            if kept is None:
+                kept = keeping.load(at, env, now)
             verdict = authorize(kept.case, action, facts, now)
             if any(clause.code == "ledger" for clause in kept.case.faults):
                 # Nothing is added to a ledger that isn't what it was: that would begin a new history over the old one.
@@ -52,6 +64,7 @@ def ask(
             try:
                 keeping.add(kept, made, env, now)
             except Moved:
+                kept = None
                 continue
             except Stop as stop:
                 if verdict.verdict == ALLOW:

@@ -7,17 +7,18 @@ refused: a record nobody here understands must not be passed over when authority
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, field, fields
 from datetime import datetime
 from typing import Any, ClassVar, TypeAlias
 
 from correctless.record import RecordError, read, timestamp
 from correctless.runcontract.actions import Action
+from correctless.values import frozen
 
 ALL = "*"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Surfaced:
     """The contract was put before the operator as it stood."""
 
@@ -25,7 +26,7 @@ class Surfaced:
     digest: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answer:
     """What a person said to one ask of exactly these bytes."""
 
@@ -43,7 +44,7 @@ class Answer:
     signers: str = ""  # the file of allowed signers it was checked against
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Revoke:
     record: ClassVar[str] = "revoke"
     grant: str  # or `*`: the whole contract
@@ -52,7 +53,7 @@ class Revoke:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pin:
     """The granted bytes were stored aside: from here on they are what is enforced."""
 
@@ -61,7 +62,7 @@ class Pin:
     gates: Mapping[str, tuple[str, ...]]  # of each flip
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Said:
     """One clause of a decision."""
 
@@ -71,7 +72,7 @@ class Said:
     needed: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Decision:
     record: ClassVar[str] = "decision"
     digest: str
@@ -81,7 +82,7 @@ class Decision:
     permit: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Permit:
     """One exact action may be done once, until `expires`."""
 
@@ -95,13 +96,13 @@ class Permit:
     reaffirmed: tuple[str, ...] = ()  # the re-affirmations it used up
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Consume:
     record: ClassVar[str] = "consume"
     permit: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Evidence:
     """One run of a gate's check, or a claim that was made without one."""
 
@@ -118,7 +119,7 @@ class Evidence:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Escalation:
     record: ClassVar[str] = "escalation"
     id: str
@@ -131,7 +132,7 @@ class Escalation:
     freezes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Settled:
     """A person's answer to an escalation."""
 
@@ -142,7 +143,7 @@ class Settled:
     channel: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reaffirm:
     """A person said yes, once more and once only, to exactly this action although a constraint forbids it."""
 
@@ -156,7 +157,7 @@ class Reaffirm:
     channel: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Waiver:
     record: ClassVar[str] = "waiver"
     digest: str
@@ -167,14 +168,14 @@ class Waiver:
     channel: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Flip:
     record: ClassVar[str] = "flip"
     flip: str
     phase: str  # started | done | unknown | called_off
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rollback:
     record: ClassVar[str] = "rollback"
     flip: str
@@ -182,7 +183,7 @@ class Rollback:
     trigger: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Attempt:
     """A fix or a deploy was tried."""
 
@@ -193,7 +194,7 @@ class Attempt:
     diagnostic: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Helper:
     record: ClassVar[str] = "helper"
     id: str
@@ -202,7 +203,7 @@ class Helper:
     cost_usd: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Review:
     record: ClassVar[str] = "review"
     pr: int
@@ -214,7 +215,7 @@ class Review:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Close:
     record: ClassVar[str] = "close"
     by: str
@@ -231,26 +232,23 @@ _KINDS: tuple[type[Record], ...] = (
     Waiver, Flip, Rollback, Attempt, Helper, Review, Close,
 )  # fmt: skip
 _BY_NAME = {kind.record: kind for kind in _KINDS}
+_KEYS = {kind.record: frozenset(f.name for f in fields(kind)) for kind in _KINDS}
 
 # What a word may be; everything else in its place is refused.
-_CLOSED: dict[tuple[str, str], tuple[str, ...]] = {
-    ("answer", "answer"): ("granted", "refused"),
-    ("answer", "channel"): ("terminal", "signed"),
-    ("decision", "verdict"): ("allow", "deny", "escalate"),
-    ("evidence", "result"): ("passed", "failed", "partial", "claimed"),
-    ("flip", "phase"): ("started", "done", "unknown", "called_off"),
-    ("rollback", "phase"): ("fired", "started", "done", "failed"),
-    ("attempt", "what"): ("fix", "deploy"),
-    ("attempt", "result"): ("ok", "failed"),
-    ("helper", "phase"): ("start", "end"),
-    **{
-        (name, "channel"): ("terminal", "signed")
-        for name in ("revoke", "settled", "reaffirm", "waiver", "close")
-    },
+_CHANNEL: dict[str, tuple[str, ...]] = {"channel": ("terminal", "signed")}
+_CLOSED: dict[str, dict[str, tuple[str, ...]]] = {
+    "answer": {"answer": ("granted", "refused"), **_CHANNEL},
+    "decision": {"verdict": ("allow", "deny", "escalate")},
+    "evidence": {"result": ("passed", "failed", "partial", "claimed")},
+    "flip": {"phase": ("started", "done", "unknown", "called_off")},
+    "rollback": {"phase": ("fired", "started", "done", "failed")},
+    "attempt": {"what": ("fix", "deploy"), "result": ("ok", "failed")},
+    "helper": {"phase": ("start", "end")},
+    **dict.fromkeys(("revoke", "settled", "reaffirm", "waiver", "close"), _CHANNEL),
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Logged:
     """A record where it stands: its number in the ledger and when it was written."""
 
@@ -271,10 +269,10 @@ def logged(seq: int, values: Mapping[str, Any]) -> Logged:
     if kind is None:
         raise RecordError(f"an unknown record '{name}'")
     rest = {key: value for key, value in values.items() if key not in ("record", "at", "seq", "prev")}
-    if unknown := rest.keys() - {f.name for f in fields(kind)}:
+    if unknown := rest.keys() - _KEYS[kind.record]:
         raise RecordError(f"an unknown key '{min(unknown)}'")
-    for (record, key), words in _CLOSED.items():
-        if record == name and key in rest and rest[key] not in words:
+    for key, words in _CLOSED.get(kind.record, {}).items():
+        if key in rest and rest[key] not in words:
             raise RecordError(f"field '{key}' is none of {', '.join(words)}")
     # What is only read when it is needed must not be found unreadable there.
     if "expires" in rest:

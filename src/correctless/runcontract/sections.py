@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from correctless.runcontract.held import (
@@ -27,9 +26,10 @@ from correctless.runcontract.held import (
     Text,
     Word,
 )
+from correctless.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Run:
     """Section 1: who does what where, and until when."""
 
@@ -45,7 +45,7 @@ class Run:
     not_after: Moment
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Grant:
     """One ask of section 2; which of the last keys it has depends on its action."""
 
@@ -61,24 +61,24 @@ class Grant:
     max_minutes: Count | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Grants:
     grant: tuple[Grant, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReviewArea:
     area: Id
     needs: Line
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Bots:
     authors: tuple[Word, ...]
     every_thread_answered_at_head: Flag
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Bar:
     """One merge bar of section 3. Both states are allow-lists of one."""
 
@@ -97,12 +97,12 @@ class Bar:
     bots: Bots | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MergeBar:
     bar: tuple[Bar, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Gate:
     """One gate of section 4; without `check` it can only be claimed, which is AMBER at the best."""
 
@@ -115,12 +115,12 @@ class Gate:
     evidence: FilePath | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Gates:
     gate: tuple[Gate, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Flip:
     """One switch of section 5 and the way back."""
 
@@ -133,12 +133,12 @@ class Flip:
     announce_s: Seconds
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Flips:
     flip: tuple[Flip, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Trigger:
     """One trigger of section 6: a number, what it is compared with, and how long a breach must last."""
 
@@ -157,19 +157,19 @@ class Trigger:
     combine: Literal["any", "all"] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Watch:
     phases: tuple[Line, ...]
     check_in: Duration
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Triggers:
     trigger: tuple[Trigger, ...] = ()
     watch: Watch | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Constraint:
     """One rule of section 7 in words, and exactly one way of holding it."""
 
@@ -182,12 +182,12 @@ class Constraint:
     prompt_only: Flag | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Constraints:
     constraint: tuple[Constraint, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Escalation:
     """One condition of section 8 under which a person is asked, and what stands still meanwhile."""
 
@@ -197,12 +197,12 @@ class Escalation:
     freezes: tuple[Pattern, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Escalations:
     escalation: tuple[Escalation, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Contract:
     """All of it."""
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
-import tempfile
-from dataclasses import dataclass
 
 from correctless.record import RecordError, read, strict_json
 from correctless.runcontract.records import ALL, Answer
+from correctless.values import frozen
 
 NAMESPACE = "correctless-contract"
 _SECONDS = 20.0
@@ -22,7 +21,7 @@ _MOST = 1 << 16  # bytes of an answer or of a signature
 SYSTEM = "/etc/correctless/allowed_signers"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Text:
     """What is signed: which run, which bytes, which ask, what answer."""
 
@@ -111,6 +110,8 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _verify(record: Answer) -> str:
+    import tempfile  # where nothing was signed, nobody waits for it
+
     with tempfile.TemporaryDirectory(prefix="correctless-") as folder:
         signature = os.path.join(folder, "sig")
         with open(signature, "w", encoding="utf-8") as file:

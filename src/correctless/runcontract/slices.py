@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from correctless.finding import Finding
 from correctless.runcontract.sections import SECTIONS
+from correctless.values import frozen
 
 RULE = "contract-structure"
 _HEADING = re.compile(r"## +(?:(\d+)\. +)?(.*?) *\Z")
@@ -19,7 +19,7 @@ _FENCE = re.compile(r"(`{3,}|~{3,})(.*)\Z")
 _OURS = re.compile(r"toml contract\.([a-z_]+)\Z")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Slice:
     """The TOML of one section; `line` is the number of its first line in the document."""
 
@@ -28,14 +28,14 @@ class Slice:
     toml: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Heading:
     line: int
     number: str | None
     title: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Fence:
     line: int  # of its first mark
     info: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from correctless.runcontract import terms
@@ -27,11 +27,12 @@ from correctless.runcontract.records import (
     moment,
 )
 from correctless.runcontract.sections import Contract
+from correctless.values import frozen
 
 LIVE = ("active", "flipping", "flipped", "flip_unknown", "rolling_back", "rolled_back")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Version:
     """One version of the contract: its digest, and what it says where nothing is wrong with it."""
 
@@ -39,14 +40,14 @@ class Version:
     contract: Contract | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FlipState:
     phase: str = ""  # "" | flipping | flipped | flip_unknown | rolling_back | rolled_back
     fired: tuple[str, ...] = ()  # triggers, since it was executed
     gates: tuple[str, ...] = ()  # it had when it was rolled back
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Held:
     """A permit and what became of it."""
 
@@ -55,7 +56,7 @@ class Held:
     consumed: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class State:
     """Where the run stands; `why` in words, for a phase that can be had in several ways."""
 

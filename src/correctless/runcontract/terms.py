@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from correctless.values import frozen
 
 
 class Area(Protocol):
@@ -54,7 +55,7 @@ class Bar(Protocol):
     def bots(self) -> Bots | None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Target:
     """The merge that is asked for; `head` is the commit it is bound to, "" as long as it is bound to none."""
 
@@ -64,7 +65,7 @@ class Target:
     head: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Review:
     """A review record: who looked at one area of one head, and where."""
 
@@ -75,7 +76,7 @@ class Review:
     worktree_clean: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Waiver:
     """A person's word that one required check may be red at one head, because this run of it is red on the base."""
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from correctless.values import frozen
 
 Path = tuple[str | int, ...]
 _TABLE = re.compile(r"[ \t]*(\[{1,2})([^\]]+)\]{1,2}")
@@ -16,7 +17,7 @@ _PART = re.compile(r"""[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*'""")
 _STRING = re.compile(r'"""(?:[^\\]|\\.)*?"""|\'\'\'.*?\'\'\'|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'', re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Places:
     """Where keys and values stand, and the tables' headers; lines count from 1 at the start of this TOML."""
 
