@@ -185,6 +185,19 @@ def pull(now: datetime = NOW, **changes: object) -> PullFacts:
     return good
 
 
+def red(now: datetime = NOW) -> PullFacts:
+    """One whose check `tests` is red, as run 3 of it is on its base."""
+
+    def failed(found: object) -> tuple[Check, ...]:
+        assert isinstance(found, Known)
+        return tuple(
+            replace(each, conclusion="FAILURE") if each.name == "tests" else each for each in found.value
+        )
+
+    good = pull(now)
+    return pull(now, checks=failed(good.checks), base_checks=failed(good.base_checks))
+
+
 def here(now: datetime = NOW, revision: str = REVISION, sha: str = SHA) -> Here:
     return Here(Known(revision, now), {"reports/compare.json": Known(sha, now)})
 
