@@ -46,19 +46,23 @@ def wrapped(signature: bytes, width: int) -> bytes:
 
 @dataclass(frozen=True)
 class Keys:
-    """Two keys, ada's and eve's, of which ada's is an allowed signer's; and the home of a repository."""
+    """Keys of ada, who is an allowed signer, and of eve, who isn't; and the home of a repository.
+
+    ada2 is of a kind that signs differently each time.
+    """
 
     folder: Path
     home: Path
 
     @classmethod
     def made(cls, folder: Path, home: Path) -> Keys:
-        for name in ("ada", "eve"):
+        for name, type_ in (("ada", "ed25519"), ("ada2", "ecdsa"), ("eve", "ed25519")):
             subprocess.run(
-                ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(folder / name)],
+                ["ssh-keygen", "-q", "-t", type_, "-N", "", "-C", name, "-f", str(folder / name)],
                 check=True,
             )
-        (folder / "allowed_signers").write_text(f"{ADA} {(folder / 'ada.pub').read_text()}")
+        allowed = [f"{ADA} {(folder / f'{name}.pub').read_text()}" for name in ("ada", "ada2")]
+        (folder / "allowed_signers").write_text("".join(allowed))
         return cls(folder, home)
 
     @property

@@ -27,6 +27,7 @@ from correctless.runcontract.records import (
     Review,
     Rollback,
     Surfaced,
+    Waiver,
     fields_of,
     logged,
 )
@@ -128,6 +129,10 @@ def reaffirm(
     id_: str = "r1",
 ) -> Reaffirm:
     return Reaffirm(id_, of, constraint, action.fields(), until.isoformat(), "Ada", "terminal")
+
+
+def waiver(*, of: str = DIGEST) -> Waiver:
+    return Waiver(of, "tests", HEAD, 3, "Ada", "terminal")
 
 
 def permit(

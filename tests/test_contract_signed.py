@@ -19,8 +19,9 @@ from correctless.runcontract.actions import Action
 from correctless.runcontract.authorize import authorize
 from correctless.runcontract.case import ALLOW, ESCALATE, Facts
 from correctless.runcontract.keeping import Kept, Place
-from correctless.runcontract.records import Answer, Escalation, Reaffirm, Record, Surfaced
+from correctless.runcontract.records import Answer, Escalation, Reaffirm, Record, Revoke, Settled, Surfaced
 from correctless.runcontract.signed import KINDS
+from correctless.runcontract.states import fold
 
 NO_SIGNATURE = "no good signature"
 OLD = json.dumps({"run": "r1", **SAID["answer"], "by": ADA})  # as it was signed when there was no other kind
@@ -196,14 +197,15 @@ def test_a_list_of_signers_is_out_of_reach_only_of_a_user_who_owns_nothing_on_th
 class Desk:
     """A pinned contract in a repository, and records put on its ledger by whoever can write there."""
 
-    def __init__(self, keys: Keys, text: str = c.TEXT) -> None:
+    def __init__(self, keys: Keys, text: str = c.TEXT, answers: Sequence[Record] = ()) -> None:
         self.place: Place = keeping.place(str(keys.home), "r1")
         self.env = {"HOME": str(keys.folder)}
         self.at = c.START
         Path(self.place.contract).parent.mkdir(parents=True)
         Path(self.place.contract).write_text(text)
         of = c.digest(text)
-        self.put([Surfaced(of), *(c.yes(g, of=of) for g in ("G1", "G2", "G3", "G4")), c.pin(of), c.REVIEWED])
+        said = answers or [c.yes(g, of=of) for g in ("G1", "G2", "G3", "G4")]
+        self.put([Surfaced(of), *said, c.pin(of), c.REVIEWED])
         keeping.pin_file(self.place, text.encode())
 
     def put(self, records: Sequence[Record]) -> None:
@@ -272,14 +274,14 @@ def test_a_text_that_is_on_record_twice_allows_nothing(
     kind: str, again: str, desk: Desk, at_desk: Keys
 ) -> None:
     said = text(kind)
-    signature = at_desk.sign(said)
+    signature = at_desk.sign(said, key="ada2")
     first = at_desk.good(said, signature)
     second = {
         "the same": lambda: first,
         "re-wrapped": lambda: at_desk.good(said, wrapped(signature, 40)),
-        "signed anew": lambda: at_desk.good(said, at_desk.sign(said)),
+        "signed anew": lambda: at_desk.good(said, at_desk.sign(said, key="ada2")),
     }[again]()
-    assert (again == "re-wrapped") == (first.signature != second.signature)
+    assert (again == "the same") == (first.signature == second.signature)
     desk.put([first])
     assert desk.load().case.faults == ()
     desk.put([second])
@@ -349,3 +351,34 @@ def test_a_signed_waiver_lets_exactly_its_check_be_red(at_desk: Keys) -> None:
     assert desk.verdict(facts=facts) == ("deny", ["merge.check"])
     desk.put([at_desk.good(text("waiver", digest=c.digest(free)))])
     assert desk.verdict(facts=facts) == (ALLOW, [])
+
+
+def test_the_assurance_is_that_of_the_weakest_word_in_force(at_desk: Keys) -> None:
+    signed_ = "signed, by a key list this user can change"
+    answers = [at_desk.good(text(grant=grant)) for grant in ("G1", "G2", "G3", "G4")]
+    desk = Desk(at_desk, answers=answers)
+    assert keeping.assurance(desk.load()) == signed_
+    desk.put([at_desk.good(text(kind)) for kind in ("waiver", "reaffirm")])
+    assert keeping.assurance(desk.load()) == signed_
+
+    def with_(*more: Record) -> str:
+        log = (*desk.load().log, *c.log(more, desk.at))
+        kept = desk.load()
+        state = fold(log, kept.case.here, kept.case.pinned, c.NOW)
+        return keeping.assurance(replace(kept, case=replace(kept.case, state=state)))
+
+    asked = Escalation("E1-1", "E1", "x", "b", ("t",), "which?", "this", ("merge",))
+    deploy = Action("other", "deploy.stage")
+    assert with_(c.yes("G1")) == "terminal"
+    assert with_(c.no("G1")) == signed_
+    assert with_(Revoke("G1", "Ada", "terminal")) == signed_
+    assert with_(c.yes("G1", of="0" * 64)) == signed_
+    assert with_(c.waiver()) == "terminal"
+    assert with_(replace(c.waiver(), digest="0" * 64)) == signed_
+    assert with_(c.reaffirm("C1", deploy)) == "terminal"
+    assert with_(c.reaffirm("C1", deploy), c.permit(deploy, "", reaffirmed=("r1",))) == signed_
+    assert with_(c.reaffirm("C1", deploy, until=c.NOW)) == signed_
+    assert with_(asked, Settled("E1-1", "go on", "Ada", "terminal")) == "terminal"
+    assert with_(Settled("E1-1", "go on", "Ada", "terminal")) == signed_
+    # What is in force counts, and not what was said last.
+    assert with_(c.yes("G1"), at_desk.good(text(digest="0" * 64))) == "terminal"
