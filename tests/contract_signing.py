@@ -82,11 +82,11 @@ class Keys:
         )  # fmt: skip
         return path
 
-    def word(self, said: str, signature: bytes | None = None) -> Word | str:
+    def word(self, said: str, signature: bytes | None = None, run: str = "r1") -> Word | str:
         given = self.sign(said) if signature is None else signature
-        return signed.word(said.encode(), given, self.signers, home=str(self.home), run="r1")
+        return signed.word(said.encode(), given, self.signers, home=str(self.home), run=run)
 
-    def good(self, said: str, signature: bytes | None = None) -> Word:
-        found = self.word(said, signature)
+    def good(self, said: str, signature: bytes | None = None, run: str = "r1") -> Word:
+        found = self.word(said, signature, run)
         assert not isinstance(found, str), found
         return found

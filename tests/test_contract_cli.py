@@ -42,6 +42,7 @@ class Operator:
     def __init__(self, top: Path, git: Git, text: str | None = TEXT) -> None:
         self.top, self.git = top, git
         self.env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+        self.program = [*correctless.itself(), "contract"]
         (top / "tools").mkdir()
         (top / "tools" / "compare.py").write_text(COMPARE)
         (top / ".gitignore").write_text("/reports/\n/wanted\n/.correctless/\n")
@@ -57,7 +58,7 @@ class Operator:
         self, *words: str, env: dict[str, str] | None = None, cwd: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*correctless.itself(), "contract", *words],
+            [*self.program, *words],
             cwd=cwd or self.top,
             env={**self.env, **(env or {})},
             stdin=subprocess.DEVNULL,
@@ -71,9 +72,9 @@ class Operator:
         self, *words: str, typed: tuple[tuple[str, str], ...] = (), env: dict[str, str] | None = None
     ) -> tuple[int, str]:
         """A command at a pseudo-terminal; `typed` are what is waited for and what is typed then."""
-        program, *rest = correctless.itself()
+        program, *rest = self.program
         child = pexpect.spawn(
-            program, [*rest, "contract", *words], cwd=str(self.top), env={**self.env, **(env or {})}, encoding="utf-8", timeout=30, dimensions=(50, 160)
+            program, [*rest, *words], cwd=str(self.top), env={**self.env, **(env or {})}, encoding="utf-8", timeout=30, dimensions=(50, 160)
         )  # fmt: skip
         shown = ""
         for wanted, answer in typed:
@@ -189,7 +190,7 @@ def test_the_authoring_flow_from_new_to_an_allowed_action(scratch_repo: Path, gi
 PERSONS = (
     ("answer", "G1", "--granted"),
     ("answer", "--escalation", "E1-1", "--note", "x"),
-    ("answer", "--signed", "x", "--signers", "y"),
+    *((verb, "--signed", "x", "--signers", "y") for verb in ("answer", "revoke", "reaffirm", "waive")),
     ("revoke", "G1"),
     ("revoke", "--all"),
     ("close",),

@@ -261,10 +261,7 @@ def test_a_forged_record_in_the_ledger_allows_nothing(kind: str, how: str, desk:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_word_of_another_run_on_the_ledger_allows_nothing(kind: str, desk: Desk, at_desk: Keys) -> None:
-    said = text(kind, run="r2")
-    found = signed.word(said.encode(), at_desk.sign(said), at_desk.signers, home=str(at_desk.home), run="r2")
-    assert not isinstance(found, str)
-    desk.put([found])
+    desk.put([at_desk.good(text(kind, run="r2"), run="r2")])
     assert desk.verdict() == (ESCALATE, ["signature"])
 
 

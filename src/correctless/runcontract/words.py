@@ -45,7 +45,7 @@ def unfit(word: Word, case: Case, log: Sequence[Logged], now: datetime) -> str:
     if word.signed and any(
         word.signed == each.record.signed for each in log if isinstance(each.record, Word)
     ):
-        return "this very text is on record already, and counts once. have a new one signed"
+        return "this very text is on record already and counts once. have another one signed: a space more makes it another"
     contract = case.here.contract
     if isinstance(word, Settled):
         return _settled(word, case)
