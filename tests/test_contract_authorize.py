@@ -390,3 +390,8 @@ def test_an_allowed_merge_is_bound_to_what_was_judged() -> None:
 def test_an_answer_of_another_word_is_not_read() -> None:
     with pytest.raises(ValueError, match="none of granted, refused"):
         c.log([Answer(c.DIGEST, "G1", "yes", "Ada", "terminal")])
+
+
+def test_a_close_is_never_signed() -> None:
+    with pytest.raises(ValueError, match="none of terminal"):
+        c.log([Close("Ada", "signed")])
