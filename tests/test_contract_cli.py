@@ -245,7 +245,7 @@ def test_nothing_is_recorded_when_the_contract_changes_while_a_person_answers(
 
     code, shown = active.terminal(*words, typed=(("leave it", changed),))
     assert (code, "for other bytes than contract.md holds now" in shown) == (exits.PERSON, True), shown
-    assert [item["record"] for item in ledger(active)][-1] == "surfaced"
+    assert [item["record"] for item in on_record(active)][-1] == "surfaced"
 
 
 def on_record(op: Operator) -> list[dict[str, Any]]:
@@ -253,7 +253,7 @@ def on_record(op: Operator) -> list[dict[str, Any]]:
 
 
 def test_a_persons_word_at_a_terminal_must_fit_what_there_is(active: Operator) -> None:
-    before = ledger(active)
+    before = on_record(active)
     for words, why in (
         (("answer", "G9", "--granted"), "there is no ask 'G9'"),
         (("answer", "--escalation", "E1-9", "--note", "x"), "no open escalation 'E1-9'"),
@@ -264,7 +264,7 @@ def test_a_persons_word_at_a_terminal_must_fit_what_there_is(active: Operator) -
     ):
         code, shown = active.terminal(*words)
         assert (code, why in shown) == (exits.USAGE, True), shown
-    assert ledger(active) == before
+    assert on_record(active) == before
 
 
 def test_any_edit_voids_the_answers_and_putting_it_back_restores_what_was_pinned(active: Operator) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from datetime import timedelta
@@ -179,16 +180,21 @@ def test_a_list_of_signers_is_believed_only_outside_the_repository_and_of_its_ow
 def test_a_list_of_signers_is_out_of_reach_only_of_a_user_who_owns_nothing_on_the_way_to_it(
     keys: Keys,
 ) -> None:
-    owner = Path(keys.signers).stat().st_uid
-    Path(keys.signers).chmod(0o444)
-    keys.folder.chmod(0o555)
-    try:
-        assert not signed.out_of_reach(keys.signers, owner or 12345)  # a mode its owner can change
-    finally:
-        keys.folder.chmod(0o755)
-    assert signed.out_of_reach("/bin/sh", 12345)
-    assert not signed.out_of_reach("/bin/sh", 0)
-    assert not signed.out_of_reach("/etc/none", 12345)
+    path = Path(keys.signers)
+    if os.getuid() == 0:
+        os.chown(path, 4321, -1)  # given away: to root everything is in reach
+    owner = path.stat().st_uid
+    path.chmod(0o444)
+    assert signed.out_of_reach(keys.signers, owner + 1)
+    assert not signed.out_of_reach(keys.signers, owner)  # who can make it writable
+    assert not signed.out_of_reach(keys.signers, 0)
+    assert not signed.out_of_reach(str(keys.folder / "none"), owner + 1)
+    for reachable, mode in ((path, 0o446), (path, 0o464), (keys.folder, 0o757)):
+        before = reachable.stat().st_mode
+        reachable.chmod(mode)
+        assert not signed.out_of_reach(keys.signers, owner + 1)
+        reachable.chmod(before)
+    assert signed.out_of_reach(keys.signers, owner + 1)
 
 
 # On the ledger: what `keeping` finds, and what it does to a decision.

@@ -92,18 +92,18 @@ def untrusted(signers: str, home: str) -> str:
 def out_of_reach(signers: str, user: int) -> bool:
     """Whether the user with this id, and so an agent of theirs, can't change who is allowed to sign."""
     path = os.path.realpath(signers)
-    while user:
+    while True:
         try:
             found = os.lstat(path)
         except OSError:
             return False
-        # An owner can make writable what is not; and who may rename a folder above puts another one in its place.
-        if found.st_uid == user or found.st_mode & 0o022:
+        # An owner can make writable what is not; and who may rename a folder on the way puts another in its place.
+        others = found.st_mode & 0o022 and not found.st_mode & stat.S_ISVTX
+        if found.st_uid == user or others:
             return False
         if path == "/":
             return True
         path = os.path.dirname(path)
-    return False
 
 
 def _verify(record: Word) -> str:
