@@ -189,7 +189,7 @@ def test_a_list_of_signers_is_out_of_reach_only_of_a_user_who_owns_nothing_on_th
     assert not signed.out_of_reach(keys.signers, owner)  # who can make it writable
     assert not signed.out_of_reach(keys.signers, 0)
     assert not signed.out_of_reach(str(keys.folder / "none"), owner + 1)
-    for reachable, mode in ((path, 0o446), (path, 0o464), (keys.folder, 0o757)):
+    for reachable, mode in ((path, 0o446), (path, 0o1464), (keys.folder, 0o757)):
         before = reachable.stat().st_mode
         reachable.chmod(mode)
         assert not signed.out_of_reach(keys.signers, owner + 1)

@@ -98,8 +98,8 @@ def out_of_reach(signers: str, user: int) -> bool:
         except OSError:
             return False
         # An owner can make writable what is not; and who may rename a folder on the way puts another in its place.
-        others = found.st_mode & 0o022 and not found.st_mode & stat.S_ISVTX
-        if found.st_uid == user or others:
+        sticky = stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX
+        if found.st_uid == user or (found.st_mode & 0o022 and not sticky):
             return False
         if path == "/":
             return True
