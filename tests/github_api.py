@@ -80,7 +80,9 @@ class Call:
 class GitHubApi:
     """The host: `repos` are the known owner/name, `pulls` all pull requests, `token` the only login it takes."""
 
-    def __init__(self, folder: Path, *, repos: tuple[str, ...] = ("ann/shop",), page: int = 100) -> None:
+    def __init__(
+        self, folder: Path, *, repos: tuple[str, ...] = ("ann/shop",), page: int = 100, sdl: str = SDL
+    ) -> None:
         self.socket = folder / "api.sock"
         self.repos = repos
         self.page = page
@@ -94,10 +96,12 @@ class GitHubApi:
         self.raw_answer: bytes | None = None
         self.answers: dict[str, tuple[int, bytes]] = {}  # by operation: what is said instead
         self.rewrite: Callable[[str, Any], Any] | None = None  # of an operation's answer, before it is sent
+        self.opened: Callable[[], Merging] = Merging  # of each pull request that is opened here
+        self.tip: Callable[[str], str] = lambda _branch: "0" * 40  # the commit a branch stands on then
         self._fault: tuple[int, How, When] | None = None
         self._lock = threading.Lock()
         self._closing = threading.Event()
-        self._schema = _schema(self)
+        self._schema = _schema(self, sdl)
 
     def __enter__(self) -> GitHubApi:
         api = self
@@ -251,7 +255,9 @@ class GitHubApi:
         head, base, body = input["headRefName"], input["baseRefName"], input.get("body") or ""
         if any((p.repo, p.base) == (repo, base) and not p.fork for p in self.open_pulls(head)):
             raise GraphQLError(f"A pull request already exists for {repo.split('/')[0]}:{head}.")
-        pull = Pull(repo, len(self.pulls) + 1, head, base, input["title"], _kept(body))
+        pull = Pull(
+            repo, len(self.pulls) + 1, head, base, input["title"], _kept(body), self.tip(head), merging=self.opened()
+        )  # fmt: skip
         self.pulls.append(pull)
         return {"pullRequest": _node(pull)}
 
@@ -325,8 +331,8 @@ def _account(login: str | None) -> dict[str, Any] | None:
     return None if login is None else {"__typename": "User", "id": f"U_{login}", "login": login}
 
 
-def _schema(api: GitHubApi) -> GraphQLSchema:
-    schema = build_schema(SDL)
+def _schema(api: GitHubApi, sdl: str) -> GraphQLSchema:
+    schema = build_schema(sdl)
 
     def resolve(kind: str, name: str, function: Any) -> None:
         schema.type_map[kind].fields[name].resolve = function  # type: ignore[attr-defined]

@@ -18,6 +18,7 @@ from correctless.runlog.events import (
     GateClosed,
     GateOpened,
     Logged,
+    Merged,
     Published,
     PublishIntended,
     Resumed,
@@ -160,6 +161,8 @@ class Player:
             case engine.Publish():
                 self.published += 1
                 return Published("", "skip")
+            case engine.Merge():
+                return Merged(1, "c", "m", "r1")
             case engine.Complete():
                 return Completed("")
             case engine.Halt(code=code, reason=reason):

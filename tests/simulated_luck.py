@@ -46,12 +46,14 @@ def draw(dice: random.Random) -> tuple[Plan, Chances]:
         )
         for name in dice.sample(NAMES, dice.randint(1, 6))
     )
+    pr = dice.choice((("gh",), ("skip",), ("open-it", "--now")))
     made = plan(
         attempts=dice.choice((2, 3)),
         on_limit=dice.choice(("wait", "pause")),
         usd=dice.uniform(1.0, 8.0) if dice.random() < 0.15 else None,
         minutes=dice.uniform(5.0, 60.0) if dice.random() < 0.15 else 480.0,
-        pr=dice.choice((("gh",), ("skip",), ("open-it", "--now"))),
+        pr=pr,
+        merge="r1" if pr == ("gh",) and dice.random() < 0.5 else "",
         steps=steps,
         on_escalation=dice.choice(("defer", "ask", "halt")),
         stop_at_usage={"five_hour": 80.0} if dice.random() < 0.15 else {},

@@ -15,6 +15,7 @@ from correctless.runlog.events import (
     DecisionsTaken,
     Event,
     GateClosed,
+    Merged,
     Published,
     PublishIntended,
     Rerun,
@@ -51,7 +52,7 @@ class Truth:
         self.told = False  # a person's answer is to be carried out
         self.last: Event | None = None
         self.stopped: RunStopped | None = None
-        self.intended = self.published = self.complete = self.abandoned = False
+        self.intended = self.published = self.merged = self.complete = self.abandoned = False
 
     @property
     def current(self) -> str | None:
@@ -125,9 +126,14 @@ class Truth:
             case engine.Publish():
                 if not self.intended:
                     raise Broken("it publishes without its intent on record")
+            case engine.Merge():
+                if not self.published or self.merged or not self.plan.merge:
+                    raise Broken("it merges what is not published, not to be merged, or merged")
             case engine.Complete():
                 if not self.published:
                     raise Broken("complete, and not published")
+                if self.plan.merge and not self.merged:
+                    raise Broken("complete, and not merged")
             case _:
                 pass
 
@@ -222,6 +228,8 @@ class Truth:
                 self.intended = True
             case Published():
                 self.published = True
+            case Merged():
+                self.merged = True
             case Completed():
                 self.complete = True
             case Abandoned():

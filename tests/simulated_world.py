@@ -22,6 +22,7 @@ from correctless.runlog.events import (
     GateClosed,
     GateOpened,
     Logged,
+    Merged,
     Published,
     RunStopped,
     StepChecked,
@@ -86,6 +87,7 @@ class World:
         self.confirmed: set[str] = set()  # words
         self.pushed = False
         self.pulls = 0
+        self.merged: str | None = None  # the commit the host merged
 
     def point(self, where: str) -> None:
         """Something may happen here."""
@@ -425,3 +427,18 @@ class World:
             self.pulls += 1
         self.point("after the pull request was opened")
         return Published("https://example.invalid/1", how)
+
+    def merge(self, state: State, events: list[Logged]) -> Merged | GateClosed | RunStopped:
+        asked = self.ask(events)
+        if not isinstance(asked, GateOpened):
+            return asked
+        if waits := self.open_words():
+            raise Broken(f"merged while {waits} wait for a person")
+        if not self.pulls:
+            raise Broken("merged without a pull request")
+        self.point("before the merge")
+        if self.merged != state.consolidated and not self.calm and self.dice.random() < 0.3:
+            return RunStopped(exits.PERSON, None, "the contract does not allow it")
+        self.merged = state.consolidated  # or it is found so
+        self.point("after the merge")
+        return Merged(1, state.consolidated or "", "m", self.plan.merge)

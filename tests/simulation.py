@@ -251,6 +251,8 @@ class Simulation:
                 return PublishIntended(world.head, self.plan.pr[0])
             case engine.Publish():
                 return world.publish(state)
+            case engine.Merge():
+                return world.merge(state, self.events)
             case engine.Complete():
                 return Completed(state.url)
             case engine.Halt(code=code, reason=reason, resume_at=resume_at):
@@ -365,6 +367,8 @@ class Simulation:
             raise Broken(f"the branch holds {work}, which is not what the attempts that stand made")
         if world.pulls != (self.plan.pr[0] != "skip"):
             raise Broken(f"complete with {world.pulls} pull requests")
+        if (world.merged is not None) != bool(self.plan.merge):
+            raise Broken(f"complete, and merged is {world.merged}")
         if not isinstance(self.events[-1].event, Completed) or not truth.published:
             raise Broken("complete is not the last event, or nothing was published before it")
         return "complete"

@@ -207,7 +207,9 @@ def test_a_second_run_can_not_start_over_an_unfinished_one() -> None:
 def test_every_event_survives_its_line() -> None:
     player = Player(random.Random(3), fail=0.3, check=0.3, pause=0.3, close=0.5, defer=0.5)
     made = plan(
-        on_escalation="ask", steps=tuple(planned(n, session=True) for n in ("ctdd", "simplify", "cverify"))
+        on_escalation="ask",
+        steps=tuple(planned(n, session=True) for n in ("ctdd", "simplify", "cverify")),
+        merge="r1",
     )
     seen = set()
     for seed in range(40):

@@ -137,6 +137,13 @@ class Config(_Model):
         description="the machine does not go to sleep while a run works, where systemd or macOS can be told",
     )
     pr: Literal["gh", "skip"] | Argv = "gh"
+    merge: Literal["never", "contract"] = Field(
+        "never",
+        description="contract: the pull request is merged as soon as the run contract that is pinned allows it",
+    )
+    merge_minutes: float = Field(
+        60, gt=0, description="how long the terms of the merge, such as checks under way, are waited for"
+    )
     remote: str = Field("origin", min_length=1)
     target: str | None = Field(
         None, description="the branch pull requests are against; the remote's default branch"

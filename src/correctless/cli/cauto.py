@@ -60,6 +60,11 @@ def _request_options(command: Any) -> Any:
         ),
         click.option("--pr", metavar="HOW", help="gh, or skip: write the pull request's text and open none."),
         click.option(
+            "--merge",
+            type=click.Choice(["never", "contract"]),
+            help="contract: have the pull request merged as the pinned run contract allows it.",
+        ),
+        click.option(
             "--park",
             metavar="REMOTE",
             help="Where a run that stops is put for other machines; none: nowhere.",

@@ -46,12 +46,7 @@ def new(known_file: str | None) -> int:
             exits.USAGE, "the run needs an id. give run_id in a file: correctless contract new --from FILE"
         )
     at = keeping.place(here.home, known["run_id"])
-    os.makedirs(os.path.dirname(at.contract), exist_ok=True)
-    try:
-        with open(at.contract, "x", encoding="utf-8") as file:
-            file.write(draft.text(known, utcnow()))
-    except FileExistsError:
-        raise Stop(exits.REFUSED, f"{at.contract} is there already. edit it, or take another id") from None
+    keeping.begin(at, draft.text(known, utcnow()))
     left = len(document.read(keeping.bytes_of(at.contract) or b"", at.contract).gaps)
     echo(
         f"{os.path.relpath(at.contract)}: a draft with {left} gaps. fill them, then: correctless contract lint"

@@ -21,6 +21,7 @@ from correctless.runlog.events import (
     GateClosed,
     GateOpened,
     Logged,
+    Merged,
     Published,
     PublishIntended,
     Rerun,
@@ -114,6 +115,8 @@ def _words(state: State, logged: Logged) -> str:
             return f"the gate is open{f': confirmed by {by} ({channel})' if by else ''}"
         case Published(url=url, how=how):
             return f"pull request: {url or how}"
+        case Merged(number=number, commit=commit, contract=contract):
+            return f"pull request {number}: merged as {commit[:12]}, as the contract {contract} allows"
         case Completed():
             return "complete"
         case Abandoned(by=by):
@@ -146,6 +149,7 @@ def standing(state: State, *, living: bool) -> dict[str, Any]:
         "reason": state.stopped.reason if state.stopped else "",
         "digest": state.gate.digest if state.gate and state.phase in ("closed", "consolidated") else None,
         "url": state.url,
+        "merged": state.merged,
     }
 
 
@@ -164,6 +168,8 @@ def describe(standing: dict[str, Any]) -> str:
         lines.append(f"digest   {standing['digest']}")
     if standing["url"]:
         lines.append(f"request  {standing['url']}")
+    if standing["merged"]:
+        lines.append(f"merged   {standing['merged']}")
     if standing["reason"]:
         lines.append(f"because  {standing['reason']}")
     return "\n".join(lines)
@@ -179,7 +185,8 @@ def plan(made: Plan) -> str:
         proof = " ".join(step.check) if step.check else step.report or "no check"
         lines.append(f"step       {step.name}: {step.agent}, {proof}")
     lines += [f"left out   {name}: {reason}" for name, reason in made.left_out.items()]
-    lines.append(f"end        consolidation, gate, {' '.join(made.pr)}")
+    merged = f", merge as the contract {made.merge} allows" if made.merge else ""
+    lines.append(f"end        consolidation, gate, {' '.join(made.pr)}{merged}")
     return "\n".join(lines)
 
 

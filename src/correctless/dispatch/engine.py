@@ -104,6 +104,11 @@ class Publish:
 
 
 @dataclass(frozen=True, slots=True)
+class Merge:
+    """Have the pull request merged under the run contract."""
+
+
+@dataclass(frozen=True, slots=True)
 class Complete:
     """The last event."""
 
@@ -134,6 +139,7 @@ Effect = (
     | AskGate
     | IntendPublish
     | Publish
+    | Merge
     | Complete
     | Halt
 )
@@ -186,7 +192,8 @@ def decide(state: State) -> Effect | None:
         case "publishing":
             return Publish()
         case "published":
-            return Complete()
+            planned = state.plan is not None and state.plan.merge
+            return Merge() if planned and not state.merged else Complete()
 
 
 def waiting(count: int) -> str:

@@ -154,7 +154,7 @@ def recommend(
         yield "Do what the line above names, then go on: nothing that was finished runs again."
     else:
         yield (
-            "Nothing was published. Mend what the line above names, then go on. If it says that a log is not what was noted, "
+            f"{'The pull request is open and was not merged' if state.url else 'Nothing was published'}. Mend what the line above names, then go on. If it says that a log is not what was noted, "
             "find out who changed it first."
         )
 

@@ -56,6 +56,7 @@ def freeze(
     target: str,
     env: Mapping[str, str],
     park: str | None = None,
+    merge: str = "",
 ) -> Frozen:
     """The plan of a run; `Stop(3)` names every skill that is missing or can't run unattended, together."""
     notify.refuse_inside(config.notify, repo)
@@ -124,6 +125,8 @@ def freeze(
             keep_awake=config.keep_awake,
             notify=config.notify,
             park=park,
+            merge=merge,
+            merge_minutes=config.merge_minutes,
             pr=(config.pr,) if isinstance(config.pr, str) else config.pr,
             remote=config.remote,
             target=target,

@@ -65,6 +65,10 @@ def perform(around: Surroundings, runner: Runner, state: State, effect: engine.E
             return PublishIntended(around.repo.head(), plan_of(state).pr[0])
         case engine.Publish():
             return publish(around, state)
+        case engine.Merge():
+            from correctless.dispatch.merging import merge  # with the run contract, which few runs need
+
+            return merge(around, state)
         case engine.Complete():
             return Completed(state.url)
         case engine.Halt(code=code, reason=reason, resume_at=resume_at):

@@ -62,6 +62,7 @@ def prepare(repo: Repo, cwd: str, request: Request, env: Mapping[str, str]) -> R
     _refuse_dirt(repo)
     _refuse_nobody(repo)
     _refuse_unfinished(fold(record.load(logs).events))
+    target = found.target or repo.default_branch(found.remote) or _usual_target(repo, found.remote)
     frozen = freeze.freeze(
         repo,
         found,
@@ -72,13 +73,24 @@ def prepare(repo: Repo, cwd: str, request: Request, env: Mapping[str, str]) -> R
         pipeline=request.pipeline,
         branch_slug=logs.branch_slug,
         env=env,
-        target=found.target or repo.default_branch(found.remote) or _usual_target(repo, found.remote),
+        target=target,
         park=_parks_on(repo, found, env),
+        merge=_merged_by(repo, found, target, env),
     )
     _check_agents(frozen, env, repo.top)
     if found.pr == "gh":
         github(repo, found.remote, env).check()
     return Ready(repo, logs, found, frozen, data.decode("utf-8", "replace"))
+
+
+def _merged_by(repo: Repo, found: Config, target: str, env: Mapping[str, str]) -> str:
+    if found.merge == "never":
+        return ""
+    if found.pr != "gh":
+        raise Stop(exits.REFUSED, "'merge' needs a pull request that gh opens. set pr: gh, or leave it out")
+    from correctless.dispatch.merging import contract_of
+
+    return contract_of(repo, github(repo, found.remote, env).repo, target, env)
 
 
 def approval(ready: Ready) -> Confirmation | None:

@@ -181,6 +181,22 @@ def prepare(at: Place) -> None:
         raise Stop(exits.REFUSED, f"{at.folder} can't be made: {error.strerror}. mend that") from None
 
 
+def begin(at: Place, text: str) -> None:
+    """Write the first draft of a run's contract, where there is none; `Stop(3)` where there is."""
+    try:
+        os.makedirs(os.path.dirname(at.contract), exist_ok=True)
+        # Untracked it would make each worktree dirty: no run would start, and no gate be bound to a revision.
+        ignore = os.path.join(at.home, DRAFTS, ".gitignore")
+        if not os.path.lexists(ignore):
+            replace_file(ignore, b"*\n")
+        with open(at.contract, "x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise Stop(exits.REFUSED, f"{at.contract} is there already. edit it, or take another id") from None
+    except OSError as error:
+        raise Stop(exits.REFUSED, f"{at.contract} can't be written: {error.strerror}. mend that") from None
+
+
 def pin_file(at: Place, data: bytes) -> None:
     prepare(at)
     replace_file(at.pinned, data, mode=0o444)

@@ -67,7 +67,7 @@ def merge(
         return Refused(wrong)
     # Once more before the step that can't be taken back: gh holds the merge to the head, but nothing holds it to the base.
     try:
-        moved = _moved(_read(github, target), target)
+        moved = _moved(look(github, target.number), target)
     except Stop as stop:
         return Refused((of_merge("read", stop.message, "the pull request read right before the merge"),))
     if moved:
@@ -83,7 +83,7 @@ def merge(
     for pause in looks:
         sleep(pause)
         try:
-            pull = _read(github, target)
+            pull = look(github, target.number)
             if pull.merged:
                 return _as_asked(pull, target)
         except Stop as stop:
@@ -112,7 +112,9 @@ def argv(repo: str, target: Target, method: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Pull:
+class Look:
+    """What became of a pull request."""
+
     state: str
     merged: bool
     head: str
@@ -135,13 +137,14 @@ def _wrong(bar: Bar, target: Target) -> tuple[Clause, ...]:
     return tuple(found)
 
 
-def _read(github: GitHub, target: Target) -> _Pull:
+def look(github: GitHub, number: int) -> Look:
+    """A pull request as it stands now; `Stop(3)` when it can't be read."""
     _, owner, name = github.repo.split("/")
-    given: dict[str, str | int] = {"owner": owner, "name": name, "number": target.number}
+    given: dict[str, str | int] = {"owner": owner, "name": name, "number": number}
     answer = github.ask("read the pull request", queries.MERGED, given)
     pull: dict[str, Any] = take(take(answer, "repository", dict), "pullRequest", dict)
     commit = nodes.maybe(pull, "mergeCommit", dict)
-    return _Pull(
+    return Look(
         state=nodes.one_of(pull, "state", nodes.STATES),
         merged=take(pull, "merged", bool),
         head=nodes.sha(pull, "headRefOid"),
@@ -150,7 +153,7 @@ def _read(github: GitHub, target: Target) -> _Pull:
     )
 
 
-def _moved(pull: _Pull, target: Target) -> tuple[Clause, ...]:
+def _moved(pull: Look, target: Target) -> tuple[Clause, ...]:
     return tuple(
         of_merge(code, found, needed)
         for code, found, needed in (
@@ -162,7 +165,7 @@ def _moved(pull: _Pull, target: Target) -> tuple[Clause, ...]:
     )
 
 
-def _as_asked(pull: _Pull, target: Target) -> Outcome:
+def _as_asked(pull: Look, target: Target) -> Outcome:
     if pull.state == "MERGED" and (pull.head, pull.base) == (target.head, target.base) and pull.commit:
         return Merged(pull.head, pull.base, pull.commit)
     return Unsure(

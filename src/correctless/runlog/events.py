@@ -220,6 +220,17 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
+class Merged:
+    """The pull request was found merged at the commit the run made."""
+
+    event: ClassVar[str] = "merged"
+    number: int
+    head: str
+    commit: str
+    contract: str  # the run contract that was asked
+
+
+@dataclass(frozen=True, slots=True)
 class Completed:
     event: ClassVar[str] = "complete"
     url: str
@@ -271,6 +282,7 @@ Event = (
     | GateOpened
     | PublishIntended
     | Published
+    | Merged
     | Completed
     | RunStopped
     | Resumed

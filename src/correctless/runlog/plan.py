@@ -74,6 +74,8 @@ class Plan:
     keep_awake: bool = True  # the machine, while a dispatcher works
     notify: tuple[str, ...] | None = None  # the command that is told when a person is needed
     park: str | None = None  # the remote a stopped run is parked on
+    merge: str = ""  # the run contract that is asked to have the pull request merged; "": nobody merges it
+    merge_minutes: float = 60.0  # how long its terms are waited for
 
     def step(self, name: str) -> PlannedStep | None:
         return next((step for step in self.steps if step.name == name), None)

@@ -22,6 +22,7 @@ from correctless.runlog.events import (
     GateClosed,
     GateOpened,
     Logged,
+    Merged,
     Published,
     PublishIntended,
     Rerun,
@@ -54,7 +55,7 @@ Phase = Literal[
     "closed",  # a person must act
     "open",  # publication may begin
     "publishing",  # its intent is on record, its outcome not
-    "published",  # only the last event is missing
+    "published",  # the merge, where one is planned, or the last event is missing
     "complete",
     "abandoned",
 ]
@@ -120,6 +121,7 @@ class State:
     opened: GateOpened | None = None
     stopped: RunStopped | None = None  # the run waits; a `resumed` takes it away
     url: str = ""
+    merged: str = ""  # the commit the pull request became
     pushed: bool = False
 
     @property
@@ -285,11 +287,14 @@ def after(state: State, item: Logged) -> State:
         case GateClosed():
             return replace(state, phase="closed", gate=event)
         case GateOpened():
-            return replace(state, phase="open", opened=event)
+            # What is published, and waits to be merged, is not published a second time.
+            return replace(state, phase="published" if state.url else "open", opened=event)
         case PublishIntended():
             return replace(state, phase="publishing", pushed=state.pushed or event.how != "skip")
         case Published():
             return replace(state, phase="published", url=event.url)
+        case Merged():
+            return replace(state, merged=event.commit)
         case Completed():
             return replace(state, phase="complete")
         case RunStopped():
@@ -403,6 +408,7 @@ def _rerun(state: State, event: Rerun) -> State:
         consolidated=None,
         gate=None,
         opened=None,
+        url="",
         stopped=RunStopped(
             exits.PERSON, event.step, f"{event.step} is to run again. go on with: correctless cauto resume"
         ),
