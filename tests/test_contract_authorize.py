@@ -28,7 +28,6 @@ from correctless.runcontract.records import (
     Rollback,
     Settled,
     Surfaced,
-    Waiver,
 )
 
 REVISED = c.edited(("prs = [411, 412, 415]", "prs = [411, 412]"))
@@ -38,6 +37,7 @@ MORE_GATES = c.edited(
     ("```toml contract.gates\n", '```toml contract.gates\n[[gate]]\nid = "V2"\nname = "n"\naccept = "a"\ncheck = ["true"]\nbind = "time"\nmax_age = "1d"\n\n'),
 )  # fmt: skip
 FREE = c.edited(('check = "pairing"', "prompt_only = true"))
+UNSERIAL = c.edited(("serialize_on_green_base = true", "serialize_on_green_base = false"))
 LONE = c.edited(('check = "pairing"', "prompt_only = true"), ("max_concurrent = 2", "max_concurrent = 4"))
 
 
@@ -82,7 +82,13 @@ class Row:
 READY = (*c.ACTIVE, c.REVIEWED)
 GREEN = (*c.ACTIVE, c.EVIDENCE)
 FLIPPED = (*GREEN, *c.FLIPPED)
+AGAIN = (*c.GRANTED, c.pin())  # everything that ended, asked and answered once more
+DEPLOY = Action("other", "deploy.prod")
+YES = c.reaffirm("C1", DEPLOY)
+USED = c.permit(DEPLOY, "", reaffirmed=("r1",))
 TAMPERED = {"text": TRAILING}
+LOOSE = {"text": UNSERIAL, "pinned": UNSERIAL}
+WAIVED = c.waiver(of=c.digest(UNSERIAL))
 
 ROWS = (
     # what is allowed
@@ -184,6 +190,17 @@ ROWS = (
     Row("a re-affirmation that expired", (*c.ACTIVE, c.reaffirm("C1", other("deploy.prod"), until=c.NOW)), other("deploy.prod"), DENY, "constraint.C1"),
     Row("a re-affirmation that was used", (*c.ACTIVE, c.reaffirm("C1", other("deploy.prod")), c.permit(other("deploy.prod"), "", reaffirmed=("r1",))), other("deploy.prod"), DENY, "constraint.C1"),
     Row("one of two re-affirmations used", (*c.ACTIVE, c.reaffirm("C1", other("deploy.prod")), c.reaffirm("C1", other("deploy.prod"), id_="r2"), c.permit(other("deploy.prod"), "", reaffirmed=("r1",))), other("deploy.prod"), ALLOW),
+    Row("a re-affirmation that was used, and is on record again", (*c.ACTIVE, YES, USED, YES), DEPLOY, DENY, "constraint.C1"),
+    Row("a re-affirmation that was used before it was on record", (*c.ACTIVE, USED, YES), DEPLOY, DENY, "constraint.C1"),
+    Row("a second re-affirmation under an id that expired", (*c.ACTIVE, replace(YES, expires=c.NOW.isoformat()), YES), DEPLOY, DENY, "constraint.C1"),
+    Row("a re-affirmation for a day", (*c.ACTIVE, replace(YES, expires=(c.START + timedelta(days=1)).isoformat())), DEPLOY, ALLOW),
+    Row("a re-affirmation for more than a day", (*c.ACTIVE, replace(YES, expires=(c.START + timedelta(days=1, minutes=1)).isoformat())), DEPLOY, DENY, "constraint.C1"),
+    Row("a re-affirmation after the end", (*c.ACTIVE, replace(YES, expires="2099-01-01T00:00:00Z")), DEPLOY, DENY, "state", more={"now": datetime.fromisoformat("2026-08-07T18:00:00Z")}),
+    Row("a re-affirmation before another version was surfaced", (*c.ACTIVE, YES, Surfaced(c.digest(REVISED)), *AGAIN), DEPLOY, DENY, "constraint.C1"),
+    Row("a re-affirmation before the same was surfaced again", (*c.ACTIVE, YES, *AGAIN), DEPLOY, ALLOW),
+    Row("a re-affirmation before a close", (*c.ACTIVE, YES, Close("Ada", "terminal"), *AGAIN), DEPLOY, DENY, "constraint.C1"),
+    Row("a re-affirmation before everything was revoked", (*c.ACTIVE, YES, Revoke("*", "Ada", "terminal"), *AGAIN), DEPLOY, DENY, "constraint.C1"),
+    Row("a re-affirmation before one answer was revoked", (*c.ACTIVE, YES, Revoke("G5", "Ada", "terminal")), DEPLOY, ALLOW),
     Row("a re-affirmation is no answer to a merge", (*c.ACTIVE[:-1], c.no("G1"), c.pin(), c.reaffirm("C1", Action("merge", "415"))), Action("merge", "415"), ESCALATE, "answer.refused"),
     Row("two failed fixes", (*READY, failed(), failed()), c.MERGE, DENY, "constraint.C2", 7),
     Row("two failed fixes, another spelling of the symptom", (*READY, failed(symptom="Slow  login"), failed(symptom="slow login")), c.MERGE, DENY, "constraint.C2"),
@@ -241,6 +258,9 @@ ROWS = (
     Row("an open escalation on everything", (*c.ACTIVE, opened(freezes=("*",))), c.SPAWN, ESCALATE, "frozen.E1"),
     Row("an answered escalation", (*READY, opened(), Settled("E1-1", "go on", "Ada", "terminal")), c.MERGE, ALLOW),
     Row("an answer to another escalation", (*READY, opened(), Settled("E1-2", "go on", "Ada", "terminal")), c.MERGE, ESCALATE, "frozen.E1"),
+    Row("an answer under other bytes", (*READY, opened(), Settled("E1-1", "go on", "Ada", "signed", "0" * 64)), c.MERGE, ESCALATE, "frozen.E1"),
+    Row("an answer under these bytes", (*READY, opened(), Settled("E1-1", "go on", "Ada", "signed", c.DIGEST)), c.MERGE, ALLOW),
+    Row("an answer under the bytes that were surfaced before others", (*READY, opened(), Surfaced(c.digest(REVISED)), Settled("E1-1", "go on", "Ada", "signed", c.DIGEST), *AGAIN), c.MERGE, ESCALATE, "frozen.E1"),
     Row("two open, one answered", (*READY, opened(), opened(id_="E1-2"), Settled("E1-1", "x", "Ada", "terminal")), c.MERGE, ESCALATE, "frozen.E1"),
     Row("silence for days", (*READY, opened()), c.MERGE, ESCALATE, "frozen.E1", more={"now": c.NOW + timedelta(days=4)}, facts=c.facts(c.NOW + timedelta(days=4))),
     Row("a counter freezes", (*c.ACTIVE, failed(), failed()), c.SPAWN, ESCALATE, "frozen.E3", 8),
@@ -255,7 +275,13 @@ ROWS = (
     Row("a merge state that is unknown", READY, c.MERGE, DENY, "merge.merge_state", facts=Facts(c.pull(merge_state=Unknown("no answer", c.NOW)))),
     Row("a fact that could not be had", READY, c.MERGE, DENY, "merge.mergeable", facts=Facts(c.pull(mergeable=Unknown("timed out", c.NOW)))),
     Row("everything wrong at once", c.ACTIVE, c.MERGE, DENY, "merge.draft merge.merge_state merge.review", facts=Facts(c.pull(draft=True, merge_state="BEHIND"))),
-    Row("a waiver for other bytes", (*READY, Waiver("0" * 64, "tests", c.HEAD, 3, "Ada", "terminal")), c.MERGE, DENY, "merge.check merge.check", facts=Facts(c.pull(checks=()))),
+    Row("a red check that is red on the base", for_(UNSERIAL, c.REVIEWED), c.MERGE, DENY, "merge.check", facts=Facts(c.red()), more=LOOSE),
+    Row("a waiver", for_(UNSERIAL, c.REVIEWED, WAIVED), c.MERGE, ALLOW, facts=Facts(c.red()), more=LOOSE),
+    Row("a waiver before the same was surfaced again", for_(UNSERIAL, c.REVIEWED, WAIVED, *for_(UNSERIAL)), c.MERGE, ALLOW, facts=Facts(c.red()), more=LOOSE),
+    Row("a waiver before another version was surfaced", for_(UNSERIAL, c.REVIEWED, WAIVED, c.SURFACED, *for_(UNSERIAL)), c.MERGE, DENY, "merge.check", facts=Facts(c.red()), more=LOOSE),
+    Row("a waiver before a close", for_(UNSERIAL, c.REVIEWED, WAIVED, Close("Ada", "terminal"), *for_(UNSERIAL)), c.MERGE, DENY, "merge.check", facts=Facts(c.red()), more=LOOSE),
+    Row("a waiver before everything was revoked", for_(UNSERIAL, c.REVIEWED, WAIVED, Revoke("*", "Ada", "terminal"), *for_(UNSERIAL)), c.MERGE, DENY, "merge.check", facts=Facts(c.red()), more=LOOSE),
+    Row("a waiver for other bytes", (*READY, c.waiver(of="0" * 64)), c.MERGE, DENY, "merge.check merge.check", facts=Facts(c.pull(checks=()))),
     Row("with a flag no constraint names", READY, Action("merge", "412", ("--delete-branch",)), DENY, "merge.flag"),
     # 6. terms: flip
     Row("no evidence", c.ACTIVE, c.FLIP, DENY, "gate.red", 4),
@@ -295,6 +321,9 @@ ROWS = (
     Row("rollback that was refused, by a trigger", (*FLIPPED, c.FIRED, c.no("G3")), c.ROLLBACK, ESCALATE, "answer.refused"),
     Row("rollback without the pinned bytes", (*FLIPPED, c.FIRED), c.ROLLBACK, ESCALATE, "pinned", more={"pinned": None}),
     Row("rollback from other bytes than were pinned", (*FLIPPED, c.FIRED), c.ROLLBACK, ESCALATE, "pinned", more={"pinned": TRAILING}),
+    Row("rollback with a forged answer", (*FLIPPED, c.FIRED), c.ROLLBACK, ESCALATE, "signature", more={"faults": (Clause("signature", 2, "x", "y"),)}),
+    Row("rollback with a forged waiver", (*FLIPPED, c.FIRED), c.ROLLBACK, ALLOW, more={"faults": (Clause("signature", 3, "x", "y"),)}),
+    Row("rollback with a forged answer, by the operator", FLIPPED, c.ORDERED, ALLOW, more={"faults": (Clause("signature", 2, "x", "y"),)}),
     Row("rollback with a damaged ledger", (*FLIPPED, c.FIRED), c.ROLLBACK, ESCALATE, "ledger", more={"faults": (Clause("ledger", 0, "x", "y"),)}),
     # 6. terms: spawn
     Row("too many at a time", c.ACTIVE, Action("spawn", agents=4, cost_usd=1, minutes=1), DENY, "spawn.concurrent", 2),
@@ -361,3 +390,8 @@ def test_an_allowed_merge_is_bound_to_what_was_judged() -> None:
 def test_an_answer_of_another_word_is_not_read() -> None:
     with pytest.raises(ValueError, match="none of granted, refused"):
         c.log([Answer(c.DIGEST, "G1", "yes", "Ada", "terminal")])
+
+
+def test_a_close_is_never_signed() -> None:
+    with pytest.raises(ValueError, match="none of terminal"):
+        c.log([Close("Ada", "signed")])
