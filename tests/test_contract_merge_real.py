@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pexpect
 import pytest
 
 import contracts as c
+import correctless
 from correctless import exits
 from correctless.record import timestamp, utcnow
 from github_api import GitHubApi, Merging, Pull
-from test_contract_cli import Operator
+from test_contract_cli import RUN, Operator
 
 pytestmark = pytest.mark.real
 Git = Callable[..., str]
@@ -77,6 +80,99 @@ def test_what_was_granted_is_merged_once_at_the_head_that_was_judged(
     again = op.run("merge", "412")
     assert (again.returncode, "merge.state" in again.stdout) == (exits.FINDINGS, True)
     assert len(api.merges) == 1
+
+
+class Shell:
+    """One real shell at one pseudo-terminal, in which an operator types."""
+
+    def __init__(self, op: Operator) -> None:
+        program = " ".join(shlex.quote(word) for word in correctless.itself())
+        env = {**op.env, "PS1": "READY", "PS2": "", "PROMPT_COMMAND": ""}
+        self.child = pexpect.spawn(
+            "bash", ["--norc", "--noprofile", "-i"], cwd=str(op.top), env=env, encoding="utf-8", timeout=30, dimensions=(50, 200)
+        )  # fmt: skip
+        self.child.delaybeforesend = None
+        self.child.expect_exact("READY")
+        self.run(f'correctless() {{ {program} "$@"; }}')
+
+    def run(self, line: str, *typed: tuple[str, str], code: int = 0) -> str:
+        """What is seen of a line, with what was typed into it; it ends with `code`."""
+        self.child.sendline(f"{line}; echo ENDED $?")
+        shown = ""
+        for wanted, answer in typed:
+            self.child.expect(wanted)
+            shown += str(self.child.before) + str(self.child.after)
+            self.child.sendline(answer)
+        self.child.expect(r"ENDED (\d+)\r?\n")
+        ended = int(self.child.match.group(1))  # type: ignore[union-attr]
+        shown += str(self.child.before)
+        self.child.expect_exact("READY")
+        assert ended == code, shown
+        return shown
+
+    def end(self) -> None:
+        self.child.sendline("exit")
+        self.child.expect(pexpect.EOF)
+        self.child.close()
+
+
+@pytest.mark.parametrize("host", ["", "github.example.com/"])
+def test_all_of_it_is_typed_into_one_terminal_from_new_to_merge_and_close(
+    host: str, api: GitHubApi, scratch_repo: Path, git: Git
+) -> None:
+    if host:
+        api.hosts = (host.rstrip("/"),)
+    op = Operator(scratch_repo, git, None)
+    op.env |= api.env(scratch_repo.parent)
+    head = git(scratch_repo, "rev-parse", "HEAD")
+    merging = Merging(checks=[run("tests"), run("lint")], base_checks=[run("tests", "push")])
+    api.pulls.append(Pull("acme/shop", 412, "feature/x", "main", "t", "b", head, merging=merging))
+    shell = Shell(op)
+    said = (
+        ("Short id", RUN), ("What is there", "the new store"), ("Where it is tracked", "issue 7"), ("Repository", f"{host}acme/shop"),
+        ("Branch", "main"), ("Who answers", "Ada"), ("Who acts", "claude"), ("Until when", "2099-01-01T00:00:00Z"),
+    )  # fmt: skip
+    assert "a draft with 3 gaps" in shell.run("correctless contract new", *said)
+    assert "0 faults, 3 gaps" in shell.run("correctless contract lint", code=exits.FINDINGS)
+    assert f'repo = "{host}acme/shop"' in op.contract.read_text()
+    text = c.edited(
+        ("not_after = 2026-08-07T18:00:00Z", "not_after = 2099-01-01T00:00:00Z"),
+        ('repo = "acme/shop"', f'repo = "{host}acme/shop"'),
+    )
+    op.contract.write_text(text)  # an editor: gaps filled, asks added
+    short = c.digest(text)[:8]
+    sure = ("leave it", short)
+    assert "clean, digest" in shell.run("correctless contract lint")
+    assert f"digest {c.digest(text)}" in shell.run("correctless contract surface")
+    assert "nothing was granted" not in shell.run("correctless contract status")
+    shell.run("correctless contract pin", code=exits.PERSON)
+    shell.run("correctless contract answer G1 --scope 412 --except 411", sure)
+    shell.run("correctless contract answer G2 --refused", sure)
+    shell.run("correctless contract answer G3 --granted", ("leave it", "not it"), code=exits.PERSON)
+    shell.run("correctless contract answer G4 --granted", sure)
+    shell.run("correctless contract revoke G4")
+    assert "is active, pinned at" in shell.run("correctless contract pin")
+    shown = shell.run("correctless contract status")
+    assert "G1 merge: granted (412)" in shown
+    assert "G2 flip: refused" in shown
+    assert "G4 spawn: revoked" in shown
+    assert "excluded: merge:411" in shown
+    shell.run(
+        f"correctless contract review add --pr 412 --area data --by grace --worktree {shlex.quote(str(scratch_repo))}"
+    )
+    assert "answer.excluded" in shell.run("correctless contract authorize merge --pr 411", code=exits.PERSON)
+    assert "answer.revoked" in shell.run(
+        "correctless contract authorize spawn --agents 2 --cost-usd 1 --minutes 5", code=exits.PERSON
+    )
+    assert "allow: merge:412" in shell.run("correctless contract authorize merge --pr 412")
+    assert api.merges == []
+    assert f"merged 412 at {head}" in shell.run("correctless contract merge 412")
+    assert [merge["expectedHeadOid"] for merge in api.merges] == [head]
+    assert "closed by" in shell.run("correctless contract close --note done")
+    assert "the contract is closed" in shell.run(
+        "correctless contract authorize merge --pr 412", code=exits.FINDINGS
+    )
+    shell.end()
 
 
 def test_what_is_not_granted_is_not_asked_of_the_host(api: GitHubApi, scratch_repo: Path, git: Git) -> None:
