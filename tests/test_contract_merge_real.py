@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -14,7 +15,14 @@ import pytest
 import contracts as c
 import correctless
 from correctless import exits
+from correctless.cli.contract_place import token
+from correctless.github import GitHub
 from correctless.record import timestamp, utcnow
+from correctless.runcontract import keeping, permits
+from correctless.runcontract.actions import Action
+from correctless.runcontract.case import Facts
+from correctless.runcontract.observe import observe
+from correctless.runcontract.records import Decision
 from github_api import GitHubApi, Merging, Pull
 from test_contract_cli import RUN, Operator
 
@@ -211,3 +219,29 @@ def test_a_host_that_says_garbage_or_nothing_is_a_no(api: GitHubApi, scratch_rep
 
     git_only.symlink_to(shutil.which("git") or "")
     assert op.codes("merge", "--pr", "412")[0] == "deny"
+
+
+def test_a_gh_that_hangs_is_ended_with_all_it_started_and_is_a_no(
+    api: GitHubApi, scratch_repo: Path, git: Git, tmp_path: Path
+) -> None:
+    op = ready(api, scratch_repo, git, "acme/shop")
+    started = tmp_path / "started"
+    hangs = tmp_path / "bin" / "gh"
+    hangs.parent.mkdir()
+    hangs.write_text(f"#!/bin/sh\nsleep 600 &\necho $$ $! >> {shlex.quote(str(started))}\nwait\n")
+    hangs.chmod(0o755)
+    env = {**op.env, "PATH": f"{hangs.parent}{os.pathsep}{op.env['PATH']}"}
+    facts = Facts(pull=observe(GitHub("github.com/acme/shop", env), 412, clock=utcnow, within_s=1.0))
+    place = keeping.place(str(scratch_repo), RUN)
+    decided = permits.ask(place, Action("merge", "412"), facts, env=env, clock=utcnow, token=token)
+    assert (decided.verdict, decided.permit) == ("deny", "")
+    assert "merge.check" in {clause.code for clause in decided.clauses}
+    last = keeping.load(place, env, utcnow()).log[-1].record
+    assert isinstance(last, Decision)
+    assert last.verdict == "deny"
+    left = [
+        pid
+        for pid in started.read_text().split()
+        if Path(f"/proc/{pid}/cmdline").exists() and Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
+    assert left == []
