@@ -23,7 +23,7 @@ from correctless import review as views
 from correctless.dispatch import elsewhere, parcel
 from correctless.exits import Stop
 from correctless.heads import Heads
-from correctless.publish import parking
+from correctless.publish import leaks, parking
 from correctless.record import utcnow
 from correctless.runlog.events import AttemptFailed
 from project import CONFIG, Project
@@ -1033,3 +1033,18 @@ def test_a_check_tries_whether_a_run_could_be_parked(fleet: Fleet) -> None:
     assert fleet.ref("*") == ""
     fleet.origin.rename(fleet.folder / "away.git")
     assert "FAILED     git push --dry-run origin refs/correctless" in machine.cauto(*words).stdout
+
+
+def test_names_of_what_an_attempt_left_are_no_secret_and_a_token_beside_them_is() -> None:
+    telegram = "0123456789" + ":" + "Ab1" * 11 + "xY"
+    left = (
+        "a" * 32 + "12345678" + ":" + "b" * 40
+    )  # a commit that ends in digits: with the colon it looks like a token
+
+    def found(**values: str) -> list[str]:
+        line = json.dumps({"event": "agent_ended", **values}).encode() + b"\n"
+        return [each.message for each in leaks.secrets("", parcel.texts({"run.jsonl": line}))]
+
+    assert found(left=left) == []
+    assert len(found(left=left, reason=f"use {telegram}")) == 1
+    assert found(left=f"{left} {telegram}") != []

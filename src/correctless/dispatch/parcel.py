@@ -43,6 +43,7 @@ CODES = (exits.PERSON, exits.PAUSED, exits.BUDGET, exits.FAILED)  # a run that s
 
 LOGS = DECISIONS, RUN, CONFIRMATIONS = ("decisions.jsonl", "run.jsonl", "confirmations.jsonl")
 _STEM = "autonomous-decisions-parked.jsonl"
+_LEFT = re.compile(r"[0-9a-f]{40,64}:[0-9a-f]{40,64}\Z")
 _OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 _MARK = re.compile(r"CORRECTLESS_MARK_[0-9a-f]{32}\Z")
 _STEP = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\Z")
@@ -322,7 +323,9 @@ def _leaves(name: str, value: Any) -> Iterator[str]:
         for inner in value:
             yield from _leaves(name, inner)
     elif isinstance(value, str):
-        yield f"{name}: {value}"
+        # Commit and tree of what an attempt left, joined by a colon, look like a token where the first ends in eight digits.
+        parts = value.split(":") if _LEFT.match(value) else [value]
+        yield from (f"{name}: {part}" for part in parts)
 
 
 def read(path: str) -> bytes:
