@@ -80,7 +80,9 @@ class Call:
 class GitHubApi:
     """The host: `repos` are the known owner/name, `pulls` all pull requests, `token` the only login it takes."""
 
-    def __init__(self, folder: Path, *, repos: tuple[str, ...] = ("ann/shop",), page: int = 100) -> None:
+    def __init__(
+        self, folder: Path, *, repos: tuple[str, ...] = ("ann/shop",), page: int = 100, sdl: str = SDL
+    ) -> None:
         self.socket = folder / "api.sock"
         self.repos = repos
         self.page = page
@@ -99,7 +101,7 @@ class GitHubApi:
         self._fault: tuple[int, How, When] | None = None
         self._lock = threading.Lock()
         self._closing = threading.Event()
-        self._schema = _schema(self)
+        self._schema = _schema(self, sdl)
 
     def __enter__(self) -> GitHubApi:
         api = self
@@ -329,8 +331,8 @@ def _account(login: str | None) -> dict[str, Any] | None:
     return None if login is None else {"__typename": "User", "id": f"U_{login}", "login": login}
 
 
-def _schema(api: GitHubApi) -> GraphQLSchema:
-    schema = build_schema(SDL)
+def _schema(api: GitHubApi, sdl: str) -> GraphQLSchema:
+    schema = build_schema(sdl)
 
     def resolve(kind: str, name: str, function: Any) -> None:
         schema.type_map[kind].fields[name].resolve = function  # type: ignore[attr-defined]

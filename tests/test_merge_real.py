@@ -18,6 +18,7 @@ from correctless.runcontract.merging import Merged, Outcome, Refused, Unsure, me
 from correctless.runcontract.observe import observe
 from correctless.runcontract.terms import Target
 from github_api import GitHubApi, How, Merging, Pull
+from github_schema import SDL
 from merge_facts import NOW, REVIEWS, TARGET, ABar, ago
 
 pytestmark = pytest.mark.real
@@ -28,12 +29,16 @@ HEAD, OTHER, BASE = "a" * 40, "d" * 40, "b" * 40
 @pytest.fixture
 def api(tmp_path: Path) -> Iterator[GitHubApi]:
     with GitHubApi(tmp_path) as host:
-        merging = Merging(
-            checks=[run("test"), run("lint")],
-            base_checks=[run("test", event="push"), run("lint", event="push")],
-        )
-        host.pulls.append(Pull("ann/shop", 412, "feature/x", "main", "t", "b", HEAD, merging=merging))
+        host.pulls.append(passing())
         yield host
+
+
+def passing() -> Pull:
+    merging = Merging(
+        checks=[run("test"), run("lint")],
+        base_checks=[run("test", event="push"), run("lint", event="push")],
+    )
+    return Pull("ann/shop", 412, "feature/x", "main", "t", "b", HEAD, merging=merging)
 
 
 def run(
@@ -139,6 +144,7 @@ def test_everything_a_merge_is_judged_by_is_seen(api: GitHubApi, tmp_path: Path)
         "BaseChecks",
         "ReviewThreads",
         "Conversation",
+        "MergeQueue",
     ]
 
 
@@ -188,6 +194,38 @@ def test_what_waits_for_the_host_is_seen(api: GitHubApi, tmp_path: Path) -> None
     found = seen(api, tmp_path)
     assert codes(found) == {"auto_merge", "merge_queue", "draft", "author", "review"}
     assert unknown(found) == {"author": "the author's account is gone"}
+
+
+@pytest.mark.parametrize(
+    ("answers", "lost"),
+    [
+        ({}, set()),
+        ({"KnownFields": (502, b"busy")}, {"merge_queue"}),
+        ({"KnownFields": (200, b'{"data": {"__type": null}}')}, {"merge_queue"}),
+        ({"KnownFields": (200, b'{"data": {"__type": {"fields": []}}}')}, {"merge_queue"}),
+        ({"KnownFields": (200, b'{"data": {"__type": {"fields": [{"name": "isInMergeQueue"}]}}}')}, {"merge_queue"}),
+        ({"MergeQueue": (502, b"busy"), "KnownFields": (502, b"busy")}, {"merge_queue"}),
+    ],
+    ids=["it says what it knows", "it can't", "it knows no pull request", "it knows nothing", "it knows one", "it is busy"],
+)  # fmt: skip
+def test_a_host_that_has_no_word_for_merge_queues_has_none(
+    answers: dict[str, tuple[int, bytes]], lost: set[str], tmp_path: Path
+) -> None:
+    older = SDL.replace("isInMergeQueue: Boolean! isMergeQueueEnabled: Boolean!", "")
+    assert older != SDL
+    with GitHubApi(tmp_path, sdl=older) as api:
+        api.pulls.append(passing())
+        api.answers = answers
+        found = seen(api, tmp_path)
+    assert set(unknown(found)) == lost
+    assert codes(found) == lost
+    assert not lost or isinstance(found.merge_queue, Unknown)
+    assert lost or found.merge_queue == Known(False, NOW)
+
+
+def test_a_host_that_knows_of_merge_queues_and_is_busy_is_unknown(api: GitHubApi, tmp_path: Path) -> None:
+    api.answers = {"MergeQueue": (502, b"busy")}
+    assert set(unknown(seen(api, tmp_path))) == {"merge_queue"}
 
 
 def test_an_answer_that_is_still_a_draft_is_none(api: GitHubApi, tmp_path: Path) -> None:
@@ -294,7 +332,7 @@ def test_all_calls_together_end_at_their_own_limit(api: GitHubApi, tmp_path: Pat
     ticks = iter(range(0, 1000, 20))
     found = observe(client(api, tmp_path), 412, clock=lambda: NOW, timer=lambda: float(next(ticks)))
     assert [call.name for call in api.calls] == ["MergeFacts", "HeadChecks"]
-    assert set(unknown(found)) == {"base_checks", "base_statuses", "threads", "comments"}
+    assert set(unknown(found)) == {"base_checks", "base_statuses", "threads", "comments", "merge_queue"}
     assert set(unknown(found).values()) == {"the time for all of it is over"}
 
 
@@ -328,8 +366,8 @@ CHANGES: tuple[tuple[str, Place, Any, set[str], str], ...] = (
     ("MergeFacts", (*PULL, "author"), {"login": ""}, {"author"}, "login"),
     ("MergeFacts", (*PULL, "autoMergeRequest"), GONE, {"auto_merge"}, "autoMergeRequest"),
     ("MergeFacts", (*PULL, "autoMergeRequest"), False, {"auto_merge"}, "autoMergeRequest"),
-    ("MergeFacts", (*PULL, "isInMergeQueue"), GONE, {"auto_merge"}, "isInMergeQueue"),
-    ("MergeFacts", (*PULL, "isMergeQueueEnabled"), None, {"merge_queue"}, "isMergeQueueEnabled"),
+    ("MergeQueue", (*PULL, "isInMergeQueue"), GONE, {"merge_queue"}, "isInMergeQueue"),
+    ("MergeQueue", (*PULL, "isMergeQueueEnabled"), None, {"merge_queue"}, "isMergeQueueEnabled"),
     ("MergeFacts", ("data", "repository", "nameWithOwner"), GONE, {"repository"}, "nameWithOwner"),
     ("HeadChecks", (*CHECK, "status"), "DONE", {"checks"}, "'DONE'"),
     ("HeadChecks", (*CHECK, "status"), GONE, {"checks"}, "status"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -74,6 +75,12 @@ class Merged(Project):
         assert self.review(answer="{digest}")[0] == exits.OK
         return self.cauto("resume")
 
+    def audited(self) -> tuple[str, str]:
+        """What the audit says of the merge."""
+        claims = json.loads(self.command("audit-run", "--json").stdout)["claims"]
+        (claim,) = [each for each in claims if each["what"] == "merge"]
+        return claim["verdict"], claim["said"]
+
     def ledger(self) -> list[Record]:
         return [item.record for item in keeping.load(self.place, self.env, utcnow()).log]
 
@@ -99,6 +106,12 @@ def test_a_confirmed_run_is_merged_at_its_own_commit_by_a_permit(project: Merged
     assert isinstance(permit, Permit)
     assert (decision.verdict, consume) == ("allow", Consume(permit.id))
     assert Action.of(permit.action) == Action("merge", "1", head=head)
+    assert project.audited() == (
+        "proven",
+        f"pull request 1 as eeeeeeeeeeee, by permit {permit.id} of the contract {RUN}",
+    )
+    Path(project.place.ledger).write_text("")
+    assert project.audited()[0] == "unchecked"
 
 
 def test_with_a_contract_and_without_being_told_to_it_never_merges(
@@ -160,6 +173,7 @@ def test_what_does_not_hold_in_time_is_left_open_and_asked_again_by_resume(
     assert "was not merged within 0.01 minutes: merge.check: no such check" in done.stderr
     assert "cauto resume" in done.stderr
     assert (api.merges, project.state().phase) == ([], "published")
+    assert project.audited() == ("not yet", "the run log has no merge")
     api.pulls[0].merging.checks = [check("tests"), check("lint")]
     done = project.cauto("resume")
     assert (done.returncode, len(api.merges), len(api.pulls)) == (exits.OK, 1, 1), done.stderr
@@ -209,6 +223,8 @@ def test_what_a_person_merged_is_found_merged_and_closed_is_left(project: Merged
     api.pulls[0].state, api.pulls[0].merging.commit = "MERGED", "d" * 40
     assert project.cauto("resume").returncode == exits.OK
     assert (project.state().merged, api.merges) == ("d" * 40, [])
+    verdict, said = project.audited()
+    assert (verdict, "no permit" in said) == ("not proven", True)
 
 
 def test_a_decision_that_came_meanwhile_is_a_persons_before_the_merge(

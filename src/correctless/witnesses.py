@@ -16,7 +16,7 @@ from correctless.history.evidence import TRAILERS, Commit, Evidence, Git, Held, 
 from correctless.ledger import Anchor, Damaged, Entry, Ledger, Missing, Report
 from correctless.logcheck import readable
 from correctless.publish import noted_heads
-from correctless.record import Confirmation, Decision, RecordError
+from correctless.record import Confirmation, Decision, RecordError, utcnow
 from correctless.repo import Logs, Repo, all_logs
 from correctless.runlog.branch import Branch, Recorded, lost, typed_events
 from correctless.runlog.events import (
@@ -26,6 +26,7 @@ from correctless.runlog.events import (
     GateClosed,
     GateOpened,
     Logged,
+    Merged,
     Published,
     RunStarted,
     StepFinished,
@@ -72,6 +73,7 @@ def gather(repo: Repo, logs: Logs, run: str, env: Mapping[str, str], *, offline:
     plan = next(e.event.plan for e in own if isinstance(e.event, RunStarted))
     state, folded = _fold(own, run)
     noted, request_fault = _asked_of_github(own, run, env, offline=offline)
+    permit, permit_fault = _permit(repo, own, env)
     entries, unread = _entries(logs)
     report, log_fault, missing = _report(repo, logs, env, noted.get("decisions"), plan)
     # Any error of the file itself is told by `_events`: a chain that is broken reads no further.
@@ -108,6 +110,8 @@ def gather(repo: Repo, logs: Logs, run: str, env: Mapping[str, str], *, offline:
         answers=dict(_answers(logs, run, own)),
         request_fault=request_fault,
         offline=offline,
+        permit=permit,
+        permit_fault=permit_fault,
     )
 
 
@@ -161,6 +165,30 @@ def _asked_of_github(
     except Stop as stop:
         return {}, stop.message
     return {name: (anchor,) for name, anchor in noted.items()}, ""
+
+
+def _permit(repo: Repo, own: Iterable[Said], env: Mapping[str, str]) -> tuple[str, str]:
+    """The permit that was used up for the run's merge, "" without one; and why the contract's ledger can't be read."""
+    merges = [said.event for said in own if isinstance(said.event, Merged)]
+    if not merges:
+        return "", ""
+    from correctless.runcontract import keeping  # few runs have one
+    from correctless.runcontract.actions import Action
+
+    merged = merges[-1]
+    try:
+        kept = keeping.load(keeping.place(repo.home, merged.contract), env, utcnow())
+    except Stop as stop:
+        return "", stop.message
+    if broken := [fault.found for fault in kept.case.faults if fault.code == "ledger"]:
+        return "", f"the ledger of the contract {merged.contract}: {broken[0]}"
+    exactly = Action("merge", str(merged.number), head=merged.head)
+    used = [
+        id_
+        for id_, held in kept.case.state.permits.items()
+        if held.consumed and Action.of(held.permit.action) == exactly
+    ]
+    return used[-1] if used else "", ""
 
 
 def _entries(logs: Logs) -> tuple[tuple[Entry, ...], str]:

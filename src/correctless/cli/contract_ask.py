@@ -11,7 +11,7 @@ import click
 from correctless import exits
 from correctless.cli.contract_place import (
     a_person,
-    clause_line,
+    clause_lines,
     clause_values,
     echo,
     echo_json,
@@ -112,6 +112,7 @@ def _status(kept: Kept) -> dict[str, Any]:
         "frozen": bool(state.open),
         "digest": kept.case.here.digest,
         "pinned": state.pinned if state.pin_live else "",
+        "not_after": contract.run.not_after.isoformat() if contract is not None else "",
         "assurance": keeping.assurance(kept),
         "asks": asks,
         "excluded": sorted(f"{action}:{item}" for action, item in state.answers.excluded),
@@ -136,7 +137,8 @@ def _say_status(values: dict[str, Any]) -> None:
     echo(
         f"{values['run']}: {values['state']}{why}{', frozen' if values['frozen'] else ''}, digest {values['digest'][:12] or '-'}"
     )
-    echo(f"assurance: {values['assurance']}")
+    until = f", until {values['not_after']}" if values["not_after"] else ""
+    echo(f"assurance: {values['assurance']}{until}")
     for ask in values["asks"]:
         scope = f" ({', '.join(ask['scope'])})" if ask["scope"] else ""
         echo(f"  {ask['id']} {ask['action']}: {ask['answer']}{scope}")
@@ -211,8 +213,8 @@ def authorize(
 
 def say(action: Action, decided: Decided) -> None:
     echo(f"{decided.verdict}: {action.label}")
-    for clause in decided.clauses:
-        echo(clause_line(clause))
+    for line in clause_lines(decided.clauses):
+        echo(line)
     if decided.permit:
         echo(f"permit {decided.permit}, once, until {decided.expires}")
         for key, value in decided.bound.items():
@@ -276,6 +278,8 @@ def board(run_id: str | None, as_json: bool) -> int:
         )
     else:
         names = {gate.id: gate.name for gate in contract.gates.gate}
+        if not found:
+            echo(f"the contract {at.place.run} has no gates")
         for each in found:
             colour = (
                 click.style(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,9 +116,20 @@ def echo_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2))
 
 
-def clause_line(clause: Clause) -> str:
-    where = f"section {clause.section}" if clause.section else "the contract as a whole"
-    return f"  {clause.code} ({where}): {clause.found}. needed: {clause.needed}"
+def clause_lines(clauses: Sequence[Clause]) -> Iterator[str]:
+    """One line each; one for all that could not be told for the same reason."""
+    by_reason: dict[str, list[Clause]] = {}
+    for clause in clauses:
+        key = clause.found if clause.found.startswith("unknown: ") else f"{clause.code} {clause.found}"
+        by_reason.setdefault(key, []).append(clause)
+    for same in by_reason.values():
+        first = same[0]
+        where = f"section {first.section}" if first.section else "the contract as a whole"
+        if len(same) == 1:
+            yield f"  {first.code} ({where}): {first.found}. needed: {first.needed}"
+        else:
+            codes = ", ".join(dict.fromkeys(clause.code for clause in same))
+            yield f"  {first.found} ({where}). so nobody can say: {codes}"
 
 
 def clause_values(clause: Clause) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from correctless.runlog.events import (
     Consolidated,
     GateClosed,
     GateOpened,
+    Merged,
     Published,
     PublishIntended,
     Rerun,
@@ -51,6 +52,8 @@ def _claims(given: Evidence) -> Iterator[Claim]:
     yield from _gate(given)
     yield _publishing(given)
     yield from _request(given)
+    if given.plan.merge:
+        yield _merge(given)
     yield _end(given)
 
 
@@ -242,6 +245,24 @@ def _request(given: Evidence) -> Iterator[Claim]:
         asked = said.how == "gh" and not given.offline
         more = ", and its body has this run's section" if asked else "; nobody was asked about it"
         yield Claim("publish", "request", "proven", f"{line(said.url)}{more}", (seq,))
+
+
+def _merge(given: Evidence) -> Claim:
+    found = given.last(Merged)
+    if found is None:
+        return _lacking(given, "publish", "merge", "the run log has no merge")
+    seq, said = found
+    what = f"pull request {said.number} as {line(said.commit[:12])}"
+    if given.permit_fault:
+        fix = "mend that, then ask again"
+        return Claim("publish", "merge", "unchecked", line(given.permit_fault), (seq,), fix=fix)
+    if not given.permit:
+        none = f"{what}; no permit of the contract {line(said.contract)} was used for it"
+        return Claim(
+            "publish", "merge", "not proven", none, (seq,), said.head, "see on the host who merged it"
+        )
+    by = f"{what}, by permit {line(given.permit)} of the contract {line(said.contract)}"
+    return Claim("publish", "merge", "proven", by, (seq,), said.head)
 
 
 def _end(given: Evidence) -> Claim:

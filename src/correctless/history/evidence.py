@@ -86,6 +86,8 @@ class Evidence:
     )  # attempt -> SHA-256 of its answer's file
     request_fault: str = ""  # why the pull request could not be asked
     offline: bool = False
+    permit: str = ""  # of the run contract, that was used for exactly this merge
+    permit_fault: str = ""  # why the contract's ledger could not be read
 
     def all_of(
         self, kind: type[T], step: str | None = None, attempt: int | None = None

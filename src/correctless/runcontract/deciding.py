@@ -37,14 +37,14 @@ def decide(
     return permits.ask(at, action, facts, env=env, clock=clock, token=token, kept=read)
 
 
-def host(contract: Contract, env: Mapping[str, str], again: str = "") -> GitHub:
-    """The gh program for the repository of section 1; `Stop(3)` where that names none. `again`: the command to repeat."""
+def host(contract: Contract, env: Mapping[str, str]) -> GitHub:
+    """The gh program for the repository of section 1; `Stop(3)` where that names none."""
     from correctless.github import GitHub, repo_of_name
 
     named = repo_of_name(contract.run.repo)
     if named is None:
         raise Stop(exits.REFUSED, f"'{contract.run.repo}' is no repository on a host. mend section 1")
-    return GitHub(named, env, again=again) if again else GitHub(named, env)
+    return GitHub(named, env, again="the same command again")
 
 
 def _facts(case: Case, repo: Repo, action: Action, env: Mapping[str, str], clock: Clock) -> Facts:

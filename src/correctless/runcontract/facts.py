@@ -87,8 +87,8 @@ class PullFacts:
     mergeable: Fact[str]
     merge_state: Fact[str]
     author: Fact[str]
-    auto_merge: Fact[bool]  # armed, or waiting in a merge queue
-    merge_queue: Fact[bool]  # the base branch takes pull requests through a queue alone
+    auto_merge: Fact[bool]  # armed
+    merge_queue: Fact[bool]  # it waits in one, or the base branch takes pull requests through one alone
     checks: Fact[tuple[Check, ...]]
     statuses: Fact[tuple[Status, ...]]
     base_checks: Fact[tuple[Check, ...]]  # of base_sha

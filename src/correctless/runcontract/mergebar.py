@@ -84,7 +84,8 @@ def _pull(bar: Bar, facts: PullFacts) -> Iterator[Clause]:
     )
     pages = facts.all_pages
     if isinstance(pages, Unknown) or pages.value is not True:
-        yield of_merge("pages", _found(pages), "every page of GitHub's answers read")
+        found = _found(pages) if isinstance(pages, Unknown) else "not all of them were read"
+        yield of_merge("pages", found, "every page of GitHub's answers read")
 
 
 def _no(code: str, fact: Fact[bool], found: str, needed: str) -> Iterator[Clause]:

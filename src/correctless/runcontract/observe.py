@@ -53,7 +53,7 @@ def observe(
         merge_state=_of(pull, lambda p: nodes.one_of(p, "mergeStateStatus", nodes.MERGE_STATES)),
         author=_of(pull, _owner),
         auto_merge=_of(pull, _armed),
-        merge_queue=_of(pull, lambda p: bool(take(p, "isMergeQueueEnabled", bool))),
+        merge_queue=_of(pull, lambda _: ask.queued()),
         checks=_of(checks, nodes.checks),
         statuses=_of(checks, nodes.statuses),
         base_checks=_of(base, nodes.checks),
@@ -84,16 +84,32 @@ class _Asking:
 
     def pull(self, query: str, after: str = "") -> dict[str, Any]:
         """The pull request as one answer has it, with its repository's own values under `repository`."""
-        left = self.until - self.timer()
-        if left <= 0:
-            raise nodes.cannot("the time for all of it is over")
         _, owner, name = self.github.repo.split("/")
         given: dict[str, str | int] = {"owner": owner, "name": name, "number": self.number}
         if after:
             given["after"] = after
-        client = replace(self.github, seconds=min(left, self.github.seconds))
-        repository = take(client.ask("read the pull request", query, given), "repository", dict)
+        repository = take(self._client().ask("read the pull request", query, given), "repository", dict)
         return {**take(repository, "pullRequest", dict), "repository": repository}
+
+    def queued(self) -> bool:
+        """Whether the base branch takes pull requests through a queue; a host that has no word for it has none."""
+        try:
+            pull = self.pull(queries.QUEUE)
+        except Stop:
+            # An older GitHub Enterprise refuses the question. That it doesn't know the words is an answer; that it was busy is none.
+            asked = self._client().ask("read what is known", queries.KNOWN_FIELDS, {})
+            known = [take(each, "name", str) for each in take(take(asked, "__type", dict), "fields", list)]
+            if not known or set(queries.QUEUE_FIELDS) & set(known):
+                raise
+            return False
+        waits, enabled = (bool(take(pull, name, bool)) for name in queries.QUEUE_FIELDS)
+        return waits or enabled
+
+    def _client(self) -> GitHub:
+        left = self.until - self.timer()
+        if left <= 0:
+            raise nodes.cannot("the time for all of it is over")
+        return replace(self.github, seconds=min(left, self.github.seconds))
 
     def listed(
         self,
@@ -104,7 +120,7 @@ class _Asking:
     ) -> tuple[dict[str, Any], ...]:
         """The nodes of every page of one connection, all of the commit that was seen first."""
         if isinstance(wanted, Unknown):
-            raise nodes.cannot(f"of what commit is unknown: {wanted.why}")
+            raise nodes.cannot(wanted.why)
         found: list[dict[str, Any]] = []
         seen = {""}
         after = ""
@@ -162,7 +178,7 @@ def _owner(pull: dict[str, Any]) -> str:
 
 
 def _armed(pull: dict[str, Any]) -> bool:
-    return nodes.maybe(pull, "autoMergeRequest", dict) is not None or bool(take(pull, "isInMergeQueue", bool))
+    return nodes.maybe(pull, "autoMergeRequest", dict) is not None
 
 
 def _head_contexts(pull: dict[str, Any]) -> dict[str, Any] | None:

@@ -48,8 +48,7 @@ def merge(
     target = Target(
         full_name(contract.run.repo), int(action.target), contract.run.base, decided.bound["head"]
     )
-    again = f"correctless contract merge {action.target}"
-    return merging.merge(host(contract, env, again), target, bar, sleep=sleep)
+    return merging.merge(host(contract, env), target, bar, sleep=sleep)
 
 
 def _bar(contract: Contract, number: str, method: str) -> Bar | None:

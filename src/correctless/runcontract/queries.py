@@ -22,9 +22,12 @@ def _query(name: str, fields: str, *, paged: bool = True) -> str:
 PULL = _query(
     "MergeFacts",
     "number state isDraft mergeable mergeStateStatus baseRefName author { login } autoMergeRequest { enabledAt }"
-    " isInMergeQueue isMergeQueueEnabled baseRef { target { oid } }",
+    " baseRef { target { oid } }",
     paged=False,
 )
+QUEUE_FIELDS = ("isInMergeQueue", "isMergeQueueEnabled")
+QUEUE = _query("MergeQueue", " ".join(QUEUE_FIELDS), paged=False)
+KNOWN_FIELDS = 'query KnownFields { __type(name: "PullRequest") { fields { name } } }'
 HEAD_CHECKS = _query("HeadChecks", f"commits(last: 1) {{ nodes {{ commit {{ {_ROLLUP} }} }} }}")
 BASE_CHECKS = _query("BaseChecks", f"baseRef {{ target {{ {_ROLLUP} }} }}")
 THREADS = _query(
