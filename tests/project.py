@@ -13,9 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pexpect
-
 import correctless
+import terminal
 from correctless import repo
 from correctless.runlog.events import Logged, logged
 from correctless.runlog.state import State, fold
@@ -207,15 +206,8 @@ class Project:
         self, *args: str, answer: str | None = None, env: dict[str, str] | None = None
     ) -> tuple[int, str]:
         """`correctless review` in a pseudo-terminal; `answer` is typed, "{digest}" in it is what was shown, "{short}" half of that."""
-        program, *rest = correctless.itself()
-        child = pexpect.spawn(
-            program,
-            [*rest, "review", *args],
-            cwd=str(self.top),
-            env={**self.env, **(env or {})},
-            encoding="utf-8",
-            timeout=20,
-            dimensions=(50, 100),
+        child = terminal.spawn(
+            [*correctless.itself(), "review", *args], self.top, {**self.env, **(env or {})}
         )
         shown = ""
         if answer is not None:
@@ -227,25 +219,14 @@ class Project:
             if answer == "no":
                 child.expect("Why")
                 child.sendline("not like this")
-        child.expect(pexpect.EOF)
-        child.close()
-        return int(child.exitstatus or 0), shown + str(child.before)
+        code, rest = terminal.ended(child)
+        return code, shown + rest
 
     def on_terminal(self, *args: str, env: dict[str, str] | None = None) -> tuple[int, str]:
         """A command in a pseudo-terminal, nothing typed: its exit code and what it showed."""
-        program, *rest = correctless.itself()
-        child = pexpect.spawn(
-            program,
-            [*rest, *args],
-            cwd=str(self.top),
-            env={**self.env, **(env or {})},
-            encoding="utf-8",
-            timeout=20,
-            dimensions=(50, 100),
+        return terminal.ended(
+            terminal.spawn([*correctless.itself(), *args], self.top, {**self.env, **(env or {})})
         )
-        child.expect(pexpect.EOF)
-        child.close()
-        return int(child.exitstatus or 0), str(child.before)
 
     @property
     def logs(self) -> repo.Logs:

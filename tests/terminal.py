@@ -29,12 +29,13 @@ def spawn(
 
 
 def ended(child: pexpect.spawn[str], timeout: float = -1) -> tuple[int, str]:
-    """The exit code of a command that ends by itself (0 where a signal ended it), and what it showed since it was last looked at."""
+    """The exit code of a command that ends by itself, less than 0 for a signal, and what it showed since it was last looked at."""
     child.expect(pexpect.EOF, timeout=timeout)
     child.wait()
     child.ptyproc.delayafterclose = 0  # type: ignore[attr-defined]  # it has ended: nothing is to be waited for
     child.close()
-    return int(child.exitstatus or 0), str(child.before)
+    code = child.exitstatus if child.exitstatus is not None else -(child.signalstatus or 0)
+    return code, str(child.before)
 
 
 def typed(child: pexpect.spawn[str], answers: Typed) -> tuple[int, str]:
