@@ -11,7 +11,7 @@ import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import correctless
 import terminal
@@ -118,13 +118,9 @@ class Project:
     """A repository on feature/x with everything committed that a run needs."""
 
     def __init__(self, top: Path, git: Callable[..., str], *, config: dict[str, Any] | None = CONFIG) -> None:
-        self.top = top
-        self.git = git
-        self.diary = top.parent / f"{top.name}-diary"
-        self.agent = top.parent / "agent.py"
+        self._know(top, git)
         self.agent.write_text(AGENT.format(python=sys.executable))
         self.agent.chmod(0o755)
-        self.env = {**os.environ, "AGENT_DIARY": str(self.diary), "PYTHONDONTWRITEBYTECODE": "1"}
         self.write("spec.md", SPEC)
         self.write(".gitignore", "__pycache__/\n")
         if config is not None:
@@ -135,6 +131,19 @@ class Project:
             self.write(".correctless/config/correctless.yaml", json.dumps({**given, **config}))
         git(top, "add", "--all")
         git(top, "commit", "-q", "-m", "a spec")
+
+    @classmethod
+    def found(cls, top: Path, git: Callable[..., str]) -> Self:
+        """One that is there already (`shelf`), as it stands."""
+        project = cls.__new__(cls)
+        project._know(top, git)
+        return project
+
+    def _know(self, top: Path, git: Callable[..., str]) -> None:
+        self.top, self.git = top, git
+        self.diary = top.parent / f"{top.name}-diary"
+        self.agent = top.parent / "agent.py"
+        self.env = {**os.environ, "AGENT_DIARY": str(self.diary), "PYTHONDONTWRITEBYTECODE": "1"}
 
     def write(self, name: str, text: str) -> None:
         path = self.top / name
