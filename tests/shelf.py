@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +17,9 @@ class Shelf:
 
     def empty(self) -> Path:
         """The folder without anything in it."""
-        shutil.rmtree(self.here, ignore_errors=True)
+        if self.here.exists():
+            gone = self.here.rename(self.here.with_name(uuid.uuid4().hex))  # whatever still lives in there
+            shutil.rmtree(gone, ignore_errors=True)
         self.here.mkdir(parents=True)
         return self.here
 
