@@ -30,6 +30,7 @@ from correctless.runcontract.records import (
     Review,
     Rollback,
     Surfaced,
+    Waiver,
     fields_of,
     logged,
 )
@@ -133,6 +134,10 @@ def reaffirm(
     return Reaffirm(id_, of, constraint, action.fields(), until.isoformat(), "Ada", "terminal")
 
 
+def waiver(*, of: str = DIGEST) -> Waiver:
+    return Waiver(of, "tests", HEAD, 3, "Ada", "terminal")
+
+
 def permit(
     action: Action,
     grant: str,
@@ -186,6 +191,19 @@ def pull(now: datetime = NOW, **changes: object) -> PullFacts:
         fact: Any = value if isinstance(value, Known | Unknown) else Known(value, now)
         good = replace(good, **{name: fact})
     return good
+
+
+def red(now: datetime = NOW) -> PullFacts:
+    """One whose check `tests` is red, as run 3 of it is on its base."""
+
+    def failed(found: object) -> tuple[Check, ...]:
+        assert isinstance(found, Known)
+        return tuple(
+            replace(each, conclusion="FAILURE") if each.name == "tests" else each for each in found.value
+        )
+
+    good = pull(now)
+    return pull(now, checks=failed(good.checks), base_checks=failed(good.base_checks))
 
 
 def here(now: datetime = NOW, revision: str = REVISION, sha: str = SHA) -> Here:

@@ -13,7 +13,7 @@ from correctless.runcontract.actions import Action
 from correctless.runcontract.authorize import authorize
 from correctless.runcontract.case import ALLOW, DENY, ESCALATE, Facts
 from correctless.runcontract.clause import Clause
-from correctless.runcontract.facts import Known, Unknown
+from correctless.runcontract.facts import Check, Known, Unknown
 from correctless.runcontract.records import (
     Answer,
     Attempt,
@@ -28,7 +28,6 @@ from correctless.runcontract.records import (
     Rollback,
     Settled,
     Surfaced,
-    Waiver,
 )
 
 REVISED = c.edited(("prs = [411, 412, 415]", "prs = [411, 412]"))
@@ -38,6 +37,7 @@ MORE_GATES = c.edited(
     ("```toml contract.gates\n", '```toml contract.gates\n[[gate]]\nid = "V2"\nname = "n"\naccept = "a"\ncheck = ["true"]\nbind = "time"\nmax_age = "1d"\n\n'),
 )  # fmt: skip
 FREE = c.edited(('check = "pairing"', "prompt_only = true"))
+UNSERIAL = c.edited(("serialize_on_green_base = true", "serialize_on_green_base = false"))
 LONE = c.edited(('check = "pairing"', "prompt_only = true"), ("max_concurrent = 2", "max_concurrent = 4"))
 
 
@@ -67,6 +67,21 @@ def ran(result: str = "passed", **changes: Any) -> Evidence:
     return replace(c.EVIDENCE, result=result, **changes)
 
 
+def ran_check(
+    name: str, run: int, conclusion: str = "SUCCESS", *, workflow: str = "ci", minutes: int = 9
+) -> Check:
+    begun = c.NOW - timedelta(minutes=minutes)
+    return Check(name, "github-actions", workflow, "pull_request", run, "COMPLETED", conclusion, begun)
+
+
+# The section each code is of; a row says it itself where that depends.
+SECTIONS = {
+    "contract": 0, "digest": 0, "pinned": 0, "ledger": 0, "clock": 0, "action": 0, "state": 0, "signature": 2, "answer": 2, "budget": 2,
+    "merge": 3, "gate": 4, "flip.revision": 4, "flip.age": 4, "flip": 5, "trigger": 6, "spawn.concurrent": 2, "spawn.pairing": 7,
+    "constraint": 7, "frozen": 8,
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Row:
     name: str
@@ -82,7 +97,13 @@ class Row:
 READY = (*c.ACTIVE, c.REVIEWED)
 GREEN = (*c.ACTIVE, c.EVIDENCE)
 FLIPPED = (*GREEN, *c.FLIPPED)
+AGAIN = (*c.GRANTED, c.pin())  # everything that ended, asked and answered once more
+DEPLOY = Action("other", "deploy.prod")
+YES = c.reaffirm("C1", DEPLOY)
+USED = c.permit(DEPLOY, "", reaffirmed=("r1",))
 TAMPERED = {"text": TRAILING}
+LOOSE = {"text": UNSERIAL, "pinned": UNSERIAL}
+WAIVED = c.waiver(of=c.digest(UNSERIAL))
 
 ROWS = (
     # what is allowed
@@ -163,7 +184,7 @@ ROWS = (
     Row("flip again after a rollback, with another gate instead", (*FLIPPED, Rollback("F1", "done"), c.pin(gates=("V2",))), c.FLIP, DENY, "flip.rolled_back"),
     Row("flip again after a rollback, with one gate more", (*FLIPPED, Rollback("F1", "done"), *for_(MORE_GATES)[:-1], Pin(c.digest(MORE_GATES), {"F1": ("V1", "V2")}), replace(c.EVIDENCE, gate="V1"), Evidence("V2", "passed", "", argv=("true",))), c.FLIP, ALLOW, more={"text": MORE_GATES, "pinned": MORE_GATES}),
     Row("rollback of what was never flipped", c.ACTIVE, c.ROLLBACK, DENY, "state", 5),
-    Row("rollback of what was rolled back", (*FLIPPED, Rollback("F1", "done")), c.ORDERED, DENY, "state"),
+    Row("rollback of what was rolled back", (*FLIPPED, Rollback("F1", "done")), c.ORDERED, DENY, "state", 5),
     Row("rollback of a flip of unknown outcome", (*GREEN, Flip("F1", "unknown")), c.ORDERED, ALLOW),
     Row("rollback again after it failed", (*FLIPPED, Rollback("F1", "started"), Rollback("F1", "failed")), c.ORDERED, ALLOW),
     # 3. standing constraints
@@ -184,6 +205,17 @@ ROWS = (
     Row("a re-affirmation that expired", (*c.ACTIVE, c.reaffirm("C1", other("deploy.prod"), until=c.NOW)), other("deploy.prod"), DENY, "constraint.C1"),
     Row("a re-affirmation that was used", (*c.ACTIVE, c.reaffirm("C1", other("deploy.prod")), c.permit(other("deploy.prod"), "", reaffirmed=("r1",))), other("deploy.prod"), DENY, "constraint.C1"),
     Row("one of two re-affirmations used", (*c.ACTIVE, c.reaffirm("C1", other("deploy.prod")), c.reaffirm("C1", other("deploy.prod"), id_="r2"), c.permit(other("deploy.prod"), "", reaffirmed=("r1",))), other("deploy.prod"), ALLOW),
+    Row("a re-affirmation that was used, and is on record again", (*c.ACTIVE, YES, USED, YES), DEPLOY, DENY, "constraint.C1"),
+    Row("a re-affirmation that was used before it was on record", (*c.ACTIVE, USED, YES), DEPLOY, DENY, "constraint.C1"),
+    Row("a second re-affirmation under an id that expired", (*c.ACTIVE, replace(YES, expires=c.NOW.isoformat()), YES), DEPLOY, DENY, "constraint.C1"),
+    Row("a re-affirmation for a day", (*c.ACTIVE, replace(YES, expires=(c.START + timedelta(days=1)).isoformat())), DEPLOY, ALLOW),
+    Row("a re-affirmation for more than a day", (*c.ACTIVE, replace(YES, expires=(c.START + timedelta(days=1, minutes=1)).isoformat())), DEPLOY, DENY, "constraint.C1"),
+    Row("a re-affirmation after the end", (*c.ACTIVE, replace(YES, expires="2099-01-01T00:00:00Z")), DEPLOY, DENY, "state", more={"now": datetime.fromisoformat("2026-08-07T18:00:00Z")}),
+    Row("a re-affirmation before another version was surfaced", (*c.ACTIVE, YES, Surfaced(c.digest(REVISED)), *AGAIN), DEPLOY, DENY, "constraint.C1"),
+    Row("a re-affirmation before the same was surfaced again", (*c.ACTIVE, YES, *AGAIN), DEPLOY, ALLOW),
+    Row("a re-affirmation before a close", (*c.ACTIVE, YES, Close("Ada", "terminal"), *AGAIN), DEPLOY, DENY, "constraint.C1"),
+    Row("a re-affirmation before everything was revoked", (*c.ACTIVE, YES, Revoke("*", "Ada", "terminal"), *AGAIN), DEPLOY, DENY, "constraint.C1"),
+    Row("a re-affirmation before one answer was revoked", (*c.ACTIVE, YES, Revoke("G5", "Ada", "terminal")), DEPLOY, ALLOW),
     Row("a re-affirmation is no answer to a merge", (*c.ACTIVE[:-1], c.no("G1"), c.pin(), c.reaffirm("C1", Action("merge", "415"))), Action("merge", "415"), ESCALATE, "answer.refused"),
     Row("two failed fixes", (*READY, failed(), failed()), c.MERGE, DENY, "constraint.C2", 7),
     Row("two failed fixes, another spelling of the symptom", (*READY, failed(symptom="Slow  login"), failed(symptom="slow login")), c.MERGE, DENY, "constraint.C2"),
@@ -241,6 +273,9 @@ ROWS = (
     Row("an open escalation on everything", (*c.ACTIVE, opened(freezes=("*",))), c.SPAWN, ESCALATE, "frozen.E1"),
     Row("an answered escalation", (*READY, opened(), Settled("E1-1", "go on", "Ada", "terminal")), c.MERGE, ALLOW),
     Row("an answer to another escalation", (*READY, opened(), Settled("E1-2", "go on", "Ada", "terminal")), c.MERGE, ESCALATE, "frozen.E1"),
+    Row("an answer under other bytes", (*READY, opened(), Settled("E1-1", "go on", "Ada", "signed", "0" * 64)), c.MERGE, ESCALATE, "frozen.E1"),
+    Row("an answer under these bytes", (*READY, opened(), Settled("E1-1", "go on", "Ada", "signed", c.DIGEST)), c.MERGE, ALLOW),
+    Row("an answer under the bytes that were surfaced before others", (*READY, opened(), Surfaced(c.digest(REVISED)), Settled("E1-1", "go on", "Ada", "signed", c.DIGEST), *AGAIN), c.MERGE, ESCALATE, "frozen.E1"),
     Row("two open, one answered", (*READY, opened(), opened(id_="E1-2"), Settled("E1-1", "x", "Ada", "terminal")), c.MERGE, ESCALATE, "frozen.E1"),
     Row("silence for days", (*READY, opened()), c.MERGE, ESCALATE, "frozen.E1", more={"now": c.NOW + timedelta(days=4)}, facts=c.facts(c.NOW + timedelta(days=4))),
     Row("a counter freezes", (*c.ACTIVE, failed(), failed()), c.SPAWN, ESCALATE, "frozen.E3", 8),
@@ -255,7 +290,45 @@ ROWS = (
     Row("a merge state that is unknown", READY, c.MERGE, DENY, "merge.merge_state", facts=Facts(c.pull(merge_state=Unknown("no answer", c.NOW)))),
     Row("a fact that could not be had", READY, c.MERGE, DENY, "merge.mergeable", facts=Facts(c.pull(mergeable=Unknown("timed out", c.NOW)))),
     Row("everything wrong at once", c.ACTIVE, c.MERGE, DENY, "merge.draft merge.merge_state merge.review", facts=Facts(c.pull(draft=True, merge_state="BEHIND"))),
-    Row("a waiver for other bytes", (*READY, Waiver("0" * 64, "tests", c.HEAD, 3, "Ada", "terminal")), c.MERGE, DENY, "merge.check merge.check", facts=Facts(c.pull(checks=()))),
+    Row("a red check that is red on the base", for_(UNSERIAL, c.REVIEWED), c.MERGE, DENY, "merge.check", facts=Facts(c.red()), more=LOOSE),
+    Row("a waiver", for_(UNSERIAL, c.REVIEWED, WAIVED), c.MERGE, ALLOW, facts=Facts(c.red()), more=LOOSE),
+    Row("a waiver before the same was surfaced again", for_(UNSERIAL, c.REVIEWED, WAIVED, *for_(UNSERIAL)), c.MERGE, ALLOW, facts=Facts(c.red()), more=LOOSE),
+    Row("a waiver before another version was surfaced", for_(UNSERIAL, c.REVIEWED, WAIVED, c.SURFACED, *for_(UNSERIAL)), c.MERGE, DENY, "merge.check", facts=Facts(c.red()), more=LOOSE),
+    Row("a waiver before a close", for_(UNSERIAL, c.REVIEWED, WAIVED, Close("Ada", "terminal"), *for_(UNSERIAL)), c.MERGE, DENY, "merge.check", facts=Facts(c.red()), more=LOOSE),
+    Row("a waiver before everything was revoked", for_(UNSERIAL, c.REVIEWED, WAIVED, Revoke("*", "Ada", "terminal"), *for_(UNSERIAL)), c.MERGE, DENY, "merge.check", facts=Facts(c.red()), more=LOOSE),
+    Row("a waiver for other bytes", (*READY, c.waiver(of="0" * 64)), c.MERGE, DENY, "merge.check merge.check", facts=Facts(c.pull(checks=()))),
+    Row("UNKNOWN", READY, c.MERGE, DENY, "merge.merge_state", facts=Facts(c.pull(merge_state="UNKNOWN"))),
+    Row("UNKNOWN before, CLEAN now", READY, c.MERGE, ALLOW, facts=Facts(c.pull(merge_state="CLEAN"))),
+    Row("HAS_HOOKS", READY, c.MERGE, DENY, "merge.merge_state", facts=Facts(c.pull(merge_state="HAS_HOOKS"))),
+    Row("UNSTABLE", READY, c.MERGE, DENY, "merge.merge_state", facts=Facts(c.pull(merge_state="UNSTABLE"))),
+    Row("clean in lower case", READY, c.MERGE, DENY, "merge.merge_state", facts=Facts(c.pull(merge_state="clean"))),
+    Row("a merge state of tomorrow", READY, c.MERGE, DENY, "merge.merge_state", facts=Facts(c.pull(merge_state="CLEANER"))),
+    Row("CONFLICTING", READY, c.MERGE, DENY, "merge.mergeable", facts=Facts(c.pull(mergeable="CONFLICTING"))),
+    Row("closed on the host", READY, c.MERGE, DENY, "merge.state", facts=Facts(c.pull(state="CLOSED"))),
+    Row("another pull request's facts", READY, c.MERGE, DENY, "merge.number", facts=Facts(c.pull(number=411))),
+    Row("another repository's facts", READY, c.MERGE, DENY, "merge.repository", facts=Facts(c.pull(repository="github.com/acme/other"))),
+    Row("into another base", READY, c.MERGE, DENY, "merge.base", facts=Facts(c.pull(base="next"))),
+    Row("at the head that was asked for", READY, replace(c.MERGE, head=c.HEAD), ALLOW),
+    Row("at another head than was asked for", READY, replace(c.MERGE, head="f" * 40), DENY, "merge.head"),
+    Row("at half a commit", READY, replace(c.MERGE, head="abc"), DENY, "action.unknown"),
+    Row("a head of what is no merge", c.ACTIVE, replace(c.SPAWN, head=c.HEAD), DENY, "action.unknown"),
+    Row("a merge the operator orders", READY, replace(c.MERGE, operator=True), DENY, "action.unknown"),
+    Row("a review of the head before", READY, c.MERGE, DENY, "merge.review", facts=Facts(c.pull(head="f" * 40))),
+    Row("armed", READY, c.MERGE, DENY, "merge.auto_merge", facts=Facts(c.pull(auto_merge=True))),
+    Row("a page unread", READY, c.MERGE, DENY, "merge.pages", facts=Facts(c.pull(all_pages=False))),
+    Row("a required check is absent", READY, c.MERGE, DENY, "merge.check", facts=Facts(c.pull(checks=(ran_check("lint", 2),)))),
+    Row("a required check was skipped", READY, c.MERGE, DENY, "merge.check", facts=Facts(c.pull(checks=(ran_check("tests", 1, "SKIPPED"), ran_check("lint", 2))))),
+    Row("a required check failed, and passed before", READY, c.MERGE, DENY, "merge.check", facts=Facts(c.pull(checks=(ran_check("tests", 3, "FAILURE", minutes=5), ran_check("tests", 1), ran_check("lint", 2))))),
+    Row("a required check passed, and failed before", READY, c.MERGE, ALLOW, facts=Facts(c.pull(checks=(ran_check("tests", 3, minutes=5), ran_check("tests", 1, "FAILURE"), ran_check("lint", 2))))),
+    Row("a required check from another workflow too", READY, c.MERGE, DENY, "merge.check", facts=Facts(c.pull(checks=(ran_check("tests", 1), ran_check("tests", 3, workflow="mine"), ran_check("lint", 2))))),
+    Row("another check fails", READY, c.MERGE, DENY, "merge.other_check", facts=Facts(c.pull(checks=(ran_check("tests", 1), ran_check("lint", 2), ran_check("docs", 4, "FAILURE"))))),
+    Row("an optional check was skipped", READY, c.MERGE, ALLOW, facts=Facts(c.pull(checks=(ran_check("tests", 1), ran_check("lint", 2), ran_check("preview", 4, "SKIPPED"))))),
+    Row("the base is red", READY, c.MERGE, DENY, "merge.base_green merge.base_green", facts=Facts(c.pull(base_checks=(ran_check("tests", 3, "FAILURE"),)))),
+    Row("facts that are too old", READY, c.MERGE, DENY, "merge.age", facts=Facts(c.pull(c.NOW - timedelta(seconds=61)))),
+    Row("facts from the future", READY, c.MERGE, DENY, "merge.age", facts=Facts(c.pull(c.NOW + timedelta(seconds=31)))),
+    Row("facts without zone", READY, c.MERGE, DENY, "merge.age", facts=Facts(c.pull(mergeable=Known("MERGEABLE", c.NOW.replace(tzinfo=None))))),
+    Row("a re-affirmation of any head is one of this head", (*c.ACTIVE, replace(c.REVIEWED, pr=415), c.reaffirm("C1", Action("merge", "415"))), Action("merge", "415", head=c.HEAD), ALLOW, facts=Facts(c.pull(number=415))),
+    Row("a re-affirmation of one head is none of any", (*c.ACTIVE, replace(c.REVIEWED, pr=415), c.reaffirm("C1", Action("merge", "415", head=c.HEAD))), Action("merge", "415"), DENY, "constraint.C1", facts=Facts(c.pull(number=415))),
     Row("with a flag no constraint names", READY, Action("merge", "412", ("--delete-branch",)), DENY, "merge.flag"),
     # 6. terms: flip
     Row("no evidence", c.ACTIVE, c.FLIP, DENY, "gate.red", 4),
@@ -295,6 +368,9 @@ ROWS = (
     Row("rollback that was refused, by a trigger", (*FLIPPED, c.FIRED, c.no("G3")), c.ROLLBACK, ESCALATE, "answer.refused"),
     Row("rollback without the pinned bytes", (*FLIPPED, c.FIRED), c.ROLLBACK, ESCALATE, "pinned", more={"pinned": None}),
     Row("rollback from other bytes than were pinned", (*FLIPPED, c.FIRED), c.ROLLBACK, ESCALATE, "pinned", more={"pinned": TRAILING}),
+    Row("rollback with a forged answer", (*FLIPPED, c.FIRED), c.ROLLBACK, ESCALATE, "signature", more={"faults": (Clause("signature", 2, "x", "y"),)}),
+    Row("rollback with a forged waiver", (*FLIPPED, c.FIRED), c.ROLLBACK, ALLOW, more={"faults": (Clause("signature", 3, "x", "y"),)}),
+    Row("rollback with a forged answer, by the operator", FLIPPED, c.ORDERED, ALLOW, more={"faults": (Clause("signature", 2, "x", "y"),)}),
     Row("rollback with a damaged ledger", (*FLIPPED, c.FIRED), c.ROLLBACK, ESCALATE, "ledger", more={"faults": (Clause("ledger", 0, "x", "y"),)}),
     # 6. terms: spawn
     Row("too many at a time", c.ACTIVE, Action("spawn", agents=4, cost_usd=1, minutes=1), DENY, "spawn.concurrent", 2),
@@ -318,8 +394,9 @@ def test_authorize(row: Row) -> None:
     assert (found.verdict, " ".join(clause.code for clause in found.clauses)) == (row.verdict, row.codes), (
         found
     )
-    if row.section is not None:
-        assert found.clauses[0].section == row.section
+    for clause in found.clauses[:1]:
+        usual = SECTIONS.get(clause.code, SECTIONS.get(clause.code.split(".")[0]))
+        assert clause.section == (usual if row.section is None else row.section)
     assert (found.verdict == ALLOW) == (not found.clauses)
 
 
@@ -361,3 +438,8 @@ def test_an_allowed_merge_is_bound_to_what_was_judged() -> None:
 def test_an_answer_of_another_word_is_not_read() -> None:
     with pytest.raises(ValueError, match="none of granted, refused"):
         c.log([Answer(c.DIGEST, "G1", "yes", "Ada", "terminal")])
+
+
+def test_a_close_is_never_signed() -> None:
+    with pytest.raises(ValueError, match="none of terminal"):
+        c.log([Close("Ada", "signed")])

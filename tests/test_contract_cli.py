@@ -42,6 +42,7 @@ class Operator:
     def __init__(self, top: Path, git: Git, text: str | None = TEXT) -> None:
         self.top, self.git = top, git
         self.env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+        self.program = [*correctless.itself(), "contract"]
         (top / "tools").mkdir()
         (top / "tools" / "compare.py").write_text(COMPARE)
         (top / ".gitignore").write_text("/reports/\n/wanted\n/.correctless/\n")
@@ -57,7 +58,7 @@ class Operator:
         self, *words: str, env: dict[str, str] | None = None, cwd: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*correctless.itself(), "contract", *words],
+            [*self.program, *words],
             cwd=cwd or self.top,
             env={**self.env, **(env or {})},
             stdin=subprocess.DEVNULL,
@@ -71,8 +72,9 @@ class Operator:
         self, *words: str, typed: terminal.Typed = (), env: dict[str, str] | None = None
     ) -> tuple[int, str]:
         """A command at a pseudo-terminal; `typed` are what is waited for and what is typed then."""
-        command = [*correctless.itself(), "contract", *words]
-        child = terminal.spawn(command, self.top, {**self.env, **(env or {})}, dimensions=(50, 160))
+        child = terminal.spawn(
+            [*self.program, *words], self.top, {**self.env, **(env or {})}, dimensions=(50, 160)
+        )
         return terminal.typed(child, typed)
 
     def answer(self, *words: str) -> str:
@@ -177,7 +179,7 @@ def test_the_authoring_flow_from_new_to_an_allowed_action(scratch_repo: Path, gi
 PERSONS = (
     ("answer", "G1", "--granted"),
     ("answer", "--escalation", "E1-1", "--note", "x"),
-    ("answer", "--signed", "x", "--signers", "y"),
+    *((verb, "--signed", "x", "--signers", "y") for verb in ("answer", "revoke", "reaffirm", "waive")),
     ("revoke", "G1"),
     ("revoke", "--all"),
     ("close",),
@@ -207,6 +209,48 @@ def test_an_answer_needs_the_digest_that_was_shown(op: Operator) -> None:
     code, shown = op.terminal("answer", "G1", "--scope", "411,999")
     assert (code, "can't be wider than its ask" in shown) == (exits.USAGE, True)
     assert [ask["answer"] for ask in op.status()["asks"]] == ["not answered"] * 5
+
+
+WORDS = (
+    ("answer", "G5", "--granted"),
+    ("reaffirm", "C1", "other", "deploy.prod"),
+    ("waive", "tests", "--head", "a" * 40, "--base-run", "3"),
+)
+
+
+@pytest.mark.parametrize("words", WORDS, ids=lambda words: words[0])
+def test_nothing_is_recorded_when_the_contract_changes_while_a_person_answers(
+    words: tuple[str, ...], active: Operator
+) -> None:
+    short = document.digest_of(TEXT.encode())[:8]
+
+    def changed() -> str:
+        active.contract.write_text(TEXT.replace("no deploys", "no deploys at all"))
+        assert active.run("surface").returncode == 0
+        return short
+
+    code, shown = active.terminal(*words, typed=(("leave it", changed),))
+    assert (code, "for other bytes than contract.md holds now" in shown) == (exits.PERSON, True), shown
+    assert [item["record"] for item in on_record(active)][-1] == "surfaced"
+
+
+def on_record(op: Operator) -> list[dict[str, Any]]:
+    return [dict(entry.fields) for entry in Ledger(str(op.folder / "ledger.jsonl")).read()]
+
+
+def test_a_persons_word_at_a_terminal_must_fit_what_there_is(active: Operator) -> None:
+    before = on_record(active)
+    for words, why in (
+        (("answer", "G9", "--granted"), "there is no ask 'G9'"),
+        (("answer", "--escalation", "E1-9", "--note", "x"), "no open escalation 'E1-9'"),
+        (("revoke", "G9"), "there is no ask 'G9'"),
+        (("reaffirm", "C9", "other", "deploy.prod"), "there is no constraint 'C9'"),
+        (("reaffirm", "C1", "other", "Deploy"), "can't be judged"),
+        (("waive", "tests", "--head", "abc", "--base-run", "3"), "no whole name of a commit"),
+    ):
+        code, shown = active.terminal(*words)
+        assert (code, why in shown) == (exits.USAGE, True), shown
+    assert on_record(active) == before
 
 
 def test_any_edit_voids_the_answers_and_putting_it_back_restores_what_was_pinned(active: Operator) -> None:

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pexpect
 import pytest
 
 import contracts as c
+import correctless
 from correctless import exits
+from correctless.cli.contract_place import token
+from correctless.github import GitHub
 from correctless.record import timestamp, utcnow
+from correctless.runcontract import keeping, permits
+from correctless.runcontract.actions import Action
+from correctless.runcontract.case import Facts
+from correctless.runcontract.observe import observe
+from correctless.runcontract.records import Decision
 from github_api import GitHubApi, Merging, Pull
-from test_contract_cli import Operator
+from test_contract_cli import RUN, Operator
 
 pytestmark = pytest.mark.real
 Git = Callable[..., str]
@@ -79,6 +90,99 @@ def test_what_was_granted_is_merged_once_at_the_head_that_was_judged(
     assert len(api.merges) == 1
 
 
+class Shell:
+    """One real shell at one pseudo-terminal, in which an operator types."""
+
+    def __init__(self, op: Operator) -> None:
+        program = " ".join(shlex.quote(word) for word in correctless.itself())
+        env = {**op.env, "PS1": "READY", "PS2": "", "PROMPT_COMMAND": ""}
+        self.child = pexpect.spawn(
+            "bash", ["--norc", "--noprofile", "-i"], cwd=str(op.top), env=env, encoding="utf-8", timeout=30, dimensions=(50, 200)
+        )  # fmt: skip
+        self.child.delaybeforesend = None
+        self.child.expect_exact("READY")
+        self.run(f'correctless() {{ {program} "$@"; }}')
+
+    def run(self, line: str, *typed: tuple[str, str], code: int = 0) -> str:
+        """What is seen of a line, with what was typed into it; it ends with `code`."""
+        self.child.sendline(f"{line}; echo ENDED $?")
+        shown = ""
+        for wanted, answer in typed:
+            self.child.expect(wanted)
+            shown += str(self.child.before) + str(self.child.after)
+            self.child.sendline(answer)
+        self.child.expect(r"ENDED (\d+)\r?\n")
+        ended = int(self.child.match.group(1))  # type: ignore[union-attr]
+        shown += str(self.child.before)
+        self.child.expect_exact("READY")
+        assert ended == code, shown
+        return shown
+
+    def end(self) -> None:
+        self.child.sendline("exit")
+        self.child.expect(pexpect.EOF)
+        self.child.close()
+
+
+@pytest.mark.parametrize("host", ["", "github.example.com/"])
+def test_all_of_it_is_typed_into_one_terminal_from_new_to_merge_and_close(
+    host: str, api: GitHubApi, scratch_repo: Path, git: Git
+) -> None:
+    if host:
+        api.hosts = (host.rstrip("/"),)
+    op = Operator(scratch_repo, git, None)
+    op.env |= api.env(scratch_repo.parent)
+    head = git(scratch_repo, "rev-parse", "HEAD")
+    merging = Merging(checks=[run("tests"), run("lint")], base_checks=[run("tests", "push")])
+    api.pulls.append(Pull("acme/shop", 412, "feature/x", "main", "t", "b", head, merging=merging))
+    shell = Shell(op)
+    said = (
+        ("Short id", RUN), ("What is there", "the new store"), ("Where it is tracked", "issue 7"), ("Repository", f"{host}acme/shop"),
+        ("Branch", "main"), ("Who answers", "Ada"), ("Who acts", "claude"), ("Until when", "2099-01-01T00:00:00Z"),
+    )  # fmt: skip
+    assert "a draft with 3 gaps" in shell.run("correctless contract new", *said)
+    assert "0 faults, 3 gaps" in shell.run("correctless contract lint", code=exits.FINDINGS)
+    assert f'repo = "{host}acme/shop"' in op.contract.read_text()
+    text = c.edited(
+        ("not_after = 2026-08-07T18:00:00Z", "not_after = 2099-01-01T00:00:00Z"),
+        ('repo = "acme/shop"', f'repo = "{host}acme/shop"'),
+    )
+    op.contract.write_text(text)  # an editor: gaps filled, asks added
+    short = c.digest(text)[:8]
+    sure = ("leave it", short)
+    assert "clean, digest" in shell.run("correctless contract lint")
+    assert f"digest {c.digest(text)}" in shell.run("correctless contract surface")
+    assert "nothing was granted" not in shell.run("correctless contract status")
+    shell.run("correctless contract pin", code=exits.PERSON)
+    shell.run("correctless contract answer G1 --scope 412 --except 411", sure)
+    shell.run("correctless contract answer G2 --refused", sure)
+    shell.run("correctless contract answer G3 --granted", ("leave it", "not it"), code=exits.PERSON)
+    shell.run("correctless contract answer G4 --granted", sure)
+    shell.run("correctless contract revoke G4")
+    assert "is active, pinned at" in shell.run("correctless contract pin")
+    shown = shell.run("correctless contract status")
+    assert "G1 merge: granted (412)" in shown
+    assert "G2 flip: refused" in shown
+    assert "G4 spawn: revoked" in shown
+    assert "excluded: merge:411" in shown
+    shell.run(
+        f"correctless contract review add --pr 412 --area data --by grace --worktree {shlex.quote(str(scratch_repo))}"
+    )
+    assert "answer.excluded" in shell.run("correctless contract authorize merge --pr 411", code=exits.PERSON)
+    assert "answer.revoked" in shell.run(
+        "correctless contract authorize spawn --agents 2 --cost-usd 1 --minutes 5", code=exits.PERSON
+    )
+    assert "allow: merge:412" in shell.run("correctless contract authorize merge --pr 412")
+    assert api.merges == []
+    assert f"merged 412 at {head}" in shell.run("correctless contract merge 412")
+    assert [merge["expectedHeadOid"] for merge in api.merges] == [head]
+    assert "closed by" in shell.run("correctless contract close --note done")
+    assert "the contract is closed" in shell.run(
+        "correctless contract authorize merge --pr 412", code=exits.FINDINGS
+    )
+    shell.end()
+
+
 def test_what_is_not_granted_is_not_asked_of_the_host(api: GitHubApi, scratch_repo: Path, git: Git) -> None:
     op = ready(api, scratch_repo, git, "acme/shop")
     api.calls.clear()
@@ -115,3 +219,29 @@ def test_a_host_that_says_garbage_or_nothing_is_a_no(api: GitHubApi, scratch_rep
 
     git_only.symlink_to(shutil.which("git") or "")
     assert op.codes("merge", "--pr", "412")[0] == "deny"
+
+
+def test_a_gh_that_hangs_is_ended_with_all_it_started_and_is_a_no(
+    api: GitHubApi, scratch_repo: Path, git: Git, tmp_path: Path
+) -> None:
+    op = ready(api, scratch_repo, git, "acme/shop")
+    started = tmp_path / "started"
+    hangs = tmp_path / "bin" / "gh"
+    hangs.parent.mkdir()
+    hangs.write_text(f"#!/bin/sh\nsleep 600 &\necho $$ $! >> {shlex.quote(str(started))}\nwait\n")
+    hangs.chmod(0o755)
+    env = {**op.env, "PATH": f"{hangs.parent}{os.pathsep}{op.env['PATH']}"}
+    facts = Facts(pull=observe(GitHub("github.com/acme/shop", env), 412, clock=utcnow, within_s=1.0))
+    place = keeping.place(str(scratch_repo), RUN)
+    decided = permits.ask(place, Action("merge", "412"), facts, env=env, clock=utcnow, token=token)
+    assert (decided.verdict, decided.permit) == ("deny", "")
+    assert "merge.check" in {clause.code for clause in decided.clauses}
+    last = keeping.load(place, env, utcnow()).log[-1].record
+    assert isinstance(last, Decision)
+    assert last.verdict == "deny"
+    left = [
+        pid
+        for pid in started.read_text().split()
+        if Path(f"/proc/{pid}/cmdline").exists() and Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
+    assert left == []

@@ -1,8 +1,7 @@
-"""The commands a person answers with: answer, revoke, settle, reaffirm, waive and close; none works inside an agent."""
+"""The commands a person answers with: answer, revoke, settle, reaffirm, waive and close; none works inside an agent, unless signed."""
 
 from __future__ import annotations
 
-import os
 from datetime import timedelta
 
 import click
@@ -11,6 +10,7 @@ from correctless import exits
 from correctless.cli.contract_place import (
     There,
     a_person,
+    answerable,
     as_option,
     confirmed,
     echo,
@@ -18,16 +18,14 @@ from correctless.cli.contract_place import (
     there,
     token,
 )
+from correctless.cli.contract_word import fit, imported, signed_options, take
 from correctless.exits import Stop
 from correctless.record import timestamp, utcnow
-from correctless.runcontract import keeping, signed
-from correctless.runcontract.actions import Action, fault
-from correctless.runcontract.answers import wrong
+from correctless.runcontract import keeping
+from correctless.runcontract.actions import Action
+from correctless.runcontract.exceptions import LONGEST
 from correctless.runcontract.keeping import Kept
 from correctless.runcontract.records import ALL, Answer, Close, Reaffirm, Record, Revoke, Settled, Waiver
-from correctless.runcontract.sections import Contract
-
-_HOME_SIGNERS = "~/.config/correctless/allowed_signers"
 
 
 @click.command(epilog="Example: correctless contract answer G1 --scope 411,412 --except 415")
@@ -39,13 +37,8 @@ _HOME_SIGNERS = "~/.config/correctless/allowed_signers"
 @click.option(
     "--escalation", metavar="ID", help="Answer an escalation instead; say what is to be done with --note."
 )
-@click.option(
-    "--signed", "signed_file", metavar="FILE", help="A signed answer; the signature lies in FILE.sig."
-)
-@click.option(
-    "--signers", metavar="FILE", help=f"Who may sign; default: {signed.SYSTEM}, else {_HOME_SIGNERS}."
-)
 @click.option("--note", default="", help="Kept with the answer.")
+@signed_options
 @run_option
 @as_option
 def answer(
@@ -55,16 +48,16 @@ def answer(
     scope: str | None,
     excluded: str | None,
     escalation: str | None,
+    note: str,
     signed_file: str | None,
     signers: str | None,
-    note: str,
     run_id: str | None,
     by: str | None,
 ) -> int:
     """Answer one ask of the contract exactly as it stands: granted, granted in part, or refused."""
     at = there(run_id)
     if signed_file is not None:
-        return _signed(at, signed_file, signers)
+        return imported(at, signed_file, signers)
     who = a_person(at, by)
     if escalation is not None:
         return _settle(at, escalation, note, who)
@@ -72,90 +65,17 @@ def answer(
     if grant is None or granted == refused:
         raise click.UsageError("name one ask, and either --granted (or --scope, --except) or --refused")
     kept = at.sound()
-    contract = _answerable(kept)
-    ask = contract.grant(grant)
-    if ask is None:
-        raise Stop(
-            exits.USAGE,
-            f"there is no ask '{grant}'. there is {', '.join(g.id for g in contract.grants.grant)}",
-        )
     word = "refused" if refused else "granted"
     items, without = _listed(scope) or (ALL,), _listed(excluded)
-    if said := wrong(ask, items, without, word):
-        raise Stop(exits.USAGE, f"{said}. nothing was recorded")
-    digest = kept.case.here.digest
+    record = Answer(kept.case.here.digest, grant, word, who, "terminal", items, without, note)
+    fit(record, kept)
+    ask = next(each for each in answerable(kept).grants.grant if each.id == grant)
     echo(f"{ask.id} ({ask.action}): {ask.ask}")
     echo(
         f"answer: {word}{'' if refused else f', scope {chr(44).join(items)}'}{f', not {chr(44).join(without)}' if without else ''}"
     )
-    confirmed(digest, "give this answer for exactly these bytes")
-    record = Answer(digest, ask.id, word, who, "terminal", items, without, note)
-    at.add(lambda now: [record] if _same(now, digest) else [])
-    echo(f"{ask.id} is {word} by {who} (assurance: terminal)")
-    return exits.OK
-
-
-def _answerable(kept: Kept) -> Contract:
-    state, contract = kept.case.state, kept.case.here.contract
-    if contract is None or state.phase not in ("surfaced", "answered", "active", "flipped", "rolled_back"):
-        why = f": {state.why}" if state.why else ""
-        raise Stop(
-            exits.REFUSED,
-            f"the contract is {state.phase}{why}. put it before the operator first: correctless contract surface",
-        )
-    return contract
-
-
-def _same(kept: Kept, digest: str) -> bool:
-    if kept.case.here.digest != digest:
-        raise Stop(
-            exits.PERSON, "the contract was changed while you answered. nothing was recorded: read it again"
-        )
-    return True
-
-
-def _signed(at: There, path: str, signers: str | None) -> int:
-    # Chosen by whoever runs this, the list would say nothing: only a person may name another one.
-    if signers is not None:
-        a_person(at, None)
-    chosen = signers or (signed.SYSTEM if os.path.exists(signed.SYSTEM) else _home_signers())
-    text, signature = (_bytes(name) for name in (path, f"{path}.sig"))
-    kept = at.sound()
-    contract = _answerable(kept)
-    made = signed.answer(text, signature, chosen, home=at.place.home, run=at.place.run)
-    if isinstance(made, str):
-        raise Stop(exits.PERSON, f"{path}: {made}. nothing was recorded")
-    ask = contract.grant(made.grant)
-    if made.digest != kept.case.here.digest:
-        raise Stop(exits.PERSON, f"{path}: it was signed for other bytes. nothing was recorded")
-    if ask is None:
-        raise Stop(exits.PERSON, f"{path}: there is no ask '{made.grant}'. nothing was recorded")
-    if said := wrong(ask, made.scope, made.excluded, made.answer):
-        raise Stop(exits.PERSON, f"{path}: {said}. nothing was recorded")
-    if any(made.signature == i.record.signature for i in kept.log if isinstance(i.record, Answer)):
-        raise Stop(exits.PERSON, f"{path}: this very answer is on record already. have a new one signed")
-    at.add(lambda now: [made] if _same(now, made.digest) else [])
-    assurance = "signed" if signed.out_of_reach(chosen) else "signed, by a key list this user can change"
-    echo(f"{made.grant} is {made.answer} by {made.by} (assurance: {assurance})")
-    return exits.OK
-
-
-def _home_signers() -> str:
-    import pwd
-
-    # Not $HOME: an agent sets its own environment.
-    return os.path.join(pwd.getpwuid(os.getuid()).pw_dir, _HOME_SIGNERS[2:])
-
-
-def _bytes(path: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read(1 << 17)
-    except OSError as error:
-        raise Stop(
-            exits.REFUSED,
-            f"{path} can't be read: {error.strerror}. name the answer, with its signature beside it",
-        ) from None
+    confirmed(record.digest, "give this answer for exactly these bytes")
+    return take(at, record)
 
 
 def _listed(text: str | None) -> tuple[str, ...]:
@@ -164,42 +84,39 @@ def _listed(text: str | None) -> tuple[str, ...]:
 
 def _settle(at: There, escalation: str, note: str, who: str) -> int:
     kept = at.sound()
-    found = next((each for each in kept.case.state.open if each.id == escalation), None)
-    if found is None:
-        names = ", ".join(each.id for each in kept.case.state.open) or "none"
-        raise Stop(exits.USAGE, f"no open escalation '{escalation}'. open: {names}")
+    fit(Settled(escalation, note or "-", who, "terminal"), kept)
+    found = next(each for each in kept.case.state.open if each.id == escalation)
     echo(f"{found.id} ({found.target}): {found.decision_needed}")
     said = note or click.prompt("Your decision", default="", show_default=False)
-    if not said.strip():
-        raise Stop(exits.PERSON, "an escalation is answered with a decision. nothing was recorded")
-    at.add(lambda _: [Settled(escalation, said, who, "terminal")])
-    echo(f"{escalation} is answered by {who}")
-    return exits.OK
+    return take(at, Settled(escalation, said, who, "terminal"))
 
 
 @click.command(epilog="Example: correctless contract revoke G1")
 @click.argument("grant", required=False)
 @click.option("--all", "everything", is_flag=True, help="The whole contract: it is void from here on.")
 @click.option("--note", default="", help="Why.")
+@signed_options
 @run_option
 @as_option
-def revoke(grant: str | None, everything: bool, note: str, run_id: str | None, by: str | None) -> int:
+def revoke(
+    grant: str | None,
+    everything: bool,
+    note: str,
+    signed_file: str | None,
+    signers: str | None,
+    run_id: str | None,
+    by: str | None,
+) -> int:
     """Take one answer back, or all of them."""
     at = there(run_id)
+    if signed_file is not None:
+        return imported(at, signed_file, signers)
     who = a_person(at, by)
     if (grant is None) == (not everything):
         raise click.UsageError("name one ask, or --all")
-    contract = at.sound().case.here.contract
-    if grant is not None and contract is not None and contract.grant(grant) is None:
-        raise Stop(
-            exits.USAGE,
-            f"there is no ask '{grant}'. there is {', '.join(g.id for g in contract.grants.grant)}",
-        )
-    at.add(lambda _: [Revoke(grant or ALL, who, "terminal", note)])
-    if everything:
-        keeping.unpin_file(at.place)
-    echo(f"{grant or 'everything'} is revoked by {who}")
-    return exits.OK
+    record = Revoke(grant or ALL, who, "terminal", note)
+    fit(record, at.sound())
+    return take(at, record)
 
 
 @click.command(epilog="Example: correctless contract close --note 'done'")
@@ -221,59 +138,76 @@ def close(note: str, run_id: str | None, by: str | None) -> int:
     return exits.OK
 
 
-@click.command(epilog="Example: correctless contract reaffirm C1 deploy.prod")
-@click.argument("constraint")
-@click.argument("kind", type=click.Choice(["merge", "flip", "other"]))
-@click.argument("target")
+@click.command(epilog="Example: correctless contract reaffirm C1 other deploy.prod")
+@click.argument("constraint", required=False)
+@click.argument("kind", type=click.Choice(["merge", "flip", "other"]), required=False)
+@click.argument("target", required=False)
 @click.option(
-    "--minutes", type=click.IntRange(1, 1440), default=60, show_default=True, help="How long it holds."
+    "--minutes",
+    type=click.IntRange(1, LONGEST // timedelta(minutes=1)),
+    default=60,
+    show_default=True,
+    help="How long it holds.",
 )
+@signed_options
 @run_option
 @as_option
 def reaffirm(
-    constraint: str, kind: str, target: str, minutes: int, run_id: str | None, by: str | None
+    constraint: str | None,
+    kind: str | None,
+    target: str | None,
+    minutes: int,
+    signed_file: str | None,
+    signers: str | None,
+    run_id: str | None,
+    by: str | None,
 ) -> int:
     """Say yes, once, to exactly this action although the constraint forbids it."""
     at = there(run_id)
+    if signed_file is not None:
+        return imported(at, signed_file, signers)
     who = a_person(at, by)
+    if constraint is None or kind is None or target is None:
+        raise click.UsageError("name a constraint, what kind of action it is let pass for, and which one")
     action = Action(kind, target)
-    if said := fault(action):
-        raise Stop(exits.USAGE, f"{said} can't be judged. write it as authorize is asked for it")
     kept = at.sound()
-    contract = _answerable(kept)
-    found = next((c for c in contract.constraints.constraint if c.id == constraint), None)
-    if found is None:
-        raise Stop(exits.USAGE, f"there is no constraint '{constraint}'")
+    expires = timestamp(utcnow() + timedelta(minutes=minutes))
     digest = kept.case.here.digest
+    record = Reaffirm(token(), digest, constraint, action.fields(), expires, who, "terminal")
+    fit(record, kept)
+    found = next(each for each in answerable(kept).constraints.constraint if each.id == constraint)
     echo(f"{found.id}: {found.text}")
     echo(f"once, within {minutes} minutes: {action.label}")
     confirmed(digest, "let it be done all the same")
-    expires = timestamp(utcnow() + timedelta(minutes=minutes))
-    record = Reaffirm(token(), digest, constraint, action.fields(), expires, who, "terminal")
-    at.add(lambda now: [record] if _same(now, digest) else [])
-    echo(f"{action.label} is re-affirmed by {who}")
-    return exits.OK
+    return take(at, record)
 
 
 @click.command(epilog="Example: correctless contract waive tests --head 3f2a... --base-run 812345")
-@click.argument("check")
-@click.option("--head", required=True, help="The whole name of the head commit.")
-@click.option(
-    "--base-run", required=True, type=click.IntRange(1), help="The run of this check that is red on the base."
-)
+@click.argument("check", required=False)
+@click.option("--head", help="The whole name of the head commit.")
+@click.option("--base-run", type=click.IntRange(1), help="The run of this check that is red on the base.")
+@signed_options
 @run_option
 @as_option
-def waive(check: str, head: str, base_run: int, run_id: str | None, by: str | None) -> int:
+def waive(
+    check: str | None,
+    head: str | None,
+    base_run: int | None,
+    signed_file: str | None,
+    signers: str | None,
+    run_id: str | None,
+    by: str | None,
+) -> int:
     """Let one required check be red at one head, because this run of it is red on the base as well."""
     at = there(run_id)
+    if signed_file is not None:
+        return imported(at, signed_file, signers)
     who = a_person(at, by)
-    if len(head) not in (40, 64) or set(head) - set("0123456789abcdef"):
-        raise Stop(exits.USAGE, f"'{head}' is no whole name of a commit")
+    if check is None or head is None or base_run is None:
+        raise click.UsageError("name a check, its --head and its --base-run")
     kept = at.sound()
-    _answerable(kept)
-    digest = kept.case.here.digest
+    record = Waiver(kept.case.here.digest, check, head, base_run, who, "terminal")
+    fit(record, kept)
     echo(f"check '{check}' may be red at {head}, as its run {base_run} is on the base")
-    confirmed(digest, "waive it")
-    at.add(lambda now: [Waiver(digest, check, head, base_run, who, "terminal")] if _same(now, digest) else [])
-    echo(f"{check} is waived by {who}")
-    return exits.OK
+    confirmed(record.digest, "waive it")
+    return take(at, record)

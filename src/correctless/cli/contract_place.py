@@ -20,6 +20,7 @@ from correctless.runcontract import keeping
 from correctless.runcontract.clause import Clause
 from correctless.runcontract.keeping import Kept, Place
 from correctless.runcontract.records import Record
+from correctless.runcontract.sections import Contract
 
 _TRIES = 20
 SHOWN = 8  # hex digits a person types: they only say "this one"; the record holds the whole digest
@@ -101,6 +102,18 @@ def confirmed(digest: str, what: str) -> None:
     )
     if typed.strip().lower() != digest[:SHOWN]:
         raise Stop(exits.PERSON, f"that was not {digest[:SHOWN]}: nothing was recorded")
+
+
+def answerable(kept: Kept) -> Contract:
+    """The contract as it stands, which a person may answer; `Stop(3)` while there is none that was put before them."""
+    state, contract = kept.case.state, kept.case.here.contract
+    if contract is None or state.phase not in ("surfaced", "answered", "active", "flipped", "rolled_back"):
+        why = f": {state.why}" if state.why else ""
+        raise Stop(
+            exits.REFUSED,
+            f"the contract is {state.phase}{why}. put it before the operator first: correctless contract surface",
+        )
+    return contract
 
 
 def token() -> str:

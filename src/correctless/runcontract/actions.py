@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
-from correctless.record import read
+from correctless.record import RecordError, read
 from correctless.values import frozen
 
 KINDS = ("merge", "flip", "rollback", "spawn", "other")
@@ -36,6 +36,9 @@ class Action:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Action:
+        """The action of a record; `RecordError` also for a key that is not known: it may have said "only there"."""
+        if unknown := values.keys() - {f.name for f in fields(cls)}:
+            raise RecordError(f"an unknown key '{min(unknown)}' of an action")
         return read(cls, values)
 
     @property

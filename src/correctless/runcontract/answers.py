@@ -20,8 +20,7 @@ class Granted:
 
     grant: Grant
     scope: tuple[str, ...]
-    by: str
-    channel: str
+    said: Answer
 
     def names(self, item: str) -> bool:
         """Whether this item is in the scope, and in the ask."""
@@ -138,5 +137,5 @@ def answers(
                 granted.pop(grant.id, None)
                 continue
             excluded -= {(grant.action, name) for name in record.scope}
-            granted[grant.id] = Granted(grant, record.scope, record.by, record.channel)
+            granted[grant.id] = Granted(grant, record.scope, record)
     return Answers(granted, frozenset(answered), frozenset(revoked), frozenset(excluded))

@@ -101,8 +101,14 @@ def _integrity(case: Case, action: Action, now: datetime) -> tuple[Clause, ...]:
             )
         )
     if way_back(case, action):
-        unknown = ("ledger", "clock") if action.operator else ("ledger", "clock", "signature")
-        found = [clause for clause in found if clause.code in unknown]
+        # Of all words a rollback needs an answer alone: a forged one of another kind must not keep a bad flip in place.
+        answered = not action.operator
+        found = [
+            clause
+            for clause in found
+            if clause.code in ("ledger", "clock")
+            or (clause.code == "signature" and clause.section == 2 and answered)
+        ]
         # From the bytes that were pinned, whatever became of contract.md: those must be there and be the ones.
         if case.pinned is None or case.pinned.contract is None or case.pinned.digest != state.pinned:
             found.append(

@@ -7,7 +7,16 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from correctless.runcontract.actions import Action
-from correctless.runcontract.records import Attempt, Escalation, Helper, Logged, Permit, Settled, moment
+from correctless.runcontract.records import (
+    Attempt,
+    Escalation,
+    Helper,
+    Logged,
+    Permit,
+    Settled,
+    Surfaced,
+    moment,
+)
 from correctless.runcontract.sections import Contract
 from correctless.values import frozen
 
@@ -43,6 +52,7 @@ class Counters:
     ended: Mapping[
         str, tuple[tuple[str, float | None], ...]
     ]  # permit -> helper and cost of each one that has
+    settled: tuple[Settled, ...]  # those that answered an open escalation
 
     def worst(self, what: str) -> tuple[str, int]:
         """The symptom that failed most often in a row, and how often."""
@@ -75,6 +85,8 @@ def counters(log: Sequence[Logged], contract: Contract | None) -> Counters:
     helpers: dict[str, str] = {}
     permits: dict[str, Permit] = {}
     ended: dict[str, tuple[tuple[str, float | None], ...]] = {}
+    settled: list[Settled] = []
+    surfaced = ""
     conditions = contract.escalations.escalation if contract is not None else ()
     for item in log:
         match item.record:
@@ -93,8 +105,11 @@ def counters(log: Sequence[Logged], contract: Contract | None) -> Counters:
                 opened[record.id] = Open(
                     record.id, record.condition, record.target, record.freezes, record.decision_needed
                 )
-            case Settled(escalation):
+            case Surfaced(digest):
+                surfaced = digest
+            case Settled(escalation) as record if record.digest in ("", surfaced):
                 if opened.pop(escalation, None) is not None:
+                    settled.append(record)
                     for condition in conditions:
                         if escalation == counted(condition.id):
                             what = "fix" if condition.raise_.endswith("fixes") else "deploy"
@@ -109,7 +124,7 @@ def counters(log: Sequence[Logged], contract: Contract | None) -> Counters:
                     ended[permit] = (*ended.get(permit, ()), (id_, cost))
             case _:
                 pass
-    return Counters(failed, tuple(opened.values()), helpers, permits, ended)
+    return Counters(failed, tuple(opened.values()), helpers, permits, ended, tuple(settled))
 
 
 _PLURAL = {"fix": "fixes", "deploy": "deploys"}

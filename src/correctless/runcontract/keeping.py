@@ -18,8 +18,9 @@ from correctless.runcontract import document, signed
 from correctless.runcontract.case import Case
 from correctless.runcontract.clause import Clause, shown
 from correctless.runcontract.plaintext import LARGEST
-from correctless.runcontract.records import Answer, Logged, Pin, Record, fields_of, logged
+from correctless.runcontract.records import Logged, Pin, Record, Word, fields_of, logged
 from correctless.runcontract.states import Version, fold
+from correctless.runcontract.words import told
 from correctless.values import frozen
 
 DRAFTS = ".correctless/contracts"
@@ -144,25 +145,21 @@ def load(at: Place, env: Mapping[str, str], now: datetime) -> Kept:
     return Kept(at, Case(here, pinned, state, tuple(faults)), log, head)
 
 
+_WEAKEST_FIRST = ("terminal", "signed, by a key list this user can change", "signed")
+
+
 def assurance(kept: Kept) -> str:
-    """How far the answers in force can be relied on: the weakest of them counts."""
-    live = set(kept.case.state.answers.granted) or set(kept.case.state.pinned_answers.granted)
-    last = {item.record.grant: item.record for item in kept.log if isinstance(item.record, Answer)}
-    found = {_assured(last[grant]) for grant in live if grant in last}
-    return next(
-        (
-            word
-            for word in ("terminal", "signed, by a key list this user can change", "signed")
-            if word in found
-        ),
-        "none",
-    )
+    """How far the words in force can be relied on: the weakest of them counts."""
+    found = {assured(word) for word in kept.case.state.words}
+    return next((each for each in _WEAKEST_FIRST if each in found), "none")
 
 
-def _assured(record: Answer) -> str:
-    if record.channel != "signed":
-        return "terminal"
-    return "signed" if signed.out_of_reach(record.signers) else "signed, by a key list this user can change"
+def assured(word: Word) -> str:
+    """How far one person's word can be relied on."""
+    terminal, changeable, fixed = _WEAKEST_FIRST
+    if word.channel != "signed":
+        return terminal
+    return fixed if signed.out_of_reach(word.signers, os.getuid()) else changeable
 
 
 def add(kept: Kept, records: Sequence[Record], env: Mapping[str, str], now: datetime) -> tuple[Entry, ...]:
@@ -265,16 +262,19 @@ def _log(at: Place, env: Mapping[str, str], faults: list[Clause]) -> tuple[tuple
 
 
 def _signatures(at: Place, log: Sequence[Logged]) -> Iterator[Clause]:
+    """Every signed word that isn't one. Each text counts once: an agent may keep one, and hand it in again."""
+    seen: set[str] = set()
     for item in log:
-        record = item.record
-        if (
-            isinstance(record, Answer)
-            and record.channel == "signed"
-            and (why := signed.refuted(record, at.home, at.run))
-        ):
+        word = item.record
+        if not isinstance(word, Word) or word.channel != "signed":
+            continue
+        why = "it was replayed" if word.signed in seen else signed.refuted(word, at.home, at.run)
+        seen.add(word.signed)
+        if why:
+            needed = "a text signed once by an allowed signer"
             yield Clause(
-                "signature",
-                2,
-                shown(f"the answer to {record.grant}: {why}"),
-                "a signature by an allowed signer",
+                "signature", _SECTION[word.record], shown(f"'{told(word)}' by {word.by}: {why}"), needed
             )
+
+
+_SECTION = {"answer": 2, "revoke": 2, "waiver": 3, "reaffirm": 7, "settled": 8}

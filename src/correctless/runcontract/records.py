@@ -51,6 +51,9 @@ class Revoke:
     by: str
     channel: str
     note: str = ""
+    signed: str = ""
+    signature: str = ""
+    signers: str = ""
 
 
 @frozen
@@ -141,6 +144,12 @@ class Settled:
     answer: str
     by: str
     channel: str
+    digest: str = (
+        ""  # of the bytes it was signed under; "" from a terminal, where the person saw what is there
+    )
+    signed: str = ""
+    signature: str = ""
+    signers: str = ""
 
 
 @frozen
@@ -155,6 +164,9 @@ class Reaffirm:
     expires: str
     by: str
     channel: str
+    signed: str = ""
+    signature: str = ""
+    signers: str = ""
 
 
 @frozen
@@ -166,6 +178,9 @@ class Waiver:
     base_run: int
     by: str
     channel: str
+    signed: str = ""
+    signature: str = ""
+    signers: str = ""
 
 
 @frozen
@@ -231,6 +246,8 @@ _KINDS: tuple[type[Record], ...] = (
     Surfaced, Answer, Revoke, Pin, Decision, Permit, Consume, Evidence, Escalation, Settled, Reaffirm,
     Waiver, Flip, Rollback, Attempt, Helper, Review, Close,
 )  # fmt: skip
+# What only a person says: at a terminal, or in a text that was signed elsewhere.
+Word: TypeAlias = Answer | Revoke | Settled | Reaffirm | Waiver
 _BY_NAME = {kind.record: kind for kind in _KINDS}
 _KEYS = {kind.record: frozenset(f.name for f in fields(kind)) for kind in _KINDS}
 
@@ -244,7 +261,8 @@ _CLOSED: dict[str, dict[str, tuple[str, ...]]] = {
     "rollback": {"phase": ("fired", "started", "done", "failed")},
     "attempt": {"what": ("fix", "deploy"), "result": ("ok", "failed")},
     "helper": {"phase": ("start", "end")},
-    **dict.fromkeys(("revoke", "settled", "reaffirm", "waiver", "close"), _CHANNEL),
+    "close": {"channel": ("terminal",)},
+    **dict.fromkeys(("revoke", "settled", "reaffirm", "waiver"), _CHANNEL),
 }
 
 
@@ -264,11 +282,17 @@ def fields_of(record: Record, now: datetime) -> dict[str, Any]:
 
 def logged(seq: int, values: Mapping[str, Any]) -> Logged:
     """The record a line holds; `RecordError` names what doesn't fit."""
-    name = values.get("record")
+    rest = {key: value for key, value in values.items() if key not in ("at", "seq", "prev")}
+    return Logged(seq, moment(values.get("at")), record_of(rest))
+
+
+def record_of(values: Mapping[str, Any]) -> Record:
+    """The record these are the fields of, its name under `record`; `RecordError` names what doesn't fit."""
+    rest = dict(values)
+    name = rest.pop("record", None)
     kind = _BY_NAME.get(name) if isinstance(name, str) else None
     if kind is None:
         raise RecordError(f"an unknown record '{name}'")
-    rest = {key: value for key, value in values.items() if key not in ("record", "at", "seq", "prev")}
     if unknown := rest.keys() - _KEYS[kind.record]:
         raise RecordError(f"an unknown key '{min(unknown)}'")
     for key, words in _CLOSED.get(kind.record, {}).items():
@@ -279,7 +303,7 @@ def logged(seq: int, values: Mapping[str, Any]) -> Logged:
         moment(rest["expires"])
     if isinstance(rest.get("action"), dict):
         Action.of(rest["action"])
-    return Logged(seq, moment(values.get("at")), read(kind, rest))
+    return read(kind, rest)
 
 
 def moment(text: object) -> datetime:

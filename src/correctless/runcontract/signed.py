@@ -1,69 +1,73 @@
-"""An answer that a person signed elsewhere: its text and signature in, the record it makes out, or why it is none.
+"""A person's word that was signed elsewhere: its text and signature in, the record it makes out, or why it is none.
 
-The text is one JSON object. It is signed with `ssh-keygen -Y sign -n correctless-contract -f KEY FILE`, and checked against a
-file of allowed signers that lies outside the repository.
+The text is one JSON object: `record` says what kind of word it is (an answer where that is left out), `run` which run it is
+for, and the rest are that record's own fields. It is signed with `ssh-keygen -Y sign -n correctless-contract -f KEY FILE`,
+and checked against a file of allowed signers that lies outside the repository.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import stat
 import subprocess
 
-from correctless.record import RecordError, read, strict_json
-from correctless.runcontract.records import ALL, Answer
-from correctless.values import frozen
+from correctless.record import RecordError, decode
+from correctless.runcontract.records import Answer, Reaffirm, Revoke, Settled, Waiver, Word, record_of
 
 NAMESPACE = "correctless-contract"
+KINDS: dict[str, type[Word]] = {kind.record: kind for kind in (Answer, Revoke, Settled, Reaffirm, Waiver)}
 _SECONDS = 20.0
-_MOST = 1 << 16  # bytes of an answer or of a signature
+_MOST = 1 << 16  # bytes of a text or of a signature
 # Wherever the system's own file is, it is the one that counts: who works as a user can't write it.
 SYSTEM = "/etc/correctless/allowed_signers"
+_SHA = re.compile(r"[0-9a-f]{64}\Z")
 
 
-@frozen
-class Text:
-    """What is signed: which run, which bytes, which ask, what answer."""
-
-    run: str
-    digest: str
-    grant: str
-    answer: str
-    by: str  # the principal in the file of allowed signers
-    scope: tuple[str, ...] = (ALL,)
-    excluded: tuple[str, ...] = ()
-    note: str = ""
-
-
-def answer(text: bytes, signature: bytes, signers: str, *, home: str, run: str) -> Answer | str:
-    """The record of a signed answer, or one line that says why it is none."""
+def word(text: bytes, signature: bytes, signers: str, *, home: str, run: str) -> Word | str:
+    """The record of a signed word, or one line that says why it is none."""
     if len(text) > _MOST or len(signature) > _MOST:
-        return "it is too long for an answer"
+        return "it is too long"
     try:
-        said = _text(text.decode())
-    except (RecordError, UnicodeDecodeError) as error:
-        return f"the text is no answer: {error}"
-    record = Answer(
-        said.digest, said.grant, said.answer, said.by, "signed", said.scope, said.excluded, said.note,
-        text.decode(), signature.decode("ascii", "replace"), os.path.realpath(signers),
-    )  # fmt: skip
+        record = _record(text, signature.decode("ascii", "replace"), os.path.realpath(signers), run)
+    except ValueError as error:
+        return f"the text is no person's word: {error}"
     return refuted(record, home, run) or record
 
 
-def refuted(record: Answer, home: str, run: str) -> str:
+def refuted(record: Word, home: str, run: str) -> str:
     """Why a record with the channel `signed` is not what its signer signed; "" when it is."""
+    # Whatever stands in a ledger comes here, also text no program can be given: that is a ValueError too.
     try:
-        said = _text(record.signed)
-    except RecordError as error:
-        return f"its text is no answer: {error}"
-    same = (said.digest, said.grant, said.answer, said.by, said.scope, said.excluded, said.note) == (
-        record.digest, record.grant, record.answer, record.by, record.scope, record.excluded, record.note,
-    )  # fmt: skip
-    if not same:
-        return "the record says something else than the text that was signed"
-    if said.run != run:
-        return f"it was signed for the run '{said.run}'"
-    return untrusted(record.signers, home) or _verify(record)
+        if _record(record.signed.encode(), record.signature, record.signers, run) != record:
+            return "the record says something else than the text that was signed"
+        return untrusted(record.signers, home) or _verify(record)
+    except ValueError as error:
+        return f"its text is no person's word: {error}"
+
+
+def _record(text: bytes, signature: str, signers: str, run: str) -> Word:
+    """What a text says, as the record it makes; `RecordError` when it is none, or one for another run."""
+    values = decode(text)
+    kind = KINDS.get(str(values.setdefault("record", Answer.record)))
+    if kind is None:
+        raise RecordError(f"'record' is none of {', '.join(KINDS)}")
+    if "run" not in values:
+        raise RecordError("field 'run' is missing")
+    if (meant := values.pop("run")) != run:
+        raise RecordError(f"it was signed for the run '{meant}'")
+    ours = {"channel": "signed", "signed": text.decode(), "signature": signature, "signers": signers}
+    if kind is Reaffirm:
+        ours["id"] = hashlib.sha256(text).hexdigest()[:16]
+    if unknown := values.keys() & ours.keys():
+        raise RecordError(f"an unknown key '{min(unknown)}'")
+    # Of the five only a revocation may be about whatever the bytes are: it can't widen anything.
+    if kind is not Revoke and not _SHA.match(str(values.get("digest"))):
+        raise RecordError("'digest' is not the SHA-256 of a contract")
+    record = record_of({**values, **ours})
+    assert isinstance(record, Word)
+    return record
 
 
 def untrusted(signers: str, home: str) -> str:
@@ -84,32 +88,24 @@ def untrusted(signers: str, home: str) -> str:
     return ""
 
 
-def out_of_reach(signers: str) -> bool:
-    """Whether this user, and so an agent of theirs, can't change who is allowed to sign."""
-    return not os.access(signers, os.W_OK) and not os.access(os.path.dirname(signers) or "/", os.W_OK)
+def out_of_reach(signers: str, user: int) -> bool:
+    """Whether the user with this id, and so an agent of theirs, can't change who is allowed to sign."""
+    path = os.path.realpath(signers)
+    while True:
+        try:
+            found = os.lstat(path)
+        except OSError:
+            return False
+        # An owner can make writable what is not; and who may rename a folder on the way puts another in its place.
+        sticky = stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX
+        if found.st_uid == user or (found.st_mode & 0o022 and not sticky):
+            return False
+        if path == "/":
+            return True
+        path = os.path.dirname(path)
 
 
-def _text(text: str) -> Text:
-    values = strict_json(text, max_size=_MOST, pairs=_once)
-    if not isinstance(values, dict):
-        raise RecordError("it is no JSON object")
-    known = {"run", "digest", "grant", "answer", "by", "scope", "excluded", "note"}
-    if unknown := values.keys() - known:
-        raise RecordError(f"an unknown key '{min(unknown)}'")
-    said = read(Text, values)
-    if said.answer not in ("granted", "refused"):
-        raise RecordError("'answer' is neither granted nor refused")
-    return said
-
-
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise RecordError("a key stands twice")
-    return found
-
-
-def _verify(record: Answer) -> str:
+def _verify(record: Word) -> str:
     import tempfile  # where nothing was signed, nobody waits for it
 
     with tempfile.TemporaryDirectory(prefix="correctless-") as folder:

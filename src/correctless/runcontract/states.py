@@ -9,6 +9,7 @@ from datetime import datetime
 from correctless.runcontract import terms
 from correctless.runcontract.answers import Answers, answers
 from correctless.runcontract.counters import Counters, Open, counters
+from correctless.runcontract.exceptions import exceptions
 from correctless.runcontract.records import (
     ALL,
     Close,
@@ -23,7 +24,7 @@ from correctless.runcontract.records import (
     Revoke,
     Rollback,
     Surfaced,
-    Waiver,
+    Word,
     moment,
 )
 from correctless.runcontract.sections import Contract
@@ -62,15 +63,19 @@ class State:
 
     phase: str
     why: str
+    surfaced: str  # the digest of what was put before the operator last, "" before the first
     pinned: str  # the digest of the last pin, "" before the first
     pin_live: bool  # neither closed nor revoked since
     answers: Answers
     pinned_answers: Answers  # for the version that is pinned
     flips: Mapping[str, FlipState]
     permits: Mapping[str, Held]
-    reaffirmed: Mapping[str, Reaffirm]  # those that were not used yet
+    reaffirmed: Mapping[str, Reaffirm]  # those that hold and were not used yet
     reviews: tuple[tuple[int, terms.Review], ...]
     waivers: tuple[terms.Waiver, ...]
+    words: tuple[
+        Word, ...
+    ]  # of persons, all that rests on something: answers, exceptions, what ended a freeze
     evidence: tuple[Logged, ...]
     counters: Counters
     last: datetime | None  # when the last record was written
@@ -88,9 +93,7 @@ def fold(log: Sequence[Logged], here: Version, pinned: Version | None, now: date
     flips: dict[str, FlipState] = {}
     gates: Mapping[str, tuple[str, ...]] = {}
     permits: dict[str, Held] = {}
-    reaffirmed: dict[str, Reaffirm] = {}
     reviews: list[tuple[int, terms.Review]] = []
-    waivers: list[terms.Waiver] = []
     evidence: list[Logged] = []
     for at, item in enumerate(log):
         match item.record:
@@ -111,20 +114,13 @@ def fold(log: Sequence[Logged], here: Version, pinned: Version | None, now: date
                 flips[record.flip] = _rolled(before, record, gates.get(record.flip, ()))
             case Permit() as record:
                 permits[record.id] = Held(record, moment(record.expires), consumed=False)
-                for used in record.reaffirmed:
-                    reaffirmed.pop(used, None)
             case Consume(permit) if permit in permits:
                 permits[permit] = replace(permits[permit], consumed=True)
-            case Reaffirm() as record:
-                if moment(record.expires) > now:
-                    reaffirmed[record.id] = record
             case Review() as record:
                 seen = terms.Review(
                     record.area, record.head, record.by, record.worktree_head, record.worktree_clean
                 )
                 reviews.append((record.pr, seen))
-            case Waiver() as record if record.digest == here.digest:
-                waivers.append(terms.Waiver(record.check, record.head, record.base_run))
             case Evidence():
                 evidence.append(item)
             case _:
@@ -139,20 +135,25 @@ def fold(log: Sequence[Logged], here: Version, pinned: Version | None, now: date
     limits = here.contract or (pinned.contract if pinned is not None else None)
     if limits is not None and now >= limits.run.not_after and phase not in ("closed", "void", "draft"):
         phase, why = "expired", f"the answers held until {limits.run.not_after.isoformat()}"
+    let = exceptions(log, here.digest, now)
+    counted = counters(log, limits)
+    answered = [each.said for answers_ in (said, kept) for each in answers_.granted.values()]
     return State(
         phase=phase,
         why=why,
+        surfaced=surfaced,
         pinned=pin,
         pin_live=live,
         answers=said,
         pinned_answers=kept,
         flips=flips,
         permits=permits,
-        reaffirmed=reaffirmed,
+        reaffirmed=let.reaffirmed,
         reviews=tuple(reviews),
-        waivers=tuple(waivers),
+        waivers=tuple(terms.Waiver(each.check, each.head, each.base_run) for each in let.waivers),
+        words=(*answered, *let.waivers, *let.reaffirmed.values(), *counted.settled),
         evidence=tuple(evidence),
-        counters=counters(log, here.contract or (pinned.contract if pinned is not None else None)),
+        counters=counted,
         last=max((item.at for item in log), default=None),
     )
 
