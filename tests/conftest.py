@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from correctless.agents import Outcome
+from shelf import Shelf
 
 # The machine may be busy, and how long an example takes is no test's business.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -34,12 +35,17 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyt
             ("CORRECTLESS_CLAUDE", "CORRECTLESS_CI_CACHE", "XDG_CACHE_HOME")
         ):
             monkeypatch.delenv(name)
-    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(at_home(tmp_path_factory.mktemp("home"))))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+
+
+def at_home(home: Path) -> Path:
+    """A home in which git knows who works here."""
+    home.mkdir(exist_ok=True)
     (home / ".gitconfig").write_text(
         "[user]\n\tname = Ada\n\temail = ada@example.invalid\n[init]\n\tdefaultBranch = main\n"
     )
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    return home
 
 
 Git = Callable[..., str]
@@ -60,7 +66,11 @@ def git() -> Git:
 @pytest.fixture
 def scratch_repo(tmp_path: Path, git: Git) -> Path:
     """A repository with one commit on main, standing on the branch feature/x."""
-    top = tmp_path / "project"
+    return begun(tmp_path / "project", git)
+
+
+def begun(top: Path, git: Git) -> Path:
+    """A new repository with one commit on main, standing on the branch feature/x."""
     top.mkdir()
     git(top, "init", "-q", "-b", "main")
     (top / "README.md").write_text("# project\n")
@@ -68,6 +78,18 @@ def scratch_repo(tmp_path: Path, git: Git) -> Path:
     git(top, "commit", "-q", "-m", "start")
     git(top, "switch", "-q", "-c", "feature/x")
     return top
+
+
+@pytest.fixture(scope="session")
+def whole_shelf(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
+    return Shelf(tmp_path_factory.mktemp("shelf"))
+
+
+@pytest.fixture
+def shelf(whole_shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> Shelf:
+    """What is made once; its home is the test's, and is kept with it."""
+    monkeypatch.setenv("HOME", str(whole_shelf.here / "home"))
+    return whole_shelf
 
 
 def answer_of(outcome: Outcome) -> str:

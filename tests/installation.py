@@ -92,11 +92,8 @@ class Machine:
     """A home without anything, a PATH of our own, and no network but the loopback."""
 
     def __init__(self, folder: Path, home: Path) -> None:
-        self.home = home
-        self.bin = folder / "bin"
+        self._know(folder, home)
         self.bin.mkdir()
-        self.log = folder / "uv.log"
-        self.market = folder / "märket"
         for name in PROGRAMS:
             found = shutil.which(name, path="/usr/bin:/bin:/usr/local/bin") or shutil.which(name)
             assert found, name
@@ -114,6 +111,28 @@ class Machine:
             ),
         )
         self._copy()
+
+    def _know(self, folder: Path, home: Path) -> None:
+        self.folder, self.home = folder, home
+        self.bin = folder / "bin"
+        self.log = folder / "uv.log"
+        self.market = folder / "märket"
+
+    def moved(self, folder: Path, home: Path) -> Machine:
+        """The same machine in other places: whatever says where it lay says where it lies now."""
+        machine = Machine.__new__(Machine)
+        machine._know(folder, home)
+        for old, new in ((self.folder, folder), (self.home, home)):
+            shutil.copytree(old, new, symlinks=True, dirs_exist_ok=True)
+        for path in (*folder.rglob("*"), *home.rglob("*")):
+            if path.is_symlink() or not path.is_file():
+                continue
+            text = before = path.read_bytes()
+            for old, new in ((self.folder, folder), (self.home, home)):
+                text = text.replace(os.fsencode(old), os.fsencode(new))
+            if text != before:
+                path.write_bytes(text)
+        return machine
 
     @property
     def env(self) -> dict[str, str]:

@@ -11,11 +11,10 @@ import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-import pexpect
+from typing import Any, Self
 
 import correctless
+import terminal
 from correctless import repo
 from correctless.runlog.events import Logged, logged
 from correctless.runlog.state import State, fold
@@ -119,13 +118,9 @@ class Project:
     """A repository on feature/x with everything committed that a run needs."""
 
     def __init__(self, top: Path, git: Callable[..., str], *, config: dict[str, Any] | None = CONFIG) -> None:
-        self.top = top
-        self.git = git
-        self.diary = top.parent / f"{top.name}-diary"
-        self.agent = top.parent / "agent.py"
+        self._know(top, git)
         self.agent.write_text(AGENT.format(python=sys.executable))
         self.agent.chmod(0o755)
-        self.env = {**os.environ, "AGENT_DIARY": str(self.diary), "PYTHONDONTWRITEBYTECODE": "1"}
         self.write("spec.md", SPEC)
         self.write(".gitignore", "__pycache__/\n")
         if config is not None:
@@ -136,6 +131,19 @@ class Project:
             self.write(".correctless/config/correctless.yaml", json.dumps({**given, **config}))
         git(top, "add", "--all")
         git(top, "commit", "-q", "-m", "a spec")
+
+    @classmethod
+    def found(cls, top: Path, git: Callable[..., str]) -> Self:
+        """One that is there already (`shelf`), as it stands."""
+        project = cls.__new__(cls)
+        project._know(top, git)
+        return project
+
+    def _know(self, top: Path, git: Callable[..., str]) -> None:
+        self.top, self.git = top, git
+        self.diary = top.parent / f"{top.name}-diary"
+        self.agent = top.parent / "agent.py"
+        self.env = {**os.environ, "AGENT_DIARY": str(self.diary), "PYTHONDONTWRITEBYTECODE": "1"}
 
     def write(self, name: str, text: str) -> None:
         path = self.top / name
@@ -207,15 +215,8 @@ class Project:
         self, *args: str, answer: str | None = None, env: dict[str, str] | None = None
     ) -> tuple[int, str]:
         """`correctless review` in a pseudo-terminal; `answer` is typed, "{digest}" in it is what was shown, "{short}" half of that."""
-        program, *rest = correctless.itself()
-        child = pexpect.spawn(
-            program,
-            [*rest, "review", *args],
-            cwd=str(self.top),
-            env={**self.env, **(env or {})},
-            encoding="utf-8",
-            timeout=20,
-            dimensions=(50, 100),
+        child = terminal.spawn(
+            [*correctless.itself(), "review", *args], self.top, {**self.env, **(env or {})}
         )
         shown = ""
         if answer is not None:
@@ -227,25 +228,14 @@ class Project:
             if answer == "no":
                 child.expect("Why")
                 child.sendline("not like this")
-        child.expect(pexpect.EOF)
-        child.close()
-        return int(child.exitstatus or 0), shown + str(child.before)
+        code, rest = terminal.ended(child)
+        return code, shown + rest
 
     def on_terminal(self, *args: str, env: dict[str, str] | None = None) -> tuple[int, str]:
         """A command in a pseudo-terminal, nothing typed: its exit code and what it showed."""
-        program, *rest = correctless.itself()
-        child = pexpect.spawn(
-            program,
-            [*rest, *args],
-            cwd=str(self.top),
-            env={**self.env, **(env or {})},
-            encoding="utf-8",
-            timeout=20,
-            dimensions=(50, 100),
+        return terminal.ended(
+            terminal.spawn([*correctless.itself(), *args], self.top, {**self.env, **(env or {})})
         )
-        child.expect(pexpect.EOF)
-        child.close()
-        return int(child.exitstatus or 0), str(child.before)
 
     @property
     def logs(self) -> repo.Logs:

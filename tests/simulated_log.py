@@ -20,19 +20,21 @@ class Memory:
     def __init__(self) -> None:
         self.data = b""
         self.head = EMPTY
+        self.read: list[bytes] = []  # and found good: what is in memory nobody changes
+        self.end = (0, EMPTY)
 
     def open(self) -> list[bytes]:
         """Its acknowledged lines; a torn last one is set aside."""
-        lines = []
-        for link in links(io.BytesIO(self.data)):
+        for link in links(io.BytesIO(self.data), *self.end):
             if link.torn:
                 self.data = self.data[: link.offset]
                 break
             if link.fault is not None:
                 raise Broken(f"line {link.number} of the run log: {link.fault}")
-            lines.append(link.line)
-            self.head = link.head
-        return lines
+            self.read.append(link.line)
+            self.end = link.offset + len(link.line) + 1, link.head
+        self.head = self.end[1]
+        return [*self.read]
 
     def append(self, event: Logged) -> bytes:
         entry = seal(fields_of(event.run, event.timestamp, event.event), self.head)

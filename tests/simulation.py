@@ -67,7 +67,7 @@ class Simulation:
         self.lines: dict[bytes, Logged] = {}
         self.met: Counter[str] = Counter()
         self.generous = self.dice.random() < 0.5  # a person grants more when the budget is spent
-        self.states: dict[int, State] = {}
+        self.states = [State()]  # after each event
 
     def note(self, text: str) -> None:
         if self.trace is not None:
@@ -93,17 +93,23 @@ class Simulation:
             if number == leave:
                 return "left"
             self.person()
-        raise Broken(f"nothing goes wrong any more, and the run does not end: {fold(self.events)}")
+        raise Broken(f"nothing goes wrong any more, and the run does not end: {self.folded()}")
 
     def load(self) -> State:
         """The state as a new dispatcher reads it; it must be what the last one knew."""
         lines = self.log.open()
         if [self.lines.get(line) for line in lines] != self.events:
             raise Broken(f"the run log holds {len(lines)} events, {len(self.events)} were acknowledged")
-        count = len(lines)
-        if count not in self.states:  # a state is frozen, and folding is most of what a seed costs
-            self.states[count] = fold(self.events)
-        return self.states[count]
+        return self.folded()
+
+    def folded(self) -> State:
+        """`fold` of all events. What was folded before is not folded again, which is most of what a seed costs."""
+        for item in self.events[len(self.states) - 1 :]:
+            self.states.append(after(self.states[-1], item))
+        state = self.states[-1]
+        if isinstance(self.log, OnDisk) and fold(self.events) != state:
+            raise Broken(f"folded in one go the run is not {state}")
+        return state
 
     def record(self, item: Logged) -> Logged:
         """One event on disk and acknowledged, read back from its line."""
@@ -173,7 +179,7 @@ class Simulation:
     def stop(self, code: int, reason: str, *, goes_on: bool) -> None:
         """What the loop puts on record when it is stopped; the end of the agent comes first."""
         self.met["stopped"] += 1
-        state = fold(self.events)
+        state = self.folded()
         ended = self.world.cut_off(state, goes_on=goes_on)
         if state.unfinished:
             if ended is not None:

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pexpect
 import pytest
 
 import contracts as c
 import correctless
+import terminal
 from correctless import exits
 from correctless.ledger import Ledger
 from correctless.record import utcnow
@@ -69,24 +69,13 @@ class Operator:
         )
 
     def terminal(
-        self,
-        *words: str,
-        typed: tuple[tuple[str, str | Callable[[], str]], ...] = (),
-        env: dict[str, str] | None = None,
+        self, *words: str, typed: terminal.Typed = (), env: dict[str, str] | None = None
     ) -> tuple[int, str]:
-        """A command at a pseudo-terminal; `typed` are what is waited for and what is typed then (or what does something, and returns it)."""
-        program, *rest = self.program
-        child = pexpect.spawn(
-            program, [*rest, *words], cwd=str(self.top), env={**self.env, **(env or {})}, encoding="utf-8", timeout=30, dimensions=(50, 160)
-        )  # fmt: skip
-        shown = ""
-        for wanted, answer in typed:
-            child.expect(wanted)
-            shown += str(child.before) + str(child.after)
-            child.sendline(answer if isinstance(answer, str) else answer())
-        child.expect(pexpect.EOF)
-        child.close()
-        return int(child.exitstatus or 0), shown + str(child.before)
+        """A command at a pseudo-terminal; `typed` are what is waited for and what is typed then."""
+        child = terminal.spawn(
+            [*self.program, *words], self.top, {**self.env, **(env or {})}, dimensions=(50, 160)
+        )
+        return terminal.typed(child, typed)
 
     def answer(self, *words: str) -> str:
         short = document.digest_of(self.contract.read_bytes())[:8]
@@ -95,11 +84,8 @@ class Operator:
         return shown
 
     def activate(self) -> None:
-        assert self.run("surface").returncode == 0
-        for grant in ("G1", "G2", "G3", "G4"):
-            self.answer(grant, "--granted")
-        done = self.run("pin")
-        assert done.returncode == 0, done.stderr
+        """What `surface`, an answer to each of four asks and `pin` leave behind; the first test here types them."""
+        c.place(self.top, self.contract.read_text(), run=RUN)
 
     def ask(self, *words: str, env: dict[str, str] | None = None) -> dict[str, Any]:
         done = self.run("authorize", *words, "--json", env=env)

@@ -9,10 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pexpect
 import pytest
 
 import correctless
+import terminal
 from conftest import Git
 from correctless import exits, repo
 from correctless.lock import Lock
@@ -437,17 +437,11 @@ def test_a_repaired_log_closes_the_gate_until_a_person_confirmed_the_loss(projec
 def test_a_person_at_a_terminal_is_shown_the_spec_and_asked(
     project: Project, typed: str, code: int, channel: str | None
 ) -> None:
-    program, *rest = correctless.itself()
     words = ["cauto", "run", "--spec", "spec.md", "--agent", f"command:{project.agent}"]
-    child = pexpect.spawn(
-        program, [*rest, *words], cwd=str(project.top), env=project.env, encoding="utf-8", timeout=30
-    )
+    child = terminal.spawn([*correctless.itself(), *words], project.top, project.env)
     child.expect("R-002: greet")
-    child.expect("approve this spec")
-    child.sendline(typed)
-    child.expect(pexpect.EOF)
-    child.close()
-    assert child.exitstatus == code, child.before
+    found, shown = terminal.typed(child, (("approve this spec", typed),))
+    assert found == code, shown
     if channel is None:
         assert not os.path.exists(project.logs.run)
     else:

@@ -7,11 +7,13 @@ import json
 import os
 import re
 import shlex
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from conftest import Git
+from conftest import Git, at_home
 from correctless import exits
 from installation import BASE, NAME, OLD, Machine
 from plugin_client import ROOT, Session
@@ -24,11 +26,25 @@ DENIED = "correctless guard: "
 KINDS = ("git", "folder")
 
 
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Machine]:
+    """A machine on which the plugin was installed, from each kind of place."""
+
+    @cache
+    def made(kind: str) -> Machine:
+        machine = Machine(tmp_path_factory.mktemp("machine"), at_home(tmp_path_factory.mktemp("at-home")))
+        machine.install(kind)
+        return machine
+
+    return made
+
+
 @pytest.fixture
-def machine(tmp_path: Path) -> Machine:
-    folder = tmp_path / "machine"
-    folder.mkdir()
-    return Machine(folder, Path(os.environ["HOME"]))
+def machine(installed: Callable[[str], Machine], tmp_path: Path, request: pytest.FixtureRequest) -> Machine:
+    """That machine again, as it was then; from where the plugin is says the test's `kind`."""
+    named = getattr(request.node, "callspec", None)
+    kind = named.params.get("kind", "git") if named else "git"
+    return installed(kind).moved(tmp_path / "machine", Path(os.environ["HOME"]))
 
 
 @pytest.fixture
@@ -69,7 +85,6 @@ def test_the_client_finds_nothing_wrong_with_it(machine: Machine) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_installed_it_loads_with_its_skills_and_hooks(machine: Machine, project: Project, kind: str) -> None:
-    machine.install(kind)
     said = machine.session(project.top, "go on", bash("rm -rf .correctless/artifacts"))
     wanted = {f"correctless:{path.parent.name}" for path in (ROOT / "skills").glob("*/SKILL.md")}
     assert wanted <= set(said.init["slash_commands"])
@@ -84,7 +99,7 @@ def test_installed_it_loads_with_its_skills_and_hooks(machine: Machine, project:
 def test_a_tool_call_and_a_hook_make_one_environment(
     machine: Machine, waiting: Project, kind: str, first: str
 ) -> None:
-    root = machine.install(kind)
+    root = machine.root(kind)
 
     def status() -> None:
         said = machine.session(
@@ -107,7 +122,7 @@ def test_a_tool_call_and_a_hook_make_one_environment(
 
 
 def test_an_update_keeps_the_environment(machine: Machine, project: Project) -> None:
-    before = machine.install()
+    before = machine.root()
     machine.session(project.top, "go on", bash(f'"{before}/scripts/correctless" --version'))
     assert machine.installs() == 1
     for name in ("plugin.json", ".claude-plugin/plugin.json"):
@@ -150,7 +165,7 @@ def lacking(machine: Machine, what: str) -> str:
 def test_what_a_machine_lacks_is_said_with_its_fix_and_the_guard_works_all_the_same(
     machine: Machine, waiting: Project, what: str
 ) -> None:
-    root = machine.install()
+    root = machine.root()
     message = lacking(machine, what)
     said = machine.session(
         waiting.top,
@@ -188,7 +203,6 @@ def kept(top: Path) -> dict[str, str]:
 def test_removed_it_leaves_a_repository_usable_and_installed_again_it_goes_on(
     machine: Machine, waiting: Project, kind: str
 ) -> None:
-    machine.install(kind)
     hooks = waiting.top / "hooks/hooks.json"
     change = Reply(tool("Write", file_path=str(hooks), content="{}\n"))
     under_way = machine.session(waiting.top, "go on", change)
@@ -228,8 +242,9 @@ def test_removed_it_leaves_a_repository_usable_and_installed_again_it_goes_on(
     assert waiting.cauto("resume").returncode == exits.OK
 
 
-def test_a_plugin_whose_folder_is_gone_blocks_nothing(machine: Machine, waiting: Project) -> None:
-    root = machine.install("folder")
+@pytest.mark.parametrize("kind", ["folder"])
+def test_a_plugin_whose_folder_is_gone_blocks_nothing(machine: Machine, waiting: Project, kind: str) -> None:
+    root = machine.root(kind)
     said = machine.session(
         waiting.top,
         "go on",

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
-import pexpect
 import pytest
 
 import correctless
+import terminal
 from correctless import exits
 from correctless.exits import Stop
 
@@ -70,15 +71,11 @@ def test_what_is_a_persons_closes_it_until_they_confirmed(skill: Path, tmp_path:
     assert (done.returncode, "correctless review --log" in done.stderr) == (exits.PERSON, True)
     assert len(correctless.gate(str(log)).waiting) == 2
     assert "{damage" in (tmp_path / "greet-1-b3.txt").read_text()
-    program, *words = correctless.itself()
-    child = pexpect.spawn(
-        program, [*words, "review", "--log", str(log), "--as", "Ada"], encoding="utf-8", timeout=20
-    )
+    words = [*correctless.itself(), "review", "--log", str(log), "--as", "Ada"]
+    child = terminal.spawn(words, tmp_path, os.environ)
     child.expect(r"Their digest is ([0-9a-f]{8})")
     child.sendline(child.match.group(1))  # type: ignore[union-attr]
-    child.expect(pexpect.EOF)
-    child.close()
-    assert child.exitstatus == exits.OK
+    assert terminal.ended(child)[0] == exits.OK
     assert correctless.gate(str(log)).open
     assert "Ada (terminal)" in correctless.summarise(str(log))
     # one more decision, and it is closed again

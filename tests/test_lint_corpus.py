@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -85,20 +86,24 @@ def broken(data: bytes, way: str) -> bytes:
 def test_a_fix_changes_its_own_spans_and_nothing_is_left_to_fix(way: str, dressed: str, corpus: Path) -> None:
     mended = 0
     for target in discover([str(corpus)]).targets:
-        data = broken(Path(target.path).read_bytes(), way)
+        whole = Path(target.path).read_bytes()
+        data = broken(whole, way)
+        if data == whole and way != "nothing":
+            continue  # where there was nothing to break, it is that case again
         if dressed == "crlf":
             data = data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
         if dressed == "bom":
             data = BOM + data.removeprefix(BOM)
-        after = fix.mended(data, lambda data, target=target: found_in(data, target))  # type: ignore[misc]
+        find = cache(partial(found_in, target=target))  # both ways of mending ask of the same bytes
+        after = fix.mended(data, find)
         if after == data:
             continue
         mended += 1
         step, rounds = data, 0
-        while (found := found_in(step, target)) and rounds < fix.MAX_ROUNDS:
+        while (found := find(step)) and rounds < fix.MAX_ROUNDS:
             step, rounds = spliced(step, list(apart(found))), rounds + 1
         assert after == step, target.path
-        assert found_in(after, target) == [], target.path
+        assert find(after) == [], target.path
     assert way in ("nothing", "section") or mended > 10
 
 

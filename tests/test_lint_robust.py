@@ -255,10 +255,13 @@ def hostile() -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize(("name", "text"), [pytest.param(n, t, id=n) for n, t in hostile()])
 def test_a_hostile_skill_is_judged_within_bounds(name: str, text: str, top: Path) -> None:
     write(top / f"skills/{name}/SKILL.md", text)
-    for words in (["--pedantic", "--no-cache"], ["--fix", "--no-cache"]):
-        done = lint(top, "--format", "json", *words, before=quickly)
+    judged, fixed = (
+        lint(top, "--format", "json", *words, before=quickly)
+        for words in (["--pedantic"], ["--fix", "--no-cache"])
+    )
+    for done in (judged, fixed):
         assert done.returncode in (exits.OK, exits.FINDINGS), done.stderr
-    assert found(lint(top, "--pedantic", "--format", "json")) or name.startswith("body-")
+    assert found(judged) or name.startswith("body-")
 
 
 def quickly() -> None:

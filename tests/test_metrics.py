@@ -16,12 +16,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pexpect
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import correctless
+import terminal
 from conftest import Git
 from correctless import exits, repo
 from correctless.chain import GENESIS, digest
@@ -462,13 +462,9 @@ def test_a_pipe_gets_whole_lines_and_names_are_no_markup(project: Project) -> No
 def test_on_a_terminal_of_any_width_every_number_is_shown_whole(project: Project, columns: int) -> None:
     branch(artifacts(project), 5, "x")
     figures = of_branch(repo.logs_beside(str(artifacts(project) / "autonomous-decisions-x.jsonl")))
-    program, *rest = correctless.itself()
-    child = pexpect.spawn(
-        program, [*rest, "metrics"], cwd=str(project.top), env={**project.env, "TERM": "xterm", "COLUMNS": ""}, encoding="utf-8", timeout=20, dimensions=(50, columns),
-    )  # fmt: skip
-    child.expect(pexpect.EOF)
-    child.close()
-    said = re.sub(r"\x1b\[[0-9;]*m", "", str(child.before))
+    env = {**project.env, "TERM": "xterm", "COLUMNS": ""}
+    child = terminal.spawn([*correctless.itself(), "metrics"], project.top, env, dimensions=(50, columns))
+    said = re.sub(r"\x1b\[[0-9;]*m", "", terminal.ended(child)[1])
     lines = [line.rstrip() for line in said.splitlines()]
     assert max(map(len, lines)) <= columns
     rows = [line.split() for line in lines if line.startswith("all ")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import secrets
@@ -17,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from conftest import Git
+from conftest import Git, at_home, begun
 from correctless import chain, repo
 from correctless import review as views
 from correctless.dispatch import elsewhere, parcel
@@ -28,6 +29,7 @@ from correctless.record import utcnow
 from correctless.runlog.events import AttemptFailed
 from project import CONFIG, Project
 from sessions import Sessions
+from shelf import Shelf
 from test_notify import CLIENT
 from test_publish import AWS
 
@@ -38,28 +40,39 @@ class Machine(Project):
     def __init__(
         self, origin: Path, top: Path, git: Git, first: Project, *, branch: str | None = None
     ) -> None:
+        self.top, self.git = top, git
+        self.agent, self.diary = first.agent, top.parent / f"{top.name}-diary"
+        home = top.parent / f"{top.name}-home"
+        self.env = {**first.env, "AGENT_DIARY": str(self.diary), "HOME": str(home)}
+        if top.exists():  # found on the shelf
+            return
         git(origin.parent, "clone", "-q", str(origin), str(top))
         if branch:
             git(top, "switch", "-q", branch)
-        home = top.parent / f"{top.name}-home"
         home.mkdir()
         (home / ".gitconfig").write_text(
             f"[user]\n\tname = {top.name}\n\temail = {top.name}@example.invalid\n[init]\n\tdefaultBranch = main\n"
         )
-        self.top, self.git = top, git
-        self.agent, self.diary = first.agent, top.parent / f"{top.name}-diary"
-        self.env = {**first.env, "AGENT_DIARY": str(self.diary), "HOME": str(home)}
 
 
 class Fleet:
     """The bare repository and the machines that know it."""
 
-    def __init__(self, tmp_path: Path, scratch_repo: Path, git: Git, config: dict[str, Any]) -> None:
-        self.folder, self.git = tmp_path, git
-        self.first = Project(scratch_repo, git, config=config)
-        self.origin = tmp_path / "origin.git"
-        git(tmp_path, "init", "-q", "--bare", "-b", "main", str(self.origin))
-        git(scratch_repo, "push", "-q", str(self.origin), "main", "feature/x")
+    def __init__(self, folder: Path, git: Git, config: dict[str, Any], shelf: Shelf | None = None) -> None:
+        self.folder, self.git, self.config, self.shelf = folder, git, config, shelf
+        self.origin = folder / "origin.git"
+        top = folder / "project"
+        if top.exists():  # found on the shelf
+            self.first = Project.found(top, git)
+            return
+        self.first = Project(begun(top, git), git, config=config)
+        git(folder, "init", "-q", "--bare", "-b", "main", str(self.origin))
+        git(top, "push", "-q", str(self.origin), "main", "feature/x")
+
+    @classmethod
+    def on(cls, shelf: Shelf, git: Git, **config: Any) -> Fleet:
+        at_home(shelf.empty() / "home")
+        return cls(shelf.here, git, {**CONFIG, **config}, shelf)
 
     def machine(self, name: str, branch: str | None = None) -> Machine:
         return Machine(self.origin, self.folder / name, self.git, self.first, branch=branch)
@@ -70,30 +83,42 @@ class Fleet:
         )[0]
 
     def parked(self, *args: str, code: int = 10, **env: str) -> tuple[Machine, str]:
-        """A run on the CI machine that stops and is parked; its name."""
+        """A run on the CI machine that stops and is parked; its name. On a shelf it is the first thing that is asked for."""
+        if self.shelf is None:
+            self._park(*args, code=code, **env)
+        else:
+
+            def make(here: Path) -> None:
+                at_home(here / "home")
+                Fleet(here, self.git, self.config)._park(*args, code=code, **env)
+
+            self.shelf.take(hashlib.sha256(repr((self.config, args, code, env)).encode()).hexdigest(), make)
+        ci = self.machine("ci", "feature/x")
+        return ci, ci.state().run
+
+    def _park(self, *args: str, code: int, **env: str) -> None:
         ci = self.machine("ci", "feature/x")
         done = ci.run(*args, CI="true", **env)
         assert done.returncode == code, done.stderr
         run = ci.state().run
         assert f"--from origin {run}" in done.stderr, done.stderr
         assert self.ref(run)
-        return ci, run
 
 
 MakeFleet = Callable[..., Fleet]
 
 
 @pytest.fixture
-def make(tmp_path: Path, scratch_repo: Path, git: Git) -> MakeFleet:
+def make(tmp_path: Path, git: Git) -> MakeFleet:
     def made(**config: Any) -> Fleet:
-        return Fleet(tmp_path, scratch_repo, git, {**CONFIG, **config})
+        return Fleet(tmp_path, git, {**CONFIG, **config})
 
     return made
 
 
 @pytest.fixture
-def fleet(make: MakeFleet) -> Fleet:
-    return make()
+def fleet(shelf: Shelf, git: Git) -> Fleet:
+    return Fleet.on(shelf, git)
 
 
 def test_a_run_stops_in_ci_is_answered_in_a_second_clone_and_published_from_a_third(make: MakeFleet) -> None:
@@ -751,9 +776,9 @@ def _resealed(log: bytes, change: Callable[[bytes], bytes]) -> bytes:
     ],
 )
 def test_a_run_log_written_anew_with_what_no_run_says_is_refused(
-    make: MakeFleet, old: bytes, new: bytes, why: str
+    shelf: Shelf, git: Git, old: bytes, new: bytes, why: str
 ) -> None:
-    fleet = make(protected=["staging"])
+    fleet = Fleet.on(shelf, git, protected=["staging"])
     _, run = fleet.parked()
 
     def change(files: dict[str, bytes]) -> None:

@@ -9,16 +9,18 @@ import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
-from conftest import Git
+from conftest import Git, at_home, begun
 from correctless import exits
 from plugin_client import ROOT, session
 from programs import claude_program
 from project import Project
 from scripted_model import Reply, ScriptedModel, tool
+from shelf import Shelf
 from test_watching_real import Pane
 
 pytestmark = pytest.mark.real
@@ -29,12 +31,24 @@ def project(scratch_repo: Path, git: Git) -> Project:
     return Project(scratch_repo, git)
 
 
-@pytest.fixture
-def waiting(project: Project) -> Project:
-    """A project whose run waits at its gate."""
+def to_its_gate(project: Project) -> Project:
     done = project.run()
     assert done.returncode == exits.PERSON, done.stderr
     return project
+
+
+@pytest.fixture
+def waiting(shelf: Shelf, git: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project whose run waits at its gate."""
+
+    def make(here: Path) -> None:
+        at_home(here / "home")
+        to_its_gate(Project(begun(here / "project", git), git))
+
+    here = shelf.take("a run that waits", make)
+    # What a client leaves behind itself at home must be no other test's.
+    monkeypatch.setenv("HOME", str(shutil.copytree(here / "home", tmp_path / "home")))
+    return Project.found(here / "project", git)
 
 
 def digest(project: Project) -> str:
@@ -86,8 +100,8 @@ def test_a_refused_answer_is_shown_to_the_person_and_never_to_the_model(waiting:
     assert "nothing was confirmed" in json.dumps(said.messages) + said.errors
 
 
-@pytest.fixture
-def pane(project: Project) -> Iterator[Pane]:
+@contextmanager
+def window(project: Project) -> Iterator[Pane]:
     folder = tempfile.mkdtemp(prefix="tmux-", dir="/tmp")  # a socket's path must be short
     made = Pane(os.path.join(folder, "s"), project.top, project.env)
     try:
@@ -111,9 +125,10 @@ def trusted(project: Project) -> None:
     )
 
 
-def test_in_a_terminal_a_person_types_it(waiting: Project, pane: Pane) -> None:
+def test_in_a_terminal_a_person_types_it(project: Project) -> None:
+    waiting = to_its_gate(project)
     trusted(waiting)
-    with ScriptedModel({}) as model:
+    with ScriptedModel({}) as model, window(waiting) as pane:
         pane.resize(110, 40)
         names = " ".join(f"{name}={shlex.quote(value)}" for name, value in model.environment.items())
         pane.type(f"env {names} {claude_program()} --plugin-dir {ROOT}")
@@ -232,41 +247,44 @@ def test_a_configuration_without_the_channel_takes_no_prompt(scratch_repo: Path,
     assert confirmations(project) == []
 
 
-@pytest.mark.parametrize(
-    "asked",
-    [
-        ("CronCreate", {"cron": "* * * * *", "recurring": False}),
-        ("ScheduleWakeup", {"delaySeconds": 60, "reason": "later"}),
-    ],
-    ids=lambda asked: asked[0],
-)
-def test_what_a_model_scheduled_opens_nothing_even_with_the_guard_off(
-    waiting: Project, pane: Pane, asked: tuple[str, dict[str, object]]
-) -> None:
+# Each waits for its minute, at the client's own clock; so they wait beside each other.
+SCHEDULED: dict[str, dict[str, object]] = {
+    "CronCreate": {"cron": "* * * * *", "recurring": False},
+    "ScheduleWakeup": {"delaySeconds": 60, "reason": "later"},
+}
+
+
+def test_what_a_model_scheduled_opens_nothing_even_with_the_guard_off(project: Project) -> None:
+    waiting = to_its_gate(project)
     # To the hook it looks as if it had been typed: the client's transcript alone tells.
     code, shown = waiting.on_terminal("guard", "off")
     assert code == exits.OK, shown
     trusted(waiting)
     words = f"confirm escalations {digest(waiting)[:12]}"
-    name, given = asked
-    scripts = {
-        words: [Reply("it fired")],
-        "": [
-            Reply(tool("ToolSearch", query=f"select:{name}")),
-            Reply(tool(name, prompt=words, **given)),
-            Reply("{{last_tool_result}}"),
-        ],
-    }
-    with ScriptedModel(scripts) as model:
-        pane.resize(110, 40)
-        names = " ".join(f"{name}={shlex.quote(value)}" for name, value in model.environment.items())
-        pane.type(
-            f"env {names} {claude_program()} --plugin-dir {ROOT} --permission-mode default --allowedTools {name},ToolSearch"
-        )
-        pane.wait("❯")
-        pane.tmux("send-keys", "-l", "go on")
-        pane.wait(r"❯\s+go on")
-        pane.press("Enter")
-        pane.wait("may have come from a scheduled task|started by an agent|confirmed by", 130)
-        assert "confirmed by" not in pane.shown()
+    with ExitStack() as stack:
+        panes = []
+        for name, given in SCHEDULED.items():
+            scripts = {
+                words: [Reply("it fired")],
+                "": [
+                    Reply(tool("ToolSearch", query=f"select:{name}")),
+                    Reply(tool(name, prompt=words, **given)),
+                    Reply("{{last_tool_result}}"),
+                ],
+            }
+            model = stack.enter_context(ScriptedModel(scripts))
+            pane = stack.enter_context(window(waiting))
+            pane.resize(110, 40)
+            names = " ".join(f"{name}={shlex.quote(value)}" for name, value in model.environment.items())
+            pane.type(
+                f"env {names} {claude_program()} --plugin-dir {ROOT} --permission-mode default --allowedTools {name},ToolSearch"
+            )
+            pane.wait("❯")
+            pane.tmux("send-keys", "-l", "go on")
+            pane.wait(r"❯\s+go on")
+            pane.press("Enter")
+            panes.append(pane)
+        for pane in panes:
+            pane.wait("may have come from a scheduled task|started by an agent|confirmed by", 130)
+            assert "confirmed by" not in pane.shown()
     assert confirmations(waiting) == []

@@ -273,3 +273,18 @@ def test_code_in_a_line_is_where_commonmark_has_it(text: str) -> None:
     inner = [s[1:-1] if s.strip() and s.startswith(" ") and s.endswith(" ") else s for s in spans]
     (paragraph,) = (each for each in MarkdownIt().parse(line) if each.type == "inline")
     assert inner == [each.content for each in paragraph.children or () if each.type == "code_inline"]
+
+
+@pytest.mark.parametrize("mark", "*-_")
+def test_a_thematic_break_is_three_of_one_mark_and_nothing_else(mark: str) -> None:
+    for line in (f"{mark * 3}", f"{mark} {mark}\t{mark} ", f"  {mark * 9}", f"{mark * 2} {mark}"):
+        assert [each.kind for each in markdown.scan(f"a\n\n{line}\n")][-1] == markdown.BREAK, line
+    for line in (
+        f"{mark * 2}",
+        f"{mark * 3}x",
+        f"{mark * 3} x {mark * 3}",
+        f"{mark * 2}+",
+        "*-_",
+        f"    {mark * 3}",
+    ):
+        assert [each.kind for each in markdown.scan(f"a\n\n{line}\n")][-1] != markdown.BREAK, line

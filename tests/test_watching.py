@@ -51,6 +51,7 @@ from correctless.runlog.events import (
 from correctless.runlog.state import State, after
 from project import CONFIG, Project
 from runs import plan
+from terminal import ended, spawn
 
 Git = Callable[..., str]
 HOSTILE = "\x1b[2J\x1b]0;owned\x07 \u202eevil\u2028 \udcff 漢字 " + "x" * 300
@@ -443,24 +444,8 @@ def test_a_silent_step_is_drawn_at_most_four_times_a_second_and_costs_next_to_no
 
 
 def on_terminal(project: Project, *words: str, **env: str) -> pexpect.spawn[str]:
-    program, *rest = correctless.itself()
-    return pexpect.spawn(
-        program,
-        [*rest, "cauto", *words],
-        cwd=str(project.top),
-        env={**project.env, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8", **env},
-        encoding="utf-8",
-        timeout=30,
-        dimensions=(24, 80),
-    )
-
-
-def ended(child: pexpect.spawn[str], limit: float = 30) -> tuple[int, str]:
-    child.expect(pexpect.EOF, timeout=limit)
-    child.close()
-    return int(child.exitstatus if child.exitstatus is not None else -(child.signalstatus or 0)), str(
-        child.before
-    )
+    env = {**project.env, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8", **env}
+    return spawn([*correctless.itself(), "cauto", *words], project.top, env, dimensions=(24, 80))
 
 
 def test_on_a_terminal_a_run_is_drawn_and_its_lines_still_scroll_by(project: Project) -> None:

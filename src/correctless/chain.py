@@ -18,7 +18,8 @@ from correctless.values import frozen
 
 GENESIS = hashlib.sha256(b"correctless-log/1").hexdigest()
 
-# Anchored at the very end: valid JSON can end so only at its top level, and `\Z` is not `$`.
+# Anchored at the very end: valid JSON can end so only at its top level, and `\Z` is not `$`. No more than so many bytes match.
+_LONGEST = len(b'{"seq":,"prev":""}') + 18 + 64
 _END = re.compile(rb'[{,]"seq":([1-9][0-9]{0,17}),"prev":"([0-9a-f]{64})"\}\Z')
 
 
@@ -76,7 +77,7 @@ def links(file: BinaryIO, offset: int = 0, after: Head = EMPTY) -> Iterator[Link
             yield Link(number, offset, raw, Head(seq, prev), why, foreign=foreign, torn=not foreign)
             return
         line = raw[:-1]
-        end = _END.search(line)
+        end = _END.search(line, max(0, len(line) - _LONGEST))
         said = int(end[1]) if end else seq + 1
         fault: str | None = None
         foreign = False

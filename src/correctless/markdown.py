@@ -39,7 +39,6 @@ class Section(NamedTuple):
 _ENDS = re.compile(r"\r\n|\n|\r")
 _ATX = re.compile(r"(#{1,6})(?:[ \t]+(.*))?\Z")
 _SETEXT = re.compile(r"(=+|-+)[ \t]*\Z")
-_BREAK = re.compile(r"(?:(?:\*[ \t]*){3,}|(?:-[ \t]*){3,}|(?:_[ \t]*){3,})\Z")
 _FENCE = re.compile(r"(`{3,}(?=[^`]*\Z)|~{3,})")
 _MARKER = re.compile(r"(?:[-*+]|(?P<number>\d{1,9})[.)])(?P<gap>[ \t]+|\Z)")
 _SPECIAL = frozenset("#-*+_=~`<>0123456789")  # whatever starts a block, or underlines one
@@ -240,7 +239,7 @@ class _Scanner:
         marker = _MARKER.match(text)
         return bool(
             _ATX.match(text.rstrip())
-            or _BREAK.match(text)
+            or _is_break(text)
             or _FENCE.match(text)
             or text.startswith((">", "<!--"))
             or (marker and self._may_start(marker, text, depth))
@@ -260,7 +259,7 @@ class _Scanner:
         if self.paragraph and self.heading_may_follow and _SETEXT.match(text):
             self.paragraph = False
             return TEXT if nested else HEADING
-        if _BREAK.match(text):
+        if _is_break(text):
             self.paragraph = False
             return TEXT if nested else BREAK
         if text[0] == "#" and _ATX.match(text.rstrip()):
@@ -299,6 +298,12 @@ class _Scanner:
                 self._block(content, 0, self.items[-1])
             else:
                 self._words(content)
+
+
+def _is_break(text: str) -> bool:
+    mark = text[:1]
+    # Read from its end: a pattern would go through a long line of marks and back before it met a word.
+    return mark in ("*", "-", "_") and not text.rstrip(f"{mark} \t") and text.count(mark) >= 3
 
 
 def _width(white: str) -> int:

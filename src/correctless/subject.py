@@ -208,9 +208,13 @@ class Subject:
     def text_of(self, number: int) -> str:
         """One line, without its end."""
         if number <= _NEAR and "\r" not in self.text:
-            return self.text.split("\n", number)[number - 1]
+            return self._near[number - 1]
         starts = self._line_starts
         return self.text[starts[number - 1] : starts[number] if number < len(starts) else None].rstrip("\r\n")
+
+    @cached_property
+    def _near(self) -> list[str]:
+        return self.text.split("\n", _NEAR)
 
     @cached_property
     def _lines(self) -> Lines:

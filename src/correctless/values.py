@@ -6,7 +6,10 @@ all of them, where `dataclass` writes and compiles new ones for each.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from operator import attrgetter
 from typing import Any, TypeVar, dataclass_transform
 
 T = TypeVar("T")
@@ -21,8 +24,15 @@ def frozen(kind: type[T]) -> type[T]:
     return dataclass(frozen=True, slots=True, eq=False, repr=False)(kind)
 
 
+@cache
+def _getter(kind: Any) -> Callable[[Any], tuple[Any, ...]]:
+    names = kind.__match_args__
+    # Of one name alone attrgetter gives no tuple, and of none it can't be made.
+    return attrgetter(*names) if len(names) > 1 else lambda self: tuple(getattr(self, name) for name in names)
+
+
 def _fields(self: Any) -> tuple[Any, ...]:
-    return tuple(getattr(self, name) for name in self.__match_args__)
+    return _getter(type(self))(self)  # type: ignore[arg-type]  # mypy takes no type for Hashable
 
 
 def _eq(self: Any, other: Any) -> Any:

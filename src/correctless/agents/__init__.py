@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from correctless.exits import USAGE, Stop
+from correctless.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Limits:
     """Seconds awake, model turns, US dollars (None: no limit), and the seconds a program gets to end by itself.
 
@@ -25,7 +25,7 @@ class Limits:
     extra_usage: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Task:
     """One attempt of one step, all an agent needs to know.
 
@@ -53,7 +53,7 @@ class Task:
     mcp_config: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answer:
     """An agent's last word, too long perhaps to be held: the `size` bytes of the file `path`, and their SHA-256.
 
@@ -68,7 +68,7 @@ class Answer:
 NOTHING = Answer("", hashlib.sha256().hexdigest(), 0)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outcome:
     """How an attempt ended. `answer` is the agent's last word, `reason` one line for people when it is not ok.
 
@@ -93,7 +93,7 @@ class Outcome:
     over: Literal["", "idle", "wall", "turns", "usd"] = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Activity:
     """Something a watcher may show: `text` is one printable line, `kind` is tool, decision, text, usage, retry, limit, result,
     waiting or warning. A usage is of the whole attempt so far: "48100 tokens, ~0.41 USD", with ~ where it is an estimate.

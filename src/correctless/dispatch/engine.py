@@ -6,75 +6,74 @@ can be performed again after a crash: either nothing of it happened, or it finds
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from correctless import exits
 from correctless.runlog.events import Logged
 from correctless.runlog.state import State, after
+from correctless.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StartAgent:
     """Begin a new attempt of the current step: hold its process, log `step_started`."""
 
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ContinueAgent:
     """Begin another process of the current attempt's session: hold it, log `step_continued`."""
 
     part: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FinishAgent:
     """Let the held agent run to its end; without one in this process it died with its dispatcher."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TakeDecisions:
     """Read the answer and append its decisions."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ask:
     """Put on record what a person is asked: the decisions of the attempt that were left to one."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TakeAnswers:
     """Ask them, and put what they say on record."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CheckStep:
     """Run the step's own check."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CommitStep:
     """Commit the work with its trailers."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Discard:
     """Keep what the attempt left as a patch and take it back."""
 
     counted: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Revert:
     """Take an untrusted step's work back and go on without it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rewind:
     """Take the branch back to where a step that is to run again began."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wait:
     """Wait for a limit or an outage to pass."""
 
@@ -83,37 +82,37 @@ class Wait:
     tries: int = 1  # pauses one after the other, this one included
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Consolidate:
     """Commit what belongs to the branch, with the repository's hooks."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AskGate:
     """Ask whether everything a person should decide is confirmed."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IntendPublish:
     """Put on record that publication begins."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Publish:
     """Push and open or take over the pull request."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Merge:
     """Have the pull request merged under the run contract."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Complete:
     """The last event."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Halt:
     """Stop with an exit code and a reason."""
 

@@ -15,7 +15,6 @@ from functools import partial
 from correctless import agents, process
 from correctless.agents import Activity, Limits, Task
 from correctless.agents.environment import environment
-from correctless.dispatch.onecall import OneCall
 from correctless.dispatch.pull_request import expected, github
 from correctless.dispatch.start import Ready
 from correctless.exits import REFUSED, Stop
@@ -194,6 +193,8 @@ def _guard(ready: Ready, env: Mapping[str, str], step: PlannedStep) -> Proof:
     if not tool:
         return Proof(what, f"{step.name} has no tool that it would deny anything to")
     agent = agents.named(step.agent, ready.repo.top)
+    from correctless.dispatch.onecall import OneCall  # whose server takes 10 ms to import
+
     with tempfile.TemporaryDirectory() as folder, OneCall(tool, given) as model:
         environment = model.environment(_environment(ready, env, folder))
         task = replace(_trial(ready, step, folder), environment=environment)

@@ -6,14 +6,15 @@ A field that comes later has a default: each release reads the logs of all befor
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from typing import Any, ClassVar, get_args
 
 from correctless.record import RecordError, read
 from correctless.runlog.plan import Plan
+from correctless.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunStarted:
     event: ClassVar[str] = "run_started"
     plan: Plan
@@ -27,7 +28,7 @@ class RunStarted:
     ] = ()  # what the run needs and was found to hold before; none where a person left that out
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StepStarted:
     event: ClassVar[str] = "step_started"
     step: str
@@ -40,7 +41,7 @@ class StepStarted:
     prompt_sha256: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StepContinued:
     """The session of an attempt goes on in another process; as `step_started`, durable before that process runs."""
 
@@ -53,7 +54,7 @@ class StepContinued:
     prompt_sha256: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AgentEnded:
     event: ClassVar[str] = "agent_ended"
     step: str
@@ -72,7 +73,7 @@ class AgentEnded:
     left: str = ""  # `commit:tree` of what it left, where its session may go on from exactly that
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DecisionsTaken:
     event: ClassVar[str] = "decisions_taken"
     step: str
@@ -85,7 +86,7 @@ class DecisionsTaken:
     pieces: int = 0  # of all blocks of the attempt so far: the next one's keys go on from here
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Asking:
     """A person at the terminal is about to be asked; an answer counts if it is bound to the digest of its entry's line."""
 
@@ -97,7 +98,7 @@ class Asking:
     digests: tuple[str, ...]  # of each entry with the challenge, in the same order
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answered:
     """What the person said is on record: nothing, when nobody answered in time."""
 
@@ -112,7 +113,7 @@ class Answered:
     log_head: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StepChecked:
     event: ClassVar[str] = "step_checked"
     step: str
@@ -121,7 +122,7 @@ class StepChecked:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StepFinished:
     event: ClassVar[str] = "step_finished"
     step: str
@@ -131,7 +132,7 @@ class StepFinished:
     log_head: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AttemptFailed:
     event: ClassVar[str] = "attempt_failed"
     step: str
@@ -141,7 +142,7 @@ class AttemptFailed:
     patch: str | None  # what the attempt left, in the run's folder
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reverted:
     """An untrusted step's work was not kept; the run goes on without it."""
 
@@ -152,13 +153,13 @@ class Reverted:
     patch: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Attempt:
     step: str
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rerun:
     """A person wants `step` and all after it done again from `base`."""
 
@@ -172,7 +173,7 @@ class Rerun:
     discarded: tuple[Attempt, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rewound:
     """The branch stands at the re-run's base again."""
 
@@ -180,14 +181,14 @@ class Rewound:
     commit: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Consolidated:
     event: ClassVar[str] = "consolidated"
     commit: str
     left: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GateClosed:
     event: ClassVar[str] = "gate_closed"
     challenge: str
@@ -195,7 +196,7 @@ class GateClosed:
     entries: tuple[int, ...]  # the seq of each entry of the open set
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GateOpened:
     event: ClassVar[str] = "gate_opened"
     digest: str | None  # None: nothing was open
@@ -205,21 +206,21 @@ class GateOpened:
     log_head: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PublishIntended:
     event: ClassVar[str] = "publish_intended"
     commit: str
     how: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Published:
     event: ClassVar[str] = "published"
     url: str
     how: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Merged:
     """The pull request was found merged at the commit the run made."""
 
@@ -230,13 +231,13 @@ class Merged:
     contract: str  # the run contract that was asked
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Completed:
     event: ClassVar[str] = "complete"
     url: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunStopped:
     """The run can't go on by itself: exit code and the one line that says why."""
 
@@ -247,7 +248,7 @@ class RunStopped:
     resume_at: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Resumed:
     event: ClassVar[str] = "resumed"
     unclean: bool  # no run_stopped before it: the dispatcher died
@@ -257,7 +258,7 @@ class Resumed:
     git_sha256: str | None = None  # of git's hooks and settings on the machine it was brought to
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Abandoned:
     event: ClassVar[str] = "abandoned"
     by: str
@@ -292,7 +293,7 @@ Event = (
 EVENTS: dict[str, type[Event]] = {kind.event: kind for kind in get_args(Event)}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Logged:
     """An event with the run it belongs to and when it was written."""
 

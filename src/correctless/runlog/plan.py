@@ -6,10 +6,12 @@ A field that comes later has a default: each release reads the logs of all befor
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from correctless.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlannedStep:
     """One step as it was frozen at the start."""
 
@@ -30,7 +32,7 @@ class PlannedStep:
     fork: bool = False  # its skill runs isolated: it takes no answer of a person
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Plan:
     """What a run does, decided before its first step and taken from the base commit."""
 

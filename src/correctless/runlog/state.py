@@ -6,7 +6,7 @@ Nothing else is authoritative. `fold` is pure, so a dispatcher that died at any 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Literal
 
 from correctless import exits
@@ -37,6 +37,7 @@ from correctless.runlog.events import (
     StepStarted,
 )
 from correctless.runlog.plan import Plan, PlannedStep
+from correctless.values import frozen
 
 Phase = Literal[
     "none",  # no run
@@ -69,7 +70,7 @@ UNDER_WAY = frozenset(
 NEAR = 0.75  # of a limit: from there on a warning
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Spent:
     """What one attempt took; `estimated` when the agent did not say what it cost."""
 
@@ -82,7 +83,7 @@ class Spent:
     estimated: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class State:
     """Where one run stands."""
 
