@@ -16,6 +16,7 @@ import correctless.gate as gate
 from conftest import Git
 from correctless import anchors, exits
 from correctless.chain import EMPTY, Head, seal
+from correctless.exits import Stop
 from correctless.heads import Heads
 from correctless.ledger import Ledger, Missing
 from correctless.record import decode
@@ -169,6 +170,8 @@ def test_a_link_in_the_copys_place_is_not_followed(kept: Kept, tmp_path: Path) -
     Path(kept.heads.path).symlink_to(other)
     kept.add()
     assert other.read_bytes() == b""
+    with pytest.raises(Stop, match="can't be read"):  # and not taken for a copy that was never written
+        kept.found()
 
 
 def test_the_state_folder_is_where_the_user_says(kept: Kept, tmp_path: Path) -> None:

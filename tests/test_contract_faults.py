@@ -176,12 +176,36 @@ ALLOWED: dict[str, tuple[Action, tuple[Record, ...]]] = {
     "rollback": (c.ROLLBACK, (*c.FLIPPED, c.FIRED)),
     "other": (DEPLOY, (c.reaffirm("C1", DEPLOY, of=OF, until=TOMORROW),)),
 }
-REFUSED: dict[str, tuple[Action, tuple[Record, ...]]] = {
-    "constraint": (DEPLOY, ()),
-    "revoked": (c.SPAWN, (Revoke("G4", "Ada", "terminal"),)),
-    "frozen": (c.SPAWN, (Escalation("E1-1", "E1", "x", "b", ("t",), "?", "r", ("spawn",)),)),
-    "spent": (c.SPAWN, (replace(c.permit(c.SPAWN, "G4", until=TOMORROW), digest=OF),)),
+
+
+def cut(scene: Scene) -> None:
+    """Its last record is gone, of which the private copy of its heads knows."""
+    ledger = Path(scene.at.ledger)
+    scene.files[ledger] = b"".join(ledger.read_bytes().splitlines(keepends=True)[:-1])
+
+
+def edited(scene: Scene) -> None:
+    scene.files[Path(scene.at.contract)] += b" \n"
+
+
+def pinned_edited(scene: Scene) -> None:
+    Path(scene.at.pinned).chmod(0o644)
+    scene.files[Path(scene.at.pinned)] += b" \n"
+
+
+REVOKED = Revoke("G4", "Ada", "terminal")
+REFUSED: dict[str, tuple[Action, tuple[Record, ...], Callable[[Scene], None] | None]] = {
+    "constraint": (DEPLOY, (), None),
+    "revoked": (c.SPAWN, (REVOKED,), None),
+    "the revocation cut off": (c.SPAWN, (REVOKED,), cut),
+    "edited": (c.SPAWN, (), edited),
+    "the pinned bytes edited": (c.SPAWN, (), pinned_edited),
+    "frozen": (c.SPAWN, (Escalation("E1-1", "E1", "x", "b", ("t",), "?", "r", ("spawn",)),), None),
+    "spent": (c.SPAWN, (replace(c.permit(c.SPAWN, "G4", until=TOMORROW), digest=OF),), None),
 }
+# Where something may be caught to go on with less, and what: there each case is tried anew.
+_READING = ("heads", "logcheck", "keeping", "document")
+_CAUGHT = ERRORS[1], ERRORS[3], ERRORS[5]
 _PURE = ("strictly", "slices", "held", "plaintext", "sections", "tomlplaces")  # reading: one way in and out
 
 
@@ -190,6 +214,12 @@ def every(work: Callable[[], object], seen: set[Step]) -> list[tuple[Step, BaseE
     found = [at for at in steps(work) if at not in seen and at.module.rpartition(".")[2] not in _PURE]
     seen.update(found)
     return [(at, ERRORS[number % len(ERRORS)]()) for number, at in enumerate(found)]
+
+
+def caught(work: Callable[[], object]) -> list[tuple[Step, BaseException]]:
+    """Each step of reading what is on record, with each error that is caught somewhere."""
+    found = [at for at in steps(work) if at.module.rpartition(".")[2] in _READING]
+    return [(at, error()) for at in found for error in _CAUGHT]
 
 
 @pytest.mark.campaign
@@ -222,14 +252,17 @@ def test_an_error_at_any_step_of_a_decision_allows_nothing_that_is_not_on_record
 def test_an_error_at_any_step_never_turns_a_no_into_a_yes(scratch_repo: Path) -> None:
     seen: set[Step] = set()
     tries = 0
-    for name, (action, more) in REFUSED.items():
-        scene = Scene(c.place(scratch_repo, TEXT, *more, run=name))
+    for number, (name, (action, more, change)) in enumerate(REFUSED.items()):
+        scene = Scene(c.place(scratch_repo, TEXT, *more, run=f"r{number}"))
+        if change is not None:
+            change(scene)
         scene.back()
+        ask: Callable[[], object] = lambda scene=scene, action=action: scene.ask(action)  # type: ignore[misc]  # noqa: E731
         assert scene.ask(action)[0] != "allow"
         scene.back()
-        for at, error in every(lambda scene=scene, action=action: scene.ask(action), seen):  # type: ignore[misc]
+        for at, error in (*caught(ask), *every(ask, seen)):
             scene.back()
-            said = tried(lambda scene=scene, action=action: scene.ask(action), at, error)  # type: ignore[misc]
+            said = tried(ask, at, error)
             assert "raised" not in said, (name, at, error, said)
             assert said.get("said", ["deny"])[0] in ("deny", "escalate"), (name, at, error)
             tries += 1

@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
+from correctless import exits
+from correctless.exits import Stop
 from correctless.ledger import Anchor, Entry
 
 WHERE = "the private copy of its heads"
@@ -47,13 +49,21 @@ class Heads:
                 os.close(fd)
 
     def anchors(self) -> Iterator[Anchor]:
-        """What was noted, in the order it was, one at a time; a line that is none is an anchor nothing can fit."""
+        """What was noted, in the order it was, one at a time; a line that is none is an anchor nothing can fit.
+
+        `Stop(3)` for a copy that is there and can't be read: that nothing disproves a log could not be checked then.
+        """
         if self.path is None:
             return
         try:
             fd = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             return  # never written, or not here
+        except OSError as error:
+            raise Stop(
+                exits.REFUSED,
+                f"{WHERE}, {self.path}, can't be read: {error.strerror}. make it a file this user can read",
+            ) from None
         with open(fd, "rb") as file:
             while len(line := file.read(_WIDTH)) == _WIDTH:
                 noted = _LINE.fullmatch(line)

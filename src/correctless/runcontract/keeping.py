@@ -237,27 +237,28 @@ def _digest(path: str) -> str:
 
 
 def _log(at: Place, env: Mapping[str, str], faults: list[Clause]) -> tuple[tuple[Logged, ...], Head]:
-    heads = Heads(at.ledger, env)
-    needed = "the ledger as it was acknowledged"
+    try:
+        return _acknowledged(at, Heads(at.ledger, env))
+    except Stop as stop:
+        why = stop.message
+    except RecordError as error:
+        why = f"a record can't be understood: {error}"
+    faults.append(Clause("ledger", 0, shown(why), "the ledger as it was acknowledged"))
+    return (), EMPTY
+
+
+def _acknowledged(at: Place, heads: Heads) -> tuple[tuple[Logged, ...], Head]:
     entries: list[Entry] = []
     try:
         report = verify(at.ledger, heads=heads.anchors(), root=at.home, keep=entries)
-        bad = [f for f in report.findings if f.severity == "error"]
-        if bad:
-            faults.append(Clause("ledger", 0, shown(f"line {bad[0].line}: {bad[0].message}"), needed))
-            return (), EMPTY
     except Missing:
         if any(anchor.seq > 0 for anchor in heads.anchors()):
-            faults.append(Clause("ledger", 0, "the ledger is gone", needed))
+            raise Stop(exits.REFUSED, "the ledger is gone") from None
         return (), EMPTY
-    except Stop as stop:
-        faults.append(Clause("ledger", 0, shown(stop.message), needed))
-        return (), EMPTY
-    try:
-        log = tuple(logged(entry.seq, entry.fields) for entry in entries)
-    except RecordError as error:
-        faults.append(Clause("ledger", 0, shown(f"a record can't be understood: {error}"), needed))
-        return (), EMPTY
+    for finding in report.findings:
+        if finding.severity == "error":
+            raise Stop(exits.REFUSED, f"line {finding.line}: {finding.message}")
+    log = tuple(logged(entry.seq, entry.fields) for entry in entries)
     return log, Head(entries[-1].seq, entries[-1].head) if entries else EMPTY
 
 
