@@ -6,6 +6,7 @@ import argparse
 import os
 import signal
 import sys
+from importlib import import_module
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 EXAMPLE = """\
@@ -54,24 +55,12 @@ def _ledger(words: argparse.Namespace) -> str:
     return rows.as_json(found) if words.json else rows.text(found)
 
 
-def _dispatch(words: argparse.Namespace) -> str:
-    from bench import dispatch, rows
+def _plain(words: argparse.Namespace) -> str:
+    """A benchmark that is told no more than every one is: the module of its name."""
+    from bench import rows
 
-    found = dispatch.run(quick=words.quick, folder=words.folder, root=ROOT, say=_say)
-    return rows.as_json(found) if words.json else rows.text(found)
-
-
-def _hooks(words: argparse.Namespace) -> str:
-    from bench import hooks, rows
-
-    found = hooks.run(quick=words.quick, folder=words.folder, root=ROOT, say=_say)
-    return rows.as_json(found) if words.json else rows.text(found)
-
-
-def _contract(words: argparse.Namespace) -> str:
-    from bench import contract, rows
-
-    found = contract.run(quick=words.quick, folder=words.folder, root=ROOT, say=_say)
+    module = import_module(f"bench.{words.what}")
+    found = module.run(quick=words.quick, folder=words.folder, root=ROOT, say=_say)
     return rows.as_json(found) if words.json else rows.text(found)
 
 
@@ -97,6 +86,13 @@ def _lint(words: argparse.Namespace) -> str:
     return json.dumps(found.as_dict(), indent=2) if words.json else lint.text(found)
 
 
+_PLAIN = (
+    ("dispatch", "a step of a run beside its agent, and the memory of an answer", "What the dispatcher itself takes: time a step, and memory for an answer."),
+    ("hooks", "what a tool call and a prompt wait for", "What the plugin's hooks take of each tool call and each prompt."),
+    ("contract", "asking the run contract, and linting one", "What asking a run's contract takes before each governed action, and a lint of it."),
+)  # fmt: skip
+
+
 def _words(argv: list[str]) -> argparse.Namespace:
     how = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
@@ -117,30 +113,12 @@ def _words(argv: list[str]) -> argparse.Namespace:
         metavar="N",
         help="sizes of the logs that are verified and counted",
     )
-    dispatch = commands.add_parser(
-        "dispatch",
-        help="a step of a run beside its agent, and the memory of an answer",
-        description="What the dispatcher itself takes: time a step, and memory for an answer.",
-        epilog=EXAMPLE,
-        formatter_class=how,
-    )
-    dispatch.set_defaults(run=_dispatch)
-    hooks = commands.add_parser(
-        "hooks",
-        help="what a tool call and a prompt wait for",
-        description="What the plugin's hooks take of each tool call and each prompt.",
-        epilog=EXAMPLE,
-        formatter_class=how,
-    )
-    hooks.set_defaults(run=_hooks)
-    contract = commands.add_parser(
-        "contract",
-        help="asking the run contract, and linting one",
-        description="What asking a run's contract takes before each governed action, and a lint of it.",
-        epilog=EXAMPLE,
-        formatter_class=how,
-    )
-    contract.set_defaults(run=_contract)
+    plain = [
+        commands.add_parser(name, help=said, description=described, epilog=EXAMPLE, formatter_class=how)
+        for name, said, described in _PLAIN
+    ]
+    for each in plain:
+        each.set_defaults(run=_plain)
     ledger.set_defaults(run=_ledger)
     lint = commands.add_parser(
         "lint",
@@ -158,7 +136,7 @@ def _words(argv: list[str]) -> argparse.Namespace:
         "--precision", action="store_true", help="how often each rule speaks up, with examples; no times"
     )
     lint.set_defaults(run=_lint)
-    for each in (ledger, dispatch, hooks, contract, lint):
+    for each in (ledger, *plain, lint):
         each.add_argument("--json", action="store_true", help="for programs")
         each.add_argument("--quick", action="store_true", help="small sizes, a few seconds")
         each.add_argument(

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import platform
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bench.measure import as_figure, environment, programs
+from bench.measure import as_figure, environment, measured, programs
 from bench.rows import Found, Row
 from correctless import exits
 from correctless.exits import Stop
@@ -161,20 +159,14 @@ def _helpers(text: str) -> list[Record]:
 
 def run(*, quick: bool, folder: str | None, root: str, say: Callable[[str], None]) -> Found:
     """Measure in a scratch folder in `folder`, which is removed; `Stop(3)` when that can't be done."""
-    before = os.getloadavg()[0]
-    try:
-        with tempfile.TemporaryDirectory(prefix="correctless-bench-", dir=folder) as scratch:
-            project = _Project(os.path.realpath(scratch), root)
-            say(f"two runs, the contract of each {LINES} lines long")
-            project.make()
-            rows = _rows(project, 3 if quick else 41, say)
-    except OSError as error:
-        raise Stop(
-            exits.REFUSED, f"{error.filename or folder}: {error.strerror}. name another --folder"
-        ) from None
-    load = (before, os.getloadavg()[0])
-    place = folder or tempfile.gettempdir()
-    return Found(tuple(rows), place, platform.python_version(), os.cpu_count() or 1, load)
+
+    def rows(scratch: str) -> list[Row]:
+        project = _Project(scratch, root)
+        say(f"two runs, the contract of each {LINES} lines long")
+        project.make()
+        return _rows(project, 3 if quick else 41, say)
+
+    return measured(rows, folder)
 
 
 def _rows(project: _Project, rounds: int, say: Callable[[str], None]) -> list[Row]:

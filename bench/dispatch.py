@@ -5,18 +5,14 @@ from __future__ import annotations
 import glob
 import json
 import os
-import platform
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
 
-from bench.measure import Ran, environment, ran
+from bench.measure import Ran, environment, measured, ran
 from bench.rows import Figure, Found, Row
-from correctless import exits
-from correctless.exits import Stop
 
 STEPS = 10
 MOST_MS = 60.0  # a step
@@ -106,19 +102,13 @@ class _Project:
 
 def run(*, quick: bool, folder: str | None, root: str, say: Callable[[str], None]) -> Found:
     """Measure in a scratch folder in `folder`, which is removed; `Stop(3)` when that can't be done."""
-    before = os.getloadavg()[0]
-    try:
-        with tempfile.TemporaryDirectory(prefix="correctless-bench-", dir=folder) as scratch:
-            project = _Project(os.path.realpath(scratch), root)
-            project.make()
-            rows = [*_steps(project, 3 if quick else 15, say), *_memory(project, quick, say)]
-    except OSError as error:
-        raise Stop(
-            exits.REFUSED, f"{error.filename or folder}: {error.strerror}. name another --folder"
-        ) from None
-    load = (before, os.getloadavg()[0])
-    place = folder or tempfile.gettempdir()
-    return Found(tuple(rows), place, platform.python_version(), os.cpu_count() or 1, load)
+
+    def rows(scratch: str) -> list[Row]:
+        project = _Project(scratch, root)
+        project.make()
+        return [*_steps(project, 3 if quick else 15, say), *_memory(project, quick, say)]
+
+    return measured(rows, folder)
 
 
 def _steps(project: _Project, rounds: int, say: Callable[[str], None]) -> list[Row]:

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from bench.measure import percentile, ran
+from bench.measure import measured, percentile, ran
 from bench.rows import Figure, Found, Row
-from correctless import exits
-from correctless.exits import Stop
 
 NAMES_NOTHING = 1.3  # of a bare interpreter
 JUDGED = 2.5
@@ -39,22 +35,14 @@ _QUICK = ("a command", "a file of 100 kB")
 
 def run(*, quick: bool, folder: str | None, root: str, say: Callable[[str], None]) -> Found:
     """Measure in a scratch folder in `folder`, which is removed; `Stop(3)` when that can't be done."""
-    before = os.getloadavg()[0]
     rounds = 5 if quick else 60
-    try:
-        # Not our name: a call says its folder, and is read whole where that names something guarded.
-        with tempfile.TemporaryDirectory(prefix="bench-", dir=folder) as scratch:
-            top = os.path.realpath(scratch)
-            os.mkdir(os.path.join(top, ".git"))
-            rows = [*_guard(top, root, rounds, say), *_others(top, root, rounds, say)]
-    except OSError as error:
-        raise Stop(
-            exits.REFUSED, f"{error.filename or folder}: {error.strerror}. name another --folder"
-        ) from None
-    load = (before, os.getloadavg()[0])
-    return Found(
-        tuple(rows), folder or tempfile.gettempdir(), platform.python_version(), os.cpu_count() or 1, load
-    )
+
+    def rows(top: str) -> list[Row]:
+        os.mkdir(os.path.join(top, ".git"))
+        return [*_guard(top, root, rounds, say), *_others(top, root, rounds, say)]
+
+    # Not our name: a call says its folder, and is read whole where that names something guarded.
+    return measured(rows, folder, prefix="bench-")
 
 
 def _guard(top: str, root: str, rounds: int, say: Callable[[str], None]) -> list[Row]:

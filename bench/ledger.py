@@ -6,11 +6,9 @@ import fcntl
 import json
 import multiprocessing
 import os
-import platform
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +18,7 @@ from multiprocessing.synchronize import Barrier
 from statistics import median
 from typing import Any
 
-from bench.measure import as_figure, environment, middle, programs, timed
+from bench.measure import as_figure, environment, measured, middle, programs, timed
 from bench.rows import Figure, Found, Row
 from correctless import exits
 from correctless.chain import GENESIS, digest
@@ -63,24 +61,19 @@ def run(
     *, sizes: Sequence[int], quick: bool, folder: str | None, root: str, say: Callable[[str], None]
 ) -> Found:
     """Measure everything in a scratch folder in `folder`, which is removed; `Stop(3)` when that can't be done."""
-    before = os.getloadavg()[0]
-    try:
-        with tempfile.TemporaryDirectory(prefix="correctless-bench-", dir=folder) as scratch:
-            if shutil.disk_usage(scratch).free < (needed := 700 * max(sizes)):
-                raise Stop(
-                    exits.REFUSED, f"{scratch} needs {needed / 1e9:.1f} GB. name another disk with --folder"
-                )
-            bench = _Bench(scratch, root, quick, say)
-            rows = [_append(bench), _writers(bench), *_one_shot(bench)]
-            for size in sizes:
-                rows += _whole_logs(bench, size)
-    except OSError as error:
-        raise Stop(
-            exits.REFUSED, f"{error.filename or folder}: {error.strerror}. name another --folder"
-        ) from None
-    load = (before, os.getloadavg()[0])
-    place = folder or tempfile.gettempdir()
-    return Found(tuple(rows), place, platform.python_version(), os.cpu_count() or 1, load)
+
+    def rows(scratch: str) -> list[Row]:
+        if shutil.disk_usage(scratch).free < (needed := 700 * max(sizes)):
+            raise Stop(
+                exits.REFUSED, f"{scratch} needs {needed / 1e9:.1f} GB. name another disk with --folder"
+            )
+        bench = _Bench(scratch, root, quick, say)
+        found = [_append(bench), _writers(bench), *_one_shot(bench)]
+        for size in sizes:
+            found += _whole_logs(bench, size)
+        return found
+
+    return measured(rows, folder)
 
 
 def decision(number: int) -> dict[str, Any]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from bench.rows import Figure
+from bench.rows import Figure, Found, Row
 from correctless import exits
 from correctless.exits import Stop
 
@@ -113,3 +115,20 @@ def percentile(values: Sequence[float], percent: int) -> float:
 def middle(rounds: Sequence[Sequence[float]], percent: int) -> float:
     """The percentile of each round, and of those the median: one bad round moves nothing."""
     return median(percentile(values, percent) for values in rounds)
+
+
+def measured(
+    rows: Callable[[str], Iterable[Row]], folder: str | None, prefix: str = "correctless-bench-"
+) -> Found:
+    """What `rows` measures in a scratch folder in `folder`, which is removed; `Stop(3)` when that can't be done."""
+    before = os.getloadavg()[0]
+    try:
+        with tempfile.TemporaryDirectory(prefix=prefix, dir=folder) as scratch:
+            found = tuple(rows(os.path.realpath(scratch)))
+    except OSError as error:
+        raise Stop(
+            exits.REFUSED, f"{error.filename or folder}: {error.strerror}. name another --folder"
+        ) from None
+    load = (before, os.getloadavg()[0])
+    place = folder or tempfile.gettempdir()
+    return Found(found, place, platform.python_version(), os.cpu_count() or 1, load)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from abc import ABC, abstractmethod
 from functools import cached_property
 
 try:
@@ -132,7 +133,7 @@ _ANSWERS: dict[str, Callable[[str], str]] = {
 }
 
 
-class Subject:
+class Subject(ABC):
     """One file of one kind. `text` is its content without a byte order mark; offsets count in it.
 
     `name` is that of the file, `folder` that of the folder it lies in. `adopted`: the project uses the contract, so a skill
@@ -158,13 +159,13 @@ class Subject:
         self.adopted = adopted
 
     @property
-    def text(self) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def text(self) -> str: ...
 
     @property
+    @abstractmethod
     def notes(self) -> tuple[Finding, ...]:
         """What the reading itself found wrong, each with the id of its rule."""
-        raise NotImplementedError
 
     @property
     def start(self) -> int:
