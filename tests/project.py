@@ -15,7 +15,8 @@ from typing import Any, Self
 
 import correctless
 import terminal
-from correctless import repo
+from correctless.project import paths
+from correctless.project.git import find
 from correctless.runlog.events import Logged, logged
 from correctless.runlog.state import State, fold
 
@@ -238,8 +239,8 @@ class Project:
         )
 
     @property
-    def logs(self) -> repo.Logs:
-        return repo.logs(repo.find(str(self.top)))
+    def logs(self) -> paths.Logs:
+        return paths.logs(find(str(self.top)))
 
     def events(self) -> tuple[Logged, ...]:
         return tuple(logged(values) for values in _lines(self.logs.run))

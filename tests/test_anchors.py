@@ -19,8 +19,8 @@ from correctless.chain import EMPTY, Head, seal
 from correctless.exits import Stop
 from correctless.heads import Heads
 from correctless.ledger import Ledger, Missing
+from correctless.project.paths import Logs, logs_beside
 from correctless.record import decode
-from correctless.repo import Logs, logs_beside
 from correctless.runlog import branch as record
 from correctless.runlog.events import GateClosed, fields_of
 from project import Project

@@ -18,10 +18,11 @@ from typing import Any
 
 import pytest
 
-from correctless import contract, repo
+from correctless import contract
 from correctless.capture import Calls, Captured, capture
 from correctless.gate import evaluate
 from correctless.ledger import Ledger
+from correctless.project import paths
 from correctless.record import Decision, decode, encode
 from correctless.runlog import branch
 
@@ -510,7 +511,7 @@ def test_the_real_gate_is_closed_exactly_when_a_person_must_look(
         ledger.create()
         for decision in outcome.decisions:
             ledger.append(decision.fields())
-        found = evaluate(branch.load(repo.logs_beside(str(log))))
+        found = evaluate(branch.load(paths.logs_beside(str(log))))
         # The truth alone says it, except that two that were told apart under one id contradict each other.
         truths = [truth for truth in outcome.answer.truths if truth.called or not truth.hurt]
         must = is_damaged(outcome.answer) or any(truth.deferred for truth in truths)

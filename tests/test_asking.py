@@ -13,11 +13,12 @@ import pytest
 
 import correctless
 from conftest import Git
-from correctless import exits, lock, repo
+from correctless import exits, lock
 from correctless.contract import read_skill
 from correctless.dispatch import asking
 from correctless.dispatch.recording import Recording
 from correctless.dispatch.surroundings import Answers, Question, Surroundings
+from correctless.project.git import find
 from correctless.runlog.events import Answered, Asking
 from project import Project
 from sessions import WORDS, Sessions
@@ -262,7 +263,7 @@ def test_what_was_answered_before_a_crash_is_not_asked_again(make: Callable[...,
         assert ended(child) == exits.INTERRUPTED
     state = sessions.project.state()
     assert (state.phase, len(state.asking.entries if state.asking else ())) == ("asking", 2)
-    here = repo.find(str(sessions.project.top))
+    here = find(str(sessions.project.top))
     with lock.Lock.take(here, "a test") as held:
         around = Surroundings(here, sessions.project.logs, held, sessions.project.env)
         around.decisions.create()
@@ -314,7 +315,7 @@ def test_a_call_that_repeats_a_persons_answer_is_answered_and_not_recorded(
         child.expect("goes on in its session")
         child.sendintr()
         assert ended(child) == exits.INTERRUPTED
-    here = repo.find(str(sessions.project.top))
+    here = find(str(sessions.project.top))
     state = sessions.project.state()
     contract = read_skill(str(sessions.project.top / "skills/judge"))
     with lock.Lock.take(here, "a test") as held:

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from conftest import Git
-from correctless import exits, repo
+from correctless import exits
 from correctless.dispatch import awake
 from correctless.process import group_alive
+from correctless.project.git import find
 from project import CONFIG, Project
 
 # Notes its words, its process and what it has open, and becomes the last word, as the real ones run it.
@@ -141,7 +142,7 @@ def test_a_program_that_lies_where_agents_write_is_not_started(
 
 
 def test_macos_has_its_own_program_and_elsewhere_there_is_none(scratch_repo: Path, tmp_path: Path) -> None:
-    here = repo.find(str(scratch_repo))
+    here = find(str(scratch_repo))
     inhibitor = Inhibitor(tmp_path / "bin", platform="darwin")
     with awake.kept(here, inhibitor.env, wanted=True, platform="freebsd14"):
         pass
@@ -154,7 +155,7 @@ def test_macos_has_its_own_program_and_elsewhere_there_is_none(scratch_repo: Pat
 
 
 def test_no_secret_of_the_environment_reaches_it(scratch_repo: Path, tmp_path: Path) -> None:
-    here = repo.find(str(scratch_repo))
+    here = find(str(scratch_repo))
     inhibitor = Inhibitor(tmp_path / "bin", INHIBITOR.replace("ls -l /proc/$$/fd", "env"))
     given = {**inhibitor.env, "GH_TOKEN": "gho_0123", "XDG_RUNTIME_DIR": "/run/user/1"}
     with awake.kept(here, given, wanted=True):

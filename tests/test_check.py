@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from conftest import Git
-from correctless import repo
 from correctless.dispatch.check import Checked, check, report_fault
 from correctless.dispatch.spec import rules
-from correctless.repo import Repo
+from correctless.project import paths
+from correctless.project.git import Repo, find
 from runs import plan, planned
 
 SPEC = "# spec\n- R-001: one\n- R-002: two (see R-001)\n"
@@ -20,7 +20,7 @@ SPEC = "# spec\n- R-001: one\n- R-002: two (see R-001)\n"
 
 @pytest.fixture
 def here(scratch_repo: Path) -> Repo:
-    return repo.find(str(scratch_repo))
+    return find(str(scratch_repo))
 
 
 def checked(here: Repo, **step: object) -> Checked:
@@ -94,7 +94,7 @@ def test_a_command_that_is_not_there_fails(here: Repo) -> None:
 
 
 def test_logs_and_artifacts_are_never_committed(here: Repo, git: Git) -> None:
-    repo.ensure_artifacts(repo.logs(here))
+    paths.ensure_artifacts(paths.logs(here))
     Path(here.top, ".correctless/artifacts/log.jsonl").write_text("x")
     assert verdict(here) is None
     git(here.top, "add", "-f", ".correctless/artifacts/log.jsonl")

@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 
 from conftest import Git
-from correctless import repo as repos
 from correctless.cli import main, writer
 from correctless.ledger import GENESIS, Head, Ledger
 from correctless.lock import Lock
+from correctless.project import paths
+from correctless.project.git import find
 
 SAID = {"decision_id": "AD-001", "default_applied": "report only", "rationale": "nothing is changed"}
 
@@ -46,7 +47,7 @@ def project(scratch_repo: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def log_of(project: Path) -> Path:
-    return Path(repos.logs(repos.find(str(project))).decisions)
+    return Path(paths.logs(find(str(project))).decisions)
 
 
 def append(
@@ -176,7 +177,7 @@ def test_an_agent_does_not_write_the_log(
 def test_nothing_is_written_while_a_run_holds_the_lock(
     project: Path, capsys: pytest.CaptureFixture[str], git: Git
 ) -> None:
-    repo = repos.find(str(project))
+    repo = find(str(project))
     with Lock.take(repo, "a run"):
         assert append("cverify", json.dumps(SAID))[0] == 75
         assert append("cverify", json.dumps(SAID), "--log", str(log_of(project)))[0] == 75
@@ -190,16 +191,16 @@ def test_a_log_named_by_hand_is_not_written_while_a_run_in_another_worktree_may_
     project: Path, tmp_path: Path, git: Git
 ) -> None:
     git(project, "worktree", "add", "-q", "-b", "feature/y", str(tmp_path / "beside"))
-    beside = repos.find(str(tmp_path / "beside"))
+    beside = find(str(tmp_path / "beside"))
     with Lock.take(beside, "a run"):
-        assert append("cverify", json.dumps(SAID), "--log", repos.logs(beside).decisions)[0] == 75
+        assert append("cverify", json.dumps(SAID), "--log", paths.logs(beside).decisions)[0] == 75
         assert append("cverify", json.dumps(SAID))[0] == 0
 
 
 def test_a_run_does_not_begin_in_the_middle_of_a_writers_append(project: Path) -> None:
-    repo = repos.find(str(project))
+    repo = find(str(project))
     Lock.take(repo, "before").close()
-    logs = repos.logs(repo)
+    logs = paths.logs(repo)
     with writer.held(repo, logs):
         fd = os.open(Path(repo.git_dir) / "correctless.lock", os.O_RDWR)
         with pytest.raises(BlockingIOError):
@@ -369,7 +370,7 @@ def commit(git: Git, project: Path, head: Head | str, run: str = "r1") -> None:
 
 
 def note(project: Path, head: Head, run: str = "r1", timestamp: str = "2020-01-01T00:00:00.000Z") -> None:
-    logs = repos.logs(repos.find(str(project)))
+    logs = paths.logs(find(str(project)))
     event = {"event": "step_finished", "run": run, "timestamp": timestamp, "log_seq": head.seq}
     Ledger(logs.run, root=logs.root).append({**event, "log_head": head.sha256})
 
@@ -428,7 +429,7 @@ def test_commits_of_another_branchs_run_prove_nothing_about_this_log(
 def test_a_damaged_run_log_is_not_passed_over(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     append("cverify", json.dumps(SAID))
     note(project, Ledger(str(log_of(project))).head())
-    run = Path(repos.logs(repos.find(str(project))).run)
+    run = Path(paths.logs(find(str(project))).run)
     run.write_bytes(run.read_bytes() * 2)
     assert said(capsys, "verify")[0] == 3
 

@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 
 from correctless import counts
-from correctless import repo as repos
 from correctless.chain import EMPTY, GENESIS, digest
 from correctless.cli import main
 from correctless.cli.decisions import _progress
 from correctless.exits import Stop
 from correctless.ledger import Ledger
+from correctless.project import paths
 from correctless.record import NOTES, Decision, encode
 
 DECISION = Decision(
@@ -54,7 +54,7 @@ def long_log(path: Path, entries: int, **given: Any) -> Path:
 
 
 def counted(path: Path) -> counts.Counts:
-    return counts.count(repos.logs_beside(str(path)))
+    return counts.count(paths.logs_beside(str(path)))
 
 
 def said(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, str, str]:
@@ -353,7 +353,7 @@ def test_what_is_noted_after_a_repair_binds_again(
     after_a_run.write_bytes(after_a_run.read_bytes().replace(b'"AD-', b'"XX-', 1))
     assert main(["decisions", "repair", "--log", str(after_a_run)]) == 0
     capsys.readouterr()
-    run = Ledger(repos.logs_beside(str(after_a_run)).run)
+    run = Ledger(paths.logs_beside(str(after_a_run)).run)
     noted = next(e.fields for e in run.read() if e.fields.get("log_seq") is not None)
     again = {name: value for name, value in noted.items() if name not in ("seq", "prev", "key")}
     run.append({**again, "log_seq": 1, "log_head": "0" * 64, "timestamp": "9999-01-01T00:00:00.000Z"})

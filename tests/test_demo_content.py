@@ -19,7 +19,7 @@ from correctless.contract import SkillContract, read_skill
 from correctless.demo import CONFIG, SPEC, DemoRepository, make_repository
 from correctless.exits import Stop
 from correctless.places import builtin_skill, plugin_root
-from correctless.repo import slug
+from correctless.project.paths import slug
 
 STEPS = tuple(step.skill for step in PIPELINES["default"].steps)
 BLOCK = re.compile(

@@ -14,8 +14,9 @@ import pytest
 import correctless
 import terminal
 from conftest import Git
-from correctless import exits, repo
+from correctless import exits
 from correctless.lock import Lock
+from correctless.project.git import find
 from project import CONFIG, Project
 
 
@@ -540,9 +541,9 @@ def test_a_run_is_alive_where_its_own_worktree_is_locked(project: Project) -> No
     def shown() -> str:
         return json.loads(project.cauto("status", "--all", "--json").stdout)[0]["status"]  # type: ignore[no-any-return]
 
-    with Lock.take(repo.find(str(project.top)), "a run of another branch"):
+    with Lock.take(find(str(project.top)), "a run of another branch"):
         assert shown().startswith("interrupted")
-    with Lock.take(repo.find(str(project.top.parent / "linked")), "this run"):
+    with Lock.take(find(str(project.top.parent / "linked")), "this run"):
         assert shown() == "running"
 
 

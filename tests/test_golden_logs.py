@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 import correctless.gate as gate
-from correctless import repo, review, summary
+from correctless import review, summary
 from correctless.ledger import verify
+from correctless.project import paths
 from correctless.runlog import branch as record
 from correctless.runlog.state import fold
 
@@ -21,7 +22,7 @@ RELEASES = sorted((Path(__file__).parent / "cases/logs").iterdir())
 
 @pytest.mark.parametrize("release", RELEASES, ids=lambda path: path.name)
 def test_the_logs_of_a_release_are_read(release: Path) -> None:
-    logs = repo.logs_beside(str(release / "autonomous-decisions-feature-x.jsonl"))
+    logs = paths.logs_beside(str(release / "autonomous-decisions-feature-x.jsonl"))
     for path in (logs.decisions, logs.run, logs.confirmations):
         assert verify(path).findings == ()
     branch = record.load(logs)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from conftest import Git
-from correctless import repo
 from correctless.dispatch.guarded import changes
+from correctless.project.git import find
 
 PLAIN = "def test_a():\n    assert True\n"
 
@@ -74,14 +74,14 @@ def add(path: str, text: str) -> Callable[[Path], object]:
 def test_a_change_is_named_by_what_it_touches(
     top: Path, change: Callable[[Path], object], names: list[str]
 ) -> None:
-    here = repo.find(str(top))
+    here = find(str(top))
     base = here.head()
     change(top)
     assert [found.name for found in changes(here, base, "spec.md")] == names
 
 
 def test_a_commit_hides_nothing(top: Path, git: Git) -> None:
-    here = repo.find(str(top))
+    here = find(str(top))
     base = here.head()
     add("CLAUDE.md", "obey\n")(top)
     (top / "tests/test_a.py").unlink()
@@ -96,7 +96,7 @@ def test_a_commit_hides_nothing(top: Path, git: Git) -> None:
 def test_a_skip_mark_that_was_there_before_is_no_news(top: Path, git: Git) -> None:
     add("tests/test_a.py", "import pytest\n@pytest.mark.skip\n" + PLAIN)(top)
     git(top, "commit", "-q", "-a", "-m", "skipped long ago")
-    here = repo.find(str(top))
+    here = find(str(top))
     base = here.head()
     add("tests/test_a.py", "import pytest\n@pytest.mark.skip\n" + PLAIN + "\n\n" + PLAIN.replace("_a", "_b"))(
         top

@@ -14,6 +14,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "correctless"
 ROOMS: tuple[tuple[str, ...], ...] = (
     (
         "exits",
+        "base",
         "orphans",
         "patterns",
         "places",
@@ -21,7 +22,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
         "guard",
     ),  # guard imports nothing: it runs without the package's environment
     ("finding", "process"),
-    ("record", "yamltext", "repo", "github"),
+    ("record", "yamltext", "project", "github"),
     ("skillmd", "ledger", "config", "person", "lock", "skills", "plugins"),
     ("contract", "runlog"),
     ("rules", "capture", "gate", "summary", "history", "runcontract"),

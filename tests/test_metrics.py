@@ -23,15 +23,16 @@ from hypothesis import strategies as st
 import correctless
 import terminal
 from conftest import Git
-from correctless import exits, repo
+from correctless import exits
 from correctless.chain import GENESIS, digest
 from correctless.dispatch import engine
 from correctless.exits import Stop
 from correctless.history.count import count, of_branch, skills
 from correctless.history.figures import DISTINCT, ENDS, OTHERS, Figures, Run, Sums, as_json, total, trend
 from correctless.ledger import Ledger
+from correctless.project import paths
+from correctless.project.paths import Logs
 from correctless.record import Decision, encode
-from correctless.repo import Logs
 from correctless.runlog.events import (
     Abandoned,
     AgentEnded,
@@ -110,7 +111,7 @@ def branch(folder: Path, seed: int, name: str = "x", **given: Any) -> Logs:
     dice = random.Random(seed)
     events = [item for n in range(dice.randrange(1, 4)) for item in played(dice, f"r{seed}-{n}", **given)]
     folder.mkdir(parents=True, exist_ok=True)
-    logs = repo.logs_beside(str(folder / f"autonomous-decisions-{name}.jsonl"))
+    logs = paths.logs_beside(str(folder / f"autonomous-decisions-{name}.jsonl"))
     return write(logs, events, list(decisions(dice, events)))
 
 
@@ -195,7 +196,7 @@ STOPS = [
 
 @pytest.mark.parametrize(("code", "end"), STOPS)
 def test_how_a_run_stands_follows_from_the_code_it_stopped_with(tmp_path: Path, code: int, end: str) -> None:
-    logs = repo.logs_beside(str(tmp_path / "autonomous-decisions-x.jsonl"))
+    logs = paths.logs_beside(str(tmp_path / "autonomous-decisions-x.jsonl"))
     first = started(plan("ctdd"))
     assert isinstance(first.event, RunStarted)
     events = [
@@ -205,7 +206,7 @@ def test_how_a_run_stands_follows_from_the_code_it_stopped_with(tmp_path: Path, 
     [run] = of_branch(write(logs, events, [])).runs
     assert (run.end, run.wall) == (end, 60_000)
     [run] = of_branch(
-        write(repo.logs_beside(str(tmp_path / "autonomous-decisions-y.jsonl")), events[:1], [])
+        write(paths.logs_beside(str(tmp_path / "autonomous-decisions-y.jsonl")), events[:1], [])
     ).runs
     assert run.end == "running"
 
@@ -268,7 +269,7 @@ def test_since_leaves_out_what_began_before_with_all_it_did(tmp_path: Path) -> N
 
 def copy_of(logs: Logs, folder: Path) -> Logs:
     shutil.copytree(os.path.dirname(logs.run), folder)
-    return repo.logs_beside(str(folder / os.path.basename(logs.decisions)))
+    return paths.logs_beside(str(folder / os.path.basename(logs.decisions)))
 
 
 def append(path: str, **fields: Any) -> None:
@@ -418,7 +419,7 @@ def test_a_damaged_log_is_named_exit_3_and_the_figures_of_the_rest_are_shown(pro
     said = json.loads(project.command("metrics", "--json").stdout)
     assert [each["branch"] for each in said["refused"]] == ["bad"]
     assert said["runs"]["count"] == len(
-        of_branch(repo.logs_beside(str(artifacts(project) / "autonomous-decisions-good.jsonl"))).runs
+        of_branch(paths.logs_beside(str(artifacts(project) / "autonomous-decisions-good.jsonl"))).runs
     )
 
 
@@ -445,7 +446,7 @@ def test_a_pipe_gets_whole_lines_and_names_are_no_markup(project: Project) -> No
             )
             for item in played(dice, f"r{number}")[:1]
         ]
-        write(repo.logs_beside(str(artifacts(project) / f"autonomous-decisions-{number}.jsonl")), events, [])
+        write(paths.logs_beside(str(artifacts(project) / f"autonomous-decisions-{number}.jsonl")), events, [])
     step = plan("ctdd[bold]\x1b" + "x" * 60).steps[0].name
     append(
         str(artifacts(project) / "pipeline-0.jsonl"),
@@ -461,7 +462,7 @@ def test_a_pipe_gets_whole_lines_and_names_are_no_markup(project: Project) -> No
 @pytest.mark.parametrize("columns", [30, 44, 60, 80, 200])
 def test_on_a_terminal_of_any_width_every_number_is_shown_whole(project: Project, columns: int) -> None:
     branch(artifacts(project), 5, "x")
-    figures = of_branch(repo.logs_beside(str(artifacts(project) / "autonomous-decisions-x.jsonl")))
+    figures = of_branch(paths.logs_beside(str(artifacts(project) / "autonomous-decisions-x.jsonl")))
     env = {**project.env, "TERM": "xterm", "COLUMNS": ""}
     child = terminal.spawn([*correctless.itself(), "metrics"], project.top, env, dimensions=(50, columns))
     said = re.sub(r"\x1b\[[0-9;]*m", "", terminal.ended(child)[1])
@@ -494,7 +495,7 @@ def long_log(project: Project, entries: int) -> Path:
     folder = artifacts(project)
     for path in folder.glob("*.jsonl"):
         path.unlink()
-    logs = repo.logs_beside(str(folder / "autonomous-decisions-x.jsonl"))
+    logs = paths.logs_beside(str(folder / "autonomous-decisions-x.jsonl"))
     write(logs, played(random.Random(1), "r1")[:1], [])
     prev = GENESIS
     with open(logs.decisions, "wb") as out:

@@ -18,12 +18,13 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from conftest import Git
-from correctless import exits, repo
+from correctless import exits
 from correctless.agents import Activity, one_line
 from correctless.dispatch import loop, notify
 from correctless.dispatch.surroundings import Surroundings
 from correctless.exits import Stop
 from correctless.lock import Lock
+from correctless.project.git import find
 from correctless.runlog.state import State
 from programs import jq_program
 from project import Project
@@ -269,7 +270,7 @@ def test_a_dispatcher_that_dies_before_it_told_tells_when_it_is_resumed(make: Ma
 
 def drive(project: Project, *, notify_s: float = 30.0, **other: Any) -> tuple[State, list[Activity]]:
     """`cauto resume` with another time limit for the command, or another clock."""
-    here = repo.find(str(project.top))
+    here = find(str(project.top))
     said: list[Activity] = []
     with Lock.take(here, "a test") as held:
         around = Surroundings(here, project.logs, held, project.env, activity=said.append, **other)
@@ -467,7 +468,7 @@ def test_a_trial_is_sent_and_says_what_happened(make: Make, tmp_path: Path) -> N
     told = make()
     told.project.run()
     plan = told.project.state().plan
-    here = repo.find(str(told.project.top))
+    here = find(str(told.project.top))
     assert plan is not None
     sent = notify.trial(plan, here, told.project.env)
     assert (sent.ok, sent.said) == (True, "sent with 'tell'")
@@ -480,7 +481,7 @@ def test_a_trial_is_sent_and_says_what_happened(make: Make, tmp_path: Path) -> N
 
 def test_a_relative_program_is_refused_whatever_it_would_be_relative_to(make: Make) -> None:
     told = make()
-    here = repo.find(str(told.project.top))
+    here = find(str(told.project.top))
     for word in ("bin/tell", "../bin/tell", "~/bin/tell"):
         with pytest.raises(Stop, match="relative path"):
             notify.refuse_inside([word], here)

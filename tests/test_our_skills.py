@@ -17,7 +17,7 @@ from correctless import cli, config, contract
 from correctless.cli.group import correctless_command
 from correctless.contract import SkillContract
 from correctless.dispatch import freeze, prompt
-from correctless.repo import find
+from correctless.project.git import find
 
 ROOT = Path(__file__).resolve().parents[1]
 SKILLS = sorted((ROOT / "skills").glob("*/SKILL.md"))

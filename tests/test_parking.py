@@ -19,11 +19,12 @@ from typing import Any
 import pytest
 
 from conftest import Git, at_home, begun
-from correctless import chain, repo
+from correctless import chain
 from correctless import review as views
 from correctless.dispatch import elsewhere, parcel
 from correctless.exits import Stop
 from correctless.heads import Heads
+from correctless.project.git import Repo, find
 from correctless.publish import leaks, parking
 from correctless.record import utcnow
 from correctless.runlog.events import AttemptFailed
@@ -243,12 +244,12 @@ def _first_two_to_end(started: list[subprocess.Popen[str]]) -> list[subprocess.P
 
 def test_a_push_of_two_at_once_lets_one_through(fleet: Fleet) -> None:
     _, run = fleet.parked(code=20, AGENT_PLAY="fail:cverify")
-    clones = [repo.find(str(fleet.machine(f"m{n}").top)) for n in range(4)]
+    clones = [find(str(fleet.machine(f"m{n}").top)) for n in range(4)]
     seen = [parking.fetch(clone, "origin", run) for clone in clones]
     gate = threading.Barrier(len(clones))
     outcomes: list[str] = []
 
-    def take(clone: repo.Repo, parked: parking.Parked) -> None:
+    def take(clone: Repo, parked: parking.Parked) -> None:
         me = parking.Holder("Ada", "host", "2026-01-02T03:04:05.678Z")
         new = parking.commit(
             clone, run, parent=parked.parent, tree=parked.tree, token=secrets.token_hex(8), holder=me
@@ -396,7 +397,7 @@ def test_an_abandoned_run_is_taken_off_the_remote(fleet: Fleet) -> None:
 def test_of_two_answers_the_later_one_is_refused_and_not_kept(fleet: Fleet) -> None:
     _, run = fleet.parked()
     first, second = fleet.machine("first"), fleet.machine("second")
-    here = repo.find(str(second.top))
+    here = find(str(second.top))
     with elsewhere.found(here, "origin", run, second.env) as there:
         assert first.review("--from", "origin", run, answer="{digest}")[0] == 0
         mine = there.parcel.logs
@@ -572,9 +573,7 @@ def test_a_run_that_could_not_go_on_is_not_parked(fleet: Fleet) -> None:
     ci.write("mine.txt", "mine")
     done = ci.cauto("resume")
     assert (done.returncode, "parked" in done.stderr) == (3, False)
-    assert (
-        parking.look(repo.find(str(ci.top)), run, fleet.ref(run)).holder is not None
-    )  # it is this machine's
+    assert parking.look(find(str(ci.top)), run, fleet.ref(run)).holder is not None  # it is this machine's
     (ci.top / "mine.txt").unlink()
     assert ci.cauto("resume").returncode == 10
 
@@ -593,8 +592,8 @@ def test_a_branch_with_commits_the_run_did_not_make_is_not_parked(fleet: Fleet) 
 # --- what is refused when it comes back
 
 
-def _clone(fleet: Fleet, run: str) -> tuple[repo.Repo, parking.Parked, dict[str, bytes]]:
-    forger = repo.find(str(fleet.machine("forger").top))
+def _clone(fleet: Fleet, run: str) -> tuple[Repo, parking.Parked, dict[str, bytes]]:
+    forger = find(str(fleet.machine("forger").top))
     parked = parking.fetch(forger, "origin", run)
     return forger, parked, parking.files(forger, parked)
 
@@ -604,8 +603,8 @@ def _forge(
     run: str,
     *,
     change: Callable[[dict[str, bytes]], None] = lambda _: None,
-    parent: Callable[[repo.Repo, str], str] = lambda _, head: head,
-    entry: Callable[[repo.Repo], str] | None = None,
+    parent: Callable[[Repo, str], str] = lambda _, head: head,
+    entry: Callable[[Repo], str] | None = None,
     knowing: bool = True,
 ) -> None:
     """Another commit on the ref; `knowing`: by somebody who knows what its message has to say."""
@@ -663,30 +662,28 @@ def test_a_log_with_one_other_byte_is_refused_though_the_commit_is_made_to_fit(
     _is_refused(fleet, run, re.escape(log))
 
 
-def _link(forger: repo.Repo) -> str:
+def _link(forger: Repo) -> str:
     return f"120000 blob {forger.git('hash-object', '-w', '--stdin', stdin='/etc/passwd')}\tescalation.txt"
 
 
-def _above(forger: repo.Repo) -> str:
+def _above(forger: Repo) -> str:
     return f"040000 tree {forger.tree_of({'x': b'x'})}\t.."
 
 
-def _git_folder(forger: repo.Repo) -> str:
+def _git_folder(forger: Repo) -> str:
     return f"040000 tree {forger.tree_of({'config': b'x'})}\t.GIT"
 
 
-def _submodule(forger: repo.Repo) -> str:
+def _submodule(forger: Repo) -> str:
     return f"160000 commit {forger.head()}\tmodule"
 
 
-def _program(forger: repo.Repo) -> str:
+def _program(forger: Repo) -> str:
     return f"100755 blob {forger.git('hash-object', '-w', '--stdin', stdin='x')}\tprogram"
 
 
 @pytest.mark.parametrize("entry", [_link, _above, _git_folder, _submodule, _program])
-def test_a_tree_with_anything_but_plain_files_is_refused(
-    fleet: Fleet, entry: Callable[[repo.Repo], str]
-) -> None:
+def test_a_tree_with_anything_but_plain_files_is_refused(fleet: Fleet, entry: Callable[[Repo], str]) -> None:
     _, run = fleet.parked()
     _forge(fleet, run, entry=entry)
     _is_refused(fleet, run, "which is no plain file")
@@ -820,7 +817,7 @@ def test_a_tree_of_more_than_is_bearable_is_refused_before_it_is_read(fleet: Fle
     ids=["older", "with more on top", "elsewhere"],
 )
 def test_a_run_on_another_commit_than_its_log_says_is_refused(
-    fleet: Fleet, parent: Callable[[repo.Repo, str], str]
+    fleet: Fleet, parent: Callable[[Repo, str], str]
 ) -> None:
     _, run = fleet.parked()
     _forge(fleet, run, parent=parent)
@@ -831,7 +828,7 @@ def test_a_run_that_did_not_begin_on_the_branch_is_refused(fleet: Fleet) -> None
     _, run = fleet.parked()
 
     def change(files: dict[str, bytes]) -> None:
-        forger = repo.find(str(fleet.folder / "forger"))
+        forger = find(str(fleet.folder / "forger"))
         base = forger.git("rev-parse", "origin/feature/x")
         orphan = forger.git("commit-tree", f"{base}^{{tree}}", "-m", "elsewhere")
         forger.git("push", "-q", "origin", f"{orphan}:refs/heads/elsewhere")
@@ -857,13 +854,13 @@ def test_commits_that_were_made_anew_without_what_they_noted_are_refused(fleet: 
     _, run = fleet.parked()
     head = ""
 
-    def another(forger: repo.Repo, old: str) -> str:
+    def another(forger: Repo, old: str) -> str:
         nonlocal head
         head = forger.git("commit-tree", f"{old}^{{tree}}", "-p", f"{old}^", "-m", "not of a run")
         return head
 
     def change(files: dict[str, bytes]) -> None:
-        forger = repo.find(str(fleet.folder / "forger"))
+        forger = find(str(fleet.folder / "forger"))
         old = parking.look(forger, run, fleet.ref(run)).parent
         another(forger, old)
         files["run.jsonl"] = files["run.jsonl"].replace(old.encode(), head.encode())

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from conftest import Git
-from correctless import repo
 from correctless.dispatch import start
 from correctless.dispatch.preflight import Proof, proofs
+from correctless.project.git import find
 from correctless.runlog.events import RunStarted
 from programs import claude_program
 from project import Project
@@ -21,7 +21,7 @@ from scripted_model import Reply, ScriptedModel
 
 def tried(project: Project, **flags: Any) -> dict[str, Proof]:
     request = start.Request("spec.md", flags={"agent": f"command:{project.agent}", **flags})
-    ready = start.prepare(repo.find(str(project.top)), str(project.top), request, project.env)
+    ready = start.prepare(find(str(project.top)), str(project.top), request, project.env)
     found = [prove() for prove in proofs(ready, project.env)]
     return {proof.what.split()[0]: proof for proof in found}
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from correctless import exits, repo
+from correctless import exits
 from correctless.exits import Stop
+from correctless.project.git import find
 from correctless.publish import branch, consolidation, leaks, managed_body, pull_request
 from correctless.publish.consolidation import Consolidated
 
@@ -34,7 +35,7 @@ def base_of(top: Path, git: Any) -> str:
 
 def consolidate(top: Path, git: Any, *allow: str, **more: Any) -> Consolidated:
     return consolidation.consolidate(
-        repo.find(str(top)),
+        find(str(top)),
         base=base_of(top, git),
         allow=allow,
         message=more.pop("message", "consolidate\n\nCorrectless-Run: r1\n"),
@@ -236,13 +237,13 @@ def test_a_hook_that_adds_files_or_commits_is_refused_and_undone(
 
 
 def scan(top: Path, git: Any) -> list[tuple[str, int]]:
-    diff, texts = leaks.published(repo.find(str(top)), base_of(top, git))
+    diff, texts = leaks.published(find(str(top)), base_of(top, git))
     return [(f.path, f.line) for f in leaks.secrets(diff, texts)]
 
 
 def test_a_secret_in_an_added_line_is_found_and_never_printed(scratch_repo: Path, git: Any) -> None:
     commit(scratch_repo, git, "src/app.py", f"one = 1\nkey = '{AWS}'\n")
-    diff, texts = leaks.published(repo.find(str(scratch_repo)), base_of(scratch_repo, git))
+    diff, texts = leaks.published(find(str(scratch_repo)), base_of(scratch_repo, git))
     (found,) = leaks.secrets(diff, texts)
     assert (found.path, found.line, found.column) == ("src/app.py", 2, 8)
     assert "AWS" in found.message
@@ -310,7 +311,7 @@ def test_what_a_person_put_into_the_baseline_is_known(scratch_repo: Path, git: A
         check=True,
     ).stdout.decode()
     commit(scratch_repo, git, ".secrets.baseline", made)
-    here = repo.find(str(scratch_repo))
+    here = find(str(scratch_repo))
     diff, texts = leaks.published(here, base_of(scratch_repo, git))
     by_the_branch = leaks.known_secrets(here, base_of(scratch_repo, git))
     by_the_person = leaks.known_secrets(here, "HEAD")
@@ -321,7 +322,7 @@ def test_what_a_person_put_into_the_baseline_is_known(scratch_repo: Path, git: A
 def test_a_baseline_that_cannot_be_read_stops(scratch_repo: Path, git: Any) -> None:
     commit(scratch_repo, git, ".secrets.baseline", '{"results": 3}\n')
     with pytest.raises(Stop) as stop:
-        leaks.known_secrets(repo.find(str(scratch_repo)), "HEAD")
+        leaks.known_secrets(find(str(scratch_repo)), "HEAD")
     assert stop.value.code == exits.REFUSED
 
 
@@ -351,7 +352,7 @@ def remote(scratch_repo: Path, tmp_path: Path, git: Any) -> Path:
 
 
 def push(top: Path, name: str = "feature/x", **more: Any) -> str:
-    here = repo.find(str(top))
+    here = find(str(top))
     return branch.push(here, **{"remote": "origin", "branch": name, "expected": None, **more})
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from conftest import Git
-from correctless import exits, lock, repo
+from correctless import exits, lock
 from correctless.agents import Activity
 from correctless.dispatch import loop
 from correctless.dispatch.attempt import Runner
@@ -20,6 +20,7 @@ from correctless.dispatch.engine import Wait
 from correctless.dispatch.perform import perform
 from correctless.dispatch.surroundings import Surroundings
 from correctless.exits import Stop
+from correctless.project.git import find
 from correctless.runlog.events import AgentEnded, AttemptFailed, StepContinued, StepStarted
 from correctless.runlog.state import State
 from project import Project
@@ -239,7 +240,7 @@ def test_what_the_dispatcher_could_not_go_on_with_is_no_session_to_go_on_from(
 ) -> None:
     sessions = make()
     sessions.cauto(*WORDS, parts=("code = 1",) * 3)  # an unfinished run, whose step is to be tried again
-    here = repo.find(str(sessions.project.top))
+    here = find(str(sessions.project.top))
 
     def refuse(activity: Activity) -> None:
         if activity.kind == "tool":
@@ -270,7 +271,7 @@ def test_a_re_run_keeps_what_a_suspended_attempt_left(make: Callable[..., Sessio
 
 def test_pauses_that_name_no_end_get_longer(make: Callable[..., Sessions]) -> None:
     sessions = make()
-    here = repo.find(str(sessions.project.top))
+    here = find(str(sessions.project.top))
     clock = [datetime(2026, 1, 2, tzinfo=UTC)]
     waited = []
     with lock.Lock.take(here, "a test") as held:

@@ -13,10 +13,12 @@ from yaml.reader import Reader
 
 import contracts
 import correctless
-from correctless import repo, yamltext
+from correctless import yamltext
 from correctless.contract import read_skill
 from correctless.entry import read_points
 from correctless.patterns import lazily
+from correctless.project import paths
+from correctless.project.git import find
 from test_layers import PART_OF, RANK, SOURCE, files, house, module_of
 
 HEAVY = {"pydantic", "click", "rich", "jsonlines", "ruamel", "frontmatter", "detect_secrets"}
@@ -155,9 +157,9 @@ def test_an_append_imports_what_it_needs_and_nothing_else(skill: str, project: P
     assert {"correctless.cli.writer", "correctless.ledger"} <= seen
     assert seen & NOT_FOR_AN_APPEND == set()
     # `logcheck` needs it; of our own modules nothing else comes along.
-    needed = "chain cli correction entry exits finding heads ledger logcheck logfile markdown places record repo skillmd skills values"
+    needed = "base chain cli correction entry exits finding heads ledger logcheck logfile markdown places project record skillmd skills values"
     if skill == "nonesuch":
-        needed = "chain cli correction exits finding heads ledger logcheck logfile places record repo values"
+        needed = "base chain cli correction exits finding heads ledger logcheck logfile places project record values"
     ours = {name.split(".")[1] for name in seen if name.startswith("correctless.")}
     assert ours == set(needed.split())
 
@@ -247,8 +249,8 @@ def test_one_call_of_git_finds_what_two_do(state: tuple[list[str], ...], linked:
         git("worktree", "add", "-q", "-b", "other", str(place), cwd=project)
     for words in state:
         git(*words, cwd=place)
-    found = repo.find(str(place))
-    assert repo.find_logs(str(place)) == (found, repo.logs(found))
+    found = find(str(place))
+    assert paths.find_logs(str(place)) == (found, paths.logs(found))
 
 
 def test_help_lists_the_commands_without_importing_one(tmp_path: Path) -> None:

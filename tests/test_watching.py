@@ -32,6 +32,7 @@ from correctless.cli.board import Board, View
 from correctless.cli.live import Live, Screen, draw
 from correctless.exits import Stop
 from correctless.ledger import Ledger
+from correctless.project.git import find
 from correctless.record import timestamp, utcnow
 from correctless.runlog.events import (
     AgentEnded,
@@ -867,9 +868,8 @@ def live_log(project: Project) -> Iterator[str]:
 def test_the_log_is_read_again_only_when_it_was_changed_and_damage_meanwhile_is_seen(
     project: Project,
 ) -> None:
-    from correctless import repo
 
-    here = repo.find(str(project.top))
+    here = find(str(project.top))
     for path in live_log(project):
         whole, stat = Path(path).read_bytes(), os.stat(path)
         looks = 0
@@ -889,7 +889,6 @@ def test_the_log_is_read_again_only_when_it_was_changed_and_damage_meanwhile_is_
 
 
 def test_a_log_that_is_replaced_by_a_shorter_one_is_not_followed_on(project: Project) -> None:
-    from correctless import repo
 
     for path in live_log(project):
         whole = Path(path).read_bytes()
@@ -898,7 +897,7 @@ def test_a_log_that_is_replaced_by_a_shorter_one_is_not_followed_on(project: Pro
             Path(path).write_bytes(whole[: whole.index(b"\n") + 1])
 
         with pytest.raises(Stop, match="replaced while it was followed") as stop:
-            following.follow(repo.find(str(project.top)), project.logs, as_json=False, sleep=cut)
+            following.follow(find(str(project.top)), project.logs, as_json=False, sleep=cut)
         assert stop.value.code == exits.REFUSED
         Path(path).write_bytes(whole)
 

@@ -20,8 +20,9 @@ from correctless.finding import Finding
 from correctless.heads import Heads
 from correctless.ledger import Anchor, Entry, Ledger, Missing, Repaired, Report
 from correctless.logfile import opened
+from correctless.project.git import Repo
+from correctless.project.paths import Logs
 from correctless.record import RecordError, decode, read, timestamp
-from correctless.repo import Logs, Repo
 from correctless.runlog.branch import Lost, lost
 from correctless.runlog.events import GateClosed
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from correctless.finding import printable
 from correctless.ledger import GENESIS, Entry, Head, Ledger
+from correctless.project.paths import Logs
 from correctless.record import NOTES, Decision, RecordError
-from correctless.repo import Logs
 from correctless.runlog.branch import Noted, no_entry, typed_events
 
 DISTINCT = 1000  # names a table keeps; what comes after them is counted together

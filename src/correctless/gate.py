@@ -14,8 +14,8 @@ from typing import Any
 
 from correctless import exits
 from correctless.exits import Stop
+from correctless.project.paths import Logs, logs_beside
 from correctless.record import Confirmation
-from correctless.repo import Logs, logs_beside
 from correctless.runlog import branch as record
 from correctless.runlog.branch import Branch, Recorded
 from correctless.runlog.events import Asking, GateClosed, discarded

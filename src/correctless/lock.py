@@ -11,7 +11,7 @@ from types import TracebackType
 
 from correctless import exits
 from correctless.exits import Stop
-from correctless.repo import Repo
+from correctless.project.git import Repo
 
 
 class Lock:

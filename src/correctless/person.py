@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 
 from correctless import exits
 from correctless.exits import Stop
-from correctless.repo import Repo
+from correctless.project.git import Repo
 
 MARK = "CORRECTLESS_AGENT"
 

@@ -9,8 +9,8 @@ from correctless import exits, summary
 from correctless.exits import Stop
 from correctless.gate import Gate
 from correctless.ledger import Ledger
+from correctless.project.paths import Logs, logs_beside
 from correctless.record import Confirmation, timestamp
-from correctless.repo import Logs, logs_beside
 from correctless.runlog import branch as record
 from correctless.runlog.branch import Branch
 from correctless.runlog.events import fields_of

@@ -15,9 +15,10 @@ from correctless.exits import Stop
 from correctless.history.evidence import TRAILERS, Commit, Evidence, Git, Held, Said
 from correctless.ledger import Anchor, Damaged, Entry, Ledger, Missing, Report
 from correctless.logcheck import readable
+from correctless.project.git import Repo
+from correctless.project.paths import Logs, all_logs
 from correctless.publish import noted_heads
 from correctless.record import Confirmation, Decision, RecordError, utcnow
-from correctless.repo import Logs, Repo, all_logs
 from correctless.runlog.branch import Branch, Recorded, lost, typed_events
 from correctless.runlog.events import (
     AgentEnded,

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import IO
 
 from correctless.agents import Answer
-from correctless.repo import replace_file
+from correctless.base.files import replace_file
 
 HEAD = 800  # characters of the beginning that are held
 _HELD = 1 << 20  # bytes of it in memory; a longer one lies in a file without a name

@@ -15,7 +15,7 @@ import click
 from correctless import person
 from correctless.cli.watch import Watcher
 from correctless.dispatch.surroundings import Answers, Ask, Question
-from correctless.repo import Repo
+from correctless.project.git import Repo
 from correctless.summary import printable
 
 _LATER = "nobody answered in time: it stays deferred"

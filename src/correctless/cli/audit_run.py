@@ -11,12 +11,13 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from correctless import repo, witnesses
+from correctless import witnesses
 from correctless.cli import spell_anything, typable
 from correctless.finding import printable
 from correctless.history import audit, claims
 from correctless.history.claims import Claim
 from correctless.history.evidence import Evidence
+from correctless.project import git, paths
 from correctless.runlog.manifest import status
 
 _VERDICT = max(map(len, claims.VERDICTS))
@@ -34,8 +35,8 @@ def audit_run(run: str | None, offline: bool, as_json: bool) -> int:
     Exit 0: whatever the run came to is proven, also where it is not at its end yet; 1: something is not proven or is
     contradicted; 3: something could not be checked.
     """
-    here = repo.find(os.getcwd())
-    logs, found = witnesses.choose(here, repo.logs(here), run)
+    here = git.find(os.getcwd())
+    logs, found = witnesses.choose(here, paths.logs(here), run)
     given = witnesses.gather(here, logs, found, os.environ, offline=offline)
     judged = audit.audit(given)
     if as_json:

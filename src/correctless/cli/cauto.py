@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 import correctless
-from correctless import exits, orphans, person, repo, summary
+from correctless import exits, orphans, person, summary
 from correctless import review as views
 from correctless.cli import parked, progress, proofs, typable, watch
 from correctless.cli.ask import asker
@@ -27,8 +27,10 @@ from correctless.dispatch.surroundings import Surroundings
 from correctless.exits import Stop
 from correctless.hooks import session
 from correctless.lock import Lock
+from correctless.project import git, paths
+from correctless.project.git import Repo
+from correctless.project.paths import Logs
 from correctless.record import Confirmation, timestamp, utcnow
-from correctless.repo import Logs, Repo
 from correctless.runlog import branch as record
 from correctless.runlog.state import fold
 
@@ -147,7 +149,7 @@ def run(
     with watch.reported(watch.chosen(plain=plain or detach, as_json=as_json, env=os.environ)) as watcher:
         if approve_spec_as:
             person.refuse_agents(os.environ)
-        origin = repo.find(os.getcwd())
+        origin = git.find(os.getcwd())
         with _place(origin, branch, flags) as (here, cwd):
             ready = start.prepare(here, cwd, request, os.environ)
             approved = _approval(ready, approve_spec_as)
@@ -171,7 +173,7 @@ def _rehearse(request: start.Request, *, as_json: bool) -> int:
 
     # git status would write what it learned of the files into the index.
     os.environ["GIT_OPTIONAL_LOCKS"] = "0"
-    ready = start.prepare(repo.find(os.getcwd()), os.getcwd(), request, os.environ)
+    ready = start.prepare(git.find(os.getcwd()), os.getcwd(), request, os.environ)
     rehearsed = rehearsal.rehearse(ready)
     approved = start.approval(ready) is not None
     if as_json:
@@ -193,7 +195,7 @@ def _place(origin: Repo, branch: str | None, flags: dict[str, Any]) -> Iterator[
     try:
         yield made, os.path.join(made.top, os.path.relpath(os.getcwd(), origin.top))
     except Stop:
-        if not os.path.lexists(repo.logs(made, branch).run):
+        if not os.path.lexists(paths.logs(made, branch).run):
             worktree.remove(origin, made, None if known else branch)
         raise
 
@@ -288,7 +290,7 @@ def _resume_from(
     usd: float | None,
     minutes: float | None,
 ) -> int:
-    here = repo.find(os.getcwd())
+    here = git.find(os.getcwd())
     with Lock.take(here, "correctless cauto resume") as held:
         logs = parked.bring(here, remote, run, take_over=take_over)
         watcher.before(record.load(logs).events)
@@ -299,8 +301,8 @@ def _resume_from(
 def _resume(
     watcher: Watcher, lock_fd: int | None, *, show: bool, usd: float | None, minutes: float | None
 ) -> int:
-    here = repo.find(os.getcwd())
-    logs = repo.logs(here)
+    here = git.find(os.getcwd())
+    logs = paths.logs(here)
     refuse_without_run(logs)
     # An agent inherits the lock's open file too: with it in hand it must not become a second dispatcher.
     if lock_fd is not None and person.inside_agent(os.environ):
@@ -369,7 +371,7 @@ def check(spec: str, pipeline: str, trial: bool, **flags: Any) -> int:
     start at all.
     """
     ready = start.prepare(
-        repo.find(os.getcwd()), os.getcwd(), start.Request(spec, pipeline, flags), os.environ
+        git.find(os.getcwd()), os.getcwd(), start.Request(spec, pipeline, flags), os.environ
     )
     click.echo(progress.plan(ready.frozen.plan))
     if start.approval(ready) is None:

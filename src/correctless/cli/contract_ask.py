@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from correctless import exits
+from correctless.base.files import replace_file
 from correctless.cli.contract_place import (
     a_person,
     clause_lines,
@@ -22,7 +23,6 @@ from correctless.cli.contract_place import (
 )
 from correctless.exits import Stop
 from correctless.record import utcnow
-from correctless.repo import replace_file
 from correctless.runcontract import document, keeping
 from correctless.runcontract.actions import KINDS, Action
 from correctless.runcontract.case import ALLOW, DENY, ESCALATE

@@ -9,12 +9,13 @@ import tomllib
 
 import click
 
-from correctless import exits, person, repo
+from correctless import exits, person
 from correctless.cli.contract_place import SHOWN, echo, echo_json, json_option, run_option, there
 from correctless.exits import Stop
 from correctless.finding import as_json as spelled
 from correctless.finding import as_text
 from correctless.github import repo_of_remote
+from correctless.project import git
 from correctless.record import utcnow
 from correctless.runcontract import document, draft, keeping
 from correctless.runcontract.answers import asked
@@ -30,7 +31,7 @@ from correctless.runcontract.sections import Contract, Grant
 )
 def new(known_file: str | None) -> int:
     """Draft a contract in .correctless/contracts/ID/contract.md; what nobody says stays a gap."""
-    here = repo.find(os.getcwd())
+    here = git.find(os.getcwd())
     known = _known(known_file) if known_file is not None else {}
     guesses = {
         "repo": (repo_of_remote(here.remote_url("origin") or "") or "").removeprefix("github.com/"),

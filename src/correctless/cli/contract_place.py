@@ -10,12 +10,13 @@ from typing import Any
 
 import click
 
-from correctless import exits, person, repo
+from correctless import exits, person
 from correctless.exits import Stop
 from correctless.finding import printable
 from correctless.ledger import Moved
+from correctless.project import git
+from correctless.project.git import Repo
 from correctless.record import utcnow
-from correctless.repo import Repo
 from correctless.runcontract import keeping
 from correctless.runcontract.clause import Clause
 from correctless.runcontract.keeping import Kept, Place
@@ -80,7 +81,7 @@ def json_option(command: Command) -> Command:
 
 
 def there(run_id: str | None) -> There:
-    here = repo.find(os.getcwd())
+    here = git.find(os.getcwd())
     return There(here, keeping.named(here.home, run_id))
 
 

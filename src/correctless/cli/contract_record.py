@@ -6,9 +6,10 @@ import os
 
 import click
 
-from correctless import exits, repo
+from correctless import exits
 from correctless.cli.contract_place import echo, json_option, run_option, there, token
 from correctless.exits import Stop
+from correctless.project import git
 from correctless.record import utcnow
 from correctless.runcontract import gatecheck
 from correctless.runcontract.actions import Action
@@ -204,7 +205,7 @@ def review_add(
     at = there(run_id)
     if not os.path.isdir(worktree):
         raise Stop(exits.REFUSED, f"there is no folder {worktree}. name the worktree the review was made in")
-    made_in = repo.find(worktree)
+    made_in = git.find(worktree)
     if made_in.common_dir != at.repo.common_dir:
         raise Stop(exits.REFUSED, f"{worktree} is a worktree of another repository. name one of this")
     standing = made_in.standing()

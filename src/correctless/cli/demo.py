@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import click
 
-from correctless import demo, exits, person, repo
+from correctless import demo, exits, person
 from correctless.cli import progress, typable
 from correctless.cli.review import review
 from correctless.dispatch import start
@@ -16,6 +16,7 @@ from correctless.dispatch.pull_request import BODY
 from correctless.dispatch.surroundings import Surroundings
 from correctless.exits import Stop
 from correctless.lock import Lock
+from correctless.project import git
 from correctless.record import Confirmation, timestamp, utcnow
 
 
@@ -26,7 +27,7 @@ def play(folder: str | None, *, drive: Callable[..., int]) -> int:
     """
     made = demo.make_repository(folder or tempfile.mkdtemp(prefix="correctless-demo-"))
     click.echo(f"demo repository: {made.path}", err=True)
-    here = repo.find(made.path)
+    here = git.find(made.path)
     flags = {"agent": f"replay:{made.answers}", "intensity": "high", "pr": "skip"}
     ready = start.prepare(here, made.path, start.Request(made.spec, flags=flags), os.environ)
     approved = Confirmation("spec", ready.frozen.plan.spec_sha256, "the demo", "flag", timestamp(utcnow()))

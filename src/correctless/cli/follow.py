@@ -13,7 +13,8 @@ import click
 from correctless import exits, lock
 from correctless.cli import progress, typable
 from correctless.exits import Stop
-from correctless.repo import Logs, Repo
+from correctless.project.git import Repo
+from correctless.project.paths import Logs
 from correctless.runlog import branch as record
 from correctless.runlog.events import Logged
 from correctless.runlog.state import State, after, fold

@@ -7,7 +7,8 @@ import os
 import sys
 
 import correctless.gate as gate
-from correctless import exits, repo
+from correctless import exits
+from correctless.project import git, paths
 
 _HELP = """Usage: correctless gate [--log FILE] [--json]
 
@@ -43,7 +44,7 @@ def main(argv: list[str]) -> int:
                 f"correctless gate: '{word}' is not understood. see correctless gate --help", file=sys.stderr
             )
             return exits.USAGE
-    logs = repo.logs_beside(path) if path is not None else repo.logs(repo.find(os.getcwd()))
+    logs = paths.logs_beside(path) if path is not None else paths.logs(git.find(os.getcwd()))
     found = gate.of(logs)
     if as_json:
         print(json.dumps(gate.values(found), indent=2))

@@ -177,9 +177,9 @@ def _workers(told: _Told) -> int:
 
 
 def _changed(targets: Sequence[Target], base: str) -> Iterator[Target]:
-    from correctless import repo
+    from correctless.project import git
 
-    here = repo.find(os.getcwd())
+    here = git.find(os.getcwd())
     if here.try_git("rev-parse", "--verify", "--quiet", f"{base}^{{commit}}").returncode != 0:
         raise Stop(
             exits.REFUSED, f"there is no commit '{base}'. name one that exists, or leave --changed out"

@@ -13,13 +13,14 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
-from correctless import exits, repo
+from correctless import exits
 from correctless.cli import spell_anything
 from correctless.finding import printable
 from correctless.history import count, figures
 from correctless.history.figures import Figures, Half, Sums
+from correctless.project import git, paths
+from correctless.project.git import Repo
 from correctless.record import timestamp, utcnow
-from correctless.repo import Repo
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -44,9 +45,9 @@ def metrics(since: str | None, skill: str | None, as_json: bool) -> int:
 
     Exit 0; 3 when a log could not be read. It is named, and the figures of the others are shown all the same.
     """
-    here = repo.find(os.getcwd())
+    here = git.find(os.getcwd())
     moment = _since(since, utcnow())
-    found, refused = count.count(repo.recorded(here), since=moment, skill=skill)
+    found, refused = count.count(paths.recorded(here), since=moment, skill=skill)
     if as_json:
         asked = {"since": timestamp(moment) if moment else None, "skill": skill}
         named = [{"branch": each.branch, "why": each.why} for each in refused]

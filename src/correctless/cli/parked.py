@@ -13,9 +13,10 @@ from correctless import person, summary
 from correctless.cli import typable
 from correctless.dispatch import elsewhere
 from correctless.exits import Stop
+from correctless.project.git import Repo
+from correctless.project.paths import Logs
 from correctless.publish.parking import Holder
 from correctless.record import timestamp, utcnow
-from correctless.repo import Logs, Repo
 from correctless.runlog.state import State
 
 

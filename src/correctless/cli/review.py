@@ -11,7 +11,7 @@ from collections.abc import Callable
 import click
 
 import correctless.gate as gate
-from correctless import exits, person, repo, summary
+from correctless import exits, person, summary
 from correctless import review as views
 from correctless.cli import typable
 from correctless.cli.parked import from_options, refuse_half
@@ -20,9 +20,11 @@ from correctless.dispatch.surroundings import Surroundings
 from correctless.exits import Stop
 from correctless.gate import Gate
 from correctless.lock import Lock
+from correctless.project import git, paths
+from correctless.project.git import Repo
+from correctless.project.paths import Logs
 from correctless.publish.parking import command
 from correctless.record import utcnow
-from correctless.repo import Logs, Repo
 from correctless.runlog import branch as record
 
 _SHOWN = 8  # hex digits a person types: they only say "this one"; the record holds the whole digest
@@ -77,8 +79,8 @@ def review(
             by=by,
             take_over=take_over,
         )
-    here = repo.find(os.getcwd()) if path is None else None
-    logs = repo.logs(here) if here is not None else repo.logs_beside(path or "")
+    here = git.find(os.getcwd()) if path is None else None
+    logs = paths.logs(here) if here is not None else paths.logs_beside(path or "")
     if not os.path.lexists(logs.decisions):
         raise Stop(
             exits.REFUSED,
@@ -109,7 +111,7 @@ def _parked(
     by: str | None,
     take_over: bool,
 ) -> int:
-    here = repo.find(os.getcwd())
+    here = git.find(os.getcwd())
     answers = not as_json and (confirm is not None or reject or person.has_terminal())
     if answers:
         _refuse_nobody()

@@ -8,12 +8,14 @@ from collections.abc import Mapping
 
 import click
 
-from correctless import exits, lock, repo
+from correctless import exits, lock
 from correctless import review as views
 from correctless.cli import progress, typable, watch
 from correctless.cli.watch import Watcher
 from correctless.exits import Stop
-from correctless.repo import Logs, Repo
+from correctless.project import git, paths
+from correctless.project.git import Repo
+from correctless.project.paths import Logs
 from correctless.runlog.state import State
 
 
@@ -32,11 +34,11 @@ def status(everything: bool, as_json: bool, follow: bool) -> int:
     """
     if follow and everything:
         raise click.UsageError("--follow shows one run: leave --all out")
-    here = repo.find(os.getcwd())
+    here = git.find(os.getcwd())
     if follow:
         with watch.reported(watch.Lines() if as_json else watch.Plain()) as watcher:
             return _follow(here, watcher, as_json=as_json)
-    chosen = list(repo.all_logs(here)) if everything else [repo.logs(here)]
+    chosen = list(paths.all_logs(here)) if everything else [paths.logs(here)]
     if not everything:
         refuse_without_run(chosen[0])
     states = [views.state_of(logs) for logs in chosen]
@@ -53,12 +55,12 @@ def status(everything: bool, as_json: bool, follow: bool) -> int:
 def _follow(here: Repo, watcher: Watcher, *, as_json: bool) -> int:
     from correctless.cli import follow as following
 
-    logs = repo.logs(here)
+    logs = paths.logs(here)
     refuse_without_run(logs)
     plan = views.state_of(logs).plan
     place = here.worktrees().get(plan.branch) if plan else None
     try:
-        state = following.follow(repo.find(place) if place else None, logs, as_json=as_json)
+        state = following.follow(git.find(place) if place else None, logs, as_json=as_json)
     except KeyboardInterrupt:
         raise Stop(exits.INTERRUPTED, "no longer followed. the run goes on") from None
     watcher.end(exits.OK, ended(state))
@@ -70,7 +72,7 @@ def _follow(here: Repo, watcher: Watcher, *, as_json: bool) -> int:
 def _lives(places: Mapping[str, str], state: State) -> bool:
     # The lock is the worktree's: a run lives where its branch is checked out.
     place = places.get(state.plan.branch) if state.plan else None
-    return place is not None and lock.is_held(repo.find(place))
+    return place is not None and lock.is_held(git.find(place))
 
 
 def ended(state: State) -> str:

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import click
 
-from correctless import exits, person, repo
+from correctless import exits, person
 from correctless import review as views
 from correctless.cli import parked, progress
 from correctless.cli.standing import refuse_without_run
@@ -15,7 +15,8 @@ from correctless.dispatch import stop as ending
 from correctless.dispatch.surroundings import Surroundings
 from correctless.exits import Stop
 from correctless.lock import Lock
-from correctless.repo import Logs
+from correctless.project import git, paths
+from correctless.project.paths import Logs
 from correctless.runlog.state import State
 
 
@@ -23,8 +24,8 @@ from correctless.runlog.state import State
 @click.option("--abandon", is_flag=True, help="End the run for good; what it committed stays on the branch.")
 def stop(abandon: bool) -> int:
     """End the running dispatcher and its agent; the run can be resumed unless it is abandoned."""
-    here = repo.find(os.getcwd())
-    logs = repo.logs(here)
+    here = git.find(os.getcwd())
+    logs = paths.logs(here)
     if abandon:
         person.refuse_agents(os.environ)
     processes = ending.end_processes(here, _known_state(logs))

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from correctless.entry import Points
     from correctless.ledger import Entry
-    from correctless.repo import Logs, Repo
+    from correctless.project.git import Repo
+    from correctless.project.paths import Logs
 
 AGENT = "CORRECTLESS_AGENT"
 
@@ -88,8 +89,8 @@ def append(
     from correctless.correction import UNLISTED, correct
     from correctless.heads import Heads
     from correctless.ledger import Ledger
+    from correctless.project.paths import ensure_artifacts
     from correctless.record import RecordError, decode, timestamp, utcnow
-    from correctless.repo import ensure_artifacts
 
     if AGENT in env:
         raise Stop(
@@ -137,14 +138,14 @@ def whereabouts(log: str | None, cwd: str) -> tuple[Repo | None, Logs]:
 
     A log named by hand may lie anywhere; the repository is then the one it belongs to by its path, or none.
     """
-    from correctless import repo as repos
+    from correctless.project import git, paths
 
     if log is None:
-        return repos.find_logs(cwd)
-    named = repos.logs_beside(os.path.join(cwd, log))
+        return paths.find_logs(cwd)
+    named = paths.logs_beside(os.path.join(cwd, log))
     for folder in (cwd, os.path.dirname(named.decisions)):
         try:
-            found = repos.find(folder)
+            found = git.find(folder)
         except Stop:
             continue
         if named.decisions.startswith(os.path.join(found.home, "")):

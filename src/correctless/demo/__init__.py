@@ -15,7 +15,8 @@ from importlib.resources.abc import Traversable
 
 from correctless import exits
 from correctless.exits import Stop
-from correctless.repo import Repo, slug
+from correctless.project.git import Repo
+from correctless.project.paths import slug
 
 BRANCH = "feature/parse-durations"
 SPEC = ".correctless/specs/parse-durations.md"

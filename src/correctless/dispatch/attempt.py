@@ -15,12 +15,12 @@ from typing import Any
 from correctless import exits, process
 from correctless.agents import NOTHING, Activity, Held, Limits, Outcome, Task, recorder
 from correctless.agents.recorder import Recorder
+from correctless.base.files import replace_file
 from correctless.contract import SkillContract
 from correctless.dispatch import asking, freeze, prompt, work
 from correctless.dispatch.recording import Recording
 from correctless.dispatch.surroundings import Surroundings, plan_of, sha256, step_of
 from correctless.exits import Stop
-from correctless.repo import replace_file
 from correctless.runlog.events import AgentEnded, AttemptFailed, StepContinued, StepStarted
 from correctless.runlog.state import State
 

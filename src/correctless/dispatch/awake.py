@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 from correctless.dispatch import outside
-from correctless.repo import Repo
+from correctless.project.git import Repo
 
 _INHIBITORS = {
     "darwin": ("caffeinate", "-i"),

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from correctless import process
 from correctless.dispatch.spec import rules
-from correctless.repo import ARTIFACTS, Repo, Standing
+from correctless.project.git import Repo, Standing
+from correctless.project.paths import ARTIFACTS
 from correctless.runlog.plan import Plan, PlannedStep
 
 _TAIL = 2000  # characters of a failed check's output that go into the log and to the next attempt

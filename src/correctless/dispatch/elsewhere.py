@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from correctless import config, exits, repo
+from correctless import config, exits
 from correctless.agents import Activity, one_line
+from correctless.base.files import replace_file
 from correctless.dispatch import freeze, parcel
 from correctless.dispatch.freeze import Frozen
 from correctless.dispatch.notify import next_command
@@ -24,10 +25,12 @@ from correctless.exits import Stop
 from correctless.finding import Finding
 from correctless.heads import Heads
 from correctless.ledger import Ledger
+from correctless.project import paths
+from correctless.project.git import Repo
+from correctless.project.paths import Logs, ensure_artifacts
 from correctless.publish import leaks, parking
 from correctless.publish.branch import refuse_protected
 from correctless.publish.parking import Holder, Moved, Parked, command
-from correctless.repo import Logs, Repo, ensure_artifacts, replace_file
 from correctless.runlog.plan import Plan
 from correctless.runlog.state import State
 
@@ -125,7 +128,7 @@ def bring(here: Repo, there: Found, me: Holder, env: Mapping[str, str], token: T
     `Stop(3)`, and nothing changed, when something here would be lost; `Stop(75)` when another machine was faster.
     """
     run, plan, parked = there.parcel.run, there.parcel.plan, there.parked
-    logs = repo.logs(here, plan.branch)
+    logs = paths.logs(here, plan.branch)
     _refuse_other_branch(here, plan.branch, parked.parent)
     _refuse_other_logs(logs, there)
     report = parcel.noted_here(logs, there.parcel.files[parcel.DECISIONS], env)

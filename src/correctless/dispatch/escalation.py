@@ -17,10 +17,10 @@ from typing import Any
 import correctless.gate as gate
 from correctless import exits
 from correctless.agents import Activity, one_line
+from correctless.base.files import replace_file
 from correctless.dispatch.surroundings import Surroundings, plan_of
 from correctless.exits import Stop
 from correctless.record import timestamp
-from correctless.repo import replace_file
 from correctless.runlog import branch as record
 from correctless.runlog.branch import Recorded
 from correctless.runlog.events import (

@@ -20,8 +20,9 @@ from correctless.config import REPORTS, TESTED, Config, Step
 from correctless.contract import SkillContract
 from correctless.dispatch import guarded, notify
 from correctless.exits import Stop
+from correctless.project.git import Repo
+from correctless.project.paths import Logs
 from correctless.record import RecordError, strict_json
-from correctless.repo import Logs, Repo
 from correctless.runlog.plan import Plan, PlannedStep
 
 SPEC = "spec.md"

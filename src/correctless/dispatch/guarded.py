@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from correctless.repo import Repo
+from correctless.project.git import Repo
 
 # (name of the entry, what it says, paths it is about)
 _WATCHED = (

@@ -8,6 +8,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 
 from correctless import exits
+from correctless.base.files import replace_file
 from correctless.dispatch import awake, elsewhere, escalation, guarded, notify
 from correctless.dispatch.attempt import Runner
 from correctless.dispatch.engine import TakeAnswers, Wait, decide, step
@@ -15,8 +16,8 @@ from correctless.dispatch.perform import perform
 from correctless.dispatch.surroundings import Surroundings
 from correctless.exits import Stop
 from correctless.ledger import Ledger
+from correctless.project.paths import Logs
 from correctless.record import timestamp
-from correctless.repo import Logs, replace_file
 from correctless.runlog import branch as record
 from correctless.runlog.events import AgentEnded, Event, Logged, Resumed, RunStopped, fields_of
 from correctless.runlog.manifest import manifest

@@ -15,8 +15,8 @@ from correctless.dispatch import ending
 from correctless.dispatch.surroundings import Surroundings, plan_of
 from correctless.exits import Stop
 from correctless.github import repo_of_pull_request
+from correctless.project.git import Repo
 from correctless.record import utcnow
-from correctless.repo import Repo
 from correctless.runcontract import keeping, merging, pulls
 from correctless.runcontract.actions import Action
 from correctless.runcontract.case import DENY

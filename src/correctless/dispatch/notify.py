@@ -21,9 +21,9 @@ from correctless.dispatch import escalation, outside
 from correctless.dispatch.engine import Wait
 from correctless.dispatch.surroundings import Surroundings, plan_of
 from correctless.exits import Stop
+from correctless.project.git import Repo
 from correctless.publish import leaks, parking
 from correctless.record import RecordError, decode, encode, timestamp
-from correctless.repo import Repo
 from correctless.runlog.plan import Plan
 from correctless.runlog.state import State
 

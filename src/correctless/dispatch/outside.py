@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 from correctless.exits import Stop
-from correctless.repo import Repo
+from correctless.project.git import Repo
 
 Places = frozenset[tuple[int, int]]
 

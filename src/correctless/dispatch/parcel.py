@@ -18,9 +18,10 @@ from correctless.dispatch.surroundings import sha256
 from correctless.exits import Stop
 from correctless.heads import Heads
 from correctless.ledger import Anchor
+from correctless.project.git import Repo
+from correctless.project.paths import Logs, logs_beside
 from correctless.publish.branch import refuse_name, refuse_protected
 from correctless.record import decode
-from correctless.repo import Logs, Repo, logs_beside
 from correctless.runlog import branch as record
 from correctless.runlog.branch import Branch
 from correctless.runlog.events import (

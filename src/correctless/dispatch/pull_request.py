@@ -7,17 +7,18 @@ from collections.abc import Mapping
 
 import correctless.gate as gate
 from correctless import exits, review, summary
+from correctless.base.files import replace_file
 from correctless.dispatch import freeze
 from correctless.dispatch import spec as spec_text
 from correctless.dispatch.surroundings import Surroundings, plan_of
 from correctless.exits import Stop
 from correctless.github import GitHub, repo_of_remote
 from correctless.ledger import Head
+from correctless.project.git import Repo
 from correctless.publish import leaks
 from correctless.publish.branch import push
 from correctless.publish.managed_body import body
 from correctless.publish.pull_request import command_pull_request, pull_request
-from correctless.repo import Repo, replace_file
 from correctless.runlog import branch as record
 from correctless.runlog.events import Published
 from correctless.runlog.plan import Plan

@@ -19,10 +19,11 @@ from correctless.dispatch.pull_request import github
 from correctless.dispatch.surroundings import Surroundings
 from correctless.exits import Stop
 from correctless.ledger import Ledger
+from correctless.project.git import Repo
+from correctless.project.paths import Logs, ensure_artifacts
+from correctless.project.paths import logs as logs_of
 from correctless.publish.branch import refuse_protected, refuse_unknown
 from correctless.record import Confirmation
-from correctless.repo import Logs, Repo, ensure_artifacts
-from correctless.repo import logs as logs_of
 from correctless.runlog import branch as record
 from correctless.runlog.events import Logged, RunStarted
 from correctless.runlog.state import State, fold

@@ -12,7 +12,7 @@ from correctless.dispatch import work
 from correctless.dispatch.loop import Log, Tell
 from correctless.dispatch.surroundings import Surroundings
 from correctless.exits import Stop
-from correctless.repo import Repo
+from correctless.project.git import Repo
 from correctless.runlog import branch as record
 from correctless.runlog.events import Abandoned, AttemptFailed, Event, Rewound, StepFinished
 from correctless.runlog.state import UNDER_WAY, State, after, fold

@@ -16,8 +16,9 @@ from correctless.agents.environment import environment
 from correctless.heads import Heads
 from correctless.ledger import Ledger
 from correctless.lock import Lock
+from correctless.project.git import Repo
+from correctless.project.paths import Logs
 from correctless.record import utcnow
-from correctless.repo import Logs, Repo
 from correctless.runlog.plan import Plan, PlannedStep
 from correctless.runlog.state import State
 

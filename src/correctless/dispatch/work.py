@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import correctless.capture as capture
 from correctless.agents import one_line
+from correctless.base.files import replace_file
 from correctless.config import TESTED
 from correctless.dispatch import asking, freeze, guarded, spec
 from correctless.dispatch.answer import AnswerFile
@@ -14,7 +15,6 @@ from correctless.dispatch.check import check, report_fault
 from correctless.dispatch.recording import said, unlisted
 from correctless.dispatch.surroundings import Surroundings, plan_of, sha256, step_of
 from correctless.record import Decision, timestamp
-from correctless.repo import replace_file
 from correctless.runlog.events import AttemptFailed, DecisionsTaken, StepChecked, StepFinished
 from correctless.runlog.state import State
 

@@ -7,10 +7,11 @@ import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 
-from correctless import exits, process, repo
+from correctless import exits, process
 from correctless.config import Config
 from correctless.exits import Stop
-from correctless.repo import Repo
+from correctless.project import git, paths
+from correctless.project.git import Repo
 
 INCLUDE = ".worktreeinclude"
 _SETUP_SECONDS = 1800.0
@@ -21,7 +22,7 @@ def make(origin: Repo, branch: str, config: Config, env: Mapping[str, str]) -> R
 
     `Stop(3)` when it can't be made; what was made until then is taken away again.
     """
-    path = f"{origin.home}-{repo.slug(branch)}"
+    path = f"{origin.home}-{paths.slug(branch)}"
     if os.path.lexists(path):
         raise Stop(
             exits.REFUSED,
@@ -29,7 +30,7 @@ def make(origin: Repo, branch: str, config: Config, env: Mapping[str, str]) -> R
         )
     new = origin.try_git("rev-parse", "--verify", "--quiet", f"refs/heads/{branch}").returncode != 0
     origin.git("worktree", "add", "--quiet", *(("-b", branch, path) if new else (path, branch)))
-    made = repo.find(path)
+    made = git.find(path)
     try:
         _copy_included(origin, path)
         _set_up(config, path, env)
@@ -55,7 +56,7 @@ def _copy_included(origin: Repo, path: str) -> None:
     listed = origin.git("ls-files", "-z", "--others", "--ignored", f"--exclude-from={patterns}")
     for name in filter(None, listed.split("\0")):
         source, target = os.path.join(origin.top, name), os.path.join(path, name)
-        if os.path.islink(source) or not os.path.isfile(source) or name.startswith(repo.ARTIFACTS):
+        if os.path.islink(source) or not os.path.isfile(source) or name.startswith(paths.ARTIFACTS):
             continue
         os.makedirs(os.path.dirname(target), exist_ok=True)
         shutil.copy2(source, target)

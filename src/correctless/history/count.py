@@ -11,8 +11,8 @@ from correctless import exits
 from correctless.exits import Stop
 from correctless.history.figures import End, Figures, Run, Sums
 from correctless.ledger import Entry, Ledger
+from correctless.project.paths import Logs
 from correctless.record import Decision, RecordError
-from correctless.repo import Logs
 from correctless.runlog.branch import Noted, no_entry, typed_events
 from correctless.runlog.events import (
     AgentEnded,

@@ -15,11 +15,12 @@ from datetime import datetime
 from typing import Any
 
 import correctless.gate as gate
-from correctless import exits, person, repo, review
+from correctless import exits, person, review
 from correctless.exits import Stop
 from correctless.hooks import client
 from correctless.lock import Lock
-from correctless.repo import Repo
+from correctless.project import git, paths
+from correctless.project.git import Repo
 from correctless.runlog import branch as record
 
 CHANNEL = "prompt"
@@ -79,14 +80,14 @@ def heard(
             exits.USAGE,
             f"'{digest}' is too short to name one digest. type at least {_LEAST} characters of it",
         )
-    here = repo.find(prompt.cwd)
+    here = git.find(prompt.cwd)
     who = person.name(here, env)
     with Lock.take(here, "an answer typed into Claude Code"):
         return _confirm(here, digest, who, now) if what == "confirm" else _approve(here, digest, who, now)
 
 
 def _confirm(here: Repo, digest: str, who: str, now: datetime) -> str:
-    logs = repo.logs(here)
+    logs = paths.logs(here)
     if not os.path.lexists(logs.decisions):
         raise Stop(exits.PERSON, f"there is no run on the branch of {here.top}. nothing was confirmed")
     branch = record.load(logs)
@@ -126,8 +127,8 @@ def _approve(here: Repo, digest: str, who: str, now: datetime) -> str:
             "ask for the digest again: correctless cauto run --spec FILE",
         )
     path, sha = found[0]
-    logs = repo.logs(here)
-    repo.ensure_artifacts(logs)
+    logs = paths.logs(here)
+    paths.ensure_artifacts(logs)
     review.approve_spec(logs, sha, by=who, channel=CHANNEL, now=now)
     return f"the spec {path} ({sha[:_LEAST]}) is approved by {who}. start the run with: correctless cauto run --detach --spec {path}"
 

@@ -7,10 +7,12 @@ import os
 import re
 from collections.abc import Mapping
 
-from correctless import exits, lock, repo, review
+from correctless import exits, lock, review
+from correctless.base.files import replace_file
 from correctless.exits import Stop
 from correctless.guard import where
-from correctless.repo import Logs
+from correctless.project import git, paths
+from correctless.project.paths import Logs
 from correctless.runlog.state import State
 
 _ID = re.compile(r"[0-9A-Za-z-]{8,64}\Z")
@@ -23,18 +25,18 @@ def note_start(env: Mapping[str, str], logs: Logs, run: str) -> None:
         return
     try:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        repo.replace_file(path, json.dumps({"log": logs.run, "run": run}).encode(), mode=0o600, durable=False)
+        replace_file(path, json.dumps({"log": logs.run, "run": run}).encode(), mode=0o600, durable=False)
     except OSError:
         return  # only a reminder is lost
 
 
 def waiting(cwd: str) -> str | None:
     """What waits in the repository of a folder, in two lines; None when nothing does."""
-    here = repo.find(cwd)
+    here = git.find(cwd)
     places = here.worktrees()
     standing = [
         (state, _lives(places, state))
-        for state in (review.state_of(logs) for logs in repo.all_logs(here))
+        for state in (review.state_of(logs) for logs in paths.all_logs(here))
         if state.unfinished
     ]
     waits = [(state, lives) for state, lives in standing if not lives]
@@ -56,8 +58,8 @@ def left(env: Mapping[str, str]) -> str | None:
     with open(path, "rb") as file:
         noted = json.loads(file.read(1 << 16))
     folder = os.path.dirname(os.path.dirname(os.path.dirname(noted["log"])))
-    here = repo.find(folder)
-    found = next((logs for logs in repo.all_logs(here) if logs.run == noted["log"]), None)
+    here = git.find(folder)
+    found = next((logs for logs in paths.all_logs(here) if logs.run == noted["log"]), None)
     if found is None:
         return None
     state = review.state_of(found)
@@ -102,6 +104,6 @@ def _next(state: State) -> str:
 def _lives(places: Mapping[str, str], state: State) -> bool:
     place = places.get(state.plan.branch) if state.plan else None
     try:
-        return place is not None and lock.is_held(repo.find(place))
+        return place is not None and lock.is_held(git.find(place))
     except (Stop, OSError):
         return False

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from correctless import exits
 from correctless.exits import Stop
-from correctless.repo import Repo
+from correctless.project.git import Repo
 
 PROTECTED = ("main", "master", "develop", "release/*")
 SECONDS = 600.0

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from correctless import exits, process
 from correctless.exits import Stop
 from correctless.github import first_line
-from correctless.repo import ARTIFACTS, Repo
+from correctless.project.git import Repo
+from correctless.project.paths import ARTIFACTS
 
 # No housekeeping: it would go on in the background, where its process is ended half-way. Signed later: see `_sign`.
 _COMMIT = (

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from correctless import exits
 from correctless.exits import Stop
 from correctless.finding import Finding
-from correctless.repo import Repo
+from correctless.project.git import Repo
 
 # An address is no secret, and version numbers look like one.
 _NOT_SECRET = ("IPPublicDetector",)

@@ -9,8 +9,8 @@ from correctless import exits
 from correctless.exits import Stop
 from correctless.github import GitHub, repo_of_pull_request
 from correctless.ledger import Anchor, Ledger
+from correctless.project.paths import Logs
 from correctless.publish.managed_body import heads_of
-from correctless.repo import Logs
 from correctless.runlog.events import Published
 
 

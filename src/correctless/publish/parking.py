@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from correctless import exits
 from correctless.exits import Stop
+from correctless.project.git import Repo
 from correctless.publish.branch import ENV, PLAIN, SECONDS, pushed_to, refusal, refuse_unknown
-from correctless.repo import Repo
 
 _RUN = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}\Z")
 _OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from correctless import exits
 from correctless.exits import Stop
-from correctless.repo import Repo
+from correctless.project.git import Repo
 from correctless.runcontract import keeping, permits
 from correctless.runcontract.actions import Action
 from correctless.runcontract.authorize import authorize

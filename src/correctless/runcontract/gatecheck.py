@@ -9,7 +9,7 @@ from datetime import datetime
 
 from correctless import exits, process
 from correctless.exits import Stop
-from correctless.repo import Repo
+from correctless.project.git import Repo
 from correctless.runcontract.board import Here
 from correctless.runcontract.facts import Fact, Known, Unknown
 from correctless.runcontract.records import Evidence

@@ -9,11 +9,13 @@ from contextlib import suppress
 from datetime import datetime
 
 from correctless import exits
+from correctless.base.files import replace_file
 from correctless.exits import Stop
 from correctless.heads import Heads
 from correctless.ledger import EMPTY, Entry, Head, Ledger, Missing, verify
+from correctless.project.git import Repo
+from correctless.project.paths import ARTIFACTS, ensure_artifacts, logs
 from correctless.record import RecordError
-from correctless.repo import ARTIFACTS, Repo, ensure_artifacts, logs, replace_file
 from correctless.runcontract import document, signed
 from correctless.runcontract.case import Case
 from correctless.runcontract.clause import Clause, shown

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
-from correctless.repo import Repo
+from correctless.project.git import Repo
 from correctless.runcontract import keeping, merging, permits
 from correctless.runcontract.actions import Action
 from correctless.runcontract.answers import asked

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 from correctless import exits
 from correctless.exits import Stop
 from correctless.ledger import GENESIS, Entry, Head, Ledger
+from correctless.project.paths import Logs
 from correctless.record import Confirmation, Decision, RecordError
-from correctless.repo import Logs
 from correctless.runlog.events import Logged, RunStarted, logged
 from correctless.runlog.plan import Plan
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from correctless import exits
 from correctless.exits import Stop
 from correctless.values import frozen
 
-ARTIFACTS = ".correctless/artifacts"
 _SECONDS = 120.0  # longer than any local git command of ours takes; a signing prompt or a dead disk ends here
 
 # What an agent wrote must never run with the dispatcher's rights: no hooks, no monitor program, no prompt, no editor.
@@ -257,16 +254,14 @@ def find(cwd: str) -> Repo:
     return _repo(cwd, lines)
 
 
-def find_logs(cwd: str) -> tuple[Repo, Logs]:
-    """What `find` and then `logs` return, mostly with a single call of git; errors as theirs."""
+def find_on_branch(cwd: str) -> tuple[Repo, str | None]:
+    """What `find` returns, and the branch it is on where the same call of git tells."""
     done = _git(cwd, ("rev-parse", *_PLACES, "--abbrev-ref=loose", "HEAD"))
     *lines, branch = done.stdout.splitlines() or [""]
     # Before the first commit, on no branch, or beside a tag of the name HEAD this call names no branch.
     if done.returncode != 0 or len(lines) != len(_PLACES) or branch == "HEAD":
-        repo = find(cwd)
-        return repo, logs(repo)
-    repo = _repo(cwd, lines)
-    return repo, logs(repo, branch)
+        return find(cwd), None
+    return _repo(cwd, lines), branch
 
 
 def _repo(cwd: str, lines: Sequence[str]) -> Repo:
@@ -275,125 +270,6 @@ def _repo(cwd: str, lines: Sequence[str]) -> Repo:
     # stay under the top folder git names; else under the main worktree, which `git worktree remove` can't take.
     home = os.path.dirname(common) if os.path.basename(common) == ".git" else top
     return Repo(top=top, git_dir=git_dir, common_dir=common, home=home)
-
-
-def slug(branch: str) -> str:
-    """The branch's name as a file name: readable, at most 87 characters, and never the same for two branches."""
-    digest = hashlib.md5(branch.encode("utf-8", "surrogateescape"), usedforsecurity=False).hexdigest()
-    return f"{re.sub('[^a-zA-Z0-9]', '-', branch)[:80]}-{digest[:6]}"
-
-
-@frozen
-class Logs:
-    """Where the files of one branch lie."""
-
-    artifacts: str
-    decisions: str
-    run: str
-    confirmations: str
-    manifest: str
-    root: str | None  # no log may lie outside it; None for a log named by hand
-    branch_slug: str
-
-    def folder(self, run: str) -> str:
-        """The folder of one run's frozen plan, answers, patches and transcripts."""
-        return os.path.join(self.artifacts, "runs", run)
-
-
-def branch_slug(repo: Repo) -> str:
-    """The slug of the branch HEAD is on; `detached-` and the short commit when it is on none."""
-    branch = repo.branch()
-    return slug(branch) if branch is not None else f"detached-{repo.git('rev-parse', '--short', 'HEAD')}"
-
-
-def logs(repo: Repo, branch: str | None = None) -> Logs:
-    """The logs of `branch`, or of the branch HEAD is on."""
-    name = slug(branch) if branch is not None else branch_slug(repo)
-    return _logs(os.path.join(repo.home, ARTIFACTS), name, root=repo.home)
-
-
-def all_logs(repo: Repo) -> Iterator[Logs]:
-    """The logs of every branch that has a run log, by name."""
-    artifacts = os.path.join(repo.home, ARTIFACTS)
-    names = sorted(os.listdir(artifacts)) if os.path.isdir(artifacts) else []
-    for name in names:
-        if name.startswith("pipeline-") and name.endswith(".jsonl"):
-            yield _logs(artifacts, name.removeprefix("pipeline-").removesuffix(".jsonl"), root=repo.home)
-
-
-def recorded(repo: Repo) -> Iterator[Logs]:
-    """The logs of every branch that has a run log or a decisions log, by name."""
-    artifacts = os.path.join(repo.home, ARTIFACTS)
-    found = re.compile(r"(?:pipeline|autonomous-decisions)-(.+)\.jsonl", re.DOTALL)
-    names = os.listdir(artifacts) if os.path.isdir(artifacts) else []
-    for name in sorted({match[1] for match in map(found.fullmatch, names) if match}):
-        yield _logs(artifacts, name, root=repo.home)
-
-
-def logs_beside(path: str) -> Logs:
-    """The logs that belong to a decisions log named by hand: same folder, same tail of the name."""
-    full = os.path.abspath(path)
-    stem = os.path.basename(full).removesuffix(".jsonl").removeprefix("autonomous-decisions-")
-    there = _logs(os.path.dirname(full), stem, root=None)
-    return Logs(there.artifacts, full, there.run, there.confirmations, there.manifest, None, stem)
-
-
-def _logs(artifacts: str, name: str, *, root: str | None) -> Logs:
-    def at(prefix: str, ending: str) -> str:
-        return os.path.join(artifacts, f"{prefix}-{name}.{ending}")
-
-    return Logs(
-        artifacts=artifacts,
-        decisions=at("autonomous-decisions", "jsonl"),
-        run=at("pipeline", "jsonl"),
-        confirmations=at("confirmations", "jsonl"),
-        manifest=at("pipeline-manifest", "json"),
-        root=root,
-        branch_slug=name,
-    )
-
-
-def ensure_artifacts(logs: Logs) -> None:
-    """Make the artifacts folder, ignored by git as a whole: it never makes a worktree dirty and is never staged."""
-    if logs.root is not None:
-        # Checked before it is made: a symlinked folder would carry the logs out of the repository.
-        part = logs.root
-        for name in ARTIFACTS.split("/"):
-            part = os.path.join(part, name)
-            if os.path.islink(part):
-                raise Stop(
-                    exits.REFUSED, f"{part} is a symbolic link. replace it by a folder: the logs live in it"
-                )
-    try:
-        os.makedirs(logs.artifacts, exist_ok=True)
-        ignore = os.path.join(logs.artifacts, ".gitignore")
-        if logs.root is not None and not os.path.exists(ignore):
-            replace_file(ignore, b"*\n")
-    except OSError as error:
-        raise Stop(
-            exits.REFUSED, f"{logs.artifacts} can't be made: {error.strerror}. mend it, then start again"
-        ) from None
-
-
-def replace_file(
-    path: str, data: bytes | Iterable[bytes], *, mode: int = 0o644, durable: bool = True
-) -> None:
-    """Write a derived file whole: aside, synced, then renamed over, so that no reader sees half of it.
-
-    One that is not `durable` is not synced: a power cut may leave it empty, so whoever needs it makes it anew.
-    """
-    aside = f"{path}.{os.getpid()}.tmp"
-    fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
-    try:
-        with os.fdopen(fd, "wb") as out:
-            out.writelines([data] if isinstance(data, bytes) else data)
-            out.flush()
-            if durable:
-                os.fsync(out.fileno())
-        os.replace(aside, path)
-    except BaseException:
-        os.unlink(aside)
-        raise
 
 
 def _environment(extra: Mapping[str, str] | None) -> dict[str, str]:

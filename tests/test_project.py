@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from conftest import Git
-from correctless import exits, repo
+from correctless import exits
+from correctless.base.files import replace_file
 from correctless.exits import Stop
+from correctless.project import paths
+from correctless.project.git import Standing, find
 
 
 @pytest.mark.parametrize(
@@ -25,7 +28,7 @@ def test_a_slug_is_a_file_name_that_no_two_branches_share(branch: str, slug: str
     import hashlib
 
     digest = hashlib.md5(branch.encode()).hexdigest()[:6]
-    assert repo.slug(branch) == slug[: -len(digest)] + digest
+    assert paths.slug(branch) == slug[: -len(digest)] + digest
 
 
 def test_a_ref_that_shows_another_commit_in_place_of_one_is_not_followed(
@@ -39,24 +42,24 @@ def test_a_ref_that_shows_another_commit_in_place_of_one_is_not_followed(
     git(scratch_repo, "commit", "-q", "-a", "-m", "an agent's")
     git(scratch_repo, "replace", base, "HEAD")
     assert git(scratch_repo, "show", f"{base}:policy") == "lax"
-    assert repo.find(str(scratch_repo)).file_at(base, "policy") == b"strict"
+    assert find(str(scratch_repo)).file_at(base, "policy") == b"strict"
 
 
 def test_outside_a_repository_is_3(tmp_path: Path) -> None:
     with pytest.raises(Stop, match="not in a git worktree") as caught:
-        repo.find(str(tmp_path))
+        find(str(tmp_path))
     assert caught.value.code == exits.REFUSED
 
 
 def test_logs_lie_in_the_main_worktree_from_everywhere(scratch_repo: Path, git: Git) -> None:
     (scratch_repo / "deep/er").mkdir(parents=True)
     git(scratch_repo, "worktree", "add", "-q", "-b", "feature/y", "../linked")
-    linked = repo.find(str(scratch_repo.parent / "linked"))
-    assert repo.find(str(scratch_repo / "deep/er")).home == str(scratch_repo)
+    linked = find(str(scratch_repo.parent / "linked"))
+    assert find(str(scratch_repo / "deep/er")).home == str(scratch_repo)
     assert linked.home == str(scratch_repo)
     assert linked.top == str(scratch_repo.parent / "linked")
-    assert linked.git_dir != repo.find(str(scratch_repo)).git_dir
-    assert repo.logs(linked).decisions.startswith(
+    assert linked.git_dir != find(str(scratch_repo)).git_dir
+    assert paths.logs(linked).decisions.startswith(
         f"{scratch_repo}/.correctless/artifacts/autonomous-decisions-feature-y-"
     )
 
@@ -68,23 +71,23 @@ def test_logs_of_a_submodule_and_of_a_bare_repositorys_worktree_lie_under_their_
     outer.mkdir()
     git(outer, "init", "-q", "-b", "main")
     git(outer, "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(scratch_repo), "sub")
-    assert repo.find(str(outer / "sub")).home == str(outer / "sub")
+    assert find(str(outer / "sub")).home == str(outer / "sub")
     git(tmp_path, "clone", "-q", "--bare", str(scratch_repo), "bare.git")
     git(tmp_path / "bare.git", "worktree", "add", "-q", "../of-bare", "feature/x")
-    assert repo.find(str(tmp_path / "of-bare")).home == str(tmp_path / "of-bare")
+    assert find(str(tmp_path / "of-bare")).home == str(tmp_path / "of-bare")
 
 
 def test_a_detached_head_has_a_log_of_its_own(scratch_repo: Path, git: Git) -> None:
     git(scratch_repo, "switch", "-q", "--detach")
     short = git(scratch_repo, "rev-parse", "--short", "HEAD")
-    assert repo.logs(repo.find(str(scratch_repo))).decisions.endswith(
+    assert paths.logs(find(str(scratch_repo))).decisions.endswith(
         f"autonomous-decisions-detached-{short}.jsonl"
     )
 
 
 def test_the_artifacts_folder_never_makes_a_worktree_dirty(scratch_repo: Path, git: Git) -> None:
-    here = repo.find(str(scratch_repo))
-    repo.ensure_artifacts(repo.logs(here))
+    here = find(str(scratch_repo))
+    paths.ensure_artifacts(paths.logs(here))
     assert (scratch_repo / ".correctless/artifacts/.gitignore").read_text() == "*\n"
     assert here.dirty_files() == ()
     git(scratch_repo, "add", "--all")
@@ -99,7 +102,7 @@ def test_an_artifacts_folder_that_leads_elsewhere_is_refused(
     (tmp_path / "elsewhere").mkdir()
     (scratch_repo / part).symlink_to(tmp_path / "elsewhere")
     with pytest.raises(Stop, match="symbolic link"):
-        repo.ensure_artifacts(repo.logs(repo.find(str(scratch_repo))))
+        paths.ensure_artifacts(paths.logs(find(str(scratch_repo))))
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
@@ -110,7 +113,7 @@ def test_hooks_and_monitors_of_the_repository_do_not_run_in_our_git(scratch_repo
         hook.write_text(f"#!/bin/sh\necho {name} >> {ran}\n")
         hook.chmod(0o755)
     git(scratch_repo, "config", "core.fsmonitor", str(scratch_repo / ".git/hooks/monitor"))
-    here = repo.find(str(scratch_repo))
+    here = find(str(scratch_repo))
     here.git("commit", "--allow-empty", "-q", "-m", "x")
     here.dirty_files()
     here.reset_to(here.head())
@@ -127,11 +130,11 @@ def test_variables_of_a_surrounding_git_lead_nowhere_else(
     git(other, "init", "-q", "-b", "other")
     monkeypatch.setenv("GIT_DIR", str(other / ".git"))
     monkeypatch.setenv("GIT_WORK_TREE", str(other))
-    assert repo.find(str(scratch_repo)).branch() == "feature/x"
+    assert find(str(scratch_repo)).branch() == "feature/x"
 
 
 def test_changed_files_are_named_whatever_their_names_hold(scratch_repo: Path, git: Git) -> None:
-    here = repo.find(str(scratch_repo))
+    here = find(str(scratch_repo))
     base = here.head()
     names = ["-n", "a b", "line\nbreak", 'quo"te', "ünïcode", ":(glob)x"]
     for name in names:
@@ -143,7 +146,7 @@ def test_changed_files_are_named_whatever_their_names_hold(scratch_repo: Path, g
 
 
 def test_a_patch_holds_everything_and_reset_keeps_what_git_ignores(scratch_repo: Path, git: Git) -> None:
-    here = repo.find(str(scratch_repo))
+    here = find(str(scratch_repo))
     (scratch_repo / ".gitignore").write_text("cache/\n")
     git(scratch_repo, "add", "--all")
     git(scratch_repo, "commit", "-q", "-m", "ignore")
@@ -167,16 +170,16 @@ def test_a_patch_holds_everything_and_reset_keeps_what_git_ignores(scratch_repo:
 
 def test_replace_file_leaves_the_old_one_when_it_can_not_write(tmp_path: Path) -> None:
     path = tmp_path / "f"
-    repo.replace_file(str(path), b"old")
+    replace_file(str(path), b"old")
     (tmp_path / f"f.{os.getpid()}.tmp").symlink_to(tmp_path / "victim")
     with pytest.raises(OSError):
-        repo.replace_file(str(path), b"new")
+        replace_file(str(path), b"new")
     assert path.read_bytes() == b"old"
     assert not (tmp_path / "victim").exists()
 
 
 def test_a_worktree_with_anything_in_it_is_not_clean(scratch_repo: Path, git: Git) -> None:
-    here = repo.find(str(scratch_repo))
+    here = find(str(scratch_repo))
     assert here.standing().head == here.head() == git(scratch_repo, "rev-parse", "HEAD")
     assert not here.standing().changed
     (scratch_repo / ".gitignore").write_text("*.log\n")
@@ -196,8 +199,8 @@ def test_a_worktree_with_anything_in_it_is_not_clean(scratch_repo: Path, git: Gi
 
 def test_where_a_worktree_stands_is_what_its_parts_say(scratch_repo: Path, git: Git) -> None:
     top = scratch_repo
-    here = repo.find(str(top))
-    assert here.standing() == repo.Standing(here.branch(), here.head(), ())
+    here = find(str(top))
+    assert here.standing() == Standing(here.branch(), here.head(), ())
     (top / "a name with spaces").write_text("x")
     (top / "README.md").write_text("changed")
     (top / "ünïcode").write_text("x")
@@ -211,7 +214,7 @@ def test_where_a_worktree_stands_is_what_its_parts_say(scratch_repo: Path, git: 
 
 def test_a_file_in_conflict_is_named(scratch_repo: Path, git: Git) -> None:
     top = scratch_repo
-    here = repo.find(str(top))
+    here = find(str(top))
     for branch, text in (("one", "1"), ("two", "2")):
         git(top, "switch", "-q", "-c", branch, "main")
         (top / "README.md").write_text(text)
