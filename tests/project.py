@@ -127,6 +127,7 @@ class Project:
         if config is not None:
             given = {
                 "agent_env": ["AGENT_DIARY", "AGENT_PLAY", "AGENT_EXTRA", "PYTHONDONTWRITEBYTECODE"],
+                "agent_sandbox": "off",  # its agent writes a diary beside the worktree; see test_sandbox.py
                 "pr": "skip",
             }
             self.write(".correctless/config/correctless.yaml", json.dumps({**given, **config}))

@@ -23,7 +23,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ),  # guard imports nothing: it runs without the package's environment
     ("finding", "process"),
     ("record", "yamltext", "project", "github"),
-    ("skillmd", "ledger", "config", "person", "lock", "skills", "plugins"),
+    ("skillmd", "ledger", "config", "person", "lock", "skills", "plugins", "sandbox"),
     ("contract", "runlog"),
     ("rules", "capture", "gate", "summary", "history", "runcontract"),
     ("lint", "agents", "review", "publish", "report", "anchors"),

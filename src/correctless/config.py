@@ -19,6 +19,8 @@ Intensity = Literal["standard", "high", "critical"]
 Channel = Literal["terminal", "prompt", "github", "signed", "flag"]
 Argv = Annotated[tuple[str, ...], Field(min_length=1)]
 
+ReachedPath = Annotated[str, Field(pattern=r"^(/|~/).")]
+
 NO_PARKING = "none"  # as `park`: never, not even in CI
 
 # What these skills are checked by when a pipeline names nothing of its own.
@@ -114,6 +116,16 @@ class Config(_Model):
     agent: str = "claude"
     agent_env: tuple[str, ...] = ()
     agent_publish_credentials: bool = False
+    agent_sandbox: Literal["auto", "require", "off"] = Field(
+        "auto",
+        description="the wall around agents and checks. auto: warn where it can't be had; require: refuse to start there",
+    )
+    agent_writable: tuple[ReachedPath, ...] = Field(
+        (), description="folders outside of the worktree that agents may write, such as ~/.cache/pre-commit"
+    )
+    agent_readable: tuple[ReachedPath, ...] = Field(
+        (), description="files and folders that are hidden from agents otherwise, such as ~/.npmrc"
+    )
     confirm_channels: tuple[Channel, ...] = ("terminal", "prompt", "github", "signed")
     confirmers: tuple[str, ...] = ()
     max_minutes: float = Field(480, gt=0)

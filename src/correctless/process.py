@@ -38,6 +38,10 @@ _KILL_S = 10.0  # seconds until a group that survives SIGKILL is given up
 _WAIT = 'IFS= read -r word || exit 1; case $word in (go) exec "$@" ;; (quiet) exec "$@" </dev/null ;; esac; exit 1'
 
 
+# In a sandbox: a shell gives a program that is missing the same exit code as outside.
+_INNER = ("/bin/sh", "-c", 'exec "$@"', "sh")
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One line of output without its newline, or a piece of a long one: all but the `last` are as long as what is held."""
@@ -66,9 +70,15 @@ class Process:
     """
 
     def __init__(
-        self, child: subprocess.Popen[bytes], mark: str, others: frozenset[int] = frozenset()
+        self,
+        child: subprocess.Popen[bytes],
+        mark: str,
+        others: frozenset[int] = frozenset(),
+        *,
+        wrapped: bool = False,
     ) -> None:
         self.pgid = child.pid
+        self._wrapped = wrapped
         self._others = others  # children this process had before: none of the program's
         self.mark = mark  # an environment variable all descendants inherit: see `group_alive`
         self.timed_out: Limit | None = None
@@ -79,9 +89,18 @@ class Process:
 
     @classmethod
     def hold(
-        cls, argv: Sequence[str], *, cwd: str, env: Mapping[str, str], pass_fds: Sequence[int] = ()
+        cls,
+        argv: Sequence[str],
+        *,
+        cwd: str,
+        env: Mapping[str, str],
+        pass_fds: Sequence[int] = (),
+        wrap: Sequence[str] = (),
     ) -> Process:
-        """Started but waiting. `Stop(3)` when it cannot be started; a missing program is exit code 127, after `release`."""
+        """Started but waiting. `Stop(3)` when it cannot be started; a missing program is exit code 127, after `release`.
+
+        `wrap` are the words of a sandbox, which starts `argv`, waits for it and ends with its code.
+        """
         if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
             # Inherited from a careless parent: the kernel would reap the child, and its exit code would read as 0.
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -89,7 +108,7 @@ class Process:
         others = orphans.children()
         try:
             child = subprocess.Popen(
-                ["/bin/sh", "-c", _WAIT, "sh", *argv],
+                ["/bin/sh", "-c", _WAIT, "sh", *wrap, *(_INNER if wrap else ()), *argv],
                 cwd=cwd,
                 env={**env, mark: "1"},
                 pass_fds=tuple(pass_fds),
@@ -104,7 +123,7 @@ class Process:
             raise Stop(
                 REFUSED, f"cannot start '{argv[0]}' in '{cwd}': {why}. check that both exist and can be used"
             ) from None
-        return cls(child, mark, others)
+        return cls(child, mark, others, wrapped=bool(wrap))
 
     def release(self, stdin: bytes | None) -> None:
         """Let the program run. `stdin` is fed while the output is read, so no size can block; None is /dev/null."""
@@ -219,7 +238,8 @@ class Process:
 
         def strike(pid: int) -> None:
             now = time.monotonic()
-            if now < polite and pid in told:
+            # A sandbox's own process ends by itself with what is in it; before that, it would take it along without grace.
+            if now < polite and (pid in told or (self._wrapped and pid == self.pgid)):
                 return
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL if now >= polite else signal.SIGTERM)
@@ -286,11 +306,12 @@ def run(
     stdin: bytes | None = None,
     wall_s: float,
     pass_fds: Sequence[int] = (),
+    wrap: Sequence[str] = (),
     keep: int = 1 << 20,
     grace_s: float = 5.0,
 ) -> Result:
     """A program from start to end, without a terminal; of its output the last `keep` bytes each are kept."""
-    process = Process.hold(argv, cwd=cwd, env=env, pass_fds=pass_fds)
+    process = Process.hold(argv, cwd=cwd, env=env, pass_fds=pass_fds, wrap=wrap)
     tails: dict[Stream, bytearray] = {"out": bytearray(), "err": bytearray()}
     try:
         process.release(stdin)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Protocol
 
 from correctless.exits import USAGE, Stop
+from correctless.sandbox import Sandbox
+from correctless.sandbox.reach import Needs
 from correctless.values import frozen
+
+MakeSandbox = Callable[[Needs, Sequence[str], Mapping[str, str]], Sandbox]  # needs, command, environment
 
 
 @frozen
@@ -31,7 +35,9 @@ class Task:
 
     `tools` are permission patterns as a skill's allowed-tools writes them; `session` is a UUID, new for each attempt, or
     with `resume` the one to continue; `transcript` is the file the raw output is added to, `answer` the one its last word is
-    in once it has ended; `inherit` are open files the agent's process keeps, such as the run's lock.
+    in once it has ended; `inherit` are open files the agent's process keeps, such as the run's lock: none in a sandbox, which
+    ends with the dispatcher. `sandbox` makes the sandbox around the agent, None for none; `state` is the run's folder for what
+    agents keep.
     """
 
     run: str
@@ -51,6 +57,8 @@ class Task:
     inherit: tuple[int, ...]
     resume: bool = False
     mcp_config: str | None = None
+    sandbox: MakeSandbox | None = None
+    state: str = ""
 
 
 @frozen

@@ -13,13 +13,14 @@ from datetime import datetime
 from typing import Any
 
 from correctless import places
-from correctless.agents import Outcome, Task, one_line
+from correctless.agents import Outcome, Task, one_line, state
 from correctless.agents.recorder import TOOLS
-from correctless.agents.running import Running, reckon
+from correctless.agents.running import Running, hold, reckon
 from correctless.agents.stream import TESTED, Stream, spell_tested, version_of
 from correctless.exits import REFUSED, Stop
-from correctless.process import Process, run
+from correctless.process import run
 from correctless.record import utcnow
+from correctless.sandbox.reach import Needs
 
 _TOOL = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(\([^\x00-\x1f\x7f]*\))?\Z")
 _GUARD_SECONDS = 60  # the guard ends itself long before: a hook that is timed out lets the call through
@@ -49,7 +50,8 @@ class Claude:
 
     def hold(self, task: Task) -> Running:
         argv = command_line(task, program(task.environment))
-        process = Process.hold(argv, cwd=task.cwd, env=task.environment, pass_fds=task.inherit)
+        needs = state.of_claude(task.environment, task.state, task.mcp_config) if task.sandbox else Needs()
+        process = hold(task, argv, task.environment, needs)
         # The prompt goes by standard input, which is closed after it: any length, and the nonce is in no process list.
         return Running(process, task, Stream(task, self._now), task.prompt.encode())
 

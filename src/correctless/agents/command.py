@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from correctless.agents import NOTHING, Activity, Answer, Outcome, Task, one_line
-from correctless.agents.running import End, Running, over_limit, reckon, too_much
+from correctless.agents import NOTHING, Activity, Answer, Outcome, Task, one_line, state
+from correctless.agents.running import End, Running, hold, over_limit, reckon, too_much
 from correctless.agents.spool import Spool
 from correctless.exits import REFUSED, USAGE, Stop
-from correctless.process import Line, Process
+from correctless.process import Line
 
 MAX_ANSWER = 64 << 20  # bytes
 
@@ -37,7 +37,7 @@ class Command:
 
     def hold(self, task: Task) -> Running:
         env = {**task.environment, **self.extra}
-        process = Process.hold(self.argv, cwd=task.cwd, env=env, pass_fds=task.inherit)
+        process = hold(task, self.argv, env, state.needs(self.argv[0], env, task.state))
         return Running(process, task, _Answer(task), task.prompt.encode())
 
     def reckon(self, task: Task) -> Outcome:

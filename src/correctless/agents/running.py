@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from correctless.agents import Activity, Answer, Outcome, Task
 from correctless.process import Limit, Line, Process, split
+from correctless.sandbox.reach import Needs
 
 Spent = Literal["turns", "usd"]
 Over = Spent | Literal["extra"]
@@ -113,6 +114,14 @@ class Running:
             # It may have said more than was read by then.
             return replace(outcome, kind="failed", reason="it was ended")
         return outcome
+
+
+def hold(task: Task, argv: Sequence[str], env: Mapping[str, str], needs: Needs) -> Process:
+    """The process of an agent, waiting; in a sandbox where the task has one."""
+    if task.sandbox is None:
+        return Process.hold(argv, cwd=task.cwd, env=env, pass_fds=task.inherit)
+    made = task.sandbox(needs, argv, env)
+    return Process.hold(argv, cwd=task.cwd, env={**env, **made.environment}, wrap=made.words)
 
 
 def reckon(listener: Listener, transcript: str) -> Outcome:

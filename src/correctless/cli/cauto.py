@@ -56,6 +56,12 @@ def _request_options(command: Any) -> Any:
         ),
         click.option("--agent", metavar="AGENT", help="claude, 'command:PROGRAM ARG...' or replay:DIR."),
         click.option(
+            "--sandbox",
+            "agent_sandbox",
+            type=click.Choice(["auto", "require", "off"]),
+            help="The wall around agents: auto warns where it can't be had, require refuses to start there.",
+        ),
+        click.option(
             "--on-escalation",
             type=click.Choice(["defer", "ask", "halt"]),
             help="What to do about a person's decision: leave it for the end, ask at this terminal, or pause.",

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from correctless import exits, process
-from correctless.agents import NOTHING, Activity, Held, Limits, Outcome, Task, recorder
+from correctless.agents import NOTHING, Activity, Held, Limits, MakeSandbox, Outcome, Task, recorder
 from correctless.agents.recorder import Recorder
 from correctless.base.files import replace_file
 from correctless.contract import SkillContract
@@ -38,6 +38,8 @@ class Runner:
         self._prompt = ""
         self._recorder: Recorder | None = None
         self._part = 1
+        self._sandbox = ""  # the means of the held agent's
+        self._warned = False  # that there is none
         self._earlier: dict[str, bytes] = {}  # what the earlier parts of the session were told
         self._began: float | None = None  # when the held agent was let run
 
@@ -81,6 +83,7 @@ class Runner:
             mark=held.mark,
             base=base,
             prompt_sha256=sha256(_bytes(self._prompt)),
+            sandbox=self._sandbox,
         )
 
     def go_on(self, state: State, part: int) -> StepContinued | AttemptFailed:
@@ -118,6 +121,7 @@ class Runner:
             group=held.pgid,
             mark=held.mark,
             prompt_sha256=sha256(_bytes(self._prompt)),
+            sandbox=self._sandbox,
         )
 
     def finish(self, state: State) -> AgentEnded:
@@ -159,6 +163,7 @@ class Runner:
     ) -> Held:
         around, plan, step = self.around, plan_of(state), step_of(state)
         contract = freeze.check_skill(around.logs, state.run, step)
+        make = self._find_sandbox(state)
         agent = around.agent(step.agent, around.repo.top)
         servers = _servers(around, state) if agent.takes_recorder else {}
         if agent.takes_recorder:
@@ -171,6 +176,7 @@ class Runner:
             self._task(state, attempt, part),
             prompt=self._prompt,
             session=session,
+            sandbox=make,
             # a server is named by a project for its agents to use: all of it is allowed
             tools=(*step.tools, *(f"mcp__{name}" for name in servers)),
             mcp_config=self._recorder.config
@@ -183,6 +189,14 @@ class Runner:
         self._held = agent.hold(task)
         around.lock.note(f"run {state.run}, step {step.name}", group=self._held.pgid)
         return self._held
+
+    def _find_sandbox(self, state: State) -> MakeSandbox | None:
+        means, fault, make = self.around.sandbox(state.run, plan_of(state))
+        if fault and not self._warned:
+            self.around.activity(Activity("warning", f"agents run without a sandbox: {fault}"))
+            self._warned = True
+        self._sandbox = means.name if means else ""
+        return make
 
     def _task(self, state: State, attempt: int, part: int) -> Task:
         """What is known of a process before anything is said to it."""
@@ -206,6 +220,7 @@ class Runner:
             answer=os.path.join(around.folder(state.run, step.name, attempt), "answer.md"),
             inherit=(around.lock.fd,),
             resume=part > 1,
+            state=around.private(state.run),
         )
 
     def _refuse_orphans(self, state: State) -> None:

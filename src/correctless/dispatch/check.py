@@ -8,10 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from correctless import process
+from correctless.agents import MakeSandbox
 from correctless.dispatch.spec import rules
 from correctless.project.git import Repo, Standing
 from correctless.project.paths import ARTIFACTS
 from correctless.runlog.plan import Plan, PlannedStep
+from correctless.sandbox.reach import Needs
 
 _TAIL = 2000  # characters of a failed check's output that go into the log and to the next attempt
 
@@ -35,6 +37,7 @@ def check(
     spec: str,
     env: Callable[[], Mapping[str, str]],
     inherit: Sequence[int],
+    sandbox: Callable[[], MakeSandbox | None] = lambda: None,
 ) -> Checked:
     """Whether the attempt that began at `base` counts. The command runs like an agent: own group, its environment, `env`."""
     here = repo.standing()
@@ -48,7 +51,7 @@ def check(
         return Checked(False, fault)
     if step.check is None:
         return Checked(True, changed=changed)
-    done = process.run(step.check, cwd=repo.top, env=env(), wall_s=step.minutes * 60, pass_fds=tuple(inherit))
+    done = run(step.check, repo, env(), step.minutes * 60, inherit, sandbox())
     output = done.out + done.err
     if done.timed_out:
         return Checked(False, f"the check {' '.join(step.check)} took over {step.minutes:g} minutes", output)
@@ -58,6 +61,21 @@ def check(
             False, f"the check {' '.join(step.check)} ended with {done.code}:\n{said}".strip(), output
         )
     return Checked(True, "", output)
+
+
+def run(
+    argv: Sequence[str],
+    repo: Repo,
+    env: Mapping[str, str],
+    wall_s: float,
+    inherit: Sequence[int] = (),
+    sandbox: MakeSandbox | None = None,
+) -> process.Result:
+    """A command that runs what an agent wrote, in `sandbox` where there is one."""
+    if sandbox is None:
+        return process.run(argv, cwd=repo.top, env=env, wall_s=wall_s, pass_fds=tuple(inherit))
+    made = sandbox(Needs(), argv, env)
+    return process.run(argv, cwd=repo.top, env={**env, **made.environment}, wall_s=wall_s, wrap=made.words)
 
 
 def report_fault(path: str, name: str, spec: str) -> str | None:

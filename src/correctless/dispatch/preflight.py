@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-from correctless import agents, process
+from correctless import agents, sandbox
 from correctless.agents import Activity, Limits, Task
 from correctless.agents.environment import environment
+from correctless.dispatch.check import run
 from correctless.dispatch.pull_request import expected, github
 from correctless.dispatch.start import Ready
+from correctless.dispatch.surroundings import sandbox_for
 from correctless.exits import REFUSED, Stop
 from correctless.github import first_line
 from correctless.publish import parking
@@ -79,7 +81,14 @@ def proofs(ready: Ready, env: Mapping[str, str]) -> Iterator[Callable[[], Proof]
 def _check(ready: Ready, env: Mapping[str, str], argv: tuple[str, ...]) -> Proof:
     what = f"{' '.join(argv)} on the base commit"
     with tempfile.TemporaryDirectory() as gh:
-        done = process.run(argv, cwd=ready.repo.top, env=_environment(ready, env, gh), wall_s=1800.0)
+        done = run(
+            argv,
+            ready.repo,
+            _environment(ready, env, gh),
+            1800.0,
+            (),
+            sandbox_for(ready.repo, ready.frozen.plan, gh, env)[2],
+        )
     if done.timed_out:
         return Proof(what, "it took over 30 minutes", "make it faster, or check less with commands.test")
     if done.code != 0:
@@ -156,7 +165,7 @@ def _turn(ready: Ready, env: Mapping[str, str], step: PlannedStep) -> Proof:
     if not agent.takes_recorder:  # a program would begin to work
         return Proof(f"agent {step.agent}", "its program is there; it was not started")
     with tempfile.TemporaryDirectory() as folder:
-        task = replace(_trial(ready, step, folder), environment=_environment(ready, env, folder))
+        task = replace(_trial(ready, env, step, folder), environment=_environment(ready, env, folder))
         try:
             outcome = agent.hold(task).release(_impatient)
         except Stop as stop:
@@ -166,7 +175,7 @@ def _turn(ready: Ready, env: Mapping[str, str], step: PlannedStep) -> Proof:
     return Proof(what, outcome.reason, _turn_fix(outcome.reason))
 
 
-def _trial(ready: Ready, step: PlannedStep, folder: str) -> Task:
+def _trial(ready: Ready, env: Mapping[str, str], step: PlannedStep, folder: str) -> Task:
     return Task(
         run="trial",
         step=step.name,
@@ -183,6 +192,8 @@ def _trial(ready: Ready, step: PlannedStep, folder: str) -> Task:
         transcript=os.path.join(folder, "transcript"),
         answer=os.path.join(folder, "answer.md"),
         inherit=(),
+        sandbox=sandbox_for(ready.repo, ready.frozen.plan, folder, env)[2],
+        state=sandbox.private(folder),
     )
 
 
@@ -197,7 +208,7 @@ def _guard(ready: Ready, env: Mapping[str, str], step: PlannedStep) -> Proof:
 
     with tempfile.TemporaryDirectory() as folder, OneCall(tool, given) as model:
         environment = model.environment(_environment(ready, env, folder))
-        task = replace(_trial(ready, step, folder), environment=environment)
+        task = replace(_trial(ready, env, step, folder), environment=environment)
         try:
             agent.hold(task).release(_impatient)
         except Stop as stop:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import correctless
-from correctless import agents, config, exits, lock, review
+from correctless import agents, config, exits, lock, review, sandbox
 from correctless.agents import Agent
 from correctless.config import Config
 from correctless.dispatch import freeze
@@ -59,6 +59,7 @@ def prepare(repo: Repo, cwd: str, request: Request, env: Mapping[str, str]) -> R
         lock.Lock.take(repo, "a refusal").close()  # raises, naming who has it
     found = load_config(repo, request.flags, cwd)
     _refuse_protected(repo, branch, found)
+    sandbox.find(found.agent_sandbox, env, exclude=(repo.top, repo.home))
     spec, data = _spec(repo, cwd, request.spec)
     _refuse_dirt(repo)
     _refuse_nobody(repo)

@@ -9,9 +9,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
-from correctless import agents
-from correctless.agents import Activity, Agent
+from correctless import agents, sandbox
+from correctless.agents import Activity, Agent, MakeSandbox
 from correctless.agents.environment import environment
 from correctless.heads import Heads
 from correctless.ledger import Ledger
@@ -72,6 +73,14 @@ class Surroundings:
         """Where one attempt's prompt, answer, transcript and patch lie."""
         return os.path.join(self.logs.folder(run), f"{step}-{attempt}")
 
+    def private(self, run: str) -> str:
+        """The run's folder for what its agents keep, in a sandbox."""
+        return sandbox.private(self.logs.folder(run))
+
+    def sandbox(self, run: str, plan: Plan) -> tuple[sandbox.Means | None, str, MakeSandbox | None]:
+        """`sandbox_for` this run."""
+        return sandbox_for(self.repo, plan, self.logs.folder(run), self.env)
+
     def environment(self, run: str, plan: Plan, step: str, attempt: int) -> dict[str, str]:
         """The environment of an agent, and of everything else that runs what an agent wrote."""
         no_login = os.path.join(self.logs.folder(run), "gh")
@@ -86,6 +95,20 @@ class Surroundings:
             push_urls=self.repo.push_urls(),
             publish_credentials=plan.publish_credentials,
         )
+
+
+def sandbox_for(
+    repo: Repo, plan: Plan, folder: str, env: Mapping[str, str]
+) -> tuple[sandbox.Means | None, str, MakeSandbox | None]:
+    """This machine's means of a sandbox, or why there are none; and what makes one for a process whose files go to `folder`.
+
+    `Stop(3)` where the plan requires one and there is none.
+    """
+    means, fault = sandbox.find(plan.sandbox, env, exclude=(repo.top, repo.home))
+    if means is None:
+        return None, fault, None
+    place = sandbox.Place(repo, plan.branch, folder, env, repo.configuration(), plan.writable, plan.readable)
+    return means, "", partial(sandbox.make, means, place)
 
 
 def plan_of(state: State) -> Plan:

@@ -109,6 +109,7 @@ def check_step(around: Surroundings, state: State) -> StepChecked:
         spec=approved.decode("utf-8", "replace"),
         env=lambda: around.environment(state.run, plan, step.name, state.attempt),
         inherit=(around.lock.fd,),
+        sandbox=lambda: around.sandbox(state.run, plan)[2],
     )
     if done.output:
         log = os.path.join(around.folder(state.run, step.name, state.attempt), "check.log")

@@ -212,6 +212,15 @@ class Repo:
         done = self.try_git("config", "--get", f"remote.{remote}.url")
         return done.stdout.strip() or None if done.returncode == 0 else None
 
+    def configuration(self) -> dict[str, str]:
+        """git's configuration as it counts here: key in lower case -> value, of a repeated key all values with blanks between."""
+        done = self.try_git("config", "--list", "-z")
+        found: dict[str, str] = {}
+        for item in filter(None, done.stdout.split("\0")):
+            key, _, value = item.partition("\n")
+            found[key.lower()] = f"{found[key.lower()]} {value}" if key.lower() in found else value
+        return found
+
     def worktrees(self) -> dict[str, str]:
         """The branches that are checked out somewhere, each with the top folder of its worktree."""
         found: dict[str, str] = {}

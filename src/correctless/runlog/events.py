@@ -39,6 +39,7 @@ class StepStarted:
     mark: str  # in the environment of everything the agent starts, also what leaves its group
     base: str
     prompt_sha256: str
+    sandbox: str = ""  # the program that holds the wall around the agent; "" where there is none
 
 
 @frozen
@@ -52,6 +53,7 @@ class StepContinued:
     group: int
     mark: str
     prompt_sha256: str
+    sandbox: str = ""
 
 
 @frozen

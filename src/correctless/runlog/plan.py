@@ -78,6 +78,9 @@ class Plan:
     park: str | None = None  # the remote a stopped run is parked on
     merge: str = ""  # the run contract that is asked to have the pull request merged; "": nobody merges it
     merge_minutes: float = 60.0  # how long its terms are waited for
+    sandbox: str = "auto"  # require: no agent starts without one; off: none has one
+    writable: tuple[str, ...] = ()  # outside of the worktree, in a sandbox
+    readable: tuple[str, ...] = ()  # what a sandbox hides otherwise
 
     def step(self, name: str) -> PlannedStep | None:
         return next((step for step in self.steps if step.name == name), None)

@@ -1,0 +1,102 @@
+"""Where agents keep their own state: of a program in a sandbox, the folders it writes and the logins it needs.
+
+Its state goes to the run's own folder. Of the person's folder it sees the login, which it may renew, and its settings, which it
+can't change: what it wrote there would run in the person's next session.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from correctless.sandbox.reach import Needs, Rule
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """One program's folder: its name below HOME, the variable that moves it, the files of its login, and its settings."""
+
+    folder: str
+    variable: str
+    login: tuple[str, ...]
+    settings: tuple[str, ...]
+
+
+_PROGRAMS = {
+    "codex": _Kept(
+        ".codex", "CODEX_HOME", ("auth.json",), ("config.toml", "AGENTS.md", "prompts", "rules", "skills")
+    ),
+    "gemini": _Kept(
+        ".gemini",
+        "",
+        ("oauth_creds.json", "google_accounts.json", "installation_id"),
+        ("settings.json", "GEMINI.md", "commands", "extensions", "trustedFolders.json", ".env"),
+    ),
+    "opencode": _Kept(".local/share/opencode", "", ("auth.json",), ()),
+    "qwen": _Kept(".qwen", "", ("oauth_creds.json",), ("settings.json", "QWEN.md", "commands", "extensions")),
+}
+_CLAUDE_LOGIN = ".credentials.json"
+_CLAUDE_STATE = ".claude.json"
+
+
+def needs(program: str, env: Mapping[str, str], private: str) -> Needs:
+    """What a known program needs, by its name; nothing for any other. `private` is the run's folder for such state."""
+    name = os.path.basename(program)
+    kept = _PROGRAMS.get(name)
+    if kept is None or not private:
+        return Needs()
+    folder = env.get(kept.variable) or os.path.join(env.get("HOME", ""), kept.folder)
+    if not os.path.isdir(folder):
+        return Needs()
+    own = os.path.join(private, name)
+    os.makedirs(own, mode=0o700, exist_ok=True)
+    return Needs(
+        (Rule(folder, "write", own), *_login(folder, folder, kept.login), *_settings(folder, kept.settings))
+    )
+
+
+def of_claude(env: Mapping[str, str], private: str, mcp_config: str | None) -> Needs:
+    """What Claude Code needs: a configuration folder of the run's, with the person's login and account in it."""
+    home = env.get("HOME", "")
+    chosen = env.get("CLAUDE_CONFIG_DIR")
+    folder = chosen or os.path.join(home, ".claude")
+    account = os.path.join(chosen or home, _CLAUDE_STATE)
+    own = os.path.join(private, "claude")
+    os.makedirs(own, mode=0o700, exist_ok=True)
+    copied = os.path.join(own, _CLAUDE_STATE)
+    if not os.path.lexists(copied):
+        with suppress(OSError):
+            shutil.copyfile(account, copied)
+            os.chmod(copied, 0o600)
+    rules = [
+        Rule(folder, "hide"),
+        Rule(account, "hide"),
+        Rule(own, "write"),
+        *_login(folder, own, (_CLAUDE_LOGIN,)),
+    ]
+    if mcp_config is not None:
+        # The recorder's folder: its socket is one of those no agent reaches otherwise.
+        rules.append(Rule(os.path.dirname(mcp_config), "read"))
+        rules.append(Rule(os.path.join(os.path.dirname(mcp_config), "socket"), "read"))
+    return Needs(tuple(rules), {"CLAUDE_CONFIG_DIR": own})
+
+
+def _login(folder: str, shown: str, names: tuple[str, ...]) -> Iterator[Rule]:
+    for name in names:
+        real = os.path.join(folder, name)
+        if os.path.isfile(real):
+            place = os.path.join(shown, name)
+            if shown != folder and not os.path.lexists(place):
+                with open(place, "xb"):  # something for the login to be shown at
+                    pass
+            yield Rule(place, "write", os.path.realpath(real))
+
+
+def _settings(folder: str, names: tuple[str, ...]) -> Iterator[Rule]:
+    for name in names:
+        real = os.path.join(folder, name)
+        if os.path.lexists(real):
+            yield Rule(real, "read", os.path.realpath(real))

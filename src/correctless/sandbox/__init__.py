@@ -1,0 +1,184 @@
+"""A wall around an agent, held by the kernel: what it may reach as one value, and the words before a command that enforce it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+
+from correctless import places
+from correctless.exits import REFUSED, Stop
+from correctless.project.git import Repo
+from correctless.project.paths import ARTIFACTS
+from correctless.sandbox import bubblewrap, credentials, git_layout, seatbelt, sockets
+from correctless.sandbox.reach import Needs, Reach, Rule, arrange, inside
+
+_TRIAL_SECONDS = 20.0
+_TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108 what is shown there is the run's own
+_RUNTIME = ("/run", "/var/run")
+_CONTRACTS = ".correctless/contracts"
+# Caches that programs refuse to work without, and that can be anywhere: each goes to the run's own folder.
+_CACHES = {"GOCACHE": "go-build", "npm_config_cache": "npm", "UV_CACHE_DIR": "uv", "PIP_CACHE_DIR": "pip"}
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """The program that makes sandboxes here."""
+
+    name: str  # bubblewrap or sandbox-exec
+    program: str  # its absolute path
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """One sandbox: `words` go before the command's, `environment` over its variables."""
+
+    means: Means
+    reach: Reach
+    words: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a sandbox is made for: a worktree on `branch`, and the folder of one run.
+
+    `writable` and `readable` are paths a configuration names; `commands` are words whose programs have to be found,
+    `env` is the environment of whoever starts the run, `git` git's configuration by lower-case key.
+    """
+
+    repo: Repo
+    branch: str
+    run_folder: str
+    env: Mapping[str, str]
+    git: Mapping[str, str] = field(default_factory=dict)
+    writable: Sequence[str] = ()
+    readable: Sequence[str] = ()
+
+
+def private(run_folder: str) -> str:
+    """A run's own folder for what its agents keep: temporary files, caches, their programs' state."""
+    return os.path.join(run_folder, "private")
+
+
+def find(mode: str, env: Mapping[str, str], *, exclude: Sequence[str] = ()) -> tuple[Means | None, str]:
+    """The means of this machine, or None and why there are none; `Stop(3)` where `mode` is require.
+
+    A program in one of the folders `exclude` is not used: an agent could have put it there.
+    """
+    if mode == "off":
+        return None, ""
+    means, fault = _means(env.get("PATH", ""), tuple(exclude))
+    if means is None and mode == "require":
+        raise Stop(REFUSED, f"agent_sandbox is require, and {fault}, or set agent_sandbox: auto")
+    return means, fault
+
+
+def make(
+    means: Means,
+    place: Place,
+    needs: Needs,
+    command: Sequence[str],
+    env: Mapping[str, str],
+) -> Sandbox:
+    """The sandbox of one process. `command` is what will run in it, `env` the environment it will have."""
+    temporary, cache, empty = (
+        os.path.join(private(place.run_folder), name) for name in ("tmp", "cache", "empty")
+    )
+    for folder in (temporary, cache):
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+    with open(empty, "wb"):
+        pass
+    git_layout.prepare(place.repo, place.branch)
+    reach = Reach(
+        arrange(_rules(place, needs, (*command, *needs.environment.values()), env)), temporary, empty
+    )
+    caches = {name: os.path.join(cache, folder) for name, folder in _CACHES.items() if name not in env}
+    bwrap = means.name == bubblewrap.PACKAGE
+    environment = {
+        "TMPDIR": "/tmp" if bwrap else temporary,  # noqa: S108 the run's own is shown there
+        **caches,
+        **needs.environment,
+    }
+    prefix = bubblewrap.prefix if bwrap else seatbelt.prefix
+    return Sandbox(means, reach, prefix(means.program, reach, place.repo.top), environment)
+
+
+def _rules(place: Place, needs: Needs, words: Sequence[str], env: Mapping[str, str]) -> Iterator[Rule]:
+    repo = place.repo
+    home = place.env.get("HOME", "")
+    hidden = [*_TEMPORARY, *_RUNTIME]
+    for path in _TEMPORARY:
+        yield Rule(path, "write", os.path.join(private(place.run_folder), "tmp"))
+    for path in _RUNTIME:
+        yield Rule(path, "hide")
+    for path in _needed(place, words, env):
+        if any(inside(path, folder) and path != folder for folder in hidden):
+            yield Rule(path, "read")
+    yield from credentials.rules(place.env, place.git)
+    for path in sockets.listening(home):
+        yield Rule(path, "hide")
+    yield from (Rule(_expanded(path, home), "read") for path in place.readable)
+    yield Rule(repo.top, "write")
+    yield from git_layout.rules(repo, place.branch)
+    for top in dict.fromkeys((repo.home, repo.top)):
+        yield Rule(os.path.join(top, ARTIFACTS), "read")
+        yield Rule(os.path.join(top, _CONTRACTS), "read")
+        yield Rule(os.path.join(top, ARTIFACTS, "runs"), "hide")
+    yield Rule(place.run_folder, "read")
+    if inside(sys.prefix, repo.top):
+        yield Rule(sys.prefix, "read")  # an environment in the worktree is the dispatcher's own program
+    yield Rule(private(place.run_folder), "write")
+    yield from (Rule(_expanded(path, home), "write") for path in place.writable)
+    yield from needs.rules
+
+
+def _needed(place: Place, words: Sequence[str], env: Mapping[str, str]) -> Iterator[str]:
+    """What has to be found also where its surroundings are hidden: programs, this package, the repository, the home folder."""
+    named = [
+        *(place.repo.home, place.repo.common_dir, place.env.get("HOME", "")),
+        *(sys.prefix, sys.base_prefix, places.plugin_root(), places.import_root()),
+        *env.get("PATH", "").split(os.pathsep),
+        *words,
+        os.path.realpath("/etc/resolv.conf"),
+    ]
+    for path in named:
+        if os.path.isabs(path) and os.path.exists(path):
+            yield os.path.realpath(path)
+
+
+def _expanded(path: str, home: str) -> str:
+    return home + path[1:] if path == "~" or path.startswith("~/") else path
+
+
+@cache
+def _means(path: str, exclude: tuple[str, ...]) -> tuple[Means | None, str]:
+    if sys.platform == "darwin":
+        return _tried(Means("sandbox-exec", seatbelt.PROGRAM), seatbelt.trial(seatbelt.PROGRAM))
+    folders = [folder for folder in path.split(os.pathsep) if os.path.isabs(folder)]
+    folders += [folder for folder in ("/usr/bin", "/usr/local/bin") if folder not in folders]
+    folders = [each for each in folders if not any(inside(os.path.realpath(each), top) for top in exclude)]
+    program = shutil.which(bubblewrap.PROGRAM, path=os.pathsep.join(folders))
+    if program is None:
+        return (
+            None,
+            f"the program '{bubblewrap.PROGRAM}' is missing. install the package {bubblewrap.PACKAGE}",
+        )
+    return _tried(Means(bubblewrap.PACKAGE, program), bubblewrap.trial(program))
+
+
+def _tried(means: Means, argv: tuple[str, ...]) -> tuple[Means | None, str]:
+    try:
+        done = subprocess.run(
+            argv, env={}, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TRIAL_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return None, f"{means.name} cannot be used here ({error}). see docs/sandbox.md"
+    if done.returncode == 0:
+        return means, ""
+    why = (done.stderr.decode("utf-8", "replace").strip() or f"exit {done.returncode}").splitlines()[0]
+    return None, f"{means.name} cannot make a sandbox here ({why}). see docs/sandbox.md"

@@ -1,0 +1,54 @@
+"""The reach of an agent as a profile of sandbox-exec, for macOS: the last rule that fits a path decides."""
+
+from __future__ import annotations
+
+import os
+
+from correctless.sandbox.reach import Reach
+
+PROGRAM = "/usr/bin/sandbox-exec"
+
+# What has to be written although nobody names it: terminals, the null device, and what the system itself keeps for a user.
+_DEVICES = '(literal "/dev/null") (literal "/dev/zero") (literal "/dev/tty") (literal "/dev/dtracehelper") (regex #"^/dev/fd/")'
+
+
+def prefix(program: str, reach: Reach, cwd: str) -> tuple[str, ...]:  # noqa: ARG001 the shape of bubblewrap's
+    """The words to put before a command so that it reaches no more than `reach`."""
+    return (program, "-p", profile(reach))
+
+
+def profile(reach: Reach) -> str:
+    """The whole profile. There are no mounts: what a rule shows from elsewhere (`source`) has to be reached by its own path."""
+    lines = [
+        "(version 1)",
+        "(allow default)",
+        "(deny file-write*)",
+        f"(allow file-write* {_DEVICES})",
+        f"(allow file-write* {_below(reach.temporary)})",
+        # Other processes of the same user could do the work outside.
+        "(deny process-info* (target others))",
+        "(deny signal (target others))",
+        "(allow signal (target same-sandbox))",
+        "(deny mach-priv-task-port)",
+        '(deny mach-lookup (global-name "com.apple.SecurityServer") (global-name "com.apple.securityd.xpc"))',
+        '(deny network-outbound (literal "/private/var/run/docker.sock"))',
+    ]
+    for rule in reach.rules:
+        path = _below(rule.path)
+        if rule.access == "hide":
+            lines.append(f"(deny file-read* file-write* network-outbound {path})")
+        elif rule.access == "read":
+            lines += [f"(allow file-read* {path})", f"(deny file-write* {path})"]
+        else:
+            lines.append(f"(allow file-read* file-write* {path})")
+    return "\n".join(lines)
+
+
+def trial(program: str) -> tuple[str, ...]:
+    """A command that succeeds where a sandbox can be made at all."""
+    return (program, "-p", "(version 1)(allow default)", "/bin/sh", "-c", ":")
+
+
+def _below(path: str) -> str:
+    escaped = os.path.realpath(path).replace("\\", "\\\\").replace('"', '\\"')
+    return f'(subpath "{escaped}")'
