@@ -28,14 +28,16 @@ def decision(name: str, applied: str) -> str:
     return f'{{"decision_id": "{name}", "default_applied": "{applied}", "rationale": "because", "escalation_deferred": false}}'
 
 
+@pytest.mark.parametrize("sandbox", ["off", "require"])
 def test_the_real_client_works_through_a_pipeline_that_a_person_then_confirms(
-    scratch_repo: Path, git: Git
+    scratch_repo: Path, git: Git, sandbox: str
 ) -> None:
     test = [sys.executable, "-m", "unittest", "-q"]
     project = Project(
         scratch_repo,
         git,
         config={
+            "agent_sandbox": sandbox,
             "commands": {"test": test},
             "pipelines": {"default": {"steps": [{"skill": "ctdd"}, {"skill": "cverify"}]}},
         },

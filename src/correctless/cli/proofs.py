@@ -30,6 +30,7 @@ def tried(ready: start.Ready) -> tuple[str, ...]:
 
 def told(proof: preflight.Proof, *, err: bool) -> preflight.Proof:
     fix = "" if proof.ok else f". {proof.fix}"
-    line = f"{'holds ' if proof.ok else 'FAILED'}     {proof.what}: {proof.said}{fix}"
+    label = "FAILED" if not proof.ok else "WARNING" if proof.warning else "holds"
+    line = f"{label:10} {proof.what}: {proof.said}{fix}"
     click.echo(summary.printable(line), err=err)
     return proof

@@ -18,12 +18,14 @@ from correctless.agents.environment import environment
 from correctless.dispatch.check import run
 from correctless.dispatch.pull_request import expected, github
 from correctless.dispatch.start import Ready
-from correctless.dispatch.surroundings import sandbox_for
+from correctless.dispatch.surroundings import place_of, sandbox_for
 from correctless.exits import REFUSED, Stop
 from correctless.github import first_line
 from correctless.publish import parking
 from correctless.publish.branch import push
 from correctless.runlog.plan import PlannedStep
+from correctless.sandbox import trial
+from correctless.sandbox.reach import Needs, inside
 
 _SIGN_SECONDS = 30.0
 _NO_RUN = "00000000-000000-0000"  # has a run's form, and none is ever called so
@@ -45,11 +47,15 @@ _TRIAL = (
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """One thing tried: `fix` is what to do, empty when it holds; `said` is one line for people."""
+    """One thing tried: `fix` is what to do, empty when it holds; `said` is one line for people.
+
+    With `warning` it holds, and is worth a look all the same.
+    """
 
     what: str
     said: str
     fix: str = ""
+    warning: bool = False
 
     @property
     def ok(self) -> bool:
@@ -64,6 +70,8 @@ def proofs(ready: Ready, env: Mapping[str, str]) -> Iterator[Callable[[], Proof]
     plan = ready.frozen.plan
     for argv in dict.fromkeys(step.check for step in plan.steps if step.check):
         yield partial(_check, ready, env, argv)
+    if plan.sandbox != "off":
+        yield partial(_sandbox, ready, env)
     if ready.repo.try_git("config", "--type=bool", "commit.gpgsign").stdout.strip() == "true":
         yield partial(_signature, ready)
     if plan.pr[0] != "skip":
@@ -101,6 +109,34 @@ def _check(ready: Ready, env: Mapping[str, str], argv: tuple[str, ...]) -> Proof
             "add what it writes to .gitignore: each step would commit it",
         )
     return Proof(what, "it passed")
+
+
+def _sandbox(ready: Ready, env: Mapping[str, str]) -> Proof:
+    """The wall tried from inside, and what lies within it."""
+    plan, repo = ready.frozen.plan, ready.repo
+    what = "the sandbox of the agents"
+    with tempfile.TemporaryDirectory() as folder:
+        means, fault, make = sandbox_for(repo, plan, folder, env)
+        if means is None or make is None:
+            return Proof(what, f"there is none, and agents reach all that you reach: {fault}", warning=True)
+        environment = _environment(ready, env, folder)
+        made = make(Needs(), (), environment)
+        done = trial.leave(made, place_of(repo, plan, folder, env), uuid.uuid4().hex[:8], environment)
+    if done.fault:
+        return Proof(
+            what,
+            f"{means.name} could not be tried: {done.fault}",
+            "see docs/sandbox.md, or set agent_sandbox: off",
+        )
+    if done.possible:
+        return Proof(what, f"in it one can {', '.join(done.possible)}", "see docs/sandbox.md")
+    writable = [rule.path for rule in made.reach.rules if rule.access == "write" and not rule.source]
+    outside = [path for path in writable if not inside(path, repo.top) and not inside(path, repo.common_dir)]
+    also = f", {', '.join(outside)}" if outside else ""
+    return Proof(
+        what,
+        f"{means.name}: {len(done.tries)} ways out were tried and none works; agents write {repo.top}{also}",
+    )
 
 
 def _signature(ready: Ready) -> Proof:

@@ -107,8 +107,12 @@ def sandbox_for(
     means, fault = sandbox.find(plan.sandbox, env, exclude=(repo.top, repo.home))
     if means is None:
         return None, fault, None
-    place = sandbox.Place(repo, plan.branch, folder, env, repo.configuration(), plan.writable, plan.readable)
-    return means, "", partial(sandbox.make, means, place)
+    return means, "", partial(sandbox.make, means, place_of(repo, plan, folder, env))
+
+
+def place_of(repo: Repo, plan: Plan, folder: str, env: Mapping[str, str]) -> sandbox.Place:
+    """What a sandbox of this plan is made for; the run's own files go to `folder`."""
+    return sandbox.Place(repo, plan.branch, folder, env, repo.configuration(), plan.writable, plan.readable)
 
 
 def plan_of(state: State) -> Plan:

@@ -1,0 +1,95 @@
+"""The sandbox tried in place: what an agent could do wrong is done in one, and whatever went through is named."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from correctless.project.paths import ARTIFACTS
+from correctless.sandbox import Place, Sandbox
+
+_SECONDS = 30.0
+_REACHED = "reached "
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What was tried, and what of it was possible."""
+
+    tries: tuple[str, ...]
+    possible: tuple[str, ...]
+    fault: str = ""  # why nothing could be tried
+
+
+def leave(sandbox: Sandbox, place: Place, token: str, env: Mapping[str, str]) -> Tried:
+    """Try to write and to read from inside what no agent may. Nothing is left behind: what a hole lets through is taken away."""
+    tries = dict(_tries(place, sandbox, f".correctless-trial-{token}"))
+    lines = [
+        f"( {command} ) >/dev/null 2>&1 && echo {shlex.quote(_REACHED + what)}"
+        for what, (command, _) in tries.items()
+    ]
+    script = "\n".join((*lines, "echo done"))
+    try:
+        done = subprocess.run(
+            [*sandbox.words, "/bin/sh", "-c", script],
+            cwd=place.repo.top,
+            env={**env, **sandbox.environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Tried((), (), str(error))
+    finally:
+        for _, left in tries.values():
+            with suppress(OSError):
+                os.unlink(left)
+    said = done.stdout.decode("utf-8", "replace").splitlines()
+    if "done" not in said:
+        why = done.stderr.decode("utf-8", "replace").strip().splitlines() or [f"exit {done.returncode}"]
+        return Tried((), (), why[0])
+    possible = tuple(line.removeprefix(_REACHED) for line in said if line.startswith(_REACHED))
+    return Tried(tuple(tries), possible)
+
+
+def _tries(place: Place, sandbox: Sandbox, name: str) -> Iterator[tuple[str, tuple[str, str]]]:
+    """What is tried -> a command that succeeds where it is possible, and the file that it would leave on this machine."""
+    repo = place.repo
+    folders = {
+        "write a log": os.path.join(repo.home, ARTIFACTS),
+        "write a hook of git": os.path.join(repo.common_dir, "hooks"),
+        "write beside the repository": os.path.dirname(repo.top),
+        "write into the home folder": place.env.get("HOME", ""),
+    }
+    for what, folder in folders.items():
+        if os.path.isdir(folder) and sandbox.reach.of(os.path.join(folder, name)) != "write":
+            path = os.path.join(folder, name)
+            yield what, (f": >{shlex.quote(path)}", path)
+    config = os.path.join(repo.common_dir, "config")
+    yield "change git's configuration", (f": >>{shlex.quote(config)}", "")
+    folder = os.path.dirname(config)
+    yield (
+        "rename git's folder",
+        (
+            f"mv {shlex.quote(folder)} {shlex.quote(folder + name)} && mv {shlex.quote(folder + name)} {shlex.quote(folder)}",
+            "",
+        ),
+    )
+    for rule in sandbox.reach.rules:
+        if rule.access == "hide" and os.path.isfile(rule.path) and os.access(rule.path, os.R_OK):
+            yield f"read {rule.path}", (f"test -s {shlex.quote(rule.path)}", "")
+        elif (
+            rule.access == "hide"
+            and os.path.isdir(rule.path)
+            and rule.path.startswith(place.env.get("HOME", "/nowhere"))
+        ):
+            yield (
+                f"read {rule.path}",
+                (f"ls -A {shlex.quote(rule.path)} | grep -v -e known_hosts -e config -e '\\.pub$' -q", ""),
+            )
+    yield "see another process", (f"test -d /proc/{os.getpid()}/fd && kill -0 {os.getpid()}", "")
