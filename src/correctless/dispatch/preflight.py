@@ -181,7 +181,6 @@ def _trial(ready: Ready, step: PlannedStep, folder: str) -> Task:
         model=step.model,
         plugin_dirs=(),
         transcript=os.path.join(folder, "transcript"),
-        answer=os.path.join(folder, "answer.md"),
         inherit=(),
     )
 
