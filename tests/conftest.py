@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import signal
 import subprocess
@@ -12,7 +11,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from correctless.agents import Outcome
 from shelf import Shelf
 
 # The machine may be busy, and how long an example takes is no test's business.
@@ -90,10 +88,3 @@ def shelf(whole_shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> Shelf:
     """What is made once; its home is the test's, and is kept with it."""
     monkeypatch.setenv("HOME", str(whole_shelf.here / "home"))
     return whole_shelf
-
-
-def answer_of(outcome: Outcome) -> str:
-    """The answer, as the file has it that its hash is of."""
-    data = Path(outcome.answer.path).read_bytes()
-    assert (len(data), hashlib.sha256(data).hexdigest()) == (outcome.answer.size, outcome.answer.sha256)
-    return data.decode("utf-8", "surrogatepass")

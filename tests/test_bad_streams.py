@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -111,76 +110,6 @@ def _last_reason(project: Project) -> str:
 
 def _plain(text: str, tmp_path: Path) -> str:
     return re.sub(r"\d{8}-\d{6}-[0-9a-f]{4}", "<run>", text.replace(str(tmp_path), "<tmp>"))
-
-
-# Runs cauto in this process's place and says how much memory it took at its peak, in kB.
-WEIGHED = """
-import sys
-from correctless import cli
-code = cli.main(sys.argv[1:])
-[peak] = [line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")]
-print("peak", peak, file=sys.stderr)
-sys.exit(code)
-"""
-
-
-def _peak(project: Project, agent: str, **env: str) -> int:
-    done = subprocess.run(
-        [sys.executable, "-c", WEIGHED, "cauto", *RUN[:-1], agent],
-        cwd=project.top,
-        env={**project.env, **env},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return int(done.stderr.split()[-1]) << 10
-
-
-# Answers as a client of its own protocol gives them, and as any program does.
-LONG_ANSWER = """
-import os, re, sys
-nonce = re.findall(r"^AUTONOMOUS_DECISIONS_START ([0-9a-f]{8})$", sys.stdin.read(), re.MULTILINE)[-1]
-size, between = int(os.environ["CORRECTLESS_BAD_SIZE"]), os.environ["CORRECTLESS_BAD_BETWEEN"]
-piece = ("x" * 99 + between) * 10_000
-for _ in range(size // len(piece)):
-    sys.stdout.write(piece)
-print(f"\\nAUTONOMOUS_DECISIONS_START {nonce}\\nAUTONOMOUS_DECISIONS_END")
-"""
-
-
-@pytest.mark.campaign
-@pytest.mark.parametrize(
-    ("agent", "more"),
-    [
-        ("claude", {}),
-        # of one character that takes four bytes Python makes four bytes of each of the others
-        ("claude", {"CORRECTLESS_BAD_TAIL": "\N{GRINNING FACE}"}),
-        ("command", {"CORRECTLESS_BAD_BETWEEN": "x"}),
-        ("command", {"CORRECTLESS_BAD_BETWEEN": "\n"}),
-        ("command", {"CORRECTLESS_BAD_BETWEEN": "\N{GRINNING FACE}"}),
-    ],
-)
-def test_memory_is_flat_over_an_answer_of_50_mb(
-    make: Make, tmp_path: Path, agent: str, more: dict[str, str]
-) -> None:
-    project, env = make("answer-of-50-mb")
-    if agent == "command":
-        program = tmp_path / "agent.py"
-        program.write_text(LONG_ANSWER)
-        agent = f"command:{sys.executable} {program}"
-    peaks = []
-    for number, size in enumerate((5_000_000, 50_000_000)):
-        project.git(project.top, "switch", "-q", "-c", f"feature/{number}")
-        peaks.append(_peak(project, agent, **env, **more, CORRECTLESS_BAD_SIZE=str(size)))
-        assert [one.count for one in _taken(project)] == [0 if "command" in agent else 1]
-    assert abs(peaks[1] - peaks[0]) < 16 << 20, peaks
-
-
-def _taken(project: Project) -> list[DecisionsTaken]:
-    return [item.event for item in _events(project) if isinstance(item.event, DecisionsTaken)]
 
 
 def _cases(*, slow: bool) -> list[str]:

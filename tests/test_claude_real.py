@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Git, answer_of
+from conftest import Git
 from correctless.agents import Activity, Held, Limits, Outcome, Task
 from correctless.agents.claude import Claude
 from correctless.agents.environment import environment
@@ -69,7 +69,6 @@ def drive(scratch_repo: Path, tmp_path: Path, seen: list[Activity]) -> Drive:
             model=None,
             plugin_dirs=(),
             transcript=str(tmp_path / "transcript.jsonl"),
-            answer=str(tmp_path / f"answer-{uuid.uuid4()}.md"),
             inherit=(),
         )
         task = replace(task, **changes)  # type: ignore[arg-type]
@@ -98,7 +97,7 @@ def test_the_client_edits_a_file_runs_a_command_commits_and_ends_with_a_block(
     with ScriptedModel({"": replies}) as model:
         outcome = drive(model)
     assert (outcome.kind, outcome.reason, outcome.exit_code) == ("ok", "", 0)
-    assert answer_of(outcome) == f"Committed by Ada.\n{BLOCK}"
+    assert outcome.answer == f"Committed by Ada.\n{BLOCK}"
     assert git(scratch_repo, "show", "HEAD:README.md") == "# better"
     assert outcome.turns == 4
     assert outcome.tokens > 4000
@@ -113,7 +112,7 @@ def test_the_environment_reaches_the_tools_without_what_could_publish(
     monkeypatch.setenv("GH_TOKEN", "gh-secret")
     monkeypatch.setenv("SSH_AUTH_SOCK", "/ssh-secret")
     with ScriptedModel({"": [Reply(tool("Bash", command="env | sort")), Reply(LAST_TOOL_RESULT)]}) as model:
-        found = answer_of(drive(model)).splitlines()
+        found = drive(model).answer.splitlines()
     assert {
         "CORRECTLESS_AGENT=1",
         "CORRECTLESS_RUN=r1",
@@ -131,7 +130,7 @@ def test_prompt_and_system_text_of_any_length_reach_the_model(drive: Drive, size
     with ScriptedModel({"": [Reply("read")]}) as model:
         prompt = f"mode: autonomous\n{'p' * size} CANARY-PROMPT"
         outcome = drive(model, prompt, system=f"--{'s' * size} CANARY-SYSTEM")
-    assert (outcome.kind, answer_of(outcome)) == ("ok", "read")
+    assert (outcome.kind, outcome.answer) == ("ok", "read")
     [request] = model.requests
     assert "CANARY-SYSTEM" in text_of(request["system"])
     assert prompt in text_of(request["messages"][0]["content"])
@@ -180,7 +179,7 @@ def test_of_two_result_lines_the_one_after_the_background_agent_counts(drive: Dr
     replies = [Reply(start), Reply("too early"), Reply("all done")]
     with ScriptedModel({"SUBTASK": [Reply("sub done", delay=1)], "": replies}) as model:
         outcome = drive(model, tools=("Agent",), limits=replace(LIMITS, grace_s=0.3))
-    assert (outcome.kind, answer_of(outcome), outcome.turns) == ("ok", "all done", 3)
+    assert (outcome.kind, outcome.answer, outcome.turns) == ("ok", "all done", 3)
     assert (tmp_path / "transcript.jsonl").read_text().count('"type":"result"') == 2
 
 
@@ -219,7 +218,7 @@ def test_a_session_is_continued_at_the_cost_of_the_new_part(drive: Drive) -> Non
     with ScriptedModel({"": [Reply("first"), Reply("second")]}) as model:
         first = drive(model, session=session)
         second = drive(model, "and now?", session=session, resume=True)
-    assert (answer_of(first), answer_of(second)) == ("first", "second")
+    assert (first.answer, second.answer) == ("first", "second")
     assert second.cost_usd < 1.5 * first.cost_usd
 
 
@@ -227,7 +226,7 @@ def test_a_job_left_in_the_background_ends_with_the_attempt(drive: Drive, tmp_pa
     # the client gives each command a session of its own: the group alone would miss it
     left = f"(sleep 60; touch {tmp_path}/late) & echo $! $(ps -o pgid= -p $!)"
     with ScriptedModel({"": [Reply(tool("Bash", command=left)), Reply(LAST_TOOL_RESULT)]}) as model:
-        job, group = answer_of(drive(model)).split()
+        job, group = drive(model).answer.split()
     assert not group_alive(int(group))
     assert not Path(f"/proc/{job}").exists() or ") Z " in Path(f"/proc/{job}/stat").read_text()
 

@@ -24,7 +24,7 @@ from correctless.lineage import Row, living, table
 Stream = Literal["out", "err"]
 Limit = Literal["idle", "wall"]
 
-LONG = 1 << 20  # bytes of a line that are held: a longer one comes in pieces
+LONG = 8 << 20  # bytes of a line that are held: a longer one comes in pieces
 _PIECE = 1 << 16
 _LINGER = 0.5  # seconds a background child may hold the output open after the program is gone
 _AFTERMATH = 1 << 20  # bytes of output read after that: more than a pipe holds

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Protocol
 
@@ -12,6 +11,13 @@ from correctless.sandbox.reach import Needs
 from correctless.values import frozen
 
 MakeSandbox = Callable[[Needs, Sequence[str], Mapping[str, str]], Sandbox]  # needs, command, environment
+
+MAX_ANSWER = 8 << 20  # bytes of UTF-8 of all messages of an attempt: more fails it, and is in its transcript
+
+
+def over_answer() -> str:
+    """The reason of an attempt that said more."""
+    return f"its answer is over {MAX_ANSWER >> 20} MiB"
 
 
 @frozen
@@ -34,10 +40,9 @@ class Task:
     """One attempt of one step, all an agent needs to know.
 
     `tools` are permission patterns as a skill's allowed-tools writes them; `session` is a UUID, new for each attempt, or
-    with `resume` the one to continue; `transcript` is the file the raw output is added to, `answer` the one its last word is
-    in once it has ended; `inherit` are open files the agent's process keeps, such as the run's lock: none in a sandbox, which
-    ends with the dispatcher. `sandbox` makes the sandbox around the agent, None for none; `state` is the run's folder for what
-    agents keep.
+    with `resume` the one to continue; `transcript` is the file the raw output is added to; `inherit` are open files the
+    agent's process keeps, such as the run's lock: none in a sandbox, which ends with the dispatcher. `sandbox` makes the
+    sandbox around the agent, None for none; `state` is the run's folder for what agents keep.
     """
 
     run: str
@@ -53,7 +58,6 @@ class Task:
     model: str | None
     plugin_dirs: tuple[str, ...]
     transcript: str
-    answer: str
     inherit: tuple[int, ...]
     resume: bool = False
     mcp_config: str | None = None
@@ -62,23 +66,9 @@ class Task:
 
 
 @frozen
-class Answer:
-    """An agent's last word, too long perhaps to be held: the `size` bytes of the file `path`, and their SHA-256.
-
-    UTF-8 with errors="surrogatepass": JSON can say half of a pair.
-    """
-
-    path: str
-    sha256: str
-    size: int
-
-
-NOTHING = Answer("", hashlib.sha256().hexdigest(), 0)
-
-
-@frozen
 class Outcome:
-    """How an attempt ended. `answer` is the agent's last word, `reason` one line for people when it is not ok.
+    """How an attempt ended. `answer` is every message of the agent itself in order, its last one included, at most `MAX_ANSWER`
+    bytes; it may hold lone surrogates. `reason` is one line for people when it is not ok.
 
     `paused` is an outage or a usage limit, never the agent's fault; `resume_at` is RFC 3339 in UTC where it is known. `lost` is a
     session that can't be continued: nothing was asked of a model.
@@ -88,7 +78,7 @@ class Outcome:
     """
 
     kind: Literal["ok", "failed", "paused", "lost"]
-    answer: Answer
+    answer: str
     reason: str = ""
     resume_at: str | None = None
     cost_usd: float = 0.0

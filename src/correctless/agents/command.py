@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import os
 import shlex
 import shutil
@@ -10,13 +9,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from correctless.agents import NOTHING, Activity, Answer, Outcome, Task, one_line, state
-from correctless.agents.running import End, Running, hold, over_limit, reckon, too_much
-from correctless.agents.spool import Spool
+from correctless.agents import MAX_ANSWER, Activity, Outcome, Task, one_line, over_answer, state
+from correctless.agents.running import End, Running, hold, over_limit, reckon
 from correctless.exits import REFUSED, USAGE, Stop
 from correctless.process import Line
-
-MAX_ANSWER = 64 << 20  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +63,8 @@ class _Answer:
 
     def __init__(self, task: Task) -> None:
         self._task = task
-        self._answer = Spool(task.answer)
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._ended = b""  # how its last line did
-        self._size = 0
+        self._answer = bytearray()
+        self._over = False
         self._stderr = ""
 
     def raw(self, line: Line) -> bytes:
@@ -81,34 +75,30 @@ class _Answer:
         if line.stream == "err":
             self._stderr = text or self._stderr
         else:
-            self._size += len(line.data) + line.last
-            if self._size <= MAX_ANSWER:
-                self._answer.add(self._decoder.decode(self._ended + line.data))
-                self._ended = b"\n" * line.last
+            self._over = self._over or len(self._answer) + len(line.data) > MAX_ANSWER
+            if not self._over:
+                self._answer += line.data + b"\n" * line.last
         if text:
             yield Activity("text", text)
 
-    def answer(self) -> Answer:
-        return self._answer.store()
-
     def outcome(self, end: End) -> Outcome:
-        self._answer.add(self._decoder.decode(b"", final=True))
+        answer = self._answer.removesuffix(b"\n").decode(errors="replace")
         faults = []
-        if end.flooded:
-            faults.append(too_much(end))
+        if end.too_much:
+            faults.append(end.too_much)
         elif end.timed_out:
             faults.append(over_limit(end.timed_out, self._task))
         elif end.code != 0:
             faults.append(f"exit code {end.code}")
-        if self._size > MAX_ANSWER:
-            faults.append(f"the answer is over {MAX_ANSWER >> 20} MiB")
-        elif self._answer.blank:
+        if self._over:
+            faults.append(over_answer())
+        elif not answer.strip():
             faults.append("the answer is empty")
         if faults and self._stderr:
             faults.append(f"it said: {self._stderr}")
         return Outcome(
             kind="failed" if faults else "ok",
-            answer=NOTHING,
+            answer=answer,
             reason="; ".join(faults),
             exit_code=end.code,
             session=self._task.session,

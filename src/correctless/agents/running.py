@@ -8,8 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
-from correctless.agents import Activity, Answer, Outcome, Task
-from correctless.process import Limit, Line, Process, split
+from correctless.agents import Activity, Outcome, Task
+from correctless.process import LONG, Limit, Line, Process, split
 from correctless.sandbox.reach import Needs
 
 Spent = Literal["turns", "usd"]
@@ -23,13 +23,13 @@ _MOST = 1 << 30  # bytes of raw output of one attempt: it is all kept, and a dis
 class End:
     """How the process went: `by_itself` when it left before it was ended, `code` as subprocess gives it.
 
-    `flooded` is the number of bytes it was allowed to say, when it was ended for saying more.
+    `too_much` is the reason when it was ended for what it wrote.
     """
 
     code: int
     by_itself: bool
     timed_out: Limit | None
-    flooded: int | None = None
+    too_much: str = ""
 
 
 class Listener(Protocol):
@@ -48,11 +48,7 @@ class Listener(Protocol):
 
     def hear(self, line: Line) -> Iterable[Activity]: ...
 
-    def outcome(self, end: End) -> Outcome:
-        """How it went, without the answer."""
-
-    def answer(self) -> Answer:
-        """The last word, put into the task's file for it."""
+    def outcome(self, end: End) -> Outcome: ...
 
 
 class Running:
@@ -79,7 +75,7 @@ class Running:
         limits = self._task.limits
         process, listener = self._process, self._listener
         by_itself = False
-        flooded: int | None = None
+        too_much = ""
         said = 0
         begun = ""  # the output of which a long line has not ended yet
         try:
@@ -96,20 +92,20 @@ class Running:
                         on_activity(activity)
                     said += len(line.data) + line.last
                     if said > self._most:
-                        flooded = self._most
-                    if listener.over or flooded:
+                        too_much = f"it wrote more than {self._most:,} bytes"
+                    elif line.stream == "out" and not line.last:
+                        too_much = f"it wrote a line of more than {LONG >> 20} MiB"
+                    if listener.over or too_much:
                         break
                     process.settle(limits.grace_s if listener.answered else None)
                 by_itself = process.exited
         finally:
             code = process.end(limits.grace_s)
-        outcome = listener.outcome(End(code, by_itself, process.timed_out, flooded))
-        return replace(outcome, answer=listener.answer())
+        return listener.outcome(End(code, by_itself, process.timed_out, too_much))
 
     def end(self) -> Outcome:
         code = self._process.end(self._task.limits.grace_s)
         outcome = self._listener.outcome(End(code, by_itself=False, timed_out=None))
-        outcome = replace(outcome, answer=self._listener.answer())
         if outcome.kind == "ok" and not self._listener.answered:
             # It may have said more than was read by then.
             return replace(outcome, kind="failed", reason="it was ended")
@@ -147,8 +143,3 @@ def over_limit(limit: Limit | Over, task: Task) -> str:
             return f"it spent more than {limits.usd:g} USD (money limit)"
         case "extra":
             return "the account's included usage is used up, and extra_usage is never"
-
-
-def too_much(end: End) -> str:
-    """The reason of an attempt that was ended for what it said; "" for one that was not."""
-    return f"it wrote more than {end.flooded:,} bytes" if end.flooded else ""

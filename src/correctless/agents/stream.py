@@ -12,12 +12,10 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from correctless.agents import NOTHING, Activity, Answer, Outcome, Task, one_line
+from correctless.agents import MAX_ANSWER, Activity, Outcome, Task, one_line, over_answer
 from correctless.agents.fields import integer, items, mapping, moment, number, text
-from correctless.agents.longline import KEY, LongLine
 from correctless.agents.price import CHARS_A_TOKEN, Usage
-from correctless.agents.running import End, Over, Spent, over_limit, too_much
-from correctless.agents.spool import Spool
+from correctless.agents.running import End, Over, Spent, over_limit
 from correctless.process import Limit, Line
 from correctless.record import RecordError, strict_json, timestamp, utcnow
 
@@ -34,6 +32,7 @@ _PAUSE_WORDS = {
 _LIMITS: Mapping[str, Spent] = {"error_max_turns": "turns", "error_max_budget_usd": "usd"}
 _WINDOWS = 16  # of an account, at most: each event spells them all
 _LONGEST_WINDOW = timedelta(days=8)  # the account's longest window is a week
+_HEAD = 800  # characters of a result that are held beside the answer
 _NOISE = 1 << 16  # bytes of one line of standard error that are kept
 _COMPLAINTS = 20  # unreadable lines that are told to a watcher, each
 _MOST_SAID = 10**15 - 1  # tokens: an integer of thousands of digits is JSON too, and cannot be spelled
@@ -48,8 +47,9 @@ class Stream:
         self._begun = False
         self._plugin_errors: list[str] = []
         self._results: list[dict[str, Any]] = []  # of its text each holds the beginning
-        self._answer = Spool(task.answer)  # the text of the last
-        self._long: LongLine | None = None
+        self._said: list[str] = []  # each message of the agent itself, and each result that is none of them
+        self._size = 0  # bytes of all of it
+        self._blank = True  # the last result
         self._api_error: tuple[int | None, str] | None = None  # status and word of the newest failed request
         self._retrying = False
         self._refused = False  # the newest message is the client's own, in place of an answer
@@ -82,24 +82,11 @@ class Stream:
         if line.stream == "err":
             said = one_line(line.data[:_NOISE].decode(errors="replace")) if line.first else ""
             self._stderr = said or self._stderr
-        elif line.first and line.last:
-            if line.data.strip():
-                event = _object(line.data)
-                result = text(event.get(KEY)) if event else ""
-                yield from self._hear_event(event, len(line.data), result)
-        else:
-            long = self._long = self._long or LongLine(lambda: Spool(self._task.answer))
-            long.add(line.data)
-            if line.last:
-                self._long = None
-                yield from self._hear_event(long.event(), long.size, long.answer)
-                if long.answer is not None and long.answer is not self._answer:
-                    long.answer.close()
+        elif line.first and line.last and line.data.strip():
+            yield from self._hear_event(_object(line.data), len(line.data))
 
-    def _hear_event(
-        self, event: dict[str, Any] | None, size: int, result: str | Spool | None
-    ) -> Iterator[Activity]:
-        """One event, None for a line that was none; `result` is its text."""
+    def _hear_event(self, event: dict[str, Any] | None, size: int) -> Iterator[Activity]:
+        """One event, None for a line that was none."""
         if event is None:
             self._unreadable += 1
             if self._unreadable <= _COMPLAINTS:
@@ -124,8 +111,11 @@ class Stream:
         elif kind == "rate_limit_event":
             yield from self._hear_limit(mapping(event.get("rate_limit_info")))
         elif kind == "result":
-            self._take_answer(event, result)
-            self._results.append(event)
+            answer = text(event.get("result"))
+            self._blank = not answer.strip()
+            if self._said[-1:] != [answer]:
+                self._add(answer)
+            self._results.append(event | {"result": answer[:_HEAD]})
             for tokens, cost in _parts(event):
                 self._reported = (self._reported[0] + tokens, self._reported[1] + cost)
             self.answered = not _work_left(event)
@@ -139,13 +129,10 @@ class Stream:
                 spent, limit = self._cost()[0], self._task.limits.usd
                 yield Activity("warning", f"it spent {spent:.2f} USD, over its limit of {limit:g}")
 
-    def _take_answer(self, event: dict[str, Any], result: str | Spool | None) -> None:
-        # Only the last answer counts, and they may be long.
-        self._answer.close()
-        self._answer = result if isinstance(result, Spool) else Spool(self._task.answer)
-        if isinstance(result, str):
-            self._answer.add(result)
-        event[KEY] = self._answer.head
+    def _add(self, said: str) -> None:
+        self._size += len(said.encode("utf-8", "surrogatepass")) + 1
+        if self._size <= MAX_ANSWER:
+            self._said.append(said)
 
     def _used(self) -> Iterator[Activity]:
         """Tokens and US dollars of the attempt so far, where they are not what was said last."""
@@ -199,7 +186,10 @@ class Stream:
             if block.get("type") == "tool_use":
                 yield Activity("tool", _tool_line(block))
             elif block.get("type") == "text":
-                yield Activity("text", f"{len(text(block.get('text')))} characters")
+                said = text(block.get("text"))
+                if own:
+                    self._add(said)
+                yield Activity("text", f"{len(said)} characters")
         self._estimate += usage.cost() - before
         self._counted += usage.tokens() - counted
 
@@ -220,9 +210,6 @@ class Stream:
         spelled = ", ".join(f"{name} {used:.0%}" for name, used in self._shares.items())
         yield Activity("limit", one_line(f"{text(info.get('status'))}: {spelled}"))
 
-    def answer(self) -> Answer:
-        return self._answer.store()
-
     def outcome(self, end: End) -> Outcome:
         result = self._results[-1] if self._results else None
         faults = self._faults(end, result)
@@ -234,7 +221,7 @@ class Stream:
         lost = self._task.resume and bool(faults) and not self._begun and not why_paused and not over
         return Outcome(
             kind="paused" if why_paused else "lost" if lost else "failed" if faults else "ok",
-            answer=NOTHING,
+            answer="\n".join(self._said),
             reason=why_paused or "; ".join(faults),
             resume_at=self._resume_at() if why_paused else None,
             cost_usd=cost,
@@ -272,8 +259,8 @@ class Stream:
         faults = []
         if self.over:
             faults.append(over_limit(self.over, self._task))
-        elif end.flooded:
-            faults.append(too_much(end))
+        elif end.too_much:
+            faults.append(end.too_much)
         elif end.timed_out and not self.answered:
             faults.append(over_limit(end.timed_out, self._task))
         elif end.by_itself and end.code != 0:
@@ -288,9 +275,11 @@ class Stream:
             if self._unreadable:
                 faults.append(f"unreadable lines: {self._unreadable}")
         else:
-            faults.extend(_result_faults(result, blank=self._answer.blank))
+            faults.extend(_result_faults(result, blank=self._blank))
             if self._refused and not faults:
                 faults.append("the answer is the client's own message about a failed request")
+        if self._size > MAX_ANSWER:
+            faults.append(over_answer())
         if faults and self._stderr:
             faults.append(f"it said: {self._stderr}")
         return faults

@@ -13,7 +13,17 @@ from datetime import datetime
 from typing import Any
 
 from correctless import exits, process
-from correctless.agents import NOTHING, Activity, Held, Limits, MakeSandbox, Outcome, Task, recorder
+from correctless.agents import (
+    MAX_ANSWER,
+    Activity,
+    Held,
+    Limits,
+    MakeSandbox,
+    Outcome,
+    Task,
+    over_answer,
+    recorder,
+)
 from correctless.agents.recorder import Recorder
 from correctless.base.files import replace_file
 from correctless.contract import SkillContract
@@ -41,6 +51,7 @@ class Runner:
         self._sandbox = ""  # the means of the held agent's
         self._warned = False  # that there is none
         self._earlier: dict[str, bytes] = {}  # what the earlier parts of the session were told
+        self._before = b""  # what they said, as far as its decisions are not recorded yet
         self._began: float | None = None  # when the held agent was let run
 
     def start(self, state: State, attempt: int) -> StepStarted:
@@ -97,9 +108,13 @@ class Runner:
             fault = "the worktree is not as the interrupted agent left it"
         elif sha256(nonce) != state.nonce_sha256:
             fault = "the word of its decisions block is no longer on disk"
+        before = self._said_before(state) if state.phase == "suspended" else b""
+        if before is None:
+            fault = fault or "what it said before is no longer on disk"
         if fault:
             return work.discard(around, state, counted=False, reason=f"its session can't go on: {fault}")
         self._nonce = nonce.decode()
+        self._before = before or b""
         # While an agent lives, nothing on disk tells its nonce to anybody.
         prompts = [name for name in os.listdir(folder) if name.startswith("prompt")]
         self._earlier = {name: work.read(os.path.join(folder, name)) for name in prompts}
@@ -154,9 +169,7 @@ class Runner:
             # It had given its answer: asked to go on, it would have nothing to add.
             return self._ended(state, "ok", outcome)
         reason = "interrupted" if goes_on else "the dispatcher could not go on"
-        return self._ended(
-            state, "interrupted", replace(outcome, answer=NOTHING, reason=reason, over=""), goes_on=goes_on
-        )
+        return self._ended(state, "interrupted", replace(outcome, reason=reason, over=""), goes_on=goes_on)
 
     def _hold(
         self, state: State, attempt: int, session: str, write: Callable[..., str], *, part: int = 1
@@ -217,7 +230,6 @@ class Runner:
             transcript=os.path.join(
                 around.folder(state.run, step.name, attempt), _numbered("transcript", part)
             ),
-            answer=os.path.join(around.folder(state.run, step.name, attempt), "answer.md"),
             inherit=(around.lock.fd,),
             resume=part > 1,
             state=around.private(state.run),
@@ -240,10 +252,22 @@ class Runner:
         with suppress(OSError):
             # Its last sign of life: the time until somebody resumed is nobody's work.
             seconds = os.path.getmtime(task.transcript) - datetime.fromisoformat(state.began_at).timestamp()
-        outcome = replace(
-            taken, answer=NOTHING, reason="the dispatcher ended while the agent ran", resume_at=None, over=""
-        )
-        return _event(state, "interrupted", outcome, max(0.0, seconds))
+        outcome = replace(taken, reason="the dispatcher ended while the agent ran", resume_at=None, over="")
+        answer = _joined(self._said_before(state) or b"", outcome.answer)[:MAX_ANSWER]
+        self._write_answer(state, answer)
+        return _event(state, "interrupted", outcome, max(0.0, seconds), answer)
+
+    def _said_before(self, state: State) -> bytes | None:
+        """What the attempt's agent had said when it was last heard; None when that is not on disk any more."""
+        if state.answer_sha256 in ("", sha256(b"")):
+            return b""
+        folder = self.around.folder(state.run, step_of(state).name, state.attempt)
+        said = work.read(os.path.join(folder, "answer.md"))
+        return said if sha256(said) == state.answer_sha256 else None
+
+    def _write_answer(self, state: State, answer: bytes) -> None:
+        folder = self.around.folder(state.run, step_of(state).name, state.attempt)
+        replace_file(os.path.join(folder, "answer.md"), answer, mode=0o600)
 
     def _ended(self, state: State, kind: str, outcome: Outcome, *, goes_on: bool = True) -> AgentEnded:
         around, step = self.around, step_of(state)
@@ -261,7 +285,13 @@ class Runner:
         self._began = None
         cut_off = kind in ("paused", "interrupted") or outcome.over in ("usd", "wall")
         left = around.repo.left() if step.session and goes_on and cut_off else ""
-        return replace(_event(state, kind, outcome, seconds), left=left)
+        answer, self._before = _joined(self._before, outcome.answer), b""
+        if len(answer) > MAX_ANSWER:
+            answer, left = answer[:MAX_ANSWER], ""
+            if kind == "ok":
+                kind, outcome = "failed", replace(outcome, reason=over_answer())
+        self._write_answer(state, answer)
+        return replace(_event(state, kind, outcome, seconds, answer), left=left)
 
     def _recorder_of(self, recording: Recording, servers: Mapping[str, Any]) -> Recorder | None:
         if recorder.available():
@@ -329,14 +359,19 @@ def _numbered(name: str, part: int) -> str:
     return name if part == 1 else f"{name}-{part}"
 
 
-def _event(state: State, kind: str, outcome: Outcome, seconds: float) -> AgentEnded:
+def _joined(before: bytes, said: str) -> bytes:
+    """All messages of a session in order, each on lines of its own."""
+    return b"\n".join(part for part in (before, _bytes(said)) if part)
+
+
+def _event(state: State, kind: str, outcome: Outcome, seconds: float, answer: bytes) -> AgentEnded:
     return AgentEnded(
         step=step_of(state).name,
         attempt=state.attempt,
         outcome=kind,
         reason=outcome.reason,
         resume_at=outcome.resume_at,
-        answer_sha256=outcome.answer.sha256,
+        answer_sha256=sha256(answer),
         seconds=round(seconds, 3),
         cost_usd=outcome.cost_usd,
         cost_estimated=outcome.cost_estimated,

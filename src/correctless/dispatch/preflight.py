@@ -226,7 +226,6 @@ def _trial(ready: Ready, env: Mapping[str, str], step: PlannedStep, folder: str)
         model=step.model,
         plugin_dirs=(),
         transcript=os.path.join(folder, "transcript"),
-        answer=os.path.join(folder, "answer.md"),
         inherit=(),
         sandbox=sandbox_for(ready.repo, ready.frozen.plan, folder, env)[2],
         state=sandbox.private(folder),

@@ -6,11 +6,10 @@ import os
 from collections.abc import Mapping, Sequence
 
 import correctless.capture as capture
-from correctless.agents import one_line
+from correctless.agents import MAX_ANSWER, one_line
 from correctless.base.files import replace_file
 from correctless.config import TESTED
 from correctless.dispatch import asking, freeze, guarded, spec
-from correctless.dispatch.answer import AnswerFile
 from correctless.dispatch.check import check, report_fault
 from correctless.dispatch.recording import said, unlisted
 from correctless.dispatch.surroundings import Surroundings, plan_of, sha256, step_of
@@ -71,10 +70,12 @@ def _captured(
     step = step_of(state)
     folder = around.folder(state.run, step.name, state.attempt)
     contract = freeze.check_skill(around.logs, state.run, step)
-    answer = AnswerFile(os.path.join(folder, "answer.md"))
+    answer = read(os.path.join(folder, "answer.md"))
+    if sha256(answer) != state.answer_sha256:
+        return None
     try:
-        captured = capture.capture(
-            answer.text(),
+        return capture.capture(
+            answer.decode("utf-8", "surrogatepass"),
             contract,
             run=state.run,
             step=step.name,
@@ -94,7 +95,6 @@ def _captured(
         )
     except UnicodeDecodeError:
         return None
-    return captured if answer.sha256() == state.answer_sha256 else None
 
 
 def check_step(around: Surroundings, state: State) -> StepChecked:
@@ -261,9 +261,9 @@ def _synthesized(decision: Decision) -> bool:
 
 
 def read(path: str) -> bytes:
-    """A file of an attempt; nothing where it can't be read."""
+    """A file of an attempt; nothing where it can't be read, and a byte too many of one that is longer than it may be."""
     try:
         with open(path, "rb") as file:
-            return file.read()
+            return file.read(MAX_ANSWER + 1)
     except OSError:
         return b""  # its hash tells: an attempt's nonce is never empty

@@ -206,7 +206,8 @@ def after(state: State, item: Logged) -> State:
                 part=event.part,
                 mark=event.mark,
                 left="",
-                answer_sha256="",
+                # What was said before a person answered is recorded.
+                answer_sha256=state.answer_sha256 if state.phase == "suspended" else "",
                 began_at=item.timestamp,
                 reason="",
             )
