@@ -15,6 +15,10 @@ from correctless.project.paths import ARTIFACTS
 from correctless.runlog.plan import Plan, PlannedStep
 from correctless.sandbox.reach import Needs
 
+_READ_ONLY = (
+    "It runs in a sandbox that can write the worktree and /tmp only. "
+    "If it has to write elsewhere, name that folder: agent_writable (see docs/sandbox.md)."
+)
 _TAIL = 2000  # characters of a failed check's output that go into the log and to the next attempt
 
 
@@ -51,15 +55,16 @@ def check(
         return Checked(False, fault)
     if step.check is None:
         return Checked(True, changed=changed)
-    done = run(step.check, repo, env(), step.minutes * 60, inherit, sandbox())
+    around = sandbox()
+    done = run(step.check, repo, env(), step.minutes * 60, inherit, around)
     output = done.out + done.err
     if done.timed_out:
         return Checked(False, f"the check {' '.join(step.check)} took over {step.minutes:g} minutes", output)
     if done.code != 0:
         said = output.decode("utf-8", "replace").strip()[-_TAIL:]
-        return Checked(
-            False, f"the check {' '.join(step.check)} ended with {done.code}:\n{said}".strip(), output
-        )
+        fix = f"\n{_READ_ONLY}" if around is not None and b"Read-only file system" in output else ""
+        failed = f"the check {' '.join(step.check)} ended with {done.code}:\n{said}".strip()
+        return Checked(False, failed + fix, output)
     return Checked(True, "", output)
 
 
