@@ -26,6 +26,9 @@ class RunStarted:
     tried: tuple[
         str, ...
     ] = ()  # what the run needs and was found to hold before; none where a person left that out
+    git_settings: str = (
+        ""  # the SHA-256 of the user's git configuration as the run's git reads it; "" in older logs
+    )
 
 
 @frozen
@@ -39,6 +42,9 @@ class StepStarted:
     mark: str  # in the environment of everything the agent starts, also what leaves its group
     base: str
     prompt_sha256: str
+    git_before: str = (
+        ""  # the SHA-256 of git's files as they were, for whoever goes on after this dispatcher died
+    )
 
 
 @frozen
@@ -52,6 +58,7 @@ class StepContinued:
     group: int
     mark: str
     prompt_sha256: str
+    git_before: str = ""
 
 
 @frozen
@@ -256,6 +263,7 @@ class Resumed:
     minutes: float | None = None
     park: str | None = None  # the remote it was brought from, and is parked on again
     git_sha256: str | None = None  # of git's hooks and settings on the machine it was brought to
+    git_settings: str | None = None  # of its user's git configuration
 
 
 @frozen
