@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from correctless.agents import Outcome, Task, one_line
 from correctless.agents.command import Command
 from correctless.agents.running import Running
 from correctless.exits import FINDINGS, REFUSED, Stop
+from correctless.project.git.call import as_agent
 
 _SHOWN = re.compile(r"^[ \t>]*AUTONOMOUS_DECISIONS_START ([0-9a-f]{8})[ \t]*$", re.MULTILINE)
 _RECORDED = re.compile(
@@ -84,8 +84,7 @@ def replay(folder: str, step: str, prompt: str, cwd: str, env: Mapping[str, str]
     said = answer(prompt, recorded)
     patch = os.path.join(folder, f"{step}.patch")
     if os.path.exists(patch):
-        argv = ["git", "apply", "--whitespace=nowarn", os.path.abspath(patch)]
-        done = subprocess.run(argv, cwd=cwd, env=dict(env), capture_output=True, check=False)
+        done = as_agent("apply", "--whitespace=nowarn", os.path.abspath(patch), cwd=cwd, env=env)
         if done.returncode != 0:
             why = one_line(done.stderr.decode(errors="replace"))
             raise Stop(FINDINGS, f"'{patch}' does not apply: {why}. record it anew from this commit")

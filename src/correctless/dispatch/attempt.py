@@ -27,7 +27,7 @@ from correctless.agents import (
 from correctless.agents.recorder import Recorder
 from correctless.base.files import replace_file
 from correctless.contract import SkillContract
-from correctless.dispatch import asking, freeze, prompt, work
+from correctless.dispatch import asking, freeze, prompt, untrusted, work
 from correctless.dispatch.recording import Recording
 from correctless.dispatch.surroundings import Surroundings, plan_of, sha256, step_of
 from correctless.exits import Stop
@@ -84,6 +84,7 @@ class Runner:
                 retry_note=state.retry_note,
             )
 
+        git_before = untrusted.begin(around, state, attempt)
         held = self._hold(state, attempt, session, write)
         return StepStarted(
             step=step.name,
@@ -95,6 +96,7 @@ class Runner:
             base=base,
             prompt_sha256=sha256(_bytes(self._prompt)),
             sandbox=self._sandbox,
+            git_before=git_before,
         )
 
     def go_on(self, state: State, part: int) -> StepContinued | AttemptFailed:
@@ -120,6 +122,7 @@ class Runner:
         self._earlier = {name: work.read(os.path.join(folder, name)) for name in prompts}
         for name in (_NONCE, *prompts):
             os.unlink(os.path.join(folder, name))
+        git_before = untrusted.begin(around, state, state.attempt, part)
         held = self._hold(
             state,
             state.attempt,
@@ -137,6 +140,7 @@ class Runner:
             mark=held.mark,
             prompt_sha256=sha256(_bytes(self._prompt)),
             sandbox=self._sandbox,
+            git_before=git_before,
         )
 
     def finish(self, state: State) -> AgentEnded:
@@ -148,6 +152,7 @@ class Runner:
         self._began = time.monotonic()
         outcome = self._held.release(around.activity)
         self._held = None
+        untrusted.settle(around, state)
         self._stop_recording()
         return self._ended(state, outcome.kind, outcome)
 
@@ -165,6 +170,10 @@ class Runner:
         outcome = self.end()
         if outcome is None or state.phase != "running":
             return None
+        try:
+            untrusted.settle(self.around, state)
+        except Stop:
+            return None  # its end is not on record: whoever goes on compares again
         if outcome.kind == "ok":
             # It had given its answer: asked to go on, it would have nothing to add.
             return self._ended(state, "ok", outcome)

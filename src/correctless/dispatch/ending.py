@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import correctless.gate as gate
 from correctless import anchors, exits
-from correctless.dispatch import engine, work
+from correctless.dispatch import engine, untrusted, work
 from correctless.dispatch.surroundings import Surroundings, plan_of
 from correctless.exits import Stop
 from correctless.publish.consolidation import consolidate as make_commit
@@ -30,7 +30,9 @@ def consolidate(around: Surroundings, state: State) -> Consolidated:
             message=work.message(state, "consolidation", marks),
             env=around.environment(state.run, plan, "consolidation", 1),
             seconds=_HOOK_SECONDS,
+            guard=lambda: untrusted.guarded(around, state),
         )
+        work.defer_what_was_put_back(around, state)
         commit, left = done.commit, done.left
     if plan.squash:
         commit = squash(

@@ -13,7 +13,7 @@ import re
 import tomllib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from correctless.project.git import Repo
@@ -113,6 +113,7 @@ def git_settings(repo: Repo) -> str:
     Without `branch.*`: where a branch is tracked decides nothing of a run.
     """
     sha = hashlib.sha256()
+    repo = replace(repo, settings="")  # as they are now, not as the run's own git reads them
     configured = repo.try_git("config", "--list", "--null", "--show-scope").stdout.split("\0")
     scoped = zip(configured[::2], configured[1::2], strict=False)
     # What is given on the command line is ours, and differs from call to call.
@@ -169,9 +170,7 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 
 def _skips(repo: Repo, base: str, path: str) -> bool:
-    added = repo.git("diff", "--no-ext-diff", "--no-textconv", "--unified=0", base, "--", f":(literal){path}")
+    added = repo.git("diff", "--unified=0", base, "--", f":(literal){path}")
     if not added:  # untracked: all of it is new
-        added = repo.try_git(
-            "diff", "--no-index", "--no-ext-diff", "--no-textconv", "--", "/dev/null", path
-        ).stdout
+        added = repo.try_git("diff", "--no-index", "--", "/dev/null", path).stdout
     return any(_SKIP.search(line) for line in added.splitlines())

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from correctless import exits
 from correctless.base.files import replace_file
-from correctless.dispatch import awake, elsewhere, escalation, guarded, notify
+from correctless.dispatch import awake, elsewhere, escalation, guarded, notify, untrusted
 from correctless.dispatch.attempt import Runner
 from correctless.dispatch.engine import TakeAnswers, Wait, decide, step
 from correctless.dispatch.perform import perform
@@ -80,6 +80,9 @@ def drive(
     machine = ExitStack()
     try:
         if state.plan is not None and state.unfinished:
+            if park is None:
+                untrusted.use_settings(around, state)
+            untrusted.recover(around, state)
             machine.enter_context(awake.kept(around.repo, around.env, wanted=state.plan.keep_awake))
         if state.unfinished:
             # From here on both logs are this dispatcher's alone: it knows where they end.
@@ -94,7 +97,8 @@ def drive(
         if state.unfinished and began:
             # A run that was brought here is held to this machine's settings from now on, not to those of where it began.
             settings = guarded.git_settings(around.repo) if park is not None else None
-            resumed = Resumed(state.stopped is None, usd, minutes, park, settings)
+            frozen = untrusted.freeze_settings(around, state.run) if park is not None else None
+            resumed = Resumed(state.stopped is None, usd, minutes, park, settings, frozen)
             state = after(state, log.write(state, resumed))
             escalation.clear(around, state)
         if state.plan is not None and state.unfinished:

@@ -150,8 +150,8 @@ def _signature(ready: Ready) -> Proof:
         "-m",
         "trial",
         tree,
+        rights="sign",
         seconds=_SIGN_SECONDS,
-        env={"GIT_TERMINAL_PROMPT": "0"},
     )
     if done.returncode == 0:
         return Proof(what, "made without a prompt")

@@ -12,7 +12,7 @@ import correctless
 from correctless import agents, config, exits, lock, review, sandbox
 from correctless.agents import Agent
 from correctless.config import Config
-from correctless.dispatch import freeze
+from correctless.dispatch import freeze, untrusted
 from correctless.dispatch.freeze import Frozen
 from correctless.dispatch.loop import Log, Tell
 from correctless.dispatch.pull_request import github
@@ -130,6 +130,7 @@ def begin(
         log_seq=head.seq,
         log_head=head.sha256,
         tried=tuple(tried),
+        git_settings=untrusted.freeze_settings(around, run),
     )
     return Log(around, tell).write(before, event, run=run)
 

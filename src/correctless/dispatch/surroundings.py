@@ -18,6 +18,7 @@ from correctless.heads import Heads
 from correctless.ledger import Ledger
 from correctless.lock import Lock
 from correctless.project.git import Repo
+from correctless.project.git.before import Before
 from correctless.project.paths import Logs
 from correctless.record import utcnow
 from correctless.runlog.plan import Plan, PlannedStep
@@ -62,6 +63,8 @@ class Surroundings:
     token: Callable[[int], str] = secrets.token_hex  # bytes -> hex digits
     activity: Callable[[Activity], None] = field(default=lambda _: None)
     ask: Ask | None = None  # the person at this terminal; None where there is nobody
+    before: Before | None = None  # the snapshot that what an agent wrote runs behind
+    settings: bytes | None = None  # of the git configuration that was frozen
     decisions: Ledger = field(init=False)
 
     def __post_init__(self) -> None:

@@ -9,15 +9,17 @@ import correctless.capture as capture
 from correctless.agents import MAX_ANSWER, one_line
 from correctless.base.files import replace_file
 from correctless.config import TESTED
-from correctless.dispatch import asking, freeze, guarded, spec
+from correctless.dispatch import asking, freeze, guarded, spec, untrusted
 from correctless.dispatch.check import check, report_fault
 from correctless.dispatch.recording import said, unlisted
 from correctless.dispatch.surroundings import Surroundings, plan_of, sha256, step_of
 from correctless.record import Decision, timestamp
 from correctless.runlog.events import AttemptFailed, DecisionsTaken, StepChecked, StepFinished
+from correctless.runlog.plan import PlannedStep
 from correctless.runlog.state import State
 
 _GIT = "git-"  # what the name of an entry about git's settings begins with; then their hash
+_PUT_BACK = "git-put-back-"  # likewise, of what was put back
 _COMMIT_SECONDS = 120.0  # a signing program that waits for a person ends here
 
 
@@ -101,16 +103,17 @@ def check_step(around: Surroundings, state: State) -> StepChecked:
     """Run the step's check; when it passes, defer to a person what the step changed of the rules it is judged by."""
     plan, step = plan_of(state), step_of(state)
     approved = freeze.read_frozen(around.logs, state.run, freeze.SPEC, plan.spec_sha256)
-    done = check(
-        around.repo,
-        plan,
-        step,
-        base=state.step_base,
-        spec=approved.decode("utf-8", "replace"),
-        env=lambda: around.environment(state.run, plan, step.name, state.attempt),
-        inherit=(around.lock.fd,),
-        sandbox=lambda: around.sandbox(state.run, plan)[2],
-    )
+    with untrusted.guarded(around, state):  # the command runs what the agent wrote
+        done = check(
+            around.repo,
+            plan,
+            step,
+            base=state.step_base,
+            spec=approved.decode("utf-8", "replace"),
+            env=lambda: around.environment(state.run, plan, step.name, state.attempt),
+            inherit=(around.lock.fd,),
+            sandbox=lambda: around.sandbox(state.run, plan)[2],
+        )
     if done.output:
         log = os.path.join(around.folder(state.run, step.name, state.attempt), "check.log")
         replace_file(log, done.output, mode=0o600)
@@ -125,12 +128,11 @@ def commit_step(around: Surroundings, state: State) -> StepFinished:
     head = around.decisions.head()
     marks = trailers(around, state, f"{step.name}#{state.attempt}")
     if not has_trailers(around, marks) or repo.dirty_files():
-        repo.git("add", "--all", "--", ".")
+        repo.stage()
         signoff = ("--signoff",) if plan.signoff else ()
-        # Tidying up is for the commit of consolidation: each time it would be another process, and sometimes a daemon.
-        quiet = ("-c", "maintenance.auto=false", "-c", "gc.auto=0")
         repo.git(
-            *(*quiet, "commit", "--allow-empty", "--no-verify", "--quiet", *signoff, "--file=-"),
+            *("commit", "--allow-empty", "--no-verify", "--quiet", *signoff, "--file=-"),
+            rights="sign",
             stdin=message(state, step.name, marks),
             seconds=_COMMIT_SECONDS,
         )
@@ -204,8 +206,9 @@ def _defer_what_a_person_should_know(
         (change.name, f"{step.name} {change.what}", f"kept as the step left it: {', '.join(change.paths)}")
         for change in guarded.changes(around.repo, state.step_base, plan.spec, changed)
     ]
+    found += _put_back(around, state)
     settings = guarded.git_settings(around.repo)
-    if plan.git_sha256 not in ("", settings) and not _told_of(around, state, settings):
+    if plan.git_sha256 not in ("", settings) and not _told_of(around, state, f"{_GIT}{settings[:12]}"):
         what = "git's hooks or settings of this repository are not as they were when the run started"
         found.append((f"{_GIT}{settings[:12]}", what, "left as they are: see .git/hooks and .git/config"))
     if skill in TESTED and step.check is None:
@@ -226,7 +229,36 @@ def _defer_what_a_person_should_know(
                     "the work was kept; what was verified is not on record",
                 )
             )
-    own = [each.key for each in said(around, state.run, step.name, state.attempt) if _synthesized(each)]
+    _defer(around, state, step, state.attempt, found)
+
+
+def defer_what_was_put_back(around: Surroundings, state: State) -> None:
+    """Defer to a person what was changed after the last step's check: the hooks of consolidation run what the branch holds."""
+    last = next((item for item in reversed(state.finished) if isinstance(item, StepFinished)), None)
+    step = plan_of(state).step(last.step) if last is not None else None
+    if last is not None and step is not None:
+        _defer(around, state, step, last.attempt, _put_back(around, state))
+
+
+def _put_back(around: Surroundings, state: State) -> list[tuple[str, str, str]]:
+    found = []
+    for sha, path, first in untrusted.found(around, state.run):
+        name = f"{_PUT_BACK}{sha[:12]}"
+        if not _told_of(around, state, name):
+            what = f"git's own files or refs were changed while an agent, a check or a hook ran: {first}"
+            found.append((name, what, f"put back, or left where that is said: see {path}"))
+    return found
+
+
+def _defer(
+    around: Surroundings,
+    state: State,
+    step: PlannedStep,
+    attempt: int,
+    found: Sequence[tuple[str, str, str]],
+) -> None:
+    skill = freeze.check_skill(around.logs, state.run, step).name
+    own = [each.key for each in said(around, state.run, step.name, attempt) if _synthesized(each)]
     first = unlisted(around, state.run, skill, but=own) + 1
     for number, (name, reason, applied) in enumerate(found, start=first):
         decision = capture.synthesized(
@@ -236,7 +268,7 @@ def _defer_what_a_person_should_know(
             "the dispatcher found it; only a person can say that it is right",
             run=state.run,
             step=step.name,
-            attempt=state.attempt,
+            attempt=attempt,
             now=timestamp(around.now()),
             unlisted=number,
             reason=reason,
@@ -244,9 +276,9 @@ def _defer_what_a_person_should_know(
         around.decisions.append(decision.fields())
 
 
-def _told_of(around: Surroundings, state: State, settings: str) -> bool:
-    """Whether a finished step has put these settings before a person; what a discarded one said is superseded."""
-    done = {f"{state.run}/{item.step}/{item.attempt}/s{_GIT}{settings[:12]}" for item in state.finished}
+def _told_of(around: Surroundings, state: State, name: str) -> bool:
+    """Whether a finished step has put this before a person; what a discarded one said is superseded."""
+    done = {f"{state.run}/{item.step}/{item.attempt}/s{name}" for item in state.finished}
     return any(entry.fields.get("key") in done for entry in around.decisions.read())
 
 

@@ -57,6 +57,7 @@ def push(
         "--",
         remote,
         f"{commit}:refs/heads/{branch}",
+        rights="remote",
         env=ENV,
         seconds=seconds,
     )
@@ -103,7 +104,9 @@ def refuse_name(repo: Repo, branch: str) -> None:
 def _default_branch(repo: Repo, remote: str, branch: str, seconds: float) -> str | None:
     """The remote's default branch, asked now: what was fetched once may be old."""
     place = pushed_to(repo, remote)
-    done = repo.try_git(*PLAIN, "ls-remote", "--symref", "--", place, "HEAD", env=ENV, seconds=seconds)
+    done = repo.try_git(
+        *PLAIN, "ls-remote", "--symref", "--", place, "HEAD", rights="remote", env=ENV, seconds=seconds
+    )
     if done.returncode != 0:
         raise Stop(exits.REFUSED, _why("", done.stderr, remote, branch))
     for line in done.stdout.splitlines():

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
-from correctless import exits, process
+from correctless import exits
 from correctless.exits import Stop
 from correctless.github import first_line
 from correctless.project.git import Repo
 from correctless.project.paths import ARTIFACTS
-
-# No housekeeping: it would go on in the background, where its process is ended half-way. Signed later: see `_sign`.
-_COMMIT = (
-    *("-c", "core.fsmonitor=false", "-c", "commit.gpgSign=false"),
-    *("-c", "gc.auto=0", "-c", "maintenance.auto=false"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +23,20 @@ class Consolidated:
 
 
 def consolidate(
-    repo: Repo, *, base: str, allow: Sequence[str], message: str, env: Mapping[str, str], seconds: float
+    repo: Repo,
+    *,
+    base: str,
+    allow: Sequence[str],
+    message: str,
+    env: Mapping[str, str],
+    seconds: float,
+    guard: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> Consolidated:
     """Commit what is left of the run's work on top of `base..HEAD`.
 
     Staged are the files that commits since `base` touched and those a glob of `allow` names (`*`, `?`, `**`, from the
     top folder); artifacts, ignored files and repositories inside the repository never. The hooks run here, once, in
-    `env` and within `seconds`. `Stop(20)` when a hook refuses or adds files of its own, `Stop(10)` when the branch's
+    `env` and within `seconds`, inside of what `guard` opens. `Stop(20)` when a hook refuses or adds files of its own, `Stop(10)` when the branch's
     commits hold artifacts; HEAD is then where it was.
     """
     before = repo.head()
@@ -56,7 +58,8 @@ def consolidate(
     chosen = {p for p in dirty & (touched | declared) if not _is_artifact(p) and not p.endswith("/")}
     _stage(repo, sorted(chosen))
     try:
-        _commit(repo, message, env, seconds)
+        with guard():
+            _commit(repo, message, env, seconds)
         _hold_to(repo, before, chosen)
         _sign(repo)
     except Stop:
@@ -81,7 +84,9 @@ def squash(repo: Repo, *, base: str, message: str, kept: str) -> str:
         if repo.try_git("config", "--type=bool", "--get", "commit.gpgSign").stdout.strip() == "true"
         else ()
     )
-    made = repo.git("commit-tree", *signed, "-p", base, "-F", "-", f"{head}^{{tree}}", stdin=message).strip()
+    made = repo.git(
+        *("commit-tree", *signed, "-p", base, "-F", "-", f"{head}^{{tree}}"), rights="sign", stdin=message
+    ).strip()
     # The tree is the same, so neither index nor worktree changes.
     repo.git("reset", "--soft", "--quiet", made)
     return made
@@ -121,13 +126,9 @@ def _stage(repo: Repo, chosen: Sequence[str]) -> None:
 
 
 def _commit(repo: Repo, message: str, env: Mapping[str, str], seconds: float) -> None:
-    done = process.run(
-        ["git", *_COMMIT, "commit", "--allow-empty", "--quiet", "--file=-"],
-        cwd=repo.top,
-        env={**env, "GIT_TERMINAL_PROMPT": "0", "GIT_EDITOR": "false"},
-        stdin=message.encode("utf-8", "surrogateescape"),
-        wall_s=seconds,
-    )
+    # Signed later: see `_sign`.
+    words = ("-c", "commit.gpgSign=false", "commit", "--allow-empty", "--quiet", "--file=-")
+    done = repo.with_hooks(*words, env=env, stdin=message, seconds=seconds)
     if done.timed_out:
         raise Stop(
             exits.FAILED,
@@ -144,7 +145,7 @@ def _commit(repo: Repo, message: str, env: Mapping[str, str], seconds: float) ->
 def _sign(repo: Repo) -> None:
     # After the hooks, in git's own environment: a key that an ssh-agent or a smart card holds is not the agent's.
     if repo.try_git("config", "--type=bool", "--get", "commit.gpgSign").stdout.strip() == "true":
-        repo.git("commit", "--amend", "--no-edit", "--no-verify", "--allow-empty", "--quiet")
+        repo.git("commit", "--amend", "--no-edit", "--no-verify", "--allow-empty", "--quiet", rights="sign")
 
 
 def _hold_to(repo: Repo, before: str, chosen: Set[str]) -> None:
@@ -155,7 +156,7 @@ def _hold_to(repo: Repo, before: str, chosen: Set[str]) -> None:
             exits.FAILED,
             "a commit hook wrote commits of its own. take that out of the hook, then run cauto resume",
         )
-    committed = _names(repo.git("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", before, "HEAD"))
+    committed = _names(repo.git("diff", "--name-only", "-z", "--no-renames", before, "HEAD"))
     if added := sorted(committed - chosen):
         raise Stop(
             exits.FAILED,

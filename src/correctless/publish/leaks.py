@@ -53,8 +53,8 @@ def secrets(diff: str, texts: Mapping[str, str], *, known: Collection[str] = ())
 def published(repo: Repo, base: str) -> tuple[str, dict[str, str]]:
     """The patch of every commit since `base` and of their sum, and the commits' messages by name: what a push shows."""
     start = repo.git("rev-parse", "--verify", "--end-of-options", f"{base}^{{commit}}")
-    # As text even where .gitattributes says binary: the branch can write that file. No driver of its choice either.
-    plain = ("--text", "--no-ext-diff", "--no-textconv", "--no-color", "--no-renames", "--unified=0")
+    # As text even where .gitattributes says binary: the branch can write that file.
+    plain = ("--text", "--no-color", "--no-renames", "--unified=0")
     each = repo.git("log", "--patch", "--format=", *plain, f"{start}..HEAD")
     # A merge has no patch in the log; what it changed by itself shows in the sum.
     whole = repo.git("diff", *plain, start, "HEAD")

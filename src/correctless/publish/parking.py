@@ -92,7 +92,7 @@ def now_at(repo: Repo, remote: str, run: str) -> str | None:
     """The commit that stands on the remote's ref now, None for none; `Stop(3)` when the remote can't be asked."""
     refuse_unknown(repo, remote)
     place = pushed_to(repo, remote)
-    done = repo.try_git(*PLAIN, "ls-remote", "--", place, ref(run), env=ENV, seconds=SECONDS)
+    done = repo.try_git(*PLAIN, "ls-remote", "--", place, ref(run), rights="remote", env=ENV, seconds=SECONDS)
     if done.returncode != 0:
         raise Stop(
             exits.REFUSED,
@@ -120,6 +120,7 @@ def fetch(repo: Repo, remote: str, run: str) -> Parked:
         *PLAIN,
         *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-prune"),
         *("--no-auto-maintenance", "--refmap=", "--", pushed_to(repo, remote), ref(run)),
+        rights="remote",
         env=ENV,
         seconds=SECONDS,
     )
@@ -191,6 +192,7 @@ def put(
         *("push", "--porcelain", "--no-verify", f"--force-with-lease={ref(run)}:{expected or ''}"),
         *(("--dry-run",) if dry_run else ()),
         *("--", remote, f"{new or ''}:{ref(run)}"),
+        rights="remote",
         env=ENV,
         seconds=SECONDS,
     )

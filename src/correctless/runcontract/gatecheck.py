@@ -69,7 +69,7 @@ def revision(repo: Repo, clock: Callable[[], datetime]) -> Fact[str]:
     at = clock()
     try:
         head = repo.head()
-        if repo.try_git("diff", "--quiet", "--no-ext-diff", "HEAD", "--").returncode != 0:
+        if repo.try_git("diff", "--quiet", "HEAD", "--").returncode != 0:
             return Unknown("files differ from the commit", at)
     except Stop as stop:
         return Unknown(stop.message, at)

@@ -26,6 +26,9 @@ class RunStarted:
     tried: tuple[
         str, ...
     ] = ()  # what the run needs and was found to hold before; none where a person left that out
+    git_settings: str = (
+        ""  # the SHA-256 of the user's git configuration as the run's git reads it; "" in older logs
+    )
 
 
 @frozen
@@ -40,6 +43,9 @@ class StepStarted:
     base: str
     prompt_sha256: str
     sandbox: str = ""  # the program that holds the wall around the agent; "" where there is none
+    git_before: str = (
+        ""  # the SHA-256 of git's files as they were, for whoever goes on after this dispatcher died
+    )
 
 
 @frozen
@@ -54,6 +60,7 @@ class StepContinued:
     mark: str
     prompt_sha256: str
     sandbox: str = ""
+    git_before: str = ""
 
 
 @frozen
@@ -258,6 +265,7 @@ class Resumed:
     minutes: float | None = None
     park: str | None = None  # the remote it was brought from, and is parked on again
     git_sha256: str | None = None  # of git's hooks and settings on the machine it was brought to
+    git_settings: str | None = None  # of its user's git configuration
 
 
 @frozen

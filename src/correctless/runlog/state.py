@@ -98,6 +98,8 @@ class State:
     step_base: str = ""  # the commit the current attempt started from
     began_at: str = ""  # when it did
     mark: str = ""  # what the current attempt's processes carry in their environment
+    git_settings: str = ""  # of the user's git configuration, as it was frozen
+    git_before: str = ""  # of git's files before the current attempt's last process
     session: str = ""  # of the current attempt
     part: int = 0  # which process of it is the last one begun
     left: str = ""  # what it left, as `commit:tree`; "" where its session can't go on
@@ -170,7 +172,13 @@ def after(state: State, item: Logged) -> State:
     if isinstance(event, RunStarted):
         if state.unfinished:
             raise OutOfOrderError(f"run {item.run} started while run {state.run} was unfinished")
-        return State(run=item.run, plan=event.plan, started_at=item.timestamp, phase="ready")
+        return State(
+            run=item.run,
+            plan=event.plan,
+            started_at=item.timestamp,
+            phase="ready",
+            git_settings=event.git_settings,
+        )
     if isinstance(event, GateClosed) and not state.unfinished:
         return state  # a review beside or after a run closed the gate over entries written by hand
     if item.run != state.run:
@@ -186,6 +194,7 @@ def after(state: State, item: Logged) -> State:
                 attempts={**state.attempts, event.step: event.attempt},
                 step_base=event.base,
                 mark=event.mark,
+                git_before=event.git_before,
                 session=event.session,
                 part=1,
                 left="",
@@ -205,6 +214,7 @@ def after(state: State, item: Logged) -> State:
                 phase="running",
                 part=event.part,
                 mark=event.mark,
+                git_before=event.git_before,
                 left="",
                 # What was said before a person answered is recorded.
                 answer_sha256=state.answer_sha256 if state.phase == "suspended" else "",
@@ -307,6 +317,7 @@ def after(state: State, item: Logged) -> State:
             return replace(
                 state,
                 plan=_raised(state.plan, event),
+                git_settings=state.git_settings if event.git_settings is None else event.git_settings,
                 # Asked again in any case: an entry may have come while nobody held the lock.
                 phase="consolidated" if state.phase in ("closed", "open", "publishing") else state.phase,
                 stopped=None,

@@ -6,33 +6,16 @@ import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from correctless import exits
 from correctless.exits import Stop
+from correctless.project.git import call
+from correctless.project.git.call import SECONDS, Place, Rights
 from correctless.values import frozen
 
-_SECONDS = 120.0  # longer than any local git command of ours takes; a signing prompt or a dead disk ends here
-
-# What an agent wrote must never run with the dispatcher's rights: no hooks, no monitor program, no prompt, no editor.
-_SAFE = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false")
-_SAFE_ENV = {
-    "GIT_NO_REPLACE_OBJECTS": "1",  # an agent can make a ref that shows another commit in place of the base
-    "LC_ALL": "C",
-    "GIT_TERMINAL_PROMPT": "0",
-    "GIT_EDITOR": "false",
-    "GIT_PAGER": "cat",
-    "GIT_ASKPASS": "false",
-}
-# A caller inside a git hook has these set; they would silently redirect our git to another repository.
-_REDIRECTING = (
-    "GIT_DIR",
-    "GIT_WORK_TREE",
-    "GIT_INDEX_FILE",
-    "GIT_COMMON_DIR",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_NAMESPACE",
-    "GIT_PREFIX",
-)
+if TYPE_CHECKING:
+    from correctless.process import Result
 
 
 @frozen
@@ -42,6 +25,9 @@ class Standing:
     branch: str | None
     head: str | None
     changed: tuple[str, ...]
+    links: tuple[
+        str, ...
+    ] = ()  # those that are repositories of their own: their files are in no commit of this one
 
 
 @frozen
@@ -53,15 +39,22 @@ class Repo:
     common_dir: str  # the one all worktrees share
     home: str  # the folder whose `.correctless/artifacts` keeps the logs
 
+    settings: str = ""  # the frozen file that stands for the user's and the machine's configuration
+
+    @property
+    def place(self) -> Place:
+        return Place(self.top, self.git_dir, self.common_dir, self.settings)
+
     def git(
         self,
         *args: str,
+        rights: Rights = "",
         env: Mapping[str, str] | None = None,
         stdin: str | None = None,
-        seconds: float = _SECONDS,
+        seconds: float = SECONDS,
     ) -> str:
         """git's standard output without its last newline; `Stop(3)` with git's own first line when it fails."""
-        done = self.try_git(*args, env=env, stdin=stdin, seconds=seconds)
+        done = self.try_git(*args, rights=rights, env=env, stdin=stdin, seconds=seconds)
         if done.returncode != 0:
             said = (done.stderr.strip() or done.stdout.strip() or f"exit {done.returncode}").splitlines()[0]
             raise Stop(exits.REFUSED, f"git {args[0]} failed in {self.top}: {said}")
@@ -70,17 +63,34 @@ class Repo:
     def try_git(
         self,
         *args: str,
+        rights: Rights = "",
         env: Mapping[str, str] | None = None,
         stdin: str | None = None,
-        seconds: float = _SECONDS,
+        seconds: float = SECONDS,
     ) -> subprocess.CompletedProcess[str]:
         """git's outcome whatever it is: for questions whose answer is the exit code."""
-        return _git(self.top, args, env=env, stdin=stdin, seconds=seconds)
+        done: subprocess.CompletedProcess[str] = call.run(
+            self.place, args, rights=rights, env=env, stdin=stdin, seconds=seconds
+        )
+        return done
+
+    def with_hooks(self, *args: str, env: Mapping[str, str], stdin: str, seconds: float) -> Result:
+        """git with the repository's own hooks, in an agent's environment: a process group of its own, ended as a whole."""
+        from correctless import process  # only whoever dispatches needs it
+
+        return process.run(
+            call.hooked(self.place, args),
+            cwd=self.top,
+            env={**env, "GIT_TERMINAL_PROMPT": "0", "GIT_EDITOR": "false"},
+            stdin=stdin.encode("utf-8", "surrogateescape"),
+            wall_s=seconds,
+        )
 
     def branch(self) -> str | None:
         """The branch HEAD is on, None when it is detached."""
-        done = self.try_git("symbolic-ref", "--quiet", "--short", "HEAD")
-        return done.stdout.strip() or None if done.returncode == 0 else None
+        # Not --short: beside a tag of the same name that is `heads/NAME`, and the branch's logs would seem gone.
+        done = self.try_git("symbolic-ref", "--quiet", "HEAD")
+        return done.stdout.strip().removeprefix(_HEADS) or None if done.returncode == 0 else None
 
     def head(self) -> str:
         return self.git("rev-parse", "--verify", "HEAD^{commit}")
@@ -96,11 +106,22 @@ class Repo:
         """Paths git status names (changed, staged, untracked), relative to `top`; ignored files are none."""
         return self.standing().changed
 
-    def standing(self) -> Standing:
+    def stage(self, *, env: Mapping[str, str] | None = None) -> None:
+        """Put all that differs into the index, but repositories inside this one."""
+        # Not `git add --all`: it runs git in each of them, by their own configuration, and no option keeps it from that.
+        here = self.standing(env=env)
+        paths = [path for path in here.changed if path.rstrip("/") not in here.links]
+        if paths:
+            words = ("update-index", "--add", "--remove", "--replace", "-z", "--stdin")
+            self.git(*words, stdin="".join(f"{path}\0" for path in paths), env=env)
+
+    def standing(self, *, env: Mapping[str, str] | None = None) -> Standing:
         """Where the worktree stands, asked once: `branch`, `head` and `dirty_files` in one process of git."""
-        out = self.git("status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", "--no-renames")
+        words = ("status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", "--no-renames")
+        out = self.git(*words, env=env)
         facts: dict[str, str] = {}
-        changed = []
+        changed: list[str] = []
+        links: list[str] = []
         for entry in filter(None, out.split("\0")):
             mark, _, rest = entry.partition(" ")
             if mark == "#":
@@ -108,17 +129,21 @@ class Repo:
                 facts[name] = value
             else:
                 # Before the path stand 7 fields of a changed file, 9 of one in conflict, none of an untracked one.
-                changed.append(rest.split(" ", {"1": 7, "u": 9}.get(mark, 0))[-1])
+                *fields, path = rest.split(" ", {"1": 7, "u": 9}.get(mark, 0))
+                changed.append(path)
+                if path.endswith("/") or (fields and fields[1] != "N..."):
+                    links.append(path.rstrip("/"))
         head, branch = facts.get("branch.oid", "(initial)"), facts.get("branch.head", "(detached)")
         return Standing(
             branch=None if branch == "(detached)" else branch,
             head=None if head == "(initial)" else head,
             changed=tuple(changed),
+            links=tuple(links),
         )
 
     def changed_files(self, base: str) -> tuple[str, ...]:
         """Paths that differ between `base` and the worktree as it stands, untracked ones included."""
-        tracked = self.git("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", base)
+        tracked = self.git("diff", "--name-only", "-z", "--no-renames", base)
         untracked = self.git("ls-files", "--others", "--exclude-standard", "-z")
         return tuple(sorted({*tracked.split("\0"), *untracked.split("\0")} - {""}))
 
@@ -134,14 +159,8 @@ class Repo:
         return data
 
     def _blob(self, named: str, env: Mapping[str, str] | None = None) -> bytes | None:
-        done = subprocess.run(
-            ["git", *_SAFE, "cat-file", "blob", named],
-            cwd=self.top,
-            env=_environment(env),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_SECONDS,
-            check=False,
+        done: subprocess.CompletedProcess[bytes] = call.run(
+            self.place, ("cat-file", "blob", named), env=env, text=False
         )
         return done.stdout if done.returncode == 0 else None
 
@@ -171,15 +190,13 @@ class Repo:
     def patch_since(self, base: str) -> bytes:
         """Everything between `base` and the worktree as one binary patch, untracked files included; the index keeps."""
         tree = self._tree(base)
-        done = subprocess.run(
-            ["git", *_SAFE, "diff", "--binary", "--no-ext-diff", "--no-textconv", base, tree],
-            cwd=self.top,
-            env=_environment(None),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_SECONDS,
-            check=True,
+        done: subprocess.CompletedProcess[bytes] = call.run(
+            self.place, ("diff", "--binary", base, tree), text=False
         )
+        if done.returncode != 0:
+            raise Stop(
+                exits.REFUSED, f"what {self.top} holds can't be kept as a patch. see git diff {base[:12]}"
+            )
         return done.stdout
 
     def left(self) -> str:
@@ -191,7 +208,7 @@ class Repo:
         # A scratch index: the agent's staged state stays as it is for whoever looks afterwards.
         with self._scratch_index() as env:
             self.git("read-tree", base, env=env)
-            self.git("add", "--all", "--", ".", env=env)
+            self.stage(env=env)
             return self.git("write-tree", env=env)
 
     def reset_to(self, commit: str) -> None:
@@ -230,7 +247,7 @@ class Repo:
             if name == "worktree":
                 place = value
             elif name == "branch" and os.path.isdir(place):
-                found[value.removeprefix("refs/heads/")] = place
+                found[value.removeprefix(_HEADS)] = place
         return found
 
     def push_urls(self) -> tuple[str, ...]:
@@ -248,14 +265,15 @@ class Repo:
         )
 
 
+_HEADS = "refs/heads/"
 _PLACES = ("--show-toplevel", "--absolute-git-dir", "--git-common-dir")
 
 
 def find(cwd: str) -> Repo:
     """The repository `cwd` lies in; `Stop(3)` when there is none, or when it is bare without a worktree."""
-    done = _git(cwd, ("rev-parse", *_PLACES))
+    done = call.run(Place(cwd), ("rev-parse", *_PLACES))
     lines = done.stdout.splitlines()
-    if done.returncode != 0 or len(lines) != 3:
+    if done.returncode != 0 or len(lines) != len(_PLACES):
         raise Stop(
             exits.REFUSED,
             f"{cwd} is not in a git worktree. change into your repository, or run git init first",
@@ -265,54 +283,39 @@ def find(cwd: str) -> Repo:
 
 def find_on_branch(cwd: str) -> tuple[Repo, str | None]:
     """What `find` returns, and the branch it is on where the same call of git tells."""
-    done = _git(cwd, ("rev-parse", *_PLACES, "--abbrev-ref=loose", "HEAD"))
-    *lines, branch = done.stdout.splitlines() or [""]
+    done = call.run(Place(cwd), ("rev-parse", *_PLACES, "--symbolic-full-name", "HEAD"))
+    *lines, ref = done.stdout.splitlines() or [""]
     # Before the first commit, on no branch, or beside a tag of the name HEAD this call names no branch.
-    if done.returncode != 0 or len(lines) != len(_PLACES) or branch == "HEAD":
+    if done.returncode != 0 or len(lines) != len(_PLACES) or not ref.startswith(_HEADS):
         return find(cwd), None
-    return _repo(cwd, lines), branch
+    return _repo(cwd, lines), ref.removeprefix(_HEADS)
 
 
 def _repo(cwd: str, lines: Sequence[str]) -> Repo:
     top, git_dir, common = (os.path.realpath(os.path.join(cwd, line)) for line in lines)
+    # What git calls the worktree is what configuration says (core.worktree): any folder of the machine, which a reset would wipe.
+    if dot_git(top) != git_dir:
+        raise Stop(
+            exits.REFUSED,
+            f"the git configuration in {git_dir} names {top} as its worktree, which has another .git or none. "
+            "see git config core.worktree, and unset it",
+        )
     # A submodule's common folder is <super>/.git/modules/<name>, a bare repository's is <name>.git: there the logs
     # stay under the top folder git names; else under the main worktree, which `git worktree remove` can't take.
     home = os.path.dirname(common) if os.path.basename(common) == ".git" else top
     return Repo(top=top, git_dir=git_dir, common_dir=common, home=home)
 
 
-def _environment(extra: Mapping[str, str] | None) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name not in _REDIRECTING}
-    return {**kept, **_SAFE_ENV, **(extra or {})}
-
-
-def _git(
-    cwd: str,
-    args: Sequence[str],
-    *,
-    env: Mapping[str, str] | None = None,
-    stdin: str | None = None,
-    seconds: float = _SECONDS,
-) -> subprocess.CompletedProcess[str]:
+def dot_git(top: str) -> str | None:
+    """The git folder the `.git` in a folder is or leads to, by its real path; None where there is none."""
+    path = os.path.join(top, ".git")
+    if os.path.isdir(path):
+        return os.path.realpath(path)
     try:
-        return subprocess.run(
-            ["git", *_SAFE, *args],
-            cwd=cwd,
-            env=_environment(env),
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
-            capture_output=True,
-            encoding="utf-8",
-            errors="surrogateescape",  # a path is bytes to git; it must come back as the same bytes
-            timeout=seconds,
-            check=False,
-        )
-    except FileNotFoundError:
-        where = "git" if os.path.isdir(cwd) else cwd
-        raise Stop(
-            exits.REFUSED, f"{where} was not found. install git, or name a folder that exists"
-        ) from None
-    except subprocess.TimeoutExpired:
-        raise Stop(
-            exits.REFUSED, f"git {args[0]} took over {seconds:.0f} s. see what it waits for in {cwd}"
-        ) from None
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            said = os.fsdecode(file.read(1 << 14))
+    except OSError:
+        return None
+    if not said.startswith("gitdir: "):
+        return None
+    return os.path.realpath(os.path.join(top, said.removeprefix("gitdir: ").rstrip("\r\n")))

@@ -1,0 +1,146 @@
+"""Around whatever may run what an agent wrote: git's own files before it, kept in memory and on disk, and put back after it.
+
+The first git command afterwards comes behind `settle`. What was found lies in the attempt's folder; `found` says what of it no person
+has been told yet.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+
+from correctless import exits
+from correctless.base.files import replace_file
+from correctless.dispatch.surroundings import Surroundings, plan_of, sha256, step_of
+from correctless.exits import Stop
+from correctless.project.git import before, settings
+from correctless.project.git.restore import CHANGES, restore
+from correctless.runlog.state import State
+
+_SNAPSHOT = "git-before"
+_ASIDE = "git"
+_SETTINGS = "gitconfig"
+
+
+def begin(around: Surroundings, state: State, attempt: int, part: int = 1) -> str:
+    """Take the snapshot of an attempt's process; the SHA-256 of the file it lies in."""
+    plan, step = plan_of(state), step_of(state)
+    around.before = before.take(around.repo, plan.branch)
+    data = before.pack(around.before)
+    replace_file(_snapshot(around, state, step.name, attempt, part), data, mode=0o600)
+    return sha256(data)
+
+
+def settle(around: Surroundings, state: State) -> None:
+    """Put back what differs from the last snapshot; `Stop(3)` when that can't be done."""
+    if around.before is None:
+        return
+    if around.settings is not None:
+        _hold_settings(around, around.settings)
+    restore(around.before, _aside(around, state))
+    around.before = None  # what comes from here on is the dispatcher's, or a person's
+
+
+@contextmanager
+def guarded(around: Surroundings, state: State) -> Iterator[None]:
+    """A block in which something untrusted runs and no git command follows it; where the process dies, the attempt's snapshot counts."""
+    around.before = before.take(around.repo, plan_of(state).branch)
+    try:
+        yield
+    finally:
+        settle(around, state)
+
+
+def recover(around: Surroundings, state: State) -> None:
+    """Before the first git command of a dispatcher that follows one which died: what an agent may have changed is put back."""
+    under_way = state.phase == "running"
+    if not state.git_before or (state.stopped is not None and not under_way) or state.step is None:
+        return
+    path = _snapshot(around, state, state.step.name, state.attempt, state.part)
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except OSError:
+        data = b""
+    if sha256(data) != state.git_before:
+        raise Stop(
+            exits.REFUSED,
+            f"{path} is not the snapshot of git's files that was taken before the agent ran, so they can't be compared. "
+            "bring it back; or look at git's configuration, hooks and refs, and end the run: correctless cauto stop --abandon",
+        )
+    around.before = before.unpack(around.repo, data)
+    settle(around, state)
+
+
+def freeze_settings(around: Surroundings, run: str) -> str:
+    """Write the user's and the machine's git configuration as it is now where the run's git reads it; its SHA-256."""
+    data = settings.frozen(around.repo)
+    path = os.path.join(around.logs.folder(run), _SETTINGS)
+    os.makedirs(around.logs.folder(run), mode=0o700, exist_ok=True)
+    replace_file(path, data, mode=0o600)
+    _use(around, path, data)
+    return sha256(data)
+
+
+def use_settings(around: Surroundings, state: State) -> None:
+    """Have the run's git read what was frozen at the start; `Stop(3)` when that is not what lies there."""
+    if not state.git_settings:
+        return
+    path = os.path.join(around.logs.folder(state.run), _SETTINGS)
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except OSError:
+        data = b""
+    if sha256(data) != state.git_settings:
+        raise Stop(
+            exits.REFUSED,
+            f"{path} is not the git configuration that was frozen when the run started. bring it back, or end the run: "
+            "correctless cauto stop --abandon",
+        )
+    _use(around, path, data)
+
+
+def found(around: Surroundings, run: str) -> Iterator[tuple[str, str, str]]:
+    """What was put back in any attempt of a run: the SHA-256 of its list, its path in the artifacts, and its first line."""
+    folder = around.logs.folder(run)
+    with suppress(OSError):
+        for name in sorted(os.listdir(folder)):
+            path = os.path.join(folder, name, _ASIDE, CHANGES)
+            if os.path.isfile(path) and not os.path.islink(path):
+                with open(path, encoding="utf-8", errors="replace") as file:
+                    said = file.read(1 << 16)
+                first = " ".join(said.partition("\n")[0].split())
+                yield sha256(said.encode()), os.path.relpath(path, around.logs.artifacts), first
+
+
+def _use(around: Surroundings, path: str, data: bytes) -> None:
+    around.repo = replace(around.repo, settings=path)
+    around.settings = data
+
+
+def _hold_settings(around: Surroundings, data: bytes) -> None:
+    path = around.repo.settings
+    with (
+        suppress(OSError),
+        open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file,
+    ):
+        if file.read(len(data) + 1) == data:
+            return
+    with suppress(OSError):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        if os.path.isdir(path) and not os.path.islink(path):
+            os.rename(path, f"{path}.found")
+        replace_file(path, data, mode=0o600)
+
+
+def _snapshot(around: Surroundings, state: State, step: str, attempt: int, part: int) -> str:
+    name = _SNAPSHOT if part == 1 else f"{_SNAPSHOT}-{part}"
+    return os.path.join(around.folder(state.run, step, attempt), name)
+
+
+def _aside(around: Surroundings, state: State) -> str:
+    step = state.step.name if state.step is not None else "consolidation"
+    return os.path.join(around.folder(state.run, step, max(state.attempt, 1)), _ASIDE)
