@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import stat
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from correctless.heads import Heads
 from correctless.ledger import Ledger, Missing
 from correctless.project.paths import Logs, logs_beside
 from correctless.record import decode
+from correctless.repair import repair
 from correctless.runlog import branch as record
 from correctless.runlog.events import GateClosed, fields_of
 from project import Project
@@ -63,7 +65,7 @@ class Kept:
         return report.intact, [f"{f.line}: {f.message}" for f in report.findings]
 
     def repair(self) -> str:
-        return anchors.repair(self.logs, NOW, self.env).action
+        return repair(self.logs, NOW, self.env).action
 
 
 @pytest.fixture
@@ -108,7 +110,8 @@ def test_entries_added_behind_a_cut_do_not_hide_it(kept: Kept) -> None:
     kept.add(4)
     kept.path.write_bytes(b"".join(kept.path.read_bytes().splitlines(keepends=True)[:2]))
     kept.ledger = Ledger(kept.logs.decisions, noted=kept.heads.note)
-    kept.add(3)
+    for number in range(3):
+        kept.ledger.append({"skill": "other", "decision_id": f"AD-{number}", "key": None})
     assert not kept.found()[0]
 
 
@@ -134,27 +137,27 @@ def test_a_line_of_the_copy_that_is_none_is_not_passed_over(kept: Kept) -> None:
     assert not kept.found()[0]
 
 
-def test_a_log_that_begins_anew_has_a_new_copy_and_the_old_one_is_kept(kept: Kept) -> None:
-    for _ in range(3):
-        kept.add(2)
-        kept.path.unlink()
-        kept.ledger = Ledger(kept.logs.decisions, noted=kept.heads.note)
-    kept.add(1)
+def test_a_log_that_begins_anew_is_not_the_one_that_was_noted(kept: Kept) -> None:
+    kept.add(2)
+    noted = list(kept.heads.anchors())
+    kept.path.unlink()
+    kept.ledger = Ledger(kept.logs.decisions, noted=kept.heads.note)
+    kept.ledger.append({"skill": "other", "decision_id": "AD-1", "key": None})
+    assert list(kept.heads.anchors())[:2] == noted
+    assert not kept.found()[0]
+
+
+def test_a_log_that_was_put_back_is_noted_once(kept: Kept) -> None:
+    kept.add(3)
+    noted, data = list(kept.heads.anchors()), kept.path.read_bytes()
+    kept.path.unlink()
+    Ledger(kept.logs.decisions, noted=kept.heads.note).forward(data)
+    assert list(kept.heads.anchors()) == noted
     assert kept.found() == (True, [])
-    assert kept.heads.path is not None
-    folder = Path(kept.heads.path).parent
-    assert sorted(p.name.rpartition(".")[2] for p in folder.glob("*.before-*")) == [
-        "before-1",
-        "before-2",
-        "before-3",
-    ]
 
 
-@pytest.mark.parametrize(
-    "env", [{}, {"HOME": ""}, {"HOME": "x", "XDG_STATE_HOME": "y"}, {"HOME": "/dev/null"}]
-)
-def test_without_a_state_folder_the_log_goes_on(kept: Kept, env: dict[str, str]) -> None:
-    kept.heads = Heads(kept.logs.decisions, env)
+def test_where_no_copy_can_be_written_the_log_goes_on(kept: Kept) -> None:
+    kept.heads = Heads(kept.logs.decisions, {"HOME": "/dev/null"})
     kept.ledger = Ledger(kept.logs.decisions, noted=kept.heads.note)
     kept.add(2)
     assert list(kept.heads.anchors()) == []
@@ -174,11 +177,33 @@ def test_a_link_in_the_copys_place_is_not_followed(kept: Kept, tmp_path: Path) -
         kept.found()
 
 
-def test_the_state_folder_is_where_the_user_says(kept: Kept, tmp_path: Path) -> None:
-    state = tmp_path / "state"
-    named = Heads(kept.logs.decisions, {"HOME": "/nowhere", "XDG_STATE_HOME": str(state)})
-    assert named.path is not None
-    assert named.path.startswith(f"{state}/correctless/heads/autonomous-decisions-x-")
+# --- where it lies
+
+
+@pytest.mark.parametrize("env", [{}, {"HOME": ""}, {"HOME": "x", "XDG_STATE_HOME": "/tmp/y"}])
+def test_without_a_home_in_the_environment_it_lies_in_the_user_databases(
+    kept: Kept, env: dict[str, str]
+) -> None:
+    path = Heads(kept.logs.decisions, env).path
+    assert path is not None
+    assert path.startswith(pwd.getpwuid(os.getuid()).pw_dir.rstrip("/") + "/.local/state/correctless/heads/")
+
+
+def test_a_copy_is_read_from_every_home_and_goes_on_where_the_workspace_is_known(
+    kept: Kept, tmp_path: Path
+) -> None:
+    # Two homes as the user database's and HOME are two: the first one named is the first one asked.
+    first, second = kept.heads, Heads(kept.logs.decisions, {"HOME": str(tmp_path / "other")})
+    kept.add(2)
+    both = Heads(kept.logs.decisions, {})
+    both._folders = (*first._folders[1:], *second._folders[1:])
+    both._paths = (*first._paths[1:], *second._paths[1:])
+    assert both.path == first.path
+    kept.ledger = Ledger(kept.logs.decisions, noted=second.note)
+    kept.add()
+    assert [a.seq for a in second.anchors()] == [3]
+    assert [a.seq for a in both.anchors()] == [1, 2, 3]
+    assert both.path == first.path
 
 
 # --- repair

@@ -55,7 +55,7 @@ def append(
 ) -> tuple[int, dict[str, Any], str]:
     """The writer's exit code, the line it printed as a mapping, and what it said."""
     out, err = io.BytesIO(), io.StringIO()
-    code = writer.main(["append", *args], io.BytesIO(given), out, err, env or {}, os.getcwd())
+    code = writer.main(["append", *args], io.BytesIO(given), out, err, env or dict(os.environ), os.getcwd())
     return code, json.loads(out.getvalue() or b"{}"), err.getvalue()
 
 

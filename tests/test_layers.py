@@ -26,7 +26,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("skillmd", "ledger", "config", "person", "lock", "skills", "plugins", "sandbox"),
     ("contract", "runlog"),
     ("rules", "capture", "gate", "summary", "history", "runcontract"),
-    ("lint", "agents", "review", "publish", "report", "anchors"),
+    ("lint", "agents", "review", "publish", "repair", "report"),
     ("dispatch", "witnesses"),
     ("fleet", "demo", "hooks"),
     ("cli",),
@@ -42,6 +42,8 @@ PART_OF = {
     "chain": "ledger",  # the hash chain of the log's lines
     "logfile": "ledger",  # the file under the log
     "heads": "ledger",  # the private copy of its heads
+    "workspaces": "ledger",  # a folder of logs that a person said is new
+    "anchors": "gate",  # what was noted of a log outside it
     "logcheck": "ledger",  # what verify finds
     "counts": "summary",  # the log in numbers
     "sarif": "finding",  # findings as a SARIF log

@@ -33,7 +33,7 @@ LIGHT = sorted({module_of(p) for p in files() if RANK.get(house(module_of(p)), 9
 NOT_FOR_AN_APPEND = HEAVY | {
     "argparse", "asyncio", "fnmatch", "glob", "importlib.metadata", "importlib.util", "logging", "pathlib", "random",
     "shutil", "socket", "tempfile", "tomllib", "yaml", "zipfile",
-    "correctless.anchors", "correctless.block", "correctless.capture", "correctless.config", "correctless.contract",
+    "correctless.block", "correctless.capture", "correctless.config", "correctless.contract",
     "correctless.gate", "correctless.lock", "correctless.summary", "correctless.yamlnodes", "correctless.yamltext",
 }  # fmt: skip
 
@@ -157,9 +157,9 @@ def test_an_append_imports_what_it_needs_and_nothing_else(skill: str, project: P
     assert {"correctless.cli.writer", "correctless.ledger"} <= seen
     assert seen & NOT_FOR_AN_APPEND == set()
     # `logcheck` needs it; of our own modules nothing else comes along.
-    needed = "base chain cli correction entry exits finding heads ledger logcheck logfile markdown places project record skillmd skills values"
+    needed = "anchors base chain cli correction entry exits finding guard heads ledger logcheck logfile markdown places project record skillmd skills values workspaces"
     if skill == "nonesuch":
-        needed = "base chain cli correction exits finding heads ledger logcheck logfile places project record values"
+        needed = "anchors base chain cli correction exits finding guard heads ledger logcheck logfile places project record values workspaces"
     ours = {name.split(".")[1] for name in seen if name.startswith("correctless.")}
     assert ours == set(needed.split())
 

@@ -1,4 +1,4 @@
-"""What was noted of a decisions log outside it, in commits and in the run log: a branch's logs in, a verdict or a mended log out.
+"""What was noted of a decisions log outside it, in commits and in the run log: a branch's logs in, a verdict out.
 
 The chain can't show that its own tail was cut off, or that all of it was written anew. What stands elsewhere can.
 """
@@ -7,29 +7,58 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
-from typing import Any
 
-import correctless.gate as gate
-from correctless import ledger
-from correctless.chain import EMPTY
-from correctless.correction import synthesized
+from correctless import exits, heads, ledger, workspaces
+from correctless.exits import Stop
 from correctless.finding import Finding
 from correctless.heads import Heads
-from correctless.ledger import Anchor, Entry, Ledger, Missing, Repaired, Report
+from correctless.ledger import Anchor, Entry, Ledger, Missing, Report
 from correctless.logfile import opened
-from correctless.project.git import Repo
-from correctless.project.paths import Logs
-from correctless.record import RecordError, decode, read, timestamp
-from correctless.runlog.branch import Lost, lost
-from correctless.runlog.events import GateClosed
+from correctless.record import RecordError, decode, read
+
+TYPE_CHECKING = False  # typing costs 4 ms to import
+# What only a log needs that a run wrote is imported where it is met: an append waits for nothing else.
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from correctless.project.git import Repo
+    from correctless.project.paths import Logs
+    from correctless.runlog.branch import Lost
 
 TRAILER = "Correctless-Log"
 _NOTED = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
 _RUN_LOG = "run log entry "
-_NOT_DECISIONS = ("pipeline-", "confirmations-")
+
+
+def refuse_disproved(logs: Logs, repo: Repo | None, env: Mapping[str, str]) -> None:
+    """`Stop(3)` when anything that was noted elsewhere disproves a decisions log, or knows of one that is gone.
+
+    What every command asks before it believes the log or adds to it. The commits of `repo` are asked about runs that the
+    run log knows: without one, or in a fresh clone, they may be about logs of other machines.
+    """
+    began = os.path.lexists(logs.run)
+    try:
+        report = verify(logs, repo if began else None, env)
+    except Missing:
+        known = max(
+            (*of_events(entries_of(logs.run, logs)), *Heads(logs.decisions, env).anchors()),
+            key=by_seq,
+            default=None,
+        )
+        if known is None:
+            return  # nobody ever knew of a log here
+        raise Stop(
+            exits.REFUSED,
+            f"{logs.decisions} is gone, and {known.where} noted {known.seq} entries. put it back, or start anew with: "
+            f"correctless decisions repair. {heads.NEW}",
+        ) from None
+    if not report.intact:
+        first = next(f for f in report.findings if f.severity == "error")
+        raise Stop(
+            exits.REFUSED,
+            f"{first.path}:{first.line}: {first.message}. see all of it with: correctless decisions verify",
+        )
 
 
 def verify(
@@ -40,13 +69,15 @@ def verify(
     Anchors are what the commits of `at` (none with `repo` None), the run log, the private copy of the heads and `more` noted, and what
     a person confirmed. Those of a log that `repair` set aside since are warnings.
     """
-    events = _entries(logs.run, logs)
+    events = entries_of(logs.run, logs)
+    declared = tuple(_declared_new(logs.decisions, env))
     faults: list[Finding] = []
-    anchors = [*_of_events(events), *more]
+    anchors = [*of_events(events), *more]
     if repo is not None:
-        for commit, said in _trailers(
-            repo, at, {run for e in events if isinstance(run := e.fields.get("run"), str)}
-        ):
+        runs = {run for e in events if isinstance(run := e.fields.get("run"), str)}
+        # In a workspace that a person said is new, a branch without a run log has commits of logs that are elsewhere.
+        severity = "error" if runs or not declared else "warning"
+        for commit, said in _trailers(repo, at, runs):
             noted = _NOTED.fullmatch(said)
             if noted is None:
                 what = (
@@ -54,7 +85,7 @@ def verify(
                 )
                 faults.append(Finding(logs.decisions, 1, 1, "log-anchor", what))
             else:
-                anchors.append(Anchor(int(noted[1]), noted[2], f"commit {commit}"))
+                anchors.append(Anchor(int(noted[1]), noted[2], f"commit {commit}", severity))
     before = _before(logs)
     if before is not None:
         anchors = [replace(a, severity="warning") if _about(a, before, events) else a for a in anchors]
@@ -62,88 +93,31 @@ def verify(
         logs.decisions, anchors, heads=Heads(logs.decisions, env).anchors(), root=logs.root
     )
     confirmed = _unlike_confirmed(logs, events, before) if report.intact else ()
-    return replace(report, findings=(*faults, *report.findings, *confirmed))
+    return replace(report, findings=(*faults, *report.findings, *confirmed, *declared))
 
 
-def repair(logs: Logs, now: datetime, env: Mapping[str, str]) -> Repaired:
-    """Mend the log; one that lost entries starts anew with a deferred entry that names them, so the gate closes.
-
-    Lost are also entries that an anchor on this machine knows of and the log does not have so.
-    """
-
-    def begins(what: Repaired) -> dict[str, Any]:
-        return _loss(what, now, len(events))
-
-    events = _entries(logs.run, logs) if logs.run != logs.decisions else ()
-    heads = Heads(logs.decisions, env)
-    first = None if os.path.basename(logs.decisions).startswith(_NOT_DECISIONS) else begins
-    try:
-        done = ledger.repair(logs.decisions, now, root=logs.root, first=first)
-        if done.action in ("intact", "torn") and first is not None:
-            done = _set_aside_if_disproved(logs, now, env, events, begins) or done
-    except Missing:
-        noted = max((*_of_events(events), *heads.anchors()), key=lambda a: a.seq, default=None)
-        if noted is None or first is None:
-            raise  # nobody ever knew of a log here
-        done = Repaired("missing", None, EMPTY, ledger.Head(noted.seq, noted.sha256))
-        Ledger(logs.decisions, root=logs.root).append(begins(done))
-    if done.action in ("damaged", "missing") and first is not None:
-        heads.note(Ledger(logs.decisions, root=logs.root).read()[0])
-    return done
-
-
-def _set_aside_if_disproved(
-    logs: Logs,
-    now: datetime,
-    env: Mapping[str, str],
-    events: tuple[Entry, ...],
-    begins: Callable[[Repaired], dict[str, Any]],
-) -> Repaired | None:
-    report = verify(logs, None, env)
-    if report.intact:
-        return None
-    noted = [
-        Anchor(report.head.seq, report.head.sha256, ""),
-        *_of_events(events),
-        *Heads(logs.decisions, env).anchors(),
-    ]
-    most = max(noted, key=lambda a: a.seq)
-    return ledger.repair(
-        logs.decisions, now, root=logs.root, first=begins, disproved=ledger.Head(most.seq, most.sha256)
-    )
-
-
-def _loss(what: Repaired, now: datetime, events: int) -> dict[str, Any]:
-    lost = what.lost or what.intact
-    decision = synthesized(
-        "cauto",
-        "repair",
-        f"start a new log after entry {lost.seq} of one that was {what.action}",
-        "a log that can't be trusted is kept aside, not mended: its entries are no longer counted",
-        run=None,
-        step=None,
-        attempt=None,
-        now=timestamp(now),
-        unlisted=1,
-        reason=f"the log before this entry was {what.action}; what it held has to be looked at by a person",
-        extra={
-            "lost_seq": lost.seq,
-            "lost_head": lost.sha256,
-            "intact_seq": what.intact.seq,
-            "intact_head": what.intact.sha256,
-            "run_log_seq": events,
-        },
-    )
-    return decision.fields()
+def _declared_new(log: str, env: Mapping[str, str]) -> Iterator[Finding]:
+    """Each time a person said that this workspace is a new one: from then on nothing noted before holds the log."""
+    for each in workspaces.declared(log, env):
+        what = (
+            f"{each.by} said at {each.timestamp} ({each.channel}) that this workspace is new: "
+            f"what was noted before of {len(each.noted)} logs is kept aside"
+        )
+        yield Finding(log, 1, 1, "log-anchor", what, "warning")
 
 
 def _before(logs: Logs) -> Lost | None:
     """What the decisions log says of one before it."""
     with opened(logs.decisions, logs.root, write=False) as file, file.stream() as stream:
-        try:
-            return lost(decode(stream.readline().removesuffix(b"\n")))
-        except RecordError:
-            return None
+        line = stream.readline()
+    if b'"lost_seq"' not in line:
+        return None
+    from correctless.runlog.branch import lost
+
+    try:
+        return lost(decode(line.removesuffix(b"\n")))
+    except RecordError:
+        return None
 
 
 def _about(anchor: Anchor, before: Lost, events: tuple[Entry, ...]) -> bool:
@@ -159,6 +133,11 @@ def _about(anchor: Anchor, before: Lost, events: tuple[Entry, ...]) -> bool:
 
 def _unlike_confirmed(logs: Logs, events: tuple[Entry, ...], before: Lost | None) -> Iterator[Finding]:
     """Each closing of the gate whose digest, the one a person confirms, the lines of the log no longer give."""
+    if not events:
+        return
+    import correctless.gate as gate
+    from correctless.runlog.events import GateClosed
+
     closings = [
         (e, said)
         for e in events
@@ -178,14 +157,20 @@ def _unlike_confirmed(logs: Logs, events: tuple[Entry, ...], before: Lost | None
             yield Finding(logs.decisions, said.entries[0], 1, "log-anchor", what)
 
 
-def _of_events(events: tuple[Entry, ...]) -> Iterator[Anchor]:
+def by_seq(anchor: Anchor) -> int:
+    return anchor.seq
+
+
+def of_events(events: tuple[Entry, ...]) -> Iterator[Anchor]:
+    """What a run log noted of the decisions log."""
     for event in events:
         seq, head = event.fields.get("log_seq"), event.fields.get("log_head")
         if type(seq) is int and isinstance(head, str):
             yield Anchor(seq, head, f"{_RUN_LOG}{event.seq}")
 
 
-def _entries(path: str, logs: Logs) -> tuple[Entry, ...]:
+def entries_of(path: str, logs: Logs) -> tuple[Entry, ...]:
+    """Every entry of one of a branch's logs; none where there is no such log."""
     return Ledger(path, root=logs.root).read() if os.path.lexists(path) else ()
 
 
@@ -194,9 +179,9 @@ def _trailers(repo: Repo, at: str, runs: set[str]) -> Iterator[tuple[str, str]]:
 
     A branch also holds commits of other branches' runs, by a merge or because it began there: their logs are others.
     """
-    if not repo.has_commit():
-        return
     bounds = []
+    if not runs and not repo.has_commit():
+        return
     if not runs and (default := repo.default_branch("origin")) is not None:
         bounds = ["--not", f"refs/remotes/origin/{default}"]
     fields = (

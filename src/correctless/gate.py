@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from correctless import exits
+from correctless import anchors, exits
 from correctless.exits import Stop
+from correctless.project.git import Repo
 from correctless.project.paths import Logs, logs_beside
 from correctless.record import Confirmation
 from correctless.runlog import branch as record
@@ -46,11 +47,19 @@ def of_log(
     path: str, *, channels: Sequence[str] | None = None, confirmers: Sequence[str] | None = None
 ) -> Gate:
     """The gate of a decisions log named by its path, with the run log and confirmations beside it; `Stop(3)` as `of`."""
-    return of(logs_beside(path), channels=channels, confirmers=confirmers)
+    return of(logs_beside(path), None, os.environ, channels=channels, confirmers=confirmers)
 
 
-def of(logs: Logs, *, channels: Sequence[str] | None = None, confirmers: Sequence[str] | None = None) -> Gate:
-    """The gate of a branch's logs; `Stop(3)` when it can't be said: no log, a damaged one, one that was cut."""
+def of(
+    logs: Logs,
+    repo: Repo | None,
+    env: Mapping[str, str],
+    *,
+    channels: Sequence[str] | None = None,
+    confirmers: Sequence[str] | None = None,
+) -> Gate:
+    """The gate of a branch's logs; `Stop(3)` when it can't be said: no log, a damaged one, one that an anchor disproves."""
+    anchors.refuse_disproved(logs, repo, env)
     if not os.path.lexists(logs.decisions):
         raise Stop(
             exits.REFUSED,

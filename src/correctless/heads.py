@@ -1,7 +1,8 @@
 """The private copy of a log's heads: each entry in as it is acknowledged, what the log must still hold out.
 
 It lies under the user's state folder, outside the repository, so that whoever rewrites a log or cuts its tail off has to
-know of it. One line an entry, all of one length: a crash in the middle of a line costs that line, and the log has it.
+know of it. One line an entry, all of one length: a crash in the middle of a line costs that line, and the log has it. The
+copies of all logs of one workspace lie in one folder; beside each log a mark names its copy.
 """
 
 from __future__ import annotations
@@ -14,81 +15,176 @@ from contextlib import suppress
 
 from correctless import exits
 from correctless.exits import Stop
+from correctless.guard import state
 from correctless.ledger import Anchor, Entry
+from correctless.project.paths import ARTIFACTS
 
 WHERE = "the private copy of its heads"
+NEW = "if this workspace was cleaned, moved or cloned anew, say so with: correctless decisions new-workspace"
+MARK = ".heads"  # what the name of a log's mark ends with
 _WIDTH = 18 + 1 + 64 + 1  # bytes of one line: seq, space, SHA-256, newline
 _LINE = re.compile(rb"([0-9]{18}) ([0-9a-f]{64})\n")
 _NEW = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+_LONGEST = 1 << 14  # bytes of a path
 
 
 class Heads:
-    """The copy for one log. `env` says where the state folder is (XDG_STATE_HOME, else HOME)."""
+    """The copy for one log. It lies in the user database's home; what HOME in `env` names is only asked as well.
+
+    Where the first does not know the workspace, a new copy begins in HOME: a container's user may have no other.
+    """
 
     def __init__(self, log: str, env: Mapping[str, str]) -> None:
-        self.path = _path(log, env)
+        folder, name = os.path.split(os.path.abspath(log))
+        real = os.path.join(os.path.realpath(folder), name)
+        self._folders = folders(workspace(log), env)
+        self._name = f"{name.removesuffix('.jsonl')[-100:]}-{_digest(real)}"
+        self._paths = tuple(os.path.join(each, self._name) for each in self._folders)
+        # Beside a log that somebody named by hand a file of ours has no place.
+        self._mark = real + MARK if f"/{ARTIFACTS}/" in real else None
+
+    @property
+    def path(self) -> str | None:
+        """Where entries are noted: where the workspace is known, else where a copy would begin; None without a home."""
+        folder = chosen(self._folders)
+        return os.path.join(folder, self._name) if folder is not None else None
 
     def note(self, entry: Entry) -> None:
-        """Add one entry, under the log's own lock (`Ledger(noted=...)`). A first entry begins a new copy; the old one is kept.
+        """Add one entry, under the log's own lock (`Ledger(noted=...)`); one that is noted already is not noted again.
 
-        Where nothing can be written, nothing is: the copy is a second witness, and the log does not wait for it.
+        What was noted is never dropped for it: a log that begins anew is another one than the copy says. Where nothing can
+        be written, nothing is: the copy is a second witness, and the log does not wait for it.
         """
-        if self.path is None:
+        path = self.path
+        if path is None:
             return
+        line = b"%018d %s\n" % (entry.seq, entry.head.encode())
         with suppress(OSError):
-            os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
-            if entry.seq == 1:
-                self._set_aside()
-            fd = os.open(self.path, _NEW, 0o600)
+            os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+            fd = os.open(path, _NEW, 0o600)
             try:
-                torn = os.fstat(fd).st_size % _WIDTH
-                if torn:
-                    os.ftruncate(fd, os.fstat(fd).st_size - torn)
-                os.write(fd, b"%018d %s\n" % (entry.seq, entry.head.encode()))
+                size = os.fstat(fd).st_size
+                if size % _WIDTH:
+                    size -= size % _WIDTH
+                    os.ftruncate(fd, size)
+                last = os.pread(fd, 18, size - _WIDTH) if size else b""
+                if last < line[:18] or line not in os.pread(fd, size, 0):
+                    os.write(fd, line)
             finally:
                 os.close(fd)
+            if self._mark is not None and not os.path.lexists(self._mark):
+                fd = os.open(self._mark, _NEW | os.O_EXCL, 0o644)
+                with open(fd, "wb") as mark:
+                    mark.write(os.fsencode(path))
 
     def anchors(self) -> Iterator[Anchor]:
         """What was noted, in the order it was, one at a time; a line that is none is an anchor nothing can fit.
 
-        `Stop(3)` for a copy that is there and can't be read: that nothing disproves a log could not be checked then.
+        `Stop(3)` for a copy that is there and can't be read, and for one that the log's mark names and that is not here:
+        that nothing disproves a log could not be checked then.
         """
-        if self.path is None:
+        self._refuse_elsewhere()
+        yield from self.noted()
+
+    def noted(self) -> Iterator[Anchor]:
+        """The same of the copies that are here, whatever the mark says."""
+        copies = [_lines(fd) for fd in map(self._opened, self._paths) if fd is not None]
+        if len(copies) < 2:
+            for copy in copies:
+                yield from copy
             return
+        from heapq import merge
+
+        yield from merge(*copies, key=lambda anchor: anchor.seq)
+
+    def set_aside(self) -> None:
+        """Keep the copy of the log that was here before under a name of its own; nothing is overwritten."""
+        for path in self._paths:
+            aside(path)
+        if self._mark is not None:
+            with suppress(FileNotFoundError):
+                os.unlink(self._mark)
+
+    def _opened(self, path: str) -> int | None:
         try:
-            fd = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except (FileNotFoundError, NotADirectoryError):
-            return  # never written, or not here
+            return None  # never written, or not here
         except OSError as error:
             raise Stop(
                 exits.REFUSED,
-                f"{WHERE}, {self.path}, can't be read: {error.strerror}. make it a file this user can read",
+                f"{WHERE}, {path}, can't be read: {error.strerror}. make it a file this user can read",
             ) from None
-        with open(fd, "rb") as file:
-            while len(line := file.read(_WIDTH)) == _WIDTH:
-                noted = _LINE.fullmatch(line)
-                yield Anchor(int(noted[1]), noted[2].decode(), WHERE) if noted else Anchor(0, "", WHERE)
 
-    def _set_aside(self) -> None:
-        """Keep the copy of the log that was here before under a name of its own; nothing is overwritten."""
-        assert self.path is not None
-        number = 1
-        while os.path.lexists(self.path):
-            with suppress(FileExistsError):
-                os.link(self.path, f"{self.path}.before-{number}", follow_symlinks=False)
-                os.unlink(self.path)
-            number += 1
+    def _refuse_elsewhere(self) -> None:
+        """`Stop(3)` when the mark beside the log names a copy that is none of those looked at here."""
+        if self._mark is None:
+            return
+        try:
+            fd = os.open(self._mark, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+            with open(fd, "rb") as file:
+                named = os.fsdecode(file.read(_LONGEST))
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            raise Stop(
+                exits.REFUSED, f"{self._mark} can't be read: {error.strerror}. put it back from a copy"
+            ) from None
+        if named not in self._paths or not os.path.lexists(named):
+            raise Stop(
+                exits.REFUSED,
+                f"{WHERE} began as {named}, and is not there for this user and folder: what it knew could not be checked. "
+                f"put it back, or set HOME as it was. {NEW}",
+            )
 
 
-def _path(log: str, env: Mapping[str, str]) -> str | None:
-    """Where the copy of `log` lies; None when there is no state folder. A relative one is invalid (XDG Base Directory)."""
-    state = env.get("XDG_STATE_HOME", "")
-    home = env.get("HOME", "")
-    if not os.path.isabs(state):
-        if not os.path.isabs(home):
-            return None
-        state = os.path.join(home, ".local", "state")
-    folder, name = os.path.split(os.path.abspath(log))
-    real = os.path.join(os.path.realpath(folder), name)
-    digest = hashlib.sha256(os.fsencode(real)).hexdigest()[:16]
-    return os.path.join(state, "correctless", "heads", f"{name.removesuffix('.jsonl')[-100:]}-{digest}")
+def workspace(log: str) -> str:
+    """The folder that holds a workspace's logs: its artifacts folder, or that of a log named by hand."""
+    real = os.path.join(os.path.realpath(os.path.dirname(os.path.abspath(log))), "")
+    before, found, _ = real.partition(f"/{ARTIFACTS}/")
+    return f"{before}/{ARTIFACTS}" if found else real
+
+
+def folders(workspace: str, env: Mapping[str, str]) -> tuple[str, ...]:
+    """Where the copies of all logs of a workspace may lie; beside each, with the ending .jsonl, what was said of the workspace."""
+    return tuple(os.path.join(each, "heads", _digest(workspace)) for each in state.folders(env))
+
+
+def chosen(folders: tuple[str, ...]) -> str | None:
+    """The one to write to."""
+    return next((each for each in folders if os.path.isdir(each)), folders[-1] if folders else None)
+
+
+def aside(path: str) -> str | None:
+    """A file or folder under a new name, `PATH.before-N`, and that name; None when there is none."""
+    number = 1
+    while os.path.lexists(path):
+        kept = f"{path}.before-{number}"
+        # Nobody else names files here so, and what carries the name stays what it is.
+        if not os.path.lexists(kept):
+            with suppress(FileNotFoundError):
+                os.rename(path, kept)
+                return kept
+        number += 1
+    return None
+
+
+def last(path: str) -> Anchor | None:
+    """What a copy ends with; None for one that is empty or can't be read."""
+    with suppress(OSError):
+        found = None
+        for found in _lines(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)):  # noqa: B007 the last is asked for
+            pass
+        return found
+    return None
+
+
+def _lines(fd: int) -> Iterator[Anchor]:
+    with open(fd, "rb") as file:
+        while len(line := file.read(_WIDTH)) == _WIDTH:
+            noted = _LINE.fullmatch(line)
+            yield Anchor(int(noted[1]), noted[2].decode(), WHERE) if noted else Anchor(0, "", WHERE)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(os.fsencode(text)).hexdigest()[:16]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime
 
 import correctless.gate as gate
-from correctless import exits, summary
+from correctless import anchors, exits, summary
 from correctless.exits import Stop
 from correctless.gate import Gate
 from correctless.ledger import Ledger
@@ -24,8 +25,10 @@ def view(logs: Logs) -> summary.View:
 
 
 def summarise(log: str, width: int = 80) -> str:
-    """The summary of a decisions log named by its path, for a terminal of `width` columns; errors as `view`."""
-    return summary.text(view(logs_beside(log)), width)
+    """The summary of a decisions log named by its path, for a terminal of `width` columns; errors as `gate.of_log`."""
+    logs = logs_beside(log)
+    anchors.refuse_disproved(logs, None, os.environ)
+    return summary.text(view(logs), width)
 
 
 def view_of(branch: Branch, found: Gate, logs: Logs) -> summary.View:

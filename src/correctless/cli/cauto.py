@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 import correctless
-from correctless import exits, orphans, person, summary
+from correctless import anchors, exits, orphans, person, summary
 from correctless import review as views
 from correctless.cli import parked, progress, proofs, typable, watch
 from correctless.cli.ask import asker
@@ -309,6 +309,7 @@ def _resume(
 ) -> int:
     here = git.find(os.getcwd())
     logs = paths.logs(here)
+    anchors.refuse_disproved(logs, here, os.environ)
     refuse_without_run(logs)
     # An agent inherits the lock's open file too: with it in hand it must not become a second dispatcher.
     if lock_fd is not None and person.inside_agent(os.environ):

@@ -20,6 +20,7 @@ from correctless.exits import Stop
 from correctless.finding import as_json as spelled
 from correctless.finding import as_text, printable
 from correctless.ledger import Ledger
+from correctless.project.paths import Logs
 from correctless.record import Decision, RecordError, utcnow
 
 Command = Callable[..., int]
@@ -47,7 +48,7 @@ decisions.add_command(parse)
 @_as_json
 def list_(log: str | None, as_json: bool) -> int:
     """One line for each decision: its number, skill, id, what was applied, and what is notable about it."""
-    _, logs = writer.whereabouts(log, os.getcwd())
+    logs = _believed(log)
     entries = Ledger(logs.decisions, root=logs.root).read()
     if as_json:
         _echo_json([entry.fields for entry in entries])
@@ -76,7 +77,7 @@ def summary(in_numbers: bool, log: str | None, as_json: bool) -> int:
 
     With --counts: how many entries the log has, superseded ones included, by skill, source and run.
     """
-    _, logs = writer.whereabouts(log, os.getcwd())
+    logs = _believed(log)
     if in_numbers:
         from correctless import counts
 
@@ -135,6 +136,8 @@ def verify(log: str | None, offline: bool, as_json: bool) -> int:
     from correctless.publish import noted_heads
 
     repo, logs = writer.whereabouts(log, os.getcwd())
+    if not os.path.lexists(logs.decisions):
+        anchors.refuse_disproved(logs, repo, os.environ)
     more = () if offline else noted_heads.of_pull_requests(logs, os.environ)
     report = anchors.verify(logs, repo, os.environ, more)
     if as_json:
@@ -185,7 +188,7 @@ def repair(log: str | None, as_json: bool) -> int:
     A torn last line is cut off and kept. A damaged log is kept whole, and the new one begins with a deferred entry
     that names what was lost: the gate stays closed until a person has confirmed it.
     """
-    from correctless import anchors
+    from correctless.repair import repair as repaired
 
     if writer.AGENT in os.environ:
         raise Stop(
@@ -193,7 +196,7 @@ def repair(log: str | None, as_json: bool) -> int:
         )
     repo, logs = writer.whereabouts(log, os.getcwd())
     with writer.held(repo, logs):
-        done = anchors.repair(logs, utcnow(), os.environ)
+        done = repaired(logs, utcnow(), os.environ)
     if as_json:
         _echo_json(dataclasses.asdict(done))
         return exits.OK
@@ -205,6 +208,55 @@ def repair(log: str | None, as_json: bool) -> int:
     }[done.action]
     click.echo(printable(f"{said}: {done.aside}" if done.aside else said))
     return exits.OK
+
+
+@decisions.command("new-workspace", epilog="Example: correctless decisions new-workspace")
+@_log
+@click.option("--as", "by", metavar="NAME", help="Say it in this name without being asked, for cron and CI.")
+@_as_json
+def new_workspace(log: str | None, by: str | None, as_json: bool) -> int:
+    """Say that this workspace was cleaned, moved or cloned anew, so that the logs it had before are not missed.
+
+    What was noted of them is kept under another name in your state folder, and who said so stands beside it. Logs that are
+    there stay as they are; one that is not what was noted is refused.
+    """
+    from correctless import person, workspaces
+    from correctless.heads import workspace
+
+    person.refuse_agents(os.environ)
+    repo, logs = writer.whereabouts(log, os.getcwd())
+    folder = workspace(logs.decisions)
+    who = by if by is not None else person.name(repo, os.environ)
+    if by is None:
+        if not person.has_terminal():
+            raise Stop(
+                exits.REFUSED,
+                "a person says this in a terminal, and there is none here. cron and CI: --as NAME",
+            )
+        said = f"Do you, {who}, say that {folder} is a new workspace, and its logs of before are not missed?"
+        if not click.confirm(printable(said), err=True):
+            raise Stop(exits.PERSON, "nothing was said. all is as it was")
+    # Logs of every branch lie there: none of its worktrees may have a run under way.
+    with writer.held(repo, dataclasses.replace(logs, root=None)):
+        done = workspaces.begin(
+            folder, os.environ, utcnow(), by=who, channel="terminal" if by is None else "flag"
+        )
+    if as_json:
+        _echo_json(dataclasses.asdict(done))
+    else:
+        for each in done.noted:
+            click.echo(printable(f"no longer expected: {each}"))
+        click.echo(printable(f"a new workspace, as {who} said"))
+    return exits.OK
+
+
+def _believed(log: str | None) -> Logs:
+    """The logs beside `log`, or of the branch HEAD is on, that nothing noted elsewhere disproves; else `Stop(3)`."""
+    from correctless import anchors
+
+    repo, logs = writer.whereabouts(log, os.getcwd())
+    anchors.refuse_disproved(logs, repo if log is None else None, os.environ)
+    return logs
 
 
 def _echo_json(value: Any) -> None:

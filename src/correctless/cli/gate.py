@@ -44,8 +44,9 @@ def main(argv: list[str]) -> int:
                 f"correctless gate: '{word}' is not understood. see correctless gate --help", file=sys.stderr
             )
             return exits.USAGE
-    logs = paths.logs_beside(path) if path is not None else paths.logs(git.find(os.getcwd()))
-    found = gate.of(logs)
+    here = git.find(os.getcwd()) if path is None else None
+    logs = paths.logs(here) if here is not None else paths.logs_beside(path or "")
+    found = gate.of(logs, here, os.environ)
     if as_json:
         print(json.dumps(gate.values(found), indent=2))
     elif found.open:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import click
 
 import correctless.gate as gate
-from correctless import exits, person, summary
+from correctless import anchors, exits, person, summary
 from correctless import review as views
 from correctless.cli import typable
 from correctless.cli.parked import from_options, refuse_half
@@ -81,6 +81,7 @@ def review(
         )
     here = git.find(os.getcwd()) if path is None else None
     logs = paths.logs(here) if here is not None else paths.logs_beside(path or "")
+    anchors.refuse_disproved(logs, here, os.environ)
     if not os.path.lexists(logs.decisions):
         raise Stop(
             exits.REFUSED,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import click
 
-from correctless import exits, lock
+from correctless import anchors, exits, lock
 from correctless import review as views
 from correctless.cli import progress, typable, watch
 from correctless.cli.watch import Watcher
@@ -39,6 +39,9 @@ def status(everything: bool, as_json: bool, follow: bool) -> int:
         with watch.reported(watch.Lines() if as_json else watch.Plain()) as watcher:
             return _follow(here, watcher, as_json=as_json)
     chosen = list(paths.all_logs(here)) if everything else [paths.logs(here)]
+    for logs in chosen:
+        # Of another branch only what lies on this machine is asked: its commits are not those of HEAD.
+        anchors.refuse_disproved(logs, None if everything else here, os.environ)
     if not everything:
         refuse_without_run(chosen[0])
     states = [views.state_of(logs) for logs in chosen]
@@ -56,6 +59,7 @@ def _follow(here: Repo, watcher: Watcher, *, as_json: bool) -> int:
     from correctless.cli import follow as following
 
     logs = paths.logs(here)
+    anchors.refuse_disproved(logs, here, os.environ)
     refuse_without_run(logs)
     plan = views.state_of(logs).plan
     place = here.worktrees().get(plan.branch) if plan else None

@@ -86,6 +86,7 @@ def append(
     """
     from dataclasses import replace
 
+    from correctless.anchors import refuse_disproved
     from correctless.correction import UNLISTED, correct
     from correctless.heads import Heads
     from correctless.ledger import Ledger
@@ -108,6 +109,7 @@ def append(
         ensure_artifacts(logs)
         # The number of an unlisted entry is counted, then written: one writer at a time.
         stack.enter_context(_alone(logs.artifacts))
+        refuse_disproved(logs, repo if log is None else None, env)
         ledger = Ledger(logs.decisions, root=logs.root, noted=Heads(logs.decisions, env).note)
         decision = correct(
             said,
@@ -188,9 +190,11 @@ def _run(
         case ["path"]:
             line = os.fsencode(whereabouts(log, cwd)[1].decisions)
         case ["read"]:
+            from correctless.anchors import refuse_disproved
             from correctless.ledger import Ledger
 
-            _, logs = whereabouts(log, cwd)
+            repo, logs = whereabouts(log, cwd)
+            refuse_disproved(logs, repo if log is None else None, env)
             out.writelines(entry.line + b"\n" for entry in Ledger(logs.decisions, root=logs.root).read())
             return exits.OK
         case _:

@@ -6,7 +6,6 @@ import correctless.gate as gate
 from correctless import anchors, exits
 from correctless.dispatch import engine, untrusted, work
 from correctless.dispatch.surroundings import Surroundings, plan_of
-from correctless.exits import Stop
 from correctless.publish.consolidation import consolidate as make_commit
 from correctless.publish.consolidation import squash
 from correctless.runlog import branch as record
@@ -44,21 +43,10 @@ def consolidate(around: Surroundings, state: State) -> Consolidated:
     return Consolidated(commit, left)
 
 
-def refuse_disproved(around: Surroundings) -> None:
-    """`Stop(3)` when anything on this machine noted another log than the one a person is about to rely on."""
-    report = anchors.verify(around.logs, around.repo, around.env)
-    if not report.intact:
-        first = next(f for f in report.findings if f.severity == "error")
-        raise Stop(
-            exits.REFUSED,
-            f"{first.path}:{first.line}: {first.message}. see all of it with: correctless decisions verify",
-        )
-
-
 def ask_gate(around: Surroundings) -> GateOpened | GateClosed | RunStopped:
     """Open, newly closed over the open set with a challenge of its own, or still closed and waiting."""
     branch = record.load(around.logs)
-    refuse_disproved(around)
+    anchors.refuse_disproved(around.logs, around.repo, around.env)
     found = gate.evaluate(branch)
     if found.open:
         answer = list(found.covered.values())[-1] if found.covered else None

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import correctless
-from correctless import agents, config, exits, lock, review, sandbox
+from correctless import agents, anchors, config, exits, lock, review, sandbox
 from correctless.agents import Agent
 from correctless.config import Config
 from correctless.dispatch import freeze, untrusted
@@ -63,6 +63,7 @@ def prepare(repo: Repo, cwd: str, request: Request, env: Mapping[str, str]) -> R
     spec, data = _spec(repo, cwd, request.spec)
     _refuse_dirt(repo)
     _refuse_nobody(repo)
+    anchors.refuse_disproved(logs, repo, env)
     _refuse_unfinished(fold(record.load(logs).events))
     target = found.target or repo.default_branch(found.remote) or _usual_target(repo, found.remote)
     frozen = freeze.freeze(

@@ -8,6 +8,7 @@ _SENTENCES = (("confirm", "escalations"), ("approve", "spec"))
 _PROGRAMS = ("correctless", "cauto")
 _ANSWERS = ("--confirm", "--reject", "--rerun")
 _CONTRACT = ("answer", "revoke", "pin", "waive", "reaffirm", "close")
+_WITHIN = {"contract": _CONTRACT, "decisions": ("new-workspace",)}
 _DIGEST = re.compile(r"[\"'`<(]*[0-9a-f]{6,}", re.IGNORECASE)
 
 
@@ -43,7 +44,8 @@ def _is_command(line: str) -> bool:
         return True
     words = "".join(char if char.isalnum() else " " for char in rest).split()
     return any(
-        (first == "guard" and second == "off") or (first == "contract" and second in _CONTRACT)
+        (first, second) in (("guard", "off"), ("new", "workspace"))
+        or (first == "contract" and second in _CONTRACT)
         for first, second in zip(words, words[1:])
     )
 
@@ -61,10 +63,10 @@ def is_confirming(words: list[str], dynamic: list[bool]) -> bool:
         return unknown or any(word.startswith(("--confirm", "--reject", "--rerun")) for word in words)
     if verb == "guard":
         return unknown or "off" in plain
-    if verb == "contract":
+    if verb in _WITHIN:
         inner = plain[1] if len(plain) > 1 else ""
-        return inner in _CONTRACT or (
-            words.index("contract") + 1 < len(words) and dynamic[words.index("contract") + 1]
+        return inner in _WITHIN[verb] or (
+            words.index(verb) + 1 < len(words) and dynamic[words.index(verb) + 1]
         )
     if verb == "cauto":
         # an unknown word is a value when an option stands before it

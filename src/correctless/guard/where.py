@@ -6,6 +6,8 @@ import json
 import os
 from fnmatch import fnmatchcase
 
+from correctless.guard import state
+
 TYPE_CHECKING = False  # see shell
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -60,8 +62,8 @@ def _is_kept(path: str, env: Mapping[str, str]) -> bool:
             return True
     if parts[-1].startswith("correctless.lock"):
         return True
-    ours = state_folder(env).lower()
-    return path.lower() == ours or path.lower().startswith(ours + "/")
+    ours = (state_folder(env).lower(), *(each.lower() for each in state.folders(env)))
+    return path.lower() in ours or path.lower().startswith(tuple(each + "/" for each in ours))
 
 
 def holds_kept(path: str, cwd: str, env: Mapping[str, str]) -> bool:
@@ -169,11 +171,11 @@ def off_switch(found: Home | None, env: Mapping[str, str]) -> str:
 
 
 def state_folder(env: Mapping[str, str]) -> str:
-    """Where what this program keeps of its own for a user lies."""
-    state = env.get("XDG_STATE_HOME", "")
-    if not os.path.isabs(state):  # a relative one is invalid (XDG Base Directory)
-        state = os.path.join(env.get("HOME", "/"), ".local", "state")
-    return os.path.join(os.path.normpath(state), "correctless")
+    """Where the guard's switch and the sessions of Claude Code lie: no log's private copy, which nobody's environment moves."""
+    named = env.get("XDG_STATE_HOME", "")
+    if not os.path.isabs(named):  # a relative one is invalid (XDG Base Directory)
+        named = os.path.join(env.get("HOME", "/"), ".local", "state")
+    return os.path.join(os.path.normpath(named), "correctless")
 
 
 def _names(folder: str) -> Iterator[str]:

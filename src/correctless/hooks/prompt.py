@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 import correctless.gate as gate
-from correctless import exits, person, review
+from correctless import anchors, exits, person, review
 from correctless.exits import Stop
 from correctless.hooks import client
 from correctless.lock import Lock
@@ -83,6 +83,7 @@ def heard(
     here = git.find(prompt.cwd)
     who = person.name(here, env)
     with Lock.take(here, "an answer typed into Claude Code"):
+        anchors.refuse_disproved(paths.logs(here), here, env)
         return _confirm(here, digest, who, now) if what == "confirm" else _approve(here, digest, who, now)
 
 

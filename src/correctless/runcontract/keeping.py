@@ -11,7 +11,7 @@ from datetime import datetime
 from correctless import exits
 from correctless.base.files import replace_file
 from correctless.exits import Stop
-from correctless.heads import Heads
+from correctless.heads import NEW, Heads
 from correctless.ledger import EMPTY, Entry, Head, Ledger, Missing, verify
 from correctless.project.git import Repo
 from correctless.project.paths import ARTIFACTS, ensure_artifacts, logs
@@ -255,7 +255,7 @@ def _acknowledged(at: Place, heads: Heads) -> tuple[tuple[Logged, ...], Head]:
         report = verify(at.ledger, heads=heads.anchors(), root=at.home, keep=entries)
     except Missing:
         if any(anchor.seq > 0 for anchor in heads.anchors()):
-            raise Stop(exits.REFUSED, "the ledger is gone") from None
+            raise Stop(exits.REFUSED, f"the ledger is gone. {NEW}") from None
         return (), EMPTY
     for finding in report.findings:
         if finding.severity == "error":

@@ -1,0 +1,92 @@
+"""A log that was damaged, cut, or is gone in; one that can be written to again out, with the loss on record."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from correctless import ledger
+from correctless.anchors import by_seq, entries_of, of_events, verify
+from correctless.chain import EMPTY
+from correctless.correction import synthesized
+from correctless.heads import Heads
+from correctless.ledger import Anchor, Entry, Ledger, Missing, Repaired
+from correctless.project.paths import Logs
+from correctless.record import timestamp
+
+_NOT_DECISIONS = ("pipeline-", "confirmations-")
+
+
+def repair(logs: Logs, now: datetime, env: Mapping[str, str]) -> Repaired:
+    """Mend the log; one that lost entries starts anew with a deferred entry that names them, so the gate closes.
+
+    Lost are also entries that an anchor on this machine knows of and the log does not have so.
+    """
+
+    def begins(what: Repaired) -> dict[str, Any]:
+        return _loss(what, now, len(events))
+
+    events = entries_of(logs.run, logs) if logs.run != logs.decisions else ()
+    copy = Heads(logs.decisions, env)
+    first = None if os.path.basename(logs.decisions).startswith(_NOT_DECISIONS) else begins
+    try:
+        done = ledger.repair(logs.decisions, now, root=logs.root, first=first)
+        if done.action in ("intact", "torn") and first is not None:
+            done = _set_aside_if_disproved(logs, now, env, events, begins) or done
+    except Missing:
+        noted = max((*of_events(events), *copy.noted()), key=by_seq, default=None)
+        if noted is None or first is None:
+            raise  # nobody ever knew of a log here
+        done = Repaired("missing", None, EMPTY, ledger.Head(noted.seq, noted.sha256))
+        Ledger(logs.decisions, root=logs.root).append(begins(done))
+    if done.action in ("damaged", "missing") and first is not None:
+        copy.set_aside()
+        copy.note(Ledger(logs.decisions, root=logs.root).read()[0])
+    return done
+
+
+def _set_aside_if_disproved(
+    logs: Logs,
+    now: datetime,
+    env: Mapping[str, str],
+    events: tuple[Entry, ...],
+    begins: Callable[[Repaired], dict[str, Any]],
+) -> Repaired | None:
+    report = verify(logs, None, env)
+    if report.intact:
+        return None
+    noted = [
+        Anchor(report.head.seq, report.head.sha256, ""),
+        *of_events(events),
+        *Heads(logs.decisions, env).anchors(),
+    ]
+    most = max(noted, key=by_seq)
+    return ledger.repair(
+        logs.decisions, now, root=logs.root, first=begins, disproved=ledger.Head(most.seq, most.sha256)
+    )
+
+
+def _loss(what: Repaired, now: datetime, events: int) -> dict[str, Any]:
+    lost = what.lost or what.intact
+    decision = synthesized(
+        "cauto",
+        "repair",
+        f"start a new log after entry {lost.seq} of one that was {what.action}",
+        "a log that can't be trusted is kept aside, not mended: its entries are no longer counted",
+        run=None,
+        step=None,
+        attempt=None,
+        now=timestamp(now),
+        unlisted=1,
+        reason=f"the log before this entry was {what.action}; what it held has to be looked at by a person",
+        extra={
+            "lost_seq": lost.seq,
+            "lost_head": lost.sha256,
+            "intact_seq": what.intact.seq,
+            "intact_head": what.intact.sha256,
+            "run_log_seq": events,
+        },
+    )
+    return decision.fields()
