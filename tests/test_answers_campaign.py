@@ -60,7 +60,10 @@ class Answer:
     truths: list[Truth] = field(default_factory=list)
     calls: list[dict[str, Any]] = field(default_factory=list)
     decoys: list[str] = field(default_factory=list)  # words that no record may hold
-    near: bool = False  # a start with the nonce that doesn't stand alone: kept, and the gate is closed
+    near: bool = False  # something that was meant for a block, or may have been: kept, and the gate is closed
+    stray: list[str] = field(
+        default_factory=list
+    )  # words of badly written blocks: recorded, and kept as well
     damage: str = ""
     verified: bool = True
     form: str = ""
@@ -193,7 +196,10 @@ class Author:
                 word = self.word("D")
                 made.decoys.append(word)
                 decoy = rnd.choice(DECOYS if before else DECOYS[1:])(word, made.nonce, rnd)
-                made.near = made.near or any(is_near(line, made.nonce) for line in decoy)
+                if any(made.nonce in line.lower() for line in decoy):
+                    made.stray.append(made.decoys.pop())
+                # an object and an END, of no block
+                made.near = made.near or made.stray[-1:] == [word] or len(decoy) == 2
                 lines += decoy
                 lines.append(rnd.choice(PROSE))
         return lines
@@ -274,11 +280,6 @@ class Author:
 
 TEXTS = ["as listed", "a \"quoted\" } one", "[x] {y}", "über \u2028 naïve", "tab\tnew\nline\r", "\\ \u0000 \x1b[0m", "😀 \ud83d"]  # fmt: skip
 PROSE = ["Done.", "", "I looked { at it.", 'He said "no', "- one\n- two", "> quoted", "| a | b |", "AUTONOMOUS_DECISIONS", END, "```", "\x1b[1mbold\x1b[0m", "\0"]  # fmt: skip
-
-
-def is_near(line: str, nonce: str) -> bool:
-    """Whether a line of a decoy names the start and the nonce as a word of its own."""
-    return "AUTONOMOUS_DECISIONS_START" in line and nonce in re.split(r"[^0-9A-Za-z]", line)
 
 
 def _said(word: str) -> str:
@@ -410,7 +411,13 @@ def whole(outcome: Outcome) -> list[Decision]:
 
 
 def is_damaged(answer: Answer) -> bool:
-    return answer.near or answer.damage not in ("", "duplicated")
+    # With nothing else on record, what an answer only quotes may be all that it reports; and no block at all is silence.
+    silent = not answer.truths and (bool(answer.decoys) or not answer.verified)
+    return answer.near or silent or answer.damage not in ("", "duplicated")
+
+
+def is_stray(decision: Decision, answer: Answer) -> bool:
+    return any(word in told(decision) for word in answer.stray)
 
 
 def test_the_campaign_has_enough_of_everything(campaign: list[Outcome]) -> None:
@@ -448,7 +455,7 @@ def test_nothing_else_is_recorded(campaign: list[Outcome]) -> None:
         wrong += [
             (outcome.answer.number, outcome.answer.damage, decision)
             for decision in whole(outcome)
-            if not any(word in told(decision) for word in words)
+            if not any(word in told(decision) for word in [*words, *outcome.answer.stray])
         ]
         keys = [decision.key for decision in outcome.decisions]
         if len(set(keys)) != len(keys):
@@ -474,6 +481,8 @@ def test_decisions_keep_the_order_in_which_they_were_taken(campaign: list[Outcom
 def test_what_is_a_persons_is_deferred_and_what_was_fine_is_not(campaign: list[Outcome]) -> None:
     for outcome in campaign:
         for decision in whole(outcome):
+            if is_stray(decision, outcome.answer):
+                continue
             truth = next(t for t in outcome.answer.truths if t.word in told(decision))
             must = truth.deferred or "conflict" in decision.notes or not outcome.answer.verified
             assert decision.escalation_deferred == must, (outcome.answer.number, truth, decision)
@@ -522,7 +531,7 @@ def test_the_real_gate_is_closed_exactly_when_a_person_must_look(
         elif must:
             assert not found.open, (outcome.answer.number, outcome.answer.damage)
         open_ones += found.open
-    assert 20 < open_ones < AT_THE_GATE - 150
+    assert 12 < open_ones < AT_THE_GATE - 150
 
 
 def test_the_same_seed_writes_the_same_answers(campaign: list[Outcome]) -> None:

@@ -126,9 +126,11 @@ def blocks(draw: st.DrawFn, said: list[dict[str, Any]], word: str) -> list[str]:
 def answers(draw: st.DrawFn) -> tuple[str, list[dict[str, Any]], int]:
     """An answer, what its authentic blocks say in order, and how many those are; decoys and prose stand between them."""
     said = [draw(decisions) for _ in range(draw(st.integers(1, 3)))]
+    # What a block repeats of an earlier one is said once.
+    said = [[{"part": number, **obj} for obj in part] for number, part in enumerate(said)]
     lines: list[str] = []
     for part in said:
-        for word in draw(st.lists(st.sampled_from(["", "00000000", "7F3A91C2", "<nonce>"]), max_size=2)):
+        for word in draw(st.lists(st.sampled_from(["", "00000000", "<nonce>"]), max_size=2)):
             decoy = draw(blocks([{"decision_id": "AD-001", "decoy": True}], word))
             lines += (
                 decoy[:-1] if draw(st.booleans()) else decoy
@@ -292,12 +294,10 @@ def test_no_text_raises_and_nothing_of_a_block_is_dropped(parts: list[str]) -> N
 @given(st.text(st.characters()))
 def test_without_a_marker_alone_on_its_line_there_is_no_piece(text: str) -> None:
     assert read(text, NONCE).pieces == ()
-    assert read(f"x {START} {text}".replace("\n", " ").replace("\r", " "), NONCE).pieces == ()
+    assert read(f"x {START} {text}".replace("\n", " ").replace("\r", " "), "00000000").pieces == ()
 
 
-@pytest.mark.parametrize(
-    "word", ["7f3a91c3", "7F3A91C2", "7f3a91c", "7f3a91c20", "x", "<nonce>", "７f3a91c2"]
-)
+@pytest.mark.parametrize("word", ["7f3a91c3", "7f3a91c", "x", "<nonce>", "2c19a3f7"])
 def test_another_nonce_is_quoted_and_not_read(word: str) -> None:
     reading = read(f'AUTONOMOUS_DECISIONS_START {word}\n{{"decision_id": "AD-001"}}\n{END}', NONCE)
     assert (reading.pieces, reading.quoted, reading.authentic) == ((), 1, 0)
@@ -426,20 +426,30 @@ def test_what_stood_for_a_nonce_at_each_other_start_is_told() -> None:
     assert read(text, "").others == ("<nonce>", f"{NONCE}:")
 
 
-@pytest.mark.parametrize(
-    "marker",
-    [f"**{START}**", f"## {START}", f"{START}:", f"AUTONOMOUS_DECISIONS_START: {NONCE}", f"`{START}`"],
-)
-def test_a_start_with_our_nonce_that_does_not_stand_alone_is_kept_as_damage_and_never_read(
-    marker: str,
-) -> None:
+MARKERS = [
+    *(f"**{START}**", f"## {START}", f"{START}:", f"AUTONOMOUS_DECISIONS_START: {NONCE}", f"`{START}`"),
+    *(f"AUTONOMOUS_DECISIONS_START {NONCE.upper()}", f"AUTONOMOUS_DECISIONS_START 0x{NONCE}"),
+    *("AUTONOMOUS_DECISIONS_START ７f3a91c2", f"AUTONOMOUS_DECISIONS_START {NONCE}0"),
+    *(f"autonomous_decisions_start {NONCE}", f"AUTONOMOUS\\_DECISIONS\\_START {NONCE}"),
+    *(f"AUTONOMOUS DECISIONS START '{NONCE}'", f"AUTONOMUS_DECISIONS_START ({NONCE})"),
+    *("AUTONO\u200bMOUS_DECISIONS_START 7f3a\u200b91c2", f"ＡUTONOMOUS_DECISIONS_START {NONCE}"),
+    *(f"{NONCE} AUTONOMOUS_DECISIONS_START", f"AUTONOMOUS_DECISIONS_START{NONCE}", f"| {START} |"),
+]
+
+
+@pytest.mark.parametrize("marker", MARKERS)
+def test_a_badly_written_start_with_our_nonce_is_read_and_kept_as_well(marker: str) -> None:
     text = f'{marker}\n{{"n": 2}}\n{END}\n'
     for around, found in (("", []), (f'{START}\n{{"n": 1}}\n{END}\n', [{"n": 1}])):
         reading = read(around + text, NONCE)
-        assert values(reading) == [*found, None]
+        assert values(reading) == [*found, {"n": 2}, None]
+        assert all(piece.verified for piece in reading.pieces)
         assert damaged(reading) == [f'{marker}\n{{"n": 2}}']
         assert reading.authentic == len(found)
-    assert read(f"{marker} is how it begins\nand so on\n", NONCE).pieces == ()
+    sentence = f"{marker} is how it begins\nand so on\n"
+    assert [piece.fault for piece in read(sentence, NONCE).pieces] == [block.PRINTED]
+    assert read(sentence, NONCE, called=True).pieces == ()
+    assert read(f"{sentence}{START}\n{END}\n", NONCE).pieces == ()
     assert None in values(inside(marker, '{"n": 2}'))
 
 

@@ -154,7 +154,8 @@ def test_what_the_log_could_not_read_again_is_kept_as_text() -> None:
 def test_a_nonce_that_is_none_makes_no_block_authentic() -> None:
     answer = block().replace(NONCE, "") + block('{"decision_id": "AD-001"}').replace(NONCE, "x")
     for nonce in ("", "x", "7f3a91c", "7F3A91C2", NONCE + "\n"):
-        assert captured(answer.replace(NONCE, nonce), nonce=nonce).decisions == ()
+        found = captured(answer.replace(NONCE, nonce), nonce=nonce).decisions
+        assert [(one.notes, one.escalation_deferred) for one in found] == [(("damaged", "unverified"), True)]
 
 
 def test_an_id_listed_twice_holds_its_stricter_entry() -> None:
@@ -230,8 +231,14 @@ def test_the_kept_files_name_is_no_path_whatever_the_step_is_called() -> None:
 
 def test_a_skill_without_decision_points_need_not_report_any() -> None:
     of = SkillContract("demo", "SKILL.md", "autonomous", None, (), (), False, NOTHING)
-    assert captured("Done.", of=of).warnings == ()
-    assert captured("Done.").warnings[0].startswith("no-decisions-reported: ")
+    assert captured("Done.", of=of) == Captured((), (), ())
+    assert captured("Done.").decisions[0].extra["fault"].startswith("demo lists AD-002 for a person")
+    warned = captured("Done.", silent="warn")
+    assert (warned.decisions, warned.warnings[0].partition(":")[0]) == ((), "no-decisions-reported")
+    free = DEMO._replace(defaults=tuple(each for each in DEMO.defaults if not each.escalate))
+    assert captured("Done.", of=free).decisions == ()
+    assert captured("Done.", of=free).warnings[0].startswith("no-decisions-reported: demo lists 2 ")
+    assert captured("I follow the neighbours.", of=free).decisions[0].escalation_deferred
 
 
 def test_a_synthesized_entry_is_deferred_and_has_a_key_of_its_own() -> None:
@@ -309,7 +316,7 @@ def test_every_call_and_every_object_is_on_record_or_met_by_a_call(
 def test_any_text_at_all_never_raises_and_without_a_block_decides_nothing(text: str, more: list[str]) -> None:
     answer = text + "".join(more)
     if "AUTONOMOUS_DECISIONS_START" not in answer:
-        assert captured(answer).decisions == ()
+        assert captured(answer, of=DEMO._replace(defaults=())).decisions == ()
     started = f"AUTONOMOUS_DECISIONS_START {NONCE}\n{answer}"
     assert all(decision.escalation_deferred for decision in captured(started).decisions)
 

@@ -39,6 +39,7 @@ PART_OF = {
     "block": "capture",  # what an answer says, before it is corrected
     "correction": "capture",  # the corrections themselves
     "remarks": "capture",  # what was corrected, in words
+    "decisions": "capture",  # what an answer reports beside its blocks
     "chain": "ledger",  # the hash chain of the log's lines
     "logfile": "ledger",  # the file under the log
     "heads": "ledger",  # the private copy of its heads

@@ -84,7 +84,7 @@ def test_what_is_a_persons_closes_it_until_they_confirmed(skill: Path, tmp_path:
 
 def test_an_agent_that_says_nothing_or_fails_opens_nothing_by_that(skill: Path, tmp_path: Path) -> None:
     done = orchestrated(skill, tmp_path / "decisions.jsonl")
-    assert (done.returncode, "no-decisions-reported" in done.stderr) == (exits.OK, True)
+    assert (done.returncode, "correctless review --log" in done.stderr) == (exits.PERSON, True)
     assert orchestrated(skill, tmp_path / "other.jsonl", "false").returncode == exits.FAILED
 
 

@@ -1,15 +1,16 @@
-"""The final answer of an agent and the attempt's nonce in; the objects of its decisions blocks and what could not be read out.
+"""The answer of an agent and the attempt's nonce in; the objects of its decisions blocks and what could not be read out.
 
-An answer may be too long to be held: given in pieces, only what stands inside of its blocks is, and of that so much.
+Once the nonce was printed there is no silence: something is read, or a piece of text says that it could not be.
 """
 
 from __future__ import annotations
 
-import math
+import json
 import re
+import unicodedata
 from array import array
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections import Counter, deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -20,27 +21,29 @@ END = "AUTONOMOUS_DECISIONS_END"
 MAX_PIECES = 10_000  # more than a person could ever read: the rest of the answer is one damaged piece
 _MAX_TOKENS = 2_000_000  # brackets and strings of one block that are looked at; what comes later never closes
 _TOO_MANY = f"more than {MAX_PIECES} pieces"
-MOST = 4 << 20  # characters of all blocks of an answer in pieces: more than MAX_PIECES decisions take
-TOO_LONG = f"its blocks are over {MOST >> 20} MiB: what follows stands in the answer alone"
-_LONG = 1 << 20  # characters of a line that are looked at together, where the answer comes in pieces
-_NEAR = 200  # of a marker and its nonce, which are never looked at apart
+ASTRAY = "its start marker is not as the prompt shows it, alone on its line"
+PRINTED = "the word of the block is in the answer, and no block"
 
-# Every quantifier that could meet itself is possessive: the answer is hostile, and reading it stays linear.
+# The answer is hostile, and reading it stays linear: no two quantifiers that could share what they match follow each other.
 NONCE = re.compile(r"[0-9a-f]{8}")
-_PREFIX = r"[\s>\ufeff]*+(?:(?:[-*+]|\d{1,9}[.)])\s++)?+[\s>]*+"
-_MARKER = re.compile(rf"{_PREFIX}AUTONOMOUS_DECISIONS_(START|END)(?:\s++(\S++))?\s*+")
-_QUOTE = re.compile(r"\s*+(?:>\s?+)++")
-_FENCE = re.compile(r"\s*+(?:`{3,}+|~{3,}+)[ \t]*+[\w.+-]*+\s*+")
-_SPACE = re.compile("[ \t\n\ufeff]*+")
-_COMMA = re.compile(r"[ \t\n]*+,?+")
+_LEAD = re.compile(r"[\s>\ufeff]*")
+_BULLET = re.compile(r"(?:[-*+]|\d{1,9}[.)])\s[\s>]*")
+_QUOTE = re.compile(r"\s*(?:>\s?)+")
+_FENCE = re.compile(r"\s*(?:`{3,}|~{3,})")
+_LANGUAGE = re.compile(r"[\w.+-]*")
+_SPACE = re.compile(r"[\s\ufeff]*")
+_COMMA = re.compile(r"\s*,?")
 _OPEN = re.compile(r"[{\[]")
-_LINE_OPEN = re.compile(r"^[ \t]*+[{\[]", re.MULTILINE)
+_LINE_OPEN = re.compile(r"^[ \t]*[{\[]", re.MULTILINE)
 # A JSON string never crosses a line, so at the start of a line no scanner is inside one, wherever it began.
-_TOKEN = re.compile(r'"[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+(")?+|[{}\[\]]')
-_BEGUN = re.compile(r"A[A-Z_]{0,30}\Z")
-_WORD = re.compile(r"[0-9A-Za-z]++")
-ASTRAY = "its start marker does not stand alone on its line"
+_TOKEN = re.compile(r'"[^"\\\n]*(?:\\[^\n][^"\\\n]*)*(")?|[{}\[\]]')
 _OPENER = {"}": "{", "]": "["}
+_WRONG_END = re.compile(
+    r"(?:autonomous|decisions?)[^0-9a-z\n]{0,4}(?:decisions?[^0-9a-z\n]{0,4})?end(?![0-9a-z])", re.IGNORECASE
+)
+REPORT = re.compile(r"decision[^0-9a-z\n]?id(?![0-9a-z])|default[^0-9a-z\n]?applied", re.IGNORECASE)
+_NO_LETTER = re.compile(r"[^a-z]")
+_NEAR = 100  # characters around the nonce in which a badly written start is looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class Piece:
     duplicate: bool = False  # a key stood twice in it
     text: str = ""  # of a damaged piece
     fault: str = ""  # why it is damaged
+    verified: bool = True  # the nonce stood at its block
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +65,8 @@ class Reading:
     authentic: int  # blocks with the attempt's nonce: all of them are read
     nonceless: int  # read (the last one) only when nothing is authentic and no call was recorded
     others: tuple[str, ...]  # what stands for a nonce at the start of each block with another one: never read
-    verified: bool  # False: the pieces come from a block without a nonce
-    starts: int  # how often a start with the nonce stands there, however badly written
+    verified: bool  # something is authentic, or a call was recorded
+    outside: str  # the lines of no block
 
     @property
     def quoted(self) -> int:
@@ -75,103 +79,106 @@ class Reading:
         return self.authentic if self.verified else min(self.nonceless, 1)
 
 
-def read(answer: str | Iterator[str], nonce: str, *, called: bool = False) -> Reading:
+def read(answer: str, nonce: str, *, called: bool = False) -> Reading:
     """Read `answer` (any text at all; never raises) for the blocks of the attempt with this `nonce` (8 hex digits).
 
-    `called` says that the recorder tool was used: a block without a nonce is then not looked at. Of an answer in pieces at
-    most `MOST` characters of its blocks are read, and a piece without a value says so; what its iterator raises is raised.
+    `called` says that the recorder tool was used: a block without a nonce is then not looked at.
     """
+    # U+2028 and its kin are text here: JSON strings may hold them raw, so they must not end a line.
+    answer = answer.replace("\r\n", "\n").replace("\r", "\n")
     # An empty nonce must not make the nonce-less blocks authentic.
     known = NONCE.fullmatch(nonce) is not None
-    # However badly it is written: what it began may be lost, so it is at least counted.
-    start = re.compile(rf"{START}[^0-9A-Za-z\n]*{re.escape(nonce)}", re.IGNORECASE) if nonce else None
-    if isinstance(answer, str):
-        starts = len(start.findall(answer)) if start else 0
-        every = tuple(_blocks(_whole(answer), nonce if known else None, math.inf))
-    else:
-        lines = _Counting(_in_pieces(answer), start)
-        every = tuple(_blocks(lines, nonce if known else None, MOST))
-        starts = lines.count
+    plain = answer if answer.isascii() else answer.translate(_Plain())
+    printed = _printed(plain, nonce) if known else []
+    outside: list[str] = []
+    every = tuple(_blocks(answer, plain, nonce if known else None, printed, outside))
     blocks = [block for block in every if not block.astray]
     authentic = [block for block in blocks if known and block.word == nonce]
     nonceless = [block for block in blocks if block.word is None]
     verified = bool(authentic) or called
-    pieces: list[Piece] = []
     counted = set(map(id, authentic if verified else nonceless[-1:]))
+    pieces: list[Piece] = []
+    seen: Counter[str] = Counter()
     chosen = [block for block in every if block.astray or id(block) in counted]
-    told = False
     for index, block in enumerate(chosen):
-        if block.over and told and not block.lines:
-            continue  # nothing of it was read, and that is said already
-        told = told or block.over
         if len(pieces) >= MAX_PIECES:
             rest = "\n".join(line for later in chosen[index:] for line in later.lines)
             pieces.append(Piece(None, text=rest, fault=_TOO_MANY))
             break
-        if block.astray:
-            text = "\n".join(block.lines)
-            if block.over or _LINE_OPEN.search(text):  # a sentence that names the marker is no block
-                pieces.append(Piece(None, text=text, fault=ASTRAY))
-        else:
-            _read_block(block, pieces)
+        if not block.astray:
+            pieces += _news(_read_block(block, verified=block.word is not None), seen)
+            continue
+        text = "\n".join(block.lines)
+        if block.ended or REPORT.search(text):
+            found = [piece for piece in _read_block(block) if piece.value is not None]
+            pieces += [*_news(found, seen), Piece(None, text=text, fault=ASTRAY)]
+        else:  # a sentence that names the marker
+            outside += block.lines
+    if printed and not verified and not pieces:
+        pieces.append(Piece(None, text=answer, fault=PRINTED))
     return Reading(
         pieces=tuple(pieces),
         authentic=len(authentic),
         nonceless=len(nonceless),
         others=tuple(b.word for b in blocks if b.word is not None and not (known and b.word == nonce)),
         verified=verified,
-        starts=starts,
+        outside="\n".join(outside),
     )
 
 
-class _Line(NamedTuple):
-    text: str
-    first: bool = True  # of the pieces of one line
-    last: bool = True
+def objects(text: str) -> Iterator[dict[str, Any]]:
+    """The JSON objects of any text that can be read, none of which is in another."""
+    return (span.value for span in _spans(text, _ends(text), 0, len(text)) if span.value is not None)
 
 
-def _whole(answer: str) -> Iterator[_Line]:
-    # U+2028 and its kin are text here: JSON strings may hold them raw, so they must not end a line.
-    for line in answer.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
-        yield _Line(line)
-
-
-def _in_pieces(pieces: Iterator[str]) -> Iterator[_Line]:
-    """The same lines of an answer in pieces; a long one in pieces of its own, none of which ends inside of a marker."""
-    rest, first = "", True
+def _news(pieces: list[Piece], seen: Counter[str]) -> list[Piece]:
+    """Without the objects that an earlier block has said word for word; a block may say one several times."""
+    now: Counter[str] = Counter()
+    news = []
     for piece in pieces:
-        text = rest + piece
-        half = "\r" if text.endswith("\r") else ""  # of a line's end, perhaps
-        *ended, begun = _whole(text.removesuffix(half))
-        for line in ended:
-            yield _Line(line.text, first)
-            first = True
-        rest = begun.text
-        if len(rest) > _LONG:
-            near = rest.rfind("AUTONOMOUS_DECISIONS_", len(rest) - _NEAR)
-            if near < 0 and (half_marker := _BEGUN.search(rest, len(rest) - _NEAR)):
-                near = half_marker.start()
-            near = near if near > 0 else len(rest)
-            yield _Line(rest[:near], first, last=False)
-            rest, first = rest[near:], False
-        rest += half
-    for line in _whole(rest):
-        yield _Line(line.text, first)
-        first = True
+        if piece.value is not None:
+            said = json.dumps(piece.value, sort_keys=True)
+            now[said] += 1
+            if now[said] <= seen[said]:
+                continue
+        news.append(piece)
+    seen |= now
+    return news
 
 
-class _Counting:
-    """Lines as they come, and how often a pattern was found in them."""
+class _Plain(dict[int, int]):
+    """Each character as the one it stands for: a full-width letter is that letter, and all else is itself."""
 
-    def __init__(self, lines: Iterator[_Line], pattern: re.Pattern[str] | None) -> None:
-        self._lines = lines
-        self._pattern = pattern
-        self.count = 0
+    def __missing__(self, char: int) -> int:
+        plain = unicodedata.normalize("NFKC", chr(char))
+        self[char] = found = ord(plain) if len(plain) == 1 else char
+        return found
 
-    def __iter__(self) -> Iterator[_Line]:
-        for line in self._lines:
-            self.count += len(self._pattern.findall(line.text)) if self._pattern else 0
-            yield line
+
+def _printed(plain: str, nonce: str) -> list[tuple[int, int]]:
+    """Where the nonce stands, in whatever case and type, and with up to two other characters between its digits."""
+    pattern = re.compile("[^0-9A-Za-z\n]{0,2}".join(nonce), re.IGNORECASE)
+    return [match.span() for match in pattern.finditer(plain)]
+
+
+def _looks_like_a_start(plain: str, start: int, end: int) -> bool:
+    """Whether two of the three words of START stand near the nonce: one letter can be wrong in one of them only."""
+    for near in (plain[max(0, start - _NEAR) : start], plain[end : end + _NEAR]):
+        letters = _NO_LETTER.sub("", near.lower())
+        if sum(word in letters for word in ("autonomous", "decision", "start")) >= 2:
+            return True
+    return False
+
+
+def _marker(line: str) -> tuple[str, str | None] | None:
+    """START or END and the word behind it, where a line holds nothing else but a quote or list mark before it."""
+    if "AUTONOMOUS_DECISIONS_" not in line:
+        return None
+    at = _end(_LEAD, line, 0, len(line))
+    words = line[_end(_BULLET, line, at, len(line)) :].split(maxsplit=2)
+    if len(words) > 2 or words[0] not in (START, END):
+        return None
+    return words[0], words[1] if len(words) == 2 else None
 
 
 @dataclass(slots=True)
@@ -179,76 +186,74 @@ class _Block:
     word: str | None  # what follows START on its line
     lines: list[str] = field(default_factory=list)
     ended: bool = False
-    astray: bool = False  # its start has the nonce and doesn't stand alone: kept, not read
-    over: bool = False  # more of it stands there than is held
+    astray: bool = False  # its start has the nonce and is badly written: read, and kept as well
 
 
-def _blocks(lines: Iterable[_Line], nonce: str | None, room: float) -> Iterator[_Block]:
+def _blocks(
+    answer: str, plain: str, nonce: str | None, printed: list[tuple[int, int]], outside: list[str]
+) -> Iterator[_Block]:
     current: _Block | None = None
-    loose = _Block(None)  # the last one without a nonce
-
-    def keep(block: _Block, line: str, *, first: bool = True) -> None:
-        nonlocal room
-        if block.word not in (None, nonce):
-            return  # it is never read
-        room -= len(line) + 1
-        if room < 0:
-            block.over = True
-        elif first or not block.lines:
-            block.lines.append(line)
-        else:
-            block.lines[-1] += line
-
-    for line, first, last in lines:
-        whole = first and last
-        marker = _MARKER.fullmatch(line) if whole and "AUTONOMOUS_DECISIONS_" in line else None
+    offset, places = 0, deque(printed)
+    for line in answer.split("\n"):
+        begin, offset = offset, offset + len(line) + 1
+        here = []
+        while places and places[0][0] < offset:
+            here.append(places.popleft())
+        marker = _marker(line)
+        authentic = current is not None and current.word is not None and current.word == nonce
         if (
-            nonce is not None
-            and START in line
-            and not (marker and marker[2] in (None, nonce))
-            and nonce in _WORD.findall(line)
-            and not (marker is None and current and current.word == nonce)  # there it is damage already
+            here
+            and not (marker and marker[1] in (None, nonce))
+            # inside of a block it is damage already
+            and not (marker is None and authentic)
+            and (marker or any(_looks_like_a_start(plain, *place) for place in here[:_NEAR]))
         ):
             if current:
                 yield current
-            current = _Block(None, astray=True)
-            keep(current, line)
-        elif marker and marker[1] == "START":
+            current = _Block(None, [line], astray=True)
+            current.ended = bool(_WRONG_END.search(line, here[-1][1] - begin))
+        elif marker and marker[0] == START:
             if current:  # a new start inside an open block: the open one never ended
                 yield current
-            current = _Block(marker[2])
-            if current.word is None:  # of all these only the last is ever read
-                room += sum(map(len, loose.lines)) + len(loose.lines)
-                loose.lines.clear()
-                loose = current
-        elif marker and current and marker[2] in (None, current.word):
+            current = _Block(marker[1])
+        elif marker and current and marker[1] in (None, current.word):
             current.ended = True
+        elif current:
+            quote = _QUOTE.match(line)
+            content = line[quote.end() :] if quote else line
+            if not _is_fence(content):
+                current.lines.append(content)
+            current.ended = current.astray and bool(_WRONG_END.search(content))
+        else:
+            outside.append(line)
+        if current and current.ended:
             yield current
             current = None
-        elif current:
-            quote = _QUOTE.match(line) if first else None
-            content = line[quote.end() :] if quote else line
-            if not (whole and _FENCE.fullmatch(content)):
-                keep(current, content, first=first)
     if current:
         yield current
 
 
-def _read_block(block: _Block, pieces: list[Piece]) -> None:
+def _is_fence(line: str) -> bool:
+    fence = _FENCE.match(line)
+    return fence is not None and _LANGUAGE.fullmatch(line[fence.end() :].strip()) is not None
+
+
+def _read_block(block: _Block, *, verified: bool = True) -> list[Piece]:
     text = "\n".join(block.lines)
+    pieces: list[Piece] = []
     hurt, hurt_end, fault, done = -1, 0, "", 0
 
     def flush(end: int) -> None:
         nonlocal hurt
         if hurt >= 0:
-            pieces.append(Piece(None, text=text[hurt:end].strip(), fault=fault))
+            pieces.append(Piece(None, text=text[hurt:end].strip(), fault=fault, verified=verified))
         hurt = -1
 
     for count, span in enumerate(_spans(text, _ends(text), 0, len(text))):
         full = len(pieces) >= MAX_PIECES or count >= 2 * MAX_PIECES
         if span.value is not None and not full:
             flush(hurt_end)
-            pieces.append(Piece(span.value, duplicate=span.duplicate))
+            pieces.append(Piece(span.value, duplicate=span.duplicate, verified=verified))
             done = span.end
         elif hurt < 0 and text[span.start : span.end].strip(" \t\n,\ufeff"):
             hurt, hurt_end, fault = span.start, span.end, span.fault
@@ -257,13 +262,14 @@ def _read_block(block: _Block, pieces: list[Piece]) -> None:
         if full:
             hurt, hurt_end, fault = max(hurt, done), len(text), _TOO_MANY
             break
-    if block.over or not block.ended:
+    if not block.ended:
         hurt = hurt if hurt >= 0 else done
-        fault = TOO_LONG if block.over else f"the block has no {END}"
+        fault = f"the block has no {END}"
         if not text[hurt:].strip(" \t\n,"):  # cut off right after an object: say so with what was read
             hurt = 0
         hurt_end = len(text)
     flush(hurt_end)
+    return pieces
 
 
 class _Span(NamedTuple):

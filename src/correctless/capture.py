@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from correctless import block
 from correctless.correction import UNLISTED, claimed_id, correct, folded, synthesized
+from correctless.decisions import unmarked
 from correctless.record import Decision, means_deferred
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Captured:
     decisions: tuple[Decision, ...]
     kept: tuple[Kept, ...]
     warnings: tuple[str, ...]
-    pieces: int = 0  # of all answers of the attempt up to this one
+    read: tuple[block.Piece, ...] = ()  # what the keys b1, b2, ... of this answer stand for
 
 
 class Calls:
@@ -89,7 +90,7 @@ class Calls:
 
 
 def capture(
-    answer: str | Iterator[str],
+    answer: str,
     contract: SkillContract,
     *,
     run: str,
@@ -102,13 +103,15 @@ def capture(
     pieces_before: int = 0,
     unlisted_before: int = 0,
     kept: str = "",
+    silent: str = "defer",
 ) -> Captured:
-    """Read the final `answer` of one attempt whose `calls`, as `Calls` gave or the log holds them, are recorded already.
+    """Read the `answer` of one attempt whose `calls`, as `Calls` gave or the log holds them, are recorded already.
 
     Where a session went on, `earlier` are the attempt's other entries before this answer, which it may repeat, and
     `pieces_before` is how many pieces its earlier answers had. `unlisted_before` counts the AD-UNLISTED entries of this run and
-    skill before this answer, those of its calls included. `kept` is the folder that `extra.kept` names. Never raises, whatever
-    the answer holds. One that is too long to be held may come in pieces: see `block.read`.
+    skill before this answer, those of its calls included. `kept` is the folder that `extra.kept` names. With `silent` "defer" an
+    attempt that said nothing, though its contract has decisions for a person or its answer names some, is a deferred entry;
+    with "warn" it is a warning. Never raises, whatever the answer holds.
     """
     read = block.read(answer, nonce, called=bool(calls))
     where: dict[str, Any] = {"run": run, "step": step, "attempt": attempt}
@@ -121,21 +124,36 @@ def capture(
 
     def record(label: str, obj: Mapping[str, Any] | None, **how: Any) -> None:
         nonlocal unlisted
-        how |= {"source": "block", "verified": read.verified, "key": _key(where, label)}
+        how |= {"source": "block", "key": _key(where, label)}
         decision = correct(obj, contract, skill=contract.name, **where, now=now, unlisted=unlisted + 1, **how)
         unlisted += decision.decision_id.startswith(UNLISTED)
         found.append(decision)
 
-    for number, piece in enumerate(read.pieces, pieces_before + 1):
+    def take(number: int, piece: block.Piece) -> None:
         if piece.value is None:
             name = re.sub(r"[^A-Za-z0-9.-]", "-", f"{step}-{attempt}-b{number}") + ".txt"
             files.append(Kept(name, piece.text))
-            record(f"b{number}", None, kept=f"{kept}/{name}" if kept else name, fault=piece.fault)
+            place = f"{kept}/{name}" if kept else name
+            record(f"b{number}", None, kept=place, fault=piece.fault, verified=piece.verified)
         elif not made.already(piece.value):
             conflict = made.contradicts(piece.value)
-            record(f"b{number}", piece.value, duplicate=piece.duplicate, conflict=conflict)
-    warnings = _warnings(read, contract, bool(calls or earlier))
-    return Captured(tuple(found), tuple(files), tuple(warnings), pieces_before + len(read.pieces))
+            how = {"duplicate": piece.duplicate, "conflict": conflict, "verified": piece.verified}
+            record(f"b{number}", piece.value, **how)
+
+    pieces = [*read.pieces]
+    for number, piece in enumerate(pieces, pieces_before + 1):
+        take(number, piece)
+    on_record = (*calls, *earlier, *found)
+    fault = _unsaid(answer, read, contract, on_record)
+    warnings = [*_warnings(read, contract, bool(calls or earlier), fault)]
+    if fault:
+        if on_record or read.authentic or silent == "defer":
+            text = read.outside if on_record else answer
+            pieces.append(block.Piece(None, text=text, fault=fault, verified=read.verified))
+            take(pieces_before + len(pieces), pieces[-1])
+        else:
+            warnings.insert(0, f"no-decisions-reported: {fault}")
+    return Captured(tuple(found), tuple(files), tuple(warnings), tuple(pieces))
 
 
 def _key(where: Mapping[str, Any], label: str) -> str:
@@ -197,9 +215,30 @@ class _Made:
         return other
 
 
-def _warnings(read: block.Reading, contract: SkillContract, called: bool) -> Iterator[str]:
+def _unsaid(answer: str, read: block.Reading, contract: SkillContract, known: Sequence[Decision]) -> str:
+    """Why an attempt that has all this on record may have left out a decision; "" where nothing says so."""
+    name = contract.name
+    if any(piece.fault == block.PRINTED for piece in read.pieces):
+        return ""  # all of it is kept
+    if read.authentic and not known:
+        names = unmarked.unrecorded(answer, contract, known)
+        return f"its block is empty, and its answer reports {names}" if names else ""
+    if read.authentic or known:
+        names = unmarked.unrecorded(read.outside, contract, known)
+        return f"its answer reports outside of its block {names}" if names else ""
+    if names := unmarked.named(answer, contract):
+        return f"the answer of {name} names {names} and has no block that says so"
+    escalating = ", ".join(default.id for default in contract.defaults if default.escalate)
+    return (
+        f"{name} lists {escalating} for a person (escalate: always), its answer has no block that says so"
+        if escalating
+        else ""
+    )
+
+
+def _warnings(read: block.Reading, contract: SkillContract, called: bool, unsaid: str) -> Iterator[str]:
     name, points = contract.name, len(contract.defaults)
-    if points and not called and not read.authentic and not read.pieces:
+    if points and not called and not read.authentic and not read.pieces and not unsaid:
         listed = f"{points} decision point{'s' * (points > 1)}"
         yield f"no-decisions-reported: {name} lists {listed}, its answer reports none and has no block that says so"
     if read.nonceless and not called and not read.authentic:
@@ -213,7 +252,3 @@ def _warnings(read: block.Reading, contract: SkillContract, called: bool) -> Ite
     if read.quoted:
         blocks = f"{read.quoted} block{'s' * (read.quoted > 1)}"
         yield f"quoted-block: {blocks} with another nonce in the answer of {name} not read"
-    # A start however badly written: what it began may be lost, so it is at least said.
-    kept = sum(piece.fault == block.ASTRAY for piece in read.pieces)
-    if not read.authentic and read.starts > kept:
-        yield f"marker-in-text: a start marker in the answer of {name} does not stand alone on its line; not read"

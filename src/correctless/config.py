@@ -136,6 +136,11 @@ class Config(_Model):
         description="ask: at the terminal, when a step has deferred a decision; halt: pause after such a step",
     )
     ask_minutes: float = Field(10, gt=0, description="how long a question waits for its answer")
+    silent: Literal["defer", "warn"] = Field(
+        "defer",
+        description="what an agent's answer without decisions and without a block that says so is, where the skill has "
+        "decisions for a person or the answer names some: a deferred decision, or a warning",
+    )
     stop_at_usage: Mapping[str, Annotated[float, Field(gt=0, le=100)]] = Field(
         default_factory=dict,
         description="pause before a step when a window of the account is used up so far, in percent",

@@ -201,14 +201,14 @@ def _reason(listed: Default | None, skill: str) -> str:
 
 
 def _differs(applied: str, listed: Default) -> bool:
-    said, choice, subject = _plain(applied), _plain(listed.choice), _plain(listed.subject)
+    said, choice, subject = plain(applied), plain(listed.choice), plain(listed.subject)
     if not choice or said == choice:  # an entry that documents no default cannot be departed from
         return False
     return not (subject and said.startswith(subject) and said[len(subject) :].lstrip(" :-→") == choice)
 
 
-def _plain(text: str) -> str:
-    """Text without what a faithful copy may change: case, white space, emphasis, dashes, the word (default), the stop."""
+def plain(text: str) -> str:
+    """A text without what a faithful copy may change: case, white space, emphasis, dashes, the word (default), the stop."""
     folded = re.sub(r"\(default\)", " ", text, flags=re.IGNORECASE).translate(_TYPOGRAPHY).casefold()
     return " ".join(folded.split()).rstrip(" .")
 

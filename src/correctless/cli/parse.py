@@ -130,7 +130,7 @@ def _parsed(answer: str, contract: SkillContract, nonce: str, calls: Sequence[di
         answer, contract, **where, nonce=nonce, now=now, calls=recorded, unlisted_before=unlisted
     )
     reading = block.read(answer, nonce, called=bool(recorded))
-    pieces = {f"b{number}": piece for number, piece in enumerate(reading.pieces, 1)}
+    pieces = {f"b{number}": piece for number, piece in enumerate(found.read, 1)}
     objects = {key: piece.value for key, piece in pieces.items() if piece.value is not None}
     return _Parsed(
         contract=contract,

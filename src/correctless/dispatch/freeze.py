@@ -121,6 +121,7 @@ def freeze(
             mcp_sha256=_sha256(servers) if servers is not None else None,
             on_escalation=config.on_escalation,
             ask_minutes=config.ask_minutes,
+            silent=config.silent,
             stop_at_usage=dict(config.stop_at_usage),
             extra_usage=config.extra_usage,
             keep_awake=config.keep_awake,

@@ -55,7 +55,7 @@ def take_decisions(around: Surroundings, state: State) -> DecisionsTaken | Attem
         warnings=captured.warnings,
         log_seq=head.seq,
         log_head=head.sha256,
-        pieces=captured.pieces,
+        pieces=state.pieces + len(captured.read),
     )
 
 
@@ -94,6 +94,7 @@ def _captured(
                 but=[each.key for each in known if _number(each) > state.pieces],
             ),
             kept=os.path.relpath(folder, around.logs.artifacts),
+            silent=plan_of(state).silent,
         )
     except UnicodeDecodeError:
         return None

@@ -69,6 +69,7 @@ class Plan:
     git_sha256: str = ""  # of git's hooks and settings of the repository at the start; "" in older logs
     squash: bool = False  # the steps' commits become one at consolidation
     ask_minutes: float = 10.0  # how long they have
+    silent: str = "warn"  # defer: an attempt that reports none of its decision points waits for a person
     stop_at_usage: Mapping[str, float] = field(
         default_factory=dict
     )  # window -> percent used up at which to pause
