@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
@@ -18,6 +17,7 @@ import terminal
 from correctless import repo
 from correctless.runlog.events import Logged, logged
 from correctless.runlog.state import State, fold
+from patience import PATIENCE, until
 
 SPEC = "# Greeting\n\n- R-001: greet() says hello.\n- R-002: greet(name) says hello to name.\n"
 CONFIG = {
@@ -165,7 +165,7 @@ class Project:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
 
@@ -207,7 +207,7 @@ class Project:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
 
@@ -261,11 +261,8 @@ class Project:
     def wait_asleep(self) -> int:
         """The process id of an agent that sleeps (AGENT_PLAY sleep:STEP#ATTEMPT)."""
         path = Path(f"{self.diary}.asleep")
-        for _ in range(200):
-            if path.exists() and path.read_text():
-                return int(path.read_text())
-            time.sleep(0.05)
-        raise AssertionError("the agent did not come to sleep")
+        until(lambda: path.exists() and path.read_text(), "the agent did not come to sleep")
+        return int(path.read_text())
 
     def end(self, pid: int) -> None:
         try:

@@ -19,6 +19,7 @@ from correctless.dispatch import asking
 from correctless.dispatch.recording import Recording
 from correctless.dispatch.surroundings import Answers, Question, Surroundings
 from correctless.runlog.events import Answered, Asking
+from patience import PATIENCE
 from project import Project
 from sessions import WORDS, Sessions
 
@@ -68,7 +69,7 @@ def terminal(
         cwd=str(sessions.project.top),
         env={**sessions.project.env, **sessions.given(*parts)},
         encoding="utf-8",
-        timeout=30,
+        timeout=PATIENCE,
         dimensions=(50, columns),
     )
     try:

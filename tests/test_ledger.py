@@ -40,6 +40,7 @@ from correctless.ledger import (
     verify,
 )
 from correctless.logfile import LogFile, opened
+from patience import PATIENCE
 from programs import strace_program
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
@@ -317,7 +318,7 @@ def test_a_writer_killed_in_an_append_leaves_its_lock_with_no_child(log: Path) -
     assert writer.stdout is not None
     children = [int(writer.stdout.readline()) for _ in range(2)]
     try:
-        assert writer.wait(10) == -signal.SIGKILL
+        assert writer.wait(PATIENCE) == -signal.SIGKILL
         assert Ledger(str(log), limit=5).append({"n": 3}).seq == 3
     finally:
         for child in children:
@@ -754,7 +755,7 @@ def test_a_writer_that_waited_for_a_repair_goes_on_in_the_new_log(log: Path) -> 
         time.sleep(0.2)
         file.replace("damaged", NOW, b"")
         waiting.append(thread)
-    waiting[0].join(10)
+    waiting[0].join(PATIENCE)
     assert [e.fields["name"] for e in Ledger(str(log)).read()] == ["b"]
 
 

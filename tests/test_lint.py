@@ -18,6 +18,7 @@ from correctless import exits
 from correctless.lint import cache as kept
 from correctless.lint.discover import discover
 from correctless.skills import MAX_FILE
+from patience import PATIENCE
 
 ROOT = Path(__file__).parents[1]
 SARIF = json.loads((ROOT / "tests/cases/sarif-schema-2.1.0.json").read_text("utf-8"))
@@ -52,7 +53,7 @@ def lint(
         env={**os.environ, "XDG_CACHE_HOME": str(cache or cwd.parent / "cache"), **variables},
         input=stdin,
         capture_output=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     out, err = (part.decode(errors="surrogateescape") for part in (done.stdout, done.stderr))

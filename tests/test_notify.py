@@ -25,6 +25,7 @@ from correctless.dispatch.surroundings import Surroundings
 from correctless.exits import Stop
 from correctless.lock import Lock
 from correctless.runlog.state import State
+from patience import PATIENCE
 from programs import jq_program
 from project import Project
 
@@ -252,7 +253,7 @@ def test_a_run_that_a_person_interrupts_tells_nothing(make: Make) -> None:
     child = told.project.start(*told.project.run_words(), AGENT_PLAY="sleep:cdocs#1")
     told.project.wait_asleep()
     child.send_signal(signal.SIGINT)
-    child.communicate(timeout=30)
+    child.communicate(timeout=PATIENCE)
     assert child.returncode == exits.INTERRUPTED
     assert told.got() == []
 

@@ -281,6 +281,6 @@ def test_what_a_model_scheduled_opens_nothing_even_with_the_guard_off(project: P
             pane.press("Enter")
             panes.append(pane)
         for pane in panes:
-            pane.wait("may have come from a scheduled task|started by an agent|confirmed by", 130)
+            pane.wait("may have come from a scheduled task|started by an agent|confirmed by")
             assert "confirmed by" not in pane.shown()
     assert confirmations(waiting) == []
