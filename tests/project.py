@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -253,6 +254,11 @@ class Project:
     def ran(self) -> list[str]:
         """What the agent program wrote into its diary: one line each time it was really run."""
         return self.diary.read_text().split() if self.diary.exists() else []
+
+    def agent_ended(self) -> datetime:
+        """When the last agent had ended, as the run log has it."""
+        [*_, when] = [item.timestamp for item in self.events() if item.event.event == "agent_ended"]
+        return datetime.fromisoformat(when)
 
     def let_go(self) -> None:
         """Agents held by AGENT_PLAY hold:STEP go on."""

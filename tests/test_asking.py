@@ -160,10 +160,12 @@ def test_nobody_answering_in_time_is_a_deferral(make: Callable[..., Sessions]) -
 
 def test_what_was_typed_before_the_question_answers_nothing(make: Callable[..., Sessions]) -> None:
     sessions = make(ask_minutes=0.05)
-    slow = "import time; note('waits'); time.sleep(1); " + LEFT
-    with terminal(sessions, slow, DONE) as child:
+    typed = sessions.file.with_name("typed")
+    slow = f"import time; note('waits')\nwhile not os.path.exists({str(typed)!r}): time.sleep(0.02)\n"
+    with terminal(sessions, slow + LEFT, DONE) as child:
         sessions.wait("waits")
         child.sendline("ok")
+        typed.touch()
         child.expect("nobody answered in time")
         assert ended(child) == exits.PERSON
 

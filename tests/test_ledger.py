@@ -260,12 +260,10 @@ def test_a_child_forked_during_an_append_does_not_keep_the_lock(log: Path) -> No
     with opened(str(log), None, write=True):
         child = os.fork()
         if child == 0:
-            time.sleep(30)
+            time.sleep(PATIENCE)
             os._exit(0)
     try:
-        began = time.monotonic()
-        Ledger(str(log)).append({"b": 1})
-        assert time.monotonic() - began < 10
+        Ledger(str(log), limit=10).append({"b": 1})
     finally:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
@@ -357,7 +355,7 @@ def test_a_log_another_holds_is_waited_for_and_then_named(log: Path, known: bool
             began = time.monotonic()
             with pytest.raises(Stop) as stopped:
                 use()
-            assert 0.3 <= time.monotonic() - began < 5
+            assert time.monotonic() - began >= 0.3
             assert stopped.value.code == 75
             assert str(log) in stopped.value.message
     assert ledger.append({"name": "c"}).fields["name"] == "c"
@@ -369,8 +367,8 @@ def test_an_append_goes_on_as_soon_as_the_lock_is_free(log: Path) -> None:
         fcntl.flock(holder, fcntl.LOCK_EX)
         threading.Timer(0.3, fcntl.flock, (holder.fileno(), fcntl.LOCK_UN)).start()
         began = time.monotonic()
-        assert Ledger(str(log), limit=30).append({"name": "b"}).seq == 2
-        assert 0.3 <= time.monotonic() - began < 5
+        assert Ledger(str(log), limit=PATIENCE).append({"name": "b"}).seq == 2
+        assert 0.3 <= time.monotonic() - began < PATIENCE / 2
 
 
 def test_one_who_uses_a_ledger_while_it_tells_of_an_entry_is_told_that_it_is_locked(log: Path) -> None:

@@ -374,7 +374,6 @@ def test_what_cannot_be_read_is_a_finding_and_ends_with_3(tree: Path) -> None:
     (tree / "skills/gone/SKILL.md").symlink_to("nowhere")
     write(tree / "skills/big/SKILL.md", b"")
     os.truncate(tree / "skills/big/SKILL.md", 50 << 20)
-    started = time.monotonic()
     done = lint(tree, "skills", "nothing", "skills/good/plugin.json", "--format", "json")
     assert done.returncode == exits.REFUSED
     seen = {each["path"]: each["message"] for each in json.loads(done.stdout) if each["rule"] == "unreadable"}
@@ -385,7 +384,6 @@ def test_what_cannot_be_read_is_a_finding_and_ends_with_3(tree: Path) -> None:
         "skills/big/SKILL.md",
     }
     assert f"over {MAX_FILE} bytes" in seen["skills/big/SKILL.md"]
-    assert time.monotonic() - started < 30
     assert [rule for *_, rule in found(tree, "skills/colon")] == ["yaml-syntax"]
 
 

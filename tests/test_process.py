@@ -194,9 +194,9 @@ def test_a_polite_program_has_the_grace_to_clean_up(hold: Hold, tmp_path: Path) 
     )
     held.release(None)
     next(held.lines(idle_s=PATIENCE, wall_s=PATIENCE))
-    assert held.end(5) == 5
+    assert held.end(PATIENCE) == 5
     assert (tmp_path / "cleaned").exists()
-    assert held.end(5) == 5
+    assert held.end(PATIENCE) == 5
 
 
 def test_a_group_never_released_is_ended(hold: Hold, tmp_path: Path) -> None:
@@ -208,9 +208,8 @@ def test_a_group_never_released_is_ended(hold: Hold, tmp_path: Path) -> None:
 def test_a_background_child_that_holds_the_output_does_not_hang_the_reader(hold: Hold) -> None:
     held = hold("import subprocess; p = subprocess.Popen(['sleep', '60']); print(p.pid)")
     held.release(None)
-    started = time.monotonic()
     [line] = heard(held)
-    assert time.monotonic() - started < 3
+    assert process.group_alive(held.pgid, held.mark)  # it still sleeps
     assert held.timed_out is None
     assert held.end(1) == 0
     assert gone(int(line.data))
@@ -308,10 +307,8 @@ def test_a_limit_ends_the_output_and_is_named(
 ) -> None:
     held = hold(program)
     held.release(None)
-    started = time.monotonic()
     for _ in held.chunks(idle_s=limits.get("idle_s", PATIENCE), wall_s=limits.get("wall_s", PATIENCE)):
         pass
-    assert time.monotonic() - started < 3
     assert held.timed_out == limit
     assert not held.exited
 
@@ -324,11 +321,11 @@ def test_a_reader_that_was_busy_longer_than_the_limit_hears_what_came_meanwhile(
     held = hold("import time\nfor n in range(8): print(n, flush=True); time.sleep(0.1)")
     held.release(None)
     found = []
-    for line in held.lines(idle_s=0.4, wall_s=20):
+    for line in held.lines(idle_s=1.5, wall_s=PATIENCE):
         found.append(line.data)
-        held.settle(0.4 if settled else None)
+        held.settle(1.5 if settled else None)
         if len(found) == 1:
-            time.sleep(0.6)
+            time.sleep(2)
     assert found == [str(n).encode() for n in range(8)]
     assert held.timed_out is None
 

@@ -22,7 +22,7 @@ from correctless.dispatch.surroundings import Surroundings
 from correctless.exits import Stop
 from correctless.runlog.events import AgentEnded, AttemptFailed, StepContinued, StepStarted
 from correctless.runlog.state import State
-from patience import PATIENCE
+from patience import PATIENCE, until
 from project import Project
 from sessions import WORDS, Sessions
 
@@ -136,7 +136,9 @@ def test_an_answer_heard_before_ctrl_c_is_an_answer(make: Callable[..., Sessions
     sessions = make()
     with sessions.project.start(*WORDS, **sessions.given(f"{REST}; note('waits'); hang()")) as dispatcher:
         sessions.wait("waits")
-        time.sleep(0.3)  # the line has to be read; the grace is 10 s
+        logs = Path(sessions.project.logs.run).parent
+        until(lambda: any('"result"' in each.read_text() for each in logs.rglob("transcript*")))
+        time.sleep(0.3)  # what is in the transcript is heard next
         dispatcher.send_signal(signal.SIGINT)
         dispatcher.communicate(timeout=PATIENCE)
     assert dispatcher.returncode == exits.INTERRUPTED

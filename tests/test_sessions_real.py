@@ -17,7 +17,7 @@ import correctless
 from conftest import Git
 from correctless import exits
 from correctless.runlog.events import AgentEnded, Answered, StepContinued, StepStarted
-from patience import PATIENCE
+from patience import PATIENCE, until
 from programs import claude_program
 from project import Project
 from scripted_model import NonceModel, Reply, ScriptedModel, Subscription, tool, used_up
@@ -86,10 +86,7 @@ def test_after_ctrl_c_in_the_middle_of_a_command_the_client_goes_on(project: Pro
     waits = Reply(tool("Bash", command=f"echo one >one.txt; touch {flag}; tail -f /dev/null"))
     with NonceModel({"": [waits, Reply(DONE)]}) as model:
         with project.start(*WORDS, **given(project, model)) as dispatcher:
-            deadline = time.monotonic() + 30
-            while not flag.exists():
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+            until(flag.exists)
             dispatcher.send_signal(signal.SIGINT)
             dispatcher.communicate(timeout=PATIENCE)
         assert dispatcher.returncode == exits.INTERRUPTED
