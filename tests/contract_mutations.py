@@ -12,6 +12,8 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+from patience import PATIENCE
+
 ROOT = Path(__file__).parents[1]
 BATS = "tests/autonomous-skill-contract.bats"
 _COPIED = ("src", "scripts", "skills", "requirements", "hooks", ".claude-plugin", "plugin.json", "pyproject.toml", BATS)  # fmt: skip
@@ -98,7 +100,7 @@ def bats(top: Path, seen_by: str = ".") -> subprocess.CompletedProcess[str]:
     """The tests whose names match, run in a copy."""
     words = [sys.executable, "-P", "-m", "bats_core", "--filter", seen_by, str(top / BATS)]
     return subprocess.run(
-        words, capture_output=True, text=True, check=False, timeout=300, env=dict(os.environ)
+        words, capture_output=True, text=True, check=False, timeout=PATIENCE, env=dict(os.environ)
     )
 
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from patience import PATIENCE
 from plugin_client import ROOT, TOOLS, Session, session
 from programs import claude_program
 from scripted_model import Reply, ScriptedModel
@@ -183,7 +184,7 @@ class Machine:
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
-                timeout=120,
+                timeout=PATIENCE,
                 check=False,
             )
         assert not check or done.returncode == 0, done.stdout + done.stderr

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from patience import PATIENCE
 from programs import claude_program
 from scripted_model import Reply, ScriptedModel, text_of
 
@@ -71,7 +72,7 @@ def session(
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE,
             check=False,
         )
         messages = tuple(json.loads(line) for line in done.stdout.splitlines() if line.startswith("{"))

@@ -8,8 +8,8 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,6 +19,7 @@ from correctless.project import paths
 from correctless.project.git import find
 from correctless.runlog.events import Logged, logged
 from correctless.runlog.state import State, fold
+from patience import PATIENCE, until
 
 SPEC = "# Greeting\n\n- R-001: greet() says hello.\n- R-002: greet(name) says hello to name.\n"
 CONFIG = {
@@ -167,7 +168,7 @@ class Project:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
 
@@ -209,7 +210,7 @@ class Project:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
 
@@ -256,6 +257,11 @@ class Project:
         """What the agent program wrote into its diary: one line each time it was really run."""
         return self.diary.read_text().split() if self.diary.exists() else []
 
+    def agent_ended(self) -> datetime:
+        """When the last agent had ended, as the run log has it."""
+        [*_, when] = [item.timestamp for item in self.events() if item.event.event == "agent_ended"]
+        return datetime.fromisoformat(when)
+
     def let_go(self) -> None:
         """Agents held by AGENT_PLAY hold:STEP go on."""
         Path(f"{self.diary}.go").touch()
@@ -263,11 +269,8 @@ class Project:
     def wait_asleep(self) -> int:
         """The process id of an agent that sleeps (AGENT_PLAY sleep:STEP#ATTEMPT)."""
         path = Path(f"{self.diary}.asleep")
-        for _ in range(200):
-            if path.exists() and path.read_text():
-                return int(path.read_text())
-            time.sleep(0.05)
-        raise AssertionError("the agent did not come to sleep")
+        until(lambda: path.exists() and path.read_text(), "the agent did not come to sleep")
+        return int(path.read_text())
 
     def end(self, pid: int) -> None:
         try:

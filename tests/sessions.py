@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
+from patience import until
 from project import Project
 
 WORDS = ("run", "--no-check", "--spec", "spec.md", "--approve-spec-as", "Ada", "--agent", "claude")
@@ -51,7 +51,4 @@ class Sessions:
         return [item.event for item in self.project.events() if isinstance(item.event, kind)]
 
     def wait(self, word: str) -> None:
-        deadline = time.monotonic() + 30
-        while word not in self.notes:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        until(lambda: word in self.notes)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pexpect
 
+from patience import PATIENCE
+
 # What is waited for, and what is typed then: a text, or what does something first and gives it.
 Typed = Sequence[tuple[str, str | Callable[[], str]]]
 
@@ -17,7 +19,7 @@ def spawn(
     env: Mapping[str, str],
     *,
     dimensions: tuple[int, int] = (50, 100),
-    timeout: float = 30,
+    timeout: float = PATIENCE,
 ) -> pexpect.spawn[str]:
     """The command, started; what is typed is sent at once, since each prompt is waited for."""
     program, *rest = words

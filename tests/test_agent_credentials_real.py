@@ -15,6 +15,7 @@ import pytest
 
 from correctless.agents.environment import environment
 from github_api import GitHubApi
+from patience import PATIENCE
 
 pytestmark = pytest.mark.real
 
@@ -113,7 +114,7 @@ def run(top: Path, env: dict[str, str], *argv: str) -> subprocess.CompletedProce
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
         start_new_session=True,
     )

@@ -20,6 +20,7 @@ from correctless.dispatch.recording import Recording
 from correctless.dispatch.surroundings import Answers, Question, Surroundings
 from correctless.project.git import find
 from correctless.runlog.events import Answered, Asking
+from patience import PATIENCE
 from project import Project
 from sessions import WORDS, Sessions
 
@@ -69,7 +70,7 @@ def terminal(
         cwd=str(sessions.project.top),
         env={**sessions.project.env, **sessions.given(*parts)},
         encoding="utf-8",
-        timeout=30,
+        timeout=PATIENCE,
         dimensions=(50, columns),
     )
     try:
@@ -160,10 +161,12 @@ def test_nobody_answering_in_time_is_a_deferral(make: Callable[..., Sessions]) -
 
 def test_what_was_typed_before_the_question_answers_nothing(make: Callable[..., Sessions]) -> None:
     sessions = make(ask_minutes=0.05)
-    slow = "import time; note('waits'); time.sleep(1); " + LEFT
-    with terminal(sessions, slow, DONE) as child:
+    typed = sessions.file.with_name("typed")
+    slow = f"import time; note('waits')\nwhile not os.path.exists({str(typed)!r}): time.sleep(0.02)\n"
+    with terminal(sessions, slow + LEFT, DONE) as child:
         sessions.wait("waits")
         child.sendline("ok")
+        typed.touch()
         child.expect("nobody answered in time")
         assert ended(child) == exits.PERSON
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ from correctless import exits
 from correctless.dispatch import awake
 from correctless.process import group_alive
 from correctless.project.git import find
+from patience import PATIENCE, until
 from project import CONFIG, Project
 
 # Notes its words, its process and what it has open, and becomes the last word, as the real ones run it.
@@ -47,14 +46,6 @@ class Inhibitor:
         return words, int(pid), "\n".join(rest)
 
 
-def until(holds: Callable[[], bool]) -> None:
-    for _ in range(600):
-        if holds():
-            return
-        time.sleep(0.02)
-    raise AssertionError("it never came to be")
-
-
 @pytest.fixture
 def project(scratch_repo: Path, git: Git) -> Project:
     return Project(scratch_repo, git)
@@ -72,7 +63,7 @@ def test_the_machine_is_kept_awake_until_a_run_ends(project: Project, tmp_path: 
         # Who has the lock's file open keeps the next dispatcher out.
         assert "correctless.lock" not in files
         os.kill(agent, signal.SIGKILL)
-        run.communicate(timeout=60)
+        run.communicate(timeout=PATIENCE)
     assert run.returncode == exits.PERSON
     until(lambda: not group_alive(pid))
 

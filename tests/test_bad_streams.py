@@ -16,6 +16,7 @@ import bad_client
 from conftest import Git
 from correctless.process import group_alive, marked
 from correctless.runlog.events import AgentEnded, AttemptFailed, DecisionsTaken, RunStopped, StepStarted
+from patience import PATIENCE
 from project import Project
 
 RUNS = Path(__file__).parent / "cases" / "runs"
@@ -120,7 +121,7 @@ def _ends_as_recorded(make: Make, name: str, tmp_path: Path) -> None:
     case = CASES[name]
     project, env = make(name, **case.get("given", {}))
     with project.start(*RUN, **env) as started:
-        _, said = started.communicate(timeout=300)  # a flood takes its time on a busy machine
+        _, said = started.communicate(timeout=PATIENCE)  # a flood takes its time on a busy machine
     assert nothing_is_left(project)
     assert golden(project, started.returncode, said, tmp_path) == case["golden"], case["why"]
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from patience import PATIENCE
+
 TOP = Path(__file__).parents[1]
 ROWS = {
     "Ledger.append": "write + fsync, same bytes",
@@ -31,7 +33,7 @@ def bench(*words: str, env: dict[str, str] | None = None) -> subprocess.Complete
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=PATIENCE,
     )
 
 
@@ -227,7 +229,7 @@ def test_whoever_ends_it_finds_no_scratch_files(tmp_path: Path, number: signal.S
     assert "append: round 1" in process.stderr.readline()
     assert list(tmp_path.iterdir())
     process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out) == (130, "")
     assert err.endswith("bench: interrupted\n")
     assert list(tmp_path.iterdir()) == []

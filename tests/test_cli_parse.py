@@ -14,6 +14,7 @@ import pytest
 from correctless import itself
 from correctless.cli import main
 from correctless.record import NOTES
+from patience import PATIENCE
 
 CASES = Path(__file__).parent / "cases" / "capture"
 NAMES = sorted(path.parent.name for path in CASES.glob("*/answer.md"))
@@ -29,7 +30,7 @@ def run(answer: bytes | str, *args: str, skill: str = SKILL) -> subprocess.Compl
         input=data,
         capture_output=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE,
     )
     # strict: nothing but UTF-8 leaves the program
     return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
@@ -287,7 +288,9 @@ def test_a_terminal_without_a_file_is_refused_with_the_usage() -> None:
     ours, theirs = pty.openpty()
     words = [*itself(), "decisions", "parse", "--skill", SKILL]
     try:
-        done = subprocess.run(words, stdin=theirs, capture_output=True, text=True, check=False, timeout=60)
+        done = subprocess.run(
+            words, stdin=theirs, capture_output=True, text=True, check=False, timeout=PATIENCE
+        )
     finally:
         os.close(ours)
         os.close(theirs)
@@ -298,7 +301,7 @@ def test_a_terminal_without_a_file_is_refused_with_the_usage() -> None:
 @pytest.mark.parametrize(("words", "code"), [((), 2), (("-",), 3)])
 def test_a_closed_standard_input_is_never_an_empty_answer(words: tuple[str, ...], code: int) -> None:
     line = ["sh", "-c", 'exec "$@" <&-', "sh", *itself(), "decisions", "parse", "--skill", SKILL, *words]
-    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert (done.returncode, done.stdout) == (code, ""), done.stderr
 
 

@@ -19,6 +19,7 @@ from correctless import exits
 from correctless.ledger import Ledger
 from correctless.record import utcnow
 from correctless.runcontract import document
+from patience import PATIENCE
 
 RUN = "sessions-cutover"
 ENDS = "2099-01-01T00:00:00Z"
@@ -64,7 +65,7 @@ class Operator:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
 

@@ -24,6 +24,7 @@ from correctless.runcontract.case import Facts
 from correctless.runcontract.observe import observe
 from correctless.runcontract.records import Decision
 from github_api import GitHubApi, Merging, Pull
+from patience import PATIENCE
 from test_contract_cli import RUN, Operator
 
 pytestmark = pytest.mark.real
@@ -97,7 +98,7 @@ class Shell:
         program = " ".join(shlex.quote(word) for word in correctless.itself())
         env = {**op.env, "PS1": "READY", "PS2": "", "PROMPT_COMMAND": ""}
         self.child = pexpect.spawn(
-            "bash", ["--norc", "--noprofile", "-i"], cwd=str(op.top), env=env, encoding="utf-8", timeout=30, dimensions=(50, 200)
+            "bash", ["--norc", "--noprofile", "-i"], cwd=str(op.top), env=env, encoding="utf-8", timeout=PATIENCE, dimensions=(50, 200)
         )  # fmt: skip
         self.child.delaybeforesend = None
         self.child.expect_exact("READY")

@@ -23,6 +23,7 @@ from correctless.exits import Stop
 from correctless.ledger import Ledger
 from correctless.project import paths
 from correctless.record import NOTES, Decision, encode
+from patience import PATIENCE
 
 DECISION = Decision(
     "cverify", "AD-001", "report only", "nothing is changed", "2026-01-01T00:00:00.000Z", False, run="r1"
@@ -404,7 +405,7 @@ def seen_at_a_terminal(log: Path, held: float) -> str:
         argv = [sys.executable, "-m", "correctless", "decisions", "summary", "--counts", "--log", str(log)]
         process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=terminal, cwd=log.parent)
         time.sleep(held)
-    assert process.wait(60) == 0
+    assert process.wait(PATIENCE) == 0
     os.write(terminal, b"end")
     os.close(terminal)
     shown = b""

@@ -17,6 +17,7 @@ from conftest import Git
 from correctless import exits
 from correctless.lock import Lock
 from correctless.project.git import find
+from patience import PATIENCE
 from project import CONFIG, Project
 
 
@@ -119,7 +120,7 @@ def test_no_answer_is_taken_below_an_agent_that_hides_its_mark(project: Project)
         "--confirm",
         digest,
     ]
-    outer = f"import pexpect, sys; c = pexpect.spawn('env', {inner[1:]!r}, timeout=20); c.expect(pexpect.EOF); c.close(); print(c.before.decode()); sys.exit(c.exitstatus)"
+    outer = f"import pexpect, sys; c = pexpect.spawn('env', {inner[1:]!r}, timeout={PATIENCE}); c.expect(pexpect.EOF); c.close(); print(c.before.decode()); sys.exit(c.exitstatus)"
     src = str(Path(__file__).parent.parent / "src")
     env = {**project.env, "CORRECTLESS_AGENT": "1", "PYTHONPATH": src}
     for marked, code in ((env, exits.REFUSED), ({**project.env, "PYTHONPATH": src}, exits.OK)):
@@ -129,7 +130,7 @@ def test_no_answer_is_taken_below_an_agent_that_hides_its_mark(project: Project)
             env=marked,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=PATIENCE,
             check=False,
         )
         assert done.returncode == code, done.stdout + done.stderr
@@ -411,7 +412,7 @@ def test_an_ignored_sigchld_is_not_handed_on(project: Project) -> None:
         env=project.env,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == exits.FAILED, done.stderr

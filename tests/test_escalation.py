@@ -18,6 +18,7 @@ from correctless.dispatch import escalation
 from correctless.dispatch.escalation import Tried, recommend
 from correctless.runlog.events import RunStopped
 from correctless.runlog.state import State
+from patience import PATIENCE
 from project import CONFIG, Project
 from runs import plan
 
@@ -141,7 +142,7 @@ def test_an_interrupted_run_has_none(scratch_repo: Path, git: Git) -> None:
     child = project.start(*project.run_words(), AGENT_PLAY="sleep:cdocs#1")
     project.wait_asleep()
     child.terminate()
-    child.communicate(timeout=30)
+    child.communicate(timeout=PATIENCE)
     assert not path_of(project).exists()
 
 

@@ -24,6 +24,7 @@ from correctless.guard import call as guard_call
 from correctless.guard.judge import denial
 from correctless.guard.shell import UnreadableError, pipelines
 from guard_calls import CALLS, DIGEST, LOG, RUN, Call
+from patience import PATIENCE
 from project import Project
 
 ROOT = Path(__file__).parents[1]
@@ -271,7 +272,7 @@ def door(
         input=data,
         env={**os.environ, **(env or {})},
         capture_output=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())

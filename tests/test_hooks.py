@@ -16,6 +16,7 @@ from conftest import Git
 from correctless import exits
 from correctless.exits import Stop
 from correctless.hooks import client
+from patience import PATIENCE
 from project import Project
 
 ROOT = Path(__file__).parents[1]
@@ -38,7 +39,7 @@ def hear(
         input=json.dumps(call),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -99,7 +100,7 @@ def test_a_run_that_is_under_way_is_said_to_be(project: Project) -> None:
     finally:
         project.end(pid)
         started.terminate()
-        started.communicate(timeout=30)
+        started.communicate(timeout=PATIENCE)
 
 
 def test_the_end_of_a_turn_speaks_of_the_run_its_session_started_and_of_no_other(project: Project) -> None:

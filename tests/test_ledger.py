@@ -40,6 +40,7 @@ from correctless.ledger import (
     verify,
 )
 from correctless.logfile import LogFile, opened
+from patience import PATIENCE
 from programs import strace_program
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
@@ -259,12 +260,10 @@ def test_a_child_forked_during_an_append_does_not_keep_the_lock(log: Path) -> No
     with opened(str(log), None, write=True):
         child = os.fork()
         if child == 0:
-            time.sleep(30)
+            time.sleep(PATIENCE)
             os._exit(0)
     try:
-        began = time.monotonic()
-        Ledger(str(log)).append({"b": 1})
-        assert time.monotonic() - began < 10
+        Ledger(str(log), limit=10).append({"b": 1})
     finally:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
@@ -317,7 +316,7 @@ def test_a_writer_killed_in_an_append_leaves_its_lock_with_no_child(log: Path) -
     assert writer.stdout is not None
     children = [int(writer.stdout.readline()) for _ in range(2)]
     try:
-        assert writer.wait(10) == -signal.SIGKILL
+        assert writer.wait(PATIENCE) == -signal.SIGKILL
         assert Ledger(str(log), limit=5).append({"n": 3}).seq == 3
     finally:
         for child in children:
@@ -356,7 +355,7 @@ def test_a_log_another_holds_is_waited_for_and_then_named(log: Path, known: bool
             began = time.monotonic()
             with pytest.raises(Stop) as stopped:
                 use()
-            assert 0.3 <= time.monotonic() - began < 5
+            assert time.monotonic() - began >= 0.3
             assert stopped.value.code == 75
             assert str(log) in stopped.value.message
     assert ledger.append({"name": "c"}).fields["name"] == "c"
@@ -368,8 +367,8 @@ def test_an_append_goes_on_as_soon_as_the_lock_is_free(log: Path) -> None:
         fcntl.flock(holder, fcntl.LOCK_EX)
         threading.Timer(0.3, fcntl.flock, (holder.fileno(), fcntl.LOCK_UN)).start()
         began = time.monotonic()
-        assert Ledger(str(log), limit=30).append({"name": "b"}).seq == 2
-        assert 0.3 <= time.monotonic() - began < 5
+        assert Ledger(str(log), limit=PATIENCE).append({"name": "b"}).seq == 2
+        assert 0.3 <= time.monotonic() - began < PATIENCE / 2
 
 
 def test_one_who_uses_a_ledger_while_it_tells_of_an_entry_is_told_that_it_is_locked(log: Path) -> None:
@@ -754,7 +753,7 @@ def test_a_writer_that_waited_for_a_repair_goes_on_in_the_new_log(log: Path) -> 
         time.sleep(0.2)
         file.replace("damaged", NOW, b"")
         waiting.append(thread)
-    waiting[0].join(10)
+    waiting[0].join(PATIENCE)
     assert [e.fields["name"] for e in Ledger(str(log)).read()] == ["b"]
 
 

@@ -18,6 +18,7 @@ import pytest
 
 from correctless.exits import Stop
 from correctless.ledger import Anchor, Damaged, Foreign, Ledger, verify
+from patience import PATIENCE
 from programs import strace_program
 
 pytestmark = pytest.mark.faults
@@ -34,7 +35,7 @@ def log(tmp_path: Path) -> Path:
 
 def run(program: str, *args: object, wrap: tuple[str, ...] = ()) -> subprocess.CompletedProcess[bytes]:
     argv = [*wrap, sys.executable, str(PROGRAMS / f"{program}.py"), *map(str, args)]
-    return subprocess.run(argv, capture_output=True, check=False, timeout=150)
+    return subprocess.run(argv, capture_output=True, check=False, timeout=PATIENCE)
 
 
 def sha(line: bytes) -> str:

@@ -14,6 +14,7 @@ import correctless
 import terminal
 from correctless import exits
 from correctless.exits import Stop
+from patience import PATIENCE
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "examples" / "orchestrator.py"
@@ -50,7 +51,9 @@ def skill(tmp_path: Path) -> Path:
 
 def orchestrated(skill: Path, log: Path, *agent: str) -> subprocess.CompletedProcess[str]:
     argv = [sys.executable, str(EXAMPLE), str(skill), str(log), *(agent or ("true",))]
-    return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False, cwd=skill.parent)
+    return subprocess.run(
+        argv, capture_output=True, text=True, timeout=PATIENCE, check=False, cwd=skill.parent
+    )
 
 
 def agent_saying(*lines: str) -> tuple[str, ...]:
@@ -116,6 +119,6 @@ def publish(): print("published")
 """
     program = setup + code.replace("skills/cverify", str(skill))
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert (done.returncode, done.stdout) == (0, "published\n"), done.stderr

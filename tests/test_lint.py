@@ -18,6 +18,7 @@ from correctless import exits
 from correctless.lint import cache as kept
 from correctless.lint.discover import discover
 from correctless.skills import MAX_FILE
+from patience import PATIENCE
 
 ROOT = Path(__file__).parents[1]
 SARIF = json.loads((ROOT / "tests/cases/sarif-schema-2.1.0.json").read_text("utf-8"))
@@ -52,7 +53,7 @@ def lint(
         env={**os.environ, "XDG_CACHE_HOME": str(cache or cwd.parent / "cache"), **variables},
         input=stdin,
         capture_output=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     out, err = (part.decode(errors="surrogateescape") for part in (done.stdout, done.stderr))
@@ -373,7 +374,6 @@ def test_what_cannot_be_read_is_a_finding_and_ends_with_3(tree: Path) -> None:
     (tree / "skills/gone/SKILL.md").symlink_to("nowhere")
     write(tree / "skills/big/SKILL.md", b"")
     os.truncate(tree / "skills/big/SKILL.md", 50 << 20)
-    started = time.monotonic()
     done = lint(tree, "skills", "nothing", "skills/good/plugin.json", "--format", "json")
     assert done.returncode == exits.REFUSED
     seen = {each["path"]: each["message"] for each in json.loads(done.stdout) if each["rule"] == "unreadable"}
@@ -384,7 +384,6 @@ def test_what_cannot_be_read_is_a_finding_and_ends_with_3(tree: Path) -> None:
         "skills/big/SKILL.md",
     }
     assert f"over {MAX_FILE} bytes" in seen["skills/big/SKILL.md"]
-    assert time.monotonic() - started < 30
     assert [rule for *_, rule in found(tree, "skills/colon")] == ["yaml-syntax"]
 
 

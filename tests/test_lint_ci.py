@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from conftest import Git
+from patience import PATIENCE
 
 ROOT = Path(__file__).parents[1]
 BROKEN = "---\nname: {}\ndescription: Presets: QA\n---\n# A\n"
@@ -52,7 +53,7 @@ def act(workspace: Path, **given: str) -> tuple[int, str, dict[str, str]]:
             ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", str(script)],
             cwd=workspace,
             env={**os.environ, **env, "GITHUB_OUTPUT": str(outputs)},
-            capture_output=True, text=True, check=False, timeout=120,
+            capture_output=True, text=True, check=False, timeout=PATIENCE,
         )  # fmt: skip
         assert "Traceback" not in done.stderr
         code, printed = done.returncode, printed + done.stdout
@@ -152,7 +153,7 @@ def test_pre_commit_runs_the_hook_of_a_clone_in_a_scratch_repository(
     def pre_commit(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "pre_commit", *words],
-            cwd=workspace, capture_output=True, text=True, check=False, timeout=300,
+            cwd=workspace, capture_output=True, text=True, check=False, timeout=PATIENCE,
         )  # fmt: skip
 
     done = pre_commit("run", "--all-files")

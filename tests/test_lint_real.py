@@ -16,6 +16,7 @@ from correctless import rules
 from correctless.lint import run
 from correctless.lint.discover import discover
 from correctless.lint.settings import Settings
+from patience import PATIENCE
 from programs import claude_program
 
 pytestmark = pytest.mark.real
@@ -52,7 +53,7 @@ def client(top: Path) -> dict[str, tuple[list[str], list[str]]]:
     done = subprocess.run(
         [claude_program(), "plugin", "validate", "--json", str(top)],
         capture_output=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
     said = json.loads(done.stdout)

@@ -17,6 +17,7 @@ import pytest
 import correctless
 from correctless import exits
 from correctless.skills import MAX_FILE
+from patience import PATIENCE
 
 pytestmark = pytest.mark.campaign
 
@@ -45,7 +46,7 @@ def lint(
         preexec_fn=before,
         capture_output=True,
         check=False,
-        timeout=100,
+        timeout=PATIENCE,
         **more,
     )
     out, err = (part.decode(errors="surrogateescape") for part in (done.stdout, done.stderr))

@@ -26,6 +26,7 @@ from correctless.exits import Stop
 from correctless.lock import Lock
 from correctless.project.git import find
 from correctless.runlog.state import State
+from patience import PATIENCE
 from programs import jq_program
 from project import Project
 
@@ -253,7 +254,7 @@ def test_a_run_that_a_person_interrupts_tells_nothing(make: Make) -> None:
     child = told.project.start(*told.project.run_words(), AGENT_PLAY="sleep:cdocs#1")
     told.project.wait_asleep()
     child.send_signal(signal.SIGINT)
-    child.communicate(timeout=30)
+    child.communicate(timeout=PATIENCE)
     assert child.returncode == exits.INTERRUPTED
     assert told.got() == []
 
@@ -280,16 +281,14 @@ def drive(project: Project, *, notify_s: float = 30.0, **other: Any) -> tuple[St
 def test_a_command_that_hangs_is_ended_with_all_it_started_and_the_run_stands_where_it_stood(
     make: Make,
 ) -> None:
-    told = make(program="#!/bin/sh\nsleep 97 &\necho $! $$ > {told}.pids\nsleep 98\n")
+    told = make(program="#!/bin/sh\nsleep 997 &\necho $! $$ > {told}.pids\nsleep 998\n")
     told.project.env["AGENT_PLAY"] = "fail:cdocs"
     told.project.killed("event", 1, *told.project.run_words())  # no agent yet that holds the lock
-    began = time.monotonic()
-    state, said = drive(told.project, notify_s=0.5)
+    state, said = drive(told.project, notify_s=3)
     assert state.stopped is not None
     assert state.stopped.code == exits.FAILED
-    assert time.monotonic() - began < 20
     warned = [item.text for item in said if item.kind == "warning"]
-    assert warned == ["notify: 'tell' took over 0.5 s and was ended"]
+    assert warned == ["notify: 'tell' took over 3 s and was ended"]
     for pid in Path(f"{told.file}.pids").read_text().split():
         assert not os.path.exists(f"/proc/{pid}") or "Z" in Path(f"/proc/{pid}/stat").read_text()
     assert [line["sent"] for line in told.log()][-1] is False

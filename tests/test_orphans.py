@@ -12,6 +12,7 @@ import pytest
 
 from conftest import Git
 from correctless import exits
+from patience import PATIENCE
 from project import Project
 
 # Twice forked, with no environment, in a session of its own, and another process every 0.3 ms, for at most 30 s.
@@ -82,7 +83,12 @@ own.kill(); own.wait(); os.kill(left, 9)
 
 def test_children_that_were_there_before_are_left_alone_and_keep_their_exit_codes() -> None:
     said = subprocess.run(
-        [sys.executable, "-c", BESIDE], capture_output=True, text=True, timeout=60, check=True, env=os.environ
+        [sys.executable, "-c", BESIDE],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+        env=os.environ,
     ).stdout
     assert said == "5 7 None True 0\n"
 
@@ -91,7 +97,7 @@ def test_nothing_is_adopted_unless_it_was_asked_for() -> None:
     asked = "from correctless import orphans, process; import os;"
     asked += "process.run(['true'], cwd='/', env=dict(os.environ), wall_s=9); print(orphans.children())"
     done = subprocess.run(
-        [sys.executable, "-c", asked], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", asked], capture_output=True, text=True, check=True, timeout=PATIENCE
     )
     assert done.stdout == "frozenset()\n"
 
@@ -122,5 +128,5 @@ print(process.run([sys.executable, "-c", sys.argv[1]], cwd="/", env=dict(os.envi
 
 def test_what_ends_among_the_adopted_is_reaped_while_the_program_runs() -> None:
     argv = [sys.executable, "-c", LISTENS, LEAVES]
-    done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=90)
+    done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=PATIENCE)
     assert done.stdout.split() == ["0"]

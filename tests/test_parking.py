@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from correctless.project.git import Repo, find
 from correctless.publish import leaks, parking
 from correctless.record import utcnow
 from correctless.runlog.events import AttemptFailed
+from patience import PATIENCE, until
 from project import CONFIG, Project
 from sessions import Sessions
 from shelf import Shelf
@@ -226,7 +226,7 @@ def test_while_one_machine_has_a_run_no_other_takes_or_answers_it(fleet: Fleet) 
     finally:
         for process in started:
             process.terminate()
-            process.communicate(timeout=30)
+            process.communicate(timeout=PATIENCE)
     losing = [m for m in machines if m not in won]
     for machine in losing:
         assert not (machine.top / ".correctless" / "artifacts").exists()
@@ -234,12 +234,11 @@ def test_while_one_machine_has_a_run_no_other_takes_or_answers_it(fleet: Fleet) 
 
 
 def _first_two_to_end(started: list[subprocess.Popen[str]]) -> list[subprocess.Popen[str]]:
-    for _ in range(600):
-        ended = [process for process in started if process.poll() is not None]
-        if len(ended) == 2:
-            return ended
-        time.sleep(0.05)
-    raise AssertionError("not exactly one of three machines took the run")
+    def ended() -> list[subprocess.Popen[str]]:
+        return [process for process in started if process.poll() is not None]
+
+    until(lambda: len(ended()) == 2, "not exactly one of three machines took the run")
+    return ended()
 
 
 def test_a_push_of_two_at_once_lets_one_through(fleet: Fleet) -> None:
@@ -254,7 +253,7 @@ def test_a_push_of_two_at_once_lets_one_through(fleet: Fleet) -> None:
         new = parking.commit(
             clone, run, parent=parked.parent, tree=parked.tree, token=secrets.token_hex(8), holder=me
         )
-        gate.wait(30)
+        gate.wait(PATIENCE)
         try:
             parking.put(clone, "origin", run, new, expected=parked.commit)
         except parking.Moved:
@@ -266,7 +265,7 @@ def test_a_push_of_two_at_once_lets_one_through(fleet: Fleet) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(PATIENCE)
     assert outcomes.count("moved") == len(clones) - 1
     assert fleet.ref(run) in outcomes
 

@@ -14,6 +14,7 @@ from correctless.lint.discover import Target
 from correctless.lint.settings import Settings
 from correctless.rules import PLUGINS, READING
 from correctless.subject import HOOKS, MARKETPLACE, PLUGIN
+from patience import PATIENCE
 from programs import claude_program
 
 pytestmark = pytest.mark.real
@@ -70,7 +71,7 @@ def refused(top: Path, home: Path) -> str:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode in (0, 1), done.stderr

@@ -14,6 +14,7 @@ import pytest
 from conftest import Git
 from correctless import exits, plugins
 from correctless.exits import Stop
+from patience import PATIENCE
 from programs import claude_program
 from project import Project
 
@@ -136,7 +137,7 @@ def test_a_plugin_that_the_real_client_installed_is_found(tmp_path: Path) -> Non
             cwd=home,
             stdin=subprocess.DEVNULL,
             check=True,
-            timeout=60,
+            timeout=PATIENCE,
         )
     found = Path(plugins.folder("team", str(home), env))
     assert (found / "skills/judge/SKILL.md").read_text() == SKILL.format(name="judge")

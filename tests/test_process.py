@@ -19,6 +19,7 @@ from correctless import lineage, process
 from correctless.agents import running, stream
 from correctless.exits import REFUSED, Stop
 from correctless.process import Line, Process, group_alive, run
+from patience import PATIENCE, until
 
 Hold = Callable[..., Process]
 ENV = {"PATH": os.defpath}
@@ -40,7 +41,7 @@ def hold(tmp_path: Path) -> Iterator[Hold]:
 
 
 def heard(held: Process) -> list[Line]:
-    return list(held.lines(idle_s=10, wall_s=10))
+    return list(held.lines(idle_s=PATIENCE, wall_s=PATIENCE))
 
 
 def gone(pid: int) -> bool:
@@ -99,19 +100,12 @@ time.sleep(60)
             assert started.stdout
             pgid = int(started.stdout.readline())
             started.kill()
-        wait_for(partial(dead, pgid))
+        until(partial(dead, pgid))
         assert (tmp_path / "ran").exists() is ran
 
 
 def dead(pgid: int) -> bool:
     return not group_alive(pgid)
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 5.0) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "it did not come true"
-        time.sleep(0.01)
 
 
 STUBBORN = """
@@ -130,7 +124,7 @@ time.sleep({stay})
 def test_a_grandchild_that_ignores_sigterm_is_ended(hold: Hold) -> None:
     held = hold(STUBBORN.format(own_session=False, stay=60, env=None))
     held.release(None)
-    grandchild = int(next(held.lines(idle_s=5, wall_s=5)).data)
+    grandchild = int(next(held.lines(idle_s=PATIENCE, wall_s=PATIENCE)).data)
     assert held.end(0.1) == -signal.SIGKILL
     assert gone(grandchild)
     assert not group_alive(held.pgid)
@@ -144,10 +138,10 @@ def test_a_job_in_a_session_of_its_own_is_ended_too(
     # an empty environment it is known by its parent.
     held = hold(STUBBORN.format(own_session=True, stay=stay, env=env))
     held.release(None)
-    job = int(next(held.lines(idle_s=5, wall_s=5)).data)
+    job = int(next(held.lines(idle_s=PATIENCE, wall_s=PATIENCE)).data)
     assert os.getpgid(job) != held.pgid
     if not stay:
-        wait_for(lambda: held.exited)
+        until(lambda: held.exited)
         assert group_alive(held.pgid, held.mark)
     held.end(0.1)
     assert gone(job)
@@ -159,7 +153,7 @@ def test_a_deaf_job_without_our_environment_is_ended_though_its_parent_went_firs
     text = STUBBORN.format(own_session=True, stay=60, env={})
     held = hold(text.replace("signal.signal(signal.SIGTERM, signal.SIG_IGN)\nchild", "child"))
     held.release(None)
-    job = int(next(held.lines(idle_s=5, wall_s=5)).data)
+    job = int(next(held.lines(idle_s=PATIENCE, wall_s=PATIENCE)).data)
     assert held.end(0.3) == -signal.SIGTERM
     assert gone(job)
 
@@ -199,10 +193,10 @@ def test_a_polite_program_has_the_grace_to_clean_up(hold: Hold, tmp_path: Path) 
         "signal.signal(signal.SIGTERM, stop); print('up', flush=True); time.sleep(60)"
     )
     held.release(None)
-    next(held.lines(idle_s=5, wall_s=5))
-    assert held.end(5) == 5
+    next(held.lines(idle_s=PATIENCE, wall_s=PATIENCE))
+    assert held.end(PATIENCE) == 5
     assert (tmp_path / "cleaned").exists()
-    assert held.end(5) == 5
+    assert held.end(PATIENCE) == 5
 
 
 def test_a_group_never_released_is_ended(hold: Hold, tmp_path: Path) -> None:
@@ -214,9 +208,8 @@ def test_a_group_never_released_is_ended(hold: Hold, tmp_path: Path) -> None:
 def test_a_background_child_that_holds_the_output_does_not_hang_the_reader(hold: Hold) -> None:
     held = hold("import subprocess; p = subprocess.Popen(['sleep', '60']); print(p.pid)")
     held.release(None)
-    started = time.monotonic()
     [line] = heard(held)
-    assert time.monotonic() - started < 3
+    assert process.group_alive(held.pgid, held.mark)  # it still sleeps
     assert held.timed_out is None
     assert held.end(1) == 0
     assert gone(int(line.data))
@@ -225,7 +218,7 @@ def test_a_background_child_that_holds_the_output_does_not_hang_the_reader(hold:
 def test_a_background_child_that_never_stops_writing_does_not_hang_the_reader(hold: Hold) -> None:
     held = hold("import subprocess; print('start', flush=True); subprocess.Popen(['yes'])")
     held.release(None)
-    chunks = held.chunks(idle_s=10, wall_s=10)
+    chunks = held.chunks(idle_s=PATIENCE, wall_s=PATIENCE)
     assert next(chunks)[1].startswith(b"start")
     for _ in chunks:
         pass
@@ -263,7 +256,7 @@ def test_pieces_are_those_of_one_line_however_its_end_falls(hold: Hold) -> None:
     for size in (9, 10, 11, 19, 20, 21, 30):
         held = hold(f"import os; os.write(1, b'x' * {size} + b'\\n\\nend')")
         held.release(None)
-        *pieces, empty, end = held.lines(idle_s=10, wall_s=10, long=10)
+        *pieces, empty, end = held.lines(idle_s=PATIENCE, wall_s=PATIENCE, long=10)
         assert b"".join(piece.data for piece in pieces) == b"x" * size
         assert [piece.last for piece in pieces] == [False] * (len(pieces) - 1) + [True]
         assert (empty, end) == (Line("out", b""), Line("out", b"end"))
@@ -284,14 +277,14 @@ def test_memory_stays_flat_for_an_endless_line(hold: Hold, peak: Callable[[], in
     held = hold(FLOOD)
     held.release(None)
     size, end = 0, None
-    for end in held.lines(idle_s=10, wall_s=30):
+    for end in held.lines(idle_s=PATIENCE, wall_s=PATIENCE):
         size += len(end.data)
     assert (size, end) == (100_000_003, Line("out", b"end"))
     assert peak() < 5 * (8 << 20)
 
 
 def test_run_keeps_memory_flat_in_a_flood(tmp_path: Path, peak: Callable[[], int]) -> None:
-    done = run([sys.executable, "-c", FLOOD], cwd=str(tmp_path), env=ENV, wall_s=30, keep=1000)
+    done = run([sys.executable, "-c", FLOOD], cwd=str(tmp_path), env=ENV, wall_s=PATIENCE, keep=1000)
     assert done.out == b"x" * 996 + b"\nend"
     assert peak() < 5_000_000
 
@@ -314,10 +307,8 @@ def test_a_limit_ends_the_output_and_is_named(
 ) -> None:
     held = hold(program)
     held.release(None)
-    started = time.monotonic()
-    for _ in held.chunks(idle_s=limits.get("idle_s", 10), wall_s=limits.get("wall_s", 10)):
+    for _ in held.chunks(idle_s=limits.get("idle_s", PATIENCE), wall_s=limits.get("wall_s", PATIENCE)):
         pass
-    assert time.monotonic() - started < 3
     assert held.timed_out == limit
     assert not held.exited
 
@@ -330,11 +321,11 @@ def test_a_reader_that_was_busy_longer_than_the_limit_hears_what_came_meanwhile(
     held = hold("import time\nfor n in range(8): print(n, flush=True); time.sleep(0.1)")
     held.release(None)
     found = []
-    for line in held.lines(idle_s=0.4, wall_s=20):
+    for line in held.lines(idle_s=1.5, wall_s=PATIENCE):
         found.append(line.data)
-        held.settle(0.4 if settled else None)
+        held.settle(1.5 if settled else None)
         if len(found) == 1:
-            time.sleep(0.6)
+            time.sleep(2)
     assert found == [str(n).encode() for n in range(8)]
     assert held.timed_out is None
 
@@ -360,7 +351,7 @@ def test_limits_are_measured_by_the_clock_that_stands_still_while_the_machine_sl
 def test_a_settled_program_is_not_waited_for_and_not_timed_out(hold: Hold) -> None:
     held = hold("import time; print('answer', flush=True); time.sleep(60)")
     held.release(None)
-    for _ in held.lines(idle_s=10, wall_s=10):
+    for _ in held.lines(idle_s=PATIENCE, wall_s=PATIENCE):
         held.settle(0.1)
     assert held.timed_out is None
     assert not held.exited
@@ -380,7 +371,7 @@ def test_run_keeps_the_tail_of_both_streams_and_has_no_terminal(tmp_path: Path) 
         "import sys; print('x' * 5000 + 'tail'); print('seen', file=sys.stderr)\n"
         "try: open('/dev/tty')\nexcept OSError: sys.exit(3)"
     )
-    done = run([sys.executable, "-c", program], cwd=str(tmp_path), env=ENV, wall_s=10, keep=100)
+    done = run([sys.executable, "-c", program], cwd=str(tmp_path), env=ENV, wall_s=PATIENCE, keep=100)
     assert (done.code, done.out, done.err) == (3, b"x" * 95 + b"tail\n", b"seen\n")
 
 
@@ -393,7 +384,7 @@ def test_an_inherited_file_stays_open_in_the_program(tmp_path: Path) -> None:
     fd = os.open(tmp_path / "lock", os.O_CREAT | os.O_RDWR)
     try:
         argv = [sys.executable, "-c", f"import os; os.write({fd}, b'held')"]
-        assert run(argv, cwd=str(tmp_path), env=ENV, wall_s=10, pass_fds=(fd,)).code == 0
+        assert run(argv, cwd=str(tmp_path), env=ENV, wall_s=PATIENCE, pass_fds=(fd,)).code == 0
     finally:
         os.close(fd)
     assert (tmp_path / "lock").read_text() == "held"

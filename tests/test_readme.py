@@ -13,6 +13,7 @@ import correctless
 from correctless import exits
 from correctless.cli import FAST
 from correctless.cli.group import correctless_command
+from patience import PATIENCE
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -39,7 +40,7 @@ def test_the_summary_in_the_readme_is_the_demos(tmp_path: Path) -> None:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == exits.PERSON, done.stderr

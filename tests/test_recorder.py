@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from correctless.agents.decisions_server import legible
 from correctless.agents.recorder import Recorder
 from correctless.exits import REFUSED, Stop
+from patience import PATIENCE
 
 
 @contextmanager
@@ -77,7 +78,7 @@ class Client:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.close()
-        assert self.process.wait(10) == 0
+        assert self.process.wait(PATIENCE) == 0
         self.process.stdout.close()
 
     def ask(self, method: str, params: dict[str, Any]) -> Any:
@@ -100,7 +101,7 @@ class Client:
 def connected(recorder: Recorder, token: str | None = None) -> socket.socket:
     server = server_of(recorder)
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    connection.settimeout(10)
+    connection.settimeout(PATIENCE)
     connection.connect(server["args"][-1])
     connection.sendall(
         (server["env"]["CORRECTLESS_RECORDER_TOKEN"] if token is None else token).encode() + b"\n"
@@ -237,18 +238,18 @@ def test_closing_waits_for_the_call_that_is_being_taken() -> None:
 
     def take(_: str, __: Mapping[str, Any]) -> str:
         inside.set()
-        assert go.wait(10)
+        assert go.wait(PATIENCE)
         done.append("durable")
         return "recorded"
 
     recorder = Recorder(take)
     with connected(recorder) as connection, ThreadPoolExecutor(2) as pool:
         pool.submit(asked, connection, call_line())
-        assert inside.wait(10)
+        assert inside.wait(PATIENCE)
         closing = pool.submit(recorder.close)
         assert not done
         go.set()
-        closing.result(10)
+        closing.result(PATIENCE)
         assert done == ["durable"]
 
 

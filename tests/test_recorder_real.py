@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import correctless
 from conftest import Git
 from correctless import exits
 from correctless.runlog.events import StepStarted
+from patience import PATIENCE, until
 from programs import claude_program
 from project import Project
 from scripted_model import NonceModel, Reply, ScriptedModel, text_of, tool
@@ -93,7 +94,7 @@ def test_a_client_killed_right_after_a_call_loses_no_decision(project: Project) 
         until(lambda: Path(project.logs.decisions).exists() and len(project.decisions()) == 1)
         group = next(e.event.group for e in project.events() if isinstance(e.event, StepStarted))
         os.kill(group, signal.SIGKILL)  # the client itself; its group is the dispatcher's to end
-        _, said = dispatcher.communicate(timeout=60)
+        _, said = dispatcher.communicate(timeout=PATIENCE)
         assert dispatcher.returncode == exits.PERSON, said
     first, second = (d for d in project.decisions() if d["source"] != "synthesized")
     assert (first["key"].split("/")[1:], first["extra"]["claimed_id"]) == (["cverify", "1", "t1"], "AD-404")
@@ -119,13 +120,6 @@ def test_a_log_that_is_replaced_while_the_agent_works_ends_the_run_at_the_next_c
         assert (done.returncode, "was replaced" in done.stderr) == (exits.REFUSED, True), done.stderr
         assert time.monotonic() - began < 50  # the agent was ended, not waited for
     assert [d["decision_id"] for d in project.decisions()] == ["AD-001"]
-
-
-def until(happened: Callable[[], bool], seconds: float = 30.0) -> None:
-    end = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.05)
 
 
 def test_the_repositorys_own_mcp_servers_reach_the_agent_beside_the_recorder(

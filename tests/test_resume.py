@@ -17,6 +17,7 @@ from correctless.ledger import Ledger
 from correctless.process import marked
 from correctless.record import Decision
 from correctless.runlog.events import StepFinished, StepStarted, discarded
+from patience import PATIENCE
 from project import Project
 from runs import WHEN
 
@@ -99,7 +100,7 @@ def test_no_second_agent_can_enter_while_an_orphan_lives(project: Project) -> No
     try:
         assert project.cauto("resume").returncode == exits.LOCKED
         dispatcher.kill()
-        dispatcher.communicate(timeout=20)
+        dispatcher.communicate(timeout=PATIENCE)
         for words in (("resume",), project.run_words()):
             refused = project.cauto(*words)
             assert refused.returncode == exits.LOCKED, refused.stderr
@@ -126,7 +127,7 @@ def test_a_signal_ends_the_agent_and_the_run_pauses_cleanly(project: Project, nu
     signal.signal(number, before)
     agent = project.wait_asleep()
     dispatcher.send_signal(number)
-    _, said = dispatcher.communicate(timeout=20)
+    _, said = dispatcher.communicate(timeout=PATIENCE)
     assert dispatcher.returncode == exits.INTERRUPTED, said
     assert not _lives(agent)
     state = project.state()
@@ -250,7 +251,7 @@ def job_left_behind(project: Project, step: str) -> str:
     group = next(e.event.group for e in reversed(project.events()) if isinstance(e.event, StepStarted))
     # The dispatcher first: of an agent that has gone it would end the job as well.
     dispatcher.kill()
-    dispatcher.communicate(timeout=20)
+    dispatcher.communicate(timeout=PATIENCE)
     os.killpg(group, signal.SIGKILL)
     while len(marked(mark)) > 1:  # what was killed is not gone yet
         time.sleep(0.01)

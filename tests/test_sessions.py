@@ -23,6 +23,7 @@ from correctless.exits import Stop
 from correctless.project.git import find
 from correctless.runlog.events import AgentEnded, AttemptFailed, StepContinued, StepStarted
 from correctless.runlog.state import State
+from patience import PATIENCE, until
 from project import Project
 from sessions import WORDS, Sessions
 
@@ -122,7 +123,7 @@ def test_after_ctrl_c_the_session_goes_on_and_what_it_cost_is_on_record(
     with sessions.project.start(*WORDS, **sessions.given(WAITS, REST)) as dispatcher:
         sessions.wait("waits")
         dispatcher.send_signal(signal.SIGINT)
-        dispatcher.communicate(timeout=30)
+        dispatcher.communicate(timeout=PATIENCE)
     assert dispatcher.returncode == exits.INTERRUPTED
     [ended] = sessions.of(AgentEnded)
     assert (ended.outcome, ended.cost_estimated) == ("interrupted", True)
@@ -136,9 +137,11 @@ def test_an_answer_heard_before_ctrl_c_is_an_answer(make: Callable[..., Sessions
     sessions = make()
     with sessions.project.start(*WORDS, **sessions.given(f"{REST}; note('waits'); hang()")) as dispatcher:
         sessions.wait("waits")
-        time.sleep(0.3)  # the line has to be read; the grace is 10 s
+        logs = Path(sessions.project.logs.run).parent
+        until(lambda: any('"result"' in each.read_text() for each in logs.rglob("transcript*")))
+        time.sleep(0.3)  # what is in the transcript is heard next
         dispatcher.send_signal(signal.SIGINT)
-        dispatcher.communicate(timeout=30)
+        dispatcher.communicate(timeout=PATIENCE)
     assert dispatcher.returncode == exits.INTERRUPTED
     assert [event.outcome for event in sessions.of(AgentEnded)] == ["ok"]
     assert sessions.cauto("resume", parts=(REST,)).returncode == exits.OK
@@ -153,7 +156,7 @@ def test_after_the_death_of_the_dispatcher_the_step_begins_anew_and_its_cost_is_
         sessions.wait("waits")
         time.sleep(0.3)  # the transcript holds what was said
         dispatcher.kill()
-        dispatcher.communicate(timeout=30)
+        dispatcher.communicate(timeout=PATIENCE)
     assert sessions.project.cauto("stop").returncode == 0
     time.sleep(1.5)  # nobody's work
     assert sessions.cauto("resume", parts=(REST,)).returncode == exits.OK
@@ -219,7 +222,7 @@ def test_a_program_without_sessions_begins_anew_after_a_pause_of_the_run(
     with sessions.project.start(*words, AGENT_PLAY="sleep:ctdd#1") as dispatcher:
         sessions.project.wait_asleep()
         dispatcher.send_signal(signal.SIGINT)
-        dispatcher.communicate(timeout=30)
+        dispatcher.communicate(timeout=PATIENCE)
     assert sessions.project.cauto("resume").returncode == exits.OK
     assert sessions.project.ran() == ["ctdd#1", "ctdd#2"]
     assert not sessions.of(StepContinued)

@@ -17,6 +17,7 @@ import correctless
 from conftest import Git
 from correctless import exits
 from correctless.runlog.events import AgentEnded, Answered, StepContinued, StepStarted
+from patience import PATIENCE, until
 from programs import claude_program
 from project import Project
 from scripted_model import NonceModel, Reply, ScriptedModel, Subscription, tool, used_up
@@ -85,12 +86,9 @@ def test_after_ctrl_c_in_the_middle_of_a_command_the_client_goes_on(project: Pro
     waits = Reply(tool("Bash", command=f"echo one >one.txt; touch {flag}; tail -f /dev/null"))
     with NonceModel({"": [waits, Reply(DONE)]}) as model:
         with project.start(*WORDS, **given(project, model)) as dispatcher:
-            deadline = time.monotonic() + 30
-            while not flag.exists():
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+            until(flag.exists)
             dispatcher.send_signal(signal.SIGINT)
-            dispatcher.communicate(timeout=60)
+            dispatcher.communicate(timeout=PATIENCE)
         assert dispatcher.returncode == exits.INTERRUPTED
         done = project.cauto("resume", env=given(project, model))
         assert done.returncode == exits.OK, done.stderr
@@ -115,7 +113,7 @@ def test_a_persons_answer_reaches_the_same_session_of_the_client(project: Projec
             cwd=str(project.top),
             env={**project.env, **given(project, model)},
             encoding="utf-8",
-            timeout=60,
+            timeout=PATIENCE,
             dimensions=(50, 100),
         )
         child.expect("judge has left a decision to you")

@@ -41,7 +41,7 @@ _ATX = re.compile(r"(#{1,6})(?:[ \t]+(.*))?\Z")
 _SETEXT = re.compile(r"(=+|-+)[ \t]*\Z")
 _FENCE = re.compile(r"(`{3,}(?=[^`]*\Z)|~{3,})")
 _MARKER = re.compile(r"(?:[-*+]|(?P<number>\d{1,9})[.)])(?P<gap>[ \t]+|\Z)")
-_SPECIAL = frozenset("#-*+_=~`<>0123456789")  # whatever starts a block, or underlines one
+_SPECIAL = frozenset("#-*_=~`<>+0123456789")  # whatever starts a block, or underlines one
 _NOT_PLAIN = _SPECIAL | {" ", "\t"}
 # What stands at the margin and is one thing whatever stands above it: words in bold or code, a heading, an item of plain words.
 _WORDS = r"\*\*[^\s*]|`[^`]"

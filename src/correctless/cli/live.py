@@ -29,7 +29,8 @@ from correctless.runlog.events import Logged
 from correctless.runlog.state import State, after
 
 _TICK = 0.25  # seconds between two frames at least
-_PATIENCE = 2.0  # seconds the end waits for a terminal that takes nothing
+_PATIENCE = 2.0  # seconds a terminal that takes nothing is waited for
+_LOOK = 0.05  # seconds between two looks at whether it takes anything
 _TABLE = 55  # columns of the table beside the names
 _SGR = re.compile(r"\x1b\[[0-9;]*m")
 _MARKS: dict[Mark, tuple[str, str, str]] = {
@@ -56,6 +57,7 @@ class Live:
         self._aside = threading.Event()  # somebody is asked something: nothing is drawn
         self._gone = threading.Event()  # and nothing stands there any more
         self._broken = False
+        self._screen = Screen(self._fd, self._encoding)
         self._thread = threading.Thread(target=self._keep, name="display", daemon=True)
 
     def before(self, events: Iterable[Logged]) -> None:
@@ -104,7 +106,8 @@ class Live:
     def aside(self) -> Iterator[None]:
         self._gone.clear()
         self._aside.set()
-        self._gone.wait(_PATIENCE)
+        while not self._gone.wait(_LOOK) and self._at_work():
+            pass
         try:
             yield
         finally:
@@ -121,7 +124,12 @@ class Live:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._done.set()
-        self._thread.join(_PATIENCE)
+        while self._at_work():
+            self._thread.join(_LOOK)
+
+    def _at_work(self) -> bool:
+        """Whether the display goes on: on a busy machine it may be slow, and is waited for; a terminal that takes nothing is not."""
+        return self._thread.is_alive() and not self._screen.stuck(_PATIENCE)
 
     def _take(self, state: State, logged: Logged, said: str = "") -> None:
         now = time.monotonic()
@@ -133,7 +141,7 @@ class Live:
         self._told.put(take)
 
     def _keep(self) -> None:
-        board, screen = Board(), Screen(self._fd, self._encoding)
+        board, screen = Board(), self._screen
         try:
             shown = -1
             while not self._done.wait(_TICK):
@@ -190,6 +198,12 @@ class Screen:
         )
         self._cells: list[int] = []  # how long each line of the board is that stands there
         self._at = os.terminal_size((0, 0))
+        self._writes_since: float | None = None
+
+    def stuck(self, seconds: float) -> bool:
+        """Whether the terminal has not taken the next bytes for so long; asked from another thread."""
+        since = self._writes_since
+        return since is not None and time.monotonic() - since > seconds
 
     def changed(self) -> bool:
         """Whether the window has another size than the last frame was drawn for."""
@@ -254,7 +268,9 @@ class Screen:
     def _write(self, text: str) -> None:
         data = memoryview(text.encode(self._encoding, "replace"))
         while data:
+            self._writes_since = time.monotonic()
             data = data[os.write(self._fd, data) :]
+        self._writes_since = None
 
 
 def draw(view: View, columns: int, lines: int, *, fancy: bool = True) -> list[Text]:

@@ -44,8 +44,9 @@ ID = "link-missing"
 SEVERITY = "warning"
 READS = (SKILL,)
 
-# Possessive: a line that never closes its parenthesis is not tried again from every length of it.
-_LINK = r"\]\(\s*+(?P<target><[^<>\n]*+>|[^\s()<>]++)[^()\n]*+\)"
+# A bare target is matched to its end only: a line that never closes its parenthesis is not tried again from every length
+# of it. Said by what may not follow: `re` before 3.11.5 matches possessive quantifiers wrongly.
+_LINK = r"\]\(\s*(?P<target><[^<>\n]*>|[^\s()<>]+(?![^\s()<>]))[^()\n]*\)"
 # An address, an anchor, an absolute path, or a stand-in for what the reader fills in.
 _ELSEWHERE = r"[A-Za-z][A-Za-z0-9+.-]*:|[#/~$]|.*[{}<>*$\\]|(?i:(?:url|link|path)\Z)"
 
