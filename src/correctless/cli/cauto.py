@@ -243,7 +243,7 @@ def _detach(here: Repo, logs: Logs, run_id: str, held: Lock) -> None:
 
 
 @cauto.command(epilog="Example: correctless cauto resume")
-@click.option("--lock-fd", type=click.IntRange(3, 1 << 20), hidden=True)
+@click.option("--lock-fd", type=click.IntRange(0, 1 << 20), hidden=True)
 @click.option("--max-usd", "usd", type=SOME, help="Grant the run so much in all.")
 @click.option(
     "--max-minutes",
