@@ -37,7 +37,7 @@ from correctless.runcontract.records import (
 from correctless.runcontract.states import Version, fold
 
 CASES = Path(__file__).parent / "cases" / "runcontract"
-TEXT = (CASES / "ok" / "full.md").read_text()
+TEXT = (CASES / "ok" / "full.md").read_text().replace("sessions-cutover", "r1", 1)
 START = datetime(2026, 8, 3, 9, tzinfo=UTC)
 NOW = START + timedelta(hours=1)
 HEAD, BASE = "a" * 40, "b" * 40
@@ -230,8 +230,14 @@ def case(
 USED = Consume("p1")
 
 
+def named(run: str, text: str = TEXT) -> str:
+    """The text with this run's id: a contract is one of the run in whose folder it lies."""
+    return text.replace('run_id = "r1"', f'run_id = "{run}"', 1)
+
+
 def place(home: Path, text: str, *more: Record, run: str = "r1") -> Place:
     """An active contract, as its commands leave it."""
+    text = named(run, text)
     at = keeping.place(str(home), run)
     Path(at.contract).parent.mkdir(parents=True, exist_ok=True)
     Path(at.contract).write_text(text)

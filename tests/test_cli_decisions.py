@@ -223,14 +223,14 @@ def test_the_writer_reads_back_the_exact_lines(project: Path) -> None:
     append("cverify", json.dumps(SAID))
     append("cverify", json.dumps(SAID))
     out = io.BytesIO()
-    assert writer.main(["read"], stdout=out, env={}) == 0
+    assert writer.main(["read"], stdout=out, env=dict(os.environ)) == 0
     assert out.getvalue() == log_of(project).read_bytes()
 
 
 def test_reading_a_log_that_is_not_there_is_no_empty_log(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert writer.main(["read"], stdout=io.BytesIO(), stderr=io.StringIO(), env={}) == 3
+    assert writer.main(["read"], stdout=io.BytesIO(), stderr=io.StringIO(), env=dict(os.environ)) == 3
     for command in ("list", "verify", "repair"):
         code, out, err = said(capsys, command)
         assert (code, out) == (3, "")
@@ -239,7 +239,7 @@ def test_reading_a_log_that_is_not_there_is_no_empty_log(
 
 def test_the_path_is_the_same_for_every_way_to_ask(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = io.BytesIO()
-    assert writer.main(["path"], stdout=out, env={}) == 0
+    assert writer.main(["path"], stdout=out, env=dict(os.environ)) == 0
     assert out.getvalue().decode() == said(capsys, "path")[1] == f"{log_of(project)}\n"
     assert json.loads(said(capsys, "path", "--json")[1])["decisions"] == str(log_of(project))
 
@@ -295,7 +295,7 @@ def test_every_command_takes_a_log_anywhere_without_a_repository(
     assert said(capsys, "path", *given)[1] == f"{tmp_path / 'mine.jsonl'}\n"
     assert said(capsys, "verify", *given)[0] == 0
     assert said(capsys, "repair", *given)[:2] == (0, "nothing to repair\n")
-    assert writer.main(["read", *given], stdout=io.BytesIO(), env={}) == 0
+    assert writer.main(["read", *given], stdout=io.BytesIO(), env=dict(os.environ)) == 0
 
 
 def test_without_a_repository_and_without_a_log_it_says_so(

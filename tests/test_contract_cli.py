@@ -21,7 +21,7 @@ from correctless.record import utcnow
 from correctless.runcontract import document
 from patience import PATIENCE
 
-RUN = "sessions-cutover"
+RUN = "r1"
 ENDS = "2099-01-01T00:00:00Z"
 TEXT = c.edited(
     ("not_after = 2026-08-07T18:00:00Z", f"not_after = {ENDS}"),

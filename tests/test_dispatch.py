@@ -272,7 +272,7 @@ def test_a_worktree_of_its_own_leaves_the_person_alone_and_its_removal_takes_no_
     logs = [
         p
         for p in (project.top / ".correctless/artifacts").iterdir()
-        if p.name.startswith("autonomous-decisions-feature-y")
+        if p.name.startswith("autonomous-decisions-feature-y") and p.suffix == ".jsonl"
     ]
     assert len(logs) == 1
     before = logs[0].read_bytes()
@@ -352,7 +352,7 @@ def test_a_decisions_log_that_lost_its_tail_or_is_gone_is_noticed(project: Proje
     path.write_bytes(b"".join(whole.splitlines(keepends=True)[:-1]))
     done = project.command("gate")
     assert done.returncode == exits.REFUSED
-    assert "run log noted" in done.stderr
+    assert "run log entry" in done.stderr
     path.unlink()
     assert project.cauto("resume").returncode == exits.REFUSED
     path.write_bytes(b"")

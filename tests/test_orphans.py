@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+import contracts
+import correctless
 from conftest import Git
 from correctless import exits
 from patience import PATIENCE
@@ -130,3 +132,53 @@ def test_what_ends_among_the_adopted_is_reaped_while_the_program_runs() -> None:
     argv = [sys.executable, "-c", LISTENS, LEAVES]
     done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=PATIENCE)
     assert done.stdout.split() == ["0"]
+
+
+# What left the agent's tree, its group and its environment, and waits until the dispatcher has adopted it.
+CONFIRMS = """
+if step == "ctdd":
+    first = os.getppid()
+    if not os.fork():
+        os.setsid()
+        if not os.fork():
+            import subprocess
+            while os.getppid() != first: time.sleep(0.01)
+            clean = {{name: os.environ[name] for name in ("PATH", "HOME")}}
+            done = subprocess.run(["env", "-i", *(f"{{k}}={{v}}" for k, v in clean.items()), *{words!r}], capture_output=True, text=True)
+            pathlib.Path({out!r} + ".new").write_text(f"{{done.returncode}} {{done.stderr}}")
+            os.rename({out!r} + ".new", {out!r})
+        os._exit(0)
+    while not os.path.exists({out!r}): time.sleep(0.01)
+"""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("decisions", "new-workspace", "--as", "Ada"),
+        ("cauto", "run", "--spec", "spec.md", "--approve-spec-as", "Ada"),
+        ("cauto", "resume", "--max-usd", "100"),
+        ("cauto", "stop", "--abandon"),
+        ("contract", "revoke", "--all"),
+    ],
+    ids=lambda words: " ".join(words[:2]),
+)
+def test_an_orphan_that_the_dispatcher_adopted_is_no_person(
+    project: Project, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    contracts.place(project.top, contracts.TEXT)
+    project.write(".correctless/contracts/.gitignore", "*\n")
+    out = str(tmp_path / "out")
+    done = project.run(AGENT_EXTRA=CONFIRMS.format(words=[*correctless.itself(), *words], out=out))
+    assert done.returncode == exits.PERSON, done.stderr
+    code, _, said = Path(out).read_text().partition(" ")
+    assert (code, "inside an agent" in said) == (str(exits.REFUSED), True), said
+
+
+def test_the_name_of_a_dispatcher_is_its_own_while_it_adopts_and_no_longer() -> None:
+    asked = "import os; from correctless import orphans\nwith orphans.adopting(): print(orphans.is_dispatcher(os.getpid()))\n"
+    asked += "print(orphans.is_dispatcher(os.getpid()))"
+    done = subprocess.run(
+        [sys.executable, "-c", asked], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "True\nFalse\n"

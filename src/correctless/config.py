@@ -29,7 +29,7 @@ REPORTS = {"cverify": ".correctless/reports/{branch_slug}/cverify.md"}
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Step(_Model):

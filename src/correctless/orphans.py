@@ -9,9 +9,10 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-_PR_SET_CHILD_SUBREAPER = 36
+_PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 15, 36
+_DISPATCHER = b"correctless-run"  # 15 bytes, what the kernel keeps of a name
 _adopting = False  # a property of this process, and of none it forks
 
 
@@ -24,6 +25,39 @@ def adopt() -> None:
         import ctypes  # only a dispatcher needs it
 
         _adopting = ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+
+
+@contextlib.contextmanager
+def adopting() -> Iterator[None]:
+    """While this lasts, this process adopts, and its name says that what is below it is an agent's (`is_dispatcher`)."""
+    adopt()
+    try:
+        with open("/proc/self/comm", "rb") as file:
+            before = file.read().rstrip(b"\n")
+    except OSError:
+        yield
+        return
+    _name(_DISPATCHER)
+    try:
+        yield
+    finally:
+        _name(before)
+
+
+def is_dispatcher(pid: int) -> bool:
+    """Whether a process is one that adopts what agents leave behind. No orphan can change another process's name."""
+    try:
+        with open(f"/proc/{pid}/comm", "rb") as file:
+            return file.read().rstrip(b"\n") == _DISPATCHER
+    except OSError:
+        return False
+
+
+def _name(name: bytes) -> None:
+    with contextlib.suppress(ImportError, OSError, AttributeError):
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_NAME, ctypes.c_char_p(name), 0, 0, 0)
 
 
 def children() -> frozenset[int]:

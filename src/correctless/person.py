@@ -11,12 +11,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
-from correctless import exits
+from correctless import exits, orphans
+from correctless.base.text import hidden
 from correctless.exits import Stop
 from correctless.project.git import Repo
 
 MARK = "CORRECTLESS_AGENT"
+_LONGEST = 100  # characters of a name
 
 
 def refuse_agents(env: Mapping[str, str], *, pid: int | None = None) -> None:
@@ -43,23 +46,42 @@ def has_terminal() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
+def named(given: str) -> str:
+    """A name as it was given, without blanks around it; `Stop(2)` for what names nobody, or not what it shows."""
+    bare = given.strip()
+    if len(bare) > _LONGEST or "\n" in bare or hidden(bare) or not any(map(str.isalnum, bare)):
+        shown = bare.encode("ascii", "backslashreplace").decode()[:_LONGEST]
+        said = f"'{shown}' is no name. write one line of visible text with a letter in it, at most {_LONGEST} characters"
+        raise Stop(exits.USAGE, said)
+    return bare
+
+
 def name(repo: Repo | None, env: Mapping[str, str]) -> str:
     """Who the person at this terminal is, as far as git and the system say."""
     configured = repo.try_git("config", "--get", "user.name").stdout.strip() if repo is not None else ""
-    if configured:
-        return configured
+    for said in (configured, _user(), env.get("USER", "")):
+        with suppress(Stop):
+            return named(said)
+    return "unknown"
+
+
+def _user() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError):
-        return env.get("USER", "unknown")
+        return ""
 
 
 def ancestors(pid: int) -> Iterator[frozenset[str]]:
-    """The names in the environments of `pid` and of each process above it, as far as this user may read them."""
+    """The names in the environments of `pid` and of each process above it, as far as this user may read them.
+
+    A dispatcher above counts as marked: below it is what its agents started, also what lost its parent and its mark.
+    """
     seen: set[int] = set()
     while pid > 1 and pid not in seen:
+        names = _environment_names(pid)
+        yield names | {MARK} if seen and orphans.is_dispatcher(pid) else names
         seen.add(pid)
-        yield _environment_names(pid)
         pid = _parent(pid)
 
 

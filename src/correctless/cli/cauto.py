@@ -21,6 +21,7 @@ from correctless.cli.ask import asker
 from correctless.cli.review import width
 from correctless.cli.standing import ended, refuse_without_run, status
 from correctless.cli.stop import stop
+from correctless.cli.values import NAME, SOME
 from correctless.cli.watch import Watcher
 from correctless.dispatch import loop, notify, preflight, start, worktree
 from correctless.dispatch.surroundings import Surroundings
@@ -77,8 +78,8 @@ def _request_options(command: Any) -> Any:
             metavar="REMOTE",
             help="Where a run that stops is put for other machines; none: nowhere.",
         ),
-        click.option("--max-minutes", type=float, help="Of all agents together."),
-        click.option("--max-usd", type=float, help="Of all agents together."),
+        click.option("--max-minutes", type=SOME, help="Of all agents together."),
+        click.option("--max-usd", type=SOME, help="Of all agents together."),
     )
     for option in reversed(options):
         command = option(command)
@@ -105,7 +106,9 @@ def _watch_options(command: Any) -> Any:
     epilog="Example: correctless cauto run --spec docs/spec.md --agent 'command:./agent.sh' --pr skip"
 )
 @_request_options
-@click.option("--approve-spec-as", metavar="NAME", help="Approve the spec in this name, for cron and CI.")
+@click.option(
+    "--approve-spec-as", type=NAME, metavar="NAME", help="Approve the spec in this name, for cron and CI."
+)
 @click.option(
     "--detach", is_flag=True, help="Return when the run is on record; it goes on in the background."
 )
@@ -246,14 +249,12 @@ def _detach(here: Repo, logs: Logs, run_id: str, held: Lock) -> None:
 
 
 @cauto.command(epilog="Example: correctless cauto resume")
-@click.option("--lock-fd", type=int, hidden=True)
-@click.option(
-    "--max-usd", "usd", type=click.FloatRange(min=0, min_open=True), help="Grant the run so much in all."
-)
+@click.option("--lock-fd", type=click.IntRange(0, 1 << 20), hidden=True)
+@click.option("--max-usd", "usd", type=SOME, help="Grant the run so much in all.")
 @click.option(
     "--max-minutes",
     "minutes",
-    type=click.FloatRange(min=0, min_open=True),
+    type=SOME,
     help="Grant the run so many in all.",
 )
 @parked.from_options
@@ -349,9 +350,8 @@ def _drive(
 ) -> int:
     told = watcher or watch.Plain()
     around.ask = asker(around.repo, told, around.env)
-    orphans.adopt()
     try:
-        with watch.interruptible(told), told:
+        with watch.interruptible(told), told, orphans.adopting():
             state = loop.drive(around, told.event, usd=usd, minutes=minutes, park=park)
     except KeyboardInterrupt:
         raise Stop(exits.INTERRUPTED, watch.INTERRUPTED) from None

@@ -185,7 +185,9 @@ def reaffirm(
 @click.command(epilog="Example: correctless contract waive tests --head 3f2a... --base-run 812345")
 @click.argument("check", required=False)
 @click.option("--head", help="The whole name of the head commit.")
-@click.option("--base-run", type=click.IntRange(1), help="The run of this check that is red on the base.")
+@click.option(
+    "--base-run", type=click.IntRange(1, 1 << 53), help="The run of this check that is red on the base."
+)
 @signed_options
 @run_option
 @as_option

@@ -21,6 +21,7 @@ from correctless.cli.contract_place import (
     there,
     token,
 )
+from correctless.cli.values import ANY, COUNT
 from correctless.exits import Stop
 from correctless.record import utcnow
 from correctless.runcontract import document, keeping
@@ -163,9 +164,9 @@ def _say_status(values: dict[str, Any]) -> None:
 @click.option("--head", default="", metavar="SHA", help="Merge at this commit and no other.")
 @click.option("--trigger", default="", help="The trigger that fired, for a rollback.")
 @click.option("--operator", is_flag=True, help="You order this rollback yourself, at your terminal.")
-@click.option("--agents", type=int, default=0, help="How many helpers.")
-@click.option("--cost-usd", type=float, help="What each of them may cost; without it, all that is left.")
-@click.option("--minutes", type=int, help="How long each of them may run.")
+@click.option("--agents", type=COUNT, default=0, help="How many helpers.")
+@click.option("--cost-usd", type=ANY, help="What each of them may cost; without it, all that is left.")
+@click.option("--minutes", type=COUNT, help="How long each of them may run.")
 @run_option
 @json_option
 def authorize(

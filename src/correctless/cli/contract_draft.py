@@ -6,14 +6,15 @@ import difflib
 import json
 import os
 import tomllib
+from dataclasses import replace
 
 import click
 
 from correctless import exits, person
 from correctless.cli.contract_place import SHOWN, echo, echo_json, json_option, run_option, there
 from correctless.exits import Stop
+from correctless.finding import Finding, as_text
 from correctless.finding import as_json as spelled
-from correctless.finding import as_text
 from correctless.github import repo_of_remote
 from correctless.project import git
 from correctless.record import utcnow
@@ -81,8 +82,7 @@ def _known(path: str) -> dict[str, str]:
 @json_option
 def lint(file: str | None, run_id: str | None, as_json: bool) -> int:
     """Say everything that is wrong with a contract, with its place. Exit 1 for any fault and any gap."""
-    path = file if file is not None else os.path.relpath(there(run_id).place.contract)
-    found = _read(path)
+    found = _read(file) if file is not None else _of(there(run_id).place)
     if as_json:
         values = {
             "digest": found.digest,
@@ -101,6 +101,16 @@ def lint(file: str | None, run_id: str | None, as_json: bool) -> int:
     return exits.OK if found.contract is not None else exits.FINDINGS
 
 
+def _of(at: Place) -> Document:
+    """A run's contract; one that says it is another run's has that fault."""
+    path = os.path.relpath(at.contract)
+    found = _read(path)
+    if found.contract is None or found.contract.run.run_id == at.run:
+        return found
+    what = f"run_id is '{found.contract.run.run_id}', and the folder is {at.run}. write run_id = \"{at.run}\""
+    return replace(found, contract=None, findings=(Finding(path, 1, 1, "contract-run-id", what),))
+
+
 def _read(path: str) -> Document:
     data = keeping.bytes_of(path)
     if data is None:
@@ -113,7 +123,7 @@ def _read(path: str) -> Document:
 def surface(run_id: str | None) -> int:
     """Print the text to put before the operator, bound to the contract's digest, and record that it was."""
     at = there(run_id)
-    found = _read(at.place.contract)
+    found = _of(at.place)
     if found.contract is None:
         raise Stop(
             exits.PERSON,

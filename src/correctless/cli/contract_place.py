@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from correctless import exits, person
+from correctless.cli.values import NAME
 from correctless.exits import Stop
 from correctless.finding import printable
 from correctless.ledger import Moved
@@ -73,7 +74,9 @@ def run_option(command: Command) -> Command:
 
 
 def as_option(command: Command) -> Command:
-    return click.option("--as", "by", metavar="NAME", help="Who answers; default: git's user.name.")(command)
+    return click.option(
+        "--as", "by", type=NAME, metavar="NAME", help="Who answers; default: git's user.name."
+    )(command)
 
 
 def json_option(command: Command) -> Command:

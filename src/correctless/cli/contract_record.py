@@ -7,7 +7,9 @@ import os
 import click
 
 from correctless import exits
+from correctless.base.text import hidden
 from correctless.cli.contract_place import echo, json_option, run_option, there, token
+from correctless.cli.values import ANY, MOST, NAME
 from correctless.exits import Stop
 from correctless.project import git
 from correctless.record import utcnow
@@ -15,7 +17,6 @@ from correctless.runcontract import gatecheck
 from correctless.runcontract.actions import Action
 from correctless.runcontract.counters import folded
 from correctless.runcontract.facts import Known
-from correctless.runcontract.held import hidden
 from correctless.runcontract.keeping import Kept
 from correctless.runcontract.records import Attempt, Escalation, Evidence, Helper, Record, Review
 from correctless.runcontract.sections import Contract
@@ -139,7 +140,7 @@ def record(what: str, symptom: str, result: str, diagnostic: bool, run_id: str |
 @click.argument("phase", type=click.Choice(["start", "end"]))
 @click.argument("id_", metavar="ID")
 @click.option("--permit", default="", help="The permit authorize spawn gave; needed to start.")
-@click.option("--cost", type=click.FloatRange(0), help="What it cost in USD; without it, all that is left.")
+@click.option("--cost", type=ANY, help="What it cost in USD; without it, all that is left.")
 @run_option
 def helper(phase: str, id_: str, permit: str, cost: float | None, run_id: str | None) -> int:
     """Record that a helper starts, which uses one of its permit up, or has ended. Exit 1 when it may not start."""
@@ -189,9 +190,9 @@ def review() -> None:
     "add",
     epilog="Example: correctless contract review add --pr 412 --area data --by Grace --worktree ../r412",
 )
-@click.option("--pr", required=True, type=click.IntRange(1), help="The pull request.")
+@click.option("--pr", required=True, type=click.IntRange(1, MOST), help="The pull request.")
 @click.option("--area", required=True, help="The area of the merge bar.")
-@click.option("--by", required=True, help="The reviewer's account; not the author's.")
+@click.option("--by", required=True, type=NAME, help="The reviewer's account; not the author's.")
 @click.option(
     "--worktree", required=True, type=click.Path(), help="Where it was made: its commit is what was reviewed."
 )
@@ -212,7 +213,7 @@ def review_add(
     if standing.head is None:
         raise Stop(exits.REFUSED, f"{worktree} has no commit. check the head of the pull request out")
     clean = not standing.changed
-    made = Review(pr, _said("--area", area), standing.head, _said("--by", by), standing.head, clean, note)
+    made = Review(pr, _said("--area", area), standing.head, by, standing.head, clean, note)
     at.add(lambda _: [made])
     if as_json:
         from correctless.cli.contract_place import echo_json

@@ -16,6 +16,7 @@ import click
 from correctless import exits
 from correctless.cli import writer
 from correctless.cli.parse import parse
+from correctless.cli.values import NAME
 from correctless.exits import Stop
 from correctless.finding import as_json as spelled
 from correctless.finding import as_text, printable
@@ -212,7 +213,9 @@ def repair(log: str | None, as_json: bool) -> int:
 
 @decisions.command("new-workspace", epilog="Example: correctless decisions new-workspace")
 @_log
-@click.option("--as", "by", metavar="NAME", help="Say it in this name without being asked, for cron and CI.")
+@click.option(
+    "--as", "by", type=NAME, metavar="NAME", help="Say it in this name without being asked, for cron and CI."
+)
 @_as_json
 def new_workspace(log: str | None, by: str | None, as_json: bool) -> int:
     """Say that this workspace was cleaned, moved or cloned anew, so that the logs it had before are not missed.

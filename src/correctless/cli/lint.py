@@ -171,7 +171,7 @@ def _workers(told: _Told) -> int:
     jobs = told.value("--jobs")
     if jobs is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if not jobs.isdecimal() or not 0 < int(jobs) <= 256:
+    if not jobs.isdecimal() or len(jobs) > 3 or not 0 < int(jobs) <= 256:
         raise Stop(exits.USAGE, f"--jobs '{jobs}' is no number of processes. write one from 1 to 256")
     return int(jobs)
 

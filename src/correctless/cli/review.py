@@ -15,6 +15,7 @@ from correctless import anchors, exits, person, summary
 from correctless import review as views
 from correctless.cli import typable
 from correctless.cli.parked import from_options, refuse_half
+from correctless.cli.values import NAME
 from correctless.dispatch import elsewhere, rerun
 from correctless.dispatch.surroundings import Surroundings
 from correctless.exits import Stop
@@ -42,7 +43,7 @@ _SHOWN = 8  # hex digits a person types: they only say "this one"; the record ho
 @click.option("--rerun", "step", metavar="STEP", help="Have this step and all after it run again.")
 @click.option("--note", default="", help="Why: kept with a rejection, told to the agent with a re-run.")
 @from_options
-@click.option("--as", "by", metavar="NAME", help="Who answers; default: git's user.name.")
+@click.option("--as", "by", type=NAME, metavar="NAME", help="Who answers; default: git's user.name.")
 def review(
     as_json: bool,
     path: str | None,

@@ -16,7 +16,7 @@ from correctless import anchors, config, exits
 from correctless.dispatch import escalation, freeze
 from correctless.dispatch.surroundings import sha256
 from correctless.exits import Stop
-from correctless.heads import Heads
+from correctless.heads import NEW, Heads
 from correctless.ledger import Anchor
 from correctless.project.git import Repo
 from correctless.project.paths import Logs, logs_beside
@@ -171,12 +171,20 @@ def check(
 
 
 def noted_here(logs: Logs, data: bytes, env: Mapping[str, str]) -> tuple[Anchor, ...]:
-    """What this machine's private copy says of a decisions log that `data` is to be; nothing when it is of another log."""
+    """What this machine's private copy says of a decisions log that `data` is to be; `Stop(3)` when it is of another log."""
     noted = tuple(Heads(logs.decisions, env).anchors())
     first = sha256(data.partition(b"\n")[0])
-    # Where no log lies, a copy of one that was here before, and began otherwise, says nothing about this one.
-    other = not os.path.lexists(logs.decisions) and not any(a.seq == 1 and a.sha256 == first for a in noted)
-    return () if other else noted
+    if (
+        noted
+        and not os.path.lexists(logs.decisions)
+        and not any(a.seq == 1 and a.sha256 == first for a in noted)
+    ):
+        # Whoever took it away may also have parked the one that is to come in its place.
+        raise Stop(
+            exits.REFUSED,
+            f"{logs.decisions} is gone, and {noted[-1].where} is of another than is parked. {NEW}",
+        )
+    return noted
 
 
 def head(events: Iterable[Logged]) -> str:

@@ -8,9 +8,9 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from correctless.base.text import hidden
 from correctless.finding import Finding
 from correctless.runcontract import crossref, strictly
-from correctless.runcontract.held import hidden
 from correctless.runcontract.plaintext import place, text_of
 from correctless.runcontract.sections import SECTIONS, Contract
 from correctless.runcontract.slices import Slice, agrees, slices

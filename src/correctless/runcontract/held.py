@@ -8,28 +8,10 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, TypeAlias
 
+from correctless.base.text import hidden
 from correctless.values import frozen
 
 MANY = 500  # items of one array
-# Printable by Unicode's categories, and still nothing to see: fillers, joiners, variation selectors.
-_INVISIBLE = frozenset(
-    map(
-        chr,
-        (
-            0x34F,
-            0x115F,
-            0x1160,
-            0x17B4,
-            0x17B5,
-            *range(0x180B, 0x1810),
-            *range(0xFE00, 0xFE10),
-            0x2800,
-            0x3164,
-            0xFFA0,
-            *range(0xE0100, 0xE01F0),
-        ),
-    )
-)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -65,13 +47,6 @@ class Held:
 def _word(pattern: str, what: str) -> Held:
     compiled = re.compile(rf"(?:{pattern})\Z", re.ASCII)
     return Held(what, (str,), lambda text: compiled.match(text) is not None, f"^(?:{pattern})$")
-
-
-def hidden(text: str) -> str | None:
-    """The first character that a reader can't see, or that reorders or splits what they see; None without one."""
-    if text.isascii() and text.isprintable():
-        return None
-    return next((c for c in text if c != "\n" and (not c.isprintable() or c in _INVISIBLE)), None)
 
 
 def _line(text: str) -> bool:

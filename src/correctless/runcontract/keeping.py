@@ -131,7 +131,7 @@ def load(at: Place, env: Mapping[str, str], now: datetime) -> Kept:
     log, head = _log(at, env, faults)
     trusted = {item.record.digest for item in log if isinstance(item.record, Pin)}
     last = next((item.record.digest for item in reversed(log) if isinstance(item.record, Pin)), "")
-    here = _version(at.contract, trusted, faults)
+    here = _of_this_run(at, _version(at.contract, trusted, faults), faults)
     pinned = None
     # By their digest the same bytes are as good in any of these places.
     for path in (at.contract, at.pinned, at.was_pinned) if last else ():
@@ -230,6 +230,18 @@ def _version(path: str, trusted: set[str], faults: list[Clause]) -> Version:
         with suppress(ValueError, TypeError, KeyError):
             return Version(digest, document.reread(data, digest))
     return Version(digest, document.read(data, path).contract)
+
+
+def _of_this_run(at: Place, found: Version, faults: list[Clause]) -> Version:
+    """A contract that names another run says nothing here: it may be one that was granted there."""
+    if found.contract is None or found.contract.run.run_id == at.run:
+        return found
+    faults.append(
+        Clause(
+            "contract", 0, f"run_id is '{found.contract.run.run_id}'", f"'{at.run}', as its folder is named"
+        )
+    )
+    return Version(found.digest, None)
 
 
 def _digest(path: str) -> str:

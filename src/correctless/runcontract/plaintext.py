@@ -5,8 +5,8 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator
 
+from correctless.base.text import hidden
 from correctless.finding import Finding
-from correctless.runcontract.held import hidden
 
 LARGEST = 256 * 1024  # bytes
 _LONGEST = 4000  # characters of a line
