@@ -85,5 +85,24 @@ def test_the_real_client_works_through_a_pipeline_that_a_person_then_confirms(
         assert done.returncode == exits.OK, done.stderr
 
 
+def test_a_block_in_an_earlier_message_of_the_real_client_is_on_record_and_closes_the_gate(
+    scratch_repo: Path, git: Git
+) -> None:
+    step = {"skill": "ctdd", "check": ["true"]}
+    project = Project(scratch_repo, git, config={"pipelines": {"default": {"steps": [step]}}})
+    look = tool("Bash", command="true")
+    replies = [
+        Reply(block(decision("AD-001", "said early"), decision("AD-404", "invented")), look),
+        Reply("One more look.", look),
+        Reply("All done."),
+    ]
+    with NonceModel({"one step of an unattended run: ctdd": replies}) as model:
+        env = {**model.environment, "CORRECTLESS_CLAUDE": claude_program()}
+        words = ["run", "--no-check", "--spec", "spec.md", "--approve-spec-as", "Ada", "--agent", "claude"]
+        done = project.cauto(*words, env=env)
+    assert done.returncode == exits.PERSON, done.stderr
+    assert [d["decision_id"] for d in project.decisions()] == ["AD-001", "AD-UNLISTED-1"]
+
+
 TEST = "import unittest\nfrom greet import greet\n\n\nclass T(unittest.TestCase):\n    def test(self):\n        self.assertEqual(greet('Ada'), 'hello Ada')\n"
 CODE = "def greet(name=''):\n    return f'hello {name}'.strip()\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import signal
 import time
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from correctless.dispatch.perform import perform
 from correctless.dispatch.surroundings import Surroundings
 from correctless.exits import Stop
 from correctless.project.git import find
-from correctless.runlog.events import AgentEnded, AttemptFailed, StepContinued, StepStarted
+from correctless.runlog.events import AgentEnded, AttemptFailed, DecisionsTaken, StepContinued, StepStarted
 from correctless.runlog.state import State
 from patience import PATIENCE, until
 from project import Project
@@ -62,6 +63,73 @@ def test_after_a_limit_the_session_goes_on_with_its_work_in_place(make: Callable
     assert not sessions.of(AttemptFailed)
     [decision] = sessions.project.decisions()
     assert (decision["decision_id"], decision["attempt"]) == ("AD-001", 1)
+
+
+EARLY = """
+block = "\\n".join([
+    f"AUTONOMOUS_DECISIONS_START {nonce}", json.dumps(said('AD-001', 'said early')), "AUTONOMOUS_DECISIONS_END"
+])
+client.message({"type": "text", "text": block}, parent_tool_use_id=sub_agent)
+work('one.txt')
+client.message({"type": "text", "text": "Going on."})
+"""
+
+
+def early(sub_agent: str | None = None) -> str:
+    return f"import json; sub_agent = {sub_agent!r}\n{EARLY}"
+
+
+def applied(sessions: Sessions) -> list[str]:
+    return [decision["default_applied"] for decision in sessions.project.decisions()]
+
+
+def test_a_block_in_an_earlier_message_is_read_and_a_sub_agents_is_not(make: Callable[..., Sessions]) -> None:
+    sessions = make()
+    done = sessions.cauto(*WORDS, parts=(f"{early()}\nclient.result('All done.')",))
+    assert done.returncode == exits.OK, done.stderr
+    assert applied(sessions) == ["said early"]
+    sub_agent = f"{early('toolu_1')}\nends(said('AD-001', 'said at last'))"
+    sessions.project.git(sessions.project.top, "switch", "-q", "-c", "feature/other")
+    sessions.cauto(*WORDS, parts=(sub_agent,))
+    assert applied(sessions) == ["said at last"]
+
+
+@pytest.mark.parametrize(
+    "rest", ["work('two.txt'); ends()", "work('two.txt'); client.result('All done.')", REST]
+)
+def test_a_block_of_an_earlier_part_of_the_session_is_read(make: Callable[..., Sessions], rest: str) -> None:
+    sessions = make()
+    first = sessions.cauto(*WORDS, parts=(f"{early()}\n{PAUSE}", rest))
+    assert (first.returncode, sessions.of(DecisionsTaken)) == (exits.PAUSED, [])
+    sessions.cauto("resume", parts=("", rest))
+    assert sessions.parts == [(1, False), (2, True)]
+    assert applied(sessions)[0] == "said early"
+    assert len(applied(sessions)) == 1 + (rest == REST)
+    [answer] = Path(sessions.project.logs.artifacts).rglob("answer.md")
+    assert sessions.of(AgentEnded)[-1].answer_sha256 == hashlib.sha256(answer.read_bytes()).hexdigest()
+
+
+def test_what_an_earlier_part_said_must_be_on_disk_or_the_step_begins_anew(
+    make: Callable[..., Sessions],
+) -> None:
+    sessions = make()
+    sessions.cauto(*WORDS, parts=(f"{early()}\n{PAUSE}", REST))
+    [answer] = Path(sessions.project.logs.artifacts).rglob("answer.md")
+    answer.write_text("nothing")
+    done = sessions.cauto("resume", parts=(REST,))
+    assert done.returncode == exits.OK, done.stderr
+    [failed] = sessions.of(AttemptFailed)
+    assert (failed.counted, "what it said before is no longer on disk" in failed.reason) == (False, True)
+
+
+def test_a_block_said_before_ctrl_c_is_read_when_the_session_went_on(make: Callable[..., Sessions]) -> None:
+    sessions = make()
+    with sessions.project.start(*WORDS, **sessions.given(f"{early()}\n{WAITS}", REST)) as dispatcher:
+        sessions.wait("waits")
+        dispatcher.send_signal(signal.SIGINT)
+        dispatcher.communicate(timeout=30)
+    sessions.cauto("resume", parts=("", REST))
+    assert applied(sessions) == ["said early", "what the skill says"]
 
 
 def test_a_limit_that_is_waited_out_goes_on_in_the_same_session(make: Callable[..., Sessions]) -> None:

@@ -30,7 +30,7 @@ _LEAD = re.compile(r"[\s>\ufeff]*")
 _BULLET = re.compile(r"(?:[-*+]|\d{1,9}[.)])\s[\s>]*")
 _QUOTE = re.compile(r"\s*(?:>\s?)+")
 _FENCE = re.compile(r"\s*(?:`{3,}|~{3,})")
-_LANGUAGE = re.compile(r"[\w.+-]*")
+_LANGUAGE = re.compile(r"[0-9A-Za-z_.+-]*")
 _SPACE = re.compile(r"[\s\ufeff]*")
 _COMMA = re.compile(r"\s*,?")
 _OPEN = re.compile(r"[{\[]")
@@ -150,8 +150,9 @@ class _Plain(dict[int, int]):
     """Each character as the one it stands for: a full-width letter is that letter, and all else is itself."""
 
     def __missing__(self, char: int) -> int:
-        plain = unicodedata.normalize("NFKC", chr(char))
-        self[char] = found = ord(plain) if len(plain) == 1 else char
+        # Only these: what else has such a form grows with each release of Unicode, and Python.
+        typed = 0xFF01 <= char <= 0xFF5E or 0x1D400 <= char <= 0x1D7FF
+        self[char] = found = ord(unicodedata.normalize("NFKC", chr(char))) if typed else char
         return found
 
 

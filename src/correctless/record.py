@@ -20,6 +20,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 from correctless.values import frozen
 
 MAX_DEPTH = 32
+MAX_DIGITS = 4300  # of an integer: what Python converts unless it is told otherwise
 MAX_OBJECT = 1 << 20  # characters of one JSON object a model may write
 
 NOTES = frozenset(
@@ -212,11 +213,16 @@ def strict_json(
     if text.count("{") + text.count("[") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
         raise RecordError(f"nested deeper than {MAX_DEPTH}")
     try:
-        return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=pairs)
-    except json.JSONDecodeError as error:
-        raise RecordError(f"not JSON: {error.msg} at character {error.pos}") from None
-    except ValueError as error:  # an integer of more digits than Python converts
-        raise RecordError(str(error)) from None
+        return json.loads(
+            text,
+            parse_constant=_refuse_constant,
+            parse_float=_finite,
+            parse_int=_integer,
+            object_pairs_hook=pairs,
+        )
+    except json.JSONDecodeError:
+        # Its words and places are the interpreter's: the same text must be the same record on each.
+        raise RecordError("not JSON") from None
 
 
 # Unrolled: one alternation a character would cost more than parsing the JSON.
@@ -238,6 +244,13 @@ def _depth(text: str) -> int:
 
 def _refuse_constant(name: str) -> Any:
     raise RecordError(f"{name} is not JSON")
+
+
+def _integer(text: str) -> int:
+    if len(text.lstrip("-")) <= MAX_DIGITS:
+        with suppress(ValueError):  # the environment may allow fewer
+            return int(text)
+    raise RecordError(f"a number of over {MAX_DIGITS} digits")
 
 
 def _finite(text: str) -> float:
