@@ -110,6 +110,8 @@ def _template() -> Path:
         run_git(top, "add", ".")
         run_git(top, "commit", "-q", "-m", "start")
         run_git(top, "switch", "-q", "-c", "feature/x")
+    for sample in (top / ".git" / "hooks").glob("*.sample"):
+        sample.unlink()  # 14 files that nobody needs
     return top
 
 
