@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
+import itertools
 import os
+import re
+import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -25,6 +31,20 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 _FOREIGN = ("CLAUDECODE", "CLAUDE_", "CORRECTLESS_", "GIT_", "GH_", "GITHUB_", "XDG_", "CI")
 
 
+_count = itertools.count()
+
+
+def folder_of_its_own(factory: pytest.TempPathFactory, name: str) -> Path:
+    """A new folder; pytest's own numbering looks at all folders there are, and a worker makes thousands."""
+    name = re.sub(r"\W", "_", name)[:30]
+    return factory.mktemp(f"{name}{next(_count)}", numbered=False)
+
+
+@pytest.fixture
+def tmp_path(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    return folder_of_its_own(tmp_path_factory, request.node.name)
+
+
 @pytest.fixture(autouse=True)
 def clean_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No variable of the caller's session reaches a test; git has an identity and no other configuration."""
@@ -33,7 +53,7 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyt
             ("CORRECTLESS_CLAUDE", "CORRECTLESS_CI_CACHE", "XDG_CACHE_HOME")
         ):
             monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(at_home(tmp_path_factory.mktemp("home"))))
+    monkeypatch.setenv("HOME", str(at_home(folder_of_its_own(tmp_path_factory, "home"))))
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
 
 
@@ -49,16 +69,16 @@ def at_home(home: Path) -> Path:
 Git = Callable[..., str]
 
 
+def run_git(folder: Path | str, *args: str) -> str:
+    done = subprocess.run(["git", *args], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"git {args}: {done.stderr}"
+    return done.stdout.strip()
+
+
 @pytest.fixture
 def git() -> Git:
     """Run git in a folder as its user would and return its output; a failure fails the test."""
-
-    def run(folder: Path | str, *args: str) -> str:
-        done = subprocess.run(["git", *args], cwd=folder, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"git {args}: {done.stderr}"
-        return done.stdout.strip()
-
-    return run
+    return run_git
 
 
 @pytest.fixture
@@ -69,12 +89,27 @@ def scratch_repo(tmp_path: Path, git: Git) -> Path:
 
 def begun(top: Path, git: Git) -> Path:
     """A new repository with one commit on main, standing on the branch feature/x."""
-    top.mkdir()
-    git(top, "init", "-q", "-b", "main")
-    (top / "README.md").write_text("# project\n")
-    git(top, "add", ".")
-    git(top, "commit", "-q", "-m", "start")
-    git(top, "switch", "-q", "-c", "feature/x")
+    shutil.copytree(_template(), top, symlinks=True)
+    git(top, "update-index", "-q", "--refresh")  # the index knows files by more than their content
+    return top
+
+
+@cache
+def _template() -> Path:
+    """What `begun` copies, made once a worker."""
+    folder = Path(tempfile.mkdtemp(prefix="correctless-tests-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    top = folder / "project"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(at_home(folder / "home")))
+        top.mkdir()
+        run_git(top, "init", "-q", "-b", "main")
+        (top / "README.md").write_text("# project\n")
+        run_git(top, "add", ".")
+        run_git(top, "commit", "-q", "-m", "start")
+        run_git(top, "switch", "-q", "-c", "feature/x")
+    for sample in (top / ".git" / "hooks").glob("*.sample"):
+        sample.unlink()  # 14 files that nobody needs
     return top
 
 
