@@ -186,8 +186,12 @@ def environment(place: Place, rights: Rights, extra: Mapping[str, str] | None = 
 def _plain(args: Sequence[str]) -> Iterator[str]:
     """The words of a call; where it shows differences, without the programs attributes and configuration name for that."""
     seen = False
+    before = ""
     for word in args:
         yield word
+        before, setting = word, before == "-c"
+        if setting:
+            continue
         if not seen and word in ("diff", "log", "show"):
             yield from ("--no-ext-diff", "--no-textconv")
         if not seen and word in ("diff", "status"):
