@@ -37,7 +37,8 @@ printf '{"decision_id": "AD-001", "default_applied": "a", "rationale": "b"}\\nAU
 
 @dataclass(frozen=True)
 class Way:
-    """`code` of the run that succeeds; `fails` of the one that does not; `settles`: what was changed is back by then."""
+    """`code` of the run that succeeds; `fails` of the one that does not; `settles`: what was changed is back by then; `told`: what was
+    put back is listed."""
 
     say: str
     code: int = exits.PERSON
@@ -45,6 +46,7 @@ class Way:
     settles: bool = True
     linked: bool = False
     work: bool = True  # the work is committed where the run goes on
+    told: bool = True
 
 
 CANARY_CONFIG = "git config {} $CANARY"
@@ -120,9 +122,10 @@ WAYS: dict[str, Way] = {
     "init.templateDir": Way(CANARY_CONFIG.format("init.templateDir")),
     "a legacy remote": Way("mkdir -p .git/remotes; echo URL: ext::$CANARY >.git/remotes/origin"),
     "the user's own configuration": Way(
-        "git config --global core.fsmonitor $CANARY; git config --global gpg.program $CANARY; git config --global commit.gpgSign true"
+        "git config --global core.fsmonitor $CANARY; git config --global gpg.program $CANARY; git config --global commit.gpgSign true",
+        told=False,
     ),
-    "a git in the worktree": Way("mkdir bin; cp $CANARY bin/git; cp $CANARY git"),
+    "a git in the worktree": Way("mkdir bin; cp $CANARY bin/git; cp $CANARY git", code=exits.OK),
     "a nested repository's monitor": Way(
         "mkdir in; cd in; git init -q; echo x >f; git add f; git commit -qm x; git config core.fsmonitor $CANARY;"
         " git config filter.x.clean $CANARY; echo '* filter=x' >.gitattributes; cd ..; git add in; git commit -qm in",
@@ -163,14 +166,13 @@ WAYS: dict[str, Way] = {
     "commits whose objects lie elsewhere": Way(
         "mkdir -p $OUT/o; echo $OUT/o >.git/objects/info/alternates; export GIT_OBJECT_DIRECTORY=$OUT/o;"
         " export GIT_ALTERNATE_OBJECT_DIRECTORIES=$PWD/.git/objects; git add work.txt; git commit -qm x",
-        code=exits.FAILED, work=False,
     ),
     "objects deleted": Way("find .git/objects -type f -delete", code=exits.REFUSED, fails=exits.REFUSED, settles=False),
     "an object written over": Way(
         "for f in $(find .git/objects -type f -path '*/??/*'); do chmod u+w $f; head -c $(stat -c %s $f) /dev/zero >$f; done",
         code=exits.REFUSED, fails=exits.REFUSED, settles=False,
     ),
-    "gc": Way("git gc -q --prune=now", code=exits.OK),
+    "gc": Way("git gc -q --prune=now"),
     "objects folder by a link": Way("mv .git/objects $OUT/o; ln -s $OUT/o .git/objects", code=exits.REFUSED, fails=exits.REFUSED, settles=False),
     "a forged commit-graph": Way("git commit-graph write --reachable; chmod u+w .git/objects/info/commit-graph", code=exits.OK),
     # index and the rest
@@ -191,7 +193,7 @@ WAYS: dict[str, Way] = {
     "a gitlink committed": Way(
         "mkdir in; mv work.txt in; cd in; git init -q; git add .; git commit -qm x; cd ..; git add in; git commit -qm x", code=exits.FAILED, work=False
     ),
-    "a submodule": Way("git -c protocol.file.allow=always submodule add -q $VICTIM sub; echo x >sub/f; mv work.txt sub", code=exits.FAILED, work=False),
+    "a submodule": Way("rm -rf .git/modules; git -c protocol.file.allow=always submodule add -q $VICTIM sub; echo x >sub/f; mv work.txt sub", code=exits.FAILED, work=False),
 }  # fmt: skip
 SEEN = (
     "core.worktree",
@@ -375,7 +377,7 @@ def test_nothing_outside_changes_no_credential_is_seen_and_no_work_is_lost(
     if way.work and not fails:
         assert git(scene.top, "show", "HEAD:work.txt") == "the work"
         changed = list(scene.place.rglob("changes.txt"))
-        assert bool(changed) == (done.returncode == exits.PERSON), told
+        assert bool(changed) == (way.told and done.returncode == exits.PERSON), told
     else:
         kept = [path.read_bytes() for path in scene.place.rglob("left*/**/work.txt")]
         kept += [path.read_bytes() for path in scene.place.rglob("left.patch")]

@@ -85,8 +85,6 @@ def _branch_fault(repo: Repo, plan: Plan, base: str, here: Standing) -> str | No
         return f"the agent left the branch {plan.branch} for {here.branch or 'a detached HEAD'}"
     if here.head != base and not repo.is_ancestor(base, "HEAD"):
         return f"the agent rewrote commits that were there before it ({base[:12]} is gone from {plan.branch})"
-    if here.head != base and not repo.is_whole(base):
-        return f"objects of the agent's commits since {base[:12]} are not in this repository"
     return None
 
 

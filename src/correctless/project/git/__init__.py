@@ -81,7 +81,7 @@ class Repo:
         return process.run(
             call.hooked(self.place, args),
             cwd=self.top,
-            env={**env, "GIT_TERMINAL_PROMPT": "0", "GIT_EDITOR": "false"},
+            env={**env, **call.settings_of(self.place), "GIT_TERMINAL_PROMPT": "0", "GIT_EDITOR": "false"},
             stdin=stdin.encode("utf-8", "surrogateescape"),
             wall_s=seconds,
         )
@@ -172,10 +172,6 @@ class Repo:
         items = self.git("diff", "--raw", "-z", "--no-renames", base).split("\0")
         pairs = zip(items[::2], items[1::2], strict=False)
         return tuple(path for said, path in pairs if said.split(" ")[1] == "160000")
-
-    def is_whole(self, since: str) -> bool:
-        """Whether all that commits since `since` hold lies in this repository."""
-        return self.try_git("rev-list", "--objects", "--quiet", f"{since}..HEAD").returncode == 0
 
     def changed_files(self, base: str) -> tuple[str, ...]:
         """Paths that differ between `base` and the worktree as it stands, untracked ones included."""

@@ -178,9 +178,12 @@ def environment(place: Place, rights: Rights, extra: Mapping[str, str] | None = 
     kept["PATH"] = _path(kept.get("PATH", os.defpath), place.top)
     if place.common_dir not in ("", place.git_dir):
         kept["GIT_COMMON_DIR"] = place.common_dir
-    if place.settings:
-        kept |= {"GIT_CONFIG_GLOBAL": place.settings, "GIT_CONFIG_NOSYSTEM": "1"}
-    return {**kept, **_SAFE_ENV, **(extra or {})}
+    return {**kept, **settings_of(place), **_SAFE_ENV, **(extra or {})}
+
+
+def settings_of(place: Place) -> dict[str, str]:
+    """What has git read the frozen settings of a run in place of the user's and the machine's."""
+    return {"GIT_CONFIG_GLOBAL": place.settings, "GIT_CONFIG_NOSYSTEM": "1"} if place.settings else {}
 
 
 def _plain(args: Sequence[str]) -> Iterator[str]:
