@@ -19,6 +19,7 @@ _READ_ONLY = (
     "It runs in a sandbox that can write the worktree and /tmp only. "
     "If it has to write elsewhere, name that folder: agent_writable (see docs/sandbox.md)."
 )
+_LONGEST = 4 << 20  # bytes of a report
 _TAIL = 2000  # characters of a failed check's output that go into the log and to the next attempt
 
 
@@ -48,6 +49,7 @@ def check(
     fault = _branch_fault(repo, plan, base, here)
     # Where the agent made no commit, what git status names is all there is.
     changed = () if fault else here.changed if here.head == base else repo.changed_files(base)
+    fault = fault or _links_fault(here, () if here.head == base else repo.links_since(base))
     fault = fault or _paths_fault(changed, step)
     if fault is None and step.report and step.report_required:
         fault = report_fault(os.path.join(repo.top, step.report), step.report, spec)
@@ -88,6 +90,8 @@ def report_fault(path: str, name: str, spec: str) -> str | None:
     try:
         if not stat.S_ISREG(os.lstat(path).st_mode):
             return f"its report {name} is no plain file"
+        if os.lstat(path).st_size > _LONGEST:
+            return f"its report {name} is over {_LONGEST >> 20} MiB"
         with open(path, encoding="utf-8", errors="replace") as file:
             text = file.read()
     except OSError:
@@ -104,6 +108,15 @@ def _branch_fault(repo: Repo, plan: Plan, base: str, here: Standing) -> str | No
         return f"the agent left the branch {plan.branch} for {here.branch or 'a detached HEAD'}"
     if here.head != base and not repo.is_ancestor(base, "HEAD"):
         return f"the agent rewrote commits that were there before it ({base[:12]} is gone from {plan.branch})"
+    return None
+
+
+def _links_fault(here: Standing, committed: Sequence[str]) -> str | None:
+    for path in (*here.links, *committed):
+        return (
+            f"there is work in {path}, which is a repository of its own, and a run can't commit that. "
+            f"let it be plain files (remove {path}/.git), or leave it as it was"
+        )
     return None
 
 

@@ -192,6 +192,10 @@ def _park(around: Surroundings, state: State, remote: str) -> None:
     files = parcel.pack(around.logs, state)
     with tempfile.TemporaryDirectory(prefix="correctless-") as folder:
         parcel.check(files, run=run, parent=head, repo=here, env=around.env, folder=folder)
+    if large := leaks.too_large(here, plan.base):
+        raise Stop(
+            exits.REFUSED, f"{large[0]} is too long to be scanned for secrets, so the branch is not pushed"
+        )
     diff, messages = leaks.published(here, plan.base)
     found = leaks.secrets(
         diff, {**messages, **parcel.texts(files)}, known=leaks.known_secrets(here, plan.base)

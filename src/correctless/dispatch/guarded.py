@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 import tomllib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -17,6 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from correctless.project.git import Repo
+from correctless.publish.leaks import LARGEST
 
 # (name of the entry, what it says, paths it is about)
 _WATCHED = (
@@ -65,6 +67,7 @@ _SKIP = re.compile(
 )
 
 
+LARGE = "large-file"  # the name of the entry about files that nothing looks into
 _LARGEST = 1 << 20  # bytes of one file that are looked at
 
 
@@ -100,6 +103,12 @@ def changes(repo: Repo, base: str, spec: str, changed: Sequence[str] | None = No
         deleted = tuple(path for path in gone if path and _TEST.match(path))
     if deleted:
         found.append(Guarded("deleted-tests", "deleted tests", deleted))
+    large = tuple(path for path in changed if size(repo, path) > LARGEST)
+    if large:
+        mib = LARGEST >> 20
+        found.append(
+            Guarded(LARGE, f"left files of over {mib} MiB, which are not scanned for secrets", large)
+        )
     skipped = tuple(path for path in tests if _skips(repo, base, path))
     if skipped:
         found.append(Guarded("skipped-tests", "marked tests as skipped", skipped))
@@ -159,6 +168,15 @@ def _differs(repo: Repo, base: str, path: str, part: Callable[[str], Any]) -> bo
         return True
 
 
+def size(repo: Repo, path: str) -> int:
+    """The bytes of one plain file of the worktree; 0 for what is none."""
+    try:
+        found = os.lstat(os.path.join(repo.top, path))
+    except OSError:
+        return 0
+    return found.st_size if stat.S_ISREG(found.st_mode) else 0
+
+
 def _section(text: str, name: str) -> dict[str, str]:
     parser = configparser.RawConfigParser()
     parser.read_string(text)
@@ -170,6 +188,8 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 
 def _skips(repo: Repo, base: str, path: str) -> bool:
+    if size(repo, path) > LARGEST:
+        return False
     added = repo.git("diff", "--unified=0", base, "--", f":(literal){path}")
     if not added:  # untracked: all of it is new
         added = repo.try_git("diff", "--no-index", "--", "/dev/null", path).stdout

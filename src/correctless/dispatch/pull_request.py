@@ -7,8 +7,9 @@ from collections.abc import Mapping
 
 import correctless.gate as gate
 from correctless import exits, review, summary
+from correctless.agents import Activity, one_line
 from correctless.base.files import replace_file
-from correctless.dispatch import freeze
+from correctless.dispatch import freeze, work
 from correctless.dispatch import spec as spec_text
 from correctless.dispatch.surroundings import Surroundings, plan_of
 from correctless.exits import Stop
@@ -38,7 +39,7 @@ def publish(around: Surroundings, state: State) -> Published:
             "see who changed it; what they added was neither checked nor confirmed",
         )
     title, text = _text(around, state)
-    _refuse_secrets(repo, plan, title, text)
+    _refuse_secrets(around, state, title, text)
     replace_file(os.path.join(around.logs.folder(state.run), BODY), text.encode())
     how, *_ = plan.pr
     if how == "skip":
@@ -128,12 +129,22 @@ def _verification(state: State) -> str:
     return "; ".join(said)
 
 
-def _refuse_secrets(repo: Repo, plan: Plan, title: str, text: str) -> None:
+def _refuse_secrets(around: Surroundings, state: State, title: str, text: str) -> None:
+    repo, plan = around.repo, plan_of(state)
+    if unseen := [
+        path for path in leaks.too_large(repo, plan.base) if not work.told_of_large(around, state, path)
+    ]:
+        raise Stop(
+            exits.PERSON,
+            f"a commit of the branch holds {unseen[0]}, which is too long to be scanned for secrets, and nobody was asked about it. "
+            "rewrite that commit, then run cauto resume",
+        )
     diff, texts = leaks.published(repo, plan.base)
     found = leaks.secrets(
         diff,
         {**texts, "pull request title": title, "pull request body": text},
         known=leaks.known_secrets(repo, plan.base),
+        tell=lambda said: around.activity(Activity("waiting", one_line(said))),
     )
     if found:
         first = found[0]

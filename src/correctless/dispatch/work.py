@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 
 import correctless.capture as capture
@@ -13,6 +14,8 @@ from correctless.dispatch import asking, freeze, guarded, spec, untrusted
 from correctless.dispatch.check import check, report_fault
 from correctless.dispatch.recording import said, unlisted
 from correctless.dispatch.surroundings import Surroundings, plan_of, sha256, step_of
+from correctless.project.paths import slug
+from correctless.publish import leaks
 from correctless.record import Decision, timestamp
 from correctless.runlog.events import AttemptFailed, DecisionsTaken, StepChecked, StepFinished
 from correctless.runlog.plan import PlannedStep
@@ -20,6 +23,8 @@ from correctless.runlog.state import State
 
 _GIT = "git-"  # what the name of an entry about git's settings begins with; then their hash
 _PUT_BACK = "git-put-back-"  # likewise, of what was put back
+_MOST_ASIDE = 200  # large files of an attempt that are moved; more go into its patch
+_LEFT = "kept as the step left it: "
 _COMMIT_SECONDS = 120.0  # a signing program that waits for a person ends here
 
 
@@ -152,11 +157,31 @@ def take_back(around: Surroundings, state: State) -> str | None:
     branch = plan_of(state).branch
     if repo.branch() != branch:
         repo.git("symbolic-ref", "HEAD", f"refs/heads/{branch}")
-    patch = repo.patch_since(state.step_base)
+    patch = repo.patch_since(state.step_base, but=_set_large_aside(around, state, os.path.dirname(path)))
     if patch:  # none after a crash in the middle: then the first one stays
         replace_file(path, patch, mode=0o600)
     repo.reset_to(state.step_base)
+    _set_repositories_aside(around, os.path.dirname(path))
     return os.path.relpath(path, around.logs.artifacts) if os.path.exists(path) else None
+
+
+def _set_large_aside(around: Surroundings, state: State, folder: str) -> list[str]:
+    """Move files that no patch is to hold out of the worktree as they are: making one of them would take minutes."""
+    moved: list[str] = []
+    for name in around.repo.changed_files(state.step_base):
+        path = os.path.join(around.repo.top, name)
+        if guarded.size(around.repo, name) > leaks.LARGEST and len(moved) < _MOST_ASIDE:
+            shutil.move(path, os.path.join(folder, f"left-{slug(name)}"))
+            moved.append(name)
+    return moved
+
+
+def _set_repositories_aside(around: Surroundings, folder: str) -> None:
+    """Repositories the attempt made in the worktree are in no patch, and git's clean leaves them where they are."""
+    for nested in around.repo.standing().changed:
+        if nested.endswith("/"):
+            kept = os.path.join(folder, f"left-{slug(nested)}")
+            shutil.move(os.path.join(around.repo.top, nested.rstrip("/")), kept)
 
 
 def trailers(around: Surroundings, state: State, step: str) -> dict[str, str]:
@@ -204,9 +229,16 @@ def _defer_what_a_person_should_know(
         "utf-8", "replace"
     )
     found = [
-        (change.name, f"{step.name} {change.what}", f"kept as the step left it: {', '.join(change.paths)}")
+        (change.name, f"{step.name} {change.what}", f"{_LEFT}{', '.join(change.paths)}")
         for change in guarded.changes(around.repo, state.step_base, plan.spec, changed)
     ]
+    # Also what one commit of the agent adds and its next one takes away: it is published with both.
+    gone = (
+        set(leaks.too_large(around.repo, state.step_base)) if around.repo.head() != state.step_base else set()
+    )
+    if gone := gone - {path for name, _, applied in found for path in _paths_of(name, applied)}:
+        what = f"{step.name} committed files that are too long to be scanned for secrets"
+        found.append((f"{guarded.LARGE}-committed", what, f"{_LEFT}{', '.join(sorted(gone))}"))
     found += _put_back(around, state)
     settings = guarded.git_settings(around.repo)
     if plan.git_sha256 not in ("", settings) and not _told_of(around, state, f"{_GIT}{settings[:12]}"):
@@ -231,6 +263,20 @@ def _defer_what_a_person_should_know(
                 )
             )
     _defer(around, state, step, state.attempt, found)
+
+
+def told_of_large(around: Surroundings, state: State, path: str) -> bool:
+    """Whether a finished step has put before a person that a file was not scanned for secrets."""
+    done = {(item.step, item.attempt) for item in state.finished}
+    return any(
+        path in _paths_of((each.key or "").rpartition("/s")[2], each.default_applied)
+        for step, attempt in done
+        for each in said(around, state.run, step, attempt)
+    )
+
+
+def _paths_of(name: str, applied: str) -> list[str]:
+    return applied.removeprefix(_LEFT).split(", ") if name.startswith(guarded.LARGE) else []
 
 
 def defer_what_was_put_back(around: Surroundings, state: State) -> None:

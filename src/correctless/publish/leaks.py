@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from correctless import exits
@@ -19,6 +20,10 @@ _NOT_SECRET = ("IPPublicDetector",)
 _GUESSING = ("KeywordDetector", "Base64HighEntropyString", "HexHighEntropyString")
 _CHUNK = 20_000  # characters: a minified file of one line must not take minutes in a backtracking expression
 _OVERLAP = 400
+LARGEST = 4 << 20  # bytes of one file that is looked at; what is longer is a person's to decide
+SECONDS = 1800.0  # of one scan
+_TELL_S = 5.0  # between two words about how far it is
+_MOST = 500  # files that are too long: more are no command line of git
 
 _HUNK = re.compile(r"@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 
@@ -31,17 +36,24 @@ class Line(NamedTuple):
     text: str
 
 
-def secrets(diff: str, texts: Mapping[str, str], *, known: Collection[str] = ()) -> tuple[Finding, ...]:
+def secrets(
+    diff: str,
+    texts: Mapping[str, str],
+    *,
+    known: Collection[str] = (),
+    tell: Callable[[str], None] = lambda _: None,
+    seconds: float = SECONDS,
+) -> tuple[Finding, ...]:
     """What detect-secrets finds in the added lines of `diff` and in `texts` (name to text), without any network.
 
     An allow comment on a line does not count: whoever wrote the line could write the comment. `known` are hashes from
-    `known_secrets`, which a person put into the base commit.
+    `known_secrets`, which a person put into the base commit. `tell` hears how far it is; `Stop(10)` after `seconds`.
     """
     lines = [*_added(diff)]
     for name, text in texts.items():
         lines += [Line(name, number, line) for number, line in enumerate(text.split("\n"), 1)]
     found: dict[tuple[str, str, str], Finding] = {}
-    for line, kind, digest, column in _detect(lines):
+    for line, kind, digest, column in _detect(_in_time(lines, tell, seconds)):
         if digest not in known:
             message = f"this looks like a secret ({kind}). take it out of every commit, and replace it where it is used"
             found.setdefault(
@@ -50,14 +62,63 @@ def secrets(diff: str, texts: Mapping[str, str], *, known: Collection[str] = ())
     return tuple(sorted(found.values(), key=lambda f: (f.path, f.line, f.column)))
 
 
+def _in_time(lines: list[Line], tell: Callable[[str], None], seconds: float) -> Iterator[Line]:
+    began = told = time.monotonic()
+    for number, line in enumerate(lines):
+        now = time.monotonic()
+        if now - began > seconds:
+            raise Stop(
+                exits.PERSON,
+                f"the scan for secrets took over {seconds / 60:.0f} minutes and was at {line.path} ({number} of {len(lines)} lines). "
+                "take what need not be published out of the branch, then run cauto resume",
+            )
+        if now - told > _TELL_S:
+            told = now
+            tell(f"looks for secrets: {number} of {len(lines)} lines, {line.path}")
+        yield line
+
+
+def too_large(repo: Repo, base: str) -> tuple[str, ...]:
+    """The files that commits since `base` hold and that are too long to be looked at, whatever a later one made of them."""
+    listed = repo.git("log", "--raw", "-z", "--no-abbrev", "--no-renames", "-m", "--format=", f"{base}..HEAD")
+    paths: dict[str, set[str]] = {}
+    items = iter(listed.split("\0"))
+    for item in items:
+        fields = item.strip("\n").split(" ")
+        if len(fields) == 5 and fields[0].startswith(":"):
+            path = next(items, "")
+            if fields[1] not in ("000000", "160000"):
+                paths.setdefault(fields[3], set()).add(path)
+    sizes = repo.git(
+        "cat-file", "--batch-check=%(objectname) %(objectsize)", stdin="".join(f"{o}\n" for o in paths)
+    )
+    found: set[str] = set()
+    for line in sizes.splitlines():
+        oid, _, size = line.partition(" ")
+        if size.isdigit() and int(size) > LARGEST:
+            found |= paths[oid]
+    return tuple(sorted(found))
+
+
 def published(repo: Repo, base: str) -> tuple[str, dict[str, str]]:
-    """The patch of every commit since `base` and of their sum, and the commits' messages by name: what a push shows."""
+    """The patch of every commit since `base` and of their sum, and the commits' messages by name: what a push shows.
+
+    Without the files that are `too_large`.
+    """
     start = repo.git("rev-parse", "--verify", "--end-of-options", f"{base}^{{commit}}")
     # As text even where .gitattributes says binary: the branch can write that file.
     plain = ("--text", "--no-color", "--no-renames", "--unified=0")
-    each = repo.git("log", "--patch", "--format=", *plain, f"{start}..HEAD")
+    left_out = too_large(repo, start)
+    if len(left_out) > _MOST:
+        raise Stop(
+            exits.PERSON,
+            f"{len(left_out)} files of the branch are over {LARGEST >> 20} MiB, {left_out[0]} among them, and can't be scanned "
+            "for secrets. take them out of its commits, then run cauto resume",
+        )
+    but = ("--", ".", *(f":(exclude,literal){path}" for path in left_out)) if left_out else ("--",)
+    each = repo.git("log", "--patch", "--format=", *plain, f"{start}..HEAD", *but)
     # A merge has no patch in the log; what it changed by itself shows in the sum.
-    whole = repo.git("diff", *plain, start, "HEAD")
+    whole = repo.git("diff", *plain, start, "HEAD", *but)
     said = repo.git("log", "-z", "--format=%h%n%B", f"{start}..HEAD")
     messages = dict(item.split("\n", 1) for item in said.split("\0") if item)
     return f"{each}\n{whole}\n", {f"commit message {short}": text for short, text in messages.items()}

@@ -81,7 +81,7 @@ class Repo:
         return process.run(
             call.hooked(self.place, args),
             cwd=self.top,
-            env={**env, "GIT_TERMINAL_PROMPT": "0", "GIT_EDITOR": "false"},
+            env={**env, **call.settings_of(self.place), "GIT_TERMINAL_PROMPT": "0", "GIT_EDITOR": "false"},
             stdin=stdin.encode("utf-8", "surrogateescape"),
             wall_s=seconds,
         )
@@ -115,9 +115,9 @@ class Repo:
             words = ("update-index", "--add", "--remove", "--replace", "-z", "--stdin")
             self.git(*words, stdin="".join(f"{path}\0" for path in paths), env=env)
 
-    def standing(self, *, env: Mapping[str, str] | None = None) -> Standing:
+    def standing(self, *, env: Mapping[str, str] | None = None, off: Sequence[str] = ()) -> Standing:
         """Where the worktree stands, asked once: `branch`, `head` and `dirty_files` in one process of git."""
-        words = ("status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", "--no-renames")
+        words = (*off, "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", "--no-renames")
         out = self.git(*words, env=env)
         facts: dict[str, str] = {}
         changed: list[str] = []
@@ -133,13 +133,45 @@ class Repo:
                 changed.append(path)
                 if path.endswith("/") or (fields and fields[1] != "N..."):
                     links.append(path.rstrip("/"))
+        inside = [path for path in self._submodules() if path not in links and self._dirty_inside(path)]
         head, branch = facts.get("branch.oid", "(initial)"), facts.get("branch.head", "(detached)")
         return Standing(
             branch=None if branch == "(detached)" else branch,
             head=None if head == "(initial)" else head,
-            changed=tuple(changed),
-            links=tuple(links),
+            changed=(*changed, *inside),
+            links=(*links, *inside),
         )
+
+    def _submodules(self) -> Iterator[str]:
+        kept = os.path.join(self.common_dir, "modules")
+        if os.path.lexists(os.path.join(self.top, ".gitmodules")) or os.path.isdir(kept):
+            for item in self.git("ls-files", "--stage", "-z").split("\0"):
+                if item.startswith("160000 "):
+                    yield item.partition("\t")[2]
+
+    def _dirty_inside(self, path: str) -> bool:
+        """Whether a submodule holds what no commit of it does; whatever its own configuration would start is off."""
+        top = os.path.join(self.top, path)
+        git_dir = dot_git(top)
+        if git_dir is None:
+            return os.path.isdir(top) and bool(os.listdir(top))
+        inner = Repo(os.path.realpath(top), git_dir, git_dir, top, self.settings)
+        named = inner.try_git("config", "--null", "--name-only", "--get-regexp", r"^filter\.").stdout.split(
+            "\0"
+        )
+        drivers = sorted({name.rpartition(".")[0] for name in named if name})
+        ways = ("clean=", "smudge=", "process=", "required=false")
+        off = [word for driver in drivers for way in ways for word in ("-c", f"{driver}.{way}")]
+        try:
+            return bool(inner.standing(env={"GIT_OPTIONAL_LOCKS": "0"}, off=off).changed)
+        except Stop:
+            return True  # what git can't look at is nothing a run commits
+
+    def links_since(self, base: str) -> tuple[str, ...]:
+        """The repositories inside this one that commits and index since `base` name anew or otherwise."""
+        items = self.git("diff", "--raw", "-z", "--no-renames", base).split("\0")
+        pairs = zip(items[::2], items[1::2], strict=False)
+        return tuple(path for said, path in pairs if said.split(" ")[1] == "160000")
 
     def changed_files(self, base: str) -> tuple[str, ...]:
         """Paths that differ between `base` and the worktree as it stands, untracked ones included."""
@@ -187,11 +219,13 @@ class Repo:
                 if os.path.exists(leftover):
                     os.unlink(leftover)
 
-    def patch_since(self, base: str) -> bytes:
-        """Everything between `base` and the worktree as one binary patch, untracked files included; the index keeps."""
+    def patch_since(self, base: str, *, but: Sequence[str] = ()) -> bytes:
+        """Everything between `base` and the worktree as one binary patch, untracked files included and `but` left out; the index keeps."""
         tree = self._tree(base)
         done: subprocess.CompletedProcess[bytes] = call.run(
-            self.place, ("diff", "--binary", base, tree), text=False
+            self.place,
+            ("diff", "--binary", base, tree, "--", ".", *(f":(exclude,literal){path}" for path in but)),
+            text=False,
         )
         if done.returncode != 0:
             raise Stop(

@@ -174,11 +174,13 @@ def scan(folder: str) -> Iterator[os.DirEntry[str]]:
 
 def _below(folder: str) -> Iterator[str]:
     """Everything in a folder that is no folder itself, links not followed."""
-    for item in scan(folder):
-        if item.is_dir(follow_symlinks=False):
-            yield from _below(item.path)
-        else:
-            yield item.path
+    folders = [folder]  # no recursion: how deep it goes is an agent's to say
+    while folders:
+        for item in scan(folders.pop()):
+            if item.is_dir(follow_symlinks=False):
+                folders.append(item.path)
+            else:
+                yield item.path
 
 
 def watched(repo: Repo) -> Iterator[str]:

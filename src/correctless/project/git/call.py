@@ -178,16 +178,23 @@ def environment(place: Place, rights: Rights, extra: Mapping[str, str] | None = 
     kept["PATH"] = _path(kept.get("PATH", os.defpath), place.top)
     if place.common_dir not in ("", place.git_dir):
         kept["GIT_COMMON_DIR"] = place.common_dir
-    if place.settings:
-        kept |= {"GIT_CONFIG_GLOBAL": place.settings, "GIT_CONFIG_NOSYSTEM": "1"}
-    return {**kept, **_SAFE_ENV, **(extra or {})}
+    return {**kept, **settings_of(place), **_SAFE_ENV, **(extra or {})}
+
+
+def settings_of(place: Place) -> dict[str, str]:
+    """What has git read the frozen settings of a run in place of the user's and the machine's."""
+    return {"GIT_CONFIG_GLOBAL": place.settings, "GIT_CONFIG_NOSYSTEM": "1"} if place.settings else {}
 
 
 def _plain(args: Sequence[str]) -> Iterator[str]:
     """The words of a call; where it shows differences, without the programs attributes and configuration name for that."""
     seen = False
+    before = ""
     for word in args:
         yield word
+        before, setting = word, before == "-c"
+        if setting:
+            continue
         if not seen and word in ("diff", "log", "show"):
             yield from ("--no-ext-diff", "--no-textconv")
         if not seen and word in ("diff", "status"):

@@ -42,7 +42,7 @@ _PASSING = re.compile(
     r"(COMMIT_EDITMSG|ORIG_HEAD|FETCH_HEAD|MERGE_\w+|CHERRY_PICK_HEAD|REVERT_HEAD|REBASE_HEAD|AUTO_MERGE|SQUASH_MSG|TAG_EDITMSG"
     r"|BISECT_\w+|NOTES_\w+|gc\.(log|pid)|fsmonitor--daemon.*|sharedindex\..*|tmp_\w+)\Z|(rebase-\w+|sequencer)(/|\Z)|.*\.lock\Z"
 )
-_DERIVED = re.compile(r"objects/(info/commit-graphs?|pack/multi-pack-index)")
+_DERIVED = re.compile(r"objects/(info/commit-graphs?|pack/multi-pack-index)|info/refs\Z")
 _OURS = "refs/correctless/"  # the dispatcher's own refs: it makes some while a snapshot is in use
 
 
@@ -66,8 +66,9 @@ def restore(before: Before, aside: str) -> tuple[Change, ...]:
     work.reflogs()
     work.index()
     work.objects()
+    work.tip()
     if work.changes:
-        told = [f"{change.name}\t{change.what}\n" for change in work.changes]
+        told = [f"{_shown(before.repo, change.name)}\t{change.what}\n" for change in work.changes]
         os.makedirs(aside, mode=0o700, exist_ok=True)
         with open(os.path.join(aside, CHANGES), "a", encoding="utf-8", errors="backslashreplace") as file:
             file.writelines(told)
@@ -82,6 +83,7 @@ class _Restoring:
         self.repo = before.repo
         self.aside = aside
         self.changes: list[Change] = []
+        self.back: set[str] = set()  # refs that were put back
 
     def hold_folders(self) -> None:
         """The worktree and its `.git` are the ones they were; a `.git` that was moved within the worktree comes back."""
@@ -203,6 +205,7 @@ class _Restoring:
             self._put_back(
                 os.path.join(repo.common_dir, "packed-refs"), "", quiet=True, entry=before.packed or NOTHING
             )
+        self.back = gone - kept
         stays = {name: now[name] for name in (own, *kept) if OID.match(now.get(name, ""))}
         stays |= {
             name: value for name, value in now.items() if name.startswith(_OURS) and name not in before.refs
@@ -225,6 +228,9 @@ class _Restoring:
         for path, before in self.before.logs.items():
             now = entry_of(path)
             if before.stamp == now.stamp or before.data is None:
+                continue
+            if any(path == os.path.join(self.repo.common_dir, "logs", name) for name in self.back):
+                self._put_back(path, "", quiet=True, entry=before)
                 continue
             whole = now.data is not None and now.data.startswith(before.data) and _alone(path)
             if not whole:
@@ -276,6 +282,31 @@ class _Restoring:
                 f"objects of the repository are gone or damaged ({said}), which the run's base {own[:12]} or other refs need. "
                 "fetch them again, see git fsck, then go on with: correctless cauto resume",
             )
+
+    def tip(self) -> None:
+        """What HEAD and the run's branch name is whole in this repository, or they are put back: the files are in the worktree."""
+        repo, own = self.repo, f"refs/heads/{self.before.branch}"
+        old = self.before.refs.get(own, "")
+        head = os.path.join(repo.git_dir, "HEAD")
+        for name, path in ((own, os.path.join(repo.common_dir, own)), ("HEAD", head)):
+            now = (entry_of(path).data or b"").decode("utf-8", "replace").strip()
+            if now == old or not OID.match(now) or not old:
+                continue
+            done = repo.try_git("rev-list", "--objects", "--quiet", now, f"^{old}", seconds=5 * SECONDS)
+            if done.returncode != 0:
+                self._write(path, f"{old if name == own else f'ref: {own}'}\n".encode(), 0o644)
+                self._away(os.path.join(repo.git_dir, "index"))
+                for log in (
+                    os.path.join(repo.common_dir, "logs", own),
+                    os.path.join(repo.git_dir, "logs", "HEAD"),
+                ):
+                    self._put_back(log, "", quiet=True, entry=self.before.logs.get(log, NOTHING))
+                self.changes.append(
+                    Change(
+                        name, f"was {now}, whose objects are not all in this repository; put back to {old}"
+                    )
+                )
+        self.index()
 
     def _put_back(self, path: str, what: str, *, quiet: bool, entry: Entry | None = None) -> None:
         before = entry if entry is not None else self.before.files.get(path, NOTHING)
@@ -342,6 +373,11 @@ class _Restoring:
                 self._away(here)
             if not os.path.lexists(here):
                 os.mkdir(here)
+
+
+def _shown(repo: Repo, name: str) -> str:
+    inside = os.path.isabs(name) and os.path.dirname(repo.common_dir)
+    return os.path.relpath(name, inside) if inside and name.startswith(inside + os.sep) else name
 
 
 def _alone(path: str) -> bool:

@@ -1,0 +1,390 @@
+"""Ways an agent has tried to reach out through git: in each, nothing outside of the worktree changes, no program of its runs with a
+credential, no work is lost, and the exit code is true.
+
+Each way is a line of shell. It runs in the agent of a real run, once before the agent fails and once before it succeeds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import correctless
+from conftest import at_home
+from correctless import exits
+
+SECRET = "a-token-of-the-person"
+AGENT = """\
+#!/bin/sh
+nonce=$(sed -n 's/^AUTONOMOUS_DECISIONS_START \\([0-9a-f]*\\)$/\\1/p' | tail -n 1)
+echo "the work" >work.txt
+( eval "$WAY" ) >/dev/null 2>&1 </dev/null
+[ -z "$FAILS" ] || exit 9
+printf 'Done.\\nAUTONOMOUS_DECISIONS_START %s\\n' "$nonce"
+printf '{"decision_id": "AD-001", "default_applied": "a", "rationale": "b"}\\nAUTONOMOUS_DECISIONS_END\\n'
+"""
+
+
+@dataclass(frozen=True)
+class Way:
+    """`code` of the run that succeeds; `fails` of the one that does not; `settles`: what was changed is back by then; `told`: what was
+    put back is listed."""
+
+    say: str
+    code: int = exits.PERSON
+    fails: int = exits.FAILED
+    settles: bool = True
+    linked: bool = False
+    work: bool = True  # the work is committed where the run goes on
+    told: bool = True
+
+
+CANARY_CONFIG = "git config {} $CANARY"
+
+WAYS: dict[str, Way] = {
+    # another worktree
+    "core.worktree": Way("git config core.worktree $VICTIM"),
+    "core.worktree in config.worktree": Way(
+        "git config extensions.worktreeConfig true; git config --worktree core.worktree $VICTIM"
+    ),
+    "core.worktree by an include": Way(
+        "printf '[core]\\n\\tworktree = %s\\n' $VICTIM >.git/more; git config include.path more"
+    ),
+    "core.worktree by a conditional include": Way(
+        "printf '[core]\\n\\tworktree = %s\\n' $VICTIM >.git/more; git config includeIf.gitdir:/**.path more"
+    ),
+    "core.worktree of a linked worktree": Way(
+        "git config extensions.worktreeConfig true; git config --worktree core.worktree $VICTIM", linked=True
+    ),
+    "core.bare": Way("git config core.bare true"),
+    "an unknown extension": Way("git config core.repositoryFormatVersion 1; git config extensions.nonesuch x"),
+    "configuration git can't read": Way("echo '[core' >.git/config"),
+    "no configuration": Way("rm .git/config"),
+    "configuration that never ends": Way("rm .git/config; mkfifo .git/config"),
+    "configuration by a link": Way("mv .git/config $OUT/c; ln -s $OUT/c .git/config"),
+    # another repository
+    "another .git": Way("mv .git .g2; git init -q; git add .; git commit -qm x"),
+    "a .git that names the victim's": Way("mv .git .g2; echo 'gitdir: '$VICTIM/.git >.git"),
+    "a .git that links to the victim's": Way("mv .git .g2; ln -s $VICTIM/.git .git"),
+    "a .git outside": Way("mv .git $OUT/g; echo 'gitdir: '$OUT/g >.git", code=exits.REFUSED, fails=exits.REFUSED, settles=False),
+    "no .git": Way("mv .git $OUT/g", code=exits.REFUSED, fails=exits.REFUSED, settles=False),
+    "a linked worktree's .git": Way("echo 'gitdir: '$VICTIM/.git >.git", linked=True),
+    "a linked worktree's .git as a folder": Way("rm .git; git init -q; git commit -q --allow-empty -m x", linked=True),
+    "commondir": Way("echo $VICTIM/.git >$(git rev-parse --git-dir)/commondir", linked=True),
+    "commondir of the main worktree": Way("echo $VICTIM/.git >.git/commondir"),
+    "gitdir": Way("echo $VICTIM/.git >$(git rev-parse --git-dir)/gitdir", linked=True),
+    "the worktree moved": Way("here=$PWD; cd ..; mv $here $here-moved; mkdir $here", code=exits.REFUSED, fails=exits.REFUSED, settles=False, linked=True),
+    # programs
+    "filter.clean": Way(
+        "git config filter.x.clean $CANARY; git config filter.x.smudge $CANARY; echo '* filter=x' >.gitattributes"
+    ),
+    "filter.process": Way("git config filter.x.process $CANARY; echo '* filter=x' >.git/info/attributes"),
+    "gpg.program": Way("git config gpg.program $CANARY; git config commit.gpgSign true"),
+    "gpg.ssh.program": Way(
+        "git config gpg.format ssh; git config user.signingKey k; git config gpg.ssh.program $CANARY; git config commit.gpgSign true"
+    ),
+    "gpg.ssh.defaultKeyCommand": Way(
+        "git config gpg.format ssh; git config gpg.ssh.defaultKeyCommand $CANARY; git config commit.gpgSign true"
+    ),
+    "log.showSignature": Way("git config log.showSignature true; git config gpg.program $CANARY"),
+    "core.fsmonitor": Way(CANARY_CONFIG.format("core.fsmonitor")),
+    "core.hooksPath": Way("mkdir hk; cp $CANARY hk/pre-commit; cp $CANARY hk/post-commit; git config core.hooksPath hk"),
+    "hooks": Way(
+        "for h in pre-commit post-commit reference-transaction post-index-change; do cp $CANARY .git/hooks/$h; done"
+    ),
+    "the person's own hook taken away": Way("rm .git/hooks/pre-push"),
+    "the person's own hook changed": Way("cp $CANARY .git/hooks/pre-push"),
+    "core.pager and core.editor": Way("git config core.pager $CANARY; git config core.editor $CANARY; git config pager.log true"),
+    "diff.external": Way(CANARY_CONFIG.format("diff.external")),
+    "textconv": Way("git config diff.x.textconv $CANARY; git config diff.x.command $CANARY; echo '* diff=x' >.gitattributes"),
+    "a merge driver": Way("git config merge.x.driver $CANARY; echo '* merge=x' >.git/info/attributes"),
+    "core.alternateRefsCommand": Way(CANARY_CONFIG.format("core.alternateRefsCommand")),
+    "credential.helper": Way(CANARY_CONFIG.format("credential.helper")),
+    "core.sshCommand": Way("git config core.sshCommand $CANARY; git config remote.origin.url ssh://x/y"),
+    "core.askPass": Way(CANARY_CONFIG.format("core.askPass")),
+    "url.insteadOf": Way('git config url.ext::$CANARY.insteadOf ""'),
+    "remote.pushurl": Way('git config remote.origin.pushurl "ext::$CANARY"'),
+    "remote.receivepack": Way("git config remote.origin.receivepack $CANARY; git config remote.origin.uploadpack $CANARY"),
+    "a promisor remote": Way(
+        "git config remote.e.url ext::$CANARY; git config remote.e.promisor true; git config extensions.partialClone e"
+    ),
+    "an alias": Way("for a in status log add commit diff reset clean; do git config alias.$a '!'$CANARY; done"),
+    "init.templateDir": Way(CANARY_CONFIG.format("init.templateDir")),
+    "a legacy remote": Way("mkdir -p .git/remotes; echo URL: ext::$CANARY >.git/remotes/origin"),
+    "the user's own configuration": Way(
+        "git config --global core.fsmonitor $CANARY; git config --global gpg.program $CANARY; git config --global commit.gpgSign true",
+        told=False,
+    ),
+    "a git in the worktree": Way("mkdir bin; cp $CANARY bin/git; cp $CANARY git", code=exits.OK),
+    "a nested repository's monitor": Way(
+        "mkdir in; cd in; git init -q; echo x >f; git add f; git commit -qm x; git config core.fsmonitor $CANARY;"
+        " git config filter.x.clean $CANARY; echo '* filter=x' >.gitattributes; cd ..; git add in; git commit -qm in",
+        code=exits.FAILED, work=False,
+    ),
+    # refs
+    "another branch deleted": Way("git branch -D other"),
+    "another branch moved": Way("git update-ref refs/heads/other HEAD"),
+    "main moved": Way("git commit -qam x --allow-empty; git branch -f main HEAD"),
+    "a tag deleted": Way("git tag -d v1"),
+    "every ref deleted": Way("git for-each-ref --format='delete %(refname)' | grep -v feature/x | git update-ref --stdin"),
+    "refs and packed-refs removed": Way("rm -r .git/refs .git/packed-refs; mkdir .git/refs"),
+    "packed-refs emptied": Way("git pack-refs --all; : >.git/packed-refs"),
+    "refs packed": Way("git pack-refs --all --prune", code=exits.OK),
+    "refs that are links": Way("rm -r .git/refs/tags; ln -s $OUT .git/refs/tags"),
+    "a ref that is another": Way("git symbolic-ref refs/heads/other refs/heads/feature/x"),
+    "the branch is another": Way("git symbolic-ref refs/heads/feature/x refs/heads/main"),
+    "the branch deleted": Way("git update-ref -d refs/heads/feature/x"),
+    "the branch renamed": Way("git branch -m elsewhere", code=exits.FAILED, work=False),
+    "another branch checked out": Way("git checkout -q -B stolen other; echo 'the work' >work.txt", code=exits.FAILED, work=False),
+    "HEAD on main": Way("git symbolic-ref HEAD refs/heads/main", code=exits.FAILED, work=False),
+    "HEAD that leads out": Way("echo 'ref: refs/../../x' >.git/HEAD"),
+    "HEAD that is a link": Way("rm .git/HEAD; ln -s refs/heads/main .git/HEAD"),
+    "no HEAD": Way("rm .git/HEAD"),
+    "a stash dropped": Way("git stash drop"),
+    "the remote's branch moved": Way("git update-ref refs/remotes/origin/feature/x HEAD; git update-ref -d refs/remotes/origin/main"),
+    "a tag of the branch's name": Way("git tag feature/x main"),
+    "a tag HEAD": Way("git tag HEAD main"),
+    "a replaced commit": Way("git replace $(git rev-parse HEAD) $(git rev-parse main)"),
+    "a graft": Way("git rev-parse HEAD >.git/info/grafts"),
+    "shallow": Way("git rev-parse HEAD >.git/shallow"),
+    "reflogs emptied": Way("git reflog expire --expire=now --all; : >.git/logs/HEAD"),
+    "a reflog that links out": Way("rm .git/logs/HEAD; ln -s $VICTIM/f .git/logs/HEAD"),
+    "a reflog that is the victim's file": Way("rm .git/logs/refs/heads/feature/x; ln $VICTIM/f .git/logs/refs/heads/feature/x"),
+    "all logs removed": Way("rm -r .git/logs"),
+    # objects
+    "alternates": Way("mkdir -p $OUT/o; echo $OUT/o >.git/objects/info/alternates"),
+    "commits whose objects lie elsewhere": Way(
+        "mkdir -p $OUT/o; echo $OUT/o >.git/objects/info/alternates; export GIT_OBJECT_DIRECTORY=$OUT/o;"
+        " export GIT_ALTERNATE_OBJECT_DIRECTORIES=$PWD/.git/objects; git add work.txt; git commit -qm x",
+    ),
+    "objects deleted": Way("find .git/objects -type f -delete", code=exits.REFUSED, fails=exits.REFUSED, settles=False),
+    "an object written over": Way(
+        "for f in $(find .git/objects -type f -path '*/??/*'); do chmod u+w $f; head -c $(stat -c %s $f) /dev/zero >$f; done",
+        code=exits.REFUSED, fails=exits.REFUSED, settles=False,
+    ),
+    "gc": Way("git gc -q --prune=now"),
+    "objects folder by a link": Way("mv .git/objects $OUT/o; ln -s $OUT/o .git/objects", code=exits.REFUSED, fails=exits.REFUSED, settles=False),
+    "a forged commit-graph": Way("git commit-graph write --reachable; chmod u+w .git/objects/info/commit-graph", code=exits.OK),
+    # index and the rest
+    "a stale index.lock": Way("touch .git/index.lock .git/HEAD.lock .git/refs/heads/feature/x.lock", code=exits.OK),
+    "an index that is none": Way("echo x >.git/index", code=exits.OK),
+    "no index": Way("rm .git/index", code=exits.OK),
+    "an index that links out": Way("mv .git/index $OUT/i; ln -s $VICTIM/f .git/index", code=exits.OK),
+    "a message that is the victim's file": Way("rm -f .git/COMMIT_EDITMSG; ln $VICTIM/f .git/COMMIT_EDITMSG", code=exits.OK),
+    "a message that links out": Way("rm -f .git/COMMIT_EDITMSG; ln -s $VICTIM/f .git/COMMIT_EDITMSG", code=exits.OK),
+    "a merge under way": Way("git rev-parse other >.git/MERGE_HEAD; echo x >.git/MERGE_MSG", code=exits.OK),
+    "a rebase under way": Way("mkdir .git/rebase-merge; echo x >.git/rebase-merge/head-name", code=exits.OK),
+    "info/exclude": Way("echo '*' >.git/info/exclude"),
+    "info/attributes": Way("echo 'work.txt filter=x' >.git/info/attributes"),
+    "sparse": Way("git config core.sparseCheckout true; echo '/spec.md' >.git/info/sparse-checkout"),
+    # work that no commit holds
+    "a nested repository": Way("mkdir in; mv work.txt in; cd in; git init -q; git add .; git commit -qm x", code=exits.FAILED, work=False),
+    "a nested repository without a commit": Way("mkdir in; mv work.txt in; git -C in init -q", code=exits.FAILED, work=False),
+    "a gitlink committed": Way(
+        "mkdir in; mv work.txt in; cd in; git init -q; git add .; git commit -qm x; cd ..; git add in; git commit -qm x", code=exits.FAILED, work=False
+    ),
+    "a submodule": Way("rm -rf .git/modules; git -c protocol.file.allow=always submodule add -q $VICTIM sub; echo x >sub/f; mv work.txt sub", code=exits.FAILED, work=False),
+}  # fmt: skip
+SEEN = (
+    "core.worktree",
+    "core.worktree in config.worktree",
+    "filter.clean",
+    "gpg.program",
+    "another branch deleted",
+    "a .git outside",
+)
+
+
+def git(folder: Path, *words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"git {words}: {done.stderr}"
+    return done.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with a project and a victim beside it, as each run finds them."""
+    place = tmp_path_factory.mktemp("hostile")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(at_home(place / "home")))
+        _prepare(place)
+        yield place
+
+
+def _prepare(place: Path) -> None:
+    top, victim = place / "project", place / "victim"
+    for folder in (top, victim):
+        folder.mkdir()
+        git(folder, "init", "-q", "-b", "main")
+    for n in range(3):
+        (victim / f"f{n}").write_text(f"mine {n}\n")
+    (victim / "f").write_text("mine\n")
+    git(victim, "add", ".")
+    git(victim, "commit", "-q", "-m", "mine")
+    (victim / "f0").write_text("not committed\n")
+    (top / "README.md").write_text("# project\n")
+    git(top, "add", ".")
+    git(top, "commit", "-q", "-m", "start")
+    git(top, "branch", "other")
+    git(top, "tag", "v1")
+    git(top, "update-ref", "refs/remotes/origin/main", "main")
+    git(top, "config", "remote.origin.url", "/nowhere")
+    (top / "README.md").write_text("stashed\n")
+    git(top, "stash", "-q")
+    git(top, "pack-refs", "--all")
+    git(top, "tag", "v2")
+    (top / ".git/hooks/pre-push").write_text("#!/bin/sh\n")
+    (top / ".git/hooks/pre-push").chmod(0o755)
+    git(top, "switch", "-q", "-c", "feature/x")
+    (top / "spec.md").write_text("# Work\n\n- R-001: there is work.\n")
+    config = top / ".correctless/config/correctless.yaml"
+    config.parent.mkdir(parents=True)
+    config.write_text(
+        json.dumps(
+            {
+                "agent_env": ["WAY", "VICTIM", "CANARY", "OUT", "FAILS"],
+                "pr": "skip",
+                "commands": {"test": ["true"]},
+                "pipelines": {"default": {"steps": [{"skill": "cdocs"}]}},
+            }
+        )
+    )
+    git(top, "add", ".")
+    git(top, "commit", "-q", "-m", "a spec")
+    (place / "agent").write_text(AGENT)
+    (place / "agent").chmod(0o755)
+    (place / "out").mkdir()
+
+
+@dataclass
+class Scene:
+    place: Path
+    top: Path
+    heard: Path
+
+    def run(self, way: str, *, fails: bool) -> subprocess.CompletedProcess[str]:
+        canary = self.place / "canary"
+        canary.write_text(f"#!/bin/sh\n(echo =; env) >>{self.heard}\ncat 2>/dev/null\nexit 0\n")
+        canary.chmod(0o755)
+        env = {
+            **os.environ,
+            "HOME": str(self.place / "home"),
+            **dict.fromkeys(("GH_TOKEN", "GITHUB_TOKEN", "NPM_TOKEN", "SSH_AUTH_SOCK"), SECRET),
+            "WAY": way,
+            "CANARY": str(canary),
+            "VICTIM": str(self.place / "victim"),
+            "OUT": str(self.place / "out"),
+            "FAILS": "1" if fails else "",
+        }
+        words = ["cauto", "run", "--no-check", "--spec", "spec.md", "--approve-spec-as", "Ada"]
+        return subprocess.run(
+            [*correctless.itself(), *words, "--agent", f"command:{self.place / 'agent'}"],
+            cwd=self.top,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def outside(self) -> dict[str, str]:
+        """Every file of the victim, and the agent's program."""
+        return {**hashed(self.place / "victim"), **hashed(self.place / "agent")}
+
+    def repository(self) -> dict[str, str]:
+        """What git obeys and keeps here, but the run's own branch."""
+        main = self.place / "project"
+        refs = git(main, "for-each-ref", "--format=%(refname) %(objectname)").splitlines()
+        kept = {line for line in refs if not line.startswith(("refs/heads/feature/x", "refs/correctless/"))}
+        found = {line.split()[0]: line.split()[1] for line in kept}
+        for name in (
+            "config",
+            "config.worktree",
+            "info",
+            "hooks",
+            "shallow",
+            "objects/info/alternates",
+            "remotes",
+        ):
+            found |= hashed(main / ".git" / name)
+        for log in ("refs/heads/other", "refs/heads/main", "refs/stash"):
+            found |= hashed(main / ".git/logs" / log)
+        return found
+
+
+def hashed(path: Path) -> dict[str, str]:
+    found = {}
+    for each in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        if os.path.lexists(each) and not each.is_dir():
+            state = each.lstat()
+            known = (
+                b"link" if each.is_symlink() else each.read_bytes() if stat.S_ISREG(state.st_mode) else b"odd"
+            )
+            found[str(each)] = f"{state.st_mode:o} {hashlib.sha256(known).hexdigest()}"
+    return found
+
+
+@pytest.fixture
+def scene(prepared: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Scene:
+    place = tmp_path / "s"
+    shutil.copytree(prepared, place, symlinks=True)
+    top = place / "project"
+    if WAYS[request.node.callspec.params["name"]].linked:
+        git(top, "switch", "-q", "main")
+        git(top, "worktree", "add", "-q", str(place / "linked"), "feature/x")
+        top = place / "linked"
+    git(top, "status")  # a copy has other times: the index is read anew
+    return Scene(place, top, place / "heard")
+
+
+NAMES = [pytest.param(name, marks=() if name in SEEN else pytest.mark.campaign) for name in WAYS]
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["then succeeds", "then fails"])
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_outside_changes_no_credential_is_seen_and_no_work_is_lost(
+    scene: Scene, name: str, fails: bool
+) -> None:
+    way = WAYS[name]
+    outside, repository = scene.outside(), scene.repository()
+    done = scene.run(way.say, fails=fails)
+    told = f"{done.stdout}\n{done.stderr}"
+    assert scene.outside() == outside, told
+    heard = scene.heard.read_text() if scene.heard.exists() else ""
+    assert SECRET not in heard, heard
+    assert "CORRECTLESS_AGENT" in heard or not heard, f"it ran, and not in the agent: {heard}"
+    assert "unexpected" not in told
+    assert done.returncode == (way.fails if fails else way.code), told
+    if not way.settles:
+        assert "resume" in done.stderr
+        assert list(scene.place.rglob("work.txt")), "the work is where the agent left it"
+        return
+    assert scene.repository() == repository, told
+    assert git(scene.top, "symbolic-ref", "HEAD") == "refs/heads/feature/x"
+    assert git(scene.top, "status", "--porcelain") == ""
+    git(scene.top, "fsck", "--no-dangling")
+    if way.work and not fails:
+        assert git(scene.top, "show", "HEAD:work.txt") == "the work"
+        changed = list(scene.place.rglob("changes.txt"))
+        assert bool(changed) == (way.told and done.returncode == exits.PERSON), told
+    else:
+        kept = [path.read_bytes() for path in scene.place.rglob("left*/**/work.txt")]
+        kept += [path.read_bytes() for path in scene.place.rglob("left.patch")]
+        assert any(b"the work" in each for each in kept), told
+        assert git(scene.top, "log", "-1", "--format=%s") == "a spec"
+
+
+def test_there_are_as_many_ways_as_promised() -> None:
+    assert len(WAYS) >= 45
+    assert sys.version_info >= (3, 11)

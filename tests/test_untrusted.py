@@ -1,0 +1,145 @@
+"""What of git's files is noted before an agent runs, and what becomes of it when the dispatcher dies, is cut off, or a check does the harm."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from conftest import Git
+from correctless import exits
+from correctless.project.git import before, find, restore
+from project import CONFIG, Project
+
+ONE_STEP = {**CONFIG, "pipelines": {"default": {"steps": [{"skill": "cdocs"}]}}}
+HARM = "os.system('git config core.fsmonitor /bin/false; git branch -q -D other; git tag new'); "
+DIE = "import signal; os.kill(os.getppid(), signal.SIGKILL) if attempt == '1' else None"
+
+
+@pytest.fixture
+def project(scratch_repo: Path, git: Git) -> Project:
+    git(scratch_repo, "branch", "other")
+    return Project(scratch_repo, git, config=ONE_STEP)
+
+
+def _unharmed(project: Project) -> bool:
+    refs = project.git(project.top, "for-each-ref", "--format=%(refname)")
+    settings = (project.top / ".git/config").read_text()
+    return "refs/heads/other" in refs and "refs/tags/new" not in refs and "fsmonitor" not in settings
+
+
+def _snapshot(project: Project) -> Path:
+    return Path(project.logs.folder(project.state().run)) / "cdocs-1" / "git-before"
+
+
+def test_whoever_follows_a_dispatcher_that_died_puts_back_what_the_agent_changed(project: Project) -> None:
+    assert project.run(AGENT_EXTRA=HARM + DIE).returncode == -9
+    assert not _unharmed(project)
+    again = project.cauto("resume")
+    assert again.returncode == exits.PERSON, again.stderr
+    assert _unharmed(project)
+    (told,) = [d for d in project.decisions() if "git-put-back" in d["key"]]
+    assert "cdocs-1/git/changes.txt" in told["default_applied"]
+
+
+@pytest.mark.parametrize("spoil", ["changed", "gone"])
+def test_a_snapshot_that_is_not_the_one_in_the_run_log_is_refused(project: Project, spoil: str) -> None:
+    assert project.run(AGENT_EXTRA=HARM + DIE).returncode == -9
+    if spoil == "gone":
+        _snapshot(project).unlink()
+    else:
+        _snapshot(project).write_bytes(before.pack(before.take(find(str(project.top)), "feature/x")))
+    again = project.cauto("resume")
+    assert again.returncode == exits.REFUSED, again.stderr
+    assert "snapshot" in again.stderr
+
+
+def test_what_a_check_runs_is_held_like_an_agent(scratch_repo: Path, git: Git) -> None:
+    git(scratch_repo, "branch", "other")
+    harm = "git config core.fsmonitor /bin/false; git branch -q -D other; git tag new"
+    config = {
+        **CONFIG,
+        "commands": {"test": ["sh", "-c", harm]},
+        "pipelines": {"default": {"steps": [{"skill": "ctdd"}]}},
+    }
+    project = Project(scratch_repo, git, config=config)
+    done = project.run()
+    assert done.returncode == exits.PERSON, done.stderr
+    assert _unharmed(project)
+    assert "git-put-back" in str(project.decisions())
+
+
+def test_what_a_hook_of_consolidation_runs_is_held_like_an_agent(project: Project) -> None:
+    hook = project.top / ".git/hooks/pre-commit"
+    hook.write_text("#!/bin/sh\ngit config core.fsmonitor /bin/false; git branch -q -D other; git tag new\n")
+    hook.chmod(0o755)
+    done = project.run()
+    assert done.returncode == exits.PERSON, done.stderr
+    assert _unharmed(project)
+    assert "git-put-back" in str(project.decisions())
+
+
+def test_the_users_configuration_is_read_as_it_was_frozen(project: Project) -> None:
+    done = project.run(AGENT_EXTRA="os.system('git config --global user.name Mallory')")
+    assert done.returncode == exits.PERSON, done.stderr
+    assert project.git(project.top, "log", "-1", "--format=%an %cn") == "Ada Ada"
+    assert "settings of this repository are not as they were" in str(project.decisions())
+
+
+def test_the_frozen_configuration_says_what_the_users_own_does(
+    scratch_repo: Path, git: Git, tmp_path: Path
+) -> None:
+    from correctless.project.git.settings import frozen
+
+    more = tmp_path / "more"
+    more.write_text(
+        '[a "b.c \\"d\\\\"]\n\te = "x\\ty\\n \\\\ \\" # ;"\n\tf\n[safe]\n\tdirectory = /a\n\tdirectory = /b\n'
+    )
+    git(scratch_repo, "config", "--global", "include.path", str(more))
+    git(scratch_repo, "config", "--global", "includeIf.gitdir:/nowhere/.path", str(tmp_path / "none"))
+
+    def listed(env: dict[str, str]) -> list[str]:
+        done = subprocess.run(
+            ["git", "config", "--global", "--includes", "--list", "-z"],
+            env={**os.environ, **env}, capture_output=True, text=True, check=True, cwd=scratch_repo,
+        )  # fmt: skip
+        return [item for item in done.stdout.split("\0") if not item.startswith("include")]
+
+    kept = tmp_path / "kept"
+    kept.write_bytes(frozen(find(str(scratch_repo))))
+    assert listed({"GIT_CONFIG_GLOBAL": str(kept)}) == listed({})
+    assert len(listed({})) > 5
+
+
+def test_a_person_who_works_in_another_worktree_meanwhile_loses_nothing(
+    scratch_repo: Path, git: Git, tmp_path: Path
+) -> None:
+    git(scratch_repo, "branch", "theirs")
+    git(scratch_repo, "branch", "free")
+    theirs = tmp_path / "theirs"
+    git(scratch_repo, "worktree", "add", "-q", str(theirs), "theirs")
+    here = find(str(scratch_repo))
+    known = before.take(here, "feature/x")
+    git(theirs, "commit", "-q", "--allow-empty", "-m", "theirs")
+    went = git(theirs, "rev-parse", "HEAD")
+    git(theirs, "config", "branch.theirs.remote", "origin")
+    told = restore.restore(known, str(tmp_path / "aside"))
+    assert [change.name for change in told] == ["refs/heads/theirs"]
+    assert git(theirs, "rev-parse", "HEAD") == went
+    assert git(theirs, "config", "branch.theirs.remote") == "origin"
+    known = before.take(here, "feature/x")
+    git(theirs, "switch", "-q", "free")
+    (change,) = restore.restore(known, str(tmp_path / "aside"))
+    assert "left as it is" in change.what
+    assert git(theirs, "symbolic-ref", "HEAD") == "refs/heads/free"
+
+
+def test_a_snapshot_on_disk_is_the_snapshot(scratch_repo: Path, git: Git) -> None:
+    git(scratch_repo, "pack-refs", "--all")
+    here = find(str(scratch_repo))
+    taken = before.take(here, "feature/x")
+    read = before.unpack(here, before.pack(taken))
+    read.folders = taken.folders
+    assert read == taken
