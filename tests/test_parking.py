@@ -167,7 +167,9 @@ def test_parking_changes_neither_worktree_nor_index_nor_head_and_makes_no_branch
     assert [line.rpartition("/")[2] for line in heads] == ["x", "main"]
     held = git(ci.top, "ls-tree", "-r", "--name-only", f"refs/correctless/runs/{run}").splitlines()
     assert not [
-        name for name in held if "transcript" in name or name.endswith(("answer.md", ".patch", "nonce"))
+        name
+        for name in held
+        if "transcript" in name or "prompt" in name or name.endswith(("answer.md", ".patch", "nonce"))
     ]
     assert {"decisions.jsonl", "run.jsonl", "confirmations.jsonl", "escalation.md", "frozen/spec.md"} < {
         *held
@@ -436,6 +438,7 @@ def test_a_review_without_a_terminal_shows_and_changes_nothing(fleet: Fleet) -> 
     shown = reviewer.command("review", "--from", "origin", run, "--json")
     assert shown.returncode == 10
     assert len(json.loads(shown.stdout)["waiting"]) == 2
+    assert reviewer.ran() == []
     refused = reviewer.command(
         "review", "--from", "origin", run, "--confirm", json.loads(shown.stdout)["digest"]
     )
