@@ -763,6 +763,7 @@ def _resealed(log: bytes, change: Callable[[bytes], bytes]) -> bytes:
         (rb'"log_seq":2', b'"log_seq":1', "is not what the run log noted"),
         (rb'"protected":\["staging"\]', b'"protected":[]', "another protected"),
         (rb'"confirm_channels":\["terminal"', b'"confirm_channels":["flag"', "another confirm_channels"),
+        (rb'"confirmers":\[\]', b'"confirmers":["Eve"]', "another confirmers"),
         (rb'"notify":null', b'"notify":["/bin/sh","-c","x"]', "another notify"),
         (rb'"pr":\["skip"\]', b'"pr":["/bin/sh","-c","x"]', "another pr"),
         (rb'"test":\["[^"]*"', b'"test":["/bin/sh"', "another commands.test"),
@@ -805,6 +806,7 @@ def test_a_tree_of_more_than_is_bearable_is_refused_before_it_is_read(fleet: Fle
     _, run = fleet.parked()
     clone, parked, files = _clone(fleet, run)
     size = sum(map(len, files.values()))
+    assert (parking.files.__kwdefaults__ or {})["largest"] == 256 << 20
     assert parking.files(clone, parked, largest=size) == files
     with pytest.raises(Stop, match="it holds over"):
         parking.files(clone, parked, largest=size - 1)
