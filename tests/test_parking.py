@@ -176,6 +176,14 @@ def test_parking_changes_neither_worktree_nor_index_nor_head_and_makes_no_branch
     }
 
 
+def test_a_patch_of_a_failed_attempt_is_not_parked(fleet: Fleet) -> None:
+    ci, run = fleet.parked(code=20, AGENT_PLAY="short-report")
+    assert [*Path(ci.logs.artifacts).rglob("*.patch")]
+    held = fleet.git(ci.top, "ls-tree", "-r", "--name-only", f"refs/correctless/runs/{run}").splitlines()
+    assert "run.jsonl" in held
+    assert not [name for name in held if name.endswith(".patch")]
+
+
 def test_a_failed_step_is_tried_again_on_another_machine(fleet: Fleet) -> None:
     _, run = fleet.parked(code=20, AGENT_PLAY="fail:cverify")
     other = fleet.machine("other")
@@ -1008,6 +1016,9 @@ def test_a_notification_names_what_to_type_in_any_clone(make: MakeFleet, tmp_pat
     said = json.loads(told.read_text())
     assert said["next"] == f"correctless review --from origin {run}"
     assert said["digest"]
+    told.unlink()
+    assert fleet.machine("reviewer").command("review", "--from", "origin", run).returncode == 10
+    assert not told.exists()  # to look at a run starts nothing of it
 
 
 def test_what_will_run_here_is_said_before_it_runs(fleet: Fleet) -> None:
