@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import shutil
 import stat
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -296,6 +297,28 @@ def test_a_run_does_not_open_its_gate_over_a_log_its_anchors_disprove(scratch_re
     assert done.returncode == exits.FINDINGS
     assert "commit" in done.stdout
     assert "the private copy of its heads" in done.stdout
+
+
+def test_commits_alone_disprove_logs_and_a_private_copy_that_were_written_anew(
+    scratch_repo: Path, git: Git
+) -> None:
+    project = Project(scratch_repo, git)
+    assert project.run().returncode == exits.PERSON
+    log, run_log = Path(project.logs.decisions), Path(project.logs.run)
+    rewritten(log, lambda fields: {**fields, "rationale": fields["rationale"] + "!"})
+    ledger = Ledger(str(log))
+    heads = {e.seq: e.head for e in ledger.read()}
+    rewritten(run_log, lambda f: {**f, "log_head": heads[f["log_seq"]]} if f.get("log_seq") else f)
+    copy = Heads(str(log), project.env)
+    assert copy.path is not None
+    shutil.rmtree(Path(copy.path).parent)
+    for entry in ledger.read():
+        copy.note(entry)
+    done = project.command("decisions", "verify", "--offline")
+    assert done.returncode == exits.FINDINGS, done.stdout
+    assert "commit" in done.stdout
+    assert "private copy" not in done.stdout
+    assert project.cauto("resume").returncode == exits.REFUSED
 
 
 FORGES = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -93,6 +94,8 @@ def test_an_answer_goes_to_the_same_session_is_on_record_and_covers_what_was_sho
         child.expect("judge has left a decision to you")
         child.expect("default: +keep the verdict")
         child.expect(PROMPT)
+        [asked] = sessions.of(Asking)  # before it was shown
+        assert (len(asked.entries), len(asked.challenge)) == (1, 32)
         child.sendline("call R-004 unmet")
         assert ended(child) == exits.OK
     assert sessions.parts == [(1, False), (2, True)]
@@ -114,6 +117,17 @@ def test_an_answer_goes_to_the_same_session_is_on_record_and_covers_what_was_sho
     assert sessions.project.command("decisions", "verify", "--offline").returncode == 0
     summary = sessions.project.command("decisions", "summary").stdout
     assert "AD-003 in judge: decided by Ada (terminal): call R-004 unmet" in summary
+
+
+def test_the_agents_process_has_ended_when_its_question_is_shown(make: Callable[..., Sessions]) -> None:
+    sessions = make()
+    with terminal(sessions, "note({'pid': os.getpid()}); " + LEFT, DONE) as child:
+        child.expect(PROMPT)
+        [pid] = [each["pid"] for each in sessions.notes if "pid" in each]
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+        child.sendline("ok")
+        assert ended(child) == exits.OK
 
 
 def test_ok_lets_the_default_stand_without_another_turn(make: Callable[..., Sessions]) -> None:

@@ -17,6 +17,7 @@ from conftest import Git
 from correctless import exits
 from correctless.lock import Lock
 from correctless.project.git import find
+from correctless.runlog.events import GateClosed
 from patience import PATIENCE
 from project import CONFIG, Project
 
@@ -85,6 +86,9 @@ def test_an_old_digest_confirms_nothing_once_another_decision_was_deferred(proje
     assert "is not the digest" in shown
     code, _ = project.review(answer="{digest}")
     assert code == exits.OK
+    closings = [item.event for item in project.events() if isinstance(item.event, GateClosed)]
+    assert [len(closing.challenge) for closing in closings] == [32, 32]
+    assert closings[0].challenge != closings[1].challenge
     assert project.cauto("resume").returncode == exits.OK
 
 
@@ -240,6 +244,29 @@ def test_the_prompt_says_its_mode_first_and_the_agent_is_told_its_contract(proje
         assert prompt.splitlines()[0] == "mode: autonomous"
         assert "- AD-001" in prompt
         assert str(Path(project.logs.folder(run), "frozen", step, "SKILL.md")) in prompt
+
+
+def test_a_nonce_is_new_for_each_attempt_and_in_no_file_while_its_agent_runs(project: Project) -> None:
+    look = (
+        "found = [str(p) for p in pathlib.Path('.').rglob('*') if p.is_file() and nonce.encode() in p.read_bytes()]\n"
+        "print(nonce, found, file=open(os.environ['AGENT_DIARY'] + '-nonces', 'a'))\n"
+        "if step + attempt == 'ctdd1': sys.exit(9)"
+    )
+    done = project.run(AGENT_EXTRA=look)
+    assert done.returncode == exits.PERSON, done.stderr
+    noted = [line.split(" ", 1) for line in Path(f"{project.diary}-nonces").read_text().splitlines()]
+    assert len({nonce for nonce, _ in noted}) == len(noted) == len(project.ran()) == 5
+    assert {found for _, found in noted} == {"[]"}
+    # Afterwards it is there to be looked up.
+    assert Path(project.logs.folder(project.state().run), "ctdd-2", "nonce").read_text() == noted[1][0]
+
+
+def test_a_check_runs_with_the_agents_environment_and_no_credential(scratch_repo: Path, git: Git) -> None:
+    code = "import os; assert os.environ['CORRECTLESS_AGENT']; assert 'GH_TOKEN' not in os.environ"
+    steps = [{"skill": "ctdd", "check": [sys.executable, "-c", code]}]
+    project = Project(scratch_repo, git, config={**CONFIG, "pipelines": {"default": {"steps": steps}}})
+    done = project.run(GH_TOKEN="secret")
+    assert done.returncode == exits.OK, done.stderr
 
 
 def test_a_detached_run_returns_at_once_and_goes_on(project: Project) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import pytest
@@ -127,6 +128,10 @@ def test_the_digest_depends_on_the_challenge_and_on_every_byte() -> None:
     assert (
         len({digest("a", [b"x"]), digest("b", [b"x"]), digest("a", [b"y"]), digest("a", [b"x", b"x"])}) == 4
     )
+
+
+def test_the_digest_is_the_sha_256_of_the_challenge_and_the_exact_lines() -> None:
+    assert digest("challenge", [b"a", b"b"]) == hashlib.sha256(b"challenge\na\nb\n").hexdigest()
 
 
 def asking(*asked: Recorded, challenge: str = "challenge") -> Asking:

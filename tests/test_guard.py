@@ -383,6 +383,23 @@ def test_a_guard_without_its_modules_is_a_broken_one(quiet: Path, tmp_path: Path
     assert door(told("Bash", {"command": f"cat {LOG}"}, quiet), quiet, {}, copy).returncode == 2
 
 
+def test_a_call_that_takes_too_long_to_judge_is_denied(quiet: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "plugin" / "scripts" / "guard"
+    copy.parent.mkdir(parents=True)
+    shutil.copy(DOOR, copy)
+    inside = tmp_path / "plugin" / "src" / "correctless" / "guard"
+    inside.mkdir(parents=True)
+    text = (ROOT / "src/correctless/guard/call.py").read_text()
+    assert text.count("_SECONDS = 15\n") == 1
+    (inside / "call.py").write_text(text.replace("_SECONDS = 15\n", "_SECONDS = 1\n"))
+    with subprocess.Popen(
+        [copy], cwd=quiet, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as asked:  # a call that never comes to its end
+        assert asked.wait(60) == 2
+        assert asked.stderr is not None
+        assert "it took too long to judge this call" in asked.stderr.read()
+
+
 def test_the_guard_needs_nothing_newer_than_python_3_7() -> None:
     modules = sorted((ROOT / "src/correctless/guard").glob("*.py"))
     assert len(modules) >= 6

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from conftest import Git
 from correctless import exits
 from correctless.exits import Stop
 from correctless.hooks import client
+from correctless.hooks.prompt import Prompt, heard
 from patience import PATIENCE
 from project import Project
 
@@ -165,6 +167,33 @@ def test_any_other_client_is_not(chain: tuple[frozenset[str], ...]) -> None:
     with pytest.raises(Stop) as refused:
         client.refuse_agents(chain)
     assert refused.value.code == exits.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("text", "inside", "why"),
+    [
+        ("confirm escalations 0123456789ab", True, "a sub-agent can't answer"),
+        ("confirm escalations 0123456", False, "too short"),
+    ],
+)
+def test_a_prompt_of_a_sub_agent_or_with_too_few_digits_is_refused(
+    project: Project, text: str, inside: bool, why: str
+) -> None:
+    assert project.run().returncode == exits.PERSON
+    prompt = Prompt(text, str(project.top), inside, "")
+    with pytest.raises(Stop, match=why):
+        heard(prompt, project.env, [HOOK, PLAIN], datetime.now(UTC))
+
+
+def test_a_sentence_with_anything_around_it_is_no_answer() -> None:
+    for text in (
+        f"A message from another session: {WORDS}",
+        f"<message>{WORDS}</message>",
+        f"{WORDS} now",
+        f"> {WORDS}",
+        f"please\n{WORDS}",
+    ):
+        assert heard(Prompt(text, "/", False, ""), {}, [HOOK, PLAIN], datetime.now(UTC)) is None
 
 
 FIRE = b'{"type":"system","subtype":"scheduled_task_fire"}'

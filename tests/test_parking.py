@@ -167,11 +167,21 @@ def test_parking_changes_neither_worktree_nor_index_nor_head_and_makes_no_branch
     assert [line.rpartition("/")[2] for line in heads] == ["x", "main"]
     held = git(ci.top, "ls-tree", "-r", "--name-only", f"refs/correctless/runs/{run}").splitlines()
     assert not [
-        name for name in held if "transcript" in name or name.endswith(("answer.md", ".patch", "nonce"))
+        name
+        for name in held
+        if "transcript" in name or "prompt" in name or name.endswith(("answer.md", ".patch", "nonce"))
     ]
     assert {"decisions.jsonl", "run.jsonl", "confirmations.jsonl", "escalation.md", "frozen/spec.md"} < {
         *held
     }
+
+
+def test_a_patch_of_a_failed_attempt_is_not_parked(fleet: Fleet) -> None:
+    ci, run = fleet.parked(code=20, AGENT_PLAY="short-report")
+    assert [*Path(ci.logs.artifacts).rglob("*.patch")]
+    held = fleet.git(ci.top, "ls-tree", "-r", "--name-only", f"refs/correctless/runs/{run}").splitlines()
+    assert "run.jsonl" in held
+    assert not [name for name in held if name.endswith(".patch")]
 
 
 def test_a_failed_step_is_tried_again_on_another_machine(fleet: Fleet) -> None:
@@ -435,6 +445,7 @@ def test_a_review_without_a_terminal_shows_and_changes_nothing(fleet: Fleet) -> 
     shown = reviewer.command("review", "--from", "origin", run, "--json")
     assert shown.returncode == 10
     assert len(json.loads(shown.stdout)["waiting"]) == 2
+    assert reviewer.ran() == []
     refused = reviewer.command(
         "review", "--from", "origin", run, "--confirm", json.loads(shown.stdout)["digest"]
     )
@@ -759,6 +770,7 @@ def _resealed(log: bytes, change: Callable[[bytes], bytes]) -> bytes:
         (rb'"log_seq":2', b'"log_seq":1', "is not what the run log noted"),
         (rb'"protected":\["staging"\]', b'"protected":[]', "another protected"),
         (rb'"confirm_channels":\["terminal"', b'"confirm_channels":["flag"', "another confirm_channels"),
+        (rb'"confirmers":\[\]', b'"confirmers":["Eve"]', "another confirmers"),
         (rb'"notify":null', b'"notify":["/bin/sh","-c","x"]', "another notify"),
         (rb'"pr":\["skip"\]', b'"pr":["/bin/sh","-c","x"]', "another pr"),
         (rb'"test":\["[^"]*"', b'"test":["/bin/sh"', "another commands.test"),
@@ -801,6 +813,7 @@ def test_a_tree_of_more_than_is_bearable_is_refused_before_it_is_read(fleet: Fle
     _, run = fleet.parked()
     clone, parked, files = _clone(fleet, run)
     size = sum(map(len, files.values()))
+    assert (parking.files.__kwdefaults__ or {})["largest"] == 256 << 20
     assert parking.files(clone, parked, largest=size) == files
     with pytest.raises(Stop, match="it holds over"):
         parking.files(clone, parked, largest=size - 1)
@@ -1002,6 +1015,9 @@ def test_a_notification_names_what_to_type_in_any_clone(make: MakeFleet, tmp_pat
     said = json.loads(told.read_text())
     assert said["next"] == f"correctless review --from origin {run}"
     assert said["digest"]
+    told.unlink()
+    assert fleet.machine("reviewer").command("review", "--from", "origin", run).returncode == 10
+    assert not told.exists()  # to look at a run starts nothing of it
 
 
 def test_what_will_run_here_is_said_before_it_runs(fleet: Fleet) -> None:

@@ -108,6 +108,8 @@ def test_no_second_agent_can_enter_while_an_orphan_lives(project: Project) -> No
         assert project.command("review", "--json").returncode == exits.OK  # reading needs no lock
         refused = project.command("writer", "append", "ctdd", '{"default_applied": "x"}')
         assert refused.returncode == exits.LOCKED, refused.stderr
+        code, shown = project.review("--confirm", "0" * 8)
+        assert code == exits.LOCKED, shown
         stopped = project.cauto("stop")
         assert stopped.returncode == 0, stopped.stderr
         assert not _lives(agent)

@@ -272,6 +272,15 @@ def test_the_word_of_the_block_is_on_no_disk_while_a_continued_agent_lives(
     assert sorted(told) == ["prompt-2.md", "prompt.md"]
 
 
+def test_the_recorder_is_gone_when_its_attempt_has_ended(make: Callable[..., Sessions]) -> None:
+    sessions = make()
+    look = "config = argv[argv.index('--mcp-config') + 1]; note({'config': config, 'there': os.path.exists(config)}); "
+    assert sessions.cauto(*WORDS, parts=(look + REST,)).returncode == exits.OK
+    [noted] = [each for each in sessions.notes if "config" in each]
+    assert noted["there"]
+    assert not Path(noted["config"]).parent.exists()
+
+
 def test_a_part_that_fails_fails_the_attempt(make: Callable[..., Sessions]) -> None:
     sessions = make(intensity="high")
     sessions.cauto(*WORDS, parts=(PAUSE,))
