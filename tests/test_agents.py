@@ -444,6 +444,20 @@ def test_a_count_of_thousands_of_digits_can_be_told(task: Task) -> None:
     assert next(one.text for one in told if one.kind == "usage").startswith("999999999999999 tokens")
 
 
+def test_messages_of_over_8_mib_together_fail_the_attempt_and_a_sub_agents_do_not_count(task: Task) -> None:
+    def said(parent: str | None) -> Outcome:
+        stream = Stream(task)
+        hear(stream, {"type": "system", "subtype": "init", "claude_code_version": "2.1.329"})
+        message = {"content": [{"type": "text", "text": "x" * (1 << 20)}]}
+        for _ in range(9):
+            hear(stream, {"type": "assistant", "message": message, "parent_tool_use_id": parent})
+        hear(stream, {"type": "result", "subtype": "success", "is_error": False, "result": "done"})
+        return stream.outcome(End(0, True, None))
+
+    assert (said(None).kind, said(None).reason) == ("failed", "its answer is over 8 MiB")
+    assert (said("toolu_1").kind, said("toolu_1").answer) == ("ok", "done")
+
+
 def test_a_watcher_hears_of_twenty_unreadable_lines_and_all_are_counted(task: Task) -> None:
     stream = Stream(task)
     told = [one.text for _ in range(50) for one in stream.hear(Line("out", b"x"))]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -255,6 +256,8 @@ WHOLE = {
     "one in the block, one in a sentence behind": f"{START}\n{A}\n{END}\nAD-003: {TWO}",
     "one in the block, one in a table behind": f"{START}\n{A}\n{END}\n| AD-003 | {TWO} |",
     "one in the block, one with other keys behind": f'{START}\n{A}\n{END}\n{{"id": "AD-003", "choice": "{TWO}"}}',
+    "one in the block, one as YAML behind": f"{START}\n{A}\n{END}\ndecision_id: AD-099\ndefault_applied: {TWO}",
+    "one in the block, one as Python behind": f"{START}\n{A}\n{END}\n{{'decision_id': 'AD-099', 'default_applied': '{TWO}'}}",
     "one in the block, one without an id behind": f"{START}\n{A}\n{END}\n{obj(None, TWO)}",
     "one in the block, the same id again behind": f"{START}\n{A}\n{END}\n{obj('AD-001', TWO)}",
     "one in a good block, one in a bold one": f"{START}\n{A}\n{END}\n**{START}**\n{B}\n{END}",
@@ -446,6 +449,25 @@ def test_prose_beside_a_block_that_says_the_same_or_that_a_point_was_not_met_clo
     ):
         assert is_open(read(f"{prose}\n{START}\n{A}\n{END}"))
         assert is_open(read(f"{prose}\n{START}\n{END}"))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "AD-001 ",
+        "AD-003: x\n",
+        "AD" + "-" * 99,
+        "decision_id: AD-09\n",
+        "decision_id" + ":" * 99,
+        '{"decision_id":1}',
+    ],
+)
+def test_eight_megabytes_of_reports_are_read_in_seconds(line: str) -> None:
+    began = time.process_time()
+    for head in ("", f"{START}\n{A}\n{END}\n"):
+        found = read(head + line * ((8 << 20) // len(line)))
+        assert len(found.decisions) <= 2
+    assert time.process_time() - began < 40  # a quadratic reader takes hours
 
 
 def test_a_block_printed_twice_is_one_decision_and_an_object_twice_in_a_block_is_two() -> None:

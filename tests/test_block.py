@@ -459,6 +459,11 @@ TEN_MEGABYTES = {
     "quotes": '> > "it\'s" {\n',
     "other blocks": f"AUTONOMOUS_DECISIONS_START 00000000\n{{}}\n{END}\n",
     "near markers": f"**{START}**\n",
+    "nonces": f"{NONCE} and so on\n",
+    "halves of a nonce": "7--f--3--a--9--1--c--\n",
+    "no fences": "```" + " " * 5000 + "!\n",
+    "quote marks": "> " * 3000 + "\n",
+    "ends": "the autonomous decisions end\n",
 }
 
 
@@ -508,10 +513,13 @@ def test_hostile_text_takes_time_in_proportion_to_its_length(kind: str) -> None:
     [
         " " * SIZE + "AUTONOMOUS_DECISIONS_STAR",
         "> " * SIZE + "AUTONOMOUS_DECISIONS_STARTx",
-        "1." * SIZE + START,
+        "1." * SIZE + START[:-1],
         "AUTONOMOUS_DECISIONS_START " * (SIZE // 20),
         START + " " * SIZE + "x",
         "AUTONOMOUS_DECISIONS_START\n" * (SIZE // 20),
+        NONCE * SIZE,
+        f"{START} x " * (SIZE // 20),
+        f"{START[:-1]}-" * (SIZE // 20),
     ],
 )
 def test_hostile_marker_lines_are_cheap_too(line: str) -> None:

@@ -97,7 +97,7 @@ def test_the_client_edits_a_file_runs_a_command_commits_and_ends_with_a_block(
     with ScriptedModel({"": replies}) as model:
         outcome = drive(model)
     assert (outcome.kind, outcome.reason, outcome.exit_code) == ("ok", "", 0)
-    assert outcome.answer == f"Committed by Ada.\n{BLOCK}"
+    assert outcome.answer == f"I read it first.\nCommitted by Ada.\n{BLOCK}"
     assert git(scratch_repo, "show", "HEAD:README.md") == "# better"
     assert outcome.turns == 4
     assert outcome.tokens > 4000
@@ -179,7 +179,7 @@ def test_of_two_result_lines_the_one_after_the_background_agent_counts(drive: Dr
     replies = [Reply(start), Reply("too early"), Reply("all done")]
     with ScriptedModel({"SUBTASK": [Reply("sub done", delay=1)], "": replies}) as model:
         outcome = drive(model, tools=("Agent",), limits=replace(LIMITS, grace_s=0.3))
-    assert (outcome.kind, outcome.answer, outcome.turns) == ("ok", "all done", 3)
+    assert (outcome.kind, outcome.answer, outcome.turns) == ("ok", "too early\nall done", 3)
     assert (tmp_path / "transcript.jsonl").read_text().count('"type":"result"') == 2
 
 

@@ -113,7 +113,7 @@ class Stream:
         elif kind == "result":
             answer = text(event.get("result"))
             self._blank = not answer.strip()
-            if self._said[-1:] != [answer]:
+            if answer not in self._said:
                 self._add(answer)
             self._results.append(event | {"result": answer[:_HEAD]})
             for tokens, cost in _parts(event):
