@@ -466,7 +466,8 @@ def test_a_repaired_log_closes_the_gate_until_a_person_confirmed_the_loss(projec
 def test_a_person_at_a_terminal_is_shown_the_spec_and_asked(
     project: Project, typed: str, code: int, channel: str | None
 ) -> None:
-    words = ["cauto", "run", "--spec", "spec.md", "--agent", f"command:{project.agent}"]
+    # From 3.12 on `python -m unittest` ends with 5 where there are no tests yet, and the check would say so.
+    words = ["cauto", "run", "--no-check", "--spec", "spec.md", "--agent", f"command:{project.agent}"]
     child = terminal.spawn([*correctless.itself(), *words], project.top, project.env)
     child.expect("R-002: greet")
     found, shown = terminal.typed(child, (("approve this spec", typed),))
