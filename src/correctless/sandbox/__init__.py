@@ -157,7 +157,7 @@ def _found(paths: Iterable[str], hidden: Sequence[Rule]) -> Iterator[Rule]:
         if lost(real):
             yield Rule(real, "read")
         at = os.sep
-        for name in os.path.normpath(path).split(os.sep)[1:]:
+        for name in path.split(os.sep):
             at = os.path.join(os.path.realpath(at), name)
             if os.path.islink(at) and lost(at):
                 yield Rule(at, "read", os.path.realpath(at))

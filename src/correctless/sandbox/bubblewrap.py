@@ -16,7 +16,11 @@ PROGRAM = "bwrap"
 _NAMESPACES = ("--unshare-user", "--disable-userns", "--unshare-pid", "--unshare-ipc", "--die-with-parent")
 # bwrap wants an open file, and what starts it passes none on.
 _FILTERED = ("/bin/sh", "-c", 'exec "$@" 9<"$0"')
-_BASE = ("--cap-drop", "ALL", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc")
+# Of /proc the kernel's settings are root's to write, whatever namespace it is root in.
+_BASE = (
+    *("--cap-drop", "ALL", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"),
+    *("--remount-ro", "/proc"),
+)
 
 
 def prefix(program: str, reach: Reach, cwd: str) -> tuple[str, ...]:

@@ -14,13 +14,13 @@ from correctless.sandbox.reach import Rule
 _DECIDES = (
     *("config", "config.worktree", "hooks", "info", "commondir", "gitdir", "shallow", "branches", "remotes"),
     *("packed-refs", "worktrees"),
+    "modules",  # a submodule has its configuration, its hooks and all its commits there
     "correctless.lock",  # another file in its place would let a second dispatcher in
 )
 _FOLDERS = ("hooks", "info", "objects/info", "objects/pack", "refs/tags", "refs/remotes", "refs/replace")
 _FILES = ("packed-refs", "config.worktree")
 _SIBLINGS = 256  # branches beside the run's that get a rule each; of more, only those in other folders
 _PACKS = 32  # of more, none can be added either
-_DEEPEST = 6  # folders below .git/modules
 
 
 def rules(repo: Repo, branch: str) -> Iterator[Rule]:
@@ -34,7 +34,6 @@ def rules(repo: Repo, branch: str) -> Iterator[Rule]:
     for folder in dict.fromkeys((own, common)):
         for name in _DECIDES:
             yield Rule(os.path.join(folder, name), "read")
-        yield from _modules(os.path.join(folder, "modules"))
     yield Rule(own, "write")  # of a linked worktree it lies in the `worktrees` of the other
     yield from _objects(os.path.join(common, "objects"))
     for refs in ("refs", "logs/refs"):
@@ -107,18 +106,6 @@ def _objects(objects: str) -> Iterator[Rule]:
     names = _names(pack)
     for name in names if len(names) <= _PACKS else ("",):
         yield Rule(os.path.join(pack, name), "read")
-
-
-def _modules(modules: str, depth: int = 0) -> Iterator[Rule]:
-    """The configuration and hooks of each submodule."""
-    for name in _names(modules)[:_SIBLINGS] if depth < _DEEPEST else ():
-        folder = os.path.join(modules, name)
-        if os.path.isfile(os.path.join(folder, "HEAD")):
-            for part in ("config", "config.worktree", "hooks", "info"):
-                yield Rule(os.path.join(folder, part), "read")
-            yield from _modules(os.path.join(folder, "modules"), depth + 1)
-        elif os.path.isdir(folder):
-            yield from _modules(folder, depth + 1)
 
 
 def _names(folder: str) -> list[str]:
