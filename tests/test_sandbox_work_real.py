@@ -369,7 +369,7 @@ def _failing(tmp_path: Path) -> str:
 
 @pytest.mark.parametrize("mode", ["auto", "require"])
 def test_without_bubblewrap_the_package_is_named(mode: str) -> None:
-    nowhere = tuple(os.environ["PATH"].split(":")) + ("/usr/bin", "/usr/local/bin", "/bin")
+    nowhere = (*os.environ["PATH"].split(":"), "/usr/bin", "/usr/local/bin", "/bin")
     if mode == "auto":
         means, fault = sandbox.find(mode, {"PATH": os.environ["PATH"]}, exclude=nowhere)
         assert means is None
