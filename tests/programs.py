@@ -11,7 +11,7 @@ import pytest
 
 _SETUP = (Path(__file__).parents[1] / "scripts" / "setup-ci").read_text()
 # Read when this module is imported, before a fixture gives the test a HOME of its own.
-_CACHE = Path(
+CACHE = Path(
     os.environ.get("CORRECTLESS_CI_CACHE")
     or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "correctless-ci"
 )
@@ -27,7 +27,7 @@ def client_version() -> str:
 
 def claude_program() -> str:
     """The real Claude Code client: `CORRECTLESS_CLAUDE`, or the one in the cache of scripts/setup-ci."""
-    path = Path(_CLAUDE) if _CLAUDE else _CACHE / f"claude-code-{client_version()}" / "claude"
+    path = Path(_CLAUDE) if _CLAUDE else CACHE / f"claude-code-{client_version()}" / "claude"
     if not os.access(path, os.X_OK):
         pytest.fail(
             f"the Claude Code client is not at {path}: run scripts/setup-ci, which installs the package"

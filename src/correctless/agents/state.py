@@ -45,10 +45,13 @@ _CLAUDE_STATE = ".claude.json"
 def needs(program: str, env: Mapping[str, str], private: str) -> Needs:
     """What a known program needs, by its name; nothing for any other. `private` is the run's folder for such state."""
     name = os.path.basename(program)
+    if name == "claude" and private:
+        return of_claude(env, private, None)
     kept = _PROGRAMS.get(name)
     if kept is None or not private:
         return Needs()
-    folder = env.get(kept.variable) or os.path.join(env.get("HOME", ""), kept.folder)
+    # by its real name: nothing can be shown at a link
+    folder = os.path.realpath(env.get(kept.variable) or os.path.join(env.get("HOME", ""), kept.folder))
     if not os.path.isdir(folder):
         return Needs()
     own = os.path.join(private, name)

@@ -6,16 +6,17 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
 from correctless import places
+from correctless.base.files import replace_file
 from correctless.exits import REFUSED, Stop
 from correctless.project.git import Repo
 from correctless.project.paths import ARTIFACTS
-from correctless.sandbox import bubblewrap, credentials, git_layout, seatbelt, sockets
-from correctless.sandbox.reach import Needs, Reach, Rule, arrange, inside
+from correctless.sandbox import bubblewrap, credentials, git_layout, seatbelt, seccomp, sockets
+from correctless.sandbox.reach import Needs, Reach, Rule, arrange, inside, unlink_links
 
 _TRIAL_SECONDS = 20.0
 _TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108 what is shown there is the run's own
@@ -86,17 +87,18 @@ def make(
     env: Mapping[str, str],
 ) -> Sandbox:
     """The sandbox of one process. `command` is what will run in it, `env` the environment it will have."""
-    temporary, cache, empty = (
-        os.path.join(private(place.run_folder), name) for name in ("tmp", "cache", "empty")
+    # The agent writes in two of these, and not in the folder that holds them: it can put nothing else in their place.
+    temporary, cache, empty, filtered = (
+        os.path.join(private(place.run_folder), name) for name in ("tmp", "cache", "empty", "filter")
     )
     for folder in (temporary, cache):
         os.makedirs(folder, mode=0o700, exist_ok=True)
-    with open(empty, "wb"):
-        pass
+    for file, data in ((empty, b""), (filtered, seccomp.program())):
+        replace_file(file, data, durable=False)
     git_layout.prepare(place.repo, place.branch)
-    reach = Reach(
-        arrange(_rules(place, needs, (*command, *needs.environment.values()), env)), temporary, empty
-    )
+    rules = arrange(_rules(place, needs, (*command, *needs.environment.values()), env))
+    unlink_links(rules)
+    reach = Reach(rules, temporary, empty, filtered)
     caches = {name: os.path.join(cache, folder) for name, folder in _CACHES.items() if name not in env}
     bwrap = means.name == bubblewrap.PACKAGE
     environment = {
@@ -111,15 +113,14 @@ def make(
 def _rules(place: Place, needs: Needs, words: Sequence[str], env: Mapping[str, str]) -> Iterator[Rule]:
     repo = place.repo
     home = place.env.get("HOME", "")
-    hidden = [*_TEMPORARY, *_RUNTIME]
-    for path in _TEMPORARY:
-        yield Rule(path, "write", os.path.join(private(place.run_folder), "tmp"))
-    for path in _RUNTIME:
-        yield Rule(path, "hide")
-    for path in _needed(place, words, env):
-        if any(inside(path, folder) and path != folder for folder in hidden):
-            yield Rule(path, "read")
-    yield from credentials.rules(place.env, place.git)
+    cleared = [Rule(path, "write", os.path.join(private(place.run_folder), "tmp")) for path in _TEMPORARY]
+    cleared += [Rule(path, "hide") for path in _RUNTIME]
+    secret = list(credentials.rules(place.env, place.git))
+    yield from (*cleared, *secret)
+    yield from _found(_programs(words, env), (*cleared, *secret))
+    yield from _found(
+        (*words, repo.home, repo.common_dir, home, os.path.realpath("/etc/resolv.conf")), cleared
+    )
     for path in sockets.listening(home):
         yield Rule(path, "hide")
     yield from (Rule(_expanded(path, home), "read") for path in place.readable)
@@ -132,23 +133,34 @@ def _rules(place: Place, needs: Needs, words: Sequence[str], env: Mapping[str, s
     yield Rule(place.run_folder, "read")
     if inside(sys.prefix, repo.top):
         yield Rule(sys.prefix, "read")  # an environment in the worktree is the dispatcher's own program
-    yield Rule(private(place.run_folder), "write")
+    yield Rule(os.path.join(private(place.run_folder), "cache"), "write")
     yield from (Rule(_expanded(path, home), "write") for path in place.writable)
     yield from needs.rules
 
 
-def _needed(place: Place, words: Sequence[str], env: Mapping[str, str]) -> Iterator[str]:
-    """What has to be found also where its surroundings are hidden: programs, this package, the repository, the home folder."""
-    named = [
-        *(place.repo.home, place.repo.common_dir, place.env.get("HOME", "")),
-        *(sys.prefix, sys.base_prefix, places.plugin_root(), places.import_root()),
-        *env.get("PATH", "").split(os.pathsep),
-        *words,
-        os.path.realpath("/etc/resolv.conf"),
-    ]
-    for path in named:
-        if os.path.isabs(path) and os.path.exists(path):
-            yield os.path.realpath(path)
+def _programs(words: Sequence[str], env: Mapping[str, str]) -> Iterator[str]:
+    """Where programs lie that are started in the sandbox: the agent's own, what it finds by PATH, and this package."""
+    yield from (sys.prefix, sys.base_prefix, places.plugin_root(), places.import_root())
+    yield from env.get("PATH", "").split(os.pathsep)
+    yield from words[:1]
+
+
+def _found(paths: Iterable[str], hidden: Sequence[Rule]) -> Iterator[Rule]:
+    """Rules that show what of `paths` lies below something hidden, by its real name and by that of a link which leads to it."""
+    folders = [os.path.realpath(rule.path) for rule in hidden]
+
+    def lost(path: str) -> bool:
+        return any(inside(path, folder) and path != folder for folder in folders)
+
+    for path in dict.fromkeys(path for path in paths if os.path.isabs(path) and os.path.exists(path)):
+        real = os.path.realpath(path)
+        if lost(real):
+            yield Rule(real, "read")
+        at = os.sep
+        for name in path.split(os.sep):
+            at = os.path.join(os.path.realpath(at), name)
+            if os.path.islink(at) and lost(at):
+                yield Rule(at, "read", os.path.realpath(at))
 
 
 def _expanded(path: str, home: str) -> str:

@@ -11,14 +11,21 @@ PACKAGE = "bubblewrap"
 PROGRAM = "bwrap"
 
 # A user namespace of its own also where root starts it: with no capability in the first one, nothing below can be
-# mounted anew. In a process namespace of its own the agent sees no other process, and all of it ends with the first.
-_NAMESPACES = ("--unshare-user", "--unshare-pid", "--unshare-ipc", "--die-with-parent")
-_BASE = ("--cap-drop", "ALL", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc")
+# mounted anew. None inside of it: who makes one may leave all mounts behind, and rename what was a mount point before. In a
+# process namespace of its own the agent sees no other process, and all of it ends with the first.
+_NAMESPACES = ("--unshare-user", "--disable-userns", "--unshare-pid", "--unshare-ipc", "--die-with-parent")
+# bwrap wants an open file, and what starts it passes none on.
+_FILTERED = ("/bin/sh", "-c", 'exec "$@" 9<"$0"')
+# Of /proc the kernel's settings are root's to write, whatever namespace it is root in.
+_BASE = (
+    *("--cap-drop", "ALL", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"),
+    *("--remount-ro", "/proc"),
+)
 
 
 def prefix(program: str, reach: Reach, cwd: str) -> tuple[str, ...]:
     """The words to put before a command so that it reaches no more than `reach`."""
-    words = [program, *_NAMESPACES, *_BASE]
+    words = [*_FILTERED, reach.filter, program, "--seccomp", "9", *_NAMESPACES, *_BASE]
     frozen: list[str] = []
     for rule in reach.rules:
         if rule.access == "hide" and not rule.source:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import pwd
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from correctless.sandbox.reach import Rule
 
@@ -20,6 +22,18 @@ _AT_HOME = (
     *(".m2/settings-security.xml", ".nuget/NuGet/NuGet.Config", ".pgpass", ".my.cnf"),
     *(".mozilla", ".thunderbird", ".config/google-chrome", ".config/chromium", ".config/BraveSoftware"),
     *(".config/microsoft-edge", ".config/vivaldi", ".local/share/atuin", ".bash_history", ".zsh_history"),
+    *(".python_history", ".psql_history", ".mysql_history", ".local/share/fish", ".Xauthority"),
+    *(".cache/git/credential", ".git-credential-cache"),
+    # Logins and conversations of agents: `agents.state` shows a program its own.
+    *(
+        ".claude",
+        ".claude.json",
+        ".codex",
+        ".gemini",
+        ".qwen",
+        ".local/share/opencode",
+        ".config/github-copilot",
+    ),
     *("Library/Keychains", "Library/Cookies", "Library/Application Support/Google/Chrome"),
     *("Library/Application Support/Firefox", "Library/Application Support/gh"),
 )
@@ -39,7 +53,7 @@ _MOVED = (
         "AWS_CONFIG_FILE",
     ),
     *("CLOUDSDK_CONFIG", "AZURE_CONFIG_DIR", "KUBECONFIG", "DOCKER_CONFIG", "PGPASSFILE"),
-    "GOOGLE_APPLICATION_CREDENTIALS",
+    *("GOOGLE_APPLICATION_CREDENTIALS", "XAUTHORITY"),
 )
 # A cloud whose models the agent is told to use: then its login is the agent's own.
 _CLOUDS = {
@@ -51,33 +65,62 @@ _IDENTITY = re.compile(
     r"^\s*(?:IdentityFile|CertificateFile|IdentityAgent)\s*[ =]\s*\"?([^\"\n]+?)\"?\s*$",
     re.IGNORECASE | re.MULTILINE,
 )
+_INCLUDE = re.compile(r"^\s*Include\s*[ =]\s*(.+)$", re.IGNORECASE | re.MULTILINE)
+_MOST = 100  # files of ssh's configuration
 _LARGEST = 1 << 20  # bytes of one file that are looked at
 
 
 def rules(env: Mapping[str, str], named: Mapping[str, str]) -> Iterator[Rule]:
     """A rule for each credential there is. `named` is git's configuration, whose keys and helpers name further files."""
-    home = env.get("HOME", "")
     allowed = {each for switch, theirs in _CLOUDS.items() if env.get(switch) for each in theirs}
-    for name in _AT_HOME if os.path.isabs(home) else ():
-        if name not in allowed:
-            yield Rule(os.path.join(home, name), "hide")
-    for name, login in _PERHAPS.items() if os.path.isabs(home) else ():
-        if re.search(login, _head(os.path.join(home, name))):
-            yield Rule(os.path.join(home, name), "hide")
-    ssh = os.path.join(home, ".ssh")
-    for name in _names(ssh):
-        if _PUBLIC.match(name):
-            yield Rule(os.path.join(ssh, name), "read")
-    config = env.get("XDG_CONFIG_HOME")
-    for name in _AT_HOME if config and os.path.isabs(config) else ():
-        if name.startswith(".config/") and name not in allowed:
-            yield Rule(os.path.join(str(config), name.removeprefix(".config/")), "hide")
+    homes = [home for home in dict.fromkeys((env.get("HOME", ""), own_home())) if os.path.isabs(home)]
+    for home in homes:
+        for path in _hidden(home, env, allowed):
+            yield Rule(path, "hide")
+            yield from (Rule(target, "hide") for target in _linked(path))
+        for name in _names(os.path.join(home, ".ssh")):
+            if _PUBLIC.match(name):
+                yield Rule(os.path.join(home, ".ssh", name), "read")
+        # Claude Code itself, where it was installed for this person alone.
+        yield Rule(os.path.join(home, ".claude", "local"), "read")
+        for path in (*_identities(home), *_of_git(named, home)):
+            yield Rule(path, "hide")
     for variable in _MOVED:
         for path in env.get(variable, "").split(os.pathsep) if variable not in allowed else ():
             if os.path.isabs(path):
                 yield Rule(path, "hide")
-    for path in (*_SYSTEM, *_host_keys(), *_identities(ssh, home), *_of_git(named, home)):
-        yield Rule(path, "hide")
+    for path in (*_SYSTEM, *_host_keys()):
+        if os.access(path, os.R_OK):  # by root
+            yield Rule(path, "hide")
+
+
+def own_home() -> str:
+    """The home folder as the user database has it, whatever HOME says; "" where it has none."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:
+        return ""
+
+
+def _hidden(home: str, env: Mapping[str, str], allowed: Collection[str]) -> Iterator[str]:
+    moved = {".config/": env.get("XDG_CONFIG_HOME", ""), ".local/share/": env.get("XDG_DATA_HOME", "")}
+    for name in _AT_HOME:
+        if name not in allowed:
+            yield os.path.join(home, name)
+            for usual, folder in moved.items():
+                if name.startswith(usual) and os.path.isabs(folder):
+                    yield os.path.join(folder, name.removeprefix(usual))
+    for name, login in _PERHAPS.items():
+        if re.search(login, _head(os.path.join(home, name))):
+            yield os.path.join(home, name)
+
+
+def _linked(folder: str) -> Iterator[str]:
+    """The files that links in a folder lead to: people keep what is in it among other files, and link it."""
+    for name in _names(folder):
+        path = os.path.join(folder, name)
+        if os.path.islink(path) and os.path.isfile(path) and not _PUBLIC.match(name):
+            yield os.path.realpath(path)
 
 
 def _host_keys() -> Iterator[str]:
@@ -86,11 +129,18 @@ def _host_keys() -> Iterator[str]:
             yield os.path.join("/etc/ssh", name)
 
 
-def _identities(ssh: str, home: str) -> Iterator[str]:
-    """The key files that ~/.ssh/config names elsewhere."""
-    text = _head(os.path.join(ssh, "config")).decode("utf-8", "replace")
-    for path in _IDENTITY.findall(text):
-        yield from _private(path, home)
+def _identities(home: str) -> Iterator[str]:
+    """The key files that ssh's configuration names elsewhere, and what that includes."""
+    ssh = os.path.join(home, ".ssh")
+    files = [os.path.join(ssh, "config"), "/etc/ssh/ssh_config"]
+    for file in files:  # grows while it is read
+        text = _head(file).decode("utf-8", "replace")
+        for words in _INCLUDE.findall(text) if len(files) < _MOST else ():
+            for word in words.split():
+                pattern = os.path.join(os.path.dirname(file), os.path.expanduser(word.strip('"')))
+                files += [each for each in sorted(glob.glob(pattern)) if each not in files]
+        for path in _IDENTITY.findall(text):
+            yield from _private(path, home)
 
 
 def _of_git(named: Mapping[str, str], home: str) -> Iterator[str]:

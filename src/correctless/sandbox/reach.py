@@ -35,11 +35,14 @@ class Needs:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """All rules of one attempt. `empty` is an empty file that stands in for each hidden one; `temporary` becomes /tmp."""
+    """All rules of one attempt. `temporary` becomes /tmp; `empty` is an empty file that stands in for each hidden one, `filter`
+    one with what `seccomp` says.
+    """
 
     rules: tuple[Rule, ...]
     temporary: str
     empty: str
+    filter: str = ""
 
     def of(self, path: str) -> Access:
         """The access to a path, by its real name."""
@@ -80,6 +83,20 @@ def arrange(rules: Iterable[Rule]) -> tuple[Rule, ...]:
             kept.update((pin.path, pin) for pin in reversed(pins))
         kept[path] = rule
     return tuple(sorted(kept.values(), key=lambda rule: parts(rule.path)))
+
+
+def unlink_links(rules: Iterable[Rule]) -> None:
+    """Make room for what is shown inside of a folder that agents wrote in before: bwrap would follow a link there, out of all bounds."""
+    by_path = {rule.path: rule for rule in rules}
+    for path, rule in by_path.items():
+        above = _nearest(path, by_path)
+        if above is None or not (above.source or (above.access == "write" and rule.source)):
+            continue
+        place = above.source or above.path
+        for name in os.path.relpath(path, above.path).split(os.sep):
+            place = os.path.join(place, name)
+            if os.path.islink(place):
+                os.unlink(place)
 
 
 def inside(path: str, folder: str) -> bool:

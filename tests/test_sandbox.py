@@ -1,0 +1,371 @@
+"""What an agent may reach, as values: rules arranged, git's folders, credentials, what programs need, and how it is spelled."""
+
+from __future__ import annotations
+
+import os
+import struct
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from conftest import Git
+from correctless.agents import state
+from correctless.project.git import find
+from correctless.sandbox import credentials, git_layout, seatbelt, seccomp
+from correctless.sandbox.reach import Reach, Rule, arrange, unlink_links
+
+
+def made(top: Path, *names: str) -> str:
+    for name in names:
+        path = top / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+    return str(top)
+
+
+def spelled(top: str, rules: tuple[Rule, ...]) -> list[str]:
+    return [f"{os.path.relpath(rule.path, top)} {rule.access}" for rule in rules]
+
+
+# Rules
+
+
+def test_between_what_is_writable_and_what_is_protected_in_it_each_folder_is_a_rule(tmp_path: Path) -> None:
+    top = made(tmp_path, "work/a/b/c/kept")
+    rules = arrange([Rule(f"{top}/work", "write"), Rule(f"{top}/work/a/b/c/kept", "read")])
+    assert spelled(top, rules) == [
+        "work write",
+        "work/a write",
+        "work/a/b write",
+        "work/a/b/c write",
+        "work/a/b/c/kept read",
+    ]
+
+
+def test_the_deepest_rule_decides_and_a_later_one_for_the_same_path(tmp_path: Path) -> None:
+    top = made(tmp_path, "a/b/c/d")
+    rules = arrange(
+        [
+            Rule(f"{top}/a/b", "hide"),
+            Rule(f"{top}/a", "write"),
+            Rule(f"{top}/a/b", "read"),
+            Rule(f"{top}/a/b/c", "write"),
+        ]
+    )
+    reach = Reach(rules, "/tmp", "")
+    asked = ("", "a", "a/x", "a/b", "a/b/x", "a/b/c/d", "ab")
+    assert [reach.of(f"{top}/{name}") for name in asked] == [
+        *("read", "write", "write", "read", "read", "write", "read")
+    ]
+
+
+def test_what_is_missing_or_says_nothing_new_is_no_rule(tmp_path: Path) -> None:
+    top = made(tmp_path, "a/b/c")
+    rules = [
+        Rule(f"{top}/a", "write"),
+        Rule(f"{top}/a/b", "write"),
+        Rule(f"{top}/missing", "hide"),
+        Rule(f"{top}/x", "read"),
+    ]
+    assert spelled(top, arrange(rules)) == ["a write"]
+
+
+def test_a_rule_holds_for_what_a_link_leads_to(tmp_path: Path) -> None:
+    top = made(tmp_path, "real/key")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    assert spelled(top, arrange([Rule(f"{top}/link/key", "hide")])) == ["real/key hide"]
+
+
+def test_inside_of_a_source_only_what_is_shown_again_is_a_rule(tmp_path: Path) -> None:
+    top = made(tmp_path, "tmp/shown/x", "tmp/hidden/y", "own/z")
+    rules = arrange(
+        [
+            Rule(f"{top}/tmp", "write", f"{top}/own"),
+            Rule(f"{top}/tmp/shown", "read"),
+            Rule(f"{top}/tmp/hidden", "hide"),
+        ]
+    )
+    assert spelled(top, rules) == ["tmp write", "tmp/shown read"]
+
+
+def test_links_in_the_way_of_what_is_shown_are_taken_away_and_no_others(tmp_path: Path) -> None:
+    top = made(tmp_path, "tmp/a/shown", "own/keep/file", "work/file", "login")
+    (tmp_path / "own/a").symlink_to("/oldroot/etc")
+    (tmp_path / "own/other").symlink_to("/oldroot/etc")
+    (tmp_path / "work/login").symlink_to("/oldroot/etc/x")
+    rules = arrange(
+        [
+            Rule(f"{top}/tmp", "write", f"{top}/own"),
+            Rule(f"{top}/tmp/a/shown", "read"),
+            Rule(f"{top}/work", "write"),
+            Rule(f"{top}/work/login", "write", f"{top}/login"),
+        ]
+    )
+    unlink_links(rules)
+    assert sorted(os.listdir(f"{top}/own")) == ["keep", "other"]
+    assert os.listdir(f"{top}/work") == ["file"]
+
+
+# git's folders
+
+
+def test_of_an_ordinary_repository_a_commit_on_the_branch_and_no_more_can_be_written(
+    scratch_repo: Path, git: Git
+) -> None:
+    for branch in ("feature/y", "other", "team/z"):
+        git(scratch_repo, "branch", branch)
+    git(scratch_repo, "pack-refs", "--all")
+    git(scratch_repo, "branch", "feature/loose")
+    repo = find(str(scratch_repo))
+    git_layout.prepare(repo, "feature/x")
+    reach = Reach(arrange([Rule(repo.top, "write"), *git_layout.rules(repo, "feature/x")]), "", "")
+    access = {name: reach.of(os.path.join(repo.common_dir, name)) for name in _NAMES}
+    assert {name for name in access if access[name] == "write"} == {
+        *(
+            "HEAD",
+            "index",
+            "objects/ab/cd",
+            "refs/heads/feature/x",
+            "logs/HEAD",
+            "logs/refs/heads/feature/x",
+            "refs/stash",
+        )
+    }
+    # A branch that is only packed is no file; the one beside its own was made one.
+    assert (
+        git(scratch_repo, "rev-parse", "feature/y")
+        == Path(repo.common_dir, "refs/heads/feature/y").read_text().strip()
+    )
+    assert git(scratch_repo, "fsck") == ""
+    assert git(scratch_repo, "for-each-ref", "--format=%(refname)").split() == [
+        *(
+            f"refs/heads/{name}"
+            for name in ("feature/loose", "feature/x", "feature/y", "main", "other", "team/z")
+        )
+    ]
+
+
+_NAMES = (
+    *("HEAD", "index", "config", "config.worktree", "hooks/pre-commit", "info/attributes", "packed-refs"),
+    *("objects/ab/cd", "objects/info/alternates", "refs/heads/feature/x", "refs/heads/feature/y"),
+    *(
+        "refs/heads/feature/loose",
+        "refs/heads/other",
+        "refs/heads/team/z",
+        "refs/tags/v1",
+        "refs/remotes/origin/x",
+    ),
+    *("refs/replace/x", "logs/HEAD", "logs/refs/heads/feature/x", "logs/refs/heads/main", "refs/stash"),
+)
+
+
+def test_of_a_linked_worktree_its_own_folder_can_be_written_and_the_shared_one_not(
+    scratch_repo: Path, git: Git
+) -> None:
+    git(scratch_repo, "worktree", "add", "-q", "-b", "feature/w", "../w")
+    repo = find(str(scratch_repo.parent / "w"))
+    git_layout.prepare(repo, "feature/w")
+    reach = Reach(arrange([Rule(repo.top, "write"), *git_layout.rules(repo, "feature/w")]), "", "")
+
+    def of(folder: str, *names: str) -> set[str]:
+        return {reach.of(os.path.join(folder, name)) for name in names}
+
+    assert of(repo.git_dir, "HEAD", "index", "logs/HEAD") == {"write"}
+    assert of(repo.git_dir, "config.worktree", "commondir", "gitdir") == {"read"}
+    assert of(repo.common_dir, "objects/ab/cd", "refs/heads/feature/w", "refs/stash") == {"write"}
+    assert of(repo.common_dir, "HEAD", "index", "config", "commondir", "shallow", "refs/heads/feature/x") == {
+        "read"
+    }
+    assert of(repo.top, ".git") == {"read"}
+
+
+def test_of_many_packs_none_can_be_added_and_none_is_a_rule(scratch_repo: Path) -> None:
+    repo = find(str(scratch_repo))
+    pack = Path(repo.common_dir, "objects/pack")
+    for number in range(100):
+        (pack / f"pack-{number}.pack").write_text("")
+    rules = arrange([Rule(repo.top, "write"), *git_layout.rules(repo, "feature/x")])
+    assert [rule for rule in rules if rule.path.startswith(str(pack))] == [Rule(str(pack), "read")]
+
+
+# Credentials
+
+
+def hidden(env: dict[str, str], named: dict[str, str] | None = None) -> set[str]:
+    home = os.path.realpath(env["HOME"])
+    rules = arrange(credentials.rules(env, named or {}))
+    return {
+        os.path.relpath(rule.path, home)
+        for rule in rules
+        if rule.access == "hide" and rule.path.startswith(home)
+    }
+
+
+def test_keys_that_ssh_and_git_name_elsewhere_are_hidden(tmp_path: Path) -> None:
+    home = made(tmp_path, ".ssh/id", "k/a", "k/b", "k/sign", "k/store", "k/helper", "dot/linked", "k/c")
+    os.chmod(f"{home}/k/helper", 0o755)
+    Path(home, ".ssh/config").write_text(
+        'Host x\n identityfile "~/k/a"\n Include conf.d/*.conf\n IdentityFile %d/k/c\n'
+    )
+    made(tmp_path, ".ssh/conf.d/one.conf")
+    Path(home, ".ssh/conf.d/one.conf").write_text("IdentityFile = ~/k/b\n")
+    Path(home, ".ssh/id2").symlink_to(f"{home}/dot/linked")
+    named = {
+        "user.signingkey": f"{home}/k/sign.pub",
+        "credential.https://a.example.helper": "store --file=~/k/store",
+        "credential.helper": f"{home}/k/helper get",
+    }
+    assert hidden({"HOME": home}, named) == {".ssh", "k/a", "k/b", "k/c", "k/sign", "k/store", "dot/linked"}
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "expected"),
+    [
+        ("XDG_CONFIG_HOME", "c", {"c/gh"}),
+        ("XDG_DATA_HOME", "d", {"d/keyrings"}),
+        ("KUBECONFIG", "k1", {"k1"}),
+        ("GH_CONFIG_DIR", "c/gh", {"c/gh"}),
+        ("CLAUDE_CODE_USE_BEDROCK", "", {".aws"}),
+    ],
+)
+def test_credentials_that_a_variable_moves_are_hidden(
+    tmp_path: Path, variable: str, value: str, expected: set[str]
+) -> None:
+    home = made(tmp_path, "c/gh/hosts.yml", "d/keyrings/x", "k1", ".aws/credentials")
+    assert expected <= hidden({"HOME": home, variable: value and f"{home}/{value}"})
+
+
+def test_the_login_of_a_cloud_that_has_the_models_stays(tmp_path: Path) -> None:
+    home = made(tmp_path, ".aws/credentials", ".azure/x")
+    assert hidden({"HOME": home, "CLAUDE_CODE_USE_BEDROCK": "1"}) == {".azure"}
+
+
+def test_a_file_of_packages_is_hidden_where_it_holds_a_login(tmp_path: Path) -> None:
+    home = made(tmp_path, ".npmrc")
+    assert hidden({"HOME": home}) == set()
+    Path(home, ".npmrc").write_text("//r.example.invalid/:_authToken=x\n")
+    assert hidden({"HOME": home}) == {".npmrc"}
+
+
+def test_what_is_public_in_ssh_is_shown(tmp_path: Path) -> None:
+    home = made(tmp_path, ".ssh/id", ".ssh/id.pub", ".ssh/known_hosts", ".ssh/known_hosts.old", ".ssh/config")
+    rules = arrange(credentials.rules({"HOME": home}, {}))
+    shown = {os.path.basename(rule.path) for rule in rules if rule.access == "read"}
+    assert shown >= {"id.pub", "known_hosts", "known_hosts.old", "config"}
+    assert "id" not in shown
+
+
+def test_the_home_folder_of_the_user_database_counts_too() -> None:
+    paths = {rule.path for rule in credentials.rules({"HOME": "/nowhere"}, {})}
+    assert {"/nowhere/.ssh", os.path.join(credentials.own_home(), ".ssh")} <= paths
+
+
+# What programs need
+
+
+def test_codex_writes_a_folder_of_the_runs_own_with_the_persons_login_in_it(tmp_path: Path) -> None:
+    home = made(tmp_path, ".codex/auth.json", ".codex/config.toml", ".codex/history.jsonl")
+    found = state.needs("/usr/bin/codex", {"HOME": home}, f"{home}/private").rules
+    assert found == (
+        Rule(f"{home}/.codex", "write", f"{home}/private/codex"),
+        Rule(f"{home}/.codex/auth.json", "write", f"{home}/.codex/auth.json"),
+        Rule(f"{home}/.codex/config.toml", "read", f"{home}/.codex/config.toml"),
+    )
+    assert os.listdir(f"{home}/private/codex") == []
+
+
+def test_claude_gets_a_folder_of_the_runs_own_by_whatever_name_it_is_started(tmp_path: Path) -> None:
+    home = made(tmp_path, ".claude/.credentials.json", ".claude/history.jsonl")
+    Path(home, ".claude.json").write_text('{"account": 1}')
+    found = state.needs("claude", {"HOME": home}, f"{home}/private")
+    own = f"{home}/private/claude"
+    assert found.environment == {"CLAUDE_CONFIG_DIR": own}
+    assert Path(own, ".claude.json").read_text() == '{"account": 1}'
+    assert found.rules == (
+        Rule(f"{home}/.claude", "hide"),
+        Rule(f"{home}/.claude.json", "hide"),
+        Rule(own, "write"),
+        Rule(f"{own}/.credentials.json", "write", f"{home}/.claude/.credentials.json"),
+    )
+
+
+@pytest.mark.parametrize("program", ["sh", "codex", "gemini", "my-agent"])
+def test_an_unknown_program_and_one_without_a_folder_need_nothing(tmp_path: Path, program: str) -> None:
+    assert state.needs(program, {"HOME": str(tmp_path)}, f"{tmp_path}/private").rules == ()
+    assert not (tmp_path / "private").exists()
+
+
+# How it is spelled
+
+
+def test_the_profile_of_sandbox_exec(tmp_path: Path) -> None:
+    reach = Reach(
+        (Rule("/home/a", "hide"), Rule("/home/a/k", "read"), Rule('/w "x"', "write")), "/private/t", ""
+    )
+    *_, last = seatbelt.prefix("/usr/bin/sandbox-exec", reach, "/w")
+    assert last.splitlines() == [
+        "(version 1)",
+        "(allow default)",
+        "(deny file-write*)",
+        '(allow file-write* (literal "/dev/null") (literal "/dev/zero") (literal "/dev/tty") (literal "/dev/dtracehelper") (regex #"^/dev/fd/"))',
+        '(allow file-write* (subpath "/private/t"))',
+        "(deny process-info* (target others))",
+        "(deny signal (target others))",
+        "(allow signal (target same-sandbox))",
+        "(deny mach-priv-task-port)",
+        '(deny mach-lookup (global-name "com.apple.SecurityServer") (global-name "com.apple.securityd.xpc"))',
+        '(deny network-outbound (literal "/private/var/run/docker.sock"))',
+        '(deny file-read* file-write* network-outbound (subpath "/home/a"))',
+        '(allow file-read* (subpath "/home/a/k"))',
+        '(deny file-write* (subpath "/home/a/k"))',
+        '(allow file-read* file-write* (subpath "/w \\"x\\""))',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("machine", "number", "allowed"),
+    [
+        *((0xC000003E, number, False) for number in (248, 249, 250, 248 | 1 << 30, 250 | 1 << 30)),
+        *((0xC000003E, number, True) for number in (0, 16, 247, 251, 435, 286)),
+        *((0x40000003, number, number not in (286, 287, 288)) for number in (248, 285, 286, 287, 288, 289)),
+        *((0xC00000B7, number, number not in (217, 218, 219)) for number in (216, 217, 218, 219, 220, 250)),
+        *((0x40000028, number, number not in (309, 310, 311)) for number in (308, 309, 310, 311, 312)),
+        (0x12345678, 250, True),
+    ],
+)
+def test_the_filter_of_system_calls(machine: int, number: int, allowed: bool) -> None:
+    assert (judged(seccomp.program(), machine, number) == 0x7FFF0000) is allowed
+
+
+def judged(program: bytes, machine: int, number: int) -> int:
+    """What the kernel would make of a call: classic BPF, as far as the program uses it."""
+    lines = list(struct.iter_unpack("=HBBI", program))
+    at = kept = 0
+    while True:
+        code, yes, no, value = lines[at]
+        at += 1
+        match code:
+            case 0x20:
+                kept = {0: number, 4: machine}[value]
+            case 0x54:
+                kept &= value
+            case 0x15:
+                at += yes if kept == value else no
+            case 0x35:
+                at += yes if kept >= value else no
+            case _:
+                return int(value)
+
+
+def test_a_worktree_is_as_usable_as_before_after_it_was_prepared(scratch_repo: Path, git: Git) -> None:
+    repo = find(str(scratch_repo))
+    for _ in range(2):
+        git_layout.prepare(repo, "feature/x")
+    (scratch_repo / "b").write_text("b")
+    git(scratch_repo, "add", ".")
+    git(scratch_repo, "commit", "-qm", "b")
+    git(scratch_repo, "gc", "-q")
+    git(scratch_repo, "worktree", "list")
+    assert subprocess.run(["git", "fsck"], cwd=scratch_repo, check=False).returncode == 0
+    assert git(scratch_repo, "log", "--format=%s").split() == ["b", "start"]
