@@ -84,6 +84,7 @@ WAYS: dict[str, Way] = {
     "commondir of the main worktree": Way("echo $VICTIM/.git >.git/commondir"),
     "gitdir": Way("echo $VICTIM/.git >$(git rev-parse --git-dir)/gitdir", linked=True),
     "the worktree moved": Way("here=$PWD; cd ..; mv $here $here-moved; mkdir $here", code=exits.REFUSED, fails=exits.REFUSED, settles=False, linked=True),
+    "the project moved": Way("here=$PWD; cd ..; mv $here $here-moved; mkdir $here", code=exits.REFUSED, fails=exits.REFUSED, settles=False),
     # programs
     "filter.clean": Way(
         "git config filter.x.clean $CANARY; git config filter.x.smudge $CANARY; echo '* filter=x' >.gitattributes"

@@ -183,7 +183,7 @@ def test_a_locked_run_is_75_and_says_by_whom(project: Project) -> None:
         [
             sys.executable,
             "-c",
-            "import sys; from correctless import lock, repo; l = lock.Lock.take(repo.find('.'), 'a test'); print('held', flush=True); sys.stdin.read()",
+            "import sys; from correctless import lock; from correctless.project import git; l = lock.Lock.take(git.find('.'), 'a test'); print('held', flush=True); sys.stdin.read()",
         ],
         cwd=project.top,
         env={**project.env, "PYTHONPATH": str(Path(__file__).parent.parent / "src")},

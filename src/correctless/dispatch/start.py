@@ -57,12 +57,13 @@ def prepare(repo: Repo, cwd: str, request: Request, env: Mapping[str, str]) -> R
     logs = logs_of(repo, branch)
     if lock.is_held(repo):
         lock.Lock.take(repo, "a refusal").close()  # raises, naming who has it
+    # First: what an agent of an unfinished run left is compared by whoever goes on with it, and nothing of git's runs before.
+    _refuse_unfinished(fold(record.load(logs).events))
     found = load_config(repo, request.flags, cwd)
     _refuse_protected(repo, branch, found)
     spec, data = _spec(repo, cwd, request.spec)
     _refuse_dirt(repo)
     _refuse_nobody(repo)
-    _refuse_unfinished(fold(record.load(logs).events))
     target = found.target or repo.default_branch(found.remote) or _usual_target(repo, found.remote)
     frozen = freeze.freeze(
         repo,
