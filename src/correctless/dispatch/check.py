@@ -25,6 +25,7 @@ class Checked:
     detail: str = ""
     output: bytes = b""
     changed: tuple[str, ...] | None = None
+    committed: bool = False  # whether the agent made commits of its own
 
 
 def check(
@@ -49,7 +50,7 @@ def check(
     if fault:
         return Checked(False, fault)
     if step.check is None:
-        return Checked(True, changed=changed)
+        return Checked(True, changed=changed, committed=here.head != base)
     done = process.run(step.check, cwd=repo.top, env=env(), wall_s=step.minutes * 60, pass_fds=tuple(inherit))
     output = done.out + done.err
     if done.timed_out:
@@ -59,7 +60,7 @@ def check(
         return Checked(
             False, f"the check {' '.join(step.check)} ended with {done.code}:\n{said}".strip(), output
         )
-    return Checked(True, "", output)
+    return Checked(True, "", output, committed=here.head != base)
 
 
 def report_fault(path: str, name: str, spec: str) -> str | None:
