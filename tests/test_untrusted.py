@@ -89,6 +89,34 @@ def test_the_users_configuration_is_read_as_it_was_frozen(project: Project) -> N
     assert "settings of this repository are not as they were" in str(project.decisions())
 
 
+def test_commits_are_signed_by_a_key_that_only_an_ssh_agent_holds(
+    project: Project, git: Git, tmp_path: Path
+) -> None:
+    key, sock = tmp_path / "key", str(tmp_path / "sock")
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    for name, value in {
+        "gpg.format": "ssh",
+        "user.signingKey": f"{key}.pub",
+        "commit.gpgSign": "true",
+    }.items():
+        git(project.top, "config", "--global", name, value)
+    agent = subprocess.Popen(["ssh-agent", "-D", "-a", sock], stdout=subprocess.PIPE)
+    try:
+        assert agent.stdout is not None
+        agent.stdout.readline()
+        env = {"SSH_AUTH_SOCK": sock}
+        subprocess.run(["ssh-add", "-q", str(key)], env={**os.environ, **env}, check=True)
+        key.unlink()
+        harm = "os.system('git config gpg.ssh.program /bin/false; git config --global gpg.ssh.program /bin/false')"
+        done = project.run(AGENT_EXTRA=harm, **env)
+        assert done.returncode == exits.PERSON, done.stderr
+    finally:
+        agent.terminate()
+        agent.communicate()
+    for commit in git(project.top, "rev-list", "main..HEAD", "--not", "HEAD~2").split():
+        assert "gpgsig" in git(project.top, "cat-file", "commit", commit)
+
+
 def test_the_frozen_configuration_says_what_the_users_own_does(
     scratch_repo: Path, git: Git, tmp_path: Path
 ) -> None:
