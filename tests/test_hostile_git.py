@@ -12,7 +12,6 @@ import os
 import shutil
 import stat
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -388,4 +387,3 @@ def test_nothing_outside_changes_no_credential_is_seen_and_no_work_is_lost(
 
 def test_there_are_as_many_ways_as_promised() -> None:
     assert len(WAYS) >= 45
-    assert sys.version_info >= (3, 11)
