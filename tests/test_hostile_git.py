@@ -12,7 +12,6 @@ import os
 import shutil
 import stat
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,6 +83,7 @@ WAYS: dict[str, Way] = {
     "commondir of the main worktree": Way("echo $VICTIM/.git >.git/commondir"),
     "gitdir": Way("echo $VICTIM/.git >$(git rev-parse --git-dir)/gitdir", linked=True),
     "the worktree moved": Way("here=$PWD; cd ..; mv $here $here-moved; mkdir $here", code=exits.REFUSED, fails=exits.REFUSED, settles=False, linked=True),
+    "the project moved": Way("here=$PWD; cd ..; mv $here $here-moved; mkdir $here", code=exits.REFUSED, fails=exits.REFUSED, settles=False),
     # programs
     "filter.clean": Way(
         "git config filter.x.clean $CANARY; git config filter.x.smudge $CANARY; echo '* filter=x' >.gitattributes"
@@ -387,4 +387,3 @@ def test_nothing_outside_changes_no_credential_is_seen_and_no_work_is_lost(
 
 def test_there_are_as_many_ways_as_promised() -> None:
     assert len(WAYS) >= 45
-    assert sys.version_info >= (3, 11)

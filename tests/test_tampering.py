@@ -120,13 +120,14 @@ def test_a_hook_whose_step_runs_again_is_put_before_a_person_again(project: Proj
     assert told == [1, 2]
 
 
-def test_git_settings_are_told_of_once_and_again_when_they_change_again(project: Project) -> None:
+def test_git_settings_are_put_back_and_told_of_each_time_they_are_changed(project: Project) -> None:
     done = project.run(
         AGENT_EXTRA="import subprocess\nsubprocess.run(['git', 'config', 'x.y', 'same' if step != 'writer-2' else 'other'])"
     )
     assert done.returncode == exits.PERSON, done.stderr
     told = [d["step"] for d in project.decisions() if "/sgit-" in (d["key"] or "")]
-    assert told == ["ctdd", "writer-2"]
+    assert told == ["ctdd", "writer", "writer-2"]
+    assert project.git(project.top, "config", "--default", "none", "x.y") == "none"
 
 
 def test_a_dependency_in_pyproject_is_no_news(project: Project) -> None:

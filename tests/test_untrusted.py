@@ -27,7 +27,7 @@ def project(scratch_repo: Path, git: Git) -> Project:
 def _unharmed(project: Project) -> bool:
     refs = project.git(project.top, "for-each-ref", "--format=%(refname)")
     settings = (project.top / ".git/config").read_text()
-    return "refs/heads/other" in refs and "refs/tags/new" not in refs and "fsmonitor" not in settings
+    return "refs/heads/other" in refs and "fsmonitor" not in settings
 
 
 def _snapshot(project: Project) -> Path:
@@ -40,6 +40,7 @@ def test_whoever_follows_a_dispatcher_that_died_puts_back_what_the_agent_changed
     again = project.cauto("resume")
     assert again.returncode == exits.PERSON, again.stderr
     assert _unharmed(project)
+    assert project.git(project.top, "tag") == "new", "a person may have made it since"
     (told,) = [d for d in project.decisions() if "git-put-back" in d["key"]]
     assert "cdocs-1/git/changes.txt" in told["default_applied"]
 
@@ -86,6 +87,34 @@ def test_the_users_configuration_is_read_as_it_was_frozen(project: Project) -> N
     assert done.returncode == exits.PERSON, done.stderr
     assert project.git(project.top, "log", "-1", "--format=%an %cn") == "Ada Ada"
     assert "settings of this repository are not as they were" in str(project.decisions())
+
+
+def test_commits_are_signed_by_a_key_that_only_an_ssh_agent_holds(
+    project: Project, git: Git, tmp_path: Path
+) -> None:
+    key, sock = tmp_path / "key", str(tmp_path / "sock")
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    for name, value in {
+        "gpg.format": "ssh",
+        "user.signingKey": f"{key}.pub",
+        "commit.gpgSign": "true",
+    }.items():
+        git(project.top, "config", "--global", name, value)
+    agent = subprocess.Popen(["ssh-agent", "-D", "-a", sock], stdout=subprocess.PIPE)
+    try:
+        assert agent.stdout is not None
+        agent.stdout.readline()
+        env = {"SSH_AUTH_SOCK": sock}
+        subprocess.run(["ssh-add", "-q", str(key)], env={**os.environ, **env}, check=True)
+        key.unlink()
+        harm = "os.system('git config gpg.ssh.program /bin/false; git config --global gpg.ssh.program /bin/false')"
+        done = project.run(AGENT_EXTRA=harm, **env)
+        assert done.returncode == exits.PERSON, done.stderr
+    finally:
+        agent.terminate()
+        agent.communicate()
+    for commit in git(project.top, "rev-list", "main..HEAD", "--not", "HEAD~2").split():
+        assert "gpgsig" in git(project.top, "cat-file", "commit", commit)
 
 
 def test_the_frozen_configuration_says_what_the_users_own_does(

@@ -31,6 +31,7 @@ class Checked:
     detail: str = ""
     output: bytes = b""
     changed: tuple[str, ...] | None = None
+    committed: bool = False  # whether the agent made commits of its own
 
 
 def check(
@@ -56,7 +57,7 @@ def check(
     if fault:
         return Checked(False, fault)
     if step.check is None:
-        return Checked(True, changed=changed)
+        return Checked(True, changed=changed, committed=here.head != base)
     around = sandbox()
     done = run(step.check, repo, env(), step.minutes * 60, inherit, around)
     output = done.out + done.err
@@ -67,7 +68,7 @@ def check(
         fix = f"\n{_READ_ONLY}" if around is not None and b"Read-only file system" in output else ""
         failed = f"the check {' '.join(step.check)} ended with {done.code}:\n{said}".strip()
         return Checked(False, failed + fix, output)
-    return Checked(True, "", output)
+    return Checked(True, "", output, committed=here.head != base)
 
 
 def run(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from correctless import exits, process
-from correctless.dispatch import work
+from correctless.dispatch import untrusted, work
 from correctless.dispatch.loop import Log, Tell
 from correctless.dispatch.surroundings import Surroundings, plan_of
 from correctless.exits import Stop
@@ -37,6 +37,7 @@ def request(around: Surroundings, tell: Tell, *, step: str, note: str, by: str, 
             f"process {', '.join(map(str, sorted(left)))} of the last attempt still lives. "
             "wait for it, or end it with: correctless cauto stop",
         )
+    untrusted.recover(around, state)
     log = Log(around, tell)
     if state.phase in UNDER_WAY and around.repo.dirty_files():
         # What a cut-off attempt left is kept like that of every other: the branch goes back without it.

@@ -57,6 +57,8 @@ def prepare(repo: Repo, cwd: str, request: Request, env: Mapping[str, str]) -> R
     logs = logs_of(repo, branch)
     if lock.is_held(repo):
         lock.Lock.take(repo, "a refusal").close()  # raises, naming who has it
+    # First: what an agent of an unfinished run left is compared by whoever goes on with it, and nothing of git's runs before.
+    _refuse_unfinished(fold(record.load(logs).events))
     found = load_config(repo, request.flags, cwd)
     _refuse_protected(repo, branch, found)
     sandbox.find(found.agent_sandbox, env, exclude=(repo.top, repo.home))
@@ -64,7 +66,6 @@ def prepare(repo: Repo, cwd: str, request: Request, env: Mapping[str, str]) -> R
     _refuse_dirt(repo)
     _refuse_nobody(repo)
     anchors.refuse_disproved(logs, repo, env)
-    _refuse_unfinished(fold(record.load(logs).events))
     target = found.target or repo.default_branch(found.remote) or _usual_target(repo, found.remote)
     frozen = freeze.freeze(
         repo,

@@ -8,7 +8,8 @@ import time
 from contextlib import suppress
 
 from correctless import exits, lock, process
-from correctless.dispatch import work
+from correctless.agents import Activity, one_line
+from correctless.dispatch import untrusted, work
 from correctless.dispatch.loop import Log, Tell
 from correctless.dispatch.surroundings import Surroundings
 from correctless.exits import Stop
@@ -65,6 +66,10 @@ def abandon(around: Surroundings, tell: Tell, *, by: str) -> State:
     state = fold(record.load(around.logs).events)
     if not state.unfinished:
         raise Stop(exits.REFUSED, f"run {state.run} is not unfinished: there is nothing to abandon")
+    try:
+        untrusted.recover(around, state)
+    except Stop as stop:  # to be said, and no reason to keep the run
+        around.activity(Activity("warning", one_line(stop.message, 1000)))
     log = Log(around, tell)
     under_way = _under_way(around, state)
     if under_way is not None:

@@ -17,7 +17,7 @@ from correctless.dispatch.surroundings import Surroundings, plan_of, sha256, ste
 from correctless.exits import Stop
 from correctless.project.git import before, settings
 from correctless.project.git.restore import CHANGES, restore
-from correctless.runlog.state import State
+from correctless.runlog.state import UNDER_WAY, State
 
 _SNAPSHOT = "git-before"
 _ASIDE = "git"
@@ -55,10 +55,13 @@ def guarded(around: Surroundings, state: State) -> Iterator[None]:
 
 def recover(around: Surroundings, state: State) -> None:
     """Before the first git command of a dispatcher that follows one which died: what an agent may have changed is put back."""
-    under_way = state.phase == "running"
-    if not state.git_before or (state.stopped is not None and not under_way) or state.step is None:
+    died = state.stopped is None and state.phase in {*UNDER_WAY, "steps_done"}
+    if not state.git_before or not (died or state.phase == "running"):
         return
-    path = _snapshot(around, state, state.step.name, state.attempt, state.part)
+    # Consolidation has no snapshot of its own: since the one of the last step nothing but the run's branch moved.
+    last = state.finished[-1] if state.step is None else None
+    at = (last.step, last.attempt) if last is not None else (step_of(state).name, state.attempt)
+    path = _snapshot(around, state, *at, state.part)
     try:
         with open(path, "rb") as file:
             data = file.read()
@@ -113,7 +116,9 @@ def found(around: Surroundings, run: str) -> Iterator[tuple[str, str, str]]:
                 with open(path, encoding="utf-8", errors="replace") as file:
                     said = file.read(1 << 16)
                 first = " ".join(said.partition("\n")[0].split())
-                yield sha256(said.encode()), os.path.relpath(path, around.logs.artifacts), first
+                # With its path: what two attempts did alike was done twice.
+                shown = os.path.relpath(path, around.logs.artifacts)
+                yield sha256(f"{shown}\n{said}".encode()), shown, first
 
 
 def _use(around: Surroundings, path: str, data: bytes) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 
 import correctless.capture as capture
 from correctless.agents import MAX_ANSWER, one_line
@@ -109,7 +110,9 @@ def check_step(around: Surroundings, state: State) -> StepChecked:
     """Run the step's check; when it passes, defer to a person what the step changed of the rules it is judged by."""
     plan, step = plan_of(state), step_of(state)
     approved = freeze.read_frozen(around.logs, state.run, freeze.SPEC, plan.spec_sha256)
-    with untrusted.guarded(around, state):  # the command runs what the agent wrote
+    with (
+        untrusted.guarded(around, state) if step.check else nullcontext()
+    ):  # the command runs what the agent wrote
         done = check(
             around.repo,
             plan,
@@ -124,7 +127,7 @@ def check_step(around: Surroundings, state: State) -> StepChecked:
         log = os.path.join(around.folder(state.run, step.name, state.attempt), "check.log")
         replace_file(log, done.output, mode=0o600)
     if done.ok:
-        _defer_what_a_person_should_know(around, state, done.changed)
+        _defer_what_a_person_should_know(around, state, done.changed, committed=done.committed)
     return StepChecked(step.name, state.attempt, done.ok, done.detail)
 
 
@@ -221,7 +224,7 @@ def squashed(around: Surroundings, state: State, marks: Mapping[str, str]) -> st
 
 
 def _defer_what_a_person_should_know(
-    around: Surroundings, state: State, changed: Sequence[str] | None
+    around: Surroundings, state: State, changed: Sequence[str] | None, *, committed: bool
 ) -> None:
     plan, step = plan_of(state), step_of(state)
     skill = freeze.check_skill(around.logs, state.run, step).name
@@ -233,9 +236,7 @@ def _defer_what_a_person_should_know(
         for change in guarded.changes(around.repo, state.step_base, plan.spec, changed)
     ]
     # Also what one commit of the agent adds and its next one takes away: it is published with both.
-    gone = (
-        set(leaks.too_large(around.repo, state.step_base)) if around.repo.head() != state.step_base else set()
-    )
+    gone = set(leaks.too_large(around.repo, state.step_base)) if committed else set()
     if gone := gone - {path for name, _, applied in found for path in _paths_of(name, applied)}:
         what = f"{step.name} committed files that are too long to be scanned for secrets"
         found.append((f"{guarded.LARGE}-committed", what, f"{_LEFT}{', '.join(sorted(gone))}"))

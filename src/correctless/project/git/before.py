@@ -19,6 +19,7 @@ from typing import Any
 
 from correctless.project.git import Repo
 
+_PACKED = 64 << 20  # likewise, of packed-refs: half a million refs
 _HELD = 4 << 20  # bytes of one file that are kept to be put back; a longer one is noticed, and not put back
 OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 
@@ -134,15 +135,19 @@ def _read(values: Any) -> Entry:
 NOTHING = Entry(0, ())
 
 
-def entry_of(path: str) -> Entry:
+def entry_of(path: str, most: int = _HELD) -> Entry:
     try:
         found = os.lstat(path)
         if stat.S_ISLNK(found.st_mode):
             return Entry(found.st_mode, _of(found), link=os.readlink(path))
-        if not stat.S_ISREG(found.st_mode) or found.st_size > _HELD:
+        if not stat.S_ISREG(found.st_mode) or found.st_size > most:
             return Entry(found.st_mode, _of(found))
-        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            return Entry(found.st_mode, _of(found), file.read(_HELD + 1))
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            # A byte more than it had: one that grew meanwhile is another.
+            return Entry(found.st_mode, _of(found), os.read(fd, found.st_size + 1))
+        finally:
+            os.close(fd)
     except OSError:
         return NOTHING
 
@@ -264,7 +269,7 @@ def other_heads(repo: Repo) -> Iterator[tuple[str, str]]:
 def refs_of(repo: Repo) -> tuple[Entry | None, dict[str, str], dict[str, str]]:
     """packed-refs, the refs that are files (one that is no plain file or no text has no value), and all refs."""
     path = os.path.join(repo.common_dir, "packed-refs")
-    packed = entry_of(path)
+    packed = entry_of(path, _PACKED)
     found: dict[str, str] = {}
     for line in (packed.data or b"").decode("utf-8", "surrogateescape").splitlines():
         oid, _, name = line.partition(" ")

@@ -60,18 +60,21 @@ def restore(before: Before, aside: str) -> tuple[Change, ...]:
     `Stop(3)` when the repository is not where it was, or when objects its refs need are gone.
     """
     work = _Restoring(before, aside)
-    work.hold_folders()
-    work.files()
-    work.refs()
-    work.reflogs()
-    work.index()
-    work.objects()
-    work.tip()
-    if work.changes:
-        told = [f"{_shown(before.repo, change.name)}\t{change.what}\n" for change in work.changes]
-        os.makedirs(aside, mode=0o700, exist_ok=True)
-        with open(os.path.join(aside, CHANGES), "a", encoding="utf-8", errors="backslashreplace") as file:
-            file.writelines(told)
+    try:
+        work.hold_folders()
+        work.files()
+        work.refs()
+        work.reflogs()
+        work.index()
+        work.objects()
+        work.tip()
+    finally:
+        if work.changes:
+            told = [f"{_shown(before.repo, change.name)}\t{change.what}\n" for change in work.changes]
+            os.makedirs(aside, mode=0o700, exist_ok=True)
+            path = os.path.join(aside, CHANGES)
+            with open(path, "a", encoding="utf-8", errors="backslashreplace") as file:
+                file.writelines(told)
     return tuple(work.changes)
 
 
@@ -172,8 +175,9 @@ class _Restoring:
     def refs(self) -> None:
         before, repo = self.before, self.repo
         own = f"refs/heads/{before.branch}"
-        lock = os.path.join(repo.common_dir, f"{own}.lock")
-        self._away(lock)
+        if own not in before.refs:
+            return  # refs are no files here
+        self._away(os.path.join(repo.common_dir, f"{own}.lock"))
         packed, loose, now = refs_of(repo)
         gone = {name for name in before.refs if now.get(name) != before.refs[name] and name != own}
         new = {name for name in now if name not in before.refs and name != own and not name.startswith(_OURS)}
@@ -183,30 +187,36 @@ class _Restoring:
             self.changes.append(
                 Change(own, f"was made {tip or 'nothing'}; put back to {before.refs.get(own, '')}")
             )
-        kept = {name for name in gone if self._forward_elsewhere(name, now.get(name, ""))}
+        # Of a snapshot read from disk nobody knows how long ago it was: what a person made since then stays, and is told as well.
+        late = not before.folders
+        kept = {name for name in gone if self._forward(name, now.get(name, ""), anywhere=late)}
         for name in sorted(kept):
             self.changes.append(
                 Change(
                     name,
-                    f"went from {before.refs[name]} to {now[name]} in a worktree of its own; left as it is",
+                    f"went from {before.refs[name]} to {now[name]} elsewhere; left as it is",
                 )
             )
         for name in sorted(gone - kept):
             self.changes.append(
                 Change(name, f"was {before.refs[name]}, was made {now.get(name, 'nothing')}; put back")
             )
+        stayed = {
+            name for name in new if late and OID.match(now[name]) and not name.startswith("refs/replace/")
+        }
         for name in sorted(new):
-            self.changes.append(Change(name, f"was made, at {now[name]}; taken away"))
+            said = "left as it is" if name in stayed else "taken away"
+            self.changes.append(Change(name, f"was made, at {now[name]}; {said}"))
         odd = [name for name in loose if not loose[name]]
         self.changes += [Change(name, "was no plain file; taken away") for name in odd if name in new]
-        if not (gone - kept or new or bad_tip or odd):
+        if not (gone - kept or new - stayed or bad_tip or odd):
             return
         if packed is None or before.packed is None or not before.packed.same(packed):
             self._put_back(
                 os.path.join(repo.common_dir, "packed-refs"), "", quiet=True, entry=before.packed or NOTHING
             )
         self.back = gone - kept
-        stays = {name: now[name] for name in (own, *kept) if OID.match(now.get(name, ""))}
+        stays = {name: now[name] for name in (own, *kept, *stayed) if OID.match(now.get(name, ""))}
         stays |= {
             name: value for name, value in now.items() if name.startswith(_OURS) and name not in before.refs
         }
@@ -217,12 +227,13 @@ class _Restoring:
             if loose.get(name) != wanted[name]:
                 self._write(os.path.join(repo.common_dir, name), f"{wanted[name]}\n".encode(), 0o644)
 
-    def _forward_elsewhere(self, name: str, now: str) -> bool:
+    def _forward(self, name: str, now: str, *, anywhere: bool) -> bool:
         """Whether a branch went forward in a worktree it is checked out in: somebody works there, and nothing is lost by it."""
         head = f"ref: {name}".encode()
         there = [path for path, _ in other_heads(self.repo)]
         held = any((entry_of(path).data or b"").strip() == head for path in there)
-        return held and bool(OID.match(now)) and self.repo.is_ancestor(self.before.refs[name], now)
+        known = OID.match(now) and OID.match(self.before.refs[name])
+        return (held or anywhere) and bool(known) and self.repo.is_ancestor(self.before.refs[name], now)
 
     def reflogs(self) -> None:
         for path, before in self.before.logs.items():
