@@ -42,6 +42,8 @@ PART_OF = {
     "logfile": "ledger",  # the file under the log
     "heads": "ledger",  # the private copy of its heads
     "logcheck": "ledger",  # what verify finds
+    "coverage": "gate",  # which lines an answer covers
+    "inheritance": "gate",  # what a branch inherits with the work it carries
     "counts": "summary",  # the log in numbers
     "sarif": "finding",  # findings as a SARIF log
     "subject": "rules",  # one file as rules see it

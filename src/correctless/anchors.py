@@ -12,8 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-import correctless.gate as gate
-from correctless import ledger
+from correctless import coverage, ledger
 from correctless.chain import EMPTY
 from correctless.correction import synthesized
 from correctless.finding import Finding
@@ -170,8 +169,7 @@ def _unlike_confirmed(logs: Logs, events: tuple[Entry, ...], before: Lost | None
         return
     lines = {e.seq: e.line for e in Ledger(logs.decisions, root=logs.root).entries() if e.seq in wanted}
     for event, said in closings:
-        shown = gate.digest(said.challenge, (lines.get(seq, b"") for seq in said.entries))
-        if shown != said.digest:
+        if coverage.shown(said, lines) != said.digest:
             named = ", ".join(map(str, said.entries))
             what = f"{_RUN_LOG}{event.seq} closed the gate over entries {named}, and those lines are not the ones that were shown"
             yield Finding(logs.decisions, said.entries[0], 1, "log-anchor", what)

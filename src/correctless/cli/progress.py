@@ -109,8 +109,9 @@ def _words(state: State, logged: Logged) -> str:
             return f"{step} and all after it run again, as {by} asked"
         case Consolidated(commit=commit):
             return f"consolidation: done, {commit[:12]}"
-        case GateClosed(entries=entries, digest=digest):
-            return f"the gate is closed over {_count(len(entries), 'decision')}, digest {digest[:8]}"
+        case GateClosed(entries=entries, inherited=inherited, digest=digest):
+            named = _count(len(entries) + len(inherited), "decision")
+            return f"the gate is closed over {named}, digest {digest[:8]}"
         case GateOpened(by=by, channel=channel):
             return f"the gate is open{f': confirmed by {by} ({channel})' if by else ''}"
         case Published(url=url, how=how):

@@ -9,7 +9,6 @@ from correctless.dispatch.surroundings import Surroundings, plan_of
 from correctless.exits import Stop
 from correctless.publish.consolidation import consolidate as make_commit
 from correctless.publish.consolidation import squash
-from correctless.runlog import branch as record
 from correctless.runlog.events import Consolidated, GateClosed, GateOpened, RunStopped
 from correctless.runlog.state import State
 
@@ -55,9 +54,8 @@ def refuse_disproved(around: Surroundings) -> None:
 
 def ask_gate(around: Surroundings) -> GateOpened | GateClosed | RunStopped:
     """Open, newly closed over the open set with a challenge of its own, or still closed and waiting."""
-    branch = record.load(around.logs)
+    branch, found = gate.asked(around.logs, around.repo)
     refuse_disproved(around)
-    found = gate.evaluate(branch)
     if found.open:
         answer = list(found.covered.values())[-1] if found.covered else None
         head = branch.decisions_head

@@ -18,7 +18,6 @@ from correctless.publish.branch import push
 from correctless.publish.managed_body import body
 from correctless.publish.pull_request import command_pull_request, pull_request
 from correctless.repo import Repo, replace_file
-from correctless.runlog import branch as record
 from correctless.runlog.events import Published
 from correctless.runlog.plan import Plan
 from correctless.runlog.state import State
@@ -99,14 +98,14 @@ def expected(repo: Repo, plan: Plan) -> str | None:
 
 def _text(around: Surroundings, state: State) -> tuple[str, str]:
     plan = plan_of(state)
-    branch = record.load(around.logs)
+    branch, found = gate.asked(around.logs, around.repo)
     spec = freeze.read_frozen(around.logs, state.run, freeze.SPEC, plan.spec_sha256).decode(
         "utf-8", "replace"
     )
     title = spec_text.title(spec) or plan.branch
     text = body(
         run=state.run,
-        summary_markdown=summary.markdown(review.view_of(branch, gate.evaluate(branch), around.logs)),
+        summary_markdown=summary.markdown(review.view_of(branch, found, around.logs)),
         spec_title=title,
         rules=spec_text.rule_texts(spec),
         verification=_verification(state),
