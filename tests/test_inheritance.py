@@ -25,6 +25,7 @@ from correctless.runlog.events import (
     Consolidated,
     DecisionsTaken,
     Event,
+    GateClosed,
     Rerun,
     Rewound,
     RunStarted,
@@ -313,7 +314,7 @@ def test_a_forged_closing_that_names_inherited_lines_covers_none_of_them(left_op
     mine = Work(left_open.top, git, "feature/b", R2)
     mine.step("b.py", "b", deferred=True)
     before = gate.close([r for r in here(left_open.top).waiting if not r.branch], "t")
-    forged = gate.GateClosed(
+    forged = GateClosed(
         "t", before.digest, before.entries, gate.close(here(left_open.top).waiting, "t").inherited
     )
     mine.log(forged)
@@ -419,6 +420,14 @@ def test_a_tag_with_the_branch_name_changes_nothing(left_open: Work, git: Git) -
     git(left_open.top, "tag", "feature/b", "main")
     git(left_open.top, "tag", "main", "HEAD")
     assert waiting(left_open.top) == OPEN
+
+
+def test_a_detached_head_of_a_linked_worktree_is_asked_about_its_own_commit(
+    left_open: Work, git: Git, tmp_path: Path
+) -> None:
+    git(left_open.top, "worktree", "add", "-q", "--detach", str(tmp_path / "linked"), "feature/a")
+    git(left_open.top, "switch", "-q", "main")
+    assert waiting(tmp_path / "linked") == OPEN
 
 
 @pytest.mark.parametrize("hidden", ["info/grafts", "replace", "commit-graph"])
@@ -551,3 +560,70 @@ def test_a_branch_without_a_run_is_reviewed_like_any_other(left_open: Work, git:
     assert (code, "1 decision confirmed" in shown) == (exits.OK, True), shown
     assert here(left_open.top).open
     assert record.load(repo.logs(repo.find(str(left_open.top)))).decisions == ()
+
+
+OPENED = ["sh", "-c", "cat >/dev/null; echo https://example.invalid/pull/1"]
+
+
+@pytest.fixture
+def project(scratch_repo: Path, git: Git, tmp_path: Path) -> Project:
+    """One step that leaves a decision to a person, and a remote that has main."""
+    git(tmp_path, "init", "-q", "--bare", "-b", "main", "origin.git")
+    git(scratch_repo, "remote", "add", "origin", str(tmp_path / "origin.git"))
+    git(scratch_repo, "push", "-q", "origin", "main")
+    step = {"skill": "cverify", "report": ".correctless/reports/{branch_slug}/cverify.md"}
+    return Project(scratch_repo, git, config={"pipelines": {"default": {"steps": [step]}}, "pr": OPENED})
+
+
+def test_a_run_on_top_of_a_rejected_one_is_not_published_until_its_decisions_are_answered(
+    project: Project, git: Git
+) -> None:
+    first = project.run()
+    assert first.returncode == exits.PERSON, first.stderr
+    assert project.review(answer="no")[0] == exits.PERSON
+    git(project.top, "switch", "-q", "-c", "feature/y")
+    second = project.run()
+    assert "this branch carries 1 open decision of feature/x" in second.stderr
+    assert second.returncode == exits.PERSON, second.stderr
+    assert "2 decisions wait" in second.stderr
+    assert "inherits 1 open decision of feature/x" in project.cauto("status").stdout
+    code, shown = project.review(answer="{digest}")
+    assert (code, "2 decisions confirmed" in shown) == (exits.OK, True), shown
+    assert "on that branch by Ada: not like this" in shown
+    done = project.cauto("resume")
+    assert done.returncode == exits.OK, done.stderr
+    assert git(project.top, "ls-remote", "origin", "refs/heads/feature/y")
+    assert "feature/x" in Path(project.logs.folder(project.state().run), "pull-request.md").read_text()
+    assert project.command("decisions", "verify", "--offline").returncode == exits.OK
+    assert project.command("audit-run", "--offline").returncode == exits.OK
+
+
+def test_a_run_whose_branch_carries_work_without_its_logs_does_not_begin(project: Project, git: Git) -> None:
+    assert project.run().returncode == exits.PERSON
+    run = project.state().run
+    git(project.top, "switch", "-q", "-c", "feature/y")
+    shutil.rmtree(project.logs.artifacts)
+    refused = project.run()
+    assert refused.returncode == exits.REFUSED
+    assert run in refused.stderr
+    assert "'feature/y'" in refused.stderr
+    assert not os.path.lexists(project.logs.run)
+
+
+def test_a_remote_tracking_branch_that_was_moved_hides_nothing_from_publication(
+    project: Project, git: Git
+) -> None:
+    assert project.run().returncode == exits.PERSON
+    git(project.top, "switch", "-q", "-c", "feature/y")
+    git(project.top, "update-ref", "refs/remotes/origin/main", "HEAD")
+    done = project.run()
+    assert "carries" not in done.stderr
+    assert project.review(answer="{digest}")[0] == exits.OK
+    refused = project.cauto("resume")
+    assert (refused.returncode, "though this clone says so" in refused.stderr) == (exits.PERSON, True), (
+        refused.stderr
+    )
+    assert not git(project.top, "ls-remote", "origin", "refs/heads/feature/y")
+    git(project.top, "fetch", "-q", "origin")
+    assert project.review(answer="{digest}")[0] == exits.OK
+    assert project.cauto("resume").returncode == exits.OK

@@ -26,6 +26,7 @@ from correctless.runlog.events import Consolidated, Logged, RunStarted, StepFini
 _LINE = re.compile(r"[\s>*|#-]*correctless-(run|step|log)[ \t]*:(.*)", re.IGNORECASE | re.DOTALL)
 _NOTED = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
 _OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_DETACHED = re.compile(r"detached-([0-9a-f]{4,64})")  # as `repo.branch_slug` has it
 _CONSOLIDATION = "consolidation#"
 # A deferred entry as the ledger spells it; a log without one left nothing open.
 _DEFERRED = b'"escalation_deferred":true'
@@ -93,7 +94,8 @@ def of(
     if repo is None or not repo.has_commit():
         return NOTHING
     branch = _branch_of(repo, logs, own)
-    tip = at or (f"refs/heads/{branch}" if branch is not None else "HEAD")
+    detached = _DETACHED.fullmatch(logs.branch_slug)
+    tip = at or (f"refs/heads/{branch}" if branch is not None else detached[1] if detached else "HEAD")
     past = base or _base(repo, own, branch)
     span = (tip, "--not", past) if past is not None else (tip,)
     _refuse_shallow(repo, span, tip)
@@ -142,6 +144,11 @@ def _base(repo: Repo, own: Branch, branch: str | None) -> str | None:
     plan = own.plan
     remote = plan.remote if plan else "origin"
     names = [plan.target] if plan else [repo.default_branch(remote) or "main", "main", "master"]
+    return base_ref(repo, remote, names, branch)
+
+
+def base_ref(repo: Repo, remote: str, names: Sequence[str], branch: str | None) -> str | None:
+    """The first of these branches that is known, on the remote as last fetched or else here; never `branch` itself."""
     refs = [f"refs/remotes/{remote}/{name}" for name in names]
     refs += [f"refs/heads/{name}" for name in names if name != branch]
     for ref in refs:

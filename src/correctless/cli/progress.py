@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import click
 
 from correctless.agents import Activity
 from correctless.finding import printable
+from correctless.runlog.branch import Recorded
 from correctless.runlog.events import (
     Abandoned,
     AgentEnded,
@@ -132,7 +134,14 @@ def _words(state: State, logged: Logged) -> str:
             return ""
 
 
-def standing(state: State, *, living: bool) -> dict[str, Any]:
+def inherits(waiting: Iterable[Recorded]) -> str:
+    """What of an open set came to a branch with the work of others, as one printable line; "" for nothing."""
+    theirs = [each for each in waiting if each.branch]
+    names = ", ".join(dict.fromkeys(each.branch for each in theirs))
+    return printable(f"{_count(len(theirs), 'open decision')} of {names}") if theirs else ""
+
+
+def standing(state: State, *, living: bool, inherited: str = "") -> dict[str, Any]:
     """Where a run stands, for programs."""
     current = state.step
     return {
@@ -151,6 +160,7 @@ def standing(state: State, *, living: bool) -> dict[str, Any]:
         "digest": state.gate.digest if state.gate and state.phase in ("closed", "consolidated") else None,
         "url": state.url,
         "merged": state.merged,
+        "inherited": inherited,
     }
 
 
@@ -167,6 +177,8 @@ def describe(standing: dict[str, Any]) -> str:
     lines.append(f"agents   {standing['agent_seconds']:.0f} s, {standing['cost_usd']:.2f} USD")
     if standing["digest"]:
         lines.append(f"digest   {standing['digest']}")
+    if standing["inherited"]:
+        lines.append(f"inherits {standing['inherited']}")
     if standing["url"]:
         lines.append(f"request  {standing['url']}")
     if standing["merged"]:

@@ -14,7 +14,7 @@ from correctless.exits import Stop
 from correctless.github import GitHub, repo_of_remote
 from correctless.ledger import Head
 from correctless.publish import leaks
-from correctless.publish.branch import push
+from correctless.publish.branch import commit_at, push
 from correctless.publish.managed_body import body
 from correctless.publish.pull_request import command_pull_request, pull_request
 from correctless.repo import Repo, replace_file
@@ -41,6 +41,7 @@ def publish(around: Surroundings, state: State) -> Published:
     how, *_ = plan.pr
     if how == "skip":
         return Published("", how)
+    _refuse_hidden(around, plan)
     push(
         repo,
         remote=plan.remote,
@@ -70,6 +71,18 @@ def publish(around: Surroundings, state: State) -> Published:
     }
     url = command_pull_request(plan.pr, payload, cwd=repo.top, env=around.env, seconds=_COMMAND_SECONDS)
     return Published(url, how)
+
+
+def _refuse_hidden(around: Surroundings, plan: Plan) -> None:
+    """`Stop(10)` when the branch carries open decisions that only the remote shows to be unpublished."""
+    # The gate was asked with what was last fetched, and an agent can move that ref.
+    base = commit_at(around.repo, plan.remote, plan.target)
+    if base is not None and not gate.asked(around.logs, around.repo, base=base)[1].open:
+        raise Stop(
+            exits.PERSON,
+            f"{plan.branch} carries open decisions of other branches: their work is not in '{plan.target}' of "
+            f"'{plan.remote}', though this clone says so. fetch it anew, then read and answer with: correctless review",
+        )
 
 
 def github(repo: Repo, remote: str, env: Mapping[str, str]) -> GitHub:

@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any
 
 import correctless
-from correctless import agents, config, exits, lock, review
+import correctless.gate as gate
+from correctless import agents, config, exits, inheritance, lock, review
 from correctless.agents import Agent
 from correctless.config import Config
 from correctless.dispatch import freeze
@@ -24,6 +25,7 @@ from correctless.record import Confirmation
 from correctless.repo import Logs, Repo, ensure_artifacts
 from correctless.repo import logs as logs_of
 from correctless.runlog import branch as record
+from correctless.runlog.branch import Recorded
 from correctless.runlog.events import Logged, RunStarted
 from correctless.runlog.state import State, fold
 
@@ -48,6 +50,7 @@ class Ready:
     config: Config
     frozen: Frozen
     spec_text: str
+    inherited: tuple[Recorded, ...]  # open entries of other branches whose work this one carries
 
 
 def prepare(repo: Repo, cwd: str, request: Request, env: Mapping[str, str]) -> Ready:
@@ -63,6 +66,9 @@ def prepare(repo: Repo, cwd: str, request: Request, env: Mapping[str, str]) -> R
     _refuse_nobody(repo)
     _refuse_unfinished(fold(record.load(logs).events))
     target = found.target or repo.default_branch(found.remote) or _usual_target(repo, found.remote)
+    # Now, and not after hours at the gate: where the logs of what it carries are missing, no run of this branch is published.
+    base = inheritance.base_ref(repo, found.remote, [target], branch)
+    waiting = gate.asked(logs, repo, base=base)[1].waiting
     frozen = freeze.freeze(
         repo,
         found,
@@ -80,7 +86,8 @@ def prepare(repo: Repo, cwd: str, request: Request, env: Mapping[str, str]) -> R
     _check_agents(frozen, env, repo.top)
     if found.pr == "gh":
         github(repo, found.remote, env).check()
-    return Ready(repo, logs, found, frozen, data.decode("utf-8", "replace"))
+    inherited = tuple(each for each in waiting if each.branch)
+    return Ready(repo, logs, found, frozen, data.decode("utf-8", "replace"), inherited)
 
 
 def _merged_by(repo: Repo, found: Config, target: str, env: Mapping[str, str]) -> str:
