@@ -22,7 +22,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ),  # guard imports nothing: it runs without the package's environment
     ("finding", "process"),
     ("record", "yamltext", "repo", "github"),
-    ("skillmd", "ledger", "config", "person", "lock", "skills", "plugins"),
+    ("skillmd", "ledger", "config", "person", "lock", "skills", "plugins", "project"),
     ("contract", "runlog"),
     ("rules", "capture", "gate", "summary", "history", "runcontract"),
     ("lint", "agents", "review", "publish", "report", "anchors"),
