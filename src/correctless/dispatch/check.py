@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from correctless import process
 from correctless.dispatch.spec import rules
+from correctless.project.worktree import reveal
 from correctless.repo import ARTIFACTS, Repo, Standing
 from correctless.runlog.plan import Plan, PlannedStep
 
@@ -23,6 +24,7 @@ class Checked:
     detail: str = ""
     output: bytes = b""
     changed: tuple[str, ...] | None = None
+    hidden: tuple[str, ...] = ()  # paths that git was told not to look at
 
 
 def check(
@@ -36,6 +38,7 @@ def check(
     inherit: Sequence[int],
 ) -> Checked:
     """Whether the attempt that began at `base` counts. The command runs like an agent: own group, its environment, `env`."""
+    hidden = reveal(repo)
     here = repo.standing()
     fault = _branch_fault(repo, plan, base, here)
     # Where the agent made no commit, what git status names is all there is.
@@ -46,7 +49,7 @@ def check(
     if fault:
         return Checked(False, fault)
     if step.check is None:
-        return Checked(True, changed=changed)
+        return Checked(True, changed=changed, hidden=hidden)
     done = process.run(step.check, cwd=repo.top, env=env(), wall_s=step.minutes * 60, pass_fds=tuple(inherit))
     output = done.out + done.err
     if done.timed_out:
@@ -56,7 +59,7 @@ def check(
         return Checked(
             False, f"the check {' '.join(step.check)} ended with {done.code}:\n{said}".strip(), output
         )
-    return Checked(True, "", output)
+    return Checked(True, "", output, hidden=hidden)
 
 
 def report_fault(path: str, name: str, spec: str) -> str | None:

@@ -20,6 +20,7 @@ from correctless.dispatch.pull_request import github
 from correctless.dispatch.surroundings import Surroundings
 from correctless.exits import Stop
 from correctless.ledger import Ledger
+from correctless.project.worktree import hidden_changes
 from correctless.publish.branch import refuse_protected, refuse_unknown
 from correctless.record import Confirmation
 from correctless.repo import Logs, Repo, ensure_artifacts
@@ -204,6 +205,13 @@ def _refuse_dirt(repo: Repo) -> None:
             exits.REFUSED,
             f"{repo.top} has uncommitted changes ({dirty[0]}{more}). commit or stash them, "
             "or let the run have a worktree of its own: --worktree BRANCH",
+        )
+    # A step's commit holds what its check saw, and they would be in it.
+    if hidden := hidden_changes(repo):
+        raise Stop(
+            exits.REFUSED,
+            f"{repo.top} has changes that git was told not to look at ({hidden[0]}). let the run have a worktree of its own "
+            "(--worktree BRANCH), or have git look again: git update-index --no-assume-unchanged --no-skip-worktree FILE",
         )
 
 

@@ -13,6 +13,7 @@ from correctless.dispatch.answer import AnswerFile
 from correctless.dispatch.check import check, report_fault
 from correctless.dispatch.recording import said, unlisted
 from correctless.dispatch.surroundings import Surroundings, plan_of, sha256, step_of
+from correctless.project.worktree import reveal
 from correctless.record import Decision, timestamp
 from correctless.repo import replace_file
 from correctless.runlog.events import AttemptFailed, DecisionsTaken, StepChecked, StepFinished
@@ -114,7 +115,7 @@ def check_step(around: Surroundings, state: State) -> StepChecked:
         log = os.path.join(around.folder(state.run, step.name, state.attempt), "check.log")
         replace_file(log, done.output, mode=0o600)
     if done.ok:
-        _defer_what_a_person_should_know(around, state, done.changed)
+        _defer_what_a_person_should_know(around, state, done.changed, done.hidden)
     return StepChecked(step.name, state.attempt, done.ok, done.detail)
 
 
@@ -123,6 +124,7 @@ def commit_step(around: Surroundings, state: State) -> StepFinished:
     repo, plan, step = around.repo, plan_of(state), step_of(state)
     head = around.decisions.head()
     marks = trailers(around, state, f"{step.name}#{state.attempt}")
+    reveal(repo)  # what the check ran on is what is committed, whatever the check told git
     if not has_trailers(around, marks) or repo.dirty_files():
         repo.git("add", "--all", "--", ".")
         signoff = ("--signoff",) if plan.signoff else ()
@@ -148,6 +150,7 @@ def take_back(around: Surroundings, state: State) -> str | None:
     branch = plan_of(state).branch
     if repo.branch() != branch:
         repo.git("symbolic-ref", "HEAD", f"refs/heads/{branch}")
+    reveal(repo)  # or the reset would leave what git was told not to look at
     patch = repo.patch_since(state.step_base)
     if patch:  # none after a crash in the middle: then the first one stays
         replace_file(path, patch, mode=0o600)
@@ -192,7 +195,7 @@ def squashed(around: Surroundings, state: State, marks: Mapping[str, str]) -> st
 
 
 def _defer_what_a_person_should_know(
-    around: Surroundings, state: State, changed: Sequence[str] | None
+    around: Surroundings, state: State, changed: Sequence[str] | None, hidden: Sequence[str]
 ) -> None:
     plan, step = plan_of(state), step_of(state)
     skill = freeze.check_skill(around.logs, state.run, step).name
@@ -203,6 +206,9 @@ def _defer_what_a_person_should_know(
         (change.name, f"{step.name} {change.what}", f"kept as the step left it: {', '.join(change.paths)}")
         for change in guarded.changes(around.repo, state.step_base, plan.spec, changed)
     ]
+    if hidden:
+        what = f"{step.name} told git not to look at files it tracks"
+        found.append((f"{_GIT}hidden", what, f"looked at and kept all the same: {', '.join(hidden)}"))
     settings = guarded.git_settings(around.repo)
     if plan.git_sha256 not in ("", settings) and not _told_of(around, state, settings):
         what = "git's hooks or settings of this repository are not as they were when the run started"
