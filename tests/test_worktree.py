@@ -249,6 +249,21 @@ def test_what_differs_is_found_whatever_git_was_told(
     assert different(top) == paths
 
 
+def test_line_ends_are_those_that_the_commits_own_attributes_ask_for(top: Path, git: Git) -> None:
+    (top / ".gitattributes").write_text("*.bat text eol=crlf\n")
+    (top / "x.bat").write_bytes(b"dir\r\n")
+    git(top, "add", "--all")
+    git(top, "commit", "-q", "-m", "x")
+    assert git(top, "cat-file", "-s", "HEAD:x.bat") == "4"
+    assert different(top) == ()
+    (top / "x.bat").write_bytes(b"DIR\r\n")
+    assert different(top) == ("x.bat",)
+    (top / "x.bat").write_bytes(b"dir\r\n")
+    (top / ".gitattributes").write_text("* text eol=crlf\n")
+    (top / "src/check.py").write_bytes(b"print(1)\r\n")
+    assert different(top) == (".gitattributes", "src/check.py")
+
+
 def test_a_nested_repository_is_no_part_of_the_commit(top: Path, git: Git) -> None:
     nested(top, git)
     assert "new/x.py" in different(top)

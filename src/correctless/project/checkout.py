@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from correctless.repo import Repo
@@ -19,6 +19,22 @@ def of(repo: Repo, commit: str) -> Iterator[Repo]:
 
     It borrows the objects, and neither configuration nor attributes, hooks, remotes or branches.
     """
+    with _empty(repo) as made:
+        made.git("checkout", "--quiet", "--detach", commit, env=_ENV)
+        yield made
+
+
+@contextmanager
+def of_files(repo: Repo, commit: str, paths: Iterable[str]) -> Iterator[Repo]:
+    """The same with these files alone, as a checkout of the commit writes them: line ends and the like as its attributes say."""
+    with _empty(repo) as made:
+        made.git("read-tree", commit)
+        made.git("checkout-index", "-z", "--stdin", stdin="".join(f"{path}\0" for path in paths), env=_ENV)
+        yield made
+
+
+@contextmanager
+def _empty(repo: Repo) -> Iterator[Repo]:
     objects = repo.git("rev-parse", "--path-format=absolute", "--git-path", "objects")
     form = repo.git("rev-parse", "--show-object-format")
     with tempfile.TemporaryDirectory(prefix="correctless-", ignore_cleanup_errors=True) as folder:
@@ -29,5 +45,4 @@ def of(repo: Repo, commit: str) -> Iterator[Repo]:
         made.git("init", "--quiet", "--template=", f"--object-format={form}")
         with open(os.path.join(git_dir, "objects", "info", "alternates"), "w", encoding="utf-8") as file:
             file.write(f"{objects}\n")
-        made.git("checkout", "--quiet", "--detach", commit, env=_ENV)
         yield made

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from correctless import exits
 from correctless.exits import Stop
+from correctless.project import checkout
 from correctless.repo import ARTIFACTS, Repo, find
 from correctless.values import frozen
 
@@ -69,6 +70,8 @@ def _snapshot(repo: Repo, commit: str, allow: frozenset[str], *, untracked: bool
         sums[path], marks[path] = _sum(_full(repo, path), entry) if path in found else ("", ())
         if sums[path] != entry.oid:
             different.add(path)
+    if converted := sorted(path for path in different if sums.get(path)):
+        different -= _as_checked_out(repo, commit, {path: tree[path] for path in converted}, sums)
     if untracked:
         different.update(_untracked(repo, tree, found - tree.keys(), allow))
     return Snapshot(commit, tuple(sorted(different)), sums, marks)
@@ -151,6 +154,12 @@ def _submodule(repo: Repo, path: str, commit: str) -> Iterator[str]:
             yield from (f"{path}/{each}" for each in below.different)
             return
     yield path
+
+
+def _as_checked_out(repo: Repo, commit: str, tree: Mapping[str, _Entry], sums: Mapping[str, str]) -> set[str]:
+    """Those files that are what a checkout would write, with line ends and the like as the commit's own attributes say."""
+    with checkout.of_files(repo, commit, tree) as made:
+        return {path for path, entry in tree.items() if _sum(_full(made, path), entry)[0] == sums[path]}
 
 
 def _untracked(
