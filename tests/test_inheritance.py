@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -430,21 +431,35 @@ def test_a_detached_head_of_a_linked_worktree_is_asked_about_its_own_commit(
     assert waiting(tmp_path / "linked") == OPEN
 
 
+def forge_parent(graph: Path, commit: str, parent: str) -> None:
+    """Have a commit graph say that `parent` is the only parent of `commit`."""
+    data = bytearray(graph.read_bytes())
+    chunks = {
+        bytes(data[at : at + 4]): int.from_bytes(data[at + 4 : at + 12])
+        for at in range(8, 8 + 12 * data[6], 12)
+    }
+    count = int.from_bytes(data[chunks[b"OIDF"] + 1020 : chunks[b"OIDF"] + 1024])
+    oids = [data[at : at + 20].hex() for at in range(chunks[b"OIDL"], chunks[b"OIDL"] + 20 * count, 20)]
+    at = chunks[b"CDAT"] + 36 * oids.index(commit) + 20
+    data[at : at + 4] = oids.index(parent).to_bytes(4)
+    data[-20:] = hashlib.sha1(data[:-20]).digest()
+    graph.chmod(0o644)
+    graph.write_bytes(data)
+
+
 @pytest.mark.parametrize("hidden", ["info/grafts", "replace", "commit-graph"])
 def test_history_is_what_the_commits_say(left_open: Work, git: Git, hidden: str) -> None:
     top = left_open.top
-    Work(top, git, "feature/b", R2).step("b.py", "b", deferred=False)
-    head, main = git(top, "rev-parse", "HEAD"), git(top, "rev-parse", "main")
+    mine = Work(top, git, "feature/b", R2)
+    first = mine.step("b.py", "b", deferred=False)
+    head, main = mine.step("c.py", "c", attempt=2, deferred=False), git(top, "rev-parse", "main")
     if hidden == "replace":
         git(top, "replace", "--graft", head, main)
     elif hidden == "commit-graph":
-        # A graph that was made while a graft hid the commits between.
-        git(top, "replace", "--graft", head, main)
         git(top, "config", "core.commitGraph", "true")
-        subprocess.run(
-            ["git", "commit-graph", "write", "--reachable"], cwd=top, check=True, capture_output=True
-        )
-        git(top, "replace", "-d", head)
+        git(top, "commit-graph", "write", "--reachable")
+        forge_parent(top / ".git/objects/info/commit-graph", first, main)  # git reads a tip itself
+        assert git(top, "rev-list", "main..HEAD").split() == [head, first]
     else:
         (top / ".git/info/grafts").write_text(f"{head} {main}\n")
     assert waiting(top) == OPEN
