@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
-from correctless import contract, repo
+from correctless import contract
 from correctless.capture import Captured, capture
 from correctless.gate import evaluate
 from correctless.ledger import Ledger
+from correctless.project import paths as repo
 from correctless.runlog import branch
 
 NONCE = "7f3a91c2"

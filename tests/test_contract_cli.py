@@ -392,6 +392,164 @@ def test_a_gate_is_green_only_while_its_evidence_holds(active: Operator) -> None
     assert colour() == "GREEN"
 
 
+def hide_from_the_index(op: Operator) -> None:
+    op.git(op.top, "update-index", "--assume-unchanged", "tools/compare.py")
+
+
+def hide_from_the_worktree(op: Operator) -> None:
+    op.git(op.top, "update-index", "--skip-worktree", "tools/compare.py")
+
+
+def hide_by_a_filter(op: Operator) -> None:
+    (op.top / ".git/info/attributes").write_text("*.py filter=lie\n")
+    op.git(op.top, "config", "filter.lie.clean", "cat >/dev/null; git cat-file blob HEAD:%f")
+    op.git(op.top, "add", "tools/compare.py")
+
+
+@pytest.mark.parametrize(
+    "hide", [hide_from_the_index, hide_from_the_worktree, hide_by_a_filter], ids=lambda w: w.__name__
+)
+def test_a_check_that_passed_over_hidden_changes_is_no_green(
+    active: Operator, hide: Callable[[Operator], None]
+) -> None:
+    (active.top / "tools/compare.py").write_text("raise SystemExit(1)\n")
+    active.git(active.top, "commit", "-qam", "it fails")
+    assert active.run("evidence", "V1").returncode == exits.FINDINGS
+    (active.top / "tools/compare.py").write_text(COMPARE)
+    hide(active)
+    assert active.git(active.top, "status", "--porcelain") == ""
+    done = active.run("evidence", "V1")
+    assert done.returncode == exits.FINDINGS
+    assert "partial (tools/compare.py is not as in the commit)" in done.stdout
+    [light] = json.loads(active.run("board", "--json").stdout)
+    assert light["colour"] == "RED"
+    assert any("tools/compare.py is not as in the commit" in reason for reason in light["reasons"])
+
+
+@pytest.mark.parametrize("exclude", ["", "*.py\n"], ids=["untracked", "excluded"])
+def test_a_check_that_imports_a_file_of_no_commit_is_no_green(active: Operator, exclude: str) -> None:
+    (active.top / "tools/compare.py").write_text(
+        f"from ours import wanted\n{COMPARE}".replace("sys.exit(int(wanted))", "sys.exit(0)")
+    )
+    active.git(active.top, "commit", "-qam", "it needs ours")
+    (active.top / "tools/ours.py").write_text("wanted = 0\n")
+    (active.top / ".git/info/exclude").write_text(exclude)
+    done = active.run("evidence", "V1")
+    assert (done.returncode, "partial (tools/ours.py is not as" in done.stdout) == (exits.FINDINGS, True), (
+        done.stdout
+    )
+    assert json.loads(active.run("board", "--json").stdout)[0]["colour"] == "RED"
+
+
+def test_a_file_that_is_changed_and_put_back_while_the_check_runs_is_seen(active: Operator) -> None:
+    undone = "import pathlib\np = pathlib.Path('README.md')\nkept = p.read_text()\np.write_text('x')\np.write_text(kept)\n"
+    (active.top / "tools/compare.py").write_text(undone + COMPARE)
+    active.git(active.top, "commit", "-qam", "it writes")
+    done = active.run("evidence", "V1")
+    assert (done.returncode, "README.md was written to while it ran" in done.stdout) == (
+        exits.FINDINGS,
+        True,
+    ), done.stdout
+
+
+OWN = ('evidence = "reports/compare.json"', 'evidence = "reports/compare.json"\ncheckout = "own"')
+
+
+def with_own_checkout(top: Path, git: Git, prepare: str) -> Operator:
+    """A contract whose check runs in a checkout of its own, after a line of Python ran there."""
+    made = json.dumps([sys.executable, "-c", prepare])
+    op = Operator(top, git, TEXT.replace(OWN[0], f"{OWN[1]}\nprepare = {made}"))
+    needs = "assert os.path.exists('prepared')\nsys.exit"
+    (op.top / "tools/compare.py").write_text(COMPARE.replace("sys.exit", needs))
+    git(op.top, "commit", "-qam", "it needs what was prepared")
+    op.activate()
+    return op
+
+
+@pytest.fixture
+def own(scratch_repo: Path, git: Git) -> Operator:
+    return with_own_checkout(scratch_repo, git, "open('prepared', 'w')")
+
+
+def test_a_check_in_a_checkout_of_its_own_sees_the_commit_alone(own: Operator) -> None:
+    def colour() -> str:
+        return str(json.loads(own.run("board", "--json").stdout)[0]["colour"])
+
+    (own.top / "wanted").write_text("1")  # ignored, so it is in no commit
+    (own.top / "README.md").write_text("changed\n")
+    done = own.run("evidence", "V1")
+    assert done.returncode == exits.OK, done.stdout + done.stderr
+    assert colour() == "GREEN"
+    assert json.loads((own.top / "reports/compare.json").read_text()) == {"differ": 0}
+    assert not (own.top / "prepared").exists()
+    (own.top / "tools/compare.py").write_text("raise SystemExit(1)\n")
+    own.git(own.top, "commit", "-qam", "it fails")
+    assert colour() == "RED"
+    (own.top / "tools/compare.py").write_text(COMPARE)
+    own.git(own.top, "update-index", "--assume-unchanged", "tools/compare.py")
+    assert own.run("evidence", "V1").returncode == exits.FINDINGS
+    assert colour() == "RED"
+
+
+def test_a_checkout_that_is_written_to_while_the_check_runs_is_no_green(own: Operator) -> None:
+    (own.top / "tools/compare.py").write_text("open('README.md', 'a').write('x')\n" + COMPARE)
+    own.git(own.top, "commit", "-qam", "it writes")
+    assert "partial (README.md was written to while it ran)" in own.run("evidence", "V1").stdout
+
+
+@pytest.mark.parametrize(
+    ("prepare", "said"),
+    [
+        ("open('prepared', 'w'), open('README.md', 'w')", "partial (README.md was changed before it ran)"),
+        ("raise SystemExit(3)", "failed (its prepare ended with 3)"),
+    ],
+)
+def test_what_prepare_does_to_the_commit_or_can_not_do_is_no_green(
+    scratch_repo: Path, git: Git, prepare: str, said: str
+) -> None:
+    done = with_own_checkout(scratch_repo, git, prepare).run("evidence", "V1")
+    assert (done.returncode, said in done.stdout) == (exits.FINDINGS, True), done.stdout
+
+
+def test_evidence_of_a_checkout_is_not_brought_through_a_link(own: Operator, tmp_path: Path) -> None:
+    (own.top / "reports").symlink_to(tmp_path)
+    assert own.run("evidence", "V1").returncode == exits.REFUSED
+    assert not (tmp_path / "compare.json").exists()
+
+
+def test_evidence_from_a_worktree_does_not_do_where_the_contract_wants_a_checkout(active: Operator) -> None:
+    assert active.run("evidence", "V1").returncode == exits.OK
+    c.place(active.top, TEXT.replace(*OWN), run=RUN)
+    active.contract.write_text(TEXT.replace(*OWN))
+    [light] = json.loads(active.run("board", "--json").stdout)
+    assert light["colour"] != "GREEN"
+
+
+@pytest.mark.parametrize("hidden", ["--assume-unchanged", "--skip-worktree"])
+def test_a_review_from_a_worktree_with_hidden_changes_is_no_clean_one(
+    active: Operator, tmp_path: Path, hidden: str
+) -> None:
+    linked = tmp_path / "r412"
+    active.git(active.top, "worktree", "add", "-q", "--detach", str(linked))
+    (linked / "README.md").write_text("other\n")
+    active.git(linked, "update-index", hidden, "README.md")
+    assert active.git(linked, "status", "--porcelain") == ""
+    words = (
+        "review",
+        "add",
+        "--pr",
+        "412",
+        "--area",
+        "data",
+        "--by",
+        "grace",
+        "--worktree",
+        str(linked),
+        "--json",
+    )
+    assert json.loads(active.run(*words).stdout)["worktree_clean"] is False
+
+
 def test_authorize_escalates_once_for_each_target_and_a_person_answers_it(active: Operator) -> None:
     for _ in range(2):
         assert active.codes("other", "mail.send") == ("escalate", ["answer.not_asked"])

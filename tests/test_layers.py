@@ -46,6 +46,8 @@ PART_OF = {
     "workspaces": "ledger",  # a folder of logs that a person said is new
     "anchors": "gate",  # what was noted of a log outside it
     "logcheck": "ledger",  # what verify finds
+    "coverage": "gate",  # which lines an answer covers
+    "inheritance": "gate",  # what a branch inherits with the work it carries
     "counts": "summary",  # the log in numbers
     "sarif": "finding",  # findings as a SARIF log
     "subject": "rules",  # one file as rules see it

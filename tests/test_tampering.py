@@ -169,3 +169,72 @@ def test_a_confirmations_log_that_an_agent_damages_stops_the_run(project: Projec
         **does("next(pathlib.Path('.correctless/artifacts').glob('confirmations-*')).write_text('{}\\n')")
     )
     assert done.returncode == exits.REFUSED, done.stderr
+
+
+HIDE = "subprocess.run(['git', 'update-index', {flag!r}, {path!r}], check=True)"
+
+
+@pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
+def test_a_step_that_hides_its_work_from_git_has_it_committed_and_a_person_hears_of_it(
+    project: Project, git: Git, flag: str
+) -> None:
+    code = "pathlib.Path('test_old.py').write_text('import unittest  # hidden\\n')\n" + HIDE.format(
+        flag=flag, path="test_old.py"
+    )
+    done = project.run(**does(code))
+    assert done.returncode == exits.PERSON, done.stderr
+    assert git(project.top, "show", "HEAD:test_old.py") == "import unittest  # hidden"
+    [hidden] = [d for d in project.decisions() if "git-hidden" in (d["key"] or "")]
+    assert "test_old.py" in hidden["default_applied"]
+
+
+@pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
+def test_what_a_failed_attempt_hid_from_git_is_taken_back_with_it(
+    project: Project, git: Git, flag: str
+) -> None:
+    code = (
+        "if attempt == '1':\n    pathlib.Path('test_old.py').write_text('raise SystemExit(1)\\n')\n    "
+        + HIDE.format(flag=flag, path="test_old.py")
+    )
+    done = project.run(**does(code, "ctdd"))
+    assert project.ran()[:2] == ["ctdd#1", "ctdd#2"], done.stderr
+    assert (project.top / "test_old.py").read_text() == "import unittest\n"
+    left = Path(project.logs.folder(project.state().run), "ctdd-1", "left.patch").read_text()
+    assert "+raise SystemExit(1)" in left
+
+
+@pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
+def test_a_check_that_hides_its_work_from_git_has_it_committed(project: Project, git: Git, flag: str) -> None:
+    code = 'pathlib.Path(\'test_hides.py\').write_text(\'import pathlib, subprocess, unittest\\nclass T(unittest.TestCase):\\n    def test(self):\\n        pathlib.Path("test_old.py").write_text("# by the check\\\\n")\\n        subprocess.run(["git", "update-index", "FLAG", "test_old.py"], check=True)\\n\')'
+    done = project.run(**does(code.replace("FLAG", flag), "ctdd"))
+    assert done.returncode in (exits.OK, exits.PERSON), done.stderr
+    assert git(project.top, "show", "HEAD:test_old.py") == "# by the check"
+
+
+@pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
+def test_an_untrusted_step_can_not_hide_what_it_may_not_touch(project: Project, git: Git, flag: str) -> None:
+    (project.top / ".correctless/config/x.md").write_text("x\n")
+    config = json.loads((project.top / ".correctless/config/correctless.yaml").read_text())
+    config["pipelines"] = {"default": {"steps": [{"skill": "ctdd"}, {"skill": "simplify"}]}}
+    project.write(".correctless/config/correctless.yaml", json.dumps(config))
+    git(project.top, "add", ".")
+    git(project.top, "commit", "-q", "-m", "x")
+    path = ".correctless/config/x.md"
+    code = f"pathlib.Path({path!r}).write_text('y')\n" + HIDE.format(flag=flag, path=path)
+    done = project.run(**does(code, "simplify"))
+    assert done.returncode in (exits.OK, exits.PERSON), done.stderr
+    assert git(project.top, "show", f"HEAD:{path}") == "x"
+    assert (project.top / path).read_text() == "x\n"
+
+
+@pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
+def test_a_run_does_not_begin_over_hidden_changes_of_yours(project: Project, git: Git, flag: str) -> None:
+    git(project.top, "update-index", flag, "test_old.py")
+    (project.top / "test_old.py").write_text("secret\n")
+    refused = project.run()
+    assert (refused.returncode, "told not to look at (test_old.py)" in refused.stderr) == (
+        exits.REFUSED,
+        True,
+    )
+    (project.top / "test_old.py").write_text("import unittest\n")
+    assert project.run().returncode != exits.REFUSED

@@ -135,7 +135,7 @@ def _unlike_confirmed(logs: Logs, events: tuple[Entry, ...], before: Lost | None
     """Each closing of the gate whose digest, the one a person confirms, the lines of the log no longer give."""
     if not events:
         return
-    import correctless.gate as gate
+    from correctless import coverage
     from correctless.runlog.events import GateClosed
 
     closings = [
@@ -150,8 +150,7 @@ def _unlike_confirmed(logs: Logs, events: tuple[Entry, ...], before: Lost | None
         return
     lines = {e.seq: e.line for e in Ledger(logs.decisions, root=logs.root).entries() if e.seq in wanted}
     for event, said in closings:
-        shown = gate.digest(said.challenge, (lines.get(seq, b"") for seq in said.entries))
-        if shown != said.digest:
+        if coverage.shown(said, lines) != said.digest:
             named = ", ".join(map(str, said.entries))
             what = f"{_RUN_LOG}{event.seq} closed the gate over entries {named}, and those lines are not the ones that were shown"
             yield Finding(logs.decisions, said.entries[0], 1, "log-anchor", what)

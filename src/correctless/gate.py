@@ -1,32 +1,28 @@
 """Whether a branch may be published: what is on record of it in, open or closed, the open set and its digest out.
 
 Computed from the logs each time, stored nowhere. An entry is live unless its attempt was discarded. The open set is every live deferred entry that no valid
-confirmation covers; while it is not empty the gate is closed.
+confirmation covers, of this branch and of every run whose work it carries; while it is not empty the gate is closed.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from correctless import anchors, exits
+from correctless import anchors, coverage, exits, inheritance
+from correctless.chain import digest as sha256
+from correctless.coverage import DEFAULT_CHANNELS as DEFAULT_CHANNELS
+from correctless.coverage import digest as digest
 from correctless.exits import Stop
+from correctless.inheritance import Inheritance
 from correctless.project.git import Repo
 from correctless.project.paths import Logs, logs_beside
 from correctless.record import Confirmation
 from correctless.runlog import branch as record
 from correctless.runlog.branch import Branch, Recorded
-from correctless.runlog.events import Asking, GateClosed, discarded
-
-DEFAULT_CHANNELS = (
-    "terminal",
-    "prompt",
-    "github",
-    "signed",
-)  # `flag` opens nothing unless a configuration says so
+from correctless.runlog.events import GateClosed, discarded
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +30,14 @@ class Gate:
     """The gate of one branch."""
 
     open: bool
-    waiting: tuple[Recorded, ...]  # the open set, in log order
+    waiting: tuple[Recorded, ...]  # the open set: this branch's entries in log order, then inherited ones
     closing: (
         GateClosed | None
     )  # the one that names exactly this open set: its digest is what a person confirms
     rejected: Confirmation | None  # what a person answered to `closing`, when it was a no
-    covered: Mapping[int, Confirmation]  # seq of a deferred entry -> the confirmation that covers it
+    covered: Mapping[str, Confirmation]  # SHA-256 of a line -> the confirmation that covers it
     superseded: frozenset[int]  # seq of entries whose attempt was discarded
+    inherited: tuple[Recorded, ...] = ()  # entries of other branches that must be answered on this one
 
 
 def of_log(
@@ -60,74 +57,77 @@ def of(
 ) -> Gate:
     """The gate of a branch's logs; `Stop(3)` when it can't be said: no log, a damaged one, one that an anchor disproves."""
     anchors.refuse_disproved(logs, repo, env)
-    if not os.path.lexists(logs.decisions):
+    _, found = asked(logs, repo, channels=channels, confirmers=confirmers)
+    if not found.inherited and not os.path.lexists(logs.decisions):
         raise Stop(
             exits.REFUSED,
             f"there is no decisions log {logs.decisions}. start a run, or name another with --log",
         )
-    return evaluate(record.load(logs), channels=channels, confirmers=confirmers)
+    return found
+
+
+def asked(
+    logs: Logs,
+    repo: Repo | None = None,
+    *,
+    at: str | None = None,
+    base: str | None = None,
+    channels: Sequence[str] | None = None,
+    confirmers: Sequence[str] | None = None,
+) -> tuple[Branch, Gate]:
+    """What is on record of a branch, and its gate with all that the branch inherits; `Stop(3)` as `inheritance.of`.
+
+    `repo`, `at` (the branch's commit) and `base` (what was published before) are found from the logs unless given.
+    """
+    branch = record.load(logs)
+    own = coverage.policy(branch, channels, confirmers)
+    inherited = inheritance.of(logs, branch, own, repo=repo, at=at, base=base)
+    return branch, evaluate(branch, inherited, channels=channels, confirmers=confirmers)
 
 
 def evaluate(
-    branch: Branch, *, channels: Sequence[str] | None = None, confirmers: Sequence[str] | None = None
+    branch: Branch,
+    inherited: Inheritance = inheritance.NOTHING,
+    *,
+    channels: Sequence[str] | None = None,
+    confirmers: Sequence[str] | None = None,
 ) -> Gate:
     """The gate as it stands; channels and confirmers are the plan's of the last run unless given."""
-    plan = branch.plan
-    allowed = tuple(channels if channels is not None else plan.confirm_channels if plan else DEFAULT_CHANNELS)
-    people = tuple(confirmers if confirmers is not None else plan.confirmers if plan else ())
+    own = coverage.policy(branch, channels, confirmers)
+    covered = dict(coverage.of(branch, own).confirmed)
     gone = discarded(branch.events)
-    superseded = frozenset(r.seq for r in branch.decisions if _attempt(r) in gone)
-    lines = {r.seq: r.line for r in branch.decisions}
-    closings = [item.event for item in branch.events if isinstance(item.event, GateClosed)]
-    answers: dict[str, Confirmation] = {}
-    for answer in branch.confirmations:
-        # A no counts from anywhere; a yes only from a channel and a person the configuration trusts.
-        trusted = answer.channel in allowed and (not people or answer.by in people)
-        if answer.kind == "rejected" or (answer.kind in ("escalations", "answer") and trusted):
-            answers[answer.digest] = answer
-    covered: dict[int, Confirmation] = {}
-    for closing in closings:
-        said = answers.get(closing.digest)
-        if (
-            said is not None
-            and said.kind == "escalations"
-            # Recomputed, never believed: the confirmation covers the bytes that were shown, not a number.
-            and all(seq in lines for seq in closing.entries)
-            and digest(closing.challenge, [lines[seq] for seq in closing.entries]) == closing.digest
-        ):
-            covered.update(dict.fromkeys(closing.entries, said))
-    for item in branch.events:
-        if isinstance(item.event, Asking):
-            covered.update(_answered(item.event, lines, answers))
-    waiting = tuple(
+    superseded = frozenset(
+        r.seq for r in branch.decisions if _attempt(r) in gone and r.seq not in inherited.revived
+    )
+    waiting = [
         r
         for r in branch.decisions
-        if r.decision.escalation_deferred and r.seq not in superseded and r.seq not in covered
-    )
+        if r.decision.escalation_deferred and r.seq not in superseded and sha256(r.line) not in covered
+    ]
+    for theirs, entries in inherited.entries.items():
+        # Whoever may not answer where a decision was taken may not answer it from a branch of their own.
+        answered = coverage.of(branch, own, theirs).confirmed
+        for each in entries:
+            sha = sha256(each.line)
+            if sha in answered:
+                covered[sha] = answered[sha]
+            else:
+                covered.pop(sha, None)
+                waiting.append(each)
+    closings = [item.event for item in branch.events if isinstance(item.event, GateClosed)]
     current = closings[-1] if closings else None
-    if current is not None and current.entries != tuple(r.seq for r in waiting):
+    if current is not None and (current.entries, current.inherited) != _named(waiting):
         current = None
-    rejected = answers.get(current.digest) if current else None
+    rejected = coverage.answers(branch, own).get(current.digest) if current else None
     return Gate(
         open=not waiting,
-        waiting=waiting,
+        waiting=tuple(waiting),
         closing=current,
         rejected=rejected if rejected is not None and rejected.kind == "rejected" else None,
         covered=covered,
         superseded=superseded,
+        inherited=tuple(each for entries in inherited.entries.values() for each in entries),
     )
-
-
-def _answered(
-    asked: Asking, lines: Mapping[int, bytes], answers: Mapping[str, Confirmation]
-) -> Iterator[tuple[int, Confirmation]]:
-    """The entries a person answered while the run was under way: each is bound to the line that was shown, as above."""
-    for seq, shown in zip(asked.entries, asked.digests, strict=False):
-        said = answers.get(shown)
-        if said is None or said.kind != "answer" or seq not in lines:
-            continue
-        if digest(asked.challenge, [lines[seq]]) == shown:
-            yield seq, said
 
 
 def values(found: Gate) -> dict[str, Any]:
@@ -136,25 +136,29 @@ def values(found: Gate) -> dict[str, Any]:
         "open": found.open,
         "digest": found.closing.digest if found.closing else None,
         "rejected": found.rejected.fields() if found.rejected else None,
-        "waiting": [{"seq": r.seq, **r.decision.fields()} for r in found.waiting],
+        "waiting": [
+            {"seq": r.seq, **({"branch": r.branch} if r.branch else {}), **r.decision.fields()}
+            for r in found.waiting
+        ],
     }
 
 
 def close(waiting: Iterable[Recorded], challenge: str) -> GateClosed:
     """The event that closes the gate over an open set; `challenge` is random and new each time."""
-    entries = tuple(waiting)
+    every = tuple(waiting)
+    entries, inherited = _named(every)
     return GateClosed(
         challenge=challenge,
-        digest=digest(challenge, [r.line for r in entries]),
-        entries=tuple(r.seq for r in entries),
+        digest=digest(challenge, [r.line for r in every if not r.branch], inherited),
+        entries=entries,
+        inherited=inherited,
     )
 
 
-def digest(challenge: str, lines: Iterable[bytes]) -> str:
-    """SHA-256 of the challenge and the exact lines of the open set: nothing written earlier can match it."""
-    return hashlib.sha256(
-        b"".join((challenge.encode(), b"\n", *(line + b"\n" for line in lines)))
-    ).hexdigest()
+def _named(waiting: Iterable[Recorded]) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """The seq of each entry of this branch, and the SHA-256 of each inherited line."""
+    every = tuple(waiting)
+    return tuple(r.seq for r in every if not r.branch), tuple(sha256(r.line) for r in every if r.branch)
 
 
 def _attempt(recorded: Recorded) -> tuple[str | None, str | None, int | None]:

@@ -7,10 +7,12 @@ from datetime import datetime
 
 import correctless.gate as gate
 from correctless import anchors, exits, summary
+from correctless.chain import digest as sha256
 from correctless.exits import Stop
 from correctless.gate import Gate
 from correctless.ledger import Ledger
-from correctless.project.paths import Logs, logs_beside
+from correctless.project.git import Repo
+from correctless.project.paths import Logs, ensure_artifacts, logs_beside
 from correctless.record import Confirmation, timestamp
 from correctless.runlog import branch as record
 from correctless.runlog.branch import Branch
@@ -20,8 +22,8 @@ from correctless.runlog.state import State, fold
 
 def view(logs: Logs) -> summary.View:
     """Everything the summary of a branch shows."""
-    branch = record.load(logs)
-    return view_of(branch, gate.evaluate(branch), logs)
+    branch, found = gate.asked(logs)
+    return view_of(branch, found, logs)
 
 
 def summarise(log: str, width: int = 80) -> str:
@@ -34,7 +36,7 @@ def summarise(log: str, width: int = 80) -> str:
 def view_of(branch: Branch, found: Gate, logs: Logs) -> summary.View:
     """The same of what was read and evaluated already."""
     state = fold(branch.events)
-    waiting = {r.seq for r in found.waiting}
+    waiting = {sha256(r.line) for r in found.waiting}
     return summary.View(
         branch=state.plan.branch if state.plan else logs.branch_slug,
         run=state.run or None,
@@ -42,12 +44,14 @@ def view_of(branch: Branch, found: Gate, logs: Logs) -> summary.View:
             summary.Item(
                 decision=r.decision,
                 seq=r.seq,
-                open=r.seq in waiting,
-                confirmed_by=_who(found.covered.get(r.seq)),
-                decided=_decided(found.covered.get(r.seq)),
-                superseded=r.seq in found.superseded,
+                open=sha256(r.line) in waiting,
+                confirmed_by=_who(found.covered.get(sha256(r.line))),
+                decided=_decided(found.covered.get(sha256(r.line))),
+                superseded=not r.branch and r.seq in found.superseded,
+                branch=r.branch,
+                rejected=r.rejected,
             )
-            for r in branch.decisions
+            for r in (*branch.decisions, *found.inherited)
         ),
         steps=state.spent,
         warnings=state.warnings,
@@ -55,7 +59,16 @@ def view_of(branch: Branch, found: Gate, logs: Logs) -> summary.View:
     )
 
 
-def close_gate(logs: Logs, branch: Branch, found: Gate, *, token: str, now: datetime) -> tuple[Branch, Gate]:
+def close_gate(
+    logs: Logs,
+    branch: Branch,
+    found: Gate,
+    *,
+    token: str,
+    now: datetime,
+    repo: Repo | None = None,
+    at: str | None = None,
+) -> tuple[Branch, Gate]:
     """The gate closed over exactly the open set there is, so that its digest can be confirmed.
 
     Nothing is written when it already is. `Stop(10)` while the last run has not come to its gate: what it will still
@@ -69,10 +82,12 @@ def close_gate(logs: Logs, branch: Branch, found: Gate, *, token: str, now: date
             exits.PERSON,
             f"run {state.run} has not come to its gate yet. let it finish first: correctless cauto resume",
         )
+    if not os.path.lexists(logs.decisions):  # a branch that has no run of its own, and inherits
+        ensure_artifacts(logs)
+        Ledger(logs.decisions, root=logs.root).create()
     event = gate.close(found.waiting, token)
     Ledger(logs.run, root=logs.root).append(fields_of(state.run, timestamp(now), event))
-    branch = record.load(logs)
-    return branch, gate.evaluate(branch)
+    return gate.asked(logs, repo, at=at)
 
 
 def answer(

@@ -28,6 +28,8 @@ class Item:
     confirmed_by: str = ""
     decided: str = ""  # what that person wanted in the default's place
     superseded: bool = False
+    branch: str = ""  # whose log it stands in, where that is another's
+    rejected: str = ""  # who said no to it there
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def text(view: View, width: int = 80) -> str:
             section(title)
         for item in entries:
             put(f"{_line(item.decision.decision_id)} in {_line(item.decision.skill)}: {_state(item)}", 2, 4)
-            for label, value in _details(item.decision):
+            for label, value in _details(item):
                 put(f"{label + ':':<10} {value}", 4, 15)
     if parts.superseded:
         section("Superseded")
@@ -115,7 +117,7 @@ def markdown(view: View) -> str:
                 out.append(
                     f"- **{inert(decision.decision_id)}** in {inert(decision.skill)}: {inert(_state(item))}"
                 )
-                out += [f"  - {label}: {inert(value)}" for label, value in _details(decision)]
+                out += [f"  - {label}: {inert(value)}" for label, value in _details(item)]
             out.append("")
     if parts.superseded:
         out += ["## Superseded", ""]
@@ -204,7 +206,7 @@ class _Parts:
     """The entries as the summary groups them; damaged and unlisted ones first among the deferred."""
 
     def __init__(self, items: Iterable[Item]) -> None:
-        ordered = sorted(items, key=lambda item: item.seq)
+        ordered = sorted(items, key=_place)
         self.live = [item for item in ordered if not item.superseded]
         self.waiting = [item for item in self.live if item.open]
         self.by_hand = [item for item in self.live if item.decision.source == "cli"]
@@ -212,9 +214,10 @@ class _Parts:
         self.deferred = sorted(
             (item for item in taken if item.decision.escalation_deferred or item.open), key=_rank
         )
-        aside = {item.seq for item in self.deferred}
+        aside = {_place(item) for item in self.deferred}
         self.skills = [
-            (skill, [item for item in items if item.seq not in aside]) for skill, items in _by_skill(taken)
+            (skill, [item for item in items if _place(item) not in aside])
+            for skill, items in _by_skill(taken)
         ]
         self.taken = taken
         self.superseded = [
@@ -224,13 +227,19 @@ class _Parts:
 
     def deferred_of(self, skill: str) -> list[str]:
         """The ids of a skill that stand under the deferred escalations, in the order they were recorded."""
-        aside = {item.seq for item in self.deferred}
-        return [i.decision.decision_id for i in self.taken if i.seq in aside and i.decision.skill == skill]
+        aside = {_place(item) for item in self.deferred}
+        return [
+            i.decision.decision_id for i in self.taken if _place(i) in aside and i.decision.skill == skill
+        ]
 
 
-def _rank(item: Item) -> tuple[bool, bool, int]:
+def _place(item: Item) -> tuple[str, int]:
+    return item.branch, item.seq
+
+
+def _rank(item: Item) -> tuple[bool, bool, str, int]:
     damaged = "damaged" in item.decision.notes
-    return not damaged, not item.decision.decision_id.startswith(_UNLISTED), item.seq
+    return not damaged, not item.decision.decision_id.startswith(_UNLISTED), *_place(item)
 
 
 def _by_skill(items: Iterable[Item]) -> list[tuple[str, list[Item]]]:
@@ -250,12 +259,15 @@ def _state(item: Item) -> str:
     return "deferred" if item.decision.escalation_deferred else "recorded"
 
 
-def _details(decision: Decision) -> Iterator[tuple[str, str]]:
+def _details(item: Item) -> Iterator[tuple[str, str]]:
     """What a person has to know of a deferred entry, label and one line each; what is empty is left out."""
+    decision = item.decision
     claimed = decision.extra.get("claimed_id")
     kept = decision.extra.get("kept")
     unlisted = f"{claimed}, which the skill does not list" if claimed else "no id"
     for label, value in (
+        ("branch", item.branch),
+        ("rejected", item.rejected and f"on that branch by {item.rejected}"),
         ("reason", decision.original_escalation_reason or ""),
         ("default", decision.default_applied),
         (

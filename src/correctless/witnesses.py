@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 import correctless.gate as gate
-from correctless import anchors, exits, ledger
+from correctless import anchors, coverage, exits, ledger
 from correctless.exits import Stop
 from correctless.history.evidence import TRAILERS, Commit, Evidence, Git, Held, Said
 from correctless.ledger import Anchor, Damaged, Entry, Ledger, Missing, Report
@@ -264,7 +264,7 @@ def _shown(said: Said, lines: Mapping[int, bytes]) -> tuple[str, ...]:
     """What a person was asked, once more from the lines as they are now."""
     event = said.event
     if isinstance(event, GateClosed):
-        return (gate.digest(event.challenge, (lines.get(seq, b"") for seq in event.entries)),)
+        return (coverage.shown(event, lines),)
     if isinstance(event, Asking):
         return tuple(gate.digest(event.challenge, [lines.get(seq, b"")]) for seq in event.entries)
     return ()

@@ -161,6 +161,8 @@ def run(
         origin = git.find(os.getcwd())
         with _place(origin, branch, flags) as (here, cwd):
             ready = start.prepare(here, cwd, request, os.environ)
+            if inherits := progress.inherits(ready.inherited):
+                click.echo(f"this branch carries {inherits}. they wait at its gate as well", err=True)
             approved = _approval(ready, approve_spec_as)
             with Lock.take(here, "correctless cauto run") as held:
                 around = Surroundings(here, ready.logs, held, os.environ, activity=watcher.activity)
@@ -381,6 +383,8 @@ def check(spec: str, pipeline: str, trial: bool, **flags: Any) -> int:
         git.find(os.getcwd()), os.getcwd(), start.Request(spec, pipeline, flags), os.environ
     )
     click.echo(progress.plan(ready.frozen.plan))
+    if inherits := progress.inherits(ready.inherited):
+        click.echo(f"inherits   {inherits}")
     if start.approval(ready) is None:
         raise Stop(
             exits.REFUSED,

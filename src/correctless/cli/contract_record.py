@@ -12,6 +12,7 @@ from correctless.cli.contract_place import echo, json_option, run_option, there,
 from correctless.cli.values import ANY, MOST, NAME
 from correctless.exits import Stop
 from correctless.project import git
+from correctless.project.worktree import snapshot
 from correctless.record import utcnow
 from correctless.runcontract import gatecheck
 from correctless.runcontract.actions import Action
@@ -29,7 +30,7 @@ _LONGEST = 2000
 @click.option("--claim", metavar="TEXT", help="Say what was found without a check; AMBER at the best.")
 @run_option
 def evidence(gate: str, claim: str | None, run_id: str | None) -> int:
-    """Run a gate's check in this worktree and record what came of it. Exit 1 unless it passed."""
+    """Run a gate's check, here or in a checkout of its own, and record what came of it. Exit 1 unless it passed."""
     at = there(run_id)
     kept = at.sound()
     contract = _contract(kept)
@@ -40,7 +41,7 @@ def evidence(gate: str, claim: str | None, run_id: str | None) -> int:
         )
     digest = kept.case.here.digest
     if claim is not None:
-        revision = gatecheck.revision(at.repo, utcnow)
+        revision = gatecheck.here(contract, at.repo, utcnow).revision
         sha = revision.value if isinstance(revision, Known) else ""
         record = Evidence(found.id, "claimed", digest, sha, note=_said("--claim", claim))
     else:
@@ -48,7 +49,7 @@ def evidence(gate: str, claim: str | None, run_id: str | None) -> int:
             raise Stop(
                 exits.REFUSED, "contract.md is not what was granted: its checks are not run. put it back"
             )
-        record = gatecheck.run(found, at.repo, digest, os.environ, utcnow)
+        record = gatecheck.run(found, contract, at.repo, digest, os.environ, utcnow)
     at.add(lambda _: [record])
     echo(f"{found.id}: {record.result}{f' ({record.note})' if record.note else ''}")
     return exits.OK if record.result == "passed" else exits.FINDINGS
@@ -209,20 +210,18 @@ def review_add(
     made_in = git.find(worktree)
     if made_in.common_dir != at.repo.common_dir:
         raise Stop(exits.REFUSED, f"{worktree} is a worktree of another repository. name one of this")
-    standing = made_in.standing()
-    if standing.head is None:
+    if not made_in.has_commit():
         raise Stop(exits.REFUSED, f"{worktree} has no commit. check the head of the pull request out")
-    clean = not standing.changed
-    made = Review(pr, _said("--area", area), standing.head, by, standing.head, clean, note)
+    found = snapshot(made_in)
+    head, clean = found.commit, not found.different
+    made = Review(pr, _said("--area", area), head, _said("--by", by), head, clean, note)
     at.add(lambda _: [made])
     if as_json:
         from correctless.cli.contract_place import echo_json
 
-        echo_json({"pr": pr, "area": area, "head": standing.head, "by": by, "worktree_clean": clean})
+        echo_json({"pr": pr, "area": area, "head": head, "by": by, "worktree_clean": clean})
     else:
-        echo(
-            f"review of {area} at {standing.head[:12]} by {by}{'' if clean else ', from a worktree with changes'}"
-        )
+        echo(f"review of {area} at {head[:12]} by {by}{'' if clean else ', from a worktree with changes'}")
     return exits.OK
 
 

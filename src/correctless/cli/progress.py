@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import click
 
 from correctless.agents import Activity
 from correctless.finding import printable
+from correctless.runlog.branch import Recorded
 from correctless.runlog.events import (
     Abandoned,
     AgentEnded,
@@ -109,8 +111,9 @@ def _words(state: State, logged: Logged) -> str:
             return f"{step} and all after it run again, as {by} asked"
         case Consolidated(commit=commit):
             return f"consolidation: done, {commit[:12]}"
-        case GateClosed(entries=entries, digest=digest):
-            return f"the gate is closed over {_count(len(entries), 'decision')}, digest {digest[:8]}"
+        case GateClosed(entries=entries, inherited=inherited, digest=digest):
+            named = _count(len(entries) + len(inherited), "decision")
+            return f"the gate is closed over {named}, digest {digest[:8]}"
         case GateOpened(by=by, channel=channel):
             return f"the gate is open{f': confirmed by {by} ({channel})' if by else ''}"
         case Published(url=url, how=how):
@@ -131,7 +134,14 @@ def _words(state: State, logged: Logged) -> str:
             return ""
 
 
-def standing(state: State, *, living: bool) -> dict[str, Any]:
+def inherits(waiting: Iterable[Recorded]) -> str:
+    """What of an open set came to a branch with the work of others, as one printable line; "" for nothing."""
+    theirs = [each for each in waiting if each.branch]
+    names = ", ".join(dict.fromkeys(each.branch for each in theirs))
+    return printable(f"{_count(len(theirs), 'open decision')} of {names}") if theirs else ""
+
+
+def standing(state: State, *, living: bool, inherited: str = "") -> dict[str, Any]:
     """Where a run stands, for programs."""
     current = state.step
     return {
@@ -150,6 +160,7 @@ def standing(state: State, *, living: bool) -> dict[str, Any]:
         "digest": state.gate.digest if state.gate and state.phase in ("closed", "consolidated") else None,
         "url": state.url,
         "merged": state.merged,
+        "inherited": inherited,
     }
 
 
@@ -166,6 +177,8 @@ def describe(standing: dict[str, Any]) -> str:
     lines.append(f"agents   {standing['agent_seconds']:.0f} s, {standing['cost_usd']:.2f} USD")
     if standing["digest"]:
         lines.append(f"digest   {standing['digest']}")
+    if standing["inherited"]:
+        lines.append(f"inherits {standing['inherited']}")
     if standing["url"]:
         lines.append(f"request  {standing['url']}")
     if standing["merged"]:

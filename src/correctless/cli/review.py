@@ -11,7 +11,7 @@ from collections.abc import Callable
 import click
 
 import correctless.gate as gate
-from correctless import anchors, exits, person, summary
+from correctless import exits, person, summary
 from correctless import review as views
 from correctless.cli import typable
 from correctless.cli.parked import from_options, refuse_half
@@ -26,7 +26,6 @@ from correctless.project.git import Repo
 from correctless.project.paths import Logs
 from correctless.publish.parking import command
 from correctless.record import utcnow
-from correctless.runlog import branch as record
 
 _SHOWN = 8  # hex digits a person types: they only say "this one"; the record holds the whole digest
 
@@ -82,21 +81,16 @@ def review(
         )
     here = git.find(os.getcwd()) if path is None else None
     logs = paths.logs(here) if here is not None else paths.logs_beside(path or "")
-    anchors.refuse_disproved(logs, here, os.environ)
-    if not os.path.lexists(logs.decisions):
-        raise Stop(
-            exits.REFUSED,
-            f"there is no decisions log {logs.decisions}. start a run, or name another with --log",
-        )
+    gate.of(logs, here, os.environ)
     if as_json or not (given or person.has_terminal()):
-        return _show(logs, as_json=as_json)
+        return _show(logs, here, None, as_json=as_json)
     _refuse_nobody()
     who = by or person.name(here, os.environ)
     held = Lock.take(here, "correctless review") if here is not None else None
     try:
         if step is not None:
             return _rerun(here, logs, held, step, note, who)
-        return _answer(logs, who, confirm=confirm, reject=reject, note=note)
+        return _answer(logs, here, who, confirm=confirm, reject=reject, note=note)
     finally:
         if held is not None:
             held.close()
@@ -120,15 +114,17 @@ def _parked(
     with elsewhere.found(here, remote, run, os.environ) as there:
         logs = there.parcel.logs
         if not answers:
-            return _show(logs, as_json=as_json)
+            return _show(logs, here, there.parked.parent, as_json=as_json)
         if not take_over:
             elsewhere.refuse_taken(there)
         return _answer(
             logs,
+            here,
             by or person.name(here, os.environ),
             confirm=confirm,
             reject=reject,
             note=note,
+            at=there.parked.parent,
             next_=command("cauto resume", remote, run),
             keep=lambda: elsewhere.park_again(here, there, os.environ, secrets.token_hex),
         )
@@ -143,9 +139,8 @@ def _refuse_nobody() -> None:
         )
 
 
-def _show(logs: Logs, *, as_json: bool) -> int:
-    branch = record.load(logs)
-    found = gate.evaluate(branch)
+def _show(logs: Logs, here: Repo | None, at: str | None, *, as_json: bool) -> int:
+    branch, found = gate.asked(logs, here, at=at)
     if as_json:
         click.echo(json.dumps(gate.values(found), indent=2))
     elif found.open:
@@ -163,17 +158,19 @@ _NOTHING = "nothing is open: no decision waits for a person"
 
 def _answer(
     logs: Logs,
+    here: Repo | None,
     who: str,
     *,
     confirm: str | None,
     reject: bool,
     note: str,
+    at: str | None = None,
     next_: str = "correctless cauto resume",
     keep: Callable[[], None] = lambda: None,
 ) -> int:
-    branch = record.load(logs)
+    branch, found = gate.asked(logs, here, at=at)
     branch, found = views.close_gate(
-        logs, branch, gate.evaluate(branch), token=secrets.token_hex(16), now=utcnow()
+        logs, branch, found, token=secrets.token_hex(16), now=utcnow(), repo=here, at=at
     )
     if found.open or found.closing is None:
         click.echo(_NOTHING)
@@ -198,7 +195,7 @@ def _answer(
         )
     views.answer(logs, digest, kind="escalations", by=who, channel="terminal", note=note, now=utcnow())
     keep()  # before anybody is told that it counts
-    return _confirmed(logs, who, len(found.waiting), next_)
+    return _confirmed(gate.asked(logs, here, at=at)[1], who, len(found.waiting), next_)
 
 
 def _ask(note: str) -> tuple[str | None, bool, str]:
@@ -212,8 +209,7 @@ def _ask(note: str) -> tuple[str | None, bool, str]:
     return said or None, False, note
 
 
-def _confirmed(logs: Logs, who: str, count: int, next_: str) -> int:
-    found: Gate = gate.evaluate(record.load(logs))
+def _confirmed(found: Gate, who: str, count: int, next_: str) -> int:
     what = "1 decision" if count == 1 else f"{count} decisions"
     if not found.open:
         raise Stop(

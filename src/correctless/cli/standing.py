@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import click
 
+import correctless.gate as gate
 from correctless import anchors, exits, lock
 from correctless import review as views
 from correctless.cli import progress, typable, watch
@@ -46,7 +47,12 @@ def status(everything: bool, as_json: bool, follow: bool) -> int:
         refuse_without_run(chosen[0])
     states = [views.state_of(logs) for logs in chosen]
     places = here.worktrees()
-    shown = [progress.standing(state, living=_lives(places, state)) for state in states]
+    shown = [
+        progress.standing(
+            state, living=_lives(places, state), inherited="" if everything else _inherited(here, logs)
+        )
+        for state, logs in zip(states, chosen, strict=True)
+    ]
     if as_json:
         click.echo(json.dumps(shown if everything else shown[0], indent=2))
     else:
@@ -71,6 +77,13 @@ def _follow(here: Repo, watcher: Watcher, *, as_json: bool) -> int:
     if not as_json:
         click.echo(ended(state))
     return exits.OK
+
+
+def _inherited(here: Repo, logs: Logs) -> str:
+    try:
+        return progress.inherits(gate.asked(logs, here)[1].waiting)
+    except Stop as stop:  # where the run stands is said all the same
+        return f"can't be told: {stop.message}"
 
 
 def _lives(places: Mapping[str, str], state: State) -> bool:

@@ -12,6 +12,7 @@ from correctless.agents import MakeSandbox
 from correctless.dispatch.spec import rules
 from correctless.project.git import Repo, Standing
 from correctless.project.paths import ARTIFACTS
+from correctless.project.worktree import reveal
 from correctless.runlog.plan import Plan, PlannedStep
 from correctless.sandbox.reach import Needs
 
@@ -32,6 +33,7 @@ class Checked:
     output: bytes = b""
     changed: tuple[str, ...] | None = None
     committed: bool = False  # whether the agent made commits of its own
+    hidden: tuple[str, ...] = ()  # paths that git was told not to look at
 
 
 def check(
@@ -46,6 +48,7 @@ def check(
     sandbox: Callable[[], MakeSandbox | None] = lambda: None,
 ) -> Checked:
     """Whether the attempt that began at `base` counts. The command runs like an agent: own group, its environment, `env`."""
+    hidden = reveal(repo)
     here = repo.standing()
     fault = _branch_fault(repo, plan, base, here)
     # Where the agent made no commit, what git status names is all there is.
@@ -57,7 +60,7 @@ def check(
     if fault:
         return Checked(False, fault)
     if step.check is None:
-        return Checked(True, changed=changed, committed=here.head != base)
+        return Checked(True, changed=changed, committed=here.head != base, hidden=hidden)
     around = sandbox()
     done = run(step.check, repo, env(), step.minutes * 60, inherit, around)
     output = done.out + done.err
@@ -68,7 +71,7 @@ def check(
         fix = f"\n{_READ_ONLY}" if around is not None and b"Read-only file system" in output else ""
         failed = f"the check {' '.join(step.check)} ended with {done.code}:\n{said}".strip()
         return Checked(False, failed + fix, output)
-    return Checked(True, "", output, committed=here.head != base)
+    return Checked(True, "", output, committed=here.head != base, hidden=hidden)
 
 
 def run(

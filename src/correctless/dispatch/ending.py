@@ -8,7 +8,6 @@ from correctless.dispatch import engine, untrusted, work
 from correctless.dispatch.surroundings import Surroundings, plan_of
 from correctless.publish.consolidation import consolidate as make_commit
 from correctless.publish.consolidation import squash
-from correctless.runlog import branch as record
 from correctless.runlog.events import Consolidated, GateClosed, GateOpened, RunStopped
 from correctless.runlog.state import State
 
@@ -45,9 +44,8 @@ def consolidate(around: Surroundings, state: State) -> Consolidated:
 
 def ask_gate(around: Surroundings) -> GateOpened | GateClosed | RunStopped:
     """Open, newly closed over the open set with a challenge of its own, or still closed and waiting."""
-    branch = record.load(around.logs)
     anchors.refuse_disproved(around.logs, around.repo, around.env)
-    found = gate.evaluate(branch)
+    branch, found = gate.asked(around.logs, around.repo)
     if found.open:
         answer = list(found.covered.values())[-1] if found.covered else None
         head = branch.decisions_head

@@ -185,7 +185,7 @@ def decide(state: State) -> Effect | None:
             return AskGate()
         case "closed":
             assert state.gate is not None
-            return Halt(exits.PERSON, waiting(len(state.gate.entries)))
+            return Halt(exits.PERSON, waiting(len(state.gate.entries) + len(state.gate.inherited)))
         case "open":
             return IntendPublish()
         case "publishing":

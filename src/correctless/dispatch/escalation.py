@@ -76,7 +76,7 @@ def write(around: Surroundings, state: State, stopped: RunStopped) -> None:
     with suppress(Stop, ValueError):
         branch = record.load(around.logs)
         tried = attempts(state.run, branch.events)
-        waiting = gate.evaluate(branch).waiting
+        waiting = gate.asked(around.logs, around.repo)[1].waiting
     try:
         replace_file(path, _text(around, state, stopped, tried, waiting).encode(), mode=0o600)
     except OSError as error:

@@ -17,10 +17,9 @@ from correctless.github import GitHub, repo_of_remote
 from correctless.ledger import Head
 from correctless.project.git import Repo
 from correctless.publish import leaks
-from correctless.publish.branch import push
+from correctless.publish.branch import commit_at, push
 from correctless.publish.managed_body import body
 from correctless.publish.pull_request import command_pull_request, pull_request
-from correctless.runlog import branch as record
 from correctless.runlog.events import Published
 from correctless.runlog.plan import Plan
 from correctless.runlog.state import State
@@ -44,6 +43,7 @@ def publish(around: Surroundings, state: State) -> Published:
     how, *_ = plan.pr
     if how == "skip":
         return Published("", how)
+    _refuse_hidden(around, plan)
     push(
         repo,
         remote=plan.remote,
@@ -75,6 +75,18 @@ def publish(around: Surroundings, state: State) -> Published:
     return Published(url, how)
 
 
+def _refuse_hidden(around: Surroundings, plan: Plan) -> None:
+    """`Stop(10)` when the branch carries open decisions that only the remote shows to be unpublished."""
+    # The gate was asked with what was last fetched, and an agent can move that ref.
+    base = commit_at(around.repo, plan.remote, plan.target)
+    if base is not None and not gate.asked(around.logs, around.repo, base=base)[1].open:
+        raise Stop(
+            exits.PERSON,
+            f"{plan.branch} carries open decisions of other branches: their work is not in '{plan.target}' of "
+            f"'{plan.remote}', though this clone says so. fetch it anew, then read and answer with: correctless review",
+        )
+
+
 def github(repo: Repo, remote: str, env: Mapping[str, str]) -> GitHub:
     """The gh program for the repository a remote names; `Stop(3)` when that is none on a GitHub host."""
     url = repo.remote_url(remote)
@@ -101,14 +113,14 @@ def expected(repo: Repo, plan: Plan) -> str | None:
 
 def _text(around: Surroundings, state: State) -> tuple[str, str]:
     plan = plan_of(state)
-    branch = record.load(around.logs)
+    branch, found = gate.asked(around.logs, around.repo)
     spec = freeze.read_frozen(around.logs, state.run, freeze.SPEC, plan.spec_sha256).decode(
         "utf-8", "replace"
     )
     title = spec_text.title(spec) or plan.branch
     text = body(
         run=state.run,
-        summary_markdown=summary.markdown(review.view_of(branch, gate.evaluate(branch), around.logs)),
+        summary_markdown=summary.markdown(review.view_of(branch, found, around.logs)),
         spec_title=title,
         rules=spec_text.rule_texts(spec),
         verification=_verification(state),

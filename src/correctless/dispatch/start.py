@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any
 
 import correctless
-from correctless import agents, anchors, config, exits, lock, review, sandbox
+import correctless.gate as gate
+from correctless import agents, anchors, config, exits, inheritance, lock, review, sandbox
 from correctless.agents import Agent
 from correctless.config import Config
 from correctless.dispatch import freeze, untrusted
@@ -22,9 +23,11 @@ from correctless.ledger import Ledger
 from correctless.project.git import Repo
 from correctless.project.paths import Logs, ensure_artifacts
 from correctless.project.paths import logs as logs_of
+from correctless.project.worktree import hidden_changes
 from correctless.publish.branch import refuse_protected, refuse_unknown
 from correctless.record import Confirmation
 from correctless.runlog import branch as record
+from correctless.runlog.branch import Recorded
 from correctless.runlog.events import Logged, RunStarted
 from correctless.runlog.state import State, fold
 
@@ -49,6 +52,7 @@ class Ready:
     config: Config
     frozen: Frozen
     spec_text: str
+    inherited: tuple[Recorded, ...]  # open entries of other branches whose work this one carries
 
 
 def prepare(repo: Repo, cwd: str, request: Request, env: Mapping[str, str]) -> Ready:
@@ -67,6 +71,9 @@ def prepare(repo: Repo, cwd: str, request: Request, env: Mapping[str, str]) -> R
     _refuse_nobody(repo)
     anchors.refuse_disproved(logs, repo, env)
     target = found.target or repo.default_branch(found.remote) or _usual_target(repo, found.remote)
+    # Now, and not after hours at the gate: where the logs of what it carries are missing, no run of this branch is published.
+    base = inheritance.base_ref(repo, found.remote, [target], branch)
+    waiting = gate.asked(logs, repo, base=base)[1].waiting
     frozen = freeze.freeze(
         repo,
         found,
@@ -84,7 +91,8 @@ def prepare(repo: Repo, cwd: str, request: Request, env: Mapping[str, str]) -> R
     _check_agents(frozen, env, repo.top)
     if found.pr == "gh":
         github(repo, found.remote, env).check()
-    return Ready(repo, logs, found, frozen, data.decode("utf-8", "replace"))
+    inherited = tuple(each for each in waiting if each.branch)
+    return Ready(repo, logs, found, frozen, data.decode("utf-8", "replace"), inherited)
 
 
 def _merged_by(repo: Repo, found: Config, target: str, env: Mapping[str, str]) -> str:
@@ -202,6 +210,13 @@ def _refuse_dirt(repo: Repo) -> None:
             exits.REFUSED,
             f"{repo.top} has uncommitted changes ({dirty[0]}{more}). commit or stash them, "
             "or let the run have a worktree of its own: --worktree BRANCH",
+        )
+    # A step's commit holds what its check saw, and they would be in it.
+    if hidden := hidden_changes(repo):
+        raise Stop(
+            exits.REFUSED,
+            f"{repo.top} has changes that git was told not to look at ({hidden[0]}). let the run have a worktree of its own "
+            "(--worktree BRANCH), or have git look again: git update-index --no-assume-unchanged --no-skip-worktree FILE",
         )
 
 

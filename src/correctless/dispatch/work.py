@@ -16,6 +16,7 @@ from correctless.dispatch.check import check, report_fault
 from correctless.dispatch.recording import said, unlisted
 from correctless.dispatch.surroundings import Surroundings, plan_of, sha256, step_of
 from correctless.project.paths import slug
+from correctless.project.worktree import reveal
 from correctless.publish import leaks
 from correctless.record import Decision, timestamp
 from correctless.runlog.events import AttemptFailed, DecisionsTaken, StepChecked, StepFinished
@@ -127,7 +128,7 @@ def check_step(around: Surroundings, state: State) -> StepChecked:
         log = os.path.join(around.folder(state.run, step.name, state.attempt), "check.log")
         replace_file(log, done.output, mode=0o600)
     if done.ok:
-        _defer_what_a_person_should_know(around, state, done.changed, committed=done.committed)
+        _defer_what_a_person_should_know(around, state, done.changed, done.hidden, committed=done.committed)
     return StepChecked(step.name, state.attempt, done.ok, done.detail)
 
 
@@ -136,6 +137,7 @@ def commit_step(around: Surroundings, state: State) -> StepFinished:
     repo, plan, step = around.repo, plan_of(state), step_of(state)
     head = around.decisions.head()
     marks = trailers(around, state, f"{step.name}#{state.attempt}")
+    reveal(repo)  # what the check ran on is what is committed, whatever the check told git
     if not has_trailers(around, marks) or repo.dirty_files():
         repo.stage()
         signoff = ("--signoff",) if plan.signoff else ()
@@ -224,7 +226,12 @@ def squashed(around: Surroundings, state: State, marks: Mapping[str, str]) -> st
 
 
 def _defer_what_a_person_should_know(
-    around: Surroundings, state: State, changed: Sequence[str] | None, *, committed: bool
+    around: Surroundings,
+    state: State,
+    changed: Sequence[str] | None,
+    hidden: Sequence[str],
+    *,
+    committed: bool,
 ) -> None:
     plan, step = plan_of(state), step_of(state)
     skill = freeze.check_skill(around.logs, state.run, step).name
@@ -241,6 +248,9 @@ def _defer_what_a_person_should_know(
         what = f"{step.name} committed files that are too long to be scanned for secrets"
         found.append((f"{guarded.LARGE}-committed", what, f"{_LEFT}{', '.join(sorted(gone))}"))
     found += _put_back(around, state)
+    if hidden:
+        what = f"{step.name} told git not to look at files it tracks"
+        found.append((f"{_GIT}hidden", what, f"looked at and kept all the same: {', '.join(hidden)}"))
     settings = guarded.git_settings(around.repo)
     if plan.git_sha256 not in ("", settings) and not _told_of(around, state, f"{_GIT}{settings[:12]}"):
         what = "git's hooks or settings of this repository are not as they were when the run started"

@@ -21,7 +21,6 @@ from correctless.hooks import client
 from correctless.lock import Lock
 from correctless.project import git, paths
 from correctless.project.git import Repo
-from correctless.runlog import branch as record
 
 CHANNEL = "prompt"
 SHOWN = 12  # hex digits of a digest that are shown to be typed
@@ -89,13 +88,11 @@ def heard(
 
 def _confirm(here: Repo, digest: str, who: str, now: datetime) -> str:
     logs = paths.logs(here)
-    if not os.path.lexists(logs.decisions):
+    branch, found = gate.asked(logs, here)
+    if not found.inherited and not os.path.lexists(logs.decisions):
         raise Stop(exits.PERSON, f"there is no run on the branch of {here.top}. nothing was confirmed")
-    branch = record.load(logs)
     _refuse_channel(branch.plan.confirm_channels if branch.plan else gate.DEFAULT_CHANNELS)
-    branch, found = review.close_gate(
-        logs, branch, gate.evaluate(branch), token=secrets.token_hex(16), now=now
-    )
+    branch, found = review.close_gate(logs, branch, found, token=secrets.token_hex(16), now=now, repo=here)
     if found.open or found.closing is None:
         raise Stop(exits.PERSON, "nothing is open: no decision waits for a person")
     if not found.closing.digest.startswith(digest):
@@ -105,7 +102,7 @@ def _confirm(here: Repo, digest: str, who: str, now: datetime) -> str:
             "read it first: correctless review",
         )
     review.answer(logs, found.closing.digest, kind="escalations", by=who, channel=CHANNEL, note="", now=now)
-    if not gate.evaluate(record.load(logs)).open:
+    if not gate.asked(logs, here)[1].open:
         raise Stop(
             exits.PERSON,
             f"the answer of {who} is on record, but the configuration doesn't let it open the gate. see confirmers",

@@ -88,7 +88,7 @@ def _reason(state: State) -> str:
     if state.stopped is None:
         return "it was interrupted"
     if state.stopped.code == exits.PERSON and state.gate:
-        count = len(state.gate.entries)
+        count = len(state.gate.entries) + len(state.gate.inherited)
         return "1 decision is a person's" if count == 1 else f"{count} decisions are a person's"
     # One line, whatever an agent put into a message.
     return "".join(char if char.isprintable() else " " for char in state.stopped.reason)[:300]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Sequence
+from subprocess import CompletedProcess
 
 from correctless import exits
 from correctless.exits import Stop
@@ -88,6 +89,52 @@ def pushed_to(repo: Repo, remote: str) -> str:
     """What to ask for what stands on a remote: one may be read from one place and pushed to another."""
     apart = repo.try_git("config", "--get", f"remote.{remote}.pushurl").returncode == 0
     return repo.git("remote", "get-url", "--push", "--", remote) if apart else remote
+
+
+def list_ref(repo: Repo, remote: str, ref: str) -> CompletedProcess[str]:
+    """git's answer to where exactly one ref of a remote stands now."""
+    refuse_unknown(repo, remote)
+    return repo.try_git(*PLAIN, "ls-remote", "--", pushed_to(repo, remote), ref, env=ENV, seconds=SECONDS)
+
+
+def listed(out: str, ref: str) -> str | None:
+    """The id that answer names, None where there is no such ref."""
+    # A pattern of ls-remote also fits the end of a longer name.
+    return next((line.split("\t")[0] for line in out.splitlines() if line.endswith(f"\t{ref}")), None)
+
+
+def fetch_ref(repo: Repo, remote: str, ref: str) -> CompletedProcess[str]:
+    """git's outcome of bringing what a remote's ref names here; nothing else is changed."""
+    # The ref's name and no place for it here: no remote-tracking branch, tag, FETCH_HEAD or submodule follows.
+    return repo.try_git(
+        *PLAIN,
+        *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-prune"),
+        *("--no-auto-maintenance", "--refmap=", "--", pushed_to(repo, remote), ref),
+        env=ENV,
+        seconds=SECONDS,
+    )
+
+
+def commit_at(repo: Repo, remote: str, branch: str) -> str | None:
+    """The commit a branch stands at on the remote now, fetched; None when there is no such branch, `Stop(3)` when it can't be had."""
+    ref = f"refs/heads/{branch}"
+    done = list_ref(repo, remote, ref)
+    commit = listed(done.stdout, ref)
+    if done.returncode == 0 and commit is not None:
+        if len(commit) not in (40, 64) or not set(commit) <= _OID:
+            raise Stop(
+                exits.REFUSED, f"'{remote}' names no commit for '{branch}'. see git ls-remote {remote}"
+            )
+        if repo.try_git("merge-base", "--end-of-options", commit, commit).returncode == 0:
+            return commit
+        done = fetch_ref(repo, remote, ref)
+    if done.returncode != 0:
+        why = refusal("", done.stderr)
+        raise Stop(
+            exits.REFUSED,
+            f"'{branch}' can't be fetched from '{remote}': {why}. mend that, then run cauto resume",
+        )
+    return commit
 
 
 def refuse_name(repo: Repo, branch: str) -> None:

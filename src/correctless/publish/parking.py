@@ -13,7 +13,16 @@ from dataclasses import dataclass
 from correctless import exits
 from correctless.exits import Stop
 from correctless.project.git import Repo
-from correctless.publish.branch import ENV, PLAIN, SECONDS, pushed_to, refusal, refuse_unknown
+from correctless.publish.branch import (
+    ENV,
+    PLAIN,
+    SECONDS,
+    fetch_ref,
+    list_ref,
+    listed,
+    refusal,
+    refuse_unknown,
+)
 
 _RUN = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}\Z")
 _OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
@@ -90,21 +99,16 @@ def note(repo: Repo, run: str, commit: str | None) -> None:
 
 def now_at(repo: Repo, remote: str, run: str) -> str | None:
     """The commit that stands on the remote's ref now, None for none; `Stop(3)` when the remote can't be asked."""
-    refuse_unknown(repo, remote)
-    place = pushed_to(repo, remote)
-    done = repo.try_git(*PLAIN, "ls-remote", "--", place, ref(run), rights="remote", env=ENV, seconds=SECONDS)
+    done = list_ref(repo, remote, ref(run))
     if done.returncode != 0:
         raise Stop(
             exits.REFUSED,
             f"'{remote}' can't be asked for run {run}: {refusal('', done.stderr)}. mend that, then try again",
         )
-    # A pattern of ls-remote also fits the end of a longer name.
-    found = [line.split("\t") for line in done.stdout.splitlines() if line.endswith(f"\t{ref(run)}")]
-    if not found:
-        return None
-    if not _OID.match(found[0][0]):
+    found = listed(done.stdout, ref(run))
+    if found is not None and not _OID.match(found):
         raise Stop(exits.REFUSED, f"'{remote}' names no commit for run {run}. see git ls-remote {remote}")
-    return found[0][0]
+    return found
 
 
 def fetch(repo: Repo, remote: str, run: str) -> Parked:
@@ -115,15 +119,7 @@ def fetch(repo: Repo, remote: str, run: str) -> Parked:
             exits.REFUSED,
             f"there is no run {run} on '{remote}'. it was never parked there, or is complete by now",
         )
-    # The ref's name and no place for it here: no remote-tracking branch, tag, FETCH_HEAD or submodule follows.
-    done = repo.try_git(
-        *PLAIN,
-        *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-prune"),
-        *("--no-auto-maintenance", "--refmap=", "--", pushed_to(repo, remote), ref(run)),
-        rights="remote",
-        env=ENV,
-        seconds=SECONDS,
-    )
+    done = fetch_ref(repo, remote, ref(run))
     if done.returncode != 0:
         raise Stop(
             exits.REFUSED,

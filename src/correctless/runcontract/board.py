@@ -44,6 +44,7 @@ class Here:
 
     revision: Fact[str]
     files: Mapping[str, Fact[str]]
+    head: Fact[str] | None = None  # the commit alone: what a checkout of its own is made of
 
 
 def lights(contract: Contract, evidence: Sequence[Logged], here: Here, now: datetime) -> tuple[Light, ...]:
@@ -75,11 +76,12 @@ def _red(gate: Gate, at: datetime, last: Evidence, here: Here, now: datetime) ->
     if now - at > timedelta(seconds=seconds(gate.max_age)):
         found.append(f"its evidence is older than {gate.max_age}")
     if gate.bind == "revision":
-        if isinstance(here.revision, Unknown):
-            found.append(f"the revision is unknown: {here.revision.why}")
-        elif not last.revision or last.revision != here.revision.value:
+        now_at = here.head if gate.checkout == "own" and here.head is not None else here.revision
+        if isinstance(now_at, Unknown):
+            found.append(f"the revision is unknown: {now_at.why}")
+        elif not last.revision or last.revision != now_at.value:
             found.append(
-                f"its evidence is of revision {last.revision[:12] or 'none'}, this is {here.revision.value[:12]}"
+                f"its evidence is of revision {last.revision[:12] or 'none'}, this is {now_at.value[:12]}"
             )
     if last.result == "passed" and gate.evidence is not None:
         fact = here.files.get(gate.evidence)
@@ -100,6 +102,11 @@ def _amber(gate: Gate, last: Evidence, runs: Sequence[Evidence]) -> tuple[str, .
         found.append("claimed, and not checked by a run of the program")
     elif last.result == "passed" and last.argv != gate.check:
         found.append("another check was run than the contract names")
+    elif last.result == "passed" and (last.checkout or "here", last.prepare) != (
+        gate.checkout,
+        gate.prepare or (),
+    ):
+        found.append("its check was run elsewhere, or otherwise prepared, than the contract says")
     if gate.bind == "revision":
         # Runs of other revisions say nothing of this one's luck.
         runs = [run for run in runs if run.revision == last.revision]

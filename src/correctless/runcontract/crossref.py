@@ -130,6 +130,18 @@ def _gates(values: Mapping[str, Any]) -> Iterator[Fault]:
                     ("gate", number, "check"),
                     "'check' is empty. write a program and its arguments",
                 )
+            if gate.prepare is not None and not gate.prepare:
+                yield (
+                    "gates",
+                    ("gate", number, "prepare"),
+                    "'prepare' is empty. write a program and its arguments, or leave it out",
+                )
+            if gate.prepare is not None and gate.checkout != "own":
+                yield (
+                    "gates",
+                    ("gate", number, "prepare"),
+                    "'prepare' would change the worktree. write checkout = \"own\" with it",
+                )
 
 
 def _flips(values: Mapping[str, Any]) -> Iterator[Fault]:

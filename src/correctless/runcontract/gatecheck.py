@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from correctless import exits, process
+from correctless.base.files import replace_file
 from correctless.exits import Stop
+from correctless.process import Result
+from correctless.project import checkout, worktree
 from correctless.project.git import Repo
+from correctless.project.worktree import Snapshot
 from correctless.runcontract.board import Here
+from correctless.runcontract.clause import shown
 from correctless.runcontract.facts import Fact, Known, Unknown
 from correctless.runcontract.records import Evidence
 from correctless.runcontract.sections import Contract, Gate
@@ -19,25 +25,88 @@ PARTIAL = 10  # the exit code of a check that could look at a part alone
 _WALL_S = 3600.0
 _MOST = 1 << 28  # bytes of an evidence file
 _KEEP = 1 << 20
+_UNSEEN = Snapshot("", (), {}, {})
 
 
 def run(
-    gate: Gate, repo: Repo, digest: str, env: Mapping[str, str], clock: Callable[[], datetime]
+    gate: Gate,
+    contract: Contract,
+    repo: Repo,
+    digest: str,
+    env: Mapping[str, str],
+    clock: Callable[[], datetime],
 ) -> Evidence:
-    """Run the check in the worktree; `Stop(3)` for a gate without one."""
+    """Run the check, in the worktree or in a checkout of its own; `Stop(3)` for a gate without one."""
     if gate.check is None:
         raise Stop(exits.REFUSED, f"{gate.id} has no check. say what was found with: --claim TEXT")
-    before = revision(repo, clock)
-    done = process.run(list(gate.check), cwd=repo.top, env=env, stdin=None, wall_s=_WALL_S, keep=_KEEP)
-    after = revision(repo, clock)
-    same = isinstance(before, Known) and isinstance(after, Known) and before.value == after.value
+    if gate.checkout == "own":
+        with checkout.of(repo, repo.head()) as own:
+            made = _run(gate, own, digest, env, clock, lambda: worktree.snapshot(own, untracked=False))
+            if gate.evidence is not None and made.file_sha256:
+                _bring(own.top, repo.top, gate.evidence)
+            return made
+    if gate.bind != "revision":
+        return _run(gate, repo, digest, env, clock, lambda: _UNSEEN)
+    allow = _outputs(contract)
+    return _run(gate, repo, digest, env, clock, lambda: worktree.snapshot(repo, allow=allow))
+
+
+def _run(
+    gate: Gate,
+    repo: Repo,
+    digest: str,
+    env: Mapping[str, str],
+    clock: Callable[[], datetime],
+    look: Callable[[], Snapshot],
+) -> Evidence:
+    assert gate.check is not None
+    before = fresh = look()
+    if gate.prepare is not None:
+        done = _process(gate.prepare, repo, env)
+        if done.timed_out or done.code != 0:
+            note = f"its prepare ended with {done.code}"
+            return replace(_evidence(gate, repo, digest, done, clock), result="failed", note=note)
+        before = look()
+    done = _process(gate.check, repo, env)
+    after = look()
+    made = _evidence(gate, repo, digest, done, clock)
+    fault = _moved(before, after) or _unlike(gate, fresh, after)
+    if not fault:
+        return replace(made, revision=after.commit)
+    if gate.bind == "revision" and made.result == "passed":
+        return replace(made, result="partial", note=fault)
+    return made
+
+
+def _process(argv: Sequence[str], repo: Repo, env: Mapping[str, str]) -> Result:
+    return process.run(list(argv), cwd=repo.top, env=env, stdin=None, wall_s=_WALL_S, keep=_KEEP)
+
+
+def _moved(before: Snapshot, after: Snapshot) -> str:
+    """What was written to while the check ran, also where it was put back; "" for nothing."""
+    if before.commit != after.commit:
+        return "the commit changed while it ran"
+    written = sorted(path for path, mark in before.marks.items() if after.marks[path] != mark)
+    return f"{_first(written, 'was written to', 'were written to')} while it ran" if written else ""
+
+
+def _unlike(gate: Gate, fresh: Snapshot, after: Snapshot) -> str:
+    """What the check found otherwise than the commit has it; of its own checkout: than git made it."""
+    if gate.checkout != "own":
+        return f"{_first(after.different, 'is not', 'are not')} as in the commit" if after.different else ""
+    if fresh.commit != after.commit:
+        return "the commit was changed before it ran"
+    changed = sorted(path for path, sha in fresh.sums.items() if after.sums[path] != sha)
+    return f"{_first(changed, 'was changed', 'were changed')} before it ran" if changed else ""
+
+
+def _evidence(gate: Gate, repo: Repo, digest: str, done: Result, clock: Callable[[], datetime]) -> Evidence:
+    """What a run of the check says, bound to no revision yet."""
     result, note = "passed", ""
     if done.timed_out or done.code not in (0, PARTIAL):
         result, note = "failed", "no end in an hour" if done.timed_out else ""
     elif done.code == PARTIAL:
         result = "partial"
-    elif gate.bind == "revision" and not same:
-        result, note = "partial", "the worktree was not at one clean commit while it ran"
     sha = ""
     if gate.evidence is not None:
         fact = sha256(os.path.join(repo.top, gate.evidence), clock)
@@ -48,32 +117,63 @@ def run(
         gate=gate.id,
         result=result,
         digest=digest,
-        revision=after.value if same and isinstance(after, Known) else "",
         code=done.code,
-        argv=gate.check,
+        argv=gate.check or (),
         output_sha256=hashlib.sha256(done.out + b"\0" + done.err).hexdigest(),
         file=gate.evidence or "",
         file_sha256=sha,
         note=note,
+        checkout="" if gate.checkout == "here" else gate.checkout,
+        prepare=gate.prepare or (),
     )
+
+
+def _first(paths: Sequence[str], one: str, many: str) -> str:
+    more = f" and {len(paths) - 1} more {many}" if len(paths) > 1 else f" {one}"
+    return shown(f"{paths[0]}{more}")
+
+
+def _bring(own: str, top: str, path: str) -> None:
+    """The evidence file of a checkout that goes, put where the board looks for it; `Stop(3)` when that leads out of the worktree."""
+    target = os.path.join(top, path)
+    folder = os.path.dirname(target)
+    os.makedirs(folder, exist_ok=True)
+    if os.path.realpath(folder) != os.path.join(os.path.realpath(top), os.path.dirname(path)).rstrip("/"):
+        raise Stop(exits.REFUSED, f"{folder} leads elsewhere. replace the link by a folder")
+    with open(os.path.join(own, path), "rb") as file:
+        replace_file(target, file.read())
+
+
+def _outputs(contract: Contract) -> set[str]:
+    """What checks write: no part of what they look at."""
+    return {gate.evidence for gate in contract.gates.gate if gate.evidence is not None}
 
 
 def here(contract: Contract, repo: Repo, clock: Callable[[], datetime]) -> Here:
     """The revision and the evidence files as they are now."""
-    paths: Iterable[str] = {gate.evidence for gate in contract.gates.gate if gate.evidence is not None}
-    return Here(revision(repo, clock), {p: sha256(os.path.join(repo.top, p), clock) for p in sorted(paths)})
+    paths = _outputs(contract)
+    files = {p: sha256(os.path.join(repo.top, p), clock) for p in sorted(paths)}
+    return Here(revision(repo, clock, allow=paths), files, _head(repo, clock))
 
 
-def revision(repo: Repo, clock: Callable[[], datetime]) -> Fact[str]:
-    """The commit of the worktree; unknown while tracked files differ from it, because then it is no revision."""
+def _head(repo: Repo, clock: Callable[[], datetime]) -> Fact[str]:
     at = clock()
     try:
-        head = repo.head()
-        if repo.try_git("diff", "--quiet", "HEAD", "--").returncode != 0:
-            return Unknown("files differ from the commit", at)
+        return Known(repo.head(), at)
     except Stop as stop:
         return Unknown(stop.message, at)
-    return Known(head, at)
+
+
+def revision(repo: Repo, clock: Callable[[], datetime], *, allow: Iterable[str] = ()) -> Fact[str]:
+    """The commit of the worktree; unknown while anything in it differs from that, because then it is no revision."""
+    at = clock()
+    try:
+        found = worktree.snapshot(repo, allow=allow)
+    except Stop as stop:
+        return Unknown(stop.message, at)
+    if found.different:
+        return Unknown(f"{_first(found.different, 'is not', 'are not')} as in the commit", at)
+    return Known(found.commit, at)
 
 
 def sha256(path: str, clock: Callable[[], datetime]) -> Fact[str]:

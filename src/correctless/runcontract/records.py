@@ -120,6 +120,8 @@ class Evidence:
     file: str = ""
     file_sha256: str = ""
     note: str = ""
+    checkout: str = ""  # own: not in a worktree
+    prepare: tuple[str, ...] = ()
 
 
 @frozen

@@ -113,6 +113,8 @@ class Gate:
     max_age: Duration
     check: tuple[Word, ...] | None = None
     evidence: FilePath | None = None
+    checkout: Literal["here", "own"] = "here"  # own: of the commit alone, in a folder that goes again
+    prepare: tuple[Word, ...] | None = None  # what the check needs in a checkout of its own
 
 
 @frozen

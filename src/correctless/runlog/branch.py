@@ -25,6 +25,8 @@ class Recorded:
     decision: Decision
     seq: int
     line: bytes  # exactly as it stands, without its newline
+    branch: str = ""  # whose log it stands in, where that is another's: this branch inherits it
+    rejected: str = ""  # who said no to it there
 
 
 @dataclass(frozen=True, slots=True)

@@ -203,6 +203,7 @@ class GateClosed:
     challenge: str
     digest: str
     entries: tuple[int, ...]  # the seq of each entry of the open set
+    inherited: tuple[str, ...] = ()  # the SHA-256 of each line of another branch's log in it
 
 
 @frozen
