@@ -103,8 +103,12 @@ class _Project:
         )
         with open(os.path.join(self.root, "docs", "run-contract-example.md"), encoding="utf-8") as file:
             example = file.read()
-        self._pinned("short", text(example))
-        self._pinned("days", text(example), *_helpers(text(example)))
+        # A contract is one of the run its folder names.
+        short, days = (
+            _replaced(text(example), '"sessions-cutover"', f'"{run}"') for run in ("short", "days")
+        )
+        self._pinned("short", short)
+        self._pinned("days", days, *_helpers(days))
 
     def _pinned(self, run: str, text: str, *more: Record) -> None:
         """What `surface`, `answer` and `pin` leave behind; their answers need a terminal."""

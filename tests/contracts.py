@@ -237,12 +237,14 @@ def named(run: str, text: str = TEXT) -> str:
 
 def place(home: Path, text: str, *more: Record, run: str = "r1") -> Place:
     """An active contract, as its commands leave it."""
-    text = named(run, text)
+    given, text = digest(text), named(run, text)
     at = keeping.place(str(home), run)
     Path(at.contract).parent.mkdir(parents=True, exist_ok=True)
     Path(at.contract).write_text(text)
     of = digest(text)
-    records = [Surfaced(of), *(yes(g, of=of) for g in ("G1", "G2", "G3", "G4")), pin(of), *more]
+    those: list[Any] = [*more]
+    those = [replace(each, digest=of) if getattr(each, "digest", "") == given else each for each in those]
+    records = [Surfaced(of), *(yes(g, of=of) for g in ("G1", "G2", "G3", "G4")), pin(of), *those]
     now = utcnow() - timedelta(seconds=1)
     keeping.add(keeping.load(at, os.environ, now), records, os.environ, now)
     keeping.pin_file(at, text.encode())

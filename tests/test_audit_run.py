@@ -53,7 +53,8 @@ def whole(
     found.git = git
     found.env = {**found.env, "HOME": os.environ["HOME"]}
     found.top = tmp_path / "copy"
-    shutil.copytree(templates["whole"].top, found.top)
+    # Elsewhere no private copy is looked for: it is one of the log where the run began.
+    shutil.copytree(templates["whole"].top, found.top, ignore=shutil.ignore_patterns("*.heads"))
     return found
 
 

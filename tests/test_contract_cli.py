@@ -21,11 +21,12 @@ from correctless.record import utcnow
 from correctless.runcontract import document
 from patience import PATIENCE
 
-RUN = "r1"
+RUN = "sessions-cutover"
 ENDS = "2099-01-01T00:00:00Z"
 TEXT = c.edited(
     ("not_after = 2026-08-07T18:00:00Z", f"not_after = {ENDS}"),
     ('check = ["python3", "tools/compare.py"]', f'check = ["{sys.executable}", "tools/compare.py"]'),
+    text=c.named(RUN),
 )
 COMPARE = """\
 import json, os, pathlib, sys

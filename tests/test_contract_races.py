@@ -101,7 +101,7 @@ def test_two_processes_that_ask_for_the_last_helper_get_it_once(scratch_repo: Pa
 def test_a_few_processes_at_once_get_no_more_than_there_is(scratch_repo: Path) -> None:
     at = c.place(scratch_repo, LAST)
     assert sorted(raced(lambda: ask(at), 6)) == ["allow", *["escalate"] * 5]
-    at = c.place(scratch_repo, TEXT, a_permit(c.named("r2"), "p1"), run="r2")
+    at = c.place(scratch_repo, TEXT, a_permit(TEXT, "p1"), run="r2")
     assert sorted(raced(lambda: use(at, "p1"), 6)) == [*["permit.used"] * 5, "used"]
 
 

@@ -320,7 +320,7 @@ def test_a_log_whose_tail_was_cut_off_is_not_counted(
 ) -> None:
     lines = after_a_run.read_bytes().splitlines(keepends=True)
     after_a_run.write_bytes(b"".join(lines[:2]))
-    assert "is not what the run log noted at entry" in both(capsys, after_a_run)
+    assert "its tail was cut off" in both(capsys, after_a_run)
 
 
 def test_a_log_written_anew_is_not_counted(after_a_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -328,14 +328,14 @@ def test_a_log_written_anew_is_not_counted(after_a_run: Path, capsys: pytest.Cap
     after_a_run.unlink()
     anew = [{n: v for n, v in e.fields.items() if n not in ("seq", "prev")} for e in entries]
     write(after_a_run, {**anew[0], "default_applied": "something else"}, *anew[1:])
-    assert "is not what the run log noted at entry" in both(capsys, after_a_run)
+    assert "is not the one that run log entry" in both(capsys, after_a_run)
 
 
 def test_a_log_that_is_gone_although_a_run_began_it_is_missed(
     after_a_run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     after_a_run.unlink()
-    assert "is missing although a run began it" in both(capsys, after_a_run)
+    assert "is missing although run log entry" in both(capsys, after_a_run)
 
 
 def test_a_log_that_repair_began_anew_is_counted(
@@ -358,7 +358,7 @@ def test_what_is_noted_after_a_repair_binds_again(
     noted = next(e.fields for e in run.read() if e.fields.get("log_seq") is not None)
     again = {name: value for name, value in noted.items() if name not in ("seq", "prev", "key")}
     run.append({**again, "log_seq": 1, "log_head": "0" * 64, "timestamp": "9999-01-01T00:00:00.000Z"})
-    assert "is not what the run log noted at entry 1" in both(capsys, after_a_run)
+    assert "entry 1 is not the one that run log entry" in both(capsys, after_a_run)
 
 
 def test_an_entry_that_only_looks_like_a_repair_excuses_nothing(
@@ -367,7 +367,7 @@ def test_an_entry_that_only_looks_like_a_repair_excuses_nothing(
     # An agent's entry may say anything under `extra`; only a synthesized, deferred one tells of a repair.
     after_a_run.unlink()
     write(after_a_run, fields(timestamp="9999-01-01T00:00:00.000Z", extra={"lost_seq": 9}, source="block"))
-    assert "is not what the run log noted at entry" in both(capsys, after_a_run)
+    assert "is not the one that run log entry" in both(capsys, after_a_run)
 
 
 # --- while it counts

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import pwd
 import re
 import shutil
 import subprocess
@@ -458,3 +459,24 @@ def test_a_person_switches_it_off_in_a_terminal_and_an_agent_does_not(scratch_re
     assert json.loads(project.command("guard", "status", "--json").stdout)["on"] is False
     assert project.command("guard", "on").returncode == exits.OK
     assert door(call, project.top, project.env).returncode == 2
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {},
+        {"HOME": "/elsewhere"},
+        {"XDG_STATE_HOME": "/elsewhere"},
+        {"HOME": "/elsewhere", "XDG_STATE_HOME": "/elsewhere"},
+    ],
+)
+def test_no_variable_moves_the_private_copies_out_of_the_guards_sight(
+    quiet: Path, env: dict[str, str]
+) -> None:
+    home = pwd.getpwuid(os.getuid()).pw_dir.rstrip("/")
+    for command in (
+        f"rm -rf {home}/.local/state/correctless/heads",
+        f"cp x {home}/.local/state/correctless/heads/a/b",
+    ):
+        data = told("Bash", {"command": command}, quiet)
+        assert denial(data, env) is not None

@@ -228,7 +228,7 @@ def test_a_decisions_log_that_is_gone_is_noticed_even_before_its_first_entry(pro
     os.unlink(project.logs.decisions)
     done = project.cauto("resume")
     assert done.returncode == exits.REFUSED
-    assert "is missing although a run began it" in done.stderr
+    assert "is missing although run log entry 1 noted" in done.stderr
     assert not os.path.exists(project.logs.decisions)
 
 

@@ -50,7 +50,7 @@ def refuse_disproved(logs: Logs, repo: Repo | None, env: Mapping[str, str]) -> N
             return  # nobody ever knew of a log here
         raise Stop(
             exits.REFUSED,
-            f"{logs.decisions} is gone, and {known.where} noted {known.seq} entries. put it back, or start anew with: "
+            f"{logs.decisions} is missing although {known.where} noted {known.seq} entries of it. put it back, or start anew with: "
             f"correctless decisions repair. {heads.NEW}",
         ) from None
     if not report.intact:
@@ -178,9 +178,9 @@ def _trailers(repo: Repo, at: str, runs: set[str]) -> Iterator[tuple[str, str]]:
 
     A branch also holds commits of other branches' runs, by a merge or because it began there: their logs are others.
     """
-    bounds = []
-    if not runs and not repo.has_commit():
+    if not repo.has_commit():
         return
+    bounds = []
     if not runs and (default := repo.default_branch("origin")) is not None:
         bounds = ["--not", f"refs/remotes/origin/{default}"]
     fields = (

@@ -78,12 +78,11 @@ def summary(in_numbers: bool, log: str | None, as_json: bool) -> int:
 
     With --counts: how many entries the log has, superseded ones included, by skill, source and run.
     """
-    logs = _believed(log)
     if in_numbers:
         from correctless import counts
 
         with _progress() as tell:
-            found = counts.count(logs, tell)
+            found = counts.count(_believed(log), tell)
         if as_json:
             _echo_json(counts.as_json(found))
         else:
@@ -92,7 +91,7 @@ def summary(in_numbers: bool, log: str | None, as_json: bool) -> int:
     from correctless import review
     from correctless import summary as summaries
 
-    view = review.view(logs)
+    view = review.view(_believed(log))
     if as_json:
         _echo_json(dataclasses.asdict(view))
     else:
