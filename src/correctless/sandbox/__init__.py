@@ -115,7 +115,7 @@ def _rules(place: Place, needs: Needs, words: Sequence[str], env: Mapping[str, s
     home = place.env.get("HOME", "")
     cleared = [Rule(path, "write", os.path.join(private(place.run_folder), "tmp")) for path in _TEMPORARY]
     cleared += [Rule(path, "hide") for path in _RUNTIME]
-    secret = list(credentials.rules(place.env, place.git))
+    secret = [rule for rule in credentials.rules(place.env, place.git) if os.path.lexists(rule.path)]
     yield from (*cleared, *secret)
     yield from _found(_programs(words, env), (*cleared, *secret))
     yield from _found(
