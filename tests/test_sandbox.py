@@ -303,7 +303,7 @@ def test_the_profile_of_sandbox_exec(tmp_path: Path) -> None:
     reach = Reach(
         (Rule("/home/a", "hide"), Rule("/home/a/k", "read"), Rule('/w "x"', "write")), "/private/t", ""
     )
-    *_, last = seatbelt.prefix("/usr/bin/sandbox-exec", reach, "/w")
+    *_, last = seatbelt.prefix(("/usr/bin/sandbox-exec",), reach, "/w")
     assert last.splitlines() == [
         "(version 1)",
         "(allow default)",

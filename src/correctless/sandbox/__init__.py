@@ -28,10 +28,10 @@ _CACHES = {"GOCACHE": "go-build", "npm_config_cache": "npm", "UV_CACHE_DIR": "uv
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """The program that makes sandboxes here."""
+    """What makes sandboxes here."""
 
     name: str  # bubblewrap or sandbox-exec
-    program: str  # its absolute path
+    programs: tuple[str, ...]  # by their absolute paths
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def make(
         **needs.environment,
     }
     prefix = bubblewrap.prefix if bwrap else seatbelt.prefix
-    return Sandbox(means, reach, prefix(means.program, reach, place.repo.top), environment)
+    return Sandbox(means, reach, prefix(means.programs, reach, place.repo.top), environment)
 
 
 def _rules(place: Place, needs: Needs, words: Sequence[str], env: Mapping[str, str]) -> Iterator[Rule]:
@@ -170,17 +170,18 @@ def _expanded(path: str, home: str) -> str:
 @cache
 def _means(path: str, exclude: tuple[str, ...]) -> tuple[Means | None, str]:
     if sys.platform == "darwin":
-        return _tried(Means("sandbox-exec", seatbelt.PROGRAM), seatbelt.trial(seatbelt.PROGRAM))
+        means = Means("sandbox-exec", (seatbelt.PROGRAM,))
+        return _tried(means, seatbelt.trial(means.programs))
     folders = [folder for folder in path.split(os.pathsep) if os.path.isabs(folder)]
-    folders += [folder for folder in ("/usr/bin", "/usr/local/bin") if folder not in folders]
+    folders += [folder for folder in ("/usr/bin", "/usr/local/bin", "/bin") if folder not in folders]
     folders = [each for each in folders if not any(inside(os.path.realpath(each), top) for top in exclude)]
-    program = shutil.which(bubblewrap.PROGRAM, path=os.pathsep.join(folders))
-    if program is None:
-        return (
-            None,
-            f"the program '{bubblewrap.PROGRAM}' is missing. install the package {bubblewrap.PACKAGE}",
-        )
-    return _tried(Means(bubblewrap.PACKAGE, program), bubblewrap.trial(program))
+    programs = []
+    for name, package in bubblewrap.PROGRAMS.items():
+        program = shutil.which(name, path=os.pathsep.join(folders))
+        if program is None:
+            return None, f"the program '{name}' is missing. install the package {package}"
+        programs.append(program)
+    return _tried(Means(bubblewrap.PACKAGE, tuple(programs)), bubblewrap.trial(programs))
 
 
 def _tried(means: Means, argv: tuple[str, ...]) -> tuple[Means | None, str]:

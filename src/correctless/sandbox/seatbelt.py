@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from correctless.sandbox.reach import Reach
 
@@ -12,9 +13,9 @@ PROGRAM = "/usr/bin/sandbox-exec"
 _DEVICES = '(literal "/dev/null") (literal "/dev/zero") (literal "/dev/tty") (literal "/dev/dtracehelper") (regex #"^/dev/fd/")'
 
 
-def prefix(program: str, reach: Reach, cwd: str) -> tuple[str, ...]:  # noqa: ARG001 the shape of bubblewrap's
+def prefix(programs: Sequence[str], reach: Reach, cwd: str) -> tuple[str, ...]:  # noqa: ARG001 the shape of bubblewrap's
     """The words to put before a command so that it reaches no more than `reach`."""
-    return (program, "-p", profile(reach))
+    return (*programs, "-p", profile(reach))
 
 
 def profile(reach: Reach) -> str:
@@ -44,9 +45,9 @@ def profile(reach: Reach) -> str:
     return "\n".join(lines)
 
 
-def trial(program: str) -> tuple[str, ...]:
+def trial(programs: Sequence[str]) -> tuple[str, ...]:
     """A command that succeeds where a sandbox can be made at all."""
-    return (program, "-p", "(version 1)(allow default)", "/bin/sh", "-c", ":")
+    return (*programs, "-p", "(version 1)(allow default)", "/bin/sh", "-c", ":")
 
 
 def _below(path: str) -> str:
