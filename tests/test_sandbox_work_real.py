@@ -352,7 +352,7 @@ def test_what_is_mounted_while_an_agent_runs_is_not_there_for_it(one: World) -> 
 # What an agent leaves for the sandbox after its own
 
 
-@pytest.mark.parametrize("name", ["tmp", "cache", "empty", "filter"])
+@pytest.mark.parametrize("name", ["tmp", "empty", "filter"])
 def test_nothing_can_be_put_in_the_place_of_the_runs_own_folders(one: World, name: str) -> None:
     victim = os.path.join(one.base, "victim")
     place = f"{one.run_folder}/private/{name}"

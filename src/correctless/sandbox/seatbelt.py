@@ -25,7 +25,6 @@ def profile(reach: Reach) -> str:
         "(allow default)",
         "(deny file-write*)",
         f"(allow file-write* {_DEVICES})",
-        f"(allow file-write* {_below(reach.temporary)})",
         # Other processes of the same user could do the work outside.
         "(deny process-info* (target others))",
         "(deny signal (target others))",
@@ -35,6 +34,8 @@ def profile(reach: Reach) -> str:
         '(deny network-outbound (literal "/private/var/run/docker.sock"))',
     ]
     for rule in reach.rules:
+        if rule.source == reach.temporary:
+            continue  # its TMPDIR leads there, and /tmp is everybody's
         path = _below(rule.path)
         if rule.access == "hide":
             lines.append(f"(deny file-read* file-write* network-outbound {path})")
@@ -42,6 +43,8 @@ def profile(reach: Reach) -> str:
             lines += [f"(allow file-read* {path})", f"(deny file-write* {path})"]
         else:
             lines.append(f"(allow file-read* file-write* {path})")
+    # Last, because it lies in a folder that is read-only.
+    lines.append(f"(allow file-read* file-write* {_below(reach.temporary)})")
     return "\n".join(lines)
 
 
