@@ -50,6 +50,7 @@ def _rows(top: str, rounds: int, say: Callable[[str], None]) -> list[Row]:
         rows += [
             Row(Figure(f"/bin/true in {name}", median(whole[1:]), percentile(whole[1:], 99)), "ms", floor, rounds),
             Row(Figure(f"more in {name}", median(more), percentile(more, 99)), "ms", None, rounds, most=MOST_MS, missing="a difference"),
+            Row(Figure("the best round of each", min(whole[1:]) - min(alone[1:])), "ms", None, rounds, missing="a difference"),
             Row(Figure("of it the rules", median(rules[1:])), "ms", None, rounds, missing="a part"),
         ]  # fmt: skip
     return rows

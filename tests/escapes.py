@@ -282,7 +282,7 @@ for _part in (
 
 @way("move the run's private folder away", bare=False)
 def _() -> None:
-    for name in ("", "/tmp", "/cache"):
+    for name in ("", "/tmp"):
         swap(ctx["run"] + "/private" + name)
 
 

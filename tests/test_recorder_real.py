@@ -39,9 +39,13 @@ def block(*decisions: Mapping[str, Any]) -> str:
 
 @pytest.fixture
 def project(scratch_repo: Path, git: Git) -> Project:
+    return of(scratch_repo, git)
+
+
+def of(scratch_repo: Path, git: Git, **more: Any) -> Project:
     test = [sys.executable, "-c", ""]
     pipelines = {"default": {"steps": [{"skill": "cverify"}]}}
-    return Project(scratch_repo, git, config={"commands": {"test": test}, "pipelines": pipelines})
+    return Project(scratch_repo, git, config={"commands": {"test": test}, "pipelines": pipelines, **more})
 
 
 def run(project: Project, model: ScriptedModel) -> Any:
@@ -59,7 +63,11 @@ def results(model: ScriptedModel) -> list[str]:
     ]
 
 
-def test_what_the_tool_recorded_and_the_block_repeats_is_on_record_once(project: Project) -> None:
+@pytest.mark.parametrize("sandbox", ["off", "require"])
+def test_what_the_tool_recorded_and_the_block_repeats_is_on_record_once(
+    scratch_repo: Path, git: Git, sandbox: str
+) -> None:
+    project = of(scratch_repo, git, agent_sandbox=sandbox)
     said = [
         say("AD-001", "report only"),
         say("AD-003", "kept"),

@@ -256,9 +256,10 @@ def test_what_is_public_in_ssh_is_shown(tmp_path: Path) -> None:
     assert "id" not in shown
 
 
-def test_the_home_folder_of_the_user_database_counts_too() -> None:
-    paths = {rule.path for rule in credentials.rules({"HOME": "/nowhere"}, {})}
-    assert {"/nowhere/.ssh", os.path.join(credentials.own_home(), ".ssh")} <= paths
+def test_another_home_folder_of_the_same_person_counts_too(tmp_path: Path) -> None:
+    home, own = made(tmp_path / "a", ".ssh/id"), made(tmp_path / "b", ".ssh/id", ".netrc")
+    hidden = {rule.path for rule in credentials.rules({"HOME": home}, {}, own) if rule.access == "hide"}
+    assert {f"{home}/.ssh", f"{own}/.ssh", f"{own}/.netrc"} <= hidden
 
 
 # What programs need
@@ -301,15 +302,21 @@ def test_an_unknown_program_and_one_without_a_folder_need_nothing(tmp_path: Path
 
 def test_the_profile_of_sandbox_exec(tmp_path: Path) -> None:
     reach = Reach(
-        (Rule("/home/a", "hide"), Rule("/home/a/k", "read"), Rule('/w "x"', "write")), "/private/t", ""
+        (
+            Rule("/home/a", "hide"),
+            Rule("/home/a/k", "read"),
+            Rule('/w "x"', "write"),
+            Rule("/tmp", "write", "/private/t"),
+        ),
+        "/private/t",
+        "",
     )
-    *_, last = seatbelt.prefix("/usr/bin/sandbox-exec", reach, "/w")
+    *_, last = seatbelt.prefix(("/usr/bin/sandbox-exec",), reach, "/w")
     assert last.splitlines() == [
         "(version 1)",
         "(allow default)",
         "(deny file-write*)",
         '(allow file-write* (literal "/dev/null") (literal "/dev/zero") (literal "/dev/tty") (literal "/dev/dtracehelper") (regex #"^/dev/fd/"))',
-        '(allow file-write* (subpath "/private/t"))',
         "(deny process-info* (target others))",
         "(deny signal (target others))",
         "(allow signal (target same-sandbox))",
@@ -320,6 +327,7 @@ def test_the_profile_of_sandbox_exec(tmp_path: Path) -> None:
         '(allow file-read* (subpath "/home/a/k"))',
         '(deny file-write* (subpath "/home/a/k"))',
         '(allow file-read* file-write* (subpath "/w \\"x\\""))',
+        '(allow file-read* file-write* (subpath "/private/t"))',
     ]
 
 

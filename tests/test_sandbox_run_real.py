@@ -18,7 +18,9 @@ from correctless.dispatch import start
 from correctless.dispatch.preflight import proofs
 from correctless.project.git import find
 from correctless.runlog.events import StepStarted
+from programs import claude_program
 from project import CONFIG, Project
+from scripted_model import NonceModel, Reply, tool
 
 pytestmark = pytest.mark.real
 
@@ -117,3 +119,38 @@ def test_check_tries_the_sandbox_and_names_what_agents_write(project: Walled) ->
     assert proof.ok
     assert "ways out were tried and none works" in proof.said
     assert str(project.diary.parent) in proof.said
+
+
+def test_the_real_client_sees_its_login_and_changes_nothing_else_of_the_persons(
+    scratch_repo: Path, git: Git
+) -> None:
+    steps = [{"skill": "cverify"}]
+    project = Walled(scratch_repo, git, pipelines={"default": {"steps": steps}}, commands={"test": ["true"]})
+    home = Path(os.environ["HOME"])
+    folder = home / ".claude"
+    (folder / "projects").mkdir(parents=True)
+    (folder / ".credentials.json").write_text('{"claudeAiOauth": {"old": 1}}')
+    for name in ("settings.json", "projects/history.jsonl", "CLAUDE.md"):
+        (folder / name).write_text("{}")
+    (home / ".claude.json").write_text('{"hasCompletedOnboarding": true}')
+    before = {path: path.read_text() for path in home.rglob("*") if path.is_file() and ".claude" in str(path)}
+    script = (
+        "cat $CLAUDE_CONFIG_DIR/.credentials.json; echo '{}' >$CLAUDE_CONFIG_DIR/.credentials.json; "
+        "for f in settings.json CLAUDE.md new projects/history.jsonl; do echo x >~/.claude/$f; cat ~/.claude/$f; done; "
+        "echo x >~/.claude.json; ls -A ~/.claude"
+    )
+    path = Path(project.top, "do.sh")  # the guard reads a call's words
+    path.write_text(script)
+    git(project.top, "add", ".")
+    git(project.top, "commit", "-qm", "a script")
+    done_text = "Done.\nAUTONOMOUS_DECISIONS_START {{nonce}}\nAUTONOMOUS_DECISIONS_END"
+    with NonceModel({"": [Reply(tool("Bash", command="sh do.sh 2>/dev/null")), Reply(done_text)]}) as model:
+        env = {**model.environment, "CORRECTLESS_CLAUDE": claude_program()}
+        done = project.cauto(
+            "run", "--no-check", "--spec", "spec.md", "--approve-spec-as", "Ada", "--agent", "claude", env=env
+        )
+        assert done.returncode == exits.PERSON, done.stderr
+        said = str(model.requests[-1]["messages"])
+    assert '"old": 1' in said.replace('\\"', '"')
+    after = {path: path.read_text() for path in home.rglob("*") if path.is_file() and ".claude" in str(path)}
+    assert after == {**before, folder / ".credentials.json": "{}\n"}

@@ -45,12 +45,15 @@ DONE = "Done.\nAUTONOMOUS_DECISIONS_START {{nonce}}\nAUTONOMOUS_DECISIONS_END"
 
 @pytest.fixture
 def project(scratch_repo: Path, git: Git) -> Project:
+    return of(scratch_repo, git)
+
+
+def of(scratch_repo: Path, git: Git, **more: Any) -> Project:
     (scratch_repo / "skills/judge").mkdir(parents=True)
     (scratch_repo / "skills/judge/SKILL.md").write_text(SKILL)
     steps = [{"skill": "judge", "check": [sys.executable, "-c", ""]}]
-    return Project(
-        scratch_repo, git, config={"on_limit": "pause", "pipelines": {"default": {"steps": steps}}}
-    )
+    pipelines = {"default": {"steps": steps}}
+    return Project(scratch_repo, git, config={"on_limit": "pause", "pipelines": pipelines, **more})
 
 
 class Account(Subscription, NonceModel):
@@ -61,11 +64,13 @@ def given(project: Project, model: ScriptedModel) -> dict[str, str]:
     return {**model.environment, "CORRECTLESS_CLAUDE": claude_program()}
 
 
-def of(project: Project, kind: type) -> list[Any]:
+def logged(project: Project, kind: type) -> list[Any]:
     return [item.event for item in project.events() if isinstance(item.event, kind)]
 
 
-def test_after_a_usage_limit_the_client_knows_what_it_did(project: Project) -> None:
+@pytest.mark.parametrize("sandbox", ["off", "require"])
+def test_after_a_usage_limit_the_client_knows_what_it_did(scratch_repo: Path, git: Git, sandbox: str) -> None:
+    project = of(scratch_repo, git, agent_sandbox=sandbox)
     work = Reply(tool("Bash", command="echo one >one.txt"))
     with Account({"": [work, used_up(int(time.time()) + 7200)]}) as model:
         done = project.cauto(*WORDS, env=given(project, model))
@@ -78,7 +83,7 @@ def test_after_a_usage_limit_the_client_knows_what_it_did(project: Project) -> N
     assert "echo one >one.txt" in said
     assert "You were interrupted (" in said
     assert {"one.txt", "two.txt"} <= set(project.git(project.top, "ls-files").split())
-    assert (len(of(project, StepStarted)), len(of(project, StepContinued))) == (1, 1)
+    assert (len(logged(project, StepStarted)), len(logged(project, StepContinued))) == (1, 1)
 
 
 def test_after_ctrl_c_in_the_middle_of_a_command_the_client_goes_on(project: Project, tmp_path: Path) -> None:
@@ -92,7 +97,7 @@ def test_after_ctrl_c_in_the_middle_of_a_command_the_client_goes_on(project: Pro
         assert dispatcher.returncode == exits.INTERRUPTED
         done = project.cauto("resume", env=given(project, model))
         assert done.returncode == exits.OK, done.stderr
-    first, second = of(project, AgentEnded)
+    first, second = logged(project, AgentEnded)
     assert (first.outcome, second.outcome) == ("interrupted", "ok")
     assert first.cost_usd > 0
     assert "one.txt" in project.git(project.top, "ls-files")
@@ -126,6 +131,6 @@ def test_a_persons_answer_reaches_the_same_session_of_the_client(project: Projec
     assert "keep the verdict" in said
     assert "call R-004 unmet" in said
     assert "told.txt" in project.git(project.top, "ls-files")
-    assert [(event.by, event.changed) for event in of(project, Answered)] == [("Ada", 1)]
+    assert [(event.by, event.changed) for event in logged(project, Answered)] == [("Ada", 1)]
     assert [d["default_applied"] for d in project.decisions()] == ["keep the verdict", "call R-004 unmet"]
     assert os.path.exists(os.path.join(project.logs.folder(project.state().run), "judge-1", "transcript-2"))

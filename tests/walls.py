@@ -203,9 +203,7 @@ class World:
 
     def _is_its_own(self, path: str, *, new: bool) -> bool:
         if path == self.repo.top or path.startswith(self.run_folder + "/private/"):
-            return path not in (
-                f"{self.run_folder}/private/{name}" for name in ("empty", "filter", "tmp", "cache")
-            )
+            return path not in (f"{self.run_folder}/private/{name}" for name in ("empty", "filter", "tmp"))
         for folder in (self.repo.git_dir, self.repo.common_dir):
             if path.startswith(folder + "/"):
                 name = path[len(folder) + 1 :].removesuffix(".lock")

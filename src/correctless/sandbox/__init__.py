@@ -28,10 +28,10 @@ _CACHES = {"GOCACHE": "go-build", "npm_config_cache": "npm", "UV_CACHE_DIR": "uv
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """The program that makes sandboxes here."""
+    """What makes sandboxes here."""
 
     name: str  # bubblewrap or sandbox-exec
-    program: str  # its absolute path
+    programs: tuple[str, ...]  # by their absolute paths
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,27 +87,28 @@ def make(
     env: Mapping[str, str],
 ) -> Sandbox:
     """The sandbox of one process. `command` is what will run in it, `env` the environment it will have."""
-    # The agent writes in two of these, and not in the folder that holds them: it can put nothing else in their place.
-    temporary, cache, empty, filtered = (
-        os.path.join(private(place.run_folder), name) for name in ("tmp", "cache", "empty", "filter")
+    # The agent writes in the first of these, and not in the folder that holds them: it can put nothing else in their place.
+    temporary, empty, filtered = (
+        os.path.join(private(place.run_folder), name) for name in ("tmp", "empty", "filter")
     )
-    for folder in (temporary, cache):
-        os.makedirs(folder, mode=0o700, exist_ok=True)
+    os.makedirs(temporary, mode=0o700, exist_ok=True)
     for file, data in ((empty, b""), (filtered, seccomp.program())):
-        replace_file(file, data, durable=False)
+        if not os.path.exists(file):
+            replace_file(file, data, durable=False)
     git_layout.prepare(place.repo, place.branch)
     rules = arrange(_rules(place, needs, (*command, *needs.environment.values()), env))
     unlink_links(rules)
     reach = Reach(rules, temporary, empty, filtered)
-    caches = {name: os.path.join(cache, folder) for name, folder in _CACHES.items() if name not in env}
     bwrap = means.name == bubblewrap.PACKAGE
+    shown = "/tmp" if bwrap else temporary  # noqa: S108 the run's own is shown there
+    caches = {name: os.path.join(shown, "cache", folder) for name, folder in _CACHES.items()}
     environment = {
-        "TMPDIR": "/tmp" if bwrap else temporary,  # noqa: S108 the run's own is shown there
-        **caches,
+        "TMPDIR": shown,
+        **{name: folder for name, folder in caches.items() if name not in env},
         **needs.environment,
     }
     prefix = bubblewrap.prefix if bwrap else seatbelt.prefix
-    return Sandbox(means, reach, prefix(means.program, reach, place.repo.top), environment)
+    return Sandbox(means, reach, prefix(means.programs, reach, place.repo.top), environment)
 
 
 def _rules(place: Place, needs: Needs, words: Sequence[str], env: Mapping[str, str]) -> Iterator[Rule]:
@@ -115,7 +116,11 @@ def _rules(place: Place, needs: Needs, words: Sequence[str], env: Mapping[str, s
     home = place.env.get("HOME", "")
     cleared = [Rule(path, "write", os.path.join(private(place.run_folder), "tmp")) for path in _TEMPORARY]
     cleared += [Rule(path, "hide") for path in _RUNTIME]
-    secret = list(credentials.rules(place.env, place.git))
+    secret = [
+        rule
+        for rule in credentials.rules(place.env, place.git, credentials.own_home())
+        if os.path.lexists(rule.path)
+    ]
     yield from (*cleared, *secret)
     yield from _found(_programs(words, env), (*cleared, *secret))
     yield from _found(
@@ -133,7 +138,6 @@ def _rules(place: Place, needs: Needs, words: Sequence[str], env: Mapping[str, s
     yield Rule(place.run_folder, "read")
     if inside(sys.prefix, repo.top):
         yield Rule(sys.prefix, "read")  # an environment in the worktree is the dispatcher's own program
-    yield Rule(os.path.join(private(place.run_folder), "cache"), "write")
     yield from (Rule(_expanded(path, home), "write") for path in place.writable)
     yield from needs.rules
 
@@ -170,17 +174,18 @@ def _expanded(path: str, home: str) -> str:
 @cache
 def _means(path: str, exclude: tuple[str, ...]) -> tuple[Means | None, str]:
     if sys.platform == "darwin":
-        return _tried(Means("sandbox-exec", seatbelt.PROGRAM), seatbelt.trial(seatbelt.PROGRAM))
+        means = Means("sandbox-exec", (seatbelt.PROGRAM,))
+        return _tried(means, seatbelt.trial(means.programs))
     folders = [folder for folder in path.split(os.pathsep) if os.path.isabs(folder)]
-    folders += [folder for folder in ("/usr/bin", "/usr/local/bin") if folder not in folders]
+    folders += [folder for folder in ("/usr/bin", "/usr/local/bin", "/bin") if folder not in folders]
     folders = [each for each in folders if not any(inside(os.path.realpath(each), top) for top in exclude)]
-    program = shutil.which(bubblewrap.PROGRAM, path=os.pathsep.join(folders))
-    if program is None:
-        return (
-            None,
-            f"the program '{bubblewrap.PROGRAM}' is missing. install the package {bubblewrap.PACKAGE}",
-        )
-    return _tried(Means(bubblewrap.PACKAGE, program), bubblewrap.trial(program))
+    programs = []
+    for name, package in bubblewrap.PROGRAMS.items():
+        program = shutil.which(name, path=os.pathsep.join(folders))
+        if program is None:
+            return None, f"the program '{name}' is missing. install the package {package}"
+        programs.append(program)
+    return _tried(Means(bubblewrap.PACKAGE, tuple(programs)), bubblewrap.trial(programs))
 
 
 def _tried(means: Means, argv: tuple[str, ...]) -> tuple[Means | None, str]:

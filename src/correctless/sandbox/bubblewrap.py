@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
+import shlex
 import stat
+from collections.abc import Sequence
 
 from correctless.sandbox.reach import Reach
 
 PACKAGE = "bubblewrap"
-PROGRAM = "bwrap"
+# The programs that are needed, and the package each comes in.
+PROGRAMS = {"bwrap": PACKAGE, "unshare": "util-linux", "mount": "util-linux"}
 
+# Around bubblewrap, so that what somebody mounts while an agent runs, a stick or another machine's folder, is not there for it.
+_ALONE = ("--user", "--map-root-user", "--mount", "--propagation", "private")
 # A user namespace of its own also where root starts it: with no capability in the first one, nothing below can be
 # mounted anew. None inside of it: who makes one may leave all mounts behind, and rename what was a mount point before. In a
 # process namespace of its own the agent sees no other process, and all of it ends with the first.
 _NAMESPACES = ("--unshare-user", "--disable-userns", "--unshare-pid", "--unshare-ipc", "--die-with-parent")
-# bwrap wants an open file, and what starts it passes none on.
-_FILTERED = ("/bin/sh", "-c", 'exec "$@" 9<"$0"')
 # Of /proc the kernel's settings are root's to write, whatever namespace it is root in.
 _BASE = (
     *("--cap-drop", "ALL", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"),
@@ -23,31 +26,48 @@ _BASE = (
 )
 
 
-def prefix(program: str, reach: Reach, cwd: str) -> tuple[str, ...]:
+def prefix(programs: Sequence[str], reach: Reach, cwd: str) -> tuple[str, ...]:
     """The words to put before a command so that it reaches no more than `reach`."""
-    words = [*_FILTERED, reach.filter, program, "--seccomp", "9", *_NAMESPACES, *_BASE]
+    bwrap, unshare, mount = programs
+    words = [bwrap, "--seccomp", "9", *_who(), *_NAMESPACES, *_BASE]
     frozen: list[str] = []
+    lines = []
     for rule in reach.rules:
         if rule.access == "hide" and not rule.source:
-            if _is_folder(rule.path):
+            kind = _kind(rule.path)
+            if stat.S_ISDIR(kind):
                 words += ["--tmpfs", rule.path]
                 frozen += ["--remount-ro", rule.path]
-            else:
+            elif stat.S_ISSOCK(kind):
+                # Sockets come and go, and bubblewrap would fail where one has gone.
+                path = shlex.quote(rule.path)
+                hidden = shlex.join((mount, "--bind", reach.empty, rule.path))
+                lines.append(
+                    f"{hidden} 2>/dev/null || test ! -S {path} || {{ echo 'cannot hide' {path} >&2; exit 1; }}"
+                )
+            elif kind:
                 words += ["--ro-bind", reach.empty, rule.path]
         else:
             bind = "--bind" if rule.access == "write" else "--ro-bind"
             words += [bind, rule.source or rule.path, rule.path]
-    # Last: before, the mount points of what is shown inside of a hidden folder are made in it.
-    return (*words, *frozen, "--chdir", cwd, "--")
+    # Frozen last: before, the mount points of what is shown inside of a hidden folder are made in it.
+    whole = shlex.join((*words, *frozen, "--chdir", cwd, "--"))
+    lines.append(f'exec {whole} "$@" 9<{shlex.quote(reach.filter)}')  # it wants the filter as an open file
+    return (unshare, *_ALONE, "/bin/sh", "-c", "\n".join(lines), "sh")
 
 
-def trial(program: str) -> tuple[str, ...]:
+def trial(programs: Sequence[str]) -> tuple[str, ...]:
     """A command that succeeds where a sandbox can be made at all."""
-    return (program, *_NAMESPACES, *_BASE, "--", "/bin/sh", "-c", ":")
+    bwrap, unshare, _ = programs
+    return (unshare, *_ALONE, bwrap, *_who(), *_NAMESPACES, *_BASE, "--", "/bin/sh", "-c", ":")
 
 
-def _is_folder(path: str) -> bool:
+def _who() -> tuple[str, ...]:
+    return ("--uid", str(os.getuid()), "--gid", str(os.getgid()))
+
+
+def _kind(path: str) -> int:
     try:
-        return stat.S_ISDIR(os.stat(path).st_mode)
+        return os.stat(path).st_mode
     except OSError:
-        return False
+        return 0

@@ -70,12 +70,14 @@ _MOST = 100  # files of ssh's configuration
 _LARGEST = 1 << 20  # bytes of one file that are looked at
 
 
-def rules(env: Mapping[str, str], named: Mapping[str, str]) -> Iterator[Rule]:
-    """A rule for each credential there is. `named` is git's configuration, whose keys and helpers name further files."""
+def rules(env: Mapping[str, str], named: Mapping[str, str], own: str = "") -> Iterator[Rule]:
+    """A rule for each credential there is. `named` is git's configuration, whose keys and helpers name further files, `own` a home
+    folder beside the one of `env`.
+    """
     allowed = {each for switch, theirs in _CLOUDS.items() if env.get(switch) for each in theirs}
-    homes = [home for home in dict.fromkeys((env.get("HOME", ""), own_home())) if os.path.isabs(home)]
+    homes = [home for home in dict.fromkeys((env.get("HOME", ""), own)) if os.path.isabs(home)]
     for home in homes:
-        for path in _hidden(home, env, allowed):
+        for path in filter(os.path.lexists, _hidden(home, env, allowed)):
             yield Rule(path, "hide")
             yield from (Rule(target, "hide") for target in _linked(path))
         for name in _names(os.path.join(home, ".ssh")):

@@ -12,7 +12,7 @@ from correctless.sandbox.reach import Rule
 
 # Each of these decides what git does, for everybody who uses the repository afterwards.
 _DECIDES = (
-    *("config", "config.worktree", "hooks", "info", "commondir", "gitdir", "shallow", "branches", "remotes"),
+    *("config", "config.worktree", "hooks", "info", "commondir", "gitdir", "shallow"),
     *("packed-refs", "worktrees"),
     "modules",  # a submodule has its configuration, its hooks and all its commits there
     "correctless.lock",  # another file in its place would let a second dispatcher in

@@ -61,6 +61,8 @@ def arrange(rules: Iterable[Rule]) -> tuple[Rule, ...]:
     """
     by_path: dict[str, Rule] = {}
     for rule in rules:
+        if not rule.source and not os.path.lexists(rule.path):
+            continue  # as most of what could be: cheaper to ask than the real path of each
         folder, name = os.path.split(rule.path)
         path = os.path.join(os.path.realpath(folder), name) if rule.source else os.path.realpath(rule.path)
         if os.path.lexists(path) or rule.source:

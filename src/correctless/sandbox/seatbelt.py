@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from correctless.sandbox.reach import Reach
 
@@ -12,9 +13,9 @@ PROGRAM = "/usr/bin/sandbox-exec"
 _DEVICES = '(literal "/dev/null") (literal "/dev/zero") (literal "/dev/tty") (literal "/dev/dtracehelper") (regex #"^/dev/fd/")'
 
 
-def prefix(program: str, reach: Reach, cwd: str) -> tuple[str, ...]:  # noqa: ARG001 the shape of bubblewrap's
+def prefix(programs: Sequence[str], reach: Reach, cwd: str) -> tuple[str, ...]:  # noqa: ARG001 the shape of bubblewrap's
     """The words to put before a command so that it reaches no more than `reach`."""
-    return (program, "-p", profile(reach))
+    return (*programs, "-p", profile(reach))
 
 
 def profile(reach: Reach) -> str:
@@ -24,7 +25,6 @@ def profile(reach: Reach) -> str:
         "(allow default)",
         "(deny file-write*)",
         f"(allow file-write* {_DEVICES})",
-        f"(allow file-write* {_below(reach.temporary)})",
         # Other processes of the same user could do the work outside.
         "(deny process-info* (target others))",
         "(deny signal (target others))",
@@ -34,6 +34,8 @@ def profile(reach: Reach) -> str:
         '(deny network-outbound (literal "/private/var/run/docker.sock"))',
     ]
     for rule in reach.rules:
+        if rule.source == reach.temporary:
+            continue  # its TMPDIR leads there, and /tmp is everybody's
         path = _below(rule.path)
         if rule.access == "hide":
             lines.append(f"(deny file-read* file-write* network-outbound {path})")
@@ -41,12 +43,14 @@ def profile(reach: Reach) -> str:
             lines += [f"(allow file-read* {path})", f"(deny file-write* {path})"]
         else:
             lines.append(f"(allow file-read* file-write* {path})")
+    # Last, because it lies in a folder that is read-only.
+    lines.append(f"(allow file-read* file-write* {_below(reach.temporary)})")
     return "\n".join(lines)
 
 
-def trial(program: str) -> tuple[str, ...]:
+def trial(programs: Sequence[str]) -> tuple[str, ...]:
     """A command that succeeds where a sandbox can be made at all."""
-    return (program, "-p", "(version 1)(allow default)", "/bin/sh", "-c", ":")
+    return (*programs, "-p", "(version 1)(allow default)", "/bin/sh", "-c", ":")
 
 
 def _below(path: str) -> str:
