@@ -48,6 +48,7 @@ class Runner:
         self._prompt = ""
         self._recorder: Recorder | None = None
         self._part = 1
+        self._make: MakeSandbox | None = None
         self._sandbox = ""  # the means of the held agent's
         self._warned = False  # that there is none
         self._earlier: dict[str, bytes] = {}  # what the earlier parts of the session were told
@@ -84,6 +85,7 @@ class Runner:
                 retry_note=state.retry_note,
             )
 
+        self._prepare_sandbox(state)
         git_before = untrusted.begin(around, state, attempt)
         held = self._hold(state, attempt, session, write)
         return StepStarted(
@@ -122,6 +124,7 @@ class Runner:
         self._earlier = {name: work.read(os.path.join(folder, name)) for name in prompts}
         for name in (_NONCE, *prompts):
             os.unlink(os.path.join(folder, name))
+        self._prepare_sandbox(state)
         git_before = untrusted.begin(around, state, state.attempt, part)
         held = self._hold(
             state,
@@ -185,7 +188,6 @@ class Runner:
     ) -> Held:
         around, plan, step = self.around, plan_of(state), step_of(state)
         contract = freeze.check_skill(around.logs, state.run, step)
-        make = self._find_sandbox(state)
         agent = around.agent(step.agent, around.repo.top)
         servers = _servers(around, state) if agent.takes_recorder else {}
         if agent.takes_recorder:
@@ -198,7 +200,7 @@ class Runner:
             self._task(state, attempt, part),
             prompt=self._prompt,
             session=session,
-            sandbox=make,
+            sandbox=self._make,
             # a server is named by a project for its agents to use: all of it is allowed
             tools=(*step.tools, *(f"mcp__{name}" for name in servers)),
             mcp_config=self._recorder.config
@@ -212,13 +214,13 @@ class Runner:
         around.lock.note(f"run {state.run}, step {step.name}", group=self._held.pgid)
         return self._held
 
-    def _find_sandbox(self, state: State) -> MakeSandbox | None:
-        means, fault, make = self.around.sandbox(state.run, plan_of(state))
+    def _prepare_sandbox(self, state: State) -> None:
+        """Before the snapshot of git's files: what the sandbox needs of them is made here and by no agent."""
+        means, fault, self._make = self.around.sandbox(state.run, plan_of(state))
         if fault and not self._warned:
             self.around.activity(Activity("warning", f"agents run without a sandbox: {fault}"))
             self._warned = True
         self._sandbox = means.name if means else ""
-        return make
 
     def _task(self, state: State, attempt: int, part: int) -> Task:
         """What is known of a process before anything is said to it."""

@@ -45,7 +45,7 @@ def check(
     spec: str,
     env: Callable[[], Mapping[str, str]],
     inherit: Sequence[int],
-    sandbox: Callable[[], MakeSandbox | None] = lambda: None,
+    sandbox: MakeSandbox | None = None,
 ) -> Checked:
     """Whether the attempt that began at `base` counts. The command runs like an agent: own group, its environment, `env`."""
     hidden = reveal(repo)
@@ -61,14 +61,13 @@ def check(
         return Checked(False, fault)
     if step.check is None:
         return Checked(True, changed=changed, committed=here.head != base, hidden=hidden)
-    around = sandbox()
-    done = run(step.check, repo, env(), step.minutes * 60, inherit, around)
+    done = run(step.check, repo, env(), step.minutes * 60, inherit, sandbox)
     output = done.out + done.err
     if done.timed_out:
         return Checked(False, f"the check {' '.join(step.check)} took over {step.minutes:g} minutes", output)
     if done.code != 0:
         said = output.decode("utf-8", "replace").strip()[-_TAIL:]
-        fix = f"\n{_READ_ONLY}" if around is not None and b"Read-only file system" in output else ""
+        fix = f"\n{_READ_ONLY}" if sandbox is not None and b"Read-only file system" in output else ""
         failed = f"the check {' '.join(step.check)} ended with {done.code}:\n{said}".strip()
         return Checked(False, failed + fix, output)
     return Checked(True, "", output, committed=here.head != base, hidden=hidden)

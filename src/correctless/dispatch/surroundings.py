@@ -110,7 +110,9 @@ def sandbox_for(
     means, fault = sandbox.find(plan.sandbox, env, exclude=(repo.top, repo.home))
     if means is None:
         return None, fault, None
-    return means, "", partial(sandbox.make, means, place_of(repo, plan, folder, env))
+    place = place_of(repo, plan, folder, env)
+    sandbox.prepare(place)
+    return means, "", partial(sandbox.make, means, place)
 
 
 def place_of(repo: Repo, plan: Plan, folder: str, env: Mapping[str, str]) -> sandbox.Place:

@@ -111,9 +111,10 @@ def check_step(around: Surroundings, state: State) -> StepChecked:
     """Run the step's check; when it passes, defer to a person what the step changed of the rules it is judged by."""
     plan, step = plan_of(state), step_of(state)
     approved = freeze.read_frozen(around.logs, state.run, freeze.SPEC, plan.spec_sha256)
-    with (
-        untrusted.guarded(around, state) if step.check else nullcontext()
-    ):  # the command runs what the agent wrote
+    # Made before the snapshot of git's files, for it needs some of them.
+    sandbox = around.sandbox(state.run, plan)[2] if step.check else None
+    # The command runs what the agent wrote.
+    with untrusted.guarded(around, state) if step.check else nullcontext():
         done = check(
             around.repo,
             plan,
@@ -122,7 +123,7 @@ def check_step(around: Surroundings, state: State) -> StepChecked:
             spec=approved.decode("utf-8", "replace"),
             env=lambda: around.environment(state.run, plan, step.name, state.attempt),
             inherit=(around.lock.fd,),
-            sandbox=lambda: around.sandbox(state.run, plan)[2],
+            sandbox=sandbox,
         )
     if done.output:
         log = os.path.join(around.folder(state.run, step.name, state.attempt), "check.log")

@@ -79,6 +79,11 @@ def find(mode: str, env: Mapping[str, str], *, exclude: Sequence[str] = ()) -> t
     return means, fault
 
 
+def prepare(place: Place) -> None:
+    """Make what a sandbox needs of git's files; what comes to be there afterwards is an agent's."""
+    git_layout.prepare(place.repo, place.branch)
+
+
 def make(
     means: Means,
     place: Place,
@@ -95,7 +100,7 @@ def make(
     for file, data in ((empty, b""), (filtered, seccomp.program())):
         if not os.path.exists(file):
             replace_file(file, data, durable=False)
-    git_layout.prepare(place.repo, place.branch)
+    prepare(place)
     rules = arrange(_rules(place, needs, (*command, *needs.environment.values()), env))
     unlink_links(rules)
     reach = Reach(rules, temporary, empty, filtered)
