@@ -272,7 +272,7 @@ class Scene:
     top: Path
     heard: Path
 
-    def run(self, way: str, *, fails: bool) -> subprocess.CompletedProcess[str]:
+    def run(self, way: str, *, fails: bool, sandbox: str = "off") -> subprocess.CompletedProcess[str]:
         canary = self.place / "canary"
         canary.write_text(f"#!/bin/sh\n(echo =; env) >>{self.heard}\ncat 2>/dev/null\nexit 0\n")
         canary.chmod(0o755)
@@ -287,6 +287,7 @@ class Scene:
             "FAILS": "1" if fails else "",
         }
         words = ["cauto", "run", "--no-check", "--spec", "spec.md", "--approve-spec-as", "Ada"]
+        words += ["--sandbox", sandbox]
         return subprocess.run(
             [*correctless.itself(), *words, "--agent", f"command:{self.place / 'agent'}"],
             cwd=self.top,
@@ -301,6 +302,14 @@ class Scene:
     def outside(self) -> dict[str, str]:
         """Every file of the victim, and the agent's program."""
         return {**hashed(self.place / "victim"), **hashed(self.place / "agent")}
+
+    def everything(self) -> dict[str, str]:
+        """Every file beside the project, the linked worktree and what the dispatcher itself notes at home."""
+        own = [self.place / name for name in ("project", "linked", "home/.local", "canary", "heard")]
+        found = hashed(self.place)
+        return {
+            name: sha for name, sha in found.items() if not any(Path(name).is_relative_to(o) for o in own)
+        }
 
     def repository(self) -> dict[str, str]:
         """What git obeys and keeps here, but the run's own branch."""
@@ -383,6 +392,34 @@ def test_nothing_outside_changes_no_credential_is_seen_and_no_work_is_lost(
         kept += [path.read_bytes() for path in scene.place.rglob("left.patch")]
         assert any(b"the work" in each for each in kept), told
         assert git(scene.top, "log", "-1", "--format=%s") == "a spec"
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("fails", [False, True], ids=["then succeeds", "then fails"])
+@pytest.mark.parametrize("name", list(WAYS))
+def test_in_the_sandbox_none_of_it_leaves_the_worktree(scene: Scene, name: str, fails: bool) -> None:
+    outside, repository = scene.everything(), scene.repository()
+    done = scene.run(WAYS[name].say, fails=fails, sandbox="require")
+    told = f"{done.stdout}\n{done.stderr}"
+    assert scene.everything() == outside, told
+    heard = scene.heard.read_text() if scene.heard.exists() else ""
+    assert not heard, heard
+    assert "unexpected" not in told
+    if "object" in name and done.returncode == exits.REFUSED:
+        return  # loose objects are the agent's to write: that they are gone is said
+    assert done.returncode in (exits.OK, exits.PERSON, exits.FAILED), told
+    now = scene.repository()
+    assert {name: now.get(name) for name in repository} == repository, told
+    assert git(scene.top, "symbolic-ref", "HEAD") == "refs/heads/feature/x"
+    assert git(scene.top, "status", "--porcelain") == ""
+    git(scene.top, "fsck", "--no-dangling")
+    if done.returncode == exits.FAILED:
+        kept = [path.read_bytes() for path in scene.place.rglob("left*/**/work.txt")]
+        kept += [path.read_bytes() for path in scene.place.rglob("left.patch")]
+        assert any(b"the work" in each for each in kept), told
+    else:
+        assert not fails
+        git(scene.top, "grep", "-q", "the work", "HEAD")
 
 
 def test_there_are_as_many_ways_as_promised() -> None:
