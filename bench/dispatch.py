@@ -142,14 +142,14 @@ def _steps(project: _Project, rounds: int, say: Callable[[str], None]) -> list[R
 
 def _memory(project: _Project, quick: bool, say: Callable[[str], None]) -> list[Row]:
     rounds = 1 if quick else 3
-    found: dict[int, list[Ran]] = {5: [], 50: []}
+    found: dict[int, list[Ran]] = {1: [], 7: []}
     for number in range(rounds):
         for size, into in found.items():
             say(f"an answer of {size} MB: round {number + 1} of {rounds}")
             into.append(project.run(f"answer-{size}-{number}", "one", size * 1_000_000))
     small, large = (
         Figure(f"a run, answer of {size} MB", median(each.seconds for each in found[size]), peak_mb=peak)
-        for size in (5, 50)
+        for size in (1, 7)
         for peak in [max(each.peak_mb for each in found[size])]
     )
     return [Row(large, "s", small, rounds)]

@@ -82,13 +82,13 @@ def test_a_step_of_the_dispatcher_and_the_memory_of_an_answer_are_measured(tmp_p
     done = bench("dispatch", "--quick", "--json", "--folder", str(tmp_path))
     assert done.returncode == 0, done.stderr
     rows = {row["figure"]["name"]: row for row in json.loads(done.stdout)["rows"]}
-    assert list(rows) == ["a step", "a step, processor time", "a run of 10 steps", "a run, answer of 50 MB"]
+    assert list(rows) == ["a step", "a step, processor time", "a run of 10 steps", "a run, answer of 7 MB"]
     for name, row in rows.items():
         assert all(value > 0 for value in figures(row)), name
     assert (rows["a step"]["unit"], rows["a step"]["most"]) == ("ms", 60.0)
     assert rows["a run of 10 steps"]["floor"]["name"] == "the agent alone, 10 times"
-    memory = rows["a run, answer of 50 MB"]
-    assert memory["floor"]["name"] == "a run, answer of 5 MB"
+    memory = rows["a run, answer of 7 MB"]
+    assert memory["floor"]["name"] == "a run, answer of 1 MB"
     assert memory["figure"]["peak_mb"] > 10
     assert list(tmp_path.iterdir()) == []
 

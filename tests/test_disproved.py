@@ -435,7 +435,11 @@ def test_a_person_says_that_a_workspace_is_new_and_it_is_on_record(
     if clean is remove_log_and_mark:
         assert ran.command("gate").returncode == exits.REFUSED  # the run log began one
         return
-    assert ran.command("gate").returncode == exits.REFUSED  # there is no log, and nobody misses one
+    # Its commits are still here, and nobody can say what that run left open: you decide about it.
+    closed = ran.command("gate", "--json")
+    assert closed.returncode == exits.PERSON
+    (lost,) = json.loads(closed.stdout)["waiting"]
+    assert "are not in this workspace, which was declared new" in lost["original_escalation_reason"]
     assert ran.command("writer", "append", "cverify", SAID).returncode == exits.OK
     assert ran.command("gate").returncode in (exits.OK, exits.PERSON)
     verified = ran.command("decisions", "verify", "--offline")
@@ -452,6 +456,10 @@ def test_after_it_a_run_begins_as_in_any_workspace(ran: Project) -> None:
     assert declare(ran, "--as", "Ada").returncode == exits.OK
     assert ran.run().returncode == exits.PERSON
     assert ran.command("decisions", "verify", "--offline").returncode == exits.OK
+    code, shown = ran.review(answer="{digest}")
+    assert "earlier workspace" in shown
+    assert code == exits.OK, shown
+    assert ran.cauto("resume").returncode == exits.OK
 
 
 def test_a_fresh_clone_in_the_same_place_is_a_new_workspace_once_a_person_says_so(

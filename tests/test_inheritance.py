@@ -325,7 +325,11 @@ def test_a_forged_closing_that_names_inherited_lines_covers_none_of_them(left_op
     review.answer(
         mine.logs, before.digest, kind="escalations", by="Ada", channel="terminal", note="", now=utcnow()
     )
-    assert waiting(left_open.top) == [("", "b"), *OPEN]
+    with pytest.raises(Stop, match="are not the ones that were shown"):
+        here(left_open.top)
+    # Without the anchors' word, too, it covers nothing.
+    found = gate.asked(mine.logs)[1].waiting
+    assert [(each.branch, each.decision.default_applied) for each in found] == [("", "b"), *OPEN]
 
 
 def test_what_another_branch_was_answered_about_inherited_entries_counts_here(

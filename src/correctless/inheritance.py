@@ -12,14 +12,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from correctless import coverage, exits
+from correctless import coverage, exits, workspaces
 from correctless.chain import GENESIS
 from correctless.chain import digest as sha256
 from correctless.coverage import Policy
 from correctless.exits import Stop
 from correctless.project.git import Repo, find
 from correctless.project.paths import Logs, all_logs, slug
-from correctless.record import Confirmation, decode
+from correctless.record import Confirmation, Decision, decode, encode
 from correctless.runlog import branch as record
 from correctless.runlog.branch import Branch, Recorded, lost
 from correctless.runlog.events import Consolidated, Logged, RunStarted, StepFinished, StepStarted, discarded
@@ -105,18 +105,26 @@ def of(
     known = _runs(own)
     revived: set[int] = set()
     found: dict[str, tuple[_Source, list[_Mark]]] = {}
+    lost: dict[str, Recorded] = {}
+    new = tuple(workspaces.declared(logs.decisions, os.environ))
     for mark in marks:
         if mark.run in known or (not mark.run and _holds(own, mark)):
             revived.update(each.seq for each in _carried(own, mark) if _is_discarded(own, each))
             continue
         sources = others.of(mark)
+        if not sources and new and mark.run:
+            lost[mark.run] = _lost(mark, new[-1].timestamp)
+            continue
         if not sources:
             raise _missing(repo, mark, branch or tip)
         for source in sources:
             found.setdefault(source.logs.run, (source, []))[1].append(mark)
     for source, mark in _unsigned(repo, span, own, others):
         found.setdefault(source.logs.run, (source, []))[1].append(mark)
-    return Inheritance(dict(_open(found, policy)), frozenset(revived))
+    entries = dict(_open(found, policy))
+    if lost:
+        entries[policy] = (*entries.get(policy, ()), *lost.values())
+    return Inheritance(entries, frozenset(revived))
 
 
 def _repo_of(logs: Logs) -> Repo | None:
@@ -413,6 +421,25 @@ def _missing(repo: Repo, mark: _Mark, branch: str) -> Stop:
         f"'{branch}' carries commit {mark.commit[:12]} of {what}{also}, and this clone has no logs of it: what it left open "
         "can't be told. work where its logs are, bring them here, or leave that commit out",
     )
+
+
+def _lost(mark: _Mark, when: str) -> Recorded:
+    """What stands for a run whose logs went with an earlier workspace: nobody can say what it left open, so you decide about it.
+
+    Its line is the same at each asking: a confirmation is bound to it.
+    """
+    decision = Decision(
+        skill="cauto",
+        decision_id="AD-UNLISTED-1",
+        default_applied="its work was kept on this branch",
+        rationale="what that run left to you went with the logs of an earlier workspace",
+        timestamp=when,
+        escalation_deferred=True,
+        original_escalation_reason=f"the logs of run {_shown(mark.run)} are not in this workspace, which was declared new",
+        run=mark.run,
+        source="synthesized",
+    )
+    return Recorded(decision, 0, encode(decision.fields())[:-1], branch="earlier workspace")
 
 
 def _shown(text: str) -> str:
