@@ -60,6 +60,9 @@ def reached(what: str) -> None:
     say(f"reached: {what}")
 
 
+_MOMENT = 60  # seconds for what must not come
+
+
 def put(path: str, text: str = "evil\n") -> None:
     """Write a file however it can be written."""
     for flags in (os.O_WRONLY | os.O_APPEND, os.O_WRONLY | os.O_CREAT | os.O_TRUNC):
@@ -239,7 +242,7 @@ for _name, _script in COMMANDS.items():
             ["/bin/sh", "-c", script.format(**ctx)],
             check=False,
             capture_output=True,
-            timeout=60,
+            timeout=_MOMENT,
             cwd=ctx["top"],
         )
 
@@ -721,7 +724,7 @@ def _() -> None:
 def _() -> None:
     for path in ctx["sockets"]:
         with suppress(OSError), socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(5)
+            client.settimeout(_MOMENT)
             client.connect(path)
             reached(path)
 
@@ -771,7 +774,7 @@ def _() -> None:
                 else [program, "id"]
             )
             done = subprocess.run(
-                argv, capture_output=True, stdin=subprocess.DEVNULL, check=False, timeout=10
+                argv, capture_output=True, stdin=subprocess.DEVNULL, check=False, timeout=_MOMENT
             )
             if b"uid=0" in done.stdout and os.getuid() != 0:
                 reached(program)

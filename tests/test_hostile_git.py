@@ -21,6 +21,7 @@ import pytest
 import correctless
 from conftest import at_home
 from correctless import exits
+from patience import PATIENCE
 
 SECRET = "a-token-of-the-person"
 AGENT = """\
@@ -295,7 +296,7 @@ class Scene:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE,
             check=False,
         )
 

@@ -179,6 +179,6 @@ def test_the_name_of_a_dispatcher_is_its_own_while_it_adopts_and_no_longer() -> 
     asked = "import os; from correctless import orphans\nwith orphans.adopting(): print(orphans.is_dispatcher(os.getpid()))\n"
     asked += "print(orphans.is_dispatcher(os.getpid()))"
     done = subprocess.run(
-        [sys.executable, "-c", asked], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", asked], capture_output=True, text=True, check=True, timeout=PATIENCE
     )
     assert done.stdout == "True\nFalse\n"

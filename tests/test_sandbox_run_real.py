@@ -18,6 +18,7 @@ from correctless.dispatch import start
 from correctless.dispatch.preflight import proofs
 from correctless.project.git import find
 from correctless.runlog.events import StepStarted
+from patience import PATIENCE
 from programs import claude_program
 from project import CONFIG, Project
 from scripted_model import NonceModel, Reply, tool
@@ -101,7 +102,7 @@ def test_when_its_dispatcher_ends_an_agent_ends_and_the_run_goes_on(project: Wal
         case "stopped":
             stopped = project.cauto("stop")
             assert stopped.returncode == exits.OK, stopped.stderr
-    _, said = dispatcher.communicate(timeout=60)
+    _, said = dispatcher.communicate(timeout=PATIENCE)
     until(lambda: not process.group_alive(begun.group, begun.mark))
     assert not lock.is_held(find(str(project.top)))
     assert (dispatcher.returncode == -signal.SIGKILL) is (how == "killed"), said

@@ -127,7 +127,7 @@ def test_a_block_said_before_ctrl_c_is_read_when_the_session_went_on(make: Calla
     with sessions.project.start(*WORDS, **sessions.given(f"{early()}\n{WAITS}", REST)) as dispatcher:
         sessions.wait("waits")
         dispatcher.send_signal(signal.SIGINT)
-        dispatcher.communicate(timeout=30)
+        dispatcher.communicate(timeout=PATIENCE)
     sessions.cauto("resume", parts=("", REST))
     assert applied(sessions) == ["said early", "what the skill says"]
 
