@@ -56,7 +56,7 @@ MUTATIONS = (
     Mutation("verify that always says yes", "R-006 the log", f"{_S}cli/decisions.py", "return exits.OK if report.intact else exits.FINDINGS\n\n\n@decisions.command(\n    epilog=\"\"\"Example: correctless decisions append", "return exits.OK\n\n\n@decisions.command(\n    epilog=\"\"\"Example: correctless decisions append"),
     Mutation("an entry of somebody else is taken", "R-006 while", f"{_S}ledger.py", "if self._alone and known is not None", "if False and known is not None"),
     Mutation("an agent may write the log", "R-006 while", f"{_S}cli/writer.py", "    if AGENT in env:\n", "    if False:\n"),
-    Mutation("the nonce is ignored", "R-006 a block", f"{_S}block.py", "current = _Block(marker[2])", "current = _Block(nonce)"),
+    Mutation("the nonce is ignored", "R-006 a block", f"{_S}block.py", "current = _Block(marker[1])", "current = _Block(nonce)"),
     Mutation("a summary that does not group by skill", "R-007", f"{_S}summary.py", "groups.setdefault(item.decision.skill, []).append(item)", 'groups.setdefault("all", []).append(item)'),
     Mutation("a summary without its heading of deferred escalations", "R-007", f"{_S}summary.py", '(_headline("Deferred escalations", parts.deferred), parts.deferred),', '(_headline("Also", parts.deferred), parts.deferred),'),
     Mutation("a pull request without its heading of deferred escalations", "R-007", f"{_S}summary.py", 'in (("Deferred escalations", parts.deferred), (', 'in (("Also", parts.deferred), ('),
@@ -68,7 +68,7 @@ MUTATIONS = (
     Mutation("a gate that is always open", "R-013 while", f"{_S}gate.py", "open=not waiting,", "open=True,"),
     Mutation("anybody may confirm", "R-013 while", f"{_S}person.py", '    if env.get("CLAUDECODE"):\n', "    return\n    if env:\n"),
     Mutation("any digest confirms", "R-013 while", f"{_S}cli/review.py", "if len(confirm) < _SHOWN or not digest.startswith(confirm.lower()):", "if False:"),
-    Mutation("a log that was deleted is an open gate", "R-013 a log", f"{_S}gate.py", "    if not os.path.lexists(logs.decisions):\n", "    if not os.path.lexists(logs.decisions):\n        return Gate(True, (), None, None, {}, frozenset())\n    if False:\n"),
+    Mutation("a log that was deleted is an open gate", "R-013 a log", f"{_S}gate.py", "    anchors.refuse_disproved(logs, repo, env)\n    _", "    if not os.path.lexists(logs.decisions):\n        return Gate(True, (), None, None, {}, frozenset())\n    anchors.refuse_disproved(logs, repo, env)\n    _"),
     Mutation("a decision that nobody listed is taken as listed", "R-014", f"{_S}correction.py", "entries = [entry for entry in contract.defaults if entry.id == claimed]", "entries = list(contract.defaults)"),
     Mutation("an unlisted decision is not deferred", "R-014", f"{_S}correction.py", '"incomplete", "unlisted", "unverified"})', '"incomplete", "unverified"})'),
 )  # fmt: skip

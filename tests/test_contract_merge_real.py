@@ -147,6 +147,7 @@ def test_all_of_it_is_typed_into_one_terminal_from_new_to_merge_and_close(
     text = c.edited(
         ("not_after = 2026-08-07T18:00:00Z", "not_after = 2099-01-01T00:00:00Z"),
         ('repo = "acme/shop"', f'repo = "{host}acme/shop"'),
+        text=c.named(RUN),
     )
     op.contract.write_text(text)  # an editor: gaps filled, asks added
     short = c.digest(text)[:8]

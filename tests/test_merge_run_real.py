@@ -24,12 +24,13 @@ from test_contract_merge_real import run as check
 pytestmark = pytest.mark.real
 
 # The terms without a review: nobody here could have made one.
+RUN = "sessions-cutover"
 TEXT = c.edited(
     ("not_after = 2026-08-07T18:00:00Z", "not_after = 2099-01-01T00:00:00Z"),
     ('repo = "acme/shop"', 'repo = "ann/shop"'),
     ('[[bar.review]]\narea = "data"\nneeds = "someone who knows the store"\n', ""),
+    text=c.named(RUN),
 )
-RUN = "sessions-cutover"
 
 
 def passing() -> Merging:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 from correctless import exits
+from correctless.base.files import replace_file
 from correctless.exits import Stop
 from correctless.guard import state
 from correctless.ledger import Anchor, Entry
@@ -73,9 +74,8 @@ class Heads:
             finally:
                 os.close(fd)
             if self._mark is not None and not os.path.lexists(self._mark):
-                fd = os.open(self._mark, _NEW | os.O_EXCL, 0o644)
-                with open(fd, "wb") as mark:
-                    mark.write(os.fsencode(path))
+                # Whole or not at all: a mark that names nothing is a copy that can't be found.
+                replace_file(self._mark, os.fsencode(path))
 
     def anchors(self) -> Iterator[Anchor]:
         """What was noted, in the order it was, one at a time; a line that is none is an anchor nothing can fit.

@@ -74,6 +74,9 @@ def arrange(rules: Iterable[Rule]) -> tuple[Rule, ...]:
         shown = (
             above is not None and above.source != ""
         )  # what lies here is seen only where a rule shows it again
+        visible = above is None or not (above.source or above.access == "hide")
+        if rule.source and rule.access == "read" and visible and os.path.islink(path):
+            continue  # a link that is seen as it is leads there by itself, and bwrap would follow it
         if not rule.source and rule.access == ("hide" if shown else above.access if above else "read"):
             continue
         if above is not None and above.access == "write" and not shown:
