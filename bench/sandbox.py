@@ -10,7 +10,7 @@ from statistics import median
 
 from bench.measure import environment, measured, percentile
 from bench.rows import Figure, Found, Row
-from correctless import process, sandbox
+from correctless import orphans, process, sandbox
 from correctless.project.git import find
 from correctless.sandbox.reach import Needs
 
@@ -26,6 +26,7 @@ def run(*, quick: bool, folder: str | None, root: str, say: Callable[[str], None
 
 def _rows(top: str, rounds: int, say: Callable[[str], None]) -> list[Row]:
     env = environment(top)
+    orphans.adopt()  # as a dispatcher does
     means, _ = sandbox.find("require", env)
     assert means is not None  # or it has stopped
     rows = []
@@ -40,7 +41,7 @@ def _rows(top: str, rounds: int, say: Callable[[str], None]) -> list[Row]:
             between = time.perf_counter()
             made = sandbox.make(means, place, Needs(), ["/bin/true"], env)
             ready = time.perf_counter()
-            process.run(["/bin/true"], cwd=repo.top, env=env, wall_s=60, wrap=made.words)
+            process.run(["/bin/true"], cwd=repo.top, env=env, wall_s=60, wrap=made.wrap)
             ended = time.perf_counter()
             alone.append((between - began) * 1e3)
             rules.append((ready - between) * 1e3)

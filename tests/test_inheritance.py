@@ -18,6 +18,7 @@ import correctless.gate as gate
 from conftest import Git
 from correctless import exits, review, summary
 from correctless.exits import Stop
+from correctless.heads import Heads
 from correctless.ledger import Ledger
 from correctless.project import git as git_of
 from correctless.project import paths
@@ -51,7 +52,8 @@ class Work:
         self.base = git(top, "rev-parse", "HEAD")
         self.logs = paths.logs(git_of.find(str(top)), branch)
         paths.ensure_artifacts(self.logs)
-        self.decisions = Ledger(self.logs.decisions, root=self.logs.root)
+        noted = Heads(self.logs.decisions, os.environ).note
+        self.decisions = Ledger(self.logs.decisions, root=self.logs.root, noted=noted)
         self.decisions.create()
         self.events = Ledger(self.logs.run, root=self.logs.root)
         head = self.decisions.head()
@@ -518,9 +520,36 @@ def test_another_log_put_in_the_place_of_the_one_a_commit_noted_is_refused(left_
     os.unlink(left_open.logs.run)
     forged.append(_forged())
     anew = Ledger(left_open.logs.run, root=left_open.logs.root)
+    forget(left_open.logs)
     anew.append({name: value for name, value in events[0].fields.items() if name not in ("seq", "prev")})
     with pytest.raises(Stop, match="is not what commit"):
         here(left_open.top)
+
+
+@pytest.mark.parametrize("disproved", ["the tail is cut", "the chain is written anew"])
+def test_a_carried_log_that_the_private_copy_disproves_is_believed_no_more_than_ones_own(
+    left_open: Work, git: Git, disproved: str
+) -> None:
+    """No commit noted the second decision: nothing but the copy of the heads knows it."""
+    left_open.decisions.append(
+        _forged() | {"escalation_deferred": True, "original_escalation_reason": "late", "key": "k2"}
+    )
+    Work(left_open.top, git, "feature/b", R2).step("b.py", "b", deferred=False)
+    path = Path(left_open.logs.decisions)
+    *before, last = path.read_bytes().splitlines(keepends=True)
+    anew = last.replace(b'"late"', b'"mine"') if disproved == "the chain is written anew" else b""
+    path.write_bytes(b"".join(before) + anew)
+    with pytest.raises(Stop) as refused:
+        here(left_open.top)
+    assert refused.value.code == exits.REFUSED
+    assert left_open.logs.decisions in refused.value.message
+
+
+def forget(logs: paths.Logs) -> None:
+    """The private copies of the heads, gone with every trace of them."""
+    shutil.rmtree(Path.home() / ".local/state/correctless")
+    for mark in Path(logs.decisions).parent.glob("*.heads"):
+        mark.unlink()
 
 
 def _forged() -> dict[str, Any]:
@@ -544,7 +573,8 @@ def test_a_shallow_clone_that_ends_inside_the_branch_is_refused(
     Work(left_open.top, git, "feature/b", R2).step("b.py", "b", deferred=False)
     clone = tmp_path / "clone"
     git(tmp_path, "clone", "-q", "--depth=1", "--branch=feature/b", f"file://{left_open.top}", str(clone))
-    shutil.copytree(left_open.logs.artifacts, clone / ".correctless/artifacts")
+    marks = shutil.ignore_patterns("*.heads")
+    shutil.copytree(left_open.logs.artifacts, clone / ".correctless/artifacts", ignore=marks)
     with pytest.raises(Stop, match="shallow"):
         here(clone)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
@@ -113,7 +114,7 @@ def test_names_of_all_kinds(one: World, name: str) -> None:
     made = sandbox.make(means, place, Needs(), ["sh"], place.env)
     script = "echo x >x; git add x; git commit -qm x; ! echo x >>.git; ! touch ../out"
     done = subprocess.run(
-        [*made.words, "sh", "-ec", script],
+        [*made.wrap.words, "sh", "-ec", script],
         env={**place.env, **made.environment},
         cwd=top,
         capture_output=True,
@@ -148,7 +149,7 @@ def test_home_worktree_and_repository_below_tmp_and_reached_by_a_link(tmp_path: 
     script = f"tool; git config user.name; echo b >>a; git commit -qam b; touch /tmp/mine; ls '{tmp_path}'"
     for _ in range(2):
         done = subprocess.run(
-            [*made.words, "sh", "-ec", script],
+            [*made.wrap.words, "sh", "-ec", script],
             env={**env, **made.environment},
             cwd=top,
             capture_output=True,
@@ -250,7 +251,7 @@ def test_a_program_that_loops_is_ended_at_its_time(one: World) -> None:
         ["sh", "-c", "exec 2>/dev/null; trap '' TERM; while :; do sleep 0.1; done"],
         cwd=one.repo.top,
         env=one.place().env,
-        wrap=made.words,
+        wrap=made.wrap,
     )
     held.release(None)
     assert list(held.chunks(idle_s=0.5, wall_s=0.5)) == []
@@ -264,7 +265,7 @@ def test_a_program_has_the_grace_to_clean_up(one: World) -> None:
         "def stop(*_): time.sleep(0.2); open('cleaned', 'w').close(); sys.exit(5)\n"
         "signal.signal(signal.SIGTERM, stop); print('up', flush=True); time.sleep(60)"
     )
-    held = Process.hold([sys.executable, "-c", text], cwd=one.repo.top, env=one.place().env, wrap=made.words)
+    held = Process.hold([sys.executable, "-c", text], cwd=one.repo.top, env=one.place().env, wrap=made.wrap)
     held.release(None)
     next(held.chunks(idle_s=30, wall_s=30))
     assert held.end(20) == 5
@@ -285,6 +286,45 @@ def test_nothing_a_program_left_behind_goes_on(one: World) -> None:
     size = Path(one.repo.top, "beat").stat().st_size
     time.sleep(0.5)
     assert Path(one.repo.top, "beat").stat().st_size == size
+
+
+LEAVES_MANY = """
+import os, sys
+for number in range(40):
+    if os.fork() == 0:
+        os.setsid()
+        for to, name in ((1, f"left-{number}"), (2, os.devnull)):
+            os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT), to)
+        os.execve("/bin/sh", ["sh", "-c", "trap '' TERM; while :; do echo x; done"], {})
+while not all(os.path.exists(f"left-{number}") and os.path.getsize(f"left-{number}") for number in range(40)): pass
+"""
+ENDS_THEM = """
+import json, os, sys, time
+from correctless import orphans, process
+orphans.adopt()
+words, program = json.loads(sys.stdin.read())
+done = process.run([sys.executable, "-c", program], cwd=os.getcwd(), env=dict(os.environ), wall_s=60, wrap=process.Wrap(tuple(words), True))
+def sizes(): return [os.path.getsize(name) for name in sorted(os.listdir()) if name.startswith("left-")]
+before = sizes()
+time.sleep(0.3)
+print(done.code, sizes() == before, len(before), sorted(orphans.children()))
+"""
+
+
+@pytest.mark.parametrize("_again", range(3))
+def test_where_a_dispatcher_sees_the_end_of_a_sandbox_nothing_in_it_goes_on(one: World, _again: int) -> None:
+    made = one.make()
+    asked = json.dumps([made.wrap.words, LEAVES_MANY])
+    done = subprocess.run(
+        [sys.executable, "-c", ENDS_THEM],
+        input=asked,
+        cwd=one.repo.top,
+        env=one.place().env,
+        text=True,
+        capture_output=True,
+        timeout=120,
+    )
+    assert done.stdout.split() == ["0", "True", "40", "[]"], done.stderr
 
 
 def test_what_a_configuration_names_can_be_written_or_read(one: World) -> None:
@@ -323,7 +363,7 @@ def test_what_is_mounted_while_an_agent_runs_is_not_there_for_it(one: World) -> 
     os.mkdir(place)
     words = shlex.join(
         [
-            *made.words,
+            *made.wrap.words,
             "sh",
             "-c",
             "touch ready; while test ! -e go; do sleep 0.02; done; touch $0/evil",

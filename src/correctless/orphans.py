@@ -44,6 +44,11 @@ def adopting() -> Iterator[None]:
         _name(before)
 
 
+def adopts() -> bool:
+    """Whether what descendants of this process leave behind becomes its child."""
+    return _adopting
+
+
 def is_dispatcher(pid: int) -> bool:
     """Whether a process is one that adopts what agents leave behind. No orphan can change another process's name."""
     try:

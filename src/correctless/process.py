@@ -43,6 +43,14 @@ _INNER = ("/bin/sh", "-c", 'exec "$@"', "sh")
 
 
 @dataclass(frozen=True, slots=True)
+class Wrap:
+    """The words of a sandbox, which starts a program, waits for it and ends with its code."""
+
+    words: tuple[str, ...]
+    contains: bool  # the kernel ends all that was started in it when it ends
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """One line of output without its newline, or a piece of a long one: all but the `last` are as long as what is held."""
 
@@ -75,10 +83,10 @@ class Process:
         mark: str,
         others: frozenset[int] = frozenset(),
         *,
-        wrapped: bool = False,
+        wrap: Wrap | None = None,
     ) -> None:
         self.pgid = child.pid
-        self._wrapped = wrapped
+        self._wrap = wrap
         self._others = others  # children this process had before: none of the program's
         self.mark = mark  # an environment variable all descendants inherit: see `group_alive`
         self.timed_out: Limit | None = None
@@ -95,12 +103,9 @@ class Process:
         cwd: str,
         env: Mapping[str, str],
         pass_fds: Sequence[int] = (),
-        wrap: Sequence[str] = (),
+        wrap: Wrap | None = None,
     ) -> Process:
-        """Started but waiting. `Stop(3)` when it cannot be started; a missing program is exit code 127, after `release`.
-
-        `wrap` are the words of a sandbox, which starts `argv`, waits for it and ends with its code.
-        """
+        """Started but waiting. `Stop(3)` when it cannot be started; a missing program is exit code 127, after `release`."""
         if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
             # Inherited from a careless parent: the kernel would reap the child, and its exit code would read as 0.
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -108,7 +113,15 @@ class Process:
         others = orphans.children()
         try:
             child = subprocess.Popen(
-                ["/bin/sh", "-c", _WAIT, "sh", *wrap, *(_INNER if wrap else ()), *argv],
+                [
+                    "/bin/sh",
+                    "-c",
+                    _WAIT,
+                    "sh",
+                    *(wrap.words if wrap else ()),
+                    *(_INNER if wrap else ()),
+                    *argv,
+                ],
                 cwd=cwd,
                 env={**env, mark: "1"},
                 pass_fds=tuple(pass_fds),
@@ -123,7 +136,7 @@ class Process:
             raise Stop(
                 REFUSED, f"cannot start '{argv[0]}' in '{cwd}': {why}. check that both exist and can be used"
             ) from None
-        return cls(child, mark, others, wrapped=bool(wrap))
+        return cls(child, mark, others, wrap=wrap)
 
     def release(self, stdin: bytes | None) -> None:
         """Let the program run. `stdin` is fed while the output is read, so no size can block; None is /dev/null."""
@@ -239,7 +252,7 @@ class Process:
         def strike(pid: int) -> None:
             now = time.monotonic()
             # A sandbox's own process ends by itself with what is in it; before that, it would take it along without grace.
-            if now < polite and (pid in told or (self._wrapped and pid == self.pgid)):
+            if now < polite and (pid in told or (self._wrap and pid == self.pgid)):
                 return
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL if now >= polite else signal.SIGTERM)
@@ -248,15 +261,25 @@ class Process:
         # The first look is a picture of the whole tree: who is told to end leaves its children to init, and one of them that
         # has shed its environment would never be found again.
         known: set[Row] = set()
-        for pid in living(self.pgid, self.mark, known):
-            strike(pid)
-        pause = 0.005
-        # Each of the two is asked: what lost its parent, and is another process a moment later, is only ever seen by the first.
-        while any((self._strike_adopted(strike), living(self.pgid, self.mark, known, strike))):
+        if not self._all_ends():
+            for pid in living(self.pgid, self.mark, known):
+                strike(pid)
+        pause = 0.0005
+        while self._is_left(known, strike):
             if time.monotonic() >= last:
                 raise Stop(REFUSED, f"process group {self.pgid} does not end. end it by hand, then resume")
             time.sleep(pause)
             pause = min(pause * 2, 0.1)
+
+    def _is_left(self, known: set[Row], strike: Callable[[int], None]) -> bool:
+        if self._all_ends():
+            return bool(orphans.reap(self._adopted()))
+        # Each of the two is asked: what lost its parent, and is another process a moment later, is only ever seen by the first.
+        return any((self._strike_adopted(strike), living(self.pgid, self.mark, known, strike)))
+
+    def _all_ends(self) -> bool:
+        """Whether the kernel is ending all the program started: the namespace's first process is our child, and the last to go."""
+        return self._wrap is not None and self._wrap.contains and orphans.adopts() and self.exited
 
     def _adopted(self) -> frozenset[int]:
         """What the program started and its parent has left to us: while it lives we start nothing else."""
@@ -306,7 +329,7 @@ def run(
     stdin: bytes | None = None,
     wall_s: float,
     pass_fds: Sequence[int] = (),
-    wrap: Sequence[str] = (),
+    wrap: Wrap | None = None,
     keep: int = 1 << 20,
     grace_s: float = 5.0,
 ) -> Result:

@@ -117,7 +117,7 @@ def hold(task: Task, argv: Sequence[str], env: Mapping[str, str], needs: Needs) 
     if task.sandbox is None:
         return Process.hold(argv, cwd=task.cwd, env=env, pass_fds=task.inherit)
     made = task.sandbox(needs, argv, env)
-    return Process.hold(argv, cwd=task.cwd, env={**env, **made.environment}, wrap=made.words)
+    return Process.hold(argv, cwd=task.cwd, env={**env, **made.environment}, wrap=made.wrap)
 
 
 def reckon(listener: Listener, transcript: str) -> Outcome:

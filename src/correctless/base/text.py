@@ -28,3 +28,8 @@ def hidden(text: str) -> str | None:
     if text.isascii() and text.isprintable():
         return None
     return next((c for c in text if c != "\n" and (not c.isprintable() or c in _INVISIBLE)), None)
+
+
+def shown(text: str) -> str:
+    """The beginning of a text from outside, with nothing in it that a terminal would obey."""
+    return "".join(c if c.isprintable() else "?" for c in text)[:100]

@@ -85,7 +85,7 @@ def run(
     if sandbox is None:
         return process.run(argv, cwd=repo.top, env=env, wall_s=wall_s, pass_fds=tuple(inherit))
     made = sandbox(Needs(), argv, env)
-    return process.run(argv, cwd=repo.top, env={**env, **made.environment}, wall_s=wall_s, wrap=made.words)
+    return process.run(argv, cwd=repo.top, env={**env, **made.environment}, wall_s=wall_s, wrap=made.wrap)
 
 
 def report_fault(path: str, name: str, spec: str) -> str | None:

@@ -13,6 +13,7 @@ from functools import cache
 from correctless import places
 from correctless.base.files import replace_file
 from correctless.exits import REFUSED, Stop
+from correctless.process import Wrap
 from correctless.project.git import Repo
 from correctless.project.paths import ARTIFACTS
 from correctless.sandbox import bubblewrap, credentials, git_layout, seatbelt, seccomp, sockets
@@ -36,11 +37,11 @@ class Means:
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """One sandbox: `words` go before the command's, `environment` over its variables."""
+    """One sandbox: what goes around a command, and `environment` over its variables."""
 
     means: Means
     reach: Reach
-    words: tuple[str, ...]
+    wrap: Wrap
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -113,7 +114,8 @@ def make(
         **needs.environment,
     }
     prefix = bubblewrap.prefix if bwrap else seatbelt.prefix
-    return Sandbox(means, reach, prefix(means.programs, reach, place.repo.top), environment)
+    wrap = Wrap(prefix(means.programs, reach, place.repo.top), contains=bwrap)  # by its process namespace
+    return Sandbox(means, reach, wrap, environment)
 
 
 def _rules(place: Place, needs: Needs, words: Sequence[str], env: Mapping[str, str]) -> Iterator[Rule]:

@@ -35,7 +35,7 @@ def leave(sandbox: Sandbox, place: Place, token: str, env: Mapping[str, str]) ->
     script = "\n".join((*lines, "echo done"))
     try:
         done = subprocess.run(
-            [*sandbox.words, "/bin/sh", "-c", script],
+            [*sandbox.wrap.words, "/bin/sh", "-c", script],
             cwd=place.repo.top,
             env={**env, **sandbox.environment},
             stdin=subprocess.DEVNULL,
