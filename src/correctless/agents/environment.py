@@ -26,7 +26,7 @@ _FAMILIES = (
 )
 
 # With these a push, a comment or a merge would succeed: the agent gets them only by `agent_publish_credentials`.
-_PUBLISHING = frozenset(
+PUBLISHING = frozenset(
     {
         *("GH_TOKEN", "GITHUB_TOKEN", "GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN", "GH_CONFIG_DIR"),
         *("SSH_AUTH_SOCK", "SSH_ASKPASS", "GIT_ASKPASS", "GIT_SSH", "GIT_SSH_COMMAND"),
@@ -57,10 +57,10 @@ def environment(
     for name in agent_env:
         if name.startswith(_RESERVED):
             raise Stop(REFUSED, f"agent_env names '{name}', which the dispatcher sets itself. remove it")
-        if name in _PUBLISHING and not publish_credentials:
+        if name in PUBLISHING and not publish_credentials:
             fix = "remove it, or set agent_publish_credentials: true"
             raise Stop(REFUSED, f"agent_env names '{name}', with which an agent could publish. {fix}")
-    wanted = _NAMES | set(agent_env) | (_PUBLISHING if publish_credentials else frozenset())
+    wanted = _NAMES | set(agent_env) | (PUBLISHING if publish_credentials else frozenset())
     passed = {name: value for name, value in source.items() if name in wanted or name.startswith(_FAMILIES)}
     passed |= {
         "CORRECTLESS_AGENT": "1",

@@ -129,6 +129,11 @@ def echo(text: str) -> None:
     click.echo("\n".join(printable(line) for line in text.split("\n")))
 
 
+def warn(text: str) -> None:
+    """What is no fault and should be known."""
+    click.echo(f"warning: {printable(text)}", err=True)
+
+
 def echo_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2))
 

@@ -8,7 +8,7 @@ import click
 
 from correctless import exits
 from correctless.base.text import hidden
-from correctless.cli.contract_place import echo, json_option, run_option, there, token
+from correctless.cli.contract_place import echo, json_option, run_option, there, token, warn
 from correctless.cli.values import ANY, MOST, NAME
 from correctless.exits import Stop
 from correctless.project import git
@@ -49,7 +49,7 @@ def evidence(gate: str, claim: str | None, run_id: str | None) -> int:
             raise Stop(
                 exits.REFUSED, "contract.md is not what was granted: its checks are not run. put it back"
             )
-        record = gatecheck.run(found, contract, at.repo, digest, os.environ, utcnow)
+        record = gatecheck.run(found, contract, at.repo, digest, os.environ, utcnow, warn)
     at.add(lambda _: [record])
     echo(f"{found.id}: {record.result}{f' ({record.note})' if record.note else ''}")
     return exits.OK if record.result == "passed" else exits.FINDINGS

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
-from correctless import exits, process
+from correctless import exits, process, sandbox
+from correctless.agents.environment import PUBLISHING
 from correctless.base.files import replace_file
 from correctless.exits import Stop
 from correctless.process import Result
@@ -20,12 +24,16 @@ from correctless.runcontract.clause import shown
 from correctless.runcontract.facts import Fact, Known, Unknown
 from correctless.runcontract.records import Evidence
 from correctless.runcontract.sections import Contract, Gate
+from correctless.sandbox.reach import Needs
 
 PARTIAL = 10  # the exit code of a check that could look at a part alone
 _WALL_S = 3600.0
 _MOST = 1 << 28  # bytes of an evidence file
 _KEEP = 1 << 20
 _UNSEEN = Snapshot("", (), {}, {})
+
+Warn = Callable[[str], None]
+Start = Callable[[Sequence[str]], Result]
 
 
 def run(
@@ -35,39 +43,44 @@ def run(
     digest: str,
     env: Mapping[str, str],
     clock: Callable[[], datetime],
+    warn: Warn,
 ) -> Evidence:
-    """Run the check, in the worktree or in a checkout of its own; `Stop(3)` for a gate without one."""
+    """Run the check, in the worktree or in a checkout of its own; `Stop(3)` for a gate without one.
+
+    `warn` is told where it should be in a sandbox and none can be made here.
+    """
     if gate.check is None:
         raise Stop(exits.REFUSED, f"{gate.id} has no check. say what was found with: --claim TEXT")
     if gate.checkout == "own":
         with checkout.of(repo, repo.head()) as own:
-            made = _run(gate, own, digest, env, clock, lambda: worktree.snapshot(own, untracked=False))
+            with _started(gate, own, env, warn) as start:
+                made = _run(gate, own, digest, start, clock, lambda: worktree.snapshot(own, untracked=False))
             if gate.evidence is not None and made.file_sha256:
                 _bring(own.top, repo.top, gate.evidence)
             return made
-    if gate.bind != "revision":
-        return _run(gate, repo, digest, env, clock, lambda: _UNSEEN)
     allow = _outputs(contract)
-    return _run(gate, repo, digest, env, clock, lambda: worktree.snapshot(repo, allow=allow))
+    look = partial(worktree.snapshot, repo, allow=allow) if gate.bind == "revision" else lambda: _UNSEEN
+    with _started(gate, repo, env, warn) as start:
+        return _run(gate, repo, digest, start, clock, look)
 
 
 def _run(
     gate: Gate,
     repo: Repo,
     digest: str,
-    env: Mapping[str, str],
+    start: Start,
     clock: Callable[[], datetime],
     look: Callable[[], Snapshot],
 ) -> Evidence:
     assert gate.check is not None
     before = fresh = look()
     if gate.prepare is not None:
-        done = _process(gate.prepare, repo, env)
+        done = start(gate.prepare)
         if done.timed_out or done.code != 0:
             note = f"its prepare ended with {done.code}"
             return replace(_evidence(gate, repo, digest, done, clock), result="failed", note=note)
         before = look()
-    done = _process(gate.check, repo, env)
+    done = start(gate.check)
     after = look()
     made = _evidence(gate, repo, digest, done, clock)
     fault = _moved(before, after) or _unlike(gate, fresh, after)
@@ -78,8 +91,28 @@ def _run(
     return made
 
 
-def _process(argv: Sequence[str], repo: Repo, env: Mapping[str, str]) -> Result:
-    return process.run(list(argv), cwd=repo.top, env=env, stdin=None, wall_s=_WALL_S, keep=_KEEP)
+@contextmanager
+def _started(gate: Gate, repo: Repo, env: Mapping[str, str], warn: Warn) -> Iterator[Start]:
+    """How this gate's programs are run: what an agent wrote, in the same sandbox as an agent."""
+    mode = gate.sandbox or ("auto" if gate.bind == "revision" else "off")
+    means, fault = sandbox.find(mode, env, exclude=(repo.top, repo.home))
+    if means is None:
+        if fault:
+            warn(f"{gate.id} runs without a sandbox: {fault}")
+        yield lambda argv: process.run(argv, cwd=repo.top, env=env, wall_s=_WALL_S, keep=_KEEP)
+        return
+    shared = {name: value for name, value in env.items() if name not in PUBLISHING}
+    with tempfile.TemporaryDirectory(prefix="correctless-", ignore_cleanup_errors=True) as folder:
+        own = os.path.realpath(folder)
+        branch = repo.branch() or ""
+        place = sandbox.Place(repo, branch, own, env, repo.configuration(), gate.writable, gate.readable)
+
+        def start(argv: Sequence[str]) -> Result:
+            made = sandbox.make(means, place, Needs(), argv, shared)
+            inside = {**shared, **made.environment}
+            return process.run(argv, cwd=repo.top, env=inside, wall_s=_WALL_S, keep=_KEEP, wrap=made.wrap)
+
+        yield start
 
 
 def _moved(before: Snapshot, after: Snapshot) -> str:

@@ -78,6 +78,10 @@ Word: TypeAlias = Annotated[str, Held("write printable ASCII", (str,), _ascii)]
 FilePath: TypeAlias = Annotated[
     str, Held("write a path of printable ASCII below the repository", (str,), _path)
 ]
+ReachedPath: TypeAlias = Annotated[
+    str,
+    Held("write a path that begins with / or ~/", (str,), lambda t: _ascii(t) and t.startswith(("/", "~/"))),
+]
 Repository: TypeAlias = Annotated[
     str,
     _word(

@@ -19,6 +19,7 @@ from correctless.runcontract.held import (
     Pattern,
     Pull,
     Raise,
+    ReachedPath,
     Repository,
     RunId,
     Schema,
@@ -115,6 +116,10 @@ class Gate:
     evidence: FilePath | None = None
     checkout: Literal["here", "own"] = "here"  # own: of the commit alone, in a folder that goes again
     prepare: tuple[Word, ...] | None = None  # what the check needs in a checkout of its own
+    # Without it: auto for a check that is bound to a revision, off for one that looks elsewhere.
+    sandbox: Literal["auto", "require", "off"] | None = None
+    writable: tuple[ReachedPath, ...] = ()  # outside of the worktree
+    readable: tuple[ReachedPath, ...] = ()  # hidden otherwise
 
 
 @frozen
