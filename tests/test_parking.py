@@ -152,6 +152,23 @@ def test_a_run_stops_in_ci_is_answered_in_a_second_clone_and_published_from_a_th
     assert verified.returncode == 0, verified.stdout + verified.stderr
 
 
+def test_a_run_that_publishes_nothing_stays_where_it_was_parked_with_all_its_commits(fleet: Fleet) -> None:
+    """The machine that completes it may be thrown away, and no branch was pushed."""
+    _, run = fleet.parked()
+    reviewer = fleet.machine("reviewer")
+    assert reviewer.review("--from", "origin", run, answer="{digest}")[0] == 0
+    other = fleet.machine("other")
+    done = other.cauto("resume", "--from", "origin", run)
+    assert (done.returncode, other.state().phase) == (0, "complete"), done.stderr
+    head = fleet.git(other.top, "rev-parse", "HEAD")
+    assert fleet.git(fleet.origin, "rev-parse", f"{fleet.ref(run)}^") == head
+    [typed] = re.findall(r"fetch them in any clone with: (.*)", done.stderr)
+    clone = fleet.machine("clone")
+    subprocess.run(["/bin/sh", "-c", typed], cwd=clone.top, check=True)
+    assert fleet.git(clone.top, "rev-parse", "feature/x") == head
+    assert clone.cauto("resume", "--from", "origin", run).returncode == 3
+
+
 def test_parking_changes_neither_worktree_nor_index_nor_head_and_makes_no_branch(fleet: Fleet) -> None:
     ci, run = fleet.parked()
     git = fleet.git

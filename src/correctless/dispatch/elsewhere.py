@@ -56,7 +56,9 @@ def settle(around: Surroundings, state: State) -> str | None:
         return None
     failed = "the run is not parked" if state.unfinished else f"the run is still parked on '{plan.park}'"
     try:
-        if not state.unfinished:
+        if state.phase == "complete" and plan.pr == ("skip",):
+            _keep(around, state, plan.park)
+        elif not state.unfinished:
             let_go(around.repo, plan.park, state.run)
         elif state.stopped is not None and state.stopped.code in parcel.CODES:
             _park(around, state, plan.park)
@@ -192,6 +194,22 @@ def _park(around: Surroundings, state: State, remote: str) -> None:
     files = parcel.pack(around.logs, state)
     with tempfile.TemporaryDirectory(prefix="correctless-") as folder:
         parcel.check(files, run=run, parent=head, repo=here, env=around.env, folder=folder)
+    _put(around, state, remote, head, files)
+
+
+def _keep(around: Surroundings, state: State, remote: str) -> None:
+    """Leave a run that published nothing where it was parked, as it ended: its commits may be nowhere but on this machine."""
+    here, plan = around.repo, plan_of(state)
+    if parking.known(here, state.run) is None:
+        return
+    _put(around, state, remote, here.head(), parcel.pack(around.logs, state))
+    there = f"git fetch {shlex.quote(remote)} {parking.ref(state.run)} && git branch {shlex.quote(plan.branch)} FETCH_HEAD^"
+    said = f"run {state.run} published nothing (pr: skip): its commits stay on '{remote}'. fetch them in any clone with: {there}"
+    around.activity(Activity("waiting", one_line(said, 1000)))
+
+
+def _put(around: Surroundings, state: State, remote: str, head: str, files: Mapping[str, bytes]) -> None:
+    here, plan, run = around.repo, plan_of(state), state.run
     if large := leaks.too_large(here, plan.base):
         raise Stop(
             exits.REFUSED, f"{large[0]} is too long to be scanned for secrets, so the branch is not pushed"
