@@ -161,7 +161,8 @@ def test_a_run_that_publishes_nothing_stays_where_it_was_parked_with_all_its_com
     done = other.cauto("resume", "--from", "origin", run)
     assert (done.returncode, other.state().phase) == (0, "complete"), done.stderr
     head = fleet.git(other.top, "rev-parse", "HEAD")
-    assert fleet.git(fleet.origin, "rev-parse", f"{fleet.ref(run)}^") == head
+    assert fleet.ref(run) == ""
+    assert fleet.git(fleet.origin, "rev-parse", f"refs/correctless/ended/{run}^") == head
     [typed] = re.findall(r"fetch them in any clone with: (.*)", done.stderr)
     clone = fleet.machine("clone")
     subprocess.run(["/bin/sh", "-c", typed], cwd=clone.top, check=True)

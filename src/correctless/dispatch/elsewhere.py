@@ -56,9 +56,9 @@ def settle(around: Surroundings, state: State) -> str | None:
         return None
     failed = "the run is not parked" if state.unfinished else f"the run is still parked on '{plan.park}'"
     try:
-        if state.phase == "complete" and plan.pr == ("skip",):
-            _keep(around, state, plan.park)
-        elif not state.unfinished:
+        if not state.unfinished:
+            if state.phase == "complete" and plan.pr == ("skip",):
+                _keep(around, state, plan.park)
             let_go(around.repo, plan.park, state.run)
         elif state.stopped is not None and state.stopped.code in parcel.CODES:
             _park(around, state, plan.park)
@@ -194,21 +194,29 @@ def _park(around: Surroundings, state: State, remote: str) -> None:
     files = parcel.pack(around.logs, state)
     with tempfile.TemporaryDirectory(prefix="correctless-") as folder:
         parcel.check(files, run=run, parent=head, repo=here, env=around.env, folder=folder)
-    _put(around, state, remote, head, files)
+    new = _scanned(around, state, head, files)
+    try:
+        parking.put(here, remote, run, new, expected=parking.known(here, run))
+    except Moved as moved:
+        raise _moved(here, remote, run, moved, "it went on elsewhere") from None
+    parking.note(here, run, new)
 
 
 def _keep(around: Surroundings, state: State, remote: str) -> None:
-    """Leave a run that published nothing where it was parked, as it ended: its commits may be nowhere but on this machine."""
+    """Put a parked run that published nothing on the remote as it ended: its commits may be nowhere but on this machine."""
     here, plan = around.repo, plan_of(state)
     if parking.known(here, state.run) is None:
         return
-    _put(around, state, remote, here.head(), parcel.pack(around.logs, state))
-    there = f"git fetch {shlex.quote(remote)} {parking.ref(state.run)} && git branch {shlex.quote(plan.branch)} FETCH_HEAD^"
-    said = f"run {state.run} published nothing (pr: skip): its commits stay on '{remote}'. fetch them in any clone with: {there}"
+    parking.keep(
+        here, remote, state.run, _scanned(around, state, here.head(), parcel.pack(around.logs, state))
+    )
+    there = f"git fetch {shlex.quote(remote)} {parking.ended(state.run)} && git branch {shlex.quote(plan.branch)} FETCH_HEAD^"
+    said = f"run {state.run} published nothing (pr: skip): its commits are on '{remote}'. fetch them in any clone with: {there}"
     around.activity(Activity("waiting", one_line(said, 1000)))
 
 
-def _put(around: Surroundings, state: State, remote: str, head: str, files: Mapping[str, bytes]) -> None:
+def _scanned(around: Surroundings, state: State, head: str, files: Mapping[str, bytes]) -> str:
+    """The commit to put on a remote for a run; `Stop(10)` for a secret in what it would show."""
     here, plan, run = around.repo, plan_of(state), state.run
     if large := leaks.too_large(here, plan.base):
         raise Stop(
@@ -219,12 +227,7 @@ def _put(around: Surroundings, state: State, remote: str, head: str, files: Mapp
         diff, {**messages, **parcel.texts(files)}, known=leaks.known_secrets(here, plan.base)
     )
     _refuse(found)
-    new = parking.commit(here, run, parent=head, tree=here.tree_of(files), token=around.token(8))
-    try:
-        parking.put(here, remote, run, new, expected=parking.known(here, run))
-    except Moved as moved:
-        raise _moved(here, remote, run, moved, "it went on elsewhere") from None
-    parking.note(here, run, new)
+    return parking.commit(here, run, parent=head, tree=here.tree_of(files), token=around.token(8))
 
 
 def _refuse(secrets: tuple[Finding, ...]) -> None:

@@ -78,6 +78,11 @@ def ref(run: str) -> str:
     return f"refs/correctless/runs/{run}"
 
 
+def ended(run: str) -> str:
+    """The ref of a run that was parked, came to its end and published nothing."""
+    return ref(run).replace("/runs/", "/ended/")
+
+
 def command(what: str, remote: str, run: str) -> str:
     """What a person types to go on with a parked run in any clone; `what` is a command of ours."""
     return f"correctless {what} --from {shlex.quote(remote)} {run}"
@@ -204,6 +209,18 @@ def put(
         exits.REFUSED,
         f"{ref(run)} could not be pushed to '{remote}': {refusal(done.stdout, done.stderr)}. mend that, then try again",
     )
+
+
+def keep(repo: Repo, remote: str, run: str, commit: str) -> None:
+    """Put a commit on the remote's `ended` ref of a run; `Stop(3)` when the remote refuses."""
+    refuse_unknown(repo, remote)
+    words = ("push", "--porcelain", "--no-verify", "--", remote, f"+{commit}:{ended(run)}")
+    done = repo.try_git(*PLAIN, *words, rights="remote", env=ENV, seconds=SECONDS)
+    if done.returncode != 0:
+        why = refusal(done.stdout, done.stderr)
+        raise Stop(
+            exits.REFUSED, f"{ended(run)} could not be pushed to '{remote}': {why}. mend that, then resume"
+        )
 
 
 def _is_plain(path: str) -> bool:
