@@ -51,8 +51,9 @@ def ran(shelf: Shelf, git: Git, monkeypatch: pytest.MonkeyPatch) -> Project:
 
 
 def copy_of(project: Project) -> Path:
-    (path,) = Path(os.environ["HOME"], ".local/state/correctless/heads").glob("*/*")
-    assert path.name.startswith("autonomous-decisions-feature-x-")
+    (path,) = Path(os.environ["HOME"], ".local/state/correctless/heads").glob(
+        "*/autonomous-decisions-feature-x-*"
+    )
     return path
 
 
@@ -143,6 +144,31 @@ def append_past_the_program(project: Project) -> None:
     )
 
 
+def cut(path: str) -> None:
+    log = Path(path)
+    log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:-1]))
+
+
+def cut_the_run_log(project: Project) -> None:
+    cut(project.logs.run)
+
+
+def remove_the_run_log(project: Project) -> None:
+    os.unlink(project.logs.run)
+
+
+def cut_the_confirmations(project: Project) -> None:
+    cut(project.logs.confirmations)
+
+
+def remove_the_confirmations(project: Project) -> None:
+    os.unlink(project.logs.confirmations)
+
+
+def change_a_confirmation(project: Project) -> None:
+    rewritten(Path(project.logs.confirmations), lambda said: {**said, "by": "Eve"})
+
+
 def note_more_than_there_is(project: Project) -> None:
     with copy_of(project).open("ab") as copy:
         copy.write(b"%018d %s\n" % (99, b"0" * 64))
@@ -201,6 +227,11 @@ TAMPERED = (
     put_a_link_in_the_copys_place,
     fill_the_copy_with_something,
     name_another_copy,
+    cut_the_run_log,
+    remove_the_run_log,
+    cut_the_confirmations,
+    remove_the_confirmations,
+    change_a_confirmation,
 )
 GONE = (
     remove_the_log,
@@ -431,7 +462,7 @@ def test_a_person_says_that_a_workspace_is_new_and_it_is_on_record(
     (statements,) = heads.glob("*.jsonl")
     (said,) = Ledger(str(statements)).read()
     assert (said.fields["by"], said.fields["channel"]) == ("Ada", "flag")
-    assert len(list(heads.glob("*.before-1/*"))) == 1  # nothing that was noted is lost
+    assert len(list(heads.glob("*.before-1/*"))) == 3  # nothing that was noted is lost
     if clean is remove_log_and_mark:
         assert ran.command("gate").returncode == exits.REFUSED  # the run log began one
         return

@@ -138,9 +138,7 @@ def test_a_dependency_in_pyproject_is_no_news(project: Project) -> None:
 
 
 def test_a_confirmation_an_agent_writes_confirms_nothing(project: Project) -> None:
-    forged = (
-        "import hashlib, json; p = next(pathlib.Path('.correctless/artifacts').glob('confirmations-*')); "
-    )
+    forged = "import hashlib, json; p = next(pathlib.Path('.correctless/artifacts').glob('confirmations-*.jsonl')); "
     forged += "lines = p.read_bytes().splitlines(); "
     forged += "said = {'kind': 'escalations', 'digest': '0' * 64, 'by': 'Ada', 'channel': 'terminal', 'timestamp': '2026-01-02T03:04:05.678Z', 'note': ''}; "
     forged += "said |= {'seq': len(lines) + 1, 'prev': hashlib.sha256(lines[-1]).hexdigest()}; "
@@ -150,8 +148,11 @@ def test_a_confirmation_an_agent_writes_confirms_nothing(project: Project) -> No
     done = project.run(**does(forged))
     assert done.returncode == exits.PERSON, done.stderr
     assert (
-        len(Ledger(project.logs.confirmations).read()) == 2
-    )  # the spec's, and the forged one: it is whole, and worth nothing
+        len(Ledger(project.logs.confirmations).read()) == 1
+    )  # the spec's: the other was taken away, and told
+    assert "confirmations-feature-x" in str(
+        [each["original_escalation_reason"] for each in project.decisions()]
+    )
     assert json.loads(project.command("review", "--json").stdout)["open"] is False
 
 
@@ -164,11 +165,17 @@ def test_a_file_that_says_the_run_is_complete_opens_no_gate(project: Project) ->
     assert project.cauto("resume").returncode == exits.PERSON
 
 
-def test_a_confirmations_log_that_an_agent_damages_stops_the_run(project: Project) -> None:
+def test_a_confirmations_log_that_an_agent_damages_is_put_back_and_told(project: Project) -> None:
     done = project.run(
-        **does("next(pathlib.Path('.correctless/artifacts').glob('confirmations-*')).write_text('{}\\n')")
+        **does(
+            "next(pathlib.Path('.correctless/artifacts').glob('confirmations-*.jsonl')).write_text('{}\\n')"
+        )
     )
-    assert done.returncode == exits.REFUSED, done.stderr
+    assert done.returncode == exits.PERSON, done.stderr
+    assert len(Ledger(project.logs.confirmations).read()) == 1
+    assert "confirmations-feature-x" in str(
+        [each["original_escalation_reason"] for each in project.decisions()]
+    )
 
 
 HIDE = "subprocess.run(['git', 'update-index', {flag!r}, {path!r}], check=True)"

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 TRAILER = "Correctless-Log"
 _NOTED = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
 _RUN_LOG = "run log entry "
+_OTHER = (
+    f"see who changed it; where it can't be put back: correctless decisions repair --log FILE. {heads.NEW}"
+)
 
 
 def refuse_disproved(logs: Logs, repo: Repo | None, env: Mapping[str, str]) -> None:
@@ -37,6 +40,9 @@ def refuse_disproved(logs: Logs, repo: Repo | None, env: Mapping[str, str]) -> N
     What every command asks before it believes the log or adds to it. The commits of `repo` are asked about runs that the
     run log knows: without one, or in a fresh clone, they may be about logs of other machines.
     """
+    for found in beside(logs, env):
+        if found.severity == "error":
+            raise Stop(exits.REFUSED, f"{found.path}:{found.line}: {found.message}. {_OTHER}")
     began = os.path.lexists(logs.run)
     try:
         report = verify(logs, repo if began else None, env)
@@ -94,6 +100,25 @@ def verify(
     )
     confirmed = _unlike_confirmed(logs, events, before) if report.intact else ()
     return replace(report, findings=(*faults, *report.findings, *confirmed, *declared))
+
+
+def beside(logs: Logs, env: Mapping[str, str]) -> Iterator[Finding]:
+    """What the private copies say against the run log and the confirmations of a branch."""
+    for path in (logs.run, logs.confirmations):
+        if path == logs.decisions:
+            continue
+        copy = Heads(path, env)
+        if os.path.lexists(path):
+            yield from ledger.verify(path, heads=copy.anchors(), root=logs.root).findings
+            known = copy.acknowledged()
+            for each in Ledger(path, root=logs.root).entries() if path == logs.confirmations else ():
+                if not known(each):
+                    what = "no command of correctless wrote this entry: a yes in it counts for nothing"
+                    yield Finding(path, each.seq, 1, "log-anchor", what, "warning")
+        elif noted := max((anchor.seq for anchor in copy.anchors()), default=0):
+            yield Finding(
+                path, 1, 1, "log-anchor", f"it is missing although {heads.WHERE} noted {noted} entries of it"
+            )
 
 
 def _declared_new(log: str, env: Mapping[str, str]) -> Iterator[Finding]:

@@ -10,14 +10,14 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 
 from correctless import exits
 from correctless.base.files import replace_file
 from correctless.exits import Stop
 from correctless.guard import state
-from correctless.ledger import Anchor, Entry
+from correctless.ledger import Anchor, Entry, Head, Ledger
 from correctless.project.paths import ARTIFACTS
 
 WHERE = "the private copy of its heads"
@@ -56,10 +56,18 @@ class Heads:
         What was noted is never dropped for it: a log that begins anew is another one than the copy says. Where nothing can
         be written, nothing is: the copy is a second witness, and the log does not wait for it.
         """
+        self._note(entry.seq, entry.head)
+
+    def begin(self, head: Head) -> None:
+        """Where there is no copy yet: begin one of a log that ends with `head`."""
+        if not any(map(os.path.lexists, self._paths)):
+            self._note(head.seq, head.sha256)
+
+    def _note(self, seq: int, head: str) -> None:
         path = self.path
         if path is None:
             return
-        line = b"%018d %s\n" % (entry.seq, entry.head.encode())
+        line = b"%018d %s\n" % (seq, head.encode())
         with suppress(OSError):
             os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
             fd = os.open(path, _NEW, 0o600)
@@ -96,6 +104,12 @@ class Heads:
         from heapq import merge
 
         yield from merge(*copies, key=lambda anchor: anchor.seq)
+
+    def acknowledged(self) -> Callable[[Entry], bool]:
+        """Whether an entry is one that was noted, or stood in the log when its copy began; all are where there is no copy."""
+        noted = {(anchor.seq, anchor.sha256) for anchor in self.anchors()}
+        before = min((seq for seq, _ in noted), default=None)
+        return lambda entry: before is None or entry.seq <= before or (entry.seq, entry.head) in noted
 
     def set_aside(self) -> None:
         """Keep the copy of the log that was here before under a name of its own; nothing is overwritten."""
@@ -136,6 +150,11 @@ class Heads:
                 f"{WHERE} began as {named}, and is not there for this user and folder: what it knew could not be checked. "
                 f"put it back, or set HOME as it was. {NEW}",
             )
+
+
+def noting(path: str, root: str | None, env: Mapping[str, str], *, alone: bool = False) -> Ledger:
+    """A log each entry of which is noted in its private copy."""
+    return Ledger(path, root=root, noted=Heads(path, env).note, alone=alone)
 
 
 def workspace(log: str) -> str:

@@ -28,22 +28,43 @@ def repair(logs: Logs, now: datetime, env: Mapping[str, str]) -> Repaired:
     def begins(what: Repaired) -> dict[str, Any]:
         return _loss(what, now, len(events))
 
+    if os.path.basename(logs.decisions).startswith(_NOT_DECISIONS):
+        return _other(logs.decisions, logs.root, now, env)
     events = entries_of(logs.run, logs) if logs.run != logs.decisions else ()
     copy = Heads(logs.decisions, env)
-    first = None if os.path.basename(logs.decisions).startswith(_NOT_DECISIONS) else begins
     try:
-        done = ledger.repair(logs.decisions, now, root=logs.root, first=first)
-        if done.action in ("intact", "torn") and first is not None:
+        done = ledger.repair(logs.decisions, now, root=logs.root, first=begins)
+        if done.action in ("intact", "torn"):
             done = _set_aside_if_disproved(logs, now, env, events, begins) or done
     except Missing:
         noted = max((*of_events(events), *copy.noted()), key=by_seq, default=None)
-        if noted is None or first is None:
+        if noted is None:
             raise  # nobody ever knew of a log here
         done = Repaired("missing", None, EMPTY, ledger.Head(noted.seq, noted.sha256))
         Ledger(logs.decisions, root=logs.root).append(begins(done))
-    if done.action in ("damaged", "missing") and first is not None:
+    if done.action in ("damaged", "missing"):
         copy.set_aside()
         copy.note(Ledger(logs.decisions, root=logs.root).read()[0])
+    return done
+
+
+def _other(path: str, root: str | None, now: datetime, env: Mapping[str, str]) -> Repaired:
+    """The same of a run log or confirmations, which begin anew without a word: what they said is gone, and a person says it again."""
+    copy = Heads(path, env)
+    try:
+        done = ledger.repair(path, now, root=root)
+        report = ledger.verify(path, heads=copy.noted(), root=root)
+        if not report.intact:
+            most = max((Anchor(report.head.seq, report.head.sha256, ""), *copy.noted()), key=by_seq)
+            done = ledger.repair(path, now, root=root, disproved=ledger.Head(most.seq, most.sha256))
+    except Missing:
+        noted = max(copy.noted(), key=by_seq, default=None)
+        if noted is None:
+            raise
+        done = Repaired("missing", None, EMPTY, ledger.Head(noted.seq, noted.sha256))
+    if done.action in ("damaged", "missing"):
+        copy.set_aside()
+        copy.begin(EMPTY)
     return done
 
 

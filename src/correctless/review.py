@@ -10,6 +10,7 @@ from correctless import anchors, exits, summary
 from correctless.chain import digest as sha256
 from correctless.exits import Stop
 from correctless.gate import Gate
+from correctless.heads import noting
 from correctless.ledger import Ledger
 from correctless.project.git import Repo
 from correctless.project.paths import Logs, ensure_artifacts, logs_beside
@@ -86,7 +87,7 @@ def close_gate(
         ensure_artifacts(logs)
         Ledger(logs.decisions, root=logs.root).create()
     event = gate.close(found.waiting, token)
-    Ledger(logs.run, root=logs.root).append(fields_of(state.run, timestamp(now), event))
+    noting(logs.run, logs.root, os.environ).append(fields_of(state.run, timestamp(now), event))
     return gate.asked(logs, repo, at=at)
 
 
@@ -95,14 +96,14 @@ def answer(
 ) -> Confirmation:
     """Put a person's answer to exactly what has this digest on record. The caller holds the run's lock."""
     said = Confirmation(kind, digest, by, channel, timestamp(now), note)
-    Ledger(logs.confirmations, root=logs.root).append(said.fields())
+    noting(logs.confirmations, logs.root, os.environ).append(said.fields())
     return said
 
 
 def approve_spec(logs: Logs, digest: str, *, by: str, channel: str, now: datetime) -> Confirmation:
     """Put a person's approval of a spec, by its hash, on record."""
     said = Confirmation("spec", digest, by, channel, timestamp(now))
-    Ledger(logs.confirmations, root=logs.root).append(said.fields())
+    noting(logs.confirmations, logs.root, os.environ).append(said.fields())
     return said
 
 

@@ -12,6 +12,7 @@ from contextlib import suppress
 import correctless.gate as gate
 from correctless import anchors, coverage, exits, ledger
 from correctless.exits import Stop
+from correctless.heads import Heads
 from correctless.history.evidence import TRAILERS, Commit, Evidence, Git, Held, Said
 from correctless.ledger import Anchor, Damaged, Entry, Ledger, Missing, Report
 from correctless.logcheck import readable
@@ -222,8 +223,13 @@ def _confirmations(logs: Logs) -> tuple[tuple[Confirmation, ...], str]:
     found: list[Confirmation] = []
     try:
         if os.path.lexists(logs.confirmations):
-            entries = Ledger(logs.confirmations, root=logs.root).entries()
-            found.extend(Confirmation.of(entry.fields) for entry in entries)
+            known = Heads(logs.confirmations, os.environ).acknowledged()
+            for entry in Ledger(logs.confirmations, root=logs.root).entries():
+                said = Confirmation.of(entry.fields)
+                if said.kind != "rejected" and not known(entry):
+                    what = f"entry {entry.seq} was written by no command of correctless, so it counts for nothing"
+                    return tuple(found), f"{logs.confirmations}: {what}"
+                found.append(said)
     except Stop as stop:
         return tuple(found), stop.message.partition(". look at it with")[0]
     except RecordError as error:

@@ -89,7 +89,7 @@ def _logs(folder: str) -> Iterator[str]:
             else os.path.join(folder, name)
         )
         if (
-            name.startswith(("contract-", "autonomous-decisions-"))
+            name.startswith(("contract-", "autonomous-decisions-", "pipeline-", "confirmations-"))
             and path.endswith(".jsonl")
             and os.path.lexists(path)
         ):

@@ -140,6 +140,7 @@ def verify(log: str | None, offline: bool, as_json: bool) -> int:
         anchors.refuse_disproved(logs, repo, os.environ)
     more = () if offline else noted_heads.of_pull_requests(logs, os.environ)
     report = anchors.verify(logs, repo, os.environ, more)
+    report = dataclasses.replace(report, findings=(*report.findings, *anchors.beside(logs, os.environ)))
     if as_json:
         found = [spelled(f) for f in report.findings]
         head = dataclasses.asdict(report.head)

@@ -88,8 +88,7 @@ def append(
 
     from correctless.anchors import refuse_disproved
     from correctless.correction import UNLISTED, correct
-    from correctless.heads import Heads
-    from correctless.ledger import Ledger
+    from correctless.heads import noting
     from correctless.project.paths import ensure_artifacts
     from correctless.record import RecordError, decode, timestamp, utcnow
 
@@ -110,7 +109,7 @@ def append(
         # The number of an unlisted entry is counted, then written: one writer at a time.
         stack.enter_context(_alone(logs.artifacts))
         refuse_disproved(logs, repo if log is None else None, env)
-        ledger = Ledger(logs.decisions, root=logs.root, noted=Heads(logs.decisions, env).note)
+        ledger = noting(logs.decisions, logs.root, env)
         decision = correct(
             said,
             _points(skill, repo),

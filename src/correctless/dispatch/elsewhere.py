@@ -23,8 +23,7 @@ from correctless.dispatch.parcel import Parcel
 from correctless.dispatch.surroundings import Surroundings, plan_of
 from correctless.exits import Stop
 from correctless.finding import Finding
-from correctless.heads import Heads
-from correctless.ledger import Ledger
+from correctless.heads import noting
 from correctless.project import paths
 from correctless.project.git import Repo
 from correctless.project.paths import Logs, ensure_artifacts
@@ -341,11 +340,9 @@ def _store(logs: Logs, brought: Parcel, env: Mapping[str, str]) -> None:
         if path.startswith("runs/") and not os.path.lexists(full):
             os.makedirs(os.path.dirname(full), mode=0o700, exist_ok=True)
             replace_file(full, data, mode=0o600)
-    heads = Heads(logs.decisions, env)
     places = parcel.places(logs)
     for name in (parcel.CONFIRMATIONS, parcel.DECISIONS, parcel.RUN):
-        noted = heads.note if name == parcel.DECISIONS else None
-        Ledger(places[name], root=logs.root, noted=noted).forward(brought.files[name])
+        noting(places[name], logs.root, env).forward(brought.files[name])
 
 
 def _is_frozen(logs: Logs, run: str, path: str, sha: str) -> bool:

@@ -15,7 +15,7 @@ from correctless.dispatch.engine import TakeAnswers, Wait, decide, step
 from correctless.dispatch.perform import perform
 from correctless.dispatch.surroundings import Surroundings
 from correctless.exits import Stop
-from correctless.ledger import Ledger
+from correctless.heads import noting
 from correctless.project.paths import Logs
 from correctless.record import timestamp
 from correctless.runlog import branch as record
@@ -32,7 +32,7 @@ class Log:
     def __init__(self, around: Surroundings, tell: Tell) -> None:
         self.around = around
         self.tell = tell
-        self.ledger = Ledger(around.logs.run, root=around.logs.root, alone=True)
+        self.ledger = noting(around.logs.run, around.logs.root, around.env, alone=True)
         self.last: State | None = None  # after the newest event that is on record
 
     def write(self, state: State, event: Event, *, run: str | None = None) -> Logged:

@@ -19,6 +19,7 @@ from correctless.dispatch.loop import Log, Tell
 from correctless.dispatch.pull_request import github
 from correctless.dispatch.surroundings import Surroundings
 from correctless.exits import Stop
+from correctless.heads import Heads
 from correctless.ledger import Ledger
 from correctless.project.git import Repo
 from correctless.project.paths import Logs, ensure_artifacts
@@ -129,6 +130,8 @@ def begin(
     decisions = Ledger(ready.logs.decisions, root=ready.logs.root)
     for path in (ready.logs.decisions, ready.logs.run):
         Ledger(path, root=ready.logs.root).create()
+    for path in (ready.logs.run, ready.logs.confirmations):
+        Heads(path, around.env).begin(Ledger(path, root=ready.logs.root).head())
     head = decisions.head()
     run = run_id(around.now(), around.token(2))
     os.makedirs(ready.logs.folder(run), mode=0o700)

@@ -14,7 +14,7 @@ from functools import partial
 from correctless import agents, sandbox
 from correctless.agents import Activity, Agent, MakeSandbox
 from correctless.agents.environment import environment
-from correctless.heads import Heads
+from correctless.heads import noting
 from correctless.ledger import Ledger
 from correctless.lock import Lock
 from correctless.project.git import Repo
@@ -69,8 +69,7 @@ class Surroundings:
 
     def __post_init__(self) -> None:
         # One instance for the whole run: it knows what it acknowledged, and reads only what is new.
-        heads = Heads(self.logs.decisions, self.env)
-        self.decisions = Ledger(self.logs.decisions, root=self.logs.root, noted=heads.note, alone=True)
+        self.decisions = noting(self.logs.decisions, self.logs.root, self.env, alone=True)
 
     def folder(self, run: str, step: str, attempt: int) -> str:
         """Where one attempt's prompt, answer, transcript and patch lie."""

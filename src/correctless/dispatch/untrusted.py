@@ -15,6 +15,7 @@ from correctless import exits
 from correctless.base.files import replace_file
 from correctless.dispatch.surroundings import Surroundings, plan_of, sha256, step_of
 from correctless.exits import Stop
+from correctless.heads import MARK
 from correctless.project.git import before, settings
 from correctless.project.git.restore import CHANGES, restore
 from correctless.runlog.state import UNDER_WAY, State
@@ -27,10 +28,16 @@ _SETTINGS = "gitconfig"
 def begin(around: Surroundings, state: State, attempt: int, part: int = 1) -> str:
     """Take the snapshot of an attempt's process; the SHA-256 of the file it lies in."""
     plan, step = plan_of(state), step_of(state)
-    around.before = before.take(around.repo, plan.branch)
+    around.before = before.take(around.repo, plan.branch, *_persons(around))
     data = before.pack(around.before)
     replace_file(_snapshot(around, state, step.name, attempt, part), data, mode=0o600)
     return sha256(data)
+
+
+def _persons(around: Surroundings) -> tuple[str, ...]:
+    """What nobody but a person's command writes, and that is refused while a run is at work; and where the private copies are."""
+    logs = around.logs
+    return (logs.confirmations, *(path + MARK for path in (logs.decisions, logs.run, logs.confirmations)))
 
 
 def settle(around: Surroundings, state: State) -> None:
@@ -46,7 +53,7 @@ def settle(around: Surroundings, state: State) -> None:
 @contextmanager
 def guarded(around: Surroundings, state: State) -> Iterator[None]:
     """A block in which something untrusted runs and no git command follows it; where the process dies, the attempt's snapshot counts."""
-    around.before = before.take(around.repo, plan_of(state).branch)
+    around.before = before.take(around.repo, plan_of(state).branch, *_persons(around))
     try:
         yield
     finally:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from correctless import exits
 from correctless.exits import Stop
+from correctless.heads import Heads
 from correctless.ledger import GENESIS, Entry, Head, Ledger
 from correctless.project.paths import Logs
 from correctless.record import Confirmation, Decision, RecordError
@@ -55,12 +56,15 @@ def load(logs: Logs) -> Branch:
     for entry in decisions:
         noted.check(entry)
     noted.end(there=os.path.lexists(logs.decisions))
+    known = Heads(logs.confirmations, os.environ).acknowledged()
+    answers = [
+        (e, _typed(logs.confirmations, e, Confirmation.of)) for e in _entries(logs.confirmations, logs)
+    ]
     return Branch(
         decisions=tuple(Recorded(_typed(logs.decisions, e, Decision.of), e.seq, e.line) for e in decisions),
         events=typed,
-        confirmations=tuple(
-            _typed(logs.confirmations, e, Confirmation.of) for e in _entries(logs.confirmations, logs)
-        ),
+        # What no command of ours wrote is no yes; a no counts from wherever it comes.
+        confirmations=tuple(said for entry, said in answers if said.kind == "rejected" or known(entry)),
         decisions_head=_head(decisions),
         run_head=_head(events),
     )

@@ -75,12 +75,13 @@ class Before:
     folders: dict[str, tuple[int, int]] = field(
         default_factory=dict
     )  # device and inode; empty after it was read from disk
+    also: frozenset[str] = frozenset()  # of `files`: those that count while this process lives, and no longer
 
 
-def take(repo: Repo, branch: str) -> Before:
-    """The repository as it is now."""
-    found = Before(repo, branch)
-    found.files = {path: entry_of(path) for path in (*watched(repo), *_included(repo))}
+def take(repo: Repo, branch: str, *also: str) -> Before:
+    """The repository as it is now, and other files that nobody may change meanwhile."""
+    found = Before(repo, branch, also=frozenset(also))
+    found.files = {path: entry_of(path) for path in (*watched(repo), *_included(repo), *also)}
     found.packed, found.loose, found.refs = refs_of(repo)
     found.logs = {path: entry_of(path) for path in reflogs(repo)}
     found.indexes = {head: stamp_of(index) for head, index in other_heads(repo)}
@@ -95,7 +96,7 @@ def pack(before: Before) -> bytes:
     """A snapshot as bytes, for whoever goes on after this process died."""
     values = {
         "branch": before.branch,
-        "files": {path: _spelled(entry) for path, entry in before.files.items()},
+        "files": {path: _spelled(entry) for path, entry in before.files.items() if path not in before.also},
         "logs": {path: _spelled(entry) for path, entry in before.logs.items()},
         "packed": _spelled(before.packed) if before.packed is not None else None,
         "loose": before.loose,
