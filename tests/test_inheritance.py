@@ -17,6 +17,7 @@ import correctless
 import correctless.gate as gate
 from conftest import Git
 from correctless import exits, review, summary
+from correctless.chain import GENESIS
 from correctless.exits import Stop
 from correctless.heads import Heads
 from correctless.ledger import Ledger
@@ -55,7 +56,7 @@ class Work:
         noted = Heads(self.logs.decisions, os.environ).note
         self.decisions = Ledger(self.logs.decisions, root=self.logs.root, noted=noted)
         self.decisions.create()
-        self.events = Ledger(self.logs.run, root=self.logs.root)
+        self.events = Ledger(self.logs.run, root=self.logs.root, noted=Heads(self.logs.run, os.environ).note)
         head = self.decisions.head()
         made = plan("ctdd", branch=branch, base=self.base, **policy)
         self.log(RunStarted(made, "Ada", "terminal", "0", head.seq, head.sha256))
@@ -269,6 +270,132 @@ def test_open_and_rejected_work_closes_the_gate_of_every_branch_that_carries_it(
 def test_the_same_files_in_other_commits_are_known_by_their_tree(left_open: Work) -> None:
     split_in_two(left_open)
     assert waiting(left_open.top) == OPEN * 2
+
+
+def squashed(work: Work, only: str, *more: str) -> None:
+    """A branch from main with the work in one commit and no trailer; `only` one of its files, else all of it as a merge has it."""
+    git, top = work.git, work.top
+    git(top, "switch", "-q", "main")
+    (top / "elsewhere").write_text("main moved on\n")
+    git(top, "add", "--all")
+    git(top, "commit", "-q", "-m", "main moved on")
+    git(top, "switch", "-q", "-c", "feature/b")
+    if only:
+        git(top, "checkout", "feature/a", "--", only)
+    else:
+        git(top, "merge", "--squash", "-q", "feature/a")
+    for name in more:
+        (top / name).write_text(f"{name}\n")
+        git(top, "add", name)
+
+
+@pytest.fixture
+def with_spec(top: Path, git: Git) -> Work:
+    """A branch whose spec was committed before the run, as a person does it; then two steps, and a file that both wrote."""
+    git(top, "switch", "-q", "-c", "feature/a")
+    (top / "spec.md").write_text("# spec\n")
+    (top / "shared.py").write_text("".join(f"line {n}\n" for n in range(40)))
+    git(top, "add", "--all")
+    git(top, "commit", "-q", "-m", "spec")
+    git(top, "switch", "-q", "--detach")
+    git(top, "branch", "-D", "feature/a")
+    work = Work(top, git, "feature/a", R1)
+    (top / "shared.py").write_text("".join(f"line {n}\n" for n in range(39)) + "the run's end\n")
+    work.step("a.py", "a as I saw fit")
+    work.step("a2.py", "a2 as I saw fit")
+    work.consolidate()
+    return work
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "all",
+        "and a file",
+        "the first step",
+        "the last step",
+        "but one file",
+        "beside other lines",
+        "other blanks",
+    ],
+)
+def test_work_in_a_commit_without_its_trailers_is_known_by_its_files(
+    with_spec: Work, git: Git, how: str
+) -> None:
+    top = with_spec.top
+    only = {"the first step": "a.py", "the last step": "a2.py"}.get(how, "")
+    squashed(with_spec, only, *(["more"] if how == "and a file" else []))
+    if how == "but one file":
+        git(top, "rm", "-q", "-f", "a.py", "a2.py")
+    if how == "beside other lines":
+        git(top, "rm", "-q", "-f", "a.py", "a2.py")
+        git(top, "reset", "-q", "--hard", "main")
+        git(top, "checkout", "feature/a~3", "--", "shared.py")
+        git(top, "commit", "-q", "-m", "shared")
+        (top / "shared.py").write_text("mine\n" + (top / "shared.py").read_text())
+        git(top, "commit", "-qam", "mine")
+        git(top, "cherry-pick", "-n", "feature/a~2")
+        git(top, "rm", "-q", "-f", "a.py")
+    if how == "other blanks":
+        for name in ("a.py", "a2.py"):
+            (top / name).write_text(f"{name[:-3]}  as I   saw fit\n")
+    git(top, "add", "--all")
+    git(top, "commit", "-q", "-m", "Greeting")
+    assert waiting(top) != []
+    assert {name for name, _ in waiting(top)} == {"feature/a"}
+
+
+def test_other_work_is_not_taken_for_it(with_spec: Work, git: Git) -> None:
+    top = with_spec.top
+    git(top, "switch", "-q", "main")
+    Work(top, git, "feature/b", R2).step("mine.py", "b", deferred=False)
+    (top / "spec.md").write_text("# spec\n")  # a person's own file
+    (top / "b.py").write_text("b\n")
+    (top / "empty").write_text("")
+    git(top, "add", "--all")
+    git(top, "commit", "-q", "-m", "other work")
+    assert here(top).open
+
+
+def _cut(path: str) -> None:
+    log = Path(path)
+    log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:-1]))
+
+
+def _rehashed(path: str) -> None:
+    log, made = Path(path), b""
+    before = GENESIS
+    for line in log.read_bytes().splitlines():
+        fields = json.loads(line.replace(b'"escalation_deferred":true', b'"escalation_deferred":false'))
+        fields |= {"prev": before, "timestamp": "2027-01-01T00:00:00.000Z"}
+        line = json.dumps(fields, separators=(",", ":")).encode()
+        before = hashlib.sha256(line).hexdigest()
+        made += line + b"\n"
+    log.write_bytes(made)
+
+
+def _emptied(path: str) -> None:
+    Path(path).write_bytes(b"")
+
+
+def _linked(path: str) -> None:
+    os.rename(path, f"{path}.there")
+    os.symlink(f"{path}.there", path)
+
+
+@pytest.mark.parametrize("what", ["decisions", "run"])
+@pytest.mark.parametrize("tampered", [_cut, _rehashed, _emptied, os.unlink, _linked])
+def test_the_log_of_work_without_trailers_is_believed_no_more_than_ones_own(
+    left_open: Work, git: Git, tampered: Callable[[str], None], what: str
+) -> None:
+    squashed(left_open, "")
+    git(left_open.top, "commit", "-q", "-m", "Greeting")
+    assert waiting(left_open.top) == OPEN
+    tampered(getattr(left_open.logs, what))
+    with pytest.raises(Stop) as refused:
+        here(left_open.top)
+    assert refused.value.code == exits.REFUSED
+    assert getattr(left_open.logs, what) in refused.value.message
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)

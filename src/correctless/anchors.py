@@ -40,9 +40,7 @@ def refuse_disproved(logs: Logs, repo: Repo | None, env: Mapping[str, str]) -> N
     What every command asks before it believes the log or adds to it. The commits of `repo` are asked about runs that the
     run log knows: without one, or in a fresh clone, they may be about logs of other machines.
     """
-    for found in beside(logs, env):
-        if found.severity == "error":
-            raise Stop(exits.REFUSED, f"{found.path}:{found.line}: {found.message}. {_OTHER}")
+    _refuse(beside(logs, env))
     began = os.path.lexists(logs.run)
     try:
         report = verify(logs, repo if began else None, env)
@@ -65,6 +63,17 @@ def refuse_disproved(logs: Logs, repo: Repo | None, env: Mapping[str, str]) -> N
             exits.REFUSED,
             f"{first.path}:{first.line}: {first.message}. see all of it with: correctless decisions verify",
         )
+
+
+def refuse_disproved_run(logs: Logs, env: Mapping[str, str]) -> None:
+    """The same of the run log alone."""
+    _refuse(_beside(logs.run, logs, env))
+
+
+def _refuse(findings: Iterable[Finding]) -> None:
+    for found in findings:
+        if found.severity == "error":
+            raise Stop(exits.REFUSED, f"{found.path}:{found.line}: {found.message}. {_OTHER}")
 
 
 def verify(
@@ -104,21 +113,25 @@ def verify(
 
 def beside(logs: Logs, env: Mapping[str, str]) -> Iterator[Finding]:
     """What the private copies say against the run log and the confirmations of a branch."""
-    for path in (logs.run, logs.confirmations):
-        if path == logs.decisions:
-            continue
-        copy = Heads(path, env)
-        if os.path.lexists(path):
-            yield from ledger.verify(path, heads=copy.anchors(), root=logs.root).findings
-            known = copy.acknowledged()
-            for each in Ledger(path, root=logs.root).entries() if path == logs.confirmations else ():
-                if not known(each):
-                    what = "no command of correctless wrote this entry: a yes in it counts for nothing"
-                    yield Finding(path, each.seq, 1, "log-anchor", what, "warning")
-        elif noted := max((anchor.seq for anchor in copy.anchors()), default=0):
-            yield Finding(
-                path, 1, 1, "log-anchor", f"it is missing although {heads.WHERE} noted {noted} entries of it"
-            )
+    yield from _beside(logs.run, logs, env)
+    yield from _beside(logs.confirmations, logs, env)
+    if os.path.lexists(logs.confirmations):
+        known = Heads(logs.confirmations, env).acknowledged()
+        for each in Ledger(logs.confirmations, root=logs.root).entries():
+            if not known(each):
+                what = "no command of correctless wrote this entry: a yes in it counts for nothing"
+                yield Finding(logs.confirmations, each.seq, 1, "log-anchor", what, "warning")
+
+
+def _beside(path: str, logs: Logs, env: Mapping[str, str]) -> Iterator[Finding]:
+    copy = Heads(path, env)
+    if path == logs.decisions:
+        return
+    if os.path.lexists(path):
+        yield from ledger.verify(path, heads=copy.anchors(), root=logs.root).findings
+    elif noted := max((anchor.seq for anchor in copy.anchors()), default=0):
+        what = f"it is missing although {heads.WHERE} noted {noted} entries of it"
+        yield Finding(path, 1, 1, "log-anchor", what)
 
 
 def _declared_new(log: str, env: Mapping[str, str]) -> Iterator[Finding]:

@@ -81,7 +81,7 @@ def of(
             raise _missing(repo, mark, branch or tip)
         for source in sources:
             found.setdefault(source.logs.run, (source, []))[1].append(mark)
-    for source, mark in unsigned(repo, span, own, others):
+    for source, mark in unsigned(repo, span, past, own, others):
         found.setdefault(source.logs.run, (source, []))[1].append(mark)
     entries = dict(_open(found, policy))
     if lost:

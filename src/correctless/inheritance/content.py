@@ -1,55 +1,68 @@
-"""Work of other branches that no trailer tells of, found by its patch or its tree."""
+"""Work of other branches that no trailer tells of, found by what it makes of each file."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from correctless.inheritance.marks import ENV, HISTORY, SECONDS, Mark
 from correctless.inheritance.others import CONSOLIDATION, Others, Source
 from correctless.project.git import Repo
+from correctless.project.paths import Logs
 from correctless.runlog.branch import Branch
-from correctless.runlog.events import Consolidated, RunStarted, StepFinished
+from correctless.runlog.events import Consolidated, Logged, RunStarted, StepFinished
 
 _OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_DIFF = (*HISTORY, "diff-tree", "--stdin", "--root", "-r", "--no-renames", "--no-abbrev")
+_TEXT = ("-p", "-U0", "--text", "--no-ext-diff", "--no-textconv")
+_FILE = re.compile(r"^diff --git ", re.MULTILINE)  # a line of content begins with + or -
+_EMPTY = (
+    "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
+    "473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813",
+)
 
 
-def unsigned(repo: Repo, span: Sequence[str], own: Branch, others: Others) -> Iterator[tuple[Source, Mark]]:
-    """Work of other branches' runs that no trailer tells of: commits of `span` with the patch or the tree of a run's commits."""
-    mine = _made(own)
-    here: list[str] | None = None
-    for source in others.with_open_entries():
-        made = _made(source.branch)
-        bases = {
-            item.run: item.event.plan.base
-            for item in source.branch.events
-            if isinstance(item.event, RunStarted)
-        }
-        trees = _trees(repo, {*made, *bases.values()})
-        there = [commit for commit in made if commit in trees]
-        if not there:
-            continue  # this clone has none of its commits any more
-        # Each commit's own patch, and all of its run's up to there: a squash has them as one.
-        whole = [f"{commit} {base}" for commit in there if (base := bases[made[commit].run]) in trees]
-        patches = {patch: made[commit] for patch, commit in _patches(repo, [*there, *whole])}
-        unchanged = {trees[base] for base in bases.values() if base in trees}
-        results = {trees[commit]: made[commit] for commit in there if trees[commit] not in unchanged}
-        if here is None:
-            listed = repo.git(*HISTORY, "rev-list", *span, "--", env=ENV, seconds=SECONDS).split()
-            here = [commit for commit in listed if commit not in mine]
-        for patch, _ in _patches(repo, here):
-            if patch in patches:
-                yield source, patches[patch]
-        for tree in _trees(repo, here).values():
-            if tree in results:
-                yield source, results[tree]
+def unsigned(
+    repo: Repo, span: Sequence[str], past: str | None, own: Branch, others: Others
+) -> Iterator[tuple[Source, Mark]]:
+    """Work of other branches' runs that no trailer tells of: a file in `span` that is what a run made it, or changed as there.
+
+    The change of a file counts against its commit's parent, the run's base, and where the branch left `past`: a squash has
+    all of them as one. Work that was mixed with other work within a file is not known again.
+    """
+    made: dict[str, tuple[Logs, Mark]] = {}
+    bases: dict[str, set[str]] = {}
+    for logs, events in others.events():
+        starts = {item.run: item.event.plan.base for item in events if isinstance(item.event, RunStarted)}
+        for commit, mark in _made(events).items():
+            made[commit] = (logs, mark)
+            bases[commit] = {starts[mark.run]}
+    there = _known(repo, {*made, *(base for each in bases.values() for base in each)})
+    named = [commit for commit in made if commit in there]
+    if not named:
+        return  # this clone has no commit of another branch's run
+    pairs = [f"{commit} {base}" for commit in named for base in bases[commit] & there]
+    if past is not None:
+        forks = {commit: repo.try_git("merge-base", commit, past).stdout.strip() for commit in named}
+        pairs += [f"{commit} {fork}" for commit, fork in forks.items() if fork]
+    listed = repo.git(*HISTORY, "rev-list", *span, "--", env=ENV, seconds=SECONDS).split()
+    mine = _made(own.events)
+    here = [commit for commit in listed if commit not in mine and commit not in made]
+    theirs = {**_results(repo, named), **_changes(repo, named)}
+    paths = {path for path, _ in theirs}
+    # Of all that lies between two commits, what a run wrote in as well: the rest is a person's.
+    theirs |= {key: commit for key, commit in _changes(repo, pairs).items() if key[0] in paths}
+    for key in {**_results(repo, here), **_changes(repo, here)}:
+        if key in theirs:
+            logs, mark = made[theirs[key]]
+            yield others.load(logs), mark
 
 
-def _made(branch: Branch) -> dict[str, Mark]:
+def _made(events: Iterable[Logged]) -> dict[str, Mark]:
     """The commits that a branch's runs made, as they are on record, each with what its trailers said."""
     made: dict[str, Mark] = {}
     log = ""
-    for item in branch.events:
+    for item in events:
         event = item.event
         if (seq := getattr(event, "log_seq", None)) is not None:
             log = f"{seq}:{getattr(event, 'log_head', '')}"
@@ -59,19 +72,49 @@ def _made(branch: Branch) -> dict[str, Mark]:
     return made
 
 
-def _trees(repo: Repo, commits: Iterable[str]) -> dict[str, str]:
-    """The tree of each of these commits that this clone still has."""
+def _known(repo: Repo, commits: Iterable[str]) -> set[str]:
+    """Those of these commits that this clone still has."""
     named = sorted(each for each in commits if _OID.fullmatch(each))
-    asked = "".join(f"{each}^{{tree}}\n" for each in named)
+    asked = "".join(f"{each}^{{commit}}\n" for each in named)
     answered = repo.git("cat-file", "--batch-check=%(objectname)", stdin=asked, seconds=SECONDS).splitlines()
-    return {commit: line for commit, line in zip(named, answered, strict=True) if _OID.fullmatch(line)}
+    return {commit for commit, line in zip(named, answered, strict=True) if line == commit}
 
 
-def _patches(repo: Repo, commits: Sequence[str]) -> list[tuple[str, str]]:
-    """(patch id, commit) of each commit that changes anything, against its parent or the one named behind it; merges have none."""
-    diff = repo.git(
-        *HISTORY, "diff-tree", "--stdin", "--root", "-r", "-p", "-U0", "--text", "--no-renames", "--no-ext-diff", "--no-textconv",
-        stdin="".join(f"{each}\n" for each in commits), env=ENV, seconds=SECONDS,
-    )  # fmt: skip
-    ids = repo.git("patch-id", "--stable", stdin=diff, seconds=SECONDS)
-    return [(line.split()[0], line.split()[1]) for line in ids.splitlines()]
+def _results(repo: Repo, commits: Sequence[str]) -> Mapping[tuple[str, str], str]:
+    """(path, blob) of each file that a commit changed -> that commit; merges have none."""
+    out = repo.git(*_DIFF, "--raw", "-z", stdin=_lines(commits), env=ENV, seconds=SECONDS)
+    found: dict[tuple[str, str], str] = {}
+    commit = ""
+    words = iter(out.split("\0"))
+    for word in words:
+        if not word.startswith(":"):
+            commit = word
+            continue
+        blob, path = word.split()[3], next(words)
+        if blob.strip("0") and blob not in _EMPTY:
+            found[path, blob] = commit
+    return found
+
+
+def _changes(repo: Repo, commits: Sequence[str]) -> Mapping[tuple[str, str], str]:
+    """(header of the diff, patch id) of each file that a commit changed, against its parent or one named behind it -> that commit."""
+    diff = repo.git(*_DIFF, *_TEXT, stdin=_lines(commits), env=ENV, seconds=SECONDS)
+    commit = ""
+    whose: list[tuple[str, str]] = []
+    parts: list[str] = []
+    for part in _FILE.split(diff):
+        body, _, last = part.rstrip("\n").rpartition("\n")
+        following = (
+            last if _OID.fullmatch(last) else ""
+        )  # the next commit's name ends what stands before its first file
+        if commit and "\n@@ " in part:
+            parts.append(f"{len(whose):040x}\ndiff --git {body if following else part}\n")
+            whose.append((commit, part.partition("\n")[0]))
+        commit = following or commit
+    ids = repo.git("patch-id", "--stable", stdin="".join(parts), seconds=SECONDS)
+    found = ((patch, *whose[int(number, 16)]) for patch, number in map(str.split, ids.splitlines()))
+    return {(header, patch): commit for patch, commit, header in found}
+
+
+def _lines(commits: Sequence[str]) -> str:
+    return "".join(f"{each}\n" for each in commits)

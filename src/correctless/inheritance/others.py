@@ -15,7 +15,7 @@ from correctless.coverage import Policy
 from correctless.exits import Stop
 from correctless.inheritance.marks import Mark
 from correctless.project.git import Repo
-from correctless.project.paths import Logs, all_logs
+from correctless.project.paths import Logs, recorded
 from correctless.record import decode
 from correctless.runlog import branch as record
 from correctless.runlog.branch import Branch, Recorded, lost
@@ -23,8 +23,6 @@ from correctless.runlog.events import Consolidated, Logged, RunStarted, StepStar
 
 CONSOLIDATION = "consolidation#"  # the step of a consolidation's commit
 _NOTED = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
-# A deferred entry as the ledger spells it; a log without one left nothing open.
-_DEFERRED = b'"escalation_deferred":true'
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,7 @@ class Others:
     """The logs of all other branches of this clone, each read when it is first needed."""
 
     def __init__(self, repo: Repo, logs: Logs, env: Mapping[str, str]) -> None:
-        self._logs = [each for each in all_logs(repo) if each.branch_slug != logs.branch_slug]
+        self._logs = [each for each in recorded(repo) if each.branch_slug != logs.branch_slug]
         self._read: dict[str, Source] = {}
         self._env = env
 
@@ -66,17 +64,19 @@ class Others:
                 )
         return found
 
-    def with_open_entries(self) -> Iterator[Source]:
+    def events(self) -> Iterator[tuple[Logs, tuple[Logged, ...]]]:
+        """The run log of each other branch; `Stop(3)` for one that its private copy disproves."""
         for each in self._logs:
-            if _DEFERRED in _bytes(each.decisions):
-                yield self._load(each)
+            anchors.refuse_disproved_run(each, self._env)
+            yield each, tuple(record.typed_events(each))
 
     def _holding(self, text: str) -> Iterator[Source]:
         for each in self._logs:
             if text and text.encode() in _bytes(each.run):
-                yield self._load(each)
+                yield self.load(each)
 
-    def _load(self, logs: Logs) -> Source:
+    def load(self, logs: Logs) -> Source:
+        """The record of another branch; `Stop(3)` for one that anything disproves."""
         if logs.run not in self._read:
             anchors.refuse_disproved(logs, None, self._env)
             branch = record.load(logs)
