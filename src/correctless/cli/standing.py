@@ -46,6 +46,9 @@ def status(everything: bool, as_json: bool, follow: bool) -> int:
     if not everything:
         refuse_without_run(chosen[0])
     states = [views.state_of(logs) for logs in chosen]
+    if everything:  # a branch whose run log has no run yet: decisions that were written by hand
+        ran = [(logs, state) for logs, state in zip(chosen, states, strict=True) if state.plan is not None]
+        chosen, states = [logs for logs, _ in ran], [state for _, state in ran]
     places = here.worktrees()
     shown = [
         progress.standing(

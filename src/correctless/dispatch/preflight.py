@@ -126,7 +126,7 @@ def _sandbox(ready: Ready, env: Mapping[str, str]) -> Proof:
         return Proof(
             what,
             f"{means.name} could not be tried: {done.fault}",
-            "see docs/sandbox.md, or set agent_sandbox: off",
+            'see docs/sandbox.md, or set agent_sandbox: "off"',
         )
     if done.possible:
         return Proof(what, f"in it one can {', '.join(done.possible)}", "see docs/sandbox.md")
