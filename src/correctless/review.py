@@ -10,10 +10,10 @@ from correctless import anchors, exits, summary
 from correctless.chain import digest as sha256
 from correctless.exits import Stop
 from correctless.gate import Gate
-from correctless.heads import noting
+from correctless.heads import noting, workspace
 from correctless.ledger import Ledger
 from correctless.project.git import Repo
-from correctless.project.paths import Logs, ensure_artifacts, logs_beside
+from correctless.project.paths import ARTIFACTS, Logs, ensure_artifacts, logs_beside
 from correctless.record import Confirmation, timestamp
 from correctless.runlog import branch as record
 from correctless.runlog.branch import Branch
@@ -87,7 +87,7 @@ def close_gate(
         ensure_artifacts(logs)
         Ledger(logs.decisions, root=logs.root).create()
     event = gate.close(found.waiting, token)
-    noting(logs.run, logs.root, os.environ).append(fields_of(state.run, timestamp(now), event))
+    _ledger(logs.run, logs).append(fields_of(state.run, timestamp(now), event))
     return gate.asked(logs, repo, at=at)
 
 
@@ -96,14 +96,14 @@ def answer(
 ) -> Confirmation:
     """Put a person's answer to exactly what has this digest on record. The caller holds the run's lock."""
     said = Confirmation(kind, digest, by, channel, timestamp(now), note)
-    noting(logs.confirmations, logs.root, os.environ).append(said.fields())
+    _ledger(logs.confirmations, logs).append(said.fields())
     return said
 
 
 def approve_spec(logs: Logs, digest: str, *, by: str, channel: str, now: datetime) -> Confirmation:
     """Put a person's approval of a spec, by its hash, on record."""
     said = Confirmation("spec", digest, by, channel, timestamp(now))
-    noting(logs.confirmations, logs.root, os.environ).append(said.fields())
+    _ledger(logs.confirmations, logs).append(said.fields())
     return said
 
 
@@ -111,6 +111,13 @@ def spec_approval(logs: Logs, digest: str) -> Confirmation | None:
     """The approval of a spec with exactly these bytes, None when there is none on record of this branch."""
     said = record.load(logs).confirmations
     return next((c for c in reversed(said) if c.kind == "spec" and c.digest == digest), None)
+
+
+def _ledger(path: str, logs: Logs) -> Ledger:
+    """One of a branch's logs; of a run that is only looked at here, in a scratch folder, nothing is noted on this machine."""
+    if workspace(path).endswith(ARTIFACTS):
+        return noting(path, logs.root, os.environ)
+    return Ledger(path, root=logs.root)
 
 
 def state_of(logs: Logs) -> State:
