@@ -15,6 +15,7 @@ import pytest
 from conftest import Git
 from correctless import exits
 from correctless.gate import digest
+from correctless.heads import noting
 from correctless.ledger import Ledger
 from correctless.record import Confirmation
 from project import CONFIG, Project
@@ -546,7 +547,7 @@ def test_a_gate_that_was_confirmed_only_after_it_had_opened_is_contradicted(proj
     later = {"challenge": "c", "entries": [3, 4], "digest": confirmed}
     run.append({"event": "gate_closed", **about, **later})
     said = Confirmation("escalations", confirmed, "Ada", "terminal", last["timestamp"])
-    Ledger(project.logs.confirmations).append(said.fields())
+    noting(project.logs.confirmations, None, os.environ).append(said.fields())
     assert project.command("gate").returncode == exits.OK
     code, faults, _ = audited(project)
     assert (code, faults[("gate", "open")]) == (exits.FINDINGS, C)
