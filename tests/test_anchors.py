@@ -312,8 +312,9 @@ def test_commits_alone_disprove_logs_and_a_private_copy_that_were_written_anew(
     copy = Heads(str(log), project.env)
     assert copy.path is not None
     shutil.rmtree(Path(copy.path).parent)
-    for entry in ledger.read():
-        copy.note(entry)
+    for path in (log, run_log, Path(project.logs.confirmations)):
+        for entry in Ledger(str(path)).read():
+            Heads(str(path), project.env).note(entry)
     done = project.command("decisions", "verify", "--offline")
     assert done.returncode == exits.FINDINGS, done.stdout
     assert "commit" in done.stdout
