@@ -31,20 +31,22 @@ def unsigned(
     all of them as one. Work that was mixed with other work within a file is not known again.
     """
     made: dict[str, tuple[Logs, Mark]] = {}
-    bases: dict[str, set[str]] = {}
+    bases: dict[str, str] = {}
     for logs, events in others.events():
         starts = {item.run: item.event.plan.base for item in events if isinstance(item.event, RunStarted)}
         for commit, mark in _made(events).items():
             made[commit] = (logs, mark)
-            bases[commit] = {starts[mark.run]}
-    there = _known(repo, {*made, *(base for each in bases.values() for base in each)})
+            bases[commit] = starts[mark.run]
+    there = _known(repo, {*made, *bases.values()})
     named = [commit for commit in made if commit in there]
     if not named:
         return  # this clone has no commit of another branch's run
-    pairs = [f"{commit} {base}" for commit in named for base in bases[commit] & there]
-    if past is not None:
-        forks = {commit: repo.try_git("merge-base", commit, past).stdout.strip() for commit in named}
-        pairs += [f"{commit} {fork}" for commit, fork in forks.items() if fork]
+    begun = {commit: bases[commit] for commit in named if bases[commit] in there}
+    forks = {
+        base: repo.try_git("merge-base", base, past).stdout.strip() if past else ""
+        for base in {*begun.values()}
+    }
+    pairs = [f"{commit} {start}" for commit, base in begun.items() for start in {base, forks[base]} if start]
     listed = repo.git(*HISTORY, "rev-list", *span, "--", env=ENV, seconds=SECONDS).split()
     mine = _made(own.events)
     here = [commit for commit in listed if commit not in mine and commit not in made]
