@@ -33,6 +33,10 @@ _READ = frozenset(
 # What the corrections themselves write into `extra`: an agent's key of that name is moved aside, never believed.
 _OURS = frozenset({"claimed_id", "claimed_reason", "claimed_skill", "fault", "kept", "reported_at"})
 
+_NO = frozenset(
+    {"", "false", "no", "none", "null", "n/a", "n.a", "na", "never", "not applicable", "not deferred"}
+)
+
 _TYPOGRAPHY = str.maketrans({"`": "", "*": "", "–": "-", "—": "-", "’": "'", "“": '"', "”": '"'})
 
 
@@ -83,10 +87,11 @@ def correct(
     applied, applied_whole = _text(obj.get("default_applied"))
     rationale, rationale_whole = _text(obj.get("rationale"))
     reason, _ = _text(obj.get("original_escalation_reason"))
-    asked = means_deferred(obj.get("escalation_deferred"))
+    corrected = listed is not None and listed.escalate and not means_deferred(obj.get("escalation_deferred"))
+    asked = asks_to_defer(obj)
     noted = {
         "conflict": conflict,
-        "corrected": listed is not None and listed.escalate and not asked,
+        "corrected": corrected,
         "differs-from-default": listed is not None and applied_whole and _differs(applied, listed),
         "duplicate-key": duplicate,
         "incomplete": not (applied_whole and rationale_whole),
@@ -95,7 +100,7 @@ def correct(
     }
     notes = tuple(sorted(note for note, on in noted.items() if on))
     deferred = asked or not _DEFERRING.isdisjoint(notes)
-    given = reason if asked and reason.strip() else ""
+    given = reason if asked and not corrected and reason.strip() else ""
 
     extra = {_aside(name, obj): value for name, value in obj.items() if name not in _READ}
     if listed is None:
@@ -158,6 +163,22 @@ def synthesized(
         key=f"{run}/{step or '-'}/{attempt or 0}/s{name}" if run else None,
         source="synthesized",
         extra=_readable(extra or {}),
+    )
+
+
+def asks_to_defer(obj: Mapping[str, Any]) -> bool:
+    """Whether any key of an object that speaks of deferring or escalating, however it is spelled, says yes or gives a reason."""
+    return means_deferred(obj.get("escalation_deferred")) or any(
+        _affirms(value)
+        for key, value in obj.items()
+        if key != "escalation_deferred"
+        and re.search("defer|escalat", re.sub(r"[\W_]", "", str(key)), re.IGNORECASE)
+    )
+
+
+def _affirms(value: Any) -> bool:
+    return (
+        bool(value.strip() and plain(value).strip("- ") not in _NO) if isinstance(value, str) else bool(value)
     )
 
 

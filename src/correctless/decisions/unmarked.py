@@ -1,51 +1,70 @@
 """Find the decisions an answer reports outside of every block.
 
 Nothing of it is recorded as a decision: who wrote it, and whether it was meant, only a person can say. It is kept, and it
-closes the gate.
+closes the gate. One rule: where the text gives an id a value, that is a report unless it is recorded. A mention
+without a value is none. In doubt it counts: a false alarm costs a minute, and a lost decision cannot be repaired.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from correctless import block
 from correctless.correction import claimed_id, folded, plain
+from correctless.decisions import words
+from correctless.decisions.legible import legible
+from correctless.decisions.objects import decides, objects
 from correctless.record import Decision
 
 if TYPE_CHECKING:
     from correctless.contract import SkillContract
+    from correctless.entry import Default
 
 _SHOWN = 5  # names in one fault
 _SHORT = 4  # characters: a shorter default is in any text
 _PHRASE = 12  # characters from which on a default is no word of everyday prose
-# `"decision_id": "AD-003"` in JSON, YAML, a dictionary or a sentence; what is no id is shown as it stands.
-_CLAIM = re.compile(
-    r"decision[^0-9a-z\n]?id[\"'`*]{0,3}\s{0,9}[:=|]\s{0,9}[\"'`*“]{0,3}([\w-]{1,40})", re.IGNORECASE
+_LINE = 400  # characters around an id that are looked at
+REPORT = re.compile(r"decision[\W_]{0,6}id(?![0-9a-z])|default[\W_]{0,6}applied", re.IGNORECASE)
+_CLAIM = re.compile(r"decision[\W_]{0,6}id[\W_]{1,9}([\w-]{1,40})", re.IGNORECASE)
+_APPLIED = re.compile(
+    r"default[\W_]{0,6}applied[\"']?\]?\s{0,9}(?:[:=|>]|=>)[ \t\"'|>]{0,9}([^\n|<]{0,200})", re.IGNORECASE
 )
-# What makes a mention a report: something follows the id as its value, or the id is a value itself.
-_VALUE = re.compile(r"[^\w\n:=|→(]{0,4}(?:[:=|→–—(]|->|- )")
-_KEY = re.compile(r"[:=|] {0,3}[\"'`*]{0,2}\Z")
-_KEY_SIZE = 8
-_LINE = 400  # characters behind an id that are looked at
-_NOT_MET = re.compile(
-    r"(?:not|never|n't) (?:been |be )?(?:reached|needed|applicable|relevant|met|triggered|hit|encountered|required|come up|arise|apply)"
-    r"|\bn/a\b|[:(|] ?(?:none|unreached)\b",
+_TYPE = re.compile(
+    r"(?:optional|str|string|text|varchar|int|any|none|null|self|args|what you did|\.\.\.|<)", re.IGNORECASE
+)
+
+_TAG = re.compile(r"</?[A-Za-z][A-Za-z0-9_-]{0,40}\s?/?>")
+_MARKUP = re.compile(r"[*`~\\^]|(?<![0-9A-Za-z])_+|_+(?![0-9A-Za-z])")
+_LEAD = re.compile(r"[\s>#|│┃+*•=\"'(\[{-]*(?:\d{1,3}[.)]\s*)?(?:\[[ xX]\]\s*)?[\s|│┃*\"'(\[{-]*")
+_KEY = re.compile(
+    r"(?:id|ids?|decision|point|name|key|code|nr|no|number|entry|default)[\"'\])]{0,3}\s{0,3}(?:[:=|>]|=>)\s{0,3}[\"'(\[]{0,2}\Z|[:=>]\s{0,3}[\"']\Z",
     re.IGNORECASE,
 )
+_NOTE = re.compile(r"([\"'\])}]{0,3})\s{0,3}(\([^()\n]{0,80}\)|\[[^\[\]\n]{0,80}\])?")
+_SIGNS = re.compile(r"[^\w\n]*")
+_STRONG = re.compile(r"[:=|→⇒>│┃\t]| -+ |,(?=[^\s])|[\"'],")
+_CELL = re.compile(r"\s*[|│┃\t]\s*")
+_STOP = re.compile(r"[.!?;](?=\s)")
+_NEUTRAL = frozenset({"", "no", "false", "none", "null"})
+_DEFERRED = re.compile(r"\b(?:deferred|escalated)\b(?!\W{0,4}(?:no|not|false|none|n/a|-))", re.IGNORECASE)
+_NOT = re.compile(r"\b(?:not|no|never)\b|n't\b", re.IGNORECASE)
+_QUOTED = frozenset(("rationale", "default", "if", "deferred", "escalate", "always"))
 
 
 def named(text: str, contract: SkillContract) -> str:
     """The ids and defaults of the contract that stand in `text`, or the ids its objects claim; "" for none of them."""
-    found = [default.id for default in contract.defaults if _spelled(default.id).search(text)]
+    text = _bare(text)
+    found = [
+        default.id for default in contract.defaults if re.search(_spelled(default.id), text, re.IGNORECASE)
+    ]
     lowered = plain(text)
     found += [
         default.id
         for default in contract.defaults
         if len(choice := plain(default.choice)) >= _SHORT and choice in lowered
     ]
-    if block.REPORT.search(text):
+    if REPORT.search(text):
         found += [match[1] for match in _CLAIM.finditer(text)] or ["a decision"]
     return _listed(found)
 
@@ -56,39 +75,184 @@ def unrecorded(text: str, contract: SkillContract, recorded: Collection[Decision
 
 
 def _unrecorded(text: str, contract: SkillContract, recorded: Collection[Decision]) -> Iterator[str]:
-    names = {name for each in recorded for name in (each.decision_id, each.extra.get("claimed_id"))}
-    known = {_folded(name) for name in names if isinstance(name, str)}
-    if block.REPORT.search(text):
-        said = {folded({"default_applied": each.default_applied}) for each in recorded}
-        for obj in block.objects(text):
+    known: dict[str, list[Decision]] = {}
+    for each in recorded:
+        for name in {each.decision_id, each.extra.get("claimed_id")}:
+            if isinstance(name, str):
+                known.setdefault(_folded(name), []).append(each)
+    text = legible(text)
+    said = {folded({"default_applied": each.default_applied}) for each in recorded}
+    if REPORT.search(text):
+        for obj in objects(text):
             name = claimed_id(obj)
-            if ("decision_id" in obj or "default_applied" in obj) and (
-                _folded(name or "") not in known or folded(obj) not in said
-            ):
+            if decides(obj) and (_folded(name or "") not in known or folded(obj) not in said):
                 yield name or "a decision without an id"
-        yield from (match[1] for match in _CLAIM.finditer(text) if _folded(match[1]) not in known)
-    lowered = plain(text) if not recorded else ""
-    for default in contract.defaults:
-        if _folded(default.id) in known:
-            continue
+    text = _bare(text)
+    for applied in _APPLIED.finditer(text):
+        value = applied[1].strip(" \"',;}])")
+        if words.words(value) and not _TYPE.match(value) and not any(w and w in applied[1] for w in said):
+            yield "a default that was applied"
+    entries = {_folded(default.id): default for default in contract.defaults}
+    done: dict[tuple[str, str, str], bool] = {}
+    for name, lead, rest in _mentions(text, [default.id for default in contract.defaults]):
+        key = _folded(name)
+        if (found := (key, lead[-_LINE:], rest)) not in done:
+            done[found] = _reports(lead, rest, entries.get(key), known.get(key, ()))
+        if done[found]:
+            yield entries[key].id if key in entries else name
+    lowered = plain(text)
+    for key, default in entries.items():
         choice = plain(default.choice)
-        reported = any(_is_report(text, *match.span()) for match in _spelled(default.id).finditer(text))
-        if reported or (len(choice) >= _PHRASE and choice in lowered):
+        if key not in known and len(choice) >= _PHRASE and _is_chosen(lowered, choice):
             yield default.id
 
 
-def _is_report(text: str, start: int, end: int) -> bool:
-    """Whether an id stands there as a key with a value, or as a value, and not to say that it was not met."""
-    stop = text.find("\n", end)
-    rest = text[end : min(len(text) if stop < 0 else stop, end + _LINE)]
-    given = _VALUE.match(rest) or _KEY.search(text[max(0, start - _KEY_SIZE) : start])
-    return bool(given) and not _NOT_MET.search(rest)
+def _bare(text: str) -> str:
+    """Legible text without emphasis, where each element of a page is a cell."""
+    return _MARKUP.sub("", _TAG.sub("|", legible(text)))
 
 
-def _spelled(name: str) -> re.Pattern[str]:
+def _mentions(text: str, ids: Collection[str]) -> Iterator[tuple[str, str, str]]:
+    """Each id in the text, with its line before it and after it, up to the next id."""
+    prefixes = {re.escape(parts[0]) for name in [*ids, "AD"] if (parts := re.findall("[A-Za-z]+", name))}
+    unlisted = (
+        rf"(?:{'|'.join(sorted(prefixes))})[\W_]{{1,2}}(?:UNLISTED[\W_]{{0,2}})?[0-9]{{1,6}}(?![0-9A-Za-z])"
+    )
+    every = re.compile("|".join([*map(_spelled, ids), rf"(?<![0-9A-Za-z]){unlisted}"]), re.IGNORECASE)
+    before = 0
+    mentions = every.finditer(text)
+    match = next(mentions, None)
+    while match:
+        following = next(mentions, None)
+        stop = following.start() if following else len(text)
+        begin = max(before, match.start() - _LINE)
+        begin = max(begin, text.rfind("\n", begin, match.start()) + 1)
+        rest = text[match.end() : min(stop, match.end() + _LINE)]
+        yield match[0], text[begin : match.start()], rest
+        before, match = match.end(), following
+
+
+class _Given(NamedTuple):
+    value: str
+    certain: bool  # it stands as a value, not in a sentence
+
+
+def _reports(lead: str, rest: str, entry: Default | None, known: Collection[Decision]) -> bool:
+    """Whether an id between `lead` and `rest` is given a value that is not recorded."""
+    given = _given(lead, rest, entry)
+    if given is None or not words.words(given.value):
+        # Nothing behind it: as the value of a key it is a claim, and behind a value it is that one's.
+        line = rest.partition("\n")[0]
+        tail = not words.words(line) and bool(re.search(r"[:=|,(\[→>\t-]\s*[\"'(\[]*\Z", lead))
+        return not known and (bool(_KEY.search(lead)) or (tail and bool(words.content(_STOP.split(lead)[-1]))))
+    value = given.value
+    if words.denies(value, entry):
+        return False
+    if lead.lstrip().startswith(">") and entry and _quotes_entry(value, entry):
+        return False
+    if not known:
+        return True
+    told = " ".join(f"{each.default_applied} {each.rationale}" for each in known)
+    if entry:
+        told += f" {entry.subject} {entry.choice} {entry.rationale}"
+    if (
+        _DEFERRED.search(value)
+        and not _NOT.search(value)
+        and not any(each.escalation_deferred for each in known)
+    ):
+        return True
+    return not any(words.same(value, told, each.default_applied) for each in known)
+
+
+def _given(lead: str, rest: str, entry: Default | None) -> _Given | None:
+    """What stands for the value of an id: behind a sign on its line, in its table row, or below a line of its own."""
+    first = _LEAD.fullmatch(lead) is not None or bool(_KEY.search(lead))
+    line, _, below = rest.partition("\n")
+    note = _NOTE.match(line)
+    closing, aside, at = (note[1], note[2] or "", note.end()) if note else ("", "", 0)
+    signs = _SIGNS.match(line, at)
+    mark, value = (signs[0], line[signs.end() :]) if signs else ("", line[at:])
+    value = _of_cells(value, entry)
+    heads = first or bool(re.search(r"[:=|]", mark))
+    if not words.words(value):
+        if aside and first and not _is_subject(aside, entry):
+            return _Given(aside, certain=True)
+        return _below(lead, line, below) if heads else None
+    if _STRONG.search(closing + mark):
+        return _Given(value, certain=True)
+    word = words.words(value)[0]
+    says = word not in words.PLAIN
+    if (first and (bool(mark.strip(" \"'")) or says)) or (
+        not mark.strip(" \"'([") and says and not aside and "," not in mark
+    ):
+        return _Given(value, certain=True)
+    sentence = _STOP.split(value, maxsplit=1)[0]
+    if found := words.chosen(sentence):
+        return _Given(
+            sentence if words.denies(sentence, entry) else sentence[found.end() :] or sentence, certain=False
+        )
+    before = _STOP.split(lead)[-1]
+    if words.chosen(before) and not _NOT.search(before):
+        return _Given(sentence if words.content(sentence) else before, certain=False)
+    return None
+
+
+def _below(lead: str, line: str, below: str) -> _Given | None:
+    """The line under an id that has its own, where it is a heading, a label, an element or more deeply indented."""
+    heading = "#" in lead or line.rstrip().endswith((":", "|", "=", ",", '"', "'")) or "|" in lead
+    gap = re.match(r"\s*\n", below)
+    if gap and not heading:
+        return None
+    text = below[gap.end() if gap else 0 :].partition("\n")[0]
+    item = re.match(r"\s*[-*+]\s", lead)
+    if item and not heading and len(text) - len(text.lstrip()) <= len(lead) - len(lead.lstrip()):
+        return None
+    return (
+        _Given(text.strip(), certain=True)
+        if words.words(text) and "AUTONOMOUS_DECISIONS" not in text
+        else None
+    )
+
+
+def _of_cells(value: str, entry: Default | None) -> str:
+    """A value from its first cell on that says more than the subject of its entry, or no and nothing."""
+    cells = _CELL.split(value)
+    while cells and (" ".join(words.words(cells[0])) in _NEUTRAL or _is_subject(cells[0], entry)):
+        cells.pop(0)
+    value = " | ".join(cells)
+    subject = plain(entry.subject) if entry else ""
+    if subject and plain(value).startswith(subject):
+        rest = value[len(subject) :]
+        value = rest if _SIGNS.match(rest) else value
+    return value
+
+
+def _is_subject(text: str, entry: Default | None) -> bool:
+    return entry is not None and words.words(text) == words.words(entry.subject)
+
+
+def _quotes_entry(value: str, entry: Default) -> bool:
+    own = {*words.words(f"{entry.subject} {entry.choice} {entry.rationale}"), *_QUOTED}
+    said = words.words(value)
+    return "rationale" in said and own.issuperset(said)
+
+
+def _is_chosen(lowered: str, choice: str) -> bool:
+    """Whether a sentence with the words of a default says that it was chosen."""
+    at = lowered.find(choice)
+    while at >= 0:
+        begin = max(lowered.rfind(stop, max(0, at - _LINE), at) for stop in (". ", "! ", "? ")) + 1
+        end = at + len(choice)
+        if words.CHOSE.search(lowered[max(begin, at - _LINE) : end]):
+            return True
+        at = lowered.find(choice, end)
+    return False
+
+
+def _spelled(name: str) -> str:
     """An id in any case, with whatever a text puts between its parts, such as AD 001 or ad_001."""
-    parts = r"[\W_]{0,2}".join(re.findall(r"[0-9A-Za-z]+", name) or [re.escape(name)])
-    return re.compile(rf"(?<![0-9A-Za-z]){parts}(?![0-9A-Za-z])", re.IGNORECASE)
+    parts = r"[^\w\n]{0,2}_?".join(re.findall(r"[0-9]+|[A-Za-z]+", name) or [re.escape(name)])
+    return rf"(?<![0-9A-Za-z]){parts}(?![0-9A-Za-z])"
 
 
 def _folded(name: str) -> str:
