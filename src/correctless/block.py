@@ -57,7 +57,9 @@ class Reading:
     nonceless: int  # read (the last one) only when nothing is authentic and no call was recorded
     others: tuple[str, ...]  # what stands for a nonce at the start of each block with another one: never read
     verified: bool  # something is authentic, or a call was recorded
-    outside: str  # the lines of no block
+    outside: (
+        str  # the lines of no block, and of those that were not read: they may report what is nowhere else
+    )
 
     @property
     def quoted(self) -> int:
@@ -81,7 +83,7 @@ def read(answer: str, nonce: str, *, called: bool = False) -> Reading:
     known = NONCE.fullmatch(nonce) is not None
     plain = answer if answer.isascii() else answer.translate(Plain())
     printed = _printed(plain, nonce) if known else []
-    outside: list[str] = []
+    outside: list[tuple[_Block | None, str]] = []
     loose: list[int] = []
     every = tuple(_blocks(answer, plain, nonce if known else None, printed, outside, loose))
     blocks = [block for block in every if not block.astray]
@@ -92,8 +94,6 @@ def read(answer: str, nonce: str, *, called: bool = False) -> Reading:
     pieces: list[Piece] = []
     seen: Counter[str] = Counter()
     chosen = [block for block in every if block.astray or id(block) in counted]
-    # What nobody reads may still report what is nowhere else: it is looked at like any other text.
-    outside += [line for block in blocks if id(block) not in counted for line in block.lines]
     for index, block in enumerate(chosen):
         if len(pieces) >= MAX_PIECES:
             rest = "\n".join(line for later in chosen[index:] for line in later.lines)
@@ -112,7 +112,7 @@ def read(answer: str, nonce: str, *, called: bool = False) -> Reading:
         nonceless=len(nonceless),
         others=tuple(b.word for b in blocks if b.word is not None and not (known and b.word == nonce)),
         verified=verified,
-        outside="\n".join(outside),
+        outside="\n".join(line for of, line in outside if of is None or not (of.astray or id(of) in counted)),
     )
 
 
@@ -175,10 +175,10 @@ def _blocks(
     plain: str,
     nonce: str | None,
     printed: list[tuple[int, int]],
-    outside: list[str],
+    outside: list[tuple[_Block | None, str]],
     loose: list[int],
 ) -> Iterator[_Block]:
-    """The blocks; `outside` gets the lines of none, and `loose` the places where the nonce stands for anything else."""
+    """The blocks; `outside` gets each line with its block, and `loose` the places where the nonce stands for anything else."""
     current: _Block | None = None
     offset, places = 0, deque(printed)
     for line in answer.split("\n"):
@@ -214,9 +214,10 @@ def _blocks(
             content = line[quote.end() :] if quote else line
             if not _is_fence(content):
                 current.lines.append(content)
+                outside.append((current, content))
             current.ended = current.astray and bool(_WRONG_END.search(content))
         else:
-            outside.append(line)
+            outside.append((None, line))
         if current and current.ended:
             yield current
             current = None

@@ -20,9 +20,9 @@ _ALIKE = dict(
 )
 _COLOUR = re.compile(r"\x1b\[[0-9;?]{0,40}[@-~]")
 _UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\x00-\x08\x0e-\x1f]")
-_LINE_END = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]|\\\\+[nr](?![a-z])")
-_CODE = re.compile(r"\\+u([0-9a-fA-F]{4})")
-_ESCAPE = re.compile(r"\\+(?=[^0-9A-Za-z\s])")
+_LINE_END = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]|(?<!\\\\)\\\\+[nr](?![a-z])")
+_CODE = re.compile(r"(?<!\\)\\+u([0-9a-fA-F]{4})")
+_ESCAPE = re.compile(r"(?<!\\)\\+(?=[^0-9A-Za-z\s])")
 
 
 class Plain(dict[int, int]):

@@ -24,23 +24,23 @@ def quotes(plain: str, line: int, start: int, end: int, nonce: str) -> bool:
     what follows a heading or a colon is content.
     """
     begin = max([line, *(stop.end() for stop in _STOP.finditer(plain, max(line, start - _LONGEST), start))])
-    marker = re.compile(rf"^[\s>]*AUTONOMOUS_DECISIONS_START {nonce}\s*$", re.MULTILINE)
-    stop = min(
-        (
-            found.start()
-            for found in (_STOP.search(plain, end, end + _LONGEST), marker.search(plain, end, end + _LONGEST))
-            if found
-        ),
-        default=len(plain),
+    window = end + _LONGEST
+    block = re.compile(rf"^[\s>*+-]*AUTONOMOUS_DECISIONS_START {nonce}\s*$", re.MULTILINE).search(
+        plain, end, window
     )
-    if start - begin > _LONGEST or stop - end > _LONGEST:
+    limit = block.start() if block else min(len(plain), window + 1)
+    ended = _STOP.search(plain, end, limit)
+    stop = ended.end() if ended else limit
+    if start - begin > _LONGEST or stop > window:
         return False
     sentence = _MARKER.sub(" ", plain[begin:start] + " " + plain[end:stop])
     sentence = re.sub(rf"\b{nonce}\b|^[ >]*(?:```|~~~)[a-z]*$", " ", sentence, flags=re.MULTILINE)
-    said = _WORD.findall(sentence[_end(sentence) :].lower())
+    said = _WORD.findall(sentence.lower())
+    before_block = block is not None and not ended  # it leads to the block itself
+    if not said:
+        return before_block and plain[begin:start].rstrip().endswith("_START")
     return (
-        len(said) > 1
-        and not words.VERBS.isdisjoint(said)
+        (before_block or (len(said) > 1 and not words.VERBS.isdisjoint(said)))
         and words.PLAIN.issuperset(said)
         and not _OTHER.search(sentence, _end(sentence))
     )

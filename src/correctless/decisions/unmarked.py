@@ -36,7 +36,8 @@ _TYPE = re.compile(
 
 _TAG = re.compile(r"</?[A-Za-z][A-Za-z0-9_-]{0,40}\s?/?>")
 _MARKUP = re.compile(r"[*`~\\^]|(?<![0-9A-Za-z])_+|_+(?![0-9A-Za-z])")
-_LEAD = re.compile(r"[\s>#|│┃+*•=\"'(\[{-]*(?:\d{1,3}[.)]\s*)?(?:\[[ xX]\]\s*)?[\s|│┃*\"'(\[{-]*")
+_SIGN = " \t>#|│┃+*•=\"'([{-"
+_LEAD = re.compile(r"(?:\w{1,3}[.)])?\s{0,9}\[?[xX]?\]?")  # of an item: its number, its box
 _KEY = re.compile(
     r"(?:id|ids?|decision|point|name|key|code|nr|no|number|entry|default)[\"'\])]{0,3}\s{0,3}(?:[:=|>]|=>)\s{0,3}[\"'(\[]{0,2}\Z|[:=>]\s{0,3}[\"']\Z",
     re.IGNORECASE,
@@ -64,14 +65,12 @@ def named(text: str, contract: SkillContract) -> str:
         for default in contract.defaults
         if len(choice := plain(default.choice)) >= _SHORT and choice in lowered
     ]
-    if REPORT.search(text):
-        found += [match[1] for match in _CLAIM.finditer(text)] or ["a decision"]
-    return _listed(found)
+    return _listed([*found, *(match[1] for match in _CLAIM.finditer(text))])
 
 
 def unrecorded(text: str, contract: SkillContract, recorded: Collection[Decision]) -> str:
     """The decisions that `text`, which no block holds, reports and that are not `recorded`; "" for none."""
-    return _listed(_unrecorded(text, contract, recorded))
+    return _listed(_unrecorded(text, contract, recorded)) or _applied(text, recorded)
 
 
 def _unrecorded(text: str, contract: SkillContract, recorded: Collection[Decision]) -> Iterator[str]:
@@ -88,10 +87,6 @@ def _unrecorded(text: str, contract: SkillContract, recorded: Collection[Decisio
             if decides(obj) and (_folded(name or "") not in known or folded(obj) not in said):
                 yield name or "a decision without an id"
     text = _bare(text)
-    for applied in _APPLIED.finditer(text):
-        value = applied[1].strip(" \"',;}])")
-        if words.words(value) and not _TYPE.match(value) and not any(w and w in applied[1] for w in said):
-            yield "a default that was applied"
     entries = {_folded(default.id): default for default in contract.defaults}
     done: dict[tuple[str, str, str], bool] = {}
     for name, lead, rest in _mentions(text, [default.id for default in contract.defaults]):
@@ -105,6 +100,16 @@ def _unrecorded(text: str, contract: SkillContract, recorded: Collection[Decisio
         choice = plain(default.choice)
         if key not in known and len(choice) >= _PHRASE and _is_chosen(lowered, choice):
             yield default.id
+
+
+def _applied(text: str, recorded: Collection[Decision]) -> str:
+    """What to call a default that is said to be applied, without an id that could be told; "" for none."""
+    said = [each.default_applied for each in recorded if each.default_applied]
+    for applied in _APPLIED.finditer(_bare(text)):
+        value = applied[1].strip(" \"',;}])")
+        if words.words(value) and not _TYPE.match(value) and not any(each in applied[1] for each in said):
+            return "a default that was applied"
+    return ""
 
 
 def _bare(text: str) -> str:
@@ -143,8 +148,10 @@ def _reports(lead: str, rest: str, entry: Default | None, known: Collection[Deci
     if given is None or not words.words(given.value):
         # Nothing behind it: as the value of a key it is a claim, and behind a value it is that one's.
         line = rest.partition("\n")[0]
-        tail = not words.words(line) and bool(re.search(r"[:=|,(\[→>\t-]\s*[\"'(\[]*\Z", lead))
-        return not known and (bool(_KEY.search(lead)) or (tail and bool(words.content(_STOP.split(lead)[-1]))))
+        tail = not words.words(line) and bool(re.search(r"[:=|,(\[→>\t-]\s{0,3}[\"'(\[]{0,3}\Z", lead))
+        return not known and (
+            bool(_KEY.search(lead)) or (tail and bool(words.content(_STOP.split(lead)[-1])))
+        )
     value = given.value
     if words.denies(value, entry):
         return False
@@ -166,7 +173,7 @@ def _reports(lead: str, rest: str, entry: Default | None, known: Collection[Deci
 
 def _given(lead: str, rest: str, entry: Default | None) -> _Given | None:
     """What stands for the value of an id: behind a sign on its line, in its table row, or below a line of its own."""
-    first = _LEAD.fullmatch(lead) is not None or bool(_KEY.search(lead))
+    first = _LEAD.fullmatch(lead.strip(_SIGN)) is not None or bool(_KEY.search(lead))
     line, _, below = rest.partition("\n")
     note = _NOTE.match(line)
     closing, aside, at = (note[1], note[2] or "", note.end()) if note else ("", "", 0)

@@ -23,7 +23,7 @@ PLAIN = VERBS | frozenset(
         " decision decisions do does done each entries entry exactly file final finally first following for format from had has"
         " have here how i in inside instructed instruction instructions it its itself last line lines list listed machine marked"
         " marker markers may me must my next no nonce not now of on one only opening closing or our own point points prompt"
-        " prompted quoted readable record recorded records report reported required requested same say says section shown so"
+        " prompted quoted readable record recorded records report reported required requested same said say says section shown so"
         " string than that the their them then there these they this those to token two under verbatim very we what when where"
         " which will with within word words would came applies arose occurred met reached stays remains you your answer answers block blocks message response reply tag tags task"
         " text all also too if into out up us yes ad id ids document docs rule page skill contract"
