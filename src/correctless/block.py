@@ -197,7 +197,11 @@ def _blocks(
                 place for place in here[:_NEAR] if not quotation.quotes(plain, begin, *place, nonce or "")
             ] + here[_NEAR:]
         starts = marker is not None or any(_looks_like_a_start(plain, *place) for place in here[:_NEAR])
-        loose += [place for place, _ in here[:1] if not starts]
+        # What the nonce belongs to may stand before it, where its own line is no start.
+        own = starts and any(
+            _looks_like_a_start(plain[begin:offset], a - begin, b - begin) for a, b in here[:_NEAR]
+        )
+        loose += [place for place, _ in here[:1] if not own]
         if here and starts:
             if current:
                 yield current

@@ -34,7 +34,7 @@ def quotes(plain: str, line: int, start: int, end: int, nonce: str) -> bool:
     if start - begin > _LONGEST or stop > window:
         return False
     sentence = _MARKER.sub(" ", plain[begin:start] + " " + plain[end:stop])
-    sentence = re.sub(rf"\b{nonce}\b|^[ >]*(?:```|~~~)[a-z]*$", " ", sentence, flags=re.MULTILINE)
+    sentence = re.sub(rf"\b{nonce}\b|^[ \t>]*(?:```|~~~)[a-z]*$", " ", sentence, flags=re.MULTILINE)
     said = _WORD.findall(sentence.lower())
     before_block = block is not None and not ended  # it leads to the block itself
     if not said:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from correctless.correction import claimed_id, folded, plain
 from correctless.decisions import words
@@ -26,7 +26,6 @@ _SHORT = 4  # characters: a shorter default is in any text
 _PHRASE = 12  # characters from which on a default is no word of everyday prose
 _LINE = 400  # characters around an id that are looked at
 REPORT = re.compile(r"decision[\W_]{0,6}id(?![0-9a-z])|default[\W_]{0,6}applied", re.IGNORECASE)
-_CLAIM = re.compile(r"decision[\W_]{0,6}id[\W_]{1,9}([\w-]{1,40})", re.IGNORECASE)
 _APPLIED = re.compile(
     r"default[\W_]{0,6}applied[\"']?\]?\s{0,9}(?:[:=|>]|=>)[ \t\"'|>]{0,9}([^\n|<]{0,200})", re.IGNORECASE
 )
@@ -54,7 +53,7 @@ _QUOTED = frozenset(("rationale", "default", "if", "deferred", "escalate", "alwa
 
 
 def named(text: str, contract: SkillContract) -> str:
-    """The ids and defaults of the contract that stand in `text`, or the ids its objects claim; "" for none of them."""
+    """The ids and defaults of the contract that stand in `text`; "" for none of them."""
     text = _bare(text)
     found = [
         default.id for default in contract.defaults if re.search(_spelled(default.id), text, re.IGNORECASE)
@@ -65,7 +64,7 @@ def named(text: str, contract: SkillContract) -> str:
         for default in contract.defaults
         if len(choice := plain(default.choice)) >= _SHORT and choice in lowered
     ]
-    return _listed([*found, *(match[1] for match in _CLAIM.finditer(text))])
+    return _listed(found)
 
 
 def unrecorded(text: str, contract: SkillContract, recorded: Collection[Decision]) -> str:
@@ -137,22 +136,16 @@ def _mentions(text: str, ids: Collection[str]) -> Iterator[tuple[str, str, str]]
         before, match = match.end(), following
 
 
-class _Given(NamedTuple):
-    value: str
-    certain: bool  # it stands as a value, not in a sentence
-
-
 def _reports(lead: str, rest: str, entry: Default | None, known: Collection[Decision]) -> bool:
     """Whether an id between `lead` and `rest` is given a value that is not recorded."""
-    given = _given(lead, rest, entry)
-    if given is None or not words.words(given.value):
+    value = _given(lead, rest, entry)
+    if not words.words(value):
         # Nothing behind it: as the value of a key it is a claim, and behind a value it is that one's.
         line = rest.partition("\n")[0]
         tail = not words.words(line) and bool(re.search(r"[:=|,(\[→>\t-]\s{0,3}[\"'(\[]{0,3}\Z", lead))
         return not known and (
             bool(_KEY.search(lead)) or (tail and bool(words.content(_STOP.split(lead)[-1])))
         )
-    value = given.value
     if words.denies(value, entry):
         return False
     if lead.lstrip().startswith(">") and entry and _quotes_entry(value, entry):
@@ -171,7 +164,7 @@ def _reports(lead: str, rest: str, entry: Default | None, known: Collection[Deci
     return not any(words.same(value, told, each.default_applied) for each in known)
 
 
-def _given(lead: str, rest: str, entry: Default | None) -> _Given | None:
+def _given(lead: str, rest: str, entry: Default | None) -> str:
     """What stands for the value of an id: behind a sign on its line, in its table row, or below a line of its own."""
     first = _LEAD.fullmatch(lead.strip(_SIGN)) is not None or bool(_KEY.search(lead))
     line, _, below = rest.partition("\n")
@@ -179,46 +172,39 @@ def _given(lead: str, rest: str, entry: Default | None) -> _Given | None:
     closing, aside, at = (note[1], note[2] or "", note.end()) if note else ("", "", 0)
     signs = _SIGNS.match(line, at)
     mark, value = (signs[0], line[signs.end() :]) if signs else ("", line[at:])
+    strong = _STRONG.search(closing + mark + value[:1])
     value = _of_cells(value, entry)
-    heads = first or bool(re.search(r"[:=|]", mark))
     if not words.words(value):
         if aside and first and not _is_subject(aside, entry):
-            return _Given(aside, certain=True)
-        return _below(lead, line, below) if heads else None
-    if _STRONG.search(closing + mark):
-        return _Given(value, certain=True)
-    word = words.words(value)[0]
-    says = word not in words.PLAIN
-    if (first and (bool(mark.strip(" \"'")) or says)) or (
-        not mark.strip(" \"'([") and says and not aside and "," not in mark
-    ):
-        return _Given(value, certain=True)
-    sentence = _STOP.split(value, maxsplit=1)[0]
-    if found := words.chosen(sentence):
-        return _Given(
-            sentence if words.denies(sentence, entry) else sentence[found.end() :] or sentence, certain=False
-        )
+            return aside
+        if (first or re.search(r"[:=|]", mark)) and (found := _below(lead, line, below)):
+            return found
+    elif strong:
+        return value
+    else:
+        says = words.words(value)[0] not in words.PLAIN
+        if (first and (says or mark.strip(" \"'"))) or (says and not aside and not mark.strip(" ,\"'([")):
+            return value
+        sentence = _STOP.split(value, maxsplit=1)[0]
+        if did := words.chosen(sentence):
+            return sentence if words.denies(sentence, entry) else sentence[did.end() :] or sentence
+        value = sentence
     before = _STOP.split(lead)[-1]
     if words.chosen(before) and not _NOT.search(before):
-        return _Given(sentence if words.content(sentence) else before, certain=False)
-    return None
+        return value if words.content(value) else before
+    return ""
 
 
-def _below(lead: str, line: str, below: str) -> _Given | None:
+def _below(lead: str, line: str, below: str) -> str:
     """The line under an id that has its own, where it is a heading, a label, an element or more deeply indented."""
-    heading = "#" in lead or line.rstrip().endswith((":", "|", "=", ",", '"', "'")) or "|" in lead
+    label = "#" in lead or "|" in lead or line.rstrip().endswith((":", "|", "=", ",", '"', "'"))
     gap = re.match(r"\s*\n", below)
-    if gap and not heading:
-        return None
     text = below[gap.end() if gap else 0 :].partition("\n")[0]
     item = re.match(r"\s*[-*+]\s", lead)
-    if item and not heading and len(text) - len(text.lstrip()) <= len(lead) - len(lead.lstrip()):
-        return None
-    return (
-        _Given(text.strip(), certain=True)
-        if words.words(text) and "AUTONOMOUS_DECISIONS" not in text
-        else None
-    )
+    deeper = len(text) - len(text.lstrip()) > len(lead) - len(lead.lstrip())
+    if (gap and not label) or (item and not label and not deeper) or len(_CELL.findall(line)) > 1:
+        return ""
+    return "" if "AUTONOMOUS_DECISIONS" in text else text.strip()
 
 
 def _of_cells(value: str, entry: Default | None) -> str:

@@ -95,7 +95,7 @@ def denies(value: str, entry: Default | None) -> bool:
     if entry and _NONE.search(entry.choice) and not _MET.search(clause):
         return False
     rest = value[len(clause) :]
-    return not (chosen(rest) or re.search(r"[:=|]|->", rest))
+    return not (chosen(rest) or re.search(r"[:=|>]\s*\w", rest))
 
 
 def same(value: str, told: str, default: str) -> bool:
