@@ -188,9 +188,111 @@ OUTSIDE = {
     "a fence of Python": f'```python\nrecord_decision("AD-003", "{TWO}")\n```',
 }
 
+MORE = [  # the same in still other hands
+    f"<li><b>AD-003</b>: <i>{TWO}</i></li>",
+    f"[AD-003](#ad-003): {TWO}",
+    f"## [AD-003](skills/demo#ad-003)\n{TWO}",
+    f"[^AD-003]: {TWO}",
+    f"✅ AD-003 {TWO}",
+    f"AD-003 👉 {TWO}",
+    f"🔹 AD-003 – {TWO}",
+    f"(i) AD-003: {TWO}",
+    f"(AD-003) {TWO}",
+    f"(AD-003): {TWO}",
+    f"Decision AD-003: {TWO}",
+    f"Decision AD-003\n{TWO}",
+    f"#### Decision AD-003 (Naming)\n\n{TWO}",
+    f"For AD-003 we went with {TWO}.",
+    f"Bei AD-003 habe ich {TWO} gewählt.",
+    f"Pour AD-003, j'ai retenu {TWO}.",
+    f"AD-003については{TWO}を選びました。",
+    f"AD-003：选择了{TWO}",
+    f"{TWO} was chosen at AD-003.",
+    f"Per AD-003, the names are {TWO}.",
+    f"According to AD-003 I named it {TWO}.",
+    f"Named it {TWO} because of AD-003.",
+    f"For AD-003 I decided to use\n{TWO} for now.",
+    f"- AD-003 (naming) was decided\n  as {TWO}.",
+    f"decisions:\n  AD-003:\n    choice: {TWO}",
+    f"{{AD-003: {TWO}}}",
+    f"? AD-003\n: {TWO}",
+    f'[AD-003]\nchoice = "{TWO}"',
+    f"[AD-003]\nchoice={TWO}",
+    f"AD_003={TWO}",
+    f"export AD_003={TWO}",
+    f"--ad-003 {TWO}",
+    f"--ad-003={TWO}",
+    f"?id=AD-003&choice={TWO}",
+    f"decision_id%3DAD-003%26default_applied%3D{TWO}",
+    json.dumps({"AD-003": {"choice": TWO}}),
+    json.dumps(["AD-003", TWO]),
+    json.dumps({"id": "AD-003", "choice": TWO}, indent=2),
+    json.dumps([{"id": "AD-003", "choice": TWO}], indent=1),
+    json.dumps({"AD-003": TWO}, separators=(",", ":")),
+    f"INSERT INTO decisions VALUES ('AD-003', '{TWO}');",
+    f'<decision id="AD-003" choice="{TWO}"/>',
+    f'<decision\n  id="AD-003"\n  choice="{TWO}"\n/>',
+    f'{{:id "AD-003" :choice "{TWO}"}}',
+    f"decision(ad003, {TWO}).",
+    f"+ AD-003: {TWO}",
+    f"> AD-003: {TWO}",
+    f"> > - AD-003 {TWO}",
+    f"<details><summary>AD-003</summary>{TWO}</details>",
+    f"<details>\n<summary>AD-003</summary>\n\n{TWO}\n</details>",
+    f'<td class="x">AD-003</td><td class="y">{TWO}</td>',
+    f'<tr>\n<td class="x">AD-003</td>\n<td class="y">{TWO}</td>\n</tr>',
+    f'<img alt="AD-003: {TWO}">',
+    f"AD-003\n======\n{TWO}",
+    f"AD-003\n------\n\n{TWO}",
+    f"AD-003\n: {TWO}",
+    f"| **AD-003** | {TWO} |",
+    f"| `AD-003` | `{TWO}` |",
+    f"| AD-003 | Naming | default | {TWO} |",
+    f"| AD-003 | yes | {TWO} |",
+    f"| 1 | Naming | AD-003 | {TWO} |",
+    f"| Naming | {TWO} | AD-003 |",
+    f"AD-003      {TWO}",
+    f"AD-003 ...... {TWO}",
+    f"AD-003 ____ {TWO}",
+    f"AD-3: {TWO}",
+    f"AD3: {TWO}",
+    f"AD#003: {TWO}",
+    f"AD\u2011003 {TWO}",
+    f"AD\u2212003: {TWO}",
+    f"*AD*-**003**: {TWO}",
+    f"~~AD-003~~ {TWO}",
+    f"<b>AD</b>-003: {TWO}",
+    f"AD&#45;003: {TWO}",
+    f"AD-003&#58; {TWO}",
+    f"AD-003:&nbsp;{TWO}",
+    f"AD-003 deferred: {TWO}",
+    f"AD-003 was deferred to a person: {TWO}",
+    f"AD-003: not the neighbours but {TWO}",
+    f"AD-003: no, {TWO}",
+    f"AD-003: none of these, {TWO}",
+    f"AD-003: not reached, hence {TWO}",
+    f"AD-003: n/a -> {TWO}",
+    f"AD-003: default not applied, {TWO}",
+    f"- AD-001: {ONE}, deferred to a person ({TWO})",
+    f"| AD-001 | {ONE} | deferred | {TWO} |",
+    f"### AD-001\n\n{TWO}",
+    f"- **Decision ID:** AD-001\n- **Default applied:** {TWO}",
+    f"decision_id,default_applied\nAD-001,{TWO}",
+    f"<decision_id>AD-001</decision_id><default_applied>{TWO}</default_applied>",
+    f"- **AD-001** {TWO}",
+    f"At AD-001 I took {TWO}.",
+    obj("AD-001", TWO),
+    f"```\nAD-003: {TWO}\n```",
+    f"```diff\n+AD-003: {TWO}\n```",
+    f"`AD-003={TWO}`",
+    f"AD-001/AD-003: {ONE}/{TWO}",
+    f"AD-001, AD-003: {ONE}, {TWO}",
+    f"AD-001 and AD-003 were {ONE} and {TWO} respectively.",
+]
+
 
 def test_there_are_over_a_hundred_ways_to_say_a_decision_beside_a_block() -> None:
-    assert len({*AGAIN.values(), *ONE_OBJECT.values(), *OUTSIDE.values()}) > 120
+    assert len({*AGAIN.values(), *ONE_OBJECT.values(), *OUTSIDE.values(), *MORE}) > 200
 
 
 @pytest.mark.parametrize("way", AGAIN)
@@ -201,9 +303,10 @@ def test_a_nonce_that_is_printed_again_is_read_or_kept_and_closes_the_gate(way: 
         assert TWO in kept, name
 
 
-@pytest.mark.parametrize("way", OUTSIDE)
+@pytest.mark.parametrize("way", [*OUTSIDE, *MORE])
 def test_a_decision_outside_of_the_block_is_kept_and_closes_the_gate(way: str) -> None:
-    for name, answer, called in [*answers(OUTSIDE[way]), ("alone", OUTSIDE[way], False)]:
+    text = OUTSIDE.get(way, way)
+    for name, answer, called in [*answers(text), ("alone", text, False)]:
         is_open, recorded, kept = read(answer, called=called)
         assert not is_open, name
         assert TWO in recorded + kept, name
@@ -348,11 +451,96 @@ DEFAULTS = {  # the words of a default
     "names": "I used the names that follow the neighbours already.",
     "a quotation": 'README says "follow the neighbours" for names.',
 }
-FINE = {**ORDINARY, **MENTIONS, **DEFAULTS}
+SENTENCES = [  # about the block itself
+    f"My decisions are in the block between {START} and {END} below.",
+    f"As asked, the answer ends with `{START}`.",
+    f"The machine-readable block follows ({START} ... {END}).",
+    f"I put all decisions into one block, which starts with `{START}` and ends with `{END}`.",
+    f"The block starts with the line `{START}`.",
+    f"Below you find the decisions block (`{START}`).",
+    f"The final block is marked with {START}.",
+    f"I copied the marker `{START}` exactly.",
+    f"The decisions are reported between the markers `{START}` and `{END}`, one JSON object per line.",
+    f"I will now print the required block, beginning with `{START}`.",
+    f"Note: the block uses the nonce {NONCE}.",
+    f"Everything is done; the block with {START} is next.",
+    f"(The block begins at {START} and ends at {END}.)",
+]
+NOT_MET = [
+    "AD-003 did not apply.",
+    "AD-003: not applicable (no new names)",
+    "AD-003 – not triggered",
+    "- [ ] AD-003: not encountered",
+    "AD-003: N/A — no naming decisions in this task",
+    "No decisions were required for AD-003.",
+    "I did not reach AD-003.",
+    "AD-003 never came up.",
+    "Neither AD-002 nor AD-003 came up.",
+    "AD-003 wasn't needed",
+    "AD-003: wasn't reached because the task adds no names",
+    "Decision points not met: AD-003.",
+    "AD-003 → not reached",
+    "AD-003 = n/a",
+    "AD-003 | not reached | - |",
+    "| AD-003 | Naming | not reached |",
+    "| AD-003 | Naming | not applicable | no new names |",
+    "The skill lists AD-001, AD-002 and AD-003.",
+    "`AD-003` is documented in skills/demo/SKILL.md.",
+    "I updated the comment that mentions AD-003.",
+    "grep finds AD-003 in two files.",
+    "tests/test_ad_003.py passes",
+    "docs/adr/AD-003-naming.md was renamed",
+    "Fixed the link to AD-003 in the docs.",
+    "AD-003 (unreached)",
+    "AD-003: no",
+    "AD-003: nothing",
+    "AD-003: no decision needed",
+    "AD-003 stays open for the next step.",
+    "AD-003: was not reached.",
+    "* AD-003 not reached",
+    "AD-003 (not reached)",
+    "AD-003: did not arise in this task",
+    "AD-003 - no occasion",
+    "AD-003: not relevant here",
+    "AD-003: keine Entscheidung nötig",
+    "AD-003: nicht erreicht",
+    "| AD-003 | no | - | - |",
+    "AD-003: no naming decision was needed",
+    "AD-003 was skipped",
+    "AD-003: not met\nAD-002: not met",
+    "Skipped: AD-003",
+    "Not reached: AD-003 (naming)",
+    "Points not reached: AD-002 (flaky test), AD-003 (naming).",
+    "The point AD-003 was not reached, so nothing is reported for it.",
+]
+SUMMARIES = [  # of what the block says as well
+    "- AD-001: used the repository's own pytest\n- AD-003: followed the neighbours",
+    "AD-001 (test framework): pytest, already configured.\nAD-003 (naming): the names follow their neighbours.",
+    "| id | decision |\n|---|---|\n| AD-001 | use the one the repository has |\n| AD-003 | follow the neighbours |",
+    "Decisions: AD-001 → pytest, AD-003 → neighbours' names.",
+    "I took the defaults for AD-001 and AD-003.",
+    "Both AD-001 and AD-003 were applied as listed.",
+    "### AD-001\nUse the one the repository has.\n### AD-003\nFollow the neighbours.",
+    "AD-001: default applied. AD-003: default applied.",
+    "AD-002 was not reached. AD-001 and AD-003 were recorded below.",
+    "- **AD-001** — use the one the repository has (default)\n- **AD-003** — follow the neighbours (default)",
+    "Tests use pytest (AD-001). Names follow the neighbours (AD-003).",
+    "AD-001 – the test framework – came up once.",
+    "For AD-001 I used pytest because it is configured.",
+    "I reported AD-001 and AD-003 with the recorder.",
+    "AD-001 was applied; AD-003 too.",
+    "Decision points reached: AD-001, AD-003. Not reached: AD-002.",
+    "- AD-001 applied\n- AD-002 n/a\n- AD-003 applied",
+    "AD-001: as listed",
+    "See AD-001 for the framework.",
+    "AD-001: kept the existing test framework (pytest)",
+]
+SAID = f"{START}\n{obj('AD-001', 'use the one the repository has', rationale='pytest is configured in pyproject.toml')}\n{obj('AD-003', 'follow the neighbours')}\n{END}\n"
+FINE = {**ORDINARY, **MENTIONS, **DEFAULTS, **{text: text for text in [*SENTENCES, *NOT_MET]}}
 
 
-def test_there_are_over_fifty_ordinary_texts() -> None:
-    assert len(FINE) > 50
+def test_there_are_over_a_hundred_ordinary_texts() -> None:
+    assert len({*FINE.values(), *SUMMARIES}) > 120
 
 
 @pytest.mark.parametrize("text", FINE)
@@ -366,3 +554,9 @@ def test_an_ordinary_text_beside_a_block_or_a_call_closes_nothing(text: str) -> 
 @pytest.mark.parametrize("text", ORDINARY)
 def test_an_ordinary_answer_without_a_block_closes_the_gate_only_if_it_prints_the_nonce(text: str) -> None:
     assert read(ORDINARY[text], called=False)[0] == (NONCE not in ORDINARY[text])
+
+
+@pytest.mark.parametrize("summary", SUMMARIES)
+def test_a_summary_of_what_the_block_says_closes_nothing(summary: str) -> None:
+    assert read(f"{summary}\n\n{SAID}", called=False)[0]
+    assert read(f"{SAID}\n{summary}\n", called=False)[0]

@@ -22,6 +22,7 @@ _COLOUR = re.compile(r"\x1b\[[0-9;?]{0,40}[@-~]")
 _UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\x00-\x08\x0e-\x1f]")
 _LINE_END = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]|(?<!\\\\)\\\\+[nr](?![a-z])")
 _CODE = re.compile(r"(?<!\\)\\+u([0-9a-fA-F]{4})")
+_PERCENT = re.compile(r"%([2-7][0-9A-Fa-f])")
 _ESCAPE = re.compile(r"(?<!\\)\\+(?=[^0-9A-Za-z\s])")
 
 
@@ -45,6 +46,8 @@ def legible(text: str) -> str:
     for _ in range(2):  # what was escaped once more
         if "&" in text:
             text = html.unescape(text)
+    if "%" in text:
+        text = _PERCENT.sub(lambda code: chr(int(code[1], 16)), text)
     text = _COLOUR.sub("", text)
     if "\\" in text:
         text = _CODE.sub(lambda code: chr(int(code[1], 16)), text)

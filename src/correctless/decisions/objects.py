@@ -9,6 +9,7 @@ import re
 from array import array
 from collections import deque
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from correctless.record import MAX_DEPTH, RecordError, means_deferred, strict_json
@@ -57,6 +58,7 @@ def decides(obj: dict[str, Any]) -> bool:
     return any(folded_key(key) in _DECIDES for key in obj)
 
 
+@lru_cache(maxsize=1024)
 def folded_key(key: str) -> str:
     """A key without case, blanks and signs."""
     return _NO_LETTER.sub("", key).casefold()

@@ -35,8 +35,13 @@ _TYPE = re.compile(
 
 _TAG = re.compile(r"</?[A-Za-z][A-Za-z0-9_-]{0,40}\s?/?>")
 _MARKUP = re.compile(r"[*`~\\^]|(?<![0-9A-Za-z])_+|_+(?![0-9A-Za-z])")
-_SIGN = " \t>#|│┃+*•=\"'([{-"
-_LEAD = re.compile(r"(?:\w{1,3}[.)])?\s{0,9}\[?[xX]?\]?")  # of an item: its number, its box
+_HEAD = frozenset(("decision", "point", "default", "id", "x"))  # before an id that begins its line
+_AT = frozenset(
+    ("at", "for", "per", "as", "according", "to", "following", "under", "with", "in", "on", "re", "by")
+)
+_WHY = re.compile(r"\b(?:because of|due to|per|according to|following|under)\s{1,3}\Z", re.IGNORECASE)
+_IS = re.compile(r"(?:is|are|was|were|becomes)\s+([\w'-]+)", re.IGNORECASE)
+_EVENT = re.compile(r"(?:ed|ing|written|given|seen|shown)\Z")
 _KEY = re.compile(
     r"(?:id|ids?|decision|point|name|key|code|nr|no|number|entry|default)[\"'\])]{0,3}\s{0,3}(?:[:=|>]|=>)\s{0,3}[\"'(\[]{0,2}\Z|[:=>]\s{0,3}[\"']\Z",
     re.IGNORECASE,
@@ -142,10 +147,11 @@ def _reports(lead: str, rest: str, entry: Default | None, known: Collection[Deci
     if not words.words(value):
         # Nothing behind it: as the value of a key it is a claim, and behind a value it is that one's.
         line = rest.partition("\n")[0]
-        tail = not words.words(line) and bool(re.search(r"[:=|,(\[→>\t-]\s{0,3}[\"'(\[]{0,3}\Z", lead))
-        return not known and (
-            bool(_KEY.search(lead)) or (tail and bool(words.content(_STOP.split(lead)[-1])))
+        tail = not words.words(line) and bool(
+            _WHY.search(lead) or re.search(r"[:=|,(\[→>\t-]\s{0,3}[\"'(\[]{0,3}\Z", lead)
         )
+        behind = tail and bool(words.content(_STOP.split(lead)[-1])) and not words.denies(lead, entry)
+        return not known and (bool(_KEY.search(lead)) or behind)
     if words.denies(value, entry):
         return False
     if lead.lstrip().startswith(">") and entry and _quotes_entry(value, entry):
@@ -166,17 +172,21 @@ def _reports(lead: str, rest: str, entry: Default | None, known: Collection[Deci
 
 def _given(lead: str, rest: str, entry: Default | None) -> str:
     """What stands for the value of an id: behind a sign on its line, in its table row, or below a line of its own."""
-    first = _LEAD.fullmatch(lead.strip(_SIGN)) is not None or bool(_KEY.search(lead))
+    first = bool(_KEY.search(lead)) or all(
+        word in _HEAD or word.isdigit() or len(word) == 1 for word in words.words(lead)
+    )
     line, _, below = rest.partition("\n")
     note = _NOTE.match(line)
     closing, aside, at = (note[1], note[2] or "", note.end()) if note else ("", "", 0)
     signs = _SIGNS.match(line, at)
     mark, value = (signs[0], line[signs.end() :]) if signs else ("", line[at:])
+    if not first and re.search(r"[.!?;]\s", mark):  # the next sentence
+        mark = value = ""
     strong = _STRONG.search(closing + mark + value[:1])
     value = _of_cells(value, entry)
     if not words.words(value):
         if aside and first and not _is_subject(aside, entry):
-            return aside
+            return aside.strip("()[]")
         if (first or re.search(r"[:=|]", mark)) and (found := _below(lead, line, below)):
             return found
     elif strong:
@@ -188,8 +198,13 @@ def _given(lead: str, rest: str, entry: Default | None) -> str:
         sentence = _STOP.split(value, maxsplit=1)[0]
         if did := words.chosen(sentence):
             return sentence if words.denies(sentence, entry) else sentence[did.end() :] or sentence
+        given = _IS.match(sentence)
+        if given and words.content(given[1]) and not _EVENT.search(given[1]):
+            return sentence
         value = sentence
     before = _STOP.split(lead)[-1]
+    if words.content(value) and before.strip() and _AT.issuperset(words.words(before)):
+        return value
     if words.chosen(before) and not _NOT.search(before):
         return value if words.content(value) else before
     return ""
@@ -197,12 +212,14 @@ def _given(lead: str, rest: str, entry: Default | None) -> str:
 
 def _below(lead: str, line: str, below: str) -> str:
     """The line under an id that has its own, where it is a heading, a label, an element or more deeply indented."""
+    gap = re.match(r"(?:[^\w\n]*\n)*", below)
+    skipped = gap[0] if gap else ""
     label = "#" in lead or "|" in lead or line.rstrip().endswith((":", "|", "=", ",", '"', "'"))
-    gap = re.match(r"\s*\n", below)
-    text = below[gap.end() if gap else 0 :].partition("\n")[0]
+    label = label or skipped.lstrip(" >").startswith(("==", "--"))
+    text = below[len(skipped) :].partition("\n")[0]
     item = re.match(r"\s*[-*+]\s", lead)
     deeper = len(text) - len(text.lstrip()) > len(lead) - len(lead.lstrip())
-    if (gap and not label) or (item and not label and not deeper) or len(_CELL.findall(line)) > 1:
+    if (skipped and not label) or (item and not label and not deeper) or len(_CELL.findall(line)) > 1:
         return ""
     return "" if "AUTONOMOUS_DECISIONS" in text else text.strip()
 
@@ -244,12 +261,15 @@ def _is_chosen(lowered: str, choice: str) -> bool:
 
 def _spelled(name: str) -> str:
     """An id in any case, with whatever a text puts between its parts, such as AD 001 or ad_001."""
-    parts = r"[^\w\n]{0,2}_?".join(re.findall(r"[0-9]+|[A-Za-z]+", name) or [re.escape(name)])
-    return rf"(?<![0-9A-Za-z]){parts}(?![0-9A-Za-z])"
+    parts = re.findall(r"[0-9]+|[A-Za-z]+", name) or [re.escape(name)]
+    spelled = r"[^\w\n]{0,2}_?".join(
+        "0*" + (part.lstrip("0") or "0") if part.isdigit() else part for part in parts
+    )
+    return rf"(?<![0-9A-Za-z]){spelled}(?![0-9A-Za-z])"
 
 
 def _folded(name: str) -> str:
-    return re.sub(r"[\W_]", "", name).casefold()
+    return re.sub(r"(?<![0-9])0+(?=[0-9])", "", re.sub(r"[\W_]", "", name).casefold())
 
 
 def _listed(found: Collection[str] | Iterator[str]) -> str:

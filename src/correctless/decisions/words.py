@@ -13,7 +13,7 @@ _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 VERBS = frozenset(
     _WORD.findall(
         "is are was were be been begins begin starts start ends end stands stand follows follow comes come goes go closes opens"
-        " sits lies marks mark use using uses put write wrote print printed see find finish finishes give given gave"
+        " sits lies marks mark use using uses put write wrote print printed see find finish finishes give given gave copied copy include includes"
     )
 )
 # They say where something is written and how it looks.
@@ -25,14 +25,14 @@ PLAIN = VERBS | frozenset(
         " marker markers may me must my next no nonce not now of on one only opening closing or our own point points prompt"
         " prompted quoted readable record recorded records report reported required requested same said say says section shown so"
         " string than that the their them then there these they this those to token two under verbatim very we what when where"
-        " which will with within word words would came applies arose occurred met reached stays remains you your answer answers block blocks message response reply tag tags task"
+        " which will with within word words would nor neither json object objects per note everything starting beginning ending came applies arose occurred met reached stays remains you your answer answers block blocks message response reply tag tags task"
         " text all also too if into out up us yes ad id ids document docs rule page skill contract"
     )
 )
 # The names of the columns and keys a decision may be told under.
 _LABELS = frozenset(
     _WORD.findall(
-        "default applied choice chosen choose taken took decided selected picked value rationale reason because used kept escalation"
+        "default defaults documented applied choice chosen choose taken took decided selected picked value rationale reason because used kept escalation"
         " deferred false true null escalate original name title td tr li dd dt span div code"
     )
 )
@@ -57,9 +57,11 @@ _DENIAL = frozenset(
         "no not none never nothing nicht nichts kein keine keinen entfällt n a na skip skipped unused unreached untouched unneeded"
         " unmet did does do was were is has have had been be being this that the point decision decisions to it reached needed need"
         " applicable relevant met triggered hit encountered required come came up arise arose apply applies occur occurred occasion"
-        " seen used taken made decide here there any yet in step run task at all i we so for erreicht nötig wurde war"
+        " seen used taken made decide here there any yet in step run task at all i we so for erreicht nötig wurde war entscheidung anlass neue neuen"
     )
 )
+_BARE = frozenset(("no", "not", "none", "never"))  # what is denied may as well be the default
+_THEN = re.compile(r"[:=|>]\s*\w|\b(?:hence|thus|therefore)\b", re.IGNORECASE)
 _OTHERWISE = re.compile(r"\b(?:instead|not|but|rather|changed|now|then)\b|[=-]>|→|⇒", re.IGNORECASE)
 _CLAUSE = re.compile(r"[,;.(|\n]|\b(?:because|since|as)\b| - ")
 _STEM = 5  # characters that two forms of a word share
@@ -95,7 +97,11 @@ def denies(value: str, entry: Default | None) -> bool:
     if entry and _NONE.search(entry.choice) and not _MET.search(clause):
         return False
     rest = value[len(clause) :]
-    return not (chosen(rest) or re.search(r"[:=|>]\s*\w", rest))
+    if _BARE.issuperset(words(clause)) and content(rest):
+        return False
+    if _MET.search(clause):  # the cells behind it say why
+        rest = rest.replace("|", " ")
+    return not (chosen(rest) or _THEN.search(rest))
 
 
 def same(value: str, told: str, default: str) -> bool:
@@ -106,4 +112,4 @@ def same(value: str, told: str, default: str) -> bool:
     known = {word[:_STEM] for word in words(told)}
     clause = _CLAUSE.split(value.lstrip(" ,;.(|-"), maxsplit=1)[0]
     said = content(clause) or content(value)
-    return 2 * sum(word[:_STEM] in known for word in said) > len(said) or not said
+    return 2 * sum(word[:_STEM] in known for word in said) >= len(said)
