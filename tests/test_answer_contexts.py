@@ -174,6 +174,8 @@ OUTSIDE = {
     "the same id, as Python": f"{{'decision_id': 'AD-001', 'default_applied': '{TWO}'}}",
     "the same id, with other keys": f'{{"id": "AD-001", "choice": "{TWO}"}}',
     "the same id, instead": f"AD-001: {TWO} instead of {ONE}",
+    "the same id, deferred": f"- AD-001: {ONE}, deferred: {TWO} is not sure",
+    "a default that begins like a type": f"default_applied: string {TWO}",
     "the same id, changed": f"I changed AD-001 to {TWO}.",
     "a block without a nonce": f"AUTONOMOUS_DECISIONS_START\n{B}\n{END}",
     "a block with another nonce": f"AUTONOMOUS_DECISIONS_START 00000000\n{B}\n{END}",
@@ -409,6 +411,7 @@ ORDINARY = {
     "the word": f"The word for the block is {NONCE}.",
     "the marker without its nonce": "I end with a block AUTONOMOUS_DECISIONS_START as asked.",
     "the marker with a placeholder": "It begins with `AUTONOMOUS_DECISIONS_START <nonce>`.",
+    "a schema": '```json\n{"type": "object", "properties": {"decision_id": {"type": "string"}, "default_applied": {"type": "string"}}}\n```',
     "other work": "I decided to keep the parser in one file, and took the name from the spec.",
 }
 MENTIONS = {  # ids of the contract; an answer without any block that has them is looked at, whatever they say

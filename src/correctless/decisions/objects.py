@@ -54,8 +54,8 @@ def objects(text: str) -> Iterator[dict[str, Any]]:
 
 
 def decides(obj: dict[str, Any]) -> bool:
-    """Whether an object has a key that only a decision has, however it is spelled."""
-    return any(folded_key(key) in _DECIDES for key in obj)
+    """Whether an object has a key that only a decision has, however it is spelled; a schema has an object behind it."""
+    return any(folded_key(key) in _DECIDES and not isinstance(value, dict) for key, value in obj.items())
 
 
 @lru_cache(maxsize=1024)

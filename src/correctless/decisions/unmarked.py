@@ -29,8 +29,23 @@ REPORT = re.compile(r"decision[\W_]{0,6}id(?![0-9a-z])|default[\W_]{0,6}applied"
 _APPLIED = re.compile(
     r"default[\W_]{0,6}applied[\"']?\]?\s{0,9}(?:[:=|>]|=>)[ \t\"'|>]{0,9}([^\n|<]{0,200})", re.IGNORECASE
 )
-_TYPE = re.compile(
-    r"(?:optional|str|string|text|varchar|int|any|none|null|self|args|what you did|\.\.\.|<)", re.IGNORECASE
+# A schema's, a signature's or the prompt's own example.
+_TYPES = frozenset(
+    (
+        "optional",
+        "str",
+        "string",
+        "text",
+        "varchar",
+        "int",
+        "any",
+        "none",
+        "null",
+        "type",
+        "what",
+        "you",
+        "did",
+    )
 )
 
 _TAG = re.compile(r"</?[A-Za-z][A-Za-z0-9_-]{0,40}\s?/?>")
@@ -52,7 +67,10 @@ _STRONG = re.compile(r"[:=|→⇒>│┃\t]| -+ |,(?=[^\s])|[\"'],")
 _CELL = re.compile(r"\s*[|│┃\t]\s*")
 _STOP = re.compile(r"[.!?;](?=\s)")
 _NEUTRAL = frozenset({"", "no", "false", "none", "null"})
-_DEFERRED = re.compile(r"\b(?:deferred|escalated)\b(?!\W{0,4}(?:no|not|false|none|n/a|-))", re.IGNORECASE)
+_DEFERRED = re.compile(
+    r"(?<!not )(?<!n't )(?<!never )(?<!no )\b(?:deferred|escalated)\b(?!\W{0,4}(?:no|not|false|none|n/a|-))",
+    re.IGNORECASE,
+)
 _NOT = re.compile(r"\b(?:not|no|never)\b|n't\b", re.IGNORECASE)
 _QUOTED = frozenset(("rationale", "default", "if", "deferred", "escalate", "always"))
 
@@ -111,7 +129,7 @@ def _applied(text: str, recorded: Collection[Decision]) -> str:
     said = [each.default_applied for each in recorded if each.default_applied]
     for applied in _APPLIED.finditer(_bare(text)):
         value = applied[1].strip(" \"',;}])")
-        if words.words(value) and not _TYPE.match(value) and not any(each in applied[1] for each in said):
+        if not _TYPES.issuperset(words.words(value)) and not any(each in applied[1] for each in said):
             return "a default that was applied"
     return ""
 
@@ -161,11 +179,7 @@ def _reports(lead: str, rest: str, entry: Default | None, known: Collection[Deci
     told = " ".join(f"{each.default_applied} {each.rationale}" for each in known)
     if entry:
         told += f" {entry.subject} {entry.choice} {entry.rationale}"
-    if (
-        _DEFERRED.search(value)
-        and not _NOT.search(value)
-        and not any(each.escalation_deferred for each in known)
-    ):
+    if _DEFERRED.search(value) and not any(each.escalation_deferred for each in known):
         return True
     return not any(words.same(value, told, each.default_applied) for each in known)
 
