@@ -89,6 +89,7 @@ ONE_OBJECT = {  # two decisions in one object
     "keys twice in two cases": f'{A[:-1]},"Decision_ID":"AD-003","Default_Applied":"{TWO}"}}',
     "keys twice in a nested object": f'{A[:-1]},"seen":{{"a":"{TWO}","a":1}}}}',
 }
+
 OUTSIDE = {
     "labels": f"**Decision ID:** AD-003\n**Default applied:** {TWO}",
     "labels in a list": f"- **Decision ID:** AD-003\n- **Default applied:** {TWO}\n- **Rationale:** because",
@@ -342,6 +343,9 @@ def test_a_decision_inside_of_another_one_is_recorded_as_one(inner: str) -> None
     is_open, recorded, _ = read(f"{START}\n{A[:-1]}, {inner}}}\n{END}", called=False)
     assert not is_open
     assert recorded.count('"key": "r1/demo/1/b') == 2
+    call = Calls(FREE, **WHERE).take(json.loads(f"{A[:-1]}, {inner}}}"), NOW)
+    assert call.escalation_deferred
+    assert TWO in json.dumps(dict(call.extra))
 
 
 YES = [

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from correctless.decisions.objects import inside
 from correctless.record import Decision, RecordError, decode, encode, means_deferred
 
 if TYPE_CHECKING:
@@ -88,7 +89,8 @@ def correct(
     rationale, rationale_whole = _text(obj.get("rationale"))
     reason, _ = _text(obj.get("original_escalation_reason"))
     corrected = listed is not None and listed.escalate and not means_deferred(obj.get("escalation_deferred"))
-    asked = asks_to_defer(obj)
+    # A call takes one decision: another one inside of it would be a mere detail of this one.
+    asked = asks_to_defer(obj) or (source == "tool" and any(inside(obj)))
     noted = {
         "conflict": conflict,
         "corrected": corrected,

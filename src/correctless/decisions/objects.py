@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from array import array
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -146,11 +146,11 @@ def _object(text: str, start: int, end: int) -> Span:
         return _damage(start, end, str(error))
     # A lost `},{` between two decisions; in any other case the last value of a key is the one that is recorded.
     values = parts if len(parts) > 1 and all("decision_id" in part for part in parts) else [value]
-    values += [inner for outer in [*values] for inner in _inside(outer)]
+    values += [inner for outer in [*values] for inner in inside(outer)]
     return Span(start, end, tuple(values), duplicate, _TWICE if lost else "")
 
 
-def _inside(obj: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def inside(obj: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The decisions among the values of an object, at any depth."""
     waiting: list[Any] = [*reversed(obj.values())]
     while waiting:
