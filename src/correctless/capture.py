@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from correctless import block
 from correctless.correction import UNLISTED, asks_to_defer, claimed_id, correct, folded, synthesized
 from correctless.decisions import unmarked
+from correctless.decisions.objects import inside
 from correctless.record import Decision
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class Calls:
             now=now,
             unlisted=self._unlisted + 1,
             conflict=name is not None and self._made.differs(name, folded(obj)),
+            holds_another=any(inside(obj)),
         )
         self._unlisted += decision.decision_id.startswith(UNLISTED)
         self._made.call(decision)

@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from correctless.decisions.objects import inside
 from correctless.record import Decision, RecordError, decode, encode, means_deferred
 
 if TYPE_CHECKING:
@@ -58,11 +57,13 @@ def correct(
     conflict: bool = False,
     kept: str | None = None,
     fault: str = "",
+    holds_another: bool = False,
 ) -> Decision:
     """The record of one object, corrected: every fault of it is noted, none stops it.
 
     `obj` None is text nobody could read: `kept` names the file that holds it, `fault` says why. `contract` None: the
     skill's contract was not found, so no id is listed. `unlisted` is the number N to use if the id is not listed.
+    With `holds_another` a decision inside of this one is recorded as a mere detail of it, so a person looks.
     """
     if obj is None:
         ours = {"fault": fault, "kept": kept}
@@ -89,8 +90,7 @@ def correct(
     rationale, rationale_whole = _text(obj.get("rationale"))
     reason, _ = _text(obj.get("original_escalation_reason"))
     corrected = listed is not None and listed.escalate and not means_deferred(obj.get("escalation_deferred"))
-    # A call takes one decision: another one inside of it would be a mere detail of this one.
-    asked = asks_to_defer(obj) or (source == "tool" and any(inside(obj)))
+    asked = asks_to_defer(obj) or holds_another
     noted = {
         "conflict": conflict,
         "corrected": corrected,

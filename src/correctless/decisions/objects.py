@@ -152,7 +152,7 @@ def _object(text: str, start: int, end: int) -> Span:
 
 def inside(obj: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The decisions among the values of an object, at any depth."""
-    waiting: list[Any] = [*reversed(obj.values())]
+    waiting: list[Any] = [*reversed([*obj.values()])]
     while waiting:
         value = waiting.pop()
         if isinstance(value, list):
