@@ -482,5 +482,6 @@ def test_a_block_printed_twice_is_one_decision_and_an_object_twice_in_a_block_is
 def test_a_letter_of_the_nonce_that_is_wrong_is_another_nonce() -> None:
     for wrong in (f"{n:x}{NONCE[1:]}" for n in range(16) if f"{n:x}" != NONCE[0]):
         found = read(f"AUTONOMOUS_DECISIONS_START {wrong}\n{LINES}\n{END}\n{START}\n{A}\n{END}")
-        assert [decision.default_applied for decision in found.decisions] == [ONE]
+        assert [decision.default_applied for decision in found.decisions] == [ONE, ""]
+        assert TWO in found.kept[0].text  # it is read as no decision, and may be one
         assert re.search("quoted-block", " ".join(found.warnings))

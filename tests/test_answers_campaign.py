@@ -59,8 +59,8 @@ class Answer:
     text: str = ""
     truths: list[Truth] = field(default_factory=list)
     calls: list[dict[str, Any]] = field(default_factory=list)
-    decoys: list[str] = field(default_factory=list)  # words that no record may hold
-    near: bool = False  # something that was meant for a block, or may have been: kept, and the gate is closed
+    # Words that no record may hold: their objects claim what is nowhere else, so they are kept, and the gate is closed.
+    decoys: list[str] = field(default_factory=list)
     stray: list[str] = field(
         default_factory=list
     )  # words of badly written blocks: recorded, and kept as well
@@ -133,7 +133,10 @@ class Author:
         if rnd.random() < 0.2:
             obj[rnd.choice(["confidence", "kept", "skill", "claimed_id"])] = rnd.choice([0.5, "x", ["y"]])
         obj["rationale"] = f"{rnd.choice(TEXTS)} {word}"
-        return Truth(word, obj, kind not in ("default", "other"))
+        reason = bool(
+            obj.get("original_escalation_reason")
+        )  # says why a person must look, whatever else it says
+        return Truth(word, obj, reason or kind not in ("default", "other"))
 
     def call(self, made: Answer) -> None:
         """Has the recorder told some, all or none of it, and at times something that the block doesn't repeat."""
@@ -192,14 +195,12 @@ class Author:
         rnd, lines = self.random, []
         for _ in range(rnd.choice([0, 0, 1, 1, 2, 3])):
             lines.append(rnd.choice(PROSE))
-            if rnd.random() < 0.6:
+            if rnd.random() < 0.3:
                 word = self.word("D")
                 made.decoys.append(word)
                 decoy = rnd.choice(DECOYS if before else DECOYS[1:])(word, made.nonce, rnd)
                 if any(made.nonce in line.lower() for line in decoy):
                     made.stray.append(made.decoys.pop())
-                # an object and an END, of no block
-                made.near = made.near or made.stray[-1:] == [word] or len(decoy) == 2
                 lines += decoy
                 lines.append(rnd.choice(PROSE))
         return lines
@@ -411,9 +412,8 @@ def whole(outcome: Outcome) -> list[Decision]:
 
 
 def is_damaged(answer: Answer) -> bool:
-    # With nothing else on record, what an answer only quotes may be all that it reports; and no block at all is silence.
-    silent = not answer.truths and (bool(answer.decoys) or not answer.verified)
-    return answer.near or silent or answer.damage not in ("", "duplicated")
+    silent = not answer.truths and not answer.verified  # no block at all
+    return bool(answer.decoys or answer.stray) or silent or answer.damage not in ("", "duplicated")
 
 
 def is_stray(decision: Decision, answer: Answer) -> bool:

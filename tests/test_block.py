@@ -33,7 +33,7 @@ def inside(*lines: str) -> Reading:
     return read("\n".join([START, *lines, END]), NONCE)
 
 
-FENCE = re.compile(r"[\s>]*(`{3,}|~{3,})[ \t]*[\w.+-]*\s*")
+FENCE = re.compile(r"[\s>]*(`{3,}|~{3,})[ \t]*(json|text)?\s*")
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(st.characters()),
@@ -446,10 +446,10 @@ def test_a_badly_written_start_with_our_nonce_is_read_and_kept_as_well(marker: s
         assert all(piece.verified for piece in reading.pieces)
         assert damaged(reading) == [f'{marker}\n{{"n": 2}}']
         assert reading.authentic == len(found)
-    sentence = f"{marker} is how it begins\nand so on\n"
-    assert [piece.fault for piece in read(sentence, NONCE).pieces] == [block.PRINTED]
-    assert read(sentence, NONCE, called=True).pieces == ()
-    assert read(f"{sentence}{START}\n{END}\n", NONCE).pieces == ()
+    for rest in ("", "- Naming: rambutan\n", "Naming | rambutan\n", "naming,rambutan\n"):
+        for called, around in ((False, ""), (True, ""), (False, f"\n{START}\n{END}\n")):
+            kept = damaged(read(f"{marker}\n{rest}{around}", NONCE, called=called))
+            assert any(rest.strip() in text for text in kept) or (around and not rest)
     assert None in values(inside(marker, '{"n": 2}'))
 
 

@@ -7,22 +7,20 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
-from array import array
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
-from correctless.record import MAX_DEPTH, RecordError, means_deferred, strict_json
+from correctless.decisions import objects, quotation
+from correctless.decisions.legible import Plain, legible
 
 START = "AUTONOMOUS_DECISIONS_START"
 END = "AUTONOMOUS_DECISIONS_END"
 MAX_PIECES = 10_000  # more than a person could ever read: the rest of the answer is one damaged piece
-_MAX_TOKENS = 2_000_000  # brackets and strings of one block that are looked at; what comes later never closes
 _TOO_MANY = f"more than {MAX_PIECES} pieces"
 ASTRAY = "its start marker is not as the prompt shows it, alone on its line"
-PRINTED = "the word of the block is in the answer, and no block"
+PRINTED = "the word of the block is in the answer, and not at a block that could be read"
 
 # The answer is hostile, and reading it stays linear: no two quantifiers that could share what they match follow each other.
 NONCE = re.compile(r"[0-9a-f]{8}")
@@ -30,18 +28,11 @@ _LEAD = re.compile(r"[\s>\ufeff]*")
 _BULLET = re.compile(r"(?:[-*+]|\d{1,9}[.)])\s[\s>]*")
 _QUOTE = re.compile(r"\s*(?:>\s?)+")
 _FENCE = re.compile(r"\s*(?:`{3,}|~{3,})")
-_LANGUAGE = re.compile(r"[0-9A-Za-z_.+-]*")
-_SPACE = re.compile(r"[\s\ufeff]*")
-_COMMA = re.compile(r"\s*,?")
-_OPEN = re.compile(r"[{\[]")
-_LINE_OPEN = re.compile(r"^[ \t]*[{\[]", re.MULTILINE)
-# A JSON string never crosses a line, so at the start of a line no scanner is inside one, wherever it began.
-_TOKEN = re.compile(r'"[^"\\\n]*(?:\\[^\n][^"\\\n]*)*(")?|[{}\[\]]')
-_OPENER = {"}": "{", "]": "["}
+# Any other word behind a fence is content.
+_LANGUAGE = re.compile(r"(?:json[5cl]?|jsonlines|ndjson|te?xt|plain(?:text)?|console|output)?", re.IGNORECASE)
 _WRONG_END = re.compile(
     r"(?:autonomous|decisions?)[^0-9a-z\n]{0,4}(?:decisions?[^0-9a-z\n]{0,4})?end(?![0-9a-z])", re.IGNORECASE
 )
-REPORT = re.compile(r"decision[^0-9a-z\n]?id(?![0-9a-z])|default[^0-9a-z\n]?applied", re.IGNORECASE)
 _NO_LETTER = re.compile(r"[^a-z]")
 _NEAR = 100  # characters around the nonce in which a badly written start is looked for
 
@@ -66,7 +57,9 @@ class Reading:
     nonceless: int  # read (the last one) only when nothing is authentic and no call was recorded
     others: tuple[str, ...]  # what stands for a nonce at the start of each block with another one: never read
     verified: bool  # something is authentic, or a call was recorded
-    outside: str  # the lines of no block
+    outside: (
+        str  # the lines of no block, and of those that were not read: they may report what is nowhere else
+    )
 
     @property
     def quoted(self) -> int:
@@ -88,10 +81,11 @@ def read(answer: str, nonce: str, *, called: bool = False) -> Reading:
     answer = answer.replace("\r\n", "\n").replace("\r", "\n")
     # An empty nonce must not make the nonce-less blocks authentic.
     known = NONCE.fullmatch(nonce) is not None
-    plain = answer if answer.isascii() else answer.translate(_Plain())
+    plain = answer if answer.isascii() else answer.translate(Plain())
     printed = _printed(plain, nonce) if known else []
-    outside: list[str] = []
-    every = tuple(_blocks(answer, plain, nonce if known else None, printed, outside))
+    outside: list[tuple[_Block | None, str]] = []
+    loose: list[int] = []
+    every = tuple(_blocks(answer, plain, nonce if known else None, printed, outside, loose))
     blocks = [block for block in every if not block.astray]
     authentic = [block for block in blocks if known and block.word == nonce]
     nonceless = [block for block in blocks if block.word is None]
@@ -108,13 +102,9 @@ def read(answer: str, nonce: str, *, called: bool = False) -> Reading:
         if not block.astray:
             pieces += _news(_read_block(block, verified=block.word is not None), seen)
             continue
-        text = "\n".join(block.lines)
-        if block.ended or REPORT.search(text):
-            found = [piece for piece in _read_block(block) if piece.value is not None]
-            pieces += [*_news(found, seen), Piece(None, text=text, fault=ASTRAY)]
-        else:  # a sentence that names the marker
-            outside += block.lines
-    if printed and not verified and not pieces:
+        found = [piece for piece in _read_block(block) if piece.value is not None]
+        pieces += [*_news(found, seen), Piece(None, text="\n".join(block.lines), fault=ASTRAY)]
+    if loose or (printed and not verified and not pieces) or (known and _disguised(answer, nonce, printed)):
         pieces.append(Piece(None, text=answer, fault=PRINTED))
     return Reading(
         pieces=tuple(pieces),
@@ -122,13 +112,8 @@ def read(answer: str, nonce: str, *, called: bool = False) -> Reading:
         nonceless=len(nonceless),
         others=tuple(b.word for b in blocks if b.word is not None and not (known and b.word == nonce)),
         verified=verified,
-        outside="\n".join(outside),
+        outside="\n".join(line for of, line in outside if of is None or not (of.astray or id(of) in counted)),
     )
-
-
-def objects(text: str) -> Iterator[dict[str, Any]]:
-    """The JSON objects of any text that can be read, none of which is in another."""
-    return (span.value for span in _spans(text, _ends(text), 0, len(text)) if span.value is not None)
 
 
 def _news(pieces: list[Piece], seen: Counter[str]) -> list[Piece]:
@@ -146,20 +131,15 @@ def _news(pieces: list[Piece], seen: Counter[str]) -> list[Piece]:
     return news
 
 
-class _Plain(dict[int, int]):
-    """Each character as the one it stands for: a full-width letter is that letter, and all else is itself."""
-
-    def __missing__(self, char: int) -> int:
-        # Only these: what else has such a form grows with each release of Unicode, and Python.
-        typed = 0xFF01 <= char <= 0xFF5E or 0x1D400 <= char <= 0x1D7FF
-        self[char] = found = ord(unicodedata.normalize("NFKC", chr(char))) if typed else char
-        return found
-
-
 def _printed(plain: str, nonce: str) -> list[tuple[int, int]]:
     """Where the nonce stands, in whatever case and type, and with up to two other characters between its digits."""
-    pattern = re.compile("[^0-9A-Za-z\n]{0,2}".join(nonce), re.IGNORECASE)
+    pattern = re.compile("[^0-9A-Za-z]{0,2}".join(nonce), re.IGNORECASE)
     return [match.span() for match in pattern.finditer(plain)]
+
+
+def _disguised(answer: str, nonce: str, printed: list[tuple[int, int]]) -> bool:
+    """Whether colours, entities or escapes hide a nonce that a reader would see."""
+    return any(sign in answer for sign in "\x1b&\\") and len(_printed(legible(answer), nonce)) > len(printed)
 
 
 def _looks_like_a_start(plain: str, start: int, end: int) -> bool:
@@ -191,8 +171,14 @@ class _Block:
 
 
 def _blocks(
-    answer: str, plain: str, nonce: str | None, printed: list[tuple[int, int]], outside: list[str]
+    answer: str,
+    plain: str,
+    nonce: str | None,
+    printed: list[tuple[int, int]],
+    outside: list[tuple[_Block | None, str]],
+    loose: list[int],
 ) -> Iterator[_Block]:
+    """The blocks; `outside` gets each line with its block, and `loose` the places where the nonce stands for anything else."""
     current: _Block | None = None
     offset, places = 0, deque(printed)
     for line in answer.split("\n"):
@@ -202,13 +188,21 @@ def _blocks(
             here.append(places.popleft())
         marker = _marker(line)
         authentic = current is not None and current.word is not None and current.word == nonce
-        if (
-            here
-            and not (marker and marker[1] in (None, nonce))
-            # inside of a block it is damage already
-            and not (marker is None and authentic)
-            and (marker or any(_looks_like_a_start(plain, *place) for place in here[:_NEAR]))
-        ):
+        if marker and marker[1] in (None, nonce):
+            here = []  # the marker as it should be
+        elif marker is None and authentic:
+            here = []  # inside of a block it is damage already
+        elif not loose:
+            here = [
+                place for place in here[:_NEAR] if not quotation.quotes(plain, begin, *place, nonce or "")
+            ] + here[_NEAR:]
+        starts = marker is not None or any(_looks_like_a_start(plain, *place) for place in here[:_NEAR])
+        # What the nonce belongs to may stand before it, where its own line is no start.
+        own = starts and any(
+            _looks_like_a_start(plain[begin:offset], a - begin, b - begin) for a, b in here[:_NEAR]
+        )
+        loose += [place for place, _ in here[:1] if not own]
+        if here and starts:
             if current:
                 yield current
             current = _Block(None, [line], astray=True)
@@ -224,9 +218,10 @@ def _blocks(
             content = line[quote.end() :] if quote else line
             if not _is_fence(content):
                 current.lines.append(content)
+                outside.append((current, content))
             current.ended = current.astray and bool(_WRONG_END.search(content))
         else:
-            outside.append(line)
+            outside.append((None, line))
         if current and current.ended:
             yield current
             current = None
@@ -250,11 +245,14 @@ def _read_block(block: _Block, *, verified: bool = True) -> list[Piece]:
             pieces.append(Piece(None, text=text[hurt:end].strip(), fault=fault, verified=verified))
         hurt = -1
 
-    for count, span in enumerate(_spans(text, _ends(text), 0, len(text))):
-        full = len(pieces) >= MAX_PIECES or count >= 2 * MAX_PIECES
-        if span.value is not None and not full:
+    for count, span in enumerate(objects.spans(text)):
+        full = len(pieces) + max(len(span.values) - 1, 0) >= MAX_PIECES or count >= 2 * MAX_PIECES
+        if span.values and not full:
             flush(hurt_end)
-            pieces.append(Piece(span.value, duplicate=span.duplicate, verified=verified))
+            pieces += [Piece(value, duplicate=span.duplicate, verified=verified) for value in span.values]
+            if span.fault:
+                said = text[span.start : span.end]
+                pieces.append(Piece(None, text=said, fault=span.fault, verified=verified))
             done = span.end
         elif hurt < 0 and text[span.start : span.end].strip(" \t\n,\ufeff"):
             hurt, hurt_end, fault = span.start, span.end, span.fault
@@ -271,117 +269,6 @@ def _read_block(block: _Block, *, verified: bool = True) -> list[Piece]:
         hurt_end = len(text)
     flush(hurt_end)
     return pieces
-
-
-class _Span(NamedTuple):
-    start: int
-    end: int
-    value: dict[str, Any] | None
-    duplicate: bool
-    fault: str
-
-
-def _damage(start: int, end: int, fault: str) -> _Span:
-    return _Span(start, end, None, False, fault)
-
-
-def _spans(text: str, ends: array[int], start: int, stop: int, *, nested: bool = False) -> Iterator[_Span]:
-    """The objects between `start` and `stop` and the damage between them; an array is looked into once."""
-    at = start
-    while True:
-        at = _end(_SPACE, text, at, stop)
-        if at >= stop:
-            return
-        mark = text[at]
-        if mark not in "{[":
-            following = _OPEN.search(text, at, stop)
-            end = following.start() if following else stop
-            yield _damage(at, end, "not a JSON object")
-            at = end
-        elif mark == "[" and not ends[at]:  # the objects of a cut-off array are whole for all that
-            yield _damage(at, at + 1, "it never closes")
-            at += 1
-        elif not ends[at]:  # never closes: whatever starts on a later line is read for itself
-            following = _LINE_OPEN.search(text, at + 1, stop)
-            end = following.end() - 1 if following else stop
-            yield _damage(at, end, "it never closes")
-            at = end
-        else:
-            end = ends[at]
-            if mark == "[" and nested:
-                yield _damage(at, end, "an array in an array")
-            elif mark == "[":
-                yield from _spans(text, ends, at + 1, end - 1, nested=True)
-            else:
-                span = _object(text, at, end)
-                yield from (span,) if span.value is not None else _rescued(text, ends, span)
-            at = _end(_COMMA, text, end, stop)
-
-
-def _rescued(text: str, ends: array[int], broken: _Span) -> Iterator[_Span]:
-    # A missing brace on one line and a spare one further down swallow the good lines between them: a line that
-    # is a whole object and names a decision counts. Only one level, so that no text is parsed a third time.
-    at = broken.start
-    for opener in _LINE_OPEN.finditer(text, at + 1, broken.end):
-        start = opener.end() - 1
-        end = ends[start]
-        if text[start] == "[" or not end or start < at or "\n" in text[start:end]:
-            continue
-        span = _object(text, start, end)
-        if span.value is not None and "decision_id" in span.value:
-            yield _damage(at, start, broken.fault)
-            yield span
-            at = _end(_COMMA, text, end, broken.end)
-    yield _damage(at, broken.end, broken.fault)
-
-
-def _object(text: str, start: int, end: int) -> _Span:
-    duplicate = False
-
-    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
-        nonlocal duplicate
-        found = dict(items)
-        if len(found) != len(items):
-            duplicate = True
-            said = [value for key, value in items if key == "escalation_deferred"]
-            if len(said) > 1 and any(map(means_deferred, said)):
-                found["escalation_deferred"] = True
-        return found
-
-    try:
-        value = strict_json(text[start:end], pairs=pairs)
-    except RecordError as error:
-        return _damage(start, end, str(error))
-    return _Span(start, end, value, duplicate, "")
-
-
-def _ends(text: str) -> array[int]:
-    """For the place of each bracket that closes properly the place after its partner, else 0; one pass."""
-    ends = array("l", bytes(array("l").itemsize * len(text)))
-    # One level for the array around the objects. A bracket pushed out at the far end is nested too deep to be read.
-    opened: deque[int] = deque(maxlen=MAX_DEPTH + 1)
-    at = tokens = 0
-    while first := _OPEN.search(text, at):  # outside of brackets a quotation mark is prose
-        for token in _TOKEN.finditer(text, first.start()):
-            at = token.end()
-            tokens += 1
-            mark = text[token.start()]
-            if mark in "{[":
-                opened.append(token.start())
-            elif mark == '"':
-                if token[1] is None:
-                    opened.clear()
-            elif text[opened[-1]] == _OPENER[mark]:
-                ends[opened.pop()] = at
-            else:
-                opened.clear()
-            if not opened or tokens > _MAX_TOKENS:
-                break
-        else:
-            break
-        if tokens > _MAX_TOKENS:
-            break
-    return ends
 
 
 def _end(pattern: re.Pattern[str], text: str, at: int, stop: int) -> int:

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from correctless import block
-from correctless.correction import UNLISTED, claimed_id, correct, folded, synthesized
+from correctless.correction import UNLISTED, asks_to_defer, claimed_id, correct, folded, synthesized
 from correctless.decisions import unmarked
-from correctless.record import Decision, means_deferred
+from correctless.decisions.objects import inside
+from correctless.record import Decision
 
 if TYPE_CHECKING:
     from correctless.contract import SkillContract
@@ -83,6 +84,7 @@ class Calls:
             now=now,
             unlisted=self._unlisted + 1,
             conflict=name is not None and self._made.differs(name, folded(obj)),
+            holds_another=any(inside(obj)),
         )
         self._unlisted += decision.decision_id.startswith(UNLISTED)
         self._made.call(decision)
@@ -191,7 +193,7 @@ class _Made:
         while queue and queue[0].met:
             queue.popleft()
         # An object that defers what its call did not is news: left to `contradicts`, the call stays as it is.
-        if not queue or (means_deferred(obj.get("escalation_deferred")) and not queue[0].deferred):
+        if not queue or (asks_to_defer(obj) and not queue[0].deferred):
             return False
         queue.popleft().met = True
         return True
@@ -226,7 +228,7 @@ def _unsaid(answer: str, read: block.Reading, contract: SkillContract, known: Se
     if read.authentic or known:
         names = unmarked.unrecorded(read.outside, contract, known)
         return f"its answer reports outside of its block {names}" if names else ""
-    if names := unmarked.named(answer, contract):
+    if names := unmarked.named(answer, contract) or unmarked.unrecorded(answer, contract, ()):
         return f"the answer of {name} names {names} and has no block that says so"
     escalating = ", ".join(default.id for default in contract.defaults if default.escalate)
     return (

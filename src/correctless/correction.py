@@ -33,6 +33,10 @@ _READ = frozenset(
 # What the corrections themselves write into `extra`: an agent's key of that name is moved aside, never believed.
 _OURS = frozenset({"claimed_id", "claimed_reason", "claimed_skill", "fault", "kept", "reported_at"})
 
+_NO = frozenset(
+    {"", "false", "no", "none", "null", "n/a", "n.a", "na", "never", "not applicable", "not deferred"}
+)
+
 _TYPOGRAPHY = str.maketrans({"`": "", "*": "", "–": "-", "—": "-", "’": "'", "“": '"', "”": '"'})
 
 
@@ -53,11 +57,13 @@ def correct(
     conflict: bool = False,
     kept: str | None = None,
     fault: str = "",
+    holds_another: bool = False,
 ) -> Decision:
     """The record of one object, corrected: every fault of it is noted, none stops it.
 
     `obj` None is text nobody could read: `kept` names the file that holds it, `fault` says why. `contract` None: the
     skill's contract was not found, so no id is listed. `unlisted` is the number N to use if the id is not listed.
+    With `holds_another` a decision inside of this one is recorded as a mere detail of it, so a person looks.
     """
     if obj is None:
         ours = {"fault": fault, "kept": kept}
@@ -83,10 +89,11 @@ def correct(
     applied, applied_whole = _text(obj.get("default_applied"))
     rationale, rationale_whole = _text(obj.get("rationale"))
     reason, _ = _text(obj.get("original_escalation_reason"))
-    asked = means_deferred(obj.get("escalation_deferred"))
+    corrected = listed is not None and listed.escalate and not means_deferred(obj.get("escalation_deferred"))
+    asked = asks_to_defer(obj) or holds_another
     noted = {
         "conflict": conflict,
-        "corrected": listed is not None and listed.escalate and not asked,
+        "corrected": corrected,
         "differs-from-default": listed is not None and applied_whole and _differs(applied, listed),
         "duplicate-key": duplicate,
         "incomplete": not (applied_whole and rationale_whole),
@@ -95,7 +102,7 @@ def correct(
     }
     notes = tuple(sorted(note for note, on in noted.items() if on))
     deferred = asked or not _DEFERRING.isdisjoint(notes)
-    given = reason if asked and reason.strip() else ""
+    given = reason if asked and not corrected and reason.strip() else ""
 
     extra = {_aside(name, obj): value for name, value in obj.items() if name not in _READ}
     if listed is None:
@@ -158,6 +165,22 @@ def synthesized(
         key=f"{run}/{step or '-'}/{attempt or 0}/s{name}" if run else None,
         source="synthesized",
         extra=_readable(extra or {}),
+    )
+
+
+def asks_to_defer(obj: Mapping[str, Any]) -> bool:
+    """Whether any key of an object that speaks of deferring or escalating, however it is spelled, says yes or gives a reason."""
+    return means_deferred(obj.get("escalation_deferred")) or any(
+        _affirms(value)
+        for key, value in obj.items()
+        if key != "escalation_deferred"
+        and re.search("defer|escalat", re.sub(r"[\W_]", "", str(key)), re.IGNORECASE)
+    )
+
+
+def _affirms(value: Any) -> bool:
+    return (
+        bool(value.strip() and plain(value).strip("- ") not in _NO) if isinstance(value, str) else bool(value)
     )
 
 

@@ -35,7 +35,7 @@ def remarks(decision: Decision, contract: SkillContract) -> Iterator[str]:
         elif note == "differs-from-default":
             yield f"the listed default is: {listed.choice if listed else ''}"
         elif note == "duplicate-key":
-            yield "a key stood twice; the last one counts, and of escalation_deferred the true one"
+            yield "a key stood twice; the last one counts, of escalation_deferred the true one, and two decisions are two"
         elif note == "incomplete":
             yield "default_applied and rationale must both be text, and not empty"
         elif note == "unlisted":

@@ -14,7 +14,7 @@ import click
 from correctless import block, exits
 from correctless.capture import Calls, Captured, capture
 from correctless.contract import SkillContract, read_skill
-from correctless.correction import UNLISTED
+from correctless.correction import UNLISTED, asks_to_defer
 from correctless.exits import Stop
 from correctless.finding import printable
 from correctless.record import Decision, RecordError, means_deferred, strict_json, timestamp, utcnow
@@ -226,6 +226,9 @@ def _changes(
             "escalation_deferred",
             f"said {_json(deferral)}, recorded as {_json(asked)}: write true or false",
         )
+    elif not asked and asks_to_defer(obj) and "corrected" not in decision.notes:
+        why = "another key or a reason says that it is a person's"
+        yield "escalation_deferred", f"said {_json(deferral)}, recorded as true: {why}"
     if "claimed_reason" in extra:
         yield (
             "original_escalation_reason",

@@ -1,0 +1,51 @@
+"""A place where the attempt's nonce was printed in; whether the sentence around it only says where the block is.
+
+A doubt is no quotation: what is kept without need costs a person a minute, and a lost decision cannot be repaired.
+"""
+
+from __future__ import annotations
+
+import re
+
+from correctless.decisions import words
+
+_LONGEST = 400  # characters of a sentence
+_STOP = re.compile(r"[.!?][)\"'`*]*(?=\s)")
+_BEGIN = re.compile(r"[\s>\-*+]*")
+_WORD = re.compile(r"\w+(?:'\w+)?")
+_OTHER = re.compile(r"[^\w\s.,;:!?'\"`*()_-]")
+_MARKER = re.compile(r"AUTONOMOUS_DECISIONS_(?:START|END)")
+
+
+def quotes(plain: str, line: int, start: int, end: int, nonce: str) -> bool:
+    """Whether the nonce from `start` to `end`, on the line that begins at `line`, is only named in a sentence.
+
+    The sentence goes on over lines and blank lines to its stop, to a block of the same nonce, or to the end of the answer:
+    what follows a heading or a colon is content.
+    """
+    begin = max([line, *(stop.end() for stop in _STOP.finditer(plain, max(line, start - _LONGEST), start))])
+    window = end + _LONGEST
+    block = re.compile(rf"^[\s>*+-]*AUTONOMOUS_DECISIONS_START {nonce}\s*$", re.MULTILINE).search(
+        plain, end, window
+    )
+    limit = block.start() if block else min(len(plain), window + 1)
+    ended = _STOP.search(plain, end, limit)
+    stop = ended.end() if ended else limit
+    if start - begin > _LONGEST or stop > window:
+        return False
+    sentence = _MARKER.sub(" ", plain[begin:start] + " " + plain[end:stop])
+    sentence = re.sub(rf"\b{nonce}\b|^[ \t>]*(?:```|~~~)[a-z]*$", " ", sentence, flags=re.MULTILINE)
+    said = _WORD.findall(sentence.lower())
+    before_block = block is not None and not ended  # it leads to the block itself
+    if not said:
+        return before_block and plain[begin:start].rstrip().endswith("_START")
+    return (
+        (before_block or (len(said) > 1 and not words.VERBS.isdisjoint(said)))
+        and words.PLAIN.issuperset(said)
+        and not _OTHER.search(sentence, _end(sentence))
+    )
+
+
+def _end(sentence: str) -> int:
+    found = _BEGIN.match(sentence)
+    return found.end() if found else 0
