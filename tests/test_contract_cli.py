@@ -590,6 +590,12 @@ def test_a_re_affirmation_is_good_once(active: Operator) -> None:
     assert active.codes("other", "deploy.prod") == ("deny", ["constraint.C1"])
 
 
+@pytest.mark.parametrize("by", ["claude", "Claude"])
+def test_the_contracts_agent_reviews_nothing(active: Operator, by: str) -> None:
+    done = active.run("review", "add", "--pr", "412", "--area", "data", "--by", by, "--worktree", ".")
+    assert (done.returncode, f"{by} is the contract's agent" in done.stderr) == (exits.REFUSED, True)
+
+
 def test_a_review_names_the_head_of_a_clean_worktree(active: Operator, tmp_path: Path) -> None:
     linked = tmp_path / "r412"
     active.git(active.top, "worktree", "add", "-q", "--detach", str(linked))
@@ -692,3 +698,34 @@ def test_the_schema_is_printed_by_both_commands(op: Operator) -> None:
     )
     assert done.stdout == op.run("schema").stdout
     assert json.loads(done.stdout) == document.schema()
+
+
+def test_a_folder_is_no_evidence(scratch_repo: Path, git: Git) -> None:
+    op = Operator(scratch_repo, git, TEXT.replace(OWN[0], 'evidence = "tools"'))
+    done = op.run("lint")
+    assert (done.returncode, "'evidence' of V1 is the folder tools" in done.stdout) == (exits.FINDINGS, True)
+    assert op.run("surface").returncode == exits.PERSON
+
+
+def test_a_cost_of_next_to_nothing_is_no_action(active: Operator) -> None:
+    for cost in ("1e-320", "0.009"):
+        assert active.codes("spawn", "--agents", "2", "--cost-usd", cost, "--minutes", "30")[0] == "deny"
+    assert active.codes("spawn", "--agents", "2", "--cost-usd", "0.01", "--minutes", "30")[0] == "allow"
+
+
+@pytest.mark.parametrize("edit", ["max_cost_usd = 40", "threshold = 0.01"])
+def test_a_number_of_400_digits_is_a_fault_to_every_command(active: Operator, edit: str) -> None:
+    key = edit.partition(" ")[0]
+    active.contract.write_text(TEXT.replace(edit, f"{key} = {'9' * 400}"))
+    for words in (
+        ("lint",),
+        ("surface",),
+        ("status",),
+        ("board",),
+        ("pin",),
+        ("evidence", "V1"),
+        ("authorize", "flip", "F1"),
+    ):
+        done = active.run(*words)
+        assert "unexpected" not in done.stderr + done.stdout, (words, done.stderr)
+        assert "internal" not in done.stdout

@@ -105,10 +105,23 @@ def _of(at: Place) -> Document:
     """A run's contract; one that says it is another run's has that fault."""
     path = os.path.relpath(at.contract)
     found = _read(path)
-    if found.contract is None or found.contract.run.run_id == at.run:
+    if found.contract is None:
         return found
-    what = f"run_id is '{found.contract.run.run_id}', and the folder is {at.run}. write run_id = \"{at.run}\""
-    return replace(found, contract=None, findings=(Finding(path, 1, 1, "contract-run-id", what),))
+    faults = [
+        Finding(
+            path,
+            1,
+            1,
+            "contract-reference",
+            f"'evidence' of {gate.id} is the folder {gate.evidence}. name a file in it",
+        )
+        for gate in found.contract.gates.gate
+        if gate.evidence is not None and os.path.isdir(os.path.join(at.home, gate.evidence))
+    ]
+    if found.contract.run.run_id != at.run:
+        what = f"run_id is '{found.contract.run.run_id}', and the folder is {at.run}. write run_id = \"{at.run}\""
+        faults.append(Finding(path, 1, 1, "contract-run-id", what))
+    return replace(found, contract=None, findings=tuple(faults)) if faults else found
 
 
 def _read(path: str) -> Document:

@@ -205,6 +205,9 @@ def review_add(
 ) -> int:
     """Record a review of the commit a worktree stands on, and whether it is clean."""
     at = there(run_id)
+    if folded(by) == folded(_contract(at.sound()).run.agent):
+        # A bar asks for somebody other than the author, and the author of all the agent drives is the agent.
+        raise Stop(exits.REFUSED, f"{by} is the contract's agent. name who else looked at it")
     if not os.path.isdir(worktree):
         raise Stop(exits.REFUSED, f"there is no folder {worktree}. name the worktree the review was made in")
     made_in = git.find(worktree)

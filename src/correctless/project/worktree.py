@@ -17,11 +17,11 @@ from correctless import exits
 from correctless.exits import Stop
 from correctless.project import checkout
 from correctless.project.git import Repo, find
-from correctless.project.paths import ARTIFACTS
+from correctless.project.paths import ARTIFACTS, CONTRACTS
 from correctless.values import frozen
 
 # Ours, in any worktree: logs and drafts are no part of what is checked.
-_OURS = (ARTIFACTS, ".correctless/contracts")
+_OURS = (ARTIFACTS, CONTRACTS)
 _RULES = ".gitignore"
 _CHUNK = 1 << 20
 
