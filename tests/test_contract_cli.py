@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ os.makedirs("reports", exist_ok=True)
 pathlib.Path("reports/compare.json").write_text(json.dumps({"differ": 0}))
 sys.exit(int(wanted))
 """
+FILE = "reports/compare.json"
 Git = Callable[..., str]
 
 
@@ -453,6 +455,81 @@ def test_a_file_that_is_changed_and_put_back_while_the_check_runs_is_seen(active
     ), done.stdout
 
 
+TRANSIENT = """\
+import pathlib
+p = pathlib.Path('tools/json.py')
+p.write_text("def dumps(x): return 'forged'")
+p.unlink()
+"""
+
+
+def light(op: Operator) -> str:
+    return str(json.loads(op.run("board", "--json").stdout)[0]["colour"])
+
+
+def test_a_file_that_comes_and_goes_while_the_check_runs_is_seen(active: Operator) -> None:
+    (active.top / "tools/compare.py").write_text(TRANSIENT + COMPARE)
+    active.git(active.top, "commit", "-qam", "something beside it comes and goes")
+    done = active.run("evidence", "V1")
+    assert (done.returncode, "tools/ was written to while it ran" in done.stdout) == (exits.FINDINGS, True), (
+        done.stdout
+    )
+    assert active.codes("flip", "F1")[0] == "deny"
+
+
+@pytest.mark.parametrize(
+    "ignored", ["__pycache__/\n/wanted\n/.correctless/\n", "*.pyc\n/reports/\n/wanted\n/.correctless/\n"]
+)
+def test_caches_that_the_commit_ignores_spoil_no_check(active: Operator, ignored: str) -> None:
+    del active.env["PYTHONDONTWRITEBYTECODE"]
+    (active.top / ".gitignore").write_text(ignored)
+    (active.top / "tools/ours.py").write_text("")
+    (active.top / "tools/compare.py").write_text(f"import ours\n{COMPARE}")
+    active.git(active.top, "add", ".")
+    active.git(active.top, "commit", "-qm", "it imports")
+    for _ in range(2):  # the first makes the folders, the second finds them
+        done = active.run("evidence", "V1")
+        assert (done.returncode, light(active)) == (exits.OK, "GREEN"), done.stdout
+    assert list((active.top / "tools/__pycache__").iterdir())
+
+
+@pytest.mark.parametrize("make", ["mkfifo", "mkdir", "symlink"])
+def test_what_is_no_regular_file_is_no_evidence(active: Operator, make: str) -> None:
+    made = {
+        "mkfifo": f"os.mkfifo({FILE!r})",
+        "mkdir": f"os.mkdir({FILE!r})",
+        "symlink": f"os.symlink('/dev/null', {FILE!r})",
+    }
+    (active.top / "tools/compare.py").write_text(f"import os\nos.makedirs('reports')\n{made[make]}\n")
+    active.git(active.top, "commit", "-qam", "it makes no file")
+    done = active.run("evidence", "V1")
+    assert (done.returncode, f"{FILE} was not written" in done.stdout) == (exits.FINDINGS, True), done.stdout
+    assert light(active) == "AMBER"
+
+
+def test_a_link_that_leads_out_of_the_worktree_is_no_green(active: Operator) -> None:
+    (active.top / "tools/lib.py").symlink_to("/nowhere/lib.py")
+    active.git(active.top, "add", ".")
+    active.git(active.top, "commit", "-qm", "a link")
+    assert "partial (tools/lib.py leads out of the worktree)" in active.run("evidence", "V1").stdout
+    assert light(active) == "RED"
+
+
+def test_a_forged_object_of_the_commit_is_no_green(active: Operator) -> None:
+    tree = active.git(active.top, "rev-parse", "HEAD:tools")
+    (active.top / "tools/compare.py").write_text(COMPARE.replace("sys.exit", "print"))
+    blob = active.git(active.top, "hash-object", "-w", "tools/compare.py")
+    body = b"100644 compare.py\0" + bytes.fromhex(blob)
+    path = active.top / ".git/objects" / tree[:2] / tree[2:]
+    path.unlink()
+    path.write_bytes(zlib.compress(b"tree %d\0" % len(body) + body))
+    done = active.run("evidence", "V1")
+    assert (done.returncode, f"the object {tree[:12]} in" in done.stderr) == (exits.REFUSED, True), (
+        done.stderr
+    )
+    assert light(active) == "RED"
+
+
 OWN = ('evidence = "reports/compare.json"', 'evidence = "reports/compare.json"\ncheckout = "own"')
 
 
@@ -490,6 +567,18 @@ def test_a_check_in_a_checkout_of_its_own_sees_the_commit_alone(own: Operator) -
     own.git(own.top, "update-index", "--assume-unchanged", "tools/compare.py")
     assert own.run("evidence", "V1").returncode == exits.FINDINGS
     assert colour() == "RED"
+
+
+def test_a_file_that_comes_and_goes_in_a_checkout_of_its_own_is_seen(own: Operator) -> None:
+    (own.top / "tools/compare.py").write_text(TRANSIENT + COMPARE)
+    own.git(own.top, "commit", "-qam", "something beside it comes and goes")
+    assert "partial (tools/ was written to while it ran)" in own.run("evidence", "V1").stdout
+
+
+def test_a_file_that_a_check_leaves_in_a_checkout_of_its_own_is_seen(own: Operator) -> None:
+    (own.top / "tools/compare.py").write_text("open('tools/left.py', 'w')\n" + COMPARE)
+    own.git(own.top, "commit", "-qam", "something is left beside it")
+    assert "partial (tools/left.py was written to while it ran)" in own.run("evidence", "V1").stdout
 
 
 def test_a_checkout_that_is_written_to_while_the_check_runs_is_no_green(own: Operator) -> None:

@@ -216,7 +216,7 @@ def review_add(
     if not made_in.has_commit():
         raise Stop(exits.REFUSED, f"{worktree} has no commit. check the head of the pull request out")
     found = snapshot(made_in)
-    head, clean = found.commit, not found.different
+    head, clean = found.commit, not found.faults[0]
     made = Review(pr, _said("--area", area), head, _said("--by", by), head, clean, note)
     at.add(lambda _: [made])
     if as_json:

@@ -21,9 +21,9 @@ from correctless.dispatch.surroundings import Surroundings
 from correctless.exits import Stop
 from correctless.ledger import Ledger
 from correctless.project.git import Repo
+from correctless.project.hidden import hidden_changes
 from correctless.project.paths import Logs, ensure_artifacts
 from correctless.project.paths import logs as logs_of
-from correctless.project.worktree import hidden_changes
 from correctless.publish.branch import refuse_protected, refuse_unknown
 from correctless.record import Confirmation
 from correctless.runlog import branch as record
