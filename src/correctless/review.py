@@ -17,7 +17,7 @@ from correctless.record import Confirmation, timestamp
 from correctless.runlog import branch as record
 from correctless.runlog.branch import Branch
 from correctless.runlog.events import fields_of
-from correctless.runlog.state import State, fold
+from correctless.runlog.state import State, standing
 
 
 def view(logs: Logs) -> summary.View:
@@ -35,7 +35,7 @@ def summarise(log: str, width: int = 80) -> str:
 
 def view_of(branch: Branch, found: Gate, logs: Logs) -> summary.View:
     """The same of what was read and evaluated already."""
-    state = fold(branch.events)
+    state = standing(logs.run, branch.events)
     waiting = {sha256(r.line) for r in found.waiting}
     return summary.View(
         branch=state.plan.branch if state.plan else logs.branch_slug,
@@ -76,7 +76,7 @@ def close_gate(
     """
     if found.closing is not None or found.open:
         return branch, found
-    state = fold(branch.events)
+    state = standing(logs.run, branch.events)
     if state.unfinished and state.phase not in ("consolidated", "closed", "open", "publishing"):
         raise Stop(
             exits.PERSON,
@@ -114,7 +114,7 @@ def spec_approval(logs: Logs, digest: str) -> Confirmation | None:
 
 def state_of(logs: Logs) -> State:
     """Where the last run of a branch stands."""
-    return fold(record.load(logs).events)
+    return standing(logs.run, record.load(logs).events)
 
 
 def _decided(said: Confirmation | None) -> str:
