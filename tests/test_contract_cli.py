@@ -742,10 +742,9 @@ def test_new_takes_what_is_known_from_a_file_and_overwrites_nothing(scratch_repo
     op = Operator(scratch_repo, git, text=None)
     known = op.top / "known.toml"
     known.write_text(f'run_id = "{RUN}"\ndeliverable = "a \\"quoted\\"\\n## 9. Line"\nnot_after = {ENDS}\n')
-    assert op.run("new").returncode == exits.USAGE  # no terminal, nothing known
     assert op.run("new", "--from", "known.toml").returncode == 0
     found = document.read(op.contract.read_bytes(), "x")
-    assert len(found.gaps) == 9
+    assert len(found.gaps) == 8  # git names the operator
     assert [f.message for f in found.faults] == [
         "'deliverable' has another form. write one line of visible text"
     ]
@@ -818,3 +817,54 @@ def test_a_number_of_400_digits_is_a_fault_to_every_command(active: Operator, ed
         done = active.run(*words)
         assert "unexpected" not in done.stderr + done.stdout, (words, done.stderr)
         assert "internal" not in done.stdout
+
+
+def test_new_needs_nothing_but_a_repository(scratch_repo: Path, git: Git) -> None:
+    op = Operator(scratch_repo, git, text=None)
+    done = op.run("new")
+    assert done.returncode == exits.OK, done.stderr
+    assert ".correctless/contracts/feature-x/contract.md: a draft with" in done.stdout
+    assert "replace each [?: need operator input]" in done.stdout
+    text = (op.top / ".correctless/contracts/feature-x/contract.md").read_text()
+    assert ('run_id = "feature-x"' in text, 'operator = "Ada"' in text) == (True, True)
+    assert op.run("new", "--run", RUN).returncode == exits.OK
+    assert op.contract.exists()
+    lint = op.run("lint", "--run", RUN)
+    assert (lint.returncode, "0 faults" in lint.stdout) == (exits.FINDINGS, True), lint.stdout
+    assert op.run("new", "--run", "../x").returncode == exits.USAGE
+    op.git(op.top, "switch", "-q", "--detach")
+    done = op.run("new")
+    assert (done.returncode, "contract new --run ID" in done.stderr) == (exits.USAGE, True)
+
+
+@pytest.mark.parametrize("sandbox", ["auto", "off"])
+def test_a_failed_check_says_why(scratch_repo: Path, git: Git, sandbox: str) -> None:
+    text = TEXT.replace('bind = "revision"', f'bind = "revision"\nsandbox = "{sandbox}"', 1)
+    op = Operator(scratch_repo, git, text)
+    said = "print('one')\nimport sys\nsys.stderr.write('why\\x1b[2J\\n')\nsys.exit(7)\n"
+    (op.top / "tools/compare.py").write_text(said)
+    git(op.top, "commit", "-qam", "it fails")
+    op.activate()
+    done = op.run("evidence", "V1")
+    assert done.returncode == exits.FINDINGS
+    assert "V1: failed" in done.stdout
+    assert "ended with exit 7" in done.stdout
+    assert "| one\n  | why" in done.stdout
+    assert "\x1b" not in done.stdout
+    kept = op.folder / "output-V1.txt"
+    assert f"all it said: {os.path.relpath(kept, op.top)}" in done.stdout
+    assert b"one\nwhy\x1b[2J\n" in kept.read_bytes()
+
+
+@pytest.mark.parametrize("sandbox", ["auto", "off"])
+def test_a_program_that_is_missing_is_named(scratch_repo: Path, git: Git, sandbox: str) -> None:
+    text = TEXT.replace('bind = "revision"', f'bind = "revision"\nsandbox = "{sandbox}"', 1)
+    check = json.dumps([sys.executable, "tools/compare.py"])
+    assert check in text
+    op = Operator(scratch_repo, git, text.replace(check, '["no-such-program", "x"]'))
+    op.activate()
+    done = op.run("evidence", "V1")
+    assert (done.returncode, "exit 127: no-such-program was not found" in done.stdout) == (
+        exits.FINDINGS,
+        True,
+    ), done.stdout

@@ -33,6 +33,7 @@ _MOST = 1 << 28  # bytes of an evidence file
 _KEEP = 1 << 20
 
 Warn = Callable[[str], None]
+Tell = Callable[[Sequence[str], Result], None]
 Start = Callable[[Sequence[str]], Result]
 
 
@@ -44,23 +45,24 @@ def run(
     env: Mapping[str, str],
     clock: Callable[[], datetime],
     warn: Warn,
+    tell: Tell,
 ) -> Evidence:
     """Run the check, in the worktree or in a checkout of its own; `Stop(3)` for a gate without one.
 
-    `warn` is told where it should be in a sandbox and none can be made here.
+    `warn` is told where it should be in a sandbox and none can be made here, `tell` how each program ended.
     """
     if gate.check is None:
         raise Stop(exits.REFUSED, f"{gate.id} has no check. say what was found with: --claim TEXT")
     allow = _outputs(contract)
     if gate.checkout == "own":
         with checkout.of(repo, repo.head()) as own:
-            with _started(gate, own, env, warn) as start:
+            with _started(gate, own, env, warn, tell) as start:
                 made = _run(gate, own, digest, start, clock, partial(worktree.snapshot, own, allow=allow))
             if gate.evidence is not None and made.file_sha256:
                 _bring(own.top, repo.top, gate.evidence)
             return made
     look = partial(worktree.snapshot, repo, allow=allow) if gate.bind == "revision" else lambda: UNSEEN
-    with _started(gate, repo, env, warn) as start:
+    with _started(gate, repo, env, warn, tell) as start:
         return _run(gate, repo, digest, start, clock, look)
 
 
@@ -92,14 +94,20 @@ def _run(
 
 
 @contextmanager
-def _started(gate: Gate, repo: Repo, env: Mapping[str, str], warn: Warn) -> Iterator[Start]:
+def _started(gate: Gate, repo: Repo, env: Mapping[str, str], warn: Warn, tell: Tell) -> Iterator[Start]:
     """How this gate's programs are run: what an agent wrote, in the same sandbox as an agent."""
     mode = gate.sandbox or ("auto" if gate.bind == "revision" else "off")
     means, fault = sandbox.find(mode, env, exclude=(repo.top, repo.home))
     if means is None:
         if fault:
             warn(f"{gate.id} runs without a sandbox: {fault}")
-        yield lambda argv: process.run(argv, cwd=repo.top, env=env, wall_s=_WALL_S, keep=_KEEP)
+
+        def plainly(argv: Sequence[str]) -> Result:
+            done = process.run(argv, cwd=repo.top, env=env, wall_s=_WALL_S, keep=_KEEP)
+            tell(argv, done)
+            return done
+
+        yield plainly
         return
     shared = {name: value for name, value in env.items() if name not in PUBLISHING}
     with tempfile.TemporaryDirectory(prefix="correctless-", ignore_cleanup_errors=True) as folder:
@@ -110,7 +118,9 @@ def _started(gate: Gate, repo: Repo, env: Mapping[str, str], warn: Warn) -> Iter
         def start(argv: Sequence[str]) -> Result:
             made = sandbox.make(means, place, Needs(), argv, shared)
             inside = {**shared, **made.environment}
-            return process.run(argv, cwd=repo.top, env=inside, wall_s=_WALL_S, keep=_KEEP, wrap=made.wrap)
+            done = process.run(argv, cwd=repo.top, env=inside, wall_s=_WALL_S, keep=_KEEP, wrap=made.wrap)
+            tell(argv, done)
+            return done
 
         yield start
 
