@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ os.makedirs("reports", exist_ok=True)
 pathlib.Path("reports/compare.json").write_text(json.dumps({"differ": 0}))
 sys.exit(int(wanted))
 """
+FILE = "reports/compare.json"
 Git = Callable[..., str]
 
 
@@ -453,6 +455,81 @@ def test_a_file_that_is_changed_and_put_back_while_the_check_runs_is_seen(active
     ), done.stdout
 
 
+TRANSIENT = """\
+import pathlib
+p = pathlib.Path('tools/json.py')
+p.write_text("def dumps(x): return 'forged'")
+p.unlink()
+"""
+
+
+def light(op: Operator) -> str:
+    return str(json.loads(op.run("board", "--json").stdout)[0]["colour"])
+
+
+def test_a_file_that_comes_and_goes_while_the_check_runs_is_seen(active: Operator) -> None:
+    (active.top / "tools/compare.py").write_text(TRANSIENT + COMPARE)
+    active.git(active.top, "commit", "-qam", "something beside it comes and goes")
+    done = active.run("evidence", "V1")
+    assert (done.returncode, "tools/ was written to while it ran" in done.stdout) == (exits.FINDINGS, True), (
+        done.stdout
+    )
+    assert active.codes("flip", "F1")[0] == "deny"
+
+
+@pytest.mark.parametrize(
+    "ignored", ["__pycache__/\n/wanted\n/.correctless/\n", "*.pyc\n/reports/\n/wanted\n/.correctless/\n"]
+)
+def test_caches_that_the_commit_ignores_spoil_no_check(active: Operator, ignored: str) -> None:
+    del active.env["PYTHONDONTWRITEBYTECODE"]
+    (active.top / ".gitignore").write_text(ignored)
+    (active.top / "tools/ours.py").write_text("")
+    (active.top / "tools/compare.py").write_text(f"import ours\n{COMPARE}")
+    active.git(active.top, "add", ".")
+    active.git(active.top, "commit", "-qm", "it imports")
+    for _ in range(2):  # the first makes the folders, the second finds them
+        done = active.run("evidence", "V1")
+        assert (done.returncode, light(active)) == (exits.OK, "GREEN"), done.stdout
+    assert list((active.top / "tools/__pycache__").iterdir())
+
+
+@pytest.mark.parametrize("make", ["mkfifo", "mkdir", "symlink"])
+def test_what_is_no_regular_file_is_no_evidence(active: Operator, make: str) -> None:
+    made = {
+        "mkfifo": f"os.mkfifo({FILE!r})",
+        "mkdir": f"os.mkdir({FILE!r})",
+        "symlink": f"os.symlink('/dev/null', {FILE!r})",
+    }
+    (active.top / "tools/compare.py").write_text(f"import os\nos.makedirs('reports')\n{made[make]}\n")
+    active.git(active.top, "commit", "-qam", "it makes no file")
+    done = active.run("evidence", "V1")
+    assert (done.returncode, f"{FILE} was not written" in done.stdout) == (exits.FINDINGS, True), done.stdout
+    assert light(active) == "AMBER"
+
+
+def test_a_link_that_leads_out_of_the_worktree_is_no_green(active: Operator) -> None:
+    (active.top / "tools/lib.py").symlink_to("/nowhere/lib.py")
+    active.git(active.top, "add", ".")
+    active.git(active.top, "commit", "-qm", "a link")
+    assert "partial (tools/lib.py leads out of the worktree)" in active.run("evidence", "V1").stdout
+    assert light(active) == "RED"
+
+
+def test_a_forged_object_of_the_commit_is_no_green(active: Operator) -> None:
+    tree = active.git(active.top, "rev-parse", "HEAD:tools")
+    (active.top / "tools/compare.py").write_text(COMPARE.replace("sys.exit", "print"))
+    blob = active.git(active.top, "hash-object", "-w", "tools/compare.py")
+    body = b"100644 compare.py\0" + bytes.fromhex(blob)
+    path = active.top / ".git/objects" / tree[:2] / tree[2:]
+    path.unlink()
+    path.write_bytes(zlib.compress(b"tree %d\0" % len(body) + body))
+    done = active.run("evidence", "V1")
+    assert (done.returncode, f"the object {tree[:12]} in" in done.stderr) == (exits.REFUSED, True), (
+        done.stderr
+    )
+    assert light(active) == "RED"
+
+
 OWN = ('evidence = "reports/compare.json"', 'evidence = "reports/compare.json"\ncheckout = "own"')
 
 
@@ -490,6 +567,18 @@ def test_a_check_in_a_checkout_of_its_own_sees_the_commit_alone(own: Operator) -
     own.git(own.top, "update-index", "--assume-unchanged", "tools/compare.py")
     assert own.run("evidence", "V1").returncode == exits.FINDINGS
     assert colour() == "RED"
+
+
+def test_a_file_that_comes_and_goes_in_a_checkout_of_its_own_is_seen(own: Operator) -> None:
+    (own.top / "tools/compare.py").write_text(TRANSIENT + COMPARE)
+    own.git(own.top, "commit", "-qam", "something beside it comes and goes")
+    assert "partial (tools/ was written to while it ran)" in own.run("evidence", "V1").stdout
+
+
+def test_a_file_that_a_check_leaves_in_a_checkout_of_its_own_is_seen(own: Operator) -> None:
+    (own.top / "tools/compare.py").write_text("open('tools/left.py', 'w')\n" + COMPARE)
+    own.git(own.top, "commit", "-qam", "something is left beside it")
+    assert "partial (tools/left.py was written to while it ran)" in own.run("evidence", "V1").stdout
 
 
 def test_a_checkout_that_is_written_to_while_the_check_runs_is_no_green(own: Operator) -> None:
@@ -590,6 +679,12 @@ def test_a_re_affirmation_is_good_once(active: Operator) -> None:
     assert active.codes("other", "deploy.prod") == ("deny", ["constraint.C1"])
 
 
+@pytest.mark.parametrize("by", ["claude", "Claude"])
+def test_the_contracts_agent_reviews_nothing(active: Operator, by: str) -> None:
+    done = active.run("review", "add", "--pr", "412", "--area", "data", "--by", by, "--worktree", ".")
+    assert (done.returncode, f"{by} is the contract's agent" in done.stderr) == (exits.REFUSED, True)
+
+
 def test_a_review_names_the_head_of_a_clean_worktree(active: Operator, tmp_path: Path) -> None:
     linked = tmp_path / "r412"
     active.git(active.top, "worktree", "add", "-q", "--detach", str(linked))
@@ -647,10 +742,9 @@ def test_new_takes_what_is_known_from_a_file_and_overwrites_nothing(scratch_repo
     op = Operator(scratch_repo, git, text=None)
     known = op.top / "known.toml"
     known.write_text(f'run_id = "{RUN}"\ndeliverable = "a \\"quoted\\"\\n## 9. Line"\nnot_after = {ENDS}\n')
-    assert op.run("new").returncode == exits.USAGE  # no terminal, nothing known
     assert op.run("new", "--from", "known.toml").returncode == 0
     found = document.read(op.contract.read_bytes(), "x")
-    assert len(found.gaps) == 9
+    assert len(found.gaps) == 8  # git names the operator
     assert [f.message for f in found.faults] == [
         "'deliverable' has another form. write one line of visible text"
     ]
@@ -692,3 +786,85 @@ def test_the_schema_is_printed_by_both_commands(op: Operator) -> None:
     )
     assert done.stdout == op.run("schema").stdout
     assert json.loads(done.stdout) == document.schema()
+
+
+def test_a_folder_is_no_evidence(scratch_repo: Path, git: Git) -> None:
+    op = Operator(scratch_repo, git, TEXT.replace(OWN[0], 'evidence = "tools"'))
+    done = op.run("lint")
+    assert (done.returncode, "'evidence' of V1 is the folder tools" in done.stdout) == (exits.FINDINGS, True)
+    assert op.run("surface").returncode == exits.PERSON
+
+
+def test_a_cost_of_next_to_nothing_is_no_action(active: Operator) -> None:
+    for cost in ("1e-320", "0.009"):
+        assert active.codes("spawn", "--agents", "2", "--cost-usd", cost, "--minutes", "30")[0] == "deny"
+    assert active.codes("spawn", "--agents", "2", "--cost-usd", "0.01", "--minutes", "30")[0] == "allow"
+
+
+@pytest.mark.parametrize("edit", ["max_cost_usd = 40", "threshold = 0.01"])
+def test_a_number_of_400_digits_is_a_fault_to_every_command(active: Operator, edit: str) -> None:
+    key = edit.partition(" ")[0]
+    active.contract.write_text(TEXT.replace(edit, f"{key} = {'9' * 400}"))
+    for words in (
+        ("lint",),
+        ("surface",),
+        ("status",),
+        ("board",),
+        ("pin",),
+        ("evidence", "V1"),
+        ("authorize", "flip", "F1"),
+    ):
+        done = active.run(*words)
+        assert "unexpected" not in done.stderr + done.stdout, (words, done.stderr)
+        assert "internal" not in done.stdout
+
+
+def test_new_needs_nothing_but_a_repository(scratch_repo: Path, git: Git) -> None:
+    op = Operator(scratch_repo, git, text=None)
+    done = op.run("new")
+    assert done.returncode == exits.OK, done.stderr
+    assert ".correctless/contracts/feature-x/contract.md: a draft with" in done.stdout
+    assert "replace each [?: need operator input]" in done.stdout
+    text = (op.top / ".correctless/contracts/feature-x/contract.md").read_text()
+    assert ('run_id = "feature-x"' in text, 'operator = "Ada"' in text) == (True, True)
+    assert op.run("new", "--run", RUN).returncode == exits.OK
+    assert op.contract.exists()
+    lint = op.run("lint", "--run", RUN)
+    assert (lint.returncode, "0 faults" in lint.stdout) == (exits.FINDINGS, True), lint.stdout
+    assert op.run("new", "--run", "../x").returncode == exits.USAGE
+    op.git(op.top, "switch", "-q", "--detach")
+    done = op.run("new")
+    assert (done.returncode, "contract new --run ID" in done.stderr) == (exits.USAGE, True)
+
+
+@pytest.mark.parametrize("sandbox", ["auto", "off"])
+def test_a_failed_check_says_why(scratch_repo: Path, git: Git, sandbox: str) -> None:
+    text = TEXT.replace('bind = "revision"', f'bind = "revision"\nsandbox = "{sandbox}"', 1)
+    op = Operator(scratch_repo, git, text)
+    said = "print('one')\nimport sys\nsys.stderr.write('why\\x1b[2J\\n')\nsys.exit(7)\n"
+    (op.top / "tools/compare.py").write_text(said)
+    git(op.top, "commit", "-qam", "it fails")
+    op.activate()
+    done = op.run("evidence", "V1")
+    assert done.returncode == exits.FINDINGS
+    assert "V1: failed" in done.stdout
+    assert "ended with exit 7" in done.stdout
+    assert "| one\n  | why" in done.stdout
+    assert "\x1b" not in done.stdout
+    kept = op.folder / "output-V1.txt"
+    assert f"all it said: {os.path.relpath(kept, op.top)}" in done.stdout
+    assert b"one\nwhy\x1b[2J\n" in kept.read_bytes()
+
+
+@pytest.mark.parametrize("sandbox", ["auto", "off"])
+def test_a_program_that_is_missing_is_named(scratch_repo: Path, git: Git, sandbox: str) -> None:
+    text = TEXT.replace('bind = "revision"', f'bind = "revision"\nsandbox = "{sandbox}"', 1)
+    check = json.dumps([sys.executable, "tools/compare.py"])
+    assert check in text
+    op = Operator(scratch_repo, git, text.replace(check, '["no-such-program", "x"]'))
+    op.activate()
+    done = op.run("evidence", "V1")
+    assert (done.returncode, "exit 127: no-such-program was not found" in done.stdout) == (
+        exits.FINDINGS,
+        True,
+    ), done.stdout

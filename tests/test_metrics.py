@@ -440,22 +440,22 @@ def test_a_pipe_gets_whole_lines_and_names_are_no_markup(project: Project) -> No
         events = [
             replace(
                 item,
-                event=replace(item.event, plan=plan("ctdd[bold]\x1b" + "x" * 60))
+                event=replace(item.event, plan=plan("ctdd[bold]\x9b" + "x" * 60))
                 if isinstance(item.event, RunStarted)
                 else item.event,
             )
             for item in played(dice, f"r{number}")[:1]
         ]
         write(paths.logs_beside(str(artifacts(project) / f"autonomous-decisions-{number}.jsonl")), events, [])
-    step = plan("ctdd[bold]\x1b" + "x" * 60).steps[0].name
+    step = plan("ctdd[bold]\x9b" + "x" * 60).steps[0].name
     append(
         str(artifacts(project) / "pipeline-0.jsonl"),
         **fields_of("r0", WHEN, StepStarted(step, 1, "n", "s", 1, "m", "b", "p")),
     )
     done = project.command("metrics")
     assert done.returncode == exits.OK, done.stderr
-    assert "ctdd[bold]\\x1b" + "x" * 60 + "  " in done.stdout
-    assert "\x1b" not in done.stdout
+    assert "ctdd[bold]\\x9b" + "x" * 60 + "  " in done.stdout
+    assert "\x9b" not in done.stdout
     assert "older half" in done.stdout
 
 

@@ -7,13 +7,17 @@ import os
 import shutil
 import subprocess
 import sys
+import time
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from conftest import Git
-from correctless.project import checkout, worktree
+from correctless import exits
+from correctless.exits import Stop
+from correctless.project import checkout, hidden, objects, worktree
 from correctless.project import git as repo
 
 Way = Callable[[Path, Git], None]
@@ -279,7 +283,7 @@ def test_an_index_that_was_forged_is_not_asked(top: Path, git: Git) -> None:
     (top / ".git/index").write_bytes(forged + hashlib.sha1(forged).digest())
     assert git(top, "status", "--porcelain") == ""
     assert different(top) == CHECK
-    worktree.reveal(repo.find(str(top)))
+    hidden.reveal(repo.find(str(top)))
     assert repo.find(str(top)).dirty_files() == CHECK
 
 
@@ -375,14 +379,14 @@ def test_reveal_makes_git_look_again(top: Path, git: Git, mark: str) -> None:
     change(top)
     git(top, "update-index", mark, "src/check.py")
     here = repo.find(str(top))
-    assert worktree.reveal(here) == (() if mark == "--fsmonitor-valid" else CHECK)
+    assert hidden.reveal(here) == (() if mark == "--fsmonitor-valid" else CHECK)
     assert here.dirty_files() == CHECK
 
 
 def test_reveal_leaves_a_sparse_checkout_as_it_is(top: Path, git: Git) -> None:
     sparse(top, git)
     here = repo.find(str(top))
-    assert worktree.reveal(here) == ()
+    assert hidden.reveal(here) == ()
     assert here.dirty_files() == ()
     subprocess.run(["git", "add", "--all"], cwd=top, check=True)
     assert here.dirty_files() == ()
@@ -391,5 +395,272 @@ def test_reveal_leaves_a_sparse_checkout_as_it_is(top: Path, git: Git) -> None:
 @pytest.mark.parametrize("way", [same_times, ignore_stat], ids=lambda way: way.__name__)
 def test_reveal_asks_the_file_and_not_its_times(top: Path, git: Git, way: Way) -> None:
     way(top, git)
-    worktree.reveal(repo.find(str(top)))
+    hidden.reveal(repo.find(str(top)))
     assert repo.find(str(top)).dirty_files() == CHECK
+
+
+EVIL = b"print(666)\n"
+
+
+def loose(top: Path, oid: str, kind: str, body: bytes) -> None:
+    """An object of other contents than its name says."""
+    path = top / ".git/objects" / oid[:2] / oid[2:]
+    path.parent.mkdir(exist_ok=True)
+    path.unlink(missing_ok=True)
+    path.write_bytes(zlib.compress(b"%s %d\0" % (kind.encode(), len(body)) + body))
+
+
+def forge_tree(top: Path, git: Git) -> None:
+    blob = hashlib.sha1(b"blob %d\0" % len(EVIL) + EVIL).digest()
+    subprocess.run(
+        ["git", "hash-object", "-w", "--stdin"], cwd=top, input=EVIL, check=True, capture_output=True
+    )
+    loose(top, git(top, "rev-parse", "HEAD:src"), "tree", b"100644 check.py\0" + blob)
+
+
+def forge_root(top: Path, git: Git) -> None:
+    loose(top, git(top, "rev-parse", "HEAD^{tree}"), "tree", b"")
+
+
+def forge_commit(top: Path, git: Git) -> None:
+    empty = hashlib.sha1(b"tree 0\0").hexdigest()
+    loose(top, git(top, "rev-parse", "HEAD"), "commit", f"tree {empty}\n\n".encode())
+
+
+def forge_blob(top: Path, git: Git) -> None:
+    loose(top, git(top, "rev-parse", "HEAD:src/check.py"), "blob", EVIL)
+
+
+def forge_other_kind(top: Path, git: Git) -> None:
+    loose(top, git(top, "rev-parse", "HEAD:src"), "blob", EVIL)
+
+
+FORGED: list[Way] = [forge_tree, forge_root, forge_commit, forge_blob, forge_other_kind]
+
+
+@pytest.mark.parametrize("forge", FORGED, ids=lambda way: way.__name__)
+def test_an_object_that_is_not_what_its_name_says_is_refused(top: Path, git: Git, forge: Way) -> None:
+    here, head = repo.find(str(top)), git(top, "rev-parse", "HEAD")
+    (top / "src/check.py").write_bytes(EVIL)
+    forge(top, git)
+    with pytest.raises(Stop) as stopped, checkout.of(here, head):
+        pass
+    assert stopped.value.code == exits.REFUSED
+
+
+@pytest.mark.parametrize("forge", FORGED, ids=lambda way: way.__name__)
+def test_no_object_that_was_forged_makes_a_worktree_its_commit(top: Path, git: Git, forge: Way) -> None:
+    (top / "src/check.py").write_bytes(EVIL)
+    forge(top, git)
+    with pytest.raises(Stop) as stopped:
+        different(top)
+    assert stopped.value.code == exits.REFUSED
+
+
+def test_a_name_that_no_worktree_has_is_refused(top: Path, git: Git) -> None:
+    blob = bytes.fromhex(git(top, "rev-parse", "HEAD:src/check.py"))
+    for names in ((b"..",), (b"a/b",), (b".GIT",), (b"a", b"a")):
+        body = b"".join(b"100644 %s\0" % name + blob for name in names)
+        oid = hashlib.sha1(b"tree %d\0" % len(body) + body).hexdigest()
+        loose(top, oid, "tree", body)
+        commit = git(top, "commit-tree", "-m", "x", oid)
+        with pytest.raises(Stop, match="names no worktree has"):
+            objects.tree(repo.find(str(top)), commit)
+
+
+def test_a_tree_is_read_as_git_lists_it(top: Path, git: Git) -> None:
+    (top / "a/b/c").mkdir(parents=True)
+    (top / "a/b/c/d").write_text("")
+    (top / "a.b").write_text("")
+    git(top, "add", "--all")
+    git(top, "commit", "-q", "-m", "deep")
+    found = objects.tree(repo.find(str(top)), git(top, "rev-parse", "HEAD"))
+    listed = git(top, "ls-tree", "-r", "-z", "HEAD").split("\0")[:-1]
+    assert sorted(f"{e.mode} blob {e.oid}\t{path}" for path, e in found.entries.items()) == sorted(listed)
+
+
+def smudge_of_the_user(top: Path, git: Git) -> None:
+    (top / ".gitattributes").write_text("*.py filter=nb\n")
+    git(top, "add", "--all")
+    git(top, "commit", "-q", "-m", "attributes")
+    git(top, "config", "--global", "filter.nb.smudge", "cat >/dev/null; echo 'print(2)'")
+
+
+def attributes_of_the_user(top: Path, git: Git) -> None:
+    (top.parent / "attributes").write_text("*.py filter=nb\n")
+    git(top, "config", "--global", "core.attributesFile", str(top.parent / "attributes"))
+    git(top, "config", "--global", "filter.nb.smudge", "cat >/dev/null; echo 'print(2)'")
+
+
+def attributes_at_home(top: Path, git: Git) -> None:
+    folder = Path.home() / ".config/git"
+    folder.mkdir(parents=True)
+    (folder / "attributes").write_text("*.py filter=nb\n")
+    git(top, "config", "--global", "filter.nb.smudge", "cat >/dev/null; echo 'print(2)'")
+
+
+def process_of_the_user(top: Path, git: Git) -> None:
+    smudge_of_the_user(top, git)
+    git(top, "config", "--global", "filter.nb.required", "true")
+
+
+def settings_in_variables(top: Path, git: Git) -> None:
+    (top.parent / "attributes").write_text("*.py filter=nb\n")
+    told = {
+        "core.attributesFile": str(top.parent / "attributes"),
+        "filter.nb.smudge": "cat >/dev/null; echo 'print(2)'",
+    }
+    os.environ["GIT_CONFIG_COUNT"] = str(len(told))
+    for number, (key, value) in enumerate(told.items()):
+        os.environ[f"GIT_CONFIG_KEY_{number}"], os.environ[f"GIT_CONFIG_VALUE_{number}"] = key, value
+
+
+OF_THE_USER: list[Way] = [
+    smudge_of_the_user, attributes_of_the_user, attributes_at_home, process_of_the_user, settings_in_variables,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("way", OF_THE_USER, ids=lambda way: way.__name__)
+def test_what_the_users_git_would_check_out_is_not_the_commit(
+    top: Path, git: Git, way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "0")  # restored whatever a way sets
+    for name in ("KEY_0", "KEY_1", "VALUE_0", "VALUE_1"):
+        monkeypatch.setenv(f"GIT_CONFIG_{name}", "")
+    way(top, git)
+    change(top)
+    assert different(top) == CHECK
+    with checkout.of(repo.find(str(top)), git(top, "rev-parse", "HEAD")) as own:
+        assert Path(own.top, "src/check.py").read_text() == "print(1)\n"
+
+
+@pytest.mark.parametrize("key", ["core.autocrlf", "core.eol"])
+def test_line_ends_of_the_users_own_configuration_are_not_the_commits(top: Path, git: Git, key: str) -> None:
+    git(top, "config", "--global", key, "true" if key == "core.autocrlf" else "crlf")
+    (top / "src/check.py").write_bytes(b"print(1)\r\n")
+    assert different(top) == CHECK
+
+
+def test_a_checkout_of_its_own_knows_the_commits_before_it(top: Path, git: Git) -> None:
+    with checkout.of(repo.find(str(top)), git(top, "rev-parse", "HEAD")) as own:
+        assert own.git("log", "--format=%s").split("\n") == ["files", "start"]
+        assert own.git("status", "--porcelain") == ""
+
+
+def looks(top: Path, act: Callable[[Path], None], *allow: str) -> tuple[str, ...]:
+    """What was written to while this was done."""
+    here = repo.find(str(top))
+    before = worktree.snapshot(here, allow=allow)
+    time.sleep(0.02)  # a file system's clock has steps of some milliseconds
+    act(top)
+    return worktree.written(before, worktree.snapshot(here, allow=allow))
+
+
+def come_and_go(name: str) -> Callable[[Path], None]:
+    def act(top: Path) -> None:
+        (top / name).parent.mkdir(parents=True, exist_ok=True)
+        (top / name).write_text("evil\n")
+        (top / name).unlink()
+        for folder in (top / name).relative_to(top).parents:
+            if folder != Path() and not any((top / folder).iterdir()):
+                (top / folder).rmdir()
+
+    return act
+
+
+def swap(top: Path) -> None:
+    (top / "src").rename(top / "src2")
+    (top / "src").mkdir()
+    (top / "src").rmdir()
+    (top / "src2").rename(top / "src")
+
+
+def write(*names: str) -> Callable[[Path], None]:
+    def act(top: Path) -> None:
+        for name in names:
+            (top / name).parent.mkdir(parents=True, exist_ok=True)
+            (top / name).write_text(str(time.monotonic_ns()))
+
+    return act
+
+
+def replace(name: str) -> Callable[[Path], None]:
+    def act(top: Path) -> None:
+        (top / "partly").write_text("x")
+        (top / "partly").rename(top / name)
+
+    return act
+
+
+@pytest.mark.parametrize(
+    ("act", "said"),
+    [
+        (come_and_go("src/json.py"), ("src/",)), (come_and_go("json.py"), ("./",)), (come_and_go("src/json/x.py"), ("src/",)),
+        (come_and_go("empty/json.py"), ("empty/",)), (swap, ("./", "src/")), (write("src/new.py"), ("src/new.py",)),
+    ],
+)  # fmt: skip
+def test_what_comes_and_goes_between_two_looks_is_seen(
+    top: Path, act: Callable[[Path], None], said: tuple[str, ...]
+) -> None:
+    (top / "empty").mkdir()
+    (top / "empty/inside").mkdir()
+    assert looks(top, act) == said
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda _: None, write("src/__pycache__/check.pyc"), write("a.log"), write("src/a.log", "build/x"), replace("a.log"),
+        write("reports/out.json"), write("reports/deep/out.json"), replace("out.json"), write(".correctless/artifacts/x"),
+        come_and_go("build/x"),
+    ],
+)  # fmt: skip
+def test_what_may_come_and_go_is_no_write(top: Path, act: Callable[[Path], None]) -> None:
+    outputs = ("reports/out.json", "reports/deep/out.json", "out.json")
+    write("build/kept")(top)
+    assert looks(top, act, *outputs) == ()
+    assert looks(top, act, *outputs) == ()
+
+
+def test_beside_an_ignored_file_that_comes_nothing_else_is_seen(top: Path) -> None:
+    def both(top: Path) -> None:
+        come_and_go("src/json.py")(top)
+        write("src/new.log")(top)
+
+    assert looks(top, both) == ()  # a limit, as docs/security.md says
+
+
+@pytest.mark.parametrize("target", ["../outside", "/nowhere/at/all", ".git/config", "src/../../outside"])
+def test_a_link_of_the_commit_that_leads_out_is_no_revision(top: Path, git: Git, target: str) -> None:
+    (top.parent / "outside").write_text("x")
+    (top / "out").symlink_to(target)
+    git(top, "add", "--all")
+    git(top, "commit", "-q", "-m", "x")
+    found = worktree.snapshot(repo.find(str(top)))
+    assert (found.different, found.outside) == ((), ("out",))
+    assert found.faults == (("out",), "leads out of the worktree", "lead out of the worktree")
+
+
+@pytest.mark.parametrize("target", ["src", "not-there", "link", "../project/README.md"])
+def test_a_link_that_stays_inside_is_as_the_commit_has_it(top: Path, git: Git, target: str) -> None:
+    (top / "in").symlink_to(target)
+    git(top, "add", "--all")
+    git(top, "commit", "-q", "-m", "x")
+    assert worktree.snapshot(repo.find(str(top))).faults[0] == ()
+
+
+def test_what_comes_and_goes_in_a_submodule_is_seen(top: Path, git: Git, tmp_path: Path) -> None:
+    (tmp_path / "lib").mkdir()
+    git(tmp_path / "lib", "init", "-q")
+    (tmp_path / "lib/x.py").write_text("1\n")
+    git(tmp_path / "lib", "add", ".")
+    git(tmp_path / "lib", "commit", "-q", "-m", "x")
+    git(top, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(tmp_path / "lib"), "lib")
+    git(top, "commit", "-q", "-m", "lib")
+    assert looks(top, come_and_go("lib/json.py")) == ("lib/",)
+
+    def undone(top: Path) -> None:
+        (top / "lib/x.py").write_text("2\n")
+        (top / "lib/x.py").write_text("1\n")
+
+    assert looks(top, undone) == ("lib/x.py",)

@@ -15,7 +15,7 @@ from correctless.finding import Finding
 from correctless.heads import Heads
 from correctless.ledger import Anchor, Entry, Ledger, Missing, Report
 from correctless.logfile import opened
-from correctless.record import RecordError, decode, read
+from correctless.record import RecordError, decode
 
 TYPE_CHECKING = False  # typing costs 4 ms to import
 # What only a log needs that a run wrote is imported where it is met: an append waits for nothing else.
@@ -174,14 +174,16 @@ def _unlike_confirmed(logs: Logs, events: tuple[Entry, ...], before: Lost | None
     if not events:
         return
     from correctless import coverage
-    from correctless.runlog.events import GateClosed
+    from correctless.runlog.branch import typed
+    from correctless.runlog.events import GateClosed, logged
 
     closings = [
         (e, said)
         for e in events
         if e.fields.get("event") == GateClosed.event
         and not (before is not None and before.knew(e.seq, str(e.fields.get("timestamp"))))
-        and (said := read(GateClosed, e.fields)).entries
+        and isinstance(said := typed(logs.run, e, logged).event, GateClosed)
+        and said.entries
     ]
     wanted = {seq for _, said in closings for seq in said.entries}
     if not wanted:

@@ -150,7 +150,10 @@ def _fit(value: Any, hint: Any, name: str) -> Any:
     if is_dataclass(hint) and isinstance(value, dict):
         return read(hint, value)  # type: ignore[arg-type]  # is_dataclass narrows to instance or type
     if hint is float and type(value) is int:
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise RecordError(f"field '{name}' is a number with too many digits") from None
     if type(value) is hint:
         return value
     raise RecordError(f"field '{name}' is {type(value).__name__}")

@@ -18,7 +18,7 @@ from correctless.record import Confirmation, timestamp
 from correctless.runlog import branch as record
 from correctless.runlog.branch import Branch
 from correctless.runlog.events import fields_of
-from correctless.runlog.state import State, fold
+from correctless.runlog.state import State, standing
 
 
 def view(logs: Logs) -> summary.View:
@@ -36,7 +36,7 @@ def summarise(log: str, width: int = 80) -> str:
 
 def view_of(branch: Branch, found: Gate, logs: Logs) -> summary.View:
     """The same of what was read and evaluated already."""
-    state = fold(branch.events)
+    state = standing(logs.run, branch.events)
     waiting = {sha256(r.line) for r in found.waiting}
     return summary.View(
         branch=state.plan.branch if state.plan else logs.branch_slug,
@@ -77,7 +77,7 @@ def close_gate(
     """
     if found.closing is not None or found.open:
         return branch, found
-    state = fold(branch.events)
+    state = standing(logs.run, branch.events)
     if state.unfinished and state.phase not in ("consolidated", "closed", "open", "publishing"):
         raise Stop(
             exits.PERSON,
@@ -122,7 +122,7 @@ def _ledger(path: str, logs: Logs) -> Ledger:
 
 def state_of(logs: Logs) -> State:
     """Where the last run of a branch stands."""
-    return fold(record.load(logs).events)
+    return standing(logs.run, record.load(logs).events)
 
 
 def _decided(said: Confirmation | None) -> str:

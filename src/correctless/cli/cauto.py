@@ -33,7 +33,7 @@ from correctless.project.git import Repo
 from correctless.project.paths import Logs
 from correctless.record import Confirmation, timestamp, utcnow
 from correctless.runlog import branch as record
-from correctless.runlog.state import fold
+from correctless.runlog.state import standing
 
 
 @click.group(epilog="Example: correctless cauto run --spec docs/spec.md")
@@ -323,7 +323,7 @@ def _resume(
     with taken as held:
         held.note("correctless cauto resume")
         events = record.load(logs).events
-        state = fold(events)
+        state = standing(logs.run, events)
         if state.phase == "complete":
             parked.let_go(here, state)
             watcher.end(exits.OK, ended(state))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import re
 import tomllib
 from dataclasses import replace
 
@@ -26,34 +27,53 @@ from correctless.runcontract.records import Surfaced
 from correctless.runcontract.sections import Contract, Grant
 
 
-@click.command(epilog="Example: correctless contract new --from known.toml")
+@click.command(epilog="Example: correctless contract new --run sessions-cutover")
+@click.option(
+    "--run",
+    "run_id",
+    metavar="ID",
+    help="The run's id; default: the branch's name, as far as an id can hold it.",
+)
 @click.option(
     "--from", "known_file", metavar="FILE", help=f"TOML with what is known: {', '.join(draft.ASKED)}."
 )
-def new(known_file: str | None) -> int:
+def new(run_id: str | None, known_file: str | None) -> int:
     """Draft a contract in .correctless/contracts/ID/contract.md; what nobody says stays a gap."""
     here = git.find(os.getcwd())
     known = _known(known_file) if known_file is not None else {}
+    if run_id is not None:
+        known["run_id"] = run_id
     guesses = {
+        "run_id": _id_of(here.branch() or ""),
         "repo": (repo_of_remote(here.remote_url("origin") or "") or "").removeprefix("github.com/"),
         "base": here.default_branch("origin") or "",
         "operator": person.name(here, os.environ),
     }
     if known_file is None and person.has_terminal() and not person.inside_agent(os.environ):
         for key, question in draft.ASKED.items():
+            if key == "run_id" and run_id is not None:
+                continue
             guess = guesses.get(key, "")
             known[key] = click.prompt(question, default=guess, show_default=bool(guess)).strip()
+    known = {
+        **{key: guess for key, guess in guesses.items() if guess},
+        **{k: v for k, v in known.items() if v},
+    }
     if not known.get("run_id"):
-        raise Stop(
-            exits.USAGE, "the run needs an id. give run_id in a file: correctless contract new --from FILE"
-        )
+        raise Stop(exits.USAGE, "the run needs an id. give it one: correctless contract new --run ID")
     at = keeping.place(here.home, known["run_id"])
     keeping.begin(at, draft.text(known, utcnow()))
     left = len(document.read(keeping.bytes_of(at.contract) or b"", at.contract).gaps)
     echo(
-        f"{os.path.relpath(at.contract)}: a draft with {left} gaps. fill them, then: correctless contract lint"
+        f"{os.path.relpath(at.contract)}: a draft with {left} gaps. "
+        f"replace each {document.GAP}, then: correctless contract lint --run {at.run}"
     )
     return exits.OK
+
+
+def _id_of(branch: str) -> str:
+    """A run's id from a branch's name; "" where nothing of it can be in one."""
+    return re.sub("[^a-z0-9]+", "-", branch.lower()).strip("-")[:64].strip("-")
 
 
 def _known(path: str) -> dict[str, str]:
@@ -105,10 +125,23 @@ def _of(at: Place) -> Document:
     """A run's contract; one that says it is another run's has that fault."""
     path = os.path.relpath(at.contract)
     found = _read(path)
-    if found.contract is None or found.contract.run.run_id == at.run:
+    if found.contract is None:
         return found
-    what = f"run_id is '{found.contract.run.run_id}', and the folder is {at.run}. write run_id = \"{at.run}\""
-    return replace(found, contract=None, findings=(Finding(path, 1, 1, "contract-run-id", what),))
+    faults = [
+        Finding(
+            path,
+            1,
+            1,
+            "contract-reference",
+            f"'evidence' of {gate.id} is the folder {gate.evidence}. name a file in it",
+        )
+        for gate in found.contract.gates.gate
+        if gate.evidence is not None and os.path.isdir(os.path.join(at.home, gate.evidence))
+    ]
+    if found.contract.run.run_id != at.run:
+        what = f"run_id is '{found.contract.run.run_id}', and the folder is {at.run}. write run_id = \"{at.run}\""
+        faults.append(Finding(path, 1, 1, "contract-run-id", what))
+    return replace(found, contract=None, findings=tuple(faults)) if faults else found
 
 
 def _read(path: str) -> Document:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 import click
 
 from correctless import exits
 from correctless.base.text import hidden
+from correctless.cli import check_output
 from correctless.cli.contract_place import echo, json_option, run_option, there, token, warn
 from correctless.cli.values import ANY, MOST, NAME
 from correctless.exits import Stop
+from correctless.process import Result
 from correctless.project import git
 from correctless.project.worktree import snapshot
 from correctless.record import utcnow
@@ -40,6 +43,7 @@ def evidence(gate: str, claim: str | None, run_id: str | None) -> int:
             exits.USAGE, f"there is no gate '{gate}'. there is {', '.join(g.id for g in contract.gates.gate)}"
         )
     digest = kept.case.here.digest
+    ran: list[tuple[Sequence[str], Result]] = []
     if claim is not None:
         revision = gatecheck.here(contract, at.repo, utcnow).revision
         sha = revision.value if isinstance(revision, Known) else ""
@@ -49,9 +53,16 @@ def evidence(gate: str, claim: str | None, run_id: str | None) -> int:
             raise Stop(
                 exits.REFUSED, "contract.md is not what was granted: its checks are not run. put it back"
             )
-        record = gatecheck.run(found, contract, at.repo, digest, os.environ, utcnow, warn)
+        record = gatecheck.run(
+            found, contract, at.repo, digest, os.environ, utcnow, warn, lambda *each: ran.append(each)
+        )
     at.add(lambda _: [record])
     echo(f"{found.id}: {record.result}{f' ({record.note})' if record.note else ''}")
+    if ran:
+        output = check_output.keep(at.place, found.id, ran)
+        if record.result != "passed":
+            for line in (*check_output.lines(ran), f"  all it said: {os.path.relpath(output)}"):
+                echo(line)
     return exits.OK if record.result == "passed" else exits.FINDINGS
 
 
@@ -205,6 +216,9 @@ def review_add(
 ) -> int:
     """Record a review of the commit a worktree stands on, and whether it is clean."""
     at = there(run_id)
+    if folded(by) == folded(_contract(at.sound()).run.agent):
+        # A bar asks for somebody other than the author, and the author of all the agent drives is the agent.
+        raise Stop(exits.REFUSED, f"{by} is the contract's agent. name who else looked at it")
     if not os.path.isdir(worktree):
         raise Stop(exits.REFUSED, f"there is no folder {worktree}. name the worktree the review was made in")
     made_in = git.find(worktree)
@@ -213,7 +227,7 @@ def review_add(
     if not made_in.has_commit():
         raise Stop(exits.REFUSED, f"{worktree} has no commit. check the head of the pull request out")
     found = snapshot(made_in)
-    head, clean = found.commit, not found.different
+    head, clean = found.commit, not found.faults[0]
     made = Review(pr, _said("--area", area), head, _said("--by", by), head, clean, note)
     at.add(lambda _: [made])
     if as_json:

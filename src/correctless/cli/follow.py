@@ -17,7 +17,7 @@ from correctless.project.git import Repo
 from correctless.project.paths import Logs
 from correctless.runlog import branch as record
 from correctless.runlog.events import Logged
-from correctless.runlog.state import State, after, fold
+from correctless.runlog.state import State, standing
 
 _EVERY = 0.5  # seconds
 
@@ -32,7 +32,7 @@ def follow(
     """
     stamp = _stamp(logs)
     seen = record.load(logs).events
-    state = fold(seen)
+    state = standing(logs.run, seen)
     _head(state, living=_lives(repo), as_json=as_json)
     gone = False
     while not _over(state):
@@ -46,8 +46,8 @@ def follow(
                     exits.REFUSED,
                     f"{logs.run} was replaced while it was followed. look at it: correctless cauto status",
                 )
-            for logged in events[len(seen) :]:
-                state = after(state, logged)
+            for number, logged in enumerate(events[len(seen) :], len(seen)):
+                state = standing(logs.run, [logged], state, behind=number)
                 _show(state, logged, as_json=as_json)
             seen, gone = events, False
         elif gone:

@@ -11,8 +11,8 @@ from correctless import process
 from correctless.agents import MakeSandbox
 from correctless.dispatch.spec import rules
 from correctless.project.git import Repo, Standing
+from correctless.project.hidden import reveal
 from correctless.project.paths import ARTIFACTS
-from correctless.project.worktree import reveal
 from correctless.runlog.plan import Plan, PlannedStep
 from correctless.sandbox.reach import Needs
 

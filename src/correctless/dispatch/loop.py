@@ -21,7 +21,7 @@ from correctless.record import timestamp
 from correctless.runlog import branch as record
 from correctless.runlog.events import AgentEnded, Event, Logged, Resumed, RunStopped, fields_of
 from correctless.runlog.manifest import manifest
-from correctless.runlog.state import State, after, fold
+from correctless.runlog.state import State, after, standing
 
 Tell = Callable[[State, Logged], None]
 
@@ -74,7 +74,7 @@ def drive(
     `usd` and `minutes` are the run's limits from here on, where a person set new ones; `park` is the remote it was brought from. Safe to call after any crash.
     `KeyboardInterrupt` (SIGINT, SIGTERM) ends the agent, logs a clean stop and goes on up.
     """
-    state = fold(record.load(around.logs).events)
+    state = standing(around.logs.run, record.load(around.logs).events)
     log = Log(around, tell)
     runner = Runner(around)
     machine = ExitStack()

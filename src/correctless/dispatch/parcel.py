@@ -38,7 +38,7 @@ from correctless.runlog.events import (
     StepStarted,
 )
 from correctless.runlog.plan import Plan
-from correctless.runlog.state import UNDER_WAY, State, fold
+from correctless.runlog.state import UNDER_WAY, State, standing
 
 CODES = (exits.PERSON, exits.PAUSED, exits.BUDGET, exits.FAILED)  # a run that stopped so is parked
 
@@ -146,11 +146,9 @@ def check(
             file.write(files[name])
     try:
         branch = record.load(logs)
-        state = fold(branch.events)
+        state = standing(logs.run, branch.events)
     except Stop as stop:
         raise _bad(_named(stop.message, logs)) from None
-    except ValueError as error:
-        raise _bad(f"{RUN} tells of no run that can be: {error}") from None
     plan = state.plan
     if plan is None or state.run != run:
         raise _bad(f"{RUN} ends with run {state.run or 'none'}")

@@ -9,7 +9,7 @@ from correctless.dispatch.surroundings import Surroundings, plan_of
 from correctless.exits import Stop
 from correctless.runlog import branch as record
 from correctless.runlog.events import Attempt, Rerun, StepStarted
-from correctless.runlog.state import UNDER_WAY, State, fold
+from correctless.runlog.state import UNDER_WAY, State, standing
 
 
 def request(around: Surroundings, tell: Tell, *, step: str, note: str, by: str, channel: str) -> State:
@@ -18,7 +18,7 @@ def request(around: Surroundings, tell: Tell, *, step: str, note: str, by: str, 
     `Stop(3)` when the step did not finish, or when something was pushed already. The caller holds the lock and resumes.
     """
     events = record.load(around.logs).events
-    state = fold(events)
+    state = standing(around.logs.run, events)
     if not state.unfinished or state.plan is None:
         raise Stop(
             exits.REFUSED,
@@ -44,7 +44,7 @@ def request(around: Surroundings, tell: Tell, *, step: str, note: str, by: str, 
         failed = work.discard(around, state, counted=False, reason=f"{by} had {step} run again")
         log.write(state, failed)
         events = record.load(around.logs).events
-        state = fold(events)
+        state = standing(around.logs.run, events)
     names = [planned.name for planned in plan_of(state).steps]
     gone = names[names.index(step) :]
     started = [item.event for item in events if item.run == state.run and isinstance(item.event, StepStarted)]
@@ -65,7 +65,7 @@ def request(around: Surroundings, tell: Tell, *, step: str, note: str, by: str, 
         kept=kept,
         discarded=tuple(Attempt(s.step, s.attempt) for s in started if s.step in gone),
     )
-    return fold((*events, log.write(state, event)))
+    return standing(around.logs.run, (*events, log.write(state, event)))
 
 
 def _keep(around: Surroundings, run: str) -> str:

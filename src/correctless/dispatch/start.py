@@ -22,15 +22,15 @@ from correctless.exits import Stop
 from correctless.heads import Heads
 from correctless.ledger import Ledger
 from correctless.project.git import Repo
+from correctless.project.hidden import hidden_changes
 from correctless.project.paths import Logs, ensure_artifacts
 from correctless.project.paths import logs as logs_of
-from correctless.project.worktree import hidden_changes
 from correctless.publish.branch import refuse_protected, refuse_unknown
 from correctless.record import Confirmation
 from correctless.runlog import branch as record
 from correctless.runlog.branch import Recorded
 from correctless.runlog.events import Logged, RunStarted
-from correctless.runlog.state import State, fold
+from correctless.runlog.state import State, standing
 
 _CI_REMOTE = "origin"
 
@@ -64,7 +64,7 @@ def prepare(repo: Repo, cwd: str, request: Request, env: Mapping[str, str]) -> R
         lock.Lock.take(repo, "a refusal").close()  # raises, naming who has it
     anchors.refuse_disproved(logs, None, env)
     # First: what an agent of an unfinished run left is compared by whoever goes on with it, and nothing of git's runs before.
-    _refuse_unfinished(fold(record.load(logs).events))
+    _refuse_unfinished(standing(logs.run, record.load(logs).events))
     found = load_config(repo, request.flags, cwd)
     _refuse_protected(repo, branch, found)
     sandbox.find(found.agent_sandbox, env, exclude=(repo.top, repo.home))
@@ -120,7 +120,7 @@ def begin(
     `tried` is what the run will need and was found to hold.
     """
     # Once more under the lock: another dispatcher may have been faster.
-    before = fold(record.load(ready.logs).events)
+    before = standing(ready.logs.run, record.load(ready.logs).events)
     _refuse_unfinished(before)
     ensure_artifacts(ready.logs)
     if review.spec_approval(ready.logs, approved.digest) is None:

@@ -16,7 +16,7 @@ from correctless.exits import Stop
 from correctless.project.git import Repo
 from correctless.runlog import branch as record
 from correctless.runlog.events import Abandoned, AttemptFailed, Event, Rewound, StepFinished
-from correctless.runlog.state import UNDER_WAY, State, after, fold
+from correctless.runlog.state import UNDER_WAY, State, after, standing
 
 _PATIENCE_SECONDS = 30.0  # a dispatcher ends its agent's group first, which may take its grace
 
@@ -63,7 +63,7 @@ def _end_holder(repo: Repo) -> str:
 
 def abandon(around: Surroundings, tell: Tell, *, by: str) -> State:
     """End an unfinished run for good. What its finished steps committed stays; an attempt under way is superseded."""
-    state = fold(record.load(around.logs).events)
+    state = standing(around.logs.run, record.load(around.logs).events)
     if not state.unfinished:
         raise Stop(exits.REFUSED, f"run {state.run} is not unfinished: there is nothing to abandon")
     try:

@@ -15,8 +15,8 @@ from correctless.dispatch import asking, freeze, guarded, spec, untrusted
 from correctless.dispatch.check import check, report_fault
 from correctless.dispatch.recording import said, unlisted
 from correctless.dispatch.surroundings import Surroundings, plan_of, sha256, step_of
+from correctless.project.hidden import reveal
 from correctless.project.paths import slug
-from correctless.project.worktree import reveal
 from correctless.publish import leaks
 from correctless.record import Decision, timestamp
 from correctless.runlog.events import AttemptFailed, DecisionsTaken, StepChecked, StepFinished

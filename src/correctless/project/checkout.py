@@ -4,45 +4,73 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from correctless.project import objects
 from correctless.project.git import Repo
+from correctless.project.objects import SUBMODULE, Entry, Tree
 
-# Large files of an extension are fetched from a remote, which a checkout of its own does not have.
-_ENV = {"GIT_LFS_SKIP_SMUDGE": "1"}
+# No configuration has a part in it, neither a user's nor one in variables: a program that runs as you can write both.
+_ENV = {"GIT_CONFIG_COUNT": "0", "GIT_ATTR_NOSYSTEM": "1"}
+_PLAIN = ("-c", "core.attributesFile=/dev/null")
 
 
 @contextmanager
 def of(repo: Repo, commit: str) -> Iterator[Repo]:
     """A repository with this commit on a detached HEAD, gone when the block ends; `Stop(3)` when git can't make it.
 
-    It borrows the objects, and neither configuration nor attributes, hooks, remotes or branches.
+    It has none of the configuration, attributes, hooks, remotes and branches; older commits are borrowed.
     """
+    tree = objects.tree(repo, commit)
     with _empty(repo) as made:
-        made.git("checkout", "--quiet", "--detach", commit, env=_ENV)
+        _bring(repo, made, {*tree.above, *(e.oid for e in tree.entries.values() if e.mode != SUBMODULE)})
+        made.git(*_PLAIN, "checkout", "--quiet", "--detach", commit, env=_ENV)
+        borrowed = repo.git("rev-parse", "--path-format=absolute", "--git-path", "objects")
+        # Only now: what was checked out is of objects that were held against their names.
+        with open(os.path.join(made.git_dir, "objects", "info", "alternates"), "w", encoding="utf-8") as file:
+            file.write(f"{borrowed}\n")
         yield made
 
 
 @contextmanager
-def of_files(repo: Repo, commit: str, paths: Iterable[str]) -> Iterator[Repo]:
+def of_files(repo: Repo, tree: Tree, paths: Mapping[str, Entry]) -> Iterator[Repo]:
     """The same with these files alone, as a checkout of the commit writes them: line ends and the like as its attributes say."""
+    rules = {path: e for path, e in tree.entries.items() if path.rpartition("/")[2] == ".gitattributes"}
+    entries = {path: e for path, e in {**rules, **paths}.items() if e.mode != SUBMODULE}
     with _empty(repo) as made:
-        made.git("read-tree", commit)
-        made.git("checkout-index", "-z", "--stdin", stdin="".join(f"{path}\0" for path in paths), env=_ENV)
+        _bring(repo, made, {entry.oid for entry in entries.values()})
+        listed = "".join(f"{entry.mode} {entry.oid}\t{path}\0" for path, entry in entries.items())
+        made.git("update-index", "-z", "--index-info", stdin=listed, env=_ENV)
+        names = "".join(f"{path}\0" for path in paths)
+        made.git(*_PLAIN, "checkout-index", "-z", "--stdin", stdin=names, env=_ENV)
         yield made
 
 
 @contextmanager
 def _empty(repo: Repo) -> Iterator[Repo]:
-    objects = repo.git("rev-parse", "--path-format=absolute", "--git-path", "objects")
     form = repo.git("rev-parse", "--show-object-format")
     with tempfile.TemporaryDirectory(prefix="correctless-", ignore_cleanup_errors=True) as folder:
         top = os.path.join(os.path.realpath(folder), os.path.basename(repo.top))
         os.mkdir(top)
         git_dir = os.path.join(top, ".git")
-        made = Repo(top=top, git_dir=git_dir, common_dir=git_dir, home=top)
-        made.git("init", "--quiet", "--template=", f"--object-format={form}")
-        with open(os.path.join(git_dir, "objects", "info", "alternates"), "w", encoding="utf-8") as file:
-            file.write(f"{objects}\n")
+        made = Repo(top=top, git_dir=git_dir, common_dir=git_dir, home=top, settings=os.devnull)
+        made.git("init", "--quiet", "--template=", f"--object-format={form}", env=_ENV)
         yield made
+
+
+def _bring(repo: Repo, made: Repo, oids: set[str]) -> None:
+    """Copy objects. `index-pack` names each by its contents, so one that was forged arrives under another name."""
+    packs = os.path.join(made.git_dir, "objects", "pack")
+    os.makedirs(packs, exist_ok=True)
+    words = ("-c", "pack.packSizeLimit=0", "pack-objects", "--quiet", "--window=0")
+    repo.git(*words, os.path.join(packs, "pack"), stdin="".join(f"{oid}\n" for oid in sorted(oids)))
+    files = [os.path.join(packs, name) for name in os.listdir(packs)]
+    for path in files:
+        if not path.endswith(".pack"):
+            os.unlink(path)  # what the other repository says of the names in it
+    for path in files:
+        if path.endswith(".pack"):
+            made.git("index-pack", path, env=_ENV)
+    if missing := objects.missing(made, oids):
+        raise objects.forged(missing, repo)

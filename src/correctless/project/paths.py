@@ -15,6 +15,7 @@ from correctless.project.git import Repo
 from correctless.values import frozen
 
 ARTIFACTS = ".correctless/artifacts"
+CONTRACTS = ".correctless/contracts"
 
 
 def slug(branch: str) -> str:

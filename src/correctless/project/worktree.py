@@ -6,31 +6,32 @@ as it lies on disk and compared with the commit's tree; nothing an agent can set
 
 from __future__ import annotations
 
-import hashlib
 import os
-import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
 from correctless import exits
 from correctless.exits import Stop
-from correctless.project import checkout
+from correctless.project import checkout, objects
 from correctless.project.git import Repo, find
-from correctless.project.paths import ARTIFACTS
+from correctless.project.objects import LINK, SUBMODULE, Entry, Tree, full, lying
+from correctless.project.paths import ARTIFACTS, CONTRACTS
 from correctless.values import frozen
 
 # Ours, in any worktree: logs and drafts are no part of what is checked.
-_OURS = (ARTIFACTS, ".correctless/contracts")
+_OURS = (ARTIFACTS, CONTRACTS)
 _RULES = ".gitignore"
-_CHUNK = 1 << 20
 
 
-class _Entry(NamedTuple):
-    """One path of a commit's tree."""
+@frozen
+class Folder:
+    """A folder at a moment. `mark` is what an entry that comes or goes changes, also one that is gone again."""
 
-    mode: str
-    oid: str
+    mark: tuple[int, ...]
+    free: frozenset[
+        tuple[object, ...]
+    ]  # what comes and goes in it by right: ignored files, outputs and our own, each with what tells a new one
 
 
 @frozen
@@ -39,50 +40,104 @@ class Snapshot:
 
     commit: str
     different: tuple[str, ...]  # paths that are not as in the commit, and files that are in none, sorted
+    outside: tuple[
+        str, ...
+    ]  # links of the commit that lead out of the worktree: what a check reads there is in no commit
     sums: Mapping[
         str, str
     ]  # path of the commit -> the object id of what lies there, "" for nothing of its kind
     marks: Mapping[
         str, tuple[int, ...]
     ]  # path of the commit -> what any write to it changes, also one that is undone
+    folders: Mapping[str, Folder]
+
+    @property
+    def faults(self) -> tuple[tuple[str, ...], str, str]:
+        """Why this is not its commit: paths, and what one of them and what several are; no paths where it is."""
+        if self.different:
+            return self.different, "is not as in the commit", "are not as in the commit"
+        return self.outside, "leads out of the worktree", "lead out of the worktree"
 
 
-def snapshot(repo: Repo, *, allow: Iterable[str] = (), untracked: bool = True) -> Snapshot:
+UNSEEN = Snapshot("", (), (), {}, {}, {})
+
+
+def written(before: Snapshot, after: Snapshot) -> tuple[str, ...]:
+    """What was written to between two looks, also where that was undone: paths, of folders with a slash at the end.
+
+    A folder in which something came or went that may is none of them, whatever else came and went there meanwhile.
+    """
+    files = {path for path, mark in before.marks.items() if after.marks.get(path) != mark}
+    folders = {
+        f"{path or '.'}/"
+        for path, folder in before.folders.items()
+        if path not in after.folders
+        or (after.folders[path].mark != folder.mark and after.folders[path].free == folder.free)
+    }
+    new = {path for path in after.different if path not in after.sums and path not in before.different}
+    # A folder says no more than what is named in it.
+    named = files | new
+    return tuple(sorted(named or folders))
+
+
+def snapshot(repo: Repo, *, allow: Iterable[str] = ()) -> Snapshot:
     """The worktree against HEAD. Untracked files count, but for those that the commit's own .gitignore files name and those of `allow`.
 
-    `.git/info/exclude`, the user's excludes and ignore files that are in no commit hide nothing. `Stop(3)` when git can't be asked.
+    `.git/info/exclude`, the user's excludes and ignore files that are in no commit hide nothing. `Stop(3)` when git can't be asked,
+    or has other objects than the commit names.
     """
-    return _snapshot(repo, repo.head(), frozenset(allow), untracked=untracked)
+    return _snapshot(repo, repo.head(), frozenset(allow))
 
 
-def _snapshot(repo: Repo, commit: str, allow: frozenset[str], *, untracked: bool) -> Snapshot:
-    tree = dict(_tree(repo, commit))
-    folders = {""} | {folder for path in tree for folder in _parents(path)}
-    links = {path for path, entry in tree.items() if entry.mode == "160000"}
-    found = set(_walk(repo.top, "", folders - links, links))
+@dataclass(slots=True)
+class _Seen:
+    """What a walk comes by: paths that are no folder, folders that are in no commit with a slash at the end, and marks of folders."""
+
+    names: set[str] = field(default_factory=set)
+    folders: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    closed: frozenset[str] = frozenset()  # submodules
+
+
+def _snapshot(repo: Repo, commit: str, allow: frozenset[str]) -> Snapshot:
+    tree = objects.tree(repo, commit)
+    entries = tree.entries
+    links = {path for path, entry in entries.items() if entry.mode == SUBMODULE}
+    known = {""} | {folder for path in entries for folder in _parents(path)}
+    seen = _Seen(closed=frozenset(links))
+    _walk(repo.top, "", known - links, seen)
     sums: dict[str, str] = {}
     marks: dict[str, tuple[int, ...]] = {}
     different: set[str] = set()
-    for path, entry in tree.items():
+    outside: set[str] = set()
+    for path, entry in entries.items():
         if path in links:
-            different.update(_submodule(repo, path, entry.oid))
             continue
         # Not found by the walk: gone, or a folder above it is a link to somewhere else.
-        sums[path], marks[path] = _sum(_full(repo, path), entry) if path in found else ("", ())
+        sums[path], marks[path] = lying(full(repo, path), entry) if path in seen.names else ("", ())
         if sums[path] != entry.oid:
             different.add(path)
-    if converted := sorted(path for path in different if sums.get(path)):
-        different -= _as_checked_out(repo, commit, {path: tree[path] for path in converted}, sums)
-    if untracked:
-        different.update(_untracked(repo, tree, found - tree.keys(), allow))
-    return Snapshot(commit, tuple(sorted(different)), sums, marks)
+        elif entry.mode == LINK and _leads_out(repo, path):
+            outside.add(path)
+    if converted := {path: entries[path] for path in different if sums[path]}:
+        different -= _as_checked_out(repo, tree, converted, sums)
+    free = _untracked(repo, entries, seen, allow, different)
+    folders = {path: Folder(mark, frozenset()) for path, mark in seen.folders.items()}
+    for path, what in _inside(repo, free).items():
+        if path in folders:
+            folders[path] = Folder(folders[path].mark, frozenset(what))
+    for path in links:
+        inner = _submodule(repo, path, entries[path].oid)
+        different |= _under(path, inner.different) if inner else {path}
+        if inner is not None:
+            outside |= _under(path, inner.outside)
+            sums |= {f"{path}/{each}": value for each, value in inner.sums.items()}
+            marks |= {f"{path}/{each}": mark for each, mark in inner.marks.items()}
+            folders |= {f"{path}/{each}".rstrip("/"): folder for each, folder in inner.folders.items()}
+    return Snapshot(commit, tuple(sorted(different)), tuple(sorted(outside)), sums, marks, folders)
 
 
-def _tree(repo: Repo, commit: str) -> Iterator[tuple[str, _Entry]]:
-    for item in filter(None, repo.git("ls-tree", "-r", "-z", "--full-tree", commit).split("\0")):
-        what, _, path = item.partition("\t")
-        mode, _, oid = what.split(" ")
-        yield path, _Entry(mode, oid)
+def _under(folder: str, paths: Iterable[str]) -> set[str]:
+    return {f"{folder}/{path}" for path in paths}
 
 
 def _parents(path: str) -> Iterator[str]:
@@ -90,100 +145,110 @@ def _parents(path: str) -> Iterator[str]:
         yield path
 
 
-def _full(repo: Repo, path: str) -> bytes:
-    # As git spells it: a path is bytes, whatever the locale says.
-    return os.path.join(os.fsencode(repo.top), path.encode("utf-8", "surrogateescape"))
-
-
-def _walk(top: str, folder: str, known: set[str] | None, closed: set[str]) -> Iterator[str]:
-    """Every path below a folder that is no folder; of one that is not `known` only its name and a slash, unless all are."""
+def _walk(top: str, folder: str, known: set[str], seen: _Seen) -> None:
+    """Note every path below a folder; of folders that are not `known` only the name."""
+    where = os.path.join(os.fsencode(top), folder.encode("utf-8", "surrogateescape"))
     try:
-        with os.scandir(os.path.join(os.fsencode(top), folder.encode("utf-8", "surrogateescape"))) as entries:
+        # Before its entries are read: what comes while they are is a change of the next look.
+        seen.folders[folder] = _mark(where)
+        with os.scandir(where) as entries:
             here = [
                 (e.name.decode("utf-8", "surrogateescape"), e.is_dir(follow_symlinks=False)) for e in entries
             ]
     except OSError:
-        yield f"{folder}/"  # what can't be looked into is not as in the commit
+        seen.names.add(f"{folder}/")  # what can't be looked into is not as in the commit
         return
     for name, is_folder in here:
         path = f"{folder}/{name}" if folder else name
-        if (not folder and name == ".git") or path in closed:
+        if (not folder and name == ".git") or path in seen.closed:
             continue
         if not is_folder or name == ".git":
-            yield path
-        elif known is not None and path not in known:
-            yield f"{path}/"
+            seen.names.add(path)
+        elif path not in known:
+            seen.names.add(f"{path}/")
         else:
-            yield from _walk(top, path, known, closed)
+            _walk(top, path, known, seen)
 
 
-def _sum(full: bytes, entry: _Entry) -> tuple[str, tuple[int, ...]]:
-    """The object id of what lies at a path, "" when it is of another kind than the entry, and what a write would change."""
-    made = hashlib.sha1(usedforsecurity=False) if len(entry.oid) == 40 else hashlib.sha256()
-    try:
-        info = os.lstat(full)
-        mark = (info.st_dev, info.st_ino, info.st_mode, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
-        if entry.mode == "120000":
-            if not stat.S_ISLNK(info.st_mode):
-                return "", mark
-            target = os.readlink(full)
-            made.update(b"blob %d\0" % len(target) + target)
-            return made.hexdigest(), mark
-        runnable = bool(info.st_mode & stat.S_IXUSR)
-        if not stat.S_ISREG(info.st_mode) or runnable != (entry.mode == "100755"):
-            return "", mark
-        with open(os.open(full, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            made.update(b"blob %d\0" % info.st_size)
-            while data := file.read(_CHUNK):
-                made.update(data)
-    except OSError:
-        return "", ()
-    return made.hexdigest(), mark
+def _mark(path: bytes) -> tuple[int, ...]:
+    info = os.lstat(path)
+    return (info.st_dev, info.st_ino, info.st_mode, info.st_mtime_ns, info.st_ctime_ns)
 
 
-def _submodule(repo: Repo, path: str, commit: str) -> Iterator[str]:
-    """What differs in a submodule; one that was not brought here is an empty folder."""
-    full = os.fsdecode(_full(repo, path))
+def _leads_out(repo: Repo, path: str) -> bool:
+    top = os.path.realpath(repo.top)
+    target = os.path.realpath(os.fsdecode(full(repo, path)))
+    inside = target == top or target.startswith(f"{top}/")
+    return not inside or target == f"{top}/.git" or target.startswith(f"{top}/.git/")
+
+
+def _submodule(repo: Repo, path: str, commit: str) -> Snapshot | None:
+    """A submodule as its own commit has it, None where it can't be; one that was not brought here is an empty folder."""
+    where = os.fsdecode(full(repo, path))
     with suppress(OSError):
-        if not os.path.islink(full) and not os.listdir(full):
-            return
+        if not os.path.islink(where) and not os.listdir(where):
+            empty = Folder(_mark(full(repo, path)), frozenset())
+            return Snapshot(commit, (), (), {}, {}, {"": empty})
     with suppress(Stop, OSError):
-        inside = find(full)
+        inside = find(where)
         # What its own repository says of it counts only if that is really there.
         if inside.top == os.path.join(os.path.realpath(repo.top), path):
-            below = _snapshot(inside, commit, frozenset(), untracked=True)
-            yield from (f"{path}/{each}" for each in below.different)
-            return
-    yield path
+            return _snapshot(inside, commit, frozenset())
+    return None
 
 
-def _as_checked_out(repo: Repo, commit: str, tree: Mapping[str, _Entry], sums: Mapping[str, str]) -> set[str]:
+def _as_checked_out(repo: Repo, tree: Tree, paths: Mapping[str, Entry], sums: Mapping[str, str]) -> set[str]:
     """Those files that are what a checkout would write, with line ends and the like as the commit's own attributes say."""
-    with checkout.of_files(repo, commit, tree) as made:
-        return {path for path, entry in tree.items() if _sum(_full(made, path), entry)[0] == sums[path]}
+    with checkout.of_files(repo, tree, paths) as made:
+        return {path for path, entry in paths.items() if lying(full(made, path), entry)[0] == sums[path]}
 
 
 def _untracked(
-    repo: Repo, tree: Mapping[str, _Entry], names: Iterable[str], allow: frozenset[str]
-) -> Iterator[str]:
-    """Those files that no ignore file of the commit names; whole folders come with a slash at their end."""
-    names = [name for name in names if not _is_ours(name)]
-    ignored = _ignored(repo, tree, names)
-    for name in names:
-        if name in ignored or name in allow:
-            continue
-        if not name.endswith("/"):
-            yield name
-            continue
-        inside = [each for each in _walk(repo.top, name.rstrip("/"), None, set(_OURS)) if each not in allow]
-        yield from sorted(set(inside) - _ignored(repo, tree, inside))
+    repo: Repo, tree: Mapping[str, Entry], seen: _Seen, allow: frozenset[str], different: set[str]
+) -> set[str]:
+    """Add those files to `different` that are in no commit and may not be there; returned are the paths that may, folders with a slash."""
+    free = {f"{folder}/" for path in (*allow, *_OURS) for folder in _parents(path)} | {f"{o}/" for o in _OURS}
+    level = seen.names - tree.keys()
+    asked: set[str] = set()
+    while level:
+        asked |= level
+        names = [name for name in level if not _is_ours(name)]
+        ignored = _ignored(repo, tree, names)
+        free |= ignored | allow.intersection(names)
+        below = _Seen(folders=seen.folders)
+        for name in names:
+            if name in ignored or name in allow:
+                continue
+            if name.endswith("/"):
+                _walk(repo.top, name.rstrip("/"), set(), below)
+            else:
+                different.add(name)
+        # One that can't be looked into is named again.
+        different |= below.names & level
+        level = below.names - level
+    # A folder of no commit may come with what may be in it.
+    return free | (asked & {f"{folder}/" for path in free for folder in _parents(path.rstrip("/"))})
+
+
+def _inside(repo: Repo, free: Iterable[str]) -> dict[str, set[tuple[object, ...]]]:
+    """The paths that may come and go, by the folder they are in; those that are there, with what tells them from others of their name."""
+    found: dict[str, set[tuple[object, ...]]] = {}
+    for path in free:
+        bare = path.rstrip("/")
+        with suppress(OSError):
+            info = os.lstat(full(repo, bare))
+            folder, _, name = bare.rpartition("/")
+            # A file's time as well: numbers of files are used again. Not a folder's: what changes in it changes nothing around it.
+            time = 0 if path.endswith("/") else info.st_mtime_ns
+            found.setdefault(folder, set()).add((name, info.st_ino, time))
+    return found
 
 
 def _is_ours(name: str) -> bool:
     return any(f"{name.rstrip('/')}/".startswith(f"{ours}/") for ours in _OURS)
 
 
-def _ignored(repo: Repo, tree: Mapping[str, _Entry], names: Iterable[str]) -> set[str]:
+def _ignored(repo: Repo, tree: Mapping[str, Entry], names: Iterable[str]) -> set[str]:
     asked = "".join(f"{name}\0" for name in names)
     if not asked:
         return set()
@@ -202,45 +267,3 @@ def _ignored(repo: Repo, tree: Mapping[str, _Entry], names: Iterable[str]) -> se
         if theirs and not pattern.startswith("!"):
             found.add(name)
     return found
-
-
-def reveal(repo: Repo) -> tuple[str, ...]:
-    """Make git look at every file again, also at those it was told to take for unchanged, whatever the index says of their times.
-
-    Returned are the paths it was told so about.
-    """
-    hidden, left_out = _hidden(repo)
-    # Put in anew, an entry has neither marks nor times: the next command has to read its file.
-    if staged := repo.git("ls-files", "--stage", "-z"):
-        repo.git("-c", "core.ignoreStat=false", "update-index", "-z", "--index-info", stdin=staged)
-    if left_out:
-        paths = "".join(f"{each}\0" for each in left_out)
-        repo.git("update-index", "--skip-worktree", "-z", "--stdin", stdin=paths)
-    return hidden
-
-
-def hidden_changes(repo: Repo) -> tuple[str, ...]:
-    """The files that git was told not to look at and that are not as in HEAD."""
-    hidden, _ = _hidden(repo)
-    tree = dict(_tree(repo, repo.head())) if hidden else {}
-    return tuple(
-        path
-        for path in hidden
-        if path not in tree or _sum(_full(repo, path), tree[path])[0] != tree[path].oid
-    )
-
-
-def _hidden(repo: Repo) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The paths git was told not to look at, and those a sparse checkout leaves out."""
-    listed = [(entry[0], entry[2:]) for entry in repo.git("ls-files", "-v", "-z").split("\0") if entry]
-    marked = [(mark, path) for mark, path in listed if mark.islower() or mark == "S"]
-    left_out: tuple[str, ...] = ()
-    if any(mark in "Ss" for mark, _ in marked) and _is_sparse(repo):
-        left_out = tuple(
-            path for mark, path in marked if mark in "Ss" and not os.path.lexists(_full(repo, path))
-        )
-    return tuple(path for _, path in marked if path not in left_out), left_out
-
-
-def _is_sparse(repo: Repo) -> bool:
-    return repo.try_git("config", "--type=bool", "--get", "core.sparseCheckout").stdout.strip() == "true"

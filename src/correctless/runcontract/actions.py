@@ -8,8 +8,10 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from correctless.record import RecordError, read
+from correctless.runcontract.held import CENT
 from correctless.values import frozen
 
+MOST = 10**9  # of agents, minutes and US dollars
 KINDS = ("merge", "flip", "rollback", "spawn", "other")
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}\Z")
 _ID = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}\Z")
@@ -63,9 +65,10 @@ def fault(action: Action) -> str:
         return f"a head '{action.head}'"
     if action.operator and action.kind != "rollback":
         return f"the operator's own {action.kind}"
-    for number in (action.cost_usd, action.minutes):
-        if number is not None and not 0 < number < 1e9:
-            return f"an amount of {number}"
+    if action.agents > MOST or (action.minutes is not None and not 1 <= action.minutes <= MOST):
+        return "more than anybody can count"
+    if action.cost_usd is not None and not CENT <= action.cost_usd <= MOST:
+        return f"an amount of {action.cost_usd}"
     return ""
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from correctless.project.paths import ARTIFACTS, CONTRACTS
+from correctless.runcontract.counters import folded
 from correctless.runcontract.held import MANY, seconds
 from correctless.runcontract.sections import (
     Constraints,
@@ -66,8 +68,16 @@ def _items(values: Mapping[str, Any]) -> Iterator[tuple[str, tuple[Any, ...]]]:
 
 def _run(values: Mapping[str, Any]) -> Iterator[Fault]:
     run = values.get("run")
-    if isinstance(run, Run) and run.not_after <= run.started:
+    if not isinstance(run, Run):
+        return
+    if run.not_after <= run.started:
         yield "run", ("not_after",), "'not_after' is not later than 'started'. write when the answers end"
+    if folded(run.operator) == folded(run.agent):
+        yield (
+            "run",
+            ("agent",),
+            "'agent' is the operator. name who acts: nobody grants what they ask for themselves",
+        )
 
 
 def _grants(values: Mapping[str, Any]) -> Iterator[Fault]:
@@ -124,6 +134,9 @@ def _gates(values: Mapping[str, Any]) -> Iterator[Fault]:
     section = values.get("gates")
     if isinstance(section, Gates):
         for number, gate in enumerate(section.gate):
+            if gate.evidence is not None and _is_reserved(gate.evidence):
+                message = f"'evidence' is a path of git or of correctless itself. write another, such as reports/{gate.id}.json"
+                yield "gates", ("gate", number, "evidence"), message
             if gate.check is not None and not gate.check:
                 yield (
                     "gates",
@@ -142,6 +155,15 @@ def _gates(values: Mapping[str, Any]) -> Iterator[Fault]:
                     ("gate", number, "prepare"),
                     "'prepare' would change the worktree. write checkout = \"own\" with it",
                 )
+
+
+def _is_reserved(path: str) -> bool:
+    """Whether a path is in a folder of git or of ours, or is above one."""
+    parts = path.lower().split("/")  # as a file system without case has it
+    if ".git" in parts:
+        return True
+    ours = [folder.split("/") for folder in (ARTIFACTS, CONTRACTS)]
+    return any(parts[: len(each)] == each or each[: len(parts)] == parts for each in ours)
 
 
 def _flips(values: Mapping[str, Any]) -> Iterator[Fault]:

@@ -11,7 +11,7 @@ from typing import Any
 from correctless.base.text import hidden
 from correctless.finding import Finding
 from correctless.runcontract import crossref, strictly
-from correctless.runcontract.plaintext import place, text_of
+from correctless.runcontract.plaintext import LONGEST, place, text_of
 from correctless.runcontract.sections import SECTIONS, Contract
 from correctless.runcontract.slices import Slice, agrees, slices
 from correctless.runcontract.tomlplaces import Path, Places, places
@@ -22,6 +22,7 @@ GAP_RULE = "contract-gap"
 _GAP = "[?:"  # any spelling of one
 _TOML = "contract-toml"
 _VALUE = "contract-value"
+_DEEPEST = 16
 _AT = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)")
 
 
@@ -49,6 +50,15 @@ def digest_of(data: bytes) -> str:
 def read(data: bytes, path: str) -> Document:
     """The document with everything that is wrong with it. Never raises for what the bytes are."""
     digest = digest_of(data)
+    try:
+        return _read(data, path, digest)
+    except (ValueError, ArithmeticError, RecursionError, MemoryError) as error:
+        # The way back of an executed flip must not depend on what somebody writes here.
+        message = f"it can't be read: {type(error).__name__}. simplify it"
+        return Document(digest, None, (Finding(path, 1, 1, "contract-text", message),))
+
+
+def _read(data: bytes, path: str, digest: str) -> Document:
     text, findings = text_of(data, path)
     if not text:
         return Document(
@@ -127,6 +137,10 @@ def _gaps(text: str, path: str) -> Iterator[Finding]:
 
 
 def _table(part: Slice, path: str) -> tuple[Mapping[str, Any] | None, list[Finding]]:
+    if (
+        max(map(len, part.toml.split("\n"))) > LONGEST
+    ):  # a fault already, and a key of 100,000 parts takes minutes
+        return None, []
     try:
         table = tomllib.loads(part.toml)
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
@@ -135,7 +149,18 @@ def _table(part: Slice, path: str) -> tuple[Mapping[str, Any] | None, list[Findi
         line, column = (int(at[1]), int(at[2])) if at and at[1] else (max(1, part.toml.count("\n")), 1)
         message = f"not TOML: {_AT.sub('', said).rstrip('.')}. mend it"
         return None, [Finding(path, part.line + line - 1, column, _TOML, _one_line(message))]
+    if _is_deeper(table, _DEEPEST):
+        message = f"nested deeper than {_DEEPEST}. see correctless contract schema"
+        return None, [Finding(path, part.line, 1, _TOML, message)]
     return table, []
+
+
+def _is_deeper(table: Any, most: int) -> bool:
+    level = [table]  # not by recursion: a key of 2000 parts is as deep
+    for _ in range(most):
+        inner = (item.values() if isinstance(item, dict) else item for item in level)
+        level = [value for values in inner for value in values if isinstance(value, dict | list)]
+    return bool(level)
 
 
 def _typed(part: Slice, spots: Places, table: Mapping[str, Any], path: str) -> tuple[Any, list[Finding]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from correctless.exits import Stop
 from correctless.process import Result
 from correctless.project import checkout, worktree
 from correctless.project.git import Repo
-from correctless.project.worktree import Snapshot
+from correctless.project.worktree import UNSEEN, Snapshot
 from correctless.runcontract.board import Here
 from correctless.runcontract.clause import shown
 from correctless.runcontract.facts import Fact, Known, Unknown
@@ -30,9 +31,9 @@ PARTIAL = 10  # the exit code of a check that could look at a part alone
 _WALL_S = 3600.0
 _MOST = 1 << 28  # bytes of an evidence file
 _KEEP = 1 << 20
-_UNSEEN = Snapshot("", (), {}, {})
 
 Warn = Callable[[str], None]
+Tell = Callable[[Sequence[str], Result], None]
 Start = Callable[[Sequence[str]], Result]
 
 
@@ -44,23 +45,24 @@ def run(
     env: Mapping[str, str],
     clock: Callable[[], datetime],
     warn: Warn,
+    tell: Tell,
 ) -> Evidence:
     """Run the check, in the worktree or in a checkout of its own; `Stop(3)` for a gate without one.
 
-    `warn` is told where it should be in a sandbox and none can be made here.
+    `warn` is told where it should be in a sandbox and none can be made here, `tell` how each program ended.
     """
     if gate.check is None:
         raise Stop(exits.REFUSED, f"{gate.id} has no check. say what was found with: --claim TEXT")
+    allow = _outputs(contract)
     if gate.checkout == "own":
         with checkout.of(repo, repo.head()) as own:
-            with _started(gate, own, env, warn) as start:
-                made = _run(gate, own, digest, start, clock, lambda: worktree.snapshot(own, untracked=False))
+            with _started(gate, own, env, warn, tell) as start:
+                made = _run(gate, own, digest, start, clock, partial(worktree.snapshot, own, allow=allow))
             if gate.evidence is not None and made.file_sha256:
                 _bring(own.top, repo.top, gate.evidence)
             return made
-    allow = _outputs(contract)
-    look = partial(worktree.snapshot, repo, allow=allow) if gate.bind == "revision" else lambda: _UNSEEN
-    with _started(gate, repo, env, warn) as start:
+    look = partial(worktree.snapshot, repo, allow=allow) if gate.bind == "revision" else lambda: UNSEEN
+    with _started(gate, repo, env, warn, tell) as start:
         return _run(gate, repo, digest, start, clock, look)
 
 
@@ -92,14 +94,20 @@ def _run(
 
 
 @contextmanager
-def _started(gate: Gate, repo: Repo, env: Mapping[str, str], warn: Warn) -> Iterator[Start]:
+def _started(gate: Gate, repo: Repo, env: Mapping[str, str], warn: Warn, tell: Tell) -> Iterator[Start]:
     """How this gate's programs are run: what an agent wrote, in the same sandbox as an agent."""
     mode = gate.sandbox or ("auto" if gate.bind == "revision" else "off")
     means, fault = sandbox.find(mode, env, exclude=(repo.top, repo.home))
     if means is None:
         if fault:
             warn(f"{gate.id} runs without a sandbox: {fault}")
-        yield lambda argv: process.run(argv, cwd=repo.top, env=env, wall_s=_WALL_S, keep=_KEEP)
+
+        def plainly(argv: Sequence[str]) -> Result:
+            done = process.run(argv, cwd=repo.top, env=env, wall_s=_WALL_S, keep=_KEEP)
+            tell(argv, done)
+            return done
+
+        yield plainly
         return
     shared = {name: value for name, value in env.items() if name not in PUBLISHING}
     with tempfile.TemporaryDirectory(prefix="correctless-", ignore_cleanup_errors=True) as folder:
@@ -110,7 +118,9 @@ def _started(gate: Gate, repo: Repo, env: Mapping[str, str], warn: Warn) -> Iter
         def start(argv: Sequence[str]) -> Result:
             made = sandbox.make(means, place, Needs(), argv, shared)
             inside = {**shared, **made.environment}
-            return process.run(argv, cwd=repo.top, env=inside, wall_s=_WALL_S, keep=_KEEP, wrap=made.wrap)
+            done = process.run(argv, cwd=repo.top, env=inside, wall_s=_WALL_S, keep=_KEEP, wrap=made.wrap)
+            tell(argv, done)
+            return done
 
         yield start
 
@@ -119,18 +129,24 @@ def _moved(before: Snapshot, after: Snapshot) -> str:
     """What was written to while the check ran, also where it was put back; "" for nothing."""
     if before.commit != after.commit:
         return "the commit changed while it ran"
-    written = sorted(path for path, mark in before.marks.items() if after.marks[path] != mark)
+    written = worktree.written(before, after)
     return f"{_first(written, 'was written to', 'were written to')} while it ran" if written else ""
 
 
 def _unlike(gate: Gate, fresh: Snapshot, after: Snapshot) -> str:
     """What the check found otherwise than the commit has it; of its own checkout: than git made it."""
     if gate.checkout != "own":
-        return f"{_first(after.different, 'is not', 'are not')} as in the commit" if after.different else ""
+        return _fault(after)
     if fresh.commit != after.commit:
         return "the commit was changed before it ran"
-    changed = sorted(path for path, sha in fresh.sums.items() if after.sums[path] != sha)
-    return f"{_first(changed, 'was changed', 'were changed')} before it ran" if changed else ""
+    changed = sorted(path for path, sha in fresh.sums.items() if after.sums.get(path) != sha)
+    return f"{_first(changed, 'was changed', 'were changed')} before it ran" if changed else _fault(fresh)
+
+
+def _fault(seen: Snapshot) -> str:
+    """Why a worktree is no revision; "" for one that is."""
+    paths, one, many = seen.faults
+    return _first(paths, one, many) if paths else ""
 
 
 def _evidence(gate: Gate, repo: Repo, digest: str, done: Result, clock: Callable[[], datetime]) -> Evidence:
@@ -204,8 +220,8 @@ def revision(repo: Repo, clock: Callable[[], datetime], *, allow: Iterable[str] 
         found = worktree.snapshot(repo, allow=allow)
     except Stop as stop:
         return Unknown(stop.message, at)
-    if found.different:
-        return Unknown(f"{_first(found.different, 'is not', 'are not')} as in the commit", at)
+    if fault := _fault(found):
+        return Unknown(fault, at)
     return Known(found.commit, at)
 
 
@@ -216,6 +232,8 @@ def sha256(path: str, clock: Callable[[], datetime]) -> Fact[str]:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
         with open(fd, "rb") as file:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                return Unknown("it is no regular file", at)
             if os.fstat(fd).st_size > _MOST:
                 return Unknown("it is too large", at)
             while data := file.read(1 << 20):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
 from datetime import datetime
@@ -12,6 +11,7 @@ from correctless.base.text import hidden
 from correctless.values import frozen
 
 MANY = 500  # items of one array
+CENT = 0.01  # less is no amount: a budget of it would be used up by nothing
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -98,15 +98,23 @@ Seconds: TypeAlias = Annotated[
     int, Held("write whole seconds from 0 to 86400", (int,), lambda n: 0 <= n <= 86400)
 ]
 Age: TypeAlias = Annotated[int, Held("write whole seconds from 1 to 600", (int,), lambda n: 1 <= n <= 600)]
+# By comparisons alone: they are exact, false for nan, and a whole number of 400 digits is no float.
 Number: TypeAlias = Annotated[
-    float, Held("write a finite number", (int, float), lambda n: math.isfinite(n) and abs(n) <= 1e15)
+    float, Held("write a finite number, at most 1e15", (int, float), lambda n: -1e15 <= n <= 1e15)
 ]
 Money: TypeAlias = Annotated[
-    float, Held("write an amount above 0", (int, float), lambda n: math.isfinite(n) and 0 < n <= 1e9)
+    float, Held(f"write an amount from {CENT} to 1e9", (int, float), lambda n: CENT <= n <= 1e9)
+]
+Ratio: TypeAlias = Annotated[
+    float, Held("write a ratio from 0.0001 to 1e9", (int, float), lambda n: 1e-4 <= n <= 1e9)
 ]
 Moment: TypeAlias = Annotated[
     datetime,
-    Held("write a date and time with its zone", (datetime,), lambda at: at.utcoffset() is not None),
+    Held(
+        "write a date and time with its zone, from 2000 to 9998",
+        (datetime,),
+        lambda at: at.utcoffset() is not None and 2000 <= at.year <= 9998,
+    ),
 ]
 Duration: TypeAlias = Annotated[
     str, _word("[1-9][0-9]{0,5}[smhd]", 'write a number and s, m, h or d, as in "15m"')

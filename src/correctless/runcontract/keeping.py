@@ -14,7 +14,7 @@ from correctless.exits import Stop
 from correctless.heads import NEW, Heads
 from correctless.ledger import EMPTY, Entry, Head, Ledger, Missing, verify
 from correctless.project.git import Repo
-from correctless.project.paths import ARTIFACTS, ensure_artifacts, logs
+from correctless.project.paths import ARTIFACTS, CONTRACTS, ensure_artifacts, logs
 from correctless.record import RecordError
 from correctless.runcontract import document, signed
 from correctless.runcontract.case import Case
@@ -25,7 +25,6 @@ from correctless.runcontract.states import Version, fold
 from correctless.runcontract.words import told
 from correctless.values import frozen
 
-DRAFTS = ".correctless/contracts"
 _RUN = re.compile(r"[a-z0-9][a-z0-9-]{0,63}\Z")
 _ABSENT = Version("", None)
 
@@ -39,7 +38,7 @@ class Place:
 
     @property
     def contract(self) -> str:
-        return os.path.join(self.home, DRAFTS, self.run, "contract.md")
+        return os.path.join(self.home, CONTRACTS, self.run, "contract.md")
 
     @property
     def folder(self) -> str:
@@ -84,7 +83,7 @@ def runs(home: str) -> tuple[str, ...]:
     """Every run that has a contract or a ledger here."""
     found: set[str] = set()
     with suppress(OSError):
-        found.update(name for name in os.listdir(os.path.join(home, DRAFTS)) if _RUN.match(name))
+        found.update(name for name in os.listdir(os.path.join(home, CONTRACTS)) if _RUN.match(name))
     with suppress(OSError):
         for name in os.listdir(os.path.join(home, ARTIFACTS)):
             if name.startswith("contract-") and _RUN.match(name.removeprefix("contract-")):
@@ -188,7 +187,7 @@ def begin(at: Place, text: str) -> None:
     try:
         os.makedirs(os.path.dirname(at.contract), exist_ok=True)
         # Untracked it would make each worktree dirty: no run would start, and no gate be bound to a revision.
-        ignore = os.path.join(at.home, DRAFTS, ".gitignore")
+        ignore = os.path.join(at.home, CONTRACTS, ".gitignore")
         if not os.path.lexists(ignore):
             replace_file(ignore, b"*\n")
         with open(at.contract, "x", encoding="utf-8") as file:

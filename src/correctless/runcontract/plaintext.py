@@ -9,7 +9,7 @@ from correctless.base.text import hidden
 from correctless.finding import Finding
 
 LARGEST = 256 * 1024  # bytes
-_LONGEST = 4000  # characters of a line
+LONGEST = 4000  # characters of a line
 RULE = "contract-text"
 _MOST = 50  # findings about characters: a file of another kind is one problem
 
@@ -40,13 +40,13 @@ def _faults(text: str, path: str) -> Iterator[Finding]:
     if not text.endswith("\n"):
         yield Finding(path, *place(text, len(text)), RULE, "the last line has no newline. end it with one")
     for number, line in enumerate(text.split("\n"), 1):
-        if len(line) > _LONGEST:
+        if len(line) > LONGEST:
             yield Finding(
                 path,
                 number,
-                _LONGEST + 1,
+                LONGEST + 1,
                 RULE,
-                f"a line of {len(line)} characters. write at most {_LONGEST}",
+                f"a line of {len(line)} characters. write at most {LONGEST}",
             )
         if line.isascii() and line.isprintable():
             continue

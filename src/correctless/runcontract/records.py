@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, field, fields
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, ClassVar, TypeAlias
 
 from correctless.record import RecordError, read, timestamp
@@ -312,7 +312,9 @@ def moment(text: object) -> datetime:
     """A time of a record; `RecordError` when it has no zone or is none."""
     try:
         at = datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
+        if at is not None:
+            at.astimezone(UTC)  # the last day of 9999 in a zone to the west is no time of any other
+    except (ValueError, OverflowError):
         at = None
     if at is None or at.utcoffset() is None:
         raise RecordError(f"'{text}' is no time with a zone")

@@ -19,6 +19,7 @@ from correctless.runcontract.held import (
     Pattern,
     Pull,
     Raise,
+    Ratio,
     ReachedPath,
     Repository,
     RunId,
@@ -159,7 +160,7 @@ class Trigger:
     no_data: Literal["fire", "escalate"]
     flips: tuple[Id, ...]
     threshold: Number | None = None
-    baseline_ratio: Money | None = None
+    baseline_ratio: Ratio | None = None
     baseline_floor: Number | None = None
     combine: Literal["any", "all"] | None = None
 

@@ -50,21 +50,19 @@ class Branch:
 def load(logs: Logs) -> Branch:
     """Read and verify all three logs; `Stop(3)` when one is damaged, foreign, or disappeared after a run began."""
     events = _entries(logs.run, logs)
-    typed = tuple(_typed(logs.run, entry, logged) for entry in events)
+    said = tuple(typed(logs.run, entry, logged) for entry in events)
     decisions = _entries(logs.decisions, logs)
-    noted = Noted(logs.decisions, typed)
+    noted = Noted(logs.decisions, said)
     for entry in decisions:
         noted.check(entry)
     noted.end(there=os.path.lexists(logs.decisions))
     known = Heads(logs.confirmations, os.environ).acknowledged()
-    answers = [
-        (e, _typed(logs.confirmations, e, Confirmation.of)) for e in _entries(logs.confirmations, logs)
-    ]
+    answers = [(e, typed(logs.confirmations, e, Confirmation.of)) for e in _entries(logs.confirmations, logs)]
     return Branch(
-        decisions=tuple(Recorded(_typed(logs.decisions, e, Decision.of), e.seq, e.line) for e in decisions),
-        events=typed,
+        decisions=tuple(Recorded(typed(logs.decisions, e, Decision.of), e.seq, e.line) for e in decisions),
+        events=said,
         # What no command of ours wrote is no yes; a no counts from wherever it comes.
-        confirmations=tuple(said for entry, said in answers if said.kind == "rejected" or known(entry)),
+        confirmations=tuple(each for entry, each in answers if each.kind == "rejected" or known(entry)),
         decisions_head=_head(decisions),
         run_head=_head(events),
     )
@@ -81,10 +79,11 @@ def _head(entries: tuple[Entry, ...]) -> Head:
 def typed_events(logs: Logs) -> Iterator[Logged]:
     """The run log's entries in turn, as `load` reads them; none where no run began."""
     for entry in Ledger(logs.run, root=logs.root).entries() if os.path.lexists(logs.run) else ():
-        yield _typed(logs.run, entry, logged)
+        yield typed(logs.run, entry, logged)
 
 
-def _typed(path: str, entry: Entry, reader: Callable[[Mapping[str, Any]], T]) -> T:
+def typed(path: str, entry: Entry, reader: Callable[[Mapping[str, Any]], T]) -> T:
+    """What `reader` makes of an entry; `Stop(3)` with file and line for one that is none of its records."""
     try:
         return reader(entry.fields)
     except RecordError as error:

@@ -10,6 +10,7 @@ from dataclasses import field, replace
 from typing import Literal
 
 from correctless import exits
+from correctless.exits import Stop
 from correctless.runlog.events import (
     Abandoned,
     AgentEnded,
@@ -163,6 +164,21 @@ def fold(events: Iterable[Logged]) -> State:
     state = State()
     for item in events:
         state = after(state, item)
+    return state
+
+
+def standing(path: str, events: Iterable[Logged], state: State | None = None, *, behind: int = 0) -> State:
+    """The state that events of the run log at `path` lead to; `Stop(3)` names the first line that can't follow what is before it.
+
+    `state` is where they begin, `behind` how many lines are before them.
+    """
+    state = State() if state is None else state
+    for number, item in enumerate(events, behind + 1):
+        try:
+            state = after(state, item)
+        except OutOfOrderError as error:
+            what = f"{path}:{number}: it can't follow the lines before it: {error}"
+            raise Stop(exits.REFUSED, f"{what}. see what was done with: correctless audit-run") from None
     return state
 
 

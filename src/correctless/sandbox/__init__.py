@@ -15,14 +15,13 @@ from correctless.base.files import replace_file
 from correctless.exits import REFUSED, Stop
 from correctless.process import Wrap
 from correctless.project.git import Repo
-from correctless.project.paths import ARTIFACTS
+from correctless.project.paths import ARTIFACTS, CONTRACTS
 from correctless.sandbox import bubblewrap, credentials, git_layout, seatbelt, seccomp, sockets
 from correctless.sandbox.reach import Needs, Reach, Rule, arrange, inside, unlink_links
 
 _TRIAL_SECONDS = 20.0
 _TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108 what is shown there is the run's own
 _RUNTIME = ("/run", "/var/run")
-_CONTRACTS = ".correctless/contracts"
 # Caches that programs refuse to work without, and that can be anywhere: each goes to the run's own folder.
 _CACHES = {"GOCACHE": "go-build", "npm_config_cache": "npm", "UV_CACHE_DIR": "uv", "PIP_CACHE_DIR": "pip"}
 
@@ -140,7 +139,7 @@ def _rules(place: Place, needs: Needs, words: Sequence[str], env: Mapping[str, s
     yield from git_layout.rules(repo, place.branch)
     for top in dict.fromkeys((repo.home, repo.top)):
         yield Rule(os.path.join(top, ARTIFACTS), "read")
-        yield Rule(os.path.join(top, _CONTRACTS), "read")
+        yield Rule(os.path.join(top, CONTRACTS), "read")
         yield Rule(os.path.join(top, ARTIFACTS, "runs"), "hide")
     yield Rule(place.run_folder, "read")
     if inside(sys.prefix, repo.top):

@@ -131,7 +131,7 @@ def run(
             argv(place, args, rights),
             cwd=place.top,
             env=environment(place, rights, env),
-            input=stdin,
+            input=stdin.encode("utf-8", "surrogateescape") if stdin is not None and not text else stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,
             encoding="utf-8" if text else None,

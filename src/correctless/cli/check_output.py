@@ -1,0 +1,46 @@
+"""What a gate's programs said: kept whole as a file, and told in a few lines when the check did not pass."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+
+from correctless.base.files import replace_file
+from correctless.process import Result
+from correctless.runcontract import keeping
+from correctless.runcontract.keeping import Place
+
+_LINES = 10  # of each program's output
+_NOT_FOUND, _NOT_RUNNABLE = 127, 126  # as a shell says it
+
+Ran = Sequence[tuple[Sequence[str], Result]]
+
+
+def keep(at: Place, gate: str, ran: Ran) -> str:
+    """Write what they said into the contract's folder, over that of the last run; its path."""
+    keeping.prepare(at)
+    path = os.path.join(at.folder, f"output-{gate}.txt")
+    parts = []
+    for argv, done in ran:
+        parts += [f"$ {' '.join(argv)}\n".encode(), done.out, done.err, f"\n[exit {done.code}]\n".encode()]
+    replace_file(path, b"".join(parts), mode=0o600)
+    return path
+
+
+def lines(ran: Ran) -> Iterator[str]:
+    """Why the last of them did not pass, and the end of what it said."""
+    if not ran:
+        return
+    argv, done = ran[-1]
+    if done.timed_out:
+        yield f"  {argv[0]} was ended: it took too long"
+    elif done.code == _NOT_FOUND:
+        yield f"  exit {done.code}: {argv[0]} was not found, or a program it starts. install it, or fix PATH"
+    elif done.code == _NOT_RUNNABLE:
+        yield f"  exit {done.code}: {argv[0]} can't be run. make it executable"
+    elif done.code < 0:
+        yield f"  {argv[0]} was ended by signal {-done.code}"
+    else:
+        yield f"  {argv[0]} ended with exit {done.code}"
+    said = (done.out + b"\n" + done.err).decode("utf-8", "replace").splitlines()
+    yield from (f"  | {line[:500]}" for line in [line for line in said if line.strip()][-_LINES:])

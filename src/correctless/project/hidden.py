@@ -1,0 +1,51 @@
+"""What git's index was told not to look at: found, and looked at again."""
+
+from __future__ import annotations
+
+import os
+
+from correctless.project import objects
+from correctless.project.git import Repo
+from correctless.project.objects import full, lying
+
+
+def reveal(repo: Repo) -> tuple[str, ...]:
+    """Make git look at every file again, also at those it was told to take for unchanged, whatever the index says of their times.
+
+    Returned are the paths it was told so about.
+    """
+    hidden, left_out = _hidden(repo)
+    # Put in anew, an entry has neither marks nor times: the next command has to read its file.
+    if staged := repo.git("ls-files", "--stage", "-z"):
+        repo.git("-c", "core.ignoreStat=false", "update-index", "-z", "--index-info", stdin=staged)
+    if left_out:
+        paths = "".join(f"{each}\0" for each in left_out)
+        repo.git("update-index", "--skip-worktree", "-z", "--stdin", stdin=paths)
+    return hidden
+
+
+def hidden_changes(repo: Repo) -> tuple[str, ...]:
+    """The files that git was told not to look at and that are not as in HEAD."""
+    hidden, _ = _hidden(repo)
+    tree = objects.tree(repo, repo.head()).entries if hidden else {}
+    return tuple(
+        path
+        for path in hidden
+        if path not in tree or lying(full(repo, path), tree[path])[0] != tree[path].oid
+    )
+
+
+def _hidden(repo: Repo) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The paths git was told not to look at, and those a sparse checkout leaves out."""
+    listed = [(entry[0], entry[2:]) for entry in repo.git("ls-files", "-v", "-z").split("\0") if entry]
+    marked = [(mark, path) for mark, path in listed if mark.islower() or mark == "S"]
+    left_out: tuple[str, ...] = ()
+    if any(mark in "Ss" for mark, _ in marked) and _is_sparse(repo):
+        left_out = tuple(
+            path for mark, path in marked if mark in "Ss" and not os.path.lexists(full(repo, path))
+        )
+    return tuple(path for _, path in marked if path not in left_out), left_out
+
+
+def _is_sparse(repo: Repo) -> bool:
+    return repo.try_git("config", "--type=bool", "--get", "core.sparseCheckout").stdout.strip() == "true"

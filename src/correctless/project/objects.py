@@ -1,0 +1,141 @@
+"""The objects of a commit, each held against its name: git believes what lies under a name, also what was put there later."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from correctless import exits
+from correctless.exits import Stop
+from correctless.project.git import Repo, call
+from correctless.values import frozen
+
+LINK, SUBMODULE = "120000", "160000"
+_CHUNK = 1 << 20
+
+
+@frozen
+class Entry:
+    """One path of a commit's tree."""
+
+    mode: str
+    oid: str
+
+
+@frozen
+class Tree:
+    """What a commit holds: its entries by path, and the ids of the commit and of its trees."""
+
+    entries: Mapping[str, Entry]
+    above: frozenset[str]
+
+
+def tree(repo: Repo, commit: str) -> Tree:
+    """Everything in a commit; `Stop(3)` where an object is missing or is not what its name says."""
+    head = _read(repo, {commit: "commit"})[commit].partition(b"\n")[0].removeprefix(b"tree ").decode()
+    entries: dict[str, Entry] = {}
+    above = {commit}
+    level = {"": head}
+    while level:
+        above |= set(level.values())
+        data = _read(repo, dict.fromkeys(level.values(), "tree"))
+        deeper: dict[str, str] = {}
+        for folder, oid in level.items():
+            for mode, name, inner in _entries(oid, data[oid]):
+                path = f"{folder}/{name}" if folder else name
+                if stat.S_ISDIR(mode):
+                    deeper[path] = inner
+                else:
+                    entries[path] = Entry(_mode(mode), inner)
+        level = deeper
+    return Tree(entries, frozenset(above))
+
+
+def missing(repo: Repo, oids: Collection[str]) -> str:
+    """The first of these objects that a repository does not have, "" for none."""
+    said = repo.git("cat-file", "--batch-check", stdin="".join(f"{oid}\n" for oid in oids))
+    return next((line.partition(" ")[0] for line in said.splitlines() if line.endswith(" missing")), "")
+
+
+def forged(oid: str, repo: Repo) -> Stop:
+    what = f"the object {oid[:12]} in {repo.common_dir} is missing or is not what its name says"
+    return Stop(exits.REFUSED, f"{what}. see git fsck")
+
+
+def _read(repo: Repo, wanted: Mapping[str, str]) -> dict[str, bytes]:
+    """The contents of objects, by id, of these kinds."""
+    asked = "".join(f"{oid}\n" for oid in wanted)
+    out: bytes = call.run(repo.place, ("cat-file", "--batch"), stdin=asked, text=False).stdout
+    found: dict[str, bytes] = {}
+    at = 0
+    for oid, kind in wanted.items():
+        end = out.find(b"\n", at)
+        fields = out[at:end].split(b" ")
+        if len(fields) != 3 or not fields[2].isdigit():
+            raise forged(oid, repo)
+        at = end + 1 + int(fields[2])
+        found[oid] = out[end + 1 : at]
+        at += 1
+        made = hasher(oid)
+        made.update(b"%s %d\0" % (kind.encode(), len(found[oid])) + found[oid])
+        if made.hexdigest() != oid:
+            raise forged(oid, repo)
+    return found
+
+
+def _entries(oid: str, data: bytes) -> Iterator[tuple[int, str, str]]:
+    size, at = len(oid) // 2, 0
+    seen: set[str] = set()
+    while at < len(data):
+        end = data.find(b"\0", at)
+        mode, _, raw = data[at:end].partition(b" ")
+        name = raw.decode("utf-8", "surrogateescape")
+        at = end + 1 + size
+        # Its own hash can be right and its names such as no checkout makes: `..`, `.git`, a path, the same twice.
+        if end < 0 or name in seen or "/" in name or name.lower() in ("", ".", "..", ".git"):
+            raise Stop(exits.REFUSED, f"the tree {oid[:12]} has names no worktree has. see git fsck")
+        seen.add(name)
+        yield int(mode, 8), name, data[end + 1 : at].hex()
+
+
+def _mode(mode: int) -> str:
+    if stat.S_ISREG(mode):
+        return "100755" if mode & stat.S_IXUSR else "100644"
+    return LINK if stat.S_ISLNK(mode) else SUBMODULE
+
+
+def hasher(oid: str) -> Any:
+    """The hash that object ids of this length are made with."""
+    return hashlib.sha1(usedforsecurity=False) if len(oid) == 40 else hashlib.sha256()
+
+
+def full(repo: Repo, path: str) -> bytes:
+    """Where a path of a tree lies, as git spells it: a path is bytes, whatever the locale says."""
+    return os.path.join(os.fsencode(repo.top), path.encode("utf-8", "surrogateescape"))
+
+
+def lying(path: bytes, entry: Entry) -> tuple[str, tuple[int, ...]]:
+    """The object id of what lies at a path, "" when it is of another kind than the entry, and what a write would change."""
+    made = hasher(entry.oid)
+    try:
+        info = os.lstat(path)
+        mark = (info.st_dev, info.st_ino, info.st_mode, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
+        if entry.mode == LINK:
+            if not stat.S_ISLNK(info.st_mode):
+                return "", mark
+            target = os.readlink(path)
+            made.update(b"blob %d\0" % len(target) + target)
+            return made.hexdigest(), mark
+        runnable = bool(info.st_mode & stat.S_IXUSR)
+        if not stat.S_ISREG(info.st_mode) or runnable != (entry.mode == "100755"):
+            return "", mark
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            made.update(b"blob %d\0" % info.st_size)
+            while data := file.read(_CHUNK):
+                made.update(data)
+    except OSError:
+        return "", ()
+    return made.hexdigest(), mark
