@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -84,10 +83,12 @@ def test_a_yes_that_was_written_while_an_agent_ran_is_taken_back_and_told(
         assert closed.command("gate").returncode == exits.OK
 
 
-def test_a_yes_that_is_written_by_hand_while_nothing_runs_counts_for_nothing(closed: Project) -> None:
+def test_a_yes_that_is_written_by_hand_while_nothing_runs_counts_for_nothing(
+    closed: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert closed.cauto("resume", env={"AGENT_EXTRA": "saying.clear()"}).returncode == exits.PERSON
     script = f"import json, pathlib\n{BY_HAND}"
-    os.chdir(closed.top)
+    monkeypatch.chdir(closed.top)
     exec(compile(script, "forged", "exec"), {})
     assert closed.command("gate").returncode == exits.PERSON
     assert closed.cauto("resume").returncode == exits.PERSON
