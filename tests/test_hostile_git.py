@@ -51,6 +51,14 @@ class Way:
 
 CANARY_CONFIG = "git config {} $CANARY"
 
+# A repository inside of this one that the index and .gitmodules name: git status would look into it.
+INNER = (
+    "mkdir in; cd in; git init -q; echo one >f; git add f; git commit -qm one; cd ..;"
+    " git -c advice.addEmbeddedRepo=false add in; printf '[submodule \"in\"]\\n\\tpath = in\\n\\turl = /nowhere\\n' >.gitmodules;"
+    " git add .gitmodules; git commit -qm in; cd in; "
+)
+LOST_TREE = "t=$(git rev-parse HEAD^{tree}); rm -f .git/objects/$(echo $t | cut -c1-2)/$(echo $t | cut -c3-)"
+
 WAYS: dict[str, Way] = {
     # another worktree
     "core.worktree": Way("git config core.worktree $VICTIM"),
@@ -132,6 +140,21 @@ WAYS: dict[str, Way] = {
         " git config filter.x.clean $CANARY; echo '* filter=x' >.gitattributes; cd ..; git add in; git commit -qm in",
         code=exits.FAILED, work=False,
     ),
+    # a submodule's own configuration
+    "a submodule's promisor": Way(
+        INNER + "git config remote.e.url $PWD; git config remote.e.uploadpack $CANARY; git config remote.e.promisor true;"
+        " git config core.repositoryFormatVersion 1; git config extensions.partialClone e; " + LOST_TREE,
+        code=exits.FAILED, work=False,
+    ),
+    "a submodule's filter whose name has an equals sign": Way(
+        INNER + "git config 'filter.a=b.clean' $CANARY; echo '* filter=a=b' >.git/info/attributes; sleep 1.1; echo two >f",
+        code=exits.FAILED, work=False,
+    ),
+    "a submodule's monitor, hook and editor": Way(
+        INNER + "git config core.fsmonitor $CANARY; git config core.hooksPath $PWD/hk; mkdir hk; cp $CANARY hk/post-index-change;"
+        " git config core.alternateRefsCommand $CANARY; echo two >f",
+        code=exits.FAILED, work=False,
+    ),
     # refs
     "another branch deleted": Way("git branch -D other"),
     "another branch moved": Way("git update-ref refs/heads/other HEAD"),
@@ -203,6 +226,8 @@ SEEN = (
     "gpg.program",
     "another branch deleted",
     "a .git outside",
+    "a submodule's promisor",
+    "a submodule's filter whose name has an equals sign",
 )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from correctless.project.git import Repo
+from correctless.project.git.nested import borrow
 
 # Large files of an extension are fetched from a remote, which a checkout of its own does not have.
 _ENV = {"GIT_LFS_SKIP_SMUDGE": "1"}
@@ -43,6 +44,5 @@ def _empty(repo: Repo) -> Iterator[Repo]:
         git_dir = os.path.join(top, ".git")
         made = Repo(top=top, git_dir=git_dir, common_dir=git_dir, home=top)
         made.git("init", "--quiet", "--template=", f"--object-format={form}")
-        with open(os.path.join(git_dir, "objects", "info", "alternates"), "w", encoding="utf-8") as file:
-            file.write(f"{objects}\n")
+        borrow(git_dir, objects)
         yield made

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from correctless import exits
 from correctless.exits import Stop
 from correctless.project import checkout
-from correctless.project.git import Repo, find
+from correctless.project.git import Repo, nested
 from correctless.project.paths import ARTIFACTS
 from correctless.values import frozen
 
@@ -147,10 +147,8 @@ def _submodule(repo: Repo, path: str, commit: str) -> Iterator[str]:
     with suppress(OSError):
         if not os.path.islink(full) and not os.listdir(full):
             return
-    with suppress(Stop, OSError):
-        inside = find(full)
-        # What its own repository says of it counts only if that is really there.
-        if inside.top == os.path.join(os.path.realpath(repo.top), path):
+    with suppress(Stop, OSError), nested.at(full, commit) as inside:
+        if inside is not None:
             below = _snapshot(inside, commit, frozenset(), untracked=True)
             yield from (f"{path}/{each}" for each in below.different)
             return

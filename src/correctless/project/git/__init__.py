@@ -115,9 +115,9 @@ class Repo:
             words = ("update-index", "--add", "--remove", "--replace", "-z", "--stdin")
             self.git(*words, stdin="".join(f"{path}\0" for path in paths), env=env)
 
-    def standing(self, *, env: Mapping[str, str] | None = None, off: Sequence[str] = ()) -> Standing:
+    def standing(self, *, env: Mapping[str, str] | None = None) -> Standing:
         """Where the worktree stands, asked once: `branch`, `head` and `dirty_files` in one process of git."""
-        words = (*off, "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", "--no-renames")
+        words = ("status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", "--no-renames")
         out = self.git(*words, env=env)
         facts: dict[str, str] = {}
         changed: list[str] = []
@@ -133,7 +133,9 @@ class Repo:
                 changed.append(path)
                 if path.endswith("/") or (fields and fields[1] != "N..."):
                     links.append(path.rstrip("/"))
-        inside = [path for path in self._submodules() if path not in links and self._dirty_inside(path)]
+        inside = [
+            path for path, oid in self._submodules() if path not in links and self._dirty_inside(path, oid)
+        ]
         head, branch = facts.get("branch.oid", "(initial)"), facts.get("branch.head", "(detached)")
         return Standing(
             branch=None if branch == "(detached)" else branch,
@@ -142,28 +144,25 @@ class Repo:
             links=(*links, *inside),
         )
 
-    def _submodules(self) -> Iterator[str]:
+    def _submodules(self) -> Iterator[tuple[str, str]]:
+        """Path and commit of each repository the index names."""
         kept = os.path.join(self.common_dir, "modules")
         if os.path.lexists(os.path.join(self.top, ".gitmodules")) or os.path.isdir(kept):
             for item in self.git("ls-files", "--stage", "-z").split("\0"):
                 if item.startswith("160000 "):
-                    yield item.partition("\t")[2]
+                    what, _, path = item.partition("\t")
+                    yield path, what.split(" ")[1]
 
-    def _dirty_inside(self, path: str) -> bool:
-        """Whether a submodule holds what no commit of it does; whatever its own configuration would start is off."""
+    def _dirty_inside(self, path: str, commit: str) -> bool:
+        """Whether a submodule on `commit` holds what that commit does not. Its own configuration has no part in the answer."""
+        from correctless.project.git import nested  # which needs this class
+
         top = os.path.join(self.top, path)
-        git_dir = dot_git(top)
-        if git_dir is None:
-            return os.path.isdir(top) and bool(os.listdir(top))
-        inner = Repo(os.path.realpath(top), git_dir, git_dir, top, self.settings)
-        named = inner.try_git("config", "--null", "--name-only", "--get-regexp", r"^filter\.").stdout.split(
-            "\0"
-        )
-        drivers = sorted({name.rpartition(".")[0] for name in named if name})
-        ways = ("clean=", "smudge=", "process=", "required=false")
-        off = [word for driver in drivers for way in ways for word in ("-c", f"{driver}.{way}")]
+        if dot_git(top) is None:
+            return os.path.lexists(top) and (not os.path.isdir(top) or bool(os.listdir(top)))
         try:
-            return bool(inner.standing(env={"GIT_OPTIONAL_LOCKS": "0"}, off=off).changed)
+            with nested.at(top, commit, self.settings) as inner:
+                return inner is None or bool(inner.standing().changed)
         except Stop:
             return True  # what git can't look at is nothing a run commits
 

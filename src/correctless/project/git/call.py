@@ -46,6 +46,7 @@ _NO_SIGNATURE = (
     *("gpg.ssh.program=false", "gpg.ssh.defaultKeyCommand=false"),
 )
 _SAFE_ENV = {
+    "GIT_NO_LAZY_FETCH": "1",  # what a remote is to be asked for is asked for by name: a fetch is never a look's side effect
     "GIT_NO_REPLACE_OBJECTS": "1",  # an agent can make a ref that shows another commit in place of the base
     "LC_ALL": "C",
     "GIT_TERMINAL_PROMPT": "0",
