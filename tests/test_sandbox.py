@@ -13,7 +13,7 @@ from conftest import Git
 from correctless.agents import state
 from correctless.project.git import find
 from correctless.sandbox import credentials, git_layout, seatbelt, seccomp
-from correctless.sandbox.reach import Reach, Rule, arrange, unlink_links
+from correctless.sandbox.reach import Access, Reach, Rule, arrange, make_room
 
 
 def made(top: Path, *names: str) -> str:
@@ -77,6 +77,45 @@ def test_a_rule_holds_for_what_a_link_leads_to(tmp_path: Path) -> None:
     assert spelled(top, arrange([Rule(f"{top}/link/key", "hide")])) == ["real/key hide"]
 
 
+@pytest.mark.parametrize("access", ["read", "write"])
+def test_a_rule_through_a_link_where_an_agent_writes_gives_nothing(tmp_path: Path, access: Access) -> None:
+    top = made(tmp_path, "work/f", "secret/key", "beside/x")
+    for name in ("secret", "beside"):
+        (tmp_path / "work" / name).symlink_to(tmp_path / name)
+    rules = [Rule(f"{top}/secret", "hide"), Rule(f"{top}/work", "write")]
+    rules += [Rule(f"{top}/work/{name}", access) for name in ("secret", "secret/key", "beside")]
+    assert spelled(top, arrange(rules)) == ["secret hide", "work write"]
+    (tmp_path / "mine").symlink_to(tmp_path / "secret")
+    named = [*rules, Rule(f"{top}/mine/key", "read")]
+    assert "secret/key read" in spelled(top, arrange(named)), (
+        "a link of the person's own leads where it leads"
+    )
+
+
+def test_a_rule_through_such_a_link_narrows_and_a_hidden_file_stays_hidden(tmp_path: Path) -> None:
+    top = made(tmp_path, "work/hooks/post-commit", "work/git/x", "secret/key")
+    (tmp_path / "work/git/hooks").symlink_to(tmp_path / "work/hooks")
+    (tmp_path / "work/login").symlink_to(tmp_path / "secret/key")
+    rules = [Rule(f"{top}/work", "write"), Rule(f"{top}/work/git/hooks", "read")]
+    rules += [Rule(f"{top}/shown", "read", f"{top}/work/login")]
+    assert spelled(top, arrange(rules)) == ["work write", "work/hooks read"]
+
+
+def test_a_link_below_a_folder_that_is_another_is_a_link_and_shows_nothing_hidden(tmp_path: Path) -> None:
+    top = made(tmp_path, "tmp/home/key")
+    (tmp_path / "tmp/link").symlink_to(tmp_path / "tmp/home")
+    rules = arrange(
+        [
+            Rule(f"{top}/tmp", "write", f"{top}/own"),
+            Rule(f"{top}/tmp/home", "read"),
+            Rule(f"{top}/tmp/home/key", "hide"),
+            Rule(f"{top}/tmp/link", "link", f"{top}/tmp/home"),
+        ]
+    )
+    assert spelled(top, rules) == ["tmp write", "tmp/home read", "tmp/home/key hide", "tmp/link link"]
+    assert Reach(rules, "", "").of(f"{top}/tmp/home/key") == "hide"
+
+
 def test_inside_of_a_source_only_what_is_shown_again_is_a_rule(tmp_path: Path) -> None:
     top = made(tmp_path, "tmp/shown/x", "tmp/hidden/y", "own/z")
     rules = arrange(
@@ -102,7 +141,7 @@ def test_links_in_the_way_of_what_is_shown_are_taken_away_and_no_others(tmp_path
             Rule(f"{top}/work/login", "write", f"{top}/login"),
         ]
     )
-    unlink_links(rules)
+    make_room(rules)
     assert sorted(os.listdir(f"{top}/own")) == ["keep", "other"]
     assert os.listdir(f"{top}/work") == ["file"]
 
@@ -118,8 +157,8 @@ def test_of_an_ordinary_repository_a_commit_on_the_branch_and_no_more_can_be_wri
     git(scratch_repo, "pack-refs", "--all")
     git(scratch_repo, "branch", "feature/loose")
     repo = find(str(scratch_repo))
-    git_layout.prepare(repo, "feature/x")
-    reach = Reach(arrange([Rule(repo.top, "write"), *git_layout.rules(repo, "feature/x")]), "", "")
+    git_layout.prepare(repo, "feature/x", {})
+    reach = Reach(arrange([Rule(repo.top, "write"), *git_layout.rules(repo, "feature/x", {})]), "", "")
     access = {name: reach.of(os.path.join(repo.common_dir, name)) for name in _NAMES}
     assert {name for name in access if access[name] == "write"} == {
         *(
@@ -165,8 +204,8 @@ def test_of_a_linked_worktree_its_own_folder_can_be_written_and_the_shared_one_n
 ) -> None:
     git(scratch_repo, "worktree", "add", "-q", "-b", "feature/w", "../w")
     repo = find(str(scratch_repo.parent / "w"))
-    git_layout.prepare(repo, "feature/w")
-    reach = Reach(arrange([Rule(repo.top, "write"), *git_layout.rules(repo, "feature/w")]), "", "")
+    git_layout.prepare(repo, "feature/w", {})
+    reach = Reach(arrange([Rule(repo.top, "write"), *git_layout.rules(repo, "feature/w", {})]), "", "")
 
     def of(folder: str, *names: str) -> set[str]:
         return {reach.of(os.path.join(folder, name)) for name in names}
@@ -185,7 +224,7 @@ def test_of_many_packs_none_can_be_added_and_none_is_a_rule(scratch_repo: Path) 
     pack = Path(repo.common_dir, "objects/pack")
     for number in range(100):
         (pack / f"pack-{number}.pack").write_text("")
-    rules = arrange([Rule(repo.top, "write"), *git_layout.rules(repo, "feature/x")])
+    rules = arrange([Rule(repo.top, "write"), *git_layout.rules(repo, "feature/x", {})])
     assert [rule for rule in rules if rule.path.startswith(str(pack))] == [Rule(str(pack), "read")]
 
 
@@ -369,7 +408,7 @@ def judged(program: bytes, machine: int, number: int) -> int:
 def test_a_worktree_is_as_usable_as_before_after_it_was_prepared(scratch_repo: Path, git: Git) -> None:
     repo = find(str(scratch_repo))
     for _ in range(2):
-        git_layout.prepare(repo, "feature/x")
+        git_layout.prepare(repo, "feature/x", {})
     (scratch_repo / "b").write_text("b")
     git(scratch_repo, "add", ".")
     git(scratch_repo, "commit", "-qm", "b")

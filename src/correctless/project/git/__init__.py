@@ -263,12 +263,13 @@ class Repo:
         return done.stdout.strip() or None if done.returncode == 0 else None
 
     def configuration(self) -> dict[str, str]:
-        """git's configuration as it counts here: key in lower case -> value, of a repeated key all values with blanks between."""
-        done = self.try_git("config", "--list", "-z")
+        """git's configuration as it counts here, without what our calls set: key in lower case -> value, of a repeated key a line each."""
         found: dict[str, str] = {}
-        for item in filter(None, done.stdout.split("\0")):
-            key, _, value = item.partition("\n")
-            found[key.lower()] = f"{found[key.lower()]} {value}" if key.lower() in found else value
+        for item in filter(None, self.try_git("config", "--list", "-z").stdout.split("\0")):
+            name, _, value = item.partition("\n")
+            key = name.lower()
+            if (key, value) not in call.OURS:
+                found[key] = f"{found[key]}\n{value}" if key in found else value
         return found
 
     def worktrees(self) -> dict[str, str]:

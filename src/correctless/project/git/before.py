@@ -19,7 +19,7 @@ from typing import Any
 
 from correctless.project.git import Repo
 
-_PACKED = 64 << 20  # likewise, of packed-refs: half a million refs
+LONGEST_PACKED = 64 << 20  # likewise, of packed-refs: half a million refs
 _HELD = 4 << 20  # bytes of one file that are kept to be put back; a longer one is noticed, and not put back
 OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 
@@ -81,7 +81,7 @@ class Before:
 def take(repo: Repo, branch: str, *also: str) -> Before:
     """The repository as it is now, and other files that nobody may change meanwhile."""
     found = Before(repo, branch, also=frozenset(also))
-    found.files = {path: entry_of(path) for path in (*watched(repo), *_included(repo), *also)}
+    found.files = {path: entry_of(path) for path in (*watched(repo), *included(repo), *also)}
     found.packed, found.loose, found.refs = refs_of(repo)
     found.logs = {path: entry_of(path) for path in reflogs(repo)}
     found.indexes = {head: stamp_of(index) for head, index in other_heads(repo)}
@@ -230,7 +230,7 @@ def _modules(folder: str) -> Iterator[str]:
                 yield from _modules(item.path)
 
 
-def _included(repo: Repo) -> Iterator[str]:
+def included(repo: Repo) -> Iterator[str]:
     """The files the repository's configuration includes, those that are not there as well."""
     for scope in ("--local", "--worktree"):
         name = "config" if scope == "--local" else "config.worktree"
@@ -270,7 +270,7 @@ def other_heads(repo: Repo) -> Iterator[tuple[str, str]]:
 def refs_of(repo: Repo) -> tuple[Entry | None, dict[str, str], dict[str, str]]:
     """packed-refs, the refs that are files (one that is no plain file or no text has no value), and all refs."""
     path = os.path.join(repo.common_dir, "packed-refs")
-    packed = entry_of(path, _PACKED)
+    packed = entry_of(path, LONGEST_PACKED)
     found: dict[str, str] = {}
     for line in (packed.data or b"").decode("utf-8", "surrogateescape").splitlines():
         oid, _, name = line.partition(" ")
