@@ -79,4 +79,4 @@ def test_a_long_report_is_no_report(scratch_repo: Path) -> None:
 
     path = scratch_repo / "report.md"
     path.write_text("R-001\n" * LONG)
-    assert report_fault(str(path), "report.md", "- R-001: x\n") == "its report report.md is over 4 MiB"
+    assert report_fault(str(path.parent), path.name, "- R-001: x\n") == "its report report.md is over 4 MiB"

@@ -48,8 +48,8 @@ def opened(path: str, folder: int | None = None) -> int:
     return fd
 
 
-def read(path: str, most: int, *, root: str = "") -> bytes:
-    """The first `most` bytes of a plain file, below `root` where one is given; `OSError` for anything else."""
+def read(path: str, most: int = -1, *, root: str = "") -> bytes:
+    """The first `most` bytes (-1: all) of a plain file, below `root` where one is given; `OSError` for anything else."""
     if not root:
         with open(opened(path), "rb") as file:
             return file.read(most)
@@ -93,6 +93,16 @@ def move(root: str, path: str, to_root: str, to: str) -> str:
                 raise
             shutil.move(path, moved)  # its folders were just seen to be no links
     return moved
+
+
+def append(root: str, path: str, data: bytes) -> None:
+    """Add to a plain file, made where it is missing; anything else in its place is renamed."""
+    found = look(root, path)
+    if found is not None and not stat.S_ISREG(found.st_mode):
+        move(root, path, root, f"{path}.found")
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    with folder_of(root, path) as (fd, name), open(os.open(name, flags, 0o644, dir_fd=fd), "ab") as file:
+        file.write(data)
 
 
 def _parts(root: str, path: str) -> list[str]:

@@ -25,6 +25,7 @@ from correctless.agents import (
     recorder,
 )
 from correctless.agents.recorder import Recorder
+from correctless.base import below
 from correctless.base.files import replace_file
 from correctless.contract import SkillContract
 from correctless.dispatch import asking, freeze, prompt, untrusted, work
@@ -330,9 +331,16 @@ class Runner:
 
     def _set_report_aside(self, report: str, folder: str) -> None:
         # A report that is there afterwards was written in this attempt, whatever clocks and commits say.
-        path = os.path.join(self.around.repo.top, report)
-        if os.path.lexists(path):
-            os.replace(path, os.path.join(folder, "report-before"))
+        top, root = self.around.repo.top, self.around.root
+        path = os.path.join(top, report)
+        if below.look(top, path) is not None:
+            below.move(top, path, root, os.path.join(folder, "report-before"))
+        elif os.path.lexists(path):
+            raise Stop(
+                exits.REFUSED,
+                f"the report {report} lies behind a link, where no step writes it. replace the link by a folder, "
+                "then go on with: correctless cauto resume",
+            )
 
 
 def _servers(around: Surroundings, state: State) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import correctless
 import correctless.gate as gate
 from correctless import agents, anchors, config, exits, inheritance, lock, review, sandbox
 from correctless.agents import Agent
+from correctless.base import below
 from correctless.config import Config
 from correctless.dispatch import freeze, untrusted
 from correctless.dispatch.freeze import Frozen
@@ -192,8 +193,7 @@ def _spec(repo: Repo, cwd: str, named: str) -> tuple[str, bytes]:
             f"the spec {named} lies outside {repo.top}. put it into the repository and commit it",
         )
     try:
-        with open(path, "rb") as file:
-            data = file.read()
+        data = below.read(path)
     except OSError as error:
         raise Stop(
             exits.REFUSED, f"the spec {named} can't be read: {error.strerror}. name a file with --spec"

@@ -71,6 +71,11 @@ class Surroundings:
         # One instance for the whole run: it knows what it acknowledged, and reads only what is new.
         self.decisions = noting(self.logs.decisions, self.logs.root, self.env, alone=True)
 
+    @property
+    def root(self) -> str:
+        """The folder below which the run's files lie, and below which any folder may be what an agent made of it."""
+        return self.logs.root or self.logs.artifacts
+
     def folder(self, run: str, step: str, attempt: int) -> str:
         """Where one attempt's prompt, answer, transcript and patch lie."""
         return os.path.join(self.logs.folder(run), f"{step}-{attempt}")
