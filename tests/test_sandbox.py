@@ -416,3 +416,64 @@ def test_a_worktree_is_as_usable_as_before_after_it_was_prepared(scratch_repo: P
     git(scratch_repo, "worktree", "list")
     assert subprocess.run(["git", "fsck"], cwd=scratch_repo, check=False).returncode == 0
     assert git(scratch_repo, "log", "--format=%s").split() == ["b", "start"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "ssh -i{home}/keys/a",
+        'ssh -i "{home}/keys/a"',
+        "ssh -o IdentityFile=~/keys/a",
+        "!f() {{ cat {home}/keys/a; }}; f",
+        "!f() {{ test get = $1 && cat ~/keys/a; }}; f",
+        "store --file=$HOME/keys/a",
+        "!cat '{home}/keys/a'|tail -n1",
+        "ssh -i '{home}/keys/my key'",
+    ],
+)
+def test_a_file_that_a_setting_of_git_names_in_any_spelling_is_hidden(tmp_path: Path, said: str) -> None:
+    home = made(tmp_path, "keys/a", "keys/my key", "keys/other")
+    name = "keys/my key" if "my key" in said else "keys/a"
+    hidden = credentials.rules({"HOME": home}, {"core.sshcommand": said.format(home=home)})
+    assert {rule.path for rule in hidden if rule.path.startswith(f"{home}/keys")} == {f"{home}/{name}"}
+
+
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ("~/keys/a # mine", "keys/a"),
+        ('"~/keys/my key"', "keys/my key"),
+        ("'~/keys/a'", "keys/a"),
+        ("%d/keys/a", "keys/a"),
+        ("~/keys/%h-key", "keys/host-key"),
+    ],
+)
+def test_a_key_that_sshs_configuration_names_in_any_spelling_is_hidden(
+    tmp_path: Path, said: str, name: str
+) -> None:
+    home = made(tmp_path, "keys/a", "keys/my key", "keys/host-key", "keys/other", ".ssh/config")
+    (tmp_path / ".ssh/config").write_text(f"Host x\n  IdentityFile {said}\n")
+    hidden = {rule.path for rule in credentials.rules({"HOME": home}, {}) if rule.access == "hide"}
+    assert {path for path in hidden if path.startswith(f"{home}/keys")} == {f"{home}/{name}"}
+
+
+def test_what_links_in_folders_of_ssh_lead_to_is_hidden(tmp_path: Path) -> None:
+    home = made(tmp_path, ".ssh/keys/x", "dot/nested", "dot/ssh2/k")
+    (tmp_path / ".ssh/keys/n").symlink_to(tmp_path / "dot/nested")
+    (tmp_path / ".ssh/more").symlink_to(tmp_path / "dot/ssh2")
+    (tmp_path / ".ssh/home").symlink_to(tmp_path)
+    hidden = {rule.path for rule in credentials.rules({"HOME": home}, {}) if rule.access == "hide"}
+    assert {f"{home}/dot/nested", f"{home}/dot/ssh2"} <= hidden
+    assert home not in hidden, "a link to the home folder hides no more than what is hidden in it"
+
+
+def test_what_a_conditional_include_would_bring_is_hidden_as_well(
+    tmp_path: Path, scratch_repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = made(tmp_path, "home/keys/work")
+    monkeypatch.setenv("HOME", f"{home}/home")
+    (tmp_path / "home/.gitconfig").write_text('[includeIf "gitdir:~/work/"]\n\tpath = workcfg\n')
+    (tmp_path / "home/workcfg").write_text(f"[user]\n\tsigningKey = {home}/home/keys/work\n")
+    settings = find(str(scratch_repo)).configuration()
+    hidden = [rule.path for rule in credentials.rules({"HOME": f"{home}/home"}, settings)]
+    assert f"{home}/home/keys/work" in hidden

@@ -7,7 +7,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
@@ -121,7 +121,9 @@ def sandbox_for(
 
 def place_of(repo: Repo, plan: Plan, folder: str, env: Mapping[str, str]) -> sandbox.Place:
     """What a sandbox of this plan is made for; the run's own files go to `folder`."""
-    return sandbox.Place(repo, plan.branch, folder, env, repo.configuration(), plan.writable, plan.readable)
+    # As git's files say it now, conditions and all: what was frozen for the run holds no more than counts here.
+    settings = replace(repo, settings="").configuration()
+    return sandbox.Place(repo, plan.branch, folder, env, settings, plan.writable, plan.readable)
 
 
 def plan_of(state: State) -> Plan:

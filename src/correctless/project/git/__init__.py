@@ -263,13 +263,23 @@ class Repo:
         return done.stdout.strip() or None if done.returncode == 0 else None
 
     def configuration(self) -> dict[str, str]:
-        """git's configuration as it counts here, without what our calls set: key in lower case -> value, of a repeated key a line each."""
+        """git's configuration as it counts here, without what our calls set: key in lower case -> value, of a repeated key a line each.
+
+        With what its conditional includes would bring elsewhere.
+        """
         found: dict[str, str] = {}
-        for item in filter(None, self.try_git("config", "--list", "-z").stdout.split("\0")):
-            name, _, value = item.partition("\n")
-            key = name.lower()
-            if (key, value) not in call.OURS:
+        files: list[tuple[str, ...]] = [()]
+        for file in files:  # grows by what conditions name
+            for item in self.try_git("config", *file, "--includes", "--list", "-z").stdout.split("\0"):
+                name, _, value = item.partition("\n")
+                key = name.lower()
+                if not key or (key, value) in call.OURS:
+                    continue
                 found[key] = f"{found[key]}\n{value}" if key in found else value
+                if key.startswith("includeif.") and len(files) < _CONDITIONAL:
+                    path = os.path.join(os.path.expanduser("~"), os.path.expanduser(value))
+                    if os.path.isfile(path) and ("--file", path) not in files:
+                        files.append(("--file", path))
         return found
 
     def worktrees(self) -> dict[str, str]:
@@ -299,6 +309,7 @@ class Repo:
         )
 
 
+_CONDITIONAL = 20  # files of conditional includes that are looked into
 _HEADS = "refs/heads/"
 _PLACES = ("--show-toplevel", "--absolute-git-dir", "--git-common-dir")
 
