@@ -215,3 +215,18 @@ def test_a_deep_tree_in_which_no_git_folder_is_found_ends_with_a_reason(
     done = project.run(AGENT_EXTRA=f"os.rename('.git', {str(tmp_path / 'gone')!r}); {deep}")
     assert done.returncode == exits.REFUSED, done.stderr
     assert "is gone, or another one is in its place" in done.stderr
+
+
+def test_a_stash_that_was_left_where_there_was_none_stays_and_is_no_decision(project: Project) -> None:
+    done = project.run(AGENT_EXTRA="os.system('echo x >>spec.md; git stash -q')")
+    assert "git-put-back" not in str(project.decisions()), done.stderr
+    assert "stash@{0}" in project.git(project.top, "stash", "list")
+
+
+def test_a_stash_that_was_there_is_put_back(project: Project) -> None:
+    (project.top / "spec.md").write_text("# changed\n")
+    project.git(project.top, "stash", "-q")
+    before_it = project.git(project.top, "rev-parse", "refs/stash")
+    done = project.run(AGENT_EXTRA="os.system('git stash drop -q; echo x >>spec.md; git stash -q')")
+    assert done.returncode == exits.PERSON, done.stderr
+    assert project.git(project.top, "rev-parse", "refs/stash") == before_it

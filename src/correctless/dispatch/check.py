@@ -11,6 +11,7 @@ from correctless import process
 from correctless.agents import MakeSandbox
 from correctless.base import below
 from correctless.dispatch.spec import rules
+from correctless.exits import REFUSED, Stop
 from correctless.project.git import Repo, Standing
 from correctless.project.paths import ARTIFACTS
 from correctless.project.worktree import reveal
@@ -87,6 +88,21 @@ def run(
         return process.run(argv, cwd=repo.top, env=env, wall_s=wall_s, pass_fds=tuple(inherit))
     made = sandbox(Needs(), argv, env)
     return process.run(argv, cwd=repo.top, env={**env, **made.environment}, wall_s=wall_s, wrap=made.wrap)
+
+
+def set_report_aside(top: str, report: str, root: str, folder: str) -> None:
+    """Move a report into an attempt's folder before the attempt: one that is there afterwards was written in it, whatever clocks and
+    commits say.
+    """
+    path = os.path.join(top, report)
+    if below.look(top, path) is not None:
+        below.move(top, path, root, os.path.join(folder, "report-before"))
+    elif os.path.lexists(path):
+        raise Stop(
+            REFUSED,
+            f"the report {report} lies behind a link, where no step writes it. replace the link by a folder, "
+            "then go on with: correctless cauto resume",
+        )
 
 
 def report_fault(top: str, name: str, spec: str) -> str | None:

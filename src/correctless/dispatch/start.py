@@ -68,7 +68,8 @@ def prepare(repo: Repo, cwd: str, request: Request, env: Mapping[str, str]) -> R
     _refuse_unfinished(fold(record.load(logs).events))
     found = load_config(repo, request.flags, cwd)
     _refuse_protected(repo, branch, found)
-    sandbox.find(found.agent_sandbox, env, exclude=(repo.top, repo.home))
+    if sandbox.find(found.agent_sandbox, env, exclude=(repo.top, repo.home))[0] is not None:
+        sandbox.refuse(repo)
     spec, data = _spec(repo, cwd, request.spec)
     _refuse_dirt(repo)
     _refuse_nobody(repo)

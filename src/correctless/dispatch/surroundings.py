@@ -88,6 +88,10 @@ class Surroundings:
         """`sandbox_for` this run."""
         return sandbox_for(self.repo, plan, self.logs.folder(run), self.env)
 
+    def missing(self, run: str, plan: Plan) -> tuple[str, ...]:
+        """The paths of a plan's sandbox that are not there."""
+        return sandbox.missing(place_of(self.repo, plan, self.logs.folder(run), self.env))
+
     def environment(self, run: str, plan: Plan, step: str, attempt: int) -> dict[str, str]:
         """The environment of an agent, and of everything else that runs what an agent wrote."""
         no_login = os.path.join(self.logs.folder(run), "gh")

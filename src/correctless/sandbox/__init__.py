@@ -81,6 +81,19 @@ def find(mode: str, env: Mapping[str, str], *, exclude: Sequence[str] = ()) -> t
     return means, fault
 
 
+def refuse(repo: Repo) -> None:
+    """`Stop(3)` for a repository that no sandbox can hold."""
+    git_layout.refuse_link(repo)
+
+
+def missing(place: Place) -> tuple[str, ...]:
+    """The paths a configuration names that are not there: nothing is shown or made writable for them."""
+    home = place.env.get("HOME", "")
+    return tuple(
+        path for path in (*place.writable, *place.readable) if not os.path.lexists(_expanded(path, home))
+    )
+
+
 def prepare(place: Place) -> None:
     """Make what a sandbox needs of git's files and ours; what comes to be there afterwards is an agent's."""
     git_layout.prepare(place.repo, place.branch, place.git)

@@ -37,12 +37,7 @@ def rules(repo: Repo, branch: str, settings: Mapping[str, str]) -> Iterator[Rule
     yield Rule(common, "write" if own == common else "read")
     yield Rule(own, "write")
     link = os.path.join(repo.top, ".git")
-    if os.path.islink(link):
-        raise Stop(
-            REFUSED,
-            f"{link} is a symbolic link, which an agent in the worktree could replace. "
-            f"put a file in its place that says: gitdir: {own}",
-        )
+    refuse_link(repo)
     if os.path.isfile(link):  # of a linked worktree, and of a submodule
         yield _kept(link)
     for folder in dict.fromkeys((own, common)):
@@ -57,6 +52,17 @@ def rules(repo: Repo, branch: str, settings: Mapping[str, str]) -> Iterator[Rule
         yield from _alone(*os.path.split(os.path.join(common, refs, "heads", branch)))
     for path in (*before.included(repo), *_named(repo, settings), *_worktrees_in(repo)):
         yield _kept(path)
+
+
+def refuse_link(repo: Repo) -> None:
+    """`Stop(3)` where `.git` is a link: no mount can hold one, so whatever an agent put in its place would be the person's repository."""
+    link = os.path.join(repo.top, ".git")
+    if os.path.islink(link):
+        raise Stop(
+            REFUSED,
+            f"{link} is a symbolic link, which an agent in the sandbox could replace. "
+            f"put a file in its place that says: gitdir: {repo.git_dir}",
+        )
 
 
 def prepare(repo: Repo, branch: str, settings: Mapping[str, str]) -> None:

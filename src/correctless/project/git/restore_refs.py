@@ -15,6 +15,7 @@ from correctless.project.git.call import SECONDS
 from correctless.project.git.repairs import Change, Repairs, alone
 
 _OURS = "refs/correctless/"  # the dispatcher's own refs: it makes some while a snapshot is in use
+_STASH = "refs/stash"  # it decides nothing, and one that was made where there was none is no work of anybody before
 
 
 def restore_refs(repairs: Repairs) -> set[str]:
@@ -47,6 +48,7 @@ def restore_refs(repairs: Repairs) -> set[str]:
         repairs.changes.append(
             Change(name, f"was {before.refs[name]}, was made {now.get(name, 'nothing')}; put back")
         )
+    new -= {_STASH} if OID.match(now.get(_STASH, "")) else set()
     stayed = {name for name in new if late and OID.match(now[name]) and not name.startswith("refs/replace/")}
     for name in sorted(new):
         said = "left as it is" if name in stayed else "taken away"
@@ -61,7 +63,9 @@ def restore_refs(repairs: Repairs) -> set[str]:
         )
     stays = {name: now[name] for name in (own, *kept, *stayed) if OID.match(now.get(name, ""))}
     stays |= {
-        name: value for name, value in now.items() if name.startswith(_OURS) and name not in before.refs
+        name: value
+        for name, value in now.items()
+        if name.startswith((_OURS, _STASH)) and name not in before.refs and OID.match(value)
     }
     wanted = {**before.loose, **stays}
     for name in sorted(set(loose) - set(wanted)):
