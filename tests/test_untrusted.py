@@ -212,7 +212,11 @@ def test_a_deep_tree_in_which_no_git_folder_is_found_ends_with_a_reason(
     project: Project, tmp_path: Path
 ) -> None:
     deep = "[(os.mkdir('d'), os.chdir('d')) for _ in range(1500)]"
-    done = project.run(AGENT_EXTRA=f"os.rename('.git', {str(tmp_path / 'gone')!r}); {deep}")
+    try:
+        done = project.run(AGENT_EXTRA=f"os.rename('.git', {str(tmp_path / 'gone')!r}); {deep}")
+    finally:
+        # shutil.rmtree would recurse as deep
+        subprocess.run(["rm", "-rf", str(project.top / "d")], check=True)
     assert done.returncode == exits.REFUSED, done.stderr
     assert "is gone, or another one is in its place" in done.stderr
 
