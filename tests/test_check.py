@@ -61,19 +61,16 @@ def test_a_report_names_every_rule(tmp_path: Path, text: str | None, fault: str 
     path = tmp_path / "report.md"
     if text is not None:
         path.write_text(text)
-    found = report_fault(str(path), "report.md", SPEC)
+    found = report_fault(str(path.parent), path.name, SPEC)
     assert found == fault or (fault is not None and found is not None and fault in found)
 
 
 def test_a_report_that_only_leads_to_another_file_is_none(tmp_path: Path) -> None:
     (tmp_path / "old.md").write_text("R-001 R-002")
     (tmp_path / "report.md").symlink_to(tmp_path / "old.md")
-    assert (
-        report_fault(str(tmp_path / "report.md"), "report.md", SPEC)
-        == "its report report.md is no plain file"
-    )
+    assert report_fault(str(tmp_path), "report.md", SPEC) == "its report report.md is no plain file"
     (tmp_path / "folder").mkdir()
-    assert report_fault(str(tmp_path / "folder"), "folder", SPEC) == "its report folder is no plain file"
+    assert report_fault(str(tmp_path), "folder", SPEC) == "its report folder is no plain file"
 
 
 def test_a_command_that_fails_says_what_it_said(here: Repo) -> None:

@@ -51,6 +51,14 @@ class Way:
 
 CANARY_CONFIG = "git config {} $CANARY"
 
+# A repository inside of this one that the index and .gitmodules name: git status would look into it.
+INNER = (
+    "mkdir in; cd in; git init -q; echo one >f; git add f; git commit -qm one; cd ..;"
+    " git -c advice.addEmbeddedRepo=false add in; printf '[submodule \"in\"]\\n\\tpath = in\\n\\turl = /nowhere\\n' >.gitmodules;"
+    " git add .gitmodules; git commit -qm in; cd in; "
+)
+LOST_TREE = "t=$(git rev-parse HEAD^{tree}); rm -f .git/objects/$(echo $t | cut -c1-2)/$(echo $t | cut -c3-)"
+
 WAYS: dict[str, Way] = {
     # another worktree
     "core.worktree": Way("git config core.worktree $VICTIM"),
@@ -132,6 +140,21 @@ WAYS: dict[str, Way] = {
         " git config filter.x.clean $CANARY; echo '* filter=x' >.gitattributes; cd ..; git add in; git commit -qm in",
         code=exits.FAILED, work=False,
     ),
+    # a submodule's own configuration
+    "a submodule's promisor": Way(
+        INNER + "git config remote.e.url $PWD; git config remote.e.uploadpack $CANARY; git config remote.e.promisor true;"
+        " git config core.repositoryFormatVersion 1; git config extensions.partialClone e; " + LOST_TREE,
+        code=exits.FAILED, work=False,
+    ),
+    "a submodule's filter whose name has an equals sign": Way(
+        INNER + "git config 'filter.a=b.clean' $CANARY; echo '* filter=a=b' >.git/info/attributes; sleep 1.1; echo two >f",
+        code=exits.FAILED, work=False,
+    ),
+    "a submodule's monitor, hook and editor": Way(
+        INNER + "git config core.fsmonitor $CANARY; git config core.hooksPath $PWD/hk; mkdir hk; cp $CANARY hk/post-index-change;"
+        " git config core.alternateRefsCommand $CANARY; echo two >f",
+        code=exits.FAILED, work=False,
+    ),
     # refs
     "another branch deleted": Way("git branch -D other"),
     "another branch moved": Way("git update-ref refs/heads/other HEAD"),
@@ -176,6 +199,24 @@ WAYS: dict[str, Way] = {
     "gc": Way("git gc -q --prune=now"),
     "objects folder by a link": Way("mv .git/objects $OUT/o; ln -s $OUT/o .git/objects", code=exits.REFUSED, fails=exits.REFUSED, settles=False),
     "a forged commit-graph": Way("git commit-graph write --reachable; chmod u+w .git/objects/info/commit-graph", code=exits.OK),
+    # links and pipes where git has folders and files: what is moved away must be the link
+    "stores of submodules by a link": Way("rm -rf .git/modules; ln -s $VICTIM/.. .git/modules"),
+    "a store of a submodule by a link": Way("mkdir -p .git/modules; ln -s $VICTIM/.git .git/modules/sub"),
+    "a store's hooks by a link": Way("mkdir -p .git/modules/s; echo x >.git/modules/s/HEAD; ln -s $VICTIM .git/modules/s/hooks"),
+    "worktrees by a link": Way("rm -rf .git/worktrees; ln -s $VICTIM/.. .git/worktrees"),
+    "commit graphs by a link": Way("rm -rf .git/objects/info/commit-graphs; ln -s $VICTIM .git/objects/info/commit-graphs"),
+    "the branch's folder by a link": Way("mv .git/refs/heads/feature $OUT/$$; cp $VICTIM/f $VICTIM/../out/x; ln -s $VICTIM .git/refs/heads/feature"),
+    "the branch's log folder by a link": Way("rm -rf .git/logs/refs/heads/feature; ln -s $VICTIM .git/logs/refs/heads/feature"),
+    "the attempt's folder for what is put back by a link": Way(
+        "for f in $(find .correctless/artifacts/runs -name git-before); do ln -s $VICTIM ${f%/*}/git; done; git config a.b c"
+    ),
+    "a pack that is a pipe": Way("mkfifo .git/objects/pack/evil.pack .git/objects/pack/evil.idx .git/objects/aa; rm -rf .git/objects/ab; mkfifo .git/objects/ab"),
+    "a store, a worktree and a resolution that were made": Way(
+        "for p in rr-cache/aaaa modules/evil/hooks worktrees/zz; do mkdir -p .git/$p && echo evil >.git/$p/file; done;"
+        " echo evil >.git/modules/evil/HEAD; echo evil >.git/correctless-evil"
+    ),
+    "where a branch is pushed to": Way("git config branch.main.pushRemote $VICTIM; git config branch.main.mergeOptions '-s evil'"),
+    "a branch that tracks a program": Way("git config branch.feature/x.remote ext::$CANARY"),
     # index and the rest
     "a stale index.lock": Way("touch .git/index.lock .git/HEAD.lock .git/refs/heads/feature/x.lock", code=exits.OK),
     "an index that is none": Way("echo x >.git/index", code=exits.OK),
@@ -203,6 +244,8 @@ SEEN = (
     "gpg.program",
     "another branch deleted",
     "a .git outside",
+    "a submodule's promisor",
+    "a submodule's filter whose name has an equals sign",
 )
 
 
@@ -326,6 +369,10 @@ class Scene:
             "shallow",
             "objects/info/alternates",
             "remotes",
+            "modules",
+            "rr-cache",
+            "worktrees/zz",
+            "correctless-evil",
         ):
             found |= hashed(main / ".git" / name)
         for log in ("refs/heads/other", "refs/heads/main", "refs/stash"):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from conftest import Git
 from correctless import exits
+from correctless.dispatch import guarded
 from correctless.exits import Stop
 from correctless.project.git import find
 from correctless.publish import leaks
@@ -79,4 +81,49 @@ def test_a_long_report_is_no_report(scratch_repo: Path) -> None:
 
     path = scratch_repo / "report.md"
     path.write_text("R-001\n" * LONG)
-    assert report_fault(str(path), "report.md", "- R-001: x\n") == "its report report.md is over 4 MiB"
+    assert report_fault(str(path.parent), path.name, "- R-001: x\n") == "its report report.md is over 4 MiB"
+
+
+def test_a_large_file_behind_a_folder_that_became_a_link_stays_where_it_is(
+    scratch_repo: Path, git: Git, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "f").write_bytes(b"x" * LONG)
+    (scratch_repo / "d").mkdir()
+    (scratch_repo / "d/f").write_text("small\n")
+    git(scratch_repo, "add", "d")
+    git(scratch_repo, "commit", "-qm", "a folder")
+    project = Project(scratch_repo, git, config=ONE_STEP)
+    link = f"import shutil; shutil.rmtree('d'); os.symlink({str(outside)!r}, 'd'); sys.exit(9)"
+    done = project.run(AGENT_EXTRA=link)
+    assert done.returncode in (exits.FAILED, exits.REFUSED), done.stderr
+    assert (outside / "f").stat().st_size == LONG
+    assert not list(Path(project.logs.artifacts).rglob("left-*"))
+
+
+def test_a_report_behind_a_link_is_neither_moved_nor_read(
+    scratch_repo: Path, git: Git, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "r.md").write_text("R-001\n")
+    steps = [{"skill": "cdocs"}, {"skill": "cverify", "report": "docs2/r.md"}]
+    project = Project(scratch_repo, git, config={**CONFIG, "pipelines": {"default": {"steps": steps}}})
+    done = project.run(AGENT_EXTRA=f"os.path.lexists('docs2') or os.symlink({str(outside)!r}, 'docs2')")
+    assert done.returncode == exits.REFUSED, done.stderr
+    assert "lies behind a link" in done.stderr
+    assert (outside / "r.md").read_text() == "R-001\n"
+
+
+@pytest.mark.parametrize("made", ["pipe", "link to a pipe", "link to /dev/zero"])
+def test_settings_that_are_a_pipe_hold_nothing_up(scratch_repo: Path, made: str) -> None:
+    here = find(str(scratch_repo))
+    path = Path(here.top, "package.json")
+    (Path(here.top) / "ign").mkdir()
+    os.mkfifo(Path(here.top) / "ign/p")
+    if made == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("ign/p" if made.endswith("pipe") else "/dev/zero")
+    guarded.changes(here, here.head(), "spec.md", ["package.json"])

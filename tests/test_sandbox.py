@@ -13,7 +13,7 @@ from conftest import Git
 from correctless.agents import state
 from correctless.project.git import find
 from correctless.sandbox import credentials, git_layout, seatbelt, seccomp
-from correctless.sandbox.reach import Reach, Rule, arrange, unlink_links
+from correctless.sandbox.reach import Access, Reach, Rule, arrange, make_room
 
 
 def made(top: Path, *names: str) -> str:
@@ -77,6 +77,45 @@ def test_a_rule_holds_for_what_a_link_leads_to(tmp_path: Path) -> None:
     assert spelled(top, arrange([Rule(f"{top}/link/key", "hide")])) == ["real/key hide"]
 
 
+@pytest.mark.parametrize("access", ["read", "write"])
+def test_a_rule_through_a_link_where_an_agent_writes_gives_nothing(tmp_path: Path, access: Access) -> None:
+    top = made(tmp_path, "work/f", "secret/key", "beside/x")
+    for name in ("secret", "beside"):
+        (tmp_path / "work" / name).symlink_to(tmp_path / name)
+    rules = [Rule(f"{top}/secret", "hide"), Rule(f"{top}/work", "write")]
+    rules += [Rule(f"{top}/work/{name}", access) for name in ("secret", "secret/key", "beside")]
+    assert spelled(top, arrange(rules)) == ["secret hide", "work write"]
+    (tmp_path / "mine").symlink_to(tmp_path / "secret")
+    named = [*rules, Rule(f"{top}/mine/key", "read")]
+    assert "secret/key read" in spelled(top, arrange(named)), (
+        "a link of the person's own leads where it leads"
+    )
+
+
+def test_a_rule_through_such_a_link_narrows_and_a_hidden_file_stays_hidden(tmp_path: Path) -> None:
+    top = made(tmp_path, "work/hooks/post-commit", "work/git/x", "secret/key")
+    (tmp_path / "work/git/hooks").symlink_to(tmp_path / "work/hooks")
+    (tmp_path / "work/login").symlink_to(tmp_path / "secret/key")
+    rules = [Rule(f"{top}/work", "write"), Rule(f"{top}/work/git/hooks", "read")]
+    rules += [Rule(f"{top}/shown", "read", f"{top}/work/login")]
+    assert spelled(top, arrange(rules)) == ["work write", "work/hooks read"]
+
+
+def test_a_link_below_a_folder_that_is_another_is_a_link_and_shows_nothing_hidden(tmp_path: Path) -> None:
+    top = made(tmp_path, "tmp/home/key")
+    (tmp_path / "tmp/link").symlink_to(tmp_path / "tmp/home")
+    rules = arrange(
+        [
+            Rule(f"{top}/tmp", "write", f"{top}/own"),
+            Rule(f"{top}/tmp/home", "read"),
+            Rule(f"{top}/tmp/home/key", "hide"),
+            Rule(f"{top}/tmp/link", "link", f"{top}/tmp/home"),
+        ]
+    )
+    assert spelled(top, rules) == ["tmp write", "tmp/home read", "tmp/home/key hide", "tmp/link link"]
+    assert Reach(rules, "", "").of(f"{top}/tmp/home/key") == "hide"
+
+
 def test_inside_of_a_source_only_what_is_shown_again_is_a_rule(tmp_path: Path) -> None:
     top = made(tmp_path, "tmp/shown/x", "tmp/hidden/y", "own/z")
     rules = arrange(
@@ -102,7 +141,7 @@ def test_links_in_the_way_of_what_is_shown_are_taken_away_and_no_others(tmp_path
             Rule(f"{top}/work/login", "write", f"{top}/login"),
         ]
     )
-    unlink_links(rules)
+    make_room(rules)
     assert sorted(os.listdir(f"{top}/own")) == ["keep", "other"]
     assert os.listdir(f"{top}/work") == ["file"]
 
@@ -118,8 +157,8 @@ def test_of_an_ordinary_repository_a_commit_on_the_branch_and_no_more_can_be_wri
     git(scratch_repo, "pack-refs", "--all")
     git(scratch_repo, "branch", "feature/loose")
     repo = find(str(scratch_repo))
-    git_layout.prepare(repo, "feature/x")
-    reach = Reach(arrange([Rule(repo.top, "write"), *git_layout.rules(repo, "feature/x")]), "", "")
+    git_layout.prepare(repo, "feature/x", {})
+    reach = Reach(arrange([Rule(repo.top, "write"), *git_layout.rules(repo, "feature/x", {})]), "", "")
     access = {name: reach.of(os.path.join(repo.common_dir, name)) for name in _NAMES}
     assert {name for name in access if access[name] == "write"} == {
         *(
@@ -165,8 +204,8 @@ def test_of_a_linked_worktree_its_own_folder_can_be_written_and_the_shared_one_n
 ) -> None:
     git(scratch_repo, "worktree", "add", "-q", "-b", "feature/w", "../w")
     repo = find(str(scratch_repo.parent / "w"))
-    git_layout.prepare(repo, "feature/w")
-    reach = Reach(arrange([Rule(repo.top, "write"), *git_layout.rules(repo, "feature/w")]), "", "")
+    git_layout.prepare(repo, "feature/w", {})
+    reach = Reach(arrange([Rule(repo.top, "write"), *git_layout.rules(repo, "feature/w", {})]), "", "")
 
     def of(folder: str, *names: str) -> set[str]:
         return {reach.of(os.path.join(folder, name)) for name in names}
@@ -185,7 +224,7 @@ def test_of_many_packs_none_can_be_added_and_none_is_a_rule(scratch_repo: Path) 
     pack = Path(repo.common_dir, "objects/pack")
     for number in range(100):
         (pack / f"pack-{number}.pack").write_text("")
-    rules = arrange([Rule(repo.top, "write"), *git_layout.rules(repo, "feature/x")])
+    rules = arrange([Rule(repo.top, "write"), *git_layout.rules(repo, "feature/x", {})])
     assert [rule for rule in rules if rule.path.startswith(str(pack))] == [Rule(str(pack), "read")]
 
 
@@ -369,7 +408,7 @@ def judged(program: bytes, machine: int, number: int) -> int:
 def test_a_worktree_is_as_usable_as_before_after_it_was_prepared(scratch_repo: Path, git: Git) -> None:
     repo = find(str(scratch_repo))
     for _ in range(2):
-        git_layout.prepare(repo, "feature/x")
+        git_layout.prepare(repo, "feature/x", {})
     (scratch_repo / "b").write_text("b")
     git(scratch_repo, "add", ".")
     git(scratch_repo, "commit", "-qm", "b")
@@ -377,3 +416,64 @@ def test_a_worktree_is_as_usable_as_before_after_it_was_prepared(scratch_repo: P
     git(scratch_repo, "worktree", "list")
     assert subprocess.run(["git", "fsck"], cwd=scratch_repo, check=False).returncode == 0
     assert git(scratch_repo, "log", "--format=%s").split() == ["b", "start"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "ssh -i{home}/keys/a",
+        'ssh -i "{home}/keys/a"',
+        "ssh -o IdentityFile=~/keys/a",
+        "!f() {{ cat {home}/keys/a; }}; f",
+        "!f() {{ test get = $1 && cat ~/keys/a; }}; f",
+        "store --file=$HOME/keys/a",
+        "!cat '{home}/keys/a'|tail -n1",
+        "ssh -i '{home}/keys/my key'",
+    ],
+)
+def test_a_file_that_a_setting_of_git_names_in_any_spelling_is_hidden(tmp_path: Path, said: str) -> None:
+    home = made(tmp_path, "keys/a", "keys/my key", "keys/other")
+    name = "keys/my key" if "my key" in said else "keys/a"
+    hidden = credentials.rules({"HOME": home}, {"core.sshcommand": said.format(home=home)})
+    assert {rule.path for rule in hidden if rule.path.startswith(f"{home}/keys")} == {f"{home}/{name}"}
+
+
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ("~/keys/a # mine", "keys/a"),
+        ('"~/keys/my key"', "keys/my key"),
+        ("'~/keys/a'", "keys/a"),
+        ("%d/keys/a", "keys/a"),
+        ("~/keys/%h-key", "keys/host-key"),
+    ],
+)
+def test_a_key_that_sshs_configuration_names_in_any_spelling_is_hidden(
+    tmp_path: Path, said: str, name: str
+) -> None:
+    home = made(tmp_path, "keys/a", "keys/my key", "keys/host-key", "keys/other", ".ssh/config")
+    (tmp_path / ".ssh/config").write_text(f"Host x\n  IdentityFile {said}\n")
+    hidden = {rule.path for rule in credentials.rules({"HOME": home}, {}) if rule.access == "hide"}
+    assert {path for path in hidden if path.startswith(f"{home}/keys")} == {f"{home}/{name}"}
+
+
+def test_what_links_in_folders_of_ssh_lead_to_is_hidden(tmp_path: Path) -> None:
+    home = made(tmp_path, ".ssh/keys/x", "dot/nested", "dot/ssh2/k")
+    (tmp_path / ".ssh/keys/n").symlink_to(tmp_path / "dot/nested")
+    (tmp_path / ".ssh/more").symlink_to(tmp_path / "dot/ssh2")
+    (tmp_path / ".ssh/home").symlink_to(tmp_path)
+    hidden = {rule.path for rule in credentials.rules({"HOME": home}, {}) if rule.access == "hide"}
+    assert {f"{home}/dot/nested", f"{home}/dot/ssh2"} <= hidden
+    assert home not in hidden, "a link to the home folder hides no more than what is hidden in it"
+
+
+def test_what_a_conditional_include_would_bring_is_hidden_as_well(
+    tmp_path: Path, scratch_repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = made(tmp_path, "home/keys/work")
+    monkeypatch.setenv("HOME", f"{home}/home")
+    (tmp_path / "home/.gitconfig").write_text('[includeIf "gitdir:~/work/"]\n\tpath = workcfg\n')
+    (tmp_path / "home/workcfg").write_text(f"[user]\n\tsigningKey = {home}/home/keys/work\n")
+    settings = find(str(scratch_repo)).configuration()
+    hidden = [rule.path for rule in credentials.rules({"HOME": f"{home}/home"}, settings)]
+    assert f"{home}/home/keys/work" in hidden

@@ -122,6 +122,21 @@ def test_check_tries_the_sandbox_and_names_what_agents_write(project: Walled) ->
     assert str(project.diary.parent) in proof.said
 
 
+def test_a_path_of_the_configuration_that_is_not_there_is_named(
+    scratch_repo: Path, git: Git, tmp_path: Path
+) -> None:
+    missing = str(tmp_path / "not-there")
+    project = Walled(scratch_repo, git, agent_readable=[missing])
+    request = start.Request("spec.md", flags={"agent": f"command:{project.agent}"})
+    ready = start.prepare(find(str(project.top)), str(project.top), request, project.env)
+    (proof,) = (
+        p for p in (prove() for prove in proofs(ready, project.env)) if p.what == "the sandbox of the agents"
+    )
+    assert proof.warning
+    assert missing in proof.said
+    assert f"{missing} is not there" in project.run().stderr
+
+
 def test_the_real_client_sees_its_login_and_changes_nothing_else_of_the_persons(
     scratch_repo: Path, git: Git
 ) -> None:

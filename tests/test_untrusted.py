@@ -172,3 +172,65 @@ def test_a_snapshot_on_disk_is_the_snapshot(scratch_repo: Path, git: Git) -> Non
     read = before.unpack(here, before.pack(taken))
     read.folders = taken.folders
     assert read == taken
+
+
+def test_a_pack_that_was_made_longer_is_refused_and_not_read(project: Project) -> None:
+    project.git(project.top, "gc", "-q")
+    (pack,) = (project.top / ".git/objects/pack").glob("*.pack")
+    grown = f"os.chmod({str(pack)!r}, 0o644); os.truncate({str(pack)!r}, 3 << 40)"
+    done = project.run(AGENT_EXTRA=grown)
+    assert done.returncode == exits.REFUSED, done.stderr
+    assert "git never changes a pack" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("settings", "stays"),
+    [
+        ({"remote": "origin", "merge": "refs/heads/main", "rebase": "true"}, True),
+        ({"remote": "."}, True),
+        ({"remote": ".."}, False),
+        ({"remote": "ext::/bin/false"}, False),
+        ({"remote": "/elsewhere"}, False),
+        ({"pushRemote": "origin"}, False),
+        ({"mergeOptions": "-s evil"}, False),
+        ({"rebase": "interactive; x"}, False),
+    ],
+)
+def test_of_a_branchs_settings_only_what_it_tracks_by_plain_names_may_differ(
+    project: Project, settings: dict[str, str], stays: bool
+) -> None:
+    repo = find(str(project.top))
+    snapshot = before.take(repo, "feature/x")
+    for name, value in settings.items():
+        project.git(project.top, "config", f"branch.other.{name}", value)
+    changes = restore.restore(snapshot, str(project.top.parent / "aside"))
+    assert ("[branch" in (project.top / ".git/config").read_text()) == stays
+    assert bool(changes) != stays
+
+
+def test_a_deep_tree_in_which_no_git_folder_is_found_ends_with_a_reason(
+    project: Project, tmp_path: Path
+) -> None:
+    deep = "[(os.mkdir('d'), os.chdir('d')) for _ in range(1500)]"
+    try:
+        done = project.run(AGENT_EXTRA=f"os.rename('.git', {str(tmp_path / 'gone')!r}); {deep}")
+    finally:
+        # shutil.rmtree would recurse as deep
+        subprocess.run(["rm", "-rf", str(project.top / "d")], check=True)
+    assert done.returncode == exits.REFUSED, done.stderr
+    assert "is gone, or another one is in its place" in done.stderr
+
+
+def test_a_stash_that_was_left_where_there_was_none_stays_and_is_no_decision(project: Project) -> None:
+    done = project.run(AGENT_EXTRA="os.system('echo x >>spec.md; git stash -q')")
+    assert "git-put-back" not in str(project.decisions()), done.stderr
+    assert "stash@{0}" in project.git(project.top, "stash", "list")
+
+
+def test_a_stash_that_was_there_is_put_back(project: Project) -> None:
+    (project.top / "spec.md").write_text("# changed\n")
+    project.git(project.top, "stash", "-q")
+    before_it = project.git(project.top, "rev-parse", "refs/stash")
+    done = project.run(AGENT_EXTRA="os.system('git stash drop -q; echo x >>spec.md; git stash -q')")
+    assert done.returncode == exits.PERSON, done.stderr
+    assert project.git(project.top, "rev-parse", "refs/stash") == before_it

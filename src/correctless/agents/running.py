@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from correctless.agents import Activity, Outcome, Task
+from correctless.base import below
 from correctless.process import LONG, Limit, Line, Process, split
 from correctless.sandbox.reach import Needs
 
@@ -122,7 +123,7 @@ def hold(task: Task, argv: Sequence[str], env: Mapping[str, str], needs: Needs) 
 
 def reckon(listener: Listener, transcript: str) -> Outcome:
     """What a listener makes of a transcript that nobody listened to until the end."""
-    with suppress(OSError), open(transcript, "rb") as file:
+    with suppress(OSError), open(below.opened(transcript), "rb") as file:
         for line in split(iter(lambda: file.read(_PIECE), b"")):
             for _ in listener.hear(line):
                 pass

@@ -95,11 +95,11 @@ def _login(folder: str, shown: str, names: tuple[str, ...]) -> Iterator[Rule]:
             if shown != folder and not os.path.lexists(place):
                 with open(place, "xb"):  # something for the login to be shown at
                     pass
-            yield Rule(place, "write", os.path.realpath(real))
+            yield Rule(place, "write", real)
 
 
 def _settings(folder: str, names: tuple[str, ...]) -> Iterator[Rule]:
     for name in names:
         real = os.path.join(folder, name)
         if os.path.lexists(real):
-            yield Rule(real, "read", os.path.realpath(real))
+            yield Rule(real, "read", real)

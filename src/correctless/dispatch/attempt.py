@@ -28,6 +28,7 @@ from correctless.agents.recorder import Recorder
 from correctless.base.files import replace_file
 from correctless.contract import SkillContract
 from correctless.dispatch import asking, freeze, prompt, untrusted, work
+from correctless.dispatch.check import set_report_aside
 from correctless.dispatch.recording import Recording
 from correctless.dispatch.surroundings import Surroundings, plan_of, sha256, step_of
 from correctless.exits import Stop
@@ -50,7 +51,7 @@ class Runner:
         self._part = 1
         self._make: MakeSandbox | None = None
         self._sandbox = ""  # the means of the held agent's
-        self._warned = False  # that there is none
+        self._warned = False  # that there is none, or that it lacks what the configuration names
         self._earlier: dict[str, bytes] = {}  # what the earlier parts of the session were told
         self._before = b""  # what they said, as far as its decisions are not recorded yet
         self._began: float | None = None  # when the held agent was let run
@@ -69,7 +70,7 @@ class Runner:
         folder = around.folder(state.run, step.name, attempt)
         os.makedirs(folder, mode=0o700, exist_ok=True)
         if step.report:
-            self._set_report_aside(step.report, folder)
+            set_report_aside(around.repo.top, step.report, around.root, folder)
         self._nonce = around.token(4)
         session = _uuid(around.token(16))
 
@@ -217,9 +218,13 @@ class Runner:
     def _prepare_sandbox(self, state: State) -> None:
         """Before the snapshot of git's files: what the sandbox needs of them is made here and by no agent."""
         means, fault, self._make = self.around.sandbox(state.run, plan_of(state))
-        if fault and not self._warned:
-            self.around.activity(Activity("warning", f"agents run without a sandbox: {fault}"))
+        if not self._warned:
             self._warned = True
+            if fault:
+                self.around.activity(Activity("warning", f"agents run without a sandbox: {fault}"))
+            for path in self.around.missing(state.run, plan_of(state)) if means else ():
+                said = f"{path} is not there, so agents neither see nor write it. make it, or take it out of the configuration"
+                self.around.activity(Activity("warning", said))
         self._sandbox = means.name if means else ""
 
     def _task(self, state: State, attempt: int, part: int) -> Task:
@@ -327,12 +332,6 @@ class Runner:
             used.close()
             if used.failed is not None:
                 raise used.failed
-
-    def _set_report_aside(self, report: str, folder: str) -> None:
-        # A report that is there afterwards was written in this attempt, whatever clocks and commits say.
-        path = os.path.join(self.around.repo.top, report)
-        if os.path.lexists(path):
-            os.replace(path, os.path.join(folder, "report-before"))
 
 
 def _servers(around: Surroundings, state: State) -> dict[str, Any]:

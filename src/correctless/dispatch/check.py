@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 from correctless import process
 from correctless.agents import MakeSandbox
+from correctless.base import below
 from correctless.dispatch.spec import rules
+from correctless.exits import REFUSED, Stop
 from correctless.project.git import Repo, Standing
 from correctless.project.hidden import reveal
 from correctless.project.paths import ARTIFACTS
@@ -56,7 +58,7 @@ def check(
     fault = fault or _links_fault(here, () if here.head == base else repo.links_since(base))
     fault = fault or _paths_fault(changed, step)
     if fault is None and step.report and step.report_required:
-        fault = report_fault(os.path.join(repo.top, step.report), step.report, spec)
+        fault = report_fault(repo.top, step.report, spec)
     if fault:
         return Checked(False, fault)
     if step.check is None:
@@ -88,15 +90,33 @@ def run(
     return process.run(argv, cwd=repo.top, env={**env, **made.environment}, wall_s=wall_s, wrap=made.wrap)
 
 
-def report_fault(path: str, name: str, spec: str) -> str | None:
+def set_report_aside(top: str, report: str, root: str, folder: str) -> None:
+    """Move a report into an attempt's folder before the attempt: one that is there afterwards was written in it, whatever clocks and
+    commits say.
+    """
+    path = os.path.join(top, report)
+    if below.look(top, path) is not None:
+        below.move(top, path, root, os.path.join(folder, "report-before"))
+    elif os.path.lexists(path):
+        raise Stop(
+            REFUSED,
+            f"the report {report} lies behind a link, where no step writes it. replace the link by a folder, "
+            "then go on with: correctless cauto resume",
+        )
+
+
+def report_fault(top: str, name: str, spec: str) -> str | None:
     """What is wrong with a step's report; it was moved away before the attempt, so one that is there is new."""
+    path = os.path.join(top, name)
+    found = below.look(top, path)
+    if found is None and os.path.lexists(path):
+        return f"its report {name} lies behind a link"
+    if found is not None and not stat.S_ISREG(found.st_mode):
+        return f"its report {name} is no plain file"
+    if found is not None and found.st_size > _LONGEST:
+        return f"its report {name} is over {_LONGEST >> 20} MiB"
     try:
-        if not stat.S_ISREG(os.lstat(path).st_mode):
-            return f"its report {name} is no plain file"
-        if os.lstat(path).st_size > _LONGEST:
-            return f"its report {name} is over {_LONGEST >> 20} MiB"
-        with open(path, encoding="utf-8", errors="replace") as file:
-            text = file.read()
+        text = below.read(path, _LONGEST, root=top).decode("utf-8", "replace")
     except OSError:
         return f"its report {name} was not written"
     if not text.strip():

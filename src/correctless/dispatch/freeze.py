@@ -16,6 +16,7 @@ from typing import Any
 
 from correctless import agents, contract, exits, places, plugins, rules
 from correctless.agents import recorder
+from correctless.base import below
 from correctless.config import REPORTS, TESTED, Config, Step
 from correctless.contract import SkillContract
 from correctless.dispatch import guarded, notify
@@ -161,8 +162,7 @@ def read_frozen(logs: Logs, run: str, path: str, sha256: str) -> bytes:
     """One frozen file; `Stop(3)` when it is gone or no longer what the plan names."""
     full = os.path.join(_folder(logs, run), path)
     try:
-        with open(full, "rb") as file:
-            data = file.read()
+        data = below.read(full)
     except OSError as error:
         raise Stop(exits.REFUSED, f"{full} can't be read: {error.strerror}. start a new run") from None
     if _sha256(data) != sha256:
@@ -311,8 +311,7 @@ def _folder_files(folder: str) -> Iterator[tuple[str, bytes]]:
             full = os.path.join(parent, name)
             if not stat.S_ISREG(os.lstat(full).st_mode):
                 continue
-            with open(full, "rb") as file:
-                data = file.read(_LARGEST + 1)
+            data = below.read(full, _LARGEST + 1)
             total += len(data)
             if total > _LARGEST:
                 raise Stop(

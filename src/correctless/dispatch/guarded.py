@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+from correctless.base import below
 from correctless.project.git import Repo
 from correctless.publish.leaks import LARGEST
 
@@ -154,8 +155,7 @@ def _differs(repo: Repo, base: str, path: str, part: Callable[[str], Any]) -> bo
     """Whether a part of a file is another than in `base`; what can't be read is."""
     before = repo.file_at(base, path) or b""
     try:
-        with open(os.path.join(repo.top, path), "rb") as file:
-            now = file.read(_LARGEST)
+        now = below.read(os.path.join(repo.top, path), _LARGEST, root=repo.top)
     except OSError:
         now = b""
 
@@ -169,12 +169,9 @@ def _differs(repo: Repo, base: str, path: str, part: Callable[[str], Any]) -> bo
 
 
 def size(repo: Repo, path: str) -> int:
-    """The bytes of one plain file of the worktree; 0 for what is none."""
-    try:
-        found = os.lstat(os.path.join(repo.top, path))
-    except OSError:
-        return 0
-    return found.st_size if stat.S_ISREG(found.st_mode) else 0
+    """The bytes of one plain file of the worktree; 0 for what is none, or lies behind a link."""
+    found = below.look(repo.top, os.path.join(repo.top, path))
+    return found.st_size if found is not None and stat.S_ISREG(found.st_mode) else 0
 
 
 def _section(text: str, name: str) -> dict[str, str]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from correctless import anchors, config, exits
+from correctless.base import below
 from correctless.dispatch import escalation, freeze
 from correctless.dispatch.surroundings import sha256
 from correctless.exits import Stop
@@ -341,8 +342,7 @@ def _leaves(name: str, value: Any) -> Iterator[str]:
 def read(path: str) -> bytes:
     """One file of ours; `Stop(3)` when it can't be read."""
     try:
-        with open(path, "rb") as file:
-            return file.read()
+        return below.read(path)
     except OSError as error:
         raise Stop(
             exits.REFUSED, f"{path} can't be read: {error.strerror}. mend that, then try again"

@@ -121,7 +121,8 @@ def _sandbox(ready: Ready, env: Mapping[str, str]) -> Proof:
             return Proof(what, f"there is none, and agents reach all that you reach: {fault}", warning=True)
         environment = _environment(ready, env, folder)
         made = make(Needs(), (), environment)
-        done = trial.leave(made, place_of(repo, plan, folder, env), uuid.uuid4().hex[:8], environment)
+        place = place_of(repo, plan, folder, env)
+        done = trial.leave(made, place, uuid.uuid4().hex[:8], environment)
     if done.fault:
         return Proof(
             what,
@@ -133,10 +134,12 @@ def _sandbox(ready: Ready, env: Mapping[str, str]) -> Proof:
     writable = [rule.path for rule in made.reach.rules if rule.access == "write" and not rule.source]
     outside = [path for path in writable if not inside(path, repo.top) and not inside(path, repo.common_dir)]
     also = f", {', '.join(outside)}" if outside else ""
-    return Proof(
-        what,
-        f"{means.name}: {len(done.tries)} ways out were tried and none works; agents write {repo.top}{also}",
+    tried = (
+        f"{means.name}: {len(done.tries)} ways out were tried and none works; agents write {repo.top}{also}"
     )
+    if missing := sandbox.missing(place):
+        return Proof(what, f"{tried}. not there, so left out: {', '.join(missing)}", warning=True)
+    return Proof(what, tried)
 
 
 def _signature(ready: Ready) -> Proof:

@@ -12,6 +12,7 @@ import correctless
 import correctless.gate as gate
 from correctless import agents, anchors, config, exits, inheritance, lock, review, sandbox
 from correctless.agents import Agent
+from correctless.base import below
 from correctless.config import Config
 from correctless.dispatch import freeze, untrusted
 from correctless.dispatch.freeze import Frozen
@@ -67,7 +68,8 @@ def prepare(repo: Repo, cwd: str, request: Request, env: Mapping[str, str]) -> R
     _refuse_unfinished(standing(logs.run, record.load(logs).events))
     found = load_config(repo, request.flags, cwd)
     _refuse_protected(repo, branch, found)
-    sandbox.find(found.agent_sandbox, env, exclude=(repo.top, repo.home))
+    if sandbox.find(found.agent_sandbox, env, exclude=(repo.top, repo.home))[0] is not None:
+        sandbox.refuse(repo)
     spec, data = _spec(repo, cwd, request.spec)
     _refuse_dirt(repo)
     _refuse_nobody(repo)
@@ -192,8 +194,7 @@ def _spec(repo: Repo, cwd: str, named: str) -> tuple[str, bytes]:
             f"the spec {named} lies outside {repo.top}. put it into the repository and commit it",
         )
     try:
-        with open(path, "rb") as file:
-            data = file.read()
+        data = below.read(path)
     except OSError as error:
         raise Stop(
             exits.REFUSED, f"the spec {named} can't be read: {error.strerror}. name a file with --spec"

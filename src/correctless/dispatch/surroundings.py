@@ -7,7 +7,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
@@ -71,6 +71,11 @@ class Surroundings:
         # One instance for the whole run: it knows what it acknowledged, and reads only what is new.
         self.decisions = noting(self.logs.decisions, self.logs.root, self.env, alone=True)
 
+    @property
+    def root(self) -> str:
+        """The folder below which the run's files lie, and below which any folder may be what an agent made of it."""
+        return self.logs.root or self.logs.artifacts
+
     def folder(self, run: str, step: str, attempt: int) -> str:
         """Where one attempt's prompt, answer, transcript and patch lie."""
         return os.path.join(self.logs.folder(run), f"{step}-{attempt}")
@@ -82,6 +87,10 @@ class Surroundings:
     def sandbox(self, run: str, plan: Plan) -> tuple[sandbox.Means | None, str, MakeSandbox | None]:
         """`sandbox_for` this run."""
         return sandbox_for(self.repo, plan, self.logs.folder(run), self.env)
+
+    def missing(self, run: str, plan: Plan) -> tuple[str, ...]:
+        """The paths of a plan's sandbox that are not there."""
+        return sandbox.missing(place_of(self.repo, plan, self.logs.folder(run), self.env))
 
     def environment(self, run: str, plan: Plan, step: str, attempt: int) -> dict[str, str]:
         """The environment of an agent, and of everything else that runs what an agent wrote."""
@@ -116,7 +125,9 @@ def sandbox_for(
 
 def place_of(repo: Repo, plan: Plan, folder: str, env: Mapping[str, str]) -> sandbox.Place:
     """What a sandbox of this plan is made for; the run's own files go to `folder`."""
-    return sandbox.Place(repo, plan.branch, folder, env, repo.configuration(), plan.writable, plan.readable)
+    # As git's files say it now, conditions and all: what was frozen for the run holds no more than counts here.
+    settings = replace(repo, settings="").configuration()
+    return sandbox.Place(repo, plan.branch, folder, env, settings, plan.writable, plan.readable)
 
 
 def plan_of(state: State) -> Plan:

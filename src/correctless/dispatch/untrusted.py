@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from correctless import exits
+from correctless.base import below
 from correctless.base.files import replace_file
 from correctless.dispatch.surroundings import Surroundings, plan_of, sha256, step_of
 from correctless.exits import Stop
@@ -44,10 +45,22 @@ def settle(around: Surroundings, state: State) -> None:
     """Put back what differs from the last snapshot; `Stop(3)` when that can't be done."""
     if around.before is None:
         return
+    _refuse_links(around, state)
     if around.settings is not None:
         _hold_settings(around, around.settings)
     restore(around.before, _aside(around, state))
     around.before = None  # what comes from here on is the dispatcher's, or a person's
+
+
+def _refuse_links(around: Surroundings, state: State) -> None:
+    """`Stop(3)` when what is written of this attempt would be written elsewhere."""
+    folder = os.path.dirname(_aside(around, state))
+    if os.path.lexists(folder) and (below.look(around.root, folder) is None or os.path.islink(folder)):
+        raise Stop(
+            exits.REFUSED,
+            f"{folder} is reached by a symbolic link now, and the run's files would go elsewhere. put the folder back, "
+            "then go on with: correctless cauto resume",
+        )
 
 
 @contextmanager
@@ -70,8 +83,7 @@ def recover(around: Surroundings, state: State) -> None:
     at = (last.step, last.attempt) if last is not None else (step_of(state).name, state.attempt)
     path = _snapshot(around, state, *at, state.part)
     try:
-        with open(path, "rb") as file:
-            data = file.read()
+        data = below.read(path, root=around.root)
     except OSError:
         data = b""
     if sha256(data) != state.git_before:
@@ -100,8 +112,7 @@ def use_settings(around: Surroundings, state: State) -> None:
         return
     path = os.path.join(around.logs.folder(state.run), _SETTINGS)
     try:
-        with open(path, "rb") as file:
-            data = file.read()
+        data = below.read(path, root=around.root)
     except OSError:
         data = b""
     if sha256(data) != state.git_settings:
@@ -119,9 +130,8 @@ def found(around: Surroundings, run: str) -> Iterator[tuple[str, str, str]]:
     with suppress(OSError):
         for name in sorted(os.listdir(folder)):
             path = os.path.join(folder, name, _ASIDE, CHANGES)
-            if os.path.isfile(path) and not os.path.islink(path):
-                with open(path, encoding="utf-8", errors="replace") as file:
-                    said = file.read(1 << 16)
+            with suppress(OSError):
+                said = below.read(path, 1 << 16, root=around.root).decode("utf-8", "replace")
                 first = " ".join(said.partition("\n")[0].split())
                 # With its path: what two attempts did alike was done twice.
                 shown = os.path.relpath(path, around.logs.artifacts)
@@ -135,11 +145,8 @@ def _use(around: Surroundings, path: str, data: bytes) -> None:
 
 def _hold_settings(around: Surroundings, data: bytes) -> None:
     path = around.repo.settings
-    with (
-        suppress(OSError),
-        open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file,
-    ):
-        if file.read(len(data) + 1) == data:
+    with suppress(OSError):
+        if below.read(path, len(data) + 1, root=around.root) == data:
             return
     with suppress(OSError):
         os.makedirs(os.path.dirname(path), exist_ok=True)

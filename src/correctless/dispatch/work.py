@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 
 import correctless.capture as capture
 from correctless.agents import MAX_ANSWER, one_line
+from correctless.base import below
 from correctless.base.files import replace_file
 from correctless.config import TESTED
 from correctless.dispatch import asking, freeze, guarded, spec, untrusted
@@ -177,7 +177,7 @@ def _set_large_aside(around: Surroundings, state: State, folder: str) -> list[st
     for name in around.repo.changed_files(state.step_base):
         path = os.path.join(around.repo.top, name)
         if guarded.size(around.repo, name) > leaks.LARGEST and len(moved) < _MOST_ASIDE:
-            shutil.move(path, os.path.join(folder, f"left-{slug(name)}"))
+            below.move(around.repo.top, path, around.root, os.path.join(folder, f"left-{slug(name)}"))
             moved.append(name)
     return moved
 
@@ -187,7 +187,7 @@ def _set_repositories_aside(around: Surroundings, folder: str) -> None:
     for nested in around.repo.standing().changed:
         if nested.endswith("/"):
             kept = os.path.join(folder, f"left-{slug(nested)}")
-            shutil.move(os.path.join(around.repo.top, nested.rstrip("/")), kept)
+            below.move(around.repo.top, os.path.join(around.repo.top, nested.rstrip("/")), around.root, kept)
 
 
 def trailers(around: Surroundings, state: State, step: str) -> dict[str, str]:
@@ -265,7 +265,7 @@ def _defer_what_a_person_should_know(
             )
         )
     if step.report and not step.report_required:
-        fault = report_fault(os.path.join(around.repo.top, step.report), step.report, approved)
+        fault = report_fault(around.repo.top, step.report, approved)
         if fault:
             found.append(
                 (
@@ -354,7 +354,6 @@ def _synthesized(decision: Decision) -> bool:
 def read(path: str) -> bytes:
     """A file of an attempt; nothing where it can't be read, and a byte too many of one that is longer than it may be."""
     try:
-        with open(path, "rb") as file:
-            return file.read(MAX_ANSWER + 1)
+        return below.read(path, MAX_ANSWER + 1)
     except OSError:
         return b""  # its hash tells: an attempt's nonce is never empty

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from correctless.project import objects
 from correctless.project.git import Repo
+from correctless.project.git.nested import borrow
 from correctless.project.objects import SUBMODULE, Entry, Tree
 
 # No configuration has a part in it, neither a user's nor one in variables: a program that runs as you can write both.
@@ -28,8 +29,7 @@ def of(repo: Repo, commit: str) -> Iterator[Repo]:
         made.git(*_PLAIN, "checkout", "--quiet", "--detach", commit, env=_ENV)
         borrowed = repo.git("rev-parse", "--path-format=absolute", "--git-path", "objects")
         # Only now: what was checked out is of objects that were held against their names.
-        with open(os.path.join(made.git_dir, "objects", "info", "alternates"), "w", encoding="utf-8") as file:
-            file.write(f"{borrowed}\n")
+        borrow(made.git_dir, borrowed)
         yield made
 
 

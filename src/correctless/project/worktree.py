@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from correctless import exits
 from correctless.exits import Stop
 from correctless.project import checkout, objects
-from correctless.project.git import Repo, find
+from correctless.project.git import Repo, nested
 from correctless.project.objects import LINK, SUBMODULE, Entry, Tree, full, lying
 from correctless.project.paths import ARTIFACTS, CONTRACTS
 from correctless.values import frozen
@@ -189,10 +189,8 @@ def _submodule(repo: Repo, path: str, commit: str) -> Snapshot | None:
         if not os.path.islink(where) and not os.listdir(where):
             empty = Folder(_mark(full(repo, path)), frozenset())
             return Snapshot(commit, (), (), {}, {}, {"": empty})
-    with suppress(Stop, OSError):
-        inside = find(where)
-        # What its own repository says of it counts only if that is really there.
-        if inside.top == os.path.join(os.path.realpath(repo.top), path):
+    with suppress(Stop, OSError), nested.at(where, commit) as inside:
+        if inside is not None:
             return _snapshot(inside, commit, frozenset())
     return None
 

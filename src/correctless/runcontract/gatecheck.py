@@ -14,6 +14,7 @@ from functools import partial
 
 from correctless import exits, process, sandbox
 from correctless.agents.environment import PUBLISHING
+from correctless.base import below
 from correctless.base.files import replace_file
 from correctless.exits import Stop
 from correctless.process import Result
@@ -186,11 +187,10 @@ def _bring(own: str, top: str, path: str) -> None:
     """The evidence file of a checkout that goes, put where the board looks for it; `Stop(3)` when that leads out of the worktree."""
     target = os.path.join(top, path)
     folder = os.path.dirname(target)
-    os.makedirs(folder, exist_ok=True)
     if os.path.realpath(folder) != os.path.join(os.path.realpath(top), os.path.dirname(path)).rstrip("/"):
         raise Stop(exits.REFUSED, f"{folder} leads elsewhere. replace the link by a folder")
-    with open(os.path.join(own, path), "rb") as file:
-        replace_file(target, file.read())
+    os.makedirs(folder, exist_ok=True)
+    replace_file(target, below.read(os.path.join(own, path), _MOST, root=own))
 
 
 def _outputs(contract: Contract) -> set[str]:
@@ -230,7 +230,7 @@ def sha256(path: str, clock: Callable[[], datetime]) -> Fact[str]:
     at = clock()
     digest = hashlib.sha256()
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        fd = below.opened(path)
         with open(fd, "rb") as file:
             if not stat.S_ISREG(os.fstat(fd).st_mode):
                 return Unknown("it is no regular file", at)

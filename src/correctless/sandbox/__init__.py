@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from correctless import places
+from correctless.base import below
 from correctless.base.files import replace_file
 from correctless.exits import REFUSED, Stop
 from correctless.process import Wrap
 from correctless.project.git import Repo
 from correctless.project.paths import ARTIFACTS, CONTRACTS
 from correctless.sandbox import bubblewrap, credentials, git_layout, seatbelt, seccomp, sockets
-from correctless.sandbox.reach import Needs, Reach, Rule, arrange, inside, unlink_links
+from correctless.sandbox.reach import Needs, Reach, Rule, arrange, inside, make_room
 
 _TRIAL_SECONDS = 20.0
 _TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108 what is shown there is the run's own
@@ -79,9 +80,25 @@ def find(mode: str, env: Mapping[str, str], *, exclude: Sequence[str] = ()) -> t
     return means, fault
 
 
+def refuse(repo: Repo) -> None:
+    """`Stop(3)` for a repository that no sandbox can hold."""
+    git_layout.refuse_link(repo)
+
+
+def missing(place: Place) -> tuple[str, ...]:
+    """The paths a configuration names that are not there: nothing is shown or made writable for them."""
+    home = place.env.get("HOME", "")
+    return tuple(
+        path for path in (*place.writable, *place.readable) if not os.path.lexists(_expanded(path, home))
+    )
+
+
 def prepare(place: Place) -> None:
-    """Make what a sandbox needs of git's files; what comes to be there afterwards is an agent's."""
-    git_layout.prepare(place.repo, place.branch)
+    """Make what a sandbox needs of git's files and ours; what comes to be there afterwards is an agent's."""
+    git_layout.prepare(place.repo, place.branch, place.git)
+    contracts = os.path.join(place.repo.top, CONTRACTS)
+    if not os.path.isdir(contracts):  # where there are none, an agent can't make some
+        below.make_folder(place.repo.top, contracts)
 
 
 def make(
@@ -102,7 +119,7 @@ def make(
             replace_file(file, data, durable=False)
     prepare(place)
     rules = arrange(_rules(place, needs, (*command, *needs.environment.values()), env))
-    unlink_links(rules)
+    make_room(rules)
     reach = Reach(rules, temporary, empty, filtered)
     bwrap = means.name == bubblewrap.PACKAGE
     shown = "/tmp" if bwrap else temporary  # noqa: S108 the run's own is shown there
@@ -136,10 +153,10 @@ def _rules(place: Place, needs: Needs, words: Sequence[str], env: Mapping[str, s
         yield Rule(path, "hide")
     yield from (Rule(_expanded(path, home), "read") for path in place.readable)
     yield Rule(repo.top, "write")
-    yield from git_layout.rules(repo, place.branch)
+    yield from git_layout.rules(repo, place.branch, place.git)
     for top in dict.fromkeys((repo.home, repo.top)):
-        yield Rule(os.path.join(top, ARTIFACTS), "read")
-        yield Rule(os.path.join(top, CONTRACTS), "read")
+        yield Rule(os.path.join(top, ARTIFACTS), "read", narrows=True)
+        yield Rule(os.path.join(top, CONTRACTS), "read", narrows=True)
         yield Rule(os.path.join(top, ARTIFACTS, "runs"), "hide")
     yield Rule(place.run_folder, "read")
     if inside(sys.prefix, repo.top):
@@ -165,12 +182,13 @@ def _found(paths: Iterable[str], hidden: Sequence[Rule]) -> Iterator[Rule]:
     for path in dict.fromkeys(path for path in paths if os.path.isabs(path) and os.path.exists(path)):
         real = os.path.realpath(path)
         if lost(real):
-            yield Rule(real, "read")
+            yield Rule(path, "read")
         at = os.sep
         for name in path.split(os.sep):
             at = os.path.join(os.path.realpath(at), name)
             if os.path.islink(at) and lost(at):
-                yield Rule(at, "read", os.path.realpath(at))
+                # A link and not what it leads to: what is hidden there would be seen here.
+                yield Rule(at, "link", os.path.realpath(at))
 
 
 def _expanded(path: str, home: str) -> str:

@@ -7,7 +7,7 @@ import shlex
 import stat
 from collections.abc import Sequence
 
-from correctless.sandbox.reach import Reach
+from correctless.sandbox.reach import Reach, nearest
 
 PACKAGE = "bubblewrap"
 # The programs that are needed, and the package each comes in.
@@ -32,8 +32,13 @@ def prefix(programs: Sequence[str], reach: Reach, cwd: str) -> tuple[str, ...]:
     words = [bwrap, "--seccomp", "9", *_who(), *_NAMESPACES, *_BASE]
     frozen: list[str] = []
     lines = []
+    by_path = {rule.path: rule for rule in reach.rules}
     for rule in reach.rules:
-        if rule.access == "hide" and not rule.source:
+        above = nearest(rule.path, by_path)
+        if rule.access == "link":
+            if above is None or not above.source:  # else it was made there
+                words += ["--symlink", rule.source, rule.path]
+        elif rule.access == "hide" and not rule.source:
             kind = _kind(rule.path)
             if stat.S_ISDIR(kind):
                 words += ["--tmpfs", rule.path]

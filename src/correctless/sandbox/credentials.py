@@ -8,7 +8,8 @@ import pwd
 import re
 from collections.abc import Collection, Iterator, Mapping
 
-from correctless.sandbox.reach import Rule
+from correctless.base import below
+from correctless.sandbox.reach import Rule, inside
 
 # Below the home folder; each is hidden whole.
 _AT_HOME = (
@@ -16,10 +17,21 @@ _AT_HOME = (
     *(".config/gh", ".config/hub", ".config/glab-cli", ".config/tea", ".config/git/credentials"),
     *(".local/share/keyrings", ".local/share/kwalletd", ".gnome2/keyrings", ".password-store", ".config/op"),
     *(".config/1Password", ".config/Bitwarden", ".config/Bitwarden CLI", ".config/keepassxc", ".vault-token"),
-    *(".aws", ".azure", ".config/gcloud", ".config/doctl", ".config/hcloud", ".oci", ".kube", ".terraform.d"),
-    *(".docker/config.json", ".config/containers/auth.json", ".config/rclone", ".s3cfg", ".boto"),
+    *(
+        ".aws",
+        ".azure",
+        ".config/gcloud",
+        ".config/doctl",
+        ".config/sops",
+        ".age",
+        ".config/hcloud",
+        ".oci",
+        ".kube",
+        ".terraform.d",
+    ),
+    *(".docker", ".config/containers/auth.json", ".config/rclone", ".s3cfg", ".boto"),
     *(".pypirc", ".cargo/credentials", ".cargo/credentials.toml", ".gem/credentials"),
-    *(".m2/settings-security.xml", ".nuget/NuGet/NuGet.Config", ".pgpass", ".my.cnf"),
+    *(".m2/settings-security.xml", ".nuget/NuGet", ".pgpass", ".my.cnf"),
     *(".mozilla", ".thunderbird", ".config/google-chrome", ".config/chromium", ".config/BraveSoftware"),
     *(".config/microsoft-edge", ".config/vivaldi", ".local/share/atuin", ".bash_history", ".zsh_history"),
     *(".python_history", ".psql_history", ".mysql_history", ".local/share/fish", ".Xauthority"),
@@ -55,6 +67,13 @@ _MOVED = (
     *("CLOUDSDK_CONFIG", "AZURE_CONFIG_DIR", "KUBECONFIG", "DOCKER_CONFIG", "PGPASSFILE"),
     *("GOOGLE_APPLICATION_CREDENTIALS", "XAUTHORITY"),
 )
+# And those that move a folder with others in it.
+_FOLDERS = {
+    ".config/": "XDG_CONFIG_HOME",
+    ".local/share/": "XDG_DATA_HOME",
+    ".cache/": "XDG_CACHE_HOME",
+    ".cargo/": "CARGO_HOME",
+}
 # A cloud whose models the agent is told to use: then its login is the agent's own.
 _CLOUDS = {
     "CLAUDE_CODE_USE_BEDROCK": (".aws", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"),
@@ -62,10 +81,13 @@ _CLOUDS = {
     "CLAUDE_CODE_USE_FOUNDRY": (".azure", "AZURE_CONFIG_DIR"),
 }
 _IDENTITY = re.compile(
-    r"^\s*(?:IdentityFile|CertificateFile|IdentityAgent)\s*[ =]\s*\"?([^\"\n]+?)\"?\s*$",
-    re.IGNORECASE | re.MULTILINE,
+    r"^\s*(?:IdentityFile|CertificateFile|IdentityAgent)\s*[ =]\s*(.+)$", re.IGNORECASE | re.MULTILINE
 )
+# A path in a setting, wherever it begins: behind `-i`, in quotes, in a function of the shell.
+_PATH = re.compile(r"""(?:~|%d|\$HOME|\$\{HOME\})?/[^\s"';(){}|&<>]*|"([^"]+)"|'([^']+)'""")
 _INCLUDE = re.compile(r"^\s*Include\s*[ =]\s*(.+)$", re.IGNORECASE | re.MULTILINE)
+# What the keys of git's settings end with that name keys, logins, or commands with paths of them.
+_HOLD_PATHS = (".signingkey", ".sshcommand", ".helper", ".cookiefile", ".sslkey", ".sslcert", ".sshkey")
 _MOST = 100  # files of ssh's configuration
 _LARGEST = 1 << 20  # bytes of one file that are looked at
 
@@ -79,13 +101,16 @@ def rules(env: Mapping[str, str], named: Mapping[str, str], own: str = "") -> It
     for home in homes:
         for path in filter(os.path.lexists, _hidden(home, env, allowed)):
             yield Rule(path, "hide")
-            yield from (Rule(target, "hide") for target in _linked(path))
+            for target in _linked(path, deep=os.path.basename(path) == ".ssh"):
+                if not any(inside(each, target) for each in map(os.path.realpath, homes)):
+                    yield Rule(target, "hide")
         for name in _names(os.path.join(home, ".ssh")):
             if _PUBLIC.match(name):
                 yield Rule(os.path.join(home, ".ssh", name), "read")
         # Claude Code itself, where it was installed for this person alone.
         yield Rule(os.path.join(home, ".claude", "local"), "read")
-        for path in (*_identities(home), *_of_git(named, home)):
+        said = _in_words(env.get("GIT_SSH_COMMAND", ""), home)
+        for path in (*_identities(home), *_of_git(named, home), *said):
             yield Rule(path, "hide")
     for variable in _MOVED:
         for path in env.get(variable, "").split(os.pathsep) if variable not in allowed else ():
@@ -104,25 +129,38 @@ def own_home() -> str:
         return ""
 
 
+def _user() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return "%u"  # then any
+
+
 def _hidden(home: str, env: Mapping[str, str], allowed: Collection[str]) -> Iterator[str]:
-    moved = {".config/": env.get("XDG_CONFIG_HOME", ""), ".local/share/": env.get("XDG_DATA_HOME", "")}
+    moved = {usual: env.get(variable, "") for usual, variable in _FOLDERS.items()}
     for name in _AT_HOME:
         if name not in allowed:
             yield os.path.join(home, name)
             for usual, folder in moved.items():
                 if name.startswith(usual) and os.path.isabs(folder):
                     yield os.path.join(folder, name.removeprefix(usual))
-    for name, login in _PERHAPS.items():
-        if re.search(login, _head(os.path.join(home, name))):
+    elsewhere = env.get("NPM_CONFIG_USERCONFIG") or env.get("npm_config_userconfig", "")
+    for name, login in {**_PERHAPS, elsewhere: _PERHAPS[".npmrc"]}.items():
+        if name and re.search(login, _head(os.path.join(home, name))):
             yield os.path.join(home, name)
 
 
-def _linked(folder: str) -> Iterator[str]:
-    """The files that links in a folder lead to: people keep what is in it among other files, and link it."""
-    for name in _names(folder):
-        path = os.path.join(folder, name)
-        if os.path.islink(path) and os.path.isfile(path) and not _PUBLIC.match(name):
-            yield os.path.realpath(path)
+def _linked(folder: str, *, deep: bool) -> Iterator[str]:
+    """What links in a folder lead to: people keep what is in it among other files, and link it."""
+    folders, most = [folder], _MOST
+    while folders and most:
+        here, most = folders.pop(), most - 1
+        for name in _names(here):
+            path = os.path.join(here, name)
+            if os.path.islink(path) and os.path.exists(path) and not _PUBLIC.match(name):
+                yield os.path.realpath(path)
+            elif deep and os.path.isdir(path) and not os.path.islink(path):
+                folders.append(path)
 
 
 def _host_keys() -> Iterator[str]:
@@ -141,33 +179,44 @@ def _identities(home: str) -> Iterator[str]:
             for word in words.split():
                 pattern = os.path.join(os.path.dirname(file), os.path.expanduser(word.strip('"')))
                 files += [each for each in sorted(glob.glob(pattern)) if each not in files]
-        for path in _IDENTITY.findall(text):
-            yield from _private(path, home)
+        for said in _IDENTITY.findall(text):
+            yield from _in_words(said, home)
 
 
 def _of_git(named: Mapping[str, str], home: str) -> Iterator[str]:
     """The files git's configuration names: signing keys, credential stores, keys for ssh."""
     for key, value in named.items():
-        if key == "user.signingkey":
-            yield from _private(value, home)
-        elif key.endswith((".sshcommand", ".helper", ".cookiefile", ".sslkey", ".sshkey")):
-            for word in re.split(r"[\s=\"']+", value):
-                yield from _private(word, home)
+        if key.endswith(_HOLD_PATHS):
+            yield from _in_words(value, home)
+
+
+def _in_words(said: str, home: str) -> Iterator[str]:
+    """Every file that a path in a setting names, with blanks in it only where it is quoted; no programs."""
+    for match in _PATH.finditer(said):
+        quoted = match[1] or match[2] or ""
+        yield from _private(quoted or match[0], home)
+        if quoted:
+            yield from _in_words(quoted, home)
 
 
 def _private(path: str, home: str) -> Iterator[str]:
     path = path.replace("%d", home).replace("${HOME}", home).replace("$HOME", home)
+    path = path.replace("%u", _user())
     path = home + path[1:] if path.startswith("~/") else path
     # a public key is named where the private one is meant
     path = path.removesuffix(".pub")
-    if os.path.isabs(path) and os.path.isfile(path) and not os.access(path, os.X_OK):
-        yield path
+    if not os.path.isabs(path):
+        return
+    # What ssh fills in, such as a user or a host, is anything.
+    filled = re.sub(r"%[a-zA-Z]", "*", glob.escape(path))
+    for each in (path,) if filled == glob.escape(path) else sorted(glob.glob(filled))[:_MOST]:
+        if os.path.isfile(each) and not os.access(each, os.X_OK):
+            yield each
 
 
 def _head(path: str) -> bytes:
     try:
-        with open(path, "rb") as file:
-            return file.read(_LARGEST)
+        return below.read(os.path.realpath(path), _LARGEST)
     except OSError:
         return b""
 

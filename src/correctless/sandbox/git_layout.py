@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
-from correctless.project.git import Repo
-from correctless.sandbox.reach import Rule
+from correctless.base import below
+from correctless.exits import REFUSED, Stop
+from correctless.project.git import Repo, before
+from correctless.sandbox.reach import Rule, inside
 
 # Each of these decides what git does, for everybody who uses the repository afterwards.
 _DECIDES = (
@@ -17,43 +19,101 @@ _DECIDES = (
     "modules",  # a submodule has its configuration, its hooks and all its commits there
     "correctless.lock",  # another file in its place would let a second dispatcher in
 )
-_FOLDERS = ("hooks", "info", "objects/info", "objects/pack", "refs/tags", "refs/remotes", "refs/replace")
+_FOLDERS = (
+    *("hooks", "info", "modules", "worktrees"),
+    *("objects/info", "objects/pack", "refs/tags", "refs/remotes", "refs/replace"),
+)
+_HOOKS = "core.hookspath"
+_NAMES = ("path", "file", "dir", "template")  # what the keys of settings end with that name a file or folder
 _FILES = ("packed-refs", "config.worktree")
 _SIBLINGS = 256  # branches beside the run's that get a rule each; of more, only those in other folders
+_LONGEST = 1 << 14  # bytes of a file that holds one path
 _PACKS = 32  # of more, none can be added either
 
 
-def rules(repo: Repo, branch: str) -> Iterator[Rule]:
-    """The rules for `repo` while its worktree is on `branch`."""
+def rules(repo: Repo, branch: str, settings: Mapping[str, str]) -> Iterator[Rule]:
+    """The rules for `repo` while its worktree is on `branch`. `settings` is its configuration by lower-case key."""
     common, own = repo.common_dir, repo.git_dir
     yield Rule(common, "write" if own == common else "read")
     yield Rule(own, "write")
     link = os.path.join(repo.top, ".git")
+    refuse_link(repo)
     if os.path.isfile(link):  # of a linked worktree, and of a submodule
-        yield Rule(link, "read")
+        yield _kept(link)
     for folder in dict.fromkeys((own, common)):
         for name in _DECIDES:
-            yield Rule(os.path.join(folder, name), "read")
+            yield _kept(os.path.join(folder, name))
     yield Rule(own, "write")  # of a linked worktree it lies in the `worktrees` of the other
     yield from _objects(os.path.join(common, "objects"))
     for refs in ("refs", "logs/refs"):
         # git writes a ref by a rename: its folder is writable and what lies beside it isn't. Beside the branch that is refs/stash.
         yield from _alone(os.path.join(common, refs), "stash")
-        yield Rule(os.path.join(common, refs, "heads"), "read")
+        yield _kept(os.path.join(common, refs, "heads"))
         yield from _alone(*os.path.split(os.path.join(common, refs, "heads", branch)))
+    for path in (*before.included(repo), *_named(repo, settings), *_worktrees_in(repo)):
+        yield _kept(path)
 
 
-def prepare(repo: Repo, branch: str) -> None:
+def refuse_link(repo: Repo) -> None:
+    """`Stop(3)` where `.git` is a link: no mount can hold one, so whatever an agent put in its place would be the person's repository."""
+    link = os.path.join(repo.top, ".git")
+    if os.path.islink(link):
+        raise Stop(
+            REFUSED,
+            f"{link} is a symbolic link, which an agent in the sandbox could replace. "
+            f"put a file in its place that says: gitdir: {repo.git_dir}",
+        )
+
+
+def prepare(repo: Repo, branch: str, settings: Mapping[str, str]) -> None:
     """Make what must be there to be protected, or to be written in: git makes it as it needs it."""
     common = repo.common_dir
-    for name in _FOLDERS:
-        os.makedirs(os.path.join(common, name), exist_ok=True)
-    for refs in ("refs", "logs/refs"):
-        os.makedirs(os.path.dirname(os.path.join(common, refs, "heads", branch)), exist_ok=True)
-    for path in (*(os.path.join(common, name) for name in _FILES), os.path.join(repo.git_dir, _FILES[-1])):
-        with suppress(FileExistsError), open(path, "xb"):
+    folders = [os.path.join(common, name) for name in _FOLDERS]
+    folders += [
+        os.path.dirname(os.path.join(common, refs, "heads", branch)) for refs in ("refs", "logs/refs")
+    ]
+    named = set(_named(repo, settings))
+    hooks = named.intersection(_named(repo, {_HOOKS: settings.get(_HOOKS, "")}))
+    for folder in (*folders, *hooks):
+        if not os.path.isdir(folder):
+            below.make_folder(common, folder)
+    files = [*(os.path.join(common, name) for name in _FILES), os.path.join(repo.git_dir, _FILES[-1])]
+    files += [*(path for path in before.included(repo) if _is_git_s(repo, path)), *(named - hooks)]
+    for path in files:
+        with suppress(FileExistsError, FileNotFoundError), open(path, "xb"):
             pass
     _unpack(common, "refs/heads/" + branch)
+
+
+def _kept(path: str) -> Rule:
+    # Nothing in here is a reason to show more: what an earlier attempt left may lead anywhere.
+    return Rule(path, "read", narrows=True)
+
+
+def _named(repo: Repo, settings: Mapping[str, str]) -> Iterator[str]:
+    """What of git's folders the configuration names, such as its hooks: it is obeyed like the configuration."""
+    for key, value in settings.items():
+        paths = [_of_worktree(repo, each) for each in value.split("\n")] if key.endswith(_NAMES) else []
+        yield from (path for path in paths if _is_git_s(repo, path))
+
+
+def _of_worktree(repo: Repo, value: str) -> str:
+    return os.path.normpath(os.path.join(repo.top, os.path.expanduser(value)))
+
+
+def _is_git_s(repo: Repo, path: str) -> bool:
+    return any(path != folder and inside(path, folder) for folder in (repo.common_dir, repo.git_dir))
+
+
+def _worktrees_in(repo: Repo) -> Iterator[str]:
+    """Other worktrees that lie in this one."""
+    folder = os.path.join(repo.common_dir, "worktrees")
+    for name in _names(folder):
+        with suppress(OSError):
+            said = below.read(os.path.join(folder, name, "gitdir"), _LONGEST, root=repo.common_dir)
+            top = os.path.dirname(os.path.normpath(os.fsdecode(said.rstrip(b"\r\n"))))
+            if top != repo.top and inside(top, repo.top):
+                yield top
 
 
 def _unpack(common: str, ref: str) -> None:
@@ -85,8 +145,8 @@ def _write_loose(common: str, ref: str) -> None:
 
 
 def _packed(common: str) -> bytes:
-    with suppress(OSError), open(os.path.join(common, "packed-refs"), "rb") as file:
-        return file.read()
+    with suppress(OSError):
+        return below.read(os.path.join(common, "packed-refs"), before.LONGEST_PACKED)
     return b""
 
 
@@ -95,17 +155,17 @@ def _alone(folder: str, name: str) -> Iterator[Rule]:
     yield Rule(folder, "write")
     for other in _names(folder)[:_SIBLINGS]:
         if other != name:
-            yield Rule(os.path.join(folder, other), "read")
+            yield _kept(os.path.join(folder, other))
 
 
 def _objects(objects: str) -> Iterator[Rule]:
     """New objects can be added; packs that are there can be neither removed nor changed."""
     yield Rule(objects, "write")
-    yield Rule(os.path.join(objects, "info"), "read")
+    yield _kept(os.path.join(objects, "info"))
     pack = os.path.join(objects, "pack")
     names = _names(pack)
     for name in names if len(names) <= _PACKS else ("",):
-        yield Rule(os.path.join(pack, name), "read")
+        yield _kept(os.path.join(pack, name))
 
 
 def _names(folder: str) -> list[str]:

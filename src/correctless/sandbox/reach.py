@@ -6,23 +6,29 @@ What no rule names can be read and not written. The two ways to spell it for a k
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Access = Literal["write", "read", "hide"]
+from correctless.base import below
+
+Access = Literal["write", "read", "hide", "link"]
+_LESS: Mapping[Access, int] = {"hide": 0, "read": 1, "write": 2}
+_MOST_LINKS = 40  # as the kernel: a path through more leads nowhere
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """The access to one path and everything below it.
 
-    `path` is absolute. With `source`, that file or folder is seen at `path` in place of what is there.
+    `path` is absolute. With `source`, that file or folder is seen at `path` in place of what is there; a `link` leads to its `source`.
+    One that `narrows` takes access away and never gives any: it comes from what an agent could have written.
     """
 
     path: str
     access: Access
     source: str = ""
+    narrows: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,7 @@ class Reach:
         """The access to a path, by its real name."""
         found: Access = "read"
         for rule in self.rules:  # sorted: the deepest comes last
-            if inside(path, rule.path):
+            if rule.access != "link" and inside(path, rule.path):
                 found = rule.access
         return found
 
@@ -56,26 +62,22 @@ class Reach:
 def arrange(rules: Iterable[Rule]) -> tuple[Rule, ...]:
     """The rules to carry out, parents first: real paths that exist, a later rule for the same path in place of an earlier one.
 
-    Between a writable folder and a protected path in it, each folder gets a rule of its own. Its own mount can't be renamed; a
-    folder without one could be, protected path and all, and another be put in its place.
+    A path that leads through a link where an agent can write is what an agent made of it: such a rule narrows what there is at its end,
+    and gives nothing. Between a writable folder and a protected path in it, each folder gets a rule of its own. Its own mount can't be
+    renamed; a folder without one could be, protected path and all, and another be put in its place.
     """
-    by_path: dict[str, Rule] = {}
-    for rule in rules:
-        if not rule.source and not os.path.lexists(rule.path):
-            continue  # as most of what could be: cheaper to ask than the real path of each
-        folder, name = os.path.split(rule.path)
-        path = os.path.join(os.path.realpath(folder), name) if rule.source else os.path.realpath(rule.path)
-        if os.path.lexists(path) or rule.source:
-            by_path[path] = Rule(path, rule.access, rule.source)
+    by_path = _resolved(rules)
     kept: dict[str, Rule] = {}
     for path in sorted(by_path, key=parts):
         rule = by_path[path]
-        above = _nearest(path, kept)
+        above = nearest(path, kept)
         shown = (
             above is not None and above.source != ""
         )  # what lies here is seen only where a rule shows it again
         visible = above is None or not (above.source or above.access == "hide")
-        if rule.source and rule.access == "read" and visible and os.path.islink(path):
+        if visible and (
+            rule.access == "link" or (rule.source and rule.access == "read" and os.path.islink(path))
+        ):
             continue  # a link that is seen as it is leads there by itself, and bwrap would follow it
         if not rule.source and rule.access == ("hide" if shown else above.access if above else "read"):
             continue
@@ -90,11 +92,66 @@ def arrange(rules: Iterable[Rule]) -> tuple[Rule, ...]:
     return tuple(sorted(kept.values(), key=lambda rule: parts(rule.path)))
 
 
-def unlink_links(rules: Iterable[Rule]) -> None:
-    """Make room for what is shown inside of a folder that agents wrote in before: bwrap would follow a link there, out of all bounds."""
+def _resolved(rules: Iterable[Rule]) -> dict[str, Rule]:
+    # Most of what could be is not there: cheaper to ask than the real path of each.
+    given = [rule for rule in rules if rule.source or os.path.lexists(rule.path)]
+    writable = {os.path.realpath(rule.source or rule.path) for rule in given if rule.access == "write"}
+
+    def planted(path: str) -> bool:
+        return any(inside(link, folder) for link in _links(path) for folder in writable)
+
+    by_path: dict[str, Rule] = {}
+    narrow: dict[str, Rule] = {}
+    for rule in given:
+        folder, name = os.path.split(rule.path)
+        path = os.path.join(os.path.realpath(folder), name) if rule.source else os.path.realpath(rule.path)
+        source = os.path.realpath(rule.source) if rule.source else ""
+        found = Rule(path, rule.access, source)
+        if rule.access == "link" or (rule.access == "hide" and os.path.lexists(path)):
+            by_path[path] = found
+        elif rule.source:
+            if not planted(rule.source):
+                by_path[path] = found
+        elif os.path.lexists(path):
+            if rule.narrows or planted(rule.path):
+                narrow[path] = found
+            else:
+                narrow.pop(path, None)
+                by_path[path] = found
+    for rule in narrow.values():
+        above = by_path.get(rule.path) or nearest(rule.path, by_path)
+        now: Access = "read" if above is None else "hide" if above.source else above.access
+        if _LESS[rule.access] < _LESS[now]:
+            by_path[rule.path] = rule
+    return by_path
+
+
+def _links(path: str) -> Iterator[str]:
+    """The links a path leads through, each by the real name of its folder."""
+    at, left, seen = os.sep, path.split(os.sep)[::-1], 0
+    while left and seen < _MOST_LINKS:
+        name = left.pop()
+        if name == os.pardir:
+            at = os.path.dirname(at)
+        elif name not in ("", os.curdir):
+            step = os.path.join(at, name)
+            if not os.path.islink(step):
+                at = step
+                continue
+            yield step
+            seen += 1
+            leads = os.readlink(step)
+            at = os.sep if os.path.isabs(leads) else at
+            left += leads.split(os.sep)[::-1]
+
+
+def make_room(rules: Iterable[Rule]) -> None:
+    """Make room for what is shown inside of a folder that agents wrote in before: bwrap would follow a link there, out of all bounds.
+    Links that are shown there are made.
+    """
     by_path = {rule.path: rule for rule in rules}
     for path, rule in by_path.items():
-        above = _nearest(path, by_path)
+        above = nearest(path, by_path)
         if above is None or not (above.source or (above.access == "write" and rule.source)):
             continue
         place = above.source or above.path
@@ -102,6 +159,11 @@ def unlink_links(rules: Iterable[Rule]) -> None:
             place = os.path.join(place, name)
             if os.path.islink(place):
                 os.unlink(place)
+        if rule.access == "link":
+            below.make_folder(above.source, os.path.dirname(place))
+            if os.path.lexists(place):
+                below.move(above.source, place, above.source, f"{place}.found")
+            os.symlink(rule.source, place)
 
 
 def inside(path: str, folder: str) -> bool:
@@ -113,7 +175,7 @@ def parts(path: str) -> tuple[str, ...]:
     return tuple(path.split(os.sep))
 
 
-def _nearest(path: str, kept: Mapping[str, Rule]) -> Rule | None:
+def nearest(path: str, kept: Mapping[str, Rule]) -> Rule | None:
     while (above := os.path.dirname(path)) != path:
         if above in kept:
             return kept[above]

@@ -34,8 +34,8 @@ def profile(reach: Reach) -> str:
         '(deny network-outbound (literal "/private/var/run/docker.sock"))',
     ]
     for rule in reach.rules:
-        if rule.source == reach.temporary:
-            continue  # its TMPDIR leads there, and /tmp is everybody's
+        if rule.source == reach.temporary or rule.access == "link":
+            continue  # its TMPDIR leads there, and /tmp is everybody's; links are seen as they are
         path = _below(rule.path)
         if rule.access == "hide":
             lines.append(f"(deny file-read* file-write* network-outbound {path})")

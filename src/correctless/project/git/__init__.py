@@ -115,9 +115,9 @@ class Repo:
             words = ("update-index", "--add", "--remove", "--replace", "-z", "--stdin")
             self.git(*words, stdin="".join(f"{path}\0" for path in paths), env=env)
 
-    def standing(self, *, env: Mapping[str, str] | None = None, off: Sequence[str] = ()) -> Standing:
+    def standing(self, *, env: Mapping[str, str] | None = None) -> Standing:
         """Where the worktree stands, asked once: `branch`, `head` and `dirty_files` in one process of git."""
-        words = (*off, "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", "--no-renames")
+        words = ("status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", "--no-renames")
         out = self.git(*words, env=env)
         facts: dict[str, str] = {}
         changed: list[str] = []
@@ -133,7 +133,9 @@ class Repo:
                 changed.append(path)
                 if path.endswith("/") or (fields and fields[1] != "N..."):
                     links.append(path.rstrip("/"))
-        inside = [path for path in self._submodules() if path not in links and self._dirty_inside(path)]
+        inside = [
+            path for path, oid in self._submodules() if path not in links and self._dirty_inside(path, oid)
+        ]
         head, branch = facts.get("branch.oid", "(initial)"), facts.get("branch.head", "(detached)")
         return Standing(
             branch=None if branch == "(detached)" else branch,
@@ -142,28 +144,25 @@ class Repo:
             links=(*links, *inside),
         )
 
-    def _submodules(self) -> Iterator[str]:
+    def _submodules(self) -> Iterator[tuple[str, str]]:
+        """Path and commit of each repository the index names."""
         kept = os.path.join(self.common_dir, "modules")
         if os.path.lexists(os.path.join(self.top, ".gitmodules")) or os.path.isdir(kept):
             for item in self.git("ls-files", "--stage", "-z").split("\0"):
                 if item.startswith("160000 "):
-                    yield item.partition("\t")[2]
+                    what, _, path = item.partition("\t")
+                    yield path, what.split(" ")[1]
 
-    def _dirty_inside(self, path: str) -> bool:
-        """Whether a submodule holds what no commit of it does; whatever its own configuration would start is off."""
+    def _dirty_inside(self, path: str, commit: str) -> bool:
+        """Whether a submodule on `commit` holds what that commit does not. Its own configuration has no part in the answer."""
+        from correctless.project.git import nested  # which needs this class
+
         top = os.path.join(self.top, path)
-        git_dir = dot_git(top)
-        if git_dir is None:
-            return os.path.isdir(top) and bool(os.listdir(top))
-        inner = Repo(os.path.realpath(top), git_dir, git_dir, top, self.settings)
-        named = inner.try_git("config", "--null", "--name-only", "--get-regexp", r"^filter\.").stdout.split(
-            "\0"
-        )
-        drivers = sorted({name.rpartition(".")[0] for name in named if name})
-        ways = ("clean=", "smudge=", "process=", "required=false")
-        off = [word for driver in drivers for way in ways for word in ("-c", f"{driver}.{way}")]
+        if dot_git(top) is None:
+            return os.path.lexists(top) and (not os.path.isdir(top) or bool(os.listdir(top)))
         try:
-            return bool(inner.standing(env={"GIT_OPTIONAL_LOCKS": "0"}, off=off).changed)
+            with nested.at(top, commit, self.settings) as inner:
+                return inner is None or bool(inner.standing().changed)
         except Stop:
             return True  # what git can't look at is nothing a run commits
 
@@ -264,12 +263,23 @@ class Repo:
         return done.stdout.strip() or None if done.returncode == 0 else None
 
     def configuration(self) -> dict[str, str]:
-        """git's configuration as it counts here: key in lower case -> value, of a repeated key all values with blanks between."""
-        done = self.try_git("config", "--list", "-z")
+        """git's configuration as it counts here, without what our calls set: key in lower case -> value, of a repeated key a line each.
+
+        With what its conditional includes would bring elsewhere.
+        """
         found: dict[str, str] = {}
-        for item in filter(None, done.stdout.split("\0")):
-            key, _, value = item.partition("\n")
-            found[key.lower()] = f"{found[key.lower()]} {value}" if key.lower() in found else value
+        files: list[tuple[str, ...]] = [()]
+        for file in files:  # grows by what conditions name
+            for item in self.try_git("config", *file, "--includes", "--list", "-z").stdout.split("\0"):
+                name, _, value = item.partition("\n")
+                key = name.lower()
+                if not key or (key, value) in call.OURS:
+                    continue
+                found[key] = f"{found[key]}\n{value}" if key in found else value
+                if key.startswith("includeif.") and len(files) < _CONDITIONAL:
+                    path = os.path.join(os.path.expanduser("~"), os.path.expanduser(value))
+                    if os.path.isfile(path) and ("--file", path) not in files:
+                        files.append(("--file", path))
         return found
 
     def worktrees(self) -> dict[str, str]:
@@ -299,6 +309,7 @@ class Repo:
         )
 
 
+_CONDITIONAL = 20  # files of conditional includes that are looked into
 _HEADS = "refs/heads/"
 _PLACES = ("--show-toplevel", "--absolute-git-dir", "--git-common-dir")
 

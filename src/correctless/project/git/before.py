@@ -17,19 +17,35 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from correctless.base import below
 from correctless.project.git import Repo
 
-_PACKED = 64 << 20  # likewise, of packed-refs: half a million refs
+LONGEST_PACKED = 64 << 20  # likewise, of packed-refs: half a million refs
 _HELD = 4 << 20  # bytes of one file that are kept to be put back; a longer one is noticed, and not put back
 OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 
 # Of the worktree's own folder: what comes and goes with ordinary work. Put back, or away, without a word.
 # Never looked at here: the index is an agent's anyway, the lock is the run's, the rest is nothing git runs or believes.
 _LEFT = re.compile(
-    r"(index|correctless[.-].*|lfs|rr-cache|reftable|logs|objects|refs|packed-refs|modules|worktrees)\Z"
+    r"(index|correctless\.lock|correctless-index-\d+(\.lock)?|lfs|reftable|logs|objects|refs|packed-refs|modules|worktrees)\Z"
 )
 # Of the folder all worktrees share, where this one has its own beside it; the rest there is the main worktree's.
-_SHARED = re.compile(r"(config|config\.worktree|hooks|info|shallow|HEAD|branches|remotes|commondir|gitdir)\Z")
+_SHARED = re.compile(
+    r"(config|config\.worktree|hooks|info|shallow|HEAD|branches|remotes|rr-cache|commondir|gitdir)\Z"
+)
+# Of a submodule's store; the rest there is what its commits are made of.
+_OF_MODULE = (
+    "config",
+    "config.worktree",
+    "hooks",
+    "info",
+    "commondir",
+    "gitdir",
+    "shallow",
+    "branches",
+    "remotes",
+)
+_OF_ITS_OBJECTS = ("alternates", "http-alternates")
 _OF_OTHERS = ("HEAD", "commondir", "gitdir", "config.worktree")
 _OF_OBJECTS = ("alternates", "http-alternates")
 # What git believes of objects without looking at them; it is made anew from them.
@@ -75,17 +91,19 @@ class Before:
     folders: dict[str, tuple[int, int]] = field(
         default_factory=dict
     )  # device and inode; empty after it was read from disk
+    stores: frozenset[str] | None = None  # the submodules' stores and the worktrees there are
     also: frozenset[str] = frozenset()  # of `files`: those that count while this process lives, and no longer
 
 
 def take(repo: Repo, branch: str, *also: str) -> Before:
     """The repository as it is now, and other files that nobody may change meanwhile."""
     found = Before(repo, branch, also=frozenset(also))
-    found.files = {path: entry_of(path) for path in (*watched(repo), *_included(repo), *also)}
+    found.files = {path: entry_of(path) for path in (*watched(repo), *included(repo), *also)}
     found.packed, found.loose, found.refs = refs_of(repo)
     found.logs = {path: entry_of(path) for path in reflogs(repo)}
     found.indexes = {head: stamp_of(index) for head, index in other_heads(repo)}
     found.objects = dict(objects_of(repo))
+    found.stores = frozenset(stores(repo))
     found.folders = {
         path: known for path in (repo.top, repo.git_dir, repo.common_dir) if (known := identity(path))
     }
@@ -103,6 +121,7 @@ def pack(before: Before) -> bytes:
         "refs": before.refs,
         "indexes": before.indexes,
         "objects": before.objects,
+        "stores": sorted(before.stores or ()),
     }
     return zlib.compress(json.dumps(values).encode("utf-8", "surrogatepass"), 1)
 
@@ -120,6 +139,7 @@ def unpack(repo: Repo, data: bytes) -> Before:
         refs=values["refs"],
         indexes={path: tuple(stamp) for path, stamp in values["indexes"].items()},
         objects={path: tuple(stamp) for path, stamp in values["objects"].items()},
+        stores=frozenset(values["stores"]) if "stores" in values else None,
     )
 
 
@@ -174,12 +194,17 @@ def identity(path: str, *, follow: bool = True) -> tuple[int, int] | None:
 
 
 def scan(folder: str) -> Iterator[os.DirEntry[str]]:
-    with suppress(OSError), os.scandir(folder) as found:
-        yield from found
+    """What is in a folder; nothing where a link to one is."""
+    with suppress(OSError):
+        if not os.path.islink(folder):
+            with os.scandir(folder) as found:
+                yield from found
 
 
 def _below(folder: str) -> Iterator[str]:
-    """Everything in a folder that is no folder itself, links not followed."""
+    """Everything in a folder that is no folder itself, links not followed; it itself where it is none."""
+    if os.path.lexists(folder) and not _is_folder(folder):
+        yield folder
     folders = [folder]  # no recursion: how deep it goes is an agent's to say
     while folders:
         for item in scan(folders.pop()):
@@ -213,24 +238,40 @@ def watched(repo: Repo) -> Iterator[str]:
     yield os.path.join(common, "objects", "info", "commit-graph")
     yield os.path.join(common, "objects", "pack", "multi-pack-index")
     yield from _below(os.path.join(common, "objects", "info", "commit-graphs"))
-    for module in _modules(os.path.join(common, "modules")):
-        yield os.path.join(module, "config")
-        yield os.path.join(module, "config.worktree")
-        yield from _below(os.path.join(module, "hooks"))
-        yield from _below(os.path.join(module, "info"))
+    for name in ("modules", "worktrees"):
+        for root in {repo.git_dir, common}:
+            if os.path.lexists(os.path.join(root, name)) and not _is_folder(os.path.join(root, name)):
+                yield os.path.join(root, name)
+    for store in stores(repo):
+        if not _is_folder(store):
+            yield store
+        elif os.path.join("", "modules", "") in store:
+            for name in _OF_MODULE:
+                yield from _below(os.path.join(store, name))
+            for name in _OF_ITS_OBJECTS:
+                yield from _below(os.path.join(store, "objects/info", name))
 
 
-def _modules(folder: str) -> Iterator[str]:
-    for item in scan(folder):
-        if item.is_dir(follow_symlinks=False):
-            if os.path.lexists(os.path.join(item.path, "HEAD")):
+def stores(repo: Repo) -> Iterator[str]:
+    """The stores of submodules, also of those in submodules, and the folders of other worktrees; links in their place as well."""
+    yield from (
+        item.path for item in scan(os.path.join(repo.common_dir, "worktrees")) if item.path != repo.git_dir
+    )
+    folders = [os.path.join(root, "modules") for root in {repo.git_dir, repo.common_dir}]
+    while folders:
+        for item in scan(folders.pop()):
+            if not item.is_dir(follow_symlinks=False) or os.path.lexists(os.path.join(item.path, "HEAD")):
                 yield item.path
-                yield from _modules(os.path.join(item.path, "modules"))
+                folders.append(os.path.join(item.path, "modules"))
             else:
-                yield from _modules(item.path)
+                folders.append(item.path)
 
 
-def _included(repo: Repo) -> Iterator[str]:
+def _is_folder(path: str) -> bool:
+    return os.path.isdir(path) and not os.path.islink(path)
+
+
+def included(repo: Repo) -> Iterator[str]:
     """The files the repository's configuration includes, those that are not there as well."""
     for scope in ("--local", "--worktree"):
         name = "config" if scope == "--local" else "config.worktree"
@@ -270,7 +311,7 @@ def other_heads(repo: Repo) -> Iterator[tuple[str, str]]:
 def refs_of(repo: Repo) -> tuple[Entry | None, dict[str, str], dict[str, str]]:
     """packed-refs, the refs that are files (one that is no plain file or no text has no value), and all refs."""
     path = os.path.join(repo.common_dir, "packed-refs")
-    packed = entry_of(path, _PACKED)
+    packed = entry_of(path, LONGEST_PACKED)
     found: dict[str, str] = {}
     for line in (packed.data or b"").decode("utf-8", "surrogateescape").splitlines():
         oid, _, name = line.partition(" ")
@@ -307,7 +348,7 @@ def objects_of(repo: Repo) -> Iterator[tuple[str, tuple[int, ...]]]:
 
 
 def _tail(path: str) -> int:
-    with suppress(OSError), open(path, "rb") as file:
+    with suppress(OSError), open(below.opened(path), "rb") as file:
         file.seek(-20, os.SEEK_END)
         return int.from_bytes(file.read(), "big")
     return 0

@@ -45,7 +45,13 @@ _NO_SIGNATURE = (
     *("gpg.program=false", "gpg.openpgp.program=false", "gpg.x509.program=false"),
     *("gpg.ssh.program=false", "gpg.ssh.defaultKeyCommand=false"),
 )
+# The same by key and value, as git lists them.
+OURS = frozenset(
+    (key.lower(), value)
+    for key, _, value in (setting.partition("=") for setting in (*FIXED, *_NO_REMOTE, *_NO_SIGNATURE))
+)
 _SAFE_ENV = {
+    "GIT_NO_LAZY_FETCH": "1",  # what a remote is to be asked for is asked for by name: a fetch is never a look's side effect
     "GIT_NO_REPLACE_OBJECTS": "1",  # an agent can make a ref that shows another commit in place of the base
     "LC_ALL": "C",
     "GIT_TERMINAL_PROMPT": "0",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import stat
 from dataclasses import dataclass
+from functools import cached_property
 
+from correctless.base import below
 from correctless.base.files import replace_file
 from correctless.project.git.before import NOTHING, Before, Entry, entry_of
 
@@ -39,8 +40,9 @@ class Repairs:
             said = "was made; taken away"
         elif stat.S_ISLNK(before.kind):
             self.move_away(path)
-            self._folders_of(path)
-            os.symlink(before.link, path)
+            root, place = self.clear(path)
+            below.make_folder(root, os.path.dirname(place))
+            os.symlink(before.link, place)
             said = "was changed; put back"
         elif before.data is None:
             said = "was changed, and is too long to be put back"
@@ -52,48 +54,65 @@ class Repairs:
             self.changes.append(Change(path, f"{what} {said}".strip()))
 
     def move_away(self, path: str) -> None:
-        """Move whatever stands at a path into the folder of what was found; nothing is read or followed."""
-        if not os.path.lexists(path):
+        """Move whatever is at a path into the folder of what was found; nothing is read or followed."""
+        root, path = self.clear(path)
+        if below.look(root, path) is None:
             return
-        os.makedirs(self.aside, mode=0o700, exist_ok=True)
         name = os.path.relpath(path, self.repo.common_dir)
-        name = re.sub(
-            r"[^A-Za-z0-9._-]", "-", os.path.basename(path) if name.startswith(os.pardir) else name
-        )[-80:]
-        target, number = os.path.join(self.aside, name), 1
-        while os.path.lexists(target):
-            number += 1
-            target = os.path.join(self.aside, f"{name}.{number}")
-        try:
-            os.rename(path, target)
-        except OSError:  # another file system
-            shutil.move(path, target)
+        name = os.path.basename(path) if name.startswith(os.pardir) else name
+        name = re.sub(r"[^A-Za-z0-9._-]", "-", name)[-80:]
+        below.move(root, path, self.root_of(self.aside), os.path.join(self.aside, name))
 
     def write(self, path: str, data: bytes, mode: int) -> None:
-        if os.path.isdir(path) and not os.path.islink(path):
+        root, path = self.clear(path)
+        below.make_folder(root, os.path.dirname(path))
+        found = below.look(root, path)
+        if found is not None and stat.S_ISDIR(found.st_mode):
             self.move_away(path)
-        self._folders_of(path)
         replace_file(path, data, mode=mode)
         os.chmod(path, mode)
 
-    def _folders_of(self, path: str) -> None:
-        """The folders above a file, made where they are missing; what took the place of one goes away first."""
-        root = next(
-            (r for r in (self.repo.git_dir, self.repo.common_dir) if path.startswith(r + os.sep)), None
-        )
-        if root is None:
-            return
-        here = root
+    def clear(self, path: str) -> tuple[str, str]:
+        """The folder below which a path is an agent's to make, and the path with no link on its way: what stands in for a folder goes first.
+
+        A link that was there before is the person's own, and is gone through.
+        """
+        for link in self._links:
+            if path.startswith(link + os.sep):
+                real = os.path.realpath(link)
+                path = os.path.join(real, os.path.relpath(path, link))
+                if os.path.isdir(real) and not self._below_any(path):
+                    return real, path
+        root = self.root_of(path)
+        folder = root
         for part in os.path.relpath(os.path.dirname(path), root).split(os.sep):
-            here = os.path.normpath(os.path.join(here, part))
-            if (
-                os.path.lexists(here)
-                and not stat.S_ISDIR(os.lstat(here).st_mode)
-                and here not in self.before.files
-            ):
-                self.move_away(here)
-            if not os.path.lexists(here):
-                os.mkdir(here)
+            folder = os.path.normpath(os.path.join(folder, part))
+            found = below.look(root, folder) if folder != root else None
+            if found is not None and not stat.S_ISDIR(found.st_mode):
+                self.move_away(folder)
+                self.changes.append(Change(folder, "was no folder; taken away"))
+                break
+        return root, path
+
+    @cached_property
+    def _links(self) -> tuple[str, ...]:
+        files = self.before.files
+        links = [path for path, entry in files.items() if stat.S_ISLNK(entry.kind)]
+        return tuple(path for path in links if entry_of(path).link == files[path].link)
+
+    def root_of(self, path: str) -> str:
+        """The outermost folder of this repository that a path is in; else the nearest one there is."""
+        if root := self._below_any(path):
+            return root
+        folder = os.path.dirname(path)
+        while not os.path.isdir(folder):
+            folder = os.path.dirname(folder)
+        return folder
+
+    def _below_any(self, path: str) -> str:
+        repo = self.repo
+        roots = sorted({repo.home, repo.top, repo.git_dir, repo.common_dir}, key=len)
+        return next((root for root in roots if path.startswith(root + os.sep)), "")
 
 
 def alone(path: str) -> bool:

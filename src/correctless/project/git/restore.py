@@ -10,23 +10,23 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from correctless import exits
-from correctless.base.files import replace_file
+from correctless.base import below
 from correctless.exits import Stop
 from correctless.project.git import Repo, call, dot_git
 from correctless.project.git.before import (
     NOTHING,
     OID,
     Before,
-    Entry,
     entry_of,
     folders,
     identity,
     other_heads,
     scan,
     stamp_of,
+    stores,
     watched,
 )
 from correctless.project.git.call import Place
@@ -38,6 +38,9 @@ from correctless.project.git.restore_refs import (
     restore_tip,
 )
 
+_TRACKING = re.compile(
+    r"branch\.[^\n]*\.(remote\n(\.|\w[\w.-]*)|merge\nrefs/heads/[^\s:]+|rebase\n(true|false|merges))\Z"
+)
 CHANGES = "changes.txt"  # in the folder of what was moved away
 _PASSING = re.compile(
     r"(COMMIT_EDITMSG|ORIG_HEAD|FETCH_HEAD|MERGE_\w+|CHERRY_PICK_HEAD|REVERT_HEAD|REBASE_HEAD|AUTO_MERGE|SQUASH_MSG|TAG_EDITMSG"
@@ -64,10 +67,11 @@ def restore(before: Before, aside: str) -> tuple[Change, ...]:
     finally:
         if repairs.changes:
             told = [f"{_shown(before.repo, change.name)}\t{change.what}\n" for change in repairs.changes]
-            os.makedirs(aside, mode=0o700, exist_ok=True)
-            path = os.path.join(aside, CHANGES)
-            with open(path, "a", encoding="utf-8", errors="backslashreplace") as file:
-                file.writelines(told)
+            root = repairs.root_of(aside)
+            below.make_folder(root, aside)
+            below.append(
+                root, os.path.join(aside, CHANGES), "".join(told).encode("utf-8", "backslashreplace")
+            )
     return tuple(repairs.changes)
 
 
@@ -111,9 +115,10 @@ def _bring_back(repairs: Repairs, git: str, known: tuple[int, int]) -> None:
 
 def _files(repairs: Repairs) -> None:
     repo = repairs.repo
-    for path in (*_odd_folders(repo, repairs.before.files),):
+    for path in (*_odd_folders(repo, repairs.before),):
         repairs.move_away(path)
         repairs.changes.append(Change(path, "was no folder of this repository and was taken away"))
+    _new_stores(repairs)
     now = {*watched(repo)}
     others = dict(other_heads(repo))
     config = os.path.join(repo.common_dir, "config")
@@ -133,29 +138,40 @@ def _files(repairs: Repairs) -> None:
         repairs.put_back(path, "", quiet=passing)
 
 
+def _new_stores(repairs: Repairs) -> None:
+    """Submodules' stores and worktrees that were made meanwhile go whole; of a snapshot read from disk a person may have made them since."""
+    known = repairs.before.stores
+    for path in sorted(stores(repairs.repo)) if known is not None else ():
+        if path in (known or ()) or not os.path.lexists(path):
+            continue
+        if repairs.before.folders:
+            repairs.move_away(path)
+            repairs.changes.append(Change(path, "was made; taken away"))
+        else:
+            repairs.changes.append(Change(path, "was made; left as it is"))
+
+
 def _tell_of(repairs: Repairs, path: str) -> None:
     if not repairs.before.files.get(path, NOTHING).same(entry_of(path)):
         repairs.changes.append(Change(path, "another worktree stands on another branch; left as it is"))
 
 
 def _only_tracking(repairs: Repairs, path: str) -> bool:
-    """Whether nothing but `branch.*` differs: where a branch is tracked decides nothing of a run, and others set it meanwhile."""
+    """Whether nothing differs but what a branch tracks, in plain names: that decides nothing of a run, and others set it meanwhile."""
     before, now = repairs.before.files.get(path, NOTHING), entry_of(path)
     if before.same(now) or before.data is None or now.data is None:
         return False
-    aside = os.path.join(repairs.aside, "config-before")
-    os.makedirs(repairs.aside, mode=0o700, exist_ok=True)
-    replace_file(aside, before.data, mode=0o600, durable=False)
-    told = []
-    for file in (aside, path):
-        # Outside of any repository: nothing is put back yet.
-        listed = call.run(Place(os.sep), ("config", "--file", file, "--no-includes", "--null", "--list"))
-        items = listed.stdout.split("\0")
-        told.append(
-            [item for item in items if not item.startswith("branch.")] if listed.returncode == 0 else [file]
-        )
-    os.unlink(aside)
-    return told[0] == told[1]
+    kept = [_but_tracking(data) for data in (before.data, now.data)]
+    return kept[0] is not None and kept[0] == kept[1]
+
+
+def _but_tracking(data: bytes) -> list[str] | None:
+    """The settings of a configuration file but those; None where git can't read it."""
+    words = ("config", "--file", "-", "--no-includes", "--null", "--list")
+    # Outside of any repository: nothing is put back yet.
+    listed = call.run(Place(os.sep), words, stdin=data.decode("utf-8", "surrogateescape"))
+    items = listed.stdout.split("\0")
+    return [item for item in items if not _TRACKING.match(item)] if listed.returncode == 0 else None
 
 
 def _index(repairs: Repairs) -> None:
@@ -188,22 +204,30 @@ def _is_name(name: str) -> bool:
     )
 
 
-def _odd_folders(repo: Repo, known: Mapping[str, Entry]) -> Iterator[str]:
-    """Links and files where git has folders: what it writes there would be written elsewhere."""
+def _odd_folders(repo: Repo, before: Before) -> Iterator[str]:
+    """Links and files where git has folders, and what is neither file nor folder where it has objects: git would write or wait there."""
     for path in folders(repo):
-        if os.path.lexists(path) and not stat.S_ISDIR(os.lstat(path).st_mode) and path not in known:
+        if os.path.lexists(path) and not stat.S_ISDIR(os.lstat(path).st_mode) and path not in before.files:
             yield path
     for item in scan(os.path.join(repo.common_dir, "objects")):
-        if item.is_symlink():
+        if item.is_symlink() or not (item.is_dir() or item.is_file()):
             yield item.path
+            continue
+        for inner in scan(item.path):
+            plain = inner.is_file(follow_symlinks=False) or inner.is_dir(follow_symlinks=False)
+            if not plain and inner.path not in before.objects and inner.path not in before.files:
+                yield inner.path
 
 
 def _moved_to(top: str) -> Iterator[str]:
     """The folders of a worktree a git folder may have been moved to."""
-    for here, names, _ in os.walk(top):
-        for name in names:
-            if os.path.lexists(os.path.join(here, name, "HEAD")):
-                yield os.path.join(here, name)
+    left = [top]  # no recursion: how deep it goes is an agent's to say
+    while left:
+        for item in scan(left.pop()):
+            if item.is_dir(follow_symlinks=False):
+                left.append(item.path)
+                if os.path.lexists(os.path.join(item.path, "HEAD")):
+                    yield item.path
 
 
 def _whole_index(path: str) -> bool:

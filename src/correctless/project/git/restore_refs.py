@@ -8,12 +8,14 @@ import stat
 import zlib
 
 from correctless import exits
+from correctless.base import below
 from correctless.exits import Stop
 from correctless.project.git.before import NOTHING, OID, entry_of, objects_of, other_heads, reflogs, refs_of
 from correctless.project.git.call import SECONDS
 from correctless.project.git.repairs import Change, Repairs, alone
 
 _OURS = "refs/correctless/"  # the dispatcher's own refs: it makes some while a snapshot is in use
+_STASH = "refs/stash"  # it decides nothing, and one that was made where there was none is no work of anybody before
 
 
 def restore_refs(repairs: Repairs) -> set[str]:
@@ -46,6 +48,7 @@ def restore_refs(repairs: Repairs) -> set[str]:
         repairs.changes.append(
             Change(name, f"was {before.refs[name]}, was made {now.get(name, 'nothing')}; put back")
         )
+    new -= {_STASH} if OID.match(now.get(_STASH, "")) else set()
     stayed = {name for name in new if late and OID.match(now[name]) and not name.startswith("refs/replace/")}
     for name in sorted(new):
         said = "left as it is" if name in stayed else "taken away"
@@ -60,7 +63,9 @@ def restore_refs(repairs: Repairs) -> set[str]:
         )
     stays = {name: now[name] for name in (own, *kept, *stayed) if OID.match(now.get(name, ""))}
     stays |= {
-        name: value for name, value in now.items() if name.startswith(_OURS) and name not in before.refs
+        name: value
+        for name, value in now.items()
+        if name.startswith((_OURS, _STASH)) and name not in before.refs and OID.match(value)
     }
     wanted = {**before.loose, **stays}
     for name in sorted(set(loose) - set(wanted)):
@@ -121,6 +126,15 @@ def refuse_lost_objects(repairs: Repairs) -> None:
     )
     # Every object is read where one was written over: git finds a missing one by its name, and a wrong one by its content.
     rewritten = [path for path in missing if path in now]
+    if long := next(
+        (path for path in rewritten if path in known and now[path][1] != known[path][1] and _is_pack(path)),
+        "",
+    ):
+        raise Stop(
+            exits.REFUSED,
+            f"{long} is another than it was: git never changes a pack. bring it back, or take it away and fetch its objects again, "
+            "then go on with: correctless cauto resume",
+        )
     if done.returncode == 0 and rewritten:
         done = repairs.repo.try_git(
             "fsck", "--no-dangling", "--no-progress", "--no-reflogs", seconds=5 * SECONDS
@@ -160,19 +174,25 @@ def restore_tip(repairs: Repairs) -> None:
 def _only_touched(path: str, known: tuple[int, ...]) -> bool:
     """Whether a file holds what it held: git sets the time of what it would have written again."""
     try:
-        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            if os.path.basename(os.path.dirname(path)) != "pack":
+        with open(below.opened(path), "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size != known[1]:  # one that has grown may never end
+                return False
+            if not _is_pack(path):
                 name = os.path.basename(os.path.dirname(path)) + os.path.basename(path)
                 digest = hashlib.sha1() if len(name) == 40 else hashlib.sha256()  # noqa: S324 git's own
                 unpack = zlib.decompressobj()
                 while data := file.read(1 << 16):
                     digest.update(unpack.decompress(data))
                 return digest.hexdigest() == name
-            size = os.fstat(file.fileno()).st_size
             digest, left = hashlib.sha1(), size - 20  # noqa: S324 git's own
             while left > 0 and (data := file.read(min(1 << 20, left))):
                 digest.update(data)
                 left -= len(data)
-            return size == known[1] and int.from_bytes(digest.digest(), "big") == known[3]
+            return int.from_bytes(digest.digest(), "big") == known[3]
     except (OSError, zlib.error):
         return False
+
+
+def _is_pack(path: str) -> bool:
+    return os.path.basename(os.path.dirname(path)) == "pack"

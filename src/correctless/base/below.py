@@ -1,0 +1,123 @@
+"""Paths below a trusted folder that an agent could have made: looked at, read, moved and made without following one link.
+
+Each component is opened in the one before it (`openat`, `O_NOFOLLOW`), so a folder that became a link to somewhere else is an error and
+never another place. A pipe or a device is never waited for.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_PLAIN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+@contextmanager
+def folder_of(root: str, path: str) -> Iterator[tuple[int, str]]:
+    """The open folder that holds `path`, and the last component of its name; `OSError` where a link or no folder is on the way."""
+    parts = _parts(root, path)
+    fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for part in parts[:-1]:
+            below = os.open(part, _FOLDER, dir_fd=fd)
+            os.close(fd)
+            fd = below
+        yield fd, parts[-1]
+    finally:
+        os.close(fd)
+
+
+def look(root: str, path: str) -> os.stat_result | None:
+    """What is at a path, itself not followed either; None where there is nothing or a link is on the way."""
+    with suppress(OSError), folder_of(root, path) as (fd, name):
+        return os.stat(name, dir_fd=fd, follow_symlinks=False)
+    return None
+
+
+def opened(path: str, folder: int | None = None) -> int:
+    """A descriptor of a plain file; `OSError` for anything else. Only the last component of `path` is held to be no link."""
+    fd = os.open(path, _PLAIN, dir_fd=folder)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError(errno.EINVAL, "not a plain file", path)
+    return fd
+
+
+def read(path: str, most: int = -1, *, root: str = "") -> bytes:
+    """The first `most` bytes (-1: all) of a plain file, below `root` where one is given; `OSError` for anything else."""
+    if not root:
+        with open(opened(path), "rb") as file:
+            return file.read(most)
+    with folder_of(root, path) as (fd, name), open(opened(name, fd), "rb") as file:
+        return file.read(most)
+
+
+def make_folder(root: str, path: str) -> None:
+    """Make the folders down to `path`; whatever is in the place of one is renamed, never followed."""
+    if path == root:
+        return
+    fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for part in _parts(root, path):
+            with suppress(FileExistsError):
+                os.mkdir(part, 0o700, dir_fd=fd)
+            try:
+                below = os.open(part, _FOLDER, dir_fd=fd)
+            except OSError as error:
+                if error.errno not in (errno.ENOTDIR, errno.ELOOP):
+                    raise
+                os.rename(part, _free(fd, f"{part}.found"), src_dir_fd=fd, dst_dir_fd=fd)
+                os.mkdir(part, 0o700, dir_fd=fd)
+                below = os.open(part, _FOLDER, dir_fd=fd)
+            os.close(fd)
+            fd = below
+    finally:
+        os.close(fd)
+
+
+def move(root: str, path: str, to_root: str, to: str) -> str:
+    """Move whatever is at `path`, itself not followed, to the name `to` or to the first of `to.2`, `to.3` that is free; the path it has then."""
+    make_folder(to_root, os.path.dirname(to))
+    with folder_of(root, path) as (source, name), folder_of(to_root, to) as (target, wanted):
+        free = _free(target, wanted)
+        moved = os.path.join(os.path.dirname(to), free)
+        try:
+            os.rename(name, free, src_dir_fd=source, dst_dir_fd=target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            shutil.move(path, moved)  # its folders were just seen to be no links
+    return moved
+
+
+def append(root: str, path: str, data: bytes) -> None:
+    """Add to a plain file, made where it is missing; anything else in its place is renamed."""
+    found = look(root, path)
+    if found is not None and not stat.S_ISREG(found.st_mode):
+        move(root, path, root, f"{path}.found")
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    with folder_of(root, path) as (fd, name), open(os.open(name, flags, 0o644, dir_fd=fd), "ab") as file:
+        file.write(data)
+
+
+def _parts(root: str, path: str) -> list[str]:
+    parts = os.path.relpath(path, root).split(os.sep)
+    if os.pardir in parts or parts == [os.curdir]:
+        raise OSError(errno.EINVAL, f"not below {root}", path)
+    return parts
+
+
+def _free(folder: int, name: str) -> str:
+    free, number = name, 1
+    while True:
+        try:
+            os.stat(free, dir_fd=folder, follow_symlinks=False)
+        except FileNotFoundError:
+            return free
+        number += 1
+        free = f"{name}.{number}"
