@@ -27,7 +27,7 @@ from correctless.agents import (
 from correctless.agents.recorder import Recorder
 from correctless.base.files import replace_file
 from correctless.contract import SkillContract
-from correctless.dispatch import asking, freeze, prompt, untrusted, work
+from correctless.dispatch import aside, asking, freeze, prompt, untrusted, work
 from correctless.dispatch.recording import Recording
 from correctless.dispatch.surroundings import Surroundings, plan_of, sha256, step_of
 from correctless.exits import Stop
@@ -295,7 +295,10 @@ class Runner:
         seconds = time.monotonic() - self._began
         self._began = None
         cut_off = kind in ("paused", "interrupted") or outcome.over in ("usd", "wall")
-        left = around.repo.left() if step.session and goes_on and cut_off else ""
+        left = ""
+        if step.session and goes_on and cut_off:
+            aside.clear(around, state)
+            left = around.repo.left()
         answer, self._before = _joined(self._before, outcome.answer), b""
         if len(answer) > MAX_ANSWER:
             answer, left = answer[:MAX_ANSWER], ""
