@@ -44,8 +44,8 @@ def settle(around: Surroundings, state: State) -> None:
     """Put back what differs from the last snapshot; `Stop(3)` when that can't be done."""
     if around.before is None:
         return
-    if around.settings is not None:
-        _hold_settings(around, around.settings)
+    for path, data in around.settings.items():
+        _hold(path, data)
     restore(around.before, _aside(around, state))
     around.before = None  # what comes from here on is the dispatcher's, or a person's
 
@@ -89,7 +89,6 @@ def freeze_settings(around: Surroundings, run: str) -> str:
     data = settings.frozen(around.repo)
     path = os.path.join(around.logs.folder(run), _SETTINGS)
     os.makedirs(around.logs.folder(run), mode=0o700, exist_ok=True)
-    replace_file(path, data, mode=0o600)
     _use(around, path, data)
     return sha256(data)
 
@@ -129,23 +128,31 @@ def found(around: Surroundings, run: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _use(around: Surroundings, path: str, data: bytes) -> None:
+    rules = settings.rules(around.repo, data)
     around.repo = replace(around.repo, settings=path)
-    around.settings = data
+    around.settings = {path: data, **{f"{path}.{name}": rule for name, rule in rules.items()}}
+    for each, held in around.settings.items():
+        _hold(each, held)
 
 
-def _hold_settings(around: Surroundings, data: bytes) -> None:
-    path = around.repo.settings
+def _hold(path: str, data: bytes) -> None:
+    """Have a file hold what was frozen, whatever stands there."""
     with (
         suppress(OSError),
         open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file,
     ):
         if file.read(len(data) + 1) == data:
             return
-    with suppress(OSError):
+    try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         if os.path.isdir(path) and not os.path.islink(path):
             os.rename(path, f"{path}.found")
         replace_file(path, data, mode=0o600)
+    except OSError as error:
+        raise Stop(
+            exits.REFUSED,
+            f"{path} can't be written: {error.strerror}. see what stands there, then go on with: correctless cauto resume",
+        ) from None
 
 
 def _snapshot(around: Surroundings, state: State, step: str, attempt: int, part: int) -> str:
