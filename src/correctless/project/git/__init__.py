@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -318,6 +319,13 @@ def find(cwd: str) -> Repo:
     """The repository `cwd` lies in; `Stop(3)` when there is none, or when it is bare without a worktree."""
     done = call.run(Place(cwd), ("rev-parse", *_PLACES))
     lines = done.stdout.splitlines()
+    if "dubious ownership" in done.stderr:
+        path = done.stderr.partition(" at '")[2].partition("'")[0] or cwd
+        raise Stop(
+            exits.REFUSED,
+            f"git works in no repository that belongs to another user, and {path} does. if you trust it: "
+            f"git config --global --add safe.directory {shlex.quote(path)}",
+        )
     if done.returncode != 0 or len(lines) != len(_PLACES):
         raise Stop(
             exits.REFUSED,
