@@ -7,12 +7,13 @@ has been told yet.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from correctless import exits
-from correctless.base.files import replace_file
+from correctless.base.files import replace_file, set_aside
 from correctless.dispatch.surroundings import Surroundings, plan_of, sha256, step_of
 from correctless.exits import Stop
 from correctless.heads import MARK
@@ -145,8 +146,6 @@ def _hold(path: str, data: bytes) -> None:
             return
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        if os.path.isdir(path) and not os.path.islink(path):
-            os.rename(path, f"{path}.found")
         replace_file(path, data, mode=0o600)
     except OSError as error:
         raise Stop(
@@ -162,4 +161,7 @@ def _snapshot(around: Surroundings, state: State, step: str, attempt: int, part:
 
 def _aside(around: Surroundings, state: State) -> str:
     step = state.step.name if state.step is not None else "consolidation"
-    return os.path.join(around.folder(state.run, step, max(state.attempt, 1)), _ASIDE)
+    path = os.path.join(around.folder(state.run, step, max(state.attempt, 1)), _ASIDE)
+    if os.path.lexists(path) and not stat.S_ISDIR(os.lstat(path).st_mode):
+        set_aside(path)  # a file or a link: what is moved there would be lost, or go elsewhere
+    return path

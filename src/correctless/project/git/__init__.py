@@ -60,8 +60,7 @@ class Repo:
         """git's standard output without its last newline; `Stop(3)` with git's own first line when it fails."""
         done = self.try_git(*args, rights=rights, env=env, stdin=stdin, seconds=seconds)
         if done.returncode != 0:
-            said = (done.stderr.strip() or done.stdout.strip() or f"exit {done.returncode}").splitlines()[0]
-            raise Stop(exits.REFUSED, f"git {args[0]} failed in {self.top}: {said}")
+            raise Stop(exits.REFUSED, f"git {args[0]} failed in {self.top}: {_said(done)}")
         return done.stdout.removesuffix("\n")
 
     def try_git(
@@ -257,10 +256,16 @@ class Repo:
 
     def reset_to(self, commit: str) -> None:
         """Branch, index and worktree as in `commit`; untracked files go, ignored ones are never deleted."""
-        self.git("reset", "--hard", "--quiet", commit)
-        self.git("clean", "--force", "-d", "--quiet")
-        # Once more: where a link stood in place of a folder, the first one leaves the files below it out.
-        self.git("reset", "--hard", "--quiet", commit)
+        # Twice: where a link stood in place of a folder, the first one leaves the files below it out.
+        reset = ("reset", "--hard", "--quiet", commit)
+        for words in (reset, ("clean", "--force", "-d", "--quiet"), reset):
+            done = self.try_git(*words)
+            if done.returncode != 0:
+                raise Stop(
+                    exits.REFUSED,
+                    f"{self.top} can't be taken back to {commit[:12]}: {_said(done)}. let that be written and removed "
+                    "(chmod u+rwX, chattr -i), then go on with: correctless cauto resume",
+                )
 
     def trailers(self, commit: str) -> dict[str, str]:
         """The trailers of one commit's message; of a repeated one the last."""
@@ -311,6 +316,13 @@ class Repo:
         )
 
 
+def _said(done: subprocess.CompletedProcess[str]) -> str:
+    """git's own first line, as far as a person reads it: it names paths, and those can be of any length."""
+    said = (done.stderr.strip() or done.stdout.strip() or f"exit {done.returncode}").splitlines()[0]
+    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
+
+
+_LONGEST = 300
 _HEADS = "refs/heads/"
 _PLACES = ("--show-toplevel", "--absolute-git-dir", "--git-common-dir")
 

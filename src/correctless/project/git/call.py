@@ -151,7 +151,9 @@ def run(
     except subprocess.TimeoutExpired:
         name = next((word for word in args if not word.startswith("-")), "")
         raise Stop(
-            exits.REFUSED, f"git {name} took over {seconds:.0f} s. see what it waits for in {place.top}"
+            exits.REFUSED,
+            f"git {name} took over {seconds:.0f} s. see what it waits for in {place.top}: a file of many gigabytes, "
+            "one that never ends (a fifo), a slow disk. then do it again",
         ) from None
 
 
