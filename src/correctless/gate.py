@@ -23,7 +23,7 @@ from correctless.record import Confirmation
 from correctless.runlog import branch as record
 from correctless.runlog.branch import Branch, Recorded
 from correctless.runlog.events import GateClosed, discarded
-from correctless.runlog.state import AT_GATE, State, fold
+from correctless.runlog.state import AT_GATE, OutOfOrderError, fold
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +67,18 @@ def of(
             exits.REFUSED,
             f"there is no decisions log {logs.decisions}. start a run, or name another with --log",
         )
-    state = fold(branch.events)
-    if state.unfinished and state.phase not in AT_GATE:
-        found = replace(found, open=False, before=_standing(state))
-    return found
+    before = _before(branch)
+    return replace(found, open=False, before=before) if before else found
 
 
-def _standing(state: State) -> str:
+def _before(branch: Branch) -> str:
+    """Where a run stands that has not come to its gate; "" where none is under way."""
+    try:
+        state = fold(branch.events)
+    except OutOfOrderError as error:
+        return f"its run log can't be followed ({error}). see what it proves: correctless audit-run"
+    if not state.unfinished or state.phase in AT_GATE:
+        return ""
     done = f"{len(state.finished)} of {len(state.plan.steps) if state.plan else 0} steps are done"
     if state.stopped is not None:
         return f"run {state.run} stopped before its gate ({done}): {state.stopped.reason}"

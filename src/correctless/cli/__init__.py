@@ -109,7 +109,10 @@ def typable(message: str, place: str = "") -> str:
 
 
 def _inside(place: str) -> bool:
-    here, top = os.path.realpath(os.curdir), os.path.realpath(place)
+    try:
+        here, top = os.path.realpath(os.curdir), os.path.realpath(place)
+    except OSError:
+        return False  # the folder we began in is gone
     return os.path.commonpath((here, top)) == top
 
 
