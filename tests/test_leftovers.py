@@ -53,6 +53,20 @@ def test_nothing_behind_a_link_is_opened_up(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "theirs/f").stat().st_mode) == 0o200
 
 
+def test_what_lies_in_a_shut_folder_is_looked_at_once_it_is_open(scratch_repo: Path, git: Git) -> None:
+    project = Project(scratch_repo, git)
+    extra = (
+        "os.makedirs('shut/deep'); os.mkfifo('shut/deep/.gitignore'); os.mkfifo('shut/p'); open('shut/deep/x', 'w').write('x');"
+        " os.chmod('shut/deep/x', 0); os.chmod('shut/deep', 0); os.chmod('shut', 0); os.chmod('.', 0o555)"
+    )
+    done = project.run(AGENT_EXTRA=f"if step == 'cdocs':\n    {extra}\n")
+    assert done.returncode == 10, done.stderr
+    assert git(scratch_repo, "show", "HEAD:shut/deep/x") == "x"
+    [told] = [d for d in project.decisions() if "/sset-aside" in (d["key"] or "")]
+    assert "shut/deep/.gitignore is a fifo" in told["original_escalation_reason"]
+    assert "shut/p is a fifo" in told["original_escalation_reason"]
+
+
 def test_what_a_project_ignores_is_left_where_it_is(scratch_repo: Path, git: Git) -> None:
     project = Project(scratch_repo, git)
     extra = "os.makedirs('__pycache__', exist_ok=True); os.mkfifo('__pycache__/p'); os.mkfifo('q')"

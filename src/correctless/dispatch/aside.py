@@ -30,23 +30,26 @@ _SHOWN = 5
 def clear(around: Surroundings, state: State) -> None:
     """Move what no commit can hold into the attempt's folder. Comes before the first git command on what an attempt left."""
     repo = around.repo
-    found = list(leftovers.odd(repo.top))
-    if any(item.closed for item in found):
-        # The rules of what is ignored first; then what they don't ignore.
-        for item in found:
-            if item.closed and (not item.path or os.path.basename(item.path) in RULES):
-                leftovers.open_up(repo.top, item.path)
-    _move(around, state, (each for each in found if os.path.basename(each.path) in RULES and not each.closed))
-    kept = _not_ignored(repo, [each for each in found if os.path.basename(each.path) not in RULES])
-    for item in kept:
-        if item.closed:
-            leftovers.open_up(repo.top, item.path)
-    if any(item.closed for item in kept):
-        kept = _not_ignored(repo, list(leftovers.odd(repo.top)))
-    _move(around, state, (each for each in kept if not each.closed))
+    while True:
+        found = list(leftovers.odd(repo.top))
+        rules = [each for each in found if os.path.basename(each.path) in RULES]
+        _move(around, state, (each for each in rules if not each.closed))
+        rest = _not_ignored(repo, [each for each in found if each not in rules])
+        closed = [each for each in (*rules, *rest) if each.closed]
+        if not closed:
+            break
+        for each in closed:
+            leftovers.open_up(repo.top, each.path)
+    _move(around, state, rest)
     large = [path for path in repo.standing().unstaged if guarded.size(repo, path) > _LARGEST]
     _move(around, state, (Odd(path, f"is over {_LARGEST >> 30} GiB") for path in large))
-    _move(around, state, (Odd(path, "has a name git refuses") for path in staging.refused(repo)))
+    _move(around, state, (Odd(path, "is left out by git") for path in staging.refused(repo)))
+
+
+def left(around: Surroundings, state: State) -> str:
+    """What is in the worktree now, as `Repo.left` says it, once `clear` has been through it."""
+    clear(around, state)
+    return around.repo.left()
 
 
 def told(around: Surroundings, state: State) -> list[tuple[str, str, str]]:
@@ -112,7 +115,7 @@ def _not_ignored(repo: Repo, found: Sequence[Odd]) -> list[Odd]:
     if not found:
         return []
     inside = tuple(f"{path}/" for path in repo.submodules())
-    asked = [each for each in found if each.path and not each.path.startswith(inside)]
+    asked = [each for each in found if not each.path.startswith(inside)]
     words = ("check-ignore", "-z", "--stdin")
     done = repo.try_git(*words, stdin="".join(f"{each.path}\0" for each in asked))
     if done.returncode not in (0, 1):

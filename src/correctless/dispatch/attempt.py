@@ -295,10 +295,7 @@ class Runner:
         seconds = time.monotonic() - self._began
         self._began = None
         cut_off = kind in ("paused", "interrupted") or outcome.over in ("usd", "wall")
-        left = ""
-        if step.session and goes_on and cut_off:
-            aside.clear(around, state)
-            left = around.repo.left()
+        left = aside.left(around, state) if step.session and goes_on and cut_off else ""
         answer, self._before = _joined(self._before, outcome.answer), b""
         if len(answer) > MAX_ANSWER:
             answer, left = answer[:MAX_ANSWER], ""

@@ -31,6 +31,7 @@ class Odd:
 def odd(top: str) -> Iterator[Odd]:
     """What is odd in a worktree; nothing is opened but folders, and no link is followed."""
     root = os.fsencode(top)
+    _open(root)
     waiting = [b""]
     while waiting:
         folder = waiting.pop()
@@ -60,21 +61,24 @@ def open_up(top: str, path: str) -> None:
     waiting = [os.path.join(os.fsencode(top), os.fsencode(path))]
     while waiting:
         here = waiting.pop()
-        info = os.lstat(here)
-        if stat.S_ISLNK(info.st_mode):
-            continue
-        if _closed(here, info):
-            try:
-                os.chmod(here, stat.S_IMODE(info.st_mode) | _wanted(info))
-            except OSError:
-                raise Stop(
-                    exits.REFUSED,
-                    f"{os.fsdecode(here)[:300]} can't be read, and its mode is not ours to change. have it made readable "
-                    "(chmod u+rwX), or move it away, then go on with: correctless cauto resume",
-                ) from None
-        if stat.S_ISDIR(info.st_mode) and len(here) <= _LONGEST:
+        _open(here)
+        if stat.S_ISDIR(os.lstat(here).st_mode) and len(here) <= _LONGEST:
             with os.scandir(here) as entries:
                 waiting += [entry.path for entry in entries if not entry.is_symlink()]
+
+
+def _open(path: bytes) -> None:
+    info = os.lstat(path)
+    if stat.S_ISLNK(info.st_mode) or not _closed(path, info):
+        return
+    try:
+        os.chmod(path, stat.S_IMODE(info.st_mode) | _wanted(info))
+    except OSError:
+        raise Stop(
+            exits.REFUSED,
+            f"{os.fsdecode(path)[:300]} can't be read, and its mode is not ours to change. have it made readable "
+            "(chmod u+rwX), or move it away, then go on with: correctless cauto resume",
+        ) from None
 
 
 def _wanted(info: os.stat_result) -> int:
