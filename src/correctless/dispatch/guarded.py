@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from correctless.project.git import Repo
+from correctless.project.git.staging import beyond_link
 from correctless.publish.leaks import LARGEST
 
 # (name of the entry, what it says, paths it is about)
@@ -170,6 +171,8 @@ def _differs(repo: Repo, base: str, path: str, part: Callable[[str], Any]) -> bo
 
 def size(repo: Repo, path: str) -> int:
     """The bytes of one plain file of the worktree; 0 for what is none."""
+    if beyond_link(repo.top, path):
+        return 0
     try:
         found = os.lstat(os.path.join(repo.top, path))
     except OSError:

@@ -53,7 +53,7 @@ def _stage(repo: Repo, env: Mapping[str, str] | None) -> tuple[str, ...]:
     if not paths:
         return ()
     # Of a conflict all stages go, and of a folder that became a link what was below it: git would refuse to look there.
-    beyond = {path for path in paths if _beyond_link(repo.top, path)}
+    beyond = {path for path in paths if beyond_link(repo.top, path)}
     _update(repo, ("--force-remove",), sorted(here.conflicts | beyond), env)
     there = [path for path in paths if path not in beyond]
     _update(repo, ("--add", "--remove", "--replace"), there, env)
@@ -67,7 +67,8 @@ def _update(repo: Repo, how: tuple[str, ...], paths: Iterable[str], env: Mapping
         repo.git("update-index", *how, "-z", "--stdin", stdin=told, env=env)
 
 
-def _beyond_link(top: str, path: str) -> bool:
+def beyond_link(top: str, path: str) -> bool:
+    """Whether a folder above a path is a link: what lies there is no part of this worktree."""
     while path := os.path.dirname(path.rstrip("/")):
         if os.path.islink(os.path.join(top, path)):
             return True
