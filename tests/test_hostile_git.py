@@ -190,6 +190,13 @@ WAYS: dict[str, Way] = {
     "an object that is garbage": Way(PLANT.format("b'garbage'")),
     "an object that is empty": Way(PLANT.format("b''")),
     "an object that is a folder": Way(PLANT.format("b''") + "; h=$(git hash-object work.txt); f=.git/objects/$(echo $h | cut -c1-2)/$(echo $h | cut -c3-); rm $f; mkdir $f"),
+    "a pack of other content": Way(
+        "o=$(echo 'the evil' | git hash-object -w --stdin); w=$(git hash-object work.txt);"
+        " n=$(echo $o | git pack-objects -q .git/objects/pack/pack); f=.git/objects/pack/pack-$n.idx; chmod u+w $f;"
+        ' python3 -c "import hashlib, sys\nd, w = open(sys.argv[1], \'rb\').read(), bytes.fromhex(sys.argv[2])\n'
+        "d = d[:8] + b''.join(int(n >= w[0]).to_bytes(4, 'big') for n in range(256)) + w + d[1052:-20]\n"
+        "open(sys.argv[1], 'wb').write(d + hashlib.sha1(d).digest())\" $f $w"
+    ),
     "a tree of other content": Way(
         "git add .; t=$(git write-tree); f=.git/objects/$(echo $t | cut -c1-2)/$(echo $t | cut -c3-); chmod u+w $f;"
         " cp $f $OUT/t; b=$(git rev-parse HEAD^{{tree}}); cp .git/objects/$(echo $b | cut -c1-2)/$(echo $b | cut -c3-) $f".replace("{{", "{").replace("}}", "}")

@@ -45,6 +45,24 @@ def sound(path: str) -> bool:
     return digest.hexdigest() == name
 
 
+def sound_pack(repo: Repo, index: str) -> bool:
+    """Whether a pack's index says of each object what it is. One too long to be read is held against nothing here: see `wrong`."""
+    pack = index.removesuffix("idx") + "pack"
+    if not os.path.lexists(pack) or os.lstat(pack).st_size > _PACK:
+        return True
+    return repo.try_git("verify-pack", index, seconds=_SECONDS).returncode == 0
+
+
+def unpack(repo: Repo, index: str, move_away: Callable[[str], None]) -> None:
+    """Move a pack away; its objects are written by their content, each under the name that is its own."""
+    stem = index.removesuffix("idx")
+    pack = _bytes(f"{stem}pack").decode("utf-8", "surrogateescape")
+    for name in sorted(os.listdir(os.path.dirname(index))):
+        if name.startswith(os.path.basename(stem)):
+            move_away(os.path.join(os.path.dirname(index), name))
+    repo.try_git("unpack-objects", "-q", "-r", stdin=pack, seconds=_SECONDS)
+
+
 def wrong(repo: Repo, base: str) -> tuple[str, ...]:
     """The objects that HEAD has and `base` has not, whose content is missing or another than their name says."""
     known = {item.split(" ")[2].partition("\t")[0] for item in _listed(repo, base)}
@@ -92,11 +110,7 @@ def _take_away(repo: Repo, oid: str, move_away: Callable[[str], None]) -> None:
         for name in sorted(os.listdir(packs)):
             path = os.path.join(packs, name)
             if name.endswith(".idx") and bytes.fromhex(oid) in _bytes(path):
-                pack = _bytes(path.removesuffix("idx") + "pack").decode("utf-8", "surrogateescape")
-                move_away(path)
-                move_away(path.removesuffix("idx") + "pack")
-                # By their content: each gets the name that is its own.
-                repo.try_git("unpack-objects", "-q", "-r", stdin=pack, seconds=_SECONDS)
+                unpack(repo, path, move_away)
 
 
 def _bytes(path: str) -> bytes:

@@ -170,8 +170,13 @@ def _index(repairs: Repairs) -> None:
 
 def _objects(repairs: Repairs) -> None:
     """What was put at an object's place and is not that: git would write nothing there, and commit what lies there."""
-    for path, stamp in objects_of(repairs.repo):
-        if repairs.before.objects.get(path) != stamp and not objects.sound(path):
+    for path, stamp in [*objects_of(repairs.repo)]:
+        if repairs.before.objects.get(path) == stamp:
+            continue
+        if path.endswith(".idx") and not objects.sound_pack(repairs.repo, path):
+            objects.unpack(repairs.repo, path, repairs.move_away)
+            repairs.changes.append(Change(path, "names objects that are others; unpacked and taken away"))
+        elif not objects.sound(path):
             repairs.move_away(path)
             repairs.changes.append(Change(path, "is not the object of its name; taken away"))
 
