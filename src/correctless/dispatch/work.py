@@ -160,12 +160,11 @@ def commit_step(around: Surroundings, state: State) -> StepFinished:
 def _hold_objects(around: Surroundings, state: State) -> None:
     """What the commit holds is what was staged: git writes no object that it believes to have. `Stop(3)` where it is not."""
     repo = around.repo
-    if not objects.wrong(repo, state.step_base):
+    found = objects.wrong(repo, state.step_base)
+    if not found:
         return
-    kept = Repairs(
-        Before(repo, ""), os.path.join(around.folder(state.run, step_of(state).name, state.attempt), "git")
-    )
-    objects.renew(repo, objects.wrong(repo, state.step_base), kept.move_away)
+    kept = os.path.join(around.folder(state.run, step_of(state).name, state.attempt), "git")
+    objects.renew(repo, found, Repairs(Before(repo, plan_of(state).branch), kept).move_away)
     if left := objects.wrong(repo, state.step_base):
         raise Stop(
             exits.REFUSED,
