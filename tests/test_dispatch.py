@@ -18,7 +18,7 @@ from correctless import exits
 from correctless.lock import Lock
 from correctless.project.git import find
 from correctless.runlog.events import GateClosed
-from patience import PATIENCE
+from patience import PATIENCE, until
 from project import CONFIG, Project
 
 
@@ -307,6 +307,64 @@ def test_a_worktree_of_its_own_leaves_the_person_alone_and_its_removal_takes_no_
     project.git(project.top, "worktree", "remove", "--force", str(made))
     assert logs[0].read_bytes() == before
     assert len(before.splitlines()) == 4
+
+
+def test_the_last_word_of_a_run_in_a_worktree_of_its_own_can_be_typed_where_the_person_stands(
+    project: Project,
+) -> None:
+    project.git(project.top, "switch", "-q", "-c", "elsewhere")
+    done = project.cauto(*project.run_words("--worktree", "feature/y"))
+    made = done.stderr.split("worktree: ")[1].splitlines()[0]
+    assert done.stderr.splitlines()[-1].endswith(f"read and answer with: cd {made} && correctless review")
+    again = project.cauto(*project.run_words("--worktree", "feature/y"))
+    assert again.returncode == exits.REFUSED
+    assert "which was there already" in again.stderr
+    assert f"go on with: cd {made} && correctless cauto resume" in again.stderr
+    assert Path(made).is_dir()
+    inside = project.cauto("resume", cwd=Path(made))
+    assert inside.stderr.splitlines()[-1].endswith("read and answer with: correctless review")
+
+
+@pytest.mark.parametrize("typed", [None, "n\n"])
+def test_a_run_in_a_worktree_of_its_own_that_never_started_leaves_neither_worktree_nor_branch(
+    project: Project, typed: str | None
+) -> None:
+    words = ["cauto", *project.run_words("--worktree", "feature/y")]
+    if typed is None:
+        words[words.index("spec.md")] = "none.md"
+        assert project.command(*words).returncode == exits.REFUSED
+    else:
+        del words[words.index("--approve-spec-as") : words.index("--approve-spec-as") + 2]
+        child = terminal.spawn([*correctless.itself(), *words], project.top, project.env)
+        child.expect("approve this spec")
+        child.sendcontrol("c")
+        assert terminal.ended(child)[0] != exits.OK
+    assert project.git(project.top, "branch", "--list", "feature/y") == ""
+    assert len(project.git(project.top, "worktree", "list").splitlines()) == 1
+
+
+def test_the_gate_is_closed_until_the_run_has_come_to_it(project: Project) -> None:
+    assert project.run(AGENT_PLAY="fail:simplify fail:cverify").returncode == exits.FAILED
+    done = project.command("gate")
+    assert done.returncode == exits.PERSON
+    assert "stopped before its gate (2 of 4 steps are done): cverify failed 3 times" in done.stdout
+    found = json.loads(project.command("gate", "--json").stdout)
+    assert (found["open"], found["waiting"]) == (False, [])
+    assert not correctless.gate(project.logs.decisions).open
+    assert project.command("cauto", "stop", "--abandon").returncode == exits.OK
+    assert project.command("gate").returncode == exits.OK
+
+
+def test_the_gate_is_closed_while_the_run_is_at_work(project: Project) -> None:
+    running = project.start(*project.run_words(), AGENT_PLAY="hold:cdocs")
+    until(lambda: "cdocs#1" in project.ran())
+    done = project.command("gate")
+    assert done.returncode == exits.PERSON
+    assert "has not come to its gate yet (3 of 4 steps are done)" in done.stdout
+    (project.top.parent / f"{project.diary.name}.go").write_text("")
+    running.communicate(timeout=PATIENCE)
+    assert running.returncode == exits.PERSON
+    assert "decisions wait for a person" in project.command("gate").stdout
 
 
 def test_what_decides_how_work_is_judged_becomes_a_persons_decision(project: Project) -> None:

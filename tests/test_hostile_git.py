@@ -49,6 +49,19 @@ class Way:
     told: bool = True
 
 
+ENTRY = (  # an index with HEAD's entries and one more, whole
+    'python3 -c "import hashlib, struct, subprocess\n'
+    "found = [l.split() for l in subprocess.check_output(['git', 'ls-tree', '-r', 'HEAD'], text=True).splitlines()]\n"
+    "data = b'DIRC' + struct.pack('>II', 2, len(found) + 1)\n"
+    "for name, oid in sorted([(l[3], l[2]) for l in found] + [({}, found[0][2])]):\n"
+    "    made = struct.pack('>10I', 0, 0, 0, 0, 0, 0, 0o100644, 0, 0, 0) + bytes.fromhex(oid) + struct.pack('>H', len(name)) + name.encode()\n"
+    "    data += made + bytes(8 - len(made) % 8)\n"
+    "open('.git/index', 'wb').write(data + hashlib.sha1(data).digest())\""
+)
+PLANT = (  # an object at the work's id, with these bytes
+    "python3 -c \"import hashlib, os, zlib\nh = hashlib.sha1(b'blob 9\\0the work\\n').hexdigest()\n"
+    "os.makedirs('.git/objects/' + h[:2], exist_ok=True)\nopen('.git/objects/' + h[:2] + '/' + h[2:], 'wb').write({})\""
+)
 CANARY_CONFIG = "git config {} $CANARY"
 
 # A repository inside of this one that the index and .gitmodules name: git status would look into it.
@@ -196,6 +209,25 @@ WAYS: dict[str, Way] = {
         "for f in $(find .git/objects -type f -path '*/??/*'); do chmod u+w $f; head -c $(stat -c %s $f) /dev/zero >$f; done",
         code=exits.REFUSED, fails=exits.REFUSED, settles=False,
     ),
+    "an object of other content": Way(PLANT.format("zlib.compress(b'blob 9\\0the evil\\n')")),
+    "an object that is garbage": Way(PLANT.format("b'garbage'")),
+    "an object that is empty": Way(PLANT.format("b''")),
+    "an object that is a folder": Way(PLANT.format("b''") + "; h=$(git hash-object work.txt); f=.git/objects/$(echo $h | cut -c1-2)/$(echo $h | cut -c3-); rm $f; mkdir $f"),
+    "a pack of other content": Way(
+        "o=$(echo 'the evil' | git hash-object -w --stdin); w=$(git hash-object work.txt);"
+        " n=$(echo $o | git pack-objects -q .git/objects/pack/pack); f=.git/objects/pack/pack-$n.idx; chmod u+w $f;"
+        ' python3 -c "import hashlib, sys\nd, w = open(sys.argv[1], \'rb\').read(), bytes.fromhex(sys.argv[2])\n'
+        "d = d[:8] + b''.join(int(n >= w[0]).to_bytes(4, 'big') for n in range(256)) + w + d[1052:-20]\n"
+        "open(sys.argv[1], 'wb').write(d + hashlib.sha1(d).digest())\" $f $w"
+    ),
+    "a tree of other content": Way(
+        "git add .; t=$(git write-tree); f=.git/objects/$(echo $t | cut -c1-2)/$(echo $t | cut -c3-); chmod u+w $f;"
+        " cp $f $OUT/t; b=$(git rev-parse HEAD^{{tree}}); cp .git/objects/$(echo $b | cut -c1-2)/$(echo $b | cut -c3-) $f".replace("{{", "{").replace("}}", "}")
+    ),
+    "a commit of an object of other content": Way(
+        "git add .; git commit -qm x; h=$(git hash-object work.txt); f=.git/objects/$(echo $h | cut -c1-2)/$(echo $h | cut -c3-); rm -f $f; "
+        + PLANT.format("zlib.compress(b'blob 9\\0the evil\\n')")
+    ),
     "gc": Way("git gc -q --prune=now"),
     "objects folder by a link": Way("mv .git/objects $OUT/o; ln -s $OUT/o .git/objects", code=exits.REFUSED, fails=exits.REFUSED, settles=False),
     "a forged commit-graph": Way("git commit-graph write --reachable; chmod u+w .git/objects/info/commit-graph", code=exits.OK),
@@ -220,6 +252,24 @@ WAYS: dict[str, Way] = {
     # index and the rest
     "a stale index.lock": Way("touch .git/index.lock .git/HEAD.lock .git/refs/heads/feature/x.lock", code=exits.OK),
     "an index that is none": Way("echo x >.git/index", code=exits.OK),
+    "an index of another version": Way(
+        r"printf 'DIRC\000\000\000\011\000\000\000\001xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000' >.git/index",
+        code=exits.OK,
+    ),
+    "a split index without its half": Way("git update-index --split-index; rm .git/sharedindex.*", code=exits.OK),
+    "an index of 4 TB": Way("truncate -s 4000G .git/index", code=exits.OK),
+    "an index with an entry outside": Way(ENTRY.format("'../victim/f'"), code=exits.OK),
+    "an index with an entry in .git": Way(ENTRY.format("'.git/config'"), code=exits.OK),
+    "a conflict that is none": Way(
+        r"b=$(git hash-object -w work.txt); for n in 1 2 3; do printf '100644 %s %s\tREADME.md\n' $b $n; done | git update-index --index-info",
+        code=exits.OK,
+    ),
+    "a commit of a tree no index takes": Way(
+        "b=$(git hash-object -w work.txt); tree() { python3 -c \"import sys; sys.stdout.buffer.write(sys.argv[1].encode() + bytes(1) + bytes.fromhex(sys.argv[2]))\""
+        ' "$1" $2 | git hash-object -t tree -w --literally --stdin; }; t=$(tree "40000 .." $(tree "100644 x" $b));'
+        " git update-ref refs/heads/feature/x $(git commit-tree $t -p HEAD -m x)",
+        code=exits.FAILED, work=False,
+    ),
     "no index": Way("rm .git/index", code=exits.OK),
     "an index that links out": Way("mv .git/index $OUT/i; ln -s $VICTIM/f .git/index", code=exits.OK),
     "a message that is the victim's file": Way("rm -f .git/COMMIT_EDITMSG; ln $VICTIM/f .git/COMMIT_EDITMSG", code=exits.OK),
@@ -235,6 +285,21 @@ WAYS: dict[str, Way] = {
     "a gitlink committed": Way(
         "mkdir in; mv work.txt in; cd in; git init -q; git add .; git commit -qm x; cd ..; git add in; git commit -qm x", code=exits.FAILED, work=False
     ),
+    "names git takes for its own": Way(
+        r"mkdir .GIT; echo x >.GIT/x; echo x >git~1; ln -s spec.md .gitmodules; echo y >'a\.git'", told=False,
+    ),
+    "a fifo in place of a file": Way("rm README.md; mkfifo README.md", told=False),
+    "a fifo, and a socket": Way(
+        "mkfifo p; python3 -c \"import socket; socket.socket(socket.AF_UNIX).bind('so')\"", told=False
+    ),
+    "ignore files that never end": Way("rm -f .gitignore; for f in ignore attributes modules; do mkfifo .git$f; done; mkdir d; mkfifo d/.gitignore", told=False),
+    "a folder of mode 000": Way("mkdir u; mv work.txt u; echo 'the work' >u/x; chmod 000 u/x u; echo 'the work' >work.txt", code=exits.OK),
+    "a folder nobody may write": Way("mkdir u; echo x >u/x; chmod 555 u .", code=exits.OK),
+    "folders without end": Way(
+        "python3 -c \"import os\nfor i in range(400): os.mkdir('d'); os.chdir('d')\nopen('f', 'w')\"", told=False
+    ),
+    "a file of 30 GB": Way("truncate -s 30G huge", told=False),
+    "a folder that became a link": Way("mv .correctless/config e; rmdir .correctless/config; ln -s ../e .correctless/config", told=False),
     "a submodule": Way("rm -rf .git/modules; git -c protocol.file.allow=always submodule add -q $VICTIM sub; echo x >sub/f; mv work.txt sub", code=exits.FAILED, work=False),
 }  # fmt: skip
 SEEN = (

@@ -468,7 +468,7 @@ def test_what_another_branch_was_answered_about_inherited_entries_counts_here(
     second.step("b.py", "b as I saw fit")
     second.answer()
     Work(left_open.top, git, "feature/c", R3).step("c.py", "c", deferred=False)
-    assert here(left_open.top).open
+    assert not here(left_open.top).waiting
 
 
 def test_a_no_where_it_was_decided_outweighs_a_yes_on_a_branch_between(left_open: Work, git: Git) -> None:
@@ -491,7 +491,7 @@ def test_who_may_not_confirm_it_there_may_not_confirm_it_here(top: Path, git: Gi
     lax.answer(by="Grace", channel="flag")
     assert waiting(top) == OPEN
     lax.answer(by="Grace")
-    assert here(top).open
+    assert not here(top).waiting
 
 
 def test_who_may_not_confirm_it_here_did_not_confirm_it_there(top: Path, git: Git) -> None:
@@ -516,7 +516,7 @@ def test_an_attempt_that_was_run_again_lives_where_its_commit_does(top: Path, gi
     git(top, "reset", "-q", "--hard", work.base)
     work.log(Rewound(work.base))
     work.step("a.py", "the second way", attempt=2, deferred=False)
-    assert here(top).open
+    assert not here(top).waiting
     off(work, "feature/b")  # from the second way: the first is gone from it
     with pytest.raises(Stop, match="no decisions log"):
         here(top)
@@ -532,7 +532,7 @@ def test_what_was_merged_already_is_not_inherited(left_open: Work, git: Git) -> 
     git(top, "switch", "-q", "main")
     git(top, "merge", "-q", "--no-edit", "feature/a")
     Work(top, git, "feature/b", R2).step("b.py", "b", deferred=False)
-    assert here(top).open
+    assert not here(top).waiting
 
 
 def test_the_base_is_what_the_remote_has_and_not_the_local_branch_of_its_name(
@@ -632,7 +632,7 @@ def test_where_the_logs_of_a_carried_run_are_missing_run_and_branch_are_named(
 def test_a_trailer_that_no_log_answers_to_is_refused(top: Path, git: Git, text: str) -> None:
     mine = Work(top, git, "feature/b", R2)
     mine.step("b.py", "b", deferred=False)
-    assert here(top).open
+    assert not here(top).waiting
     git(top, "commit", "-q", "--allow-empty", "-m", f"x\n\n{text}\n")
     with pytest.raises(Stop, match="no logs of it") as refused:
         here(top)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -221,3 +222,17 @@ def test_a_file_in_conflict_is_named(scratch_repo: Path, git: Git) -> None:
         git(top, "commit", "-q", "-a", "-m", branch)
     here.try_git("merge", "one")
     assert here.standing().changed == ("README.md",)
+
+
+def test_a_repository_of_another_user_is_named_with_what_makes_git_trust_it(
+    scratch_repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = shutil.which("git")
+    (tmp_path / "bin").mkdir()
+    # git's own tests say it so: nobody but root can give a folder away
+    (tmp_path / "bin/git").write_text(f'#!/bin/sh\nGIT_TEST_ASSUME_DIFFERENT_OWNER=1 exec {real} "$@"\n')
+    (tmp_path / "bin/git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    with pytest.raises(Stop, match="belongs to another user") as caught:
+        find(str(scratch_repo))
+    assert f"git config --global --add safe.directory {scratch_repo}" in caught.value.message

@@ -89,6 +89,55 @@ def test_the_users_configuration_is_read_as_it_was_frozen(project: Project) -> N
     assert "settings of this repository are not as they were" in str(project.decisions())
 
 
+@pytest.mark.parametrize("named", ["", "the user's", "the repository's"])
+def test_what_the_user_ignores_and_how_files_are_read_is_as_it_was_frozen(
+    project: Project, named: str
+) -> None:
+    home = Path(os.environ["HOME"])
+    folder = home / ("rules" if named else ".config/git")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "ignore").write_text(".env\n")
+    (folder / "attributes").write_text("*.dat -text\n")
+    if named:
+        scope = "--global" if named == "the user's" else "--local"
+        for key, name in (("core.excludesFile", "ignore"), ("core.attributesFile", "attributes")):
+            project.git(project.top, "config", scope, key, f"~/rules/{name}")
+    (project.top / ".env").write_text("a secret of the person\n")
+    spoil = (
+        f"open('work.c', 'w').write('x $Id: it stays $\\n'); open({str(folder / 'ignore')!r}, 'w').write('work.c\\n');"
+        f" open({str(folder / 'attributes')!r}, 'w').write('* ident\\nREADME.md working-tree-encoding=UTF-16LE\\n')"
+    )
+    done = project.run(AGENT_EXTRA=spoil)
+    assert done.returncode in (exits.OK, exits.PERSON), done.stderr
+    assert project.git(project.top, "show", "HEAD:work.c") == "x $Id: it stays $"
+    assert project.git(project.top, "ls-files", ".env") == ""
+    assert (project.top / ".env").read_text() == "a secret of the person\n"
+
+
+def test_what_the_user_ignores_is_never_in_the_patch_of_an_attempt_that_failed(project: Project) -> None:
+    folder = Path(os.environ["HOME"], ".config/git")
+    folder.mkdir(parents=True)
+    (folder / "ignore").write_text(".env\n")
+    (project.top / ".env").write_text("a secret of the person\n")
+    done = project.run(AGENT_EXTRA=f"open({str(folder / 'ignore')!r}, 'w'); sys.exit(9)")
+    assert done.returncode == exits.FAILED, done.stderr
+    assert (project.top / ".env").read_text() == "a secret of the person\n"
+
+
+def test_frozen_rules_that_were_changed_while_nobody_looked_are_put_back(project: Project) -> None:
+    folder = Path(os.environ["HOME"], ".config/git")
+    folder.mkdir(parents=True)
+    (folder / "ignore").write_text(".env\n")
+    (project.top / ".env").write_text("x\n")
+    emptied = (
+        "import glob; [open(f, 'w') for f in glob.glob('.correctless/artifacts/runs/*/gitconfig.ignore')]; "
+    )
+    assert project.run(AGENT_EXTRA=emptied + DIE).returncode == -9
+    again = project.cauto("resume")
+    assert again.returncode == exits.PERSON, again.stderr
+    assert project.git(project.top, "ls-files", ".env") == ""
+
+
 def test_commits_are_signed_by_a_key_that_only_an_ssh_agent_holds(
     project: Project, git: Git, tmp_path: Path
 ) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from correctless import anchors, coverage, exits, inheritance
@@ -23,6 +23,7 @@ from correctless.record import Confirmation
 from correctless.runlog import branch as record
 from correctless.runlog.branch import Branch, Recorded
 from correctless.runlog.events import GateClosed, discarded
+from correctless.runlog.state import AT_GATE, OutOfOrderError, fold
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,9 @@ class Gate:
     covered: Mapping[str, Confirmation]  # SHA-256 of a line -> the confirmation that covers it
     superseded: frozenset[int]  # seq of entries whose attempt was discarded
     inherited: tuple[Recorded, ...] = ()  # entries of other branches that must be answered on this one
+    before: str = (
+        ""  # where the branch's run stands that has not come to its gate yet: until then it is not open
+    )
 
 
 def of_log(
@@ -55,15 +59,30 @@ def of(
     channels: Sequence[str] | None = None,
     confirmers: Sequence[str] | None = None,
 ) -> Gate:
-    """The gate of a branch's logs; `Stop(3)` when it can't be said: no log, a damaged one, one that an anchor disproves."""
+    """The gate of a branch's logs, not open before its run has come to it; `Stop(3)` when it can't be said: no log, a damaged one, one that an anchor disproves."""
     anchors.refuse_disproved(logs, repo, env)
-    _, found = asked(logs, repo, channels=channels, confirmers=confirmers)
+    branch, found = asked(logs, repo, channels=channels, confirmers=confirmers)
     if not found.inherited and not os.path.lexists(logs.decisions):
         raise Stop(
             exits.REFUSED,
             f"there is no decisions log {logs.decisions}. start a run, or name another with --log",
         )
-    return found
+    before = _before(branch)
+    return replace(found, open=False, before=before) if before else found
+
+
+def _before(branch: Branch) -> str:
+    """Where a run stands that has not come to its gate; "" where none is under way."""
+    try:
+        state = fold(branch.events)
+    except OutOfOrderError as error:
+        return f"its run log can't be followed ({error}). see what it proves: correctless audit-run"
+    if not state.unfinished or state.phase in AT_GATE:
+        return ""
+    done = f"{len(state.finished)} of {len(state.plan.steps) if state.plan else 0} steps are done"
+    if state.stopped is not None:
+        return f"run {state.run} stopped before its gate ({done}): {state.stopped.reason}"
+    return f"run {state.run} has not come to its gate yet ({done}). see where it stands: correctless cauto status"
 
 
 def asked(
@@ -134,6 +153,7 @@ def values(found: Gate) -> dict[str, Any]:
     """The gate as a mapping, for programs."""
     return {
         "open": found.open,
+        "before": found.before,
         "digest": found.closing.digest if found.closing else None,
         "rejected": found.rejected.fields() if found.rejected else None,
         "waiting": [

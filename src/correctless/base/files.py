@@ -9,7 +9,8 @@ from collections.abc import Iterable
 def replace_file(
     path: str, data: bytes | Iterable[bytes], *, mode: int = 0o644, durable: bool = True
 ) -> None:
-    """Write a derived file whole: aside, synced, then renamed over, so that no reader sees half of it.
+    """Write a derived file whole: aside, synced, then renamed over, so that no reader sees half of it. A folder that stands there
+    is moved beside it.
 
     One that is not `durable` is not synced: a power cut may leave it empty, so whoever needs it makes it anew.
     """
@@ -21,7 +22,20 @@ def replace_file(
             out.flush()
             if durable:
                 os.fsync(out.fileno())
-        os.replace(aside, path)
+        try:
+            os.replace(aside, path)
+        except IsADirectoryError:
+            set_aside(path)
+            os.replace(aside, path)
     except BaseException:
         os.unlink(aside)
         raise
+
+
+def set_aside(path: str) -> None:
+    """Move what stands at a path beside it, as NAME.found: nothing is deleted, and nothing followed."""
+    target, number = f"{path}.found", 1
+    while os.path.lexists(target):
+        number += 1
+        target = f"{path}.found.{number}"
+    os.rename(path, target)

@@ -94,14 +94,32 @@ def spell_anything() -> None:
         reconfigure(errors="backslashreplace")
 
 
-def typable(message: str) -> str:
-    """A message whose commands this person can type: through the door they came in by, where that is no bare word."""
+def typable(message: str, place: str = "") -> str:
+    """A message whose commands this person can type: where they stand, and through the door they came in by.
+
+    `place`: the worktree its commands are about; from elsewhere they begin with a change into it.
+    """
     door = os.environ.get("CORRECTLESS_DOOR", "")
-    if not os.path.isabs(door) or not os.access(door, os.X_OK) or _on_path("correctless"):
-        return message
-    for name in COMMANDS:
-        message = message.replace(f": correctless {name}", f": {door} {name}")
+    usable = os.path.isabs(door) and os.access(door, os.X_OK) and not _on_path("correctless")
+    program = door if usable else "correctless"
+    there = f"cd {_quoted(place)} && " if place and not _inside(place) else ""
+    for name in COMMANDS if usable or there else ():
+        message = message.replace(f": correctless {name}", f": {there}{program} {name}")
     return message
+
+
+def _inside(place: str) -> bool:
+    try:
+        here, top = os.path.realpath(os.curdir), os.path.realpath(place)
+    except OSError:
+        return False  # the folder we began in is gone
+    return os.path.commonpath((here, top)) == top
+
+
+def _quoted(path: str) -> str:
+    from shlex import quote
+
+    return quote(path)
 
 
 def _on_path(program: str) -> bool:

@@ -174,7 +174,9 @@ def run(
                     watcher.end(exits.OK, f"run {started.run} goes on in the background")
                     if not as_json:
                         click.echo(started.run)
-                    click.echo(typable("watch it with: correctless cauto status --follow"), err=True)
+                    click.echo(
+                        typable("watch it with: correctless cauto status --follow", here.top), err=True
+                    )
                     return exits.OK
                 return _drive(around, watcher, show=not as_json)
 
@@ -201,13 +203,19 @@ def _place(origin: Repo, branch: str | None, flags: dict[str, Any]) -> Iterator[
         yield origin, os.getcwd()
         return
     known = origin.try_git("rev-parse", "--verify", "--quiet", f"refs/heads/{branch}").returncode == 0
-    made = worktree.make(origin, branch, start.load_config(origin, flags, os.getcwd()), os.environ)
-    click.echo(f"worktree: {made.top}", err=True)
+    there = worktree.there(origin, branch)
+    made = there or worktree.make(origin, branch, start.load_config(origin, flags, os.getcwd()), os.environ)
+    as_it_is = f" (on {branch} as it is, {made.head()[:12]})" if known else ""
+    click.echo(f"worktree: {made.top}{as_it_is}{', which was there already' if there else ''}", err=True)
     try:
         yield made, os.path.join(made.top, os.path.relpath(os.getcwd(), origin.top))
-    except Stop:
-        if not os.path.lexists(paths.logs(made, branch).run):
+    except BaseException as error:
+        # A run that is under way on the branch, this one or an earlier one, goes on there.
+        if there is None and not views.state_of(paths.logs(made, branch)).unfinished:
             worktree.remove(origin, made, None if known else branch)
+            raise
+        if isinstance(error, Stop):
+            raise Stop(error.code, typable(error.message, made.top)) from None
         raise
 
 
@@ -356,15 +364,14 @@ def _drive(
         with watch.interruptible(told), told, orphans.adopting():
             state = loop.drive(around, told.event, usd=usd, minutes=minutes, park=park)
     except KeyboardInterrupt:
-        raise Stop(exits.INTERRUPTED, watch.INTERRUPTED) from None
+        raise Stop(exits.INTERRUPTED, typable(watch.INTERRUPTED, around.repo.top)) from None
     if show:
         watch.out(summary.text(views.view(around.logs), width=width()).removesuffix("\n"))
     if state.stopped is not None:
-        raise Stop(state.stopped.code, state.stopped.reason)
+        raise Stop(state.stopped.code, typable(state.stopped.reason, around.repo.top))
     if state.phase != "complete":
-        raise Stop(
-            exits.REFUSED, f"run {state.run} came to no end. look at it with: correctless cauto status"
-        )
+        said = f"run {state.run} came to no end. look at it with: correctless cauto status"
+        raise Stop(exits.REFUSED, typable(said, around.repo.top))
     told.end(exits.OK, ended(state))
     click.echo(ended(state), err=True)
     return exits.OK

@@ -39,12 +39,12 @@ def play(folder: str | None, *, drive: Callable[..., int]) -> int:
         except Stop as stop:
             if stop.code != exits.PERSON:
                 raise
-            click.echo(f"\n{stop.message}", err=True)
+            click.echo(f"\n{typable(stop.message)}", err=True)
     if not person.has_terminal():
         click.echo(
             typable(
-                f"to confirm, in your own terminal: cd {made.path}\n"
-                "then answer: correctless review\nand go on: correctless cauto resume"
+                "to confirm, in your own terminal: correctless review\nand go on: correctless cauto resume",
+                made.path,
             ),
             err=True,
         )

@@ -8,17 +8,19 @@ import sys
 
 import correctless.gate as gate
 from correctless import exits
+from correctless.cli import typable
 from correctless.project import git, paths
 
 _HELP = """Usage: correctless gate [--log FILE] [--json]
 
-  Is the gate open? It is closed while a decision that was deferred to a person is not confirmed.
+  Is the gate open? It is closed while a decision that was deferred to a person is not confirmed, and until the branch's
+  run has come to it.
 
   Example: correctless gate && gh pr create
 
 Options:
   --log FILE  the decisions log (default: the one of the branch you are on)
-  --json      open, digest and the open set, for programs
+  --json      open, where an unfinished run stands, digest and the open set, for programs
   --help      show this and exit
 
 Exit: 0 open, 10 closed, 3 could not check.
@@ -51,8 +53,10 @@ def main(argv: list[str]) -> int:
         print(json.dumps(gate.values(found), indent=2))
     elif found.open:
         print("the gate is open: nothing waits for a person")
+    elif found.before:
+        print(typable(f"the gate is closed: {found.before}"))
     else:
         count = len(found.waiting)
         what = "1 decision waits" if count == 1 else f"{count} decisions wait"
-        print(f"the gate is closed: {what} for a person. read and answer with: correctless review")
+        print(typable(f"the gate is closed: {what} for a person. read and answer with: correctless review"))
     return exits.OK if found.open else exits.PERSON

@@ -27,7 +27,7 @@ from correctless.agents import (
 from correctless.agents.recorder import Recorder
 from correctless.base.files import replace_file
 from correctless.contract import SkillContract
-from correctless.dispatch import asking, freeze, prompt, untrusted, work
+from correctless.dispatch import aside, asking, freeze, prompt, untrusted, work
 from correctless.dispatch.check import set_report_aside
 from correctless.dispatch.recording import Recording
 from correctless.dispatch.surroundings import Surroundings, plan_of, sha256, step_of
@@ -300,7 +300,7 @@ class Runner:
         seconds = time.monotonic() - self._began
         self._began = None
         cut_off = kind in ("paused", "interrupted") or outcome.over in ("usd", "wall")
-        left = around.repo.left() if step.session and goes_on and cut_off else ""
+        left = aside.left(around, state) if step.session and goes_on and cut_off else ""
         answer, self._before = _joined(self._before, outcome.answer), b""
         if len(answer) > MAX_ANSWER:
             answer, left = answer[:MAX_ANSWER], ""

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from correctless import process
-from correctless.agents import MakeSandbox
+from correctless.agents import MakeSandbox, one_line
 from correctless.base import below
 from correctless.dispatch.spec import rules
 from correctless.exits import REFUSED, Stop
-from correctless.project.git import Repo, Standing
+from correctless.project.git import Repo, Standing, staging
 from correctless.project.hidden import reveal
 from correctless.project.paths import ARTIFACTS
 from correctless.runlog.plan import Plan, PlannedStep
@@ -53,6 +53,8 @@ def check(
     hidden = reveal(repo)
     here = repo.standing()
     fault = _branch_fault(repo, plan, base, here)
+    if fault is None and here.head != base and (said := staging.refused_commit(repo, base)):
+        fault = f"the agent made a commit that git checks out nowhere, {one_line(said)}"
     # Where the agent made no commit, what git status names is all there is.
     changed = () if fault else here.changed if here.head == base else repo.changed_files(base)
     fault = fault or _links_fault(here, () if here.head == base else repo.links_since(base))

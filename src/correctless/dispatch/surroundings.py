@@ -64,7 +64,7 @@ class Surroundings:
     activity: Callable[[Activity], None] = field(default=lambda _: None)
     ask: Ask | None = None  # the person at this terminal; None where there is nobody
     before: Before | None = None  # the snapshot that what an agent wrote runs behind
-    settings: bytes | None = None  # of the git configuration that was frozen
+    settings: dict[str, bytes] = field(default_factory=dict)  # path -> the git configuration that was frozen
     decisions: Ledger = field(init=False)
 
     def __post_init__(self) -> None:

@@ -7,13 +7,14 @@ has been told yet.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from correctless import exits
 from correctless.base import below
-from correctless.base.files import replace_file
+from correctless.base.files import replace_file, set_aside
 from correctless.dispatch.surroundings import Surroundings, plan_of, sha256, step_of
 from correctless.exits import Stop
 from correctless.heads import MARK
@@ -46,8 +47,8 @@ def settle(around: Surroundings, state: State) -> None:
     if around.before is None:
         return
     _refuse_links(around, state)
-    if around.settings is not None:
-        _hold_settings(around, around.settings)
+    for path, data in around.settings.items():
+        _hold(path, data)
     restore(around.before, _aside(around, state))
     around.before = None  # what comes from here on is the dispatcher's, or a person's
 
@@ -101,7 +102,6 @@ def freeze_settings(around: Surroundings, run: str) -> str:
     data = settings.frozen(around.repo)
     path = os.path.join(around.logs.folder(run), _SETTINGS)
     os.makedirs(around.logs.folder(run), mode=0o700, exist_ok=True)
-    replace_file(path, data, mode=0o600)
     _use(around, path, data)
     return sha256(data)
 
@@ -139,20 +139,26 @@ def found(around: Surroundings, run: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _use(around: Surroundings, path: str, data: bytes) -> None:
+    rules = settings.rules(around.repo, data)
     around.repo = replace(around.repo, settings=path)
-    around.settings = data
+    around.settings = {path: data, **{f"{path}.{name}": rule for name, rule in rules.items()}}
+    for each, held in around.settings.items():
+        _hold(each, held)
 
 
-def _hold_settings(around: Surroundings, data: bytes) -> None:
-    path = around.repo.settings
+def _hold(path: str, data: bytes) -> None:
+    """Have a file hold what was frozen, whatever stands there."""
     with suppress(OSError):
-        if below.read(path, len(data) + 1, root=around.root) == data:
+        if below.read(path, len(data) + 1) == data:
             return
-    with suppress(OSError):
+    try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        if os.path.isdir(path) and not os.path.islink(path):
-            os.rename(path, f"{path}.found")
         replace_file(path, data, mode=0o600)
+    except OSError as error:
+        raise Stop(
+            exits.REFUSED,
+            f"{path} can't be written: {error.strerror}. see what stands there, then go on with: correctless cauto resume",
+        ) from None
 
 
 def _snapshot(around: Surroundings, state: State, step: str, attempt: int, part: int) -> str:
@@ -162,4 +168,7 @@ def _snapshot(around: Surroundings, state: State, step: str, attempt: int, part:
 
 def _aside(around: Surroundings, state: State) -> str:
     step = state.step.name if state.step is not None else "consolidation"
-    return os.path.join(around.folder(state.run, step, max(state.attempt, 1)), _ASIDE)
+    path = os.path.join(around.folder(state.run, step, max(state.attempt, 1)), _ASIDE)
+    if os.path.lexists(path) and not stat.S_ISDIR(os.lstat(path).st_mode):
+        set_aside(path)  # a file or a link: what is moved there would be lost, or go elsewhere
+    return path

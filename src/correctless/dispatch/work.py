@@ -7,16 +7,20 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 
 import correctless.capture as capture
+from correctless import exits
 from correctless.agents import MAX_ANSWER, one_line
 from correctless.base import below
 from correctless.base.files import replace_file
 from correctless.config import TESTED
-from correctless.dispatch import asking, freeze, guarded, spec, untrusted
+from correctless.dispatch import aside, asking, freeze, guarded, spec, untrusted
 from correctless.dispatch.check import check, report_fault
 from correctless.dispatch.recording import said, unlisted
 from correctless.dispatch.surroundings import Surroundings, plan_of, sha256, step_of
+from correctless.exits import Stop
+from correctless.project.git import objects
+from correctless.project.git.before import Before
+from correctless.project.git.repairs import Repairs
 from correctless.project.hidden import reveal
-from correctless.project.paths import slug
 from correctless.publish import leaks
 from correctless.record import Decision, timestamp
 from correctless.runlog.events import AttemptFailed, DecisionsTaken, StepChecked, StepFinished
@@ -25,7 +29,6 @@ from correctless.runlog.state import State
 
 _GIT = "git-"  # what the name of an entry about git's settings begins with; then their hash
 _PUT_BACK = "git-put-back-"  # likewise, of what was put back
-_MOST_ASIDE = 200  # large files of an attempt that are moved; more go into its patch
 _LEFT = "kept as the step left it: "
 _COMMIT_SECONDS = 120.0  # a signing program that waits for a person ends here
 
@@ -111,6 +114,7 @@ def check_step(around: Surroundings, state: State) -> StepChecked:
     """Run the step's check; when it passes, defer to a person what the step changed of the rules it is judged by."""
     plan, step = plan_of(state), step_of(state)
     approved = freeze.read_frozen(around.logs, state.run, freeze.SPEC, plan.spec_sha256)
+    aside.clear(around, state)  # what the check runs on is what a commit can hold
     # Made before the snapshot of git's files, for it needs some of them.
     sandbox = around.sandbox(state.run, plan)[2] if step.check else None
     # The command runs what the agent wrote.
@@ -125,6 +129,8 @@ def check_step(around: Surroundings, state: State) -> StepChecked:
             inherit=(around.lock.fd,),
             sandbox=sandbox,
         )
+    if step.check:
+        aside.clear(around, state)
     if done.output:
         log = os.path.join(around.folder(state.run, step.name, state.attempt), "check.log")
         replace_file(log, done.output, mode=0o600)
@@ -148,7 +154,24 @@ def commit_step(around: Surroundings, state: State) -> StepFinished:
             stdin=message(state, step.name, marks),
             seconds=_COMMIT_SECONDS,
         )
+    _hold_objects(around, state)
     return StepFinished(step.name, state.attempt, repo.head(), head.seq, head.sha256)
+
+
+def _hold_objects(around: Surroundings, state: State) -> None:
+    """What the commit holds is what was staged: git writes no object that it believes to have. `Stop(3)` where it is not."""
+    repo = around.repo
+    found = objects.wrong(repo, state.step_base)
+    if not found:
+        return
+    kept = os.path.join(around.folder(state.run, step_of(state).name, state.attempt), "git")
+    objects.renew(repo, found, Repairs(Before(repo, plan_of(state).branch), kept).move_away)
+    if left := objects.wrong(repo, state.step_base):
+        raise Stop(
+            exits.REFUSED,
+            f"the commit {repo.head()[:12]} names {left[0]}, and what lies there is not that object. see git fsck; "
+            "take the run back with: correctless cauto stop --abandon",
+        )
 
 
 def discard(around: Surroundings, state: State, *, counted: bool, reason: str) -> AttemptFailed:
@@ -160,34 +183,16 @@ def take_back(around: Surroundings, state: State) -> str | None:
     """Keep what the attempt left and go back to where it began; the patch's path in the artifacts, None for no change."""
     repo, step = around.repo, step_of(state)
     path = os.path.join(around.folder(state.run, step.name, state.attempt), "left.patch")
+    aside.clear(around, state)
     branch = plan_of(state).branch
     if repo.branch() != branch:
         repo.git("symbolic-ref", "HEAD", f"refs/heads/{branch}")
-    patch = repo.patch_since(state.step_base, but=_set_large_aside(around, state, os.path.dirname(path)))
+    patch = repo.patch_since(state.step_base, but=aside.set_large_aside(around, state, os.path.dirname(path)))
     if patch:  # none after a crash in the middle: then the first one stays
         replace_file(path, patch, mode=0o600)
     repo.reset_to(state.step_base)
-    _set_repositories_aside(around, os.path.dirname(path))
+    aside.set_repositories_aside(around, os.path.dirname(path))
     return os.path.relpath(path, around.logs.artifacts) if os.path.exists(path) else None
-
-
-def _set_large_aside(around: Surroundings, state: State, folder: str) -> list[str]:
-    """Move files that no patch is to hold out of the worktree as they are: making one of them would take minutes."""
-    moved: list[str] = []
-    for name in around.repo.changed_files(state.step_base):
-        path = os.path.join(around.repo.top, name)
-        if guarded.size(around.repo, name) > leaks.LARGEST and len(moved) < _MOST_ASIDE:
-            below.move(around.repo.top, path, around.root, os.path.join(folder, f"left-{slug(name)}"))
-            moved.append(name)
-    return moved
-
-
-def _set_repositories_aside(around: Surroundings, folder: str) -> None:
-    """Repositories the attempt made in the worktree are in no patch, and git's clean leaves them where they are."""
-    for nested in around.repo.standing().changed:
-        if nested.endswith("/"):
-            kept = os.path.join(folder, f"left-{slug(nested)}")
-            below.move(around.repo.top, os.path.join(around.repo.top, nested.rstrip("/")), around.root, kept)
 
 
 def trailers(around: Surroundings, state: State, step: str) -> dict[str, str]:
@@ -249,6 +254,7 @@ def _defer_what_a_person_should_know(
         what = f"{step.name} committed files that are too long to be scanned for secrets"
         found.append((f"{guarded.LARGE}-committed", what, f"{_LEFT}{', '.join(sorted(gone))}"))
     found += _put_back(around, state)
+    found += aside.told(around, state)
     if hidden:
         what = f"{step.name} told git not to look at files it tracks"
         found.append((f"{_GIT}hidden", what, f"looked at and kept all the same: {', '.join(hidden)}"))

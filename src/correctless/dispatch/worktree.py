@@ -17,12 +17,20 @@ INCLUDE = ".worktreeinclude"
 _SETUP_SECONDS = 1800.0
 
 
+def there(origin: Repo, branch: str) -> Repo | None:
+    """The worktree that an earlier call made for the branch, where it still stands on it."""
+    path = _path(origin, branch)
+    if os.path.realpath(origin.worktrees().get(branch, "")) != os.path.realpath(path):
+        return None
+    return git.find(path)
+
+
 def make(origin: Repo, branch: str, config: Config, env: Mapping[str, str]) -> Repo:
     """Add the worktree, make the branch if there is none, copy what `.worktreeinclude` names, run `worktree_setup`.
 
     `Stop(3)` when it can't be made; what was made until then is taken away again.
     """
-    path = f"{origin.home}-{paths.slug(branch)}"
+    path = _path(origin, branch)
     if os.path.lexists(path):
         raise Stop(
             exits.REFUSED,
@@ -46,6 +54,10 @@ def remove(origin: Repo, made: Repo, branch: str | None) -> None:
         origin.git("worktree", "remove", "--force", made.top)
         if branch is not None:
             origin.git("branch", "--quiet", "--delete", "--force", branch)
+
+
+def _path(origin: Repo, branch: str) -> str:
+    return f"{origin.home}-{paths.slug(branch)}"
 
 
 def _copy_included(origin: Repo, path: str) -> None:

@@ -68,6 +68,8 @@ UNDER_WAY = frozenset(
     {"running", "suspended", "answered", "recorded", "asking", "continuing", "checked", "failing"}
 )
 
+AT_GATE = frozenset({"consolidated", "closed", "open", "publishing", "published"})  # the steps are done
+
 NEAR = 0.75  # of a limit: from there on a warning
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from correctless import exits
+from correctless.base.files import replace_file
 from correctless.exits import Stop
-from correctless.project.git import call
+from correctless.project.git import call, staging
 from correctless.project.git.call import SECONDS, Place, Rights
 from correctless.values import frozen
 
@@ -28,6 +30,8 @@ class Standing:
     links: tuple[
         str, ...
     ] = ()  # those that are repositories of their own: their files are in no commit of this one
+    unstaged: tuple[str, ...] = ()  # those the index does not hold as they lie there
+    conflicts: frozenset[str] = frozenset()
 
 
 @frozen
@@ -56,8 +60,7 @@ class Repo:
         """git's standard output without its last newline; `Stop(3)` with git's own first line when it fails."""
         done = self.try_git(*args, rights=rights, env=env, stdin=stdin, seconds=seconds)
         if done.returncode != 0:
-            said = (done.stderr.strip() or done.stdout.strip() or f"exit {done.returncode}").splitlines()[0]
-            raise Stop(exits.REFUSED, f"git {args[0]} failed in {self.top}: {said}")
+            raise Stop(exits.REFUSED, f"git {args[0]} failed in {self.top}: {_said(done)}")
         return done.stdout.removesuffix("\n")
 
     def try_git(
@@ -108,12 +111,7 @@ class Repo:
 
     def stage(self, *, env: Mapping[str, str] | None = None) -> None:
         """Put all that differs into the index, but repositories inside this one."""
-        # Not `git add --all`: it runs git in each of them, by their own configuration, and no option keeps it from that.
-        here = self.standing(env=env)
-        paths = [path for path in here.changed if path.rstrip("/") not in here.links]
-        if paths:
-            words = ("update-index", "--add", "--remove", "--replace", "-z", "--stdin")
-            self.git(*words, stdin="".join(f"{path}\0" for path in paths), env=env)
+        staging.stage(self, env)
 
     def standing(self, *, env: Mapping[str, str] | None = None) -> Standing:
         """Where the worktree stands, asked once: `branch`, `head` and `dirty_files` in one process of git."""
@@ -122,6 +120,8 @@ class Repo:
         facts: dict[str, str] = {}
         changed: list[str] = []
         links: list[str] = []
+        unstaged: list[str] = []
+        conflicts: set[str] = set()
         for entry in filter(None, out.split("\0")):
             mark, _, rest = entry.partition(" ")
             if mark == "#":
@@ -131,10 +131,14 @@ class Repo:
                 # Before the path stand 7 fields of a changed file, 9 of one in conflict, none of an untracked one.
                 *fields, path = rest.split(" ", {"1": 7, "u": 9}.get(mark, 0))
                 changed.append(path)
+                if not fields or fields[0][1] != "." or mark == "u":
+                    unstaged.append(path)
+                if mark == "u":
+                    conflicts.add(path)
                 if path.endswith("/") or (fields and fields[1] != "N..."):
                     links.append(path.rstrip("/"))
         inside = [
-            path for path, oid in self._submodules() if path not in links and self._dirty_inside(path, oid)
+            path for path, oid in self.submodules() if path not in links and self._dirty_inside(path, oid)
         ]
         head, branch = facts.get("branch.oid", "(initial)"), facts.get("branch.head", "(detached)")
         return Standing(
@@ -142,10 +146,12 @@ class Repo:
             head=None if head == "(initial)" else head,
             changed=(*changed, *inside),
             links=(*links, *inside),
+            unstaged=tuple(unstaged),
+            conflicts=frozenset(conflicts),
         )
 
-    def _submodules(self) -> Iterator[tuple[str, str]]:
-        """Path and commit of each repository the index names."""
+    def submodules(self) -> Iterator[tuple[str, str]]:
+        """Path and commit of each repository inside this one that its index names."""
         kept = os.path.join(self.common_dir, "modules")
         if os.path.lexists(os.path.join(self.top, ".gitmodules")) or os.path.isdir(kept):
             for item in self.git("ls-files", "--stage", "-z").split("\0"):
@@ -203,15 +209,17 @@ class Repo:
             lines.append(
                 f"100644 {self.git('hash-object', '-w', '--no-filters', '--stdin', stdin=text)}\t{path}\0"
             )
-        with self._scratch_index() as env:
+        with self.scratch_index() as env:
             self.git("update-index", "--add", "-z", "--index-info", stdin="".join(lines), env=env)
             return self.git("write-tree", env=env)
 
     @contextmanager
-    def _scratch_index(self) -> Iterator[dict[str, str]]:
-        """The environment of git commands that use an index of their own, which is empty at first and gone afterwards."""
+    def scratch_index(self, known: bytes = b"") -> Iterator[dict[str, str]]:
+        """The environment of git commands that use an index of their own, `known` at first and gone afterwards."""
         index = os.path.join(self.git_dir, f"correctless-index-{os.getpid()}")
         try:
+            if known:
+                replace_file(index, known, mode=0o600, durable=False)
             yield {"GIT_INDEX_FILE": index}
         finally:
             for leftover in (index, index + ".lock"):
@@ -239,15 +247,23 @@ class Repo:
 
     def _tree(self, base: str) -> str:
         # A scratch index: the agent's staged state stays as it is for whoever looks afterwards.
-        with self._scratch_index() as env:
+        with self.scratch_index() as env:
             self.git("read-tree", base, env=env)
             self.stage(env=env)
             return self.git("write-tree", env=env)
 
     def reset_to(self, commit: str) -> None:
         """Branch, index and worktree as in `commit`; untracked files go, ignored ones are never deleted."""
-        self.git("reset", "--hard", "--quiet", commit)
-        self.git("clean", "--force", "-d", "--quiet")
+        # Twice: where a link stood in place of a folder, the first one leaves the files below it out.
+        reset = ("reset", "--hard", "--quiet", commit)
+        for words in (reset, ("clean", "--force", "-d", "--quiet"), reset):
+            done = self.try_git(*words)
+            if done.returncode != 0:
+                raise Stop(
+                    exits.REFUSED,
+                    f"{self.top} can't be taken back to {commit[:12]}: {_said(done)}. let that be written and removed "
+                    "(chmod u+rwX, chattr -i), then go on with: correctless cauto resume",
+                )
 
     def trailers(self, commit: str) -> dict[str, str]:
         """The trailers of one commit's message; of a repeated one the last."""
@@ -310,6 +326,15 @@ class Repo:
 
 
 _CONDITIONAL = 20  # files of conditional includes that are looked into
+
+
+def _said(done: subprocess.CompletedProcess[str]) -> str:
+    """git's own first line, as far as a person reads it: it names paths, and those can be of any length."""
+    said = (done.stderr.strip() or done.stdout.strip() or f"exit {done.returncode}").splitlines()[0]
+    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
+
+
+_LONGEST = 300
 _HEADS = "refs/heads/"
 _PLACES = ("--show-toplevel", "--absolute-git-dir", "--git-common-dir")
 
@@ -318,6 +343,13 @@ def find(cwd: str) -> Repo:
     """The repository `cwd` lies in; `Stop(3)` when there is none, or when it is bare without a worktree."""
     done = call.run(Place(cwd), ("rev-parse", *_PLACES))
     lines = done.stdout.splitlines()
+    if "dubious ownership" in done.stderr:
+        path = done.stderr.partition(" at '")[2].partition("'")[0] or cwd
+        raise Stop(
+            exits.REFUSED,
+            f"git works in no repository that belongs to another user, and {path} does. if you trust it: "
+            f"git config --global --add safe.directory {shlex.quote(path)}",
+        )
     if done.returncode != 0 or len(lines) != len(_PLACES):
         raise Stop(
             exits.REFUSED,

@@ -40,6 +40,8 @@ FIXED = (
     "gc.auto=0",
     "maintenance.auto=false",
 )
+# Files the user's configuration names: what is ignored, and how files are read. Of a run they lie beside its frozen configuration.
+RULES = {"ignore": "core.excludesFile", "attributes": "core.attributesFile"}
 _NO_REMOTE = ("core.sshCommand=false", "core.askPass=", "credential.helper=")
 _NO_SIGNATURE = (
     *("gpg.program=false", "gpg.openpgp.program=false", "gpg.x509.program=false"),
@@ -112,7 +114,7 @@ class Place:
 
 def argv(place: Place, args: Sequence[str], rights: Rights = "") -> list[str]:
     """The whole command of one call."""
-    off = [*FIXED]
+    off = [*FIXED, *_rules(place)]
     if rights != "remote":
         off += _NO_REMOTE
     if rights != "sign":
@@ -155,7 +157,9 @@ def run(
     except subprocess.TimeoutExpired:
         name = next((word for word in args if not word.startswith("-")), "")
         raise Stop(
-            exits.REFUSED, f"git {name} took over {seconds:.0f} s. see what it waits for in {place.top}"
+            exits.REFUSED,
+            f"git {name} took over {seconds:.0f} s. see what it waits for in {place.top}: a file of many gigabytes, "
+            "one that never ends (a fifo), a slow disk. then do it again",
         ) from None
 
 
@@ -164,7 +168,8 @@ def hooked(place: Place, args: Sequence[str]) -> list[str]:
 
     Folders are not pinned: hooks would inherit them, and those that work in another repository as well would work in this one.
     """
-    settings = [word for setting in FIXED if "hooks" not in setting for word in ("-c", setting)]
+    fixed = (*(setting for setting in FIXED if "hooks" not in setting), *_rules(place))
+    settings = [word for setting in fixed for word in ("-c", setting)]
     return [_program(os.environ.get("PATH", ""), place.top), *settings, *args]
 
 
@@ -190,6 +195,11 @@ def environment(place: Place, rights: Rights, extra: Mapping[str, str] | None = 
 def settings_of(place: Place) -> dict[str, str]:
     """What has git read the frozen settings of a run in place of the user's and the machine's."""
     return {"GIT_CONFIG_GLOBAL": place.settings, "GIT_CONFIG_NOSYSTEM": "1"} if place.settings else {}
+
+
+def _rules(place: Place) -> tuple[str, ...]:
+    # Here and not in the frozen configuration: the repository's own, which counts more, names files at home as well.
+    return tuple(f"{key}={place.settings}.{name}" for name, key in RULES.items()) if place.settings else ()
 
 
 def _plain(args: Sequence[str]) -> Iterator[str]:

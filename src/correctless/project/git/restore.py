@@ -6,7 +6,6 @@ never deleted.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import stat
@@ -15,7 +14,7 @@ from collections.abc import Iterator
 from correctless import exits
 from correctless.base import below
 from correctless.exits import Stop
-from correctless.project.git import Repo, call, dot_git
+from correctless.project.git import Repo, call, dot_git, index, objects
 from correctless.project.git.before import (
     NOTHING,
     OID,
@@ -23,6 +22,7 @@ from correctless.project.git.before import (
     entry_of,
     folders,
     identity,
+    objects_of,
     other_heads,
     scan,
     stamp_of,
@@ -58,6 +58,7 @@ def restore(before: Before, aside: str) -> tuple[Change, ...]:
     try:
         _hold_folders(repairs)
         _files(repairs)
+        _objects(repairs)
         back = restore_refs(repairs)
         restore_reflogs(repairs, back)
         _index(repairs)
@@ -177,10 +178,23 @@ def _but_tracking(data: bytes) -> list[str] | None:
 def _index(repairs: Repairs) -> None:
     """No lock that nobody holds, and an index git can read: of its own, or none, which is read anew from HEAD."""
     path = os.path.join(repairs.repo.git_dir, "index")
-    if os.path.lexists(path) and not (alone(path) and _whole_index(path)):
+    if os.path.lexists(path) and not (alone(path) and index.sound(repairs.repo)):
         repairs.move_away(path)
     if not os.path.lexists(path):
         repairs.repo.try_git("reset", "--mixed", "--quiet")
+
+
+def _objects(repairs: Repairs) -> None:
+    """What was put at an object's place and is not that: git would write nothing there, and commit what lies there."""
+    for path, stamp in [*objects_of(repairs.repo)]:
+        if repairs.before.objects.get(path) == stamp:
+            continue
+        if path.endswith(".idx") and not objects.sound_pack(repairs.repo, path):
+            objects.unpack(repairs.repo, path, repairs.move_away)
+            repairs.changes.append(Change(path, "names objects that are others; unpacked and taken away"))
+        elif not objects.sound(path):
+            repairs.move_away(path)
+            repairs.changes.append(Change(path, "is not the object of its name; taken away"))
 
 
 def _shown(repo: Repo, name: str) -> str:
@@ -228,20 +242,3 @@ def _moved_to(top: str) -> Iterator[str]:
                 left.append(item.path)
                 if os.path.lexists(os.path.join(item.path, "HEAD")):
                     yield item.path
-
-
-def _whole_index(path: str) -> bool:
-    try:
-        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            data = file.read()
-    except OSError:
-        return False
-    for digest in (hashlib.sha1, hashlib.sha256):
-        size = digest().digest_size
-        if (
-            data[:4] == b"DIRC"
-            and len(data) > size
-            and data[-size:] in (bytes(size), digest(data[:-size]).digest())
-        ):
-            return True
-    return False

@@ -1,10 +1,20 @@
-"""The user's and the machine's git configuration in; one file that says the same, whatever becomes of theirs, out."""
+"""The user's and the machine's git configuration in; one file that says the same, whatever becomes of theirs, out.
+
+With it what they have git ignore and how they have it read files: two more files, which are kept in comments of this one.
+"""
 
 from __future__ import annotations
+
+import base64
+import os
+from contextlib import suppress
 
 from correctless import exits
 from correctless.exits import Stop
 from correctless.project.git import Repo
+from correctless.project.git.call import RULES
+
+_LONGEST = 1 << 20  # bytes of one such file
 
 
 def frozen(repo: Repo) -> bytes:
@@ -19,7 +29,40 @@ def frozen(repo: Repo) -> bytes:
         for scope, item in zip(items[::2], items[1::2], strict=False)
         if scope in ("system", "global")
     ]
-    return "".join(lines).encode("utf-8", "surrogateescape")
+    kept = [f"#{name} {base64.b64encode(data).decode()}\n" for name, data in _live(repo).items()]
+    return "".join((*lines, *kept)).encode("utf-8", "surrogateescape")
+
+
+def rules(repo: Repo, data: bytes) -> dict[str, bytes]:
+    """The further files of a frozen configuration, by what their names end with; of an older one as they are now."""
+    found: dict[str, bytes] = {}
+    for line in data.splitlines():
+        name, _, kept = line.partition(b" ")
+        if name[:1] == b"#" and name[1:].decode("ascii", "replace") in RULES:
+            found[name[1:].decode()] = base64.b64decode(kept)
+    return found or _live(repo)
+
+
+def _live(repo: Repo) -> dict[str, bytes]:
+    folder = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.environ.get("HOME", ""), ".config")
+    found = {}
+    for name, key in RULES.items():
+        said = repo.try_git("config", "--type=path", "--get", key)
+        path = said.stdout.removesuffix("\n") if said.returncode == 0 else os.path.join(folder, "git", name)
+        data = b""
+        with (
+            suppress(OSError),
+            open(
+                os.open(os.path.join(repo.top, path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb"
+            ) as file,
+        ):
+            data = file.read(_LONGEST + 1)
+        if len(data) > _LONGEST:
+            raise Stop(
+                exits.REFUSED, f"{path} is over {_LONGEST >> 20} MiB. make it shorter, then start again"
+            )
+        found[name] = data
+    return found
 
 
 def _line(item: str) -> str:

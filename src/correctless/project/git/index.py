@@ -1,0 +1,55 @@
+"""An index in; whether git can work with it out: it is the scratch of whoever works here, and a run never depends on it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from correctless.project.git import Repo
+
+_LONGEST = 512 << 20  # bytes: several millions of files
+_CHUNK = 1 << 20
+_NO_NAMES = frozenset(("", ".", "..", ".git"))
+
+
+def sound(repo: Repo) -> bool:
+    """Whether the index is whole, read by git, and names each path once and none that no worktree can hold."""
+    path = os.path.join(repo.git_dir, "index")
+    return _whole(path) and _plain(repo)
+
+
+def _plain(repo: Repo) -> bool:
+    done = repo.try_git("ls-files", "--stage", "-z")
+    if done.returncode != 0:
+        return False
+    stages: dict[str, set[str]] = {}
+    for item in filter(None, done.stdout.split("\0")):
+        what, _, path = item.partition("\t")
+        stages.setdefault(path, set()).add(what[-1])
+        if not _NO_NAMES.isdisjoint(path.lower().split("/")):
+            return False
+    # A conflict has no stage 0: one beside the others is in no index that git made.
+    return not any("0" in found and len(found) > 1 for found in stages.values())
+
+
+def _whole(path: str) -> bool:
+    with suppress(OSError):
+        file = open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")  # noqa: SIM115
+        with file:
+            size = os.fstat(file.fileno()).st_size
+            head, tail = file.read(4), b""
+            if head != b"DIRC" or size > _LONGEST:
+                return False
+            for digest in (hashlib.sha1(usedforsecurity=False), hashlib.sha256()):
+                left = size - digest.digest_size
+                file.seek(0)
+                while left > 0 and (data := file.read(min(_CHUNK, left))):
+                    digest.update(data)
+                    left -= len(data)
+                tail = file.read(digest.digest_size + 1)
+                if tail in (bytes(digest.digest_size), digest.digest()):
+                    return True
+    return False

@@ -1,0 +1,204 @@
+"""Objects held against their names: git believes what lies at an object's id, and writes none that it finds there."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import subprocess
+import tempfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from threading import Timer
+from typing import IO, TYPE_CHECKING
+
+from correctless import exits
+from correctless.exits import Stop
+from correctless.project.git import call
+
+if TYPE_CHECKING:
+    from correctless.project.git import Repo
+
+_CHUNK = 1 << 16
+_SECONDS = 600.0
+_PACK = 256 << 20  # bytes of a pack that is unpacked to get at what is right in it
+_LOOSE = re.compile(r"/([0-9a-f]{2})/([0-9a-f]{38}(?:[0-9a-f]{24})?)\Z")
+
+
+def sound(path: str) -> bool:
+    """Whether the file of a loose object holds what its name says; what is no object's file is not asked."""
+    named = _LOOSE.search(path)
+    if named is None:
+        return True
+    name = named[1] + named[2]
+    digest = _digest(name)
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            unpack = zlib.decompressobj()
+            data = file.read(_CHUNK)
+            while data:
+                digest.update(unpack.decompress(data, _CHUNK))
+                data = unpack.unconsumed_tail or file.read(_CHUNK)
+    except (OSError, zlib.error):
+        return False
+    return digest.hexdigest() == name
+
+
+def sound_pack(repo: Repo, index: str) -> bool:
+    """Whether a pack's index says of each object what it is. One too long to be read is held against nothing here: see `wrong`."""
+    pack = index.removesuffix("idx") + "pack"
+    if not os.path.lexists(pack) or os.lstat(pack).st_size > _PACK:
+        return True
+    return repo.try_git("verify-pack", index, seconds=_SECONDS).returncode == 0
+
+
+def unpack(repo: Repo, index: str, move_away: Callable[[str], None]) -> None:
+    """Move a pack away; its objects are written by their content, each under the name that is its own."""
+    stem = index.removesuffix("idx")
+    pack = _bytes(f"{stem}pack").decode("utf-8", "surrogateescape")
+    for name in sorted(os.listdir(os.path.dirname(index))):
+        if name.startswith(os.path.basename(stem)):
+            move_away(os.path.join(os.path.dirname(index), name))
+    repo.try_git("unpack-objects", "-q", "-r", stdin=pack, seconds=_SECONDS)
+
+
+def wrong(repo: Repo, base: str) -> tuple[str, ...]:
+    """The objects that HEAD has and `base` has not, whose content is missing or another than their name says."""
+    known = {item.split(" ")[2].partition("\t")[0] for item in _listed(repo, base)}
+    waiting = set(repo.git("rev-list", f"{base}..HEAD").split())
+    seen: set[str] = set()
+    found: list[str] = []
+    while waiting:
+        seen |= waiting
+        below: set[str] = set()
+        for oid, right, content in _read(repo, sorted(waiting)):
+            if right:
+                below.update(_named_in(content, len(oid)))
+            else:
+                found.append(oid)
+        waiting = below - known - seen
+    return tuple(found)
+
+
+def renew(repo: Repo, oids: Iterable[str], move_away: Callable[[str], None]) -> None:
+    """Move what stands for these objects away, and have git write them from the worktree as it is staged."""
+    for oid in oids:
+        _take_away(repo, oid, move_away)
+    gone = set(oids)
+    staged = repo.git("ls-files", "--stage", "-z")
+    for item in filter(None, staged.split("\0")):
+        what, _, path = item.partition("\t")
+        mode, oid, _ = what.split(" ")
+        if oid not in gone:
+            continue
+        if mode == "120000":
+            target = os.readlink(os.path.join(repo.top, path))
+            repo.git("hash-object", "-w", "--no-filters", "--stdin", stdin=target)
+        else:
+            repo.git("hash-object", "-w", "--", path)
+    with repo.scratch_index() as env:  # the index itself remembers trees, and that they are written
+        repo.git("update-index", "-z", "--index-info", stdin=staged, env=env)
+        repo.git("write-tree", env=env)
+
+
+def _take_away(repo: Repo, oid: str, move_away: Callable[[str], None]) -> None:
+    store = os.path.join(repo.common_dir, "objects")
+    move_away(os.path.join(store, oid[:2], oid[2:]))
+    packs = os.path.join(store, "pack")
+    with suppress(OSError):
+        for name in sorted(os.listdir(packs)):
+            path = os.path.join(packs, name)
+            if name.endswith(".idx") and bytes.fromhex(oid) in _bytes(path):
+                unpack(repo, path, move_away)
+
+
+def _bytes(path: str) -> bytes:
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        data = file.read(_PACK + 1)
+    if len(data) > _PACK:
+        raise Stop(
+            exits.REFUSED,
+            f"{path} holds objects of other content than their names say. move it away, fetch what is missing then, see git fsck, "
+            "and go on with: correctless cauto resume",
+        )
+    return data
+
+
+def _listed(repo: Repo, base: str) -> Iterator[str]:
+    return filter(None, repo.git("ls-tree", "-r", "-t", "-z", "--full-tree", base).split("\0"))
+
+
+def _read(repo: Repo, oids: list[str]) -> Iterator[tuple[str, bool, bytes]]:
+    """Each object: its name, whether its content is what that says, and the content of a commit or tree."""
+    while oids:
+        answered = 0
+        for item in _batch(repo, oids):
+            answered += 1
+            yield item
+        if answered < len(oids):  # git ends at what it can't read
+            yield oids[answered], False, b""
+        oids = oids[answered + 1 :]
+
+
+def _batch(repo: Repo, oids: list[str]) -> Iterator[tuple[str, bool, bytes]]:
+    with tempfile.TemporaryFile() as asked:
+        asked.write("".join(f"{oid}\n" for oid in oids).encode())
+        asked.seek(0)
+        process = subprocess.Popen(
+            call.argv(repo.place, ("cat-file", "--batch", "--buffer")),
+            cwd=repo.top,
+            env=call.environment(repo.place, ""),
+            stdin=asked,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        assert process.stdout is not None
+        timer = Timer(_SECONDS, process.kill)
+        timer.start()
+        try:
+            for oid in oids:
+                header = process.stdout.readline(200).split()
+                if len(header) == 2:
+                    yield oid, False, b""
+                    continue
+                if len(header) != 3:
+                    return
+                right, content = _content(process.stdout, oid, header[1], int(header[2]))
+                if process.stdout.read(1) != b"\n":
+                    return
+                yield oid, right, content
+        finally:
+            timer.cancel()
+            process.kill()
+            process.stdout.close()
+            process.wait()
+
+
+def _content(out: IO[bytes], oid: str, kind: bytes, size: int) -> tuple[bool, bytes]:
+    digest = _digest(oid)
+    digest.update(b"%s %d\0" % (kind, size))
+    kept = []
+    while size > 0 and (data := out.read(min(size, _CHUNK))):
+        size -= len(data)
+        digest.update(data)
+        if kind != b"blob":
+            kept.append(data)
+    content = b"".join(kept)
+    return digest.hexdigest() == oid, kind + b"\0" + content if content else b""
+
+
+def _named_in(content: bytes, digits: int) -> Iterator[str]:
+    """The objects a commit's or a tree's content names; of a repository inside this one there are none here."""
+    kind, _, rest = content.partition(b"\0")
+    if kind == b"commit":
+        yield rest[5 : 5 + digits].decode()
+    while kind == b"tree" and rest:
+        head, _, rest = rest.partition(b"\0")
+        if not head.startswith(b"160000"):
+            yield rest[: digits // 2].hex()
+        rest = rest[digits // 2 :]
+
+
+def _digest(oid: str) -> hashlib._Hash:
+    return hashlib.sha1(usedforsecurity=False) if len(oid) == 40 else hashlib.sha256()

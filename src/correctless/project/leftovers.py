@@ -1,0 +1,92 @@
+"""A worktree in; what of it git would wait for, trip over or pass by without a word, found without git."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+
+from correctless import exits
+from correctless.exits import Stop
+from correctless.values import frozen
+
+RULES = (".gitignore", ".gitattributes", ".gitmodules", ".mailmap")  # git opens these, whatever they are
+_OURS = (b".correctless/artifacts", b".correctless/contracts")
+_DEEPEST = (
+    250  # folders above one another: git takes minutes to clean a thousand, and a path ends at 4,096 bytes
+)
+_LONGEST = 3800  # bytes of a folder's path
+_KINDS = {stat.S_IFIFO: "fifo", stat.S_IFSOCK: "socket"}
+
+
+@frozen
+class Odd:
+    """A path, from the top, that no commit can hold as it is; `closed`: it can, once its owner may read it."""
+
+    path: str
+    why: str
+    closed: bool = False
+
+
+def odd(top: str) -> Iterator[Odd]:
+    """What is odd in a worktree; nothing is opened but folders, and no link is followed."""
+    root = os.fsencode(top)
+    _open(root)
+    waiting = [b""]
+    while waiting:
+        folder = waiting.pop()
+        if _closed(os.path.join(root, folder), os.lstat(os.path.join(root, folder))):
+            yield Odd(os.fsdecode(folder), "can't be read and written", closed=True)
+            continue
+        with os.scandir(os.path.join(root, folder)) as entries:
+            for entry in entries:
+                path = os.path.join(folder, entry.name)
+                if entry.name == b".git" or path in _OURS:
+                    continue
+                info = entry.stat(follow_symlinks=False)
+                if stat.S_ISDIR(info.st_mode):
+                    if len(entry.path) > _LONGEST or path.count(b"/") >= _DEEPEST:
+                        yield Odd(os.fsdecode(path), "lies too deep")
+                    else:
+                        waiting.append(path)
+                elif stat.S_ISREG(info.st_mode):
+                    if _closed(entry.path, info):
+                        yield Odd(os.fsdecode(path), "can't be read", closed=True)
+                elif not stat.S_ISLNK(info.st_mode):
+                    yield Odd(os.fsdecode(path), f"is a {_KINDS.get(stat.S_IFMT(info.st_mode), 'device')}")
+
+
+def open_up(top: str, path: str) -> None:
+    """Let its owner read a path and all below it, and write in folders: no commit holds such a mode. `Stop(3)` where that is another."""
+    waiting = [os.path.join(os.fsencode(top), os.fsencode(path))]
+    while waiting:
+        here = waiting.pop()
+        _open(here)
+        if stat.S_ISDIR(os.lstat(here).st_mode) and len(here) <= _LONGEST:
+            with os.scandir(here) as entries:
+                waiting += [entry.path for entry in entries if not entry.is_symlink()]
+
+
+def _open(path: bytes) -> None:
+    info = os.lstat(path)
+    if stat.S_ISLNK(info.st_mode) or not _closed(path, info):
+        return
+    try:
+        os.chmod(path, stat.S_IMODE(info.st_mode) | _wanted(info))
+    except OSError:
+        raise Stop(
+            exits.REFUSED,
+            f"{os.fsdecode(path)[:300]} can't be read, and its mode is not ours to change. have it made readable "
+            "(chmod u+rwX), or move it away, then go on with: correctless cauto resume",
+        ) from None
+
+
+def _wanted(info: os.stat_result) -> int:
+    return 0o700 if stat.S_ISDIR(info.st_mode) else 0o400
+
+
+def _closed(path: bytes, info: os.stat_result) -> bool:
+    if stat.S_IMODE(info.st_mode) & _wanted(info) == _wanted(info):
+        return False
+    needed = os.R_OK | (os.W_OK | os.X_OK if stat.S_ISDIR(info.st_mode) else 0)
+    return info.st_uid == os.geteuid() or not os.access(path, needed)
