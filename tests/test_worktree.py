@@ -17,8 +17,9 @@ import pytest
 from conftest import Git
 from correctless import exits
 from correctless.exits import Stop
-from correctless.project import checkout, hidden, objects, worktree
+from correctless.project import checkout, hidden, worktree
 from correctless.project import git as repo
+from correctless.project.tree import read_tree
 
 Way = Callable[[Path, Git], None]
 
@@ -465,7 +466,7 @@ def test_a_name_that_no_worktree_has_is_refused(top: Path, git: Git) -> None:
         loose(top, oid, "tree", body)
         commit = git(top, "commit-tree", "-m", "x", oid)
         with pytest.raises(Stop, match="names no worktree has"):
-            objects.tree(repo.find(str(top)), commit)
+            read_tree(repo.find(str(top)), commit)
 
 
 def test_a_tree_is_read_as_git_lists_it(top: Path, git: Git) -> None:
@@ -474,7 +475,7 @@ def test_a_tree_is_read_as_git_lists_it(top: Path, git: Git) -> None:
     (top / "a.b").write_text("")
     git(top, "add", "--all")
     git(top, "commit", "-q", "-m", "deep")
-    found = objects.tree(repo.find(str(top)), git(top, "rev-parse", "HEAD"))
+    found = read_tree(repo.find(str(top)), git(top, "rev-parse", "HEAD"))
     listed = git(top, "ls-tree", "-r", "-z", "HEAD").split("\0")[:-1]
     assert sorted(f"{e.mode} blob {e.oid}\t{path}" for path, e in found.entries.items()) == sorted(listed)
 

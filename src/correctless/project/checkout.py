@@ -7,10 +7,9 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from correctless.project import objects
 from correctless.project.git import Repo
 from correctless.project.git.nested import borrow
-from correctless.project.objects import SUBMODULE, Entry, Tree
+from correctless.project.tree import SUBMODULE, Entry, Tree, forged, missing, read_tree
 
 # No configuration has a part in it, neither a user's nor one in variables: a program that runs as you can write both.
 _ENV = {"GIT_CONFIG_COUNT": "0", "GIT_ATTR_NOSYSTEM": "1"}
@@ -23,7 +22,7 @@ def of(repo: Repo, commit: str) -> Iterator[Repo]:
 
     It has none of the configuration, attributes, hooks, remotes and branches; older commits are borrowed.
     """
-    tree = objects.tree(repo, commit)
+    tree = read_tree(repo, commit)
     with _empty(repo) as made:
         _bring(repo, made, {*tree.above, *(e.oid for e in tree.entries.values() if e.mode != SUBMODULE)})
         made.git(*_PLAIN, "checkout", "--quiet", "--detach", commit, env=_ENV)
@@ -72,5 +71,5 @@ def _bring(repo: Repo, made: Repo, oids: set[str]) -> None:
     for path in files:
         if path.endswith(".pack"):
             made.git("index-pack", path, env=_ENV)
-    if missing := objects.missing(made, oids):
-        raise objects.forged(missing, repo)
+    if absent := missing(made, oids):
+        raise forged(absent, repo)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 
-from correctless.project import objects
 from correctless.project.git import Repo
-from correctless.project.objects import full, lying
+from correctless.project.tree import full, lying, read_tree
 
 
 def reveal(repo: Repo) -> tuple[str, ...]:
@@ -27,7 +26,7 @@ def reveal(repo: Repo) -> tuple[str, ...]:
 def hidden_changes(repo: Repo) -> tuple[str, ...]:
     """The files that git was told not to look at and that are not as in HEAD."""
     hidden, _ = _hidden(repo)
-    tree = objects.tree(repo, repo.head()).entries if hidden else {}
+    tree = read_tree(repo, repo.head()).entries if hidden else {}
     return tuple(
         path
         for path in hidden

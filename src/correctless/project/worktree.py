@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 
 from correctless import exits
 from correctless.exits import Stop
-from correctless.project import checkout, objects
+from correctless.project import checkout
 from correctless.project.git import Repo, nested
-from correctless.project.objects import LINK, SUBMODULE, Entry, Tree, full, lying
 from correctless.project.paths import ARTIFACTS, CONTRACTS
+from correctless.project.tree import LINK, SUBMODULE, Entry, Tree, full, lying, read_tree
 from correctless.values import frozen
 
 # Ours, in any worktree: logs and drafts are no part of what is checked.
@@ -99,7 +99,7 @@ class _Seen:
 
 
 def _snapshot(repo: Repo, commit: str, allow: frozenset[str]) -> Snapshot:
-    tree = objects.tree(repo, commit)
+    tree = read_tree(repo, commit)
     entries = tree.entries
     links = {path for path, entry in entries.items() if entry.mode == SUBMODULE}
     known = {""} | {folder for path in entries for folder in _parents(path)}

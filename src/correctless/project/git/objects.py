@@ -32,7 +32,7 @@ def sound(path: str) -> bool:
     if named is None:
         return True
     name = named[1] + named[2]
-    digest = _digest(name)
+    digest = hasher(name)
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
             unpack = zlib.decompressobj()
@@ -72,7 +72,7 @@ def wrong(repo: Repo, base: str) -> tuple[str, ...]:
     while waiting:
         seen |= waiting
         below: set[str] = set()
-        for oid, right, content in _read(repo, sorted(waiting)):
+        for oid, right, content in read(repo, sorted(waiting)):
             if right:
                 below.update(_named_in(content, len(oid)))
             else:
@@ -129,8 +129,8 @@ def _listed(repo: Repo, base: str) -> Iterator[str]:
     return filter(None, repo.git("ls-tree", "-r", "-t", "-z", "--full-tree", base).split("\0"))
 
 
-def _read(repo: Repo, oids: list[str]) -> Iterator[tuple[str, bool, bytes]]:
-    """Each object: its name, whether its content is what that says, and the content of a commit or tree."""
+def read(repo: Repo, oids: list[str]) -> Iterator[tuple[str, bool, bytes]]:
+    """Each object: its name, whether its content is what that says, and of a commit or tree its kind, a NUL and its content."""
     while oids:
         answered = 0
         for item in _batch(repo, oids):
@@ -176,7 +176,7 @@ def _batch(repo: Repo, oids: list[str]) -> Iterator[tuple[str, bool, bytes]]:
 
 
 def _content(out: IO[bytes], oid: str, kind: bytes, size: int) -> tuple[bool, bytes]:
-    digest = _digest(oid)
+    digest = hasher(oid)
     digest.update(b"%s %d\0" % (kind, size))
     kept = []
     while size > 0 and (data := out.read(min(size, _CHUNK))):
@@ -200,5 +200,6 @@ def _named_in(content: bytes, digits: int) -> Iterator[str]:
         rest = rest[digits // 2 :]
 
 
-def _digest(oid: str) -> hashlib._Hash:
+def hasher(oid: str) -> hashlib._Hash:
+    """The hash that object ids of this length are made with."""
     return hashlib.sha1(usedforsecurity=False) if len(oid) == 40 else hashlib.sha256()

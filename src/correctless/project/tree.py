@@ -1,16 +1,14 @@
-"""The objects of a commit, each held against its name: git believes what lies under a name, also what was put there later."""
+"""What a commit holds, each object held against its name, and what lies in a worktree in its place."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
 
 from correctless import exits
 from correctless.exits import Stop
-from correctless.project.git import Repo, call
+from correctless.project.git import Repo, objects
 from correctless.values import frozen
 
 LINK, SUBMODULE = "120000", "160000"
@@ -33,15 +31,15 @@ class Tree:
     above: frozenset[str]
 
 
-def tree(repo: Repo, commit: str) -> Tree:
+def read_tree(repo: Repo, commit: str) -> Tree:
     """Everything in a commit; `Stop(3)` where an object is missing or is not what its name says."""
-    head = _read(repo, {commit: "commit"})[commit].partition(b"\n")[0].removeprefix(b"tree ").decode()
+    head = _read(repo, {commit: b"commit"})[commit].partition(b"\n")[0].removeprefix(b"tree ").decode()
     entries: dict[str, Entry] = {}
     above = {commit}
     level = {"": head}
     while level:
         above |= set(level.values())
-        data = _read(repo, dict.fromkeys(level.values(), "tree"))
+        data = _read(repo, dict.fromkeys(level.values(), b"tree"))
         deeper: dict[str, str] = {}
         for folder, oid in level.items():
             for mode, name, inner in _entries(oid, data[oid]):
@@ -65,23 +63,12 @@ def forged(oid: str, repo: Repo) -> Stop:
     return Stop(exits.REFUSED, f"{what}. see git fsck")
 
 
-def _read(repo: Repo, wanted: Mapping[str, str]) -> dict[str, bytes]:
+def _read(repo: Repo, wanted: Mapping[str, bytes]) -> dict[str, bytes]:
     """The contents of objects, by id, of these kinds."""
-    asked = "".join(f"{oid}\n" for oid in wanted)
-    out: bytes = call.run(repo.place, ("cat-file", "--batch"), stdin=asked, text=False).stdout
     found: dict[str, bytes] = {}
-    at = 0
-    for oid, kind in wanted.items():
-        end = out.find(b"\n", at)
-        fields = out[at:end].split(b" ")
-        if len(fields) != 3 or not fields[2].isdigit():
-            raise forged(oid, repo)
-        at = end + 1 + int(fields[2])
-        found[oid] = out[end + 1 : at]
-        at += 1
-        made = hasher(oid)
-        made.update(b"%s %d\0" % (kind.encode(), len(found[oid])) + found[oid])
-        if made.hexdigest() != oid:
+    for oid, right, content in objects.read(repo, [*wanted]):
+        kind, _, found[oid] = content.partition(b"\0")
+        if not right or (content and kind != wanted[oid]):
             raise forged(oid, repo)
     return found
 
@@ -107,11 +94,6 @@ def _mode(mode: int) -> str:
     return LINK if stat.S_ISLNK(mode) else SUBMODULE
 
 
-def hasher(oid: str) -> Any:
-    """The hash that object ids of this length are made with."""
-    return hashlib.sha1(usedforsecurity=False) if len(oid) == 40 else hashlib.sha256()
-
-
 def full(repo: Repo, path: str) -> bytes:
     """Where a path of a tree lies, as git spells it: a path is bytes, whatever the locale says."""
     return os.path.join(os.fsencode(repo.top), path.encode("utf-8", "surrogateescape"))
@@ -119,7 +101,7 @@ def full(repo: Repo, path: str) -> bytes:
 
 def lying(path: bytes, entry: Entry) -> tuple[str, tuple[int, ...]]:
     """The object id of what lies at a path, "" when it is of another kind than the entry, and what a write would change."""
-    made = hasher(entry.oid)
+    made = objects.hasher(entry.oid)
     try:
         info = os.lstat(path)
         mark = (info.st_dev, info.st_ino, info.st_mode, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
