@@ -23,6 +23,7 @@ from correctless.exits import PERSON, REFUSED, Stop
 from correctless.process import Process, Result
 from correctless.project.git import find
 from correctless.sandbox.reach import Needs
+from patience import PATIENCE
 from project import CONFIG, Project
 from walls import SECRET, World, scratch
 
@@ -322,7 +323,7 @@ def test_where_a_dispatcher_sees_the_end_of_a_sandbox_nothing_in_it_goes_on(one:
         env=one.place().env,
         text=True,
         capture_output=True,
-        timeout=120,
+        timeout=PATIENCE,
     )
     assert done.stdout.split() == ["0", "True", "40", "[]"], done.stderr
 
