@@ -365,6 +365,14 @@ YES = [
     '"escalation_deferred": false, "original_escalation_reason": "only the owner can say"',
     '"original_escalation_reason": "only the owner can say"',
     '"escalation_deferred": false, "escalationDeferred": true',
+    *(
+        '"requires_human": true',
+        '"needs_review": true',
+        '"humanReview": "yes"',
+        '"needs confirmation": 1',
+        '"ask_person": true',
+    ),
+    *('"reviewer": "Ada must approve"', '"pending": true', '"approval": "needed"'),
 ]
 NO = [
     *(
@@ -476,6 +484,10 @@ SENTENCES = [  # about the block itself
 NOT_MET = [
     "AD-003 did not apply.",
     "AD-003: not applicable (no new names)",
+    "AD-003: no conflict.",
+    "AD-003: none added.",
+    "AD-003: nothing to report",
+    "Decision points AD-003 through AD-004 were not reached.",
     "AD-003 – not triggered",
     "- [ ] AD-003: not encountered",
     "AD-003: N/A — no naming decisions in this task",

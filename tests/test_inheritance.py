@@ -345,6 +345,40 @@ def test_work_in_a_commit_without_its_trailers_is_known_by_its_files(
     assert {name for name, _ in waiting(top)} == {"feature/a"}
 
 
+@pytest.mark.parametrize("how", ["a merge commit", "other paths", "a folder of its own", "a binary"])
+def test_work_that_a_commit_brings_in_another_way_is_known_by_its_contents(
+    with_spec: Work, git: Git, how: str
+) -> None:
+    top = with_spec.top
+    if how == "a binary":
+        (top / "blob.bin").write_bytes(os.urandom(3000) + b"\0")
+        with_spec.step("a3.py", "a3 as I saw fit")
+    git(top, "switch", "-q", "main")
+    git(top, "switch", "-q", "-c", "side")
+    (top / "side.md").write_text("side\n")
+    git(top, "add", "--all")
+    git(top, "commit", "-q", "-m", "side")
+    git(top, "switch", "-q", "main")
+    git(top, "switch", "-q", "-c", "feature/b")
+    (top / "mine.md").write_text("mine\n")
+    git(top, "add", "--all")
+    git(top, "commit", "-q", "-m", "mine")
+    match how:
+        case "a merge commit":
+            git(top, "merge", "-q", "--no-ff", "--no-commit", "side")
+            git(top, "checkout", "feature/a", "--", "a.py")
+        case "other paths":
+            git(top, "checkout", "feature/a", "--", "a.py", "a2.py")
+            (top / "lib").mkdir()
+            git(top, "mv", "a.py", "a2.py", "lib")
+        case "a folder of its own":
+            git(top, "read-tree", "--prefix=vendored/", "-u", "feature/a")
+        case "a binary":
+            git(top, "checkout", "feature/a", "--", "blob.bin")
+    git(top, "commit", "-q", "-m", "Greeting")
+    assert {name for name, _ in waiting(top)} == {"feature/a"}
+
+
 def test_other_work_is_not_taken_for_it(with_spec: Work, git: Git) -> None:
     top = with_spec.top
     git(top, "switch", "-q", "main")

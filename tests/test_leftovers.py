@@ -194,3 +194,12 @@ def test_an_index_is_sound_when_git_made_it(scratch_repo: Path, git: Git) -> Non
 def test_an_index_longer_than_any_is_not_read(scratch_repo: Path) -> None:
     os.truncate(scratch_repo / ".git/index", 1 << 40)
     assert not index.sound(find(str(scratch_repo)))
+
+
+def test_a_folder_named_git_that_is_no_repository_is_left_out_by_git_and_told(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "sub/.git").mkdir(parents=True)
+    (tmp_path / "sub/.git/payload").write_text("work")
+    (tmp_path / "nested/.git").mkdir(parents=True)
+    (tmp_path / "nested/.git/HEAD").write_text("ref: refs/heads/main")
+    assert kinds(tmp_path) == {"sub/.git": "has a name that git leaves out, and is no repository"}

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from conftest import Git
+from correctless import sandbox
 from correctless.agents import state
 from correctless.project.git import find
 from correctless.sandbox import credentials, git_layout, seatbelt, seccomp
-from correctless.sandbox.reach import Access, Reach, Rule, arrange, make_room
+from correctless.sandbox.reach import Access, Needs, Reach, Rule, arrange, make_room
 
 
 def made(top: Path, *names: str) -> str:
@@ -477,3 +478,16 @@ def test_what_a_conditional_include_would_bring_is_hidden_as_well(
     settings = find(str(scratch_repo)).configuration()
     hidden = [rule.path for rule in credentials.rules({"HOME": f"{home}/home"}, settings)]
     assert f"{home}/home/keys/work" in hidden
+
+
+def test_no_writable_folder_holds_what_logs_are_held_against(
+    scratch_repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Path(os.environ["HOME"])
+    copies = home / ".local/state/correctless/heads"
+    copies.mkdir(parents=True)
+    repo = find(str(scratch_repo))
+    place = sandbox.Place(repo, "feature/x", str(home / "run"), os.environ, writable=("~/.local",))
+    rules = arrange(sandbox._rules(place, Needs(), ("sh",), os.environ))
+    reach = Reach(rules, "", "")
+    assert (reach.of(str(home / ".local/share/x")), reach.of(str(copies / "x"))) == ("write", "read")

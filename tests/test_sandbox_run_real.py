@@ -88,6 +88,18 @@ def test_a_check_is_in_the_sandbox_too_and_its_failure_is_one(
     assert not os.path.exists(os.path.expanduser("~/out"))
 
 
+@pytest.mark.parametrize("hook", ["pre-commit", "commit-msg", "post-commit"])
+def test_a_commit_hook_runs_what_an_agent_wrote_in_the_sandbox_too(project: Walled, hook: str) -> None:
+    path = project.top / ".git/hooks" / hook
+    path.write_text("#!/bin/sh\n. ./lint.sh\n")
+    path.chmod(0o755)
+    wrote = "pathlib.Path('lint.sh').write_text('echo ran >>linted.txt; echo x 2>/dev/null >>~/out; true\\n')"
+    done = project.run(AGENT_EXTRA=wrote)
+    assert done.returncode == exits.PERSON, done.stderr
+    assert (project.top / "linted.txt").exists()
+    assert not os.path.exists(os.path.expanduser("~/out"))
+
+
 @pytest.mark.parametrize("how", ["killed", "interrupted", "stopped"])
 def test_when_its_dispatcher_ends_an_agent_ends_and_the_run_goes_on(project: Walled, how: str) -> None:
     dispatcher = project.start(*project.run_words(), AGENT_PLAY="sleep:ctdd#1")

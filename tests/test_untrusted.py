@@ -270,9 +270,11 @@ def test_a_deep_tree_in_which_no_git_folder_is_found_ends_with_a_reason(
     assert "is gone, or another one is in its place" in done.stderr
 
 
-def test_a_stash_that_was_left_where_there_was_none_stays_and_is_no_decision(project: Project) -> None:
+def test_a_stash_that_was_left_where_there_was_none_stays_and_is_told(project: Project) -> None:
+    """It may hold all of a step's work."""
     done = project.run(AGENT_EXTRA="os.system('echo x >>spec.md; git stash -q')")
-    assert "git-put-back" not in str(project.decisions()), done.stderr
+    assert done.returncode == exits.PERSON, done.stderr
+    assert "refs/stash was made" in str([each["original_escalation_reason"] for each in project.decisions()])
     assert "stash@{0}" in project.git(project.top, "stash", "list")
 
 
@@ -283,3 +285,31 @@ def test_a_stash_that_was_there_is_put_back(project: Project) -> None:
     done = project.run(AGENT_EXTRA="os.system('git stash drop -q; echo x >>spec.md; git stash -q')")
     assert done.returncode == exits.PERSON, done.stderr
     assert project.git(project.top, "rev-parse", "refs/stash") == before_it
+
+
+@pytest.mark.parametrize("where", ["lfs", "lfs/objects", "reftable"])
+def test_a_link_that_was_made_in_a_store_is_taken_away_and_told(
+    scratch_repo: Path, tmp_path: Path, where: str
+) -> None:
+    here = find(str(scratch_repo))
+    (scratch_repo / ".git/lfs").mkdir()
+    (scratch_repo / ".git/lfs/theirs").symlink_to(tmp_path)  # a person's own stays
+    known = before.take(here, "feature/x")
+    link = scratch_repo / ".git" / where
+    if where == "lfs":
+        link.rename(tmp_path / "lfs")
+    link.symlink_to(tmp_path)
+    changes = restore.restore(known, str(tmp_path / "aside"))
+    assert not link.is_symlink()
+    assert any(each.name == str(link) for each in changes)
+    assert where == "lfs" or (scratch_repo / ".git/lfs/theirs").is_symlink()
+
+
+def test_no_index_of_ours_lies_where_an_agent_writes(scratch_repo: Path, tmp_path: Path) -> None:
+    here = find(str(scratch_repo))
+    there = {*(scratch_repo / ".git").iterdir()}
+    with here.scratch_index() as env:
+        assert {*(scratch_repo / ".git").iterdir()} == there
+        assert not Path(env["GIT_INDEX_FILE"]).is_relative_to(scratch_repo)
+        here.git("read-tree", "HEAD", env=env)
+    assert not Path(env["GIT_INDEX_FILE"]).parent.exists()

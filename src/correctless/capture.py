@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from correctless import block
@@ -153,6 +153,7 @@ def capture(
             text = read.outside if on_record else answer
             pieces.append(block.Piece(None, text=text, fault=fault, verified=read.verified))
             take(pieces_before + len(pieces), pieces[-1])
+            found[-1] = replace(found[-1], original_escalation_reason=fault)
         else:
             warnings.insert(0, f"no-decisions-reported: {fault}")
     return Captured(tuple(found), tuple(files), tuple(warnings), tuple(pieces))

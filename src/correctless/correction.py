@@ -169,12 +169,16 @@ def synthesized(
 
 
 def asks_to_defer(obj: Mapping[str, Any]) -> bool:
-    """Whether any key of an object that speaks of deferring or escalating, however it is spelled, says yes or gives a reason."""
+    """Whether any key of an object that speaks of deferring, escalating or a person who has to look says yes or gives a reason."""
     return means_deferred(obj.get("escalation_deferred")) or any(
         _affirms(value)
         for key, value in obj.items()
         if key != "escalation_deferred"
-        and re.search("defer|escalat", re.sub(r"[\W_]", "", str(key)), re.IGNORECASE)
+        and re.search(
+            "defer|escalat|human|person|review|confirm|approv|pending",
+            re.sub(r"[\W_]", "", str(key)),
+            re.IGNORECASE,
+        )
     )
 
 

@@ -26,7 +26,7 @@ PLAIN = VERBS | frozenset(
         " prompted quoted readable record recorded records report reported required requested same said say says section shown so"
         " string than that the their them then there these they this those to token two under verbatim very we what when where"
         " which will with within word words would nor neither json object objects per note everything starting beginning ending came applies arose occurred met reached stays remains you your answer answers block blocks message response reply tag tags task"
-        " text all also too if into out up us yes ad id ids document docs rule page skill contract"
+        " through text all also too if into out up us yes ad id ids document docs rule page skill contract"
     )
 )
 # The names of the columns and keys a decision may be told under.
@@ -57,6 +57,7 @@ _DENIAL = frozenset(
         "no not none never nothing nicht nichts kein keine keinen entfällt n a na skip skipped unused unreached untouched unneeded"
         " unmet did does do was were is has have had been be being this that the point decision decisions to it reached needed need"
         " applicable relevant met triggered hit encountered required come came up arise arose apply applies occur occurred occasion"
+        " conflict conflicts added report reported"
         " seen used taken made decide here there any yet in step run task at all i we so for erreicht nötig wurde war entscheidung anlass neue neuen"
     )
 )

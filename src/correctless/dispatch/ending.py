@@ -10,6 +10,7 @@ from correctless.publish.consolidation import consolidate as make_commit
 from correctless.publish.consolidation import squash
 from correctless.runlog.events import Consolidated, GateClosed, GateOpened, RunStopped
 from correctless.runlog.state import State
+from correctless.sandbox.reach import Needs
 
 _HOOK_SECONDS = 1800.0
 
@@ -21,14 +22,18 @@ def consolidate(around: Surroundings, state: State) -> Consolidated:
     commit = repo.head()
     left: tuple[str, ...] = ()
     if not work.has_trailers(around, marks):
+        env = around.environment(state.run, plan, "consolidation", 1)
+        _, _, sandbox = around.sandbox(state.run, plan)
+        made = sandbox(Needs(), ["git"], env) if sandbox is not None else None
         done = make_commit(
             repo,
             base=plan.base,
             allow=(*plan.outputs, *(step.report for step in plan.steps if step.report)),
             message=work.message(state, "consolidation", marks),
-            env=around.environment(state.run, plan, "consolidation", 1),
+            env={**env, **(made.environment if made else {})},
             seconds=_HOOK_SECONDS,
             guard=lambda: untrusted.guarded(around, state),
+            wrap=made.wrap if made else None,
         )
         work.defer_what_was_put_back(around, state)
         commit, left = done.commit, done.left

@@ -14,7 +14,7 @@ from correctless.runlog.events import Consolidated, Logged, RunStarted, StepFini
 
 _OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _DIFF = (*HISTORY, "diff-tree", "--stdin", "--root", "-r", "--no-renames", "--no-abbrev")
-_TEXT = ("-p", "-U0", "--text", "--no-ext-diff", "--no-textconv")
+_TEXT = ("-p", "-U0", "--no-ext-diff", "--no-textconv")  # of binaries the blob tells
 _FILE = re.compile(r"^diff --git ", re.MULTILINE)  # a line of content begins with + or -
 _EMPTY = (
     "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
@@ -25,7 +25,7 @@ _EMPTY = (
 def unsigned(
     repo: Repo, span: Sequence[str], past: str | None, own: Branch, others: Others
 ) -> Iterator[tuple[Source, Mark]]:
-    """Work of other branches' runs that no trailer tells of: a file in `span` that is what a run made it, or changed as there.
+    """Work of other branches' runs that no trailer tells of: a file in `span` that is what a run made of one, or changed as there.
 
     The change of a file counts against its commit's parent, the run's base, and where the branch left `past`: a squash has
     all of them as one. Work that was mixed with other work within a file is not known again.
@@ -50,8 +50,9 @@ def unsigned(
     listed = repo.git(*HISTORY, "rev-list", *span, "--", env=ENV, seconds=SECONDS).split()
     mine = _made(own.events)
     here = [commit for commit in listed if commit not in mine and commit not in made]
-    theirs = {**_results(repo, named), **_changes(repo, named)}
-    paths = {path for path, _ in theirs}
+    changed = _changes(repo, named)
+    theirs = {**_results(repo, named), **changed}
+    paths = {header for header, _ in changed}
     # Of all that lies between two commits, what a run wrote in as well: the rest is a person's.
     theirs |= {key: commit for key, commit in _changes(repo, pairs).items() if key[0] in paths}
     for key in {**_results(repo, here), **_changes(repo, here)}:
@@ -83,8 +84,8 @@ def _known(repo: Repo, commits: Iterable[str]) -> set[str]:
 
 
 def _results(repo: Repo, commits: Sequence[str]) -> Mapping[tuple[str, str], str]:
-    """(path, blob) of each file that a commit changed -> that commit; merges have none."""
-    out = repo.git(*_DIFF, "--raw", "-z", stdin=_lines(commits), env=ENV, seconds=SECONDS)
+    """("", blob) of each file that a commit changed, a merge: against all its parents -> that commit."""
+    out = repo.git(*_DIFF, "-c", "--raw", "-z", stdin=_lines(commits), env=ENV, seconds=SECONDS)
     found: dict[tuple[str, str], str] = {}
     commit = ""
     words = iter(out.split("\0"))
@@ -92,9 +93,10 @@ def _results(repo: Repo, commits: Sequence[str]) -> Mapping[tuple[str, str], str
         if not word.startswith(":"):
             commit = word
             continue
-        blob, path = word.split()[3], next(words)
+        *_, blob, _ = word.split()  # modes and blobs of all parents stand before it
+        next(words)
         if blob.strip("0") and blob not in _EMPTY:
-            found[path, blob] = commit
+            found["", blob] = commit
     return found
 
 

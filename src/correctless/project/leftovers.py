@@ -41,9 +41,11 @@ def odd(top: str) -> Iterator[Odd]:
         with os.scandir(os.path.join(root, folder)) as entries:
             for entry in entries:
                 path = os.path.join(folder, entry.name)
+                info = entry.stat(follow_symlinks=False)
+                if entry.name == b".git" and folder and not _is_repository(entry.path, info):
+                    yield Odd(os.fsdecode(path), "has a name that git leaves out, and is no repository")
                 if entry.name == b".git" or path in _OURS:
                     continue
-                info = entry.stat(follow_symlinks=False)
                 if stat.S_ISDIR(info.st_mode):
                     if len(entry.path) > _LONGEST or path.count(b"/") >= _DEEPEST:
                         yield Odd(os.fsdecode(path), "lies too deep")
@@ -79,6 +81,10 @@ def _open(path: bytes) -> None:
             f"{os.fsdecode(path)[:300]} can't be read, and its mode is not ours to change. have it made readable "
             "(chmod u+rwX), or move it away, then go on with: correctless cauto resume",
         ) from None
+
+
+def _is_repository(path: bytes, info: os.stat_result) -> bool:
+    return not stat.S_ISDIR(info.st_mode) or os.path.lexists(os.path.join(path, b"HEAD"))
 
 
 def _wanted(info: os.stat_result) -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from correctless import exits
 from correctless.exits import Stop
 from correctless.github import first_line
+from correctless.process import Wrap
 from correctless.project.git import Repo
 from correctless.project.paths import ARTIFACTS
 
@@ -31,12 +32,13 @@ def consolidate(
     env: Mapping[str, str],
     seconds: float,
     guard: Callable[[], AbstractContextManager[None]] = nullcontext,
+    wrap: Wrap | None = None,
 ) -> Consolidated:
     """Commit what is left of the run's work on top of `base..HEAD`.
 
     Staged are the files that commits since `base` touched and those a glob of `allow` names (`*`, `?`, `**`, from the
     top folder); artifacts, ignored files and repositories inside the repository never. The hooks run here, once, in
-    `env` and within `seconds`, inside of what `guard` opens. `Stop(20)` when a hook refuses or adds files of its own, `Stop(10)` when the branch's
+    `env`, in the sandbox `wrap` and within `seconds`, inside of what `guard` opens. `Stop(20)` when a hook refuses or adds files of its own, `Stop(10)` when the branch's
     commits hold artifacts; HEAD is then where it was.
     """
     before = repo.head()
@@ -59,7 +61,7 @@ def consolidate(
     _stage(repo, sorted(chosen))
     try:
         with guard():
-            _commit(repo, message, env, seconds)
+            _commit(repo, message, env, seconds, wrap)
         _hold_to(repo, before, chosen)
         _sign(repo)
     except Stop:
@@ -125,10 +127,10 @@ def _stage(repo: Repo, chosen: Sequence[str]) -> None:
     )
 
 
-def _commit(repo: Repo, message: str, env: Mapping[str, str], seconds: float) -> None:
+def _commit(repo: Repo, message: str, env: Mapping[str, str], seconds: float, wrap: Wrap | None) -> None:
     # Signed later: see `_sign`.
     words = ("-c", "commit.gpgSign=false", "commit", "--allow-empty", "--quiet", "--file=-")
-    done = repo.with_hooks(*words, env=env, stdin=message, seconds=seconds)
+    done = repo.with_hooks(*words, env=env, stdin=message, seconds=seconds, wrap=wrap)
     if done.timed_out:
         raise Stop(
             exits.FAILED,

@@ -14,6 +14,7 @@ from correctless import places
 from correctless.base import below
 from correctless.base.files import replace_file
 from correctless.exits import REFUSED, Stop
+from correctless.guard import state
 from correctless.process import Wrap
 from correctless.project.git import Repo
 from correctless.project.paths import ARTIFACTS, CONTRACTS
@@ -162,6 +163,10 @@ def _rules(place: Place, needs: Needs, words: Sequence[str], env: Mapping[str, s
     if inside(sys.prefix, repo.top):
         yield Rule(sys.prefix, "read")  # an environment in the worktree is the dispatcher's own program
     yield from (Rule(_expanded(path, home), "write") for path in place.writable)
+    # What the logs are held against is nobody's cache.
+    yield from (
+        Rule(folder, "read", narrows=True) for folder in state.folders(place.env) if os.path.isdir(folder)
+    )
     yield from needs.rules
 
 

@@ -17,7 +17,7 @@ from correctless.project.git.call import SECONDS, Place, Rights
 from correctless.values import frozen
 
 if TYPE_CHECKING:
-    from correctless.process import Result
+    from correctless.process import Result, Wrap
 
 
 @frozen
@@ -77,8 +77,10 @@ class Repo:
         )
         return done
 
-    def with_hooks(self, *args: str, env: Mapping[str, str], stdin: str, seconds: float) -> Result:
-        """git with the repository's own hooks, in an agent's environment: a process group of its own, ended as a whole."""
+    def with_hooks(
+        self, *args: str, env: Mapping[str, str], stdin: str, seconds: float, wrap: Wrap | None = None
+    ) -> Result:
+        """git with the repository's own hooks, which run what an agent wrote: in its environment and sandbox, ended as a whole."""
         from correctless import process  # only whoever dispatches needs it
 
         return process.run(
@@ -87,6 +89,7 @@ class Repo:
             env={**env, **call.settings_of(self.place), "GIT_TERMINAL_PROMPT": "0", "GIT_EDITOR": "false"},
             stdin=stdin.encode("utf-8", "surrogateescape"),
             wall_s=seconds,
+            wrap=wrap,
         )
 
     def branch(self) -> str | None:
@@ -168,7 +171,7 @@ class Repo:
             return os.path.lexists(top) and (not os.path.isdir(top) or bool(os.listdir(top)))
         try:
             with nested.at(top, commit, self.settings) as inner:
-                return inner is None or bool(inner.standing().changed)
+                return inner is None or bool(inner.standing().unstaged)
         except Stop:
             return True  # what git can't look at is nothing a run commits
 
@@ -216,15 +219,14 @@ class Repo:
     @contextmanager
     def scratch_index(self, known: bytes = b"") -> Iterator[dict[str, str]]:
         """The environment of git commands that use an index of their own, `known` at first and gone afterwards."""
-        index = os.path.join(self.git_dir, f"correctless-index-{os.getpid()}")
-        try:
+        import tempfile  # only whoever dispatches needs it
+
+        # Not in git's folder: an agent could have put a link there, and git would write through it.
+        with tempfile.TemporaryDirectory(prefix="correctless-", ignore_cleanup_errors=True) as folder:
+            index = os.path.join(folder, "index")
             if known:
                 replace_file(index, known, mode=0o600, durable=False)
             yield {"GIT_INDEX_FILE": index}
-        finally:
-            for leftover in (index, index + ".lock"):
-                if os.path.exists(leftover):
-                    os.unlink(leftover)
 
     def patch_since(self, base: str, *, but: Sequence[str] = ()) -> bytes:
         """Everything between `base` and the worktree as one binary patch, untracked files included and `but` left out; the index keeps."""

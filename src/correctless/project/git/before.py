@@ -27,7 +27,7 @@ OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 # Of the worktree's own folder: what comes and goes with ordinary work. Put back, or away, without a word.
 # Never looked at here: the index is an agent's anyway, the lock is the run's, the rest is nothing git runs or believes.
 _LEFT = re.compile(
-    r"(index|correctless\.lock|correctless-index-\d+(\.lock)?|lfs|reftable|logs|objects|refs|packed-refs|modules|worktrees)\Z"
+    r"(index|correctless\.lock|lfs|reftable|logs|objects|refs|packed-refs|modules|worktrees)\Z"
 )
 # Of the folder all worktrees share, where this one has its own beside it; the rest there is the main worktree's.
 _SHARED = re.compile(
@@ -46,6 +46,7 @@ _OF_MODULE = (
     "remotes",
 )
 _OF_ITS_OBJECTS = ("alternates", "http-alternates")
+_STORES = ("lfs", "reftable")
 _OF_OTHERS = ("HEAD", "commondir", "gitdir", "config.worktree")
 _OF_OBJECTS = ("alternates", "http-alternates")
 # What git believes of objects without looking at them; it is made anew from them.
@@ -221,6 +222,10 @@ def watched(repo: Repo) -> Iterator[str]:
             continue
         yield from _below(item.path) if item.is_dir(follow_symlinks=False) else (item.path,)
     common = repo.common_dir
+    for root in {repo.git_dir, common}:
+        for name in _STORES:  # an agent's commits write there, and git's filters follow what leads elsewhere
+            store = os.path.join(root, name)
+            yield from (path for path in (store, *_below(store)) if os.path.islink(path))
     if common != repo.git_dir:
         for item in scan(common):
             if _SHARED.match(item.name):

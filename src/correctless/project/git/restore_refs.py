@@ -15,7 +15,7 @@ from correctless.project.git.call import SECONDS
 from correctless.project.git.repairs import Change, Repairs, alone
 
 _OURS = "refs/correctless/"  # the dispatcher's own refs: it makes some while a snapshot is in use
-_STASH = "refs/stash"  # it decides nothing, and one that was made where there was none is no work of anybody before
+_STASH = "refs/stash"  # one that was made may hold the step's work: it stays, and is told
 
 
 def restore_refs(repairs: Repairs) -> set[str]:
@@ -48,8 +48,8 @@ def restore_refs(repairs: Repairs) -> set[str]:
         repairs.changes.append(
             Change(name, f"was {before.refs[name]}, was made {now.get(name, 'nothing')}; put back")
         )
-    new -= {_STASH} if OID.match(now.get(_STASH, "")) else set()
     stayed = {name for name in new if late and OID.match(now[name]) and not name.startswith("refs/replace/")}
+    stayed |= {_STASH} & {name for name in new if OID.match(now[name])}
     for name in sorted(new):
         said = "left as it is" if name in stayed else "taken away"
         repairs.changes.append(Change(name, f"was made, at {now[name]}; {said}"))
