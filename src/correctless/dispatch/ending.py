@@ -24,7 +24,7 @@ def consolidate(around: Surroundings, state: State) -> Consolidated:
     if not work.has_trailers(around, marks):
         env = around.environment(state.run, plan, "consolidation", 1)
         _, _, sandbox = around.sandbox(state.run, plan)
-        made = sandbox(Needs(), ["git"], env) if sandbox is not None else None
+        made = sandbox(Needs(), (), env) if sandbox is not None else None
         done = make_commit(
             repo,
             base=plan.base,
