@@ -39,7 +39,8 @@ def begin(around: Surroundings, state: State, attempt: int, part: int = 1) -> st
 def _persons(around: Surroundings) -> tuple[str, ...]:
     """What nobody but a person's command writes, and that is refused while a run is at work; and where the private copies are."""
     logs = around.logs
-    return (logs.confirmations, *(path + MARK for path in (logs.decisions, logs.run, logs.confirmations)))
+    # The mark of the decisions log is made with its first entry, and that may come while an agent runs.
+    return (logs.confirmations, *(path + MARK for path in (logs.run, logs.confirmations)))
 
 
 def settle(around: Surroundings, state: State) -> None:
