@@ -10,14 +10,19 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from shelf import Shelf
+
+if TYPE_CHECKING:
+    from project import Project
+    from walls import World
 
 # The machine may be busy, and how long an example takes is no test's business.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -123,3 +128,58 @@ def shelf(whole_shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> Shelf:
     """What is made once; its home is the test's, and is kept with it."""
     monkeypatch.setenv("HOME", str(whole_shelf.here / "home"))
     return whole_shelf
+
+
+@pytest.fixture
+def ran(shelf: Shelf, git: Git, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A branch whose run has closed its gate, and that nobody answered yet; the current folder is its worktree."""
+    from correctless import exits
+    from project import Project
+
+    def make(here: Path) -> None:
+        at_home(here / "home")
+        project = Project(begun(here / "project", git), git)
+        assert project.run().returncode == exits.PERSON
+
+    here = shelf.take("closed", make)
+    monkeypatch.chdir(here / "project")
+    return Project.found(here / "project", git)
+
+
+@pytest.fixture(scope="module")
+def worlds() -> Iterator[dict[str, World]]:
+    """The worlds of one test module, by layout."""
+    made: dict[str, World] = {}
+    yield made
+    for world in made.values():
+        world.remove()
+
+
+@pytest.fixture(params=["ordinary", "linked"])
+def world(worlds: dict[str, World], request: pytest.FixtureRequest) -> World:
+    return _ready(worlds, request.param)
+
+
+@pytest.fixture
+def one(worlds: dict[str, World]) -> World:
+    return _ready(worlds, "ordinary")
+
+
+def _ready(worlds: dict[str, World], layout: str) -> World:
+    from walls import World, scratch  # which needs a sandbox's programs
+
+    if layout not in worlds:
+        worlds[layout] = World(os.path.join(scratch(), "world"), layout, os.geteuid())
+    worlds[layout].restore()
+    return worlds[layout]
+
+
+def add_submodule(top: Path, git: Git, lib: Path) -> None:
+    """A repository `lib` with one file, committed as the submodule `lib` of the one in `top`."""
+    lib.mkdir()
+    git(lib, "init", "-q")
+    (lib / "x.py").write_text("1\n")
+    git(lib, "add", ".")
+    git(lib, "commit", "-q", "-m", "x")
+    git(top, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(lib), "lib")
+    git(top, "commit", "-q", "-m", "lib")

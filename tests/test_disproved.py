@@ -16,7 +16,7 @@ import pytest
 import contracts
 import correctless
 import terminal
-from conftest import Git, at_home, begun
+from conftest import Git, at_home
 from correctless import exits
 from correctless.chain import EMPTY, Head, seal
 from correctless.cli import main
@@ -26,25 +26,10 @@ from correctless.ledger import Ledger
 from correctless.record import decode, utcnow
 from correctless.runcontract import keeping
 from project import Project
-from shelf import Shelf
 
 SAID = json.dumps({"decision_id": "AD-001", "default_applied": "a", "rationale": "b"})
 PERSONS = [frozenset({"CLAUDE_PROJECT_DIR"}), frozenset({"HOME"})]  # the processes above the hook
 NEW_WORKSPACE = "correctless decisions new-workspace"
-
-
-@pytest.fixture
-def ran(shelf: Shelf, git: Git, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A branch whose run has closed its gate, and that nobody answered yet."""
-
-    def make(here: Path) -> None:
-        at_home(here / "home")
-        project = Project(begun(here / "project", git), git)
-        assert project.run().returncode == exits.PERSON
-
-    here = shelf.take("disproved", make)
-    monkeypatch.chdir(here / "project")
-    return Project.found(here / "project", git)
 
 
 # --- what is done to the log

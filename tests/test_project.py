@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Git
+from conftest import Git, add_submodule
 from correctless import exits
 from correctless.base.files import replace_file
 from correctless.exits import Stop
@@ -241,18 +241,11 @@ def test_a_repository_of_another_user_is_named_with_what_makes_git_trust_it(
 def test_a_submodule_that_is_as_its_commit_changes_nothing(
     scratch_repo: Path, git: Git, tmp_path: Path
 ) -> None:
-    lib = tmp_path / "lib"
-    lib.mkdir()
-    git(lib, "init", "-q")
-    (lib / "a.txt").write_text("a\n")
-    git(lib, "add", ".")
-    git(lib, "commit", "-q", "-m", "lib")
-    git(scratch_repo, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(lib), "lib")
-    git(scratch_repo, "commit", "-q", "-m", "lib")
+    add_submodule(scratch_repo, git, tmp_path / "lib")
     repo = find(str(scratch_repo))
     assert repo.standing().changed == ()
     (scratch_repo / "lib/new").write_text("new\n")
     assert repo.standing().changed == ("lib",)
     (scratch_repo / "lib/new").unlink()
-    (scratch_repo / "lib/a.txt").write_text("b\n")
+    (scratch_repo / "lib/x.py").write_text("2\n")
     assert repo.standing().changed == ("lib",)

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from conftest import Git, at_home, begun
 from correctless import exits
 from correctless.chain import EMPTY, Head, seal
 from correctless.cli import main
@@ -18,7 +17,6 @@ from correctless.record import RecordError, decode
 from correctless.runlog.events import logged
 from correctless.runlog.state import State, standing
 from project import Project
-from shelf import Shelf
 
 GOLDEN = Path(__file__).parent / "cases/logs/1"
 ODD: tuple[Any, ...] = (
@@ -33,20 +31,6 @@ COMMANDS = (
     ["audit-run"],
     ["cauto", "resume"],
 )
-
-
-@pytest.fixture
-def ran(shelf: Shelf, git: Git, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A branch whose run has closed its gate, and that nobody answered yet."""
-
-    def make(here: Path) -> None:
-        at_home(here / "home")
-        project = Project(begun(here / "project", git), git)
-        assert project.run().returncode == exits.PERSON
-
-    here = shelf.take("run-log-values", make)
-    monkeypatch.chdir(here / "project")
-    return Project.found(here / "project", git)
 
 
 def entries(path: Path) -> list[dict[str, Any]]:

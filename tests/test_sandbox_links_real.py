@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,34 +16,9 @@ from correctless.exits import Stop
 from correctless.process import Result
 from correctless.project.git import find
 from correctless.sandbox.reach import Needs
-from walls import SECRET, World, scratch
+from walls import SECRET, World
 
 pytestmark = pytest.mark.real
-
-
-@pytest.fixture(scope="module")
-def worlds() -> Iterator[dict[str, World]]:
-    made: dict[str, World] = {}
-    yield made
-    for world in made.values():
-        world.remove()
-
-
-@pytest.fixture(params=["ordinary", "linked"])
-def world(worlds: dict[str, World], request: pytest.FixtureRequest) -> World:
-    return _ready(worlds, request.param)
-
-
-@pytest.fixture
-def one(worlds: dict[str, World]) -> World:
-    return _ready(worlds, "ordinary")
-
-
-def _ready(worlds: dict[str, World], layout: str) -> World:
-    if layout not in worlds:
-        worlds[layout] = World(os.path.join(scratch(), "world"), layout, os.geteuid())
-    worlds[layout].restore()
-    return worlds[layout]
 
 
 def sh(world: World, script: str, **more: Any) -> Result:

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,34 +24,9 @@ from correctless.project.git import find
 from correctless.sandbox.reach import Needs
 from patience import PATIENCE
 from project import CONFIG, Project
-from walls import SECRET, World, scratch
+from walls import SECRET, World
 
 pytestmark = pytest.mark.real
-
-
-@pytest.fixture(scope="module")
-def worlds() -> Iterator[dict[str, World]]:
-    made: dict[str, World] = {}
-    yield made
-    for world in made.values():
-        world.remove()
-
-
-@pytest.fixture(params=["ordinary", "linked"])
-def world(worlds: dict[str, World], request: pytest.FixtureRequest) -> World:
-    return _ready(worlds, request.param)
-
-
-@pytest.fixture
-def one(worlds: dict[str, World]) -> World:
-    return _ready(worlds, "ordinary")
-
-
-def _ready(worlds: dict[str, World], layout: str) -> World:
-    if layout not in worlds:
-        worlds[layout] = World(os.path.join(scratch(), "world"), layout, os.geteuid())
-    worlds[layout].restore()
-    return worlds[layout]
 
 
 def sh(world: World, script: str, **more: Any) -> Result:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Git
+from conftest import Git, add_submodule
 from correctless import exits
 from correctless.exits import Stop
 from correctless.project import checkout, hidden, worktree
@@ -303,13 +303,7 @@ def test_what_the_commit_says_is_ignored_and_what_is_ours_is_not_looked_at(top: 
 
 
 def test_a_submodule_is_held_against_its_own_commit(top: Path, git: Git, tmp_path: Path) -> None:
-    (tmp_path / "lib").mkdir()
-    git(tmp_path / "lib", "init", "-q")
-    (tmp_path / "lib/x.py").write_text("1\n")
-    git(tmp_path / "lib", "add", ".")
-    git(tmp_path / "lib", "commit", "-q", "-m", "x")
-    git(top, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(tmp_path / "lib"), "lib")
-    git(top, "commit", "-q", "-m", "lib")
+    add_submodule(top, git, tmp_path / "lib")
     git(top, "config", "diff.ignoreSubmodules", "all")
     assert different(top) == ()
     (top / "lib/y.py").write_text("")
@@ -651,13 +645,7 @@ def test_a_link_that_stays_inside_is_as_the_commit_has_it(top: Path, git: Git, t
 
 
 def test_what_comes_and_goes_in_a_submodule_is_seen(top: Path, git: Git, tmp_path: Path) -> None:
-    (tmp_path / "lib").mkdir()
-    git(tmp_path / "lib", "init", "-q")
-    (tmp_path / "lib/x.py").write_text("1\n")
-    git(tmp_path / "lib", "add", ".")
-    git(tmp_path / "lib", "commit", "-q", "-m", "x")
-    git(top, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(tmp_path / "lib"), "lib")
-    git(top, "commit", "-q", "-m", "lib")
+    add_submodule(top, git, tmp_path / "lib")
     assert looks(top, come_and_go("lib/json.py")) == ("lib/",)
 
     def undone(top: Path) -> None:
