@@ -17,8 +17,9 @@ import pytest
 
 from correctless import lineage, process
 from correctless.agents import running, stream
+from correctless.base.lines import Line
 from correctless.exits import REFUSED, Stop
-from correctless.process import Line, Process, group_alive, run
+from correctless.process import Process, group_alive, run
 from patience import PATIENCE, until
 
 Hold = Callable[..., Process]

@@ -13,18 +13,17 @@ import signal
 import subprocess
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Literal
 
 from correctless import orphans
+from correctless.base.lines import LONG, Line, Partial, Stream
 from correctless.exits import REFUSED, Stop
 from correctless.lineage import Row, living, table
 
-Stream = Literal["out", "err"]
 Limit = Literal["idle", "wall"]
 
-LONG = 8 << 20  # bytes of a line that are held: a longer one comes in pieces
 _PIECE = 1 << 16
 _LINGER = 0.5  # seconds a background child may hold the output open after the program is gone
 _AFTERMATH = 1 << 20  # bytes of output read after that: more than a pipe holds
@@ -48,16 +47,6 @@ class Wrap:
 
     words: tuple[str, ...]
     contains: bool  # the kernel ends all that was started in it when it ends
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of output without its newline, or a piece of a long one: all but the `last` are as long as what is held."""
-
-    stream: Stream
-    data: bytes
-    first: bool = True
-    last: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +208,7 @@ class Process:
 
     def lines(self, *, idle_s: float, wall_s: float, long: int = LONG) -> Iterator[Line]:
         """`chunks` as lines, a longer one than `long` bytes in pieces as they arrive: memory stays flat."""
-        partial: dict[Stream, _Partial] = {"out": _Partial("out", long), "err": _Partial("err", long)}
+        partial: dict[Stream, Partial] = {"out": Partial("out", long), "err": Partial("err", long)}
         for stream, data in self.chunks(idle_s=idle_s, wall_s=wall_s):
             yield from partial[stream].feed(data)
         for last in partial.values():
@@ -312,15 +301,6 @@ class Process:
         return False
 
 
-def split(chunks: Iterable[bytes]) -> Iterator[Line]:
-    """What was written to an output once, as `Process.lines` would have given it."""
-    partial = _Partial("out", LONG)
-    for data in chunks:
-        yield from partial.feed(data)
-    if partial.begun:
-        yield partial.take(last=True)
-
-
 def run(
     argv: Sequence[str],
     *,
@@ -357,39 +337,6 @@ def group_alive(pgid: int, mark: str = "") -> bool:
 def marked(mark: str) -> frozenset[int]:
     """The processes that carry `mark`, whatever group they went to; none off Linux, where nobody can tell."""
     return frozenset(row.pid for row in table(mark) if row is not None and row.marked)
-
-
-class _Partial:
-    """The line of one stream that has not ended yet."""
-
-    def __init__(self, stream: Stream, long: int) -> None:
-        self._stream: Stream = stream
-        self._long = long
-        self._data = bytearray()
-        self._first = True
-        self.begun = False
-
-    def feed(self, data: bytes) -> Iterator[Line]:
-        *whole, rest = data.split(b"\n")
-        for piece in whole:
-            yield from self._keep(piece)
-            yield self.take(last=True)
-        if rest:
-            yield from self._keep(rest)
-
-    def take(self, *, last: bool) -> Line:
-        line = Line(self._stream, bytes(self._data), self._first, last)
-        self._data, self._first, self.begun = bytearray(), last, not last
-        return line
-
-    def _keep(self, piece: bytes) -> Iterator[Line]:
-        self.begun = True
-        while len(self._data) + len(piece) > self._long:
-            room = self._long - len(self._data)
-            self._data += piece[:room]
-            piece = piece[room:]
-            yield self.take(last=False)
-        self._data += piece
 
 
 @contextlib.contextmanager
