@@ -5,12 +5,13 @@ A field that comes later has a default: each release reads the logs of all befor
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, field
 from typing import Any, ClassVar, get_args
 
 from correctless.record import RecordError, read
 from correctless.runlog.plan import Plan
+from correctless.runlog.texts import refuse_unspeakable
 from correctless.values import frozen
 
 
@@ -326,71 +327,9 @@ def logged(values: Mapping[str, Any]) -> Logged:
     if kind is None or not isinstance(run, str) or not isinstance(when, str):
         raise RecordError(f"'{name}' is no event of a run log this release knows")
     event = read(kind, values)
-    _refuse_control(event, _PLAIN)
-    _refuse_unspeakable(event, _PLAIN)
-    if isinstance(event, RunStarted):
-        for part in (event.plan, *event.plan.steps):
-            _refuse_control(part, _PLAIN)
-            _refuse_unspeakable(part, (*_PLAIN, *_WORDS))
+    for part in (event, *((event.plan, *event.plan.steps) if isinstance(event, RunStarted) else ())):
+        refuse_unspeakable(part)
     return Logged(run, when, event)
-
-
-# What becomes a path, a ref or a variable's name: no control character is in one.
-_PLAIN = (
-    *(
-        "step",
-        "session",
-        "mark",
-        "base",
-        "left",
-        "commit",
-        "patch",
-        "kept",
-        "challenge",
-        "digest",
-        "url",
-        "head",
-    ),
-    *("inherited", "contract", "park", "branch", "spec", "pipeline", "remote", "target", "merge", "sandbox"),
-    *(
-        "protected",
-        "outputs",
-        "agent_env",
-        "labels",
-        "writable",
-        "readable",
-        "name",
-        "files",
-        "report",
-        "agent",
-    ),
-    *("model", "tools"),
-)
-# What becomes words of a command: lines and tabs may be, and no program takes a NUL.
-_WORDS = ("pr", "test", "check", "notify", "message")
-
-
-def _refuse_control(record: object, names: Iterable[str]) -> None:
-    for name, text in _texts(record, names):
-        if text and (min(text) < " " or "\x7f" in text):
-            raise RecordError(f"field '{name}' holds a control character")
-
-
-def _refuse_unspeakable(record: object, names: Iterable[str]) -> None:
-    for name, text in _texts(record, names):
-        try:
-            fits = "\0" not in text and text.encode("utf-8", "surrogateescape") is not None
-        except UnicodeEncodeError:
-            fits = False
-        if not fits:
-            raise RecordError(f"field '{name}' holds what no path and no word of a command can")
-
-
-def _texts(record: object, names: Iterable[str]) -> Iterator[tuple[str, str]]:
-    for name in names:
-        value = getattr(record, name, None)
-        many = (value,) if isinstance(value, str) else value if isinstance(value, tuple | Mapping) else ()
-        yield from ((name, text) for text in many if isinstance(text, str))
 
 
 def discarded(events: Iterable[Logged]) -> frozenset[tuple[str, str, int]]:

@@ -1,0 +1,62 @@
+"""What the texts of a run log may hold: some of them become paths, refs and words of a command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from correctless.record import RecordError
+
+# What becomes a path, a ref or a variable's name: no control character is in one.
+_PLAIN = (
+    *(
+        "step",
+        "session",
+        "mark",
+        "base",
+        "left",
+        "commit",
+        "patch",
+        "kept",
+        "challenge",
+        "digest",
+        "url",
+        "head",
+    ),
+    *("inherited", "contract", "park", "branch", "spec", "pipeline", "remote", "target", "merge", "sandbox"),
+    *(
+        "protected",
+        "outputs",
+        "agent_env",
+        "labels",
+        "writable",
+        "readable",
+        "name",
+        "files",
+        "report",
+        "agent",
+    ),
+    *("model", "tools"),
+)
+# What becomes words of a command: lines and tabs may be, and no program takes a NUL.
+_WORDS = ("pr", "test", "check", "notify", "message")
+
+
+def refuse_unspeakable(record: object) -> None:
+    """`RecordError` for a text of a record that could not be what it becomes."""
+    for name, text in _texts(record, _PLAIN):
+        if text and (min(text) < " " or "\x7f" in text):
+            raise RecordError(f"field '{name}' holds a control character")
+    for name, text in _texts(record, (*_PLAIN, *_WORDS)):
+        try:
+            fits = "\0" not in text and text.encode("utf-8", "surrogateescape") is not None
+        except UnicodeEncodeError:
+            fits = False
+        if not fits:
+            raise RecordError(f"field '{name}' holds what no path and no word of a command can")
+
+
+def _texts(record: object, names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for name in names:
+        value = getattr(record, name, None)
+        many = (value,) if isinstance(value, str) else value if isinstance(value, tuple | Mapping) else ()
+        yield from ((name, text) for text in many if isinstance(text, str))
