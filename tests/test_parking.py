@@ -83,6 +83,16 @@ class Fleet:
             "\t"
         )[0]
 
+    def restore(self, bundle: Path) -> None:
+        """Make the shared repository what an earlier release left in a bundle of it."""
+        shutil.rmtree(self.origin)
+        self.git(self.folder, "clone", "-q", "--mirror", str(bundle), str(self.origin))
+
+    def parked_run(self) -> str:
+        """The id of the one run that is parked."""
+        [ref] = self.git(self.folder, "ls-remote", str(self.origin), "refs/correctless/runs/*").splitlines()
+        return ref.rpartition("/")[2]
+
     def parked(self, *args: str, code: int = 10, **env: str) -> tuple[Machine, str]:
         """A run on the CI machine that stops and is parked; its name. On a shelf it is the first thing that is asked for."""
         if self.shelf is None:
