@@ -140,7 +140,7 @@ def test_a_program_reads_the_counts_as_json(mixed: Path, capsys: pytest.CaptureF
 
 
 def test_the_log_of_an_older_release_is_counted() -> None:
-    release = min((Path(__file__).parent / "cases/logs").iterdir())
+    release = Path(__file__).parent / "cases/releases/0.1.0/logs"
     path = release / "autonomous-decisions-feature-x.jsonl"
     found = counted(path)
     lines = [json.loads(line) for line in path.read_text().splitlines()]
@@ -309,7 +309,7 @@ def test_a_run_log_that_is_none_is_refused(mixed: Path, capsys: pytest.CaptureFi
 @pytest.fixture
 def after_a_run(tmp_path: Path) -> Path:
     """The decisions log of a finished run, its run log beside it."""
-    release = min((Path(__file__).parent / "cases/logs").iterdir())
+    release = Path(__file__).parent / "cases/releases/0.1.0/logs"
     for path in release.glob("*.jsonl"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     return tmp_path / "autonomous-decisions-feature-x.jsonl"

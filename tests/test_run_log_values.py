@@ -18,7 +18,7 @@ from correctless.runlog.events import logged
 from correctless.runlog.state import State, standing
 from project import Project
 
-GOLDEN = Path(__file__).parent / "cases/logs/1"
+GOLDEN = Path(__file__).parent / "cases/releases/0.1.0/logs"
 ODD: tuple[Any, ...] = (
     None, 0, -1, True, 1.5, "", "x", "\0", "a\nb", "a\x7f", "\ud800", [], [1], [None], ["\0"], {}, {"a": 1}, {"\0": "x"},
     10**30, 10**400, "../../x", "2026-13-99T99:99:99Z",
