@@ -26,8 +26,8 @@ def main(argv: list[str]) -> int:
     """Run one benchmark; 0 when every row was measured, 2 for wrong words, 3 when something could not be run."""
     # Under -I, as the door starts it, neither this folder's parent nor the package is found.
     sys.path[:0] = [ROOT, os.path.join(ROOT, "src")]
-    from correctless import exits
-    from correctless.exits import Stop
+    from correctless.base import exits
+    from correctless.base.exits import Stop
 
     words = _words(argv)
     # A scratch log of half a gigabyte must not stay behind, whoever ends this.

@@ -11,12 +11,13 @@ from datetime import timedelta
 
 from bench.measure import as_figure, environment, measured, programs
 from bench.rows import Found, Row
-from correctless import exits
-from correctless.exits import Stop
-from correctless.record import timestamp, utcnow
-from correctless.runcontract import document, keeping
-from correctless.runcontract.actions import Action
-from correctless.runcontract.records import (
+from correctless.base import exits
+from correctless.base.clock import timestamp, utcnow
+from correctless.base.exits import Stop
+from correctless.runcontract.document import contract_file
+from correctless.runcontract.ledger import store
+from correctless.runcontract.ledger.actions import Action
+from correctless.runcontract.ledger.records import (
     Answer,
     Attempt,
     Decision,
@@ -112,17 +113,17 @@ class _Project:
 
     def _pinned(self, run: str, text: str, *more: Record) -> None:
         """What `surface`, `answer` and `pin` leave behind; their answers need a terminal."""
-        at, data = keeping.place(self.top, run), text.encode()
+        at, data = store.place(self.top, run), text.encode()
         os.makedirs(os.path.dirname(at.contract))
         with open(at.contract, "wb") as file:
             file.write(data)
-        if text.count("\n") != LINES or document.read(data, at.contract).findings:
+        if text.count("\n") != LINES or contract_file.read(data, at.contract).findings:
             raise Stop(exits.REFUSED, f"docs/run-contract-example.md no longer makes {LINES} clean lines")
-        of, now = document.digest_of(data), utcnow()
+        of, now = contract_file.digest_of(data), utcnow()
         granted = [Answer(of, f"G{n}", "granted", "Ada", "terminal") for n in range(1, 5)]
         pin = Pin(of, {"F1": ("V1",), "F2": ("V1",)})
-        keeping.add(keeping.load(at, self.env, now), [Surfaced(of), *granted, pin, *more], self.env, now)
-        keeping.pin_file(at, data)
+        store.add(store.load(at, self.env, now), [Surfaced(of), *granted, pin, *more], self.env, now)
+        store.pin_file(at, data)
 
 
 def text(example: str) -> str:
@@ -145,7 +146,7 @@ def _replaced(text: str, old: str, new: str) -> str:
 
 def _helpers(text: str) -> list[Record]:
     """Some days: helpers permitted, started and ended, a fix each, and now and then something that was denied."""
-    of, ended = document.digest_of(text.encode()), timestamp(utcnow() - timedelta(hours=1))
+    of, ended = contract_file.digest_of(text.encode()), timestamp(utcnow() - timedelta(hours=1))
     denied = (Said("constraint.C1", 7, "deploy.prod", "an action that no constraint forbids"),)
     found: list[Record] = []
     for number in range(DAYS):

@@ -20,11 +20,12 @@ from typing import Any
 
 from bench.measure import as_figure, environment, measured, middle, programs, timed
 from bench.rows import Figure, Found, Row
-from correctless import exits
-from correctless.chain import GENESIS, digest
-from correctless.exits import Stop
-from correctless.ledger import Ledger
-from correctless.record import Decision, encode
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.decisions.decision import Decision
+from correctless.ledger.chain import GENESIS, digest
+from correctless.ledger.ledger import Ledger
+from correctless.ledger.record import encode
 
 WRITERS = 8
 GOAL_APPEND = 2.0

@@ -14,8 +14,8 @@ from statistics import median
 
 from bench.measure import Ran, ran
 from bench.peers import Linter, ours, peer
-from correctless import exits
-from correctless.exits import Stop
+from correctless.base import exits
+from correctless.base.exits import Stop
 
 PEERS = ("agnix", "skillsaw", "skills-ref")
 SIZES = ((2, 0.6), (20, 0.55))  # how often the corpus is repeated, and the goal of a cold run over it

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from statistics import median
 
 from bench.rows import Figure, Found, Row
-from correctless import exits
-from correctless.exits import Stop
+from correctless.base import exits
+from correctless.base.exits import Stop
 
 # A program's peak begins with that of the process that started it, so a small one starts it: what it can show at
 # least is its own 8 MB or so. The clock runs in there too, so that starting the starter does not count.

@@ -11,8 +11,8 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from correctless import exits
-from correctless.exits import Stop
+from correctless.base import exits
+from correctless.base.exits import Stop
 
 # Without a limit agnix reads nothing of a tree of more than 10,000 files.
 _AGNIX = "max_files_to_validate = 10000000\n"
@@ -51,7 +51,7 @@ class Linter:
 
 def ours(root: str) -> Linter:
     """This checkout's own, by the interpreter that runs this."""
-    from correctless.rules import RULES
+    from correctless.lint.rules import RULES
 
     def told(text: str) -> Counts:
         found, _, read = text.rstrip().rpartition("\n")[2].partition(": ")

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
-from correctless.finding import SEVERITIES, Finding, with_source
+from correctless.syntax.finding import SEVERITIES, Finding, with_source
 
 EXAMPLES = 3
 
@@ -47,8 +47,8 @@ def measure(folder: str) -> Precision:
     from correctless.lint import run
     from correctless.lint.cache import Cache
     from correctless.lint.discover import discover
+    from correctless.lint.rules import RULES
     from correctless.lint.settings import Settings
-    from correctless.rules import RULES
 
     targets = discover([folder]).targets
     workers = os.cpu_count() or 1

@@ -10,7 +10,8 @@ from statistics import median
 
 from bench.measure import environment, measured, percentile
 from bench.rows import Figure, Found, Row
-from correctless import orphans, process, sandbox
+from correctless import sandbox
+from correctless.base.process import orphans, process
 from correctless.project.git import find
 from correctless.sandbox.reach import Needs
 

@@ -133,7 +133,7 @@ def shelf(whole_shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> Shelf:
 @pytest.fixture
 def ran(shelf: Shelf, git: Git, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A branch whose run has closed its gate, and that nobody answered yet; the current folder is its worktree."""
-    from correctless import exits
+    from correctless.base import exits
     from project import Project
 
     def make(here: Path) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import contracts as c
-from correctless.runcontract import signed
-from correctless.runcontract.records import Word
-from correctless.runcontract.signed import NAMESPACE
+from correctless.runcontract.ledger import signed
+from correctless.runcontract.ledger.records import Word
+from correctless.runcontract.ledger.signed import NAMESPACE
 
 ADA = "ada@example.invalid"
 DEPLOY = {"kind": "other", "target": "deploy.prod"}

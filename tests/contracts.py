@@ -9,15 +9,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from correctless.record import utcnow
-from correctless.runcontract import document, keeping
-from correctless.runcontract.actions import Action
-from correctless.runcontract.board import Here
-from correctless.runcontract.case import Case, Facts
-from correctless.runcontract.clause import Clause
-from correctless.runcontract.facts import Check, Known, PullFacts, Unknown
-from correctless.runcontract.keeping import Place
-from correctless.runcontract.records import (
+from correctless.base.clock import utcnow
+from correctless.github.facts import Check, Known, PullFacts, Unknown
+from correctless.runcontract.document import contract_file
+from correctless.runcontract.judge.board import Here
+from correctless.runcontract.ledger import store
+from correctless.runcontract.ledger.actions import Action
+from correctless.runcontract.ledger.case import Case, Facts
+from correctless.runcontract.ledger.clause import Clause
+from correctless.runcontract.ledger.records import (
     Answer,
     Consume,
     Evidence,
@@ -34,7 +34,8 @@ from correctless.runcontract.records import (
     fields_of,
     logged,
 )
-from correctless.runcontract.states import Version, fold
+from correctless.runcontract.ledger.state import Version, fold
+from correctless.runcontract.ledger.store import Place
 
 CASES = Path(__file__).parent / "cases" / "runcontract"
 TEXT = (CASES / "ok" / "full.md").read_text().replace("sessions-cutover", "r1", 1)
@@ -43,7 +44,7 @@ NOW = START + timedelta(hours=1)
 HEAD, BASE = "a" * 40, "b" * 40
 REVISION = "c" * 40
 SHA = "d" * 64
-DIGEST = document.digest_of(TEXT.encode())
+DIGEST = contract_file.digest_of(TEXT.encode())
 
 MERGE, FLIP, SPAWN = (
     Action("merge", "412"),
@@ -67,13 +68,13 @@ _versions: dict[str, Version] = {}
 def version(text: str) -> Version:
     found = _versions.get(text)
     if found is None:
-        read = document.read(text.encode(), "contract.md")
+        read = contract_file.read(text.encode(), "contract.md")
         found = _versions[text] = Version(read.digest, read.contract)
     return found
 
 
 def digest(text: str) -> str:
-    return document.digest_of(text.encode())
+    return contract_file.digest_of(text.encode())
 
 
 def log(records: Sequence[Record], start: datetime = START, step_s: float = 1) -> tuple[Logged, ...]:
@@ -238,7 +239,7 @@ def named(run: str, text: str = TEXT) -> str:
 def place(home: Path, text: str, *more: Record, run: str = "r1") -> Place:
     """An active contract, as its commands leave it."""
     given, text = digest(text), named(run, text)
-    at = keeping.place(str(home), run)
+    at = store.place(str(home), run)
     Path(at.contract).parent.mkdir(parents=True, exist_ok=True)
     Path(at.contract).write_text(text)
     of = digest(text)
@@ -246,6 +247,6 @@ def place(home: Path, text: str, *more: Record, run: str = "r1") -> Place:
     those = [replace(each, digest=of) if getattr(each, "digest", "") == given else each for each in those]
     records = [Surfaced(of), *(yes(g, of=of) for g in ("G1", "G2", "G3", "G4")), pin(of), *those]
     now = utcnow() - timedelta(seconds=1)
-    keeping.add(keeping.load(at, os.environ, now), records, os.environ, now)
-    keeping.pin_file(at, text.encode())
+    store.add(store.load(at, os.environ, now), records, os.environ, now)
+    store.pin_file(at, text.encode())
     return at

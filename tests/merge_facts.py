@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from correctless.runcontract.facts import NAMES, Check, Comment, Known, PullFacts, Status, Thread, Unknown
-from correctless.runcontract.terms import Review, Target, Waiver
+from correctless.github.facts import NAMES, Check, Comment, Known, PullFacts, Status, Thread, Unknown
+from correctless.runcontract.judge.terms import Review, Target, Waiver
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 HEAD, OLD, BASE = "a" * 40, "b" * 40, "c" * 40

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
-from correctless.dispatch import engine
+from correctless.dispatch.core import engine
 from correctless.runlog.events import (
     AgentEnded,
     Answered,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-from correctless.chain import EMPTY, Head, links, seal
-from correctless.ledger import Ledger
+from correctless.ledger.chain import EMPTY, Head, links, seal
+from correctless.ledger.ledger import Ledger
 from correctless.runlog.events import (
     Logged,
     fields_of,

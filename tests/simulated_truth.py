@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from correctless import exits
-from correctless.dispatch import engine
+from correctless.base import exits
+from correctless.dispatch.core import engine
 from correctless.runlog.events import (
     Abandoned,
     AgentEnded,

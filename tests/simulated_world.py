@@ -6,12 +6,13 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-import correctless.gate as gate
-from correctless import exits
-from correctless.chain import Head
-from correctless.dispatch import engine
-from correctless.exits import Stop
-from correctless.record import Confirmation, Decision, decode, encode
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.decisions.decision import Confirmation, Decision
+from correctless.dispatch.core import engine
+from correctless.ledger.chain import Head
+from correctless.ledger.record import decode, encode
+from correctless.review import gate
 from correctless.runlog.branch import Branch, Recorded
 from correctless.runlog.events import (
     AgentEnded,

@@ -14,11 +14,12 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import correctless.gate as gate
-from correctless import exits
-from correctless.dispatch import engine
-from correctless.exits import Stop
-from correctless.record import Confirmation, decode
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.decisions.decision import Confirmation
+from correctless.dispatch.core import engine
+from correctless.ledger.record import decode
+from correctless.review import gate
 from correctless.runlog.events import (
     Abandoned,
     Attempt,

@@ -25,9 +25,9 @@ from correctless.agents.environment import environment
 from correctless.agents.price import Usage
 from correctless.agents.running import End, Running
 from correctless.agents.stream import Stream
-from correctless.base.lines import Line
-from correctless.exits import REFUSED, USAGE, Stop
-from correctless.process import Process, group_alive
+from correctless.base.exits import REFUSED, USAGE, Stop
+from correctless.base.process.lines import Line
+from correctless.base.process.process import Process, group_alive
 
 STREAMS = Path(__file__).parent / "cases" / "streams"
 LIMITS = Limits(idle_s=100, wall_s=200, turns=5, usd=1.5, grace_s=0.3)

@@ -14,16 +14,16 @@ from typing import Any
 import pytest
 
 import correctless
-import correctless.gate as gate
 from conftest import Git
-from correctless import anchors, exits
-from correctless.chain import EMPTY, Head, seal
-from correctless.exits import Stop
-from correctless.heads import Heads
-from correctless.ledger import Ledger, Missing
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.ledger.chain import EMPTY, Head, seal
+from correctless.ledger.heads import Heads
+from correctless.ledger.ledger import Ledger, Missing
+from correctless.ledger.record import decode
 from correctless.project.paths import Logs, logs_beside
-from correctless.record import decode
-from correctless.repair import repair
+from correctless.review import anchors, gate
+from correctless.review.repair import repair
 from correctless.runlog import branch as record
 from correctless.runlog.events import GateClosed, fields_of
 from project import Project

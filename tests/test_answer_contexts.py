@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from correctless.capture import Calls, capture
-from correctless.record import Decision
+from correctless.decisions.capture import Calls, capture
+from correctless.decisions.decision import Decision
 from test_answer_styles import END, FREE, NONCE, ONE, START, TWO, A, B, obj
 
 NOW = "2026-07-01T02:10:00.000Z"

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from correctless import contract
-from correctless.capture import Captured, capture
-from correctless.gate import evaluate
-from correctless.ledger import Ledger
+from correctless.decisions.capture import Captured, capture
+from correctless.ledger.ledger import Ledger
 from correctless.project import paths as repo
+from correctless.review.gate import evaluate
 from correctless.runlog import branch
+from correctless.skill import contract
 
 NONCE = "7f3a91c2"
 START = f"AUTONOMOUS_DECISIONS_START {NONCE}"

@@ -18,13 +18,14 @@ from typing import Any
 
 import pytest
 
-from correctless import contract
-from correctless.capture import Calls, Captured, capture
-from correctless.gate import evaluate
-from correctless.ledger import Ledger
+from correctless.decisions.capture import Calls, Captured, capture
+from correctless.decisions.decision import Decision
+from correctless.ledger.ledger import Ledger
+from correctless.ledger.record import decode, encode
 from correctless.project import paths
-from correctless.record import Decision, decode, encode
+from correctless.review.gate import evaluate
 from correctless.runlog import branch
+from correctless.skill import contract
 
 pytestmark = pytest.mark.campaign
 

@@ -14,13 +14,14 @@ import pytest
 
 import correctless
 from conftest import Git
-from correctless import exits, lock
-from correctless.contract import read_skill
-from correctless.dispatch import asking
-from correctless.dispatch.recording import Recording
-from correctless.dispatch.surroundings import Answers, Question, Surroundings
+from correctless.base import exits
+from correctless.dispatch.core.context import Answers, Question, Surroundings
+from correctless.dispatch.step import ask
+from correctless.dispatch.step.recording import Recording
+from correctless.project import lock
 from correctless.project.git import find
 from correctless.runlog.events import Answered, Asking
+from correctless.skill.contract import read_skill
 from patience import PATIENCE
 from project import Project
 from sessions import WORDS, Sessions
@@ -287,17 +288,17 @@ def test_what_was_answered_before_a_crash_is_not_asked_again(make: Callable[...,
         first = Person("call R-004 unmet", dies=True)
         around.ask = first
         with pytest.raises(KeyboardInterrupt):
-            asking.take_answers(around, state)
+            ask.take_answers(around, state)
         confirmations = Path(sessions.project.logs.confirmations)
         before = confirmations.read_bytes()
         assert b'"answer"' not in before  # it died before anything was on record
         around.ask = Person("call R-004 unmet")
-        once = asking.take_answers(around, state)
+        once = ask.take_answers(around, state)
         decided = Path(sessions.project.logs.decisions).read_bytes()
         # The event is lost: all of it again.
         second = Person()
         around.ask = second
-        again = asking.take_answers(around, state)
+        again = ask.take_answers(around, state)
         # And once more, after a crash between the confirmation and the decision.
         lines = decided.splitlines(keepends=True)
         assert (once.changed, once.confirmed) == (again.changed, again.confirmed) == (1, 0)

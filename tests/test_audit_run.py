@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from conftest import Git
-from correctless import exits
-from correctless.gate import digest
-from correctless.heads import noting
-from correctless.ledger import Ledger
-from correctless.record import Confirmation
+from correctless.base import exits
+from correctless.decisions.decision import Confirmation
+from correctless.ledger.heads import noting
+from correctless.ledger.ledger import Ledger
+from correctless.review.gate import digest
 from project import CONFIG, Project
 from sessions import Sessions
 from test_asking import DONE, LEFT, PROMPT, ended, make, terminal

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from conftest import Git
-from correctless import exits
-from correctless.dispatch import awake
-from correctless.process import group_alive
+from correctless.base import exits
+from correctless.base.process.process import group_alive
+from correctless.dispatch.host import keep_awake
 from correctless.project.git import find
 from patience import PATIENCE, until
 from project import CONFIG, Project
@@ -135,10 +135,10 @@ def test_a_program_that_lies_where_agents_write_is_not_started(
 def test_macos_has_its_own_program_and_elsewhere_there_is_none(scratch_repo: Path, tmp_path: Path) -> None:
     here = find(str(scratch_repo))
     inhibitor = Inhibitor(tmp_path / "bin", platform="darwin")
-    with awake.kept(here, inhibitor.env, wanted=True, platform="freebsd14"):
+    with keep_awake.kept(here, inhibitor.env, wanted=True, platform="freebsd14"):
         pass
     assert not inhibitor.began.exists()
-    with awake.kept(here, inhibitor.env, wanted=True, platform="darwin"):
+    with keep_awake.kept(here, inhibitor.env, wanted=True, platform="darwin"):
         words, pid, _ = inhibitor.wait()
         assert words.startswith("-i /")
         assert group_alive(pid)
@@ -149,7 +149,7 @@ def test_no_secret_of_the_environment_reaches_it(scratch_repo: Path, tmp_path: P
     here = find(str(scratch_repo))
     inhibitor = Inhibitor(tmp_path / "bin", INHIBITOR.replace("ls -l /proc/$$/fd", "env"))
     given = {**inhibitor.env, "GH_TOKEN": "gho_0123", "XDG_RUNTIME_DIR": "/run/user/1"}
-    with awake.kept(here, given, wanted=True):
+    with keep_awake.kept(here, given, wanted=True):
         said = inhibitor.wait()[2]
     assert "XDG_RUNTIME_DIR=/run/user/1" in said
     assert "gho_0123" not in said

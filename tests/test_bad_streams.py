@@ -14,7 +14,7 @@ import pytest
 
 import bad_client
 from conftest import Git
-from correctless.process import group_alive, marked
+from correctless.base.process.process import group_alive, marked
 from correctless.runlog.events import AgentEnded, AttemptFailed, DecisionsTaken, RunStopped, StepStarted
 from patience import PATIENCE
 from project import Project

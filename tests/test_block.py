@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from correctless import block
-from correctless.block import Reading, read
-from correctless.record import means_deferred
+from correctless.decisions import block
+from correctless.decisions.block import Reading, read
+from correctless.decisions.decision import means_deferred
 
 NONCE = "7f3a91c2"
 PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy

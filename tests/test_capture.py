@@ -12,14 +12,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from correctless import contract, skillmd
-from correctless.capture import Calls, Captured, capture, correct, synthesized
-from correctless.contract import Default, SkillContract
-from correctless.ledger import Ledger
-from correctless.record import Decision, decode, encode
+from correctless.decisions.capture import Calls, Captured, capture, correct, synthesized
+from correctless.decisions.decision import Decision
+from correctless.ledger.ledger import Ledger
+from correctless.ledger.record import decode, encode
+from correctless.skill import contract, skill_text
+from correctless.skill.contract import Default, SkillContract
 
 CASES = Path(__file__).parent / "cases" / "capture"
-NOTHING = skillmd.read(b"", "SKILL.md")
+NOTHING = skill_text.read(b"", "SKILL.md")
 NONCE = "7f3a91c2"
 PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy
 NOW = "2026-07-01T02:10:00.000Z"

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from conftest import Git
-from correctless.dispatch.check import Checked, check, report_fault
-from correctless.dispatch.spec import rules
+from correctless.dispatch.core.spec import rules
+from correctless.dispatch.step.check import Checked, check, report_fault
 from correctless.project import paths
 from correctless.project.git import Repo, find
 from runs import plan, planned

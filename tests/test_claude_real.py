@@ -18,8 +18,8 @@ from conftest import Git
 from correctless.agents import Activity, Held, Limits, Outcome, Task
 from correctless.agents.claude import Claude
 from correctless.agents.environment import environment
-from correctless.process import group_alive
-from correctless.record import timestamp
+from correctless.base.clock import timestamp
+from correctless.base.process.process import group_alive
 from programs import claude_program
 from scripted_model import LAST_TOOL_RESULT, Reply, ScriptedModel, Subscription, text_of, tool, used_up
 

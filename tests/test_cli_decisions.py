@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 
 from conftest import Git
-from correctless.cli import main, writer
-from correctless.ledger import GENESIS, Head, Ledger
-from correctless.lock import Lock
+from correctless.cli import main
+from correctless.cli.log import writer
+from correctless.ledger.ledger import GENESIS, Head, Ledger
 from correctless.project import paths
 from correctless.project.git import find
+from correctless.project.lock import Lock
 
 SAID = {"decision_id": "AD-001", "default_applied": "report only", "rationale": "nothing is changed"}
 
@@ -272,7 +273,7 @@ def test_every_help_has_its_words_and_every_command_one_example(
 
 def test_the_writer_imports_nothing_heavy(project: Path) -> None:
     program = (
-        "import sys; from correctless.cli.writer import main;"
+        "import sys; from correctless.cli.log.writer import main;"
         f"assert main(['append', 'elsewhere', {json.dumps(json.dumps(SAID))}]) == 0;"
         "print([m for m in ('click', 'pydantic', 'rich', 'jsonlines', 'ruamel', 'yaml') if m in sys.modules])"
     )

@@ -13,7 +13,7 @@ import pytest
 
 from correctless import itself
 from correctless.cli import main
-from correctless.record import NOTES
+from correctless.decisions.decision import NOTES
 from patience import PATIENCE
 
 CASES = Path(__file__).parent / "cases" / "capture"

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from correctless import config
-from correctless.config import PIPELINES, Config, load, parse
-from correctless.exits import Stop
+from correctless.base.exits import Stop
+from correctless.project import config
+from correctless.project.config import PIPELINES, Config, load, parse
 
 
 def test_flags_win_over_the_file_and_the_file_over_defaults() -> None:

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from correctless import rules
-from correctless.contract import SkillContract, find_skills, of_text, read_skill, split_tools
-from correctless.exits import REFUSED, Stop
-from correctless.skills import MAX_FILE
+from correctless.base.exits import REFUSED, Stop
+from correctless.lint import rules
+from correctless.skill.contract import SkillContract, find_skills, of_text, read_skill, split_tools
+from correctless.skill.find import MAX_FILE
 
 CASES = Path(__file__).parent / "cases" / "contract"
 NAMES = sorted(path.stem for path in CASES.glob("*.md"))

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 import contracts as c
-from correctless.runcontract.actions import Action
-from correctless.runcontract.authorize import authorize
-from correctless.runcontract.case import ALLOW, DENY, ESCALATE, Facts
-from correctless.runcontract.clause import Clause
-from correctless.runcontract.facts import Check, Known, Unknown
-from correctless.runcontract.records import (
+from correctless.github.facts import Check, Known, Unknown
+from correctless.runcontract.judge.authorize import authorize
+from correctless.runcontract.ledger.actions import Action
+from correctless.runcontract.ledger.case import ALLOW, DENY, ESCALATE, Facts
+from correctless.runcontract.ledger.clause import Clause
+from correctless.runcontract.ledger.records import (
     Answer,
     Attempt,
     Close,

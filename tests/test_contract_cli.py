@@ -16,10 +16,10 @@ import pytest
 import contracts as c
 import correctless
 import terminal
-from correctless import exits
-from correctless.ledger import Ledger
-from correctless.record import utcnow
-from correctless.runcontract import document
+from correctless.base import exits
+from correctless.base.clock import utcnow
+from correctless.ledger.ledger import Ledger
+from correctless.runcontract.document import contract_file
 from patience import PATIENCE
 
 RUN = "sessions-cutover"
@@ -82,7 +82,7 @@ class Operator:
         return terminal.typed(child, typed)
 
     def answer(self, *words: str) -> str:
-        short = document.digest_of(self.contract.read_bytes())[:8]
+        short = contract_file.digest_of(self.contract.read_bytes())[:8]
         code, shown = self.terminal("answer", *words, typed=(("to leave it|leave it", short),))
         assert code == 0, shown
         return shown
@@ -151,7 +151,7 @@ def test_the_authoring_flow_from_new_to_an_allowed_action(scratch_repo: Path, gi
     assert op.run("lint").stdout.startswith("clean, digest ")
     surfaced = op.run("surface")
     assert surfaced.returncode == 0
-    assert document.digest_of(TEXT.encode()) in surfaced.stdout
+    assert contract_file.digest_of(TEXT.encode()) in surfaced.stdout
     assert "G1 merge (411, 412, 415)" in surfaced.stdout
     assert surfaced.stdout.endswith(TEXT)
     assert op.status()["state"] == "surfaced"
@@ -226,7 +226,7 @@ WORDS = (
 def test_nothing_is_recorded_when_the_contract_changes_while_a_person_answers(
     words: tuple[str, ...], active: Operator
 ) -> None:
-    short = document.digest_of(TEXT.encode())[:8]
+    short = contract_file.digest_of(TEXT.encode())[:8]
 
     def changed() -> str:
         active.contract.write_text(TEXT.replace("no deploys", "no deploys at all"))
@@ -672,7 +672,7 @@ def test_two_failed_fixes_of_one_symptom_stop_the_third(active: Operator) -> Non
 
 
 def test_a_re_affirmation_is_good_once(active: Operator) -> None:
-    short = document.digest_of(TEXT.encode())[:8]
+    short = contract_file.digest_of(TEXT.encode())[:8]
     code, shown = active.terminal("reaffirm", "C1", "other", "deploy.prod", typed=(("leave it", short),))
     assert code == 0, shown
     assert active.ask("other", "deploy.prod")["verdict"] == "allow"
@@ -743,7 +743,7 @@ def test_new_takes_what_is_known_from_a_file_and_overwrites_nothing(scratch_repo
     known = op.top / "known.toml"
     known.write_text(f'run_id = "{RUN}"\ndeliverable = "a \\"quoted\\"\\n## 9. Line"\nnot_after = {ENDS}\n')
     assert op.run("new", "--from", "known.toml").returncode == 0
-    found = document.read(op.contract.read_bytes(), "x")
+    found = contract_file.read(op.contract.read_bytes(), "x")
     assert len(found.gaps) == 8  # git names the operator
     assert [f.message for f in found.faults] == [
         "'deliverable' has another form. write one line of visible text"
@@ -785,7 +785,7 @@ def test_the_schema_is_printed_by_both_commands(op: Operator) -> None:
         check=True,
     )
     assert done.stdout == op.run("schema").stdout
-    assert json.loads(done.stdout) == document.schema()
+    assert json.loads(done.stdout) == contract_file.schema()
 
 
 def test_a_folder_is_no_evidence(scratch_repo: Path, git: Git) -> None:

@@ -16,11 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import contracts as c
-from correctless.finding import as_text
-from correctless.runcontract import document, strictly
-from correctless.runcontract.sections import SECTIONS
-from correctless.runcontract.slices import slices
-from correctless.runcontract.tomlplaces import places
+from correctless.runcontract.document import contract_file, typed
+from correctless.runcontract.document.sections import SECTIONS
+from correctless.runcontract.document.slices import slices
+from correctless.syntax.finding import as_text
+from correctless.syntax.toml_text import places
 
 ERR = sorted((c.CASES / "err").glob("*.md"))
 OK = sorted((c.CASES / "ok").glob("*.md"))
@@ -29,7 +29,7 @@ WORKED = Path(__file__).parents[1] / "docs" / "run-contract-example.md"
 
 @pytest.mark.parametrize("path", ERR, ids=lambda p: p.stem)
 def test_a_faulty_contract_has_exactly_these_faults(path: Path) -> None:
-    found = document.read(path.read_bytes(), path.name)
+    found = contract_file.read(path.read_bytes(), path.name)
     said = "".join(as_text(finding) + "\n" for finding in found.findings)
     assert said == path.with_suffix(".out").read_text(), said
     assert found.contract is None
@@ -39,10 +39,10 @@ def test_a_faulty_contract_has_exactly_these_faults(path: Path) -> None:
 @pytest.mark.parametrize("path", [*OK, WORKED], ids=lambda p: p.stem)
 def test_a_good_contract_is_read_without_a_word(path: Path) -> None:
     data = path.read_bytes()
-    found = document.read(data, path.name)
+    found = contract_file.read(data, path.name)
     assert [as_text(finding) for finding in found.findings] == []
     assert found.contract is not None
-    assert document.reread(data, found.digest) == found.contract
+    assert contract_file.reread(data, found.digest) == found.contract
 
 
 def test_there_are_cases() -> None:
@@ -59,12 +59,12 @@ def test_the_quick_reader_takes_no_section_that_the_thorough_one_refuses(path: P
             table = tomllib.loads(part.toml)
         except tomllib.TOMLDecodeError:
             continue
-        made, faults = strictly.validated(kind, table)
+        made, faults = typed.validated(kind, table)
         if faults:
             with pytest.raises(ValueError):
-                strictly.build(kind, table)
+                typed.build(kind, table)
         else:
-            assert strictly.build(kind, table) == made
+            assert typed.build(kind, table) == made
 
 
 _VALUES = st.recursive(
@@ -92,12 +92,12 @@ def test_both_readers_agree_on_a_section_with_any_value_in_any_place(data: st.Da
             at[step] = data.draw(_VALUES)  # type: ignore[index]
             break
         at = inner
-    made, faults = strictly.validated(kind, table)
+    made, faults = typed.validated(kind, table)
     if faults:
         with pytest.raises(ValueError):
-            strictly.build(kind, table)
+            typed.build(kind, table)
     else:
-        assert strictly.build(kind, table) == made
+        assert typed.build(kind, table) == made
 
 
 @settings(deadline=None)
@@ -106,27 +106,27 @@ def test_a_changed_byte_is_another_digest_or_the_same_byte(at: int, byte: int) -
     data = bytearray(c.TEXT.encode())
     same = data[at] == byte
     data[at] = byte
-    assert (document.digest_of(bytes(data)) == c.DIGEST) == same
+    assert (contract_file.digest_of(bytes(data)) == c.DIGEST) == same
     if not same:
         with pytest.raises(ValueError, match="other bytes"):
-            document.reread(bytes(data), c.DIGEST)
+            contract_file.reread(bytes(data), c.DIGEST)
 
 
 @settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read_without_an_error(data: bytes) -> None:
-    assert document.read(data, "x").contract is None
+    assert contract_file.read(data, "x").contract is None
 
 
 @settings(deadline=None)
 @given(st.lists(st.sampled_from(c.TEXT.splitlines(keepends=True)), max_size=40))
 def test_any_mixture_of_its_lines_is_read_without_an_error(lines: list[str]) -> None:
-    found = document.read("".join(lines).encode(), "x")
+    found = contract_file.read("".join(lines).encode(), "x")
     assert found.findings
 
 
 def test_what_is_too_large_is_not_read() -> None:
-    found = document.read(c.TEXT.encode() + b"x" * 300_000, "x")
+    found = contract_file.read(c.TEXT.encode() + b"x" * 300_000, "x")
     assert [f.message for f in found.findings] == [
         f"{len(c.TEXT.encode()) + 300_000} bytes. write at most 262144"
     ]
@@ -143,7 +143,7 @@ def test_positions_are_found_below_nested_tables_and_behind_long_values() -> Non
 
 
 def test_the_schema_is_one_that_good_contracts_fit_and_others_do_not() -> None:
-    schema = document.schema()
+    schema = contract_file.schema()
     jsonschema.Draft202012Validator.check_schema(schema)
     checker = jsonschema.Draft202012Validator(schema)
     parts = {
@@ -159,9 +159,9 @@ def test_every_key_of_the_sections_stands_in_the_manual() -> None:
     page = (WORKED.parent / "run-contract.md").read_text()
 
     def keys(kind: type) -> set[str]:
-        hints = strictly._hints(kind)
-        found = {strictly.written(f.name) for f in dataclasses.fields(kind)}
-        return found.union(*(keys(inner) for hint in hints.values() for inner in strictly._classes(hint)))
+        hints = typed._hints(kind)
+        found = {typed.written(f.name) for f in dataclasses.fields(kind)}
+        return found.union(*(keys(inner) for hint in hints.values() for inner in typed._classes(hint)))
 
     table = "".join(line for line in page.splitlines(keepends=True) if line.startswith("|"))
     named = {word for span in re.findall(r"`([^`]*)`", table) for word in re.findall(r"[a-z_]+", span)}

@@ -16,16 +16,17 @@ from typing import Any
 import pytest
 
 import contracts as c
-from correctless import exits
-from correctless.cli.contract_place import token
-from correctless.exits import Stop
-from correctless.heads import Heads
-from correctless.record import utcnow
-from correctless.runcontract import keeping, permits
-from correctless.runcontract.actions import Action
-from correctless.runcontract.keeping import Place
-from correctless.runcontract.permits import Decided
-from correctless.runcontract.records import Consume, Decision, Escalation, Permit, Record, Revoke
+from correctless.base import exits
+from correctless.base.clock import utcnow
+from correctless.base.exits import Stop
+from correctless.cli.contract.session import token
+from correctless.ledger.heads import Heads
+from correctless.runcontract.act import permits
+from correctless.runcontract.act.permits import Decided
+from correctless.runcontract.ledger import store
+from correctless.runcontract.ledger.actions import Action
+from correctless.runcontract.ledger.records import Consume, Decision, Escalation, Permit, Record, Revoke
+from correctless.runcontract.ledger.store import Place
 from test_contract_races import TEXT
 
 ERRORS: tuple[Callable[[], BaseException], ...] = (
@@ -161,7 +162,7 @@ class Scene:
         return [clause.code for clause in refused]
 
     def records(self, kind: type[Record]) -> list[Any]:
-        kept = keeping.load(self.at, os.environ, utcnow())
+        kept = store.load(self.at, os.environ, utcnow())
         assert kept.case.faults == ()
         return [item.record for item in kept.log if isinstance(item.record, kind)]
 

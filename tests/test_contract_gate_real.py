@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from correctless import exits
+from correctless.base import exits
 from test_contract_cli import OWN, TEXT, Operator
 
 pytestmark = pytest.mark.real

@@ -15,12 +15,12 @@ import pytest
 import contracts as c
 import correctless
 from contract_signing import ADA, SAID, Keys, text, wrapped
-from correctless import exits
-from correctless.record import timestamp, utcnow
-from correctless.runcontract import keeping
-from correctless.runcontract.authorize import authorize
-from correctless.runcontract.case import Facts
-from correctless.runcontract.records import Escalation, Record, Surfaced
+from correctless.base import exits
+from correctless.base.clock import timestamp, utcnow
+from correctless.runcontract.judge.authorize import authorize
+from correctless.runcontract.ledger import store
+from correctless.runcontract.ledger.case import Facts
+from correctless.runcontract.ledger.records import Escalation, Record, Surfaced
 from test_contract_cli import RUN, SPAWN, TEXT, Operator
 
 MANUAL = Path(__file__).parents[1] / "docs" / "run-contract.md"
@@ -52,14 +52,14 @@ class Signing(Operator):
         self.trusting(keys.signers)
 
     @property
-    def place(self) -> keeping.Place:
-        return keeping.place(str(self.top), RUN)
+    def place(self) -> store.Place:
+        return store.place(str(self.top), RUN)
 
-    def load(self) -> keeping.Kept:
-        return keeping.load(self.place, self.env, utcnow())
+    def load(self) -> store.Kept:
+        return store.load(self.place, self.env, utcnow())
 
     def put(self, records: Sequence[Record]) -> None:
-        keeping.add(self.load(), records, self.env, utcnow())
+        store.add(self.load(), records, self.env, utcnow())
 
     def trusting(self, signers: str) -> None:
         self.program = [sys.executable, "-P", "-c", PROGRAM, signers]
@@ -104,7 +104,7 @@ def op(drafted: Signing) -> Signing:
     said = [drafted.text("answer", grant=grant, note="at first") for grant in ("G1", "G2", "G3", "G4")]
     answers = [drafted.keys.good(each, run=RUN) for each in said]
     drafted.put([Surfaced(DIGEST), *answers, c.pin(DIGEST)])
-    keeping.pin_file(drafted.place, FREE.encode())
+    store.pin_file(drafted.place, FREE.encode())
     return drafted
 
 

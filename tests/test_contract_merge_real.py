@@ -14,15 +14,16 @@ import pytest
 
 import contracts as c
 import correctless
-from correctless import exits
-from correctless.cli.contract_place import token
-from correctless.github import GitHub
-from correctless.record import timestamp, utcnow
-from correctless.runcontract import keeping, permits
-from correctless.runcontract.actions import Action
-from correctless.runcontract.case import Facts
-from correctless.runcontract.observe import observe
-from correctless.runcontract.records import Decision
+from correctless.base import exits
+from correctless.base.clock import timestamp, utcnow
+from correctless.cli.contract.session import token
+from correctless.github.client import GitHub
+from correctless.github.observe import observe
+from correctless.runcontract.act import permits
+from correctless.runcontract.ledger import store
+from correctless.runcontract.ledger.actions import Action
+from correctless.runcontract.ledger.case import Facts
+from correctless.runcontract.ledger.records import Decision
 from github_api import GitHubApi, Merging, Pull
 from patience import PATIENCE
 from test_contract_cli import RUN, Operator
@@ -234,11 +235,11 @@ def test_a_gh_that_hangs_is_ended_with_all_it_started_and_is_a_no(
     hangs.chmod(0o755)
     env = {**op.env, "PATH": f"{hangs.parent}{os.pathsep}{op.env['PATH']}"}
     facts = Facts(pull=observe(GitHub("github.com/acme/shop", env), 412, clock=utcnow, within_s=1.0))
-    place = keeping.place(str(scratch_repo), RUN)
+    place = store.place(str(scratch_repo), RUN)
     decided = permits.ask(place, Action("merge", "412"), facts, env=env, clock=utcnow, token=token)
     assert (decided.verdict, decided.permit) == ("deny", "")
     assert "merge.check" in {clause.code for clause in decided.clauses}
-    last = keeping.load(place, env, utcnow()).log[-1].record
+    last = store.load(place, env, utcnow()).log[-1].record
     assert isinstance(last, Decision)
     assert last.verdict == "deny"
     left = [

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 import contracts as c
-from correctless.record import RecordError, utcnow
-from correctless.runcontract import document, keeping
-from correctless.runcontract.actions import Action, fault
-from correctless.runcontract.authorize import authorize
-from correctless.runcontract.records import fields_of, record_of
+from correctless.base.clock import utcnow
+from correctless.runcontract.document import contract_file
+from correctless.runcontract.judge.authorize import authorize
+from correctless.runcontract.ledger import store
+from correctless.runcontract.ledger.actions import Action, fault
+from correctless.runcontract.ledger.records import fields_of, record_of
+from correctless.syntax.strict_json import RecordError
 
 NINES = "9" * 400
 NUMBERS = (
@@ -49,7 +51,7 @@ def test_the_keys_that_hold_numbers_are_all_tried() -> None:
 
 def test_no_number_is_unexpected_to_the_reader() -> None:
     for text in edits():
-        found = document.read(text.encode(), "contract.md")
+        found = contract_file.read(text.encode(), "contract.md")
         assert found.contract is not None or found.findings
 
 
@@ -58,7 +60,7 @@ def test_no_number_is_unexpected_to_the_reader() -> None:
 )
 def test_what_is_no_amount_of_money_is_a_fault_at_its_place(value: str) -> None:
     text = with_value("max_cost_usd", value)
-    [fault] = document.read(text.encode(), "contract.md").findings
+    [fault] = contract_file.read(text.encode(), "contract.md").findings
     assert "'max_cost_usd' has another form. write an amount from 0.01" in fault.message
     assert text.split("\n")[fault.line - 1] == f"max_cost_usd = {value}"
 
@@ -69,7 +71,7 @@ def test_no_edit_of_the_contract_blocks_the_way_back(tmp_path: Path) -> None:
     now = utcnow()
     for text in edits():
         Path(at.contract).write_text(text)
-        case = keeping.load(at, os.environ, now).case
+        case = store.load(at, os.environ, now).case
         found = authorize(case, c.ROLLBACK, c.facts(now), now)
         assert found.verdict == "allow", found
 

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import contracts as c
-from correctless.runcontract.actions import Action
-from correctless.runcontract.authorize import authorize
-from correctless.runcontract.case import ALLOW, Facts
-from correctless.runcontract.records import (
+from correctless.runcontract.judge.authorize import authorize
+from correctless.runcontract.ledger.actions import Action
+from correctless.runcontract.ledger.case import ALLOW, Facts
+from correctless.runcontract.ledger.records import (
     ALL,
     Answer,
     Attempt,

@@ -17,14 +17,15 @@ from hypothesis import strategies as st
 
 import contracts as c
 import correctless
-from correctless.cli.contract_place import token
-from correctless.record import timestamp, utcnow
-from correctless.runcontract import keeping, permits
-from correctless.runcontract.actions import Action
-from correctless.runcontract.authorize import authorize
-from correctless.runcontract.case import Facts
-from correctless.runcontract.keeping import Place
-from correctless.runcontract.records import Consume, Escalation, Permit, Record, Revoke
+from correctless.base.clock import timestamp, utcnow
+from correctless.cli.contract.session import token
+from correctless.runcontract.act import permits
+from correctless.runcontract.judge.authorize import authorize
+from correctless.runcontract.ledger import store
+from correctless.runcontract.ledger.actions import Action
+from correctless.runcontract.ledger.case import Facts
+from correctless.runcontract.ledger.records import Consume, Escalation, Permit, Record, Revoke
+from correctless.runcontract.ledger.store import Place
 
 TEXT = c.edited(
     ("not_after = 2026-08-07T18:00:00Z", "not_after = 2099-01-01T00:00:00Z"),
@@ -79,7 +80,7 @@ def a_permit(text: str, id_: str) -> Permit:
 
 
 def records(at: Place, kind: type[Record]) -> list[Any]:
-    return [i.record for i in keeping.load(at, os.environ, utcnow()).log if isinstance(i.record, kind)]
+    return [i.record for i in store.load(at, os.environ, utcnow()).log if isinstance(i.record, kind)]
 
 
 @pytest.mark.campaign
@@ -134,7 +135,7 @@ def test_whole_commands_that_race_for_the_last_helper_get_it_once(scratch_repo: 
 
 def test_nothing_is_allowed_on_what_was_read_before_somebody_else_got_the_last(scratch_repo: Path) -> None:
     at = c.place(scratch_repo, LAST)
-    kept = keeping.load(at, os.environ, utcnow())
+    kept = store.load(at, os.environ, utcnow())
     assert ask(at) == "allow"
     late = permits.ask(at, ONE, Facts(), env=os.environ, clock=utcnow, token=token, kept=kept)
     assert (late.verdict, [clause.code for clause in late.clauses]) == ("escalate", ["budget.agents"])
@@ -184,7 +185,7 @@ def test_a_permit_lives_at_most_a_minute(scratch_repo: Path) -> None:
 def test_a_changed_byte_of_the_ledger_never_widens(
     scratch_repo: Path, at: int, change: int, cut: bool
 ) -> None:
-    there = keeping.place(str(scratch_repo), "r1")
+    there = store.place(str(scratch_repo), "r1")
     if not Path(there.contract).exists():
         # What would widen if it were changed or gone stands at the end.
         of = c.digest(TEXT)
@@ -203,7 +204,7 @@ def test_a_changed_byte_of_the_ledger_never_widens(
     ledger.write_bytes(bytes(data[:at]) if cut else bytes(data))
     try:
         now = utcnow()
-        kept = keeping.load(there, os.environ, now)
+        kept = store.load(there, os.environ, now)
         for action in (ONE, c.MERGE, c.FLIP):
             assert authorize(kept.case, action, c.facts(now), now).verdict != "allow"
     finally:

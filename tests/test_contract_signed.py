@@ -15,14 +15,22 @@ import pytest
 
 import contracts as c
 from contract_signing import ADA, DEPLOY, SAID, Keys, text, wrapped
-from correctless.runcontract import keeping, signed
-from correctless.runcontract.actions import Action
-from correctless.runcontract.authorize import authorize
-from correctless.runcontract.case import ALLOW, ESCALATE, Facts
-from correctless.runcontract.keeping import Kept, Place
-from correctless.runcontract.records import Answer, Escalation, Reaffirm, Record, Revoke, Settled, Surfaced
-from correctless.runcontract.signed import KINDS
-from correctless.runcontract.states import fold
+from correctless.runcontract.judge.authorize import authorize
+from correctless.runcontract.ledger import signed, store
+from correctless.runcontract.ledger.actions import Action
+from correctless.runcontract.ledger.case import ALLOW, ESCALATE, Facts
+from correctless.runcontract.ledger.records import (
+    Answer,
+    Escalation,
+    Reaffirm,
+    Record,
+    Revoke,
+    Settled,
+    Surfaced,
+)
+from correctless.runcontract.ledger.signed import KINDS
+from correctless.runcontract.ledger.state import fold
+from correctless.runcontract.ledger.store import Kept, Place
 
 NO_SIGNATURE = "no good signature"
 OLD = json.dumps({"run": "r1", **SAID["answer"], "by": ADA})  # as it was signed when there was no other kind
@@ -204,7 +212,7 @@ class Desk:
     """A pinned contract in a repository, and records put on its ledger by whoever can write there."""
 
     def __init__(self, keys: Keys, text: str = c.TEXT, answers: Sequence[Record] = ()) -> None:
-        self.place: Place = keeping.place(str(keys.home), "r1")
+        self.place: Place = store.place(str(keys.home), "r1")
         self.env = {"HOME": str(keys.folder)}
         self.at = c.START
         Path(self.place.contract).parent.mkdir(parents=True)
@@ -212,14 +220,14 @@ class Desk:
         of = c.digest(text)
         said = answers or [c.yes(g, of=of) for g in ("G1", "G2", "G3", "G4")]
         self.put([Surfaced(of), *said, c.pin(of), c.REVIEWED])
-        keeping.pin_file(self.place, text.encode())
+        store.pin_file(self.place, text.encode())
 
     def put(self, records: Sequence[Record]) -> None:
         self.at += timedelta(seconds=1)
-        keeping.add(self.load(self.at), records, self.env, self.at)
+        store.add(self.load(self.at), records, self.env, self.at)
 
     def load(self, now: Any = c.NOW) -> Kept:
-        return keeping.load(self.place, self.env, now)
+        return store.load(self.place, self.env, now)
 
     def verdict(self, action: Action = c.MERGE, facts: Facts | None = None) -> tuple[str, list[str]]:
         kept = self.load()
@@ -360,15 +368,15 @@ def test_the_assurance_is_that_of_the_weakest_word_in_force(at_desk: Keys) -> No
     signed_ = "signed, by a key list this user can change"
     answers = [at_desk.good(text(grant=grant)) for grant in ("G1", "G2", "G3", "G4")]
     desk = Desk(at_desk, answers=answers)
-    assert keeping.assurance(desk.load()) == signed_
+    assert store.assurance(desk.load()) == signed_
     desk.put([at_desk.good(text(kind)) for kind in ("waiver", "reaffirm")])
-    assert keeping.assurance(desk.load()) == signed_
+    assert store.assurance(desk.load()) == signed_
 
     def with_(*more: Record) -> str:
         log = (*desk.load().log, *c.log(more, desk.at))
         kept = desk.load()
         state = fold(log, kept.case.here, kept.case.pinned, c.NOW)
-        return keeping.assurance(replace(kept, case=replace(kept.case, state=state)))
+        return store.assurance(replace(kept, case=replace(kept.case, state=state)))
 
     asked = Escalation("E1-1", "E1", "x", "b", ("t",), "which?", "this", ("merge",))
     deploy = Action("other", "deploy.stage")

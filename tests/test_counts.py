@@ -15,14 +15,15 @@ from typing import Any
 
 import pytest
 
-from correctless import counts
-from correctless.chain import EMPTY, GENESIS, digest
+from correctless.base.exits import Stop
 from correctless.cli import main
-from correctless.cli.decisions import _progress
-from correctless.exits import Stop
-from correctless.ledger import Ledger
+from correctless.cli.log.decisions import _progress
+from correctless.decisions.decision import NOTES, Decision
+from correctless.ledger.chain import EMPTY, GENESIS, digest
+from correctless.ledger.ledger import Ledger
+from correctless.ledger.record import encode
 from correctless.project import paths
-from correctless.record import NOTES, Decision, encode
+from correctless.review import counts
 from patience import PATIENCE
 
 DECISION = Decision(

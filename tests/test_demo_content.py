@@ -14,12 +14,12 @@ import pytest
 from ruamel.yaml import YAML
 
 from conftest import Git
-from correctless.config import PIPELINES, load
-from correctless.contract import SkillContract, read_skill
+from correctless.base.exits import Stop
+from correctless.base.install import builtin_skill, plugin_root
 from correctless.demo import CONFIG, SPEC, DemoRepository, make_repository
-from correctless.exits import Stop
-from correctless.places import builtin_skill, plugin_root
+from correctless.project.config import PIPELINES, load
 from correctless.project.paths import slug
+from correctless.skill.contract import SkillContract, read_skill
 
 STEPS = tuple(step.skill for step in PIPELINES["default"].steps)
 BLOCK = re.compile(

@@ -14,9 +14,9 @@ import pytest
 import correctless
 import terminal
 from conftest import Git
-from correctless import exits
-from correctless.lock import Lock
+from correctless.base import exits
 from correctless.project.git import find
+from correctless.project.lock import Lock
 from correctless.runlog.events import GateClosed
 from patience import PATIENCE, until
 from project import CONFIG, Project

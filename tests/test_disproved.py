@@ -17,14 +17,15 @@ import contracts
 import correctless
 import terminal
 from conftest import Git, at_home
-from correctless import exits
-from correctless.chain import EMPTY, Head, seal
+from correctless.base import exits
+from correctless.base.clock import utcnow
+from correctless.base.exits import Stop
 from correctless.cli import main
-from correctless.exits import Stop
 from correctless.hooks import prompt
-from correctless.ledger import Ledger
-from correctless.record import decode, utcnow
-from correctless.runcontract import keeping
+from correctless.ledger.chain import EMPTY, Head, seal
+from correctless.ledger.ledger import Ledger
+from correctless.ledger.record import decode
+from correctless.runcontract.ledger import store
 from project import Project
 
 SAID = json.dumps({"decision_id": "AD-001", "default_applied": "a", "rationale": "b"})
@@ -385,7 +386,7 @@ def test_a_revoke_is_hidden_by_no_home_of_the_agents_choice(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from correctless.runcontract.records import Revoke
+    from correctless.runcontract.ledger.records import Revoke
 
     monkeypatch.chdir(scratch_repo)
     at = contracts.place(
@@ -420,7 +421,7 @@ def test_a_revoke_is_hidden_by_no_home_of_the_agents_choice(
     main(spawn)
     out = capsys.readouterr().out
     assert json.loads(out)["verdict"] != "allow", out
-    kept = keeping.load(at, os.environ, utcnow())
+    kept = store.load(at, os.environ, utcnow())
     assert [clause.code for clause in kept.case.faults][:1] == ["ledger"]
     for words in (["status"], ["check"], ["close"]):
         assert main(["contract", *words]) not in (exits.OK, exits.FINDINGS), words
@@ -560,8 +561,8 @@ def test_a_log_that_is_there_and_is_not_what_was_noted_is_no_new_workspace(
 
 
 def test_no_workspace_is_new_while_a_run_is_under_way(ran: Project) -> None:
-    from correctless.lock import Lock
     from correctless.project.git import find
+    from correctless.project.lock import Lock
 
     clean_the_workspace(ran)
     with Lock.take(find(str(ran.top)), "a test"):

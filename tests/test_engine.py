@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from correctless import exits
-from correctless.dispatch import engine
-from correctless.record import decode, encode
+from correctless.base import exits
+from correctless.dispatch.core import engine
+from correctless.ledger.record import decode, encode
 from correctless.runlog.events import (
     EVENTS,
     AgentEnded,

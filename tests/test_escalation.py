@@ -13,11 +13,12 @@ import frontmatter
 import pytest
 
 from conftest import Git
-from correctless import exits, yamltext
-from correctless.dispatch import escalation
-from correctless.dispatch.escalation import Tried, recommend
+from correctless.base import exits
+from correctless.dispatch.tell import escalation
+from correctless.dispatch.tell.escalation import Tried, recommend
 from correctless.runlog.events import RunStopped
 from correctless.runlog.state import State
+from correctless.syntax import yaml_text
 from patience import PATIENCE
 from project import CONFIG, Project
 from runs import plan
@@ -158,7 +159,7 @@ def test_hostile_text_stays_one_inert_line_and_adds_no_section_and_no_key(
     assert front["run"] == project.state().run
     text = path_of(project).read_text()
     yaml = text.split("---\n")[1]
-    assert yamltext.read(yaml, "front matter").problems == ()
+    assert yaml_text.read(yaml, "front matter").problems == ()
     assert "\n" not in front["reason"]
     assert "\x1b" not in text
     for part in (parts["What failed"], parts["What was tried"]):

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from conftest import at_home, begun
-from correctless import exits
-from correctless.ledger import Ledger
+from correctless.base import exits
+from correctless.ledger.ledger import Ledger
 from project import Project
 from shelf import Shelf
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from correctless.gate import DEFAULT_CHANNELS, close, digest, evaluate
-from correctless.ledger import GENESIS, Head
-from correctless.record import Confirmation, Decision, encode
+from correctless.decisions.decision import Confirmation, Decision
+from correctless.ledger.ledger import GENESIS, Head
+from correctless.ledger.record import encode
+from correctless.review.gate import DEFAULT_CHANNELS, close, digest, evaluate
 from correctless.runlog.branch import Branch, Recorded
 from correctless.runlog.events import Asking, AttemptFailed, Event, GateClosed, Logged
 from runs import WHEN

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from conftest import Git
-from correctless import exits
-from correctless.exits import Stop
+from correctless.base import exits
+from correctless.base.exits import Stop
 from correctless.project import paths
 from correctless.project.git import Repo, call, find, find_on_branch
 

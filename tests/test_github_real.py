@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from correctless import exits
-from correctless.exits import Stop
-from correctless.github import GitHub, repo_of_remote
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.github.client import GitHub, repo_of_remote
 from correctless.publish.managed_body import body as managed
 from correctless.publish.pull_request import Published, pull_request
 from github_api import GitHubApi, How, Pull, When

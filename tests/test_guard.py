@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 import corpus
 from conftest import Git
-from correctless import exits
+from correctless.base import exits
 from correctless.guard import call as guard_call
 from correctless.guard.judge import denial
 from correctless.guard.shell import UnreadableError, pipelines

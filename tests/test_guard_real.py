@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from conftest import Git
-from correctless import exits
 from correctless.agents.claude import settings
+from correctless.base import exits
 from guard_calls import CALLS, LOG, Call, When
 from plugin_client import ROOT, Session, session
 from project import Project

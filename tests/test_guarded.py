@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Git
-from correctless.dispatch.guarded import changes
+from correctless.dispatch.core.policy_changes import changes
 from correctless.project.git import find
 
 PLAIN = "def test_a():\n    assert True\n"

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from conftest import Git
-from correctless import exits
-from correctless.exits import Stop
+from correctless.base import exits
+from correctless.base.exits import Stop
 from correctless.hooks import client
 from correctless.hooks.prompt import Prompt, heard
 from patience import PATIENCE

@@ -20,7 +20,7 @@ import pytest
 
 import correctless
 from conftest import at_home
-from correctless import exits
+from correctless.base import exits
 from patience import PATIENCE
 
 SECRET = "a-token-of-the-person"

@@ -14,16 +14,17 @@ from typing import Any
 import pytest
 
 import correctless
-import correctless.gate as gate
 from conftest import Git
-from correctless import exits, review, summary
-from correctless.chain import GENESIS
-from correctless.exits import Stop
-from correctless.heads import Heads
-from correctless.ledger import Ledger
+from correctless.base import exits
+from correctless.base.clock import utcnow
+from correctless.base.exits import Stop
+from correctless.decisions.decision import Decision
+from correctless.ledger.chain import GENESIS
+from correctless.ledger.heads import Heads
+from correctless.ledger.ledger import Ledger
 from correctless.project import git as git_of
 from correctless.project import paths
-from correctless.record import Decision, utcnow
+from correctless.review import gate, open_set, summary
 from correctless.runlog import branch as record
 from correctless.runlog.events import (
     Attempt,
@@ -107,9 +108,9 @@ class Work:
 
 def answer(logs: paths.Logs, kind: str, *, channel: str = "terminal", by: str = "Ada") -> None:
     branch, found = gate.asked(logs)
-    _, found = review.close_gate(logs, branch, found, token="t" * 32, now=utcnow())
+    _, found = open_set.close_gate(logs, branch, found, token="t" * 32, now=utcnow())
     assert found.closing is not None
-    review.answer(logs, found.closing.digest, kind=kind, by=by, channel=channel, note="no", now=utcnow())
+    open_set.answer(logs, found.closing.digest, kind=kind, by=by, channel=channel, note="no", now=utcnow())
 
 
 def here(top: Path) -> gate.Gate:
@@ -485,7 +486,7 @@ def test_a_forged_closing_that_names_inherited_lines_covers_none_of_them(left_op
         "t", before.digest, before.entries, gate.close(here(left_open.top).waiting, "t").inherited
     )
     mine.log(forged)
-    review.answer(
+    open_set.answer(
         mine.logs, before.digest, kind="escalations", by="Ada", channel="terminal", note="", now=utcnow()
     )
     with pytest.raises(Stop, match="are not the ones that were shown"):
@@ -762,7 +763,7 @@ def test_the_library_the_command_and_the_summary_all_say_so(left_open: Work, git
     shown = correctless.summarise(mine.logs.decisions)
     assert "AD-001 in ctdd: OPEN" in shown
     assert "branch:    feature/a" in shown
-    assert "feature/a" in summary.markdown(review.view(mine.logs))
+    assert "feature/a" in summary.markdown(open_set.view(mine.logs))
 
 
 def test_a_branch_without_a_run_is_reviewed_like_any_other(left_open: Work, git: Git) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Git, at_home
-from correctless import exits
+from correctless.base import exits
 from installation import BASE, NAME, OLD, Machine
 from plugin_client import ROOT, Session
 from project import Project

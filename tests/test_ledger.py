@@ -23,9 +23,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from correctless.chain import entry, seal
-from correctless.exits import Stop
-from correctless.ledger import (
+from correctless.base.exits import Stop
+from correctless.ledger.chain import entry, seal
+from correctless.ledger.ledger import (
     GENESIS,
     Anchor,
     Damaged,
@@ -39,7 +39,7 @@ from correctless.ledger import (
     repair,
     verify,
 )
-from correctless.logfile import LogFile, opened
+from correctless.ledger.log_file import LogFile, opened
 from patience import PATIENCE
 from programs import strace_program
 
@@ -1146,7 +1146,7 @@ def test_a_path_is_never_without_a_log_while_it_is_replaced(log: Path, tmp_path:
     write(log, "a")
     trace = tmp_path / "trace"
     program = (
-        "import sys; from datetime import datetime, UTC; from correctless.ledger import repair;"
+        "import sys; from datetime import datetime, UTC; from correctless.ledger.ledger import repair;"
         "repair(sys.argv[1], datetime(2026, 1, 2, tzinfo=UTC))"
     )
     log.write_bytes(log.read_bytes() * 2)
@@ -1169,7 +1169,7 @@ def test_a_piece_is_set_aside_durably_before_the_log_is_cut(log: Path, tmp_path:
     (line,) = write(log, "a")
     log.write_bytes(line + b"{torn")
     trace = tmp_path / "trace"
-    program = "import sys; from correctless.ledger import Ledger; Ledger(sys.argv[1]).append({})"
+    program = "import sys; from correctless.ledger.ledger import Ledger; Ledger(sys.argv[1]).append({})"
     calls = "trace=fsync,ftruncate,write"
     start(program, log, wrap=(strace_program(), "-y", "-qq", "-o", str(trace), "-e", calls)).communicate()
     said = [text for text in trace.read_text().splitlines() if str(log.parent) in text]
@@ -1182,7 +1182,7 @@ def test_a_piece_is_set_aside_durably_before_the_log_is_cut(log: Path, tmp_path:
 def test_an_append_writes_once_syncs_and_syncs_the_folder_of_a_new_file(log: Path, tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     program = (
-        "import sys; from correctless.ledger import Ledger; ledger = Ledger(sys.argv[1]);"
+        "import sys; from correctless.ledger.ledger import Ledger; ledger = Ledger(sys.argv[1]);"
         "ledger.append({'n': 1}); ledger.append({'n': 2})"
     )
     start(

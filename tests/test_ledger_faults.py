@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from correctless.exits import Stop
-from correctless.ledger import Anchor, Damaged, Foreign, Ledger, verify
+from correctless.base.exits import Stop
+from correctless.ledger.ledger import Anchor, Damaged, Foreign, Ledger, verify
 from patience import PATIENCE
 from programs import strace_program
 
@@ -424,9 +424,7 @@ def test_a_living_ledger_says_what_was_done_to_its_log(
     assert (log.read_bytes() if log.exists() else None) == after
 
 
-ONE_MORE = (
-    "import sys; from correctless.ledger import Ledger; Ledger(sys.argv[1]).append({'key': sys.argv[2]})"
-)
+ONE_MORE = "import sys; from correctless.ledger.ledger import Ledger; Ledger(sys.argv[1]).append({'key': sys.argv[2]})"
 
 
 def test_an_edit_is_noticed_although_another_process_appended_since(log: Path) -> None:
@@ -477,7 +475,7 @@ def test_an_edit_of_a_large_log_is_noticed_once_others_added_a_sixteenth(log: Pa
 def _peak_of_verify(log: Path, heads: Path, entries: int) -> int:
     """KiB that a process of its own took at most to verify a log with as many anchors as entries."""
     program = (
-        "import sys; from correctless.ledger import Anchor, verify\n"
+        "import sys; from correctless.ledger.ledger import Anchor, verify\n"
         "def heads():\n"
         "    for seq, line in enumerate(open(sys.argv[2]), 1): yield Anchor(seq, line.strip(), 'x')\n"
         "report = verify(sys.argv[1], heads=heads()); assert report.intact, report.findings[:2]\n"

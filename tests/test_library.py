@@ -12,8 +12,8 @@ import pytest
 
 import correctless
 import terminal
-from correctless import exits
-from correctless.exits import Stop
+from correctless.base import exits
+from correctless.base.exits import Stop
 from patience import PATIENCE
 
 ROOT = Path(__file__).parents[1]

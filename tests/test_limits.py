@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from conftest import Git
-from correctless import exits
-from correctless.dispatch import guarded
-from correctless.exits import Stop
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.dispatch.core import policy_changes
 from correctless.project.git import find
 from correctless.publish import leaks
 from project import CONFIG, Project
@@ -77,7 +77,7 @@ def test_the_scan_says_how_far_it_is_and_ends(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_long_report_is_no_report(scratch_repo: Path) -> None:
-    from correctless.dispatch.check import report_fault
+    from correctless.dispatch.step.check import report_fault
 
     path = scratch_repo / "report.md"
     path.write_text("R-001\n" * LONG)
@@ -126,4 +126,4 @@ def test_settings_that_are_a_pipe_hold_nothing_up(scratch_repo: Path, made: str)
         os.mkfifo(path)
     else:
         path.symlink_to("ign/p" if made.endswith("pipe") else "/dev/zero")
-    guarded.changes(here, here.head(), "spec.md", ["package.json"])
+    policy_changes.changes(here, here.head(), "spec.md", ["package.json"])

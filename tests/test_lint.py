@@ -14,10 +14,10 @@ import jsonschema
 import pytest
 
 import correctless
-from correctless import exits
+from correctless.base import exits
 from correctless.lint import cache as kept
 from correctless.lint.discover import discover
-from correctless.skills import MAX_FILE
+from correctless.skill.find import MAX_FILE
 from patience import PATIENCE
 
 ROOT = Path(__file__).parents[1]
@@ -452,7 +452,7 @@ def test_a_second_run_says_the_same_and_runs_no_rule(tree: Path) -> None:
     statement = (
         f"import os, sys; sys.path.insert(0, {str(ROOT / 'src')!r}); os.chdir({str(tree)!r})\n"
         "from correctless.cli import main\nmain(['lint', '--pedantic'])\n"
-        "print([n for n in ('yaml', 'correctless.rules', 'click', 'pydantic') if n in sys.modules])"
+        "print([n for n in ('yaml', 'correctless.lint.rules', 'click', 'pydantic') if n in sys.modules])"
     )
     done = subprocess.run(
         [sys.executable, "-I", "-c", statement],
@@ -556,7 +556,7 @@ def test_many_files_on_many_processes_say_what_one_says(tmp_path: Path) -> None:
 
 
 def test_a_helper_that_dies_ends_the_run_with_3() -> None:
-    from correctless.exits import Stop
+    from correctless.base.exits import Stop
     from correctless.lint import run
 
     parent = os.getpid()

@@ -15,10 +15,10 @@ import pytest
 
 import correctless
 from corpus import unpack
-from correctless.finding import Edit, Finding
 from correctless.lint import fix, run
 from correctless.lint.discover import Target, discover
 from correctless.lint.settings import Settings
+from correctless.syntax.finding import Edit, Finding
 
 pytestmark = pytest.mark.campaign
 

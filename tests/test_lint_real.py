@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from corpus import unpack
-from correctless import rules
-from correctless.lint import run
+from correctless.lint import rules, run
 from correctless.lint.discover import discover
 from correctless.lint.settings import Settings
 from patience import PATIENCE

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 import correctless
-from correctless import exits
-from correctless.skills import MAX_FILE
+from correctless.base import exits
+from correctless.skill.find import MAX_FILE
 from patience import PATIENCE
 
 pytestmark = pytest.mark.campaign

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from correctless.runcontract.clause import Clause
-from correctless.runcontract.facts import NAMES, Check, Known, PullFacts, Unknown
-from correctless.runcontract.mergebar import failing
-from correctless.runcontract.terms import Review, Target, Waiver
+from correctless.github.facts import NAMES, Check, Known, PullFacts, Unknown
+from correctless.runcontract.judge.merge_bar import failing
+from correctless.runcontract.judge.terms import Review, Target, Waiver
+from correctless.runcontract.ledger.clause import Clause
 from merge_facts import (
     GOOD,
     HEAD,

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from correctless.exits import Stop
-from correctless.github import GitHub, repo_of_name
-from correctless.runcontract.facts import NAMES, Check, Comment, Known, PullFacts, Status, Unknown
-from correctless.runcontract.mergebar import failing
-from correctless.runcontract.merging import Merged, Outcome, Refused, Unsure, merge
-from correctless.runcontract.observe import observe
-from correctless.runcontract.terms import Target
+from correctless.base.exits import Stop
+from correctless.github.client import GitHub, repo_of_name
+from correctless.github.facts import NAMES, Check, Comment, Known, PullFacts, Status, Unknown
+from correctless.github.observe import observe
+from correctless.runcontract.act.merging import Merged, Outcome, Refused, Unsure, merge
+from correctless.runcontract.judge.merge_bar import failing
+from correctless.runcontract.judge.terms import Target
 from github_api import GitHubApi, How, Merging, Pull
 from github_schema import SDL
 from merge_facts import NOW, REVIEWS, TARGET, ABar, ago

@@ -12,11 +12,11 @@ import pytest
 
 import contracts as c
 from conftest import Git
-from correctless import exits
-from correctless.record import utcnow
-from correctless.runcontract import keeping
-from correctless.runcontract.actions import Action
-from correctless.runcontract.records import Consume, Decision, Permit, Pin, Record, Revoke, Surfaced
+from correctless.base import exits
+from correctless.base.clock import utcnow
+from correctless.runcontract.ledger import store
+from correctless.runcontract.ledger.actions import Action
+from correctless.runcontract.ledger.records import Consume, Decision, Permit, Pin, Record, Revoke, Surfaced
 from github_api import GitHubApi, Merging
 from project import CONFIG, Project
 from test_contract_merge_real import run as check
@@ -58,17 +58,17 @@ class Merged(Project):
         self.api = api
         self.env |= api.env(top.parent)
         api.tip = lambda branch: git(bare, "rev-parse", branch)
-        self.place = keeping.place(str(top), RUN)
+        self.place = store.place(str(top), RUN)
 
     def add(self, *records: Record) -> None:
-        kept = keeping.load(self.place, self.env, utcnow())
-        keeping.add(kept, records, self.env, utcnow())
+        kept = store.load(self.place, self.env, utcnow())
+        store.add(kept, records, self.env, utcnow())
 
     def pin(self, *answers: Record, text: str = TEXT) -> None:
-        keeping.begin(self.place, text)
+        store.begin(self.place, text)
         of = c.digest(text)
         self.add(Surfaced(of), *(answers or (c.yes("G5", of=of),)), Pin(of, {}))
-        keeping.pin_file(self.place, text.encode())
+        store.pin_file(self.place, text.encode())
 
     def to_the_end(self) -> Any:
         done = self.run()
@@ -83,7 +83,7 @@ class Merged(Project):
         return claim["verdict"], claim["said"]
 
     def ledger(self) -> list[Record]:
-        return [item.record for item in keeping.load(self.place, self.env, utcnow()).log]
+        return [item.record for item in store.load(self.place, self.env, utcnow()).log]
 
 
 @pytest.fixture

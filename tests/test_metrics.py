@@ -23,16 +23,17 @@ from hypothesis import strategies as st
 import correctless
 import terminal
 from conftest import Git
-from correctless import exits
-from correctless.chain import GENESIS, digest
-from correctless.dispatch import engine
-from correctless.exits import Stop
-from correctless.history.count import count, of_branch, skills
-from correctless.history.figures import DISTINCT, ENDS, OTHERS, Figures, Run, Sums, as_json, total, trend
-from correctless.ledger import Ledger
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.decisions.decision import Decision
+from correctless.dispatch.core import engine
+from correctless.ledger.chain import GENESIS, digest
+from correctless.ledger.ledger import Ledger
+from correctless.ledger.record import encode
+from correctless.metrics.count import count, of_branch, skills
+from correctless.metrics.figures import DISTINCT, ENDS, OTHERS, Figures, Run, Sums, as_json, total, trend
 from correctless.project import paths
 from correctless.project.paths import Logs
-from correctless.record import Decision, encode
 from correctless.runlog.events import (
     Abandoned,
     AgentEnded,

@@ -18,13 +18,14 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from conftest import Git
-from correctless import exits
 from correctless.agents import Activity, one_line
-from correctless.dispatch import loop, notify
-from correctless.dispatch.surroundings import Surroundings
-from correctless.exits import Stop
-from correctless.lock import Lock
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.dispatch import loop
+from correctless.dispatch.core.context import Surroundings
+from correctless.dispatch.tell import notify
 from correctless.project.git import find
+from correctless.project.lock import Lock
 from correctless.runlog.state import State
 from patience import PATIENCE
 from programs import jq_program

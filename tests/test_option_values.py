@@ -12,9 +12,10 @@ import pytest
 import contracts
 import correctless
 from conftest import Git
-from correctless import exits, person
+from correctless.base import exits
+from correctless.base.exits import Stop
 from correctless.cli import main
-from correctless.exits import Stop
+from correctless.project import person
 from correctless.project.git import find
 from project import Project
 

@@ -13,7 +13,7 @@ import pytest
 import contracts
 import correctless
 from conftest import Git
-from correctless import exits
+from correctless.base import exits
 from patience import PATIENCE
 from project import Project
 
@@ -96,7 +96,7 @@ def test_children_that_were_there_before_are_left_alone_and_keep_their_exit_code
 
 
 def test_nothing_is_adopted_unless_it_was_asked_for() -> None:
-    asked = "from correctless import orphans, process; import os;"
+    asked = "from correctless.base.process import orphans; from correctless.base.process import process; import os;"
     asked += "process.run(['true'], cwd='/', env=dict(os.environ), wall_s=9); print(orphans.children())"
     done = subprocess.run(
         [sys.executable, "-c", asked], capture_output=True, text=True, check=True, timeout=PATIENCE
@@ -176,7 +176,7 @@ def test_an_orphan_that_the_dispatcher_adopted_is_no_person(
 
 
 def test_the_name_of_a_dispatcher_is_its_own_while_it_adopts_and_no_longer() -> None:
-    asked = "import os; from correctless import orphans\nwith orphans.adopting(): print(orphans.is_dispatcher(os.getpid()))\n"
+    asked = "import os; from correctless.base.process import orphans\nwith orphans.adopting(): print(orphans.is_dispatcher(os.getpid()))\n"
     asked += "print(orphans.is_dispatcher(os.getpid()))"
     done = subprocess.run(
         [sys.executable, "-c", asked], capture_output=True, text=True, check=True, timeout=PATIENCE

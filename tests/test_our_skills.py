@@ -13,11 +13,14 @@ import click
 import pytest
 
 import correctless
-from correctless import cli, config, contract
+from correctless import cli
 from correctless.cli.group import correctless_command
-from correctless.contract import SkillContract
-from correctless.dispatch import freeze, prompt
+from correctless.dispatch.core import freeze
+from correctless.dispatch.step import prompt
+from correctless.project import config
 from correctless.project.git import find
+from correctless.skill import contract
+from correctless.skill.contract import SkillContract
 
 ROOT = Path(__file__).resolve().parents[1]
 SKILLS = sorted((ROOT / "skills").glob("*/SKILL.md"))

@@ -18,14 +18,14 @@ from typing import Any
 import pytest
 
 from conftest import Git, at_home, begun
-from correctless import chain
-from correctless import review as views
-from correctless.dispatch import elsewhere, parcel
-from correctless.exits import Stop
-from correctless.heads import Heads
+from correctless.base.clock import utcnow
+from correctless.base.exits import Stop
+from correctless.dispatch.parking import handover, parcel, remote_ref
+from correctless.ledger import chain
+from correctless.ledger.heads import Heads
 from correctless.project.git import Repo, find
-from correctless.publish import leaks, parking
-from correctless.record import utcnow
+from correctless.publish import leaks
+from correctless.review import open_set as views
 from correctless.runlog.events import AttemptFailed
 from patience import PATIENCE, until
 from project import CONFIG, Project
@@ -283,19 +283,19 @@ def _first_two_to_end(started: list[subprocess.Popen[str]]) -> list[subprocess.P
 def test_a_push_of_two_at_once_lets_one_through(fleet: Fleet) -> None:
     _, run = fleet.parked(code=20, AGENT_PLAY="fail:cverify")
     clones = [find(str(fleet.machine(f"m{n}").top)) for n in range(4)]
-    seen = [parking.fetch(clone, "origin", run) for clone in clones]
+    seen = [remote_ref.fetch(clone, "origin", run) for clone in clones]
     gate = threading.Barrier(len(clones))
     outcomes: list[str] = []
 
-    def take(clone: Repo, parked: parking.Parked) -> None:
-        me = parking.Holder("Ada", "host", "2026-01-02T03:04:05.678Z")
-        new = parking.commit(
+    def take(clone: Repo, parked: remote_ref.Parked) -> None:
+        me = remote_ref.Holder("Ada", "host", "2026-01-02T03:04:05.678Z")
+        new = remote_ref.commit(
             clone, run, parent=parked.parent, tree=parked.tree, token=secrets.token_hex(8), holder=me
         )
         gate.wait(PATIENCE)
         try:
-            parking.put(clone, "origin", run, new, expected=parked.commit)
-        except parking.Moved:
+            remote_ref.put(clone, "origin", run, new, expected=parked.commit)
+        except remote_ref.Moved:
             outcomes.append("moved")
         else:
             outcomes.append(new)
@@ -313,12 +313,12 @@ def test_what_was_put_or_taken_away_already_is_done(fleet: Fleet) -> None:
     """A connection may break behind a push that was taken: it is tried again."""
     _, run = fleet.parked()
     clone, parked, _ = _clone(fleet, run)
-    new = parking.commit(clone, run, parent=parked.parent, tree=parked.tree, token="0")
+    new = remote_ref.commit(clone, run, parent=parked.parent, tree=parked.tree, token="0")
     for _ in range(2):
-        parking.put(clone, "origin", run, new, expected=parked.commit)
+        remote_ref.put(clone, "origin", run, new, expected=parked.commit)
         assert fleet.ref(run) == new
     for _ in range(2):
-        parking.put(clone, "origin", run, None, expected=new)
+        remote_ref.put(clone, "origin", run, None, expected=new)
         assert fleet.ref(run) == ""
 
 
@@ -436,7 +436,7 @@ def test_of_two_answers_the_later_one_is_refused_and_not_kept(fleet: Fleet) -> N
     _, run = fleet.parked()
     first, second = fleet.machine("first"), fleet.machine("second")
     here = find(str(second.top))
-    with elsewhere.found(here, "origin", run, second.env) as there:
+    with handover.found(here, "origin", run, second.env) as there:
         assert first.review("--from", "origin", run, answer="{digest}")[0] == 0
         mine = there.parcel.logs
         state = there.parcel.state
@@ -445,7 +445,7 @@ def test_of_two_answers_the_later_one_is_refused_and_not_kept(fleet: Fleet) -> N
             mine, state.gate.digest, kind="rejected", by="x", channel="terminal", note="", now=utcnow()
         )
         with pytest.raises(Stop, match="your answer was not kept"):
-            elsewhere.park_again(here, there, second.env, secrets.token_hex)
+            handover.park_again(here, there, second.env, secrets.token_hex)
     assert second.cauto("resume", "--from", "origin", run).returncode == 0  # the first answer counts
 
 
@@ -612,7 +612,7 @@ def test_a_run_that_could_not_go_on_is_not_parked(fleet: Fleet) -> None:
     ci.write("mine.txt", "mine")
     done = ci.cauto("resume")
     assert (done.returncode, "parked" in done.stderr) == (3, False)
-    assert parking.look(find(str(ci.top)), run, fleet.ref(run)).holder is not None  # it is this machine's
+    assert remote_ref.look(find(str(ci.top)), run, fleet.ref(run)).holder is not None  # it is this machine's
     (ci.top / "mine.txt").unlink()
     assert ci.cauto("resume").returncode == 10
 
@@ -631,10 +631,10 @@ def test_a_branch_with_commits_the_run_did_not_make_is_not_parked(fleet: Fleet) 
 # --- what is refused when it comes back
 
 
-def _clone(fleet: Fleet, run: str) -> tuple[Repo, parking.Parked, dict[str, bytes]]:
+def _clone(fleet: Fleet, run: str) -> tuple[Repo, remote_ref.Parked, dict[str, bytes]]:
     forger = find(str(fleet.machine("forger").top))
-    parked = parking.fetch(forger, "origin", run)
-    return forger, parked, parking.files(forger, parked)
+    parked = remote_ref.fetch(forger, "origin", run)
+    return forger, parked, remote_ref.files(forger, parked)
 
 
 def _forge(
@@ -654,11 +654,11 @@ def _forge(
         tree = forger.git("mktree", stdin=f"{forger.git('ls-tree', tree)}\n{entry(forger)}\n")
     above = parent(forger, parked.parent)
     if knowing:
-        new = parking.commit(forger, run, parent=above, tree=tree, token="0")
+        new = remote_ref.commit(forger, run, parent=above, tree=tree, token="0")
     else:
         said = forger.git("log", "-1", "--format=%B", parked.commit)
         new = forger.git("commit-tree", tree, "-p", above, "-m", said)
-    parking.put(forger, "origin", run, new, expected=parked.commit)
+    remote_ref.put(forger, "origin", run, new, expected=parked.commit)
 
 
 def _is_refused(fleet: Fleet, run: str, why: str) -> None:
@@ -842,10 +842,10 @@ def test_a_tree_of_more_than_is_bearable_is_refused_before_it_is_read(fleet: Fle
     _, run = fleet.parked()
     clone, parked, files = _clone(fleet, run)
     size = sum(map(len, files.values()))
-    assert (parking.files.__kwdefaults__ or {})["largest"] == 256 << 20
-    assert parking.files(clone, parked, largest=size) == files
+    assert (remote_ref.files.__kwdefaults__ or {})["largest"] == 256 << 20
+    assert remote_ref.files(clone, parked, largest=size) == files
     with pytest.raises(Stop, match="it holds over"):
-        parking.files(clone, parked, largest=size - 1)
+        remote_ref.files(clone, parked, largest=size - 1)
 
 
 @pytest.mark.parametrize(
@@ -902,7 +902,7 @@ def test_commits_that_were_made_anew_without_what_they_noted_are_refused(fleet: 
 
     def change(files: dict[str, bytes]) -> None:
         forger = find(str(fleet.folder / "forger"))
-        old = parking.look(forger, run, fleet.ref(run)).parent
+        old = remote_ref.look(forger, run, fleet.ref(run)).parent
         another(forger, old)
         files["run.jsonl"] = files["run.jsonl"].replace(old.encode(), head.encode())
         files["run.jsonl"] = _resealed(files["run.jsonl"], lambda line: line)

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from correctless import exits, person
-from correctless.exits import Stop
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.project import person
 
 SRC = str(Path(__file__).parents[1] / "src")
-ASK = "import os; from correctless import person; person.refuse_agents(os.environ); print('a person')"
+ASK = "import os; from correctless.project import person; person.refuse_agents(os.environ); print('a person')"
 
 
 def ask(*wrapped: str, **env: str) -> subprocess.CompletedProcess[str]:

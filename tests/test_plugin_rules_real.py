@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from correctless.finding import Finding
 from correctless.lint import run
 from correctless.lint.discover import Target
+from correctless.lint.rules import PLUGINS, READING
 from correctless.lint.settings import Settings
-from correctless.rules import PLUGINS, READING
-from correctless.subject import HOOKS, MARKETPLACE, PLUGIN
+from correctless.lint.subject.subject import HOOKS, MARKETPLACE, PLUGIN
+from correctless.syntax.finding import Finding
 from patience import PATIENCE
 from programs import claude_program
 

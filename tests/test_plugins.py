@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from conftest import Git
-from correctless import exits, plugins
-from correctless.exits import Stop
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.project import plugins
 from patience import PATIENCE
 from programs import claude_program
 from project import Project

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from conftest import Git
-from correctless.dispatch import start
-from correctless.dispatch.preflight import Proof, proofs
+from correctless.dispatch.control import start
+from correctless.dispatch.control.preflight import Proof, proofs
 from correctless.project.git import find
 from correctless.runlog.events import RunStarted
 from programs import claude_program

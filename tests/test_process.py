@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from correctless import lineage, process
 from correctless.agents import running, stream
-from correctless.base.lines import Line
-from correctless.exits import REFUSED, Stop
-from correctless.process import Process, group_alive, run
+from correctless.base.exits import REFUSED, Stop
+from correctless.base.process import descendants, process
+from correctless.base.process.lines import Line
+from correctless.base.process.process import Process, group_alive, run
 from patience import PATIENCE, until
 
 Hold = Callable[..., Process]
@@ -392,7 +392,7 @@ def test_an_inherited_file_stays_open_in_the_program(tmp_path: Path) -> None:
 
 
 def test_an_exit_code_is_not_lost_when_the_parent_ignored_its_children() -> None:
-    program = "from correctless.process import run; print(run(['false'], cwd='/', env={'PATH': '/usr/bin:/bin'}, wall_s=9).code)"
+    program = "from correctless.base.process.process import run; print(run(['false'], cwd='/', env={'PATH': '/usr/bin:/bin'}, wall_s=9).code)"
     source = os.path.dirname(os.path.dirname(process.__file__))
     ignoring = f"import os, signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv({sys.executable!r}, ['python', '-c', {program!r}])"
     done = subprocess.run(
@@ -408,7 +408,7 @@ def test_an_exit_code_is_not_lost_when_the_parent_ignored_its_children() -> None
 def test_ps_tells_what_proc_tells(hold: Hold) -> None:
     # where there is no /proc the tree is read from ps
     held = hold("")
-    for rows in (lineage.from_proc("", set()), lineage.from_ps()):
+    for rows in (descendants.from_proc("", set()), descendants.from_ps()):
         assert (held.pgid, os.getpid(), held.pgid) in {
             (row.pid, row.parent, row.group) for row in rows if row
         }

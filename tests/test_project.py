@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from conftest import Git, add_submodule
-from correctless import exits
+from correctless.base import exits
+from correctless.base.exits import Stop
 from correctless.base.files import replace_file
-from correctless.exits import Stop
 from correctless.project import paths
 from correctless.project.git import Standing, find
 

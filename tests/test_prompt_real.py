@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Git, at_home, begun
-from correctless import exits
+from correctless.base import exits
 from plugin_client import ROOT, session
 from programs import claude_program
 from project import Project

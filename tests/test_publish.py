@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from correctless import exits
-from correctless.exits import Stop
+from correctless.base import exits
+from correctless.base.exits import Stop
 from correctless.project.git import find
 from correctless.publish import branch, consolidation, leaks, managed_body, pull_request
 from correctless.publish.consolidation import Consolidated

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Git
-from correctless import exits
+from correctless.base import exits
 from github_api import GitHubApi, Pull
 from project import CONFIG, Project
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 import correctless
-from correctless import exits
+from correctless.base import exits
 from correctless.cli import FAST
 from correctless.cli.group import correctless_command
 from patience import PATIENCE

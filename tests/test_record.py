@@ -11,17 +11,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from correctless.record import (
-    MAX_DEPTH,
-    MAX_OBJECT,
-    Confirmation,
-    Decision,
-    RecordError,
-    decode,
-    encode,
-    strict_json,
-    timestamp,
-)
+from correctless.base.clock import timestamp
+from correctless.decisions.decision import Confirmation, Decision
+from correctless.ledger.record import decode, encode
+from correctless.syntax.strict_json import MAX_DEPTH, MAX_OBJECT, RecordError, strict_json
 
 ANY_TEXT = st.text(alphabet=st.characters(exclude_categories=()))
 JSON = st.recursive(

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from correctless.agents.decisions_server import legible
 from correctless.agents.recorder import Recorder
-from correctless.exits import REFUSED, Stop
+from correctless.base.exits import REFUSED, Stop
 from patience import PATIENCE
 
 

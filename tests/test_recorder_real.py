@@ -15,7 +15,7 @@ import pytest
 
 import correctless
 from conftest import Git
-from correctless import exits
+from correctless.base import exits
 from correctless.runlog.events import StepStarted
 from patience import PATIENCE, until
 from programs import claude_program

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Git
-from correctless import exits
+from correctless.base import exits
 from project import CONFIG, Project
 
 
@@ -183,7 +183,7 @@ def test_a_locked_run_is_75_and_says_by_whom(project: Project) -> None:
         [
             sys.executable,
             "-c",
-            "import sys; from correctless import lock; from correctless.project import git; l = lock.Lock.take(git.find('.'), 'a test'); print('held', flush=True); sys.stdin.read()",
+            "import sys; from correctless.project import lock; from correctless.project import git; l = lock.Lock.take(git.find('.'), 'a test'); print('held', flush=True); sys.stdin.read()",
         ],
         cwd=project.top,
         env={**project.env, "PYTHONPATH": str(Path(__file__).parent.parent / "src")},

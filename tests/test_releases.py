@@ -18,11 +18,10 @@ from pathlib import Path
 
 import pytest
 
-import correctless.gate as gate
 from conftest import Git
-from correctless import config, review, summary
-from correctless.ledger import verify
-from correctless.project import paths
+from correctless.ledger.ledger import verify
+from correctless.project import config, paths
+from correctless.review import gate, open_set, summary
 from correctless.runlog import branch as record
 from correctless.runlog.state import fold
 from project import CONFIG, Project
@@ -51,7 +50,7 @@ def test_the_logs_of_a_release_are_read(release: Path) -> None:
     assert found.open
     assert len(found.covered) == 2
     assert len(found.superseded) == 3
-    shown = summary.text(review.view_of(branch, found, logs))
+    shown = summary.text(open_set.view_of(branch, found, logs))
     assert "Ada (terminal)" in shown
     assert "Nothing is open." in shown
     kinds = {item.event.event for item in branch.events}

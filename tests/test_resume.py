@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from _pytest.mark import ParameterSet
 
-from correctless import exits
-from correctless.ledger import Ledger
-from correctless.process import marked
-from correctless.record import Decision
+from correctless.base import exits
+from correctless.base.process.process import marked
+from correctless.decisions.decision import Decision
+from correctless.ledger.ledger import Ledger
 from correctless.runlog.events import StepFinished, StepStarted, discarded
 from patience import PATIENCE
 from project import Project

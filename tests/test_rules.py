@@ -14,17 +14,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from correctless import rules
 from correctless.cli.rules import page
-from correctless.finding import SEVERITIES, Finding, as_text
-from correctless.lint import check, fix, run
+from correctless.lint import check, fix, rules, run
 from correctless.lint.discover import Target, discover
+from correctless.lint.rules import FAMILIES, RULES
 from correctless.lint.settings import Settings
-from correctless.rules import FAMILIES, RULES
-from correctless.subject import CLASSES, HOOKS, MARKETPLACE, PLUGIN, SKILL
+from correctless.lint.subject.subject import CLASSES, HOOKS, MARKETPLACE, PLUGIN, SKILL
+from correctless.syntax.finding import SEVERITIES, Finding, as_text
 
 if TYPE_CHECKING:
-    from correctless.rules import Rule
+    from correctless.lint.rules import Rule
 
 CASES = Path(__file__).parent / "cases" / "rules"
 ROOT = Path(__file__).parents[1]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Git
-from correctless import exits
+from correctless.base import exits
 from programs import claude_program
 from project import Project
 from scripted_model import LAST_TOOL_RESULT, NonceModel, Reply, text_of, tool

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from correctless import exits
-from correctless.chain import EMPTY, Head, seal
+from correctless.base import exits
 from correctless.cli import main
-from correctless.record import RecordError, decode
+from correctless.ledger.chain import EMPTY, Head, seal
+from correctless.ledger.record import decode
 from correctless.runlog.events import logged
 from correctless.runlog.state import State, standing
+from correctless.syntax.strict_json import RecordError
 from project import Project
 
 GOLDEN = Path(__file__).parent / "cases/releases/0.1.0/logs"

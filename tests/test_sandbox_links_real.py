@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from correctless import sandbox
-from correctless.exits import Stop
-from correctless.process import Result
+from correctless.base.exits import Stop
+from correctless.base.process.process import Result
 from correctless.project.git import find
 from correctless.sandbox.reach import Needs
 from walls import SECRET, World

@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 
 from conftest import Git
-from correctless import exits, lock, process
-from correctless.dispatch import start
-from correctless.dispatch.preflight import proofs
+from correctless.base import exits
+from correctless.base.process import process
+from correctless.dispatch.control import start
+from correctless.dispatch.control.preflight import proofs
+from correctless.project import lock
 from correctless.project.git import find
 from correctless.runlog.events import StepStarted
 from patience import PATIENCE

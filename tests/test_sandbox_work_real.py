@@ -18,8 +18,8 @@ import pytest
 
 from conftest import Git, at_home
 from correctless import sandbox
-from correctless.exits import PERSON, REFUSED, Stop
-from correctless.process import Process, Result
+from correctless.base.exits import PERSON, REFUSED, Stop
+from correctless.base.process.process import Process, Result
 from correctless.project.git import find
 from correctless.sandbox.reach import Needs
 from patience import PATIENCE

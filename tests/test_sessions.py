@@ -13,14 +13,15 @@ from typing import Any
 import pytest
 
 from conftest import Git
-from correctless import exits, lock
 from correctless.agents import Activity
+from correctless.base import exits
+from correctless.base.exits import Stop
 from correctless.dispatch import loop
-from correctless.dispatch.attempt import Runner
-from correctless.dispatch.engine import Wait
+from correctless.dispatch.core.context import Surroundings
+from correctless.dispatch.core.engine import Wait
 from correctless.dispatch.perform import perform
-from correctless.dispatch.surroundings import Surroundings
-from correctless.exits import Stop
+from correctless.dispatch.step.attempt import Runner
+from correctless.project import lock
 from correctless.project.git import find
 from correctless.runlog.events import AgentEnded, AttemptFailed, DecisionsTaken, StepContinued, StepStarted
 from correctless.runlog.state import State

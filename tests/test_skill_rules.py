@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import pytest
 
-from correctless.finding import Finding
 from correctless.lint import fix, run
 from correctless.lint.discover import Target
 from correctless.lint.settings import Settings
-from correctless.subject import SKILL
+from correctless.lint.subject.subject import SKILL
+from correctless.syntax.finding import Finding
 
 # As long as the longest needs it, and made up of as many characters as a random one.
 RANDOM = "Zk3vQ9xW1mGbR7yHc5UdLp2NfS8tJe6KqVaXoBi4wDzMrTgYh0CuPnFsElAjOI" * 2

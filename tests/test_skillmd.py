@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from correctless import markdown, skillmd
-from correctless.skillmd import SkillText, read
+from correctless.skill import skill_text
+from correctless.skill.skill_text import SkillText, read
+from correctless.syntax import markdown
 
 ROOT = Path(__file__).resolve().parent.parent
 CASES = sorted((ROOT / "tests" / "cases" / "contract").glob("*.md"))
@@ -232,7 +233,7 @@ def test_valid_frontmatter_reads_as_python_frontmatter_reads_it(values: dict[str
 @settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read_and_each_line_keeps_its_number(data: bytes) -> None:
-    skill = skillmd.read(b"---\na: b\n---\n" + data, "f")
+    skill = skill_text.read(b"---\na: b\n---\n" + data, "f")
     assert [line.number for line in skill.lines] == list(range(4, 4 + len(skill.lines)))
     whole = skill.text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     assert all(whole[line.number - 1] == line.text for line in skill.lines)

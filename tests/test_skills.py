@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from correctless import rules
-from correctless.contract import SkillContract, read_skill
+from correctless.lint import rules
+from correctless.skill.contract import SkillContract, read_skill
 
 ROOT = Path(__file__).resolve().parent.parent
 PLUGIN_SKILLS = sorted((ROOT / "skills").glob("*/SKILL.md"))

@@ -13,12 +13,12 @@ from yaml.reader import Reader
 
 import contracts
 import correctless
-from correctless import yamltext
-from correctless.contract import read_skill
-from correctless.entry import read_points
-from correctless.patterns import lazily
+from correctless.base.lazy_re import lazily
 from correctless.project import paths
 from correctless.project.git import find
+from correctless.skill.contract import read_skill
+from correctless.skill.defaults import read_points
+from correctless.syntax import yaml_text
 from test_layers import PART_OF, RANK, SOURCE, files, house, module_of
 
 HEAVY = {"pydantic", "click", "rich", "jsonlines", "ruamel", "frontmatter", "detect_secrets"}
@@ -33,8 +33,8 @@ LIGHT = sorted({module_of(p) for p in files() if RANK.get(house(module_of(p)), 9
 NOT_FOR_AN_APPEND = HEAVY | {
     "argparse", "asyncio", "fnmatch", "glob", "importlib.metadata", "importlib.util", "logging", "pathlib", "random",
     "shutil", "socket", "tempfile", "tomllib", "yaml", "zipfile",
-    "correctless.block", "correctless.capture", "correctless.config", "correctless.contract",
-    "correctless.gate", "correctless.lock", "correctless.summary", "correctless.yamlnodes", "correctless.yamltext",
+    "correctless.decisions.block", "correctless.decisions.capture", "correctless.project.config", "correctless.skill.contract",
+    "correctless.review.gate", "correctless.lock", "correctless.review.summary", "correctless.syntax.yaml_nodes", "correctless.syntax.yaml_text",
 }  # fmt: skip
 
 ROOT = Path(__file__).parents[1]
@@ -119,9 +119,13 @@ def test_a_lint_of_one_file_imports_what_it_needs_and_nothing_else(words: list[s
     (tmp_path / "SKILL.md").write_text("---\nname: a\n---\n# A\n\nSee [b](b.md).\n")
     run = f"from correctless.cli import main\nassert main(['lint', *{words!r}]) == 0\n"
     seen = modules(f"import os; os.environ['XDG_CACHE_HOME'] = {str(tmp_path)!r}\n{run}", cwd=tmp_path)
-    assert "correctless.rules.link_missing" in seen
+    assert "correctless.lint.rules.skill.link_missing" in seen
     assert {name.partition(".")[0] for name in seen} & NOT_FOR_A_LINT == set()
-    assert {"correctless.jsontext", "correctless.yamlrepair", "correctless.config"} & seen == set()
+    assert {
+        "correctless.syntax.json_text",
+        "correctless.syntax.yaml_repair",
+        "correctless.project.config",
+    } & seen == set()
 
 
 def test_a_lazy_pattern_is_compiled_once_and_does_what_re_does() -> None:
@@ -154,7 +158,7 @@ def test_an_append_imports_what_it_needs_and_nothing_else(skill: str, project: P
     append = f"assert main(['writer', 'append', {skill!r}, {said!r}]) == 0"
     # Twice: the second one meets a log.
     seen = modules(f"from correctless.cli import main\n{append}\n{append}", cwd=project)
-    assert {"correctless.cli.writer", "correctless.ledger"} <= seen
+    assert {"correctless.cli.log.writer", "correctless.ledger.ledger"} <= seen
     assert seen & NOT_FOR_AN_APPEND == set()
     # `logcheck` needs it; of our own modules nothing else comes along.
     needed = "anchors base chain cli correction entry exits finding guard heads ledger logcheck logfile markdown places project record skillmd skills values workspaces"
@@ -166,9 +170,9 @@ def test_an_append_imports_what_it_needs_and_nothing_else(skill: str, project: P
 
 # What an agent does not wait for when no facts are needed: what only looks, judges or is a person's.
 NOT_FOR_AN_ASK = {
-    "correctless.cli.contract_answer", "correctless.cli.contract_draft", "correctless.github", "correctless.runcontract.board",
-    "correctless.runcontract.facts", "correctless.runcontract.gatecheck", "correctless.runcontract.mergebar",
-    "correctless.runcontract.observe", "difflib", "markdown_it", "pydantic", "rich", "secrets", "tempfile", "yaml",
+    "correctless.cli.contract.answer", "correctless.cli.contract.draft", "correctless.github.client", "correctless.runcontract.judge.board",
+    "correctless.github.facts", "correctless.runcontract.judge.gate_check", "correctless.runcontract.judge.merge_bar",
+    "correctless.github.observe", "difflib", "markdown_it", "pydantic", "rich", "secrets", "tempfile", "yaml",
 }  # fmt: skip
 
 
@@ -182,7 +186,7 @@ def test_an_action_without_facts_is_decided_with_what_that_needs(words: list[str
         f"from correctless.cli import main\nassert main(['contract', 'authorize', *{words!r}]) == {code}",
         cwd=project,
     )
-    assert "correctless.runcontract.ownterms" in seen
+    assert "correctless.runcontract.judge.action_terms" in seen
     assert seen & NOT_FOR_AN_ASK == set()
 
 
@@ -210,8 +214,8 @@ def test_every_character_that_yaml_refuses_is_seen_without_its_pattern() -> None
         "\x85\u2028\u2029\ufeff"
     )
     assert len(refused) > 2000
-    assert [c for c in refused if yamltext.unreadable(f"a: {c}") != 3] == []
-    assert yamltext.unreadable("".join(c for c in map(chr, range(0x110000)) if c not in refused)) is None
+    assert [c for c in refused if yaml_text.unreadable(f"a: {c}") != 3] == []
+    assert yaml_text.unreadable("".join(c for c in map(chr, range(0x110000)) if c not in refused)) is None
 
 
 @pytest.mark.parametrize(
@@ -265,10 +269,10 @@ def test_help_lists_the_commands_without_importing_one(tmp_path: Path) -> None:
     "first",
     [
         "import correctless",
-        "import correctless.gate, correctless.capture, correctless.ledger",
-        "from correctless.gate import of_log\nfrom correctless.capture import Captured\nimport correctless",
+        "import correctless.review.gate, correctless.decisions.capture, correctless.ledger.ledger",
+        "from correctless.review.gate import of_log\nfrom correctless.decisions.capture import Captured\nimport correctless",
         "from correctless import gate, capture\nassert callable(gate) and callable(capture)\nimport correctless",
-        "import correctless\ncorrectless.gate, correctless.capture\nimport correctless.gate, correctless.capture",
+        "import correctless\ncorrectless.gate, correctless.decisions.capture\nimport correctless.review.gate, correctless.decisions.capture",
     ],
 )
 def test_the_promised_names_are_the_functions_whatever_was_imported_first(first: str, tmp_path: Path) -> None:
@@ -276,9 +280,9 @@ def test_the_promised_names_are_the_functions_whatever_was_imported_first(first:
 import inspect
 from correctless.gate import of_log
 from correctless.capture import capture
-assert inspect.signature(correctless.gate) == inspect.signature(of_log)
-assert inspect.signature(correctless.capture) == inspect.signature(capture)
-for promised, function in ((correctless.gate, of_log), (correctless.capture, capture)):
+assert inspect.signature(correctless.review.gate) == inspect.signature(of_log)
+assert inspect.signature(correctless.decisions.capture) == inspect.signature(capture)
+for promised, function in ((correctless.review.gate, of_log), (correctless.decisions.capture, capture)):
     try:
         promised()
     except TypeError as error:

@@ -12,9 +12,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from correctless.record import Decision
+from correctless.decisions.decision import Decision
+from correctless.review.summary import Item, View, counts, inert, markdown, printable, text
 from correctless.runlog.state import Spent
-from correctless.summary import Item, View, counts, inert, markdown, printable, text
 
 CASES = Path(__file__).parent / "cases" / "summary"
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from conftest import Git
-from correctless import exits
-from correctless.ledger import Ledger
+from correctless.base import exits
+from correctless.ledger.ledger import Ledger
 from correctless.runlog.events import RunStarted
 from project import Project
 

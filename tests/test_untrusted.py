@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Git
-from correctless import exits
+from correctless.base import exits
 from correctless.project.git import before, find, restore
 from project import CONFIG, Project
 

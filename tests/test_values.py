@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from correctless.values import frozen
+from correctless.base.values import frozen
 
 
 class Plain:

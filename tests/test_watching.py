@@ -24,16 +24,16 @@ from rich.cells import cell_len
 
 import bad_client
 import correctless
-from correctless import exits
 from correctless.agents import Activity
-from correctless.cli import follow as following
-from correctless.cli import progress
-from correctless.cli.board import Board, View
-from correctless.cli.live import Live, Screen, draw
-from correctless.exits import Stop
-from correctless.ledger import Ledger
+from correctless.base import exits
+from correctless.base.clock import timestamp, utcnow
+from correctless.base.exits import Stop
+from correctless.cli.display import progress
+from correctless.cli.display.board import Board, View
+from correctless.cli.display.live import Live, Screen, draw
+from correctless.cli.run import follow as following
+from correctless.ledger.ledger import Ledger
 from correctless.project.git import find
-from correctless.record import timestamp, utcnow
 from correctless.runlog.events import (
     AgentEnded,
     AttemptFailed,
@@ -547,7 +547,7 @@ def test_without_a_terminal_lines_are_shown_and_rich_is_not_imported(project: Pr
     )
     assert done.returncode == exits.PERSON, done.stderr
     assert "cverify: attempt 1 (step 3 of 4)" in done.stderr
-    assert "correctless.cli.watch" in done.stderr
+    assert "correctless.cli.display.watch" in done.stderr
     assert "rich.console" not in done.stderr
 
 

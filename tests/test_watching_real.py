@@ -17,8 +17,8 @@ from rich.cells import cell_len
 
 import correctless
 from conftest import Git
-from correctless import exits
-from correctless.record import utcnow
+from correctless.base import exits
+from correctless.base.clock import utcnow
 from patience import PATIENCE
 from project import Project
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from conftest import Git, add_submodule
-from correctless import exits
-from correctless.exits import Stop
+from correctless.base import exits
+from correctless.base.exits import Stop
 from correctless.project import checkout, hidden, worktree
 from correctless.project import git as repo
 from correctless.project.tree import read_tree

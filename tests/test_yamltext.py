@@ -10,18 +10,18 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from correctless import yamltext
-from correctless.yamlnodes import MAX_DEPTH, MAX_NODES, Document, Lines, Node, ambiguity
-from correctless.yamltext import read
+from correctless.syntax import yaml_text
+from correctless.syntax.yaml_nodes import MAX_DEPTH, MAX_NODES, Document, Lines, Node, ambiguity
+from correctless.syntax.yaml_text import read
 
 
 def plain(node: Node | None) -> Any:
     """A node as plain values: pairs stay pairs, so that duplicates show."""
-    if node is None or node.kind == yamltext.SCALAR:
+    if node is None or node.kind == yaml_text.SCALAR:
         return node and node.text
-    if node.kind == yamltext.ALIAS:
+    if node.kind == yaml_text.ALIAS:
         return f"*{node.text}"
-    if node.kind == yamltext.LIST:
+    if node.kind == yaml_text.LIST:
         return [plain(item) for item in node.items]
     return [(plain(key), plain(value)) for key, value in node.pairs]
 

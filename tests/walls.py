@@ -20,7 +20,8 @@ from typing import Any
 
 import escapes
 from conftest import at_home
-from correctless import process, sandbox
+from correctless import sandbox
+from correctless.base.process import process
 from correctless.project.git import Repo, find
 from correctless.sandbox.reach import Needs
 from programs import CACHE

@@ -1,7 +1,7 @@
 """The library: read a skill's contract, capture decisions, log them, ask the gate, summarise.
 
 Nothing is imported before it is asked for. `capture` and `gate` are at the same time functions and the modules they
-live in: `correctless.gate(...)` and `from correctless.gate import of_log` both work, in any order.
+live in: `correctless.gate(...)` and `from correctless.review.gate import of_log` both work, in any order.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ import sys
 from types import ModuleType
 
 TYPE_CHECKING = False  # typing costs 4 ms to import
-# To a type checker `capture` and `gate` are the functions; where the module is meant, `import correctless.gate as gate`.
+# To a type checker `capture` and `gate` are the functions; where the module is meant, `import correctless.review.gate as gate`.
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from correctless.capture import capture as capture
-    from correctless.contract import read_skill as read_skill
-    from correctless.gate import of_log as gate
-    from correctless.ledger import Ledger as Ledger
-    from correctless.review import summarise as summarise
+    from correctless.decisions.capture import capture as capture
+    from correctless.ledger.ledger import Ledger as Ledger
+    from correctless.review.gate import of_log as gate
+    from correctless.review.open_set import summarise as summarise
+    from correctless.skill.contract import read_skill as read_skill
 
     __version__: str
 
@@ -45,7 +45,7 @@ class _CallableModule(ModuleType):
 
 class _Package(ModuleType):
     def __setattr__(self, name: str, value: object) -> None:
-        # Whoever imports correctless.gate first, the import system binds the module here, over any function.
+        # Whoever imports correctless.review.gate first, the import system binds the module here, over any function.
         if isinstance(value, ModuleType) and name in _HOME and _HOME[name][0] == name:
             value.__class__ = _CallableModule
             vars(value)["__wrapped__"] = getattr(value, _HOME[name][1])

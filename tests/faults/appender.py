@@ -7,8 +7,8 @@ from __future__ import annotations
 import os
 import sys
 
-from correctless.exits import Stop
-from correctless.ledger import Ledger
+from correctless.base.exits import Stop
+from correctless.ledger.ledger import Ledger
 
 
 def main(log: str, appends: int) -> int:

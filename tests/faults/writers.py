@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 
-from correctless.ledger import Entry, Ledger
+from correctless.ledger.ledger import Entry, Ledger
 
 WRITERS = 4
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Protocol
 
-from correctless.exits import USAGE, Stop
+from correctless.base.exits import USAGE, Stop
+from correctless.base.values import frozen
 from correctless.sandbox import Sandbox
 from correctless.sandbox.reach import Needs
-from correctless.values import frozen
 
 MakeSandbox = Callable[[Needs, Sequence[str], Mapping[str, str]], Sandbox]  # needs, command, environment
 

@@ -12,14 +12,14 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from correctless import places
 from correctless.agents import Outcome, Task, one_line, state
 from correctless.agents.recorder import TOOLS
 from correctless.agents.running import Running, hold, reckon
 from correctless.agents.stream import TESTED, Stream, spell_tested, version_of
-from correctless.exits import REFUSED, Stop
-from correctless.process import run
-from correctless.record import utcnow
+from correctless.base import install
+from correctless.base.clock import utcnow
+from correctless.base.exits import REFUSED, Stop
+from correctless.base.process.process import run
 from correctless.sandbox.reach import Needs
 
 _TOOL = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(\([^\x00-\x1f\x7f]*\))?\Z")
@@ -103,7 +103,7 @@ def settings(door: str | None = None, python: str = sys.executable) -> dict[str,
 
     Whatever ends the door with another code than 0 blocks the call: a file that is gone, too.
     """
-    door = door or os.path.join(places.plugin_root(), "scripts", "guard")
+    door = door or os.path.join(install.plugin_root(), "scripts", "guard")
     command = f"CORRECTLESS_GUARD_PYTHON={shlex.quote(python)} {shlex.quote(door)} || exit 2"
     hook = {"type": "command", "command": command, "timeout": _GUARD_SECONDS}
     return {"disableAllHooks": False, "hooks": {"PreToolUse": [{"matcher": "*", "hooks": [hook]}]}}

@@ -11,8 +11,8 @@ from typing import Literal
 
 from correctless.agents import MAX_ANSWER, Activity, Outcome, Task, one_line, over_answer, state
 from correctless.agents.running import End, Running, hold, over_limit, reckon
-from correctless.base.lines import Line
-from correctless.exits import REFUSED, USAGE, Stop
+from correctless.base.exits import REFUSED, USAGE, Stop
+from correctless.base.process.lines import Line
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from correctless.exits import REFUSED, Stop
+from correctless.base.exits import REFUSED, Stop
 
 _NAMES = frozenset(
     {

@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from correctless.exits import REFUSED, Stop
+from correctless.base.exits import REFUSED, Stop
 
 NAME = "decisions"  # of the server, as the client knows it
 TOOLS = ("mcp__decisions__record_decision", "mcp__decisions__list_defaults")

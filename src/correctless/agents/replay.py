@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from correctless.agents import Outcome, Task, one_line
 from correctless.agents.command import Command
 from correctless.agents.running import Running
-from correctless.exits import FINDINGS, REFUSED, Stop
+from correctless.base.exits import FINDINGS, REFUSED, Stop
 from correctless.project.git.call import as_agent
 
 _SHOWN = re.compile(r"^[ \t>]*AUTONOMOUS_DECISIONS_START ([0-9a-f]{8})[ \t]*$", re.MULTILINE)

@@ -10,8 +10,8 @@ from typing import Literal, Protocol
 
 from correctless.agents import Activity, Outcome, Task
 from correctless.base import below
-from correctless.base.lines import LONG, Line, split
-from correctless.process import Limit, Process
+from correctless.base.process.lines import LONG, Line, split
+from correctless.base.process.process import Limit, Process
 from correctless.sandbox.reach import Needs
 
 Spent = Literal["turns", "usd"]

@@ -16,9 +16,10 @@ from correctless.agents import MAX_ANSWER, Activity, Outcome, Task, one_line, ov
 from correctless.agents.fields import integer, items, mapping, moment, number, text
 from correctless.agents.price import CHARS_A_TOKEN, Usage
 from correctless.agents.running import End, Over, Spent, over_limit
-from correctless.base.lines import Line
-from correctless.process import Limit
-from correctless.record import RecordError, strict_json, timestamp, utcnow
+from correctless.base.clock import timestamp, utcnow
+from correctless.base.process.lines import Line
+from correctless.base.process.process import Limit
+from correctless.syntax.strict_json import RecordError, strict_json
 
 TESTED = ((2, 1, 300), (2, 2, 0))  # client versions, the second excluded
 

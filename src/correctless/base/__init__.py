@@ -1,1 +1,1 @@
-"""What every room may use."""
+"""What everything else rests on: exit codes, files, texts, the clock, programs that are run."""

@@ -10,8 +10,8 @@ import os
 import signal
 import sys
 
-from correctless import exits
-from correctless.exits import Stop
+from correctless.base import exits
+from correctless.base.exits import Stop
 
 # What `--help` says of each command, so that a listing imports none of them.
 COMMANDS = {

@@ -11,14 +11,13 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from correctless import witnesses
+from correctless.audit import claims, gather, judge
+from correctless.audit.claims import Claim
+from correctless.audit.evidence import Evidence
 from correctless.cli import spell_anything, typable
-from correctless.finding import printable
-from correctless.history import audit, claims
-from correctless.history.claims import Claim
-from correctless.history.evidence import Evidence
 from correctless.project import git, paths
 from correctless.runlog.manifest import status
+from correctless.syntax.finding import printable
 
 _VERDICT = max(map(len, claims.VERDICTS))
 
@@ -36,9 +35,9 @@ def audit_run(run: str | None, offline: bool, as_json: bool) -> int:
     contradicted; 3: something could not be checked.
     """
     here = git.find(os.getcwd())
-    logs, found = witnesses.choose(here, paths.logs(here), run)
-    given = witnesses.gather(here, logs, found, os.environ, offline=offline)
-    judged = audit.audit(given)
+    logs, found = gather.choose(here, paths.logs(here), run)
+    given = gather.gather(here, logs, found, os.environ, offline=offline)
+    judged = judge.audit(given)
     if as_json:
         click.echo(json.dumps(_values(given, judged), indent=2))
     else:

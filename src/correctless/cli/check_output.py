@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterator, Sequence
 
 from correctless.base.files import replace_file
-from correctless.process import Result
-from correctless.runcontract import keeping
-from correctless.runcontract.keeping import Place
+from correctless.base.process.process import Result
+from correctless.runcontract.ledger import store
+from correctless.runcontract.ledger.store import Place
 
 _LINES = 10  # of each program's output
 _NOT_FOUND, _NOT_RUNNABLE = 127, 126  # as a shell says it
@@ -18,7 +18,7 @@ Ran = Sequence[tuple[Sequence[str], Result]]
 
 def keep(at: Place, gate: str, ran: Ran) -> str:
     """Write what they said into the contract's folder, over that of the last run; its path."""
-    keeping.prepare(at)
+    store.prepare(at)
     path = os.path.join(at.folder, f"output-{gate}.txt")
     parts = []
     for argv, done in ran:

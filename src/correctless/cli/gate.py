@@ -6,10 +6,10 @@ import json
 import os
 import sys
 
-import correctless.gate as gate
-from correctless import exits
+from correctless.base import exits
 from correctless.cli import typable
 from correctless.project import git, paths
+from correctless.review import gate
 
 _HELP = """Usage: correctless gate [--log FILE] [--json]
 

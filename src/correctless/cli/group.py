@@ -8,7 +8,7 @@ from importlib.util import find_spec
 import click
 
 import correctless
-from correctless import exits
+from correctless.base import exits
 from correctless.cli import COMMANDS
 
 

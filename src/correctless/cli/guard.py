@@ -7,9 +7,10 @@ import os
 
 import click
 
-from correctless import exits, person
-from correctless.exits import Stop
+from correctless.base import exits
+from correctless.base.exits import Stop
 from correctless.guard import where
+from correctless.project import person
 
 
 @click.group(epilog="Example: correctless guard status")

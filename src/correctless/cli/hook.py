@@ -7,9 +7,10 @@ import os
 import sys
 from typing import Any
 
-from correctless import exits, person
+from correctless.base import exits
+from correctless.base.exits import Stop
 from correctless.cli import typable
-from correctless.exits import Stop
+from correctless.project import person
 
 _EVENTS = {"prompt": "UserPromptSubmit", "start": "SessionStart", "stop": "Stop"}
 _MOST = 1 << 24  # bytes of one input
@@ -35,8 +36,8 @@ def main(argv: list[str]) -> int:
 
 
 def _prompt(given: Any) -> int:
+    from correctless.base.clock import utcnow
     from correctless.hooks import prompt
-    from correctless.record import utcnow
 
     try:
         said = prompt.heard(prompt.Prompt.of(given), os.environ, person.ancestors(os.getpid()), utcnow())

@@ -9,15 +9,15 @@ import time
 from collections.abc import Iterator, Sequence
 
 import correctless
-from correctless import exits
+from correctless.base import exits
+from correctless.base.exits import Stop
 from correctless.cli import spell_anything
-from correctless.exits import Stop
-from correctless.finding import SEVERITIES, Finding, printable, with_source
 from correctless.lint import cache, run, settings
 from correctless.lint.discover import Target, discover, kind_of
 from correctless.lint.run import Report
 from correctless.lint.settings import Settings
-from correctless.subject import DIALECTS
+from correctless.lint.subject.subject import DIALECTS
+from correctless.syntax.finding import SEVERITIES, Finding, printable, with_source
 
 _HELP = """Usage: correctless lint [OPTIONS] [PATH]...
 
@@ -190,7 +190,7 @@ def _changed(targets: Sequence[Target], base: str) -> Iterator[Target]:
 
 def _fix(report: Report, targets: dict[str, Target], chosen: Settings, today: str, told: _Told) -> bool:
     from correctless.lint import fix
-    from correctless.skills import read_plain
+    from correctless.skill.find import read_plain
 
     only, dry = set(told.values.get("--fix-only", ())), "--diff" in told.flags
 
@@ -238,7 +238,7 @@ def _show(report: Report, form: str) -> None:
         _print(_summary(report))
         return
     if form == "github":
-        from correctless.finding import as_github
+        from correctless.syntax.finding import as_github
 
         for each in report.findings:
             _print(as_github(each))
@@ -246,12 +246,12 @@ def _show(report: Report, form: str) -> None:
     import json
 
     if form == "json":
-        from correctless.finding import as_json
+        from correctless.syntax.finding import as_json
 
         _print(json.dumps([as_json(each) for each in report.findings], indent=2))
         return
-    from correctless import sarif
     from correctless.cli.rules import described
+    from correctless.lint import sarif
 
     _print(json.dumps(sarif.log(report.findings, described(), correctless.__version__), indent=2))
 

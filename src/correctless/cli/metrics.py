@@ -13,14 +13,14 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
-from correctless import exits
+from correctless.base import exits
+from correctless.base.clock import timestamp, utcnow
 from correctless.cli import spell_anything
-from correctless.finding import printable
-from correctless.history import count, figures
-from correctless.history.figures import Figures, Half, Sums
+from correctless.metrics import count, figures
+from correctless.metrics.figures import Figures, Half, Sums
 from correctless.project import git, paths
 from correctless.project.git import Repo
-from correctless.record import timestamp, utcnow
+from correctless.syntax.finding import printable
 
 if TYPE_CHECKING:
     from rich.console import Console

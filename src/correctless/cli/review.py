@@ -10,22 +10,23 @@ from collections.abc import Callable
 
 import click
 
-import correctless.gate as gate
-from correctless import exits, person, summary
-from correctless import review as views
+from correctless.base import exits
+from correctless.base.clock import utcnow
+from correctless.base.exits import Stop
 from correctless.cli import typable
-from correctless.cli.parked import from_options, refuse_half
+from correctless.cli.run.parked import from_options, refuse_half
 from correctless.cli.values import NAME
-from correctless.dispatch import elsewhere, rerun
-from correctless.dispatch.surroundings import Surroundings
-from correctless.exits import Stop
-from correctless.gate import Gate
-from correctless.lock import Lock
-from correctless.project import git, paths
+from correctless.dispatch.control import rerun
+from correctless.dispatch.core.context import Surroundings
+from correctless.dispatch.parking import handover
+from correctless.dispatch.parking.remote_ref import command
+from correctless.project import git, paths, person
 from correctless.project.git import Repo
+from correctless.project.lock import Lock
 from correctless.project.paths import Logs
-from correctless.publish.parking import command
-from correctless.record import utcnow
+from correctless.review import gate, summary
+from correctless.review import open_set as views
+from correctless.review.gate import Gate
 
 _SHOWN = 8  # hex digits a person types: they only say "this one"; the record holds the whole digest
 
@@ -111,12 +112,12 @@ def _parked(
     answers = not as_json and (confirm is not None or reject or person.has_terminal())
     if answers:
         _refuse_nobody()
-    with elsewhere.found(here, remote, run, os.environ) as there:
+    with handover.found(here, remote, run, os.environ) as there:
         logs = there.parcel.logs
         if not answers:
             return _show(logs, here, there.parked.parent, as_json=as_json)
         if not take_over:
-            elsewhere.refuse_taken(there)
+            handover.refuse_taken(there)
         return _answer(
             logs,
             here,
@@ -126,7 +127,7 @@ def _parked(
             note=note,
             at=there.parked.parent,
             next_=command("cauto resume", remote, run),
-            keep=lambda: elsewhere.park_again(here, there, os.environ, secrets.token_hex),
+            keep=lambda: handover.park_again(here, there, os.environ, secrets.token_hex),
         )
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from correctless import exits, rules
+from correctless.base import exits
+from correctless.base.exits import Stop
 from correctless.cli import spell_anything
-from correctless.exits import Stop
-from correctless.rules import FAMILIES, RULES
+from correctless.lint import rules
+from correctless.lint.rules import FAMILIES, RULES
 
 TYPE_CHECKING = False  # typing costs 2 ms to import
 if TYPE_CHECKING:
-    from correctless.rules import Rule
+    from correctless.lint.rules import Rule
 
 _HELP = """Usage: correctless rules [ID]
 

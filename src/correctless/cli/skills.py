@@ -9,10 +9,11 @@ from typing import Any
 
 import click
 
-from correctless import exits, rules
-from correctless.contract import Default, SkillContract, find_skills, read_skill
-from correctless.exits import Stop
-from correctless.finding import as_json, as_text, printable
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.lint import rules
+from correctless.skill.contract import Default, SkillContract, find_skills, read_skill
+from correctless.syntax.finding import as_json, as_text, printable
 
 _WANTED = "give a SKILL.md, a skill's folder, or a tree with skills/*/SKILL.md"
 

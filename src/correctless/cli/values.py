@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from correctless import person
-from correctless.exits import Stop
+from correctless.base.exits import Stop
+from correctless.project import person
 
 MOST = 1_000_000_000  # of anything: seconds and cents of it still fit into what counts them
 

@@ -1,1 +1,1 @@
-"""What an answer says was decided, beside its blocks."""
+"""From an agent's answer to decisions: read, corrected against the contract, never lost."""

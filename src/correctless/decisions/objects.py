@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from correctless.record import MAX_DEPTH, RecordError, means_deferred, strict_json
+from correctless.decisions.decision import means_deferred
+from correctless.syntax.strict_json import MAX_DEPTH, RecordError, strict_json
 
 _MAX_TOKENS = 2_000_000  # brackets and strings that are looked at; what comes later never closes
 _TWICE = "a key stands twice in it, with two values"

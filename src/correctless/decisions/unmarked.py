@@ -11,15 +11,15 @@ import re
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
-from correctless.correction import claimed_id, folded, plain
 from correctless.decisions import words
+from correctless.decisions.correction import claimed_id, folded, plain
+from correctless.decisions.decision import Decision
 from correctless.decisions.legible import legible
 from correctless.decisions.objects import decides, objects
-from correctless.record import Decision
 
 if TYPE_CHECKING:
-    from correctless.contract import SkillContract
-    from correctless.entry import Default
+    from correctless.skill.contract import SkillContract
+    from correctless.skill.defaults import Default
 
 _SHOWN = 5  # names in one fault
 _SHORT = 4  # characters: a shorter default is in any text

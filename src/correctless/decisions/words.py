@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from correctless.entry import Default
+from correctless.skill.defaults import Default
 
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 VERBS = frozenset(

@@ -7,17 +7,21 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 
-from correctless import exits
+from correctless.base import exits
+from correctless.base.clock import timestamp
+from correctless.base.exits import Stop
 from correctless.base.files import replace_file
-from correctless.dispatch import awake, elsewhere, escalation, guarded, notify, untrusted
-from correctless.dispatch.attempt import Runner
-from correctless.dispatch.engine import TakeAnswers, Wait, decide, step
+from correctless.dispatch.core import policy_changes
+from correctless.dispatch.core.context import Surroundings
+from correctless.dispatch.core.engine import TakeAnswers, Wait, decide, step
+from correctless.dispatch.host import keep_awake
+from correctless.dispatch.parking import handover
 from correctless.dispatch.perform import perform
-from correctless.dispatch.surroundings import Surroundings
-from correctless.exits import Stop
-from correctless.heads import noting
+from correctless.dispatch.step import untrusted
+from correctless.dispatch.step.attempt import Runner
+from correctless.dispatch.tell import escalation, notify
+from correctless.ledger.heads import noting
 from correctless.project.paths import Logs
-from correctless.record import timestamp
 from correctless.runlog import branch as record
 from correctless.runlog.events import AgentEnded, Event, Logged, Resumed, RunStopped, fields_of
 from correctless.runlog.manifest import manifest
@@ -83,7 +87,7 @@ def drive(
             if park is None:
                 untrusted.use_settings(around, state)
             untrusted.recover(around, state)
-            machine.enter_context(awake.kept(around.repo, around.env, wanted=state.plan.keep_awake))
+            machine.enter_context(keep_awake.kept(around.repo, around.env, wanted=state.plan.keep_awake))
         if state.unfinished:
             # From here on both logs are this dispatcher's alone: it knows where they end.
             around.decisions.create()
@@ -96,7 +100,7 @@ def drive(
         )
         if state.unfinished and began:
             # A run that was brought here is held to this machine's settings from now on, not to those of where it began.
-            settings = guarded.git_settings(around.repo) if park is not None else None
+            settings = policy_changes.git_settings(around.repo) if park is not None else None
             frozen = untrusted.freeze_settings(around, state.run) if park is not None else None
             resumed = Resumed(state.stopped is None, usd, minutes, park, settings, frozen)
             state = after(state, log.write(state, resumed))
@@ -119,7 +123,7 @@ def drive(
         stopped = RunStopped(stop.code, state.step.name if state.step else None, stop.message)
         escalation.write(around, state, stopped)
         log.stop(state, stopped, ended)
-        parked = elsewhere.settle(around, log.last or state)
+        parked = handover.settle(around, log.last or state)
         notify.about(around, replace(state, stopped=stopped), notify_s, parked=parked)
         raise
     except KeyboardInterrupt:
@@ -137,7 +141,7 @@ def drive(
     finally:
         runner.end()
         machine.close()
-    parked = elsewhere.settle(around, state)
+    parked = handover.settle(around, state)
     notify.about(around, state, notify_s, parked=parked)
     return state
 

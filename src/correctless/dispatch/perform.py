@@ -10,11 +10,13 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from correctless.agents import Activity
-from correctless.dispatch import asking, ending, engine, work
-from correctless.dispatch.attempt import Runner
-from correctless.dispatch.pull_request import publish
-from correctless.dispatch.surroundings import Surroundings, plan_of, step_of
-from correctless.record import timestamp
+from correctless.base.clock import timestamp
+from correctless.dispatch.core import engine
+from correctless.dispatch.core.context import Surroundings, plan_of, step_of
+from correctless.dispatch.finish import ending
+from correctless.dispatch.finish.pull_request import publish
+from correctless.dispatch.step import ask, work
+from correctless.dispatch.step.attempt import Runner
 from correctless.runlog.events import (
     Completed,
     Event,
@@ -41,9 +43,9 @@ def perform(around: Surroundings, runner: Runner, state: State, effect: engine.E
         case engine.TakeDecisions():
             return work.take_decisions(around, state)
         case engine.Ask():
-            return asking.ask(around, state)
+            return ask.ask(around, state)
         case engine.TakeAnswers():
-            return asking.take_answers(around, state)
+            return ask.take_answers(around, state)
         case engine.CheckStep():
             return work.check_step(around, state)
         case engine.CommitStep():
@@ -66,7 +68,9 @@ def perform(around: Surroundings, runner: Runner, state: State, effect: engine.E
         case engine.Publish():
             return publish(around, state)
         case engine.Merge():
-            from correctless.dispatch.merging import merge  # with the run contract, which few runs need
+            from correctless.dispatch.finish.merging import (
+                merge,  # with the run contract, which few runs need
+            )
 
             return merge(around, state)
         case engine.Complete():

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator
 from itertools import dropwhile
 from typing import Any
 
-from correctless import exits
-from correctless.exits import Stop
-from correctless.person import MARK
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.project.person import MARK
 
 _HOOK = "CLAUDE_PROJECT_DIR"
 _TOOL = "CLAUDECODE"

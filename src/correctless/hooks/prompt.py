@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import correctless.gate as gate
-from correctless import anchors, exits, person, review
-from correctless.exits import Stop
+from correctless.base import exits
+from correctless.base.exits import Stop
 from correctless.hooks import client
-from correctless.lock import Lock
-from correctless.project import git, paths
+from correctless.project import git, paths, person
 from correctless.project.git import Repo
+from correctless.project.lock import Lock
+from correctless.review import anchors, gate, open_set
 
 CHANNEL = "prompt"
 SHOWN = 12  # hex digits of a digest that are shown to be typed
@@ -92,7 +92,7 @@ def _confirm(here: Repo, digest: str, who: str, now: datetime) -> str:
     if not found.inherited and not os.path.lexists(logs.decisions):
         raise Stop(exits.PERSON, f"there is no run on the branch of {here.top}. nothing was confirmed")
     _refuse_channel(branch.plan.confirm_channels if branch.plan else gate.DEFAULT_CHANNELS)
-    branch, found = review.close_gate(logs, branch, found, token=secrets.token_hex(16), now=now, repo=here)
+    branch, found = open_set.close_gate(logs, branch, found, token=secrets.token_hex(16), now=now, repo=here)
     if found.open or found.closing is None:
         raise Stop(exits.PERSON, "nothing is open: no decision waits for a person")
     if not found.closing.digest.startswith(digest):
@@ -101,7 +101,7 @@ def _confirm(here: Repo, digest: str, who: str, now: datetime) -> str:
             f"'{digest}' is not the digest of what is open, which is {found.closing.digest[:SHOWN]}. nothing was confirmed. "
             "read it first: correctless review",
         )
-    review.answer(logs, found.closing.digest, kind="escalations", by=who, channel=CHANNEL, note="", now=now)
+    open_set.answer(logs, found.closing.digest, kind="escalations", by=who, channel=CHANNEL, note="", now=now)
     if not gate.asked(logs, here)[1].open:
         raise Stop(
             exits.PERSON,
@@ -113,7 +113,7 @@ def _confirm(here: Repo, digest: str, who: str, now: datetime) -> str:
 
 
 def _approve(here: Repo, digest: str, who: str, now: datetime) -> str:
-    from correctless.dispatch import start
+    from correctless.dispatch.control import start
 
     _refuse_channel(start.load_config(here, None, here.top).confirm_channels)
     found = [(path, sha) for path, sha in _hashed(here) if sha.startswith(digest)]
@@ -127,7 +127,7 @@ def _approve(here: Repo, digest: str, who: str, now: datetime) -> str:
     path, sha = found[0]
     logs = paths.logs(here)
     paths.ensure_artifacts(logs)
-    review.approve_spec(logs, sha, by=who, channel=CHANNEL, now=now)
+    open_set.approve_spec(logs, sha, by=who, channel=CHANNEL, now=now)
     return f"the spec {path} ({sha[:_LEAST]}) is approved by {who}. start the run with: correctless cauto run --detach --spec {path}"
 
 

@@ -7,12 +7,13 @@ import os
 import re
 from collections.abc import Mapping
 
-from correctless import exits, lock, review
+from correctless.base import exits
+from correctless.base.exits import Stop
 from correctless.base.files import replace_file
-from correctless.exits import Stop
 from correctless.guard import where
-from correctless.project import git, paths
+from correctless.project import git, lock, paths
 from correctless.project.paths import Logs
+from correctless.review import open_set
 from correctless.runlog.state import State
 
 _ID = re.compile(r"[0-9A-Za-z-]{8,64}\Z")
@@ -36,7 +37,7 @@ def waiting(cwd: str) -> str | None:
     places = here.worktrees()
     standing = [
         (state, _lives(places, state))
-        for state in (review.state_of(logs) for logs in paths.all_logs(here))
+        for state in (open_set.state_of(logs) for logs in paths.all_logs(here))
         if state.unfinished
     ]
     waits = [(state, lives) for state, lives in standing if not lives]
@@ -62,7 +63,7 @@ def left(env: Mapping[str, str]) -> str | None:
     found = next((logs for logs in paths.all_logs(here) if logs.run == noted["log"]), None)
     if found is None:
         return None
-    state = review.state_of(found)
+    state = open_set.state_of(found)
     if state.run != noted["run"] or not state.unfinished:
         os.unlink(path)
         return None

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Iterable
 from hashlib import blake2b
 
-from correctless import exits
-from correctless.exits import Stop
-from correctless.finding import Finding
-from correctless.skills import Unreadable, read_plain
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.skill.find import Unreadable, read_plain
+from correctless.syntax.finding import Finding
 
 _VERSION = 1
 _LARGEST = 64 << 20  # bytes of a baseline

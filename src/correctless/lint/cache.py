@@ -11,7 +11,7 @@ import marshal
 import os
 import sys
 
-from correctless.subject import blake2b
+from correctless.lint.subject.subject import blake2b
 
 TYPE_CHECKING = False  # typing costs 2 ms to import
 if TYPE_CHECKING:

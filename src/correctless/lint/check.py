@@ -6,15 +6,15 @@ import os
 from functools import cache
 from typing import NamedTuple
 
-from correctless.finding import Edit, Finding
-from correctless.subject import CLASSES, Facts, MarkdownSubject
+from correctless.lint.subject.subject import CLASSES, Facts, MarkdownSubject
+from correctless.syntax.finding import Edit, Finding
 
 TYPE_CHECKING = False  # typing costs 2 ms to import
 if TYPE_CHECKING:
     from typing import Any
 
+    from correctless.lint.rules import Rule
     from correctless.lint.settings import Levels, Settings
-    from correctless.rules import Rule
 
 IGNORE = "ignore"
 _SHOWN = 400  # characters of a source line that are kept
@@ -36,7 +36,7 @@ def check(path: str, kind: str, data: bytes, settings: Settings, levels: Levels)
 
     A suppression asks: whether it still has something to suppress does not depend on what is shown.
     """
-    from correctless import rules  # here: a run that knows each file already needs none of them
+    from correctless.lint import rules  # here: a run that knows each file already needs none of them
 
     folder, name = os.path.split(path)
     facts = Facts(folder)
@@ -59,7 +59,7 @@ def check(path: str, kind: str, data: bytes, settings: Settings, levels: Levels)
 @cache  # most files of a run share one answer, and there are dozens of rules
 def _chosen(kind: str, levels: Levels, pedantic: bool) -> tuple[Rule, ...]:
     """The rules that are run over a file of a kind."""
-    from correctless import rules
+    from correctless.lint import rules
 
     given = dict(levels)
 

@@ -6,10 +6,10 @@ import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from correctless import exits
-from correctless.exits import Stop
-from correctless.skills import worth
-from correctless.subject import AGENT, HOOKS, MARKETPLACE, PLUGIN, SKILL
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.lint.subject.subject import AGENT, HOOKS, MARKETPLACE, PLUGIN, SKILL
+from correctless.skill.find import worth
 
 PROJECT = ".correctless"  # the folder of a project that uses the contract
 _MANIFESTS = ".claude-plugin"

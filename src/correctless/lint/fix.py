@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 
-from correctless import exits
-from correctless.exits import Stop
-from correctless.finding import Edit, Finding
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.syntax.finding import Edit, Finding
 
 MAX_ROUNDS = 10  # an edit may uncover what another one mends
 

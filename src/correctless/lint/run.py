@@ -9,16 +9,16 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from correctless import exits
-from correctless.exits import Stop
-from correctless.finding import SEVERITIES, Finding
+from correctless.base import exits
+from correctless.base.exits import Stop
 from correctless.lint import check
 from correctless.lint.cache import Cache, digest
 from correctless.lint.check import Checked
 from correctless.lint.discover import Target
 from correctless.lint.settings import Settings
-from correctless.skills import Unreadable, read_plain
-from correctless.subject import still_so
+from correctless.lint.subject.subject import still_so
+from correctless.skill.find import Unreadable, read_plain
+from correctless.syntax.finding import SEVERITIES, Finding
 
 TYPE_CHECKING = False  # typing costs 2 ms to import
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def files(
         if found is not None and (found.findings or found.suppressions):
             findings.extend(_reported(found, target.path, settings, today))
     if unread:
-        from correctless.rules import unreadable
+        from correctless.lint.rules.reading import unreadable
 
         findings.extend(unreadable.finding(path, why) for path, why in unread)
     kept.save()
@@ -170,7 +170,7 @@ def _each(work: Callable[[int], Any], numbers: list[int], workers: int) -> list[
     # Imported before the fork, so that each process finds them done.
     import yaml  # noqa: F401
 
-    from correctless import rules  # noqa: F401
+    from correctless.lint import rules  # noqa: F401
 
     size = max(_CHUNK, len(numbers) // _CHUNKS)
     chunks = [numbers[at : at + size] for at in range(0, len(numbers), size)]

@@ -10,12 +10,12 @@ import os
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from correctless import exits
-from correctless.exits import Stop
+from correctless.base import exits
+from correctless.base.exits import Stop
 from correctless.lint import cache
 from correctless.lint.discover import PROJECT
-from correctless.skills import Unreadable, read_plain
-from correctless.subject import CLAUDE_CODE
+from correctless.lint.subject.subject import CLAUDE_CODE
+from correctless.skill.find import Unreadable, read_plain
 
 TYPE_CHECKING = False  # typing costs 2 ms to import
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def _merged(base: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
 
 
 def _validated(data: bytes, path: str) -> dict[str, Any]:
-    from correctless import config
+    from correctless.project import config
 
     lint = config.load(config.parse(data, path), where=path).lint
     _refuse_unknown([*lint.rules, *(rule for each in lint.overrides for rule in each.rules)], path)
@@ -152,7 +152,7 @@ def _validated(data: bytes, path: str) -> dict[str, Any]:
 def _refuse_unknown(names: Iterable[str], path: str) -> None:
     from difflib import get_close_matches
 
-    from correctless.rules import RULES
+    from correctless.lint.rules import RULES
 
     known = [rule.ID for rule in RULES]
     for name in names:

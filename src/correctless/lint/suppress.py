@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from correctless import rules
-from correctless.finding import Finding
+from correctless.lint import rules
 from correctless.lint.check import IGNORE, Checked
+from correctless.lint.rules.linter import suppression
 from correctless.lint.settings import Settings
-from correctless.rules import suppression
+from correctless.syntax.finding import Finding
 
 
 def apply(found: Checked, settings: Settings, path: str, today: str) -> list[Finding]:

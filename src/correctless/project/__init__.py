@@ -1,1 +1,1 @@
-"""A checkout as we find it: its git, and where its files lie."""
+"""One repository: its git, its configuration, its paths, its lock, and who works in it."""

@@ -6,9 +6,9 @@ import os
 import stat
 from collections.abc import Iterator
 
-from correctless import exits
-from correctless.exits import Stop
-from correctless.values import frozen
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.base.values import frozen
 
 RULES = (".gitignore", ".gitattributes", ".gitmodules", ".mailmap")  # git opens these, whatever they are
 _OURS = (b".correctless/artifacts", b".correctless/contracts")

@@ -7,12 +7,12 @@ import os
 import re
 from collections.abc import Iterator
 
-from correctless import exits
+from correctless.base import exits
+from correctless.base.exits import Stop
 from correctless.base.files import replace_file
-from correctless.exits import Stop
+from correctless.base.values import frozen
 from correctless.project import git
 from correctless.project.git import Repo
-from correctless.values import frozen
 
 ARTIFACTS = ".correctless/artifacts"
 CONTRACTS = ".correctless/contracts"

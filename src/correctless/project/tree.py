@@ -6,10 +6,10 @@ import os
 import stat
 from collections.abc import Collection, Iterator, Mapping
 
-from correctless import exits
-from correctless.exits import Stop
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.base.values import frozen
 from correctless.project.git import Repo, objects
-from correctless.values import frozen
 
 LINK, SUBMODULE = "120000", "160000"
 _CHUNK = 1 << 20

@@ -11,13 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from correctless import exits
-from correctless.exits import Stop
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.base.values import frozen
 from correctless.project import checkout
 from correctless.project.git import Repo, nested
 from correctless.project.paths import ARTIFACTS, CONTRACTS
 from correctless.project.tree import LINK, SUBMODULE, Entry, Tree, full, lying, read_tree
-from correctless.values import frozen
 
 # Ours, in any worktree: logs and drafts are no part of what is checked.
 _OURS = (ARTIFACTS, CONTRACTS)

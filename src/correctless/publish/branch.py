@@ -6,8 +6,8 @@ import fnmatch
 from collections.abc import Sequence
 from subprocess import CompletedProcess
 
-from correctless import exits
-from correctless.exits import Stop
+from correctless.base import exits
+from correctless.base.exits import Stop
 from correctless.project.git import Repo
 
 PROTECTED = ("main", "master", "develop", "release/*")

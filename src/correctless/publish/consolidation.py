@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
-from correctless import exits
-from correctless.exits import Stop
-from correctless.github import first_line
-from correctless.process import Wrap
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.base.process.process import Wrap
+from correctless.github.client import first_line
 from correctless.project.git import Repo
 from correctless.project.paths import ARTIFACTS
 

@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from correctless import exits
-from correctless.exits import Stop
-from correctless.finding import Finding
+from correctless.base import exits
+from correctless.base.exits import Stop
 from correctless.project.git import Repo
+from correctless.syntax.finding import Finding
 
 # An address is no secret, and version numbers look like one.
 _NOT_SECRET = ("IPPublicDetector",)

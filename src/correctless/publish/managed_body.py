@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from correctless import exits
-from correctless.exits import Stop
-from correctless.summary import inert
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.review.summary import inert
 
 LIMIT = 65_536  # characters of a body, GitHub's own
 _RULES = 30_000  # of them for the test plan

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from correctless import exits
-from correctless.exits import Stop
-from correctless.github import GitHub, repo_of_pull_request
-from correctless.ledger import Anchor, Ledger
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.github.client import GitHub, repo_of_pull_request
+from correctless.ledger.ledger import Anchor, Ledger
 from correctless.project.paths import Logs
 from correctless.publish.managed_body import heads_of
 from correctless.runlog.events import Published

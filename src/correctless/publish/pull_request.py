@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from correctless import exits, process
-from correctless.exits import Stop
-from correctless.github import GitHub, first_line
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.base.process import process
+from correctless.github.client import GitHub, first_line
 from correctless.publish.managed_body import is_ours, merge_body
 
 _TITLE = 250  # characters; GitHub refuses more than 256

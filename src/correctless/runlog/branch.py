@@ -7,14 +7,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from correctless import exits
-from correctless.exits import Stop
-from correctless.heads import Heads
-from correctless.ledger import GENESIS, Entry, Head, Ledger
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.decisions.decision import Confirmation, Decision
+from correctless.ledger.heads import Heads
+from correctless.ledger.ledger import GENESIS, Entry, Head, Ledger
 from correctless.project.paths import Logs
-from correctless.record import Confirmation, Decision, RecordError
 from correctless.runlog.events import Logged, RunStarted, logged
 from correctless.runlog.plan import Plan
+from correctless.syntax.strict_json import RecordError
 
 T = TypeVar("T")
 

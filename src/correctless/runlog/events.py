@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, field
 from typing import Any, ClassVar, get_args
 
-from correctless.record import RecordError, read
+from correctless.base.values import frozen
+from correctless.ledger.record import read
 from correctless.runlog.plan import Plan
 from correctless.runlog.texts import refuse_unspeakable
-from correctless.values import frozen
+from correctless.syntax.strict_json import RecordError
 
 
 @frozen

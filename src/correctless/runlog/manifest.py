@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from correctless import exits
+from correctless.base import exits
 from correctless.runlog.state import State
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field
 
-from correctless.values import frozen
+from correctless.base.values import frozen
 
 
 @frozen

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field, replace
 from typing import Literal
 
-from correctless import exits
-from correctless.exits import Stop
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.base.values import frozen
 from correctless.runlog.events import (
     Abandoned,
     AgentEnded,
@@ -38,7 +39,6 @@ from correctless.runlog.events import (
     StepStarted,
 )
 from correctless.runlog.plan import Plan, PlannedStep
-from correctless.values import frozen
 
 Phase = Literal[
     "none",  # no run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from correctless.record import RecordError
+from correctless.syntax.strict_json import RecordError
 
 # What becomes a path, a ref or a variable's name: no control character is in one.
 _PLAIN = (

@@ -10,12 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
-from correctless import places
-from correctless.base import below
+from correctless.base import below, install
+from correctless.base.exits import REFUSED, Stop
 from correctless.base.files import replace_file
-from correctless.exits import REFUSED, Stop
+from correctless.base.process.process import Wrap
 from correctless.guard import state
-from correctless.process import Wrap
 from correctless.project.git import Repo
 from correctless.project.paths import ARTIFACTS, CONTRACTS
 from correctless.sandbox import bubblewrap, credentials, git_layout, seatbelt, seccomp, sockets
@@ -172,7 +171,7 @@ def _rules(place: Place, needs: Needs, words: Sequence[str], env: Mapping[str, s
 
 def _programs(words: Sequence[str], env: Mapping[str, str]) -> Iterator[str]:
     """Where programs lie that are started in the sandbox: the agent's own, what it finds by PATH, and this package."""
-    yield from (sys.prefix, sys.base_prefix, places.plugin_root(), places.import_root())
+    yield from (sys.prefix, sys.base_prefix, install.plugin_root(), install.import_root())
     yield from env.get("PATH", "").split(os.pathsep)
     yield from words[:1]
 

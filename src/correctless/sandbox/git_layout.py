@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 from correctless.base import below
-from correctless.exits import REFUSED, Stop
+from correctless.base.exits import REFUSED, Stop
 from correctless.project.git import Repo, before
 from correctless.sandbox.reach import Rule, inside
 

@@ -9,15 +9,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from correctless import exits
+from correctless.base import exits
+from correctless.base.exits import Stop
 from correctless.base.files import replace_file
-from correctless.exits import Stop
+from correctless.base.values import frozen
 from correctless.project.git import call, staging
 from correctless.project.git.call import SECONDS, Place, Rights
-from correctless.values import frozen
 
 if TYPE_CHECKING:
-    from correctless.process import Result, Wrap
+    from correctless.base.process.process import Result, Wrap
 
 
 @frozen
@@ -81,7 +81,7 @@ class Repo:
         self, *args: str, env: Mapping[str, str], stdin: str, seconds: float, wrap: Wrap | None = None
     ) -> Result:
         """git with the repository's own hooks, which run what an agent wrote: in its environment and sandbox, ended as a whole."""
-        from correctless import process  # only whoever dispatches needs it
+        from correctless.base.process import process  # only whoever dispatches needs it
 
         return process.run(
             call.hooked(self.place, args),

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal
 
-from correctless import exits
-from correctless.exits import Stop
-from correctless.values import frozen
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.base.values import frozen
 
 SECONDS = 120.0  # longer than any local git command of ours takes; a signing prompt or a dead disk ends here
 

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from correctless.exits import Stop
+from correctless.base.exits import Stop
 from correctless.project.git import Repo, dot_git
 
 

@@ -13,8 +13,8 @@ from contextlib import suppress
 from threading import Timer
 from typing import IO, TYPE_CHECKING
 
-from correctless import exits
-from correctless.exits import Stop
+from correctless.base import exits
+from correctless.base.exits import Stop
 from correctless.project.git import call
 
 if TYPE_CHECKING:

@@ -11,9 +11,8 @@ import re
 import stat
 from collections.abc import Iterator
 
-from correctless import exits
-from correctless.base import below
-from correctless.exits import Stop
+from correctless.base import below, exits
+from correctless.base.exits import Stop
 from correctless.project.git import Repo, call, dot_git, index, objects
 from correctless.project.git.before import (
     NOTHING,

@@ -7,9 +7,8 @@ import os
 import stat
 import zlib
 
-from correctless import exits
-from correctless.base import below
-from correctless.exits import Stop
+from correctless.base import below, exits
+from correctless.base.exits import Stop
 from correctless.project.git.before import NOTHING, OID, entry_of, objects_of, other_heads, reflogs, refs_of
 from correctless.project.git.call import SECONDS
 from correctless.project.git.repairs import Change, Repairs, alone

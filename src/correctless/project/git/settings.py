@@ -9,8 +9,8 @@ import base64
 import os
 from contextlib import suppress
 
-from correctless import exits
-from correctless.exits import Stop
+from correctless.base import exits
+from correctless.base.exits import Stop
 from correctless.project.git import Repo
 from correctless.project.git.call import RULES
 

@@ -1,0 +1,1 @@
+"""What the record proves of one run, step by step."""

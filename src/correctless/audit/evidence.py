@@ -1,0 +1,116 @@
+"""What there is to judge a run by, as values: its events, the logs beside them, and what git has of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from correctless.decisions.decision import Confirmation, Decision
+from correctless.ledger.ledger import Report
+from correctless.runlog.branch import Lost
+from correctless.runlog.events import Event
+from correctless.runlog.plan import Plan
+from correctless.runlog.state import State
+from correctless.syntax.finding import printable
+
+T = TypeVar("T")
+
+RUN, STEP, LOG = TRAILERS = ("Correctless-Run", "Correctless-Step", "Correctless-Log")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An event of the run where it stands in the run log."""
+
+    seq: int
+    timestamp: str
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A decision of the run where it stands in its log."""
+
+    seq: int
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    parents: tuple[str, ...]
+    trailers: Mapping[str, str]  # those of `TRAILERS` it has; of a repeated one the last
+
+
+@dataclass(frozen=True, slots=True)
+class Git:
+    """What git has of a run, without the replacements and grafts a repository may define."""
+
+    where: str | None  # the run's branch, or another ref that has its commits; None: there is none
+    branch: Mapping[str, Commit]  # what that holds since the run's base
+    squashed: Mapping[str, Commit]  # what was squashed at the end, kept under a ref of its own
+    present: frozenset[str]  # of all commits the run log names, those this clone has
+    spec: tuple[str, ...]  # SHA-256 of the spec at the run's base, as it is and with CRLF; none: not there
+    reports: Mapping[tuple[str, str], bool]  # (commit, path) -> whether it has that file, and not empty
+    fault: str = ""  # why git could not be asked
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All of it, of one run."""
+
+    run: str
+    plan: Plan
+    events: tuple[Said, ...]
+    state: State
+    fault: str  # where the run log can't be followed any further, or differs from what was noted of it
+    entries: tuple[
+        Held, ...
+    ]  # every line of the decisions log that is one of this run's, also in a damaged log
+    log: Report | None  # of the decisions log; None: see `log_fault`
+    log_fault: str  # why it could not be checked, or not all of it
+    missing: bool  # the decisions log is
+    lost: Lost | None  # what the decisions log says of one before it
+    confirmations: tuple[Confirmation, ...]
+    confirmations_fault: str
+    asked: frozenset[str]  # the digest of everything a person was ever asked on this branch
+    shown: Mapping[
+        int, tuple[str, ...]
+    ]  # run log entry that asks a person -> its digests over the lines as they are
+    uncovered: Mapping[
+        int, tuple[int, ...]
+    ]  # run log entry that opened the gate -> deferred, confirmed by nobody
+    git: Git
+    answers: Mapping[tuple[str, int], str] = field(
+        default_factory=dict
+    )  # attempt -> SHA-256 of its answer's file
+    request_fault: str = ""  # why the pull request could not be asked
+    offline: bool = False
+    permit: str = ""  # of the run contract, that was used for exactly this merge
+    permit_fault: str = ""  # why the contract's ledger could not be read
+
+    def all_of(
+        self, kind: type[T], step: str | None = None, attempt: int | None = None
+    ) -> Iterator[tuple[int, T]]:
+        """The events of one kind, of one attempt where that is given, each with its place in the run log."""
+        for said in self.events:
+            event = said.event
+            of_it = (getattr(event, "step", None), getattr(event, "attempt", None)) == (step, attempt)
+            if isinstance(event, kind) and (step is None or of_it):
+                yield said.seq, event
+
+    def last(
+        self, kind: type[T], step: str | None = None, attempt: int | None = None
+    ) -> tuple[int, T] | None:
+        found = list(self.all_of(kind, step, attempt))
+        return found[-1] if found else None
+
+    @property
+    def over(self) -> bool:
+        """Whether the run came to its end: what is missing then is missing for good."""
+        return self.state.phase == "complete"
+
+
+def line(text: str) -> str:
+    """The first line of anybody's text, printable."""
+    return printable(text.strip().partition("\n")[0].strip()[:300])

@@ -1,0 +1,374 @@
+"""A run on record in; whatever can speak for it or against it out: its logs, git, the gate, the pull request. Nothing is written."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+
+from correctless.audit.evidence import TRAILERS, Commit, Evidence, Git, Held, Said
+from correctless.base import exits
+from correctless.base.clock import utcnow
+from correctless.base.exits import Stop
+from correctless.decisions.decision import Confirmation, Decision
+from correctless.ledger import ledger
+from correctless.ledger.check import readable
+from correctless.ledger.heads import Heads
+from correctless.ledger.ledger import Anchor, Damaged, Entry, Ledger, Missing, Report
+from correctless.project.git import Repo
+from correctless.project.paths import Logs, all_logs
+from correctless.publish import noted_heads
+from correctless.review import anchors, coverage, gate
+from correctless.runlog.branch import Branch, Recorded, lost, typed_events
+from correctless.runlog.events import (
+    AgentEnded,
+    Asking,
+    Consolidated,
+    GateClosed,
+    GateOpened,
+    Logged,
+    Merged,
+    Published,
+    RunStarted,
+    StepFinished,
+)
+from correctless.runlog.plan import Plan
+from correctless.runlog.state import OutOfOrderError, State, after
+from correctless.syntax.strict_json import RecordError
+
+# What a repository may define in the place of a commit or of its parents is no witness.
+_PLAIN = {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_GRAFT_FILE": os.devnull}
+_OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\Z")
+
+
+def choose(repo: Repo, here: Logs, wanted: str | None) -> tuple[Logs, str]:
+    """Where a run lies, and its id: by a beginning of it, among all branches; without one the newest of this branch."""
+    if wanted is None:
+        runs = _runs(here)
+        if not runs:
+            raise Stop(exits.REFUSED, "there is no run on this branch. name one of another branch by its id")
+        return here, runs[-1]
+    found: list[tuple[Logs, str]] = []
+    unread = ""
+    for logs in all_logs(repo):
+        try:
+            found += [(logs, run) for run in _runs(logs) if run.startswith(wanted)]
+        except Stop as stop:
+            unread = unread or stop.message
+    exact = [each for each in found if each[1] == wanted] or found
+    if len(exact) == 1:
+        return exact[0]
+    if not found:
+        why = f", and one log could not be read: {unread}" if unread else ""
+        raise Stop(
+            exits.REFUSED, f"no run on record begins with '{wanted}'{why}. see correctless cauto status --all"
+        )
+    named = ", ".join(run for _, run in exact[:4])
+    raise Stop(exits.USAGE, f"'{wanted}' begins {len(exact)} runs: {named}. write more of it")
+
+
+def gather(repo: Repo, logs: Logs, run: str, env: Mapping[str, str], *, offline: bool) -> Evidence:
+    """All there is about one run of a branch; `Stop(3)` when the run log can't be read at all."""
+    events, fault = _events(logs)
+    own = _own(events, run)
+    plan = next(e.event.plan for e in own if isinstance(e.event, RunStarted))
+    state, folded = _fold(own, run)
+    noted, request_fault = _asked_of_github(own, run, env, offline=offline)
+    permit, permit_fault = _permit(repo, own, env)
+    entries, unread = _entries(logs)
+    report, log_fault, missing = _report(repo, logs, env, noted.get("decisions"), plan)
+    # Any error of the file itself is told by `_events`: a chain that is broken reads no further.
+    differs = ledger.verify(logs.run, noted.get("run", ()), root=logs.root).findings
+    worse = next((found.message for found in differs if found.severity == "error"), "")
+    confirmations, confirmations_fault = _confirmations(logs)
+    branch = _branch(entries, events, confirmations)
+    before = lost(entries[0].fields) if entries else None
+    lines = {entry.seq: entry.line for entry in entries}
+    shown = {
+        e.seq: digests
+        for e in own
+        if (digests := _shown(e, lines)) and not (before is not None and before.knew(e.seq, e.timestamp))
+    }
+    return Evidence(
+        run=run,
+        plan=plan,
+        events=own,
+        state=state,
+        fault=fault or worse or folded,
+        entries=tuple(Held(each.seq, each.decision) for each in branch.decisions if each.decision.run == run),
+        log=report,
+        log_fault=log_fault or unread,
+        missing=missing,
+        lost=before,
+        confirmations=confirmations,
+        confirmations_fault=confirmations_fault,
+        asked=frozenset(digest for item in events for digest in _digests(item.event)),
+        shown=shown,
+        uncovered={
+            e.seq: _uncovered(branch, e.seq, e.event.log_seq) for e in own if isinstance(e.event, GateOpened)
+        },
+        git=_git(repo, plan, run, own),
+        answers=dict(_answers(logs, run, own)),
+        request_fault=request_fault,
+        offline=offline,
+        permit=permit,
+        permit_fault=permit_fault,
+    )
+
+
+def _runs(logs: Logs) -> list[str]:
+    if not os.path.lexists(logs.run):
+        return []
+    events, _ = _events(logs)
+    return [item.run for item in events if isinstance(item.event, RunStarted)]
+
+
+def _events(logs: Logs) -> tuple[tuple[Logged, ...], str]:
+    """The events up to the first damage, and what that is."""
+    found: list[Logged] = []
+    try:
+        for item in typed_events(logs):
+            found.append(item)  # noqa: PERF402 what came before the damage is kept
+    except Damaged as damaged:
+        if not found:
+            raise
+        return tuple(found), damaged.message.partition(". look at it with")[0]
+    return tuple(found), ""
+
+
+def _own(events: Sequence[Logged], run: str) -> tuple[Said, ...]:
+    """The events from a run's start up to the next one's."""
+    starts = [n for n, item in enumerate(events, 1) if isinstance(item.event, RunStarted)]
+    first = [n for n in starts if events[n - 1].run == run][-1]
+    end = next((n for n in starts if n > first), len(events) + 1)
+    return tuple(Said(n, events[n - 1].timestamp, events[n - 1].event) for n in range(first, end))
+
+
+def _fold(own: Iterable[Said], run: str) -> tuple[State, str]:
+    """The state as far as the events can follow each other, and where they can't."""
+    state = State()
+    for said in own:
+        try:
+            state = after(state, Logged(run, said.timestamp, said.event))
+        except OutOfOrderError as error:
+            return state, f"entry {said.seq} can't follow what is before it: {error}"
+    return state, ""
+
+
+def _asked_of_github(
+    own: Iterable[Said], run: str, env: Mapping[str, str], *, offline: bool
+) -> tuple[dict[str, tuple[Anchor, ...]], str]:
+    urls = [e.event.url for e in own if isinstance(e.event, Published) and e.event.how == "gh"]
+    if offline or not urls:
+        return {}, ""
+    try:
+        noted = noted_heads.of_pull_request(run, urls[-1], env)
+    except Stop as stop:
+        return {}, stop.message
+    return {name: (anchor,) for name, anchor in noted.items()}, ""
+
+
+def _permit(repo: Repo, own: Iterable[Said], env: Mapping[str, str]) -> tuple[str, str]:
+    """The permit that was used up for the run's merge, "" without one; and why the contract's ledger can't be read."""
+    merges = [said.event for said in own if isinstance(said.event, Merged)]
+    if not merges:
+        return "", ""
+    from correctless.runcontract.ledger import store  # few runs have one
+    from correctless.runcontract.ledger.actions import Action
+
+    merged = merges[-1]
+    try:
+        kept = store.load(store.place(repo.home, merged.contract), env, utcnow())
+    except Stop as stop:
+        return "", stop.message
+    if broken := [fault.found for fault in kept.case.faults if fault.code == "ledger"]:
+        return "", f"the ledger of the contract {merged.contract}: {broken[0]}"
+    exactly = Action("merge", str(merged.number), head=merged.head)
+    used = [
+        id_
+        for id_, held in kept.case.state.permits.items()
+        if held.consumed and Action.of(held.permit.action) == exactly
+    ]
+    return used[-1] if used else "", ""
+
+
+def _entries(logs: Logs) -> tuple[tuple[Entry, ...], str]:
+    try:
+        return tuple(readable(logs.decisions, logs.root)), ""
+    except Stop as stop:
+        return (), stop.message
+
+
+def _report(
+    repo: Repo, logs: Logs, env: Mapping[str, str], more: Iterable[Anchor] | None, plan: Plan
+) -> tuple[Report | None, str, bool]:
+    at = f"refs/heads/{plan.branch}"
+    there = repo.try_git("rev-parse", "--verify", "--quiet", f"{at}^{{commit}}").returncode == 0
+    try:
+        return anchors.verify(logs, repo, env, more or (), at=at if there else "HEAD"), "", False
+    except Missing:
+        return None, f"{logs.decisions} is missing although a run began it", True
+    except Damaged:
+        # The run log is: told by its own claim. The chain of the decisions log can still be checked.
+        why = (
+            "its chain is whole, and what was noted of it elsewhere can't be compared: the run log is damaged"
+        )
+        return ledger.verify(logs.decisions, more or (), root=logs.root), why, False
+    except Stop as stop:
+        return None, stop.message, False
+
+
+def _confirmations(logs: Logs) -> tuple[tuple[Confirmation, ...], str]:
+    found: list[Confirmation] = []
+    try:
+        if os.path.lexists(logs.confirmations):
+            known = Heads(logs.confirmations, os.environ).acknowledged()
+            for entry in Ledger(logs.confirmations, root=logs.root).entries():
+                said = Confirmation.of(entry.fields)
+                if said.kind != "rejected" and not known(entry):
+                    what = f"entry {entry.seq} was written by no command of correctless, so it counts for nothing"
+                    return tuple(found), f"{logs.confirmations}: {what}"
+                found.append(said)
+    except Stop as stop:
+        return tuple(found), stop.message.partition(". look at it with")[0]
+    except RecordError as error:
+        return tuple(found), f"{logs.confirmations} holds what is no confirmation: {error}"
+    return tuple(found), ""
+
+
+def _branch(
+    entries: Iterable[Entry], events: tuple[Logged, ...], confirmations: tuple[Confirmation, ...]
+) -> Branch:
+    decisions: list[Recorded] = []
+    for entry in entries:
+        with suppress(RecordError):  # then the log's own claim is contradicted
+            decisions.append(Recorded(Decision.of(entry.fields), entry.seq, entry.line))
+    nowhere = ledger.Head(0, ledger.GENESIS)
+    return Branch(tuple(decisions), events, confirmations, nowhere, nowhere)
+
+
+def _uncovered(branch: Branch, opened: int, log_seq: int) -> tuple[int, ...]:
+    """What waited for a person when the run log's entry `opened` says that nothing did."""
+    then = Branch(
+        tuple(each for each in branch.decisions if each.seq <= log_seq),
+        branch.events[:opened],
+        branch.confirmations,
+        branch.decisions_head,
+        branch.run_head,
+    )
+    return tuple(each.seq for each in gate.evaluate(then).waiting)
+
+
+def _digests(event: object) -> tuple[str, ...]:
+    if isinstance(event, GateClosed):
+        return (event.digest,)
+    return event.digests if isinstance(event, Asking) else ()
+
+
+def _shown(said: Said, lines: Mapping[int, bytes]) -> tuple[str, ...]:
+    """What a person was asked, once more from the lines as they are now."""
+    event = said.event
+    if isinstance(event, GateClosed):
+        return (coverage.shown(event, lines),)
+    if isinstance(event, Asking):
+        return tuple(gate.digest(event.challenge, [lines.get(seq, b"")]) for seq in event.entries)
+    return ()
+
+
+def _answers(logs: Logs, run: str, own: Iterable[Said]) -> Iterator[tuple[tuple[str, int], str]]:
+    for said in own:
+        event = said.event
+        if isinstance(event, AgentEnded) and _NAME.match(event.step) and _NAME.match(run):
+            path = os.path.join(logs.folder(run), f"{event.step}-{event.attempt}", "answer.md")
+            with suppress(OSError):
+                fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+                with open(fd, "rb") as file:
+                    if stat.S_ISREG(os.fstat(fd).st_mode):
+                        yield (event.step, event.attempt), hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _git(repo: Repo, plan: Plan, run: str, own: Sequence[Said]) -> Git:
+    try:
+        if not _present(repo, [plan.base]):
+            return _unasked(f"this clone has no commit {plan.base[:12]}, where the run began")
+        where, head = _holder(repo, plan, own)
+        kept = _commit_of(repo, f"refs/correctless/kept/{run}/squashed") if _NAME.match(run) else None
+        spec = repo.file_at(plan.base, plan.spec, env=_PLAIN)
+        made = [e.event for e in own if isinstance(e.event, StepFinished)]
+        named = {e.event.commit for e in own if isinstance(e.event, StepFinished | Consolidated)}
+        reports = {
+            (event.commit, step.report)
+            for event in made
+            if (step := plan.step(event.step)) is not None and step.report is not None
+        }
+        return Git(
+            where=where,
+            branch=_since(repo, plan.base, head),
+            squashed=_since(repo, plan.base, kept),
+            present=_present(repo, named),
+            # git may have turned the line ends of the file that was read and approved
+            spec=tuple(_sha256(data) for data in (spec, spec.replace(b"\n", b"\r\n"))) if spec else (),
+            reports={each: _holds(repo, *each) for each in reports},
+        )
+    except Stop as stop:
+        return _unasked(stop.message)
+
+
+def _unasked(why: str) -> Git:
+    return Git(None, {}, {}, frozenset(), (), {}, why)
+
+
+def _holder(repo: Repo, plan: Plan, own: Sequence[Said]) -> tuple[str | None, str | None]:
+    """The run's branch and its commit; where the branch is gone, as after a merge, another that has the run's last commit."""
+    head = _commit_of(repo, f"refs/heads/{plan.branch}")
+    if head is not None:
+        return plan.branch, head
+    made = [e.event.commit for e in own if isinstance(e.event, StepFinished | Consolidated)]
+    if not _present(repo, made[-1:]):
+        return None, None
+    out = repo.git("for-each-ref", "--format=%(refname)", f"--contains={made[-1]}", env=_PLAIN)
+    others = [ref for ref in out.splitlines() if not ref.startswith("refs/correctless/")]
+    return (others[0], _commit_of(repo, others[0])) if others else (None, None)
+
+
+def _commit_of(repo: Repo, ref: str) -> str | None:
+    done = repo.try_git("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}", env=_PLAIN)
+    return done.stdout.strip() or None if done.returncode == 0 else None
+
+
+def _since(repo: Repo, base: str, tip: str | None) -> dict[str, Commit]:
+    """Every commit of `tip` that `base` lacks, the newest first."""
+    if tip is None:
+        return {}
+    keys = "%x1f".join(f"%(trailers:key={key},valueonly,unfold,separator=%x1e)" for key in TRAILERS)
+    out = repo.git("log", "-z", f"--format=%H%x1f%P%x1f{keys}", tip, "--not", base, "--", env=_PLAIN)
+    found = {}
+    for entry in filter(None, out.split("\0")):
+        oid, parents, *values = entry.split("\x1f")
+        said = zip(TRAILERS, values, strict=False)
+        trailers = {key: value.rpartition("\x1e")[2] for key, value in said if value}
+        found[oid] = Commit(tuple(parents.split()), trailers)
+    return found
+
+
+def _present(repo: Repo, oids: Iterable[str]) -> frozenset[str]:
+    asked = "".join(f"{oid}\n" for oid in oids if _OID.match(oid))
+    if not asked:
+        return frozenset()
+    out = repo.git("cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=asked, env=_PLAIN)
+    return frozenset(line.partition(" ")[0] for line in out.splitlines() if line.endswith(" commit"))
+
+
+def _holds(repo: Repo, commit: str, path: str) -> bool:
+    if not _OID.match(commit):
+        return False
+    done = repo.try_git("cat-file", "-s", f"{commit}:{path}", env=_PLAIN)
+    return done.returncode == 0 and done.stdout.strip() not in ("", "0")
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

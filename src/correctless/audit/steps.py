@@ -1,0 +1,296 @@
+"""What is proven of each step: the evidence of a run in, claims out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from correctless.audit.claims import Claim, Verdict
+from correctless.audit.evidence import LOG, RUN, STEP, Commit, Evidence, Held, line
+from correctless.runlog.events import (
+    AgentEnded,
+    Answered,
+    Asking,
+    DecisionsTaken,
+    Reverted,
+    StepChecked,
+    StepFinished,
+    StepStarted,
+)
+from correctless.runlog.plan import PlannedStep
+from correctless.runlog.state import UNDER_WAY
+
+_LOOK = "look at it with: correctless decisions verify"
+
+
+def of_step(given: Evidence, step: PlannedStep) -> Iterator[Claim]:
+    """The claims of a step's last attempt; of one that is not finished, as far as it went."""
+    state = given.state
+    done = next((item for item in state.finished if item.step == step.name), None)
+    if isinstance(done, Reverted):
+        yield _reverted(given, done)
+    elif done is not None:
+        yield from _attempt(given, step, done.attempt, done)
+    elif state.step is not None and state.step.name == step.name and state.phase in UNDER_WAY:
+        yield from _attempt(given, step, state.attempt, None)
+    else:
+        yield Claim(step.name, "step", "not yet", "it was not reached, or is to begin anew")
+
+
+def commit_claim(
+    given: Evidence,
+    label: str,
+    oid: str,
+    *,
+    events: tuple[int, ...],
+    after: str | None,
+    noted: str | None = None,
+    squashed: bool = False,
+) -> Claim:
+    """Whether the branch holds the commit, with its trailers, on top of `after`; `noted` is what its log trailer must say."""
+
+    def claim(verdict: Verdict, said: str, fix: str = "") -> Claim:
+        return Claim(label, "commit", verdict, said, events, oid, fix)
+
+    git = given.git
+    name = line(git.where or given.plan.branch)
+    if git.fault:
+        return claim("unchecked", git.fault, "mend that, then ask again")
+    holds = git.squashed if squashed else git.branch
+    found = holds.get(oid)
+    short = oid[:12]
+    if found is None:
+        mine = {RUN: given.run, STEP: label}
+        others = [o for o, c in git.branch.items() if mine.items() <= c.trailers.items() and o != oid]
+        reflog = f"see what became of it: git reflog {name}"
+        if others and not squashed:
+            return claim(
+                "contradicted",
+                f"{name} has {others[0][:12]} in the place of {short}: the commit was rewritten",
+                f"compare them: git diff {short} {others[0][:12]}" if oid in git.present else reflog,
+            )
+        if oid not in git.present:
+            return claim(
+                "not proven", f"this clone has no commit {short}", "fetch it, or ask where the run was"
+            )
+        if git.where is None:
+            return claim(
+                "not proven", f"there is no branch {name} that could hold {short}", "fetch the branch"
+            )
+        return claim("contradicted", f"{name} does not hold {short}", reflog)
+    wanted = {RUN: given.run, STEP: label, LOG: noted or found.trailers.get(LOG, "")}
+    wrong = [key for key, value in wanted.items() if not value or found.trailers.get(key) != value]
+    if wrong:
+        return claim(
+            "contradicted", f"{short} has not the {wrong[0]} the run log tells of", f"git show {short}"
+        )
+    between = _between(holds, oid, after)
+    if after is not None and between is None:
+        parent = ", ".join(each[:12] for each in found.parents) or "none"
+        return claim(
+            "contradicted",
+            f"{short} does not go back to {after[:12]}, where it began; its parent is {parent}",
+            f"see git log {short}",
+        )
+    more = f", with {between} of the agent's own below" if between else ""
+    where = f"{short}, kept from before the squash" if squashed else short
+    if git.where != given.plan.branch and not squashed:
+        where = f"{short} on {name}"
+    return claim("proven", f"{where}{f', on top of {after[:12]}' if after else ''}{more}")
+
+
+def _between(holds: Mapping[str, Commit], oid: str, after: str | None) -> int | None:
+    """How many commits lie between `oid` and `after`; None when it does not go back to it."""
+    seen, todo = {oid}, [oid]
+    reached = False
+    while todo:
+        commit = holds.get(todo.pop())
+        for parent in commit.parents if commit else ():
+            if parent == after:
+                reached = True
+            elif parent not in seen:
+                seen.add(parent)
+                todo.append(parent)
+    return len([each for each in seen if holds.get(each)]) - 1 if reached else None
+
+
+def _attempt(given: Evidence, step: PlannedStep, attempt: int, done: StepFinished | None) -> Iterator[Claim]:
+    lacking: Verdict = "not proven" if done else "not yet"
+    label = f"{step.name}#{attempt}"
+    yield _ended(given, step.name, attempt, label, lacking, finished=done is not None)
+    yield _decisions(given, step.name, attempt, label, lacking, done)
+    for seq, asking in given.all_of(Asking, step.name, attempt):
+        if asking.entries:
+            yield _answers(given, label, seq, asking, lacking)
+    if step.check is not None:
+        yield _check(given, step, attempt, label, lacking)
+    if done is None:
+        yield Claim(label, "commit", "not yet", f"the run is at it: {given.state.phase}")
+        return
+    started = given.last(StepStarted, step.name, attempt)
+    finished = given.last(StepFinished, step.name, attempt)
+    yield commit_claim(
+        given,
+        label,
+        done.commit,
+        events=(finished[0],) if finished else (),
+        after=started[1].base if started else None,
+        noted=f"{done.log_seq}:{done.log_head}",
+        squashed=given.plan.squash and given.state.consolidated is not None,
+    )
+    if step.report is not None:
+        yield _report(given, step, label, done)
+
+
+def _ended(
+    given: Evidence, step: str, attempt: int, label: str, lacking: Verdict, *, finished: bool
+) -> Claim:
+    started, ended = given.last(StepStarted, step, attempt), given.last(AgentEnded, step, attempt)
+    again = "have the step run again: correctless review --rerun " + step
+    if started is None:
+        return Claim(label, "agent", lacking, "the run log has no start of it", fix=again)
+    if ended is None:
+        return Claim(label, "agent", lacking, "the run log has no end of its agent", (started[0],), fix=again)
+    seen = (started[0], ended[0])
+    if ended[1].outcome != "ok":
+        verdict: Verdict = "contradicted" if finished else "not yet"
+        why = f"its agent ended {line(ended[1].outcome)}: {line(ended[1].reason)}"
+        return Claim(label, "agent", verdict, why, seen, fix=again if finished else "")
+    kinds = (StepStarted, AgentEnded, DecisionsTaken, StepChecked, StepFinished)
+    order = [found[0] for kind in kinds if (found := given.last(kind, step, attempt)) is not None]
+    if order != sorted(order):
+        return Claim(
+            label,
+            "agent",
+            "contradicted",
+            "its events stand in an order no step has",
+            tuple(order),
+            fix=again,
+        )
+    return Claim(label, "agent", "proven", f"it ended ok after {ended[1].seconds:.1f} s", seen)
+
+
+def _decisions(
+    given: Evidence, step: str, attempt: int, label: str, lacking: Verdict, done: StepFinished | None
+) -> Claim:
+    found = given.last(DecisionsTaken, step, attempt)
+    if found is None:
+        return Claim(label, "decisions", lacking, "the run log does not say that its answer was read")
+    seq, taken = found
+
+    def claim(verdict: Verdict, said: str) -> Claim:
+        return Claim(label, "decisions", verdict, said, (seq,), fix="" if verdict == "proven" else _LOOK)
+
+    if given.lost is not None and given.lost.knew(seq, _when(given, seq)):
+        return claim("not proven", "the log of that time was set aside by decisions repair")
+    if given.log is None and not given.missing:
+        return Claim(label, "decisions", "unchecked", given.log_fault, (seq,), fix=_LOOK)
+    mine = [held for held in given.entries if (held.decision.step, held.decision.attempt) == (step, attempt)]
+    taken_by = [held for held in mine if held.seq <= taken.log_seq]
+    deferred = sum(held.decision.escalation_deferred for held in taken_by)
+    if (len(taken_by), deferred) != (taken.count, taken.deferred):
+        stated = f"run log {seq} states {_count(taken.count)}, {taken.deferred} deferred"
+        return claim("contradicted", f"{stated}; the log holds {len(taken_by)}, {deferred} deferred")
+    late = [held for held in mine if _late(held, taken.log_seq, done)]
+    if late:
+        return claim("contradicted", f"entry {late[0].seq} was added to it after the agent's answer was read")
+    answer = given.answers.get((step, attempt))
+    ended = given.last(AgentEnded, step, attempt)
+    if answer is not None and ended is not None and answer != ended[1].answer_sha256:
+        return claim("contradicted", f"the answer on disk is not the one whose hash run log {ended[0]} has")
+    where = (
+        f": entr{'y' if len(mine) == 1 else 'ies'} {', '.join(str(held.seq) for held in mine)}"
+        if mine
+        else ""
+    )
+    kept = "" if answer is not None else "; the answer itself is not kept here"
+    return claim("proven", f"{_count(taken.count)}, {taken.deferred} deferred{where}{kept}")
+
+
+def _late(held: Held, taken: int, done: StepFinished | None) -> bool:
+    """Whether an entry can't be the attempt's: behind its answer only the dispatcher adds, and behind its end nobody does."""
+    by_others = held.decision.source != "synthesized"
+    return (held.seq > taken and by_others) or (done is not None and held.seq > done.log_seq)
+
+
+def _answers(given: Evidence, label: str, seq: int, asking: Asking, lacking: Verdict) -> Claim:
+    after = [(n, said) for n, said in given.all_of(Answered, asking.step, asking.attempt) if n > seq]
+    if not after:
+        return Claim(label, "answers", lacking, "a person was asked, and no answer is on record", (seq,))
+    at, said = after[0]
+    if given.shown.get(seq) != asking.digests:
+        what = "the lines of the log are not those a person was asked about"
+        return Claim(label, "answers", "contradicted", what, (seq, at), fix=_LOOK)
+    heard = {c.digest for c in given.confirmations if c.kind == "answer"} & set(asking.digests)
+    stated = said.confirmed + said.changed
+    if len(heard) != stated:
+        what = (
+            f"run log {at} states {stated} of a person's answers, {len(heard)} are on record for these lines"
+        )
+        return Claim(
+            label, "answers", "contradicted", what, (seq, at), fix="see who wrote the confirmations log"
+        )
+    who = f"{line(said.by)} ({line(said.channel)}) gave {stated}" if stated else "nobody answered"
+    return Claim(label, "answers", "proven", f"of {len(asking.entries)} asked about, {who}", (seq, at))
+
+
+def _check(given: Evidence, step: PlannedStep, attempt: int, label: str, lacking: Verdict) -> Claim:
+    found = given.last(StepChecked, step.name, attempt)
+    command = line(" ".join(step.check or ()))
+    if found is None:
+        again = f"run it yourself: {command}" if lacking == "not proven" else ""
+        return Claim(label, "check", lacking, f"the run log has no outcome of {command}", fix=again)
+    seq, said = found
+    if not said.ok:
+        verdict: Verdict = "contradicted" if lacking == "not proven" else "not yet"
+        return Claim(
+            label,
+            "check",
+            verdict,
+            f"it failed: {line(said.detail)}",
+            (seq,),
+            fix=f"run it yourself: {command}",
+        )
+    return Claim(label, "check", "proven", f"{command} passed", (seq,))
+
+
+def _report(given: Evidence, step: PlannedStep, label: str, done: StepFinished) -> Claim:
+    path = str(step.report)
+    name = line(path)
+    if given.git.fault:
+        return Claim(label, "report", "unchecked", given.git.fault, commit=done.commit)
+    if given.git.reports.get((done.commit, path)):
+        return Claim(label, "report", "proven", f"{name} in {done.commit[:12]}", commit=done.commit)
+    told = [
+        held.seq
+        for held in given.entries
+        if (held.decision.step, held.decision.attempt) == (step.name, done.attempt)
+        and (held.decision.key or "").endswith("/sno-report")
+    ]
+    if told:
+        what = f"none was written; entry {told[0]} leaves that to a person"
+        return Claim(label, "report", "proven", what, commit=done.commit)
+    what = f"{done.commit[:12]} has no {name}"
+    fix = "see whether git ignores it, or have the step run again"
+    return Claim(label, "report", "not proven", what, commit=done.commit, fix=fix)
+
+
+def _reverted(given: Evidence, done: Reverted) -> Claim:
+    label = f"{done.step}#{done.attempt}"
+    found = given.last(Reverted, done.step, done.attempt)
+    events = (found[0],) if found else ()
+    if given.git.fault:
+        return Claim(label, "step", "unchecked", given.git.fault, events)
+    mine = {RUN: given.run, STEP: label}
+    for oid, commit in given.git.branch.items():
+        if mine.items() <= commit.trailers.items():
+            what = f"its work was not to be kept, and {line(given.git.where or '')} holds {oid[:12]}"
+            return Claim(label, "step", "contradicted", what, events, oid, f"see git show {oid[:12]}")
+    return Claim(label, "step", "proven", f"its work was not kept: {line(done.reason)}", events)
+
+
+def _when(given: Evidence, seq: int) -> str:
+    return next((said.timestamp for said in given.events if said.seq == seq), "")
+
+
+def _count(number: int) -> str:
+    return f"{number} decision" if number == 1 else f"{number} decisions"

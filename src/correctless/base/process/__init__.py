@@ -1,0 +1,1 @@
+"""Programs that are run: their end, their descendants, and what lost its parent."""

@@ -1,0 +1,357 @@
+"""A program in a session and process group of its own: an argv in, its lines and its exit code out, no orphan left.
+
+The child first waits at its standard input, so its group id can be made durable before the program runs; when the parent dies
+before `release`, the child reads end of file and the program never starts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import IO, Literal
+
+from correctless.base.exits import REFUSED, Stop
+from correctless.base.process import orphans
+from correctless.base.process.descendants import Row, living, table
+from correctless.base.process.lines import LONG, Line, Partial, Stream
+
+Limit = Literal["idle", "wall"]
+
+_PIECE = 1 << 16
+_LINGER = 0.5  # seconds a background child may hold the output open after the program is gone
+_AFTERMATH = 1 << 20  # bytes of output read after that: more than a pipe holds
+_REAP_S = 0.1  # seconds between two looks for what ended among the adopted
+_SAME = 5
+_STRIKES = 2000  # at the adopted, one after the other: some 50 ms
+_KILL_S = 10.0  # seconds until a group that survives SIGKILL is given up
+
+# POSIX `read` takes one byte at a time from a pipe, so everything after the first line is the program's. A parent that
+# dies in the middle of the word leaves a line without an end, and `read` fails on it.
+_WAIT = 'IFS= read -r word || exit 1; case $word in (go) exec "$@" ;; (quiet) exec "$@" </dev/null ;; esac; exit 1'
+
+
+# In a sandbox: a shell gives a program that is missing the same exit code as outside.
+_INNER = ("/bin/sh", "-c", 'exec "$@"', "sh")
+
+
+@dataclass(frozen=True, slots=True)
+class Wrap:
+    """The words of a sandbox, which starts a program, waits for it and ends with its code."""
+
+    words: tuple[str, ...]
+    contains: bool  # the kernel ends all that was started in it when it ends
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a program ended: `code` as subprocess gives it (negative: the signal), the tails of its output."""
+
+    code: int
+    out: bytes
+    err: bytes
+    timed_out: Limit | None = None
+
+
+class Process:
+    """A program that is held, released, listened to and ended, in this order.
+
+    `timed_out` names the limit that ended `lines` or `chunks`; limits count time awake: CLOCK_MONOTONIC on Linux and
+    mach_absolute_time on macOS both stand still while the machine sleeps.
+    """
+
+    def __init__(
+        self,
+        child: subprocess.Popen[bytes],
+        mark: str,
+        others: frozenset[int] = frozenset(),
+        *,
+        wrap: Wrap | None = None,
+    ) -> None:
+        self.pgid = child.pid
+        self._wrap = wrap
+        self._others = others  # children this process had before: none of the program's
+        self.mark = mark  # an environment variable all descendants inherit: see `group_alive`
+        self.timed_out: Limit | None = None
+        self._child = child
+        self._pending = memoryview(b"")
+        self._settle_s: float | None = None
+        self._code: int | None = None
+
+    @classmethod
+    def hold(
+        cls,
+        argv: Sequence[str],
+        *,
+        cwd: str,
+        env: Mapping[str, str],
+        pass_fds: Sequence[int] = (),
+        wrap: Wrap | None = None,
+    ) -> Process:
+        """Started but waiting. `Stop(3)` when it cannot be started; a missing program is exit code 127, after `release`."""
+        if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
+            # Inherited from a careless parent: the kernel would reap the child, and its exit code would read as 0.
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        mark = f"CORRECTLESS_MARK_{uuid.uuid4().hex}"
+        others = orphans.children()
+        try:
+            child = subprocess.Popen(
+                [
+                    "/bin/sh",
+                    "-c",
+                    _WAIT,
+                    "sh",
+                    *(wrap.words if wrap else ()),
+                    *(_INNER if wrap else ()),
+                    *argv,
+                ],
+                cwd=cwd,
+                env={**env, mark: "1"},
+                pass_fds=tuple(pass_fds),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else str(error)
+            raise Stop(
+                REFUSED, f"cannot start '{argv[0]}' in '{cwd}': {why}. check that both exist and can be used"
+            ) from None
+        return cls(child, mark, others, wrap=wrap)
+
+    def release(self, stdin: bytes | None) -> None:
+        """Let the program run. `stdin` is fed while the output is read, so no size can block; None is /dev/null."""
+        self._pending = memoryview(b"quiet\n" if stdin is None else b"go\n" + stdin)
+        pipe = _pipe(self._child.stdin)
+        os.set_blocking(pipe.fileno(), False)
+        if not self._feed():
+            pipe.close()
+
+    def settle(self, idle_s: float | None) -> None:
+        """The answer is there: from now on this much silence ends the output, without being a time-out; None takes it back."""
+        self._settle_s = idle_s
+
+    @property
+    def exited(self) -> bool:
+        """Whether the program itself is gone; not reaped here, so its group id cannot become somebody else's."""
+        if self._code is not None:
+            return True
+        if hasattr(os, "waitid"):  # not on macOS before Python 3.13
+            flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
+            return os.waitid(os.P_PID, self.pgid, flags) is not None
+        return self._child.poll() is not None
+
+    def chunks(self, *, idle_s: float, wall_s: float) -> Iterator[tuple[Stream, bytes]]:
+        """Output as it arrives, until it has ended and the program is gone, or a limit is reached.
+
+        A background child that holds the output open is waited for only a moment.
+        """
+        started = heard = time.monotonic()
+        gone: float | None = None
+        aftermath = 0
+        reaped = 0.0
+        with selectors.DefaultSelector() as selector, _exit_of(self.pgid) as leaving:
+            if leaving is not None:
+                selector.register(leaving, selectors.EVENT_READ, "exit")
+            selector.register(_pipe(self._child.stdout), selectors.EVENT_READ, "out")
+            selector.register(_pipe(self._child.stderr), selectors.EVENT_READ, "err")
+            if self._pending:
+                selector.register(_pipe(self._child.stdin), selectors.EVENT_WRITE, "in")
+            while True:
+                now = time.monotonic()
+                if now - reaped > _REAP_S:
+                    reaped = now
+                    orphans.reap(self._adopted())
+                listening = any(key.data in ("out", "err") for key in selector.get_map().values())
+                if gone is None and self.exited:
+                    gone = now
+                if gone is not None and (not listening or aftermath > _AFTERMATH):
+                    return
+                limit = idle_s if self._settle_s is None else self._settle_s
+                if gone is None and now - started >= wall_s:
+                    self.timed_out = "wall"
+                    return
+                silent = gone is None and now - heard >= limit
+                # The exit is polled where it cannot be waited for. A program's outputs end a moment before it is gone.
+                left = min(limit - (now - heard), wall_s - (now - started), 0.2 if listening else 0.05)
+                ready = selector.select(_LINGER if gone is not None else max(left, 0.0))
+                if silent and all(key.data == "in" for key, _ in ready):
+                    # Asked after a look: who reads us may have been busy, or stopped, for longer than the limit.
+                    self.timed_out = "idle" if self._settle_s is None else None
+                    return
+                if gone is not None and not ready:
+                    return
+                for key, _ in ready:
+                    if key.data == "exit":
+                        selector.unregister(key.fileobj)
+                        continue
+                    if key.data == "in":
+                        if not self._feed():
+                            selector.unregister(key.fileobj)
+                            _pipe(self._child.stdin).close()
+                        continue
+                    data = os.read(key.fd, _PIECE)
+                    if not data:
+                        selector.unregister(key.fileobj)
+                        continue
+                    heard = time.monotonic()
+                    aftermath += len(data) if gone is not None else 0
+                    yield key.data, data
+
+    def lines(self, *, idle_s: float, wall_s: float, long: int = LONG) -> Iterator[Line]:
+        """`chunks` as lines, a longer one than `long` bytes in pieces as they arrive: memory stays flat."""
+        partial: dict[Stream, Partial] = {"out": Partial("out", long), "err": Partial("err", long)}
+        for stream, data in self.chunks(idle_s=idle_s, wall_s=wall_s):
+            yield from partial[stream].feed(data)
+        for last in partial.values():
+            if last.begun:
+                yield last.take(last=True)
+
+    def end(self, grace_s: float) -> int:
+        """SIGTERM to everything the program started, SIGKILL after the grace, until nothing is left; the exit code.
+
+        Idempotent, and needed after a normal end too. `Stop(3)` when something cannot be ended.
+        """
+        if self._code is None:
+            # Closed first: a program that is stuck writing to us would not hear SIGTERM's handler out.
+            for pipe in (self._child.stdin, self._child.stdout, self._child.stderr):
+                with contextlib.suppress(BrokenPipeError):
+                    _pipe(pipe).close()
+            try:
+                self._wind_down(grace_s)
+            except BaseException:  # a second Ctrl-C cuts the grace short, and still leaves no orphan
+                self._wind_down(0.0)
+                raise
+            self._code = self._child.wait()  # reaped last: until here no other group can have this id
+        return self._code
+
+    def _wind_down(self, grace_s: float) -> None:
+        now = time.monotonic()
+        polite, last = now + grace_s, now + grace_s + _KILL_S
+        told: set[int] = set()
+
+        def strike(pid: int) -> None:
+            now = time.monotonic()
+            # A sandbox's own process ends by itself with what is in it; before that, it would take it along without grace.
+            if now < polite and (pid in told or (self._wrap and pid == self.pgid)):
+                return
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL if now >= polite else signal.SIGTERM)
+            told.add(pid)
+
+        # The first look is a picture of the whole tree: who is told to end leaves its children to init, and one of them that
+        # has shed its environment would never be found again.
+        known: set[Row] = set()
+        if not self._all_ends():
+            for pid in living(self.pgid, self.mark, known):
+                strike(pid)
+        pause = 0.0005
+        while self._is_left(known, strike):
+            if time.monotonic() >= last:
+                raise Stop(REFUSED, f"process group {self.pgid} does not end. end it by hand, then resume")
+            time.sleep(pause)
+            pause = min(pause * 2, 0.1)
+
+    def _is_left(self, known: set[Row], strike: Callable[[int], None]) -> bool:
+        if self._all_ends():
+            return bool(orphans.reap(self._adopted()))
+        # Each of the two is asked: what lost its parent, and is another process a moment later, is only ever seen by the first.
+        return any((self._strike_adopted(strike), living(self.pgid, self.mark, known, strike)))
+
+    def _all_ends(self) -> bool:
+        """Whether the kernel is ending all the program started: the namespace's first process is our child, and the last to go."""
+        return self._wrap is not None and self._wrap.contains and orphans.adopts() and self.exited
+
+    def _adopted(self) -> frozenset[int]:
+        """What the program started and its parent has left to us: while it lives we start nothing else."""
+        return orphans.children() - self._others - {self.pgid}
+
+    def _strike_adopted(self, strike: Callable[[int], None]) -> bool:
+        """Strike those until the same are left in several looks: one may fall between a process and its child; whether any is."""
+        before: frozenset[int] = frozenset()
+        same = 0
+        for _ in range(_STRIKES):
+            living = orphans.reap(self._adopted())
+            same = same + 1 if living == before else 0
+            if same == _SAME:
+                break
+            for pid in living:
+                strike(pid)
+            before = living
+        return bool(before)
+
+    def _feed(self) -> bool:
+        """Write what fits; False when all is written or nobody reads any more."""
+        fd = _pipe(self._child.stdin).fileno()
+        try:
+            while self._pending:
+                self._pending = self._pending[os.write(fd, self._pending[:_PIECE]) :]
+        except BlockingIOError:
+            return True
+        except BrokenPipeError:
+            self._pending = memoryview(b"")
+        return False
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    cwd: str,
+    env: Mapping[str, str],
+    stdin: bytes | None = None,
+    wall_s: float,
+    pass_fds: Sequence[int] = (),
+    wrap: Wrap | None = None,
+    keep: int = 1 << 20,
+    grace_s: float = 5.0,
+) -> Result:
+    """A program from start to end, without a terminal; of its output the last `keep` bytes each are kept."""
+    process = Process.hold(argv, cwd=cwd, env=env, pass_fds=pass_fds, wrap=wrap)
+    tails: dict[Stream, bytearray] = {"out": bytearray(), "err": bytearray()}
+    try:
+        process.release(stdin)
+        for stream, data in process.chunks(idle_s=wall_s, wall_s=wall_s):
+            tail = tails[stream]
+            tail += data
+            if len(tail) > 2 * keep:
+                del tail[:-keep]
+    finally:
+        code = process.end(grace_s)
+    out, err = (bytes(tail[-keep:]) for tail in tails.values())
+    return Result(code, out, err, process.timed_out)
+
+
+def group_alive(pgid: int, mark: str = "") -> bool:
+    """Whether anything of the group still runs, or on Linux anything that carries `mark`; a zombie does not run."""
+    return bool(living(pgid, mark))
+
+
+def marked(mark: str) -> frozenset[int]:
+    """The processes that carry `mark`, whatever group they went to; none off Linux, where nobody can tell."""
+    return frozenset(row.pid for row in table(mark) if row is not None and row.marked)
+
+
+@contextlib.contextmanager
+def _exit_of(pid: int) -> Iterator[int | None]:
+    """A file that can be read when a child of ours has ended; None off Linux."""
+    fd: int | None = None
+    with contextlib.suppress(OSError, AttributeError):
+        fd = os.pidfd_open(pid)
+    try:
+        yield fd
+    finally:
+        if fd is not None:
+            os.close(fd)
+
+
+def _pipe(file: IO[bytes] | None) -> IO[bytes]:
+    assert file is not None  # Popen was given PIPE for all three
+    return file

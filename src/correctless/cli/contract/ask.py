@@ -1,0 +1,295 @@
+"""The commands an agent asks with: pin, status, authorize, merge and board; what is allowed is on record before it is said."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from correctless.base import exits
+from correctless.base.clock import utcnow
+from correctless.base.exits import Stop
+from correctless.base.files import replace_file
+from correctless.cli.contract.session import (
+    a_person,
+    clause_lines,
+    clause_values,
+    echo,
+    echo_json,
+    json_option,
+    run_option,
+    there,
+    token,
+)
+from correctless.cli.values import ANY, COUNT
+from correctless.runcontract.act.decide import decide
+from correctless.runcontract.act.permits import Decided
+from correctless.runcontract.document import contract_file
+from correctless.runcontract.ledger import store
+from correctless.runcontract.ledger.actions import KINDS, Action
+from correctless.runcontract.ledger.case import ALLOW, DENY, ESCALATE
+from correctless.runcontract.ledger.records import Pin, Record
+from correctless.runcontract.ledger.store import Kept
+
+_CODES = {ALLOW: exits.OK, DENY: exits.FINDINGS, ESCALATE: exits.PERSON}
+
+
+@click.command(epilog="Example: correctless contract pin")
+@run_option
+def pin(run_id: str | None) -> int:
+    """Store the granted bytes aside: from here on they are enforced."""
+    at = there(run_id)
+
+    def make(kept: Kept) -> list[Record]:
+        state, here = kept.case.state, kept.case.here
+        if here.contract is None or state.phase in ("draft", "surfaced", "closed", "void", "expired"):
+            why = f": {state.why}" if state.why else ""
+            raise Stop(exits.PERSON, f"the contract is {state.phase}{why}. it is pinned once it is answered")
+        if not state.answers.granted:
+            raise Stop(exits.PERSON, "nothing was granted. there is nothing to pin")
+        if state.pin_live and state.pinned == here.digest:
+            return []
+        return [Pin(here.digest, {flip.id: flip.gates for flip in here.contract.flips.flip})]
+
+    kept = at.add(make)
+    data = store.bytes_of(at.place.contract) or b""
+    if contract_file.digest_of(data) != kept.case.state.pinned:
+        raise Stop(
+            exits.REFUSED, "contract.md was changed while it was pinned. put it back, then pin it again"
+        )
+    store.pin_file(at.place, data)
+    echo(
+        f"{at.place.run} is active, pinned at {kept.case.state.pinned[:12]} (assurance: {store.assurance(kept)})"
+    )
+    return exits.OK
+
+
+@click.command(epilog="Example: correctless contract status --json")
+@run_option
+@json_option
+def status(run_id: str | None, as_json: bool) -> int:
+    """Where the run stands: its state, answers, budgets, flips and open escalations. Exit 3 when it can't be told."""
+    at = there(run_id)
+    kept = at.load()
+    values = _status(kept)
+    if as_json:
+        echo_json(values)
+    else:
+        _say_status(values)
+    return exits.REFUSED if kept.case.faults else exits.OK
+
+
+def _status(kept: Kept) -> dict[str, Any]:
+    state, contract = kept.case.state, kept.case.here.contract
+    now = utcnow()
+    asks: list[dict[str, Any]] = []
+    for grant in contract.grants.grant if contract is not None else ():
+        granted = state.answers.granted.get(grant.id)
+        word = "refused" if grant.id in state.answers.answered else "not answered"
+        if granted is not None:
+            word = "granted"
+        elif grant.id in state.answers.revoked:
+            word = "revoked"
+        asks.append(
+            {
+                "id": grant.id,
+                "action": grant.action,
+                "answer": word,
+                "scope": list(granted.scope) if granted else [],
+            }
+        )
+        if grant.action == "spawn":
+            spent = state.counters.spent(grant.id, now)
+            asks[-1]["used"] = {
+                "agents": spent.agents,
+                "running": spent.running,
+                "cost_usd": None if spent.cost_usd == float("inf") else spent.cost_usd,
+            }
+    return {
+        "run": kept.place.run,
+        "state": state.phase,
+        "why": state.why,
+        "frozen": bool(state.open),
+        "digest": kept.case.here.digest,
+        "pinned": state.pinned if state.pin_live else "",
+        "not_after": contract.run.not_after.isoformat() if contract is not None else "",
+        "assurance": store.assurance(kept),
+        "asks": asks,
+        "excluded": sorted(f"{action}:{item}" for action, item in state.answers.excluded),
+        "flips": {id_: flip.phase or "not executed" for id_, flip in state.flips.items()},
+        "failed": {f"{what}: {symptom}": n for (what, symptom), n in state.counters.failed.items() if n},
+        "escalations": [
+            {
+                "id": o.id,
+                "condition": o.condition,
+                "target": o.target,
+                "decision_needed": o.decision_needed,
+                "freezes": list(o.freezes),
+            }
+            for o in state.open
+        ],
+        "faults": [clause_values(clause) for clause in kept.case.faults],
+    }
+
+
+def _say_status(values: dict[str, Any]) -> None:
+    why = f" ({values['why']})" if values["why"] else ""
+    echo(
+        f"{values['run']}: {values['state']}{why}{', frozen' if values['frozen'] else ''}, digest {values['digest'][:12] or '-'}"
+    )
+    until = f", until {values['not_after']}" if values["not_after"] else ""
+    echo(f"assurance: {values['assurance']}{until}")
+    for ask in values["asks"]:
+        scope = f" ({', '.join(ask['scope'])})" if ask["scope"] else ""
+        echo(f"  {ask['id']} {ask['action']}: {ask['answer']}{scope}")
+    if values["excluded"]:
+        echo(f"  excluded: {', '.join(values['excluded'])}")
+    for id_, phase in values["flips"].items():
+        echo(f"  flip {id_}: {phase}")
+    for failed, count in values["failed"].items():
+        echo(f"  failed {failed}: {count} in a row")
+    for each in values["escalations"]:
+        echo(f"  open {each['id']} ({each['target']}): {each['decision_needed']}")
+        echo(f"    answer it: correctless contract answer --escalation {each['id']}")
+    for clause in values["faults"]:
+        echo(f"  {clause['code']}: {clause['found']}. needed: {clause['needed']}")
+
+
+@click.command(epilog="Example: correctless contract authorize merge --pr 412")
+@click.argument("kind")
+@click.argument("target", required=False, default="")
+@click.option("--pr", metavar="NUMBER", help="The pull request of a merge.")
+@click.option("--flag", "flags", multiple=True, help="A flag the merge would be made with.")
+@click.option("--head", default="", metavar="SHA", help="Merge at this commit and no other.")
+@click.option("--trigger", default="", help="The trigger that fired, for a rollback.")
+@click.option("--operator", is_flag=True, help="You order this rollback yourself, at your terminal.")
+@click.option("--agents", type=COUNT, default=0, help="How many helpers.")
+@click.option("--cost-usd", type=ANY, help="What each of them may cost; without it, all that is left.")
+@click.option("--minutes", type=COUNT, help="How long each of them may run.")
+@run_option
+@json_option
+def authorize(
+    kind: str,
+    target: str,
+    pr: str | None,
+    flags: tuple[str, ...],
+    head: str,
+    trigger: str,
+    operator: bool,
+    agents: int,
+    cost_usd: float | None,
+    minutes: int | None,
+    run_id: str | None,
+    as_json: bool,
+) -> int:
+    """May this be done now? Exit 0: yes, once, within 60 s; 1: no; 10: only a person can say; anything else is a no.
+
+    KIND is merge --pr N, flip ID, rollback ID --trigger ID (or --operator), spawn --agents N, or other NAME.
+    """
+    if kind not in KINDS:
+        raise Stop(exits.FINDINGS, f"deny: an action '{kind}'. ask for one of {', '.join(KINDS)}")
+    if kind == "merge" and pr is not None:
+        target = pr
+    at = there(run_id)
+    if operator:
+        a_person(at, None)
+    action = Action(kind, target, flags, trigger, operator, agents, cost_usd, minutes, head)
+    decided = decide(at.place, at.repo, action, env=os.environ, clock=utcnow, token=token)
+    if as_json:
+        echo_json(
+            {
+                "verdict": decided.verdict,
+                "action": action.fields(),
+                "clauses": [clause_values(clause) for clause in decided.clauses],
+                "permit": decided.permit,
+                "expires": decided.expires,
+                "bound": dict(decided.bound),
+            }
+        )
+    else:
+        say(action, decided)
+    return _CODES[decided.verdict]
+
+
+def say(action: Action, decided: Decided) -> None:
+    echo(f"{decided.verdict}: {action.label}")
+    for line in clause_lines(decided.clauses):
+        echo(line)
+    if decided.permit:
+        echo(f"permit {decided.permit}, once, until {decided.expires}")
+        for key, value in decided.bound.items():
+            echo(f"  {key}: {value}")
+
+
+@click.command(epilog="Example: correctless contract merge 412")
+@click.argument("number")
+@click.option("--head", default="", metavar="SHA", help="Only at this commit; else at the head there is.")
+@run_option
+def merge(number: str, head: str, run_id: str | None) -> int:
+    """Merge a pull request if the contract allows it now, at exactly the head that was judged.
+
+    Exit 1: it was not merged; 10: a person must look.
+    """
+    from correctless.runcontract.act import authorized_merge, merging
+
+    at = there(run_id)
+    action = Action("merge", number, head=head)
+    found = authorized_merge.merge(at.place, at.repo, action, env=os.environ, clock=utcnow, token=token)
+    match found:
+        case merging.Merged():
+            echo(f"merged {number} at {found.head} as {found.commit}")
+            return exits.OK
+        case merging.Unsure():
+            said = f"{number} may have been merged: {found.why}. look at it before anything else"
+            raise Stop(exits.PERSON, said)
+        case merging.Refused():
+            found = Decided(DENY, found.clauses)
+    say(action, found)
+    return _CODES[found.verdict]
+
+
+@click.command(epilog="Example: correctless contract board")
+@run_option
+@json_option
+def board(run_id: str | None, as_json: bool) -> int:
+    """The gates with their colours, computed now; also written to board.md for people. Exit 1 unless all are GREEN."""
+    from correctless.runcontract.judge import board as lights
+    from correctless.runcontract.judge import gate_check
+
+    at = there(run_id)
+    kept = at.sound()
+    contract = kept.case.here.contract
+    if contract is None:
+        raise Stop(exits.REFUSED, "contract.md has faults or gaps. see correctless contract lint")
+    now = utcnow()
+    found = lights.lights(contract, kept.case.state.evidence, gate_check.here(contract, at.repo, utcnow), now)
+    replace_file(at.place.board, lights.markdown(contract, found, now).encode())
+    if as_json:
+        echo_json(
+            [
+                {
+                    "gate": each.gate,
+                    "colour": each.colour,
+                    "reasons": list(each.reasons),
+                    "at": each.at.isoformat() if each.at else None,
+                }
+                for each in found
+            ]
+        )
+    else:
+        names = {gate.id: gate.name for gate in contract.gates.gate}
+        if not found:
+            echo(f"the contract {at.place.run} has no gates")
+        for each in found:
+            colour = (
+                click.style(
+                    f"{each.colour:<5}", fg={"GREEN": "green", "AMBER": "yellow"}.get(each.colour, "red")
+                )
+                if sys.stdout.isatty()
+                else f"{each.colour:<5}"
+            )
+            click.echo(colour, nl=False)
+            echo(f"  {each.gate}  {names[each.gate]}{': ' + '; '.join(each.reasons) if each.reasons else ''}")
+    return exits.OK if all(each.colour == lights.GREEN for each in found) else exits.FINDINGS

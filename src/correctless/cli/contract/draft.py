@@ -1,0 +1,234 @@
+"""The commands around the text of a contract: new, lint, surface, diff and schema."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+import tomllib
+from dataclasses import replace
+
+import click
+
+from correctless.base import exits
+from correctless.base.clock import utcnow
+from correctless.base.exits import Stop
+from correctless.cli.contract.session import SHOWN, echo, echo_json, json_option, run_option, there
+from correctless.github.client import repo_of_remote
+from correctless.project import git, person
+from correctless.runcontract.document import contract_file, draft
+from correctless.runcontract.document.contract_file import Document
+from correctless.runcontract.document.sections import Contract, Grant
+from correctless.runcontract.ledger import store
+from correctless.runcontract.ledger.answers import asked
+from correctless.runcontract.ledger.records import Surfaced
+from correctless.runcontract.ledger.store import Place
+from correctless.syntax.finding import Finding, as_text
+from correctless.syntax.finding import as_json as spelled
+
+
+@click.command(epilog="Example: correctless contract new --run sessions-cutover")
+@click.option(
+    "--run",
+    "run_id",
+    metavar="ID",
+    help="The run's id; default: the branch's name, as far as an id can hold it.",
+)
+@click.option(
+    "--from", "known_file", metavar="FILE", help=f"TOML with what is known: {', '.join(draft.ASKED)}."
+)
+def new(run_id: str | None, known_file: str | None) -> int:
+    """Draft a contract in .correctless/contracts/ID/contract.md; what nobody says stays a gap."""
+    here = git.find(os.getcwd())
+    known = _known(known_file) if known_file is not None else {}
+    if run_id is not None:
+        known["run_id"] = run_id
+    guesses = {
+        "run_id": _id_of(here.branch() or ""),
+        "repo": (repo_of_remote(here.remote_url("origin") or "") or "").removeprefix("github.com/"),
+        "base": here.default_branch("origin") or "",
+        "operator": person.name(here, os.environ),
+    }
+    if known_file is None and person.has_terminal() and not person.inside_agent(os.environ):
+        for key, question in draft.ASKED.items():
+            if key == "run_id" and run_id is not None:
+                continue
+            guess = guesses.get(key, "")
+            known[key] = click.prompt(question, default=guess, show_default=bool(guess)).strip()
+    known = {
+        **{key: guess for key, guess in guesses.items() if guess},
+        **{k: v for k, v in known.items() if v},
+    }
+    if not known.get("run_id"):
+        raise Stop(exits.USAGE, "the run needs an id. give it one: correctless contract new --run ID")
+    at = store.place(here.home, known["run_id"])
+    store.begin(at, draft.text(known, utcnow()))
+    left = len(contract_file.read(store.bytes_of(at.contract) or b"", at.contract).gaps)
+    echo(
+        f"{os.path.relpath(at.contract)}: a draft with {left} gaps. "
+        f"replace each {contract_file.GAP}, then: correctless contract lint --run {at.run}"
+    )
+    return exits.OK
+
+
+def _id_of(branch: str) -> str:
+    """A run's id from a branch's name; "" where nothing of it can be in one."""
+    return re.sub("[^a-z0-9]+", "-", branch.lower()).strip("-")[:64].strip("-")
+
+
+def _known(path: str) -> dict[str, str]:
+    try:
+        with open(path, "rb") as file:
+            table = tomllib.load(file)
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Stop(exits.USAGE, f"{path} can't be read: {error}. write TOML") from None
+    found = {}
+    for key, value in table.items():
+        if key not in draft.ASKED:
+            raise Stop(exits.USAGE, f"{path}: unknown key '{key}'. it may hold {', '.join(draft.ASKED)}")
+        found[key] = (
+            value
+            if isinstance(value, str)
+            else value.isoformat()
+            if hasattr(value, "isoformat")
+            else str(value)
+        )
+    return found
+
+
+@click.command(epilog="Example: correctless contract lint")
+@click.argument("file", required=False, type=click.Path())
+@run_option
+@json_option
+def lint(file: str | None, run_id: str | None, as_json: bool) -> int:
+    """Say everything that is wrong with a contract, with its place. Exit 1 for any fault and any gap."""
+    found = _read(file) if file is not None else _of(there(run_id).place)
+    if as_json:
+        values = {
+            "digest": found.digest,
+            "gaps": len(found.gaps),
+            "findings": [spelled(f) for f in found.findings],
+        }
+        echo_json(values)
+    else:
+        for finding in found.findings:
+            echo(as_text(finding))
+        echo(
+            f"clean, digest {found.digest}"
+            if found.contract
+            else f"{len(found.faults)} faults, {len(found.gaps)} gaps: it stays a draft"
+        )
+    return exits.OK if found.contract is not None else exits.FINDINGS
+
+
+def _of(at: Place) -> Document:
+    """A run's contract; one that says it is another run's has that fault."""
+    path = os.path.relpath(at.contract)
+    found = _read(path)
+    if found.contract is None:
+        return found
+    faults = [
+        Finding(
+            path,
+            1,
+            1,
+            "contract-reference",
+            f"'evidence' of {gate.id} is the folder {gate.evidence}. name a file in it",
+        )
+        for gate in found.contract.gates.gate
+        if gate.evidence is not None and os.path.isdir(os.path.join(at.home, gate.evidence))
+    ]
+    if found.contract.run.run_id != at.run:
+        what = f"run_id is '{found.contract.run.run_id}', and the folder is {at.run}. write run_id = \"{at.run}\""
+        faults.append(Finding(path, 1, 1, "contract-run-id", what))
+    return replace(found, contract=None, findings=tuple(faults)) if faults else found
+
+
+def _read(path: str) -> Document:
+    data = store.bytes_of(path)
+    if data is None:
+        raise Stop(exits.REFUSED, f"there is no {path}. draft it with: correctless contract new")
+    return contract_file.read(data, path)
+
+
+@click.command(epilog="Example: correctless contract surface > to-post.md")
+@run_option
+def surface(run_id: str | None) -> int:
+    """Print the text to put before the operator, bound to the contract's digest, and record that it was."""
+    at = there(run_id)
+    found = _of(at.place)
+    if found.contract is None:
+        raise Stop(
+            exits.PERSON,
+            f"{at.place.contract} has {len(found.faults)} faults and {len(found.gaps)} gaps. see correctless contract lint",
+        )
+    data = store.bytes_of(at.place.contract) or b""
+    if contract_file.digest_of(data) != found.digest:
+        raise Stop(exits.REFUSED, f"{at.place.contract} is being written to. start again")
+    at.add(lambda _: [Surfaced(found.digest)])
+    echo(_surfaced(at.place, found.contract, found.digest, data.decode()))
+    return exits.OK
+
+
+def _surfaced(at: Place, contract: Contract, digest: str, text: str) -> str:
+    lines = [
+        f"Contract of the run {at.run}, digest {digest}",
+        f"{contract.run.operator}, each of these needs your answer; no answer is a no:",
+        "",
+        *(f"- {grant.id} {grant.action} {_items(grant)}: {grant.ask}" for grant in contract.grants.grant),
+        "",
+        f"Answer in your own terminal: correctless contract answer ID --granted (or --refused) --run {at.run}",
+        f"Any edit changes the digest {digest[:SHOWN]} and voids every answer.",
+        "",
+        "-" * 72,
+        text.rstrip("\n"),
+    ]
+    return "\n".join(lines)
+
+
+def _items(grant: Grant) -> str:
+    if grant.action == "spawn":
+        return f"(at most {grant.max_agents}, {grant.max_concurrent} at a time, {grant.max_cost_usd:g} USD, {grant.max_minutes} minutes each)"
+    return f"({', '.join(asked(grant)) or 'any pull request'})"
+
+
+@click.command(epilog="Example: correctless contract diff")
+@click.argument("old", required=False, type=click.Path())
+@click.argument("new", required=False, type=click.Path())
+@run_option
+def diff(old: str | None, new: str | None, run_id: str | None) -> int:
+    """What differs between two versions, section by section; by default what was granted last and what stands there now.
+
+    Exit 1 when anything does.
+    """
+    if old is None or new is None:
+        at = there(run_id).place
+        new = new if new is not None else at.contract
+        old = old if old is not None else at.pinned if os.path.lexists(at.pinned) else at.was_pinned
+    before, after = (contract_file.sections_of(_text(path)) for path in (old, new))
+    differs = False
+    for title in dict.fromkeys((*before, *after)):
+        one, other = before.get(title, ""), after.get(title, "")
+        if one == other:
+            continue
+        differs = True
+        echo(f"## {title or '(before the sections)'}")
+        for line in list(difflib.unified_diff(one.split("\n"), other.split("\n"), lineterm="", n=2))[2:]:
+            echo(line)
+    echo("any difference voids every answer" if differs else "the same in every section")
+    return exits.FINDINGS if differs else exits.OK
+
+
+def _text(path: str) -> str:
+    data = store.bytes_of(path)
+    if data is None:
+        raise Stop(exits.REFUSED, f"there is no {path}. name two files")
+    return data.decode("utf-8", "backslashreplace")
+
+
+@click.command(epilog="Example: correctless contract schema > run-contract.schema.json")
+def schema() -> int:
+    """Print the JSON Schema of the typed sections."""
+    click.echo(json.dumps(contract_file.schema(), indent=2))
+    return exits.OK

@@ -1,0 +1,256 @@
+"""The commands that put on record what happened: evidence, escalate, record, helper and review add."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import click
+
+from correctless.base import exits
+from correctless.base.clock import utcnow
+from correctless.base.exits import Stop
+from correctless.base.process.process import Result
+from correctless.base.text import hidden
+from correctless.cli import check_output
+from correctless.cli.contract.session import echo, json_option, run_option, there, token, warn
+from correctless.cli.values import ANY, MOST, NAME
+from correctless.github.facts import Known
+from correctless.project import git
+from correctless.project.worktree import snapshot
+from correctless.runcontract.document.sections import Contract
+from correctless.runcontract.judge import gate_check
+from correctless.runcontract.ledger.actions import Action
+from correctless.runcontract.ledger.counters import folded
+from correctless.runcontract.ledger.records import Attempt, Escalation, Evidence, Helper, Record, Review
+from correctless.runcontract.ledger.store import Kept
+
+_LONGEST = 2000
+
+
+@click.command(epilog="Example: correctless contract evidence V1")
+@click.argument("gate")
+@click.option("--claim", metavar="TEXT", help="Say what was found without a check; AMBER at the best.")
+@run_option
+def evidence(gate: str, claim: str | None, run_id: str | None) -> int:
+    """Run a gate's check, here or in a checkout of its own, and record what came of it. Exit 1 unless it passed."""
+    at = there(run_id)
+    kept = at.sound()
+    contract = _contract(kept)
+    found = contract.gate(gate)
+    if found is None:
+        raise Stop(
+            exits.USAGE, f"there is no gate '{gate}'. there is {', '.join(g.id for g in contract.gates.gate)}"
+        )
+    digest = kept.case.here.digest
+    ran: list[tuple[Sequence[str], Result]] = []
+    if claim is not None:
+        revision = gate_check.here(contract, at.repo, utcnow).revision
+        sha = revision.value if isinstance(revision, Known) else ""
+        record = Evidence(found.id, "claimed", digest, sha, note=_said("--claim", claim))
+    else:
+        if kept.case.state.pin_live and digest != kept.case.state.pinned:
+            raise Stop(
+                exits.REFUSED, "contract.md is not what was granted: its checks are not run. put it back"
+            )
+        record = gate_check.run(
+            found, contract, at.repo, digest, os.environ, utcnow, warn, lambda *each: ran.append(each)
+        )
+    at.add(lambda _: [record])
+    echo(f"{found.id}: {record.result}{f' ({record.note})' if record.note else ''}")
+    if ran:
+        output = check_output.keep(at.place, found.id, ran)
+        if record.result != "passed":
+            for line in (*check_output.lines(ran), f"  all it said: {os.path.relpath(output)}"):
+                echo(line)
+    return exits.OK if record.result == "passed" else exits.FINDINGS
+
+
+@click.command(
+    epilog="Example: correctless contract escalate E2 --target 412 --blocked ... --tried ... --decision-needed ... --recommend ..."
+)
+@click.argument("condition")
+@click.option("--target", required=True, help="What it is about.")
+@click.option("--blocked", required=True, help="What can't go on.")
+@click.option("--tried", required=True, multiple=True, help="What was tried; once for each.")
+@click.option("--decision-needed", required=True, help="One line that a person can answer.")
+@click.option("--recommend", required=True, help="What you would do.")
+@run_option
+def escalate(
+    condition: str,
+    target: str,
+    blocked: str,
+    tried: tuple[str, ...],
+    decision_needed: str,
+    recommend: str,
+    run_id: str | None,
+) -> int:
+    """Put a question to the operator: it freezes what its condition names until they answer it. Exit 10."""
+    at = there(run_id)
+    given = {
+        "--target": target,
+        "--blocked": blocked,
+        "--decision-needed": decision_needed,
+        "--recommend": recommend,
+    }
+    texts = {name: _said(name, text) for name, text in given.items()}
+    steps = tuple(_said("--tried", text) for text in tried)
+    opened: list[str] = []
+
+    def make(kept: Kept) -> list[Record]:
+        contract = _contract(kept)
+        found = next((e for e in contract.escalations.escalation if e.id == condition), None)
+        if found is None:
+            names = ", ".join(e.id for e in contract.escalations.escalation) or "none"
+            raise Stop(exits.USAGE, f"there is no condition '{condition}'. there is {names}")
+        same = next(
+            (
+                o
+                for o in kept.case.state.open
+                if o.condition == condition and folded(o.target) == folded(target)
+            ),
+            None,
+        )
+        opened[:] = [same.id if same is not None else f"{condition}-{token()[:8]}"]
+        if same is not None:
+            return []
+        return [
+            Escalation(
+                opened[0], condition, texts["--target"], texts["--blocked"], steps, texts["--decision-needed"],
+                texts["--recommend"], found.freezes,
+            )
+        ]  # fmt: skip
+
+    at.add(make)
+    echo(
+        f"{opened[0]} is open. the operator answers it: correctless contract answer --escalation {opened[0]}"
+    )
+    return exits.PERSON
+
+
+@click.command(
+    epilog="Example: correctless contract record fix --symptom 'time-outs at login' --result failed"
+)
+@click.argument("what", type=click.Choice(["fix", "deploy"]))
+@click.option("--symptom", required=True, help="What it was for.")
+@click.option("--result", required=True, type=click.Choice(["ok", "failed"]))
+@click.option("--diagnostic", is_flag=True, help="It was to find something out, not to mend it: not counted.")
+@run_option
+def record(what: str, symptom: str, result: str, diagnostic: bool, run_id: str | None) -> int:
+    """Record that a fix or a deploy was tried. Two that failed for one symptom stop what the contract says."""
+    at = there(run_id)
+    made = Attempt(what, _said("--symptom", symptom), result, diagnostic)
+    kept = at.add(lambda _: [made])
+    count = kept.case.state.counters.failed.get((what, folded(symptom)), 0)
+    echo(f"{what}: {result}, {count} failed in a row")
+    for each in kept.case.state.open:
+        echo(f"open {each.id}: {each.decision_needed}")
+    return exits.OK
+
+
+@click.command(epilog="Example: correctless contract helper start h1 --permit 5f0c6a1e2b3d4c55")
+@click.argument("phase", type=click.Choice(["start", "end"]))
+@click.argument("id_", metavar="ID")
+@click.option("--permit", default="", help="The permit authorize spawn gave; needed to start.")
+@click.option("--cost", type=ANY, help="What it cost in USD; without it, all that is left.")
+@run_option
+def helper(phase: str, id_: str, permit: str, cost: float | None, run_id: str | None) -> int:
+    """Record that a helper starts, which uses one of its permit up, or has ended. Exit 1 when it may not start."""
+    at = there(run_id)
+    name = _said("ID", id_)
+
+    def make(kept: Kept) -> list[Record]:
+        counters = kept.case.state.counters
+        if phase == "end":
+            if name not in counters.helpers:
+                raise Stop(exits.USAGE, f"no helper '{name}' is running")
+            return [Helper(name, "end", "", cost)]
+        held = kept.case.state.permits.get(permit)
+        ended = [helper for helpers in counters.ended.values() for helper, _ in helpers]
+        if name in counters.helpers or name in ended:
+            raise Stop(exits.USAGE, f"there was a helper '{name}' already. give it an id of its own")
+        if held is None or Action.of(held.permit.action).kind != "spawn":
+            raise Stop(
+                exits.FINDINGS,
+                f"'{permit}' is no permit to start a helper. ask for one: correctless contract authorize spawn",
+            )
+        if utcnow() >= held.expires:
+            raise Stop(
+                exits.FINDINGS,
+                "the permit has expired. ask for another: correctless contract authorize spawn",
+            )
+        used = sum(1 for named in counters.helpers.values() if named == permit) + len(
+            counters.ended.get(permit, ())
+        )
+        if used >= Action.of(held.permit.action).agents:
+            raise Stop(
+                exits.FINDINGS, "the permit is used up. ask for another: correctless contract authorize spawn"
+            )
+        return [Helper(name, "start", permit)]
+
+    at.add(make)
+    echo(f"helper {name}: {phase}")
+    return exits.OK
+
+
+@click.group()
+def review() -> None:
+    """Records of who reviewed a pull request."""
+
+
+@review.command(
+    "add",
+    epilog="Example: correctless contract review add --pr 412 --area data --by Grace --worktree ../r412",
+)
+@click.option("--pr", required=True, type=click.IntRange(1, MOST), help="The pull request.")
+@click.option("--area", required=True, help="The area of the merge bar.")
+@click.option("--by", required=True, type=NAME, help="The reviewer's account; not the author's.")
+@click.option(
+    "--worktree", required=True, type=click.Path(), help="Where it was made: its commit is what was reviewed."
+)
+@click.option("--note", default="", help="Kept with it.")
+@run_option
+@json_option
+def review_add(
+    pr: int, area: str, by: str, worktree: str, note: str, run_id: str | None, as_json: bool
+) -> int:
+    """Record a review of the commit a worktree stands on, and whether it is clean."""
+    at = there(run_id)
+    if folded(by) == folded(_contract(at.sound()).run.agent):
+        # A bar asks for somebody other than the author, and the author of all the agent drives is the agent.
+        raise Stop(exits.REFUSED, f"{by} is the contract's agent. name who else looked at it")
+    if not os.path.isdir(worktree):
+        raise Stop(exits.REFUSED, f"there is no folder {worktree}. name the worktree the review was made in")
+    made_in = git.find(worktree)
+    if made_in.common_dir != at.repo.common_dir:
+        raise Stop(exits.REFUSED, f"{worktree} is a worktree of another repository. name one of this")
+    if not made_in.has_commit():
+        raise Stop(exits.REFUSED, f"{worktree} has no commit. check the head of the pull request out")
+    found = snapshot(made_in)
+    head, clean = found.commit, not found.faults[0]
+    made = Review(pr, _said("--area", area), head, _said("--by", by), head, clean, note)
+    at.add(lambda _: [made])
+    if as_json:
+        from correctless.cli.contract.session import echo_json
+
+        echo_json({"pr": pr, "area": area, "head": head, "by": by, "worktree_clean": clean})
+    else:
+        echo(f"review of {area} at {head[:12]} by {by}{'' if clean else ', from a worktree with changes'}")
+    return exits.OK
+
+
+def _contract(kept: Kept) -> Contract:
+    contract = kept.case.here.contract
+    if contract is None:
+        raise Stop(
+            exits.REFUSED,
+            "contract.md has faults or gaps, or is another than was granted. see correctless contract lint",
+        )
+    return contract
+
+
+def _said(name: str, text: str) -> str:
+    bare = text.strip()
+    if not bare or len(bare) > _LONGEST or "\n" in bare or hidden(bare) is not None:
+        raise Stop(exits.USAGE, f"{name} must be one line of visible text, at most {_LONGEST} characters")
+    return bare

@@ -1,0 +1,108 @@
+"""How a person's word is taken: given at this terminal, or imported from a file that was signed elsewhere."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from correctless.base import exits
+from correctless.base.clock import utcnow
+from correctless.base.exits import Stop
+from correctless.cli.contract.session import There, a_person, answerable, echo
+from correctless.runcontract.ledger import signed, store
+from correctless.runcontract.ledger.records import ALL, Record, Revoke, Settled, Word
+from correctless.runcontract.ledger.store import Kept
+from correctless.runcontract.ledger.words import told, unfit
+
+_HOME_SIGNERS = "~/.config/correctless/allowed_signers"
+_COMMANDS = {
+    "answer": "answer",
+    "settled": "answer",
+    "revoke": "revoke",
+    "reaffirm": "reaffirm",
+    "waiver": "waive",
+}
+
+Command = Callable[..., Any]
+
+
+def signed_options(command: Command) -> Command:
+    said = f"Who may sign; default: {signed.SYSTEM}, else {_HOME_SIGNERS}."
+    command = click.option("--signers", metavar="FILE", help=said)(command)
+    said = "Import it from a signed text; the signature lies in FILE.sig."
+    return click.option("--signed", "signed_file", metavar="FILE", help=said)(command)
+
+
+def fit(word: Word, kept: Kept, code: int = exits.USAGE) -> None:
+    """`Stop` with this code when the word can't be taken now; `Stop(3)` when no word on this contract can."""
+    if not isinstance(word, Revoke | Settled):
+        answerable(kept)
+    if why := unfit(word, kept.case, kept.log, utcnow()):
+        raise Stop(code, f"{why}. nothing was recorded")
+
+
+def take(at: There, word: Word) -> int:
+    """Put it on record, if it still can be, and say so."""
+
+    def make(kept: Kept) -> list[Record]:
+        fit(word, kept, exits.PERSON)  # what was asked about may have changed while the person answered
+        return [word]
+
+    at.add(make)
+    if isinstance(word, Revoke) and word.grant == ALL:
+        store.unpin_file(at.place)
+    echo(f"{told(word)} by {word.by} (assurance: {store.assured(word)})")
+    return exits.OK
+
+
+def imported(at: There, path: str, signers: str | None) -> int:
+    """Take the signed word of a file; whoever may run this: what counts is who signed it."""
+    command = _alone()
+    # Chosen by whoever runs this, the list would say nothing: only a person may name another one.
+    if signers is not None:
+        a_person(at, None)
+    chosen = signers or (signed.SYSTEM if os.path.exists(signed.SYSTEM) else _home_signers())
+    text, signature = (_bytes(name) for name in (path, f"{path}.sig"))
+    word = signed.word(text, signature, chosen, home=at.place.home, run=at.place.run)
+    if isinstance(word, str):
+        raise Stop(exits.PERSON, f"{path}: {word}. nothing was recorded")
+    if (right := _COMMANDS[word.record]) != command:
+        raise Stop(
+            exits.USAGE,
+            f"{path} says that {told(word)}. import it with: correctless contract {right} --signed {path}",
+        )
+    return take(at, word)
+
+
+def _alone() -> str:
+    """The name of the command, which was given nothing else that a signed text says itself."""
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        given = context.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE
+        if given and parameter.name not in ("signed_file", "signers", "run_id"):
+            raise click.UsageError(
+                f"a signed text says everything itself. leave {parameter.get_error_hint(context)} out"
+            )
+    return str(context.command.name)
+
+
+def _home_signers() -> str:
+    import pwd
+
+    # Not $HOME: an agent sets its own environment.
+    return os.path.join(pwd.getpwuid(os.getuid()).pw_dir, _HOME_SIGNERS[2:])
+
+
+def _bytes(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read(1 << 17)
+    except OSError as error:
+        raise Stop(
+            exits.REFUSED,
+            f"{path} can't be read: {error.strerror}. name the signed text, with its signature beside it",
+        ) from None

@@ -1,0 +1,87 @@
+"""A step's deferred decisions put to the person at this terminal, with a time limit: questions in, what they typed out."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import termios
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+
+import click
+
+from correctless.cli.display.watch import Watcher
+from correctless.dispatch.core.context import Answers, Ask, Question
+from correctless.project import person
+from correctless.project.git import Repo
+from correctless.review.summary import printable
+
+_LATER = "nobody answered in time: it stays deferred"
+_HOW = "Type ok to let that stand, or what is to be done instead. Enter alone leaves it for the review at the end."
+_LONGEST = 2000  # characters of an answer: one line that was typed
+
+
+def asker(repo: Repo, watcher: Watcher, env: Mapping[str, str]) -> Ask | None:
+    """Who can be asked here: None without a terminal, and inside an agent."""
+    if not person.has_terminal() or env.get("CLAUDECODE") or person.inside_agent(env):
+        return None
+
+    def ask(questions: Sequence[Question], seconds: float) -> Answers | None:
+        with watcher.aside():
+            said = _ask(questions, seconds, time.monotonic)
+        return Answers(person.name(repo, env), "terminal", said) if said else None
+
+    return ask
+
+
+def _ask(questions: Sequence[Question], seconds: float, now: Callable[[], float]) -> dict[int, str]:
+    """Entry -> "" for a default that stands, or the person's words; one that was passed over is left out."""
+    until = now() + seconds
+    said: dict[int, str] = {}
+    count = len(questions)
+    what = "a decision" if count == 1 else f"{count} decisions"
+    _say(f"\n{questions[0].step} has left {what} to you ({seconds / 60:g} minutes to answer).")
+    for index, question in enumerate(questions, 1):
+        _say(f"\n{question.decision_id}{f' ({index} of {count})' if count > 1 else ''}")
+        for label, text in (
+            ("why", question.reason),
+            ("default", question.applied),
+            ("rationale", question.rationale),
+        ):
+            if text.strip():
+                _say(f"  {label + ':':<11}{text}")
+        _say(_HOW)
+        typed = _line(until, now)
+        if typed is None:
+            _say(f"\n{_LATER}")
+            return said
+        words = " ".join(printable(typed).split())[:_LONGEST]
+        if words:
+            said[question.number] = "" if words.lower() == "ok" else words
+    return said
+
+
+def _line(until: float, now: Callable[[], float]) -> str | None:
+    """One line of the terminal; None when the time is over or nobody is there any more."""
+    fd = sys.stdin.fileno()
+    with suppress(termios.error):
+        # What was typed before the question was shown answers nothing.
+        termios.tcflush(fd, termios.TCIFLUSH)
+    click.echo("> ", nl=False, err=True)
+    typed = b""
+    while (left := until - now()) > 0:
+        if not select.select([fd], [], [], min(left, 1.0))[0]:
+            continue
+        data = os.read(fd, 4096)
+        typed += data
+        if not data:  # hung up, or Ctrl-D
+            return None
+        if typed.endswith(b"\n"):
+            return typed.decode("utf-8", "replace")
+    return None
+
+
+def _say(text: str) -> None:
+    click.echo("\n".join(printable(line) for line in text.split("\n")), err=True)

@@ -1,0 +1,246 @@
+"""What a person sees of a run under way: its events and activities in, rows of plain values at a moment out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from correctless.agents import Activity
+from correctless.runlog.events import (
+    AgentEnded,
+    AttemptFailed,
+    DecisionsTaken,
+    Logged,
+    Rerun,
+    Resumed,
+    Reverted,
+    RunStarted,
+    StepContinued,
+    StepStarted,
+)
+from correctless.runlog.state import State
+from correctless.syntax.finding import printable
+
+Mark = Literal["done", "running", "paused", "waiting", "failed", "left out"]
+
+CONSOLIDATION, PULL_REQUEST = "consolidation", "pr"
+_USAGE = re.compile(r"(\d{1,15}) tokens(?:, (~?)(\d{1,9}(?:\.\d{1,9})?) USD)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One step, or all of them. `seconds` is None before it began; `note` says why it is not done where it never will be."""
+
+    mark: Mark
+    name: str
+    attempt: int = 0
+    seconds: float | None = None
+    tokens: int = 0
+    cost_usd: float = 0.0
+    estimated: bool = False
+    decisions: int = 0
+    deferred: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Everything shown at one moment; each text is one printable line."""
+
+    title: str
+    rows: tuple[Row, ...]
+    current: int  # the row the run is at
+    total: Row
+    notes: tuple[
+        tuple[str, str], ...
+    ]  # a word and what it says: the last tool, a limit, what the run waits for
+
+
+class Board:
+    """Told everything in turn by one thread; `now` is always in seconds of one monotonic clock."""
+
+    def __init__(self) -> None:
+        self._state = State()
+        self._last = ""  # the timestamp of the last event, and when it was told
+        self._since = 0.0
+        self._took: dict[str, float] = {}
+        self._decided: dict[tuple[str, int], tuple[int, int]] = {}
+        self._usage = (
+            0,
+            0.0,
+            False,
+        )  # of the attempt under way as far as it said: tokens, US dollars, whether estimated
+        self._heard: tuple[str, float] | None = None
+        self._notes: dict[str, str] = {}
+
+    def event(self, state: State, logged: Logged, now: float) -> None:
+        """One more event and the state after it."""
+        event = logged.event
+        if isinstance(event, RunStarted):
+            self._took, self._decided, self._notes = {}, {}, {}
+        elif not isinstance(event, Resumed) and self._last:
+            # What passed before a `resumed` was waiting, or nobody was there.
+            self._add(_place(self._state), _between(self._last, logged.timestamp))
+        match event:
+            case StepStarted(step=step, attempt=attempt):
+                self._decided[step, attempt] = (0, 0)
+            case DecisionsTaken(step=step, attempt=attempt, count=count, deferred=deferred):
+                self._decided[step, attempt] = (count, deferred)
+            case AttemptFailed(step=step, attempt=attempt) | Reverted(step=step, attempt=attempt):
+                self._decided.pop((step, attempt), None)
+            case Rerun(discarded=gone):
+                for each in gone:
+                    self._decided.pop((each.step, each.attempt), None)
+            case _:
+                pass
+        if isinstance(event, StepStarted | StepContinued | AgentEnded):
+            self._usage, self._heard = (0, 0.0, False), None
+        if isinstance(event, StepStarted | StepContinued | AgentEnded | Resumed):
+            self._notes.pop("waits", None)
+        self._state, self._last, self._since = state, logged.timestamp, now
+
+    def activity(self, item: Activity, now: float) -> None:
+        """Something the agent, or the dispatcher, says between two events."""
+        text = printable(item.text)
+        step = self._state.step
+        if item.kind == "decision" and step is not None:
+            count, deferred = self._decided.get((step.name, self._state.attempt), (0, 0))
+            # The first words of what the recorder answered: "recorded as AD-001, deferred: ...".
+            more = ", deferred" in text.partition(":")[0]
+            self._decided[step.name, self._state.attempt] = (count + 1, deferred + more)
+        elif item.kind == "waiting":
+            self._notes["waits"] = text
+        elif item.kind == "limit":
+            self._notes["limit"] = text
+        elif item.kind == "usage" and (said := _USAGE.match(text)):
+            self._usage = (int(said[1]), float(said[3] or 0), bool(said[2]))
+        if item.kind == "tool":
+            self._heard = (text, now)
+        elif item.kind not in ("waiting", "limit"):
+            self._heard = (self._heard[0] if self._heard else "", now)
+
+    def interrupted(self, times: int) -> None:
+        """A person asked for the end."""
+        self._notes["ending"] = (
+            "the agent, then pauses. Ctrl-C again ends it at once" if times == 1 else "the agent at once"
+        )
+
+    def view(self, now: float) -> View:
+        """What stands there at the moment `now`."""
+        state = self._state
+        plan = state.plan
+        rows = [] if plan is None else [self._step(index, now) for index in range(len(plan.steps))]
+        rows += [self._last_step(name, now) for name in (CONSOLIDATION, PULL_REQUEST)]
+        current = min(state.index, len(rows) - 1)
+        if plan is not None and state.index >= len(plan.steps) and state.consolidated:
+            current = len(rows) - 1
+        seconds = sum(self._took.values()) + self._running(now)
+        decided = [self._decided[key] for key in self._decided]
+        total = Row(
+            "running",
+            "all",
+            seconds=seconds,
+            tokens=sum(row.tokens for row in rows),
+            cost_usd=sum(row.cost_usd for row in rows),
+            estimated=any(row.estimated for row in rows),
+            decisions=sum(count for count, _ in decided),
+            deferred=sum(deferred for _, deferred in decided),
+        )
+        left = plan.left_out if plan else {}
+        rows += [Row("left out", printable(name), note=printable(why)) for name, why in left.items()]
+        branch = f" on {plan.branch}" if plan else ""
+        return View(printable(f"run {state.run}{branch}"), tuple(rows), current, total, self._said(now))
+
+    def _said(self, now: float) -> tuple[tuple[str, str], ...]:
+        words = ("limit", "waits", "ending")
+        notes: list[tuple[str, str]] = [(word, self._notes[word]) for word in words if word in self._notes]
+        if self._state.phase == "running":
+            tool, when = self._heard or ("", None)
+            quiet = int(now - when) if when is not None else 0
+            ago = "nothing yet" if when is None else f"{_span(quiet)} ago" if quiet >= 2 else "just now"
+            notes.insert(0, ("tool", f"{ago}: {tool}") if tool else ("heard", ago))
+        return tuple(notes)
+
+    def _step(self, index: int, now: float) -> Row:
+        state = self._state
+        assert state.plan is not None
+        name = state.plan.steps[index].name
+        spent = [item for item in state.spent if item.step == name]
+        here = index == state.index and state.phase == "running"
+        decided = [self._decided[key] for key in self._decided if key[0] == name]
+        kept = {item.step: item for item in state.finished}.get(name)
+        return Row(
+            mark=self._mark(index, name),
+            name=printable(name),
+            attempt=state.attempts.get(name, 0),
+            seconds=self._seconds(name, now),
+            tokens=sum(item.tokens for item in spent) + (self._usage[0] if here else 0),
+            cost_usd=sum(item.cost_usd for item in spent) + (self._usage[1] if here else 0.0),
+            estimated=any(item.estimated for item in spent) or (here and self._usage[2]),
+            decisions=sum(count for count, _ in decided),
+            deferred=sum(deferred for _, deferred in decided),
+            note="not kept" if isinstance(kept, Reverted) else "",
+        )
+
+    def _mark(self, index: int, name: str) -> Mark:
+        state = self._state
+        for item in state.finished:
+            if item.step == name:
+                return "failed" if isinstance(item, Reverted) else "done"
+        return self._at() if index == state.index else "waiting"
+
+    def _at(self) -> Mark:
+        """The mark of what the run is at."""
+        state = self._state
+        if state.stopped is not None:
+            return "failed" if state.stopped.code == 20 else "paused"
+        return "paused" if self._waits() else "running"
+
+    def _last_step(self, name: str, now: float) -> Row:
+        state = self._state
+        if name == CONSOLIDATION:
+            done, here = state.consolidated is not None, state.phase == "steps_done"
+        else:
+            done, here = (
+                state.phase in ("published", "complete"),
+                state.phase in ("consolidated", "closed", "open", "publishing"),
+            )
+        mark: Mark = "done" if done else "waiting"
+        if here:
+            mark = "paused" if state.phase == "closed" else self._at()
+        return Row(mark, name, seconds=self._seconds(name, now))
+
+    def _seconds(self, name: str, now: float) -> float | None:
+        running = self._running(now) if _place(self._state) == name else 0.0
+        return self._took[name] + running if name in self._took else running or None
+
+    def _running(self, now: float) -> float:
+        """Seconds since the last event, while the run is at work."""
+        if not self._state.unfinished or self._state.stopped is not None or self._waits():
+            return 0.0
+        return max(0.0, now - self._since)
+
+    def _waits(self) -> bool:
+        return self._state.pause is not None and self._state.phase in ("ready", "suspended")
+
+    def _add(self, name: str, seconds: float) -> None:
+        if name:
+            self._took[name] = self._took.get(name, 0.0) + seconds
+
+
+def _place(state: State) -> str:
+    """The row whose time passes in this state."""
+    if state.step is not None:
+        return state.step.name
+    return CONSOLIDATION if state.phase == "steps_done" else PULL_REQUEST if state.unfinished else ""
+
+
+def _between(before: str, after: str) -> float:
+    # A clock that was set back takes no time away.
+    return max(0.0, (datetime.fromisoformat(after) - datetime.fromisoformat(before)).total_seconds())
+
+
+def _span(seconds: int) -> str:
+    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min"

@@ -1,0 +1,221 @@
+"""What a person watching a run reads: an event, an activity, a state or a plan in, plain lines out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import click
+
+from correctless.agents import Activity
+from correctless.runlog.branch import Recorded
+from correctless.runlog.events import (
+    Abandoned,
+    AgentEnded,
+    Answered,
+    Asking,
+    AttemptFailed,
+    Completed,
+    Consolidated,
+    DecisionsTaken,
+    GateClosed,
+    GateOpened,
+    Logged,
+    Merged,
+    Published,
+    PublishIntended,
+    Rerun,
+    Resumed,
+    Reverted,
+    Rewound,
+    RunStarted,
+    RunStopped,
+    StepChecked,
+    StepContinued,
+    StepFinished,
+    StepStarted,
+    fields_of,
+)
+from correctless.runlog.manifest import status as status_word
+from correctless.runlog.plan import Plan
+from correctless.runlog.state import State
+from correctless.syntax.finding import printable
+
+
+def event(state: State, logged: Logged) -> None:
+    """Show one event as one plain line on standard error."""
+    said = line(state, logged)
+    if said:
+        click.echo(f"{logged.timestamp[11:19]} {said}", err=True)
+
+
+def activity(item: Activity) -> None:
+    """Show what an agent does, where it matters to somebody who isn't watching all the time."""
+    said = spoken(item)
+    if said:
+        click.echo(said, err=True)
+
+
+def spoken(item: Activity) -> str:
+    """One activity as one printable line; "" for one that says nothing to whoever comes back later."""
+    if item.kind in ("decision", "retry", "limit", "warning", "waiting"):
+        return printable(f"         {item.kind}: {item.text}")
+    return ""
+
+
+def line(state: State, logged: Logged) -> str:
+    """One event as one printable line; "" for one that says nothing new."""
+    return printable(_words(state, logged))
+
+
+def as_json(logged: Logged) -> str:
+    """One event as one line of ASCII JSON, with the fields the run log has of it."""
+    return json.dumps(fields_of(logged.run, logged.timestamp, logged.event))
+
+
+def _words(state: State, logged: Logged) -> str:
+    match logged.event:
+        case RunStarted(plan=made, approved_by=by):
+            return f"run {logged.run} started on {made.branch}: {_pipeline(made)} (spec approved by {by})"
+        case StepStarted(step=step, attempt=attempt):
+            return f"{step}: attempt {attempt} {_place(state)}".rstrip()
+        case StepContinued(step=step, attempt=attempt):
+            return f"{step}: attempt {attempt} goes on in its session"
+        case Asking(step=step, entries=entries):
+            asked = (
+                f"{_count(len(entries), 'decision')} put to you" if entries else "nobody is here to be asked"
+            )
+            return f"{step}: {asked}"
+        case Answered(step=step, by=""):
+            return f"{step}: nobody answered, the defaults stand and stay deferred"
+        case Answered(step=step, by=by, confirmed=confirmed, changed=changed):
+            return f"{step}: {by} confirmed {confirmed} and changed {changed}"
+        case AgentEnded(step=step, outcome=outcome, seconds=seconds) as ended:
+            money = (
+                f", {'~' if ended.cost_estimated else ''}{ended.cost_usd:.2f} USD" if ended.cost_usd else ""
+            )
+            why = f": {ended.reason}" if ended.reason else ""
+            return f"{step}: the agent ended {outcome} after {seconds:.1f} s{money}{why}"
+        case DecisionsTaken(step=step, count=count, deferred=deferred):
+            return f"{step}: {_count(count, 'decision')} recorded, {deferred} deferred"
+        case StepChecked(step=step, ok=False, detail=detail):
+            return f"{step}: check failed: {detail.splitlines()[0] if detail else ''}"
+        case StepFinished(step=step, commit=commit):
+            return f"{step}: done, {commit[:12]}"
+        case AttemptFailed(step=step, attempt=attempt):
+            return f"{step}: attempt {attempt} was taken back"
+        case Reverted(step=step, reason=reason):
+            return f"{step}: its work was not kept: {reason.splitlines()[0] if reason else ''}"
+        case Rerun(step=step, by=by):
+            return f"{step} and all after it run again, as {by} asked"
+        case Consolidated(commit=commit):
+            return f"consolidation: done, {commit[:12]}"
+        case GateClosed(entries=entries, inherited=inherited, digest=digest):
+            named = _count(len(entries) + len(inherited), "decision")
+            return f"the gate is closed over {named}, digest {digest[:8]}"
+        case GateOpened(by=by, channel=channel):
+            return f"the gate is open{f': confirmed by {by} ({channel})' if by else ''}"
+        case Published(url=url, how=how):
+            return f"pull request: {url or how}"
+        case Merged(number=number, commit=commit, contract=contract):
+            return f"pull request {number}: merged as {commit[:12]}, as the contract {contract} allows"
+        case Completed():
+            return "complete"
+        case Abandoned(by=by):
+            return f"abandoned by {by}"
+        case Resumed(unclean=True):
+            return "resumed after the dispatcher died"
+        case Resumed(park=str() as remote):
+            return f"resumed, brought from '{remote}'"
+        case Resumed():
+            return "resumed"
+        case RunStopped() | PublishIntended() | Rewound() | StepChecked():
+            return ""
+
+
+def inherits(waiting: Iterable[Recorded]) -> str:
+    """What of an open set came to a branch with the work of others, as one printable line; "" for nothing."""
+    theirs = [each for each in waiting if each.branch]
+    names = ", ".join(dict.fromkeys(each.branch for each in theirs))
+    return printable(f"{_count(len(theirs), 'open decision')} of {names}") if theirs else ""
+
+
+def standing(state: State, *, living: bool, inherited: str = "") -> dict[str, Any]:
+    """Where a run stands, for programs."""
+    current = state.step
+    return {
+        "run": state.run,
+        "branch": state.plan.branch if state.plan else "",
+        "status": _alive(state, living),
+        "phase": state.phase,
+        "step": current.name if current else None,
+        "attempt": state.attempt if current else None,
+        "steps": [step.name for step in state.plan.steps] if state.plan else [],
+        "finished": [item.step for item in state.finished],
+        "started_at": state.started_at,
+        "agent_seconds": round(state.seconds, 1),
+        "cost_usd": round(state.cost_usd, 4),
+        "reason": state.stopped.reason if state.stopped else "",
+        "digest": state.gate.digest if state.gate and state.phase in ("closed", "consolidated") else None,
+        "url": state.url,
+        "merged": state.merged,
+        "inherited": inherited,
+    }
+
+
+def describe(standing: dict[str, Any]) -> str:
+    """Where a run stands, for people."""
+    done, steps = standing["finished"], standing["steps"]
+    lines = [
+        f"run      {standing['run']} on {standing['branch']}",
+        f"status   {standing['status']}",
+        f"steps    {len(done)} of {len(steps)} done{': ' + ', '.join(done) if done else ''}",
+    ]
+    if standing["step"] and standing["status"] != "abandoned":
+        lines.append(f"at       {standing['step']}, attempt {standing['attempt']}")
+    lines.append(f"agents   {standing['agent_seconds']:.0f} s, {standing['cost_usd']:.2f} USD")
+    if standing["digest"]:
+        lines.append(f"digest   {standing['digest']}")
+    if standing["inherited"]:
+        lines.append(f"inherits {standing['inherited']}")
+    if standing["url"]:
+        lines.append(f"request  {standing['url']}")
+    if standing["merged"]:
+        lines.append(f"merged   {standing['merged']}")
+    if standing["reason"]:
+        lines.append(f"because  {standing['reason']}")
+    return "\n".join(lines)
+
+
+def plan(made: Plan) -> str:
+    """A plan as it would be carried out."""
+    lines = [
+        f"branch     {made.branch} from {made.base[:12]}",
+        f"spec       {made.spec} ({made.spec_sha256[:8]})",
+    ]
+    for step in made.steps:
+        proof = " ".join(step.check) if step.check else step.report or "no check"
+        lines.append(f"step       {step.name}: {step.agent}, {proof}")
+    lines += [f"left out   {name}: {reason}" for name, reason in made.left_out.items()]
+    merged = f", merge as the contract {made.merge} allows" if made.merge else ""
+    lines.append(f"end        consolidation, gate, {' '.join(made.pr)}{merged}")
+    return "\n".join(lines)
+
+
+def _alive(state: State, living: bool) -> str:
+    word = status_word(state)
+    return "interrupted (resume it: correctless cauto resume)" if word == "running" and not living else word
+
+
+def _pipeline(made: Plan) -> str:
+    left = "".join(f"; without {name}: {reason}" for name, reason in made.left_out.items())
+    return " -> ".join([step.name for step in made.steps] + ["consolidation", made.pr[0]]) + left
+
+
+def _place(state: State) -> str:
+    return f"(step {state.index + 1} of {len(state.plan.steps)})" if state.plan else ""
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

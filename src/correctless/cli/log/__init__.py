@@ -1,0 +1,1 @@
+"""The commands of the decisions log, and the writer."""

@@ -1,0 +1,277 @@
+"""`correctless decisions`: the decisions log listed, summarised, verified, added to and repaired; words in, words out."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+import click
+
+from correctless.base import exits
+from correctless.base.clock import utcnow
+from correctless.base.exits import Stop
+from correctless.cli.log import writer
+from correctless.cli.log.parse import parse
+from correctless.cli.values import NAME
+from correctless.decisions.decision import Decision
+from correctless.ledger.ledger import Ledger
+from correctless.project.paths import Logs
+from correctless.syntax.finding import as_json as spelled
+from correctless.syntax.finding import as_text, printable
+from correctless.syntax.strict_json import RecordError
+
+Command = Callable[..., int]
+
+
+def _log(command: Command) -> Command:
+    said = "Another log than the one of the branch you are on."
+    return click.option("--log", metavar="FILE", help=said)(command)
+
+
+def _as_json(command: Command) -> Command:
+    return click.option("--json", "as_json", is_flag=True, help="For programs.")(command)
+
+
+@click.group()
+def decisions() -> None:
+    """Read, check, add to and repair the decisions log of a branch."""
+
+
+decisions.add_command(parse)
+
+
+@decisions.command("list", epilog="Example: correctless decisions list --json")
+@_log
+@_as_json
+def list_(log: str | None, as_json: bool) -> int:
+    """One line for each decision: its number, skill, id, what was applied, and what is notable about it."""
+    logs = _believed(log)
+    entries = Ledger(logs.decisions, root=logs.root).read()
+    if as_json:
+        _echo_json([entry.fields for entry in entries])
+        return exits.OK
+    for entry in entries:
+        try:
+            said = Decision.of(entry.fields)
+        except RecordError as error:
+            raise Stop(
+                exits.REFUSED, f"{logs.decisions}:{entry.seq}: no decision: {error}. name a decisions log"
+            ) from None
+        marks = [*(["deferred"] if said.escalation_deferred else []), *said.notes]
+        ending = f"  [{', '.join(marks)}]" if marks else ""
+        click.echo(
+            printable(f"{entry.seq}  {said.skill}  {said.decision_id}  {said.default_applied or '-'}{ending}")
+        )
+    return exits.OK
+
+
+@decisions.command(epilog="Example: correctless decisions summary --counts")
+@click.option("--counts", "in_numbers", is_flag=True, help="Only numbers, for a log of any size.")
+@_log
+@_as_json
+def summary(in_numbers: bool, log: str | None, as_json: bool) -> int:
+    """Decisions by skill, then the deferred escalations, warnings and steps.
+
+    With --counts: how many entries the log has, superseded ones included, by skill, source and run.
+    """
+    if in_numbers:
+        from correctless.review import counts
+
+        with _progress() as tell:
+            found = counts.count(_believed(log), tell)
+        if as_json:
+            _echo_json(counts.as_json(found))
+        else:
+            click.echo(counts.text(found), nl=False)
+        return exits.OK
+    from correctless.review import open_set
+    from correctless.review import summary as summaries
+
+    view = open_set.view(_believed(log))
+    if as_json:
+        _echo_json(dataclasses.asdict(view))
+    else:
+        click.echo(summaries.text(view))
+    return exits.OK
+
+
+@contextmanager
+def _progress(
+    err: TextIO | None = None, clock: Callable[[], float] = time.monotonic
+) -> Iterator[Callable[[int], None]]:
+    """What is told how many entries were read; past the first second a person at a terminal sees it."""
+    err = err or sys.stderr
+    watched, due, said = err.isatty(), clock() + 1, ""
+
+    def tell(number: int) -> None:
+        nonlocal due, said
+        if watched and number % 1000 == 0 and clock() >= due:
+            due, said = clock() + 0.2, f"{number:,} entries"
+            err.write(f"\r{said}")
+            err.flush()
+
+    try:
+        yield tell
+    finally:
+        if said:  # an error's line must not stand behind it
+            err.write(f"\r{' ' * len(said)}\r")
+            err.flush()
+
+
+@decisions.command(epilog="Example: correctless decisions verify && echo intact")
+@_log
+@click.option("--offline", is_flag=True, help="Don't ask GitHub what the run's pull request noted.")
+@_as_json
+def verify(log: str | None, offline: bool, as_json: bool) -> int:
+    """Check the chain, every line, and all that was noted of the log elsewhere. Exit 1 when anything is wrong.
+
+    Noted it was in the trailers of commits, in the run log, in what a person confirmed, in a private copy of the heads
+    in your state folder, and in the pull request, which is read by gh.
+    """
+    from correctless.publish import noted_heads
+    from correctless.review import anchors
+
+    repo, logs = writer.whereabouts(log, os.getcwd())
+    if not os.path.lexists(logs.decisions):
+        anchors.refuse_disproved(logs, repo, os.environ)
+    more = () if offline else noted_heads.of_pull_requests(logs, os.environ)
+    report = anchors.verify(logs, repo, os.environ, more)
+    report = dataclasses.replace(report, findings=(*report.findings, *anchors.beside(logs, os.environ)))
+    if as_json:
+        found = [spelled(f) for f in report.findings]
+        head = dataclasses.asdict(report.head)
+        _echo_json({"entries": report.entries, "head": head, "intact": report.intact, "findings": found})
+    else:
+        for f in report.findings:
+            click.echo(as_text(f))
+        verdict = "intact" if report.intact else "not intact"
+        click.echo(f"{report.entries} entries, head {report.head.sha256[:12]}, {verdict}")
+    return exits.OK if report.intact else exits.FINDINGS
+
+
+@decisions.command(
+    epilog="""Example: correctless decisions append cverify '{"decision_id": "AD-001", ...}'"""
+)
+@click.argument("skill")
+@click.argument("decision", metavar="[JSON|-]", default="-")
+@_log
+def append(skill: str, decision: str, log: str | None) -> int:
+    """Record one decision of SKILL and print the line as it was recorded. `-`, or nothing: standard input."""
+    data = sys.stdin.buffer.read() if decision == "-" else os.fsencode(decision)
+    entry = writer.append(skill, data, log=log, env=os.environ, cwd=os.getcwd())
+    click.echo(entry.line)
+    return exits.OK
+
+
+@decisions.command(epilog="Example: correctless decisions path")
+@_log
+@_as_json
+def path(log: str | None, as_json: bool) -> int:
+    """Where the log of this branch lies."""
+    _, logs = writer.whereabouts(log, os.getcwd())
+    if as_json:
+        _echo_json({"decisions": logs.decisions, "run": logs.run, "confirmations": logs.confirmations})
+    else:
+        click.echo(os.fsencode(logs.decisions))
+    return exits.OK
+
+
+@decisions.command(epilog="Example: correctless decisions repair")
+@_log
+@_as_json
+def repair(log: str | None, as_json: bool) -> int:
+    """Set aside what is wrong with the log, so that it can be written to again. No byte is destroyed.
+
+    A torn last line is cut off and kept. A damaged log is kept whole, and the new one begins with a deferred entry
+    that names what was lost: the gate stays closed until a person has confirmed it.
+    """
+    from correctless.review.repair import repair as repaired
+
+    if writer.AGENT in os.environ:
+        raise Stop(
+            exits.REFUSED, "an agent doesn't repair the log. leave it to the person who started the run"
+        )
+    repo, logs = writer.whereabouts(log, os.getcwd())
+    with writer.held(repo, logs):
+        done = repaired(logs, utcnow(), os.environ)
+    if as_json:
+        _echo_json(dataclasses.asdict(done))
+        return exits.OK
+    said = {
+        "intact": "nothing to repair",
+        "torn": "cut a torn last line off",
+        "damaged": "started a new log, the damaged one is kept",
+        "missing": "started a new log in place of the missing one",
+    }[done.action]
+    click.echo(printable(f"{said}: {done.aside}" if done.aside else said))
+    return exits.OK
+
+
+@decisions.command("new-workspace", epilog="Example: correctless decisions new-workspace")
+@_log
+@click.option(
+    "--as", "by", type=NAME, metavar="NAME", help="Say it in this name without being asked, for cron and CI."
+)
+@_as_json
+def new_workspace(log: str | None, by: str | None, as_json: bool) -> int:
+    """Say that this workspace was cleaned, moved or cloned anew, so that the logs it had before are not missed.
+
+    What was noted of them is kept under another name in your state folder, and who said so stands beside it. Logs that are
+    there stay as they are; one that is not what was noted is refused.
+    """
+    from correctless.ledger import workspaces
+    from correctless.ledger.heads import workspace
+    from correctless.project import person
+
+    person.refuse_agents(os.environ)
+    repo, logs = writer.whereabouts(log, os.getcwd())
+    folder = workspace(logs.decisions)
+    who = by if by is not None else person.name(repo, os.environ)
+    if by is None:
+        if not person.has_terminal():
+            raise Stop(
+                exits.REFUSED,
+                "a person says this in a terminal, and there is none here. cron and CI: --as NAME",
+            )
+        said = f"Do you, {who}, say that {folder} is a new workspace, and its logs of before are not missed?"
+        if not click.confirm(printable(said), err=True):
+            raise Stop(exits.PERSON, "nothing was said. all is as it was")
+    # Logs of every branch lie there: none of its worktrees may have a run under way.
+    with writer.held(repo, dataclasses.replace(logs, root=None)):
+        done = workspaces.begin(
+            folder, os.environ, utcnow(), by=who, channel="terminal" if by is None else "flag"
+        )
+    if as_json:
+        _echo_json(dataclasses.asdict(done))
+    else:
+        for each in done.noted:
+            click.echo(printable(f"no longer expected: {each}"))
+        click.echo(printable(f"a new workspace, as {who} said"))
+    return exits.OK
+
+
+def _believed(log: str | None) -> Logs:
+    """The logs beside `log`, or of the branch HEAD is on, that nothing noted elsewhere disproves; else `Stop(3)`."""
+    from correctless.review import anchors
+
+    repo, logs = writer.whereabouts(log, os.getcwd())
+    anchors.refuse_disproved(logs, repo if log is None else None, os.environ)
+    return logs
+
+
+def _echo_json(value: Any) -> None:
+    click.echo(json.dumps(value, indent=2, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    if isinstance(value, frozenset | set):
+        return sorted(value)
+    raise TypeError(f"{type(value).__name__} is no JSON")

@@ -1,0 +1,270 @@
+"""The writer for other tools: `append`, `read`, `path` of the decisions log; answered before click is imported."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+
+from correctless.base import exits
+from correctless.base.exits import Stop
+
+TYPE_CHECKING = False  # typing costs 4 ms to import
+if TYPE_CHECKING:
+    from datetime import datetime
+    from typing import BinaryIO, TextIO
+
+    from correctless.ledger.ledger import Entry
+    from correctless.project.git import Repo
+    from correctless.project.paths import Logs
+    from correctless.skill.defaults import Points
+
+AGENT = "CORRECTLESS_AGENT"
+
+HELP = """\
+Usage: autonomous-decision-writer.sh append SKILL [JSON|-] [--log FILE]
+       autonomous-decision-writer.sh read [--log FILE]
+       autonomous-decision-writer.sh path [--log FILE]
+
+  append  Record one decision of SKILL: one JSON object, as an argument or on standard
+          input, any size. The line that was recorded is printed.
+  read    Print the log, line by line, after its chain was checked.
+  path    Print where the log of this branch lies.
+
+  --log FILE  Another log than the one of the branch you are on.
+
+Exit codes: 0 done, 2 usage, 3 refused or could not, 75 a run holds the lock.
+
+Example:
+  autonomous-decision-writer.sh append cverify '{"decision_id": "AD-001",
+    "default_applied": "report only", "rationale": "nothing is changed"}'
+"""
+
+_LOCK = "correctless.lock"  # the name `lock.path` gives it, in the git folder of each worktree
+_SKILL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+
+
+def main(
+    argv: Sequence[str],
+    stdin: BinaryIO | None = None,
+    stdout: BinaryIO | None = None,
+    stderr: TextIO | None = None,
+    env: Mapping[str, str] | None = None,
+    cwd: str | None = None,
+) -> int:
+    """Run one command; whatever is not given is the process's own. Returns the exit code, raises nothing of ours."""
+    out, err = stdout or sys.stdout.buffer, stderr or sys.stderr
+    try:
+        words, log = _log_option(argv)
+        if not words or words[0] in ("-h", "--help") or words[1:2] in (["-h"], ["--help"]):
+            (out if words else err.buffer if hasattr(err, "buffer") else out).write(HELP.encode())
+            return exits.OK if words else exits.USAGE
+        code = _run(
+            words,
+            log,
+            stdin or sys.stdin.buffer,
+            out,
+            os.environ if env is None else env,
+            cwd or os.getcwd(),
+        )
+        out.flush()
+    except Stop as stop:
+        err.write("correctless: " + "".join(c if c.isprintable() else " " for c in stop.message) + "\n")
+        return stop.code
+    return code
+
+
+def append(
+    skill: str, data: bytes, *, log: str | None, env: Mapping[str, str], cwd: str, now: datetime | None = None
+) -> Entry:
+    """Record one decision given as JSON; `Stop(75)` while a run holds the lock, `Stop(3)` when it is refused.
+
+    The skill's contract corrects it, never downwards; a skill that isn't found makes it unlisted and deferred.
+    """
+    from dataclasses import replace
+
+    from correctless.base.clock import timestamp, utcnow
+    from correctless.decisions.correction import UNLISTED, correct
+    from correctless.ledger.heads import noting
+    from correctless.ledger.record import decode
+    from correctless.project.paths import ensure_artifacts
+    from correctless.review.anchors import refuse_disproved
+    from correctless.syntax.strict_json import RecordError
+
+    if AGENT in env:
+        raise Stop(
+            exits.REFUSED, "an agent doesn't write the log. report the decision in your answer instead"
+        )
+    if not _SKILL.fullmatch(skill):
+        raise Stop(exits.REFUSED, f"{skill!r} is no name of a skill. write letters, digits and . _ : -")
+    try:
+        said = decode(data)
+    except RecordError as error:
+        raise Stop(exits.REFUSED, f"the decision can't be read: {error}. write one JSON object") from None
+    repo, logs = whereabouts(log, cwd)
+    with ExitStack() as stack:
+        stack.enter_context(held(repo, logs))
+        ensure_artifacts(logs)
+        # The number of an unlisted entry is counted, then written: one writer at a time.
+        stack.enter_context(_alone(logs.artifacts))
+        refuse_disproved(logs, repo if log is None else None, env)
+        ledger = noting(logs.decisions, logs.root, env)
+        decision = correct(
+            said,
+            _points(skill, repo),
+            skill=skill,
+            run=None,
+            step=None,
+            attempt=None,
+            key=None,
+            source="cli",
+            now=timestamp(now or utcnow()),
+            unlisted=1,
+        )
+        if decision.decision_id.startswith(UNLISTED) and os.path.lexists(logs.decisions):
+            # The log is read for nothing else, so a listed decision does not wait for it.
+            taken = sum(
+                e.fields.get("skill") == skill
+                and e.fields.get("run") is None
+                and str(e.fields.get("decision_id")).startswith(UNLISTED)
+                for e in ledger.entries()
+            )
+            decision = replace(decision, decision_id=f"{UNLISTED}{taken + 1}")
+        return ledger.append(decision.fields())
+
+
+def whereabouts(log: str | None, cwd: str) -> tuple[Repo | None, Logs]:
+    """The repository around `cwd` and the logs of its branch; with a log named by hand the ones beside it.
+
+    A log named by hand may lie anywhere; the repository is then the one it belongs to by its path, or none.
+    """
+    from correctless.project import git, paths
+
+    if log is None:
+        return paths.find_logs(cwd)
+    named = paths.logs_beside(os.path.join(cwd, log))
+    for folder in (cwd, os.path.dirname(named.decisions)):
+        try:
+            found = git.find(folder)
+        except Stop:
+            continue
+        if named.decisions.startswith(os.path.join(found.home, "")):
+            return found, named
+    return None, named
+
+
+@contextmanager
+def held(repo: Repo | None, logs: Logs) -> Iterator[None]:
+    """No run that writes this log begins while this lasts; `Stop(75)` when one is under way."""
+    with ExitStack() as stack:
+        for path in _locks(repo, logs):
+            stack.enter_context(_shared(path))
+        yield
+
+
+def _log_option(argv: Sequence[str]) -> tuple[list[str], str | None]:
+    words, log = list(argv), None
+    for at, word in enumerate(words):
+        if word == "--log":
+            if at + 1 == len(words):
+                raise Stop(exits.USAGE, "--log needs a file. write: --log FILE")
+            log = words[at + 1]
+            return [*words[:at], *words[at + 2 :]], log
+        if word.startswith("--log="):
+            return [*words[:at], *words[at + 1 :]], word.removeprefix("--log=")
+    return words, log
+
+
+def _run(
+    words: list[str], log: str | None, stdin: BinaryIO, out: BinaryIO, env: Mapping[str, str], cwd: str
+) -> int:
+    match words:
+        case ["append", skill]:
+            line = append(skill, stdin.read(), log=log, env=env, cwd=cwd).line
+        case ["append", skill, "-"]:
+            line = append(skill, stdin.read(), log=log, env=env, cwd=cwd).line
+        case ["append", skill, data]:
+            line = append(skill, os.fsencode(data), log=log, env=env, cwd=cwd).line
+        case ["path"]:
+            line = os.fsencode(whereabouts(log, cwd)[1].decisions)
+        case ["read"]:
+            from correctless.ledger.ledger import Ledger
+            from correctless.review.anchors import refuse_disproved
+
+            repo, logs = whereabouts(log, cwd)
+            refuse_disproved(logs, repo if log is None else None, env)
+            out.writelines(entry.line + b"\n" for entry in Ledger(logs.decisions, root=logs.root).read())
+            return exits.OK
+        case _:
+            raise Stop(exits.USAGE, "write: append SKILL [JSON|-], read or path. --help shows an example")
+    out.write(line + b"\n")
+    return exits.OK
+
+
+def _locks(repo: Repo | None, logs: Logs) -> Iterator[str]:
+    """The locks a run that writes this log may hold."""
+    if repo is None:
+        return
+    yield os.path.join(repo.git_dir, _LOCK)
+    if logs.root is None:
+        # Named by hand, the log may be the one of a branch that another worktree has checked out.
+        linked = os.path.join(repo.common_dir, "worktrees")
+        for name in sorted(os.listdir(linked)) if os.path.isdir(linked) else ():
+            if os.path.isdir(os.path.join(linked, name)):  # and no .DS_Store
+                yield os.path.join(linked, name, _LOCK)
+        yield os.path.join(repo.common_dir, _LOCK)
+
+
+@contextmanager
+def _shared(path: str) -> Iterator[None]:
+    """Hold off the start of a run while we write; `Stop(75)` when one has begun."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        fd = -1  # no run ever
+    except OSError as error:
+        raise Stop(exits.REFUSED, f"{path} can't be opened: {error.strerror}. remove it") from None
+    if fd < 0:
+        yield
+        return
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Stop(
+                exits.LOCKED, "a run of this branch holds the lock. wait for it: correctless cauto status"
+            ) from None
+        yield
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def _alone(folder: str) -> Iterator[None]:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _points(skill: str, repo: Repo | None) -> Points | None:
+    """The decision points of the first skill of that name: the repository's, then the plugin's own; None when there is none."""
+    from correctless.base import install
+
+    plugin = install.plugin_root()
+    folders = (
+        [os.path.join(repo.top, *parts) for parts in (("skills",), (".claude", "skills"))] if repo else []
+    )
+    folders += [os.path.join(plugin, "skills"), os.path.dirname(install.builtin_skill(skill))]
+    for folder in folders:
+        path = os.path.join(folder, skill, "SKILL.md")
+        if os.path.isfile(path):
+            from correctless.skill.defaults import read_points
+
+            return read_points(path)
+    return None

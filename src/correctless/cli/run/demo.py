@@ -1,0 +1,62 @@
+"""`correctless cauto demo`: the whole way on a scratch repository, with recorded answers in place of a model."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+
+import click
+
+from correctless import demo
+from correctless.base import exits
+from correctless.base.clock import timestamp, utcnow
+from correctless.base.exits import Stop
+from correctless.cli import typable
+from correctless.cli.display import progress
+from correctless.cli.review import review
+from correctless.decisions.decision import Confirmation
+from correctless.dispatch.control import start
+from correctless.dispatch.core.context import Surroundings
+from correctless.dispatch.finish.pull_request import BODY
+from correctless.project import git, person
+from correctless.project.lock import Lock
+
+
+def play(folder: str | None, *, drive: Callable[..., int]) -> int:
+    """Make the repository, run its pipeline, show the gate, ask for the confirmation where somebody can be asked.
+
+    Exit 0 when the pull request's text was written, 10 while the gate is closed.
+    """
+    made = demo.make_repository(folder or tempfile.mkdtemp(prefix="correctless-demo-"))
+    click.echo(f"demo repository: {made.path}", err=True)
+    here = git.find(made.path)
+    flags = {"agent": f"replay:{made.answers}", "intensity": "high", "pr": "skip"}
+    ready = start.prepare(here, made.path, start.Request(made.spec, flags=flags), os.environ)
+    approved = Confirmation("spec", ready.frozen.plan.spec_sha256, "the demo", "flag", timestamp(utcnow()))
+    with Lock.take(here, "correctless cauto demo") as held:
+        around = Surroundings(here, ready.logs, held, os.environ, activity=progress.activity)
+        run = start.begin(ready, around, approved, progress.event).run
+        try:
+            drive(around, show=not person.has_terminal())  # review shows it to whoever is asked
+        except Stop as stop:
+            if stop.code != exits.PERSON:
+                raise
+            click.echo(f"\n{typable(stop.message)}", err=True)
+    if not person.has_terminal():
+        click.echo(
+            typable(
+                "to confirm, in your own terminal: correctless review\nand go on: correctless cauto resume",
+                made.path,
+            ),
+            err=True,
+        )
+        return exits.PERSON
+    os.chdir(made.path)
+    answered = review.main(args=[], standalone_mode=False)
+    if answered != exits.OK:
+        return int(answered)
+    with Lock.take(here, "correctless cauto demo") as held:
+        code = drive(Surroundings(here, ready.logs, held, os.environ, activity=progress.activity))
+    click.echo(f"the pull request's text: {os.path.join(ready.logs.folder(run), BODY)}", err=True)
+    return code

@@ -1,0 +1,112 @@
+"""A run rehearsed: one that may start in; its plan, and of each step what its agent would be told and allowed, out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from correctless import agents
+from correctless.agents import recorder
+from correctless.cli.display import progress
+from correctless.dispatch.control.start import Ready
+from correctless.dispatch.core import freeze
+from correctless.dispatch.step import prompt
+from correctless.review import summary
+from correctless.runlog.plan import Plan, PlannedStep
+from correctless.skill import contract
+
+NONCE = "00000000"  # a real one is drawn for each attempt
+RUN = "RUN"  # stands for the run's name in paths: it gets one when it starts
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """One step as it would begin."""
+
+    step: PlannedStep
+    prompt: str
+
+
+def rehearse(ready: Ready) -> tuple[Rehearsed, ...]:
+    """What each step's first attempt would be told; from the very bytes a run would freeze, and nothing is written."""
+    plan, files = ready.frozen.plan, ready.frozen.files
+    return tuple(Rehearsed(step, _prompt(ready, plan, step, files)) for step in plan.steps)
+
+
+def _prompt(ready: Ready, plan: Plan, step: PlannedStep, files: Mapping[str, bytes]) -> str:
+    path = freeze.skill_path(ready.logs, RUN, step)
+    agent = agents.named(step.agent, ready.repo.top)
+    return prompt.write(
+        plan,
+        step,
+        contract.of_text(files[f"{step.name}/SKILL.md"], path),
+        skill_path=path,
+        spec_path=os.path.join(ready.logs.folder(RUN), "frozen", freeze.SPEC),
+        nonce=NONCE,
+        recorder=agent.takes_recorder and recorder.available(),
+    )
+
+
+def values(ready: Ready, rehearsed: tuple[Rehearsed, ...], *, approved: bool) -> dict[str, Any]:
+    """The same for programs."""
+    return {
+        "plan": asdict(ready.frozen.plan),
+        "approved": approved,
+        "steps": [
+            {
+                "step": each.step.name,
+                "agent": each.step.agent,
+                "model": each.step.model,
+                "tools": list(each.step.tools),
+                "limits": _limits(each.step),
+                "check": list(each.step.check) if each.step.check else None,
+                "report": each.step.report,
+                "prompt": each.prompt,
+            }
+            for each in rehearsed
+        ],
+    }
+
+
+def text(ready: Ready, rehearsed: tuple[Rehearsed, ...], *, approved: bool) -> str:
+    """The same for people."""
+    plan = ready.frozen.plan
+    parts = [progress.plan(plan), f"approval   {_approval(approved)}"]
+    for number, each in enumerate(rehearsed, 1):
+        step = each.step
+        limits = _limits(step)
+        parts += [
+            "",
+            f"== step {number} of {len(rehearsed)}: {step.name} ==",
+            f"agent      {step.agent}{f', model {step.model}' if step.model else ''}",
+            f"tools      {', '.join(step.tools)}",
+            f"limits     {_spelled(limits)}, {plan.attempts} attempts",
+            f"check      {' '.join(step.check) if step.check else 'none'}",
+            *([f"report     {step.report}"] if step.report else []),
+            "prompt",
+            *(f"  | {line}".rstrip() for line in each.prompt.splitlines()),
+        ]
+    parts += ["", "nothing was started and nothing was written"]
+    return summary.printable("\n".join(parts))
+
+
+def _limits(step: PlannedStep) -> dict[str, Any]:
+    return {
+        "minutes": step.minutes,
+        "idle_minutes": step.idle_minutes,
+        "turns": step.turns,
+        "usd": step.usd,
+    }
+
+
+def _spelled(limits: Mapping[str, Any]) -> str:
+    money = f", {limits['usd']:.2f} USD" if limits["usd"] is not None else ""
+    return f"{limits['minutes']:g} minutes, {limits['idle_minutes']:g} of silence, {limits['turns']} turns{money}"
+
+
+def _approval(approved: bool) -> str:
+    if approved:
+        return "on record for the spec as it is"
+    return "missing: a run asks for it in a terminal, or takes --approve-spec-as NAME"

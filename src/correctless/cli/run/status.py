@@ -1,0 +1,109 @@
+"""`correctless cauto status`: where the runs of a repository stand, once or until one of them ends."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+
+import click
+
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.cli import typable
+from correctless.cli.display import progress, watch
+from correctless.cli.display.watch import Watcher
+from correctless.project import git, lock, paths
+from correctless.project.git import Repo
+from correctless.project.paths import Logs
+from correctless.review import anchors, gate
+from correctless.review import open_set as views
+from correctless.runlog.state import State
+
+
+@click.command(epilog="Example: correctless cauto status --json")
+@click.option("--all", "everything", is_flag=True, help="The last run of every branch.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option(
+    "--follow",
+    is_flag=True,
+    help="Show what happens until the run ends, waits or stops; exit code as its own.",
+)
+def status(everything: bool, as_json: bool, follow: bool) -> int:
+    """Say where the last run of this branch stands; exit 3 when there is none.
+
+    With --follow each new event as a line (`--json`: as one JSON object); Ctrl-C stops the watching, not the run.
+    """
+    if follow and everything:
+        raise click.UsageError("--follow shows one run: leave --all out")
+    here = git.find(os.getcwd())
+    if follow:
+        with watch.reported(watch.Lines() if as_json else watch.Plain()) as watcher:
+            return _follow(here, watcher, as_json=as_json)
+    chosen = list(paths.all_logs(here)) if everything else [paths.logs(here)]
+    for logs in chosen:
+        # Of another branch only what lies on this machine is asked: its commits are not those of HEAD.
+        anchors.refuse_disproved(logs, None if everything else here, os.environ)
+    if not everything:
+        refuse_without_run(chosen[0])
+    states = [views.state_of(logs) for logs in chosen]
+    if everything:  # a branch whose run log has no run yet: decisions that were written by hand
+        ran = [(logs, state) for logs, state in zip(chosen, states, strict=True) if state.plan is not None]
+        chosen, states = [logs for logs, _ in ran], [state for _, state in ran]
+    places = here.worktrees()
+    shown = [
+        progress.standing(
+            state, living=_lives(places, state), inherited="" if everything else _inherited(here, logs)
+        )
+        for state, logs in zip(states, chosen, strict=True)
+    ]
+    if as_json:
+        click.echo(json.dumps(shown if everything else shown[0], indent=2))
+    else:
+        described = "\n\n".join(progress.describe(each) for each in shown)
+        click.echo(typable(described or "no run of any branch is on record"))
+    return exits.OK
+
+
+def _follow(here: Repo, watcher: Watcher, *, as_json: bool) -> int:
+    from correctless.cli.run import follow as following
+
+    logs = paths.logs(here)
+    anchors.refuse_disproved(logs, here, os.environ)
+    refuse_without_run(logs)
+    plan = views.state_of(logs).plan
+    place = here.worktrees().get(plan.branch) if plan else None
+    try:
+        state = following.follow(git.find(place) if place else None, logs, as_json=as_json)
+    except KeyboardInterrupt:
+        raise Stop(exits.INTERRUPTED, "no longer followed. the run goes on") from None
+    watcher.end(exits.OK, ended(state))
+    if not as_json:
+        click.echo(ended(state))
+    return exits.OK
+
+
+def _inherited(here: Repo, logs: Logs) -> str:
+    try:
+        return progress.inherits(gate.asked(logs, here)[1].waiting)
+    except Stop as stop:  # where the run stands is said all the same
+        return f"can't be told: {stop.message}"
+
+
+def _lives(places: Mapping[str, str], state: State) -> bool:
+    # The lock is the worktree's: a run lives where its branch is checked out.
+    place = places.get(state.plan.branch) if state.plan else None
+    return place is not None and lock.is_held(git.find(place))
+
+
+def ended(state: State) -> str:
+    """The one line for a run that came to its end."""
+    return f"run {state.run} is complete{f': {state.url}' if state.url else ''}"
+
+
+def refuse_without_run(logs: Logs) -> None:
+    """`Stop(3)` when no run ever began on this branch."""
+    if not os.path.lexists(logs.run):
+        raise Stop(
+            exits.REFUSED, "there is no run on this branch. start one: correctless cauto run --spec FILE"
+        )

@@ -1,0 +1,52 @@
+"""`correctless cauto stop`: a dispatcher and its agent ended, and with `--abandon` the run as well."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+
+import click
+
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.cli.display import progress
+from correctless.cli.run import parked
+from correctless.cli.run.status import refuse_without_run
+from correctless.dispatch.control import stop as ending
+from correctless.dispatch.core.context import Surroundings
+from correctless.project import git, paths, person
+from correctless.project.lock import Lock
+from correctless.project.paths import Logs
+from correctless.review import open_set as views
+from correctless.runlog.state import State
+
+
+@click.command(name="stop", epilog="Example: correctless cauto stop")
+@click.option("--abandon", is_flag=True, help="End the run for good; what it committed stays on the branch.")
+def stop(abandon: bool) -> int:
+    """End the running dispatcher and its agent; the run can be resumed unless it is abandoned."""
+    here = git.find(os.getcwd())
+    logs = paths.logs(here)
+    if abandon:
+        person.refuse_agents(os.environ)
+    processes = ending.end_processes(here, _known_state(logs))
+    if processes:
+        click.echo(f"ended: {processes}", err=True)
+    if abandon:
+        refuse_without_run(logs)
+        with Lock.take(here, "correctless cauto stop") as held:
+            state = ending.abandon(
+                Surroundings(here, logs, held, os.environ), progress.event, by=person.name(here, os.environ)
+            )
+        parked.let_go(here, state)
+        click.echo(f"run {state.run} is abandoned; its commits stay on the branch")
+    elif not processes:
+        click.echo("nothing is running here")
+    return exits.OK
+
+
+def _known_state(logs: Logs) -> State:
+    # A run whose log is damaged must still be possible to end.
+    with suppress(Stop):
+        return views.state_of(logs)
+    return State()

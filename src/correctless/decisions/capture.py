@@ -1,0 +1,256 @@
+"""What an agent said (calls of the recorder, blocks of its answer) in, Decisions corrected against the contract out.
+
+A decision that came both ways is one; where the two ways differ both stay, and a person looks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from correctless.decisions import block, unmarked
+from correctless.decisions.correction import UNLISTED, asks_to_defer, claimed_id, correct, folded, synthesized
+from correctless.decisions.decision import Decision
+from correctless.decisions.objects import inside
+
+if TYPE_CHECKING:
+    from correctless.skill.contract import SkillContract
+
+__all__ = ["Calls", "Captured", "Kept", "capture", "correct", "synthesized"]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Text nobody could read, to be stored as the file `name` before the decision that points to it is appended."""
+
+    name: str
+    text: str  # may hold NUL and lone surrogates: write it as UTF-8 with errors="surrogatepass"
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """What an answer adds to the calls of its attempt: decisions, the texts to keep, warnings for the summary.
+
+    A warning is one line: a word of its own, a colon, and the sentence a person reads.
+    """
+
+    decisions: tuple[Decision, ...]
+    kept: tuple[Kept, ...]
+    warnings: tuple[str, ...]
+    read: tuple[block.Piece, ...] = ()  # what the keys b1, b2, ... of this answer stand for
+
+
+class Calls:
+    """The calls of one attempt's recorder: each becomes a Decision the moment it is made, to be appended before it is answered.
+
+    `unlisted_before` counts the AD-UNLISTED entries of this run and skill before the first call, `earlier` are the attempt's entries
+    before it (of a session that goes on), and `calls_before` counts its calls among them.
+    """
+
+    def __init__(
+        self,
+        contract: SkillContract,
+        *,
+        run: str,
+        step: str,
+        attempt: int,
+        unlisted_before: int = 0,
+        earlier: Sequence[Decision] = (),
+        calls_before: int = 0,
+    ) -> None:
+        self._contract = contract
+        self._where: dict[str, Any] = {"run": run, "step": step, "attempt": attempt}
+        self._unlisted = unlisted_before
+        self._count = calls_before
+        self._made = _Made()
+        for each in earlier:
+            self._made.call(each)
+
+    def take(self, obj: Mapping[str, Any], now: str) -> Decision:
+        """The decision of the next call, corrected; one that contradicts an earlier call is noted so."""
+        self._count += 1
+        name = claimed_id(obj)
+        decision = correct(
+            obj,
+            self._contract,
+            skill=self._contract.name,
+            **self._where,
+            key=_key(self._where, f"t{self._count}"),
+            source="tool",
+            now=now,
+            unlisted=self._unlisted + 1,
+            conflict=name is not None and self._made.differs(name, folded(obj)),
+            holds_another=any(inside(obj)),
+        )
+        self._unlisted += decision.decision_id.startswith(UNLISTED)
+        self._made.call(decision)
+        return decision
+
+
+def capture(
+    answer: str,
+    contract: SkillContract,
+    *,
+    run: str,
+    step: str,
+    attempt: int,
+    nonce: str,
+    now: str,
+    calls: Sequence[Decision] = (),
+    earlier: Sequence[Decision] = (),
+    pieces_before: int = 0,
+    unlisted_before: int = 0,
+    kept: str = "",
+    silent: str = "defer",
+) -> Captured:
+    """Read the `answer` of one attempt whose `calls`, as `Calls` gave or the log holds them, are recorded already.
+
+    Where a session went on, `earlier` are the attempt's other entries before this answer, which it may repeat, and
+    `pieces_before` is how many pieces its earlier answers had. `unlisted_before` counts the AD-UNLISTED entries of this run and
+    skill before this answer, those of its calls included. `kept` is the folder that `extra.kept` names. With `silent` "defer" an
+    attempt that said nothing, though its contract has decisions for a person or its answer names some, is a deferred entry;
+    with "warn" it is a warning. Never raises, whatever the answer holds.
+    """
+    read = block.read(answer, nonce, called=bool(calls))
+    where: dict[str, Any] = {"run": run, "step": step, "attempt": attempt}
+    made = _Made()
+    for known in (*calls, *earlier):
+        made.call(known)
+    unlisted = unlisted_before
+    found: list[Decision] = []
+    files: list[Kept] = []
+
+    def record(label: str, obj: Mapping[str, Any] | None, **how: Any) -> None:
+        nonlocal unlisted
+        how |= {"source": "block", "key": _key(where, label)}
+        decision = correct(obj, contract, skill=contract.name, **where, now=now, unlisted=unlisted + 1, **how)
+        unlisted += decision.decision_id.startswith(UNLISTED)
+        found.append(decision)
+
+    def take(number: int, piece: block.Piece) -> None:
+        if piece.value is None:
+            name = re.sub(r"[^A-Za-z0-9.-]", "-", f"{step}-{attempt}-b{number}") + ".txt"
+            files.append(Kept(name, piece.text))
+            place = f"{kept}/{name}" if kept else name
+            record(f"b{number}", None, kept=place, fault=piece.fault, verified=piece.verified)
+        elif not made.already(piece.value):
+            conflict = made.contradicts(piece.value)
+            how = {"duplicate": piece.duplicate, "conflict": conflict, "verified": piece.verified}
+            record(f"b{number}", piece.value, **how)
+
+    pieces = [*read.pieces]
+    for number, piece in enumerate(pieces, pieces_before + 1):
+        take(number, piece)
+    on_record = (*calls, *earlier, *found)
+    fault = _unsaid(answer, read, contract, on_record)
+    warnings = [*_warnings(read, contract, bool(calls or earlier), fault)]
+    if fault:
+        if on_record or read.authentic or silent == "defer":
+            text = read.outside if on_record else answer
+            pieces.append(block.Piece(None, text=text, fault=fault, verified=read.verified))
+            take(pieces_before + len(pieces), pieces[-1])
+            found[-1] = replace(found[-1], original_escalation_reason=fault)
+        else:
+            warnings.insert(0, f"no-decisions-reported: {fault}")
+    return Captured(tuple(found), tuple(files), tuple(warnings), tuple(pieces))
+
+
+def _key(where: Mapping[str, Any], label: str) -> str:
+    return f"{where['run']}/{where['step']}/{where['attempt']}/{label}"
+
+
+@dataclass(slots=True)
+class _Call:
+    deferred: bool
+    met: bool = False
+
+
+@dataclass(slots=True)
+class _Made:
+    """What the attempt has recorded so far: tells an object that repeats a call from one that contradicts it."""
+
+    waiting: dict[tuple[str, str], deque[_Call]] = field(default_factory=dict)
+    texts: dict[str, set[str]] = field(default_factory=dict)
+
+    def call(self, decision: Decision) -> None:
+        """A recorded call: an object may repeat it under the id it claimed or the one it was given."""
+        # What a person decided may be repeated as deferred: that it was is how it came to them.
+        deferred = decision.escalation_deferred or decision.source == "synthesized"
+        call, text = _Call(deferred), folded({"default_applied": decision.default_applied})
+        names = {decision.decision_id}
+        if "unlisted" in decision.notes:
+            names.add(decision.extra.get("claimed_id") or "")  # no id either time is the same id
+        for name in names:
+            self.waiting.setdefault((name, text), deque()).append(call)
+            self.texts.setdefault(name, set()).add(text)
+
+    def already(self, obj: Mapping[str, Any]) -> bool:
+        """Whether this object of a block is the decision of a call that no earlier object has met."""
+        queue = self.waiting.get((claimed_id(obj) or "", folded(obj)), deque())
+        while queue and queue[0].met:
+            queue.popleft()
+        # An object that defers what its call did not is news: left to `contradicts`, the call stays as it is.
+        if not queue or (asks_to_defer(obj) and not queue[0].deferred):
+            return False
+        queue.popleft().met = True
+        return True
+
+    def contradicts(self, obj: Mapping[str, Any]) -> bool:
+        """Whether this object, which repeats no call, takes an id that stands there with other text or undeferred."""
+        name, text = claimed_id(obj), folded(obj)
+        if not name:
+            return False
+        queue = self.waiting.get((name, text))
+        if queue:  # same id, same text, but the object defers it
+            queue.popleft().met = True
+            return True
+        return self.differs(name, text)
+
+    def differs(self, name: str, text: str) -> bool:
+        """Whether the id stands there with other text only."""
+        texts = self.texts.setdefault(name, set())
+        other = bool(texts) and text not in texts
+        texts.add(text)
+        return other
+
+
+def _unsaid(answer: str, read: block.Reading, contract: SkillContract, known: Sequence[Decision]) -> str:
+    """Why an attempt that has all this on record may have left out a decision; "" where nothing says so."""
+    name = contract.name
+    if any(piece.fault == block.PRINTED for piece in read.pieces):
+        return ""  # all of it is kept
+    if read.authentic and not known:
+        names = unmarked.unrecorded(answer, contract, known)
+        return f"its block is empty, and its answer reports {names}" if names else ""
+    if read.authentic or known:
+        names = unmarked.unrecorded(read.outside, contract, known)
+        return f"its answer reports outside of its block {names}" if names else ""
+    if names := unmarked.named(answer, contract) or unmarked.unrecorded(answer, contract, ()):
+        return f"the answer of {name} names {names} and has no block that says so"
+    escalating = ", ".join(default.id for default in contract.defaults if default.escalate)
+    return (
+        f"{name} lists {escalating} for a person (escalate: always), its answer has no block that says so"
+        if escalating
+        else ""
+    )
+
+
+def _warnings(read: block.Reading, contract: SkillContract, called: bool, unsaid: str) -> Iterator[str]:
+    name, points = contract.name, len(contract.defaults)
+    if points and not called and not read.authentic and not read.pieces and not unsaid:
+        listed = f"{points} decision point{'s' * (points > 1)}"
+        yield f"no-decisions-reported: {name} lists {listed}, its answer reports none and has no block that says so"
+    if read.nonceless and not called and not read.authentic:
+        which = "the last" if read.nonceless > 1 else "the"
+        what = "its decisions are deferred" if read.pieces else "it reports none"
+        yield f"unverified-block: {which} block in the answer of {name} has no nonce; {what}"
+    unread = read.nonceless - (not called and not read.authentic)
+    if unread > 0:
+        blocks = f"{unread} block{'s' * (unread > 1)}"
+        yield f"unverified-block: {blocks} without a nonce in the answer of {name} not read"
+    if read.quoted:
+        blocks = f"{read.quoted} block{'s' * (read.quoted > 1)}"
+        yield f"quoted-block: {blocks} with another nonce in the answer of {name} not read"

@@ -1,0 +1,271 @@
+"""One object, as an agent wrote it, and the skill's contract in; the record the contract allows out.
+
+The contract wins, and never downwards: nothing an agent says makes a record less deferred than its contract asks.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from correctless.decisions.decision import Decision, means_deferred
+from correctless.ledger.record import decode, encode
+from correctless.syntax.strict_json import RecordError
+
+if TYPE_CHECKING:
+    from correctless.skill.contract import SkillContract
+    from correctless.skill.defaults import Default, Points
+
+UNLISTED = "AD-UNLISTED-"
+_DEFERRING = frozenset({"conflict", "corrected", "incomplete", "unlisted", "unverified"})
+
+_READ = frozenset(
+    {
+        "decision_id",
+        "default_applied",
+        "rationale",
+        "escalation_deferred",
+        "original_escalation_reason",
+        "skill",
+        "timestamp",
+    }
+)
+# What the corrections themselves write into `extra`: an agent's key of that name is moved aside, never believed.
+_OURS = frozenset({"claimed_id", "claimed_reason", "claimed_skill", "fault", "kept", "reported_at"})
+
+_NO = frozenset(
+    {"", "false", "no", "none", "null", "n/a", "n.a", "na", "never", "not applicable", "not deferred"}
+)
+
+_TYPOGRAPHY = str.maketrans({"`": "", "*": "", "–": "-", "—": "-", "’": "'", "“": '"', "”": '"'})
+
+
+def correct(
+    obj: Mapping[str, Any] | None,
+    contract: SkillContract | Points | None,
+    *,
+    skill: str,
+    run: str | None,
+    step: str | None,
+    attempt: int | None,
+    key: str | None,
+    source: str,
+    now: str,
+    unlisted: int,
+    duplicate: bool = False,
+    verified: bool = True,
+    conflict: bool = False,
+    kept: str | None = None,
+    fault: str = "",
+    holds_another: bool = False,
+) -> Decision:
+    """The record of one object, corrected: every fault of it is noted, none stops it.
+
+    `obj` None is text nobody could read: `kept` names the file that holds it, `fault` says why. `contract` None: the
+    skill's contract was not found, so no id is listed. `unlisted` is the number N to use if the id is not listed.
+    With `holds_another` a decision inside of this one is recorded as a mere detail of it, so a person looks.
+    """
+    if obj is None:
+        ours = {"fault": fault, "kept": kept}
+        return Decision(
+            skill=skill,
+            decision_id=f"{UNLISTED}{unlisted}",
+            default_applied="",
+            rationale="",
+            timestamp=now,
+            escalation_deferred=True,
+            original_escalation_reason="what the agent recorded here could not be read",
+            run=run,
+            step=step,
+            attempt=attempt,
+            key=key,
+            source=source,
+            notes=("damaged",) if verified else ("damaged", "unverified"),
+            extra={name: value for name, value in ours.items() if value},
+        )
+
+    claimed = claimed_id(obj)
+    listed = _listed(contract, claimed)
+    applied, applied_whole = _text(obj.get("default_applied"))
+    rationale, rationale_whole = _text(obj.get("rationale"))
+    reason, _ = _text(obj.get("original_escalation_reason"))
+    corrected = listed is not None and listed.escalate and not means_deferred(obj.get("escalation_deferred"))
+    asked = asks_to_defer(obj) or holds_another
+    noted = {
+        "conflict": conflict,
+        "corrected": corrected,
+        "differs-from-default": listed is not None and applied_whole and _differs(applied, listed),
+        "duplicate-key": duplicate,
+        "incomplete": not (applied_whole and rationale_whole),
+        "unlisted": listed is None,
+        "unverified": not verified,
+    }
+    notes = tuple(sorted(note for note, on in noted.items() if on))
+    deferred = asked or not _DEFERRING.isdisjoint(notes)
+    given = reason if asked and not corrected and reason.strip() else ""
+
+    extra = {_aside(name, obj): value for name, value in obj.items() if name not in _READ}
+    if listed is None:
+        extra["claimed_id"] = claimed
+    if reason.strip() and not given:  # a reason is only an agent's to give when the agent deferred
+        extra["claimed_reason"] = reason
+    if obj.get("skill") not in (None, skill):
+        extra["claimed_skill"] = obj["skill"]
+    if obj.get("timestamp") is not None:
+        extra["reported_at"] = obj["timestamp"]
+    if kept:
+        extra["kept"] = kept
+    return Decision(
+        skill=skill,
+        decision_id=listed.id if listed else f"{UNLISTED}{unlisted}",
+        default_applied=applied,
+        rationale=rationale,
+        timestamp=now,
+        escalation_deferred=deferred,
+        original_escalation_reason=(given or _reason(listed, skill)) if deferred else None,
+        run=run,
+        step=step,
+        attempt=attempt,
+        key=key,
+        source=source,
+        notes=notes,
+        extra=_readable(extra),
+    )
+
+
+def synthesized(
+    skill: str,
+    name: str,
+    default_applied: str,
+    rationale: str,
+    *,
+    run: str | None,
+    step: str | None,
+    attempt: int | None,
+    now: str,
+    unlisted: int,
+    reason: str | None = None,
+    extra: Mapping[str, Any] | None = None,
+) -> Decision:
+    """A deferred entry the dispatcher makes itself (a changed configuration, a log set aside), keyed by `name`.
+
+    `reason` is what a person has to look at; it is the rationale unless given.
+    """
+    return Decision(
+        skill=skill,
+        decision_id=f"{UNLISTED}{unlisted}",
+        default_applied=default_applied,
+        rationale=rationale,
+        timestamp=now,
+        escalation_deferred=True,
+        original_escalation_reason=reason or rationale,
+        run=run,
+        step=step,
+        attempt=attempt,
+        key=f"{run}/{step or '-'}/{attempt or 0}/s{name}" if run else None,
+        source="synthesized",
+        extra=_readable(extra or {}),
+    )
+
+
+def asks_to_defer(obj: Mapping[str, Any]) -> bool:
+    """Whether any key of an object that speaks of deferring, escalating or a person who has to look says yes or gives a reason."""
+    return means_deferred(obj.get("escalation_deferred")) or any(
+        _affirms(value)
+        for key, value in obj.items()
+        if key != "escalation_deferred"
+        and re.search(
+            "defer|escalat|human|person|review|confirm|approv|pending",
+            re.sub(r"[\W_]", "", str(key)),
+            re.IGNORECASE,
+        )
+    )
+
+
+def _affirms(value: Any) -> bool:
+    return (
+        bool(value.strip() and plain(value).strip("- ") not in _NO) if isinstance(value, str) else bool(value)
+    )
+
+
+def claimed_id(obj: Mapping[str, Any]) -> str | None:
+    """The id an object claims: stripped text, other JSON as its text, None if there is none."""
+    value = obj.get("decision_id")
+    return None if value is None else value.strip() if isinstance(value, str) else _json(value)
+
+
+def folded(obj: Mapping[str, Any]) -> str:
+    """The default an object says was applied, white space folded: what makes two reports of a decision the same."""
+    return " ".join(_text(obj.get("default_applied"))[0].split())
+
+
+def _listed(contract: SkillContract | Points | None, claimed: str | None) -> Default | None:
+    if contract is None or not claimed or claimed.upper().startswith(UNLISTED):
+        return None
+    entries = [entry for entry in contract.defaults if entry.id == claimed]
+    # An id listed twice is a lint error; until it is fixed the stricter entry holds.
+    return max(entries, key=lambda entry: entry.escalate, default=None)
+
+
+def _text(value: Any) -> tuple[str, bool]:
+    """A value as the text to record, and whether it was text at all."""
+    if isinstance(value, str):
+        return value, bool(value.strip())
+    return ("" if value is None else _json(value)), False
+
+
+def _json(value: Any) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError):  # only a caller's own mapping can hold such a thing
+        return f"a {type(value).__name__} that is no JSON"
+
+
+def _reason(listed: Default | None, skill: str) -> str:
+    if listed is None:
+        return f"no such default in {skill}"
+    return listed.rationale or f"{skill} gives no rationale for {listed.id}"
+
+
+def _differs(applied: str, listed: Default) -> bool:
+    said, choice, subject = plain(applied), plain(listed.choice), plain(listed.subject)
+    if not choice or said == choice:  # an entry that documents no default cannot be departed from
+        return False
+    return not (subject and said.startswith(subject) and said[len(subject) :].lstrip(" :-→") == choice)
+
+
+def plain(text: str) -> str:
+    """A text without what a faithful copy may change: case, white space, emphasis, dashes, the word (default), the stop."""
+    folded = re.sub(r"\(default\)", " ", text, flags=re.IGNORECASE).translate(_TYPOGRAPHY).casefold()
+    return " ".join(folded.split()).rstrip(" .")
+
+
+def _aside(key: object, obj: Mapping[str, Any]) -> str:
+    name = str(key)
+    if name in _OURS:
+        while name in _OURS or name in obj:
+            name = f"said_{name}"
+    return name
+
+
+def _readable(extra: Mapping[str, Any]) -> dict[str, Any]:
+    # The log's own strict reader must read it again: a value nested too deep for a record, or one JSON cannot hold,
+    # becomes its text; so does everything when two keys turn into one as their surrogates are joined in UTF-8.
+    if (again := _again(extra)) is not None:
+        return again
+    single = {str(key): value if _again({key: value}) else _json(value) for key, value in extra.items()}
+    if (again := _again(single)) is not None:
+        return again
+    ours = {key: value for key, value in single.items() if key in _OURS}
+    rest = {key: value for key, value in single.items() if key not in _OURS}
+    return _again(ours | {"said": _json(rest)}) or {}
+
+
+def _again(extra: Mapping[str, Any]) -> dict[str, Any] | None:
+    try:
+        again: dict[str, Any] = decode(encode({"extra": extra}))["extra"]
+    except (RecordError, TypeError, ValueError, RecursionError):
+        return None
+    return again

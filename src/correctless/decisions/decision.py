@@ -1,0 +1,85 @@
+"""The records of decisions and of a person's answers to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, field
+from typing import Any
+
+from correctless.base.values import frozen
+from correctless.ledger.record import read
+
+NOTES = frozenset(
+    {
+        "conflict",
+        "corrected",
+        "damaged",
+        "differs-from-default",
+        "duplicate-key",
+        "incomplete",
+        "unlisted",
+        "unverified",
+    }
+)
+
+SOURCES = ("tool", "block", "synthesized", "cli")
+
+
+@frozen
+class Decision:
+    """One decision of the decisions log, in the order of its keys (spec: decisions)."""
+
+    skill: str
+    decision_id: str
+    default_applied: str
+    rationale: str
+    timestamp: str
+    escalation_deferred: bool
+    original_escalation_reason: str | None = None
+    run: str | None = None
+    step: str | None = None
+    attempt: int | None = None
+    key: str | None = None
+    source: str = "cli"
+    notes: tuple[str, ...] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def fields(self) -> dict[str, Any]:
+        """The record as a mapping in log order, ready for `Ledger.append`; `seq` and `prev` are the ledger's."""
+        values = asdict(self)
+        values["notes"] = sorted(set(self.notes))
+        values["extra"] = dict(self.extra)
+        return values
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Decision:
+        """A decision from a log line's mapping; `RecordError` names the first field with a wrong type."""
+        return read(cls, values)
+
+
+@frozen
+class Confirmation:
+    """What a person said, one line of the confirmations log."""
+
+    kind: str  # "escalations" | "answer" (to one decision, during the run) | "rejected" | "spec"
+    digest: str  # of the open set or the decision as it was shown, or of the spec's bytes
+    by: str
+    channel: str  # terminal | prompt | github | signed | flag
+    timestamp: str
+    note: str = ""  # with an answer: what is to be done in the default's place, "" where that stands
+
+    def fields(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Confirmation:
+        return read(cls, values)
+
+
+def means_deferred(value: Any) -> bool:
+    """What a value of `escalation_deferred` says; what nobody can read is deferred."""
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    if isinstance(value, str):
+        return value.strip().lower() not in ("false", "no")
+    return not (isinstance(value, int) and value == 0)

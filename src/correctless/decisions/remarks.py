@@ -1,0 +1,51 @@
+"""A recorded decision and its skill's contract in; one sentence for each thing that was changed or noted of it out.
+
+For whoever reported the decision: the agent as the answer of its call, a skill's author in `decisions parse`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from correctless.decisions.decision import Decision
+
+if TYPE_CHECKING:
+    from correctless.skill.contract import SkillContract
+
+
+def recorded(decision: Decision, contract: SkillContract) -> str:
+    """The whole answer to a call, one line: as what it was recorded, whether deferred, and why it was changed."""
+    deferred = ", deferred" if decision.escalation_deferred else ""
+    said = "; ".join(remarks(decision, contract))
+    return f"recorded as {decision.decision_id}{deferred}{f': {said}' if said else ''}"
+
+
+def remarks(decision: Decision, contract: SkillContract) -> Iterator[str]:
+    """Sentences without a stop, in the order of the notes; the damaged one says where its text is kept."""
+    skill, listed = contract.name, contract.default(decision.decision_id)
+    for note in decision.notes:
+        if note == "conflict":
+            yield "the same id was reported before with another default, or not deferred; a person decides which holds"
+        elif note == "corrected":
+            yield f"{decision.decision_id} is a person's to decide (escalate: always), reported as not deferred"
+        elif note == "damaged":
+            kept = decision.extra.get("kept")
+            yield f"it can't be read: {decision.extra.get('fault')}{f'; kept in {kept}' if kept else ''}"
+        elif note == "differs-from-default":
+            yield f"the listed default is: {listed.choice if listed else ''}"
+        elif note == "duplicate-key":
+            yield "a key stood twice; the last one counts, of escalation_deferred the true one, and two decisions are two"
+        elif note == "incomplete":
+            yield "default_applied and rationale must both be text, and not empty"
+        elif note == "unlisted":
+            yield _unlisted(decision, contract)
+        elif note == "unverified":
+            yield f"the block has no nonce, so it may be quoted from anywhere; {skill}'s prompt shows the one to copy"
+
+
+def _unlisted(decision: Decision, contract: SkillContract) -> str:
+    claimed = decision.extra.get("claimed_id")
+    what = f"no such default in {contract.name}" if claimed else "no decision_id was given"
+    known = ", ".join(dict.fromkeys(default.id for default in contract.defaults))
+    return f"{what}; known: {known}" if known else f"{what}; it lists none"

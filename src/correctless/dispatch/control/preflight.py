@@ -1,0 +1,291 @@
+"""The proofs before a run: a run that may start in; each thing it will need tried, with what to do where it failed, out.
+
+Trying beats looking up: a login may be there and expired, a test command may be red before the first step.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+from correctless import agents, sandbox
+from correctless.agents import Activity, Limits, Task
+from correctless.agents.environment import environment
+from correctless.base.exits import REFUSED, Stop
+from correctless.dispatch.control.start import Ready
+from correctless.dispatch.core.context import place_of, sandbox_for
+from correctless.dispatch.finish.pull_request import expected, github
+from correctless.dispatch.parking import remote_ref
+from correctless.dispatch.step.check import run
+from correctless.github.client import first_line
+from correctless.publish.branch import push
+from correctless.runlog.plan import PlannedStep
+from correctless.sandbox import trial
+from correctless.sandbox.reach import Needs, inside
+
+_SIGN_SECONDS = 30.0
+_NO_RUN = "00000000-000000-0000"  # has a run's form, and none is ever called so
+_TURN = Limits(idle_s=120, wall_s=180, turns=2, usd=0.5, grace_s=5)
+# Harmless where nothing denies them: no folder and no file can be made there.
+_DENIED: tuple[tuple[str, dict[str, str]], ...] = (
+    ("Bash", {"command": "mkdir /dev/null/.correctless/artifacts", "description": "a trial"}),
+    ("Write", {"file_path": "/dev/null/.correctless/artifacts/trial", "content": ""}),
+    (
+        "Edit",
+        {"file_path": "/dev/null/.correctless/artifacts/trial", "old_string": "a", "new_string": "b"},
+    ),
+)
+_GUARDED = "correctless guard: "
+_TRIAL = (
+    "mode: autonomous\nThis is a trial of the connection. Answer with the one word OK and do nothing else.\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """One thing tried: `fix` is what to do, empty when it holds; `said` is one line for people.
+
+    With `warning` it holds, and is worth a look all the same.
+    """
+
+    what: str
+    said: str
+    fix: str = ""
+    warning: bool = False
+
+    @property
+    def ok(self) -> bool:
+        return not self.fix
+
+
+def proofs(ready: Ready, env: Mapping[str, str]) -> Iterator[Callable[[], Proof]]:
+    """What is to be tried, in order, each as a function that tries it: it may take minutes, and costs one agent turn.
+
+    Nothing is written to the repository but what the project's own commands write there.
+    """
+    plan = ready.frozen.plan
+    for argv in dict.fromkeys(step.check for step in plan.steps if step.check):
+        yield partial(_check, ready, env, argv)
+    if plan.sandbox != "off":
+        yield partial(_sandbox, ready, env)
+    if ready.repo.try_git("config", "--type=bool", "commit.gpgsign").stdout.strip() == "true":
+        yield partial(_signature, ready)
+    if plan.pr[0] != "skip":
+        yield partial(_push, ready)
+    if plan.park is not None:
+        yield partial(_park, ready, plan.park)
+    if plan.pr[0] == "gh":
+        yield partial(_login, ready, env)
+    for step in {step.agent: step for step in reversed(plan.steps)}.values():
+        yield partial(_turn, ready, env, step)
+        if agents.named(step.agent, ready.repo.top).takes_recorder:
+            yield partial(_guard, ready, env, step)
+
+
+def _check(ready: Ready, env: Mapping[str, str], argv: tuple[str, ...]) -> Proof:
+    what = f"{' '.join(argv)} on the base commit"
+    with tempfile.TemporaryDirectory() as gh:
+        done = run(
+            argv,
+            ready.repo,
+            _environment(ready, env, gh),
+            1800.0,
+            (),
+            sandbox_for(ready.repo, ready.frozen.plan, gh, env)[2],
+        )
+    if done.timed_out:
+        return Proof(what, "it took over 30 minutes", "make it faster, or check less with commands.test")
+    if done.code != 0:
+        said = first_line(done.err if done.err.strip() else done.out)
+        return Proof(what, f"it ended with {done.code}: {said}", "make it pass before a run is judged by it")
+    if dirty := ready.repo.dirty_files():
+        return Proof(
+            what,
+            f"it passed and left {dirty[0]} behind",
+            "add what it writes to .gitignore: each step would commit it",
+        )
+    return Proof(what, "it passed")
+
+
+def _sandbox(ready: Ready, env: Mapping[str, str]) -> Proof:
+    """The wall tried from inside, and what lies within it."""
+    plan, repo = ready.frozen.plan, ready.repo
+    what = "the sandbox of the agents"
+    with tempfile.TemporaryDirectory() as folder:
+        means, fault, make = sandbox_for(repo, plan, folder, env)
+        if means is None or make is None:
+            return Proof(what, f"there is none, and agents reach all that you reach: {fault}", warning=True)
+        environment = _environment(ready, env, folder)
+        made = make(Needs(), (), environment)
+        place = place_of(repo, plan, folder, env)
+        done = trial.leave(made, place, uuid.uuid4().hex[:8], environment)
+    if done.fault:
+        return Proof(
+            what,
+            f"{means.name} could not be tried: {done.fault}",
+            'see docs/sandbox.md, or set agent_sandbox: "off"',
+        )
+    if done.possible:
+        return Proof(what, f"in it one can {', '.join(done.possible)}", "see docs/sandbox.md")
+    writable = [rule.path for rule in made.reach.rules if rule.access == "write" and not rule.source]
+    outside = [path for path in writable if not inside(path, repo.top) and not inside(path, repo.common_dir)]
+    also = f", {', '.join(outside)}" if outside else ""
+    tried = (
+        f"{means.name}: {len(done.tries)} ways out were tried and none works; agents write {repo.top}{also}"
+    )
+    if missing := sandbox.missing(place):
+        return Proof(what, f"{tried}. not there, so left out: {', '.join(missing)}", warning=True)
+    return Proof(what, tried)
+
+
+def _signature(ready: Ready) -> Proof:
+    what = "a signed commit"
+    tree = ready.repo.git("rev-parse", "HEAD^{tree}").strip()
+    done = ready.repo.try_git(
+        "commit-tree",
+        "-S",
+        "-p",
+        "HEAD",
+        "-m",
+        "trial",
+        tree,
+        rights="sign",
+        seconds=_SIGN_SECONDS,
+    )
+    if done.returncode == 0:
+        return Proof(what, "made without a prompt")
+    said = first_line(done.stderr.encode())
+    fix = "unlock the key for as long as a run lasts, or: git config commit.gpgsign false"
+    return Proof(what, f"could not be made without a prompt: {said}", fix)
+
+
+def _push(ready: Ready) -> Proof:
+    plan = ready.frozen.plan
+    what = f"git push --dry-run {plan.remote} {plan.branch}"
+    try:
+        push(
+            ready.repo,
+            remote=plan.remote,
+            branch=plan.branch,
+            protected=plan.protected,
+            expected=expected(ready.repo, plan),
+            dry_run=True,
+        )
+    except Stop as stop:
+        return Proof(what, stop.message, "see that you can push there, or use --pr skip")
+    return Proof(what, "would be taken")
+
+
+def _park(ready: Ready, remote: str) -> Proof:
+    ref = remote_ref.ref(_NO_RUN)
+    what = f"git push --dry-run {remote} {ref}"
+    try:
+        remote_ref.put(ready.repo, remote, _NO_RUN, ready.repo.head(), expected=None, dry_run=True)
+    except Stop as stop:
+        return Proof(what, stop.message, "see that you can push there, or use --park none")
+    return Proof(what, "would be taken")
+
+
+def _login(ready: Ready, env: Mapping[str, str]) -> Proof:
+    try:
+        github(ready.repo, ready.frozen.plan.remote, env).check()
+    except Stop as stop:
+        return Proof("gh auth status", stop.message, "run gh auth login, or use --pr skip")
+    return Proof("gh auth status", "logged in")
+
+
+def _turn(ready: Ready, env: Mapping[str, str], step: PlannedStep) -> Proof:
+    agent = agents.named(step.agent, ready.repo.top)
+    what = f"one turn of {step.agent}"
+    if not agent.takes_recorder:  # a program would begin to work
+        return Proof(f"agent {step.agent}", "its program is there; it was not started")
+    with tempfile.TemporaryDirectory() as folder:
+        task = replace(_trial(ready, env, step, folder), environment=_environment(ready, env, folder))
+        try:
+            outcome = agent.hold(task).release(_impatient)
+        except Stop as stop:
+            return Proof(what, stop.message, _turn_fix(stop.message))
+    if outcome.kind == "ok":
+        return Proof(what, f"answered, {outcome.cost_usd:.2f} USD")
+    return Proof(what, outcome.reason, _turn_fix(outcome.reason))
+
+
+def _trial(ready: Ready, env: Mapping[str, str], step: PlannedStep, folder: str) -> Task:
+    return Task(
+        run="trial",
+        step=step.name,
+        attempt=1,
+        prompt=_TRIAL,
+        system="",
+        cwd=ready.repo.top,
+        environment={},
+        tools=step.tools,
+        limits=_TURN,
+        session=str(uuid.uuid4()),
+        model=step.model,
+        plugin_dirs=(),
+        transcript=os.path.join(folder, "transcript"),
+        inherit=(),
+        sandbox=sandbox_for(ready.repo, ready.frozen.plan, folder, env)[2],
+        state=sandbox.private(folder),
+    )
+
+
+def _guard(ready: Ready, env: Mapping[str, str], step: PlannedStep) -> Proof:
+    """One call that has to be denied, made in the very client and with the flags of the run, without a model."""
+    what = "the guard in that client"
+    tool, given = next(((tool, given) for tool, given in _DENIED if tool in _names(step)), ("", {}))
+    if not tool:
+        return Proof(what, f"{step.name} has no tool that it would deny anything to")
+    agent = agents.named(step.agent, ready.repo.top)
+    from correctless.dispatch.control.stub_model import OneCall  # whose server takes 10 ms to import
+
+    with tempfile.TemporaryDirectory() as folder, OneCall(tool, given) as model:
+        environment = model.environment(_environment(ready, env, folder))
+        task = replace(_trial(ready, env, step, folder), environment=environment)
+        try:
+            agent.hold(task).release(_impatient)
+        except Stop as stop:
+            return Proof(what, stop.message, "mend that, then check again")
+        said = " ".join(model.results)
+    if _GUARDED in said:
+        return Proof(what, f"denied a trial call of {tool}")
+    return Proof(
+        what,
+        f"a trial call of {tool} was not denied by it ({first_line(said.encode()) or 'the call was never answered'})",
+        "see that no managed setting of Claude Code disables hooks, and that scripts/guard of the plugin can be run",
+    )
+
+
+def _names(step: PlannedStep) -> frozenset[str]:
+    return frozenset(tool.partition("(")[0] for tool in step.tools)
+
+
+def _turn_fix(reason: str) -> str:
+    if "login" in reason or "authentication" in reason:
+        return "log in with: claude /login"
+    return "mend that, then check again"
+
+
+def _impatient(activity: Activity) -> None:
+    # A client tries for minutes what a person at a terminal wants to know now.
+    if activity.kind == "retry":
+        raise Stop(REFUSED, f"the service did not answer as it should ({activity.text})")
+
+
+def _environment(ready: Ready, env: Mapping[str, str], gh: str) -> dict[str, str]:
+    plan = ready.frozen.plan
+    return environment(
+        env,
+        agent_env=plan.agent_env,
+        run="trial",
+        step="trial",
+        attempt=1,
+        gh_config_dir=gh,
+        push_urls=ready.repo.push_urls(),
+        publish_credentials=plan.publish_credentials,
+    )

@@ -1,0 +1,124 @@
+"""A run that is to end in; its dispatcher and agent ended, and with `abandon` the run as well, out."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from contextlib import suppress
+
+from correctless.agents import Activity, one_line
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.base.process import process
+from correctless.dispatch.core.context import Surroundings
+from correctless.dispatch.loop import Log, Tell
+from correctless.dispatch.step import untrusted, work
+from correctless.project import lock
+from correctless.project.git import Repo
+from correctless.runlog import branch as record
+from correctless.runlog.events import Abandoned, AttemptFailed, Event, Rewound, StepFinished
+from correctless.runlog.state import UNDER_WAY, State, after, standing
+
+_PATIENCE_SECONDS = 30.0  # a dispatcher ends its agent's group first, which may take its grace
+
+
+def end_processes(repo: Repo, state: State) -> str:
+    """End who holds the lock, and what the run's last agent left outside its group; what was ended, "" for nothing."""
+    ended = [_end_holder(repo)] if lock.is_held(repo) else []
+    left = process.marked(state.mark) if state.mark else frozenset()
+    for pid in left:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    if left:
+        ended.append(f"what the agent had left running: {', '.join(map(str, sorted(left)))}")
+    return ", ".join(ended)
+
+
+def _end_holder(repo: Repo) -> str:
+    by = lock.holder(repo)
+    if by is None:
+        raise Stop(
+            exits.LOCKED, f"something holds {lock.path(repo)} and doesn't say who it is. end it by hand"
+        )
+    ended = []
+    if _holds(by.pid, lock.path(repo)):
+        os.kill(by.pid, signal.SIGTERM)
+        ended.append(f"process {by.pid} ({by.what})")
+        _wait(repo)
+    if by.group is not None and lock.is_held(repo) and process.group_alive(by.group):
+        # Its dispatcher is gone: the agent is an orphan that still has the lock.
+        with suppress(ProcessLookupError):
+            os.killpg(by.group, signal.SIGTERM)
+        _wait(repo, seconds=5.0)
+        with suppress(ProcessLookupError):
+            os.killpg(by.group, signal.SIGKILL)
+        ended.append(f"the agent's process group {by.group}")
+        _wait(repo, seconds=5.0)
+    if lock.is_held(repo):
+        raise Stop(
+            exits.LOCKED,
+            f"{lock.path(repo)} is still held after {', '.join(ended) or 'nothing could be ended'}. end its holder by hand",
+        )
+    return ", ".join(ended)
+
+
+def abandon(around: Surroundings, tell: Tell, *, by: str) -> State:
+    """End an unfinished run for good. What its finished steps committed stays; an attempt under way is superseded."""
+    state = standing(around.logs.run, record.load(around.logs).events)
+    if not state.unfinished:
+        raise Stop(exits.REFUSED, f"run {state.run} is not unfinished: there is nothing to abandon")
+    try:
+        untrusted.recover(around, state)
+    except Stop as stop:  # to be said, and no reason to keep the run
+        around.activity(Activity("warning", one_line(stop.message, 1000)))
+    log = Log(around, tell)
+    under_way = _under_way(around, state)
+    if under_way is not None:
+        state = after(state, log.write(state, under_way))
+    return after(state, log.write(state, Abandoned(by)))
+
+
+def _under_way(around: Surroundings, state: State) -> Event | None:
+    """What became of the step the run stands in, so that no work stays on the branch whose decisions nobody is asked about."""
+    if state.phase == "rewinding":
+        if around.repo.dirty_files():
+            raise Stop(
+                exits.REFUSED,
+                f"{around.repo.top} has changes, and a step that was to run again is to be taken back. commit or stash them",
+            )
+        # What was there is kept under a ref since the re-run was asked for.
+        around.repo.reset_to(state.step_base)
+        return Rewound(state.step_base)
+    if state.step is None or state.phase not in UNDER_WAY:
+        return None
+    marks = work.trailers(around, state, f"{state.step.name}#{state.attempt}")
+    if state.phase == "checked" and work.has_trailers(around, marks):
+        head = around.decisions.head()  # it was committed, and only its event is missing
+        return StepFinished(state.step.name, state.attempt, around.repo.head(), head.seq, head.sha256)
+    return AttemptFailed(state.step.name, state.attempt, "abandoned", False, None)
+
+
+def _holds(pid: int, path: str) -> bool:
+    # The number in the file may be another process's by now: only one that has this very file open is signalled.
+    folder = f"/proc/{pid}/fd"
+    if not os.path.isdir("/proc/self"):
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, 0)
+            return True
+        return False
+    with suppress(OSError):
+        return any(_link(os.path.join(folder, name)) == path for name in os.listdir(folder))
+    return False
+
+
+def _link(path: str) -> str:
+    with suppress(OSError):
+        return os.readlink(path)
+    return ""
+
+
+def _wait(repo: Repo, *, seconds: float = _PATIENCE_SECONDS) -> None:
+    deadline = time.monotonic() + seconds
+    while lock.is_held(repo) and time.monotonic() < deadline:
+        time.sleep(0.05)

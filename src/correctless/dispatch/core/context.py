@@ -1,0 +1,144 @@
+"""What a dispatcher lives among: the repository, its logs, the lock, the clock, and how agents are had."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
+
+from correctless import agents, sandbox
+from correctless.agents import Activity, Agent, MakeSandbox
+from correctless.agents.environment import environment
+from correctless.base.clock import utcnow
+from correctless.ledger.heads import noting
+from correctless.ledger.ledger import Ledger
+from correctless.project.git import Repo
+from correctless.project.git.before import Before
+from correctless.project.lock import Lock
+from correctless.project.paths import Logs
+from correctless.runlog.plan import Plan, PlannedStep
+from correctless.runlog.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One decision that was left to a person, as they are asked about it. All but `number` is a model's or a skill's text."""
+
+    number: int  # of its entry in the decisions log
+    step: str
+    decision_id: str
+    applied: str
+    rationale: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What a person said: entry -> "" where the default stands, else their own words; what they left out stays deferred."""
+
+    by: str
+    channel: str
+    said: Mapping[int, str]
+
+
+Ask = Callable[[Sequence[Question], float], Answers | None]  # questions, seconds -> None when nobody answered
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """Passed to everything that touches the world; tests pass their own clock, sleep and randomness."""
+
+    repo: Repo
+    logs: Logs
+    lock: Lock
+    env: Mapping[str, str]
+    agent: Callable[[str, str], Agent] = agents.named
+    now: Callable[[], datetime] = utcnow
+    sleep: Callable[[float], None] = time.sleep
+    token: Callable[[int], str] = secrets.token_hex  # bytes -> hex digits
+    activity: Callable[[Activity], None] = field(default=lambda _: None)
+    ask: Ask | None = None  # the person at this terminal; None where there is nobody
+    before: Before | None = None  # the snapshot that what an agent wrote runs behind
+    settings: dict[str, bytes] = field(default_factory=dict)  # path -> the git configuration that was frozen
+    decisions: Ledger = field(init=False)
+
+    def __post_init__(self) -> None:
+        # One instance for the whole run: it knows what it acknowledged, and reads only what is new.
+        self.decisions = noting(self.logs.decisions, self.logs.root, self.env, alone=True)
+
+    @property
+    def root(self) -> str:
+        """The folder below which the run's files lie, and below which any folder may be what an agent made of it."""
+        return self.logs.root or self.logs.artifacts
+
+    def folder(self, run: str, step: str, attempt: int) -> str:
+        """Where one attempt's prompt, answer, transcript and patch lie."""
+        return os.path.join(self.logs.folder(run), f"{step}-{attempt}")
+
+    def private(self, run: str) -> str:
+        """The run's folder for what its agents keep, in a sandbox."""
+        return sandbox.private(self.logs.folder(run))
+
+    def sandbox(self, run: str, plan: Plan) -> tuple[sandbox.Means | None, str, MakeSandbox | None]:
+        """`sandbox_for` this run."""
+        return sandbox_for(self.repo, plan, self.logs.folder(run), self.env)
+
+    def missing(self, run: str, plan: Plan) -> tuple[str, ...]:
+        """The paths of a plan's sandbox that are not there."""
+        return sandbox.missing(place_of(self.repo, plan, self.logs.folder(run), self.env))
+
+    def environment(self, run: str, plan: Plan, step: str, attempt: int) -> dict[str, str]:
+        """The environment of an agent, and of everything else that runs what an agent wrote."""
+        no_login = os.path.join(self.logs.folder(run), "gh")
+        os.makedirs(no_login, exist_ok=True)
+        return environment(
+            self.env,
+            agent_env=plan.agent_env,
+            run=run,
+            step=step,
+            attempt=attempt,
+            gh_config_dir=no_login,
+            push_urls=self.repo.push_urls(),
+            publish_credentials=plan.publish_credentials,
+        )
+
+
+def sandbox_for(
+    repo: Repo, plan: Plan, folder: str, env: Mapping[str, str]
+) -> tuple[sandbox.Means | None, str, MakeSandbox | None]:
+    """This machine's means of a sandbox, or why there are none; and what makes one for a process whose files go to `folder`.
+
+    `Stop(3)` where the plan requires one and there is none.
+    """
+    means, fault = sandbox.find(plan.sandbox, env, exclude=(repo.top, repo.home))
+    if means is None:
+        return None, fault, None
+    place = place_of(repo, plan, folder, env)
+    sandbox.prepare(place)
+    return means, "", partial(sandbox.make, means, place)
+
+
+def place_of(repo: Repo, plan: Plan, folder: str, env: Mapping[str, str]) -> sandbox.Place:
+    """What a sandbox of this plan is made for; the run's own files go to `folder`."""
+    # As git's files say it now, conditions and all: what was frozen for the run holds no more than counts here.
+    settings = replace(repo, settings="").configuration()
+    return sandbox.Place(repo, plan.branch, folder, env, settings, plan.writable, plan.readable)
+
+
+def plan_of(state: State) -> Plan:
+    assert state.plan is not None
+    return state.plan
+
+
+def step_of(state: State) -> PlannedStep:
+    assert state.step is not None
+    return state.step
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

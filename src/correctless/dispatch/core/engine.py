@@ -1,0 +1,259 @@
+"""What comes next: a state and an event in, the state after it and the effects it asks for out. Pure.
+
+An effect is performed by `perform`, which gives back the event to be logged; the log is the only memory. Every effect
+can be performed again after a crash: either nothing of it happened, or it finds what it did and reports that.
+"""
+
+from __future__ import annotations
+
+from correctless.base import exits
+from correctless.base.values import frozen
+from correctless.runlog.events import Logged
+from correctless.runlog.state import State, after
+
+
+@frozen
+class StartAgent:
+    """Begin a new attempt of the current step: hold its process, log `step_started`."""
+
+    attempt: int
+
+
+@frozen
+class ContinueAgent:
+    """Begin another process of the current attempt's session: hold it, log `step_continued`."""
+
+    part: int
+
+
+@frozen
+class FinishAgent:
+    """Let the held agent run to its end; without one in this process it died with its dispatcher."""
+
+
+@frozen
+class TakeDecisions:
+    """Read the answer and append its decisions."""
+
+
+@frozen
+class Ask:
+    """Put on record what a person is asked: the decisions of the attempt that were left to one."""
+
+
+@frozen
+class TakeAnswers:
+    """Ask them, and put what they say on record."""
+
+
+@frozen
+class CheckStep:
+    """Run the step's own check."""
+
+
+@frozen
+class CommitStep:
+    """Commit the work with its trailers."""
+
+
+@frozen
+class Discard:
+    """Keep what the attempt left as a patch and take it back."""
+
+    counted: bool
+
+
+@frozen
+class Revert:
+    """Take an untrusted step's work back and go on without it."""
+
+
+@frozen
+class Rewind:
+    """Take the branch back to where a step that is to run again began."""
+
+
+@frozen
+class Wait:
+    """Wait for a limit or an outage to pass."""
+
+    until: str | None
+    reason: str
+    tries: int = 1  # pauses one after the other, this one included
+
+
+@frozen
+class Consolidate:
+    """Commit what belongs to the branch, with the repository's hooks."""
+
+
+@frozen
+class AskGate:
+    """Ask whether everything a person should decide is confirmed."""
+
+
+@frozen
+class IntendPublish:
+    """Put on record that publication begins."""
+
+
+@frozen
+class Publish:
+    """Push and open or take over the pull request."""
+
+
+@frozen
+class Merge:
+    """Have the pull request merged under the run contract."""
+
+
+@frozen
+class Complete:
+    """The last event."""
+
+
+@frozen
+class Halt:
+    """Stop with an exit code and a reason."""
+
+    code: int
+    reason: str
+    resume_at: str | None = None
+
+
+Effect = (
+    StartAgent
+    | ContinueAgent
+    | FinishAgent
+    | TakeDecisions
+    | Ask
+    | TakeAnswers
+    | CheckStep
+    | CommitStep
+    | Discard
+    | Revert
+    | Rewind
+    | Wait
+    | Consolidate
+    | AskGate
+    | IntendPublish
+    | Publish
+    | Merge
+    | Complete
+    | Halt
+)
+
+
+def step(state: State, event: Logged) -> tuple[State, tuple[Effect, ...]]:
+    """The state after `event` and the effects it asks for: none or one."""
+    following = after(state, event)
+    effect = decide(following)
+    return following, () if effect is None else (effect,)
+
+
+def decide(state: State) -> Effect | None:
+    """The effect a state asks for; None when there is nothing to do until a person acts."""
+    if state.stopped is not None:
+        return None
+    match state.phase:
+        case "none" | "complete" | "abandoned":
+            return None
+        case "ready" | "suspended":
+            return _begin(state)
+        case "running":
+            return FinishAgent()
+        case "answered":
+            return TakeDecisions()
+        case "recorded":
+            return Ask() if _asks(state) else CheckStep()
+        case "asking":
+            return TakeAnswers()
+        case "continuing":
+            return ContinueAgent(part=state.part + 1)
+        case "checked":
+            return CommitStep()
+        case "failing":
+            untrusted = state.step is not None and state.step.untrusted
+            if untrusted and state.failed == "check":
+                return Revert()  # it had its chance: a failed check is the answer, not an accident
+            return Discard(counted=state.failed in ("failed", "check"))
+        case "rewinding":
+            return Rewind()
+        case "steps_done":
+            return Consolidate()
+        case "consolidated":
+            return AskGate()
+        case "closed":
+            assert state.gate is not None
+            return Halt(exits.PERSON, waiting(len(state.gate.entries) + len(state.gate.inherited)))
+        case "open":
+            return IntendPublish()
+        case "publishing":
+            return Publish()
+        case "published":
+            planned = state.plan is not None and state.plan.merge
+            return Merge() if planned and not state.merged else Complete()
+
+
+def waiting(count: int) -> str:
+    """The one line for a closed gate."""
+    what = "1 decision waits" if count == 1 else f"{count} decisions wait"
+    return f"{what} for a person. read and answer with: correctless review"
+
+
+def _asks(state: State) -> bool:
+    """Whether a person is to be asked before the step is checked."""
+    plan, current = state.plan, state.step
+    assert plan is not None
+    assert current is not None
+    can_be_told = current.session and not current.fork
+    return plan.on_escalation == "ask" and can_be_told and state.deferred > state.asked
+
+
+def _over(limit: str, spent: str, step: str) -> Halt:
+    more = f"grant more with: correctless cauto resume --max-{limit} N"
+    return Halt(exits.BUDGET, f"{spent} are spent, and {step} is not done. {more}")
+
+
+def _begin(state: State) -> Effect:
+    plan, current = state.plan, state.step
+    assert plan is not None
+    assert current is not None
+    if state.pause is not None:
+        reason = state.pause.reason
+        if plan.on_limit == "wait":
+            return Wait(state.pause.resume_at, reason, state.pauses)
+        return Halt(
+            exits.PAUSED,
+            f"{current.name} paused: {reason}. go on with: correctless cauto resume",
+            state.pause.resume_at,
+        )
+    if state.failures >= plan.attempts:
+        if current.untrusted:
+            return Revert()
+        return Halt(
+            exits.FAILED,
+            f"{current.name} failed {state.failures} times, the last time: {state.reason}. "
+            "mend the cause, then try it again with: correctless cauto resume",
+        )
+    if plan.usd is not None and (state.budget == "usd" or state.cost_usd >= plan.usd):
+        return _over("usd", f"{state.cost_usd:.2f} of {plan.usd:.2f} USD", current.name)
+    if state.budget == "minutes" or state.seconds >= plan.minutes * 60:
+        return _over("minutes", f"{state.seconds / 60:.1f} of {plan.minutes:g} minutes", current.name)
+    for window, percent in plan.stop_at_usage.items():
+        if state.usage.get(window, 0.0) * 100 >= percent:
+            return Halt(
+                exits.PAUSED,
+                f"{state.usage[window]:.0%} of {window} is used up, stop_at_usage says {percent:g} %. "
+                "go on all the same, or later, with: correctless cauto resume",
+            )
+    if plan.on_escalation == "halt" and state.deferred:
+        what = "a decision" if state.deferred == 1 else f"{state.deferred} decisions"
+        return Halt(
+            exits.PERSON,
+            f"{state.finished[-1].step} deferred {what}, and on_escalation is halt. read them with: correctless decisions "
+            "summary, then go on with: correctless cauto resume",
+        )
+    if state.phase == "suspended":
+        return ContinueAgent(part=state.part + 1)
+    return StartAgent(attempt=state.attempt + 1)

@@ -1,0 +1,1 @@
+"""After the last step: consolidation, gate, pull request, merge."""

@@ -1,0 +1,71 @@
+"""A run's end after its last step: consolidated, then the gate asked."""
+
+from __future__ import annotations
+
+from correctless.base import exits
+from correctless.dispatch.core import engine
+from correctless.dispatch.core.context import Surroundings, plan_of
+from correctless.dispatch.step import untrusted, work
+from correctless.publish.consolidation import consolidate as make_commit
+from correctless.publish.consolidation import squash
+from correctless.review import anchors, gate
+from correctless.runlog.events import Consolidated, GateClosed, GateOpened, RunStopped
+from correctless.runlog.state import State
+from correctless.sandbox.reach import Needs
+
+_HOOK_SECONDS = 1800.0
+
+
+def consolidate(around: Surroundings, state: State) -> Consolidated:
+    """Commit what belongs to the branch and is not yet committed, with the repository's own hooks, once."""
+    repo, plan = around.repo, plan_of(state)
+    marks = work.trailers(around, state, "consolidation#1")
+    commit = repo.head()
+    left: tuple[str, ...] = ()
+    if not work.has_trailers(around, marks):
+        env = around.environment(state.run, plan, "consolidation", 1)
+        _, _, sandbox = around.sandbox(state.run, plan)
+        made = sandbox(Needs(), (), env) if sandbox is not None else None
+        done = make_commit(
+            repo,
+            base=plan.base,
+            allow=(*plan.outputs, *(step.report for step in plan.steps if step.report)),
+            message=work.message(state, "consolidation", marks),
+            env={**env, **(made.environment if made else {})},
+            seconds=_HOOK_SECONDS,
+            guard=lambda: untrusted.guarded(around, state),
+            wrap=made.wrap if made else None,
+        )
+        work.defer_what_was_put_back(around, state)
+        commit, left = done.commit, done.left
+    if plan.squash:
+        commit = squash(
+            repo,
+            base=plan.base,
+            message=work.squashed(around, state, marks),
+            kept=f"refs/correctless/kept/{state.run}/squashed",
+        )
+    return Consolidated(commit, left)
+
+
+def ask_gate(around: Surroundings) -> GateOpened | GateClosed | RunStopped:
+    """Open, newly closed over the open set with a challenge of its own, or still closed and waiting."""
+    anchors.refuse_disproved(around.logs, around.repo, around.env)
+    branch, found = gate.asked(around.logs, around.repo)
+    if found.open:
+        answer = list(found.covered.values())[-1] if found.covered else None
+        head = branch.decisions_head
+        return GateOpened(
+            digest=answer.digest if answer else None,
+            by=answer.by if answer else "",
+            channel=answer.channel if answer else "",
+            log_seq=head.seq,
+            log_head=head.sha256,
+        )
+    if found.rejected is not None:
+        note = f": {found.rejected.note}" if found.rejected.note else ""
+        reason = f"rejected by {found.rejected.by}{note}. have a step run again, or confirm after all: correctless review"
+        return RunStopped(exits.PERSON, None, reason)
+    if found.closing is not None:
+        return RunStopped(exits.PERSON, None, engine.waiting(len(found.waiting)))
+    return gate.close(found.waiting, around.token(16))

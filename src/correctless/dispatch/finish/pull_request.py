@@ -1,0 +1,165 @@
+"""The last effect: a run whose gate is open in, its branch pushed and its pull request opened out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from correctless.agents import Activity, one_line
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.base.files import replace_file
+from correctless.dispatch.core import freeze
+from correctless.dispatch.core import spec as spec_text
+from correctless.dispatch.core.context import Surroundings, plan_of
+from correctless.dispatch.step import work
+from correctless.github.client import GitHub, repo_of_remote
+from correctless.ledger.ledger import Head
+from correctless.project.git import Repo
+from correctless.publish import leaks
+from correctless.publish.branch import commit_at, push
+from correctless.publish.managed_body import body
+from correctless.publish.pull_request import command_pull_request, pull_request
+from correctless.review import gate, open_set, summary
+from correctless.runlog.events import Published
+from correctless.runlog.plan import Plan
+from correctless.runlog.state import State
+
+BODY = "pull-request.md"  # in the run's folder
+_COMMAND_SECONDS = 600.0
+
+
+def publish(around: Surroundings, state: State) -> Published:
+    """Publish a run as its plan says; `Stop(10)` when something in it must not be seen by others."""
+    plan, repo = plan_of(state), around.repo
+    if repo.branch() != plan.branch or repo.head() != state.consolidated:
+        raise Stop(
+            exits.PERSON,
+            f"{plan.branch} is not at the commit the run made ({(state.consolidated or '')[:12]}). "
+            "see who changed it; what they added was neither checked nor confirmed",
+        )
+    title, text = _text(around, state)
+    _refuse_secrets(around, state, title, text)
+    replace_file(os.path.join(around.logs.folder(state.run), BODY), text.encode())
+    how, *_ = plan.pr
+    if how == "skip":
+        return Published("", how)
+    _refuse_hidden(around, plan)
+    push(
+        repo,
+        remote=plan.remote,
+        branch=plan.branch,
+        protected=plan.protected,
+        expected=expected(repo, plan),
+    )
+    if how == "gh":
+        return Published(
+            pull_request(
+                github(repo, plan.remote, around.env),
+                branch=plan.branch,
+                base=plan.target,
+                title=title,
+                body=text,
+                run=state.run,
+            ).url,
+            how,
+        )
+    payload = {
+        "run": state.run,
+        "branch": plan.branch,
+        "base": plan.target,
+        "title": title,
+        "body": text,
+        "commit": repo.head(),
+    }
+    url = command_pull_request(plan.pr, payload, cwd=repo.top, env=around.env, seconds=_COMMAND_SECONDS)
+    return Published(url, how)
+
+
+def _refuse_hidden(around: Surroundings, plan: Plan) -> None:
+    """`Stop(10)` when the branch carries open decisions that only the remote shows to be unpublished."""
+    # The gate was asked with what was last fetched, and an agent can move that ref.
+    base = commit_at(around.repo, plan.remote, plan.target)
+    if base is not None and not gate.asked(around.logs, around.repo, base=base)[1].open:
+        raise Stop(
+            exits.PERSON,
+            f"{plan.branch} carries open decisions of other branches: their work is not in '{plan.target}' of "
+            f"'{plan.remote}', though this clone says so. fetch it anew, then read and answer with: correctless review",
+        )
+
+
+def github(repo: Repo, remote: str, env: Mapping[str, str]) -> GitHub:
+    """The gh program for the repository a remote names; `Stop(3)` when that is none on a GitHub host."""
+    url = repo.remote_url(remote)
+    if url is None:
+        raise Stop(
+            exits.REFUSED, f"there is no remote '{remote}'. add it with git remote add, or use --pr skip"
+        )
+    named = repo_of_remote(url)
+    if named is None:
+        raise Stop(
+            exits.REFUSED, f"remote '{remote}' ({url}) names no repository on a GitHub host. use --pr skip"
+        )
+    return GitHub(named, env)
+
+
+def expected(repo: Repo, plan: Plan) -> str | None:
+    """The commit a push expects the run's branch at on the remote; None when it must not be there yet."""
+    # What this repository last saw there: a branch that others moved since is not overwritten.
+    seen = repo.try_git(
+        "rev-parse", "--verify", "--quiet", f"refs/remotes/{plan.remote}/{plan.branch}^{{commit}}"
+    )
+    return seen.stdout.strip() or None if seen.returncode == 0 else None
+
+
+def _text(around: Surroundings, state: State) -> tuple[str, str]:
+    plan = plan_of(state)
+    branch, found = gate.asked(around.logs, around.repo)
+    spec = freeze.read_frozen(around.logs, state.run, freeze.SPEC, plan.spec_sha256).decode(
+        "utf-8", "replace"
+    )
+    title = spec_text.title(spec) or plan.branch
+    text = body(
+        run=state.run,
+        summary_markdown=summary.markdown(open_set.view_of(branch, found, around.logs)),
+        spec_title=title,
+        rules=spec_text.rule_texts(spec),
+        verification=_verification(state),
+        heads={"decisions": branch.decisions_head, "run": Head(branch.run_head.seq, branch.run_head.sha256)},
+    )
+    return title, text
+
+
+def _verification(state: State) -> str:
+    done = [item.step for item in state.finished]
+    reports = [step.report for step in plan_of(state).steps if step.report and step.name in done]
+    checked = [step.name for step in plan_of(state).steps if step.check and step.name in done]
+    said = []
+    if checked:
+        said.append(f"the check commands of {', '.join(checked)} passed")
+    if reports:
+        said.append(f"reports: {', '.join(reports)}")
+    return "; ".join(said)
+
+
+def _refuse_secrets(around: Surroundings, state: State, title: str, text: str) -> None:
+    repo, plan = around.repo, plan_of(state)
+    if unseen := [
+        path for path in leaks.too_large(repo, plan.base) if not work.told_of_large(around, state, path)
+    ]:
+        raise Stop(
+            exits.PERSON,
+            f"a commit of the branch holds {unseen[0]}, which is too long to be scanned for secrets, and nobody was asked about it. "
+            "rewrite that commit, then run cauto resume",
+        )
+    diff, texts = leaks.published(repo, plan.base)
+    found = leaks.secrets(
+        diff,
+        {**texts, "pull request title": title, "pull request body": text},
+        known=leaks.known_secrets(repo, plan.base),
+        tell=lambda said: around.activity(Activity("waiting", one_line(said))),
+    )
+    if found:
+        first = found[0]
+        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+        raise Stop(exits.PERSON, f"{first.path}:{first.line}: {first.message}{more}")

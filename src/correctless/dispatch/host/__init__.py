@@ -1,0 +1,1 @@
+"""The machine a run is on: kept awake, and programs where no agent writes."""

@@ -1,0 +1,1 @@
+"""A run that stopped, handed to a remote and brought back."""

@@ -1,0 +1,234 @@
+"""A run's ref on a remote: files in, one commit put there with a lease out; and what stands there in, its files out, as hostile input.
+
+The commit's only parent is the branch's head, its tree holds the files, its message says whether the run waits there or who has
+taken it. It is no branch. A new one takes the old one's place, and only if that is still the one this machine knows.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.project.git import Repo
+from correctless.publish.branch import (
+    ENV,
+    PLAIN,
+    SECONDS,
+    fetch_ref,
+    list_ref,
+    listed,
+    refusal,
+    refuse_unknown,
+)
+
+_RUN = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}\Z")
+_OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
+_ENTRY = re.compile(r"100644 blob ([0-9a-f]{40,64}) +([0-9]{1,12})\t(.+)\Z")
+_LARGEST = 256 << 20  # bytes of all files: logs of months, and not what fills a disk
+_MOST = 20_000  # files
+_SHOWN = 200  # characters of what a commit's message says of a person or a machine
+# Who answers or takes is said in the message; a machine whose git knows nobody must be able to do either.
+_AUTHOR = {
+    f"GIT_{role}_{what}": value
+    for role in ("AUTHOR", "COMMITTER")
+    for what, value in (("NAME", "correctless"), ("EMAIL", "correctless@localhost"))
+}
+_TAKEN = ("Correctless-Taken-By", "Correctless-Taken-On", "Correctless-Taken-At")
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who took a run, as they said themselves: each is one printable line."""
+
+    by: str
+    machine: str
+    at: str  # RFC 3339 in UTC
+
+    def __str__(self) -> str:
+        return f"{self.by} on {self.machine} at {self.at}"
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """What stands on a run's ref."""
+
+    commit: str
+    parent: str  # the branch's head
+    tree: str
+    holder: Holder | None  # None: the run waits for whoever goes on with it
+
+
+class Moved(Stop):
+    """Another commit than the expected one stands on the ref, or none (`now` None)."""
+
+    def __init__(self, remote: str, run: str, now: str | None) -> None:
+        super().__init__(
+            exits.LOCKED, f"run {run} is no longer on '{remote}' as it was seen here. look again"
+        )
+        self.now = now
+
+
+def ref(run: str) -> str:
+    """The ref a run is parked on, here and on the remote; `Stop(3)` when `run` is no run's name."""
+    if not _RUN.match(run):
+        raise Stop(exits.REFUSED, f"{run!r} is no run's name. it looks like 20260102-030405-9f3a")
+    return f"refs/correctless/runs/{run}"
+
+
+def ended(run: str) -> str:
+    """The ref of a run that was parked, came to its end and published nothing."""
+    return ref(run).replace("/runs/", "/ended/")
+
+
+def command(what: str, remote: str, run: str) -> str:
+    """What a person types to go on with a parked run in any clone; `what` is a command of ours."""
+    return f"correctless {what} --from {shlex.quote(remote)} {run}"
+
+
+def known(repo: Repo, run: str) -> str | None:
+    """The commit this machine put or found on the ref last; all of what it holds is here."""
+    done = repo.try_git("rev-parse", "--verify", "--quiet", f"{ref(run)}^{{commit}}")
+    return done.stdout.strip() or None if done.returncode == 0 else None
+
+
+def note(repo: Repo, run: str, commit: str | None) -> None:
+    """Remember what stands on the ref; None: nothing any more."""
+    if commit is not None:
+        repo.git("update-ref", "--no-deref", ref(run), commit)
+    elif known(repo, run) is not None:
+        repo.git("update-ref", "--no-deref", "-d", ref(run))
+
+
+def now_at(repo: Repo, remote: str, run: str) -> str | None:
+    """The commit that stands on the remote's ref now, None for none; `Stop(3)` when the remote can't be asked."""
+    done = list_ref(repo, remote, ref(run))
+    if done.returncode != 0:
+        raise Stop(
+            exits.REFUSED,
+            f"'{remote}' can't be asked for run {run}: {refusal('', done.stderr)}. mend that, then try again",
+        )
+    found = listed(done.stdout, ref(run))
+    if found is not None and not _OID.match(found):
+        raise Stop(exits.REFUSED, f"'{remote}' names no commit for run {run}. see git ls-remote {remote}")
+    return found
+
+
+def fetch(repo: Repo, remote: str, run: str) -> Parked:
+    """What stands on the remote's ref, its objects fetched and nothing else changed here; `Stop(3)` when there is nothing."""
+    commit = now_at(repo, remote, run)
+    if commit is None:
+        raise Stop(
+            exits.REFUSED,
+            f"there is no run {run} on '{remote}'. it was never parked there, or is complete by now",
+        )
+    done = fetch_ref(repo, remote, ref(run))
+    if done.returncode != 0:
+        raise Stop(
+            exits.REFUSED,
+            f"run {run} can't be fetched from '{remote}': {refusal('', done.stderr)}. mend that, then try again",
+        )
+    return look(repo, run, commit)
+
+
+def look(repo: Repo, run: str, commit: str) -> Parked:
+    """What one commit that was found on a run's ref says of itself; `Stop(3)` when no run is parked like that."""
+    if repo.try_git("cat-file", "-t", commit).stdout.strip() != "commit":
+        raise Stop(
+            exits.REFUSED, f"{ref(run)} names no commit that was fetched. try again, or see who moved it"
+        )
+    tree, _, parents = repo.git("log", "-1", "--format=%T %P", commit).partition(" ")
+    said = repo.trailers(commit)
+    # Its tree is named a second time: whoever changes a file and nothing else is found out.
+    whole = (said.get("Correctless-Parked"), said.get("Correctless-Tree")) == (run, tree)
+    if not _OID.match(parents) or not whole:
+        raise Stop(
+            exits.REFUSED, f"{ref(run)} is no commit in which correctless parked that run. see who made it"
+        )
+    by, machine, at = (_shown(said.get(key, "")) for key in _TAKEN)
+    return Parked(commit, parents, tree, Holder(by, machine, at) if by else None)
+
+
+def files(repo: Repo, parked: Parked, *, largest: int = _LARGEST) -> dict[str, bytes]:
+    """The parked files by path; `Stop(3)` for a tree that holds anything but plain files, or over `largest` bytes of them."""
+    listed = repo.git("ls-tree", "-r", "-z", "-l", "--full-tree", parked.tree)
+    found: dict[str, str] = {}
+    size = 0
+    for item in filter(None, listed.split("\0")):
+        entry = _ENTRY.match(item)
+        # Symbolic links, submodules and programs are other modes.
+        if entry is None or not _is_plain(entry[3]) or entry[3] in found:
+            raise Stop(exits.REFUSED, f"it holds {_shown(item)!r}, which is no plain file")
+        found[entry[3]] = entry[1]
+        size += int(entry[2])
+        if size > largest or len(found) > _MOST:
+            raise Stop(exits.REFUSED, f"it holds over {largest} bytes or {_MOST} files")
+    return {path: repo.blob(oid) for path, oid in found.items()}
+
+
+def commit(repo: Repo, run: str, *, parent: str, tree: str, token: str, holder: Holder | None = None) -> str:
+    """A commit as it is put on a run's ref; `token` is new each time."""
+    subject = f"run {run} is parked" if holder is None else f"run {run} is taken"
+    said = {"Correctless-Parked": run, "Correctless-Tree": tree}
+    if holder is not None:
+        said |= dict(zip(_TAKEN, (holder.by, holder.machine, holder.at), strict=True))
+    # Two who do the same in the same second must not make the same commit: git would let both put it there.
+    said["Correctless-Token"] = token
+    text = f"{subject}\n\n" + "".join(f"{name}: {_shown(value) or '?'}\n" for name, value in said.items())
+    return repo.git("commit-tree", tree, "-p", parent, "-F", "-", stdin=text, env=_AUTHOR)
+
+
+def put(
+    repo: Repo, remote: str, run: str, new: str | None, *, expected: str | None, dry_run: bool = False
+) -> None:
+    """Put `new` on the remote's ref, None: nothing, in the place of exactly `expected`, None: of nothing. `dry_run`: ask only.
+
+    `Moved` when something else stands there, `Stop(3)` when it can't be said or the remote refuses.
+    """
+    refuse_unknown(repo, remote)
+    done = repo.try_git(
+        *PLAIN,
+        *("push", "--porcelain", "--no-verify", f"--force-with-lease={ref(run)}:{expected or ''}"),
+        *(("--dry-run",) if dry_run else ()),
+        *("--", remote, f"{new or ''}:{ref(run)}"),
+        rights="remote",
+        env=ENV,
+        seconds=SECONDS,
+    )
+    if done.returncode == 0:
+        return
+    # What stands there decides: of two who push at once, and after a connection that broke behind the push.
+    now = now_at(repo, remote, run)
+    if now == new:
+        return
+    if now != expected:
+        raise Moved(remote, run, now)
+    raise Stop(
+        exits.REFUSED,
+        f"{ref(run)} could not be pushed to '{remote}': {refusal(done.stdout, done.stderr)}. mend that, then try again",
+    )
+
+
+def keep(repo: Repo, remote: str, run: str, commit: str) -> None:
+    """Put a commit on the remote's `ended` ref of a run; `Stop(3)` when the remote refuses."""
+    refuse_unknown(repo, remote)
+    words = ("push", "--porcelain", "--no-verify", "--", remote, f"+{commit}:{ended(run)}")
+    done = repo.try_git(*PLAIN, *words, rights="remote", env=ENV, seconds=SECONDS)
+    if done.returncode != 0:
+        why = refusal(done.stdout, done.stderr)
+        raise Stop(
+            exits.REFUSED, f"{ended(run)} could not be pushed to '{remote}': {why}. mend that, then resume"
+        )
+
+
+def _is_plain(path: str) -> bool:
+    parts = path.split("/")
+    odd = any(part in ("", ".", "..") or part.casefold() == ".git" for part in parts)
+    return not odd and path.isprintable() and "\\" not in path and len(path) < 1000
+
+
+def _shown(text: str) -> str:
+    """Text of others as one printable line."""
+    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))[:_SHOWN]

@@ -1,0 +1,1 @@
+"""One step: an agent, its answer, its check, its commit."""

@@ -1,0 +1,120 @@
+"""What an attempt left that no commit or patch can hold: moved out of the worktree as it is, listed, and told.
+
+What git would wait for goes first and by plain file operations: at a fifo it waits for whoever writes into it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+
+from correctless.agents import one_line
+from correctless.base import below, exits
+from correctless.base.exits import Stop
+from correctless.dispatch.core import policy_changes
+from correctless.dispatch.core.context import Surroundings, step_of
+from correctless.project import leftovers
+from correctless.project.git import Repo, staging
+from correctless.project.leftovers import RULES, Odd
+from correctless.project.paths import slug
+from correctless.publish import leaks
+from correctless.runlog.state import State
+
+LIST = "left.txt"
+_LARGEST = 1 << 30  # bytes of a file: git compresses what it takes, which for more than this takes minutes
+_MOST = 200  # large files of an attempt that are moved; more go into its patch
+_SHOWN = 5
+
+
+def clear(around: Surroundings, state: State) -> None:
+    """Move what no commit can hold into the attempt's folder. Comes before the first git command on what an attempt left."""
+    repo = around.repo
+    while True:
+        found = list(leftovers.odd(repo.top))
+        rules = [each for each in found if os.path.basename(each.path) in RULES]
+        _move(around, state, (each for each in rules if not each.closed))
+        rest = _not_ignored(repo, [each for each in found if each not in rules])
+        closed = [each for each in (*rules, *rest) if each.closed]
+        if not closed:
+            break
+        for each in closed:
+            leftovers.open_up(repo.top, each.path)
+    _move(around, state, rest)
+    large = [path for path in repo.standing().unstaged if policy_changes.size(repo, path) > _LARGEST]
+    _move(around, state, (Odd(path, f"is over {_LARGEST >> 30} GiB") for path in large))
+    _move(around, state, (Odd(path, "is left out by git") for path in staging.refused(repo)))
+
+
+def left(around: Surroundings, state: State) -> str:
+    """What is in the worktree now, as `Repo.left` says it, once `clear` has been through it."""
+    clear(around, state)
+    return around.repo.left()
+
+
+def told(around: Surroundings, state: State) -> list[tuple[str, str, str]]:
+    """What `clear` moved of this attempt, as an entry for a person."""
+    folder = around.folder(state.run, step_of(state).name, state.attempt)
+    try:
+        with open(os.path.join(folder, LIST), encoding="utf-8", errors="replace") as file:
+            lines = file.read(1 << 16).splitlines()
+    except OSError:
+        return []
+    shown = [" ".join(line.split("\t")[:2]) for line in lines[:_SHOWN]]
+    more = f", and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else ""
+    path = os.path.relpath(os.path.join(folder, LIST), around.logs.artifacts)
+    what = f"{step_of(state).name} left what no commit can hold: {', '.join(shown)}{more}"
+    return [("set-aside", what, f"moved out of the worktree as it was, and in no commit: see {path}")]
+
+
+def set_large_aside(around: Surroundings, state: State, folder: str) -> list[str]:
+    """Move files that no patch is to hold out of the worktree as they are: making one of them would take minutes."""
+    moved: list[str] = []
+    for name in around.repo.changed_files(state.step_base):
+        if policy_changes.size(around.repo, name) > leaks.LARGEST and len(moved) < _MOST:
+            move(around, name, folder)
+            moved.append(name)
+    return moved
+
+
+def set_repositories_aside(around: Surroundings, folder: str) -> None:
+    """Repositories the attempt made in the worktree are in no patch, and git's clean leaves them where they are."""
+    for nested in around.repo.standing().changed:
+        if nested.endswith("/"):
+            move(around, nested.rstrip("/"), folder)
+
+
+def move(around: Surroundings, name: str, folder: str) -> str:
+    """Move a path of the worktree into an attempt's folder, never over something; where it is now."""
+    top = around.repo.top
+    return below.move(top, os.path.join(top, name), around.root, os.path.join(folder, f"left-{slug(name)}"))
+
+
+def _move(around: Surroundings, state: State, found: Iterable[Odd]) -> None:
+    folder = around.folder(state.run, step_of(state).name, state.attempt)
+    for item in found:
+        try:
+            target = move(around, item.path, folder)
+        except OSError as error:
+            source = os.path.join(around.repo.top, item.path)
+            raise Stop(
+                exits.REFUSED,
+                f"{one_line(source)} {item.why}, so no commit can hold it, and it can't be set aside "
+                f"({error.strerror or 'no reason was given'}). move it away yourself, then go on with: correctless cauto resume",
+            ) from None
+        said = f"{one_line(item.path)}\t{item.why}\t{os.path.basename(target)}\n"
+        below.append(around.root, os.path.join(folder, LIST), said.encode("utf-8", "backslashreplace"))
+
+
+def _not_ignored(repo: Repo, found: Sequence[Odd]) -> list[Odd]:
+    """Those that git would look at: what a project ignores, and what lies in a submodule, is left alone."""
+    if not found:
+        return []
+    inside = tuple(f"{path}/" for path, _ in repo.submodules())
+    asked = [each for each in found if not each.path.startswith(inside)]
+    words = ("check-ignore", "-z", "--stdin")
+    done = repo.try_git(*words, stdin="".join(f"{each.path}\0" for each in asked))
+    if done.returncode not in (0, 1):
+        said = one_line(done.stderr) or "git did not say why"
+        raise Stop(exits.REFUSED, f"what is ignored in {repo.top} can't be told: {said}")
+    ignored = set(done.stdout.split("\0"))
+    return [each for each in asked if each.path not in ignored]

@@ -1,0 +1,404 @@
+"""One attempt's agent, from its held process to its end, and its session in a further one; agents are started only here."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from correctless.agents import (
+    MAX_ANSWER,
+    Activity,
+    Held,
+    Limits,
+    MakeSandbox,
+    Outcome,
+    Task,
+    over_answer,
+    recorder,
+)
+from correctless.agents.recorder import Recorder
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.base.files import replace_file
+from correctless.base.process import process
+from correctless.dispatch.core import freeze
+from correctless.dispatch.core.context import Surroundings, plan_of, sha256, step_of
+from correctless.dispatch.step import aside, ask, prompt, untrusted, work
+from correctless.dispatch.step.check import set_report_aside
+from correctless.dispatch.step.recording import Recording
+from correctless.runlog.events import AgentEnded, AttemptFailed, StepContinued, StepStarted
+from correctless.runlog.state import State
+from correctless.skill.contract import SkillContract
+
+_NONCE = "nonce"
+_GRACE_SECONDS = 10.0  # from the result to the end, and from SIGTERM to SIGKILL
+
+
+class Runner:
+    """Holds at most one agent, between `step_started` and `agent_ended`."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self.around = around
+        self._held: Held | None = None
+        self._nonce = ""
+        self._prompt = ""
+        self._recorder: Recorder | None = None
+        self._part = 1
+        self._make: MakeSandbox | None = None
+        self._sandbox = ""  # the means of the held agent's
+        self._warned = False  # that there is none, or that it lacks what the configuration names
+        self._earlier: dict[str, bytes] = {}  # what the earlier parts of the session were told
+        self._before = b""  # what they said, as far as its decisions are not recorded yet
+        self._began: float | None = None  # when the held agent was let run
+
+    def start(self, state: State, attempt: int) -> StepStarted:
+        """A process that waits to become the agent, and the event that must be durable before it does."""
+        around, plan, step = self.around, plan_of(state), step_of(state)
+        here = around.repo.standing()
+        if here.changed or here.head is None:
+            raise Stop(
+                exits.REFUSED,
+                f"{around.repo.top} has changes that no step of the run made. commit or stash them, "
+                "then go on with: correctless cauto resume",
+            )
+        base = here.head
+        folder = around.folder(state.run, step.name, attempt)
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        if step.report:
+            set_report_aside(around.repo.top, step.report, around.root, folder)
+        self._nonce = around.token(4)
+        session = _uuid(around.token(16))
+
+        def write(contract: SkillContract, *, recorder: bool) -> str:
+            return prompt.write(
+                plan,
+                step,
+                contract,
+                skill_path=freeze.skill_path(around.logs, state.run, step),
+                spec_path=os.path.join(around.logs.folder(state.run), "frozen", freeze.SPEC),
+                nonce=self._nonce,
+                recorder=recorder,
+                retry_note=state.retry_note,
+            )
+
+        self._prepare_sandbox(state)
+        git_before = untrusted.begin(around, state, attempt)
+        held = self._hold(state, attempt, session, write)
+        return StepStarted(
+            step=step.name,
+            attempt=attempt,
+            nonce_sha256=sha256(self._nonce.encode()),
+            session=session,
+            group=held.pgid,
+            mark=held.mark,
+            base=base,
+            prompt_sha256=sha256(_bytes(self._prompt)),
+            sandbox=self._sandbox,
+            git_before=git_before,
+        )
+
+    def go_on(self, state: State, part: int) -> StepContinued | AttemptFailed:
+        """The session of the current attempt held in a further process; the attempt is given up when its worktree is another."""
+        around, step = self.around, step_of(state)
+        self._refuse_orphans(state)
+        folder = around.folder(state.run, step.name, state.attempt)
+        nonce = work.read(os.path.join(folder, _NONCE))
+        fault = ""
+        if state.phase == "suspended" and around.repo.left() != state.left:
+            fault = "the worktree is not as the interrupted agent left it"
+        elif sha256(nonce) != state.nonce_sha256:
+            fault = "the word of its decisions block is no longer on disk"
+        before = self._said_before(state) if state.phase == "suspended" else b""
+        if before is None:
+            fault = fault or "what it said before is no longer on disk"
+        if fault:
+            return work.discard(around, state, counted=False, reason=f"its session can't go on: {fault}")
+        self._nonce = nonce.decode()
+        self._before = before or b""
+        # While an agent lives, nothing on disk tells its nonce to anybody.
+        prompts = [name for name in os.listdir(folder) if name.startswith("prompt")]
+        self._earlier = {name: work.read(os.path.join(folder, name)) for name in prompts}
+        for name in (_NONCE, *prompts):
+            os.unlink(os.path.join(folder, name))
+        self._prepare_sandbox(state)
+        git_before = untrusted.begin(around, state, state.attempt, part)
+        held = self._hold(
+            state,
+            state.attempt,
+            state.session,
+            lambda contract, *, recorder: prompt.go_on(  # noqa: ARG005 the block is asked for either way
+                contract, self._nonce, reason=state.reason, answers=ask.answers(around, state)
+            ),
+            part=part,
+        )
+        return StepContinued(
+            step=step.name,
+            attempt=state.attempt,
+            part=part,
+            group=held.pgid,
+            mark=held.mark,
+            prompt_sha256=sha256(_bytes(self._prompt)),
+            sandbox=self._sandbox,
+            git_before=git_before,
+        )
+
+    def finish(self, state: State) -> AgentEnded:
+        """Let the held agent run to its end; one that another dispatcher held died with it."""
+        around = self.around
+        if self._held is None:
+            self._refuse_orphans(state)
+            return self._unheard(state)
+        self._began = time.monotonic()
+        outcome = self._held.release(around.activity)
+        self._held = None
+        untrusted.settle(around, state)
+        self._stop_recording()
+        return self._ended(state, outcome.kind, outcome)
+
+    def end(self) -> Outcome | None:
+        """End a held agent and its whole group: nothing this dispatcher started outlives it. What was heard, if it ran."""
+        held, self._held = self._held, None
+        outcome = held.end() if held is not None else None
+        if self._recorder is not None:
+            self._recorder.close()
+            self._recorder = None
+        return outcome if self._began is not None else None
+
+    def cut_off(self, state: State, *, goes_on: bool) -> AgentEnded | None:
+        """End a held agent, and how it ended, where it had begun; `goes_on`: its session may be continued."""
+        outcome = self.end()
+        if outcome is None or state.phase != "running":
+            return None
+        try:
+            untrusted.settle(self.around, state)
+        except Stop:
+            return None  # its end is not on record: whoever goes on compares again
+        if outcome.kind == "ok":
+            # It had given its answer: asked to go on, it would have nothing to add.
+            return self._ended(state, "ok", outcome)
+        reason = "interrupted" if goes_on else "the dispatcher could not go on"
+        return self._ended(state, "interrupted", replace(outcome, reason=reason, over=""), goes_on=goes_on)
+
+    def _hold(
+        self, state: State, attempt: int, session: str, write: Callable[..., str], *, part: int = 1
+    ) -> Held:
+        around, plan, step = self.around, plan_of(state), step_of(state)
+        contract = freeze.check_skill(around.logs, state.run, step)
+        agent = around.agent(step.agent, around.repo.top)
+        servers = _servers(around, state) if agent.takes_recorder else {}
+        if agent.takes_recorder:
+            recording = Recording(around, contract, state.run, step.name, attempt)
+            self._recorder = self._recorder_of(recording, servers)
+        self._prompt = write(contract, recorder=self._recorder is not None)
+        self._part = part
+        self._began = None
+        task = replace(
+            self._task(state, attempt, part),
+            prompt=self._prompt,
+            session=session,
+            sandbox=self._make,
+            # a server is named by a project for its agents to use: all of it is allowed
+            tools=(*step.tools, *(f"mcp__{name}" for name in servers)),
+            mcp_config=self._recorder.config
+            if self._recorder
+            else _without_recorder(around.folder(state.run, step.name, attempt), servers),
+        )
+        if plan.instructions_sha256:
+            system = freeze.read_frozen(around.logs, state.run, freeze.INSTRUCTIONS, plan.instructions_sha256)
+            task = replace(task, system=system.decode("utf-8", "replace"))
+        self._held = agent.hold(task)
+        around.lock.note(f"run {state.run}, step {step.name}", group=self._held.pgid)
+        return self._held
+
+    def _prepare_sandbox(self, state: State) -> None:
+        """Before the snapshot of git's files: what the sandbox needs of them is made here and by no agent."""
+        means, fault, self._make = self.around.sandbox(state.run, plan_of(state))
+        if not self._warned:
+            self._warned = True
+            if fault:
+                self.around.activity(Activity("warning", f"agents run without a sandbox: {fault}"))
+            for path in self.around.missing(state.run, plan_of(state)) if means else ():
+                said = f"{path} is not there, so agents neither see nor write it. make it, or take it out of the configuration"
+                self.around.activity(Activity("warning", said))
+        self._sandbox = means.name if means else ""
+
+    def _task(self, state: State, attempt: int, part: int) -> Task:
+        """What is known of a process before anything is said to it."""
+        around, plan, step = self.around, plan_of(state), step_of(state)
+        return Task(
+            run=state.run,
+            step=step.name,
+            attempt=attempt,
+            prompt="",
+            system="",
+            cwd=around.repo.top,
+            environment=around.environment(state.run, plan, step.name, attempt),
+            tools=step.tools,
+            limits=_limits(state),
+            session=state.session,
+            model=step.model,
+            plugin_dirs=(),
+            transcript=os.path.join(
+                around.folder(state.run, step.name, attempt), _numbered("transcript", part)
+            ),
+            inherit=(around.lock.fd,),
+            resume=part > 1,
+            state=around.private(state.run),
+        )
+
+    def _refuse_orphans(self, state: State) -> None:
+        if left := process.marked(state.mark):
+            # What left the agent's group has let go of the lock, and would go on writing into the next attempt.
+            raise Stop(
+                exits.LOCKED,
+                f"process {', '.join(map(str, sorted(left)))} of the last attempt of {step_of(state).name} still lives. "
+                "wait for it, or end it with: correctless cauto stop",
+            )
+
+    def _unheard(self, state: State) -> AgentEnded:
+        """The end of an agent whose dispatcher died: what it took is read from what it wrote."""
+        task = self._task(state, state.attempt, state.part)
+        taken = self.around.agent(step_of(state).agent, self.around.repo.top).reckon(task)
+        seconds = 0.0
+        with suppress(OSError):
+            # Its last sign of life: the time until somebody resumed is nobody's work.
+            seconds = os.path.getmtime(task.transcript) - datetime.fromisoformat(state.began_at).timestamp()
+        outcome = replace(taken, reason="the dispatcher ended while the agent ran", resume_at=None, over="")
+        answer = _joined(self._said_before(state) or b"", outcome.answer)[:MAX_ANSWER]
+        self._write_answer(state, answer)
+        return _event(state, "interrupted", outcome, max(0.0, seconds), answer)
+
+    def _said_before(self, state: State) -> bytes | None:
+        """What the attempt's agent had said when it was last heard; None when that is not on disk any more."""
+        if state.answer_sha256 in ("", sha256(b"")):
+            return b""
+        folder = self.around.folder(state.run, step_of(state).name, state.attempt)
+        said = work.read(os.path.join(folder, "answer.md"))
+        return said if sha256(said) == state.answer_sha256 else None
+
+    def _write_answer(self, state: State, answer: bytes) -> None:
+        folder = self.around.folder(state.run, step_of(state).name, state.attempt)
+        replace_file(os.path.join(folder, "answer.md"), answer, mode=0o600)
+
+    def _ended(self, state: State, kind: str, outcome: Outcome, *, goes_on: bool = True) -> AgentEnded:
+        around, step = self.around, step_of(state)
+        around.lock.note(f"run {state.run}, step {step.name}")
+        folder = around.folder(state.run, step.name, state.attempt)
+        # Only now: while the agent lived, nothing on disk told its nonce to anybody.
+        # Only people read the prompt again; without the nonce the answer could not be.
+        said = f"{_numbered('prompt', self._part)}.md"
+        for name, text in {**self._earlier, said: _bytes(self._prompt)}.items():
+            replace_file(os.path.join(folder, name), text, mode=0o600, durable=False)
+        self._earlier = {}
+        replace_file(os.path.join(folder, _NONCE), _bytes(self._nonce), mode=0o600)
+        assert self._began is not None
+        seconds = time.monotonic() - self._began
+        self._began = None
+        cut_off = kind in ("paused", "interrupted") or outcome.over in ("usd", "wall")
+        left = aside.left(around, state) if step.session and goes_on and cut_off else ""
+        answer, self._before = _joined(self._before, outcome.answer), b""
+        if len(answer) > MAX_ANSWER:
+            answer, left = answer[:MAX_ANSWER], ""
+            if kind == "ok":
+                kind, outcome = "failed", replace(outcome, reason=over_answer())
+        self._write_answer(state, answer)
+        return replace(_event(state, kind, outcome, seconds, answer), left=left)
+
+    def _recorder_of(self, recording: Recording, servers: Mapping[str, Any]) -> Recorder | None:
+        if recorder.available():
+            return Recorder(recording, on_failure=self._kill, servers=servers)
+        missing = (
+            "the MCP SDK is not installed: decisions come by the block alone. install correctless[claude]"
+        )
+        self.around.activity(Activity("warning", missing))
+        return None
+
+    def _kill(self) -> None:
+        """The agent's group gone at once: what it decides can't be recorded any more, so it must not go on."""
+        if self._held is not None:
+            with suppress(ProcessLookupError):
+                # not reaped before `release` is over: the id is its own
+                os.killpg(self._held.pgid, signal.SIGKILL)
+
+    def _stop_recording(self) -> None:
+        """From here on nothing of this attempt is added by its agent, whatever of it still lives."""
+        used, self._recorder = self._recorder, None
+        if used is not None:
+            used.close()
+            if used.failed is not None:
+                raise used.failed
+
+
+def _servers(around: Surroundings, state: State) -> dict[str, Any]:
+    frozen = plan_of(state).mcp_sha256
+    if frozen is None:
+        return {}
+    return freeze.mcp_servers(freeze.read_frozen(around.logs, state.run, freeze.MCP, frozen))
+
+
+def _without_recorder(folder: str, servers: Mapping[str, Any]) -> str | None:
+    if not servers:
+        return None
+    path = os.path.join(folder, freeze.MCP)
+    replace_file(path, json.dumps({"mcpServers": servers}).encode(), mode=0o600)
+    return path
+
+
+def _limits(state: State) -> Limits:
+    plan, step = plan_of(state), step_of(state)
+    seconds, usd = state.so_far if state.phase in ("suspended", "continuing", "running") else (0.0, 0.0)
+    left = plan.usd - state.cost_usd if plan.usd is not None else None
+    own = step.usd - usd if step.usd is not None else None
+    money = [max(amount, 0.01) for amount in (left, own) if amount is not None]
+    return Limits(
+        idle_s=step.idle_minutes * 60,
+        wall_s=max(1.0, min(step.minutes * 60 - seconds, plan.minutes * 60 - state.seconds)),
+        turns=step.turns,
+        usd=min(money) if money else None,
+        grace_s=_GRACE_SECONDS,
+        extra_usage=plan.extra_usage != "never",
+    )
+
+
+def _numbered(name: str, part: int) -> str:
+    return name if part == 1 else f"{name}-{part}"
+
+
+def _joined(before: bytes, said: str) -> bytes:
+    """All messages of a session in order, each on lines of its own."""
+    return b"\n".join(part for part in (before, _bytes(said)) if part)
+
+
+def _event(state: State, kind: str, outcome: Outcome, seconds: float, answer: bytes) -> AgentEnded:
+    return AgentEnded(
+        step=step_of(state).name,
+        attempt=state.attempt,
+        outcome=kind,
+        reason=outcome.reason,
+        resume_at=outcome.resume_at,
+        answer_sha256=sha256(answer),
+        seconds=round(seconds, 3),
+        cost_usd=outcome.cost_usd,
+        cost_estimated=outcome.cost_estimated,
+        tokens=outcome.tokens,
+        turns=outcome.turns,
+        over=outcome.over,
+        usage=dict(outcome.usage),
+    )
+
+
+def _uuid(digits: str) -> str:
+    # With the version and variant bits of a random UUID; the client refuses others.
+    fixed = f"{digits[:12]}4{digits[13:16]}a{digits[17:]}"
+    return "-".join((fixed[:8], fixed[8:12], fixed[12:16], fixed[16:20], fixed[20:]))
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")

@@ -1,0 +1,1 @@
+"""What a run tells people: notifications and the escalation file."""

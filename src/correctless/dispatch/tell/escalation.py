@@ -1,0 +1,291 @@
+"""A run that stopped for a person in; `escalation.md` in the run's folder out: what failed, what was tried, what is needed.
+
+Derived from the run's events each time and never read back. It lies there only while the run waits: going on takes it away. What
+a model wrote is quoted as inert text; what is recommended is worked out from codes and counts alone.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from correctless.agents import Activity, one_line
+from correctless.base import exits
+from correctless.base.clock import timestamp
+from correctless.base.exits import Stop
+from correctless.base.files import replace_file
+from correctless.dispatch.core.context import Surroundings, plan_of
+from correctless.review import gate
+from correctless.review.summary import inert
+from correctless.runlog import branch as record
+from correctless.runlog.branch import Recorded
+from correctless.runlog.events import (
+    AgentEnded,
+    AttemptFailed,
+    Logged,
+    Reverted,
+    RunStopped,
+    StepChecked,
+    StepFinished,
+    StepStarted,
+)
+from correctless.runlog.plan import PlannedStep
+from correctless.runlog.state import State
+
+FILE = "escalation.md"  # in the run's folder
+_TEXT = 500  # characters of one quoted reason
+_SHOWN = 50  # attempts, and decisions
+_LIMITS = {
+    "idle": ("was silent for too long", "idle_minutes"),
+    "wall": ("took too long", "max_minutes"),
+    "turns": ("used up its turns", "max_turns"),
+    "usd": ("used up its money", "max_usd"),
+}
+_PLAIN_PATH = re.compile(r"[\w./+@ -]+\Z", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One attempt as the run log tells it."""
+
+    step: str
+    attempt: int
+    outcome: str = "did not end"
+    reason: str = ""
+    seconds: float = 0.0
+    cost_usd: float = 0.0
+    estimated: bool = False
+    over: str = ""  # the limit that ended it
+    check_failed: bool = False
+    counted: bool = False  # as a failure of the step
+
+
+def write(around: Surroundings, state: State, stopped: RunStopped) -> None:
+    """Write the file of a run that is about to stop, durably; a run that needs no decision has none."""
+    if stopped.code == exits.PAUSED:
+        return  # a limit passes by itself: there is nothing to decide
+    path = os.path.join(around.logs.folder(state.run), FILE)
+    # A damaged log may be what stopped the run: then this says so, without what it can't read.
+    tried: tuple[Tried, ...] | None = None
+    waiting: tuple[Recorded, ...] = ()
+    with suppress(Stop, ValueError):
+        branch = record.load(around.logs)
+        tried = attempts(state.run, branch.events)
+        waiting = gate.asked(around.logs, around.repo)[1].waiting
+    try:
+        replace_file(path, _text(around, state, stopped, tried, waiting).encode(), mode=0o600)
+    except OSError as error:
+        around.activity(Activity("warning", one_line(f"{path} can't be written: {error.strerror}", 1000)))
+    else:
+        around.activity(Activity("waiting", one_line(f"for a person: {path}", 1000)))
+
+
+def clear(around: Surroundings, state: State) -> None:
+    """Take the file away: the run goes on."""
+    with suppress(OSError):
+        os.unlink(os.path.join(around.logs.folder(state.run), FILE))
+
+
+def attempts(run: str, events: Iterable[Logged]) -> tuple[Tried, ...]:
+    """Every attempt of one run, in the order they were begun."""
+    found: dict[tuple[str, int], Tried] = {}
+    for event in (item.event for item in events if item.run == run):
+        if isinstance(event, StepStarted):
+            found[event.step, event.attempt] = Tried(event.step, event.attempt)
+        if not isinstance(event, AgentEnded | StepChecked | AttemptFailed | Reverted | StepFinished):
+            continue
+        known = found.get((event.step, event.attempt), Tried(event.step, event.attempt))
+        match event:
+            case AgentEnded():
+                known = replace(
+                    known,
+                    outcome=event.outcome,
+                    reason=event.reason,
+                    seconds=event.seconds,
+                    cost_usd=event.cost_usd,
+                    estimated=event.cost_estimated,
+                    over=event.over,
+                )
+            case StepChecked(ok=False):
+                known = replace(known, outcome="check failed", reason=event.detail, check_failed=True)
+            case AttemptFailed():
+                known = replace(known, reason=event.reason or known.reason, counted=event.counted)
+            case Reverted():
+                known = replace(known, outcome="not kept", reason=event.reason)
+            case StepFinished():
+                known = replace(known, outcome="finished", reason="")
+        found[event.step, event.attempt] = known
+    return tuple(found.values())
+
+
+def recommend(
+    state: State, stopped: RunStopped, tried: Sequence[Tried], waiting: Sequence[Recorded]
+) -> Iterator[str]:
+    """What to do, each a sentence of our own; worked out from codes, counts and limits, never from what a model said."""
+    if stopped.code == exits.FAILED and state.step is not None:
+        yield from _after_failure(state.step, [t for t in tried if t.step == state.step.name and t.counted])
+    elif stopped.code == exits.BUDGET:
+        done, steps = len(state.finished), len(plan_of(state).steps)
+        if done:
+            yield (
+                f"{done} of {steps} steps took {state.cost_usd:.2f} USD and {state.seconds / 60:.0f} minutes. At that rate the "
+                f"other {steps - done} take {state.cost_usd / done * (steps - done):.2f} USD and "
+                f"{state.seconds / 60 / done * (steps - done):.0f} minutes more: grant at least that."
+            )
+        else:
+            yield "No step was finished within the limit. Look at the attempts before you grant more: see above."
+    elif stopped.code == exits.PERSON and _at_the_gate(state):
+        damaged = sum("damaged" in r.decision.notes for r in waiting)
+        if damaged:
+            yield f"Begin with the {damaged} that could not be read: what the agent meant is in the kept files."
+        origins = Counter(r.decision.step for r in waiting if r.decision.step)
+        if origins:
+            first, count = origins.most_common(1)[0]
+            yield (
+                f"{count} of {len(waiting)} come from {inert(first)}. If they are wrong, have that step run again with a note "
+                "instead of mending its work by hand."
+            )
+    elif stopped.code == exits.PERSON:
+        yield "Do what the line above names, then go on: nothing that was finished runs again."
+    else:
+        yield (
+            f"{'The pull request is open and was not merged' if state.url else 'Nothing was published'}. Mend what the line above names, then go on. If it says that a log is not what was noted, "
+            "find out who changed it first."
+        )
+
+
+def _after_failure(step: PlannedStep, failed: Sequence[Tried]) -> Iterator[str]:
+    if not failed:
+        return
+    last = failed[-1]
+    same = 1
+    for earlier in reversed(failed[:-1]):
+        if _alike(earlier.reason) != _alike(last.reason):
+            break
+        same += 1
+    if same > 1:
+        yield f"The last {same} attempts failed in the same way: trying again without a change will hardly help."
+    elif len(failed) > 1:
+        yield "The attempts failed in different ways: another try may succeed."
+    if last.over in _LIMITS:
+        what, key = _LIMITS[last.over]
+        yield (
+            f"The last attempt {what}. A run keeps the limits it began with: for a higher `{key}` change the "
+            "configuration and start a new run, or ask for less in the spec."
+        )
+    elif last.check_failed and step.report and last.reason.startswith("its report "):
+        yield "The step left no report that counts. See in its transcript whether it was told where, and could write there."
+    elif last.check_failed:
+        yield (
+            "Read the check's log of the last attempt. If the check is right, the spec may ask for what can't be done; if the check "
+            "is wrong, mend it and start a new run: this one keeps the check it began with."
+        )
+    else:
+        yield "The agent itself failed. Read the end of its transcript, and try its program by hand."
+
+
+def _alike(reason: str) -> str:
+    # Times, counts and addresses differ in each run of the same failing test.
+    return " ".join(re.sub(r"0x[0-9a-fA-F]+|\d+", "#", reason).split())
+
+
+def _text(
+    around: Surroundings,
+    state: State,
+    stopped: RunStopped,
+    tried: tuple[Tried, ...] | None,
+    waiting: tuple[Recorded, ...],
+) -> str:
+    # Imported here: a run that never stops needs neither.
+    import frontmatter
+
+    plan, step = plan_of(state), state.step
+    of_step = [t for t in tried or () if step is not None and t.step == step.name]
+    front: dict[str, Any] = {
+        "schema_version": 1,
+        "run": state.run,
+        "branch": one_line(plan.branch, _TEXT),
+        "base": plan.base,
+        "code": stopped.code,
+        "meaning": exits.MEANING.get(stopped.code, "could not check or could not run"),
+        "step": step.name if step else None,
+        "attempts": len(of_step),
+        "what_failed": _what(stopped, of_step),
+        "reason": one_line(stopped.reason, _TEXT),
+        "waiting": len(waiting),
+        "timestamp": timestamp(around.now()),
+    }
+    lines = [f"# Run {state.run} needs a person", "", "## What failed", "", _quoted(stopped.reason), ""]
+    lines += ["## What was tried", ""]
+    if tried is None:
+        lines += ["The run's logs can't be read: `correctless decisions verify` says where they are damaged."]
+    else:
+        lines += [line for t in (of_step or tried)[-_SHOWN:] for line in _attempt(around, state, t)]
+        lines += [] if of_step or tried else ["No attempt was begun."]
+    lines += ["", "## What is needed from you", "", *_needed(state, stopped, waiting), ""]
+    lines += ["## Recommendation", "", *recommend(state, stopped, tried or (), waiting)]
+    return str(frontmatter.dumps(frontmatter.Post("\n".join(lines), **front), sort_keys=False)) + "\n"
+
+
+def _attempt(around: Surroundings, state: State, tried: Tried) -> Iterator[str]:
+    cost = f"{'about ' if tried.estimated else ''}{tried.cost_usd:.2f} USD"
+    why = f": {_quoted(tried.reason)}" if tried.reason else ""
+    yield f"- {inert(tried.step)}#{tried.attempt}, {tried.seconds / 60:.1f} minutes, {cost}, {tried.outcome}{why}"
+    folder = around.folder(state.run, tried.step, tried.attempt)
+    for what, name in (("patch", "left.patch"), ("transcript", "transcript"), ("check", "check.log")):
+        path = os.path.join(folder, name)
+        if os.path.exists(path):
+            yield f"  - {what}: {f'`{path}`' if _PLAIN_PATH.match(path) else inert(path)}"
+
+
+def _needed(state: State, stopped: RunStopped, waiting: Sequence[Recorded]) -> Iterator[str]:
+    end = (
+        "- End it; what its finished steps committed stays on the branch: `correctless cauto stop --abandon`"
+    )
+    if stopped.code == exits.FAILED:
+        yield f"Decide how {inert(state.step.name if state.step else 'the run')} goes on:"
+        yield ""
+        yield f"- Try it again, up to {plan_of(state).attempts} times more: `correctless cauto resume`"
+        yield end
+    elif stopped.code == exits.BUDGET:
+        yield "Decide whether the run may cost more:"
+        yield ""
+        yield "- Grant more: `correctless cauto resume` with `--max-usd N` or `--max-minutes N`, for the whole run"
+        yield end
+    elif stopped.code == exits.PERSON and _at_the_gate(state):
+        yield "Decide these, with `correctless review`: confirm them, reject them, or have a step run again."
+        yield ""
+        for r in waiting[:_SHOWN]:
+            d = r.decision
+            why = _quoted(d.original_escalation_reason or d.rationale)
+            yield f"- {inert(d.skill)} {inert(d.decision_id)}: {why}. Applied: {_quoted(d.default_applied)}"
+        if len(waiting) > _SHOWN:
+            yield f"- and {len(waiting) - _SHOWN} more"
+    else:
+        yield "Do what is named under *What failed*, then decide:"
+        yield ""
+        yield "- Go on: `correctless cauto resume`"
+        yield end
+
+
+def _what(stopped: RunStopped, of_step: Sequence[Tried]) -> str:
+    """One closed word for programs."""
+    if stopped.code == exits.FAILED:
+        last = of_step[-1] if of_step else None
+        return "limit" if last and last.over else "check" if last and last.check_failed else "agent"
+    if stopped.code == exits.PERSON:
+        return "nothing"
+    return "budget" if stopped.code == exits.BUDGET else "dispatcher"
+
+
+def _at_the_gate(state: State) -> bool:
+    return state.phase in ("closed", "consolidated")
+
+
+def _quoted(text: str) -> str:
+    return inert(one_line(text, _TEXT))

@@ -1,0 +1,366 @@
+"""A run that waits, stopped or ended in; one JSON object on the standard input of the user's own command out.
+
+The command is the base commit's, runs with the rights of the person, and must not be what an agent wrote: nothing of it is taken
+from a worktree. Whatever becomes of it, the run goes on as it would have; that it failed is said once, and kept in notify.log.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from correctless.agents import Activity, one_line
+from correctless.base import exits
+from correctless.base.clock import timestamp
+from correctless.base.exits import Stop
+from correctless.base.process import process
+from correctless.dispatch.core.context import Surroundings, plan_of
+from correctless.dispatch.core.engine import Wait
+from correctless.dispatch.host import trusted_path
+from correctless.dispatch.parking import remote_ref
+from correctless.dispatch.tell import escalation
+from correctless.ledger.record import decode, encode
+from correctless.project.git import Repo
+from correctless.publish import leaks
+from correctless.review import open_set, summary
+from correctless.runlog.plan import Plan
+from correctless.runlog.state import State
+from correctless.syntax.strict_json import RecordError
+
+SECONDS = 30.0  # the command's time
+LOG = "notify.log"  # in the run's folder
+_GRACE_SECONDS = 2.0
+_TEXT = 500  # characters
+_KEPT = 2000  # bytes of each output
+
+Kind = Literal["waiting", "paused", "budget", "failed", "refused", "complete", "trial"]
+_KINDS: Mapping[int, Kind] = {
+    exits.PERSON: "waiting",
+    exits.PAUSED: "paused",
+    exits.BUDGET: "budget",
+    exits.FAILED: "failed",
+}
+
+
+def _is(description: str) -> dict[str, str]:
+    return {"description": description}  # as pydantic reads it when the schema is asked for
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Decisions on record of the branch, without those of attempts that were taken back."""
+
+    decisions: int
+    deferred: int = field(metadata=_is("of them left to a person, answered or not"))
+    waiting: int = field(metadata=_is("of them that nobody confirmed yet"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notification:
+    """What the command of `notify` gets on standard input: one JSON object on one line. Later versions may add keys."""
+
+    schema_version: Literal[1]
+    event: Kind = field(
+        metadata=_is("waiting: a person must act. paused: a limit or an outage. refused: could not go on")
+    )
+    run: str
+    branch: str
+    repository: str = field(metadata=_is("the name of its folder"))
+    outcome: str = field(
+        metadata=_is("one printable line of at most 500 characters; parts of it a model may have written")
+    )
+    step: str | None = field(metadata=_is("the step the run is at; null after the last"))
+    counts: Counts | None = field(metadata=_is("null where the log can't be read"))
+    digest: str | None = field(metadata=_is("of the open set, where the gate is closed"))
+    cost_usd: float = field(metadata=_is("of all agents so far"))
+    minutes: float = field(metadata=_is("of all agents so far"))
+    url: str = field(metadata=_is("of the pull request; empty without one"))
+    resume_at: str | None = field(
+        metadata=_is("when the limit ends, RFC 3339 in UTC; null where nobody knows")
+    )
+    next: str = field(metadata=_is("the command a person types next; empty when there is none"))
+    escalation: str | None = field(metadata=_is("the file that says what was tried and what is needed"))
+    labels: Mapping[str, str] = field(metadata=_is("as configured"))
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What became of one notification: `said` is one printable line, `output` the end of what the command wrote."""
+
+    ok: bool
+    said: str
+    output: str = ""
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a notification."""
+    from pydantic import TypeAdapter
+
+    made = TypeAdapter(Notification).json_schema(mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
+
+
+def refuse_inside(argv: Sequence[str] | None, repo: Repo) -> None:
+    """`Stop(3)` when the command would run what lies in a worktree of the repository, where agents write."""
+    if argv is None:
+        return
+    written = trusted_path.places(repo)
+    program = argv[0]
+    fix = "put it outside of the repository, and name it by its absolute path or by its name on PATH"
+    if os.sep in program and not os.path.isabs(program):
+        raise Stop(exits.REFUSED, f"notify: '{one_line(program)}' is a relative path. {fix}")
+    for word in argv:
+        path = word if os.path.isabs(word) else word.partition("=")[2]
+        if os.path.isabs(path) and (
+            trusted_path.inside(path, written) or trusted_path.reached_inside(path, written)
+        ):
+            raise Stop(
+                exits.REFUSED, f"notify: '{one_line(word)}' lies where agents write ({repo.top}). {fix}"
+            )
+
+
+def forewarn(around: Surroundings, plan: Plan) -> None:
+    """Say it when a run begins whose command can't be found: at night nobody is there to read it."""
+    if plan.notify is None:
+        return
+    try:
+        _program(plan.notify, around.repo, around.env)
+    except Stop as stop:
+        around.activity(Activity("warning", stop.message))
+
+
+def about_wait(around: Surroundings, state: State, wait: Wait, wall_s: float) -> None:
+    """Tell of a pause the dispatcher waits out by itself: once, however often the same step is tried again in it."""
+    until = f"at {wait.until}" if wait.until else "as soon as it is over"
+    outcome = f"{state.step.name if state.step else 'the run'} waits: {wait.reason}; it goes on {until}"
+    key = (wait.until, len(state.finished))
+    _tell(around, state, "paused", outcome, key, wall_s, resume_at=wait.until, following="")
+
+
+def about_question(around: Surroundings, state: State, wall_s: float) -> None:
+    """Tell of a decision a person is asked about, and has a few minutes for."""
+    plan, step, asking = plan_of(state), state.step, state.asking
+    count = len(asking.entries) if asking else 0
+    what = "a decision" if count == 1 else f"{count} decisions"
+    outcome = f"{step.name if step else 'the run'} asks about {what} and waits {plan.ask_minutes:g} minutes at its terminal"
+    _tell(around, state, "waiting", outcome, (asking.challenge if asking else "",), wall_s)
+
+
+def about(around: Surroundings, state: State, wall_s: float, *, parked: str | None = None) -> None:
+    """Tell of a run that stopped, with the remote it is `parked` on, or is complete; not again while nothing has changed."""
+    stopped = state.stopped
+    with suppress(KeyboardInterrupt):  # the run has ended: it is only the command that is cut short
+        if state.phase == "complete":
+            outcome = f"run {state.run} is complete{f': {state.url}' if state.url else ''}"
+            _tell(around, state, "complete", outcome, (), wall_s)
+        elif stopped is not None:
+            kind = _KINDS.get(stopped.code, "refused")
+            # A pause that was tried again is the same pause; else every further attempt is news.
+            begun = sum(state.attempts.values())
+            key = (stopped.resume_at, len(state.finished)) if kind == "paused" else (stopped.reason, begun)
+            following = next_command(state, stopped.code, parked)
+            _tell(
+                around,
+                state,
+                kind,
+                stopped.reason,
+                key,
+                wall_s,
+                resume_at=stopped.resume_at,
+                following=following,
+            )
+
+
+def trial(plan: Plan, repo: Repo, env: Mapping[str, str], *, wall_s: float = SECONDS) -> Sent:
+    """Send one trial notification as a run of this plan would; `Sent` says what happened."""
+    if plan.notify is None:
+        return Sent(False, "notify is not configured. write it as: notify: [PROGRAM, ARG]")
+    said = Notification(
+        schema_version=1,
+        event="trial",
+        run="trial",
+        branch=one_line(plan.branch, _TEXT),
+        repository=_name(repo),
+        outcome="a trial: notifications of runs of this branch would come this way",
+        step=None,
+        counts=Counts(0, 0, 0),
+        digest=None,
+        cost_usd=0.0,
+        minutes=0.0,
+        url="",
+        resume_at=None,
+        next="",
+        escalation=None,
+        labels=_labels(plan),
+    )
+    return send(plan.notify, said, repo, env, wall_s=wall_s)
+
+
+def send(
+    argv: Sequence[str], said: Notification, repo: Repo, env: Mapping[str, str], *, wall_s: float = SECONDS
+) -> Sent:
+    """Run the command in `/` with the notification on its standard input; after `wall_s` seconds it and all it started end."""
+    name = one_line(os.path.basename(argv[0]))
+    try:
+        program, path = _program(argv, repo, env)
+        done = process.run(
+            [program, *argv[1:]],
+            cwd="/",  # a relative path in the command or its environment must not lead into a worktree
+            env={**env, "PATH": path},
+            stdin=encode(asdict(said)),
+            wall_s=wall_s,
+            keep=_KEPT,
+            grace_s=_GRACE_SECONDS,
+        )
+    except Stop as stop:
+        return Sent(False, one_line(stop.message, _TEXT))
+    except OSError as error:
+        return Sent(False, f"notify: '{name}' can't be run: {error.strerror}")
+    output = (done.out + done.err).decode("utf-8", "replace")
+    if done.timed_out:
+        return Sent(False, f"notify: '{name}' took over {wall_s:g} s and was ended", output)
+    if done.code != 0:
+        last = one_line(([line for line in output.splitlines() if line.strip()] or ["no output"])[-1])
+        return Sent(False, f"notify: '{name}' ended with {done.code}: {last}", output)
+    return Sent(True, f"sent with '{name}'", output)
+
+
+def next_command(state: State, code: int, parked: str | None = None) -> str:
+    """What a person types when a run stopped with this code: anywhere, where it is parked on a remote. Never read out of a message: a model may have written that."""
+    plan = plan_of(state)
+
+    def typed(what: str) -> str:
+        return remote_ref.command(what, parked, state.run) if parked else f"correctless {what}"
+
+    if code == exits.PERSON and state.phase in ("closed", "consolidated"):
+        return typed("review")
+    if code == exits.BUDGET:
+        usd = plan.usd is not None and (state.budget == "usd" or state.cost_usd >= plan.usd)
+        return f"{typed('cauto resume')} --max-{'usd' if usd else 'minutes'} N"
+    return typed("cauto resume")
+
+
+def _tell(
+    around: Surroundings,
+    state: State,
+    kind: Kind,
+    outcome: str,
+    key: tuple[object, ...],
+    wall_s: float,
+    *,
+    resume_at: str | None = None,
+    following: str = "",
+) -> None:
+    plan = plan_of(state)
+    if plan.notify is None:
+        return
+    digest = state.gate.digest if state.gate and following.startswith("correctless review") else None
+    step = state.step.name if state.step else None
+    told = [kind, step, digest, following, *key]
+    mark = hashlib.sha256(json.dumps(told).encode()).hexdigest()
+    log = os.path.join(around.logs.folder(state.run), LOG)
+    if _last_sent(log) == mark:
+        return
+    file = os.path.join(around.logs.folder(state.run), escalation.FILE)
+    said = Notification(
+        schema_version=1,
+        event=kind,
+        run=state.run,
+        branch=one_line(plan.branch, _TEXT),
+        repository=_name(around.repo),
+        outcome=_outcome(outcome),
+        step=step,
+        counts=_counts(around),
+        digest=digest,
+        cost_usd=round(state.cost_usd, 4),
+        minutes=round(state.seconds / 60, 1),
+        url=one_line(state.url, _TEXT),
+        resume_at=resume_at,
+        next=following,
+        escalation=one_line(file, 4096) if os.path.isfile(file) else None,
+        labels=_labels(plan),
+    )
+    sent = send(plan.notify, said, around.repo, around.env, wall_s=wall_s)
+    if not sent.ok:
+        around.activity(Activity("warning", sent.said))
+    kept = {
+        "time": timestamp(around.now()),
+        "event": kind,
+        "mark": mark,
+        "sent": sent.ok,
+        "said": sent.said,
+        "output": sent.output,
+    }
+    try:
+        with os.fdopen(_open(log, os.O_RDWR | os.O_CREAT | os.O_APPEND), "ab") as out:
+            out.write(encode(kept))
+    except OSError as error:
+        around.activity(Activity("warning", f"{one_line(log)} can't be written: {error.strerror}"))
+
+
+def _outcome(text: str) -> str:
+    line = one_line(text, _TEXT)
+    # It leaves the machine, and a check's output or an agent's last word may hold a key.
+    if leaks.secrets("", {"outcome": line}):
+        return (
+            "the reason looks as if it held a secret and is not sent. read it with: correctless cauto status"
+        )
+    return line
+
+
+def _counts(around: Surroundings) -> Counts | None:
+    try:
+        found = summary.counts(open_set.view(around.logs))
+    except (Stop, OSError, ValueError):
+        return None  # that may be the very thing to be told
+    return Counts(found["decisions"], found["deferred"], found["open"])
+
+
+def _labels(plan: Plan) -> dict[str, str]:
+    return {one_line(name, _TEXT): one_line(value, _TEXT) for name, value in plan.labels.items()}
+
+
+def _name(repo: Repo) -> str:
+    return one_line(os.path.basename(repo.home), _TEXT)
+
+
+def _last_sent(log: str) -> str | None:
+    """The mark of the last line, when that notification arrived; one that didn't is to be tried again."""
+    try:
+        with os.fdopen(_open(log, os.O_RDONLY), "rb") as file:
+            *_, last = file.read().splitlines() or [b""]
+        kept = decode(last)
+    except (OSError, RecordError):
+        return None
+    return str(kept.get("mark")) if kept.get("sent") is True else None
+
+
+def _open(path: str, flags: int) -> int:
+    # The folder is one an agent can reach: a link or a pipe at this name must neither lead away nor make us wait.
+    fd = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError(0, "it is no plain file", path)
+    return fd
+
+
+def _program(argv: Sequence[str], repo: Repo, env: Mapping[str, str]) -> tuple[str, str]:
+    """The program's absolute path and the PATH it gets; `Stop(3)` when there is none outside of the worktrees."""
+    refuse_inside(argv, repo)
+    found = trusted_path.find(argv[0], repo, env)
+    if found is None:
+        where = (
+            ""
+            if os.sep in argv[0]
+            else " on PATH, whose relative folders and those in the repository are left out"
+        )
+        raise Stop(
+            exits.REFUSED, f"notify: '{one_line(argv[0])}' was not found{where}. install it, or name its path"
+        )
+    return found

@@ -1,0 +1,1 @@
+"""The gh program, and what GitHub says of a pull request."""

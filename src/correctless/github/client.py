@@ -1,0 +1,274 @@
+"""A repository's name on a GitHub host in; its open pull requests out, and one made or edited, all by the gh program."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.base.process import process
+
+_SECONDS = 60.0
+_PAGES = 50  # of a hundred: an API that always says "there is more" must not hold a run for ever
+
+_ANSWER = 1 << 25  # bytes: more than a page of a hundred bodies of 65,536 characters
+
+# gh prompts, colours, pages and looks for its own updates unless it is told otherwise; with GH_DEBUG it
+# prints every request where its reason for failing should stand.
+_QUIET = {
+    "GH_PROMPT_DISABLED": "1",
+    "GH_NO_UPDATE_NOTIFIER": "1",
+    "GH_PAGER": "cat",
+    "NO_COLOR": "1",
+    "LC_ALL": "C",
+}
+_LOUD = ("GH_DEBUG", "DEBUG")
+
+# Asked for directly: `gh pr list` takes an answer without data for an empty list, which would be "none of ours is open".
+_LIST = (
+    "query OpenPullRequests($owner: String!, $name: String!, $head: String!, $after: String) {"
+    " repository(owner: $owner, name: $name) {"
+    " pullRequests(states: OPEN, headRefName: $head, first: 100, after: $after) {"
+    " nodes { id number url body isCrossRepository } pageInfo { hasNextPage endCursor } } } }"
+)
+# Not `gh pr edit`: older releases ask for classic projects first, which GitHub refuses since it took them down.
+_EDIT = (
+    "mutation EditPullRequest($id: ID!, $body: String!) {"
+    " updatePullRequest(input: {pullRequestId: $id, body: $body}) { pullRequest { id } } }"
+)
+
+_BODY = (
+    "query PullRequestBody($owner: String!, $name: String!, $number: Int!) {"
+    " repository(owner: $owner, name: $name) { pullRequest(number: $number) { body } } }"
+)
+
+_PULL_URL = re.compile(r"https://[!-~]+/pull/([1-9][0-9]*)\Z")
+_HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?\Z")
+_NAME = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]*\Z")
+_SCP = re.compile(r"(?:[^@/:\s]+@)?(?P<host>[^@/:\[\]\s]+):(?P<path>[^\s]+)\Z")
+_SCHEMES = ("http", "https", "ssh", "git", "git+ssh", "ssh+git", "git+https")
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequest:
+    """An open pull request as GitHub states it."""
+
+    number: int
+    url: str
+    body: str
+    id: str  # GitHub's node id
+
+
+@dataclass(frozen=True, slots=True)
+class GitHub:
+    """One repository on one host, asked by gh with the logins that `env` gives it."""
+
+    repo: str  # host/owner/name, from `repo_of_remote`
+    env: Mapping[str, str]
+    seconds: float = _SECONDS  # of one call
+    again: str = "cauto resume"  # the command that goes on after a failure
+
+    def check(self) -> None:
+        """Nothing, when gh is installed and logged in to the host; else `Stop(3)` that names what to do."""
+        host = self.repo.split("/", 1)[0]
+        done = self.gh("auth", "status", "--hostname", host)
+        if done.timed_out:
+            raise Stop(
+                exits.REFUSED, f"{host} did not answer gh in {self.seconds:.0f} s. see if it is reachable"
+            )
+        if done.code != 0:
+            raise Stop(
+                exits.REFUSED,
+                f"gh can't use {host}: {first_line(done.err, skip=host)}. run gh auth login --hostname {host}, or use --pr skip",
+            )
+
+    def pull_requests(self, head: str) -> tuple[PullRequest, ...]:
+        """The open pull requests whose head is this repository's branch `head`, those of forks left out."""
+        found: list[PullRequest] = []
+        after: str | None = None
+        _, owner, name = self.repo.split("/")
+        for _ in range(_PAGES):
+            given = {"owner": owner, "name": name, "head": head, **({"after": after} if after else {})}
+            answer = self.ask("list pull requests", _LIST, given)
+            page = take(take(answer, "repository", dict), "pullRequests", dict)
+            nodes = take(page, "nodes", list)
+            found.extend(_pull_request(n) for n in nodes if not take(n, "isCrossRepository", bool))
+            info = take(page, "pageInfo", dict)
+            if not take(info, "hasNextPage", bool):
+                return tuple(found)
+            after = take(info, "endCursor", str)
+        raise Stop(
+            exits.REFUSED, f"{self.repo} lists pull requests for '{head}' without end. look at it by hand"
+        )
+
+    def body(self, number: int) -> str:
+        """The body of a pull request, open or not."""
+        _, owner, name = self.repo.split("/")
+        given: dict[str, str | int] = {"owner": owner, "name": name, "number": number}
+        answer = self.ask("read the pull request", _BODY, given)
+        pull = take(take(answer, "repository", dict), "pullRequest", dict)
+        body: str = take(pull, "body", str)
+        return body
+
+    def create(self, *, head: str, base: str, title: str, body: str) -> tuple[int, str]:
+        """Open a pull request from `head` into `base`, both branches of this repository; its number and URL."""
+        words = (f"--head={head}", f"--base={base}", f"--title={title}", "--body-file=-")
+        said = self._do(
+            "open the pull request",
+            "pr",
+            "create",
+            "--repo",
+            self.repo,
+            *words,
+            stdin=body.encode("utf-8", "replace"),
+        )
+        for line in reversed(said.decode("utf-8", "replace").splitlines()):
+            if match := _PULL_URL.match(line.strip()):
+                return int(match[1]), match[0]
+        raise strange("no URL of the new pull request")
+
+    def edit_body(self, pull: PullRequest, body: str) -> None:
+        """Replace the body of `pull`, nothing else of it."""
+        answer = self.ask("edit the pull request", _EDIT, {"id": pull.id}, body=body)
+        take(take(answer, "updatePullRequest", dict), "pullRequest", dict)
+
+    def ask(
+        self, what: str, query: str, given: Mapping[str, str | int], *, body: str | None = None
+    ) -> dict[str, Any]:
+        """The data of one GraphQL answer; `Stop(3)` when there is none, or only half of it."""
+        # -F turns a number into one; it would do more to a text
+        words = [
+            word
+            for key, value in given.items()
+            for word in ("-F" if type(value) is int else "-f", f"{key}={value}")
+        ]
+        if (
+            body is not None
+        ):  # on standard input: it is too long for an argument, and arguments are in the process list
+            words += ["-F", "body=@-"]
+        host = self.repo.split("/", 1)[0]
+        stdin = body.encode("utf-8", "replace") if body is not None else None
+        said = self._do(
+            what, "api", "graphql", "--hostname", host, "-f", f"query={query}", *words, stdin=stdin
+        )
+        try:
+            answer = json.loads(said)
+        except (ValueError, RecursionError):
+            raise strange("it is not JSON") from None
+        if type(answer) is dict and "errors" in answer:  # beside data that may be half of it
+            raise strange("it names errors")
+        data: dict[str, Any] = take(answer, "data", dict)
+        return data
+
+    def _do(self, what: str, *args: str, stdin: bytes | None = None) -> bytes:
+        done = self.gh(*args, stdin=stdin)
+        if done.timed_out:
+            raise Stop(
+                exits.REFUSED,
+                f"gh could not {what} of {self.repo}: no answer in {self.seconds:.0f} s. run {self.again} later",
+            )
+        if done.code != 0:
+            raise Stop(
+                exits.REFUSED,
+                f"gh could not {what} of {self.repo}: {first_line(done.err)}. mend that, then run {self.again}",
+            )
+        return done.out
+
+    def gh(self, *args: str, stdin: bytes | None = None) -> process.Result:
+        """How gh ended with these words, whatever it says: for questions that have more than one answer."""
+        program = shutil.which("gh", path=self.env.get("PATH", ""))
+        if program is None:
+            raise Stop(
+                exits.REFUSED, "gh is not installed. install gh and run gh auth login, or use --pr skip"
+            )
+        env = {name: value for name, value in self.env.items() if name not in _LOUD} | _QUIET
+        # Not in the repository: gh would run git there, and with it what an agent put into the configuration.
+        return process.run([program, *args], cwd="/", env=env, stdin=stdin, wall_s=self.seconds, keep=_ANSWER)
+
+
+def repo_of_pull_request(url: str) -> tuple[str, int] | None:
+    """host/owner/name and number of a pull request's URL; None for any other."""
+    match = _PULL_URL.match(url)
+    repo = repo_of_remote(url[: match.start(1) - len("/pull/")]) if match else None
+    return (repo, int(match[1])) if match and repo else None
+
+
+def repo_of_remote(url: str) -> str | None:
+    """host/owner/name of a git remote's URL; None for a local path and whatever else is no repository on a host.
+
+    A port is left out: the one of ssh is not the API's, and gh knows hosts by name alone.
+    """
+    if any(c.isspace() for c in url):  # urlsplit would drop a line end without a word
+        return None
+    if "://" in url:
+        try:
+            parts = urlsplit(url)
+            host, path = parts.hostname or "", parts.path
+            _ = parts.port  # raises when it is no number
+        except ValueError:
+            return None
+        if parts.scheme not in _SCHEMES or parts.query or parts.fragment:
+            return None
+    elif match := _SCP.match(url):
+        host, path = match["host"].lower(), match["path"]
+    else:
+        return None
+    # The second name GitHub gives its ssh door, for networks that let only port 443 through.
+    host = "github.com" if host == "ssh.github.com" else host.removeprefix("www.")
+    names = path.strip("/").removesuffix(".git").split("/")
+    if (
+        len(names) != 2
+        or not _HOST.match(host)
+        or not all(_NAME.match(n) and n not in (".", "..") for n in names)
+    ):
+        return None
+    return f"{host}/{names[0]}/{names[1]}"
+
+
+def repo_of_name(name: str) -> str | None:
+    """host/owner/name of a repository written as `[host/]owner/name`; None for anything else."""
+    names = name.split("/")
+    host, *rest = names if len(names) != 2 else ["github.com", *names]
+    if len(rest) != 2 or not _HOST.match(host) or not _NAME.match(rest[0]) or not _NAME.match(rest[1]):
+        return None
+    return None if {*rest} & {".", ".."} else "/".join((host, *rest))
+
+
+def first_line(said: bytes, *, skip: str = "") -> str:
+    """The first line of a program's words that says something, safe for a terminal, at most 200 characters."""
+    for line in said.decode("utf-8", "replace").splitlines():
+        text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line.strip())
+        if text and text != skip:
+            return text[:200].rstrip(". ")
+    return "it did not say why"
+
+
+def _pull_request(node: Any) -> PullRequest:
+    number = take(node, "number", int)
+    return PullRequest(
+        number=number,
+        url=take(node, "url", str),
+        body=take(node, "body", str),
+        id=take(node, "id", str),
+    )
+
+
+def take(value: Any, name: str, kind: type) -> Any:
+    """The value at `name` of one JSON object; `Stop(3)` when it is of another type, null or missing."""
+    # type() and not isinstance: True must not pass for the number 1
+    if type(value) is not dict or type(value.get(name)) is not kind:
+        raise strange(f"no {kind.__name__} at '{name}'")
+    return value[name]
+
+
+def strange(what: str) -> Stop:
+    """The refusal of an answer that is not what was asked for."""
+    return Stop(
+        exits.REFUSED, f"GitHub's answer can't be read: {what}. see that gh and the host are up to date"
+    )

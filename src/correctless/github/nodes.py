@@ -1,0 +1,155 @@
+"""One JSON object of GitHub's answers in; the value it stands for out, or `Stop(3)` that names what of it can't be read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.github.client import strange, take
+from correctless.github.facts import Check, Comment, Status, Thread
+
+STATES = ("OPEN", "CLOSED", "MERGED")
+MERGEABLE = ("MERGEABLE", "CONFLICTING", "UNKNOWN")
+MERGE_STATES = ("BEHIND", "BLOCKED", "CLEAN", "DIRTY", "DRAFT", "HAS_HOOKS", "UNKNOWN", "UNSTABLE")
+CHECK_STATES = ("COMPLETED", "IN_PROGRESS", "PENDING", "QUEUED", "REQUESTED", "WAITING")
+CONCLUSIONS = (
+    "ACTION_REQUIRED",
+    "CANCELLED",
+    "FAILURE",
+    "NEUTRAL",
+    "SKIPPED",
+    "STALE",
+    "STARTUP_FAILURE",
+    "SUCCESS",
+    "TIMED_OUT",
+)
+STATUS_STATES = ("ERROR", "EXPECTED", "FAILURE", "PENDING", "SUCCESS")
+
+SHA = r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z"
+
+
+def _split(nodes: tuple[dict[str, Any], ...], kind: str) -> Iterator[dict[str, Any]]:
+    for node in nodes:
+        if one_of(node, "__typename", ("CheckRun", "StatusContext")) == kind:
+            yield node
+
+
+def checks(nodes: tuple[dict[str, Any], ...]) -> tuple[Check, ...]:
+    return tuple(_check(node) for node in _split(nodes, "CheckRun"))
+
+
+def statuses(nodes: tuple[dict[str, Any], ...]) -> tuple[Status, ...]:
+    return tuple(
+        Status(text(n, "context"), one_of(n, "state", STATUS_STATES), time(n, "createdAt"))
+        for n in _split(nodes, "StatusContext")
+    )
+
+
+def _check(node: dict[str, Any]) -> Check:
+    suite = take(node, "checkSuite", dict)
+    app = maybe(suite, "app", dict)
+    run = maybe(suite, "workflowRun", dict)
+    status = one_of(node, "status", CHECK_STATES)
+    concluded = maybe(node, "conclusion", str) is not None
+    if concluded != (status == "COMPLETED"):
+        raise strange("a check is completed without a conclusion, or has one before its end")
+    return Check(
+        name=text(node, "name"),
+        app="" if app is None else text(app, "slug"),
+        workflow="" if run is None else text(take(run, "workflow", dict), "name"),
+        event="" if run is None else text(run, "event"),
+        run=take(node, "databaseId", int),
+        status=status,
+        conclusion=one_of(node, "conclusion", CONCLUSIONS) if concluded else "",
+        started=None if maybe(node, "startedAt", str) is None else time(node, "startedAt"),
+    )
+
+
+def since(nodes: tuple[dict[str, Any], ...]) -> datetime:
+    # A commit's own date is its author's to choose; a suite or a status is dated by the host, and made after the push.
+    times = [time(take(n, "checkSuite", dict), "createdAt") for n in _split(nodes, "CheckRun")]
+    times += [time(n, "createdAt") for n in _split(nodes, "StatusContext")]
+    if not times:
+        raise cannot("no check says since when this head is there")
+    return min(times)
+
+
+def threads(nodes: tuple[dict[str, Any], ...]) -> tuple[Thread, ...]:
+    return tuple(_thread(node) for node in nodes)
+
+
+def _thread(node: dict[str, Any]) -> Thread:
+    first, last = (take(take(node, name, dict), "nodes", list) for name in ("first", "last"))
+    if len(first) != 1 or len(last) != 1:
+        raise strange("a thread without a remark")
+    if one_of(last[0], "state", ("PENDING", "SUBMITTED")) == "PENDING":
+        raise cannot("an answer to a thread is still a draft")
+    commit = maybe(first[0], "originalCommit", dict)
+    return Thread(
+        first=_comment(first[0]),
+        last=_comment(last[0]),
+        opened_at="" if commit is None else sha(commit, "oid"),
+        resolved=take(node, "isResolved", bool),
+    )
+
+
+def comments(nodes: tuple[dict[str, Any], ...]) -> tuple[Comment, ...]:
+    return tuple(sorted((_comment(node) for node in nodes), key=lambda comment: comment.made))
+
+
+def _comment(node: dict[str, Any]) -> Comment:
+    return Comment(author(node), time(node, "createdAt"))
+
+
+def maybe(value: dict[str, Any], name: str, kind: type) -> Any:
+    """Null where GitHub may say null; a missing key is none."""
+    if type(value) is dict and name in value and value[name] is None:
+        return None
+    return take(value, name, kind)
+
+
+def text(value: dict[str, Any], name: str) -> str:
+    text: str = take(value, name, str)
+    if not text:
+        raise strange(f"'{name}' is empty")
+    return text
+
+
+def one_of(value: dict[str, Any], name: str, known: tuple[str, ...]) -> str:
+    found: str = take(value, name, str)
+    if found not in known:
+        raise strange(f"'{name}' is '{found}', which this program does not know")
+    return found
+
+
+def sha(value: dict[str, Any], name: str) -> str:
+    found: str = take(value, name, str)
+    if not re.match(SHA, found):
+        raise strange(f"'{name}' is no commit")
+    return found
+
+
+def time(value: dict[str, Any], name: str) -> datetime:
+    found: str = take(value, name, str)
+    try:
+        moment = datetime.fromisoformat(found)
+    except ValueError:
+        raise strange(f"'{name}' is no time") from None
+    if moment.utcoffset() is None:
+        raise strange(f"'{name}' has no time zone")
+    return moment
+
+
+def author(value: dict[str, Any]) -> str:
+    """The login of who wrote it; "" when the account is gone."""
+    actor = maybe(value, "author", dict)
+    return "" if actor is None else text(actor, "login")
+
+
+def cannot(why: str) -> Stop:
+    """What is no fault of the answer, and yet leaves a fact unknown."""
+    return Stop(exits.REFUSED, why)

@@ -1,0 +1,255 @@
+"""Looking after a log: its path in; a report of what is wrong, or what was set aside to mend it, out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+
+from correctless.base.values import frozen
+from correctless.ledger.chain import EMPTY, Entry, Head, Link, entry, links, seal
+from correctless.ledger.log_file import Damaged, Foreign, LogFile, opened
+from correctless.ledger.record import decode
+from correctless.syntax.finding import Finding
+from correctless.syntax.strict_json import RecordError
+
+_MAX_FINDINGS = 100  # a file of a million broken lines is one problem, and memory stays flat
+
+
+@frozen
+class Anchor:
+    """What was noted elsewhere about a log: entry `seq` has the head `sha256`; `where` says where that stands."""
+
+    seq: int
+    sha256: str
+    where: str
+    severity: str = "error"  # "warning" for what was noted of a log that was set aside since
+
+
+@frozen
+class Report:
+    """What `verify` saw: how many entries, where the log ends, and everything wrong with it."""
+
+    entries: int
+    head: Head
+    findings: tuple[Finding, ...]
+
+    @property
+    def intact(self) -> bool:
+        """No error; a torn last line is a warning, because it was never acknowledged."""
+        return all(f.severity != "error" for f in self.findings)
+
+
+@frozen
+class Repaired:
+    """What `repair` did: nothing (`intact`), cut a `torn` tail aside, or set a `damaged` log aside whole."""
+
+    action: str
+    aside: str | None  # where the bytes are now
+    intact: Head  # the last entry before the first fault
+    lost: Head | None  # the last entry the damaged file speaks of
+
+
+def verify(
+    path: str,
+    anchors: Iterable[Anchor] = (),
+    *,
+    heads: Iterable[Anchor] = (),
+    root: str | None = None,
+    keep: list[Entry] | None = None,
+) -> Report:
+    """Check the whole chain, every line's JSON, and every anchor; `Missing` or `Foreign` when there is no log of ours.
+
+    `anchors` come in any order and are held in memory. `heads` come in rising order of `seq` and are taken one at a time,
+    in step with the log; one that comes too late to be compared is a finding too. `keep` takes each good entry, so that what
+    was verified is what is read.
+    """
+    findings: list[Finding] = []
+    entries, head = 0, EMPTY
+    # The heads may be read from another log: none is asked for before this log is locked, so that every reader and
+    # writer locks the two in the same order.
+    with opened(path, root, write=False) as file:
+        noted = _Noted(path, anchors, heads)
+        findings.extend(noted.compare(EMPTY))
+        for link, fault, fields in _faults(file):
+            if link.foreign:
+                raise Foreign(path)
+            if keep is not None and fields is not None:
+                keep.append(Entry(fields["seq"], fields["prev"], link.head.sha256, link.line, fields))
+            if fault is not None:
+                noted.broken = True
+                if len(findings) < _MAX_FINDINGS:
+                    rule, severity = ("log-torn", "warning") if link.torn else ("log-chain", "error")
+                    findings.append(Finding(path, link.number, 1, rule, fault, severity))
+            if not link.torn:
+                entries, head = entries + 1, link.head
+                findings.extend(noted.compare(Head(link.number, link.head.sha256)))
+        findings.extend(noted.left(entries))
+    return Report(entries, head, tuple(findings))
+
+
+class _Noted:
+    """What was noted of one log, compared with it line by line."""
+
+    def __init__(self, path: str, anchors: Iterable[Anchor], heads: Iterable[Anchor]) -> None:
+        self.path = path
+        self.broken = (
+            False  # the chain is: from here on a head that fits no longer vouches for the lines before
+        )
+        self._anchors: dict[int, list[Anchor]] = {}
+        for anchor in anchors:
+            self._anchors.setdefault(anchor.seq, []).append(anchor)
+        self._heads = iter(heads)
+        self._next = next(self._heads, None)
+        self._fits = 0  # the last entry up to which all is as it was noted
+        self._differs: int | None = None  # the first entry that is not
+        self._said: dict[str, int] = {}
+
+    def compare(self, at: Head) -> Iterator[Finding]:
+        """Each anchor that `at` disproves; `at` rises from 0 by one."""
+        fits = False
+        for anchor in self._anchors.pop(at.seq, ()):
+            if anchor.sha256 == at.sha256:
+                fits = True
+            else:
+                yield self._changed(at, anchor)
+        while self._next is not None and self._next.seq <= at.seq:
+            anchor = self._next
+            self._next = next(self._heads, None)
+            if anchor.seq < at.seq:
+                yield from self._limited(self._late(anchor, at.seq))
+            elif anchor.sha256 == at.sha256:
+                fits = True
+            else:
+                yield from self._limited(self._changed(at, anchor))
+        if fits and not self.broken and self._differs is None:
+            self._fits = at.seq
+
+    def left(self, entries: int) -> Iterator[Finding]:
+        """Each anchor of an entry the log doesn't have."""
+        for each in self._anchors.values():
+            for anchor in each:
+                yield self._cut_off(anchor, entries)
+        while self._next is not None:
+            late = self._next.seq <= entries
+            found = self._late(self._next, entries) if late else self._cut_off(self._next, entries)
+            yield from self._limited(found)
+            self._next = next(self._heads, None)
+
+    def _changed(self, at: Head, anchor: Anchor) -> Finding:
+        first = self._differs
+        if first is None:
+            first = at.seq
+            if (
+                anchor.severity == "error"
+            ):  # what was noted of another log says nothing about this one's first change
+                self._differs = first
+        found = f"entry {at.seq} is not the one that {anchor.where} noted"
+        if at.seq > 0:
+            begin = self._fits + 1
+            found += f". the first change lies in {f'entry {first}' if begin >= first else f'entries {begin}..{first}'}"
+        return Finding(self.path, max(at.seq, 1), 1, "log-anchor", found, anchor.severity)
+
+    def _late(self, anchor: Anchor, reached: int) -> Finding:
+        found = (
+            f"{anchor.where} noted entry {anchor.seq} after entry {reached}. what was noted is out of order"
+        )
+        return Finding(self.path, max(reached, 1), 1, "log-anchor", found, anchor.severity)
+
+    def _cut_off(self, anchor: Anchor, entries: int) -> Finding:
+        found = f"{anchor.where} noted entry {anchor.seq}, the log ends with {entries}. its tail was cut off"
+        return Finding(self.path, max(entries, 1), 1, "log-anchor", found, anchor.severity)
+
+    def _limited(self, found: Finding) -> Iterator[Finding]:
+        # By severity: a hundred warnings must not hide an error.
+        self._said[found.severity] = self._said.get(found.severity, 0) + 1
+        if self._said[found.severity] <= _MAX_FINDINGS:
+            yield found
+
+
+def repair(
+    path: str,
+    now: datetime,
+    *,
+    root: str | None = None,
+    first: Callable[[Repaired], Mapping[str, Any]] | None = None,
+    disproved: Head | None = None,
+) -> Repaired:
+    """Make a log appendable again by setting aside what is wrong with it; no byte is destroyed.
+
+    In the place of a damaged log stands a new one, which begins with what `first` makes of the loss, else empty.
+    `disproved`: the log is no damaged chain, but not the one that was acknowledged; so much is known to be lost.
+    """
+    with opened(path, root, write=True) as file:
+        intact, end, damaged, tail, last = EMPTY, 0, disproved is not None, b"", EMPTY
+        for link, fault, _ in _faults(file):
+            if link.foreign:
+                raise Foreign(path)
+            if link.torn:
+                tail = link.line
+                continue
+            damaged = damaged or fault is not None
+            last = link.head
+            if not damaged:
+                intact, end = link.head, link.offset + len(link.line) + 1
+        if damaged:
+            last = disproved or last
+            begins = Repaired("damaged", None, intact, last)
+            data = seal(first(begins), EMPTY).line + b"\n" if first is not None else b""
+            return Repaired("damaged", file.replace("damaged", now, data), intact, last)
+        if tail:
+            aside = file.set_aside("torn", now, tail)
+            file.cut(end)
+            os.fsync(file.fd)
+            return Repaired("torn", aside, intact, None)
+        return Repaired("intact", None, intact, None)
+
+
+def sound(file: LogFile) -> Iterator[Entry]:
+    """Every acknowledged entry; raises `Damaged` or `Foreign` at the first fault, and leaves out a torn last line."""
+    with file.stream() as stream:
+        for link in links(stream):
+            if link.torn:
+                return
+            yield checked(file.path, link)
+
+
+def readable(path: str, root: str | None = None) -> Iterator[Entry]:
+    """Every line that is an entry by itself, whatever is wrong with the chain: what a damaged log still holds.
+
+    Nothing vouches for it, or for its being all of it: `verify` says that. `Missing` or `Foreign` when there is no log of ours.
+    """
+    with opened(path, root, write=False) as file:
+        for link, _, _ in _faults(file):
+            if link.foreign:
+                raise Foreign(path)
+            if not link.torn:
+                with suppress(RecordError):
+                    yield entry(link.line)
+
+
+def checked(path: str, link: Link) -> Entry:
+    """The entry of a line that must be a good one; `Damaged` or `Foreign`."""
+    if link.foreign:
+        raise Foreign(path)
+    if link.fault is not None:
+        raise Damaged(path, link.number, link.fault)
+    try:
+        return entry(link.line)
+    except RecordError as error:
+        raise Damaged(path, link.number, str(error)) from None
+
+
+def _faults(file: LogFile) -> Iterator[tuple[Link, str | None, dict[str, Any] | None]]:
+    """Every line with what is wrong with it, its JSON included, and what a good one holds."""
+    with file.stream() as stream:
+        for link in links(stream):
+            fault, fields = link.fault, None
+            if fault is None:
+                try:
+                    fields = decode(link.line)
+                except RecordError as error:
+                    fault = str(error)
+            yield link, fault, fields

@@ -1,0 +1,220 @@
+"""The rules of the linter: one file as a `Subject` in, findings out.
+
+A rule is one module: its docstring is its page, `ID` its name, `SEVERITY` the usual one, `READS` the kinds of files it
+reads, and `check` yields what is wrong. Add one by writing the module, naming it below, and laying its cases into
+tests/cases/rules/<id>/.
+
+What a rule costs, every file pays. So a rule looks for a substring before it looks closer: in `skill.md.body`, or where case
+does not matter in `skill.md.lowered`. A pattern is a text, `re.search(_NAME, ...)`, or `patterns.lazily(...)`: both are
+compiled when a file first needs them. `skill.md.lines`, `.sections` and `.frontmatter` are worked out once a file, whoever asks
+first. No `dataclasses`: a value is a `NamedTuple`, and a changed one is `value._replace(...)`.
+"""
+
+from __future__ import annotations
+
+from correctless.lint.rules.contract import (
+    active_deferred_default,
+    allowed_tools,
+    ask_point_uncovered,
+    autonomous_asks,
+    context,
+    default_entry,
+    default_shown,
+    defaults_section,
+    deferred_default,
+    delegates_to_interactive,
+    fork_interactive,
+    hybrid_escalates,
+    interaction_mode,
+    log_writer,
+    near_miss_key,
+    own_mode_detection,
+)
+from correctless.lint.rules.linter import suppression
+from correctless.lint.rules.plugin import (
+    agent_description,
+    agent_key,
+    agent_name,
+    hook_event_unknown,
+    hook_fails_open,
+    hook_matcher,
+    hook_script_missing,
+    hooks_schema,
+    marketplace_schema,
+    marketplace_source_missing,
+    plugin_name,
+    plugin_path_missing,
+    plugin_schema,
+    plugin_unknown_key,
+    skill_name_twice,
+    version_differs,
+)
+from correctless.lint.rules.reading import (
+    duplicate_key,
+    encoding,
+    frontmatter,
+    json_syntax,
+    unreadable,
+    yaml_alias,
+    yaml_scalar,
+    yaml_syntax,
+)
+from correctless.lint.rules.skill import (
+    body_empty,
+    body_length,
+    boolean_value,
+    description_length,
+    description_missing,
+    effort_value,
+    fence_unclosed,
+    hidden_character,
+    home_path,
+    link_missing,
+    model_value,
+    name_folder,
+    name_format,
+    name_missing,
+    script_not_runnable,
+    secret,
+    tool_unknown,
+    tools_overlap,
+    unknown_key,
+    unreachable,
+)
+from correctless.lint.subject.subject import SKILL, Subject, of_contract
+from correctless.skill.contract import SkillContract
+from correctless.syntax.finding import Finding
+
+TYPE_CHECKING = False  # typing costs 2 ms to import
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any, Protocol
+
+    class Rule(Protocol):
+        """What a module of this folder offers."""
+
+        __doc__: str | None
+
+        @property
+        def ID(self) -> str: ...  # noqa: N802 a constant of the module
+
+        @property
+        def SEVERITY(self) -> str: ...  # noqa: N802
+
+        @property
+        def READS(self) -> tuple[str, ...]: ...  # noqa: N802
+
+        # A rule names the class of its own kinds: `check(skill: Skill)`.
+        def check(self, subject: Any, /) -> Iterable[Finding]: ...
+
+
+# Whether the bytes can be read at all.
+READING: tuple[Rule, ...] = (
+    unreadable,
+    encoding,
+    frontmatter,
+    yaml_syntax,
+    yaml_scalar,
+    yaml_alias,
+    json_syntax,
+    duplicate_key,
+)
+
+# The skill contract: what `dispatch` refuses a skill for.
+CONTRACT: tuple[Rule, ...] = (
+    interaction_mode,
+    near_miss_key,
+    context,
+    allowed_tools,
+    fork_interactive,
+    defaults_section,
+    default_entry,
+    hybrid_escalates,
+    deferred_default,
+    active_deferred_default,
+    default_shown,
+    log_writer,
+    own_mode_detection,
+    autonomous_asks,
+    ask_point_uncovered,
+    delegates_to_interactive,
+)
+
+SKILLS: tuple[Rule, ...] = (
+    name_folder,
+    link_missing,
+    name_missing,
+    name_format,
+    description_missing,
+    description_length,
+    unknown_key,
+    tool_unknown,
+    tools_overlap,
+    model_value,
+    effort_value,
+    boolean_value,
+    unreachable,
+    body_empty,
+    body_length,
+    fence_unclosed,
+    script_not_runnable,
+    home_path,
+    secret,
+    hidden_character,
+)
+
+PLUGINS: tuple[Rule, ...] = (
+    plugin_name,
+    plugin_schema,
+    plugin_path_missing,
+    plugin_unknown_key,
+    marketplace_schema,
+    marketplace_source_missing,
+    version_differs,
+    hooks_schema,
+    hook_event_unknown,
+    hook_matcher,
+    hook_script_missing,
+    hook_fails_open,
+    agent_name,
+    agent_description,
+    agent_key,
+    skill_name_twice,
+)
+
+# What the linter says of its own notes in a file.
+LINTER: tuple[Rule, ...] = (suppression,)
+
+FAMILIES = {
+    "reading": READING,
+    "contract": CONTRACT,
+    "skill": SKILLS,
+    "plugin": PLUGINS,
+    "linter": LINTER,
+}
+
+RULES: tuple[Rule, ...] = (*READING, *CONTRACT, *SKILLS, *PLUGINS, *LINTER)
+
+
+def reading(kind: str, rules: Iterable[Rule]) -> tuple[Rule, ...]:
+    """Those of the rules that read this kind of file."""
+    return tuple(rule for rule in rules if kind in rule.READS)
+
+
+def run(subject: Subject, rules: Iterable[Rule], path: str = "") -> list[Finding]:
+    """What these rules, all of which read this kind of file, find: each finding once, in the order of the text."""
+    found = {
+        each._replace(path=path, rule=rule.ID, severity=each.severity or rule.SEVERITY)
+        for rule in rules
+        for each in rule.check(subject)
+    }
+    return sorted(found, key=_order) if len(found) > 1 else list(found)
+
+
+def _order(found: Finding) -> tuple[int, int, str, str]:
+    return found.line, found.column, found.rule, found.message
+
+
+def problems(contract: SkillContract) -> tuple[Finding, ...]:
+    """All that is wrong with the contract a SKILL.md states, and with the reading of it."""
+    return tuple(run(of_contract(contract), reading(SKILL, (*READING, *CONTRACT)), contract.path))

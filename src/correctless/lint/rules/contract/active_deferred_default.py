@@ -1,0 +1,150 @@
+"""What is done in a person's place is the passive choice.
+
+An `escalate: always` decision is a person's. While nobody is there its default is applied, and only afterwards a person
+confirms it. A default that skips, flags, stops or keeps can still be confirmed or taken back; one that accepts, merges,
+deletes, publishes or approves has by then done what the person was to decide.
+
+Wrong:
+
+```markdown
+---
+name: my-skill
+interaction_mode: hybrid
+---
+## Autonomous Defaults
+
+- **AD-001**: Stale branches — `escalate: always`. Default if deferred: delete them. Rationale: they are in the way.
+```
+
+Right:
+
+```markdown
+---
+name: my-skill
+interaction_mode: hybrid
+---
+## Autonomous Defaults
+
+- **AD-001**: Stale branches — `escalate: always`. Default if deferred: keep them and list them. Rationale: somebody may need one.
+```
+
+Fix: write what leaves everything as it is (skip, flag, stop, keep), or drop `escalate: always` if no person has to decide.
+
+Source: R-011; the skill contract.
+"""
+
+from __future__ import annotations
+
+import re
+
+from correctless.base.lazy_re import lazily
+from correctless.lint.subject.subject import SKILL, Skill
+from correctless.syntax.finding import Finding
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ID = "active-deferred-default"
+SEVERITY = "warning"
+READS = (SKILL,)
+
+_DONE = (
+    "accepted|approved|authorized|authorised|auto-?merged|confirmed|deleted|deployed|erased|granted|merged|overwritten|"
+    "published|purged|pushed|released|removed|shipped|signed\\s+off"
+)
+_FORMS = (
+    r"accept(?:s|ing)?|approv(?:es?|ing)|authori[sz](?:es?|ing)|auto-?merg(?:es?|ing)|confirm(?:s|ing)?(?!\s+(?:with|that|whether|by)\b)|delet(?:es?|ing)|"
+    r"deploy(?:s|ing)?|eras(?:es?|ing)|force-?push(?:es|ing)?|grant(?:s|ing)?|merg(?:es?|ing)|overwrit(?:es?|ing)|"
+    r"publish(?:es|ing)?|purg(?:es?|ing)|push(?:es|ing)?|releas(?:es?|ing)|remov(?:es?|ing)|ship(?:s|ping)?|sign(?:s|ing)?\s+off"
+)
+_LEAD = (
+    r"(?:(?:the\s+)?(?:skill|agent|default|it|we|you|to|will|just|simply|silently|automatically|always|then|first|immediately|"
+    r"directly|go\s+ahead\s+and|proceed\s+to|proceed\s+and|choose\s+to|choose|pick|select|answer)\s+)*"
+)
+_ACTS = lazily(rf"(?i)\A{_LEAD}(?P<verb>{_FORMS})\b(?P<rest>.*)\Z", re.DOTALL)
+_IS_DONE = lazily(
+    rf"(?i)\A[^,;]*?\b(?:is|are|gets|get|be|being)\s+(?:\w+ly\s+)?(?P<verb>{_DONE})\b(?P<rest>.*)\Z",
+    re.DOTALL,
+)
+# What makes a clause passive, whatever verb it also has.
+_PASSIVE = lazily(
+    r"(?i)\b(?:not|never|no|none|nothing|nobody|neither|nor|cannot|skip(?:s|ped|ping)?|flag(?:s|ged|ging)?|stop(?:s|ped)?|keeps?|kept|"
+    r"stay(?:s|ed)?|wait(?:s|ed|ing)?|remains?|leaves?|left|list(?:s|ed)?|report(?:s|ed)?|refused?|declined?|rejects?|rejected|"
+    r"postponed?|deferred|unchanged|untouched|undone|draft|as\s+(?:it|they)\s+(?:is|are|stands?)|status\s+quo|"
+    r"(?:which|that|what|whatever|if|whether)\s+(?:is|are|was|were))\b|n't\b|n’t\b"
+)
+# It happens only once a person has decided.
+_LATER = lazily(
+    r"(?i)\b(?:once|after|until|unless|when|if|by)\b.*\b(?:persons?|humans?|people|reviewers?|owners?|maintainers?|users?|"
+    r"somebody|someone|confirm\w*|approv\w*)\b",
+    re.DOTALL,
+)
+# What the clauses behind a passive one go on with, until one begins anew: "skip the merge, delete and publish steps".
+_ANEW = lazily(r"(?:[;.!]\s|,?\s+(?:and\s+)?then\s|,?\s+but\s)")
+_CLAUSE = lazily(r",\s+(?:and\s+|or\s+)?|\s+and\s+")
+_OBJECT = lazily(
+    r"(?i)\s+(?:the|a|an|all|any|every|each|it|them|this|that|these|those|its|their|whatever|everything)\b"
+)
+# The verb's word as a noun: a thing, and what is done with it. "Merge conflicts ..." has its own verb further on.
+_NOUN = lazily(
+    r"(?i)\s*(?:-|of\b|requests?\b|conflicts?\b|commits?\b|notes?\b|keys?\b|steps?\b|jobs?\b|queues?\b|access\b|rights?\b|"
+    r"permissions?\b|criteria\b|is\b|are\b|stays?\b|waits?\b)"
+)
+
+
+def check(skill: Skill) -> Iterator[Finding]:
+    if not skill.entries or skill.contract.interaction_mode == "interactive":
+        return
+    for default, (line, _, _) in zip(skill.contract.defaults, skill.entries, strict=True):
+        if default.escalate and (verb := _acting(default.choice)):
+            name = default.id or "the entry"
+            message = f"{name} is a person's decision, and its default acts: '{verb}'. write what leaves things as they are: skip, flag, stop or keep"
+            yield skill.at(line, message)
+
+
+def _acting(choice: str) -> str:
+    """The word by which a default acts, "" when it does not."""
+    if not re.search(rf"(?i)\b(?:{_FORMS}|{_DONE})\b", choice):
+        return ""
+    # A word in quotes may be the option that is taken; a longer quote is spoken of.
+    bare = re.sub(r"`[^`]*`|\"[^\"]*\"|“[^”]*”|(?<!\w)'[^']*'", lambda m: _word(m[0]), choice).strip("*_ ")
+    bare = re.sub(r"\([^()]*\)", "", bare)
+    for part in _ANEW.split(bare):
+        first = True
+        for clause in _CLAUSE.split(part):
+            if verb := _verb(clause.strip(" *_`"), first=first):
+                return verb
+            if first and not _opens_freely(clause):
+                break  # its negation, or the verb that governs it, holds for the rest too
+            first = False
+    return ""
+
+
+def _word(quoted: str) -> str:
+    inner = quoted.strip("`\"'“”")
+    return inner if re.fullmatch(r"[\w-]+", inner) else "Q"
+
+
+def _opens_freely(clause: str) -> bool:
+    """Whether what is joined to a clause stands by itself: "keep it and merge the rest", not "do not merge and delete"."""
+    return not re.match(
+        rf"(?i)\s*{_LEAD}(?:do(?:es)?\s+not|don't|don’t|never|no|not|neither|refuse\s+to|decline\s+to|wait\s+to)\b",
+        clause,
+    )
+
+
+def _verb(clause: str, *, first: bool) -> str:
+    if _LATER.search(clause):
+        return ""
+    for pattern in (_ACTS, _IS_DONE):
+        found = pattern.match(clause)
+        if found is None:
+            continue
+        said = clause if pattern is _IS_DONE else found["rest"]
+        if _PASSIVE.search(said) or (pattern is _ACTS and _NOUN.match(found["rest"])):
+            continue
+        if pattern is _ACTS and not first and not _OBJECT.match(found["rest"]):
+            continue
+        return " ".join(found["verb"].split())
+    return ""

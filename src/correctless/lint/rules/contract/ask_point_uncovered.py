@@ -1,0 +1,64 @@
+"""Each question of a hybrid skill has an entry that says what is done when nobody is there to answer.
+
+With a person the skill asks; in an unattended run it takes the default. A question that no entry is about has none: the agent
+then stops in the middle, or decides alone and records it as an unlisted decision that a person has to look at.
+Reported is only a question that shares no telling word with any entry.
+
+Wrong:
+
+```markdown
+---
+name: my-skill
+interaction_mode: hybrid
+---
+Ask the user for the target database.
+
+## Autonomous Defaults
+
+- **AD-001**: Public names — `escalate: always`. Default if deferred: keep them. Rationale: others rely on them.
+```
+
+Right:
+
+```markdown
+---
+name: my-skill
+interaction_mode: hybrid
+---
+Ask the user for the target database.
+
+## Autonomous Defaults
+
+- **AD-001**: Public names — `escalate: always`. Default if deferred: keep them. Rationale: others rely on them.
+- **AD-002**: Target database — the one in the configuration (default). Rationale: it is the one in use.
+```
+
+Fix: write an entry for the question, or say what is done without asking.
+
+Source: R-002, R-014.
+"""
+
+from __future__ import annotations
+
+from correctless.lint.subject import ask_points
+from correctless.lint.subject.subject import SKILL, Skill
+from correctless.syntax.finding import Finding
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ID = "ask-point-uncovered"
+SEVERITY = "warning"
+READS = (SKILL,)
+
+
+def check(skill: Skill) -> Iterator[Finding]:
+    stated = skill.contract
+    if stated.interaction_mode != "hybrid" or stated.context == "fork" or not skill.entries:
+        return  # a fork is told so by autonomous-asks, and without entries all of them are missing
+    for place in ask_points.uncovered(skill):
+        yield skill.at(
+            place,
+            "the skill asks here, and no entry says what is done when nobody is there. write one: '- **AD-NNN**: ...'",
+        )

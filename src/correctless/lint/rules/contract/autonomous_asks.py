@@ -1,0 +1,70 @@
+"""A skill that nobody answers does not ask.
+
+An autonomous skill runs to its end without a person, and a fork gets no answer whoever started it. The tool
+`AskUserQuestion` does not exist in a headless run, and a question in the answer ends the step where the work should
+have gone on. A point at which a person would have a say is a decision point with a default, or makes the skill hybrid.
+
+Wrong:
+
+```markdown
+---
+name: my-skill
+interaction_mode: autonomous
+allowed-tools: Read, AskUserQuestion
+---
+Ask the user which files they mean.
+
+## Autonomous Defaults
+
+None.
+```
+
+Right:
+
+```markdown
+---
+name: my-skill
+interaction_mode: autonomous
+allowed-tools: Read
+---
+Take the files that the branch changed.
+
+## Autonomous Defaults
+
+- **AD-001**: Files — those the branch changed (default). Rationale: the others were reviewed before.
+```
+
+Fix: write the question as an entry with a default, and leave the tool out.
+
+Source: R-001, R-011; Claude Code 2.1.329: no `AskUserQuestion` in `-p`.
+"""
+
+from __future__ import annotations
+
+from correctless.lint.subject import ask_points
+from correctless.lint.subject.subject import SKILL, Skill
+from correctless.syntax.finding import Finding
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ID = "autonomous-asks"
+SEVERITY = "warning"
+READS = (SKILL,)
+
+
+def check(skill: Skill) -> Iterator[Finding]:
+    stated = skill.contract
+    autonomous = stated.interaction_mode == "autonomous"
+    if not autonomous and (stated.context != "fork" or stated.interaction_mode == "interactive"):
+        return
+    kind = "an autonomous" if autonomous else "a forked"
+    for place in ask_points.tools(skill):
+        message = f"{kind} skill gets no answer, and may use '{ask_points.TOOL}'. leave the tool out"
+        yield skill.at(place, message, "error" if autonomous else "")
+    for place in ask_points.uncovered(skill):
+        yield skill.at(
+            place,
+            f"{kind} skill asks here, and no default says what is done instead. write one as an entry of '## Autonomous Defaults'",
+        )

@@ -1,0 +1,55 @@
+"""`context` says `fork`, or is left out.
+
+`context: fork` runs a skill isolated from the conversation. Claude Code takes any other word for "no fork" and says
+nothing about it, so `context: frok` runs in the open conversation, with all that is in it.
+
+Wrong:
+
+```markdown
+---
+name: my-skill
+context: frok
+---
+```
+
+Right:
+
+```markdown
+---
+name: my-skill
+context: fork
+---
+```
+
+Fix: `--fix` writes `fork` where that word was meant.
+
+Source: Claude Code 2.1.329, whose `plugin validate --strict` is silent about `frok`.
+"""
+
+from __future__ import annotations
+
+from correctless.lint.subject.subject import SKILL, Skill
+from correctless.syntax import yaml_text
+from correctless.syntax.finding import Edit, Finding
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ID = "context"
+SEVERITY = "error"
+READS = (SKILL,)
+
+_KINDS = {yaml_text.LIST: "a list", yaml_text.MAP: "a map", yaml_text.ALIAS: "an alias"}
+
+
+def check(skill: Skill) -> Iterator[Finding]:
+    node = skill.frontmatter.get("context") if skill.frontmatter else None
+    if node is None:
+        return
+    if node.kind != yaml_text.SCALAR:
+        yield skill.at(node, f"'context' is {_KINDS[node.kind]}. write 'fork', or leave it out")
+    word = skill.contract.context
+    if word and word != "fork" and sorted(word.lower())[:4] == sorted("fork"):
+        fix = (Edit(node.start, node.end, "fork"),) if not node.style else ()
+        yield skill.at(node, f"'context' is '{word}', which is no fork. write 'fork'", fix=fix)

@@ -1,0 +1,97 @@
+"""Each decision point has an id of its own, a default and a rationale.
+
+The decisions log, the summary and a person's confirmation name a decision by its id; the agent is told the default; a
+reviewer judges by the rationale. What is missing here is missing in front of the person who must decide.
+
+Wrong:
+
+```markdown
+---
+name: my-skill
+interaction_mode: autonomous
+---
+## Autonomous Defaults
+
+- **AD-1**: Naming — keep the old name (default).
+```
+
+Right:
+
+```markdown
+---
+name: my-skill
+interaction_mode: autonomous
+---
+## Autonomous Defaults
+
+- **AD-001**: Naming — keep the old name (default). Rationale: renaming is easy later.
+```
+
+Fix: complete the entry in the form shown.
+
+Source: R-002.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import count
+
+from correctless.lint.subject.subject import SKILL, Skill
+from correctless.skill import defaults
+from correctless.skill.defaults import Default, Parts
+from correctless.syntax.finding import Finding
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ID = "default-entry"
+SEVERITY = "error"
+READS = (SKILL,)
+
+_ID = r"AD-\d{3}\Z"
+
+
+def check(skill: Skill) -> Iterator[Finding]:
+    if skill.contract.interaction_mode == "interactive" or not skill.entries:
+        return  # there the section itself is the fault
+    ids = _Ids(said.id for _, _, said in skill.entries)
+    for default, (line, text, said) in zip(skill.contract.defaults, skill.entries, strict=True):
+        for message in (*ids.faults(said.id, line.number), *_faults(default, said, text)):
+            yield skill.at(line, message)
+
+
+class _Ids:
+    """The ids of one section: which are taken, which nobody uses, and where each stood first."""
+
+    def __init__(self, ids: Iterator[str]) -> None:
+        self._taken = {int(each[3:]) for each in ids if re.match(_ID, each, re.ASCII)}
+        self._free = (f"AD-{number:03d}" for number in count(max(self._taken, default=0) + 1))
+        self._first: dict[str, int] = {}
+
+    def faults(self, said: str, line: int) -> Iterator[str]:
+        first = self._first.setdefault(said, line)
+        if not said:
+            yield f"a decision point without an id. write '- **{next(self._free)}**: ...'"
+        elif not re.match(_ID, said, re.ASCII):
+            number = re.search(r"(?<!\d)\d{1,3}\Z", said, re.ASCII)
+            meant = int(number[0]) if number else None
+            right = f"AD-{meant:03d}" if meant and meant not in self._taken else next(self._free)
+            yield f"'{said}' is no id of the form AD-NNN. write '{right}'"
+        elif first != line:
+            yield f"{said} stands twice, first on line {first}. give one another id"
+
+
+def _faults(default: Default, said: Parts, text: str) -> Iterator[str]:
+    name = default.id or "the entry"
+    if said.escalate not in ("", "always"):
+        yield f"{name}: unknown 'escalate: {said.escalate}'. write 'escalate: always', or leave it out"
+    if not default.choice and not default.escalate:
+        yield f"{name} names no default. write 'Subject — what is done (default).'"
+    if not default.rationale:
+        yield f"{name} gives no rationale. end it with 'Rationale: why that is safe.'"
+    if said.deferred_label and not said.escalate:
+        yield f"{name} has a default if deferred and is never deferred. write '`escalate: always`', or '(default)'"
+    if len(text) > defaults.MAX_LENGTH:
+        yield f"{name} is longer than {defaults.MAX_LENGTH} characters and not read to its end. shorten it"

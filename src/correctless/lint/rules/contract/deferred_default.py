@@ -1,0 +1,60 @@
+"""A decision that is a person's says what is done when nobody is there.
+
+With nobody attached, and always in a fork, an `escalate: always` point applies its default and is reported as deferred.
+Without one the agent makes something up, and the person confirms an invention. In a hybrid skill with `context: fork`
+this happens in every run, so there it is an error; elsewhere a warning.
+
+Wrong:
+
+```markdown
+---
+name: my-skill
+interaction_mode: hybrid
+context: fork
+---
+## Autonomous Defaults
+
+- **AD-001**: Merge — `escalate: always`. Rationale: a merge can't be taken back.
+```
+
+Right:
+
+```markdown
+---
+name: my-skill
+interaction_mode: hybrid
+context: fork
+---
+## Autonomous Defaults
+
+- **AD-001**: Merge — `escalate: always`. Default if deferred: leave the branch open. Rationale: a merge can't be taken back.
+```
+
+Fix: write `Default if deferred:` and the passive choice (skip, keep, leave, flag) before the rationale.
+
+Source: R-011, R-012; the skill contract.
+"""
+
+from __future__ import annotations
+
+from correctless.lint.subject.subject import SKILL, Skill
+from correctless.syntax.finding import Finding
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ID = "deferred-default"
+SEVERITY = "error"
+READS = (SKILL,)
+
+
+def check(skill: Skill) -> Iterator[Finding]:
+    stated = skill.contract
+    if stated.interaction_mode == "interactive":  # there the section itself is the fault
+        return
+    severity = "" if stated.interaction_mode == "hybrid" and stated.context == "fork" else "warning"
+    for default, (line, _, _) in zip(stated.defaults, skill.entries, strict=True):
+        if not default.documented:
+            message = f"{default.id or 'the entry'} does not say what is done when nobody is there. write 'Default if deferred: ...' before the rationale"
+            yield skill.at(line, message, severity)

@@ -1,0 +1,122 @@
+"""An autonomous skill hands nothing over to a skill that needs a conversation.
+
+The other skill is read in the same run, with nobody there: it asks, gets no answer, and the step ends or goes on with an
+invention. Reported is a skill beside this one whose own contract says `interactive`, where the text tells to run it (as `/name`
+or as "the name skill") or `allowed-tools` names it (`Skill(name)`).
+
+Wrong:
+
+```markdown
+---
+name: my-skill
+interaction_mode: autonomous
+---
+Run the `interview` skill first.
+```
+
+Beside it, `../interview/SKILL.md`:
+
+```markdown
+---
+name: interview
+interaction_mode: interactive
+---
+```
+
+Right:
+
+```markdown
+---
+name: my-skill
+interaction_mode: autonomous
+---
+Read what the `interview` skill wrote.
+```
+
+Fix: hand over to a skill that is `autonomous` or `hybrid`, or say what is done instead.
+
+Source: R-001; the skill contract.
+"""
+
+from __future__ import annotations
+
+import json
+
+from correctless.base.lazy_re import lazily
+from correctless.lint.subject.prose import sentences
+from correctless.lint.subject.subject import SKILL, Skill
+from correctless.skill import skill_text
+from correctless.skill.contract import of_skill, split_tools, tool_items
+from correctless.syntax import yaml_text
+from correctless.syntax.finding import Finding
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ID = "delegates-to-interactive"
+SEVERITY = "error"
+READS = (SKILL,)
+
+_NAME = r"(?P<name>[A-Za-z0-9][\w-]*(?::[A-Za-z0-9][\w-]*)?)"
+_ALLOWED = lazily(rf"Skill\(\s*/?{_NAME}(?:[ :]\*)?\s*\)\Z")
+_RUNS = lazily(
+    r"(?i)\b(?:run|use|invoke|call|start|launch|execute|load|(?:hand|pass)\s+(?:it\s+|this\s+|the\s+\w+\s+)?(?:over|off)?\s*to|continue\s+with|"
+    rf"go\s+on\s+with|delegate\s+(?:it\s+|this\s+)?to)\s+(?:the\s+)?(?:skill\s+)?[`*\"'“]*(?P<slash>/?){_NAME}[`*\"'”]*(?P<skill>\s+skill\b)?"
+)
+
+_ATTENDED = lazily(
+    r"(?i)\b(?:if|when|where|unless|once)\b[^.]{0,60}\b(?:person|user|human|somebody|someone|interactive(?:ly)?|attended)\b"
+)
+
+
+def check(skill: Skill) -> Iterator[Finding]:
+    if skill.contract.interaction_mode != "autonomous":
+        return
+    for name, place in (*_allowed(skill), *_told(skill)):
+        if _is_interactive(skill, name):
+            message = f"'{name[:64]}' is interactive, and nobody answers here. hand over to a skill that is autonomous or hybrid"
+            yield skill.at(place, message)
+
+
+def _allowed(skill: Skill) -> Iterator[tuple[str, tuple[int, int]]]:
+    for item in tool_items(skill.frontmatter):
+        for tool in (
+            split_tools(item.text)[0] if item.kind == yaml_text.SCALAR and "Skill(" in item.text else ()
+        ):
+            found = _ALLOWED.match(tool)
+            at = skill.text.find(tool, item.start, item.end)
+            if found and at >= 0:
+                yield found["name"], (at + found.start("name"), at + found.end("name"))
+
+
+def _told(skill: Skill) -> Iterator[tuple[str, tuple[int, int]]]:
+    body = skill.md.body
+    if "/" not in body and "skill" not in body.lower():
+        return
+    for sentence in sentences(skill):
+        if _ATTENDED.search(sentence.text):
+            continue
+        for found in _RUNS.finditer(sentence.text):
+            if (found["slash"] or found["skill"]) and sentence.commands(found):
+                start, end = found.span("name")
+                yield found["name"], (sentence.start + start, sentence.start + end)
+
+
+def _is_interactive(skill: Skill, name: str) -> bool:
+    plugin, _, own = name.rpartition(":")
+    if plugin and plugin != _plugin(skill):
+        return False
+    data = skill.facts.read(f"../{own}/SKILL.md")
+    if data is None or b"interactive" not in data:
+        return False
+    return of_skill(skill_text.read(data, f"{own}/SKILL.md")).interaction_mode == "interactive"
+
+
+def _plugin(skill: Skill) -> str:
+    """The name of the plugin this skill is a part of."""
+    try:
+        manifest = json.loads(skill.facts.read("../../.claude-plugin/plugin.json") or b"{}")
+    except (ValueError, RecursionError):
+        return ""
+    return str(manifest.get("name", "")) if isinstance(manifest, dict) else ""

@@ -1,0 +1,57 @@
+"""A hybrid skill leaves at least one decision to a person.
+
+That is what sets `hybrid` apart from `autonomous`: an entry marked `escalate: always` is deferred to a person, and closes
+the gate before the pull request until they confirm it. A hybrid without one promises a check that never comes.
+
+Wrong:
+
+```markdown
+---
+name: my-skill
+interaction_mode: hybrid
+---
+## Autonomous Defaults
+
+- **AD-001**: Naming — keep the old name (default). Rationale: renaming is easy later.
+```
+
+Right:
+
+```markdown
+---
+name: my-skill
+interaction_mode: hybrid
+---
+## Autonomous Defaults
+
+- **AD-001**: Public names — `escalate: always`. Default if deferred: keep the old name. Rationale: others rely on it.
+```
+
+Fix: mark the decision that is a person's, or write `interaction_mode: autonomous`.
+
+Source: R-004.
+"""
+
+from __future__ import annotations
+
+from correctless.lint.subject.subject import SKILL, Skill
+from correctless.syntax.finding import Finding
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ID = "hybrid-escalates"
+SEVERITY = "error"
+READS = (SKILL,)
+
+
+def check(skill: Skill) -> Iterator[Finding]:
+    stated = skill.contract
+    if (
+        stated.interaction_mode == "hybrid"
+        and skill.sections
+        and not any(d.escalate for d in stated.defaults)
+    ):
+        message = "a hybrid skill leaves a decision to a person, and no entry does. write '`escalate: always`' in one"
+        yield skill.at(skill.sections[0], message)

@@ -1,0 +1,60 @@
+"""A key of the contract is spelled as the contract spells it.
+
+`interaction-mode`, `interactionMode` or `allowed_tools` look right and are read by nobody: Claude Code says nothing of
+keys it does not know, so the line has no effect, and the dispatcher refuses the skill for a mode it seems to state.
+
+Wrong:
+
+```markdown
+---
+name: my-skill
+interaction-mode: interactive
+allowed_tools: Read
+---
+```
+
+Right:
+
+```markdown
+---
+name: my-skill
+interaction_mode: interactive
+allowed-tools: Read
+---
+```
+
+Fix: `--fix` renames the key, unless the right one stands beside it.
+
+Source: ENV-007, found by running Claude Code 2.1.329.
+"""
+
+from __future__ import annotations
+
+from correctless.lint.subject.subject import SKILL, Skill
+from correctless.skill.contract import misspelled
+from correctless.syntax.finding import Edit, Finding
+from correctless.syntax.yaml_text import Node
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ID = "near-miss-key"
+SEVERITY = "error"
+READS = (SKILL,)
+
+
+def check(skill: Skill) -> Iterator[Finding]:
+    found = list(misspelled(skill.frontmatter))
+    # Where the right key stands too, or two keys mean the same, a person chooses.
+    taken = [key.text for keys in _maps(skill) for key, _ in keys.pairs] + [right for _, right in found]
+    for key, right in found:
+        fix = (Edit(key.start, key.end, right),) if taken.count(right) == 1 else ()
+        yield skill.at(key, f"nobody reads the key '{key.text}'. write '{right}'", fix=fix)
+
+
+def _maps(skill: Skill) -> Iterator[Node]:
+    front = skill.frontmatter
+    for keys in (front, front.get("metadata") if front else None):
+        if keys is not None:
+            yield keys

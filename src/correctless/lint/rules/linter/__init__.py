@@ -1,0 +1,1 @@
+"""Rules: the linter's own notes in a file."""

@@ -1,0 +1,96 @@
+"""A suppression names a rule, gives its reason, and still has something to suppress.
+
+`<!-- correctless: ignore RULE until 2027-01-01 -- reason -->` on a line of its own switches one rule off in that file, up to and
+including the day; `until` may be left out. In a frontmatter the same stands behind `#`. Without a reason, with an unknown
+rule, or after its day it suppresses nothing. One that suppresses nothing any more hides the next real finding, so delete it.
+
+Wrong:
+
+```markdown
+---
+name: my-skill
+---
+<!-- correctless: ignore name-folder -->
+```
+
+Right:
+
+```markdown
+---
+name: another
+---
+<!-- correctless: ignore name-folder -- the folder keeps its old name until readers have moved -->
+```
+
+Fix: write the reason after ` -- `, renew the day, or delete the line.
+
+Source: this linter; `#` and `<!-- -->` are comments in YAML 1.2.2 and CommonMark 0.31.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from correctless.lint.subject.subject import AGENT, SKILL, MarkdownSubject
+from correctless.syntax.finding import Finding
+from correctless.syntax.markdown import CODE, Line
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ID = "suppression"
+SEVERITY = "warning"
+READS = (AGENT, SKILL)
+
+_FORM = "write 'correctless: ignore RULE until 2027-01-01 -- reason'"
+_MARK = "correctless:"
+_WHOLE = r"\s*correctless:\s*ignore\s+(?P<rule>[a-z][a-z0-9-]*)(?:\s+until\s+(?P<until>\S+))?(?:\s+--\s+(?P<reason>\S.*?))?\s*\Z"
+_DAY = r"(?a)\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])\Z"
+
+
+class Suppression(NamedTuple):
+    """One rule switched off in one file; `until` is the last day, as 2027-01-01, or ""."""
+
+    rule: str
+    until: str
+    finding: Finding  # where it stands; its message is for whoever reports it
+
+
+def check(file: MarkdownSubject) -> Iterator[Finding]:
+    for said in _read(file):
+        if isinstance(said, Finding):
+            yield said
+
+
+def suppressions(file: MarkdownSubject) -> tuple[Suppression, ...]:
+    """Those of a file that are complete; whether they are over, or needed, depends on the day and on the findings."""
+    return tuple(said for said in _read(file) if isinstance(said, Suppression))
+
+
+def _read(file: MarkdownSubject) -> Iterator[Finding | Suppression]:
+    if _MARK not in file.text:
+        return
+    for place, comment in _comments(file):
+        if not comment.lstrip().startswith(_MARK):
+            continue
+        found = re.match(_WHOLE, comment)
+        if not found:
+            yield file.at(place, f"this suppression is not understood. {_FORM}", "error")
+        elif not found["reason"]:
+            yield file.at(place, f"a suppression without a reason suppresses nothing. {_FORM}", "error")
+        elif found["until"] and not re.match(_DAY, found["until"]):
+            yield file.at(place, f"'{found['until'][:20]}' is no day. {_FORM}", "error")
+        else:
+            yield Suppression(found["rule"], found["until"] or "", file.at(place, ""))
+
+
+def _comments(file: MarkdownSubject) -> Iterator[tuple[Line | tuple[int, int], str]]:
+    md = file.md
+    for found in re.finditer(r"(?m)^[ \t]*#(.*?)\r?$", md.raw):
+        yield (md.raw_start + found.start(1) - 1, md.raw_start + found.end(1)), found[1]
+    for line in md.lines if _MARK in md.body else ():
+        text = line.text.strip()
+        if line.kind != CODE and text.startswith("<!--") and text.endswith("-->"):
+            yield line, text[4:-3]

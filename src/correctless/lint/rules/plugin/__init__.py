@@ -1,0 +1,1 @@
+"""Rules: plugins, marketplaces, agents and hooks."""

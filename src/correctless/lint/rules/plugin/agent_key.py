@@ -1,0 +1,82 @@
+"""Each key of an agent is one that Claude Code reads.
+
+Nothing says so when it does not. The one that hurts is `allowed-tools`: skills have it, agents have `tools`, and an agent with
+the wrong key may use every tool. Other keys that are not on the list have no effect, or are newer than it; that is only an `info`.
+
+Wrong:
+
+```agent
+---
+name: reviewer
+description: Reviews a change. Use before a merge.
+allowed-tools: Read, Grep
+---
+You review changes.
+```
+
+Right:
+
+```agent
+---
+name: reviewer
+description: Reviews a change. Use before a merge.
+tools: Read, Grep
+---
+You review changes.
+```
+
+Fix: `--fix` renames `allowed-tools`, unless `tools` stands beside it. Delete what nobody reads, or move it into `metadata`.
+
+Source: Claude Code 2.1.329, a session that lists its agents with their tools, 2026-11-25.
+"""
+
+from __future__ import annotations
+
+from correctless.lint.subject.subject import AGENT, MarkdownSubject
+from correctless.syntax.finding import Edit, Finding
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ID = "agent-key"
+SEVERITY = "warning"
+READS = (AGENT,)
+
+_KEYS = frozenset(
+    [
+        "background",
+        "color",
+        "description",
+        "disallowedTools",
+        "effort",
+        "hooks",
+        "initialPrompt",
+        "isolation",
+        "maxTurns",
+        "mcpServers",
+        "memory",
+        "metadata",
+        "model",
+        "name",
+        "permissionMode",
+        "skills",
+        "tools",
+    ]
+)
+
+
+def check(agent: MarkdownSubject) -> Iterator[Finding]:
+    front = agent.frontmatter
+    for key, _ in front.pairs if front else ():
+        if key.text == "allowed-tools":
+            fix = (Edit(key.start, key.end, "tools"),) if front and front.get("tools") is None else ()
+            yield agent.at(
+                key, "an agent has no 'allowed-tools', so it may use every tool. write 'tools'", fix=fix
+            )
+        elif key.text not in _KEYS:
+            yield agent.at(
+                key,
+                f"'{key.text[:60]}' is no key of an agent that is known. correct it, or delete it",
+                "info",
+            )

@@ -1,0 +1,59 @@
+"""A hook that is to stop a call stops it also when the hook itself fails.
+
+Only exit code 2 of a PreToolUse hook blocks. Exit 1, a crash, a missing interpreter and a time-out let the call through. So a
+command that ends in `|| true` or `exit 0` whatever happens never blocks anything.
+
+Wrong:
+
+```hooks.json
+{"hooks": {"PreToolUse": [{"hooks": [{"type": "command", "command": "./guard.sh || true"}]}]}}
+```
+
+Right:
+
+```hooks.json
+{"hooks": {"PreToolUse": [{"hooks": [{"type": "command", "command": "./guard.sh || exit 2"}]}]}}
+```
+
+Fix: turn each failure into exit 2, as in `guard.sh || exit 2`.
+
+Source: Claude Code 2.1.329, found by running hooks that end in each way.
+"""
+
+from __future__ import annotations
+
+import re
+
+from correctless.lint.subject.subject import HOOKS, JsonSubject
+from correctless.syntax import yaml_text
+from correctless.syntax.finding import Finding
+from correctless.syntax.yaml_text import Node
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ID = "hook-fails-open"
+SEVERITY = "warning"
+READS = (HOOKS,)
+
+_OPEN = r"(?:\|\|\s*(?:true|:|exit\s+0)|;\s*(?:true|exit\s+0))\s*;?\s*\Z"
+
+
+def check(hooks: JsonSubject) -> Iterator[Finding]:
+    events = hooks.root.get("hooks") if hooks.root else None
+    matchers = events.get("PreToolUse") if events else None
+    for matcher in matchers.items if matchers else ():
+        for command in _commands(matcher):
+            if found := re.search(_OPEN, command.text):
+                said = found[0].strip()
+                message = f"'{said}' lets the call through when the hook fails. write '|| exit 2'"
+                yield hooks.at(command, message)
+
+
+def _commands(matcher: Node) -> Iterator[Node]:
+    each = matcher.get("hooks")
+    for hook in each.items if each else ():
+        command = hook.get("command")
+        if command is not None and command.kind == yaml_text.SCALAR:
+            yield command

@@ -1,0 +1,69 @@
+"""Hooks have the form that Claude Code reads: an event, a list of matchers, in each a list of hooks.
+
+An entry of another form is ignored at run time. Under `PreToolUse` and `PermissionRequest` it is worse: nothing of the file is
+applied then, because the broken hook may be the one that guards the rest. The usual mistakes are a command straight under the
+event, without the list `hooks`, and events outside of the object `hooks`.
+
+Wrong:
+
+```hooks.json
+{"hooks": {"PreToolUse": [{"type": "command", "command": "./guard.sh"}]}}
+```
+
+Right:
+
+```hooks.json
+{"hooks": {"PreToolUse": [{"matcher": "Bash", "hooks": [{"type": "command", "command": "./guard.sh"}]}]}}
+```
+
+Fix: write the form that the finding names.
+
+Source: Claude Code 2.1.329, `plugin validate` with each form, 2026-11-25.
+"""
+
+from __future__ import annotations
+
+from correctless.lint.subject import hook_set, shapes
+from correctless.lint.subject.subject import HOOKS, PLUGIN, JsonSubject
+from correctless.syntax.finding import Finding
+from correctless.syntax.yaml_text import MAP
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ID = "hooks-schema"
+SEVERITY = "error"
+READS = (HOOKS, PLUGIN)
+
+
+def check(file: JsonSubject) -> Iterator[Finding]:
+    if file.document.recovered:
+        return  # what is missing may only not have been read
+    if file.kind == HOOKS:
+        yield from _top(file)
+    for event, value in hook_set.events(file):
+        if event.text in hook_set.EVENTS:
+            for place, message in hook_set.faults(event, value):
+                yield file.at(place, message)
+
+
+def _top(file: JsonSubject) -> Iterator[Finding]:
+    root = file.root
+    if root is None:
+        if file.document.root is not None:
+            yield file.at(
+                file.document.root, f"the file is {shapes.said(file.document.root)}. write an object"
+            )
+        return
+    outside = [key for key, _ in root.pairs if key.text in hook_set.EVENTS]
+    for key in outside:
+        yield file.at(key, f"'{key.text}' stands outside of 'hooks', where nobody reads it. move it there")
+    hooks = root.get("hooks")
+    modules = root.get("modules")
+    for place, wanted in shapes.list_of(shapes.text)(modules) if modules is not None else ():
+        yield file.at(place, f"'modules' is {shapes.said(place)}. write {wanted}")
+    if hooks is not None and hooks.kind != MAP:
+        yield file.at(hooks, f"'hooks' is {shapes.said(hooks)}. write an object whose keys are events")
+    elif hooks is None and modules is None and not outside:
+        yield file.at(None, "no 'hooks'. write \"hooks\": {}")

@@ -1,0 +1,60 @@
+"""The folder of each plugin that a marketplace lists exists.
+
+A path counts from the marketplace's folder, the one above `.claude-plugin`, not from the file. A bare name is looked for in
+`metadata.pluginRoot`. Where there is nothing, the marketplace is added without a word and the installation of that plugin fails.
+
+Wrong:
+
+```marketplace.json
+{"name": "my-tools", "owner": {"name": "Me"}, "plugins": [{"name": "one", "source": "./gone"}]}
+```
+
+Beside it, `plugins/one/.claude-plugin/plugin.json`:
+
+```json
+{"name": "one"}
+```
+
+Right:
+
+```marketplace.json
+{"name": "my-tools", "owner": {"name": "Me"}, "plugins": [{"name": "one", "source": "./plugins/one"}]}
+```
+
+Fix: correct the path, or take the entry out.
+
+Source: Claude Code 2.1.329, `plugin install` from such a marketplace, 2026-11-25.
+"""
+
+from __future__ import annotations
+
+from correctless.lint.subject import marketplace, shapes
+from correctless.lint.subject.subject import MARKETPLACE, JsonSubject
+from correctless.syntax.finding import Finding
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ID = "marketplace-source-missing"
+SEVERITY = "error"
+READS = (MARKETPLACE,)
+
+
+def check(market: JsonSubject) -> Iterator[Finding]:
+    for _, source in marketplace.listed(market):
+        if source is None or not shapes.is_text(source):
+            continue
+        folder = marketplace.folder(market, source)
+        if folder is None:
+            if "/" not in source.text and source.text not in ("", ".", ".."):
+                message = f"a bare name such as '{source.text[:80]}' needs 'metadata.pluginRoot'. write './{source.text[:80]}'"
+                yield market.at(source, message)
+            continue
+        kind = market.facts.kind(folder)
+        if kind != "folder":
+            what = "is a file" if kind else "does not exist"
+            yield market.at(
+                source,
+                f"'{source.text[:80]}' {what}. write the folder of the plugin, from that of the marketplace",
+            )

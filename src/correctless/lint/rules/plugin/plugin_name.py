@@ -1,0 +1,61 @@
+"""A plugin has a name, of letters, digits and single hyphens.
+
+The name is what people type and what prefixes each skill (`my-plugin:my-skill`). A manifest without one, or with spaces
+in it, is refused. So is a name that passes as one of Anthropic's own. Capitals, dots and underscores work in Claude Code, and the
+marketplace of Claude.ai does not take them, which is worth a warning; so are `/`, `:` and a name that does not start
+with a letter or digit, with which a plugin can't be installed from a marketplace.
+
+Wrong:
+
+```plugin.json
+{"version": "1.0.0"}
+```
+
+Right:
+
+```plugin.json
+{"name": "my-plugin", "version": "1.0.0"}
+```
+
+Fix: write a name of a-z, 0-9 and single hyphens.
+
+Source: Claude Code 2.1.329, `plugin validate` and `plugin install` with each kind of name, 2026-11-25.
+"""
+
+from __future__ import annotations
+
+import re
+
+from correctless.lint.subject import shapes
+from correctless.lint.subject.subject import PLUGIN, JsonSubject
+from correctless.syntax.finding import Finding
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ID = "plugin-name"
+SEVERITY = "error"
+READS = (PLUGIN,)
+
+_REFUSED = (
+    r"[ \x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"  # spaces, controls, and what turns the direction
+)
+_ADVICE = "write one of a-z, 0-9 and single hyphens"
+
+
+def check(plugin: JsonSubject) -> Iterator[Finding]:
+    if plugin.root is None:
+        return
+    node = plugin.root.get("name")
+    if node is None:
+        if not plugin.document.recovered:
+            yield plugin.at(None, f"no 'name'. {_ADVICE}")
+    elif not shapes.is_text(node) or not node.text or re.search(_REFUSED, node.text):
+        yield plugin.at(node, f"'name' is {shapes.said(node)}, which is no name of a plugin. {_ADVICE}")
+    elif shapes.reserved(node.text):
+        yield plugin.at(
+            node, f"'{node.text[:60]}' passes as one of Anthropic's own plugins. name it for what it does"
+        )
+    elif not re.fullmatch(r"[a-z0-9]+(?:-[a-z0-9]+)*", node.text):
+        yield plugin.at(node, f"'{node.text[:60]}' is not a name everywhere. {_ADVICE}", "warning")

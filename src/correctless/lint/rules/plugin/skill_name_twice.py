@@ -1,0 +1,82 @@
+"""Two skills that lie beside each other have different names.
+
+A skill is called by the name of its folder, and listed with the `name` it states. Where two state the same one, that name starts
+only the first of them, whichever was meant.
+
+Wrong:
+
+```markdown
+---
+name: review
+---
+```
+
+Beside it, `../other-skill/SKILL.md`:
+
+```markdown
+---
+name: review
+---
+```
+
+Right:
+
+```markdown
+---
+name: my-skill
+---
+```
+
+Fix: give each skill the name of its folder.
+
+Source: Claude Code 2.1.329, a session in which `review` was called, 2026-11-25.
+"""
+
+from __future__ import annotations
+
+import re
+
+from correctless.lint.subject.subject import SKILL, Skill
+from correctless.skill import skill_text
+from correctless.syntax import yaml_text
+from correctless.syntax.finding import Finding
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ID = "skill-name-twice"
+SEVERITY = "warning"
+READS = (SKILL,)
+
+_MOST = 200  # neighbours that are looked at
+
+
+def check(skill: Skill) -> Iterator[Finding]:
+    node = skill.frontmatter.get("name") if skill.frontmatter else None
+    if node is None or node.kind != yaml_text.SCALAR:
+        return
+    name = node.text.strip()
+    # Names of folders are unique: where two skills share a name, one of them is not called like its folder.
+    if not name or name == skill.folder:
+        return
+    for folder in skill.facts.names("..")[:_MOST]:
+        if folder != skill.folder and _name(skill, folder) == name:
+            yield skill.at(
+                node,
+                f"'{name[:60]}' is also the name of the skill in '../{folder[:60]}'. write '{skill.folder[:60]}'",
+            )
+            return
+
+
+def _name(skill: Skill, folder: str) -> str:
+    """The name that a neighbour goes by, "" for what is no skill."""
+    path = f"../{folder}/SKILL.md"
+    if not skill.facts.kind(path):
+        return ""
+    data = skill.facts.read(path) or b""
+    if not re.search(rb"(?m)^name[ \t]*:", data):
+        return folder
+    front = skill_text.read(data, path).frontmatter
+    node = front.get("name") if front else None
+    return node.text.strip() if node is not None and node.kind == yaml_text.SCALAR else folder

@@ -1,0 +1,1 @@
+"""Rules: can the file be read at all?"""

@@ -1,0 +1,44 @@
+"""A key stands once.
+
+Some readers take the first value, some the last, some refuse the file; Claude Code's validator says nothing of it.
+
+Wrong:
+
+```markdown
+---
+name: my-skill
+model: opus
+model: haiku
+---
+```
+
+Right:
+
+```markdown
+---
+name: my-skill
+model: haiku
+---
+```
+
+Fix: keep one of them.
+
+Source: YAML 1.2.2, section 3.2.1.3; RFC 8259, section 4; Claude Code 2.1.329, `plugin validate`, 2026-11-25.
+"""
+
+from __future__ import annotations
+
+from correctless.lint.subject.subject import AGENT, HOOKS, MARKETPLACE, PLUGIN, SKILL, Subject
+from correctless.syntax.finding import Finding
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ID = "duplicate-key"
+SEVERITY = "error"
+READS = (AGENT, HOOKS, MARKETPLACE, PLUGIN, SKILL)
+
+
+def check(subject: Subject) -> Iterable[Finding]:
+    return subject.noted(ID)

@@ -1,0 +1,44 @@
+"""A file is UTF-8 text without a byte order mark.
+
+Bytes that are no UTF-8, and NUL, are read by each host in another way; a byte order mark before `---` makes readers that look
+for three dashes see no frontmatter at all (a warning). CRLF works everywhere known and is an `info`.
+
+Wrong:
+
+```markdown
+---
+name: my-skill
+description: one\0two
+---
+```
+
+Right:
+
+```markdown
+---
+name: my-skill
+description: one two
+---
+```
+
+Fix: save the file as UTF-8 with LF.
+
+Source: YAML 1.2.2, section 5.1, for NUL. A byte order mark passes Claude Code 2.1.329, `plugin validate`, 2026-11-25.
+"""
+
+from __future__ import annotations
+
+from correctless.lint.subject.subject import AGENT, HOOKS, MARKETPLACE, PLUGIN, SKILL, Subject
+from correctless.syntax.finding import Finding
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ID = "encoding"
+SEVERITY = "error"
+READS = (AGENT, HOOKS, MARKETPLACE, PLUGIN, SKILL)
+
+
+def check(subject: Subject) -> Iterable[Finding]:
+    return subject.noted(ID)

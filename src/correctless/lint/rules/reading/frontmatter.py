@@ -1,0 +1,44 @@
+"""The frontmatter starts on line 1, is closed, and holds keys.
+
+With blank lines above it, or when nothing closes it, Claude Code finds no frontmatter at all: no key of it has an effect.
+
+Wrong:
+
+```markdown
+---
+name: my-skill
+
+# My skill
+```
+
+Right:
+
+```markdown
+---
+name: my-skill
+---
+
+# My skill
+```
+
+Fix: start the file with `---`, and write a line `---` after the last key.
+
+Source: Claude Code 2.1.329, `plugin validate`, 2026-11-25: "No frontmatter block found".
+"""
+
+from __future__ import annotations
+
+from correctless.lint.subject.subject import AGENT, SKILL, MarkdownSubject
+from correctless.syntax.finding import Finding
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ID = "frontmatter"
+SEVERITY = "error"
+READS = (AGENT, SKILL)
+
+
+def check(file: MarkdownSubject) -> Iterable[Finding]:
+    return file.noted(ID)

@@ -1,0 +1,42 @@
+"""A manifest is JSON, without comments and without a comma before a closing bracket.
+
+Claude Code refuses a plugin whose `plugin.json` it can't read, and a `hooks.json` it can't read breaks the load of the whole
+plugin: what its hooks were to guard is then not guarded.
+
+Wrong:
+
+```plugin.json
+{
+  "name": "my-plugin",
+}
+```
+
+Right:
+
+```plugin.json
+{
+  "name": "my-plugin"
+}
+```
+
+Fix: `--fix` deletes a comma too many.
+
+Source: RFC 8259; Claude Code 2.1.329, `plugin validate`, 2026-11-25.
+"""
+
+from __future__ import annotations
+
+from correctless.lint.subject.subject import HOOKS, MARKETPLACE, PLUGIN, JsonSubject
+from correctless.syntax.finding import Finding
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ID = "json-syntax"
+SEVERITY = "error"
+READS = (HOOKS, MARKETPLACE, PLUGIN)
+
+
+def check(file: JsonSubject) -> Iterable[Finding]:
+    return file.noted(ID)

@@ -1,0 +1,43 @@
+"""The frontmatter uses no aliases.
+
+Some readers follow `*name`, others refuse it, and a few lines of aliases can stand for gigabytes. It is not followed here.
+
+Wrong:
+
+```markdown
+---
+name: &name my-skill
+description: *name
+---
+```
+
+Right:
+
+```markdown
+---
+name: my-skill
+description: my-skill
+---
+```
+
+Fix: write the value out.
+
+Source: YAML 1.2.2, section 7.1.
+"""
+
+from __future__ import annotations
+
+from correctless.lint.subject.subject import AGENT, SKILL, MarkdownSubject
+from correctless.syntax.finding import Finding
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ID = "yaml-alias"
+SEVERITY = "warning"
+READS = (AGENT, SKILL)
+
+
+def check(file: MarkdownSubject) -> Iterable[Finding]:
+    return file.noted(ID)

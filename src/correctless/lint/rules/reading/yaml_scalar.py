@@ -1,0 +1,44 @@
+"""A value that YAML 1.1 and YAML 1.2 read differently stands in quotes.
+
+`on`, `no`, `10:30` and `012` are a truth value or a number to one reader and text to the next, and hosts use both: what a file says
+then depends on who reads it.
+
+Wrong:
+
+```markdown
+---
+name: my-skill
+disable-model-invocation: yes
+---
+```
+
+Right:
+
+```markdown
+---
+name: my-skill
+disable-model-invocation: true
+---
+```
+
+Fix: write `true` or `false`, or put the value in quotes if text is meant.
+
+Source: YAML 1.1, YAML 1.2.2 chapter 10.
+"""
+
+from __future__ import annotations
+
+from correctless.lint.subject.subject import AGENT, SKILL, MarkdownSubject
+from correctless.syntax.finding import Finding
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ID = "yaml-scalar"
+SEVERITY = "error"
+READS = (AGENT, SKILL)
+
+
+def check(file: MarkdownSubject) -> Iterable[Finding]:
+    return file.noted(ID)

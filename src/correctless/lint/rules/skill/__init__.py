@@ -1,0 +1,1 @@
+"""Rules: a SKILL.md, its frontmatter and its text."""

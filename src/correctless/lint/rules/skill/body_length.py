@@ -1,0 +1,52 @@
+"""The text of a skill has at most 500 lines.
+
+The whole text goes into the conversation when the skill starts, and stays there. What is not needed every time costs its tokens
+and draws attention from the rest.
+
+Wrong:
+
+```markdown
+---
+name: my-skill
+---
+
+Sort the papers by year, then by sender.
+... 500 more lines ...
+```
+
+Right:
+
+```markdown
+---
+name: my-skill
+---
+
+Sort the papers by year, then by sender. Read [the senders](https://example.com/senders) if a letterhead is unclear.
+```
+
+Fix: move parts into files beside the skill, and link them with when to read them.
+
+Source: the number is ours. That the whole text is sent: Claude Code 2.1.329, run on 2026-11-25.
+"""
+
+from __future__ import annotations
+
+from correctless.lint.subject.subject import SKILL, Skill
+from correctless.syntax.finding import Finding
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ID = "body-length"
+SEVERITY = "info"
+READS = (SKILL,)
+
+LONGEST = 500  # lines
+
+
+def check(skill: Skill) -> Iterator[Finding]:
+    if len(skill.md.body) > LONGEST and len(skill.md.lines) > LONGEST:
+        count = len(skill.md.lines)
+        message = f"the text has {count} lines. keep {LONGEST}, and link files beside it for the rest"
+        yield skill.at(skill.md.lines[LONGEST], message)

@@ -1,0 +1,104 @@
+"""`disable-model-invocation` and `user-invocable` are `true` or `false`.
+
+Claude Code drops a word it can't read and says nothing. Then `disable-model-invocation: ture` lets the model start a skill that
+only a person should start, and `user-invocable: ture`, or one without a value, hides the skill from whoever types `/`. In
+quotes, or as `1`, it is read; to a program that expects what YAML calls a boolean it is a text, and that is an `info`.
+
+Wrong:
+
+```markdown
+---
+name: my-skill
+disable-model-invocation: ture
+---
+```
+
+Right:
+
+```markdown
+---
+name: my-skill
+disable-model-invocation: true
+---
+```
+
+Fix: `--fix` takes quotes away and swaps letters back; what another word was to mean is a choice.
+
+Source: 32 spellings in Claude Code 2.1.329, run on 2026-11-25.
+"""
+
+from __future__ import annotations
+
+from correctless.lint.subject.subject import CLAUDE_CODE, SKILL, Skill
+from correctless.syntax import yaml_text
+from correctless.syntax.finding import Edit, Finding
+from correctless.syntax.yaml_text import Node
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ID = "boolean-value"
+SEVERITY = "error"
+READS = (SKILL,)
+
+MODEL, USER = "disable-model-invocation", "user-invocable"
+
+_TRUE, _FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
+# What happens when the client can't read the value.
+_DROPPED = {MODEL: "the model may start the skill", USER: "the skill is hidden from whoever types '/'"}
+_KINDS = {yaml_text.LIST: "a list", yaml_text.MAP: "a map"}
+
+
+def check(skill: Skill) -> Iterator[Finding]:
+    if skill.dialect != CLAUDE_CODE:
+        return
+    for key in (MODEL, USER):
+        node = stated(skill, key)
+        if node is None:
+            continue
+        word = node.text.strip()
+        if node.kind != yaml_text.SCALAR:
+            yield skill.at(node, f"'{key}' is {_KINDS[node.kind]}, so {_DROPPED[key]}. write true or false")
+        elif not word and key == USER:
+            yield skill.at(
+                place(skill, key), f"'{key}' has no value, so {_DROPPED[key]}. write true or false"
+            )
+        elif word:
+            yield from _word(skill, key, node, word.lower())
+
+
+def _word(skill: Skill, key: str, node: Node, word: str) -> Iterator[Finding]:
+    meant = meaning(node)
+    if meant is None:
+        near = next((right for right in ("true", "false") if sorted(word) == sorted(right)), None)
+        fix = (Edit(node.start, node.end, near),) if near and node.style in ("", "'", '"') else ()
+        message = (
+            f"'{key}' is '{word[:40]}', which is neither, so {_DROPPED[key]}. write {near or 'true or false'}"
+        )
+        yield skill.at(node, message, fix=fix)
+    elif node.style or word in "10":
+        right = "true" if meant else "false"
+        fix = (Edit(node.start, node.end, right),) if node.style not in ("|", ">") else ()
+        message = f"'{key}' is written as text or number. write {right}, without quotes"
+        yield skill.at(node, message, "info", fix)
+
+
+def place(skill: Skill, key: str) -> Node | None:
+    """The value of a key, or the key itself where that is empty."""
+    pair = skill.frontmatter.pair(key) if skill.frontmatter else None
+    return next((node for node in reversed(pair) if node.end > node.start), None) if pair else None
+
+
+def stated(skill: Skill, key: str) -> Node | None:
+    """The value of a key, asked for cheaply; none where it is an alias, which is not followed."""
+    node = skill.frontmatter.get(key) if key in skill.md.raw and skill.frontmatter else None
+    return None if node is None or node.kind == yaml_text.ALIAS else node
+
+
+def meaning(node: Node | None) -> bool | None:
+    """What Claude Code takes a value for; None when it can't read it."""
+    if node is None or node.kind != yaml_text.SCALAR:
+        return None
+    word = node.text.strip().lower()
+    return True if word in _TRUE else False if word in _FALSE else None

@@ -1,0 +1,69 @@
+"""A description is no longer than what is shown of it.
+
+Claude Code lists each skill to the model with its description and `when_to_use`, joined, and cuts that at 1,536 characters: what
+stands behind is never read. agentskills.io tools refuse a description of more than 1,024 (an error in that dialect).
+
+Wrong:
+
+```markdown
+---
+name: my-skill
+description: >-
+  Sorts scanned papers into folders.
+  ... 60 more lines ...
+---
+```
+
+Right:
+
+```markdown
+---
+name: my-skill
+description: Sorts scanned papers into folders by kind, year and sender. Use when somebody has scanned a pile of papers.
+---
+```
+
+Fix: put what it is for and when to use it first, and move the rest into the text.
+
+Source: agentskills.io specification; Claude Code 2.1.329, whose setting `skillListingMaxDescChars` is 1,536 unless somebody
+changed it, run on 2026-11-25.
+"""
+
+from __future__ import annotations
+
+from correctless.lint.rules.skill.boolean_value import MODEL, meaning, stated
+from correctless.lint.subject.subject import AGENTSKILLS, SKILL, Skill
+from correctless.syntax import yaml_text
+from correctless.syntax.finding import Finding
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ID = "description-length"
+SEVERITY = "warning"
+READS = (SKILL,)
+
+SHOWN = 1536
+ALLOWED = 1024  # in agentskills
+_JOINED = 3  # " - " between the two
+
+
+def check(skill: Skill) -> Iterator[Finding]:
+    if len(skill.md.raw) <= ALLOWED or skill.frontmatter is None:
+        return
+    node = skill.frontmatter.get("description")
+    length = len(node.text.strip()) if node is not None else 0
+    if skill.dialect == AGENTSKILLS:
+        if length > ALLOWED:
+            message = f"the description has {length} characters. write at most {ALLOWED}"
+            yield skill.at(node, message, "error")
+        return
+    words = "the description has"
+    more = stated(skill, "when_to_use")
+    if length and more is not None and more.kind == yaml_text.SCALAR and more.text.strip():
+        length += _JOINED + len(more.text.strip())
+        words = "description and when_to_use have"
+    if length > SHOWN and not meaning(stated(skill, MODEL)):
+        message = f"{words} {length} characters, and the model is shown {SHOWN}. put what it is for first, and shorten it"
+        yield skill.at(node, message)

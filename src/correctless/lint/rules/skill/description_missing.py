@@ -1,0 +1,76 @@
+"""A skill says what it is for.
+
+The model chooses skills by their descriptions. In Claude Code a plugin's skill without one is not shown to the model at all, so
+only a person who knows its name ever starts it; a project's skill is shown with the first line of its text. agentskills.io tools
+refuse the file (an error in that dialect). Where the model may not start it anyway, this is an `info`.
+
+Wrong:
+
+```markdown
+---
+name: my-skill
+---
+
+# My skill
+```
+
+Right:
+
+```markdown
+---
+name: my-skill
+description: Sorts a reading list. Use when someone has more to read than time.
+---
+
+# My skill
+```
+
+Fix: say in one sentence what comes out, and then when to use it.
+
+Source: agentskills.io specification; Claude Code 2.1.329, run on 2026-11-25 with a plugin and with a project; its `plugin
+validate` warns.
+"""
+
+from __future__ import annotations
+
+from correctless.lint.rules.skill.boolean_value import MODEL, meaning, stated
+from correctless.lint.subject.subject import AGENTSKILLS, SKILL, Skill
+from correctless.syntax import yaml_text
+from correctless.syntax.finding import Finding
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ID = "description-missing"
+SEVERITY = "warning"
+READS = (SKILL,)
+
+_NULL = frozenset({"", "~", "null", "Null", "NULL"})
+_ADVICE = "write what comes out of it, and when to use it"
+_KINDS = {yaml_text.LIST: "a list", yaml_text.MAP: "a map"}
+
+
+def check(skill: Skill) -> Iterator[Finding]:
+    front = skill.frontmatter
+    if front is None and skill.md.raw.strip():
+        return  # keys, but none that can be read: another rule says so
+    node = front.get("description") if front else None
+    if node is not None and (
+        node.kind == yaml_text.ALIAS or (node.kind == yaml_text.SCALAR and not _empty(node))
+    ):
+        return
+    if node is None and any(key.text.lower() == "description" for key, _ in (front.pairs if front else ())):
+        return  # misspelled, which another rule says and mends
+    hidden = bool(meaning(stated(skill, MODEL)))  # from the model, who then never reads it
+    severity = "error" if skill.dialect == AGENTSKILLS else "info" if hidden else ""
+    if node is not None and node.kind != yaml_text.SCALAR:
+        yield skill.at(
+            node, f"the description is {_KINDS[node.kind]}, which counts as none. {_ADVICE}", severity
+        )
+    else:
+        yield skill.at(node, f"the skill has no description. {_ADVICE}", severity)
+
+
+def _empty(node: yaml_text.Node) -> bool:
+    return not node.text.strip() or (not node.style and node.text in _NULL)

@@ -1,0 +1,55 @@
+"""`effort` is `low`, `medium`, `high`, `xhigh`, `max`, or a number.
+
+Claude Code drops any other word and says nothing where somebody would see it: the skill runs with the effort of the conversation.
+
+Wrong:
+
+```markdown
+---
+name: my-skill
+effort: minimal
+---
+```
+
+Right:
+
+```markdown
+---
+name: my-skill
+effort: low
+---
+```
+
+Fix: write one of them, or leave the key out.
+
+Source: 19 values in Claude Code 2.1.329 and the effort it then asked for, run on 2026-11-25.
+"""
+
+from __future__ import annotations
+
+import re
+
+from correctless.lint.rules.skill.boolean_value import stated
+from correctless.lint.subject.subject import CLAUDE_CODE, SKILL, Skill
+from correctless.syntax.finding import Finding
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ID = "effort-value"
+SEVERITY = "warning"
+READS = (SKILL,)
+
+_KNOWN = frozenset({"low", "med", "medium", "high", "xhigh", "max"})
+
+
+def check(skill: Skill) -> Iterator[Finding]:
+    node = stated(skill, "effort") if skill.dialect == CLAUDE_CODE else None
+    # Of a list of one word it takes the word.
+    word = node.text.strip() if node is not None else ""
+    if word and word.lower() not in _KNOWN and not re.match(r"[+-]?[0-9]", word):
+        message = (
+            f"'{word[:40]}' is no effort, and is dropped. write low, medium, high, xhigh, max or a number"
+        )
+        yield skill.at(node, message)

@@ -1,0 +1,168 @@
+"""A file holds no character that a person can't see and a model can read.
+
+Tag characters (U+E0000 to U+E007F) spell whole sentences that no editor shows, and Claude Code hands them to the model as they are.
+Bidirectional overrides show a line in another order than it is read in. Both are errors. Other invisible characters
+(zero width spaces, marks of direction without a text that needs them, runs of variation selectors) are a warning: they
+break searches, and can hide a message too. What belongs to a script or to an emoji is no finding.
+
+Wrong:
+
+```markdown
+---
+name: my-skill
+---
+
+There is a zero width space before \u200bthis word.
+```
+
+Right:
+
+```markdown
+---
+name: my-skill
+---
+
+Sort the papers 👩‍🔬 ✈️ می‌خواهم.
+```
+
+Fix: `--fix` deletes them, but not in front of a code fence, which then would be one. Read the message first: it spells out what
+tag characters say.
+
+Source: Unicode 16, sections 23.2 and 23.9; tag characters, U+202E and U+200B in a text that Claude Code 2.1.329 sent to a model, run on
+2026-11-25.
+"""
+
+from __future__ import annotations
+
+import re
+
+from correctless.lint.subject.subject import AGENT, HOOKS, MARKETPLACE, PLUGIN, SKILL, Subject
+from correctless.syntax.finding import Edit, Finding
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ID = "hidden-character"
+SEVERITY = "error"
+READS = (AGENT, HOOKS, MARKETPLACE, PLUGIN, SKILL)
+
+_ASCII = bytes(range(128))
+_MOST = 1000  # edits of one fix
+
+_SELECTORS = "\ufe00-\ufe0f\U000e0100-\U000e01ef"
+_TAGS = "\U000e0000-\U000e007f"
+_OTHERS = (
+    "\xad\u034f\u061c\u115f\u1160\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb"
+)
+# One variation selector belongs to the sign before it. Text, not compiled: `re` compiles on first use and keeps it.
+_HIDDEN = f"[{_TAGS}]+|[{_OTHERS}]|[{_SELECTORS}]{{2,}}"
+_RIGHT_TO_LEFT = "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
+# The flags of England, Scotland and Wales.
+_FLAGS = {"gbeng\x7f", "gbsct\x7f", "gbwls\x7f"}
+
+_JOINERS = "\u200c\u200d"
+_DIRECTIONS = "\u061c\u200e\u200f\u202a\u202b\u202c\u2066\u2067\u2068\u2069"
+_OVERRIDES = "\u202d\u202e"
+_NAMES = {
+    "\xad": "soft hyphen",
+    "\u200b": "zero width space",
+    "\u200c": "zero width non-joiner",
+    "\u200d": "zero width joiner",
+    "\u202d": "left-to-right override",
+    "\u202e": "right-to-left override",
+    "\u2060": "word joiner",
+    "\ufeff": "byte order mark",
+}
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    text = subject.text
+    if text.isascii():
+        return
+    # Most of a text is ASCII, and a search in what is left takes a tenth of the time.
+    rest = text.encode(errors="replace").translate(None, _ASCII).decode()
+    if re.search(_HIDDEN, rest) is None:
+        return
+    spans: dict[str, list[tuple[int, int]]] = {}
+    lines = _Lines(text)
+    for found in re.finditer(_HIDDEN, text):
+        char = found[0][0]
+        if _is_tag(char):
+            if text[found.start() - 1 : found.start()] != "\U0001f3f4" or _told(found[0]) not in _FLAGS:
+                spans.setdefault("tags", []).append(found.span())
+        elif len(found[0]) > 1:
+            spans.setdefault("selectors", []).append((found.start() + 1, found.end()))
+        elif not _belongs(text, found.start(), lines):
+            spans.setdefault(char, []).append(found.span())
+    for kind, places in spans.items():
+        yield _finding(subject, kind, places)
+
+
+def _finding(subject: Subject, kind: str, places: list[tuple[int, int]]) -> Finding:
+    text = subject.text
+    # Of more than that a person should see the file; and without it a fence would be one.
+    plain = len(places) <= _MOST and not any(text.startswith(("```", "~~~"), end) for _, end in places)
+    fix = tuple(Edit(start, end, "") for start, end in places) if plain else ()
+    count = sum(end - start for start, end in places)
+    if kind == "tags":
+        said = "".join(_told(text[start:end]) for start, end in places)
+        message = f"{_counted(count, 'tag character')} that nobody sees, and that a model reads as '{said[:60]}'. delete"
+        return subject.at(places[0], message, fix=fix)
+    if kind == "selectors":
+        message = f"{_counted(count, 'variation selector')} in a row, which nobody sees. delete"
+        return subject.at(places[0], message, "warning", fix)
+    word = _NAMES.get(kind) or ("mark of direction" if kind in _DIRECTIONS else "")
+    name = f"U+{ord(kind):04X} ({word})" if word else f"U+{ord(kind):04X}"
+    if kind in _OVERRIDES:
+        message = f"{_counted(count, f'character {name}', f'characters {name}')}: what is read is not what is shown. delete"
+        return subject.at(places[0], message, fix=fix)
+    message = f"{_counted(count, f'character {name}', f'characters {name}')} that nobody sees. delete"
+    return subject.at(places[0], message, "warning", fix)
+
+
+def _counted(count: int, one: str, many: str = "") -> str:
+    return f"1 {one}" if count == 1 else f"{count} {many or f'{one}s'}"
+
+
+def _is_tag(char: str) -> bool:
+    return "\U000e0000" <= char <= "\U000e007f"
+
+
+def _told(tags: str) -> str:
+    return "".join(chr(ord(tag) - 0xE0000) for tag in tags)
+
+
+def _belongs(text: str, at: int, lines: _Lines) -> bool:
+    """Whether the script around an invisible character needs it."""
+    char = text[at]
+    before, after = text[at - 1 : at], text[at + 1 : at + 2]
+    if char in _JOINERS:
+        # Between letters of a script that joins them, and between emoji; not in a chain of invisible ones.
+        return (
+            before >= "\u0590" and not re.match(_HIDDEN, before) and (before < "\u2000" or after > "\u2000")
+        )
+    if char == "\u200b":  # where words stand without blanks between them
+        return "\u0e00" <= before < "\u1b00" or "\u0e00" <= after < "\u1b00"
+    return char in _DIRECTIONS and lines.need_direction(at)
+
+
+class _Lines:
+    """The lines of a text, asked for in their order."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._end = -1  # of the last one that was asked for
+        self._answer = False
+
+    def need_direction(self, at: int) -> bool:
+        """Whether the line of an offset has words that are read from right to left, and nothing that turns them around."""
+        if at > self._end:
+            end = self._text.find("\n", at)
+            start = self._text.rfind("\n", max(self._end, 0), at) + 1
+            self._end = len(self._text) if end < 0 else end
+            line = self._text[start : self._end]
+            self._answer = re.search(_RIGHT_TO_LEFT, line) is not None and not any(
+                each in line for each in _OVERRIDES
+            )
+        return self._answer

@@ -1,0 +1,68 @@
+"""`model` names a model that Claude Code can ask for.
+
+It knows `sonnet`, `opus`, `haiku`, `fable`, `best`, `opusplan` (also `sonnet[1m]`) and `inherit`, and full names such as
+`claude-sonnet-5-5`. Any other word is sent to the API as it stands, which refuses the whole turn when it has no such model; so
+`sonet`, and also `default`, end a run. A list or a number is dropped in silence.
+
+Wrong:
+
+```markdown
+---
+name: my-skill
+model: sonet
+---
+```
+
+Right:
+
+```markdown
+---
+name: my-skill
+model: sonnet
+---
+```
+
+Fix: write one of the short names, a full name, or leave the key out to keep the model of the conversation.
+
+Source: 23 values in Claude Code 2.1.329 and the model it then asked for, run on 2026-11-25.
+"""
+
+from __future__ import annotations
+
+import re
+
+from correctless.lint.rules.skill.boolean_value import stated
+from correctless.lint.subject.subject import CLAUDE_CODE, SKILL, Skill
+from correctless.syntax import yaml_text
+from correctless.syntax.finding import Finding
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ID = "model-value"
+SEVERITY = "warning"
+READS = (SKILL,)
+
+_KNOWN = frozenset({"sonnet", "opus", "haiku", "fable", "best", "opusplan", "inherit"})
+# A full name, or one of a cloud or a gateway: with a prefix, a version or a path.
+_FULL = r"claude-[\w.@:\[\]-]+\Z|[\w-]+[.:/@][^\s]*claude[^\s]*\Z|arn:[^\s]+\Z"
+_LONGEST = 200  # characters: a search in more could take for ever
+_KINDS = {yaml_text.LIST: "a list", yaml_text.MAP: "a map"}
+
+
+def check(skill: Skill) -> Iterator[Finding]:
+    node = stated(skill, "model") if skill.dialect == CLAUDE_CODE else None
+    if node is None:
+        return
+    if node.kind != yaml_text.SCALAR:
+        yield skill.at(node, f"'model' is {_KINDS[node.kind]}, which is dropped. write one name")
+        return
+    name = node.text.strip()
+    if name and name.lower().removesuffix("[1m]") not in _KNOWN and not _is_full(name):
+        message = f"'{name[:60]}' is no model that Claude Code knows. write sonnet, opus, haiku, inherit, or a full name"
+        yield skill.at(node, message)
+
+
+def _is_full(name: str) -> bool:
+    return len(name) <= _LONGEST and re.match(_FULL, name, re.IGNORECASE) is not None

@@ -1,0 +1,48 @@
+"""A skill's `name` is the name of its folder.
+
+agentskills.io tools refuse a skill whose name differs from its folder. Claude Code's validator says nothing of it.
+
+Wrong:
+
+```markdown
+---
+name: another
+---
+```
+
+Right:
+
+```markdown
+---
+name: my-skill
+---
+```
+
+Fix: rename the folder, or write its name. That is a choice, so `--fix` leaves it.
+
+Source: agentskills.io specification; Claude Code 2.1.329, `plugin validate`, 2026-11-25.
+"""
+
+from __future__ import annotations
+
+from correctless.lint.subject.subject import AGENTSKILLS, SKILL, Skill
+from correctless.syntax import yaml_text
+from correctless.syntax.finding import Finding
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ID = "name-folder"
+SEVERITY = "warning"
+READS = (SKILL,)
+
+
+def check(skill: Skill) -> Iterator[Finding]:
+    node = skill.frontmatter.get("name") if skill.frontmatter else None
+    if node is None or node.kind != yaml_text.SCALAR or not node.text.strip():
+        return
+    if node.text.strip() != skill.folder:
+        severity = "error" if skill.dialect == AGENTSKILLS else ""
+        message = f"the name is '{node.text.strip()[:64]}' and the folder '{skill.folder}'. write '{skill.folder}', or rename the folder"
+        yield skill.at(node, message, severity)

@@ -1,0 +1,66 @@
+"""A name is 1 to 64 characters long: a to z, digits, and single hyphens between them.
+
+agentskills.io tools refuse any other name (an error in that dialect). Claude Code calls the skill by its folder, and shows
+such a name beside it.
+
+Wrong:
+
+```markdown
+---
+name: My Skill
+---
+```
+
+Right:
+
+```markdown
+---
+name: my-skill
+---
+```
+
+Fix: `--fix` writes the name of the folder where the two differ only in case, blanks and signs; else it is a choice.
+
+Source: agentskills.io specification; `name: a--b-` in Claude Code 2.1.329, run on 2026-11-25.
+"""
+
+from __future__ import annotations
+
+import re
+
+from correctless.lint.subject.subject import AGENTSKILLS, SKILL, Skill
+from correctless.syntax import yaml_text
+from correctless.syntax.finding import Edit, Finding
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ID = "name-format"
+SEVERITY = "warning"
+READS = (SKILL,)
+
+LONGEST = 64
+_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\Z")
+_KINDS = {yaml_text.LIST: "a list", yaml_text.MAP: "a map"}
+
+
+def check(skill: Skill) -> Iterator[Finding]:
+    node = skill.frontmatter.get("name") if skill.frontmatter else None
+    if node is None or node.kind == yaml_text.ALIAS:
+        return
+    name = node.text.strip()
+    if node.kind == yaml_text.SCALAR and (not name or (_NAME.match(name) and len(name) <= LONGEST)):
+        return  # a name that is left out is another rule's
+    severity = "error" if skill.dialect == AGENTSKILLS else ""
+    if node.kind != yaml_text.SCALAR:
+        yield skill.at(node, f"the name is {_KINDS[node.kind]}. write one word", severity)
+    elif len(name) > LONGEST:
+        yield skill.at(node, f"the name has {len(name)} characters. write at most {LONGEST}", severity)
+    else:
+        near = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") if name.isascii() else ""
+        advice = f"write '{near}'" if near else "write a word of them"
+        same = near == skill.folder and node.style in ("", "'", '"') and not skill.md.recovered
+        fix = (Edit(node.start, node.end, near),) if same else ()
+        message = f"the name '{name}' is not only a to z, digits and single hyphens. {advice}"
+        yield skill.at(node, message, severity, fix=fix)

@@ -1,0 +1,125 @@
+"""A script that a skill tells to run directly has its run bit.
+
+`./scripts/build.sh` in a block of shell commands is run as it stands. Without the bit the shell says "Permission denied" (126), and
+the agent spends turns on finding out, or changes the mode of a file it was not asked to change. Where a sentence says to run it,
+and not a block, this is an `info`.
+
+Wrong:
+
+```markdown
+---
+name: my-skill
+---
+
+~~~sh
+./scripts/build.sh --all
+~~~
+```
+
+Right:
+
+```markdown
+---
+name: my-skill
+---
+
+~~~sh
+bash scripts/build.sh --all
+~~~
+```
+
+Fix: `chmod +x` and `git update-index --chmod=+x`, or name the interpreter in front of it.
+
+Source: POSIX, sh, exit status 126. Claude Code 2.1.329 fills in `${CLAUDE_SKILL_DIR}` and `${CLAUDE_PLUGIN_ROOT}` in the text, run on
+2026-11-25.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+
+from correctless.lint.subject.subject import SKILL, Skill
+from correctless.syntax.finding import Finding
+from correctless.syntax.markdown import CODE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ID = "script-not-runnable"
+SEVERITY = "warning"
+READS = (SKILL,)
+
+_HERE = re.compile(r"\./")  # faster than a search for the text
+# Text, not compiled: `re` compiles on first use and keeps it, and most files need none of it.
+_PATH = r"(?:\./|\$\{CLAUDE_(?P<root>SKILL_DIR|PLUGIN_ROOT)\}/)?(?P<path>[\w.][\w./-]*)(?=[\"`\s]|\Z)"
+_TOLD = r"\b(?:[Rr]un|[Ee]xecute|[Ii]nvoke)(?: the script)?:? `\Z"
+_END = r"[ \t]*(?:`{3,}|~{3,})[ \t]*\Z"
+_IN_FRONT = ' \t\r\n"`'
+_BEFORE = 80  # characters of the line in front of a path that are looked at
+_SHELL = (
+    r"[ \t]*(?:`{3,}|~{3,})[ \t]*(?:bash|sh|shell|zsh|console|shell-session|shellsession|terminal)[ \t]*\Z"
+)
+
+
+def check(skill: Skill) -> Iterator[Finding]:
+    body = skill.md.body
+    if "`" not in body and "~~~" not in body:
+        return
+    commands: Commands | None = None
+    seen = set()
+    for at in _starts(body):
+        if at and body[at - 1] not in _IN_FRONT:
+            continue
+        before = body[max(0, at - _BEFORE) : at].replace("\r", "\n").rpartition("\n")[2].rstrip('"')
+        inline = before.endswith("`") and re.search(_TOLD, before) is not None
+        found = re.compile(_PATH).match(body, at) if inline or before.strip(" \t") in ("", "$") else None
+        if found is None or (found["path"], inline) in seen or not _is_dead(skill, found):
+            continue
+        commands = commands or Commands(skill)
+        if inline or at in commands:
+            seen.add((found["path"], inline))
+            yield _finding(skill, found, inline=inline)
+
+
+def _starts(body: str) -> Iterator[int]:
+    """Where a path of a script may begin."""
+    yield from (found.start() for found in _HERE.finditer(body))
+    for start in ("scripts/", "${CLAUDE_"):
+        at = body.find(start)
+        while at >= 0:
+            yield at
+            at = body.find(start, at + 1)
+
+
+def _is_dead(skill: Skill, found: re.Match[str]) -> bool:
+    path = f"../../{found['path']}" if found["root"] == "PLUGIN_ROOT" else found["path"]
+    return skill.facts.kind(path) == "file" and not skill.facts.runnable(path)
+
+
+def _finding(skill: Skill, found: re.Match[str], *, inline: bool) -> Finding:
+    before = len(skill.text) - len(skill.md.body)
+    place = (before + found.start(), before + found.end())
+    message = (
+        f"'{found[0][:80]}' is told to run and has no run bit. chmod +x it, or write its interpreter in front"
+    )
+    # A sentence leaves it to the reader how to run it.
+    return skill.at(place, message, "info" if inline else "")
+
+
+class Commands:
+    """The offsets in the body of a skill that stand in a block of shell commands."""
+
+    def __init__(self, skill: Skill) -> None:
+        self._starts = [0, *(found.end() for found in re.finditer(r"\r\n|\n|\r", skill.md.body))]
+        self._shell = []
+        inside = shell = False
+        for line in skill.md.lines:
+            if line.kind == CODE and not inside:
+                shell = re.match(_SHELL, line.text) is not None
+            inside = line.kind == CODE and not (inside and re.match(_END, line.text))
+            self._shell.append(line.kind == CODE and shell)
+
+    def __contains__(self, at: int) -> bool:
+        return self._shell[bisect_right(self._starts, at) - 1]

@@ -1,0 +1,133 @@
+"""A tool that is allowed or disallowed is one that Claude Code has.
+
+A name it doesn't know allows nothing and forbids nothing, and it says nothing. `allowed-tools: bash` leaves every command to be
+asked for, which in an unattended run means that it is refused; `disallowed-tools: bash` leaves Bash as it was. Names of
+MCP tools (`mcp__server__tool`) are not looked at. A name that older clients had is an `info`.
+
+Wrong:
+
+```markdown
+---
+name: my-skill
+allowed-tools: read, Bash(git log:*), SearchFiles
+---
+```
+
+Right:
+
+```markdown
+---
+name: my-skill
+allowed-tools: Read, Bash(git log:*), mcp__search__files
+---
+```
+
+Fix: `--fix` corrects upper and lower case. Otherwise write the tool that was meant, or leave it out.
+
+Source: the names in Claude Code 2.1.329 and what `bash`, `Shell` and `*` allow there, run on 2026-11-25.
+"""
+
+from __future__ import annotations
+
+from correctless.lint.subject.subject import CLAUDE_CODE, SKILL, Skill
+from correctless.skill.contract import split_tools
+from correctless.syntax import yaml_text
+from correctless.syntax.finding import Edit, Finding
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ID = "tool-unknown"
+SEVERITY = "warning"
+READS = (SKILL,)
+
+ALLOWED, DISALLOWED = "allowed-tools", "disallowed-tools"
+
+_MOST = 20  # names of one list: more say no more
+
+# Claude Code 2.1.329, 2026-11-25.
+_TOOLS = frozenset((
+    "Agent", "Artifact", "AskUserQuestion", "Bash", "ClaudeDesign", "CronCreate", "CronDelete", "CronList",
+    "Edit", "EndConversation", "EnterPlanMode", "EnterWorktree", "ExitPlanMode", "ExitWorktree", "Glob", "Grep",
+    "LSP", "ListAgents", "ListMcpResourcesTool", "Monitor", "NotebookEdit", "OfferChromeSetup", "PowerShell",
+    "Projects", "PushNotification", "REPL", "Read", "ReadMcpResourceDirTool", "ReadMcpResourceTool",
+    "ReadNotifications", "RemoteTrigger", "ReportFindings", "ScheduleWakeup", "SendFeedback", "SendMessage",
+    "SendUserFile", "SendUserMessage", "SetGoal", "ShareOnboardingGuide", "ShowOnboardingRolePicker", "Skill",
+    "StructuredOutput", "SubagentHandback", "TaskCreate", "TaskGet", "TaskList", "TaskStop", "TaskUpdate",
+    "TodoWrite", "ToolSearch", "WaitForMcpServers", "WebFetch", "WebSearch", "Workflow", "Write",
+    "propose_skills",
+))  # fmt: skip
+# Names that it takes for another one.
+SAME = {
+    "Task": "Agent",
+    "KillShell": "TaskStop",
+    "KillBash": "TaskStop",
+    "ListPeers": "ListAgents",
+    "Brief": "SendUserMessage",
+    "ListMcpResources": "ListMcpResourcesTool",
+    "ReadMcpResource": "ReadMcpResourceTool",
+    "ReadMcpResourceDir": "ReadMcpResourceDirTool",
+    "ProposeGoal": "SetGoal",
+}
+_FORMER = frozenset((
+    "BashOutput", "LS", "MCPSearch", "MultiEdit", "NotebookRead", "SlashCommand", "TaskOutput", "TeamCreate",
+    "TeamDelete", "TodoRead",
+))  # fmt: skip
+_LOWER = {name.lower(): name for name in (*_TOOLS, *SAME)}
+_HAPPENS = {ALLOWED: "allows nothing", DISALLOWED: "forbids nothing"}
+
+
+def check(skill: Skill) -> Iterator[Finding]:
+    if skill.dialect != CLAUDE_CODE or "allowed" not in skill.md.raw:
+        return
+    for key in (ALLOWED, DISALLOWED):
+        seen: set[str] = set()
+        for name, _, (start, end) in named(skill, key):
+            if name in _TOOLS or name in SAME or name.startswith("mcp__") or name in seen:
+                continue
+            if len(seen) == _MOST:
+                break
+            seen.add(name)
+            shown = name[:60]
+            if name in _FORMER:
+                message = f"'{shown}' is a tool of older clients and {_HAPPENS[key]} now. leave it out"
+                yield skill.at((start, end), message, "info")
+            elif right := _LOWER.get(name.lower()):
+                exact = skill.text[start:end] == name
+                fix = (Edit(start, end, right),) if exact else ()
+                yield skill.at(
+                    (start, end),
+                    f"Claude Code has no tool '{shown}', so it {_HAPPENS[key]}. write '{right}'",
+                    fix=fix,
+                )
+            else:
+                yield skill.at(
+                    (start, end), f"Claude Code has no tool '{shown}', so it {_HAPPENS[key]}. {_advice(name)}"
+                )
+
+
+def _advice(name: str) -> str:
+    bare = name.strip("[](){}<>'\"`,;|&*+-. ")
+    right = _LOWER.get(bare.lower())
+    if right:
+        return f"write '{right}', and only commas or blanks between tools"
+    return "write the tool that is meant" if bare else "name the tools, with commas or blanks between them"
+
+
+def named(skill: Skill, key: str) -> Iterator[tuple[str, str, tuple[int, int]]]:
+    """Each tool under a key: its name, its pattern in parentheses or "", and where the name stands."""
+    node = skill.frontmatter.get(key) if skill.frontmatter and key in skill.md.raw else None
+    if node is None:
+        return
+    for item in node.items if node.kind == yaml_text.LIST else (node,):
+        if item.kind != yaml_text.SCALAR:
+            continue
+        tools, _ = split_tools(item.text)
+        at = item.start
+        for tool in tools:
+            name, _, pattern = tool.partition("(")
+            # Once one is not found, as it is written with an escape, none is looked for: that would take for ever.
+            found = skill.text.find(name, at, item.end) if at >= 0 else -1
+            at = found + len(name) if found >= 0 else -1
+            yield name, pattern, (found, at) if found >= 0 else (item.start, item.end)

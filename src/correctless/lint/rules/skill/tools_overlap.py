@@ -1,0 +1,57 @@
+"""A tool is allowed or disallowed, not both.
+
+Where both lists name the same tool, Claude Code refuses every call of it: what `allowed-tools` says of it has no effect.
+`Bash` beside a disallowed `Bash(rm:*)` is no contradiction.
+
+Wrong:
+
+```markdown
+---
+name: my-skill
+allowed-tools: Read, Bash(git log:*)
+disallowed-tools: Bash
+---
+```
+
+Right:
+
+```markdown
+---
+name: my-skill
+allowed-tools: Read, Bash
+disallowed-tools: Bash(rm:*)
+---
+```
+
+Fix: leave it out of one of the two.
+
+Source: Claude Code 2.1.329, run on 2026-11-25: "Permission to use Bash has been denied."
+"""
+
+from __future__ import annotations
+
+from correctless.lint.rules.skill.tool_unknown import ALLOWED, DISALLOWED, SAME, named
+from correctless.lint.subject.subject import CLAUDE_CODE, SKILL, Skill
+from correctless.syntax.finding import Finding
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ID = "tools-overlap"
+SEVERITY = "warning"
+READS = (SKILL,)
+
+
+def check(skill: Skill) -> Iterator[Finding]:
+    if skill.dialect != CLAUDE_CODE or DISALLOWED not in skill.md.raw:
+        return
+    allowed = {(SAME.get(name, name), pattern) for name, pattern, _ in named(skill, ALLOWED)}
+    tools = {name for name, _ in allowed}
+    for name, pattern, place in named(skill, DISALLOWED):
+        tool = SAME.get(name, name)
+        if (tool, pattern) in allowed or (not pattern and tool in tools):
+            shown = f"{name}({pattern}"[:60] if pattern else name
+            yield skill.at(
+                place, f"'{shown}' is allowed and disallowed, and then it is refused. leave it out of one"
+            )

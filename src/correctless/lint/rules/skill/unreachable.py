@@ -1,0 +1,52 @@
+"""Somebody may start a skill: a person, or the model.
+
+`disable-model-invocation: true` keeps the model from starting it, `user-invocable: false` keeps a person. With both, Claude Code
+refuses each of them and names the other, and an agent that lists the skill to be loaded with it doesn't get it either.
+
+Wrong:
+
+```markdown
+---
+name: my-skill
+disable-model-invocation: true
+user-invocable: false
+---
+```
+
+Right:
+
+```markdown
+---
+name: my-skill
+disable-model-invocation: true
+---
+```
+
+Fix: leave out the one that was not meant.
+
+Source: Claude Code 2.1.329, run on 2026-11-25 as a person, as a model and from an agent.
+"""
+
+from __future__ import annotations
+
+from correctless.lint.rules.skill.boolean_value import MODEL, USER, meaning, place, stated
+from correctless.lint.subject.subject import CLAUDE_CODE, SKILL, Skill
+from correctless.syntax.finding import Finding
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ID = "unreachable"
+SEVERITY = "error"
+READS = (SKILL,)
+
+
+def check(skill: Skill) -> Iterator[Finding]:
+    if skill.dialect != CLAUDE_CODE:
+        return
+    model, user = stated(skill, MODEL), stated(skill, USER)
+    # What can't be read as true hides the skill from a person, whatever it was to mean.
+    if model is not None and user is not None and meaning(model) and not meaning(user):
+        message = f"neither a person nor the model may start this skill: line {model.line} keeps the model. leave one of the two out"
+        yield skill.at(place(skill, USER), message)

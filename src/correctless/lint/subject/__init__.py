@@ -1,0 +1,1 @@
+"""One file as rules see it, and what several rules ask of it."""

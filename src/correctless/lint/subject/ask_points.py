@@ -1,0 +1,80 @@
+"""The sentences in which a skill tells itself to ask a person, and whether a decision point covers each one."""
+
+from __future__ import annotations
+
+from correctless.base.lazy_re import lazily
+from correctless.lint.subject.prose import sentences
+from correctless.lint.subject.subject import Skill
+from correctless.skill.contract import split_tools, tool_items
+from correctless.syntax import yaml_text
+
+TYPE_CHECKING = False  # typing costs 2 ms to import
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TOOL = "AskUserQuestion"
+
+_WHO = r"(?:the\s+|your\s+)?(?:user|person|human|operator|developer|maintainer|requester)\b(?!-|\s+stor)"
+_ASKS = lazily(
+    rf"(?i)\b(?:(?:ask|consult|prompt)\s+{_WHO}"
+    rf"|(?:wait|pause)\s+for\s+(?:an?\s+(?:answer|reply|response)\s+(?:from|of|by)\s+)?{_WHO}"
+    r"|(?:get|obtain|request|seek)\s+(?:the\s+|explicit\s+|a\s+)*(?:user|human|person|operator)(?:['’]s)?\s+(?:confirmation|approval|consent|permission|input)\b"
+    rf"|(?:confirm|check|clarify|agree)\s+(?:[\w-]+\s+){{0,4}}with\s+{_WHO}"
+    rf"|(?:use|call|invoke)\s+(?:the\s+)?[`*]*{TOOL}\b)"
+)
+# Says itself that it is for when a person is there, or what is done when nobody is.
+_SETTLED = lazily(
+    r"(?i)\b(?:interactive(?:ly)?|attended|autonomous(?:ly)?|unattended|AD-\d+|defaults?|escalat\w+|defer\w*|nobody|by\s+hand|"
+    r"(?:person|someone|somebody)\s+is)\b"
+)
+_MENTIONS = ("user", "person", "human", "operator", "developer", "maintainer", "requester")
+_WORD = lazily(r"[A-Za-z][a-z]{3,}")
+# Words that say nothing of what is asked about.
+_EMPTY = (
+    "about after again also answer answers approval before being choice choose clarify confirm confirmation consent consult "
+    "continue could decide decision decisions does done each either else ever every explicit first from have here input into "
+    "invoke just keep kept leave left like list make more most must need needed needs never none once only option options "
+    "operator other over pause permission person please proceed prompt question questions reply request response should "
+    "skill skip some something step steps stop such sure take task tell than that their them then there these they this those "
+    "time until used user users using very wait want wants what when where whether which while will with work would your"
+)
+
+
+def tools(skill: Skill) -> Iterator[tuple[int, int]]:
+    """Where `allowed-tools` names the tool that asks."""
+    for item in tool_items(skill.frontmatter):
+        if item.kind == yaml_text.SCALAR and TOOL in split_tools(item.text)[0]:
+            at = skill.text.find(TOOL, item.start, item.end)
+            yield (at, at + len(TOOL)) if at >= 0 else (item.start, item.end)
+
+
+def uncovered(skill: Skill) -> Iterator[tuple[int, int]]:
+    """The place of each instruction to ask a person that nothing answers when nobody is there.
+
+    A decision point covers it when the two share a word that says something: too many are let pass rather than too few.
+    """
+    if not any(who in skill.md.body for who in _MENTIONS) and TOOL not in skill.md.body:
+        return
+    listed: set[str] | None = None
+    paragraph, settled = "", False
+    for sentence in sentences(skill):
+        for found in _ASKS.finditer(sentence.text):
+            if not sentence.commands(found):
+                continue
+            # Once a paragraph: a hostile one has as many sentences as it is long.
+            if paragraph is not sentence.paragraph:
+                paragraph = sentence.paragraph
+                settled = bool(_SETTLED.search(f"{sentence.above}\n{paragraph}"))
+            if settled:
+                break
+            if listed is None:
+                listed = {word for d in skill.contract.defaults for word in _said(f"{d.subject} {d.choice}")}
+            if not listed & _said(f"{sentence.above} {sentence.text}"):
+                yield sentence.span(found)
+            break  # one finding a sentence
+
+
+def _said(text: str) -> set[str]:
+    empty = _EMPTY.split()
+    words = (word.lower() for word in _WORD.findall(text))
+    return {word[:5] for word in words if word not in empty}

@@ -1,0 +1,159 @@
+"""A hooks.json, or the hooks inside a plugin's manifest -> their events, matchers and handlers, each with its place."""
+
+from __future__ import annotations
+
+from correctless.lint.subject import shapes
+from correctless.lint.subject.subject import HOOKS, JsonSubject
+from correctless.syntax.yaml_text import LIST, MAP, Node
+
+TYPE_CHECKING = False  # typing costs 2 ms to import
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# What `plugin validate` of Claude Code 2.1.329 does not call unknown, 2026-11-25.
+EVENTS = frozenset(
+    {
+        *(
+            "PreToolUse",
+            "PostToolUse",
+            "PostToolUseFailure",
+            "PostToolBatch",
+            "PermissionRequest",
+            "PermissionDenied",
+        ),
+        *(
+            "UserPromptSubmit",
+            "UserPromptExpansion",
+            "MessageDisplay",
+            "Notification",
+            "Elicitation",
+            "ElicitationResult",
+        ),
+        *(
+            "SessionStart",
+            "SessionEnd",
+            "Setup",
+            "Stop",
+            "StopFailure",
+            "SubagentStart",
+            "SubagentStop",
+            "TeammateIdle",
+        ),
+        *("PreCompact", "PostCompact", "TaskCreated", "TaskCompleted", "InstructionsLoaded", "ConfigChange"),
+        *("WorktreeCreate", "WorktreeRemove", "CwdChanged", "FileChanged"),
+    }
+)
+
+
+def maps(file: JsonSubject) -> Iterator[Node]:
+    """The objects whose keys are events."""
+    hooks = file.root.get("hooks") if file.root else None
+    if hooks is None:
+        return
+    for each in hooks.items if file.kind != HOOKS and hooks.kind == LIST else (hooks,):
+        if each.kind == MAP:
+            yield each
+
+
+def events(file: JsonSubject) -> Iterator[tuple[Node, Node]]:
+    """Each event's key, and what stands under it."""
+    for each in maps(file):
+        yield from each.pairs
+
+
+def matchers(file: JsonSubject) -> Iterator[tuple[str, Node]]:
+    """The name of the event and the object of each matcher that has the form of one."""
+    for event, value in events(file):
+        for matcher in value.items if value.kind == LIST else ():
+            if matcher.kind == MAP:
+                yield event.text, matcher
+
+
+def handlers(file: JsonSubject) -> Iterator[Node]:
+    """The objects that say what is done."""
+    for _, matcher in matchers(file):
+        each = matcher.get("hooks")
+        for handler in each.items if each is not None and each.kind == LIST else ():
+            if handler.kind == MAP:
+                yield handler
+
+
+def root(file: JsonSubject) -> str:
+    """The plugin's folder, from the folder of the file."""
+    return "../" if file.kind == HOOKS or file.folder == ".claude-plugin" else ""
+
+
+# What a handler of each type can't do without, and what else it may say.
+_NEEDED: dict[str, dict[str, shapes.Form]] = {
+    "command": {"command": shapes.text},
+    "prompt": {"prompt": shapes.text},
+    "agent": {"prompt": shapes.text},
+    "http": {"url": shapes.address},
+    "mcp_tool": {"server": shapes.text, "tool": shapes.text},
+}
+
+
+def _shell(node: Node) -> Iterator[tuple[Node, str]]:
+    if not shapes.is_text(node) or node.text not in ("bash", "powershell"):
+        yield node, "'bash' or 'powershell'"
+
+
+_OTHER: dict[str, shapes.Form] = {
+    "allowedEnvVars": shapes.list_of(shapes.text),
+    "args": shapes.list_of(shapes.text),
+    "async": shapes.yes_or_no,
+    "asyncRewake": shapes.yes_or_no,
+    "headers": shapes.an_object,
+    "if": shapes.text,
+    "model": shapes.text,
+    "once": shapes.yes_or_no,
+    "shell": _shell,
+    "statusMessage": shapes.text,
+    "timeout": shapes.positive,
+}
+
+
+def faults(event: Node, value: Node) -> Iterator[tuple[Node, str]]:
+    """What under an event has not the form that is read."""
+    if value.kind != LIST:
+        yield (
+            value,
+            f"'{event.text}' is {shapes.said(value)}. write a list of objects with 'matcher' and 'hooks'",
+        )
+    for matcher in value.items:
+        yield from _matcher(matcher)
+
+
+def _matcher(matcher: Node) -> Iterator[tuple[Node, str]]:
+    if matcher.kind != MAP:
+        yield matcher, f"a matcher is {shapes.said(matcher)}. write an object with 'hooks'"
+        return
+    name = matcher.get("matcher")
+    if name is not None and not shapes.is_text(name):
+        yield name, f"'matcher' is {shapes.said(name)}. write text in quotes"
+    hooks = matcher.get("hooks")
+    if hooks is None or hooks.kind != LIST:
+        said = f"'hooks' is {shapes.said(hooks)}" if hooks else "no 'hooks' in this object"
+        yield hooks or matcher, f'{said}. write "hooks": [{{"type": "command", ...}}]'
+        return
+    for handler in hooks.items:
+        yield from _handler(handler)
+
+
+def _handler(handler: Node) -> Iterator[tuple[Node, str]]:
+    if handler.kind != MAP:
+        yield (
+            handler,
+            f'a hook is {shapes.said(handler)}. write an object such as {{"type": "command", "command": "..."}}',
+        )
+        return
+    type_ = handler.get("type")
+    needed = _NEEDED.get(type_.text) if type_ is not None and shapes.is_text(type_) else None
+    if needed is None:
+        said = f"the type is {shapes.said(type_)}" if type_ else "this hook has no 'type'"
+        yield type_ or handler, f"{said}. write one of {', '.join(_NEEDED)}"
+        return
+    for key in needed:
+        if handler.get(key) is None:
+            yield handler, f"this hook has no '{key}'. write one"
+    yield from shapes.faults(handler, {**_OTHER, **needed})

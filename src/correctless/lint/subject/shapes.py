@@ -1,0 +1,234 @@
+"""A JSON value and the form it should have -> where it differs, and how; the forms of a plugin's manifest."""
+
+from __future__ import annotations
+
+import re
+
+from correctless.syntax.yaml_text import LIST, MAP, SCALAR, Node
+
+TYPE_CHECKING = False  # typing costs 2 ms to import
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    # A form yields each place that differs, with what should stand there instead.
+    Form = Callable[[Node], Iterator[tuple[Node, str]]]
+
+
+def is_text(node: Node | None) -> bool:
+    return node is not None and node.kind == SCALAR and node.style == '"'
+
+
+def said(node: Node) -> str:
+    """What stands there, in a few words."""
+    if node.kind in (MAP, LIST):
+        return "an object" if node.kind == MAP else "a list"
+    if node.style == '"':
+        return f"'{node.text[:60]}'" if node.text.strip() else "an empty text"
+    return node.text[:60]
+
+
+def reserved(name: str) -> bool:
+    """Whether a plugin of somebody else may not be called so."""
+    low = name.lower()
+    return (
+        low.startswith(("claude-", "anthropic-", "anthropics-", "cc-plugin-"))
+        or low in ("claude", "anthropic", "anthropics", "claude-code", "claude-mods")
+        or bool(re.search(r"official[-_.]?(?:claude|anthropic)|(?:claude|anthropic)[-_.]?official", low))
+    )
+
+
+def text(node: Node) -> Iterator[tuple[Node, str]]:
+    if not is_text(node):
+        yield node, "text in quotes"
+
+
+def filled(node: Node) -> Iterator[tuple[Node, str]]:
+    if not is_text(node) or not node.text:
+        yield node, "text in quotes"
+
+
+def yes_or_no(node: Node) -> Iterator[tuple[Node, str]]:
+    if node.kind != SCALAR or node.style or node.text not in ("true", "false"):
+        yield node, "true or false"
+
+
+def positive(node: Node) -> Iterator[tuple[Node, str]]:
+    if node.kind != SCALAR or node.style or not re.match(r"[0-9.]*[1-9]", node.text):
+        yield node, "a number above 0"
+
+
+def an_object(node: Node) -> Iterator[tuple[Node, str]]:
+    if node.kind != MAP:
+        yield node, "an object"
+
+
+def a_list(node: Node) -> Iterator[tuple[Node, str]]:
+    if node.kind != LIST:
+        yield node, "a list"
+
+
+def address(node: Node) -> Iterator[tuple[Node, str]]:
+    # As the WHATWG URL parser has it: a scheme, and behind `http:` a host.
+    if not is_text(node) or not re.match(
+        r"\s*(?:(?:https?|ftp|wss?):/*[^\s/?#\[]|(?!(?:https?|ftp|wss?):)[A-Za-z][A-Za-z0-9+.-]*:)",
+        node.text,
+        re.IGNORECASE,
+    ):
+        yield node, "an address such as 'https://example.com'"
+
+
+def list_of(each: Form) -> Form:
+    def form(node: Node) -> Iterator[tuple[Node, str]]:
+        yield from a_list(node)
+        for item in node.items:
+            yield from each(item)
+
+    return form
+
+
+def named_object(node: Node) -> Iterator[tuple[Node, str]]:
+    """An author or owner: `{"name": "..."}`."""
+    if node.kind != MAP:
+        yield node, 'an object such as {"name": "..."}'
+        return
+    name = node.get("name")
+    if name is None or not is_text(name) or not name.text:
+        yield name or node, 'an object with a "name"'
+
+
+def path(ending: str = "", *, also: tuple[str, ...] = ()) -> Form:
+    """A path inside the plugin: it starts with `./`, has no `..`, and ends as its kind does."""
+    what = f"a path such as './folder/name{ending}'"
+
+    def form(node: Node) -> Iterator[tuple[Node, str]]:
+        if is_text(node) and node.text in also:
+            return
+        if not is_text(node) or not node.text.startswith("./") or not node.text.endswith(ending):
+            yield node, what
+        elif ".." in node.text.split("/"):
+            yield node, "a path without '..'"
+
+    return form
+
+
+def one_or_more(each: Form, *, inline: bool = False) -> Form:
+    """A value or a list of such; `inline`: an object that holds the parts themselves will do as well."""
+
+    def form(node: Node) -> Iterator[tuple[Node, str]]:
+        for item in node.items if node.kind == LIST else (node,):
+            if not (inline and item.kind == MAP):
+                yield from each(item)
+
+    return form
+
+
+def _command(node: Node) -> Iterator[tuple[Node, str]]:
+    if node.kind != MAP:
+        yield from one_or_more(path())(node)
+        return
+    for _, value in node.pairs:
+        source, content = value.get("source"), value.get("content")
+        if (source is None) == (content is None) or (content is not None and not is_text(content)):
+            yield value, 'an object with either "source" or "content"'
+        elif source is not None:
+            yield from path()(source)
+
+
+# What a server of a type can't do without; a type that is not known here may need anything.
+_SERVERS = {"stdio": "command", "http": "url", "sse": "url", "ws": "url"}
+
+
+def _mcp(node: Node) -> Iterator[tuple[Node, str]]:
+    if node.kind == MAP:
+        for _, server in node.pairs:
+            type_ = server.get("type")
+            needed = _SERVERS.get(type_.text if type_ is not None else "stdio")
+            if server.kind != MAP or (needed and not is_text(server.get(needed))):
+                yield (
+                    server,
+                    f'an object with "{needed or "command"}", and with its "type" unless that is stdio',
+                )
+    elif not is_text(node) or not re.match(r"https?://", node.text):
+        # A bundle is a file or an address.
+        if not is_text(node) or not node.text.endswith((".mcpb", ".dxt")):
+            yield from path(".json")(node)
+        else:
+            yield from path()(node)
+
+
+def _lsp(node: Node) -> Iterator[tuple[Node, str]]:
+    if node.kind != MAP:
+        yield from path(".json")(node)
+        return
+    for _, server in node.pairs:
+        languages = server.get("extensionToLanguage")
+        if not is_text(server.get("command")) or languages is None or not languages.pairs:
+            yield server, 'an object with "command" and "extensionToLanguage"'
+
+
+def _monitors(node: Node) -> Iterator[tuple[Node, str]]:
+    if node.kind != LIST:
+        yield from path(".json")(node)
+    for item in node.items:
+        if not all(is_text(item.get(key)) for key in ("name", "command", "description")):
+            yield item, 'an object with "name", "command" and "description"'
+
+
+def _dependency(node: Node) -> Iterator[tuple[Node, str]]:
+    name = node.get("name") if node.kind == MAP else node
+    if not is_text(name) or not re.fullmatch(r"[^\s@]+(?:@[^\s@]+)?", name.text if name else ""):
+        yield node, "the name of a plugin, or an object with it as its 'name'"
+
+
+def _channel(node: Node) -> Iterator[tuple[Node, str]]:
+    if node.kind != MAP or not is_text(node.get("server")):
+        yield node, 'an object with "server"'
+
+
+def _option(node: Node) -> Iterator[tuple[Node, str]]:
+    yield from an_object(node)
+    for _, value in node.pairs:
+        if not all(is_text(value.get(key)) for key in ("type", "title", "description")):
+            yield value, 'an object with "type", "title" and "description"'
+
+
+# Keys of a plugin that hold paths, also where an entry of a marketplace has them.
+PATHS: dict[str, Form] = {
+    "commands": _command,
+    "agents": one_or_more(path(".md")),
+    "skills": one_or_more(path(also=(".",))),
+    "hooks": one_or_more(path(".json"), inline=True),
+    "mcpServers": one_or_more(_mcp),
+    "lspServers": one_or_more(_lsp),
+    "outputStyles": one_or_more(path()),
+    "workflows": one_or_more(path()),
+    "themes": one_or_more(path()),
+    "monitors": _monitors,
+}
+
+PLUGIN: dict[str, Form] = {
+    "$schema": text,
+    "author": named_object,
+    "channels": list_of(_channel),
+    "defaultEnabled": yes_or_no,
+    "dependencies": list_of(_dependency),
+    "description": text,
+    "displayName": text,
+    "homepage": address,
+    "keywords": list_of(text),
+    "license": text,
+    "repository": text,
+    "settings": an_object,
+    "userConfig": _option,
+    "version": text,
+    **PATHS,
+}
+
+
+def faults(node: Node, forms: dict[str, Form]) -> Iterator[tuple[Node, str]]:
+    """Each value of an object that has not its form, with the words of a finding."""
+    for key, value in node.pairs:
+        form = forms.get(key.text)
+        for place, wanted in form(value) if form else ():
+            verb = "is" if place is value else "holds"
+            yield place, f"'{key.text[:60]}' {verb} {said(place)}. write {wanted}"

@@ -1,0 +1,1 @@
+"""Many runs in figures: steps, attempts, decisions, cost, time."""

@@ -1,0 +1,218 @@
+"""The logs of branches in, their figures out: each log is read once, front to end, in memory that decisions do not add to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.decisions.decision import Decision
+from correctless.ledger.ledger import Entry, Ledger
+from correctless.metrics.figures import End, Figures, Run, Sums
+from correctless.project.paths import Logs
+from correctless.runlog.branch import Noted, no_entry, typed_events
+from correctless.runlog.events import (
+    AgentEnded,
+    AttemptFailed,
+    Event,
+    Logged,
+    Reverted,
+    RunStarted,
+    StepFinished,
+    StepStarted,
+    discarded,
+)
+from correctless.runlog.plan import Plan
+from correctless.runlog.state import OutOfOrderError, State, after
+from correctless.syntax.strict_json import RecordError
+
+_UNLISTED = "AD-UNLISTED-"
+_LONGEST = 120  # characters of a skill's name that are kept: outside of runs anybody may have written it
+_MOST = 1e12  # dollars, seconds: no agent took more, and what is larger can't be added up exactly
+_PAUSED = (exits.PAUSED, exits.BUDGET, exits.INTERRUPTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A branch whose logs could not be read, and why; nothing of it is in the figures."""
+
+    branch: str  # its slug
+    why: str
+
+
+def count(
+    branches: Iterable[Logs], *, since: datetime | None = None, skill: str | None = None
+) -> tuple[Figures, tuple[Refused, ...]]:
+    """The figures of all branches that can be read, and those that can't.
+
+    `since`: only runs that began then or later. `skill`: only what this skill did, and the runs that had it in their plan.
+    """
+    found, refused = Figures(), []
+    for logs in branches:
+        try:
+            found.add(of_branch(logs, since=since, skill=skill))
+        except Stop as stop:
+            refused.append(Refused(logs.branch_slug, stop.message))
+    return found, tuple(refused)
+
+
+def of_branch(logs: Logs, *, since: datetime | None = None, skill: str | None = None) -> Figures:
+    """The figures of one branch; `Stop(3)` when a log is damaged, foreign, or not what the run log noted of it."""
+    counting = _Counting(logs, since, skill)
+    noted = Noted(logs.decisions, counting.events(typed_events(logs)))
+    there = os.path.lexists(logs.decisions)
+    for entry in Ledger(logs.decisions, root=logs.root).entries() if there else ():
+        noted.check(entry)
+        counting.decision(entry)
+    noted.end(there=there)
+    return counting.figures
+
+
+class _Counting:
+    """Adds up the events of one branch, then its decisions."""
+
+    def __init__(self, logs: Logs, since: datetime | None, skill: str | None) -> None:
+        self.figures = Figures()
+        self._logs = logs
+        self._since = since
+        self._skill = skill
+        self._state = State()
+        self._run: Run | None = (
+            None  # None: the run that is being read began before `since`, or lacks the skill
+        )
+        self._began = datetime.min.replace(tzinfo=UTC)
+        self._runs: dict[str, tuple[Run | None, dict[str, str]]] = {}  # with the skill of each step
+        self._known: dict[tuple[str, ...], dict[str, str]] = {}  # runs of one pipeline share theirs
+        self._gone: set[tuple[str, str, int]] = set()
+
+    def events(self, items: Iterable[Logged]) -> Iterator[Logged]:
+        """Hands each event on once it is counted."""
+        for number, item in enumerate(items, 1):
+            try:
+                # What the figures need of a state is how the run stands: what grows with its attempts is left out.
+                before = self._state
+                self._state = replace(after(before, item), spent=(), warnings=())
+                # A review closes the gate over entries written by hand also after a run: nothing of that run.
+                if before.unfinished or isinstance(item.event, RunStarted):
+                    self._event(item)
+            except (OutOfOrderError, RecordError) as error:
+                why = error if isinstance(error, RecordError) else RecordError(str(error))
+                raise no_entry(self._logs.run, number, why) from None
+            yield item
+
+    def _event(self, item: Logged) -> None:
+        event = item.event
+        when = moment(item.timestamp)
+        if isinstance(event, RunStarted):
+            self._begin(item.run, item.timestamp, when, event)
+        self._gone |= discarded([item])
+        if self._run is None:
+            return
+        self._run.end = end(self._state)
+        self._run.wall = max(self._run.wall, round((when - self._began).total_seconds() * 1000))
+        step = getattr(event, "step", None)
+        if isinstance(event, StepStarted | AttemptFailed | AgentEnded | StepFinished | Reverted):
+            name = self._runs[item.run][1].get(str(step), str(step))
+            self._add(self._run, name, _of_event(event))
+
+    def _begin(self, run: str, started: str, when: datetime, event: RunStarted) -> None:
+        names = tuple(step.name for step in event.plan.steps)
+        if names not in self._known:
+            self._known[names] = skills(event.plan)
+        of_step = self._known[names]
+        self._run = None
+        if (self._since is None or when >= self._since) and (
+            self._skill is None or self._skill in of_step.values()
+        ):
+            self._run = Run(run, event.plan.branch, started, bool(event.tried))
+            self.figures.runs.append(self._run)
+        self._began = when
+        self._runs[run] = (self._run, of_step)
+
+    def decision(self, entry: Entry) -> None:
+        try:
+            said = Decision.of(entry.fields)
+            when = moment(said.timestamp)
+        except RecordError as error:
+            raise no_entry(self._logs.decisions, entry.seq, error) from None
+        sums = Sums(
+            decisions=1,
+            deferred=int(said.escalation_deferred),
+            unlisted=int(said.decision_id.startswith(_UNLISTED)),
+            superseded=int((said.run, said.step, said.attempt) in self._gone),
+        )
+        if said.run in self._runs:
+            run, of_step = self._runs[said.run]
+            if run is not None:
+                self._add(run, of_step.get(said.step or "", said.skill[:_LONGEST]), sums)
+        elif (self._since is None or when >= self._since) and self._skill in (None, said.skill):
+            self.figures.outside.add(sums)
+
+    def _add(self, run: Run, skill: str, sums: Sums) -> None:
+        if self._skill is None or skill == self._skill:
+            run.sums.add(sums)
+            self.figures.skill(skill).add(sums)
+
+
+def _of_event(event: Event) -> Sums:
+    match event:
+        case StepStarted():
+            return Sums(attempts=1)
+        case AttemptFailed(counted=counted):
+            return Sums(failed=int(counted), given_up=int(not counted))
+        case StepFinished():
+            return Sums(steps=1)
+        case Reverted():
+            return Sums(steps=1, reverted=1)
+        case AgentEnded():
+            return Sums(
+                tokens=event.tokens,
+                micro_usd=_whole(event.cost_usd, 1_000_000, "cost_usd"),
+                estimated=int(event.cost_estimated),
+                milliseconds=_whole(event.seconds, 1000, "seconds"),
+            )
+        case _:
+            return Sums()
+
+
+def _whole(value: float, unit: int, name: str) -> int:
+    if not 0 <= value < _MOST:
+        raise RecordError(f"field '{name}' is {value:g}")
+    return round(value * unit)
+
+
+def skills(plan: Plan) -> dict[str, str]:
+    """The skill of each step: its own name, without the number of a skill's second place in the pipeline."""
+    names = {step.name for step in plan.steps} | set(plan.left_out)
+    found = {}
+    for step in plan.steps:
+        base, _, number = step.name.rpartition("-")
+        found[step.name] = base if base in names and number.isdigit() and int(number) > 1 else step.name
+    return found
+
+
+def end(state: State) -> End:
+    """How a run stands, in one word of the figures."""
+    if state.phase in ("complete", "abandoned"):
+        return "complete" if state.phase == "complete" else "abandoned"
+    if state.stopped is None:
+        return "waiting" if state.phase == "closed" else "running"
+    if state.stopped.code == exits.PERSON:
+        return "waiting"
+    if state.stopped.code in _PAUSED:
+        return "paused"
+    return "failed" if state.stopped.code == exits.FAILED else "stopped"
+
+
+def moment(timestamp: str) -> datetime:
+    """When a line of a log was written; `RecordError` when that is no time."""
+    try:
+        when = datetime.fromisoformat(timestamp)
+    except ValueError:
+        raise RecordError(f"timestamp '{timestamp[:40]}' is no time") from None
+    if when.tzinfo is None:
+        raise RecordError(f"timestamp '{timestamp[:40]}' names no zone")
+    return when

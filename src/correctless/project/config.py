@@ -1,0 +1,279 @@
+"""`.correctless/config/correctless.yaml` and flags in, one frozen `Config` out; every fault at once, by its key."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.syntax import yaml_text
+from correctless.syntax.yaml_text import Node
+
+PATH = ".correctless/config/correctless.yaml"
+
+Intensity = Literal["standard", "high", "critical"]
+Channel = Literal["terminal", "prompt", "github", "signed", "flag"]
+Argv = Annotated[tuple[str, ...], Field(min_length=1)]
+
+ReachedPath = Annotated[str, Field(pattern=r"^(/|~/).")]
+
+NO_PARKING = "none"  # as `park`: never, not even in CI
+
+# What these skills are checked by when a pipeline names nothing of its own.
+TESTED = ("ctdd", "simplify", "cquick")
+REPORTS = {"cverify": ".correctless/reports/{branch_slug}/cverify.md"}
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Step(_Model):
+    """One step of a pipeline."""
+
+    skill: str = Field(min_length=1, description="a skill's name, or plugin:name")
+    intensity: tuple[Intensity, ...] | None = Field(None, description="run only at these intensities")
+    check: Argv | None = Field(None, description="a command that must succeed after the step")
+    report: str | None = Field(None, description="a file the step must write; {branch_slug} is filled in")
+    agent: str | None = None
+    model: str | None = None
+    max_minutes: float = Field(120, gt=0)
+    idle_minutes: float = Field(20, gt=0)
+    max_turns: int = Field(200, gt=0)
+    max_usd: float | None = Field(None, gt=0)
+
+
+class Pipeline(_Model):
+    """Skills that run one after the other; consolidation and the pull request follow by themselves."""
+
+    steps: tuple[Step, ...] = Field(min_length=1)
+
+
+class Commands(_Model):
+    """How this project is tested."""
+
+    test: Argv | None = None
+
+
+class Commit(_Model):
+    """How the dispatcher commits."""
+
+    message: str = Field("{step}: {title}", description="{step}, {title} and {run} are filled in")
+    signoff: bool = False
+    squash: bool = Field(False, description="the branch is published as one commit")
+
+
+Level = Literal["ignore", "info", "warning", "error"]
+
+
+class LintOverride(_Model):
+    """Other levels for some files."""
+
+    paths: tuple[str, ...] = Field(
+        min_length=1, description="patterns of paths from the top; * also matches /"
+    )
+    rules: Mapping[str, Level]
+
+
+class Lint(_Model):
+    """What `correctless lint` is told; its flags win over this."""
+
+    fail_on: Literal["error", "warning", "info"] = "error"
+    dialect: Literal["claude-code", "agentskills"] = "claude-code"
+    pedantic: bool = Field(False, description="also run and show what is only worth an info")
+    contract: bool | None = Field(
+        None,
+        description="whether each skill must state a mode; without this: true where .correctless/ stands",
+    )
+    exclude: tuple[str, ...] = Field((), description="patterns of paths that are not linted")
+    extends: tuple[str, ...] = Field((), description="other configuration files, relative to this one")
+    rules: Mapping[str, Level] = Field(default_factory=dict, description="the level of a rule")
+    overrides: tuple[LintOverride, ...] = Field((), description="levels for some files; the later one wins")
+
+
+PIPELINES = {
+    "default": Pipeline(
+        steps=(
+            Step(skill="ctdd"),
+            Step(skill="simplify"),
+            Step(skill="cverify"),
+            Step(skill="cupdate-arch", intensity=("high", "critical")),
+            Step(skill="cdocs"),
+        )
+    ),
+    "quick": Pipeline(steps=(Step(skill="cquick"),)),
+}
+
+
+class Config(_Model):
+    """Everything a run can be told; flags win over the file, the file over these defaults."""
+
+    intensity: Intensity = "standard"
+    agent: str = "claude"
+    agent_env: tuple[str, ...] = ()
+    agent_publish_credentials: bool = False
+    agent_sandbox: Literal["auto", "require", "off"] = Field(
+        "auto",
+        description="the wall around agents and checks. auto: warn where it can't be had; require: refuse to start there",
+    )
+    agent_writable: tuple[ReachedPath, ...] = Field(
+        (), description="folders outside of the worktree that agents may write, such as ~/.cache/pre-commit"
+    )
+    agent_readable: tuple[ReachedPath, ...] = Field(
+        (), description="files and folders that are hidden from agents otherwise, such as ~/.npmrc"
+    )
+    confirm_channels: tuple[Channel, ...] = ("terminal", "prompt", "github", "signed")
+    confirmers: tuple[str, ...] = ()
+    max_minutes: float = Field(480, gt=0)
+    max_usd: float | None = Field(None, gt=0)
+    on_limit: Literal["wait", "pause"] = "wait"
+    on_escalation: Literal["defer", "ask", "halt"] = Field(
+        "defer",
+        description="ask: at the terminal, when a step has deferred a decision; halt: pause after such a step",
+    )
+    ask_minutes: float = Field(10, gt=0, description="how long a question waits for its answer")
+    silent: Literal["defer", "warn"] = Field(
+        "defer",
+        description="what an agent's answer without decisions and without a block that says so is, where the skill has "
+        "decisions for a person or the answer names some: a deferred decision, or a warning",
+    )
+    stop_at_usage: Mapping[str, Annotated[float, Field(gt=0, le=100)]] = Field(
+        default_factory=dict,
+        description="pause before a step when a window of the account is used up so far, in percent",
+    )
+    extra_usage: Literal["allow", "never"] = Field(
+        "allow",
+        description="never: pause, when the account begins to pay for usage beside what it includes, until that is renewed",
+    )
+    keep_awake: bool = Field(
+        True,
+        description="the machine does not go to sleep while a run works, where systemd or macOS can be told",
+    )
+    pr: Literal["gh", "skip"] | Argv = "gh"
+    merge: Literal["never", "contract"] = Field(
+        "never",
+        description="contract: the pull request is merged as soon as the run contract that is pinned allows it",
+    )
+    merge_minutes: float = Field(
+        60, gt=0, description="how long the terms of the merge, such as checks under way, are waited for"
+    )
+    remote: str = Field("origin", min_length=1)
+    target: str | None = Field(
+        None, description="the branch pull requests are against; the remote's default branch"
+    )
+    agent_mcp: str | None = Field(
+        None,
+        description="a file of MCP servers in the repository, such as .mcp.json; Claude Code gets them in every step",
+    )
+    park: str | None = Field(
+        None,
+        min_length=1,
+        description="the remote on which a run that stopped is parked, so that any clone can go on with it; "
+        "none: never. without it: origin where CI is set in the environment and there is such a remote",
+    )
+    notify: Argv | None = None
+    outputs: tuple[str, ...] = ()
+    protected: tuple[str, ...] = ()
+    worktree_setup: Argv | None = None
+    labels: Mapping[str, str] = Field(default_factory=dict)
+    commands: Commands = Commands()
+    commit: Commit = Commit()
+    lint: Lint = Lint()
+    pipelines: Mapping[str, Pipeline] = Field(default_factory=dict)
+
+    def pipeline(self, name: str) -> Pipeline:
+        """A pipeline by name: the file's own, else one that ships; `Stop(3)` names those there are."""
+        found = self.pipelines.get(name) or PIPELINES.get(name)
+        if found is None:
+            known = ", ".join(sorted({*PIPELINES, *self.pipelines}))
+            raise Stop(exits.REFUSED, f"there is no pipeline '{name}'. write one of: {known}")
+        return found
+
+    def attempts(self) -> int:
+        return 3 if self.intensity == "standard" else 2
+
+
+def parse(data: bytes, where: str = PATH) -> Any:
+    """What a configuration file says as plain values; `Stop(3)` at the first thing in it that isn't clear YAML."""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Stop(exits.REFUSED, f"{where}: no UTF-8 at byte {error.start}. save it as UTF-8") from None
+    document = yaml_text.read(text, where)
+    if document.problems:
+        first = document.problems[0]
+        raise Stop(exits.REFUSED, f"{where}:{first.line}:{first.column}: {first.message}")
+    return _plain(document.root) if document.root is not None else None
+
+
+def _plain(node: Node) -> Any:
+    if node.kind == yaml_text.MAP:
+        return {key.text: _plain(value) for key, value in node.pairs}
+    if node.kind == yaml_text.LIST:
+        return [_plain(item) for item in node.items]
+    return _WORDS.get(node.text, _number(node.text)) if not node.style else node.text
+
+
+_WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
+
+
+def _number(text: str) -> Any:
+    # Only what every YAML reads as a number; yamltext refuses the spellings its versions read differently.
+    for kind in (int, float):
+        with suppress(ValueError):
+            return kind(text) if text[:1] in "+-.0123456789" and "_" not in text else text
+    return text
+
+
+def load(values: Any, *, where: str = PATH, flags: Mapping[str, Any] | None = None) -> Config:
+    """A configuration from what the YAML file says and what the flags say; `Stop(3)` lists every fault on one line."""
+    if values is None:
+        values = {}
+    if not isinstance(values, Mapping):
+        raise Stop(exits.REFUSED, f"{where} is no mapping. write keys and values, such as: intensity: high")
+    merged = {**values, **{key: value for key, value in (flags or {}).items() if value is not None}}
+    try:
+        return Config.model_validate(_tuples(merged))
+    except ValidationError as error:
+        faults = "; ".join(_fault(item) for item in error.errors())
+        raise Stop(exits.REFUSED, f"{where}: {faults}") from None
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of the file."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}
+
+
+def _tuples(value: Any) -> Any:
+    # strict mode takes no list for a tuple, and without it "3" would pass for 3
+    if isinstance(value, Mapping):
+        return {key: _tuples(item) for key, item in value.items()}
+    return tuple(_tuples(item) for item in value) if isinstance(value, list | tuple) else value
+
+
+def _fault(error: Any) -> str:
+    place = ".".join(str(part) for part in error["loc"])
+    if error["type"] != "extra_forbidden":
+        return f"'{place}': {error['msg'][:1].lower()}{error['msg'][1:]}"
+    *path, key = error["loc"]
+    near = difflib.get_close_matches(str(key), _keys(path), n=1)
+    return f"'{place}' is no key{f'. did you mean {near[0]}' if near else ''}"
+
+
+def _keys(path: list[Any]) -> list[str]:
+    model: Any = Config
+    for part in path:
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            return []
+        annotation: Any = (
+            model.model_fields[str(part)].annotation if str(part) in model.model_fields else None
+        )
+        found = [kind for kind in (annotation, *get_args(annotation)) if isinstance(kind, type)]
+        inner = [kind for kind in found if issubclass(kind, BaseModel)]
+        model = inner[0] if inner else model
+    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []

@@ -1,0 +1,235 @@
+"""What was noted of a decisions log outside it, in commits and in the run log: a branch's logs in, a verdict out.
+
+The chain can't show that its own tail was cut off, or that all of it was written anew. What stands elsewhere can.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import replace
+
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.ledger import heads, ledger, workspaces
+from correctless.ledger.heads import Heads
+from correctless.ledger.ledger import Anchor, Entry, Ledger, Missing, Report
+from correctless.ledger.log_file import opened
+from correctless.ledger.record import decode
+from correctless.syntax.finding import Finding
+from correctless.syntax.strict_json import RecordError
+
+TYPE_CHECKING = False  # typing costs 4 ms to import
+# What only a log needs that a run wrote is imported where it is met: an append waits for nothing else.
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from correctless.project.git import Repo
+    from correctless.project.paths import Logs
+    from correctless.runlog.branch import Lost
+
+TRAILER = "Correctless-Log"
+_NOTED = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
+_RUN_LOG = "run log entry "
+_OTHER = (
+    f"see who changed it; where it can't be put back: correctless decisions repair --log FILE. {heads.NEW}"
+)
+
+
+def refuse_disproved(logs: Logs, repo: Repo | None, env: Mapping[str, str]) -> None:
+    """`Stop(3)` when anything that was noted elsewhere disproves a decisions log, or knows of one that is gone.
+
+    What every command asks before it believes the log or adds to it. The commits of `repo` are asked about runs that the
+    run log knows: without one, or in a fresh clone, they may be about logs of other machines.
+    """
+    _refuse(beside(logs, env))
+    began = os.path.lexists(logs.run)
+    try:
+        report = verify(logs, repo if began else None, env)
+    except Missing:
+        known = max(
+            (*of_events(entries_of(logs.run, logs)), *Heads(logs.decisions, env).anchors()),
+            key=by_seq,
+            default=None,
+        )
+        if known is None:
+            return  # nobody ever knew of a log here
+        raise Stop(
+            exits.REFUSED,
+            f"{logs.decisions} is missing although {known.where} noted {known.seq} entries of it. put it back, or start anew with: "
+            f"correctless decisions repair. {heads.NEW}",
+        ) from None
+    if not report.intact:
+        first = next(f for f in report.findings if f.severity == "error")
+        raise Stop(
+            exits.REFUSED,
+            f"{first.path}:{first.line}: {first.message}. see all of it with: correctless decisions verify",
+        )
+
+
+def refuse_disproved_run(logs: Logs, env: Mapping[str, str]) -> None:
+    """The same of the run log alone."""
+    _refuse(_beside(logs.run, logs, env))
+
+
+def _refuse(findings: Iterable[Finding]) -> None:
+    for found in findings:
+        if found.severity == "error":
+            raise Stop(exits.REFUSED, f"{found.path}:{found.line}: {found.message}. {_OTHER}")
+
+
+def verify(
+    logs: Logs, repo: Repo | None, env: Mapping[str, str], more: Iterable[Anchor] = (), *, at: str = "HEAD"
+) -> Report:
+    """The decisions log checked against its chain and every anchor; `Stop(3)` when it, or the run log, can't be read.
+
+    Anchors are what the commits of `at` (none with `repo` None), the run log, the private copy of the heads and `more` noted, and what
+    a person confirmed. Those of a log that `repair` set aside since are warnings.
+    """
+    events = entries_of(logs.run, logs)
+    declared = tuple(_declared_new(logs.decisions, env))
+    faults: list[Finding] = []
+    anchors = [*of_events(events), *more]
+    if repo is not None:
+        runs = {run for e in events if isinstance(run := e.fields.get("run"), str)}
+        # In a workspace that a person said is new, a branch without a run log has commits of logs that are elsewhere.
+        severity = "error" if runs or not declared else "warning"
+        for commit, said in _trailers(repo, at, runs):
+            noted = _NOTED.fullmatch(said)
+            if noted is None:
+                what = (
+                    f"commit {commit} has a trailer {TRAILER} that is no entry and head. rewrite that commit"
+                )
+                faults.append(Finding(logs.decisions, 1, 1, "log-anchor", what))
+            else:
+                anchors.append(Anchor(int(noted[1]), noted[2], f"commit {commit}", severity))
+    before = _before(logs)
+    if before is not None:
+        anchors = [replace(a, severity="warning") if _about(a, before, events) else a for a in anchors]
+    report = ledger.verify(
+        logs.decisions, anchors, heads=Heads(logs.decisions, env).anchors(), root=logs.root
+    )
+    confirmed = _unlike_confirmed(logs, events, before) if report.intact else ()
+    return replace(report, findings=(*faults, *report.findings, *confirmed, *declared))
+
+
+def beside(logs: Logs, env: Mapping[str, str]) -> Iterator[Finding]:
+    """What the private copies say against the run log and the confirmations of a branch."""
+    yield from _beside(logs.run, logs, env)
+    yield from _beside(logs.confirmations, logs, env)
+    if os.path.lexists(logs.confirmations):
+        known = Heads(logs.confirmations, env).acknowledged()
+        for each in Ledger(logs.confirmations, root=logs.root).entries():
+            if not known(each):
+                what = "no command of correctless wrote this entry: a yes in it counts for nothing"
+                yield Finding(logs.confirmations, each.seq, 1, "log-anchor", what, "warning")
+
+
+def _beside(path: str, logs: Logs, env: Mapping[str, str]) -> Iterator[Finding]:
+    copy = Heads(path, env)
+    if path == logs.decisions:
+        return
+    if os.path.lexists(path):
+        yield from ledger.verify(path, heads=copy.anchors(), root=logs.root).findings
+    elif noted := max((anchor.seq for anchor in copy.anchors()), default=0):
+        what = f"it is missing although {heads.WHERE} noted {noted} entries of it"
+        yield Finding(path, 1, 1, "log-anchor", what)
+
+
+def _declared_new(log: str, env: Mapping[str, str]) -> Iterator[Finding]:
+    """Each time a person said that this workspace is a new one: from then on nothing noted before holds the log."""
+    for each in workspaces.declared(log, env):
+        what = (
+            f"{each.by} said at {each.timestamp} ({each.channel}) that this workspace is new: "
+            f"what was noted before of {len(each.noted)} logs is kept aside"
+        )
+        yield Finding(log, 1, 1, "log-anchor", what, "warning")
+
+
+def _before(logs: Logs) -> Lost | None:
+    """What the decisions log says of one before it."""
+    with opened(logs.decisions, logs.root, write=False) as file, file.stream() as stream:
+        line = stream.readline()
+    if b'"lost_seq"' not in line:
+        return None
+    from correctless.runlog.branch import lost
+
+    try:
+        return lost(decode(line.removesuffix(b"\n")))
+    except RecordError:
+        return None
+
+
+def _about(anchor: Anchor, before: Lost, events: tuple[Entry, ...]) -> bool:
+    """Whether an anchor may be about the lost log."""
+    if anchor.seq > before.seq:
+        return False
+    number = anchor.where.removeprefix(_RUN_LOG)
+    # A commit's date proves nothing.
+    return not number.isdigit() or before.knew(
+        int(number), str(events[int(number) - 1].fields.get("timestamp"))
+    )
+
+
+def _unlike_confirmed(logs: Logs, events: tuple[Entry, ...], before: Lost | None) -> Iterator[Finding]:
+    """Each closing of the gate whose digest, the one a person confirms, the lines of the log no longer give."""
+    if not events:
+        return
+    from correctless.review import coverage
+    from correctless.runlog.branch import typed
+    from correctless.runlog.events import GateClosed, logged
+
+    closings = [
+        (e, said)
+        for e in events
+        if e.fields.get("event") == GateClosed.event
+        and not (before is not None and before.knew(e.seq, str(e.fields.get("timestamp"))))
+        and isinstance(said := typed(logs.run, e, logged).event, GateClosed)
+        and said.entries
+    ]
+    wanted = {seq for _, said in closings for seq in said.entries}
+    if not wanted:
+        return
+    lines = {e.seq: e.line for e in Ledger(logs.decisions, root=logs.root).entries() if e.seq in wanted}
+    for event, said in closings:
+        if coverage.shown(said, lines) != said.digest:
+            named = ", ".join(map(str, said.entries))
+            what = f"{_RUN_LOG}{event.seq} closed the gate over entries {named}, and those lines are not the ones that were shown"
+            yield Finding(logs.decisions, said.entries[0], 1, "log-anchor", what)
+
+
+def by_seq(anchor: Anchor) -> int:
+    return anchor.seq
+
+
+def of_events(events: tuple[Entry, ...]) -> Iterator[Anchor]:
+    """What a run log noted of the decisions log."""
+    for event in events:
+        seq, head = event.fields.get("log_seq"), event.fields.get("log_head")
+        if type(seq) is int and isinstance(head, str):
+            yield Anchor(seq, head, f"{_RUN_LOG}{event.seq}")
+
+
+def entries_of(path: str, logs: Logs) -> tuple[Entry, ...]:
+    """Every entry of one of a branch's logs; none where there is no such log."""
+    return Ledger(path, root=logs.root).read() if os.path.lexists(path) else ()
+
+
+def _trailers(repo: Repo, at: str, runs: set[str]) -> Iterator[tuple[str, str]]:
+    """(short commit, trailer) of the commits of this branch's runs; without a run log, of the branch itself.
+
+    A branch also holds commits of other branches' runs, by a merge or because it began there: their logs are others.
+    """
+    if not repo.has_commit():
+        return
+    bounds = []
+    if not runs and (default := repo.default_branch("origin")) is not None:
+        bounds = ["--not", f"refs/remotes/origin/{default}"]
+    fields = (
+        "%h",
+        *(f"%(trailers:key={key},valueonly,unfold,separator=%x1f)" for key in ("Correctless-Run", TRAILER)),
+    )
+    out = repo.git("log", "-z", f"--grep=^{TRAILER}:", f"--format={'%x1e'.join(fields)}", at, *bounds)
+    for commit, run, said in (line.split("\x1e", 2) for line in out.split("\0") if line.count("\x1e") >= 2):
+        if not runs or runs.intersection(run.split("\x1f")):
+            yield from ((commit, each) for each in said.split("\x1f") if each)

@@ -1,0 +1,195 @@
+"""A branch's logs in; its decisions log in numbers out, read once from front to end in memory that does not grow with it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from correctless.decisions.decision import NOTES, Decision
+from correctless.ledger.ledger import GENESIS, Entry, Head, Ledger
+from correctless.project.paths import Logs
+from correctless.runlog.branch import Noted, no_entry, typed_events
+from correctless.syntax.finding import printable
+from correctless.syntax.strict_json import RecordError
+
+DISTINCT = 1000  # names a table keeps; what comes after them is counted together
+OTHERS = "(others)"
+_LONGEST = 120  # characters of a name that are kept
+_SHOWN = 20  # rows of a table on a terminal
+_UNLISTED = "AD-UNLISTED-"
+_ABSENT = object()
+_NAMES = tuple(f.name for f in fields(Decision))
+
+
+@dataclass(slots=True)
+class Row:
+    """The entries that share one name; `name` is None where they have none, and for those no row was left for."""
+
+    name: str | None
+    entries: int = 0
+    deferred: int = 0
+    unlisted: int = 0
+    notes: dict[str, int] = field(default_factory=dict)
+
+    def add(self, values: Mapping[str, Any]) -> None:
+        self.entries += 1
+        self.deferred += values["escalation_deferred"]
+        self.unlisted += values["decision_id"].startswith(_UNLISTED)
+        for note in {note if note in NOTES else OTHERS for note in values.get("notes", ())}:
+            self.notes[note] = self.notes.get(note, 0) + 1
+
+
+@dataclass(slots=True)
+class Table:
+    """One row a name, in the order they first appear; at most `DISTINCT`, the rest in `others`."""
+
+    rows: list[Row] = field(default_factory=list)
+    others: Row | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Every entry of a decisions log, superseded ones included. `first` and `last`: the timestamps of those entries."""
+
+    total: Row
+    skills: Table
+    sources: Table
+    runs: Table
+    first: str | None
+    last: str | None
+    head: Head
+
+
+def count(logs: Logs, tell: Callable[[int], None] = lambda entries: None) -> Counts:  # noqa: ARG005 told, not used
+    """The counts of a branch; a log that is not there has none. `tell` hears of each entry how many there were.
+
+    `Stop(3)` as for the summary: damaged, foreign, no decisions log, gone after a run began, or not what the run log
+    noted of it.
+    """
+    noted = Noted(logs.decisions, typed_events(logs))
+    total, first, last, head = Row(None), None, None, Head(0, GENESIS)
+    skills, sources, runs = _Tally("skill"), _Tally("source"), _Tally("run")
+    fits = _Fits(logs.decisions)
+    there = os.path.lexists(logs.decisions)
+    for entry in Ledger(logs.decisions, root=logs.root).entries() if there else ():
+        values = entry.fields
+        fits.check(entry)
+        noted.check(entry)
+        for tally in (skills, sources, runs):
+            tally.row(values).add(values)
+        total.add(values)
+        first = values["timestamp"] if first is None else first
+        last, head = values["timestamp"], Head(entry.seq, entry.head)
+        tell(entry.seq)
+    noted.end(there=there)
+    return Counts(total, skills.table, sources.table, runs.table, first, last, head)
+
+
+def as_json(counts: Counts) -> dict[str, Any]:
+    """The counts as a JSON object: entries, deferred, unlisted, notes, first, last, head, and the three tables."""
+
+    def numbers(row: Row) -> dict[str, Any]:
+        notes = dict(sorted(row.notes.items()))
+        return {"entries": row.entries, "deferred": row.deferred, "unlisted": row.unlisted, "notes": notes}
+
+    def table(of: Table) -> dict[str, Any]:
+        return {
+            "rows": [{"name": row.name, **numbers(row)} for row in of.rows],
+            "others": numbers(of.others) if of.others else None,
+        }
+
+    return {
+        **numbers(counts.total),
+        "first": counts.first,
+        "last": counts.last,
+        "head": {"seq": counts.head.seq, "sha256": counts.head.sha256},
+        "skills": table(counts.skills),
+        "sources": table(counts.sources),
+        "runs": table(counts.runs),
+    }
+
+
+def text(counts: Counts) -> str:
+    """The counts for a terminal: one line of totals, when and where the log ends, a table each of skill, source and run."""
+    total = counts.total
+    out = [f"{_entries(total.entries)}, {total.deferred:,} deferred, {total.unlisted:,} unlisted"]
+    if counts.first is not None and counts.last is not None:
+        out.append(f"from {_name(counts.first)} to {_name(counts.last)}")
+    out.append(f"head {counts.head.seq}:{counts.head.sha256[:12]}")
+    for title, table in (("skill", counts.skills), ("source", counts.sources), ("run", counts.runs)):
+        if table.rows:
+            out += ["", *_lines(title, table)]
+    return "\n".join(out) + "\n"
+
+
+class _Tally:
+    """A table that grows by the value of one field, up to its bound."""
+
+    def __init__(self, by: str) -> None:
+        self.table = Table()
+        self._by = by
+        self._known: dict[str | None, Row] = {}
+
+    def row(self, values: Mapping[str, Any]) -> Row:
+        # An entry of an older release has no source; the class says what that means.
+        name: str | None = values.get(self._by, "cli" if self._by == "source" else None)
+        if name is not None and len(name) > _LONGEST:
+            # Names are text a model may have written: a thousand of a megabyte each must not be kept.
+            name = f"{name[:_LONGEST]}...{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
+        row = self._known.get(name)
+        if row is not None:
+            return row
+        if len(self._known) < DISTINCT:
+            row = self._known[name] = Row(name)
+            self.table.rows.append(row)
+            return row
+        if self.table.others is None:
+            self.table.others = Row(None)
+        return self.table.others
+
+
+class _Fits:
+    """Refuses what is no decision. Entries whose fields have the types of one that was read are not read again."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._shapes: set[tuple[type, ...]] = set()  # of accepted ones only, so the class bounds how many
+
+    def check(self, entry: Entry) -> None:
+        shape = tuple([type(entry.fields.get(name, _ABSENT)) for name in _NAMES])
+        if shape in self._shapes and all(type(note) is str for note in entry.fields.get("notes", ())):
+            return
+        try:
+            Decision.of(entry.fields)
+        except RecordError as error:
+            raise no_entry(self._path, entry.seq, error) from None
+        self._shapes.add(shape)
+
+
+def _lines(title: str, table: Table) -> Iterator[str]:
+    shown = table.rows
+    if len(shown) > _SHOWN:
+        shown = sorted(shown, key=lambda row: -row.entries)[:_SHOWN]
+    more = len(table.rows) - len(shown)
+    rows = [(_name(row.name or f"(no {title})"), row) for row in shown]
+    if table.others:
+        rows.append((OTHERS, table.others))
+    width = max(len(title), *(len(name) for name, _ in rows))
+    yield f"{title:<{width}}  {'entries':>9}  {'deferred':>9}  {'unlisted':>9}  notes"
+    for name, row in rows:
+        notes = ", ".join(f"{_name(note)} {number:,}" for note, number in sorted(row.notes.items()))
+        line = f"{name:<{width}}  {row.entries:>9,}  {row.deferred:>9,}  {row.unlisted:>9,}  {notes}"
+        yield line.rstrip()
+    if more:
+        yield f"and {more} more with fewer entries: --json names them"
+
+
+def _name(text: str) -> str:
+    return printable(text[: _LONGEST * 2])
+
+
+def _entries(number: int) -> str:
+    return f"{number:,} {'entry' if number == 1 else 'entries'}"

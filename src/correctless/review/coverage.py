@@ -1,0 +1,96 @@
+"""Which lines of which logs the answers on one branch's record cover: its events and confirmations in, lines by hash out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from correctless.decisions.decision import Confirmation
+from correctless.ledger.chain import digest as sha256
+from correctless.runlog.branch import Branch
+from correctless.runlog.events import Asking, GateClosed
+
+DEFAULT_CHANNELS = (
+    "terminal",
+    "prompt",
+    "github",
+    "signed",
+)  # `flag` opens nothing unless a configuration says so
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Whose yes counts: channels, and people where any are named."""
+
+    channels: tuple[str, ...]
+    people: tuple[str, ...]
+
+    def trusts(self, answer: Confirmation) -> bool:
+        return answer.channel in self.channels and (not self.people or answer.by in self.people)
+
+
+def policy(
+    branch: Branch, channels: Sequence[str] | None = None, confirmers: Sequence[str] | None = None
+) -> Policy:
+    """The policy of the last run's plan, but for what is given."""
+    plan = branch.plan
+    return Policy(
+        tuple(channels if channels is not None else plan.confirm_channels if plan else DEFAULT_CHANNELS),
+        tuple(confirmers if confirmers is not None else plan.confirmers if plan else ()),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What was answered, by the SHA-256 of each line."""
+
+    confirmed: Mapping[str, Confirmation]
+    rejected: Mapping[str, Confirmation]  # and not confirmed since
+
+
+def answers(branch: Branch, *policies: Policy) -> dict[str, Confirmation]:
+    """The last answer to each digest that counts: a yes that all `policies` trust, a no from anywhere."""
+    return {
+        answer.digest: answer
+        for answer in branch.confirmations
+        if answer.kind == "rejected"
+        or (answer.kind in ("escalations", "answer") and all(each.trusts(answer) for each in policies))
+    }
+
+
+def of(branch: Branch, *policies: Policy) -> Coverage:
+    """What the answers of a branch cover, also in logs of others."""
+    lines = {r.seq: r.line for r in branch.decisions}
+    counted = answers(branch, *policies)
+    confirmed: dict[str, Confirmation] = {}
+    rejected: dict[str, Confirmation] = {}
+    for item in branch.events:
+        event = item.event
+        if isinstance(event, GateClosed):
+            said = counted.get(event.digest)
+            # Recomputed, never believed: the answer covers the bytes that were shown, not a number.
+            if said is not None and said.kind != "answer" and shown(event, lines) == event.digest:
+                named = (*(sha256(lines[seq]) for seq in event.entries), *event.inherited)
+                (rejected if said.kind == "rejected" else confirmed).update(dict.fromkeys(named, said))
+        elif isinstance(event, Asking):
+            for seq, asked in zip(event.entries, event.digests, strict=False):
+                said = counted.get(asked)
+                if said is None or said.kind != "answer" or seq not in lines:
+                    continue
+                if digest(event.challenge, [lines[seq]]) == asked:
+                    confirmed[sha256(lines[seq])] = said
+    return Coverage(confirmed, {sha: said for sha, said in rejected.items() if sha not in confirmed})
+
+
+def shown(closing: GateClosed, lines: Mapping[int, bytes]) -> str:
+    """The digest of what a closing of the gate put before a person, from the lines as they are now; "" when one is missing."""
+    if not all(seq in lines for seq in closing.entries):
+        return ""
+    return digest(closing.challenge, (lines[seq] for seq in closing.entries), closing.inherited)
+
+
+def digest(challenge: str, lines: Iterable[bytes], inherited: Iterable[str] = ()) -> str:
+    """SHA-256 of the challenge, the exact lines of the open set and the hashes of inherited ones: nothing written earlier can match it."""
+    parts = (challenge.encode(), *lines, *(sha.encode() for sha in inherited))
+    return hashlib.sha256(b"".join(part + b"\n" for part in parts)).hexdigest()

@@ -1,0 +1,187 @@
+"""Whether a branch may be published: what is on record of it in, open or closed, the open set and its digest out.
+
+Computed from the logs each time, stored nowhere. An entry is live unless its attempt was discarded. The open set is every live deferred entry that no valid
+confirmation covers, of this branch and of every run whose work it carries; while it is not empty the gate is closed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.decisions.decision import Confirmation
+from correctless.ledger.chain import digest as sha256
+from correctless.project.git import Repo
+from correctless.project.paths import Logs, logs_beside
+from correctless.review import anchors, coverage, inheritance
+from correctless.review.coverage import DEFAULT_CHANNELS as DEFAULT_CHANNELS
+from correctless.review.coverage import digest as digest
+from correctless.review.inheritance import Inheritance
+from correctless.runlog import branch as record
+from correctless.runlog.branch import Branch, Recorded
+from correctless.runlog.events import GateClosed, discarded
+from correctless.runlog.state import AT_GATE, OutOfOrderError, fold
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The gate of one branch."""
+
+    open: bool
+    waiting: tuple[Recorded, ...]  # the open set: this branch's entries in log order, then inherited ones
+    closing: (
+        GateClosed | None
+    )  # the one that names exactly this open set: its digest is what a person confirms
+    rejected: Confirmation | None  # what a person answered to `closing`, when it was a no
+    covered: Mapping[str, Confirmation]  # SHA-256 of a line -> the confirmation that covers it
+    superseded: frozenset[int]  # seq of entries whose attempt was discarded
+    inherited: tuple[Recorded, ...] = ()  # entries of other branches that must be answered on this one
+    before: str = (
+        ""  # where the branch's run stands that has not come to its gate yet: until then it is not open
+    )
+
+
+def of_log(
+    path: str, *, channels: Sequence[str] | None = None, confirmers: Sequence[str] | None = None
+) -> Gate:
+    """The gate of a decisions log named by its path, with the run log and confirmations beside it; `Stop(3)` as `of`."""
+    return of(logs_beside(path), None, os.environ, channels=channels, confirmers=confirmers)
+
+
+def of(
+    logs: Logs,
+    repo: Repo | None,
+    env: Mapping[str, str],
+    *,
+    channels: Sequence[str] | None = None,
+    confirmers: Sequence[str] | None = None,
+) -> Gate:
+    """The gate of a branch's logs, not open before its run has come to it; `Stop(3)` when it can't be said: no log, a damaged one, one that an anchor disproves."""
+    anchors.refuse_disproved(logs, repo, env)
+    branch, found = asked(logs, repo, channels=channels, confirmers=confirmers)
+    if not found.inherited and not os.path.lexists(logs.decisions):
+        raise Stop(
+            exits.REFUSED,
+            f"there is no decisions log {logs.decisions}. start a run, or name another with --log",
+        )
+    before = _before(branch)
+    return replace(found, open=False, before=before) if before else found
+
+
+def _before(branch: Branch) -> str:
+    """Where a run stands that has not come to its gate; "" where none is under way."""
+    try:
+        state = fold(branch.events)
+    except OutOfOrderError as error:
+        return f"its run log can't be followed ({error}). see what it proves: correctless audit-run"
+    if not state.unfinished or state.phase in AT_GATE:
+        return ""
+    done = f"{len(state.finished)} of {len(state.plan.steps) if state.plan else 0} steps are done"
+    if state.stopped is not None:
+        return f"run {state.run} stopped before its gate ({done}): {state.stopped.reason}"
+    return f"run {state.run} has not come to its gate yet ({done}). see where it stands: correctless cauto status"
+
+
+def asked(
+    logs: Logs,
+    repo: Repo | None = None,
+    *,
+    at: str | None = None,
+    base: str | None = None,
+    channels: Sequence[str] | None = None,
+    confirmers: Sequence[str] | None = None,
+) -> tuple[Branch, Gate]:
+    """What is on record of a branch, and its gate with all that the branch inherits; `Stop(3)` as `inheritance.of`.
+
+    `repo`, `at` (the branch's commit) and `base` (what was published before) are found from the logs unless given.
+    """
+    branch = record.load(logs)
+    own = coverage.policy(branch, channels, confirmers)
+    inherited = inheritance.of(logs, branch, own, repo=repo, at=at, base=base)
+    return branch, evaluate(branch, inherited, channels=channels, confirmers=confirmers)
+
+
+def evaluate(
+    branch: Branch,
+    inherited: Inheritance = inheritance.NOTHING,
+    *,
+    channels: Sequence[str] | None = None,
+    confirmers: Sequence[str] | None = None,
+) -> Gate:
+    """The gate as it stands; channels and confirmers are the plan's of the last run unless given."""
+    own = coverage.policy(branch, channels, confirmers)
+    covered = dict(coverage.of(branch, own).confirmed)
+    gone = discarded(branch.events)
+    superseded = frozenset(
+        r.seq for r in branch.decisions if _attempt(r) in gone and r.seq not in inherited.revived
+    )
+    waiting = [
+        r
+        for r in branch.decisions
+        if r.decision.escalation_deferred and r.seq not in superseded and sha256(r.line) not in covered
+    ]
+    for theirs, entries in inherited.entries.items():
+        # Whoever may not answer where a decision was taken may not answer it from a branch of their own.
+        answered = coverage.of(branch, own, theirs).confirmed
+        for each in entries:
+            sha = sha256(each.line)
+            if sha in answered:
+                covered[sha] = answered[sha]
+            else:
+                covered.pop(sha, None)
+                waiting.append(each)
+    closings = [item.event for item in branch.events if isinstance(item.event, GateClosed)]
+    current = closings[-1] if closings else None
+    if current is not None and (current.entries, current.inherited) != _named(waiting):
+        current = None
+    rejected = coverage.answers(branch, own).get(current.digest) if current else None
+    return Gate(
+        open=not waiting,
+        waiting=tuple(waiting),
+        closing=current,
+        rejected=rejected if rejected is not None and rejected.kind == "rejected" else None,
+        covered=covered,
+        superseded=superseded,
+        inherited=tuple(each for entries in inherited.entries.values() for each in entries),
+    )
+
+
+def values(found: Gate) -> dict[str, Any]:
+    """The gate as a mapping, for programs."""
+    return {
+        "open": found.open,
+        "before": found.before,
+        "digest": found.closing.digest if found.closing else None,
+        "rejected": found.rejected.fields() if found.rejected else None,
+        "waiting": [
+            {"seq": r.seq, **({"branch": r.branch} if r.branch else {}), **r.decision.fields()}
+            for r in found.waiting
+        ],
+    }
+
+
+def close(waiting: Iterable[Recorded], challenge: str) -> GateClosed:
+    """The event that closes the gate over an open set; `challenge` is random and new each time."""
+    every = tuple(waiting)
+    entries, inherited = _named(every)
+    return GateClosed(
+        challenge=challenge,
+        digest=digest(challenge, [r.line for r in every if not r.branch], inherited),
+        entries=entries,
+        inherited=inherited,
+    )
+
+
+def _named(waiting: Iterable[Recorded]) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """The seq of each entry of this branch, and the SHA-256 of each inherited line."""
+    every = tuple(waiting)
+    return tuple(r.seq for r in every if not r.branch), tuple(sha256(r.line) for r in every if r.branch)
+
+
+def _attempt(recorded: Recorded) -> tuple[str | None, str | None, int | None]:
+    d = recorded.decision
+    return (d.run, d.step, d.attempt)

@@ -1,0 +1,195 @@
+"""What a branch inherits: its logs and its commits in, the open and rejected decisions of every run whose work it carries out.
+
+A run's work is told by the trailers of its commits, wherever in a message they stand, and where a message was rewritten by
+what the run logs of this clone know of its commits. Where the logs of such a run are missing, nobody can say what it left open.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.base.text import shown
+from correctless.decisions.decision import Confirmation, Decision
+from correctless.ledger import workspaces
+from correctless.ledger.chain import digest as sha256
+from correctless.ledger.record import encode
+from correctless.project.git import Repo, find
+from correctless.project.paths import Logs, slug
+from correctless.review import coverage
+from correctless.review.coverage import Policy
+from correctless.review.inheritance.content import unsigned
+from correctless.review.inheritance.marks import Mark, marks, refuse_shallow
+from correctless.review.inheritance.others import Others, Source, carried, holds, is_discarded, runs_of
+from correctless.runlog.branch import Branch, Recorded
+
+_DETACHED = re.compile(r"detached-([0-9a-f]{4,64})")  # as `repo.branch_slug` has it
+
+
+@dataclass(frozen=True, slots=True)
+class Inheritance:
+    """What comes to a branch with the work it carries."""
+
+    # The policy an entry was taken under -> the entries that no other branch's answer covers.
+    entries: Mapping[Policy, tuple[Recorded, ...]] = field(default_factory=dict)
+    # Of this branch's own entries: those of discarded attempts whose work it carries all the same.
+    revived: frozenset[int] = frozenset()
+
+
+NOTHING = Inheritance()
+
+
+def of(
+    logs: Logs,
+    own: Branch,
+    policy: Policy,
+    *,
+    repo: Repo | None = None,
+    at: str | None = None,
+    base: str | None = None,
+) -> Inheritance:
+    """What the branch of `logs` inherits from the runs of `base..at`; `Stop(3)` when that can't be said.
+
+    Without `repo`: the repository the logs lie in, and nothing is inherited where they lie in none. Without `at`: the branch's
+    commit. Without `base`: the branch a pull request would be against.
+    """
+    repo = repo or _repo_of(logs)
+    if repo is None or not repo.has_commit():
+        return NOTHING
+    branch = _branch_of(repo, logs, own)
+    detached = _DETACHED.fullmatch(logs.branch_slug)
+    tip = at or (f"refs/heads/{branch}" if branch is not None else detached[1] if detached else "HEAD")
+    past = base or _base(repo, own, branch)
+    span = (tip, "--not", past) if past is not None else (tip,)
+    refuse_shallow(repo, span, tip)
+    others = Others(repo, logs, os.environ)
+    known = runs_of(own)
+    revived: set[int] = set()
+    found: dict[str, tuple[Source, list[Mark]]] = {}
+    lost: dict[str, Recorded] = {}
+    new = tuple(workspaces.declared(logs.decisions, os.environ))
+    for mark in tuple(marks(repo, span)):
+        if mark.run in known or (not mark.run and holds(own, mark)):
+            revived.update(each.seq for each in carried(own, mark) if is_discarded(own, each))
+            continue
+        sources = others.of(mark)
+        if not sources and new and mark.run:
+            lost[mark.run] = _lost(mark, new[-1].timestamp)
+            continue
+        if not sources:
+            raise _missing(repo, mark, branch or tip)
+        for source in sources:
+            found.setdefault(source.logs.run, (source, []))[1].append(mark)
+    for source, mark in unsigned(repo, span, past, own, others):
+        found.setdefault(source.logs.run, (source, []))[1].append(mark)
+    entries = dict(_open(found, policy))
+    if lost:
+        entries[policy] = (*entries.get(policy, ()), *lost.values())
+    return Inheritance(entries, frozenset(revived))
+
+
+def _repo_of(logs: Logs) -> Repo | None:
+    if logs.root is not None:
+        return find(logs.root)
+    folder = os.path.realpath(logs.artifacts)
+    while not os.path.lexists(os.path.join(folder, ".git")):
+        parent = os.path.dirname(folder)
+        if parent == folder:
+            return None
+        folder = parent
+    return find(folder)
+
+
+def _branch_of(repo: Repo, logs: Logs, own: Branch) -> str | None:
+    """The branch whose logs these are, where it is still there."""
+    refs = repo.git("for-each-ref", "--format=%(refname)", "refs/heads").splitlines()
+    names = [ref.removeprefix("refs/heads/") for ref in refs]
+    mine = [name for name in names if slug(name) == logs.branch_slug]
+    planned = own.plan.branch if own.plan else None
+    return mine[0] if mine else planned if planned in names else None
+
+
+def _base(repo: Repo, own: Branch, branch: str | None) -> str | None:
+    """What a pull request of the branch is against, as last fetched; None where nothing tells: then all of history counts."""
+    plan = own.plan
+    remote = plan.remote if plan else "origin"
+    names = [plan.target] if plan else [repo.default_branch(remote) or "main", "main", "master"]
+    return base_ref(repo, remote, names, branch)
+
+
+def base_ref(repo: Repo, remote: str, names: Sequence[str], branch: str | None) -> str | None:
+    """The first of these branches that is known, on the remote as last fetched or else here; never `branch` itself."""
+    refs = [f"refs/remotes/{remote}/{name}" for name in names]
+    refs += [f"refs/heads/{name}" for name in names if name != branch]
+    for ref in refs:
+        if repo.try_git("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}").returncode == 0:
+            return ref
+    return None
+
+
+def _open(
+    found: Mapping[str, tuple[Source, list[Mark]]], policy: Policy
+) -> Iterator[tuple[Policy, tuple[Recorded, ...]]]:
+    sources = [source for _, (source, _) in sorted(found.items())]
+    by_policy: dict[Policy, list[Recorded]] = {}
+    for source, theirs in (found[each.logs.run] for each in sources):
+        answers = [coverage.of(each.branch, each.policy, source.policy, policy) for each in sources]
+        for each in _once(entry for mark in theirs for entry in carried(source.branch, mark)):
+            sha = sha256(each.line)
+            no = next((answer.rejected[sha] for answer in answers if sha in answer.rejected), None)
+            if no is None and any(sha in answer.confirmed for answer in answers):
+                continue
+            entry = replace(each, branch=source.name, rejected=_who(no))
+            by_policy.setdefault(source.policy, []).append(entry)
+    yield from ((each, tuple(entries)) for each, entries in by_policy.items())
+
+
+def _once(entries: Iterable[Recorded]) -> list[Recorded]:
+    return [each for _, each in sorted({each.seq: each for each in entries}.items())]
+
+
+def _who(no: Confirmation | None) -> str:
+    if no is None:
+        return ""
+    return f"{no.by}: {no.note}" if no.note else no.by
+
+
+def _missing(repo: Repo, mark: Mark, branch: str) -> Stop:
+    where = repo.try_git(
+        "for-each-ref",
+        "--format=%(refname:lstrip=2)",
+        f"--contains={mark.commit}",
+        "refs/heads",
+        "refs/remotes",
+    ).stdout.split()
+    others = ", ".join(shown(name) for name in where if name != branch)
+    also = f" (it is also on {others})" if others else ""
+    what = f"run {shown(mark.run)}" if mark.run else "a run that its message doesn't name"
+    return Stop(
+        exits.REFUSED,
+        f"'{branch}' carries commit {mark.commit[:12]} of {what}{also}, and this clone has no logs of it: what it left open "
+        "can't be told. work where its logs are, bring them here, or leave that commit out",
+    )
+
+
+def _lost(mark: Mark, when: str) -> Recorded:
+    """What stands for a run whose logs went with an earlier workspace: nobody can say what it left open, so you decide about it.
+
+    Its line is the same at each asking: a confirmation is bound to it.
+    """
+    decision = Decision(
+        skill="cauto",
+        decision_id="AD-UNLISTED-1",
+        default_applied="its work was kept on this branch",
+        rationale="what that run left to you went with the logs of an earlier workspace",
+        timestamp=when,
+        escalation_deferred=True,
+        original_escalation_reason=f"the logs of run {shown(mark.run)} are not in this workspace, which was declared new",
+        run=mark.run,
+        source="synthesized",
+    )
+    return Recorded(decision, 0, encode(decision.fields())[:-1], branch="earlier workspace")

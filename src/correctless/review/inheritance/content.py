@@ -1,0 +1,124 @@
+"""Work of other branches that no trailer tells of, found by what it makes of each file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from correctless.project.git import Repo
+from correctless.project.paths import Logs
+from correctless.review.inheritance.marks import ENV, HISTORY, SECONDS, Mark
+from correctless.review.inheritance.others import CONSOLIDATION, Others, Source
+from correctless.runlog.branch import Branch
+from correctless.runlog.events import Consolidated, Logged, RunStarted, StepFinished
+
+_OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_DIFF = (*HISTORY, "diff-tree", "--stdin", "--root", "-r", "--no-renames", "--no-abbrev")
+_TEXT = ("-p", "-U0", "--no-ext-diff", "--no-textconv")  # of binaries the blob tells
+_FILE = re.compile(r"^diff --git ", re.MULTILINE)  # a line of content begins with + or -
+_EMPTY = (
+    "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
+    "473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813",
+)
+
+
+def unsigned(
+    repo: Repo, span: Sequence[str], past: str | None, own: Branch, others: Others
+) -> Iterator[tuple[Source, Mark]]:
+    """Work of other branches' runs that no trailer tells of: a file in `span` that is what a run made of one, or changed as there.
+
+    The change of a file counts against its commit's parent, the run's base, and where the branch left `past`: a squash has
+    all of them as one. Work that was mixed with other work within a file is not known again.
+    """
+    made: dict[str, tuple[Logs, Mark]] = {}
+    bases: dict[str, str] = {}
+    for logs, events in others.events():
+        starts = {item.run: item.event.plan.base for item in events if isinstance(item.event, RunStarted)}
+        for commit, mark in _made(events).items():
+            made[commit] = (logs, mark)
+            bases[commit] = starts[mark.run]
+    there = _known(repo, {*made, *bases.values()})
+    named = [commit for commit in made if commit in there]
+    if not named:
+        return  # this clone has no commit of another branch's run
+    begun = {commit: bases[commit] for commit in named if bases[commit] in there}
+    forks = {
+        base: repo.try_git("merge-base", base, past).stdout.strip() if past else ""
+        for base in {*begun.values()}
+    }
+    pairs = [f"{commit} {start}" for commit, base in begun.items() for start in {base, forks[base]} if start]
+    listed = repo.git(*HISTORY, "rev-list", *span, "--", env=ENV, seconds=SECONDS).split()
+    mine = _made(own.events)
+    here = [commit for commit in listed if commit not in mine and commit not in made]
+    changed = _changes(repo, named)
+    theirs = {**_results(repo, named), **changed}
+    paths = {header for header, _ in changed}
+    # Of all that lies between two commits, what a run wrote in as well: the rest is a person's.
+    theirs |= {key: commit for key, commit in _changes(repo, pairs).items() if key[0] in paths}
+    for key in {**_results(repo, here), **_changes(repo, here)}:
+        if key in theirs:
+            logs, mark = made[theirs[key]]
+            yield others.load(logs), mark
+
+
+def _made(events: Iterable[Logged]) -> dict[str, Mark]:
+    """The commits that a branch's runs made, as they are on record, each with what its trailers said."""
+    made: dict[str, Mark] = {}
+    log = ""
+    for item in events:
+        event = item.event
+        if (seq := getattr(event, "log_seq", None)) is not None:
+            log = f"{seq}:{getattr(event, 'log_head', '')}"
+        if isinstance(event, StepFinished | Consolidated) and _OID.fullmatch(event.commit):
+            step = f"{event.step}#{event.attempt}" if isinstance(event, StepFinished) else f"{CONSOLIDATION}1"
+            made[event.commit] = Mark(event.commit, item.run, step, log)
+    return made
+
+
+def _known(repo: Repo, commits: Iterable[str]) -> set[str]:
+    """Those of these commits that this clone still has."""
+    named = sorted(each for each in commits if _OID.fullmatch(each))
+    asked = "".join(f"{each}^{{commit}}\n" for each in named)
+    answered = repo.git("cat-file", "--batch-check=%(objectname)", stdin=asked, seconds=SECONDS).splitlines()
+    return {commit for commit, line in zip(named, answered, strict=True) if line == commit}
+
+
+def _results(repo: Repo, commits: Sequence[str]) -> Mapping[tuple[str, str], str]:
+    """("", blob) of each file that a commit changed, a merge: against all its parents -> that commit."""
+    out = repo.git(*_DIFF, "-c", "--raw", "-z", stdin=_lines(commits), env=ENV, seconds=SECONDS)
+    found: dict[tuple[str, str], str] = {}
+    commit = ""
+    words = iter(out.split("\0"))
+    for word in words:
+        if not word.startswith(":"):
+            commit = word
+            continue
+        *_, blob, _ = word.split()  # modes and blobs of all parents stand before it
+        next(words)
+        if blob.strip("0") and blob not in _EMPTY:
+            found["", blob] = commit
+    return found
+
+
+def _changes(repo: Repo, commits: Sequence[str]) -> Mapping[tuple[str, str], str]:
+    """(header of the diff, patch id) of each file that a commit changed, against its parent or one named behind it -> that commit."""
+    diff = repo.git(*_DIFF, *_TEXT, stdin=_lines(commits), env=ENV, seconds=SECONDS)
+    commit = ""
+    whose: list[tuple[str, str]] = []
+    parts: list[str] = []
+    for part in _FILE.split(diff):
+        body, _, last = part.rstrip("\n").rpartition("\n")
+        following = (
+            last if _OID.fullmatch(last) else ""
+        )  # the next commit's name ends what stands before its first file
+        if commit and "\n@@ " in part:
+            parts.append(f"{len(whose):040x}\ndiff --git {body if following else part}\n")
+            whose.append((commit, part.partition("\n")[0]))
+        commit = following or commit
+    ids = repo.git("patch-id", "--stable", stdin="".join(parts), seconds=SECONDS)
+    found = ((patch, *whose[int(number, 16)]) for patch, number in map(str.split, ids.splitlines()))
+    return {(header, patch): commit for patch, commit, header in found}
+
+
+def _lines(commits: Sequence[str]) -> str:
+    return "".join(f"{each}\n" for each in commits)

@@ -1,0 +1,71 @@
+"""What the commits of a span tell of runs: trailers, wherever in a message they stand."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.project.git import Repo
+
+# History as the objects have it: no grafts, and no file that only says what the objects would.
+HISTORY = ("-c", "core.commitGraph=false")
+ENV = {"GIT_GRAFT_FILE": os.devnull}
+SECONDS = 600.0  # for one walk through a history
+_LINE = re.compile(r"[\s>*|#-]*correctless-(run|step|log)[ \t]*:(.*)", re.IGNORECASE | re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One run's step as a commit tells of it; what it does not say is ""."""
+
+    commit: str
+    run: str = ""
+    step: str = ""
+    log: str = ""
+
+
+def marks(repo: Repo, span: Sequence[str]) -> Iterator[Mark]:
+    """What each commit's message tells of runs: a squash or a merge may quote the messages of many."""
+    out = repo.git(
+        *HISTORY, "log", "-z", "--no-show-signature", "-i", "-F", "--grep=correctless-", "--format=%H%x1e%B", *span, "--",
+        env=ENV, seconds=SECONDS,
+    )  # fmt: skip
+    for item in filter(None, out.split("\0")):
+        commit, _, text = item.partition("\x1e")
+        yield from _told(commit, text)
+
+
+def _told(commit: str, text: str) -> Iterator[Mark]:
+    block: dict[str, str] = {}
+    lines = text.splitlines()
+    for number, line in enumerate(lines):
+        match = _LINE.fullmatch(line)
+        if match is None:
+            continue
+        key, value = match[1].lower(), match[2].strip()
+        if not value and number + 1 < len(lines):  # a folded trailer
+            value = lines[number + 1].strip()
+        if key in block:
+            yield Mark(commit, **block)
+            block = {}
+        block[key] = value
+    if block:
+        yield Mark(commit, **block)
+
+
+def refuse_shallow(repo: Repo, span: Sequence[str], tip: str) -> None:
+    """`Stop(3)` when this clone's history ends inside `span`: what stands behind that can't be seen."""
+    path = os.path.join(repo.common_dir, "shallow")
+    if not os.path.lexists(path):
+        return
+    with open(path, encoding="ascii", errors="replace") as file:
+        ends = set(file.read().split())
+    if ends & set(repo.git(*HISTORY, "rev-list", *span, "--", env=ENV).split()):
+        raise Stop(
+            exits.REFUSED,
+            f"this clone is shallow: what {tip} carries can't be seen to its end. fetch the rest: git fetch --unshallow",
+        )

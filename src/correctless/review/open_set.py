@@ -1,0 +1,135 @@
+"""The open set as a person reads and answers it: what is on record of a branch in, a view or one more record out."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+
+from correctless.base import exits
+from correctless.base.clock import timestamp
+from correctless.base.exits import Stop
+from correctless.decisions.decision import Confirmation
+from correctless.ledger.chain import digest as sha256
+from correctless.ledger.heads import noting, workspace
+from correctless.ledger.ledger import Ledger
+from correctless.project.git import Repo
+from correctless.project.paths import ARTIFACTS, Logs, ensure_artifacts, logs_beside
+from correctless.review import anchors, gate, summary
+from correctless.review.gate import Gate
+from correctless.runlog import branch as record
+from correctless.runlog.branch import Branch
+from correctless.runlog.events import fields_of
+from correctless.runlog.state import State, standing
+
+
+def view(logs: Logs) -> summary.View:
+    """Everything the summary of a branch shows."""
+    branch, found = gate.asked(logs)
+    return view_of(branch, found, logs)
+
+
+def summarise(log: str, width: int = 80) -> str:
+    """The summary of a decisions log named by its path, for a terminal of `width` columns; errors as `gate.of_log`."""
+    logs = logs_beside(log)
+    anchors.refuse_disproved(logs, None, os.environ)
+    return summary.text(view(logs), width)
+
+
+def view_of(branch: Branch, found: Gate, logs: Logs) -> summary.View:
+    """The same of what was read and evaluated already."""
+    state = standing(logs.run, branch.events)
+    waiting = {sha256(r.line) for r in found.waiting}
+    return summary.View(
+        branch=state.plan.branch if state.plan else logs.branch_slug,
+        run=state.run or None,
+        items=tuple(
+            summary.Item(
+                decision=r.decision,
+                seq=r.seq,
+                open=sha256(r.line) in waiting,
+                confirmed_by=_who(found.covered.get(sha256(r.line))),
+                decided=_decided(found.covered.get(sha256(r.line))),
+                superseded=not r.branch and r.seq in found.superseded,
+                branch=r.branch,
+                rejected=r.rejected,
+            )
+            for r in (*branch.decisions, *found.inherited)
+        ),
+        steps=state.spent,
+        warnings=state.warnings,
+        digest=found.closing.digest if found.closing else None,
+    )
+
+
+def close_gate(
+    logs: Logs,
+    branch: Branch,
+    found: Gate,
+    *,
+    token: str,
+    now: datetime,
+    repo: Repo | None = None,
+    at: str | None = None,
+) -> tuple[Branch, Gate]:
+    """The gate closed over exactly the open set there is, so that its digest can be confirmed.
+
+    Nothing is written when it already is. `Stop(10)` while the last run has not come to its gate: what it will still
+    decide can't be confirmed beforehand. The caller holds the run's lock.
+    """
+    if found.closing is not None or found.open:
+        return branch, found
+    state = standing(logs.run, branch.events)
+    if state.unfinished and state.phase not in ("consolidated", "closed", "open", "publishing"):
+        raise Stop(
+            exits.PERSON,
+            f"run {state.run} has not come to its gate yet. let it finish first: correctless cauto resume",
+        )
+    if not os.path.lexists(logs.decisions):  # a branch that has no run of its own, and inherits
+        ensure_artifacts(logs)
+        Ledger(logs.decisions, root=logs.root).create()
+    event = gate.close(found.waiting, token)
+    _ledger(logs.run, logs).append(fields_of(state.run, timestamp(now), event))
+    return gate.asked(logs, repo, at=at)
+
+
+def answer(
+    logs: Logs, digest: str, *, kind: str, by: str, channel: str, note: str, now: datetime
+) -> Confirmation:
+    """Put a person's answer to exactly what has this digest on record. The caller holds the run's lock."""
+    said = Confirmation(kind, digest, by, channel, timestamp(now), note)
+    _ledger(logs.confirmations, logs).append(said.fields())
+    return said
+
+
+def approve_spec(logs: Logs, digest: str, *, by: str, channel: str, now: datetime) -> Confirmation:
+    """Put a person's approval of a spec, by its hash, on record."""
+    said = Confirmation("spec", digest, by, channel, timestamp(now))
+    _ledger(logs.confirmations, logs).append(said.fields())
+    return said
+
+
+def spec_approval(logs: Logs, digest: str) -> Confirmation | None:
+    """The approval of a spec with exactly these bytes, None when there is none on record of this branch."""
+    said = record.load(logs).confirmations
+    return next((c for c in reversed(said) if c.kind == "spec" and c.digest == digest), None)
+
+
+def _ledger(path: str, logs: Logs) -> Ledger:
+    """One of a branch's logs; of a run that is only looked at here, in a scratch folder, nothing is noted on this machine."""
+    if workspace(path).endswith(ARTIFACTS):
+        return noting(path, logs.root, os.environ)
+    return Ledger(path, root=logs.root)
+
+
+def state_of(logs: Logs) -> State:
+    """Where the last run of a branch stands."""
+    return standing(logs.run, record.load(logs).events)
+
+
+def _decided(said: Confirmation | None) -> str:
+    # A note beside a digest that was confirmed is no decision.
+    return said.note if said is not None and said.kind == "answer" else ""
+
+
+def _who(said: Confirmation | None) -> str:
+    return f"{said.by} ({said.channel})" if said else ""

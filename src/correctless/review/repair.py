@@ -1,0 +1,113 @@
+"""A log that was damaged, cut, or is gone in; one that can be written to again out, with the loss on record."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from correctless.base.clock import timestamp
+from correctless.decisions.correction import synthesized
+from correctless.ledger import ledger
+from correctless.ledger.chain import EMPTY
+from correctless.ledger.heads import Heads
+from correctless.ledger.ledger import Anchor, Entry, Ledger, Missing, Repaired
+from correctless.project.paths import Logs
+from correctless.review.anchors import by_seq, entries_of, of_events, verify
+
+_NOT_DECISIONS = ("pipeline-", "confirmations-")
+
+
+def repair(logs: Logs, now: datetime, env: Mapping[str, str]) -> Repaired:
+    """Mend the log; one that lost entries starts anew with a deferred entry that names them, so the gate closes.
+
+    Lost are also entries that an anchor on this machine knows of and the log does not have so.
+    """
+
+    def begins(what: Repaired) -> dict[str, Any]:
+        return _loss(what, now, len(events))
+
+    if os.path.basename(logs.decisions).startswith(_NOT_DECISIONS):
+        return _other(logs.decisions, logs.root, now, env)
+    events = entries_of(logs.run, logs) if logs.run != logs.decisions else ()
+    copy = Heads(logs.decisions, env)
+    try:
+        done = ledger.repair(logs.decisions, now, root=logs.root, first=begins)
+        if done.action in ("intact", "torn"):
+            done = _set_aside_if_disproved(logs, now, env, events, begins) or done
+    except Missing:
+        noted = max((*of_events(events), *copy.noted()), key=by_seq, default=None)
+        if noted is None:
+            raise  # nobody ever knew of a log here
+        done = Repaired("missing", None, EMPTY, ledger.Head(noted.seq, noted.sha256))
+        Ledger(logs.decisions, root=logs.root).append(begins(done))
+    if done.action in ("damaged", "missing"):
+        copy.set_aside()
+        copy.note(Ledger(logs.decisions, root=logs.root).read()[0])
+    return done
+
+
+def _other(path: str, root: str | None, now: datetime, env: Mapping[str, str]) -> Repaired:
+    """The same of a run log or confirmations, which begin anew without a word: what they said is gone, and a person says it again."""
+    copy = Heads(path, env)
+    try:
+        done = ledger.repair(path, now, root=root)
+        report = ledger.verify(path, heads=copy.noted(), root=root)
+        if not report.intact:
+            most = max((Anchor(report.head.seq, report.head.sha256, ""), *copy.noted()), key=by_seq)
+            done = ledger.repair(path, now, root=root, disproved=ledger.Head(most.seq, most.sha256))
+    except Missing:
+        noted = max(copy.noted(), key=by_seq, default=None)
+        if noted is None:
+            raise
+        done = Repaired("missing", None, EMPTY, ledger.Head(noted.seq, noted.sha256))
+    if done.action in ("damaged", "missing"):
+        copy.set_aside()
+        copy.begin(EMPTY)
+    return done
+
+
+def _set_aside_if_disproved(
+    logs: Logs,
+    now: datetime,
+    env: Mapping[str, str],
+    events: tuple[Entry, ...],
+    begins: Callable[[Repaired], dict[str, Any]],
+) -> Repaired | None:
+    report = verify(logs, None, env)
+    if report.intact:
+        return None
+    noted = [
+        Anchor(report.head.seq, report.head.sha256, ""),
+        *of_events(events),
+        *Heads(logs.decisions, env).anchors(),
+    ]
+    most = max(noted, key=by_seq)
+    return ledger.repair(
+        logs.decisions, now, root=logs.root, first=begins, disproved=ledger.Head(most.seq, most.sha256)
+    )
+
+
+def _loss(what: Repaired, now: datetime, events: int) -> dict[str, Any]:
+    lost = what.lost or what.intact
+    decision = synthesized(
+        "cauto",
+        "repair",
+        f"start a new log after entry {lost.seq} of one that was {what.action}",
+        "a log that can't be trusted is kept aside, not mended: its entries are no longer counted",
+        run=None,
+        step=None,
+        attempt=None,
+        now=timestamp(now),
+        unlisted=1,
+        reason=f"the log before this entry was {what.action}; what it held has to be looked at by a person",
+        extra={
+            "lost_seq": lost.seq,
+            "lost_head": lost.sha256,
+            "intact_seq": what.intact.seq,
+            "intact_head": what.intact.sha256,
+            "run_log_seq": events,
+        },
+    )
+    return decision.fields()

@@ -1,0 +1,367 @@
+"""The entries, steps and warnings of a branch in; the summary a person reads out, for a terminal or a pull request.
+
+Everything a model wrote passes `printable` on its way to a terminal and `inert` on its way into Markdown.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from correctless.decisions.decision import Decision
+from correctless.runlog.state import Spent
+
+_UNLISTED = "AD-UNLISTED-"
+_NAMED = 4  # ids the last line names before it only counts
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One entry of the decisions log, and what the gate makes of it."""
+
+    decision: Decision
+    seq: int
+    open: bool  # deferred, live, and confirmed by nobody
+    confirmed_by: str = ""
+    decided: str = ""  # what that person wanted in the default's place
+    superseded: bool = False
+    branch: str = ""  # whose log it stands in, where that is another's
+    rejected: str = ""  # who said no to it there
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """All that a summary shows; `digest` is what a person confirms, once the gate has closed."""
+
+    branch: str
+    run: str | None
+    items: tuple[Item, ...]
+    steps: tuple[Spent, ...] = ()
+    warnings: tuple[str, ...] = ()
+    digest: str | None = None
+
+
+def text(view: View, width: int = 80) -> str:
+    """The summary for a terminal, wrapped at `width`, without colours, ended by the line that says what is open."""
+    out: list[str] = [f"Decisions on {_line(view.branch)}" + (f", run {_line(view.run)}" if view.run else "")]
+    parts = _Parts(view.items)
+
+    def section(title: str) -> None:
+        out.extend(["", title, "-" * len(title)])
+
+    def put(text: str, indent: int, hanging: int | None = None) -> None:
+        out.extend(_wrapped(text, width, indent, indent if hanging is None else hanging))
+
+    for skill, items in parts.skills:
+        section(_line(skill))
+        for item in items:
+            put(f"{_line(item.decision.decision_id):<7} {_line(item.decision.default_applied)}", 2, 10)
+            put(_line(item.decision.rationale), 10)
+            put(_remark(item.decision), 10)
+        deferred = parts.deferred_of(skill)
+        if deferred:
+            put(f"deferred, see below: {_ids(deferred)}", 2, 4)
+    for title, entries in (
+        (_headline("Deferred escalations", parts.deferred), parts.deferred),
+        (_headline("Added by hand", parts.by_hand), parts.by_hand),
+    ):
+        if entries:
+            section(title)
+        for item in entries:
+            put(f"{_line(item.decision.decision_id)} in {_line(item.decision.skill)}: {_state(item)}", 2, 4)
+            for label, value in _details(item):
+                put(f"{label + ':':<10} {value}", 4, 15)
+    if parts.superseded:
+        section("Superseded")
+        for skill, ids in parts.superseded:
+            put(f"{_line(skill)}: {_count(len(ids), 'entry', 'entries')} ({_ids(ids)})", 2, 4)
+    if view.warnings:
+        section("Warnings")
+        for warning in view.warnings:
+            put(_line(warning), 2, 4)
+    if view.steps:
+        section("Steps")
+        out.extend("  " + row for row in _table([_HEADER, *map(_cells, view.steps), _total(view.steps)]))
+    if parts.waiting and view.digest:
+        out.extend(["", f"Digest {_line(view.digest)}"])
+    out.extend(["", _last(parts)])
+    return "\n".join(out) + "\n"
+
+
+def markdown(view: View) -> str:
+    """The summary for a pull request: the same parts, every text of a model inert."""
+    parts = _Parts(view.items)
+    out: list[str] = ["## Decisions", ""]
+    if not parts.skills:
+        out += ["No decisions are on record.", ""]
+    for skill, items in parts.skills:
+        out += [f"### {inert(skill)}", ""]
+        for item in items:
+            decision = item.decision
+            out.append(f"- **{inert(decision.decision_id)}** {inert(decision.default_applied)}")
+            out += [
+                f"  <br>{inert(line)}" for line in (decision.rationale, _remark(decision)) if line.strip()
+            ]
+        deferred = parts.deferred_of(skill)
+        if deferred:
+            out.append(f"- deferred, see below: {inert(_ids(deferred))}")
+        out.append("")
+    for title, entries in (("Deferred escalations", parts.deferred), ("Added by hand", parts.by_hand)):
+        if entries:
+            out += [f"## {_headline(title, entries)}", ""]
+            for item in entries:
+                decision = item.decision
+                out.append(
+                    f"- **{inert(decision.decision_id)}** in {inert(decision.skill)}: {inert(_state(item))}"
+                )
+                out += [f"  - {label}: {inert(value)}" for label, value in _details(item)]
+            out.append("")
+    if parts.superseded:
+        out += ["## Superseded", ""]
+        out += [
+            f"- {inert(skill)}: {_count(len(ids), 'entry', 'entries')} ({inert(_ids(ids))})"
+            for skill, ids in parts.superseded
+        ]
+        out.append("")
+    if view.warnings:
+        out += ["## Warnings", "", *(f"- {inert(warning)}" for warning in view.warnings), ""]
+    if view.steps:
+        out += [
+            "## Steps",
+            "",
+            "| step | outcome | time | tokens | cost |",
+            "| --- | --- | ---: | ---: | ---: |",
+        ]
+        out += [
+            "| " + " | ".join(map(inert, row)) + " |"
+            for row in [*map(_cells, view.steps), _total(view.steps)]
+            if row
+        ]
+        out.append("")
+    return "\n".join([*out, inert(_last(parts))]) + "\n"
+
+
+def counts(view: View) -> dict[str, Any]:
+    """The summary in numbers; live entries only, except `superseded`."""
+    parts = _Parts(view.items)
+    entries = [*parts.deferred, *parts.by_hand]
+    return {
+        "decisions": len(parts.live),
+        "deferred": sum(item.decision.escalation_deferred for item in parts.live),
+        "open": len(parts.waiting),
+        "confirmed": sum(bool(item.confirmed_by) for item in entries if not item.open),
+        "unlisted": sum(item.decision.decision_id.startswith(_UNLISTED) for item in parts.live),
+        "damaged": sum("damaged" in item.decision.notes for item in parts.live),
+        "by_hand": len(parts.by_hand),
+        "superseded": sum(len(ids) for _, ids in parts.superseded),
+        "warnings": len(view.warnings),
+        "seconds": sum(step.seconds for step in view.steps),
+        "tokens": sum(step.tokens for step in view.steps),
+        "cost_usd": round(sum(step.cost_usd for step in view.steps), 6),
+        "estimated": any(step.estimated for step in view.steps),
+    }
+
+
+def printable(text: str) -> str:
+    """Text that does nothing but show on a terminal: lines stay, every other control, format or lone half is spelled out."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    ").split("\n")
+    return "\n".join(line if line.isprintable() else "".join(map(_shown, line)) for line in lines)
+
+
+def inert(text: str) -> str:
+    """Text as one line of Markdown that renders as itself and does nothing: it mentions, closes, links and loads nothing."""
+    # What GitHub looks for, it looks for after escapes are resolved, so a backslash does not stop it; a break does.
+    # Hidden characters of the text itself are spelled out by `printable`, so nobody can bring their own breaks.
+    line = _TRIGGER.sub(lambda found: found[0] + _BREAK, _line(text))
+    line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    line = _ACTIVE.sub(r"\\\g<0>", line)
+    return _LEADING.sub(r"\1\\", line)  # a list, a rule, a heading: only where the text starts a line
+
+
+_BREAK = "\u200b"
+# owner/repo#1, #1 and gh-1 are references; after a closing keyword they close. What follows is only looked at: in #GH-4
+# it is a reference of its own.
+_TRIGGER = re.compile(r"@|:(?=//)|www(?=\.)|(?:mailto|xmpp)(?=:)|#(?=\w)|gh-(?=\d)", re.IGNORECASE)
+_ACTIVE = re.compile(r"[\\`*_\[\]|~$]")
+_LEADING = re.compile(r"^(\d+(?=[.)])|(?=[-+=#]))")
+
+
+def _shown(char: str) -> str:
+    if char.isprintable():
+        return char
+    if char.isspace() and ord(char) > 0x9F and char not in "\u2028\u2029":
+        return " "  # the wide and the unbreakable spaces
+    code = ord(char)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _line(text: str) -> str:
+    return " ".join(printable(text).split())
+
+
+class _Parts:
+    """The entries as the summary groups them; damaged and unlisted ones first among the deferred."""
+
+    def __init__(self, items: Iterable[Item]) -> None:
+        ordered = sorted(items, key=_place)
+        self.live = [item for item in ordered if not item.superseded]
+        self.waiting = [item for item in self.live if item.open]
+        self.by_hand = [item for item in self.live if item.decision.source == "cli"]
+        taken = [item for item in self.live if item.decision.source != "cli"]
+        self.deferred = sorted(
+            (item for item in taken if item.decision.escalation_deferred or item.open), key=_rank
+        )
+        aside = {_place(item) for item in self.deferred}
+        self.skills = [
+            (skill, [item for item in items if _place(item) not in aside])
+            for skill, items in _by_skill(taken)
+        ]
+        self.taken = taken
+        self.superseded = [
+            (skill, [item.decision.decision_id for item in items])
+            for skill, items in _by_skill(item for item in ordered if item.superseded)
+        ]
+
+    def deferred_of(self, skill: str) -> list[str]:
+        """The ids of a skill that stand under the deferred escalations, in the order they were recorded."""
+        aside = {_place(item) for item in self.deferred}
+        return [
+            i.decision.decision_id for i in self.taken if _place(i) in aside and i.decision.skill == skill
+        ]
+
+
+def _place(item: Item) -> tuple[str, int]:
+    return item.branch, item.seq
+
+
+def _rank(item: Item) -> tuple[bool, bool, str, int]:
+    damaged = "damaged" in item.decision.notes
+    return not damaged, not item.decision.decision_id.startswith(_UNLISTED), *_place(item)
+
+
+def _by_skill(items: Iterable[Item]) -> list[tuple[str, list[Item]]]:
+    groups: dict[str, list[Item]] = {}
+    for item in items:
+        groups.setdefault(item.decision.skill, []).append(item)
+    return list(groups.items())
+
+
+def _state(item: Item) -> str:
+    if item.open:
+        return "OPEN"
+    if item.confirmed_by and item.decided:
+        return f"decided by {_line(item.confirmed_by)}: {_line(item.decided)}"
+    if item.confirmed_by:
+        return f"confirmed by {_line(item.confirmed_by)}"
+    return "deferred" if item.decision.escalation_deferred else "recorded"
+
+
+def _details(item: Item) -> Iterator[tuple[str, str]]:
+    """What a person has to know of a deferred entry, label and one line each; what is empty is left out."""
+    decision = item.decision
+    claimed = decision.extra.get("claimed_id")
+    kept = decision.extra.get("kept")
+    unlisted = f"{claimed}, which the skill does not list" if claimed else "no id"
+    for label, value in (
+        ("branch", item.branch),
+        ("rejected", item.rejected and f"on that branch by {item.rejected}"),
+        ("reason", decision.original_escalation_reason or ""),
+        ("default", decision.default_applied),
+        (
+            "rationale",
+            "" if decision.rationale == decision.original_escalation_reason else decision.rationale,
+        ),
+        ("claimed", unlisted if "unlisted" in decision.notes else ""),
+        ("kept in", str(kept or "")),
+        ("fault", str(decision.extra.get("fault") or "") if "damaged" in decision.notes else ""),
+        ("note", _remark(decision, without=("damaged", "unlisted"))),
+    ):
+        if _line(value):
+            yield label, _line(value)
+
+
+_REMARKS = {
+    "conflict": "the agent reported it twice, differently",
+    "corrected": "the agent did not defer it, the skill does",
+    "differs-from-default": "differs from the listed default",
+    "duplicate-key": "a key stood twice in it",
+    "incomplete": "the default or the rationale is missing",
+    "unverified": "from a block without the attempt's nonce",
+}
+
+
+def _remark(decision: Decision, without: tuple[str, ...] = ()) -> str:
+    return "; ".join(_REMARKS.get(note, _line(note)) for note in decision.notes if note not in without)
+
+
+def _headline(title: str, items: list[Item]) -> str:
+    waiting = sum(item.open for item in items)
+    return f"{title} ({len(items)}, {waiting} open)" if waiting else f"{title} ({len(items)})"
+
+
+def _last(parts: _Parts) -> str:
+    if not parts.waiting:
+        return "Nothing is open."
+    named = [
+        f"{_line(item.decision.skill)} {_line(item.decision.decision_id)}" for item in parts.waiting[:_NAMED]
+    ]
+    more = len(parts.waiting) - len(named)
+    listed = ", ".join(named) + (f" and {more} more" if more else "")
+    return f"{len(parts.waiting)} open, for a person to confirm: {listed}"
+
+
+_HEADER = ["step", "outcome", "time", "tokens", "cost"]
+
+
+def _cells(step: Spent) -> list[str]:
+    cost = f"{'~' * step.estimated}${step.cost_usd:,.2f}"
+    return [
+        f"{_line(step.step)}#{step.attempt}",
+        _line(step.outcome),
+        _time(step.seconds),
+        f"{step.tokens:,}",
+        cost,
+    ]
+
+
+def _total(steps: tuple[Spent, ...]) -> list[str]:
+    if len(steps) < 2:
+        return []
+    cost = f"{'~' * any(s.estimated for s in steps)}${sum(s.cost_usd for s in steps):,.2f}"
+    return ["total", "", _time(sum(s.seconds for s in steps)), f"{sum(s.tokens for s in steps):,}", cost]
+
+
+def _time(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h {minutes:02}m" if hours else f"{minutes}m {rest:02}s" if minutes else f"{rest}s"
+
+
+def _table(rows: list[list[str]]) -> Iterator[str]:
+    rows = [row for row in rows if row]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        cells = [row[0].ljust(widths[0]), row[1].ljust(widths[1])]
+        cells += [cell.rjust(size) for cell, size in zip(row[2:], widths[2:], strict=True)]
+        yield "  ".join(cells)
+
+
+def _ids(ids: Iterable[str]) -> str:
+    return ", ".join(_line(one) for one in ids)
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
+
+
+def _wrapped(text: str, width: int, indent: int, hanging: int) -> list[str]:
+    return textwrap.wrap(
+        text,
+        max(width, 20),
+        initial_indent=" " * indent,
+        subsequent_indent=" " * hanging,
+        break_on_hyphens=False,
+    )

@@ -1,0 +1,1 @@
+"""What follows from a decision: permits, and merges bound to a commit."""

@@ -1,0 +1,58 @@
+"""A pull request's number in; merged as its contract allows it now, or who said no and why, out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+from correctless.project.git import Repo
+from correctless.runcontract.act import merging, permits
+from correctless.runcontract.act.decide import decide, host
+from correctless.runcontract.act.merging import Outcome
+from correctless.runcontract.act.permits import Clock, Decided, Token
+from correctless.runcontract.document.sections import Bar, Contract
+from correctless.runcontract.judge.terms import Target, full_name
+from correctless.runcontract.ledger import store
+from correctless.runcontract.ledger.actions import Action
+from correctless.runcontract.ledger.answers import asked
+from correctless.runcontract.ledger.case import ALLOW, DENY
+from correctless.runcontract.ledger.clause import Clause
+from correctless.runcontract.ledger.store import Place
+
+Merge: TypeAlias = Decided | Outcome  # the first: it was not allowed, and the host was asked for nothing
+
+
+def merge(
+    at: Place,
+    repo: Repo,
+    action: Action,
+    *,
+    env: Mapping[str, str],
+    clock: Clock,
+    token: Token,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Merge:
+    """Look the facts up, decide, use the permit up, and merge at exactly the head that was judged. `Stop(3)` without a usable gh."""
+    decided = decide(at, repo, action, env=env, clock=clock, token=token)
+    if decided.verdict != ALLOW:
+        return decided
+    if refused := permits.use(at, decided.permit, action, decided.bound, env=env, clock=clock):
+        return Decided(DENY, refused)
+    # From the bytes that were pinned: contract.md could be another a moment after it was judged.
+    pinned = store.load(at, env, clock()).case.pinned
+    contract = pinned.contract if pinned is not None else None
+    bar = _bar(contract, action.target, decided.bound["method"]) if contract is not None else None
+    if contract is None or bar is None:
+        gone = Clause("pinned", 0, "the stored bytes were changed meanwhile", "the bytes that were granted")
+        return Decided(DENY, (gone,))
+    target = Target(
+        full_name(contract.run.repo), int(action.target), contract.run.base, decided.bound["head"]
+    )
+    return merging.merge(host(contract, env), target, bar, sleep=sleep)
+
+
+def _bar(contract: Contract, number: str, method: str) -> Bar | None:
+    grants = [g for g in contract.grants.grant if g.action == "merge" and number in asked(g, number)]
+    bars = [contract.bar(grant.bar or "") for grant in grants]
+    return next((bar for bar in bars if bar is not None and bar.method == method), None)

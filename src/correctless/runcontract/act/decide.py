@@ -1,0 +1,64 @@
+"""An action in; decided now and on record, with facts that are looked up right then and only where they matter, out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.project.git import Repo
+from correctless.runcontract.act import permits
+from correctless.runcontract.act.permits import Clock, Decided, Token
+from correctless.runcontract.document.sections import Contract
+from correctless.runcontract.judge.authorize import authorize
+from correctless.runcontract.ledger import store
+from correctless.runcontract.ledger.actions import Action
+from correctless.runcontract.ledger.case import TERMS, Case, Facts
+from correctless.runcontract.ledger.store import Place
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from correctless.github.client import GitHub
+
+
+def decide(
+    at: Place, repo: Repo, action: Action, *, env: Mapping[str, str], clock: Clock, token: Token
+) -> Decided:
+    """Decide, and write it down; never raises. Nobody outside is asked where the answer is clear without them."""
+    try:
+        now = clock()
+        kept = store.load(at, env, now)
+        facts = Facts()
+        if authorize(kept.case, action, facts, now).group >= TERMS:
+            facts = _facts(kept.case, repo, action, env, clock)
+        # Where somebody was asked, time went by.
+        read = kept if facts == Facts() else None
+    except Exception as error:  # noqa: BLE001 what could not be had denies
+        return permits.denied(f"{type(error).__name__}: {error}")
+    return permits.ask(at, action, facts, env=env, clock=clock, token=token, kept=read)
+
+
+def host(contract: Contract, env: Mapping[str, str]) -> GitHub:
+    """The gh program for the repository of section 1; `Stop(3)` where that names none."""
+    from correctless.github.client import GitHub, repo_of_name
+
+    named = repo_of_name(contract.run.repo)
+    if named is None:
+        raise Stop(exits.REFUSED, f"'{contract.run.repo}' is no repository on a host. mend section 1")
+    return GitHub(named, env, again="the same command again")
+
+
+def _facts(case: Case, repo: Repo, action: Action, env: Mapping[str, str], clock: Clock) -> Facts:
+    contract = case.here.contract
+    if contract is None:
+        return Facts()
+    # Imported where somebody is asked: most actions need no facts.
+    if action.kind == "merge":
+        from correctless.github.observe import observe
+
+        return Facts(pull=observe(host(contract, env), int(action.target), clock=clock))
+    if action.kind == "flip":
+        from correctless.runcontract.judge import gate_check
+
+        return Facts(here=gate_check.here(contract, repo, clock))
+    return Facts()

@@ -1,0 +1,1 @@
+"""contract.md: read, typed, held together, drafted."""

@@ -1,0 +1,199 @@
+"""The bytes of contract.md in, its digest and its typed sections out, with every fault at once as findings."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from correctless.base.text import hidden
+from correctless.base.values import frozen
+from correctless.runcontract.document import crossref, typed
+from correctless.runcontract.document.plaintext import LONGEST, place, text_of
+from correctless.runcontract.document.sections import SECTIONS, Contract
+from correctless.runcontract.document.slices import Slice, agrees, slices
+from correctless.syntax.finding import Finding
+from correctless.syntax.toml_text import Path, Places, places
+
+GAP = "[?: need operator input]"
+GAP_RULE = "contract-gap"
+_GAP = "[?:"  # any spelling of one
+_TOML = "contract-toml"
+_VALUE = "contract-value"
+_DEEPEST = 16
+_AT = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)")
+
+
+@frozen
+class Document:
+    """One contract as it was read. `contract` is there only where nothing at all is wrong and no gap is left."""
+
+    digest: str  # SHA-256 of the exact bytes
+    contract: Contract | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def gaps(self) -> tuple[Finding, ...]:
+        return tuple(f for f in self.findings if f.rule == GAP_RULE)
+
+    @property
+    def faults(self) -> tuple[Finding, ...]:
+        return tuple(f for f in self.findings if f.rule != GAP_RULE)
+
+
+def digest_of(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def read(data: bytes, path: str) -> Document:
+    """The document with everything that is wrong with it. Never raises for what the bytes are."""
+    digest = digest_of(data)
+    try:
+        return _read(data, path, digest)
+    except (ValueError, ArithmeticError, RecursionError, MemoryError) as error:
+        # The way back of an executed flip must not depend on what somebody writes here.
+        message = f"it can't be read: {type(error).__name__}. simplify it"
+        return Document(digest, None, (Finding(path, 1, 1, "contract-text", message),))
+
+
+def _read(data: bytes, path: str, digest: str) -> Document:
+    text, findings = text_of(data, path)
+    if not text:
+        return Document(
+            digest, None, findings or (Finding(path, 1, 1, "contract-text", "empty. write a contract"),)
+        )
+    cut, structure = slices(text, path)
+    found = [*findings, *structure, *_gaps(text, path)]
+    if not structure:
+        found += agrees(text, path)
+    values: dict[str, Any] = {}
+    where: dict[str, tuple[Slice, Places]] = {}
+    for part in cut:
+        table, faults = _table(part, path)
+        found += faults
+        if table is None:
+            continue
+        where[part.name] = (part, places(part.toml))
+        made, faults = _typed(part, where[part.name][1], table, path)
+        found += faults
+        if made is not None:
+            values[part.name] = made
+    for name, at, message in crossref.faults(values):
+        part, spots = where[name]
+        line, column = spots.of(at)
+        found.append(Finding(path, part.line + line - 1, column, "contract-reference", message))
+    complete = not found and len(values) == len(SECTIONS)
+    return Document(digest, Contract(**values) if complete else None, tuple(sorted(found, key=_order)))
+
+
+def reread(data: bytes, digest: str) -> Contract:
+    """The contract in bytes that `read` found nothing wrong with before; `ValueError` when these are others, or still faulty.
+
+    Takes a tenth of the time of `read`: neither Markdown nor the typed parts need their libraries. What a document must be was
+    checked when these very bytes were surfaced and pinned.
+    """
+    if digest_of(data) != digest:
+        raise ValueError("these are other bytes")
+    text, findings = text_of(data, "contract.md")
+    cut, structure = slices(text, "contract.md")
+    if findings or structure or _GAP in text:
+        raise ValueError("this is no finished contract")
+    kinds = {name: kind for _, name, kind in SECTIONS}
+    return Contract(**{part.name: typed.build(kinds[part.name], tomllib.loads(part.toml)) for part in cut})
+
+
+def sections_of(text: str) -> dict[str, str]:
+    """The text of each `##` section by its title, "" before the first; for showing what differs, whatever state it is in."""
+    found: dict[str, str] = {}
+    title = ""
+    for line in text.splitlines(keepends=True):
+        if line.startswith("## "):
+            title = line[3:].strip()
+        found[title] = found.get(title, "") + line
+    return found
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of the typed sections, by section."""
+    from pydantic import TypeAdapter
+
+    return dict(TypeAdapter(typed.prepared(Contract)).json_schema())
+
+
+def _order(finding: Finding) -> tuple[int, int, str]:
+    return (finding.line, finding.column, finding.message)
+
+
+def _gaps(text: str, path: str) -> Iterator[Finding]:
+    at = text.find(_GAP)
+    while at >= 0:
+        line, column = place(text, at)
+        yield Finding(
+            path, line, column, GAP_RULE, f"a gap. replace {GAP} by what the operator says", "warning"
+        )
+        at = text.find(_GAP, at + 1)
+
+
+def _table(part: Slice, path: str) -> tuple[Mapping[str, Any] | None, list[Finding]]:
+    if (
+        max(map(len, part.toml.split("\n"))) > LONGEST
+    ):  # a fault already, and a key of 100,000 parts takes minutes
+        return None, []
+    try:
+        table = tomllib.loads(part.toml)
+    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
+        said = str(error) or "it can't be read"
+        at = _AT.search(said)
+        line, column = (int(at[1]), int(at[2])) if at and at[1] else (max(1, part.toml.count("\n")), 1)
+        message = f"not TOML: {_AT.sub('', said).rstrip('.')}. mend it"
+        return None, [Finding(path, part.line + line - 1, column, _TOML, _one_line(message))]
+    if _is_deeper(table, _DEEPEST):
+        message = f"nested deeper than {_DEEPEST}. see correctless contract schema"
+        return None, [Finding(path, part.line, 1, _TOML, message)]
+    return table, []
+
+
+def _is_deeper(table: Any, most: int) -> bool:
+    level = [table]  # not by recursion: a key of 2000 parts is as deep
+    for _ in range(most):
+        inner = (item.values() if isinstance(item, dict) else item for item in level)
+        level = [value for values in inner for value in values if isinstance(value, dict | list)]
+    return bool(level)
+
+
+def _typed(part: Slice, spots: Places, table: Mapping[str, Any], path: str) -> tuple[Any, list[Finding]]:
+    """The values of one section, None where any is at fault, and the faults; gaps are told apart elsewhere."""
+    gaps = [at for at, value in _leaves(table) if isinstance(value, str) and _GAP in value]
+    found = []
+    for at, value in _leaves(table):
+        if isinstance(value, str) and (char := hidden(value)) is not None:
+            line, column = spots.of(at)
+            message = f"a hidden character U+{ord(char):04X} in the value. remove it"
+            found.append(Finding(path, part.line + line - 1, column, _VALUE, message))
+    seen = {(f.line, f.column) for f in found}
+    kind = next(kind for _, name, kind in SECTIONS if name == part.name)
+    made, errors = typed.validated(kind, table)
+    for at, message, is_key in errors:
+        if any(at[: len(gap)] == gap for gap in gaps):
+            continue
+        line, column = spots.of(at, key=is_key)
+        if (part.line + line - 1, column) not in seen:
+            found.append(Finding(path, part.line + line - 1, column, _VALUE, _one_line(message)))
+    return (None if found or gaps else made), found
+
+
+def _leaves(value: Any, at: Path = ()) -> Iterator[tuple[Path, Any]]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _leaves(item, (*at, key))
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from _leaves(item, (*at, number))
+    else:
+        yield at, value
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,285 @@
+"""The typed sections of a contract in; what no section can say alone (references, ids, what excludes what) out as faults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from correctless.project.paths import ARTIFACTS, CONTRACTS
+from correctless.runcontract.document.forms import MANY, seconds
+from correctless.runcontract.document.sections import (
+    Constraints,
+    Escalations,
+    Flips,
+    Gates,
+    Grant,
+    Grants,
+    MergeBar,
+    Run,
+    Triggers,
+)
+from correctless.runcontract.ledger.counters import folded
+from correctless.syntax.toml_text import Path
+
+Fault = tuple[str, Path, str]  # section, place in it, message
+
+# What a grant of each action must have; the other keys it must not.
+KEYS = {
+    "merge": ("prs", "bar"),
+    "flip": ("flips",),
+    "rollback": ("flips",),
+    "spawn": ("max_agents", "max_concurrent", "max_cost_usd", "max_minutes"),
+}
+_OF_ACTIONS = tuple(dict.fromkeys(key for keys in KEYS.values() for key in keys))
+_WAYS = ("deny", "check", "lint", "files", "prompt_only")
+KINDS = ("merge", "flip", "rollback", "spawn")
+
+
+def faults(values: Mapping[str, Any]) -> Iterator[Fault]:
+    """Every fault between the sections that could be read; what refers to one that couldn't is not judged."""
+    for check in (_run, _ids, _grants, _bars, _gates, _flips, _triggers, _constraints, _escalations):
+        yield from check(values)
+
+
+def _ids(values: Mapping[str, Any]) -> Iterator[Fault]:
+    for name, items in _items(values):
+        key = _KEYS_OF[name]
+        if len(items) > MANY:
+            yield name, (), f"{len(items)} of [[{key}]]. write at most {MANY}"
+        seen: set[str] = set()
+        for number, item in enumerate(items):
+            # Without case: nobody should have to tell F1 from f1 in an answer.
+            if item.id.lower() in seen:
+                yield name, (key, number, "id"), f"a second {key} '{item.id}'. give it an id of its own"
+            seen.add(item.id.lower())
+
+
+_KEYS_OF = {
+    "grants": "grant", "merge_bar": "bar", "gates": "gate", "flips": "flip", "triggers": "trigger",
+    "constraints": "constraint", "escalations": "escalation",
+}  # fmt: skip
+
+
+def _items(values: Mapping[str, Any]) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    for name, key in _KEYS_OF.items():
+        if name in values:
+            yield name, getattr(values[name], key)
+
+
+def _run(values: Mapping[str, Any]) -> Iterator[Fault]:
+    run = values.get("run")
+    if not isinstance(run, Run):
+        return
+    if run.not_after <= run.started:
+        yield "run", ("not_after",), "'not_after' is not later than 'started'. write when the answers end"
+    if folded(run.operator) == folded(run.agent):
+        yield (
+            "run",
+            ("agent",),
+            "'agent' is the operator. name who acts: nobody grants what they ask for themselves",
+        )
+
+
+def _grants(values: Mapping[str, Any]) -> Iterator[Fault]:
+    section = values.get("grants")
+    if not isinstance(section, Grants):
+        return
+    if not section.grant:
+        yield "grants", (), "no [[grant]]. ask for something, or there is nothing to answer"
+    for number, grant in enumerate(section.grant):
+        at: Path = ("grant", number)
+        for key in _OF_ACTIONS:
+            value = getattr(grant, key)
+            if key in KEYS[grant.action] and value is None:
+                yield "grants", at, f"the key '{key}' is missing for the action {grant.action}. add it"
+            if key not in KEYS[grant.action] and value is not None:
+                yield "grants", (*at, key), f"'{key}' says nothing of the action {grant.action}. remove it"
+        yield from _pulls(grant, at)
+        bars = values.get("merge_bar")
+        if grant.action == "merge" and grant.bar and isinstance(bars, MergeBar):
+            yield from _known("grants", (*at, "bar"), (grant.bar,), (b.id for b in bars.bar), "bar")
+        if grant.action in ("flip", "rollback") and grant.flips is not None:
+            if not grant.flips:
+                yield "grants", (*at, "flips"), "'flips' is empty. name the flips that are asked for"
+            if isinstance(flips := values.get("flips"), Flips):
+                yield from _known("grants", (*at, "flips"), grant.flips, (f.id for f in flips.flip), "flip")
+        if grant.max_agents and grant.max_concurrent and grant.max_concurrent > grant.max_agents:
+            yield "grants", (*at, "max_concurrent"), "'max_concurrent' is more than 'max_agents'. write fewer"
+
+
+def _pulls(grant: Grant, at: Path) -> Iterator[Fault]:
+    if grant.prs is None or grant.action != "merge":
+        return
+    if not grant.prs:
+        yield "grants", (*at, "prs"), "'prs' is empty. name the pull requests that are asked for"
+    if "*" in grant.prs and len(grant.prs) > 1:
+        yield "grants", (*at, "prs"), '"*" stands beside numbers. write either'
+    if len(set(grant.prs)) != len(grant.prs):
+        yield "grants", (*at, "prs"), "a pull request stands twice. write it once"
+
+
+def _bars(values: Mapping[str, Any]) -> Iterator[Fault]:
+    section = values.get("merge_bar")
+    if not isinstance(section, MergeBar):
+        return
+    for number, bar in enumerate(section.bar):
+        if not bar.check_ok:
+            yield "merge_bar", ("bar", number, "check_ok"), "'check_ok' is empty. write [\"SUCCESS\"]"
+        if both := set(bar.required_checks) & set(bar.optional_skippable):
+            message = f"'{min(both)}' is required and may be skipped. write it in one of the two"
+            yield "merge_bar", ("bar", number, "optional_skippable"), message
+
+
+def _gates(values: Mapping[str, Any]) -> Iterator[Fault]:
+    section = values.get("gates")
+    if isinstance(section, Gates):
+        for number, gate in enumerate(section.gate):
+            if gate.evidence is not None and _is_reserved(gate.evidence):
+                message = f"'evidence' is a path of git or of correctless itself. write another, such as reports/{gate.id}.json"
+                yield "gates", ("gate", number, "evidence"), message
+            if gate.check is not None and not gate.check:
+                yield (
+                    "gates",
+                    ("gate", number, "check"),
+                    "'check' is empty. write a program and its arguments",
+                )
+            if gate.prepare is not None and not gate.prepare:
+                yield (
+                    "gates",
+                    ("gate", number, "prepare"),
+                    "'prepare' is empty. write a program and its arguments, or leave it out",
+                )
+            if gate.prepare is not None and gate.checkout != "own":
+                yield (
+                    "gates",
+                    ("gate", number, "prepare"),
+                    "'prepare' would change the worktree. write checkout = \"own\" with it",
+                )
+
+
+def _is_reserved(path: str) -> bool:
+    """Whether a path is in a folder of git or of ours, or is above one."""
+    parts = path.lower().split("/")  # as a file system without case has it
+    if ".git" in parts:
+        return True
+    ours = [folder.split("/") for folder in (ARTIFACTS, CONTRACTS)]
+    return any(parts[: len(each)] == each or each[: len(parts)] == parts for each in ours)
+
+
+def _flips(values: Mapping[str, Any]) -> Iterator[Fault]:
+    section = values.get("flips")
+    if not isinstance(section, Flips):
+        return
+    after = {flip.id: flip.after for flip in section.flip}
+    for number, flip in enumerate(section.flip):
+        at: Path = ("flip", number)
+        if not flip.gates:
+            yield (
+                "flips",
+                (*at, "gates"),
+                "'gates' is empty. nothing would hold the flip back: name its gates",
+            )
+        if isinstance(gates := values.get("gates"), Gates):
+            yield from _known("flips", (*at, "gates"), flip.gates, (g.id for g in gates.gate), "gate")
+        yield from _known("flips", (*at, "after"), flip.after, after, "flip")
+        for key in ("argv", "rollback_argv"):
+            if not getattr(flip, key):
+                yield "flips", (*at, key), f"'{key}' is empty. write a program and its arguments"
+        if _reaches(flip.id, after):
+            yield "flips", (*at, "after"), f"'{flip.id}' comes after itself. break the circle"
+
+
+def _reaches(start: str, after: Mapping[str, tuple[str, ...]]) -> bool:
+    seen: set[str] = set()
+    todo = list(after[start])
+    while todo:
+        name = todo.pop()
+        if name == start:
+            return True
+        if name not in seen:
+            seen.add(name)
+            todo += after.get(name, ())
+    return False
+
+
+def _triggers(values: Mapping[str, Any]) -> Iterator[Fault]:
+    section = values.get("triggers")
+    if not isinstance(section, Triggers):
+        return
+    if section.trigger and section.watch is None:
+        yield "triggers", (), "there are triggers and no [watch]. add it"
+    for number, trigger in enumerate(section.trigger):
+        at: Path = ("trigger", number)
+        if not trigger.metric:
+            yield "triggers", (*at, "metric"), "'metric' is empty. write a program and its arguments"
+        if trigger.threshold is None and trigger.baseline_ratio is None:
+            yield (
+                "triggers",
+                at,
+                "neither 'threshold' nor 'baseline_ratio'. add what the number is compared with",
+            )
+        if (trigger.baseline_ratio is None) != (trigger.baseline_floor is None):
+            yield "triggers", at, "'baseline_ratio' and 'baseline_floor' go together. write both or none"
+        both = trigger.threshold is not None and trigger.baseline_ratio is not None
+        if both != (trigger.combine is not None):
+            yield (
+                "triggers",
+                at,
+                "'combine' says how threshold and ratio go together. write it with both, and only then",
+            )
+        if seconds(trigger.sustained) < seconds(trigger.every):
+            yield (
+                "triggers",
+                (*at, "sustained"),
+                "'sustained' is shorter than 'every'. no tick would lie in it",
+            )
+        if not trigger.flips:
+            yield "triggers", (*at, "flips"), "'flips' is empty. name what this trigger rolls back"
+        if isinstance(flips := values.get("flips"), Flips):
+            yield from _known("triggers", (*at, "flips"), trigger.flips, (f.id for f in flips.flip), "flip")
+
+
+def _constraints(values: Mapping[str, Any]) -> Iterator[Fault]:
+    section = values.get("constraints")
+    if not isinstance(section, Constraints):
+        return
+    for number, constraint in enumerate(section.constraint):
+        at: Path = ("constraint", number)
+        given = [way for way in _WAYS if getattr(constraint, way) is not None]
+        if len(given) != 1:
+            said = " and ".join(given) or "none of them"
+            yield "constraints", at, f"a constraint has {said}. write exactly one of {', '.join(_WAYS)}"
+        for way in ("deny", "files"):
+            if getattr(constraint, way) == ():
+                yield "constraints", (*at, way), f"'{way}' is empty. it would hold nothing"
+        if constraint.prompt_only is False:
+            yield "constraints", (*at, "prompt_only"), "'prompt_only' is false. remove it, or write true"
+
+
+def _escalations(values: Mapping[str, Any]) -> Iterator[Fault]:
+    section = values.get("escalations")
+    if not isinstance(section, Escalations):
+        return
+    flips = values.get("flips")
+    for number, escalation in enumerate(section.escalation):
+        at: Path = ("escalation", number, "freezes")
+        for pattern in escalation.freezes:
+            kind, _, target = pattern.partition(":")
+            if kind == "rollback":
+                yield (
+                    "escalations",
+                    at,
+                    "'rollback' can't be frozen: an open question must not keep a bad flip in place. remove it",
+                )
+            if kind == "flip" and target and isinstance(flips, Flips):
+                yield from _known("escalations", at, (target,), (f.id for f in flips.flip), "flip")
+
+
+def _known(section: str, at: Path, used: Iterable[str], there: Iterable[str], kind: str) -> Iterator[Fault]:
+    ids = tuple(there)
+    used = tuple(used)
+    for name in dict.fromkeys(used):
+        if name not in ids:
+            yield section, at, f"there is no {kind} '{name}'. there is {', '.join(ids) or 'none'}"
+        if used.count(name) > 1:
+            yield section, at, f"'{name}' stands twice. write it once"

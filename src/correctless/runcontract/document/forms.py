@@ -1,0 +1,149 @@
+"""The forms a contract's values may have: one value in, whether it has its form and what to write instead out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any, TypeAlias
+
+from correctless.base.text import hidden
+from correctless.base.values import frozen
+
+MANY = 500  # items of one array
+CENT = 0.01  # less is no amount: a budget of it would be used up by nothing
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+@frozen
+class Held:
+    """A form as metadata of a type: `kinds` are compared exactly, so that true is no number."""
+
+    what: str  # "write ..." for people
+    kinds: tuple[type, ...]
+    test: Callable[[Any], bool] = lambda _: True
+    pattern: str = ""
+
+    def check(self, value: Any) -> Any:
+        """The value, or `ValueError` with what to write."""
+        if type(value) not in self.kinds or not self.test(value):
+            raise ValueError(self.what)
+        return value
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        # Asked by pydantic, which alone knows its schemas: this module itself imports none of it.
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_before_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> Any:
+        said = handler(schema)
+        said["description"] = self.what
+        if self.pattern:
+            said["pattern"] = self.pattern
+        return said
+
+
+def _word(pattern: str, what: str) -> Held:
+    compiled = re.compile(rf"(?:{pattern})\Z", re.ASCII)
+    return Held(what, (str,), lambda text: compiled.match(text) is not None, f"^(?:{pattern})$")
+
+
+def _line(text: str) -> bool:
+    return len(text.strip()) > 0 and len(text) <= 1000 and "\n" not in text and hidden(text) is None
+
+
+def _text(text: str) -> bool:
+    return len(text.strip()) > 0 and len(text) <= 8000 and hidden(text) is None
+
+
+def _ascii(text: str) -> bool:
+    return 0 < len(text) <= 4096 and text.isascii() and text.isprintable()
+
+
+def _path(text: str) -> bool:
+    parts = text.split("/")
+    return _ascii(text) and not text.startswith("/") and not {"", ".", ".."} & set(parts)
+
+
+Id: TypeAlias = Annotated[
+    str, _word("[A-Za-z][A-Za-z0-9_-]{0,63}", "write ASCII letters, digits, - and _, a letter first")
+]
+RunId: TypeAlias = Annotated[
+    str, _word("[a-z0-9][a-z0-9-]{0,63}", "write lower-case ASCII letters, digits and -")
+]
+Line: TypeAlias = Annotated[str, Held("write one line of visible text", (str,), _line)]
+Text: TypeAlias = Annotated[str, Held("write visible text", (str,), _text)]
+Word: TypeAlias = Annotated[str, Held("write printable ASCII", (str,), _ascii)]
+FilePath: TypeAlias = Annotated[
+    str, Held("write a path of printable ASCII below the repository", (str,), _path)
+]
+ReachedPath: TypeAlias = Annotated[
+    str,
+    Held("write a path that begins with / or ~/", (str,), lambda t: _ascii(t) and t.startswith(("/", "~/"))),
+]
+Repository: TypeAlias = Annotated[
+    str,
+    _word(
+        r"(?:[a-z0-9][a-z0-9.-]*/)?[A-Za-z0-9_][A-Za-z0-9_.-]*/[A-Za-z0-9_][A-Za-z0-9_.-]*",
+        "write owner/name or host/owner/name",
+    ),
+]
+Branch: TypeAlias = Annotated[
+    str, _word(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,199}", "write the branch's name in ASCII")
+]
+Flag: TypeAlias = Annotated[bool, Held("write true or false", (bool,))]
+Count: TypeAlias = Annotated[int, Held("write a whole number from 1", (int,), lambda n: 1 <= n <= 10**9)]
+Seconds: TypeAlias = Annotated[
+    int, Held("write whole seconds from 0 to 86400", (int,), lambda n: 0 <= n <= 86400)
+]
+Age: TypeAlias = Annotated[int, Held("write whole seconds from 1 to 600", (int,), lambda n: 1 <= n <= 600)]
+# By comparisons alone: they are exact, false for nan, and a whole number of 400 digits is no float.
+Number: TypeAlias = Annotated[
+    float, Held("write a finite number, at most 1e15", (int, float), lambda n: -1e15 <= n <= 1e15)
+]
+Money: TypeAlias = Annotated[
+    float, Held(f"write an amount from {CENT} to 1e9", (int, float), lambda n: CENT <= n <= 1e9)
+]
+Ratio: TypeAlias = Annotated[
+    float, Held("write a ratio from 0.0001 to 1e9", (int, float), lambda n: 1e-4 <= n <= 1e9)
+]
+Moment: TypeAlias = Annotated[
+    datetime,
+    Held(
+        "write a date and time with its zone, from 2000 to 9998",
+        (datetime,),
+        lambda at: at.utcoffset() is not None and 2000 <= at.year <= 9998,
+    ),
+]
+Duration: TypeAlias = Annotated[
+    str, _word("[1-9][0-9]{0,5}[smhd]", 'write a number and s, m, h or d, as in "15m"')
+]
+Pull: TypeAlias = Annotated[
+    Any,
+    Held(
+        'write numbers of pull requests, or ["*"] for any',
+        (int, str),
+        lambda n: n == "*" if type(n) is str else 1 <= n <= 10**9,
+    ),
+]
+Pattern: TypeAlias = Annotated[
+    str,
+    _word(
+        r"(?:\*|[a-z][a-z0-9_*-]*(?:\.[a-z0-9_*-]+)*)(?::[!-~]{1,200})?",
+        "write a pattern of actions such as deploy.* or git.push:main",
+    ),
+]
+Raise: TypeAlias = Annotated[
+    str,
+    _word(
+        "agent|authorize|counter:two_failed_(?:fixes|deploys)",
+        "write agent, authorize, counter:two_failed_fixes or counter:two_failed_deploys",
+    ),
+]
+Schema: TypeAlias = Annotated[int, Held("write 1", (int,), lambda n: n == 1)]
+
+
+def seconds(duration: str) -> int:
+    """The seconds of a `Duration`."""
+    return int(duration[:-1]) * _UNITS[duration[-1]]

@@ -1,0 +1,107 @@
+"""A table of a contract and the frozen class it must be in, its value out: once quickly, once with every fault at once.
+
+Both read the same annotations (`held.Held`); a test holds that they agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from correctless.runcontract.document.forms import MANY, Held
+from correctless.syntax.toml_text import Path
+
+T = TypeVar("T")
+
+
+def build(kind: type[T], table: Mapping[str, Any]) -> T:
+    """A value of the dataclass `kind`; `ValueError` at the first fault. Keys are closed, types are compared exactly."""
+    hints = _hints(kind)  # type: ignore[arg-type]  # mypy takes no type[T] for Hashable
+    names = {written(name): name for name in hints}
+    for key in table:
+        if key not in names:
+            raise ValueError(f"unknown key '{key}'")
+    taken = {names[key]: _fit(value, hints[names[key]]) for key, value in table.items()}
+    for f in fields(kind):  # type: ignore[arg-type]  # a dataclass type, which mypy can't say of type[T]
+        if f.name not in taken and f.default is MISSING:
+            raise ValueError(f"missing key '{written(f.name)}'")
+    return kind(**taken)
+
+
+def validated(kind: type, table: Mapping[str, Any]) -> tuple[Any, list[tuple[Path, str, bool]]]:
+    """The same value, or None and each fault: where, what to write, and whether the key is at fault and not its value."""
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(prepared(kind)).validate_python(table), []
+    except ValidationError as error:
+        return None, [_said(e["type"], tuple(e["loc"]), e["msg"], e.get("ctx", {})) for e in error.errors()]
+
+
+@cache
+def prepared(kind: type) -> type:
+    """The class, once it and all classes below it tell pydantic that their keys are closed."""
+    for hint in _hints(kind).values():
+        for inner in _classes(hint):
+            prepared(inner)
+    kind.__pydantic_config__ = {"extra": "forbid", "alias_generator": written}  # type: ignore[attr-defined]
+    return kind
+
+
+def written(name: str) -> str:
+    """A key as it stands in the document, where Python has a keyword of that name."""
+    return name.rstrip("_")
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind, include_extras=True)
+
+
+def _classes(hint: Any) -> tuple[type, ...]:
+    if is_dataclass(hint) and isinstance(hint, type):
+        return (hint,)
+    return tuple(found for arg in get_args(hint) for found in _classes(arg))
+
+
+def _fit(value: Any, hint: Any) -> Any:
+    origin = get_origin(hint)
+    if origin is Annotated:
+        for form in hint.__metadata__:
+            if isinstance(form, Held):
+                form.check(value)
+        return float(value) if get_args(hint)[0] is float else value
+    if origin in (Union, UnionType):
+        return _fit(value, next(arg for arg in get_args(hint) if arg is not NoneType))
+    if origin is Literal:
+        if type(value) is not str or value not in get_args(hint):
+            raise ValueError(f"write one of {', '.join(map(str, get_args(hint)))}")
+        return value
+    if origin is tuple:
+        if type(value) is not list or len(value) > MANY:
+            raise ValueError(f"write an array of at most {MANY}")
+        return tuple(_fit(item, get_args(hint)[0]) for item in value)
+    if type(value) is not dict:
+        raise ValueError("write a table")
+    return build(hint, value)
+
+
+def _said(kind: str, loc: Path, message: str, context: Mapping[str, Any]) -> tuple[Path, str, bool]:
+    name = str(loc[-1]) if loc else ""
+    owner = next((str(part) for part in reversed(loc) if isinstance(part, str)), name)
+    if kind == "unexpected_keyword_argument":
+        return loc, f"unknown key '{name}'. remove it, or see correctless contract schema", True
+    if kind in ("missing", "missing_argument", "missing_keyword_only_argument"):
+        return loc[:-1], f"the key '{name}' is missing. add it", True
+    if kind == "literal_error":
+        return loc, f"'{owner}' has another value than it may. write {context['expected']}", False
+    if kind == "value_error":
+        return loc, f"'{owner}' has another form. {context['error']}", False
+    if kind in ("tuple_type", "too_long"):
+        return loc, f"'{owner}' is no array. write one in [ ]", False
+    if kind == "dataclass_type":
+        return loc, f"'{owner}' is no table. write it as one", False
+    return loc, f"'{owner}': {message[:1].lower()}{message[1:]}. see correctless contract schema", False

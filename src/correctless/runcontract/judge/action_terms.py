@@ -1,0 +1,197 @@
+"""A case whose answers cover the action, the action, and facts in; whether the action's own terms hold out: group 6. Pure.
+
+What judges facts is imported where there are some: most actions need none, and wait for each import.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from correctless.runcontract.document.sections import Flip
+from correctless.runcontract.judge.terms import Target
+from correctless.runcontract.ledger.actions import Action
+from correctless.runcontract.ledger.answers import Granted
+from correctless.runcontract.ledger.case import (
+    ALLOW,
+    DENY,
+    ESCALATE,
+    Case,
+    Facts,
+    Verdict,
+    contract_of,
+    flip_state,
+)
+from correctless.runcontract.ledger.clause import Clause, shown
+from correctless.runcontract.ledger.state import FlipState
+
+
+def judged(
+    case: Case,
+    action: Action,
+    facts: Facts,
+    now: datetime,
+    covering: tuple[Granted, ...],
+    used: tuple[str, ...],
+) -> Verdict:
+    grant = covering[0].grant.id if covering else ""
+    if action.kind == "merge":
+        return _merge(case, action, facts, now, covering, used)
+    if action.kind == "flip":
+        return _flip(case, action, facts, now, grant, used)
+    if action.kind == "rollback":
+        found = list(_rollback(case, action))
+        return Verdict(DENY, 6, tuple(found)) if found else Verdict(ALLOW, 7, (), grant)
+    if action.kind == "spawn":
+        found = list(_spawn(case, action, covering[0], now))
+        return Verdict(DENY, 6, tuple(found)) if found else Verdict(ALLOW, 7, (), grant, {}, used)
+    return Verdict(ALLOW, 7, (), grant, {}, used)
+
+
+def _merge(
+    case: Case,
+    action: Action,
+    facts: Facts,
+    now: datetime,
+    covering: tuple[Granted, ...],
+    used: tuple[str, ...],
+) -> Verdict:
+    from correctless.github.facts import Known
+    from correctless.runcontract.judge import merge_bar
+
+    contract, pull = contract_of(case), facts.pull
+    if pull is None:
+        return Verdict(DENY, 6, (Clause("merge.facts", 3, "no facts", "facts of the pull request"),))
+    run, number = contract.run, int(action.target)
+    reviews = [review for pr, review in case.state.reviews if pr == number]
+    target = Target(run.repo, number, run.base, action.head)
+    found: list[Clause] = []
+    for granted in covering:
+        bar = contract.bar(granted.grant.bar or "")
+        if bar is None:
+            found.append(Clause("merge.bar", 3, f"no bar '{granted.grant.bar}'", "the bar of the ask"))
+            continue
+        found += [Clause("merge.flag", 3, f"the flag {flag}", "a merge without it") for flag in action.flags]
+        found += merge_bar.failing(bar, pull, reviews, case.state.waivers, now, target=target)
+    # Two asks for one pull request: the bars of both must hold.
+    if found or not (isinstance(pull.head, Known) and isinstance(pull.base_sha, Known)):
+        return Verdict(
+            DENY, 6, tuple(dict.fromkeys(found)) or (Clause("merge.head", 3, "unknown", "a head"),)
+        )
+    methods = {b.method for g in covering if (b := contract.bar(g.grant.bar or "")) is not None}
+    if len(methods) != 1:
+        return Verdict(DENY, 6, (Clause("merge.method", 3, ", ".join(sorted(methods)), "one method"),))
+    bound = {
+        "repo": run.repo,
+        "head": pull.head.value,
+        "base_sha": pull.base_sha.value,
+        "method": methods.pop(),
+    }
+    return Verdict(ALLOW, 7, (), covering[0].grant.id, bound, used)
+
+
+def _flip(
+    case: Case, action: Action, facts: Facts, now: datetime, grant: str, used: tuple[str, ...]
+) -> Verdict:
+    from correctless.github.facts import Known
+
+    flip = contract_of(case).flip(action.target)
+    found = (
+        list(_unmet(case, flip, facts, now))
+        if flip is not None
+        else [Clause("flip.unknown", 5, action.target, "a flip of the contract")]
+    )
+    only_amber = all(clause.code == "gate.amber" for clause in found)
+    if found:
+        return Verdict(ESCALATE if only_amber else DENY, 6, tuple(found))
+    assert facts.here is not None
+    assert isinstance(facts.here.revision, Known)
+    return Verdict(ALLOW, 7, (), grant, {"revision": facts.here.revision.value}, used)
+
+
+def _unmet(case: Case, flip: Flip, facts: Facts, now: datetime) -> Iterator[Clause]:
+    from correctless.github.facts import Known
+    from correctless.runcontract.judge.board import AMBER, GREEN, light
+
+    contract = contract_of(case)
+    for earlier in flip.after:
+        phase = case.state.flips.get(earlier, FlipState()).phase
+        if phase != "flipped":
+            yield Clause(
+                "flip.after",
+                5,
+                f"{earlier} is {phase or 'not executed'}",
+                f"{earlier} flipped before {flip.id}",
+            )
+    if facts.here is None or not isinstance(facts.here.revision, Known):
+        why = (
+            "no facts"
+            if facts.here is None or isinstance(facts.here.revision, Known)
+            else facts.here.revision.why
+        )
+        yield Clause("flip.revision", 4, shown(why), "the revision that is flipped")
+        return
+    late = now - facts.here.revision.at
+    if not timedelta(0) <= late <= timedelta(seconds=60):
+        yield Clause(
+            "flip.age", 4, f"the revision was looked up {late.total_seconds():.0f} s ago", "at most 60 s"
+        )
+    for id_ in flip.gates:
+        gate = contract.gate(id_)
+        if gate is None:
+            yield Clause("gate.unknown", 4, f"no gate '{id_}'", "the gates of the flip")
+            continue
+        shows = light(gate, case.state.evidence, facts.here, now)
+        if shows.colour != GREEN:
+            # An AMBER no criterion of the contract promotes is a person's to judge.
+            yield (
+                shows.clause()
+                if shows.colour == AMBER
+                else Clause("gate.red", 4, shows.clause().found, shows.clause().needed)
+            )
+
+
+def _rollback(case: Case, action: Action) -> Iterator[Clause]:
+    assert case.pinned is not None
+    assert case.pinned.contract is not None
+    if case.pinned.contract.flip(action.target) is None:
+        yield Clause("flip.unknown", 5, action.target, "a flip of the pinned contract")
+    if action.operator:
+        return
+    trigger = case.pinned.contract.trigger(action.trigger)
+    if trigger is None or action.target not in trigger.flips:
+        yield Clause(
+            "trigger.unknown",
+            6,
+            f"trigger '{action.trigger}'",
+            f"a trigger that rolls {action.target} back, or the operator",
+        )
+    elif action.trigger not in flip_state(case, action).fired:
+        yield Clause(
+            "trigger.quiet",
+            6,
+            f"{action.trigger} has not fired",
+            "a trigger that fired since the flip, or the operator",
+        )
+
+
+def _spawn(case: Case, action: Action, granted: Granted, now: datetime) -> Iterator[Clause]:
+    spent = case.state.counters.spent(granted.grant.id, now)
+    most = granted.limit("max_concurrent")
+    if spent.running + action.agents > most:
+        yield Clause(
+            "spawn.concurrent",
+            2,
+            f"{spent.running} running, {action.agents} asked for",
+            f"at most {most:g} at a time",
+        )
+    if (
+        any(c.check == "pairing" for c in contract_of(case).constraints.constraint)
+        and (spent.running + action.agents) % 2
+    ):
+        yield Clause(
+            "spawn.pairing",
+            7,
+            f"{spent.running + action.agents} helpers",
+            "an even number: each with one that checks it",
+        )

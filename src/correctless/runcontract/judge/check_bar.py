@@ -1,0 +1,97 @@
+"""A bar and the checks of a head and of its base in; the clauses about checks that do not hold out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from correctless.github.facts import Check, Fact, Known, PullFacts, Status, Unknown
+from correctless.runcontract.judge.newest_checks import Passed, judged, sources
+from correctless.runcontract.judge.terms import Bar, Waiver
+from correctless.runcontract.ledger.clause import Clause, of_merge
+
+_SKEW = timedelta(seconds=30)  # the host's clock against ours
+
+
+def required(bar: Bar, facts: PullFacts, waivers: Sequence[Waiver], now: datetime) -> Iterator[Clause]:
+    """Each required check that is not there, not passed, or not the one that was meant."""
+    rule = _passed(bar, now)
+    for name in bar.required_checks:
+        needed = f"check '{name}' with SUCCESS, from one place"
+        if isinstance(facts.checks, Unknown) or isinstance(facts.statuses, Unknown):
+            yield of_merge("check", _unknown(facts.checks, facts.statuses), needed)
+            continue
+        checks = tuple(c for c in facts.checks.value if _means(name, c))
+        statuses = tuple(s for s in facts.statuses.value if _means(name, s))
+        if not checks and not statuses:
+            yield of_merge("check", "no such check", needed)
+        elif len(named := sources(checks, statuses)) > 1:
+            # Any workflow of the pull request may call a job as it likes: which of them was meant?
+            yield of_merge("check", f"from several places: {', '.join(named)}", needed)
+        else:
+            bad = "; ".join(judged(checks, statuses, rule, required=True))
+            if bad and not _waived(name, facts, waivers, now):
+                yield of_merge("check", bad, needed)
+
+
+def others(bar: Bar, facts: PullFacts, now: datetime) -> Iterator[Clause]:
+    """Each check besides the required ones that fails or is on its way."""
+    needed = "no other check failing or pending"
+    if isinstance(facts.checks, Unknown) or isinstance(facts.statuses, Unknown):
+        yield of_merge("other_check", _unknown(facts.checks, facts.statuses), needed)
+        return
+    names = bar.required_checks
+    checks = tuple(c for c in facts.checks.value if not any(_means(name, c) for name in names))
+    statuses = tuple(s for s in facts.statuses.value if not any(_means(name, s) for name in names))
+    for found in judged(checks, statuses, _passed(bar, now), required=False):
+        yield of_merge("other_check", found, needed)
+
+
+def base(bar: Bar, facts: PullFacts, now: datetime) -> Iterator[Clause]:
+    """What of the base branch's own checks is not green."""
+    needed = "the base branch's own checks green"
+    if isinstance(facts.base_checks, Unknown) or isinstance(facts.base_statuses, Unknown):
+        yield of_merge("base_green", _unknown(facts.base_checks, facts.base_statuses), needed)
+    elif bar.serialize_on_green_base:
+        checks, statuses = facts.base_checks.value, facts.base_statuses.value
+        # Right after a merge no check has begun: that is not green either.
+        if not any(c.conclusion == "SUCCESS" for c in checks) and not any(
+            s.state == "SUCCESS" for s in statuses
+        ):
+            yield of_merge("base_green", "no check of it has passed", needed)
+        for found in judged(checks, statuses, _passed(bar, now), required=False):
+            yield of_merge("base_green", found, needed)
+
+
+def _passed(bar: Bar, now: datetime) -> Passed:
+    return Passed(tuple(bar.check_ok), frozenset(bar.optional_skippable), now + _SKEW)
+
+
+def _means(name: str, found: Check | Status) -> bool:
+    """Whether a bar's `name` is this one: its own name, or `workflow / check`."""
+    if isinstance(found, Status):
+        return name == found.context
+    return name in (found.name, f"{found.workflow} / {found.name}")
+
+
+def _waived(name: str, facts: PullFacts, waivers: Sequence[Waiver], now: datetime) -> bool:
+    """Whether all that is red of check `name` is red on the base as well, and a waiver says exactly this."""
+    if not (
+        isinstance(facts.checks, Known)
+        and isinstance(facts.base_checks, Known)
+        and isinstance(facts.head, Known)
+        and isinstance(facts.base_sha, Known)
+    ):
+        return False
+    rule = Passed((), frozenset(), now + _SKEW)
+    here = tuple(c for c in facts.checks.value if _means(name, c))
+    there = tuple(c for c in facts.base_checks.value if _means(name, c))
+    red, base_red = rule.newest_if_red(here), rule.newest_if_red(there)
+    if not red or not base_red or sources(here, ()) != sources(there, ()):
+        return False
+    runs = {check.run for check in base_red}
+    return any((w.check, w.head, {w.base_run}) == (name, facts.head.value, runs) for w in waivers)
+
+
+def _unknown(*facts: Fact[tuple[Check, ...]] | Fact[tuple[Status, ...]]) -> str:
+    return "unknown: " + "; ".join(dict.fromkeys(fact.why for fact in facts if isinstance(fact, Unknown)))

@@ -1,0 +1,105 @@
+"""What is asked of `authorize`, as one exact value, and the names by which constraints and escalations mean it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+from correctless.base.values import frozen
+from correctless.ledger.record import read
+from correctless.runcontract.document.forms import CENT
+from correctless.syntax.strict_json import RecordError
+
+MOST = 10**9  # of agents, minutes and US dollars
+KINDS = ("merge", "flip", "rollback", "spawn", "other")
+_NUMBER = re.compile(r"[1-9][0-9]{0,8}\Z")
+_ID = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}\Z")
+_COMMIT = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
+_NAME = re.compile(r"[a-z][a-z0-9_-]*(?:\.[a-z0-9_-]+)*(?::[!-~]{1,200})?\Z")
+
+
+@frozen
+class Action:
+    """One action. What `target` is depends on the kind: a pull request's number, a flip's id, the name of something else."""
+
+    kind: str
+    target: str = ""
+    flags: tuple[str, ...] = ()  # of a merge
+    trigger: str = ""  # of a rollback
+    operator: bool = False  # a rollback ordered by a person at their terminal
+    agents: int = 0  # of a spawn, and what follows: for each of them
+    cost_usd: float | None = None
+    minutes: int | None = None
+    head: str = ""  # the one commit a merge is asked for at; "": whatever the head is
+
+    def fields(self) -> dict[str, Any]:
+        return {**asdict(self), "flags": list(self.flags)}
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Action:
+        """The action of a record; `RecordError` also for a key that is not known: it may have said "only there"."""
+        if unknown := values.keys() - {f.name for f in fields(cls)}:
+            raise RecordError(f"an unknown key '{min(unknown)}' of an action")
+        return read(cls, values)
+
+    @property
+    def label(self) -> str:
+        """Short, for people and for what an escalation is about."""
+        return f"{self.kind}:{self.target}" if self.target else self.kind
+
+
+def fault(action: Action) -> str:
+    """Why nobody can say what this action is; "" for one that can be judged."""
+    if action.kind not in KINDS:
+        return f"an action '{action.kind}'"
+    if action.kind == "merge" and not _NUMBER.match(action.target):
+        return f"a pull request '{action.target}'"
+    if action.kind in ("flip", "rollback") and not _ID.match(action.target):
+        return f"a flip '{action.target}'"
+    if action.kind == "other" and (not _NAME.match(action.target) or _head(action.target) in KINDS):
+        return f"a name '{action.target}'"
+    if action.kind == "spawn" and (type(action.agents) is not int or action.agents < 1 or action.target):
+        return f"{action.agents} agents"
+    if action.head and (action.kind != "merge" or not _COMMIT.match(action.head)):
+        return f"a head '{action.head}'"
+    if action.operator and action.kind != "rollback":
+        return f"the operator's own {action.kind}"
+    if action.agents > MOST or (action.minutes is not None and not 1 <= action.minutes <= MOST):
+        return "more than anybody can count"
+    if action.cost_usd is not None and not CENT <= action.cost_usd <= MOST:
+        return f"an amount of {action.cost_usd}"
+    return ""
+
+
+def names(action: Action) -> tuple[str, ...]:
+    """Every name a pattern may mean this action by."""
+    if action.kind == "other":
+        name, _, target = action.target.partition(":")
+        found = [name, action.target]
+        if target:  # one branch has several spellings
+            bare = (
+                target.removeprefix("+").rpartition(":")[2].removeprefix("refs/heads/").removeprefix("heads/")
+            )
+            found.append(f"{name}:{bare}")
+        return tuple(dict.fromkeys(found))
+    found = [action.kind]
+    if action.target:
+        found.append(f"{action.kind}:{action.target}")
+    found += [f"{action.kind}.{flag.lstrip('-')}" for flag in action.flags]
+    return tuple(found)
+
+
+def matches(pattern: str, action: Action) -> bool:
+    """Whether a pattern means this action: `*` is any run of characters, `deploy` also means `deploy.prod` and `deploy:x`."""
+    wanted = re.compile(
+        "".join(".*" if part == "*" else re.escape(part) for part in re.split(r"(\*)", pattern))
+        + "(?:[.:].*)?\\Z",
+        re.DOTALL,
+    )
+    return any(wanted.match(name) for name in names(action))
+
+
+def _head(name: str) -> str:
+    return re.split("[.:]", name, maxsplit=1)[0]

@@ -1,0 +1,141 @@
+"""What a person answered to the asks of one version of a contract in, what is granted out: scope, exclusions, refusals."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from correctless.base.values import frozen
+from correctless.runcontract.document.sections import Contract, Grant
+from correctless.runcontract.ledger.records import ALL, Answer, Logged, Revoke, Surfaced
+
+_PULL = re.compile(r"[1-9][0-9]{0,8}\Z")
+_LIMIT = re.compile(r"(max_agents|max_concurrent|max_cost_usd|max_minutes)=([0-9]{1,9}(?:\.[0-9]{1,4})?)\Z")
+LIMITS = ("max_agents", "max_concurrent", "max_cost_usd", "max_minutes")
+
+
+@frozen
+class Granted:
+    """One ask a person said yes to. `scope` are the items by name, or `*` for all that was asked."""
+
+    grant: Grant
+    scope: tuple[str, ...]
+    said: Answer
+
+    def names(self, item: str) -> bool:
+        """Whether this item is in the scope, and in the ask."""
+        return (ALL in self.scope or item in self.scope) and item in asked(self.grant, item)
+
+    def limit(self, name: str) -> float:
+        """A limit of a spawn grant, as asked for or as the answer narrowed it."""
+        said = [match for item in self.scope if (match := _LIMIT.match(item)) and match[1] == name]
+        most = float(getattr(self.grant, name))
+        return min([most, *(float(match[2]) for match in said)])
+
+
+@frozen
+class Answers:
+    """`granted` by the id of the ask; `answered` the ids that have any valid answer; `excluded` as (action, item)."""
+
+    granted: Mapping[str, Granted]
+    answered: frozenset[str]
+    revoked: frozenset[str]
+    excluded: frozenset[tuple[str, str]]
+
+    def covering(self, action: str, item: str) -> tuple[Granted, ...]:
+        """Every grant that covers this item of this action."""
+        if (action, item) in self.excluded:
+            return ()
+        return tuple(
+            g
+            for g in self.granted.values()
+            if g.grant.action == action and (action == "spawn" or g.names(item))
+        )
+
+
+def asked(grant: Grant, item: str = "") -> tuple[str, ...]:
+    """The items of an ask; of one for any pull request, `item` itself if it can be one."""
+    if grant.action == "merge":
+        pulls = grant.prs or ()
+        if ALL in pulls:
+            return (item,) if _PULL.match(item) else ()
+        return tuple(str(number) for number in pulls)
+    return grant.flips or ()
+
+
+def wrong(grant: Grant, scope: Sequence[str], excluded: Sequence[str], answer: str) -> str:
+    """Why an answer can't be one to this ask; "" for one that can."""
+    if answer == "refused":
+        return "a refusal has no scope" if tuple(scope) != (ALL,) or excluded else ""
+    if not scope:
+        return "an empty scope grants nothing. refuse it, or name what is granted"
+    if grant.action == "spawn":
+        return _wrong_limits(grant, scope, excluded)
+    for item in scope:
+        if item != ALL and item not in asked(grant, item):
+            return f"'{item}' was not asked for in {grant.id}: a scope can't be wider than its ask"
+    form = _PULL if grant.action == "merge" else re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}\Z")
+    for item in excluded:
+        if not form.match(item):
+            return f"'{item}' can't be excluded: name one item at a time"
+        if item in scope:
+            return f"'{item}' is granted and excluded in one answer"
+    if ALL in scope and len(scope) > 1:
+        return "'*' stands beside other items"
+    return ""
+
+
+def _wrong_limits(grant: Grant, scope: Sequence[str], excluded: Sequence[str]) -> str:
+    if excluded:
+        return "nothing of a spawn grant can be excluded. narrow it, as in max_agents=2"
+    if tuple(scope) == (ALL,):
+        return ""
+    for item in scope:
+        match = _LIMIT.match(item)
+        if match is None:
+            return f"'{item}' is no limit. write one as in max_agents=2"
+        if float(match[2]) > float(getattr(grant, match[1]) or 0):
+            return f"'{item}' is more than {grant.id} asks for: a scope can't be wider than its ask"
+    return ""
+
+
+def answers(
+    log: Sequence[Logged], digest: str, contract: Contract | None, *, outlived: bool = False
+) -> Answers:
+    """What stands of all answers for the version with this digest.
+
+    They end when another version is surfaced: putting the old bytes back doesn't bring them back. `outlived`: that they
+    stood is what is asked, for the way back of a flip that was executed under them.
+    """
+    granted: dict[str, Granted] = {}
+    answered: set[str] = set()
+    revoked: set[str] = set()
+    excluded: set[tuple[str, str]] = set()
+    for item in log:
+        record = item.record
+        if isinstance(record, Surfaced) and record.digest != digest and not outlived:
+            granted.clear()
+            answered.clear()
+        elif isinstance(record, Revoke):
+            gone = set(granted) if record.grant == ALL else {record.grant}
+            revoked |= gone | ({record.grant} - {ALL})
+            for id_ in gone:
+                granted.pop(id_, None)
+        elif isinstance(record, Answer):
+            grant = contract.grant(record.grant) if contract is not None else None
+            if record.answer == "granted" and grant is not None:
+                # Kept over all versions and asks: only naming an item again takes its exclusion back.
+                excluded |= {(grant.action, name) for name in record.excluded}
+            if grant is None or record.digest != digest:
+                continue
+            if wrong(grant, record.scope, record.excluded, record.answer):
+                granted.pop(grant.id, None)  # the newest word on this ask can't be understood: it is a no
+                continue
+            answered.add(grant.id)
+            revoked.discard(grant.id)
+            if record.answer == "refused":
+                granted.pop(grant.id, None)
+                continue
+            excluded -= {(grant.action, name) for name in record.scope}
+            granted[grant.id] = Granted(grant, record.scope, record)
+    return Answers(granted, frozenset(answered), frozenset(revoked), frozenset(excluded))

@@ -1,0 +1,139 @@
+"""The records of a ledger in; what is counted over them out: failed tries, helpers and what they cost, open questions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from correctless.base.values import frozen
+from correctless.runcontract.document.sections import Contract
+from correctless.runcontract.ledger.actions import Action
+from correctless.runcontract.ledger.records import (
+    Attempt,
+    Escalation,
+    Helper,
+    Logged,
+    Permit,
+    Settled,
+    Surfaced,
+    moment,
+)
+
+TWICE = 2
+
+
+@frozen
+class Open:
+    """An escalation that no person has answered."""
+
+    id: str
+    condition: str
+    target: str
+    freezes: tuple[str, ...]
+    decision_needed: str
+
+
+@frozen
+class Spent:
+    """What of one spawn grant is used up."""
+
+    agents: int
+    running: int
+    cost_usd: float  # inf: unknown, and so all of it
+
+
+@frozen
+class Counters:
+    failed: Mapping[tuple[str, str], int]  # (fix or deploy, symptom) -> failed in a row
+    open: tuple[Open, ...]
+    helpers: Mapping[str, str]  # id -> the permit of each one that has no end
+    permits: Mapping[str, Permit]
+    ended: Mapping[
+        str, tuple[tuple[str, float | None], ...]
+    ]  # permit -> helper and cost of each one that has
+    settled: tuple[Settled, ...]  # those that answered an open escalation
+
+    def worst(self, what: str) -> tuple[str, int]:
+        """The symptom that failed most often in a row, and how often."""
+        found = [(symptom, count) for (kind, symptom), count in self.failed.items() if kind == what]
+        return max(found, key=lambda each: each[1], default=("", 0))
+
+    def spent(self, grant: str, now: datetime) -> Spent:
+        """What is used of a spawn grant. A helper counts from its permit on, and one without an end as running."""
+        agents = running = 0
+        cost = 0.0
+        for permit in self.permits.values():
+            if permit.grant != grant:
+                continue
+            action = Action.of(permit.action)
+            live = sum(1 for named in self.helpers.values() if named == permit.id)
+            done = self.ended.get(permit.id, ())
+            waiting = max(0, action.agents - live - len(done)) if moment(permit.expires) > now else 0
+            agents += live + len(done) + waiting
+            running += live + waiting
+            if live + waiting:
+                cost += (math.inf if action.cost_usd is None else action.cost_usd) * (live + waiting)
+            cost += sum(math.inf if each is None else each for _, each in done)
+        return Spent(agents, running, cost)
+
+
+def counters(log: Sequence[Logged], contract: Contract | None) -> Counters:
+    """All counts. Conditions of section 8 with `counter:` are open as soon as their count is reached."""
+    failed: dict[tuple[str, str], int] = {}
+    opened: dict[str, Open] = {}
+    helpers: dict[str, str] = {}
+    permits: dict[str, Permit] = {}
+    ended: dict[str, tuple[tuple[str, float | None], ...]] = {}
+    settled: list[Settled] = []
+    surfaced = ""
+    conditions = contract.escalations.escalation if contract is not None else ()
+    for item in log:
+        match item.record:
+            case Attempt() as record if not record.diagnostic:
+                key = (record.what, folded(record.symptom))
+                failed[key] = failed.get(key, 0) + 1 if record.result == "failed" else 0
+                for condition in conditions:
+                    if (
+                        condition.raise_ == f"counter:two_failed_{_PLURAL[record.what]}"
+                        and failed[key] >= TWICE
+                    ):
+                        question = f"{failed[key]} failed {_PLURAL[record.what]} of '{record.symptom}': how to go on?"
+                        id_ = counted(condition.id)
+                        opened[id_] = Open(id_, condition.id, record.symptom, condition.freezes, question)
+            case Escalation() as record:
+                opened[record.id] = Open(
+                    record.id, record.condition, record.target, record.freezes, record.decision_needed
+                )
+            case Surfaced(digest):
+                surfaced = digest
+            case Settled(escalation) as record if record.digest in ("", surfaced):
+                if opened.pop(escalation, None) is not None:
+                    settled.append(record)
+                    for condition in conditions:
+                        if escalation == counted(condition.id):
+                            what = "fix" if condition.raise_.endswith("fixes") else "deploy"
+                            failed = {key: 0 if key[0] == what else n for key, n in failed.items()}
+            case Permit() as record if Action.of(record.action).kind == "spawn":
+                permits[record.id] = record
+            case Helper(id=id_, phase="start", permit=permit):
+                helpers[id_] = permit
+            case Helper(id=id_, phase="end", cost_usd=cost):
+                permit = helpers.pop(id_, "")
+                if permit:
+                    ended[permit] = (*ended.get(permit, ()), (id_, cost))
+            case _:
+                pass
+    return Counters(failed, tuple(opened.values()), helpers, permits, ended, tuple(settled))
+
+
+_PLURAL = {"fix": "fixes", "deploy": "deploys"}
+
+
+def counted(condition: str) -> str:
+    """The id of the escalation that a counter raises for a condition."""
+    return f"counter-{condition}"
+
+
+def folded(symptom: str) -> str:
+    return " ".join(symptom.casefold().split())

@@ -1,0 +1,60 @@
+"""The records of a ledger, a digest and the time in; what persons let pass of that version's rules out: waivers, re-affirmations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from correctless.base.values import frozen
+from correctless.runcontract.ledger.records import (
+    ALL,
+    Close,
+    Logged,
+    Permit,
+    Reaffirm,
+    Revoke,
+    Surfaced,
+    Waiver,
+    moment,
+)
+
+LONGEST = timedelta(minutes=1440)  # from when a re-affirmation is put on record
+
+
+@frozen
+class Exceptions:
+    """Those that hold: for these bytes, not expired, not used, nothing ended since."""
+
+    waivers: tuple[Waiver, ...]
+    reaffirmed: Mapping[str, Reaffirm]  # by id
+
+
+def exceptions(log: Sequence[Logged], digest: str, now: datetime) -> Exceptions:
+    """Like answers, they end when another version is surfaced, and with a close or a revocation of everything."""
+    waivers: list[Waiver] = []
+    reaffirmed: dict[str, Reaffirm] = {}
+    spent: set[str] = set()  # ids are good for one record: what was used must not come back by a second
+    for item in log:
+        match item.record:
+            case Waiver() as record if record.digest == digest:
+                waivers.append(record)
+            case Reaffirm() as record if record.id not in spent:
+                spent.add(record.id)
+                if record.digest == digest and now < moment(record.expires) <= item.at + LONGEST:
+                    reaffirmed[record.id] = record
+            case Permit() as record:
+                spent.update(record.reaffirmed)
+                for used in record.reaffirmed:
+                    reaffirmed.pop(used, None)
+            case Surfaced() | Close() | Revoke() as record if _ends(record, digest):
+                waivers.clear()
+                reaffirmed.clear()
+            case _:
+                pass
+    return Exceptions(tuple(waivers), reaffirmed)
+
+
+def _ends(record: Surfaced | Close | Revoke, digest: str) -> bool:
+    if isinstance(record, Surfaced):
+        return record.digest != digest
+    return isinstance(record, Close) or record.grant == ALL

@@ -1,0 +1,323 @@
+"""The records of a contract's ledger as frozen values: a record in, the fields of its line out, and back again.
+
+A key that comes later has a default: each release reads the ledgers of all before it. Unlike elsewhere, unknown keys are
+refused: a record nobody here understands must not be passed over when authority depends on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, field, fields
+from datetime import UTC, datetime
+from typing import Any, ClassVar, TypeAlias
+
+from correctless.base.clock import timestamp
+from correctless.base.values import frozen
+from correctless.ledger.record import read
+from correctless.runcontract.ledger.actions import Action
+from correctless.syntax.strict_json import RecordError
+
+ALL = "*"
+
+
+@frozen
+class Surfaced:
+    """The contract was put before the operator as it stood."""
+
+    record: ClassVar[str] = "surfaced"
+    digest: str
+
+
+@frozen
+class Answer:
+    """What a person said to one ask of exactly these bytes."""
+
+    record: ClassVar[str] = "answer"
+    digest: str
+    grant: str
+    answer: str  # granted | refused
+    by: str
+    channel: str  # terminal | signed
+    scope: tuple[str, ...] = (ALL,)
+    excluded: tuple[str, ...] = ()
+    note: str = ""
+    signed: str = ""  # the text that was signed, word for word
+    signature: str = ""
+    signers: str = ""  # the file of allowed signers it was checked against
+
+
+@frozen
+class Revoke:
+    record: ClassVar[str] = "revoke"
+    grant: str  # or `*`: the whole contract
+    by: str
+    channel: str
+    note: str = ""
+    signed: str = ""
+    signature: str = ""
+    signers: str = ""
+
+
+@frozen
+class Pin:
+    """The granted bytes were stored aside: from here on they are what is enforced."""
+
+    record: ClassVar[str] = "pin"
+    digest: str
+    gates: Mapping[str, tuple[str, ...]]  # of each flip
+
+
+@frozen
+class Said:
+    """One clause of a decision."""
+
+    code: str
+    section: int
+    found: str
+    needed: str
+
+
+@frozen
+class Decision:
+    record: ClassVar[str] = "decision"
+    digest: str
+    action: Mapping[str, Any]
+    verdict: str  # allow | deny | escalate
+    clauses: tuple[Said, ...] = ()
+    permit: str = ""
+
+
+@frozen
+class Permit:
+    """One exact action may be done once, until `expires`."""
+
+    record: ClassVar[str] = "permit"
+    id: str
+    digest: str
+    action: Mapping[str, Any]
+    grant: str
+    expires: str
+    bound: Mapping[str, str] = field(default_factory=dict)  # what else must still be so: head, base_sha, ...
+    reaffirmed: tuple[str, ...] = ()  # the re-affirmations it used up
+
+
+@frozen
+class Consume:
+    record: ClassVar[str] = "consume"
+    permit: str
+
+
+@frozen
+class Evidence:
+    """One run of a gate's check, or a claim that was made without one."""
+
+    record: ClassVar[str] = "evidence"
+    gate: str
+    result: str  # passed | failed | partial | claimed
+    digest: str  # of the contract whose gate it was
+    revision: str = ""
+    code: int | None = None
+    argv: tuple[str, ...] = ()
+    output_sha256: str = ""
+    file: str = ""
+    file_sha256: str = ""
+    note: str = ""
+    checkout: str = ""  # own: not in a worktree
+    prepare: tuple[str, ...] = ()
+
+
+@frozen
+class Escalation:
+    record: ClassVar[str] = "escalation"
+    id: str
+    condition: str  # an id of section 8
+    target: str
+    blocked: str
+    tried: tuple[str, ...]
+    decision_needed: str
+    recommend: str
+    freezes: tuple[str, ...]
+
+
+@frozen
+class Settled:
+    """A person's answer to an escalation."""
+
+    record: ClassVar[str] = "settled"
+    escalation: str
+    answer: str
+    by: str
+    channel: str
+    digest: str = (
+        ""  # of the bytes it was signed under; "" from a terminal, where the person saw what is there
+    )
+    signed: str = ""
+    signature: str = ""
+    signers: str = ""
+
+
+@frozen
+class Reaffirm:
+    """A person said yes, once more and once only, to exactly this action although a constraint forbids it."""
+
+    record: ClassVar[str] = "reaffirm"
+    id: str
+    digest: str
+    constraint: str
+    action: Mapping[str, Any]
+    expires: str
+    by: str
+    channel: str
+    signed: str = ""
+    signature: str = ""
+    signers: str = ""
+
+
+@frozen
+class Waiver:
+    record: ClassVar[str] = "waiver"
+    digest: str
+    check: str
+    head: str
+    base_run: int
+    by: str
+    channel: str
+    signed: str = ""
+    signature: str = ""
+    signers: str = ""
+
+
+@frozen
+class Flip:
+    record: ClassVar[str] = "flip"
+    flip: str
+    phase: str  # started | done | unknown | called_off
+
+
+@frozen
+class Rollback:
+    record: ClassVar[str] = "rollback"
+    flip: str
+    phase: str  # fired | started | done | failed
+    trigger: str = ""
+
+
+@frozen
+class Attempt:
+    """A fix or a deploy was tried."""
+
+    record: ClassVar[str] = "attempt"
+    what: str  # fix | deploy
+    symptom: str
+    result: str  # ok | failed
+    diagnostic: bool = False
+
+
+@frozen
+class Helper:
+    record: ClassVar[str] = "helper"
+    id: str
+    phase: str  # start | end
+    permit: str = ""
+    cost_usd: float | None = None
+
+
+@frozen
+class Review:
+    record: ClassVar[str] = "review"
+    pr: int
+    area: str
+    head: str
+    by: str
+    worktree_head: str
+    worktree_clean: bool
+    note: str = ""
+
+
+@frozen
+class Close:
+    record: ClassVar[str] = "close"
+    by: str
+    channel: str
+    note: str = ""
+
+
+Record: TypeAlias = (
+    Surfaced | Answer | Revoke | Pin | Decision | Permit | Consume | Evidence | Escalation | Settled | Reaffirm
+    | Waiver | Flip | Rollback | Attempt | Helper | Review | Close
+)  # fmt: skip
+_KINDS: tuple[type[Record], ...] = (
+    Surfaced, Answer, Revoke, Pin, Decision, Permit, Consume, Evidence, Escalation, Settled, Reaffirm,
+    Waiver, Flip, Rollback, Attempt, Helper, Review, Close,
+)  # fmt: skip
+# What only a person says: at a terminal, or in a text that was signed elsewhere.
+Word: TypeAlias = Answer | Revoke | Settled | Reaffirm | Waiver
+_BY_NAME = {kind.record: kind for kind in _KINDS}
+_KEYS = {kind.record: frozenset(f.name for f in fields(kind)) for kind in _KINDS}
+
+# What a word may be; everything else in its place is refused.
+_CHANNEL: dict[str, tuple[str, ...]] = {"channel": ("terminal", "signed")}
+_CLOSED: dict[str, dict[str, tuple[str, ...]]] = {
+    "answer": {"answer": ("granted", "refused"), **_CHANNEL},
+    "decision": {"verdict": ("allow", "deny", "escalate")},
+    "evidence": {"result": ("passed", "failed", "partial", "claimed")},
+    "flip": {"phase": ("started", "done", "unknown", "called_off")},
+    "rollback": {"phase": ("fired", "started", "done", "failed")},
+    "attempt": {"what": ("fix", "deploy"), "result": ("ok", "failed")},
+    "helper": {"phase": ("start", "end")},
+    "close": {"channel": ("terminal",)},
+    **dict.fromkeys(("revoke", "settled", "reaffirm", "waiver"), _CHANNEL),
+}
+
+
+@frozen
+class Logged:
+    """A record where it stands: its number in the ledger and when it was written."""
+
+    seq: int
+    at: datetime
+    record: Record
+
+
+def fields_of(record: Record, now: datetime) -> dict[str, Any]:
+    """The record as a mapping in the order of its line."""
+    return {"record": record.record, "at": timestamp(now), **asdict(record)}
+
+
+def logged(seq: int, values: Mapping[str, Any]) -> Logged:
+    """The record a line holds; `RecordError` names what doesn't fit."""
+    rest = {key: value for key, value in values.items() if key not in ("at", "seq", "prev")}
+    return Logged(seq, moment(values.get("at")), record_of(rest))
+
+
+def record_of(values: Mapping[str, Any]) -> Record:
+    """The record these are the fields of, its name under `record`; `RecordError` names what doesn't fit."""
+    rest = dict(values)
+    name = rest.pop("record", None)
+    kind = _BY_NAME.get(name) if isinstance(name, str) else None
+    if kind is None:
+        raise RecordError(f"an unknown record '{name}'")
+    if unknown := rest.keys() - _KEYS[kind.record]:
+        raise RecordError(f"an unknown key '{min(unknown)}'")
+    for key, words in _CLOSED.get(kind.record, {}).items():
+        if key in rest and rest[key] not in words:
+            raise RecordError(f"field '{key}' is none of {', '.join(words)}")
+    # What is only read when it is needed must not be found unreadable there.
+    if "expires" in rest:
+        moment(rest["expires"])
+    if isinstance(rest.get("action"), dict):
+        Action.of(rest["action"])
+    return read(kind, rest)
+
+
+def moment(text: object) -> datetime:
+    """A time of a record; `RecordError` when it has no zone or is none."""
+    try:
+        at = datetime.fromisoformat(text) if isinstance(text, str) else None
+        if at is not None:
+            at.astimezone(UTC)  # the last day of 9999 in a zone to the west is no time of any other
+    except (ValueError, OverflowError):
+        at = None
+    if at is None or at.utcoffset() is None:
+        raise RecordError(f"'{text}' is no time with a zone")
+    return at

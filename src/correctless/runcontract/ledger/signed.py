@@ -1,0 +1,144 @@
+"""A person's word that was signed elsewhere: its text and signature in, the record it makes out, or why it is none.
+
+The text is one JSON object: `record` says what kind of word it is (an answer where that is left out), `run` which run it is
+for, and the rest are that record's own fields. It is signed with `ssh-keygen -Y sign -n correctless-contract -f KEY FILE`,
+and checked against a file of allowed signers that lies outside the repository.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+import subprocess
+
+from correctless.ledger.record import decode
+from correctless.runcontract.ledger.records import Answer, Reaffirm, Revoke, Settled, Waiver, Word, record_of
+from correctless.syntax.strict_json import RecordError
+
+NAMESPACE = "correctless-contract"
+KINDS: dict[str, type[Word]] = {kind.record: kind for kind in (Answer, Revoke, Settled, Reaffirm, Waiver)}
+_SECONDS = 20.0
+_MOST = 1 << 16  # bytes of a text or of a signature
+# Wherever the system's own file is, it is the one that counts: who works as a user can't write it.
+SYSTEM = "/etc/correctless/allowed_signers"
+_SHA = re.compile(r"[0-9a-f]{64}\Z")
+
+
+def word(text: bytes, signature: bytes, signers: str, *, home: str, run: str) -> Word | str:
+    """The record of a signed word, or one line that says why it is none."""
+    if len(text) > _MOST or len(signature) > _MOST:
+        return "it is too long"
+    try:
+        record = _record(text, signature.decode("ascii", "replace"), os.path.realpath(signers), run)
+    except ValueError as error:
+        return f"the text is no person's word: {error}"
+    return refuted(record, home, run) or record
+
+
+def refuted(record: Word, home: str, run: str) -> str:
+    """Why a record with the channel `signed` is not what its signer signed; "" when it is."""
+    # Whatever stands in a ledger comes here, also text no program can be given: that is a ValueError too.
+    try:
+        if _record(record.signed.encode(), record.signature, record.signers, run) != record:
+            return "the record says something else than the text that was signed"
+        return untrusted(record.signers, home) or _verify(record)
+    except ValueError as error:
+        return f"its text is no person's word: {error}"
+
+
+def _record(text: bytes, signature: str, signers: str, run: str) -> Word:
+    """What a text says, as the record it makes; `RecordError` when it is none, or one for another run."""
+    values = decode(text)
+    kind = KINDS.get(str(values.setdefault("record", Answer.record)))
+    if kind is None:
+        raise RecordError(f"'record' is none of {', '.join(KINDS)}")
+    if "run" not in values:
+        raise RecordError("field 'run' is missing")
+    if (meant := values.pop("run")) != run:
+        raise RecordError(f"it was signed for the run '{meant}'")
+    ours = {"channel": "signed", "signed": text.decode(), "signature": signature, "signers": signers}
+    if kind is Reaffirm:
+        ours["id"] = hashlib.sha256(text).hexdigest()[:16]
+    if unknown := values.keys() & ours.keys():
+        raise RecordError(f"an unknown key '{min(unknown)}'")
+    # Of the five only a revocation may be about whatever the bytes are: it can't widen anything.
+    if kind is not Revoke and not _SHA.match(str(values.get("digest"))):
+        raise RecordError("'digest' is not the SHA-256 of a contract")
+    record = record_of({**values, **ours})
+    assert isinstance(record, Word)
+    return record
+
+
+def untrusted(signers: str, home: str) -> str:
+    """Why a file of allowed signers is not believed; "" for one that is."""
+    real = os.path.realpath(signers)
+    if os.path.exists(SYSTEM) and real != os.path.realpath(SYSTEM):
+        return f"allowed signers are those in {SYSTEM} here, and no others"
+    if os.path.commonpath([real, os.path.realpath(home)]) == os.path.realpath(home):
+        return "the file of allowed signers lies inside the repository"
+    try:
+        found = os.stat(real)
+    except OSError as error:
+        return f"the file of allowed signers can't be read: {error.strerror}"
+    if not stat.S_ISREG(found.st_mode):
+        return "the file of allowed signers is no regular file"
+    if found.st_mode & 0o022:
+        return "the file of allowed signers can be written by others than its owner"
+    return ""
+
+
+def out_of_reach(signers: str, user: int) -> bool:
+    """Whether the user with this id, and so an agent of theirs, can't change who is allowed to sign."""
+    path = os.path.realpath(signers)
+    while True:
+        try:
+            found = os.lstat(path)
+        except OSError:
+            return False
+        # An owner can make writable what is not; and who may rename a folder on the way puts another in its place.
+        sticky = stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX
+        if found.st_uid == user or (found.st_mode & 0o022 and not sticky):
+            return False
+        if path == "/":
+            return True
+        path = os.path.dirname(path)
+
+
+def _verify(record: Word) -> str:
+    import tempfile  # where nothing was signed, nobody waits for it
+
+    with tempfile.TemporaryDirectory(prefix="correctless-") as folder:
+        signature = os.path.join(folder, "sig")
+        with open(signature, "w", encoding="utf-8") as file:
+            file.write(record.signature)
+        words = [
+            "ssh-keygen",
+            "-Y",
+            "verify",
+            "-f",
+            record.signers,
+            "-I",
+            record.by,
+            "-n",
+            NAMESPACE,
+            "-s",
+            signature,
+        ]
+        try:
+            done = subprocess.run(
+                words,
+                input=record.signed.encode(),
+                capture_output=True,
+                timeout=_SECONDS,
+                check=False,
+                env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"},
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return f"ssh-keygen could not check it: {error}"
+    return (
+        ""
+        if done.returncode == 0
+        else "ssh-keygen finds no good signature of an allowed signer for this namespace"
+    )

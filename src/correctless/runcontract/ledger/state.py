@@ -1,0 +1,227 @@
+"""The records of a ledger, the contract as it stands, and the time in; where the run stands out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from correctless.base.values import frozen
+from correctless.runcontract.document.sections import Contract
+from correctless.runcontract.judge import terms
+from correctless.runcontract.ledger.answers import Answers, answers
+from correctless.runcontract.ledger.counters import Counters, Open, counters
+from correctless.runcontract.ledger.exceptions import exceptions
+from correctless.runcontract.ledger.records import (
+    ALL,
+    Close,
+    Consume,
+    Evidence,
+    Flip,
+    Logged,
+    Permit,
+    Pin,
+    Reaffirm,
+    Review,
+    Revoke,
+    Rollback,
+    Surfaced,
+    Word,
+    moment,
+)
+
+LIVE = ("active", "flipping", "flipped", "flip_unknown", "rolling_back", "rolled_back")
+
+
+@frozen
+class Version:
+    """One version of the contract: its digest, and what it says where nothing is wrong with it."""
+
+    digest: str
+    contract: Contract | None
+
+
+@frozen
+class FlipState:
+    phase: str = ""  # "" | flipping | flipped | flip_unknown | rolling_back | rolled_back
+    fired: tuple[str, ...] = ()  # triggers, since it was executed
+    gates: tuple[str, ...] = ()  # it had when it was rolled back
+
+
+@frozen
+class Held:
+    """A permit and what became of it."""
+
+    permit: Permit
+    expires: datetime
+    consumed: bool
+
+
+@frozen
+class State:
+    """Where the run stands; `why` in words, for a phase that can be had in several ways."""
+
+    phase: str
+    why: str
+    surfaced: str  # the digest of what was put before the operator last, "" before the first
+    pinned: str  # the digest of the last pin, "" before the first
+    pin_live: bool  # neither closed nor revoked since
+    answers: Answers
+    pinned_answers: Answers  # for the version that is pinned
+    flips: Mapping[str, FlipState]
+    permits: Mapping[str, Held]
+    reaffirmed: Mapping[str, Reaffirm]  # those that hold and were not used yet
+    reviews: tuple[tuple[int, terms.Review], ...]
+    waivers: tuple[terms.Waiver, ...]
+    words: tuple[
+        Word, ...
+    ]  # of persons, all that rests on something: answers, exceptions, what ended a freeze
+    evidence: tuple[Logged, ...]
+    counters: Counters
+    last: datetime | None  # when the last record was written
+
+    @property
+    def open(self) -> tuple[Open, ...]:
+        """The open escalations: while there is one, the state is frozen for what it names."""
+        return self.counters.open
+
+
+def fold(log: Sequence[Logged], here: Version, pinned: Version | None, now: datetime) -> State:
+    """The state. `here` is contract.md as it is now, `pinned` what was stored aside at the last pin."""
+    surfaced, pin, ended = "", "", ""
+    surfaced_at = pin_at = -1
+    flips: dict[str, FlipState] = {}
+    gates: Mapping[str, tuple[str, ...]] = {}
+    permits: dict[str, Held] = {}
+    reviews: list[tuple[int, terms.Review]] = []
+    evidence: list[Logged] = []
+    for at, item in enumerate(log):
+        match item.record:
+            case Surfaced(digest):
+                surfaced, surfaced_at = digest, at
+            case Pin() as record:
+                pin, pin_at, ended = record.digest, at, ""
+                gates = record.gates
+                flips = {id_: _after_pin(state, gates.get(id_, ())) for id_, state in flips.items()}
+            case Close():
+                ended = "closed"
+            case Revoke(grant) if grant == ALL:
+                ended = "void"
+            case Flip() as record:
+                flips[record.flip] = _flipped(flips.get(record.flip, FlipState()), record)
+            case Rollback() as record:
+                before = flips.get(record.flip, FlipState())
+                flips[record.flip] = _rolled(before, record, gates.get(record.flip, ()))
+            case Permit() as record:
+                permits[record.id] = Held(record, moment(record.expires), consumed=False)
+            case Consume(permit) if permit in permits:
+                permits[permit] = replace(permits[permit], consumed=True)
+            case Review() as record:
+                seen = terms.Review(
+                    record.area, record.head, record.by, record.worktree_head, record.worktree_clean
+                )
+                reviews.append((record.pr, seen))
+            case Evidence():
+                evidence.append(item)
+            case _:
+                pass
+    live = bool(pin) and not ended
+    said = answers(log, here.digest, here.contract)
+    kept = _NONE
+    if pinned is not None and pinned.digest == pin:
+        kept = answers(log, pinned.digest, pinned.contract, outlived=True)
+    reopened = surfaced_at > pin_at and surfaced == here.digest and here.contract is not None
+    phase, why = _phase(here, said, flips, pin=pin, ended=ended, live=live, reopened=reopened, log=log)
+    limits = here.contract or (pinned.contract if pinned is not None else None)
+    if limits is not None and now >= limits.run.not_after and phase not in ("closed", "void", "draft"):
+        phase, why = "expired", f"the answers held until {limits.run.not_after.isoformat()}"
+    let = exceptions(log, here.digest, now)
+    counted = counters(log, limits)
+    answered = [each.said for answers_ in (said, kept) for each in answers_.granted.values()]
+    return State(
+        phase=phase,
+        why=why,
+        surfaced=surfaced,
+        pinned=pin,
+        pin_live=live,
+        answers=said,
+        pinned_answers=kept,
+        flips=flips,
+        permits=permits,
+        reaffirmed=let.reaffirmed,
+        reviews=tuple(reviews),
+        waivers=tuple(terms.Waiver(each.check, each.head, each.base_run) for each in let.waivers),
+        words=(*answered, *let.waivers, *let.reaffirmed.values(), *counted.settled),
+        evidence=tuple(evidence),
+        counters=counted,
+        last=max((item.at for item in log), default=None),
+    )
+
+
+_NONE = Answers({}, frozenset(), frozenset(), frozenset())
+
+
+def _phase(
+    here: Version,
+    said: Answers,
+    flips: Mapping[str, FlipState],
+    *,
+    pin: str,
+    ended: str,
+    live: bool,
+    reopened: bool,
+    log: Sequence[Logged],
+) -> tuple[str, str]:
+    if live and here.digest == pin and here.contract is not None:
+        return _of_flips(flips), ""
+    after_end = _surfaced_since_end(log, here.digest)
+    if ended and not after_end:
+        return ended, "it was closed" if ended == "closed" else "a person revoked it"
+    if live and not reopened:
+        return "void", "contract.md is not what was granted"
+    if here.contract is None:
+        return "draft", "it has faults or gaps"
+    if not any(isinstance(i.record, Surfaced) and i.record.digest == here.digest for i in log):
+        return "draft", "it was not surfaced as it stands now"
+    return ("answered", "") if said.answered else ("surfaced", "")
+
+
+def _surfaced_since_end(log: Sequence[Logged], digest: str) -> bool:
+    since = False
+    for item in log:
+        record = item.record
+        if isinstance(record, Close) or (isinstance(record, Revoke) and record.grant == ALL):
+            since = False
+        elif isinstance(record, Surfaced) and record.digest == digest:
+            since = True
+    return since
+
+
+def _of_flips(flips: Mapping[str, FlipState]) -> str:
+    phases = {state.phase for state in flips.values()}
+    worst_first = ("flip_unknown", "rolling_back", "flipping", "rolled_back", "flipped")
+    return next((phase for phase in worst_first if phase in phases), "active")
+
+
+def _after_pin(state: FlipState, gates: tuple[str, ...]) -> FlipState:
+    # After a rollback the same flip is open again only behind a gate that wasn't there before.
+    if state.phase == "rolled_back" and set(gates) > set(state.gates):
+        return FlipState()
+    return state
+
+
+def _flipped(before: FlipState, record: Flip) -> FlipState:
+    if record.phase == "called_off":  # takes back its own start, and nothing else
+        return replace(before, phase="") if before.phase == "flipping" else before
+    phase = {"started": "flipping", "done": "flipped", "unknown": "flip_unknown"}[record.phase]
+    return FlipState(phase, (), before.gates)
+
+
+def _rolled(before: FlipState, record: Rollback, gates: tuple[str, ...]) -> FlipState:
+    if record.phase == "fired":
+        return replace(before, fired=(*before.fired, record.trigger))
+    if record.phase == "started":
+        return replace(before, phase="rolling_back")
+    if record.phase == "done":
+        return FlipState("rolled_back", (), gates)
+    return replace(before, phase="flip_unknown")

@@ -1,0 +1,295 @@
+"""Where the files of one run's contract lie, and all that is on record of it, read and checked: folder and id in, values out."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.base.files import replace_file
+from correctless.base.values import frozen
+from correctless.ledger.heads import NEW, Heads
+from correctless.ledger.ledger import EMPTY, Entry, Head, Ledger, Missing, verify
+from correctless.project.git import Repo
+from correctless.project.paths import ARTIFACTS, CONTRACTS, ensure_artifacts, logs
+from correctless.runcontract.document import contract_file
+from correctless.runcontract.document.plaintext import LARGEST
+from correctless.runcontract.ledger import signed
+from correctless.runcontract.ledger.case import Case
+from correctless.runcontract.ledger.clause import Clause, shown
+from correctless.runcontract.ledger.records import Logged, Pin, Record, Word, fields_of, logged
+from correctless.runcontract.ledger.state import Version, fold
+from correctless.runcontract.ledger.words import told
+from correctless.syntax.strict_json import RecordError
+
+_RUN = re.compile(r"[a-z0-9][a-z0-9-]{0,63}\Z")
+_ABSENT = Version("", None)
+
+
+@frozen
+class Place:
+    """The files of one run, all in the main worktree, whatever worktree asks."""
+
+    home: str
+    run: str
+
+    @property
+    def contract(self) -> str:
+        return os.path.join(self.home, CONTRACTS, self.run, "contract.md")
+
+    @property
+    def folder(self) -> str:
+        return os.path.join(self.home, ARTIFACTS, f"contract-{self.run}")
+
+    @property
+    def ledger(self) -> str:
+        return os.path.join(self.folder, "ledger.jsonl")
+
+    @property
+    def pinned(self) -> str:
+        """There exactly while a contract is pinned and neither closed nor revoked."""
+        return os.path.join(self.folder, "pinned.md")
+
+    @property
+    def was_pinned(self) -> str:
+        return os.path.join(self.folder, "was-pinned.md")
+
+    @property
+    def board(self) -> str:
+        return os.path.join(self.folder, "board.md")
+
+
+@frozen
+class Kept:
+    """What was read at one moment."""
+
+    place: Place
+    case: Case
+    log: tuple[Logged, ...]
+    head: Head
+
+
+def place(home: str, run: str) -> Place:
+    """The files of a run; `Stop(2)` for what can be no run's id, so that no id leads out of its folder."""
+    if not _RUN.match(run):
+        raise Stop(exits.USAGE, f"'{run}' is no run id. write lower-case letters, digits and -")
+    return Place(home, run)
+
+
+def runs(home: str) -> tuple[str, ...]:
+    """Every run that has a contract or a ledger here."""
+    found: set[str] = set()
+    with suppress(OSError):
+        found.update(name for name in os.listdir(os.path.join(home, CONTRACTS)) if _RUN.match(name))
+    with suppress(OSError):
+        for name in os.listdir(os.path.join(home, ARTIFACTS)):
+            if name.startswith("contract-") and _RUN.match(name.removeprefix("contract-")):
+                found.add(name.removeprefix("contract-"))
+    return tuple(sorted(found))
+
+
+def named(home: str, run: str | None) -> Place:
+    """The run with this id; without one the only one that is pinned, or else the only one there is. `Stop(3)` when that is unclear."""
+    if run is not None:
+        return place(home, run)
+    every = runs(home)
+    pinned = [name for name in every if os.path.lexists(Place(home, name).pinned)]
+    for names in (pinned, every):
+        if len(names) == 1:
+            return Place(home, names[0])
+    if not every:
+        raise Stop(exits.REFUSED, "there is no contract here. draft one with: correctless contract new")
+    raise Stop(exits.REFUSED, f"which run: {', '.join(pinned or every)}? name it with --run")
+
+
+def bytes_of(path: str) -> bytes | None:
+    """A contract's bytes, None when there is no such file; `Stop(3)` for what can't be read, a link, or a file far too long."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise Stop(
+            exits.REFUSED, f"{path} can't be read: {error.strerror}. put a regular file there"
+        ) from None
+    with open(fd, "rb") as file:
+        try:
+            return file.read(LARGEST + 2)
+        except OSError as error:
+            raise Stop(
+                exits.REFUSED, f"{path} can't be read: {error.strerror}. put a regular file there"
+            ) from None
+
+
+def load(at: Place, env: Mapping[str, str], now: datetime) -> Kept:
+    """Everything on record. What can't be read or is not what was acknowledged becomes a fault of the case, not an error."""
+    faults: list[Clause] = []
+    log, head = _log(at, env, faults)
+    trusted = {item.record.digest for item in log if isinstance(item.record, Pin)}
+    last = next((item.record.digest for item in reversed(log) if isinstance(item.record, Pin)), "")
+    here = _of_this_run(at, _version(at.contract, trusted, faults), faults)
+    pinned = None
+    # By their digest the same bytes are as good in any of these places.
+    for path in (at.contract, at.pinned, at.was_pinned) if last else ():
+        found = here if path == at.contract else _version(path, trusted, [])
+        if found.digest == last:
+            pinned = found
+            break
+    faults += _signatures(at, log)
+    state = fold(log, here, pinned, now)
+    if state.pin_live and _digest(at.pinned) != last:
+        needed = "the granted bytes where they were stored aside"
+        faults.append(Clause("pinned", 0, "pinned.md is gone or was changed", needed))
+    return Kept(at, Case(here, pinned, state, tuple(faults)), log, head)
+
+
+_WEAKEST_FIRST = ("terminal", "signed, by a key list this user can change", "signed")
+
+
+def assurance(kept: Kept) -> str:
+    """How far the words in force can be relied on: the weakest of them counts."""
+    found = {assured(word) for word in kept.case.state.words}
+    return next((each for each in _WEAKEST_FIRST if each in found), "none")
+
+
+def assured(word: Word) -> str:
+    """How far one person's word can be relied on."""
+    terminal, changeable, fixed = _WEAKEST_FIRST
+    if word.channel != "signed":
+        return terminal
+    return fixed if signed.out_of_reach(word.signers, os.getuid()) else changeable
+
+
+def add(kept: Kept, records: Sequence[Record], env: Mapping[str, str], now: datetime) -> tuple[Entry, ...]:
+    """Put these on record right behind what was read; `Moved` when somebody else wrote meanwhile, `Stop` when it can't be."""
+    prepare(kept.place)
+    ledger = Ledger(kept.place.ledger, root=kept.place.home, noted=Heads(kept.place.ledger, env).note)
+    return ledger.append_after(kept.head, [fields_of(record, now) for record in records])
+
+
+def prepare(at: Place) -> None:
+    """Make the folder of the run's ledger."""
+    where = logs(_repo_of(at.home), "contract")  # the artifacts folder is one for all branches
+    ensure_artifacts(where)
+    if os.path.islink(at.folder):
+        raise Stop(exits.REFUSED, f"{at.folder} is a symbolic link. put a real folder there")
+    try:
+        os.makedirs(at.folder, exist_ok=True)
+    except OSError as error:
+        raise Stop(exits.REFUSED, f"{at.folder} can't be made: {error.strerror}. mend that") from None
+
+
+def begin(at: Place, text: str) -> None:
+    """Write the first draft of a run's contract, where there is none; `Stop(3)` where there is."""
+    try:
+        os.makedirs(os.path.dirname(at.contract), exist_ok=True)
+        # Untracked it would make each worktree dirty: no run would start, and no gate be bound to a revision.
+        ignore = os.path.join(at.home, CONTRACTS, ".gitignore")
+        if not os.path.lexists(ignore):
+            replace_file(ignore, b"*\n")
+        with open(at.contract, "x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise Stop(exits.REFUSED, f"{at.contract} is there already. edit it, or take another id") from None
+    except OSError as error:
+        raise Stop(exits.REFUSED, f"{at.contract} can't be written: {error.strerror}. mend that") from None
+
+
+def pin_file(at: Place, data: bytes) -> None:
+    prepare(at)
+    replace_file(at.pinned, data, mode=0o444)
+
+
+def unpin_file(at: Place) -> None:
+    """Put the granted bytes where the guard no longer finds them, and a rollback still does."""
+    with suppress(FileNotFoundError):
+        os.replace(at.pinned, at.was_pinned)
+
+
+def _repo_of(home: str) -> Repo:
+    return Repo(
+        top=home, git_dir=os.path.join(home, ".git"), common_dir=os.path.join(home, ".git"), home=home
+    )
+
+
+def _version(path: str, trusted: set[str], faults: list[Clause]) -> Version:
+    try:
+        data = bytes_of(path)
+    except Stop as stop:
+        faults.append(Clause("contract", 0, shown(stop.message), "contract.md as a regular file"))
+        return _ABSENT
+    if data is None:
+        faults.append(Clause("contract", 0, "there is no contract.md", "the contract in its place"))
+        return _ABSENT
+    digest = contract_file.digest_of(data)
+    if digest in trusted:
+        with suppress(ValueError, TypeError, KeyError):
+            return Version(digest, contract_file.reread(data, digest))
+    return Version(digest, contract_file.read(data, path).contract)
+
+
+def _of_this_run(at: Place, found: Version, faults: list[Clause]) -> Version:
+    """A contract that names another run says nothing here: it may be one that was granted there."""
+    if found.contract is None or found.contract.run.run_id == at.run:
+        return found
+    faults.append(
+        Clause(
+            "contract", 0, f"run_id is '{found.contract.run.run_id}'", f"'{at.run}', as its folder is named"
+        )
+    )
+    return Version(found.digest, None)
+
+
+def _digest(path: str) -> str:
+    with suppress(Stop):
+        return contract_file.digest_of(bytes_of(path) or b"")
+    return ""
+
+
+def _log(at: Place, env: Mapping[str, str], faults: list[Clause]) -> tuple[tuple[Logged, ...], Head]:
+    try:
+        return _acknowledged(at, Heads(at.ledger, env))
+    except Stop as stop:
+        why = stop.message
+    except RecordError as error:
+        why = f"a record can't be understood: {error}"
+    faults.append(Clause("ledger", 0, shown(why), "the ledger as it was acknowledged"))
+    return (), EMPTY
+
+
+def _acknowledged(at: Place, heads: Heads) -> tuple[tuple[Logged, ...], Head]:
+    entries: list[Entry] = []
+    try:
+        report = verify(at.ledger, heads=heads.anchors(), root=at.home, keep=entries)
+    except Missing:
+        if any(anchor.seq > 0 for anchor in heads.anchors()):
+            raise Stop(exits.REFUSED, f"the ledger is gone. {NEW}") from None
+        return (), EMPTY
+    for finding in report.findings:
+        if finding.severity == "error":
+            raise Stop(exits.REFUSED, f"line {finding.line}: {finding.message}")
+    log = tuple(logged(entry.seq, entry.fields) for entry in entries)
+    return log, Head(entries[-1].seq, entries[-1].head) if entries else EMPTY
+
+
+def _signatures(at: Place, log: Sequence[Logged]) -> Iterator[Clause]:
+    """Every signed word that isn't one. Each text counts once: an agent may keep one, and hand it in again."""
+    seen: set[str] = set()
+    for item in log:
+        word = item.record
+        if not isinstance(word, Word) or word.channel != "signed":
+            continue
+        why = "it was replayed" if word.signed in seen else signed.refuted(word, at.home, at.run)
+        seen.add(word.signed)
+        if why:
+            needed = "a text signed once by an allowed signer"
+            yield Clause(
+                "signature", _SECTION[word.record], shown(f"'{told(word)}' by {word.by}: {why}"), needed
+            )
+
+
+_SECTION = {"answer": 2, "revoke": 2, "waiver": 3, "reaffirm": 7, "settled": 8}

@@ -1,0 +1,130 @@
+"""One SKILL.md in, the contract it states out: its mode and its decision points; whether they are right, `rules` says."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from correctless.skill import defaults, skill_text
+from correctless.skill.defaults import Default as Default
+from correctless.skill.find import find_skills as find_skills
+from correctless.skill.find import read_bytes, skill_file
+from correctless.skill.skill_text import SkillText
+from correctless.syntax import yaml_text
+from correctless.syntax.markdown import Section
+from correctless.syntax.yaml_text import Node
+
+MODES = ("autonomous", "interactive", "hybrid")
+
+
+class SkillContract(NamedTuple):
+    """What one SKILL.md states. `interaction_mode` is None unless the file states one valid mode without contradiction.
+
+    Nothing here is judged: what is wrong with it, `rules.problems` lists.
+    """
+
+    name: str
+    path: str
+    interaction_mode: str | None
+    context: str | None
+    allowed_tools: tuple[str, ...]
+    defaults: tuple[Default, ...]
+    has_section: bool
+    text: SkillText  # what it was read from
+
+    def default(self, id: str) -> Default | None:  # noqa: A002 the word the log uses
+        """The first decision point with that id; None for an id the contract does not list, and for no id at all."""
+        return next((d for d in self.defaults if id and d.id == id), None)
+
+
+def read_skill(path: str) -> SkillContract:
+    """The contract of a skill folder or of its SKILL.md; `Stop` (3) when it can't be read. A faulty text is no error."""
+    file = skill_file(path)
+    return of_text(read_bytes(file), file)
+
+
+def of_text(data: bytes, path: str) -> SkillContract:
+    """The contract that the bytes of a SKILL.md state; `path` names the file, and its folder the skill that has no name."""
+    return of_skill(skill_text.read(data, path))
+
+
+def of_skill(skill: SkillText, sections: list[Section] | None = None) -> SkillContract:
+    """The contract of a text that was read already; `sections` are those of its defaults, where somebody has looked for them."""
+    front = skill.frontmatter
+    if sections is None:
+        sections = defaults.sections(skill)
+    return SkillContract(
+        name=_word(front, "name") or os.path.basename(os.path.dirname(os.path.abspath(skill.path))),
+        path=skill.path,
+        interaction_mode=_mode(front),
+        context=_word(front, "context") or None,
+        allowed_tools=tuple(_tools(front)),
+        defaults=tuple(defaults.default(*found) for found in defaults.entries(sections)),
+        has_section=bool(sections),
+        text=skill,
+    )
+
+
+def mode_nodes(front: Node | None) -> tuple[Node, ...]:
+    """Where the mode is stated: at the top, and in `metadata`, which tools that refuse unknown keys let pass."""
+    if front is None:
+        return ()
+    metadata = front.get("metadata")
+    places = (front.get("interaction_mode"), metadata.get("interaction_mode") if metadata else None)
+    return tuple(node for node in places if node)
+
+
+# How the keys of the contract get misspelled: without case and separators they are the same word.
+_KEYS = {"interactionmode": "interaction_mode", "allowedtools": "allowed-tools", "context": "context"}
+
+
+def misspelled(front: Node | None) -> Iterator[tuple[Node, str]]:
+    """Each key that nobody reads and the key of the contract it was meant to be."""
+    for keys in (front, front.get("metadata") if front else None):
+        for key, _ in keys.pairs if keys else ():
+            # A key that only differs in what stands between its letters is as long or a little longer.
+            right = _KEYS.get(re.sub(r"[^a-z]", "", key.text.lower())) if len(key.text) < 32 else None
+            if right and key.text != right:
+                yield key, right
+
+
+def tool_items(front: Node | None) -> tuple[Node, ...]:
+    """The values under `allowed-tools`: the items of the list, or the one line."""
+    node = front.get("allowed-tools") if front else None
+    if node is None:
+        return ()
+    return node.items if node.kind == yaml_text.LIST else (node,)
+
+
+def split_tools(text: str) -> tuple[tuple[str, ...], bool]:
+    """Tools separated by commas or spaces, `Bash(git log:*)` being one; and whether all parentheses are closed."""
+    if "(" not in text and ")" not in text:
+        return tuple(text.replace(",", " ").split()), True
+    tools, word, depth = [], "", 0
+    for char in text:
+        if depth == 0 and (char == "," or char.isspace()):
+            tools.append(word)
+            word = ""
+            continue
+        depth = max(0, depth + {"(": 1, ")": -1}.get(char, 0))
+        word += char
+    return tuple(tool for tool in (*tools, word.strip()) if tool), depth == 0
+
+
+def _word(front: Node | None, key: str) -> str:
+    node = front.get(key) if front else None
+    return node.text.strip() if node and node.kind == yaml_text.SCALAR else ""
+
+
+def _mode(front: Node | None) -> str | None:
+    stated = {n.text.strip() if n.kind == yaml_text.SCALAR else None for n in mode_nodes(front)}
+    mode = stated.pop() if len(stated) == 1 else None
+    return mode if mode in MODES else None
+
+
+def _tools(front: Node | None) -> Iterator[str]:
+    for item in tool_items(front):
+        if item.kind == yaml_text.SCALAR:
+            yield from split_tools(item.text)[0]

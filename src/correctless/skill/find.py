@@ -1,0 +1,124 @@
+"""A path in, the SKILL.md files of the skills there out, and the bytes of one of them."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+
+from correctless.base import exits
+from correctless.base.exits import Stop
+
+MAX_FILE = 1 << 20  # bytes; a SKILL.md is a few thousand
+
+# Hidden folders are not looked into, except those that hold skills by convention.
+_HIDDEN = frozenset({".claude", ".agents"})
+_SKIPPED = frozenset({"node_modules", "__pycache__"})
+
+
+def find_skills(path: str) -> Iterator[str]:
+    """The path of each `skills/<name>/SKILL.md` at or below a folder, in sorted order, each real folder once.
+
+    The folder that is named may have any name, `skills` may carry a prefix (`team-skills`), and a file is yielded as it is.
+    Folders whose name starts with `_` are none. Links inside the tree are followed; a link that leads out of it is looked at
+    for a skill and never walked. `OSError` when `path` can't be listed; a folder below it that can't is passed over.
+    """
+    if not os.path.isdir(path):
+        yield path
+        return
+    if _is_skill(path):
+        yield os.path.join(path, "SKILL.md")
+    top = os.path.realpath(path)
+    seen = {_identity(path)}
+    # No recursion: a hostile tree is deeper than the interpreter's stack.
+    waiting = [iter(_children(path, inside=True))]
+    while waiting:
+        child, inside = next(waiting[-1], (None, False))
+        if child is None:
+            waiting.pop()
+            continue
+        try:
+            identity = _identity(child.path)
+            if identity in seen:
+                continue  # reached before, by a link or through a loop of links
+            seen.add(identity)
+            if inside and _is_skill(child.path):
+                yield os.path.join(child.path, "SKILL.md")
+            if not child.is_symlink() or _below(os.path.realpath(child.path), top):
+                waiting.append(iter(_children(child.path, inside=_holds_skills(child.name))))
+        except OSError:
+            continue
+
+
+def skill_file(path: str) -> str:
+    """The SKILL.md of a skill folder; a file is returned as it is."""
+    return os.path.join(path, "SKILL.md") if os.path.isdir(path) else path
+
+
+def read_bytes(file: str) -> bytes:
+    """The bytes of a SKILL.md; `Stop` (3) when it can't be read, is no plain file or is over `MAX_FILE`."""
+    try:
+        return read_plain(file)[0]
+    except Unreadable as error:
+        advice = "give a skill folder or its SKILL.md"
+        raise Stop(exits.REFUSED, f"can't read '{file}': {error}. {advice}") from None
+
+
+class Unreadable(Exception):  # noqa: N818 says what the file is
+    """Why a file can't be read, in a few words."""
+
+
+def read_plain(file: str, most: int = MAX_FILE) -> tuple[bytes, os.stat_result]:
+    """The bytes of a plain file of at most `most`, and what was known of it before they were read; else `Unreadable`."""
+    try:
+        # Not blocking: a pipe in the place of a file must not hold the reader for ever.
+        handle = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            facts = os.fstat(handle)
+            if not stat.S_ISREG(facts.st_mode):
+                raise Unreadable("it is no plain file")
+            parts, size = [], 0
+            while size <= most and (part := os.read(handle, min(facts.st_size, most) + 1)):
+                parts.append(part)
+                size += len(part)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise Unreadable(error.strerror or "the system does not say why") from None
+    except ValueError:  # a NUL in the name
+        raise Unreadable("no file has such a name") from None
+    if size > most:
+        raise Unreadable(f"it is over {most} bytes")
+    return b"".join(parts), facts
+
+
+def _children(folder: str, *, inside: bool) -> list[tuple[os.DirEntry[str], bool]]:
+    with os.scandir(folder) as listing:
+        entries = sorted(
+            (e for e in listing if worth(e.name) and os.path.isdir(e.path)), key=lambda e: e.name
+        )
+    return [(entry, inside) for entry in entries]
+
+
+def _identity(folder: str) -> tuple[int, int]:
+    facts = os.stat(folder)
+    return facts.st_dev, facts.st_ino
+
+
+def worth(name: str) -> bool:
+    """Whether a folder of that name is looked into."""
+    if name.startswith("."):
+        return name in _HIDDEN
+    return not name.startswith("_") and name not in _SKIPPED
+
+
+def _holds_skills(name: str) -> bool:
+    return name == "skills" or name.endswith(("-skills", "_skills"))
+
+
+def _below(real: str, top: str) -> bool:
+    return real == top or real.startswith(top.rstrip(os.sep) + os.sep)
+
+
+def _is_skill(folder: str) -> bool:
+    return os.path.lexists(os.path.join(folder, "SKILL.md"))

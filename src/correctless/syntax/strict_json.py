@@ -1,0 +1,84 @@
+"""JSON and nothing else: no NaN, no depth or digits without end."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+MAX_DEPTH = 32
+
+MAX_DIGITS = 4300  # of an integer: what Python converts unless it is told otherwise
+
+MAX_OBJECT = 1 << 20  # characters of one JSON object a model may write
+
+
+class RecordError(ValueError):
+    """Text that is not the record it should be; the message names the field or the fault."""
+
+
+def strict_json(
+    text: str,
+    *,
+    max_size: int | None = MAX_OBJECT,
+    pairs: Callable[[list[tuple[str, Any]]], Any] | None = None,
+) -> Any:
+    """JSON and nothing else: no NaN or Infinity, at most `MAX_DEPTH` deep; `RecordError` says what it was.
+
+    `pairs` is json's `object_pairs_hook`: the place where a caller sees duplicate keys.
+    """
+    if max_size is not None and len(text) > max_size:
+        raise RecordError(f"over {max_size} characters")
+    # Nothing nests deeper than it has brackets: counting those spares the usual line the walk.
+    if text.count("{") + text.count("[") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
+        raise RecordError(f"nested deeper than {MAX_DEPTH}")
+    try:
+        return json.loads(
+            text,
+            parse_constant=_refuse_constant,
+            parse_float=_finite,
+            parse_int=_integer,
+            object_pairs_hook=pairs,
+        )
+    except json.JSONDecodeError:
+        # Its words and places are the interpreter's: the same text must be the same record on each.
+        raise RecordError("not JSON") from None
+
+
+# Unrolled: one alternation a character would cost more than parsing the JSON.
+_STRUCTURE = r'(?s)"[^"\\]*(?:\\.[^"\\]*)*"?|[\[{]|[\]}]'
+
+
+def _depth(text: str) -> int:
+    # Counted before parsing: json's own recursion limit is the interpreter's, not ours.
+    deepest = depth = 0
+    for match in re.finditer(_STRUCTURE, text):
+        mark = match[0][0]
+        if mark in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif mark in "]}":
+            depth -= 1
+    return deepest
+
+
+def _refuse_constant(name: str) -> Any:
+    raise RecordError(f"{name} is not JSON")
+
+
+def _integer(text: str) -> int:
+    if len(text.lstrip("-")) <= MAX_DIGITS:
+        with suppress(ValueError):  # the environment may allow fewer
+            return int(text)
+    raise RecordError(f"a number of over {MAX_DIGITS} digits")
+
+
+def _finite(text: str) -> float:
+    # 1e999 is JSON by its grammar, becomes Infinity in Python, and could then not be written again.
+    value = float(text)
+    if math.isinf(value):
+        raise RecordError(f"the number {text[:20]} is out of range")
+    return value

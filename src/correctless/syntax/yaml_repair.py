@@ -1,0 +1,195 @@
+"""A block that YAML refuses -> what can still be read of it, each cause as a finding, and the edit that heals it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from correctless.syntax.finding import Edit
+from correctless.syntax.yaml_nodes import Document, Reader, Refused
+
+MAX_FAULTS = 20  # of one block; each costs a few parses
+
+_KEY = r"""(?:"[^"\n]*"[ ]*|'[^'\n]*'[ ]*|[^\s#\-\[\]{}&*!|>%@`"',?:][^:\n]*|-[^\s:][^:\n]*):(?=\s|\Z)"""
+_TOP = re.compile(rf"^(?P<indent>[ ]*){_KEY}", re.MULTILINE)
+# One line and its value: `key: value`, `- value` or `- key: value`.
+_VALUE = re.compile(rf"[ ]*(?:-[ ]+)*(?:{_KEY}[ \t]*)?(?P<value>[^\s|>].*)?\Z")
+
+
+def recover(block: str, refused: Refused, reader: Reader) -> Document:
+    """Put the values YAML stumbles over aside, one after the other, until it reads the rest.
+
+    A value put aside is overwritten with the same number of harmless characters, so every offset stays true; its node gets the
+    text as it stands in the file.
+    """
+    keys = _top_keys(block)
+    work, root = block, None
+    problems = []
+    for _ in range(MAX_FAULTS):
+        healed = _quote_a_value(work, block, refused, keys, reader)
+        if not healed:
+            refused = _stray_line(block, refused, keys)
+        message, end = _message(block, refused, healed), None
+        fix: tuple[Edit, ...] = ()
+        if healed:
+            work, edit = healed
+            fix = (Edit(reader.base + edit.start, reader.base + edit.end, edit.new),)
+            end = edit.end if edit.end > refused.offset else None
+        else:
+            work = _set_aside(work, block, refused.offset, keys, reader)
+        problems.append(reader.finding(refused.offset, "yaml-syntax", message, end=end, fix=fix))
+        try:
+            root = reader.parse(work)
+            break
+        except Refused as further:
+            refused = further
+    return Document(root, (*problems, *reader.problems), recovered=True)
+
+
+def _stray_line(block: str, refused: Refused, keys: list[re.Match[str]]) -> Refused:
+    """YAML takes a stray line for the start of the next line's key and refuses that one: the fault is the line above."""
+    key = next((k for k in reversed(keys) if k.start() <= refused.offset), None)
+    if key and refused.offset < key.end() and refused.quotable:
+        above = block[: key.start()].rstrip()
+        if above:
+            return Refused(max(above.rfind("\n"), above.rfind("\r")) + 1, "could not find expected ':'")
+    return refused
+
+
+def _top_keys(block: str) -> list[re.Match[str]]:
+    matches = list(_TOP.finditer(block))
+    indent = min((len(m["indent"]) for m in matches), default=0)
+    return [m for m in matches if len(m["indent"]) == indent]
+
+
+def _extent(block: str, offset: int, keys: list[re.Match[str]]) -> tuple[int, int, int]:
+    """Around an offset: where its top-level key starts, where the value starts, where the next key starts."""
+    before = [m for m in keys if m.start() <= offset]
+    after = next((m.start() for m in keys if m.start() > offset), len(block))
+    if not before:
+        return 0, 0, after
+    value = re.compile(r"[ \t]*").match(block, before[-1].end())
+    return before[-1].start(), value.end() if value else before[-1].end(), after
+
+
+def _quote_a_value(
+    work: str, block: str, refused: Refused, keys: list[re.Match[str]], reader: Reader
+) -> tuple[str, Edit] | None:
+    """The work text without the value at fault, and the edit that quotes it; None when quotes don't help."""
+    if not refused.quotable:
+        return None
+    for start, end in _candidates(block, refused.offset, keys):
+        tried = _cover(work, start, end)
+        inner, new = _quoted(block[start:end])
+        try:
+            reader.parse(tried)
+        except Refused as further:
+            if further.offset < end:
+                continue
+        reader.saved[start] = (" ".join(inner.split()), end)
+        return tried, Edit(start, end, new)
+    return None
+
+
+def _candidates(block: str, offset: int, keys: list[re.Match[str]]) -> Iterator[tuple[int, int]]:
+    """Spans of values whose missing quotes may be the fault: the one on that line, then the whole value of its key."""
+    start = max(block.rfind("\n", 0, offset), block.rfind("\r", 0, offset)) + 1
+    line = re.compile(r"[^\r\n]*").match(block, start)
+    found = _VALUE.match(line[0].rstrip(" \t")) if line else None
+    if found and found["value"]:
+        yield (
+            start + found.start("value"),
+            start + found.start("value") + len(_without_comment(found["value"])),
+        )
+    _, value, end = _extent(block, offset, keys)
+    raw = block[value:end].rstrip()
+    if raw and value and block[value] not in "\r\n|>#":
+        yield value, value + len(raw)
+
+
+def _without_comment(value: str) -> str:
+    comment = re.search(r"[ \t]#", value)
+    return value[: comment.start()].rstrip() if comment else value
+
+
+def _quoted(raw: str) -> tuple[str, str]:
+    """What a raw value means to say, and how it is written in quotes."""
+    inner = raw
+    mark = raw[0]
+    # 'it's' is meant as a quoted text; "a" and "b" is not: there a quote inside stands at the edge of a word.
+    if (
+        mark in "'\""
+        and len(raw) > 1
+        and raw[-1] == mark
+        and not re.search(rf"(?<!\w){mark}|{mark}(?!\w)", raw[1:-1])
+    ):
+        inner = raw[1:-1]
+    elif mark in "'\"" and mark not in raw[1:]:
+        inner = raw[1:]  # never closed
+    if '"' in inner or "\\" in inner:
+        return inner, "'" + inner.replace("'", "''") + "'"
+    return inner, f'"{inner}"'
+
+
+def _cover(work: str, start: int, end: int) -> str:
+    return work[:start] + re.sub(r"\S", "x", work[start:end]) + work[end:]
+
+
+def _set_aside(work: str, block: str, offset: int, keys: list[re.Match[str]], reader: Reader) -> str:
+    """The work text without the top-level value (or the stray lines) around an offset."""
+    start, value, end = _extent(block, offset, keys)
+    line_end = next((m.start() for m in re.finditer(r"[\r\n]", block[value:end])), end - value) + value
+    raw = block[value:end].strip()
+    if raw[:1] in ("|", ">"):
+        raw = "\n".join(line.strip() for line in raw.splitlines()[1:])
+    tail = _blank(work[line_end:end]) + work[end:]
+    covered = work[:value] + "x" * (line_end - value) + tail
+    if value and covered != work:
+        if line_end > value:
+            reader.saved[value] = (raw, value + len(block[value:end].rstrip()))
+        return covered
+    # No key, or its value was put aside before and YAML still refuses: the key itself is at fault.
+    return work[:start] + _blank(work[start:end]) + work[end:]
+
+
+def _blank(text: str) -> str:
+    return re.sub(r"[^\r\n]", " ", text)
+
+
+_CAUSES = (
+    ("mapping values are not allowed", "': ' in a value without quotes starts another key"),
+    ("unknown escape", "this escape does not exist in double quotes"),
+    ("while scanning a quoted scalar", "this quote is never closed"),
+    ("while scanning an alias", "'*' at the start of a value without quotes makes it an alias"),
+    ("while scanning an anchor", "'&' at the start of a value without quotes makes it an anchor"),
+    ("while scanning a tag", "'!' at the start of a value without quotes makes it a tag"),
+    ("while scanning a block scalar", "after '|' or '>' the text starts on the next line"),
+    ("flow", "this bracket opens a list or a map that is not closed as YAML wants it"),
+    ("could not find expected ':'", "a line is neither 'key: value' nor indented"),
+    ("while parsing a block collection", "a list item is indented differently from the items above"),
+)
+
+
+def _message(block: str, refused: Refused, healed: tuple[str, Edit] | None) -> str:
+    if not refused.quotable:
+        return refused.why
+    cause = refused.why.removeprefix(": ")
+    char = block[refused.offset : refused.offset + 1]
+    if "\t" in (char, block[refused.offset - 1 : refused.offset]) and ("token" in cause or "tab" in cause):
+        cause = "a tab stands where YAML wants spaces"
+    elif "cannot start any token" in cause:
+        cause = f"a value without quotes can't start with '{char}'"
+    elif "did not find expected key" in cause:
+        cause = (
+            "text follows after the value's closing quote or bracket"
+            if healed
+            else "this line is indented differently from the lines above"
+        )
+    else:
+        cause = next((words for part, words in _CAUSES if part in cause), cause)
+    if healed is None:
+        return f"{cause}. write 'key: value' lines, and put a value with special characters in quotes"
+    new = healed[1].new
+    return f"{cause}. " + (
+        f"write {new}" if len(new) <= 60 and "\n" not in new else "put the whole value in quotes"
+    )

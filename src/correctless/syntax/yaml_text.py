@@ -1,0 +1,36 @@
+"""YAML text -> nodes that know their place in the file, and findings for what can't be read; where everybody reads YAML."""
+
+from __future__ import annotations
+
+from correctless.syntax.yaml_nodes import (
+    ALIAS,
+    LIST,
+    MAP,
+    SCALAR,
+    Document,
+    Edit,
+    Lines,
+    Node,
+    Reader,
+    Refused,
+    readable,
+    unreadable,
+)
+
+__all__ = ["ALIAS", "LIST", "MAP", "SCALAR", "Document", "Edit", "Lines", "Node", "read", "unreadable"]
+
+
+def read(text: str, path: str, *, start: int = 0, end: int | None = None) -> Document:
+    """Read the YAML between two offsets of `text`; positions count in the whole text. Never raises on content."""
+    stop = len(text) if end is None else end
+    reader = Reader(path, Lines(text), start)
+    if start == stop:
+        return Document(None)
+    block = readable(text[start:stop])
+    try:
+        root = reader.parse(block)
+    except Refused as refused:
+        from correctless.syntax.yaml_repair import recover  # most files never need it
+
+        return recover(block, refused, reader)
+    return Document(root, tuple(reader.problems))
