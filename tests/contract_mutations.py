@@ -31,7 +31,7 @@ class Mutation(NamedTuple):
 
 def _never(rule: str, seen_by: str) -> Mutation:
     """A rule that never fires."""
-    module = f"src/correctless/rules/{rule.replace('-', '_')}.py"
+    module = f"src/correctless/lint/rules/contract/{rule.replace('-', '_')}.py"
     old = "def check(skill: Skill) -> Iterator[Finding]:\n"
     return Mutation(f"{rule} never fires", seen_by, module, old, f"{old}    return\n")
 

@@ -135,8 +135,11 @@ def test_a_rule_is_named_as_its_module_and_its_words(rule: Rule) -> None:
 
 
 def test_every_module_of_the_folder_is_a_rule_of_one_family() -> None:
-    modules = {path.stem for path in (ROOT / "src/correctless/rules").glob("*.py")} - {"__init__"}
-    assert modules == {rule.ID.replace("-", "_") for rule in RULES}
+    folder = ROOT / "src/correctless/lint/rules"
+    for family, members in FAMILIES.items():
+        modules = {path.stem for path in (folder / family).glob("*.py")} - {"__init__"}
+        assert modules == {rule.ID.replace("-", "_") for rule in members}
+    assert {path.name for path in folder.iterdir()} - {"__pycache__", "__init__.py"} == set(FAMILIES)
     assert (
         len(RULES) == len({rule.ID for rule in RULES}) == sum(len(members) for members in FAMILIES.values())
     )

@@ -1,18 +1,14 @@
 """The library: read a skill's contract, capture decisions, log them, ask the gate, summarise.
 
-Nothing is imported before it is asked for. `capture` and `gate` are at the same time functions and the modules they
-live in: `correctless.gate(...)` and `from correctless.review.gate import of_log` both work, in any order.
+Nothing is imported before it is asked for.
 """
 
 from __future__ import annotations
 
 import sys
-from types import ModuleType
 
 TYPE_CHECKING = False  # typing costs 4 ms to import
-# To a type checker `capture` and `gate` are the functions; where the module is meant, `import correctless.review.gate as gate`.
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from correctless.decisions.capture import capture as capture
@@ -26,33 +22,12 @@ if TYPE_CHECKING:
 __all__ = ["Ledger", "capture", "gate", "read_skill", "summarise"]
 
 _HOME = {
-    "Ledger": ("ledger", "Ledger"),
-    "capture": ("capture", "capture"),
-    "gate": ("gate", "of_log"),
-    "read_skill": ("contract", "read_skill"),
-    "summarise": ("review", "summarise"),
+    "Ledger": ("ledger.ledger", "Ledger"),
+    "capture": ("decisions.capture", "capture"),
+    "gate": ("review.gate", "of_log"),
+    "read_skill": ("skill.contract", "read_skill"),
+    "summarise": ("review.open_set", "summarise"),
 }
-
-
-class _CallableModule(ModuleType):
-    """A module whose name is also the promised function; `__wrapped__` shows that one's signature to `inspect`."""
-
-    __wrapped__: Callable[..., Any]
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.__wrapped__(*args, **kwargs)
-
-
-class _Package(ModuleType):
-    def __setattr__(self, name: str, value: object) -> None:
-        # Whoever imports correctless.review.gate first, the import system binds the module here, over any function.
-        if isinstance(value, ModuleType) and name in _HOME and _HOME[name][0] == name:
-            value.__class__ = _CallableModule
-            vars(value)["__wrapped__"] = getattr(value, _HOME[name][1])
-        super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:
@@ -63,8 +38,7 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     module, attribute = _HOME[name]
-    found = import_module(f"correctless.{module}")
-    return found if module == name else getattr(found, attribute)
+    return getattr(import_module(f"correctless.{module}"), attribute)
 
 
 def __dir__() -> list[str]:

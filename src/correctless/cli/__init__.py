@@ -1,7 +1,7 @@
 """The command line: an argv in, words on the terminal and an exit code out.
 
 What is called often, or inside a hook, is answered before click is imported; every other command is imported when it
-is called. Each module of this folder named in `COMMANDS` (with _ for -) exposes a click command of its own name.
+is called. The module of each command (`module_of`) exposes a click command of its own name, with _ for -.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ COMMANDS = {
     "audit-run": "Say what the record proves of a run, step by step.",
     "schema": "Print the JSON schema of a format.",
 }
+
+# The modules of commands that are not in this folder itself.
+_FOLDERS = {"cauto": "run", "decisions": "log", "writer": "log"}
 
 # Answered without click: the module's `main(argv) -> int`.
 FAST = ("writer", "gate", "lint", "rules", "hook")
@@ -65,10 +68,16 @@ def _run(words: list[str]) -> int:
     if words and words[0] in FAST:
         from importlib import import_module
 
-        return int(import_module(f"correctless.cli.{words[0]}").main(words[1:]))
+        return int(import_module(module_of(words[0])).main(words[1:]))
     from correctless.cli.group import run
 
     return run(words)
+
+
+def module_of(command: str) -> str:
+    """The name of the module that answers a command."""
+    folder = _FOLDERS.get(command)
+    return f"correctless.cli.{f'{folder}.' if folder else ''}{command.replace('-', '_')}"
 
 
 def _let_go_of_stdout() -> None:

@@ -9,21 +9,21 @@ import click
 
 import correctless
 from correctless.base import exits
-from correctless.cli import COMMANDS
+from correctless.cli import COMMANDS, module_of
 
 
 class _Lazy(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 click calls it so
-        return [name for name in COMMANDS if find_spec(f"correctless.cli.{_module(name)}")]
+        return [name for name in COMMANDS if find_spec(module_of(name))]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         # Asked for before the import, so that an ImportError inside a command is never taken for "no such command".
         if cmd_name not in self.list_commands(ctx):
             return None
-        name = _module(cmd_name)
-        command = getattr(import_module(f"correctless.cli.{name}"), name)
+        module = module_of(cmd_name)
+        command = getattr(import_module(module), cmd_name.replace("-", "_"))
         if not isinstance(command, click.Command):
-            raise TypeError(f"correctless.cli.{name} has no click command '{name}'")
+            raise TypeError(f"{module} has no click command '{cmd_name}'")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -36,10 +36,6 @@ class _Lazy(click.Group):
         with formatter.section("Exit codes"):
             formatter.write_dl([(str(code), meaning) for code, meaning in exits.MEANING.items()])
         super().format_epilog(ctx, formatter)
-
-
-def _module(command: str) -> str:
-    return command.replace("-", "_")
 
 
 def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _LARGEST = 256 << 20
 _MOST = 200_000  # results that are kept; above, only those of the last run
 _DIGEST = 32
+_MADE_BY = ("base", "syntax", "project", "skill", "lint")  # the packages that a result depends on
 _SETTLED = 2_000_000_000  # ns: a file changed more recently may change again without its times showing it
 
 
@@ -42,12 +43,15 @@ def version() -> bytes:
     """What results of another version differ in: the interpreter and the state of the code that makes them."""
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     digest = blake2b(sys.version.encode(), digest_size=16)
-    for part in ("", "rules", "lint"):
-        with os.scandir(os.path.join(package, part)) as listing:
+    folders = [os.path.join(package, part) for part in _MADE_BY]
+    while folders:
+        with os.scandir(folders.pop()) as listing:
             for entry in sorted(listing, key=lambda e: e.name):
-                if entry.name.endswith(".py"):
+                if entry.is_dir() and entry.name != "__pycache__":
+                    folders.append(entry.path)
+                elif entry.name.endswith(".py"):
                     facts = entry.stat()
-                    digest.update(f"{part}/{entry.name}:{facts.st_size}:{facts.st_mtime_ns};".encode())
+                    digest.update(f"{entry.path}:{facts.st_size}:{facts.st_mtime_ns};".encode())
     return digest.digest()
 
 

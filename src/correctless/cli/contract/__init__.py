@@ -13,7 +13,7 @@ _MODULES = {
     "ask": ("pin", "status", "authorize", "merge", "board"),
     "record": ("evidence", "escalate", "record", "helper", "review"),
 }
-_WHERE = {name: f"correctless.cli.contract_{module}" for module, names in _MODULES.items() for name in names}
+_WHERE = {name: f"correctless.cli.contract.{module}" for module, names in _MODULES.items() for name in names}
 
 
 class _Lazy(click.Group):
