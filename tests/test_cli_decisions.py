@@ -152,7 +152,12 @@ def test_what_is_not_one_strict_json_object_is_refused(project: Path, text: str)
     assert not log_of(project).exists()
 
 
-@pytest.mark.parametrize("name", ["../cverify", "a/b", "", "a\n", ".", "-x", "x" * 200, "\x1b[31m"])
+def test_a_name_that_looks_like_an_option_is_a_usage_error(project: Path) -> None:
+    code, _, words = append("-x", json.dumps(SAID))
+    assert (code, "'-x' is not an option" in words) == (2, True)
+
+
+@pytest.mark.parametrize("name", ["../cverify", "a/b", "", "a\n", ".", "x" * 200, "\x1b[31m"])
 def test_a_name_that_is_no_skills_is_refused(project: Path, name: str) -> None:
     code, _, words = append(name, json.dumps(SAID))
     assert code == 3

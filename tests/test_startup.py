@@ -156,14 +156,31 @@ def test_a_lazy_pattern_is_compiled_once_and_does_what_re_does() -> None:
         lazily("(").match("")
 
 
-NEEDED_BY_AN_APPEND = set(
-    """
-    base.clock base.exits base.files base.install base.values cli.log.writer decisions.correction
-    decisions.decision guard.state ledger.chain ledger.check ledger.heads ledger.ledger ledger.log_file
-    ledger.record ledger.workspaces project.git.call project.git.staging project.paths review.anchors
-    syntax.finding syntax.strict_json
-    """.split()
-)
+NEEDED_BY_AN_APPEND = {
+    "base.clock",
+    "base.exits",
+    "base.files",
+    "base.install",
+    "base.values",
+    "cli.args",
+    "cli.log.writer",
+    "decisions.correction",
+    "decisions.decision",
+    "guard.state",
+    "ledger.chain",
+    "ledger.check",
+    "ledger.heads",
+    "ledger.ledger",
+    "ledger.log_file",
+    "ledger.record",
+    "ledger.workspaces",
+    "project.git.call",
+    "project.git.staging",
+    "project.paths",
+    "review.anchors",
+    "syntax.finding",
+    "syntax.strict_json",
+}
 
 
 SKILL_READ_BY_AN_APPEND = ("skill.defaults", "skill.find", "skill.skill_text", "syntax.markdown")

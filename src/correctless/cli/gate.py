@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 
 from correctless.base import exits
-from correctless.cli import typable
+from correctless.base.exits import Stop
+from correctless.cli import args, typable
 from correctless.project import git, paths
 from correctless.review import gate
 
@@ -29,27 +29,17 @@ Exit: 0 open, 10 closed, 3 could not check.
 
 def main(argv: list[str]) -> int:
     """Print one line, or JSON, and return 0 open, 10 closed; `Stop(3)` when it can't be said."""
-    as_json, path = False, None
-    words = list(argv)
-    while words:
-        word = words.pop(0)
-        name, given, value = word.partition("=")
-        if word in ("--help", "-h"):
-            print(_HELP, end="")
-            return exits.OK
-        if word == "--json":
-            as_json = True
-        elif name == "--log" and (given or words):
-            path = value if given else words.pop(0)
-        else:
-            print(
-                f"correctless gate: '{word}' is not understood. see correctless gate --help", file=sys.stderr
-            )
-            return exits.USAGE
+    given = args.read("correctless gate", argv, flags=["--json"], values=["--log"])
+    if args.wants_help(given):
+        print(_HELP, end="")
+        return exits.OK
+    if given.words:
+        raise Stop(exits.USAGE, f"'{given.words[0]}' is not an option. see correctless gate --help")
+    path = given.value("--log")
     here = git.find(os.getcwd()) if path is None else None
     logs = paths.logs(here) if here is not None else paths.logs_beside(path or "")
     found = gate.of(logs, here, os.environ)
-    if as_json:
+    if "--json" in given.flags:
         print(json.dumps(gate.values(found), indent=2))
     elif found.open:
         print("the gate is open: nothing waits for a person")

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 import correctless
 from correctless.base import exits
 from correctless.base.exits import Stop
-from correctless.cli import spell_anything
+from correctless.cli import args, spell_anything
+from correctless.cli.args import Args
 from correctless.lint import cache, run, settings
 from correctless.lint.discover import Target, discover, kind_of
 from correctless.lint.run import Report
@@ -51,103 +52,72 @@ _FORMS = ("text", "json", "github", "sarif")
 _VALUES = (
     "--format", "--fix-only", "--fail-on", "--dialect", "--baseline", "--write-baseline", "--config", "--stdin-name", "--jobs"
 )  # fmt: skip
-_FLAGS = ("--fix", "--diff", "--pedantic", "--no-cache", "--help", "-h", "--changed")
-
-
-class _Told:
-    """The words of the command line, by option."""
-
-    def __init__(self) -> None:
-        self.paths: list[str] = []
-        self.flags: set[str] = set()
-        self.values: dict[str, list[str]] = {}
-        self.changed: str | None = None
-
-    def value(self, name: str) -> str | None:
-        return self.values[name][-1] if name in self.values else None
+_FLAGS = ("--fix", "--diff", "--pedantic", "--no-cache")
 
 
 def main(argv: list[str]) -> int:
     """Lint, print, and return the exit code; `Stop` when that can't be done."""
     spell_anything()
-    told = _told(argv)
-    if told.flags & {"--help", "-h"}:
+    given = _given(argv)
+    if args.wants_help(given):
         print(_HELP, end="")
         return exits.OK
     # What a file leaves behind goes with the last name it has; to look for more of it takes a tenth of the time.
     gc.disable()
-    chosen = _chosen(told)
-    report = _report(told, chosen)
-    if (file := told.value("--write-baseline")) is not None:
+    chosen = _chosen(given)
+    report = _report(given, chosen)
+    if (file := given.value("--write-baseline")) is not None:
         return _write_baseline(file, report)
-    if (file := told.value("--baseline")) is not None:
+    if (file := given.value("--baseline")) is not None:
         from correctless.lint import baseline
 
         report = report._replace(findings=baseline.unknown(report.findings, file))
-    if "--diff" not in told.flags:
-        _show(report, told.value("--format") or "text")
+    if "--diff" not in given.flags:
+        _show(report, given.value("--format") or "text")
     if report.unread:
         return exits.REFUSED
     return exits.FINDINGS if report.failing(chosen.fail_on) else exits.OK
 
 
-def _told(argv: list[str]) -> _Told:
-    told, words = _Told(), list(argv)
-    while words:
-        word = words.pop(0)
-        name, given, value = word.partition("=")
-        if word == "--":
-            told.paths += words
-            break
-        if name == "--changed":
-            told.flags.add(name)
-            told.changed = value if given else "HEAD"
-        elif word in _FLAGS:
-            told.flags.add(word)
-        elif name in _VALUES and (given or words):
-            told.values.setdefault(name, []).append(value if given else words.pop(0))
-        elif word.startswith("-") and word != "-":
-            need = " needs a value" if word in _VALUES else " is not understood"
-            raise Stop(exits.USAGE, f"'{word}'{need}. see correctless lint --help")
-        else:
-            told.paths.append(word)
+def _given(argv: list[str]) -> Args:
+    given = args.read("correctless lint", argv, flags=_FLAGS, values=_VALUES, optional={"--changed": "HEAD"})
     for name, allowed in (("--format", _FORMS), ("--fail-on", SEVERITIES), ("--dialect", DIALECTS)):
-        value_ = told.value(name)
+        value_ = given.value(name)
         if value_ is not None and value_ not in allowed:
             raise Stop(exits.USAGE, f"{name} '{value_}' is not known. write one of: {', '.join(allowed)}")
-    if told.value("--stdin-name") and (told.paths or told.flags & {"--fix", "--changed"}):
+    if given.value("--stdin-name") and (given.words or "--fix" in given.flags or given.value("--changed")):
         raise Stop(
             exits.USAGE, "--stdin-name reads standard input alone. leave paths, --fix and --changed out"
         )
-    return told
+    return given
 
 
-def _chosen(told: _Told) -> Settings:
-    chosen = settings.load(os.getcwd(), told.value("--config"), _store(told))
+def _chosen(given: Args) -> Settings:
+    chosen = settings.load(os.getcwd(), given.value("--config"), _store(given))
     return chosen._replace(
-        fail_on=told.value("--fail-on") or chosen.fail_on,
-        dialect=told.value("--dialect") or chosen.dialect,
-        pedantic=chosen.pedantic or "--pedantic" in told.flags,
+        fail_on=given.value("--fail-on") or chosen.fail_on,
+        dialect=given.value("--dialect") or chosen.dialect,
+        pedantic=chosen.pedantic or "--pedantic" in given.flags,
     )
 
 
-def _store(told: _Told) -> str | None:
-    return None if "--no-cache" in told.flags else cache.folder(os.environ)
+def _store(given: Args) -> str | None:
+    return None if "--no-cache" in given.flags else cache.folder(os.environ)
 
 
-def _report(told: _Told, chosen: Settings) -> Report:
+def _report(given: Args, chosen: Settings) -> Report:
     today = time.strftime("%Y-%m-%d")
-    name = told.value("--stdin-name")
+    name = given.value("--stdin-name")
     if name is not None:
         chosen = chosen._replace(projects=settings.projects([name], ()))
         return run.text(sys.stdin.buffer.read(), Target(name, kind_of(name)), chosen, today=today)
-    paths = told.paths or ["."]
+    paths = given.words or ["."]
     found = discover(paths)
     chosen = chosen._replace(projects=settings.projects(paths, found.projects))
     targets = [each for each in found.targets if not chosen.excluded(each.path)]
-    if told.changed is not None:
-        targets = list(_changed(targets, told.changed))
-    kept = cache.Cache(_store(told))
+    if (base := given.value("--changed")) is not None:
+        targets = list(_changed(targets, base))
+    kept = cache.Cache(_store(given))
 
     def lint() -> Report:
         return run.files(
@@ -156,19 +126,19 @@ def _report(told: _Told, chosen: Settings) -> Report:
             kept,
             today=today,
             now_ns=time.time_ns(),
-            workers=_workers(told),
+            workers=_workers(given),
             unlisted=found.unlisted,
         )
 
     report = lint()
-    if not (told.values.get("--fix-only") or told.flags & {"--fix", "--diff"}):
+    if not (given.values.get("--fix-only") or given.flags & {"--fix", "--diff"}):
         return report
-    fixed = _fix(report, {each.path: each for each in targets}, chosen, today, told)
+    fixed = _fix(report, {each.path: each for each in targets}, chosen, today, given)
     return lint() if fixed else report
 
 
-def _workers(told: _Told) -> int:
-    jobs = told.value("--jobs")
+def _workers(given: Args) -> int:
+    jobs = given.value("--jobs")
     if jobs is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if not jobs.isdecimal() or len(jobs) > 3 or not 0 < int(jobs) <= 256:
@@ -188,18 +158,18 @@ def _changed(targets: Sequence[Target], base: str) -> Iterator[Target]:
     return (each for each in targets if os.path.realpath(each.path) in changed)
 
 
-def _fix(report: Report, targets: dict[str, Target], chosen: Settings, today: str, told: _Told) -> bool:
+def _fix(report: Report, targets: dict[str, Target], chosen: Settings, today: str, given: Args) -> bool:
     from correctless.lint import fix
     from correctless.skill.find import read_plain
 
-    only, dry = set(told.values.get("--fix-only", ())), "--diff" in told.flags
+    only, dry = set(given.values.get("--fix-only", ())), "--diff" in given.flags
 
     def wanted(found: Finding) -> bool:
         return bool(found.fix) and (not only or found.rule in only)
 
     changed = False
     for path in sorted({each.path for each in report.findings if wanted(each)}):
-        if fix.leads_out(path, told.paths or ["."]):
+        if fix.leads_out(path, given.words or ["."]):
             where = printable(os.path.realpath(path))
             print(
                 f"correctless: {printable(path)} leads out of what was named, so {where} is left as it is",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from correctless.base import exits
 from correctless.base.exits import Stop
-from correctless.cli import spell_anything
+from correctless.cli import args, spell_anything
 from correctless.lint import rules
 from correctless.lint.rules import FAMILIES, RULES
 
@@ -28,20 +28,21 @@ Exit: 0 shown, 2 there is no such rule.
 def main(argv: list[str]) -> int:
     """Print the list, or one page, in Markdown; `Stop(2)` for a rule that there is not."""
     spell_anything()
-    if {"--help", "-h"} & set(argv):
+    given = args.read("correctless rules", argv)
+    if args.wants_help(given):
         print(_HELP, end="")
         return exits.OK
-    if not argv:
+    if not given.words:
         print(index(), end="")
         return exits.OK
-    found = next((rule for rule in RULES if argv[0] == rule.ID), None)
-    if found is None or len(argv) > 1:
+    found = next((rule for rule in RULES if given.words[0] == rule.ID), None)
+    if found is None or len(given.words) > 1:
         from difflib import get_close_matches
 
-        near = get_close_matches(argv[0], [rule.ID for rule in RULES], n=1)
+        near = get_close_matches(given.words[0], [rule.ID for rule in RULES], n=1)
         raise Stop(
             exits.USAGE,
-            f"there is no rule '{' '.join(argv)}'. write {near[0] if near else 'correctless rules'}",
+            f"there is no rule '{' '.join(given.words)}'. write {near[0] if near else 'correctless rules'}",
         )
     print(page(found), end="")
     return exits.OK

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 
 from correctless.base import exits
 from correctless.base.exits import Stop
+from correctless.cli import args
 
 TYPE_CHECKING = False  # typing costs 4 ms to import
 if TYPE_CHECKING:
@@ -58,13 +59,16 @@ def main(
     """Run one command; whatever is not given is the process's own. Returns the exit code, raises nothing of ours."""
     out, err = stdout or sys.stdout.buffer, stderr or sys.stderr
     try:
-        words, log = _log_option(argv)
-        if not words or words[0] in ("-h", "--help") or words[1:2] in (["-h"], ["--help"]):
-            (out if words else err.buffer if hasattr(err, "buffer") else out).write(HELP.encode())
-            return exits.OK if words else exits.USAGE
+        given = args.read("autonomous-decision-writer.sh", argv, values=["--log"])
+        if args.wants_help(given):
+            out.write(HELP.encode())
+            return exits.OK
+        if not given.words:
+            (err.buffer if hasattr(err, "buffer") else out).write(HELP.encode())
+            return exits.USAGE
         code = _run(
-            words,
-            log,
+            given.words,
+            given.value("--log"),
             stdin or sys.stdin.buffer,
             out,
             os.environ if env is None else env,
@@ -163,19 +167,6 @@ def held(repo: Repo | None, logs: Logs) -> Iterator[None]:
         for path in _locks(repo, logs):
             stack.enter_context(_shared(path))
         yield
-
-
-def _log_option(argv: Sequence[str]) -> tuple[list[str], str | None]:
-    words, log = list(argv), None
-    for at, word in enumerate(words):
-        if word == "--log":
-            if at + 1 == len(words):
-                raise Stop(exits.USAGE, "--log needs a file. write: --log FILE")
-            log = words[at + 1]
-            return [*words[:at], *words[at + 2 :]], log
-        if word.startswith("--log="):
-            return [*words[:at], *words[at + 1 :]], word.removeprefix("--log=")
-    return words, log
 
 
 def _run(
