@@ -36,7 +36,7 @@ VERBS = {
 }
 # The system's file of allowed signers is where this machine has it, and that is nothing a test may write to.
 PROGRAM = (
-    "import sys; from correctless import cli; from correctless.runcontract import signed\n"
+    "import sys; from correctless import cli; from correctless.runcontract.ledger import signed\n"
     "signed.SYSTEM = sys.argv[1]; sys.exit(cli.main(['contract', *sys.argv[2:]]))"
 )
 Git = Callable[..., str]
