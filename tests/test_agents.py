@@ -28,6 +28,7 @@ from correctless.agents.stream import Stream
 from correctless.base.exits import REFUSED, USAGE, Stop
 from correctless.base.process.lines import Line
 from correctless.base.process.process import Process, group_alive
+from patience import until
 
 STREAMS = Path(__file__).parent / "cases" / "streams"
 LIMITS = Limits(idle_s=100, wall_s=200, turns=5, usd=1.5, grace_s=0.3)
@@ -83,6 +84,73 @@ def ran(spelled: str, task: Task) -> Outcome:
     outcome = held.release(lambda _: None)
     assert not group_alive(held.pgid, held.mark)
     return outcome
+
+
+# --- what is said before the end
+
+TALKER = """
+import os, pathlib, sys, time
+def say(text, end="\\n"):
+    sys.stdout.write(text + end); sys.stdout.flush()
+say("first")
+while not pathlib.Path("go").exists():
+    time.sleep(0.01)
+{say}
+pathlib.Path("said").touch()
+{then}
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, Stop(3, "cut off")], ids=["ctrl-c", "stop"])
+@pytest.mark.parametrize(
+    ("say", "then", "heard"),
+    [
+        ("say('a decision')", "", "a decision"),
+        ("say('one'); say('a decision', end='')", "", "a decision"),
+        ("say('x' * 5000); say('a decision')", "", "a decision"),
+        # It is told to end, and says so; more than a pipe holds, too.
+        ("", "import signal; signal.signal(signal.SIGTERM, lambda *_: (say('a decision'), os._exit(0)))", "a decision"),
+        ("", "import signal; signal.signal(signal.SIGTERM, lambda *_: (say('y' * 300_000), say('a decision'), os._exit(0)))",
+         "a decision"),
+    ],
+    ids=["a line", "a line without an end", "after a long line", "in its handler", "in its handler, much"],
+)  # fmt: skip
+def test_what_was_written_before_the_end_is_heard(
+    task: Task, tmp_path: Path, error: Any, say: str, then: str, heard: str
+) -> None:
+    text = TALKER.format(say=say, then=then)
+    task = replace(task, limits=replace(LIMITS, grace_s=30))
+    held = named(f"command:{program(tmp_path / 'agent', text)}", task.cwd).hold(task)
+
+    def cut_off(activity: Activity) -> None:
+        assert activity.text == "first"
+        Path(task.cwd, "go").touch()
+        until(Path(task.cwd, "said").exists, "the agent said nothing")
+        raise error
+
+    with pytest.raises(type(error) if isinstance(error, Stop) else error):
+        held.release(cut_off)
+    assert heard in held.end().answer.splitlines()
+    assert heard in Path(task.transcript).read_text().splitlines()
+    assert not group_alive(held.pgid, held.mark)
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_who_writes_on_while_it_is_ended_is_read_up_to_a_bound(
+    task: Task, tmp_path: Path, stream: str
+) -> None:
+    text = f"import os, signal, sys\nsignal.signal(15, signal.SIG_IGN)\nwhile True: os.write(sys.{stream}.fileno(), b'z' * 65536)"
+    task = replace(task, limits=replace(LIMITS, grace_s=60))  # a pipe that is closed ends it, not the grace
+    held = named(f"command:{program(tmp_path / 'agent', text)}", task.cwd).hold(task)
+
+    def cut_off(_: Activity) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        held.release(cut_off)
+    assert Path(task.transcript).stat().st_size < 40 << 20
+    assert not group_alive(held.pgid, held.mark)
 
 
 # --- the environment
