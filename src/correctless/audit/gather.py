@@ -8,14 +8,16 @@ import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from typing import cast
+
+import jsonlines
 
 from correctless.audit.evidence import TRAILERS, Commit, Evidence, Git, Held, Said
 from correctless.base import exits
 from correctless.base.clock import utcnow
 from correctless.base.exits import Stop
 from correctless.decisions.decision import Confirmation, Decision
-from correctless.ledger import ledger
-from correctless.ledger.check import readable
+from correctless.ledger import chain, check, ledger
 from correctless.ledger.heads import Heads
 from correctless.ledger.ledger import Anchor, Damaged, Entry, Ledger, Missing, Report
 from correctless.project.git import Repo
@@ -79,7 +81,7 @@ def gather(repo: Repo, logs: Logs, run: str, env: Mapping[str, str], *, offline:
     state, folded = _fold(own, run)
     noted, request_fault = _asked_of_github(own, run, env, offline=offline)
     permit, permit_fault = _permit(repo, own, env)
-    entries, unread = _entries(logs)
+    entries, unread = entries_of(logs.decisions, logs.root)
     report, log_fault, missing = _report(repo, logs, env, noted.get("decisions"), plan)
     # Any error of the file itself is told by `_events`: a chain that is broken reads no further.
     differs = ledger.verify(logs.run, noted.get("run", ()), root=logs.root).findings
@@ -196,9 +198,13 @@ def _permit(repo: Repo, own: Iterable[Said], env: Mapping[str, str]) -> tuple[st
     return used[-1] if used else "", ""
 
 
-def _entries(logs: Logs) -> tuple[tuple[Entry, ...], str]:
+def entries_of(path: str, root: str | None = None) -> tuple[tuple[Entry, ...], str]:
+    """Every line of a decisions log that is an entry by itself, and why it could not be read."""
     try:
-        return tuple(readable(logs.decisions, logs.root)), ""
+        # jsonlines takes a byte-order mark off a line: what has one is none of ours.
+        lines = (each for each in check.lines(path, root) if each.startswith(b"{"))
+        with jsonlines.Reader(lines, loads=lambda text: chain.entry(bytes(text, "utf-8"))) as reader:  # type: ignore[arg-type]  # always text
+            return tuple(cast("Iterator[Entry]", reader.iter(skip_invalid=True))), ""
     except Stop as stop:
         return (), stop.message
 

@@ -1,7 +1,9 @@
 """A class with annotated fields in, a frozen dataclass with slots out, in half the time that `dataclass` takes.
 
 For modules of many classes that are imported while somebody waits: `__eq__`, `__hash__` and `__repr__` are the same functions for
-all of them, where `dataclass` writes and compiles new ones for each.
+all of them, where `dataclass` writes and compiles new ones for each. With `dataclass(frozen=True, slots=True)` in its place the
+doors with a goal take more CPU time (medians of 20 rounds that took turns, Python 3.11): authorize 9 to 12 %, contract lint 10 %,
+gate 10 %; the writer and lint of one skill, which load few of these, 2 % at most either way.
 """
 
 from __future__ import annotations

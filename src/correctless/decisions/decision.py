@@ -22,8 +22,6 @@ NOTES = frozenset(
     }
 )
 
-SOURCES = ("tool", "block", "synthesized", "cli")
-
 
 @frozen
 class Decision:

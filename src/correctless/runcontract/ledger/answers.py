@@ -11,7 +11,6 @@ from correctless.runcontract.ledger.records import ALL, Answer, Logged, Revoke, 
 
 _PULL = re.compile(r"[1-9][0-9]{0,8}\Z")
 _LIMIT = re.compile(r"(max_agents|max_concurrent|max_cost_usd|max_minutes)=([0-9]{1,9}(?:\.[0-9]{1,4})?)\Z")
-LIMITS = ("max_agents", "max_concurrent", "max_cost_usd", "max_minutes")
 
 
 @frozen
