@@ -1247,3 +1247,28 @@ def test_a_log_that_is_no_beginning_of_the_other_is_not_brought_forward(
         with pytest.raises(Stop, match="is another log"):
             here.forward(data)
     assert (tmp_path / "here").read_bytes() == before
+
+
+def test_the_end_of_a_log_that_is_written_here_alone_shows_an_entry_of_somebody_else(log: Path) -> None:
+    ours = Ledger(str(log), alone=True)
+    mine = ours.append({"name": "ours"})
+    assert ours.head() == Head(1, mine.head)
+    write(log, "theirs")
+
+    with pytest.raises(Stop, match="somebody else added this entry"):
+        ours.head()
+
+
+def test_a_byte_changed_in_place_shows_at_the_end_of_a_long_log_written_alone(log: Path) -> None:
+    ours = Ledger(str(log), alone=True)
+    for number in range(400):
+        ours.append({"name": f"{number:0300}"})
+    assert ours.head().seq == 400
+    times = os.stat(log)
+    with log.open("r+b") as file:
+        file.seek(20)
+        file.write(b"7")
+    os.utime(log, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+    with pytest.raises(Damaged):
+        ours.head()

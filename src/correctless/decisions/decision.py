@@ -24,6 +24,19 @@ NOTES = frozenset(
 
 
 @frozen
+class Attempt:
+    """One attempt of a step of a run; None each where an entry was written outside of a run."""
+
+    run: str | None = None
+    step: str | None = None
+    attempt: int | None = None
+
+    def key(self, label: str) -> str:
+        """The key of one entry of this attempt: two entries with one key are the same entry."""
+        return f"{self.run}/{self.step}/{self.attempt}/{label}"
+
+
+@frozen
 class Decision:
     """One decision of the decisions log, in the order of its keys (spec: decisions)."""
 

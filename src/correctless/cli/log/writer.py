@@ -91,7 +91,8 @@ def append(
     from dataclasses import replace
 
     from correctless.base.clock import timestamp, utcnow
-    from correctless.decisions.correction import UNLISTED, correct
+    from correctless.decisions.correction import UNLISTED, Origin, correct
+    from correctless.decisions.decision import Attempt
     from correctless.ledger.heads import noting
     from correctless.ledger.record import decode
     from correctless.project.paths import ensure_artifacts
@@ -120,11 +121,8 @@ def append(
             said,
             _points(skill, repo),
             skill=skill,
-            run=None,
-            step=None,
-            attempt=None,
-            key=None,
-            source="cli",
+            at=Attempt(),
+            origin=Origin("cli", None),
             now=timestamp(now or utcnow()),
             unlisted=1,
         )

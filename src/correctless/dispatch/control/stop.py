@@ -11,7 +11,7 @@ from correctless.agents import Activity, one_line
 from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.base.process import process
-from correctless.dispatch.core.context import Surroundings
+from correctless.dispatch.core.context import RunContext
 from correctless.dispatch.loop import Log, Tell
 from correctless.dispatch.step import untrusted, work
 from correctless.project import lock
@@ -63,39 +63,39 @@ def _end_holder(repo: Repo) -> str:
     return ", ".join(ended)
 
 
-def abandon(around: Surroundings, tell: Tell, *, by: str) -> State:
+def abandon(ctx: RunContext, tell: Tell, *, by: str) -> State:
     """End an unfinished run for good. What its finished steps committed stays; an attempt under way is superseded."""
-    state = standing(around.logs.run, record.load(around.logs).events)
+    state = standing(ctx.logs.run, record.load(ctx.logs).events)
     if not state.unfinished:
         raise Stop(exits.REFUSED, f"run {state.run} is not unfinished: there is nothing to abandon")
     try:
-        untrusted.recover(around, state)
+        untrusted.recover(ctx, state)
     except Stop as stop:  # to be said, and no reason to keep the run
-        around.activity(Activity("warning", one_line(stop.message, 1000)))
-    log = Log(around, tell)
-    under_way = _under_way(around, state)
+        ctx.activity(Activity("warning", one_line(stop.message, 1000)))
+    log = Log(ctx, tell)
+    under_way = _under_way(ctx, state)
     if under_way is not None:
         state = after(state, log.write(state, under_way))
     return after(state, log.write(state, Abandoned(by)))
 
 
-def _under_way(around: Surroundings, state: State) -> Event | None:
+def _under_way(ctx: RunContext, state: State) -> Event | None:
     """What became of the step the run stands in, so that no work stays on the branch whose decisions nobody is asked about."""
     if state.phase == "rewinding":
-        if around.repo.dirty_files():
+        if ctx.repo.dirty_files():
             raise Stop(
                 exits.REFUSED,
-                f"{around.repo.top} has changes, and a step that was to run again is to be taken back. commit or stash them",
+                f"{ctx.repo.top} has changes, and a step that was to run again is to be taken back. commit or stash them",
             )
         # What was there is kept under a ref since the re-run was asked for.
-        around.repo.reset_to(state.step_base)
+        ctx.repo.reset_to(state.step_base)
         return Rewound(state.step_base)
     if state.step is None or state.phase not in UNDER_WAY:
         return None
-    marks = work.trailers(around, state, f"{state.step.name}#{state.attempt}")
-    if state.phase == "checked" and work.has_trailers(around, marks):
-        head = around.decisions.head()  # it was committed, and only its event is missing
-        return StepFinished(state.step.name, state.attempt, around.repo.head(), head.seq, head.sha256)
+    marks = work.trailers(ctx, state, f"{state.step.name}#{state.attempt}")
+    if state.phase == "checked" and work.has_trailers(ctx, marks):
+        head = ctx.decisions.head()  # it was committed, and only its event is missing
+        return StepFinished(state.step.name, state.attempt, ctx.repo.head(), head.seq, head.sha256)
     return AttemptFailed(state.step.name, state.attempt, "abandoned", False, None)
 
 

@@ -112,9 +112,9 @@ class Repo:
         """Paths git status names (changed, staged, untracked), relative to `top`; ignored files are none."""
         return self.standing().changed
 
-    def stage(self, *, env: Mapping[str, str] | None = None) -> None:
-        """Put all that differs into the index, but repositories inside this one."""
-        staging.stage(self, env)
+    def stage(self, here: Standing | None = None, *, env: Mapping[str, str] | None = None) -> None:
+        """Put all that differs into the index, but repositories inside this one; `here` is `standing()` where that is known."""
+        staging.stage(self, here, env)
 
     def standing(self, *, env: Mapping[str, str] | None = None) -> Standing:
         """Where the worktree stands, asked once: `branch`, `head` and `dirty_files` in one process of git."""
@@ -155,8 +155,10 @@ class Repo:
 
     def submodules(self) -> Iterator[tuple[str, str]]:
         """Path and commit of each repository inside this one that its index names."""
-        kept = os.path.join(self.common_dir, "modules")
-        if os.path.lexists(os.path.join(self.top, ".gitmodules")) or os.path.isdir(kept):
+        kept = os.path.join(self.common_dir, "modules")  # a sandbox makes an empty one
+        if os.path.lexists(os.path.join(self.top, ".gitmodules")) or (
+            os.path.isdir(kept) and os.listdir(kept)
+        ):
             for item in self.git("ls-files", "--stage", "-z").split("\0"):
                 if item.startswith("160000 "):
                     what, _, path = item.partition("\t")

@@ -30,6 +30,11 @@ def unsigned(
     The change of a file counts against its commit's parent, the run's base, and where the branch left `past`: a squash has
     all of them as one. Work that was mixed with other work within a file is not known again.
     """
+    listed = repo.git(*HISTORY, "rev-list", *span, "--", env=ENV, seconds=SECONDS).split()
+    mine = _made(own.events)
+    here = [commit for commit in listed if commit not in mine]
+    if not here:
+        return
     made: dict[str, tuple[Logs, Mark]] = {}
     bases: dict[str, str] = {}
     for logs, events in others.events():
@@ -47,9 +52,9 @@ def unsigned(
         for base in {*begun.values()}
     }
     pairs = [f"{commit} {start}" for commit, base in begun.items() for start in {base, forks[base]} if start]
-    listed = repo.git(*HISTORY, "rev-list", *span, "--", env=ENV, seconds=SECONDS).split()
-    mine = _made(own.events)
-    here = [commit for commit in listed if commit not in mine and commit not in made]
+    here = [commit for commit in here if commit not in made]
+    if not here:
+        return
     changed = _changes(repo, named)
     theirs = {**_results(repo, named), **changed}
     paths = {header for header, _ in changed}
