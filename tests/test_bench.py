@@ -244,11 +244,11 @@ def test_asking_the_run_contract_is_measured_beside_a_bare_interpreter(tmp_path:
     assert done.returncode == 0, done.stderr
     rows = {row["figure"]["name"]: row for row in json.loads(done.stdout)["rows"]}
     assert {name: row["goal"] for name, row in rows.items()} == {
-        "authorize, allowed": 15.0,
-        "authorize, denied": 15.0,
-        "authorize, allowed, 366 records": 15.0,
-        "authorize, denied, 366 records": 15.0,
-        "contract lint, 300 lines": 30.0,
+        "authorize, allowed": 8.0,
+        "authorize, denied": 8.0,
+        "authorize, allowed, 366 records": 10.0,
+        "authorize, denied, 366 records": 10.0,
+        "contract lint, 300 lines": 20.0,
     }
     for name, row in rows.items():
         assert row["floor"]["name"] == "python3 -I -S -c pass"

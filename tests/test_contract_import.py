@@ -55,7 +55,7 @@ class Signing(Operator):
     def place(self) -> store.Place:
         return store.place(str(self.top), RUN)
 
-    def load(self) -> store.Kept:
+    def load(self) -> store.ContractSnapshot:
         return store.load(self.place, self.env, utcnow())
 
     def put(self, records: Sequence[Record]) -> None:

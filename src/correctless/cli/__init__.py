@@ -69,6 +69,11 @@ def _run(words: list[str]) -> int:
         from importlib import import_module
 
         return int(import_module(module_of(words[0])).main(words[1:]))
+    if words[:2] == ["contract", "authorize"]:
+        from correctless.cli.contract import authorize
+
+        if (code := authorize.main(words[2:])) is not None:
+            return code
     from correctless.cli.group import run
 
     return run(words)

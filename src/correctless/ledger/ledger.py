@@ -38,7 +38,7 @@ class Moved(Stop):
     """Somebody added to the log since it was read: what was decided on it must be decided anew."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Seen:
     """What one `Ledger` knows of its file, and answers for."""
 

@@ -11,7 +11,8 @@ from correctless.base.exits import Stop
 from correctless.base.values import frozen
 from correctless.github import nodes, queries
 from correctless.github.client import GitHub, first_line, take
-from correctless.runcontract.judge.terms import Bar, Target
+from correctless.runcontract.document.sections import Bar
+from correctless.runcontract.judge.terms import Target
 from correctless.runcontract.ledger.clause import Clause, of_merge, shown
 
 METHODS = ("merge", "squash", "rebase")

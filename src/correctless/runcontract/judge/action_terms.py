@@ -63,7 +63,7 @@ def _merge(
     if pull is None:
         return Verdict(DENY, 6, (Clause("merge.facts", 3, "no facts", "facts of the pull request"),))
     run, number = contract.run, int(action.target)
-    reviews = [review for pr, review in case.state.reviews if pr == number]
+    reviews = [review for review in case.state.reviews if review.pr == number]
     target = Target(run.repo, number, run.base, action.head)
     found: list[Clause] = []
     for granted in covering:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
+from correctless.base.lazy_re import lazily
 from correctless.base.values import frozen
 from correctless.ledger.record import read
 from correctless.runcontract.document.forms import CENT
@@ -14,10 +15,10 @@ from correctless.syntax.strict_json import RecordError
 
 MOST = 10**9  # of agents, minutes and US dollars
 KINDS = ("merge", "flip", "rollback", "spawn", "other")
-_NUMBER = re.compile(r"[1-9][0-9]{0,8}\Z")
-_ID = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}\Z")
-_COMMIT = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
-_NAME = re.compile(r"[a-z][a-z0-9_-]*(?:\.[a-z0-9_-]+)*(?::[!-~]{1,200})?\Z")
+_NUMBER = lazily(r"[1-9][0-9]{0,8}\Z")
+_ID = lazily(r"[A-Za-z][A-Za-z0-9_-]{0,63}\Z")
+_COMMIT = lazily(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
+_NAME = lazily(r"[a-z][a-z0-9_-]*(?:\.[a-z0-9_-]+)*(?::[!-~]{1,200})?\Z")
 
 
 @frozen
@@ -40,7 +41,7 @@ class Action:
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Action:
         """The action of a record; `RecordError` also for a key that is not known: it may have said "only there"."""
-        if unknown := values.keys() - {f.name for f in fields(cls)}:
+        if unknown := values.keys() - _KEYS:
             raise RecordError(f"an unknown key '{min(unknown)}' of an action")
         return read(cls, values)
 
@@ -48,6 +49,9 @@ class Action:
     def label(self) -> str:
         """Short, for people and for what an escalation is about."""
         return f"{self.kind}:{self.target}" if self.target else self.kind
+
+
+_KEYS = frozenset(f.name for f in fields(Action))
 
 
 def fault(action: Action) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import datetime
 
+from correctless.base.lazy_re import lazily
 from correctless.runcontract.document.sections import Contract
 from correctless.runcontract.ledger.actions import Action, fault
 from correctless.runcontract.ledger.answers import wrong
@@ -23,7 +23,7 @@ from correctless.runcontract.ledger.records import (
     moment,
 )
 
-_COMMIT = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
+_COMMIT = lazily(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 
 
 def told(word: Word) -> str:
