@@ -135,7 +135,7 @@ def test_every_step_has_a_mark_with_its_attempt_time_tokens_cost_and_decisions()
     assert view.rows[1].seconds == 5.0
     assert (view.total.seconds, view.total.tokens, view.total.decisions, view.current) == (66.0, 1500, 2, 1)
     drawn = "\n".join(line.plain for line in draw(view, 80, 24))
-    assert re.search(r"✓ ctdd +1 +1:01 +1.5k +~0.25 +2, 1 deferred", drawn), drawn
+    assert re.search(r"✓ ctdd +1 +1m01s +1.5k +~0.25 +2, 1 deferred", drawn), drawn
     assert "– cupdate-arch   not at intensity standard" in drawn
 
 
@@ -165,7 +165,7 @@ def test_an_attempt_under_way_shows_its_last_tool_and_what_it_says_it_used() -> 
     told.hear("tool", "Bash pytest -q")
     told.hear("usage", "48100 tokens, ~0.41 USD")
     view = told.view(later=7)
-    assert note(view, "tool") == "7 s ago: Bash pytest -q"
+    assert note(view, "tool") == "7s ago: Bash pytest -q"
     assert (view.rows[0].tokens, view.rows[0].cost_usd, view.total.estimated) == (48100, 0.41, True)
     told.hear("usage", "48200 tokens, 0.42 USD")
     view = told.view()
@@ -250,7 +250,7 @@ def test_figures_stand_below_their_headers() -> None:
     told.finish("ctdd", later=3700)
     drawn = [line.plain for line in draw(told.view(), 80, 24)]
     header = drawn[1]
-    for row, figures in ((drawn[2], ("1", "1:01:40", "1.5k", "~0.25")),):
+    for row, figures in ((drawn[2], ("1", "1h01m", "1.5k", "~0.25")),):
         for word, figure in zip(("attempt", "time", "tokens", "USD"), figures, strict=True):
             end = header.index(word) + len(word)
             assert row[:end].endswith(figure), (header, row)
@@ -565,7 +565,7 @@ def test_resume_shows_what_was_done_before_it(project: Project) -> None:
     code, shown = ended(on_terminal(project, "resume", AGENT_EXTRA="import time; time.sleep(0.6)"))
     assert code == exits.PERSON, shown
     said = "\n".join(rows_of(shown))
-    assert re.search(r"✓ ctdd +1 +\d:\d\d", said), said
+    assert re.search(r"✓ ctdd +1 +\d+s", said), said
     assert re.search(r"▸ cverify +4 ", said), said
     assert "ctdd: attempt 1" not in said
 

@@ -12,6 +12,7 @@ import sys
 
 from correctless.base import exits
 from correctless.base.exits import Stop
+from correctless.base.text import printable
 
 # What `--help` says of each command, so that a listing imports none of them.
 COMMANDS = {
@@ -129,7 +130,7 @@ def _on_path(program: str) -> bool:
 
 def _say(message: str) -> None:
     # One line, whatever a file name or an agent put into the message.
-    line = "".join(c if c.isprintable() else " " for c in typable(message))
+    line = printable(" ".join(typable(message).splitlines()))
     try:
         print(f"correctless: {line}", file=sys.stderr)
     except OSError:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from correctless.decisions import block, unmarked
-from correctless.decisions.correction import UNLISTED, asks_to_defer, claimed_id, correct, folded, synthesized
-from correctless.decisions.decision import Decision
+from correctless.decisions.correction import asks_to_defer, claimed_id, correct, folded, synthesized
+from correctless.decisions.decision import UNLISTED, Decision
 from correctless.decisions.objects import inside
 
 if TYPE_CHECKING:

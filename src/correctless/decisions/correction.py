@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from correctless.decisions.decision import Decision, means_deferred
+from correctless.decisions.decision import UNLISTED, Decision, means_deferred
 from correctless.ledger.record import decode, encode
 from correctless.syntax.strict_json import RecordError
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from correctless.skill.contract import SkillContract
     from correctless.skill.defaults import Default, Points
 
-UNLISTED = "AD-UNLISTED-"
 _DEFERRING = frozenset({"conflict", "corrected", "incomplete", "unlisted", "unverified"})
 
 _READ = frozenset(

@@ -24,6 +24,8 @@ NOTES = frozenset(
 
 SOURCES = ("tool", "block", "synthesized", "cli")
 
+UNLISTED = "AD-UNLISTED-"  # how the id of a decision begins whose point the contract does not list
+
 
 @frozen
 class Decision:

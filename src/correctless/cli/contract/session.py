@@ -13,6 +13,7 @@ import click
 from correctless.base import exits
 from correctless.base.clock import utcnow
 from correctless.base.exits import Stop
+from correctless.base.text import printable, printable_lines
 from correctless.cli.values import NAME
 from correctless.ledger.ledger import Moved
 from correctless.project import git, person
@@ -22,7 +23,6 @@ from correctless.runcontract.ledger import store
 from correctless.runcontract.ledger.clause import Clause
 from correctless.runcontract.ledger.records import Record
 from correctless.runcontract.ledger.store import Kept, Place
-from correctless.syntax.finding import printable
 
 _TRIES = 20
 SHOWN = 8  # hex digits a person types: they only say "this one"; the record holds the whole digest
@@ -126,7 +126,7 @@ def token() -> str:
 
 def echo(text: str) -> None:
     """Lines that quote a contract or an agent, safe for a terminal."""
-    click.echo("\n".join(printable(line) for line in text.split("\n")))
+    click.echo(printable_lines(text))
 
 
 def warn(text: str) -> None:

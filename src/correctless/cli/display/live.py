@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.text import Text
 
 from correctless.agents import Activity
+from correctless.base.text import duration
 from correctless.cli.display import progress
 from correctless.cli.display.board import Board, Mark, Row, View
 from correctless.runlog.events import Logged
@@ -315,7 +316,7 @@ def _figures(row: Row) -> tuple[str, str, str, str, str]:
         said = row.note
     return (
         str(row.attempt) if row.attempt else "",
-        _time(row.seconds) if row.seconds is not None else "",
+        duration(int(row.seconds)) if row.seconds is not None else "",
         _thousands(row.tokens) if row.tokens else "",
         f"{'~' if row.estimated else ''}{row.cost_usd:.2f}" if row.cost_usd else "",
         said,
@@ -360,12 +361,6 @@ def _scrolled(console: Console, said: Iterable[str], columns: int) -> Iterator[T
             part.rstrip()
             yield Text.assemble((first, "dim"), part)
             first = " " * indent
-
-
-def _time(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def _thousands(number: int) -> str:

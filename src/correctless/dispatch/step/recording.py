@@ -6,11 +6,12 @@ import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from correctless.agents import Activity, one_line
+from correctless.agents import Activity
 from correctless.base.clock import timestamp
+from correctless.base.text import one_line
 from correctless.decisions.capture import Calls
 from correctless.decisions.correction import claimed_id, folded
-from correctless.decisions.decision import Decision
+from correctless.decisions.decision import UNLISTED, Decision
 from correctless.decisions.remarks import recorded
 from correctless.dispatch.core.context import Surroundings
 from correctless.dispatch.step import ask
@@ -72,7 +73,7 @@ def unlisted(around: Surroundings, run: str, skill: str, *, but: Collection[str 
         d.run == run
         and d.skill == skill
         and not ask.is_answer(d)  # it has the number of what it answers
-        and d.decision_id.startswith("AD-UNLISTED-")
+        and d.decision_id.startswith(UNLISTED)
         and d.key not in but
         for d in (Decision.of(entry.fields) for entry in around.decisions.read())
     )

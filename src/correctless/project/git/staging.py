@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from correctless.base import exits
+from correctless.base import below, exits
 from correctless.base.exits import Stop
 
 if TYPE_CHECKING:
@@ -28,8 +28,7 @@ def stage(repo: Repo, env: Mapping[str, str] | None = None) -> None:
 def refused(repo: Repo) -> tuple[str, ...]:
     """The paths git leaves out of every commit: found by staging all into a copy of the index."""
     try:
-        with open(os.path.join(repo.git_dir, "index"), "rb") as file:
-            known = file.read()
+        known = below.read(os.path.join(repo.git_dir, "index"))
     except OSError:
         known = b""
     with repo.scratch_index(known) as env:

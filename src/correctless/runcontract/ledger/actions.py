@@ -9,6 +9,7 @@ from typing import Any
 
 from correctless.base.values import frozen
 from correctless.ledger.record import read
+from correctless.project.git.objectid import OID
 from correctless.runcontract.document.forms import CENT
 from correctless.syntax.strict_json import RecordError
 
@@ -16,7 +17,6 @@ MOST = 10**9  # of agents, minutes and US dollars
 KINDS = ("merge", "flip", "rollback", "spawn", "other")
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}\Z")
 _ID = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}\Z")
-_COMMIT = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 _NAME = re.compile(r"[a-z][a-z0-9_-]*(?:\.[a-z0-9_-]+)*(?::[!-~]{1,200})?\Z")
 
 
@@ -62,7 +62,7 @@ def fault(action: Action) -> str:
         return f"a name '{action.target}'"
     if action.kind == "spawn" and (type(action.agents) is not int or action.agents < 1 or action.target):
         return f"{action.agents} agents"
-    if action.head and (action.kind != "merge" or not _COMMIT.match(action.head)):
+    if action.head and (action.kind != "merge" or not OID.match(action.head)):
         return f"a head '{action.head}'"
     if action.operator and action.kind != "rollback":
         return f"the operator's own {action.kind}"
