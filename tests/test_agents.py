@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from conftest import Git
-from correctless.agents import Activity, Limits, Outcome, Task, named, one_line
+from correctless.agents import Activity, Limits, Outcome, Task, named
 from correctless.agents.claude import Claude, command_line
 from correctless.agents.command import command
 from correctless.agents.environment import environment
@@ -28,6 +28,7 @@ from correctless.agents.stream import Stream
 from correctless.base.exits import REFUSED, USAGE, Stop
 from correctless.base.process.lines import Line
 from correctless.base.process.process import Process, group_alive
+from correctless.base.text import one_line
 from patience import until
 
 STREAMS = Path(__file__).parent / "cases" / "streams"
@@ -288,8 +289,9 @@ def test_a_relative_program_or_folder_is_taken_from_where_the_person_stood() -> 
 
 
 def test_one_line_holds_no_control_characters_and_is_bounded() -> None:
-    assert one_line("a\n\tb\x1b[2J\u202ec") == "a b?[2J?c"
-    assert len(one_line("x" * 10_000)) == 200
+    assert one_line("a\n\tb\x1b[2J\u202ec") == "a b\\x1b[2J\\u202ec"
+    assert one_line("x" * 10_000) == "x" * 299 + "…"
+    assert len(one_line("\x1b" * 10_000, 50)) == 50
 
 
 # --- the command agent
@@ -311,7 +313,10 @@ def test_a_command_gets_the_prompt_and_its_output_is_the_answer(task: Task, tmp_
     ("text", "reason"),
     [
         ("print('answer'); exit(3)", "exit code 3"),
-        ("import sys; sys.exit('no key\\x1b[2J')", "exit code 1; the answer is empty; it said: no key?[2J"),
+        (
+            "import sys; sys.exit('no key\\x1b[2J')",
+            "exit code 1; the answer is empty; it said: no key\\x1b[2J",
+        ),
         ("print()", "the answer is empty"),
         (
             "import time; print('half', flush=True); time.sleep(60)",
@@ -741,7 +746,7 @@ def test_check_wants_a_client_that_is_there_and_not_too_old(
     assert "'claude' is not on PATH" in stopped(PATH=f".{os.pathsep}")
     assert "which is no program" in stopped(CORRECTLESS_CLAUDE="./claude")
     assert "which is no program" in stopped(CORRECTLESS_CLAUDE=str(tmp_path / "none"))
-    assert "gave no version (soon?)" in stopped(
+    assert "gave no version (soon\\x07)" in stopped(
         CORRECTLESS_CLAUDE=str(fake), ANTHROPIC_FAKE_VERSION="soon\x07"
     )
     assert "2.1.299 is too old" in stopped(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from correctless.cli.contract import authorize
+from correctless.cli.contract import plain_authorize
 from correctless.cli.contract.ask import authorize
 
 PLAIN = [
@@ -38,7 +38,7 @@ def defaults() -> dict[str, object]:
 
 
 def same(words: list[str]) -> None:
-    read = authorize.plain(words)
+    read = plain_authorize.plain(words)
     assert read is not None
     assert {name: value for name, value in read.items() if value != defaults()[name]} == by_click(words)
 
@@ -50,17 +50,17 @@ def test_plain_words_are_read_as_click_reads_them(words: list[str]) -> None:
 
 @pytest.mark.parametrize("words", FOR_CLICK, ids=" ".join)
 def test_whatever_is_not_plain_is_left_to_click(words: list[str]) -> None:
-    assert authorize.plain(words) is None
+    assert plain_authorize.plain(words) is None
 
 
 @given(
     st.lists(
-        st.sampled_from(["merge", "1", "2.5", "x", *authorize._FLAGS, *authorize._VALUES]),
+        st.sampled_from(["merge", "1", "2.5", "x", *plain_authorize._FLAGS, *plain_authorize._VALUES]),
         max_size=8,
     )
 )
 def test_no_words_are_read_otherwise_than_click_reads_them(words: list[str]) -> None:
-    if authorize.plain(words) is not None:
+    if plain_authorize.plain(words) is not None:
         same(words)
 
 
@@ -68,12 +68,12 @@ def test_every_option_is_known_and_takes_the_defaults_of_the_command() -> None:
     options = {
         name: each.name for each in authorize.params if isinstance(each, click.Option) for name in each.opts
     }
-    values = {name: spec[0] for name, spec in authorize._VALUES.items()}
-    assert {**authorize._FLAGS, **values} == options
-    taken = authorize.answer.__kwdefaults__ or dict(
+    values = {name: spec[0] for name, spec in plain_authorize._VALUES.items()}
+    assert {**plain_authorize._FLAGS, **values} == options
+    taken = plain_authorize.answer.__kwdefaults__ or dict(
         zip(
-            authorize.answer.__code__.co_varnames[1:],
-            authorize.answer.__defaults__ or (),
+            plain_authorize.answer.__code__.co_varnames[1:],
+            plain_authorize.answer.__defaults__ or (),
             strict=False,
         )
     )

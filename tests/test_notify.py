@@ -18,9 +18,10 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from conftest import Git
-from correctless.agents import Activity, one_line
+from correctless.agents import Activity
 from correctless.base import exits
 from correctless.base.exits import Stop
+from correctless.base.text import one_line
 from correctless.dispatch import loop
 from correctless.dispatch.core.context import RunContext
 from correctless.dispatch.tell import notify
@@ -301,7 +302,7 @@ def test_a_command_that_hangs_is_ended_with_all_it_started_and_the_run_stands_wh
         ("#!/bin/sh\necho 'no route' >&2\nexit 7\n", "notify: 'tell' ended with 7: no route"),
         (
             "#!/bin/sh\nprintf '\\033[31mred\\033[0m\\n' >&2\nexit 7\n",
-            "notify: 'tell' ended with 7: ?[31mred?[0m",
+            "notify: 'tell' ended with 7: \\x1b[31mred\\x1b[0m",
         ),
         ("#!/no/such/interpreter\n", "notify: 'tell' ended with 12"),
     ],

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO, Literal, Protocol
 
 from correctless.agents import Activity, Outcome, Task
-from correctless.base import below
+from correctless.base.files import open_plain
 from correctless.base.process.lines import LONG, Line, split
 from correctless.base.process.process import Limit, Process
 from correctless.sandbox.reach import Needs
@@ -81,9 +81,9 @@ class Running:
         too_much = ""
         said = 0
         # 0600: a transcript holds what the agent read, and that may be a secret
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         try:
-            with open(os.open(self._task.transcript, flags, 0o600), "ab", buffering=0) as transcript:
+            with open(open_plain(self._task.transcript, flags), "ab", buffering=0) as transcript:
                 try:
                     process.release(self._stdin)
                     for line in process.lines(idle_s=limits.idle_s, wall_s=limits.wall_s):
@@ -136,7 +136,7 @@ def hold(task: Task, argv: Sequence[str], env: Mapping[str, str], needs: Needs) 
 
 def reckon(listener: Listener, transcript: str) -> Outcome:
     """What a listener makes of a transcript that nobody listened to until the end."""
-    with suppress(OSError), open(below.opened(transcript), "rb") as file:
+    with suppress(OSError), open(open_plain(transcript), "rb") as file:
         for line in split(iter(lambda: file.read(_PIECE), b"")):
             for _ in listener.hear(line):
                 pass

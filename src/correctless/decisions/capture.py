@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from correctless.decisions import block, unmarked
 from correctless.decisions.correction import (
-    UNLISTED,
     Origin,
     asks_to_defer,
     claimed_id,
@@ -21,7 +20,7 @@ from correctless.decisions.correction import (
     folded,
     synthesized,
 )
-from correctless.decisions.decision import Attempt, Decision
+from correctless.decisions.decision import UNLISTED, Attempt, Decision
 from correctless.decisions.objects import inside
 
 if TYPE_CHECKING:

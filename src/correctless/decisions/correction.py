@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from correctless.base.values import frozen
-from correctless.decisions.decision import Attempt, Decision, means_deferred
+from correctless.decisions.decision import UNLISTED, Attempt, Decision, means_deferred
 from correctless.ledger.record import decode, encode
 from correctless.syntax.strict_json import RecordError
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from correctless.skill.contract import SkillContract
     from correctless.skill.defaults import Default, Points
 
-UNLISTED = "AD-UNLISTED-"
 _DEFERRING = frozenset({"conflict", "corrected", "incomplete", "unlisted", "unverified"})
 
 _READ = frozenset(

@@ -36,6 +36,9 @@ class Attempt:
         return f"{self.run}/{self.step}/{self.attempt}/{label}"
 
 
+UNLISTED = "AD-UNLISTED-"  # how the id of a decision begins whose point the contract does not list
+
+
 @frozen
 class Decision:
     """One decision of the decisions log, in the order of its keys (spec: decisions)."""

@@ -383,6 +383,17 @@ def run(
     return Result(code, out, err, process.timed_out)
 
 
+def alive(pid: int) -> bool:
+    """Whether there is a process of this number, of any user."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
+
+
 def group_alive(pgid: int, mark: str = "") -> bool:
     """Whether anything of the group still runs, or on Linux anything that carries `mark`; a zombie does not run."""
     return bool(living(pgid, mark))

@@ -12,7 +12,7 @@ from correctless.base import exits
 from correctless.base.clock import utcnow
 from correctless.base.exits import Stop
 from correctless.base.files import replace_file
-from correctless.cli.contract import authorize
+from correctless.cli.contract import plain_authorize
 from correctless.cli.contract.options import json_option, run_option
 from correctless.cli.contract.session import clause_values, echo, echo_json, there, token
 from correctless.cli.values import ANY, COUNT
@@ -177,7 +177,7 @@ def authorize(
 
     KIND is merge --pr N, flip ID, rollback ID --trigger ID (or --operator), spawn --agents N, or other NAME.
     """
-    return authorize.answer(
+    return plain_authorize.answer(
         kind, target, pr, flags, head, trigger, operator, agents, cost_usd, minutes, run_id, as_json
     )
 
@@ -205,8 +205,8 @@ def merge(number: str, head: str, run_id: str | None) -> int:
             raise Stop(exits.PERSON, said)
         case merging.Refused():
             found = Decided(DENY, found.clauses)
-    authorize.say(action, found)
-    return authorize.CODES[found.verdict]
+    plain_authorize.say(action, found)
+    return plain_authorize.CODES[found.verdict]
 
 
 @click.command(epilog="Example: correctless contract board")

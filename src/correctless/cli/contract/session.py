@@ -11,6 +11,7 @@ from typing import Any
 from correctless.base import exits
 from correctless.base.clock import utcnow
 from correctless.base.exits import Stop
+from correctless.base.text import printable, printable_lines
 from correctless.base.values import frozen
 from correctless.ledger.ledger import Moved
 from correctless.project import git
@@ -20,7 +21,6 @@ from correctless.runcontract.ledger import store
 from correctless.runcontract.ledger.clause import Clause
 from correctless.runcontract.ledger.records import Record
 from correctless.runcontract.ledger.store import ContractSnapshot, Place
-from correctless.syntax.finding import printable
 
 _TRIES = 20
 SHOWN = 8  # hex digits a person types: they only say "this one"; the record holds the whole digest
@@ -99,7 +99,7 @@ def token() -> str:
 
 def echo(text: str) -> None:
     """Lines that quote a contract or an agent, safe for a terminal."""
-    print("\n".join(printable(line) for line in text.split("\n")), flush=True)
+    print(printable_lines(text), flush=True)
 
 
 def warn(text: str) -> None:

@@ -25,6 +25,7 @@ from rich.table import Table
 from rich.text import Text
 
 from correctless.agents import Activity
+from correctless.base.text import duration
 from correctless.cli.display import progress
 from correctless.cli.display.board import Board, Mark, Row, View
 from correctless.runlog.events import Logged
@@ -298,7 +299,7 @@ def _figures(row: Row) -> tuple[str, str, str, str, str]:
         decisions += f", {row.deferred} deferred"
     return (
         str(row.attempt) if row.attempt else "",
-        _time(row.seconds) if row.seconds is not None else "",
+        duration(int(row.seconds)) if row.seconds is not None else "",
         _thousands(row.tokens) if row.tokens else "",
         f"{'~' if row.estimated else ''}{row.cost_usd:.2f}" if row.cost_usd else "",
         row.note or decisions,
@@ -313,12 +314,6 @@ def _scrolled(console: Console, lines: Iterable[str]) -> Iterator[Text]:
         for part in Text(line[indent:]).wrap(console, console.width - indent):
             yield Text.assemble(first, part)
             first = Text(" " * indent)
-
-
-def _time(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def _thousands(number: int) -> str:

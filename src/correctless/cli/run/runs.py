@@ -18,6 +18,7 @@ from correctless.base import exits
 from correctless.base.clock import timestamp, utcnow
 from correctless.base.exits import Stop
 from correctless.base.process import orphans
+from correctless.base.text import printable_lines
 from correctless.cli import typable
 from correctless.cli.display import progress, watch
 from correctless.cli.display.ask import asker
@@ -199,7 +200,7 @@ def _place(origin: Repo, branch: str | None, flags: dict[str, Any]) -> Iterator[
     if branch is None:
         yield origin, os.getcwd()
         return
-    known = origin.try_git("rev-parse", "--verify", "--quiet", f"refs/heads/{branch}").returncode == 0
+    known = origin.commit(f"refs/heads/{branch}") is not None
     there = worktree.there(origin, branch)
     made = there or worktree.make(origin, branch, start.load_config(origin, flags, os.getcwd()), os.environ)
     as_it_is = f" (on {branch} as it is, {made.head()[:12]})" if known else ""
@@ -225,7 +226,7 @@ def _approval(ready: start.Ready, named: str | None) -> Confirmation:
         return Confirmation("spec", plan.spec_sha256, named, "flag", now)
     if person.has_terminal():
         person.refuse_agents(os.environ)
-        click.echo(summary.printable(ready.spec_text), err=True)
+        click.echo(printable_lines(ready.spec_text), err=True)
         who = person.name(ready.repo, os.environ)
         if click.confirm(
             f"Do you, {who}, approve this spec ({plan.spec}, {plan.spec_sha256[:8]})?", err=True

@@ -50,7 +50,7 @@ def request(ctx: RunContext, tell: Tell, *, step: str, note: str, by: str, chann
     gone = names[names.index(step) :]
     started = [item.event for item in events if item.run == state.run and isinstance(item.event, StepStarted)]
     base = next(s.base for s in reversed(started) if s.step == step and s.attempt == finished[step].attempt)
-    if ctx.repo.try_git("cat-file", "-e", f"{base}^{{commit}}").returncode != 0:
+    if ctx.repo.commit(base) is None:
         raise Stop(
             exits.REFUSED,
             f"the commit {step} began at ({base[:12]}) is not in this clone: the branch was squashed before it came here. "

@@ -249,10 +249,8 @@ def _parks_on(repo: Repo, found: Config, env: Mapping[str, str]) -> str | None:
 
 def _usual_target(repo: Repo, remote: str) -> str:
     # A remote that was added by hand has no HEAD here until somebody asks for it.
-    for name in ("main", "master"):
-        if repo.try_git("rev-parse", "--verify", "--quiet", f"refs/remotes/{remote}/{name}").returncode == 0:
-            return name
-    return "main"
+    known = (name for name in ("main", "master") if repo.commit(f"refs/remotes/{remote}/{name}"))
+    return next(known, "main")
 
 
 def _refuse_unfinished(state: State) -> None:

@@ -7,10 +7,11 @@ import signal
 import time
 from contextlib import suppress
 
-from correctless.agents import Activity, one_line
+from correctless.agents import Activity
 from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.base.process import process
+from correctless.base.text import one_line
 from correctless.dispatch.core.context import RunContext
 from correctless.dispatch.loop import Log, Tell
 from correctless.dispatch.step import untrusted, work
@@ -43,8 +44,9 @@ def _end_holder(repo: Repo) -> str:
         )
     ended = []
     if _holds(by.pid, lock.path(repo)):
-        os.kill(by.pid, signal.SIGTERM)
-        ended.append(f"process {by.pid} ({by.what})")
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(by.pid, signal.SIGTERM)
+            ended.append(f"process {by.pid} ({by.what})")
         _wait(repo)
     if by.group is not None and lock.is_held(repo) and process.group_alive(by.group):
         # Its dispatcher is gone: the agent is an orphan that still has the lock.
@@ -103,10 +105,7 @@ def _holds(pid: int, path: str) -> bool:
     # The number in the file may be another process's by now: only one that has this very file open is signalled.
     folder = f"/proc/{pid}/fd"
     if not os.path.isdir("/proc/self"):
-        with suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, 0)
-            return True
-        return False
+        return process.alive(pid)
     with suppress(OSError):
         return any(_link(os.path.join(folder, name)) == path for name in os.listdir(folder))
     return False

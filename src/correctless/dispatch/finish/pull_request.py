@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from correctless.agents import Activity, one_line
+from correctless.agents import Activity
 from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.base.files import replace_file
+from correctless.base.text import one_line
 from correctless.dispatch.core import freeze
 from correctless.dispatch.core import spec as spec_text
 from correctless.dispatch.core.context import RunContext, plan_of
@@ -106,10 +107,7 @@ def github(repo: Repo, remote: str, env: Mapping[str, str]) -> GitHub:
 def expected(repo: Repo, plan: Plan) -> str | None:
     """The commit a push expects the run's branch at on the remote; None when it must not be there yet."""
     # What this repository last saw there: a branch that others moved since is not overwritten.
-    seen = repo.try_git(
-        "rev-parse", "--verify", "--quiet", f"refs/remotes/{plan.remote}/{plan.branch}^{{commit}}"
-    )
-    return seen.stdout.strip() or None if seen.returncode == 0 else None
+    return repo.commit(f"refs/remotes/{plan.remote}/{plan.branch}")
 
 
 def _text(ctx: RunContext, state: State) -> tuple[str, str]:

@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from correctless.agents import Activity, one_line
+from correctless.agents import Activity
 from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.base.files import replace_file
+from correctless.base.text import one_line
 from correctless.dispatch.core import freeze
 from correctless.dispatch.core.context import RunContext, plan_of
 from correctless.dispatch.core.freeze import Frozen
@@ -289,7 +290,7 @@ def _refuse_other_branch(here: Repo, branch: str, head: str) -> None:
     place = here.worktrees().get(branch)
     if place is not None and os.path.realpath(place) != here.top:
         raise Stop(exits.REFUSED, f"{branch} is checked out in {place}. change into that folder")
-    there = here.try_git("rev-parse", "--verify", "--quiet", f"refs/heads/{branch}^{{commit}}").stdout.strip()
+    there = here.commit(f"refs/heads/{branch}")
     if there and not here.is_ancestor(there, head):
         raise Stop(
             exits.REFUSED,
@@ -313,7 +314,7 @@ def _refuse_other_logs(logs: Logs, there: Found) -> None:
 
 def _move_branch(here: Repo, branch: str, head: str) -> None:
     if here.branch() != branch:
-        exists = here.try_git("rev-parse", "--verify", "--quiet", f"refs/heads/{branch}").returncode == 0
+        exists = here.commit(f"refs/heads/{branch}") is not None
         made = () if exists else ("--no-track", "-c")
         here.git("switch", "--quiet", "--no-recurse-submodules", *made, branch, *(() if exists else (head,)))
     if here.head() != head:

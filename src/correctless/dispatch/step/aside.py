@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 
-from correctless.agents import one_line
 from correctless.base import below, exits
 from correctless.base.exits import Stop
+from correctless.base.text import one_line
 from correctless.dispatch.core import policy_changes
 from correctless.dispatch.core.context import RunContext, attempt_of, step_of
 from correctless.project import leftovers

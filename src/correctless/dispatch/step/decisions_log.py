@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from correctless.decisions.correction import UNLISTED
-from correctless.decisions.decision import Attempt, Decision
+from correctless.decisions.decision import UNLISTED, Attempt, Decision
 from correctless.ledger.ledger import Head, Ledger
 
 # What the key of a person's own decision ends with, before the number of the entry it answers.

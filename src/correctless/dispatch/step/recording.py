@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from correctless.agents import Activity, one_line
+from correctless.agents import Activity
 from correctless.base.clock import timestamp
+from correctless.base.text import one_line
 from correctless.decisions.capture import Calls
 from correctless.decisions.correction import claimed_id, folded
 from correctless.decisions.decision import Attempt

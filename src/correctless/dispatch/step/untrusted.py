@@ -84,16 +84,13 @@ def recover(ctx: RunContext, state: State) -> None:
     last = state.finished[-1] if state.step is None else None
     at = (last.step, last.attempt) if last is not None else (step_of(state).name, state.attempt)
     path = _snapshot(ctx, state, *at, state.part)
-    try:
-        data = below.read(path, root=ctx.root)
-    except OSError:
-        data = b""
-    if sha256(data) != state.git_before:
-        raise Stop(
-            exits.REFUSED,
-            f"{path} is not the snapshot of git's files that was taken before the agent ran, so they can't be compared. "
-            "bring it back; or look at git's configuration, hooks and refs, and end the run: correctless cauto stop --abandon",
-        )
+    data = _proven(
+        ctx,
+        path,
+        state.git_before,
+        "the snapshot of git's files that was taken before the agent ran, so they can't be compared. bring it back; or look at "
+        "git's configuration, hooks and refs, and end the run",
+    )
     ctx.before = before.unpack(ctx.repo, data)
     settle(ctx, state)
 
@@ -112,17 +109,18 @@ def use_settings(ctx: RunContext, state: State) -> None:
     if not state.git_settings:
         return
     path = os.path.join(ctx.logs.folder(state.run), _SETTINGS)
-    try:
+    what = "the git configuration that was frozen when the run started. bring it back, or end the run"
+    _use(ctx, path, _proven(ctx, path, state.git_settings, what))
+
+
+def _proven(ctx: RunContext, path: str, digest: str, what: str) -> bytes:
+    """The bytes of a file of the run, held against what the log says of them."""
+    data = b""
+    with suppress(OSError):
         data = below.read(path, root=ctx.root)
-    except OSError:
-        data = b""
-    if sha256(data) != state.git_settings:
-        raise Stop(
-            exits.REFUSED,
-            f"{path} is not the git configuration that was frozen when the run started. bring it back, or end the run: "
-            "correctless cauto stop --abandon",
-        )
-    _use(ctx, path, data)
+    if sha256(data) != digest:
+        raise Stop(exits.REFUSED, f"{path} is not {what}: correctless cauto stop --abandon")
+    return data
 
 
 def found(ctx: RunContext, run: str) -> Iterator[tuple[str, str, str]]:

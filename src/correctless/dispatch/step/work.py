@@ -6,11 +6,12 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 
-from correctless.agents import MAX_ANSWER, one_line
+from correctless.agents import MAX_ANSWER
 from correctless.base import below, exits
 from correctless.base.clock import timestamp
 from correctless.base.exits import Stop
 from correctless.base.files import replace_file
+from correctless.base.text import one_line
 from correctless.decisions import capture
 from correctless.decisions.decision import Attempt, Decision
 from correctless.dispatch.core import freeze, policy_changes, spec

@@ -9,17 +9,18 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import stat
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from correctless.agents import Activity, one_line
+from correctless.agents import Activity
 from correctless.base import exits
 from correctless.base.clock import timestamp
 from correctless.base.exits import Stop
+from correctless.base.files import open_plain
 from correctless.base.process import process
+from correctless.base.text import one_line
 from correctless.dispatch.core.context import RunContext, plan_of
 from correctless.dispatch.core.engine import Wait
 from correctless.dispatch.host import trusted_path
@@ -298,7 +299,7 @@ def _tell(
         "output": sent.output,
     }
     try:
-        with os.fdopen(_open(log, os.O_RDWR | os.O_CREAT | os.O_APPEND), "ab") as out:
+        with os.fdopen(open_plain(log, os.O_RDWR | os.O_CREAT | os.O_APPEND), "ab") as out:
             out.write(encode(kept))
     except OSError as error:
         ctx.activity(Activity("warning", f"{one_line(log)} can't be written: {error.strerror}"))
@@ -333,21 +334,12 @@ def _name(repo: Repo) -> str:
 def _last_sent(log: str) -> str | None:
     """The mark of the last line, when that notification arrived; one that didn't is to be tried again."""
     try:
-        with os.fdopen(_open(log, os.O_RDONLY), "rb") as file:
+        with os.fdopen(open_plain(log, os.O_RDONLY), "rb") as file:
             *_, last = file.read().splitlines() or [b""]
         kept = decode(last)
     except (OSError, RecordError):
         return None
     return str(kept.get("mark")) if kept.get("sent") is True else None
-
-
-def _open(path: str, flags: int) -> int:
-    # The folder is one an agent can reach: a link or a pipe at this name must neither lead away nor make us wait.
-    fd = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
-        raise OSError(0, "it is no plain file", path)
-    return fd
 
 
 def _program(argv: Sequence[str], repo: Repo, env: Mapping[str, str]) -> tuple[str, str]:

@@ -12,8 +12,9 @@ from contextlib import contextmanager, suppress
 from threading import Timer
 from typing import IO, TYPE_CHECKING
 
-from correctless.base import exits
+from correctless.base import below, exits
 from correctless.base.exits import Stop
+from correctless.base.files import open_plain
 from correctless.project.git import call
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def sound(path: str) -> bool:
     name = named[1] + named[2]
     digest = hasher(name)
     try:
-        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        with open(open_plain(path), "rb") as file:
             unpack = zlib.decompressobj()
             data = file.read(_CHUNK)
             while data:
@@ -115,8 +116,7 @@ def _take_away(repo: Repo, oid: str, move_away: Callable[[str], None]) -> None:
 
 
 def _bytes(path: str) -> bytes:
-    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-        data = file.read(_PACK + 1)
+    data = below.read(path, _PACK + 1)
     if len(data) > _PACK:
         raise Stop(
             exits.REFUSED,

@@ -16,7 +16,6 @@ from correctless.base.exits import Stop
 from correctless.project.git import Repo, call, dot_git, index, objects
 from correctless.project.git.before import (
     NOTHING,
-    OID,
     Before,
     entry_of,
     folders,
@@ -29,6 +28,7 @@ from correctless.project.git.before import (
     watched,
 )
 from correctless.project.git.call import Place
+from correctless.project.git.objectid import OID
 from correctless.project.git.repairs import Change, Repairs, alone
 from correctless.project.git.restore_refs import (
     refuse_lost_objects,

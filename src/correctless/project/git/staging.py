@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from correctless.base import exits
+from correctless.base import below, exits
 from correctless.base.exits import Stop
 
 if TYPE_CHECKING:
@@ -31,8 +31,7 @@ def refused(repo: Repo, here: Standing | None = None) -> tuple[str, ...]:
     if not _unstaged(here):
         return ()
     try:
-        with open(os.path.join(repo.git_dir, "index"), "rb") as file:
-            known = file.read()
+        known = below.read(os.path.join(repo.git_dir, "index"))
     except OSError:
         known = b""
     with repo.scratch_index(known) as env:

@@ -8,13 +8,14 @@ from datetime import datetime, timedelta
 
 from correctless.base.clock import timestamp
 from correctless.base.exits import Stop
+from correctless.base.text import one_line
 from correctless.base.values import frozen
 from correctless.ledger.ledger import Moved
 from correctless.runcontract.judge.authorize import authorize, still
 from correctless.runcontract.ledger import store
 from correctless.runcontract.ledger.actions import Action
 from correctless.runcontract.ledger.case import ALLOW, DENY, ESCALATE, Facts, Verdict
-from correctless.runcontract.ledger.clause import Clause, shown
+from correctless.runcontract.ledger.clause import Clause
 from correctless.runcontract.ledger.records import Consume, Decision, Escalation, Permit, Record, Said
 from correctless.runcontract.ledger.store import ContractSnapshot, Place
 
@@ -80,12 +81,14 @@ def ask(
             return Decided(ALLOW, (), permit.id, permit.expires, permit.bound, after)
         return _unwritten("others write to the ledger all the time")
     except Exception as error:  # noqa: BLE001 whatever goes wrong must deny
-        return Decided(DENY, (Clause("internal", 0, shown(f"{type(error).__name__}: {error}"), "no error"),))
+        return Decided(
+            DENY, (Clause("internal", 0, one_line(f"{type(error).__name__}: {error}"), "no error"),)
+        )
 
 
 def denied(why: str) -> Decided:
     """What is said when not even that could be had which a decision needs."""
-    return Decided(DENY, (Clause("internal", 0, shown(why), "no error"),))
+    return Decided(DENY, (Clause("internal", 0, one_line(why), "no error"),))
 
 
 def use(
@@ -115,7 +118,7 @@ def use(
     except Stop as stop:
         return _unwritten(stop.message).clauses
     except Exception as error:  # noqa: BLE001 whatever goes wrong must deny
-        return (Clause("internal", 0, shown(f"{type(error).__name__}: {error}"), "no error"),)
+        return (Clause("internal", 0, one_line(f"{type(error).__name__}: {error}"), "no error"),)
 
 
 def _current(
@@ -130,7 +133,7 @@ def refused(
     """Why this permit can't be used for this action now."""
     held = snapshot.case.state.permits.get(permit)
     if held is None:
-        return (Clause("permit.unknown", 0, shown(permit), "a permit of this ledger"),)
+        return (Clause("permit.unknown", 0, one_line(permit), "a permit of this ledger"),)
     found = []
     if held.consumed:
         found.append(Clause("permit.used", 0, "it was used", "a permit that was not"))
@@ -183,13 +186,13 @@ def _raised(snapshot: ContractSnapshot, action: Action, verdict: Verdict, token:
     if verdict.verdict != ESCALATE or verdict.group not in (4, 6) or snapshot.case.here.contract is None:
         return []
     first = verdict.clauses[0]
-    question = shown(f"{action.label}: {first.found}. may it be done ({first.needed})?")
+    question = one_line(f"{action.label}: {first.found}. may it be done ({first.needed})?")
     return [
         Escalation(
             id=f"{condition.id}-{token()[:8]}",
             condition=condition.id,
             target=action.label,
-            blocked=shown(f"{action.label}: {first.code}"),
+            blocked=one_line(f"{action.label}: {first.code}"),
             tried=("correctless contract authorize",),
             decision_needed=question,
             recommend="look at what failed, then answer the ask anew or refuse it",
@@ -204,4 +207,4 @@ def _raised(snapshot: ContractSnapshot, action: Action, verdict: Verdict, token:
 
 
 def _unwritten(why: str) -> Decided:
-    return Decided(DENY, (Clause("ledger.write", 0, shown(why), "a decision that is on record"),))
+    return Decided(DENY, (Clause("ledger.write", 0, one_line(why), "a decision that is on record"),))

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from correctless.base.lazy_re import lazily
-from correctless.base.text import hidden
+from correctless.base.text import hidden, one_line
 from correctless.base.values import frozen
 from correctless.runcontract.document import typed
 from correctless.runcontract.document.plaintext import LONGEST, place, text_of
@@ -157,7 +157,7 @@ def _table(part: Slice, path: str) -> tuple[Mapping[str, Any] | None, list[Findi
         at = _AT.search(said)
         line, column = (int(at[1]), int(at[2])) if at and at[1] else (max(1, part.toml.count("\n")), 1)
         message = f"not TOML: {_AT.sub('', said).rstrip('.')}. mend it"
-        return None, [Finding(path, part.line + line - 1, column, _TOML, _one_line(message))]
+        return None, [Finding(path, part.line + line - 1, column, _TOML, one_line(message))]
     if _is_deeper(table, _DEEPEST):
         message = f"nested deeper than {_DEEPEST}. see correctless contract schema"
         return None, [Finding(path, part.line, 1, _TOML, message)]
@@ -195,7 +195,7 @@ def _typed(part: Slice, spots: Places, table: Mapping[str, Any], path: str) -> t
             continue
         line, column = spots.of(at, key=is_key)
         if (part.line + line - 1, column) not in seen:
-            found.append(Finding(path, part.line + line - 1, column, _VALUE, _one_line(message)))
+            found.append(Finding(path, part.line + line - 1, column, _VALUE, one_line(message)))
     return (None if found or gaps else made), found
 
 
@@ -208,7 +208,3 @@ def _leaves(value: Any, at: Path = ()) -> Iterator[tuple[Path, Any]]:
             yield from _leaves(item, (*at, number))
     else:
         yield at, value
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

@@ -10,6 +10,7 @@ from typing import Any
 from correctless.base.lazy_re import lazily
 from correctless.base.values import frozen
 from correctless.ledger.record import read
+from correctless.project.git.objectid import OID
 from correctless.runcontract.document.forms import CENT
 from correctless.syntax.strict_json import RecordError
 
@@ -66,7 +67,7 @@ def fault(action: Action) -> str:
         return f"a name '{action.target}'"
     if action.kind == "spawn" and (type(action.agents) is not int or action.agents < 1 or action.target):
         return f"{action.agents} agents"
-    if action.head and (action.kind != "merge" or not _COMMIT.match(action.head)):
+    if action.head and (action.kind != "merge" or not OID.match(action.head)):
         return f"a head '{action.head}'"
     if action.operator and action.kind != "rollback":
         return f"the operator's own {action.kind}"

@@ -9,9 +9,10 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
-from correctless.base import exits
+from correctless.base import below, exits
 from correctless.base.exits import Stop
 from correctless.base.files import replace_file
+from correctless.base.text import one_line
 from correctless.base.values import frozen
 from correctless.ledger.heads import NEW, Heads
 from correctless.ledger.ledger import EMPTY, Entry, Head, Ledger, Missing, verify
@@ -22,7 +23,7 @@ from correctless.runcontract.document import contract_file
 from correctless.runcontract.document.plaintext import LARGEST
 from correctless.runcontract.ledger import signed
 from correctless.runcontract.ledger.case import Case
-from correctless.runcontract.ledger.clause import Clause, shown
+from correctless.runcontract.ledger.clause import Clause
 from correctless.runcontract.ledger.records import Logged, Pin, Record, Word, fields_of, logged
 from correctless.runcontract.ledger.state import Version, fold
 from correctless.runcontract.ledger.words import told
@@ -112,20 +113,13 @@ def named(home: str, run: str | None) -> Place:
 def bytes_of(path: str) -> bytes | None:
     """A contract's bytes, None when there is no such file; `Stop(3)` for what can't be read, a link, or a file far too long."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        return below.read(path, LARGEST + 2)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise Stop(
             exits.REFUSED, f"{path} can't be read: {error.strerror}. put a regular file there"
         ) from None
-    with open(fd, "rb") as file:
-        try:
-            return file.read(LARGEST + 2)
-        except OSError as error:
-            raise Stop(
-                exits.REFUSED, f"{path} can't be read: {error.strerror}. put a regular file there"
-            ) from None
 
 
 def load(at: Place, env: Mapping[str, str], now: datetime) -> ContractSnapshot:
@@ -259,7 +253,7 @@ def _version(path: str, trusted: set[str], faults: list[Clause]) -> Version:
     try:
         data = bytes_of(path)
     except Stop as stop:
-        faults.append(Clause("contract", 0, shown(stop.message), "contract.md as a regular file"))
+        faults.append(Clause("contract", 0, one_line(stop.message), "contract.md as a regular file"))
         return _ABSENT
     if data is None:
         faults.append(Clause("contract", 0, "there is no contract.md", "the contract in its place"))
@@ -297,7 +291,7 @@ def _log(at: Place, env: Mapping[str, str], faults: list[Clause]) -> tuple[tuple
         why = stop.message
     except RecordError as error:
         why = f"a record can't be understood: {error}"
-    faults.append(Clause("ledger", 0, shown(why), "the ledger as it was acknowledged"))
+    faults.append(Clause("ledger", 0, one_line(why), "the ledger as it was acknowledged"))
     return (), EMPTY
 
 
@@ -328,7 +322,7 @@ def _signatures(at: Place, log: Sequence[Logged]) -> Iterator[Clause]:
         if why:
             needed = "a text signed once by an allowed signer"
             yield Clause(
-                "signature", _SECTION[word.record], shown(f"'{told(word)}' by {word.by}: {why}"), needed
+                "signature", _SECTION[word.record], one_line(f"'{told(word)}' by {word.by}: {why}"), needed
             )
 
 
