@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.util import find_spec
-
 import click
 
 import correctless
 from correctless.base import exits
 from correctless.cli import COMMANDS, module_of
+from correctless.cli.lazy import LazyGroup
 
 
-class _Lazy(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 click calls it so
-        return [name for name in COMMANDS if find_spec(module_of(name))]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        # Asked for before the import, so that an ImportError inside a command is never taken for "no such command".
-        if cmd_name not in self.list_commands(ctx):
-            return None
-        module = module_of(cmd_name)
-        command = getattr(import_module(module), cmd_name.replace("-", "_"))
-        if not isinstance(command, click.Command):
-            raise TypeError(f"{module} has no click command '{cmd_name}'")
-        return command
-
+class _Commands(LazyGroup):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         rows = [(name, COMMANDS[name]) for name in self.list_commands(ctx)]
         if rows:  # click refuses an empty list
@@ -45,7 +30,8 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 
 
 @click.group(
-    cls=_Lazy,
+    cls=_Commands,
+    modules={name: module_of(name) for name in COMMANDS},
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Example: correctless cauto run --help",
 )

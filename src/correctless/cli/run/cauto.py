@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import click
+
+from correctless.cli.lazy import LazyGroup
 
 # `status` and `stop` need nothing of what a start needs.
 _MODULES = {
@@ -12,23 +12,15 @@ _MODULES = {
     "demo": "runs",
     "resume": "runs",
     "run": "runs",
-    "status": "standing",
+    "status": "status",
     "stop": "stop",
 }
 
 
-class _Lazy(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 click calls it so
-        return [*_MODULES]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 likewise
-        module = _MODULES.get(cmd_name)
-        if module is None:
-            return None
-        command: click.Command = getattr(import_module(f"correctless.cli.{module}"), cmd_name)
-        return command
-
-
-@click.group(cls=_Lazy, epilog="Example: correctless cauto run --spec docs/spec.md")
+@click.group(
+    cls=LazyGroup,
+    modules={name: f"correctless.cli.run.{module}" for name, module in _MODULES.items()},
+    epilog="Example: correctless cauto run --spec docs/spec.md",
+)
 def cauto() -> None:
     """Run a pipeline of skills unattended, each in a fresh agent process."""

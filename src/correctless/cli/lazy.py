@@ -1,0 +1,30 @@
+"""A click group whose commands are imported when they are called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import click
+
+
+class LazyGroup(click.Group):
+    """`modules` names the module of each command; it has the command under its own name, with _ for -."""
+
+    def __init__(self, *args: Any, modules: Mapping[str, str], **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self._modules = modules
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 click calls it so
+        return list(self._modules)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 likewise
+        # Asked for before the import, so that an ImportError inside a command is never taken for "no such command".
+        if cmd_name not in self._modules:
+            return None
+        module = self._modules[cmd_name]
+        command = getattr(import_module(module), cmd_name.replace("-", "_"))
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{module} has no click command '{cmd_name}'")
+        return command
