@@ -29,8 +29,8 @@ from correctless.runcontract.ledger.records import (
     Surfaced,
 )
 
-GOAL_AUTHORIZE = 15.0  # of a bare interpreter
-GOAL_LINT = 30.0
+GOAL_AUTHORIZE, GOAL_DAYS = 8.0, 10.0  # of a bare interpreter: on a new ledger, on one of some days
+GOAL_LINT = 20.0
 LINES = 300
 DAYS = 60  # helpers that came and went; each leaves six records
 _SPAWN = Action("spawn", agents=1, cost_usd=1, minutes=30)
@@ -199,7 +199,11 @@ def _rows(project: _Project, rounds: int, say: Callable[[str], None]) -> list[Ro
             "ms",
             floor,
             rounds,
-            goal=GOAL_LINT if name.startswith("contract lint") else GOAL_AUTHORIZE,
+            goal=GOAL_LINT
+            if name.startswith("contract lint")
+            else GOAL_DAYS
+            if days in name
+            else GOAL_AUTHORIZE,
         )
         for name, runs in zip(asked, ours, strict=True)
     ]

@@ -1,4 +1,4 @@
-"""The dispatcher, measured: what a step of a run costs beside its agent, and the memory an answer takes, out."""
+"""The dispatcher, measured: what a step, a run and a look at it cost beside the agent, and the memory an answer takes, out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from bench.measure import Ran, environment, measured, ran
 from bench.rows import Figure, Found, Row
 
 STEPS = 10
-MOST_MS = 60.0  # a step
+MOST_STEP_MS = 40.0  # what one step more costs
+MOST_RUN_S = 0.5  # what a run costs beside its steps
+MOST_STATUS_S = 0.2
 _SKILL = """\
 ---
 name: nothing
@@ -63,8 +65,8 @@ class _Project:
 
     def make(self) -> None:
         steps = {
-            "default": {"steps": [{"skill": "nothing"}] * STEPS},
-            "one": {"steps": [{"skill": "nothing"}]},
+            name: {"steps": [{"skill": "nothing"}] * count}
+            for name, count in (("default", STEPS), ("twice", 2 * STEPS), ("one", 1))
         }
         files = {
             "project/spec.md": "# Nothing\n\n- R-001: nothing changes.\n",
@@ -87,11 +89,18 @@ class _Project:
         self.git("switch", "-q", "-c", f"bench/{name}", "main")
         with open(self.at("agent.size"), "w", encoding="utf-8") as file:
             file.write(str(answer) if answer else "")
-        program = [sys.executable, "-I", os.path.join(self.root, "src", "correctless", "__main__.py")]
         # What is tried before a start is the project's own tests and an agent's turn, no cost of a step.
         words = ["--no-check", "--spec", "spec.md", "--approve-spec-as", "bench", "--pipeline", pipeline]
         agent = f"command:{self.at('agent')}"
-        return ran([*program, "cauto", "run", *words, "--agent", agent], cwd=self.top, env=self.env)
+        return self._cauto("run", *words, "--agent", agent)
+
+    def status(self) -> Ran:
+        """One `cauto status` of the last run."""
+        return self._cauto("status")
+
+    def _cauto(self, *words: str) -> Ran:
+        program = [sys.executable, "-I", os.path.join(self.root, "src", "correctless", "__main__.py")]
+        return ran([*program, "cauto", *words], cwd=self.top, env=self.env)
 
     def alone(self) -> Ran:
         """The agent by itself, as often as a run starts it, with the prompt it had there."""
@@ -106,36 +115,74 @@ def run(*, quick: bool, folder: str | None, root: str, say: Callable[[str], None
     def rows(scratch: str) -> list[Row]:
         project = _Project(scratch, root)
         project.make()
-        return [*_steps(project, 3 if quick else 15, say), *_memory(project, quick, say)]
+        return [*_steps(project, 2 if quick else 9, say), *_memory(project, quick, say)]
 
     return measured(rows, folder)
 
 
 def _steps(project: _Project, rounds: int, say: Callable[[str], None]) -> list[Row]:
     project.run("first")  # reads its files from the disk, and has the prompt written
-    runs: list[Ran] = []
+    runs: dict[str, list[Ran]] = {"one": [], "default": [], "twice": []}
     least: list[Ran] = []
+    looks: list[Ran] = []
     for number in range(rounds):
-        say(f"a run of {STEPS} steps: round {number + 1} of {rounds}")
-        if number % 2:
-            least.append(project.alone())
-        runs.append(project.run(f"steps-{number}"))
-        if not number % 2:
-            least.append(project.alone())
-    pairs = list(zip(runs, least, strict=True))
-    wall = median((whole.seconds - agent.seconds) / STEPS for whole, agent in pairs) * 1e3
-    cpu = median((whole.cpu - agent.cpu) / STEPS for whole, agent in pairs) * 1e3
-    best = min((whole.seconds - agent.seconds) / STEPS for whole, agent in pairs) * 1e3
-    note = f"(a run of {STEPS} steps less {STEPS} times the agent) / {STEPS}; the best round {best:.0f} ms"
-    peak = max(each.peak_mb for each in runs)
+        for pipeline, into in runs.items():
+            say(f"a run, pipeline {pipeline}: round {number + 1} of {rounds}")
+            into.append(project.run(f"{pipeline}-{number}", pipeline))
+        least.append(project.alone())
+        looks.append(project.status())
+    one, ten, twenty = ([each.seconds for each in runs[name]] for name in ("one", "default", "twice"))
+    more = [(long - short) / STEPS for long, short in zip(twenty, ten, strict=True)]
+    beside = [whole - STEPS * step for whole, step in zip(ten, more, strict=True)]
+    used = [(b.cpu - a.cpu) / STEPS for a, b in zip(runs["default"], runs["twice"], strict=True)]
+    spared = [a.cpu - STEPS * step for a, step in zip(runs["default"], used, strict=True)]
+    peak = max(each.peak_mb for each in runs["twice"])
+    agent = median(each.seconds for each in least) / STEPS * 1e3
+    note = f"(a run of {2 * STEPS} steps less one of {STEPS}) / {STEPS}, of it the agent {agent:.1f} ms; the best {min(more) * 1e3:.0f} ms"
     return [
-        Row(Figure("a step", wall, peak_mb=peak), "ms", None, rounds, missing=note, most=MOST_MS),
-        Row(Figure("a step, processor time", cpu), "ms", None, rounds, missing="of it user and system time"),
         Row(
-            Figure(f"a run of {STEPS} steps", median(each.seconds for each in runs)),
+            Figure("a step", median(more) * 1e3, peak_mb=peak),
+            "ms",
+            None,
+            rounds,
+            missing=note,
+            most=MOST_STEP_MS,
+        ),
+        Row(
+            Figure("a step, processor time", median(used) * 1e3),
+            "ms",
+            None,
+            rounds,
+            missing="of it user and system time",
+        ),
+        Row(
+            Figure("a run beside its steps", median(beside)),
+            "s",
+            None,
+            rounds,
+            missing=f"a run of {STEPS} steps less {STEPS} steps; processor time {median(spared):.2f} s",
+            most=MOST_RUN_S,
+        ),
+        Row(
+            Figure("cauto status", median(each.seconds for each in looks)),
+            "s",
+            None,
+            rounds,
+            missing=f"processor time {median(each.cpu for each in looks):.2f} s",
+            most=MOST_STATUS_S,
+        ),
+        Row(
+            Figure(f"a run of {STEPS} steps", median(ten)),
             "s",
             Figure(f"the agent alone, {STEPS} times", median(each.seconds for each in least)),
             rounds,
+        ),
+        Row(
+            Figure("a run of one step", median(one)),
+            "s",
+            None,
+            rounds,
+            missing="with an agent that answers at once",
         ),
     ]
 

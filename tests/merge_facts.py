@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from correctless.github.facts import NAMES, Check, Comment, Known, PullFacts, Status, Thread, Unknown
-from correctless.runcontract.judge.terms import Review, Target, Waiver
+from correctless.runcontract.document.sections import Bar, Bots, ReviewArea
+from correctless.runcontract.judge.terms import Target
+from correctless.runcontract.ledger.records import Review, Waiver
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 HEAD, OLD, BASE = "a" * 40, "b" * 40, "c" * 40
@@ -18,35 +20,33 @@ def ago(seconds: float) -> datetime:
     return NOW - timedelta(seconds=seconds)
 
 
-@dataclass(frozen=True)
-class ABar:
+def a_bar(**changed: Any) -> Bar:
     """`[[bar]]` as a document has it."""
-
-    id: str = "B1"
-    mergeable: str = "MERGEABLE"
-    merge_state: str = "CLEAN"
-    check_ok: tuple[str, ...] = ("SUCCESS",)
-    required_checks: tuple[str, ...] = ("test", "lint")
-    optional_skippable: tuple[str, ...] = ()
-    max_age_s: int = 60
-    method: str = "squash"
-    forbid_flags: tuple[str, ...] = ("--admin", "--auto")
-    serialize_on_green_base: bool = True
-    worktree: bool = True
-    review: tuple[AnArea, ...] = field(default_factory=lambda: (AnArea("security"), AnArea("data")))
-    bots: SomeBots | None = field(default_factory=lambda: SomeBots())
-
-
-@dataclass(frozen=True)
-class AnArea:
-    area: str
-    needs: str = "no findings"
+    good = Bar(
+        id="B1",
+        mergeable="MERGEABLE",
+        merge_state="CLEAN",
+        check_ok=("SUCCESS",),
+        required_checks=("test", "lint"),
+        optional_skippable=(),
+        method="squash",
+        forbid_flags=("--admin", "--auto"),
+        serialize_on_green_base=True,
+        worktree=True,
+        review=(an_area("security"), an_area("data")),
+        bots=some_bots(),
+    )
+    return replace(good, **changed)
 
 
-@dataclass(frozen=True)
-class SomeBots:
-    authors: tuple[str, ...] = ("helperbot[bot]",)
-    every_thread_answered_at_head: bool = True
+def an_area(area: str) -> ReviewArea:
+    return ReviewArea(area, "no findings")
+
+
+def some_bots(
+    authors: tuple[str, ...] = ("helperbot[bot]",), every_thread_answered_at_head: bool = True
+) -> Bots:
+    return Bots(authors, every_thread_answered_at_head)
 
 
 def check(name: str = "test", conclusion: str = "SUCCESS", **changed: Any) -> Check:
@@ -99,7 +99,7 @@ GOOD: dict[str, Any] = {
 }
 assert tuple(GOOD) == NAMES
 
-REVIEWS = (Review("security", HEAD, "bob", HEAD, True), Review("data", HEAD, "eve", HEAD, True))
+REVIEWS = (Review(412, "security", HEAD, "bob", HEAD, True), Review(412, "data", HEAD, "eve", HEAD, True))
 
 
 @dataclass(frozen=True)
@@ -120,8 +120,8 @@ def facts(changed: dict[str, Any] | None = None, at: dict[str, datetime] | None 
 
 
 def review(area: str = "security", **changed: Any) -> Review:
-    return replace(Review(area, HEAD, "bob", HEAD, True), **changed)
+    return replace(Review(412, area, HEAD, "bob", HEAD, True), **changed)
 
 
 def waiver(**changed: Any) -> Waiver:
-    return replace(Waiver("test", HEAD, 7), **changed)
+    return replace(Waiver("0" * 64, "test", HEAD, 7, "Ada", "terminal"), **changed)

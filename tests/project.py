@@ -94,7 +94,7 @@ KILLER = """
 import os, signal, sys
 from correctless.dispatch import loop
 from correctless import cli
-from correctless.cli import progress
+from correctless.cli.display import progress
 where, number = sys.argv[1], int(sys.argv[2])
 count = 0
 def tick():

@@ -22,7 +22,6 @@ from correctless.ledger.record import decode
 from correctless.review import gate
 from correctless.runlog.events import (
     Abandoned,
-    Attempt,
     AttemptFailed,
     Completed,
     Consolidated,
@@ -38,6 +37,7 @@ from correctless.runlog.events import (
     StepContinued,
     StepFinished,
     StepStarted,
+    Superseded,
     logged,
 )
 from correctless.runlog.manifest import status
@@ -328,7 +328,7 @@ class Simulation:
         label = f"{step}#{self.truth.begun[step]}"
         gone = self.truth.names[self.truth.names.index(step) :]
         discarded = tuple(
-            Attempt(each.step, int(label.partition("#")[2]))
+            Superseded(each.step, int(label.partition("#")[2]))
             for label, each in self.world.tries.items()
             if each.step in gone
         )

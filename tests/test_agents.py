@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from conftest import Git
-from correctless.agents import Activity, Limits, Outcome, Task, named, one_line
+from correctless.agents import Activity, Limits, Outcome, Task, named
 from correctless.agents.claude import Claude, command_line
 from correctless.agents.command import command
 from correctless.agents.environment import environment
@@ -28,6 +28,8 @@ from correctless.agents.stream import Stream
 from correctless.base.exits import REFUSED, USAGE, Stop
 from correctless.base.process.lines import Line
 from correctless.base.process.process import Process, group_alive
+from correctless.base.text import one_line
+from patience import until
 
 STREAMS = Path(__file__).parent / "cases" / "streams"
 LIMITS = Limits(idle_s=100, wall_s=200, turns=5, usd=1.5, grace_s=0.3)
@@ -83,6 +85,73 @@ def ran(spelled: str, task: Task) -> Outcome:
     outcome = held.release(lambda _: None)
     assert not group_alive(held.pgid, held.mark)
     return outcome
+
+
+# --- what is said before the end
+
+TALKER = """
+import os, pathlib, sys, time
+def say(text, end="\\n"):
+    sys.stdout.write(text + end); sys.stdout.flush()
+say("first")
+while not pathlib.Path("go").exists():
+    time.sleep(0.01)
+{say}
+pathlib.Path("said").touch()
+{then}
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, Stop(3, "cut off")], ids=["ctrl-c", "stop"])
+@pytest.mark.parametrize(
+    ("say", "then", "heard"),
+    [
+        ("say('a decision')", "", "a decision"),
+        ("say('one'); say('a decision', end='')", "", "a decision"),
+        ("say('x' * 5000); say('a decision')", "", "a decision"),
+        # It is told to end, and says so; more than a pipe holds, too.
+        ("", "import signal; signal.signal(signal.SIGTERM, lambda *_: (say('a decision'), os._exit(0)))", "a decision"),
+        ("", "import signal; signal.signal(signal.SIGTERM, lambda *_: (say('y' * 300_000), say('a decision'), os._exit(0)))",
+         "a decision"),
+    ],
+    ids=["a line", "a line without an end", "after a long line", "in its handler", "in its handler, much"],
+)  # fmt: skip
+def test_what_was_written_before_the_end_is_heard(
+    task: Task, tmp_path: Path, error: Any, say: str, then: str, heard: str
+) -> None:
+    text = TALKER.format(say=say, then=then)
+    task = replace(task, limits=replace(LIMITS, grace_s=30))
+    held = named(f"command:{program(tmp_path / 'agent', text)}", task.cwd).hold(task)
+
+    def cut_off(activity: Activity) -> None:
+        assert activity.text == "first"
+        Path(task.cwd, "go").touch()
+        until(Path(task.cwd, "said").exists, "the agent said nothing")
+        raise error
+
+    with pytest.raises(type(error) if isinstance(error, Stop) else error):
+        held.release(cut_off)
+    assert heard in held.end().answer.splitlines()
+    assert heard in Path(task.transcript).read_text().splitlines()
+    assert not group_alive(held.pgid, held.mark)
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_who_writes_on_while_it_is_ended_is_read_up_to_a_bound(
+    task: Task, tmp_path: Path, stream: str
+) -> None:
+    text = f"import os, signal, sys\nsignal.signal(15, signal.SIG_IGN)\nwhile True: os.write(sys.{stream}.fileno(), b'z' * 65536)"
+    task = replace(task, limits=replace(LIMITS, grace_s=60))  # a pipe that is closed ends it, not the grace
+    held = named(f"command:{program(tmp_path / 'agent', text)}", task.cwd).hold(task)
+
+    def cut_off(_: Activity) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        held.release(cut_off)
+    assert Path(task.transcript).stat().st_size < 40 << 20
+    assert not group_alive(held.pgid, held.mark)
 
 
 # --- the environment
@@ -220,8 +289,9 @@ def test_a_relative_program_or_folder_is_taken_from_where_the_person_stood() -> 
 
 
 def test_one_line_holds_no_control_characters_and_is_bounded() -> None:
-    assert one_line("a\n\tb\x1b[2J\u202ec") == "a b?[2J?c"
-    assert len(one_line("x" * 10_000)) == 200
+    assert one_line("a\n\tb\x1b[2J\u202ec") == "a b\\x1b[2J\\u202ec"
+    assert one_line("x" * 10_000) == "x" * 299 + "…"
+    assert len(one_line("\x1b" * 10_000, 50)) == 50
 
 
 # --- the command agent
@@ -243,7 +313,10 @@ def test_a_command_gets_the_prompt_and_its_output_is_the_answer(task: Task, tmp_
     ("text", "reason"),
     [
         ("print('answer'); exit(3)", "exit code 3"),
-        ("import sys; sys.exit('no key\\x1b[2J')", "exit code 1; the answer is empty; it said: no key?[2J"),
+        (
+            "import sys; sys.exit('no key\\x1b[2J')",
+            "exit code 1; the answer is empty; it said: no key\\x1b[2J",
+        ),
         ("print()", "the answer is empty"),
         (
             "import time; print('half', flush=True); time.sleep(60)",
@@ -673,7 +746,7 @@ def test_check_wants_a_client_that_is_there_and_not_too_old(
     assert "'claude' is not on PATH" in stopped(PATH=f".{os.pathsep}")
     assert "which is no program" in stopped(CORRECTLESS_CLAUDE="./claude")
     assert "which is no program" in stopped(CORRECTLESS_CLAUDE=str(tmp_path / "none"))
-    assert "gave no version (soon?)" in stopped(
+    assert "gave no version (soon\\x07)" in stopped(
         CORRECTLESS_CLAUDE=str(fake), ANTHROPIC_FAKE_VERSION="soon\x07"
     )
     assert "2.1.299 is too old" in stopped(

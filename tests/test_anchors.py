@@ -325,7 +325,7 @@ def test_commits_alone_disprove_logs_and_a_private_copy_that_were_written_anew(
 FORGES = """
 if step == "ctdd":
     import sys; sys.path.insert(0, {src!r})
-    from correctless.ledger import Ledger
+    from correctless.ledger.ledger import Ledger
     Ledger({log!r}).append({{"skill": "ctdd", "decision_id": "AD-001", "key": f"{{os.environ['CORRECTLESS_RUN']}}/ctdd/1/b1",
         "default_applied": "forged", "rationale": "r", "timestamp": "t", "escalation_deferred": False}})
 """

@@ -15,7 +15,8 @@ import pytest
 import correctless
 from conftest import Git
 from correctless.base import exits
-from correctless.dispatch.core.context import Answers, Question, Surroundings
+from correctless.decisions.decision import Attempt
+from correctless.dispatch.core.context import Answers, Question, RunContext
 from correctless.dispatch.step import ask
 from correctless.dispatch.step.recording import Recording
 from correctless.project import lock
@@ -283,22 +284,22 @@ def test_what_was_answered_before_a_crash_is_not_asked_again(make: Callable[...,
     assert (state.phase, len(state.asking.entries if state.asking else ())) == ("asking", 2)
     here = find(str(sessions.project.top))
     with lock.Lock.take(here, "a test") as held:
-        around = Surroundings(here, sessions.project.logs, held, sessions.project.env)
-        around.decisions.create()
+        ctx = RunContext(here, sessions.project.logs, held, sessions.project.env)
+        ctx.decisions.create()
         first = Person("call R-004 unmet", dies=True)
-        around.ask = first
+        ctx.ask = first
         with pytest.raises(KeyboardInterrupt):
-            ask.take_answers(around, state)
+            ask.take_answers(ctx, state)
         confirmations = Path(sessions.project.logs.confirmations)
         before = confirmations.read_bytes()
         assert b'"answer"' not in before  # it died before anything was on record
-        around.ask = Person("call R-004 unmet")
-        once = ask.take_answers(around, state)
+        ctx.ask = Person("call R-004 unmet")
+        once = ask.take_answers(ctx, state)
         decided = Path(sessions.project.logs.decisions).read_bytes()
         # The event is lost: all of it again.
         second = Person()
-        around.ask = second
-        again = ask.take_answers(around, state)
+        ctx.ask = second
+        again = ask.take_answers(ctx, state)
         # And once more, after a crash between the confirmation and the decision.
         lines = decided.splitlines(keepends=True)
         assert (once.changed, once.confirmed) == (again.changed, again.confirmed) == (1, 0)
@@ -337,9 +338,9 @@ def test_a_call_that_repeats_a_persons_answer_is_answered_and_not_recorded(
     state = sessions.project.state()
     contract = read_skill(str(sessions.project.top / "skills/judge"))
     with lock.Lock.take(here, "a test") as held:
-        around = Surroundings(here, sessions.project.logs, held, sessions.project.env)
-        around.decisions.create()
-        recording = Recording(around, contract, state.run, "judge", 1)
+        ctx = RunContext(here, sessions.project.logs, held, sessions.project.env)
+        ctx.decisions.create()
+        recording = Recording(ctx, contract, Attempt(state.run, "judge", 1))
         call = {"decision_id": "AD-003", "default_applied": "call R-004  unmet", "rationale": "as told"}
         assert recording("record_decision", call) == "on record already as AD-003: Ada decided it"
         assert len(sessions.project.decisions()) == 2

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from conftest import Git
+from correctless.audit import gather
 from correctless.base import exits
 from correctless.decisions.decision import Confirmation
 from correctless.ledger.heads import noting
@@ -120,6 +121,27 @@ def event(project: Project, name: str, step: str | None = None, **changed: Any) 
 
 def commit_of(project: Project, step: str) -> str:
     return str(next(e["commit"] for e in lines(project.logs.run) if is_(e, "step_finished", step)))
+
+
+def test_of_a_damaged_log_only_lines_that_are_entries_byte_for_byte_are_read(tmp_path: Path) -> None:
+    log = Ledger(str(tmp_path / "autonomous-decisions-x.jsonl"))
+    log.create()
+    for number in range(3):
+        log.append({"number": number})
+    first, *more = Path(log.path).read_bytes().splitlines(keepends=True)
+    odd = [
+        b"\xef\xbb\xbf" + more[0],
+        b"\x1e" + more[0],
+        b"\xff\n",
+        b"{}\n",
+        b"[" * 9000 + b"\n",
+        b"null\n",
+        b"\n",
+    ]
+    Path(log.path).write_bytes(b"".join([first, *odd, more[1], b'{"torn": 1']))
+    entries, why = gather.entries_of(log.path)
+    assert why == ""
+    assert [(entry.fields["number"], entry.line + b"\n") for entry in entries] == [(0, first), (2, more[1])]
 
 
 def test_every_claim_of_a_complete_run_is_proven_with_what_it_rests_on(whole: Project) -> None:

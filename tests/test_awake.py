@@ -25,7 +25,7 @@ for last; do :; done
 echo >"$0.ended"
 """
 NAMES = {"linux": "systemd-inhibit", "darwin": "caffeinate"}
-ON_LINUX = "--what=idle:sleep --who=correctless --why=a run is at work --mode=block"
+ON_LINUX = "--what=idle:sleep --who=correctless --mode=block --why=a run is at work"
 
 
 class Inhibitor:

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from correctless.decisions.capture import Calls, Captured, capture, correct, synthesized
-from correctless.decisions.decision import Decision
+from correctless.decisions.correction import Origin
+from correctless.decisions.decision import Attempt, Decision
 from correctless.ledger.ledger import Ledger
 from correctless.ledger.record import decode, encode
 from correctless.skill import contract, skill_text
@@ -55,17 +56,9 @@ def block(*objects: str) -> str:
 
 
 def corrected(obj: dict[str, Any] | None, of: SkillContract | None = DEMO, **more: Any) -> Decision:
-    how: dict[str, Any] = {
-        "skill": "demo",
-        "run": "r1",
-        "step": "demo",
-        "attempt": 1,
-        "key": "r1/demo/1/b1",
-        "source": "block",
-        "now": NOW,
-        "unlisted": 5,
-    }
-    return correct(obj, of, **(how | more))
+    at = Attempt("r1", "demo", 1)
+    how: dict[str, Any] = {"source": "block", "key": "r1/demo/1/b1"}
+    return correct(obj, of, skill="demo", at=at, origin=Origin(**(how | more)), now=NOW, unlisted=5)
 
 
 def shown(found: Captured) -> dict[str, Any]:
@@ -248,9 +241,7 @@ def test_a_synthesized_entry_is_deferred_and_has_a_key_of_its_own() -> None:
         "config",
         "configuration changed",
         "a.yaml",
-        run="r1",
-        step="cdocs",
-        attempt=2,
+        at=Attempt("r1", "cdocs", 2),
         now=NOW,
         unlisted=3,
     )

@@ -172,7 +172,7 @@ def test_every_key_of_the_sections_stands_in_the_manual() -> None:
 def test_a_document_is_read_again_without_its_libraries(tmp_path: Path) -> None:
     (tmp_path / "c.md").write_text(c.TEXT)
     program = (
-        "import sys; from correctless.runcontract import document\n"
+        "import sys; from correctless.runcontract.document import contract_file as document\n"
         f"data = open('c.md', 'rb').read(); document.reread(data, {c.DIGEST!r})\n"
         "print(sorted({'pydantic', 'markdown_it', 'click'} & set(sys.modules)))"
     )

@@ -36,7 +36,7 @@ VERBS = {
 }
 # The system's file of allowed signers is where this machine has it, and that is nothing a test may write to.
 PROGRAM = (
-    "import sys; from correctless import cli; from correctless.runcontract import signed\n"
+    "import sys; from correctless import cli; from correctless.runcontract.ledger import signed\n"
     "signed.SYSTEM = sys.argv[1]; sys.exit(cli.main(['contract', *sys.argv[2:]]))"
 )
 Git = Callable[..., str]
@@ -55,7 +55,7 @@ class Signing(Operator):
     def place(self) -> store.Place:
         return store.place(str(self.top), RUN)
 
-    def load(self) -> store.Kept:
+    def load(self) -> store.ContractSnapshot:
         return store.load(self.place, self.env, utcnow())
 
     def put(self, records: Sequence[Record]) -> None:

@@ -7,7 +7,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,15 @@ from correctless.runcontract.judge.authorize import authorize
 from correctless.runcontract.ledger import store
 from correctless.runcontract.ledger.actions import Action
 from correctless.runcontract.ledger.case import Facts
-from correctless.runcontract.ledger.records import Consume, Escalation, Permit, Record, Revoke
+from correctless.runcontract.ledger.records import (
+    Attempt,
+    Consume,
+    Escalation,
+    Helper,
+    Permit,
+    Record,
+    Revoke,
+)
 from correctless.runcontract.ledger.store import Place
 
 TEXT = c.edited(
@@ -137,8 +145,48 @@ def test_nothing_is_allowed_on_what_was_read_before_somebody_else_got_the_last(s
     at = c.place(scratch_repo, LAST)
     kept = store.load(at, os.environ, utcnow())
     assert ask(at) == "allow"
-    late = permits.ask(at, ONE, Facts(), env=os.environ, clock=utcnow, token=token, kept=kept)
+    late = permits.ask(at, ONE, Facts(), env=os.environ, clock=utcnow, token=token, snapshot=kept)
     assert (late.verdict, [clause.code for clause in late.clauses]) == ("escalate", ["budget.agents"])
+
+
+def test_a_snapshot_with_what_was_added_is_what_is_read_anew(scratch_repo: Path) -> None:
+    at = c.place(scratch_repo, TEXT)
+    every: list[list[Record]] = [
+        [a_permit(TEXT, "p1"), Consume("p1")],
+        [Escalation("E1-1", "E1", "x", "b", ("t",), "?", "r", ("spawn",))],
+        [Attempt("fix", "ü", "failed"), Helper("h1", "start", "p1"), Helper("h1", "end", "p1", 2)],
+        [c.pin(c.digest(TEXT))],
+        [],
+        [Revoke("*", "Ada", "terminal")],
+    ]
+    for more in every:
+        now = utcnow()
+        added = store.add(store.load(at, os.environ, now), more, os.environ, now)
+        assert added == store.load(at, os.environ, now)
+
+
+@pytest.mark.parametrize("changed", ["contract", "pinned"])
+@pytest.mark.parametrize("how", ["edited", "gone"])
+def test_bytes_that_changed_while_facts_were_looked_up_are_read_again(
+    changed: str, how: str, scratch_repo: Path
+) -> None:
+    at = c.place(scratch_repo, TEXT)
+    snapshot = store.load(at, os.environ, utcnow())
+    path = Path(getattr(at, changed))
+    path.unlink()
+    if how == "edited":
+        path.write_text(TEXT + "\n")
+    late = permits.ask(at, ONE, Facts(), env=os.environ, clock=utcnow, token=token, snapshot=snapshot)
+    assert late.verdict == "escalate" if changed == "pinned" else late.verdict != "allow"
+    assert records(at, Permit) == []
+
+
+def test_a_snapshot_is_judged_at_the_time_it_is_used(scratch_repo: Path) -> None:
+    at = c.place(scratch_repo, TEXT, a_permit(TEXT, "p1"))
+    snapshot = store.load(at, os.environ, utcnow())
+    late = lambda: datetime(2100, 1, 1, tzinfo=UTC)  # noqa: E731 a clock
+    asked = permits.ask(at, ONE, Facts(), env=os.environ, clock=late, token=token, snapshot=snapshot)
+    assert (asked.verdict, [clause.code for clause in asked.clauses]) == ("deny", ["state"])
 
 
 def test_a_permit_is_good_once_for_its_action_and_not_for_long(scratch_repo: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from datetime import timedelta
@@ -15,6 +17,7 @@ import pytest
 
 import contracts as c
 from contract_signing import ADA, DEPLOY, SAID, Keys, text, wrapped
+from correctless.runcontract.act import permits
 from correctless.runcontract.judge.authorize import authorize
 from correctless.runcontract.ledger import signed, store
 from correctless.runcontract.ledger.actions import Action
@@ -30,7 +33,7 @@ from correctless.runcontract.ledger.records import (
 )
 from correctless.runcontract.ledger.signed import KINDS
 from correctless.runcontract.ledger.state import fold
-from correctless.runcontract.ledger.store import Kept, Place
+from correctless.runcontract.ledger.store import ContractSnapshot, Place
 
 NO_SIGNATURE = "no good signature"
 OLD = json.dumps({"run": "r1", **SAID["answer"], "by": ADA})  # as it was signed when there was no other kind
@@ -226,7 +229,7 @@ class Desk:
         self.at += timedelta(seconds=1)
         store.add(self.load(self.at), records, self.env, self.at)
 
-    def load(self, now: Any = c.NOW) -> Kept:
+    def load(self, now: Any = c.NOW) -> ContractSnapshot:
         return store.load(self.place, self.env, now)
 
     def verdict(self, action: Action = c.MERGE, facts: Facts | None = None) -> tuple[str, list[str]]:
@@ -393,3 +396,53 @@ def test_the_assurance_is_that_of_the_weakest_word_in_force(at_desk: Keys) -> No
     assert with_(Settled("E1-1", "go on", "Ada", "terminal")) == signed_
     # What is in force counts, and not what was said last.
     assert with_(c.yes("G1"), at_desk.good(text(digest="0" * 64))) == "terminal"
+
+
+@pytest.fixture
+def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file with one line for each call of ssh-keygen by the code under test; the real program does the work."""
+    calls, program = tmp_path / "calls", tmp_path / "bin" / "ssh-keygen"
+    program.parent.mkdir()
+    program.write_text(
+        f'#!/bin/sh\necho x >> {shlex.quote(str(calls))}\nexec {shutil.which("ssh-keygen")} "$@"\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    return calls
+
+
+def test_an_authorised_action_asks_about_each_signature_once(asked: Path, at_desk: Keys) -> None:
+    desk = Desk(at_desk, answers=[at_desk.good(text(grant=grant)) for grant in ("G1", "G2", "G3", "G4")])
+    asked.write_text("")
+    signed._verified.clear()
+    given: dict[str, Any] = {"env": desk.env, "clock": lambda: c.NOW}
+    decided = permits.ask(desk.place, c.MERGE, c.facts(), token=lambda: "p1", keep=True, **given)
+    assert decided.verdict == ALLOW, decided
+    assert permits.use(desk.place, "p1", c.MERGE, decided.bound, snapshot=decided.snapshot, **given) == ()
+    assert permits.use(desk.place, "p1", c.MERGE, decided.bound, **given)[0].code == "permit.used"
+    assert asked.read_text().count("x") == 4
+
+
+def test_a_signature_is_held_against_the_list_of_signers_as_it_is_now(desk: Desk, at_desk: Keys) -> None:
+    desk.put([at_desk.good(text())])
+    assert desk.verdict() == (ALLOW, [])
+    before = Path(at_desk.signers).read_text()
+    Path(at_desk.signers).write_text(f"eve@example.invalid {(at_desk.folder / 'eve.pub').read_text()}")
+    assert desk.verdict() == (ESCALATE, ["signature"])
+    Path(at_desk.signers).write_text(before)
+    assert desk.verdict() == (ALLOW, [])
+    Path(at_desk.signers).unlink()
+    assert desk.verdict() == (ESCALATE, ["signature"])
+
+
+@pytest.mark.parametrize("limit", ['valid-before="29990101"', 'VALID-BEFORE="29990101"'])
+def test_a_signature_whose_key_is_allowed_for_a_time_is_asked_about_each_time(
+    limit: str, asked: Path, desk: Desk, at_desk: Keys
+) -> None:
+    key = (at_desk.folder / "ada.pub").read_text()
+    Path(at_desk.signers).write_text(f"{ADA} {limit} {key}")
+    desk.put([at_desk.good(text())])
+    asked.write_text("")
+    for calls in (1, 2):
+        assert desk.verdict() == (ALLOW, [])
+        assert asked.read_text().count("x") == calls

@@ -13,7 +13,6 @@ from correctless.ledger.record import decode, encode
 from correctless.runlog.events import (
     EVENTS,
     AgentEnded,
-    Attempt,
     AttemptFailed,
     Completed,
     DecisionsTaken,
@@ -22,6 +21,7 @@ from correctless.runlog.events import (
     Resumed,
     RunStopped,
     StepFinished,
+    Superseded,
     discarded,
     fields_of,
     logged,
@@ -162,7 +162,7 @@ def test_a_closed_gate_is_asked_again_after_a_resume_even_when_it_had_opened() -
 def test_a_rerun_supersedes_the_step_and_all_after_it_and_numbers_go_on() -> None:
     player = Player(random.Random(1), close=1.0)
     events = drive(plan("ctdd", "cverify", "cdocs"), player, rounds=1)
-    gone = (Attempt("cverify", 1), Attempt("cdocs", 1))
+    gone = (Superseded("cverify", 1), Superseded("cdocs", 1))
     events.append(
         Logged("r1", WHEN, Rerun("cverify", "look again", "Ada", "terminal", "base1", "refs/k/1", gone))
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from correctless.syntax.finding import Edit, Finding, as_github, as_json, as_text, printable, with_source
+from correctless.base.text import printable
+from correctless.syntax.finding import Edit, Finding, as_github, as_json, as_text, with_source
 
 
 def test_text_is_place_message_and_rule_on_one_line() -> None:

@@ -34,7 +34,7 @@ BY_THE_PACKAGE = f"""
 sys.path.insert(0, {SOURCE!r})
 from correctless import review
 from correctless.project import git, paths
-from correctless.record import utcnow
+from correctless.base.clock import utcnow
 folder = pathlib.Path(".correctless/artifacts")
 events = next(folder.glob("pipeline-feature*.jsonl")).read_text().splitlines()
 closed = [json.loads(line)["digest"] for line in events if json.loads(line)["event"] == "gate_closed"]

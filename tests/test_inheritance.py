@@ -27,7 +27,6 @@ from correctless.project import paths
 from correctless.review import gate, open_set, summary
 from correctless.runlog import branch as record
 from correctless.runlog.events import (
-    Attempt,
     Consolidated,
     DecisionsTaken,
     Event,
@@ -37,6 +36,7 @@ from correctless.runlog.events import (
     RunStarted,
     StepFinished,
     StepStarted,
+    Superseded,
     fields_of,
 )
 from project import Project
@@ -545,7 +545,13 @@ def test_an_attempt_that_was_run_again_lives_where_its_commit_does(top: Path, gi
     git(top, "update-ref", f"refs/correctless/kept/{R1}/1", first)
     work.log(
         Rerun(
-            "ctdd", "", "Ada", "terminal", work.base, f"refs/correctless/kept/{R1}/1", (Attempt("ctdd", 1),)
+            "ctdd",
+            "",
+            "Ada",
+            "terminal",
+            work.base,
+            f"refs/correctless/kept/{R1}/1",
+            (Superseded("ctdd", 1),),
         )
     )
     git(top, "reset", "-q", "--hard", work.base)

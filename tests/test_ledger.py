@@ -224,7 +224,7 @@ def test_a_key_deeper_inside_an_entry_is_not_its_key(log: Path) -> None:
 
 APPEND = """
 import sys
-from correctless.ledger import Ledger
+from correctless.ledger.ledger import Ledger
 ledger = Ledger(sys.argv[1])
 for n in range(int(sys.argv[3])):
     ledger.append({"who": sys.argv[2], "n": n, "text": sys.argv[2] * 6000})
@@ -290,7 +290,7 @@ def test_a_child_that_was_forked_from_a_writer_writes_for_itself(log: Path) -> N
 
 KILLED_WITH_A_CHILD = """
 import os, signal, sys, time
-from correctless.ledger import Ledger
+from correctless.ledger.ledger import Ledger
 
 def fork():
     child = os.fork()
@@ -830,8 +830,8 @@ def test_a_new_log_is_readable_by_all_and_writable_by_its_owner(log: Path) -> No
 
 LIMITED = """
 import os, resource, sys
-from correctless.exits import Stop
-from correctless.ledger import Ledger
+from correctless.base.exits import Stop
+from correctless.ledger.ledger import Ledger
 size = os.path.getsize(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_FSIZE, (size + int(sys.argv[2]), size + 10_000_000))
 ledger = Ledger(sys.argv[1])
@@ -860,8 +860,8 @@ def test_a_file_that_may_not_grow_keeps_exactly_what_was_acknowledged(log: Path,
 
 FAILING = """
 import sys
-from correctless.exits import Stop
-from correctless.ledger import Ledger
+from correctless.base.exits import Stop
+from correctless.ledger.ledger import Ledger
 ledger = Ledger(sys.argv[1])
 for n in range(4):
     try:
@@ -904,7 +904,7 @@ def test_a_disk_error_cuts_back_stops_the_writer_and_is_never_retried(
 
 ENDLESS = """
 import os, sys
-from correctless.ledger import Ledger
+from correctless.ledger.ledger import Ledger
 ledger = Ledger(sys.argv[1])
 n = 0
 while True:
@@ -1247,3 +1247,28 @@ def test_a_log_that_is_no_beginning_of_the_other_is_not_brought_forward(
         with pytest.raises(Stop, match="is another log"):
             here.forward(data)
     assert (tmp_path / "here").read_bytes() == before
+
+
+def test_the_end_of_a_log_that_is_written_here_alone_shows_an_entry_of_somebody_else(log: Path) -> None:
+    ours = Ledger(str(log), alone=True)
+    mine = ours.append({"name": "ours"})
+    assert ours.head() == Head(1, mine.head)
+    write(log, "theirs")
+
+    with pytest.raises(Stop, match="somebody else added this entry"):
+        ours.head()
+
+
+def test_a_byte_changed_in_place_shows_at_the_end_of_a_long_log_written_alone(log: Path) -> None:
+    ours = Ledger(str(log), alone=True)
+    for number in range(400):
+        ours.append({"name": f"{number:0300}"})
+    assert ours.head().seq == 400
+    times = os.stat(log)
+    with log.open("r+b") as file:
+        file.seek(20)
+        file.write(b"7")
+    os.utime(log, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+    with pytest.raises(Damaged):
+        ours.head()

@@ -292,8 +292,8 @@ def test_a_bit_flipped_anywhere_is_found_by_the_chain_or_in_the_last_line_by_an_
 
 FILL = """
 import os, resource, sys
-from correctless.exits import Stop
-from correctless.ledger import Ledger
+from correctless.base.exits import Stop
+from correctless.ledger.ledger import Ledger
 path, grow = sys.argv[1:3]
 if grow:
     size = os.path.getsize(path) + int(grow)

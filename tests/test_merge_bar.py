@@ -11,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from correctless.github.facts import NAMES, Check, Known, PullFacts, Unknown
+from correctless.runcontract.document.sections import Bar
 from correctless.runcontract.judge.merge_bar import failing
-from correctless.runcontract.judge.terms import Review, Target, Waiver
+from correctless.runcontract.judge.terms import Target
 from correctless.runcontract.ledger.clause import Clause
+from correctless.runcontract.ledger.records import Review, Waiver
 from merge_facts import (
     GOOD,
     HEAD,
@@ -21,15 +23,15 @@ from merge_facts import (
     OLD,
     REVIEWS,
     TARGET,
-    ABar,
-    AnArea,
-    SomeBots,
     Why,
+    a_bar,
     ago,
+    an_area,
     check,
     facts,
     remark,
     review,
+    some_bots,
     status,
     thread,
     waiver,
@@ -231,13 +233,13 @@ CASES = (
     Case("a review from no worktree, and none is asked for", "", reviews=(review(worktree_head="", worktree_clean=False), REVIEWS[1]), bar={"worktree": False}),
     Case("a review of another area", "review", reviews=(review(area="style"), REVIEWS[1])),
     Case("a second review counts where the first does not", "", reviews=(review(by="ann"), *REVIEWS)),
-    Case("an area asked for twice", "review", reviews=(), bar={"review": (AnArea("data"), AnArea("data"))}),
+    Case("an area asked for twice", "review", reviews=(), bar={"review": (an_area("data"), an_area("data"))}),
     Case("no review is asked for", "", reviews=(), bar={"review": ()}),
     # Bots
     Case("a bot's thread without an answer", "bots", {"threads": (thread("helperbot", 5000),)}),
     Case("a bot's thread resolved without an answer", "bots", {"threads": (thread("helperbot", 5000, resolved=True),)}),
     Case("a bot's thread answered by the bot", "bots", {"threads": (thread("helperbot", 100),)}),
-    Case("a bot's thread answered by another bot of the list", "bots", {"threads": (thread("otherbot"),)}, bar={"bots": SomeBots(("helperbot", "otherbot[bot]"))}),
+    Case("a bot's thread answered by another bot of the list", "bots", {"threads": (thread("otherbot"),)}, bar={"bots": some_bots(("helperbot", "otherbot[bot]"))}),
     Case("a bot's thread answered by an account that is gone", "bots", {"threads": (thread(""),)}),
     Case("a bot's thread answered at this head", "", {"threads": (thread(),)}),
     Case("a bot's thread answered when this head came", "", {"threads": (thread(seconds=900),)}),
@@ -251,7 +253,7 @@ CASES = (
     Case("two threads of bots", "bots bots", {"threads": (thread("helperbot", 5000), thread(seconds=901))}),
     Case("a person's thread without an answer", "", {"threads": (thread("bob", 5000, by="bob"),)}),
     Case("a bot that is not listed", "", {"threads": (thread("otherbot", 5000, by="otherbot"),)}),
-    Case("threads need no answers", "", {"threads": (thread("helperbot", 5000),)}, bar={"bots": SomeBots(every_thread_answered_at_head=False)}),
+    Case("threads need no answers", "", {"threads": (thread("helperbot", 5000),)}, bar={"bots": some_bots(every_thread_answered_at_head=False)}),
     Case("no bots are named", "", {"threads": (thread("helperbot", 5000),)}, bar={"bots": None}),
     Case("a bot's comment is the last word", "bots", {"comments": (remark("bob", 300), remark("helperbot"))}),
     Case("a bot's comment was answered at this head", "", {"comments": (remark("helperbot", 300), remark("bob"))}),
@@ -292,7 +294,7 @@ CASES = (
 
 def judged(case: Case) -> tuple[Clause, ...]:
     return failing(
-        ABar(**case.bar),
+        a_bar(**case.bar),
         facts(case.facts, case.at),
         case.reviews,
         case.waivers,
@@ -400,13 +402,13 @@ some_times = st.dictionaries(
     st.sampled_from(NAMES), st.sampled_from([ago(5), ago(61), NOW + timedelta(seconds=3)]), max_size=3
 )
 some_bars = st.builds(
-    ABar,
+    a_bar,
     check_ok=st.sampled_from([("SUCCESS",), ("SUCCESS", "SKIPPED")]),
     required_checks=st.sampled_from([("test",), ("CI / test", "lint"), ()]),
     optional_skippable=st.sampled_from([(), ("test",), ("docs",)]),
     serialize_on_green_base=st.booleans(),
     worktree=st.booleans(),
-    bots=st.sampled_from([SomeBots(), None]),
+    bots=st.sampled_from([some_bots(), None]),
 )
 some_reviews = st.lists(
     st.builds(
@@ -424,9 +426,7 @@ some_waivers = st.lists(
 ).map(tuple)
 
 
-def against(
-    bar: ABar, seen: PullFacts, reviews: tuple[Review, ...], waivers: tuple[Waiver, ...]
-) -> set[Kind]:
+def against(bar: Bar, seen: PullFacts, reviews: tuple[Review, ...], waivers: tuple[Waiver, ...]) -> set[Kind]:
     return kinds(failing(bar, seen, reviews, waivers, NOW, target=TARGET))
 
 
@@ -435,7 +435,7 @@ def against(
 def test_a_fact_that_becomes_unknown_takes_no_clause_away(
     changed: dict[str, Any],
     at: dict[str, datetime],
-    bar: ABar,
+    bar: Bar,
     reviews: tuple[Review, ...],
     waivers: tuple[Waiver, ...],
 ) -> None:
@@ -467,7 +467,7 @@ WORSE: dict[str, Any] = {
 def test_a_fact_that_gets_worse_takes_no_clause_away(
     changed: dict[str, Any],
     at: dict[str, datetime],
-    bar: ABar,
+    bar: Bar,
     reviews: tuple[Review, ...],
     waivers: tuple[Waiver, ...],
 ) -> None:
@@ -485,7 +485,7 @@ def test_a_fact_that_gets_worse_takes_no_clause_away(
 @settings(max_examples=150, deadline=None)
 def test_checks_threads_and_comments_that_get_worse_take_no_clause_away(
     changed: dict[str, Any],
-    bar: ABar,
+    bar: Bar,
     reviews: tuple[Review, ...],
     waivers: tuple[Waiver, ...],
     name: str,

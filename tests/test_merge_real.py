@@ -19,7 +19,7 @@ from correctless.runcontract.judge.merge_bar import failing
 from correctless.runcontract.judge.terms import Target
 from github_api import GitHubApi, How, Merging, Pull
 from github_schema import SDL
-from merge_facts import NOW, REVIEWS, TARGET, ABar, ago
+from merge_facts import NOW, REVIEWS, TARGET, a_bar, ago
 
 pytestmark = pytest.mark.real
 
@@ -83,7 +83,7 @@ def seen(api: GitHubApi, folder: Path, **how: Any) -> PullFacts:
 
 
 def codes(found: PullFacts, target: Target = TARGET) -> set[str]:
-    return {c.code.removeprefix("merge.") for c in failing(ABar(), found, REVIEWS, (), NOW, target=target)}
+    return {c.code.removeprefix("merge.") for c in failing(a_bar(), found, REVIEWS, (), NOW, target=target)}
 
 
 def unknown(found: PullFacts) -> dict[str, str]:
@@ -465,7 +465,7 @@ def merged(
     api: GitHubApi, folder: Path, *, target: Target = TO_MERGE, seconds: float = 20.0, **bar: Any
 ) -> Outcome:
     github = client(api, folder, repo=target.repository, seconds=seconds)
-    return merge(github, target, ABar(**bar), sleep=lambda _: None)
+    return merge(github, target, a_bar(**bar), sleep=lambda _: None)
 
 
 def refused(outcome: Outcome) -> list[str]:
@@ -649,14 +649,14 @@ def test_a_merge_queue_that_takes_it_is_no_success(api: GitHubApi, tmp_path: Pat
 def test_a_login_that_ran_out_is_refused_before_anything_is_done(api: GitHubApi, tmp_path: Path) -> None:
     github = client(api, tmp_path)
     api.token = "gho_renewed"
-    outcome = merge(github, TO_MERGE, ABar(), sleep=lambda _: None)
+    outcome = merge(github, TO_MERGE, a_bar(), sleep=lambda _: None)
     assert refused(outcome) == ["read"]
 
 
 def test_the_pauses_between_looks_are_kept(api: GitHubApi, tmp_path: Path) -> None:
     slept: list[float] = []
     api.answers["PullRequestMerge"] = (502, b"")
-    outcome = merge(client(api, tmp_path), TO_MERGE, ABar(), sleep=slept.append, looks=(0.0, 0.5, 2.0))
+    outcome = merge(client(api, tmp_path), TO_MERGE, a_bar(), sleep=slept.append, looks=(0.0, 0.5, 2.0))
     assert isinstance(outcome, Unsure)
     assert slept == [0.0, 0.5, 2.0]
 

@@ -18,11 +18,12 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from conftest import Git
-from correctless.agents import Activity, one_line
+from correctless.agents import Activity
 from correctless.base import exits
 from correctless.base.exits import Stop
+from correctless.base.text import one_line
 from correctless.dispatch import loop
-from correctless.dispatch.core.context import Surroundings
+from correctless.dispatch.core.context import RunContext
 from correctless.dispatch.tell import notify
 from correctless.project.git import find
 from correctless.project.lock import Lock
@@ -88,7 +89,7 @@ class Told:
     def kinds(self) -> list[str]:
         return [one["event"] for one in self.got()]
 
-    def around(self) -> dict[str, Any]:
+    def ctx(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(Path(f"{self.file}.around").read_text())
         return found
 
@@ -152,7 +153,7 @@ def test_the_gate_a_no_and_the_end_are_told_once_each_and_a_resume_that_changes_
     assert first["run"] == told.project.state().run
     assert first["labels"] == {"team": "payments"}
     assert os.path.isfile(first["escalation"])
-    assert told.around()["argv"] == ["--topic", "x"]
+    assert told.ctx()["argv"] == ["--topic", "x"]
 
     assert told.project.cauto("resume").returncode == exits.PERSON
     assert told.kinds() == ["waiting"]
@@ -275,8 +276,8 @@ def drive(project: Project, *, notify_s: float = 30.0, **other: Any) -> tuple[St
     here = find(str(project.top))
     said: list[Activity] = []
     with Lock.take(here, "a test") as held:
-        around = Surroundings(here, project.logs, held, project.env, activity=said.append, **other)
-        return loop.drive(around, lambda *_: None, notify_s=notify_s), said
+        ctx = RunContext(here, project.logs, held, project.env, activity=said.append, **other)
+        return loop.drive(ctx, lambda *_: None, notify_s=notify_s), said
 
 
 def test_a_command_that_hangs_is_ended_with_all_it_started_and_the_run_stands_where_it_stood(
@@ -301,7 +302,7 @@ def test_a_command_that_hangs_is_ended_with_all_it_started_and_the_run_stands_wh
         ("#!/bin/sh\necho 'no route' >&2\nexit 7\n", "notify: 'tell' ended with 7: no route"),
         (
             "#!/bin/sh\nprintf '\\033[31mred\\033[0m\\n' >&2\nexit 7\n",
-            "notify: 'tell' ended with 7: ?[31mred?[0m",
+            "notify: 'tell' ended with 7: \\x1b[31mred\\x1b[0m",
         ),
         ("#!/no/such/interpreter\n", "notify: 'tell' ended with 12"),
     ],
@@ -347,11 +348,11 @@ def test_the_command_runs_in_the_root_with_the_persons_environment_without_the_w
     inside = told.project.top / "node_modules/.bin"
     path = os.pathsep.join([str(inside), ".", "bin", os.environ["PATH"]])
     told.project.run(PATH=path, SSH_AUTH_SOCK="/tmp/agent.sock", MINE="yes")
-    around = told.around()
-    assert around["cwd"] == "/"
-    assert (around["env"]["MINE"], around["env"]["SSH_AUTH_SOCK"]) == ("yes", "/tmp/agent.sock")
-    assert "CORRECTLESS_AGENT" not in around["env"]
-    assert around["env"]["PATH"] == os.environ["PATH"]
+    ctx = told.ctx()
+    assert ctx["cwd"] == "/"
+    assert (ctx["env"]["MINE"], ctx["env"]["SSH_AUTH_SOCK"]) == ("yes", "/tmp/agent.sock")
+    assert "CORRECTLESS_AGENT" not in ctx["env"]
+    assert ctx["env"]["PATH"] == os.environ["PATH"]
 
 
 def test_a_program_an_agent_puts_on_path_is_not_run(make: Make) -> None:

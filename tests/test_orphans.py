@@ -69,7 +69,7 @@ def test_a_daemon_that_sheds_everything_and_forks_on_ends_with_its_attempt(
 # A process with children of its own, one adopted on the way, beside a program that leaves one behind.
 BESIDE = """
 import os, subprocess, sys, time
-from correctless import orphans, process
+from correctless.base.process import orphans, process
 orphans.adopt()
 own = subprocess.Popen(["sleep", "60"])
 ended = subprocess.Popen(["sh", "-c", "exit 7"])
@@ -122,7 +122,7 @@ print(len(left))
 """
 LISTENS = """
 import os, sys
-from correctless import orphans, process
+from correctless.base.process import orphans, process
 orphans.adopt()
 print(process.run([sys.executable, "-c", sys.argv[1]], cwd="/", env=dict(os.environ), wall_s=60).out.decode())
 """

@@ -325,8 +325,8 @@ def test_what_was_put_or_taken_away_already_is_done(fleet: Fleet) -> None:
 KILLED = """
 import os, signal, sys
 from correctless import cli
-from correctless.dispatch import elsewhere
-setattr(elsewhere, sys.argv[1], lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+from correctless.dispatch.parking import handover
+setattr(handover, sys.argv[1], lambda *_: os.kill(os.getpid(), signal.SIGKILL))
 sys.exit(cli.main(sys.argv[2:]))
 """
 

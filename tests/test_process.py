@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+import correctless
 from correctless.agents import running, stream
 from correctless.base.exits import REFUSED, Stop
 from correctless.base.process import descendants, process
@@ -84,14 +85,14 @@ def test_a_held_program_has_its_group_before_it_runs(hold: Hold, tmp_path: Path)
 def test_a_program_never_runs_when_its_parent_was_killed_before_the_release(tmp_path: Path) -> None:
     parent = f"""
 import sys, time
-from correctless.process import Process
+from correctless.base.process.process import Process
 held = Process.hold(["/bin/sh", "-c", "echo > {tmp_path}/ran"], cwd="/", env={{}})
 if len(sys.argv) > 1: held.release(None)
 print(held.pgid, flush=True)
 time.sleep(60)
 """
     for args, ran in (([], False), (["release"], True)):
-        source = os.path.dirname(os.path.dirname(process.__file__))
+        source = str(Path(correctless.__file__).parents[1])
         with subprocess.Popen(
             [sys.executable, "-c", parent, *args],
             env={"PYTHONPATH": source},
@@ -393,7 +394,7 @@ def test_an_inherited_file_stays_open_in_the_program(tmp_path: Path) -> None:
 
 def test_an_exit_code_is_not_lost_when_the_parent_ignored_its_children() -> None:
     program = "from correctless.base.process.process import run; print(run(['false'], cwd='/', env={'PATH': '/usr/bin:/bin'}, wall_s=9).code)"
-    source = os.path.dirname(os.path.dirname(process.__file__))
+    source = str(Path(correctless.__file__).parents[1])
     ignoring = f"import os, signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv({sys.executable!r}, ['python', '-c', {program!r}])"
     done = subprocess.run(
         [sys.executable, "-c", ignoring],

@@ -275,7 +275,7 @@ while not all(os.path.exists(f"left-{number}") and os.path.getsize(f"left-{numbe
 """
 ENDS_THEM = """
 import json, os, sys, time
-from correctless import orphans, process
+from correctless.base.process import orphans, process
 orphans.adopt()
 words, program = json.loads(sys.stdin.read())
 done = process.run([sys.executable, "-c", program], cwd=os.getcwd(), env=dict(os.environ), wall_s=60, wrap=process.Wrap(tuple(words), True))

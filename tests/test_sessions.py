@@ -17,7 +17,7 @@ from correctless.agents import Activity
 from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.dispatch import loop
-from correctless.dispatch.core.context import Surroundings
+from correctless.dispatch.core.context import RunContext
 from correctless.dispatch.core.engine import Wait
 from correctless.dispatch.perform import perform
 from correctless.dispatch.step.attempt import Runner
@@ -329,9 +329,9 @@ def test_what_the_dispatcher_could_not_go_on_with_is_no_session_to_go_on_from(
 
     env = {**sessions.project.env, **sessions.given(WAITS)}
     with lock.Lock.take(here, "a test") as held:
-        around = Surroundings(here, sessions.project.logs, held, env, activity=refuse)
+        ctx = RunContext(here, sessions.project.logs, held, env, activity=refuse)
         with pytest.raises(Stop, match="the disk is full"):
-            loop.drive(around, lambda *_: None)
+            loop.drive(ctx, lambda *_: None)
     ended = sessions.of(AgentEnded)[-1]
     assert (ended.outcome, ended.left) == ("interrupted", "")
     assert ended.cost_usd > 0
@@ -356,17 +356,17 @@ def test_pauses_that_name_no_end_get_longer(make: Callable[..., Sessions]) -> No
     clock = [datetime(2026, 1, 2, tzinfo=UTC)]
     waited = []
     with lock.Lock.take(here, "a test") as held:
-        around = Surroundings(here, sessions.project.logs, held, {}, now=lambda: clock[0])
+        ctx = RunContext(here, sessions.project.logs, held, {}, now=lambda: clock[0])
 
         def sleep(seconds: float) -> None:
             clock[0] += timedelta(seconds=seconds)
 
-        around.sleep = sleep
+        ctx.sleep = sleep
         for tries in (1, 2, 3, 4, 5, 6, 7, 99):
             began = clock[0]
-            perform(around, Runner(around), State(run="r1"), Wait(None, "an outage", tries))
+            perform(ctx, Runner(ctx), State(run="r1"), Wait(None, "an outage", tries))
             waited.append((clock[0] - began).total_seconds() / 60)
         began = clock[0]
-        perform(around, Runner(around), State(run="r1"), Wait("2026-01-03T00:00:00.000Z", "a limit", 7))
+        perform(ctx, Runner(ctx), State(run="r1"), Wait("2026-01-03T00:00:00.000Z", "a limit", 7))
     assert waited == [1, 2, 5, 10, 20, 30, 30, 30]
     assert clock[0] == datetime(2026, 1, 3, tzinfo=UTC)

@@ -216,7 +216,7 @@ def test_an_append_imports_what_it_needs_and_nothing_else(skill: str, project: P
 
 # What an agent does not wait for when no facts are needed: what only looks, judges or is a person's.
 NOT_FOR_AN_ASK = {
-    "correctless.cli.contract.answer", "correctless.cli.contract.draft", "correctless.github.client", "correctless.runcontract.judge.board",
+    "click", "correctless.cli.contract.answer", "correctless.cli.contract.draft", "correctless.github.client", "correctless.runcontract.judge.board",
     "correctless.github.facts", "correctless.runcontract.judge.gate_check", "correctless.runcontract.judge.merge_bar",
     "correctless.github.observe", "difflib", "markdown_it", "pydantic", "rich", "secrets", "tempfile", "yaml",
 }  # fmt: skip
@@ -234,6 +234,13 @@ def test_an_action_without_facts_is_decided_with_what_that_needs(words: list[str
     )
     assert "correctless.runcontract.judge.action_terms" in seen
     assert seen & NOT_FOR_AN_ASK == set()
+
+
+def test_a_lint_of_a_clean_contract_imports_no_pydantic(project: Path) -> None:
+    contracts.place(project, contracts.edited(("2026-08-07T18:00:00Z", "2099-01-01T00:00:00Z")))
+    seen = modules("from correctless.cli import main\nassert main(['contract', 'lint']) == 0", cwd=project)
+    assert "correctless.runcontract.document.typed" in seen
+    assert "pydantic" not in seen
 
 
 def test_a_stray_file_among_the_worktrees_stops_no_append(project: Path) -> None:

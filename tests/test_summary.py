@@ -12,8 +12,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from correctless.base.text import printable_lines
 from correctless.decisions.decision import Decision
-from correctless.review.summary import Item, View, counts, inert, markdown, printable, text
+from correctless.review.summary import Item, View, counts, inert, markdown, text
 from correctless.runlog.state import Spent
 
 CASES = Path(__file__).parent / "cases" / "summary"
@@ -203,12 +204,12 @@ any_text = st.text(st.characters()) | st.just(HOSTILE)
 def test_nothing_reaches_a_terminal_raw(said: str) -> None:
     shown = text(everywhere(said))
     assert all(char == "\n" or char.isprintable() for char in shown)
-    assert all(char == "\n" or char.isprintable() for char in printable(said))
+    assert all(char == "\n" or char.isprintable() for char in printable_lines(said))
 
 
 def test_printable_keeps_lines_and_spells_out_the_rest() -> None:
-    assert printable("a\r\nb\rc\td\u00a0e\n") == "a\nb\nc    d e\n"
-    assert printable("\x1b[2J\x00\x9b\u202e\ud800\u2028") == "\\x1b[2J\\x00\\x9b\\u202e\\ud800\\u2028"
+    assert printable_lines("a\r\nb\rc\td\u00a0e\n") == "a\nb\nc    d e\n"
+    assert printable_lines("\x1b[2J\x00\x9b\u202e\ud800\u2028") == "\\x1b[2J\\x00\\x9b\\u202e\\ud800\\u2028"
 
 
 # What GitHub acts on wherever it stands in rendered text, whatever escapes stood before it.
@@ -311,7 +312,7 @@ def test_inert_text_renders_as_itself_and_does_nothing(said: str) -> None:
         assert not ACTIVE.search(shown.replace("<", " ")), shown
         assert line in wrapped
     shown = html.unescape(re.sub(r"</?p>\n?", "", RENDER.render(line))).strip()
-    assert shown.replace("\u200b", "") == " ".join(printable(said).split())
+    assert shown.replace("\u200b", "") == printable_lines(" ".join(said.split()))
 
 
 @given(PIECES)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, asdict, dataclass, field, fields, replace
 from typing import Any, ClassVar
@@ -67,3 +69,40 @@ def test_another_class_with_the_same_values_is_not_equal() -> None:
 
 def test_it_is_shown_as_a_dataclass_is() -> None:
     assert repr(OURS("x", (1,))) == repr(THEIRS("x", (1,)))
+
+
+@frozen
+class Point:
+    x: int
+    y: int = 0
+
+
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_a_copy_and_a_pickle_of_it_is_equal(again: Callable[[Point], Point]) -> None:
+    assert again(Point(1, 2)) == Point(1, 2)
+
+
+@pytest.mark.parametrize("kind", [OURS, THEIRS], ids=["ours", "theirs"])
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [((), {}), (("x", (1,), ("b",), 4), {}), (("x",), {"name": "y"}), (("x",), {"other": 1})],
+)
+def test_wrong_arguments_make_nothing_at_the_first_call_and_at_the_second(
+    kind: Any, values: Any, named: Any
+) -> None:
+    for _ in range(2):
+        with pytest.raises(TypeError):
+            of(frozen if kind is OURS else dataclass(frozen=True, slots=True))(*values, **named)
+        with pytest.raises(TypeError):
+            kind(*values, **named)
+
+
+def test_each_value_has_defaults_of_its_own() -> None:
+    kind = of(
+        lambda made: frozen(
+            type("Plain", (), {"__annotations__": {"many": list}, "many": field(default_factory=list)})
+        )
+    )
+    assert kind().many == []
+    assert kind().many is not kind().many
+    assert kind([1]).many == [1]

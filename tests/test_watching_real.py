@@ -116,7 +116,7 @@ def test_at_80_columns_the_steps_stand_aligned_below_the_lines(pane: Pane, run: 
     shown = pane.wait(r"▸ cverify +1 +0:0[1-9]")
     lines = board(shown)
     assert HEADER.match(lines[1]), shown
-    assert re.fullmatch(r"✓ ctdd +1 +0:0\d +1", lines[2]), shown
+    assert re.fullmatch(r"✓ ctdd +1 +\ds +1", lines[2]), shown
     assert re.fullmatch(r"✓ simplify +1 +0:0\d +1", lines[3]), shown
     assert re.fullmatch(r"▸ cverify +1 +0:0\d", lines[4]), shown
     assert [line.split() for line in lines[5:8]] == [["·", "cdocs"], ["·", "consolidation"], ["·", "pr"]]
@@ -181,7 +181,7 @@ def test_one_interrupt_leaves_a_clean_terminal_and_says_how_to_go_on(
     pane.wait("^alive$")
     run("resume", AGENT_EXTRA=SLOW)
     shown = pane.wait(r"▸ cverify +2 +0:0")
-    assert re.search(r"✓ ctdd +1 +0:0", shown), shown
+    assert re.search(r"✓ ctdd +1 +\ds", shown), shown
     pane.wait(r"^code 10$")
 
 

@@ -159,10 +159,3 @@ def named(spelled: str, cwd: str) -> Agent:
 
         return Replay.at(rest, cwd)
     raise Stop(USAGE, f"no agent is named '{spelled}'. write claude, 'command:PROGRAM ARG...' or replay:DIR")
-
-
-def one_line(text: str, limit: int = 200) -> str:
-    """Text a model or a program wrote, as one printable line of at most `limit` characters."""
-    folded = " ".join(text[: limit * 4].split())
-    printable = "".join(char if char.isprintable() else "?" for char in folded)
-    return printable if len(printable) <= limit else printable[: limit - 1] + "…"

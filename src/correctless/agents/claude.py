@@ -12,14 +12,16 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from correctless.agents import Outcome, Task, one_line, state
+from correctless.agents import Outcome, Task, state
 from correctless.agents.recorder import TOOLS
 from correctless.agents.running import Running, hold, reckon
 from correctless.agents.stream import TESTED, Stream, spell_tested, version_of
 from correctless.base import install
 from correctless.base.clock import utcnow
 from correctless.base.exits import REFUSED, Stop
+from correctless.base.files import replace_file
 from correctless.base.process.process import run
+from correctless.base.text import one_line
 from correctless.sandbox.reach import Needs
 
 _TOOL = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(\([^\x00-\x1f\x7f]*\))?\Z")
@@ -116,7 +118,5 @@ def _system(task: Task) -> list[str]:
     if len(text) <= _ONE_ARGUMENT:
         return ["--append-system-prompt", task.system]
     path = os.path.abspath(f"{task.transcript}.system.md")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    with open(os.open(path, flags, 0o600), "wb") as file:
-        file.write(text)
+    replace_file(path, text, mode=0o600, durable=False)
     return ["--append-system-prompt-file", path]

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from correctless.agents import MAX_ANSWER, Activity, Outcome, Task, one_line, over_answer, state
+from correctless.agents import MAX_ANSWER, Activity, Outcome, Task, over_answer, state
 from correctless.agents.running import End, Running, hold, over_limit, reckon
 from correctless.base.exits import REFUSED, USAGE, Stop
 from correctless.base.process.lines import Line
+from correctless.base.text import one_line
 
 
 @dataclass(frozen=True, slots=True)

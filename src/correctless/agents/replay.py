@@ -11,10 +11,11 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from correctless.agents import Outcome, Task, one_line
+from correctless.agents import Outcome, Task
 from correctless.agents.command import Command
 from correctless.agents.running import Running
 from correctless.base.exits import FINDINGS, REFUSED, Stop
+from correctless.base.text import one_line
 from correctless.project.git.call import as_agent
 
 _SHOWN = re.compile(r"^[ \t>]*AUTONOMOUS_DECISIONS_START ([0-9a-f]{8})[ \t]*$", re.MULTILINE)

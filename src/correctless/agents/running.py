@@ -6,10 +6,10 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import BinaryIO, Literal, Protocol
 
 from correctless.agents import Activity, Outcome, Task
-from correctless.base import below
+from correctless.base.files import open_plain
 from correctless.base.process.lines import LONG, Line, split
 from correctless.base.process.process import Limit, Process
 from correctless.sandbox.reach import Needs
@@ -64,6 +64,7 @@ class Running:
         self._task = task
         self._listener = listener
         self._stdin = stdin
+        self._begun = ""  # the output of which a long line has not ended yet
 
     @property
     def pgid(self) -> int:
@@ -79,31 +80,42 @@ class Running:
         by_itself = False
         too_much = ""
         said = 0
-        begun = ""  # the output of which a long line has not ended yet
+        # 0600: a transcript holds what the agent read, and that may be a secret
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         try:
-            # 0600: a transcript holds what the agent read, and that may be a secret
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-            with open(os.open(self._task.transcript, flags, 0o600), "ab", buffering=0) as transcript:
-                process.release(self._stdin)
-                for line in process.lines(idle_s=limits.idle_s, wall_s=limits.wall_s):
-                    # What comes between two pieces of a long line, of the other output, is a line of its own for all that.
-                    between = b"\n" if begun not in ("", line.stream) else b""
-                    transcript.write(between + listener.raw(line) + b"\n" * line.last)
-                    begun = "" if line.last else line.stream
-                    for activity in listener.hear(line):
-                        on_activity(activity)
-                    said += len(line.data) + line.last
-                    if said > self._most:
-                        too_much = f"it wrote more than {self._most:,} bytes"
-                    elif line.stream == "out" and not line.last:
-                        too_much = f"it wrote a line of more than {LONG >> 20} MiB"
-                    if listener.over or too_much:
-                        break
-                    process.settle(limits.grace_s if listener.answered else None)
-                by_itself = process.exited
+            with open(open_plain(self._task.transcript, flags), "ab", buffering=0) as transcript:
+                try:
+                    process.release(self._stdin)
+                    for line in process.lines(idle_s=limits.idle_s, wall_s=limits.wall_s):
+                        # Heard whole before anybody is told: an interruption there loses nothing of it.
+                        for activity in self._hear(line, transcript):
+                            on_activity(activity)
+                        said += len(line.data) + line.last
+                        if said > self._most:
+                            too_much = f"it wrote more than {self._most:,} bytes"
+                        elif line.stream == "out" and not line.last:
+                            too_much = f"it wrote a line of more than {LONG >> 20} MiB"
+                        if listener.over or too_much:
+                            break
+                        process.settle(limits.grace_s if listener.answered else None)
+                    by_itself = process.exited
+                finally:
+                    try:
+                        process.end(limits.grace_s)
+                    finally:
+                        # What it said before it was cut off counts; what a job it left behind says after it does not.
+                        for line in () if by_itself or too_much else process.rest():
+                            self._hear(line, transcript)
         finally:
             code = process.end(limits.grace_s)
         return listener.outcome(End(code, by_itself, process.timed_out, too_much))
+
+    def _hear(self, line: Line, transcript: BinaryIO) -> list[Activity]:
+        # What comes between two pieces of a long line, of the other output, is a line of its own for all that.
+        between = b"\n" if self._begun not in ("", line.stream) else b""
+        transcript.write(between + self._listener.raw(line) + b"\n" * line.last)
+        self._begun = "" if line.last else line.stream
+        return list(self._listener.hear(line))
 
     def end(self) -> Outcome:
         code = self._process.end(self._task.limits.grace_s)
@@ -124,7 +136,7 @@ def hold(task: Task, argv: Sequence[str], env: Mapping[str, str], needs: Needs) 
 
 def reckon(listener: Listener, transcript: str) -> Outcome:
     """What a listener makes of a transcript that nobody listened to until the end."""
-    with suppress(OSError), open(below.opened(transcript), "rb") as file:
+    with suppress(OSError), open(open_plain(transcript), "rb") as file:
         for line in split(iter(lambda: file.read(_PIECE), b"")):
             for _ in listener.hear(line):
                 pass

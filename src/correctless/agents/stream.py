@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from correctless.agents import MAX_ANSWER, Activity, Outcome, Task, one_line, over_answer
+from correctless.agents import MAX_ANSWER, Activity, Outcome, Task, over_answer
 from correctless.agents.fields import integer, items, mapping, moment, number, text
 from correctless.agents.price import CHARS_A_TOKEN, Usage
 from correctless.agents.running import End, Over, Spent, over_limit
 from correctless.base.clock import timestamp, utcnow
 from correctless.base.process.lines import Line
 from correctless.base.process.process import Limit
+from correctless.base.text import one_line
 from correctless.syntax.strict_json import RecordError, strict_json
 
 TESTED = ((2, 1, 300), (2, 2, 0))  # client versions, the second excluded

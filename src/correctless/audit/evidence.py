@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from correctless.base.text import one_line
 from correctless.decisions.decision import Confirmation, Decision
 from correctless.ledger.ledger import Report
 from correctless.runlog.branch import Lost
 from correctless.runlog.events import Event
 from correctless.runlog.plan import Plan
 from correctless.runlog.state import State
-from correctless.syntax.finding import printable
 
 T = TypeVar("T")
 
@@ -113,4 +113,4 @@ class Evidence:
 
 def line(text: str) -> str:
     """The first line of anybody's text, printable."""
-    return printable(text.strip().partition("\n")[0].strip()[:300])
+    return one_line(text.strip().partition("\n")[0])

@@ -5,20 +5,23 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from typing import cast
+
+import jsonlines
 
 from correctless.audit.evidence import TRAILERS, Commit, Evidence, Git, Held, Said
 from correctless.base import exits
 from correctless.base.clock import utcnow
 from correctless.base.exits import Stop
+from correctless.base.files import open_plain
 from correctless.decisions.decision import Confirmation, Decision
-from correctless.ledger import ledger
-from correctless.ledger.check import readable
+from correctless.ledger import chain, check, ledger
 from correctless.ledger.heads import Heads
 from correctless.ledger.ledger import Anchor, Damaged, Entry, Ledger, Missing, Report
 from correctless.project.git import Repo
+from correctless.project.git.objectid import OID
 from correctless.project.paths import Logs, all_logs
 from correctless.publish import noted_heads
 from correctless.review import anchors, coverage, gate
@@ -41,7 +44,6 @@ from correctless.syntax.strict_json import RecordError
 
 # What a repository may define in the place of a commit or of its parents is no witness.
 _PLAIN = {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_GRAFT_FILE": os.devnull}
-_OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\Z")
 
 
@@ -79,7 +81,7 @@ def gather(repo: Repo, logs: Logs, run: str, env: Mapping[str, str], *, offline:
     state, folded = _fold(own, run)
     noted, request_fault = _asked_of_github(own, run, env, offline=offline)
     permit, permit_fault = _permit(repo, own, env)
-    entries, unread = _entries(logs)
+    entries, unread = entries_of(logs.decisions, logs.root)
     report, log_fault, missing = _report(repo, logs, env, noted.get("decisions"), plan)
     # Any error of the file itself is told by `_events`: a chain that is broken reads no further.
     differs = ledger.verify(logs.run, noted.get("run", ()), root=logs.root).findings
@@ -196,9 +198,13 @@ def _permit(repo: Repo, own: Iterable[Said], env: Mapping[str, str]) -> tuple[st
     return used[-1] if used else "", ""
 
 
-def _entries(logs: Logs) -> tuple[tuple[Entry, ...], str]:
+def entries_of(path: str, root: str | None = None) -> tuple[tuple[Entry, ...], str]:
+    """Every line of a decisions log that is an entry by itself, and why it could not be read."""
     try:
-        return tuple(readable(logs.decisions, logs.root)), ""
+        # jsonlines takes a byte-order mark off a line: what has one is none of ours.
+        lines = (each for each in check.lines(path, root) if each.startswith(b"{"))
+        with jsonlines.Reader(lines, loads=lambda text: chain.entry(bytes(text, "utf-8"))) as reader:  # type: ignore[arg-type]  # always text
+            return tuple(cast("Iterator[Entry]", reader.iter(skip_invalid=True))), ""
     except Stop as stop:
         return (), stop.message
 
@@ -207,9 +213,8 @@ def _report(
     repo: Repo, logs: Logs, env: Mapping[str, str], more: Iterable[Anchor] | None, plan: Plan
 ) -> tuple[Report | None, str, bool]:
     at = f"refs/heads/{plan.branch}"
-    there = repo.try_git("rev-parse", "--verify", "--quiet", f"{at}^{{commit}}").returncode == 0
     try:
-        return anchors.verify(logs, repo, env, more or (), at=at if there else "HEAD"), "", False
+        return anchors.verify(logs, repo, env, more or (), at=at if repo.commit(at) else "HEAD"), "", False
     except Missing:
         return None, f"{logs.decisions} is missing although a run began it", True
     except Damaged:
@@ -284,11 +289,8 @@ def _answers(logs: Logs, run: str, own: Iterable[Said]) -> Iterator[tuple[tuple[
         event = said.event
         if isinstance(event, AgentEnded) and _NAME.match(event.step) and _NAME.match(run):
             path = os.path.join(logs.folder(run), f"{event.step}-{event.attempt}", "answer.md")
-            with suppress(OSError):
-                fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-                with open(fd, "rb") as file:
-                    if stat.S_ISREG(os.fstat(fd).st_mode):
-                        yield (event.step, event.attempt), hashlib.file_digest(file, "sha256").hexdigest()
+            with suppress(OSError), open(open_plain(path), "rb") as file:
+                yield (event.step, event.attempt), hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _git(repo: Repo, plan: Plan, run: str, own: Sequence[Said]) -> Git:
@@ -296,7 +298,7 @@ def _git(repo: Repo, plan: Plan, run: str, own: Sequence[Said]) -> Git:
         if not _present(repo, [plan.base]):
             return _unasked(f"this clone has no commit {plan.base[:12]}, where the run began")
         where, head = _holder(repo, plan, own)
-        kept = _commit_of(repo, f"refs/correctless/kept/{run}/squashed") if _NAME.match(run) else None
+        kept = repo.commit(f"refs/correctless/kept/{run}/squashed", env=_PLAIN) if _NAME.match(run) else None
         spec = repo.file_at(plan.base, plan.spec, env=_PLAIN)
         made = [e.event for e in own if isinstance(e.event, StepFinished)]
         named = {e.event.commit for e in own if isinstance(e.event, StepFinished | Consolidated)}
@@ -324,7 +326,7 @@ def _unasked(why: str) -> Git:
 
 def _holder(repo: Repo, plan: Plan, own: Sequence[Said]) -> tuple[str | None, str | None]:
     """The run's branch and its commit; where the branch is gone, as after a merge, another that has the run's last commit."""
-    head = _commit_of(repo, f"refs/heads/{plan.branch}")
+    head = repo.commit(f"refs/heads/{plan.branch}", env=_PLAIN)
     if head is not None:
         return plan.branch, head
     made = [e.event.commit for e in own if isinstance(e.event, StepFinished | Consolidated)]
@@ -332,12 +334,7 @@ def _holder(repo: Repo, plan: Plan, own: Sequence[Said]) -> tuple[str | None, st
         return None, None
     out = repo.git("for-each-ref", "--format=%(refname)", f"--contains={made[-1]}", env=_PLAIN)
     others = [ref for ref in out.splitlines() if not ref.startswith("refs/correctless/")]
-    return (others[0], _commit_of(repo, others[0])) if others else (None, None)
-
-
-def _commit_of(repo: Repo, ref: str) -> str | None:
-    done = repo.try_git("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}", env=_PLAIN)
-    return done.stdout.strip() or None if done.returncode == 0 else None
+    return (others[0], repo.commit(others[0], env=_PLAIN)) if others else (None, None)
 
 
 def _since(repo: Repo, base: str, tip: str | None) -> dict[str, Commit]:
@@ -356,7 +353,7 @@ def _since(repo: Repo, base: str, tip: str | None) -> dict[str, Commit]:
 
 
 def _present(repo: Repo, oids: Iterable[str]) -> frozenset[str]:
-    asked = "".join(f"{oid}\n" for oid in oids if _OID.match(oid))
+    asked = "".join(f"{oid}\n" for oid in oids if OID.match(oid))
     if not asked:
         return frozenset()
     out = repo.git("cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=asked, env=_PLAIN)
@@ -364,7 +361,7 @@ def _present(repo: Repo, oids: Iterable[str]) -> frozenset[str]:
 
 
 def _holds(repo: Repo, commit: str, path: str) -> bool:
-    if not _OID.match(commit):
+    if not OID.match(commit):
         return False
     done = repo.try_git("cat-file", "-s", f"{commit}:{path}", env=_PLAIN)
     return done.returncode == 0 and done.stdout.strip() not in ("", "0")

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from correctless.audit.claims import Claim, Verdict
 from correctless.audit.evidence import LOG, RUN, STEP, Commit, Evidence, Held, line
+from correctless.base.text import duration
 from correctless.runlog.events import (
     AgentEnded,
     Answered,
@@ -166,7 +167,7 @@ def _ended(
             tuple(order),
             fix=again,
         )
-    return Claim(label, "agent", "proven", f"it ended ok after {ended[1].seconds:.1f} s", seen)
+    return Claim(label, "agent", "proven", f"it ended ok after {duration(ended[1].seconds)}", seen)
 
 
 def _decisions(

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from correctless.base.files import open_plain
+
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_PLAIN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 @contextmanager
@@ -39,21 +39,12 @@ def look(root: str, path: str) -> os.stat_result | None:
     return None
 
 
-def opened(path: str, folder: int | None = None) -> int:
-    """A descriptor of a plain file; `OSError` for anything else. Only the last component of `path` is held to be no link."""
-    fd = os.open(path, _PLAIN, dir_fd=folder)
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
-        raise OSError(errno.EINVAL, "not a plain file", path)
-    return fd
-
-
 def read(path: str, most: int = -1, *, root: str = "") -> bytes:
     """The first `most` bytes (-1: all) of a plain file, below `root` where one is given; `OSError` for anything else."""
     if not root:
-        with open(opened(path), "rb") as file:
+        with open(open_plain(path), "rb") as file:
             return file.read(most)
-    with folder_of(root, path) as (fd, name), open(opened(name, fd), "rb") as file:
+    with folder_of(root, path) as (fd, name), open(open_plain(name, folder=fd), "rb") as file:
         return file.read(most)
 
 
@@ -91,6 +82,8 @@ def move(root: str, path: str, to_root: str, to: str) -> str:
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
+            import shutil  # takes a while, and only this needs it
+
             shutil.move(path, moved)  # its folders were just seen to be no links
     return moved
 
@@ -100,8 +93,8 @@ def append(root: str, path: str, data: bytes) -> None:
     found = look(root, path)
     if found is not None and not stat.S_ISREG(found.st_mode):
         move(root, path, root, f"{path}.found")
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    with folder_of(root, path) as (fd, name), open(os.open(name, flags, 0o644, dir_fd=fd), "ab") as file:
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+    with folder_of(root, path) as (fd, name), open(open_plain(name, flags, 0o644, folder=fd), "ab") as file:
         file.write(data)
 
 

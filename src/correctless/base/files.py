@@ -1,8 +1,10 @@
-"""A path and bytes in; the file written whole, or not at all, out."""
+"""Plain files, opened without following a link or waiting for a pipe, and written whole or not at all."""
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Iterable
 
 
@@ -30,6 +32,45 @@ def replace_file(
     except BaseException:
         os.unlink(aside)
         raise
+
+
+def open_plain(
+    path: str | bytes,
+    flags: int = os.O_RDONLY,
+    mode: int = 0o600,
+    *,
+    folder: int | None = None,
+    follow: bool = False,
+) -> int:
+    """Return a descriptor of a plain file; `OSError` for anything else, and for a link unless it is to be followed.
+
+    A `path` is taken from the open `folder`, where one is given. Only its last component is held to be no link: see `below`.
+    """
+    # Not blocking: a pipe in the place of a file must not hold the reader for ever. Plain files do not know it.
+    flags |= os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
+    fd = os.open(path, flags, mode, dir_fd=folder)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError(errno.EINVAL, "it is no plain file", path)
+    return fd
+
+
+class Unreadable(Exception):  # noqa: N818 says what the file is
+    """Why a file can't be read, in a few words."""
+
+
+def read_plain(path: str, most: int) -> tuple[bytes, os.stat_result]:
+    """Return a plain file of at most `most` bytes, and its stat before it was read; links are followed. Else `Unreadable`."""
+    try:
+        with open(open_plain(path, follow=True), "rb") as file:
+            facts, data = os.fstat(file.fileno()), file.read(most + 1)
+    except OSError as error:
+        raise Unreadable(error.strerror or "the system does not say why") from None
+    except ValueError:  # a NUL in the name
+        raise Unreadable("no file has such a name") from None
+    if len(data) > most:
+        raise Unreadable(f"it is over {most} bytes")
+    return data, facts
 
 
 def set_aside(path: str) -> None:

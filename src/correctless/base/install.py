@@ -20,6 +20,12 @@ def builtin_skill(name: str) -> str:
     return os.path.join(_PACKAGE, "dispatch", name)
 
 
+def skill_folders(name: str, top: str) -> list[str]:
+    """The folders a skill of this name may be in, in the order they are tried: those of the repository `top`, if any, then ours."""
+    own = [os.path.join(top, "skills", name), os.path.join(top, ".claude", "skills", name)] if top else []
+    return [*own, os.path.join(plugin_root(), "skills", name), builtin_skill(name)]
+
+
 def import_root() -> str:
     """The folder that must be importable for `python -m correctless` to be this code."""
     return os.path.dirname(_PACKAGE)

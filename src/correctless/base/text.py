@@ -1,4 +1,4 @@
-"""A text in; whether a reader sees all of it as it is out."""
+"""Texts from outside, made safe to show, and whether a reader sees all of one."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ _INVISIBLE = frozenset(
     )
 )
 
+_SPACES = {0x9: "    "} | dict.fromkeys((0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000), " ")
+
 
 def hidden(text: str) -> str | None:
     """The first character that a reader can't see, or that reorders or splits what they see; None without one."""
@@ -30,6 +32,33 @@ def hidden(text: str) -> str | None:
     return next((c for c in text if c != "\n" and (not c.isprintable() or c in _INVISIBLE)), None)
 
 
-def shown(text: str) -> str:
-    """The beginning of a text from outside, with nothing in it that a terminal would obey."""
-    return "".join(c if c.isprintable() else "?" for c in text)[:100]
+def printable(text: str) -> str:
+    """Return a text with line ends, control, bidirectional, invisible and lone surrogate characters written as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else _escape(ord(c)) for c in text)
+
+
+def printable_lines(text: str) -> str:
+    """Return a text of several lines, each of them printable, with plain spaces for tabs and for spaces of other widths."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").translate(_SPACES).split("\n")
+    return "\n".join(map(printable, lines))
+
+
+def one_line(text: str, most: int = 300) -> str:
+    """Return a text as one printable line of at most `most` characters, with one space for each run of white space."""
+    line = printable(" ".join(text[: most * 4].split()))
+    return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def duration(seconds: float) -> str:
+    """Return a time span as a person reads it: 0.4s, 42s, 12m03s, 1h08m. Without a space, so that no table breaks it."""
+    if seconds < 10:
+        return f"{seconds:.1f}".removesuffix(".0") + "s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:,}h{minutes:02}m" if hours else f"{minutes}m{rest:02}s" if minutes else f"{rest}s"
+
+
+def _escape(code: int) -> str:
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -12,6 +12,7 @@ import sys
 
 from correctless.base import exits
 from correctless.base.exits import Stop
+from correctless.base.text import printable
 
 # What `--help` says of each command, so that a listing imports none of them.
 COMMANDS = {
@@ -69,6 +70,11 @@ def _run(words: list[str]) -> int:
         from importlib import import_module
 
         return int(import_module(module_of(words[0])).main(words[1:]))
+    if words[:2] == ["contract", "authorize"]:
+        from correctless.cli.contract import plain_authorize
+
+        if (code := plain_authorize.main(words[2:])) is not None:
+            return code
     from correctless.cli.group import run
 
     return run(words)
@@ -138,7 +144,7 @@ def _on_path(program: str) -> bool:
 
 def _say(message: str) -> None:
     # One line, whatever a file name or an agent put into the message.
-    line = "".join(c if c.isprintable() else " " for c in typable(message))
+    line = printable(" ".join(typable(message).splitlines()))
     try:
         print(f"correctless: {line}", file=sys.stderr)
     except OSError:

@@ -14,10 +14,10 @@ import click
 from correctless.audit import claims, gather, judge
 from correctless.audit.claims import Claim
 from correctless.audit.evidence import Evidence
+from correctless.base.text import printable
 from correctless.cli import spell_anything, typable
 from correctless.project import git, paths
 from correctless.runlog.manifest import status
-from correctless.syntax.finding import printable
 
 _VERDICT = max(map(len, claims.VERDICTS))
 

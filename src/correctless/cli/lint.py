@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 import correctless
 from correctless.base import exits
 from correctless.base.exits import Stop
+from correctless.base.files import read_plain
+from correctless.base.text import printable
 from correctless.cli import args, spell_anything
 from correctless.cli.args import Args
 from correctless.lint import cache, run, settings
@@ -18,7 +20,7 @@ from correctless.lint.discover import Target, discover, kind_of
 from correctless.lint.run import Report
 from correctless.lint.settings import Settings
 from correctless.lint.subject.subject import DIALECTS
-from correctless.syntax.finding import SEVERITIES, Finding, printable, with_source
+from correctless.syntax.finding import SEVERITIES, Finding, with_source
 
 _HELP = """Usage: correctless lint [OPTIONS] [PATH]...
 
@@ -150,7 +152,7 @@ def _changed(targets: Sequence[Target], base: str) -> Iterator[Target]:
     from correctless.project import git
 
     here = git.find(os.getcwd())
-    if here.try_git("rev-parse", "--verify", "--quiet", f"{base}^{{commit}}").returncode != 0:
+    if here.commit(base) is None:
         raise Stop(
             exits.REFUSED, f"there is no commit '{base}'. name one that exists, or leave --changed out"
         )
@@ -160,7 +162,7 @@ def _changed(targets: Sequence[Target], base: str) -> Iterator[Target]:
 
 def _fix(report: Report, targets: dict[str, Target], chosen: Settings, today: str, given: Args) -> bool:
     from correctless.lint import fix
-    from correctless.skill.find import read_plain
+    from correctless.skill.find import MAX_FILE
 
     only, dry = set(given.values.get("--fix-only", ())), "--diff" in given.flags
 
@@ -176,7 +178,7 @@ def _fix(report: Report, targets: dict[str, Target], chosen: Settings, today: st
                 file=sys.stderr,
             )
             continue
-        before = read_plain(path)[0]
+        before = read_plain(path, MAX_FILE)[0]
 
         def find(data: bytes, target: Target = targets[path]) -> list[Finding]:
             return [each for each in run.text(data, target, chosen, today=today).findings if wanted(each)]

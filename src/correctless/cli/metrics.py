@@ -15,12 +15,12 @@ import click
 
 from correctless.base import exits
 from correctless.base.clock import timestamp, utcnow
+from correctless.base.text import duration, printable
 from correctless.cli import spell_anything
 from correctless.metrics import count, figures
 from correctless.metrics.figures import Figures, Half, Sums
 from correctless.project import git, paths
 from correctless.project.git import Repo
-from correctless.syntax.finding import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -159,8 +159,8 @@ def _took(sums: Sums) -> tuple[str, ...]:
         f"{sums.tokens:,}",
         _money(sums.micro_usd, sums.estimated),
         _money(sums.micro_usd / each, sums.estimated) if sums.steps else "-",
-        _time(sums.milliseconds),
-        _time(sums.milliseconds / each) if sums.steps else "-",
+        duration(sums.milliseconds / 1000),
+        duration(sums.milliseconds / 1000 / each) if sums.steps else "-",
     )
 
 
@@ -180,7 +180,7 @@ def _half(half: Half) -> tuple[str, ...]:
         _percent(sums.deferred, sums.decisions),
         _percent(sums.unlisted, sums.decisions),
         _money(sums.micro_usd / half.runs, sums.estimated),
-        _time(sums.milliseconds / half.runs),
+        duration(sums.milliseconds / 1000 / half.runs),
     )
 
 
@@ -190,15 +190,6 @@ def _percent(part: int, whole: int) -> str:
 
 def _money(micro: float, estimated: int) -> str:
     return f"{'~' if estimated else ''}${micro / 1_000_000:,.2f}"
-
-
-def _time(milliseconds: float) -> str:
-    seconds = milliseconds / 1000
-    if seconds < 10:
-        return f"{seconds:.1f}s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours:,}h{minutes:02}m" if hours else f"{minutes}m{rest:02}s" if minutes else f"{rest}s"
 
 
 def _count(number: int, noun: str) -> str:

@@ -17,7 +17,7 @@ from correctless.cli import typable
 from correctless.cli.run.parked import from_options, refuse_half
 from correctless.cli.values import NAME
 from correctless.dispatch.control import rerun
-from correctless.dispatch.core.context import Surroundings
+from correctless.dispatch.core.context import RunContext
 from correctless.dispatch.parking import handover
 from correctless.dispatch.parking.remote_ref import command
 from correctless.project import git, paths, person
@@ -224,8 +224,8 @@ def _confirmed(found: Gate, who: str, count: int, next_: str) -> int:
 def _rerun(here: Repo | None, logs: Logs, held: Lock | None, step: str, note: str, who: str) -> int:
     if here is None or held is None:
         raise Stop(exits.USAGE, "--rerun needs the repository of the run. change into it and leave --log out")
-    around = Surroundings(here, logs, held, os.environ)
-    rerun.request(around, lambda *_: None, step=step, note=note, by=who, channel="terminal")
+    ctx = RunContext(here, logs, held, os.environ)
+    rerun.request(ctx, lambda *_: None, step=step, note=note, by=who, channel="terminal")
     click.echo(typable(f"{step} and all after it will run again. go on with: correctless cauto resume"))
     return exits.PERSON
 

@@ -11,9 +11,10 @@ import click
 
 from correctless.base import exits
 from correctless.base.exits import Stop
+from correctless.base.text import printable
 from correctless.lint import rules
 from correctless.skill.contract import Default, SkillContract, find_skills, read_skill
-from correctless.syntax.finding import as_json, as_text, printable
+from correctless.syntax.finding import as_json, as_text
 
 _WANTED = "give a SKILL.md, a skill's folder, or a tree with skills/*/SKILL.md"
 

@@ -8,12 +8,19 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from correctless.decisions import block, unmarked
-from correctless.decisions.correction import UNLISTED, asks_to_defer, claimed_id, correct, folded, synthesized
-from correctless.decisions.decision import Decision
+from correctless.decisions.correction import (
+    Origin,
+    asks_to_defer,
+    claimed_id,
+    correct,
+    folded,
+    synthesized,
+)
+from correctless.decisions.decision import UNLISTED, Attempt, Decision
 from correctless.decisions.objects import inside
 
 if TYPE_CHECKING:
@@ -62,7 +69,7 @@ class Calls:
         calls_before: int = 0,
     ) -> None:
         self._contract = contract
-        self._where: dict[str, Any] = {"run": run, "step": step, "attempt": attempt}
+        self._at = Attempt(run, step, attempt)
         self._unlisted = unlisted_before
         self._count = calls_before
         self._made = _Made()
@@ -73,17 +80,20 @@ class Calls:
         """The decision of the next call, corrected; one that contradicts an earlier call is noted so."""
         self._count += 1
         name = claimed_id(obj)
+        origin = Origin(
+            "tool",
+            self._at.key(f"t{self._count}"),
+            conflict=name is not None and self._made.differs(name, folded(obj)),
+            holds_another=any(inside(obj)),
+        )
         decision = correct(
             obj,
             self._contract,
             skill=self._contract.name,
-            **self._where,
-            key=_key(self._where, f"t{self._count}"),
-            source="tool",
+            at=self._at,
+            origin=origin,
             now=now,
             unlisted=self._unlisted + 1,
-            conflict=name is not None and self._made.differs(name, folded(obj)),
-            holds_another=any(inside(obj)),
         )
         self._unlisted += decision.decision_id.startswith(UNLISTED)
         self._made.call(decision)
@@ -115,7 +125,7 @@ def capture(
     with "warn" it is a warning. Never raises, whatever the answer holds.
     """
     read = block.read(answer, nonce, called=bool(calls))
-    where: dict[str, Any] = {"run": run, "step": step, "attempt": attempt}
+    at = Attempt(run, step, attempt)
     made = _Made()
     for known in (*calls, *earlier):
         made.call(known)
@@ -125,17 +135,20 @@ def capture(
 
     def record(label: str, obj: Mapping[str, Any] | None, **how: Any) -> None:
         nonlocal unlisted
-        how |= {"source": "block", "key": _key(where, label)}
-        decision = correct(obj, contract, skill=contract.name, **where, now=now, unlisted=unlisted + 1, **how)
+        origin = Origin("block", at.key(label), **how)
+        decision = correct(
+            obj, contract, skill=contract.name, at=at, origin=origin, now=now, unlisted=unlisted + 1
+        )
         unlisted += decision.decision_id.startswith(UNLISTED)
         found.append(decision)
 
-    def take(number: int, piece: block.Piece) -> None:
+    def take(number: int, piece: block.Piece, reason: str | None = None) -> None:
         if piece.value is None:
             name = re.sub(r"[^A-Za-z0-9.-]", "-", f"{step}-{attempt}-b{number}") + ".txt"
             files.append(Kept(name, piece.text))
             place = f"{kept}/{name}" if kept else name
-            record(f"b{number}", None, kept=place, fault=piece.fault, verified=piece.verified)
+            how = {"fault": piece.fault, "verified": piece.verified, "reason": reason}
+            record(f"b{number}", None, kept=place, **how)
         elif not made.already(piece.value):
             conflict = made.contradicts(piece.value)
             how = {"duplicate": piece.duplicate, "conflict": conflict, "verified": piece.verified}
@@ -151,15 +164,10 @@ def capture(
         if on_record or read.authentic or silent == "defer":
             text = read.outside if on_record else answer
             pieces.append(block.Piece(None, text=text, fault=fault, verified=read.verified))
-            take(pieces_before + len(pieces), pieces[-1])
-            found[-1] = replace(found[-1], original_escalation_reason=fault)
+            take(pieces_before + len(pieces), pieces[-1], reason=fault)
         else:
             warnings.insert(0, f"no-decisions-reported: {fault}")
     return Captured(tuple(found), tuple(files), tuple(warnings), tuple(pieces))
-
-
-def _key(where: Mapping[str, Any], label: str) -> str:
-    return f"{where['run']}/{where['step']}/{where['attempt']}/{label}"
 
 
 @dataclass(slots=True)

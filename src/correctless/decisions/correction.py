@@ -10,7 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from correctless.decisions.decision import Decision, means_deferred
+from correctless.base.values import frozen
+from correctless.decisions.decision import UNLISTED, Attempt, Decision, means_deferred
 from correctless.ledger.record import decode, encode
 from correctless.syntax.strict_json import RecordError
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from correctless.skill.contract import SkillContract
     from correctless.skill.defaults import Default, Points
 
-UNLISTED = "AD-UNLISTED-"
 _DEFERRING = frozenset({"conflict", "corrected", "incomplete", "unlisted", "unverified"})
 
 _READ = frozenset(
@@ -42,33 +42,40 @@ _NO = frozenset(
 _TYPOGRAPHY = str.maketrans({"`": "", "*": "", "–": "-", "—": "-", "’": "'", "“": '"', "”": '"'})
 
 
+@frozen
+class Origin:
+    """How one object came to be read, and what was seen of it there."""
+
+    source: str  # as of `Decision`
+    key: str | None
+    duplicate: bool = False  # a key stood twice in it
+    verified: bool = True  # the agent's own, by the nonce of its block
+    conflict: bool = False  # the same id was reported with another default, or not deferred
+    holds_another: bool = (
+        False  # a decision inside of it is recorded as a mere detail of it, so a person looks
+    )
+    kept: str | None = None  # the file that holds what could not be read
+    fault: str = ""  # why it could not be
+    reason: str | None = None  # of what could not be read: what a person has to look at
+
+
 def correct(
     obj: Mapping[str, Any] | None,
     contract: SkillContract | Points | None,
     *,
     skill: str,
-    run: str | None,
-    step: str | None,
-    attempt: int | None,
-    key: str | None,
-    source: str,
+    at: Attempt,
+    origin: Origin,
     now: str,
     unlisted: int,
-    duplicate: bool = False,
-    verified: bool = True,
-    conflict: bool = False,
-    kept: str | None = None,
-    fault: str = "",
-    holds_another: bool = False,
 ) -> Decision:
     """The record of one object, corrected: every fault of it is noted, none stops it.
 
-    `obj` None is text nobody could read: `kept` names the file that holds it, `fault` says why. `contract` None: the
-    skill's contract was not found, so no id is listed. `unlisted` is the number N to use if the id is not listed.
-    With `holds_another` a decision inside of this one is recorded as a mere detail of it, so a person looks.
+    `obj` None is text nobody could read. `contract` None: the skill's contract was not found, so no id is listed. `unlisted` is the
+    number N to use if the id is not listed.
     """
     if obj is None:
-        ours = {"fault": fault, "kept": kept}
+        ours = {"fault": origin.fault, "kept": origin.kept}
         return Decision(
             skill=skill,
             decision_id=f"{UNLISTED}{unlisted}",
@@ -76,13 +83,13 @@ def correct(
             rationale="",
             timestamp=now,
             escalation_deferred=True,
-            original_escalation_reason="what the agent recorded here could not be read",
-            run=run,
-            step=step,
-            attempt=attempt,
-            key=key,
-            source=source,
-            notes=("damaged",) if verified else ("damaged", "unverified"),
+            original_escalation_reason=origin.reason or "what the agent recorded here could not be read",
+            run=at.run,
+            step=at.step,
+            attempt=at.attempt,
+            key=origin.key,
+            source=origin.source,
+            notes=("damaged",) if origin.verified else ("damaged", "unverified"),
             extra={name: value for name, value in ours.items() if value},
         )
 
@@ -92,15 +99,15 @@ def correct(
     rationale, rationale_whole = _text(obj.get("rationale"))
     reason, _ = _text(obj.get("original_escalation_reason"))
     corrected = listed is not None and listed.escalate and not means_deferred(obj.get("escalation_deferred"))
-    asked = asks_to_defer(obj) or holds_another
+    asked = asks_to_defer(obj) or origin.holds_another
     noted = {
-        "conflict": conflict,
+        "conflict": origin.conflict,
         "corrected": corrected,
         "differs-from-default": listed is not None and applied_whole and _differs(applied, listed),
-        "duplicate-key": duplicate,
+        "duplicate-key": origin.duplicate,
         "incomplete": not (applied_whole and rationale_whole),
         "unlisted": listed is None,
-        "unverified": not verified,
+        "unverified": not origin.verified,
     }
     notes = tuple(sorted(note for note, on in noted.items() if on))
     deferred = asked or not _DEFERRING.isdisjoint(notes)
@@ -115,8 +122,8 @@ def correct(
         extra["claimed_skill"] = obj["skill"]
     if obj.get("timestamp") is not None:
         extra["reported_at"] = obj["timestamp"]
-    if kept:
-        extra["kept"] = kept
+    if origin.kept:
+        extra["kept"] = origin.kept
     return Decision(
         skill=skill,
         decision_id=listed.id if listed else f"{UNLISTED}{unlisted}",
@@ -125,11 +132,11 @@ def correct(
         timestamp=now,
         escalation_deferred=deferred,
         original_escalation_reason=(given or _reason(listed, skill)) if deferred else None,
-        run=run,
-        step=step,
-        attempt=attempt,
-        key=key,
-        source=source,
+        run=at.run,
+        step=at.step,
+        attempt=at.attempt,
+        key=origin.key,
+        source=origin.source,
         notes=notes,
         extra=_readable(extra),
     )
@@ -141,9 +148,7 @@ def synthesized(
     default_applied: str,
     rationale: str,
     *,
-    run: str | None,
-    step: str | None,
-    attempt: int | None,
+    at: Attempt,
     now: str,
     unlisted: int,
     reason: str | None = None,
@@ -161,10 +166,10 @@ def synthesized(
         timestamp=now,
         escalation_deferred=True,
         original_escalation_reason=reason or rationale,
-        run=run,
-        step=step,
-        attempt=attempt,
-        key=f"{run}/{step or '-'}/{attempt or 0}/s{name}" if run else None,
+        run=at.run,
+        step=at.step,
+        attempt=at.attempt,
+        key=Attempt(at.run, at.step or "-", at.attempt or 0).key(f"s{name}") if at.run else None,
         source="synthesized",
         extra=_readable(extra or {}),
     )

@@ -22,7 +22,21 @@ NOTES = frozenset(
     }
 )
 
-SOURCES = ("tool", "block", "synthesized", "cli")
+
+@frozen
+class Attempt:
+    """One attempt of a step of a run; None each where an entry was written outside of a run."""
+
+    run: str | None = None
+    step: str | None = None
+    attempt: int | None = None
+
+    def key(self, label: str) -> str:
+        """The key of one entry of this attempt: two entries with one key are the same entry."""
+        return f"{self.run}/{self.step}/{self.attempt}/{label}"
+
+
+UNLISTED = "AD-UNLISTED-"  # how the id of a decision begins whose point the contract does not list
 
 
 @frozen

@@ -12,7 +12,7 @@ from correctless.base.clock import timestamp
 from correctless.base.exits import Stop
 from correctless.base.files import replace_file
 from correctless.dispatch.core import policy_changes
-from correctless.dispatch.core.context import Surroundings
+from correctless.dispatch.core.context import RunContext
 from correctless.dispatch.core.engine import TakeAnswers, Wait, decide, step
 from correctless.dispatch.host import keep_awake
 from correctless.dispatch.parking import handover
@@ -33,19 +33,19 @@ Tell = Callable[[State, Logged], None]
 class Log:
     """The run log as the loop writes it: one event appended, folded, shown, and the manifest made anew."""
 
-    def __init__(self, around: Surroundings, tell: Tell) -> None:
-        self.around = around
+    def __init__(self, ctx: RunContext, tell: Tell) -> None:
+        self.ctx = ctx
         self.tell = tell
-        self.ledger = noting(around.logs.run, around.logs.root, around.env, alone=True)
+        self.ledger = noting(ctx.logs.run, ctx.logs.root, ctx.env, alone=True)
         self.last: State | None = None  # after the newest event that is on record
 
     def write(self, state: State, event: Event, *, run: str | None = None) -> Logged:
         """Append one event; it is durable when this returns."""
-        logged = Logged(run or state.run, timestamp(self.around.now()), event)
+        logged = Logged(run or state.run, timestamp(self.ctx.now()), event)
         following = after(state, logged)  # first: what the fold would refuse is never written
         self.ledger.append(fields_of(logged.run, logged.timestamp, event))
         self.last = following
-        write_manifest(self.around.logs, following)
+        write_manifest(self.ctx.logs, following)
         self.tell(following, logged)
         return logged
 
@@ -65,7 +65,7 @@ class Log:
 
 
 def drive(
-    around: Surroundings,
+    ctx: RunContext,
     tell: Tell,
     *,
     usd: float | None = None,
@@ -78,19 +78,19 @@ def drive(
     `usd` and `minutes` are the run's limits from here on, where a person set new ones; `park` is the remote it was brought from. Safe to call after any crash.
     `KeyboardInterrupt` (SIGINT, SIGTERM) ends the agent, logs a clean stop and goes on up.
     """
-    state = standing(around.logs.run, record.load(around.logs).events)
-    log = Log(around, tell)
-    runner = Runner(around)
+    state = standing(ctx.logs.run, record.load(ctx.logs).events)
+    log = Log(ctx, tell)
+    runner = Runner(ctx)
     machine = ExitStack()
     try:
         if state.plan is not None and state.unfinished:
             if park is None:
-                untrusted.use_settings(around, state)
-            untrusted.recover(around, state)
-            machine.enter_context(keep_awake.kept(around.repo, around.env, wanted=state.plan.keep_awake))
+                untrusted.use_settings(ctx, state)
+            untrusted.recover(ctx, state)
+            machine.enter_context(keep_awake.kept(ctx.repo, ctx.env, wanted=state.plan.keep_awake))
         if state.unfinished:
             # From here on both logs are this dispatcher's alone: it knows where they end.
-            around.decisions.create()
+            ctx.decisions.create()
             log.ledger.create()
         began = (
             state.stopped is not None
@@ -100,31 +100,31 @@ def drive(
         )
         if state.unfinished and began:
             # A run that was brought here is held to this machine's settings from now on, not to those of where it began.
-            settings = policy_changes.git_settings(around.repo) if park is not None else None
-            frozen = untrusted.freeze_settings(around, state.run) if park is not None else None
+            settings = policy_changes.git_settings(ctx.repo) if park is not None else None
+            frozen = untrusted.freeze_settings(ctx, state.run) if park is not None else None
             resumed = Resumed(state.stopped is None, usd, minutes, park, settings, frozen)
             state = after(state, log.write(state, resumed))
-            escalation.clear(around, state)
+            escalation.clear(ctx, state)
         if state.plan is not None and state.unfinished:
-            notify.forewarn(around, state.plan)
+            notify.forewarn(ctx, state.plan)
         effect = decide(state)
         while effect is not None:
             if isinstance(effect, Wait):
-                notify.about_wait(around, state, effect, notify_s)
-            if isinstance(effect, TakeAnswers) and around.ask is not None:
-                notify.about_question(around, state, notify_s)
-            event = perform(around, runner, state, effect)
+                notify.about_wait(ctx, state, effect, notify_s)
+            if isinstance(effect, TakeAnswers) and ctx.ask is not None:
+                notify.about_question(ctx, state, notify_s)
+            event = perform(ctx, runner, state, effect)
             if isinstance(event, RunStopped):
-                escalation.write(around, state, event)
+                escalation.write(ctx, state, event)
             state, effects = step(state, log.write(state, event))
             effect = effects[0] if effects else None
     except Stop as stop:
         ended = runner.cut_off(log.last or state, goes_on=False)
         stopped = RunStopped(stop.code, state.step.name if state.step else None, stop.message)
-        escalation.write(around, state, stopped)
+        escalation.write(ctx, state, stopped)
         log.stop(state, stopped, ended)
-        parked = handover.settle(around, log.last or state)
-        notify.about(around, replace(state, stopped=stopped), notify_s, parked=parked)
+        parked = handover.settle(ctx, log.last or state)
+        notify.about(ctx, replace(state, stopped=stopped), notify_s, parked=parked)
         raise
     except KeyboardInterrupt:
         ended = runner.cut_off(log.last or state, goes_on=True)
@@ -136,13 +136,13 @@ def drive(
         runner.end()
         why = f"unexpected {type(error).__name__}: {error}"
         stopped = RunStopped(exits.REFUSED, state.step.name if state.step else None, why)
-        notify.about(around, replace(state, stopped=stopped), notify_s)
+        notify.about(ctx, replace(state, stopped=stopped), notify_s)
         raise
     finally:
         runner.end()
         machine.close()
-    parked = handover.settle(around, state)
-    notify.about(around, state, notify_s, parked=parked)
+    parked = handover.settle(ctx, state)
+    notify.about(ctx, state, notify_s, parked=parked)
     return state
 
 

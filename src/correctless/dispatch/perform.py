@@ -12,7 +12,7 @@ from typing import assert_never
 from correctless.agents import Activity
 from correctless.base.clock import timestamp
 from correctless.dispatch.core import engine
-from correctless.dispatch.core.context import Surroundings, plan_of, step_of
+from correctless.dispatch.core.context import RunContext, plan_of, step_of
 from correctless.dispatch.finish import ending
 from correctless.dispatch.finish.pull_request import publish
 from correctless.dispatch.step import ask, work
@@ -31,7 +31,7 @@ from correctless.runlog.state import State
 _BACK_OFF = (1, 2, 5, 10, 20, 30)  # minutes, when a limit names no time; the last one from then on
 
 
-def perform(around: Surroundings, runner: Runner, state: State, effect: engine.Effect) -> Event:
+def perform(ctx: RunContext, runner: Runner, state: State, effect: engine.Effect) -> Event:
     """Do what the effect says and return what happened; `Stop` when it can't be done."""
     match effect:
         case engine.StartAgent(attempt=attempt):
@@ -41,38 +41,38 @@ def perform(around: Surroundings, runner: Runner, state: State, effect: engine.E
         case engine.FinishAgent():
             return runner.finish(state)
         case engine.TakeDecisions():
-            return work.take_decisions(around, state)
+            return work.take_decisions(ctx, state)
         case engine.Ask():
-            return ask.ask(around, state)
+            return ask.ask(ctx, state)
         case engine.TakeAnswers():
-            return ask.take_answers(around, state)
+            return ask.take_answers(ctx, state)
         case engine.CheckStep():
-            return work.check_step(around, state)
+            return work.check_step(ctx, state)
         case engine.CommitStep():
-            return work.commit_step(around, state)
+            return work.commit_step(ctx, state)
         case engine.Discard(counted=counted):
-            return work.discard(around, state, counted=counted, reason=state.reason)
+            return work.discard(ctx, state, counted=counted, reason=state.reason)
         case engine.Revert():
-            return Reverted(step_of(state).name, state.attempt, state.reason, work.take_back(around, state))
+            return Reverted(step_of(state).name, state.attempt, state.reason, work.take_back(ctx, state))
         case engine.Rewind():
-            around.repo.reset_to(state.step_base)
+            ctx.repo.reset_to(state.step_base)
             return Rewound(state.step_base)
         case engine.Wait(until=until, reason=reason, tries=tries):
-            return _wait(around, until, reason, tries)
+            return _wait(ctx, until, reason, tries)
         case engine.Consolidate():
-            return ending.consolidate(around, state)
+            return ending.consolidate(ctx, state)
         case engine.AskGate():
-            return ending.ask_gate(around)
+            return ending.ask_gate(ctx)
         case engine.IntendPublish():
-            return PublishIntended(around.repo.head(), plan_of(state).pr[0])
+            return PublishIntended(ctx.repo.head(), plan_of(state).pr[0])
         case engine.Publish():
-            return publish(around, state)
+            return publish(ctx, state)
         case engine.Merge():
             from correctless.dispatch.finish.merging import (
                 merge,  # with the run contract, which few runs need
             )
 
-            return merge(around, state)
+            return merge(ctx, state)
         case engine.Complete():
             return Completed(state.url)
         case engine.Halt(code=code, reason=reason, resume_at=resume_at):
@@ -81,11 +81,11 @@ def perform(around: Surroundings, runner: Runner, state: State, effect: engine.E
             assert_never(effect)
 
 
-def _wait(around: Surroundings, until: str | None, reason: str, tries: int) -> Resumed:
+def _wait(ctx: RunContext, until: str | None, reason: str, tries: int) -> Resumed:
     minutes = _BACK_OFF[min(tries, len(_BACK_OFF)) - 1]
-    wake = datetime.fromisoformat(until) if until else around.now() + timedelta(minutes=minutes)
-    around.activity(Activity("waiting", f"{reason}; goes on at {timestamp(wake)}"))
+    wake = datetime.fromisoformat(until) if until else ctx.now() + timedelta(minutes=minutes)
+    ctx.activity(Activity("waiting", f"{reason}; goes on at {timestamp(wake)}"))
     # In slices: a clock that is set, or a host that slept, is noticed.
-    while (left := (wake - around.now()).total_seconds()) > 0:
-        around.sleep(min(left, 30.0))
+    while (left := (wake - ctx.now()).total_seconds()) > 0:
+        ctx.sleep(min(left, 30.0))
     return Resumed(unclean=False)

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.base.process import process
+from correctless.base.text import one_line
 
 _SECONDS = 60.0
 _PAGES = 50  # of a hundred: an API that always says "there is more" must not hold a run for ever
@@ -243,9 +244,9 @@ def repo_of_name(name: str) -> str | None:
 def first_line(said: bytes, *, skip: str = "") -> str:
     """The first line of a program's words that says something, safe for a terminal, at most 200 characters."""
     for line in said.decode("utf-8", "replace").splitlines():
-        text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line.strip())
+        text = one_line(line)
         if text and text != skip:
-            return text[:200].rstrip(". ")
+            return text.rstrip(". ")
     return "it did not say why"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -11,6 +10,7 @@ from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.github.client import strange, take
 from correctless.github.facts import Check, Comment, Status, Thread
+from correctless.project.git.objectid import OID
 
 STATES = ("OPEN", "CLOSED", "MERGED")
 MERGEABLE = ("MERGEABLE", "CONFLICTING", "UNKNOWN")
@@ -28,8 +28,6 @@ CONCLUSIONS = (
     "TIMED_OUT",
 )
 STATUS_STATES = ("ERROR", "EXPECTED", "FAILURE", "PENDING", "SUCCESS")
-
-SHA = r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z"
 
 
 def _split(nodes: tuple[dict[str, Any], ...], kind: str) -> Iterator[dict[str, Any]]:
@@ -128,7 +126,7 @@ def one_of(value: dict[str, Any], name: str, known: tuple[str, ...]) -> str:
 
 def sha(value: dict[str, Any], name: str) -> str:
     found: str = take(value, name, str)
-    if not re.match(SHA, found):
+    if not OID.match(found):
         raise strange(f"'{name}' is no commit")
     return found
 

@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from correctless.base.exits import Stop
+from correctless.base.text import one_line
 from correctless.base.values import frozen
 from correctless.github import nodes, queries
 from correctless.github.client import GitHub, strange, take
 from correctless.github.facts import Fact, Known, PullFacts, Unknown
-from correctless.runcontract.ledger.clause import shown
 
 T = TypeVar("T")
 
@@ -80,7 +80,7 @@ class _Asking:
         try:
             return Known(ask(), at)
         except Stop as stop:
-            return Unknown(shown(stop.message), at)
+            return Unknown(one_line(stop.message), at)
 
     def pull(self, query: str, after: str = "") -> dict[str, Any]:
         """The pull request as one answer has it, with its repository's own values under `repository`."""
@@ -151,7 +151,7 @@ def _of(fact: Fact[Any], read: Callable[[Any], T]) -> Fact[T]:
     try:
         return Known(read(fact.value), fact.at)
     except Stop as stop:
-        return Unknown(shown(stop.message), fact.at)
+        return Unknown(one_line(stop.message), fact.at)
 
 
 # The pull request itself

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from correctless.base import exits
+from correctless.base import below, exits
 from correctless.base.exits import Stop
 from correctless.hooks import client
 from correctless.project import git, paths, person
@@ -140,11 +140,12 @@ def _hashed(here: Repo) -> Iterator[tuple[str, str]]:
         if path.lower().endswith((".md", ".markdown", ".txt", ".rst", ".adoc"))
     ]
     for path in paths[:_MOST_FILES]:
-        full = os.path.join(here.top, path)
-        if os.path.islink(full) or not os.path.isfile(full) or os.path.getsize(full) > _LARGEST:
+        try:
+            data = below.read(os.path.join(here.top, path), _LARGEST + 1, root=here.top)
+        except OSError:  # a link, or no plain file
             continue
-        with open(full, "rb") as file:
-            yield path, hashlib.sha256(file.read()).hexdigest()
+        if len(data) <= _LARGEST:
+            yield path, hashlib.sha256(data).hexdigest()
 
 
 def _refuse_channel(channels: Iterable[str]) -> None:

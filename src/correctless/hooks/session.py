@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping
 
 from correctless.base import exits
-from correctless.base.exits import Stop
 from correctless.base.files import replace_file
+from correctless.base.text import one_line
 from correctless.guard import where
 from correctless.project import git, lock, paths
 from correctless.project.paths import Logs
@@ -36,7 +36,7 @@ def waiting(cwd: str) -> str | None:
     here = git.find(cwd)
     places = here.worktrees()
     standing = [
-        (state, _lives(places, state))
+        (state, lock.is_held_on(state.branch, places))
         for state in (open_set.state_of(logs) for logs in paths.all_logs(here))
         if state.unfinished
     ]
@@ -67,7 +67,7 @@ def left(env: Mapping[str, str]) -> str | None:
     if state.run != noted["run"] or not state.unfinished:
         os.unlink(path)
         return None
-    if _lives(here.worktrees(), state):
+    if lock.is_held_on(state.branch, here.worktrees()):
         return f"correctless: {_named(state)}, which this session started, is under way.\nlook in on it with: correctless cauto status"
     return (
         f"correctless: {_named(state)}, which this session started, waits: {_reason(state)}\n{_next(state)}"
@@ -82,7 +82,7 @@ def _note(env: Mapping[str, str]) -> str | None:
 
 
 def _named(state: State) -> str:
-    return f"run {state.run} on {state.plan.branch if state.plan else '?'}"
+    return f"run {state.run} on {state.branch or '?'}"
 
 
 def _reason(state: State) -> str:
@@ -91,8 +91,7 @@ def _reason(state: State) -> str:
     if state.stopped.code == exits.PERSON and state.gate:
         count = len(state.gate.entries) + len(state.gate.inherited)
         return "1 decision is a person's" if count == 1 else f"{count} decisions are a person's"
-    # One line, whatever an agent put into a message.
-    return "".join(char if char.isprintable() else " " for char in state.stopped.reason)[:300]
+    return one_line(state.stopped.reason)
 
 
 def _next(state: State) -> str:
@@ -100,11 +99,3 @@ def _next(state: State) -> str:
         digest = f", or type here: confirm escalations {state.gate.digest[:12]}" if state.gate else ""
         return f"read and answer with: correctless review{digest}"
     return "go on with: correctless cauto resume"
-
-
-def _lives(places: Mapping[str, str], state: State) -> bool:
-    place = places.get(state.plan.branch) if state.plan else None
-    try:
-        return place is not None and lock.is_held(git.find(place))
-    except (Stop, OSError):
-        return False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -216,8 +215,8 @@ def sound(file: LogFile) -> Iterator[Entry]:
             yield checked(file.path, link)
 
 
-def readable(path: str, root: str | None = None) -> Iterator[Entry]:
-    """Every line that is an entry by itself, whatever is wrong with the chain: what a damaged log still holds.
+def lines(path: str, root: str | None = None) -> Iterator[bytes]:
+    """Every whole line, whatever is wrong with the chain: what a damaged log still holds, entries or not.
 
     Nothing vouches for it, or for its being all of it: `verify` says that. `Missing` or `Foreign` when there is no log of ours.
     """
@@ -226,8 +225,7 @@ def readable(path: str, root: str | None = None) -> Iterator[Entry]:
             if link.foreign:
                 raise Foreign(path)
             if not link.torn:
-                with suppress(RecordError):
-                    yield entry(link.line)
+                yield link.line
 
 
 def checked(path: str, link: Link) -> Entry:

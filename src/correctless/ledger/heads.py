@@ -13,9 +13,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 
-from correctless.base import exits
+from correctless.base import below, exits
 from correctless.base.exits import Stop
-from correctless.base.files import replace_file
+from correctless.base.files import open_plain, replace_file
 from correctless.guard import state
 from correctless.ledger.ledger import Anchor, Entry, Head, Ledger
 from correctless.project.paths import ARTIFACTS
@@ -25,7 +25,7 @@ NEW = "if this workspace was cleaned, moved or cloned anew, say so with: correct
 MARK = ".heads"  # what the name of a log's mark ends with
 _WIDTH = 18 + 1 + 64 + 1  # bytes of one line: seq, space, SHA-256, newline
 _LINE = re.compile(rb"([0-9]{18}) ([0-9a-f]{64})\n")
-_NEW = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW = os.O_RDWR | os.O_CREAT | os.O_APPEND
 _LONGEST = 1 << 14  # bytes of a path
 
 
@@ -70,7 +70,7 @@ class Heads:
         line = b"%018d %s\n" % (seq, head.encode())
         with suppress(OSError):
             os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-            fd = os.open(path, _NEW, 0o600)
+            fd = open_plain(path, _NEW)
             try:
                 size = os.fstat(fd).st_size
                 if size % _WIDTH:
@@ -121,7 +121,7 @@ class Heads:
 
     def _opened(self, path: str) -> int | None:
         try:
-            return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            return open_plain(path)
         except (FileNotFoundError, NotADirectoryError):
             return None  # never written, or not here
         except OSError as error:
@@ -135,9 +135,7 @@ class Heads:
         if self._mark is None:
             return
         try:
-            fd = os.open(self._mark, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-            with open(fd, "rb") as file:
-                named = os.fsdecode(file.read(_LONGEST))
+            named = os.fsdecode(below.read(self._mark, _LONGEST))
         except (FileNotFoundError, NotADirectoryError):
             return
         except OSError as error:
@@ -192,7 +190,7 @@ def last(path: str) -> Anchor | None:
     """What a copy ends with; None for one that is empty or can't be read."""
     with suppress(OSError):
         found = None
-        for found in _lines(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)):  # noqa: B007 the last is asked for
+        for found in _lines(open_plain(path)):  # noqa: B007 the last is asked for
             pass
         return found
     return None

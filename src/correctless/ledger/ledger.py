@@ -38,7 +38,7 @@ class Moved(Stop):
     """Somebody added to the log since it was read: what was decided on it must be decided anew."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Seen:
     """What one `Ledger` knows of its file, and answers for."""
 
@@ -176,7 +176,16 @@ class Ledger:
         return entries
 
     def head(self) -> Head:
-        """Where the log ends; errors as `read`."""
+        """Where the log ends; errors as `read`.
+
+        A log that is written here `alone` and was looked at before is read again only when its file is another than it was left.
+        """
+        if self._alone and self._seen is not None:
+            with self._locked() as (file, stat):
+                try:
+                    return self._catch_up(file, stat).head
+                except OSError as error:
+                    raise refusal(self.path, error, "read it") from None
         head = EMPTY
         for each in self.entries():
             head = Head(each.seq, each.head)
@@ -215,7 +224,7 @@ class Ledger:
                 return seen
             seen.others += stat.st_size - seen.end
         known = seen.head.seq if seen is not None else None
-        if seen is None or _again(stat.st_size, seen):
+        if seen is None or self._alone or _again(stat.st_size, seen):
             seen = _Seen((stat.st_dev, stat.st_ino))
         tail = b""
         last = None

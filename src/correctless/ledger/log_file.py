@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import stat
 import time
 from _thread import allocate_lock  # threading costs start-up, and its Lock is this one
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from typing import BinaryIO
 
 from correctless.base import exits
 from correctless.base.exits import Stop
+from correctless.base.files import open_plain
 from correctless.base.values import frozen
 
 _TRIES = 100  # times a log may be replaced between our open and our lock before we call it a fight
@@ -327,11 +327,9 @@ def _folder(path: str, root: str | None) -> tuple[int, str, tuple[tuple[str, Whi
 
 
 def _open(path: str, name: str, folder: int, *, write: bool, create: bool) -> int:
-    # O_NONBLOCK: a FIFO in the log's place must be refused, not waited for. Regular files don't know it.
-    flags = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-    flags |= os.O_RDWR | os.O_APPEND if write else os.O_RDONLY
+    flags = (os.O_RDWR | os.O_APPEND if write else os.O_RDONLY) | (os.O_CREAT if create else 0)
     try:
-        fd = os.open(name, flags | (os.O_CREAT if create else 0), 0o644, dir_fd=folder)
+        return open_plain(name, flags, 0o644, folder=folder)
     except OSError as error:
         if error.errno == errno.ENOENT:
             raise Missing(
@@ -339,11 +337,9 @@ def _open(path: str, name: str, folder: int, *, write: bool, create: bool) -> in
             ) from None
         if error.errno == errno.ELOOP:
             raise Stop(exits.REFUSED, f"{path} is a symbolic link. put a regular file there") from None
+        if error.errno == errno.EINVAL:
+            raise Stop(exits.REFUSED, f"{path} is no regular file. put a regular file there") from None
         raise refusal(path, error, "open it") from None
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
-        raise Stop(exits.REFUSED, f"{path} is no regular file. put a regular file there")
-    return fd
 
 
 def _at(file: LogFile) -> os.stat_result | None:

@@ -9,7 +9,7 @@ from hashlib import blake2b
 
 from correctless.base import exits
 from correctless.base.exits import Stop
-from correctless.skill.find import Unreadable, read_plain
+from correctless.base.files import Unreadable, read_plain
 from correctless.syntax.finding import Finding
 
 _VERSION = 1

@@ -11,13 +11,14 @@ from typing import NamedTuple
 
 from correctless.base import exits
 from correctless.base.exits import Stop
+from correctless.base.files import Unreadable, read_plain
 from correctless.lint import check
 from correctless.lint.cache import Cache, digest
 from correctless.lint.check import Checked
 from correctless.lint.discover import Target
 from correctless.lint.settings import Settings
 from correctless.lint.subject.subject import still_so
-from correctless.skill.find import Unreadable, read_plain
+from correctless.skill.find import MAX_FILE
 from correctless.syntax.finding import SEVERITIES, Finding
 
 TYPE_CHECKING = False  # typing costs 2 ms to import
@@ -148,7 +149,7 @@ class _Work:
     def read(self, target: Target) -> tuple[Stat, bytes, tuple[Any, ...]] | str:
         """Stat, key and plain result of a file; a text says why it can't be read."""
         try:
-            data, facts = read_plain(target.path)
+            data, facts = read_plain(target.path, MAX_FILE)
         except Unreadable as error:
             return str(error)
         key = self.under(target) + digest(data)

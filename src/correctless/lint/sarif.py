@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from correctless.syntax.finding import Edit, Finding, printable
+from correctless.base.text import printable
+from correctless.syntax.finding import Edit, Finding
 
 TYPE_CHECKING = False  # typing costs 2 ms to import
 if TYPE_CHECKING:

@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 from correctless.base import exits
 from correctless.base.exits import Stop
+from correctless.base.files import Unreadable, read_plain
 from correctless.lint import cache
 from correctless.lint.discover import PROJECT
 from correctless.lint.subject.subject import CLAUDE_CODE
-from correctless.skill.find import Unreadable, read_plain
+from correctless.skill.find import MAX_FILE
 
 TYPE_CHECKING = False  # typing costs 2 ms to import
 if TYPE_CHECKING:
@@ -164,6 +165,6 @@ def _refuse_unknown(names: Iterable[str], path: str) -> None:
 
 def _read(path: str) -> bytes:
     try:
-        return read_plain(path)[0]
+        return read_plain(path, MAX_FILE)[0]
     except Unreadable as error:
         raise Stop(exits.REFUSED, f"can't read '{path}': {error}. name a configuration that exists") from None

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from correctless.base import exits
 from correctless.base.exits import Stop
-from correctless.decisions.decision import Decision
+from correctless.decisions.decision import UNLISTED, Decision
 from correctless.ledger.ledger import Entry, Ledger
 from correctless.metrics.figures import End, Figures, Run, Sums
 from correctless.project.paths import Logs
@@ -29,7 +29,6 @@ from correctless.runlog.plan import Plan
 from correctless.runlog.state import OutOfOrderError, State, after
 from correctless.syntax.strict_json import RecordError
 
-_UNLISTED = "AD-UNLISTED-"
 _LONGEST = 120  # characters of a skill's name that are kept: outside of runs anybody may have written it
 _MOST = 1e12  # dollars, seconds: no agent took more, and what is larger can't be added up exactly
 _PAUSED = (exits.PAUSED, exits.BUDGET, exits.INTERRUPTED)
@@ -141,7 +140,7 @@ class _Counting:
         sums = Sums(
             decisions=1,
             deferred=int(said.escalation_deferred),
-            unlisted=int(said.decision_id.startswith(_UNLISTED)),
+            unlisted=int(said.decision_id.startswith(UNLISTED)),
             superseded=int((said.run, said.step, said.attempt) in self._gone),
         )
         if said.run in self._runs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from correctless.project.git import Repo
 from correctless.project.tree import full, lying, read_tree
@@ -13,9 +14,10 @@ def reveal(repo: Repo) -> tuple[str, ...]:
 
     Returned are the paths it was told so about.
     """
-    hidden, left_out = _hidden(repo)
+    listed = _listed(repo)
+    hidden, left_out = _hidden(repo, listed)
     # Put in anew, an entry has neither marks nor times: the next command has to read its file.
-    if staged := repo.git("ls-files", "--stage", "-z"):
+    if staged := "".join(f"{entry[2:]}\0" for entry in listed):
         repo.git("-c", "core.ignoreStat=false", "update-index", "-z", "--index-info", stdin=staged)
     if left_out:
         paths = "".join(f"{each}\0" for each in left_out)
@@ -25,7 +27,7 @@ def reveal(repo: Repo) -> tuple[str, ...]:
 
 def hidden_changes(repo: Repo) -> tuple[str, ...]:
     """The files that git was told not to look at and that are not as in HEAD."""
-    hidden, _ = _hidden(repo)
+    hidden, _ = _hidden(repo, _listed(repo))
     tree = read_tree(repo, repo.head()).entries if hidden else {}
     return tuple(
         path
@@ -34,10 +36,16 @@ def hidden_changes(repo: Repo) -> tuple[str, ...]:
     )
 
 
-def _hidden(repo: Repo) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _listed(repo: Repo) -> list[str]:
+    """Each entry of the index: a mark, a space, and the entry as `update-index --index-info` reads it."""
+    return [entry for entry in repo.git("ls-files", "-v", "--stage", "-z").split("\0") if entry]
+
+
+def _hidden(repo: Repo, listed: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The paths git was told not to look at, and those a sparse checkout leaves out."""
-    listed = [(entry[0], entry[2:]) for entry in repo.git("ls-files", "-v", "-z").split("\0") if entry]
-    marked = [(mark, path) for mark, path in listed if mark.islower() or mark == "S"]
+    marked = [
+        (entry[0], entry.partition("\t")[2]) for entry in listed if entry[0].islower() or entry[0] == "S"
+    ]
     left_out: tuple[str, ...] = ()
     if any(mark in "Ss" for mark, _ in marked) and _is_sparse(repo):
         left_out = tuple(

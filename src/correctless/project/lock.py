@@ -5,12 +5,15 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 
-from correctless.base import exits
+from correctless.base import below, exits
 from correctless.base.exits import Stop
+from correctless.base.files import open_plain
+from correctless.project import git
 from correctless.project.git import Repo
 
 
@@ -26,7 +29,7 @@ class Lock:
     @classmethod
     def take(cls, repo: Repo, what: str) -> Lock:
         """The lock, or `Stop(75)` that names who has it. `what` says what for, to whoever is refused."""
-        fd = os.open(path(repo), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        fd = open_plain(path(repo), os.O_RDWR | os.O_CREAT, 0o644)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -82,7 +85,7 @@ def path(repo: Repo) -> str:
 def is_held(repo: Repo) -> bool:
     """Whether any process has the lock now."""
     try:
-        fd = os.open(path(repo), os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        fd = open_plain(path(repo), os.O_RDWR)
     except FileNotFoundError:
         return False
     try:
@@ -94,11 +97,18 @@ def is_held(repo: Repo) -> bool:
     return False
 
 
+def is_held_on(branch: str, worktrees: Mapping[str, str]) -> bool:
+    """Whether a run has the lock of the worktree a branch is checked out in; False where there is none that can be looked at."""
+    place = worktrees.get(branch)
+    with suppress(Stop, OSError):
+        return place is not None and is_held(git.find(place))
+    return False
+
+
 def holder(repo: Repo) -> Holder | None:
     """What the lock's file says; None when it says nothing readable."""
     try:
-        with open(path(repo), "rb") as file:
-            said = json.loads(file.read(4096))
+        said = json.loads(below.read(path(repo), 4096))
         group = said["group"]
         return Holder(int(said["pid"]), str(said["what"]), None if group is None else int(group))
     except (OSError, ValueError, KeyError, TypeError):

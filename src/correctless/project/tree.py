@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from correctless.base import exits
 from correctless.base.exits import Stop
+from correctless.base.files import open_plain
 from correctless.base.values import frozen
 from correctless.project.git import Repo, objects
 
@@ -114,7 +115,7 @@ def lying(path: bytes, entry: Entry) -> tuple[str, tuple[int, ...]]:
         runnable = bool(info.st_mode & stat.S_IXUSR)
         if not stat.S_ISREG(info.st_mode) or runnable != (entry.mode == "100755"):
             return "", mark
-        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        with open(open_plain(path), "rb") as file:
             made.update(b"blob %d\0" % info.st_size)
             while data := file.read(_CHUNK):
                 made.update(data)

@@ -8,11 +8,12 @@ from subprocess import CompletedProcess
 
 from correctless.base import exits
 from correctless.base.exits import Stop
+from correctless.base.text import one_line
 from correctless.project.git import Repo
+from correctless.project.git.objectid import OID
 
 PROTECTED = ("main", "master", "develop", "release/*")
 SECONDS = 600.0
-_OID = frozenset("0123456789abcdef")
 
 # Of every git that speaks to a remote. Its address is configuration the branch's work could have changed: no program in place of an address, nothing but
 # the one ref, and no question: ssh is told not to ask, for nobody is there to answer.
@@ -43,7 +44,7 @@ def push(
         raise Stop(
             exits.REFUSED, f"the address of remote '{remote}' changed during the run. see git remote -v"
         )
-    if expected is not None and not (len(expected) in (40, 64) and set(expected) <= _OID):
+    if expected is not None and not OID.match(expected):
         raise Stop(exits.REFUSED, f"{expected!r} is no commit to expect on '{branch}'. give its full id")
     default = _default_branch(repo, remote, branch, seconds)
     refuse_protected(branch, (*protected, default) if default else protected)
@@ -121,7 +122,7 @@ def commit_at(repo: Repo, remote: str, branch: str) -> str | None:
     done = list_ref(repo, remote, ref)
     commit = listed(done.stdout, ref)
     if done.returncode == 0 and commit is not None:
-        if len(commit) not in (40, 64) or not set(commit) <= _OID:
+        if not OID.match(commit):
             raise Stop(
                 exits.REFUSED, f"'{remote}' names no commit for '{branch}'. see git ls-remote {remote}"
             )
@@ -177,4 +178,4 @@ def refusal(out: str, err: str) -> str:
         if line.startswith("!"):
             said = [line.rpartition("\t")[2], *[s for s in said if s.startswith("remote: ")]]
     said = [s for s in said if not s.startswith(("warning:", "hint:"))] or ["git did not say why"]
-    return "".join(c if c.isprintable() else " " for c in " ".join(said[:2]))[:300].rstrip(". ")
+    return one_line(" ".join(said[:2])).rstrip(". ")

@@ -42,7 +42,7 @@ def consolidate(
     commits hold artifacts; HEAD is then where it was.
     """
     before = repo.head()
-    start = repo.git("rev-parse", "--verify", "--end-of-options", f"{base}^{{commit}}")
+    start = repo.resolve(base)
     # Of each commit, not of the two ends: what one commit adds and the next takes away is published with them.
     touched = _names(
         repo.git("log", "--format=", "--name-only", "-z", "--no-renames", "-m", f"{start}..HEAD")

@@ -105,7 +105,7 @@ def published(repo: Repo, base: str) -> tuple[str, dict[str, str]]:
 
     Without the files that are `too_large`.
     """
-    start = repo.git("rev-parse", "--verify", "--end-of-options", f"{base}^{{commit}}")
+    start = repo.resolve(base)
     # As text even where .gitattributes says binary: the branch can write that file.
     plain = ("--text", "--no-color", "--no-renames", "--unified=0")
     left_out = too_large(repo, start)

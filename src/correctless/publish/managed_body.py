@@ -8,6 +8,7 @@ from typing import Protocol
 
 from correctless.base import exits
 from correctless.base.exits import Stop
+from correctless.base.text import one_line
 from correctless.review.summary import inert
 
 LIMIT = 65_536  # characters of a body, GitHub's own
@@ -112,8 +113,7 @@ def _tail(
 
 
 def _line(text: str, most: int) -> str:
-    one = " ".join(text.split())
-    return inert(one if len(one) <= most else one[: most - 1] + "…")
+    return inert(one_line(text, most))
 
 
 def _fit(section: str, limit: int) -> str:

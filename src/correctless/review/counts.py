@@ -8,18 +8,17 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from correctless.decisions.decision import NOTES, Decision
+from correctless.base.text import printable
+from correctless.decisions.decision import NOTES, UNLISTED, Decision
 from correctless.ledger.ledger import GENESIS, Entry, Head, Ledger
 from correctless.project.paths import Logs
 from correctless.runlog.branch import Noted, no_entry, typed_events
-from correctless.syntax.finding import printable
 from correctless.syntax.strict_json import RecordError
 
 DISTINCT = 1000  # names a table keeps; what comes after them is counted together
 OTHERS = "(others)"
 _LONGEST = 120  # characters of a name that are kept
 _SHOWN = 20  # rows of a table on a terminal
-_UNLISTED = "AD-UNLISTED-"
 _ABSENT = object()
 _NAMES = tuple(f.name for f in fields(Decision))
 
@@ -37,7 +36,7 @@ class Row:
     def add(self, values: Mapping[str, Any]) -> None:
         self.entries += 1
         self.deferred += values["escalation_deferred"]
-        self.unlisted += values["decision_id"].startswith(_UNLISTED)
+        self.unlisted += values["decision_id"].startswith(UNLISTED)
         for note in {note if note in NOTES else OTHERS for note in values.get("notes", ())}:
             self.notes[note] = self.notes.get(note, 0) + 1
 

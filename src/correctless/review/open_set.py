@@ -40,7 +40,7 @@ def view_of(branch: Branch, found: Gate, logs: Logs) -> summary.View:
     state = standing(logs.run, branch.events)
     waiting = {sha256(r.line) for r in found.waiting}
     return summary.View(
-        branch=state.plan.branch if state.plan else logs.branch_slug,
+        branch=state.branch or logs.branch_slug,
         run=state.run or None,
         items=tuple(
             summary.Item(

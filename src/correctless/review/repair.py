@@ -9,6 +9,7 @@ from typing import Any
 
 from correctless.base.clock import timestamp
 from correctless.decisions.correction import synthesized
+from correctless.decisions.decision import Attempt
 from correctless.ledger import ledger
 from correctless.ledger.chain import EMPTY
 from correctless.ledger.heads import Heads
@@ -96,9 +97,7 @@ def _loss(what: Repaired, now: datetime, events: int) -> dict[str, Any]:
         "repair",
         f"start a new log after entry {lost.seq} of one that was {what.action}",
         "a log that can't be trusted is kept aside, not mended: its entries are no longer counted",
-        run=None,
-        step=None,
-        attempt=None,
+        at=Attempt(),
         now=timestamp(now),
         unlisted=1,
         reason=f"the log before this entry was {what.action}; what it held has to be looked at by a person",

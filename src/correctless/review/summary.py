@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from correctless.decisions.decision import Decision
+from correctless.base.text import duration, printable
+from correctless.decisions.decision import UNLISTED, Decision
 from correctless.runlog.state import Spent
 
-_UNLISTED = "AD-UNLISTED-"
 _NAMED = 4  # ids the last line names before it only counts
 
 
@@ -153,7 +153,7 @@ def counts(view: View) -> dict[str, Any]:
         "deferred": sum(item.decision.escalation_deferred for item in parts.live),
         "open": len(parts.waiting),
         "confirmed": sum(bool(item.confirmed_by) for item in entries if not item.open),
-        "unlisted": sum(item.decision.decision_id.startswith(_UNLISTED) for item in parts.live),
+        "unlisted": sum(item.decision.decision_id.startswith(UNLISTED) for item in parts.live),
         "damaged": sum("damaged" in item.decision.notes for item in parts.live),
         "by_hand": len(parts.by_hand),
         "superseded": sum(len(ids) for _, ids in parts.superseded),
@@ -163,12 +163,6 @@ def counts(view: View) -> dict[str, Any]:
         "cost_usd": round(sum(step.cost_usd for step in view.steps), 6),
         "estimated": any(step.estimated for step in view.steps),
     }
-
-
-def printable(text: str) -> str:
-    """Text that does nothing but show on a terminal: lines stay, every other control, format or lone half is spelled out."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    ").split("\n")
-    return "\n".join(line if line.isprintable() else "".join(map(_shown, line)) for line in lines)
 
 
 def inert(text: str) -> str:
@@ -189,17 +183,8 @@ _ACTIVE = re.compile(r"[\\`*_\[\]|~$]")
 _LEADING = re.compile(r"^(\d+(?=[.)])|(?=[-+=#]))")
 
 
-def _shown(char: str) -> str:
-    if char.isprintable():
-        return char
-    if char.isspace() and ord(char) > 0x9F and char not in "\u2028\u2029":
-        return " "  # the wide and the unbreakable spaces
-    code = ord(char)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
-
-
 def _line(text: str) -> str:
-    return " ".join(printable(text).split())
+    return printable(" ".join(text.split()))
 
 
 class _Parts:
@@ -239,7 +224,7 @@ def _place(item: Item) -> tuple[str, int]:
 
 def _rank(item: Item) -> tuple[bool, bool, str, int]:
     damaged = "damaged" in item.decision.notes
-    return not damaged, not item.decision.decision_id.startswith(_UNLISTED), *_place(item)
+    return not damaged, not item.decision.decision_id.startswith(UNLISTED), *_place(item)
 
 
 def _by_skill(items: Iterable[Item]) -> list[tuple[str, list[Item]]]:
@@ -321,7 +306,7 @@ def _cells(step: Spent) -> list[str]:
     return [
         f"{_line(step.step)}#{step.attempt}",
         _line(step.outcome),
-        _time(step.seconds),
+        duration(step.seconds),
         f"{step.tokens:,}",
         cost,
     ]
@@ -331,13 +316,7 @@ def _total(steps: tuple[Spent, ...]) -> list[str]:
     if len(steps) < 2:
         return []
     cost = f"{'~' * any(s.estimated for s in steps)}${sum(s.cost_usd for s in steps):,.2f}"
-    return ["total", "", _time(sum(s.seconds for s in steps)), f"{sum(s.tokens for s in steps):,}", cost]
-
-
-def _time(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}h {minutes:02}m" if hours else f"{minutes}m {rest:02}s" if minutes else f"{rest}s"
+    return ["total", "", duration(sum(s.seconds for s in steps)), f"{sum(s.tokens for s in steps):,}", cost]
 
 
 def _table(rows: list[list[str]]) -> Iterator[str]:

@@ -165,7 +165,9 @@ class Reverted:
 
 
 @frozen
-class Attempt:
+class Superseded:
+    """An attempt whose work a re-run takes back."""
+
     step: str
     attempt: int
 
@@ -181,7 +183,7 @@ class Rerun:
     channel: str
     base: str
     kept: str  # the ref that keeps the branch's head of before
-    discarded: tuple[Attempt, ...]
+    discarded: tuple[Superseded, ...]
 
 
 @frozen

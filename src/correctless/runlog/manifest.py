@@ -18,7 +18,7 @@ def manifest(state: State) -> dict[str, Any]:
         done.append("pr")
     return {
         "run": state.run,
-        "branch": state.plan.branch if state.plan else "",
+        "branch": state.branch,
         "expected_steps": [*expected, "consolidation", "pr"],
         "completed_steps": done,
         "started_at": state.started_at,

@@ -142,6 +142,11 @@ class State:
         return self.phase not in ("none", "complete", "abandoned")
 
     @property
+    def branch(self) -> str:
+        """The branch of the run's plan, "" before there is a plan."""
+        return self.plan.branch if self.plan else ""
+
+    @property
     def cost_usd(self) -> float:
         return sum(item.cost_usd for item in self.spent)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator
 
 from correctless.base import exits
 from correctless.base.exits import Stop
+from correctless.base.files import Unreadable, read_plain
 
 MAX_FILE = 1 << 20  # bytes; a SKILL.md is a few thousand
 
@@ -58,38 +58,10 @@ def skill_file(path: str) -> str:
 def read_bytes(file: str) -> bytes:
     """The bytes of a SKILL.md; `Stop` (3) when it can't be read, is no plain file or is over `MAX_FILE`."""
     try:
-        return read_plain(file)[0]
+        return read_plain(file, MAX_FILE)[0]
     except Unreadable as error:
         advice = "give a skill folder or its SKILL.md"
         raise Stop(exits.REFUSED, f"can't read '{file}': {error}. {advice}") from None
-
-
-class Unreadable(Exception):  # noqa: N818 says what the file is
-    """Why a file can't be read, in a few words."""
-
-
-def read_plain(file: str, most: int = MAX_FILE) -> tuple[bytes, os.stat_result]:
-    """The bytes of a plain file of at most `most`, and what was known of it before they were read; else `Unreadable`."""
-    try:
-        # Not blocking: a pipe in the place of a file must not hold the reader for ever.
-        handle = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            facts = os.fstat(handle)
-            if not stat.S_ISREG(facts.st_mode):
-                raise Unreadable("it is no plain file")
-            parts, size = [], 0
-            while size <= most and (part := os.read(handle, min(facts.st_size, most) + 1)):
-                parts.append(part)
-                size += len(part)
-        finally:
-            os.close(handle)
-    except OSError as error:
-        raise Unreadable(error.strerror or "the system does not say why") from None
-    except ValueError:  # a NUL in the name
-        raise Unreadable("no file has such a name") from None
-    if size > most:
-        raise Unreadable(f"it is over {most} bytes")
-    return b"".join(parts), facts
 
 
 def _children(folder: str, *, inside: bool) -> list[tuple[os.DirEntry[str], bool]]:

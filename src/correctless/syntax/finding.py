@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from correctless.base.text import printable
+
 TYPE_CHECKING = False  # typing costs 2 ms to import
 if TYPE_CHECKING:
     from typing import Any
@@ -95,17 +97,6 @@ def _data(text: str) -> str:
 
 def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
-
-
-def printable(text: str) -> str:
-    """`text` with line ends, control, bidirectional, invisible and lone surrogate characters written as escapes."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else _escape(ord(c)) for c in text)
-
-
-def _escape(code: int) -> str:
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def _columns(text: str) -> int:

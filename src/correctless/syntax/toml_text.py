@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from correctless.base.lazy_re import lazily
 from correctless.base.values import frozen
 
 Path = tuple[str | int, ...]
-_TABLE = re.compile(r"[ \t]*(\[{1,2})([^\]]+)\]{1,2}")
-_KEY = re.compile(
+_TABLE = lazily(r"[ \t]*(\[{1,2})([^\]]+)\]{1,2}")
+_KEY = lazily(
     r"""[ \t]*((?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')(?:[ \t]*\.[ \t]*(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*'))*)[ \t]*=[ \t]*"""
 )
-_PART = re.compile(r"""[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*'""")
+_PART = lazily(r"""[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*'""")
 # What may hold brackets and number signs without meaning them.
-_STRING = re.compile(r'"""(?:[^\\]|\\.)*?"""|\'\'\'.*?\'\'\'|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'', re.DOTALL)
+_STRING = lazily(r'"""(?:[^\\]|\\.)*?"""|\'\'\'.*?\'\'\'|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'', re.DOTALL)
 
 
 @frozen

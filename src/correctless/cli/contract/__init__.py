@@ -16,7 +16,7 @@ _MODULES = {
 _WHERE = {name: f"correctless.cli.contract.{module}" for module, names in _MODULES.items() for name in names}
 
 
-class _Lazy(click.Group):
+class _ContractGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 click calls it so
         return list(_WHERE)
 
@@ -29,6 +29,6 @@ class _Lazy(click.Group):
         return command
 
 
-@click.group(cls=_Lazy)
+@click.group(cls=_ContractGroup)
 def contract() -> None:
     """What a run may do, granted ask by ask beforehand, and asked for each time."""

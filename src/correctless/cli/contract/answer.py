@@ -9,17 +9,8 @@ import click
 from correctless.base import exits
 from correctless.base.clock import timestamp, utcnow
 from correctless.base.exits import Stop
-from correctless.cli.contract.session import (
-    There,
-    a_person,
-    answerable,
-    as_option,
-    confirmed,
-    echo,
-    run_option,
-    there,
-    token,
-)
+from correctless.cli.contract.options import as_option, confirmed, run_option
+from correctless.cli.contract.session import ContractSession, a_person, answerable, echo, there, token
 from correctless.cli.contract.words import fit, imported, signed_options, take
 from correctless.runcontract.ledger import store
 from correctless.runcontract.ledger.actions import Action
@@ -34,7 +25,7 @@ from correctless.runcontract.ledger.records import (
     Settled,
     Waiver,
 )
-from correctless.runcontract.ledger.store import Kept
+from correctless.runcontract.ledger.store import ContractSnapshot
 
 
 @click.command(epilog="Example: correctless contract answer G1 --scope 411,412 --except 415")
@@ -46,7 +37,7 @@ from correctless.runcontract.ledger.store import Kept
 @click.option(
     "--escalation", metavar="ID", help="Answer an escalation instead; say what is to be done with --note."
 )
-@click.option("--note", default="", help="Kept with the answer.")
+@click.option("--note", default="", help="ContractSnapshot with the answer.")
 @signed_options
 @run_option
 @as_option
@@ -91,7 +82,7 @@ def _listed(text: str | None) -> tuple[str, ...]:
     return tuple(part.strip() for part in (text or "").split(",") if part.strip())
 
 
-def _settle(at: There, escalation: str, note: str, who: str) -> int:
+def _settle(at: ContractSession, escalation: str, note: str, who: str) -> int:
     kept = at.sound()
     fit(Settled(escalation, note or "-", who, "terminal"), kept)
     found = next(each for each in kept.case.state.open if each.id == escalation)
@@ -129,7 +120,7 @@ def revoke(
 
 
 @click.command(epilog="Example: correctless contract close --note 'done'")
-@click.option("--note", default="", help="Kept with it.")
+@click.option("--note", default="", help="ContractSnapshot with it.")
 @run_option
 @as_option
 def close(note: str, run_id: str | None, by: str | None) -> int:
@@ -137,7 +128,7 @@ def close(note: str, run_id: str | None, by: str | None) -> int:
     at = there(run_id)
     who = a_person(at, by)
 
-    def make(kept: Kept) -> list[Record]:
+    def make(kept: ContractSnapshot) -> list[Record]:
         return [Close(who, "terminal", note)] if kept.case.state.pin_live else []
 
     if at.add(make).case.state.phase != "closed":

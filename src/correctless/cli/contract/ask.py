@@ -12,28 +12,17 @@ from correctless.base import exits
 from correctless.base.clock import utcnow
 from correctless.base.exits import Stop
 from correctless.base.files import replace_file
-from correctless.cli.contract.session import (
-    a_person,
-    clause_lines,
-    clause_values,
-    echo,
-    echo_json,
-    json_option,
-    run_option,
-    there,
-    token,
-)
+from correctless.cli.contract import plain_authorize
+from correctless.cli.contract.options import json_option, run_option
+from correctless.cli.contract.session import clause_values, echo, echo_json, there, token
 from correctless.cli.values import ANY, COUNT
-from correctless.runcontract.act.decide import decide
 from correctless.runcontract.act.permits import Decided
 from correctless.runcontract.document import contract_file
 from correctless.runcontract.ledger import store
-from correctless.runcontract.ledger.actions import KINDS, Action
-from correctless.runcontract.ledger.case import ALLOW, DENY, ESCALATE
+from correctless.runcontract.ledger.actions import Action
+from correctless.runcontract.ledger.case import DENY
 from correctless.runcontract.ledger.records import Pin, Record
-from correctless.runcontract.ledger.store import Kept
-
-_CODES = {ALLOW: exits.OK, DENY: exits.FINDINGS, ESCALATE: exits.PERSON}
+from correctless.runcontract.ledger.store import ContractSnapshot
 
 
 @click.command(epilog="Example: correctless contract pin")
@@ -42,7 +31,7 @@ def pin(run_id: str | None) -> int:
     """Store the granted bytes aside: from here on they are enforced."""
     at = there(run_id)
 
-    def make(kept: Kept) -> list[Record]:
+    def make(kept: ContractSnapshot) -> list[Record]:
         state, here = kept.case.state, kept.case.here
         if here.contract is None or state.phase in ("draft", "surfaced", "closed", "void", "expired"):
             why = f": {state.why}" if state.why else ""
@@ -81,7 +70,7 @@ def status(run_id: str | None, as_json: bool) -> int:
     return exits.REFUSED if kept.case.faults else exits.OK
 
 
-def _status(kept: Kept) -> dict[str, Any]:
+def _status(kept: ContractSnapshot) -> dict[str, Any]:
     state, contract = kept.case.state, kept.case.here.contract
     now = utcnow()
     asks: list[dict[str, Any]] = []
@@ -188,39 +177,9 @@ def authorize(
 
     KIND is merge --pr N, flip ID, rollback ID --trigger ID (or --operator), spawn --agents N, or other NAME.
     """
-    if kind not in KINDS:
-        raise Stop(exits.FINDINGS, f"deny: an action '{kind}'. ask for one of {', '.join(KINDS)}")
-    if kind == "merge" and pr is not None:
-        target = pr
-    at = there(run_id)
-    if operator:
-        a_person(at, None)
-    action = Action(kind, target, flags, trigger, operator, agents, cost_usd, minutes, head)
-    decided = decide(at.place, at.repo, action, env=os.environ, clock=utcnow, token=token)
-    if as_json:
-        echo_json(
-            {
-                "verdict": decided.verdict,
-                "action": action.fields(),
-                "clauses": [clause_values(clause) for clause in decided.clauses],
-                "permit": decided.permit,
-                "expires": decided.expires,
-                "bound": dict(decided.bound),
-            }
-        )
-    else:
-        say(action, decided)
-    return _CODES[decided.verdict]
-
-
-def say(action: Action, decided: Decided) -> None:
-    echo(f"{decided.verdict}: {action.label}")
-    for line in clause_lines(decided.clauses):
-        echo(line)
-    if decided.permit:
-        echo(f"permit {decided.permit}, once, until {decided.expires}")
-        for key, value in decided.bound.items():
-            echo(f"  {key}: {value}")
+    return plain_authorize.answer(
+        kind, target, pr, flags, head, trigger, operator, agents, cost_usd, minutes, run_id, as_json
+    )
 
 
 @click.command(epilog="Example: correctless contract merge 412")
@@ -246,8 +205,8 @@ def merge(number: str, head: str, run_id: str | None) -> int:
             raise Stop(exits.PERSON, said)
         case merging.Refused():
             found = Decided(DENY, found.clauses)
-    say(action, found)
-    return _CODES[found.verdict]
+    plain_authorize.say(action, found)
+    return plain_authorize.CODES[found.verdict]
 
 
 @click.command(epilog="Example: correctless contract board")

@@ -14,11 +14,12 @@ import click
 from correctless.base import exits
 from correctless.base.clock import utcnow
 from correctless.base.exits import Stop
-from correctless.cli.contract.session import SHOWN, echo, echo_json, json_option, run_option, there
+from correctless.cli.contract.options import json_option, run_option
+from correctless.cli.contract.session import SHOWN, echo, echo_json, there
 from correctless.github.client import repo_of_remote
 from correctless.project import git, person
 from correctless.runcontract.document import contract_file, draft
-from correctless.runcontract.document.contract_file import Document
+from correctless.runcontract.document.contract_file import ContractDocument
 from correctless.runcontract.document.sections import Contract, Grant
 from correctless.runcontract.ledger import store
 from correctless.runcontract.ledger.answers import asked
@@ -122,7 +123,7 @@ def lint(file: str | None, run_id: str | None, as_json: bool) -> int:
     return exits.OK if found.contract is not None else exits.FINDINGS
 
 
-def _of(at: Place) -> Document:
+def _of(at: Place) -> ContractDocument:
     """A run's contract; one that says it is another run's has that fault."""
     path = os.path.relpath(at.contract)
     found = _read(path)
@@ -145,7 +146,7 @@ def _of(at: Place) -> Document:
     return replace(found, contract=None, findings=tuple(faults)) if faults else found
 
 
-def _read(path: str) -> Document:
+def _read(path: str) -> ContractDocument:
     data = store.bytes_of(path)
     if data is None:
         raise Stop(exits.REFUSED, f"there is no {path}. draft it with: correctless contract new")

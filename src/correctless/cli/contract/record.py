@@ -13,7 +13,8 @@ from correctless.base.exits import Stop
 from correctless.base.process.process import Result
 from correctless.base.text import hidden
 from correctless.cli import check_output
-from correctless.cli.contract.session import echo, json_option, run_option, there, token, warn
+from correctless.cli.contract.options import json_option, run_option
+from correctless.cli.contract.session import echo, there, token, warn
 from correctless.cli.values import ANY, MOST, NAME
 from correctless.github.facts import Known
 from correctless.project import git
@@ -23,7 +24,7 @@ from correctless.runcontract.judge import gate_check
 from correctless.runcontract.ledger.actions import Action
 from correctless.runcontract.ledger.counters import folded
 from correctless.runcontract.ledger.records import Attempt, Escalation, Evidence, Helper, Record, Review
-from correctless.runcontract.ledger.store import Kept
+from correctless.runcontract.ledger.store import ContractSnapshot
 
 _LONGEST = 2000
 
@@ -97,7 +98,7 @@ def escalate(
     steps = tuple(_said("--tried", text) for text in tried)
     opened: list[str] = []
 
-    def make(kept: Kept) -> list[Record]:
+    def make(kept: ContractSnapshot) -> list[Record]:
         contract = _contract(kept)
         found = next((e for e in contract.escalations.escalation if e.id == condition), None)
         if found is None:
@@ -159,7 +160,7 @@ def helper(phase: str, id_: str, permit: str, cost: float | None, run_id: str | 
     at = there(run_id)
     name = _said("ID", id_)
 
-    def make(kept: Kept) -> list[Record]:
+    def make(kept: ContractSnapshot) -> list[Record]:
         counters = kept.case.state.counters
         if phase == "end":
             if name not in counters.helpers:
@@ -208,7 +209,7 @@ def review() -> None:
 @click.option(
     "--worktree", required=True, type=click.Path(), help="Where it was made: its commit is what was reviewed."
 )
-@click.option("--note", default="", help="Kept with it.")
+@click.option("--note", default="", help="ContractSnapshot with it.")
 @run_option
 @json_option
 def review_add(
@@ -239,7 +240,7 @@ def review_add(
     return exits.OK
 
 
-def _contract(kept: Kept) -> Contract:
+def _contract(kept: ContractSnapshot) -> Contract:
     contract = kept.case.here.contract
     if contract is None:
         raise Stop(

@@ -1,46 +1,42 @@
-"""What all commands of a run's contract need: the run that is meant, read, and who may answer for a person."""
+"""The run whose contract a command is about, and how its answer is printed; without click, which `contract authorize` does not import."""
 
 from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
-
-import click
 
 from correctless.base import exits
 from correctless.base.clock import utcnow
 from correctless.base.exits import Stop
-from correctless.cli.values import NAME
+from correctless.base.text import printable, printable_lines
+from correctless.base.values import frozen
 from correctless.ledger.ledger import Moved
-from correctless.project import git, person
+from correctless.project import git
 from correctless.project.git import Repo
 from correctless.runcontract.document.sections import Contract
 from correctless.runcontract.ledger import store
 from correctless.runcontract.ledger.clause import Clause
 from correctless.runcontract.ledger.records import Record
-from correctless.runcontract.ledger.store import Kept, Place
-from correctless.syntax.finding import printable
+from correctless.runcontract.ledger.store import ContractSnapshot, Place
 
 _TRIES = 20
 SHOWN = 8  # hex digits a person types: they only say "this one"; the record holds the whole digest
 
-Command = Callable[..., Any]
 
-
-@dataclass(frozen=True, slots=True)
-class There:
+@frozen
+class ContractSession:
     """The repository and the run's files in it."""
 
     repo: Repo
     place: Place
 
-    def load(self) -> Kept:
+    def load(self) -> ContractSnapshot:
         return store.load(self.place, os.environ, utcnow())
 
-    def sound(self) -> Kept:
+    def sound(self) -> ContractSnapshot:
         """What is on record; `Stop(3)` when the ledger can't be relied on, so that nothing is built on it."""
         kept = self.load()
         for clause in kept.case.faults:
@@ -51,7 +47,7 @@ class There:
                 )
         return kept
 
-    def add(self, make: Callable[[Kept], Sequence[Record]]) -> Kept:
+    def add(self, make: Callable[[ContractSnapshot], Sequence[Record]]) -> ContractSnapshot:
         """Put on record what `make` makes of what was read; it is asked again when somebody else wrote meanwhile."""
         for _ in range(_TRIES):
             kept = self.sound()
@@ -59,37 +55,23 @@ class There:
             if not records:
                 return kept
             try:
-                store.add(kept, records, os.environ, utcnow())
+                return store.add(kept, records, os.environ, utcnow())
             except Moved:
                 continue
-            return self.load()
         raise Stop(
             exits.LOCKED, f"others write to {self.place.ledger} all the time. end them, then start again"
         )
 
 
-def run_option(command: Command) -> Command:
-    said = "The run's id; default: the one that is pinned, or the only one."
-    return click.option("--run", "run_id", metavar="ID", help=said)(command)
-
-
-def as_option(command: Command) -> Command:
-    return click.option(
-        "--as", "by", type=NAME, metavar="NAME", help="Who answers; default: git's user.name."
-    )(command)
-
-
-def json_option(command: Command) -> Command:
-    return click.option("--json", "as_json", is_flag=True, help="For programs.")(command)
-
-
-def there(run_id: str | None) -> There:
+def there(run_id: str | None) -> ContractSession:
     here = git.find(os.getcwd())
-    return There(here, store.named(here.home, run_id))
+    return ContractSession(here, store.named(here.home, run_id))
 
 
-def a_person(at: There | None, by: str | None) -> str:
+def a_person(at: ContractSession | None, by: str | None) -> str:
     """Who answers; `Stop(3)` inside an agent and without a terminal."""
+    from correctless.project import person
+
     person.refuse_agents(os.environ)
     if not person.has_terminal():
         raise Stop(
@@ -99,16 +81,7 @@ def a_person(at: There | None, by: str | None) -> str:
     return by or person.name(at.repo if at is not None else None, os.environ)
 
 
-def confirmed(digest: str, what: str) -> None:
-    """Have the person type the first characters of what they confirm; `Stop(10)` when they don't."""
-    typed = click.prompt(
-        f"Type {digest[:SHOWN]} to {what}, or nothing to leave it", default="", show_default=False
-    )
-    if typed.strip().lower() != digest[:SHOWN]:
-        raise Stop(exits.PERSON, f"that was not {digest[:SHOWN]}: nothing was recorded")
-
-
-def answerable(kept: Kept) -> Contract:
+def answerable(kept: ContractSnapshot) -> Contract:
     """The contract as it stands, which a person may answer; `Stop(3)` while there is none that was put before them."""
     state, contract = kept.case.state, kept.case.here.contract
     if contract is None or state.phase not in ("surfaced", "answered", "active", "flipped", "rolled_back"):
@@ -126,16 +99,16 @@ def token() -> str:
 
 def echo(text: str) -> None:
     """Lines that quote a contract or an agent, safe for a terminal."""
-    click.echo("\n".join(printable(line) for line in text.split("\n")))
+    print(printable_lines(text), flush=True)
 
 
 def warn(text: str) -> None:
     """What is no fault and should be known."""
-    click.echo(f"warning: {printable(text)}", err=True)
+    print(f"warning: {printable(text)}", file=sys.stderr)
 
 
 def echo_json(value: Any) -> None:
-    click.echo(json.dumps(value, indent=2))
+    print(json.dumps(value, indent=2), flush=True)
 
 
 def clause_lines(clauses: Sequence[Clause]) -> Iterator[str]:

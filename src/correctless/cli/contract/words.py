@@ -12,10 +12,10 @@ from click.core import ParameterSource
 from correctless.base import exits
 from correctless.base.clock import utcnow
 from correctless.base.exits import Stop
-from correctless.cli.contract.session import There, a_person, answerable, echo
+from correctless.cli.contract.session import ContractSession, a_person, answerable, echo
 from correctless.runcontract.ledger import signed, store
 from correctless.runcontract.ledger.records import ALL, Record, Revoke, Settled, Word
-from correctless.runcontract.ledger.store import Kept
+from correctless.runcontract.ledger.store import ContractSnapshot
 from correctless.runcontract.ledger.words import told, unfit
 
 _HOME_SIGNERS = "~/.config/correctless/allowed_signers"
@@ -37,7 +37,7 @@ def signed_options(command: Command) -> Command:
     return click.option("--signed", "signed_file", metavar="FILE", help=said)(command)
 
 
-def fit(word: Word, kept: Kept, code: int = exits.USAGE) -> None:
+def fit(word: Word, kept: ContractSnapshot, code: int = exits.USAGE) -> None:
     """`Stop` with this code when the word can't be taken now; `Stop(3)` when no word on this contract can."""
     if not isinstance(word, Revoke | Settled):
         answerable(kept)
@@ -45,10 +45,10 @@ def fit(word: Word, kept: Kept, code: int = exits.USAGE) -> None:
         raise Stop(code, f"{why}. nothing was recorded")
 
 
-def take(at: There, word: Word) -> int:
+def take(at: ContractSession, word: Word) -> int:
     """Put it on record, if it still can be, and say so."""
 
-    def make(kept: Kept) -> list[Record]:
+    def make(kept: ContractSnapshot) -> list[Record]:
         fit(word, kept, exits.PERSON)  # what was asked about may have changed while the person answered
         return [word]
 
@@ -59,7 +59,7 @@ def take(at: There, word: Word) -> int:
     return exits.OK
 
 
-def imported(at: There, path: str, signers: str | None) -> int:
+def imported(at: ContractSession, path: str, signers: str | None) -> int:
     """Take the signed word of a file; whoever may run this: what counts is who signed it."""
     command = _alone()
     # Chosen by whoever runs this, the list would say nothing: only a person may name another one.

@@ -12,11 +12,11 @@ from contextlib import suppress
 
 import click
 
+from correctless.base.text import one_line, printable_lines
 from correctless.cli.display.watch import Watcher
 from correctless.dispatch.core.context import Answers, Ask, Question
 from correctless.project import person
 from correctless.project.git import Repo
-from correctless.review.summary import printable
 
 _LATER = "nobody answered in time: it stays deferred"
 _HOW = "Type ok to let that stand, or what is to be done instead. Enter alone leaves it for the review at the end."
@@ -57,7 +57,7 @@ def _ask(questions: Sequence[Question], seconds: float, now: Callable[[], float]
         if typed is None:
             _say(f"\n{_LATER}")
             return said
-        words = " ".join(printable(typed).split())[:_LONGEST]
+        words = one_line(typed, _LONGEST)
         if words:
             said[question.number] = "" if words.lower() == "ok" else words
     return said
@@ -84,4 +84,4 @@ def _line(until: float, now: Callable[[], float]) -> str | None:
 
 
 def _say(text: str) -> None:
-    click.echo("\n".join(printable(line) for line in text.split("\n")), err=True)
+    click.echo(printable_lines(text), err=True)

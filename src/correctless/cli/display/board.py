@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from correctless.agents import Activity
+from correctless.base.text import duration, printable
 from correctless.runlog.events import (
     AgentEnded,
     AttemptFailed,
@@ -21,7 +22,6 @@ from correctless.runlog.events import (
     StepStarted,
 )
 from correctless.runlog.state import State
-from correctless.syntax.finding import printable
 
 Mark = Literal["done", "running", "paused", "waiting", "failed", "left out"]
 
@@ -159,7 +159,7 @@ class Board:
         if self._state.phase == "running":
             tool, when = self._heard or ("", None)
             quiet = int(now - when) if when is not None else 0
-            ago = "nothing yet" if when is None else f"{_span(quiet)} ago" if quiet >= 2 else "just now"
+            ago = "nothing yet" if when is None else f"{duration(quiet)} ago" if quiet >= 2 else "just now"
             notes.insert(0, ("tool", f"{ago}: {tool}") if tool else ("heard", ago))
         return tuple(notes)
 
@@ -240,7 +240,3 @@ def _place(state: State) -> str:
 def _between(before: str, after: str) -> float:
     # A clock that was set back takes no time away.
     return max(0.0, (datetime.fromisoformat(after) - datetime.fromisoformat(before)).total_seconds())
-
-
-def _span(seconds: int) -> str:
-    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min"

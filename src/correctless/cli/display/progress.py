@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from correctless.agents import Activity
+from correctless.base.text import duration, printable
 from correctless.runlog.branch import Recorded
 from correctless.runlog.events import (
     Abandoned,
@@ -40,7 +41,6 @@ from correctless.runlog.events import (
 from correctless.runlog.manifest import status as status_word
 from correctless.runlog.plan import Plan
 from correctless.runlog.state import State
-from correctless.syntax.finding import printable
 
 
 def event(state: State, logged: Logged) -> None:
@@ -96,7 +96,7 @@ def _words(state: State, logged: Logged) -> str:
                 f", {'~' if ended.cost_estimated else ''}{ended.cost_usd:.2f} USD" if ended.cost_usd else ""
             )
             why = f": {ended.reason}" if ended.reason else ""
-            return f"{step}: the agent ended {outcome} after {seconds:.1f} s{money}{why}"
+            return f"{step}: the agent ended {outcome} after {duration(seconds)}{money}{why}"
         case DecisionsTaken(step=step, count=count, deferred=deferred):
             return f"{step}: {_count(count, 'decision')} recorded, {deferred} deferred"
         case StepChecked(step=step, ok=False, detail=detail):
@@ -146,7 +146,7 @@ def standing(state: State, *, living: bool, inherited: str = "") -> dict[str, An
     current = state.step
     return {
         "run": state.run,
-        "branch": state.plan.branch if state.plan else "",
+        "branch": state.branch,
         "status": _alive(state, living),
         "phase": state.phase,
         "step": current.name if current else None,
@@ -174,7 +174,7 @@ def describe(standing: dict[str, Any]) -> str:
     ]
     if standing["step"] and standing["status"] != "abandoned":
         lines.append(f"at       {standing['step']}, attempt {standing['attempt']}")
-    lines.append(f"agents   {standing['agent_seconds']:.0f} s, {standing['cost_usd']:.2f} USD")
+    lines.append(f"agents   {duration(standing['agent_seconds'])}, {standing['cost_usd']:.2f} USD")
     if standing["digest"]:
         lines.append(f"digest   {standing['digest']}")
     if standing["inherited"]:

@@ -16,6 +16,7 @@ import click
 from correctless.base import exits
 from correctless.base.clock import utcnow
 from correctless.base.exits import Stop
+from correctless.base.text import printable
 from correctless.cli.log import writer
 from correctless.cli.log.parse import parse
 from correctless.cli.values import NAME
@@ -23,7 +24,7 @@ from correctless.decisions.decision import Decision
 from correctless.ledger.ledger import Ledger
 from correctless.project.paths import Logs
 from correctless.syntax.finding import as_json as spelled
-from correctless.syntax.finding import as_text, printable
+from correctless.syntax.finding import as_text
 from correctless.syntax.strict_json import RecordError
 
 Command = Callable[..., int]

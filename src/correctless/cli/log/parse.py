@@ -14,13 +14,13 @@ import click
 from correctless.base import exits
 from correctless.base.clock import timestamp, utcnow
 from correctless.base.exits import Stop
+from correctless.base.text import printable
 from correctless.decisions import block
 from correctless.decisions.capture import Calls, Captured, capture
-from correctless.decisions.correction import UNLISTED, asks_to_defer
-from correctless.decisions.decision import Decision, means_deferred
+from correctless.decisions.correction import asks_to_defer
+from correctless.decisions.decision import UNLISTED, Decision, means_deferred
 from correctless.decisions.remarks import remarks
 from correctless.skill.contract import SkillContract, read_skill
-from correctless.syntax.finding import printable
 from correctless.syntax.strict_json import RecordError, strict_json
 
 _SHOWN = 500  # characters of one text; --json has all of it

@@ -11,6 +11,8 @@ from contextlib import ExitStack, contextmanager
 
 from correctless.base import exits
 from correctless.base.exits import Stop
+from correctless.base.files import open_plain
+from correctless.base.text import printable
 from correctless.cli import args
 
 TYPE_CHECKING = False  # typing costs 4 ms to import
@@ -76,7 +78,7 @@ def main(
         )
         out.flush()
     except Stop as stop:
-        err.write("correctless: " + "".join(c if c.isprintable() else " " for c in stop.message) + "\n")
+        err.write(f"correctless: {printable(stop.message)}\n")
         return stop.code
     return code
 
@@ -91,7 +93,8 @@ def append(
     from dataclasses import replace
 
     from correctless.base.clock import timestamp, utcnow
-    from correctless.decisions.correction import UNLISTED, correct
+    from correctless.decisions.correction import Origin, correct
+    from correctless.decisions.decision import UNLISTED, Attempt
     from correctless.ledger.heads import noting
     from correctless.ledger.record import decode
     from correctless.project.paths import ensure_artifacts
@@ -120,11 +123,8 @@ def append(
             said,
             _points(skill, repo),
             skill=skill,
-            run=None,
-            step=None,
-            attempt=None,
-            key=None,
-            source="cli",
+            at=Attempt(),
+            origin=Origin("cli", None),
             now=timestamp(now or utcnow()),
             unlisted=1,
         )
@@ -213,7 +213,7 @@ def _locks(repo: Repo | None, logs: Logs) -> Iterator[str]:
 def _shared(path: str) -> Iterator[None]:
     """Hold off the start of a run while we write; `Stop(75)` when one has begun."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        fd = open_plain(path)
     except FileNotFoundError:
         fd = -1  # no run ever
     except OSError as error:
@@ -247,13 +247,8 @@ def _points(skill: str, repo: Repo | None) -> Points | None:
     """The decision points of the first skill of that name: the repository's, then the plugin's own; None when there is none."""
     from correctless.base import install
 
-    plugin = install.plugin_root()
-    folders = (
-        [os.path.join(repo.top, *parts) for parts in (("skills",), (".claude", "skills"))] if repo else []
-    )
-    folders += [os.path.join(plugin, "skills"), os.path.dirname(install.builtin_skill(skill))]
-    for folder in folders:
-        path = os.path.join(folder, skill, "SKILL.md")
+    for folder in install.skill_folders(skill, repo.top if repo else ""):
+        path = os.path.join(folder, "SKILL.md")
         if os.path.isfile(path):
             from correctless.skill.defaults import read_points
 

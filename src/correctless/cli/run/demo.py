@@ -17,7 +17,7 @@ from correctless.cli.display import progress
 from correctless.cli.review import review
 from correctless.decisions.decision import Confirmation
 from correctless.dispatch.control import start
-from correctless.dispatch.core.context import Surroundings
+from correctless.dispatch.core.context import RunContext
 from correctless.dispatch.finish.pull_request import BODY
 from correctless.project import git, person
 from correctless.project.lock import Lock
@@ -35,10 +35,10 @@ def play(folder: str | None, *, drive: Callable[..., int]) -> int:
     ready = start.prepare(here, made.path, start.Request(made.spec, flags=flags), os.environ)
     approved = Confirmation("spec", ready.frozen.plan.spec_sha256, "the demo", "flag", timestamp(utcnow()))
     with Lock.take(here, "correctless cauto demo") as held:
-        around = Surroundings(here, ready.logs, held, os.environ, activity=progress.activity)
-        run = start.begin(ready, around, approved, progress.event).run
+        ctx = RunContext(here, ready.logs, held, os.environ, activity=progress.activity)
+        run = start.begin(ready, ctx, approved, progress.event).run
         try:
-            drive(around, show=not person.has_terminal())  # review shows it to whoever is asked
+            drive(ctx, show=not person.has_terminal())  # review shows it to whoever is asked
         except Stop as stop:
             if stop.code != exits.PERSON:
                 raise
@@ -57,6 +57,6 @@ def play(folder: str | None, *, drive: Callable[..., int]) -> int:
     if answered != exits.OK:
         return int(answered)
     with Lock.take(here, "correctless cauto demo") as held:
-        code = drive(Surroundings(here, ready.logs, held, os.environ, activity=progress.activity))
+        code = drive(RunContext(here, ready.logs, held, os.environ, activity=progress.activity))
     click.echo(f"the pull request's text: {os.path.join(ready.logs.folder(run), BODY)}", err=True)
     return code

@@ -12,6 +12,7 @@ import click
 
 from correctless.base import exits
 from correctless.base.exits import Stop
+from correctless.base.process import process
 from correctless.cli import typable
 from correctless.cli.display import progress
 from correctless.project import lock
@@ -116,17 +117,7 @@ def _lives(repo: Repo | None) -> bool:
     if repo is None:
         return False
     by = lock.holder(repo)
-    if by is not None and _process(by.pid):
+    if by is not None and process.alive(by.pid):
         # Asked without touching the lock: even a reader's share of it, for a moment, would refuse a dispatcher.
         return True
     return lock.is_held(repo)
-
-
-def _process(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        return True
-    return True

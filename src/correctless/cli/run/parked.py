@@ -11,13 +11,13 @@ import click
 
 from correctless.base.clock import timestamp, utcnow
 from correctless.base.exits import Stop
+from correctless.base.text import printable_lines
 from correctless.cli import typable
 from correctless.dispatch.parking import handover
 from correctless.dispatch.parking.remote_ref import Holder
 from correctless.project import person
 from correctless.project.git import Repo
 from correctless.project.paths import Logs
-from correctless.review import summary
 from correctless.runlog.state import State
 
 
@@ -47,7 +47,7 @@ def bring(here: Repo, remote: str, run: str, *, take_over: bool) -> Logs:
         if not take_over:
             handover.refuse_taken(there)
         for line in handover.will_run(there.parcel.plan):
-            click.echo(summary.printable(f"runs here: {line}"), err=True)
+            click.echo(printable_lines(f"runs here: {line}"), err=True)
         return handover.bring(here, there, _me(here), os.environ, secrets.token_hex)
 
 
@@ -70,4 +70,4 @@ def _me(here: Repo) -> Holder:
 
 
 def _warn(text: str) -> None:
-    click.echo(typable(summary.printable(f"warning: {text}")), err=True)
+    click.echo(typable(printable_lines(f"warning: {text}")), err=True)

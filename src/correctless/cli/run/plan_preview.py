@@ -9,11 +9,11 @@ from typing import Any
 
 from correctless import agents
 from correctless.agents import recorder
+from correctless.base.text import printable_lines
 from correctless.cli.display import progress
 from correctless.dispatch.control.start import Ready
 from correctless.dispatch.core import freeze
 from correctless.dispatch.step import prompt
-from correctless.review import summary
 from correctless.runlog.plan import Plan, PlannedStep
 from correctless.skill import contract
 
@@ -89,7 +89,7 @@ def text(ready: Ready, rehearsed: tuple[Rehearsed, ...], *, approved: bool) -> s
             *(f"  | {line}".rstrip() for line in each.prompt.splitlines()),
         ]
     parts += ["", "nothing was started and nothing was written"]
-    return summary.printable("\n".join(parts))
+    return printable_lines("\n".join(parts))
 
 
 def _limits(step: PlannedStep) -> dict[str, Any]:

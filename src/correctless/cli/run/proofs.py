@@ -8,8 +8,8 @@ import click
 
 from correctless.base import exits
 from correctless.base.exits import Stop
+from correctless.base.text import printable_lines
 from correctless.dispatch.control import preflight, start
-from correctless.review import summary
 
 TRYING = "trying what the run will need; the tests and one turn of the agent take their time"
 
@@ -33,5 +33,5 @@ def told(proof: preflight.Proof, *, err: bool) -> preflight.Proof:
     fix = "" if proof.ok else f". {proof.fix}"
     label = "FAILED" if not proof.ok else "WARNING" if proof.warning else "holds"
     line = f"{label:10} {proof.what}: {proof.said}{fix}"
-    click.echo(summary.printable(line), err=err)
+    click.echo(printable_lines(line), err=err)
     return proof

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 
 import click
 
@@ -53,7 +52,9 @@ def status(everything: bool, as_json: bool, follow: bool) -> int:
     places = here.worktrees()
     shown = [
         progress.standing(
-            state, living=_lives(places, state), inherited="" if everything else _inherited(here, logs)
+            state,
+            living=lock.is_held_on(state.branch, places),
+            inherited="" if everything else _inherited(here, logs),
         )
         for state, logs in zip(states, chosen, strict=True)
     ]
@@ -88,12 +89,6 @@ def _inherited(here: Repo, logs: Logs) -> str:
         return progress.inherits(gate.asked(logs, here)[1].waiting)
     except Stop as stop:  # where the run stands is said all the same
         return f"can't be told: {stop.message}"
-
-
-def _lives(places: Mapping[str, str], state: State) -> bool:
-    # The lock is the worktree's: a run lives where its branch is checked out.
-    place = places.get(state.plan.branch) if state.plan else None
-    return place is not None and lock.is_held(git.find(place))
 
 
 def ended(state: State) -> str:

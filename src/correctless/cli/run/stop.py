@@ -13,7 +13,7 @@ from correctless.cli.display import progress
 from correctless.cli.run import parked
 from correctless.cli.run.status import refuse_without_run
 from correctless.dispatch.control import stop as ending
-from correctless.dispatch.core.context import Surroundings
+from correctless.dispatch.core.context import RunContext
 from correctless.project import git, paths, person
 from correctless.project.lock import Lock
 from correctless.project.paths import Logs
@@ -36,7 +36,7 @@ def stop(abandon: bool) -> int:
         refuse_without_run(logs)
         with Lock.take(here, "correctless cauto stop") as held:
             state = ending.abandon(
-                Surroundings(here, logs, held, os.environ), progress.event, by=person.name(here, os.environ)
+                RunContext(here, logs, held, os.environ), progress.event, by=person.name(here, os.environ)
             )
         parked.let_go(here, state)
         click.echo(f"run {state.run} is abandoned; its commits stay on the branch")

@@ -5,21 +5,21 @@ from __future__ import annotations
 from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.base.process import process
-from correctless.dispatch.core.context import Surroundings, plan_of
+from correctless.dispatch.core.context import RunContext, plan_of
 from correctless.dispatch.loop import Log, Tell
 from correctless.dispatch.step import untrusted, work
 from correctless.runlog import branch as record
-from correctless.runlog.events import Attempt, Rerun, StepStarted
+from correctless.runlog.events import Rerun, StepStarted, Superseded
 from correctless.runlog.state import UNDER_WAY, State, standing
 
 
-def request(around: Surroundings, tell: Tell, *, step: str, note: str, by: str, channel: str) -> State:
+def request(ctx: RunContext, tell: Tell, *, step: str, note: str, by: str, channel: str) -> State:
     """Have `step` and all after it run again, as new attempts; the branch's head is kept under a ref of its own.
 
     `Stop(3)` when the step did not finish, or when something was pushed already. The caller holds the lock and resumes.
     """
-    events = record.load(around.logs).events
-    state = standing(around.logs.run, events)
+    events = record.load(ctx.logs).events
+    state = standing(ctx.logs.run, events)
     if not state.unfinished or state.plan is None:
         raise Stop(
             exits.REFUSED,
@@ -38,25 +38,25 @@ def request(around: Surroundings, tell: Tell, *, step: str, note: str, by: str, 
             f"process {', '.join(map(str, sorted(left)))} of the last attempt still lives. "
             "wait for it, or end it with: correctless cauto stop",
         )
-    untrusted.recover(around, state)
-    log = Log(around, tell)
-    if state.phase in UNDER_WAY and around.repo.dirty_files():
+    untrusted.recover(ctx, state)
+    log = Log(ctx, tell)
+    if state.phase in UNDER_WAY and ctx.repo.dirty_files():
         # What a cut-off attempt left is kept like that of every other: the branch goes back without it.
-        failed = work.discard(around, state, counted=False, reason=f"{by} had {step} run again")
+        failed = work.discard(ctx, state, counted=False, reason=f"{by} had {step} run again")
         log.write(state, failed)
-        events = record.load(around.logs).events
-        state = standing(around.logs.run, events)
+        events = record.load(ctx.logs).events
+        state = standing(ctx.logs.run, events)
     names = [planned.name for planned in plan_of(state).steps]
     gone = names[names.index(step) :]
     started = [item.event for item in events if item.run == state.run and isinstance(item.event, StepStarted)]
     base = next(s.base for s in reversed(started) if s.step == step and s.attempt == finished[step].attempt)
-    if around.repo.try_git("cat-file", "-e", f"{base}^{{commit}}").returncode != 0:
+    if ctx.repo.commit(base) is None:
         raise Stop(
             exits.REFUSED,
             f"the commit {step} began at ({base[:12]}) is not in this clone: the branch was squashed before it came here. "
             "have it run again where the run was parked from",
         )
-    kept = _keep(around, state.run)
+    kept = _keep(ctx, state.run)
     event = Rerun(
         step=step,
         note=note,
@@ -64,14 +64,14 @@ def request(around: Surroundings, tell: Tell, *, step: str, note: str, by: str, 
         channel=channel,
         base=base,
         kept=kept,
-        discarded=tuple(Attempt(s.step, s.attempt) for s in started if s.step in gone),
+        discarded=tuple(Superseded(s.step, s.attempt) for s in started if s.step in gone),
     )
-    return standing(around.logs.run, (*events, log.write(state, event)))
+    return standing(ctx.logs.run, (*events, log.write(state, event)))
 
 
-def _keep(around: Surroundings, run: str) -> str:
+def _keep(ctx: RunContext, run: str) -> str:
     prefix = f"refs/correctless/kept/{run}/"
-    taken = around.repo.git("for-each-ref", "--format=%(refname)", prefix).splitlines()
+    taken = ctx.repo.git("for-each-ref", "--format=%(refname)", prefix).splitlines()
     ref = f"{prefix}{len(taken) + 1}"
-    around.repo.git("update-ref", ref, "HEAD", "")
+    ctx.repo.git("update-ref", ref, "HEAD", "")
     return ref

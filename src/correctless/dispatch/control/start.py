@@ -15,7 +15,7 @@ from correctless.base import below, exits
 from correctless.base.exits import Stop
 from correctless.decisions.decision import Confirmation
 from correctless.dispatch.core import freeze
-from correctless.dispatch.core.context import Surroundings
+from correctless.dispatch.core.context import RunContext
 from correctless.dispatch.core.freeze import Frozen
 from correctless.dispatch.finish.pull_request import github
 from correctless.dispatch.loop import Log, Tell
@@ -117,9 +117,9 @@ def approval(ready: Ready) -> Confirmation | None:
 
 
 def begin(
-    ready: Ready, around: Surroundings, approved: Confirmation, tell: Tell, *, tried: Sequence[str] = ()
+    ready: Ready, ctx: RunContext, approved: Confirmation, tell: Tell, *, tried: Sequence[str] = ()
 ) -> Logged:
-    """Freeze the plan, create the logs and put `run_started` on record. The lock is held by `around`.
+    """Freeze the plan, create the logs and put `run_started` on record. The lock is held by `ctx`.
 
     `tried` is what the run will need and was found to hold.
     """
@@ -129,15 +129,15 @@ def begin(
     ensure_artifacts(ready.logs)
     if open_set.spec_approval(ready.logs, approved.digest) is None:
         open_set.approve_spec(
-            ready.logs, approved.digest, by=approved.by, channel=approved.channel, now=around.now()
+            ready.logs, approved.digest, by=approved.by, channel=approved.channel, now=ctx.now()
         )
     decisions = Ledger(ready.logs.decisions, root=ready.logs.root)
     for path in (ready.logs.decisions, ready.logs.run):
         Ledger(path, root=ready.logs.root).create()
     for path in (ready.logs.run, ready.logs.confirmations):
-        Heads(path, around.env).begin(Ledger(path, root=ready.logs.root).head())
+        Heads(path, ctx.env).begin(Ledger(path, root=ready.logs.root).head())
     head = decisions.head()
-    run = run_id(around.now(), around.token(2))
+    run = run_id(ctx.now(), ctx.token(2))
     os.makedirs(ready.logs.folder(run), mode=0o700)
     freeze.store(ready.logs, run, ready.frozen)
     event = RunStarted(
@@ -148,9 +148,9 @@ def begin(
         log_seq=head.seq,
         log_head=head.sha256,
         tried=tuple(tried),
-        git_settings=untrusted.freeze_settings(around, run),
+        git_settings=untrusted.freeze_settings(ctx, run),
     )
-    return Log(around, tell).write(before, event, run=run)
+    return Log(ctx, tell).write(before, event, run=run)
 
 
 def run_id(now: datetime, token: str) -> str:
@@ -249,10 +249,8 @@ def _parks_on(repo: Repo, found: Config, env: Mapping[str, str]) -> str | None:
 
 def _usual_target(repo: Repo, remote: str) -> str:
     # A remote that was added by hand has no HEAD here until somebody asks for it.
-    for name in ("main", "master"):
-        if repo.try_git("rev-parse", "--verify", "--quiet", f"refs/remotes/{remote}/{name}").returncode == 0:
-            return name
-    return "main"
+    known = (name for name in ("main", "master") if repo.commit(f"refs/remotes/{remote}/{name}"))
+    return next(known, "main")
 
 
 def _refuse_unfinished(state: State) -> None:

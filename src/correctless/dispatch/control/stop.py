@@ -7,11 +7,12 @@ import signal
 import time
 from contextlib import suppress
 
-from correctless.agents import Activity, one_line
+from correctless.agents import Activity
 from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.base.process import process
-from correctless.dispatch.core.context import Surroundings
+from correctless.base.text import one_line
+from correctless.dispatch.core.context import RunContext
 from correctless.dispatch.loop import Log, Tell
 from correctless.dispatch.step import untrusted, work
 from correctless.project import lock
@@ -43,8 +44,9 @@ def _end_holder(repo: Repo) -> str:
         )
     ended = []
     if _holds(by.pid, lock.path(repo)):
-        os.kill(by.pid, signal.SIGTERM)
-        ended.append(f"process {by.pid} ({by.what})")
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(by.pid, signal.SIGTERM)
+            ended.append(f"process {by.pid} ({by.what})")
         _wait(repo)
     if by.group is not None and lock.is_held(repo) and process.group_alive(by.group):
         # Its dispatcher is gone: the agent is an orphan that still has the lock.
@@ -63,39 +65,39 @@ def _end_holder(repo: Repo) -> str:
     return ", ".join(ended)
 
 
-def abandon(around: Surroundings, tell: Tell, *, by: str) -> State:
+def abandon(ctx: RunContext, tell: Tell, *, by: str) -> State:
     """End an unfinished run for good. What its finished steps committed stays; an attempt under way is superseded."""
-    state = standing(around.logs.run, record.load(around.logs).events)
+    state = standing(ctx.logs.run, record.load(ctx.logs).events)
     if not state.unfinished:
         raise Stop(exits.REFUSED, f"run {state.run} is not unfinished: there is nothing to abandon")
     try:
-        untrusted.recover(around, state)
+        untrusted.recover(ctx, state)
     except Stop as stop:  # to be said, and no reason to keep the run
-        around.activity(Activity("warning", one_line(stop.message, 1000)))
-    log = Log(around, tell)
-    under_way = _under_way(around, state)
+        ctx.activity(Activity("warning", one_line(stop.message, 1000)))
+    log = Log(ctx, tell)
+    under_way = _under_way(ctx, state)
     if under_way is not None:
         state = after(state, log.write(state, under_way))
     return after(state, log.write(state, Abandoned(by)))
 
 
-def _under_way(around: Surroundings, state: State) -> Event | None:
+def _under_way(ctx: RunContext, state: State) -> Event | None:
     """What became of the step the run stands in, so that no work stays on the branch whose decisions nobody is asked about."""
     if state.phase == "rewinding":
-        if around.repo.dirty_files():
+        if ctx.repo.dirty_files():
             raise Stop(
                 exits.REFUSED,
-                f"{around.repo.top} has changes, and a step that was to run again is to be taken back. commit or stash them",
+                f"{ctx.repo.top} has changes, and a step that was to run again is to be taken back. commit or stash them",
             )
         # What was there is kept under a ref since the re-run was asked for.
-        around.repo.reset_to(state.step_base)
+        ctx.repo.reset_to(state.step_base)
         return Rewound(state.step_base)
     if state.step is None or state.phase not in UNDER_WAY:
         return None
-    marks = work.trailers(around, state, f"{state.step.name}#{state.attempt}")
-    if state.phase == "checked" and work.has_trailers(around, marks):
-        head = around.decisions.head()  # it was committed, and only its event is missing
-        return StepFinished(state.step.name, state.attempt, around.repo.head(), head.seq, head.sha256)
+    marks = work.trailers(ctx, state, f"{state.step.name}#{state.attempt}")
+    if state.phase == "checked" and work.has_trailers(ctx, marks):
+        head = ctx.decisions.head()  # it was committed, and only its event is missing
+        return StepFinished(state.step.name, state.attempt, ctx.repo.head(), head.seq, head.sha256)
     return AttemptFailed(state.step.name, state.attempt, "abandoned", False, None)
 
 
@@ -103,10 +105,7 @@ def _holds(pid: int, path: str) -> bool:
     # The number in the file may be another process's by now: only one that has this very file open is signalled.
     folder = f"/proc/{pid}/fd"
     if not os.path.isdir("/proc/self"):
-        with suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, 0)
-            return True
-        return False
+        return process.alive(pid)
     with suppress(OSError):
         return any(_link(os.path.join(folder, name)) == path for name in os.listdir(folder))
     return False

@@ -37,7 +37,7 @@ def make(origin: Repo, branch: str, config: Config, env: Mapping[str, str]) -> R
             exits.REFUSED,
             f"{path} is there already. change into it, or remove it: git worktree remove {path}",
         )
-    new = origin.try_git("rev-parse", "--verify", "--quiet", f"refs/heads/{branch}").returncode != 0
+    new = origin.commit(f"refs/heads/{branch}") is None
     origin.git("worktree", "add", "--quiet", *(("-b", branch, path) if new else (path, branch)))
     made = git.find(path)
     try:

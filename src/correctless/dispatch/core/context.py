@@ -15,8 +15,9 @@ from correctless import agents, sandbox
 from correctless.agents import Activity, Agent, MakeSandbox
 from correctless.agents.environment import environment
 from correctless.base.clock import utcnow
+from correctless.decisions.decision import Attempt
+from correctless.dispatch.step.decisions_log import DecisionsLog
 from correctless.ledger.heads import noting
-from correctless.ledger.ledger import Ledger
 from correctless.project.git import Repo
 from correctless.project.git.before import Before
 from correctless.project.lock import Lock
@@ -50,7 +51,7 @@ Ask = Callable[[Sequence[Question], float], Answers | None]  # questions, second
 
 
 @dataclass(slots=True)
-class Surroundings:
+class RunContext:
     """Passed to everything that touches the world; tests pass their own clock, sleep and randomness."""
 
     repo: Repo
@@ -65,20 +66,21 @@ class Surroundings:
     ask: Ask | None = None  # the person at this terminal; None where there is nobody
     before: Before | None = None  # the snapshot that what an agent wrote runs behind
     settings: dict[str, bytes] = field(default_factory=dict)  # path -> the git configuration that was frozen
-    decisions: Ledger = field(init=False)
+    decisions: DecisionsLog = field(init=False)
 
     def __post_init__(self) -> None:
         # One instance for the whole run: it knows what it acknowledged, and reads only what is new.
-        self.decisions = noting(self.logs.decisions, self.logs.root, self.env, alone=True)
+        self.decisions = DecisionsLog(noting(self.logs.decisions, self.logs.root, self.env, alone=True))
 
     @property
     def root(self) -> str:
         """The folder below which the run's files lie, and below which any folder may be what an agent made of it."""
         return self.logs.root or self.logs.artifacts
 
-    def folder(self, run: str, step: str, attempt: int) -> str:
+    def folder(self, at: Attempt) -> str:
         """Where one attempt's prompt, answer, transcript and patch lie."""
-        return os.path.join(self.logs.folder(run), f"{step}-{attempt}")
+        assert at.run is not None
+        return os.path.join(self.logs.folder(at.run), f"{at.step}-{at.attempt}")
 
     def private(self, run: str) -> str:
         """The run's folder for what its agents keep, in a sandbox."""
@@ -92,16 +94,19 @@ class Surroundings:
         """The paths of a plan's sandbox that are not there."""
         return sandbox.missing(place_of(self.repo, plan, self.logs.folder(run), self.env))
 
-    def environment(self, run: str, plan: Plan, step: str, attempt: int) -> dict[str, str]:
+    def environment(self, plan: Plan, at: Attempt) -> dict[str, str]:
         """The environment of an agent, and of everything else that runs what an agent wrote."""
-        no_login = os.path.join(self.logs.folder(run), "gh")
+        assert at.run is not None
+        assert at.step is not None
+        assert at.attempt is not None
+        no_login = os.path.join(self.logs.folder(at.run), "gh")
         os.makedirs(no_login, exist_ok=True)
         return environment(
             self.env,
             agent_env=plan.agent_env,
-            run=run,
-            step=step,
-            attempt=attempt,
+            run=at.run,
+            step=at.step,
+            attempt=at.attempt,
             gh_config_dir=no_login,
             push_urls=self.repo.push_urls(),
             publish_credentials=plan.publish_credentials,
@@ -138,6 +143,11 @@ def plan_of(state: State) -> Plan:
 def step_of(state: State) -> PlannedStep:
     assert state.step is not None
     return state.step
+
+
+def attempt_of(state: State, number: int | None = None) -> Attempt:
+    """The current attempt of the step a run is at, or its attempt `number`."""
+    return Attempt(state.run, step_of(state).name, state.attempt if number is None else number)
 
 
 def sha256(data: bytes) -> str:

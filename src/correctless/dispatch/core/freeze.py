@@ -35,7 +35,6 @@ INSTRUCTIONS = "instructions.md"
 MCP = "mcp.json"
 _INSTRUCTION_FILES = ("CLAUDE.md", ".claude/CLAUDE.md", "AGENTS.md")
 _LARGEST = 8 << 20  # bytes of one skill's folder: it is copied for every run
-_SKILL_FOLDERS = ("skills", ".claude/skills")
 _SERVER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 # Claude Code's names of what a step needs when its skill doesn't say.
 _TOOLS = ("Read", "Edit", "Write", "Glob", "Grep", "Bash")
@@ -193,11 +192,10 @@ def find_skill(repo: Repo, skill: str, env: Mapping[str, str]) -> str:
     plugin, _, name = skill.rpartition(":")
     if not name or "/" in name or name.startswith("."):
         raise Stop(exits.REFUSED, f"'{skill}' is no skill's name. write the name of its folder")
-    looked = [os.path.join(repo.top, folder, name) for folder in _SKILL_FOLDERS] if not plugin else []
     if plugin in ("", "correctless"):
-        looked += [os.path.join(install.plugin_root(), "skills", name), install.builtin_skill(name)]
+        looked = install.skill_folders(name, "" if plugin else repo.top)
     else:
-        looked += [os.path.join(plugins.folder(plugin, repo.home, env), "skills", name)]
+        looked = [os.path.join(plugins.folder(plugin, repo.home, env), "skills", name)]
     for folder in looked:
         if os.path.isfile(os.path.join(folder, "SKILL.md")):
             return folder

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from correctless.base import below
+from correctless.base.files import open_plain
 from correctless.project.git import Repo
 from correctless.publish.leaks import LARGEST
 
@@ -145,7 +146,7 @@ def git_settings(repo: Repo) -> str:
             os.path.join(folder, name) for name in sorted(os.listdir(folder)) if not name.endswith(".sample")
         ]
     for path in files:
-        with suppress(OSError), open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        with suppress(OSError), open(open_plain(path, follow=True), "rb") as file:
             data = file.read(_LARGEST)
             sha.update(f"\0{path}\0{len(data)}\0".encode("utf-8", "surrogateescape") + data)
     return sha.hexdigest()

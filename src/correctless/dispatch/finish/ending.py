@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from correctless.base import exits
+from correctless.decisions.decision import Attempt
 from correctless.dispatch.core import engine
-from correctless.dispatch.core.context import Surroundings, plan_of
+from correctless.dispatch.core.context import RunContext, plan_of
 from correctless.dispatch.step import untrusted, work
 from correctless.publish.consolidation import consolidate as make_commit
 from correctless.publish.consolidation import squash
@@ -16,15 +17,15 @@ from correctless.sandbox.reach import Needs
 _HOOK_SECONDS = 1800.0
 
 
-def consolidate(around: Surroundings, state: State) -> Consolidated:
+def consolidate(ctx: RunContext, state: State) -> Consolidated:
     """Commit what belongs to the branch and is not yet committed, with the repository's own hooks, once."""
-    repo, plan = around.repo, plan_of(state)
-    marks = work.trailers(around, state, "consolidation#1")
+    repo, plan = ctx.repo, plan_of(state)
+    marks = work.trailers(ctx, state, "consolidation#1")
     commit = repo.head()
     left: tuple[str, ...] = ()
-    if not work.has_trailers(around, marks):
-        env = around.environment(state.run, plan, "consolidation", 1)
-        _, _, sandbox = around.sandbox(state.run, plan)
+    if not work.has_trailers(ctx, marks):
+        env = ctx.environment(plan, Attempt(state.run, "consolidation", 1))
+        _, _, sandbox = ctx.sandbox(state.run, plan)
         made = sandbox(Needs(), (), env) if sandbox is not None else None
         done = make_commit(
             repo,
@@ -33,25 +34,25 @@ def consolidate(around: Surroundings, state: State) -> Consolidated:
             message=work.message(state, "consolidation", marks),
             env={**env, **(made.environment if made else {})},
             seconds=_HOOK_SECONDS,
-            guard=lambda: untrusted.guarded(around, state),
+            guard=lambda: untrusted.guarded(ctx, state),
             wrap=made.wrap if made else None,
         )
-        work.defer_what_was_put_back(around, state)
+        work.defer_what_was_put_back(ctx, state)
         commit, left = done.commit, done.left
     if plan.squash:
         commit = squash(
             repo,
             base=plan.base,
-            message=work.squashed(around, state, marks),
+            message=work.squashed(ctx, state, marks),
             kept=f"refs/correctless/kept/{state.run}/squashed",
         )
     return Consolidated(commit, left)
 
 
-def ask_gate(around: Surroundings) -> GateOpened | GateClosed | RunStopped:
+def ask_gate(ctx: RunContext) -> GateOpened | GateClosed | RunStopped:
     """Open, newly closed over the open set with a challenge of its own, or still closed and waiting."""
-    anchors.refuse_disproved(around.logs, around.repo, around.env)
-    branch, found = gate.asked(around.logs, around.repo)
+    anchors.refuse_disproved(ctx.logs, ctx.repo, ctx.env)
+    branch, found = gate.asked(ctx.logs, ctx.repo)
     if found.open:
         answer = list(found.covered.values())[-1] if found.covered else None
         head = branch.decisions_head
@@ -68,4 +69,4 @@ def ask_gate(around: Surroundings) -> GateOpened | GateClosed | RunStopped:
         return RunStopped(exits.PERSON, None, reason)
     if found.closing is not None:
         return RunStopped(exits.PERSON, None, engine.waiting(len(found.waiting)))
-    return gate.close(found.waiting, around.token(16))
+    return gate.close(found.waiting, ctx.token(16))

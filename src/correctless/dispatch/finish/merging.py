@@ -13,7 +13,7 @@ from correctless.agents import Activity
 from correctless.base import exits
 from correctless.base.clock import utcnow
 from correctless.base.exits import Stop
-from correctless.dispatch.core.context import Surroundings, plan_of
+from correctless.dispatch.core.context import RunContext, plan_of
 from correctless.dispatch.finish import ending
 from correctless.github.client import repo_of_pull_request
 from correctless.project.git import Repo
@@ -55,12 +55,12 @@ def contract_of(repo: Repo, remote: str, target: str, env: Mapping[str, str]) ->
     return run
 
 
-def merge(around: Surroundings, state: State) -> Merged | GateClosed | RunStopped:
+def merge(ctx: RunContext, state: State) -> Merged | GateClosed | RunStopped:
     """Ask gate and contract until it is allowed, refused for good, or the time is over; merged at exactly the commit the run made."""
     plan = plan_of(state)
     named = repo_of_pull_request(state.url)
-    at = store.place(around.repo.home, plan.merge)
-    pinned = store.load(at, around.env, around.now()).case.pinned
+    at = store.place(ctx.repo.home, plan.merge)
+    pinned = store.load(at, ctx.env, ctx.now()).case.pinned
     contract = pinned.contract if pinned is not None else None
     if contract is None:
         raise Stop(
@@ -73,13 +73,13 @@ def merge(around: Surroundings, state: State) -> Merged | GateClosed | RunStoppe
         )
     number, head = named[1], state.consolidated or ""
     action = Action("merge", str(number), head=head)
-    until = around.now() + timedelta(minutes=plan.merge_minutes)
+    until = ctx.now() + timedelta(minutes=plan.merge_minutes)
     while True:
-        asked = ending.ask_gate(around)
+        asked = ending.ask_gate(ctx)
         if not isinstance(asked, GateOpened):  # an entry that came meanwhile must not be merged over
             return asked
         waits_for: tuple[Clause, ...]
-        seen = _seen(around, contract, number)
+        seen = _seen(ctx, contract, number)
         if isinstance(seen, merging.Look):
             if seen.merged and seen.head == head:  # before this dispatcher died, or by a person
                 return Merged(number, head, seen.commit, plan.merge)
@@ -87,8 +87,8 @@ def merge(around: Surroundings, state: State) -> Merged | GateClosed | RunStoppe
                 found = f"is {seen.state} at {seen.head[:12]}, and the run made {head[:12]}"
                 return _stopped(state, f"{found}. see who changed it")
             outcome = authorized_merge.merge(
-                at, around.repo, action, env=around.env, clock=around.now,
-                token=lambda: around.token(8), sleep=around.sleep,
+                at, ctx.repo, action, env=ctx.env, clock=ctx.now,
+                token=lambda: ctx.token(8), sleep=ctx.sleep,
             )  # fmt: skip
             match outcome:
                 case merging.Merged():
@@ -103,16 +103,16 @@ def merge(around: Surroundings, state: State) -> Merged | GateClosed | RunStoppe
                         return _stopped(state, f"was not merged: {_said(waits_for)}")
         else:
             waits_for = (seen,)
-        if around.now() >= until:
+        if ctx.now() >= until:
             over = f"was not merged within {plan.merge_minutes:g} minutes: {_said(waits_for)}"
             return _stopped(state, over)
-        around.activity(Activity("waiting", f"for the terms of the merge: {_said(waits_for)}"))
-        around.sleep(max(1.0, min(_EVERY_S, (until - around.now()).total_seconds())))
+        ctx.activity(Activity("waiting", f"for the terms of the merge: {_said(waits_for)}"))
+        ctx.sleep(max(1.0, min(_EVERY_S, (until - ctx.now()).total_seconds())))
 
 
-def _seen(around: Surroundings, contract: Contract, number: int) -> merging.Look | Clause:
+def _seen(ctx: RunContext, contract: Contract, number: int) -> merging.Look | Clause:
     try:
-        return merging.look(host(contract, around.env), number)
+        return merging.look(host(contract, ctx.env), number)
     except Stop as stop:
         return Clause("merge.read", 3, stop.message, "the pull request read")
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from correctless.agents import Activity, one_line
+from correctless.agents import Activity
 from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.base.files import replace_file
+from correctless.base.text import one_line
 from correctless.dispatch.core import freeze
 from correctless.dispatch.core import spec as spec_text
-from correctless.dispatch.core.context import Surroundings, plan_of
+from correctless.dispatch.core.context import RunContext, plan_of
 from correctless.dispatch.step import work
 from correctless.github.client import GitHub, repo_of_remote
 from correctless.ledger.ledger import Head
@@ -29,22 +30,22 @@ BODY = "pull-request.md"  # in the run's folder
 _COMMAND_SECONDS = 600.0
 
 
-def publish(around: Surroundings, state: State) -> Published:
+def publish(ctx: RunContext, state: State) -> Published:
     """Publish a run as its plan says; `Stop(10)` when something in it must not be seen by others."""
-    plan, repo = plan_of(state), around.repo
+    plan, repo = plan_of(state), ctx.repo
     if repo.branch() != plan.branch or repo.head() != state.consolidated:
         raise Stop(
             exits.PERSON,
             f"{plan.branch} is not at the commit the run made ({(state.consolidated or '')[:12]}). "
             "see who changed it; what they added was neither checked nor confirmed",
         )
-    title, text = _text(around, state)
-    _refuse_secrets(around, state, title, text)
-    replace_file(os.path.join(around.logs.folder(state.run), BODY), text.encode())
+    title, text = _text(ctx, state)
+    _refuse_secrets(ctx, state, title, text)
+    replace_file(os.path.join(ctx.logs.folder(state.run), BODY), text.encode())
     how, *_ = plan.pr
     if how == "skip":
         return Published("", how)
-    _refuse_hidden(around, plan)
+    _refuse_hidden(ctx, plan)
     push(
         repo,
         remote=plan.remote,
@@ -55,7 +56,7 @@ def publish(around: Surroundings, state: State) -> Published:
     if how == "gh":
         return Published(
             pull_request(
-                github(repo, plan.remote, around.env),
+                github(repo, plan.remote, ctx.env),
                 branch=plan.branch,
                 base=plan.target,
                 title=title,
@@ -72,15 +73,15 @@ def publish(around: Surroundings, state: State) -> Published:
         "body": text,
         "commit": repo.head(),
     }
-    url = command_pull_request(plan.pr, payload, cwd=repo.top, env=around.env, seconds=_COMMAND_SECONDS)
+    url = command_pull_request(plan.pr, payload, cwd=repo.top, env=ctx.env, seconds=_COMMAND_SECONDS)
     return Published(url, how)
 
 
-def _refuse_hidden(around: Surroundings, plan: Plan) -> None:
+def _refuse_hidden(ctx: RunContext, plan: Plan) -> None:
     """`Stop(10)` when the branch carries open decisions that only the remote shows to be unpublished."""
     # The gate was asked with what was last fetched, and an agent can move that ref.
-    base = commit_at(around.repo, plan.remote, plan.target)
-    if base is not None and not gate.asked(around.logs, around.repo, base=base)[1].open:
+    base = commit_at(ctx.repo, plan.remote, plan.target)
+    if base is not None and not gate.asked(ctx.logs, ctx.repo, base=base)[1].open:
         raise Stop(
             exits.PERSON,
             f"{plan.branch} carries open decisions of other branches: their work is not in '{plan.target}' of "
@@ -106,22 +107,17 @@ def github(repo: Repo, remote: str, env: Mapping[str, str]) -> GitHub:
 def expected(repo: Repo, plan: Plan) -> str | None:
     """The commit a push expects the run's branch at on the remote; None when it must not be there yet."""
     # What this repository last saw there: a branch that others moved since is not overwritten.
-    seen = repo.try_git(
-        "rev-parse", "--verify", "--quiet", f"refs/remotes/{plan.remote}/{plan.branch}^{{commit}}"
-    )
-    return seen.stdout.strip() or None if seen.returncode == 0 else None
+    return repo.commit(f"refs/remotes/{plan.remote}/{plan.branch}")
 
 
-def _text(around: Surroundings, state: State) -> tuple[str, str]:
+def _text(ctx: RunContext, state: State) -> tuple[str, str]:
     plan = plan_of(state)
-    branch, found = gate.asked(around.logs, around.repo)
-    spec = freeze.read_frozen(around.logs, state.run, freeze.SPEC, plan.spec_sha256).decode(
-        "utf-8", "replace"
-    )
+    branch, found = gate.asked(ctx.logs, ctx.repo)
+    spec = freeze.read_frozen(ctx.logs, state.run, freeze.SPEC, plan.spec_sha256).decode("utf-8", "replace")
     title = spec_text.title(spec) or plan.branch
     text = body(
         run=state.run,
-        summary_markdown=summary.markdown(open_set.view_of(branch, found, around.logs)),
+        summary_markdown=summary.markdown(open_set.view_of(branch, found, ctx.logs)),
         spec_title=title,
         rules=spec_text.rule_texts(spec),
         verification=_verification(state),
@@ -142,10 +138,10 @@ def _verification(state: State) -> str:
     return "; ".join(said)
 
 
-def _refuse_secrets(around: Surroundings, state: State, title: str, text: str) -> None:
-    repo, plan = around.repo, plan_of(state)
+def _refuse_secrets(ctx: RunContext, state: State, title: str, text: str) -> None:
+    repo, plan = ctx.repo, plan_of(state)
     if unseen := [
-        path for path in leaks.too_large(repo, plan.base) if not work.told_of_large(around, state, path)
+        path for path in leaks.too_large(repo, plan.base) if not work.told_of_large(ctx, state, path)
     ]:
         raise Stop(
             exits.PERSON,
@@ -157,7 +153,7 @@ def _refuse_secrets(around: Surroundings, state: State, title: str, text: str) -
         diff,
         {**texts, "pull request title": title, "pull request body": text},
         known=leaks.known_secrets(repo, plan.base),
-        tell=lambda said: around.activity(Activity("waiting", one_line(said))),
+        tell=lambda said: ctx.activity(Activity("waiting", one_line(said))),
     )
     if found:
         first = found[0]

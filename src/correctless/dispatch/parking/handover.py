@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from correctless.agents import Activity, one_line
+from correctless.agents import Activity
 from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.base.files import replace_file
+from correctless.base.text import one_line
 from correctless.dispatch.core import freeze
-from correctless.dispatch.core.context import Surroundings, plan_of
+from correctless.dispatch.core.context import RunContext, plan_of
 from correctless.dispatch.core.freeze import Frozen
 from correctless.dispatch.parking import parcel, remote_ref
 from correctless.dispatch.parking.parcel import Parcel
@@ -46,7 +47,7 @@ class Found:
     parcel: Parcel
 
 
-def settle(around: Surroundings, state: State) -> str | None:
+def settle(ctx: RunContext, state: State) -> str | None:
     """Park a run that stopped, or let go of one that came to its end; the remote it is parked on now.
 
     What goes wrong is a warning: a run is what its log says, parked or not.
@@ -58,19 +59,19 @@ def settle(around: Surroundings, state: State) -> str | None:
     try:
         if not state.unfinished:
             if state.phase == "complete" and plan.pr == ("skip",):
-                _keep(around, state, plan.park)
-            let_go(around.repo, plan.park, state.run)
+                _keep(ctx, state, plan.park)
+            let_go(ctx.repo, plan.park, state.run)
         elif state.stopped is not None and state.stopped.code in parcel.CODES:
-            _park(around, state, plan.park)
+            _park(ctx, state, plan.park)
             typed = next_command(state, state.stopped.code, plan.park)
             said = f"run {state.run} is parked on '{plan.park}'. go on in any clone with: {typed}"
-            around.activity(Activity("waiting", one_line(said, 1000)))
+            ctx.activity(Activity("waiting", one_line(said, 1000)))
             return plan.park
     except (Stop, OSError, ValueError) as error:
         why = error.message if isinstance(error, Stop) else str(error)
-        around.activity(Activity("warning", one_line(f"{failed}: {why}", 1000)))
+        ctx.activity(Activity("warning", one_line(f"{failed}: {why}", 1000)))
     except KeyboardInterrupt:  # the run has stopped before: only the push is cut short
-        around.activity(Activity("warning", f"{failed}: interrupted"))
+        ctx.activity(Activity("warning", f"{failed}: interrupted"))
     return None
 
 
@@ -183,18 +184,18 @@ def park_again(here: Repo, there: Found, env: Mapping[str, str], token: Token) -
         raise _moved(here, there.remote, run, moved, "your answer was not kept") from None
 
 
-def _park(around: Surroundings, state: State, remote: str) -> None:
-    here, plan, run = around.repo, plan_of(state), state.run
+def _park(ctx: RunContext, state: State, remote: str) -> None:
+    here, plan, run = ctx.repo, plan_of(state), state.run
     if not parcel.can_be_parked(state):
         raise Stop(exits.REFUSED, "it stopped in the middle of an attempt, and what that left is here alone")
     if here.branch() != plan.branch:
         raise Stop(exits.REFUSED, f"{here.top} is not on {plan.branch}")
     # What an agent that was cut off left stays here, with its session: elsewhere its step begins anew.
     head = state.step_base if state.phase == "suspended" else here.head()
-    files = parcel.pack(around.logs, state)
+    files = parcel.pack(ctx.logs, state)
     with tempfile.TemporaryDirectory(prefix="correctless-") as folder:
-        parcel.check(files, run=run, parent=head, repo=here, env=around.env, folder=folder)
-    new = _scanned(around, state, head, files)
+        parcel.check(files, run=run, parent=head, repo=here, env=ctx.env, folder=folder)
+    new = _scanned(ctx, state, head, files)
     try:
         remote_ref.put(here, remote, run, new, expected=remote_ref.known(here, run))
     except Moved as moved:
@@ -202,22 +203,20 @@ def _park(around: Surroundings, state: State, remote: str) -> None:
     remote_ref.note(here, run, new)
 
 
-def _keep(around: Surroundings, state: State, remote: str) -> None:
+def _keep(ctx: RunContext, state: State, remote: str) -> None:
     """Put a parked run that published nothing on the remote as it ended: its commits may be nowhere but on this machine."""
-    here, plan = around.repo, plan_of(state)
+    here, plan = ctx.repo, plan_of(state)
     if remote_ref.known(here, state.run) is None:
         return
-    remote_ref.keep(
-        here, remote, state.run, _scanned(around, state, here.head(), parcel.pack(around.logs, state))
-    )
+    remote_ref.keep(here, remote, state.run, _scanned(ctx, state, here.head(), parcel.pack(ctx.logs, state)))
     there = f"git fetch {shlex.quote(remote)} {remote_ref.ended(state.run)} && git branch {shlex.quote(plan.branch)} FETCH_HEAD^"
     said = f"run {state.run} published nothing (pr: skip): its commits are on '{remote}'. fetch them in any clone with: {there}"
-    around.activity(Activity("waiting", one_line(said, 1000)))
+    ctx.activity(Activity("waiting", one_line(said, 1000)))
 
 
-def _scanned(around: Surroundings, state: State, head: str, files: Mapping[str, bytes]) -> str:
+def _scanned(ctx: RunContext, state: State, head: str, files: Mapping[str, bytes]) -> str:
     """The commit to put on a remote for a run; `Stop(10)` for a secret in what it would show."""
-    here, plan, run = around.repo, plan_of(state), state.run
+    here, plan, run = ctx.repo, plan_of(state), state.run
     if large := leaks.too_large(here, plan.base):
         raise Stop(
             exits.REFUSED, f"{large[0]} is too long to be scanned for secrets, so the branch is not pushed"
@@ -227,7 +226,7 @@ def _scanned(around: Surroundings, state: State, head: str, files: Mapping[str, 
         diff, {**messages, **parcel.texts(files)}, known=leaks.known_secrets(here, plan.base)
     )
     _refuse(found)
-    return remote_ref.commit(here, run, parent=head, tree=here.tree_of(files), token=around.token(8))
+    return remote_ref.commit(here, run, parent=head, tree=here.tree_of(files), token=ctx.token(8))
 
 
 def _refuse(secrets: tuple[Finding, ...]) -> None:
@@ -291,7 +290,7 @@ def _refuse_other_branch(here: Repo, branch: str, head: str) -> None:
     place = here.worktrees().get(branch)
     if place is not None and os.path.realpath(place) != here.top:
         raise Stop(exits.REFUSED, f"{branch} is checked out in {place}. change into that folder")
-    there = here.try_git("rev-parse", "--verify", "--quiet", f"refs/heads/{branch}^{{commit}}").stdout.strip()
+    there = here.commit(f"refs/heads/{branch}")
     if there and not here.is_ancestor(there, head):
         raise Stop(
             exits.REFUSED,
@@ -315,7 +314,7 @@ def _refuse_other_logs(logs: Logs, there: Found) -> None:
 
 def _move_branch(here: Repo, branch: str, head: str) -> None:
     if here.branch() != branch:
-        exists = here.try_git("rev-parse", "--verify", "--quiet", f"refs/heads/{branch}").returncode == 0
+        exists = here.commit(f"refs/heads/{branch}") is not None
         made = () if exists else ("--no-track", "-c")
         here.git("switch", "--quiet", "--no-recurse-submodules", *made, branch, *(() if exists else (head,)))
     if here.head() != head:

@@ -22,6 +22,7 @@ from correctless.ledger.ledger import Anchor
 from correctless.ledger.record import decode
 from correctless.project import config
 from correctless.project.git import Repo
+from correctless.project.git.objectid import OID
 from correctless.project.paths import Logs, logs_beside
 from correctless.publish.branch import refuse_name, refuse_protected
 from correctless.review import anchors
@@ -47,8 +48,6 @@ CODES = (exits.PERSON, exits.PAUSED, exits.BUDGET, exits.FAILED)  # a run that s
 
 LOGS = DECISIONS, RUN, CONFIRMATIONS = ("decisions.jsonl", "run.jsonl", "confirmations.jsonl")
 _STEM = "autonomous-decisions-parked.jsonl"
-_LEFT = re.compile(r"[0-9a-f]{40,64}:[0-9a-f]{40,64}\Z")
-_OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 _MARK = re.compile(r"CORRECTLESS_MARK_[0-9a-f]{32}\Z")
 _STEP = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\Z")
 _KEPT = re.compile(
@@ -230,7 +229,7 @@ def _refuse_forms(plan: Plan, events: Iterable[Logged]) -> None:
             ids = [event.commit]
         else:
             continue
-        if not all(_OID.match(oid) for oid in ids):
+        if not all(OID.match(oid) for oid in ids):
             raise _bad(f"{RUN} names {ids[0]!r} as a commit")
 
 
@@ -337,8 +336,8 @@ def _leaves(name: str, value: Any) -> Iterator[str]:
             yield from _leaves(name, inner)
     elif isinstance(value, str):
         # Commit and tree of what an attempt left, joined by a colon, look like a token where the first ends in eight digits.
-        parts = value.split(":") if _LEFT.match(value) else [value]
-        yield from (f"{name}: {part}" for part in parts)
+        parts = value.split(":")
+        yield from (f"{name}: {part}" for part in (parts if all(map(OID.match, parts)) else [value]))
 
 
 def read(path: str) -> bytes:

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 from correctless.base import exits
 from correctless.base.exits import Stop
+from correctless.base.text import one_line
 from correctless.project.git import Repo
+from correctless.project.git.objectid import OID
 from correctless.publish.branch import (
     ENV,
     PLAIN,
@@ -25,11 +27,9 @@ from correctless.publish.branch import (
 )
 
 _RUN = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}\Z")
-_OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 _ENTRY = re.compile(r"100644 blob ([0-9a-f]{40,64}) +([0-9]{1,12})\t(.+)\Z")
 _LARGEST = 256 << 20  # bytes of all files: logs of months, and not what fills a disk
 _MOST = 20_000  # files
-_SHOWN = 200  # characters of what a commit's message says of a person or a machine
 # Who answers or takes is said in the message; a machine whose git knows nobody must be able to do either.
 _AUTHOR = {
     f"GIT_{role}_{what}": value
@@ -90,8 +90,7 @@ def command(what: str, remote: str, run: str) -> str:
 
 def known(repo: Repo, run: str) -> str | None:
     """The commit this machine put or found on the ref last; all of what it holds is here."""
-    done = repo.try_git("rev-parse", "--verify", "--quiet", f"{ref(run)}^{{commit}}")
-    return done.stdout.strip() or None if done.returncode == 0 else None
+    return repo.commit(ref(run))
 
 
 def note(repo: Repo, run: str, commit: str | None) -> None:
@@ -111,7 +110,7 @@ def now_at(repo: Repo, remote: str, run: str) -> str | None:
             f"'{remote}' can't be asked for run {run}: {refusal('', done.stderr)}. mend that, then try again",
         )
     found = listed(done.stdout, ref(run))
-    if found is not None and not _OID.match(found):
+    if found is not None and not OID.match(found):
         raise Stop(exits.REFUSED, f"'{remote}' names no commit for run {run}. see git ls-remote {remote}")
     return found
 
@@ -143,11 +142,11 @@ def look(repo: Repo, run: str, commit: str) -> Parked:
     said = repo.trailers(commit)
     # Its tree is named a second time: whoever changes a file and nothing else is found out.
     whole = (said.get("Correctless-Parked"), said.get("Correctless-Tree")) == (run, tree)
-    if not _OID.match(parents) or not whole:
+    if not OID.match(parents) or not whole:
         raise Stop(
             exits.REFUSED, f"{ref(run)} is no commit in which correctless parked that run. see who made it"
         )
-    by, machine, at = (_shown(said.get(key, "")) for key in _TAKEN)
+    by, machine, at = (one_line(said.get(key, "")) for key in _TAKEN)
     return Parked(commit, parents, tree, Holder(by, machine, at) if by else None)
 
 
@@ -160,7 +159,7 @@ def files(repo: Repo, parked: Parked, *, largest: int = _LARGEST) -> dict[str, b
         entry = _ENTRY.match(item)
         # Symbolic links, submodules and programs are other modes.
         if entry is None or not _is_plain(entry[3]) or entry[3] in found:
-            raise Stop(exits.REFUSED, f"it holds {_shown(item)!r}, which is no plain file")
+            raise Stop(exits.REFUSED, f"it holds '{one_line(item)}', which is no plain file")
         found[entry[3]] = entry[1]
         size += int(entry[2])
         if size > largest or len(found) > _MOST:
@@ -176,7 +175,7 @@ def commit(repo: Repo, run: str, *, parent: str, tree: str, token: str, holder: 
         said |= dict(zip(_TAKEN, (holder.by, holder.machine, holder.at), strict=True))
     # Two who do the same in the same second must not make the same commit: git would let both put it there.
     said["Correctless-Token"] = token
-    text = f"{subject}\n\n" + "".join(f"{name}: {_shown(value) or '?'}\n" for name, value in said.items())
+    text = f"{subject}\n\n" + "".join(f"{name}: {one_line(value) or '?'}\n" for name, value in said.items())
     return repo.git("commit-tree", tree, "-p", parent, "-F", "-", stdin=text, env=_AUTHOR)
 
 
@@ -227,8 +226,3 @@ def _is_plain(path: str) -> bool:
     parts = path.split("/")
     odd = any(part in ("", ".", "..") or part.casefold() == ".git" for part in parts)
     return not odd and path.isprintable() and "\\" not in path and len(path) < 1000
-
-
-def _shown(text: str) -> str:
-    """Text of others as one printable line."""
-    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))[:_SHOWN]

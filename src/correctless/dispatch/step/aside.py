@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 
-from correctless.agents import one_line
 from correctless.base import below, exits
 from correctless.base.exits import Stop
+from correctless.base.text import one_line
 from correctless.dispatch.core import policy_changes
-from correctless.dispatch.core.context import Surroundings, step_of
+from correctless.dispatch.core.context import RunContext, attempt_of, step_of
 from correctless.project import leftovers
 from correctless.project.git import Repo, staging
 from correctless.project.leftovers import RULES, Odd
@@ -26,34 +26,36 @@ _MOST = 200  # large files of an attempt that are moved; more go into its patch
 _SHOWN = 5
 
 
-def clear(around: Surroundings, state: State) -> None:
+def clear(ctx: RunContext, state: State) -> None:
     """Move what no commit can hold into the attempt's folder. Comes before the first git command on what an attempt left."""
-    repo = around.repo
+    repo = ctx.repo
     while True:
         found = list(leftovers.odd(repo.top))
         rules = [each for each in found if os.path.basename(each.path) in RULES]
-        _move(around, state, (each for each in rules if not each.closed))
+        _move(ctx, state, (each for each in rules if not each.closed))
         rest = _not_ignored(repo, [each for each in found if each not in rules])
         closed = [each for each in (*rules, *rest) if each.closed]
         if not closed:
             break
         for each in closed:
             leftovers.open_up(repo.top, each.path)
-    _move(around, state, rest)
-    large = [path for path in repo.standing().unstaged if policy_changes.size(repo, path) > _LARGEST]
-    _move(around, state, (Odd(path, f"is over {_LARGEST >> 30} GiB") for path in large))
-    _move(around, state, (Odd(path, "is left out by git") for path in staging.refused(repo)))
+    _move(ctx, state, rest)
+    here = repo.standing()
+    large = [path for path in here.unstaged if policy_changes.size(repo, path) > _LARGEST]
+    _move(ctx, state, (Odd(path, f"is over {_LARGEST >> 30} GiB") for path in large))
+    refused = staging.refused(repo, None if large else here)
+    _move(ctx, state, (Odd(path, "is left out by git") for path in refused))
 
 
-def left(around: Surroundings, state: State) -> str:
+def left(ctx: RunContext, state: State) -> str:
     """What is in the worktree now, as `Repo.left` says it, once `clear` has been through it."""
-    clear(around, state)
-    return around.repo.left()
+    clear(ctx, state)
+    return ctx.repo.left()
 
 
-def told(around: Surroundings, state: State) -> list[tuple[str, str, str]]:
+def told(ctx: RunContext, state: State) -> list[tuple[str, str, str]]:
     """What `clear` moved of this attempt, as an entry for a person."""
-    folder = around.folder(state.run, step_of(state).name, state.attempt)
+    folder = ctx.folder(attempt_of(state))
     try:
         with open(os.path.join(folder, LIST), encoding="utf-8", errors="replace") as file:
             lines = file.read(1 << 16).splitlines()
@@ -61,48 +63,48 @@ def told(around: Surroundings, state: State) -> list[tuple[str, str, str]]:
         return []
     shown = [" ".join(line.split("\t")[:2]) for line in lines[:_SHOWN]]
     more = f", and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else ""
-    path = os.path.relpath(os.path.join(folder, LIST), around.logs.artifacts)
+    path = os.path.relpath(os.path.join(folder, LIST), ctx.logs.artifacts)
     what = f"{step_of(state).name} left what no commit can hold: {', '.join(shown)}{more}"
     return [("set-aside", what, f"moved out of the worktree as it was, and in no commit: see {path}")]
 
 
-def set_large_aside(around: Surroundings, state: State, folder: str) -> list[str]:
+def set_large_aside(ctx: RunContext, state: State, folder: str) -> list[str]:
     """Move files that no patch is to hold out of the worktree as they are: making one of them would take minutes."""
     moved: list[str] = []
-    for name in around.repo.changed_files(state.step_base):
-        if policy_changes.size(around.repo, name) > leaks.LARGEST and len(moved) < _MOST:
-            move(around, name, folder)
+    for name in ctx.repo.changed_files(state.step_base):
+        if policy_changes.size(ctx.repo, name) > leaks.LARGEST and len(moved) < _MOST:
+            move(ctx, name, folder)
             moved.append(name)
     return moved
 
 
-def set_repositories_aside(around: Surroundings, folder: str) -> None:
+def set_repositories_aside(ctx: RunContext, folder: str) -> None:
     """Repositories the attempt made in the worktree are in no patch, and git's clean leaves them where they are."""
-    for nested in around.repo.standing().changed:
+    for nested in ctx.repo.standing().changed:
         if nested.endswith("/"):
-            move(around, nested.rstrip("/"), folder)
+            move(ctx, nested.rstrip("/"), folder)
 
 
-def move(around: Surroundings, name: str, folder: str) -> str:
+def move(ctx: RunContext, name: str, folder: str) -> str:
     """Move a path of the worktree into an attempt's folder, never over something; where it is now."""
-    top = around.repo.top
-    return below.move(top, os.path.join(top, name), around.root, os.path.join(folder, f"left-{slug(name)}"))
+    top = ctx.repo.top
+    return below.move(top, os.path.join(top, name), ctx.root, os.path.join(folder, f"left-{slug(name)}"))
 
 
-def _move(around: Surroundings, state: State, found: Iterable[Odd]) -> None:
-    folder = around.folder(state.run, step_of(state).name, state.attempt)
+def _move(ctx: RunContext, state: State, found: Iterable[Odd]) -> None:
+    folder = ctx.folder(attempt_of(state))
     for item in found:
         try:
-            target = move(around, item.path, folder)
+            target = move(ctx, item.path, folder)
         except OSError as error:
-            source = os.path.join(around.repo.top, item.path)
+            source = os.path.join(ctx.repo.top, item.path)
             raise Stop(
                 exits.REFUSED,
                 f"{one_line(source)} {item.why}, so no commit can hold it, and it can't be set aside "
                 f"({error.strerror or 'no reason was given'}). move it away yourself, then go on with: correctless cauto resume",
             ) from None
         said = f"{one_line(item.path)}\t{item.why}\t{os.path.basename(target)}\n"
-        below.append(around.root, os.path.join(folder, LIST), said.encode("utf-8", "backslashreplace"))
+        below.append(ctx.root, os.path.join(folder, LIST), said.encode("utf-8", "backslashreplace"))
 
 
 def _not_ignored(repo: Repo, found: Sequence[Odd]) -> list[Odd]:

@@ -11,16 +11,13 @@ from dataclasses import dataclass
 
 from correctless.base.clock import timestamp
 from correctless.decisions.decision import Confirmation, Decision
-from correctless.dispatch.core.context import Question, Surroundings, plan_of, step_of
+from correctless.dispatch.core.context import Question, RunContext, plan_of, step_of
+from correctless.dispatch.step.decisions_log import ANSWER, is_answer
 from correctless.review import gate, open_set
 from correctless.runlog import branch as record
 from correctless.runlog.branch import Branch, Recorded
 from correctless.runlog.events import Answered, Asking
 from correctless.runlog.state import State
-
-ANSWER = (
-    "sanswer-"  # what the key of a person's own decision ends with, before the number of the entry it answers
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +29,10 @@ class Answer:
     said: str
 
 
-def ask(around: Surroundings, state: State) -> Asking:
+def ask(ctx: RunContext, state: State) -> Asking:
     """What is to be asked: the attempt's deferred decisions that nobody was asked about; nothing where nobody is there."""
     step = step_of(state)
-    branch = record.load(around.logs)
+    branch = record.load(ctx.logs)
     # Once is enough: an entry that was asked about is confirmed, or it is left to the gate.
     before = {seq for item in branch.events if isinstance(item.event, Asking) for seq in item.event.entries}
     open_ones = [
@@ -43,8 +40,8 @@ def ask(around: Surroundings, state: State) -> Asking:
         for each in _of_attempt(branch, state)
         if each.decision.escalation_deferred and each.seq not in before
     ]
-    asked = open_ones if around.ask is not None else []
-    challenge = around.token(16)
+    asked = open_ones if ctx.ask is not None else []
+    challenge = ctx.token(16)
     return Asking(
         step.name,
         state.attempt,
@@ -54,31 +51,31 @@ def ask(around: Surroundings, state: State) -> Asking:
     )
 
 
-def take_answers(around: Surroundings, state: State) -> Answered:
+def take_answers(ctx: RunContext, state: State) -> Answered:
     """Ask, and put each answer on record: a confirmation of the line that was shown, and where it differs a decision of its own."""
     assert state.asking is not None
-    branch = record.load(around.logs)
+    branch = record.load(ctx.logs)
     asked = {each.seq: each for each in _of_attempt(branch, state) if each.seq in state.asking.entries}
     said = _on_record(branch, state.asking)
     remaining = [asked[seq] for seq in asked if seq not in said]
-    if remaining and around.ask is not None:
-        answers = around.ask([_question(each) for each in remaining], plan_of(state).ask_minutes * 60)
+    if remaining and ctx.ask is not None:
+        answers = ctx.ask([_question(each) for each in remaining], plan_of(state).ask_minutes * 60)
         shown = dict(zip(state.asking.entries, state.asking.digests, strict=True))
         for seq in (each.seq for each in remaining if answers is not None and each.seq in answers.said):
             assert answers is not None
             said[seq] = open_set.answer(
-                around.logs,
+                ctx.logs,
                 shown[seq],
                 kind="answer",
                 by=answers.by,
                 channel=answers.channel,
                 note=answers.said[seq],
-                now=around.now(),
+                now=ctx.now(),
             )
     changed = {seq: each for seq, each in said.items() if each.note.strip()}
     for seq, confirmation in changed.items():
-        around.decisions.append(_decided(asked[seq], confirmation, timestamp(around.now())).fields())
-    head = around.decisions.head()
+        ctx.decisions.append(_decided(asked[seq], confirmation, timestamp(ctx.now())))
+    head = ctx.decisions.head()
     last = next(reversed(said.values()), None)
     return Answered(
         step_of(state).name,
@@ -92,22 +89,17 @@ def take_answers(around: Surroundings, state: State) -> Answered:
     )
 
 
-def answers(around: Surroundings, state: State) -> tuple[Answer, ...]:
+def answers(ctx: RunContext, state: State) -> tuple[Answer, ...]:
     """What a person wants otherwise, of the decisions they were last asked about; nothing unless the session is to go on with it."""
     if state.phase != "continuing" or state.asking is None:
         return ()
-    entries = {each.seq: each.decision for each in _of_attempt(record.load(around.logs), state)}
+    entries = {each.seq: each.decision for each in _of_attempt(record.load(ctx.logs), state)}
     theirs = {each.extra.get("answers"): each for each in entries.values() if is_answer(each)}
     return tuple(
         Answer(entries[seq].decision_id, entries[seq].default_applied, theirs[seq].default_applied)
         for seq in state.asking.entries
         if seq in theirs
     )
-
-
-def is_answer(decision: Decision) -> bool:
-    """Whether an entry is a person's own decision, taken when they were asked."""
-    return decision.source == "synthesized" and (decision.key or "").rpartition("/")[2].startswith(ANSWER)
 
 
 def _of_attempt(branch: Branch, state: State) -> tuple[Recorded, ...]:

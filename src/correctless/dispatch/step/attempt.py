@@ -29,7 +29,7 @@ from correctless.base.exits import Stop
 from correctless.base.files import replace_file
 from correctless.base.process import process
 from correctless.dispatch.core import freeze
-from correctless.dispatch.core.context import Surroundings, plan_of, sha256, step_of
+from correctless.dispatch.core.context import RunContext, attempt_of, plan_of, sha256, step_of
 from correctless.dispatch.step import aside, ask, prompt, untrusted, work
 from correctless.dispatch.step.check import set_report_aside
 from correctless.dispatch.step.recording import Recording
@@ -44,8 +44,8 @@ _GRACE_SECONDS = 10.0  # from the result to the end, and from SIGTERM to SIGKILL
 class Runner:
     """Holds at most one agent, between `step_started` and `agent_ended`."""
 
-    def __init__(self, around: Surroundings) -> None:
-        self.around = around
+    def __init__(self, ctx: RunContext) -> None:
+        self.ctx = ctx
         self._held: Held | None = None
         self._nonce = ""
         self._prompt = ""
@@ -60,36 +60,36 @@ class Runner:
 
     def start(self, state: State, attempt: int) -> StepStarted:
         """A process that waits to become the agent, and the event that must be durable before it does."""
-        around, plan, step = self.around, plan_of(state), step_of(state)
-        here = around.repo.standing()
+        ctx, plan, step = self.ctx, plan_of(state), step_of(state)
+        here = ctx.repo.standing()
         if here.changed or here.head is None:
             raise Stop(
                 exits.REFUSED,
-                f"{around.repo.top} has changes that no step of the run made. commit or stash them, "
+                f"{ctx.repo.top} has changes that no step of the run made. commit or stash them, "
                 "then go on with: correctless cauto resume",
             )
         base = here.head
-        folder = around.folder(state.run, step.name, attempt)
+        folder = ctx.folder(attempt_of(state, attempt))
         os.makedirs(folder, mode=0o700, exist_ok=True)
         if step.report:
-            set_report_aside(around.repo.top, step.report, around.root, folder)
-        self._nonce = around.token(4)
-        session = _uuid(around.token(16))
+            set_report_aside(ctx.repo.top, step.report, ctx.root, folder)
+        self._nonce = ctx.token(4)
+        session = _uuid(ctx.token(16))
 
         def write(contract: SkillContract, *, recorder: bool) -> str:
             return prompt.write(
                 plan,
                 step,
                 contract,
-                skill_path=freeze.skill_path(around.logs, state.run, step),
-                spec_path=os.path.join(around.logs.folder(state.run), "frozen", freeze.SPEC),
+                skill_path=freeze.skill_path(ctx.logs, state.run, step),
+                spec_path=os.path.join(ctx.logs.folder(state.run), "frozen", freeze.SPEC),
                 nonce=self._nonce,
                 recorder=recorder,
                 retry_note=state.retry_note,
             )
 
         self._prepare_sandbox(state)
-        git_before = untrusted.begin(around, state, attempt)
+        git_before = untrusted.begin(ctx, state, attempt)
         held = self._hold(state, attempt, session, write)
         return StepStarted(
             step=step.name,
@@ -106,12 +106,12 @@ class Runner:
 
     def go_on(self, state: State, part: int) -> StepContinued | AttemptFailed:
         """The session of the current attempt held in a further process; the attempt is given up when its worktree is another."""
-        around, step = self.around, step_of(state)
+        ctx, step = self.ctx, step_of(state)
         self._refuse_orphans(state)
-        folder = around.folder(state.run, step.name, state.attempt)
+        folder = ctx.folder(attempt_of(state))
         nonce = work.read(os.path.join(folder, _NONCE))
         fault = ""
-        if state.phase == "suspended" and around.repo.left() != state.left:
+        if state.phase == "suspended" and ctx.repo.left() != state.left:
             fault = "the worktree is not as the interrupted agent left it"
         elif sha256(nonce) != state.nonce_sha256:
             fault = "the word of its decisions block is no longer on disk"
@@ -119,7 +119,7 @@ class Runner:
         if before is None:
             fault = fault or "what it said before is no longer on disk"
         if fault:
-            return work.discard(around, state, counted=False, reason=f"its session can't go on: {fault}")
+            return work.discard(ctx, state, counted=False, reason=f"its session can't go on: {fault}")
         self._nonce = nonce.decode()
         self._before = before or b""
         # While an agent lives, nothing on disk tells its nonce to anybody.
@@ -128,13 +128,13 @@ class Runner:
         for name in (_NONCE, *prompts):
             os.unlink(os.path.join(folder, name))
         self._prepare_sandbox(state)
-        git_before = untrusted.begin(around, state, state.attempt, part)
+        git_before = untrusted.begin(ctx, state, state.attempt, part)
         held = self._hold(
             state,
             state.attempt,
             state.session,
             lambda contract, *, recorder: prompt.go_on(  # noqa: ARG005 the block is asked for either way
-                contract, self._nonce, reason=state.reason, answers=ask.answers(around, state)
+                contract, self._nonce, reason=state.reason, answers=ask.answers(ctx, state)
             ),
             part=part,
         )
@@ -151,14 +151,14 @@ class Runner:
 
     def finish(self, state: State) -> AgentEnded:
         """Let the held agent run to its end; one that another dispatcher held died with it."""
-        around = self.around
+        ctx = self.ctx
         if self._held is None:
             self._refuse_orphans(state)
             return self._unheard(state)
         self._began = time.monotonic()
-        outcome = self._held.release(around.activity)
+        outcome = self._held.release(ctx.activity)
         self._held = None
-        untrusted.settle(around, state)
+        untrusted.settle(ctx, state)
         self._stop_recording()
         return self._ended(state, outcome.kind, outcome)
 
@@ -177,7 +177,7 @@ class Runner:
         if outcome is None or state.phase != "running":
             return None
         try:
-            untrusted.settle(self.around, state)
+            untrusted.settle(self.ctx, state)
         except Stop:
             return None  # its end is not on record: whoever goes on compares again
         if outcome.kind == "ok":
@@ -189,12 +189,12 @@ class Runner:
     def _hold(
         self, state: State, attempt: int, session: str, write: Callable[..., str], *, part: int = 1
     ) -> Held:
-        around, plan, step = self.around, plan_of(state), step_of(state)
-        contract = freeze.check_skill(around.logs, state.run, step)
-        agent = around.agent(step.agent, around.repo.top)
-        servers = _servers(around, state) if agent.takes_recorder else {}
+        ctx, plan, step = self.ctx, plan_of(state), step_of(state)
+        contract = freeze.check_skill(ctx.logs, state.run, step)
+        agent = ctx.agent(step.agent, ctx.repo.top)
+        servers = _servers(ctx, state) if agent.takes_recorder else {}
         if agent.takes_recorder:
-            recording = Recording(around, contract, state.run, step.name, attempt)
+            recording = Recording(ctx, contract, attempt_of(state, attempt))
             self._recorder = self._recorder_of(recording, servers)
         self._prompt = write(contract, recorder=self._recorder is not None)
         self._part = part
@@ -208,49 +208,47 @@ class Runner:
             tools=(*step.tools, *(f"mcp__{name}" for name in servers)),
             mcp_config=self._recorder.config
             if self._recorder
-            else _without_recorder(around.folder(state.run, step.name, attempt), servers),
+            else _without_recorder(ctx.folder(attempt_of(state, attempt)), servers),
         )
         if plan.instructions_sha256:
-            system = freeze.read_frozen(around.logs, state.run, freeze.INSTRUCTIONS, plan.instructions_sha256)
+            system = freeze.read_frozen(ctx.logs, state.run, freeze.INSTRUCTIONS, plan.instructions_sha256)
             task = replace(task, system=system.decode("utf-8", "replace"))
         self._held = agent.hold(task)
-        around.lock.note(f"run {state.run}, step {step.name}", group=self._held.pgid)
+        ctx.lock.note(f"run {state.run}, step {step.name}", group=self._held.pgid)
         return self._held
 
     def _prepare_sandbox(self, state: State) -> None:
         """Before the snapshot of git's files: what the sandbox needs of them is made here and by no agent."""
-        means, fault, self._make = self.around.sandbox(state.run, plan_of(state))
+        means, fault, self._make = self.ctx.sandbox(state.run, plan_of(state))
         if not self._warned:
             self._warned = True
             if fault:
-                self.around.activity(Activity("warning", f"agents run without a sandbox: {fault}"))
-            for path in self.around.missing(state.run, plan_of(state)) if means else ():
+                self.ctx.activity(Activity("warning", f"agents run without a sandbox: {fault}"))
+            for path in self.ctx.missing(state.run, plan_of(state)) if means else ():
                 said = f"{path} is not there, so agents neither see nor write it. make it, or take it out of the configuration"
-                self.around.activity(Activity("warning", said))
+                self.ctx.activity(Activity("warning", said))
         self._sandbox = means.name if means else ""
 
     def _task(self, state: State, attempt: int, part: int) -> Task:
         """What is known of a process before anything is said to it."""
-        around, plan, step = self.around, plan_of(state), step_of(state)
+        ctx, plan, step = self.ctx, plan_of(state), step_of(state)
         return Task(
             run=state.run,
             step=step.name,
             attempt=attempt,
             prompt="",
             system="",
-            cwd=around.repo.top,
-            environment=around.environment(state.run, plan, step.name, attempt),
+            cwd=ctx.repo.top,
+            environment=ctx.environment(plan, attempt_of(state, attempt)),
             tools=step.tools,
             limits=_limits(state),
             session=state.session,
             model=step.model,
             plugin_dirs=(),
-            transcript=os.path.join(
-                around.folder(state.run, step.name, attempt), _numbered("transcript", part)
-            ),
-            inherit=(around.lock.fd,),
+            transcript=os.path.join(ctx.folder(attempt_of(state, attempt)), _numbered("transcript", part)),
+            inherit=(ctx.lock.fd,),
             resume=part > 1,
-            state=around.private(state.run),
+            state=ctx.private(state.run),
         )
 
     def _refuse_orphans(self, state: State) -> None:
@@ -265,7 +263,7 @@ class Runner:
     def _unheard(self, state: State) -> AgentEnded:
         """The end of an agent whose dispatcher died: what it took is read from what it wrote."""
         task = self._task(state, state.attempt, state.part)
-        taken = self.around.agent(step_of(state).agent, self.around.repo.top).reckon(task)
+        taken = self.ctx.agent(step_of(state).agent, self.ctx.repo.top).reckon(task)
         seconds = 0.0
         with suppress(OSError):
             # Its last sign of life: the time until somebody resumed is nobody's work.
@@ -279,18 +277,18 @@ class Runner:
         """What the attempt's agent had said when it was last heard; None when that is not on disk any more."""
         if state.answer_sha256 in ("", sha256(b"")):
             return b""
-        folder = self.around.folder(state.run, step_of(state).name, state.attempt)
+        folder = self.ctx.folder(attempt_of(state))
         said = work.read(os.path.join(folder, "answer.md"))
         return said if sha256(said) == state.answer_sha256 else None
 
     def _write_answer(self, state: State, answer: bytes) -> None:
-        folder = self.around.folder(state.run, step_of(state).name, state.attempt)
+        folder = self.ctx.folder(attempt_of(state))
         replace_file(os.path.join(folder, "answer.md"), answer, mode=0o600)
 
     def _ended(self, state: State, kind: str, outcome: Outcome, *, goes_on: bool = True) -> AgentEnded:
-        around, step = self.around, step_of(state)
-        around.lock.note(f"run {state.run}, step {step.name}")
-        folder = around.folder(state.run, step.name, state.attempt)
+        ctx, step = self.ctx, step_of(state)
+        ctx.lock.note(f"run {state.run}, step {step.name}")
+        folder = ctx.folder(attempt_of(state))
         # Only now: while the agent lived, nothing on disk told its nonce to anybody.
         # Only people read the prompt again; without the nonce the answer could not be.
         said = f"{_numbered('prompt', self._part)}.md"
@@ -302,7 +300,7 @@ class Runner:
         seconds = time.monotonic() - self._began
         self._began = None
         cut_off = kind in ("paused", "interrupted") or outcome.over in ("usd", "wall")
-        left = aside.left(around, state) if step.session and goes_on and cut_off else ""
+        left = aside.left(ctx, state) if step.session and goes_on and cut_off else ""
         answer, self._before = _joined(self._before, outcome.answer), b""
         if len(answer) > MAX_ANSWER:
             answer, left = answer[:MAX_ANSWER], ""
@@ -317,7 +315,7 @@ class Runner:
         missing = (
             "the MCP SDK is not installed: decisions come by the block alone. install correctless[claude]"
         )
-        self.around.activity(Activity("warning", missing))
+        self.ctx.activity(Activity("warning", missing))
         return None
 
     def _kill(self) -> None:
@@ -336,11 +334,11 @@ class Runner:
                 raise used.failed
 
 
-def _servers(around: Surroundings, state: State) -> dict[str, Any]:
+def _servers(ctx: RunContext, state: State) -> dict[str, Any]:
     frozen = plan_of(state).mcp_sha256
     if frozen is None:
         return {}
-    return freeze.mcp_servers(freeze.read_frozen(around.logs, state.run, freeze.MCP, frozen))
+    return freeze.mcp_servers(freeze.read_frozen(ctx.logs, state.run, freeze.MCP, frozen))
 
 
 def _without_recorder(folder: str, servers: Mapping[str, Any]) -> str | None:

@@ -7,10 +7,11 @@ import stat
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from correctless.agents import MakeSandbox, one_line
+from correctless.agents import MakeSandbox
 from correctless.base import below
 from correctless.base.exits import REFUSED, Stop
 from correctless.base.process import process
+from correctless.base.text import one_line
 from correctless.dispatch.core.spec import rules
 from correctless.project.git import Repo, Standing, staging
 from correctless.project.hidden import reveal

@@ -15,7 +15,8 @@ from dataclasses import replace
 from correctless.base import below, exits
 from correctless.base.exits import Stop
 from correctless.base.files import replace_file, set_aside
-from correctless.dispatch.core.context import Surroundings, plan_of, sha256, step_of
+from correctless.decisions.decision import Attempt
+from correctless.dispatch.core.context import RunContext, plan_of, sha256, step_of
 from correctless.ledger.heads import MARK
 from correctless.project.git import before, settings
 from correctless.project.git.restore import CHANGES, restore
@@ -26,37 +27,37 @@ _ASIDE = "git"
 _SETTINGS = "gitconfig"
 
 
-def begin(around: Surroundings, state: State, attempt: int, part: int = 1) -> str:
+def begin(ctx: RunContext, state: State, attempt: int, part: int = 1) -> str:
     """Take the snapshot of an attempt's process; the SHA-256 of the file it lies in."""
     plan, step = plan_of(state), step_of(state)
-    around.before = before.take(around.repo, plan.branch, *_persons(around))
-    data = before.pack(around.before)
-    replace_file(_snapshot(around, state, step.name, attempt, part), data, mode=0o600)
+    ctx.before = before.take(ctx.repo, plan.branch, *_persons(ctx))
+    data = before.pack(ctx.before)
+    replace_file(_snapshot(ctx, state, step.name, attempt, part), data, mode=0o600)
     return sha256(data)
 
 
-def _persons(around: Surroundings) -> tuple[str, ...]:
+def _persons(ctx: RunContext) -> tuple[str, ...]:
     """What nobody but a person's command writes, and that is refused while a run is at work; and where the private copies are."""
-    logs = around.logs
+    logs = ctx.logs
     # The mark of the decisions log is made with its first entry, and that may come while an agent runs.
     return (logs.confirmations, *(path + MARK for path in (logs.run, logs.confirmations)))
 
 
-def settle(around: Surroundings, state: State) -> None:
+def settle(ctx: RunContext, state: State) -> None:
     """Put back what differs from the last snapshot; `Stop(3)` when that can't be done."""
-    if around.before is None:
+    if ctx.before is None:
         return
-    _refuse_links(around, state)
-    for path, data in around.settings.items():
+    _refuse_links(ctx, state)
+    for path, data in ctx.settings.items():
         _hold(path, data)
-    restore(around.before, _aside(around, state))
-    around.before = None  # what comes from here on is the dispatcher's, or a person's
+    restore(ctx.before, _aside(ctx, state))
+    ctx.before = None  # what comes from here on is the dispatcher's, or a person's
 
 
-def _refuse_links(around: Surroundings, state: State) -> None:
+def _refuse_links(ctx: RunContext, state: State) -> None:
     """`Stop(3)` when what is written of this attempt would be written elsewhere."""
-    folder = os.path.dirname(_aside(around, state))
-    if os.path.lexists(folder) and (below.look(around.root, folder) is None or os.path.islink(folder)):
+    folder = os.path.dirname(_aside(ctx, state))
+    if os.path.lexists(folder) and (below.look(ctx.root, folder) is None or os.path.islink(folder)):
         raise Stop(
             exits.REFUSED,
             f"{folder} is reached by a symbolic link now, and the run's files would go elsewhere. put the folder back, "
@@ -65,16 +66,16 @@ def _refuse_links(around: Surroundings, state: State) -> None:
 
 
 @contextmanager
-def guarded(around: Surroundings, state: State) -> Iterator[None]:
+def guarded(ctx: RunContext, state: State) -> Iterator[None]:
     """A block in which something untrusted runs and no git command follows it; where the process dies, the attempt's snapshot counts."""
-    around.before = before.take(around.repo, plan_of(state).branch, *_persons(around))
+    ctx.before = before.take(ctx.repo, plan_of(state).branch, *_persons(ctx))
     try:
         yield
     finally:
-        settle(around, state)
+        settle(ctx, state)
 
 
-def recover(around: Surroundings, state: State) -> None:
+def recover(ctx: RunContext, state: State) -> None:
     """Before the first git command of a dispatcher that follows one which died: what an agent may have changed is put back."""
     died = state.stopped is None and state.phase in {*UNDER_WAY, "steps_done"}
     if not state.git_before or not (died or state.phase == "running"):
@@ -82,67 +83,65 @@ def recover(around: Surroundings, state: State) -> None:
     # Consolidation has no snapshot of its own: since the one of the last step nothing but the run's branch moved.
     last = state.finished[-1] if state.step is None else None
     at = (last.step, last.attempt) if last is not None else (step_of(state).name, state.attempt)
-    path = _snapshot(around, state, *at, state.part)
-    try:
-        data = below.read(path, root=around.root)
-    except OSError:
-        data = b""
-    if sha256(data) != state.git_before:
-        raise Stop(
-            exits.REFUSED,
-            f"{path} is not the snapshot of git's files that was taken before the agent ran, so they can't be compared. "
-            "bring it back; or look at git's configuration, hooks and refs, and end the run: correctless cauto stop --abandon",
-        )
-    around.before = before.unpack(around.repo, data)
-    settle(around, state)
+    path = _snapshot(ctx, state, *at, state.part)
+    data = _proven(
+        ctx,
+        path,
+        state.git_before,
+        "the snapshot of git's files that was taken before the agent ran, so they can't be compared. bring it back; or look at "
+        "git's configuration, hooks and refs, and end the run",
+    )
+    ctx.before = before.unpack(ctx.repo, data)
+    settle(ctx, state)
 
 
-def freeze_settings(around: Surroundings, run: str) -> str:
+def freeze_settings(ctx: RunContext, run: str) -> str:
     """Write the user's and the machine's git configuration as it is now where the run's git reads it; its SHA-256."""
-    data = settings.frozen(around.repo)
-    path = os.path.join(around.logs.folder(run), _SETTINGS)
-    os.makedirs(around.logs.folder(run), mode=0o700, exist_ok=True)
-    _use(around, path, data)
+    data = settings.frozen(ctx.repo)
+    path = os.path.join(ctx.logs.folder(run), _SETTINGS)
+    os.makedirs(ctx.logs.folder(run), mode=0o700, exist_ok=True)
+    _use(ctx, path, data)
     return sha256(data)
 
 
-def use_settings(around: Surroundings, state: State) -> None:
+def use_settings(ctx: RunContext, state: State) -> None:
     """Have the run's git read what was frozen at the start; `Stop(3)` when that is not what lies there."""
     if not state.git_settings:
         return
-    path = os.path.join(around.logs.folder(state.run), _SETTINGS)
-    try:
-        data = below.read(path, root=around.root)
-    except OSError:
-        data = b""
-    if sha256(data) != state.git_settings:
-        raise Stop(
-            exits.REFUSED,
-            f"{path} is not the git configuration that was frozen when the run started. bring it back, or end the run: "
-            "correctless cauto stop --abandon",
-        )
-    _use(around, path, data)
+    path = os.path.join(ctx.logs.folder(state.run), _SETTINGS)
+    what = "the git configuration that was frozen when the run started. bring it back, or end the run"
+    _use(ctx, path, _proven(ctx, path, state.git_settings, what))
 
 
-def found(around: Surroundings, run: str) -> Iterator[tuple[str, str, str]]:
+def _proven(ctx: RunContext, path: str, digest: str, what: str) -> bytes:
+    """The bytes of a file of the run, held against what the log says of them."""
+    data = b""
+    with suppress(OSError):
+        data = below.read(path, root=ctx.root)
+    if sha256(data) != digest:
+        raise Stop(exits.REFUSED, f"{path} is not {what}: correctless cauto stop --abandon")
+    return data
+
+
+def found(ctx: RunContext, run: str) -> Iterator[tuple[str, str, str]]:
     """What was put back in any attempt of a run: the SHA-256 of its list, its path in the artifacts, and its first line."""
-    folder = around.logs.folder(run)
+    folder = ctx.logs.folder(run)
     with suppress(OSError):
         for name in sorted(os.listdir(folder)):
             path = os.path.join(folder, name, _ASIDE, CHANGES)
             with suppress(OSError):
-                said = below.read(path, 1 << 16, root=around.root).decode("utf-8", "replace")
+                said = below.read(path, 1 << 16, root=ctx.root).decode("utf-8", "replace")
                 first = " ".join(said.partition("\n")[0].split())
                 # With its path: what two attempts did alike was done twice.
-                shown = os.path.relpath(path, around.logs.artifacts)
+                shown = os.path.relpath(path, ctx.logs.artifacts)
                 yield sha256(f"{shown}\n{said}".encode()), shown, first
 
 
-def _use(around: Surroundings, path: str, data: bytes) -> None:
-    rules = settings.rules(around.repo, data)
-    around.repo = replace(around.repo, settings=path)
-    around.settings = {path: data, **{f"{path}.{name}": rule for name, rule in rules.items()}}
-    for each, held in around.settings.items():
+def _use(ctx: RunContext, path: str, data: bytes) -> None:
+    rules = settings.rules(ctx.repo, data)
+    ctx.repo = replace(ctx.repo, settings=path)
+    ctx.settings = {path: data, **{f"{path}.{name}": rule for name, rule in rules.items()}}
+    for each, held in ctx.settings.items():
         _hold(each, held)
 
 
@@ -161,14 +160,14 @@ def _hold(path: str, data: bytes) -> None:
         ) from None
 
 
-def _snapshot(around: Surroundings, state: State, step: str, attempt: int, part: int) -> str:
+def _snapshot(ctx: RunContext, state: State, step: str, attempt: int, part: int) -> str:
     name = _SNAPSHOT if part == 1 else f"{_SNAPSHOT}-{part}"
-    return os.path.join(around.folder(state.run, step, attempt), name)
+    return os.path.join(ctx.folder(Attempt(state.run, step, attempt)), name)
 
 
-def _aside(around: Surroundings, state: State) -> str:
+def _aside(ctx: RunContext, state: State) -> str:
     step = state.step.name if state.step is not None else "consolidation"
-    path = os.path.join(around.folder(state.run, step, max(state.attempt, 1)), _ASIDE)
+    path = os.path.join(ctx.folder(Attempt(state.run, step, max(state.attempt, 1))), _ASIDE)
     if os.path.lexists(path) and not stat.S_ISDIR(os.lstat(path).st_mode):
         set_aside(path)  # a file or a link: what is moved there would be lost, or go elsewhere
     return path

@@ -6,18 +6,19 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 
-from correctless.agents import MAX_ANSWER, one_line
+from correctless.agents import MAX_ANSWER
 from correctless.base import below, exits
 from correctless.base.clock import timestamp
 from correctless.base.exits import Stop
 from correctless.base.files import replace_file
+from correctless.base.text import one_line
 from correctless.decisions import capture
-from correctless.decisions.decision import Decision
+from correctless.decisions.decision import Attempt, Decision
 from correctless.dispatch.core import freeze, policy_changes, spec
-from correctless.dispatch.core.context import Surroundings, plan_of, sha256, step_of
-from correctless.dispatch.step import aside, ask, untrusted
+from correctless.dispatch.core.context import RunContext, attempt_of, plan_of, sha256, step_of
+from correctless.dispatch.step import aside, untrusted
 from correctless.dispatch.step.check import check, report_fault
-from correctless.dispatch.step.recording import said, unlisted
+from correctless.dispatch.step.decisions_log import is_answer
 from correctless.project.config import TESTED
 from correctless.project.git import objects
 from correctless.project.git.before import Before
@@ -34,29 +35,27 @@ _LEFT = "kept as the step left it: "
 _COMMIT_SECONDS = 120.0  # a signing program that waits for a person ends here
 
 
-def take_decisions(around: Surroundings, state: State) -> DecisionsTaken | AttemptFailed:
+def take_decisions(ctx: RunContext, state: State) -> DecisionsTaken | AttemptFailed:
     """Read the answer, keep what can't be read, append every decision. Their keys make it repeatable."""
     step = step_of(state)
-    folder = around.folder(state.run, step.name, state.attempt)
+    folder = ctx.folder(attempt_of(state))
     nonce = read(os.path.join(folder, "nonce"))
-    known = said(around, state.run, step.name, state.attempt)
+    known = ctx.decisions.of_attempt(attempt_of(state))
     calls = [each for each in known if each.source == "tool"]
     # Of this very answer are those that a try before a crash appended: they will be found again by their keys.
     earlier = [each for each in known if each.source != "tool" and _number(each) <= state.pieces]
     captured = None
     if sha256(nonce) == state.nonce_sha256:
-        captured = _captured(around, state, nonce.decode(), known=known, calls=calls, earlier=earlier)
+        captured = _captured(ctx, state, nonce.decode(), known=known, calls=calls, earlier=earlier)
     if captured is None:
-        return discard(
-            around, state, counted=False, reason="the agent's answer on disk is not the one it gave"
-        )
+        return discard(ctx, state, counted=False, reason="the agent's answer on disk is not the one it gave")
     for piece in captured.kept:
         replace_file(
             os.path.join(folder, piece.name), piece.text.encode("utf-8", "surrogatepass"), mode=0o600
         )
     for decision in captured.decisions:
-        around.decisions.append(decision.fields())
-    head = around.decisions.head()
+        ctx.decisions.append(decision)
+    head = ctx.decisions.head()
     every = (*calls, *earlier, *captured.decisions)
     return DecisionsTaken(
         step=step.name,
@@ -71,7 +70,7 @@ def take_decisions(around: Surroundings, state: State) -> DecisionsTaken | Attem
 
 
 def _captured(
-    around: Surroundings,
+    ctx: RunContext,
     state: State,
     nonce: str,
     *,
@@ -81,8 +80,8 @@ def _captured(
 ) -> capture.Captured | None:
     """What the answer on disk holds; None when it is not the one whose hash is on record."""
     step = step_of(state)
-    folder = around.folder(state.run, step.name, state.attempt)
-    contract = freeze.check_skill(around.logs, state.run, step)
+    folder = ctx.folder(attempt_of(state))
+    contract = freeze.check_skill(ctx.logs, state.run, step)
     answer = read(os.path.join(folder, "answer.md"))
     if sha256(answer) != state.answer_sha256:
         return None
@@ -94,60 +93,62 @@ def _captured(
             step=step.name,
             attempt=state.attempt,
             nonce=nonce,
-            now=timestamp(around.now()),
+            now=timestamp(ctx.now()),
             calls=calls,
             earlier=earlier,
             pieces_before=state.pieces,
-            unlisted_before=unlisted(
-                around,
+            unlisted_before=ctx.decisions.unlisted(
                 state.run,
                 contract.name,
                 but=[each.key for each in known if _number(each) > state.pieces],
             ),
-            kept=os.path.relpath(folder, around.logs.artifacts),
+            kept=os.path.relpath(folder, ctx.logs.artifacts),
             silent=plan_of(state).silent,
         )
     except UnicodeDecodeError:
         return None
 
 
-def check_step(around: Surroundings, state: State) -> StepChecked:
+def check_step(ctx: RunContext, state: State) -> StepChecked:
     """Run the step's check; when it passes, defer to a person what the step changed of the rules it is judged by."""
     plan, step = plan_of(state), step_of(state)
-    approved = freeze.read_frozen(around.logs, state.run, freeze.SPEC, plan.spec_sha256)
-    aside.clear(around, state)  # what the check runs on is what a commit can hold
+    approved = freeze.read_frozen(ctx.logs, state.run, freeze.SPEC, plan.spec_sha256)
+    aside.clear(ctx, state)  # what the check runs on is what a commit can hold
     # Made before the snapshot of git's files, for it needs some of them.
-    sandbox = around.sandbox(state.run, plan)[2] if step.check else None
+    sandbox = ctx.sandbox(state.run, plan)[2] if step.check else None
     # The command runs what the agent wrote.
-    with untrusted.guarded(around, state) if step.check else nullcontext():
+    with untrusted.guarded(ctx, state) if step.check else nullcontext():
         done = check(
-            around.repo,
+            ctx.repo,
             plan,
             step,
             base=state.step_base,
             spec=approved.decode("utf-8", "replace"),
-            env=lambda: around.environment(state.run, plan, step.name, state.attempt),
-            inherit=(around.lock.fd,),
+            env=lambda: ctx.environment(plan, attempt_of(state)),
+            inherit=(ctx.lock.fd,),
             sandbox=sandbox,
         )
     if step.check:
-        aside.clear(around, state)
+        aside.clear(ctx, state)
     if done.output:
-        log = os.path.join(around.folder(state.run, step.name, state.attempt), "check.log")
+        log = os.path.join(ctx.folder(attempt_of(state)), "check.log")
         replace_file(log, done.output, mode=0o600)
     if done.ok:
-        _defer_what_a_person_should_know(around, state, done.changed, done.hidden, committed=done.committed)
+        _defer_what_a_person_should_know(ctx, state, done.changed, done.hidden, committed=done.committed)
     return StepChecked(step.name, state.attempt, done.ok, done.detail)
 
 
-def commit_step(around: Surroundings, state: State) -> StepFinished:
+def commit_step(ctx: RunContext, state: State) -> StepFinished:
     """Commit the work with its trailers; a commit that has them already is the one an interrupted try made."""
-    repo, plan, step = around.repo, plan_of(state), step_of(state)
-    head = around.decisions.head()
-    marks = trailers(around, state, f"{step.name}#{state.attempt}")
-    reveal(repo)  # what the check ran on is what is committed, whatever the check told git
-    if not has_trailers(around, marks) or repo.dirty_files():
-        repo.stage()
+    repo, plan, step = ctx.repo, plan_of(state), step_of(state)
+    head = ctx.decisions.head()
+    marks = trailers(ctx, state, f"{step.name}#{state.attempt}")
+    if step.check:
+        reveal(repo)  # what the check ran on is what is committed, whatever the check told git
+    here = repo.standing()
+    made = here.head != state.step_base and has_trailers(ctx, marks)
+    if not made or here.changed:
+        repo.stage(here)
         signoff = ("--signoff",) if plan.signoff else ()
         repo.git(
             *("commit", "--allow-empty", "--no-verify", "--quiet", *signoff, "--file=-"),
@@ -155,17 +156,17 @@ def commit_step(around: Surroundings, state: State) -> StepFinished:
             stdin=message(state, step.name, marks),
             seconds=_COMMIT_SECONDS,
         )
-    _hold_objects(around, state)
+    _hold_objects(ctx, state)
     return StepFinished(step.name, state.attempt, repo.head(), head.seq, head.sha256)
 
 
-def _hold_objects(around: Surroundings, state: State) -> None:
+def _hold_objects(ctx: RunContext, state: State) -> None:
     """What the commit holds is what was staged: git writes no object that it believes to have. `Stop(3)` where it is not."""
-    repo = around.repo
+    repo = ctx.repo
     found = objects.wrong(repo, state.step_base)
     if not found:
         return
-    kept = os.path.join(around.folder(state.run, step_of(state).name, state.attempt), "git")
+    kept = os.path.join(ctx.folder(attempt_of(state)), "git")
     objects.renew(repo, found, Repairs(Before(repo, plan_of(state).branch), kept).move_away)
     if left := objects.wrong(repo, state.step_base):
         raise Stop(
@@ -175,30 +176,30 @@ def _hold_objects(around: Surroundings, state: State) -> None:
         )
 
 
-def discard(around: Surroundings, state: State, *, counted: bool, reason: str) -> AttemptFailed:
+def discard(ctx: RunContext, state: State, *, counted: bool, reason: str) -> AttemptFailed:
     """The attempt's work as a patch aside, and the tree as it was before."""
-    return AttemptFailed(step_of(state).name, state.attempt, reason, counted, take_back(around, state))
+    return AttemptFailed(step_of(state).name, state.attempt, reason, counted, take_back(ctx, state))
 
 
-def take_back(around: Surroundings, state: State) -> str | None:
+def take_back(ctx: RunContext, state: State) -> str | None:
     """Keep what the attempt left and go back to where it began; the patch's path in the artifacts, None for no change."""
-    repo, step = around.repo, step_of(state)
-    path = os.path.join(around.folder(state.run, step.name, state.attempt), "left.patch")
-    aside.clear(around, state)
+    repo = ctx.repo
+    path = os.path.join(ctx.folder(attempt_of(state)), "left.patch")
+    aside.clear(ctx, state)
     branch = plan_of(state).branch
     if repo.branch() != branch:
         repo.git("symbolic-ref", "HEAD", f"refs/heads/{branch}")
-    patch = repo.patch_since(state.step_base, but=aside.set_large_aside(around, state, os.path.dirname(path)))
+    patch = repo.patch_since(state.step_base, but=aside.set_large_aside(ctx, state, os.path.dirname(path)))
     if patch:  # none after a crash in the middle: then the first one stays
         replace_file(path, patch, mode=0o600)
     repo.reset_to(state.step_base)
-    aside.set_repositories_aside(around, os.path.dirname(path))
-    return os.path.relpath(path, around.logs.artifacts) if os.path.exists(path) else None
+    aside.set_repositories_aside(ctx, os.path.dirname(path))
+    return os.path.relpath(path, ctx.logs.artifacts) if os.path.exists(path) else None
 
 
-def trailers(around: Surroundings, state: State, step: str) -> dict[str, str]:
+def trailers(ctx: RunContext, state: State, step: str) -> dict[str, str]:
     """What a commit of the dispatcher says about where it comes from; anchors the decisions log."""
-    head = around.decisions.head()
+    head = ctx.decisions.head()
     return {
         "Correctless-Run": state.run,
         "Correctless-Step": step,
@@ -206,9 +207,9 @@ def trailers(around: Surroundings, state: State, step: str) -> dict[str, str]:
     }
 
 
-def has_trailers(around: Surroundings, marks: Mapping[str, str]) -> bool:
+def has_trailers(ctx: RunContext, marks: Mapping[str, str]) -> bool:
     """Whether HEAD is the commit with exactly these trailers."""
-    return marks.items() <= around.repo.trailers("HEAD").items()
+    return marks.items() <= ctx.repo.trailers("HEAD").items()
 
 
 def message(state: State, step: str, marks: Mapping[str, str]) -> str:
@@ -220,20 +221,20 @@ def message(state: State, step: str, marks: Mapping[str, str]) -> str:
     return f"{subject}\n\n" + "".join(f"{name}: {value}\n" for name, value in marks.items())
 
 
-def squashed(around: Surroundings, state: State, marks: Mapping[str, str]) -> str:
+def squashed(ctx: RunContext, state: State, marks: Mapping[str, str]) -> str:
     """The message of the one commit a run's commits become: what was built, by which steps."""
     plan = plan_of(state)
-    text = freeze.read_frozen(around.logs, state.run, freeze.SPEC, plan.spec_sha256)
+    text = freeze.read_frozen(ctx.logs, state.run, freeze.SPEC, plan.spec_sha256)
     title = one_line(spec.title(text.decode("utf-8", "replace")))
     subject = title or message(state, "consolidation", {}).strip()
     done = ", ".join(item.step for item in state.finished if isinstance(item, StepFinished))
-    signed = {"Signed-off-by": around.repo.committer()} if plan.signoff else {}
+    signed = {"Signed-off-by": ctx.repo.committer()} if plan.signoff else {}
     said = "".join(f"{name}: {value}\n" for name, value in {**marks, **signed}.items())
     return f"{subject}\n\nSteps: {done}\n\n{said}"
 
 
 def _defer_what_a_person_should_know(
-    around: Surroundings,
+    ctx: RunContext,
     state: State,
     changed: Sequence[str] | None,
     hidden: Sequence[str],
@@ -241,26 +242,26 @@ def _defer_what_a_person_should_know(
     committed: bool,
 ) -> None:
     plan, step = plan_of(state), step_of(state)
-    skill = freeze.check_skill(around.logs, state.run, step).name
-    approved = freeze.read_frozen(around.logs, state.run, freeze.SPEC, plan.spec_sha256).decode(
+    skill = freeze.check_skill(ctx.logs, state.run, step).name
+    approved = freeze.read_frozen(ctx.logs, state.run, freeze.SPEC, plan.spec_sha256).decode(
         "utf-8", "replace"
     )
     found = [
         (change.name, f"{step.name} {change.what}", f"{_LEFT}{', '.join(change.paths)}")
-        for change in policy_changes.changes(around.repo, state.step_base, plan.spec, changed)
+        for change in policy_changes.changes(ctx.repo, state.step_base, plan.spec, changed)
     ]
     # Also what one commit of the agent adds and its next one takes away: it is published with both.
-    gone = set(leaks.too_large(around.repo, state.step_base)) if committed else set()
+    gone = set(leaks.too_large(ctx.repo, state.step_base)) if committed else set()
     if gone := gone - {path for name, _, applied in found for path in _paths_of(name, applied)}:
         what = f"{step.name} committed files that are too long to be scanned for secrets"
         found.append((f"{policy_changes.LARGE}-committed", what, f"{_LEFT}{', '.join(sorted(gone))}"))
-    found += _put_back(around, state)
-    found += aside.told(around, state)
+    found += _put_back(ctx, state)
+    found += aside.told(ctx, state)
     if hidden:
         what = f"{step.name} told git not to look at files it tracks"
         found.append((f"{_GIT}hidden", what, f"looked at and kept all the same: {', '.join(hidden)}"))
-    settings = policy_changes.git_settings(around.repo)
-    if plan.git_sha256 not in ("", settings) and not _told_of(around, state, f"{_GIT}{settings[:12]}"):
+    settings = policy_changes.git_settings(ctx.repo)
+    if plan.git_sha256 not in ("", settings) and not _told_of(ctx, state, f"{_GIT}{settings[:12]}"):
         what = "git's hooks or settings of this repository are not as they were when the run started"
         found.append((f"{_GIT}{settings[:12]}", what, "left as they are: see .git/hooks and .git/config"))
     if skill in TESTED and step.check is None:
@@ -272,7 +273,7 @@ def _defer_what_a_person_should_know(
             )
         )
     if step.report and not step.report_required:
-        fault = report_fault(around.repo.top, step.report, approved)
+        fault = report_fault(ctx.repo.top, step.report, approved)
         if fault:
             found.append(
                 (
@@ -281,16 +282,16 @@ def _defer_what_a_person_should_know(
                     "the work was kept; what was verified is not on record",
                 )
             )
-    _defer(around, state, step, state.attempt, found)
+    _defer(ctx, state, step, state.attempt, found)
 
 
-def told_of_large(around: Surroundings, state: State, path: str) -> bool:
+def told_of_large(ctx: RunContext, state: State, path: str) -> bool:
     """Whether a finished step has put before a person that a file was not scanned for secrets."""
     done = {(item.step, item.attempt) for item in state.finished}
     return any(
         path in _paths_of((each.key or "").rpartition("/s")[2], each.default_applied)
         for step, attempt in done
-        for each in said(around, state.run, step, attempt)
+        for each in ctx.decisions.of_attempt(Attempt(state.run, step, attempt))
     )
 
 
@@ -298,54 +299,53 @@ def _paths_of(name: str, applied: str) -> list[str]:
     return applied.removeprefix(_LEFT).split(", ") if name.startswith(policy_changes.LARGE) else []
 
 
-def defer_what_was_put_back(around: Surroundings, state: State) -> None:
+def defer_what_was_put_back(ctx: RunContext, state: State) -> None:
     """Defer to a person what was changed after the last step's check: the hooks of consolidation run what the branch holds."""
     last = next((item for item in reversed(state.finished) if isinstance(item, StepFinished)), None)
     step = plan_of(state).step(last.step) if last is not None else None
     if last is not None and step is not None:
-        _defer(around, state, step, last.attempt, _put_back(around, state))
+        _defer(ctx, state, step, last.attempt, _put_back(ctx, state))
 
 
-def _put_back(around: Surroundings, state: State) -> list[tuple[str, str, str]]:
+def _put_back(ctx: RunContext, state: State) -> list[tuple[str, str, str]]:
     found = []
-    for sha, path, first in untrusted.found(around, state.run):
+    for sha, path, first in untrusted.found(ctx, state.run):
         name = f"{_PUT_BACK}{sha[:12]}"
-        if not _told_of(around, state, name):
+        if not _told_of(ctx, state, name):
             what = f"git's own files or refs were changed while an agent, a check or a hook ran: {first}"
             found.append((name, what, f"put back, or left where that is said: see {path}"))
     return found
 
 
 def _defer(
-    around: Surroundings,
+    ctx: RunContext,
     state: State,
     step: PlannedStep,
     attempt: int,
     found: Sequence[tuple[str, str, str]],
 ) -> None:
-    skill = freeze.check_skill(around.logs, state.run, step).name
-    own = [each.key for each in said(around, state.run, step.name, attempt) if _synthesized(each)]
-    first = unlisted(around, state.run, skill, but=own) + 1
+    skill = freeze.check_skill(ctx.logs, state.run, step).name
+    at = Attempt(state.run, step.name, attempt)
+    own = [each.key for each in ctx.decisions.of_attempt(at) if _synthesized(each)]
+    first = ctx.decisions.unlisted(state.run, skill, but=own) + 1
     for number, (name, reason, applied) in enumerate(found, start=first):
         decision = capture.synthesized(
             skill,
             name,
             applied,
             "the dispatcher found it; only a person can say that it is right",
-            run=state.run,
-            step=step.name,
-            attempt=attempt,
-            now=timestamp(around.now()),
+            at=at,
+            now=timestamp(ctx.now()),
             unlisted=number,
             reason=reason,
         )
-        around.decisions.append(decision.fields())
+        ctx.decisions.append(decision)
 
 
-def _told_of(around: Surroundings, state: State, name: str) -> bool:
+def _told_of(ctx: RunContext, state: State, name: str) -> bool:
     """Whether a finished step has put this before a person; what a discarded one said is superseded."""
     done = {f"{state.run}/{item.step}/{item.attempt}/s{name}" for item in state.finished}
-    return any(entry.fields.get("key") in done for entry in around.decisions.read())
+    return any(each.key in done for each in ctx.decisions.all())
 
 
 def _number(decision: Decision) -> int:
@@ -355,7 +355,7 @@ def _number(decision: Decision) -> int:
 
 
 def _synthesized(decision: Decision) -> bool:
-    return decision.source == "synthesized" and not ask.is_answer(decision)
+    return decision.source == "synthesized" and not is_answer(decision)
 
 
 def read(path: str) -> bytes:

@@ -14,12 +14,14 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from correctless.agents import Activity, one_line
+from correctless.agents import Activity
 from correctless.base import exits
 from correctless.base.clock import timestamp
 from correctless.base.exits import Stop
 from correctless.base.files import replace_file
-from correctless.dispatch.core.context import Surroundings, plan_of
+from correctless.base.text import one_line
+from correctless.decisions.decision import Attempt
+from correctless.dispatch.core.context import RunContext, plan_of
 from correctless.review import gate
 from correctless.review.summary import inert
 from correctless.runlog import branch as record
@@ -65,30 +67,30 @@ class Tried:
     counted: bool = False  # as a failure of the step
 
 
-def write(around: Surroundings, state: State, stopped: RunStopped) -> None:
+def write(ctx: RunContext, state: State, stopped: RunStopped) -> None:
     """Write the file of a run that is about to stop, durably; a run that needs no decision has none."""
     if stopped.code == exits.PAUSED:
         return  # a limit passes by itself: there is nothing to decide
-    path = os.path.join(around.logs.folder(state.run), FILE)
+    path = os.path.join(ctx.logs.folder(state.run), FILE)
     # A damaged log may be what stopped the run: then this says so, without what it can't read.
     tried: tuple[Tried, ...] | None = None
     waiting: tuple[Recorded, ...] = ()
     with suppress(Stop, ValueError):
-        branch = record.load(around.logs)
+        branch = record.load(ctx.logs)
         tried = attempts(state.run, branch.events)
-        waiting = gate.asked(around.logs, around.repo)[1].waiting
+        waiting = gate.asked(ctx.logs, ctx.repo)[1].waiting
     try:
-        replace_file(path, _text(around, state, stopped, tried, waiting).encode(), mode=0o600)
+        replace_file(path, _text(ctx, state, stopped, tried, waiting).encode(), mode=0o600)
     except OSError as error:
-        around.activity(Activity("warning", one_line(f"{path} can't be written: {error.strerror}", 1000)))
+        ctx.activity(Activity("warning", one_line(f"{path} can't be written: {error.strerror}", 1000)))
     else:
-        around.activity(Activity("waiting", one_line(f"for a person: {path}", 1000)))
+        ctx.activity(Activity("waiting", one_line(f"for a person: {path}", 1000)))
 
 
-def clear(around: Surroundings, state: State) -> None:
+def clear(ctx: RunContext, state: State) -> None:
     """Take the file away: the run goes on."""
     with suppress(OSError):
-        os.unlink(os.path.join(around.logs.folder(state.run), FILE))
+        os.unlink(os.path.join(ctx.logs.folder(state.run), FILE))
 
 
 def attempts(run: str, events: Iterable[Logged]) -> tuple[Tried, ...]:
@@ -195,7 +197,7 @@ def _alike(reason: str) -> str:
 
 
 def _text(
-    around: Surroundings,
+    ctx: RunContext,
     state: State,
     stopped: RunStopped,
     tried: tuple[Tried, ...] | None,
@@ -218,25 +220,25 @@ def _text(
         "what_failed": _what(stopped, of_step),
         "reason": one_line(stopped.reason, _TEXT),
         "waiting": len(waiting),
-        "timestamp": timestamp(around.now()),
+        "timestamp": timestamp(ctx.now()),
     }
     lines = [f"# Run {state.run} needs a person", "", "## What failed", "", _quoted(stopped.reason), ""]
     lines += ["## What was tried", ""]
     if tried is None:
         lines += ["The run's logs can't be read: `correctless decisions verify` says where they are damaged."]
     else:
-        lines += [line for t in (of_step or tried)[-_SHOWN:] for line in _attempt(around, state, t)]
+        lines += [line for t in (of_step or tried)[-_SHOWN:] for line in _attempt(ctx, state, t)]
         lines += [] if of_step or tried else ["No attempt was begun."]
     lines += ["", "## What is needed from you", "", *_needed(state, stopped, waiting), ""]
     lines += ["## Recommendation", "", *recommend(state, stopped, tried or (), waiting)]
     return str(frontmatter.dumps(frontmatter.Post("\n".join(lines), **front), sort_keys=False)) + "\n"
 
 
-def _attempt(around: Surroundings, state: State, tried: Tried) -> Iterator[str]:
+def _attempt(ctx: RunContext, state: State, tried: Tried) -> Iterator[str]:
     cost = f"{'about ' if tried.estimated else ''}{tried.cost_usd:.2f} USD"
     why = f": {_quoted(tried.reason)}" if tried.reason else ""
     yield f"- {inert(tried.step)}#{tried.attempt}, {tried.seconds / 60:.1f} minutes, {cost}, {tried.outcome}{why}"
-    folder = around.folder(state.run, tried.step, tried.attempt)
+    folder = ctx.folder(Attempt(state.run, tried.step, tried.attempt))
     for what, name in (("patch", "left.patch"), ("transcript", "transcript"), ("check", "check.log")):
         path = os.path.join(folder, name)
         if os.path.exists(path):

@@ -9,18 +9,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import stat
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from correctless.agents import Activity, one_line
+from correctless.agents import Activity
 from correctless.base import exits
 from correctless.base.clock import timestamp
 from correctless.base.exits import Stop
+from correctless.base.files import open_plain
 from correctless.base.process import process
-from correctless.dispatch.core.context import Surroundings, plan_of
+from correctless.base.text import one_line
+from correctless.dispatch.core.context import RunContext, plan_of
 from correctless.dispatch.core.engine import Wait
 from correctless.dispatch.host import trusted_path
 from correctless.dispatch.parking import remote_ref
@@ -125,40 +126,40 @@ def refuse_inside(argv: Sequence[str] | None, repo: Repo) -> None:
             )
 
 
-def forewarn(around: Surroundings, plan: Plan) -> None:
+def forewarn(ctx: RunContext, plan: Plan) -> None:
     """Say it when a run begins whose command can't be found: at night nobody is there to read it."""
     if plan.notify is None:
         return
     try:
-        _program(plan.notify, around.repo, around.env)
+        _program(plan.notify, ctx.repo, ctx.env)
     except Stop as stop:
-        around.activity(Activity("warning", stop.message))
+        ctx.activity(Activity("warning", stop.message))
 
 
-def about_wait(around: Surroundings, state: State, wait: Wait, wall_s: float) -> None:
+def about_wait(ctx: RunContext, state: State, wait: Wait, wall_s: float) -> None:
     """Tell of a pause the dispatcher waits out by itself: once, however often the same step is tried again in it."""
     until = f"at {wait.until}" if wait.until else "as soon as it is over"
     outcome = f"{state.step.name if state.step else 'the run'} waits: {wait.reason}; it goes on {until}"
     key = (wait.until, len(state.finished))
-    _tell(around, state, "paused", outcome, key, wall_s, resume_at=wait.until, following="")
+    _tell(ctx, state, "paused", outcome, key, wall_s, resume_at=wait.until, following="")
 
 
-def about_question(around: Surroundings, state: State, wall_s: float) -> None:
+def about_question(ctx: RunContext, state: State, wall_s: float) -> None:
     """Tell of a decision a person is asked about, and has a few minutes for."""
     plan, step, asking = plan_of(state), state.step, state.asking
     count = len(asking.entries) if asking else 0
     what = "a decision" if count == 1 else f"{count} decisions"
     outcome = f"{step.name if step else 'the run'} asks about {what} and waits {plan.ask_minutes:g} minutes at its terminal"
-    _tell(around, state, "waiting", outcome, (asking.challenge if asking else "",), wall_s)
+    _tell(ctx, state, "waiting", outcome, (asking.challenge if asking else "",), wall_s)
 
 
-def about(around: Surroundings, state: State, wall_s: float, *, parked: str | None = None) -> None:
+def about(ctx: RunContext, state: State, wall_s: float, *, parked: str | None = None) -> None:
     """Tell of a run that stopped, with the remote it is `parked` on, or is complete; not again while nothing has changed."""
     stopped = state.stopped
     with suppress(KeyboardInterrupt):  # the run has ended: it is only the command that is cut short
         if state.phase == "complete":
             outcome = f"run {state.run} is complete{f': {state.url}' if state.url else ''}"
-            _tell(around, state, "complete", outcome, (), wall_s)
+            _tell(ctx, state, "complete", outcome, (), wall_s)
         elif stopped is not None:
             kind = _KINDS.get(stopped.code, "refused")
             # A pause that was tried again is the same pause; else every further attempt is news.
@@ -166,7 +167,7 @@ def about(around: Surroundings, state: State, wall_s: float, *, parked: str | No
             key = (stopped.resume_at, len(state.finished)) if kind == "paused" else (stopped.reason, begun)
             following = next_command(state, stopped.code, parked)
             _tell(
-                around,
+                ctx,
                 state,
                 kind,
                 stopped.reason,
@@ -247,7 +248,7 @@ def next_command(state: State, code: int, parked: str | None = None) -> str:
 
 
 def _tell(
-    around: Surroundings,
+    ctx: RunContext,
     state: State,
     kind: Kind,
     outcome: str,
@@ -264,19 +265,19 @@ def _tell(
     step = state.step.name if state.step else None
     told = [kind, step, digest, following, *key]
     mark = hashlib.sha256(json.dumps(told).encode()).hexdigest()
-    log = os.path.join(around.logs.folder(state.run), LOG)
+    log = os.path.join(ctx.logs.folder(state.run), LOG)
     if _last_sent(log) == mark:
         return
-    file = os.path.join(around.logs.folder(state.run), escalation.FILE)
+    file = os.path.join(ctx.logs.folder(state.run), escalation.FILE)
     said = Notification(
         schema_version=1,
         event=kind,
         run=state.run,
         branch=one_line(plan.branch, _TEXT),
-        repository=_name(around.repo),
+        repository=_name(ctx.repo),
         outcome=_outcome(outcome),
         step=step,
-        counts=_counts(around),
+        counts=_counts(ctx),
         digest=digest,
         cost_usd=round(state.cost_usd, 4),
         minutes=round(state.seconds / 60, 1),
@@ -286,11 +287,11 @@ def _tell(
         escalation=one_line(file, 4096) if os.path.isfile(file) else None,
         labels=_labels(plan),
     )
-    sent = send(plan.notify, said, around.repo, around.env, wall_s=wall_s)
+    sent = send(plan.notify, said, ctx.repo, ctx.env, wall_s=wall_s)
     if not sent.ok:
-        around.activity(Activity("warning", sent.said))
+        ctx.activity(Activity("warning", sent.said))
     kept = {
-        "time": timestamp(around.now()),
+        "time": timestamp(ctx.now()),
         "event": kind,
         "mark": mark,
         "sent": sent.ok,
@@ -298,10 +299,10 @@ def _tell(
         "output": sent.output,
     }
     try:
-        with os.fdopen(_open(log, os.O_RDWR | os.O_CREAT | os.O_APPEND), "ab") as out:
+        with os.fdopen(open_plain(log, os.O_RDWR | os.O_CREAT | os.O_APPEND), "ab") as out:
             out.write(encode(kept))
     except OSError as error:
-        around.activity(Activity("warning", f"{one_line(log)} can't be written: {error.strerror}"))
+        ctx.activity(Activity("warning", f"{one_line(log)} can't be written: {error.strerror}"))
 
 
 def _outcome(text: str) -> str:
@@ -314,9 +315,9 @@ def _outcome(text: str) -> str:
     return line
 
 
-def _counts(around: Surroundings) -> Counts | None:
+def _counts(ctx: RunContext) -> Counts | None:
     try:
-        found = summary.counts(open_set.view(around.logs))
+        found = summary.counts(open_set.view(ctx.logs))
     except (Stop, OSError, ValueError):
         return None  # that may be the very thing to be told
     return Counts(found["decisions"], found["deferred"], found["open"])
@@ -333,21 +334,12 @@ def _name(repo: Repo) -> str:
 def _last_sent(log: str) -> str | None:
     """The mark of the last line, when that notification arrived; one that didn't is to be tried again."""
     try:
-        with os.fdopen(_open(log, os.O_RDONLY), "rb") as file:
+        with os.fdopen(open_plain(log, os.O_RDONLY), "rb") as file:
             *_, last = file.read().splitlines() or [b""]
         kept = decode(last)
     except (OSError, RecordError):
         return None
     return str(kept.get("mark")) if kept.get("sent") is True else None
-
-
-def _open(path: str, flags: int) -> int:
-    # The folder is one an agent can reach: a link or a pipe at this name must neither lead away nor make us wait.
-    fd = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
-        raise OSError(0, "it is no plain file", path)
-    return fd
 
 
 def _program(argv: Sequence[str], repo: Repo, env: Mapping[str, str]) -> tuple[str, str]:

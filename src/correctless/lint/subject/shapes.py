@@ -42,11 +42,6 @@ def text(node: Node) -> Iterator[tuple[Node, str]]:
         yield node, "text in quotes"
 
 
-def filled(node: Node) -> Iterator[tuple[Node, str]]:
-    if not is_text(node) or not node.text:
-        yield node, "text in quotes"
-
-
 def yes_or_no(node: Node) -> Iterator[tuple[Node, str]]:
     if node.kind != SCALAR or node.style or node.text not in ("true", "false"):
         yield node, "true or false"

@@ -17,6 +17,7 @@ try:
 except ImportError:
     from hashlib import blake2b as blake2b
 
+from correctless.base.files import Unreadable, read_plain
 from correctless.skill import defaults, skill_text
 from correctless.skill.contract import SkillContract, of_skill
 from correctless.skill.skill_text import SkillText
@@ -111,14 +112,8 @@ def _names(path: str) -> str:
 
 def _bytes(path: str) -> bytes | None:
     try:
-        # Not blocking: a pipe in the place of a file must not hold the reader for ever.
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(handle, "rb") as file:
-            facts = os.fstat(handle)
-            if not stat.S_ISREG(facts.st_mode) or facts.st_size > MAX_FACT:
-                return None
-            return file.read(MAX_FACT)
-    except (OSError, ValueError):
+        return read_plain(path, MAX_FACT)[0]
+    except Unreadable:
         return None
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from correctless.base import exits
 from correctless.base.exits import Stop
-from correctless.base.files import replace_file
+from correctless.base.files import open_plain, replace_file
 from correctless.base.values import frozen
 from correctless.project.git import call, staging
 from correctless.project.git.call import SECONDS, Place, Rights
@@ -99,22 +99,32 @@ class Repo:
         return done.stdout.strip().removeprefix(_HEADS) or None if done.returncode == 0 else None
 
     def head(self) -> str:
-        return self.git("rev-parse", "--verify", "HEAD^{commit}")
+        return self.resolve("HEAD")
+
+    def resolve(self, ref: str) -> str:
+        """The commit a ref names; `Stop(3)` when it names none."""
+        return self.git("rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}")
+
+    def commit(self, ref: str, *, env: Mapping[str, str] | None = None) -> str | None:
+        """The commit a ref names, None when it names none."""
+        words = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+        done = self.try_git(*words, env=env)
+        return done.stdout.strip() or None if done.returncode == 0 else None
 
     def committer(self) -> str:
         """Who commits here, as `Name <address>`."""
         return self.git("var", "GIT_COMMITTER_IDENT").rpartition(">")[0] + ">"
 
     def has_commit(self) -> bool:
-        return self.try_git("rev-parse", "--verify", "--quiet", "HEAD^{commit}").returncode == 0
+        return self.commit("HEAD") is not None
 
     def dirty_files(self) -> tuple[str, ...]:
         """Paths git status names (changed, staged, untracked), relative to `top`; ignored files are none."""
         return self.standing().changed
 
-    def stage(self, *, env: Mapping[str, str] | None = None) -> None:
-        """Put all that differs into the index, but repositories inside this one."""
-        staging.stage(self, env)
+    def stage(self, here: Standing | None = None, *, env: Mapping[str, str] | None = None) -> None:
+        """Put all that differs into the index, but repositories inside this one; `here` is `standing()` where that is known."""
+        staging.stage(self, here, env)
 
     def standing(self, *, env: Mapping[str, str] | None = None) -> Standing:
         """Where the worktree stands, asked once: `branch`, `head` and `dirty_files` in one process of git."""
@@ -155,8 +165,10 @@ class Repo:
 
     def submodules(self) -> Iterator[tuple[str, str]]:
         """Path and commit of each repository inside this one that its index names."""
-        kept = os.path.join(self.common_dir, "modules")
-        if os.path.lexists(os.path.join(self.top, ".gitmodules")) or os.path.isdir(kept):
+        kept = os.path.join(self.common_dir, "modules")  # a sandbox makes an empty one
+        if os.path.lexists(os.path.join(self.top, ".gitmodules")) or (
+            os.path.isdir(kept) and os.listdir(kept)
+        ):
             for item in self.git("ls-files", "--stage", "-z").split("\0"):
                 if item.startswith("160000 "):
                     what, _, path = item.partition("\t")
@@ -391,7 +403,7 @@ def dot_git(top: str) -> str | None:
     if os.path.isdir(path):
         return os.path.realpath(path)
     try:
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        with open(open_plain(path, follow=True), "rb") as file:
             said = os.fsdecode(file.read(1 << 14))
     except OSError:
         return None

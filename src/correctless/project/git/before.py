@@ -18,11 +18,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from correctless.base import below
+from correctless.base.files import open_plain
 from correctless.project.git import Repo
+from correctless.project.git.objectid import OID
 
 LONGEST_PACKED = 64 << 20  # likewise, of packed-refs: half a million refs
 _HELD = 4 << 20  # bytes of one file that are kept to be put back; a longer one is noticed, and not put back
-OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 
 # Of the worktree's own folder: what comes and goes with ordinary work. Put back, or away, without a word.
 # Never looked at here: the index is an agent's anyway, the lock is the run's, the rest is nothing git runs or believes.
@@ -164,12 +165,8 @@ def entry_of(path: str, most: int = _HELD) -> Entry:
             return Entry(found.st_mode, _of(found), link=os.readlink(path))
         if not stat.S_ISREG(found.st_mode) or found.st_size > most:
             return Entry(found.st_mode, _of(found))
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            # A byte more than it had: one that grew meanwhile is another.
-            return Entry(found.st_mode, _of(found), os.read(fd, found.st_size + 1))
-        finally:
-            os.close(fd)
+        # A byte more than it had: one that grew meanwhile is another.
+        return Entry(found.st_mode, _of(found), below.read(path, found.st_size + 1))
     except OSError:
         return NOTHING
 
@@ -353,7 +350,7 @@ def objects_of(repo: Repo) -> Iterator[tuple[str, tuple[int, ...]]]:
 
 
 def _tail(path: str) -> int:
-    with suppress(OSError), open(below.opened(path), "rb") as file:
+    with suppress(OSError), open(open_plain(path), "rb") as file:
         file.seek(-20, os.SEEK_END)
         return int.from_bytes(file.read(), "big")
     return 0

@@ -7,6 +7,8 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from correctless.base.files import open_plain
+
 if TYPE_CHECKING:
     from correctless.project.git import Repo
 
@@ -36,20 +38,18 @@ def _plain(repo: Repo) -> bool:
 
 
 def _whole(path: str) -> bool:
-    with suppress(OSError):
-        file = open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")  # noqa: SIM115
-        with file:
-            size = os.fstat(file.fileno()).st_size
-            head, tail = file.read(4), b""
-            if head != b"DIRC" or size > _LONGEST:
-                return False
-            for digest in (hashlib.sha1(usedforsecurity=False), hashlib.sha256()):
-                left = size - digest.digest_size
-                file.seek(0)
-                while left > 0 and (data := file.read(min(_CHUNK, left))):
-                    digest.update(data)
-                    left -= len(data)
-                tail = file.read(digest.digest_size + 1)
-                if tail in (bytes(digest.digest_size), digest.digest()):
-                    return True
+    with suppress(OSError), open(open_plain(path), "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        head, tail = file.read(4), b""
+        if head != b"DIRC" or size > _LONGEST:
+            return False
+        for digest in (hashlib.sha1(usedforsecurity=False), hashlib.sha256()):
+            left = size - digest.digest_size
+            file.seek(0)
+            while left > 0 and (data := file.read(min(_CHUNK, left))):
+                digest.update(data)
+                left -= len(data)
+            tail = file.read(digest.digest_size + 1)
+            if tail in (bytes(digest.digest_size), digest.digest()):
+                return True
     return False

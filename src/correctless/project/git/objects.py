@@ -6,15 +6,15 @@ import hashlib
 import os
 import re
 import subprocess
-import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from threading import Timer
 from typing import IO, TYPE_CHECKING
 
-from correctless.base import exits
+from correctless.base import below, exits
 from correctless.base.exits import Stop
+from correctless.base.files import open_plain
 from correctless.project.git import call
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def sound(path: str) -> bool:
     name = named[1] + named[2]
     digest = hasher(name)
     try:
-        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        with open(open_plain(path), "rb") as file:
             unpack = zlib.decompressobj()
             data = file.read(_CHUNK)
             while data:
@@ -69,15 +69,17 @@ def wrong(repo: Repo, base: str) -> tuple[str, ...]:
     waiting = set(repo.git("rev-list", f"{base}..HEAD").split())
     seen: set[str] = set()
     found: list[str] = []
-    while waiting:
-        seen |= waiting
-        below: set[str] = set()
-        for oid, right, content in read(repo, sorted(waiting)):
-            if right:
-                below.update(_named_in(content, len(oid)))
-            else:
-                found.append(oid)
-        waiting = below - known - seen
+    with _reader(repo) as ask:
+        while waiting:
+            seen |= waiting
+            below: set[str] = set()
+            for oid in sorted(waiting):
+                right, content = ask(oid)
+                if right:
+                    below.update(_named_in(content, len(oid)))
+                else:
+                    found.append(oid)
+            waiting = below - known - seen
     return tuple(found)
 
 
@@ -114,8 +116,7 @@ def _take_away(repo: Repo, oid: str, move_away: Callable[[str], None]) -> None:
 
 
 def _bytes(path: str) -> bytes:
-    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-        data = file.read(_PACK + 1)
+    data = below.read(path, _PACK + 1)
     if len(data) > _PACK:
         raise Stop(
             exits.REFUSED,
@@ -131,48 +132,67 @@ def _listed(repo: Repo, base: str) -> Iterator[str]:
 
 def read(repo: Repo, oids: list[str]) -> Iterator[tuple[str, bool, bytes]]:
     """Each object: its name, whether its content is what that says, and of a commit or tree its kind, a NUL and its content."""
-    while oids:
-        answered = 0
-        for item in _batch(repo, oids):
-            answered += 1
-            yield item
-        if answered < len(oids):  # git ends at what it can't read
-            yield oids[answered], False, b""
-        oids = oids[answered + 1 :]
+    with _reader(repo) as ask:
+        for oid in oids:
+            yield oid, *ask(oid)
 
 
-def _batch(repo: Repo, oids: list[str]) -> Iterator[tuple[str, bool, bytes]]:
-    with tempfile.TemporaryFile() as asked:
-        asked.write("".join(f"{oid}\n" for oid in oids).encode())
-        asked.seek(0)
+@contextmanager
+def _reader(repo: Repo) -> Iterator[Callable[[str], tuple[bool, bytes]]]:
+    """One `git cat-file` that is asked for objects one after the other; another one where git ended at what it can't read."""
+    running: list[tuple[subprocess.Popen[bytes], Timer]] = []
+
+    def start() -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
-            call.argv(repo.place, ("cat-file", "--batch", "--buffer")),
+            call.argv(repo.place, ("cat-file", "--batch")),
             cwd=repo.top,
             env=call.environment(repo.place, ""),
-            stdin=asked,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
-        assert process.stdout is not None
         timer = Timer(_SECONDS, process.kill)
         timer.start()
-        try:
-            for oid in oids:
-                header = process.stdout.readline(200).split()
-                if len(header) == 2:
-                    yield oid, False, b""
-                    continue
-                if len(header) != 3:
-                    return
-                right, content = _content(process.stdout, oid, header[1], int(header[2]))
-                if process.stdout.read(1) != b"\n":
-                    return
-                yield oid, right, content
-        finally:
-            timer.cancel()
-            process.kill()
-            process.stdout.close()
-            process.wait()
+        running.append((process, timer))
+        return process
+
+    def end() -> None:
+        process, timer = running.pop()
+        timer.cancel()
+        process.kill()
+        with suppress(OSError):
+            process.communicate()
+
+    def ask(oid: str) -> tuple[bool, bytes]:
+        process = running[-1][0] if running else start()
+        answer = _answer(process, oid)
+        if answer is None:
+            end()
+        return answer or (False, b"")
+
+    try:
+        yield ask
+    finally:
+        if running:
+            end()
+
+
+def _answer(process: subprocess.Popen[bytes], oid: str) -> tuple[bool, bytes] | None:
+    """Whether an object is what its name says, and its content; None when git did not answer to the end."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        process.stdin.write(f"{oid}\n".encode())
+        process.stdin.flush()
+    except OSError:
+        return None
+    header = process.stdout.readline(200).split()
+    if len(header) == 2:
+        return False, b""
+    if len(header) != 3:
+        return None
+    answer = _content(process.stdout, oid, header[1], int(header[2]))
+    return answer if process.stdout.read(1) == b"\n" else None
 
 
 def _content(out: IO[bytes], oid: str, kind: bytes, size: int) -> tuple[bool, bytes]:

@@ -16,7 +16,6 @@ from correctless.base.exits import Stop
 from correctless.project.git import Repo, call, dot_git, index, objects
 from correctless.project.git.before import (
     NOTHING,
-    OID,
     Before,
     entry_of,
     folders,
@@ -29,6 +28,7 @@ from correctless.project.git.before import (
     watched,
 )
 from correctless.project.git.call import Place
+from correctless.project.git.objectid import OID
 from correctless.project.git.repairs import Change, Repairs, alone
 from correctless.project.git.restore_refs import (
     refuse_lost_objects,
@@ -60,10 +60,10 @@ def restore(before: Before, aside: str) -> tuple[Change, ...]:
         _objects(repairs)
         back = restore_refs(repairs)
         restore_reflogs(repairs, back)
-        _index(repairs)
+        sound = _index(repairs)
         refuse_lost_objects(repairs)
         restore_tip(repairs)
-        _index(repairs)
+        _index(repairs, sound)
     finally:
         if repairs.changes:
             told = [f"{_shown(before.repo, change.name)}\t{change.what}\n" for change in repairs.changes]
@@ -174,13 +174,21 @@ def _but_tracking(data: bytes) -> list[str] | None:
     return [item for item in items if not _TRACKING.match(item)] if listed.returncode == 0 else None
 
 
-def _index(repairs: Repairs) -> None:
-    """No lock that nobody holds, and an index git can read: of its own, or none, which is read anew from HEAD."""
+def _index(repairs: Repairs, sound: tuple[int, ...] = ()) -> tuple[int, ...]:
+    """No lock that nobody holds, and an index git can read: of its own, or none, which is read anew from HEAD.
+
+    `sound` and the answer are what the file is like that was found so.
+    """
     path = os.path.join(repairs.repo.git_dir, "index")
+    now = stamp_of(path)
+    if now and now == sound:
+        return sound
     if os.path.lexists(path) and not (alone(path) and index.sound(repairs.repo)):
         repairs.move_away(path)
-    if not os.path.lexists(path):
-        repairs.repo.try_git("reset", "--mixed", "--quiet")
+    if os.path.lexists(path):
+        return now
+    repairs.repo.try_git("reset", "--mixed", "--quiet")
+    return ()
 
 
 def _objects(repairs: Repairs) -> None:

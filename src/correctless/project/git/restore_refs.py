@@ -7,10 +7,12 @@ import os
 import stat
 import zlib
 
-from correctless.base import below, exits
+from correctless.base import exits
 from correctless.base.exits import Stop
-from correctless.project.git.before import NOTHING, OID, entry_of, objects_of, other_heads, reflogs, refs_of
+from correctless.base.files import open_plain
+from correctless.project.git.before import NOTHING, entry_of, objects_of, other_heads, reflogs, refs_of
 from correctless.project.git.call import SECONDS
+from correctless.project.git.objectid import OID
 from correctless.project.git.repairs import Change, Repairs, alone
 
 _OURS = "refs/correctless/"  # the dispatcher's own refs: it makes some while a snapshot is in use
@@ -173,7 +175,7 @@ def restore_tip(repairs: Repairs) -> None:
 def _only_touched(path: str, known: tuple[int, ...]) -> bool:
     """Whether a file holds what it held: git sets the time of what it would have written again."""
     try:
-        with open(below.opened(path), "rb") as file:
+        with open(open_plain(path), "rb") as file:
             size = os.fstat(file.fileno()).st_size
             if size != known[1]:  # one that has grown may never end
                 return False

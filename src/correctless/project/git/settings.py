@@ -11,6 +11,7 @@ from contextlib import suppress
 
 from correctless.base import exits
 from correctless.base.exits import Stop
+from correctless.base.files import open_plain
 from correctless.project.git import Repo
 from correctless.project.git.call import RULES
 
@@ -50,12 +51,7 @@ def _live(repo: Repo) -> dict[str, bytes]:
         said = repo.try_git("config", "--type=path", "--get", key)
         path = said.stdout.removesuffix("\n") if said.returncode == 0 else os.path.join(folder, "git", name)
         data = b""
-        with (
-            suppress(OSError),
-            open(
-                os.open(os.path.join(repo.top, path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb"
-            ) as file,
-        ):
+        with suppress(OSError), open(open_plain(os.path.join(repo.top, path), follow=True), "rb") as file:
             data = file.read(_LONGEST + 1)
         if len(data) > _LONGEST:
             raise Stop(

@@ -6,16 +6,16 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from correctless.base import exits
+from correctless.base import below, exits
 from correctless.base.exits import Stop
 
 if TYPE_CHECKING:
-    from correctless.project.git import Repo
+    from correctless.project.git import Repo, Standing
 
 
-def stage(repo: Repo, env: Mapping[str, str] | None = None) -> None:
+def stage(repo: Repo, here: Standing | None = None, env: Mapping[str, str] | None = None) -> None:
     """Put all that differs into the index, but repositories inside this one; `Stop(3)` where git leaves something out."""
-    left = _stage(repo, env)
+    left = _stage(repo, here or repo.standing(env=env), env)
     if left:
         more = f" and {len(left) - 1} more" if len(left) > 1 else ""
         raise Stop(
@@ -25,15 +25,17 @@ def stage(repo: Repo, env: Mapping[str, str] | None = None) -> None:
         )
 
 
-def refused(repo: Repo) -> tuple[str, ...]:
+def refused(repo: Repo, here: Standing | None = None) -> tuple[str, ...]:
     """The paths git leaves out of every commit: found by staging all into a copy of the index."""
+    here = here or repo.standing()
+    if not _unstaged(here):
+        return ()
     try:
-        with open(os.path.join(repo.git_dir, "index"), "rb") as file:
-            known = file.read()
+        known = below.read(os.path.join(repo.git_dir, "index"))
     except OSError:
         known = b""
     with repo.scratch_index(known) as env:
-        return _stage(repo, env)
+        return _stage(repo, here, env)
 
 
 def refused_commit(repo: Repo, base: str) -> str | None:
@@ -46,10 +48,9 @@ def refused_commit(repo: Repo, base: str) -> str | None:
     return None
 
 
-def _stage(repo: Repo, env: Mapping[str, str] | None) -> tuple[str, ...]:
+def _stage(repo: Repo, here: Standing, env: Mapping[str, str] | None) -> tuple[str, ...]:
     # Not `git add --all`: it runs git in each of them, by their own configuration, and no option keeps it from that.
-    here = repo.standing(env=env)
-    paths = [path for path in here.unstaged if path.rstrip("/") not in here.links]
+    paths = _unstaged(here)
     if not paths:
         return ()
     # Of a conflict all stages go, and of a folder that became a link what was below it: git would refuse to look there.
@@ -57,9 +58,12 @@ def _stage(repo: Repo, env: Mapping[str, str] | None) -> tuple[str, ...]:
     _update(repo, ("--force-remove",), sorted(here.conflicts | beyond), env)
     there = [path for path in paths if path not in beyond]
     _update(repo, ("--add", "--remove", "--replace"), there, env)
-    here = repo.standing(env=env)
     # git says nothing of a name it takes for its own: .GIT, git~1, a link in place of .gitmodules.
-    return tuple(path for path in here.unstaged if path.rstrip("/") not in here.links)
+    return tuple(_unstaged(repo.standing(env=env)))
+
+
+def _unstaged(here: Standing) -> list[str]:
+    return [path for path in here.unstaged if path.rstrip("/") not in here.links]
 
 
 def _update(repo: Repo, how: tuple[str, ...], paths: Iterable[str], env: Mapping[str, str] | None) -> None:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 
 from correctless.base import exits
 from correctless.base.exits import Stop
-from correctless.base.text import shown
-from correctless.decisions.decision import Confirmation, Decision
+from correctless.base.text import one_line
+from correctless.decisions.decision import UNLISTED, Confirmation, Decision
 from correctless.ledger import workspaces
 from correctless.ledger.chain import digest as sha256
 from correctless.ledger.record import encode
@@ -125,10 +125,7 @@ def base_ref(repo: Repo, remote: str, names: Sequence[str], branch: str | None) 
     """The first of these branches that is known, on the remote as last fetched or else here; never `branch` itself."""
     refs = [f"refs/remotes/{remote}/{name}" for name in names]
     refs += [f"refs/heads/{name}" for name in names if name != branch]
-    for ref in refs:
-        if repo.try_git("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}").returncode == 0:
-            return ref
-    return None
+    return next(filter(repo.commit, refs), None)
 
 
 def _open(
@@ -166,9 +163,9 @@ def _missing(repo: Repo, mark: Mark, branch: str) -> Stop:
         "refs/heads",
         "refs/remotes",
     ).stdout.split()
-    others = ", ".join(shown(name) for name in where if name != branch)
+    others = ", ".join(one_line(name) for name in where if name != branch)
     also = f" (it is also on {others})" if others else ""
-    what = f"run {shown(mark.run)}" if mark.run else "a run that its message doesn't name"
+    what = f"run {one_line(mark.run)}" if mark.run else "a run that its message doesn't name"
     return Stop(
         exits.REFUSED,
         f"'{branch}' carries commit {mark.commit[:12]} of {what}{also}, and this clone has no logs of it: what it left open "
@@ -183,12 +180,12 @@ def _lost(mark: Mark, when: str) -> Recorded:
     """
     decision = Decision(
         skill="cauto",
-        decision_id="AD-UNLISTED-1",
+        decision_id=f"{UNLISTED}1",
         default_applied="its work was kept on this branch",
         rationale="what that run left to you went with the logs of an earlier workspace",
         timestamp=when,
         escalation_deferred=True,
-        original_escalation_reason=f"the logs of run {shown(mark.run)} are not in this workspace, which was declared new",
+        original_escalation_reason=f"the logs of run {one_line(mark.run)} are not in this workspace, which was declared new",
         run=mark.run,
         source="synthesized",
     )

@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from correctless.project.git import Repo
+from correctless.project.git.objectid import OID
 from correctless.project.paths import Logs
 from correctless.review.inheritance.marks import ENV, HISTORY, SECONDS, Mark
 from correctless.review.inheritance.others import CONSOLIDATION, Others, Source
 from correctless.runlog.branch import Branch
 from correctless.runlog.events import Consolidated, Logged, RunStarted, StepFinished
 
-_OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _DIFF = (*HISTORY, "diff-tree", "--stdin", "--root", "-r", "--no-renames", "--no-abbrev")
 _TEXT = ("-p", "-U0", "--no-ext-diff", "--no-textconv")  # of binaries the blob tells
 _FILE = re.compile(r"^diff --git ", re.MULTILINE)  # a line of content begins with + or -
@@ -30,6 +30,11 @@ def unsigned(
     The change of a file counts against its commit's parent, the run's base, and where the branch left `past`: a squash has
     all of them as one. Work that was mixed with other work within a file is not known again.
     """
+    listed = repo.git(*HISTORY, "rev-list", *span, "--", env=ENV, seconds=SECONDS).split()
+    mine = _made(own.events)
+    here = [commit for commit in listed if commit not in mine]
+    if not here:
+        return
     made: dict[str, tuple[Logs, Mark]] = {}
     bases: dict[str, str] = {}
     for logs, events in others.events():
@@ -47,9 +52,9 @@ def unsigned(
         for base in {*begun.values()}
     }
     pairs = [f"{commit} {start}" for commit, base in begun.items() for start in {base, forks[base]} if start]
-    listed = repo.git(*HISTORY, "rev-list", *span, "--", env=ENV, seconds=SECONDS).split()
-    mine = _made(own.events)
-    here = [commit for commit in listed if commit not in mine and commit not in made]
+    here = [commit for commit in here if commit not in made]
+    if not here:
+        return
     changed = _changes(repo, named)
     theirs = {**_results(repo, named), **changed}
     paths = {header for header, _ in changed}
@@ -69,7 +74,7 @@ def _made(events: Iterable[Logged]) -> dict[str, Mark]:
         event = item.event
         if (seq := getattr(event, "log_seq", None)) is not None:
             log = f"{seq}:{getattr(event, 'log_head', '')}"
-        if isinstance(event, StepFinished | Consolidated) and _OID.fullmatch(event.commit):
+        if isinstance(event, StepFinished | Consolidated) and OID.match(event.commit):
             step = f"{event.step}#{event.attempt}" if isinstance(event, StepFinished) else f"{CONSOLIDATION}1"
             made[event.commit] = Mark(event.commit, item.run, step, log)
     return made
@@ -77,7 +82,7 @@ def _made(events: Iterable[Logged]) -> dict[str, Mark]:
 
 def _known(repo: Repo, commits: Iterable[str]) -> set[str]:
     """Those of these commits that this clone still has."""
-    named = sorted(each for each in commits if _OID.fullmatch(each))
+    named = sorted(each for each in commits if OID.match(each))
     asked = "".join(f"{each}^{{commit}}\n" for each in named)
     answered = repo.git("cat-file", "--batch-check=%(objectname)", stdin=asked, seconds=SECONDS).splitlines()
     return {commit for commit, line in zip(named, answered, strict=True) if line == commit}
@@ -109,7 +114,7 @@ def _changes(repo: Repo, commits: Sequence[str]) -> Mapping[tuple[str, str], str
     for part in _FILE.split(diff):
         body, _, last = part.rstrip("\n").rpartition("\n")
         following = (
-            last if _OID.fullmatch(last) else ""
+            last if OID.match(last) else ""
         )  # the next commit's name ends what stands before its first file
         if commit and "\n@@ " in part:
             parts.append(f"{len(whose):040x}\ndiff --git {body if following else part}\n")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from correctless.base import exits
 from correctless.base.exits import Stop
-from correctless.base.text import shown
+from correctless.base.text import one_line
 from correctless.ledger.chain import GENESIS
 from correctless.ledger.chain import digest as sha256
 from correctless.ledger.record import decode
@@ -60,8 +60,8 @@ class Others:
             if mark.log and not holds(each.branch, mark):
                 raise Stop(
                     exits.REFUSED,
-                    f"{each.logs.decisions} is not what commit {mark.commit[:12]} noted of run {shown(mark.run)} "
-                    f"({shown(mark.log)}). look at it with: correctless decisions verify --log {each.logs.decisions}",
+                    f"{each.logs.decisions} is not what commit {mark.commit[:12]} noted of run {one_line(mark.run)} "
+                    f"({one_line(mark.log)}). look at it with: correctless decisions verify --log {each.logs.decisions}",
                 )
         return found
 

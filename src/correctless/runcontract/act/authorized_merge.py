@@ -13,7 +13,6 @@ from correctless.runcontract.act.merging import Outcome
 from correctless.runcontract.act.permits import Clock, Decided, Token
 from correctless.runcontract.document.sections import Bar, Contract
 from correctless.runcontract.judge.terms import Target, full_name
-from correctless.runcontract.ledger import store
 from correctless.runcontract.ledger.actions import Action
 from correctless.runcontract.ledger.answers import asked
 from correctless.runcontract.ledger.case import ALLOW, DENY
@@ -34,13 +33,16 @@ def merge(
     sleep: Callable[[float], None] = time.sleep,
 ) -> Merge:
     """Look the facts up, decide, use the permit up, and merge at exactly the head that was judged. `Stop(3)` without a usable gh."""
-    decided = decide(at, repo, action, env=env, clock=clock, token=token)
+    decided = decide(at, repo, action, env=env, clock=clock, token=token, keep=True)
     if decided.verdict != ALLOW:
         return decided
-    if refused := permits.use(at, decided.permit, action, decided.bound, env=env, clock=clock):
+    snapshot = decided.snapshot
+    if refused := permits.use(
+        at, decided.permit, action, decided.bound, env=env, clock=clock, snapshot=snapshot
+    ):
         return Decided(DENY, refused)
-    # From the bytes that were pinned: contract.md could be another a moment after it was judged.
-    pinned = store.load(at, env, clock()).case.pinned
+    # What was judged, and no later bytes: contract.md could be another a moment after.
+    pinned = snapshot.case.pinned if snapshot is not None else None
     contract = pinned.contract if pinned is not None else None
     bar = _bar(contract, action.target, decided.bound["method"]) if contract is not None else None
     if contract is None or bar is None:

@@ -21,21 +21,34 @@ if TYPE_CHECKING:
     from correctless.github.client import GitHub
 
 
+_NEED_FACTS = ("merge", "flip")
+
+
 def decide(
-    at: Place, repo: Repo, action: Action, *, env: Mapping[str, str], clock: Clock, token: Token
+    at: Place,
+    repo: Repo,
+    action: Action,
+    *,
+    env: Mapping[str, str],
+    clock: Clock,
+    token: Token,
+    keep: bool = False,
 ) -> Decided:
     """Decide, and write it down; never raises. Nobody outside is asked where the answer is clear without them."""
     try:
         now = clock()
-        kept = store.load(at, env, now)
-        facts = Facts()
-        if authorize(kept.case, action, facts, now).group >= TERMS:
-            facts = _facts(kept.case, repo, action, env, clock)
-        # Where somebody was asked, time went by.
-        read = kept if facts == Facts() else None
+        snapshot = store.load(at, env, now)
+        facts: Facts | None = None
+        verdict = authorize(snapshot.case, action, Facts(), now)
+        if verdict.group >= TERMS and action.kind in _NEED_FACTS:
+            facts = _facts(snapshot.case, repo, action, env, clock)
     except Exception as error:  # noqa: BLE001 what could not be had denies
         return permits.denied(f"{type(error).__name__}: {error}")
-    return permits.ask(at, action, facts, env=env, clock=clock, token=token, kept=read)
+    judged = verdict if facts is None else None
+    facts = facts or Facts()
+    return permits.ask(
+        at, action, facts, env=env, clock=clock, token=token, snapshot=snapshot, verdict=judged, keep=keep
+    )
 
 
 def host(contract: Contract, env: Mapping[str, str]) -> GitHub:

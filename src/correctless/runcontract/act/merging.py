@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from correctless.base.exits import Stop
+from correctless.base.text import one_line
 from correctless.base.values import frozen
 from correctless.github import nodes, queries
 from correctless.github.client import GitHub, first_line, take
-from correctless.runcontract.judge.terms import Bar, Target
-from correctless.runcontract.ledger.clause import Clause, of_merge, shown
+from correctless.project.git.objectid import OID
+from correctless.runcontract.document.sections import Bar
+from correctless.runcontract.judge.terms import Target
+from correctless.runcontract.ledger.clause import Clause, of_merge
 
 METHODS = ("merge", "squash", "rebase")
 _NEVER = (
@@ -94,7 +96,7 @@ def merge(
         if done.code != 0 and not done.timed_out and _refused(said):
             return Refused((of_merge("refused", said, "a merge the host accepts"),))
         why = f"gh: {said}; the pull request is still {pull.state}"
-    return Unsure(shown(why))
+    return Unsure(one_line(why))
 
 
 def argv(repo: str, target: Target, method: str) -> tuple[str, ...]:
@@ -126,7 +128,7 @@ def _wrong(bar: Bar, target: Target) -> tuple[Clause, ...]:
     found = []
     if bar.method not in METHODS:
         found.append(of_merge("method", bar.method, f"one of {', '.join(METHODS)}"))
-    if not re.match(nodes.SHA, target.head):
+    if not OID.match(target.head):
         found.append(of_merge("head", target.head or "no head", "the whole name of one commit"))
     forbidden = {*bar.forbid_flags, *_NEVER}
     found += [
@@ -169,7 +171,7 @@ def _as_asked(pull: Look, target: Target) -> Outcome:
     if pull.state == "MERGED" and (pull.head, pull.base) == (target.head, target.base) and pull.commit:
         return Merged(pull.head, pull.base, pull.commit)
     return Unsure(
-        shown(
+        one_line(
             f"merged, but not as asked: {pull.head} into '{pull.base}' as {pull.commit or 'no commit'},"
             f" asked for {target.head} into '{target.base}'"
         )

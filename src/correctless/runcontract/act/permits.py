@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import field, replace
 from datetime import datetime, timedelta
 
 from correctless.base.clock import timestamp
 from correctless.base.exits import Stop
+from correctless.base.text import one_line
 from correctless.base.values import frozen
 from correctless.ledger.ledger import Moved
 from correctless.runcontract.judge.authorize import authorize, still
 from correctless.runcontract.ledger import store
 from correctless.runcontract.ledger.actions import Action
 from correctless.runcontract.ledger.case import ALLOW, DENY, ESCALATE, Facts, Verdict
-from correctless.runcontract.ledger.clause import Clause, shown
+from correctless.runcontract.ledger.clause import Clause
 from correctless.runcontract.ledger.records import Consume, Decision, Escalation, Permit, Record, Said
-from correctless.runcontract.ledger.store import Kept, Place
+from correctless.runcontract.ledger.store import ContractSnapshot, Place
 
 LIVES_S = 60  # seconds a permit can be used for
 _TRIES = 50  # each means that somebody else's decision came first
@@ -35,6 +35,7 @@ class Decided:
     permit: str = ""
     expires: str = ""
     bound: Mapping[str, str] = field(default_factory=dict)
+    snapshot: ContractSnapshot | None = None  # what an allowed action was judged by, if it was to be kept
 
 
 def ask(
@@ -45,26 +46,29 @@ def ask(
     env: Mapping[str, str],
     clock: Clock,
     token: Token,
-    kept: Kept | None = None,
+    snapshot: ContractSnapshot | None = None,
+    verdict: Verdict | None = None,
+    keep: bool = False,
 ) -> Decided:
     """Decide, and write the decision down; never raises. The facts were observed by the caller right before.
 
-    `kept`: what the caller read right before, so that it isn't read twice; nothing is written behind a ledger that moved.
+    `snapshot`: what the caller has read, `verdict`: what they were told on it right before. Nothing is written behind a ledger
+    that moved: then both are had anew. `keep`: the caller goes on with the snapshot, which then has the permit too.
     """
     try:
         for _ in range(_TRIES):
             now = clock()
-            if kept is None:
-                kept = store.load(at, env, now)
-            verdict = authorize(kept.case, action, facts, now)
-            if any(clause.code == "ledger" for clause in kept.case.faults):
+            if snapshot is None or verdict is None:
+                snapshot = _current(at, snapshot, env, now)
+                verdict = authorize(snapshot.case, action, facts, now)
+            if any(clause.code == "ledger" for clause in snapshot.case.faults):
                 # Nothing is added to a ledger that isn't what it was: that would begin a new history over the old one.
                 return Decided(verdict.verdict if verdict.verdict != ALLOW else DENY, verdict.clauses)
-            made = _records(kept, action, verdict, now, token)
+            made = _records(snapshot, action, verdict, now, token)
             try:
-                store.add(kept, made, env, now)
+                entries = store.append(snapshot, made, env, now)
             except Moved:
-                kept = None
+                snapshot = verdict = None
                 continue
             except Stop as stop:
                 if verdict.verdict == ALLOW:
@@ -73,44 +77,63 @@ def ask(
             permit = next((record for record in made if isinstance(record, Permit)), None)
             if permit is None:
                 return Decided(verdict.verdict, verdict.clauses)
-            return Decided(ALLOW, (), permit.id, permit.expires, permit.bound)
+            after = store.extended(snapshot, entries, now) if keep else None
+            return Decided(ALLOW, (), permit.id, permit.expires, permit.bound, after)
         return _unwritten("others write to the ledger all the time")
     except Exception as error:  # noqa: BLE001 whatever goes wrong must deny
-        return Decided(DENY, (Clause("internal", 0, shown(f"{type(error).__name__}: {error}"), "no error"),))
+        return Decided(
+            DENY, (Clause("internal", 0, one_line(f"{type(error).__name__}: {error}"), "no error"),)
+        )
 
 
 def denied(why: str) -> Decided:
     """What is said when not even that could be had which a decision needs."""
-    return Decided(DENY, (Clause("internal", 0, shown(why), "no error"),))
+    return Decided(DENY, (Clause("internal", 0, one_line(why), "no error"),))
 
 
 def use(
-    at: Place, permit: str, action: Action, bound: Mapping[str, str], *, env: Mapping[str, str], clock: Clock
+    at: Place,
+    permit: str,
+    action: Action,
+    bound: Mapping[str, str],
+    *,
+    env: Mapping[str, str],
+    clock: Clock,
+    snapshot: ContractSnapshot | None = None,
 ) -> tuple[Clause, ...]:
     """Use a permit up for exactly this action; none: it is used now, once, and the action may be done. Never raises."""
     try:
         for _ in range(_TRIES):
             now = clock()
-            kept = store.load(at, env, now)
-            if found := refused(kept, permit, action, bound, now):
+            snapshot = _current(at, snapshot, env, now)
+            if found := refused(snapshot, permit, action, bound, now):
                 return found
-            with suppress(Moved):
-                store.add(kept, [Consume(permit)], env, now)
-                return ()
+            try:
+                store.append(snapshot, [Consume(permit)], env, now)
+            except Moved:
+                snapshot = None
+                continue
+            return ()
         return _unwritten("others write to the ledger all the time").clauses
     except Stop as stop:
         return _unwritten(stop.message).clauses
     except Exception as error:  # noqa: BLE001 whatever goes wrong must deny
-        return (Clause("internal", 0, shown(f"{type(error).__name__}: {error}"), "no error"),)
+        return (Clause("internal", 0, one_line(f"{type(error).__name__}: {error}"), "no error"),)
+
+
+def _current(
+    at: Place, snapshot: ContractSnapshot | None, env: Mapping[str, str], now: datetime
+) -> ContractSnapshot:
+    return store.load(at, env, now) if snapshot is None else store.current(snapshot, env, now)
 
 
 def refused(
-    kept: Kept, permit: str, action: Action, bound: Mapping[str, str], now: datetime
+    snapshot: ContractSnapshot, permit: str, action: Action, bound: Mapping[str, str], now: datetime
 ) -> tuple[Clause, ...]:
     """Why this permit can't be used for this action now."""
-    held = kept.case.state.permits.get(permit)
+    held = snapshot.case.state.permits.get(permit)
     if held is None:
-        return (Clause("permit.unknown", 0, shown(permit), "a permit of this ledger"),)
+        return (Clause("permit.unknown", 0, one_line(permit), "a permit of this ledger"),)
     found = []
     if held.consumed:
         found.append(Clause("permit.used", 0, "it was used", "a permit that was not"))
@@ -132,23 +155,25 @@ def refused(
                 "a permit for exactly this",
             )
         )
-    if held.permit.digest != _digest(kept, action):
+    if held.permit.digest != _digest(snapshot, action):
         found.append(
             Clause("permit.digest", 0, "the contract is another by now", "a permit under these bytes")
         )
-    return (*found, *still(kept.case, action, now))
+    return (*found, *still(snapshot.case, action, now))
 
 
-def _digest(kept: Kept, action: Action) -> str:
-    return kept.case.state.pinned if action.kind == "rollback" else kept.case.here.digest
+def _digest(snapshot: ContractSnapshot, action: Action) -> str:
+    return snapshot.case.state.pinned if action.kind == "rollback" else snapshot.case.here.digest
 
 
-def _records(kept: Kept, action: Action, verdict: Verdict, now: datetime, token: Token) -> list[Record]:
+def _records(
+    snapshot: ContractSnapshot, action: Action, verdict: Verdict, now: datetime, token: Token
+) -> list[Record]:
     said = tuple(Said(c.code, c.section, c.found, c.needed) for c in verdict.clauses)
-    digest = _digest(kept, action)
+    digest = _digest(snapshot, action)
     decision = Decision(digest, action.fields(), verdict.verdict, said)
     if verdict.verdict != ALLOW:
-        return [decision, *_raised(kept, action, verdict, token)]
+        return [decision, *_raised(snapshot, action, verdict, token)]
     expires = timestamp(now + timedelta(seconds=LIVES_S))
     permit = Permit(
         token(), digest, action.fields(), verdict.grant, expires, verdict.bound, verdict.reaffirmed
@@ -156,28 +181,30 @@ def _records(kept: Kept, action: Action, verdict: Verdict, now: datetime, token:
     return [replace(decision, permit=permit.id), permit]
 
 
-def _raised(kept: Kept, action: Action, verdict: Verdict, token: Token) -> list[Record]:
+def _raised(snapshot: ContractSnapshot, action: Action, verdict: Verdict, token: Token) -> list[Record]:
     """The escalation a condition `raise = "authorize"` asks for, once for each target."""
-    if verdict.verdict != ESCALATE or verdict.group not in (4, 6) or kept.case.here.contract is None:
+    if verdict.verdict != ESCALATE or verdict.group not in (4, 6) or snapshot.case.here.contract is None:
         return []
     first = verdict.clauses[0]
-    question = shown(f"{action.label}: {first.found}. may it be done ({first.needed})?")
+    question = one_line(f"{action.label}: {first.found}. may it be done ({first.needed})?")
     return [
         Escalation(
             id=f"{condition.id}-{token()[:8]}",
             condition=condition.id,
             target=action.label,
-            blocked=shown(f"{action.label}: {first.code}"),
+            blocked=one_line(f"{action.label}: {first.code}"),
             tried=("correctless contract authorize",),
             decision_needed=question,
             recommend="look at what failed, then answer the ask anew or refuse it",
             freezes=condition.freezes,
         )
-        for condition in kept.case.here.contract.escalations.escalation
+        for condition in snapshot.case.here.contract.escalations.escalation
         if condition.raise_ == "authorize"
-        and not any(o.condition == condition.id and o.target == action.label for o in kept.case.state.open)
+        and not any(
+            o.condition == condition.id and o.target == action.label for o in snapshot.case.state.open
+        )
     ]
 
 
 def _unwritten(why: str) -> Decided:
-    return Decided(DENY, (Clause("ledger.write", 0, shown(why), "a decision that is on record"),))
+    return Decided(DENY, (Clause("ledger.write", 0, one_line(why), "a decision that is on record"),))

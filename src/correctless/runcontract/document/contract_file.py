@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from correctless.base.text import hidden
+from correctless.base.lazy_re import lazily
+from correctless.base.text import hidden, one_line
 from correctless.base.values import frozen
-from correctless.runcontract.document import crossref, typed
+from correctless.runcontract.document import typed
 from correctless.runcontract.document.plaintext import LONGEST, place, text_of
 from correctless.runcontract.document.sections import SECTIONS, Contract
 from correctless.runcontract.document.slices import Slice, agrees, slices
 from correctless.syntax.finding import Finding
-from correctless.syntax.toml_text import Path, Places, places
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from correctless.syntax.toml_text import Path, Places
 
 GAP = "[?: need operator input]"
 GAP_RULE = "contract-gap"
@@ -23,11 +26,11 @@ _GAP = "[?:"  # any spelling of one
 _TOML = "contract-toml"
 _VALUE = "contract-value"
 _DEEPEST = 16
-_AT = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)")
+_AT = lazily(r" \(at (?:line (\d+), column (\d+)|end of document)\)")
 
 
 @frozen
-class Document:
+class ContractDocument:
     """One contract as it was read. `contract` is there only where nothing at all is wrong and no gap is left."""
 
     digest: str  # SHA-256 of the exact bytes
@@ -47,7 +50,7 @@ def digest_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def read(data: bytes, path: str) -> Document:
+def read(data: bytes, path: str) -> ContractDocument:
     """The document with everything that is wrong with it. Never raises for what the bytes are."""
     digest = digest_of(data)
     try:
@@ -55,13 +58,17 @@ def read(data: bytes, path: str) -> Document:
     except (ValueError, ArithmeticError, RecursionError, MemoryError) as error:
         # The way back of an executed flip must not depend on what somebody writes here.
         message = f"it can't be read: {type(error).__name__}. simplify it"
-        return Document(digest, None, (Finding(path, 1, 1, "contract-text", message),))
+        return ContractDocument(digest, None, (Finding(path, 1, 1, "contract-text", message),))
 
 
-def _read(data: bytes, path: str, digest: str) -> Document:
+def _read(data: bytes, path: str, digest: str) -> ContractDocument:
+    # For faults and their places alone: `reread` has neither, and an agent waits for it.
+    from correctless.runcontract.document import crossref
+    from correctless.syntax.toml_text import places
+
     text, findings = text_of(data, path)
     if not text:
-        return Document(
+        return ContractDocument(
             digest, None, findings or (Finding(path, 1, 1, "contract-text", "empty. write a contract"),)
         )
     cut, structure = slices(text, path)
@@ -85,7 +92,9 @@ def _read(data: bytes, path: str, digest: str) -> Document:
         line, column = spots.of(at)
         found.append(Finding(path, part.line + line - 1, column, "contract-reference", message))
     complete = not found and len(values) == len(SECTIONS)
-    return Document(digest, Contract(**values) if complete else None, tuple(sorted(found, key=_order)))
+    return ContractDocument(
+        digest, Contract(**values) if complete else None, tuple(sorted(found, key=_order))
+    )
 
 
 def reread(data: bytes, digest: str) -> Contract:
@@ -148,7 +157,7 @@ def _table(part: Slice, path: str) -> tuple[Mapping[str, Any] | None, list[Findi
         at = _AT.search(said)
         line, column = (int(at[1]), int(at[2])) if at and at[1] else (max(1, part.toml.count("\n")), 1)
         message = f"not TOML: {_AT.sub('', said).rstrip('.')}. mend it"
-        return None, [Finding(path, part.line + line - 1, column, _TOML, _one_line(message))]
+        return None, [Finding(path, part.line + line - 1, column, _TOML, one_line(message))]
     if _is_deeper(table, _DEEPEST):
         message = f"nested deeper than {_DEEPEST}. see correctless contract schema"
         return None, [Finding(path, part.line, 1, _TOML, message)]
@@ -174,13 +183,19 @@ def _typed(part: Slice, spots: Places, table: Mapping[str, Any], path: str) -> t
             found.append(Finding(path, part.line + line - 1, column, _VALUE, message))
     seen = {(f.line, f.column) for f in found}
     kind = next(kind for _, name, kind in SECTIONS if name == part.name)
-    made, errors = typed.validated(kind, table)
+    made: Any = None
+    errors: list[tuple[Path, str, bool]] = []
+    try:
+        made = typed.build(kind, table)
+    except ValueError:
+        # pydantic takes a third of a lint's time to import: it is asked where there is a fault to place.
+        made, errors = typed.validated(kind, table)
     for at, message, is_key in errors:
         if any(at[: len(gap)] == gap for gap in gaps):
             continue
         line, column = spots.of(at, key=is_key)
         if (part.line + line - 1, column) not in seen:
-            found.append(Finding(path, part.line + line - 1, column, _VALUE, _one_line(message)))
+            found.append(Finding(path, part.line + line - 1, column, _VALUE, one_line(message)))
     return (None if found or gaps else made), found
 
 
@@ -193,7 +208,3 @@ def _leaves(value: Any, at: Path = ()) -> Iterator[tuple[Path, Any]]:
             yield from _leaves(item, (*at, number))
     else:
         yield at, value
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

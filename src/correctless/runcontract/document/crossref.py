@@ -32,7 +32,6 @@ KEYS = {
 }
 _OF_ACTIONS = tuple(dict.fromkeys(key for keys in KEYS.values() for key in keys))
 _WAYS = ("deny", "check", "lint", "files", "prompt_only")
-KINDS = ("merge", "flip", "rollback", "spawn")
 
 
 def faults(values: Mapping[str, Any]) -> Iterator[Fault]:

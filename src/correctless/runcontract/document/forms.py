@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, TypeAlias
 
+from correctless.base.lazy_re import lazily
 from correctless.base.text import hidden
 from correctless.base.values import frozen
 
@@ -16,7 +17,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 @frozen
-class Held:
+class ValueForm:
     """A form as metadata of a type: `kinds` are compared exactly, so that true is no number."""
 
     what: str  # "write ..." for people
@@ -44,9 +45,9 @@ class Held:
         return said
 
 
-def _word(pattern: str, what: str) -> Held:
-    compiled = re.compile(rf"(?:{pattern})\Z", re.ASCII)
-    return Held(what, (str,), lambda text: compiled.match(text) is not None, f"^(?:{pattern})$")
+def _word(pattern: str, what: str) -> ValueForm:
+    compiled = lazily(rf"(?:{pattern})\Z", re.ASCII)
+    return ValueForm(what, (str,), lambda text: compiled.match(text) is not None, f"^(?:{pattern})$")
 
 
 def _line(text: str) -> bool:
@@ -72,15 +73,17 @@ Id: TypeAlias = Annotated[
 RunId: TypeAlias = Annotated[
     str, _word("[a-z0-9][a-z0-9-]{0,63}", "write lower-case ASCII letters, digits and -")
 ]
-Line: TypeAlias = Annotated[str, Held("write one line of visible text", (str,), _line)]
-Text: TypeAlias = Annotated[str, Held("write visible text", (str,), _text)]
-Word: TypeAlias = Annotated[str, Held("write printable ASCII", (str,), _ascii)]
+Line: TypeAlias = Annotated[str, ValueForm("write one line of visible text", (str,), _line)]
+Text: TypeAlias = Annotated[str, ValueForm("write visible text", (str,), _text)]
+Word: TypeAlias = Annotated[str, ValueForm("write printable ASCII", (str,), _ascii)]
 FilePath: TypeAlias = Annotated[
-    str, Held("write a path of printable ASCII below the repository", (str,), _path)
+    str, ValueForm("write a path of printable ASCII below the repository", (str,), _path)
 ]
 ReachedPath: TypeAlias = Annotated[
     str,
-    Held("write a path that begins with / or ~/", (str,), lambda t: _ascii(t) and t.startswith(("/", "~/"))),
+    ValueForm(
+        "write a path that begins with / or ~/", (str,), lambda t: _ascii(t) and t.startswith(("/", "~/"))
+    ),
 ]
 Repository: TypeAlias = Annotated[
     str,
@@ -92,25 +95,27 @@ Repository: TypeAlias = Annotated[
 Branch: TypeAlias = Annotated[
     str, _word(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,199}", "write the branch's name in ASCII")
 ]
-Flag: TypeAlias = Annotated[bool, Held("write true or false", (bool,))]
-Count: TypeAlias = Annotated[int, Held("write a whole number from 1", (int,), lambda n: 1 <= n <= 10**9)]
+Flag: TypeAlias = Annotated[bool, ValueForm("write true or false", (bool,))]
+Count: TypeAlias = Annotated[int, ValueForm("write a whole number from 1", (int,), lambda n: 1 <= n <= 10**9)]
 Seconds: TypeAlias = Annotated[
-    int, Held("write whole seconds from 0 to 86400", (int,), lambda n: 0 <= n <= 86400)
+    int, ValueForm("write whole seconds from 0 to 86400", (int,), lambda n: 0 <= n <= 86400)
 ]
-Age: TypeAlias = Annotated[int, Held("write whole seconds from 1 to 600", (int,), lambda n: 1 <= n <= 600)]
+Age: TypeAlias = Annotated[
+    int, ValueForm("write whole seconds from 1 to 600", (int,), lambda n: 1 <= n <= 600)
+]
 # By comparisons alone: they are exact, false for nan, and a whole number of 400 digits is no float.
 Number: TypeAlias = Annotated[
-    float, Held("write a finite number, at most 1e15", (int, float), lambda n: -1e15 <= n <= 1e15)
+    float, ValueForm("write a finite number, at most 1e15", (int, float), lambda n: -1e15 <= n <= 1e15)
 ]
 Money: TypeAlias = Annotated[
-    float, Held(f"write an amount from {CENT} to 1e9", (int, float), lambda n: CENT <= n <= 1e9)
+    float, ValueForm(f"write an amount from {CENT} to 1e9", (int, float), lambda n: CENT <= n <= 1e9)
 ]
 Ratio: TypeAlias = Annotated[
-    float, Held("write a ratio from 0.0001 to 1e9", (int, float), lambda n: 1e-4 <= n <= 1e9)
+    float, ValueForm("write a ratio from 0.0001 to 1e9", (int, float), lambda n: 1e-4 <= n <= 1e9)
 ]
 Moment: TypeAlias = Annotated[
     datetime,
-    Held(
+    ValueForm(
         "write a date and time with its zone, from 2000 to 9998",
         (datetime,),
         lambda at: at.utcoffset() is not None and 2000 <= at.year <= 9998,
@@ -121,7 +126,7 @@ Duration: TypeAlias = Annotated[
 ]
 Pull: TypeAlias = Annotated[
     Any,
-    Held(
+    ValueForm(
         'write numbers of pull requests, or ["*"] for any',
         (int, str),
         lambda n: n == "*" if type(n) is str else 1 <= n <= 10**9,
@@ -141,7 +146,7 @@ Raise: TypeAlias = Annotated[
         "write agent, authorize, counter:two_failed_fixes or counter:two_failed_deploys",
     ),
 ]
-Schema: TypeAlias = Annotated[int, Held("write 1", (int,), lambda n: n == 1)]
+Schema: TypeAlias = Annotated[int, ValueForm("write 1", (int,), lambda n: n == 1)]
 
 
 def seconds(duration: str) -> int:

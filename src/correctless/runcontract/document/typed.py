@@ -1,6 +1,6 @@
 """A table of a contract and the frozen class it must be in, its value out: once quickly, once with every fault at once.
 
-Both read the same annotations (`held.Held`); a test holds that they agree.
+Both read the same annotations (`held.ValueForm`); a test holds that they agree.
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from correctless.runcontract.document.forms import MANY, Held
-from correctless.syntax.toml_text import Path
+from correctless.runcontract.document.forms import MANY, ValueForm
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from correctless.syntax.toml_text import Path
 
 T = TypeVar("T")
 
@@ -71,7 +74,7 @@ def _fit(value: Any, hint: Any) -> Any:
     origin = get_origin(hint)
     if origin is Annotated:
         for form in hint.__metadata__:
-            if isinstance(form, Held):
+            if isinstance(form, ValueForm):
                 form.check(value)
         return float(value) if get_args(hint)[0] is float else value
     if origin in (Union, UnionType):

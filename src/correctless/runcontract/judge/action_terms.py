@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from correctless.base.text import one_line
 from correctless.runcontract.document.sections import Flip
 from correctless.runcontract.judge.terms import Target
 from correctless.runcontract.ledger.actions import Action
@@ -22,7 +23,7 @@ from correctless.runcontract.ledger.case import (
     contract_of,
     flip_state,
 )
-from correctless.runcontract.ledger.clause import Clause, shown
+from correctless.runcontract.ledger.clause import Clause
 from correctless.runcontract.ledger.state import FlipState
 
 
@@ -63,7 +64,7 @@ def _merge(
     if pull is None:
         return Verdict(DENY, 6, (Clause("merge.facts", 3, "no facts", "facts of the pull request"),))
     run, number = contract.run, int(action.target)
-    reviews = [review for pr, review in case.state.reviews if pr == number]
+    reviews = [review for review in case.state.reviews if review.pr == number]
     target = Target(run.repo, number, run.base, action.head)
     found: list[Clause] = []
     for granted in covering:
@@ -129,7 +130,7 @@ def _unmet(case: Case, flip: Flip, facts: Facts, now: datetime) -> Iterator[Clau
             if facts.here is None or isinstance(facts.here.revision, Known)
             else facts.here.revision.why
         )
-        yield Clause("flip.revision", 4, shown(why), "the revision that is flipped")
+        yield Clause("flip.revision", 4, one_line(why), "the revision that is flipped")
         return
     late = now - facts.here.revision.at
     if not timedelta(0) <= late <= timedelta(seconds=60):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from correctless.base.text import one_line
 from correctless.runcontract.judge import action_terms
 from correctless.runcontract.ledger.actions import Action, fault, matches
 from correctless.runcontract.ledger.answers import Granted
@@ -21,7 +22,7 @@ from correctless.runcontract.ledger.case import (
     flip_state,
     way_back,
 )
-from correctless.runcontract.ledger.clause import Clause, shown
+from correctless.runcontract.ledger.clause import Clause
 from correctless.runcontract.ledger.counters import TWICE
 
 _SKEW = timedelta(seconds=5)
@@ -41,7 +42,7 @@ def authorize(case: Case, action: Action, facts: Facts, now: datetime) -> Verdic
         return _authorize(case, action, facts, now)
     except Exception as error:  # noqa: BLE001 whatever goes wrong in here must deny
         return Verdict(
-            DENY, 0, (Clause("internal", 0, shown(f"{type(error).__name__}: {error}"), "no error"),)
+            DENY, 0, (Clause("internal", 0, one_line(f"{type(error).__name__}: {error}"), "no error"),)
         )
 
 
@@ -56,7 +57,7 @@ def still(case: Case, action: Action, now: datetime) -> tuple[Clause, ...]:
         )
         return tuple(clause for group in groups for clause in group)
     except Exception as error:  # noqa: BLE001 as above
-        return (Clause("internal", 0, shown(f"{type(error).__name__}: {error}"), "no error"),)
+        return (Clause("internal", 0, one_line(f"{type(error).__name__}: {error}"), "no error"),)
 
 
 def _authorize(case: Case, action: Action, facts: Facts, now: datetime) -> Verdict:
@@ -64,7 +65,7 @@ def _authorize(case: Case, action: Action, facts: Facts, now: datetime) -> Verdi
         return Verdict(DENY, 1, (Clause("clock", 0, "a time without zone", "a clock with one"),))
     if wrong := fault(action):
         return Verdict(
-            DENY, 0, (Clause("action.unknown", 0, shown(wrong), "merge, flip, rollback, spawn or other"),)
+            DENY, 0, (Clause("action.unknown", 0, one_line(wrong), "merge, flip, rollback, spawn or other"),)
         )
     if found := _integrity(case, action, now):
         return Verdict(ESCALATE, 1, found)
@@ -151,7 +152,9 @@ def _lifecycle(case: Case, action: Action) -> tuple[Clause, ...]:
         return ()
     allowed = _PHASES[action.kind]
     if phase not in allowed:
-        return (Clause("state", 0, shown(f"the contract is {phase}{why}"), f"one of {', '.join(allowed)}"),)
+        return (
+            Clause("state", 0, one_line(f"the contract is {phase}{why}"), f"one of {', '.join(allowed)}"),
+        )
     if action.kind == "flip":
         flip_phase = flip_state(case, action).phase
         if flip_phase == "rolled_back":
@@ -188,7 +191,10 @@ def _constraints(case: Case, action: Action, now: datetime) -> tuple[tuple[Claus
         else:
             found.append(
                 Clause(
-                    f"constraint.{constraint.id}", 7, shown(why), shown(f"no such action: {constraint.text}")
+                    f"constraint.{constraint.id}",
+                    7,
+                    one_line(why),
+                    one_line(f"no such action: {constraint.text}"),
                 )
             )
     return tuple(found), tuple(used)
@@ -297,7 +303,7 @@ def _frozen(case: Case, action: Action) -> tuple[Clause, ...]:
         Clause(
             f"frozen.{each.condition}",
             8,
-            shown(f"open since nobody answered: {each.decision_needed}"),
+            one_line(f"open since nobody answered: {each.decision_needed}"),
             f"a person's answer to {each.id}",
         )
         for each in case.state.open

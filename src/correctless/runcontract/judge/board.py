@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+from correctless.base.text import one_line
 from correctless.base.values import frozen
 from correctless.github.facts import Fact, Known, Unknown
 from correctless.runcontract.document.forms import seconds
 from correctless.runcontract.document.sections import Contract, Gate
-from correctless.runcontract.ledger.clause import Clause, shown
+from correctless.runcontract.ledger.clause import Clause
 from correctless.runcontract.ledger.records import Evidence, Logged
 
 GREEN, AMBER, RED = "GREEN", "AMBER", "RED"
@@ -33,7 +34,7 @@ class Light:
         return Clause(
             f"gate.{self.colour.lower()}",
             4,
-            shown(f"{self.gate} is {self.colour}: {'; '.join(self.reasons)}"),
+            one_line(f"{self.gate} is {self.colour}: {'; '.join(self.reasons)}"),
             f"{self.gate} GREEN",
         )
 
@@ -133,4 +134,4 @@ def markdown(contract: Contract, found: Sequence[Light], now: datetime) -> str:
 
 
 def _cell(text: str) -> str:
-    return shown(text).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+    return one_line(text).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")

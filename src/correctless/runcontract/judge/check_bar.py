@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from correctless.github.facts import Check, Fact, Known, PullFacts, Status, Unknown
+from correctless.runcontract.document.sections import Bar
 from correctless.runcontract.judge.newest_checks import Passed, judged, sources
-from correctless.runcontract.judge.terms import Bar, Waiver
 from correctless.runcontract.ledger.clause import Clause, of_merge
+from correctless.runcontract.ledger.records import Waiver
 
 _SKEW = timedelta(seconds=30)  # the host's clock against ours
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,16 +15,16 @@ from correctless import sandbox
 from correctless.agents.environment import PUBLISHING
 from correctless.base import below, exits
 from correctless.base.exits import Stop
-from correctless.base.files import replace_file
+from correctless.base.files import open_plain, replace_file
 from correctless.base.process import process
 from correctless.base.process.process import Result
+from correctless.base.text import one_line
 from correctless.github.facts import Fact, Known, Unknown
 from correctless.project import checkout, worktree
 from correctless.project.git import Repo
 from correctless.project.worktree import UNSEEN, Snapshot
 from correctless.runcontract.document.sections import Contract, Gate
 from correctless.runcontract.judge.board import Here
-from correctless.runcontract.ledger.clause import shown
 from correctless.runcontract.ledger.records import Evidence
 from correctless.sandbox.reach import Needs
 
@@ -181,7 +180,7 @@ def _evidence(gate: Gate, repo: Repo, digest: str, done: Result, clock: Callable
 
 def _first(paths: Sequence[str], one: str, many: str) -> str:
     more = f" and {len(paths) - 1} more {many}" if len(paths) > 1 else f" {one}"
-    return shown(f"{paths[0]}{more}")
+    return one_line(f"{paths[0]}{more}")
 
 
 def _bring(own: str, top: str, path: str) -> None:
@@ -231,11 +230,8 @@ def sha256(path: str, clock: Callable[[], datetime]) -> Fact[str]:
     at = clock()
     digest = hashlib.sha256()
     try:
-        fd = below.opened(path)
-        with open(fd, "rb") as file:
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
-                return Unknown("it is no regular file", at)
-            if os.fstat(fd).st_size > _MOST:
+        with open(open_plain(path), "rb") as file:
+            if os.fstat(file.fileno()).st_size > _MOST:
                 return Unknown("it is too large", at)
             while data := file.read(1 << 20):
                 digest.update(data)

@@ -10,9 +10,11 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from correctless.github.facts import NAMES, Fact, Known, PullFacts, Thread, Unknown
+from correctless.runcontract.document.sections import Bar
 from correctless.runcontract.judge import check_bar
-from correctless.runcontract.judge.terms import Bar, Review, Target, Waiver, full_name, login
+from correctless.runcontract.judge.terms import Target, full_name, login
 from correctless.runcontract.ledger.clause import Clause, of_merge
+from correctless.runcontract.ledger.records import Review, Waiver
 
 _MERGEABLE, _CLEAN = "MERGEABLE", "CLEAN"  # allow-lists of one, whatever a bar says
 

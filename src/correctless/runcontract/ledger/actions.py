@@ -7,17 +7,19 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
+from correctless.base.lazy_re import lazily
 from correctless.base.values import frozen
 from correctless.ledger.record import read
+from correctless.project.git.objectid import OID
 from correctless.runcontract.document.forms import CENT
 from correctless.syntax.strict_json import RecordError
 
 MOST = 10**9  # of agents, minutes and US dollars
 KINDS = ("merge", "flip", "rollback", "spawn", "other")
-_NUMBER = re.compile(r"[1-9][0-9]{0,8}\Z")
-_ID = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}\Z")
-_COMMIT = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
-_NAME = re.compile(r"[a-z][a-z0-9_-]*(?:\.[a-z0-9_-]+)*(?::[!-~]{1,200})?\Z")
+_NUMBER = lazily(r"[1-9][0-9]{0,8}\Z")
+_ID = lazily(r"[A-Za-z][A-Za-z0-9_-]{0,63}\Z")
+_COMMIT = lazily(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
+_NAME = lazily(r"[a-z][a-z0-9_-]*(?:\.[a-z0-9_-]+)*(?::[!-~]{1,200})?\Z")
 
 
 @frozen
@@ -40,7 +42,7 @@ class Action:
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Action:
         """The action of a record; `RecordError` also for a key that is not known: it may have said "only there"."""
-        if unknown := values.keys() - {f.name for f in fields(cls)}:
+        if unknown := values.keys() - _KEYS:
             raise RecordError(f"an unknown key '{min(unknown)}' of an action")
         return read(cls, values)
 
@@ -48,6 +50,9 @@ class Action:
     def label(self) -> str:
         """Short, for people and for what an escalation is about."""
         return f"{self.kind}:{self.target}" if self.target else self.kind
+
+
+_KEYS = frozenset(f.name for f in fields(Action))
 
 
 def fault(action: Action) -> str:
@@ -62,7 +67,7 @@ def fault(action: Action) -> str:
         return f"a name '{action.target}'"
     if action.kind == "spawn" and (type(action.agents) is not int or action.agents < 1 or action.target):
         return f"{action.agents} agents"
-    if action.head and (action.kind != "merge" or not _COMMIT.match(action.head)):
+    if action.head and (action.kind != "merge" or not OID.match(action.head)):
         return f"a head '{action.head}'"
     if action.operator and action.kind != "rollback":
         return f"the operator's own {action.kind}"

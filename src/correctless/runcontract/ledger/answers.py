@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from correctless.base.lazy_re import lazily
 from correctless.base.values import frozen
 from correctless.runcontract.document.sections import Contract, Grant
 from correctless.runcontract.ledger.records import ALL, Answer, Logged, Revoke, Surfaced
 
-_PULL = re.compile(r"[1-9][0-9]{0,8}\Z")
-_LIMIT = re.compile(r"(max_agents|max_concurrent|max_cost_usd|max_minutes)=([0-9]{1,9}(?:\.[0-9]{1,4})?)\Z")
-LIMITS = ("max_agents", "max_concurrent", "max_cost_usd", "max_minutes")
+_PULL = lazily(r"[1-9][0-9]{0,8}\Z")
+_LIMIT = lazily(r"(max_agents|max_concurrent|max_cost_usd|max_minutes)=([0-9]{1,9}(?:\.[0-9]{1,4})?)\Z")
 
 
 @frozen

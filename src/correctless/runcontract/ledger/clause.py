@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from correctless.base.text import one_line
 from correctless.base.values import frozen
-
-_LONG = 300
 
 
 @frozen
@@ -17,12 +16,6 @@ class Clause:
     needed: str
 
 
-def shown(text: str) -> str:
-    """A text of a host or an agent, safe for a terminal and for one line, at most 300 characters."""
-    safe = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[: _LONG + 1])
-    return safe if len(safe) <= _LONG else safe[: _LONG - 1] + "\N{HORIZONTAL ELLIPSIS}"
-
-
 def of_merge(code: str, found: str, needed: str) -> Clause:
     """A clause of section 3, the merge bar."""
-    return Clause(f"merge.{code}", 3, shown(found), shown(needed))
+    return Clause(f"merge.{code}", 3, one_line(found), one_line(needed))

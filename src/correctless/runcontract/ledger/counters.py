@@ -35,7 +35,7 @@ class Open:
 
 
 @frozen
-class Spent:
+class SpentBudget:
     """What of one spawn grant is used up."""
 
     agents: int
@@ -44,11 +44,20 @@ class Spent:
 
 
 @frozen
+class SpawnPermit:
+    """A permit for helpers; each counts against the grant from here on."""
+
+    grant: str
+    expires: datetime
+    action: Action
+
+
+@frozen
 class Counters:
     failed: Mapping[tuple[str, str], int]  # (fix or deploy, symptom) -> failed in a row
     open: tuple[Open, ...]
     helpers: Mapping[str, str]  # id -> the permit of each one that has no end
-    permits: Mapping[str, Permit]
+    permits: Mapping[str, SpawnPermit]
     ended: Mapping[
         str, tuple[tuple[str, float | None], ...]
     ]  # permit -> helper and cost of each one that has
@@ -59,23 +68,23 @@ class Counters:
         found = [(symptom, count) for (kind, symptom), count in self.failed.items() if kind == what]
         return max(found, key=lambda each: each[1], default=("", 0))
 
-    def spent(self, grant: str, now: datetime) -> Spent:
+    def spent(self, grant: str, now: datetime) -> SpentBudget:
         """What is used of a spawn grant. A helper counts from its permit on, and one without an end as running."""
         agents = running = 0
         cost = 0.0
-        for permit in self.permits.values():
+        for id_, permit in self.permits.items():
             if permit.grant != grant:
                 continue
-            action = Action.of(permit.action)
-            live = sum(1 for named in self.helpers.values() if named == permit.id)
-            done = self.ended.get(permit.id, ())
-            waiting = max(0, action.agents - live - len(done)) if moment(permit.expires) > now else 0
+            action = permit.action
+            live = sum(1 for named in self.helpers.values() if named == id_)
+            done = self.ended.get(id_, ())
+            waiting = max(0, action.agents - live - len(done)) if permit.expires > now else 0
             agents += live + len(done) + waiting
             running += live + waiting
             if live + waiting:
                 cost += (math.inf if action.cost_usd is None else action.cost_usd) * (live + waiting)
             cost += sum(math.inf if each is None else each for _, each in done)
-        return Spent(agents, running, cost)
+        return SpentBudget(agents, running, cost)
 
 
 def counters(log: Sequence[Logged], contract: Contract | None) -> Counters:
@@ -83,7 +92,7 @@ def counters(log: Sequence[Logged], contract: Contract | None) -> Counters:
     failed: dict[tuple[str, str], int] = {}
     opened: dict[str, Open] = {}
     helpers: dict[str, str] = {}
-    permits: dict[str, Permit] = {}
+    permits: dict[str, SpawnPermit] = {}
     ended: dict[str, tuple[tuple[str, float | None], ...]] = {}
     settled: list[Settled] = []
     surfaced = ""
@@ -114,8 +123,9 @@ def counters(log: Sequence[Logged], contract: Contract | None) -> Counters:
                         if escalation == counted(condition.id):
                             what = "fix" if condition.raise_.endswith("fixes") else "deploy"
                             failed = {key: 0 if key[0] == what else n for key, n in failed.items()}
-            case Permit() as record if Action.of(record.action).kind == "spawn":
-                permits[record.id] = record
+            case Permit() as record if record.action["kind"] == "spawn":
+                action = Action.of(record.action)
+                permits[record.id] = SpawnPermit(record.grant, moment(record.expires), action)
             case Helper(id=id_, phase="start", permit=permit):
                 helpers[id_] = permit
             case Helper(id=id_, phase="end", cost_usd=cost):

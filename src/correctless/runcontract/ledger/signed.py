@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import stat
 import subprocess
 
+from correctless.base.lazy_re import lazily
 from correctless.ledger.record import decode
 from correctless.runcontract.ledger.records import Answer, Reaffirm, Revoke, Settled, Waiver, Word, record_of
 from correctless.syntax.strict_json import RecordError
@@ -23,7 +23,8 @@ _SECONDS = 20.0
 _MOST = 1 << 16  # bytes of a text or of a signature
 # Wherever the system's own file is, it is the one that counts: who works as a user can't write it.
 SYSTEM = "/etc/correctless/allowed_signers"
-_SHA = re.compile(r"[0-9a-f]{64}\Z")
+_SHA = lazily(r"[0-9a-f]{64}\Z")
+_verified: set[tuple[str, str, str, bytes]] = set()
 
 
 def word(text: bytes, signature: bytes, signers: str, *, home: str, run: str) -> Word | str:
@@ -107,18 +108,37 @@ def out_of_reach(signers: str, user: int) -> bool:
 
 
 def _verify(record: Word) -> str:
+    """Why ssh-keygen refuses the signature; "" for a good one, which it is asked about once a process and list of signers."""
+    try:
+        with open(record.signers, "rb") as file:
+            allowed = file.read()
+    except OSError as error:
+        return f"the file of allowed signers can't be read: {error.strerror}"
+    key = (record.signed, record.signature, record.by, hashlib.sha256(allowed).digest())
+    if key in _verified:
+        return ""
+    why = _refused(record, allowed)
+    # What such a list allows ends with time.
+    if not why and not any(word in allowed.lower() for word in (b"valid-before", b"cert-authority")):
+        _verified.add(key)
+    return why
+
+
+def _refused(record: Word, allowed: bytes) -> str:
     import tempfile  # where nothing was signed, nobody waits for it
 
     with tempfile.TemporaryDirectory(prefix="correctless-") as folder:
-        signature = os.path.join(folder, "sig")
+        signature, signers = os.path.join(folder, "sig"), os.path.join(folder, "signers")
         with open(signature, "w", encoding="utf-8") as file:
             file.write(record.signature)
+        with open(signers, "wb") as copy:  # these bytes are the ones that are remembered
+            copy.write(allowed)
         words = [
             "ssh-keygen",
             "-Y",
             "verify",
             "-f",
-            record.signers,
+            signers,
             "-I",
             record.by,
             "-n",

@@ -8,7 +8,6 @@ from datetime import datetime
 
 from correctless.base.values import frozen
 from correctless.runcontract.document.sections import Contract
-from correctless.runcontract.judge import terms
 from correctless.runcontract.ledger.answers import Answers, answers
 from correctless.runcontract.ledger.counters import Counters, Open, counters
 from correctless.runcontract.ledger.exceptions import exceptions
@@ -26,6 +25,7 @@ from correctless.runcontract.ledger.records import (
     Revoke,
     Rollback,
     Surfaced,
+    Waiver,
     Word,
     moment,
 )
@@ -49,7 +49,7 @@ class FlipState:
 
 
 @frozen
-class Held:
+class PermitStatus:
     """A permit and what became of it."""
 
     permit: Permit
@@ -69,10 +69,10 @@ class State:
     answers: Answers
     pinned_answers: Answers  # for the version that is pinned
     flips: Mapping[str, FlipState]
-    permits: Mapping[str, Held]
+    permits: Mapping[str, PermitStatus]
     reaffirmed: Mapping[str, Reaffirm]  # those that hold and were not used yet
-    reviews: tuple[tuple[int, terms.Review], ...]
-    waivers: tuple[terms.Waiver, ...]
+    reviews: tuple[Review, ...]
+    waivers: tuple[Waiver, ...]
     words: tuple[
         Word, ...
     ]  # of persons, all that rests on something: answers, exceptions, what ended a freeze
@@ -92,8 +92,8 @@ def fold(log: Sequence[Logged], here: Version, pinned: Version | None, now: date
     surfaced_at = pin_at = -1
     flips: dict[str, FlipState] = {}
     gates: Mapping[str, tuple[str, ...]] = {}
-    permits: dict[str, Held] = {}
-    reviews: list[tuple[int, terms.Review]] = []
+    permits: dict[str, PermitStatus] = {}
+    reviews: list[Review] = []
     evidence: list[Logged] = []
     for at, item in enumerate(log):
         match item.record:
@@ -113,14 +113,11 @@ def fold(log: Sequence[Logged], here: Version, pinned: Version | None, now: date
                 before = flips.get(record.flip, FlipState())
                 flips[record.flip] = _rolled(before, record, gates.get(record.flip, ()))
             case Permit() as record:
-                permits[record.id] = Held(record, moment(record.expires), consumed=False)
+                permits[record.id] = PermitStatus(record, moment(record.expires), consumed=False)
             case Consume(permit) if permit in permits:
                 permits[permit] = replace(permits[permit], consumed=True)
             case Review() as record:
-                seen = terms.Review(
-                    record.area, record.head, record.by, record.worktree_head, record.worktree_clean
-                )
-                reviews.append((record.pr, seen))
+                reviews.append(record)
             case Evidence():
                 evidence.append(item)
             case _:
@@ -150,7 +147,7 @@ def fold(log: Sequence[Logged], here: Version, pinned: Version | None, now: date
         permits=permits,
         reaffirmed=let.reaffirmed,
         reviews=tuple(reviews),
-        waivers=tuple(terms.Waiver(each.check, each.head, each.base_run) for each in let.waivers),
+        waivers=let.waivers,
         words=(*answered, *let.waivers, *let.reaffirmed.values(), *counted.settled),
         evidence=tuple(evidence),
         counters=counted,

@@ -6,21 +6,24 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 
-from correctless.base import exits
+from correctless.base import below, exits
 from correctless.base.exits import Stop
 from correctless.base.files import replace_file
+from correctless.base.text import one_line
 from correctless.base.values import frozen
 from correctless.ledger.heads import NEW, Heads
 from correctless.ledger.ledger import EMPTY, Entry, Head, Ledger, Missing, verify
+from correctless.ledger.record import decode
 from correctless.project.git import Repo
 from correctless.project.paths import ARTIFACTS, CONTRACTS, ensure_artifacts, logs
 from correctless.runcontract.document import contract_file
 from correctless.runcontract.document.plaintext import LARGEST
 from correctless.runcontract.ledger import signed
 from correctless.runcontract.ledger.case import Case
-from correctless.runcontract.ledger.clause import Clause, shown
+from correctless.runcontract.ledger.clause import Clause
 from correctless.runcontract.ledger.records import Logged, Pin, Record, Word, fields_of, logged
 from correctless.runcontract.ledger.state import Version, fold
 from correctless.runcontract.ledger.words import told
@@ -64,13 +67,14 @@ class Place:
 
 
 @frozen
-class Kept:
-    """What was read at one moment."""
+class ContractSnapshot:
+    """A run's contract and ledger as they were read at one moment, the chain and every signature verified."""
 
     place: Place
     case: Case
     log: tuple[Logged, ...]
     head: Head
+    pinned_md: str  # the digest of pinned.md, "" where there is none
 
 
 def place(home: str, run: str) -> Place:
@@ -109,23 +113,16 @@ def named(home: str, run: str | None) -> Place:
 def bytes_of(path: str) -> bytes | None:
     """A contract's bytes, None when there is no such file; `Stop(3)` for what can't be read, a link, or a file far too long."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        return below.read(path, LARGEST + 2)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise Stop(
             exits.REFUSED, f"{path} can't be read: {error.strerror}. put a regular file there"
         ) from None
-    with open(fd, "rb") as file:
-        try:
-            return file.read(LARGEST + 2)
-        except OSError as error:
-            raise Stop(
-                exits.REFUSED, f"{path} can't be read: {error.strerror}. put a regular file there"
-            ) from None
 
 
-def load(at: Place, env: Mapping[str, str], now: datetime) -> Kept:
+def load(at: Place, env: Mapping[str, str], now: datetime) -> ContractSnapshot:
     """Everything on record. What can't be read or is not what was acknowledged becomes a fault of the case, not an error."""
     faults: list[Clause] = []
     log, head = _log(at, env, faults)
@@ -141,16 +138,28 @@ def load(at: Place, env: Mapping[str, str], now: datetime) -> Kept:
             break
     faults += _signatures(at, log)
     state = fold(log, here, pinned, now)
-    if state.pin_live and _digest(at.pinned) != last:
+    pinned_md = _digest(at.pinned)
+    if state.pin_live and pinned_md != last:
         needed = "the granted bytes where they were stored aside"
         faults.append(Clause("pinned", 0, "pinned.md is gone or was changed", needed))
-    return Kept(at, Case(here, pinned, state, tuple(faults)), log, head)
+    return ContractSnapshot(at, Case(here, pinned, state, tuple(faults)), log, head, pinned_md)
+
+
+def current(snapshot: ContractSnapshot, env: Mapping[str, str], now: datetime) -> ContractSnapshot:
+    """The snapshot as of `now`; read again only if contract.md or pinned.md changed.
+
+    The ledger is not looked at: `add` writes behind the end that was read, and nowhere else.
+    """
+    at, case = snapshot.place, snapshot.case
+    if (_digest(at.contract), _digest(at.pinned)) != (case.here.digest, snapshot.pinned_md):
+        return load(at, env, now)
+    return replace(snapshot, case=replace(case, state=fold(snapshot.log, case.here, case.pinned, now)))
 
 
 _WEAKEST_FIRST = ("terminal", "signed, by a key list this user can change", "signed")
 
 
-def assurance(kept: Kept) -> str:
+def assurance(kept: ContractSnapshot) -> str:
     """How far the words in force can be relied on: the weakest of them counts."""
     found = {assured(word) for word in kept.case.state.words}
     return next((each for each in _WEAKEST_FIRST if each in found), "none")
@@ -164,11 +173,35 @@ def assured(word: Word) -> str:
     return fixed if signed.out_of_reach(word.signers, os.getuid()) else changeable
 
 
-def add(kept: Kept, records: Sequence[Record], env: Mapping[str, str], now: datetime) -> tuple[Entry, ...]:
-    """Put these on record right behind what was read; `Moved` when somebody else wrote meanwhile, `Stop` when it can't be."""
-    prepare(kept.place)
-    ledger = Ledger(kept.place.ledger, root=kept.place.home, noted=Heads(kept.place.ledger, env).note)
-    return ledger.append_after(kept.head, [fields_of(record, now) for record in records])
+def append(
+    snapshot: ContractSnapshot, records: Sequence[Record], env: Mapping[str, str], now: datetime
+) -> tuple[Entry, ...]:
+    """Record these right behind what was read; `Moved` when another process wrote meanwhile, `Stop` when it can't be."""
+    at = snapshot.place
+    prepare(at)
+    ledger = Ledger(at.ledger, root=at.home, noted=Heads(at.ledger, env).note)
+    return ledger.append_after(snapshot.head, [fields_of(record, now) for record in records])
+
+
+def extended(snapshot: ContractSnapshot, entries: Sequence[Entry], now: datetime) -> ContractSnapshot:
+    """The snapshot with the entries that were appended behind it."""
+    if not entries:
+        return snapshot
+    more = [logged(entry.seq, decode(entry.line)) for entry in entries]
+    case, log = snapshot.case, (*snapshot.log, *more)
+    pinned = case.pinned
+    for item in more:
+        if isinstance(item.record, Pin):
+            pinned = case.here if case.here.digest == item.record.digest else None
+    case = replace(case, pinned=pinned, state=fold(log, case.here, pinned, now))
+    return replace(snapshot, case=case, log=log, head=Head(entries[-1].seq, entries[-1].head))
+
+
+def add(
+    snapshot: ContractSnapshot, records: Sequence[Record], env: Mapping[str, str], now: datetime
+) -> ContractSnapshot:
+    """`append`, then the snapshot with these records."""
+    return extended(snapshot, append(snapshot, records, env, now), now)
 
 
 def prepare(at: Place) -> None:
@@ -220,7 +253,7 @@ def _version(path: str, trusted: set[str], faults: list[Clause]) -> Version:
     try:
         data = bytes_of(path)
     except Stop as stop:
-        faults.append(Clause("contract", 0, shown(stop.message), "contract.md as a regular file"))
+        faults.append(Clause("contract", 0, one_line(stop.message), "contract.md as a regular file"))
         return _ABSENT
     if data is None:
         faults.append(Clause("contract", 0, "there is no contract.md", "the contract in its place"))
@@ -246,7 +279,8 @@ def _of_this_run(at: Place, found: Version, faults: list[Clause]) -> Version:
 
 def _digest(path: str) -> str:
     with suppress(Stop):
-        return contract_file.digest_of(bytes_of(path) or b"")
+        if (data := bytes_of(path)) is not None:
+            return contract_file.digest_of(data)
     return ""
 
 
@@ -257,7 +291,7 @@ def _log(at: Place, env: Mapping[str, str], faults: list[Clause]) -> tuple[tuple
         why = stop.message
     except RecordError as error:
         why = f"a record can't be understood: {error}"
-    faults.append(Clause("ledger", 0, shown(why), "the ledger as it was acknowledged"))
+    faults.append(Clause("ledger", 0, one_line(why), "the ledger as it was acknowledged"))
     return (), EMPTY
 
 
@@ -288,7 +322,7 @@ def _signatures(at: Place, log: Sequence[Logged]) -> Iterator[Clause]:
         if why:
             needed = "a text signed once by an allowed signer"
             yield Clause(
-                "signature", _SECTION[word.record], shown(f"'{told(word)}' by {word.by}: {why}"), needed
+                "signature", _SECTION[word.record], one_line(f"'{told(word)}' by {word.by}: {why}"), needed
             )
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import datetime
 
+from correctless.base.lazy_re import lazily
+from correctless.project.git.objectid import OID
 from correctless.runcontract.document.sections import Contract
 from correctless.runcontract.ledger.actions import Action, fault
 from correctless.runcontract.ledger.answers import wrong
@@ -23,7 +24,7 @@ from correctless.runcontract.ledger.records import (
     moment,
 )
 
-_COMMIT = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
+_COMMIT = lazily(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 
 
 def told(word: Word) -> str:
@@ -91,6 +92,6 @@ def _reaffirmed(word: Reaffirm, contract: Contract, now: datetime) -> str:
 
 
 def _waived(word: Waiver) -> str:
-    if not _COMMIT.match(word.head):
+    if not OID.match(word.head):
         return f"'{word.head}' is no whole name of a commit"
     return "" if word.check and word.base_run > 0 else "it names no check, or no run of it"

@@ -1,0 +1,39 @@
+"""Options and the typed confirmation that several `correctless contract` commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.cli.contract.session import SHOWN
+from correctless.cli.values import NAME
+
+Command = Callable[..., Any]
+
+
+def run_option(command: Command) -> Command:
+    said = "The run's id; default: the one that is pinned, or the only one."
+    return click.option("--run", "run_id", metavar="ID", help=said)(command)
+
+
+def as_option(command: Command) -> Command:
+    return click.option(
+        "--as", "by", type=NAME, metavar="NAME", help="Who answers; default: git's user.name."
+    )(command)
+
+
+def json_option(command: Command) -> Command:
+    return click.option("--json", "as_json", is_flag=True, help="For programs.")(command)
+
+
+def confirmed(digest: str, what: str) -> None:
+    """Have the person type the first characters of what they confirm; `Stop(10)` when they don't."""
+    typed = click.prompt(
+        f"Type {digest[:SHOWN]} to {what}, or nothing to leave it", default="", show_default=False
+    )
+    if typed.strip().lower() != digest[:SHOWN]:
+        raise Stop(exits.PERSON, f"that was not {digest[:SHOWN]}: nothing was recorded")

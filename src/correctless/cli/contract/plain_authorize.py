@@ -1,0 +1,127 @@
+"""`correctless contract authorize` without click: an agent waits for it before each governed action."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any
+
+from correctless.base import exits
+from correctless.base.clock import utcnow
+from correctless.base.exits import Stop
+from correctless.cli import spell_anything
+from correctless.cli.contract.session import (
+    a_person,
+    clause_lines,
+    clause_values,
+    echo,
+    echo_json,
+    there,
+    token,
+)
+from correctless.runcontract.act.decide import decide
+from correctless.runcontract.act.permits import Decided
+from correctless.runcontract.ledger.actions import KINDS, Action
+from correctless.runcontract.ledger.case import ALLOW, DENY, ESCALATE
+
+CODES = {ALLOW: exits.OK, DENY: exits.FINDINGS, ESCALATE: exits.PERSON}
+_COUNT = r"[0-9]{1,9}"
+_TEXT = r"[^-].*"
+# The options of the click command `contract_ask.authorize` by the name of their parameter; a test compares them.
+_FLAGS = {"--operator": "operator", "--json": "as_json"}
+_VALUES: dict[str, tuple[str, str, type]] = {
+    "--pr": ("pr", _TEXT, str),
+    "--flag": ("flags", _TEXT, str),
+    "--head": ("head", _TEXT, str),
+    "--trigger": ("trigger", _TEXT, str),
+    "--agents": ("agents", _COUNT, int),
+    "--cost-usd": ("cost_usd", rf"{_COUNT}(?:\.{_COUNT})?", float),
+    "--minutes": ("minutes", _COUNT, int),
+    "--run": ("run_id", _TEXT, str),
+}
+
+
+def main(words: list[str]) -> int | None:
+    """Decide and return the exit code; None for words that click has to read: `--help`, a mistake, a rare spelling."""
+    given = plain(words)
+    if given is None:
+        return None
+    spell_anything()
+    return answer(**given)
+
+
+def plain(words: list[str]) -> dict[str, Any] | None:
+    """The parameters that click reads from `words`; None unless every word is a plain one."""
+    found: dict[str, Any] = {}
+    rest = iter(words)
+    value: Any
+    for word in rest:
+        if word in _FLAGS:
+            name, value = _FLAGS[word], True
+        elif word in _VALUES:
+            name, form, kind = _VALUES[word]
+            text = next(rest, "")
+            if not re.fullmatch(form, text, re.DOTALL):
+                return None
+            value = kind(text)
+        elif re.fullmatch(_TEXT, word, re.DOTALL):
+            name, value = "target" if "kind" in found else "kind", word
+        else:
+            return None
+        if name == "flags":
+            found[name] = (*found.get(name, ()), value)
+        elif name in found:
+            return None
+        else:
+            found[name] = value
+    return found if "kind" in found else None
+
+
+def answer(
+    kind: str,
+    target: str = "",
+    pr: str | None = None,
+    flags: tuple[str, ...] = (),
+    head: str = "",
+    trigger: str = "",
+    operator: bool = False,
+    agents: int = 0,
+    cost_usd: float | None = None,
+    minutes: int | None = None,
+    run_id: str | None = None,
+    as_json: bool = False,
+) -> int:
+    """Decide, print the decision, and return its exit code."""
+    if kind not in KINDS:
+        raise Stop(exits.FINDINGS, f"deny: an action '{kind}'. ask for one of {', '.join(KINDS)}")
+    if kind == "merge" and pr is not None:
+        target = pr
+    at = there(run_id)
+    if operator:
+        a_person(at, None)
+    action = Action(kind, target, flags, trigger, operator, agents, cost_usd, minutes, head)
+    decided = decide(at.place, at.repo, action, env=os.environ, clock=utcnow, token=token)
+    if as_json:
+        echo_json(
+            {
+                "verdict": decided.verdict,
+                "action": action.fields(),
+                "clauses": [clause_values(clause) for clause in decided.clauses],
+                "permit": decided.permit,
+                "expires": decided.expires,
+                "bound": dict(decided.bound),
+            }
+        )
+    else:
+        say(action, decided)
+    return CODES[decided.verdict]
+
+
+def say(action: Action, decided: Decided) -> None:
+    echo(f"{decided.verdict}: {action.label}")
+    for line in clause_lines(decided.clauses):
+        echo(line)
+    if decided.permit:
+        echo(f"permit {decided.permit}, once, until {decided.expires}")
+        for key, value in decided.bound.items():
+            echo(f"  {key}: {value}")

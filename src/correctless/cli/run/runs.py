@@ -1,0 +1,416 @@
+"""`correctless cauto run`, `resume`, `check` and `demo`: what starts agents, or tries what a start needs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+import correctless
+from correctless.base import exits
+from correctless.base.clock import timestamp, utcnow
+from correctless.base.exits import Stop
+from correctless.base.process import orphans
+from correctless.base.text import printable_lines
+from correctless.cli import typable
+from correctless.cli.display import progress, watch
+from correctless.cli.display.ask import asker
+from correctless.cli.display.watch import Watcher
+from correctless.cli.review import width
+from correctless.cli.run import parked, proofs
+from correctless.cli.run.status import ended, refuse_without_run
+from correctless.cli.values import NAME, SOME
+from correctless.decisions.decision import Confirmation
+from correctless.dispatch import loop
+from correctless.dispatch.control import preflight, start, worktree
+from correctless.dispatch.core.context import RunContext
+from correctless.dispatch.tell import notify
+from correctless.hooks import session
+from correctless.project import git, paths, person
+from correctless.project.git import Repo
+from correctless.project.lock import Lock
+from correctless.project.paths import Logs
+from correctless.review import anchors, summary
+from correctless.review import open_set as views
+from correctless.runlog import branch as record
+from correctless.runlog.state import standing
+
+
+def _request_options(command: Any) -> Any:
+    """What a run and a check are asked with; all but the first two are keys of the configuration."""
+    options = (
+        click.option(
+            "--spec", required=True, metavar="FILE", help="What is to be built; committed in the repository."
+        ),
+        click.option("--pipeline", default="default", show_default=True, help="Which pipeline."),
+        click.option(
+            "--intensity", type=click.Choice(["standard", "high", "critical"]), help="How thorough."
+        ),
+        click.option("--agent", metavar="AGENT", help="claude, 'command:PROGRAM ARG...' or replay:DIR."),
+        click.option(
+            "--sandbox",
+            "agent_sandbox",
+            type=click.Choice(["auto", "require", "off"]),
+            help="The wall around agents: auto warns where it can't be had, require refuses to start there.",
+        ),
+        click.option(
+            "--on-escalation",
+            type=click.Choice(["defer", "ask", "halt"]),
+            help="What to do about a person's decision: leave it for the end, ask at this terminal, or pause.",
+        ),
+        click.option("--pr", metavar="HOW", help="gh, or skip: write the pull request's text and open none."),
+        click.option(
+            "--merge",
+            type=click.Choice(["never", "contract"]),
+            help="contract: have the pull request merged as the pinned run contract allows it.",
+        ),
+        click.option(
+            "--park",
+            metavar="REMOTE",
+            help="Where a run that stops is put for other machines; none: nowhere.",
+        ),
+        click.option("--max-minutes", type=SOME, help="Of all agents together."),
+        click.option("--max-usd", type=SOME, help="Of all agents together."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _watch_options(command: Any) -> Any:
+    """How a run is shown to whoever started it."""
+    options = (
+        click.option("--plain", is_flag=True, help="Lines that scroll by, also on a terminal."),
+        click.option(
+            "--json",
+            "as_json",
+            is_flag=True,
+            help="Each event as one JSON line on standard output, the last one says how it ended.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.command(
+    epilog="Example: correctless cauto run --spec docs/spec.md --agent 'command:./agent.sh' --pr skip"
+)
+@_request_options
+@click.option(
+    "--approve-spec-as", type=NAME, metavar="NAME", help="Approve the spec in this name, for cron and CI."
+)
+@click.option(
+    "--detach", is_flag=True, help="Return when the run is on record; it goes on in the background."
+)
+@click.option(
+    "--worktree",
+    "branch",
+    metavar="BRANCH",
+    help="Make this branch in a worktree of its own beside the repository.",
+)
+@click.option(
+    "--no-check",
+    "untried",
+    is_flag=True,
+    help="Start without trying what the run will need (see cauto check).",
+)
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Show the plan and each step's prompt, tools and limits; start nothing, write nothing.",
+)
+@_watch_options
+def run(
+    spec: str,
+    pipeline: str,
+    approve_spec_as: str | None,
+    detach: bool,
+    branch: str | None,
+    untried: bool,
+    dry_run: bool,
+    plain: bool,
+    as_json: bool,
+    **flags: Any,
+) -> int:
+    """Start a run: the skills of the pipeline one after the other, then the gate, then the pull request.
+
+    First everything the run will need is tried, as by `cauto check`: where something fails, nothing is started.
+    On a terminal its steps are shown as they go. Exit: 0 complete, 10 a person must act, 11 paused, 12 budget reached,
+    20 a step failed, 75 locked.
+    """
+    request = start.Request(spec=spec, pipeline=pipeline, flags=flags)
+    if dry_run:
+        if branch or detach:
+            raise click.UsageError(
+                f"--dry-run starts nothing: leave {'--worktree' if branch else '--detach'} out"
+            )
+        return _rehearse(request, as_json=as_json)
+    with watch.reported(watch.chosen(plain=plain or detach, as_json=as_json, env=os.environ)) as watcher:
+        if approve_spec_as:
+            person.refuse_agents(os.environ)
+        origin = git.find(os.getcwd())
+        with _place(origin, branch, flags) as (here, cwd):
+            ready = start.prepare(here, cwd, request, os.environ)
+            if inherits := progress.inherits(ready.inherited):
+                click.echo(f"this branch carries {inherits}. they wait at its gate as well", err=True)
+            approved = _approval(ready, approve_spec_as)
+            with Lock.take(here, "correctless cauto run") as held:
+                ctx = RunContext(here, ready.logs, held, os.environ, activity=watcher.activity)
+                tried = () if untried else proofs.tried(ready)
+                started = start.begin(ready, ctx, approved, watcher.event, tried=tried)
+                session.note_start(os.environ, ready.logs, started.run)
+                if detach:
+                    _detach(here, ready.logs, started.run, held)
+                    watcher.end(exits.OK, f"run {started.run} goes on in the background")
+                    if not as_json:
+                        click.echo(started.run)
+                    click.echo(
+                        typable("watch it with: correctless cauto status --follow", here.top), err=True
+                    )
+                    return exits.OK
+                return _drive(ctx, watcher, show=not as_json)
+
+
+def _rehearse(request: start.Request, *, as_json: bool) -> int:
+    from correctless.cli.run import plan_preview
+
+    # git status would write what it learned of the files into the index.
+    os.environ["GIT_OPTIONAL_LOCKS"] = "0"
+    ready = start.prepare(git.find(os.getcwd()), os.getcwd(), request, os.environ)
+    rehearsed = plan_preview.rehearse(ready)
+    approved = start.approval(ready) is not None
+    if as_json:
+        click.echo(json.dumps(plan_preview.values(ready, rehearsed, approved=approved), indent=2))
+    else:
+        click.echo(plan_preview.text(ready, rehearsed, approved=approved))
+    return exits.OK
+
+
+@contextmanager
+def _place(origin: Repo, branch: str | None, flags: dict[str, Any]) -> Iterator[tuple[Repo, str]]:
+    """Where the run works: here, or in a worktree of its own that goes again when the run is refused."""
+    if branch is None:
+        yield origin, os.getcwd()
+        return
+    known = origin.commit(f"refs/heads/{branch}") is not None
+    there = worktree.there(origin, branch)
+    made = there or worktree.make(origin, branch, start.load_config(origin, flags, os.getcwd()), os.environ)
+    as_it_is = f" (on {branch} as it is, {made.head()[:12]})" if known else ""
+    click.echo(f"worktree: {made.top}{as_it_is}{', which was there already' if there else ''}", err=True)
+    try:
+        yield made, os.path.join(made.top, os.path.relpath(os.getcwd(), origin.top))
+    except BaseException as error:
+        # A run that is under way on the branch, this one or an earlier one, goes on there.
+        if there is None and not views.state_of(paths.logs(made, branch)).unfinished:
+            worktree.remove(origin, made, None if known else branch)
+            raise
+        if isinstance(error, Stop):
+            raise Stop(error.code, typable(error.message, made.top)) from None
+        raise
+
+
+def _approval(ready: start.Ready, named: str | None) -> Confirmation:
+    known = start.approval(ready)
+    if known is not None:
+        return known
+    plan, now = ready.frozen.plan, timestamp(utcnow())
+    if named:
+        return Confirmation("spec", plan.spec_sha256, named, "flag", now)
+    if person.has_terminal():
+        person.refuse_agents(os.environ)
+        click.echo(printable_lines(ready.spec_text), err=True)
+        who = person.name(ready.repo, os.environ)
+        if click.confirm(
+            f"Do you, {who}, approve this spec ({plan.spec}, {plan.spec_sha256[:8]})?", err=True
+        ):
+            return Confirmation("spec", plan.spec_sha256, who, "terminal", now)
+    typed = "prompt" in ready.config.confirm_channels and os.environ.get("CLAUDECODE")
+    here = f"or type into Claude Code yourself: approve spec {plan.spec_sha256[:12]}   (" if typed else "("
+    raise Stop(
+        exits.REFUSED,
+        f"nobody approved the spec {plan.spec} as it is now. approve and start it in your own terminal, in {os.getcwd()}: "
+        f"correctless {shlex.join(sys.argv[1:])}   {here}cron and CI: --approve-spec-as NAME)",
+    )
+
+
+def _detach(here: Repo, logs: Logs, run_id: str, held: Lock) -> None:
+    # The child inherits the lock's open file, so there is no moment in which another dispatcher could enter.
+    out = os.path.join(logs.folder(run_id), "dispatcher.log")
+    with open(out, "ab") as file:
+        subprocess.Popen(
+            [*correctless.itself(), "cauto", "resume", "--lock-fd", str(held.fd)],
+            cwd=here.top,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+            pass_fds=(held.fd,),
+        )
+
+
+@click.command(epilog="Example: correctless cauto resume")
+@click.option("--lock-fd", type=click.IntRange(0, 1 << 20), hidden=True)
+@click.option("--max-usd", "usd", type=SOME, help="Grant the run so much in all.")
+@click.option(
+    "--max-minutes",
+    "minutes",
+    type=SOME,
+    help="Grant the run so many in all.",
+)
+@parked.from_options
+@_watch_options
+def resume(
+    lock_fd: int | None,
+    usd: float | None,
+    minutes: float | None,
+    remote: str | None,
+    run_id: str | None,
+    take_over: bool,
+    plain: bool,
+    as_json: bool,
+) -> int:
+    """Go on with the last run of this branch, from wherever it stopped; shown as by `run`.
+
+    With --from REMOTE RUN: with the run that is parked there. It is taken, so that no other machine goes on with it, then its
+    branch and logs are brought here.
+
+    Exit 0: it is complete; 3: there is no run; 75: another machine has it.
+    """
+    parked.refuse_half(remote, run_id, take_over=take_over)
+    if usd is not None or minutes is not None or take_over:
+        person.refuse_agents(os.environ)
+    with watch.reported(watch.chosen(plain=plain, as_json=as_json, env=os.environ)) as watcher:
+        if remote is not None and run_id is not None:
+            return _resume_from(
+                watcher, remote, run_id, take_over=take_over, show=not as_json, usd=usd, minutes=minutes
+            )
+        return _resume(watcher, lock_fd, show=not as_json, usd=usd, minutes=minutes)
+
+
+def _resume_from(
+    watcher: Watcher,
+    remote: str,
+    run: str,
+    *,
+    take_over: bool,
+    show: bool,
+    usd: float | None,
+    minutes: float | None,
+) -> int:
+    here = git.find(os.getcwd())
+    with Lock.take(here, "correctless cauto resume") as held:
+        logs = parked.bring(here, remote, run, take_over=take_over)
+        watcher.before(record.load(logs).events)
+        ctx = RunContext(here, logs, held, os.environ, activity=watcher.activity)
+        return _drive(ctx, watcher, show=show, usd=usd, minutes=minutes, park=remote)
+
+
+def _resume(
+    watcher: Watcher, lock_fd: int | None, *, show: bool, usd: float | None, minutes: float | None
+) -> int:
+    here = git.find(os.getcwd())
+    logs = paths.logs(here)
+    anchors.refuse_disproved(logs, here, os.environ)
+    refuse_without_run(logs)
+    # An agent inherits the lock's open file too: with it in hand it must not become a second dispatcher.
+    if lock_fd is not None and person.inside_agent(os.environ):
+        raise Stop(exits.REFUSED, "an agent can't take over its own dispatcher's lock. leave --lock-fd out")
+    taken = (
+        Lock.inherited(here, lock_fd) if lock_fd is not None else Lock.take(here, "correctless cauto resume")
+    )
+    with taken as held:
+        held.note("correctless cauto resume")
+        events = record.load(logs).events
+        state = standing(logs.run, events)
+        if state.phase == "complete":
+            parked.let_go(here, state)
+            watcher.end(exits.OK, ended(state))
+            if show:
+                click.echo(ended(state))
+            return exits.OK
+        if not state.unfinished:
+            raise Stop(
+                exits.REFUSED,
+                f"run {state.run} was abandoned. start a new one: correctless cauto run --spec FILE",
+            )
+        parked.take_again(here, state)
+        watcher.before(events)
+        ctx = RunContext(here, logs, held, os.environ, activity=watcher.activity)
+        return _drive(ctx, watcher, show=show, usd=usd, minutes=minutes)
+
+
+def _drive(
+    ctx: RunContext,
+    watcher: Watcher | None = None,
+    *,
+    show: bool = True,
+    usd: float | None = None,
+    minutes: float | None = None,
+    park: str | None = None,
+) -> int:
+    told = watcher or watch.Plain()
+    ctx.ask = asker(ctx.repo, told, ctx.env)
+    try:
+        with watch.interruptible(told), told, orphans.adopting():
+            state = loop.drive(ctx, told.event, usd=usd, minutes=minutes, park=park)
+    except KeyboardInterrupt:
+        raise Stop(exits.INTERRUPTED, typable(watch.INTERRUPTED, ctx.repo.top)) from None
+    if show:
+        watch.out(summary.text(views.view(ctx.logs), width=width()).removesuffix("\n"))
+    if state.stopped is not None:
+        raise Stop(state.stopped.code, typable(state.stopped.reason, ctx.repo.top))
+    if state.phase != "complete":
+        said = f"run {state.run} came to no end. look at it with: correctless cauto status"
+        raise Stop(exits.REFUSED, typable(said, ctx.repo.top))
+    told.end(exits.OK, ended(state))
+    click.echo(ended(state), err=True)
+    return exits.OK
+
+
+@click.command(epilog="Example: correctless cauto check --spec docs/spec.md")
+@_request_options
+@click.option("--notify", "trial", is_flag=True, help="Send one trial notification.")
+def check(spec: str, pipeline: str, trial: bool, **flags: Any) -> int:
+    """Try what a run will need, and show its plan: tests on this commit, signature, push, login, one turn of the agent.
+
+    The run's logs and branch stay as they are. Exit 0: a run may start; 1: something that was tried failed; 3: it can't
+    start at all.
+    """
+    ready = start.prepare(
+        git.find(os.getcwd()), os.getcwd(), start.Request(spec, pipeline, flags), os.environ
+    )
+    click.echo(progress.plan(ready.frozen.plan))
+    if inherits := progress.inherits(ready.inherited):
+        click.echo(f"inherits   {inherits}")
+    if trial:
+        sent = notify.trial(ready.frozen.plan, ready.repo, os.environ)
+        if not sent.ok:
+            raise Stop(exits.REFUSED, sent.said)
+        click.echo(sent.said)
+    click.echo(proofs.TRYING, err=True)
+    tried = [proofs.told(prove(), err=False) for prove in preflight.proofs(ready, os.environ)]
+    if start.approval(ready) is None:
+        raise Stop(
+            exits.REFUSED,
+            f"nobody approved the spec {ready.frozen.plan.spec} yet. cauto run asks for it in a terminal",
+        )
+    return exits.OK if all(proof.ok for proof in tried) else exits.FINDINGS
+
+
+@click.command(epilog="Example: correctless cauto demo")
+@click.option(
+    "--keep", "folder", metavar="DIR", help="Where to make the repository; default: a new temporary folder."
+)
+def demo(folder: str | None) -> int:
+    """Run a whole pipeline on a scratch repository with recorded answers: no model, no network, no account."""
+    from correctless.cli.run import demo as shown
+
+    return shown.play(folder, drive=_drive)

@@ -1,0 +1,67 @@
+"""The decisions log while its dispatcher lives: read whole once, then kept in memory in step with what is appended."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from correctless.decisions.decision import UNLISTED, Attempt, Decision
+from correctless.ledger.ledger import Head, Ledger
+
+# What the key of a person's own decision ends with, before the number of the entry it answers.
+ANSWER = "sanswer-"
+
+
+class DecisionsLog:
+    """What one dispatcher knows of the log that only it writes (`Ledger(alone=True)`).
+
+    Each question asks the file first: `Stop(3)` when somebody else added to it, changed it or put another in its place.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._known: list[Decision] = []
+
+    def create(self) -> None:
+        """Make the empty log, or check the one that is there."""
+        self._ledger.create()
+
+    def head(self) -> Head:
+        """Where the log ends."""
+        return self._ledger.head()
+
+    def append(self, decision: Decision) -> None:
+        """Add a decision, durably; one whose key is in the log already is not added again."""
+        made = self._ledger.append(decision.fields())
+        if made.seq == len(self._known) + 1:
+            self._known.append(Decision.of(made.fields))
+
+    def all(self) -> tuple[Decision, ...]:
+        """Every decision in the log, in its order."""
+        # The same number of entries with the last one unchanged: the chain makes them the same entries.
+        if self.head().seq != len(self._known):
+            self._known = [Decision.of(entry.fields) for entry in self._ledger.read()]
+        return tuple(self._known)
+
+    def of_attempt(self, at: Attempt) -> tuple[Decision, ...]:
+        """What the log holds of one attempt."""
+        key = at.key("")
+        return tuple(each for each in self.all() if (each.key or "").startswith(key))
+
+    def unlisted(self, run: str | None, skill: str, *, but: Collection[str | None] = ()) -> int:
+        """How many unlisted entries a run has of a skill, leaving out those with a key in `but`.
+
+        An effect that is performed again leaves out its own: their keys will be found again.
+        """
+        return sum(
+            each.run == run
+            and each.skill == skill
+            and not is_answer(each)  # it has the number of what it answers
+            and each.decision_id.startswith(UNLISTED)
+            and each.key not in but
+            for each in self.all()
+        )
+
+
+def is_answer(decision: Decision) -> bool:
+    """Whether an entry is a person's own decision, taken when they were asked."""
+    return decision.source == "synthesized" and (decision.key or "").rpartition("/")[2].startswith(ANSWER)
