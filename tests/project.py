@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import correctless
+import forked
 import terminal
 from correctless.project import paths
 from correctless.project.git import find
@@ -161,16 +162,7 @@ class Project:
     def command(
         self, *args: str, env: dict[str, str] | None = None, cwd: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*correctless.itself(), *args],
-            cwd=cwd or self.top,
-            env={**self.env, **(env or {})},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
+        return forked.run(args, cwd=cwd or self.top, env={**self.env, **(env or {})})
 
     def run(self, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
         """`cauto run` with this project's agent, approved."""

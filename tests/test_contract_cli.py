@@ -15,12 +15,12 @@ import pytest
 
 import contracts as c
 import correctless
+import forked
 import terminal
 from correctless.base import exits
 from correctless.base.clock import utcnow
 from correctless.ledger.ledger import Ledger
 from correctless.runcontract.document import contract_file
-from patience import PATIENCE
 
 RUN = "sessions-cutover"
 ENDS = "2099-01-01T00:00:00Z"
@@ -61,16 +61,7 @@ class Operator:
     def run(
         self, *words: str, env: dict[str, str] | None = None, cwd: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*self.program, *words],
-            cwd=cwd or self.top,
-            env={**self.env, **(env or {})},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
+        return forked.run(["contract", *words], cwd=cwd or self.top, env={**self.env, **(env or {})})
 
     def terminal(
         self, *words: str, typed: terminal.Typed = (), env: dict[str, str] | None = None
