@@ -40,7 +40,12 @@ def run(
         code = int.from_bytes(fork_server.read(server, 8), "big", signed=True)
         out.seek(0)
         err.seek(0)
-        return subprocess.CompletedProcess([*words], code, out.read().decode(), err.read().decode())
+        return subprocess.CompletedProcess(
+            [*words],
+            code,
+            out.read().decode(errors="surrogateescape"),
+            err.read().decode(errors="surrogateescape"),
+        )
 
 
 def _server() -> socket.socket:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import forked
 from correctless import itself
 from correctless.cli import main
 from correctless.decisions.decision import NOTES
@@ -25,15 +26,10 @@ SAID = '{"decision_id": "AD-001", "default_applied": "use the one the repository
 
 def run(answer: bytes | str, *args: str, skill: str = SKILL) -> subprocess.CompletedProcess[str]:
     data = answer.encode() if isinstance(answer, str) else answer
-    done = subprocess.run(
-        [*itself(), "decisions", "parse", "--skill", skill, *args],
-        input=data,
-        capture_output=True,
-        check=False,
-        timeout=PATIENCE,
-    )
     # strict: nothing but UTF-8 leaves the program
-    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+    return forked.run(
+        ["decisions", "parse", "--skill", skill, *args], cwd=os.curdir, env=os.environ, stdin=data
+    )
 
 
 def block(*lines: str, word: str = NONCE) -> str:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from correctless import itself
+import forked
 
 CLEAN = "---\nname: {}\ninteraction_mode: autonomous\nallowed-tools: Read, Bash(git log:*)\n---\n## Autonomous Defaults\n- **AD-001**: Order — as listed (default). Rationale: r.\n- **AD-002**: Merge — `escalate: always`. Default if deferred: wait. Rationale: r.\n"
 
 
 def run(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*itself(), "skills", *args], cwd=folder, capture_output=True, text=True, check=False
-    )
+    return forked.run(["skills", *args], cwd=folder, env=os.environ)
 
 
 @pytest.fixture

@@ -18,10 +18,9 @@ from pathlib import Path
 
 import pytest
 
-import correctless
+import forked
 from conftest import at_home
 from correctless.base import exits
-from patience import PATIENCE
 
 SECRET = "a-token-of-the-person"
 AGENT = """\
@@ -397,16 +396,7 @@ class Scene:
         }
         words = ["cauto", "run", "--no-check", "--spec", "spec.md", "--approve-spec-as", "Ada"]
         words += ["--sandbox", sandbox]
-        return subprocess.run(
-            [*correctless.itself(), *words, "--agent", f"command:{self.place / 'agent'}"],
-            cwd=self.top,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
+        return forked.run([*words, "--agent", f"command:{self.place / 'agent'}"], cwd=self.top, env=env)
 
     def outside(self) -> dict[str, str]:
         """Every file of the victim, and the agent's program."""

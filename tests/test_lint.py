@@ -14,11 +14,11 @@ import jsonschema
 import pytest
 
 import correctless
+import forked
 from correctless.base import exits
 from correctless.lint import cache as kept
 from correctless.lint.discover import discover
 from correctless.skill.find import MAX_FILE
-from patience import PATIENCE
 
 ROOT = Path(__file__).parents[1]
 SARIF = json.loads((ROOT / "tests/cases/sarif-schema-2.1.0.json").read_text("utf-8"))
@@ -47,18 +47,10 @@ def write(path: Path, text: str | bytes) -> Path:
 def lint(
     cwd: Path, *words: str, stdin: bytes = b"", cache: Path | None = None, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [*correctless.itself(), "lint", *words],
-        cwd=cwd,
-        env={**os.environ, "XDG_CACHE_HOME": str(cache or cwd.parent / "cache"), **variables},
-        input=stdin,
-        capture_output=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    out, err = (part.decode(errors="surrogateescape") for part in (done.stdout, done.stderr))
-    assert "Traceback" not in err
-    return subprocess.CompletedProcess(done.args, done.returncode, out, err)
+    env = {**os.environ, "XDG_CACHE_HOME": str(cache or cwd.parent / "cache"), **variables}
+    done = forked.run(["lint", *words], cwd=cwd, env=env, stdin=stdin)
+    assert "Traceback" not in done.stderr
+    return done
 
 
 def found(cwd: Path, *words: str, **more: Any) -> list[tuple[str, int, int, str]]:
