@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 # What a call must hold, as bytes without quotes and backslashes and in lower case, to be worth judging. Each rule of
-# `judge` needs one of them; tests/test_guard.py draws calls from the rules and holds that.
+# `judge` needs one of them; tests/unit/guard/test_guard.py draws calls from the rules and holds that.
 NAMES = (
     *(b"correctless", b".corr", b"cauto", b"autonomous", b"artifacts"),  # our files and our commands
     *(b"escalation", b"approve"),  # a person's words

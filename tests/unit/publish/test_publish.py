@@ -1,0 +1,626 @@
+"""Consolidation, the secret scan, the push and the managed body, with real git; no network."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.project.git import find
+from correctless.publish import branch, consolidation, leaks, managed_body, pull_request
+from correctless.publish.consolidation import Consolidated
+from fake_secrets import AWS, GITHUB
+
+HOSTILE = ("-rf", "--exec=x", "a\nb", ":(exclude)README.md", ":!x", "*", "sp ace", "ü", "\ttab", '"q"', "[x]")
+
+
+@dataclass(frozen=True)
+class Head:
+    seq: int
+    sha256: str
+
+
+def base_of(top: Path, git: Any) -> str:
+    return str(git(top, "rev-parse", "main"))
+
+
+def consolidate(top: Path, git: Any, *allow: str, **more: Any) -> Consolidated:
+    return consolidation.consolidate(
+        find(str(top)),
+        base=base_of(top, git),
+        allow=allow,
+        message=more.pop("message", "consolidate\n\nCorrectless-Run: r1\n"),
+        env=more.pop("env", dict(os.environ)),
+        seconds=more.pop("seconds", 30.0),
+    )
+
+
+def commit(top: Path, git: Any, name: str, text: str = "x\n", message: str = "step") -> None:
+    path = top / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    git(top, "add", "-f", "--", f":(literal){name}")
+    git(top, "commit", "-q", "--no-verify", "-m", message)
+
+
+def hook(top: Path, name: str, script: str) -> None:
+    path = top / ".git" / "hooks" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+def committed(top: Path, git: Any) -> set[str]:
+    out = subprocess.run(
+        ["git", "diff", "--name-only", "-z", "HEAD^", "HEAD"], cwd=top, capture_output=True, check=True
+    ).stdout
+    return set(out.decode().split("\0")) - {""}
+
+
+# Consolidation
+
+
+def test_only_what_the_branch_changed_or_outputs_declare_is_staged(scratch_repo: Path, git: Any) -> None:
+    commit(scratch_repo, git, "app.py")
+    (scratch_repo / "app.py").write_text("y\n")
+    (scratch_repo / "README.md").write_text("not the branch's\n")
+    (scratch_repo / "notes.txt").write_text("the person's own\n")
+    (scratch_repo / "docs" / "deep").mkdir(parents=True)
+    (scratch_repo / "docs" / "deep" / "page.md").write_text("declared\n")
+    done = consolidate(scratch_repo, git, "docs/**")
+    assert done.staged == ("app.py", "docs/deep/page.md")
+    assert done.left == ("README.md", "notes.txt")
+    assert committed(scratch_repo, git) == {"app.py", "docs/deep/page.md"}
+    assert done.commit == git(scratch_repo, "rev-parse", "HEAD")
+    assert "Correctless-Run: r1" in git(scratch_repo, "log", "-1", "--format=%B")
+
+
+def test_what_an_agent_staged_is_not_published_by_that(scratch_repo: Path, git: Any) -> None:
+    (scratch_repo / "private.txt").write_text("x\n")
+    git(scratch_repo, "add", "private.txt")
+    assert consolidate(scratch_repo, git).left == ("private.txt",)
+    assert committed(scratch_repo, git) == set()
+
+
+def test_a_star_stops_at_a_slash_and_two_do_not(scratch_repo: Path, git: Any) -> None:
+    for name in ("docs/a.md", "docs/deep/b.md", "CHANGELOG.md", "x/CHANGELOG.md"):
+        (scratch_repo / name).parent.mkdir(parents=True, exist_ok=True)
+        (scratch_repo / name).write_text("x\n")
+    assert consolidate(scratch_repo, git, "docs/*.md", "CHANGELOG.md").staged == ("CHANGELOG.md", "docs/a.md")
+    assert consolidate(scratch_repo, git, "docs/**").staged == ("docs/deep/b.md",)
+
+
+@pytest.mark.parametrize("glob", ["", "/", " "])
+def test_an_empty_glob_is_refused_not_read_as_everything(scratch_repo: Path, git: Any, glob: str) -> None:
+    (scratch_repo / "private.txt").write_text("x\n")
+    with pytest.raises(Stop) as stop:
+        consolidate(scratch_repo, git, glob)
+    assert stop.value.code == exits.REFUSED
+
+
+def test_a_glob_with_pathspec_magic_is_read_literally(scratch_repo: Path, git: Any) -> None:
+    (scratch_repo / "private.txt").write_text("x\n")
+    assert consolidate(scratch_repo, git, ":(exclude)nothing").staged == ()
+
+
+def test_artifacts_are_never_staged_whatever_outputs_say(scratch_repo: Path, git: Any) -> None:
+    artifacts = scratch_repo / ".correctless" / "artifacts"
+    artifacts.mkdir(parents=True)
+    (artifacts / "log.jsonl").write_text("{}\n")
+    report = scratch_repo / ".correctless" / "reports" / "cverify.md"
+    report.parent.mkdir()
+    report.write_text("R-001 holds\n")
+    done = consolidate(scratch_repo, git, "**")
+    assert (done.staged, done.left) == ((".correctless/reports/cverify.md",), ())
+
+
+def test_a_commit_that_holds_artifacts_needs_a_person_even_when_a_later_one_drops_them(
+    scratch_repo: Path, git: Any
+) -> None:
+    commit(scratch_repo, git, ".correctless/artifacts/log.jsonl")
+    git(scratch_repo, "rm", "-q", ".correctless/artifacts/log.jsonl")
+    git(scratch_repo, "commit", "-q", "-m", "gone")
+    before = git(scratch_repo, "rev-parse", "HEAD")
+    with pytest.raises(Stop) as stop:
+        consolidate(scratch_repo, git)
+    assert stop.value.code == exits.PERSON
+    assert ".correctless/artifacts/log.jsonl" in stop.value.message
+    assert git(scratch_repo, "rev-parse", "HEAD") == before
+
+
+def test_hostile_file_names_are_names(scratch_repo: Path, git: Any) -> None:
+    for name in HOSTILE:
+        commit(scratch_repo, git, name)
+        (scratch_repo / name).write_text("y\n")
+    (scratch_repo / "private.txt").write_text("x\n")
+    done = consolidate(scratch_repo, git)
+    assert committed(scratch_repo, git) == set(HOSTILE) == set(done.staged)
+    assert done.left == ("private.txt",)
+
+
+def test_a_folder_that_took_a_files_place_does_not_come_along(scratch_repo: Path, git: Any) -> None:
+    commit(scratch_repo, git, "config")
+    (scratch_repo / "config").unlink()
+    (scratch_repo / "config").mkdir()
+    (scratch_repo / "config" / "private.txt").write_text("x\n")
+    done = consolidate(scratch_repo, git)
+    assert (done.staged, done.left) == (("config",), ("config/private.txt",))
+    assert committed(scratch_repo, git) == {"config"}
+    assert git(scratch_repo, "ls-files", "config") == ""
+
+
+def test_a_repository_inside_the_repository_is_left(scratch_repo: Path, git: Any) -> None:
+    inner = scratch_repo / "docs" / "inner"
+    inner.mkdir(parents=True)
+    git(inner, "init", "-q")
+    (inner / "a").write_text("x\n")
+    git(inner, "add", "a")
+    git(inner, "commit", "-q", "-m", "inner")
+    done = consolidate(scratch_repo, git, "docs/**")
+    assert (done.staged, done.left) == ((), ("docs/inner/",))
+
+
+def test_the_repositorys_hooks_run_once_and_in_the_given_environment(scratch_repo: Path, git: Any) -> None:
+    hook(scratch_repo, "pre-commit", 'echo "$WHO $GH_TOKEN." >> .git/ran')
+    consolidate(scratch_repo, git, env={**os.environ, "WHO": "agent"})
+    assert (scratch_repo / ".git" / "ran").read_text() == "agent .\n"
+
+
+def test_a_failing_hook_stops_the_run_with_its_first_line(scratch_repo: Path, git: Any) -> None:
+    commit(scratch_repo, git, "app.py")
+    (scratch_repo / "app.py").write_text("y\n")
+    hook(scratch_repo, "pre-commit", "echo; echo 'lint: 3 \033[31merrors'; echo more; exit 1")
+    before = git(scratch_repo, "rev-parse", "HEAD")
+    with pytest.raises(Stop) as stop:
+        consolidate(scratch_repo, git)
+    assert stop.value.code == exits.FAILED
+    assert "lint: 3" in stop.value.message
+    assert "more" not in stop.value.message
+    assert "\033" not in stop.value.message
+    assert git(scratch_repo, "rev-parse", "HEAD") == before
+    assert (scratch_repo / "app.py").read_text() == "y\n"
+    (scratch_repo / ".git" / "hooks" / "pre-commit").unlink()
+    assert consolidate(scratch_repo, git).staged == ("app.py",)
+
+
+def test_a_hook_that_hangs_is_ended_with_all_it_started(scratch_repo: Path, git: Any) -> None:
+    hook(scratch_repo, "pre-commit", "sleep 600 & echo $! > .git/pid; wait")
+    with pytest.raises(Stop) as stop:
+        consolidate(scratch_repo, git, seconds=1.0)
+    assert stop.value.code == exits.FAILED
+    pid = (scratch_repo / ".git" / "pid").read_text().strip()
+    state = subprocess.run(
+        ["ps", "-o", "stat=", "-p", pid], capture_output=True, text=True, check=False
+    ).stdout
+    assert state[:1] in ("", "Z")  # a zombie runs no more, and not every container has somebody who buries it
+
+
+def test_a_hook_may_reformat_what_is_staged(scratch_repo: Path, git: Any) -> None:
+    commit(scratch_repo, git, "app.py")
+    (scratch_repo / "app.py").write_text("y\n")
+    hook(scratch_repo, "pre-commit", "echo formatted > app.py; git add app.py")
+    consolidate(scratch_repo, git)
+    assert git(scratch_repo, "show", "HEAD:app.py") == "formatted"
+
+
+@pytest.mark.parametrize(
+    ("name", "script"),
+    [
+        ("pre-commit", "git add private.txt"),
+        ("pre-commit", "git commit -q --allow-empty --no-verify -m own"),
+        ("post-commit", "mkdir .git/once && git commit -q --allow-empty -m own"),
+    ],
+)
+def test_a_hook_that_adds_files_or_commits_is_refused_and_undone(
+    scratch_repo: Path, git: Any, name: str, script: str
+) -> None:
+    (scratch_repo / "private.txt").write_text("x\n")
+    hook(scratch_repo, name, script)
+    before = git(scratch_repo, "rev-parse", "HEAD")
+    with pytest.raises(Stop) as stop:
+        consolidate(scratch_repo, git)
+    assert stop.value.code == exits.FAILED
+    assert git(scratch_repo, "rev-parse", "HEAD") == before
+    assert (scratch_repo / "private.txt").exists()
+
+
+# Secrets
+
+
+def scan(top: Path, git: Any) -> list[tuple[str, int]]:
+    diff, texts = leaks.published(find(str(top)), base_of(top, git))
+    return [(f.path, f.line) for f in leaks.secrets(diff, texts)]
+
+
+def test_a_secret_in_an_added_line_is_found_and_never_printed(scratch_repo: Path, git: Any) -> None:
+    commit(scratch_repo, git, "src/app.py", f"one = 1\nkey = '{AWS}'\n")
+    diff, texts = leaks.published(find(str(scratch_repo)), base_of(scratch_repo, git))
+    (found,) = leaks.secrets(diff, texts)
+    assert (found.path, found.line, found.column) == ("src/app.py", 2, 8)
+    assert "AWS" in found.message
+    assert AWS not in repr(found)
+
+
+def test_a_secret_that_a_later_commit_removed_is_found(scratch_repo: Path, git: Any) -> None:
+    commit(scratch_repo, git, "app.py", f"key = '{AWS}'\n")
+    commit(scratch_repo, git, "app.py", "key = read()\n")
+    assert scan(scratch_repo, git) == [("app.py", 1)]
+
+
+def test_a_secret_in_a_commit_message_and_in_a_text_is_found(scratch_repo: Path, git: Any) -> None:
+    commit(scratch_repo, git, "app.py", message=f"use {GITHUB}")
+    ((path, line),) = scan(scratch_repo, git)
+    assert path.startswith("commit message ")
+    assert line == 1
+    (found,) = leaks.secrets("", {"pull request body": f"fine\nuse {GITHUB} here"})
+    assert (found.path, found.line) == ("pull request body", 2)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"key = '{AWS}'  # pragma: allowlist secret",
+        f"client = connect('{AWS}')",
+        f"++ b/other {AWS}",
+        "x = 1; " * 2_857 + AWS + " y = 2;" * 20_000,
+    ],
+)
+def test_neither_comment_nor_call_nor_shape_nor_length_hides_a_token(
+    scratch_repo: Path, git: Any, line: str
+) -> None:
+    commit(scratch_repo, git, "package-lock.json", f"{line}\n")
+    assert scan(scratch_repo, git) == [("package-lock.json", 1)]
+
+
+def test_an_attribute_of_the_branch_hides_no_file(scratch_repo: Path, git: Any) -> None:
+    commit(scratch_repo, git, ".gitattributes", "*.env -diff\n")
+    commit(scratch_repo, git, "prod.env", f"KEY={AWS}\n")
+    assert scan(scratch_repo, git) == [("prod.env", 1)]
+
+
+def test_removed_lines_and_plain_work_are_no_findings(scratch_repo: Path, git: Any) -> None:
+    git(scratch_repo, "switch", "-q", "main")
+    commit(scratch_repo, git, "old.py", f"key = '{AWS}'\n")
+    git(scratch_repo, "switch", "-q", "-C", "feature/x")
+    git(scratch_repo, "rm", "-q", "old.py")
+    commit(
+        scratch_repo,
+        git,
+        "app.py",
+        "password = read_password()\nnumber = '12345'\n",
+        message=f"Log: 3:{'ab12' * 16}",
+    )
+    assert scan(scratch_repo, git) == []
+
+
+def test_what_a_person_put_into_the_baseline_is_known(scratch_repo: Path, git: Any) -> None:
+    commit(scratch_repo, git, "app.py", f"key = '{AWS}'\n")
+    made = subprocess.run(
+        [sys.executable, "-m", "detect_secrets", "scan", "--no-verify", "app.py"],
+        cwd=scratch_repo,
+        capture_output=True,
+        check=True,
+    ).stdout.decode()
+    commit(scratch_repo, git, ".secrets.baseline", made)
+    here = find(str(scratch_repo))
+    diff, texts = leaks.published(here, base_of(scratch_repo, git))
+    by_the_branch = leaks.known_secrets(here, base_of(scratch_repo, git))
+    by_the_person = leaks.known_secrets(here, "HEAD")
+    assert "app.py" in {f.path for f in leaks.secrets(diff, texts, known=by_the_branch)}
+    assert "app.py" not in {f.path for f in leaks.secrets(diff, texts, known=by_the_person)}
+
+
+def test_a_baseline_that_cannot_be_read_stops(scratch_repo: Path, git: Any) -> None:
+    commit(scratch_repo, git, ".secrets.baseline", '{"results": 3}\n')
+    with pytest.raises(Stop) as stop:
+        leaks.known_secrets(find(str(scratch_repo)), "HEAD")
+    assert stop.value.code == exits.REFUSED
+
+
+def test_the_scan_opens_no_connection() -> None:
+    program = (
+        "import sys\n"
+        "sys.addaudithook(lambda e, a: sys.exit(9) if e in ('socket.connect', 'socket.getaddrinfo') else None)\n"
+        "from correctless.publish import leaks\n"
+        "assert 'detect_secrets' not in sys.modules\n"
+        f"print(len(leaks.secrets('', {{'a': {AWS!r}, 'b': {GITHUB!r}, 'c': 'xoxb-' + '1' * 12 + '-' + 'a1' * 12}})))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "3\n"), done.stderr
+
+
+# Push
+
+
+@pytest.fixture
+def remote(scratch_repo: Path, tmp_path: Path, git: Any) -> Path:
+    bare = tmp_path / "remote.git"
+    git(tmp_path, "init", "-q", "--bare", "-b", "trunk", str(bare))
+    git(scratch_repo, "remote", "add", "origin", str(bare))
+    git(scratch_repo, "push", "-q", "origin", "main:trunk")
+    commit(scratch_repo, git, "app.py")
+    return bare
+
+
+def push(top: Path, name: str = "feature/x", **more: Any) -> str:
+    here = find(str(top))
+    return branch.push(here, **{"remote": "origin", "branch": name, "expected": None, **more})
+
+
+def refs(bare: Path, git: Any) -> dict[str, str]:
+    lines = git(bare, "for-each-ref", "--format=%(refname) %(objectname)").splitlines()
+    return dict(line.split(" ", 1) for line in lines)
+
+
+def test_push_moves_one_ref_and_nothing_else(scratch_repo: Path, remote: Path, git: Any) -> None:
+    git(scratch_repo, "tag", "-a", "v1", "-m", "v1")
+    git(scratch_repo, "config", "push.followTags", "true")
+    hook(scratch_repo, "pre-push", "touch .git/ran; exit 1")
+    trunk = refs(remote, git)["refs/heads/trunk"]
+    pushed = push(scratch_repo)
+    assert refs(remote, git) == {"refs/heads/feature/x": pushed, "refs/heads/trunk": trunk}
+    assert pushed == git(scratch_repo, "rev-parse", "HEAD")
+    assert not (scratch_repo / ".git" / "ran").exists()
+
+
+def test_push_again_is_done_and_a_lease_moves_on(scratch_repo: Path, remote: Path, git: Any) -> None:
+    first = push(scratch_repo)
+    assert push(scratch_repo) == first
+    git(scratch_repo, "commit", "-q", "--amend", "-m", "rewritten")
+    assert push(scratch_repo, expected=first) == refs(remote, git)["refs/heads/feature/x"] != first
+
+
+@pytest.mark.parametrize("expected", [None, "0" * 39 + "1"])
+def test_what_someone_else_pushed_is_not_overwritten(
+    scratch_repo: Path, remote: Path, git: Any, expected: str | None
+) -> None:
+    git(scratch_repo, "push", "-q", "origin", "main:refs/heads/feature/x")
+    theirs = refs(remote, git)["refs/heads/feature/x"]
+    with pytest.raises(Stop) as stop:
+        push(scratch_repo, expected=expected)
+    assert stop.value.code == exits.REFUSED
+    assert "someone pushed" in stop.value.message
+    assert refs(remote, git)["refs/heads/feature/x"] == theirs
+
+
+@pytest.mark.parametrize(
+    "name", ["main", "master", "develop", "release/1.2", "Main", "trunk", "prod", "hotfix/a/b"]
+)
+def test_a_protected_branch_is_never_pushed(scratch_repo: Path, remote: Path, git: Any, name: str) -> None:
+    before = refs(remote, git)
+    with pytest.raises(Stop) as stop:
+        push(scratch_repo, name, protected=("prod", "hotfix/*"))
+    assert stop.value.code == exits.REFUSED
+    assert "protected" in stop.value.message
+    assert refs(remote, git) == before
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["--mirror", "-f", "x:refs/heads/trunk", ":trunk", "refs/heads/trunk", "HEAD", "a..b", "a b", "a\nb", "*", "", "@{-1}", "x~1", "a.lock"],
+)  # fmt: skip
+def test_a_name_that_is_no_branch_is_refused(scratch_repo: Path, remote: Path, git: Any, name: str) -> None:
+    before = refs(remote, git)
+    with pytest.raises(Stop) as stop:
+        push(scratch_repo, name)
+    assert stop.value.code == exits.REFUSED
+    assert "\n" not in stop.value.message
+    assert refs(remote, git) == before
+
+
+@pytest.mark.parametrize("name", ["$(touch${IFS}pwned)", "+main", "`id`", "a;b", "'q'", "ü/ö", "a&b", "x|y"])
+def test_an_odd_name_that_is_a_branch_is_pushed_as_it_is(
+    scratch_repo: Path, remote: Path, git: Any, name: str
+) -> None:
+    push(scratch_repo, name)
+    assert f"refs/heads/{name}" in refs(remote, git)
+    assert not (scratch_repo / "pwned").exists()
+
+
+def test_a_remote_is_a_configured_name_and_not_an_address(scratch_repo: Path, remote: Path) -> None:
+    for name in (str(remote), "--receive-pack=touch pwned", "ext::sh -c 'touch pwned'", "nowhere"):
+        with pytest.raises(Stop) as stop:
+            push(scratch_repo, remote=name)
+        assert stop.value.code == exits.REFUSED
+    assert not (scratch_repo / "pwned").exists()
+
+
+def test_an_address_that_runs_a_program_is_not_used(scratch_repo: Path, remote: Path, git: Any) -> None:
+    git(scratch_repo, "config", "protocol.ext.allow", "always")
+    git(scratch_repo, "config", "remote.origin.url", "ext::sh -c touch% pwned")
+    with pytest.raises(Stop):
+        push(scratch_repo)
+    assert not (scratch_repo / "pwned").exists()
+
+
+def test_an_address_that_changed_since_the_start_is_refused(
+    scratch_repo: Path, remote: Path, tmp_path: Path, git: Any
+) -> None:
+    other = tmp_path / "other.git"
+    git(tmp_path, "init", "-q", "--bare", str(other))
+    git(scratch_repo, "config", f"url.{other}.pushInsteadOf", str(remote))
+    with pytest.raises(Stop) as stop:
+        push(scratch_repo, url=str(remote))
+    assert "changed during the run" in stop.value.message
+    assert refs(other, git) == {}
+
+
+def test_a_refusal_by_the_remote_is_told_in_its_words(scratch_repo: Path, remote: Path) -> None:
+    script = remote / "hooks" / "pre-receive"
+    script.parent.mkdir(exist_ok=True)
+    script.write_text("#!/bin/sh\necho 'ticket number missing'\nexit 1\n")
+    script.chmod(0o755)
+    with pytest.raises(Stop) as stop:
+        push(scratch_repo)
+    assert "pre-receive hook declined" in stop.value.message
+    assert "ticket number missing" in stop.value.message
+
+
+# The body
+
+
+RULES = [("R-001", "one entry a line"), ("R-002", "closes #12 @ann <img src=x>")]
+HEADS = {"decisions": Head(3, "ab" * 32), "run": Head(12, "cd" * 32)}
+
+
+def compose(summary: str = "## Decisions\n\n- AD-001: keep", **more: Any) -> str:
+    given = {
+        "run": "r1",
+        "spec_title": "A shop",
+        "rules": RULES,
+        "verification": "all rules hold",
+        "heads": HEADS,
+    }
+    return managed_body.body(summary_markdown=summary, **{**given, **more})
+
+
+def test_the_body_has_every_part_inside_the_managed_section() -> None:
+    text = compose()
+    assert text.startswith("<!-- correctless:begin run=r1 -->\n## Decisions")
+    assert text.endswith("\n<!-- correctless:end run=r1 -->")
+    for part in (
+        "- [ ] R-001: one entry a line",
+        "## Test plan",
+        "A shop",
+        "all rules hold",
+        "ab" * 32,
+        "| 12 |",
+    ):
+        assert part in text
+    assert managed_body.is_ours(text, "r1")
+    assert not managed_body.is_ours(text, "r")
+    assert not managed_body.is_ours(text, "r11")
+
+
+def test_text_of_the_repository_is_inert_in_the_body() -> None:
+    text = compose(verification="@ann fixes #7\n<!-- correctless:end run=r1 -->")
+    assert "@ann" not in text
+    assert "<img" not in text
+    assert "closes #12" not in text
+    assert "fixes #7" not in text
+    assert text.count("<!-- correctless:end run=r1 -->") == 1
+
+
+def test_a_marker_inside_the_summary_does_not_end_the_section() -> None:
+    text = compose("fine\n<!-- correctless:end run=r1 -->\nmore\n<!-- correctless:tail -->\n")
+    assert managed_body.is_ours(text, "r1")
+    assert managed_body.merge_body(text, compose("new"), "r1") == compose("new")
+
+
+@pytest.mark.parametrize("run", ["", "a b", "r1 -->", "a--b", "../x", "-x"])
+def test_a_run_id_that_could_end_its_marker_is_refused(run: str) -> None:
+    with pytest.raises(Stop):
+        compose(run=run)
+
+
+def test_what_people_wrote_around_the_section_is_kept_to_the_byte() -> None:
+    old = f"Hello @bob\r\n\r\n{compose('old')}\r\n\r\nmy notes  \n<!-- correctless:begin run=other -->"
+    merged = managed_body.merge_body(old, compose("new"), "r1")
+    assert merged == old.replace(compose("old"), compose("new"))
+    assert merged != old
+
+
+def test_a_section_edited_in_a_browser_is_still_found_and_not_edited_again() -> None:
+    old = ("before\n" + compose() + "\nafter").replace("\n", "\r\n")
+    assert managed_body.is_ours(old, "r1")
+    assert managed_body.merge_body(old, compose(), "r1") == old
+
+
+@pytest.mark.parametrize(
+    "old",
+    [
+        "",
+        "<!-- correctless:begin run=r1 -->",
+        "<!-- correctless:end run=r1 -->\n<!-- correctless:begin run=r1 -->",
+        "> <!-- correctless:begin run=r1 -->\n> <!-- correctless:end run=r1 -->",
+        compose() + "\n" + compose(),
+        compose(run="r2"),
+    ],
+)
+def test_a_body_without_exactly_this_section_is_not_ours(old: str) -> None:
+    assert not managed_body.is_ours(old, "r1")
+    with pytest.raises(Stop) as stop:
+        managed_body.merge_body(old, compose(), "r1")
+    assert stop.value.code == exits.PERSON
+
+
+def test_a_summary_that_is_too_long_loses_its_middle_and_says_so() -> None:
+    long = "## Decisions\n<details>\n" + "- AD-001: keep\n" * 6_000
+    text = compose(long + "</details>\n\n## Deferred escalations\n\n- AD-009: drop the table\n")
+    assert len(text) <= managed_body.LIMIT
+    assert "was cut" in text
+    assert "AD-009: drop the table" in text
+    assert text.index("was cut") < text.index("AD-009")
+    assert text.count("<details>") == text.count("</details>") == 1
+    assert "ab" * 32 in text
+    assert managed_body.is_ours(text, "r1")
+    assert "was cut" not in compose("short")
+
+
+def test_a_code_fence_that_is_cut_is_closed() -> None:
+    text = compose("```text\n" + "line\n" * 20_000 + "```\n")
+    assert text.index("\n```\n", text.index("```text") + 3) < text.index("was cut")
+
+
+def test_people_have_room_beside_a_full_section() -> None:
+    full = compose("- AD-001: keep\n" * 6_000)
+    notes = "n" * 20_000
+    old = compose("short") + "\n" + notes
+    merged = managed_body.merge_body(old, full, "r1")
+    assert len(merged) <= managed_body.LIMIT
+    assert merged.endswith(notes)
+    assert merged.count("was cut") == 1
+    with pytest.raises(Stop) as stop:
+        managed_body.merge_body(compose("short") + "\n" + "n" * managed_body.LIMIT, full, "r1")
+    assert stop.value.code == exits.PERSON
+
+
+def test_a_spec_with_thousands_of_rules_leaves_room_for_the_heads() -> None:
+    text = compose(rules=[(f"R-{n:03}", "x" * 1_000) for n in range(1, 3_000)])
+    assert len(text) <= managed_body.LIMIT
+    assert "more rules of the spec" in text
+    assert "cd" * 32 in text
+
+
+# A command instead of gh
+
+
+def command(tmp_path: Path, script: str, seconds: float = 20.0) -> str:
+    return pull_request.command_pull_request(
+        ["sh", "-c", script],
+        {"run": "r1", "branch": "feature/x", "body": "ü"},
+        cwd=str(tmp_path),
+        env=dict(os.environ),
+        seconds=seconds,
+    )
+
+
+def test_a_command_gets_json_and_its_first_url_is_the_result(tmp_path: Path) -> None:
+    url = command(
+        tmp_path, "cat > got.json; echo opening; echo ' https://forge.example/1 '; echo https://b.example"
+    )
+    assert url == "https://forge.example/1"
+    assert (tmp_path / "got.json").read_text() == '{"run": "r1", "branch": "feature/x", "body": "\\u00fc"}\n'
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("echo no url here", "printed no URL"),
+        ("echo 'javascript:alert(1)'; echo see https://x.example", "printed no URL"),
+        ("echo https://x.example/1; echo 'no access' >&2; exit 4", "ended with 4: no access"),
+        ("sleep 60", "took over"),
+    ],
+)
+def test_a_command_that_opens_nothing_stops_with_its_reason(tmp_path: Path, script: str, said: str) -> None:
+    with pytest.raises(Stop) as stop:
+        command(tmp_path, script, seconds=1.0)
+    assert stop.value.code == exits.REFUSED
+    assert said in stop.value.message
