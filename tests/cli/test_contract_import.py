@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -22,6 +23,7 @@ from correctless.runcontract.ledger import store
 from correctless.runcontract.ledger.case import Facts
 from correctless.runcontract.ledger.records import Escalation, Record, Surfaced
 from operators import RUN, SPAWN, TEXT, Operator
+from patience import PATIENCE
 from places import ROOT
 
 MANUAL = ROOT / "docs" / "run-contract.md"
@@ -61,6 +63,21 @@ class Signing(Operator):
 
     def put(self, records: Sequence[Record]) -> None:
         store.add(self.load(), records, self.env, utcnow())
+
+    def run(
+        self, *words: str, env: dict[str, str] | None = None, cwd: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """In a fresh interpreter: its list of signers is another than the machine's."""
+        return subprocess.run(
+            [*self.program, *words],
+            cwd=cwd or self.top,
+            env={**self.env, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
 
     def trusting(self, signers: str) -> None:
         self.program = [sys.executable, "-P", "-c", PROGRAM, signers]

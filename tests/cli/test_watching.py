@@ -142,7 +142,7 @@ def test_every_step_has_a_mark_with_its_attempt_time_tokens_cost_and_decisions()
     assert view.rows[1].seconds == 5.0
     assert (view.total.seconds, view.total.tokens, view.total.decisions, view.current) == (66.0, 1500, 2, 1)
     shown = "\n".join(drawn(view, 80, 24))
-    assert re.search(r"✓ ctdd +1 +1:01 +1.5k +~0.25 +2, 1 deferred", shown), shown
+    assert re.search(r"✓ ctdd +1 +1m01s +1.5k +~0.25 +2, 1 deferred", shown), shown
     assert re.search(r"– cupdate-arch +not at intensity standard", shown), shown
 
 
@@ -258,7 +258,7 @@ def test_figures_stand_below_their_headers() -> None:
     told.finish("ctdd", later=3700)
     shown = drawn(told.view(), 80, 24)
     header = shown[1]
-    for row, figures in ((shown[2], ("1", "1:01:40", "1.5k", "~0.25")),):
+    for row, figures in ((shown[2], ("1", "1h01m", "1.5k", "~0.25")),):
         for word, figure in zip(("attempt", "time", "tokens", "USD"), figures, strict=True):
             end = header.index(word) + len(word)
             assert row[:end].endswith(figure), (header, row)

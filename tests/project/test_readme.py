@@ -24,7 +24,7 @@ def same(text: str) -> list[str]:
     """The lines without what is another in each run: its id, its digest, its times."""
     text = re.sub(r"\d{8}-\d{6}-[0-9a-f]{4}", "RUN", text)
     text = re.sub(r"[0-9a-f]{64}", "DIGEST", text)
-    text = re.sub(r" +\d+s\b", " TIME", text)
+    text = re.sub(r" +[\d.]+s\b", " TIME", text)
     return [line.rstrip() for line in text.strip().splitlines()]
 
 

@@ -32,13 +32,13 @@ with path.open("ab") as file:
 # The same by the package itself, which also notes it in the private copy of the heads.
 BY_THE_PACKAGE = f"""
 sys.path.insert(0, {str(SOURCE)!r})
-from correctless import review
+from correctless.review import open_set
 from correctless.project import git, paths
 from correctless.base.clock import utcnow
 folder = pathlib.Path(".correctless/artifacts")
 events = next(folder.glob("pipeline-feature*.jsonl")).read_text().splitlines()
 closed = [json.loads(line)["digest"] for line in events if json.loads(line)["event"] == "gate_closed"]
-review.answer(paths.logs(git.find(os.getcwd())), closed[-1], kind="escalations", by="Ada", channel="terminal", note="", now=utcnow())
+open_set.answer(paths.logs(git.find(os.getcwd())), closed[-1], kind="escalations", by="Ada", channel="terminal", note="", now=utcnow())
 """
 
 

@@ -31,7 +31,12 @@ COMMANDS = {
 }
 
 # The modules of commands that are not in this folder itself.
-_FOLDERS = {"cauto": "run", "decisions": "log", "writer": "log"}
+_MODULES = {
+    "cauto": "run.cauto",
+    "contract": "contract.group",
+    "decisions": "log.decisions",
+    "writer": "log.writer",
+}
 
 # Answered without click: the module's `main(argv) -> int`.
 FAST = ("writer", "gate", "lint", "rules", "hook")
@@ -82,8 +87,7 @@ def _run(words: list[str]) -> int:
 
 def module_of(command: str) -> str:
     """The name of the module that answers a command."""
-    folder = _FOLDERS.get(command)
-    return f"correctless.cli.{f'{folder}.' if folder else ''}{command.replace('-', '_')}"
+    return f"correctless.cli.{_MODULES.get(command) or command.replace('-', '_')}"
 
 
 def _let_go_of_stdout() -> None:

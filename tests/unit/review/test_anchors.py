@@ -341,9 +341,9 @@ if step == "cverify":
     ("extra", "said"),
     [
         (FORGES, "somebody else added this entry"),
-        (TRUNCATES, "it is not what was acknowledged"),
+        (TRUNCATES, "its last acknowledged line was changed or cut off"),
         (REPLACES, "was replaced while it was written to"),
-        (EDITS, ":1: "),
+        (EDITS, "was changed"),
     ],
     ids=["forged", "truncated", "replaced", "edited"],
 )

@@ -1,0 +1,25 @@
+"""`correctless contract`: a run's authority drafted, granted ask by ask, and asked for; words in, words and exit codes out."""
+
+from __future__ import annotations
+
+import click
+
+from correctless.cli.lazy import LazyGroup
+
+# The module of each command, which is imported when it is called: an agent asks often, and waits for it.
+_MODULES = {
+    "draft": ("new", "lint", "surface", "diff", "schema"),
+    "answer": ("answer", "revoke", "close", "reaffirm", "waive"),
+    "ask": ("pin", "status", "authorize", "merge", "board"),
+    "record": ("evidence", "escalate", "record", "helper", "review"),
+}
+
+
+@click.group(
+    cls=LazyGroup,
+    modules={
+        name: f"correctless.cli.contract.{module}" for module, names in _MODULES.items() for name in names
+    },
+)
+def contract() -> None:
+    """What a run may do, granted ask by ask beforehand, and asked for each time."""
