@@ -18,14 +18,14 @@ from correctless.runcontract.document import contract_file
 from correctless.runcontract.ledger import store
 from correctless.runcontract.ledger.actions import Action
 from correctless.runcontract.ledger.records import (
-    Answer,
-    Attempt,
-    Decision,
+    AskAnswer,
+    AuthorityDecision,
+    DecisionClause,
     Helper,
     Permit,
     Pin,
     Record,
-    Said,
+    RepairAttempt,
     Surfaced,
 )
 
@@ -120,7 +120,7 @@ class _Project:
         if text.count("\n") != LINES or contract_file.read(data, at.contract).findings:
             raise Stop(exits.REFUSED, f"docs/run-contract-example.md no longer makes {LINES} clean lines")
         of, now = contract_file.digest_of(data), utcnow()
-        granted = [Answer(of, f"G{n}", "granted", "Ada", "terminal") for n in range(1, 5)]
+        granted = [AskAnswer(of, f"G{n}", "granted", "Ada", "terminal") for n in range(1, 5)]
         pin = Pin(of, {"F1": ("V1",), "F2": ("V1",)})
         store.add(store.load(at, self.env, now), [Surfaced(of), *granted, pin, *more], self.env, now)
         store.pin_file(at, data)
@@ -147,17 +147,17 @@ def _replaced(text: str, old: str, new: str) -> str:
 def _helpers(text: str) -> list[Record]:
     """Some days: helpers permitted, started and ended, a fix each, and now and then something that was denied."""
     of, ended = contract_file.digest_of(text.encode()), timestamp(utcnow() - timedelta(hours=1))
-    denied = (Said("constraint.C1", 7, "deploy.prod", "an action that no constraint forbids"),)
+    denied = (DecisionClause("constraint.C1", 7, "deploy.prod", "an action that no constraint forbids"),)
     found: list[Record] = []
     for number in range(DAYS):
         permit = f"{number:016x}"
         found += [
-            Decision(of, _SPAWN.fields(), "allow", (), permit),
+            AuthorityDecision(of, _SPAWN.fields(), "allow", (), permit),
             Permit(permit, of, _SPAWN.fields(), "G4", ended),
             Helper(f"h{number}", "start", permit),
-            Attempt("fix", f"slow login {number}", "ok"),
+            RepairAttempt("fix", f"slow login {number}", "ok"),
             Helper(f"h{number}", "end", permit, 0.5),
-            Decision(of, _DEPLOY.fields(), "deny", denied),
+            AuthorityDecision(of, _DEPLOY.fields(), "deny", denied),
         ]
     return found
 

@@ -34,7 +34,9 @@ def _rows(top: str, rounds: int, say: Callable[[str], None]) -> list[Row]:
     for name, worktree in (("an ordinary worktree", "project"), ("a linked worktree", "linked")):
         say(name)
         repo = find(_project(top, env, worktree))
-        place = sandbox.Place(repo, worktree, os.path.join(repo.home, ".correctless/artifacts/runs/r"), env)
+        place = sandbox.SandboxPlace(
+            repo, worktree, os.path.join(repo.home, ".correctless/artifacts/runs/r"), env
+        )
         alone, rules, whole = [], [], []
         for _ in range(rounds + 1):
             began = time.perf_counter()

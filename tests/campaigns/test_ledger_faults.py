@@ -17,7 +17,9 @@ from pathlib import Path
 import pytest
 
 from correctless.base.exits import Stop
-from correctless.ledger.ledger import Anchor, Damaged, Foreign, Ledger, verify
+from correctless.ledger.check import Anchor, verify
+from correctless.ledger.ledger import Ledger
+from correctless.ledger.log_file import Damaged, Foreign
 from patience import PATIENCE
 from programs import strace_program
 
@@ -475,7 +477,7 @@ def test_an_edit_of_a_large_log_is_noticed_once_others_added_a_sixteenth(log: Pa
 def _peak_of_verify(log: Path, heads: Path, entries: int) -> int:
     """KiB that a process of its own took at most to verify a log with as many anchors as entries."""
     program = (
-        "import sys; from correctless.ledger.ledger import Anchor, verify\n"
+        "import sys; from correctless.ledger.check import Anchor, verify\n"
         "def heads():\n"
         "    for seq, line in enumerate(open(sys.argv[2]), 1): yield Anchor(seq, line.strip(), 'x')\n"
         "report = verify(sys.argv[1], heads=heads()); assert report.intact, report.findings[:2]\n"

@@ -16,7 +16,7 @@ import pytest
 import correctless
 from corpus import unpack
 from correctless.lint import fix, run
-from correctless.lint.discover import Target, discover
+from correctless.lint.discover import LintTarget, discover
 from correctless.lint.settings import Settings
 from correctless.syntax.finding import Edit, Finding
 
@@ -48,7 +48,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return unpack(tmp_path_factory.mktemp("corpus"))
 
 
-def found_in(data: bytes, target: Target) -> list[Finding]:
+def found_in(data: bytes, target: LintTarget) -> list[Finding]:
     settings = Settings(pedantic=True, contract=True)
     return [each for each in run.text(data, target, settings, today=TODAY).findings if each.fix]
 

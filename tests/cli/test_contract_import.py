@@ -20,8 +20,8 @@ from correctless.base import exits
 from correctless.base.clock import timestamp, utcnow
 from correctless.runcontract.judge.authorize import authorize
 from correctless.runcontract.ledger import store
-from correctless.runcontract.ledger.case import Facts
-from correctless.runcontract.ledger.records import Escalation, Record, Surfaced
+from correctless.runcontract.ledger.case import CaseFacts
+from correctless.runcontract.ledger.records import EscalationRecord, Record, Surfaced
 from operators import RUN, SPAWN, TEXT, Operator
 from patience import PATIENCE
 from places import ROOT
@@ -55,7 +55,7 @@ class Signing(Operator):
         self.trusting(keys.signers)
 
     @property
-    def place(self) -> store.Place:
+    def place(self) -> store.ContractFiles:
         return store.place(str(self.top), RUN)
 
     def load(self) -> store.ContractSnapshot:
@@ -153,7 +153,7 @@ def test_a_signed_re_affirmation_is_good_once_and_its_text_is_not_taken_again(op
 def test_a_signed_waiver_lets_a_check_be_red_at_its_head(op: Signing) -> None:
     def verdict() -> str:
         now = utcnow()
-        return authorize(op.load().case, c.MERGE, Facts(c.red(now)), now).verdict
+        return authorize(op.load().case, c.MERGE, CaseFacts(c.red(now)), now).verdict
 
     op.put([c.REVIEWED])
     assert verdict() == "deny"
@@ -220,7 +220,7 @@ def test_a_text_is_taken_once_however_its_signature_is_wrapped(kind: str, op: Si
     code, shown = op.hand_in(VERBS[kind], path)
     assert code == 0, shown
     if kind == "settled":  # open once more, so that it would be an answer to something
-        op.put([next(i.record for i in op.load().log if isinstance(i.record, Escalation))])
+        op.put([next(i.record for i in op.load().log if isinstance(i.record, EscalationRecord))])
     signature = path.with_name("once.json.sig")
     first = signature.read_bytes()
     assert "on record already" in op.refused(kind, path)

@@ -16,7 +16,8 @@ import pytest
 from conftest import Git
 from correctless.cli import main
 from correctless.cli.log import writer
-from correctless.ledger.ledger import GENESIS, Head, Ledger
+from correctless.ledger.chain import GENESIS, Head
+from correctless.ledger.ledger import Ledger
 from correctless.project import paths
 from correctless.project.git import find
 from correctless.project.lock import Lock

@@ -204,7 +204,7 @@ def test_a_suppression_runs_out_without_the_file_being_touched(
     tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from correctless.lint import run, settings
-    from correctless.lint.discover import Target
+    from correctless.lint.discover import LintTarget
 
     file = write(
         tree / "skills/other/SKILL.md",
@@ -215,7 +215,7 @@ def test_a_suppression_runs_out_without_the_file_being_touched(
     rules = {}
     for today in ("2026-11-25", "2026-11-26"):
         store = kept.Cache(str(tree / "cache"))
-        target = [Target("skills/other/SKILL.md", "skill")]
+        target = [LintTarget("skills/other/SKILL.md", "skill")]
         report = run.files(
             target, settings.Settings(), store, today=today, now_ns=time.time_ns() + 10**10, workers=1
         )

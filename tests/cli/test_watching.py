@@ -31,7 +31,7 @@ from correctless.base import exits
 from correctless.base.clock import timestamp, utcnow
 from correctless.base.exits import Stop
 from correctless.cli.display import progress
-from correctless.cli.display.board import Board, View
+from correctless.cli.display.board import Board, BoardView
 from correctless.cli.display.live import Live, Screen, draw
 from correctless.cli.run import follow as following
 from correctless.ledger.ledger import Ledger
@@ -100,16 +100,16 @@ class Told:
         self.say(StepChecked(step, attempt, True, ""))
         self.say(StepFinished(step, attempt, "c", 1, "h"))
 
-    def view(self, *, later: float = 0.0) -> View:
+    def view(self, *, later: float = 0.0) -> BoardView:
         self.now += later
         return self.board.view(self.now)
 
 
-def marks(view: View) -> dict[str, str]:
+def marks(view: BoardView) -> dict[str, str]:
     return {row.name: row.mark for row in view.rows}
 
 
-def note(view: View, word: str) -> str | None:
+def note(view: BoardView, word: str) -> str | None:
     return dict(view.notes).get(word)
 
 
@@ -293,7 +293,7 @@ class Painted:
         self.hidden += text.rpartition("\x1b[?25")[2].startswith("l")
 
 
-def drawn(view: View, columns: int, lines: int) -> list[str]:
+def drawn(view: BoardView, columns: int, lines: int) -> list[str]:
     """The lines of a board, as a terminal shows them."""
     console = Console(file=io.StringIO(), width=columns - 1, color_system=None)
     with console.capture() as captured:

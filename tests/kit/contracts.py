@@ -16,14 +16,14 @@ from correctless.runcontract.document import contract_file
 from correctless.runcontract.judge.board import Here
 from correctless.runcontract.ledger import store
 from correctless.runcontract.ledger.actions import Action
-from correctless.runcontract.ledger.case import Case, Facts
+from correctless.runcontract.ledger.case import Case, CaseFacts
 from correctless.runcontract.ledger.clause import Clause
 from correctless.runcontract.ledger.records import (
-    Answer,
+    AskAnswer,
     Consume,
-    Evidence,
-    Flip,
-    Logged,
+    FlipRecord,
+    GateEvidence,
+    LoggedRecord,
     Permit,
     Pin,
     Reaffirm,
@@ -36,7 +36,7 @@ from correctless.runcontract.ledger.records import (
     logged,
 )
 from correctless.runcontract.ledger.state import Version, fold
-from correctless.runcontract.ledger.store import Place
+from correctless.runcontract.ledger.store import ContractFiles
 
 CASES = places.CASES / "runcontract"
 TEXT = (CASES / "ok" / "full.md").read_text().replace("sessions-cutover", "r1", 1)
@@ -78,7 +78,7 @@ def digest(text: str) -> str:
     return contract_file.digest_of(text.encode())
 
 
-def log(records: Sequence[Record], start: datetime = START, step_s: float = 1) -> tuple[Logged, ...]:
+def log(records: Sequence[Record], start: datetime = START, step_s: float = 1) -> tuple[LoggedRecord, ...]:
     """The records as they are read back, a second apart."""
     return tuple(
         logged(number, fields_of(record, start + timedelta(seconds=number * step_s)))
@@ -86,8 +86,8 @@ def log(records: Sequence[Record], start: datetime = START, step_s: float = 1) -
     )
 
 
-def yes(grant: str, scope: str = "*", excluded: str = "", *, of: str = DIGEST) -> Answer:
-    return Answer(
+def yes(grant: str, scope: str = "*", excluded: str = "", *, of: str = DIGEST) -> AskAnswer:
+    return AskAnswer(
         of,
         grant,
         "granted",
@@ -98,8 +98,8 @@ def yes(grant: str, scope: str = "*", excluded: str = "", *, of: str = DIGEST) -
     )
 
 
-def no(grant: str, *, of: str = DIGEST) -> Answer:
-    return Answer(of, grant, "refused", "Ada", "terminal")
+def no(grant: str, *, of: str = DIGEST) -> AskAnswer:
+    return AskAnswer(of, grant, "refused", "Ada", "terminal")
 
 
 def pin(of: str = DIGEST, gates: tuple[str, ...] = ("V1",)) -> Pin:
@@ -109,7 +109,7 @@ def pin(of: str = DIGEST, gates: tuple[str, ...] = ("V1",)) -> Pin:
 SURFACED = Surfaced(DIGEST)
 GRANTED: tuple[Record, ...] = (SURFACED, yes("G1"), yes("G2"), yes("G3"), yes("G4"))
 ACTIVE: tuple[Record, ...] = (*GRANTED, pin())
-EVIDENCE = Evidence(
+EVIDENCE = GateEvidence(
     "V1",
     "passed",
     DIGEST,
@@ -121,7 +121,7 @@ EVIDENCE = Evidence(
     SHA,
 )
 REVIEWED = Review(412, "data", HEAD, "grace", HEAD, True)
-FLIPPED: tuple[Record, ...] = (Flip("F1", "started"), Flip("F1", "done"))
+FLIPPED: tuple[Record, ...] = (FlipRecord("F1", "started"), FlipRecord("F1", "done"))
 FIRED = Rollback("F1", "fired", "T1")
 
 
@@ -212,8 +212,8 @@ def here(now: datetime = NOW, revision: str = REVISION, sha: str = SHA) -> Here:
     return Here(Known(revision, now), {"reports/compare.json": Known(sha, now)})
 
 
-def facts(now: datetime = NOW) -> Facts:
-    return Facts(pull(now), here(now))
+def facts(now: datetime = NOW) -> CaseFacts:
+    return CaseFacts(pull(now), here(now))
 
 
 def case(
@@ -237,7 +237,7 @@ def named(run: str, text: str = TEXT) -> str:
     return text.replace('run_id = "r1"', f'run_id = "{run}"', 1)
 
 
-def place(home: Path, text: str, *more: Record, run: str = "r1") -> Place:
+def place(home: Path, text: str, *more: Record, run: str = "r1") -> ContractFiles:
     """An active contract, as its commands leave it."""
     given, text = digest(text), named(run, text)
     at = store.place(str(home), run)

@@ -8,12 +8,12 @@ from typing import Any
 
 from correctless.github.facts import NAMES, Check, Comment, Known, PullFacts, Status, Thread, Unknown
 from correctless.runcontract.document.sections import Bar, Bots, ReviewArea
-from correctless.runcontract.judge.terms import Target
+from correctless.runcontract.judge.terms import MergeTarget
 from correctless.runcontract.ledger.records import Review, Waiver
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 HEAD, OLD, BASE = "a" * 40, "b" * 40, "c" * 40
-TARGET = Target("ann/shop", 412, "main", HEAD)
+TARGET = MergeTarget("ann/shop", 412, "main", HEAD)
 
 
 def ago(seconds: float) -> datetime:

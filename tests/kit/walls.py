@@ -118,9 +118,9 @@ class World:
         with suppress(OSError):
             os.unlink(self.shm)
 
-    def place(self, **more: Any) -> sandbox.Place:
+    def place(self, **more: Any) -> sandbox.SandboxPlace:
         env = {"HOME": self.home, "PATH": os.environ["PATH"]}
-        return sandbox.Place(self.repo, self.branch, self.run_folder, env, self.git, **more)
+        return sandbox.SandboxPlace(self.repo, self.branch, self.run_folder, env, self.git, **more)
 
     def make(self, command: Sequence[str] = (), needs: Needs | None = None, **more: Any) -> sandbox.Sandbox:
         means, _ = sandbox.find("require", os.environ)

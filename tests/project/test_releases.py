@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Git
-from correctless.ledger.ledger import verify
+from correctless.ledger.check import verify
 from correctless.project import config, paths
 from correctless.review import gate, open_set, summary
 from correctless.runlog import branch as record

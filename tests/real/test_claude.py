@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Git
-from correctless.agents import Activity, Held, Limits, Outcome, Task
+from correctless.agents import Activity, Limits, Outcome, PausedAgent, Task
 from correctless.agents.claude import Claude
 from correctless.agents.environment import environment
 from correctless.base.clock import timestamp
@@ -44,7 +44,7 @@ def drive(scratch_repo: Path, tmp_path: Path, seen: list[Activity]) -> Drive:
     def drive(
         model: ScriptedModel,
         prompt: str = "mode: autonomous\nDo it.",
-        watch: Callable[[Held, Activity], None] = lambda _, activity: seen.append(activity),
+        watch: Callable[[PausedAgent, Activity], None] = lambda _, activity: seen.append(activity),
         **changes: object,
     ) -> Outcome:
         source = {**os.environ, **model.environment, "CORRECTLESS_CLAUDE": program, "TMPDIR": str(tmp_path)}
@@ -232,7 +232,7 @@ def test_a_job_left_in_the_background_ends_with_the_attempt(drive: Drive, tmp_pa
 
 
 def test_an_attempt_that_was_killed_is_costed_from_its_stream(drive: Drive) -> None:
-    def kill(held: Held, activity: Activity) -> None:
+    def kill(held: PausedAgent, activity: Activity) -> None:
         if activity.kind == "tool":
             os.kill(held.pgid, signal.SIGKILL)
 

@@ -20,8 +20,8 @@ from correctless.github.observe import observe
 from correctless.runcontract.act import permits
 from correctless.runcontract.ledger import store
 from correctless.runcontract.ledger.actions import Action
-from correctless.runcontract.ledger.case import Facts
-from correctless.runcontract.ledger.records import Decision
+from correctless.runcontract.ledger.case import CaseFacts
+from correctless.runcontract.ledger.records import AuthorityDecision
 from github_api import GitHubApi, Merging, Pull, check_run
 from operators import RUN, Operator
 from patience import PATIENCE
@@ -219,13 +219,13 @@ def test_a_gh_that_hangs_is_ended_with_all_it_started_and_is_a_no(
     hangs.write_text(f"#!/bin/sh\nsleep 600 &\necho $$ $! >> {shlex.quote(str(started))}\nwait\n")
     hangs.chmod(0o755)
     env = {**op.env, "PATH": f"{hangs.parent}{os.pathsep}{op.env['PATH']}"}
-    facts = Facts(pull=observe(GitHub("github.com/acme/shop", env), 412, clock=utcnow, within_s=1.0))
+    facts = CaseFacts(pull=observe(GitHub("github.com/acme/shop", env), 412, clock=utcnow, within_s=1.0))
     place = store.place(str(scratch_repo), RUN)
     decided = permits.ask(place, Action("merge", "412"), facts, env=env, clock=utcnow, token=token)
     assert (decided.verdict, decided.permit) == ("deny", "")
     assert "merge.check" in {clause.code for clause in decided.clauses}
     last = store.load(place, env, utcnow()).log[-1].record
-    assert isinstance(last, Decision)
+    assert isinstance(last, AuthorityDecision)
     assert last.verdict == "deny"
     left = [
         pid

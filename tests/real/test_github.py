@@ -13,7 +13,7 @@ from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.github.client import GitHub, repo_of_remote
 from correctless.publish.managed_body import body as managed
-from correctless.publish.pull_request import Published, pull_request
+from correctless.publish.pull_request import OpenPullRequest, pull_request
 from github_api import GitHubApi, How, Pull, When
 
 pytestmark = pytest.mark.real
@@ -35,7 +35,7 @@ def section(run: str = "r1", summary: str = "it works") -> str:
     return managed(run=run, summary_markdown=summary, spec_title="", rules=[], verification="", heads={})
 
 
-def publish(github: GitHub, *, run: str = "r1", summary: str = "it works") -> Published:
+def publish(github: GitHub, *, run: str = "r1", summary: str = "it works") -> OpenPullRequest:
     body = section(run, summary)
     return pull_request(github, branch="feature/x", base="main", title="A\nshop", body=body, run=run)
 

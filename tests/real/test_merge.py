@@ -14,9 +14,9 @@ from correctless.base.exits import Stop
 from correctless.github.client import GitHub, repo_of_name
 from correctless.github.facts import NAMES, Check, Comment, Known, PullFacts, Status, Unknown
 from correctless.github.observe import observe
-from correctless.runcontract.act.merging import Merged, Outcome, Refused, Unsure, merge
+from correctless.runcontract.act.merging import MergedAt, MergeRefused, Outcome, Unsure, merge
 from correctless.runcontract.judge.merge_bar import failing
-from correctless.runcontract.judge.terms import Target
+from correctless.runcontract.judge.terms import MergeTarget
 from github_api import GitHubApi, How, Merging, Pull
 from github_schema import SDL
 from merge_facts import NOW, REVIEWS, TARGET, a_bar, ago
@@ -82,7 +82,7 @@ def seen(api: GitHubApi, folder: Path, **how: Any) -> PullFacts:
     return observe(client(api, folder, **how), 412, clock=lambda: NOW)
 
 
-def codes(found: PullFacts, target: Target = TARGET) -> set[str]:
+def codes(found: PullFacts, target: MergeTarget = TARGET) -> set[str]:
     return {c.code.removeprefix("merge.") for c in failing(a_bar(), found, REVIEWS, (), NOW, target=target)}
 
 
@@ -457,26 +457,26 @@ def test_pages_without_end_are_not_read_for_ever(api: GitHubApi, tmp_path: Path)
 # The merge
 
 
-TO_MERGE = Target("ann/shop", 412, "main", HEAD)
+TO_MERGE = MergeTarget("ann/shop", 412, "main", HEAD)
 COMMIT = "e" * 40
 
 
 def merged(
-    api: GitHubApi, folder: Path, *, target: Target = TO_MERGE, seconds: float = 20.0, **bar: Any
+    api: GitHubApi, folder: Path, *, target: MergeTarget = TO_MERGE, seconds: float = 20.0, **bar: Any
 ) -> Outcome:
     github = client(api, folder, repo=target.repository, seconds=seconds)
     return merge(github, target, a_bar(**bar), sleep=lambda _: None)
 
 
 def refused(outcome: Outcome) -> list[str]:
-    assert isinstance(outcome, Refused), outcome
+    assert isinstance(outcome, MergeRefused), outcome
     assert {clause.section for clause in outcome.clauses} == {3}
     return [clause.code.removeprefix("merge.") for clause in outcome.clauses]
 
 
 @pytest.mark.parametrize("method", ["merge", "squash", "rebase"])
 def test_a_merge_is_bound_to_its_head_and_read_back(api: GitHubApi, tmp_path: Path, method: str) -> None:
-    assert merged(api, tmp_path, method=method) == Merged(HEAD, "main", COMMIT)
+    assert merged(api, tmp_path, method=method) == MergedAt(HEAD, "main", COMMIT)
     (done,) = api.merges
     assert (done["expectedHeadOid"], done["mergeMethod"]) == (HEAD, method.upper())
     assert not api.pulls[0].merging.armed
@@ -486,7 +486,7 @@ def test_a_merge_is_bound_to_its_head_and_read_back(api: GitHubApi, tmp_path: Pa
 def test_a_merge_on_a_second_host(api: GitHubApi, tmp_path: Path) -> None:
     api.hosts = ("github.com", "ghe.corp")
     done = merged(api, tmp_path, target=replace(TO_MERGE, repository="ghe.corp/ann/shop"))
-    assert done == Merged(HEAD, "main", COMMIT)
+    assert done == MergedAt(HEAD, "main", COMMIT)
     assert {call.host for call in api.calls} == {"ghe.corp"}
 
 
@@ -545,7 +545,7 @@ def test_what_gh_itself_refuses_is_told_in_its_words(api: GitHubApi, tmp_path: P
     api.pulls[0].merging.merge_state = ["BLOCKED"]
     outcome = merged(api, tmp_path)
     assert refused(outcome) == ["refused"]
-    assert isinstance(outcome, Refused)
+    assert isinstance(outcome, MergeRefused)
     assert "is not mergeable" in outcome.clauses[0].found
     assert api.merges == []
 
@@ -554,7 +554,7 @@ def test_what_the_host_refuses_is_told_in_its_words(api: GitHubApi, tmp_path: Pa
     api.pulls[0].merging.mergeable = ["CONFLICTING"]
     outcome = merged(api, tmp_path)
     assert refused(outcome) == ["refused"]
-    assert isinstance(outcome, Refused)
+    assert isinstance(outcome, MergeRefused)
     assert "not mergeable" in outcome.clauses[0].found
 
 
@@ -563,7 +563,7 @@ def the_merge(api: GitHubApi, folder: Path) -> int:
     folder.mkdir()
     with GitHubApi(folder) as other:
         other.pulls.append(Pull("ann/shop", 412, "feature/x", "main", "t", "b", HEAD))
-        assert isinstance(merged(other, folder), Merged)
+        assert isinstance(merged(other, folder), MergedAt)
         return [call.name for call in other.calls].index("PullRequestMerge") + 1
 
 
@@ -572,7 +572,7 @@ def test_a_merge_whose_answer_is_lost_is_found_by_reading_it_again(
     api: GitHubApi, tmp_path: Path, how: How
 ) -> None:
     api.fail(the_merge(api, tmp_path / "like"), how, "after")
-    assert merged(api, tmp_path, seconds=2.0) == Merged(HEAD, "main", COMMIT)
+    assert merged(api, tmp_path, seconds=2.0) == MergedAt(HEAD, "main", COMMIT)
 
 
 @pytest.mark.parametrize("how", ["drop", "hang", "garbage"])

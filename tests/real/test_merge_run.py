@@ -16,7 +16,15 @@ from correctless.base import exits
 from correctless.base.clock import utcnow
 from correctless.runcontract.ledger import store
 from correctless.runcontract.ledger.actions import Action
-from correctless.runcontract.ledger.records import Consume, Decision, Permit, Pin, Record, Revoke, Surfaced
+from correctless.runcontract.ledger.records import (
+    AuthorityDecision,
+    Consume,
+    Permit,
+    Pin,
+    Record,
+    Revoke,
+    Surfaced,
+)
 from github_api import GitHubApi, Merging, check_run
 from project import CONFIG, Project
 
@@ -102,7 +110,7 @@ def test_a_confirmed_run_is_merged_at_its_own_commit_by_a_permit(project: Merged
         True,
     )
     decision, permit, consume = project.ledger()[-3:]
-    assert isinstance(decision, Decision)
+    assert isinstance(decision, AuthorityDecision)
     assert isinstance(permit, Permit)
     assert (decision.verdict, consume) == ("allow", Consume(permit.id))
     assert Action.of(permit.action) == Action("merge", "1", head=head)
@@ -159,7 +167,7 @@ def test_what_does_not_hold_yet_is_waited_for(scratch_repo: Path, git: Git, api:
     api.opened = lambda: replace(passing(), mergeable=["UNKNOWN", "UNKNOWN", "MERGEABLE"])
     done = project.to_the_end()
     assert done.returncode == exits.OK, done.stderr
-    verdicts = [record.verdict for record in project.ledger() if isinstance(record, Decision)]
+    verdicts = [record.verdict for record in project.ledger() if isinstance(record, AuthorityDecision)]
     assert (verdicts[0], verdicts[-1], len(api.merges)) == ("deny", "allow", 1)
 
 

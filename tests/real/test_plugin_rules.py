@@ -10,7 +10,7 @@ import pytest
 
 import places
 from correctless.lint import run
-from correctless.lint.discover import Target
+from correctless.lint.discover import LintTarget
 from correctless.lint.rules import PLUGINS, READING
 from correctless.lint.settings import Settings
 from correctless.lint.subject.subject import HOOKS, MARKETPLACE, PLUGIN
@@ -80,7 +80,7 @@ def refused(top: Path, home: Path) -> str:
 
 
 def errors(kind: str, file: Path) -> list[Finding]:
-    report = run.text(file.read_bytes(), Target(str(file), kind), Settings(), today="2026-11-25")
+    report = run.text(file.read_bytes(), LintTarget(str(file), kind), Settings(), today="2026-11-25")
     theirs_too = {rule.ID for rule in (*READING, *PLUGINS)}  # the client looks for no secrets, say
     return [each for each in report.findings if each.severity == "error" and each.rule in theirs_too]
 

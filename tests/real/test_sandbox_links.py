@@ -81,7 +81,7 @@ def test_a_home_that_is_reached_by_a_link_below_tmp_is_as_hidden_as_it_is(one: W
     env = {**place.env, "HOME": f"{one.tmp}/link"}
     means, _ = sandbox.find("require", os.environ)
     assert means
-    place = sandbox.Place(one.repo, one.branch, one.run_folder, env, one.git)
+    place = sandbox.SandboxPlace(one.repo, one.branch, one.run_folder, env, one.git)
     made = sandbox.make(means, place, Needs(), ["sh"], env)
     script = "cat ~/.bashrc; cat ~/.ssh/id_ed25519 ~/.netrc; cat $REAL/.ssh/id_ed25519; touch ~/new; true"
     for _ in range(2):
@@ -143,7 +143,7 @@ def test_a_git_folder_that_is_a_link_in_the_worktree_is_refused(one: World) -> N
     real = Path(one.base, "real.git")
     Path(one.repo.common_dir).rename(real)
     Path(one.repo.top, ".git").symlink_to(real)
-    place = sandbox.Place(find(one.repo.top), one.branch, one.run_folder, one.place().env, one.git)
+    place = sandbox.SandboxPlace(find(one.repo.top), one.branch, one.run_folder, one.place().env, one.git)
     means, _ = sandbox.find("require", os.environ)
     assert means
     with pytest.raises(Stop, match="symbolic link") as refused:

@@ -83,7 +83,7 @@ def test_names_of_all_kinds(one: World, name: str) -> None:
         with pytest.raises(Stop):  # refused where git's own answer can't be told apart
             find(top)
         return
-    place = sandbox.Place(repo, "feature/n", one.run_folder, one.place().env, one.git)
+    place = sandbox.SandboxPlace(repo, "feature/n", one.run_folder, one.place().env, one.git)
     means, _ = sandbox.find("require", os.environ)
     assert means
     made = sandbox.make(means, place, Needs(), ["sh"], place.env)
@@ -117,7 +117,7 @@ def test_home_worktree_and_repository_below_tmp_and_reached_by_a_link(tmp_path: 
     (tmp_path / "beside").write_text(SECRET)
     repo = find(str(top))
     env = {"HOME": str(home), "PATH": f"{tmp_path}/link/../tools:{os.environ['PATH']}"}
-    place = sandbox.Place(repo, "feature/x", str(top / ".correctless/artifacts/runs/r"), env, {})
+    place = sandbox.SandboxPlace(repo, "feature/x", str(top / ".correctless/artifacts/runs/r"), env, {})
     means, _ = sandbox.find("require", os.environ)
     assert means
     made = sandbox.make(means, place, Needs(), ["sh"], env)

@@ -12,7 +12,7 @@ import pytest
 from asking import ASK, DONE, LEFT, PROMPT, ended, make, terminal
 from correctless.base import exits
 from correctless.decisions.decision import Attempt
-from correctless.dispatch.core.context import Answers, Question, RunContext
+from correctless.dispatch.core.context import PersonAnswers, Question, RunContext
 from correctless.dispatch.step import ask
 from correctless.dispatch.step.recording import Recording
 from correctless.project import lock
@@ -254,12 +254,12 @@ class Person:
         self.dies = dies
         self.asked: list[int] = []
 
-    def __call__(self, questions: Sequence[Question], seconds: float) -> Answers | None:
+    def __call__(self, questions: Sequence[Question], seconds: float) -> PersonAnswers | None:
         self.asked += [question.number for question in questions]
         if self.dies:
             raise KeyboardInterrupt
         named = zip((question.number for question in questions), self.said, strict=False)
-        return Answers("Ada", "terminal", dict(named))
+        return PersonAnswers("Ada", "terminal", dict(named))
 
 
 def test_a_call_that_repeats_a_persons_answer_is_answered_and_not_recorded(

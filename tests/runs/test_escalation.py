@@ -15,7 +15,7 @@ import pytest
 from conftest import Git
 from correctless.base import exits
 from correctless.dispatch.tell import escalation
-from correctless.dispatch.tell.escalation import Tried, recommend
+from correctless.dispatch.tell.escalation import AttemptSummary, recommend
 from correctless.runlog.events import RunStopped
 from correctless.runlog.state import State
 from correctless.syntax import yaml_text
@@ -176,8 +176,8 @@ def stopped(code: int) -> RunStopped:
     return RunStopped(code, "cdocs", "x")
 
 
-def failed(number: int, reason: str, **other: Any) -> Tried:
-    return Tried("cdocs", number, outcome="failed", reason=reason, counted=True, **other)
+def failed(number: int, reason: str, **other: Any) -> AttemptSummary:
+    return AttemptSummary("cdocs", number, outcome="failed", reason=reason, counted=True, **other)
 
 
 @pytest.mark.parametrize(
@@ -197,14 +197,18 @@ def failed(number: int, reason: str, **other: Any) -> Tried:
         ([failed(1, "a", over="usd")], "`max_usd`", "transcript"),
         # what was interrupted, or another step's, says nothing about this one
         (
-            [failed(1, "a"), Tried("cdocs", 2, reason="a"), Tried("ctdd", 3, reason="a", counted=True)],
+            [
+                failed(1, "a"),
+                AttemptSummary("cdocs", 2, reason="a"),
+                AttemptSummary("ctdd", 3, reason="a", counted=True),
+            ],
             "",
             "same way",
         ),
     ],
 )
 def test_what_is_recommended_after_a_failure_follows_from_the_attempts(
-    tried: list[Tried], said: str, unsaid: str
+    tried: list[AttemptSummary], said: str, unsaid: str
 ) -> None:
     state = State(run="r", plan=plan("cdocs"), phase="ready")
     text = " ".join(recommend(state, stopped(exits.FAILED), tried, ()))

@@ -206,14 +206,14 @@ def test_a_push_of_two_at_once_lets_one_through(fleet: Fleet) -> None:
     outcomes: list[str] = []
 
     def take(clone: Repo, parked: remote_ref.Parked) -> None:
-        me = remote_ref.Holder("Ada", "host", "2026-01-02T03:04:05.678Z")
+        me = remote_ref.ParkHolder("Ada", "host", "2026-01-02T03:04:05.678Z")
         new = remote_ref.commit(
             clone, run, parent=parked.parent, tree=parked.tree, token=secrets.token_hex(8), holder=me
         )
         gate.wait(PATIENCE)
         try:
             remote_ref.put(clone, "origin", run, new, expected=parked.commit)
-        except remote_ref.Moved:
+        except remote_ref.RefMoved:
             outcomes.append("moved")
         else:
             outcomes.append(new)

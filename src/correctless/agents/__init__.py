@@ -101,7 +101,7 @@ class Activity:
     text: str
 
 
-class Held(Protocol):
+class PausedAgent(Protocol):
     """An agent whose process exists and waits: log `pgid` and `mark` durably, then `release`."""
 
     @property
@@ -138,7 +138,7 @@ class Agent(Protocol):
     def check(self, environment: Mapping[str, str], cwd: str) -> None:
         """`Stop(3)` with the fix when the agent cannot be run from `cwd` with this environment."""
 
-    def hold(self, task: Task) -> Held:
+    def hold(self, task: Task) -> PausedAgent:
         """Start one attempt and make it wait; `Stop(3)` when that is impossible."""
 
 

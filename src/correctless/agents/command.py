@@ -12,7 +12,7 @@ from typing import Literal
 from correctless.agents import MAX_ANSWER, Activity, Outcome, Task, over_answer, state
 from correctless.agents.running import End, Running, hold, over_limit, reckon
 from correctless.base.exits import REFUSED, USAGE, Stop
-from correctless.base.process.lines import Line
+from correctless.base.process.lines import OutputLine
 from correctless.base.text import one_line
 
 
@@ -68,10 +68,10 @@ class _Answer:
         self._over = False
         self._stderr = ""
 
-    def raw(self, line: Line) -> bytes:
+    def raw(self, line: OutputLine) -> bytes:
         return b"stderr: " * line.first + line.data if line.stream == "err" else line.data
 
-    def hear(self, line: Line) -> Iterator[Activity]:
+    def hear(self, line: OutputLine) -> Iterator[Activity]:
         text = one_line(line.data[:1000].decode(errors="replace")) if line.first else ""
         if line.stream == "err":
             self._stderr = text or self._stderr

@@ -62,7 +62,7 @@ class Recorder:
         self._connections: set[socket.socket] = set()
         self._folder = _short_folder()
         address = os.path.join(self._folder, "socket")
-        self._server = _Server(address, _Connection)
+        self._server = _RecorderSocket(address, _Connection)
         self._server.recorder = self
         self.config = os.path.join(self._folder, "mcp.json")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -132,7 +132,7 @@ class Recorder:
         return f"NOT recorded: {self.failed.message}. stop working", False
 
 
-class _Server(socketserver.ThreadingUnixStreamServer):
+class _RecorderSocket(socketserver.ThreadingUnixStreamServer):
     daemon_threads = True
     recorder: Recorder
 
@@ -141,7 +141,7 @@ class _Server(socketserver.ThreadingUnixStreamServer):
 
 
 class _Connection(socketserver.BaseRequestHandler):
-    server: _Server
+    server: _RecorderSocket
     request: socket.socket
 
     def handle(self) -> None:

@@ -10,7 +10,7 @@ from typing import BinaryIO, Literal, Protocol
 
 from correctless.agents import Activity, Outcome, Task
 from correctless.base.files import open_plain
-from correctless.base.process.lines import LONG, Line, split
+from correctless.base.process.lines import LONG, OutputLine, split
 from correctless.base.process.process import Limit, Process
 from correctless.sandbox.reach import Needs
 
@@ -45,10 +45,10 @@ class Listener(Protocol):
     def over(self) -> Over | Literal[""]:
         """The limit the agent went past by its own account: then it is ended at once, whatever it would do itself."""
 
-    def raw(self, line: Line) -> bytes:
+    def raw(self, line: OutputLine) -> bytes:
         """The line, or the piece of a long one, as the transcript keeps it."""
 
-    def hear(self, line: Line) -> Iterable[Activity]: ...
+    def hear(self, line: OutputLine) -> Iterable[Activity]: ...
 
     def outcome(self, end: End) -> Outcome: ...
 
@@ -110,7 +110,7 @@ class Running:
             code = process.end(limits.grace_s)
         return listener.outcome(End(code, by_itself, process.timed_out, too_much))
 
-    def _hear(self, line: Line, transcript: BinaryIO) -> list[Activity]:
+    def _hear(self, line: OutputLine, transcript: BinaryIO) -> list[Activity]:
         # What comes between two pieces of a long line, of the other output, is a line of its own for all that.
         between = b"\n" if self._begun not in ("", line.stream) else b""
         transcript.write(between + self._listener.raw(line) + b"\n" * line.last)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from correctless.sandbox.reach import Needs, Rule
+from correctless.sandbox.reach import AccessRule, Needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,11 @@ def needs(program: str, env: Mapping[str, str], private: str) -> Needs:
     own = os.path.join(private, name)
     os.makedirs(own, mode=0o700, exist_ok=True)
     return Needs(
-        (Rule(folder, "write", own), *_login(folder, folder, kept.login), *_settings(folder, kept.settings))
+        (
+            AccessRule(folder, "write", own),
+            *_login(folder, folder, kept.login),
+            *_settings(folder, kept.settings),
+        )
     )
 
 
@@ -75,19 +79,19 @@ def of_claude(env: Mapping[str, str], private: str, mcp_config: str | None) -> N
             shutil.copyfile(account, copied)
             os.chmod(copied, 0o600)
     rules = [
-        Rule(folder, "hide"),
-        Rule(account, "hide"),
-        Rule(own, "write"),
+        AccessRule(folder, "hide"),
+        AccessRule(account, "hide"),
+        AccessRule(own, "write"),
         *_login(folder, own, (_CLAUDE_LOGIN,)),
     ]
     if mcp_config is not None:
         # The recorder's folder: its socket is one of those no agent reaches otherwise.
-        rules.append(Rule(os.path.dirname(mcp_config), "read"))
-        rules.append(Rule(os.path.join(os.path.dirname(mcp_config), "socket"), "read"))
+        rules.append(AccessRule(os.path.dirname(mcp_config), "read"))
+        rules.append(AccessRule(os.path.join(os.path.dirname(mcp_config), "socket"), "read"))
     return Needs(tuple(rules), {"CLAUDE_CONFIG_DIR": own})
 
 
-def _login(folder: str, shown: str, names: tuple[str, ...]) -> Iterator[Rule]:
+def _login(folder: str, shown: str, names: tuple[str, ...]) -> Iterator[AccessRule]:
     for name in names:
         real = os.path.join(folder, name)
         if os.path.isfile(real):
@@ -95,11 +99,11 @@ def _login(folder: str, shown: str, names: tuple[str, ...]) -> Iterator[Rule]:
             if shown != folder and not os.path.lexists(place):
                 with open(place, "xb"):  # something for the login to be shown at
                     pass
-            yield Rule(place, "write", real)
+            yield AccessRule(place, "write", real)
 
 
-def _settings(folder: str, names: tuple[str, ...]) -> Iterator[Rule]:
+def _settings(folder: str, names: tuple[str, ...]) -> Iterator[AccessRule]:
     for name in names:
         real = os.path.join(folder, name)
         if os.path.lexists(real):
-            yield Rule(real, "read", real)
+            yield AccessRule(real, "read", real)

@@ -17,7 +17,7 @@ from correctless.agents.fields import integer, items, mapping, moment, number, t
 from correctless.agents.price import CHARS_A_TOKEN, Usage
 from correctless.agents.running import End, Over, Spent, over_limit
 from correctless.base.clock import timestamp, utcnow
-from correctless.base.process.lines import Line
+from correctless.base.process.lines import OutputLine
 from correctless.base.process.process import Limit
 from correctless.base.text import one_line
 from correctless.syntax.strict_json import RecordError, strict_json
@@ -74,14 +74,14 @@ class Stream:
         self.answered = False
         self.over: Over | Literal[""] = ""
 
-    def raw(self, line: Line) -> bytes:
+    def raw(self, line: OutputLine) -> bytes:
         if line.stream == "out":
             return line.data
         if not line.first:
             return b""
         return json.dumps({"type": "stderr", "text": line.data[:_NOISE].decode(errors="replace")}).encode()
 
-    def hear(self, line: Line) -> Iterator[Activity]:
+    def hear(self, line: OutputLine) -> Iterator[Activity]:
         if line.stream == "err":
             said = one_line(line.data[:_NOISE].decode(errors="replace")) if line.first else ""
             self._stderr = said or self._stderr

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from correctless.base.text import one_line
 from correctless.decisions.decision import Confirmation, Decision
-from correctless.ledger.ledger import Report
+from correctless.ledger.check import LogReport
 from correctless.runlog.branch import Lost
 from correctless.runlog.events import Event
 from correctless.runlog.plan import Plan
@@ -20,7 +20,7 @@ RUN, STEP, LOG = TRAILERS = ("Correctless-Run", "Correctless-Step", "Correctless
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class LoggedEvent:
     """An event of the run where it stands in the run log."""
 
     seq: int
@@ -29,7 +29,7 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class LoggedDecision:
     """A decision of the run where it stands in its log."""
 
     seq: int
@@ -37,7 +37,7 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Commit:
+class RunCommit:
     parents: tuple[str, ...]
     trailers: Mapping[str, str]  # those of `TRAILERS` it has; of a repeated one the last
 
@@ -47,8 +47,8 @@ class Git:
     """What git has of a run, without the replacements and grafts a repository may define."""
 
     where: str | None  # the run's branch, or another ref that has its commits; None: there is none
-    branch: Mapping[str, Commit]  # what that holds since the run's base
-    squashed: Mapping[str, Commit]  # what was squashed at the end, kept under a ref of its own
+    branch: Mapping[str, RunCommit]  # what that holds since the run's base
+    squashed: Mapping[str, RunCommit]  # what was squashed at the end, kept under a ref of its own
     present: frozenset[str]  # of all commits the run log names, those this clone has
     spec: tuple[str, ...]  # SHA-256 of the spec at the run's base, as it is and with CRLF; none: not there
     reports: Mapping[tuple[str, str], bool]  # (commit, path) -> whether it has that file, and not empty
@@ -56,18 +56,18 @@ class Git:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class RunEvidence:
     """All of it, of one run."""
 
     run: str
     plan: Plan
-    events: tuple[Said, ...]
+    events: tuple[LoggedEvent, ...]
     state: State
     fault: str  # where the run log can't be followed any further, or differs from what was noted of it
     entries: tuple[
-        Held, ...
+        LoggedDecision, ...
     ]  # every line of the decisions log that is one of this run's, also in a damaged log
-    log: Report | None  # of the decisions log; None: see `log_fault`
+    log: LogReport | None  # of the decisions log; None: see `log_fault`
     log_fault: str  # why it could not be checked, or not all of it
     missing: bool  # the decisions log is
     lost: Lost | None  # what the decisions log says of one before it

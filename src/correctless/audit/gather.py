@@ -11,15 +11,18 @@ from typing import cast
 
 import jsonlines
 
-from correctless.audit.evidence import TRAILERS, Commit, Evidence, Git, Held, Said
+from correctless.audit.evidence import TRAILERS, Git, LoggedDecision, LoggedEvent, RunCommit, RunEvidence
 from correctless.base import exits
 from correctless.base.clock import utcnow
 from correctless.base.exits import Stop
 from correctless.base.files import open_plain
 from correctless.decisions.decision import Confirmation, Decision
-from correctless.ledger import chain, check, ledger
+from correctless.ledger import chain, check
+from correctless.ledger.chain import GENESIS, Entry, Head
+from correctless.ledger.check import Anchor, LogReport
 from correctless.ledger.heads import Heads
-from correctless.ledger.ledger import Anchor, Damaged, Entry, Ledger, Missing, Report
+from correctless.ledger.ledger import Ledger
+from correctless.ledger.log_file import Damaged, Missing
 from correctless.project.git import Repo
 from correctless.project.git.objectid import OID
 from correctless.project.paths import Logs, all_logs
@@ -73,7 +76,7 @@ def choose(repo: Repo, here: Logs, wanted: str | None) -> tuple[Logs, str]:
     raise Stop(exits.USAGE, f"'{wanted}' begins {len(exact)} runs: {named}. write more of it")
 
 
-def gather(repo: Repo, logs: Logs, run: str, env: Mapping[str, str], *, offline: bool) -> Evidence:
+def gather(repo: Repo, logs: Logs, run: str, env: Mapping[str, str], *, offline: bool) -> RunEvidence:
     """All there is about one run of a branch; `Stop(3)` when the run log can't be read at all."""
     events, fault = _events(logs)
     own = _own(events, run)
@@ -84,7 +87,7 @@ def gather(repo: Repo, logs: Logs, run: str, env: Mapping[str, str], *, offline:
     entries, unread = entries_of(logs.decisions, logs.root)
     report, log_fault, missing = _report(repo, logs, env, noted.get("decisions"), plan)
     # Any error of the file itself is told by `_events`: a chain that is broken reads no further.
-    differs = ledger.verify(logs.run, noted.get("run", ()), root=logs.root).findings
+    differs = check.verify(logs.run, noted.get("run", ()), root=logs.root).findings
     worse = next((found.message for found in differs if found.severity == "error"), "")
     confirmations, confirmations_fault = _confirmations(logs)
     branch = _branch(entries, events, confirmations)
@@ -95,13 +98,15 @@ def gather(repo: Repo, logs: Logs, run: str, env: Mapping[str, str], *, offline:
         for e in own
         if (digests := _shown(e, lines)) and not (before is not None and before.knew(e.seq, e.timestamp))
     }
-    return Evidence(
+    return RunEvidence(
         run=run,
         plan=plan,
         events=own,
         state=state,
         fault=fault or worse or folded,
-        entries=tuple(Held(each.seq, each.decision) for each in branch.decisions if each.decision.run == run),
+        entries=tuple(
+            LoggedDecision(each.seq, each.decision) for each in branch.decisions if each.decision.run == run
+        ),
         log=report,
         log_fault=log_fault or unread,
         missing=missing,
@@ -142,15 +147,15 @@ def _events(logs: Logs) -> tuple[tuple[Logged, ...], str]:
     return tuple(found), ""
 
 
-def _own(events: Sequence[Logged], run: str) -> tuple[Said, ...]:
+def _own(events: Sequence[Logged], run: str) -> tuple[LoggedEvent, ...]:
     """The events from a run's start up to the next one's."""
     starts = [n for n, item in enumerate(events, 1) if isinstance(item.event, RunStarted)]
     first = [n for n in starts if events[n - 1].run == run][-1]
     end = next((n for n in starts if n > first), len(events) + 1)
-    return tuple(Said(n, events[n - 1].timestamp, events[n - 1].event) for n in range(first, end))
+    return tuple(LoggedEvent(n, events[n - 1].timestamp, events[n - 1].event) for n in range(first, end))
 
 
-def _fold(own: Iterable[Said], run: str) -> tuple[State, str]:
+def _fold(own: Iterable[LoggedEvent], run: str) -> tuple[State, str]:
     """The state as far as the events can follow each other, and where they can't."""
     state = State()
     for said in own:
@@ -162,7 +167,7 @@ def _fold(own: Iterable[Said], run: str) -> tuple[State, str]:
 
 
 def _asked_of_github(
-    own: Iterable[Said], run: str, env: Mapping[str, str], *, offline: bool
+    own: Iterable[LoggedEvent], run: str, env: Mapping[str, str], *, offline: bool
 ) -> tuple[dict[str, tuple[Anchor, ...]], str]:
     urls = [e.event.url for e in own if isinstance(e.event, Published) and e.event.how == "gh"]
     if offline or not urls:
@@ -174,7 +179,7 @@ def _asked_of_github(
     return {name: (anchor,) for name, anchor in noted.items()}, ""
 
 
-def _permit(repo: Repo, own: Iterable[Said], env: Mapping[str, str]) -> tuple[str, str]:
+def _permit(repo: Repo, own: Iterable[LoggedEvent], env: Mapping[str, str]) -> tuple[str, str]:
     """The permit that was used up for the run's merge, "" without one; and why the contract's ledger can't be read."""
     merges = [said.event for said in own if isinstance(said.event, Merged)]
     if not merges:
@@ -211,7 +216,7 @@ def entries_of(path: str, root: str | None = None) -> tuple[tuple[Entry, ...], s
 
 def _report(
     repo: Repo, logs: Logs, env: Mapping[str, str], more: Iterable[Anchor] | None, plan: Plan
-) -> tuple[Report | None, str, bool]:
+) -> tuple[LogReport | None, str, bool]:
     at = f"refs/heads/{plan.branch}"
     try:
         return anchors.verify(logs, repo, env, more or (), at=at if repo.commit(at) else "HEAD"), "", False
@@ -222,7 +227,7 @@ def _report(
         why = (
             "its chain is whole, and what was noted of it elsewhere can't be compared: the run log is damaged"
         )
-        return ledger.verify(logs.decisions, more or (), root=logs.root), why, False
+        return check.verify(logs.decisions, more or (), root=logs.root), why, False
     except Stop as stop:
         return None, stop.message, False
 
@@ -252,7 +257,7 @@ def _branch(
     for entry in entries:
         with suppress(RecordError):  # then the log's own claim is contradicted
             decisions.append(Recorded(Decision.of(entry.fields), entry.seq, entry.line))
-    nowhere = ledger.Head(0, ledger.GENESIS)
+    nowhere = Head(0, GENESIS)
     return Branch(tuple(decisions), events, confirmations, nowhere, nowhere)
 
 
@@ -274,7 +279,7 @@ def _digests(event: object) -> tuple[str, ...]:
     return event.digests if isinstance(event, Asking) else ()
 
 
-def _shown(said: Said, lines: Mapping[int, bytes]) -> tuple[str, ...]:
+def _shown(said: LoggedEvent, lines: Mapping[int, bytes]) -> tuple[str, ...]:
     """What a person was asked, once more from the lines as they are now."""
     event = said.event
     if isinstance(event, GateClosed):
@@ -284,7 +289,7 @@ def _shown(said: Said, lines: Mapping[int, bytes]) -> tuple[str, ...]:
     return ()
 
 
-def _answers(logs: Logs, run: str, own: Iterable[Said]) -> Iterator[tuple[tuple[str, int], str]]:
+def _answers(logs: Logs, run: str, own: Iterable[LoggedEvent]) -> Iterator[tuple[tuple[str, int], str]]:
     for said in own:
         event = said.event
         if isinstance(event, AgentEnded) and _NAME.match(event.step) and _NAME.match(run):
@@ -293,7 +298,7 @@ def _answers(logs: Logs, run: str, own: Iterable[Said]) -> Iterator[tuple[tuple[
                 yield (event.step, event.attempt), hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _git(repo: Repo, plan: Plan, run: str, own: Sequence[Said]) -> Git:
+def _git(repo: Repo, plan: Plan, run: str, own: Sequence[LoggedEvent]) -> Git:
     try:
         if not _present(repo, [plan.base]):
             return _unasked(f"this clone has no commit {plan.base[:12]}, where the run began")
@@ -324,7 +329,7 @@ def _unasked(why: str) -> Git:
     return Git(None, {}, {}, frozenset(), (), {}, why)
 
 
-def _holder(repo: Repo, plan: Plan, own: Sequence[Said]) -> tuple[str | None, str | None]:
+def _holder(repo: Repo, plan: Plan, own: Sequence[LoggedEvent]) -> tuple[str | None, str | None]:
     """The run's branch and its commit; where the branch is gone, as after a merge, another that has the run's last commit."""
     head = repo.commit(f"refs/heads/{plan.branch}", env=_PLAIN)
     if head is not None:
@@ -337,7 +342,7 @@ def _holder(repo: Repo, plan: Plan, own: Sequence[Said]) -> tuple[str | None, st
     return (others[0], repo.commit(others[0], env=_PLAIN)) if others else (None, None)
 
 
-def _since(repo: Repo, base: str, tip: str | None) -> dict[str, Commit]:
+def _since(repo: Repo, base: str, tip: str | None) -> dict[str, RunCommit]:
     """Every commit of `tip` that `base` lacks, the newest first."""
     if tip is None:
         return {}
@@ -348,7 +353,7 @@ def _since(repo: Repo, base: str, tip: str | None) -> dict[str, Commit]:
         oid, parents, *values = entry.split("\x1f")
         said = zip(TRAILERS, values, strict=False)
         trailers = {key: value.rpartition("\x1e")[2] for key, value in said if value}
-        found[oid] = Commit(tuple(parents.split()), trailers)
+        found[oid] = RunCommit(tuple(parents.split()), trailers)
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TypeVar
 
 from correctless.audit.claims import Claim, Verdict
-from correctless.audit.evidence import RUN, STEP, Evidence, line
+from correctless.audit.evidence import RUN, STEP, RunEvidence, line
 from correctless.audit.steps import commit_claim, of_step
 from correctless.runlog.events import (
     Completed,
@@ -32,12 +32,12 @@ _PEOPLE = "see who wrote the confirmations log, and read the decisions again: co
 _MOST = 5  # numbers that are named before they are only counted
 
 
-def audit(given: Evidence) -> tuple[Claim, ...]:
+def audit(given: RunEvidence) -> tuple[Claim, ...]:
     """Every claim in the order a run makes them."""
     return tuple(_claims(given))
 
 
-def _claims(given: Evidence) -> Iterator[Claim]:
+def _claims(given: RunEvidence) -> Iterator[Claim]:
     yield _run_log(given)
     yield _spec(given)
     yield _decisions_log(given)
@@ -57,13 +57,13 @@ def _claims(given: Evidence) -> Iterator[Claim]:
     yield _end(given)
 
 
-def _lacking(given: Evidence, about: str, what: str, said: str) -> Claim:
+def _lacking(given: RunEvidence, about: str, what: str, said: str) -> Claim:
     if given.over:
         return Claim(about, what, "not proven", said, fix="bring the run log back from a copy")
     return Claim(about, what, "not yet", said)
 
 
-def _run_log(given: Evidence) -> Claim:
+def _run_log(given: RunEvidence) -> Claim:
     """The chain can't show that its own tail was cut off: what the run left elsewhere can."""
     numbers = tuple(said.seq for said in given.events)
     span = (numbers[0], numbers[-1])
@@ -94,7 +94,7 @@ def _run_log(given: Evidence) -> Claim:
     return Claim("run", "run log", "proven", f"entries {span[0]} to {span[1]}; commits and decisions tell of nothing that they lack", span)  # fmt: skip
 
 
-def _spec(given: Evidence) -> Claim:
+def _spec(given: RunEvidence) -> Claim:
     found = given.last(RunStarted)
     assert found is not None
     seq, started = found
@@ -118,7 +118,7 @@ def _spec(given: Evidence) -> Claim:
     return claim("proven", f"{where} at {plan.base[:12]} is what {who} approved")
 
 
-def _decisions_log(given: Evidence) -> Claim:
+def _decisions_log(given: RunEvidence) -> Claim:
     if given.log is None:
         verdict: Verdict = "contradicted" if given.missing else "unchecked"
         return Claim("run", "decisions log", verdict, line(given.log_fault), fix=_VERIFY)
@@ -134,7 +134,7 @@ def _decisions_log(given: Evidence) -> Claim:
     return Claim("run", "decisions log", "proven", what)
 
 
-def _confirmations(given: Evidence) -> Claim:
+def _confirmations(given: RunEvidence) -> Claim:
     if given.confirmations_fault:
         return Claim("run", "confirmations", "contradicted", line(given.confirmations_fault), fix=_PEOPLE)
     for said in given.confirmations:
@@ -146,7 +146,7 @@ def _confirmations(given: Evidence) -> Claim:
     return Claim("run", "confirmations", "proven", what)
 
 
-def _consolidation(given: Evidence) -> Claim:
+def _consolidation(given: RunEvidence) -> Claim:
     found = given.last(Consolidated)
     if found is None or given.state.consolidated is None:
         return _lacking(given, "consolidation", "commit", "the run log has none")
@@ -156,7 +156,7 @@ def _consolidation(given: Evidence) -> Claim:
     return Claim("consolidation", made.what, made.verdict, made.said, made.events, made.commit, made.fix)
 
 
-def _closing(given: Evidence, seq: int, closing: GateClosed) -> Claim:
+def _closing(given: RunEvidence, seq: int, closing: GateClosed) -> Claim:
     named = _numbers(closing.entries)
     shown = given.shown.get(seq)
     if shown is None:
@@ -168,7 +168,7 @@ def _closing(given: Evidence, seq: int, closing: GateClosed) -> Claim:
     return Claim("gate", "closed", "proven", f"over entries {named}, digest {closing.digest[:8]}", (seq,))
 
 
-def _gate(given: Evidence) -> Iterator[Claim]:
+def _gate(given: RunEvidence) -> Iterator[Claim]:
     found = given.last(GateOpened)
     if found is None or given.state.opened is None:
         waits = given.state.phase == "closed"
@@ -188,7 +188,7 @@ def _gate(given: Evidence) -> Iterator[Claim]:
         yield Claim("gate", "open", "proven", "every deferred decision before it is covered", (seq,))
 
 
-def _confirmed(given: Evidence, seq: int, opened: GateOpened) -> Claim:
+def _confirmed(given: RunEvidence, seq: int, opened: GateOpened) -> Claim:
     who = f"{line(opened.by)} ({line(opened.channel)})"
     said = [
         c for c in given.confirmations if c.digest == opened.digest and c.kind in ("escalations", "answer")
@@ -200,7 +200,7 @@ def _confirmed(given: Evidence, seq: int, opened: GateOpened) -> Claim:
     return Claim("gate", "confirmed", "contradicted", what, (seq,), fix=_PEOPLE)
 
 
-def _publishing(given: Evidence) -> Claim:
+def _publishing(given: RunEvidence) -> Claim:
     found = _since_rerun(given, PublishIntended)
     if found is None:
         return _lacking(given, "publish", "intent", "the run log has none")
@@ -220,13 +220,13 @@ def _publishing(given: Evidence) -> Claim:
     return Claim("publish", "intent", "proven", what, (before[-1].seq, seq), intended.commit)
 
 
-def _since_rerun(given: Evidence, kind: type[T]) -> tuple[int, T] | None:
+def _since_rerun(given: RunEvidence, kind: type[T]) -> tuple[int, T] | None:
     """The last event of a kind, unless a step was to run again after it."""
     found, again = given.last(kind), given.last(Rerun)
     return found if found is not None and (again is None or again[0] < found[0]) else None
 
 
-def _request(given: Evidence) -> Iterator[Claim]:
+def _request(given: RunEvidence) -> Iterator[Claim]:
     found = _since_rerun(given, Published)
     if found is None:
         yield _lacking(given, "publish", "request", "the run log has no outcome")
@@ -247,7 +247,7 @@ def _request(given: Evidence) -> Iterator[Claim]:
         yield Claim("publish", "request", "proven", f"{line(said.url)}{more}", (seq,))
 
 
-def _merge(given: Evidence) -> Claim:
+def _merge(given: RunEvidence) -> Claim:
     found = given.last(Merged)
     if found is None:
         return _lacking(given, "publish", "merge", "the run log has no merge")
@@ -265,7 +265,7 @@ def _merge(given: Evidence) -> Claim:
     return Claim("publish", "merge", "proven", by, (seq,), said.head)
 
 
-def _end(given: Evidence) -> Claim:
+def _end(given: RunEvidence) -> Claim:
     found = given.last(Completed)
     if found is None or not given.over:
         why = given.state.stopped.reason if given.state.stopped else ""

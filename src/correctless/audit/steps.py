@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from correctless.audit.claims import Claim, Verdict
-from correctless.audit.evidence import LOG, RUN, STEP, Commit, Evidence, Held, line
+from correctless.audit.evidence import LOG, RUN, STEP, LoggedDecision, RunCommit, RunEvidence, line
 from correctless.base.text import duration
 from correctless.runlog.events import (
     AgentEnded,
@@ -23,7 +23,7 @@ from correctless.runlog.state import UNDER_WAY
 _LOOK = "look at it with: correctless decisions verify"
 
 
-def of_step(given: Evidence, step: PlannedStep) -> Iterator[Claim]:
+def of_step(given: RunEvidence, step: PlannedStep) -> Iterator[Claim]:
     """The claims of a step's last attempt; of one that is not finished, as far as it went."""
     state = given.state
     done = next((item for item in state.finished if item.step == step.name), None)
@@ -38,7 +38,7 @@ def of_step(given: Evidence, step: PlannedStep) -> Iterator[Claim]:
 
 
 def commit_claim(
-    given: Evidence,
+    given: RunEvidence,
     label: str,
     oid: str,
     *,
@@ -99,7 +99,7 @@ def commit_claim(
     return claim("proven", f"{where}{f', on top of {after[:12]}' if after else ''}{more}")
 
 
-def _between(holds: Mapping[str, Commit], oid: str, after: str | None) -> int | None:
+def _between(holds: Mapping[str, RunCommit], oid: str, after: str | None) -> int | None:
     """How many commits lie between `oid` and `after`; None when it does not go back to it."""
     seen, todo = {oid}, [oid]
     reached = False
@@ -114,7 +114,9 @@ def _between(holds: Mapping[str, Commit], oid: str, after: str | None) -> int | 
     return len([each for each in seen if holds.get(each)]) - 1 if reached else None
 
 
-def _attempt(given: Evidence, step: PlannedStep, attempt: int, done: StepFinished | None) -> Iterator[Claim]:
+def _attempt(
+    given: RunEvidence, step: PlannedStep, attempt: int, done: StepFinished | None
+) -> Iterator[Claim]:
     lacking: Verdict = "not proven" if done else "not yet"
     label = f"{step.name}#{attempt}"
     yield _ended(given, step.name, attempt, label, lacking, finished=done is not None)
@@ -143,7 +145,7 @@ def _attempt(given: Evidence, step: PlannedStep, attempt: int, done: StepFinishe
 
 
 def _ended(
-    given: Evidence, step: str, attempt: int, label: str, lacking: Verdict, *, finished: bool
+    given: RunEvidence, step: str, attempt: int, label: str, lacking: Verdict, *, finished: bool
 ) -> Claim:
     started, ended = given.last(StepStarted, step, attempt), given.last(AgentEnded, step, attempt)
     again = "have the step run again: correctless review --rerun " + step
@@ -171,7 +173,7 @@ def _ended(
 
 
 def _decisions(
-    given: Evidence, step: str, attempt: int, label: str, lacking: Verdict, done: StepFinished | None
+    given: RunEvidence, step: str, attempt: int, label: str, lacking: Verdict, done: StepFinished | None
 ) -> Claim:
     found = given.last(DecisionsTaken, step, attempt)
     if found is None:
@@ -207,13 +209,13 @@ def _decisions(
     return claim("proven", f"{_count(taken.count)}, {taken.deferred} deferred{where}{kept}")
 
 
-def _late(held: Held, taken: int, done: StepFinished | None) -> bool:
+def _late(held: LoggedDecision, taken: int, done: StepFinished | None) -> bool:
     """Whether an entry can't be the attempt's: behind its answer only the dispatcher adds, and behind its end nobody does."""
     by_others = held.decision.source != "synthesized"
     return (held.seq > taken and by_others) or (done is not None and held.seq > done.log_seq)
 
 
-def _answers(given: Evidence, label: str, seq: int, asking: Asking, lacking: Verdict) -> Claim:
+def _answers(given: RunEvidence, label: str, seq: int, asking: Asking, lacking: Verdict) -> Claim:
     after = [(n, said) for n, said in given.all_of(Answered, asking.step, asking.attempt) if n > seq]
     if not after:
         return Claim(label, "answers", lacking, "a person was asked, and no answer is on record", (seq,))
@@ -234,7 +236,7 @@ def _answers(given: Evidence, label: str, seq: int, asking: Asking, lacking: Ver
     return Claim(label, "answers", "proven", f"of {len(asking.entries)} asked about, {who}", (seq, at))
 
 
-def _check(given: Evidence, step: PlannedStep, attempt: int, label: str, lacking: Verdict) -> Claim:
+def _check(given: RunEvidence, step: PlannedStep, attempt: int, label: str, lacking: Verdict) -> Claim:
     found = given.last(StepChecked, step.name, attempt)
     command = line(" ".join(step.check or ()))
     if found is None:
@@ -254,7 +256,7 @@ def _check(given: Evidence, step: PlannedStep, attempt: int, label: str, lacking
     return Claim(label, "check", "proven", f"{command} passed", (seq,))
 
 
-def _report(given: Evidence, step: PlannedStep, label: str, done: StepFinished) -> Claim:
+def _report(given: RunEvidence, step: PlannedStep, label: str, done: StepFinished) -> Claim:
     path = str(step.report)
     name = line(path)
     if given.git.fault:
@@ -275,7 +277,7 @@ def _report(given: Evidence, step: PlannedStep, label: str, done: StepFinished) 
     return Claim(label, "report", "not proven", what, commit=done.commit, fix=fix)
 
 
-def _reverted(given: Evidence, done: Reverted) -> Claim:
+def _reverted(given: RunEvidence, done: Reverted) -> Claim:
     label = f"{done.step}#{done.attempt}"
     found = given.last(Reverted, done.step, done.attempt)
     events = (found[0],) if found else ()
@@ -289,7 +291,7 @@ def _reverted(given: Evidence, done: Reverted) -> Claim:
     return Claim(label, "step", "proven", f"its work was not kept: {line(done.reason)}", events)
 
 
-def _when(given: Evidence, seq: int) -> str:
+def _when(given: RunEvidence, seq: int) -> str:
     return next((said.timestamp for said in given.events if said.seq == seq), "")
 
 

@@ -13,7 +13,7 @@ import click
 
 from correctless.audit import claims, gather, judge
 from correctless.audit.claims import Claim
-from correctless.audit.evidence import Evidence
+from correctless.audit.evidence import RunEvidence
 from correctless.base.text import printable
 from correctless.cli import spell_anything, typable
 from correctless.project import git, paths
@@ -47,7 +47,7 @@ def audit_run(run: str | None, offline: bool, as_json: bool) -> int:
     return claims.code(judged)
 
 
-def _values(given: Evidence, judged: Sequence[Claim]) -> dict[str, object]:
+def _values(given: RunEvidence, judged: Sequence[Claim]) -> dict[str, object]:
     return {
         "run": given.run,
         "branch": given.plan.branch,
@@ -58,7 +58,7 @@ def _values(given: Evidence, judged: Sequence[Claim]) -> dict[str, object]:
     }
 
 
-def _text(given: Evidence, judged: Sequence[Claim], width: int | None) -> Iterator[str]:
+def _text(given: RunEvidence, judged: Sequence[Claim], width: int | None) -> Iterator[str]:
     """A line for each claim; on a terminal below a heading for what it is about, in a pipe with that on the line."""
     yield printable(f"run {given.run} on {given.plan.branch}: {status(given.state)}")
     about = ""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from correctless.base.files import replace_file
 from correctless.base.process.process import Result
 from correctless.runcontract.ledger import store
-from correctless.runcontract.ledger.store import Place
+from correctless.runcontract.ledger.store import ContractFiles
 
 _LINES = 10  # of each program's output
 _NOT_FOUND, _NOT_RUNNABLE = 127, 126  # as a shell says it
@@ -16,7 +16,7 @@ _NOT_FOUND, _NOT_RUNNABLE = 127, 126  # as a shell says it
 Ran = Sequence[tuple[Sequence[str], Result]]
 
 
-def keep(at: Place, gate: str, ran: Ran) -> str:
+def keep(at: ContractFiles, gate: str, ran: Ran) -> str:
     """Write what they said into the contract's folder, over that of the last run; its path."""
     store.prepare(at)
     path = os.path.join(at.folder, f"output-{gate}.txt")

@@ -16,8 +16,8 @@ from correctless.base.text import printable
 from correctless.cli import args, spell_anything
 from correctless.cli.args import Args
 from correctless.lint import cache, run, settings
-from correctless.lint.discover import Target, discover, kind_of
-from correctless.lint.run import Report
+from correctless.lint.discover import LintTarget, discover, kind_of
+from correctless.lint.run import LintReport
 from correctless.lint.settings import Settings
 from correctless.lint.subject.subject import DIALECTS
 from correctless.syntax.finding import SEVERITIES, Finding, with_source
@@ -107,12 +107,12 @@ def _store(given: Args) -> str | None:
     return None if "--no-cache" in given.flags else cache.folder(os.environ)
 
 
-def _report(given: Args, chosen: Settings) -> Report:
+def _report(given: Args, chosen: Settings) -> LintReport:
     today = time.strftime("%Y-%m-%d")
     name = given.value("--stdin-name")
     if name is not None:
         chosen = chosen._replace(projects=settings.projects([name], ()))
-        return run.text(sys.stdin.buffer.read(), Target(name, kind_of(name)), chosen, today=today)
+        return run.text(sys.stdin.buffer.read(), LintTarget(name, kind_of(name)), chosen, today=today)
     paths = given.words or ["."]
     found = discover(paths)
     chosen = chosen._replace(projects=settings.projects(paths, found.projects))
@@ -121,7 +121,7 @@ def _report(given: Args, chosen: Settings) -> Report:
         targets = list(_changed(targets, base))
     kept = cache.Cache(_store(given))
 
-    def lint() -> Report:
+    def lint() -> LintReport:
         return run.files(
             targets,
             chosen,
@@ -148,7 +148,7 @@ def _workers(given: Args) -> int:
     return int(jobs)
 
 
-def _changed(targets: Sequence[Target], base: str) -> Iterator[Target]:
+def _changed(targets: Sequence[LintTarget], base: str) -> Iterator[LintTarget]:
     from correctless.project import git
 
     here = git.find(os.getcwd())
@@ -160,7 +160,9 @@ def _changed(targets: Sequence[Target], base: str) -> Iterator[Target]:
     return (each for each in targets if os.path.realpath(each.path) in changed)
 
 
-def _fix(report: Report, targets: dict[str, Target], chosen: Settings, today: str, given: Args) -> bool:
+def _fix(
+    report: LintReport, targets: dict[str, LintTarget], chosen: Settings, today: str, given: Args
+) -> bool:
     from correctless.lint import fix
     from correctless.skill.find import MAX_FILE
 
@@ -180,7 +182,7 @@ def _fix(report: Report, targets: dict[str, Target], chosen: Settings, today: st
             continue
         before = read_plain(path, MAX_FILE)[0]
 
-        def find(data: bytes, target: Target = targets[path]) -> list[Finding]:
+        def find(data: bytes, target: LintTarget = targets[path]) -> list[Finding]:
             return [each for each in run.text(data, target, chosen, today=today).findings if wanted(each)]
 
         after = fix.mended(before, find)
@@ -194,7 +196,7 @@ def _fix(report: Report, targets: dict[str, Target], chosen: Settings, today: st
     return changed
 
 
-def _write_baseline(file: str, report: Report) -> int:
+def _write_baseline(file: str, report: LintReport) -> int:
     from correctless.lint import baseline
 
     with open(file, "w", encoding="utf-8") as out:
@@ -203,7 +205,7 @@ def _write_baseline(file: str, report: Report) -> int:
     return exits.REFUSED if report.unread else exits.OK
 
 
-def _show(report: Report, form: str) -> None:
+def _show(report: LintReport, form: str) -> None:
     if form == "text":
         for each in report.findings:
             _print(with_source(each))
@@ -233,7 +235,7 @@ def _print(text: str) -> None:
     print(text)
 
 
-def _summary(report: Report) -> str:
+def _summary(report: LintReport) -> str:
     counts = [(sum(each.severity == s for each in report.findings), s) for s in SEVERITIES]
     said = ", ".join(_counted(count, noun) for count, noun in counts if count) or "nothing to say"
     return f"{said}: {_counted(report.files, 'file')} read"

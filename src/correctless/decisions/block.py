@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from correctless.decisions import objects, quotation
-from correctless.decisions.legible import Plain, legible
+from correctless.decisions.legible import PlainCharacters, legible
 
 START = "AUTONOMOUS_DECISIONS_START"
 END = "AUTONOMOUS_DECISIONS_END"
@@ -81,7 +81,7 @@ def read(answer: str, nonce: str, *, called: bool = False) -> Reading:
     answer = answer.replace("\r\n", "\n").replace("\r", "\n")
     # An empty nonce must not make the nonce-less blocks authentic.
     known = NONCE.fullmatch(nonce) is not None
-    plain = answer if answer.isascii() else answer.translate(Plain())
+    plain = answer if answer.isascii() else answer.translate(PlainCharacters())
     printed = _printed(plain, nonce) if known else []
     outside: list[tuple[_Block | None, str]] = []
     loose: list[int] = []

@@ -26,11 +26,11 @@ from correctless.decisions.objects import inside
 if TYPE_CHECKING:
     from correctless.skill.contract import SkillContract
 
-__all__ = ["Calls", "Captured", "Kept", "capture", "correct", "synthesized"]
+__all__ = ["Calls", "Captured", "UnreadableText", "capture", "correct", "synthesized"]
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class UnreadableText:
     """Text nobody could read, to be stored as the file `name` before the decision that points to it is appended."""
 
     name: str
@@ -45,7 +45,7 @@ class Captured:
     """
 
     decisions: tuple[Decision, ...]
-    kept: tuple[Kept, ...]
+    kept: tuple[UnreadableText, ...]
     warnings: tuple[str, ...]
     read: tuple[block.Piece, ...] = ()  # what the keys b1, b2, ... of this answer stand for
 
@@ -131,7 +131,7 @@ def capture(
         made.call(known)
     unlisted = unlisted_before
     found: list[Decision] = []
-    files: list[Kept] = []
+    files: list[UnreadableText] = []
 
     def record(label: str, obj: Mapping[str, Any] | None, **how: Any) -> None:
         nonlocal unlisted
@@ -145,7 +145,7 @@ def capture(
     def take(number: int, piece: block.Piece, reason: str | None = None) -> None:
         if piece.value is None:
             name = re.sub(r"[^A-Za-z0-9.-]", "-", f"{step}-{attempt}-b{number}") + ".txt"
-            files.append(Kept(name, piece.text))
+            files.append(UnreadableText(name, piece.text))
             place = f"{kept}/{name}" if kept else name
             how = {"fault": piece.fault, "verified": piece.verified, "reason": reason}
             record(f"b{number}", None, kept=place, **how)

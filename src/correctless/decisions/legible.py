@@ -26,7 +26,7 @@ _PERCENT = re.compile(r"%([2-7][0-9A-Fa-f])")
 _ESCAPE = re.compile(r"(?<!\\)\\+(?=[^0-9A-Za-z\s])")
 
 
-class Plain(dict[int, int]):
+class PlainCharacters(dict[int, int]):
     """Each character as the one it stands for: a full-width letter is that letter, and all else is itself."""
 
     def __missing__(self, char: int) -> int:
@@ -53,4 +53,4 @@ def legible(text: str) -> str:
         text = _CODE.sub(lambda code: chr(int(code[1], 16)), text)
         text = _ESCAPE.sub("", _LINE_END.sub("\n", text))
     text = _UNSEEN.sub("", _LINE_END.sub("\n", text))
-    return text if text.isascii() else text.translate(Plain())
+    return text if text.isascii() else text.translate(PlainCharacters())

@@ -61,10 +61,10 @@ def pipelines(text: str, depth: int = 0) -> list[list[Simple]]:
     """Every pipeline of a command in order, those inside `$(...)`, backticks and `<(...)` included; `UnreadableError`."""
     if len(text) > _MOST or depth > _DEEP:
         raise UnreadableError("it is too large or too deep")
-    return _Reader(text, depth).all()
+    return _ShellReader(text, depth).all()
 
 
-class _Reader:
+class _ShellReader:
     def __init__(self, text: str, depth: int) -> None:
         self.text = text.replace("\\\r\n", "").replace("\\\n", "")
         self.depth = depth

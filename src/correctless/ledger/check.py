@@ -28,7 +28,7 @@ class Anchor:
 
 
 @frozen
-class Report:
+class LogReport:
     """What `verify` saw: how many entries, where the log ends, and everything wrong with it."""
 
     entries: int
@@ -58,7 +58,7 @@ def verify(
     heads: Iterable[Anchor] = (),
     root: str | None = None,
     keep: list[Entry] | None = None,
-) -> Report:
+) -> LogReport:
     """Check the whole chain, every line's JSON, and every anchor; `Missing` or `Foreign` when there is no log of ours.
 
     `anchors` come in any order and are held in memory. `heads` come in rising order of `seq` and are taken one at a time,
@@ -86,7 +86,7 @@ def verify(
                 entries, head = entries + 1, link.head
                 findings.extend(noted.compare(Head(link.number, link.head.sha256)))
         findings.extend(noted.left(entries))
-    return Report(entries, head, tuple(findings))
+    return LogReport(entries, head, tuple(findings))
 
 
 class _Noted:

@@ -17,7 +17,9 @@ from correctless.base import below, exits
 from correctless.base.exits import Stop
 from correctless.base.files import open_plain, replace_file
 from correctless.guard import state
-from correctless.ledger.ledger import Anchor, Entry, Head, Ledger
+from correctless.ledger.chain import Entry, Head
+from correctless.ledger.check import Anchor
+from correctless.ledger.ledger import Ledger
 from correctless.project.paths import ARTIFACTS
 
 WHERE = "the private copy of its heads"

@@ -17,16 +17,11 @@ from typing import Any
 from correctless.base import exits
 from correctless.base.clock import utcnow
 from correctless.base.exits import Stop
-from correctless.ledger.chain import EMPTY, GENESIS, Entry, Head, entry, links, seal
-from correctless.ledger.check import Anchor, Repaired, Report, checked, repair, sound, verify
-from correctless.ledger.log_file import WAIT, Damaged, Foreign, Kept, LogFile, Missing, opened, refusal
+from correctless.ledger.chain import EMPTY, Entry, Head, entry, links, seal
+from correctless.ledger.check import checked, sound
+from correctless.ledger.log_file import WAIT, Damaged, LogFile, OpenLog, opened, refusal
 from correctless.ledger.record import encode
 from correctless.syntax.strict_json import RecordError
-
-__all__ = [
-    "EMPTY", "GENESIS", "Anchor", "Damaged", "Entry", "Foreign", "Head", "Ledger", "Missing", "Moved", "Repaired", "Report",
-    "repair", "verify",
-]  # fmt: skip
 
 _KEY = re.compile(rb'"key":("(?:[^"\\]|\\.)*")')
 _PLAIN = re.compile(r"[ !#-\[\]-~]*")  # text that stands in JSON as it is
@@ -34,12 +29,12 @@ _SMALL = 1 << 16  # bytes of a log that is read again whole whenever another wro
 _SHARE = 16  # a larger one is, as soon as others added one part in so many
 
 
-class Moved(Stop):
+class LogMoved(Stop):
     """Somebody added to the log since it was read: what was decided on it must be decided anew."""
 
 
 @dataclass(slots=True, eq=False, repr=False)
-class _Seen:
+class _FileSeen:
     """What one `Ledger` knows of its file, and answers for."""
 
     identity: tuple[int, int]
@@ -83,8 +78,8 @@ class Ledger:
         self._noted = noted
         self._limit = limit
         self._alone = alone
-        self._kept = Kept(path, root)
-        self._seen: _Seen | None = None
+        self._kept = OpenLog(path, root)
+        self._seen: _FileSeen | None = None
         self._failed: Stop | None = None
         # bytes of the file that this writer itself has seen on disk, and its name with them
         self._synced = -1
@@ -121,7 +116,7 @@ class Ledger:
             try:
                 seen = self._catch_up(file, stat)
                 if seen.head != head:
-                    raise Moved(exits.LOCKED, f"{self.path} was written to meanwhile. start again")
+                    raise LogMoved(exits.LOCKED, f"{self.path} was written to meanwhile. start again")
                 made: list[Entry] = []
                 for fields in many:
                     made.append(seal(fields, Head(made[-1].seq, made[-1].head) if made else head))
@@ -213,7 +208,7 @@ class Ledger:
         seen.stamp = _stamp(file.stat())
         return made, True
 
-    def _catch_up(self, file: LogFile, stat: os.stat_result) -> _Seen:
+    def _catch_up(self, file: LogFile, stat: os.stat_result) -> _FileSeen:
         """Check what is new since the last look, everything the first time, and set a torn last line aside."""
         seen = self._seen
         if seen is not None:
@@ -225,7 +220,7 @@ class Ledger:
             seen.others += stat.st_size - seen.end
         known = seen.head.seq if seen is not None else None
         if seen is None or self._alone or _again(stat.st_size, seen):
-            seen = _Seen((stat.st_dev, stat.st_ino))
+            seen = _FileSeen((stat.st_dev, stat.st_ino))
         tail = b""
         last = None
         with file.stream() as stream:
@@ -254,13 +249,13 @@ class Ledger:
         self._seen = seen
         return seen
 
-    def _same(self, stat: os.stat_result, seen: _Seen) -> None:
+    def _same(self, stat: os.stat_result, seen: _FileSeen) -> None:
         if (stat.st_dev, stat.st_ino) != seen.identity:
             raise Stop(
                 exits.REFUSED, f"{self.path} was replaced while it was written to. put back the log of before"
             )
 
-    def _with_key(self, file: LogFile, seen: _Seen, key: object, spelled: list[bytes]) -> Entry | None:
+    def _with_key(self, file: LogFile, seen: _FileSeen, key: object, spelled: list[bytes]) -> Entry | None:
         for each in spelled:
             for offset, length in seen.keys.get(each, ()):
                 try:
@@ -304,7 +299,7 @@ def _stamp(stat: os.stat_result) -> tuple[int, int, int]:
     return (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
 
 
-def _again(size: int, seen: _Seen) -> bool:
+def _again(size: int, seen: _FileSeen) -> bool:
     """Whether a log that was touched is read whole again: only then an earlier line changed in place is sure to be seen."""
     # A log of many writers can't be read whole for every line of theirs. One that didn't grow was changed, not added to.
     return size == seen.end or size <= _SMALL or seen.others * _SHARE >= size

@@ -136,7 +136,7 @@ class LogFile:
         raise AssertionError  # _names never ends
 
 
-class Kept:
+class OpenLog:
     """A log kept open for appending between the uses of one process; its lock is held during a use alone.
 
     It is opened anew whenever the path names another file than before, so a use is as safe as `opened`. Threads take turns.

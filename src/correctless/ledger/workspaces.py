@@ -15,9 +15,10 @@ from correctless.base.clock import timestamp
 from correctless.base.exits import Stop
 from correctless.base.values import frozen
 from correctless.ledger import heads
+from correctless.ledger.chain import Entry
 from correctless.ledger.check import verify
 from correctless.ledger.heads import Heads
-from correctless.ledger.ledger import Entry, Ledger
+from correctless.ledger.ledger import Ledger
 
 
 @frozen

@@ -6,7 +6,7 @@ import os
 from functools import cache
 from typing import NamedTuple
 
-from correctless.lint.subject.subject import CLASSES, Facts, MarkdownSubject
+from correctless.lint.subject.subject import CLASSES, MarkdownSubject, NeighbourFacts
 from correctless.syntax.finding import Edit, Finding
 
 TYPE_CHECKING = False  # typing costs 2 ms to import
@@ -20,7 +20,7 @@ IGNORE = "ignore"
 _SHOWN = 400  # characters of a source line that are kept
 
 
-class Checked(NamedTuple):
+class CheckedFile(NamedTuple):
     """What was found in one file: `asked` are the questions about its neighbours that it depends on.
 
     `suppressions` are rule, last day and where it stands.
@@ -31,7 +31,7 @@ class Checked(NamedTuple):
     asked: tuple[tuple[tuple[str, str], str], ...] = ()
 
 
-def check(path: str, kind: str, data: bytes, settings: Settings, levels: Levels) -> Checked:
+def check(path: str, kind: str, data: bytes, settings: Settings, levels: Levels) -> CheckedFile:
     """Run the rules over the bytes of one file; what is only worth an info is left out where nobody asks for it.
 
     A suppression asks: whether it still has something to suppress does not depend on what is shown.
@@ -39,7 +39,7 @@ def check(path: str, kind: str, data: bytes, settings: Settings, levels: Levels)
     from correctless.lint import rules  # here: a run that knows each file already needs none of them
 
     folder, name = os.path.split(path)
-    facts = Facts(folder)
+    facts = NeighbourFacts(folder)
     parent = os.path.basename(os.path.abspath(folder))
     subject = CLASSES[kind](kind, name, parent, data, facts, settings.dialect, settings.adopted(path))
     found = rules.run(subject, _chosen(kind, levels, settings.pedantic))
@@ -53,7 +53,7 @@ def check(path: str, kind: str, data: bytes, settings: Settings, levels: Levels)
     if not settings.pedantic and not suppressed:
         found = [each for each in found if each.severity != "info"]
     sourced = tuple(each._replace(source=subject.text_of(each.line)[:_SHOWN]) for each in found)
-    return Checked(sourced, suppressed, tuple(facts.asked.items()))
+    return CheckedFile(sourced, suppressed, tuple(facts.asked.items()))
 
 
 @cache  # most files of a run share one answer, and there are dozens of rules
@@ -69,7 +69,7 @@ def _chosen(kind: str, levels: Levels, pedantic: bool) -> tuple[Rule, ...]:
     return tuple(r for r in rules.reading(kind, rules.RULES) if runs(given.get(r.ID, r.SEVERITY)))
 
 
-def plain(checked: Checked) -> tuple[Any, ...]:
+def plain(checked: CheckedFile) -> tuple[Any, ...]:
     """As tuples, texts and numbers."""
     return (
         tuple(_plain(each) for each in checked.findings),
@@ -78,12 +78,12 @@ def plain(checked: Checked) -> tuple[Any, ...]:
     )
 
 
-def of_plain(values: tuple[Any, ...]) -> Checked:
+def of_plain(values: tuple[Any, ...]) -> CheckedFile:
     """What `plain` was made of; `ValueError` or `TypeError` when it is none."""
     findings, suppressions, asked = values
     if not findings and not suppressions:
-        return Checked(asked=asked)
-    return Checked(
+        return CheckedFile(asked=asked)
+    return CheckedFile(
         tuple(_finding(each) for each in findings),
         tuple((rule, until, _finding(at)) for rule, until, at in suppressions),
         asked,

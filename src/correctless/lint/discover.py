@@ -16,7 +16,7 @@ _MANIFESTS = ".claude-plugin"
 _KNOWN = "SKILL.md, plugin.json, marketplace.json, hooks.json, or a file of Markdown in agents/"
 
 
-class Target(NamedTuple):
+class LintTarget(NamedTuple):
     """A file to lint: its path as it is shown, and its kind."""
 
     path: str
@@ -26,7 +26,7 @@ class Target(NamedTuple):
 class Discovered(NamedTuple):
     """The files to lint, each path that could not be looked at with the reason, and the folders that have `.correctless`."""
 
-    targets: list[Target]
+    targets: list[LintTarget]
     unlisted: list[tuple[str, str]]
     projects: list[str]
 
@@ -50,7 +50,7 @@ def discover(paths: Sequence[str]) -> Discovered:
             unlisted.append((path, "there is no such file"))
     # To resolve each path costs more than to walk, and one tree without links holds no file twice.
     names = _once(found) if len(paths) > 1 or links else list(found.items())
-    return Discovered([Target(path, kind) for path, kind in sorted(names)], unlisted, projects)
+    return Discovered([LintTarget(path, kind) for path, kind in sorted(names)], unlisted, projects)
 
 
 def kind_of(path: str) -> str:

@@ -14,8 +14,8 @@ from correctless.base.exits import Stop
 from correctless.base.files import Unreadable, read_plain
 from correctless.lint import check
 from correctless.lint.cache import Cache, digest
-from correctless.lint.check import Checked
-from correctless.lint.discover import Target
+from correctless.lint.check import CheckedFile
+from correctless.lint.discover import LintTarget
 from correctless.lint.settings import Settings
 from correctless.lint.subject.subject import still_so
 from correctless.skill.find import MAX_FILE
@@ -33,7 +33,7 @@ _CHUNKS = 1000  # at most about so many, whose numbers fit into a pipe
 _NUMBER = 4  # bytes of one
 
 
-class Report(NamedTuple):
+class LintReport(NamedTuple):
     """What was found; `unread` says that at least one file could not be checked."""
 
     findings: tuple[Finding, ...]
@@ -47,7 +47,7 @@ class Report(NamedTuple):
 
 
 def files(
-    targets: Sequence[Target],
+    targets: Sequence[LintTarget],
     settings: Settings,
     kept: Cache,
     *,
@@ -55,14 +55,14 @@ def files(
     now_ns: int,
     workers: int,
     unlisted: Sequence[tuple[str, str]] = (),
-) -> Report:
+) -> LintReport:
     """Lint files, and keep what was found; `today` is a day such as 2027-01-31.
 
     `unlisted` are paths that could not even be looked at, each with the reason.
     """
     cwd = os.getcwd()
     work = _Work(settings, kept, cwd)
-    results: list[Checked | None] = [None if kept.empty else work.untouched(each) for each in targets]
+    results: list[CheckedFile | None] = [None if kept.empty else work.untouched(each) for each in targets]
     missing = [number for number, found in enumerate(results) if found is None]
     findings: list[Finding] = []
     unread = list(unlisted)
@@ -82,13 +82,13 @@ def files(
 
         findings.extend(unreadable.finding(path, why) for path, why in unread)
     kept.save()
-    return Report(tuple(sorted(findings, key=_order)), len(targets), bool(unread))
+    return LintReport(tuple(sorted(findings, key=_order)), len(targets), bool(unread))
 
 
-def text(data: bytes, target: Target, settings: Settings, *, today: str) -> Report:
+def text(data: bytes, target: LintTarget, settings: Settings, *, today: str) -> LintReport:
     """Lint bytes that came from elsewhere as if they stood in a file."""
     found = check.check(target.path, target.kind, data, settings, settings.levels(target.path))
-    return Report(tuple(sorted(_reported(found, target.path, settings, today), key=_order)), 1)
+    return LintReport(tuple(sorted(_reported(found, target.path, settings, today), key=_order)), 1)
 
 
 def _order(found: Finding) -> tuple[str, int, int, str]:
@@ -99,7 +99,7 @@ def _absolute(cwd: str, path: str) -> str:
     return path if path.startswith("/") else f"{cwd}/{path}"
 
 
-def _reported(found: Checked, path: str, settings: Settings, today: str) -> list[Finding]:
+def _reported(found: CheckedFile, path: str, settings: Settings, today: str) -> list[Finding]:
     """What is shown of a file: without what is suppressed, and with what is wrong with the suppressions."""
     shown = list(found.findings)
     if found.suppressions:
@@ -119,7 +119,7 @@ class _Work:
         told = (settings.dialect, settings.pedantic)
         self.told = repr(told).encode()
 
-    def under(self, target: Target) -> bytes:
+    def under(self, target: LintTarget) -> bytes:
         """The digest of all that a result depends on beside the content."""
         folder, name = os.path.split(target.path)
         if folder in ("", ".") or folder.endswith(".."):
@@ -129,7 +129,7 @@ class _Work:
         names = f"{target.kind}\0{folder.rpartition('/')[2]}\0{name}\0{levels!r}\0{adopted}\0"
         return digest(names.encode(errors="surrogateescape") + self.told)
 
-    def untouched(self, target: Target) -> Checked | None:
+    def untouched(self, target: LintTarget) -> CheckedFile | None:
         """The result of a file whose stat, and whose neighbours, are as they were."""
         try:
             facts = os.stat(target.path)
@@ -140,13 +140,13 @@ class _Work:
         path = _absolute(self.cwd, target.path)
         return self.still(target, self.kept.by_stat(path, _stat(facts), self.under(target)))
 
-    def still(self, target: Target, plain: tuple[Any, ...] | None) -> Checked | None:
+    def still(self, target: LintTarget, plain: tuple[Any, ...] | None) -> CheckedFile | None:
         if plain is None:
             return None
         found = check.of_plain(plain)
         return found if still_so(os.path.dirname(target.path), dict(found.asked)) else None
 
-    def read(self, target: Target) -> tuple[Stat, bytes, tuple[Any, ...]] | str:
+    def read(self, target: LintTarget) -> tuple[Stat, bytes, tuple[Any, ...]] | str:
         """Stat, key and plain result of a file; a text says why it can't be read."""
         try:
             data, facts = read_plain(target.path, MAX_FILE)

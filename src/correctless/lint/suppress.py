@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from correctless.lint import rules
-from correctless.lint.check import IGNORE, Checked
+from correctless.lint.check import IGNORE, CheckedFile
 from correctless.lint.rules.linter import suppression
 from correctless.lint.settings import Settings
 from correctless.syntax.finding import Finding
 
 
-def apply(found: Checked, settings: Settings, path: str, today: str) -> list[Finding]:
+def apply(found: CheckedFile, settings: Settings, path: str, today: str) -> list[Finding]:
     """The findings that are not suppressed, and what is wrong with the suppressions on the day `today`."""
     faults = []
     known, met, silent = _known(), {each.rule for each in found.findings}, set()

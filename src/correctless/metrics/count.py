@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.decisions.decision import UNLISTED, Decision
-from correctless.ledger.ledger import Entry, Ledger
-from correctless.metrics.figures import End, Figures, Run, Sums
+from correctless.ledger.chain import Entry
+from correctless.ledger.ledger import Ledger
+from correctless.metrics.figures import End, Figures, RunFigures, Sums
 from correctless.project.paths import Logs
 from correctless.runlog.branch import Noted, no_entry, typed_events
 from correctless.runlog.events import (
@@ -35,7 +36,7 @@ _PAUSED = (exits.PAUSED, exits.BUDGET, exits.INTERRUPTED)
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class UnreadableBranch:
     """A branch whose logs could not be read, and why; nothing of it is in the figures."""
 
     branch: str  # its slug
@@ -44,7 +45,7 @@ class Refused:
 
 def count(
     branches: Iterable[Logs], *, since: datetime | None = None, skill: str | None = None
-) -> tuple[Figures, tuple[Refused, ...]]:
+) -> tuple[Figures, tuple[UnreadableBranch, ...]]:
     """The figures of all branches that can be read, and those that can't.
 
     `since`: only runs that began then or later. `skill`: only what this skill did, and the runs that had it in their plan.
@@ -54,7 +55,7 @@ def count(
         try:
             found.add(of_branch(logs, since=since, skill=skill))
         except Stop as stop:
-            refused.append(Refused(logs.branch_slug, stop.message))
+            refused.append(UnreadableBranch(logs.branch_slug, stop.message))
     return found, tuple(refused)
 
 
@@ -79,11 +80,11 @@ class _Counting:
         self._since = since
         self._skill = skill
         self._state = State()
-        self._run: Run | None = (
+        self._run: RunFigures | None = (
             None  # None: the run that is being read began before `since`, or lacks the skill
         )
         self._began = datetime.min.replace(tzinfo=UTC)
-        self._runs: dict[str, tuple[Run | None, dict[str, str]]] = {}  # with the skill of each step
+        self._runs: dict[str, tuple[RunFigures | None, dict[str, str]]] = {}  # with the skill of each step
         self._known: dict[tuple[str, ...], dict[str, str]] = {}  # runs of one pipeline share theirs
         self._gone: set[tuple[str, str, int]] = set()
 
@@ -126,7 +127,7 @@ class _Counting:
         if (self._since is None or when >= self._since) and (
             self._skill is None or self._skill in of_step.values()
         ):
-            self._run = Run(run, event.plan.branch, started, bool(event.tried))
+            self._run = RunFigures(run, event.plan.branch, started, bool(event.tried))
             self.figures.runs.append(self._run)
         self._began = when
         self._runs[run] = (self._run, of_step)
@@ -150,7 +151,7 @@ class _Counting:
         elif (self._since is None or when >= self._since) and self._skill in (None, said.skill):
             self.figures.outside.add(sums)
 
-    def _add(self, run: Run, skill: str, sums: Sums) -> None:
+    def _add(self, run: RunFigures, skill: str, sums: Sums) -> None:
         if self._skill is None or skill == self._skill:
             run.sums.add(sums)
             self.figures.skill(skill).add(sums)

@@ -41,7 +41,7 @@ _NAMES = tuple(each.name for each in fields(Sums))
 
 
 @dataclass(slots=True)
-class Run:
+class RunFigures:
     """One run: when it began, how it stands, and its sums."""
 
     id: str
@@ -57,7 +57,7 @@ class Run:
 class Figures:
     """Of any number of branches. `outside`: entries of decisions logs that belong to no run, written by hand or by others."""
 
-    runs: list[Run] = field(default_factory=list)
+    runs: list[RunFigures] = field(default_factory=list)
     skills: dict[str, Sums] = field(default_factory=dict)
     outside: Sums = field(default_factory=Sums)
 
@@ -91,7 +91,7 @@ def rate(part: int, whole: int) -> float | None:
     return round(part / whole, 4) if whole else None
 
 
-def ends(runs: Iterable[Run]) -> dict[str, int]:
+def ends(runs: Iterable[RunFigures]) -> dict[str, int]:
     """How many runs stand how."""
     found: dict[str, int] = dict.fromkeys(ENDS, 0)
     for run in runs:
@@ -117,7 +117,7 @@ def trend(figures: Figures) -> tuple[Half, Half] | None:
     return (_half(ordered[:middle]), _half(ordered[middle:])) if middle > 1 else None
 
 
-def _half(runs: list[Run]) -> Half:
+def _half(runs: list[RunFigures]) -> Half:
     complete = ends(runs)["complete"]
     return Half(len(runs), runs[0].started, runs[-1].started, complete, total(run.sums for run in runs))
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from correctless.project.git import Repo
 from correctless.project.git.nested import borrow
-from correctless.project.tree import SUBMODULE, Entry, Tree, forged, missing, read_tree
+from correctless.project.tree import SUBMODULE, Tree, TreeEntry, forged, missing, read_tree
 
 # No configuration has a part in it, neither a user's nor one in variables: a program that runs as you can write both.
 _ENV = {"GIT_CONFIG_COUNT": "0", "GIT_ATTR_NOSYSTEM": "1"}
@@ -33,7 +33,7 @@ def of(repo: Repo, commit: str) -> Iterator[Repo]:
 
 
 @contextmanager
-def of_files(repo: Repo, tree: Tree, paths: Mapping[str, Entry]) -> Iterator[Repo]:
+def of_files(repo: Repo, tree: Tree, paths: Mapping[str, TreeEntry]) -> Iterator[Repo]:
     """The same with these files alone, as a checkout of the commit writes them: line ends and the like as its attributes say."""
     rules = {path: e for path, e in tree.entries.items() if path.rpartition("/")[2] == ".gitattributes"}
     entries = {path: e for path, e in {**rules, **paths}.items() if e.mode != SUBMODULE}

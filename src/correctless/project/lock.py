@@ -70,7 +70,7 @@ class Lock:
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class LockHolder:
     """Who noted itself in the lock's file."""
 
     pid: int
@@ -105,12 +105,12 @@ def is_held_on(branch: str, worktrees: Mapping[str, str]) -> bool:
     return False
 
 
-def holder(repo: Repo) -> Holder | None:
+def holder(repo: Repo) -> LockHolder | None:
     """What the lock's file says; None when it says nothing readable."""
     try:
         said = json.loads(below.read(path(repo), 4096))
         group = said["group"]
-        return Holder(int(said["pid"]), str(said["what"]), None if group is None else int(group))
+        return LockHolder(int(said["pid"]), str(said["what"]), None if group is None else int(group))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

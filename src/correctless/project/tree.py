@@ -17,7 +17,7 @@ _CHUNK = 1 << 20
 
 
 @frozen
-class Entry:
+class TreeEntry:
     """One path of a commit's tree."""
 
     mode: str
@@ -28,14 +28,14 @@ class Entry:
 class Tree:
     """What a commit holds: its entries by path, and the ids of the commit and of its trees."""
 
-    entries: Mapping[str, Entry]
+    entries: Mapping[str, TreeEntry]
     above: frozenset[str]
 
 
 def read_tree(repo: Repo, commit: str) -> Tree:
     """Everything in a commit; `Stop(3)` where an object is missing or is not what its name says."""
     head = _read(repo, {commit: b"commit"})[commit].partition(b"\n")[0].removeprefix(b"tree ").decode()
-    entries: dict[str, Entry] = {}
+    entries: dict[str, TreeEntry] = {}
     above = {commit}
     level = {"": head}
     while level:
@@ -48,7 +48,7 @@ def read_tree(repo: Repo, commit: str) -> Tree:
                 if stat.S_ISDIR(mode):
                     deeper[path] = inner
                 else:
-                    entries[path] = Entry(_mode(mode), inner)
+                    entries[path] = TreeEntry(_mode(mode), inner)
         level = deeper
     return Tree(entries, frozenset(above))
 
@@ -100,7 +100,7 @@ def full(repo: Repo, path: str) -> bytes:
     return os.path.join(os.fsencode(repo.top), path.encode("utf-8", "surrogateescape"))
 
 
-def lying(path: bytes, entry: Entry) -> tuple[str, tuple[int, ...]]:
+def lying(path: bytes, entry: TreeEntry) -> tuple[str, tuple[int, ...]]:
     """The object id of what lies at a path, "" when it is of another kind than the entry, and what a write would change."""
     made = objects.hasher(entry.oid)
     try:

@@ -17,7 +17,7 @@ from correctless.base.values import frozen
 from correctless.project import checkout
 from correctless.project.git import Repo, nested
 from correctless.project.paths import ARTIFACTS, CONTRACTS
-from correctless.project.tree import LINK, SUBMODULE, Entry, Tree, full, lying, read_tree
+from correctless.project.tree import LINK, SUBMODULE, Tree, TreeEntry, full, lying, read_tree
 
 # Ours, in any worktree: logs and drafts are no part of what is checked.
 _OURS = (ARTIFACTS, CONTRACTS)
@@ -90,7 +90,7 @@ def snapshot(repo: Repo, *, allow: Iterable[str] = ()) -> Snapshot:
 
 
 @dataclass(slots=True)
-class _Seen:
+class _Walked:
     """What a walk comes by: paths that are no folder, folders that are in no commit with a slash at the end, and marks of folders."""
 
     names: set[str] = field(default_factory=set)
@@ -103,7 +103,7 @@ def _snapshot(repo: Repo, commit: str, allow: frozenset[str]) -> Snapshot:
     entries = tree.entries
     links = {path for path, entry in entries.items() if entry.mode == SUBMODULE}
     known = {""} | {folder for path in entries for folder in _parents(path)}
-    seen = _Seen(closed=frozenset(links))
+    seen = _Walked(closed=frozenset(links))
     _walk(repo.top, "", known - links, seen)
     sums: dict[str, str] = {}
     marks: dict[str, tuple[int, ...]] = {}
@@ -145,7 +145,7 @@ def _parents(path: str) -> Iterator[str]:
         yield path
 
 
-def _walk(top: str, folder: str, known: set[str], seen: _Seen) -> None:
+def _walk(top: str, folder: str, known: set[str], seen: _Walked) -> None:
     """Note every path below a folder; of folders that are not `known` only the name."""
     where = os.path.join(os.fsencode(top), folder.encode("utf-8", "surrogateescape"))
     try:
@@ -195,14 +195,16 @@ def _submodule(repo: Repo, path: str, commit: str) -> Snapshot | None:
     return None
 
 
-def _as_checked_out(repo: Repo, tree: Tree, paths: Mapping[str, Entry], sums: Mapping[str, str]) -> set[str]:
+def _as_checked_out(
+    repo: Repo, tree: Tree, paths: Mapping[str, TreeEntry], sums: Mapping[str, str]
+) -> set[str]:
     """Those files that are what a checkout would write, with line ends and the like as the commit's own attributes say."""
     with checkout.of_files(repo, tree, paths) as made:
         return {path for path, entry in paths.items() if lying(full(made, path), entry)[0] == sums[path]}
 
 
 def _untracked(
-    repo: Repo, tree: Mapping[str, Entry], seen: _Seen, allow: frozenset[str], different: set[str]
+    repo: Repo, tree: Mapping[str, TreeEntry], seen: _Walked, allow: frozenset[str], different: set[str]
 ) -> set[str]:
     """Add those files to `different` that are in no commit and may not be there; returned are the paths that may, folders with a slash."""
     free = {f"{folder}/" for path in (*allow, *_OURS) for folder in _parents(path)} | {f"{o}/" for o in _OURS}
@@ -213,7 +215,7 @@ def _untracked(
         names = [name for name in level if not _is_ours(name)]
         ignored = _ignored(repo, tree, names)
         free |= ignored | allow.intersection(names)
-        below = _Seen(folders=seen.folders)
+        below = _Walked(folders=seen.folders)
         for name in names:
             if name in ignored or name in allow:
                 continue
@@ -246,7 +248,7 @@ def _is_ours(name: str) -> bool:
     return any(f"{name.rstrip('/')}/".startswith(f"{ours}/") for ours in _OURS)
 
 
-def _ignored(repo: Repo, tree: Mapping[str, Entry], names: Iterable[str]) -> set[str]:
+def _ignored(repo: Repo, tree: Mapping[str, TreeEntry], names: Iterable[str]) -> set[str]:
     asked = "".join(f"{name}\0" for name in names)
     if not asked:
         return set()

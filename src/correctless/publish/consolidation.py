@@ -15,7 +15,7 @@ from correctless.project.paths import ARTIFACTS
 
 
 @dataclass(frozen=True, slots=True)
-class Consolidated:
+class ConsolidationCommit:
     """The consolidation commit and what went into it; paths are relative to the top folder, sorted."""
 
     commit: str
@@ -33,7 +33,7 @@ def consolidate(
     seconds: float,
     guard: Callable[[], AbstractContextManager[None]] = nullcontext,
     wrap: Wrap | None = None,
-) -> Consolidated:
+) -> ConsolidationCommit:
     """Commit what is left of the run's work on top of `base..HEAD`.
 
     Staged are the files that commits since `base` touched and those a glob of `allow` names (`*`, `?`, `**`, from the
@@ -69,7 +69,7 @@ def consolidate(
         repo.git("reset", "--soft", "--quiet", before)
         raise
     left = sorted(p for p in dirty - chosen if not _is_artifact(p))
-    return Consolidated(repo.head(), tuple(sorted(chosen)), tuple(left))
+    return ConsolidationCommit(repo.head(), tuple(sorted(chosen)), tuple(left))
 
 
 def squash(repo: Repo, *, base: str, message: str, kept: str) -> str:

@@ -28,7 +28,7 @@ _MOST = 500  # files that are too long: more are no command line of git
 _HUNK = re.compile(r"@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 
 
-class Line(NamedTuple):
+class PublishedLine(NamedTuple):
     """One line that would be published."""
 
     path: str
@@ -51,7 +51,7 @@ def secrets(
     """
     lines = [*_added(diff)]
     for name, text in texts.items():
-        lines += [Line(name, number, line) for number, line in enumerate(text.split("\n"), 1)]
+        lines += [PublishedLine(name, number, line) for number, line in enumerate(text.split("\n"), 1)]
     found: dict[tuple[str, str, str], Finding] = {}
     for line, kind, digest, column in _detect(_in_time(lines, tell, seconds)):
         if digest not in known:
@@ -62,7 +62,9 @@ def secrets(
     return tuple(sorted(found.values(), key=lambda f: (f.path, f.line, f.column)))
 
 
-def _in_time(lines: list[Line], tell: Callable[[str], None], seconds: float) -> Iterator[Line]:
+def _in_time(
+    lines: list[PublishedLine], tell: Callable[[str], None], seconds: float
+) -> Iterator[PublishedLine]:
     began = told = time.monotonic()
     for number, line in enumerate(lines):
         now = time.monotonic()
@@ -139,13 +141,13 @@ def known_secrets(repo: Repo, base: str) -> frozenset[str]:
         ) from None
 
 
-def _added(diff: str) -> Iterator[Line]:
+def _added(diff: str) -> Iterator[PublishedLine]:
     """The added lines of patches; counted by the hunk's head, so that a line `+++ x` inside one is a line."""
     path, number, old, new = "", 0, 0, 0
     for text in diff.split("\n"):
         if old > 0 or new > 0:
             if text.startswith("+"):
-                yield Line(path, number, text[1:])
+                yield PublishedLine(path, number, text[1:])
                 number, new = number + 1, new - 1
             elif text.startswith("-"):
                 old -= 1
@@ -158,7 +160,7 @@ def _added(diff: str) -> Iterator[Line]:
             number = int(match[2])
 
 
-def _detect(lines: Iterable[Line]) -> Iterator[tuple[Line, str, str, int]]:
+def _detect(lines: Iterable[PublishedLine]) -> Iterator[tuple[PublishedLine, str, str, int]]:
     # Imported here: it brings the network library, a quarter of a second that no other command should pay.
     from detect_secrets.filters import heuristic
     from detect_secrets.settings import default_settings, get_plugins

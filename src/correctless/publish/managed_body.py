@@ -21,7 +21,7 @@ _TAIL = "<!-- correctless:tail -->"
 _CUT = "*This summary was cut to fit; `correctless decisions summary` shows it whole.*"
 
 
-class Head(Protocol):
+class LogHead(Protocol):
     """Where a log ends."""
 
     @property
@@ -38,7 +38,7 @@ def body(
     spec_title: str,
     rules: Sequence[tuple[str, str]],
     verification: str,
-    heads: Mapping[str, Head],
+    heads: Mapping[str, LogHead],
 ) -> str:
     """The managed section, at most `LIMIT` characters.
 
@@ -92,7 +92,7 @@ def _span(old: str, run: str) -> tuple[int, int] | None:
 
 
 def _tail(
-    spec_title: str, rules: Sequence[tuple[str, str]], verification: str, heads: Mapping[str, Head]
+    spec_title: str, rules: Sequence[tuple[str, str]], verification: str, heads: Mapping[str, LogHead]
 ) -> str:
     lines = ["", "## Test plan", ""]
     if spec_title:

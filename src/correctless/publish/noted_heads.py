@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.github.client import GitHub, repo_of_pull_request
-from correctless.ledger.ledger import Anchor, Ledger
+from correctless.ledger.check import Anchor
+from correctless.ledger.ledger import Ledger
 from correctless.project.paths import Logs
 from correctless.publish.managed_body import heads_of
 from correctless.runlog.events import Published

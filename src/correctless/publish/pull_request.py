@@ -19,7 +19,7 @@ _URL = re.compile(r"https?://[!-~]+\Z")
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class OpenPullRequest:
     """The pull request as it now stands open."""
 
     url: str
@@ -27,7 +27,9 @@ class Published:
     created: bool  # False: it was there, from an earlier try of the same run
 
 
-def pull_request(github: GitHub, *, branch: str, base: str, title: str, body: str, run: str) -> Published:
+def pull_request(
+    github: GitHub, *, branch: str, base: str, title: str, body: str, run: str
+) -> OpenPullRequest:
     """Open a pull request for `branch`, or take over the one whose body carries this run's managed section.
 
     Looking comes first, so it may be called again after any interruption. `Stop(10)` when a pull request of the branch
@@ -42,7 +44,7 @@ def pull_request(github: GitHub, *, branch: str, base: str, title: str, body: st
             )
     if not there:
         number, url = github.create(head=branch, base=base, title=" ".join(title.split())[:_TITLE], body=body)
-        return Published(url, number, created=True)
+        return OpenPullRequest(url, number, created=True)
     if len(there) > 1:
         named = ", ".join(f"#{pull.number}" for pull in there)
         raise Stop(
@@ -52,7 +54,7 @@ def pull_request(github: GitHub, *, branch: str, base: str, title: str, body: st
     merged = merge_body(there[0].body, body, run)
     if merged != there[0].body:
         github.edit_body(there[0], merged)
-    return Published(there[0].url, there[0].number, created=False)
+    return OpenPullRequest(there[0].url, there[0].number, created=False)
 
 
 def command_pull_request(

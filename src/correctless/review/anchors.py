@@ -11,10 +11,12 @@ from dataclasses import replace
 
 from correctless.base import exits
 from correctless.base.exits import Stop
-from correctless.ledger import heads, ledger, workspaces
+from correctless.ledger import check, heads, workspaces
+from correctless.ledger.chain import Entry
+from correctless.ledger.check import Anchor, LogReport
 from correctless.ledger.heads import Heads
-from correctless.ledger.ledger import Anchor, Entry, Ledger, Missing, Report
-from correctless.ledger.log_file import opened
+from correctless.ledger.ledger import Ledger
+from correctless.ledger.log_file import Missing, opened
 from correctless.ledger.record import decode
 from correctless.syntax.finding import Finding
 from correctless.syntax.strict_json import RecordError
@@ -80,7 +82,7 @@ def _refuse(findings: Iterable[Finding]) -> None:
 
 def verify(
     logs: Logs, repo: Repo | None, env: Mapping[str, str], more: Iterable[Anchor] = (), *, at: str = "HEAD"
-) -> Report:
+) -> LogReport:
     """The decisions log checked against its chain and every anchor; `Stop(3)` when it, or the run log, can't be read.
 
     Anchors are what the commits of `at` (none with `repo` None), the run log, the private copy of the heads and `more` noted, and what
@@ -106,9 +108,7 @@ def verify(
     before = _before(logs)
     if before is not None:
         anchors = [replace(a, severity="warning") if _about(a, before, events) else a for a in anchors]
-    report = ledger.verify(
-        logs.decisions, anchors, heads=Heads(logs.decisions, env).anchors(), root=logs.root
-    )
+    report = check.verify(logs.decisions, anchors, heads=Heads(logs.decisions, env).anchors(), root=logs.root)
     confirmed = _unlike_confirmed(logs, events, before) if report.intact else ()
     return replace(report, findings=(*faults, *report.findings, *confirmed, *declared))
 
@@ -130,7 +130,7 @@ def _beside(path: str, logs: Logs, env: Mapping[str, str]) -> Iterator[Finding]:
     if path == logs.decisions:
         return
     if os.path.lexists(path):
-        yield from ledger.verify(path, heads=copy.anchors(), root=logs.root).findings
+        yield from check.verify(path, heads=copy.anchors(), root=logs.root).findings
     elif noted := max((anchor.seq for anchor in copy.anchors()), default=0):
         what = f"it is missing although {heads.WHERE} noted {noted} entries of it"
         yield Finding(path, 1, 1, "log-anchor", what)

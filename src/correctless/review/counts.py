@@ -10,7 +10,8 @@ from typing import Any
 
 from correctless.base.text import printable
 from correctless.decisions.decision import NOTES, UNLISTED, Decision
-from correctless.ledger.ledger import GENESIS, Entry, Head, Ledger
+from correctless.ledger.chain import GENESIS, Entry, Head
+from correctless.ledger.ledger import Ledger
 from correctless.project.paths import Logs
 from correctless.runlog.branch import Noted, no_entry, typed_events
 from correctless.syntax.strict_json import RecordError
@@ -24,7 +25,7 @@ _NAMES = tuple(f.name for f in fields(Decision))
 
 
 @dataclass(slots=True)
-class Row:
+class CountRow:
     """The entries that share one name; `name` is None where they have none, and for those no row was left for."""
 
     name: str | None
@@ -45,15 +46,15 @@ class Row:
 class Table:
     """One row a name, in the order they first appear; at most `DISTINCT`, the rest in `others`."""
 
-    rows: list[Row] = field(default_factory=list)
-    others: Row | None = None
+    rows: list[CountRow] = field(default_factory=list)
+    others: CountRow | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class LogCounts:
     """Every entry of a decisions log, superseded ones included. `first` and `last`: the timestamps of those entries."""
 
-    total: Row
+    total: CountRow
     skills: Table
     sources: Table
     runs: Table
@@ -62,14 +63,14 @@ class Counts:
     head: Head
 
 
-def count(logs: Logs, tell: Callable[[int], None] = lambda entries: None) -> Counts:  # noqa: ARG005 told, not used
+def count(logs: Logs, tell: Callable[[int], None] = lambda entries: None) -> LogCounts:  # noqa: ARG005 told, not used
     """The counts of a branch; a log that is not there has none. `tell` hears of each entry how many there were.
 
     `Stop(3)` as for the summary: damaged, foreign, no decisions log, gone after a run began, or not what the run log
     noted of it.
     """
     noted = Noted(logs.decisions, typed_events(logs))
-    total, first, last, head = Row(None), None, None, Head(0, GENESIS)
+    total, first, last, head = CountRow(None), None, None, Head(0, GENESIS)
     skills, sources, runs = _Tally("skill"), _Tally("source"), _Tally("run")
     fits = _Fits(logs.decisions)
     there = os.path.lexists(logs.decisions)
@@ -84,13 +85,13 @@ def count(logs: Logs, tell: Callable[[int], None] = lambda entries: None) -> Cou
         last, head = values["timestamp"], Head(entry.seq, entry.head)
         tell(entry.seq)
     noted.end(there=there)
-    return Counts(total, skills.table, sources.table, runs.table, first, last, head)
+    return LogCounts(total, skills.table, sources.table, runs.table, first, last, head)
 
 
-def as_json(counts: Counts) -> dict[str, Any]:
+def as_json(counts: LogCounts) -> dict[str, Any]:
     """The counts as a JSON object: entries, deferred, unlisted, notes, first, last, head, and the three tables."""
 
-    def numbers(row: Row) -> dict[str, Any]:
+    def numbers(row: CountRow) -> dict[str, Any]:
         notes = dict(sorted(row.notes.items()))
         return {"entries": row.entries, "deferred": row.deferred, "unlisted": row.unlisted, "notes": notes}
 
@@ -111,7 +112,7 @@ def as_json(counts: Counts) -> dict[str, Any]:
     }
 
 
-def text(counts: Counts) -> str:
+def text(counts: LogCounts) -> str:
     """The counts for a terminal: one line of totals, when and where the log ends, a table each of skill, source and run."""
     total = counts.total
     out = [f"{_entries(total.entries)}, {total.deferred:,} deferred, {total.unlisted:,} unlisted"]
@@ -130,9 +131,9 @@ class _Tally:
     def __init__(self, by: str) -> None:
         self.table = Table()
         self._by = by
-        self._known: dict[str | None, Row] = {}
+        self._known: dict[str | None, CountRow] = {}
 
-    def row(self, values: Mapping[str, Any]) -> Row:
+    def row(self, values: Mapping[str, Any]) -> CountRow:
         # An entry of an older release has no source; the class says what that means.
         name: str | None = values.get(self._by, "cli" if self._by == "source" else None)
         if name is not None and len(name) > _LONGEST:
@@ -142,11 +143,11 @@ class _Tally:
         if row is not None:
             return row
         if len(self._known) < DISTINCT:
-            row = self._known[name] = Row(name)
+            row = self._known[name] = CountRow(name)
             self.table.rows.append(row)
             return row
         if self.table.others is None:
-            self.table.others = Row(None)
+            self.table.others = CountRow(None)
         return self.table.others
 
 

@@ -22,7 +22,7 @@ from correctless.runlog.events import fields_of
 from correctless.runlog.state import State, standing
 
 
-def view(logs: Logs) -> summary.View:
+def view(logs: Logs) -> summary.SummaryView:
     """Everything the summary of a branch shows."""
     branch, found = gate.asked(logs)
     return view_of(branch, found, logs)
@@ -35,11 +35,11 @@ def summarise(log: str, width: int = 80) -> str:
     return summary.text(view(logs), width)
 
 
-def view_of(branch: Branch, found: Gate, logs: Logs) -> summary.View:
+def view_of(branch: Branch, found: Gate, logs: Logs) -> summary.SummaryView:
     """The same of what was read and evaluated already."""
     state = standing(logs.run, branch.events)
     waiting = {sha256(r.line) for r in found.waiting}
-    return summary.View(
+    return summary.SummaryView(
         branch=state.branch or logs.branch_slug,
         run=state.run or None,
         items=tuple(

@@ -10,10 +10,12 @@ from typing import Any
 from correctless.base.clock import timestamp
 from correctless.decisions.correction import synthesized
 from correctless.decisions.decision import Attempt
-from correctless.ledger import ledger
-from correctless.ledger.chain import EMPTY
+from correctless.ledger import check
+from correctless.ledger.chain import EMPTY, Entry, Head
+from correctless.ledger.check import Anchor, Repaired
 from correctless.ledger.heads import Heads
-from correctless.ledger.ledger import Anchor, Entry, Ledger, Missing, Repaired
+from correctless.ledger.ledger import Ledger
+from correctless.ledger.log_file import Missing
 from correctless.project.paths import Logs
 from correctless.review.anchors import by_seq, entries_of, of_events, verify
 
@@ -34,14 +36,14 @@ def repair(logs: Logs, now: datetime, env: Mapping[str, str]) -> Repaired:
     events = entries_of(logs.run, logs) if logs.run != logs.decisions else ()
     copy = Heads(logs.decisions, env)
     try:
-        done = ledger.repair(logs.decisions, now, root=logs.root, first=begins)
+        done = check.repair(logs.decisions, now, root=logs.root, first=begins)
         if done.action in ("intact", "torn"):
             done = _set_aside_if_disproved(logs, now, env, events, begins) or done
     except Missing:
         noted = max((*of_events(events), *copy.noted()), key=by_seq, default=None)
         if noted is None:
             raise  # nobody ever knew of a log here
-        done = Repaired("missing", None, EMPTY, ledger.Head(noted.seq, noted.sha256))
+        done = Repaired("missing", None, EMPTY, Head(noted.seq, noted.sha256))
         Ledger(logs.decisions, root=logs.root).append(begins(done))
     if done.action in ("damaged", "missing"):
         copy.set_aside()
@@ -53,16 +55,16 @@ def _other(path: str, root: str | None, now: datetime, env: Mapping[str, str]) -
     """The same of a run log or confirmations, which begin anew without a word: what they said is gone, and a person says it again."""
     copy = Heads(path, env)
     try:
-        done = ledger.repair(path, now, root=root)
-        report = ledger.verify(path, heads=copy.noted(), root=root)
+        done = check.repair(path, now, root=root)
+        report = check.verify(path, heads=copy.noted(), root=root)
         if not report.intact:
             most = max((Anchor(report.head.seq, report.head.sha256, ""), *copy.noted()), key=by_seq)
-            done = ledger.repair(path, now, root=root, disproved=ledger.Head(most.seq, most.sha256))
+            done = check.repair(path, now, root=root, disproved=Head(most.seq, most.sha256))
     except Missing:
         noted = max(copy.noted(), key=by_seq, default=None)
         if noted is None:
             raise
-        done = Repaired("missing", None, EMPTY, ledger.Head(noted.seq, noted.sha256))
+        done = Repaired("missing", None, EMPTY, Head(noted.seq, noted.sha256))
     if done.action in ("damaged", "missing"):
         copy.set_aside()
         copy.begin(EMPTY)
@@ -85,8 +87,8 @@ def _set_aside_if_disproved(
         *Heads(logs.decisions, env).anchors(),
     ]
     most = max(noted, key=by_seq)
-    return ledger.repair(
-        logs.decisions, now, root=logs.root, first=begins, disproved=ledger.Head(most.seq, most.sha256)
+    return check.repair(
+        logs.decisions, now, root=logs.root, first=begins, disproved=Head(most.seq, most.sha256)
     )
 
 

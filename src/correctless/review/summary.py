@@ -33,7 +33,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class SummaryView:
     """All that a summary shows; `digest` is what a person confirms, once the gate has closed."""
 
     branch: str
@@ -44,7 +44,7 @@ class View:
     digest: str | None = None
 
 
-def text(view: View, width: int = 80) -> str:
+def text(view: SummaryView, width: int = 80) -> str:
     """The summary for a terminal, wrapped at `width`, without colours, ended by the line that says what is open."""
     out: list[str] = [f"Decisions on {_line(view.branch)}" + (f", run {_line(view.run)}" if view.run else "")]
     parts = _Parts(view.items)
@@ -91,7 +91,7 @@ def text(view: View, width: int = 80) -> str:
     return "\n".join(out) + "\n"
 
 
-def markdown(view: View) -> str:
+def markdown(view: SummaryView) -> str:
     """The summary for a pull request: the same parts, every text of a model inert."""
     parts = _Parts(view.items)
     out: list[str] = ["## Decisions", ""]
@@ -144,7 +144,7 @@ def markdown(view: View) -> str:
     return "\n".join([*out, inert(_last(parts))]) + "\n"
 
 
-def counts(view: View) -> dict[str, Any]:
+def counts(view: SummaryView) -> dict[str, Any]:
     """The summary in numbers; live entries only, except `superseded`."""
     parts = _Parts(view.items)
     entries = [*parts.deferred, *parts.by_hand]

@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.decisions.decision import Confirmation, Decision
+from correctless.ledger.chain import GENESIS, Entry, Head
 from correctless.ledger.heads import Heads
-from correctless.ledger.ledger import GENESIS, Entry, Head, Ledger
+from correctless.ledger.ledger import Ledger
 from correctless.project.paths import Logs
 from correctless.runlog.events import Logged, RunStarted, logged
 from correctless.runlog.plan import Plan

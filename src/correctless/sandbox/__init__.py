@@ -18,7 +18,7 @@ from correctless.guard import state
 from correctless.project.git import Repo
 from correctless.project.paths import ARTIFACTS, CONTRACTS
 from correctless.sandbox import bubblewrap, credentials, git_layout, seatbelt, seccomp, sockets
-from correctless.sandbox.reach import Needs, Reach, Rule, arrange, inside, make_room
+from correctless.sandbox.reach import AccessRule, Needs, Reach, arrange, inside, make_room
 
 _TRIAL_SECONDS = 20.0
 _TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108 what is shown there is the run's own
@@ -46,7 +46,7 @@ class Sandbox:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SandboxPlace:
     """What a sandbox is made for: a worktree on `branch`, and the folder of one run.
 
     `writable` and `readable` are paths a configuration names; `commands` are words whose programs have to be found,
@@ -85,7 +85,7 @@ def refuse(repo: Repo) -> None:
     git_layout.refuse_link(repo)
 
 
-def missing(place: Place) -> tuple[str, ...]:
+def missing(place: SandboxPlace) -> tuple[str, ...]:
     """The paths a configuration names that are not there: nothing is shown or made writable for them."""
     home = place.env.get("HOME", "")
     return tuple(
@@ -93,7 +93,7 @@ def missing(place: Place) -> tuple[str, ...]:
     )
 
 
-def prepare(place: Place) -> None:
+def prepare(place: SandboxPlace) -> None:
     """Make what a sandbox needs of git's files and ours; what comes to be there afterwards is an agent's."""
     git_layout.prepare(place.repo, place.branch, place.git)
     contracts = os.path.join(place.repo.top, CONTRACTS)
@@ -103,7 +103,7 @@ def prepare(place: Place) -> None:
 
 def make(
     means: Means,
-    place: Place,
+    place: SandboxPlace,
     needs: Needs,
     command: Sequence[str],
     env: Mapping[str, str],
@@ -134,11 +134,15 @@ def make(
     return Sandbox(means, reach, wrap, environment)
 
 
-def _rules(place: Place, needs: Needs, words: Sequence[str], env: Mapping[str, str]) -> Iterator[Rule]:
+def _rules(
+    place: SandboxPlace, needs: Needs, words: Sequence[str], env: Mapping[str, str]
+) -> Iterator[AccessRule]:
     repo = place.repo
     home = place.env.get("HOME", "")
-    cleared = [Rule(path, "write", os.path.join(private(place.run_folder), "tmp")) for path in _TEMPORARY]
-    cleared += [Rule(path, "hide") for path in _RUNTIME]
+    cleared = [
+        AccessRule(path, "write", os.path.join(private(place.run_folder), "tmp")) for path in _TEMPORARY
+    ]
+    cleared += [AccessRule(path, "hide") for path in _RUNTIME]
     secret = [
         rule
         for rule in credentials.rules(place.env, place.git, credentials.own_home())
@@ -150,21 +154,23 @@ def _rules(place: Place, needs: Needs, words: Sequence[str], env: Mapping[str, s
         (*words, repo.home, repo.common_dir, home, os.path.realpath("/etc/resolv.conf")), cleared
     )
     for path in sockets.listening(home):
-        yield Rule(path, "hide")
-    yield from (Rule(_expanded(path, home), "read") for path in place.readable)
-    yield Rule(repo.top, "write")
+        yield AccessRule(path, "hide")
+    yield from (AccessRule(_expanded(path, home), "read") for path in place.readable)
+    yield AccessRule(repo.top, "write")
     yield from git_layout.rules(repo, place.branch, place.git)
     for top in dict.fromkeys((repo.home, repo.top)):
-        yield Rule(os.path.join(top, ARTIFACTS), "read", narrows=True)
-        yield Rule(os.path.join(top, CONTRACTS), "read", narrows=True)
-        yield Rule(os.path.join(top, ARTIFACTS, "runs"), "hide")
-    yield Rule(place.run_folder, "read")
+        yield AccessRule(os.path.join(top, ARTIFACTS), "read", narrows=True)
+        yield AccessRule(os.path.join(top, CONTRACTS), "read", narrows=True)
+        yield AccessRule(os.path.join(top, ARTIFACTS, "runs"), "hide")
+    yield AccessRule(place.run_folder, "read")
     if inside(sys.prefix, repo.top):
-        yield Rule(sys.prefix, "read")  # an environment in the worktree is the dispatcher's own program
-    yield from (Rule(_expanded(path, home), "write") for path in place.writable)
+        yield AccessRule(sys.prefix, "read")  # an environment in the worktree is the dispatcher's own program
+    yield from (AccessRule(_expanded(path, home), "write") for path in place.writable)
     # What the logs are held against is nobody's cache.
     yield from (
-        Rule(folder, "read", narrows=True) for folder in state.folders(place.env) if os.path.isdir(folder)
+        AccessRule(folder, "read", narrows=True)
+        for folder in state.folders(place.env)
+        if os.path.isdir(folder)
     )
     yield from needs.rules
 
@@ -176,7 +182,7 @@ def _programs(words: Sequence[str], env: Mapping[str, str]) -> Iterator[str]:
     yield from words[:1]
 
 
-def _found(paths: Iterable[str], hidden: Sequence[Rule]) -> Iterator[Rule]:
+def _found(paths: Iterable[str], hidden: Sequence[AccessRule]) -> Iterator[AccessRule]:
     """Rules that show what of `paths` lies below something hidden, by its real name and by that of a link which leads to it."""
     folders = [os.path.realpath(rule.path) for rule in hidden]
 
@@ -186,13 +192,13 @@ def _found(paths: Iterable[str], hidden: Sequence[Rule]) -> Iterator[Rule]:
     for path in dict.fromkeys(path for path in paths if os.path.isabs(path) and os.path.exists(path)):
         real = os.path.realpath(path)
         if lost(real):
-            yield Rule(path, "read")
+            yield AccessRule(path, "read")
         at = os.sep
         for name in path.split(os.sep):
             at = os.path.join(os.path.realpath(at), name)
             if os.path.islink(at) and lost(at):
                 # A link and not what it leads to: what is hidden there would be seen here.
-                yield Rule(at, "link", os.path.realpath(at))
+                yield AccessRule(at, "link", os.path.realpath(at))
 
 
 def _expanded(path: str, home: str) -> str:

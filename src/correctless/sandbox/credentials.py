@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 
 from correctless.base import below
-from correctless.sandbox.reach import Rule, inside
+from correctless.sandbox.reach import AccessRule, inside
 
 # Below the home folder; each is hidden whole.
 _AT_HOME = (
@@ -92,7 +92,7 @@ _MOST = 100  # files of ssh's configuration
 _LARGEST = 1 << 20  # bytes of one file that are looked at
 
 
-def rules(env: Mapping[str, str], named: Mapping[str, str], own: str = "") -> Iterator[Rule]:
+def rules(env: Mapping[str, str], named: Mapping[str, str], own: str = "") -> Iterator[AccessRule]:
     """A rule for each credential there is. `named` is git's configuration, whose keys and helpers name further files, `own` a home
     folder beside the one of `env`.
     """
@@ -100,25 +100,25 @@ def rules(env: Mapping[str, str], named: Mapping[str, str], own: str = "") -> It
     homes = [home for home in dict.fromkeys((env.get("HOME", ""), own)) if os.path.isabs(home)]
     for home in homes:
         for path in filter(os.path.lexists, _hidden(home, env, allowed)):
-            yield Rule(path, "hide")
+            yield AccessRule(path, "hide")
             for target in _linked(path, deep=os.path.basename(path) == ".ssh"):
                 if not any(inside(each, target) for each in map(os.path.realpath, homes)):
-                    yield Rule(target, "hide")
+                    yield AccessRule(target, "hide")
         for name in _names(os.path.join(home, ".ssh")):
             if _PUBLIC.match(name):
-                yield Rule(os.path.join(home, ".ssh", name), "read")
+                yield AccessRule(os.path.join(home, ".ssh", name), "read")
         # Claude Code itself, where it was installed for this person alone.
-        yield Rule(os.path.join(home, ".claude", "local"), "read")
+        yield AccessRule(os.path.join(home, ".claude", "local"), "read")
         said = _in_words(env.get("GIT_SSH_COMMAND", ""), home)
         for path in (*_identities(home), *_of_git(named, home), *said):
-            yield Rule(path, "hide")
+            yield AccessRule(path, "hide")
     for variable in _MOVED:
         for path in env.get(variable, "").split(os.pathsep) if variable not in allowed else ():
             if os.path.isabs(path):
-                yield Rule(path, "hide")
+                yield AccessRule(path, "hide")
     for path in (*_SYSTEM, *_host_keys()):
         if os.access(path, os.R_OK):  # by root
-            yield Rule(path, "hide")
+            yield AccessRule(path, "hide")
 
 
 def own_home() -> str:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from correctless.base import below
 from correctless.base.exits import REFUSED, Stop
 from correctless.project.git import Repo, before
-from correctless.sandbox.reach import Rule, inside
+from correctless.sandbox.reach import AccessRule, inside
 
 # Each of these decides what git does, for everybody who uses the repository afterwards.
 _DECIDES = (
@@ -31,11 +31,11 @@ _LONGEST = 1 << 14  # bytes of a file that holds one path
 _PACKS = 32  # of more, none can be added either
 
 
-def rules(repo: Repo, branch: str, settings: Mapping[str, str]) -> Iterator[Rule]:
+def rules(repo: Repo, branch: str, settings: Mapping[str, str]) -> Iterator[AccessRule]:
     """The rules for `repo` while its worktree is on `branch`. `settings` is its configuration by lower-case key."""
     common, own = repo.common_dir, repo.git_dir
-    yield Rule(common, "write" if own == common else "read")
-    yield Rule(own, "write")
+    yield AccessRule(common, "write" if own == common else "read")
+    yield AccessRule(own, "write")
     link = os.path.join(repo.top, ".git")
     refuse_link(repo)
     if os.path.isfile(link):  # of a linked worktree, and of a submodule
@@ -43,7 +43,7 @@ def rules(repo: Repo, branch: str, settings: Mapping[str, str]) -> Iterator[Rule
     for folder in dict.fromkeys((own, common)):
         for name in _DECIDES:
             yield _kept(os.path.join(folder, name))
-    yield Rule(own, "write")  # of a linked worktree it lies in the `worktrees` of the other
+    yield AccessRule(own, "write")  # of a linked worktree it lies in the `worktrees` of the other
     yield from _objects(os.path.join(common, "objects"))
     for refs in ("refs", "logs/refs"):
         # git writes a ref by a rename: its folder is writable and what lies beside it isn't. Beside the branch that is refs/stash.
@@ -85,9 +85,9 @@ def prepare(repo: Repo, branch: str, settings: Mapping[str, str]) -> None:
     _unpack(common, "refs/heads/" + branch)
 
 
-def _kept(path: str) -> Rule:
+def _kept(path: str) -> AccessRule:
     # Nothing in here is a reason to show more: what an earlier attempt left may lead anywhere.
-    return Rule(path, "read", narrows=True)
+    return AccessRule(path, "read", narrows=True)
 
 
 def _named(repo: Repo, settings: Mapping[str, str]) -> Iterator[str]:
@@ -150,17 +150,17 @@ def _packed(common: str) -> bytes:
     return b""
 
 
-def _alone(folder: str, name: str) -> Iterator[Rule]:
+def _alone(folder: str, name: str) -> Iterator[AccessRule]:
     """Of a folder one entry, which may be missing."""
-    yield Rule(folder, "write")
+    yield AccessRule(folder, "write")
     for other in _names(folder)[:_SIBLINGS]:
         if other != name:
             yield _kept(os.path.join(folder, other))
 
 
-def _objects(objects: str) -> Iterator[Rule]:
+def _objects(objects: str) -> Iterator[AccessRule]:
     """New objects can be added; packs that are there can be neither removed nor changed."""
-    yield Rule(objects, "write")
+    yield AccessRule(objects, "write")
     yield _kept(os.path.join(objects, "info"))
     pack = os.path.join(objects, "pack")
     names = _names(pack)

@@ -18,7 +18,7 @@ _MOST_LINKS = 40  # as the kernel: a path through more leads nowhere
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class AccessRule:
     """The access to one path and everything below it.
 
     `path` is absolute. With `source`, that file or folder is seen at `path` in place of what is there; a `link` leads to its `source`.
@@ -35,7 +35,7 @@ class Rule:
 class Needs:
     """What one program needs beside the worktree: rules, and variables of its environment."""
 
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[AccessRule, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -45,7 +45,7 @@ class Reach:
     one with what `seccomp` says.
     """
 
-    rules: tuple[Rule, ...]
+    rules: tuple[AccessRule, ...]
     temporary: str
     empty: str
     filter: str = ""
@@ -59,7 +59,7 @@ class Reach:
         return found
 
 
-def arrange(rules: Iterable[Rule]) -> tuple[Rule, ...]:
+def arrange(rules: Iterable[AccessRule]) -> tuple[AccessRule, ...]:
     """The rules to carry out, parents first: real paths that exist, a later rule for the same path in place of an earlier one.
 
     A path that leads through a link where an agent can write is what an agent made of it: such a rule narrows what there is at its end,
@@ -67,7 +67,7 @@ def arrange(rules: Iterable[Rule]) -> tuple[Rule, ...]:
     renamed; a folder without one could be, protected path and all, and another be put in its place.
     """
     by_path = _resolved(rules)
-    kept: dict[str, Rule] = {}
+    kept: dict[str, AccessRule] = {}
     for path in sorted(by_path, key=parts):
         rule = by_path[path]
         above = nearest(path, kept)
@@ -85,14 +85,14 @@ def arrange(rules: Iterable[Rule]) -> tuple[Rule, ...]:
             folder = os.path.dirname(path)
             pins = []
             while folder != above.path:
-                pins.append(Rule(folder, "write"))
+                pins.append(AccessRule(folder, "write"))
                 folder = os.path.dirname(folder)
             kept.update((pin.path, pin) for pin in reversed(pins))
         kept[path] = rule
     return tuple(sorted(kept.values(), key=lambda rule: parts(rule.path)))
 
 
-def _resolved(rules: Iterable[Rule]) -> dict[str, Rule]:
+def _resolved(rules: Iterable[AccessRule]) -> dict[str, AccessRule]:
     # Most of what could be is not there: cheaper to ask than the real path of each.
     given = [rule for rule in rules if rule.source or os.path.lexists(rule.path)]
     writable = {os.path.realpath(rule.source or rule.path) for rule in given if rule.access == "write"}
@@ -100,13 +100,13 @@ def _resolved(rules: Iterable[Rule]) -> dict[str, Rule]:
     def planted(path: str) -> bool:
         return any(inside(link, folder) for link in _links(path) for folder in writable)
 
-    by_path: dict[str, Rule] = {}
-    narrow: dict[str, Rule] = {}
+    by_path: dict[str, AccessRule] = {}
+    narrow: dict[str, AccessRule] = {}
     for rule in given:
         folder, name = os.path.split(rule.path)
         path = os.path.join(os.path.realpath(folder), name) if rule.source else os.path.realpath(rule.path)
         source = os.path.realpath(rule.source) if rule.source else ""
-        found = Rule(path, rule.access, source)
+        found = AccessRule(path, rule.access, source)
         if rule.access == "link" or (rule.access == "hide" and os.path.lexists(path)):
             by_path[path] = found
         elif rule.source:
@@ -145,7 +145,7 @@ def _links(path: str) -> Iterator[str]:
             left += leads.split(os.sep)[::-1]
 
 
-def make_room(rules: Iterable[Rule]) -> None:
+def make_room(rules: Iterable[AccessRule]) -> None:
     """Make room for what is shown inside of a folder that agents wrote in before: bwrap would follow a link there, out of all bounds.
     Links that are shown there are made.
     """
@@ -175,7 +175,7 @@ def parts(path: str) -> tuple[str, ...]:
     return tuple(path.split(os.sep))
 
 
-def nearest(path: str, kept: Mapping[str, Rule]) -> Rule | None:
+def nearest(path: str, kept: Mapping[str, AccessRule]) -> AccessRule | None:
     while (above := os.path.dirname(path)) != path:
         if above in kept:
             return kept[above]

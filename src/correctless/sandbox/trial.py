@@ -10,14 +10,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from correctless.project.paths import ARTIFACTS
-from correctless.sandbox import Place, Sandbox
+from correctless.sandbox import Sandbox, SandboxPlace
 
 _SECONDS = 30.0
 _REACHED = "reached "
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class SandboxTrial:
     """What was tried, and what of it was possible."""
 
     tries: tuple[str, ...]
@@ -25,7 +25,7 @@ class Tried:
     fault: str = ""  # why nothing could be tried
 
 
-def leave(sandbox: Sandbox, place: Place, token: str, env: Mapping[str, str]) -> Tried:
+def leave(sandbox: Sandbox, place: SandboxPlace, token: str, env: Mapping[str, str]) -> SandboxTrial:
     """Try to write and to read from inside what no agent may. Nothing is left behind: what a hole lets through is taken away."""
     tries = dict(_tries(place, sandbox, f".correctless-trial-{token}"))
     lines = [
@@ -44,7 +44,7 @@ def leave(sandbox: Sandbox, place: Place, token: str, env: Mapping[str, str]) ->
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        return Tried((), (), str(error))
+        return SandboxTrial((), (), str(error))
     finally:
         for _, left in tries.values():
             with suppress(OSError):
@@ -52,12 +52,12 @@ def leave(sandbox: Sandbox, place: Place, token: str, env: Mapping[str, str]) ->
     said = done.stdout.decode("utf-8", "replace").splitlines()
     if "done" not in said:
         why = done.stderr.decode("utf-8", "replace").strip().splitlines() or [f"exit {done.returncode}"]
-        return Tried((), (), why[0])
+        return SandboxTrial((), (), why[0])
     possible = tuple(line.removeprefix(_REACHED) for line in said if line.startswith(_REACHED))
-    return Tried(tuple(tries), possible)
+    return SandboxTrial(tuple(tries), possible)
 
 
-def _tries(place: Place, sandbox: Sandbox, name: str) -> Iterator[tuple[str, tuple[str, str]]]:
+def _tries(place: SandboxPlace, sandbox: Sandbox, name: str) -> Iterator[tuple[str, tuple[str, str]]]:
     """What is tried -> a command that succeeds where it is possible, and the file that it would leave on this machine."""
     repo = place.repo
     folders = {

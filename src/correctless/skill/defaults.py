@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from correctless.skill.find import read_bytes, skill_file
 from correctless.skill.skill_text import SkillText, read
-from correctless.syntax.markdown import BREAK, CODE, COMMENT, ITEM, Line, Section
+from correctless.syntax.markdown import BREAK, CODE, COMMENT, ITEM, MarkdownLine, Section
 
 SECTION = "Autonomous Defaults"
 _NOT_ESCALATED = frozenset({"", "never", "no", "false"})
@@ -95,14 +95,14 @@ def sections(skill: SkillText) -> list[Section]:
     ]
 
 
-def entries(sections: Iterable[Section]) -> Iterator[tuple[Line, str, Parts]]:
+def entries(sections: Iterable[Section]) -> Iterator[tuple[MarkdownLine, str, Parts]]:
     """Each entry's first line, its whole text, and the parts it states."""
     for section in sections:
         for line, text in gather(section):
             yield line, text, split(text[:MAX_LENGTH])
 
 
-def default(line: Line, text: str, said: Parts) -> Default:
+def default(line: MarkdownLine, text: str, said: Parts) -> Default:
     """The decision point of one entry, from what `entries` yields for it."""
     # What can't be read goes to a person.
     escalate = said.escalate not in _NOT_ESCALATED or len(text) > MAX_LENGTH
@@ -127,9 +127,9 @@ def looks_like_entry(text: str) -> bool:
     return bool(re.search(_DEFAULT, text) or re.search(_LABEL, text) or any(_escalations(text)))
 
 
-def gather(section: Section) -> Iterator[tuple[Line, str]]:
+def gather(section: Section) -> Iterator[tuple[MarkdownLine, str]]:
     """Each entry's first line, and its text joined without bullets; code, comments and what stands around is left out."""
-    first: Line | None = None
+    first: MarkdownLine | None = None
     parts: list[str] = []
     for line in (*section.lines, None):
         if line and line.kind in (CODE, COMMENT):

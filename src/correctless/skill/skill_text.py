@@ -6,7 +6,7 @@ import re
 from functools import cached_property
 
 from correctless.syntax import markdown
-from correctless.syntax.markdown import Line, Section
+from correctless.syntax.markdown import MarkdownLine, Section
 
 TYPE_CHECKING = False  # typing costs 2 ms to import
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class SkillText:
             root = None
         if not faults:
             return read
-        lines = yaml_text.Lines(self.text)
+        lines = yaml_text.LineOffsets(self.text)
         notes = (
             Finding(self.path, *lines.place(at), rule, message, severity)
             for at, rule, message, severity in faults
@@ -99,7 +99,7 @@ class SkillText:
         return self._document.problems
 
     @cached_property
-    def lines(self) -> tuple[Line, ...]:
+    def lines(self) -> tuple[MarkdownLine, ...]:
         """The lines of the body, each with its number and its kind."""
         return markdown.scan(self.body, self.body_line)
 

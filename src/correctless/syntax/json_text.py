@@ -7,7 +7,7 @@ from json.decoder import JSONDecodeError
 from json.decoder import scanstring as _scan  # type: ignore[attr-defined]  # in C, and in no stub
 
 from correctless.syntax.finding import Edit, Finding
-from correctless.syntax.yaml_nodes import LIST, MAP, MAX_DEPTH, MAX_NODES, SCALAR, Document, Lines, Node
+from correctless.syntax.yaml_nodes import LIST, MAP, MAX_DEPTH, MAX_NODES, SCALAR, Document, LineOffsets, Node
 
 _WHITE = re.compile(r"[ \t\n\r]*")
 _WORD = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?(?![\w.])|(?:true|false|null)(?!\w)")
@@ -26,7 +26,7 @@ def read(text: str, path: str) -> Document:
 
     `style` of a scalar is `"` for text and "" for numbers and words.
     """
-    reader = _Reader(text, path)
+    reader = _JsonReader(text, path)
     try:
         root = reader.read()
     except _Refused as refused:
@@ -48,13 +48,13 @@ class _Open:
         self.key: Node | None = None
 
 
-class _Reader:
+class _JsonReader:
     """One text being read. No recursion: a hostile file is nested deeper than the stack."""
 
     def __init__(self, text: str, path: str) -> None:
         self.text = text
         self.path = path
-        self.lines = Lines(text)
+        self.lines = LineOffsets(text)
         self.problems: list[Finding] = []
         self.open: list[_Open] = []
 

@@ -18,7 +18,7 @@ CODE = "code"  # fenced or indented, fences included
 COMMENT = "comment"  # <!-- ... -->
 
 
-class Line(NamedTuple):
+class MarkdownLine(NamedTuple):
     """One line without its end; `depth` is the number of list items around it, its own included."""
 
     number: int
@@ -33,7 +33,7 @@ class Section(NamedTuple):
     level: int
     title: str
     line: int
-    lines: tuple[Line, ...]
+    lines: tuple[MarkdownLine, ...]
 
 
 _ENDS = re.compile(r"\r\n|\n|\r")
@@ -51,7 +51,7 @@ _MARGIN = re.compile(
 )
 
 
-def scan(text: str, first_line: int = 1) -> tuple[Line, ...]:
+def scan(text: str, first_line: int = 1) -> tuple[MarkdownLine, ...]:
     """The lines of a text with what they are; only headings and thematic breaks outside of lists and quotes count as such."""
     scanner = _Scanner()
     lines = _ENDS.split(text) if "\r" in text else text.split("\n")
@@ -59,7 +59,7 @@ def scan(text: str, first_line: int = 1) -> tuple[Line, ...]:
         lines.pop()
     kinds, depths = scanner.kinds(lines)
     # A text has thousands of lines, and this makes them without a call of Python each.
-    make = partial(tuple.__new__, Line)
+    make = partial(tuple.__new__, MarkdownLine)
     return tuple(map(make, zip(count(first_line), lines, kinds, depths, strict=False)))
 
 
@@ -89,7 +89,7 @@ def code_spans(line: str) -> list[tuple[int, int]]:
     return spans
 
 
-def sections(lines: Iterable[Line]) -> tuple[Section, ...]:
+def sections(lines: Iterable[MarkdownLine]) -> tuple[Section, ...]:
     """The headings of scanned lines, in their order."""
     found = tuple(lines)
     result = []
@@ -100,7 +100,7 @@ def sections(lines: Iterable[Line]) -> tuple[Section, ...]:
     return tuple(reversed(result))
 
 
-def unclosed_fence(lines: Iterable[Line]) -> int | None:
+def unclosed_fence(lines: Iterable[MarkdownLine]) -> int | None:
     """The line of a fence that is open at the end of the text."""
     scanner = _Scanner()
     opened = None
@@ -115,7 +115,7 @@ def unclosed_fence(lines: Iterable[Line]) -> int | None:
     return opened if scanner.fence else None
 
 
-def _headings(lines: tuple[Line, ...]) -> Iterator[tuple[int, str, int, int]]:
+def _headings(lines: tuple[MarkdownLine, ...]) -> Iterator[tuple[int, str, int, int]]:
     """Level, title, and the indexes of a heading's first line and of the line after it."""
     for index, line in enumerate(lines):
         if line.kind != HEADING:

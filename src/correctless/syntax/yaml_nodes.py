@@ -63,7 +63,7 @@ class Document(NamedTuple):
         return tuple(edit for problem in self.problems for edit in problem.fix)
 
 
-class Lines:
+class LineOffsets:
     """Offsets of one text to line and column, both from 1; a line ends with LF, CRLF or CR, as in Markdown."""
 
     # YAML 1.1 also breaks lines at NEL, LS and PS, which no editor does: so its own line numbers are never used.
@@ -83,7 +83,7 @@ class Lines:
         return line, offset - self._text.rfind("\n", 0, offset)
 
 
-class Refused(Exception):  # noqa: N818 says what YAML did
+class YamlRefusal(Exception):  # noqa: N818 says what YAML did
     """YAML's own refusal: where (offset in the block), why, and whether quotes around a value could heal it."""
 
     def __init__(self, offset: int, why: str, *, quotable: bool = True) -> None:
@@ -96,7 +96,7 @@ class Refused(Exception):  # noqa: N818 says what YAML did
 class Reader:
     """One block being read: its place in the file, and what the last `parse` found."""
 
-    def __init__(self, path: str, lines: Lines, base: int) -> None:
+    def __init__(self, path: str, lines: LineOffsets, base: int) -> None:
         self.path = path
         self.lines = lines
         self.base = base
@@ -139,28 +139,28 @@ class Reader:
             elif kind == "AliasEvent":
                 if event.anchor not in anchors:
                     why = f"'*{event.anchor}' without quotes is an alias, and no anchor has that name"
-                    raise Refused(event.start_mark.index, why)
+                    raise YamlRefusal(event.start_mark.index, why)
                 node = self._alias(event)
             elif kind in ("SequenceStartEvent", "MappingStartEvent"):
                 anchor = event.anchor
                 open_.append((event, []))
                 if len(open_) > MAX_DEPTH:
                     why = f"nested deeper than {MAX_DEPTH}. write it flatter"
-                    raise Refused(event.start_mark.index, why, quotable=False)
+                    raise YamlRefusal(event.start_mark.index, why, quotable=False)
             elif kind in ("SequenceEndEvent", "MappingEndEvent"):
                 node = self._collection(*open_.pop(), event.end_mark.index)
             elif kind == "DocumentStartEvent":
                 documents += 1
                 if documents > 1:
                     why = "a second YAML document starts here. keep one"
-                    raise Refused(event.start_mark.index, why, quotable=False)
+                    raise YamlRefusal(event.start_mark.index, why, quotable=False)
             if anchor is not None:
                 anchors.add(anchor)
             if node is None:
                 continue
             count += 1
             if count > MAX_NODES:
-                raise Refused(
+                raise YamlRefusal(
                     event.start_mark.index, f"more than {MAX_NODES} values. write fewer", quotable=False
                 )
             if open_:
@@ -248,9 +248,9 @@ def _events(block: str) -> Iterator[Any]:
         # Of what is opened and never closed, and of a stray line, YAML marks the place where it gave up: the start says more.
         if re.search("end of stream|expected ':'", error.problem or "") or "flow" in context:
             mark = error.context_mark or mark
-        raise Refused(mark.index if mark else 0, f"{context}: {error.problem}") from None
+        raise YamlRefusal(mark.index if mark else 0, f"{context}: {error.problem}") from None
     except yaml.YAMLError as error:
-        raise Refused(0, str(error).partition("\n")[0]) from None
+        raise YamlRefusal(0, str(error).partition("\n")[0]) from None
 
 
 def _parser(yaml: Any) -> Any:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from correctless.syntax.finding import Edit
-from correctless.syntax.yaml_nodes import Document, Reader, Refused
+from correctless.syntax.yaml_nodes import Document, Reader, YamlRefusal
 
 MAX_FAULTS = 20  # of one block; each costs a few parses
 
@@ -16,7 +16,7 @@ _TOP = re.compile(rf"^(?P<indent>[ ]*){_KEY}", re.MULTILINE)
 _VALUE = re.compile(rf"[ ]*(?:-[ ]+)*(?:{_KEY}[ \t]*)?(?P<value>[^\s|>].*)?\Z")
 
 
-def recover(block: str, refused: Refused, reader: Reader) -> Document:
+def recover(block: str, refused: YamlRefusal, reader: Reader) -> Document:
     """Put the values YAML stumbles over aside, one after the other, until it reads the rest.
 
     A value put aside is overwritten with the same number of harmless characters, so every offset stays true; its node gets the
@@ -41,18 +41,18 @@ def recover(block: str, refused: Refused, reader: Reader) -> Document:
         try:
             root = reader.parse(work)
             break
-        except Refused as further:
+        except YamlRefusal as further:
             refused = further
     return Document(root, (*problems, *reader.problems), recovered=True)
 
 
-def _stray_line(block: str, refused: Refused, keys: list[re.Match[str]]) -> Refused:
+def _stray_line(block: str, refused: YamlRefusal, keys: list[re.Match[str]]) -> YamlRefusal:
     """YAML takes a stray line for the start of the next line's key and refuses that one: the fault is the line above."""
     key = next((k for k in reversed(keys) if k.start() <= refused.offset), None)
     if key and refused.offset < key.end() and refused.quotable:
         above = block[: key.start()].rstrip()
         if above:
-            return Refused(max(above.rfind("\n"), above.rfind("\r")) + 1, "could not find expected ':'")
+            return YamlRefusal(max(above.rfind("\n"), above.rfind("\r")) + 1, "could not find expected ':'")
     return refused
 
 
@@ -73,7 +73,7 @@ def _extent(block: str, offset: int, keys: list[re.Match[str]]) -> tuple[int, in
 
 
 def _quote_a_value(
-    work: str, block: str, refused: Refused, keys: list[re.Match[str]], reader: Reader
+    work: str, block: str, refused: YamlRefusal, keys: list[re.Match[str]], reader: Reader
 ) -> tuple[str, Edit] | None:
     """The work text without the value at fault, and the edit that quotes it; None when quotes don't help."""
     if not refused.quotable:
@@ -83,7 +83,7 @@ def _quote_a_value(
         inner, new = _quoted(block[start:end])
         try:
             reader.parse(tried)
-        except Refused as further:
+        except YamlRefusal as further:
             if further.offset < end:
                 continue
         reader.saved[start] = (" ".join(inner.split()), end)
@@ -170,7 +170,7 @@ _CAUSES = (
 )
 
 
-def _message(block: str, refused: Refused, healed: tuple[str, Edit] | None) -> str:
+def _message(block: str, refused: YamlRefusal, healed: tuple[str, Edit] | None) -> str:
     if not refused.quotable:
         return refused.why
     cause = refused.why.removeprefix(": ")

@@ -9,27 +9,27 @@ from correctless.syntax.yaml_nodes import (
     SCALAR,
     Document,
     Edit,
-    Lines,
+    LineOffsets,
     Node,
     Reader,
-    Refused,
+    YamlRefusal,
     readable,
     unreadable,
 )
 
-__all__ = ["ALIAS", "LIST", "MAP", "SCALAR", "Document", "Edit", "Lines", "Node", "read", "unreadable"]
+__all__ = ["ALIAS", "LIST", "MAP", "SCALAR", "Document", "Edit", "LineOffsets", "Node", "read", "unreadable"]
 
 
 def read(text: str, path: str, *, start: int = 0, end: int | None = None) -> Document:
     """Read the YAML between two offsets of `text`; positions count in the whole text. Never raises on content."""
     stop = len(text) if end is None else end
-    reader = Reader(path, Lines(text), start)
+    reader = Reader(path, LineOffsets(text), start)
     if start == stop:
         return Document(None)
     block = readable(text[start:stop])
     try:
         root = reader.parse(block)
-    except Refused as refused:
+    except YamlRefusal as refused:
         from correctless.syntax.yaml_repair import recover  # most files never need it
 
         return recover(block, refused, reader)

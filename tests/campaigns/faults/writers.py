@@ -11,7 +11,8 @@ import signal
 import sys
 import time
 
-from correctless.ledger.ledger import Entry, Ledger
+from correctless.ledger.chain import Entry
+from correctless.ledger.ledger import Ledger
 
 WRITERS = 4
 

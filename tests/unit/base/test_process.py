@@ -19,7 +19,7 @@ import correctless
 from correctless.agents import running, stream
 from correctless.base.exits import REFUSED, Stop
 from correctless.base.process import descendants, process
-from correctless.base.process.lines import Line
+from correctless.base.process.lines import OutputLine
 from correctless.base.process.process import Process, group_alive, run
 from patience import PATIENCE, until
 
@@ -42,7 +42,7 @@ def hold(tmp_path: Path) -> Iterator[Hold]:
         one.end(0)
 
 
-def heard(held: Process) -> list[Line]:
+def heard(held: Process) -> list[OutputLine]:
     return list(held.lines(idle_s=PATIENCE, wall_s=PATIENCE))
 
 
@@ -69,7 +69,7 @@ def test_a_program_gets_its_input_and_gives_lines_and_its_exit_code(hold: Hold) 
 def test_no_input_is_dev_null(hold: Hold) -> None:
     held = hold("import os; print(os.readlink('/proc/self/fd/0'))")
     held.release(None)
-    assert heard(held) == [Line("out", b"/dev/null")]
+    assert heard(held) == [OutputLine("out", b"/dev/null")]
 
 
 def test_a_held_program_has_its_group_before_it_runs(hold: Hold, tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ print("up", flush=True)
 def test_a_job_that_is_another_process_every_few_milliseconds_is_ended(hold: Hold, action: str) -> None:
     held = hold(FORKS_ON.format(action=action))
     held.release(None)
-    assert heard(held) == [Line("out", b"up")]
+    assert heard(held) == [OutputLine("out", b"up")]
     held.end(0.1)
     for _ in range(20):  # it would be seen in most looks
         assert not process.marked(held.mark)
@@ -251,7 +251,7 @@ def test_a_line_of_50_mb_arrives_whole_in_pieces(hold: Hold) -> None:
     assert {len(piece.data) for piece in pieces[:-1]} == {8 << 20}
     assert [piece.first for piece in pieces] == [True] + [False] * (len(pieces) - 1)
     assert [piece.last for piece in pieces] == [False] * (len(pieces) - 1) + [True]
-    assert end == Line("out", b"end")
+    assert end == OutputLine("out", b"end")
 
 
 def test_pieces_are_those_of_one_line_however_its_end_falls(hold: Hold) -> None:
@@ -261,7 +261,7 @@ def test_pieces_are_those_of_one_line_however_its_end_falls(hold: Hold) -> None:
         *pieces, empty, end = held.lines(idle_s=PATIENCE, wall_s=PATIENCE, long=10)
         assert b"".join(piece.data for piece in pieces) == b"x" * size
         assert [piece.last for piece in pieces] == [False] * (len(pieces) - 1) + [True]
-        assert (empty, end) == (Line("out", b""), Line("out", b"end"))
+        assert (empty, end) == (OutputLine("out", b""), OutputLine("out", b"end"))
 
 
 FLOOD = "import os\nfor _ in range(100): os.write(1, b'x' * 1_000_000)\nos.write(1, b'\\nend')"
@@ -281,7 +281,7 @@ def test_memory_stays_flat_for_an_endless_line(hold: Hold, peak: Callable[[], in
     size, end = 0, None
     for end in held.lines(idle_s=PATIENCE, wall_s=PATIENCE):
         size += len(end.data)
-    assert (size, end) == (100_000_003, Line("out", b"end"))
+    assert (size, end) == (100_000_003, OutputLine("out", b"end"))
     assert peak() < 5 * (8 << 20)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from conftest import Git
 from correctless.dispatch.core.spec import rules
-from correctless.dispatch.step.check import Checked, check, report_fault
+from correctless.dispatch.step.check import CheckVerdict, check, report_fault
 from correctless.project import paths
 from correctless.project.git import Repo, find
 from runs import plan, planned
@@ -23,7 +23,7 @@ def here(scratch_repo: Path) -> Repo:
     return find(str(scratch_repo))
 
 
-def checked(here: Repo, **step: object) -> Checked:
+def checked(here: Repo, **step: object) -> CheckVerdict:
     return check(
         here,
         plan("ctdd"),

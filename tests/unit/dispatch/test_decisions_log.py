@@ -11,7 +11,8 @@ from correctless.base.exits import Stop
 from correctless.decisions.correction import synthesized
 from correctless.decisions.decision import Attempt, Decision
 from correctless.dispatch.step.decisions_log import DecisionsLog
-from correctless.ledger.ledger import Damaged, Ledger
+from correctless.ledger.ledger import Ledger
+from correctless.ledger.log_file import Damaged
 
 NOW = "2026-01-02T03:04:05.678Z"
 

@@ -24,22 +24,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from correctless.base.exits import Stop
-from correctless.ledger.chain import entry, seal
-from correctless.ledger.ledger import (
-    GENESIS,
-    Anchor,
-    Damaged,
-    Entry,
-    Foreign,
-    Head,
-    Ledger,
-    Missing,
-    Moved,
-    Repaired,
-    repair,
-    verify,
-)
-from correctless.ledger.log_file import LogFile, opened
+from correctless.ledger.chain import GENESIS, Entry, Head, entry, seal
+from correctless.ledger.check import Anchor, Repaired, repair, verify
+from correctless.ledger.ledger import Ledger, LogMoved
+from correctless.ledger.log_file import Damaged, Foreign, LogFile, Missing, opened
 from patience import PATIENCE
 from programs import strace_program
 
@@ -405,7 +393,7 @@ def test_who_decided_on_an_older_end_of_the_log_writes_nothing(log: Path, known:
     Ledger(str(log)).append({"name": "c"})
     before = log.read_bytes()
     for head in (old, Head(0, GENESIS), Head(3, "0" * 64)):
-        with pytest.raises(Moved):
+        with pytest.raises(LogMoved):
             ledger.append_after(head, [{"n": 1}])
     assert log.read_bytes() == before
     assert ledger.append_after(ledger.head(), [{"n": 1}])[0].seq == 4
@@ -1146,7 +1134,7 @@ def test_a_path_is_never_without_a_log_while_it_is_replaced(log: Path, tmp_path:
     write(log, "a")
     trace = tmp_path / "trace"
     program = (
-        "import sys; from datetime import datetime, UTC; from correctless.ledger.ledger import repair;"
+        "import sys; from datetime import datetime, UTC; from correctless.ledger.check import repair;"
         "repair(sys.argv[1], datetime(2026, 1, 2, tzinfo=UTC))"
     )
     log.write_bytes(log.read_bytes() * 2)

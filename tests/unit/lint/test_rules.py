@@ -17,7 +17,7 @@ import pytest
 import places
 from correctless.cli.rules import page
 from correctless.lint import check, fix, rules, run
-from correctless.lint.discover import Target, discover
+from correctless.lint.discover import LintTarget, discover
 from correctless.lint.rules import FAMILIES, RULES
 from correctless.lint.settings import Settings
 from correctless.lint.subject.subject import CLASSES, HOOKS, MARKETPLACE, PLUGIN, SKILL
@@ -40,12 +40,12 @@ def name_of(path: Path) -> str:
     return "-".join(path.relative_to(CASES).parts)
 
 
-def targets(case: Path) -> list[Target]:
+def targets(case: Path) -> list[LintTarget]:
     """What is linted of a case: the file itself, as the SKILL.md of a folder of the case's name unless its name says more."""
     if case.is_dir():
         return discover([str(case)]).targets
     kind = {"plugin": PLUGIN, "marketplace": MARKETPLACE, "hooks": HOOKS}.get(case.suffixes[0][1:], SKILL)
-    return [Target(str(case), kind)]
+    return [LintTarget(str(case), kind)]
 
 
 def found_by(rule: Rule, case: Path) -> Iterator[Finding]:
@@ -75,7 +75,7 @@ def spelled(rule: Rule, case: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
-def mended(rule: Rule, case: Path, target: Target, data: bytes) -> bytes:
+def mended(rule: Rule, case: Path, target: LintTarget, data: bytes) -> bytes:
     settings = Settings(pedantic=True, contract=True)
 
     def find(data: bytes) -> list[Finding]:
@@ -179,7 +179,7 @@ def test_the_examples_of_a_page_are_what_it_says(rule: Rule, tmp_path: Path) -> 
     for label, wrong in (("Wrong", True), ("Right", False)):
         for kind, text in examples(rule, label):
             name = "SKILL.md" if kind == SKILL else f"{kind}.json"
-            target = Target(str(tmp_path / "my-skill" / name), kind)
+            target = LintTarget(str(tmp_path / "my-skill" / name), kind)
             (tmp_path / "my-skill" / "scripts").mkdir(parents=True, exist_ok=True)
             (tmp_path / "my-skill" / "scripts" / "build.sh").touch(mode=0o644)
             report = run.text(text.encode(), target, settings, today=TODAY)
@@ -209,7 +209,7 @@ def test_every_fault_of_the_contract_goes_by_the_name_of_a_rule() -> None:
     seen = set()
     for case in (CASES.parent / "contract").glob("*.md"):
         settings = Settings(pedantic=True, contract=True)
-        report = run.text(case.read_bytes(), Target(f"folder/{case.name}", SKILL), settings, today=TODAY)
+        report = run.text(case.read_bytes(), LintTarget(f"folder/{case.name}", SKILL), settings, today=TODAY)
         seen |= {each.rule for each in report.findings}
     # What no single file of Markdown shows.
     assert seen & ids >= ids - {"json-syntax", "unreadable", "delegates-to-interactive"}

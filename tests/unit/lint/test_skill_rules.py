@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from correctless.lint import fix, run
-from correctless.lint.discover import Target
+from correctless.lint.discover import LintTarget
 from correctless.lint.settings import Settings
 from correctless.lint.subject.subject import SKILL
 from correctless.syntax.finding import Finding
@@ -34,7 +34,7 @@ SECRETS = {
 
 def found(text: str) -> list[tuple[int, int, int, str, str]]:
     data = f"---\nname: x\n---\n{text}\n".encode()
-    report = run.text(data, Target("x/SKILL.md", SKILL), Settings(), today="2026-11-25")
+    report = run.text(data, LintTarget("x/SKILL.md", SKILL), Settings(), today="2026-11-25")
     return [
         (each.line, each.column, each.end_column, each.severity, each.message)
         for each in report.findings
@@ -71,7 +71,7 @@ def test_a_name_is_written_with_the_line_end_of_the_file() -> None:
     data = b"---\r\ndescription: d\r\n---\r\nWords.\r\n"
 
     def find(data: bytes) -> list[Finding]:
-        report = run.text(data, Target("my-skill/SKILL.md", SKILL), Settings(), today="2026-11-25")
+        report = run.text(data, LintTarget("my-skill/SKILL.md", SKILL), Settings(), today="2026-11-25")
         return [each for each in report.findings if each.rule == "name-missing"]
 
     assert fix.mended(data, find) == data.replace(b"---\r\n", b"---\r\nname: my-skill\r\n", 1)

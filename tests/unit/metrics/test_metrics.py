@@ -31,7 +31,17 @@ from correctless.ledger.chain import GENESIS, digest
 from correctless.ledger.ledger import Ledger
 from correctless.ledger.record import encode
 from correctless.metrics.count import count, of_branch, skills
-from correctless.metrics.figures import DISTINCT, ENDS, OTHERS, Figures, Run, Sums, as_json, total, trend
+from correctless.metrics.figures import (
+    DISTINCT,
+    ENDS,
+    OTHERS,
+    Figures,
+    RunFigures,
+    Sums,
+    as_json,
+    total,
+    trend,
+)
 from correctless.project import paths
 from correctless.project.paths import Logs
 from correctless.runlog.events import (
@@ -229,8 +239,8 @@ def test_more_skills_than_have_a_row_are_counted_together() -> None:
     assert as_json(figures)["skills"][-1]["skill"] == OTHERS
 
 
-def run_of(number: int, **sums: int) -> Run:
-    return Run(
+def run_of(number: int, **sums: int) -> RunFigures:
+    return RunFigures(
         f"r{number}",
         "x",
         f"2026-01-{number:02}T00:00:00.000Z",

@@ -15,7 +15,7 @@ from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.project.git import find
 from correctless.publish import branch, consolidation, leaks, managed_body, pull_request
-from correctless.publish.consolidation import Consolidated
+from correctless.publish.consolidation import ConsolidationCommit
 from fake_secrets import AWS, GITHUB
 
 HOSTILE = ("-rf", "--exec=x", "a\nb", ":(exclude)README.md", ":!x", "*", "sp ace", "ü", "\ttab", '"q"', "[x]")
@@ -31,7 +31,7 @@ def base_of(top: Path, git: Any) -> str:
     return str(git(top, "rev-parse", "main"))
 
 
-def consolidate(top: Path, git: Any, *allow: str, **more: Any) -> Consolidated:
+def consolidate(top: Path, git: Any, *allow: str, **more: Any) -> ConsolidationCommit:
     return consolidation.consolidate(
         find(str(top)),
         base=base_of(top, git),

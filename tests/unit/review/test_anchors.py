@@ -19,7 +19,8 @@ from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.ledger.chain import EMPTY, Head, seal
 from correctless.ledger.heads import Heads
-from correctless.ledger.ledger import Ledger, Missing
+from correctless.ledger.ledger import Ledger
+from correctless.ledger.log_file import Missing
 from correctless.ledger.record import decode
 from correctless.project.paths import Logs, logs_beside
 from correctless.review import anchors, gate

@@ -56,7 +56,7 @@ def long_log(path: Path, entries: int, **given: Any) -> Path:
     return path
 
 
-def counted(path: Path) -> counts.Counts:
+def counted(path: Path) -> counts.LogCounts:
     return counts.count(paths.logs_beside(str(path)))
 
 
@@ -66,7 +66,7 @@ def said(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, str, str]
     return code, out, err
 
 
-def numbers(row: counts.Row | None) -> tuple[str | None, int, int, int, dict[str, int]]:
+def numbers(row: counts.CountRow | None) -> tuple[str | None, int, int, int, dict[str, int]]:
     assert row is not None
     return row.name, row.entries, row.deferred, row.unlisted, row.notes
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from correctless.decisions.decision import Confirmation, Decision
-from correctless.ledger.ledger import GENESIS, Head
+from correctless.ledger.chain import GENESIS, Head
 from correctless.ledger.record import encode
 from correctless.review.gate import DEFAULT_CHANNELS, close, digest, evaluate
 from correctless.runlog.branch import Branch, Recorded

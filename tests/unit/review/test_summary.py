@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 import places
 from correctless.base.text import printable_lines
 from correctless.decisions.decision import Decision
-from correctless.review.summary import Item, View, counts, inert, markdown, text
+from correctless.review.summary import Item, SummaryView, counts, inert, markdown, text
 from correctless.runlog.state import Spent
 
 CASES = places.CASES / "summary"
@@ -76,7 +76,7 @@ STEPS = (
     Spent("ctdd", 2, "finished", 4_120, 611_500, 3.5, estimated=True),
     Spent("cverify", 1, "finished", 41, 9_000, 0.1, estimated=False),
 )
-FULL = View(
+FULL = SummaryView(
     branch="feature/login",
     run="20260701-a1b2",
     items=(
@@ -95,7 +95,7 @@ FULL = View(
     ),
     digest="5f" * 32,
 )
-EMPTY = View(branch="feature/x", run=None, items=())
+EMPTY = SummaryView(branch="feature/x", run=None, items=())
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,9 @@ def test_the_last_line_says_what_is_open() -> None:
     for render in (text, markdown):
         assert render(FULL).endswith("to confirm: ctdd AD-UNLISTED-1, cverify AD-UNLISTED-1\n")
         assert render(EMPTY).endswith("\nNothing is open.\n")
-        many = View("b", None, tuple(Item(replace(OTHER, skill=f"s{n}"), n, open=True) for n in range(9)))
+        many = SummaryView(
+            "b", None, tuple(Item(replace(OTHER, skill=f"s{n}"), n, open=True) for n in range(9))
+        )
         assert re.search(
             r"\n9 open, for a person to confirm: s0 AD-UNLISTED-1, .* and 5 more\n\Z", render(many)
         )
@@ -138,7 +140,7 @@ def test_the_last_line_says_what_is_open() -> None:
 
 def test_an_open_entry_added_by_hand_is_shown_as_open_and_counted() -> None:
     item = Item(replace(OTHER, source="cli"), 1, open=True)
-    view = View("b", None, (item,))
+    view = SummaryView("b", None, (item,))
     assert "Added by hand (1, 1 open)" in text(view)
     assert "AD-UNLISTED-1 in ctdd: OPEN" in text(view)
     assert text(view).endswith("1 open, for a person to confirm: ctdd AD-UNLISTED-1\n")
@@ -178,11 +180,11 @@ def test_a_cost_without_a_result_line_is_marked_and_so_is_its_sum() -> None:
     assert re.search(r"total .* ~\$4\.83$", shown, re.MULTILINE)
 
 
-def everywhere(said: str) -> View:
+def everywhere(said: str) -> SummaryView:
     entry = deferred(
         said, said, said, said, said, notes=("unlisted", "damaged"), extra={"claimed_id": said, "kept": said}
     )
-    return View(
+    return SummaryView(
         branch=said,
         run=said,
         items=(

@@ -12,18 +12,18 @@ import contracts as c
 from correctless.github.facts import Check, Known, Unknown
 from correctless.runcontract.judge.authorize import authorize
 from correctless.runcontract.ledger.actions import Action
-from correctless.runcontract.ledger.case import ALLOW, DENY, ESCALATE, Facts
+from correctless.runcontract.ledger.case import ALLOW, DENY, ESCALATE, CaseFacts
 from correctless.runcontract.ledger.clause import Clause
 from correctless.runcontract.ledger.records import (
-    Answer,
-    Attempt,
+    AskAnswer,
     Close,
-    Escalation,
-    Evidence,
-    Flip,
+    EscalationRecord,
+    FlipRecord,
+    GateEvidence,
     Helper,
     Pin,
     Record,
+    RepairAttempt,
     Revoke,
     Rollback,
     Settled,
@@ -53,17 +53,17 @@ def other(name: str) -> Action:
 
 def failed(
     what: str = "fix", symptom: str = "slow", result: str = "failed", *, diagnostic: bool = False
-) -> Attempt:
-    return Attempt(what, symptom, result, diagnostic)
+) -> RepairAttempt:
+    return RepairAttempt(what, symptom, result, diagnostic)
 
 
 def opened(
     condition: str = "E1", freezes: tuple[str, ...] = ("merge", "flip:F1"), id_: str = "E1-1"
-) -> Escalation:
-    return Escalation(id_, condition, "x", "b", ("t",), "which?", "this", freezes)
+) -> EscalationRecord:
+    return EscalationRecord(id_, condition, "x", "b", ("t",), "which?", "this", freezes)
 
 
-def ran(result: str = "passed", **changes: Any) -> Evidence:
+def ran(result: str = "passed", **changes: Any) -> GateEvidence:
     return replace(c.EVIDENCE, result=result, **changes)
 
 
@@ -90,7 +90,7 @@ class Row:
     verdict: str
     codes: str = ""  # the codes of all clauses, in order
     section: int | None = None  # of the first
-    facts: Facts = field(default_factory=c.facts)
+    facts: CaseFacts = field(default_factory=c.facts)
     more: dict[str, Any] = field(default_factory=dict)  # for `contracts.case`
 
 
@@ -112,7 +112,7 @@ ROWS = (
     Row("spawn", c.ACTIVE, c.SPAWN, ALLOW),
     Row("rollback by a trigger", (*FLIPPED, c.FIRED), c.ROLLBACK, ALLOW),
     Row("rollback by the operator", FLIPPED, c.ORDERED, ALLOW),
-    Row("merge by a wildcard ask", (*c.ACTIVE, c.yes("G5"), replace(c.REVIEWED, pr=900)), Action("merge", "900"), ALLOW, facts=Facts(c.pull(number=900))),
+    Row("merge by a wildcard ask", (*c.ACTIVE, c.yes("G5"), replace(c.REVIEWED, pr=900)), Action("merge", "900"), ALLOW, facts=CaseFacts(c.pull(number=900))),
     Row("merge while flipped", (*FLIPPED, c.REVIEWED), c.MERGE, ALLOW),
     Row("flip after the one before it", FLIPPED, Action("flip", "F2"), ALLOW),
     # 1. integrity
@@ -170,22 +170,22 @@ ROWS = (
     Row("a revision, answered and not pinned", (*READY, Surfaced(c.digest(REVISED)), c.yes("G1", of=c.digest(REVISED))), c.MERGE, DENY, "state", more={"text": REVISED}),
     Row("the older revision put back after the newer one was pinned", (*for_(REVISED), c.REVIEWED), c.MERGE, ESCALATE, "digest", more={"pinned": REVISED}),
     Row("the older revision put back after a newer one was surfaced", (*READY, Surfaced(c.digest(REVISED))), c.MERGE, ESCALATE, "answer.none", 2),
-    Row("merge while the switch is thrown", (*READY, Flip("F1", "started")), c.MERGE, DENY, "state"),
-    Row("merge after a switch of unknown outcome", (*READY, Flip("F1", "started"), Flip("F1", "unknown")), c.MERGE, DENY, "state"),
+    Row("merge while the switch is thrown", (*READY, FlipRecord("F1", "started")), c.MERGE, DENY, "state"),
+    Row("merge after a switch of unknown outcome", (*READY, FlipRecord("F1", "started"), FlipRecord("F1", "unknown")), c.MERGE, DENY, "state"),
     Row("merge while rolling back", (*READY, *c.FLIPPED, Rollback("F1", "started")), c.MERGE, DENY, "state"),
     Row("merge after a rollback", (*READY, *c.FLIPPED, Rollback("F1", "started"), Rollback("F1", "done")), c.MERGE, ALLOW),
-    Row("spawn after a switch of unknown outcome", (*c.ACTIVE, Flip("F1", "unknown")), c.SPAWN, DENY, "state"),
+    Row("spawn after a switch of unknown outcome", (*c.ACTIVE, FlipRecord("F1", "unknown")), c.SPAWN, DENY, "state"),
     Row("flip twice", FLIPPED, c.FLIP, DENY, "state", 5),
-    Row("flip while it is thrown", (*GREEN, Flip("F1", "started")), c.FLIP, DENY, "state"),
-    Row("flip again after it was called off", (*GREEN, Flip("F1", "started"), Flip("F1", "called_off")), c.FLIP, ALLOW),
+    Row("flip while it is thrown", (*GREEN, FlipRecord("F1", "started")), c.FLIP, DENY, "state"),
+    Row("flip again after it was called off", (*GREEN, FlipRecord("F1", "started"), FlipRecord("F1", "called_off")), c.FLIP, ALLOW),
     Row("flip again after a rollback", (*FLIPPED, Rollback("F1", "started"), Rollback("F1", "done")), c.FLIP, DENY, "flip.rolled_back", 5),
-    Row("calling off does not take a rollback back", (*FLIPPED, Rollback("F1", "done"), Flip("F1", "called_off")), c.FLIP, DENY, "flip.rolled_back"),
+    Row("calling off does not take a rollback back", (*FLIPPED, Rollback("F1", "done"), FlipRecord("F1", "called_off")), c.FLIP, DENY, "flip.rolled_back"),
     Row("flip again after a rollback, pinned anew without a gate", (*FLIPPED, Rollback("F1", "done"), c.pin()), c.FLIP, DENY, "flip.rolled_back"),
     Row("flip again after a rollback, with another gate instead", (*FLIPPED, Rollback("F1", "done"), c.pin(gates=("V2",))), c.FLIP, DENY, "flip.rolled_back"),
-    Row("flip again after a rollback, with one gate more", (*FLIPPED, Rollback("F1", "done"), *for_(MORE_GATES)[:-1], Pin(c.digest(MORE_GATES), {"F1": ("V1", "V2")}), replace(c.EVIDENCE, gate="V1"), Evidence("V2", "passed", "", argv=("true",))), c.FLIP, ALLOW, more={"text": MORE_GATES, "pinned": MORE_GATES}),
+    Row("flip again after a rollback, with one gate more", (*FLIPPED, Rollback("F1", "done"), *for_(MORE_GATES)[:-1], Pin(c.digest(MORE_GATES), {"F1": ("V1", "V2")}), replace(c.EVIDENCE, gate="V1"), GateEvidence("V2", "passed", "", argv=("true",))), c.FLIP, ALLOW, more={"text": MORE_GATES, "pinned": MORE_GATES}),
     Row("rollback of what was never flipped", c.ACTIVE, c.ROLLBACK, DENY, "state", 5),
     Row("rollback of what was rolled back", (*FLIPPED, Rollback("F1", "done")), c.ORDERED, DENY, "state", 5),
-    Row("rollback of a flip of unknown outcome", (*GREEN, Flip("F1", "unknown")), c.ORDERED, ALLOW),
+    Row("rollback of a flip of unknown outcome", (*GREEN, FlipRecord("F1", "unknown")), c.ORDERED, ALLOW),
     Row("rollback again after it failed", (*FLIPPED, Rollback("F1", "started"), Rollback("F1", "failed")), c.ORDERED, ALLOW),
     # 3. standing constraints
     Row("a deploy", c.ACTIVE, other("deploy.prod"), DENY, "constraint.C1", 7),
@@ -196,9 +196,9 @@ ROWS = (
     Row("a push to the base from elsewhere", c.ACTIVE, other("git.push:HEAD:main"), DENY, "constraint.C1"),
     Row("a push to another branch", c.ACTIVE, other("git.push:maintenance"), ESCALATE, "answer.not_asked", 2),
     Row("a merge past the rules", READY, Action("merge", "412", ("--admin",)), DENY, "constraint.C1", 7),
-    Row("a constraint wins over a grant", (*c.ACTIVE, replace(c.REVIEWED, pr=415)), Action("merge", "415"), DENY, "constraint.C1", facts=Facts(c.pull(number=415))),
+    Row("a constraint wins over a grant", (*c.ACTIVE, replace(c.REVIEWED, pr=415)), Action("merge", "415"), DENY, "constraint.C1", facts=CaseFacts(c.pull(number=415))),
     Row("a re-affirmation", (*c.ACTIVE, c.reaffirm("C1", other("deploy.prod"))), other("deploy.prod"), ALLOW),
-    Row("a re-affirmation of a merge", (*c.ACTIVE, replace(c.REVIEWED, pr=415), c.reaffirm("C1", Action("merge", "415"))), Action("merge", "415"), ALLOW, facts=Facts(c.pull(number=415))),
+    Row("a re-affirmation of a merge", (*c.ACTIVE, replace(c.REVIEWED, pr=415), c.reaffirm("C1", Action("merge", "415"))), Action("merge", "415"), ALLOW, facts=CaseFacts(c.pull(number=415))),
     Row("a re-affirmation by the wrong id", (*c.ACTIVE, c.reaffirm("C2", other("deploy.prod"))), other("deploy.prod"), DENY, "constraint.C1"),
     Row("a re-affirmation of another action", (*c.ACTIVE, c.reaffirm("C1", other("deploy.stage"))), other("deploy.prod"), DENY, "constraint.C1"),
     Row("a re-affirmation for other bytes", (*c.ACTIVE, c.reaffirm("C1", other("deploy.prod"), of="0" * 64)), other("deploy.prod"), DENY, "constraint.C1"),
@@ -284,51 +284,51 @@ ROWS = (
     Row("a counter of deploys freezes everything", (*READY, failed("deploy"), failed("deploy")), c.SPAWN, ESCALATE, "frozen.E4"),
     Row("a freeze does not stop a rollback", (*FLIPPED, c.FIRED, opened(freezes=("*",))), c.ROLLBACK, ALLOW),
     # 6. terms: merge
-    Row("no facts", READY, c.MERGE, DENY, "merge.facts", 3, facts=Facts()),
+    Row("no facts", READY, c.MERGE, DENY, "merge.facts", 3, facts=CaseFacts()),
     Row("no review", c.ACTIVE, c.MERGE, DENY, "merge.review", 3),
     Row("a review of another pull request", (*c.ACTIVE, replace(c.REVIEWED, pr=411)), c.MERGE, DENY, "merge.review"),
-    Row("a merge state that is unknown", READY, c.MERGE, DENY, "merge.merge_state", facts=Facts(c.pull(merge_state=Unknown("no answer", c.NOW)))),
-    Row("a fact that could not be had", READY, c.MERGE, DENY, "merge.mergeable", facts=Facts(c.pull(mergeable=Unknown("timed out", c.NOW)))),
-    Row("everything wrong at once", c.ACTIVE, c.MERGE, DENY, "merge.draft merge.merge_state merge.review", facts=Facts(c.pull(draft=True, merge_state="BEHIND"))),
-    Row("a red check that is red on the base", for_(UNSERIAL, c.REVIEWED), c.MERGE, DENY, "merge.check", facts=Facts(c.red()), more=LOOSE),
-    Row("a waiver", for_(UNSERIAL, c.REVIEWED, WAIVED), c.MERGE, ALLOW, facts=Facts(c.red()), more=LOOSE),
-    Row("a waiver before the same was surfaced again", for_(UNSERIAL, c.REVIEWED, WAIVED, *for_(UNSERIAL)), c.MERGE, ALLOW, facts=Facts(c.red()), more=LOOSE),
-    Row("a waiver before another version was surfaced", for_(UNSERIAL, c.REVIEWED, WAIVED, c.SURFACED, *for_(UNSERIAL)), c.MERGE, DENY, "merge.check", facts=Facts(c.red()), more=LOOSE),
-    Row("a waiver before a close", for_(UNSERIAL, c.REVIEWED, WAIVED, Close("Ada", "terminal"), *for_(UNSERIAL)), c.MERGE, DENY, "merge.check", facts=Facts(c.red()), more=LOOSE),
-    Row("a waiver before everything was revoked", for_(UNSERIAL, c.REVIEWED, WAIVED, Revoke("*", "Ada", "terminal"), *for_(UNSERIAL)), c.MERGE, DENY, "merge.check", facts=Facts(c.red()), more=LOOSE),
-    Row("a waiver for other bytes", (*READY, c.waiver(of="0" * 64)), c.MERGE, DENY, "merge.check merge.check", facts=Facts(c.pull(checks=()))),
-    Row("UNKNOWN", READY, c.MERGE, DENY, "merge.merge_state", facts=Facts(c.pull(merge_state="UNKNOWN"))),
-    Row("UNKNOWN before, CLEAN now", READY, c.MERGE, ALLOW, facts=Facts(c.pull(merge_state="CLEAN"))),
-    Row("HAS_HOOKS", READY, c.MERGE, DENY, "merge.merge_state", facts=Facts(c.pull(merge_state="HAS_HOOKS"))),
-    Row("UNSTABLE", READY, c.MERGE, DENY, "merge.merge_state", facts=Facts(c.pull(merge_state="UNSTABLE"))),
-    Row("clean in lower case", READY, c.MERGE, DENY, "merge.merge_state", facts=Facts(c.pull(merge_state="clean"))),
-    Row("a merge state of tomorrow", READY, c.MERGE, DENY, "merge.merge_state", facts=Facts(c.pull(merge_state="CLEANER"))),
-    Row("CONFLICTING", READY, c.MERGE, DENY, "merge.mergeable", facts=Facts(c.pull(mergeable="CONFLICTING"))),
-    Row("closed on the host", READY, c.MERGE, DENY, "merge.state", facts=Facts(c.pull(state="CLOSED"))),
-    Row("another pull request's facts", READY, c.MERGE, DENY, "merge.number", facts=Facts(c.pull(number=411))),
-    Row("another repository's facts", READY, c.MERGE, DENY, "merge.repository", facts=Facts(c.pull(repository="github.com/acme/other"))),
-    Row("into another base", READY, c.MERGE, DENY, "merge.base", facts=Facts(c.pull(base="next"))),
+    Row("a merge state that is unknown", READY, c.MERGE, DENY, "merge.merge_state", facts=CaseFacts(c.pull(merge_state=Unknown("no answer", c.NOW)))),
+    Row("a fact that could not be had", READY, c.MERGE, DENY, "merge.mergeable", facts=CaseFacts(c.pull(mergeable=Unknown("timed out", c.NOW)))),
+    Row("everything wrong at once", c.ACTIVE, c.MERGE, DENY, "merge.draft merge.merge_state merge.review", facts=CaseFacts(c.pull(draft=True, merge_state="BEHIND"))),
+    Row("a red check that is red on the base", for_(UNSERIAL, c.REVIEWED), c.MERGE, DENY, "merge.check", facts=CaseFacts(c.red()), more=LOOSE),
+    Row("a waiver", for_(UNSERIAL, c.REVIEWED, WAIVED), c.MERGE, ALLOW, facts=CaseFacts(c.red()), more=LOOSE),
+    Row("a waiver before the same was surfaced again", for_(UNSERIAL, c.REVIEWED, WAIVED, *for_(UNSERIAL)), c.MERGE, ALLOW, facts=CaseFacts(c.red()), more=LOOSE),
+    Row("a waiver before another version was surfaced", for_(UNSERIAL, c.REVIEWED, WAIVED, c.SURFACED, *for_(UNSERIAL)), c.MERGE, DENY, "merge.check", facts=CaseFacts(c.red()), more=LOOSE),
+    Row("a waiver before a close", for_(UNSERIAL, c.REVIEWED, WAIVED, Close("Ada", "terminal"), *for_(UNSERIAL)), c.MERGE, DENY, "merge.check", facts=CaseFacts(c.red()), more=LOOSE),
+    Row("a waiver before everything was revoked", for_(UNSERIAL, c.REVIEWED, WAIVED, Revoke("*", "Ada", "terminal"), *for_(UNSERIAL)), c.MERGE, DENY, "merge.check", facts=CaseFacts(c.red()), more=LOOSE),
+    Row("a waiver for other bytes", (*READY, c.waiver(of="0" * 64)), c.MERGE, DENY, "merge.check merge.check", facts=CaseFacts(c.pull(checks=()))),
+    Row("UNKNOWN", READY, c.MERGE, DENY, "merge.merge_state", facts=CaseFacts(c.pull(merge_state="UNKNOWN"))),
+    Row("UNKNOWN before, CLEAN now", READY, c.MERGE, ALLOW, facts=CaseFacts(c.pull(merge_state="CLEAN"))),
+    Row("HAS_HOOKS", READY, c.MERGE, DENY, "merge.merge_state", facts=CaseFacts(c.pull(merge_state="HAS_HOOKS"))),
+    Row("UNSTABLE", READY, c.MERGE, DENY, "merge.merge_state", facts=CaseFacts(c.pull(merge_state="UNSTABLE"))),
+    Row("clean in lower case", READY, c.MERGE, DENY, "merge.merge_state", facts=CaseFacts(c.pull(merge_state="clean"))),
+    Row("a merge state of tomorrow", READY, c.MERGE, DENY, "merge.merge_state", facts=CaseFacts(c.pull(merge_state="CLEANER"))),
+    Row("CONFLICTING", READY, c.MERGE, DENY, "merge.mergeable", facts=CaseFacts(c.pull(mergeable="CONFLICTING"))),
+    Row("closed on the host", READY, c.MERGE, DENY, "merge.state", facts=CaseFacts(c.pull(state="CLOSED"))),
+    Row("another pull request's facts", READY, c.MERGE, DENY, "merge.number", facts=CaseFacts(c.pull(number=411))),
+    Row("another repository's facts", READY, c.MERGE, DENY, "merge.repository", facts=CaseFacts(c.pull(repository="github.com/acme/other"))),
+    Row("into another base", READY, c.MERGE, DENY, "merge.base", facts=CaseFacts(c.pull(base="next"))),
     Row("at the head that was asked for", READY, replace(c.MERGE, head=c.HEAD), ALLOW),
     Row("at another head than was asked for", READY, replace(c.MERGE, head="f" * 40), DENY, "merge.head"),
     Row("at half a commit", READY, replace(c.MERGE, head="abc"), DENY, "action.unknown"),
     Row("a head of what is no merge", c.ACTIVE, replace(c.SPAWN, head=c.HEAD), DENY, "action.unknown"),
     Row("a merge the operator orders", READY, replace(c.MERGE, operator=True), DENY, "action.unknown"),
-    Row("a review of the head before", READY, c.MERGE, DENY, "merge.review", facts=Facts(c.pull(head="f" * 40))),
-    Row("armed", READY, c.MERGE, DENY, "merge.auto_merge", facts=Facts(c.pull(auto_merge=True))),
-    Row("a page unread", READY, c.MERGE, DENY, "merge.pages", facts=Facts(c.pull(all_pages=False))),
-    Row("a required check is absent", READY, c.MERGE, DENY, "merge.check", facts=Facts(c.pull(checks=(ran_check("lint", 2),)))),
-    Row("a required check was skipped", READY, c.MERGE, DENY, "merge.check", facts=Facts(c.pull(checks=(ran_check("tests", 1, "SKIPPED"), ran_check("lint", 2))))),
-    Row("a required check failed, and passed before", READY, c.MERGE, DENY, "merge.check", facts=Facts(c.pull(checks=(ran_check("tests", 3, "FAILURE", minutes=5), ran_check("tests", 1), ran_check("lint", 2))))),
-    Row("a required check passed, and failed before", READY, c.MERGE, ALLOW, facts=Facts(c.pull(checks=(ran_check("tests", 3, minutes=5), ran_check("tests", 1, "FAILURE"), ran_check("lint", 2))))),
-    Row("a required check from another workflow too", READY, c.MERGE, DENY, "merge.check", facts=Facts(c.pull(checks=(ran_check("tests", 1), ran_check("tests", 3, workflow="mine"), ran_check("lint", 2))))),
-    Row("another check fails", READY, c.MERGE, DENY, "merge.other_check", facts=Facts(c.pull(checks=(ran_check("tests", 1), ran_check("lint", 2), ran_check("docs", 4, "FAILURE"))))),
-    Row("an optional check was skipped", READY, c.MERGE, ALLOW, facts=Facts(c.pull(checks=(ran_check("tests", 1), ran_check("lint", 2), ran_check("preview", 4, "SKIPPED"))))),
-    Row("the base is red", READY, c.MERGE, DENY, "merge.base_green merge.base_green", facts=Facts(c.pull(base_checks=(ran_check("tests", 3, "FAILURE"),)))),
-    Row("facts that are too old", READY, c.MERGE, DENY, "merge.age", facts=Facts(c.pull(c.NOW - timedelta(seconds=61)))),
-    Row("facts from the future", READY, c.MERGE, DENY, "merge.age", facts=Facts(c.pull(c.NOW + timedelta(seconds=31)))),
-    Row("facts without zone", READY, c.MERGE, DENY, "merge.age", facts=Facts(c.pull(mergeable=Known("MERGEABLE", c.NOW.replace(tzinfo=None))))),
-    Row("a re-affirmation of any head is one of this head", (*c.ACTIVE, replace(c.REVIEWED, pr=415), c.reaffirm("C1", Action("merge", "415"))), Action("merge", "415", head=c.HEAD), ALLOW, facts=Facts(c.pull(number=415))),
-    Row("a re-affirmation of one head is none of any", (*c.ACTIVE, replace(c.REVIEWED, pr=415), c.reaffirm("C1", Action("merge", "415", head=c.HEAD))), Action("merge", "415"), DENY, "constraint.C1", facts=Facts(c.pull(number=415))),
+    Row("a review of the head before", READY, c.MERGE, DENY, "merge.review", facts=CaseFacts(c.pull(head="f" * 40))),
+    Row("armed", READY, c.MERGE, DENY, "merge.auto_merge", facts=CaseFacts(c.pull(auto_merge=True))),
+    Row("a page unread", READY, c.MERGE, DENY, "merge.pages", facts=CaseFacts(c.pull(all_pages=False))),
+    Row("a required check is absent", READY, c.MERGE, DENY, "merge.check", facts=CaseFacts(c.pull(checks=(ran_check("lint", 2),)))),
+    Row("a required check was skipped", READY, c.MERGE, DENY, "merge.check", facts=CaseFacts(c.pull(checks=(ran_check("tests", 1, "SKIPPED"), ran_check("lint", 2))))),
+    Row("a required check failed, and passed before", READY, c.MERGE, DENY, "merge.check", facts=CaseFacts(c.pull(checks=(ran_check("tests", 3, "FAILURE", minutes=5), ran_check("tests", 1), ran_check("lint", 2))))),
+    Row("a required check passed, and failed before", READY, c.MERGE, ALLOW, facts=CaseFacts(c.pull(checks=(ran_check("tests", 3, minutes=5), ran_check("tests", 1, "FAILURE"), ran_check("lint", 2))))),
+    Row("a required check from another workflow too", READY, c.MERGE, DENY, "merge.check", facts=CaseFacts(c.pull(checks=(ran_check("tests", 1), ran_check("tests", 3, workflow="mine"), ran_check("lint", 2))))),
+    Row("another check fails", READY, c.MERGE, DENY, "merge.other_check", facts=CaseFacts(c.pull(checks=(ran_check("tests", 1), ran_check("lint", 2), ran_check("docs", 4, "FAILURE"))))),
+    Row("an optional check was skipped", READY, c.MERGE, ALLOW, facts=CaseFacts(c.pull(checks=(ran_check("tests", 1), ran_check("lint", 2), ran_check("preview", 4, "SKIPPED"))))),
+    Row("the base is red", READY, c.MERGE, DENY, "merge.base_green merge.base_green", facts=CaseFacts(c.pull(base_checks=(ran_check("tests", 3, "FAILURE"),)))),
+    Row("facts that are too old", READY, c.MERGE, DENY, "merge.age", facts=CaseFacts(c.pull(c.NOW - timedelta(seconds=61)))),
+    Row("facts from the future", READY, c.MERGE, DENY, "merge.age", facts=CaseFacts(c.pull(c.NOW + timedelta(seconds=31)))),
+    Row("facts without zone", READY, c.MERGE, DENY, "merge.age", facts=CaseFacts(c.pull(mergeable=Known("MERGEABLE", c.NOW.replace(tzinfo=None))))),
+    Row("a re-affirmation of any head is one of this head", (*c.ACTIVE, replace(c.REVIEWED, pr=415), c.reaffirm("C1", Action("merge", "415"))), Action("merge", "415", head=c.HEAD), ALLOW, facts=CaseFacts(c.pull(number=415))),
+    Row("a re-affirmation of one head is none of any", (*c.ACTIVE, replace(c.REVIEWED, pr=415), c.reaffirm("C1", Action("merge", "415", head=c.HEAD))), Action("merge", "415"), DENY, "constraint.C1", facts=CaseFacts(c.pull(number=415))),
     Row("with a flag no constraint names", READY, Action("merge", "412", ("--delete-branch",)), DENY, "merge.flag"),
     # 6. terms: flip
     Row("no evidence", c.ACTIVE, c.FLIP, DENY, "gate.red", 4),
@@ -340,17 +340,17 @@ ROWS = (
     Row("partial", (*c.ACTIVE, ran("partial")), c.FLIP, ESCALATE, "gate.amber"),
     Row("claimed", (*c.ACTIVE, ran("claimed")), c.FLIP, ESCALATE, "gate.amber"),
     Row("another check than the contract names", (*c.ACTIVE, ran(argv=("true",))), c.FLIP, ESCALATE, "gate.amber"),
-    Row("evidence of another revision", GREEN, c.FLIP, DENY, "gate.red", facts=Facts(None, c.here(revision="f" * 40))),
+    Row("evidence of another revision", GREEN, c.FLIP, DENY, "gate.red", facts=CaseFacts(None, c.here(revision="f" * 40))),
     Row("evidence of no revision", (*c.ACTIVE, ran(revision="")), c.FLIP, DENY, "gate.red"),
     Row("evidence that is too old", GREEN, c.FLIP, DENY, "gate.red", more={"now": c.NOW + timedelta(days=2)}, facts=c.facts(c.NOW + timedelta(days=2))),
-    Row("an evidence file that was changed", GREEN, c.FLIP, DENY, "gate.red", facts=Facts(None, c.here(sha="0" * 64))),
-    Row("an evidence file that is gone", GREEN, c.FLIP, DENY, "gate.red", facts=Facts(None, replace(c.here(), files={"reports/compare.json": Unknown("gone", c.NOW)}))),
-    Row("an evidence file nobody looked at", GREEN, c.FLIP, DENY, "gate.red", facts=Facts(None, replace(c.here(), files={}))),
+    Row("an evidence file that was changed", GREEN, c.FLIP, DENY, "gate.red", facts=CaseFacts(None, c.here(sha="0" * 64))),
+    Row("an evidence file that is gone", GREEN, c.FLIP, DENY, "gate.red", facts=CaseFacts(None, replace(c.here(), files={"reports/compare.json": Unknown("gone", c.NOW)}))),
+    Row("an evidence file nobody looked at", GREEN, c.FLIP, DENY, "gate.red", facts=CaseFacts(None, replace(c.here(), files={}))),
     Row("evidence of another gate", (*c.ACTIVE, ran(gate="V2")), c.FLIP, DENY, "gate.red"),
-    Row("no revision", GREEN, c.FLIP, DENY, "flip.revision", facts=Facts(None, replace(c.here(), revision=Unknown("files differ", c.NOW)))),
-    Row("a revision looked up long ago", GREEN, c.FLIP, DENY, "flip.age", facts=Facts(None, replace(c.here(), revision=Known(c.REVISION, c.NOW - timedelta(minutes=5))))),
-    Row("a revision from the future", GREEN, c.FLIP, DENY, "flip.age", facts=Facts(None, replace(c.here(), revision=Known(c.REVISION, c.NOW + timedelta(minutes=5))))),
-    Row("nothing was looked up", GREEN, c.FLIP, DENY, "flip.revision", facts=Facts()),
+    Row("no revision", GREEN, c.FLIP, DENY, "flip.revision", facts=CaseFacts(None, replace(c.here(), revision=Unknown("files differ", c.NOW)))),
+    Row("a revision looked up long ago", GREEN, c.FLIP, DENY, "flip.age", facts=CaseFacts(None, replace(c.here(), revision=Known(c.REVISION, c.NOW - timedelta(minutes=5))))),
+    Row("a revision from the future", GREEN, c.FLIP, DENY, "flip.age", facts=CaseFacts(None, replace(c.here(), revision=Known(c.REVISION, c.NOW + timedelta(minutes=5))))),
+    Row("nothing was looked up", GREEN, c.FLIP, DENY, "flip.revision", facts=CaseFacts()),
     Row("before the one it comes after", GREEN, Action("flip", "F2"), DENY, "flip.after", 5),
     Row("after one that was rolled back", (*FLIPPED, Rollback("F1", "done")), Action("flip", "F2"), DENY, "flip.after"),
     # 6. terms: rollback
@@ -424,7 +424,7 @@ class Broken:
 
 @pytest.mark.parametrize("action", [c.MERGE, c.FLIP])
 def test_an_exception_denies(action: Action) -> None:
-    facts = Facts(Broken(), Broken())  # type: ignore[arg-type]
+    facts = CaseFacts(Broken(), Broken())  # type: ignore[arg-type]
     found = authorize(c.case((*GREEN, c.REVIEWED)), action, facts, c.NOW)
     assert (found.verdict, [clause.code for clause in found.clauses]) == (DENY, ["internal"])
 
@@ -437,7 +437,7 @@ def test_an_allowed_merge_is_bound_to_what_was_judged() -> None:
 
 def test_an_answer_of_another_word_is_not_read() -> None:
     with pytest.raises(ValueError, match="none of granted, refused"):
-        c.log([Answer(c.DIGEST, "G1", "yes", "Ada", "terminal")])
+        c.log([AskAnswer(c.DIGEST, "G1", "yes", "Ada", "terminal")])
 
 
 def test_a_close_is_never_signed() -> None:

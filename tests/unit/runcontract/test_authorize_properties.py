@@ -13,20 +13,20 @@ from hypothesis import strategies as st
 import contracts as c
 from correctless.runcontract.judge.authorize import authorize
 from correctless.runcontract.ledger.actions import Action
-from correctless.runcontract.ledger.case import ALLOW, Facts
+from correctless.runcontract.ledger.case import ALLOW, CaseFacts
 from correctless.runcontract.ledger.records import (
     ALL,
-    Answer,
-    Attempt,
+    AskAnswer,
     Close,
     Consume,
-    Escalation,
-    Evidence,
-    Flip,
+    EscalationRecord,
+    FlipRecord,
+    GateEvidence,
     Helper,
     Permit,
     Pin,
     Record,
+    RepairAttempt,
     Review,
     Revoke,
     Rollback,
@@ -44,7 +44,7 @@ ACTIONS = st.sampled_from(
 )  # fmt: skip
 SCOPES = st.lists(ITEMS, min_size=1, max_size=3).map(tuple)
 ANSWERS = st.builds(
-    Answer, DIGESTS, GRANTS, st.sampled_from(["granted", "granted", "refused"]), st.just("Ada"), st.just("terminal"), SCOPES, st.lists(ITEMS, max_size=2).map(tuple)
+    AskAnswer, DIGESTS, GRANTS, st.sampled_from(["granted", "granted", "refused"]), st.just("Ada"), st.just("terminal"), SCOPES, st.lists(ITEMS, max_size=2).map(tuple)
 )  # fmt: skip
 FLIPS = st.sampled_from(["F1", "F2"])
 RECORDS: st.SearchStrategy[Record] = st.one_of(
@@ -54,10 +54,10 @@ RECORDS: st.SearchStrategy[Record] = st.one_of(
     st.builds(Pin, DIGESTS, st.just({"F1": ("V1",), "F2": ("V1",)})),
     st.builds(Revoke, GRANTS | st.just(ALL), st.just("Ada"), st.just("terminal")),
     st.builds(Close, st.just("Ada"), st.just("terminal")),
-    st.builds(Flip, FLIPS, st.sampled_from(["started", "done", "unknown", "called_off"])),
+    st.builds(FlipRecord, FLIPS, st.sampled_from(["started", "done", "unknown", "called_off"])),
     st.builds(Rollback, FLIPS, st.sampled_from(["fired", "started", "done", "failed"]), st.just("T1")),
-    st.builds(Attempt, st.sampled_from(["fix", "deploy"]), st.just("slow"), st.sampled_from(["ok", "failed"]), st.booleans()),
-    st.builds(Escalation, st.sampled_from(["E1-1", "E1-2"]), st.just("E1"), st.just("x"), st.just("b"), st.just(("t",)), st.just("?"), st.just("r"), st.sampled_from([("merge",), ("*",), ()])),
+    st.builds(RepairAttempt, st.sampled_from(["fix", "deploy"]), st.just("slow"), st.sampled_from(["ok", "failed"]), st.booleans()),
+    st.builds(EscalationRecord, st.sampled_from(["E1-1", "E1-2"]), st.just("E1"), st.just("x"), st.just("b"), st.just(("t",)), st.just("?"), st.just("r"), st.sampled_from([("merge",), ("*",), ()])),
     st.builds(Settled, st.sampled_from(["E1-1", "E1-2", "counter-E3"]), st.just("yes"), st.just("Ada"), st.just("terminal")),
     st.builds(Helper, st.sampled_from(["a", "b"]), st.sampled_from(["start", "end"]), st.just("p1"), st.none() | st.just(1.0)),
     st.builds(Permit, st.just("p1"), DIGESTS, ACTIONS.map(Action.fields), GRANTS, st.just(c.NOW.isoformat())),
@@ -72,9 +72,9 @@ RECORDS: st.SearchStrategy[Record] = st.one_of(
 LOGS = st.builds(lambda start, more: [*start, *more], st.sampled_from([(), c.GRANTED, c.ACTIVE, (*c.ACTIVE, c.REVIEWED, c.EVIDENCE), (*c.ACTIVE, c.EVIDENCE, *c.FLIPPED, c.FIRED)]), st.lists(RECORDS, max_size=8))  # fmt: skip
 
 
-def facts(action: Action) -> Facts:
+def facts(action: Action) -> CaseFacts:
     number = int(action.target) if action.kind == "merge" else 412
-    return Facts(c.pull(number=number), c.here())
+    return CaseFacts(c.pull(number=number), c.here())
 
 
 def verdict(records: Sequence[Record], action: Action, text: str = c.TEXT) -> str:
@@ -96,7 +96,7 @@ def covers(record: Record, action: Action) -> bool:
     if action.kind == "other":
         return type(record).__name__ == "Reaffirm"
     return (
-        isinstance(record, Answer)
+        isinstance(record, AskAnswer)
         and record.answer == "granted"
         and record.digest == c.DIGEST
         and record.grant in asks[action.kind]
@@ -114,12 +114,12 @@ def test_nothing_is_allowed_without_an_answer_that_covers_it(records: list[Recor
 @settings(max_examples=300, deadline=None)
 @given(LOGS, ACTIONS, st.data())
 def test_an_exclusion_more_never_widens(records: list[Record], action: Action, data: st.DataObject) -> None:
-    places = [i for i, record in enumerate(records) if isinstance(record, Answer)]
+    places = [i for i, record in enumerate(records) if isinstance(record, AskAnswer)]
     if not places:
         return
     at = data.draw(st.sampled_from(places))
     before = records[at]
-    assert isinstance(before, Answer)
+    assert isinstance(before, AskAnswer)
     after = list(records)
     after[at] = replace(before, excluded=(*before.excluded, data.draw(ITEMS)))
     assert not (verdict(after, action) == ALLOW and verdict(records, action) != ALLOW)
@@ -128,7 +128,7 @@ def test_an_exclusion_more_never_widens(records: list[Record], action: Action, d
 @settings(max_examples=300, deadline=None)
 @given(LOGS, ACTIONS, st.sampled_from([("*",), ("merge",), ("flip:F1", "spawn"), ()]))
 def test_a_freeze_more_never_widens(records: list[Record], action: Action, freezes: tuple[str, ...]) -> None:
-    more = Escalation("E1-9", "E1", "y", "b", ("t",), "?", "r", freezes)
+    more = EscalationRecord("E1-9", "E1", "y", "b", ("t",), "?", "r", freezes)
     assert not (verdict([*records, more], action) == ALLOW and verdict(records, action) != ALLOW)
 
 
@@ -173,7 +173,7 @@ def test_what_was_allowed_is_not_after_a_close_or_when_everything_is_revoked(
 @given(LOGS, ACTIONS)
 def test_after_its_end_nothing_but_a_way_back_is_allowed(records: list[Record], action: Action) -> None:
     late = c.NOW + timedelta(days=30)
-    found = authorize(c.case(records, now=late), action, Facts(c.pull(late), c.here(late)), late)
+    found = authorize(c.case(records, now=late), action, CaseFacts(c.pull(late), c.here(late)), late)
     assert found.verdict != ALLOW or action.kind == "rollback"
 
 
@@ -183,4 +183,4 @@ def test_the_properties_are_about_something() -> None:
     assert covers(c.yes("G1"), c.MERGE)
     assert not covers(c.yes("G2"), c.MERGE)
     assert isinstance(c.REVIEWED, Review)
-    assert isinstance(c.EVIDENCE, Evidence)
+    assert isinstance(c.EVIDENCE, GateEvidence)

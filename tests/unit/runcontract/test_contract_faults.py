@@ -25,8 +25,15 @@ from correctless.runcontract.act import permits
 from correctless.runcontract.act.permits import Decided
 from correctless.runcontract.ledger import store
 from correctless.runcontract.ledger.actions import Action
-from correctless.runcontract.ledger.records import Consume, Decision, Escalation, Permit, Record, Revoke
-from correctless.runcontract.ledger.store import Place
+from correctless.runcontract.ledger.records import (
+    AuthorityDecision,
+    Consume,
+    EscalationRecord,
+    Permit,
+    Record,
+    Revoke,
+)
+from correctless.runcontract.ledger.store import ContractFiles
 
 ERRORS: tuple[Callable[[], BaseException], ...] = (
     lambda: RuntimeError("broken"),
@@ -133,7 +140,7 @@ def tried(work: Callable[[], Any], at: Step, error: BaseException) -> dict[str, 
 class Scene:
     """A run in a repository, brought back to the same moment before each try."""
 
-    def __init__(self, at: Place) -> None:
+    def __init__(self, at: ContractFiles) -> None:
         self.at = at
         heads = Heads(at.ledger, os.environ).path
         assert heads is not None
@@ -201,7 +208,7 @@ REFUSED: dict[str, tuple[Action, tuple[Record, ...], Callable[[Scene], None] | N
     "the revocation cut off": (c.SPAWN, (REVOKED,), cut),
     "edited": (c.SPAWN, (), edited),
     "the pinned bytes edited": (c.SPAWN, (), pinned_edited),
-    "frozen": (c.SPAWN, (Escalation("E1-1", "E1", "x", "b", ("t",), "?", "r", ("spawn",)),), None),
+    "frozen": (c.SPAWN, (EscalationRecord("E1-1", "E1", "x", "b", ("t",), "?", "r", ("spawn",)),), None),
     "spent": (c.SPAWN, (replace(c.permit(c.SPAWN, "G4", until=TOMORROW), digest=OF),), None),
 }
 # Where something may be caught to go on with less, and what: there each case is tried anew.
@@ -242,7 +249,7 @@ def test_an_error_at_any_step_of_a_decision_allows_nothing_that_is_not_on_record
             assert verdict == "allow", (name, at, error)
             permits_now = scene.records(Permit)
             assert [p.id for p in permits_now[before:]] == [permit], (name, at, error)
-            assert [d.permit for d in scene.records(Decision)] == [permit], (name, at, error)
+            assert [d.permit for d in scene.records(AuthorityDecision)] == [permit], (name, at, error)
             allowed += 1
     # Most errors deny; what may fail unseen is little: a note that a later one replaces, a lock that ends with its process.
     assert denied > 500

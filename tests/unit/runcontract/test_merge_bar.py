@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from correctless.github.facts import NAMES, Check, Known, PullFacts, Unknown
 from correctless.runcontract.document.sections import Bar
 from correctless.runcontract.judge.merge_bar import failing
-from correctless.runcontract.judge.terms import Target
+from correctless.runcontract.judge.terms import MergeTarget
 from correctless.runcontract.ledger.clause import Clause
 from correctless.runcontract.ledger.records import Review, Waiver
 from merge_facts import (
@@ -50,7 +50,7 @@ class Case:
     reviews: tuple[Review, ...] = REVIEWS
     waivers: tuple[Waiver, ...] = ()
     now: datetime = NOW
-    target: Target = TARGET
+    target: MergeTarget = TARGET
 
 
 LINT = check("lint", run=101)

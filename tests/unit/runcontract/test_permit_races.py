@@ -23,17 +23,17 @@ from correctless.runcontract.act import permits
 from correctless.runcontract.judge.authorize import authorize
 from correctless.runcontract.ledger import store
 from correctless.runcontract.ledger.actions import Action
-from correctless.runcontract.ledger.case import Facts
+from correctless.runcontract.ledger.case import CaseFacts
 from correctless.runcontract.ledger.records import (
-    Attempt,
     Consume,
-    Escalation,
+    EscalationRecord,
     Helper,
     Permit,
     Record,
+    RepairAttempt,
     Revoke,
 )
-from correctless.runcontract.ledger.store import Place
+from correctless.runcontract.ledger.store import ContractFiles
 
 TEXT = c.LASTING
 LAST = c.edited(("max_agents = 4", "max_agents = 1"), ("max_concurrent = 2", "max_concurrent = 1"), text=TEXT)
@@ -69,11 +69,11 @@ def raced(work: Callable[[], object], processes: int = 2) -> list[str]:
     return said
 
 
-def ask(at: Place, action: Action = ONE) -> str:
-    return permits.ask(at, action, Facts(), env=os.environ, clock=utcnow, token=token).verdict
+def ask(at: ContractFiles, action: Action = ONE) -> str:
+    return permits.ask(at, action, CaseFacts(), env=os.environ, clock=utcnow, token=token).verdict
 
 
-def use(at: Place, id_: str) -> str:
+def use(at: ContractFiles, id_: str) -> str:
     return (
         " ".join(clause.code for clause in permits.use(at, id_, ONE, {}, env=os.environ, clock=utcnow))
         or "used"
@@ -84,7 +84,7 @@ def a_permit(text: str, id_: str) -> Permit:
     return Permit(id_, c.digest(text), ONE.fields(), "G4", timestamp(utcnow() + timedelta(seconds=50)))
 
 
-def records(at: Place, kind: type[Record]) -> list[Any]:
+def records(at: ContractFiles, kind: type[Record]) -> list[Any]:
     return [i.record for i in store.load(at, os.environ, utcnow()).log if isinstance(i.record, kind)]
 
 
@@ -142,7 +142,7 @@ def test_nothing_is_allowed_on_what_was_read_before_somebody_else_got_the_last(s
     at = c.place(scratch_repo, LAST)
     kept = store.load(at, os.environ, utcnow())
     assert ask(at) == "allow"
-    late = permits.ask(at, ONE, Facts(), env=os.environ, clock=utcnow, token=token, snapshot=kept)
+    late = permits.ask(at, ONE, CaseFacts(), env=os.environ, clock=utcnow, token=token, snapshot=kept)
     assert (late.verdict, [clause.code for clause in late.clauses]) == ("escalate", ["budget.agents"])
 
 
@@ -150,8 +150,8 @@ def test_a_snapshot_with_what_was_added_is_what_is_read_anew(scratch_repo: Path)
     at = c.place(scratch_repo, TEXT)
     every: list[list[Record]] = [
         [a_permit(TEXT, "p1"), Consume("p1")],
-        [Escalation("E1-1", "E1", "x", "b", ("t",), "?", "r", ("spawn",))],
-        [Attempt("fix", "ü", "failed"), Helper("h1", "start", "p1"), Helper("h1", "end", "p1", 2)],
+        [EscalationRecord("E1-1", "E1", "x", "b", ("t",), "?", "r", ("spawn",))],
+        [RepairAttempt("fix", "ü", "failed"), Helper("h1", "start", "p1"), Helper("h1", "end", "p1", 2)],
         [c.pin(c.digest(TEXT))],
         [],
         [Revoke("*", "Ada", "terminal")],
@@ -173,7 +173,7 @@ def test_bytes_that_changed_while_facts_were_looked_up_are_read_again(
     path.unlink()
     if how == "edited":
         path.write_text(TEXT + "\n")
-    late = permits.ask(at, ONE, Facts(), env=os.environ, clock=utcnow, token=token, snapshot=snapshot)
+    late = permits.ask(at, ONE, CaseFacts(), env=os.environ, clock=utcnow, token=token, snapshot=snapshot)
     assert late.verdict == "escalate" if changed == "pinned" else late.verdict != "allow"
     assert records(at, Permit) == []
 
@@ -182,7 +182,7 @@ def test_a_snapshot_is_judged_at_the_time_it_is_used(scratch_repo: Path) -> None
     at = c.place(scratch_repo, TEXT, a_permit(TEXT, "p1"))
     snapshot = store.load(at, os.environ, utcnow())
     late = lambda: datetime(2100, 1, 1, tzinfo=UTC)  # noqa: E731 a clock
-    asked = permits.ask(at, ONE, Facts(), env=os.environ, clock=late, token=token, snapshot=snapshot)
+    asked = permits.ask(at, ONE, CaseFacts(), env=os.environ, clock=late, token=token, snapshot=snapshot)
     assert (asked.verdict, [clause.code for clause in asked.clauses]) == ("deny", ["state"])
 
 
@@ -206,7 +206,7 @@ def test_a_permit_is_good_once_for_its_action_and_not_for_long(scratch_repo: Pat
 
 def test_a_permit_is_not_good_after_a_freeze_or_a_revocation(scratch_repo: Path) -> None:
     changes: list[tuple[Record, str]] = [
-        (Escalation("E1-1", "E1", "x", "b", ("t",), "?", "r", ("spawn",)), "frozen.E1"),
+        (EscalationRecord("E1-1", "E1", "x", "b", ("t",), "?", "r", ("spawn",)), "frozen.E1"),
         (Revoke("G4", "Ada", "terminal"), "answer.revoked"),
         (Revoke("*", "Ada", "terminal"), "state answer.revoked"),
     ]
@@ -218,7 +218,7 @@ def test_a_permit_is_not_good_after_a_freeze_or_a_revocation(scratch_repo: Path)
 def test_a_permit_lives_at_most_a_minute(scratch_repo: Path) -> None:
     at = c.place(scratch_repo, TEXT)
     before = utcnow()
-    found = permits.ask(at, ONE, Facts(), env=os.environ, clock=utcnow, token=token)
+    found = permits.ask(at, ONE, CaseFacts(), env=os.environ, clock=utcnow, token=token)
     assert found.verdict == "allow"
     assert found.expires <= timestamp(utcnow() + timedelta(seconds=60))
     assert found.expires >= timestamp(before)

@@ -21,10 +21,10 @@ from correctless.runcontract.act import permits
 from correctless.runcontract.judge.authorize import authorize
 from correctless.runcontract.ledger import signed, store
 from correctless.runcontract.ledger.actions import Action
-from correctless.runcontract.ledger.case import ALLOW, ESCALATE, Facts
+from correctless.runcontract.ledger.case import ALLOW, ESCALATE, CaseFacts
 from correctless.runcontract.ledger.records import (
-    Answer,
-    Escalation,
+    AskAnswer,
+    EscalationRecord,
     Reaffirm,
     Record,
     Revoke,
@@ -33,7 +33,7 @@ from correctless.runcontract.ledger.records import (
 )
 from correctless.runcontract.ledger.signed import KINDS
 from correctless.runcontract.ledger.state import fold
-from correctless.runcontract.ledger.store import ContractSnapshot, Place
+from correctless.runcontract.ledger.store import ContractFiles, ContractSnapshot
 
 NO_SIGNATURE = "no good signature"
 OLD = json.dumps({"run": "r1", **SAID["answer"], "by": ADA})  # as it was signed when there was no other kind
@@ -61,9 +61,9 @@ def test_a_good_signature_is_a_word_of_its_kind(kind: str, keys: Keys) -> None:
 
 def test_a_text_that_names_no_kind_is_an_answer(keys: Keys) -> None:
     found = keys.good(OLD)
-    assert isinstance(found, Answer)
+    assert isinstance(found, AskAnswer)
     narrowed = keys.good(text(scope=["411", "412"], excluded=["415"], note="n"))
-    assert isinstance(narrowed, Answer)
+    assert isinstance(narrowed, AskAnswer)
     assert (narrowed.scope, narrowed.excluded, narrowed.note) == (("411", "412"), ("415",), "n")
 
 
@@ -215,7 +215,7 @@ class Desk:
     """A pinned contract in a repository, and records put on its ledger by whoever can write there."""
 
     def __init__(self, keys: Keys, text: str = c.TEXT, answers: Sequence[Record] = ()) -> None:
-        self.place: Place = store.place(str(keys.home), "r1")
+        self.place: ContractFiles = store.place(str(keys.home), "r1")
         self.env = {"HOME": str(keys.folder)}
         self.at = c.START
         Path(self.place.contract).parent.mkdir(parents=True)
@@ -232,7 +232,7 @@ class Desk:
     def load(self, now: Any = c.NOW) -> ContractSnapshot:
         return store.load(self.place, self.env, now)
 
-    def verdict(self, action: Action = c.MERGE, facts: Facts | None = None) -> tuple[str, list[str]]:
+    def verdict(self, action: Action = c.MERGE, facts: CaseFacts | None = None) -> tuple[str, list[str]]:
         kept = self.load()
         found = authorize(kept.case, action, facts or c.facts(), c.NOW)
         return found.verdict, [clause.code for clause in found.clauses]
@@ -342,7 +342,7 @@ def test_a_signed_re_affirmation_is_good_once_however_it_comes_back(desk: Desk, 
 def test_a_signed_answer_to_an_escalation_ends_the_freeze_under_its_own_bytes_alone(
     desk: Desk, at_desk: Keys
 ) -> None:
-    desk.put([Escalation("E1-1", "E1", "x", "b", ("t",), "which?", "this", ("merge",))])
+    desk.put([EscalationRecord("E1-1", "E1", "x", "b", ("t",), "which?", "this", ("merge",))])
     desk.put([at_desk.good(text("settled", digest="0" * 64))])
     assert desk.verdict() == (ESCALATE, ["frozen.E1"])
     desk.put([at_desk.good(text("settled"))])
@@ -359,7 +359,7 @@ def test_a_signed_revocation_ends_what_it_names(desk: Desk, at_desk: Keys) -> No
 def test_a_signed_waiver_lets_exactly_its_check_be_red(at_desk: Keys) -> None:
     free = c.edited(("serialize_on_green_base = true", "serialize_on_green_base = false"))
     desk = Desk(at_desk, free)
-    facts = Facts(c.red())
+    facts = CaseFacts(c.red())
     assert desk.verdict(facts=facts) == ("deny", ["merge.check"])
     desk.put([at_desk.good(text("waiver", digest=c.digest(free), head="f" * 40))])
     assert desk.verdict(facts=facts) == ("deny", ["merge.check"])
@@ -381,7 +381,7 @@ def test_the_assurance_is_that_of_the_weakest_word_in_force(at_desk: Keys) -> No
         state = fold(log, kept.case.here, kept.case.pinned, c.NOW)
         return store.assurance(replace(kept, case=replace(kept.case, state=state)))
 
-    asked = Escalation("E1-1", "E1", "x", "b", ("t",), "which?", "this", ("merge",))
+    asked = EscalationRecord("E1-1", "E1", "x", "b", ("t",), "which?", "this", ("merge",))
     deploy = Action("other", "deploy.stage")
     assert with_(c.yes("G1")) == "terminal"
     assert with_(c.no("G1")) == signed_

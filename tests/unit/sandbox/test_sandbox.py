@@ -14,7 +14,7 @@ from correctless import sandbox
 from correctless.agents import state
 from correctless.project.git import find
 from correctless.sandbox import credentials, git_layout, seatbelt, seccomp
-from correctless.sandbox.reach import Access, Needs, Reach, Rule, arrange, make_room
+from correctless.sandbox.reach import Access, AccessRule, Needs, Reach, arrange, make_room
 
 
 def made(top: Path, *names: str) -> str:
@@ -25,7 +25,7 @@ def made(top: Path, *names: str) -> str:
     return str(top)
 
 
-def spelled(top: str, rules: tuple[Rule, ...]) -> list[str]:
+def spelled(top: str, rules: tuple[AccessRule, ...]) -> list[str]:
     return [f"{os.path.relpath(rule.path, top)} {rule.access}" for rule in rules]
 
 
@@ -34,7 +34,7 @@ def spelled(top: str, rules: tuple[Rule, ...]) -> list[str]:
 
 def test_between_what_is_writable_and_what_is_protected_in_it_each_folder_is_a_rule(tmp_path: Path) -> None:
     top = made(tmp_path, "work/a/b/c/kept")
-    rules = arrange([Rule(f"{top}/work", "write"), Rule(f"{top}/work/a/b/c/kept", "read")])
+    rules = arrange([AccessRule(f"{top}/work", "write"), AccessRule(f"{top}/work/a/b/c/kept", "read")])
     assert spelled(top, rules) == [
         "work write",
         "work/a write",
@@ -48,10 +48,10 @@ def test_the_deepest_rule_decides_and_a_later_one_for_the_same_path(tmp_path: Pa
     top = made(tmp_path, "a/b/c/d")
     rules = arrange(
         [
-            Rule(f"{top}/a/b", "hide"),
-            Rule(f"{top}/a", "write"),
-            Rule(f"{top}/a/b", "read"),
-            Rule(f"{top}/a/b/c", "write"),
+            AccessRule(f"{top}/a/b", "hide"),
+            AccessRule(f"{top}/a", "write"),
+            AccessRule(f"{top}/a/b", "read"),
+            AccessRule(f"{top}/a/b/c", "write"),
         ]
     )
     reach = Reach(rules, "/tmp", "")
@@ -64,10 +64,10 @@ def test_the_deepest_rule_decides_and_a_later_one_for_the_same_path(tmp_path: Pa
 def test_what_is_missing_or_says_nothing_new_is_no_rule(tmp_path: Path) -> None:
     top = made(tmp_path, "a/b/c")
     rules = [
-        Rule(f"{top}/a", "write"),
-        Rule(f"{top}/a/b", "write"),
-        Rule(f"{top}/missing", "hide"),
-        Rule(f"{top}/x", "read"),
+        AccessRule(f"{top}/a", "write"),
+        AccessRule(f"{top}/a/b", "write"),
+        AccessRule(f"{top}/missing", "hide"),
+        AccessRule(f"{top}/x", "read"),
     ]
     assert spelled(top, arrange(rules)) == ["a write"]
 
@@ -75,7 +75,7 @@ def test_what_is_missing_or_says_nothing_new_is_no_rule(tmp_path: Path) -> None:
 def test_a_rule_holds_for_what_a_link_leads_to(tmp_path: Path) -> None:
     top = made(tmp_path, "real/key")
     (tmp_path / "link").symlink_to(tmp_path / "real")
-    assert spelled(top, arrange([Rule(f"{top}/link/key", "hide")])) == ["real/key hide"]
+    assert spelled(top, arrange([AccessRule(f"{top}/link/key", "hide")])) == ["real/key hide"]
 
 
 @pytest.mark.parametrize("access", ["read", "write"])
@@ -83,11 +83,11 @@ def test_a_rule_through_a_link_where_an_agent_writes_gives_nothing(tmp_path: Pat
     top = made(tmp_path, "work/f", "secret/key", "beside/x")
     for name in ("secret", "beside"):
         (tmp_path / "work" / name).symlink_to(tmp_path / name)
-    rules = [Rule(f"{top}/secret", "hide"), Rule(f"{top}/work", "write")]
-    rules += [Rule(f"{top}/work/{name}", access) for name in ("secret", "secret/key", "beside")]
+    rules = [AccessRule(f"{top}/secret", "hide"), AccessRule(f"{top}/work", "write")]
+    rules += [AccessRule(f"{top}/work/{name}", access) for name in ("secret", "secret/key", "beside")]
     assert spelled(top, arrange(rules)) == ["secret hide", "work write"]
     (tmp_path / "mine").symlink_to(tmp_path / "secret")
-    named = [*rules, Rule(f"{top}/mine/key", "read")]
+    named = [*rules, AccessRule(f"{top}/mine/key", "read")]
     assert "secret/key read" in spelled(top, arrange(named)), (
         "a link of the person's own leads where it leads"
     )
@@ -97,8 +97,8 @@ def test_a_rule_through_such_a_link_narrows_and_a_hidden_file_stays_hidden(tmp_p
     top = made(tmp_path, "work/hooks/post-commit", "work/git/x", "secret/key")
     (tmp_path / "work/git/hooks").symlink_to(tmp_path / "work/hooks")
     (tmp_path / "work/login").symlink_to(tmp_path / "secret/key")
-    rules = [Rule(f"{top}/work", "write"), Rule(f"{top}/work/git/hooks", "read")]
-    rules += [Rule(f"{top}/shown", "read", f"{top}/work/login")]
+    rules = [AccessRule(f"{top}/work", "write"), AccessRule(f"{top}/work/git/hooks", "read")]
+    rules += [AccessRule(f"{top}/shown", "read", f"{top}/work/login")]
     assert spelled(top, arrange(rules)) == ["work write", "work/hooks read"]
 
 
@@ -107,10 +107,10 @@ def test_a_link_below_a_folder_that_is_another_is_a_link_and_shows_nothing_hidde
     (tmp_path / "tmp/link").symlink_to(tmp_path / "tmp/home")
     rules = arrange(
         [
-            Rule(f"{top}/tmp", "write", f"{top}/own"),
-            Rule(f"{top}/tmp/home", "read"),
-            Rule(f"{top}/tmp/home/key", "hide"),
-            Rule(f"{top}/tmp/link", "link", f"{top}/tmp/home"),
+            AccessRule(f"{top}/tmp", "write", f"{top}/own"),
+            AccessRule(f"{top}/tmp/home", "read"),
+            AccessRule(f"{top}/tmp/home/key", "hide"),
+            AccessRule(f"{top}/tmp/link", "link", f"{top}/tmp/home"),
         ]
     )
     assert spelled(top, rules) == ["tmp write", "tmp/home read", "tmp/home/key hide", "tmp/link link"]
@@ -121,9 +121,9 @@ def test_inside_of_a_source_only_what_is_shown_again_is_a_rule(tmp_path: Path) -
     top = made(tmp_path, "tmp/shown/x", "tmp/hidden/y", "own/z")
     rules = arrange(
         [
-            Rule(f"{top}/tmp", "write", f"{top}/own"),
-            Rule(f"{top}/tmp/shown", "read"),
-            Rule(f"{top}/tmp/hidden", "hide"),
+            AccessRule(f"{top}/tmp", "write", f"{top}/own"),
+            AccessRule(f"{top}/tmp/shown", "read"),
+            AccessRule(f"{top}/tmp/hidden", "hide"),
         ]
     )
     assert spelled(top, rules) == ["tmp write", "tmp/shown read"]
@@ -136,10 +136,10 @@ def test_links_in_the_way_of_what_is_shown_are_taken_away_and_no_others(tmp_path
     (tmp_path / "work/login").symlink_to("/oldroot/etc/x")
     rules = arrange(
         [
-            Rule(f"{top}/tmp", "write", f"{top}/own"),
-            Rule(f"{top}/tmp/a/shown", "read"),
-            Rule(f"{top}/work", "write"),
-            Rule(f"{top}/work/login", "write", f"{top}/login"),
+            AccessRule(f"{top}/tmp", "write", f"{top}/own"),
+            AccessRule(f"{top}/tmp/a/shown", "read"),
+            AccessRule(f"{top}/work", "write"),
+            AccessRule(f"{top}/work/login", "write", f"{top}/login"),
         ]
     )
     make_room(rules)
@@ -159,7 +159,7 @@ def test_of_an_ordinary_repository_a_commit_on_the_branch_and_no_more_can_be_wri
     git(scratch_repo, "branch", "feature/loose")
     repo = find(str(scratch_repo))
     git_layout.prepare(repo, "feature/x", {})
-    reach = Reach(arrange([Rule(repo.top, "write"), *git_layout.rules(repo, "feature/x", {})]), "", "")
+    reach = Reach(arrange([AccessRule(repo.top, "write"), *git_layout.rules(repo, "feature/x", {})]), "", "")
     access = {name: reach.of(os.path.join(repo.common_dir, name)) for name in _NAMES}
     assert {name for name in access if access[name] == "write"} == {
         *(
@@ -206,7 +206,7 @@ def test_of_a_linked_worktree_its_own_folder_can_be_written_and_the_shared_one_n
     git(scratch_repo, "worktree", "add", "-q", "-b", "feature/w", "../w")
     repo = find(str(scratch_repo.parent / "w"))
     git_layout.prepare(repo, "feature/w", {})
-    reach = Reach(arrange([Rule(repo.top, "write"), *git_layout.rules(repo, "feature/w", {})]), "", "")
+    reach = Reach(arrange([AccessRule(repo.top, "write"), *git_layout.rules(repo, "feature/w", {})]), "", "")
 
     def of(folder: str, *names: str) -> set[str]:
         return {reach.of(os.path.join(folder, name)) for name in names}
@@ -225,8 +225,8 @@ def test_of_many_packs_none_can_be_added_and_none_is_a_rule(scratch_repo: Path) 
     pack = Path(repo.common_dir, "objects/pack")
     for number in range(100):
         (pack / f"pack-{number}.pack").write_text("")
-    rules = arrange([Rule(repo.top, "write"), *git_layout.rules(repo, "feature/x", {})])
-    assert [rule for rule in rules if rule.path.startswith(str(pack))] == [Rule(str(pack), "read")]
+    rules = arrange([AccessRule(repo.top, "write"), *git_layout.rules(repo, "feature/x", {})])
+    assert [rule for rule in rules if rule.path.startswith(str(pack))] == [AccessRule(str(pack), "read")]
 
 
 # Credentials
@@ -309,9 +309,9 @@ def test_codex_writes_a_folder_of_the_runs_own_with_the_persons_login_in_it(tmp_
     home = made(tmp_path, ".codex/auth.json", ".codex/config.toml", ".codex/history.jsonl")
     found = state.needs("/usr/bin/codex", {"HOME": home}, f"{home}/private").rules
     assert found == (
-        Rule(f"{home}/.codex", "write", f"{home}/private/codex"),
-        Rule(f"{home}/.codex/auth.json", "write", f"{home}/.codex/auth.json"),
-        Rule(f"{home}/.codex/config.toml", "read", f"{home}/.codex/config.toml"),
+        AccessRule(f"{home}/.codex", "write", f"{home}/private/codex"),
+        AccessRule(f"{home}/.codex/auth.json", "write", f"{home}/.codex/auth.json"),
+        AccessRule(f"{home}/.codex/config.toml", "read", f"{home}/.codex/config.toml"),
     )
     assert os.listdir(f"{home}/private/codex") == []
 
@@ -324,10 +324,10 @@ def test_claude_gets_a_folder_of_the_runs_own_by_whatever_name_it_is_started(tmp
     assert found.environment == {"CLAUDE_CONFIG_DIR": own}
     assert Path(own, ".claude.json").read_text() == '{"account": 1}'
     assert found.rules == (
-        Rule(f"{home}/.claude", "hide"),
-        Rule(f"{home}/.claude.json", "hide"),
-        Rule(own, "write"),
-        Rule(f"{own}/.credentials.json", "write", f"{home}/.claude/.credentials.json"),
+        AccessRule(f"{home}/.claude", "hide"),
+        AccessRule(f"{home}/.claude.json", "hide"),
+        AccessRule(own, "write"),
+        AccessRule(f"{own}/.credentials.json", "write", f"{home}/.claude/.credentials.json"),
     )
 
 
@@ -343,10 +343,10 @@ def test_an_unknown_program_and_one_without_a_folder_need_nothing(tmp_path: Path
 def test_the_profile_of_sandbox_exec(tmp_path: Path) -> None:
     reach = Reach(
         (
-            Rule("/home/a", "hide"),
-            Rule("/home/a/k", "read"),
-            Rule('/w "x"', "write"),
-            Rule("/tmp", "write", "/private/t"),
+            AccessRule("/home/a", "hide"),
+            AccessRule("/home/a/k", "read"),
+            AccessRule('/w "x"', "write"),
+            AccessRule("/tmp", "write", "/private/t"),
         ),
         "/private/t",
         "",
@@ -487,7 +487,7 @@ def test_no_writable_folder_holds_what_logs_are_held_against(
     copies = home / ".local/state/correctless/heads"
     copies.mkdir(parents=True)
     repo = find(str(scratch_repo))
-    place = sandbox.Place(repo, "feature/x", str(home / "run"), os.environ, writable=("~/.local",))
+    place = sandbox.SandboxPlace(repo, "feature/x", str(home / "run"), os.environ, writable=("~/.local",))
     rules = arrange(sandbox._rules(place, Needs(), ("sh",), os.environ))
     reach = Reach(rules, "", "")
     assert (reach.of(str(home / ".local/share/x")), reach.of(str(copies / "x"))) == ("write", "read")

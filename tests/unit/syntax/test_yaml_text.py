@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from correctless.syntax import yaml_text
-from correctless.syntax.yaml_nodes import MAX_DEPTH, MAX_NODES, Document, Lines, Node, ambiguity
+from correctless.syntax.yaml_nodes import MAX_DEPTH, MAX_NODES, Document, LineOffsets, Node, ambiguity
 from correctless.syntax.yaml_text import read
 
 
@@ -78,7 +78,7 @@ def test_line_ends_that_only_yaml_1_1_knows_do_not_shift_places(odd: str) -> Non
 @settings(deadline=None)
 @given(st.text(alphabet="ab\n\r", max_size=60), st.lists(st.integers(0, 60), max_size=8))
 def test_an_offset_and_its_place_are_one(text: str, offsets: list[int]) -> None:
-    lines = Lines(text)
+    lines = LineOffsets(text)
     for offset in offsets:
         if (
             offset <= len(text) and text[offset - 1 : offset + 1] != "\r\n"

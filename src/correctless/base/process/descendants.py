@@ -11,7 +11,7 @@ _LOOKS = 8  # at all processes, until nothing went while we looked
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ProcessRow:
     pid: int
     started: str  # tells it from a later process with the same id; "" where that is unknown
     parent: int = field(compare=False)
@@ -20,7 +20,7 @@ class Row:
 
 
 def living(
-    pgid: int, mark: str, known: set[Row] | None = None, strike: Callable[[int], None] = lambda _: None
+    pgid: int, mark: str, known: set[ProcessRow] | None = None, strike: Callable[[int], None] = lambda _: None
 ) -> set[int]:
     """What the program started and still runs, also what is `known` from before; each is struck as it is found."""
     # The group alone is not enough: agents give each command they run a session of its own, and a job left in the
@@ -30,7 +30,7 @@ def living(
     found: set[int] = set()
     dead: set[int] = set()
     for _ in range(_LOOKS):
-        rows: list[Row] = []
+        rows: list[ProcessRow] = []
         vanished = False
         for row in table(mark, dead):
             if row is None:
@@ -53,7 +53,7 @@ def living(
     return found
 
 
-def table(mark: str, dead: set[int] | None = None) -> Iterator[Row | None]:
+def table(mark: str, dead: set[int] | None = None) -> Iterator[ProcessRow | None]:
     """Every running process, None for one that went; zombies are left out: in a container nobody may ever reap them.
 
     A zombie that is not among the `dead` yet went too, and is noted there.
@@ -63,15 +63,15 @@ def table(mark: str, dead: set[int] | None = None) -> Iterator[Row | None]:
     )
 
 
-def from_ps() -> Iterator[Row | None]:
+def from_ps() -> Iterator[ProcessRow | None]:
     argv = ["/bin/ps", "-A", "-o", "pid=,ppid=,pgid=,stat="]  # part of macOS and the BSDs
     for line in subprocess.run(argv, capture_output=True, check=True, env={}).stdout.splitlines():
         pid, parent, group, state = line.split()[:4]
         if not state.startswith(b"Z"):
-            yield Row(int(pid), "", int(parent), int(group), marked=False)
+            yield ProcessRow(int(pid), "", int(parent), int(group), marked=False)
 
 
-def from_proc(mark: str, dead: set[int]) -> Iterator[Row | None]:
+def from_proc(mark: str, dead: set[int]) -> Iterator[ProcessRow | None]:
     entry = f"\0{mark}=1\0".encode()
     # The newest first: it is the one that may be another a moment later.
     for name in sorted(filter(str.isdigit, os.listdir("/proc")), key=int, reverse=True):
@@ -85,7 +85,7 @@ def from_proc(mark: str, dead: set[int]) -> Iterator[Row | None]:
         state, parent, group, started = *words[:3], words[19].decode()
         if state not in b"ZX":
             marked = bool(mark) and entry in b"\0" + _environ(name)
-            yield Row(int(name), started, int(parent), int(group), marked)
+            yield ProcessRow(int(name), started, int(parent), int(group), marked)
         elif int(name) not in dead:
             dead.add(int(name))
             yield None

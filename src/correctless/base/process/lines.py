@@ -12,7 +12,7 @@ LONG = 8 << 20  # bytes of a line that are held: a longer one comes in pieces
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class OutputLine:
     """One line of output without its newline, or a piece of a long one: all but the `last` are as long as what is held."""
 
     stream: Stream
@@ -21,7 +21,7 @@ class Line:
     last: bool = True
 
 
-def split(chunks: Iterable[bytes]) -> Iterator[Line]:
+def split(chunks: Iterable[bytes]) -> Iterator[OutputLine]:
     """What was written to an output once, as `Process.lines` would have given it."""
     partial = Partial("out", LONG)
     for data in chunks:
@@ -40,7 +40,7 @@ class Partial:
         self._first = True
         self.begun = False
 
-    def feed(self, data: bytes) -> Iterator[Line]:
+    def feed(self, data: bytes) -> Iterator[OutputLine]:
         *whole, rest = data.split(b"\n")
         for piece in whole:
             yield from self._keep(piece)
@@ -48,12 +48,12 @@ class Partial:
         if rest:
             yield from self._keep(rest)
 
-    def take(self, *, last: bool) -> Line:
-        line = Line(self._stream, bytes(self._data), self._first, last)
+    def take(self, *, last: bool) -> OutputLine:
+        line = OutputLine(self._stream, bytes(self._data), self._first, last)
         self._data, self._first, self.begun = bytearray(), last, not last
         return line
 
-    def _keep(self, piece: bytes) -> Iterator[Line]:
+    def _keep(self, piece: bytes) -> Iterator[OutputLine]:
         self.begun = True
         while len(self._data) + len(piece) > self._long:
             room = self._long - len(self._data)

@@ -19,8 +19,8 @@ from typing import IO, Literal
 
 from correctless.base.exits import REFUSED, Stop
 from correctless.base.process import orphans
-from correctless.base.process.descendants import Row, living, table
-from correctless.base.process.lines import LONG, Line, Partial, Stream
+from correctless.base.process.descendants import ProcessRow, living, table
+from correctless.base.process.lines import LONG, OutputLine, Partial, Stream
 
 Limit = Literal["idle", "wall"]
 
@@ -85,7 +85,7 @@ class Process:
         self._settle_s: float | None = None
         self._code: int | None = None
         self._partial: dict[Stream, Partial] = {}
-        self._lines: Iterator[Line] = iter(())  # what `lines` has still to give of what was read
+        self._lines: Iterator[OutputLine] = iter(())  # what `lines` has still to give of what was read
         self._unread: dict[Stream, bytearray] = {"out": bytearray(), "err": bytearray()}  # until it ended
 
     @classmethod
@@ -210,7 +210,7 @@ class Process:
                     aftermath += len(data) if gone is not None else 0
                     yield key.data, data
 
-    def lines(self, *, idle_s: float, wall_s: float, long: int = LONG) -> Iterator[Line]:
+    def lines(self, *, idle_s: float, wall_s: float, long: int = LONG) -> Iterator[OutputLine]:
         """`chunks` as lines, a longer one than `long` bytes in pieces as they arrive: memory stays flat."""
         self._partial = {"out": Partial("out", long), "err": Partial("err", long)}
         for stream, data in self.chunks(idle_s=idle_s, wall_s=wall_s):
@@ -220,7 +220,7 @@ class Process:
                 yield line
         yield from self._last_lines()
 
-    def rest(self) -> Iterator[Line]:
+    def rest(self) -> Iterator[OutputLine]:
         """The lines that `lines` has not given when it was left: what was read, and what was written before the end.
 
         To be asked after `end`: whoever is cut off may just have said what counts. At most `_REST` bytes of each output.
@@ -231,7 +231,7 @@ class Process:
             self._unread[stream].clear()
         yield from self._last_lines()
 
-    def _last_lines(self) -> Iterator[Line]:
+    def _last_lines(self) -> Iterator[OutputLine]:
         for partial in self._partial.values():
             if partial.begun:
                 yield partial.take(last=True)
@@ -272,7 +272,7 @@ class Process:
 
         # The first look is a picture of the whole tree: who is told to end leaves its children to init, and one of them that
         # has shed its environment would never be found again.
-        known: set[Row] = set()
+        known: set[ProcessRow] = set()
         if not self._all_ends():
             for pid in living(self.pgid, self.mark, known):
                 strike(pid)
@@ -308,7 +308,7 @@ class Process:
                     break
                 unread += data
 
-    def _is_left(self, known: set[Row], strike: Callable[[int], None]) -> bool:
+    def _is_left(self, known: set[ProcessRow], strike: Callable[[int], None]) -> bool:
         if self._all_ends():
             return bool(orphans.reap(self._adopted()))
         # Each of the two is asked: what lost its parent, and is another process a moment later, is only ever seen by the first.

@@ -17,7 +17,7 @@ from correctless.runcontract.ledger.actions import Action
 from correctless.runcontract.ledger.exceptions import LONGEST
 from correctless.runcontract.ledger.records import (
     ALL,
-    Answer,
+    AskAnswer,
     Close,
     Reaffirm,
     Record,
@@ -67,7 +67,7 @@ def answer(
     kept = at.sound()
     word = "refused" if refused else "granted"
     items, without = _listed(scope) or (ALL,), _listed(excluded)
-    record = Answer(kept.case.here.digest, grant, word, who, "terminal", items, without, note)
+    record = AskAnswer(kept.case.here.digest, grant, word, who, "terminal", items, without, note)
     fit(record, kept)
     ask = next(each for each in answerable(kept).grants.grant if each.id == grant)
     echo(f"{ask.id} ({ask.action}): {ask.ask}")

@@ -197,13 +197,13 @@ def merge(number: str, head: str, run_id: str | None) -> int:
     action = Action("merge", number, head=head)
     found = authorized_merge.merge(at.place, at.repo, action, env=os.environ, clock=utcnow, token=token)
     match found:
-        case merging.Merged():
+        case merging.MergedAt():
             echo(f"merged {number} at {found.head} as {found.commit}")
             return exits.OK
         case merging.Unsure():
             said = f"{number} may have been merged: {found.why}. look at it before anything else"
             raise Stop(exits.PERSON, said)
-        case merging.Refused():
+        case merging.MergeRefused():
             found = Decided(DENY, found.clauses)
     plain_authorize.say(action, found)
     return plain_authorize.CODES[found.verdict]

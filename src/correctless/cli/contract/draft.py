@@ -24,7 +24,7 @@ from correctless.runcontract.document.sections import Contract, Grant
 from correctless.runcontract.ledger import store
 from correctless.runcontract.ledger.answers import asked
 from correctless.runcontract.ledger.records import Surfaced
-from correctless.runcontract.ledger.store import Place
+from correctless.runcontract.ledger.store import ContractFiles
 from correctless.syntax.finding import Finding, as_text
 from correctless.syntax.finding import as_json as spelled
 
@@ -123,7 +123,7 @@ def lint(file: str | None, run_id: str | None, as_json: bool) -> int:
     return exits.OK if found.contract is not None else exits.FINDINGS
 
 
-def _of(at: Place) -> ContractDocument:
+def _of(at: ContractFiles) -> ContractDocument:
     """A run's contract; one that says it is another run's has that fault."""
     path = os.path.relpath(at.contract)
     found = _read(path)
@@ -172,7 +172,7 @@ def surface(run_id: str | None) -> int:
     return exits.OK
 
 
-def _surfaced(at: Place, contract: Contract, digest: str, text: str) -> str:
+def _surfaced(at: ContractFiles, contract: Contract, digest: str, text: str) -> str:
     lines = [
         f"Contract of the run {at.run}, digest {digest}",
         f"{contract.run.operator}, each of these needs your answer; no answer is a no:",

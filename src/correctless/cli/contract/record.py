@@ -23,7 +23,14 @@ from correctless.runcontract.document.sections import Contract
 from correctless.runcontract.judge import gate_check
 from correctless.runcontract.ledger.actions import Action
 from correctless.runcontract.ledger.counters import folded
-from correctless.runcontract.ledger.records import Attempt, Escalation, Evidence, Helper, Record, Review
+from correctless.runcontract.ledger.records import (
+    EscalationRecord,
+    GateEvidence,
+    Helper,
+    Record,
+    RepairAttempt,
+    Review,
+)
 from correctless.runcontract.ledger.store import ContractSnapshot
 
 _LONGEST = 2000
@@ -48,7 +55,7 @@ def evidence(gate: str, claim: str | None, run_id: str | None) -> int:
     if claim is not None:
         revision = gate_check.here(contract, at.repo, utcnow).revision
         sha = revision.value if isinstance(revision, Known) else ""
-        record = Evidence(found.id, "claimed", digest, sha, note=_said("--claim", claim))
+        record = GateEvidence(found.id, "claimed", digest, sha, note=_said("--claim", claim))
     else:
         if kept.case.state.pin_live and digest != kept.case.state.pinned:
             raise Stop(
@@ -116,7 +123,7 @@ def escalate(
         if same is not None:
             return []
         return [
-            Escalation(
+            EscalationRecord(
                 opened[0], condition, texts["--target"], texts["--blocked"], steps, texts["--decision-needed"],
                 texts["--recommend"], found.freezes,
             )
@@ -140,7 +147,7 @@ def escalate(
 def record(what: str, symptom: str, result: str, diagnostic: bool, run_id: str | None) -> int:
     """Record that a fix or a deploy was tried. Two that failed for one symptom stop what the contract says."""
     at = there(run_id)
-    made = Attempt(what, _said("--symptom", symptom), result, diagnostic)
+    made = RepairAttempt(what, _said("--symptom", symptom), result, diagnostic)
     kept = at.add(lambda _: [made])
     count = kept.case.state.counters.failed.get((what, folded(symptom)), 0)
     echo(f"{what}: {result}, {count} failed in a row")

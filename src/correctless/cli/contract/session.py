@@ -13,14 +13,14 @@ from correctless.base.clock import utcnow
 from correctless.base.exits import Stop
 from correctless.base.text import printable, printable_lines
 from correctless.base.values import frozen
-from correctless.ledger.ledger import Moved
+from correctless.ledger.ledger import LogMoved
 from correctless.project import git
 from correctless.project.git import Repo
 from correctless.runcontract.document.sections import Contract
 from correctless.runcontract.ledger import store
 from correctless.runcontract.ledger.clause import Clause
 from correctless.runcontract.ledger.records import Record
-from correctless.runcontract.ledger.store import ContractSnapshot, Place
+from correctless.runcontract.ledger.store import ContractFiles, ContractSnapshot
 
 _TRIES = 20
 SHOWN = 8  # hex digits a person types: they only say "this one"; the record holds the whole digest
@@ -31,7 +31,7 @@ class ContractSession:
     """The repository and the run's files in it."""
 
     repo: Repo
-    place: Place
+    place: ContractFiles
 
     def load(self) -> ContractSnapshot:
         return store.load(self.place, os.environ, utcnow())
@@ -56,7 +56,7 @@ class ContractSession:
                 return kept
             try:
                 return store.add(kept, records, os.environ, utcnow())
-            except Moved:
+            except LogMoved:
                 continue
         raise Stop(
             exits.LOCKED, f"others write to {self.place.ledger} all the time. end them, then start again"

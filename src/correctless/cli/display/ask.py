@@ -14,7 +14,7 @@ import click
 
 from correctless.base.text import one_line, printable_lines
 from correctless.cli.display.watch import Watcher
-from correctless.dispatch.core.context import Answers, Ask, Question
+from correctless.dispatch.core.context import Ask, PersonAnswers, Question
 from correctless.project import person
 from correctless.project.git import Repo
 
@@ -28,10 +28,10 @@ def asker(repo: Repo, watcher: Watcher, env: Mapping[str, str]) -> Ask | None:
     if not person.has_terminal() or env.get("CLAUDECODE") or person.inside_agent(env):
         return None
 
-    def ask(questions: Sequence[Question], seconds: float) -> Answers | None:
+    def ask(questions: Sequence[Question], seconds: float) -> PersonAnswers | None:
         with watcher.aside():
             said = _ask(questions, seconds, time.monotonic)
-        return Answers(person.name(repo, env), "terminal", said) if said else None
+        return PersonAnswers(person.name(repo, env), "terminal", said) if said else None
 
     return ask
 

@@ -30,7 +30,7 @@ _USAGE = re.compile(r"(\d{1,15}) tokens(?:, (~?)(\d{1,9}(?:\.\d{1,9})?) USD)?")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class StepRow:
     """One step, or all of them. `seconds` is None before it began; `note` says why it is not done where it never will be."""
 
     mark: Mark
@@ -46,13 +46,13 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class BoardView:
     """Everything shown at one moment; each text is one printable line."""
 
     title: str
-    rows: tuple[Row, ...]
+    rows: tuple[StepRow, ...]
     current: int  # the row the run is at
-    total: Row
+    total: StepRow
     notes: tuple[
         tuple[str, str], ...
     ]  # a word and what it says: the last tool, a limit, what the run waits for
@@ -127,7 +127,7 @@ class Board:
             "the agent, then pauses. Ctrl-C again ends it at once" if times == 1 else "the agent at once"
         )
 
-    def view(self, now: float) -> View:
+    def view(self, now: float) -> BoardView:
         """What stands there at the moment `now`."""
         state = self._state
         plan = state.plan
@@ -138,7 +138,7 @@ class Board:
             current = len(rows) - 1
         seconds = sum(self._took.values()) + self._running(now)
         decided = [self._decided[key] for key in self._decided]
-        total = Row(
+        total = StepRow(
             "running",
             "all",
             seconds=seconds,
@@ -149,9 +149,9 @@ class Board:
             deferred=sum(deferred for _, deferred in decided),
         )
         left = plan.left_out if plan else {}
-        rows += [Row("left out", printable(name), note=printable(why)) for name, why in left.items()]
+        rows += [StepRow("left out", printable(name), note=printable(why)) for name, why in left.items()]
         branch = f" on {plan.branch}" if plan else ""
-        return View(printable(f"run {state.run}{branch}"), tuple(rows), current, total, self._said(now))
+        return BoardView(printable(f"run {state.run}{branch}"), tuple(rows), current, total, self._said(now))
 
     def _said(self, now: float) -> tuple[tuple[str, str], ...]:
         words = ("limit", "waits", "ending")
@@ -163,7 +163,7 @@ class Board:
             notes.insert(0, ("tool", f"{ago}: {tool}") if tool else ("heard", ago))
         return tuple(notes)
 
-    def _step(self, index: int, now: float) -> Row:
+    def _step(self, index: int, now: float) -> StepRow:
         state = self._state
         assert state.plan is not None
         name = state.plan.steps[index].name
@@ -171,7 +171,7 @@ class Board:
         here = index == state.index and state.phase == "running"
         decided = [self._decided[key] for key in self._decided if key[0] == name]
         kept = {item.step: item for item in state.finished}.get(name)
-        return Row(
+        return StepRow(
             mark=self._mark(index, name),
             name=printable(name),
             attempt=state.attempts.get(name, 0),
@@ -198,7 +198,7 @@ class Board:
             return "failed" if state.stopped.code == 20 else "paused"
         return "paused" if self._waits() else "running"
 
-    def _last_step(self, name: str, now: float) -> Row:
+    def _last_step(self, name: str, now: float) -> StepRow:
         state = self._state
         if name == CONSOLIDATION:
             done, here = state.consolidated is not None, state.phase == "steps_done"
@@ -210,7 +210,7 @@ class Board:
         mark: Mark = "done" if done else "waiting"
         if here:
             mark = "paused" if state.phase == "closed" else self._at()
-        return Row(mark, name, seconds=self._seconds(name, now))
+        return StepRow(mark, name, seconds=self._seconds(name, now))
 
     def _seconds(self, name: str, now: float) -> float | None:
         running = self._running(now) if _place(self._state) == name else 0.0

@@ -27,7 +27,7 @@ from rich.text import Text
 from correctless.agents import Activity
 from correctless.base.text import duration
 from correctless.cli.display import progress
-from correctless.cli.display.board import Board, Mark, Row, View
+from correctless.cli.display.board import Board, BoardView, Mark, StepRow
 from correctless.runlog.events import Logged
 from correctless.runlog.state import State, after
 
@@ -196,7 +196,7 @@ class Screen:
             transient=True,
         )
 
-    def show(self, lines: list[str], view: View) -> None:
+    def show(self, lines: list[str], view: BoardView) -> None:
         """One frame: `lines` scroll by above the board."""
         if not self._foreground():
             self.close(lines)
@@ -254,7 +254,7 @@ class Screen:
             return True  # not our controlling terminal, so no other job is there
 
 
-def draw(view: View, columns: int, lines: int) -> Group:
+def draw(view: BoardView, columns: int, lines: int) -> Group:
     """A view as at most `lines - 2` lines and an empty one; what `columns` has no room for is left out."""
     notes = [_line(f"  {word:<7} {text}") for word, text in view.notes]
     room = lines - 5 - len(notes)
@@ -293,7 +293,7 @@ def _line(text: str, style: str = "") -> Text:
     return Text(text, style, no_wrap=True, overflow="ellipsis")
 
 
-def _figures(row: Row) -> tuple[str, str, str, str, str]:
+def _figures(row: StepRow) -> tuple[str, str, str, str, str]:
     decisions = str(row.decisions) if row.decisions else ""
     if row.deferred:
         decisions += f", {row.deferred} deferred"

@@ -64,9 +64,9 @@ class Watcher(Protocol):
 def chosen(*, plain: bool, as_json: bool, env: Mapping[str, str]) -> Watcher:
     """The live display on a terminal that can show it, unless a person wants lines or a program wants JSON."""
     if as_json:
-        return Lines()
+        return JsonWatcher()
     if plain or not _can_draw(env):
-        return Plain()
+        return PlainWatcher()
     from correctless.cli.display.live import Live  # rich takes 50 ms to import, and only this needs it
 
     return Live()
@@ -78,7 +78,7 @@ def _can_draw(env: Mapping[str, str]) -> bool:
     return on_terminal and not env.get("CI") and env.get("TERM", "dumb") not in ("", "dumb", "unknown")
 
 
-class Plain:
+class PlainWatcher:
     """One line an event, on standard error."""
 
     def __init__(self) -> None:
@@ -109,7 +109,7 @@ class Plain:
     def end(self, code: int, message: str) -> None:
         """The command says by itself how it ended."""
 
-    def __enter__(self) -> Plain:
+    def __enter__(self) -> PlainWatcher:
         return self
 
     def __exit__(
@@ -117,7 +117,7 @@ class Plain:
     ) -> None: ...
 
 
-class Lines(Plain):
+class JsonWatcher(PlainWatcher):
     """Each event as one JSON line on standard output, nothing else there, and a last line that says how it ended."""
 
     def __init__(self) -> None:

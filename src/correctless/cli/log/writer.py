@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import BinaryIO, TextIO
 
-    from correctless.ledger.ledger import Entry
+    from correctless.ledger.chain import Entry
     from correctless.project.git import Repo
     from correctless.project.paths import Logs
     from correctless.skill.defaults import Points

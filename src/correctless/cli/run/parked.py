@@ -14,7 +14,7 @@ from correctless.base.exits import Stop
 from correctless.base.text import printable_lines
 from correctless.cli import typable
 from correctless.dispatch.parking import handover
-from correctless.dispatch.parking.remote_ref import Holder
+from correctless.dispatch.parking.remote_ref import ParkHolder
 from correctless.project import person
 from correctless.project.git import Repo
 from correctless.project.paths import Logs
@@ -65,8 +65,8 @@ def let_go(here: Repo, state: State) -> None:
             _warn(stop.message)
 
 
-def _me(here: Repo) -> Holder:
-    return Holder(person.name(here, os.environ), socket.gethostname(), timestamp(utcnow()))
+def _me(here: Repo) -> ParkHolder:
+    return ParkHolder(person.name(here, os.environ), socket.gethostname(), timestamp(utcnow()))
 
 
 def _warn(text: str) -> None:

@@ -356,7 +356,7 @@ def _drive(
     minutes: float | None = None,
     park: str | None = None,
 ) -> int:
-    told = watcher or watch.Plain()
+    told = watcher or watch.PlainWatcher()
     ctx.ask = asker(ctx.repo, told, ctx.env)
     try:
         with watch.interruptible(told), told, orphans.adopting():

@@ -37,7 +37,7 @@ def status(everything: bool, as_json: bool, follow: bool) -> int:
         raise click.UsageError("--follow shows one run: leave --all out")
     here = git.find(os.getcwd())
     if follow:
-        with watch.reported(watch.Lines() if as_json else watch.Plain()) as watcher:
+        with watch.reported(watch.JsonWatcher() if as_json else watch.PlainWatcher()) as watcher:
             return _follow(here, watcher, as_json=as_json)
     chosen = list(paths.all_logs(here)) if everything else [paths.logs(here)]
     for logs in chosen:

@@ -22,7 +22,7 @@ class OneCall:
     def __init__(self, tool: str, given: Mapping[str, Any]) -> None:
         self.results: list[str] = []
         self._call = {"type": "tool_use", "id": _ID, "name": tool, "input": dict(given)}
-        self._server = _Server(self)
+        self._server = _ModelServer(self)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     def __enter__(self) -> Self:
@@ -82,7 +82,7 @@ def _results(request: Mapping[str, Any]) -> Iterator[str]:
                 )
 
 
-class _Server(ThreadingHTTPServer):
+class _ModelServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, model: OneCall) -> None:
@@ -94,7 +94,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: _Server
+    server: _ModelServer
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_: Any) -> None:

@@ -39,7 +39,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class PersonAnswers:
     """What a person said: entry -> "" where the default stands, else their own words; what they left out stays deferred."""
 
     by: str
@@ -47,7 +47,9 @@ class Answers:
     said: Mapping[int, str]
 
 
-Ask = Callable[[Sequence[Question], float], Answers | None]  # questions, seconds -> None when nobody answered
+Ask = Callable[
+    [Sequence[Question], float], PersonAnswers | None
+]  # questions, seconds -> None when nobody answered
 
 
 @dataclass(slots=True)
@@ -128,11 +130,11 @@ def sandbox_for(
     return means, "", partial(sandbox.make, means, place)
 
 
-def place_of(repo: Repo, plan: Plan, folder: str, env: Mapping[str, str]) -> sandbox.Place:
+def place_of(repo: Repo, plan: Plan, folder: str, env: Mapping[str, str]) -> sandbox.SandboxPlace:
     """What a sandbox of this plan is made for; the run's own files go to `folder`."""
     # As git's files say it now, conditions and all: what was frozen for the run holds no more than counts here.
     settings = replace(repo, settings="").configuration()
-    return sandbox.Place(repo, plan.branch, folder, env, settings, plan.writable, plan.readable)
+    return sandbox.SandboxPlace(repo, plan.branch, folder, env, settings, plan.writable, plan.readable)
 
 
 def plan_of(state: State) -> Plan:

@@ -91,11 +91,11 @@ def merge(ctx: RunContext, state: State) -> Merged | GateClosed | RunStopped:
                 token=lambda: ctx.token(8), sleep=ctx.sleep,
             )  # fmt: skip
             match outcome:
-                case merging.Merged():
+                case merging.MergedAt():
                     return Merged(number, outcome.head, outcome.commit, plan.merge)
                 case merging.Unsure():
                     return _stopped(state, f"may have been merged: {outcome.why}. look at it")
-                case merging.Refused():
+                case merging.MergeRefused():
                     waits_for = outcome.clauses
                 case _:
                     waits_for = outcome.clauses

@@ -15,7 +15,7 @@ from correctless.dispatch.core import spec as spec_text
 from correctless.dispatch.core.context import RunContext, plan_of
 from correctless.dispatch.step import work
 from correctless.github.client import GitHub, repo_of_remote
-from correctless.ledger.ledger import Head
+from correctless.ledger.chain import Head
 from correctless.project.git import Repo
 from correctless.publish import leaks
 from correctless.publish.branch import commit_at, push

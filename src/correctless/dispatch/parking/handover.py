@@ -23,7 +23,7 @@ from correctless.dispatch.core.context import RunContext, plan_of
 from correctless.dispatch.core.freeze import Frozen
 from correctless.dispatch.parking import parcel, remote_ref
 from correctless.dispatch.parking.parcel import Parcel
-from correctless.dispatch.parking.remote_ref import Holder, Moved, Parked, command
+from correctless.dispatch.parking.remote_ref import Parked, ParkHolder, RefMoved, command
 from correctless.dispatch.tell.notify import next_command
 from correctless.ledger.heads import noting
 from correctless.project import config, paths
@@ -80,7 +80,7 @@ def let_go(here: Repo, remote: str, run: str) -> None:
     there = remote_ref.known(here, run)
     if there is None:
         return
-    with suppress(Moved):  # somebody took it over: it is theirs to take away
+    with suppress(RefMoved):  # somebody took it over: it is theirs to take away
         remote_ref.put(here, remote, run, None, expected=there)
     remote_ref.note(here, run, None)
 
@@ -125,7 +125,7 @@ def refuse_taken(there: Found) -> None:
         raise _taken(there.remote, there.parcel.run, there.parked.holder)
 
 
-def bring(here: Repo, there: Found, me: Holder, env: Mapping[str, str], token: Token) -> Logs:
+def bring(here: Repo, there: Found, me: ParkHolder, env: Mapping[str, str], token: Token) -> Logs:
     """Take the run, then bring its branch and its logs here; where they lie now. The caller holds the run's lock.
 
     `Stop(3)`, and nothing changed, when something here would be lost; `Stop(75)` when another machine was faster.
@@ -147,7 +147,7 @@ def bring(here: Repo, there: Found, me: Holder, env: Mapping[str, str], token: T
     return logs
 
 
-def take_again(here: Repo, state: State, me: Holder, token: Token, warn: Callable[[str], None]) -> None:
+def take_again(here: Repo, state: State, me: ParkHolder, token: Token, warn: Callable[[str], None]) -> None:
     """Take a run that was parked from here and is resumed here; nothing to do for one that never was.
 
     `Stop(75)` when another machine has it, `Stop(3)` when it went on there. A remote that can't be asked is a warning.
@@ -180,7 +180,7 @@ def park_again(here: Repo, there: Found, env: Mapping[str, str], token: Token) -
     new = remote_ref.commit(here, run, parent=parked.parent, tree=here.tree_of(files), token=token(8))
     try:
         remote_ref.put(here, there.remote, run, new, expected=parked.commit)
-    except Moved as moved:
+    except RefMoved as moved:
         raise _moved(here, there.remote, run, moved, "your answer was not kept") from None
 
 
@@ -198,7 +198,7 @@ def _park(ctx: RunContext, state: State, remote: str) -> None:
     new = _scanned(ctx, state, head, files)
     try:
         remote_ref.put(here, remote, run, new, expected=remote_ref.known(here, run))
-    except Moved as moved:
+    except RefMoved as moved:
         raise _moved(here, remote, run, moved, "it went on elsewhere") from None
     remote_ref.note(here, run, new)
 
@@ -236,11 +236,11 @@ def _refuse(secrets: tuple[Finding, ...]) -> None:
         raise Stop(exits.PERSON, f"{first.path}:{first.line}: {first.message}{more}")
 
 
-def _take(here: Repo, remote: str, run: str, parked: Parked, me: Holder, token: Token) -> str:
+def _take(here: Repo, remote: str, run: str, parked: Parked, me: ParkHolder, token: Token) -> str:
     taken = remote_ref.commit(here, run, parent=parked.parent, tree=parked.tree, token=token(8), holder=me)
     try:
         remote_ref.put(here, remote, run, taken, expected=parked.commit)
-    except Moved as moved:
+    except RefMoved as moved:
         raise _moved(here, remote, run, moved, "nothing was changed here") from None
     return taken
 
@@ -249,7 +249,7 @@ class _Gone(Stop):
     """The run is no longer where it was parked."""
 
 
-def _moved(here: Repo, remote: str, run: str, moved: Moved, outcome: str) -> Stop:
+def _moved(here: Repo, remote: str, run: str, moved: RefMoved, outcome: str) -> Stop:
     """Who has the run, or what became of it."""
     if moved.now is None:
         way = f"to go on here all the same: git update-ref -d {remote_ref.ref(run)}"
@@ -268,7 +268,7 @@ def _moved(here: Repo, remote: str, run: str, moved: Moved, outcome: str) -> Sto
     )
 
 
-def _taken(remote: str, run: str, holder: Holder) -> Stop:
+def _taken(remote: str, run: str, holder: ParkHolder) -> Stop:
     return Stop(
         exits.LOCKED,
         f"run {run} was taken by {holder}. wait until it is parked again; if that machine is dead, take it over with: "

@@ -17,8 +17,8 @@ from correctless.base.exits import Stop
 from correctless.dispatch.core import freeze
 from correctless.dispatch.core.context import sha256
 from correctless.dispatch.tell import escalation
+from correctless.ledger.check import Anchor
 from correctless.ledger.heads import NEW, Heads
-from correctless.ledger.ledger import Anchor
 from correctless.ledger.record import decode
 from correctless.project import config
 from correctless.project.git import Repo

@@ -40,7 +40,7 @@ _TAKEN = ("Correctless-Taken-By", "Correctless-Taken-On", "Correctless-Taken-At"
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class ParkHolder:
     """Who took a run, as they said themselves: each is one printable line."""
 
     by: str
@@ -58,10 +58,10 @@ class Parked:
     commit: str
     parent: str  # the branch's head
     tree: str
-    holder: Holder | None  # None: the run waits for whoever goes on with it
+    holder: ParkHolder | None  # None: the run waits for whoever goes on with it
 
 
-class Moved(Stop):
+class RefMoved(Stop):
     """Another commit than the expected one stands on the ref, or none (`now` None)."""
 
     def __init__(self, remote: str, run: str, now: str | None) -> None:
@@ -147,7 +147,7 @@ def look(repo: Repo, run: str, commit: str) -> Parked:
             exits.REFUSED, f"{ref(run)} is no commit in which correctless parked that run. see who made it"
         )
     by, machine, at = (one_line(said.get(key, "")) for key in _TAKEN)
-    return Parked(commit, parents, tree, Holder(by, machine, at) if by else None)
+    return Parked(commit, parents, tree, ParkHolder(by, machine, at) if by else None)
 
 
 def files(repo: Repo, parked: Parked, *, largest: int = _LARGEST) -> dict[str, bytes]:
@@ -167,7 +167,9 @@ def files(repo: Repo, parked: Parked, *, largest: int = _LARGEST) -> dict[str, b
     return {path: repo.blob(oid) for path, oid in found.items()}
 
 
-def commit(repo: Repo, run: str, *, parent: str, tree: str, token: str, holder: Holder | None = None) -> str:
+def commit(
+    repo: Repo, run: str, *, parent: str, tree: str, token: str, holder: ParkHolder | None = None
+) -> str:
     """A commit as it is put on a run's ref; `token` is new each time."""
     subject = f"run {run} is parked" if holder is None else f"run {run} is taken"
     said = {"Correctless-Parked": run, "Correctless-Tree": tree}
@@ -203,7 +205,7 @@ def put(
     if now == new:
         return
     if now != expected:
-        raise Moved(remote, run, now)
+        raise RefMoved(remote, run, now)
     raise Stop(
         exits.REFUSED,
         f"{ref(run)} could not be pushed to '{remote}': {refusal(done.stdout, done.stderr)}. mend that, then try again",

@@ -21,7 +21,7 @@ from correctless.runlog.state import State
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ChangedDefault:
     """A decision that a person wants otherwise than the agent had applied it."""
 
     decision_id: str
@@ -89,14 +89,14 @@ def take_answers(ctx: RunContext, state: State) -> Answered:
     )
 
 
-def answers(ctx: RunContext, state: State) -> tuple[Answer, ...]:
+def answers(ctx: RunContext, state: State) -> tuple[ChangedDefault, ...]:
     """What a person wants otherwise, of the decisions they were last asked about; nothing unless the session is to go on with it."""
     if state.phase != "continuing" or state.asking is None:
         return ()
     entries = {each.seq: each.decision for each in _of_attempt(record.load(ctx.logs), state)}
     theirs = {each.extra.get("answers"): each for each in entries.values() if is_answer(each)}
     return tuple(
-        Answer(entries[seq].decision_id, entries[seq].default_applied, theirs[seq].default_applied)
+        ChangedDefault(entries[seq].decision_id, entries[seq].default_applied, theirs[seq].default_applied)
         for seq in state.asking.entries
         if seq in theirs
     )

@@ -15,10 +15,10 @@ from typing import Any
 from correctless.agents import (
     MAX_ANSWER,
     Activity,
-    Held,
     Limits,
     MakeSandbox,
     Outcome,
+    PausedAgent,
     Task,
     over_answer,
     recorder,
@@ -46,7 +46,7 @@ class Runner:
 
     def __init__(self, ctx: RunContext) -> None:
         self.ctx = ctx
-        self._held: Held | None = None
+        self._held: PausedAgent | None = None
         self._nonce = ""
         self._prompt = ""
         self._recorder: Recorder | None = None
@@ -188,7 +188,7 @@ class Runner:
 
     def _hold(
         self, state: State, attempt: int, session: str, write: Callable[..., str], *, part: int = 1
-    ) -> Held:
+    ) -> PausedAgent:
         ctx, plan, step = self.ctx, plan_of(state), step_of(state)
         contract = freeze.check_skill(ctx.logs, state.run, step)
         agent = ctx.agent(step.agent, ctx.repo.top)

@@ -28,7 +28,7 @@ _TAIL = 2000  # characters of a failed check's output that go into the log and t
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckVerdict:
     """The verdict; `output` is all the command said, `changed` the paths the step changed where no command ran since."""
 
     ok: bool
@@ -49,7 +49,7 @@ def check(
     env: Callable[[], Mapping[str, str]],
     inherit: Sequence[int],
     sandbox: MakeSandbox | None = None,
-) -> Checked:
+) -> CheckVerdict:
     """Whether the attempt that began at `base` counts. The command runs like an agent: own group, its environment, `env`."""
     hidden = reveal(repo)
     here = repo.standing()
@@ -63,19 +63,21 @@ def check(
     if fault is None and step.report and step.report_required:
         fault = report_fault(repo.top, step.report, spec)
     if fault:
-        return Checked(False, fault)
+        return CheckVerdict(False, fault)
     if step.check is None:
-        return Checked(True, changed=changed, committed=here.head != base, hidden=hidden)
+        return CheckVerdict(True, changed=changed, committed=here.head != base, hidden=hidden)
     done = run(step.check, repo, env(), step.minutes * 60, inherit, sandbox)
     output = done.out + done.err
     if done.timed_out:
-        return Checked(False, f"the check {' '.join(step.check)} took over {step.minutes:g} minutes", output)
+        return CheckVerdict(
+            False, f"the check {' '.join(step.check)} took over {step.minutes:g} minutes", output
+        )
     if done.code != 0:
         said = output.decode("utf-8", "replace").strip()[-_TAIL:]
         fix = f"\n{_READ_ONLY}" if sandbox is not None and b"Read-only file system" in output else ""
         failed = f"the check {' '.join(step.check)} ended with {done.code}:\n{said}".strip()
-        return Checked(False, failed + fix, output)
-    return Checked(True, "", output, committed=here.head != base, hidden=hidden)
+        return CheckVerdict(False, failed + fix, output)
+    return CheckVerdict(True, "", output, committed=here.head != base, hidden=hidden)
 
 
 def run(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from correctless.decisions.decision import UNLISTED, Attempt, Decision
-from correctless.ledger.ledger import Head, Ledger
+from correctless.ledger.chain import Head
+from correctless.ledger.ledger import Ledger
 
 # What the key of a person's own decision ends with, before the number of the entry it answers.
 ANSWER = "sanswer-"

@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 
 from correctless.agents.recorder import TOOLS
-from correctless.dispatch.step.ask import Answer
+from correctless.dispatch.step.ask import ChangedDefault
 from correctless.runlog.plan import Plan, PlannedStep
 from correctless.skill.contract import Default, SkillContract
 
@@ -52,7 +52,7 @@ def write(
     return "\n".join(parts) + "\n"
 
 
-def go_on(contract: SkillContract, nonce: str, *, reason: str, answers: Sequence[Answer]) -> str:
+def go_on(contract: SkillContract, nonce: str, *, reason: str, answers: Sequence[ChangedDefault]) -> str:
     """What a continued session is told: a person's answers where there are any, else that it was interrupted."""
     if answers:
         said = [

@@ -52,7 +52,7 @@ _PLAIN_PATH = re.compile(r"[\w./+@ -]+\Z", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class AttemptSummary:
     """One attempt as the run log tells it."""
 
     step: str
@@ -73,7 +73,7 @@ def write(ctx: RunContext, state: State, stopped: RunStopped) -> None:
         return  # a limit passes by itself: there is nothing to decide
     path = os.path.join(ctx.logs.folder(state.run), FILE)
     # A damaged log may be what stopped the run: then this says so, without what it can't read.
-    tried: tuple[Tried, ...] | None = None
+    tried: tuple[AttemptSummary, ...] | None = None
     waiting: tuple[Recorded, ...] = ()
     with suppress(Stop, ValueError):
         branch = record.load(ctx.logs)
@@ -93,15 +93,15 @@ def clear(ctx: RunContext, state: State) -> None:
         os.unlink(os.path.join(ctx.logs.folder(state.run), FILE))
 
 
-def attempts(run: str, events: Iterable[Logged]) -> tuple[Tried, ...]:
+def attempts(run: str, events: Iterable[Logged]) -> tuple[AttemptSummary, ...]:
     """Every attempt of one run, in the order they were begun."""
-    found: dict[tuple[str, int], Tried] = {}
+    found: dict[tuple[str, int], AttemptSummary] = {}
     for event in (item.event for item in events if item.run == run):
         if isinstance(event, StepStarted):
-            found[event.step, event.attempt] = Tried(event.step, event.attempt)
+            found[event.step, event.attempt] = AttemptSummary(event.step, event.attempt)
         if not isinstance(event, AgentEnded | StepChecked | AttemptFailed | Reverted | StepFinished):
             continue
-        known = found.get((event.step, event.attempt), Tried(event.step, event.attempt))
+        known = found.get((event.step, event.attempt), AttemptSummary(event.step, event.attempt))
         match event:
             case AgentEnded():
                 known = replace(
@@ -126,7 +126,7 @@ def attempts(run: str, events: Iterable[Logged]) -> tuple[Tried, ...]:
 
 
 def recommend(
-    state: State, stopped: RunStopped, tried: Sequence[Tried], waiting: Sequence[Recorded]
+    state: State, stopped: RunStopped, tried: Sequence[AttemptSummary], waiting: Sequence[Recorded]
 ) -> Iterator[str]:
     """What to do, each a sentence of our own; worked out from codes, counts and limits, never from what a model said."""
     if stopped.code == exits.FAILED and state.step is not None:
@@ -161,7 +161,7 @@ def recommend(
         )
 
 
-def _after_failure(step: PlannedStep, failed: Sequence[Tried]) -> Iterator[str]:
+def _after_failure(step: PlannedStep, failed: Sequence[AttemptSummary]) -> Iterator[str]:
     if not failed:
         return
     last = failed[-1]
@@ -200,7 +200,7 @@ def _text(
     ctx: RunContext,
     state: State,
     stopped: RunStopped,
-    tried: tuple[Tried, ...] | None,
+    tried: tuple[AttemptSummary, ...] | None,
     waiting: tuple[Recorded, ...],
 ) -> str:
     # Imported here: a run that never stops needs neither.
@@ -234,7 +234,7 @@ def _text(
     return str(frontmatter.dumps(frontmatter.Post("\n".join(lines), **front), sort_keys=False)) + "\n"
 
 
-def _attempt(ctx: RunContext, state: State, tried: Tried) -> Iterator[str]:
+def _attempt(ctx: RunContext, state: State, tried: AttemptSummary) -> Iterator[str]:
     cost = f"{'about ' if tried.estimated else ''}{tried.cost_usd:.2f} USD"
     why = f": {_quoted(tried.reason)}" if tried.reason else ""
     yield f"- {inert(tried.step)}#{tried.attempt}, {tried.seconds / 60:.1f} minutes, {cost}, {tried.outcome}{why}"
@@ -275,7 +275,7 @@ def _needed(state: State, stopped: RunStopped, waiting: Sequence[Recorded]) -> I
         yield end
 
 
-def _what(stopped: RunStopped, of_step: Sequence[Tried]) -> str:
+def _what(stopped: RunStopped, of_step: Sequence[AttemptSummary]) -> str:
     """One closed word for programs."""
     if stopped.code == exits.FAILED:
         last = of_step[-1] if of_step else None

@@ -54,7 +54,7 @@ def _is(description: str) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class DecisionCounts:
     """Decisions on record of the branch, without those of attempts that were taken back."""
 
     decisions: int
@@ -77,7 +77,7 @@ class Notification:
         metadata=_is("one printable line of at most 500 characters; parts of it a model may have written")
     )
     step: str | None = field(metadata=_is("the step the run is at; null after the last"))
-    counts: Counts | None = field(metadata=_is("null where the log can't be read"))
+    counts: DecisionCounts | None = field(metadata=_is("null where the log can't be read"))
     digest: str | None = field(metadata=_is("of the open set, where the gate is closed"))
     cost_usd: float = field(metadata=_is("of all agents so far"))
     minutes: float = field(metadata=_is("of all agents so far"))
@@ -190,7 +190,7 @@ def trial(plan: Plan, repo: Repo, env: Mapping[str, str], *, wall_s: float = SEC
         repository=_name(repo),
         outcome="a trial: notifications of runs of this branch would come this way",
         step=None,
-        counts=Counts(0, 0, 0),
+        counts=DecisionCounts(0, 0, 0),
         digest=None,
         cost_usd=0.0,
         minutes=0.0,
@@ -315,12 +315,12 @@ def _outcome(text: str) -> str:
     return line
 
 
-def _counts(ctx: RunContext) -> Counts | None:
+def _counts(ctx: RunContext) -> DecisionCounts | None:
     try:
         found = summary.counts(open_set.view(ctx.logs))
     except (Stop, OSError, ValueError):
         return None  # that may be the very thing to be told
-    return Counts(found["decisions"], found["deferred"], found["open"])
+    return DecisionCounts(found["decisions"], found["deferred"], found["open"])
 
 
 def _labels(plan: Plan) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from correctless.base.lazy_re import lazily
 from correctless.lint.subject.subject import Skill
-from correctless.syntax.markdown import HEADING, ITEM, TEXT, Line
+from correctless.syntax.markdown import HEADING, ITEM, TEXT, MarkdownLine
 
 TYPE_CHECKING = False  # typing costs 2 ms to import
 if TYPE_CHECKING:
@@ -61,10 +61,10 @@ def sentences(skill: Skill) -> Iterator[Sentence]:
             at = end.end()
 
 
-def _paragraphs(lines: tuple[Line, ...]) -> Iterator[tuple[list[Line], str]]:
+def _paragraphs(lines: tuple[MarkdownLine, ...]) -> Iterator[tuple[list[MarkdownLine], str]]:
     """The lines of each paragraph or item, and its heading with the sentence that leads in to a list."""
     heading = lead = ""
-    held: list[Line] = []
+    held: list[MarkdownLine] = []
     for line in (*lines, None):
         text = line.text.strip() if line else ""
         goes_on = line and line.kind == TEXT and text and text[0] not in ">|"

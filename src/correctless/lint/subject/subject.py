@@ -23,8 +23,8 @@ from correctless.skill.contract import SkillContract, of_skill
 from correctless.skill.skill_text import SkillText
 from correctless.syntax import yaml_text
 from correctless.syntax.finding import Edit, Finding
-from correctless.syntax.markdown import ITEM, Line, Section
-from correctless.syntax.yaml_text import Document, Lines, Node
+from correctless.syntax.markdown import ITEM, MarkdownLine, Section
+from correctless.syntax.yaml_text import Document, LineOffsets, Node
 
 TYPE_CHECKING = False  # typing costs 2 ms to import
 if TYPE_CHECKING:
@@ -40,11 +40,11 @@ _NEAR = 20  # lines from the start of a text, where most findings stand: to cut 
 
 # Where a finding stands: a value, a line of the body, a heading, a span of the text or one offset in it; None is "in the
 # whole file".
-Place = Node | Line | Section | tuple[int, int] | int | None
+Place = Node | MarkdownLine | Section | tuple[int, int] | int | None
 Asked = dict[tuple[str, str], str]
 
 
-class Facts:
+class NeighbourFacts:
     """What a rule may ask about the neighbours of a file; each question is kept with its answer, so that both can be asked
     again. Paths are relative to the folder of the file, and written with `/`.
     """
@@ -142,7 +142,7 @@ class Subject(ABC):
         name: str,
         folder: str,
         data: bytes,
-        facts: Facts,
+        facts: NeighbourFacts,
         dialect: str = CLAUDE_CODE,
         adopted: bool = True,
     ) -> None:
@@ -174,7 +174,7 @@ class Subject(ABC):
 
     def at(self, place: Place, message: str, severity: str = "", fix: tuple[Edit, ...] = ()) -> Finding:
         """A finding at a place; path and rule, and the severity that is left out, are filled in by whoever runs the rule."""
-        if isinstance(place, Line):
+        if isinstance(place, MarkdownLine):
             found = (
                 re.match(defaults.BULLET, place.text)
                 if place.kind == ITEM
@@ -199,7 +199,7 @@ class Subject(ABC):
         ends = self._lines.place(end) if end > start else (0, 0)
         return Finding("", *self._lines.place(start), "", message, severity, *ends, fix)
 
-    def within(self, line: Line, start: int, end: int) -> tuple[int, int]:
+    def within(self, line: MarkdownLine, start: int, end: int) -> tuple[int, int]:
         """The span of the text that two offsets in a line mean."""
         at = self._line_starts[line.number - 1]
         return at + start, at + end
@@ -216,8 +216,8 @@ class Subject(ABC):
         return self.text.split("\n", _NEAR)
 
     @cached_property
-    def _lines(self) -> Lines:
-        return Lines(self.text)
+    def _lines(self) -> LineOffsets:
+        return LineOffsets(self.text)
 
     @cached_property
     def _line_starts(self) -> list[int]:
@@ -263,7 +263,7 @@ class Skill(MarkdownSubject):
         return defaults.sections(self.md)
 
     @cached_property
-    def entries(self) -> tuple[tuple[Line, str, defaults.Parts], ...]:
+    def entries(self) -> tuple[tuple[MarkdownLine, str, defaults.Parts], ...]:
         """First line, whole text and stated parts of each decision point; `contract.defaults` in the same order."""
         return tuple(defaults.entries(self.sections))
 
@@ -317,6 +317,6 @@ def of_contract(contract: SkillContract) -> Skill:
     """The skill a contract was read from, once more as a subject."""
     folder = os.path.dirname(os.path.abspath(contract.path))
     name = os.path.basename(contract.path)
-    skill = Skill(SKILL, name, os.path.basename(folder), b"", Facts(folder))
+    skill = Skill(SKILL, name, os.path.basename(folder), b"", NeighbourFacts(folder))
     vars(skill).update(md=contract.text, contract=contract)  # read already
     return skill

@@ -14,7 +14,7 @@ from correctless.base.exits import Stop
 from correctless.base.files import open_plain, replace_file
 from correctless.base.values import frozen
 from correctless.project.git import call, staging
-from correctless.project.git.call import SECONDS, Place, Rights
+from correctless.project.git.call import SECONDS, GitPlace, Rights
 
 if TYPE_CHECKING:
     from correctless.base.process.process import Result, Wrap
@@ -46,8 +46,8 @@ class Repo:
     settings: str = ""  # the frozen file that stands for the user's and the machine's configuration
 
     @property
-    def place(self) -> Place:
-        return Place(self.top, self.git_dir, self.common_dir, self.settings)
+    def place(self) -> GitPlace:
+        return GitPlace(self.top, self.git_dir, self.common_dir, self.settings)
 
     def git(
         self,
@@ -355,7 +355,7 @@ _PLACES = ("--show-toplevel", "--absolute-git-dir", "--git-common-dir")
 
 def find(cwd: str) -> Repo:
     """The repository `cwd` lies in; `Stop(3)` when there is none, or when it is bare without a worktree."""
-    done = call.run(Place(cwd), ("rev-parse", *_PLACES))
+    done = call.run(GitPlace(cwd), ("rev-parse", *_PLACES))
     lines = done.stdout.splitlines()
     if "dubious ownership" in done.stderr:
         path = done.stderr.partition(" at '")[2].partition("'")[0] or cwd
@@ -374,7 +374,7 @@ def find(cwd: str) -> Repo:
 
 def find_on_branch(cwd: str) -> tuple[Repo, str | None]:
     """What `find` returns, and the branch it is on where the same call of git tells."""
-    done = call.run(Place(cwd), ("rev-parse", *_PLACES, "--symbolic-full-name", "HEAD"))
+    done = call.run(GitPlace(cwd), ("rev-parse", *_PLACES, "--symbolic-full-name", "HEAD"))
     *lines, ref = done.stdout.splitlines() or [""]
     # Before the first commit, on no branch, or beside a tag of the name HEAD this call names no branch.
     if done.returncode != 0 or len(lines) != len(_PLACES) or not ref.startswith(_HEADS):

@@ -58,7 +58,7 @@ _FOLDERS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class PathState:
     """A file, link or anything else at a moment; `data` of a short plain file, `link` of a link."""
 
     kind: int
@@ -66,7 +66,7 @@ class Entry:
     data: bytes | None = None
     link: str = ""
 
-    def same(self, now: Entry) -> bool:
+    def same(self, now: PathState) -> bool:
         if self.stamp == now.stamp:
             return True
         return (
@@ -83,11 +83,11 @@ class Before:
 
     repo: Repo
     branch: str  # the run's own: it moves
-    files: dict[str, Entry] = field(default_factory=dict)
+    files: dict[str, PathState] = field(default_factory=dict)
     refs: dict[str, str] = field(default_factory=dict)
     loose: dict[str, str] = field(default_factory=dict)
-    packed: Entry | None = None
-    logs: dict[str, Entry] = field(default_factory=dict)
+    packed: PathState | None = None
+    logs: dict[str, PathState] = field(default_factory=dict)
     indexes: dict[str, tuple[int, ...]] = field(default_factory=dict)  # of other worktrees
     objects: dict[str, tuple[int, ...]] = field(default_factory=dict)
     folders: dict[str, tuple[int, int]] = field(
@@ -145,28 +145,28 @@ def unpack(repo: Repo, data: bytes) -> Before:
     )
 
 
-def _spelled(entry: Entry) -> list[Any]:
+def _spelled(entry: PathState) -> list[Any]:
     data = None if entry.data is None else base64.b64encode(entry.data).decode()
     return [entry.kind, entry.stamp, data, entry.link]
 
 
-def _read(values: Any) -> Entry:
+def _read(values: Any) -> PathState:
     kind, stamp, data, link = values
-    return Entry(kind, tuple(stamp), None if data is None else base64.b64decode(data), link)
+    return PathState(kind, tuple(stamp), None if data is None else base64.b64decode(data), link)
 
 
-NOTHING = Entry(0, ())
+NOTHING = PathState(0, ())
 
 
-def entry_of(path: str, most: int = _HELD) -> Entry:
+def entry_of(path: str, most: int = _HELD) -> PathState:
     try:
         found = os.lstat(path)
         if stat.S_ISLNK(found.st_mode):
-            return Entry(found.st_mode, _of(found), link=os.readlink(path))
+            return PathState(found.st_mode, _of(found), link=os.readlink(path))
         if not stat.S_ISREG(found.st_mode) or found.st_size > most:
-            return Entry(found.st_mode, _of(found))
+            return PathState(found.st_mode, _of(found))
         # A byte more than it had: one that grew meanwhile is another.
-        return Entry(found.st_mode, _of(found), below.read(path, found.st_size + 1))
+        return PathState(found.st_mode, _of(found), below.read(path, found.st_size + 1))
     except OSError:
         return NOTHING
 
@@ -310,7 +310,7 @@ def other_heads(repo: Repo) -> Iterator[tuple[str, str]]:
             yield os.path.join(folder, "HEAD"), os.path.join(folder, "index")
 
 
-def refs_of(repo: Repo) -> tuple[Entry | None, dict[str, str], dict[str, str]]:
+def refs_of(repo: Repo) -> tuple[PathState | None, dict[str, str], dict[str, str]]:
     """packed-refs, the refs that are files (one that is no plain file or no text has no value), and all refs."""
     path = os.path.join(repo.common_dir, "packed-refs")
     packed = entry_of(path, LONGEST_PACKED)

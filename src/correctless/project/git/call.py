@@ -98,7 +98,7 @@ _LOGIN = ("credential.", "http.", "url.", "remote.", "core.sshcommand", "core.as
 
 
 @frozen
-class Place:
+class GitPlace:
     """Where git works: its folders pinned, or nothing but the folder to look from."""
 
     top: str
@@ -112,7 +112,7 @@ class Place:
         return (f"--git-dir={self.git_dir}", f"--work-tree={self.top}") if self.git_dir else ()
 
 
-def argv(place: Place, args: Sequence[str], rights: Rights = "") -> list[str]:
+def argv(place: GitPlace, args: Sequence[str], rights: Rights = "") -> list[str]:
     """The whole command of one call."""
     off = [*FIXED, *_rules(place)]
     if rights != "remote":
@@ -124,7 +124,7 @@ def argv(place: Place, args: Sequence[str], rights: Rights = "") -> list[str]:
 
 
 def run(
-    place: Place,
+    place: GitPlace,
     args: Sequence[str],
     *,
     rights: Rights = "",
@@ -163,7 +163,7 @@ def run(
         ) from None
 
 
-def hooked(place: Place, args: Sequence[str]) -> list[str]:
+def hooked(place: GitPlace, args: Sequence[str]) -> list[str]:
     """A call with the repository's own hooks, which run what the branch holds: for an agent's environment, not for ours.
 
     Folders are not pinned: hooks would inherit them, and those that work in another repository as well would work in this one.
@@ -178,7 +178,7 @@ def as_agent(*args: str, cwd: str, env: Mapping[str, str]) -> subprocess.Complet
     return subprocess.run(["git", *args], cwd=cwd, env=dict(env), capture_output=True, check=False)
 
 
-def environment(place: Place, rights: Rights, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+def environment(place: GitPlace, rights: Rights, extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment of one call."""
     if rights == "remote":
         kept = {name: value for name, value in os.environ.items() if name not in _REDIRECTING}
@@ -192,12 +192,12 @@ def environment(place: Place, rights: Rights, extra: Mapping[str, str] | None = 
     return {**kept, **settings_of(place), **_SAFE_ENV, **(extra or {})}
 
 
-def settings_of(place: Place) -> dict[str, str]:
+def settings_of(place: GitPlace) -> dict[str, str]:
     """What has git read the frozen settings of a run in place of the user's and the machine's."""
     return {"GIT_CONFIG_GLOBAL": place.settings, "GIT_CONFIG_NOSYSTEM": "1"} if place.settings else {}
 
 
-def _rules(place: Place) -> tuple[str, ...]:
+def _rules(place: GitPlace) -> tuple[str, ...]:
     # Here and not in the frozen configuration: the repository's own, which counts more, names files at home as well.
     return tuple(f"{key}={place.settings}.{name}" for name, key in RULES.items()) if place.settings else ()
 

@@ -10,7 +10,7 @@ from functools import cached_property
 
 from correctless.base import below
 from correctless.base.files import replace_file
-from correctless.project.git.before import NOTHING, Before, Entry, entry_of
+from correctless.project.git.before import NOTHING, Before, PathState, entry_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Repairs:
         self.aside = aside
         self.changes: list[Change] = []
 
-    def put_back(self, path: str, what: str, *, quiet: bool, entry: Entry | None = None) -> None:
+    def put_back(self, path: str, what: str, *, quiet: bool, entry: PathState | None = None) -> None:
         before = entry if entry is not None else self.before.files.get(path, NOTHING)
         now = entry_of(path)
         if before.same(now):

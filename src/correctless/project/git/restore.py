@@ -27,7 +27,7 @@ from correctless.project.git.before import (
     stores,
     watched,
 )
-from correctless.project.git.call import Place
+from correctless.project.git.call import GitPlace
 from correctless.project.git.objectid import OID
 from correctless.project.git.repairs import Change, Repairs, alone
 from correctless.project.git.restore_refs import (
@@ -169,7 +169,7 @@ def _but_tracking(data: bytes) -> list[str] | None:
     """The settings of a configuration file but those; None where git can't read it."""
     words = ("config", "--file", "-", "--no-includes", "--null", "--list")
     # Outside of any repository: nothing is put back yet.
-    listed = call.run(Place(os.sep), words, stdin=data.decode("utf-8", "surrogateescape"))
+    listed = call.run(GitPlace(os.sep), words, stdin=data.decode("utf-8", "surrogateescape"))
     items = listed.stdout.split("\0")
     return [item for item in items if not _TRACKING.match(item)] if listed.returncode == 0 else None
 

@@ -12,18 +12,18 @@ from correctless.runcontract.act.decide import decide, host
 from correctless.runcontract.act.merging import Outcome
 from correctless.runcontract.act.permits import Clock, Decided, Token
 from correctless.runcontract.document.sections import Bar, Contract
-from correctless.runcontract.judge.terms import Target, full_name
+from correctless.runcontract.judge.terms import MergeTarget, full_name
 from correctless.runcontract.ledger.actions import Action
 from correctless.runcontract.ledger.answers import asked
 from correctless.runcontract.ledger.case import ALLOW, DENY
 from correctless.runcontract.ledger.clause import Clause
-from correctless.runcontract.ledger.store import Place
+from correctless.runcontract.ledger.store import ContractFiles
 
 Merge: TypeAlias = Decided | Outcome  # the first: it was not allowed, and the host was asked for nothing
 
 
 def merge(
-    at: Place,
+    at: ContractFiles,
     repo: Repo,
     action: Action,
     *,
@@ -48,7 +48,7 @@ def merge(
     if contract is None or bar is None:
         gone = Clause("pinned", 0, "the stored bytes were changed meanwhile", "the bytes that were granted")
         return Decided(DENY, (gone,))
-    target = Target(
+    target = MergeTarget(
         full_name(contract.run.repo), int(action.target), contract.run.base, decided.bound["head"]
     )
     return merging.merge(host(contract, env), target, bar, sleep=sleep)

@@ -13,8 +13,8 @@ from correctless.runcontract.document.sections import Contract
 from correctless.runcontract.judge.authorize import authorize
 from correctless.runcontract.ledger import store
 from correctless.runcontract.ledger.actions import Action
-from correctless.runcontract.ledger.case import TERMS, Case, Facts
-from correctless.runcontract.ledger.store import Place
+from correctless.runcontract.ledger.case import TERMS, Case, CaseFacts
+from correctless.runcontract.ledger.store import ContractFiles
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _NEED_FACTS = ("merge", "flip")
 
 
 def decide(
-    at: Place,
+    at: ContractFiles,
     repo: Repo,
     action: Action,
     *,
@@ -38,14 +38,14 @@ def decide(
     try:
         now = clock()
         snapshot = store.load(at, env, now)
-        facts: Facts | None = None
-        verdict = authorize(snapshot.case, action, Facts(), now)
+        facts: CaseFacts | None = None
+        verdict = authorize(snapshot.case, action, CaseFacts(), now)
         if verdict.group >= TERMS and action.kind in _NEED_FACTS:
             facts = _facts(snapshot.case, repo, action, env, clock)
     except Exception as error:  # noqa: BLE001 what could not be had denies
         return permits.denied(f"{type(error).__name__}: {error}")
     judged = verdict if facts is None else None
-    facts = facts or Facts()
+    facts = facts or CaseFacts()
     return permits.ask(
         at, action, facts, env=env, clock=clock, token=token, snapshot=snapshot, verdict=judged, keep=keep
     )
@@ -61,17 +61,17 @@ def host(contract: Contract, env: Mapping[str, str]) -> GitHub:
     return GitHub(named, env, again="the same command again")
 
 
-def _facts(case: Case, repo: Repo, action: Action, env: Mapping[str, str], clock: Clock) -> Facts:
+def _facts(case: Case, repo: Repo, action: Action, env: Mapping[str, str], clock: Clock) -> CaseFacts:
     contract = case.here.contract
     if contract is None:
-        return Facts()
+        return CaseFacts()
     # Imported where somebody is asked: most actions need no facts.
     if action.kind == "merge":
         from correctless.github.observe import observe
 
-        return Facts(pull=observe(host(contract, env), int(action.target), clock=clock))
+        return CaseFacts(pull=observe(host(contract, env), int(action.target), clock=clock))
     if action.kind == "flip":
         from correctless.runcontract.judge import gate_check
 
-        return Facts(here=gate_check.here(contract, repo, clock))
-    return Facts()
+        return CaseFacts(here=gate_check.here(contract, repo, clock))
+    return CaseFacts()

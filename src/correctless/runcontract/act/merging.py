@@ -13,7 +13,7 @@ from correctless.github import nodes, queries
 from correctless.github.client import GitHub, first_line, take
 from correctless.project.git.objectid import OID
 from correctless.runcontract.document.sections import Bar
-from correctless.runcontract.judge.terms import Target
+from correctless.runcontract.judge.terms import MergeTarget
 from correctless.runcontract.ledger.clause import Clause, of_merge
 
 METHODS = ("merge", "squash", "rebase")
@@ -30,7 +30,7 @@ _PERHAPS = ("something went wrong", "timeout", "timed out", "try again later")
 
 
 @frozen
-class Merged:
+class MergedAt:
     """Read back: the pull request is merged at exactly this head, into this base, as this commit."""
 
     head: str
@@ -39,7 +39,7 @@ class Merged:
 
 
 @frozen
-class Refused:
+class MergeRefused:
     """Nothing was merged by this try, and why."""
 
     clauses: tuple[Clause, ...]
@@ -52,12 +52,12 @@ class Unsure:
     why: str
 
 
-Outcome: TypeAlias = Merged | Refused | Unsure
+Outcome: TypeAlias = MergedAt | MergeRefused | Unsure
 
 
 def merge(
     github: GitHub,
-    target: Target,
+    target: MergeTarget,
     bar: Bar,
     *,
     sleep: Callable[[float], None] = time.sleep,
@@ -66,18 +66,18 @@ def merge(
     """Merge `target.number` at exactly `target.head`, then read it again: gh's own word for success is not believed."""
     wrong = _wrong(bar, target)
     if wrong:
-        return Refused(wrong)
+        return MergeRefused(wrong)
     # Once more before the step that can't be taken back: gh holds the merge to the head, but nothing holds it to the base.
     try:
         moved = _moved(look(github, target.number), target)
     except Stop as stop:
-        return Refused((of_merge("read", stop.message, "the pull request read right before the merge"),))
+        return MergeRefused((of_merge("read", stop.message, "the pull request read right before the merge"),))
     if moved:
-        return Refused(moved)
+        return MergeRefused(moved)
     try:
         done = github.gh(*argv(github.repo, target, bar.method))
     except Stop as stop:
-        return Refused((of_merge("gh", stop.message, "a gh that can be started"),))
+        return MergeRefused((of_merge("gh", stop.message, "a gh that can be started"),))
     said = first_line(done.err) if done.err.strip() else f"exit {done.code}"
     if done.timed_out:
         said = f"no answer in {github.seconds:.0f} s"
@@ -92,14 +92,14 @@ def merge(
             why = f"gh: {said}; asked again: {stop.message}"
             continue
         if pull.head != target.head:  # and the host takes no other for it
-            return Refused(_moved(pull, target))
+            return MergeRefused(_moved(pull, target))
         if done.code != 0 and not done.timed_out and _refused(said):
-            return Refused((of_merge("refused", said, "a merge the host accepts"),))
+            return MergeRefused((of_merge("refused", said, "a merge the host accepts"),))
         why = f"gh: {said}; the pull request is still {pull.state}"
     return Unsure(one_line(why))
 
 
-def argv(repo: str, target: Target, method: str) -> tuple[str, ...]:
+def argv(repo: str, target: MergeTarget, method: str) -> tuple[str, ...]:
     """The words after gh."""
     return (
         "pr",
@@ -124,7 +124,7 @@ class Look:
     commit: str  # "" until it is merged
 
 
-def _wrong(bar: Bar, target: Target) -> tuple[Clause, ...]:
+def _wrong(bar: Bar, target: MergeTarget) -> tuple[Clause, ...]:
     found = []
     if bar.method not in METHODS:
         found.append(of_merge("method", bar.method, f"one of {', '.join(METHODS)}"))
@@ -155,7 +155,7 @@ def look(github: GitHub, number: int) -> Look:
     )
 
 
-def _moved(pull: Look, target: Target) -> tuple[Clause, ...]:
+def _moved(pull: Look, target: MergeTarget) -> tuple[Clause, ...]:
     return tuple(
         of_merge(code, found, needed)
         for code, found, needed in (
@@ -167,9 +167,9 @@ def _moved(pull: Look, target: Target) -> tuple[Clause, ...]:
     )
 
 
-def _as_asked(pull: Look, target: Target) -> Outcome:
+def _as_asked(pull: Look, target: MergeTarget) -> Outcome:
     if pull.state == "MERGED" and (pull.head, pull.base) == (target.head, target.base) and pull.commit:
-        return Merged(pull.head, pull.base, pull.commit)
+        return MergedAt(pull.head, pull.base, pull.commit)
     return Unsure(
         one_line(
             f"merged, but not as asked: {pull.head} into '{pull.base}' as {pull.commit or 'no commit'},"

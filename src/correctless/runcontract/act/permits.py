@@ -10,14 +10,21 @@ from correctless.base.clock import timestamp
 from correctless.base.exits import Stop
 from correctless.base.text import one_line
 from correctless.base.values import frozen
-from correctless.ledger.ledger import Moved
+from correctless.ledger.ledger import LogMoved
 from correctless.runcontract.judge.authorize import authorize, still
 from correctless.runcontract.ledger import store
 from correctless.runcontract.ledger.actions import Action
-from correctless.runcontract.ledger.case import ALLOW, DENY, ESCALATE, Facts, Verdict
+from correctless.runcontract.ledger.case import ALLOW, DENY, ESCALATE, CaseFacts, Verdict
 from correctless.runcontract.ledger.clause import Clause
-from correctless.runcontract.ledger.records import Consume, Decision, Escalation, Permit, Record, Said
-from correctless.runcontract.ledger.store import ContractSnapshot, Place
+from correctless.runcontract.ledger.records import (
+    AuthorityDecision,
+    Consume,
+    DecisionClause,
+    EscalationRecord,
+    Permit,
+    Record,
+)
+from correctless.runcontract.ledger.store import ContractFiles, ContractSnapshot
 
 LIVES_S = 60  # seconds a permit can be used for
 _TRIES = 50  # each means that somebody else's decision came first
@@ -39,9 +46,9 @@ class Decided:
 
 
 def ask(
-    at: Place,
+    at: ContractFiles,
     action: Action,
-    facts: Facts,
+    facts: CaseFacts,
     *,
     env: Mapping[str, str],
     clock: Clock,
@@ -67,7 +74,7 @@ def ask(
             made = _records(snapshot, action, verdict, now, token)
             try:
                 entries = store.append(snapshot, made, env, now)
-            except Moved:
+            except LogMoved:
                 snapshot = verdict = None
                 continue
             except Stop as stop:
@@ -92,7 +99,7 @@ def denied(why: str) -> Decided:
 
 
 def use(
-    at: Place,
+    at: ContractFiles,
     permit: str,
     action: Action,
     bound: Mapping[str, str],
@@ -110,7 +117,7 @@ def use(
                 return found
             try:
                 store.append(snapshot, [Consume(permit)], env, now)
-            except Moved:
+            except LogMoved:
                 snapshot = None
                 continue
             return ()
@@ -122,7 +129,7 @@ def use(
 
 
 def _current(
-    at: Place, snapshot: ContractSnapshot | None, env: Mapping[str, str], now: datetime
+    at: ContractFiles, snapshot: ContractSnapshot | None, env: Mapping[str, str], now: datetime
 ) -> ContractSnapshot:
     return store.load(at, env, now) if snapshot is None else store.current(snapshot, env, now)
 
@@ -169,9 +176,9 @@ def _digest(snapshot: ContractSnapshot, action: Action) -> str:
 def _records(
     snapshot: ContractSnapshot, action: Action, verdict: Verdict, now: datetime, token: Token
 ) -> list[Record]:
-    said = tuple(Said(c.code, c.section, c.found, c.needed) for c in verdict.clauses)
+    said = tuple(DecisionClause(c.code, c.section, c.found, c.needed) for c in verdict.clauses)
     digest = _digest(snapshot, action)
-    decision = Decision(digest, action.fields(), verdict.verdict, said)
+    decision = AuthorityDecision(digest, action.fields(), verdict.verdict, said)
     if verdict.verdict != ALLOW:
         return [decision, *_raised(snapshot, action, verdict, token)]
     expires = timestamp(now + timedelta(seconds=LIVES_S))
@@ -188,7 +195,7 @@ def _raised(snapshot: ContractSnapshot, action: Action, verdict: Verdict, token:
     first = verdict.clauses[0]
     question = one_line(f"{action.label}: {first.found}. may it be done ({first.needed})?")
     return [
-        Escalation(
+        EscalationRecord(
             id=f"{condition.id}-{token()[:8]}",
             condition=condition.id,
             target=action.label,

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from correctless.base.text import one_line
 from correctless.runcontract.document.sections import Flip
-from correctless.runcontract.judge.terms import Target
+from correctless.runcontract.judge.terms import MergeTarget
 from correctless.runcontract.ledger.actions import Action
 from correctless.runcontract.ledger.answers import Granted
 from correctless.runcontract.ledger.case import (
@@ -18,7 +18,7 @@ from correctless.runcontract.ledger.case import (
     DENY,
     ESCALATE,
     Case,
-    Facts,
+    CaseFacts,
     Verdict,
     contract_of,
     flip_state,
@@ -30,7 +30,7 @@ from correctless.runcontract.ledger.state import FlipState
 def judged(
     case: Case,
     action: Action,
-    facts: Facts,
+    facts: CaseFacts,
     now: datetime,
     covering: tuple[Granted, ...],
     used: tuple[str, ...],
@@ -52,7 +52,7 @@ def judged(
 def _merge(
     case: Case,
     action: Action,
-    facts: Facts,
+    facts: CaseFacts,
     now: datetime,
     covering: tuple[Granted, ...],
     used: tuple[str, ...],
@@ -65,7 +65,7 @@ def _merge(
         return Verdict(DENY, 6, (Clause("merge.facts", 3, "no facts", "facts of the pull request"),))
     run, number = contract.run, int(action.target)
     reviews = [review for review in case.state.reviews if review.pr == number]
-    target = Target(run.repo, number, run.base, action.head)
+    target = MergeTarget(run.repo, number, run.base, action.head)
     found: list[Clause] = []
     for granted in covering:
         bar = contract.bar(granted.grant.bar or "")
@@ -92,7 +92,7 @@ def _merge(
 
 
 def _flip(
-    case: Case, action: Action, facts: Facts, now: datetime, grant: str, used: tuple[str, ...]
+    case: Case, action: Action, facts: CaseFacts, now: datetime, grant: str, used: tuple[str, ...]
 ) -> Verdict:
     from correctless.github.facts import Known
 
@@ -110,7 +110,7 @@ def _flip(
     return Verdict(ALLOW, 7, (), grant, {"revision": facts.here.revision.value}, used)
 
 
-def _unmet(case: Case, flip: Flip, facts: Facts, now: datetime) -> Iterator[Clause]:
+def _unmet(case: Case, flip: Flip, facts: CaseFacts, now: datetime) -> Iterator[Clause]:
     from correctless.github.facts import Known
     from correctless.runcontract.judge.board import AMBER, GREEN, light
 

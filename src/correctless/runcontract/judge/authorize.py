@@ -16,7 +16,7 @@ from correctless.runcontract.ledger.case import (
     DENY,
     ESCALATE,
     Case,
-    Facts,
+    CaseFacts,
     Verdict,
     contract_of,
     flip_state,
@@ -36,7 +36,7 @@ _PHASES = {
 }
 
 
-def authorize(case: Case, action: Action, facts: Facts, now: datetime) -> Verdict:
+def authorize(case: Case, action: Action, facts: CaseFacts, now: datetime) -> Verdict:
     """The verdict; never raises. `allow` here still has to be written down to be one (`permits.authorize`)."""
     try:
         return _authorize(case, action, facts, now)
@@ -60,7 +60,7 @@ def still(case: Case, action: Action, now: datetime) -> tuple[Clause, ...]:
         return (Clause("internal", 0, one_line(f"{type(error).__name__}: {error}"), "no error"),)
 
 
-def _authorize(case: Case, action: Action, facts: Facts, now: datetime) -> Verdict:
+def _authorize(case: Case, action: Action, facts: CaseFacts, now: datetime) -> Verdict:
     if now.utcoffset() is None:
         return Verdict(DENY, 1, (Clause("clock", 0, "a time without zone", "a clock with one"),))
     if wrong := fault(action):

@@ -14,7 +14,7 @@ from correctless.github.facts import Fact, Known, Unknown
 from correctless.runcontract.document.forms import seconds
 from correctless.runcontract.document.sections import Contract, Gate
 from correctless.runcontract.ledger.clause import Clause
-from correctless.runcontract.ledger.records import Evidence, Logged
+from correctless.runcontract.ledger.records import GateEvidence, LoggedRecord
 
 GREEN, AMBER, RED = "GREEN", "AMBER", "RED"
 _LOOKED_AT = 3  # runs: of these all must have passed
@@ -48,15 +48,17 @@ class Here:
     head: Fact[str] | None = None  # the commit alone: what a checkout of its own is made of
 
 
-def lights(contract: Contract, evidence: Sequence[Logged], here: Here, now: datetime) -> tuple[Light, ...]:
+def lights(
+    contract: Contract, evidence: Sequence[LoggedRecord], here: Here, now: datetime
+) -> tuple[Light, ...]:
     return tuple(light(gate, evidence, here, now) for gate in contract.gates.gate)
 
 
-def light(gate: Gate, evidence: Sequence[Logged], here: Here, now: datetime) -> Light:
+def light(gate: Gate, evidence: Sequence[LoggedRecord], here: Here, now: datetime) -> Light:
     runs = [
         (item.at, item.record)
         for item in evidence
-        if isinstance(item.record, Evidence) and item.record.gate == gate.id
+        if isinstance(item.record, GateEvidence) and item.record.gate == gate.id
     ]
     if not runs:
         return Light(gate.id, RED, ("no evidence",), None)
@@ -68,7 +70,7 @@ def light(gate: Gate, evidence: Sequence[Logged], here: Here, now: datetime) -> 
     return Light(gate.id, AMBER if amber else GREEN, amber, at)
 
 
-def _red(gate: Gate, at: datetime, last: Evidence, here: Here, now: datetime) -> tuple[str, ...]:
+def _red(gate: Gate, at: datetime, last: GateEvidence, here: Here, now: datetime) -> tuple[str, ...]:
     found = []
     if last.result == "failed":
         found.append("the last run failed")
@@ -95,7 +97,7 @@ def _red(gate: Gate, at: datetime, last: Evidence, here: Here, now: datetime) ->
     return tuple(found)
 
 
-def _amber(gate: Gate, last: Evidence, runs: Sequence[Evidence]) -> tuple[str, ...]:
+def _amber(gate: Gate, last: GateEvidence, runs: Sequence[GateEvidence]) -> tuple[str, ...]:
     found = []
     if last.result == "partial":
         found.append("the last run was partial")

@@ -25,7 +25,7 @@ from correctless.project.git import Repo
 from correctless.project.worktree import UNSEEN, Snapshot
 from correctless.runcontract.document.sections import Contract, Gate
 from correctless.runcontract.judge.board import Here
-from correctless.runcontract.ledger.records import Evidence
+from correctless.runcontract.ledger.records import GateEvidence
 from correctless.sandbox.reach import Needs
 
 PARTIAL = 10  # the exit code of a check that could look at a part alone
@@ -47,7 +47,7 @@ def run(
     clock: Callable[[], datetime],
     warn: Warn,
     tell: Tell,
-) -> Evidence:
+) -> GateEvidence:
     """Run the check, in the worktree or in a checkout of its own; `Stop(3)` for a gate without one.
 
     `warn` is told where it should be in a sandbox and none can be made here, `tell` how each program ended.
@@ -74,7 +74,7 @@ def _run(
     start: Start,
     clock: Callable[[], datetime],
     look: Callable[[], Snapshot],
-) -> Evidence:
+) -> GateEvidence:
     assert gate.check is not None
     before = fresh = look()
     if gate.prepare is not None:
@@ -114,7 +114,9 @@ def _started(gate: Gate, repo: Repo, env: Mapping[str, str], warn: Warn, tell: T
     with tempfile.TemporaryDirectory(prefix="correctless-", ignore_cleanup_errors=True) as folder:
         own = os.path.realpath(folder)
         branch = repo.branch() or ""
-        place = sandbox.Place(repo, branch, own, env, repo.configuration(), gate.writable, gate.readable)
+        place = sandbox.SandboxPlace(
+            repo, branch, own, env, repo.configuration(), gate.writable, gate.readable
+        )
 
         def start(argv: Sequence[str]) -> Result:
             made = sandbox.make(means, place, Needs(), argv, shared)
@@ -150,7 +152,9 @@ def _fault(seen: Snapshot) -> str:
     return _first(paths, one, many) if paths else ""
 
 
-def _evidence(gate: Gate, repo: Repo, digest: str, done: Result, clock: Callable[[], datetime]) -> Evidence:
+def _evidence(
+    gate: Gate, repo: Repo, digest: str, done: Result, clock: Callable[[], datetime]
+) -> GateEvidence:
     """What a run of the check says, bound to no revision yet."""
     result, note = "passed", ""
     if done.timed_out or done.code not in (0, PARTIAL):
@@ -163,7 +167,7 @@ def _evidence(gate: Gate, repo: Repo, digest: str, done: Result, clock: Callable
         sha = fact.value if isinstance(fact, Known) else ""
         if result == "passed" and not sha:
             result, note = "partial", f"{gate.evidence} was not written"
-    return Evidence(
+    return GateEvidence(
         gate=gate.id,
         result=result,
         digest=digest,

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from correctless.github.facts import NAMES, Fact, Known, PullFacts, Thread, Unknown
 from correctless.runcontract.document.sections import Bar
 from correctless.runcontract.judge import check_bar
-from correctless.runcontract.judge.terms import Target, full_name, login
+from correctless.runcontract.judge.terms import MergeTarget, full_name, login
 from correctless.runcontract.ledger.clause import Clause, of_merge
 from correctless.runcontract.ledger.records import Review, Waiver
 
@@ -26,7 +26,7 @@ def failing(
     waivers: Sequence[Waiver],
     now: datetime,
     *,
-    target: Target,
+    target: MergeTarget,
 ) -> tuple[Clause, ...]:
     """Every clause that stands against merging `target` now; none: it may be merged at exactly `facts.head`."""
     return (
@@ -51,7 +51,7 @@ def _found(fact: Fact[str] | Fact[int] | Fact[bool]) -> str:
     return f"unknown: {fact.why}" if isinstance(fact, Unknown) else f"{fact.value}" or "nothing"
 
 
-def _identity(facts: PullFacts, target: Target) -> Iterator[Clause]:
+def _identity(facts: PullFacts, target: MergeTarget) -> Iterator[Clause]:
     repository = facts.repository
     if isinstance(repository, Unknown) or full_name(repository.value) != full_name(target.repository):
         yield of_merge("repository", _found(repository), f"a pull request of {target.repository}")

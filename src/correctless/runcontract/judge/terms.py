@@ -6,7 +6,7 @@ from correctless.base.values import frozen
 
 
 @frozen
-class Target:
+class MergeTarget:
     """The merge that is asked for; `head` is the commit it is bound to, "" as long as it is bound to none."""
 
     repository: str  # [host/]owner/name

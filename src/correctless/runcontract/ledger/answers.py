@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from correctless.base.lazy_re import lazily
 from correctless.base.values import frozen
 from correctless.runcontract.document.sections import Contract, Grant
-from correctless.runcontract.ledger.records import ALL, Answer, Logged, Revoke, Surfaced
+from correctless.runcontract.ledger.records import ALL, AskAnswer, LoggedRecord, Revoke, Surfaced
 
 _PULL = lazily(r"[1-9][0-9]{0,8}\Z")
 _LIMIT = lazily(r"(max_agents|max_concurrent|max_cost_usd|max_minutes)=([0-9]{1,9}(?:\.[0-9]{1,4})?)\Z")
@@ -20,7 +20,7 @@ class Granted:
 
     grant: Grant
     scope: tuple[str, ...]
-    said: Answer
+    said: AskAnswer
 
     def names(self, item: str) -> bool:
         """Whether this item is in the scope, and in the ask."""
@@ -34,7 +34,7 @@ class Granted:
 
 
 @frozen
-class Answers:
+class AskAnswers:
     """`granted` by the id of the ask; `answered` the ids that have any valid answer; `excluded` as (action, item)."""
 
     granted: Mapping[str, Granted]
@@ -100,8 +100,8 @@ def _wrong_limits(grant: Grant, scope: Sequence[str], excluded: Sequence[str]) -
 
 
 def answers(
-    log: Sequence[Logged], digest: str, contract: Contract | None, *, outlived: bool = False
-) -> Answers:
+    log: Sequence[LoggedRecord], digest: str, contract: Contract | None, *, outlived: bool = False
+) -> AskAnswers:
     """What stands of all answers for the version with this digest.
 
     They end when another version is surfaced: putting the old bytes back doesn't bring them back. `outlived`: that they
@@ -121,7 +121,7 @@ def answers(
             revoked |= gone | ({record.grant} - {ALL})
             for id_ in gone:
                 granted.pop(id_, None)
-        elif isinstance(record, Answer):
+        elif isinstance(record, AskAnswer):
             grant = contract.grant(record.grant) if contract is not None else None
             if record.answer == "granted" and grant is not None:
                 # Kept over all versions and asks: only naming an item again takes its exclusion back.
@@ -138,4 +138,4 @@ def answers(
                 continue
             excluded -= {(grant.action, name) for name in record.scope}
             granted[grant.id] = Granted(grant, record.scope, record)
-    return Answers(granted, frozenset(answered), frozenset(revoked), frozenset(excluded))
+    return AskAnswers(granted, frozenset(answered), frozenset(revoked), frozenset(excluded))

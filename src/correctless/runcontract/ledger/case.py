@@ -9,7 +9,7 @@ from correctless.base.values import frozen
 from correctless.runcontract.document.sections import Contract
 from correctless.runcontract.ledger.actions import Action
 from correctless.runcontract.ledger.clause import Clause
-from correctless.runcontract.ledger.state import FlipState, State, Version
+from correctless.runcontract.ledger.state import ContractState, FlipState, Version
 
 TYPE_CHECKING = False  # both are long to import, and most actions need no facts
 if TYPE_CHECKING:
@@ -27,12 +27,12 @@ class Case:
 
     here: Version  # contract.md as it is now
     pinned: Version | None  # what was stored aside at the last pin
-    state: State
+    state: ContractState
     faults: tuple[Clause, ...] = ()  # of reading: contract, ledger, signatures
 
 
 @frozen
-class Facts:
+class CaseFacts:
     """What was observed for this one action; what it doesn't need stays None."""
 
     pull: PullFacts | None = None

@@ -10,11 +10,11 @@ from correctless.base.values import frozen
 from correctless.runcontract.document.sections import Contract
 from correctless.runcontract.ledger.actions import Action
 from correctless.runcontract.ledger.records import (
-    Attempt,
-    Escalation,
+    EscalationRecord,
     Helper,
-    Logged,
+    LoggedRecord,
     Permit,
+    RepairAttempt,
     Settled,
     Surfaced,
     moment,
@@ -87,7 +87,7 @@ class Counters:
         return SpentBudget(agents, running, cost)
 
 
-def counters(log: Sequence[Logged], contract: Contract | None) -> Counters:
+def counters(log: Sequence[LoggedRecord], contract: Contract | None) -> Counters:
     """All counts. Conditions of section 8 with `counter:` are open as soon as their count is reached."""
     failed: dict[tuple[str, str], int] = {}
     opened: dict[str, Open] = {}
@@ -99,7 +99,7 @@ def counters(log: Sequence[Logged], contract: Contract | None) -> Counters:
     conditions = contract.escalations.escalation if contract is not None else ()
     for item in log:
         match item.record:
-            case Attempt() as record if not record.diagnostic:
+            case RepairAttempt() as record if not record.diagnostic:
                 key = (record.what, folded(record.symptom))
                 failed[key] = failed.get(key, 0) + 1 if record.result == "failed" else 0
                 for condition in conditions:
@@ -110,7 +110,7 @@ def counters(log: Sequence[Logged], contract: Contract | None) -> Counters:
                         question = f"{failed[key]} failed {_PLURAL[record.what]} of '{record.symptom}': how to go on?"
                         id_ = counted(condition.id)
                         opened[id_] = Open(id_, condition.id, record.symptom, condition.freezes, question)
-            case Escalation() as record:
+            case EscalationRecord() as record:
                 opened[record.id] = Open(
                     record.id, record.condition, record.target, record.freezes, record.decision_needed
                 )

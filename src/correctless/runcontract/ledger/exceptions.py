@@ -9,7 +9,7 @@ from correctless.base.values import frozen
 from correctless.runcontract.ledger.records import (
     ALL,
     Close,
-    Logged,
+    LoggedRecord,
     Permit,
     Reaffirm,
     Revoke,
@@ -29,7 +29,7 @@ class Exceptions:
     reaffirmed: Mapping[str, Reaffirm]  # by id
 
 
-def exceptions(log: Sequence[Logged], digest: str, now: datetime) -> Exceptions:
+def exceptions(log: Sequence[LoggedRecord], digest: str, now: datetime) -> Exceptions:
     """Like answers, they end when another version is surfaced, and with a close or a revocation of everything."""
     waivers: list[Waiver] = []
     reaffirmed: dict[str, Reaffirm] = {}

@@ -29,7 +29,7 @@ class Surfaced:
 
 
 @frozen
-class Answer:
+class AskAnswer:
     """What a person said to one ask of exactly these bytes."""
 
     record: ClassVar[str] = "answer"
@@ -68,7 +68,7 @@ class Pin:
 
 
 @frozen
-class Said:
+class DecisionClause:
     """One clause of a decision."""
 
     code: str
@@ -78,12 +78,12 @@ class Said:
 
 
 @frozen
-class Decision:
+class AuthorityDecision:
     record: ClassVar[str] = "decision"
     digest: str
     action: Mapping[str, Any]
     verdict: str  # allow | deny | escalate
-    clauses: tuple[Said, ...] = ()
+    clauses: tuple[DecisionClause, ...] = ()
     permit: str = ""
 
 
@@ -108,7 +108,7 @@ class Consume:
 
 
 @frozen
-class Evidence:
+class GateEvidence:
     """One run of a gate's check, or a claim that was made without one."""
 
     record: ClassVar[str] = "evidence"
@@ -127,7 +127,7 @@ class Evidence:
 
 
 @frozen
-class Escalation:
+class EscalationRecord:
     record: ClassVar[str] = "escalation"
     id: str
     condition: str  # an id of section 8
@@ -188,7 +188,7 @@ class Waiver:
 
 
 @frozen
-class Flip:
+class FlipRecord:
     record: ClassVar[str] = "flip"
     flip: str
     phase: str  # started | done | unknown | called_off
@@ -203,7 +203,7 @@ class Rollback:
 
 
 @frozen
-class Attempt:
+class RepairAttempt:
     """A fix or a deploy was tried."""
 
     record: ClassVar[str] = "attempt"
@@ -243,15 +243,15 @@ class Close:
 
 
 Record: TypeAlias = (
-    Surfaced | Answer | Revoke | Pin | Decision | Permit | Consume | Evidence | Escalation | Settled | Reaffirm
-    | Waiver | Flip | Rollback | Attempt | Helper | Review | Close
+    Surfaced | AskAnswer | Revoke | Pin | AuthorityDecision | Permit | Consume | GateEvidence | EscalationRecord | Settled | Reaffirm
+    | Waiver | FlipRecord | Rollback | RepairAttempt | Helper | Review | Close
 )  # fmt: skip
 _KINDS: tuple[type[Record], ...] = (
-    Surfaced, Answer, Revoke, Pin, Decision, Permit, Consume, Evidence, Escalation, Settled, Reaffirm,
-    Waiver, Flip, Rollback, Attempt, Helper, Review, Close,
+    Surfaced, AskAnswer, Revoke, Pin, AuthorityDecision, Permit, Consume, GateEvidence, EscalationRecord, Settled, Reaffirm,
+    Waiver, FlipRecord, Rollback, RepairAttempt, Helper, Review, Close,
 )  # fmt: skip
 # What only a person says: at a terminal, or in a text that was signed elsewhere.
-Word: TypeAlias = Answer | Revoke | Settled | Reaffirm | Waiver
+Word: TypeAlias = AskAnswer | Revoke | Settled | Reaffirm | Waiver
 _BY_NAME = {kind.record: kind for kind in _KINDS}
 _KEYS = {kind.record: frozenset(f.name for f in fields(kind)) for kind in _KINDS}
 
@@ -271,7 +271,7 @@ _CLOSED: dict[str, dict[str, tuple[str, ...]]] = {
 
 
 @frozen
-class Logged:
+class LoggedRecord:
     """A record where it stands: its number in the ledger and when it was written."""
 
     seq: int
@@ -284,10 +284,10 @@ def fields_of(record: Record, now: datetime) -> dict[str, Any]:
     return {"record": record.record, "at": timestamp(now), **asdict(record)}
 
 
-def logged(seq: int, values: Mapping[str, Any]) -> Logged:
+def logged(seq: int, values: Mapping[str, Any]) -> LoggedRecord:
     """The record a line holds; `RecordError` names what doesn't fit."""
     rest = {key: value for key, value in values.items() if key not in ("at", "seq", "prev")}
-    return Logged(seq, moment(values.get("at")), record_of(rest))
+    return LoggedRecord(seq, moment(values.get("at")), record_of(rest))
 
 
 def record_of(values: Mapping[str, Any]) -> Record:

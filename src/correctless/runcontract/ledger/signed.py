@@ -14,11 +14,19 @@ import subprocess
 
 from correctless.base.lazy_re import lazily
 from correctless.ledger.record import decode
-from correctless.runcontract.ledger.records import Answer, Reaffirm, Revoke, Settled, Waiver, Word, record_of
+from correctless.runcontract.ledger.records import (
+    AskAnswer,
+    Reaffirm,
+    Revoke,
+    Settled,
+    Waiver,
+    Word,
+    record_of,
+)
 from correctless.syntax.strict_json import RecordError
 
 NAMESPACE = "correctless-contract"
-KINDS: dict[str, type[Word]] = {kind.record: kind for kind in (Answer, Revoke, Settled, Reaffirm, Waiver)}
+KINDS: dict[str, type[Word]] = {kind.record: kind for kind in (AskAnswer, Revoke, Settled, Reaffirm, Waiver)}
 _SECONDS = 20.0
 _MOST = 1 << 16  # bytes of a text or of a signature
 # Wherever the system's own file is, it is the one that counts: who works as a user can't write it.
@@ -52,7 +60,7 @@ def refuted(record: Word, home: str, run: str) -> str:
 def _record(text: bytes, signature: str, signers: str, run: str) -> Word:
     """What a text says, as the record it makes; `RecordError` when it is none, or one for another run."""
     values = decode(text)
-    kind = KINDS.get(str(values.setdefault("record", Answer.record)))
+    kind = KINDS.get(str(values.setdefault("record", AskAnswer.record)))
     if kind is None:
         raise RecordError(f"'record' is none of {', '.join(KINDS)}")
     if "run" not in values:

@@ -8,16 +8,16 @@ from datetime import datetime
 
 from correctless.base.values import frozen
 from correctless.runcontract.document.sections import Contract
-from correctless.runcontract.ledger.answers import Answers, answers
+from correctless.runcontract.ledger.answers import AskAnswers, answers
 from correctless.runcontract.ledger.counters import Counters, Open, counters
 from correctless.runcontract.ledger.exceptions import exceptions
 from correctless.runcontract.ledger.records import (
     ALL,
     Close,
     Consume,
-    Evidence,
-    Flip,
-    Logged,
+    FlipRecord,
+    GateEvidence,
+    LoggedRecord,
     Permit,
     Pin,
     Reaffirm,
@@ -58,7 +58,7 @@ class PermitStatus:
 
 
 @frozen
-class State:
+class ContractState:
     """Where the run stands; `why` in words, for a phase that can be had in several ways."""
 
     phase: str
@@ -66,8 +66,8 @@ class State:
     surfaced: str  # the digest of what was put before the operator last, "" before the first
     pinned: str  # the digest of the last pin, "" before the first
     pin_live: bool  # neither closed nor revoked since
-    answers: Answers
-    pinned_answers: Answers  # for the version that is pinned
+    answers: AskAnswers
+    pinned_answers: AskAnswers  # for the version that is pinned
     flips: Mapping[str, FlipState]
     permits: Mapping[str, PermitStatus]
     reaffirmed: Mapping[str, Reaffirm]  # those that hold and were not used yet
@@ -76,7 +76,7 @@ class State:
     words: tuple[
         Word, ...
     ]  # of persons, all that rests on something: answers, exceptions, what ended a freeze
-    evidence: tuple[Logged, ...]
+    evidence: tuple[LoggedRecord, ...]
     counters: Counters
     last: datetime | None  # when the last record was written
 
@@ -86,7 +86,7 @@ class State:
         return self.counters.open
 
 
-def fold(log: Sequence[Logged], here: Version, pinned: Version | None, now: datetime) -> State:
+def fold(log: Sequence[LoggedRecord], here: Version, pinned: Version | None, now: datetime) -> ContractState:
     """The state. `here` is contract.md as it is now, `pinned` what was stored aside at the last pin."""
     surfaced, pin, ended = "", "", ""
     surfaced_at = pin_at = -1
@@ -94,7 +94,7 @@ def fold(log: Sequence[Logged], here: Version, pinned: Version | None, now: date
     gates: Mapping[str, tuple[str, ...]] = {}
     permits: dict[str, PermitStatus] = {}
     reviews: list[Review] = []
-    evidence: list[Logged] = []
+    evidence: list[LoggedRecord] = []
     for at, item in enumerate(log):
         match item.record:
             case Surfaced(digest):
@@ -107,7 +107,7 @@ def fold(log: Sequence[Logged], here: Version, pinned: Version | None, now: date
                 ended = "closed"
             case Revoke(grant) if grant == ALL:
                 ended = "void"
-            case Flip() as record:
+            case FlipRecord() as record:
                 flips[record.flip] = _flipped(flips.get(record.flip, FlipState()), record)
             case Rollback() as record:
                 before = flips.get(record.flip, FlipState())
@@ -118,7 +118,7 @@ def fold(log: Sequence[Logged], here: Version, pinned: Version | None, now: date
                 permits[permit] = replace(permits[permit], consumed=True)
             case Review() as record:
                 reviews.append(record)
-            case Evidence():
+            case GateEvidence():
                 evidence.append(item)
             case _:
                 pass
@@ -135,7 +135,7 @@ def fold(log: Sequence[Logged], here: Version, pinned: Version | None, now: date
     let = exceptions(log, here.digest, now)
     counted = counters(log, limits)
     answered = [each.said for answers_ in (said, kept) for each in answers_.granted.values()]
-    return State(
+    return ContractState(
         phase=phase,
         why=why,
         surfaced=surfaced,
@@ -155,19 +155,19 @@ def fold(log: Sequence[Logged], here: Version, pinned: Version | None, now: date
     )
 
 
-_NONE = Answers({}, frozenset(), frozenset(), frozenset())
+_NONE = AskAnswers({}, frozenset(), frozenset(), frozenset())
 
 
 def _phase(
     here: Version,
-    said: Answers,
+    said: AskAnswers,
     flips: Mapping[str, FlipState],
     *,
     pin: str,
     ended: str,
     live: bool,
     reopened: bool,
-    log: Sequence[Logged],
+    log: Sequence[LoggedRecord],
 ) -> tuple[str, str]:
     if live and here.digest == pin and here.contract is not None:
         return _of_flips(flips), ""
@@ -183,7 +183,7 @@ def _phase(
     return ("answered", "") if said.answered else ("surfaced", "")
 
 
-def _surfaced_since_end(log: Sequence[Logged], digest: str) -> bool:
+def _surfaced_since_end(log: Sequence[LoggedRecord], digest: str) -> bool:
     since = False
     for item in log:
         record = item.record
@@ -207,7 +207,7 @@ def _after_pin(state: FlipState, gates: tuple[str, ...]) -> FlipState:
     return state
 
 
-def _flipped(before: FlipState, record: Flip) -> FlipState:
+def _flipped(before: FlipState, record: FlipRecord) -> FlipState:
     if record.phase == "called_off":  # takes back its own start, and nothing else
         return replace(before, phase="") if before.phase == "flipping" else before
     phase = {"started": "flipping", "done": "flipped", "unknown": "flip_unknown"}[record.phase]

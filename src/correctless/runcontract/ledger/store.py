@@ -14,8 +14,11 @@ from correctless.base.exits import Stop
 from correctless.base.files import replace_file
 from correctless.base.text import one_line
 from correctless.base.values import frozen
+from correctless.ledger.chain import EMPTY, Entry, Head
+from correctless.ledger.check import verify
 from correctless.ledger.heads import NEW, Heads
-from correctless.ledger.ledger import EMPTY, Entry, Head, Ledger, Missing, verify
+from correctless.ledger.ledger import Ledger
+from correctless.ledger.log_file import Missing
 from correctless.ledger.record import decode
 from correctless.project.git import Repo
 from correctless.project.paths import ARTIFACTS, CONTRACTS, ensure_artifacts, logs
@@ -24,7 +27,7 @@ from correctless.runcontract.document.plaintext import LARGEST
 from correctless.runcontract.ledger import signed
 from correctless.runcontract.ledger.case import Case
 from correctless.runcontract.ledger.clause import Clause
-from correctless.runcontract.ledger.records import Logged, Pin, Record, Word, fields_of, logged
+from correctless.runcontract.ledger.records import LoggedRecord, Pin, Record, Word, fields_of, logged
 from correctless.runcontract.ledger.state import Version, fold
 from correctless.runcontract.ledger.words import told
 from correctless.syntax.strict_json import RecordError
@@ -34,7 +37,7 @@ _ABSENT = Version("", None)
 
 
 @frozen
-class Place:
+class ContractFiles:
     """The files of one run, all in the main worktree, whatever worktree asks."""
 
     home: str
@@ -70,18 +73,18 @@ class Place:
 class ContractSnapshot:
     """A run's contract and ledger as they were read at one moment, the chain and every signature verified."""
 
-    place: Place
+    place: ContractFiles
     case: Case
-    log: tuple[Logged, ...]
+    log: tuple[LoggedRecord, ...]
     head: Head
     pinned_md: str  # the digest of pinned.md, "" where there is none
 
 
-def place(home: str, run: str) -> Place:
+def place(home: str, run: str) -> ContractFiles:
     """The files of a run; `Stop(2)` for what can be no run's id, so that no id leads out of its folder."""
     if not _RUN.match(run):
         raise Stop(exits.USAGE, f"'{run}' is no run id. write lower-case letters, digits and -")
-    return Place(home, run)
+    return ContractFiles(home, run)
 
 
 def runs(home: str) -> tuple[str, ...]:
@@ -96,15 +99,15 @@ def runs(home: str) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def named(home: str, run: str | None) -> Place:
+def named(home: str, run: str | None) -> ContractFiles:
     """The run with this id; without one the only one that is pinned, or else the only one there is. `Stop(3)` when that is unclear."""
     if run is not None:
         return place(home, run)
     every = runs(home)
-    pinned = [name for name in every if os.path.lexists(Place(home, name).pinned)]
+    pinned = [name for name in every if os.path.lexists(ContractFiles(home, name).pinned)]
     for names in (pinned, every):
         if len(names) == 1:
-            return Place(home, names[0])
+            return ContractFiles(home, names[0])
     if not every:
         raise Stop(exits.REFUSED, "there is no contract here. draft one with: correctless contract new")
     raise Stop(exits.REFUSED, f"which run: {', '.join(pinned or every)}? name it with --run")
@@ -122,7 +125,7 @@ def bytes_of(path: str) -> bytes | None:
         ) from None
 
 
-def load(at: Place, env: Mapping[str, str], now: datetime) -> ContractSnapshot:
+def load(at: ContractFiles, env: Mapping[str, str], now: datetime) -> ContractSnapshot:
     """Everything on record. What can't be read or is not what was acknowledged becomes a fault of the case, not an error."""
     faults: list[Clause] = []
     log, head = _log(at, env, faults)
@@ -204,7 +207,7 @@ def add(
     return extended(snapshot, append(snapshot, records, env, now), now)
 
 
-def prepare(at: Place) -> None:
+def prepare(at: ContractFiles) -> None:
     """Make the folder of the run's ledger."""
     where = logs(_repo_of(at.home), "contract")  # the artifacts folder is one for all branches
     ensure_artifacts(where)
@@ -216,7 +219,7 @@ def prepare(at: Place) -> None:
         raise Stop(exits.REFUSED, f"{at.folder} can't be made: {error.strerror}. mend that") from None
 
 
-def begin(at: Place, text: str) -> None:
+def begin(at: ContractFiles, text: str) -> None:
     """Write the first draft of a run's contract, where there is none; `Stop(3)` where there is."""
     try:
         os.makedirs(os.path.dirname(at.contract), exist_ok=True)
@@ -232,12 +235,12 @@ def begin(at: Place, text: str) -> None:
         raise Stop(exits.REFUSED, f"{at.contract} can't be written: {error.strerror}. mend that") from None
 
 
-def pin_file(at: Place, data: bytes) -> None:
+def pin_file(at: ContractFiles, data: bytes) -> None:
     prepare(at)
     replace_file(at.pinned, data, mode=0o444)
 
 
-def unpin_file(at: Place) -> None:
+def unpin_file(at: ContractFiles) -> None:
     """Put the granted bytes where the guard no longer finds them, and a rollback still does."""
     with suppress(FileNotFoundError):
         os.replace(at.pinned, at.was_pinned)
@@ -265,7 +268,7 @@ def _version(path: str, trusted: set[str], faults: list[Clause]) -> Version:
     return Version(digest, contract_file.read(data, path).contract)
 
 
-def _of_this_run(at: Place, found: Version, faults: list[Clause]) -> Version:
+def _of_this_run(at: ContractFiles, found: Version, faults: list[Clause]) -> Version:
     """A contract that names another run says nothing here: it may be one that was granted there."""
     if found.contract is None or found.contract.run.run_id == at.run:
         return found
@@ -284,7 +287,9 @@ def _digest(path: str) -> str:
     return ""
 
 
-def _log(at: Place, env: Mapping[str, str], faults: list[Clause]) -> tuple[tuple[Logged, ...], Head]:
+def _log(
+    at: ContractFiles, env: Mapping[str, str], faults: list[Clause]
+) -> tuple[tuple[LoggedRecord, ...], Head]:
     try:
         return _acknowledged(at, Heads(at.ledger, env))
     except Stop as stop:
@@ -295,7 +300,7 @@ def _log(at: Place, env: Mapping[str, str], faults: list[Clause]) -> tuple[tuple
     return (), EMPTY
 
 
-def _acknowledged(at: Place, heads: Heads) -> tuple[tuple[Logged, ...], Head]:
+def _acknowledged(at: ContractFiles, heads: Heads) -> tuple[tuple[LoggedRecord, ...], Head]:
     entries: list[Entry] = []
     try:
         report = verify(at.ledger, heads=heads.anchors(), root=at.home, keep=entries)
@@ -310,7 +315,7 @@ def _acknowledged(at: Place, heads: Heads) -> tuple[tuple[Logged, ...], Head]:
     return log, Head(entries[-1].seq, entries[-1].head) if entries else EMPTY
 
 
-def _signatures(at: Place, log: Sequence[Logged]) -> Iterator[Clause]:
+def _signatures(at: ContractFiles, log: Sequence[LoggedRecord]) -> Iterator[Clause]:
     """Every signed word that isn't one. Each text counts once: an agent may keep one, and hand it in again."""
     seen: set[str] = set()
     for item in log:

@@ -14,8 +14,8 @@ from correctless.runcontract.ledger.case import Case
 from correctless.runcontract.ledger.exceptions import LONGEST
 from correctless.runcontract.ledger.records import (
     ALL,
-    Answer,
-    Logged,
+    AskAnswer,
+    LoggedRecord,
     Reaffirm,
     Revoke,
     Settled,
@@ -29,7 +29,7 @@ _COMMIT = lazily(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 
 def told(word: Word) -> str:
     match word:
-        case Answer():
+        case AskAnswer():
             return f"{word.grant} is {word.answer}"
         case Revoke():
             return f"{'everything' if word.grant == ALL else word.grant} is revoked"
@@ -41,7 +41,7 @@ def told(word: Word) -> str:
             return f"{word.check} is waived"
 
 
-def unfit(word: Word, case: Case, log: Sequence[Logged], now: datetime) -> str:
+def unfit(word: Word, case: Case, log: Sequence[LoggedRecord], now: datetime) -> str:
     """Why this word can't be put on record now; "" for one that can. Who said it is not judged here."""
     if word.signed and any(
         word.signed == each.record.signed for each in log if isinstance(each.record, Word)
@@ -54,7 +54,7 @@ def unfit(word: Word, case: Case, log: Sequence[Logged], now: datetime) -> str:
         return _ask(word.grant, contract) if contract is not None and word.grant != ALL else ""
     if contract is None or word.digest != case.here.digest:
         return "it is for other bytes than contract.md holds now"
-    if isinstance(word, Answer):
+    if isinstance(word, AskAnswer):
         ask = contract.grant(word.grant)
         return (
             _ask(word.grant, contract) if ask is None else wrong(ask, word.scope, word.excluded, word.answer)

@@ -34,7 +34,7 @@ from typing import NamedTuple
 
 from correctless.lint.subject.subject import AGENT, SKILL, MarkdownSubject
 from correctless.syntax.finding import Finding
-from correctless.syntax.markdown import CODE, Line
+from correctless.syntax.markdown import CODE, MarkdownLine
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _read(file: MarkdownSubject) -> Iterator[Finding | Suppression]:
             yield Suppression(found["rule"], found["until"] or "", file.at(place, ""))
 
 
-def _comments(file: MarkdownSubject) -> Iterator[tuple[Line | tuple[int, int], str]]:
+def _comments(file: MarkdownSubject) -> Iterator[tuple[MarkdownLine | tuple[int, int], str]]:
     md = file.md
     for found in re.finditer(r"(?m)^[ \t]*#(.*?)\r?$", md.raw):
         yield (md.raw_start + found.start(1) - 1, md.raw_start + found.end(1)), found[1]

@@ -67,7 +67,7 @@ def check(skill: Skill) -> Iterator[Finding]:
     body = skill.md.body
     if "`" not in body and "~~~" not in body:
         return
-    commands: Commands | None = None
+    commands: ShellBlocks | None = None
     seen = set()
     for at in _starts(body):
         if at and body[at - 1] not in _IN_FRONT:
@@ -77,7 +77,7 @@ def check(skill: Skill) -> Iterator[Finding]:
         found = re.compile(_PATH).match(body, at) if inline or before.strip(" \t") in ("", "$") else None
         if found is None or (found["path"], inline) in seen or not _is_dead(skill, found):
             continue
-        commands = commands or Commands(skill)
+        commands = commands or ShellBlocks(skill)
         if inline or at in commands:
             seen.add((found["path"], inline))
             yield _finding(skill, found, inline=inline)
@@ -108,7 +108,7 @@ def _finding(skill: Skill, found: re.Match[str], *, inline: bool) -> Finding:
     return skill.at(place, message, "info" if inline else "")
 
 
-class Commands:
+class ShellBlocks:
     """The offsets in the body of a skill that stand in a block of shell commands."""
 
     def __init__(self, skill: Skill) -> None:
