@@ -1,4 +1,4 @@
-"""Claude Code as a subprocess: a task in, its command line, and the outcome its stream tells."""
+"""Claude Code as an agent: a subprocess with stream-json output."""
 
 from __future__ import annotations
 
@@ -40,6 +40,10 @@ class Claude:
         self._now = now
 
     def check(self, environment: Mapping[str, str], cwd: str) -> None:
+        """Check that the client is installed in a tested version.
+
+        Raises: Stop(3) when it is missing, does not run or is too old.
+        """
         path = program(environment)
         done = run([path, "--version"], cwd=cwd, env=environment, wall_s=60.0)
         version = version_of(done.out.decode(errors="replace"))
@@ -51,6 +55,7 @@ class Claude:
             raise Stop(REFUSED, f"Claude Code {found} is too old: tested is {spell_tested()}. update it")
 
     def hold(self, task: Task) -> Running:
+        """Start the client and make it wait."""
         argv = command_line(task, program(task.environment))
         needs = state.of_claude(task.environment, task.state, task.mcp_config) if task.sandbox else Needs()
         process = hold(task, argv, task.environment, needs)
@@ -58,11 +63,15 @@ class Claude:
         return Running(process, task, Stream(task, self._now), task.prompt.encode())
 
     def reckon(self, task: Task) -> Outcome:
+        """Compute the outcome of an interrupted attempt from its transcript."""
         return reckon(Stream(task, self._now), task.transcript)
 
 
 def program(environment: Mapping[str, str]) -> str:
-    """The client's absolute path; `Stop(3)` when there is none."""
+    """Return the client's absolute path.
+
+    Raises: Stop(3) when it is missing.
+    """
     chosen = environment.get("CORRECTLESS_CLAUDE")
     fix = "install Claude Code, or set CORRECTLESS_CLAUDE to its absolute path"
     if chosen is not None:
@@ -78,7 +87,10 @@ def program(environment: Mapping[str, str]) -> str:
 
 
 def command_line(task: Task, path: str) -> list[str]:
-    """The argv of one attempt. Writes the system text beside the transcript when it is too long for an argument."""
+    """Return the argv of one attempt.
+
+    The system text is written beside the transcript when it is too long for an argument.
+    """
     for tool in task.tools:
         # the list of --allowedTools has no end of its own: an entry that looks like an option would be one
         if not _TOOL.match(tool):
@@ -101,9 +113,10 @@ def command_line(task: Task, path: str) -> list[str]:
 
 
 def settings(door: str | None = None, python: str = sys.executable) -> dict[str, Any]:
-    """The client's settings for an agent: `door`, the guard, before each tool call, run by the interpreter `python`.
+    """Return the client's settings for an agent, with the guard before each tool call.
 
-    Whatever ends the door with another code than 0 blocks the call: a file that is gone, too.
+    `door` is the guard's program, run by the interpreter `python`. Any exit code of it other than 0 blocks
+    the call, also when the file is missing.
     """
     door = door or os.path.join(install.plugin_root(), "scripts", "guard")
     command = f"CORRECTLESS_GUARD_PYTHON={shlex.quote(python)} {shlex.quote(door)} || exit 2"

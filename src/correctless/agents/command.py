@@ -1,4 +1,4 @@
-"""Any program as an agent: the prompt on its standard input, the answer on its standard output, exit code 0."""
+"""Any program as an agent: prompt on stdin, answer on stdout, exit code 0."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ from correctless.base.text import one_line
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """An argv whose program is absolute or a bare name for PATH; `extra` is put over the task's environment."""
+    """Agent with an argv whose program is absolute or a bare name for PATH.
+
+    `extra` overrides the task's environment.
+    """
 
     spelled: str
     argv: tuple[str, ...]
@@ -27,22 +30,31 @@ class Command:
     continues = False
 
     def check(self, environment: Mapping[str, str], cwd: str) -> None:  # noqa: ARG002 the shape of Agent
+        """Check that the program is found.
+
+        Raises: Stop(3) when it is not.
+        """
         path = os.pathsep.join(p for p in environment.get("PATH", "").split(os.pathsep) if os.path.isabs(p))
         if shutil.which(self.argv[0], path=path) is None:
             fix = "install it, make it executable, or name it by its path"
             raise Stop(REFUSED, f"the agent's program '{one_line(self.argv[0])}' is not found. {fix}")
 
     def hold(self, task: Task) -> Running:
+        """Start the program and make it wait."""
         env = {**task.environment, **self.extra}
         process = hold(task, self.argv, env, state.needs(self.argv[0], env, task.state))
         return Running(process, task, _Answer(task), task.prompt.encode())
 
     def reckon(self, task: Task) -> Outcome:
+        """Compute the outcome of an interrupted attempt from its transcript."""
         return reckon(_Answer(task), task.transcript)
 
 
 def command(spelled: str, cwd: str) -> Command:
-    """The agent of `command:<spelled>`; a program with a slash is taken from `cwd`, where the person stood."""
+    """Return the agent of `command:<spelled>`.
+
+    A program with a slash is taken from `cwd`.
+    """
     try:
         program, *rest = shlex.split(spelled)
     except ValueError as error:

@@ -1,7 +1,7 @@
-"""The recorder of one attempt, the agent's end: an MCP server on standard input and output, each call handed to the dispatcher.
+"""MCP server of one attempt's recorder; it forwards each call to the dispatcher.
 
-A program of its own, run as `python -I decisions_server.py SOCKET` by the agent's client. It decides nothing and keeps nothing:
-the answer of a tool is the dispatcher's, and without one the call is an error.
+A program of its own, run as `python -I decisions_server.py SOCKET` by the agent's client. It decides nothing
+and stores nothing: the answer of a tool is the dispatcher's, and without one the call is an error.
 """
 
 from __future__ import annotations
@@ -98,7 +98,10 @@ class _Legible(TextIOWrapper):
 
 
 def legible(line: str) -> str:
-    """One message with every escape that stands for half a character spelled out; all other bytes stay."""
+    """Return one message with every lone surrogate escape spelled out.
+
+    All other bytes are unchanged.
+    """
     return _ESCAPE.sub(lambda m: rf"\\{m[1]}" if m[1] else m[0], line) if "\\u" in line else line
 
 

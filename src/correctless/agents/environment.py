@@ -1,4 +1,4 @@
-"""The environment of an agent: the dispatcher's variables in, an allow-list of them out, without what could publish."""
+"""Environment of an agent: an allow-list without credentials for publishing."""
 
 from __future__ import annotations
 
@@ -48,11 +48,13 @@ def environment(
     push_urls: Sequence[str] = (),
     publish_credentials: bool = False,
 ) -> dict[str, str]:
-    """The whole environment of one attempt, in a new dict; `gh_config_dir` is an empty folder, `push_urls` what the
-    repository configures as addresses for pushing alone (git's pushurl).
+    """Return the whole environment of one attempt, in a new dict.
 
-    The agent can commit (git finds its identity through HOME or the repository) but not push, unless
-    `publish_credentials`. `Stop(3)` when `agent_env` names what an agent must not get.
+    `gh_config_dir` is an empty folder, `push_urls` what the repository configures as addresses for pushing
+    alone (git's pushurl). The agent can commit (git finds its identity through HOME or the repository) but
+    not push, unless `publish_credentials`.
+
+    Raises: Stop(3) when `agent_env` names what an agent must not get.
     """
     for name in agent_env:
         if name.startswith(_RESERVED):

@@ -1,7 +1,8 @@
-"""The recorder of one attempt, the dispatcher's end: calls in over a Unix socket, each one's answer out once it is durable.
+"""Recorder of one attempt's decisions: a Unix socket of the dispatcher.
 
-The other end is `decisions_server`, which the agent's client starts from `config`. One JSON object a line: first the token,
-then `{"tool", "arguments"}`; the answer is `{"text", "recorded"}`.
+A call is answered once its decision is durable. The other end is `decisions_server`, which the agent's client
+starts from `config`. One JSON object a line: first the token, then `{"tool", "arguments"}`; the answer is
+`{"text", "recorded"}`.
 """
 
 from __future__ import annotations
@@ -34,16 +35,17 @@ _TOKEN_SECONDS = 30.0
 
 
 def available() -> bool:
-    """Whether the MCP SDK is installed, which the other end needs (the extra `claude`)."""
+    """Return whether the MCP SDK (the extra `claude`) is installed."""
     return importlib.util.find_spec("mcp") is not None
 
 
 class Recorder:
-    """Open from its making until `close`; after `close` nothing is taken any more, whoever still holds a connection.
+    """Socket that takes calls from its creation until `close`.
 
-    `take(tool, arguments)` returns the words the agent reads; it has made durable what it acknowledges. When it raises,
-    nothing more is taken, `failed` says why, and `on_failure` is called (on the recorder's thread).
-    `config` is the path for the client's --mcp-config, which names `servers` too.
+    After `close` nothing is taken any more, whoever still has a connection. `take(tool, arguments)` returns
+    the text the agent reads; it has made durable what it acknowledges. When it raises, nothing more is taken,
+    `failed` says why, and `on_failure` is called (on the recorder's thread). `config` is the path for the
+    client's --mcp-config, which names `servers` too.
     """
 
     def __init__(

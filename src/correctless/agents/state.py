@@ -1,7 +1,7 @@
-"""Where agents keep their own state: of a program in a sandbox, the folders it writes and the logins it needs.
+"""State folders and logins of known agent programs in a sandbox.
 
-Its state goes to the run's own folder. Of the person's folder it sees the login, which it may renew, and its settings, which it
-can't change: what it wrote there would run in the person's next session.
+State goes to the run's own folder. Of your folder the program sees the login, which it may renew, and its
+settings, which it cannot change: what it wrote there would run in your next session.
 """
 
 from __future__ import annotations
@@ -43,7 +43,10 @@ _CLAUDE_STATE = ".claude.json"
 
 
 def needs(program: str, env: Mapping[str, str], private: str) -> Needs:
-    """What a known program needs, by its name; nothing for any other. `private` is the run's folder for such state."""
+    """Return what a known program needs, by its name; nothing for any other.
+
+    `private` is the run's folder for such state.
+    """
     name = os.path.basename(program)
     if name == "claude" and private:
         return of_claude(env, private, None)
@@ -66,7 +69,10 @@ def needs(program: str, env: Mapping[str, str], private: str) -> Needs:
 
 
 def of_claude(env: Mapping[str, str], private: str, mcp_config: str | None) -> Needs:
-    """What Claude Code needs: a configuration folder of the run's, with the person's login and account in it."""
+    """Return what Claude Code needs.
+
+    That is a configuration folder of the run's, with your login and account in it.
+    """
     home = env.get("HOME", "")
     chosen = env.get("CLAUDE_CONFIG_DIR")
     folder = chosen or os.path.join(home, ".claude")

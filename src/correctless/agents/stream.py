@@ -1,7 +1,8 @@
-"""The stream-json lines of one Claude Code process in, the outcome of the attempt out.
+"""Outcome of a Claude Code process, from its stream-json lines.
 
-Success is a predicate over the whole stream, not an exit code: a wrong plugin folder, a stopped hook and an API error inside a
-fork all leave with exit code 0. Pauses are read from structured fields only, never from text a model could have written.
+Success is a predicate over the whole stream, not an exit code: a wrong plugin folder, a stopped hook and an
+API error inside a fork all exit with code 0. Pauses are read from structured fields only, never from text a
+model could have written.
 """
 
 from __future__ import annotations
@@ -75,6 +76,7 @@ class Stream:
         self.over: Over | Literal[""] = ""
 
     def raw(self, line: OutputLine) -> bytes:
+        """Return a line for the transcript; standard error as JSON, cut after `_NOISE`."""
         if line.stream == "out":
             return line.data
         if not line.first:
@@ -82,6 +84,7 @@ class Stream:
         return json.dumps({"type": "stderr", "text": line.data[:_NOISE].decode(errors="replace")}).encode()
 
     def hear(self, line: OutputLine) -> Iterator[Activity]:
+        """Take one line of output and yield the activities in it."""
         if line.stream == "err":
             said = one_line(line.data[:_NOISE].decode(errors="replace")) if line.first else ""
             self._stderr = said or self._stderr
@@ -214,6 +217,7 @@ class Stream:
         yield Activity("limit", one_line(f"{text(info.get('status'))}: {spelled}"))
 
     def outcome(self, end: End) -> Outcome:
+        """Return the outcome after the process ended."""
         result = self._results[-1] if self._results else None
         faults = self._faults(end, result)
         over = self._over(end, result) if faults else ""
@@ -332,7 +336,7 @@ class Stream:
 
 
 def version_of(text: str) -> tuple[int, int, int] | None:
-    """The three numbers a version text begins with, or None."""
+    """Return the three numbers a version text begins with, or None."""
     found = re.match(r"(\d{1,9})\.(\d{1,9})\.(\d{1,9})(?!\d)", text)
     return (int(found[1]), int(found[2]), int(found[3])) if found else None
 
@@ -343,6 +347,7 @@ def _older(said: str) -> str:
 
 
 def spell_tested() -> str:
+    """Return the tested versions of the client, for a message."""
     low, high = (".".join(map(str, version)) for version in TESTED)
     return f"{low} up to, not including, {high}"
 

@@ -1,4 +1,4 @@
-"""A run on record in; whatever can speak for it or against it out: its logs, git, the gate, the pull request. Nothing is written."""
+"""Collection of the evidence about a recorded run. Nothing is written."""
 
 from __future__ import annotations
 
@@ -51,7 +51,12 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\Z")
 
 
 def choose(repo: Repo, here: Logs, wanted: str | None) -> tuple[Logs, str]:
-    """Where a run lies, and its id: by a beginning of it, among all branches; without one the newest of this branch."""
+    """Return the logs and the id of the run to audit.
+
+    `wanted` is the beginning of its id, among all branches; None means the newest run of this branch.
+
+    Raises: Stop(3) when no run is found, Stop(2) when several are.
+    """
     if wanted is None:
         runs = _runs(here)
         if not runs:
@@ -77,7 +82,10 @@ def choose(repo: Repo, here: Logs, wanted: str | None) -> tuple[Logs, str]:
 
 
 def gather(repo: Repo, logs: Logs, run: str, env: Mapping[str, str], *, offline: bool) -> RunEvidence:
-    """All there is about one run of a branch; `Stop(3)` when the run log can't be read at all."""
+    """Return all evidence about one run of a branch.
+
+    Raises: Stop(3) when the run log cannot be read at all.
+    """
     events, fault = _events(logs)
     own = _own(events, run)
     plan = next(e.event.plan for e in own if isinstance(e.event, RunStarted))
@@ -204,7 +212,10 @@ def _permit(repo: Repo, own: Iterable[LoggedEvent], env: Mapping[str, str]) -> t
 
 
 def entries_of(path: str, root: str | None = None) -> tuple[tuple[Entry, ...], str]:
-    """Every line of a decisions log that is an entry by itself, and why it could not be read."""
+    """Return each line of a decisions log that is a valid entry by itself.
+
+    The second value says why the log could not be read, "" when it could.
+    """
     try:
         # jsonlines takes a byte-order mark off a line: what has one is none of ours.
         lines = (each for each in check.lines(path, root) if each.startswith(b"{"))

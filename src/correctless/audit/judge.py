@@ -1,4 +1,4 @@
-"""The evidence of a run in, what is proven of it out: the record itself, each step, and how it ended."""
+"""Verdict on a run: its logs, each step, and how it ended."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _MOST = 5  # numbers that are named before they are only counted
 
 
 def audit(given: RunEvidence) -> tuple[Claim, ...]:
-    """Every claim in the order a run makes them."""
+    """Return every claim in the order a run makes them."""
     return tuple(_claims(given))
 
 

@@ -1,4 +1,4 @@
-"""What is proven of each step: the evidence of a run in, claims out."""
+"""Claims about each step of a run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LOOK = "look at it with: correctless decisions verify"
 
 
 def of_step(given: RunEvidence, step: PlannedStep) -> Iterator[Claim]:
-    """The claims of a step's last attempt; of one that is not finished, as far as it went."""
+    """Yield the claims of a step's last attempt, finished or not."""
     state = given.state
     done = next((item for item in state.finished if item.step == step.name), None)
     if isinstance(done, Reverted):
@@ -47,7 +47,10 @@ def commit_claim(
     noted: str | None = None,
     squashed: bool = False,
 ) -> Claim:
-    """Whether the branch holds the commit, with its trailers, on top of `after`; `noted` is what its log trailer must say."""
+    """Return the claim that the branch has the commit, with its trailers, on `after`.
+
+    `noted` is what its log trailer must say.
+    """
 
     def claim(verdict: Verdict, said: str, fix: str = "") -> Claim:
         return Claim(label, "commit", verdict, said, events, oid, fix)

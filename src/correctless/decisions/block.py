@@ -1,6 +1,7 @@
-"""The answer of an agent and the attempt's nonce in; the objects of its decisions blocks and what could not be read out.
+"""Decisions blocks of an agent's answer, recognized by the attempt's nonce.
 
-Once the nonce was printed there is no silence: something is read, or a piece of text says that it could not be.
+Once the nonce was printed nothing is silently ignored: something is read, or a piece of text says that it
+could not be.
 """
 
 from __future__ import annotations
@@ -39,7 +40,10 @@ _NEAR = 100  # characters around the nonce in which a badly written start is loo
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One object of a block, or (`value` is None) text that is no object: kept as it stands, never repaired."""
+    """One object of a block, or text (`value` is None) that is not an object.
+
+    Such text is recorded as written, never repaired.
+    """
 
     value: dict[str, Any] | None
     duplicate: bool = False  # a key stood twice in it
@@ -50,7 +54,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What an answer holds: the pieces of the blocks that count, in order, and how many blocks of which kind there were."""
+    """Pieces of the blocks that count, in order, and how many blocks of each kind."""
 
     pieces: tuple[Piece, ...]
     authentic: int  # blocks with the attempt's nonce: all of them are read
@@ -63,19 +67,20 @@ class Reading:
 
     @property
     def quoted(self) -> int:
-        """How many blocks have another nonce."""
+        """Number of blocks with another nonce."""
         return len(self.others)
 
     @property
     def blocks(self) -> int:
-        """How many blocks were read."""
+        """Number of blocks that were read."""
         return self.authentic if self.verified else min(self.nonceless, 1)
 
 
 def read(answer: str, nonce: str, *, called: bool = False) -> Reading:
-    """Read `answer` (any text at all; never raises) for the blocks of the attempt with this `nonce` (8 hex digits).
+    """Read `answer` for the blocks of the attempt with this `nonce` (8 hex digits).
 
-    `called` says that the recorder tool was used: a block without a nonce is then not looked at.
+    `answer` is any text at all; nothing is raised. `called` says that the recorder tool was used: a block
+    without a nonce is then ignored.
     """
     # U+2028 and its kin are text here: JSON strings may hold them raw, so they must not end a line.
     answer = answer.replace("\r\n", "\n").replace("\r", "\n")

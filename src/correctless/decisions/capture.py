@@ -1,6 +1,6 @@
-"""What an agent said (calls of the recorder, blocks of its answer) in, Decisions corrected against the contract out.
+"""Capture of an agent's decisions: calls of the recorder and blocks of its answer.
 
-A decision that came both ways is one; where the two ways differ both stay, and a person looks.
+A decision that was reported both ways is one entry; where the two differ both are recorded for your review.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ __all__ = ["Calls", "Captured", "UnreadableText", "capture", "correct", "synthes
 
 @dataclass(frozen=True, slots=True)
 class UnreadableText:
-    """Text nobody could read, to be stored as the file `name` before the decision that points to it is appended."""
+    """Text that could not be read.
+
+    It is to be stored as the file `name` before the decision that points to it is appended.
+    """
 
     name: str
     text: str  # may hold NUL and lone surrogates: write it as UTF-8 with errors="surrogatepass"
@@ -39,9 +42,10 @@ class UnreadableText:
 
 @dataclass(frozen=True, slots=True)
 class Captured:
-    """What an answer adds to the calls of its attempt: decisions, the texts to keep, warnings for the summary.
+    """What an answer adds to the calls of its attempt.
 
-    A warning is one line: a word of its own, a colon, and the sentence a person reads.
+    These are decisions, texts to store, and warnings for the summary. A warning is one line: a keyword, a
+    colon, and a sentence for you.
     """
 
     decisions: tuple[Decision, ...]
@@ -51,10 +55,11 @@ class Captured:
 
 
 class Calls:
-    """The calls of one attempt's recorder: each becomes a Decision the moment it is made, to be appended before it is answered.
+    """Calls of one attempt's recorder, each one turned into a Decision as it is made.
 
-    `unlisted_before` counts the AD-UNLISTED entries of this run and skill before the first call, `earlier` are the attempt's entries
-    before it (of a session that goes on), and `calls_before` counts its calls among them.
+    The decision is to be appended before the call is answered. `unlisted_before` counts the AD-UNLISTED
+    entries of this run and skill before the first call, `earlier` are the attempt's entries before it (of a
+    resumed session), and `calls_before` counts its calls among them.
     """
 
     def __init__(
@@ -77,7 +82,10 @@ class Calls:
             self._made.call(each)
 
     def take(self, obj: Mapping[str, Any], now: str) -> Decision:
-        """The decision of the next call, corrected; one that contradicts an earlier call is noted so."""
+        """Return the corrected decision of the next call.
+
+        One that contradicts an earlier call is noted so.
+        """
         self._count += 1
         name = claimed_id(obj)
         origin = Origin(
@@ -116,13 +124,15 @@ def capture(
     kept: str = "",
     silent: str = "defer",
 ) -> Captured:
-    """Read the `answer` of one attempt whose `calls`, as `Calls` gave or the log holds them, are recorded already.
+    """Read the `answer` of one attempt whose `calls` are recorded already.
 
-    Where a session went on, `earlier` are the attempt's other entries before this answer, which it may repeat, and
-    `pieces_before` is how many pieces its earlier answers had. `unlisted_before` counts the AD-UNLISTED entries of this run and
-    skill before this answer, those of its calls included. `kept` is the folder that `extra.kept` names. With `silent` "defer" an
-    attempt that said nothing, though its contract has decisions for a person or its answer names some, is a deferred entry;
-    with "warn" it is a warning. Never raises, whatever the answer holds.
+    `calls` are as `Calls` gave them or the log has them. Where a session was resumed, `earlier` are the
+    attempt's other entries before this answer, which it may repeat, and `pieces_before` is how many pieces
+    its earlier answers had. `unlisted_before` counts the AD-UNLISTED entries of this run and skill before
+    this answer, those of its calls included. `kept` is the folder that `extra.kept` names. With `silent`
+    "defer" an attempt that reported nothing, though its contract has decisions that need a human or its
+    answer names some, is a deferred entry; with "warn" it is a warning. Never raises, whatever the answer
+    contains.
     """
     read = block.read(answer, nonce, called=bool(calls))
     at = Attempt(run, step, attempt)

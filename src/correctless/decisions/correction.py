@@ -1,6 +1,7 @@
-"""One object, as an agent wrote it, and the skill's contract in; the record the contract allows out.
+"""Correction of an agent's object into a record its skill's contract allows.
 
-The contract wins, and never downwards: nothing an agent says makes a record less deferred than its contract asks.
+The contract wins, and never downwards: nothing an agent says makes a record less deferred than its contract
+asks.
 """
 
 from __future__ import annotations
@@ -69,10 +70,9 @@ def correct(
     now: str,
     unlisted: int,
 ) -> Decision:
-    """The record of one object, corrected: every fault of it is noted, none stops it.
+    """Return the record of one object, corrected.
 
-    `obj` None is text nobody could read. `contract` None: the skill's contract was not found, so no id is listed. `unlisted` is the
-    number N to use if the id is not listed.
+    Every fault of the object is noted, none stops it.
     """
     if obj is None:
         ours = {"fault": origin.fault, "kept": origin.kept}
@@ -154,9 +154,10 @@ def synthesized(
     reason: str | None = None,
     extra: Mapping[str, Any] | None = None,
 ) -> Decision:
-    """A deferred entry the dispatcher makes itself (a changed configuration, a log set aside), keyed by `name`.
+    """Return a deferred entry that the dispatcher makes itself, keyed by `name`.
 
-    `reason` is what a person has to look at; it is the rationale unless given.
+    Examples are a changed configuration and a log set aside. `reason` is what you have to look at; it is the
+    rationale unless `rationale` is given.
     """
     return Decision(
         skill=skill,
@@ -176,7 +177,10 @@ def synthesized(
 
 
 def asks_to_defer(obj: Mapping[str, Any]) -> bool:
-    """Whether any key of an object that speaks of deferring, escalating or a person who has to look says yes or gives a reason."""
+    """Return whether any key about deferring or escalating says yes or gives a reason.
+
+    Keys about a human who has to look count as well.
+    """
     return means_deferred(obj.get("escalation_deferred")) or any(
         _affirms(value)
         for key, value in obj.items()
@@ -196,13 +200,19 @@ def _affirms(value: Any) -> bool:
 
 
 def claimed_id(obj: Mapping[str, Any]) -> str | None:
-    """The id an object claims: stripped text, other JSON as its text, None if there is none."""
+    """Return the id an object claims, None without one.
+
+    Text is stripped; other JSON is returned as its text.
+    """
     value = obj.get("decision_id")
     return None if value is None else value.strip() if isinstance(value, str) else _json(value)
 
 
 def folded(obj: Mapping[str, Any]) -> str:
-    """The default an object says was applied, white space folded: what makes two reports of a decision the same."""
+    """Return the default an object says was applied, with white space folded.
+
+    Two reports with the same result are the same decision.
+    """
     return " ".join(_text(obj.get("default_applied"))[0].split())
 
 
@@ -242,7 +252,10 @@ def _differs(applied: str, listed: Default) -> bool:
 
 
 def plain(text: str) -> str:
-    """A text without what a faithful copy may change: case, white space, emphasis, dashes, the word (default), the stop."""
+    """Return text without what a faithful copy may change.
+
+    That is case, white space, emphasis, dashes, the word (default) and the final stop.
+    """
     folded = re.sub(r"\(default\)", " ", text, flags=re.IGNORECASE).translate(_TYPOGRAPHY).casefold()
     return " ".join(folded.split()).rstrip(" .")
 

@@ -1,6 +1,6 @@
-"""A place where the attempt's nonce was printed in; whether the sentence around it only says where the block is.
+"""Test of whether a sentence only names the attempt's nonce or opens a block.
 
-A doubt is no quotation: what is kept without need costs a person a minute, and a lost decision cannot be repaired.
+In doubt it is a block: an unneeded entry costs you a minute, and a lost decision cannot be restored.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ _MARKER = re.compile(r"AUTONOMOUS_DECISIONS_(?:START|END)")
 
 
 def quotes(plain: str, line: int, start: int, end: int, nonce: str) -> bool:
-    """Whether the nonce from `start` to `end`, on the line that begins at `line`, is only named in a sentence.
+    """Return whether the nonce from `start` to `end` is only named in a sentence.
 
-    The sentence goes on over lines and blank lines to its stop, to a block of the same nonce, or to the end of the answer:
-    what follows a heading or a colon is content.
+    `line` is where its line begins. The sentence goes on over lines and blank lines to its stop, to a block
+    of the same nonce, or to the end of the answer: what follows a heading or a colon is content.
     """
     begin = max([line, *(stop.end() for stop in _STOP.finditer(plain, max(line, start - _LONGEST), start))])
     window = end + _LONGEST

@@ -1,8 +1,9 @@
-"""Find the decisions an answer reports outside of every block.
+"""Decisions that an answer reports outside of every block.
 
-Nothing of it is recorded as a decision: who wrote it, and whether it was meant, only a person can say. It is kept, and it
-closes the gate. One rule: where the text gives an id a value, that is a report unless it is recorded. A mention
-without a value is none. In doubt it counts: a false alarm costs a minute, and a lost decision cannot be repaired.
+Nothing of it is recorded as a decision: only you can say who wrote it, and whether it was meant. The text is
+stored, and it closes the gate. One rule: where the text gives an id a value, that is a report unless it is
+recorded. A mention without a value is none. In doubt it counts: a false alarm costs a minute, and a lost
+decision cannot be restored.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ _QUOTED = frozenset(("rationale", "default", "if", "deferred", "escalate", "alwa
 
 
 def named(text: str, contract: SkillContract) -> str:
-    """The ids and defaults of the contract that stand in `text`; "" for none of them."""
+    """Return the contract's ids and defaults that `text` names; "" for none of them."""
     text = _bare(text)
     found = [
         default.id for default in contract.defaults if re.search(_spelled(default.id), text, re.IGNORECASE)
@@ -91,7 +92,10 @@ def named(text: str, contract: SkillContract) -> str:
 
 
 def unrecorded(text: str, contract: SkillContract, recorded: Collection[Decision]) -> str:
-    """The decisions that `text`, which no block holds, reports and that are not `recorded`; "" for none."""
+    """Return the decisions that `text` reports and that are not `recorded`.
+
+    `text` is what is outside of all blocks; "" for none.
+    """
     return _listed(_unrecorded(text, contract, recorded)) or _applied(text, recorded)
 
 

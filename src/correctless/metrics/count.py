@@ -1,4 +1,7 @@
-"""The logs of branches in, their figures out: each log is read once, front to end, in memory that decisions do not add to."""
+"""Figures of branches, counted from their logs.
+
+Each log is read once, front to end, in memory that does not grow with its decisions.
+"""
 
 from __future__ import annotations
 
@@ -46,10 +49,7 @@ class UnreadableBranch:
 def count(
     branches: Iterable[Logs], *, since: datetime | None = None, skill: str | None = None
 ) -> tuple[Figures, tuple[UnreadableBranch, ...]]:
-    """The figures of all branches that can be read, and those that can't.
-
-    `since`: only runs that began then or later. `skill`: only what this skill did, and the runs that had it in their plan.
-    """
+    """Return the figures of all branches that can be read, and which cannot be."""
     found, refused = Figures(), []
     for logs in branches:
         try:
@@ -60,7 +60,10 @@ def count(
 
 
 def of_branch(logs: Logs, *, since: datetime | None = None, skill: str | None = None) -> Figures:
-    """The figures of one branch; `Stop(3)` when a log is damaged, foreign, or not what the run log noted of it."""
+    """Return the figures of one branch.
+
+    Raises: Stop(3) when a log is damaged, foreign, or not what the run log noted of it.
+    """
     counting = _Counting(logs, since, skill)
     noted = Noted(logs.decisions, counting.events(typed_events(logs)))
     there = os.path.lexists(logs.decisions)
@@ -185,7 +188,10 @@ def _whole(value: float, unit: int, name: str) -> int:
 
 
 def skills(plan: Plan) -> dict[str, str]:
-    """The skill of each step: its own name, without the number of a skill's second place in the pipeline."""
+    """Return the skill of each step.
+
+    That is the step's own name, without the number of a skill's second place in the pipeline.
+    """
     names = {step.name for step in plan.steps} | set(plan.left_out)
     found = {}
     for step in plan.steps:
@@ -195,7 +201,7 @@ def skills(plan: Plan) -> dict[str, str]:
 
 
 def end(state: State) -> End:
-    """How a run stands, in one word of the figures."""
+    """Return the state of a run, in one word of the figures."""
     if state.phase in ("complete", "abandoned"):
         return "complete" if state.phase == "complete" else "abandoned"
     if state.stopped is None:
@@ -208,7 +214,10 @@ def end(state: State) -> End:
 
 
 def moment(timestamp: str) -> datetime:
-    """When a line of a log was written; `RecordError` when that is no time."""
+    """Return when a line of a log was written.
+
+    Raises: RecordError when that is not a time.
+    """
     try:
         when = datetime.fromisoformat(timestamp)
     except ValueError:

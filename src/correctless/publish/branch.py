@@ -1,4 +1,4 @@
-"""A branch's name and a remote in; the branch pushed there out, with a lease on what was there and never to a protected name."""
+"""Push of a run's branch, with a lease and never to a protected name."""
 
 from __future__ import annotations
 
@@ -32,11 +32,15 @@ def push(
     dry_run: bool = False,
     seconds: float = SECONDS,
 ) -> str:
-    """Push exactly HEAD to `branch` of `remote` and return its commit; done already is done.
+    """Push exactly HEAD to `branch` of `remote` and return its commit id.
 
-    `expected` is the commit the remote's branch must stand at, None when it must not exist. `protected` are globs beside
-    `PROTECTED` and the remote's own default branch. `url` is the remote's address when the run started. `dry_run`: ask, and push nothing. Everything that
-    is not as it should be is `Stop(3)`.
+    Pushing again is safe. `expected` is the commit the remote's branch must be at, None when the branch must
+    not exist. `protected` are globs beside `PROTECTED` and the remote's own default branch. `url` is the
+    remote's address when the run started. With `dry_run` git only checks and pushes nothing. `seconds` limits
+    each call of git.
+
+    Raises: Stop(3) when the name, the remote, its address or its commit is not as expected, or the push
+    fails.
     """
     refuse_name(repo, branch)
     refuse_unknown(repo, remote)
@@ -69,7 +73,10 @@ def push(
 
 
 def refuse_protected(branch: str, protected: Sequence[str]) -> None:
-    """`Stop(3)` when `branch` is a name work must not be pushed to directly; case does not save it."""
+    """Refuse a branch that work must not be pushed to directly, in any case.
+
+    Raises: Stop(3) when `branch` matches `PROTECTED` or a glob of `protected`.
+    """
     for pattern in (*PROTECTED, *protected):
         if fnmatch.fnmatchcase(branch.casefold(), pattern.casefold()):
             raise Stop(
@@ -79,7 +86,10 @@ def refuse_protected(branch: str, protected: Sequence[str]) -> None:
 
 
 def refuse_unknown(repo: Repo, remote: str) -> None:
-    """`Stop(3)` when `remote` is no remote of this repository: an address or an option in its place is not taken."""
+    """Refuse a remote this repository has not configured, such as an address.
+
+    Raises: Stop(3).
+    """
     if remote not in repo.git("remote").splitlines():
         raise Stop(
             exits.REFUSED, f"there is no remote {remote!r}. add it with git remote add, or name another"
@@ -87,25 +97,25 @@ def refuse_unknown(repo: Repo, remote: str) -> None:
 
 
 def pushed_to(repo: Repo, remote: str) -> str:
-    """What to ask for what stands on a remote: one may be read from one place and pushed to another."""
+    """Return the address or name to ask about a remote: its push URL where it has one."""
     apart = repo.try_git("config", "--get", f"remote.{remote}.pushurl").returncode == 0
     return repo.git("remote", "get-url", "--push", "--", remote) if apart else remote
 
 
 def list_ref(repo: Repo, remote: str, ref: str) -> CompletedProcess[str]:
-    """git's answer to where exactly one ref of a remote stands now."""
+    """Ask git which commit one ref of a remote is at now (`git ls-remote`)."""
     refuse_unknown(repo, remote)
     return repo.try_git(*PLAIN, "ls-remote", "--", pushed_to(repo, remote), ref, env=ENV, seconds=SECONDS)
 
 
 def listed(out: str, ref: str) -> str | None:
-    """The id that answer names, None where there is no such ref."""
+    """Return the id that output of `list_ref` gives for `ref`, None without one."""
     # A pattern of ls-remote also fits the end of a longer name.
     return next((line.split("\t")[0] for line in out.splitlines() if line.endswith(f"\t{ref}")), None)
 
 
 def fetch_ref(repo: Repo, remote: str, ref: str) -> CompletedProcess[str]:
-    """git's outcome of bringing what a remote's ref names here; nothing else is changed."""
+    """Fetch the objects of a remote's ref and change nothing else."""
     # The ref's name and no place for it here: no remote-tracking branch, tag, FETCH_HEAD or submodule follows.
     return repo.try_git(
         *PLAIN,
@@ -117,7 +127,12 @@ def fetch_ref(repo: Repo, remote: str, ref: str) -> CompletedProcess[str]:
 
 
 def commit_at(repo: Repo, remote: str, branch: str) -> str | None:
-    """The commit a branch stands at on the remote now, fetched; None when there is no such branch, `Stop(3)` when it can't be had."""
+    """Return the commit a remote's branch is at now, and fetch it.
+
+    None when the branch does not exist there.
+
+    Raises: Stop(3) when the remote cannot be asked or the commit cannot be fetched.
+    """
     ref = f"refs/heads/{branch}"
     done = list_ref(repo, remote, ref)
     commit = listed(done.stdout, ref)
@@ -139,7 +154,10 @@ def commit_at(repo: Repo, remote: str, branch: str) -> str | None:
 
 
 def refuse_name(repo: Repo, branch: str) -> None:
-    """`Stop(3)` when `branch` is no name a branch can have."""
+    """Refuse a name that git does not allow for a branch, or that looks like a ref.
+
+    Raises: Stop(3).
+    """
     # refs/heads/main as a branch's name would be refs/heads/refs/heads/main: never what anybody meant
     odd = branch.startswith(("-", "refs/")) or branch == "HEAD" or not branch.isprintable()
     if odd or repo.try_git("check-ref-format", f"refs/heads/{branch}").returncode != 0:
@@ -172,7 +190,7 @@ def _why(out: str, err: str, remote: str, branch: str) -> str:
 
 
 def refusal(out: str, err: str) -> str:
-    """What git, or the remote, said of why it failed, in one printable line."""
+    """Return the reason git or the remote gave for a failure, as one printable line."""
     said = [line.strip() for line in err.splitlines() if line.strip()]
     for line in out.splitlines():
         if line.startswith("!"):

@@ -1,4 +1,4 @@
-"""A finished branch in; its last commit out: only what the branch changed and what is declared, past the repository's own hooks."""
+"""Consolidation commit of a finished branch, checked by the repository's hooks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from correctless.project.paths import ARTIFACTS
 
 @dataclass(frozen=True, slots=True)
 class ConsolidationCommit:
-    """The consolidation commit and what went into it; paths are relative to the top folder, sorted."""
+    """Consolidation commit and its files, as sorted paths from the top folder."""
 
     commit: str
     staged: tuple[str, ...]
@@ -34,12 +34,15 @@ def consolidate(
     guard: Callable[[], AbstractContextManager[None]] = nullcontext,
     wrap: Wrap | None = None,
 ) -> ConsolidationCommit:
-    """Commit what is left of the run's work on top of `base..HEAD`.
+    """Commit the run's remaining work on top of `base..HEAD`.
 
-    Staged are the files that commits since `base` touched and those a glob of `allow` names (`*`, `?`, `**`, from the
-    top folder); artifacts, ignored files and repositories inside the repository never. The hooks run here, once, in
-    `env`, in the sandbox `wrap` and within `seconds`, inside of what `guard` opens. `Stop(20)` when a hook refuses or adds files of its own, `Stop(10)` when the branch's
-    commits hold artifacts; HEAD is then where it was.
+    Staged are the files that commits since `base` touched and those a glob of `allow` names (`*`, `?`, `**`,
+    from the top folder); artifacts, ignored files and repositories inside the repository never. The hooks run
+    here, once, in `env`, in the sandbox `wrap` and within `seconds`, inside of what `guard` opens. After an
+    error HEAD is where it was.
+
+    Raises: Stop(20) when a hook refuses or adds files of its own, Stop(10) when the branch's commits contain
+    artifacts.
     """
     before = repo.head()
     start = repo.resolve(base)
@@ -73,9 +76,9 @@ def consolidate(
 
 
 def squash(repo: Repo, *, base: str, message: str, kept: str) -> str:
-    """All commits since `base` as one with HEAD's tree, and HEAD moved to it; the old one stays under the ref `kept`.
+    """Replace all commits since `base` by one with HEAD's tree and return its id.
 
-    Done already is done.
+    The old HEAD remains under the ref `kept`. Squashing again changes nothing.
     """
     head = repo.head()
     if repo.git("log", "-1", "--format=%P", head).split() == [base]:

@@ -1,4 +1,4 @@
-"""What would be published in, as patches and texts; the places that look like secrets out, never the secrets themselves."""
+"""Check for secrets in the patches and texts that would be published."""
 
 from __future__ import annotations
 
@@ -44,10 +44,14 @@ def secrets(
     tell: Callable[[str], None] = lambda _: None,
     seconds: float = SECONDS,
 ) -> tuple[Finding, ...]:
-    """What detect-secrets finds in the added lines of `diff` and in `texts` (name to text), without any network.
+    """Find what looks like a secret in the added lines of `diff` and in `texts`.
 
-    An allow comment on a line does not count: whoever wrote the line could write the comment. `known` are hashes from
-    `known_secrets`, which a person put into the base commit. `tell` hears how far it is; `Stop(10)` after `seconds`.
+    `texts` maps a name to its text. The findings name places, never a secret; detect-secrets runs without a
+    network. An allow comment on a line does not count: whoever wrote the line could write the comment.
+    `known` are the hashes from `known_secrets`, which you accepted in the base commit. `tell` is called with
+    the progress.
+
+    Raises: Stop(10) after `seconds`.
     """
     lines = [*_added(diff)]
     for name, text in texts.items():
@@ -81,7 +85,7 @@ def _in_time(
 
 
 def too_large(repo: Repo, base: str) -> tuple[str, ...]:
-    """The files that commits since `base` hold and that are too long to be looked at, whatever a later one made of them."""
+    """Return the files of commits since `base` that are too long to be checked."""
     listed = repo.git("log", "--raw", "-z", "--no-abbrev", "--no-renames", "-m", "--format=", f"{base}..HEAD")
     paths: dict[str, set[str]] = {}
     items = iter(listed.split("\0"))
@@ -103,9 +107,9 @@ def too_large(repo: Repo, base: str) -> tuple[str, ...]:
 
 
 def published(repo: Repo, base: str) -> tuple[str, dict[str, str]]:
-    """The patch of every commit since `base` and of their sum, and the commits' messages by name: what a push shows.
+    """Return the patch of each commit since `base` and of their sum, and the messages.
 
-    Without the files that are `too_large`.
+    That is everything a push shows, without the files that are `too_large`.
     """
     start = repo.resolve(base)
     # As text even where .gitattributes says binary: the branch can write that file.
@@ -127,7 +131,10 @@ def published(repo: Repo, base: str) -> tuple[str, dict[str, str]]:
 
 
 def known_secrets(repo: Repo, base: str) -> frozenset[str]:
-    """The hashes in the base commit's `.secrets.baseline`, the file in which detect-secrets keeps what a person allowed."""
+    """Return the hashes of `.secrets.baseline` in the base commit.
+
+    detect-secrets writes this file; it lists what you accepted as no secret.
+    """
     data = repo.file_at(base, ".secrets.baseline")
     if data is None:
         return frozenset()

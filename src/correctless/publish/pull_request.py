@@ -1,4 +1,4 @@
-"""A pushed branch and a body in; exactly one pull request out, however often the way there was interrupted."""
+"""Opening of exactly one pull request for a run, also after interruptions."""
 
 from __future__ import annotations
 
@@ -30,10 +30,11 @@ class OpenPullRequest:
 def pull_request(
     github: GitHub, *, branch: str, base: str, title: str, body: str, run: str
 ) -> OpenPullRequest:
-    """Open a pull request for `branch`, or take over the one whose body carries this run's managed section.
+    """Open a pull request for `branch`, or update the one with this run's section.
 
-    Looking comes first, so it may be called again after any interruption. `Stop(10)` when a pull request of the branch
-    is somebody else's; `Stop(3)` when GitHub can't be asked.
+    It looks for an existing one first, so it may be called again after any interruption.
+
+    Raises: Stop(10) when a pull request of the branch is not the run's; Stop(3) when GitHub cannot be asked.
     """
     there = github.pull_requests(branch)
     for pull in there:
@@ -60,8 +61,12 @@ def pull_request(
 def command_pull_request(
     argv: Sequence[str], payload: Mapping[str, Any], *, cwd: str, env: Mapping[str, str], seconds: float
 ) -> str:
-    """Let a command of the team open the pull request: `payload` as JSON on its standard input, the first line of its
-    output that is a URL is the result. `Stop(3)` when it fails or names none.
+    """Open the pull request with a command of your team and return its URL.
+
+    `payload` is sent as JSON on the command's standard input; the first line of its output that is a URL is
+    the result.
+
+    Raises: Stop(3) when the command fails or prints no URL.
     """
     done = process.run(argv, cwd=cwd, env=env, stdin=json.dumps(payload).encode() + b"\n", wall_s=seconds)
     if done.timed_out:

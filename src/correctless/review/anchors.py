@@ -1,6 +1,7 @@
-"""What was noted of a decisions log outside it, in commits and in the run log: a branch's logs in, a verdict out.
+"""Anchors of a decisions log: what commits and the run log noted of it.
 
-The chain can't show that its own tail was cut off, or that all of it was written anew. What stands elsewhere can.
+The chain cannot show that its own tail was cut off, or that all of it was rewritten. Anchors outside of it
+can.
 """
 
 from __future__ import annotations
@@ -39,10 +40,13 @@ _OTHER = (
 
 
 def refuse_disproved(logs: Logs, repo: Repo | None, env: Mapping[str, str]) -> None:
-    """`Stop(3)` when anything that was noted elsewhere disproves a decisions log, or knows of one that is gone.
+    """Refuse a decisions log that an anchor disproves, or that is missing.
 
-    What every command asks before it believes the log or adds to it. The commits of `repo` are asked about runs that the
-    run log knows: without one, or in a fresh clone, they may be about logs of other machines.
+    Every command calls this before it trusts the log or appends to it. The commits of `repo` are asked about
+    runs that the run log knows: without a run log, or in a fresh clone, they may belong to logs of other
+    machines.
+
+    Raises: Stop(3).
     """
     _refuse(beside(logs, env))
     began = os.path.lexists(logs.run)
@@ -70,7 +74,10 @@ def refuse_disproved(logs: Logs, repo: Repo | None, env: Mapping[str, str]) -> N
 
 
 def refuse_disproved_run(logs: Logs, env: Mapping[str, str]) -> None:
-    """The same of the run log alone."""
+    """Refuse a run log that its private copy disproves.
+
+    Raises: Stop(3).
+    """
     _refuse(_beside(logs.run, logs, env))
 
 
@@ -83,10 +90,12 @@ def _refuse(findings: Iterable[Finding]) -> None:
 def verify(
     logs: Logs, repo: Repo | None, env: Mapping[str, str], more: Iterable[Anchor] = (), *, at: str = "HEAD"
 ) -> LogReport:
-    """The decisions log checked against its chain and every anchor; `Stop(3)` when it, or the run log, can't be read.
+    """Check the decisions log against its chain and every anchor.
 
-    Anchors are what the commits of `at` (none with `repo` None), the run log, the private copy of the heads and `more` noted, and what
-    a person confirmed. Those of a log that `repair` set aside since are warnings.
+    Anchors are the notes in the commits of `at` (none with `repo` None), the run log, the private copy of the
+    heads, `more`, and your confirmations. Those of a log that `repair` set aside since are warnings.
+
+    Raises: Stop(3) when the decisions log or the run log cannot be read.
     """
     events = entries_of(logs.run, logs)
     declared = tuple(_declared_new(logs.decisions, env))
@@ -114,7 +123,7 @@ def verify(
 
 
 def beside(logs: Logs, env: Mapping[str, str]) -> Iterator[Finding]:
-    """What the private copies say against the run log and the confirmations of a branch."""
+    """Yield what the private copies disprove of a branch's run log and confirmations."""
     yield from _beside(logs.run, logs, env)
     yield from _beside(logs.confirmations, logs, env)
     if os.path.lexists(logs.confirmations):
@@ -199,11 +208,12 @@ def _unlike_confirmed(logs: Logs, events: tuple[Entry, ...], before: Lost | None
 
 
 def by_seq(anchor: Anchor) -> int:
+    """Return an anchor's sort key: its entry's number."""
     return anchor.seq
 
 
 def of_events(events: tuple[Entry, ...]) -> Iterator[Anchor]:
-    """What a run log noted of the decisions log."""
+    """Yield the anchors that a run log holds of the decisions log."""
     for event in events:
         seq, head = event.fields.get("log_seq"), event.fields.get("log_head")
         if type(seq) is int and isinstance(head, str):
@@ -211,7 +221,7 @@ def of_events(events: tuple[Entry, ...]) -> Iterator[Anchor]:
 
 
 def entries_of(path: str, logs: Logs) -> tuple[Entry, ...]:
-    """Every entry of one of a branch's logs; none where there is no such log."""
+    """Return every entry of one of a branch's logs; none where the log is missing."""
     return Ledger(path, root=logs.root).read() if os.path.lexists(path) else ()
 
 

@@ -1,7 +1,8 @@
-"""Whether a branch may be published: what is on record of it in, open or closed, the open set and its digest out.
+"""Gate of a branch: whether it may be published, and what it waits for.
 
-Computed from the logs each time, stored nowhere. An entry is live unless its attempt was discarded. The open set is every live deferred entry that no valid
-confirmation covers, of this branch and of every run whose work it carries; while it is not empty the gate is closed.
+The gate is computed from the logs each time and stored nowhere. An entry is live unless its attempt was
+discarded. The open set is every live deferred entry that no valid confirmation covers, of this branch and of
+every run whose work it carries; while it is not empty the gate is closed.
 """
 
 from __future__ import annotations
@@ -48,7 +49,12 @@ class Gate:
 def of_log(
     path: str, *, channels: Sequence[str] | None = None, confirmers: Sequence[str] | None = None
 ) -> Gate:
-    """The gate of a decisions log named by its path, with the run log and confirmations beside it; `Stop(3)` as `of`."""
+    """Return the gate of a decisions log by its path.
+
+    The run log and the confirmations are read from the files beside it.
+
+    Raises: Stop(3) as `of`.
+    """
     return of(logs_beside(path), None, os.environ, channels=channels, confirmers=confirmers)
 
 
@@ -60,7 +66,10 @@ def of(
     channels: Sequence[str] | None = None,
     confirmers: Sequence[str] | None = None,
 ) -> Gate:
-    """The gate of a branch's logs, not open before its run has come to it; `Stop(3)` when it can't be said: no log, a damaged one, one that an anchor disproves."""
+    """Return the gate of a branch's logs; never open before its run reached the gate.
+
+    Raises: Stop(3) when the log is missing, damaged, or disproved by an anchor.
+    """
     anchors.refuse_disproved(logs, repo, env)
     branch, found = asked(logs, repo, channels=channels, confirmers=confirmers)
     if not found.inherited and not os.path.lexists(logs.decisions):
@@ -95,9 +104,12 @@ def asked(
     channels: Sequence[str] | None = None,
     confirmers: Sequence[str] | None = None,
 ) -> tuple[Branch, Gate]:
-    """What is on record of a branch, and its gate with all that the branch inherits; `Stop(3)` as `inheritance.of`.
+    """Return the record of a branch, and its gate with all that the branch inherits.
 
-    `repo`, `at` (the branch's commit) and `base` (what was published before) are found from the logs unless given.
+    `repo`, `at` (the branch's commit) and `base` (what was published before) are found from the logs unless
+    given.
+
+    Raises: Stop(3) as `inheritance.of`.
     """
     branch = record.load(logs)
     own = coverage.policy(branch, channels, confirmers)
@@ -112,7 +124,10 @@ def evaluate(
     channels: Sequence[str] | None = None,
     confirmers: Sequence[str] | None = None,
 ) -> Gate:
-    """The gate as it stands; channels and confirmers are the plan's of the last run unless given."""
+    """Compute the gate from a branch's record.
+
+    Channels and confirmers are those of the last run's plan unless given.
+    """
     own = coverage.policy(branch, channels, confirmers)
     covered = dict(coverage.of(branch, own).confirmed)
     gone = discarded(branch.events)
@@ -151,7 +166,7 @@ def evaluate(
 
 
 def values(found: Gate) -> dict[str, Any]:
-    """The gate as a mapping, for programs."""
+    """Return the gate as a mapping, for programs."""
     return {
         "open": found.open,
         "before": found.before,
@@ -165,7 +180,7 @@ def values(found: Gate) -> dict[str, Any]:
 
 
 def close(waiting: Iterable[Recorded], challenge: str) -> GateClosed:
-    """The event that closes the gate over an open set; `challenge` is random and new each time."""
+    """Return the event that closes the gate; `challenge` is random and new each time."""
     every = tuple(waiting)
     entries, inherited = _named(every)
     return GateClosed(

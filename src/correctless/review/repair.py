@@ -1,4 +1,4 @@
-"""A log that was damaged, cut, or is gone in; one that can be written to again out, with the loss on record."""
+"""Repair of a log that was damaged, cut or deleted; the loss is recorded."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ _NOT_DECISIONS = ("pipeline-", "confirmations-")
 
 
 def repair(logs: Logs, now: datetime, env: Mapping[str, str]) -> Repaired:
-    """Mend the log; one that lost entries starts anew with a deferred entry that names them, so the gate closes.
+    """Repair a decisions log so that it can be appended to.
 
-    Lost are also entries that an anchor on this machine knows of and the log does not have so.
+    A log that lost entries starts anew with a deferred entry that names them, so the gate closes. Entries
+    that an anchor on this machine knows and the log lacks count as lost.
     """
 
     def begins(what: Repaired) -> dict[str, Any]:

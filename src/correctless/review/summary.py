@@ -1,6 +1,7 @@
-"""The entries, steps and warnings of a branch in; the summary a person reads out, for a terminal or a pull request.
+"""Summary of a branch's decisions, for a terminal or a pull request.
 
-Everything a model wrote passes `printable` on its way to a terminal and `inert` on its way into Markdown.
+Everything a model wrote passes `printable` before it reaches a terminal and `inert` before it reaches
+Markdown.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class SummaryView:
-    """All that a summary shows; `digest` is what a person confirms, once the gate has closed."""
+    """Contents of a summary; `digest` is what you confirm once the gate has closed."""
 
     branch: str
     run: str | None
@@ -45,7 +46,10 @@ class SummaryView:
 
 
 def text(view: SummaryView, width: int = 80) -> str:
-    """The summary for a terminal, wrapped at `width`, without colours, ended by the line that says what is open."""
+    """Return the summary for a terminal, wrapped at `width`, without colours.
+
+    Its last line says what needs confirmation.
+    """
     out: list[str] = [f"Decisions on {_line(view.branch)}" + (f", run {_line(view.run)}" if view.run else "")]
     parts = _Parts(view.items)
 
@@ -92,7 +96,7 @@ def text(view: SummaryView, width: int = 80) -> str:
 
 
 def markdown(view: SummaryView) -> str:
-    """The summary for a pull request: the same parts, every text of a model inert."""
+    """Return the summary for a pull request: the same parts, all model text inert."""
     parts = _Parts(view.items)
     out: list[str] = ["## Decisions", ""]
     if not parts.skills:
@@ -145,7 +149,7 @@ def markdown(view: SummaryView) -> str:
 
 
 def counts(view: SummaryView) -> dict[str, Any]:
-    """The summary in numbers; live entries only, except `superseded`."""
+    """Return the summary in numbers; live entries only, except `superseded`."""
     parts = _Parts(view.items)
     entries = [*parts.deferred, *parts.by_hand]
     return {
@@ -166,7 +170,10 @@ def counts(view: SummaryView) -> dict[str, Any]:
 
 
 def inert(text: str) -> str:
-    """Text as one line of Markdown that renders as itself and does nothing: it mentions, closes, links and loads nothing."""
+    """Return text as one line of Markdown that renders as itself and does nothing.
+
+    It mentions, closes, links and loads nothing.
+    """
     # What GitHub looks for, it looks for after escapes are resolved, so a backslash does not stop it; a break does.
     # Hidden characters of the text itself are spelled out by `printable`, so nobody can bring their own breaks.
     line = _TRIGGER.sub(lambda found: found[0] + _BREAK, _line(text))

@@ -1,4 +1,4 @@
-"""The reach of an agent as a command line of bubblewrap, for Linux."""
+"""Sandbox rules as a command line of bubblewrap, for Linux."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _BASE = (
 
 
 def prefix(programs: Sequence[str], reach: Reach, cwd: str) -> tuple[str, ...]:
-    """The words to put before a command so that it reaches no more than `reach`."""
+    """Return the words to put before a command to confine it to `reach`."""
     bwrap, unshare, mount = programs
     words = [bwrap, "--seccomp", "9", *_who(), *_NAMESPACES, *_BASE]
     frozen: list[str] = []
@@ -62,7 +62,7 @@ def prefix(programs: Sequence[str], reach: Reach, cwd: str) -> tuple[str, ...]:
 
 
 def trial(programs: Sequence[str]) -> tuple[str, ...]:
-    """A command that succeeds where a sandbox can be made at all."""
+    """Return a command that succeeds where a sandbox can be made at all."""
     bwrap, unshare, _ = programs
     return (unshare, *_ALONE, bwrap, *_who(), *_NAMESPACES, *_BASE, "--", "/bin/sh", "-c", ":")
 

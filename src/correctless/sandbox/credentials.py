@@ -1,4 +1,4 @@
-"""Where a person's credentials lie: files and folders that no agent may read."""
+"""Files and folders with your credentials, which no agent may read."""
 
 from __future__ import annotations
 
@@ -93,8 +93,10 @@ _LARGEST = 1 << 20  # bytes of one file that are looked at
 
 
 def rules(env: Mapping[str, str], named: Mapping[str, str], own: str = "") -> Iterator[AccessRule]:
-    """A rule for each credential there is. `named` is git's configuration, whose keys and helpers name further files, `own` a home
-    folder beside the one of `env`.
+    """Yield a rule for each credential that exists.
+
+    `named` is git's configuration, whose keys and helpers name further files, `own` a home folder beside the
+    one of `env`.
     """
     allowed = {each for switch, theirs in _CLOUDS.items() if env.get(switch) for each in theirs}
     homes = [home for home in dict.fromkeys((env.get("HOME", ""), own)) if os.path.isabs(home)]
@@ -122,7 +124,10 @@ def rules(env: Mapping[str, str], named: Mapping[str, str], own: str = "") -> It
 
 
 def own_home() -> str:
-    """The home folder as the user database has it, whatever HOME says; "" where it has none."""
+    """Return the home folder in the user database, whatever HOME is.
+
+    "" where it has none.
+    """
     try:
         return pwd.getpwuid(os.getuid()).pw_dir
     except KeyError:

@@ -1,4 +1,7 @@
-"""What of a repository's git folders an agent may write: what a commit on its branch needs, and nothing that runs a program."""
+"""Access to a repository's git folders.
+
+An agent may write what a commit on its branch needs, and nothing that runs a program.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,10 @@ _PACKS = 32  # of more, none can be added either
 
 
 def rules(repo: Repo, branch: str, settings: Mapping[str, str]) -> Iterator[AccessRule]:
-    """The rules for `repo` while its worktree is on `branch`. `settings` is its configuration by lower-case key."""
+    """Yield the rules for `repo` while its worktree is on `branch`.
+
+    `settings` is its configuration by lower-case key.
+    """
     common, own = repo.common_dir, repo.git_dir
     yield AccessRule(common, "write" if own == common else "read")
     yield AccessRule(own, "write")
@@ -55,7 +61,12 @@ def rules(repo: Repo, branch: str, settings: Mapping[str, str]) -> Iterator[Acce
 
 
 def refuse_link(repo: Repo) -> None:
-    """`Stop(3)` where `.git` is a link: no mount can hold one, so whatever an agent put in its place would be the person's repository."""
+    """Refuse a repository whose `.git` is a link.
+
+    No mount can protect a link, so what an agent put in its place would become your repository.
+
+    Raises: Stop(3).
+    """
     link = os.path.join(repo.top, ".git")
     if os.path.islink(link):
         raise Stop(
@@ -66,7 +77,10 @@ def refuse_link(repo: Repo) -> None:
 
 
 def prepare(repo: Repo, branch: str, settings: Mapping[str, str]) -> None:
-    """Make what must be there to be protected, or to be written in: git makes it as it needs it."""
+    """Create what must exist to be protected, or to be written in.
+
+    git makes it as it needs it.
+    """
     common = repo.common_dir
     folders = [os.path.join(common, name) for name in _FOLDERS]
     folders += [

@@ -1,6 +1,6 @@
-"""The system calls no agent makes, as the program the kernel asks before each one: those of its key store.
+"""Filter for the system calls of the kernel's key store, which no agent may make.
 
-Keys are bound to no path and to no process: whatever logs a person in may leave one, and every descendant could use it.
+Keys are bound to no path and to no process: any login may leave one, and every descendant could use it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _ALLOW, _FAIL = 0x7FFF0000, 0x00050000 | errno.ENOSYS
 
 
 def program() -> bytes:
-    """The program in the kernel's form (classic BPF), as `bwrap --seccomp` reads it."""
+    """Return the filter as classic BPF, as `bwrap --seccomp` reads it."""
     lines = [(_LOAD, 0, 0, _MACHINE)]
     for machine, first in _MACHINES.items():
         lines += [

@@ -1,4 +1,4 @@
-"""The sandbox tried in place: what an agent could do wrong is done in one, and whatever went through is named."""
+"""Self-test of the sandbox: it tries what an agent must not be able to do."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ class SandboxTrial:
 
 
 def leave(sandbox: Sandbox, place: SandboxPlace, token: str, env: Mapping[str, str]) -> SandboxTrial:
-    """Try to write and to read from inside what no agent may. Nothing is left behind: what a hole lets through is taken away."""
+    """Try to write and to read from inside what no agent may.
+
+    Nothing remains: what a hole lets through is removed.
+    """
     tries = dict(_tries(place, sandbox, f".correctless-trial-{token}"))
     lines = [
         f"( {command} ) >/dev/null 2>&1 && echo {shlex.quote(_REACHED + what)}"

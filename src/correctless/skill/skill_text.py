@@ -1,4 +1,4 @@
-"""The bytes of a SKILL.md in, its frontmatter and its sections out, each with its place in the file; never judges."""
+"""Frontmatter and sections of a SKILL.md, each with its place; never judges."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ Fault = tuple[int, str, str, str]
 
 
 class SkillText:
-    """One SKILL.md as it was read; lines and columns count from 1 in the file, offsets count in `text`.
+    """One SKILL.md as it was read.
 
-    `text` is the whole file decoded, without its byte order mark; a byte that is no UTF-8 became one U+FFFD.
-    `raw` is the text between the `---` lines, `faults` are those that show without reading it as YAML.
+    Lines and columns count from 1 in the file, offsets count in `text`. `text` is the whole file decoded,
+    without its byte order mark; a byte that is not UTF-8 became one U+FFFD. `raw` is the text between the
+    `---` lines, `faults` are those that show without reading it as YAML.
     """
 
     def __init__(
@@ -80,17 +81,17 @@ class SkillText:
 
     @property
     def frontmatter(self) -> Node | None:
-        """The map of keys, None when there is none that can be read."""
+        """The map of keys, None when none can be read."""
         return self._document.root
 
     @property
     def recovered(self) -> bool:
-        """Whether YAML refused the frontmatter, and this is what could be saved of it."""
+        """Whether YAML refused the frontmatter, and this is what could be recovered."""
         return self._document.recovered
 
     @property
     def edits(self) -> tuple[Edit, ...]:
-        """What heals the values that YAML refused."""
+        """Edits that fix the values YAML refused."""
         return self._document.edits
 
     @property
@@ -105,12 +106,15 @@ class SkillText:
 
     @cached_property
     def lowered(self) -> str:
-        """The body in lower case, for whoever looks for a word before looking closer."""
+        """The body in lower case, for a quick search."""
         return self.body.lower()
 
     @cached_property
     def sections(self) -> tuple[Section, ...]:
-        """The headings of the body in their order, none of them inside code, comments, lists or quotes."""
+        """The headings of the body in their order.
+
+        None of them is inside code, comments, lists or quotes.
+        """
         return markdown.sections(self.lines)
 
 
@@ -122,7 +126,10 @@ _KINDS = {"scalar": "text without a key", "list": "a list", "alias": "an alias"}
 
 
 def read(data: bytes, path: str) -> SkillText:
-    """Read the bytes of one file; whatever they are, the answer is a `SkillText` and its `notes` say what was wrong."""
+    """Read the bytes of one file.
+
+    Any bytes give a `SkillText`; its `notes` say what is wrong.
+    """
     text, faults = decode(data)
     opening = _OPENING.match(text)
     if opening is None:
@@ -147,7 +154,7 @@ def read(data: bytes, path: str) -> SkillText:
 
 
 def decode(data: bytes) -> tuple[str, list[Fault]]:
-    """The text of a file without its byte order mark, and what is wrong with its encoding."""
+    """Return a file's text without byte order mark, and what is wrong in its encoding."""
     text, damaged = _decode(data)
     if b"\0" in data or b"\r" in data:  # bytes are searched faster than a text
         damaged += _odd_characters(text)

@@ -1,7 +1,8 @@
-"""What a branch inherits: its logs and its commits in, the open and rejected decisions of every run whose work it carries out.
+"""Decisions a branch inherits from the runs whose work it carries.
 
-A run's work is told by the trailers of its commits, wherever in a message they stand, and where a message was rewritten by
-what the run logs of this clone know of its commits. Where the logs of such a run are missing, nobody can say what it left open.
+A run's work is recognized by the trailers of its commits, anywhere in a message, and where a message was
+rewritten by what the run logs of this clone know of its commits. Where the logs of such a run are missing,
+its open decisions are unknown.
 """
 
 from __future__ import annotations
@@ -52,10 +53,12 @@ def of(
     at: str | None = None,
     base: str | None = None,
 ) -> Inheritance:
-    """What the branch of `logs` inherits from the runs of `base..at`; `Stop(3)` when that can't be said.
+    """Return what the branch of `logs` inherits from the runs of `base..at`.
 
-    Without `repo`: the repository the logs lie in, and nothing is inherited where they lie in none. Without `at`: the branch's
-    commit. Without `base`: the branch a pull request would be against.
+    Without `repo` it is the repository that contains the logs; outside of one nothing is inherited. Without
+    `at` it is the branch's commit; without `base` the branch a pull request would be against.
+
+    Raises: Stop(3) when that cannot be determined.
     """
     repo = repo or _repo_of(logs)
     if repo is None or not repo.has_commit():
@@ -122,7 +125,10 @@ def _base(repo: Repo, own: Branch, branch: str | None) -> str | None:
 
 
 def base_ref(repo: Repo, remote: str, names: Sequence[str], branch: str | None) -> str | None:
-    """The first of these branches that is known, on the remote as last fetched or else here; never `branch` itself."""
+    """Return the first of these branches that exists, as a full ref.
+
+    The remote's branch as last fetched comes before the local one; `branch` itself never counts.
+    """
     refs = [f"refs/remotes/{remote}/{name}" for name in names]
     refs += [f"refs/heads/{name}" for name in names if name != branch]
     return next(filter(repo.commit, refs), None)

@@ -1,4 +1,4 @@
-"""Work of other branches that no trailer tells of, found by what it makes of each file."""
+"""Work of other branches without a trailer, recognized by its files' content."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ _EMPTY = (
 def unsigned(
     repo: Repo, span: Sequence[str], past: str | None, own: Branch, others: Others
 ) -> Iterator[tuple[Source, Mark]]:
-    """Work of other branches' runs that no trailer tells of: a file in `span` that is what a run made of one, or changed as there.
+    """Find work of other branches' runs that no trailer names.
 
-    The change of a file counts against its commit's parent, the run's base, and where the branch left `past`: a squash has
-    all of them as one. Work that was mixed with other work within a file is not known again.
+    A file in `span` counts when it is what a run made of one, or was changed in the same way. The change of a
+    file is compared with its commit's parent, the run's base, and where the branch left `past`: a squash has
+    all of them as one. Work that was mixed with other work within a file is not recognized.
     """
     listed = repo.git(*HISTORY, "rev-list", *span, "--", env=ENV, seconds=SECONDS).split()
     mine = _made(own.events)

@@ -1,4 +1,4 @@
-"""What the commits of a span tell of runs: trailers, wherever in a message they stand."""
+"""Trailers that name runs in the commit messages of a span."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ class Mark:
 
 
 def marks(repo: Repo, span: Sequence[str]) -> Iterator[Mark]:
-    """What each commit's message tells of runs: a squash or a merge may quote the messages of many."""
+    """Yield the marks in each commit's message.
+
+    A squash or a merge may quote the messages of many commits.
+    """
     out = repo.git(
         *HISTORY, "log", "-z", "--no-show-signature", "-i", "-F", "--grep=correctless-", "--format=%H%x1e%B", *span, "--",
         env=ENV, seconds=SECONDS,
@@ -58,7 +61,10 @@ def _told(commit: str, text: str) -> Iterator[Mark]:
 
 
 def refuse_shallow(repo: Repo, span: Sequence[str], tip: str) -> None:
-    """`Stop(3)` when this clone's history ends inside `span`: what stands behind that can't be seen."""
+    """Refuse a clone whose history ends inside `span`.
+
+    Raises: Stop(3).
+    """
     path = os.path.join(repo.common_dir, "shallow")
     if not os.path.lexists(path):
         return
