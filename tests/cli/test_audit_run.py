@@ -579,7 +579,7 @@ def test_a_reverted_step_and_a_failed_attempt_are_proven(project: Project) -> No
     project.run(AGENT_PLAY="break-simplify fail:cdocs#1")
     code, faults, claims = audited(project)
     assert (code, set(faults.values())) == (exits.OK, {Y})
-    assert "its work was not kept" in claims[("simplify#1", "step")]["said"]
+    assert "its work was discarded" in claims[("simplify#1", "step")]["said"]
     assert ("cdocs#2", "commit") in claims
     work = project.git(
         project.top, "commit-tree", "HEAD^{tree}", "-p", "HEAD", "-m", f"x\n\nCorrectless-Run: {project.state().run}\nCorrectless-Step: simplify#1\n",
@@ -673,7 +673,7 @@ def test_the_newest_run_of_the_branch_is_meant_and_any_other_by_the_beginning_of
     done = whole.command("audit-run", "2")
     assert (done.returncode, f"{first}, {second}" in done.stderr) == (exits.USAGE, True)
     done = whole.command("audit-run", "nonesuch")
-    assert (done.returncode, "no run on record begins with 'nonesuch'" in done.stderr) == (
+    assert (done.returncode, "no recorded run begins with 'nonesuch'" in done.stderr) == (
         exits.REFUSED,
         True,
     )

@@ -49,7 +49,7 @@ class Claude:
         version = version_of(done.out.decode(errors="replace"))
         if done.code != 0 or version is None:
             said = one_line((done.err or done.out).decode(errors="replace"))
-            raise Stop(REFUSED, f"'{path} --version' gave no version ({said}). install Claude Code anew")
+            raise Stop(REFUSED, f"'{path} --version' gave no version ({said}). reinstall Claude Code")
         if version < TESTED[0]:
             found = ".".join(map(str, version))
             raise Stop(REFUSED, f"Claude Code {found} is too old: tested is {spell_tested()}. update it")
@@ -77,7 +77,7 @@ def program(environment: Mapping[str, str]) -> str:
     if chosen is not None:
         if os.path.isabs(chosen) and os.path.isfile(chosen) and os.access(chosen, os.X_OK):
             return chosen
-        raise Stop(REFUSED, f"CORRECTLESS_CLAUDE is '{chosen}', which is no program. {fix}")
+        raise Stop(REFUSED, f"CORRECTLESS_CLAUDE is '{chosen}', which is not a program. {fix}")
     # A relative entry of PATH would find a program the repository brought along.
     folders = [folder for folder in environment.get("PATH", "").split(os.pathsep) if os.path.isabs(folder)]
     found = shutil.which("claude", path=os.pathsep.join(folders)) if folders else None
@@ -94,7 +94,9 @@ def command_line(task: Task, path: str) -> list[str]:
     for tool in task.tools:
         # the list of --allowedTools has no end of its own: an entry that looks like an option would be one
         if not _TOOL.match(tool):
-            raise Stop(REFUSED, f"'{one_line(tool)}' is no tool pattern. write it as Name or Name(pattern)")
+            raise Stop(
+                REFUSED, f"'{one_line(tool)}' is not a tool pattern. write it as Name or Name(pattern)"
+            )
     built_in = dict.fromkeys(tool.partition("(")[0] for tool in task.tools if not tool.startswith("mcp__"))
     allowed = [*task.tools, *(TOOLS if task.mcp_config else ())]
     argv = [path, "-p", "--output-format", "stream-json", "--verbose"]

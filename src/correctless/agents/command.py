@@ -71,8 +71,8 @@ def command(spelled: str, cwd: str) -> Command:
 class _Answer:
     """Standard output as the answer; standard error goes to the transcript only."""
 
-    answered = False  # a program has said its last word when it leaves
-    over: Literal[""] = ""  # it says neither its turns nor its cost
+    answered = False  # a program has finished its answer when it exits
+    over: Literal[""] = ""  # it reports neither its turns nor its cost
 
     def __init__(self, task: Task) -> None:
         self._task = task

@@ -34,7 +34,7 @@ _TOOLS = [
         name="record_decision",
         description=(
             "Record one decision of this step, at the moment it is taken. The answer says what was recorded, and why it "
-            "differs from what was said. Recorded is only what was answered with 'recorded as'."
+            "differs from what was reported. Only what was answered with 'recorded as' is recorded."
         ),
         input_schema={
             "type": "object",
@@ -47,11 +47,11 @@ _TOOLS = [
                 "rationale": {**_TEXT, "description": "why"},
                 "escalation_deferred": {
                     "type": "boolean",
-                    "description": "true when the decision is a person's and the default only stands in for it",
+                    "description": "true when the decision needs a human and the default only replaces it until then",
                 },
                 "original_escalation_reason": {
                     "type": ["string", "null"],
-                    "description": "why a person has to decide; only with escalation_deferred",
+                    "description": "why a human has to decide; only with escalation_deferred",
                 },
             },
             "required": ["decision_id", "default_applied", "rationale"],
@@ -75,7 +75,10 @@ class _Dispatcher:
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def ask(self, tool: str, arguments: dict[str, Any]) -> tuple[str, bool]:
-        """What the dispatcher says, and whether it took the call. Never asked twice: it may have taken the first."""
+        """Return the dispatcher's answer, and whether it took the call.
+
+        A call is never repeated: the dispatcher may have taken the first.
+        """
         async with self._turn:
             try:
                 if self._streams is None:

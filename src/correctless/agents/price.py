@@ -44,5 +44,5 @@ class Usage:
 
 
 def _count(value: Any) -> int:
-    # type() and not isinstance: true is no count. An integer of hundreds of digits is JSON too, and would be no price.
+    # type() and not isinstance: true is not a count. An integer of hundreds of digits is JSON too, and would not be a price.
     return min(value, _MOST) if type(value) is int else 0

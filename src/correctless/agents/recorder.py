@@ -29,7 +29,7 @@ TOOLS = ("mcp__decisions__record_decision", "mcp__decisions__list_defaults")
 
 Take = Callable[[str, Mapping[str, Any]], str]
 
-_MAX_CALL = 8 << 20  # bytes of one call; a decision that is longer is no decision
+_MAX_CALL = 8 << 20  # bytes of one call; a longer one is not a decision
 _MAX_PATH = 100  # bytes; the kernel takes 104 to 108 in a socket's address
 _TOKEN_SECONDS = 30.0
 
@@ -103,7 +103,7 @@ class Recorder:
                     text, recorded = self._answer(line)
                     connection.sendall(json.dumps({"text": text, "recorded": recorded}).encode() + b"\n")
                     if not line.endswith(b"\n"):
-                        return  # too long or cut off: what comes next is no beginning of a line
+                        return  # too long or cut off: what comes next is not the beginning of a line
         except OSError:
             return  # the agent's end is gone; what was taken is durable
         finally:
@@ -139,7 +139,7 @@ class _RecorderSocket(socketserver.ThreadingUnixStreamServer):
     recorder: Recorder
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A connection that breaks says nothing on our standard error."""
+        """Print nothing on standard error when a connection breaks."""
 
 
 class _Connection(socketserver.BaseRequestHandler):

@@ -51,7 +51,7 @@ class Replay:
         names = os.listdir(self.folder) if os.path.isdir(self.folder) else []
         if not any(name.endswith(".md") for name in names):
             raise Stop(
-                REFUSED, f"'{self.folder}' holds no recorded answers. put one <step>.md for each step there"
+                REFUSED, f"'{self.folder}' has no recorded answers. put one <step>.md for each step there"
             )
         self._command().check(environment, cwd)
 
@@ -89,7 +89,7 @@ def replay(folder: str, step: str, prompt: str, cwd: str, env: Mapping[str, str]
     Raises: Stop(1) when either is impossible.
     """
     if not _STEP.match(step):
-        raise Stop(FINDINGS, f"CORRECTLESS_STEP is '{one_line(step)}', which is no step's name. set it")
+        raise Stop(FINDINGS, f"CORRECTLESS_STEP is '{one_line(step)}', which is not a step's name. set it")
     path = os.path.join(folder, f"{step}.md")
     try:
         with open(path, encoding="utf-8", newline="") as file:
@@ -102,7 +102,7 @@ def replay(folder: str, step: str, prompt: str, cwd: str, env: Mapping[str, str]
         done = as_agent("apply", "--whitespace=nowarn", os.path.abspath(patch), cwd=cwd, env=env)
         if done.returncode != 0:
             why = one_line(done.stderr.decode(errors="replace"))
-            raise Stop(FINDINGS, f"'{patch}' does not apply: {why}. record it anew from this commit")
+            raise Stop(FINDINGS, f"'{patch}' does not apply: {why}. record it again from this commit")
     return said
 
 

@@ -92,14 +92,14 @@ class Running:
         by_itself = False
         too_much = ""
         said = 0
-        # 0600: a transcript holds what the agent read, and that may be a secret
+        # 0600: a transcript has what the agent read, and that may be a secret
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         try:
             with open(open_plain(self._task.transcript, flags), "ab", buffering=0) as transcript:
                 try:
                     process.release(self._stdin)
                     for line in process.lines(idle_s=limits.idle_s, wall_s=limits.wall_s):
-                        # Heard whole before anybody is told: an interruption there loses nothing of it.
+                        # Read completely before `on_activity` is called: an interruption there loses nothing.
                         for activity in self._hear(line, transcript):
                             on_activity(activity)
                         said += len(line.data) + line.last
@@ -115,7 +115,7 @@ class Running:
                     try:
                         process.end(limits.grace_s)
                     finally:
-                        # What it said before it was cut off counts; what a job it left behind says after it does not.
+                        # Output before the end counts; what a background job prints after it does not.
                         for line in () if by_itself or too_much else process.rest():
                             self._hear(line, transcript)
         finally:
@@ -134,7 +134,7 @@ class Running:
         code = self._process.end(self._task.limits.grace_s)
         outcome = self._listener.outcome(End(code, by_itself=False, timed_out=None))
         if outcome.kind == "ok" and not self._listener.answered:
-            # It may have said more than was read by then.
+            # It may have written more than was read by then.
             return replace(outcome, kind="failed", reason="it was ended")
         return outcome
 

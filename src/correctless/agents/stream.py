@@ -38,19 +38,19 @@ _WINDOWS = 16  # of an account, at most: each event spells them all
 _LONGEST_WINDOW = timedelta(days=8)  # the account's longest window is a week
 _HEAD = 800  # characters of a result that are held beside the answer
 _NOISE = 1 << 16  # bytes of one line of standard error that are kept
-_COMPLAINTS = 20  # unreadable lines that are told to a watcher, each
+_COMPLAINTS = 20  # unreadable lines that are reported to a watcher, each
 _MOST_SAID = 10**15 - 1  # tokens: an integer of thousands of digits is JSON too, and cannot be spelled
 
 
 class Stream:
-    """What was heard of one attempt; fed line by line, asked once for the outcome."""
+    """State of one attempt's stream; fed line by line, asked once for the outcome."""
 
     def __init__(self, task: Task, now: Callable[[], datetime] = utcnow) -> None:
         self._task = task
         self._now = now
         self._begun = False
         self._plugin_errors: list[str] = []
-        self._results: list[dict[str, Any]] = []  # of its text each holds the beginning
+        self._results: list[dict[str, Any]] = []  # each has the beginning of its text
         self._said: list[str] = []  # each message of the agent itself, and each result that is none of them
         self._size = 0  # bytes of all of it
         self._blank = True  # the last result
@@ -58,18 +58,16 @@ class Stream:
         self._retrying = False
         self._refused = False  # the newest message is the client's own, in place of an answer
         self._rejected: dict[str, Any] | None = None
-        self._forbidden = (
-            False  # what is worked from here on is paid for beside the included usage, and must not be
-        )
+        self._forbidden = False  # further work is paid beyond the included usage, and must not be
         self._shares: dict[str, float] = {}
         self._usage: dict[str, Usage] = {}
         self._estimate = 0.0  # US dollars of all messages in `_usage`
         self._counted = 0  # their tokens
         self._reported = (0, 0.0)  # tokens and US dollars of all parts of all results
-        self._shown = ""  # what a watcher was told of both
-        self._billed = 0.0  # what the estimate was when the client last said what it cost
+        self._shown = ""  # what was reported of both to a watcher
+        self._billed = 0.0  # the estimate when the client last reported its cost
         self._turns: set[str] = set()
-        self._replies = 0  # what was said to the agent: a message without an id is told apart by it
+        self._replies = 0  # the message to the agent: one without an id is recognized by it
         self._unreadable = 0
         self._stderr = ""
         self.answered = False
@@ -141,7 +139,7 @@ class Stream:
             self._said.append(said)
 
     def _used(self) -> Iterator[Activity]:
-        """Tokens and US dollars of the attempt so far, where they are not what was said last."""
+        """Yield the tokens and US dollars of the attempt so far, when they changed."""
         cost, estimated = self._cost()
         said = f"{min(self._tokens(), _MOST_SAID)} tokens, {'~' if estimated else ''}{cost:.4f} USD"
         if said != self._shown:
@@ -149,7 +147,7 @@ class Stream:
             yield Activity("usage", said)
 
     def _dear(self) -> bool:
-        """Whether the money limit is behind it, by the stream's own account; before the first message nobody knows."""
+        """Return whether the money limit is exceeded by the stream's own account."""
         limit = self._task.limits.usd
         return limit is not None and bool(self._usage or self._results) and self._cost()[0] > limit
 
@@ -177,7 +175,7 @@ class Stream:
             self.over = self.over or "extra"
         name = text(message.get("id")) or f"after reply {self._replies}"
         # A client may not stop by itself, but it has the first word: its own bill is the better one. So what it began
-        # before the limit is heard out, and the next message, or the second turn too many, ends it.
+        # before the limit is reached, and the next message, or the second turn too many, ends it.
         if name not in self._usage and self._dear():
             self.over = "usd"
         if own:
@@ -221,10 +219,10 @@ class Stream:
         result = self._results[-1] if self._results else None
         faults = self._faults(end, result)
         over = self._over(end, result) if faults else ""
-        # an outage on the way to the limit is no reason to begin once more
+        # an outage before the limit is no reason to start again
         why_paused = self._pause(result) if faults and over not in ("turns", "usd") else ""
         cost, estimated = self._cost()
-        # The client says so before it asks a model anything; a new session is all that can be done.
+        # The client reports it before it asks a model anything; only a new session helps.
         lost = self._task.resume and bool(faults) and not self._begun and not why_paused and not over
         return Outcome(
             kind="paused" if why_paused else "lost" if lost else "failed" if faults else "ok",
@@ -324,7 +322,7 @@ class Stream:
             estimate = asked.cost()
         said = number(self._results[-1].get("total_cost_usd")) if self._results else None
         if self._task.resume and self._results:
-            # the total of a continued session holds the cost of its earlier processes too
+            # the total of a continued session includes the cost of its earlier processes
             said = self._reported[1]
         if said is None or said < 0 or (said == 0 and estimate > 0):
             return estimate, True
@@ -353,7 +351,7 @@ def spell_tested() -> str:
 
 
 def _object(data: bytes) -> dict[str, Any] | None:
-    """The event of a line; an event is an object, and a flood of anything else is not worth a parser."""
+    """Return the event of a line, None for anything but an object, which is not parsed."""
     try:
         event = strict_json(data.decode(), max_size=None) if data.lstrip()[:1] == b"{" else None
     except (RecordError, UnicodeDecodeError):

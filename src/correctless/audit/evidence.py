@@ -52,7 +52,7 @@ class Git:
     """
 
     where: str | None  # the run's branch, or another ref that has its commits; None: there is none
-    branch: Mapping[str, RunCommit]  # what that holds since the run's base
+    branch: Mapping[str, RunCommit]  # its commits since the run's base
     squashed: Mapping[str, RunCommit]  # what was squashed at the end, kept under a ref of its own
     present: frozenset[str]  # of all commits the run log names, those this clone has
     spec: tuple[str, ...]  # SHA-256 of the spec at the run's base, as it is and with CRLF; none: not there
@@ -78,13 +78,11 @@ class RunEvidence:
     lost: Lost | None  # what the decisions log says of one before it
     confirmations: tuple[Confirmation, ...]
     confirmations_fault: str
-    asked: frozenset[str]  # the digest of everything a person was ever asked on this branch
+    asked: frozenset[str]  # the digest of everything you were ever asked on this branch
     shown: Mapping[
         int, tuple[str, ...]
-    ]  # run log entry that asks a person -> its digests over the lines as they are
-    uncovered: Mapping[
-        int, tuple[int, ...]
-    ]  # run log entry that opened the gate -> deferred, confirmed by nobody
+    ]  # run log entry that asks you -> its digests over the lines as they are
+    uncovered: Mapping[int, tuple[int, ...]]  # run log entry that opened the gate -> deferred and unconfirmed
     git: Git
     answers: Mapping[tuple[str, int], str] = field(
         default_factory=dict

@@ -45,7 +45,7 @@ from correctless.runlog.plan import Plan
 from correctless.runlog.state import OutOfOrderError, State, after
 from correctless.syntax.strict_json import RecordError
 
-# What a repository may define in the place of a commit or of its parents is no witness.
+# Replacements of a commit or of its parents, which a repository may define, prove nothing.
 _PLAIN = {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_GRAFT_FILE": os.devnull}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\Z")
 
@@ -60,7 +60,7 @@ def choose(repo: Repo, here: Logs, wanted: str | None) -> tuple[Logs, str]:
     if wanted is None:
         runs = _runs(here)
         if not runs:
-            raise Stop(exits.REFUSED, "there is no run on this branch. name one of another branch by its id")
+            raise Stop(exits.REFUSED, "no run found on this branch. name one of another branch by its id")
         return here, runs[-1]
     found: list[tuple[Logs, str]] = []
     unread = ""
@@ -75,7 +75,7 @@ def choose(repo: Repo, here: Logs, wanted: str | None) -> tuple[Logs, str]:
     if not found:
         why = f", and one log could not be read: {unread}" if unread else ""
         raise Stop(
-            exits.REFUSED, f"no run on record begins with '{wanted}'{why}. see correctless cauto status --all"
+            exits.REFUSED, f"no recorded run begins with '{wanted}'{why}. see correctless cauto status --all"
         )
     named = ", ".join(run for _, run in exact[:4])
     raise Stop(exits.USAGE, f"'{wanted}' begins {len(exact)} runs: {named}. write more of it")
@@ -94,7 +94,7 @@ def gather(repo: Repo, logs: Logs, run: str, env: Mapping[str, str], *, offline:
     permit, permit_fault = _permit(repo, own, env)
     entries, unread = entries_of(logs.decisions, logs.root)
     report, log_fault, missing = _report(repo, logs, env, noted.get("decisions"), plan)
-    # Any error of the file itself is told by `_events`: a chain that is broken reads no further.
+    # `_events` reports any error of the file itself: a broken chain ends the reading.
     differs = check.verify(logs.run, noted.get("run", ()), root=logs.root).findings
     worse = next((found.message for found in differs if found.severity == "error"), "")
     confirmations, confirmations_fault = _confirmations(logs)
@@ -164,7 +164,7 @@ def _own(events: Sequence[Logged], run: str) -> tuple[LoggedEvent, ...]:
 
 
 def _fold(own: Iterable[LoggedEvent], run: str) -> tuple[State, str]:
-    """The state as far as the events can follow each other, and where they can't."""
+    """Return the state as far as the events follow each other, and where they do not."""
     state = State()
     for said in own:
         try:
@@ -188,7 +188,7 @@ def _asked_of_github(
 
 
 def _permit(repo: Repo, own: Iterable[LoggedEvent], env: Mapping[str, str]) -> tuple[str, str]:
-    """The permit that was used up for the run's merge, "" without one; and why the contract's ledger can't be read."""
+    """Return the permit used for the run's merge, and why the ledger cannot be read."""
     merges = [said.event for said in own if isinstance(said.event, Merged)]
     if not merges:
         return "", ""
@@ -234,10 +234,8 @@ def _report(
     except Missing:
         return None, f"{logs.decisions} is missing although a run began it", True
     except Damaged:
-        # The run log is: told by its own claim. The chain of the decisions log can still be checked.
-        why = (
-            "its chain is whole, and what was noted of it elsewhere can't be compared: the run log is damaged"
-        )
+        # The run log is damaged, as its own claim says. The chain of the decisions log can still be checked.
+        why = "its chain is intact, but can't be compared with its anchors: the run log is damaged"
         return check.verify(logs.decisions, more or (), root=logs.root), why, False
     except Stop as stop:
         return None, stop.message, False
@@ -257,7 +255,7 @@ def _confirmations(logs: Logs) -> tuple[tuple[Confirmation, ...], str]:
     except Stop as stop:
         return tuple(found), stop.message.partition(". look at it with")[0]
     except RecordError as error:
-        return tuple(found), f"{logs.confirmations} holds what is no confirmation: {error}"
+        return tuple(found), f"{logs.confirmations} has a line that is not a confirmation: {error}"
     return tuple(found), ""
 
 
@@ -273,7 +271,7 @@ def _branch(
 
 
 def _uncovered(branch: Branch, opened: int, log_seq: int) -> tuple[int, ...]:
-    """What waited for a person when the run log's entry `opened` says that nothing did."""
+    """Return the entries that were uncovered when the gate opened at entry `opened`."""
     then = Branch(
         tuple(each for each in branch.decisions if each.seq <= log_seq),
         branch.events[:opened],
@@ -291,7 +289,7 @@ def _digests(event: object) -> tuple[str, ...]:
 
 
 def _shown(said: LoggedEvent, lines: Mapping[int, bytes]) -> tuple[str, ...]:
-    """What a person was asked, once more from the lines as they are now."""
+    """Return the digests of what you were asked, from the lines as they are now."""
     event = said.event
     if isinstance(event, GateClosed):
         return (coverage.shown(event, lines),)

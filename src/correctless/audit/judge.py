@@ -59,15 +59,15 @@ def _claims(given: RunEvidence) -> Iterator[Claim]:
 
 def _lacking(given: RunEvidence, about: str, what: str, said: str) -> Claim:
     if given.over:
-        return Claim(about, what, "not proven", said, fix="bring the run log back from a copy")
+        return Claim(about, what, "not proven", said, fix="restore the run log from a copy")
     return Claim(about, what, "not yet", said)
 
 
 def _run_log(given: RunEvidence) -> Claim:
-    """The chain can't show that its own tail was cut off: what the run left elsewhere can."""
+    """Compare the run log with commits and decisions, which show a tail that was cut off."""
     numbers = tuple(said.seq for said in given.events)
     span = (numbers[0], numbers[-1])
-    fix = "bring the run log back from a copy; what stands behind its end is not proven by it"
+    fix = "restore the run log from a copy; it proves nothing after its end"
     if given.fault:
         return Claim("run", "run log", "contradicted", line(given.fault), span, fix=fix)
     begun = {(event.step, event.attempt) for _, event in given.all_of(StepStarted)}
@@ -81,7 +81,7 @@ def _run_log(given: RunEvidence) -> Claim:
         known.add(_CONSOLIDATION)
     state = given.state
     if state.phase == "checked" and state.step is not None:
-        known.add(f"{state.step.name}#{state.attempt}")  # committed, and died before it was on record
+        known.add(f"{state.step.name}#{state.attempt}")  # committed, and died before it was recorded
     if state.phase == "steps_done":
         known.add(_CONSOLIDATION)
     for oid, commit in given.git.branch.items():
@@ -91,7 +91,7 @@ def _run_log(given: RunEvidence) -> Claim:
                 f"commit {oid[:12]} says that {line(label) or 'no step'} made it, which never finished here"
             )
             return Claim("run", "run log", "contradicted", what, span, oid, fix)
-    return Claim("run", "run log", "proven", f"entries {span[0]} to {span[1]}; commits and decisions tell of nothing that they lack", span)  # fmt: skip
+    return Claim("run", "run log", "proven", f"entries {span[0]} to {span[1]}; commits and decisions name nothing that is missing in it", span)  # fmt: skip
 
 
 def _spec(given: RunEvidence) -> Claim:
@@ -100,7 +100,7 @@ def _spec(given: RunEvidence) -> Claim:
     seq, started = found
     plan = given.plan
     who, where = f"{line(started.approved_by)} ({line(started.approved_channel)})", line(plan.spec)
-    fix = "have a person read the spec, and start a run that they approve"
+    fix = "read the spec, and start a run that you approve"
 
     def claim(verdict: Verdict, said: str) -> Claim:
         return Claim("run", "spec", verdict, said, (seq,), plan.base, "" if verdict == "proven" else fix)
@@ -108,7 +108,7 @@ def _spec(given: RunEvidence) -> Claim:
     mine = [c for c in given.confirmations if c.kind == "spec" and c.digest == plan.spec_sha256]
     if not any((c.by, c.channel) == (started.approved_by, started.approved_channel) for c in mine):
         others = f", only of {line(mine[-1].by)} ({line(mine[-1].channel)})" if mine else ""
-        return claim("contradicted", f"no approval by {who} of these bytes is on record{others}")
+        return claim("contradicted", f"no approval by {who} of these bytes is recorded{others}")
     if given.git.fault:
         return claim("unchecked", given.git.fault)
     if not given.git.spec:
@@ -139,10 +139,10 @@ def _confirmations(given: RunEvidence) -> Claim:
         return Claim("run", "confirmations", "contradicted", line(given.confirmations_fault), fix=_PEOPLE)
     for said in given.confirmations:
         if said.kind != "spec" and said.digest not in given.asked:
-            what = f"{line(said.by)} ({line(said.channel)}) answered {said.digest[:8]}, which nobody was asked on this branch"
+            what = f"{line(said.by)} ({line(said.channel)}) answered {said.digest[:8]}, which was never asked on this branch"
             return Claim("run", "confirmations", "contradicted", what, fix=_PEOPLE)
     answers = sum(said.kind != "spec" for said in given.confirmations)
-    what = f"{len(given.confirmations)} on record, of which {answers} answer what a person was asked"
+    what = f"{len(given.confirmations)} recorded, of which {answers} answer what was asked"
     return Claim("run", "confirmations", "proven", what)
 
 
@@ -160,7 +160,7 @@ def _closing(given: RunEvidence, seq: int, closing: GateClosed) -> Claim:
     named = _numbers(closing.entries)
     shown = given.shown.get(seq)
     if shown is None:
-        what = f"entries {named} stood in a log that decisions repair set aside"
+        what = f"entries {named} were in a log that decisions repair set aside"
         return Claim("gate", "closed", "not proven", what, (seq,), fix=_VERIFY)
     if shown != (closing.digest,):
         what = f"the lines of entries {named} are not those of digest {closing.digest[:8]}"
@@ -172,9 +172,7 @@ def _gate(given: RunEvidence) -> Iterator[Claim]:
     found = given.last(GateOpened)
     if found is None or given.state.opened is None:
         waits = given.state.phase == "closed"
-        what = (
-            "a person must answer: correctless review" if waits else "the run log does not say that it opened"
-        )
+        what = "needs your answer: correctless review" if waits else "the run log does not say that it opened"
         yield _lacking(given, "gate", "open", what)
         return
     seq, opened = found
@@ -196,7 +194,7 @@ def _confirmed(given: RunEvidence, seq: int, opened: GateOpened) -> Claim:
     if any((c.by, c.channel) == (opened.by, opened.channel) for c in said):
         return Claim("gate", "confirmed", "proven", f"{who} confirmed {str(opened.digest)[:8]}", (seq,))
     others = f", only by {line(said[-1].by)} ({line(said[-1].channel)})" if said else ""
-    what = f"no confirmation of {str(opened.digest)[:8]} by {who} is on record{others}"
+    what = f"no confirmation of {str(opened.digest)[:8]} by {who} is recorded{others}"
     return Claim("gate", "confirmed", "contradicted", what, (seq,), fix=_PEOPLE)
 
 
@@ -207,7 +205,7 @@ def _publishing(given: RunEvidence) -> Claim:
     seq, intended = found
     kinds = (RunStarted, Rerun, Rewound, Consolidated, GateClosed, GateOpened)
     before = [said for said in given.events if said.seq < seq and isinstance(said.event, kinds)]
-    fix = f"do not merge before a person has read the decisions of {given.plan.branch}"
+    fix = f"do not merge before you have read the decisions of {given.plan.branch}"
     if not before or not isinstance(before[-1].event, GateOpened):
         return Claim(
             "publish", "intent", "contradicted", "the gate was not open then", (seq,), intended.commit, fix
@@ -239,11 +237,11 @@ def _request(given: RunEvidence) -> Iterator[Claim]:
     elif said.how == "skip":
         yield Claim("publish", "request", "proven", "none was to be opened", (seq,))
     elif given.request_fault:
-        fix = "mend that, or leave it out with --offline"
+        fix = "fix that, or skip it with --offline"
         yield Claim("publish", "request", "unchecked", line(given.request_fault), (seq,), fix=fix)
     else:
         asked = said.how == "gh" and not given.offline
-        more = ", and its body has this run's section" if asked else "; nobody was asked about it"
+        more = ", and its body has this run's section" if asked else "; not checked on the host"
         yield Claim("publish", "request", "proven", f"{line(said.url)}{more}", (seq,))
 
 
@@ -254,7 +252,7 @@ def _merge(given: RunEvidence) -> Claim:
     seq, said = found
     what = f"pull request {said.number} as {line(said.commit[:12])}"
     if given.permit_fault:
-        fix = "mend that, then ask again"
+        fix = "fix that, then retry"
         return Claim("publish", "merge", "unchecked", line(given.permit_fault), (seq,), fix=fix)
     if not given.permit:
         none = f"{what}; no permit of the contract {line(said.contract)} was used for it"

@@ -34,7 +34,7 @@ def of_step(given: RunEvidence, step: PlannedStep) -> Iterator[Claim]:
     elif state.step is not None and state.step.name == step.name and state.phase in UNDER_WAY:
         yield from _attempt(given, step, state.attempt, None)
     else:
-        yield Claim(step.name, "step", "not yet", "it was not reached, or is to begin anew")
+        yield Claim(step.name, "step", "not yet", "it was not reached, or is to start again")
 
 
 def commit_claim(
@@ -58,7 +58,7 @@ def commit_claim(
     git = given.git
     name = line(git.where or given.plan.branch)
     if git.fault:
-        return claim("unchecked", git.fault, "mend that, then ask again")
+        return claim("unchecked", git.fault, "fix that, then retry")
     holds = git.squashed if squashed else git.branch
     found = holds.get(oid)
     short = oid[:12]
@@ -77,15 +77,15 @@ def commit_claim(
                 "not proven", f"this clone has no commit {short}", "fetch it, or ask where the run was"
             )
         if git.where is None:
-            return claim(
-                "not proven", f"there is no branch {name} that could hold {short}", "fetch the branch"
-            )
-        return claim("contradicted", f"{name} does not hold {short}", reflog)
+            return claim("not proven", f"no branch {name} found that could have {short}", "fetch the branch")
+        return claim("contradicted", f"{name} does not have {short}", reflog)
     wanted = {RUN: given.run, STEP: label, LOG: noted or found.trailers.get(LOG, "")}
     wrong = [key for key, value in wanted.items() if not value or found.trailers.get(key) != value]
     if wrong:
         return claim(
-            "contradicted", f"{short} has not the {wrong[0]} the run log tells of", f"git show {short}"
+            "contradicted",
+            f"{short} lacks trailer {wrong[0]}, which the run log records",
+            f"git show {short}",
         )
     between = _between(holds, oid, after)
     if after is not None and between is None:
@@ -103,7 +103,7 @@ def commit_claim(
 
 
 def _between(holds: Mapping[str, RunCommit], oid: str, after: str | None) -> int | None:
-    """How many commits lie between `oid` and `after`; None when it does not go back to it."""
+    """Return the number of commits between `oid` and `after`; None if unrelated."""
     seen, todo = {oid}, [oid]
     reached = False
     while todo:
@@ -168,7 +168,7 @@ def _ended(
             label,
             "agent",
             "contradicted",
-            "its events stand in an order no step has",
+            "its events are in an order no step has",
             tuple(order),
             fix=again,
         )
@@ -195,7 +195,7 @@ def _decisions(
     deferred = sum(held.decision.escalation_deferred for held in taken_by)
     if (len(taken_by), deferred) != (taken.count, taken.deferred):
         stated = f"run log {seq} states {_count(taken.count)}, {taken.deferred} deferred"
-        return claim("contradicted", f"{stated}; the log holds {len(taken_by)}, {deferred} deferred")
+        return claim("contradicted", f"{stated}; the log has {len(taken_by)}, {deferred} deferred")
     late = [held for held in mine if _late(held, taken.log_seq, done)]
     if late:
         return claim("contradicted", f"entry {late[0].seq} was added to it after the agent's answer was read")
@@ -213,7 +213,10 @@ def _decisions(
 
 
 def _late(held: LoggedDecision, taken: int, done: StepFinished | None) -> bool:
-    """Whether an entry can't be the attempt's: behind its answer only the dispatcher adds, and behind its end nobody does."""
+    """Return whether an entry is too late to be the attempt's.
+
+    After the answer only the dispatcher adds entries, and after the attempt's end nothing does.
+    """
     by_others = held.decision.source != "synthesized"
     return (held.seq > taken and by_others) or (done is not None and held.seq > done.log_seq)
 
@@ -221,21 +224,19 @@ def _late(held: LoggedDecision, taken: int, done: StepFinished | None) -> bool:
 def _answers(given: RunEvidence, label: str, seq: int, asking: Asking, lacking: Verdict) -> Claim:
     after = [(n, said) for n, said in given.all_of(Answered, asking.step, asking.attempt) if n > seq]
     if not after:
-        return Claim(label, "answers", lacking, "a person was asked, and no answer is on record", (seq,))
+        return Claim(label, "answers", lacking, "you were asked, and no answer is recorded", (seq,))
     at, said = after[0]
     if given.shown.get(seq) != asking.digests:
-        what = "the lines of the log are not those a person was asked about"
+        what = "the lines of the log are not those you were asked about"
         return Claim(label, "answers", "contradicted", what, (seq, at), fix=_LOOK)
     heard = {c.digest for c in given.confirmations if c.kind == "answer"} & set(asking.digests)
     stated = said.confirmed + said.changed
     if len(heard) != stated:
-        what = (
-            f"run log {at} states {stated} of a person's answers, {len(heard)} are on record for these lines"
-        )
+        what = f"run log {at} states {stated} answers, {len(heard)} are recorded for these lines"
         return Claim(
             label, "answers", "contradicted", what, (seq, at), fix="see who wrote the confirmations log"
         )
-    who = f"{line(said.by)} ({line(said.channel)}) gave {stated}" if stated else "nobody answered"
+    who = f"{line(said.by)} ({line(said.channel)}) gave {stated}" if stated else "no answer was given"
     return Claim(label, "answers", "proven", f"of {len(asking.entries)} asked about, {who}", (seq, at))
 
 
@@ -273,7 +274,7 @@ def _report(given: RunEvidence, step: PlannedStep, label: str, done: StepFinishe
         and (held.decision.key or "").endswith("/sno-report")
     ]
     if told:
-        what = f"none was written; entry {told[0]} leaves that to a person"
+        what = f"none was written; entry {told[0]} needs your review"
         return Claim(label, "report", "proven", what, commit=done.commit)
     what = f"{done.commit[:12]} has no {name}"
     fix = "see whether git ignores it, or have the step run again"
@@ -289,9 +290,9 @@ def _reverted(given: RunEvidence, done: Reverted) -> Claim:
     mine = {RUN: given.run, STEP: label}
     for oid, commit in given.git.branch.items():
         if mine.items() <= commit.trailers.items():
-            what = f"its work was not to be kept, and {line(given.git.where or '')} holds {oid[:12]}"
+            what = f"its work was to be discarded, but {line(given.git.where or '')} has {oid[:12]}"
             return Claim(label, "step", "contradicted", what, events, oid, f"see git show {oid[:12]}")
-    return Claim(label, "step", "proven", f"its work was not kept: {line(done.reason)}", events)
+    return Claim(label, "step", "proven", f"its work was discarded: {line(done.reason)}", events)
 
 
 def _when(given: RunEvidence, seq: int) -> str:

@@ -18,7 +18,7 @@ from correctless.decisions.legible import PlainCharacters, legible
 
 START = "AUTONOMOUS_DECISIONS_START"
 END = "AUTONOMOUS_DECISIONS_END"
-MAX_PIECES = 10_000  # more than a person could ever read: the rest of the answer is one damaged piece
+MAX_PIECES = 10_000  # more than you could ever read: the rest of the answer is one damaged piece
 _TOO_MANY = f"more than {MAX_PIECES} pieces"
 ASTRAY = "its start marker is not as the prompt shows it, alone on its line"
 PRINTED = "the word of the block is in the answer, and not at a block that could be read"
@@ -46,10 +46,10 @@ class Piece:
     """
 
     value: dict[str, Any] | None
-    duplicate: bool = False  # a key stood twice in it
+    duplicate: bool = False  # it has a duplicate key
     text: str = ""  # of a damaged piece
     fault: str = ""  # why it is damaged
-    verified: bool = True  # the nonce stood at its block
+    verified: bool = True  # its block has the nonce
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Reading:
     pieces: tuple[Piece, ...]
     authentic: int  # blocks with the attempt's nonce: all of them are read
     nonceless: int  # read (the last one) only when nothing is authentic and no call was recorded
-    others: tuple[str, ...]  # what stands for a nonce at the start of each block with another one: never read
+    others: tuple[str, ...]  # the text in place of the nonce, for each block with another one: never read
     verified: bool  # something is authentic, or a call was recorded
     outside: (
         str  # the lines of no block, and of those that were not read: they may report what is nowhere else
@@ -122,7 +122,10 @@ def read(answer: str, nonce: str, *, called: bool = False) -> Reading:
 
 
 def _news(pieces: list[Piece], seen: Counter[str]) -> list[Piece]:
-    """Without the objects that an earlier block has said word for word; a block may say one several times."""
+    """Return the pieces without exact copies of an earlier block's objects.
+
+    A block may repeat an object of its own.
+    """
     now: Counter[str] = Counter()
     news = []
     for piece in pieces:
@@ -137,7 +140,7 @@ def _news(pieces: list[Piece], seen: Counter[str]) -> list[Piece]:
 
 
 def _printed(plain: str, nonce: str) -> list[tuple[int, int]]:
-    """Where the nonce stands, in whatever case and type, and with up to two other characters between its digits."""
+    """Yield the places of the nonce, in any case, with up to two signs between its digits."""
     pattern = re.compile("[^0-9A-Za-z]{0,2}".join(nonce), re.IGNORECASE)
     return [match.span() for match in pattern.finditer(plain)]
 
@@ -148,7 +151,10 @@ def _disguised(answer: str, nonce: str, printed: list[tuple[int, int]]) -> bool:
 
 
 def _looks_like_a_start(plain: str, start: int, end: int) -> bool:
-    """Whether two of the three words of START stand near the nonce: one letter can be wrong in one of them only."""
+    """Return whether two of the three words of START are near the nonce.
+
+    One letter can be wrong in one of them only.
+    """
     for near in (plain[max(0, start - _NEAR) : start], plain[end : end + _NEAR]):
         letters = _NO_LETTER.sub("", near.lower())
         if sum(word in letters for word in ("autonomous", "decision", "start")) >= 2:
@@ -157,7 +163,10 @@ def _looks_like_a_start(plain: str, start: int, end: int) -> bool:
 
 
 def _marker(line: str) -> tuple[str, str | None] | None:
-    """START or END and the word behind it, where a line holds nothing else but a quote or list mark before it."""
+    """Return START or END and the nonce of a marker line.
+
+    The line has nothing else but a quote or list mark before it.
+    """
     if "AUTONOMOUS_DECISIONS_" not in line:
         return None
     at = _end(_LEAD, line, 0, len(line))
@@ -183,7 +192,10 @@ def _blocks(
     outside: list[tuple[_Block | None, str]],
     loose: list[int],
 ) -> Iterator[_Block]:
-    """The blocks; `outside` gets each line with its block, and `loose` the places where the nonce stands for anything else."""
+    """Return the blocks; `outside` gets each line with its block.
+
+    `loose` gets the places where the nonce is used for anything else.
+    """
     current: _Block | None = None
     offset, places = 0, deque(printed)
     for line in answer.split("\n"):
@@ -202,7 +214,7 @@ def _blocks(
                 place for place in here[:_NEAR] if not quotation.quotes(plain, begin, *place, nonce or "")
             ] + here[_NEAR:]
         starts = marker is not None or any(_looks_like_a_start(plain, *place) for place in here[:_NEAR])
-        # What the nonce belongs to may stand before it, where its own line is no start.
+        # What the nonce belongs to may come before it, where its own line is not a start.
         own = starts and any(
             _looks_like_a_start(plain[begin:offset], a - begin, b - begin) for a, b in here[:_NEAR]
         )

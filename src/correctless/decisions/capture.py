@@ -51,7 +51,7 @@ class Captured:
     decisions: tuple[Decision, ...]
     kept: tuple[UnreadableText, ...]
     warnings: tuple[str, ...]
-    read: tuple[block.Piece, ...] = ()  # what the keys b1, b2, ... of this answer stand for
+    read: tuple[block.Piece, ...] = ()  # pieces with the keys b1, b2, ... of this answer
 
 
 class Calls:
@@ -195,7 +195,7 @@ class _Made:
 
     def call(self, decision: Decision) -> None:
         """A recorded call: an object may repeat it under the id it claimed or the one it was given."""
-        # What a person decided may be repeated as deferred: that it was is how it came to them.
+        # What you decided may be repeated as deferred, because it was when you were asked.
         deferred = decision.escalation_deferred or decision.source == "synthesized"
         call, text = _Call(deferred), folded({"default_applied": decision.default_applied})
         names = {decision.decision_id}
@@ -210,14 +210,14 @@ class _Made:
         queue = self.waiting.get((claimed_id(obj) or "", folded(obj)), deque())
         while queue and queue[0].met:
             queue.popleft()
-        # An object that defers what its call did not is news: left to `contradicts`, the call stays as it is.
+        # An object that defers what its call did not is new: `contradicts` decides, the call stays as recorded.
         if not queue or (asks_to_defer(obj) and not queue[0].deferred):
             return False
         queue.popleft().met = True
         return True
 
     def contradicts(self, obj: Mapping[str, Any]) -> bool:
-        """Whether this object, which repeats no call, takes an id that stands there with other text or undeferred."""
+        """Return whether an object that repeats no call takes a recorded id with other text."""
         name, text = claimed_id(obj), folded(obj)
         if not name:
             return False
@@ -228,7 +228,7 @@ class _Made:
         return self.differs(name, text)
 
     def differs(self, name: str, text: str) -> bool:
-        """Whether the id stands there with other text only."""
+        """Return whether the id is recorded with other text only."""
         texts = self.texts.setdefault(name, set())
         other = bool(texts) and text not in texts
         texts.add(text)
@@ -236,7 +236,7 @@ class _Made:
 
 
 def _unsaid(answer: str, read: block.Reading, contract: SkillContract, known: Sequence[Decision]) -> str:
-    """Why an attempt that has all this on record may have left out a decision; "" where nothing says so."""
+    """Return why an attempt may have left out a decision; "" without a reason."""
     name = contract.name
     if any(piece.fault == block.PRINTED for piece in read.pieces):
         return ""  # all of it is kept

@@ -49,15 +49,15 @@ class Origin:
 
     source: str  # as of `Decision`
     key: str | None
-    duplicate: bool = False  # a key stood twice in it
+    duplicate: bool = False  # it has a duplicate key
     verified: bool = True  # the agent's own, by the nonce of its block
     conflict: bool = False  # the same id was reported with another default, or not deferred
     holds_another: bool = (
-        False  # a decision inside of it is recorded as a mere detail of it, so a person looks
+        False  # a decision inside of it is recorded as a mere detail of it, so it needs your review
     )
-    kept: str | None = None  # the file that holds what could not be read
+    kept: str | None = None  # the file with the text that could not be read
     fault: str = ""  # why it could not be
-    reason: str | None = None  # of what could not be read: what a person has to look at
+    reason: str | None = None  # of text that could not be read: why it needs your review
 
 
 def correct(
@@ -220,7 +220,7 @@ def _listed(contract: SkillContract | Points | None, claimed: str | None) -> Def
     if contract is None or not claimed or claimed.upper().startswith(UNLISTED):
         return None
     entries = [entry for entry in contract.defaults if entry.id == claimed]
-    # An id listed twice is a lint error; until it is fixed the stricter entry holds.
+    # An id listed twice is a lint error; until it is fixed the stricter entry counts.
     return max(entries, key=lambda entry: entry.escalate, default=None)
 
 

@@ -79,14 +79,14 @@ class Decision:
 
 @frozen
 class Confirmation:
-    """What a person said, one line of the confirmations log."""
+    """Your answer or approval, one line of the confirmations log."""
 
     kind: str  # "escalations" | "answer" (to one decision, during the run) | "rejected" | "spec"
     digest: str  # of the open set or the decision as it was shown, or of the spec's bytes
     by: str
     channel: str  # terminal | prompt | github | signed | flag
     timestamp: str
-    note: str = ""  # with an answer: what is to be done in the default's place, "" where that stands
+    note: str = ""  # with an answer: what to do instead of the default, "" to accept it
 
     def fields(self) -> dict[str, Any]:
         """Return the record as a mapping in log order."""

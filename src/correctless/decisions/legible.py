@@ -27,7 +27,7 @@ _ESCAPE = re.compile(r"(?<!\\)\\+(?=[^0-9A-Za-z\s])")
 
 
 class PlainCharacters(dict[int, int]):
-    """Table that maps each character to the plain one it stands for.
+    """Table that maps each character to its plain one.
 
     A full-width letter becomes that letter; all other characters are unchanged.
     """

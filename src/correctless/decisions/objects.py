@@ -36,12 +36,12 @@ _DECIDES = frozenset({"decisionid", "defaultapplied"})
 
 
 class Span(NamedTuple):
-    """A part of the text: the decisions or other objects it says, or none and why."""
+    """A part of the text: its decisions or other objects, or none and why."""
 
     start: int
     end: int
     values: tuple[dict[str, Any], ...]  # () for damage
-    duplicate: bool = False  # a key stood twice in it
+    duplicate: bool = False  # it has a duplicate key
     fault: str = ""  # beside values: they are not all that the text says
 
 

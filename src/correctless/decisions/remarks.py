@@ -32,16 +32,16 @@ def remarks(decision: Decision, contract: SkillContract) -> Iterator[str]:
     skill, listed = contract.name, contract.default(decision.decision_id)
     for note in decision.notes:
         if note == "conflict":
-            yield "the same id was reported before with another default, or not deferred; a person decides which holds"
+            yield "the same id was reported before with another default, or not deferred; the reviewer decides which one counts"
         elif note == "corrected":
-            yield f"{decision.decision_id} is a person's to decide (escalate: always), reported as not deferred"
+            yield f"{decision.decision_id} needs a human decision (escalate: always), reported as not deferred"
         elif note == "damaged":
             kept = decision.extra.get("kept")
             yield f"it can't be read: {decision.extra.get('fault')}{f'; kept in {kept}' if kept else ''}"
         elif note == "differs-from-default":
             yield f"the listed default is: {listed.choice if listed else ''}"
         elif note == "duplicate-key":
-            yield "a key stood twice; the last one counts, of escalation_deferred the true one, and two decisions are two"
+            yield "a key is duplicated; the last one counts, of escalation_deferred the true one, and two decisions are two"
         elif note == "incomplete":
             yield "default_applied and rationale must both be text, and not empty"
         elif note == "unlisted":

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 5  # names in one fault
 _SHORT = 4  # characters: a shorter default is in any text
-_PHRASE = 12  # characters from which on a default is no word of everyday prose
+_PHRASE = 12  # characters of a default that is too long to be everyday prose
 _LINE = 400  # characters around an id that are looked at
 REPORT = re.compile(r"decision[\W_]{0,6}id(?![0-9a-z])|default[\W_]{0,6}applied", re.IGNORECASE)
 _APPLIED = re.compile(
@@ -129,7 +129,7 @@ def _unrecorded(text: str, contract: SkillContract, recorded: Collection[Decisio
 
 
 def _applied(text: str, recorded: Collection[Decision]) -> str:
-    """What to call a default that is said to be applied, without an id that could be told; "" for none."""
+    """Return what to call a default reported as applied without an id; "" for none."""
     said = [each.default_applied for each in recorded if each.default_applied]
     for applied in _APPLIED.finditer(_bare(text)):
         value = applied[1].strip(" \"',;}])")
@@ -189,7 +189,7 @@ def _reports(lead: str, rest: str, entry: Default | None, known: Collection[Deci
 
 
 def _given(lead: str, rest: str, entry: Default | None) -> str:
-    """What stands for the value of an id: behind a sign on its line, in its table row, or below a line of its own."""
+    """Return the value of an id: on its line, in its table row, or below its own line."""
     first = bool(_KEY.search(lead)) or all(
         word in _HEAD or word.isdigit() or len(word) == 1 for word in words.words(lead)
     )
@@ -243,7 +243,7 @@ def _below(lead: str, line: str, below: str) -> str:
 
 
 def _of_cells(value: str, entry: Default | None) -> str:
-    """A value from its first cell on that says more than the subject of its entry, or no and nothing."""
+    """Return a value from its first cell that says more than its entry's subject."""
     cells = _CELL.split(value)
     while cells and (" ".join(words.words(cells[0])) in _NEUTRAL or _is_subject(cells[0], entry)):
         cells.pop(0)

@@ -29,7 +29,7 @@ PLAIN = VERBS | frozenset(
         " through text all also too if into out up us yes ad id ids document docs rule page skill contract"
     )
 )
-# The names of the columns and keys a decision may be told under.
+# The names of columns and keys that may hold a decision.
 _LABELS = frozenset(
     _WORD.findall(
         "default defaults documented applied choice chosen choose taken took decided selected picked value rationale reason because used kept escalation"

@@ -33,7 +33,7 @@ from correctless.runlog.plan import Plan
 from correctless.runlog.state import OutOfOrderError, State, after
 from correctless.syntax.strict_json import RecordError
 
-_LONGEST = 120  # characters of a skill's name that are kept: outside of runs anybody may have written it
+_LONGEST = 120  # characters of a skill's name that are kept: outside of runs anyone may have written it
 _MOST = 1e12  # dollars, seconds: no agent took more, and what is larger can't be added up exactly
 _PAUSED = (exits.PAUSED, exits.BUDGET, exits.INTERRUPTED)
 
@@ -95,7 +95,7 @@ class _Counting:
         """Hands each event on once it is counted."""
         for number, item in enumerate(items, 1):
             try:
-                # What the figures need of a state is how the run stands: what grows with its attempts is left out.
+                # The figures need the phase of the run alone: what grows with its attempts is left out.
                 before = self._state
                 self._state = replace(after(before, item), spent=(), warnings=())
                 # A review closes the gate over entries written by hand also after a run: nothing of that run.
@@ -221,7 +221,7 @@ def moment(timestamp: str) -> datetime:
     try:
         when = datetime.fromisoformat(timestamp)
     except ValueError:
-        raise RecordError(f"timestamp '{timestamp[:40]}' is no time") from None
+        raise RecordError(f"timestamp '{timestamp[:40]}' is not a time") from None
     if when.tzinfo is None:
         raise RecordError(f"timestamp '{timestamp[:40]}' names no zone")
     return when

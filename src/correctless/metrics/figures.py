@@ -24,8 +24,8 @@ class Sums:
     reverted: int = 0  # of them, whose work was not kept
     attempts: int = 0
     failed: int = 0  # of them, which counted as a failure of the step
-    given_up: int = 0  # of them, taken back without being a failure: a limit, an interruption, a person
-    decisions: int = 0  # on record, superseded ones included
+    given_up: int = 0  # of them, reverted without being a failure: a limit, an interruption, your decision
+    decisions: int = 0  # recorded, superseded ones included
     deferred: int = 0
     unlisted: int = 0
     superseded: int = 0  # whose attempt was discarded
@@ -46,7 +46,7 @@ _NAMES = tuple(each.name for each in fields(Sums))
 
 @dataclass(slots=True)
 class RunFigures:
-    """One run: when it began, how it stands, and its sums."""
+    """One run: when it began, its state, and its sums."""
 
     id: str
     branch: str

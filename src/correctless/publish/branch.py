@@ -16,7 +16,7 @@ PROTECTED = ("main", "master", "develop", "release/*")
 SECONDS = 600.0
 
 # Of every git that speaks to a remote. Its address is configuration the branch's work could have changed: no program in place of an address, nothing but
-# the one ref, and no question: ssh is told not to ask, for nobody is there to answer.
+# the one ref, and no question: ssh must not ask, because the run is unattended.
 PLAIN = ("-c", "protocol.ext.allow=never", "-c", "push.followTags=false", "-c", "push.recurseSubmodules=no")
 ENV = {"SSH_ASKPASS_REQUIRE": "never"}
 
@@ -49,7 +49,9 @@ def push(
             exits.REFUSED, f"the address of remote '{remote}' changed during the run. see git remote -v"
         )
     if expected is not None and not OID.match(expected):
-        raise Stop(exits.REFUSED, f"{expected!r} is no commit to expect on '{branch}'. give its full id")
+        raise Stop(
+            exits.REFUSED, f"{expected!r} is not a commit id to expect on '{branch}'. give the full id"
+        )
     default = _default_branch(repo, remote, branch, seconds)
     refuse_protected(branch, (*protected, default) if default else protected)
     commit = repo.head()
@@ -91,9 +93,7 @@ def refuse_unknown(repo: Repo, remote: str) -> None:
     Raises: Stop(3).
     """
     if remote not in repo.git("remote").splitlines():
-        raise Stop(
-            exits.REFUSED, f"there is no remote {remote!r}. add it with git remote add, or name another"
-        )
+        raise Stop(exits.REFUSED, f"no remote {remote!r} found. add it with git remote add, or name another")
 
 
 def pushed_to(repo: Repo, remote: str) -> str:
@@ -139,7 +139,7 @@ def commit_at(repo: Repo, remote: str, branch: str) -> str | None:
     if done.returncode == 0 and commit is not None:
         if not OID.match(commit):
             raise Stop(
-                exits.REFUSED, f"'{remote}' names no commit for '{branch}'. see git ls-remote {remote}"
+                exits.REFUSED, f"'{remote}' gives no commit id for '{branch}'. see git ls-remote {remote}"
             )
         if repo.try_git("merge-base", "--end-of-options", commit, commit).returncode == 0:
             return commit
@@ -148,7 +148,7 @@ def commit_at(repo: Repo, remote: str, branch: str) -> str | None:
         why = refusal("", done.stderr)
         raise Stop(
             exits.REFUSED,
-            f"'{branch}' can't be fetched from '{remote}': {why}. mend that, then run cauto resume",
+            f"'{branch}' can't be fetched from '{remote}': {why}. fix that, then run cauto resume",
         )
     return commit
 
@@ -158,12 +158,12 @@ def refuse_name(repo: Repo, branch: str) -> None:
 
     Raises: Stop(3).
     """
-    # refs/heads/main as a branch's name would be refs/heads/refs/heads/main: never what anybody meant
+    # refs/heads/main as a branch's name would be refs/heads/refs/heads/main: never what was meant
     odd = branch.startswith(("-", "refs/")) or branch == "HEAD" or not branch.isprintable()
     if odd or repo.try_git("check-ref-format", f"refs/heads/{branch}").returncode != 0:
         raise Stop(
             exits.REFUSED,
-            f"{branch!r} is no name for a branch that can be pushed. rename it with git branch -m",
+            f"{branch!r} is not a valid name for a branch to push. rename it with git branch -m",
         )
 
 
@@ -184,9 +184,9 @@ def _default_branch(repo: Repo, remote: str, branch: str, seconds: float) -> str
 
 def _why(out: str, err: str, remote: str, branch: str) -> str:
     if any("(stale info)" in line for line in out.splitlines()):
-        return f"'{branch}' on '{remote}' is not where this run left it: someone pushed to it. look at it, then start anew"
+        return f"'{branch}' on '{remote}' is not at the commit this run left: someone pushed to it. check it, then start a new run"
     words = refusal(out, err)
-    return f"'{branch}' could not be pushed to '{remote}': {words}. mend that, then run cauto resume"
+    return f"'{branch}' could not be pushed to '{remote}': {words}. fix that, then run cauto resume"
 
 
 def refusal(out: str, err: str) -> str:

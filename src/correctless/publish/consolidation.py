@@ -20,7 +20,7 @@ class ConsolidationCommit:
 
     commit: str
     staged: tuple[str, ...]
-    left: tuple[str, ...]  # neither the branch's nor declared: still in the worktree as they were
+    left: tuple[str, ...]  # neither the branch's nor declared: unchanged in the worktree
 
 
 def consolidate(
@@ -53,13 +53,13 @@ def consolidate(
     if kept := sorted(filter(_is_artifact, touched)):
         raise Stop(
             exits.PERSON,
-            f"a commit of the branch holds {kept[0]!r}, and artifacts are never published. rewrite that commit, then run cauto resume",
+            f"a commit of the branch contains {kept[0]!r}, and artifacts are never published. rewrite that commit, then run cauto resume",
         )
     # What an agent staged is unstaged: the files on disk decide, not its index.
     repo.git("reset", "--mixed", "--quiet")
     dirty = _status(repo)
     declared = _status(repo, *(_pathspec(glob) for glob in allow)) if allow else set()
-    # A path that ends in a slash is a repository of its own: adding it would stage a link to what nobody can fetch.
+    # A path that ends in a slash is a repository of its own: adding it would stage a link that cannot be fetched.
     chosen = {p for p in dirty & (touched | declared) if not _is_artifact(p) and not p.endswith("/")}
     _stage(repo, sorted(chosen))
     try:
@@ -143,7 +143,7 @@ def _commit(repo: Repo, message: str, env: Mapping[str, str], seconds: float, wr
         said = first_line(done.err if done.err.strip() else done.out)
         raise Stop(
             exits.FAILED,
-            f"the consolidation commit did not pass its hooks: {said}. mend that, then run cauto resume",
+            f"the consolidation commit did not pass its hooks: {said}. fix that, then run cauto resume",
         )
 
 
@@ -154,12 +154,15 @@ def _sign(repo: Repo) -> None:
 
 
 def _hold_to(repo: Repo, before: str, chosen: Set[str]) -> None:
-    """A hook runs what the branch holds: it may reformat what is staged, not add to it or write other commits."""
+    """Refuse what a hook added: it may reformat staged files, not add files or write commits.
+
+    The hook runs code of the branch.
+    """
     parents = repo.git("log", "-1", "--format=%P", "HEAD").split()
     if parents != [before]:
         raise Stop(
             exits.FAILED,
-            "a commit hook wrote commits of its own. take that out of the hook, then run cauto resume",
+            "a commit hook wrote commits of its own. remove that from the hook, then run cauto resume",
         )
     committed = _names(repo.git("diff", "--name-only", "-z", "--no-renames", before, "HEAD"))
     if added := sorted(committed - chosen):

@@ -13,17 +13,17 @@ from correctless.base.exits import Stop
 from correctless.project.git import Repo
 from correctless.syntax.finding import Finding
 
-# An address is no secret, and version numbers look like one.
+# An address is not a secret, and version numbers look like one.
 _NOT_SECRET = ("IPPublicDetector",)
 # These two guess from a name or from randomness, so the doubts about a line or a file count for them, and only for them:
 # a token with a known shape stays one in a lock file or inside a call.
 _GUESSING = ("KeywordDetector", "Base64HighEntropyString", "HexHighEntropyString")
 _CHUNK = 20_000  # characters: a minified file of one line must not take minutes in a backtracking expression
 _OVERLAP = 400
-LARGEST = 4 << 20  # bytes of one file that is looked at; what is longer is a person's to decide
+LARGEST = 4 << 20  # bytes of one file that is checked; a longer one needs your decision
 SECONDS = 1800.0  # of one scan
 _TELL_S = 5.0  # between two words about how far it is
-_MOST = 500  # files that are too long: more are no command line of git
+_MOST = 500  # files that are too long: git's command line takes no more
 
 _HUNK = re.compile(r"@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 
@@ -144,7 +144,7 @@ def known_secrets(repo: Repo, base: str) -> frozenset[str]:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise Stop(
             exits.REFUSED,
-            ".secrets.baseline of the base commit can't be read. write it anew with detect-secrets scan",
+            ".secrets.baseline of the base commit can't be read. write a new one with detect-secrets scan",
         ) from None
 
 

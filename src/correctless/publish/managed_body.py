@@ -44,7 +44,7 @@ def body(
 ) -> str:
     """Return the managed section, at most `LIMIT` characters."""
     begin, end = _markers(run)
-    # Already inert, but a marker inside it would move the section's end: the one thing worth a second look.
+    # Already inert, but a marker inside it would move the section's end: the one thing to check again.
     summary = summary_markdown.replace("<!--", "&lt;!--").strip()
     return _fit(f"{begin}\n{summary}\n{_TAIL}\n{_tail(spec_title, rules, verification, heads)}\n{end}", LIMIT)
 
@@ -82,7 +82,7 @@ def is_ours(old: str, run: str) -> bool:
 
 def _markers(run: str) -> tuple[str, str]:
     if not _RUN.match(run) or "--" in run:
-        raise Stop(exits.REFUSED, f"{run!r} is no run id that can stand in a pull request. start a new run")
+        raise Stop(exits.REFUSED, f"{run!r} is not a valid run id for a pull request. start a new run")
     return f"<!-- correctless:begin run={run} -->", f"<!-- correctless:end run={run} -->"
 
 
@@ -121,7 +121,10 @@ def _line(text: str, most: int) -> str:
 
 
 def _fit(section: str, limit: int) -> str:
-    """The section in at most `limit` characters: its summary gives, first what stands before the deferred escalations."""
+    """Return the section in at most `limit` characters, its summary shortened.
+
+    What comes before the deferred escalations is shortened first.
+    """
     if len(section) <= limit:
         return section
     lead, mark, tail = section.partition(f"\n{_TAIL}\n")

@@ -57,7 +57,7 @@ def _decisions(run: str, url: str, env: Mapping[str, str]) -> Anchor:
 def _noted(run: str, url: str, env: Mapping[str, str]) -> dict[str, tuple[int, str]]:
     named = repo_of_pull_request(url)
     if named is None:
-        raise Stop(exits.REFUSED, "that is no URL of a pull request")
+        raise Stop(exits.REFUSED, "that is not the URL of a pull request")
     noted = heads_of(GitHub(named[0], env).body(named[1]), run) or {}
     if "decisions" not in noted:
         raise Stop(exits.REFUSED, f"its body has no section of run {run} that names a head")

@@ -20,7 +20,7 @@ _URL = re.compile(r"https?://[!-~]+\Z")
 
 @dataclass(frozen=True, slots=True)
 class OpenPullRequest:
-    """The pull request as it now stands open."""
+    """An open pull request."""
 
     url: str
     number: int
@@ -77,7 +77,7 @@ def command_pull_request(
     if done.code != 0:
         said = first_line(done.err if done.err.strip() else done.out)
         raise Stop(
-            exits.REFUSED, f"'{argv[0]}' ended with {done.code}: {said}. mend that, then run cauto resume"
+            exits.REFUSED, f"'{argv[0]}' ended with {done.code}: {said}. fix that, then run cauto resume"
         )
     for line in done.out.decode("utf-8", "replace").splitlines():
         if _URL.match(line.strip()):

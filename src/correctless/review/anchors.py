@@ -59,10 +59,10 @@ def refuse_disproved(logs: Logs, repo: Repo | None, env: Mapping[str, str]) -> N
             default=None,
         )
         if known is None:
-            return  # nobody ever knew of a log here
+            return  # no log was ever noted here
         raise Stop(
             exits.REFUSED,
-            f"{logs.decisions} is missing although {known.where} noted {known.seq} entries of it. put it back, or start anew with: "
+            f"{logs.decisions} is missing although {known.where} noted {known.seq} entries of it. put it back, or start a new one with: "
             f"correctless decisions repair. {heads.NEW}",
         ) from None
     if not report.intact:
@@ -103,14 +103,12 @@ def verify(
     anchors = [*of_events(events), *more]
     if repo is not None:
         runs = {run for e in events if isinstance(run := e.fields.get("run"), str)}
-        # In a workspace that a person said is new, a branch without a run log has commits of logs that are elsewhere.
+        # In a workspace that was declared new, a branch without a run log has commits of logs that are elsewhere.
         severity = "error" if runs or not declared else "warning"
         for commit, said in _trailers(repo, at, runs):
             noted = _NOTED.fullmatch(said)
             if noted is None:
-                what = (
-                    f"commit {commit} has a trailer {TRAILER} that is no entry and head. rewrite that commit"
-                )
+                what = f"commit {commit} has an invalid trailer {TRAILER}: it must be an entry and a head. rewrite that commit"
                 faults.append(Finding(logs.decisions, 1, 1, "log-anchor", what))
             else:
                 anchors.append(Anchor(int(noted[1]), noted[2], f"commit {commit}", severity))
@@ -146,7 +144,7 @@ def _beside(path: str, logs: Logs, env: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _declared_new(log: str, env: Mapping[str, str]) -> Iterator[Finding]:
-    """Each time a person said that this workspace is a new one: from then on nothing noted before holds the log."""
+    """Yield each declaration that this workspace is new: it voids all earlier notes."""
     for each in workspaces.declared(log, env):
         what = (
             f"{each.by} said at {each.timestamp} ({each.channel}) that this workspace is new: "
@@ -156,7 +154,7 @@ def _declared_new(log: str, env: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _before(logs: Logs) -> Lost | None:
-    """What the decisions log says of one before it."""
+    """Return what the decisions log says about its predecessor."""
     with opened(logs.decisions, logs.root, write=False) as file, file.stream() as stream:
         line = stream.readline()
     if b'"lost_seq"' not in line:
@@ -181,7 +179,10 @@ def _about(anchor: Anchor, before: Lost, events: tuple[Entry, ...]) -> bool:
 
 
 def _unlike_confirmed(logs: Logs, events: tuple[Entry, ...], before: Lost | None) -> Iterator[Finding]:
-    """Each closing of the gate whose digest, the one a person confirms, the lines of the log no longer give."""
+    """Yield each closing of the gate whose digest the log's lines no longer give.
+
+    That digest is the one you confirm.
+    """
     if not events:
         return
     from correctless.review import coverage
@@ -228,7 +229,7 @@ def entries_of(path: str, logs: Logs) -> tuple[Entry, ...]:
 def _trailers(repo: Repo, at: str, runs: set[str]) -> Iterator[tuple[str, str]]:
     """(short commit, trailer) of the commits of this branch's runs; without a run log, of the branch itself.
 
-    A branch also holds commits of other branches' runs, by a merge or because it began there: their logs are others.
+    A branch also has commits of other branches' runs, by a merge or because it began there: their logs are others.
     """
     if not repo.has_commit():
         return

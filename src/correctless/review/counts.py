@@ -70,7 +70,7 @@ class LogCounts:
     head: Head
 
 
-def count(logs: Logs, tell: Callable[[int], None] = lambda entries: None) -> LogCounts:  # noqa: ARG005 told, not used
+def count(logs: Logs, tell: Callable[[int], None] = lambda entries: None) -> LogCounts:  # noqa: ARG005 called with it, not used
     """Count the entries of a branch; zero where the log is missing.
 
     `tell` is called with the number of entries so far.
@@ -167,7 +167,7 @@ class _Tally:
 
 
 class _Fits:
-    """Refuses what is no decision. Entries whose fields have the types of one that was read are not read again."""
+    """Refuse what is not a decision. Entries whose fields have the types of one that was read are not read again."""
 
     def __init__(self, path: str) -> None:
         self._path = path

@@ -21,7 +21,7 @@ DEFAULT_CHANNELS = (
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Whose yes counts: channels, and people where any are named."""
+    """Channels and, where any are named, confirmers whose yes counts."""
 
     channels: tuple[str, ...]
     people: tuple[str, ...]

@@ -34,16 +34,12 @@ class Gate:
 
     open: bool
     waiting: tuple[Recorded, ...]  # the open set: this branch's entries in log order, then inherited ones
-    closing: (
-        GateClosed | None
-    )  # the one that names exactly this open set: its digest is what a person confirms
-    rejected: Confirmation | None  # what a person answered to `closing`, when it was a no
+    closing: GateClosed | None  # the one that names exactly this open set: its digest is what you confirm
+    rejected: Confirmation | None  # your answer to `closing`, when it was a no
     covered: Mapping[str, Confirmation]  # SHA-256 of a line -> the confirmation that covers it
     superseded: frozenset[int]  # seq of entries whose attempt was discarded
     inherited: tuple[Recorded, ...] = ()  # entries of other branches that must be answered on this one
-    before: str = (
-        ""  # where the branch's run stands that has not come to its gate yet: until then it is not open
-    )
+    before: str = ""  # state of a run that has not reached its gate yet: until then the gate is not open
 
 
 def of_log(
@@ -75,14 +71,14 @@ def of(
     if not found.inherited and not os.path.lexists(logs.decisions):
         raise Stop(
             exits.REFUSED,
-            f"there is no decisions log {logs.decisions}. start a run, or name another with --log",
+            f"no decisions log {logs.decisions} found. start a run, or name another with --log",
         )
     before = _before(branch)
     return replace(found, open=False, before=before) if before else found
 
 
 def _before(branch: Branch) -> str:
-    """Where a run stands that has not come to its gate; "" where none is under way."""
+    """Return the state of a run before its gate; "" without one."""
     try:
         state = fold(branch.events)
     except OutOfOrderError as error:
@@ -92,7 +88,7 @@ def _before(branch: Branch) -> str:
     done = f"{len(state.finished)} of {len(state.plan.steps) if state.plan else 0} steps are done"
     if state.stopped is not None:
         return f"run {state.run} stopped before its gate ({done}): {state.stopped.reason}"
-    return f"run {state.run} has not come to its gate yet ({done}). see where it stands: correctless cauto status"
+    return f"run {state.run} has not reached its gate yet ({done}). see its state: correctless cauto status"
 
 
 def asked(
@@ -140,7 +136,7 @@ def evaluate(
         if r.decision.escalation_deferred and r.seq not in superseded and sha256(r.line) not in covered
     ]
     for theirs, entries in inherited.entries.items():
-        # Whoever may not answer where a decision was taken may not answer it from a branch of their own.
+        # A confirmer who may not answer where a decision was made may not answer it from another branch.
         answered = coverage.of(branch, own, theirs).confirmed
         for each in entries:
             sha = sha256(each.line)

@@ -132,7 +132,7 @@ def state_of(logs: Logs) -> State:
 
 
 def _decided(said: Confirmation | None) -> str:
-    # A note beside a digest that was confirmed is no decision.
+    # A note beside a digest that was confirmed is not a decision.
     return said.note if said is not None and said.kind == "answer" else ""
 
 

@@ -25,12 +25,12 @@ class Item:
 
     decision: Decision
     seq: int
-    open: bool  # deferred, live, and confirmed by nobody
+    open: bool  # deferred, live and unconfirmed
     confirmed_by: str = ""
     decided: str = ""  # what that person wanted in the default's place
     superseded: bool = False
-    branch: str = ""  # whose log it stands in, where that is another's
-    rejected: str = ""  # who said no to it there
+    branch: str = ""  # branch of its log, where that is another one
+    rejected: str = ""  # who rejected it there
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def markdown(view: SummaryView) -> str:
     parts = _Parts(view.items)
     out: list[str] = ["## Decisions", ""]
     if not parts.skills:
-        out += ["No decisions are on record.", ""]
+        out += ["No decisions are recorded.", ""]
     for skill, items in parts.skills:
         out += [f"### {inert(skill)}", ""]
         for item in items:
@@ -175,7 +175,7 @@ def inert(text: str) -> str:
     It mentions, closes, links and loads nothing.
     """
     # What GitHub looks for, it looks for after escapes are resolved, so a backslash does not stop it; a break does.
-    # Hidden characters of the text itself are spelled out by `printable`, so nobody can bring their own breaks.
+    # Hidden characters of the text itself are spelled out by `printable`, so no text brings its own breaks.
     line = _TRIGGER.sub(lambda found: found[0] + _BREAK, _line(text))
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     line = _ACTIVE.sub(r"\\\g<0>", line)
@@ -218,7 +218,7 @@ class _Parts:
         ]
 
     def deferred_of(self, skill: str) -> list[str]:
-        """The ids of a skill that stand under the deferred escalations, in the order they were recorded."""
+        """Return the ids of a skill's deferred escalations, in the order of recording."""
         aside = {_place(item) for item in self.deferred}
         return [
             i.decision.decision_id for i in self.taken if _place(i) in aside and i.decision.skill == skill
@@ -243,7 +243,7 @@ def _by_skill(items: Iterable[Item]) -> list[tuple[str, list[Item]]]:
 
 def _state(item: Item) -> str:
     if item.open:
-        return "OPEN"
+        return "needs confirmation"
     if item.confirmed_by and item.decided:
         return f"decided by {_line(item.confirmed_by)}: {_line(item.decided)}"
     if item.confirmed_by:
@@ -252,7 +252,7 @@ def _state(item: Item) -> str:
 
 
 def _details(item: Item) -> Iterator[tuple[str, str]]:
-    """What a person has to know of a deferred entry, label and one line each; what is empty is left out."""
+    """Yield what you need to know of a deferred entry, label and one line each."""
     decision = item.decision
     claimed = decision.extra.get("claimed_id")
     kept = decision.extra.get("kept")
@@ -279,7 +279,7 @@ _REMARKS = {
     "conflict": "the agent reported it twice, differently",
     "corrected": "the agent did not defer it, the skill does",
     "differs-from-default": "differs from the listed default",
-    "duplicate-key": "a key stood twice in it",
+    "duplicate-key": "it has a duplicate key",
     "incomplete": "the default or the rationale is missing",
     "unverified": "from a block without the attempt's nonce",
 }
@@ -296,13 +296,13 @@ def _headline(title: str, items: list[Item]) -> str:
 
 def _last(parts: _Parts) -> str:
     if not parts.waiting:
-        return "Nothing is open."
+        return "No decision needs your confirmation."
     named = [
         f"{_line(item.decision.skill)} {_line(item.decision.decision_id)}" for item in parts.waiting[:_NAMED]
     ]
     more = len(parts.waiting) - len(named)
     listed = ", ".join(named) + (f" and {more} more" if more else "")
-    return f"{len(parts.waiting)} open, for a person to confirm: {listed}"
+    return f"{_count(len(parts.waiting), 'decision needs', 'decisions need')} your confirmation: {listed}"
 
 
 _HEADER = ["step", "outcome", "time", "tokens", "cost"]

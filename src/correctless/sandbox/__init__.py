@@ -50,7 +50,7 @@ class SandboxPlace:
     """What a sandbox is made for: a worktree on `branch`, and the folder of one run.
 
     `writable` and `readable` are paths a configuration names; `commands` are words whose programs have to be found,
-    `env` is the environment of whoever starts the run, `git` git's configuration by lower-case key.
+    `env` is your environment when you start the run, `git` git's configuration by lower-case key.
     """
 
     repo: Repo
@@ -126,7 +126,7 @@ def make(
 
     `command` is what will run in it, `env` the environment it will have.
     """
-    # The agent writes in the first of these, and not in the folder that holds them: it can put nothing else in their place.
+    # The agent writes in the first of these, and not in their parent folder: it can put nothing else in their place.
     temporary, empty, filtered = (
         os.path.join(private(place.run_folder), name) for name in ("tmp", "empty", "filter")
     )
@@ -183,7 +183,7 @@ def _rules(
     if inside(sys.prefix, repo.top):
         yield AccessRule(sys.prefix, "read")  # an environment in the worktree is the dispatcher's own program
     yield from (AccessRule(_expanded(path, home), "write") for path in place.writable)
-    # What the logs are held against is nobody's cache.
+    # What the logs are checked against must not be read as a cache.
     yield from (
         AccessRule(folder, "read", narrows=True)
         for folder in state.folders(place.env)
@@ -193,14 +193,20 @@ def _rules(
 
 
 def _programs(words: Sequence[str], env: Mapping[str, str]) -> Iterator[str]:
-    """Where programs lie that are started in the sandbox: the agent's own, what it finds by PATH, and this package."""
+    """Yield the folders of programs started in the sandbox.
+
+    They are the agent's own, those on PATH, and this package's.
+    """
     yield from (sys.prefix, sys.base_prefix, install.plugin_root(), install.import_root())
     yield from env.get("PATH", "").split(os.pathsep)
     yield from words[:1]
 
 
 def _found(paths: Iterable[str], hidden: Sequence[AccessRule]) -> Iterator[AccessRule]:
-    """Rules that show what of `paths` lies below something hidden, by its real name and by that of a link which leads to it."""
+    """Yield rules that show those of `paths` that are below something hidden.
+
+    Each is shown by its real name and by that of a link which leads to it.
+    """
     folders = [os.path.realpath(rule.path) for rule in hidden]
 
     def lost(path: str) -> bool:

@@ -13,7 +13,7 @@ PACKAGE = "bubblewrap"
 # The programs that are needed, and the package each comes in.
 PROGRAMS = {"bwrap": PACKAGE, "unshare": "util-linux", "mount": "util-linux"}
 
-# Around bubblewrap, so that what somebody mounts while an agent runs, a stick or another machine's folder, is not there for it.
+# Around bubblewrap, so that what is mounted while an agent runs, a stick or another machine's folder, is not visible to it.
 _ALONE = ("--user", "--map-root-user", "--mount", "--propagation", "private")
 # A user namespace of its own also where root starts it: with no capability in the first one, nothing below can be
 # mounted anew. None inside of it: who makes one may leave all mounts behind, and rename what was a mount point before. In a

@@ -49,9 +49,9 @@ _AT_HOME = (
     *("Library/Keychains", "Library/Cookies", "Library/Application Support/Google/Chrome"),
     *("Library/Application Support/Firefox", "Library/Application Support/gh"),
 )
-# These mostly say where packages come from. One that holds a login is hidden.
+# These mostly say where packages come from. One with a login is hidden.
 _PERHAPS = {".npmrc": rb"_auth|_password", ".yarnrc.yml": rb"npmAuth", ".yarnrc": rb"_auth"}
-# Of ~/.ssh what is no secret and is needed to know a host.
+# Of ~/.ssh what is not secret and is needed to verify a host.
 _PUBLIC = re.compile(r"(?:known_hosts.*|config|.*\.pub)\Z")
 _SYSTEM = ("/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-", "/etc/sudoers", "/etc/sudoers.d")
 # Variables that move one of the above elsewhere.
@@ -74,7 +74,7 @@ _FOLDERS = {
     ".cache/": "XDG_CACHE_HOME",
     ".cargo/": "CARGO_HOME",
 }
-# A cloud whose models the agent is told to use: then its login is the agent's own.
+# A cloud whose models the agent is configured to use: its login is then the agent's own.
 _CLOUDS = {
     "CLAUDE_CODE_USE_BEDROCK": (".aws", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"),
     "CLAUDE_CODE_USE_VERTEX": (".config/gcloud", "CLOUDSDK_CONFIG", "GOOGLE_APPLICATION_CREDENTIALS"),
@@ -156,7 +156,7 @@ def _hidden(home: str, env: Mapping[str, str], allowed: Collection[str]) -> Iter
 
 
 def _linked(folder: str, *, deep: bool) -> Iterator[str]:
-    """What links in a folder lead to: people keep what is in it among other files, and link it."""
+    """Yield what links in a folder lead to: its files are often stored elsewhere and linked."""
     folders, most = [folder], _MOST
     while folders and most:
         here, most = folders.pop(), most - 1

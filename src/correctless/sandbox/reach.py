@@ -76,7 +76,7 @@ def arrange(rules: Iterable[AccessRule]) -> tuple[AccessRule, ...]:
         above = nearest(path, kept)
         shown = (
             above is not None and above.source != ""
-        )  # what lies here is seen only where a rule shows it again
+        )  # what is here is seen only where a rule shows it again
         visible = above is None or not (above.source or above.access == "hide")
         if visible and (
             rule.access == "link" or (rule.source and rule.access == "read" and os.path.islink(path))

@@ -12,7 +12,7 @@ from correctless.sandbox.reach import Reach
 
 PROGRAM = "/usr/bin/sandbox-exec"
 
-# What has to be written although nobody names it: terminals, the null device, and what the system itself keeps for a user.
+# What must be writable without a rule: terminals, the null device, and the system's own per-user files.
 _DEVICES = '(literal "/dev/null") (literal "/dev/zero") (literal "/dev/tty") (literal "/dev/dtracehelper") (regex #"^/dev/fd/")'
 
 
@@ -49,7 +49,7 @@ def profile(reach: Reach) -> str:
             lines += [f"(allow file-read* {path})", f"(deny file-write* {path})"]
         else:
             lines.append(f"(allow file-read* file-write* {path})")
-    # Last, because it lies in a folder that is read-only.
+    # Last, because it is in a folder that is read-only.
     lines.append(f"(allow file-read* file-write* {_below(reach.temporary)})")
     return "\n".join(lines)
 

@@ -18,7 +18,7 @@ _MACHINES = {
 }
 _X32 = 0x40000000  # x86-64 takes each call under a second number too
 _LOAD, _AND, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x06
-_NUMBER, _MACHINE = 0, 4  # where they lie in what the program is given
+_NUMBER, _MACHINE = 0, 4  # their offsets in the program's input
 _ALLOW, _FAIL = 0x7FFF0000, 0x00050000 | errno.ENOSYS
 
 

@@ -103,7 +103,7 @@ def misspelled(front: Node | None) -> Iterator[tuple[Node, str]]:
     """Yield each unknown key with the contract's key it was meant to be."""
     for keys in (front, front.get("metadata") if front else None):
         for key, _ in keys.pairs if keys else ():
-            # A key that only differs in what stands between its letters is as long or a little longer.
+            # A key that only differs in the signs between its letters is as long or a little longer.
             right = _KEYS.get(re.sub(r"[^a-z]", "", key.text.lower())) if len(key.text) < 32 else None
             if right and key.text != right:
                 yield key, right

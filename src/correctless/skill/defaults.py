@@ -70,7 +70,7 @@ _COLON = r":(?=\s|\Z)"
 _DEFAULT = r"(?i)[*_`]*\(default\)[*_`]*"
 _LABEL = r"(?i)(?:(?<=[\s.;,)*_])|\A)[*_]*(?:(?P<deferred>default if deferred)|rationale)[*_]*\s*:[*_]*\s*"
 _ESCALATE = r"(?i)(?P<open>[*_`]*)escalate\s*:\s*(?P<word>[A-Za-z-]+)(?P<close>[*_`]*)"
-_MENTION_BEFORE = r"[\w\"'`]\s*\Z"  # a word leads up to it: it is spoken of, not stated
+_MENTION_BEFORE = r"[\w\"'`]\s*\Z"  # a word leads up to it: it is mentioned, not stated
 _STATED_AFTER = r"\s*(?:[.;,)]|\Z)"
 
 
@@ -108,7 +108,7 @@ def entries(sections: Iterable[Section]) -> Iterator[tuple[MarkdownLine, str, Pa
 
 def default(line: MarkdownLine, text: str, said: Parts) -> Default:
     """Return the decision point of one entry, from what `entries` yields for it."""
-    # What can't be read goes to a person.
+    # What cannot be read needs your decision.
     escalate = said.escalate not in _NOT_ESCALATED or len(text) > MAX_LENGTH
     return Default(
         said.id,
@@ -148,7 +148,7 @@ def gather(section: Section) -> Iterator[tuple[MarkdownLine, str]]:
         bullet = re.match(BULLET, line.text) if line and line.kind == ITEM else None
         if line and bullet:
             content = line.text[bullet.end() :].strip()
-        # An item inside the entry goes on with it, unless it is an entry itself.
+        # An item inside the entry belongs to it, unless it is an entry itself.
         starts = bool(
             bullet and line and (first is None or line.depth <= first.depth or starts_entry(content))
         )
@@ -187,7 +187,7 @@ def split(text: str) -> Parts:
 
 
 def _named_subject(rest: str, bold: str | None) -> tuple[str, str]:
-    """The subject that stands before the colon, as in `**AD-001 — Subject** (R-001): text`, and what follows it."""
+    """Return the subject before the colon, as in `**AD-001 — Subject** (R-001): text`, and what follows it."""
     if not bold:
         dash = re.match(r"\s*(?:[—–]|-{1,3}(?=\s))\s*", rest)
         if not dash:
@@ -253,7 +253,10 @@ def _labelled(text: str) -> tuple[str, dict[str, str]]:
 
 
 def _split_choice(subject: str, head: str, *, is_subject: bool = False) -> tuple[str, str, str]:
-    """Subject, choice, and what stands behind `(default)`; `is_subject`: without `(default)` the head is all subject."""
+    """Return subject, choice, and the text after `(default)`.
+
+    `is_subject`: without `(default)` the head is all subject.
+    """
     marked = next(_outside(_DEFAULT, head, parentheses=False), None)
     before, tail = (head[: marked.start()], head[marked.end() :]) if marked else (head, "")
     if is_subject and not marked:
@@ -272,7 +275,7 @@ def _joined(choice: str, tail: str) -> str:
 
 
 def _escalations(text: str) -> Iterator[re.Match[str]]:
-    """Where `escalate: word` is stated, not spoken of as in "handling of `escalate: always` entries"."""
+    """Return where `escalate: word` is stated, not mentioned as in "handling of `escalate: always` entries"."""
     for found in re.finditer(_ESCALATE, text):
         spoken_of = re.search(_MENTION_BEFORE, text[: found.start()]) and not re.match(
             _STATED_AFTER, text[found.end() :]
@@ -315,7 +318,7 @@ def _clean(part: str) -> str:
 
 
 def _unwrapped(text: str) -> str:
-    """Without the bold that stands around all of it."""
+    """Return text without the bold around all of it."""
     for mark in ("**", "__"):
         if text.startswith(mark) and text.rstrip(".").endswith(mark) and text.count(mark) == 2:
             return text.replace(mark, "").strip()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from correctless.syntax.yaml_text import Document, Edit, Node
 
 
-# Offset in the text, rule, message, severity: its place is worked out when somebody asks for the notes.
+# Offset in the text, rule, message, severity: its place is computed when the notes are read.
 Fault = tuple[int, str, str, str]
 
 
@@ -52,7 +52,7 @@ class SkillText:
         return hash((self.path, self.text))
 
     # What follows is worked out when asked for: most files are looked at for their frontmatter alone, the writer looks
-    # for the sections alone, and there the import of a YAML parser is time that somebody waits.
+    # for the sections alone, and there the import of a YAML parser would cost time.
     @cached_property
     def _document(self) -> Document:
         from correctless.syntax import yaml_text
@@ -66,7 +66,7 @@ class SkillText:
         read = yaml_text.read(self.text, self.path, start=self.raw_start, end=end)
         root = read.root
         if root is not None and root.kind != yaml_text.MAP:
-            # A key can't be asked of it, so it is none to whoever asks.
+            # It has no keys, so it counts as no frontmatter.
             message = f"the frontmatter is {_KINDS[root.kind]}. write 'key: value' lines"
             faults.append((root.start, "frontmatter", message, "error"))
             root = None
@@ -120,7 +120,7 @@ class SkillText:
 
 _OPENING = re.compile(r"(?P<blank>(?:[ \t]*[\r\n])*)---[ \t]*(?:\r\n|\n|\r|\Z)")
 _CLOSING = re.compile(r"(?<=[\r\n])---[ \t]*(?:\r\n|\n|\r|\Z)")
-# Where the keys of a frontmatter that nobody closed most likely end.
+# Return where the keys of an unclosed frontmatter most likely end.
 _UNCLOSED_END = re.compile(r"(?<=[\r\n])(?!(?<=\r)\n)(?:[ \t]*(?=[\r\n])|(?=#{1,6}[ \t]))")
 _KINDS = {"scalar": "text without a key", "list": "a list", "alias": "an alias"}
 
@@ -136,9 +136,7 @@ def read(data: bytes, path: str) -> SkillText:
         return SkillText(path, text, raw=None, body=0, faults=tuple(faults))
 
     if opening["blank"]:
-        message = (
-            "blank lines stand above the frontmatter, and other readers then see none. move '---' to line 1"
-        )
+        message = "blank lines above the frontmatter hide it from other readers. move '---' to line 1"
         faults.append((opening.end("blank"), "frontmatter", message, "error"))
     start = opening.end()
     if closing := _CLOSING.search(text, start):

@@ -175,12 +175,14 @@ def _missing(repo: Repo, mark: Mark, branch: str) -> Stop:
     return Stop(
         exits.REFUSED,
         f"'{branch}' carries commit {mark.commit[:12]} of {what}{also}, and this clone has no logs of it: what it left open "
-        "can't be told. work where its logs are, bring them here, or leave that commit out",
+        "is unknown. work where its logs are, copy them here, or leave that commit out",
     )
 
 
 def _lost(mark: Mark, when: str) -> Recorded:
-    """What stands for a run whose logs went with an earlier workspace: nobody can say what it left open, so you decide about it.
+    """Return a deferred entry for a run whose logs were lost with an earlier workspace.
+
+    Its open decisions are unknown, so you decide about it.
 
     Its line is the same at each asking: a confirmation is bound to it.
     """

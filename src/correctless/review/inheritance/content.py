@@ -59,7 +59,7 @@ def unsigned(
     changed = _changes(repo, named)
     theirs = {**_results(repo, named), **changed}
     paths = {header for header, _ in changed}
-    # Of all that lies between two commits, what a run wrote in as well: the rest is a person's.
+    # Of all changes between two commits, those in files a run wrote as well: the rest was made by hand.
     theirs |= {key: commit for key, commit in _changes(repo, pairs).items() if key[0] in paths}
     for key in {**_results(repo, here), **_changes(repo, here)}:
         if key in theirs:
@@ -68,7 +68,7 @@ def unsigned(
 
 
 def _made(events: Iterable[Logged]) -> dict[str, Mark]:
-    """The commits that a branch's runs made, as they are on record, each with what its trailers said."""
+    """Return the recorded commits of a branch's runs, each with its trailers."""
     made: dict[str, Mark] = {}
     log = ""
     for item in events:
@@ -99,7 +99,7 @@ def _results(repo: Repo, commits: Sequence[str]) -> Mapping[tuple[str, str], str
         if not word.startswith(":"):
             commit = word
             continue
-        *_, blob, _ = word.split()  # modes and blobs of all parents stand before it
+        *_, blob, _ = word.split()  # modes and blobs of all parents come before it
         next(words)
         if blob.strip("0") and blob not in _EMPTY:
             found["", blob] = commit
@@ -116,7 +116,7 @@ def _changes(repo: Repo, commits: Sequence[str]) -> Mapping[tuple[str, str], str
         body, _, last = part.rstrip("\n").rpartition("\n")
         following = (
             last if OID.match(last) else ""
-        )  # the next commit's name ends what stands before its first file
+        )  # the next commit's name ends what comes before its first file
         if commit and "\n@@ " in part:
             parts.append(f"{len(whose):040x}\ndiff --git {body if following else part}\n")
             whose.append((commit, part.partition("\n")[0]))

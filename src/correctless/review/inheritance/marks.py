@@ -11,7 +11,7 @@ from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.project.git import Repo
 
-# History as the objects have it: no grafts, and no file that only says what the objects would.
+# History as the objects have it: no grafts, and no cache of what the objects say.
 HISTORY = ("-c", "core.commitGraph=false")
 ENV = {"GIT_GRAFT_FILE": os.devnull}
 SECONDS = 600.0  # for one walk through a history
@@ -20,7 +20,7 @@ _LINE = re.compile(r"[\s>*|#-]*correctless-(run|step|log)[ \t]*:(.*)", re.IGNORE
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One run's step as a commit tells of it; what it does not say is ""."""
+    """A run's step named by a commit; "" for what it does not name."""
 
     commit: str
     run: str = ""

@@ -139,7 +139,7 @@ def carried(branch: Branch, mark: Mark) -> Iterator[Recorded]:
 
 
 def _before(branch: Branch, run: str | None, mark: Mark) -> tuple[Logged, ...]:
-    """The events of before a commit was made; none where they can't be told, so that nothing counts as discarded."""
+    """Return the events before a commit; none where unknown, so nothing counts as discarded."""
     log_seq = 0
     for number, item in enumerate(branch.events):
         event = item.event
