@@ -151,7 +151,7 @@ class Agent(Protocol):
     def continues(self) -> bool:
         """Whether it can resume the session of a process that ended (`Task.resume`)."""
 
-    def reckon(self, task: Task) -> Outcome:
+    def outcome_from_transcript(self, task: Task) -> Outcome:
         """Compute the outcome of an interrupted attempt from its transcript.
 
         It is a failure, with the tokens and cost the transcript shows.

@@ -14,7 +14,7 @@ from typing import Any
 
 from correctless.agents import Outcome, Task, state
 from correctless.agents.recorder import TOOLS
-from correctless.agents.running import Running, hold, reckon
+from correctless.agents.running import Running, hold, outcome_from_transcript
 from correctless.agents.stream import TESTED, Stream, spell_tested, version_of
 from correctless.base import install
 from correctless.base.clock import utcnow
@@ -48,8 +48,8 @@ class Claude:
         done = run([path, "--version"], cwd=cwd, env=environment, wall_s=60.0)
         version = version_of(done.out.decode(errors="replace"))
         if done.code != 0 or version is None:
-            said = one_line((done.err or done.out).decode(errors="replace"))
-            raise Stop(REFUSED, f"'{path} --version' gave no version ({said}). reinstall Claude Code")
+            output = one_line((done.err or done.out).decode(errors="replace"))
+            raise Stop(REFUSED, f"'{path} --version' gave no version ({output}). reinstall Claude Code")
         if version < TESTED[0]:
             found = ".".join(map(str, version))
             raise Stop(REFUSED, f"Claude Code {found} is too old: tested is {spell_tested()}. update it")
@@ -62,9 +62,9 @@ class Claude:
         # The prompt goes by standard input, which is closed after it: any length, and the nonce is in no process list.
         return Running(process, task, Stream(task, self._now), task.prompt.encode())
 
-    def reckon(self, task: Task) -> Outcome:
+    def outcome_from_transcript(self, task: Task) -> Outcome:
         """Compute the outcome of an interrupted attempt from its transcript."""
-        return reckon(Stream(task, self._now), task.transcript)
+        return outcome_from_transcript(Stream(task, self._now), task.transcript)
 
 
 def program(environment: Mapping[str, str]) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from correctless.agents import MAX_ANSWER, Activity, Outcome, Task, over_answer, state
-from correctless.agents.running import End, Running, hold, over_limit, reckon
+from correctless.agents.running import End, Running, hold, outcome_from_transcript, over_limit
 from correctless.base.exits import REFUSED, USAGE, Stop
 from correctless.base.process.lines import OutputLine
 from correctless.base.text import one_line
@@ -45,9 +45,9 @@ class Command:
         process = hold(task, self.argv, env, state.needs(self.argv[0], env, task.state))
         return Running(process, task, _Answer(task), task.prompt.encode())
 
-    def reckon(self, task: Task) -> Outcome:
+    def outcome_from_transcript(self, task: Task) -> Outcome:
         """Compute the outcome of an interrupted attempt from its transcript."""
-        return reckon(_Answer(task), task.transcript)
+        return outcome_from_transcript(_Answer(task), task.transcript)
 
 
 def command(spelled: str, cwd: str) -> Command:

@@ -95,8 +95,8 @@ class Recorder:
         try:
             with connection.makefile("rb") as lines:
                 connection.settimeout(_TOKEN_SECONDS)
-                said = lines.readline(1024).strip()
-                if not hmac.compare_digest(said, self._token.encode()):
+                token = lines.readline(1024).strip()
+                if not hmac.compare_digest(token, self._token.encode()):
                     return
                 connection.settimeout(None)
                 while line := lines.readline(_MAX_CALL):

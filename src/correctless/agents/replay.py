@@ -59,9 +59,9 @@ class Replay:
         """Start the replay and make it wait."""
         return self._command().hold(task)
 
-    def reckon(self, task: Task) -> Outcome:
+    def outcome_from_transcript(self, task: Task) -> Outcome:
         """Compute the outcome of an interrupted attempt from its transcript."""
-        return self._command().reckon(task)
+        return self._command().outcome_from_transcript(task)
 
     def _command(self) -> Command:
         # -P and an own PYTHONPATH: run from the worktree, a folder `correctless` there must not be taken for this package.
@@ -96,14 +96,14 @@ def replay(folder: str, step: str, prompt: str, cwd: str, env: Mapping[str, str]
             recorded = file.read()
     except (OSError, UnicodeDecodeError) as error:
         raise Stop(FINDINGS, f"no recorded answer at '{path}' ({error}). record one for this step") from None
-    said = answer(prompt, recorded)
+    text = answer(prompt, recorded)
     patch = os.path.join(folder, f"{step}.patch")
     if os.path.exists(patch):
         done = as_agent("apply", "--whitespace=nowarn", os.path.abspath(patch), cwd=cwd, env=env)
         if done.returncode != 0:
             why = one_line(done.stderr.decode(errors="replace"))
             raise Stop(FINDINGS, f"'{patch}' does not apply: {why}. record it again from this commit")
-    return said
+    return text
 
 
 def main() -> int:
@@ -111,11 +111,11 @@ def main() -> int:
     [folder] = sys.argv[1:]
     prompt = sys.stdin.buffer.read().decode()
     try:
-        said = replay(folder, os.environ.get("CORRECTLESS_STEP", ""), prompt, os.getcwd(), os.environ)
+        text = replay(folder, os.environ.get("CORRECTLESS_STEP", ""), prompt, os.getcwd(), os.environ)
     except Stop as stop:
         sys.stderr.write(f"{stop.message}\n")
         return stop.code
-    sys.stdout.buffer.write(said.encode())
+    sys.stdout.buffer.write(text.encode())
     return 0
 
 

@@ -91,7 +91,7 @@ class Running:
         process, listener = self._process, self._listener
         by_itself = False
         too_much = ""
-        said = 0
+        written = 0
         # 0600: a transcript has what the agent read, and that may be a secret
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         try:
@@ -102,8 +102,8 @@ class Running:
                         # Read completely before `on_activity` is called: an interruption there loses nothing.
                         for activity in self._hear(line, transcript):
                             on_activity(activity)
-                        said += len(line.data) + line.last
-                        if said > self._most:
+                        written += len(line.data) + line.last
+                        if written > self._most:
                             too_much = f"it wrote more than {self._most:,} bytes"
                         elif line.stream == "out" and not line.last:
                             too_much = f"it wrote a line of more than {LONG >> 20} MiB"
@@ -143,11 +143,11 @@ def hold(task: Task, argv: Sequence[str], env: Mapping[str, str], needs: Needs) 
     """Start the process of an agent, waiting; in a sandbox where the task has one."""
     if task.sandbox is None:
         return Process.hold(argv, cwd=task.cwd, env=env, pass_fds=task.inherit)
-    made = task.sandbox(needs, argv, env)
-    return Process.hold(argv, cwd=task.cwd, env={**env, **made.environment}, wrap=made.wrap)
+    sandbox = task.sandbox(needs, argv, env)
+    return Process.hold(argv, cwd=task.cwd, env={**env, **sandbox.environment}, wrap=sandbox.wrap)
 
 
-def reckon(listener: Listener, transcript: str) -> Outcome:
+def outcome_from_transcript(listener: Listener, transcript: str) -> Outcome:
     """Compute the outcome of an interrupted attempt from its transcript."""
     with suppress(OSError), open(open_plain(transcript), "rb") as file:
         for line in split(iter(lambda: file.read(_PIECE), b"")):

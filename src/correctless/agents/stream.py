@@ -84,8 +84,8 @@ class Stream:
     def hear(self, line: OutputLine) -> Iterator[Activity]:
         """Take one line of output and yield the activities in it."""
         if line.stream == "err":
-            said = one_line(line.data[:_NOISE].decode(errors="replace")) if line.first else ""
-            self._stderr = said or self._stderr
+            message = one_line(line.data[:_NOISE].decode(errors="replace")) if line.first else ""
+            self._stderr = message or self._stderr
         elif line.first and line.last and line.data.strip():
             yield from self._hear_event(_object(line.data), len(line.data))
 
@@ -133,18 +133,18 @@ class Stream:
                 spent, limit = self._cost()[0], self._task.limits.usd
                 yield Activity("warning", f"it spent {spent:.2f} USD, over its limit of {limit:g}")
 
-    def _add(self, said: str) -> None:
-        self._size += len(said.encode("utf-8", "surrogatepass")) + 1
+    def _add(self, message: str) -> None:
+        self._size += len(message.encode("utf-8", "surrogatepass")) + 1
         if self._size <= MAX_ANSWER:
-            self._said.append(said)
+            self._said.append(message)
 
     def _used(self) -> Iterator[Activity]:
         """Yield the tokens and US dollars of the attempt so far, when they changed."""
         cost, estimated = self._cost()
-        said = f"{min(self._tokens(), _MOST_SAID)} tokens, {'~' if estimated else ''}{cost:.4f} USD"
-        if said != self._shown:
-            self._shown = said
-            yield Activity("usage", said)
+        usage = f"{min(self._tokens(), _MOST_SAID)} tokens, {'~' if estimated else ''}{cost:.4f} USD"
+        if usage != self._shown:
+            self._shown = usage
+            yield Activity("usage", usage)
 
     def _dear(self) -> bool:
         """Return whether the money limit is exceeded by the stream's own account."""
@@ -158,8 +158,10 @@ class Stream:
             self._plugin_errors.append(one_line(text(mapping(fault).get("message")) or str(fault)))
         version = version_of(text(event.get("claude_code_version")))
         if version is None or not TESTED[0] <= version < TESTED[1]:
-            said = one_line(text(event.get("claude_code_version"))) or "unknown"
-            yield Activity("warning", f"Claude Code {said} is outside the tested versions ({spell_tested()})")
+            client_version = one_line(text(event.get("claude_code_version"))) or "unknown"
+            yield Activity(
+                "warning", f"Claude Code {client_version} is outside the tested versions ({spell_tested()})"
+            )
 
     def _hear_message(self, event: Mapping[str, Any]) -> Iterator[Activity]:
         self.answered = False
@@ -190,10 +192,10 @@ class Stream:
             if block.get("type") == "tool_use":
                 yield Activity("tool", _tool_line(block))
             elif block.get("type") == "text":
-                said = text(block.get("text"))
+                message_text = text(block.get("text"))
                 if own:
-                    self._add(said)
-                yield Activity("text", f"{len(said)} characters")
+                    self._add(message_text)
+                yield Activity("text", f"{len(message_text)} characters")
         self._estimate += usage.cost() - before
         self._counted += usage.tokens() - counted
 
@@ -294,14 +296,14 @@ class Stream:
         if self.over == "extra":
             return over_limit(self.over, self._task)
         if result is None:
-            status, word = self._api_error or (None, "")
-            if self._retrying and status is None and not word:
-                word = "server_error"
+            status, error = self._api_error or (None, "")
+            if self._retrying and status is None and not error:
+                error = "server_error"
         elif _stopped_by_api(result) or self._refused:
-            word = self._api_error[1] if self._api_error else ""
+            error = self._api_error[1] if self._api_error else ""
             status = integer(result.get("api_error_status"))
             if text(result.get("api_error")) in _OUTAGE_WORDS:
-                word = "server_error"
+                error = "server_error"
         else:
             return ""
         if status == 429 or self._rejected:
@@ -310,7 +312,7 @@ class Stream:
             return _PAUSE_WORDS["authentication_failed"]
         if status is not None and status >= 500:
             return f"the service answered HTTP {status}"
-        return _PAUSE_WORDS.get(word, "")
+        return _PAUSE_WORDS.get(error, "")
 
     def _cost(self) -> tuple[float, bool]:
         """US dollars of this process so far, and whether they are an estimate."""
@@ -320,14 +322,14 @@ class Stream:
             asked = Usage("")
             asked.take({"input_tokens": (len(self._task.prompt) + len(self._task.system)) // CHARS_A_TOKEN})
             estimate = asked.cost()
-        said = number(self._results[-1].get("total_cost_usd")) if self._results else None
+        total = number(self._results[-1].get("total_cost_usd")) if self._results else None
         if self._task.resume and self._results:
             # the total of a continued session includes the cost of its earlier processes
-            said = self._reported[1]
-        if said is None or said < 0 or (said == 0 and estimate > 0):
+            total = self._reported[1]
+        if total is None or total < 0 or (total == 0 and estimate > 0):
             return estimate, True
         since = max(0.0, estimate - self._billed)  # worked on after its last bill
-        return said + since, since > 1e-9
+        return total + since, since > 1e-9
 
     def _tokens(self) -> int:
         return self._reported[0] or self._counted
@@ -339,9 +341,9 @@ def version_of(text: str) -> tuple[int, int, int] | None:
     return (int(found[1]), int(found[2]), int(found[3])) if found else None
 
 
-def _older(said: str) -> str:
+def _older(version: str) -> str:
     """The fix for a client that does not know what it is asked."""
-    return f". use a tested version, {spell_tested()}" if "unknown option" in said else ""
+    return f". use a tested version, {spell_tested()}" if "unknown option" in version else ""
 
 
 def spell_tested() -> str:
@@ -361,11 +363,11 @@ def _object(data: bytes) -> dict[str, Any] | None:
 
 def _result_faults(result: Mapping[str, Any], *, blank: bool) -> Iterator[str]:
     subtype, reason = result.get("subtype"), result.get("terminal_reason")
-    said = one_line("; ".join(map(text, items(result.get("errors")))) or text(result.get("result")))
+    message = one_line("; ".join(map(text, items(result.get("errors")))) or text(result.get("result")))
     if subtype != "success":
-        yield f"the result is {one_line(str(subtype))}: {said}"
+        yield f"the result is {one_line(str(subtype))}: {message}"
     elif result.get("is_error") is not False:
-        yield f"the result is an error: {said}"
+        yield f"the result is an error: {message}"
     elif blank:
         yield "the answer is empty"
     if reason not in (None, "completed"):

@@ -99,11 +99,11 @@ class RunEvidence:
 
         With `step` and `attempt` only those of that attempt.
         """
-        for said in self.events:
-            event = said.event
+        for logged in self.events:
+            event = logged.event
             of_it = (getattr(event, "step", None), getattr(event, "attempt", None)) == (step, attempt)
             if isinstance(event, kind) and (step is None or of_it):
-                yield said.seq, event
+                yield logged.seq, event
 
     def last(
         self, kind: type[T], step: str | None = None, attempt: int | None = None

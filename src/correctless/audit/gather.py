@@ -50,7 +50,7 @@ _PLAIN = {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_GRAFT_FILE": os.devnull}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\Z")
 
 
-def choose(repo: Repo, here: Logs, wanted: str | None) -> tuple[Logs, str]:
+def choose(repo: Repo, own_logs: Logs, wanted: str | None) -> tuple[Logs, str]:
     """Return the logs and the id of the run to audit.
 
     `wanted` is the beginning of its id, among all branches; None means the newest run of this branch.
@@ -58,10 +58,10 @@ def choose(repo: Repo, here: Logs, wanted: str | None) -> tuple[Logs, str]:
     Raises: Stop(3) when no run is found, Stop(2) when several are.
     """
     if wanted is None:
-        runs = _runs(here)
+        runs = _runs(own_logs)
         if not runs:
             raise Stop(exits.REFUSED, "no run found on this branch. name one of another branch by its id")
-        return here, runs[-1]
+        return own_logs, runs[-1]
     found: list[tuple[Logs, str]] = []
     unread = ""
     for logs in all_logs(repo):
@@ -166,11 +166,11 @@ def _own(events: Sequence[Logged], run: str) -> tuple[LoggedEvent, ...]:
 def _fold(own: Iterable[LoggedEvent], run: str) -> tuple[State, str]:
     """Return the state as far as the events follow each other, and where they do not."""
     state = State()
-    for said in own:
+    for logged in own:
         try:
-            state = after(state, Logged(run, said.timestamp, said.event))
+            state = after(state, Logged(run, logged.timestamp, logged.event))
         except OutOfOrderError as error:
-            return state, f"entry {said.seq} can't follow what is before it: {error}"
+            return state, f"entry {logged.seq} can't follow what is before it: {error}"
     return state, ""
 
 
@@ -189,7 +189,7 @@ def _asked_of_github(
 
 def _permit(repo: Repo, own: Iterable[LoggedEvent], env: Mapping[str, str]) -> tuple[str, str]:
     """Return the permit used for the run's merge, and why the ledger cannot be read."""
-    merges = [said.event for said in own if isinstance(said.event, Merged)]
+    merges = [logged.event for logged in own if isinstance(logged.event, Merged)]
     if not merges:
         return "", ""
     from correctless.runcontract.ledger import store  # few runs have one
@@ -197,16 +197,16 @@ def _permit(repo: Repo, own: Iterable[LoggedEvent], env: Mapping[str, str]) -> t
 
     merged = merges[-1]
     try:
-        kept = store.load(store.place(repo.home, merged.contract), env, utcnow())
+        snapshot = store.load(store.place(repo.home, merged.contract), env, utcnow())
     except Stop as stop:
         return "", stop.message
-    if broken := [fault.found for fault in kept.case.faults if fault.code == "ledger"]:
+    if broken := [fault.found for fault in snapshot.case.faults if fault.code == "ledger"]:
         return "", f"the ledger of the contract {merged.contract}: {broken[0]}"
     exactly = Action("merge", str(merged.number), head=merged.head)
     used = [
         id_
-        for id_, held in kept.case.state.permits.items()
-        if held.consumed and Action.of(held.permit.action) == exactly
+        for id_, status in snapshot.case.state.permits.items()
+        if status.consumed and Action.of(status.permit.action) == exactly
     ]
     return used[-1] if used else "", ""
 
@@ -247,11 +247,11 @@ def _confirmations(logs: Logs) -> tuple[tuple[Confirmation, ...], str]:
         if os.path.lexists(logs.confirmations):
             known = Heads(logs.confirmations, os.environ).acknowledged()
             for entry in Ledger(logs.confirmations, root=logs.root).entries():
-                said = Confirmation.of(entry.fields)
-                if said.kind != "rejected" and not known(entry):
+                confirmation = Confirmation.of(entry.fields)
+                if confirmation.kind != "rejected" and not known(entry):
                     what = f"entry {entry.seq} was written by no command of correctless, so it counts for nothing"
                     return tuple(found), f"{logs.confirmations}: {what}"
-                found.append(said)
+                found.append(confirmation)
     except Stop as stop:
         return tuple(found), stop.message.partition(". look at it with")[0]
     except RecordError as error:
@@ -288,9 +288,9 @@ def _digests(event: object) -> tuple[str, ...]:
     return event.digests if isinstance(event, Asking) else ()
 
 
-def _shown(said: LoggedEvent, lines: Mapping[int, bytes]) -> tuple[str, ...]:
+def _shown(logged: LoggedEvent, lines: Mapping[int, bytes]) -> tuple[str, ...]:
     """Return the digests of what you were asked, from the lines as they are now."""
-    event = said.event
+    event = logged.event
     if isinstance(event, GateClosed):
         return (coverage.shown(event, lines),)
     if isinstance(event, Asking):
@@ -299,8 +299,8 @@ def _shown(said: LoggedEvent, lines: Mapping[int, bytes]) -> tuple[str, ...]:
 
 
 def _answers(logs: Logs, run: str, own: Iterable[LoggedEvent]) -> Iterator[tuple[tuple[str, int], str]]:
-    for said in own:
-        event = said.event
+    for logged in own:
+        event = logged.event
         if isinstance(event, AgentEnded) and _NAME.match(event.step) and _NAME.match(run):
             path = os.path.join(logs.folder(run), f"{event.step}-{event.attempt}", "answer.md")
             with suppress(OSError), open(open_plain(path), "rb") as file:
@@ -312,19 +312,21 @@ def _git(repo: Repo, plan: Plan, run: str, own: Sequence[LoggedEvent]) -> Git:
         if not _present(repo, [plan.base]):
             return _unasked(f"this clone has no commit {plan.base[:12]}, where the run began")
         where, head = _holder(repo, plan, own)
-        kept = repo.commit(f"refs/correctless/kept/{run}/squashed", env=_PLAIN) if _NAME.match(run) else None
+        squash_commit = (
+            repo.commit(f"refs/correctless/kept/{run}/squashed", env=_PLAIN) if _NAME.match(run) else None
+        )
         spec = repo.file_at(plan.base, plan.spec, env=_PLAIN)
-        made = [e.event for e in own if isinstance(e.event, StepFinished)]
+        finished = [e.event for e in own if isinstance(e.event, StepFinished)]
         named = {e.event.commit for e in own if isinstance(e.event, StepFinished | Consolidated)}
         reports = {
             (event.commit, step.report)
-            for event in made
+            for event in finished
             if (step := plan.step(event.step)) is not None and step.report is not None
         }
         return Git(
             where=where,
             branch=_since(repo, plan.base, head),
-            squashed=_since(repo, plan.base, kept),
+            squashed=_since(repo, plan.base, squash_commit),
             present=_present(repo, named),
             # git may have turned the line ends of the file that was read and approved
             spec=tuple(_sha256(data) for data in (spec, spec.replace(b"\n", b"\r\n"))) if spec else (),
@@ -343,10 +345,10 @@ def _holder(repo: Repo, plan: Plan, own: Sequence[LoggedEvent]) -> tuple[str | N
     head = repo.commit(f"refs/heads/{plan.branch}", env=_PLAIN)
     if head is not None:
         return plan.branch, head
-    made = [e.event.commit for e in own if isinstance(e.event, StepFinished | Consolidated)]
-    if not _present(repo, made[-1:]):
+    commits = [e.event.commit for e in own if isinstance(e.event, StepFinished | Consolidated)]
+    if not _present(repo, commits[-1:]):
         return None, None
-    out = repo.git("for-each-ref", "--format=%(refname)", f"--contains={made[-1]}", env=_PLAIN)
+    out = repo.git("for-each-ref", "--format=%(refname)", f"--contains={commits[-1]}", env=_PLAIN)
     others = [ref for ref in out.splitlines() if not ref.startswith("refs/correctless/")]
     return (others[0], repo.commit(others[0], env=_PLAIN)) if others else (None, None)
 
@@ -360,8 +362,8 @@ def _since(repo: Repo, base: str, tip: str | None) -> dict[str, RunCommit]:
     found = {}
     for entry in filter(None, out.split("\0")):
         oid, parents, *values = entry.split("\x1f")
-        said = zip(TRAILERS, values, strict=False)
-        trailers = {key: value.rpartition("\x1e")[2] for key, value in said if value}
+        pairs = zip(TRAILERS, values, strict=False)
+        trailers = {key: value.rpartition("\x1e")[2] for key, value in pairs if value}
         found[oid] = RunCommit(tuple(parents.split()), trailers)
     return found
 

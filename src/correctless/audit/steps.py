@@ -52,8 +52,8 @@ def commit_claim(
     `noted` is what its log trailer must say.
     """
 
-    def claim(verdict: Verdict, said: str, fix: str = "") -> Claim:
-        return Claim(label, "commit", verdict, said, events, oid, fix)
+    def claim(verdict: Verdict, finding: str, fix: str = "") -> Claim:
+        return Claim(label, "commit", verdict, finding, events, oid, fix)
 
     git = given.git
     name = line(git.where or given.plan.branch)
@@ -63,8 +63,8 @@ def commit_claim(
     found = holds.get(oid)
     short = oid[:12]
     if found is None:
-        mine = {RUN: given.run, STEP: label}
-        others = [o for o, c in git.branch.items() if mine.items() <= c.trailers.items() and o != oid]
+        trailers = {RUN: given.run, STEP: label}
+        others = [o for o, c in git.branch.items() if trailers.items() <= c.trailers.items() and o != oid]
         reflog = f"see what became of it: git reflog {name}"
         if others and not squashed:
             return claim(
@@ -183,20 +183,22 @@ def _decisions(
         return Claim(label, "decisions", lacking, "the run log does not say that its answer was read")
     seq, taken = found
 
-    def claim(verdict: Verdict, said: str) -> Claim:
-        return Claim(label, "decisions", verdict, said, (seq,), fix="" if verdict == "proven" else _LOOK)
+    def claim(verdict: Verdict, finding: str) -> Claim:
+        return Claim(label, "decisions", verdict, finding, (seq,), fix="" if verdict == "proven" else _LOOK)
 
     if given.lost is not None and given.lost.knew(seq, _when(given, seq)):
         return claim("not proven", "the log of that time was set aside by decisions repair")
     if given.log is None and not given.missing:
         return Claim(label, "decisions", "unchecked", given.log_fault, (seq,), fix=_LOOK)
-    mine = [held for held in given.entries if (held.decision.step, held.decision.attempt) == (step, attempt)]
-    taken_by = [held for held in mine if held.seq <= taken.log_seq]
-    deferred = sum(held.decision.escalation_deferred for held in taken_by)
+    entries = [
+        entry for entry in given.entries if (entry.decision.step, entry.decision.attempt) == (step, attempt)
+    ]
+    taken_by = [entry for entry in entries if entry.seq <= taken.log_seq]
+    deferred = sum(entry.decision.escalation_deferred for entry in taken_by)
     if (len(taken_by), deferred) != (taken.count, taken.deferred):
         stated = f"run log {seq} states {_count(taken.count)}, {taken.deferred} deferred"
         return claim("contradicted", f"{stated}; the log has {len(taken_by)}, {deferred} deferred")
-    late = [held for held in mine if _late(held, taken.log_seq, done)]
+    late = [entry for entry in entries if _late(entry, taken.log_seq, done)]
     if late:
         return claim("contradicted", f"entry {late[0].seq} was added to it after the agent's answer was read")
     answer = given.answers.get((step, attempt))
@@ -204,39 +206,39 @@ def _decisions(
     if answer is not None and ended is not None and answer != ended[1].answer_sha256:
         return claim("contradicted", f"the answer on disk is not the one whose hash run log {ended[0]} has")
     where = (
-        f": entr{'y' if len(mine) == 1 else 'ies'} {', '.join(str(held.seq) for held in mine)}"
-        if mine
+        f": entr{'y' if len(entries) == 1 else 'ies'} {', '.join(str(entry.seq) for entry in entries)}"
+        if entries
         else ""
     )
-    kept = "" if answer is not None else "; the answer itself is not kept here"
-    return claim("proven", f"{_count(taken.count)}, {taken.deferred} deferred{where}{kept}")
+    missing_answer = "" if answer is not None else "; the answer itself is not kept here"
+    return claim("proven", f"{_count(taken.count)}, {taken.deferred} deferred{where}{missing_answer}")
 
 
-def _late(held: LoggedDecision, taken: int, done: StepFinished | None) -> bool:
+def _late(entry: LoggedDecision, taken: int, done: StepFinished | None) -> bool:
     """Return whether an entry is too late to be the attempt's.
 
     After the answer only the dispatcher adds entries, and after the attempt's end nothing does.
     """
-    by_others = held.decision.source != "synthesized"
-    return (held.seq > taken and by_others) or (done is not None and held.seq > done.log_seq)
+    by_others = entry.decision.source != "synthesized"
+    return (entry.seq > taken and by_others) or (done is not None and entry.seq > done.log_seq)
 
 
 def _answers(given: RunEvidence, label: str, seq: int, asking: Asking, lacking: Verdict) -> Claim:
-    after = [(n, said) for n, said in given.all_of(Answered, asking.step, asking.attempt) if n > seq]
+    after = [(n, answered) for n, answered in given.all_of(Answered, asking.step, asking.attempt) if n > seq]
     if not after:
         return Claim(label, "answers", lacking, "you were asked, and no answer is recorded", (seq,))
-    at, said = after[0]
+    at, answered = after[0]
     if given.shown.get(seq) != asking.digests:
         what = "the lines of the log are not those you were asked about"
         return Claim(label, "answers", "contradicted", what, (seq, at), fix=_LOOK)
-    heard = {c.digest for c in given.confirmations if c.kind == "answer"} & set(asking.digests)
-    stated = said.confirmed + said.changed
-    if len(heard) != stated:
-        what = f"run log {at} states {stated} answers, {len(heard)} are recorded for these lines"
+    recorded = {c.digest for c in given.confirmations if c.kind == "answer"} & set(asking.digests)
+    stated = answered.confirmed + answered.changed
+    if len(recorded) != stated:
+        what = f"run log {at} states {stated} answers, {len(recorded)} are recorded for these lines"
         return Claim(
             label, "answers", "contradicted", what, (seq, at), fix="see who wrote the confirmations log"
         )
-    who = f"{line(said.by)} ({line(said.channel)}) gave {stated}" if stated else "no answer was given"
+    who = f"{line(answered.by)} ({line(answered.channel)}) gave {stated}" if stated else "no answer was given"
     return Claim(label, "answers", "proven", f"of {len(asking.entries)} asked about, {who}", (seq, at))
 
 
@@ -246,14 +248,14 @@ def _check(given: RunEvidence, step: PlannedStep, attempt: int, label: str, lack
     if found is None:
         again = f"run it yourself: {command}" if lacking == "not proven" else ""
         return Claim(label, "check", lacking, f"the run log has no outcome of {command}", fix=again)
-    seq, said = found
-    if not said.ok:
+    seq, checked = found
+    if not checked.ok:
         verdict: Verdict = "contradicted" if lacking == "not proven" else "not yet"
         return Claim(
             label,
             "check",
             verdict,
-            f"it failed: {line(said.detail)}",
+            f"it failed: {line(checked.detail)}",
             (seq,),
             fix=f"run it yourself: {command}",
         )
@@ -267,14 +269,14 @@ def _report(given: RunEvidence, step: PlannedStep, label: str, done: StepFinishe
         return Claim(label, "report", "unchecked", given.git.fault, commit=done.commit)
     if given.git.reports.get((done.commit, path)):
         return Claim(label, "report", "proven", f"{name} in {done.commit[:12]}", commit=done.commit)
-    told = [
-        held.seq
-        for held in given.entries
-        if (held.decision.step, held.decision.attempt) == (step.name, done.attempt)
-        and (held.decision.key or "").endswith("/sno-report")
+    report_entries = [
+        entry.seq
+        for entry in given.entries
+        if (entry.decision.step, entry.decision.attempt) == (step.name, done.attempt)
+        and (entry.decision.key or "").endswith("/sno-report")
     ]
-    if told:
-        what = f"none was written; entry {told[0]} needs your review"
+    if report_entries:
+        what = f"none was written; entry {report_entries[0]} needs your review"
         return Claim(label, "report", "proven", what, commit=done.commit)
     what = f"{done.commit[:12]} has no {name}"
     fix = "see whether git ignores it, or have the step run again"
@@ -287,16 +289,16 @@ def _reverted(given: RunEvidence, done: Reverted) -> Claim:
     events = (found[0],) if found else ()
     if given.git.fault:
         return Claim(label, "step", "unchecked", given.git.fault, events)
-    mine = {RUN: given.run, STEP: label}
+    trailers = {RUN: given.run, STEP: label}
     for oid, commit in given.git.branch.items():
-        if mine.items() <= commit.trailers.items():
+        if trailers.items() <= commit.trailers.items():
             what = f"its work was to be discarded, but {line(given.git.where or '')} has {oid[:12]}"
             return Claim(label, "step", "contradicted", what, events, oid, f"see git show {oid[:12]}")
     return Claim(label, "step", "proven", f"its work was discarded: {line(done.reason)}", events)
 
 
 def _when(given: RunEvidence, seq: int) -> str:
-    return next((said.timestamp for said in given.events if said.seq == seq), "")
+    return next((logged.timestamp for logged in given.events if logged.seq == seq), "")
 
 
 def _count(number: int) -> str:

@@ -92,8 +92,8 @@ def read(answer: str, nonce: str, *, called: bool = False) -> Reading:
     loose: list[int] = []
     every = tuple(_blocks(answer, plain, nonce if known else None, printed, outside, loose))
     blocks = [block for block in every if not block.astray]
-    authentic = [block for block in blocks if known and block.word == nonce]
-    nonceless = [block for block in blocks if block.word is None]
+    authentic = [block for block in blocks if known and block.nonce == nonce]
+    nonceless = [block for block in blocks if block.nonce is None]
     verified = bool(authentic) or called
     counted = set(map(id, authentic if verified else nonceless[-1:]))
     pieces: list[Piece] = []
@@ -105,7 +105,7 @@ def read(answer: str, nonce: str, *, called: bool = False) -> Reading:
             pieces.append(Piece(None, text=rest, fault=_TOO_MANY))
             break
         if not block.astray:
-            pieces += _news(_read_block(block, verified=block.word is not None), seen)
+            pieces += _news(_read_block(block, verified=block.nonce is not None), seen)
             continue
         found = [piece for piece in _read_block(block) if piece.value is not None]
         pieces += [*_news(found, seen), Piece(None, text="\n".join(block.lines), fault=ASTRAY)]
@@ -115,7 +115,7 @@ def read(answer: str, nonce: str, *, called: bool = False) -> Reading:
         pieces=tuple(pieces),
         authentic=len(authentic),
         nonceless=len(nonceless),
-        others=tuple(b.word for b in blocks if b.word is not None and not (known and b.word == nonce)),
+        others=tuple(b.nonce for b in blocks if b.nonce is not None and not (known and b.nonce == nonce)),
         verified=verified,
         outside="\n".join(line for of, line in outside if of is None or not (of.astray or id(of) in counted)),
     )
@@ -130,9 +130,9 @@ def _news(pieces: list[Piece], seen: Counter[str]) -> list[Piece]:
     news = []
     for piece in pieces:
         if piece.value is not None:
-            said = json.dumps(piece.value, sort_keys=True)
-            now[said] += 1
-            if now[said] <= seen[said]:
+            encoded = json.dumps(piece.value, sort_keys=True)
+            now[encoded] += 1
+            if now[encoded] <= seen[encoded]:
                 continue
         news.append(piece)
     seen |= now
@@ -157,7 +157,7 @@ def _looks_like_a_start(plain: str, start: int, end: int) -> bool:
     """
     for near in (plain[max(0, start - _NEAR) : start], plain[end : end + _NEAR]):
         letters = _NO_LETTER.sub("", near.lower())
-        if sum(word in letters for word in ("autonomous", "decision", "start")) >= 2:
+        if sum(part in letters for part in ("autonomous", "decision", "start")) >= 2:
             return True
     return False
 
@@ -178,7 +178,7 @@ def _marker(line: str) -> tuple[str, str | None] | None:
 
 @dataclass(slots=True)
 class _Block:
-    word: str | None  # what follows START on its line
+    nonce: str | None  # what follows START on its line
     lines: list[str] = field(default_factory=list)
     ended: bool = False
     astray: bool = False  # its start has the nonce and is badly written: read, and kept as well
@@ -200,35 +200,35 @@ def _blocks(
     offset, places = 0, deque(printed)
     for line in answer.split("\n"):
         begin, offset = offset, offset + len(line) + 1
-        here = []
+        matches = []
         while places and places[0][0] < offset:
-            here.append(places.popleft())
+            matches.append(places.popleft())
         marker = _marker(line)
-        authentic = current is not None and current.word is not None and current.word == nonce
+        authentic = current is not None and current.nonce is not None and current.nonce == nonce
         if marker and marker[1] in (None, nonce):
-            here = []  # the marker as it should be
+            matches = []  # the marker as it should be
         elif marker is None and authentic:
-            here = []  # inside of a block it is damage already
+            matches = []  # inside of a block it is damage already
         elif not loose:
-            here = [
-                place for place in here[:_NEAR] if not quotation.quotes(plain, begin, *place, nonce or "")
-            ] + here[_NEAR:]
-        starts = marker is not None or any(_looks_like_a_start(plain, *place) for place in here[:_NEAR])
+            matches = [
+                place for place in matches[:_NEAR] if not quotation.quotes(plain, begin, *place, nonce or "")
+            ] + matches[_NEAR:]
+        starts = marker is not None or any(_looks_like_a_start(plain, *place) for place in matches[:_NEAR])
         # What the nonce belongs to may come before it, where its own line is not a start.
         own = starts and any(
-            _looks_like_a_start(plain[begin:offset], a - begin, b - begin) for a, b in here[:_NEAR]
+            _looks_like_a_start(plain[begin:offset], a - begin, b - begin) for a, b in matches[:_NEAR]
         )
-        loose += [place for place, _ in here[:1] if not own]
-        if here and starts:
+        loose += [place for place, _ in matches[:1] if not own]
+        if matches and starts:
             if current:
                 yield current
             current = _Block(None, [line], astray=True)
-            current.ended = bool(_WRONG_END.search(line, here[-1][1] - begin))
+            current.ended = bool(_WRONG_END.search(line, matches[-1][1] - begin))
         elif marker and marker[0] == START:
             if current:  # a new start inside an open block: the open one never ended
                 yield current
             current = _Block(marker[1])
-        elif marker and current and marker[1] in (None, current.word):
+        elif marker and current and marker[1] in (None, current.nonce):
             current.ended = True
         elif current:
             quote = _QUOTE.match(line)
@@ -268,8 +268,8 @@ def _read_block(block: _Block, *, verified: bool = True) -> list[Piece]:
             flush(hurt_end)
             pieces += [Piece(value, duplicate=span.duplicate, verified=verified) for value in span.values]
             if span.fault:
-                said = text[span.start : span.end]
-                pieces.append(Piece(None, text=said, fault=span.fault, verified=verified))
+                source = text[span.start : span.end]
+                pieces.append(Piece(None, text=source, fault=span.fault, verified=verified))
             done = span.end
         elif hurt < 0 and text[span.start : span.end].strip(" \t\n,\ufeff"):
             hurt, hurt_end, fault = span.start, span.end, span.fault

@@ -136,9 +136,9 @@ def capture(
     """
     read = block.read(answer, nonce, called=bool(calls))
     at = Attempt(run, step, attempt)
-    made = _Made()
+    collected = _Made()
     for known in (*calls, *earlier):
-        made.call(known)
+        collected.call(known)
     unlisted = unlisted_before
     found: list[Decision] = []
     files: list[UnreadableText] = []
@@ -159,8 +159,8 @@ def capture(
             place = f"{kept}/{name}" if kept else name
             how = {"fault": piece.fault, "verified": piece.verified, "reason": reason}
             record(f"b{number}", None, kept=place, **how)
-        elif not made.already(piece.value):
-            conflict = made.contradicts(piece.value)
+        elif not collected.already(piece.value):
+            conflict = collected.contradicts(piece.value)
             how = {"duplicate": piece.duplicate, "conflict": conflict, "verified": piece.verified}
             record(f"b{number}", piece.value, **how)
 

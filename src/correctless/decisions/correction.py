@@ -111,12 +111,14 @@ def correct(
     }
     notes = tuple(sorted(note for note, on in noted.items() if on))
     deferred = asked or not _DEFERRING.isdisjoint(notes)
-    given = reason if asked and not corrected and reason.strip() else ""
+    escalation_reason = reason if asked and not corrected and reason.strip() else ""
 
     extra = {_aside(name, obj): value for name, value in obj.items() if name not in _READ}
     if listed is None:
         extra["claimed_id"] = claimed
-    if reason.strip() and not given:  # a reason is only an agent's to give when the agent deferred
+    if (
+        reason.strip() and not escalation_reason
+    ):  # a reason is only an agent's to give when the agent deferred
         extra["claimed_reason"] = reason
     if obj.get("skill") not in (None, skill):
         extra["claimed_skill"] = obj["skill"]
@@ -131,7 +133,7 @@ def correct(
         rationale=rationale,
         timestamp=now,
         escalation_deferred=deferred,
-        original_escalation_reason=(given or _reason(listed, skill)) if deferred else None,
+        original_escalation_reason=(escalation_reason or _reason(listed, skill)) if deferred else None,
         run=at.run,
         step=at.step,
         attempt=at.attempt,
@@ -245,10 +247,12 @@ def _reason(listed: Default | None, skill: str) -> str:
 
 
 def _differs(applied: str, listed: Default) -> bool:
-    said, choice, subject = plain(applied), plain(listed.choice), plain(listed.subject)
-    if not choice or said == choice:  # an entry that documents no default cannot be departed from
+    applied_text, choice, subject = plain(applied), plain(listed.choice), plain(listed.subject)
+    if not choice or applied_text == choice:  # an entry that documents no default cannot be departed from
         return False
-    return not (subject and said.startswith(subject) and said[len(subject) :].lstrip(" :-→") == choice)
+    return not (
+        subject and applied_text.startswith(subject) and applied_text[len(subject) :].lstrip(" :-→") == choice
+    )
 
 
 def plain(text: str) -> str:

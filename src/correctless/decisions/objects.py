@@ -130,14 +130,14 @@ def _object(text: str, start: int, end: int) -> Span:
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
         nonlocal duplicate, lost, parts
         found, parts = dict(items), []
-        said: dict[str, Any] = {}
+        members: dict[str, Any] = {}
         for key, value in items:
             name = folded if (folded := folded_key(key)) in _ONCE else key
-            if name in said and name != "escalationdeferred":
-                lost = lost or (type(said[name]), said[name]) != (type(value), value)
+            if name in members and name != "escalationdeferred":
+                lost = lost or (type(members[name]), members[name]) != (type(value), value)
             if not parts or key in parts[-1]:
                 parts.append({})
-            parts[-1][key] = said[name] = value
+            parts[-1][key] = members[name] = value
         if len(found) != len(items):
             duplicate = True
             deferrals = [value for key, value in items if key == "escalation_deferred"]

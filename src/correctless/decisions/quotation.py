@@ -35,13 +35,13 @@ def quotes(plain: str, line: int, start: int, end: int, nonce: str) -> bool:
         return False
     sentence = _MARKER.sub(" ", plain[begin:start] + " " + plain[end:stop])
     sentence = re.sub(rf"\b{nonce}\b|^[ \t>]*(?:```|~~~)[a-z]*$", " ", sentence, flags=re.MULTILINE)
-    said = _WORD.findall(sentence.lower())
+    sentence_words = _WORD.findall(sentence.lower())
     before_block = block is not None and not ended  # it leads to the block itself
-    if not said:
+    if not sentence_words:
         return before_block and plain[begin:start].rstrip().endswith("_START")
     return (
-        (before_block or (len(said) > 1 and not words.VERBS.isdisjoint(said)))
-        and words.PLAIN.issuperset(said)
+        (before_block or (len(sentence_words) > 1 and not words.VERBS.isdisjoint(sentence_words)))
+        and words.PLAIN.issuperset(sentence_words)
         and not _OTHER.search(sentence, _end(sentence))
     )
 

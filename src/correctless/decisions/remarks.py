@@ -20,8 +20,8 @@ def recorded(decision: Decision, contract: SkillContract) -> str:
     It says as what the decision was recorded, whether it is deferred, and why it was changed.
     """
     deferred = ", deferred" if decision.escalation_deferred else ""
-    said = "; ".join(remarks(decision, contract))
-    return f"recorded as {decision.decision_id}{deferred}{f': {said}' if said else ''}"
+    explanation = "; ".join(remarks(decision, contract))
+    return f"recorded as {decision.decision_id}{deferred}{f': {explanation}' if explanation else ''}"
 
 
 def remarks(decision: Decision, contract: SkillContract) -> Iterator[str]:
@@ -36,8 +36,8 @@ def remarks(decision: Decision, contract: SkillContract) -> Iterator[str]:
         elif note == "corrected":
             yield f"{decision.decision_id} needs a human decision (escalate: always), reported as not deferred"
         elif note == "damaged":
-            kept = decision.extra.get("kept")
-            yield f"it can't be read: {decision.extra.get('fault')}{f'; kept in {kept}' if kept else ''}"
+            stored = decision.extra.get("kept")
+            yield f"it can't be read: {decision.extra.get('fault')}{f'; kept in {stored}' if stored else ''}"
         elif note == "differs-from-default":
             yield f"the listed default is: {listed.choice if listed else ''}"
         elif note == "duplicate-key":

@@ -106,11 +106,11 @@ def _unrecorded(text: str, contract: SkillContract, recorded: Collection[Decisio
             if isinstance(name, str):
                 known.setdefault(_folded(name), []).append(each)
     text = legible(text)
-    said = {folded({"default_applied": each.default_applied}) for each in recorded}
+    recorded_defaults = {folded({"default_applied": each.default_applied}) for each in recorded}
     if REPORT.search(text):
         for obj in objects(text):
             name = claimed_id(obj)
-            if decides(obj) and (_folded(name or "") not in known or folded(obj) not in said):
+            if decides(obj) and (_folded(name or "") not in known or folded(obj) not in recorded_defaults):
                 yield name or "a decision without an id"
     text = _bare(text)
     entries = {_folded(default.id): default for default in contract.defaults}
@@ -130,10 +130,10 @@ def _unrecorded(text: str, contract: SkillContract, recorded: Collection[Decisio
 
 def _applied(text: str, recorded: Collection[Decision]) -> str:
     """Return what to call a default reported as applied without an id; "" for none."""
-    said = [each.default_applied for each in recorded if each.default_applied]
+    defaults = [each.default_applied for each in recorded if each.default_applied]
     for applied in _APPLIED.finditer(_bare(text)):
         value = applied[1].strip(" \"',;}])")
-        if not _TYPES.issuperset(words.words(value)) and not any(each in applied[1] for each in said):
+        if not _TYPES.issuperset(words.words(value)) and not any(each in applied[1] for each in defaults):
             return "a default that was applied"
     return ""
 
@@ -180,12 +180,12 @@ def _reports(lead: str, rest: str, entry: Default | None, known: Collection[Deci
         return False
     if not known:
         return True
-    told = " ".join(f"{each.default_applied} {each.rationale}" for each in known)
+    known_text = " ".join(f"{each.default_applied} {each.rationale}" for each in known)
     if entry:
-        told += f" {entry.subject} {entry.choice} {entry.rationale}"
+        known_text += f" {entry.subject} {entry.choice} {entry.rationale}"
     if _DEFERRED.search(value) and not any(each.escalation_deferred for each in known):
         return True
-    return not any(words.same(value, told, each.default_applied) for each in known)
+    return not any(words.same(value, known_text, each.default_applied) for each in known)
 
 
 def _given(lead: str, rest: str, entry: Default | None) -> str:
@@ -210,8 +210,10 @@ def _given(lead: str, rest: str, entry: Default | None) -> str:
     elif strong:
         return value
     else:
-        says = words.words(value)[0] not in words.PLAIN
-        if (first and (says or mark.strip(" \"'"))) or (says and not aside and not mark.strip(" ,\"'([")):
+        states_choice = words.words(value)[0] not in words.PLAIN
+        if (first and (states_choice or mark.strip(" \"'"))) or (
+            states_choice and not aside and not mark.strip(" ,\"'([")
+        ):
             return value
         sentence = _STOP.split(value, maxsplit=1)[0]
         if did := words.chosen(sentence):
@@ -260,9 +262,9 @@ def _is_subject(text: str, entry: Default | None) -> bool:
 
 
 def _quotes_entry(value: str, entry: Default) -> bool:
-    own = {*words.words(f"{entry.subject} {entry.choice} {entry.rationale}"), *_QUOTED}
-    said = words.words(value)
-    return "rationale" in said and own.issuperset(said)
+    entry_words = {*words.words(f"{entry.subject} {entry.choice} {entry.rationale}"), *_QUOTED}
+    value_words = words.words(value)
+    return "rationale" in value_words and entry_words.issuperset(value_words)
 
 
 def _is_chosen(lowered: str, choice: str) -> bool:

@@ -106,15 +106,15 @@ def denies(value: str, entry: Default | None) -> bool:
     return not (chosen(rest) or _THEN.search(rest))
 
 
-def same(value: str, told: str, default: str) -> bool:
+def same(value: str, recorded: str, default: str) -> bool:
     """Return whether most words of a value that could state a choice are recorded.
 
-    They are looked up in `told`, the recorded text, and in its `default`.
+    They are looked up in the `recorded` text and in its `default`.
     """
     folded, before = " ".join(words(value)), " ".join(words(default))
     if before and before in folded:
         return not _OTHERWISE.search(value)
-    known = {word[:_STEM] for word in words(told)}
+    known = {word[:_STEM] for word in words(recorded)}
     clause = _CLAUSE.split(value.lstrip(" ,;.(|-"), maxsplit=1)[0]
-    said = content(clause) or content(value)
-    return 2 * sum(word[:_STEM] in known for word in said) >= len(said)
+    choice_words = content(clause) or content(value)
+    return 2 * sum(word[:_STEM] in known for word in choice_words) >= len(choice_words)

@@ -66,11 +66,11 @@ def of_branch(logs: Logs, *, since: datetime | None = None, skill: str | None = 
     """
     counting = _Counting(logs, since, skill)
     noted = Noted(logs.decisions, counting.events(typed_events(logs)))
-    there = os.path.lexists(logs.decisions)
-    for entry in Ledger(logs.decisions, root=logs.root).entries() if there else ():
+    exists = os.path.lexists(logs.decisions)
+    for entry in Ledger(logs.decisions, root=logs.root).entries() if exists else ():
         noted.check(entry)
         counting.decision(entry)
-    noted.end(there=there)
+    noted.end(there=exists)
     return counting.figures
 
 
@@ -137,21 +137,21 @@ class _Counting:
 
     def decision(self, entry: Entry) -> None:
         try:
-            said = Decision.of(entry.fields)
-            when = moment(said.timestamp)
+            decision = Decision.of(entry.fields)
+            when = moment(decision.timestamp)
         except RecordError as error:
             raise no_entry(self._logs.decisions, entry.seq, error) from None
         sums = Sums(
             decisions=1,
-            deferred=int(said.escalation_deferred),
-            unlisted=int(said.decision_id.startswith(UNLISTED)),
-            superseded=int((said.run, said.step, said.attempt) in self._gone),
+            deferred=int(decision.escalation_deferred),
+            unlisted=int(decision.decision_id.startswith(UNLISTED)),
+            superseded=int((decision.run, decision.step, decision.attempt) in self._gone),
         )
-        if said.run in self._runs:
-            run, of_step = self._runs[said.run]
+        if decision.run in self._runs:
+            run, of_step = self._runs[decision.run]
             if run is not None:
-                self._add(run, of_step.get(said.step or "", said.skill[:_LONGEST]), sums)
-        elif (self._since is None or when >= self._since) and self._skill in (None, said.skill):
+                self._add(run, of_step.get(decision.step or "", decision.skill[:_LONGEST]), sums)
+        elif (self._since is None or when >= self._since) and self._skill in (None, decision.skill):
             self.figures.outside.add(sums)
 
     def _add(self, run: RunFigures, skill: str, sums: Sums) -> None:

@@ -191,9 +191,9 @@ def _why(out: str, err: str, remote: str, branch: str) -> str:
 
 def refusal(out: str, err: str) -> str:
     """Return the reason git or the remote gave for a failure, as one printable line."""
-    said = [line.strip() for line in err.splitlines() if line.strip()]
+    messages = [line.strip() for line in err.splitlines() if line.strip()]
     for line in out.splitlines():
         if line.startswith("!"):
-            said = [line.rpartition("\t")[2], *[s for s in said if s.startswith("remote: ")]]
-    said = [s for s in said if not s.startswith(("warning:", "hint:"))] or ["git did not say why"]
-    return one_line(" ".join(said[:2])).rstrip(". ")
+            messages = [line.rpartition("\t")[2], *[s for s in messages if s.startswith("remote: ")]]
+    messages = [s for s in messages if not s.startswith(("warning:", "hint:"))] or ["git did not say why"]
+    return one_line(" ".join(messages[:2])).rstrip(". ")

@@ -20,7 +20,7 @@ class ConsolidationCommit:
 
     commit: str
     staged: tuple[str, ...]
-    left: tuple[str, ...]  # neither the branch's nor declared: unchanged in the worktree
+    unstaged: tuple[str, ...]  # neither the branch's nor declared: unchanged in the worktree
 
 
 def consolidate(
@@ -50,10 +50,10 @@ def consolidate(
     touched = _names(
         repo.git("log", "--format=", "--name-only", "-z", "--no-renames", "-m", f"{start}..HEAD")
     )
-    if kept := sorted(filter(_is_artifact, touched)):
+    if artifacts := sorted(filter(_is_artifact, touched)):
         raise Stop(
             exits.PERSON,
-            f"a commit of the branch contains {kept[0]!r}, and artifacts are never published. rewrite that commit, then run cauto resume",
+            f"a commit of the branch contains {artifacts[0]!r}, and artifacts are never published. rewrite that commit, then run cauto resume",
         )
     # What an agent staged is unstaged: the files on disk decide, not its index.
     repo.git("reset", "--mixed", "--quiet")
@@ -71,8 +71,8 @@ def consolidate(
         # Or the next attempt would find a hook's commit as the branch's own past.
         repo.git("reset", "--soft", "--quiet", before)
         raise
-    left = sorted(p for p in dirty - chosen if not _is_artifact(p))
-    return ConsolidationCommit(repo.head(), tuple(sorted(chosen)), tuple(left))
+    unstaged = sorted(p for p in dirty - chosen if not _is_artifact(p))
+    return ConsolidationCommit(repo.head(), tuple(sorted(chosen)), tuple(unstaged))
 
 
 def squash(repo: Repo, *, base: str, message: str, kept: str) -> str:
@@ -89,12 +89,12 @@ def squash(repo: Repo, *, base: str, message: str, kept: str) -> str:
         if repo.try_git("config", "--type=bool", "--get", "commit.gpgSign").stdout.strip() == "true"
         else ()
     )
-    made = repo.git(
+    squashed = repo.git(
         *("commit-tree", *signed, "-p", base, "-F", "-", f"{head}^{{tree}}"), rights="sign", stdin=message
     ).strip()
     # The tree is the same, so neither index nor worktree changes.
-    repo.git("reset", "--soft", "--quiet", made)
-    return made
+    repo.git("reset", "--soft", "--quiet", squashed)
+    return squashed
 
 
 def _status(repo: Repo, *pathspecs: str) -> set[str]:
@@ -140,10 +140,10 @@ def _commit(repo: Repo, message: str, env: Mapping[str, str], seconds: float, wr
             f"the repository's commit hooks took over {seconds:.0f} s. see what they wait for, then run cauto resume",
         )
     if done.code != 0:
-        said = first_line(done.err if done.err.strip() else done.out)
+        output = first_line(done.err if done.err.strip() else done.out)
         raise Stop(
             exits.FAILED,
-            f"the consolidation commit did not pass its hooks: {said}. fix that, then run cauto resume",
+            f"the consolidation commit did not pass its hooks: {output}. fix that, then run cauto resume",
         )
 
 

@@ -69,7 +69,7 @@ def secrets(
 def _in_time(
     lines: list[PublishedLine], tell: Callable[[str], None], seconds: float
 ) -> Iterator[PublishedLine]:
-    began = told = time.monotonic()
+    began = reported = time.monotonic()
     for number, line in enumerate(lines):
         now = time.monotonic()
         if now - began > seconds:
@@ -78,8 +78,8 @@ def _in_time(
                 f"the scan for secrets took over {seconds / 60:.0f} minutes and was at {line.path} ({number} of {len(lines)} lines). "
                 "take what need not be published out of the branch, then run cauto resume",
             )
-        if now - told > _TELL_S:
-            told = now
+        if now - reported > _TELL_S:
+            reported = now
             tell(f"looks for secrets: {number} of {len(lines)} lines, {line.path}")
         yield line
 
@@ -125,8 +125,8 @@ def published(repo: Repo, base: str) -> tuple[str, dict[str, str]]:
     each = repo.git("log", "--patch", "--format=", *plain, f"{start}..HEAD", *but)
     # A merge has no patch in the log; what it changed by itself shows in the sum.
     whole = repo.git("diff", *plain, start, "HEAD", *but)
-    said = repo.git("log", "-z", "--format=%h%n%B", f"{start}..HEAD")
-    messages = dict(item.split("\n", 1) for item in said.split("\0") if item)
+    log = repo.git("log", "-z", "--format=%h%n%B", f"{start}..HEAD")
+    messages = dict(item.split("\n", 1) for item in log.split("\0") if item)
     return f"{each}\n{whole}\n", {f"commit message {short}": text for short, text in messages.items()}
 
 

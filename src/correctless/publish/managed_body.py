@@ -143,7 +143,7 @@ def _fit(section: str, limit: int) -> str:
 
 def _whole(lines: Sequence[str], room: int) -> list[str]:
     """As many lines from the start as fit, with what they leave open closed."""
-    kept: list[str] = []
+    summary_lines: list[str] = []
     closing: list[str] = []  # what has to follow, innermost first
     for line in lines:
         opened = list(closing)
@@ -160,6 +160,6 @@ def _whole(lines: Sequence[str], room: int) -> list[str]:
         if sum(len(text) + 1 for text in (line, *opened)) > room:
             break
         room -= len(line) + 1
-        kept.append(line)
+        summary_lines.append(line)
         closing = opened
-    return [*kept, *closing]
+    return [*summary_lines, *closing]

@@ -36,26 +36,26 @@ def pull_request(
 
     Raises: Stop(10) when a pull request of the branch is not the run's; Stop(3) when GitHub cannot be asked.
     """
-    there = github.pull_requests(branch)
-    for pull in there:
+    existing = github.pull_requests(branch)
+    for pull in existing:
         if not is_ours(pull.body, run):
             raise Stop(
                 exits.PERSON,
                 f"pull request #{pull.number} for '{branch}' is not of run {run}: {pull.url}. close it, then run cauto resume",
             )
-    if not there:
+    if not existing:
         number, url = github.create(head=branch, base=base, title=" ".join(title.split())[:_TITLE], body=body)
         return OpenPullRequest(url, number, created=True)
-    if len(there) > 1:
-        named = ", ".join(f"#{pull.number}" for pull in there)
+    if len(existing) > 1:
+        named = ", ".join(f"#{pull.number}" for pull in existing)
         raise Stop(
             exits.PERSON,
-            f"'{branch}' has {len(there)} pull requests of run {run}: {named}. close all but one",
+            f"'{branch}' has {len(existing)} pull requests of run {run}: {named}. close all but one",
         )
-    merged = merge_body(there[0].body, body, run)
-    if merged != there[0].body:
-        github.edit_body(there[0], merged)
-    return OpenPullRequest(there[0].url, there[0].number, created=False)
+    merged = merge_body(existing[0].body, body, run)
+    if merged != existing[0].body:
+        github.edit_body(existing[0], merged)
+    return OpenPullRequest(existing[0].url, existing[0].number, created=False)
 
 
 def command_pull_request(
@@ -75,9 +75,9 @@ def command_pull_request(
             f"'{argv[0]}' took over {seconds:.0f} s. see what it waits for, then run cauto resume",
         )
     if done.code != 0:
-        said = first_line(done.err if done.err.strip() else done.out)
+        message = first_line(done.err if done.err.strip() else done.out)
         raise Stop(
-            exits.REFUSED, f"'{argv[0]}' ended with {done.code}: {said}. fix that, then run cauto resume"
+            exits.REFUSED, f"'{argv[0]}' ended with {done.code}: {message}. fix that, then run cauto resume"
         )
     for line in done.out.decode("utf-8", "replace").splitlines():
         if _URL.match(line.strip()):

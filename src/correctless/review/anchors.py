@@ -105,8 +105,8 @@ def verify(
         runs = {run for e in events if isinstance(run := e.fields.get("run"), str)}
         # In a workspace that was declared new, a branch without a run log has commits of logs that are elsewhere.
         severity = "error" if runs or not declared else "warning"
-        for commit, said in _trailers(repo, at, runs):
-            noted = _NOTED.fullmatch(said)
+        for commit, trailer in _trailers(repo, at, runs):
+            noted = _NOTED.fullmatch(trailer)
             if noted is None:
                 what = f"commit {commit} has an invalid trailer {TRAILER}: it must be an entry and a head. rewrite that commit"
                 faults.append(Finding(logs.decisions, 1, 1, "log-anchor", what))
@@ -190,22 +190,22 @@ def _unlike_confirmed(logs: Logs, events: tuple[Entry, ...], before: Lost | None
     from correctless.runlog.events import GateClosed, logged
 
     closings = [
-        (e, said)
+        (e, digests)
         for e in events
         if e.fields.get("event") == GateClosed.event
         and not (before is not None and before.knew(e.seq, str(e.fields.get("timestamp"))))
-        and isinstance(said := typed(logs.run, e, logged).event, GateClosed)
-        and said.entries
+        and isinstance(digests := typed(logs.run, e, logged).event, GateClosed)
+        and digests.entries
     ]
-    wanted = {seq for _, said in closings for seq in said.entries}
+    wanted = {seq for _, digests in closings for seq in digests.entries}
     if not wanted:
         return
     lines = {e.seq: e.line for e in Ledger(logs.decisions, root=logs.root).entries() if e.seq in wanted}
-    for event, said in closings:
-        if coverage.shown(said, lines) != said.digest:
-            named = ", ".join(map(str, said.entries))
+    for event, digests in closings:
+        if coverage.shown(digests, lines) != digests.digest:
+            named = ", ".join(map(str, digests.entries))
             what = f"{_RUN_LOG}{event.seq} closed the gate over entries {named}, and those lines are not the ones that were shown"
-            yield Finding(logs.decisions, said.entries[0], 1, "log-anchor", what)
+            yield Finding(logs.decisions, digests.entries[0], 1, "log-anchor", what)
 
 
 def by_seq(anchor: Anchor) -> int:
@@ -241,6 +241,6 @@ def _trailers(repo: Repo, at: str, runs: set[str]) -> Iterator[tuple[str, str]]:
         *(f"%(trailers:key={key},valueonly,unfold,separator=%x1f)" for key in ("Correctless-Run", TRAILER)),
     )
     out = repo.git("log", "-z", f"--grep=^{TRAILER}:", f"--format={'%x1e'.join(fields)}", at, *bounds)
-    for commit, run, said in (line.split("\x1e", 2) for line in out.split("\0") if line.count("\x1e") >= 2):
+    for commit, run, value in (line.split("\x1e", 2) for line in out.split("\0") if line.count("\x1e") >= 2):
         if not runs or runs.intersection(run.split("\x1f")):
-            yield from ((commit, each) for each in said.split("\x1f") if each)
+            yield from ((commit, each) for each in value.split("\x1f") if each)

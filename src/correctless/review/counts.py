@@ -82,8 +82,8 @@ def count(logs: Logs, tell: Callable[[int], None] = lambda entries: None) -> Log
     total, first, last, head = CountRow(None), None, None, Head(0, GENESIS)
     skills, sources, runs = _Tally("skill"), _Tally("source"), _Tally("run")
     fits = _Fits(logs.decisions)
-    there = os.path.lexists(logs.decisions)
-    for entry in Ledger(logs.decisions, root=logs.root).entries() if there else ():
+    exists = os.path.lexists(logs.decisions)
+    for entry in Ledger(logs.decisions, root=logs.root).entries() if exists else ():
         values = entry.fields
         fits.check(entry)
         noted.check(entry)
@@ -93,7 +93,7 @@ def count(logs: Logs, tell: Callable[[int], None] = lambda entries: None) -> Log
         first = values["timestamp"] if first is None else first
         last, head = values["timestamp"], Head(entry.seq, entry.head)
         tell(entry.seq)
-    noted.end(there=there)
+    noted.end(there=exists)
     return LogCounts(total, skills.table, sources.table, runs.table, first, last, head)
 
 

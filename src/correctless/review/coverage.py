@@ -72,19 +72,19 @@ def of(branch: Branch, *policies: Policy) -> Coverage:
     for item in branch.events:
         event = item.event
         if isinstance(event, GateClosed):
-            said = counted.get(event.digest)
+            answer = counted.get(event.digest)
             # Recomputed, never believed: the answer covers the bytes that were shown, not a number.
-            if said is not None and said.kind != "answer" and shown(event, lines) == event.digest:
+            if answer is not None and answer.kind != "answer" and shown(event, lines) == event.digest:
                 named = (*(sha256(lines[seq]) for seq in event.entries), *event.inherited)
-                (rejected if said.kind == "rejected" else confirmed).update(dict.fromkeys(named, said))
+                (rejected if answer.kind == "rejected" else confirmed).update(dict.fromkeys(named, answer))
         elif isinstance(event, Asking):
             for seq, asked in zip(event.entries, event.digests, strict=False):
-                said = counted.get(asked)
-                if said is None or said.kind != "answer" or seq not in lines:
+                answer = counted.get(asked)
+                if answer is None or answer.kind != "answer" or seq not in lines:
                     continue
                 if digest(event.challenge, [lines[seq]]) == asked:
-                    confirmed[sha256(lines[seq])] = said
-    return Coverage(confirmed, {sha: said for sha, said in rejected.items() if sha not in confirmed})
+                    confirmed[sha256(lines[seq])] = answer
+    return Coverage(confirmed, {sha: answer for sha, answer in rejected.items() if sha not in confirmed})
 
 
 def shown(closing: GateClosed, lines: Mapping[int, bytes]) -> str:

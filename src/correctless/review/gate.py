@@ -108,8 +108,8 @@ def asked(
     Raises: Stop(3) as `inheritance.of`.
     """
     branch = record.load(logs)
-    own = coverage.policy(branch, channels, confirmers)
-    inherited = inheritance.of(logs, branch, own, repo=repo, at=at, base=base)
+    own_policy = coverage.policy(branch, channels, confirmers)
+    inherited = inheritance.of(logs, branch, own_policy, repo=repo, at=at, base=base)
     return branch, evaluate(branch, inherited, channels=channels, confirmers=confirmers)
 
 
@@ -124,11 +124,13 @@ def evaluate(
 
     Channels and confirmers are those of the last run's plan unless given.
     """
-    own = coverage.policy(branch, channels, confirmers)
-    covered = dict(coverage.of(branch, own).confirmed)
-    gone = discarded(branch.events)
+    own_policy = coverage.policy(branch, channels, confirmers)
+    covered = dict(coverage.of(branch, own_policy).confirmed)
+    discarded_attempts = discarded(branch.events)
     superseded = frozenset(
-        r.seq for r in branch.decisions if _attempt(r) in gone and r.seq not in inherited.revived
+        r.seq
+        for r in branch.decisions
+        if _attempt(r) in discarded_attempts and r.seq not in inherited.revived
     )
     waiting = [
         r
@@ -137,7 +139,7 @@ def evaluate(
     ]
     for theirs, entries in inherited.entries.items():
         # A confirmer who may not answer where a decision was made may not answer it from another branch.
-        answered = coverage.of(branch, own, theirs).confirmed
+        answered = coverage.of(branch, own_policy, theirs).confirmed
         for each in entries:
             sha = sha256(each.line)
             if sha in answered:
@@ -149,7 +151,7 @@ def evaluate(
     current = closings[-1] if closings else None
     if current is not None and (current.entries, current.inherited) != _named(waiting):
         current = None
-    rejected = coverage.answers(branch, own).get(current.digest) if current else None
+    rejected = coverage.answers(branch, own_policy).get(current.digest) if current else None
     return Gate(
         open=not waiting,
         waiting=tuple(waiting),

@@ -101,22 +101,22 @@ def answer(
     logs: Logs, digest: str, *, kind: str, by: str, channel: str, note: str, now: datetime
 ) -> Confirmation:
     """Record your answer to what has this digest. The caller holds the run's lock."""
-    said = Confirmation(kind, digest, by, channel, timestamp(now), note)
-    _ledger(logs.confirmations, logs).append(said.fields())
-    return said
+    confirmation = Confirmation(kind, digest, by, channel, timestamp(now), note)
+    _ledger(logs.confirmations, logs).append(confirmation.fields())
+    return confirmation
 
 
 def approve_spec(logs: Logs, digest: str, *, by: str, channel: str, now: datetime) -> Confirmation:
     """Record your approval of a spec, by its hash."""
-    said = Confirmation("spec", digest, by, channel, timestamp(now))
-    _ledger(logs.confirmations, logs).append(said.fields())
-    return said
+    confirmation = Confirmation("spec", digest, by, channel, timestamp(now))
+    _ledger(logs.confirmations, logs).append(confirmation.fields())
+    return confirmation
 
 
 def spec_approval(logs: Logs, digest: str) -> Confirmation | None:
     """Return the recorded approval of a spec with exactly these bytes, or None."""
-    said = record.load(logs).confirmations
-    return next((c for c in reversed(said) if c.kind == "spec" and c.digest == digest), None)
+    confirmations = record.load(logs).confirmations
+    return next((c for c in reversed(confirmations) if c.kind == "spec" and c.digest == digest), None)
 
 
 def _ledger(path: str, logs: Logs) -> Ledger:
@@ -131,10 +131,10 @@ def state_of(logs: Logs) -> State:
     return standing(logs.run, record.load(logs).events)
 
 
-def _decided(said: Confirmation | None) -> str:
+def _decided(confirmation: Confirmation | None) -> str:
     # A note beside a digest that was confirmed is not a decision.
-    return said.note if said is not None and said.kind == "answer" else ""
+    return confirmation.note if confirmation is not None and confirmation.kind == "answer" else ""
 
 
-def _who(said: Confirmation | None) -> str:
-    return f"{said.by} ({said.channel})" if said else ""
+def _who(confirmation: Confirmation | None) -> str:
+    return f"{confirmation.by} ({confirmation.channel})" if confirmation else ""

@@ -202,16 +202,16 @@ class _Parts:
         self.live = [item for item in ordered if not item.superseded]
         self.waiting = [item for item in self.live if item.open]
         self.by_hand = [item for item in self.live if item.decision.source == "cli"]
-        taken = [item for item in self.live if item.decision.source != "cli"]
+        reported = [item for item in self.live if item.decision.source != "cli"]
         self.deferred = sorted(
-            (item for item in taken if item.decision.escalation_deferred or item.open), key=_rank
+            (item for item in reported if item.decision.escalation_deferred or item.open), key=_rank
         )
         aside = {_place(item) for item in self.deferred}
         self.skills = [
             (skill, [item for item in items if _place(item) not in aside])
-            for skill, items in _by_skill(taken)
+            for skill, items in _by_skill(reported)
         ]
-        self.taken = taken
+        self.taken = reported
         self.superseded = [
             (skill, [item.decision.decision_id for item in items])
             for skill, items in _by_skill(item for item in ordered if item.superseded)
@@ -255,7 +255,7 @@ def _details(item: Item) -> Iterator[tuple[str, str]]:
     """Yield what you need to know of a deferred entry, label and one line each."""
     decision = item.decision
     claimed = decision.extra.get("claimed_id")
-    kept = decision.extra.get("kept")
+    stored = decision.extra.get("kept")
     unlisted = f"{claimed}, which the skill does not list" if claimed else "no id"
     for label, value in (
         ("branch", item.branch),
@@ -267,7 +267,7 @@ def _details(item: Item) -> Iterator[tuple[str, str]]:
             "" if decision.rationale == decision.original_escalation_reason else decision.rationale,
         ),
         ("claimed", unlisted if "unlisted" in decision.notes else ""),
-        ("kept in", str(kept or "")),
+        ("kept in", str(stored or "")),
         ("fault", str(decision.extra.get("fault") or "") if "damaged" in decision.notes else ""),
         ("note", _remark(decision, without=("damaged", "unlisted"))),
     ):

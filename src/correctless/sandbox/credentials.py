@@ -111,8 +111,8 @@ def rules(env: Mapping[str, str], named: Mapping[str, str], own: str = "") -> It
                 yield AccessRule(os.path.join(home, ".ssh", name), "read")
         # Claude Code itself, where it was installed for this person alone.
         yield AccessRule(os.path.join(home, ".claude", "local"), "read")
-        said = _in_words(env.get("GIT_SSH_COMMAND", ""), home)
-        for path in (*_identities(home), *_of_git(named, home), *said):
+        ssh_words = _in_words(env.get("GIT_SSH_COMMAND", ""), home)
+        for path in (*_identities(home), *_of_git(named, home), *ssh_words):
             yield AccessRule(path, "hide")
     for variable in _MOVED:
         for path in env.get(variable, "").split(os.pathsep) if variable not in allowed else ():
@@ -159,9 +159,9 @@ def _linked(folder: str, *, deep: bool) -> Iterator[str]:
     """Yield what links in a folder lead to: its files are often stored elsewhere and linked."""
     folders, most = [folder], _MOST
     while folders and most:
-        here, most = folders.pop(), most - 1
-        for name in _names(here):
-            path = os.path.join(here, name)
+        current, most = folders.pop(), most - 1
+        for name in _names(current):
+            path = os.path.join(current, name)
             if os.path.islink(path) and os.path.exists(path) and not _PUBLIC.match(name):
                 yield os.path.realpath(path)
             elif deep and os.path.isdir(path) and not os.path.islink(path):
@@ -184,8 +184,8 @@ def _identities(home: str) -> Iterator[str]:
             for word in words.split():
                 pattern = os.path.join(os.path.dirname(file), os.path.expanduser(word.strip('"')))
                 files += [each for each in sorted(glob.glob(pattern)) if each not in files]
-        for said in _IDENTITY.findall(text):
-            yield from _in_words(said, home)
+        for option in _IDENTITY.findall(text):
+            yield from _in_words(option, home)
 
 
 def _of_git(named: Mapping[str, str], home: str) -> Iterator[str]:
@@ -195,9 +195,9 @@ def _of_git(named: Mapping[str, str], home: str) -> Iterator[str]:
             yield from _in_words(value, home)
 
 
-def _in_words(said: str, home: str) -> Iterator[str]:
+def _in_words(command: str, home: str) -> Iterator[str]:
     """Every file that a path in a setting names, with blanks in it only where it is quoted; no programs."""
-    for match in _PATH.finditer(said):
+    for match in _PATH.finditer(command):
         quoted = match[1] or match[2] or ""
         yield from _private(quoted or match[0], home)
         if quoted:

@@ -124,8 +124,8 @@ def _worktrees_in(repo: Repo) -> Iterator[str]:
     folder = os.path.join(repo.common_dir, "worktrees")
     for name in _names(folder):
         with suppress(OSError):
-            said = below.read(os.path.join(folder, name, "gitdir"), _LONGEST, root=repo.common_dir)
-            top = os.path.dirname(os.path.normpath(os.fsdecode(said.rstrip(b"\r\n"))))
+            content = below.read(os.path.join(folder, name, "gitdir"), _LONGEST, root=repo.common_dir)
+            top = os.path.dirname(os.path.normpath(os.fsdecode(content.rstrip(b"\r\n"))))
             if top != repo.top and inside(top, repo.top):
                 yield top
 

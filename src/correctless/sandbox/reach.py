@@ -70,10 +70,10 @@ def arrange(rules: Iterable[AccessRule]) -> tuple[AccessRule, ...]:
     with its own mount cannot be renamed, while one without could be, protected path and all, and be replaced.
     """
     by_path = _resolved(rules)
-    kept: dict[str, AccessRule] = {}
+    arranged: dict[str, AccessRule] = {}
     for path in sorted(by_path, key=parts):
         rule = by_path[path]
-        above = nearest(path, kept)
+        above = nearest(path, arranged)
         shown = (
             above is not None and above.source != ""
         )  # what is here is seen only where a rule shows it again
@@ -90,9 +90,9 @@ def arrange(rules: Iterable[AccessRule]) -> tuple[AccessRule, ...]:
             while folder != above.path:
                 pins.append(AccessRule(folder, "write"))
                 folder = os.path.dirname(folder)
-            kept.update((pin.path, pin) for pin in reversed(pins))
-        kept[path] = rule
-    return tuple(sorted(kept.values(), key=lambda rule: parts(rule.path)))
+            arranged.update((pin.path, pin) for pin in reversed(pins))
+        arranged[path] = rule
+    return tuple(sorted(arranged.values(), key=lambda rule: parts(rule.path)))
 
 
 def _resolved(rules: Iterable[AccessRule]) -> dict[str, AccessRule]:
@@ -131,9 +131,9 @@ def _resolved(rules: Iterable[AccessRule]) -> dict[str, AccessRule]:
 
 def _links(path: str) -> Iterator[str]:
     """The links a path leads through, each by the real name of its folder."""
-    at, left, seen = os.sep, path.split(os.sep)[::-1], 0
-    while left and seen < _MOST_LINKS:
-        name = left.pop()
+    at, pending, seen = os.sep, path.split(os.sep)[::-1], 0
+    while pending and seen < _MOST_LINKS:
+        name = pending.pop()
         if name == os.pardir:
             at = os.path.dirname(at)
         elif name not in ("", os.curdir):
@@ -145,7 +145,7 @@ def _links(path: str) -> Iterator[str]:
             seen += 1
             leads = os.readlink(step)
             at = os.sep if os.path.isabs(leads) else at
-            left += leads.split(os.sep)[::-1]
+            pending += leads.split(os.sep)[::-1]
 
 
 def make_room(rules: Iterable[AccessRule]) -> None:
@@ -181,10 +181,10 @@ def parts(path: str) -> tuple[str, ...]:
     return tuple(path.split(os.sep))
 
 
-def nearest(path: str, kept: Mapping[str, AccessRule]) -> AccessRule | None:
+def nearest(path: str, rules: Mapping[str, AccessRule]) -> AccessRule | None:
     """Return the rule of the deepest folder above `path`, None without one."""
     while (above := os.path.dirname(path)) != path:
-        if above in kept:
-            return kept[above]
+        if above in rules:
+            return rules[above]
         path = above
     return None

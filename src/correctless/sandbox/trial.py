@@ -49,14 +49,14 @@ def leave(sandbox: Sandbox, place: SandboxPlace, token: str, env: Mapping[str, s
     except (OSError, subprocess.TimeoutExpired) as error:
         return SandboxTrial((), (), str(error))
     finally:
-        for _, left in tries.values():
+        for _, trial_file in tries.values():
             with suppress(OSError):
-                os.unlink(left)
-    said = done.stdout.decode("utf-8", "replace").splitlines()
-    if "done" not in said:
+                os.unlink(trial_file)
+    output = done.stdout.decode("utf-8", "replace").splitlines()
+    if "done" not in output:
         why = done.stderr.decode("utf-8", "replace").strip().splitlines() or [f"exit {done.returncode}"]
         return SandboxTrial((), (), why[0])
-    possible = tuple(line.removeprefix(_REACHED) for line in said if line.startswith(_REACHED))
+    possible = tuple(line.removeprefix(_REACHED) for line in output if line.startswith(_REACHED))
     return SandboxTrial(tuple(tries), possible)
 
 

@@ -106,18 +106,18 @@ def entries(sections: Iterable[Section]) -> Iterator[tuple[MarkdownLine, str, Pa
             yield line, text, split(text[:MAX_LENGTH])
 
 
-def default(line: MarkdownLine, text: str, said: Parts) -> Default:
+def default(line: MarkdownLine, text: str, parts: Parts) -> Default:
     """Return the decision point of one entry, from what `entries` yields for it."""
     # What cannot be read needs your decision.
-    escalate = said.escalate not in _NOT_ESCALATED or len(text) > MAX_LENGTH
+    escalate = parts.escalate not in _NOT_ESCALATED or len(text) > MAX_LENGTH
     return Default(
-        said.id,
-        said.subject,
-        said.choice,
-        said.rationale,
+        parts.id,
+        parts.subject,
+        parts.choice,
+        parts.rationale,
         escalate,
         line.number,
-        documented=not escalate or bool(said.choice),
+        documented=not escalate or bool(parts.choice),
     )
 
 
@@ -247,8 +247,8 @@ def _labelled(text: str) -> tuple[str, dict[str, str]]:
     labels: dict[str, str] = {}
     for mark, following in zip_longest(marks, marks[1:]):
         name = "deferred" if mark["deferred"] else "rationale"
-        said = text[mark.end() : following.start() if following else None].strip()
-        labels[name] = f"{labels[name]} {said}" if name in labels else said
+        value = text[mark.end() : following.start() if following else None].strip()
+        labels[name] = f"{labels[name]} {value}" if name in labels else value
     return (text[: marks[0].start()] if marks else text).strip(), labels
 
 

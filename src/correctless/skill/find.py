@@ -73,7 +73,7 @@ def read_bytes(file: str) -> bytes:
 def _children(folder: str, *, inside: bool) -> list[tuple[os.DirEntry[str], bool]]:
     with os.scandir(folder) as listing:
         entries = sorted(
-            (e for e in listing if worth(e.name) and os.path.isdir(e.path)), key=lambda e: e.name
+            (e for e in listing if should_descend(e.name) and os.path.isdir(e.path)), key=lambda e: e.name
         )
     return [(entry, inside) for entry in entries]
 
@@ -83,7 +83,7 @@ def _identity(folder: str) -> tuple[int, int]:
     return facts.st_dev, facts.st_ino
 
 
-def worth(name: str) -> bool:
+def should_descend(name: str) -> bool:
     """Return whether a folder of that name is searched."""
     if name.startswith("."):
         return name in _HIDDEN

@@ -111,9 +111,9 @@ def _branch_of(repo: Repo, logs: Logs, own: Branch) -> str | None:
     """The branch whose logs these are, where it is still there."""
     refs = repo.git("for-each-ref", "--format=%(refname)", "refs/heads").splitlines()
     names = [ref.removeprefix("refs/heads/") for ref in refs]
-    mine = [name for name in names if slug(name) == logs.branch_slug]
+    matching = [name for name in names if slug(name) == logs.branch_slug]
     planned = own.plan.branch if own.plan else None
-    return mine[0] if mine else planned if planned in names else None
+    return matching[0] if matching else planned if planned in names else None
 
 
 def _base(repo: Repo, own: Branch, branch: str | None) -> str | None:

@@ -32,44 +32,44 @@ def unsigned(
     all of them as one. Work that was mixed with other work within a file is not recognized.
     """
     listed = repo.git(*HISTORY, "rev-list", *span, "--", env=ENV, seconds=SECONDS).split()
-    mine = _made(own.events)
-    here = [commit for commit in listed if commit not in mine]
-    if not here:
+    own_commits = _made(own.events)
+    commits = [commit for commit in listed if commit not in own_commits]
+    if not commits:
         return
-    made: dict[str, tuple[Logs, Mark]] = {}
+    run_commits: dict[str, tuple[Logs, Mark]] = {}
     bases: dict[str, str] = {}
     for logs, events in others.events():
         starts = {item.run: item.event.plan.base for item in events if isinstance(item.event, RunStarted)}
         for commit, mark in _made(events).items():
-            made[commit] = (logs, mark)
+            run_commits[commit] = (logs, mark)
             bases[commit] = starts[mark.run]
-    there = _known(repo, {*made, *bases.values()})
-    named = [commit for commit in made if commit in there]
+    known = _known(repo, {*run_commits, *bases.values()})
+    named = [commit for commit in run_commits if commit in known]
     if not named:
         return  # this clone has no commit of another branch's run
-    begun = {commit: bases[commit] for commit in named if bases[commit] in there}
+    begun = {commit: bases[commit] for commit in named if bases[commit] in known}
     forks = {
         base: repo.try_git("merge-base", base, past).stdout.strip() if past else ""
         for base in {*begun.values()}
     }
     pairs = [f"{commit} {start}" for commit, base in begun.items() for start in {base, forks[base]} if start]
-    here = [commit for commit in here if commit not in made]
-    if not here:
+    commits = [commit for commit in commits if commit not in run_commits]
+    if not commits:
         return
     changed = _changes(repo, named)
     theirs = {**_results(repo, named), **changed}
     paths = {header for header, _ in changed}
     # Of all changes between two commits, those in files a run wrote as well: the rest was made by hand.
     theirs |= {key: commit for key, commit in _changes(repo, pairs).items() if key[0] in paths}
-    for key in {**_results(repo, here), **_changes(repo, here)}:
+    for key in {**_results(repo, commits), **_changes(repo, commits)}:
         if key in theirs:
-            logs, mark = made[theirs[key]]
+            logs, mark = run_commits[theirs[key]]
             yield others.load(logs), mark
 
 
 def _made(events: Iterable[Logged]) -> dict[str, Mark]:
     """Return the recorded commits of a branch's runs, each with its trailers."""
-    made: dict[str, Mark] = {}
+    commits: dict[str, Mark] = {}
     log = ""
     for item in events:
         event = item.event
@@ -77,8 +77,8 @@ def _made(events: Iterable[Logged]) -> dict[str, Mark]:
             log = f"{seq}:{getattr(event, 'log_head', '')}"
         if isinstance(event, StepFinished | Consolidated) and OID.match(event.commit):
             step = f"{event.step}#{event.attempt}" if isinstance(event, StepFinished) else f"{CONSOLIDATION}1"
-            made[event.commit] = Mark(event.commit, item.run, step, log)
-    return made
+            commits[event.commit] = Mark(event.commit, item.run, step, log)
+    return commits
 
 
 def _known(repo: Repo, commits: Iterable[str]) -> set[str]:
@@ -95,11 +95,11 @@ def _results(repo: Repo, commits: Sequence[str]) -> Mapping[tuple[str, str], str
     found: dict[tuple[str, str], str] = {}
     commit = ""
     words = iter(out.split("\0"))
-    for word in words:
-        if not word.startswith(":"):
-            commit = word
+    for field in words:
+        if not field.startswith(":"):
+            commit = field
             continue
-        *_, blob, _ = word.split()  # modes and blobs of all parents come before it
+        *_, blob, _ = field.split()  # modes and blobs of all parents come before it
         next(words)
         if blob.strip("0") and blob not in _EMPTY:
             found["", blob] = commit
