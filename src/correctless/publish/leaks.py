@@ -47,7 +47,7 @@ def secrets(
     """Find what looks like a secret in the added lines of `diff` and in `texts`.
 
     `texts` maps a name to its text. The findings name places, never a secret; detect-secrets runs without a
-    network. An allow comment on a line does not count: whoever wrote the line could write the comment.
+    network. An allow comment on a line does not count: the line's author could have written it.
     `known` are the hashes from `known_secrets`, which you accepted in the base commit. `tell` is called with
     the progress.
 
