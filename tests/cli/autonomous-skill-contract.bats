@@ -304,7 +304,7 @@ $DEFAULTS$GOOD"
   run "$correctless" decisions summary
   ended 0
   [[ $output == *$'\ntidy\n'*$'\njudge\n'*$'\nDeferred escalations (1, 1 open)\n'* ]]
-  [[ ${output#*Deferred escalations} == *'AD-002 in judge: OPEN'* ]]
+  [[ ${output#*Deferred escalations} == *'AD-002 in judge: needs confirmation'* ]]
   [[ ${output%%Deferred escalations*} != *'leave the branch open'* ]]
   digest=$("$correctless" review --json | "$python" -c 'import json, sys; print(json.load(sys.stdin)["digest"])')
   at_a_terminal "$correctless" review --confirm "$digest"
@@ -443,7 +443,7 @@ context: fork' "$DEFAULTS$ESCALATED"
   json '[w["decision_id"] for w in j["waiting"]] == ["AD-002", "AD-UNLISTED-1"]'
   json 'j["waiting"][1]["escalation_deferred"] is True and j["waiting"][1]["extra"]["claimed_id"] == "AD-777"'
   run "$correctless" decisions summary
-  holds 'AD-UNLISTED-1 in judge: OPEN'
+  holds 'AD-UNLISTED-1 in judge: needs confirmation'
   holds 'which the skill does not list'
   [[ ${output#*Deferred escalations} == *AD-UNLISTED-1*'AD-002 in judge'* ]]
   run cat "$(log)"

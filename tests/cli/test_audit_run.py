@@ -518,7 +518,7 @@ def test_a_merged_branch_that_is_gone_is_proven_by_the_one_it_was_merged_into(wh
     whole.git(whole.top, "merge", "-q", "--no-ff", "-m", "merged", "feature/x")
     whole.git(whole.top, "branch", "-qd", "feature/x")
     done = whole.command("audit-run")
-    assert (done.returncode, "there is no run on this branch" in done.stderr) == (exits.REFUSED, True)
+    assert (done.returncode, "no run found on this branch" in done.stderr) == (exits.REFUSED, True)
     code, faults, claims = audited(whole, "20")
     assert (code, faults) == (exits.OK, {})
     assert "on refs/heads/main" in claims[("ctdd#1", "commit")]["said"]
@@ -579,7 +579,7 @@ def test_a_reverted_step_and_a_failed_attempt_are_proven(project: Project) -> No
     project.run(AGENT_PLAY="break-simplify fail:cdocs#1")
     code, faults, claims = audited(project)
     assert (code, set(faults.values())) == (exits.OK, {Y})
-    assert "its work was not kept" in claims[("simplify#1", "step")]["said"]
+    assert "its work was discarded" in claims[("simplify#1", "step")]["said"]
     assert ("cdocs#2", "commit") in claims
     work = project.git(
         project.top, "commit-tree", "HEAD^{tree}", "-p", "HEAD", "-m", f"x\n\nCorrectless-Run: {project.state().run}\nCorrectless-Step: simplify#1\n",
@@ -647,7 +647,7 @@ def test_what_a_person_answered_while_the_run_was_under_way_is_proven_line_by_li
     forge(project.logs.confirmations, lambda all_of: all_of[-1].update(digest="0" * 64))
     _, faults, claims = audited(project)
     assert faults[("judge#1", "answers")] == C
-    assert "not those a person was asked about" in claims[("judge#1", "answers")]["said"]
+    assert "not those you were asked about" in claims[("judge#1", "answers")]["said"]
 
 
 @pytest.mark.parametrize("number", range(1, 9))
@@ -673,7 +673,7 @@ def test_the_newest_run_of_the_branch_is_meant_and_any_other_by_the_beginning_of
     done = whole.command("audit-run", "2")
     assert (done.returncode, f"{first}, {second}" in done.stderr) == (exits.USAGE, True)
     done = whole.command("audit-run", "nonesuch")
-    assert (done.returncode, "no run on record begins with 'nonesuch'" in done.stderr) == (
+    assert (done.returncode, "no recorded run begins with 'nonesuch'" in done.stderr) == (
         exits.REFUSED,
         True,
     )

@@ -143,7 +143,7 @@ def test_a_decision_that_differs_from_its_default_or_has_more_keys_is_no_correct
         ('"skill": "other"', 'skill: said "other", recorded as "demo"'),
         ('"timestamp": "now"', 'timestamp: said "now", kept under extra'),
         ('"rationale": ""', "incomplete: recorded as it stands, and deferred"),
-        ('"rationale": "r"', "duplicate-key: recorded once: a key stood twice"),
+        ('"rationale": "r"', "duplicate-key: recorded once: a key is duplicated"),
     ],
 )  # fmt: skip
 def test_each_correction_is_one_sentence_and_ends_with_1(said: str, sentence: str) -> None:

@@ -64,7 +64,7 @@ MUTATIONS = (
     Mutation("folders that are none are skills", "R-010", f"{_S}skill/find.py", 'return not name.startswith("_") and', "return"),
     Mutation("a fixed number of skills", "R-010", f"{_S}skill/find.py", 'child, inside = next(waiting[-1], (None, False))', 'child, inside = next(waiting[-1], (None, False)) if len(seen) < 12 else (None, False)'),
     Mutation("a deferral that is downgraded", "R-011", f"{_S}decisions/correction.py", '"corrected": corrected,', '"corrected": False,'),
-    Mutation("a deferral without the contract's reason", "R-011", f"{_S}decisions/correction.py", "(given or _reason(listed, skill)) if deferred", '(given or "so") if deferred'),
+    Mutation("a deferral without the contract's reason", "R-011", f"{_S}decisions/correction.py", "(escalation_reason or _reason(listed, skill)) if deferred", '(escalation_reason or "so") if deferred'),
     Mutation("a gate that is always open", "R-013 while", f"{_S}review/gate.py", "open=not waiting,", "open=True,"),
     Mutation("anybody may confirm", "R-013 while", f"{_S}project/person.py", '    if env.get("CLAUDECODE"):\n', "    return\n    if env:\n"),
     Mutation("any digest confirms", "R-013 while", f"{_S}cli/review.py", "if len(confirm) < _SHOWN or not digest.startswith(confirm.lower()):", "if False:"),

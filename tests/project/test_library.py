@@ -92,7 +92,7 @@ def test_an_agent_that_says_nothing_or_fails_opens_nothing_by_that(skill: Path, 
 
 
 def test_a_gate_without_a_log_can_not_be_said(tmp_path: Path) -> None:
-    with pytest.raises(Stop, match="there is no decisions log") as refused:
+    with pytest.raises(Stop, match="no decisions log") as refused:
         correctless.gate(str(tmp_path / "none.jsonl"))
     assert refused.value.code == exits.REFUSED
 

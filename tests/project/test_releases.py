@@ -53,7 +53,7 @@ def test_the_logs_of_a_release_are_read(release: Path) -> None:
     assert len(found.superseded) == 3
     shown = summary.text(open_set.view_of(branch, found, logs))
     assert "Ada (terminal)" in shown
-    assert "Nothing is open." in shown
+    assert "No decision needs your confirmation." in shown
     kinds = {item.event.event for item in branch.events}
     assert kinds >= {
         "run_started",

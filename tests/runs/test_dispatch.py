@@ -45,7 +45,7 @@ def test_a_run_waits_at_the_gate_and_ends_once_a_person_confirmed(project: Proje
 
     code, shown = project.review(answer="{digest}")
     assert code == exits.OK, shown
-    assert "OPEN" in shown
+    assert "needs confirmation" in shown
     again = project.cauto("resume")
     assert again.returncode == exits.OK, again.stderr
     assert "complete" in again.stderr
@@ -361,7 +361,7 @@ def test_the_gate_is_closed_while_the_run_is_at_work(project: Project) -> None:
     until(lambda: "cdocs#1" in project.ran())
     done = project.command("gate")
     assert done.returncode == exits.PERSON
-    assert "has not come to its gate yet (3 of 4 steps are done)" in done.stdout
+    assert "has not reached its gate yet (3 of 4 steps are done)" in done.stdout
     (project.top.parent / f"{project.diary.name}.go").write_text("")
     running.communicate(timeout=PATIENCE)
     assert running.returncode == exits.PERSON

@@ -1,4 +1,4 @@
-"""What a step asks of an agent and what it gets back; `named` turns the word a person wrote into the agent."""
+"""Interface of agents: the task of an attempt, its outcome, and `named`."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ MAX_ANSWER = 8 << 20  # bytes of UTF-8 of all messages of an attempt: more fails
 
 
 def over_answer() -> str:
-    """The reason of an attempt that said more."""
+    """Return the reason of an attempt whose answer is too long."""
     return f"its answer is over {MAX_ANSWER >> 20} MiB"
 
 
 @frozen
 class Limits:
-    """Seconds awake, model turns, US dollars (None: no limit), and the seconds a program gets to end by itself.
+    """Limits of an attempt: seconds awake, model turns, US dollars, grace period.
 
-    `extra_usage` says whether the account may go on with what is paid for beside its included usage.
+    None means no limit. The grace period is the seconds a program gets to exit by itself. `extra_usage` says
+    whether the account may continue with paid usage beyond its included usage.
     """
 
     idle_s: float
@@ -67,14 +68,16 @@ class Task:
 
 @frozen
 class Outcome:
-    """How an attempt ended. `answer` is every message of the agent itself in order, its last one included, at most `MAX_ANSWER`
-    bytes; it may hold lone surrogates. `reason` is one line for people when it is not ok.
+    """Outcome of an attempt: how it ended, its answer, tokens and cost.
 
-    `paused` is an outage or a usage limit, never the agent's fault; `resume_at` is RFC 3339 in UTC where it is known. `lost` is a
-    session that can't be continued: nothing was asked of a model.
-    `tokens` counts all of them, cached ones too; `cost_usd` is an estimate where the agent did not say. `usage` is the share of
-    each of the account's windows that was used up when last heard, such as ("five_hour", 0.93). `over` is the limit of
-    the task that ended it, "" when none did.
+    `answer` is every message of the agent itself in order, its last one included, at most `MAX_ANSWER` bytes;
+    it may contain lone surrogates. `reason` is one line for you when it is not ok.
+
+    `paused` is an outage or a usage limit, never the agent's fault; `resume_at` is RFC 3339 in UTC where it
+    is known. `lost` is a session that cannot be continued: nothing was asked of a model. `tokens` counts all
+    of them, cached ones too; `cost_usd` is an estimate where the agent gave none. `usage` is the share of
+    each of the account's windows that was used up when last reported, such as ("five_hour", 0.93). `over` is
+    the limit of the task that ended it, "" when none did.
     """
 
     kind: Literal["ok", "failed", "paused", "lost"]
@@ -93,8 +96,10 @@ class Outcome:
 
 @frozen
 class Activity:
-    """Something a watcher may show: `text` is one printable line, `kind` is tool, decision, text, usage, retry, limit, result,
-    waiting or warning. A usage is of the whole attempt so far: "48100 tokens, ~0.41 USD", with ~ where it is an estimate.
+    """One thing a watcher may show; `text` is one printable line.
+
+    `kind` is tool, decision, text, usage, retry, limit, result, waiting or warning. A usage is of the whole
+    attempt so far: "48100 tokens, ~0.41 USD", with ~ where it is an estimate.
     """
 
     kind: str
@@ -102,19 +107,30 @@ class Activity:
 
 
 class PausedAgent(Protocol):
-    """An agent whose process exists and waits: log `pgid` and `mark` durably, then `release`."""
+    """Agent whose process exists and waits.
+
+    Log `pgid` and `mark` durably, then call `release`.
+    """
 
     @property
-    def pgid(self) -> int: ...
+    def pgid(self) -> int:
+        """Process group id of the agent."""
 
     @property
-    def mark(self) -> str: ...
+    def mark(self) -> str:
+        """Mark that recognizes the agent's processes after a crash."""
 
     def release(self, on_activity: Callable[[Activity], None]) -> Outcome:
-        """Run to the end; whatever happens, also an exception of `on_activity`, nothing of the agent is left running."""
+        """Run the agent to its end and return the outcome.
+
+        Nothing of the agent is left running, also when `on_activity` raises.
+        """
 
     def end(self) -> Outcome:
-        """End everything at once, released or not; what was heard of it until then: `ok` only if that was its last word."""
+        """End everything at once, released or not, and return the outcome so far.
+
+        It is `ok` only if the agent had finished its answer.
+        """
 
 
 class Agent(Protocol):
@@ -122,28 +138,43 @@ class Agent(Protocol):
 
     @property
     def spelled(self) -> str:
-        """The name a person would write to get this agent again, whatever folder they stand in."""
+        """Name you would write to get this agent again, from any folder."""
 
     @property
     def takes_recorder(self) -> bool:
-        """Whether it starts the MCP server of `Task.mcp_config`, so that it can report each decision as it is taken."""
+        """Whether it starts the MCP server of `Task.mcp_config`.
+
+        It can then report each decision as it is made.
+        """
 
     @property
     def continues(self) -> bool:
-        """Whether it can go on with the session of a process that ended (`Task.resume`)."""
+        """Whether it can resume the session of a process that ended (`Task.resume`)."""
 
-    def reckon(self, task: Task) -> Outcome:
-        """What the transcript says of an attempt whose end nobody heard; a failure, for its tokens and cost."""
+    def outcome_from_transcript(self, task: Task) -> Outcome:
+        """Compute the outcome of an interrupted attempt from its transcript.
+
+        It is a failure, with the tokens and cost the transcript shows.
+        """
 
     def check(self, environment: Mapping[str, str], cwd: str) -> None:
-        """`Stop(3)` with the fix when the agent cannot be run from `cwd` with this environment."""
+        """Check that the agent can run from `cwd` with this environment.
+
+        Raises: Stop(3) with the fix when it cannot.
+        """
 
     def hold(self, task: Task) -> PausedAgent:
-        """Start one attempt and make it wait; `Stop(3)` when that is impossible."""
+        """Start one attempt and make it wait.
+
+        Raises: Stop(3) when that is impossible.
+        """
 
 
 def named(spelled: str, cwd: str) -> Agent:
-    """The agent a person named; what is relative in the name is taken from `cwd`. `Stop(2)` for any other word."""
+    """Return the agent with this name; relative parts are taken from `cwd`.
+
+    Raises: Stop(2) for an unknown name.
+    """
     # Imported here: these modules are built from the values above, and a run needs only one of them.
     if spelled == "claude":
         from correctless.agents.claude import Claude

@@ -1,4 +1,4 @@
-"""Claude Code as a subprocess: a task in, its command line, and the outcome its stream tells."""
+"""Claude Code as an agent: a subprocess with stream-json output."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 from correctless.agents import Outcome, Task, state
 from correctless.agents.recorder import TOOLS
-from correctless.agents.running import Running, hold, reckon
+from correctless.agents.running import Running, hold, outcome_from_transcript
 from correctless.agents.stream import TESTED, Stream, spell_tested, version_of
 from correctless.base import install
 from correctless.base.clock import utcnow
@@ -40,35 +40,44 @@ class Claude:
         self._now = now
 
     def check(self, environment: Mapping[str, str], cwd: str) -> None:
+        """Check that the client is installed in a tested version.
+
+        Raises: Stop(3) when it is missing, does not run or is too old.
+        """
         path = program(environment)
         done = run([path, "--version"], cwd=cwd, env=environment, wall_s=60.0)
         version = version_of(done.out.decode(errors="replace"))
         if done.code != 0 or version is None:
-            said = one_line((done.err or done.out).decode(errors="replace"))
-            raise Stop(REFUSED, f"'{path} --version' gave no version ({said}). install Claude Code anew")
+            output = one_line((done.err or done.out).decode(errors="replace"))
+            raise Stop(REFUSED, f"'{path} --version' gave no version ({output}). reinstall Claude Code")
         if version < TESTED[0]:
             found = ".".join(map(str, version))
             raise Stop(REFUSED, f"Claude Code {found} is too old: tested is {spell_tested()}. update it")
 
     def hold(self, task: Task) -> Running:
+        """Start the client and make it wait."""
         argv = command_line(task, program(task.environment))
         needs = state.of_claude(task.environment, task.state, task.mcp_config) if task.sandbox else Needs()
         process = hold(task, argv, task.environment, needs)
         # The prompt goes by standard input, which is closed after it: any length, and the nonce is in no process list.
         return Running(process, task, Stream(task, self._now), task.prompt.encode())
 
-    def reckon(self, task: Task) -> Outcome:
-        return reckon(Stream(task, self._now), task.transcript)
+    def outcome_from_transcript(self, task: Task) -> Outcome:
+        """Compute the outcome of an interrupted attempt from its transcript."""
+        return outcome_from_transcript(Stream(task, self._now), task.transcript)
 
 
 def program(environment: Mapping[str, str]) -> str:
-    """The client's absolute path; `Stop(3)` when there is none."""
+    """Return the client's absolute path.
+
+    Raises: Stop(3) when it is missing.
+    """
     chosen = environment.get("CORRECTLESS_CLAUDE")
     fix = "install Claude Code, or set CORRECTLESS_CLAUDE to its absolute path"
     if chosen is not None:
         if os.path.isabs(chosen) and os.path.isfile(chosen) and os.access(chosen, os.X_OK):
             return chosen
-        raise Stop(REFUSED, f"CORRECTLESS_CLAUDE is '{chosen}', which is no program. {fix}")
+        raise Stop(REFUSED, f"CORRECTLESS_CLAUDE is '{chosen}', which is not a program. {fix}")
     # A relative entry of PATH would find a program the repository brought along.
     folders = [folder for folder in environment.get("PATH", "").split(os.pathsep) if os.path.isabs(folder)]
     found = shutil.which("claude", path=os.pathsep.join(folders)) if folders else None
@@ -78,11 +87,16 @@ def program(environment: Mapping[str, str]) -> str:
 
 
 def command_line(task: Task, path: str) -> list[str]:
-    """The argv of one attempt. Writes the system text beside the transcript when it is too long for an argument."""
+    """Return the argv of one attempt.
+
+    The system text is written beside the transcript when it is too long for an argument.
+    """
     for tool in task.tools:
         # the list of --allowedTools has no end of its own: an entry that looks like an option would be one
         if not _TOOL.match(tool):
-            raise Stop(REFUSED, f"'{one_line(tool)}' is no tool pattern. write it as Name or Name(pattern)")
+            raise Stop(
+                REFUSED, f"'{one_line(tool)}' is not a tool pattern. write it as Name or Name(pattern)"
+            )
     built_in = dict.fromkeys(tool.partition("(")[0] for tool in task.tools if not tool.startswith("mcp__"))
     allowed = [*task.tools, *(TOOLS if task.mcp_config else ())]
     argv = [path, "-p", "--output-format", "stream-json", "--verbose"]
@@ -101,9 +115,10 @@ def command_line(task: Task, path: str) -> list[str]:
 
 
 def settings(door: str | None = None, python: str = sys.executable) -> dict[str, Any]:
-    """The client's settings for an agent: `door`, the guard, before each tool call, run by the interpreter `python`.
+    """Return the client's settings for an agent, with the guard before each tool call.
 
-    Whatever ends the door with another code than 0 blocks the call: a file that is gone, too.
+    `door` is the guard's program, run by the interpreter `python`. Any exit code of it other than 0 blocks
+    the call, also when the file is missing.
     """
     door = door or os.path.join(install.plugin_root(), "scripts", "guard")
     command = f"CORRECTLESS_GUARD_PYTHON={shlex.quote(python)} {shlex.quote(door)} || exit 2"

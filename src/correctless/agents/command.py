@@ -1,4 +1,4 @@
-"""Any program as an agent: the prompt on its standard input, the answer on its standard output, exit code 0."""
+"""Any program as an agent: prompt on stdin, answer on stdout, exit code 0."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from correctless.agents import MAX_ANSWER, Activity, Outcome, Task, over_answer, state
-from correctless.agents.running import End, Running, hold, over_limit, reckon
+from correctless.agents.running import End, Running, hold, outcome_from_transcript, over_limit
 from correctless.base.exits import REFUSED, USAGE, Stop
 from correctless.base.process.lines import OutputLine
 from correctless.base.text import one_line
@@ -18,7 +18,10 @@ from correctless.base.text import one_line
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """An argv whose program is absolute or a bare name for PATH; `extra` is put over the task's environment."""
+    """Agent with an argv whose program is absolute or a bare name for PATH.
+
+    `extra` overrides the task's environment.
+    """
 
     spelled: str
     argv: tuple[str, ...]
@@ -27,22 +30,31 @@ class Command:
     continues = False
 
     def check(self, environment: Mapping[str, str], cwd: str) -> None:  # noqa: ARG002 the shape of Agent
+        """Check that the program is found.
+
+        Raises: Stop(3) when it is not.
+        """
         path = os.pathsep.join(p for p in environment.get("PATH", "").split(os.pathsep) if os.path.isabs(p))
         if shutil.which(self.argv[0], path=path) is None:
             fix = "install it, make it executable, or name it by its path"
             raise Stop(REFUSED, f"the agent's program '{one_line(self.argv[0])}' is not found. {fix}")
 
     def hold(self, task: Task) -> Running:
+        """Start the program and make it wait."""
         env = {**task.environment, **self.extra}
         process = hold(task, self.argv, env, state.needs(self.argv[0], env, task.state))
         return Running(process, task, _Answer(task), task.prompt.encode())
 
-    def reckon(self, task: Task) -> Outcome:
-        return reckon(_Answer(task), task.transcript)
+    def outcome_from_transcript(self, task: Task) -> Outcome:
+        """Compute the outcome of an interrupted attempt from its transcript."""
+        return outcome_from_transcript(_Answer(task), task.transcript)
 
 
 def command(spelled: str, cwd: str) -> Command:
-    """The agent of `command:<spelled>`; a program with a slash is taken from `cwd`, where the person stood."""
+    """Return the agent of `command:<spelled>`.
+
+    A program with a slash is taken from `cwd`.
+    """
     try:
         program, *rest = shlex.split(spelled)
     except ValueError as error:
@@ -59,8 +71,8 @@ def command(spelled: str, cwd: str) -> Command:
 class _Answer:
     """Standard output as the answer; standard error goes to the transcript only."""
 
-    answered = False  # a program has said its last word when it leaves
-    over: Literal[""] = ""  # it says neither its turns nor its cost
+    answered = False  # a program has finished its answer when it exits
+    over: Literal[""] = ""  # it reports neither its turns nor its cost
 
     def __init__(self, task: Task) -> None:
         self._task = task

@@ -1,7 +1,7 @@
-"""The recorder of one attempt, the agent's end: an MCP server on standard input and output, each call handed to the dispatcher.
+"""MCP server of one attempt's recorder; it forwards each call to the dispatcher.
 
-A program of its own, run as `python -I decisions_server.py SOCKET` by the agent's client. It decides nothing and keeps nothing:
-the answer of a tool is the dispatcher's, and without one the call is an error.
+A program of its own, run as `python -I decisions_server.py SOCKET` by the agent's client. It decides nothing
+and stores nothing: the answer of a tool is the dispatcher's, and without one the call is an error.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _TOOLS = [
         name="record_decision",
         description=(
             "Record one decision of this step, at the moment it is taken. The answer says what was recorded, and why it "
-            "differs from what was said. Recorded is only what was answered with 'recorded as'."
+            "differs from what was reported. Only what was answered with 'recorded as' is recorded."
         ),
         input_schema={
             "type": "object",
@@ -47,11 +47,11 @@ _TOOLS = [
                 "rationale": {**_TEXT, "description": "why"},
                 "escalation_deferred": {
                     "type": "boolean",
-                    "description": "true when the decision is a person's and the default only stands in for it",
+                    "description": "true when the decision needs a human and the default only replaces it until then",
                 },
                 "original_escalation_reason": {
                     "type": ["string", "null"],
-                    "description": "why a person has to decide; only with escalation_deferred",
+                    "description": "why a human has to decide; only with escalation_deferred",
                 },
             },
             "required": ["decision_id", "default_applied", "rationale"],
@@ -75,7 +75,10 @@ class _Dispatcher:
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def ask(self, tool: str, arguments: dict[str, Any]) -> tuple[str, bool]:
-        """What the dispatcher says, and whether it took the call. Never asked twice: it may have taken the first."""
+        """Return the dispatcher's answer, and whether it took the call.
+
+        A call is never repeated: the dispatcher may have taken the first.
+        """
         async with self._turn:
             try:
                 if self._streams is None:
@@ -98,7 +101,10 @@ class _Legible(TextIOWrapper):
 
 
 def legible(line: str) -> str:
-    """One message with every escape that stands for half a character spelled out; all other bytes stay."""
+    """Return one message with every lone surrogate escape spelled out.
+
+    All other bytes are unchanged.
+    """
     return _ESCAPE.sub(lambda m: rf"\\{m[1]}" if m[1] else m[0], line) if "\\u" in line else line
 
 

@@ -1,4 +1,4 @@
-"""The environment of an agent: the dispatcher's variables in, an allow-list of them out, without what could publish."""
+"""Environment of an agent: an allow-list without credentials for publishing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NAMES = frozenset(
         *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
         *("http_proxy", "https_proxy", "all_proxy", "no_proxy"),
         *("SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
-        # What a person switched off for themselves stays off for the agents they start.
+        # What you switched off for yourself stays off for the agents you start.
         *("DISABLE_TELEMETRY", "DISABLE_ERROR_REPORTING", "DISABLE_AUTOUPDATER"),
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
         *("CLAUDE_CODE_CLIENT_CERT", "CLAUDE_CODE_CLIENT_KEY", "CLAUDE_CODE_CLIENT_KEY_PASSPHRASE"),
@@ -32,7 +32,7 @@ PUBLISHING = frozenset(
         *("SSH_AUTH_SOCK", "SSH_ASKPASS", "GIT_ASKPASS", "GIT_SSH", "GIT_SSH_COMMAND"),
     }
 )
-# These would undo what is set below, or say that this is no agent. The first prefix also covers GIT_CONFIG_GLOBAL, where
+# These would undo what is set below, or say that this is not an agent. The first prefix also covers GIT_CONFIG_GLOBAL, where
 # a helper could be configured after ours is emptied.
 _RESERVED = ("GIT_CONFIG", "GIT_TERMINAL_PROMPT", "CORRECTLESS_AGENT", "CORRECTLESS_MARK_")
 
@@ -48,11 +48,13 @@ def environment(
     push_urls: Sequence[str] = (),
     publish_credentials: bool = False,
 ) -> dict[str, str]:
-    """The whole environment of one attempt, in a new dict; `gh_config_dir` is an empty folder, `push_urls` what the
-    repository configures as addresses for pushing alone (git's pushurl).
+    """Return the whole environment of one attempt, in a new dict.
 
-    The agent can commit (git finds its identity through HOME or the repository) but not push, unless
-    `publish_credentials`. `Stop(3)` when `agent_env` names what an agent must not get.
+    `gh_config_dir` is an empty folder, `push_urls` what the repository configures as addresses for pushing
+    alone (git's pushurl). The agent can commit (git finds its identity through HOME or the repository) but
+    not push, unless `publish_credentials`.
+
+    Raises: Stop(3) when `agent_env` names what an agent must not get.
     """
     for name in agent_env:
         if name.startswith(_RESERVED):
@@ -82,7 +84,7 @@ def environment(
 def _git_config(push_urls: Sequence[str]) -> dict[str, str]:
     settings = [
         ("credential.helper", ""),  # an empty helper clears those of all files before it
-        # Credentials also lie in .netrc, in a header CI's checkout left, or in the address itself: so an agent's git has
+        # Credentials are also in .netrc, in a header CI's checkout left, or in the address itself: so an agent's git has
         # nowhere to push to. Every address begins with nothing, hence with this; a pushurl is exempt and named below.
         ("url.agents-do-not-push://.pushInsteadOf", ""),
         *(("url.agents-do-not-push://.insteadOf", url) for url in push_urls),

@@ -1,6 +1,6 @@
-"""Fields of the client's events as they are expected: a value of any kind in, one of the right kind out.
+"""Fields of the client's events, each with the expected type.
 
-The client's fields have changed their kind before: what is not of the expected kind counts as absent.
+The client's fields have changed their type before: a value of another type counts as missing.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 
 def moment(seconds: Any) -> datetime | None:
+    """Return the UTC time of Unix `seconds`, None when they are not a valid time."""
     try:
         return datetime.fromtimestamp(number(seconds) or math.nan, UTC)
     except (ValueError, OverflowError, OSError):
@@ -19,22 +20,27 @@ def moment(seconds: Any) -> datetime | None:
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
+    """Return a JSON object, {} for anything else."""
     return value if isinstance(value, dict) else {}
 
 
 def items(value: Any) -> list[Any]:
+    """Return a JSON array, [] for anything else."""
     return value if isinstance(value, list) else []
 
 
 def text(value: Any) -> str:
+    """Return a JSON string, "" for anything else."""
     return value if isinstance(value, str) else ""
 
 
 def integer(value: Any) -> int | None:
+    """Return a JSON integer, None for anything else."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def number(value: Any) -> float | None:
+    """Return a JSON number as float, None for anything else."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return None
     try:

@@ -1,4 +1,4 @@
-"""What one message of a model took: its token counts, and the characters it wrote, in; tokens and an estimate in US dollars out."""
+"""Tokens and estimated cost in US dollars of one model message."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ CHARS_A_TOKEN = 3  # of output: the stream's own count is taken at the start of 
 
 
 class Usage:
-    """What one model message took; the client repeats the message once for each of its content blocks."""
+    """Usage of one model message.
+
+    The client repeats the message once for each of its content blocks.
+    """
 
     def __init__(self, model: str) -> None:
         self._input, self._output = next((p for name, p in _PRICES.items() if name in model), _DEAREST)
@@ -21,6 +24,7 @@ class Usage:
         self.written = 0  # characters
 
     def take(self, usage: Mapping[str, Any]) -> None:
+        """Take the token counts of one repetition of the message."""
         self._fresh = max(self._fresh, _count(usage.get("input_tokens")))
         self._cached = max(self._cached, _count(usage.get("cache_read_input_tokens")))
         self._stored = max(self._stored, _count(usage.get("cache_creation_input_tokens")))
@@ -30,13 +34,15 @@ class Usage:
         return max(self._said, self.written // CHARS_A_TOKEN)
 
     def tokens(self) -> int:
+        """Return all tokens so far, cached ones included."""
         return self._fresh + self._cached + self._stored + self._out()
 
     def cost(self) -> float:
+        """Return the estimated cost in US dollars."""
         read = self._fresh + 0.1 * self._cached + 2.0 * self._stored
         return (read * self._input + self._out() * self._output) / 1e6
 
 
 def _count(value: Any) -> int:
-    # type() and not isinstance: true is no count. An integer of hundreds of digits is JSON too, and would be no price.
+    # type() and not isinstance: true is not a count. An integer of hundreds of digits is JSON too, and would not be a price.
     return min(value, _MOST) if type(value) is int else 0

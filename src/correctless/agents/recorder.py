@@ -1,7 +1,8 @@
-"""The recorder of one attempt, the dispatcher's end: calls in over a Unix socket, each one's answer out once it is durable.
+"""Recorder of one attempt's decisions: a Unix socket of the dispatcher.
 
-The other end is `decisions_server`, which the agent's client starts from `config`. One JSON object a line: first the token,
-then `{"tool", "arguments"}`; the answer is `{"text", "recorded"}`.
+A call is answered once its decision is durable. The other end is `decisions_server`, which the agent's client
+starts from `config`. One JSON object a line: first the token, then `{"tool", "arguments"}`; the answer is
+`{"text", "recorded"}`.
 """
 
 from __future__ import annotations
@@ -28,22 +29,23 @@ TOOLS = ("mcp__decisions__record_decision", "mcp__decisions__list_defaults")
 
 Take = Callable[[str, Mapping[str, Any]], str]
 
-_MAX_CALL = 8 << 20  # bytes of one call; a decision that is longer is no decision
+_MAX_CALL = 8 << 20  # bytes of one call; a longer one is not a decision
 _MAX_PATH = 100  # bytes; the kernel takes 104 to 108 in a socket's address
 _TOKEN_SECONDS = 30.0
 
 
 def available() -> bool:
-    """Whether the MCP SDK is installed, which the other end needs (the extra `claude`)."""
+    """Return whether the MCP SDK (the extra `claude`) is installed."""
     return importlib.util.find_spec("mcp") is not None
 
 
 class Recorder:
-    """Open from its making until `close`; after `close` nothing is taken any more, whoever still holds a connection.
+    """Socket that takes calls from its creation until `close`.
 
-    `take(tool, arguments)` returns the words the agent reads; it has made durable what it acknowledges. When it raises,
-    nothing more is taken, `failed` says why, and `on_failure` is called (on the recorder's thread).
-    `config` is the path for the client's --mcp-config, which names `servers` too.
+    After `close` nothing is taken any more, even on an open connection. `take(tool, arguments)` returns
+    the text the agent reads; it has made durable what it acknowledges. When it raises, nothing more is taken,
+    `failed` says why, and `on_failure` is called (on the recorder's thread). `config` is the path for the
+    client's --mcp-config, which names `servers` too.
     """
 
     def __init__(
@@ -93,15 +95,15 @@ class Recorder:
         try:
             with connection.makefile("rb") as lines:
                 connection.settimeout(_TOKEN_SECONDS)
-                said = lines.readline(1024).strip()
-                if not hmac.compare_digest(said, self._token.encode()):
+                token = lines.readline(1024).strip()
+                if not hmac.compare_digest(token, self._token.encode()):
                     return
                 connection.settimeout(None)
                 while line := lines.readline(_MAX_CALL):
                     text, recorded = self._answer(line)
                     connection.sendall(json.dumps({"text": text, "recorded": recorded}).encode() + b"\n")
                     if not line.endswith(b"\n"):
-                        return  # too long or cut off: what comes next is no beginning of a line
+                        return  # too long or cut off: what comes next is not the beginning of a line
         except OSError:
             return  # the agent's end is gone; what was taken is durable
         finally:
@@ -137,7 +139,7 @@ class _RecorderSocket(socketserver.ThreadingUnixStreamServer):
     recorder: Recorder
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A connection that breaks says nothing on our standard error."""
+        """Print nothing on standard error when a connection breaks."""
 
 
 class _Connection(socketserver.BaseRequestHandler):

@@ -1,4 +1,4 @@
-"""Recorded answers as an agent: `DIR/<step>.md` with this attempt's nonce, after `DIR/<step>.patch` was applied.
+"""Recorded answers as an agent: `DIR/<step>.md`, after `DIR/<step>.patch`.
 
 Run as a program it is a command agent: the prompt on standard input, the answer on standard output.
 """
@@ -35,25 +35,33 @@ class Replay:
 
     @classmethod
     def at(cls, folder: str, cwd: str) -> Replay:
+        """Return the agent of a folder, relative to `cwd`."""
         return cls(os.path.normpath(os.path.join(cwd, folder)))
 
     @property
     def spelled(self) -> str:
+        """Name you would write to get this agent again."""
         return f"replay:{self.folder}"
 
     def check(self, environment: Mapping[str, str], cwd: str) -> None:
+        """Check that the folder has recorded answers.
+
+        Raises: Stop(3) when it has none.
+        """
         names = os.listdir(self.folder) if os.path.isdir(self.folder) else []
         if not any(name.endswith(".md") for name in names):
             raise Stop(
-                REFUSED, f"'{self.folder}' holds no recorded answers. put one <step>.md for each step there"
+                REFUSED, f"'{self.folder}' has no recorded answers. put one <step>.md for each step there"
             )
         self._command().check(environment, cwd)
 
     def hold(self, task: Task) -> Running:
+        """Start the replay and make it wait."""
         return self._command().hold(task)
 
-    def reckon(self, task: Task) -> Outcome:
-        return self._command().reckon(task)
+    def outcome_from_transcript(self, task: Task) -> Outcome:
+        """Compute the outcome of an interrupted attempt from its transcript."""
+        return self._command().outcome_from_transcript(task)
 
     def _command(self) -> Command:
         # -P and an own PYTHONPATH: run from the worktree, a folder `correctless` there must not be taken for this package.
@@ -63,7 +71,10 @@ class Replay:
 
 
 def answer(prompt: str, recorded: str) -> str:
-    """The recorded answer with the nonce the prompt shows after each marker that has none, or has the word NONCE."""
+    """Return the recorded answer with the nonce the prompt shows.
+
+    The nonce is inserted after each marker without one, or with the word NONCE.
+    """
     shown = _SHOWN.findall(prompt)
     if not shown:
         raise Stop(
@@ -73,34 +84,38 @@ def answer(prompt: str, recorded: str) -> str:
 
 
 def replay(folder: str, step: str, prompt: str, cwd: str, env: Mapping[str, str]) -> str:
-    """Apply the step's patch in `cwd`, if there is one, and give its answer; `Stop(1)` when either is impossible."""
+    """Apply the step's patch in `cwd`, if any, and return its answer.
+
+    Raises: Stop(1) when either is impossible.
+    """
     if not _STEP.match(step):
-        raise Stop(FINDINGS, f"CORRECTLESS_STEP is '{one_line(step)}', which is no step's name. set it")
+        raise Stop(FINDINGS, f"CORRECTLESS_STEP is '{one_line(step)}', which is not a step's name. set it")
     path = os.path.join(folder, f"{step}.md")
     try:
         with open(path, encoding="utf-8", newline="") as file:
             recorded = file.read()
     except (OSError, UnicodeDecodeError) as error:
         raise Stop(FINDINGS, f"no recorded answer at '{path}' ({error}). record one for this step") from None
-    said = answer(prompt, recorded)
+    text = answer(prompt, recorded)
     patch = os.path.join(folder, f"{step}.patch")
     if os.path.exists(patch):
         done = as_agent("apply", "--whitespace=nowarn", os.path.abspath(patch), cwd=cwd, env=env)
         if done.returncode != 0:
             why = one_line(done.stderr.decode(errors="replace"))
-            raise Stop(FINDINGS, f"'{patch}' does not apply: {why}. record it anew from this commit")
-    return said
+            raise Stop(FINDINGS, f"'{patch}' does not apply: {why}. record it again from this commit")
+    return text
 
 
 def main() -> int:
+    """Run the replay of CORRECTLESS_STEP as a program and return its exit code."""
     [folder] = sys.argv[1:]
     prompt = sys.stdin.buffer.read().decode()
     try:
-        said = replay(folder, os.environ.get("CORRECTLESS_STEP", ""), prompt, os.getcwd(), os.environ)
+        text = replay(folder, os.environ.get("CORRECTLESS_STEP", ""), prompt, os.getcwd(), os.environ)
     except Stop as stop:
         sys.stderr.write(f"{stop.message}\n")
         return stop.code
-    sys.stdout.buffer.write(said.encode())
+    sys.stdout.buffer.write(text.encode())
     return 0
 
 

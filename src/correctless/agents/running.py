@@ -1,4 +1,4 @@
-"""One attempt as a process: a held program and a listener in, an outcome out, the whole group ended, the raw output kept."""
+"""One attempt as a process group: limits, transcript and outcome."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ _MOST = 1 << 30  # bytes of raw output of one attempt: it is all kept, and a dis
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How the process went: `by_itself` when it left before it was ended, `code` as subprocess gives it.
+    """How the process ended.
 
-    `too_much` is the reason when it was ended for what it wrote.
+    `by_itself` when it exited before it was ended; `code` as subprocess gives it. `too_much` is the reason
+    when it was ended for too much output.
     """
 
     code: int
@@ -39,18 +40,26 @@ class Listener(Protocol):
 
     @property
     def answered(self) -> bool:
-        """Whether the last word has been heard: then a short silence is enough to end the process."""
+        """Whether the agent's final answer has arrived.
+
+        A short silence is then enough to end the process.
+        """
 
     @property
     def over(self) -> Over | Literal[""]:
-        """The limit the agent went past by its own account: then it is ended at once, whatever it would do itself."""
+        """Limit the agent exceeded by its own account, "" without one.
+
+        It is then ended at once, whatever it would do itself.
+        """
 
     def raw(self, line: OutputLine) -> bytes:
-        """The line, or the piece of a long one, as the transcript keeps it."""
+        """Return the line, or the piece of a long one, for the transcript."""
 
-    def hear(self, line: OutputLine) -> Iterable[Activity]: ...
+    def hear(self, line: OutputLine) -> Iterable[Activity]:
+        """Take one line of output and yield the activities in it."""
 
-    def outcome(self, end: End) -> Outcome: ...
+    def outcome(self, end: End) -> Outcome:
+        """Return the outcome after the process ended."""
 
 
 class Running:
@@ -68,30 +77,33 @@ class Running:
 
     @property
     def pgid(self) -> int:
+        """Process group id of the agent."""
         return self._process.pgid
 
     @property
     def mark(self) -> str:
+        """Mark that recognizes the agent's processes after a crash."""
         return self._process.mark
 
     def release(self, on_activity: Callable[[Activity], None]) -> Outcome:
+        """Run the agent to its end and return the outcome."""
         limits = self._task.limits
         process, listener = self._process, self._listener
         by_itself = False
         too_much = ""
-        said = 0
-        # 0600: a transcript holds what the agent read, and that may be a secret
+        written = 0
+        # 0600: a transcript has what the agent read, and that may be a secret
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         try:
             with open(open_plain(self._task.transcript, flags), "ab", buffering=0) as transcript:
                 try:
                     process.release(self._stdin)
                     for line in process.lines(idle_s=limits.idle_s, wall_s=limits.wall_s):
-                        # Heard whole before anybody is told: an interruption there loses nothing of it.
+                        # Read completely before `on_activity` is called: an interruption there loses nothing.
                         for activity in self._hear(line, transcript):
                             on_activity(activity)
-                        said += len(line.data) + line.last
-                        if said > self._most:
+                        written += len(line.data) + line.last
+                        if written > self._most:
                             too_much = f"it wrote more than {self._most:,} bytes"
                         elif line.stream == "out" and not line.last:
                             too_much = f"it wrote a line of more than {LONG >> 20} MiB"
@@ -103,7 +115,7 @@ class Running:
                     try:
                         process.end(limits.grace_s)
                     finally:
-                        # What it said before it was cut off counts; what a job it left behind says after it does not.
+                        # Output before the end counts; what a background job prints after it does not.
                         for line in () if by_itself or too_much else process.rest():
                             self._hear(line, transcript)
         finally:
@@ -118,24 +130,25 @@ class Running:
         return list(self._listener.hear(line))
 
     def end(self) -> Outcome:
+        """End the agent at once and return the outcome so far."""
         code = self._process.end(self._task.limits.grace_s)
         outcome = self._listener.outcome(End(code, by_itself=False, timed_out=None))
         if outcome.kind == "ok" and not self._listener.answered:
-            # It may have said more than was read by then.
+            # It may have written more than was read by then.
             return replace(outcome, kind="failed", reason="it was ended")
         return outcome
 
 
 def hold(task: Task, argv: Sequence[str], env: Mapping[str, str], needs: Needs) -> Process:
-    """The process of an agent, waiting; in a sandbox where the task has one."""
+    """Start the process of an agent, waiting; in a sandbox where the task has one."""
     if task.sandbox is None:
         return Process.hold(argv, cwd=task.cwd, env=env, pass_fds=task.inherit)
-    made = task.sandbox(needs, argv, env)
-    return Process.hold(argv, cwd=task.cwd, env={**env, **made.environment}, wrap=made.wrap)
+    sandbox = task.sandbox(needs, argv, env)
+    return Process.hold(argv, cwd=task.cwd, env={**env, **sandbox.environment}, wrap=sandbox.wrap)
 
 
-def reckon(listener: Listener, transcript: str) -> Outcome:
-    """What a listener makes of a transcript that nobody listened to until the end."""
+def outcome_from_transcript(listener: Listener, transcript: str) -> Outcome:
+    """Compute the outcome of an interrupted attempt from its transcript."""
     with suppress(OSError), open(open_plain(transcript), "rb") as file:
         for line in split(iter(lambda: file.read(_PIECE), b"")):
             for _ in listener.hear(line):
@@ -144,7 +157,7 @@ def reckon(listener: Listener, transcript: str) -> Outcome:
 
 
 def over_limit(limit: Limit | Over, task: Task) -> str:
-    """The reason of an attempt a limit ended."""
+    """Return the reason of an attempt that a limit ended."""
     limits = task.limits
     match limit:
         case "idle":

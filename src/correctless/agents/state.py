@@ -1,7 +1,7 @@
-"""Where agents keep their own state: of a program in a sandbox, the folders it writes and the logins it needs.
+"""State folders and logins of known agent programs in a sandbox.
 
-Its state goes to the run's own folder. Of the person's folder it sees the login, which it may renew, and its settings, which it
-can't change: what it wrote there would run in the person's next session.
+State goes to the run's own folder. Of your folder the program sees the login, which it may renew, and its
+settings, which it cannot change: what it wrote there would run in your next session.
 """
 
 from __future__ import annotations
@@ -43,37 +43,45 @@ _CLAUDE_STATE = ".claude.json"
 
 
 def needs(program: str, env: Mapping[str, str], private: str) -> Needs:
-    """What a known program needs, by its name; nothing for any other. `private` is the run's folder for such state."""
+    """Return what a known program needs, by its name; nothing for any other.
+
+    `private` is the run's folder for such state.
+    """
     name = os.path.basename(program)
     if name == "claude" and private:
         return of_claude(env, private, None)
-    kept = _PROGRAMS.get(name)
-    if kept is None or not private:
+    state_folders = _PROGRAMS.get(name)
+    if state_folders is None or not private:
         return Needs()
     # by its real name: nothing can be shown at a link
-    folder = os.path.realpath(env.get(kept.variable) or os.path.join(env.get("HOME", ""), kept.folder))
+    folder = os.path.realpath(
+        env.get(state_folders.variable) or os.path.join(env.get("HOME", ""), state_folders.folder)
+    )
     if not os.path.isdir(folder):
         return Needs()
-    own = os.path.join(private, name)
-    os.makedirs(own, mode=0o700, exist_ok=True)
+    own_folder = os.path.join(private, name)
+    os.makedirs(own_folder, mode=0o700, exist_ok=True)
     return Needs(
         (
-            AccessRule(folder, "write", own),
-            *_login(folder, folder, kept.login),
-            *_settings(folder, kept.settings),
+            AccessRule(folder, "write", own_folder),
+            *_login(folder, folder, state_folders.login),
+            *_settings(folder, state_folders.settings),
         )
     )
 
 
 def of_claude(env: Mapping[str, str], private: str, mcp_config: str | None) -> Needs:
-    """What Claude Code needs: a configuration folder of the run's, with the person's login and account in it."""
+    """Return what Claude Code needs.
+
+    That is a configuration folder of the run's, with your login and account in it.
+    """
     home = env.get("HOME", "")
     chosen = env.get("CLAUDE_CONFIG_DIR")
     folder = chosen or os.path.join(home, ".claude")
     account = os.path.join(chosen or home, _CLAUDE_STATE)
-    own = os.path.join(private, "claude")
-    os.makedirs(own, mode=0o700, exist_ok=True)
-    copied = os.path.join(own, _CLAUDE_STATE)
+    config_folder = os.path.join(private, "claude")
+    os.makedirs(config_folder, mode=0o700, exist_ok=True)
+    copied = os.path.join(config_folder, _CLAUDE_STATE)
     if not os.path.lexists(copied):
         with suppress(OSError):
             shutil.copyfile(account, copied)
@@ -81,14 +89,14 @@ def of_claude(env: Mapping[str, str], private: str, mcp_config: str | None) -> N
     rules = [
         AccessRule(folder, "hide"),
         AccessRule(account, "hide"),
-        AccessRule(own, "write"),
-        *_login(folder, own, (_CLAUDE_LOGIN,)),
+        AccessRule(config_folder, "write"),
+        *_login(folder, config_folder, (_CLAUDE_LOGIN,)),
     ]
     if mcp_config is not None:
         # The recorder's folder: its socket is one of those no agent reaches otherwise.
         rules.append(AccessRule(os.path.dirname(mcp_config), "read"))
         rules.append(AccessRule(os.path.join(os.path.dirname(mcp_config), "socket"), "read"))
-    return Needs(tuple(rules), {"CLAUDE_CONFIG_DIR": own})
+    return Needs(tuple(rules), {"CLAUDE_CONFIG_DIR": config_folder})
 
 
 def _login(folder: str, shown: str, names: tuple[str, ...]) -> Iterator[AccessRule]:

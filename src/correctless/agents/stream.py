@@ -1,7 +1,8 @@
-"""The stream-json lines of one Claude Code process in, the outcome of the attempt out.
+"""Outcome of a Claude Code process, from its stream-json lines.
 
-Success is a predicate over the whole stream, not an exit code: a wrong plugin folder, a stopped hook and an API error inside a
-fork all leave with exit code 0. Pauses are read from structured fields only, never from text a model could have written.
+Success is a predicate over the whole stream, not an exit code: a wrong plugin folder, a stopped hook and an
+API error inside a fork all exit with code 0. Pauses are read from structured fields only, never from text a
+model could have written.
 """
 
 from __future__ import annotations
@@ -37,19 +38,19 @@ _WINDOWS = 16  # of an account, at most: each event spells them all
 _LONGEST_WINDOW = timedelta(days=8)  # the account's longest window is a week
 _HEAD = 800  # characters of a result that are held beside the answer
 _NOISE = 1 << 16  # bytes of one line of standard error that are kept
-_COMPLAINTS = 20  # unreadable lines that are told to a watcher, each
+_COMPLAINTS = 20  # unreadable lines that are reported to a watcher, each
 _MOST_SAID = 10**15 - 1  # tokens: an integer of thousands of digits is JSON too, and cannot be spelled
 
 
 class Stream:
-    """What was heard of one attempt; fed line by line, asked once for the outcome."""
+    """State of one attempt's stream; fed line by line, asked once for the outcome."""
 
     def __init__(self, task: Task, now: Callable[[], datetime] = utcnow) -> None:
         self._task = task
         self._now = now
         self._begun = False
         self._plugin_errors: list[str] = []
-        self._results: list[dict[str, Any]] = []  # of its text each holds the beginning
+        self._results: list[dict[str, Any]] = []  # each has the beginning of its text
         self._said: list[str] = []  # each message of the agent itself, and each result that is none of them
         self._size = 0  # bytes of all of it
         self._blank = True  # the last result
@@ -57,24 +58,23 @@ class Stream:
         self._retrying = False
         self._refused = False  # the newest message is the client's own, in place of an answer
         self._rejected: dict[str, Any] | None = None
-        self._forbidden = (
-            False  # what is worked from here on is paid for beside the included usage, and must not be
-        )
+        self._forbidden = False  # further work is paid beyond the included usage, and must not be
         self._shares: dict[str, float] = {}
         self._usage: dict[str, Usage] = {}
         self._estimate = 0.0  # US dollars of all messages in `_usage`
         self._counted = 0  # their tokens
         self._reported = (0, 0.0)  # tokens and US dollars of all parts of all results
-        self._shown = ""  # what a watcher was told of both
-        self._billed = 0.0  # what the estimate was when the client last said what it cost
+        self._shown = ""  # what was reported of both to a watcher
+        self._billed = 0.0  # the estimate when the client last reported its cost
         self._turns: set[str] = set()
-        self._replies = 0  # what was said to the agent: a message without an id is told apart by it
+        self._replies = 0  # the message to the agent: one without an id is recognized by it
         self._unreadable = 0
         self._stderr = ""
         self.answered = False
         self.over: Over | Literal[""] = ""
 
     def raw(self, line: OutputLine) -> bytes:
+        """Return a line for the transcript; standard error as JSON, cut after `_NOISE`."""
         if line.stream == "out":
             return line.data
         if not line.first:
@@ -82,9 +82,10 @@ class Stream:
         return json.dumps({"type": "stderr", "text": line.data[:_NOISE].decode(errors="replace")}).encode()
 
     def hear(self, line: OutputLine) -> Iterator[Activity]:
+        """Take one line of output and yield the activities in it."""
         if line.stream == "err":
-            said = one_line(line.data[:_NOISE].decode(errors="replace")) if line.first else ""
-            self._stderr = said or self._stderr
+            message = one_line(line.data[:_NOISE].decode(errors="replace")) if line.first else ""
+            self._stderr = message or self._stderr
         elif line.first and line.last and line.data.strip():
             yield from self._hear_event(_object(line.data), len(line.data))
 
@@ -132,21 +133,21 @@ class Stream:
                 spent, limit = self._cost()[0], self._task.limits.usd
                 yield Activity("warning", f"it spent {spent:.2f} USD, over its limit of {limit:g}")
 
-    def _add(self, said: str) -> None:
-        self._size += len(said.encode("utf-8", "surrogatepass")) + 1
+    def _add(self, message: str) -> None:
+        self._size += len(message.encode("utf-8", "surrogatepass")) + 1
         if self._size <= MAX_ANSWER:
-            self._said.append(said)
+            self._said.append(message)
 
     def _used(self) -> Iterator[Activity]:
-        """Tokens and US dollars of the attempt so far, where they are not what was said last."""
+        """Yield the tokens and US dollars of the attempt so far, when they changed."""
         cost, estimated = self._cost()
-        said = f"{min(self._tokens(), _MOST_SAID)} tokens, {'~' if estimated else ''}{cost:.4f} USD"
-        if said != self._shown:
-            self._shown = said
-            yield Activity("usage", said)
+        usage = f"{min(self._tokens(), _MOST_SAID)} tokens, {'~' if estimated else ''}{cost:.4f} USD"
+        if usage != self._shown:
+            self._shown = usage
+            yield Activity("usage", usage)
 
     def _dear(self) -> bool:
-        """Whether the money limit is behind it, by the stream's own account; before the first message nobody knows."""
+        """Return whether the money limit is exceeded by the stream's own account."""
         limit = self._task.limits.usd
         return limit is not None and bool(self._usage or self._results) and self._cost()[0] > limit
 
@@ -157,8 +158,10 @@ class Stream:
             self._plugin_errors.append(one_line(text(mapping(fault).get("message")) or str(fault)))
         version = version_of(text(event.get("claude_code_version")))
         if version is None or not TESTED[0] <= version < TESTED[1]:
-            said = one_line(text(event.get("claude_code_version"))) or "unknown"
-            yield Activity("warning", f"Claude Code {said} is outside the tested versions ({spell_tested()})")
+            client_version = one_line(text(event.get("claude_code_version"))) or "unknown"
+            yield Activity(
+                "warning", f"Claude Code {client_version} is outside the tested versions ({spell_tested()})"
+            )
 
     def _hear_message(self, event: Mapping[str, Any]) -> Iterator[Activity]:
         self.answered = False
@@ -174,7 +177,7 @@ class Stream:
             self.over = self.over or "extra"
         name = text(message.get("id")) or f"after reply {self._replies}"
         # A client may not stop by itself, but it has the first word: its own bill is the better one. So what it began
-        # before the limit is heard out, and the next message, or the second turn too many, ends it.
+        # before the limit is reached, and the next message, or the second turn too many, ends it.
         if name not in self._usage and self._dear():
             self.over = "usd"
         if own:
@@ -189,10 +192,10 @@ class Stream:
             if block.get("type") == "tool_use":
                 yield Activity("tool", _tool_line(block))
             elif block.get("type") == "text":
-                said = text(block.get("text"))
+                message_text = text(block.get("text"))
                 if own:
-                    self._add(said)
-                yield Activity("text", f"{len(said)} characters")
+                    self._add(message_text)
+                yield Activity("text", f"{len(message_text)} characters")
         self._estimate += usage.cost() - before
         self._counted += usage.tokens() - counted
 
@@ -214,13 +217,14 @@ class Stream:
         yield Activity("limit", one_line(f"{text(info.get('status'))}: {spelled}"))
 
     def outcome(self, end: End) -> Outcome:
+        """Return the outcome after the process ended."""
         result = self._results[-1] if self._results else None
         faults = self._faults(end, result)
         over = self._over(end, result) if faults else ""
-        # an outage on the way to the limit is no reason to begin once more
+        # an outage before the limit is no reason to start again
         why_paused = self._pause(result) if faults and over not in ("turns", "usd") else ""
         cost, estimated = self._cost()
-        # The client says so before it asks a model anything; a new session is all that can be done.
+        # The client reports it before it asks a model anything; only a new session helps.
         lost = self._task.resume and bool(faults) and not self._begun and not why_paused and not over
         return Outcome(
             kind="paused" if why_paused else "lost" if lost else "failed" if faults else "ok",
@@ -292,14 +296,14 @@ class Stream:
         if self.over == "extra":
             return over_limit(self.over, self._task)
         if result is None:
-            status, word = self._api_error or (None, "")
-            if self._retrying and status is None and not word:
-                word = "server_error"
+            status, error = self._api_error or (None, "")
+            if self._retrying and status is None and not error:
+                error = "server_error"
         elif _stopped_by_api(result) or self._refused:
-            word = self._api_error[1] if self._api_error else ""
+            error = self._api_error[1] if self._api_error else ""
             status = integer(result.get("api_error_status"))
             if text(result.get("api_error")) in _OUTAGE_WORDS:
-                word = "server_error"
+                error = "server_error"
         else:
             return ""
         if status == 429 or self._rejected:
@@ -308,7 +312,7 @@ class Stream:
             return _PAUSE_WORDS["authentication_failed"]
         if status is not None and status >= 500:
             return f"the service answered HTTP {status}"
-        return _PAUSE_WORDS.get(word, "")
+        return _PAUSE_WORDS.get(error, "")
 
     def _cost(self) -> tuple[float, bool]:
         """US dollars of this process so far, and whether they are an estimate."""
@@ -318,37 +322,38 @@ class Stream:
             asked = Usage("")
             asked.take({"input_tokens": (len(self._task.prompt) + len(self._task.system)) // CHARS_A_TOKEN})
             estimate = asked.cost()
-        said = number(self._results[-1].get("total_cost_usd")) if self._results else None
+        total = number(self._results[-1].get("total_cost_usd")) if self._results else None
         if self._task.resume and self._results:
-            # the total of a continued session holds the cost of its earlier processes too
-            said = self._reported[1]
-        if said is None or said < 0 or (said == 0 and estimate > 0):
+            # the total of a continued session includes the cost of its earlier processes
+            total = self._reported[1]
+        if total is None or total < 0 or (total == 0 and estimate > 0):
             return estimate, True
         since = max(0.0, estimate - self._billed)  # worked on after its last bill
-        return said + since, since > 1e-9
+        return total + since, since > 1e-9
 
     def _tokens(self) -> int:
         return self._reported[0] or self._counted
 
 
 def version_of(text: str) -> tuple[int, int, int] | None:
-    """The three numbers a version text begins with, or None."""
+    """Return the three numbers a version text begins with, or None."""
     found = re.match(r"(\d{1,9})\.(\d{1,9})\.(\d{1,9})(?!\d)", text)
     return (int(found[1]), int(found[2]), int(found[3])) if found else None
 
 
-def _older(said: str) -> str:
+def _older(version: str) -> str:
     """The fix for a client that does not know what it is asked."""
-    return f". use a tested version, {spell_tested()}" if "unknown option" in said else ""
+    return f". use a tested version, {spell_tested()}" if "unknown option" in version else ""
 
 
 def spell_tested() -> str:
+    """Return the tested versions of the client, for a message."""
     low, high = (".".join(map(str, version)) for version in TESTED)
     return f"{low} up to, not including, {high}"
 
 
 def _object(data: bytes) -> dict[str, Any] | None:
-    """The event of a line; an event is an object, and a flood of anything else is not worth a parser."""
+    """Return the event of a line, None for anything but an object, which is not parsed."""
     try:
         event = strict_json(data.decode(), max_size=None) if data.lstrip()[:1] == b"{" else None
     except (RecordError, UnicodeDecodeError):
@@ -358,11 +363,11 @@ def _object(data: bytes) -> dict[str, Any] | None:
 
 def _result_faults(result: Mapping[str, Any], *, blank: bool) -> Iterator[str]:
     subtype, reason = result.get("subtype"), result.get("terminal_reason")
-    said = one_line("; ".join(map(text, items(result.get("errors")))) or text(result.get("result")))
+    message = one_line("; ".join(map(text, items(result.get("errors")))) or text(result.get("result")))
     if subtype != "success":
-        yield f"the result is {one_line(str(subtype))}: {said}"
+        yield f"the result is {one_line(str(subtype))}: {message}"
     elif result.get("is_error") is not False:
-        yield f"the result is an error: {said}"
+        yield f"the result is an error: {message}"
     elif blank:
         yield "the answer is empty"
     if reason not in (None, "completed"):

@@ -1,1 +1,1 @@
-"""What the record proves of one run, step by step."""
+"""Audit of one run: what its logs, git and the pull request prove, step by step."""

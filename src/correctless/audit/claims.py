@@ -1,4 +1,4 @@
-"""What a run says it did, one claim after the other, each with a verdict and what it rests on."""
+"""Claims of a run, each with a verdict and the evidence for it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ VERDICTS: tuple[Verdict, ...] = ("proven", "not proven", "contradicted", "not ye
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """`what` of `about` is as the run says; `fix` is what to do where it is not proven."""
+    """One claim: `what` about `about` is as the run log says.
+
+    `fix` is what to do where it is not proven.
+    """
 
     about: str  # the run, an attempt (`cverify#1`), consolidation, the gate, the pull request
     what: str
@@ -26,6 +29,7 @@ class Claim:
 
 
 def count(claims: Iterable[Claim]) -> dict[Verdict, int]:
+    """Return the number of claims for each verdict."""
     found: dict[Verdict, int] = dict.fromkeys(VERDICTS, 0)
     for claim in claims:
         found[claim.verdict] += 1
@@ -33,7 +37,10 @@ def count(claims: Iterable[Claim]) -> dict[Verdict, int]:
 
 
 def code(claims: Iterable[Claim]) -> int:
-    """0: all that the run came to is proven; 1: something is not; 3: something could not be checked."""
+    """Return the exit code for the claims.
+
+    0 when all is proven, 1 when something is not, 3 when something could not be checked.
+    """
     numbers = count(claims)
     if numbers["unchecked"]:
         return exits.REFUSED
@@ -41,4 +48,5 @@ def code(claims: Iterable[Claim]) -> int:
 
 
 def as_json(claims: Iterable[Claim]) -> list[dict[str, Any]]:
+    """Return the claims as a JSON array."""
     return [{**asdict(claim), "events": list(claim.events)} for claim in claims]

@@ -1,4 +1,4 @@
-"""What there is to judge a run by, as values: its events, the logs beside them, and what git has of it."""
+"""Evidence about one run as values: its events, the logs beside them, and git's."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RUN, STEP, LOG = TRAILERS = ("Correctless-Run", "Correctless-Step", "Correctless
 
 @dataclass(frozen=True, slots=True)
 class LoggedEvent:
-    """An event of the run where it stands in the run log."""
+    """An event of the run with its place in the run log."""
 
     seq: int
     timestamp: str
@@ -30,7 +30,7 @@ class LoggedEvent:
 
 @dataclass(frozen=True, slots=True)
 class LoggedDecision:
-    """A decision of the run where it stands in its log."""
+    """A decision of the run with its place in the decisions log."""
 
     seq: int
     decision: Decision
@@ -38,16 +38,21 @@ class LoggedDecision:
 
 @dataclass(frozen=True, slots=True)
 class RunCommit:
+    """Parents and trailers of a commit of the run."""
+
     parents: tuple[str, ...]
     trailers: Mapping[str, str]  # those of `TRAILERS` it has; of a repeated one the last
 
 
 @dataclass(frozen=True, slots=True)
 class Git:
-    """What git has of a run, without the replacements and grafts a repository may define."""
+    """What git has of a run.
+
+    Replacements and grafts that a repository may define are ignored.
+    """
 
     where: str | None  # the run's branch, or another ref that has its commits; None: there is none
-    branch: Mapping[str, RunCommit]  # what that holds since the run's base
+    branch: Mapping[str, RunCommit]  # its commits since the run's base
     squashed: Mapping[str, RunCommit]  # what was squashed at the end, kept under a ref of its own
     present: frozenset[str]  # of all commits the run log names, those this clone has
     spec: tuple[str, ...]  # SHA-256 of the spec at the run's base, as it is and with CRLF; none: not there
@@ -57,7 +62,7 @@ class Git:
 
 @dataclass(frozen=True, slots=True)
 class RunEvidence:
-    """All of it, of one run."""
+    """All evidence about one run."""
 
     run: str
     plan: Plan
@@ -73,13 +78,11 @@ class RunEvidence:
     lost: Lost | None  # what the decisions log says of one before it
     confirmations: tuple[Confirmation, ...]
     confirmations_fault: str
-    asked: frozenset[str]  # the digest of everything a person was ever asked on this branch
+    asked: frozenset[str]  # the digest of everything you were ever asked on this branch
     shown: Mapping[
         int, tuple[str, ...]
-    ]  # run log entry that asks a person -> its digests over the lines as they are
-    uncovered: Mapping[
-        int, tuple[int, ...]
-    ]  # run log entry that opened the gate -> deferred, confirmed by nobody
+    ]  # run log entry that asks you -> its digests over the lines as they are
+    uncovered: Mapping[int, tuple[int, ...]]  # run log entry that opened the gate -> deferred and unconfirmed
     git: Git
     answers: Mapping[tuple[str, int], str] = field(
         default_factory=dict
@@ -92,25 +95,29 @@ class RunEvidence:
     def all_of(
         self, kind: type[T], step: str | None = None, attempt: int | None = None
     ) -> Iterator[tuple[int, T]]:
-        """The events of one kind, of one attempt where that is given, each with its place in the run log."""
-        for said in self.events:
-            event = said.event
+        """Yield the events of one kind, each with its entry number in the run log.
+
+        With `step` and `attempt` only those of that attempt.
+        """
+        for logged in self.events:
+            event = logged.event
             of_it = (getattr(event, "step", None), getattr(event, "attempt", None)) == (step, attempt)
             if isinstance(event, kind) and (step is None or of_it):
-                yield said.seq, event
+                yield logged.seq, event
 
     def last(
         self, kind: type[T], step: str | None = None, attempt: int | None = None
     ) -> tuple[int, T] | None:
+        """Return the last event that `all_of` yields, None without one."""
         found = list(self.all_of(kind, step, attempt))
         return found[-1] if found else None
 
     @property
     def over(self) -> bool:
-        """Whether the run came to its end: what is missing then is missing for good."""
+        """Whether the run is complete: what is missing then is missing for good."""
         return self.state.phase == "complete"
 
 
 def line(text: str) -> str:
-    """The first line of anybody's text, printable."""
+    """Return the first line of any text, printable."""
     return one_line(text.strip().partition("\n")[0])

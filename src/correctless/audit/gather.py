@@ -1,4 +1,4 @@
-"""A run on record in; whatever can speak for it or against it out: its logs, git, the gate, the pull request. Nothing is written."""
+"""Collection of the evidence about a recorded run. Nothing is written."""
 
 from __future__ import annotations
 
@@ -45,18 +45,23 @@ from correctless.runlog.plan import Plan
 from correctless.runlog.state import OutOfOrderError, State, after
 from correctless.syntax.strict_json import RecordError
 
-# What a repository may define in the place of a commit or of its parents is no witness.
+# Replacements of a commit or of its parents, which a repository may define, prove nothing.
 _PLAIN = {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_GRAFT_FILE": os.devnull}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\Z")
 
 
-def choose(repo: Repo, here: Logs, wanted: str | None) -> tuple[Logs, str]:
-    """Where a run lies, and its id: by a beginning of it, among all branches; without one the newest of this branch."""
+def choose(repo: Repo, own_logs: Logs, wanted: str | None) -> tuple[Logs, str]:
+    """Return the logs and the id of the run to audit.
+
+    `wanted` is the beginning of its id, among all branches; None means the newest run of this branch.
+
+    Raises: Stop(3) when no run is found, Stop(2) when several are.
+    """
     if wanted is None:
-        runs = _runs(here)
+        runs = _runs(own_logs)
         if not runs:
-            raise Stop(exits.REFUSED, "there is no run on this branch. name one of another branch by its id")
-        return here, runs[-1]
+            raise Stop(exits.REFUSED, "no run found on this branch. name one of another branch by its id")
+        return own_logs, runs[-1]
     found: list[tuple[Logs, str]] = []
     unread = ""
     for logs in all_logs(repo):
@@ -70,14 +75,17 @@ def choose(repo: Repo, here: Logs, wanted: str | None) -> tuple[Logs, str]:
     if not found:
         why = f", and one log could not be read: {unread}" if unread else ""
         raise Stop(
-            exits.REFUSED, f"no run on record begins with '{wanted}'{why}. see correctless cauto status --all"
+            exits.REFUSED, f"no recorded run begins with '{wanted}'{why}. see correctless cauto status --all"
         )
     named = ", ".join(run for _, run in exact[:4])
     raise Stop(exits.USAGE, f"'{wanted}' begins {len(exact)} runs: {named}. write more of it")
 
 
 def gather(repo: Repo, logs: Logs, run: str, env: Mapping[str, str], *, offline: bool) -> RunEvidence:
-    """All there is about one run of a branch; `Stop(3)` when the run log can't be read at all."""
+    """Return all evidence about one run of a branch.
+
+    Raises: Stop(3) when the run log cannot be read at all.
+    """
     events, fault = _events(logs)
     own = _own(events, run)
     plan = next(e.event.plan for e in own if isinstance(e.event, RunStarted))
@@ -86,7 +94,7 @@ def gather(repo: Repo, logs: Logs, run: str, env: Mapping[str, str], *, offline:
     permit, permit_fault = _permit(repo, own, env)
     entries, unread = entries_of(logs.decisions, logs.root)
     report, log_fault, missing = _report(repo, logs, env, noted.get("decisions"), plan)
-    # Any error of the file itself is told by `_events`: a chain that is broken reads no further.
+    # `_events` reports any error of the file itself: a broken chain ends the reading.
     differs = check.verify(logs.run, noted.get("run", ()), root=logs.root).findings
     worse = next((found.message for found in differs if found.severity == "error"), "")
     confirmations, confirmations_fault = _confirmations(logs)
@@ -156,13 +164,13 @@ def _own(events: Sequence[Logged], run: str) -> tuple[LoggedEvent, ...]:
 
 
 def _fold(own: Iterable[LoggedEvent], run: str) -> tuple[State, str]:
-    """The state as far as the events can follow each other, and where they can't."""
+    """Return the state as far as the events follow each other, and where they do not."""
     state = State()
-    for said in own:
+    for logged in own:
         try:
-            state = after(state, Logged(run, said.timestamp, said.event))
+            state = after(state, Logged(run, logged.timestamp, logged.event))
         except OutOfOrderError as error:
-            return state, f"entry {said.seq} can't follow what is before it: {error}"
+            return state, f"entry {logged.seq} can't follow what is before it: {error}"
     return state, ""
 
 
@@ -180,8 +188,8 @@ def _asked_of_github(
 
 
 def _permit(repo: Repo, own: Iterable[LoggedEvent], env: Mapping[str, str]) -> tuple[str, str]:
-    """The permit that was used up for the run's merge, "" without one; and why the contract's ledger can't be read."""
-    merges = [said.event for said in own if isinstance(said.event, Merged)]
+    """Return the permit used for the run's merge, and why the ledger cannot be read."""
+    merges = [logged.event for logged in own if isinstance(logged.event, Merged)]
     if not merges:
         return "", ""
     from correctless.runcontract.ledger import store  # few runs have one
@@ -189,22 +197,25 @@ def _permit(repo: Repo, own: Iterable[LoggedEvent], env: Mapping[str, str]) -> t
 
     merged = merges[-1]
     try:
-        kept = store.load(store.place(repo.home, merged.contract), env, utcnow())
+        snapshot = store.load(store.place(repo.home, merged.contract), env, utcnow())
     except Stop as stop:
         return "", stop.message
-    if broken := [fault.found for fault in kept.case.faults if fault.code == "ledger"]:
+    if broken := [fault.found for fault in snapshot.case.faults if fault.code == "ledger"]:
         return "", f"the ledger of the contract {merged.contract}: {broken[0]}"
     exactly = Action("merge", str(merged.number), head=merged.head)
     used = [
         id_
-        for id_, held in kept.case.state.permits.items()
-        if held.consumed and Action.of(held.permit.action) == exactly
+        for id_, status in snapshot.case.state.permits.items()
+        if status.consumed and Action.of(status.permit.action) == exactly
     ]
     return used[-1] if used else "", ""
 
 
 def entries_of(path: str, root: str | None = None) -> tuple[tuple[Entry, ...], str]:
-    """Every line of a decisions log that is an entry by itself, and why it could not be read."""
+    """Return each line of a decisions log that is a valid entry by itself.
+
+    The second value says why the log could not be read, "" when it could.
+    """
     try:
         # jsonlines takes a byte-order mark off a line: what has one is none of ours.
         lines = (each for each in check.lines(path, root) if each.startswith(b"{"))
@@ -223,10 +234,8 @@ def _report(
     except Missing:
         return None, f"{logs.decisions} is missing although a run began it", True
     except Damaged:
-        # The run log is: told by its own claim. The chain of the decisions log can still be checked.
-        why = (
-            "its chain is whole, and what was noted of it elsewhere can't be compared: the run log is damaged"
-        )
+        # The run log is damaged, as its own claim says. The chain of the decisions log can still be checked.
+        why = "its chain is intact, but can't be compared with its anchors: the run log is damaged"
         return check.verify(logs.decisions, more or (), root=logs.root), why, False
     except Stop as stop:
         return None, stop.message, False
@@ -238,15 +247,15 @@ def _confirmations(logs: Logs) -> tuple[tuple[Confirmation, ...], str]:
         if os.path.lexists(logs.confirmations):
             known = Heads(logs.confirmations, os.environ).acknowledged()
             for entry in Ledger(logs.confirmations, root=logs.root).entries():
-                said = Confirmation.of(entry.fields)
-                if said.kind != "rejected" and not known(entry):
+                confirmation = Confirmation.of(entry.fields)
+                if confirmation.kind != "rejected" and not known(entry):
                     what = f"entry {entry.seq} was written by no command of correctless, so it counts for nothing"
                     return tuple(found), f"{logs.confirmations}: {what}"
-                found.append(said)
+                found.append(confirmation)
     except Stop as stop:
         return tuple(found), stop.message.partition(". look at it with")[0]
     except RecordError as error:
-        return tuple(found), f"{logs.confirmations} holds what is no confirmation: {error}"
+        return tuple(found), f"{logs.confirmations} has a line that is not a confirmation: {error}"
     return tuple(found), ""
 
 
@@ -262,7 +271,7 @@ def _branch(
 
 
 def _uncovered(branch: Branch, opened: int, log_seq: int) -> tuple[int, ...]:
-    """What waited for a person when the run log's entry `opened` says that nothing did."""
+    """Return the entries that were uncovered when the gate opened at entry `opened`."""
     then = Branch(
         tuple(each for each in branch.decisions if each.seq <= log_seq),
         branch.events[:opened],
@@ -279,9 +288,9 @@ def _digests(event: object) -> tuple[str, ...]:
     return event.digests if isinstance(event, Asking) else ()
 
 
-def _shown(said: LoggedEvent, lines: Mapping[int, bytes]) -> tuple[str, ...]:
-    """What a person was asked, once more from the lines as they are now."""
-    event = said.event
+def _shown(logged: LoggedEvent, lines: Mapping[int, bytes]) -> tuple[str, ...]:
+    """Return the digests of what you were asked, from the lines as they are now."""
+    event = logged.event
     if isinstance(event, GateClosed):
         return (coverage.shown(event, lines),)
     if isinstance(event, Asking):
@@ -290,8 +299,8 @@ def _shown(said: LoggedEvent, lines: Mapping[int, bytes]) -> tuple[str, ...]:
 
 
 def _answers(logs: Logs, run: str, own: Iterable[LoggedEvent]) -> Iterator[tuple[tuple[str, int], str]]:
-    for said in own:
-        event = said.event
+    for logged in own:
+        event = logged.event
         if isinstance(event, AgentEnded) and _NAME.match(event.step) and _NAME.match(run):
             path = os.path.join(logs.folder(run), f"{event.step}-{event.attempt}", "answer.md")
             with suppress(OSError), open(open_plain(path), "rb") as file:
@@ -303,19 +312,21 @@ def _git(repo: Repo, plan: Plan, run: str, own: Sequence[LoggedEvent]) -> Git:
         if not _present(repo, [plan.base]):
             return _unasked(f"this clone has no commit {plan.base[:12]}, where the run began")
         where, head = _holder(repo, plan, own)
-        kept = repo.commit(f"refs/correctless/kept/{run}/squashed", env=_PLAIN) if _NAME.match(run) else None
+        squash_commit = (
+            repo.commit(f"refs/correctless/kept/{run}/squashed", env=_PLAIN) if _NAME.match(run) else None
+        )
         spec = repo.file_at(plan.base, plan.spec, env=_PLAIN)
-        made = [e.event for e in own if isinstance(e.event, StepFinished)]
+        finished = [e.event for e in own if isinstance(e.event, StepFinished)]
         named = {e.event.commit for e in own if isinstance(e.event, StepFinished | Consolidated)}
         reports = {
             (event.commit, step.report)
-            for event in made
+            for event in finished
             if (step := plan.step(event.step)) is not None and step.report is not None
         }
         return Git(
             where=where,
             branch=_since(repo, plan.base, head),
-            squashed=_since(repo, plan.base, kept),
+            squashed=_since(repo, plan.base, squash_commit),
             present=_present(repo, named),
             # git may have turned the line ends of the file that was read and approved
             spec=tuple(_sha256(data) for data in (spec, spec.replace(b"\n", b"\r\n"))) if spec else (),
@@ -334,10 +345,10 @@ def _holder(repo: Repo, plan: Plan, own: Sequence[LoggedEvent]) -> tuple[str | N
     head = repo.commit(f"refs/heads/{plan.branch}", env=_PLAIN)
     if head is not None:
         return plan.branch, head
-    made = [e.event.commit for e in own if isinstance(e.event, StepFinished | Consolidated)]
-    if not _present(repo, made[-1:]):
+    commits = [e.event.commit for e in own if isinstance(e.event, StepFinished | Consolidated)]
+    if not _present(repo, commits[-1:]):
         return None, None
-    out = repo.git("for-each-ref", "--format=%(refname)", f"--contains={made[-1]}", env=_PLAIN)
+    out = repo.git("for-each-ref", "--format=%(refname)", f"--contains={commits[-1]}", env=_PLAIN)
     others = [ref for ref in out.splitlines() if not ref.startswith("refs/correctless/")]
     return (others[0], repo.commit(others[0], env=_PLAIN)) if others else (None, None)
 
@@ -351,8 +362,8 @@ def _since(repo: Repo, base: str, tip: str | None) -> dict[str, RunCommit]:
     found = {}
     for entry in filter(None, out.split("\0")):
         oid, parents, *values = entry.split("\x1f")
-        said = zip(TRAILERS, values, strict=False)
-        trailers = {key: value.rpartition("\x1e")[2] for key, value in said if value}
+        pairs = zip(TRAILERS, values, strict=False)
+        trailers = {key: value.rpartition("\x1e")[2] for key, value in pairs if value}
         found[oid] = RunCommit(tuple(parents.split()), trailers)
     return found
 

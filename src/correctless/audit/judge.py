@@ -1,4 +1,4 @@
-"""The evidence of a run in, what is proven of it out: the record itself, each step, and how it ended."""
+"""Verdict on a run: its logs, each step, and how it ended."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _MOST = 5  # numbers that are named before they are only counted
 
 
 def audit(given: RunEvidence) -> tuple[Claim, ...]:
-    """Every claim in the order a run makes them."""
+    """Return every claim in the order a run makes them."""
     return tuple(_claims(given))
 
 
@@ -57,31 +57,31 @@ def _claims(given: RunEvidence) -> Iterator[Claim]:
     yield _end(given)
 
 
-def _lacking(given: RunEvidence, about: str, what: str, said: str) -> Claim:
+def _lacking(given: RunEvidence, about: str, what: str, finding: str) -> Claim:
     if given.over:
-        return Claim(about, what, "not proven", said, fix="bring the run log back from a copy")
-    return Claim(about, what, "not yet", said)
+        return Claim(about, what, "not proven", finding, fix="restore the run log from a copy")
+    return Claim(about, what, "not yet", finding)
 
 
 def _run_log(given: RunEvidence) -> Claim:
-    """The chain can't show that its own tail was cut off: what the run left elsewhere can."""
-    numbers = tuple(said.seq for said in given.events)
+    """Compare the run log with commits and decisions, which show a tail that was cut off."""
+    numbers = tuple(decision.seq for decision in given.events)
     span = (numbers[0], numbers[-1])
-    fix = "bring the run log back from a copy; what stands behind its end is not proven by it"
+    fix = "restore the run log from a copy; it proves nothing after its end"
     if given.fault:
         return Claim("run", "run log", "contradicted", line(given.fault), span, fix=fix)
     begun = {(event.step, event.attempt) for _, event in given.all_of(StepStarted)}
-    for held in given.entries:
-        said = held.decision
-        if said.step is not None and (said.step, said.attempt) not in begun:
-            what = f"entry {held.seq} of the decisions log is of {line(said.step)}#{said.attempt}, which never began here"
+    for entry in given.entries:
+        decision = entry.decision
+        if decision.step is not None and (decision.step, decision.attempt) not in begun:
+            what = f"entry {entry.seq} of the decisions log is of {line(decision.step)}#{decision.attempt}, which never began here"
             return Claim("run", "run log", "contradicted", what, span, fix=fix)
     known = {f"{event.step}#{event.attempt}" for _, event in given.all_of(StepFinished)}
     if given.last(Consolidated):
         known.add(_CONSOLIDATION)
     state = given.state
     if state.phase == "checked" and state.step is not None:
-        known.add(f"{state.step.name}#{state.attempt}")  # committed, and died before it was on record
+        known.add(f"{state.step.name}#{state.attempt}")  # committed, and died before it was recorded
     if state.phase == "steps_done":
         known.add(_CONSOLIDATION)
     for oid, commit in given.git.branch.items():
@@ -91,7 +91,7 @@ def _run_log(given: RunEvidence) -> Claim:
                 f"commit {oid[:12]} says that {line(label) or 'no step'} made it, which never finished here"
             )
             return Claim("run", "run log", "contradicted", what, span, oid, fix)
-    return Claim("run", "run log", "proven", f"entries {span[0]} to {span[1]}; commits and decisions tell of nothing that they lack", span)  # fmt: skip
+    return Claim("run", "run log", "proven", f"entries {span[0]} to {span[1]}; commits and decisions name nothing that is missing in it", span)  # fmt: skip
 
 
 def _spec(given: RunEvidence) -> Claim:
@@ -100,15 +100,15 @@ def _spec(given: RunEvidence) -> Claim:
     seq, started = found
     plan = given.plan
     who, where = f"{line(started.approved_by)} ({line(started.approved_channel)})", line(plan.spec)
-    fix = "have a person read the spec, and start a run that they approve"
+    fix = "read the spec, and start a run that you approve"
 
-    def claim(verdict: Verdict, said: str) -> Claim:
-        return Claim("run", "spec", verdict, said, (seq,), plan.base, "" if verdict == "proven" else fix)
+    def claim(verdict: Verdict, finding: str) -> Claim:
+        return Claim("run", "spec", verdict, finding, (seq,), plan.base, "" if verdict == "proven" else fix)
 
-    mine = [c for c in given.confirmations if c.kind == "spec" and c.digest == plan.spec_sha256]
-    if not any((c.by, c.channel) == (started.approved_by, started.approved_channel) for c in mine):
-        others = f", only of {line(mine[-1].by)} ({line(mine[-1].channel)})" if mine else ""
-        return claim("contradicted", f"no approval by {who} of these bytes is on record{others}")
+    approvals = [c for c in given.confirmations if c.kind == "spec" and c.digest == plan.spec_sha256]
+    if not any((c.by, c.channel) == (started.approved_by, started.approved_channel) for c in approvals):
+        others = f", only of {line(approvals[-1].by)} ({line(approvals[-1].channel)})" if approvals else ""
+        return claim("contradicted", f"no approval by {who} of these bytes is recorded{others}")
     if given.git.fault:
         return claim("unchecked", given.git.fault)
     if not given.git.spec:
@@ -137,12 +137,12 @@ def _decisions_log(given: RunEvidence) -> Claim:
 def _confirmations(given: RunEvidence) -> Claim:
     if given.confirmations_fault:
         return Claim("run", "confirmations", "contradicted", line(given.confirmations_fault), fix=_PEOPLE)
-    for said in given.confirmations:
-        if said.kind != "spec" and said.digest not in given.asked:
-            what = f"{line(said.by)} ({line(said.channel)}) answered {said.digest[:8]}, which nobody was asked on this branch"
+    for confirmation in given.confirmations:
+        if confirmation.kind != "spec" and confirmation.digest not in given.asked:
+            what = f"{line(confirmation.by)} ({line(confirmation.channel)}) answered {confirmation.digest[:8]}, which was never asked on this branch"
             return Claim("run", "confirmations", "contradicted", what, fix=_PEOPLE)
-    answers = sum(said.kind != "spec" for said in given.confirmations)
-    what = f"{len(given.confirmations)} on record, of which {answers} answer what a person was asked"
+    answers = sum(confirmation.kind != "spec" for confirmation in given.confirmations)
+    what = f"{len(given.confirmations)} recorded, of which {answers} answer what was asked"
     return Claim("run", "confirmations", "proven", what)
 
 
@@ -152,15 +152,17 @@ def _consolidation(given: RunEvidence) -> Claim:
         return _lacking(given, "consolidation", "commit", "the run log has none")
     steps = [item for item in given.state.finished if isinstance(item, StepFinished)]
     after = given.plan.base if given.plan.squash or not steps else steps[-1].commit
-    made = commit_claim(given, _CONSOLIDATION, found[1].commit, events=(found[0],), after=after)
-    return Claim("consolidation", made.what, made.verdict, made.said, made.events, made.commit, made.fix)
+    claim = commit_claim(given, _CONSOLIDATION, found[1].commit, events=(found[0],), after=after)
+    return Claim(
+        "consolidation", claim.what, claim.verdict, claim.said, claim.events, claim.commit, claim.fix
+    )
 
 
 def _closing(given: RunEvidence, seq: int, closing: GateClosed) -> Claim:
     named = _numbers(closing.entries)
     shown = given.shown.get(seq)
     if shown is None:
-        what = f"entries {named} stood in a log that decisions repair set aside"
+        what = f"entries {named} were in a log that decisions repair set aside"
         return Claim("gate", "closed", "not proven", what, (seq,), fix=_VERIFY)
     if shown != (closing.digest,):
         what = f"the lines of entries {named} are not those of digest {closing.digest[:8]}"
@@ -172,17 +174,15 @@ def _gate(given: RunEvidence) -> Iterator[Claim]:
     found = given.last(GateOpened)
     if found is None or given.state.opened is None:
         waits = given.state.phase == "closed"
-        what = (
-            "a person must answer: correctless review" if waits else "the run log does not say that it opened"
-        )
+        what = "needs your answer: correctless review" if waits else "the run log does not say that it opened"
         yield _lacking(given, "gate", "open", what)
         return
     seq, opened = found
     if opened.digest is not None:
         yield _confirmed(given, seq, opened)
-    left = given.uncovered.get(seq, ())
-    if left:
-        what = f"no valid confirmation covered entries {_numbers(left)} when it opened"
+    uncovered = given.uncovered.get(seq, ())
+    if uncovered:
+        what = f"no valid confirmation covered entries {_numbers(uncovered)} when it opened"
         yield Claim("gate", "open", "contradicted", what, (seq,), fix=_PEOPLE)
     else:
         yield Claim("gate", "open", "proven", "every deferred decision before it is covered", (seq,))
@@ -190,13 +190,15 @@ def _gate(given: RunEvidence) -> Iterator[Claim]:
 
 def _confirmed(given: RunEvidence, seq: int, opened: GateOpened) -> Claim:
     who = f"{line(opened.by)} ({line(opened.channel)})"
-    said = [
+    confirmations = [
         c for c in given.confirmations if c.digest == opened.digest and c.kind in ("escalations", "answer")
     ]
-    if any((c.by, c.channel) == (opened.by, opened.channel) for c in said):
+    if any((c.by, c.channel) == (opened.by, opened.channel) for c in confirmations):
         return Claim("gate", "confirmed", "proven", f"{who} confirmed {str(opened.digest)[:8]}", (seq,))
-    others = f", only by {line(said[-1].by)} ({line(said[-1].channel)})" if said else ""
-    what = f"no confirmation of {str(opened.digest)[:8]} by {who} is on record{others}"
+    others = (
+        f", only by {line(confirmations[-1].by)} ({line(confirmations[-1].channel)})" if confirmations else ""
+    )
+    what = f"no confirmation of {str(opened.digest)[:8]} by {who} is recorded{others}"
     return Claim("gate", "confirmed", "contradicted", what, (seq,), fix=_PEOPLE)
 
 
@@ -206,15 +208,15 @@ def _publishing(given: RunEvidence) -> Claim:
         return _lacking(given, "publish", "intent", "the run log has none")
     seq, intended = found
     kinds = (RunStarted, Rerun, Rewound, Consolidated, GateClosed, GateOpened)
-    before = [said for said in given.events if said.seq < seq and isinstance(said.event, kinds)]
-    fix = f"do not merge before a person has read the decisions of {given.plan.branch}"
+    before = [logged for logged in given.events if logged.seq < seq and isinstance(logged.event, kinds)]
+    fix = f"do not merge before you have read the decisions of {given.plan.branch}"
     if not before or not isinstance(before[-1].event, GateOpened):
         return Claim(
             "publish", "intent", "contradicted", "the gate was not open then", (seq,), intended.commit, fix
         )
-    made = given.state.consolidated
-    if intended.commit != made:
-        what = f"{intended.commit[:12]} was to be published, the run made {(made or 'none')[:12]}"
+    consolidated = given.state.consolidated
+    if intended.commit != consolidated:
+        what = f"{intended.commit[:12]} was to be published, the run made {(consolidated or 'none')[:12]}"
         return Claim("publish", "intent", "contradicted", what, (seq,), intended.commit, fix)
     what = f"{intended.commit[:12]}, with the gate open"
     return Claim("publish", "intent", "proven", what, (before[-1].seq, seq), intended.commit)
@@ -231,38 +233,38 @@ def _request(given: RunEvidence) -> Iterator[Claim]:
     if found is None:
         yield _lacking(given, "publish", "request", "the run log has no outcome")
         return
-    seq, said = found
+    seq, publication = found
     intended = given.last(PublishIntended)
     if intended is None or intended[0] > seq:
         what = "the run log has no intent before it"
         yield Claim("publish", "request", "contradicted", what, (seq,), fix="see who opened it")
-    elif said.how == "skip":
+    elif publication.how == "skip":
         yield Claim("publish", "request", "proven", "none was to be opened", (seq,))
     elif given.request_fault:
-        fix = "mend that, or leave it out with --offline"
+        fix = "fix that, or skip it with --offline"
         yield Claim("publish", "request", "unchecked", line(given.request_fault), (seq,), fix=fix)
     else:
-        asked = said.how == "gh" and not given.offline
-        more = ", and its body has this run's section" if asked else "; nobody was asked about it"
-        yield Claim("publish", "request", "proven", f"{line(said.url)}{more}", (seq,))
+        asked = publication.how == "gh" and not given.offline
+        more = ", and its body has this run's section" if asked else "; not checked on the host"
+        yield Claim("publish", "request", "proven", f"{line(publication.url)}{more}", (seq,))
 
 
 def _merge(given: RunEvidence) -> Claim:
     found = given.last(Merged)
     if found is None:
         return _lacking(given, "publish", "merge", "the run log has no merge")
-    seq, said = found
-    what = f"pull request {said.number} as {line(said.commit[:12])}"
+    seq, merged = found
+    what = f"pull request {merged.number} as {line(merged.commit[:12])}"
     if given.permit_fault:
-        fix = "mend that, then ask again"
+        fix = "fix that, then retry"
         return Claim("publish", "merge", "unchecked", line(given.permit_fault), (seq,), fix=fix)
     if not given.permit:
-        none = f"{what}; no permit of the contract {line(said.contract)} was used for it"
+        none = f"{what}; no permit of the contract {line(merged.contract)} was used for it"
         return Claim(
-            "publish", "merge", "not proven", none, (seq,), said.head, "see on the host who merged it"
+            "publish", "merge", "not proven", none, (seq,), merged.head, "see on the host who merged it"
         )
-    by = f"{what}, by permit {line(given.permit)} of the contract {line(said.contract)}"
-    return Claim("publish", "merge", "proven", by, (seq,), said.head)
+    by = f"{what}, by permit {line(given.permit)} of the contract {line(merged.contract)}"
+    return Claim("publish", "merge", "proven", by, (seq,), merged.head)
 
 
 def _end(given: RunEvidence) -> Claim:

@@ -1,4 +1,4 @@
-"""What is proven of each step: the evidence of a run in, claims out."""
+"""Claims about each step of a run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LOOK = "look at it with: correctless decisions verify"
 
 
 def of_step(given: RunEvidence, step: PlannedStep) -> Iterator[Claim]:
-    """The claims of a step's last attempt; of one that is not finished, as far as it went."""
+    """Yield the claims of a step's last attempt, finished or not."""
     state = given.state
     done = next((item for item in state.finished if item.step == step.name), None)
     if isinstance(done, Reverted):
@@ -34,7 +34,7 @@ def of_step(given: RunEvidence, step: PlannedStep) -> Iterator[Claim]:
     elif state.step is not None and state.step.name == step.name and state.phase in UNDER_WAY:
         yield from _attempt(given, step, state.attempt, None)
     else:
-        yield Claim(step.name, "step", "not yet", "it was not reached, or is to begin anew")
+        yield Claim(step.name, "step", "not yet", "it was not reached, or is to start again")
 
 
 def commit_claim(
@@ -47,21 +47,24 @@ def commit_claim(
     noted: str | None = None,
     squashed: bool = False,
 ) -> Claim:
-    """Whether the branch holds the commit, with its trailers, on top of `after`; `noted` is what its log trailer must say."""
+    """Return the claim that the branch has the commit, with its trailers, on `after`.
 
-    def claim(verdict: Verdict, said: str, fix: str = "") -> Claim:
-        return Claim(label, "commit", verdict, said, events, oid, fix)
+    `noted` is what its log trailer must say.
+    """
+
+    def claim(verdict: Verdict, finding: str, fix: str = "") -> Claim:
+        return Claim(label, "commit", verdict, finding, events, oid, fix)
 
     git = given.git
     name = line(git.where or given.plan.branch)
     if git.fault:
-        return claim("unchecked", git.fault, "mend that, then ask again")
+        return claim("unchecked", git.fault, "fix that, then retry")
     holds = git.squashed if squashed else git.branch
     found = holds.get(oid)
     short = oid[:12]
     if found is None:
-        mine = {RUN: given.run, STEP: label}
-        others = [o for o, c in git.branch.items() if mine.items() <= c.trailers.items() and o != oid]
+        trailers = {RUN: given.run, STEP: label}
+        others = [o for o, c in git.branch.items() if trailers.items() <= c.trailers.items() and o != oid]
         reflog = f"see what became of it: git reflog {name}"
         if others and not squashed:
             return claim(
@@ -74,15 +77,15 @@ def commit_claim(
                 "not proven", f"this clone has no commit {short}", "fetch it, or ask where the run was"
             )
         if git.where is None:
-            return claim(
-                "not proven", f"there is no branch {name} that could hold {short}", "fetch the branch"
-            )
-        return claim("contradicted", f"{name} does not hold {short}", reflog)
+            return claim("not proven", f"no branch {name} found that could have {short}", "fetch the branch")
+        return claim("contradicted", f"{name} does not have {short}", reflog)
     wanted = {RUN: given.run, STEP: label, LOG: noted or found.trailers.get(LOG, "")}
     wrong = [key for key, value in wanted.items() if not value or found.trailers.get(key) != value]
     if wrong:
         return claim(
-            "contradicted", f"{short} has not the {wrong[0]} the run log tells of", f"git show {short}"
+            "contradicted",
+            f"{short} lacks trailer {wrong[0]}, which the run log records",
+            f"git show {short}",
         )
     between = _between(holds, oid, after)
     if after is not None and between is None:
@@ -100,7 +103,7 @@ def commit_claim(
 
 
 def _between(holds: Mapping[str, RunCommit], oid: str, after: str | None) -> int | None:
-    """How many commits lie between `oid` and `after`; None when it does not go back to it."""
+    """Return the number of commits between `oid` and `after`; None if unrelated."""
     seen, todo = {oid}, [oid]
     reached = False
     while todo:
@@ -165,7 +168,7 @@ def _ended(
             label,
             "agent",
             "contradicted",
-            "its events stand in an order no step has",
+            "its events are in an order no step has",
             tuple(order),
             fix=again,
         )
@@ -180,20 +183,22 @@ def _decisions(
         return Claim(label, "decisions", lacking, "the run log does not say that its answer was read")
     seq, taken = found
 
-    def claim(verdict: Verdict, said: str) -> Claim:
-        return Claim(label, "decisions", verdict, said, (seq,), fix="" if verdict == "proven" else _LOOK)
+    def claim(verdict: Verdict, finding: str) -> Claim:
+        return Claim(label, "decisions", verdict, finding, (seq,), fix="" if verdict == "proven" else _LOOK)
 
     if given.lost is not None and given.lost.knew(seq, _when(given, seq)):
         return claim("not proven", "the log of that time was set aside by decisions repair")
     if given.log is None and not given.missing:
         return Claim(label, "decisions", "unchecked", given.log_fault, (seq,), fix=_LOOK)
-    mine = [held for held in given.entries if (held.decision.step, held.decision.attempt) == (step, attempt)]
-    taken_by = [held for held in mine if held.seq <= taken.log_seq]
-    deferred = sum(held.decision.escalation_deferred for held in taken_by)
+    entries = [
+        entry for entry in given.entries if (entry.decision.step, entry.decision.attempt) == (step, attempt)
+    ]
+    taken_by = [entry for entry in entries if entry.seq <= taken.log_seq]
+    deferred = sum(entry.decision.escalation_deferred for entry in taken_by)
     if (len(taken_by), deferred) != (taken.count, taken.deferred):
         stated = f"run log {seq} states {_count(taken.count)}, {taken.deferred} deferred"
-        return claim("contradicted", f"{stated}; the log holds {len(taken_by)}, {deferred} deferred")
-    late = [held for held in mine if _late(held, taken.log_seq, done)]
+        return claim("contradicted", f"{stated}; the log has {len(taken_by)}, {deferred} deferred")
+    late = [entry for entry in entries if _late(entry, taken.log_seq, done)]
     if late:
         return claim("contradicted", f"entry {late[0].seq} was added to it after the agent's answer was read")
     answer = given.answers.get((step, attempt))
@@ -201,38 +206,39 @@ def _decisions(
     if answer is not None and ended is not None and answer != ended[1].answer_sha256:
         return claim("contradicted", f"the answer on disk is not the one whose hash run log {ended[0]} has")
     where = (
-        f": entr{'y' if len(mine) == 1 else 'ies'} {', '.join(str(held.seq) for held in mine)}"
-        if mine
+        f": entr{'y' if len(entries) == 1 else 'ies'} {', '.join(str(entry.seq) for entry in entries)}"
+        if entries
         else ""
     )
-    kept = "" if answer is not None else "; the answer itself is not kept here"
-    return claim("proven", f"{_count(taken.count)}, {taken.deferred} deferred{where}{kept}")
+    missing_answer = "" if answer is not None else "; the answer itself is not kept here"
+    return claim("proven", f"{_count(taken.count)}, {taken.deferred} deferred{where}{missing_answer}")
 
 
-def _late(held: LoggedDecision, taken: int, done: StepFinished | None) -> bool:
-    """Whether an entry can't be the attempt's: behind its answer only the dispatcher adds, and behind its end nobody does."""
-    by_others = held.decision.source != "synthesized"
-    return (held.seq > taken and by_others) or (done is not None and held.seq > done.log_seq)
+def _late(entry: LoggedDecision, taken: int, done: StepFinished | None) -> bool:
+    """Return whether an entry is too late to be the attempt's.
+
+    After the answer only the dispatcher adds entries, and after the attempt's end nothing does.
+    """
+    by_others = entry.decision.source != "synthesized"
+    return (entry.seq > taken and by_others) or (done is not None and entry.seq > done.log_seq)
 
 
 def _answers(given: RunEvidence, label: str, seq: int, asking: Asking, lacking: Verdict) -> Claim:
-    after = [(n, said) for n, said in given.all_of(Answered, asking.step, asking.attempt) if n > seq]
+    after = [(n, answered) for n, answered in given.all_of(Answered, asking.step, asking.attempt) if n > seq]
     if not after:
-        return Claim(label, "answers", lacking, "a person was asked, and no answer is on record", (seq,))
-    at, said = after[0]
+        return Claim(label, "answers", lacking, "you were asked, and no answer is recorded", (seq,))
+    at, answered = after[0]
     if given.shown.get(seq) != asking.digests:
-        what = "the lines of the log are not those a person was asked about"
+        what = "the lines of the log are not those you were asked about"
         return Claim(label, "answers", "contradicted", what, (seq, at), fix=_LOOK)
-    heard = {c.digest for c in given.confirmations if c.kind == "answer"} & set(asking.digests)
-    stated = said.confirmed + said.changed
-    if len(heard) != stated:
-        what = (
-            f"run log {at} states {stated} of a person's answers, {len(heard)} are on record for these lines"
-        )
+    recorded = {c.digest for c in given.confirmations if c.kind == "answer"} & set(asking.digests)
+    stated = answered.confirmed + answered.changed
+    if len(recorded) != stated:
+        what = f"run log {at} states {stated} answers, {len(recorded)} are recorded for these lines"
         return Claim(
             label, "answers", "contradicted", what, (seq, at), fix="see who wrote the confirmations log"
         )
-    who = f"{line(said.by)} ({line(said.channel)}) gave {stated}" if stated else "nobody answered"
+    who = f"{line(answered.by)} ({line(answered.channel)}) gave {stated}" if stated else "no answer was given"
     return Claim(label, "answers", "proven", f"of {len(asking.entries)} asked about, {who}", (seq, at))
 
 
@@ -242,14 +248,14 @@ def _check(given: RunEvidence, step: PlannedStep, attempt: int, label: str, lack
     if found is None:
         again = f"run it yourself: {command}" if lacking == "not proven" else ""
         return Claim(label, "check", lacking, f"the run log has no outcome of {command}", fix=again)
-    seq, said = found
-    if not said.ok:
+    seq, checked = found
+    if not checked.ok:
         verdict: Verdict = "contradicted" if lacking == "not proven" else "not yet"
         return Claim(
             label,
             "check",
             verdict,
-            f"it failed: {line(said.detail)}",
+            f"it failed: {line(checked.detail)}",
             (seq,),
             fix=f"run it yourself: {command}",
         )
@@ -263,14 +269,14 @@ def _report(given: RunEvidence, step: PlannedStep, label: str, done: StepFinishe
         return Claim(label, "report", "unchecked", given.git.fault, commit=done.commit)
     if given.git.reports.get((done.commit, path)):
         return Claim(label, "report", "proven", f"{name} in {done.commit[:12]}", commit=done.commit)
-    told = [
-        held.seq
-        for held in given.entries
-        if (held.decision.step, held.decision.attempt) == (step.name, done.attempt)
-        and (held.decision.key or "").endswith("/sno-report")
+    report_entries = [
+        entry.seq
+        for entry in given.entries
+        if (entry.decision.step, entry.decision.attempt) == (step.name, done.attempt)
+        and (entry.decision.key or "").endswith("/sno-report")
     ]
-    if told:
-        what = f"none was written; entry {told[0]} leaves that to a person"
+    if report_entries:
+        what = f"none was written; entry {report_entries[0]} needs your review"
         return Claim(label, "report", "proven", what, commit=done.commit)
     what = f"{done.commit[:12]} has no {name}"
     fix = "see whether git ignores it, or have the step run again"
@@ -283,16 +289,16 @@ def _reverted(given: RunEvidence, done: Reverted) -> Claim:
     events = (found[0],) if found else ()
     if given.git.fault:
         return Claim(label, "step", "unchecked", given.git.fault, events)
-    mine = {RUN: given.run, STEP: label}
+    trailers = {RUN: given.run, STEP: label}
     for oid, commit in given.git.branch.items():
-        if mine.items() <= commit.trailers.items():
-            what = f"its work was not to be kept, and {line(given.git.where or '')} holds {oid[:12]}"
+        if trailers.items() <= commit.trailers.items():
+            what = f"its work was to be discarded, but {line(given.git.where or '')} has {oid[:12]}"
             return Claim(label, "step", "contradicted", what, events, oid, f"see git show {oid[:12]}")
-    return Claim(label, "step", "proven", f"its work was not kept: {line(done.reason)}", events)
+    return Claim(label, "step", "proven", f"its work was discarded: {line(done.reason)}", events)
 
 
 def _when(given: RunEvidence, seq: int) -> str:
-    return next((said.timestamp for said in given.events if said.seq == seq), "")
+    return next((logged.timestamp for logged in given.events if logged.seq == seq), "")
 
 
 def _count(number: int) -> str:

@@ -1,1 +1,1 @@
-"""From an agent's answer to decisions: read, corrected against the contract, never lost."""
+"""Decisions of an agent: read, corrected against the contract and never lost."""

@@ -1,6 +1,7 @@
-"""The answer of an agent and the attempt's nonce in; the objects of its decisions blocks and what could not be read out.
+"""Decisions blocks of an agent's answer, recognized by the attempt's nonce.
 
-Once the nonce was printed there is no silence: something is read, or a piece of text says that it could not be.
+Once the nonce was printed nothing is silently ignored: something is read, or a piece of text says that it
+could not be.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from correctless.decisions.legible import PlainCharacters, legible
 
 START = "AUTONOMOUS_DECISIONS_START"
 END = "AUTONOMOUS_DECISIONS_END"
-MAX_PIECES = 10_000  # more than a person could ever read: the rest of the answer is one damaged piece
+MAX_PIECES = 10_000  # more than you could ever read: the rest of the answer is one damaged piece
 _TOO_MANY = f"more than {MAX_PIECES} pieces"
 ASTRAY = "its start marker is not as the prompt shows it, alone on its line"
 PRINTED = "the word of the block is in the answer, and not at a block that could be read"
@@ -39,23 +40,26 @@ _NEAR = 100  # characters around the nonce in which a badly written start is loo
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One object of a block, or (`value` is None) text that is no object: kept as it stands, never repaired."""
+    """One object of a block, or text (`value` is None) that is not an object.
+
+    Such text is recorded as written, never repaired.
+    """
 
     value: dict[str, Any] | None
-    duplicate: bool = False  # a key stood twice in it
+    duplicate: bool = False  # it has a duplicate key
     text: str = ""  # of a damaged piece
     fault: str = ""  # why it is damaged
-    verified: bool = True  # the nonce stood at its block
+    verified: bool = True  # its block has the nonce
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What an answer holds: the pieces of the blocks that count, in order, and how many blocks of which kind there were."""
+    """Pieces of the blocks that count, in order, and how many blocks of each kind."""
 
     pieces: tuple[Piece, ...]
     authentic: int  # blocks with the attempt's nonce: all of them are read
     nonceless: int  # read (the last one) only when nothing is authentic and no call was recorded
-    others: tuple[str, ...]  # what stands for a nonce at the start of each block with another one: never read
+    others: tuple[str, ...]  # the text in place of the nonce, for each block with another one: never read
     verified: bool  # something is authentic, or a call was recorded
     outside: (
         str  # the lines of no block, and of those that were not read: they may report what is nowhere else
@@ -63,19 +67,20 @@ class Reading:
 
     @property
     def quoted(self) -> int:
-        """How many blocks have another nonce."""
+        """Number of blocks with another nonce."""
         return len(self.others)
 
     @property
     def blocks(self) -> int:
-        """How many blocks were read."""
+        """Number of blocks that were read."""
         return self.authentic if self.verified else min(self.nonceless, 1)
 
 
 def read(answer: str, nonce: str, *, called: bool = False) -> Reading:
-    """Read `answer` (any text at all; never raises) for the blocks of the attempt with this `nonce` (8 hex digits).
+    """Read `answer` for the blocks of the attempt with this `nonce` (8 hex digits).
 
-    `called` says that the recorder tool was used: a block without a nonce is then not looked at.
+    `answer` is any text at all; nothing is raised. `called` says that the recorder tool was used: a block
+    without a nonce is then ignored.
     """
     # U+2028 and its kin are text here: JSON strings may hold them raw, so they must not end a line.
     answer = answer.replace("\r\n", "\n").replace("\r", "\n")
@@ -87,8 +92,8 @@ def read(answer: str, nonce: str, *, called: bool = False) -> Reading:
     loose: list[int] = []
     every = tuple(_blocks(answer, plain, nonce if known else None, printed, outside, loose))
     blocks = [block for block in every if not block.astray]
-    authentic = [block for block in blocks if known and block.word == nonce]
-    nonceless = [block for block in blocks if block.word is None]
+    authentic = [block for block in blocks if known and block.nonce == nonce]
+    nonceless = [block for block in blocks if block.nonce is None]
     verified = bool(authentic) or called
     counted = set(map(id, authentic if verified else nonceless[-1:]))
     pieces: list[Piece] = []
@@ -100,7 +105,7 @@ def read(answer: str, nonce: str, *, called: bool = False) -> Reading:
             pieces.append(Piece(None, text=rest, fault=_TOO_MANY))
             break
         if not block.astray:
-            pieces += _news(_read_block(block, verified=block.word is not None), seen)
+            pieces += _news(_read_block(block, verified=block.nonce is not None), seen)
             continue
         found = [piece for piece in _read_block(block) if piece.value is not None]
         pieces += [*_news(found, seen), Piece(None, text="\n".join(block.lines), fault=ASTRAY)]
@@ -110,21 +115,24 @@ def read(answer: str, nonce: str, *, called: bool = False) -> Reading:
         pieces=tuple(pieces),
         authentic=len(authentic),
         nonceless=len(nonceless),
-        others=tuple(b.word for b in blocks if b.word is not None and not (known and b.word == nonce)),
+        others=tuple(b.nonce for b in blocks if b.nonce is not None and not (known and b.nonce == nonce)),
         verified=verified,
         outside="\n".join(line for of, line in outside if of is None or not (of.astray or id(of) in counted)),
     )
 
 
 def _news(pieces: list[Piece], seen: Counter[str]) -> list[Piece]:
-    """Without the objects that an earlier block has said word for word; a block may say one several times."""
+    """Return the pieces without exact copies of an earlier block's objects.
+
+    A block may repeat an object of its own.
+    """
     now: Counter[str] = Counter()
     news = []
     for piece in pieces:
         if piece.value is not None:
-            said = json.dumps(piece.value, sort_keys=True)
-            now[said] += 1
-            if now[said] <= seen[said]:
+            encoded = json.dumps(piece.value, sort_keys=True)
+            now[encoded] += 1
+            if now[encoded] <= seen[encoded]:
                 continue
         news.append(piece)
     seen |= now
@@ -132,7 +140,7 @@ def _news(pieces: list[Piece], seen: Counter[str]) -> list[Piece]:
 
 
 def _printed(plain: str, nonce: str) -> list[tuple[int, int]]:
-    """Where the nonce stands, in whatever case and type, and with up to two other characters between its digits."""
+    """Yield the places of the nonce, in any case, with up to two signs between its digits."""
     pattern = re.compile("[^0-9A-Za-z]{0,2}".join(nonce), re.IGNORECASE)
     return [match.span() for match in pattern.finditer(plain)]
 
@@ -143,16 +151,22 @@ def _disguised(answer: str, nonce: str, printed: list[tuple[int, int]]) -> bool:
 
 
 def _looks_like_a_start(plain: str, start: int, end: int) -> bool:
-    """Whether two of the three words of START stand near the nonce: one letter can be wrong in one of them only."""
+    """Return whether two of the three words of START are near the nonce.
+
+    One letter can be wrong in one of them only.
+    """
     for near in (plain[max(0, start - _NEAR) : start], plain[end : end + _NEAR]):
         letters = _NO_LETTER.sub("", near.lower())
-        if sum(word in letters for word in ("autonomous", "decision", "start")) >= 2:
+        if sum(part in letters for part in ("autonomous", "decision", "start")) >= 2:
             return True
     return False
 
 
 def _marker(line: str) -> tuple[str, str | None] | None:
-    """START or END and the word behind it, where a line holds nothing else but a quote or list mark before it."""
+    """Return START or END and the nonce of a marker line.
+
+    The line has nothing else but a quote or list mark before it.
+    """
     if "AUTONOMOUS_DECISIONS_" not in line:
         return None
     at = _end(_LEAD, line, 0, len(line))
@@ -164,7 +178,7 @@ def _marker(line: str) -> tuple[str, str | None] | None:
 
 @dataclass(slots=True)
 class _Block:
-    word: str | None  # what follows START on its line
+    nonce: str | None  # what follows START on its line
     lines: list[str] = field(default_factory=list)
     ended: bool = False
     astray: bool = False  # its start has the nonce and is badly written: read, and kept as well
@@ -178,40 +192,43 @@ def _blocks(
     outside: list[tuple[_Block | None, str]],
     loose: list[int],
 ) -> Iterator[_Block]:
-    """The blocks; `outside` gets each line with its block, and `loose` the places where the nonce stands for anything else."""
+    """Return the blocks; `outside` gets each line with its block.
+
+    `loose` gets the places where the nonce is used for anything else.
+    """
     current: _Block | None = None
     offset, places = 0, deque(printed)
     for line in answer.split("\n"):
         begin, offset = offset, offset + len(line) + 1
-        here = []
+        matches = []
         while places and places[0][0] < offset:
-            here.append(places.popleft())
+            matches.append(places.popleft())
         marker = _marker(line)
-        authentic = current is not None and current.word is not None and current.word == nonce
+        authentic = current is not None and current.nonce is not None and current.nonce == nonce
         if marker and marker[1] in (None, nonce):
-            here = []  # the marker as it should be
+            matches = []  # the marker as it should be
         elif marker is None and authentic:
-            here = []  # inside of a block it is damage already
+            matches = []  # inside of a block it is damage already
         elif not loose:
-            here = [
-                place for place in here[:_NEAR] if not quotation.quotes(plain, begin, *place, nonce or "")
-            ] + here[_NEAR:]
-        starts = marker is not None or any(_looks_like_a_start(plain, *place) for place in here[:_NEAR])
-        # What the nonce belongs to may stand before it, where its own line is no start.
+            matches = [
+                place for place in matches[:_NEAR] if not quotation.quotes(plain, begin, *place, nonce or "")
+            ] + matches[_NEAR:]
+        starts = marker is not None or any(_looks_like_a_start(plain, *place) for place in matches[:_NEAR])
+        # What the nonce belongs to may come before it, where its own line is not a start.
         own = starts and any(
-            _looks_like_a_start(plain[begin:offset], a - begin, b - begin) for a, b in here[:_NEAR]
+            _looks_like_a_start(plain[begin:offset], a - begin, b - begin) for a, b in matches[:_NEAR]
         )
-        loose += [place for place, _ in here[:1] if not own]
-        if here and starts:
+        loose += [place for place, _ in matches[:1] if not own]
+        if matches and starts:
             if current:
                 yield current
             current = _Block(None, [line], astray=True)
-            current.ended = bool(_WRONG_END.search(line, here[-1][1] - begin))
+            current.ended = bool(_WRONG_END.search(line, matches[-1][1] - begin))
         elif marker and marker[0] == START:
             if current:  # a new start inside an open block: the open one never ended
                 yield current
             current = _Block(marker[1])
-        elif marker and current and marker[1] in (None, current.word):
+        elif marker and current and marker[1] in (None, current.nonce):
             current.ended = True
         elif current:
             quote = _QUOTE.match(line)
@@ -251,8 +268,8 @@ def _read_block(block: _Block, *, verified: bool = True) -> list[Piece]:
             flush(hurt_end)
             pieces += [Piece(value, duplicate=span.duplicate, verified=verified) for value in span.values]
             if span.fault:
-                said = text[span.start : span.end]
-                pieces.append(Piece(None, text=said, fault=span.fault, verified=verified))
+                source = text[span.start : span.end]
+                pieces.append(Piece(None, text=source, fault=span.fault, verified=verified))
             done = span.end
         elif hurt < 0 and text[span.start : span.end].strip(" \t\n,\ufeff"):
             hurt, hurt_end, fault = span.start, span.end, span.fault

@@ -1,6 +1,6 @@
-"""What an agent said (calls of the recorder, blocks of its answer) in, Decisions corrected against the contract out.
+"""Capture of an agent's decisions: calls of the recorder and blocks of its answer.
 
-A decision that came both ways is one; where the two ways differ both stay, and a person looks.
+A decision that was reported both ways is one entry; where the two differ both are recorded for your review.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ __all__ = ["Calls", "Captured", "UnreadableText", "capture", "correct", "synthes
 
 @dataclass(frozen=True, slots=True)
 class UnreadableText:
-    """Text nobody could read, to be stored as the file `name` before the decision that points to it is appended."""
+    """Text that could not be read.
+
+    It is to be stored as the file `name` before the decision that points to it is appended.
+    """
 
     name: str
     text: str  # may hold NUL and lone surrogates: write it as UTF-8 with errors="surrogatepass"
@@ -39,22 +42,24 @@ class UnreadableText:
 
 @dataclass(frozen=True, slots=True)
 class Captured:
-    """What an answer adds to the calls of its attempt: decisions, the texts to keep, warnings for the summary.
+    """What an answer adds to the calls of its attempt.
 
-    A warning is one line: a word of its own, a colon, and the sentence a person reads.
+    These are decisions, texts to store, and warnings for the summary. A warning is one line: a keyword, a
+    colon, and a sentence for you.
     """
 
     decisions: tuple[Decision, ...]
     kept: tuple[UnreadableText, ...]
     warnings: tuple[str, ...]
-    read: tuple[block.Piece, ...] = ()  # what the keys b1, b2, ... of this answer stand for
+    read: tuple[block.Piece, ...] = ()  # pieces with the keys b1, b2, ... of this answer
 
 
 class Calls:
-    """The calls of one attempt's recorder: each becomes a Decision the moment it is made, to be appended before it is answered.
+    """Calls of one attempt's recorder, each one turned into a Decision as it is made.
 
-    `unlisted_before` counts the AD-UNLISTED entries of this run and skill before the first call, `earlier` are the attempt's entries
-    before it (of a session that goes on), and `calls_before` counts its calls among them.
+    The decision is to be appended before the call is answered. `unlisted_before` counts the AD-UNLISTED
+    entries of this run and skill before the first call, `earlier` are the attempt's entries before it (of a
+    resumed session), and `calls_before` counts its calls among them.
     """
 
     def __init__(
@@ -77,7 +82,10 @@ class Calls:
             self._made.call(each)
 
     def take(self, obj: Mapping[str, Any], now: str) -> Decision:
-        """The decision of the next call, corrected; one that contradicts an earlier call is noted so."""
+        """Return the corrected decision of the next call.
+
+        One that contradicts an earlier call is noted so.
+        """
         self._count += 1
         name = claimed_id(obj)
         origin = Origin(
@@ -116,19 +124,21 @@ def capture(
     kept: str = "",
     silent: str = "defer",
 ) -> Captured:
-    """Read the `answer` of one attempt whose `calls`, as `Calls` gave or the log holds them, are recorded already.
+    """Read the `answer` of one attempt whose `calls` are recorded already.
 
-    Where a session went on, `earlier` are the attempt's other entries before this answer, which it may repeat, and
-    `pieces_before` is how many pieces its earlier answers had. `unlisted_before` counts the AD-UNLISTED entries of this run and
-    skill before this answer, those of its calls included. `kept` is the folder that `extra.kept` names. With `silent` "defer" an
-    attempt that said nothing, though its contract has decisions for a person or its answer names some, is a deferred entry;
-    with "warn" it is a warning. Never raises, whatever the answer holds.
+    `calls` are as `Calls` gave them or the log has them. Where a session was resumed, `earlier` are the
+    attempt's other entries before this answer, which it may repeat, and `pieces_before` is how many pieces
+    its earlier answers had. `unlisted_before` counts the AD-UNLISTED entries of this run and skill before
+    this answer, those of its calls included. `kept` is the folder that `extra.kept` names. With `silent`
+    "defer" an attempt that reported nothing, though its contract has decisions that need a human or its
+    answer names some, is a deferred entry; with "warn" it is a warning. Never raises, whatever the answer
+    contains.
     """
     read = block.read(answer, nonce, called=bool(calls))
     at = Attempt(run, step, attempt)
-    made = _Made()
+    collected = _Made()
     for known in (*calls, *earlier):
-        made.call(known)
+        collected.call(known)
     unlisted = unlisted_before
     found: list[Decision] = []
     files: list[UnreadableText] = []
@@ -149,8 +159,8 @@ def capture(
             place = f"{kept}/{name}" if kept else name
             how = {"fault": piece.fault, "verified": piece.verified, "reason": reason}
             record(f"b{number}", None, kept=place, **how)
-        elif not made.already(piece.value):
-            conflict = made.contradicts(piece.value)
+        elif not collected.already(piece.value):
+            conflict = collected.contradicts(piece.value)
             how = {"duplicate": piece.duplicate, "conflict": conflict, "verified": piece.verified}
             record(f"b{number}", piece.value, **how)
 
@@ -185,7 +195,7 @@ class _Made:
 
     def call(self, decision: Decision) -> None:
         """A recorded call: an object may repeat it under the id it claimed or the one it was given."""
-        # What a person decided may be repeated as deferred: that it was is how it came to them.
+        # What you decided may be repeated as deferred, because it was when you were asked.
         deferred = decision.escalation_deferred or decision.source == "synthesized"
         call, text = _Call(deferred), folded({"default_applied": decision.default_applied})
         names = {decision.decision_id}
@@ -200,14 +210,14 @@ class _Made:
         queue = self.waiting.get((claimed_id(obj) or "", folded(obj)), deque())
         while queue and queue[0].met:
             queue.popleft()
-        # An object that defers what its call did not is news: left to `contradicts`, the call stays as it is.
+        # An object that defers what its call did not is new: `contradicts` decides, the call stays as recorded.
         if not queue or (asks_to_defer(obj) and not queue[0].deferred):
             return False
         queue.popleft().met = True
         return True
 
     def contradicts(self, obj: Mapping[str, Any]) -> bool:
-        """Whether this object, which repeats no call, takes an id that stands there with other text or undeferred."""
+        """Return whether an object that repeats no call takes a recorded id with other text."""
         name, text = claimed_id(obj), folded(obj)
         if not name:
             return False
@@ -218,7 +228,7 @@ class _Made:
         return self.differs(name, text)
 
     def differs(self, name: str, text: str) -> bool:
-        """Whether the id stands there with other text only."""
+        """Return whether the id is recorded with other text only."""
         texts = self.texts.setdefault(name, set())
         other = bool(texts) and text not in texts
         texts.add(text)
@@ -226,7 +236,7 @@ class _Made:
 
 
 def _unsaid(answer: str, read: block.Reading, contract: SkillContract, known: Sequence[Decision]) -> str:
-    """Why an attempt that has all this on record may have left out a decision; "" where nothing says so."""
+    """Return why an attempt may have left out a decision; "" without a reason."""
     name = contract.name
     if any(piece.fault == block.PRINTED for piece in read.pieces):
         return ""  # all of it is kept

@@ -1,6 +1,7 @@
-"""One object, as an agent wrote it, and the skill's contract in; the record the contract allows out.
+"""Correction of an agent's object into a record its skill's contract allows.
 
-The contract wins, and never downwards: nothing an agent says makes a record less deferred than its contract asks.
+The contract wins, and never downwards: nothing an agent says makes a record less deferred than its contract
+asks.
 """
 
 from __future__ import annotations
@@ -48,15 +49,15 @@ class Origin:
 
     source: str  # as of `Decision`
     key: str | None
-    duplicate: bool = False  # a key stood twice in it
+    duplicate: bool = False  # it has a duplicate key
     verified: bool = True  # the agent's own, by the nonce of its block
     conflict: bool = False  # the same id was reported with another default, or not deferred
     holds_another: bool = (
-        False  # a decision inside of it is recorded as a mere detail of it, so a person looks
+        False  # a decision inside of it is recorded as a mere detail of it, so it needs your review
     )
-    kept: str | None = None  # the file that holds what could not be read
+    kept: str | None = None  # the file with the text that could not be read
     fault: str = ""  # why it could not be
-    reason: str | None = None  # of what could not be read: what a person has to look at
+    reason: str | None = None  # of text that could not be read: why it needs your review
 
 
 def correct(
@@ -69,10 +70,9 @@ def correct(
     now: str,
     unlisted: int,
 ) -> Decision:
-    """The record of one object, corrected: every fault of it is noted, none stops it.
+    """Return the record of one object, corrected.
 
-    `obj` None is text nobody could read. `contract` None: the skill's contract was not found, so no id is listed. `unlisted` is the
-    number N to use if the id is not listed.
+    Every fault of the object is noted, none stops it.
     """
     if obj is None:
         ours = {"fault": origin.fault, "kept": origin.kept}
@@ -111,12 +111,14 @@ def correct(
     }
     notes = tuple(sorted(note for note, on in noted.items() if on))
     deferred = asked or not _DEFERRING.isdisjoint(notes)
-    given = reason if asked and not corrected and reason.strip() else ""
+    escalation_reason = reason if asked and not corrected and reason.strip() else ""
 
     extra = {_aside(name, obj): value for name, value in obj.items() if name not in _READ}
     if listed is None:
         extra["claimed_id"] = claimed
-    if reason.strip() and not given:  # a reason is only an agent's to give when the agent deferred
+    if (
+        reason.strip() and not escalation_reason
+    ):  # a reason is only an agent's to give when the agent deferred
         extra["claimed_reason"] = reason
     if obj.get("skill") not in (None, skill):
         extra["claimed_skill"] = obj["skill"]
@@ -131,7 +133,7 @@ def correct(
         rationale=rationale,
         timestamp=now,
         escalation_deferred=deferred,
-        original_escalation_reason=(given or _reason(listed, skill)) if deferred else None,
+        original_escalation_reason=(escalation_reason or _reason(listed, skill)) if deferred else None,
         run=at.run,
         step=at.step,
         attempt=at.attempt,
@@ -154,9 +156,10 @@ def synthesized(
     reason: str | None = None,
     extra: Mapping[str, Any] | None = None,
 ) -> Decision:
-    """A deferred entry the dispatcher makes itself (a changed configuration, a log set aside), keyed by `name`.
+    """Return a deferred entry that the dispatcher makes itself, keyed by `name`.
 
-    `reason` is what a person has to look at; it is the rationale unless given.
+    Examples are a changed configuration and a log set aside. `reason` is what you have to look at; it is the
+    rationale unless `rationale` is given.
     """
     return Decision(
         skill=skill,
@@ -176,7 +179,10 @@ def synthesized(
 
 
 def asks_to_defer(obj: Mapping[str, Any]) -> bool:
-    """Whether any key of an object that speaks of deferring, escalating or a person who has to look says yes or gives a reason."""
+    """Return whether any key about deferring or escalating says yes or gives a reason.
+
+    Keys about a human who has to look count as well.
+    """
     return means_deferred(obj.get("escalation_deferred")) or any(
         _affirms(value)
         for key, value in obj.items()
@@ -196,13 +202,19 @@ def _affirms(value: Any) -> bool:
 
 
 def claimed_id(obj: Mapping[str, Any]) -> str | None:
-    """The id an object claims: stripped text, other JSON as its text, None if there is none."""
+    """Return the id an object claims, None without one.
+
+    Text is stripped; other JSON is returned as its text.
+    """
     value = obj.get("decision_id")
     return None if value is None else value.strip() if isinstance(value, str) else _json(value)
 
 
 def folded(obj: Mapping[str, Any]) -> str:
-    """The default an object says was applied, white space folded: what makes two reports of a decision the same."""
+    """Return the default an object says was applied, with white space folded.
+
+    Two reports with the same result are the same decision.
+    """
     return " ".join(_text(obj.get("default_applied"))[0].split())
 
 
@@ -210,7 +222,7 @@ def _listed(contract: SkillContract | Points | None, claimed: str | None) -> Def
     if contract is None or not claimed or claimed.upper().startswith(UNLISTED):
         return None
     entries = [entry for entry in contract.defaults if entry.id == claimed]
-    # An id listed twice is a lint error; until it is fixed the stricter entry holds.
+    # An id listed twice is a lint error; until it is fixed the stricter entry counts.
     return max(entries, key=lambda entry: entry.escalate, default=None)
 
 
@@ -235,14 +247,19 @@ def _reason(listed: Default | None, skill: str) -> str:
 
 
 def _differs(applied: str, listed: Default) -> bool:
-    said, choice, subject = plain(applied), plain(listed.choice), plain(listed.subject)
-    if not choice or said == choice:  # an entry that documents no default cannot be departed from
+    applied_text, choice, subject = plain(applied), plain(listed.choice), plain(listed.subject)
+    if not choice or applied_text == choice:  # an entry that documents no default cannot be departed from
         return False
-    return not (subject and said.startswith(subject) and said[len(subject) :].lstrip(" :-→") == choice)
+    return not (
+        subject and applied_text.startswith(subject) and applied_text[len(subject) :].lstrip(" :-→") == choice
+    )
 
 
 def plain(text: str) -> str:
-    """A text without what a faithful copy may change: case, white space, emphasis, dashes, the word (default), the stop."""
+    """Return text without what a faithful copy may change.
+
+    That is case, white space, emphasis, dashes, the word (default) and the final stop.
+    """
     folded = re.sub(r"\(default\)", " ", text, flags=re.IGNORECASE).translate(_TYPOGRAPHY).casefold()
     return " ".join(folded.split()).rstrip(" .")
 

@@ -1,4 +1,4 @@
-"""The records of decisions and of a person's answers to them."""
+"""Records of decisions and of your answers to them."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ NOTES = frozenset(
 
 @frozen
 class Attempt:
-    """One attempt of a step of a run; None each where an entry was written outside of a run."""
+    """One attempt of a step of a run; None each for an entry written outside of a run."""
 
     run: str | None = None
     step: str | None = None
     attempt: int | None = None
 
     def key(self, label: str) -> str:
-        """The key of one entry of this attempt: two entries with one key are the same entry."""
+        """Return the key of one entry of this attempt; entries with one key are the same."""
         return f"{self.run}/{self.step}/{self.attempt}/{label}"
 
 
@@ -59,7 +59,10 @@ class Decision:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def fields(self) -> dict[str, Any]:
-        """The record as a mapping in log order, ready for `Ledger.append`; `seq` and `prev` are the ledger's."""
+        """Return the record as a mapping in log order, ready for `Ledger.append`.
+
+        `seq` and `prev` are added by the ledger.
+        """
         values = asdict(self)
         values["notes"] = sorted(set(self.notes))
         values["extra"] = dict(self.extra)
@@ -67,31 +70,39 @@ class Decision:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Decision:
-        """A decision from a log line's mapping; `RecordError` names the first field with a wrong type."""
+        """Return the decision of a log line's mapping.
+
+        Raises: RecordError, which names the first field with a wrong type.
+        """
         return read(cls, values)
 
 
 @frozen
 class Confirmation:
-    """What a person said, one line of the confirmations log."""
+    """Your answer or approval, one line of the confirmations log."""
 
     kind: str  # "escalations" | "answer" (to one decision, during the run) | "rejected" | "spec"
     digest: str  # of the open set or the decision as it was shown, or of the spec's bytes
     by: str
     channel: str  # terminal | prompt | github | signed | flag
     timestamp: str
-    note: str = ""  # with an answer: what is to be done in the default's place, "" where that stands
+    note: str = ""  # with an answer: what to do instead of the default, "" to accept it
 
     def fields(self) -> dict[str, Any]:
+        """Return the record as a mapping in log order."""
         return asdict(self)
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Confirmation:
+        """Return the confirmation of a log line's mapping.
+
+        Raises: RecordError, which names the first field with a wrong type.
+        """
         return read(cls, values)
 
 
 def means_deferred(value: Any) -> bool:
-    """What a value of `escalation_deferred` says; what nobody can read is deferred."""
+    """Return whether a value of `escalation_deferred` means deferred; unknown ones do."""
     if value is None or isinstance(value, bool):
         return bool(value)
     if isinstance(value, str):

@@ -1,6 +1,6 @@
-"""A text as a person sees it: one spelling for what entities, escapes, full width, colours and invisible signs disguise.
+"""Text in one spelling, without entities, escapes, colours or invisible signs.
 
-It is only searched, never recorded: what is kept is the text as it was written.
+The result is only searched, never recorded: the text is recorded as it was written.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ _ESCAPE = re.compile(r"(?<!\\)\\+(?=[^0-9A-Za-z\s])")
 
 
 class PlainCharacters(dict[int, int]):
-    """Each character as the one it stands for: a full-width letter is that letter, and all else is itself."""
+    """Table that maps each character to its plain one.
+
+    A full-width letter becomes that letter; all other characters are unchanged.
+    """
 
     def __missing__(self, char: int) -> int:
         found = _ALIKE.get(char, char)
@@ -42,7 +45,10 @@ class PlainCharacters(dict[int, int]):
 
 
 def legible(text: str) -> str:
-    """The text in plain characters, without what a terminal, a page or a JSON string would not show."""
+    """Return text in plain characters, as a reader would see it.
+
+    What a terminal, a page or a JSON string would not show is left out.
+    """
     for _ in range(2):  # what was escaped once more
         if "&" in text:
             text = html.unescape(text)

@@ -1,6 +1,7 @@
-"""Any text in; its JSON objects out, in order, with what stands between them: nothing of the text is dropped.
+"""JSON objects in any text, in order, with the text between them.
 
-Two decisions in one object are read as two. An object whose text says more than was read of it has a fault as well.
+Nothing of the text is dropped. Two decisions in one object are read as two. An object whose text says more
+than was read of it has a fault as well.
 """
 
 from __future__ import annotations
@@ -35,33 +36,36 @@ _DECIDES = frozenset({"decisionid", "defaultapplied"})
 
 
 class Span(NamedTuple):
-    """A part of the text: the decisions or other objects it says, or none and why."""
+    """A part of the text: its decisions or other objects, or none and why."""
 
     start: int
     end: int
     values: tuple[dict[str, Any], ...]  # () for damage
-    duplicate: bool = False  # a key stood twice in it
+    duplicate: bool = False  # it has a duplicate key
     fault: str = ""  # beside values: they are not all that the text says
 
 
 def spans(text: str) -> Iterator[Span]:
-    """The objects of `text` and the damage between them."""
+    """Yield the objects of `text` and the damaged parts between them."""
     return _spans(text, _ends(text), 0, len(text))
 
 
 def objects(text: str) -> Iterator[dict[str, Any]]:
-    """The objects of any text that can be read, with the decisions in them."""
+    """Yield the objects of any text that can be read, with the decisions in them."""
     return (value for span in spans(text) for value in span.values)
 
 
 def decides(obj: dict[str, Any]) -> bool:
-    """Whether an object has a key that only a decision has, however it is spelled; a schema has an object behind it."""
+    """Return whether an object has a key that only a decision has, in any spelling.
+
+    A schema has an object as the value of such a key and does not count.
+    """
     return any(folded_key(key) in _DECIDES and not isinstance(value, dict) for key, value in obj.items())
 
 
 @lru_cache(maxsize=1024)
 def folded_key(key: str) -> str:
-    """A key without case, blanks and signs."""
+    """Return a key without case, blanks and signs."""
     return _NO_LETTER.sub("", key).casefold()
 
 
@@ -126,14 +130,14 @@ def _object(text: str, start: int, end: int) -> Span:
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
         nonlocal duplicate, lost, parts
         found, parts = dict(items), []
-        said: dict[str, Any] = {}
+        members: dict[str, Any] = {}
         for key, value in items:
             name = folded if (folded := folded_key(key)) in _ONCE else key
-            if name in said and name != "escalationdeferred":
-                lost = lost or (type(said[name]), said[name]) != (type(value), value)
+            if name in members and name != "escalationdeferred":
+                lost = lost or (type(members[name]), members[name]) != (type(value), value)
             if not parts or key in parts[-1]:
                 parts.append({})
-            parts[-1][key] = said[name] = value
+            parts[-1][key] = members[name] = value
         if len(found) != len(items):
             duplicate = True
             deferrals = [value for key, value in items if key == "escalation_deferred"]
@@ -152,7 +156,7 @@ def _object(text: str, start: int, end: int) -> Span:
 
 
 def inside(obj: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The decisions among the values of an object, at any depth."""
+    """Yield the decisions among the values of an object, at any depth."""
     waiting: list[Any] = [*reversed([*obj.values()])]
     while waiting:
         value = waiting.pop()

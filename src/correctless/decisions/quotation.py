@@ -1,6 +1,6 @@
-"""A place where the attempt's nonce was printed in; whether the sentence around it only says where the block is.
+"""Test of whether a sentence only names the attempt's nonce or opens a block.
 
-A doubt is no quotation: what is kept without need costs a person a minute, and a lost decision cannot be repaired.
+In doubt it is a block: an unneeded entry costs you a minute, and a lost decision cannot be restored.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ _MARKER = re.compile(r"AUTONOMOUS_DECISIONS_(?:START|END)")
 
 
 def quotes(plain: str, line: int, start: int, end: int, nonce: str) -> bool:
-    """Whether the nonce from `start` to `end`, on the line that begins at `line`, is only named in a sentence.
+    """Return whether the nonce from `start` to `end` is only named in a sentence.
 
-    The sentence goes on over lines and blank lines to its stop, to a block of the same nonce, or to the end of the answer:
-    what follows a heading or a colon is content.
+    `line` is where its line begins. The sentence goes on over lines and blank lines to its stop, to a block
+    of the same nonce, or to the end of the answer: what follows a heading or a colon is content.
     """
     begin = max([line, *(stop.end() for stop in _STOP.finditer(plain, max(line, start - _LONGEST), start))])
     window = end + _LONGEST
@@ -35,13 +35,13 @@ def quotes(plain: str, line: int, start: int, end: int, nonce: str) -> bool:
         return False
     sentence = _MARKER.sub(" ", plain[begin:start] + " " + plain[end:stop])
     sentence = re.sub(rf"\b{nonce}\b|^[ \t>]*(?:```|~~~)[a-z]*$", " ", sentence, flags=re.MULTILINE)
-    said = _WORD.findall(sentence.lower())
+    sentence_words = _WORD.findall(sentence.lower())
     before_block = block is not None and not ended  # it leads to the block itself
-    if not said:
+    if not sentence_words:
         return before_block and plain[begin:start].rstrip().endswith("_START")
     return (
-        (before_block or (len(said) > 1 and not words.VERBS.isdisjoint(said)))
-        and words.PLAIN.issuperset(said)
+        (before_block or (len(sentence_words) > 1 and not words.VERBS.isdisjoint(sentence_words)))
+        and words.PLAIN.issuperset(sentence_words)
         and not _OTHER.search(sentence, _end(sentence))
     )
 

@@ -1,6 +1,6 @@
-"""A recorded decision and its skill's contract in; one sentence for each thing that was changed or noted of it out.
+"""Explanations of what was changed in a recorded decision, one sentence each.
 
-For whoever reported the decision: the agent as the answer of its call, a skill's author in `decisions parse`.
+They are for the agent as the answer of its call, and for a skill's author in `decisions parse`.
 """
 
 from __future__ import annotations
@@ -15,27 +15,33 @@ if TYPE_CHECKING:
 
 
 def recorded(decision: Decision, contract: SkillContract) -> str:
-    """The whole answer to a call, one line: as what it was recorded, whether deferred, and why it was changed."""
+    """Return the complete answer to a call, in one line.
+
+    It says as what the decision was recorded, whether it is deferred, and why it was changed.
+    """
     deferred = ", deferred" if decision.escalation_deferred else ""
-    said = "; ".join(remarks(decision, contract))
-    return f"recorded as {decision.decision_id}{deferred}{f': {said}' if said else ''}"
+    explanation = "; ".join(remarks(decision, contract))
+    return f"recorded as {decision.decision_id}{deferred}{f': {explanation}' if explanation else ''}"
 
 
 def remarks(decision: Decision, contract: SkillContract) -> Iterator[str]:
-    """Sentences without a stop, in the order of the notes; the damaged one says where its text is kept."""
+    """Yield sentences without a final stop, in the order of the notes.
+
+    The one about damaged text says where the text is stored.
+    """
     skill, listed = contract.name, contract.default(decision.decision_id)
     for note in decision.notes:
         if note == "conflict":
-            yield "the same id was reported before with another default, or not deferred; a person decides which holds"
+            yield "the same id was reported before with another default, or not deferred; the reviewer decides which one counts"
         elif note == "corrected":
-            yield f"{decision.decision_id} is a person's to decide (escalate: always), reported as not deferred"
+            yield f"{decision.decision_id} needs a human decision (escalate: always), reported as not deferred"
         elif note == "damaged":
-            kept = decision.extra.get("kept")
-            yield f"it can't be read: {decision.extra.get('fault')}{f'; kept in {kept}' if kept else ''}"
+            stored = decision.extra.get("kept")
+            yield f"it can't be read: {decision.extra.get('fault')}{f'; kept in {stored}' if stored else ''}"
         elif note == "differs-from-default":
             yield f"the listed default is: {listed.choice if listed else ''}"
         elif note == "duplicate-key":
-            yield "a key stood twice; the last one counts, of escalation_deferred the true one, and two decisions are two"
+            yield "a key is duplicated; the last one counts, of escalation_deferred the true one, and two decisions are two"
         elif note == "incomplete":
             yield "default_applied and rationale must both be text, and not empty"
         elif note == "unlisted":

@@ -1,8 +1,9 @@
-"""Find the decisions an answer reports outside of every block.
+"""Decisions that an answer reports outside of every block.
 
-Nothing of it is recorded as a decision: who wrote it, and whether it was meant, only a person can say. It is kept, and it
-closes the gate. One rule: where the text gives an id a value, that is a report unless it is recorded. A mention
-without a value is none. In doubt it counts: a false alarm costs a minute, and a lost decision cannot be repaired.
+Nothing of it is recorded as a decision: only you can say who wrote it, and whether it was meant. The text is
+stored, and it closes the gate. One rule: where the text gives an id a value, that is a report unless it is
+recorded. A mention without a value is none. In doubt it counts: a false alarm costs a minute, and a lost
+decision cannot be restored.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 5  # names in one fault
 _SHORT = 4  # characters: a shorter default is in any text
-_PHRASE = 12  # characters from which on a default is no word of everyday prose
+_PHRASE = 12  # characters of a default that is too long to be everyday prose
 _LINE = 400  # characters around an id that are looked at
 REPORT = re.compile(r"decision[\W_]{0,6}id(?![0-9a-z])|default[\W_]{0,6}applied", re.IGNORECASE)
 _APPLIED = re.compile(
@@ -76,7 +77,7 @@ _QUOTED = frozenset(("rationale", "default", "if", "deferred", "escalate", "alwa
 
 
 def named(text: str, contract: SkillContract) -> str:
-    """The ids and defaults of the contract that stand in `text`; "" for none of them."""
+    """Return the contract's ids and defaults that `text` names; "" for none of them."""
     text = _bare(text)
     found = [
         default.id for default in contract.defaults if re.search(_spelled(default.id), text, re.IGNORECASE)
@@ -91,7 +92,10 @@ def named(text: str, contract: SkillContract) -> str:
 
 
 def unrecorded(text: str, contract: SkillContract, recorded: Collection[Decision]) -> str:
-    """The decisions that `text`, which no block holds, reports and that are not `recorded`; "" for none."""
+    """Return the decisions that `text` reports and that are not `recorded`.
+
+    `text` is what is outside of all blocks; "" for none.
+    """
     return _listed(_unrecorded(text, contract, recorded)) or _applied(text, recorded)
 
 
@@ -102,11 +106,11 @@ def _unrecorded(text: str, contract: SkillContract, recorded: Collection[Decisio
             if isinstance(name, str):
                 known.setdefault(_folded(name), []).append(each)
     text = legible(text)
-    said = {folded({"default_applied": each.default_applied}) for each in recorded}
+    recorded_defaults = {folded({"default_applied": each.default_applied}) for each in recorded}
     if REPORT.search(text):
         for obj in objects(text):
             name = claimed_id(obj)
-            if decides(obj) and (_folded(name or "") not in known or folded(obj) not in said):
+            if decides(obj) and (_folded(name or "") not in known or folded(obj) not in recorded_defaults):
                 yield name or "a decision without an id"
     text = _bare(text)
     entries = {_folded(default.id): default for default in contract.defaults}
@@ -125,11 +129,11 @@ def _unrecorded(text: str, contract: SkillContract, recorded: Collection[Decisio
 
 
 def _applied(text: str, recorded: Collection[Decision]) -> str:
-    """What to call a default that is said to be applied, without an id that could be told; "" for none."""
-    said = [each.default_applied for each in recorded if each.default_applied]
+    """Return what to call a default reported as applied without an id; "" for none."""
+    defaults = [each.default_applied for each in recorded if each.default_applied]
     for applied in _APPLIED.finditer(_bare(text)):
         value = applied[1].strip(" \"',;}])")
-        if not _TYPES.issuperset(words.words(value)) and not any(each in applied[1] for each in said):
+        if not _TYPES.issuperset(words.words(value)) and not any(each in applied[1] for each in defaults):
             return "a default that was applied"
     return ""
 
@@ -176,16 +180,16 @@ def _reports(lead: str, rest: str, entry: Default | None, known: Collection[Deci
         return False
     if not known:
         return True
-    told = " ".join(f"{each.default_applied} {each.rationale}" for each in known)
+    known_text = " ".join(f"{each.default_applied} {each.rationale}" for each in known)
     if entry:
-        told += f" {entry.subject} {entry.choice} {entry.rationale}"
+        known_text += f" {entry.subject} {entry.choice} {entry.rationale}"
     if _DEFERRED.search(value) and not any(each.escalation_deferred for each in known):
         return True
-    return not any(words.same(value, told, each.default_applied) for each in known)
+    return not any(words.same(value, known_text, each.default_applied) for each in known)
 
 
 def _given(lead: str, rest: str, entry: Default | None) -> str:
-    """What stands for the value of an id: behind a sign on its line, in its table row, or below a line of its own."""
+    """Return the value of an id: on its line, in its table row, or below its own line."""
     first = bool(_KEY.search(lead)) or all(
         word in _HEAD or word.isdigit() or len(word) == 1 for word in words.words(lead)
     )
@@ -206,8 +210,10 @@ def _given(lead: str, rest: str, entry: Default | None) -> str:
     elif strong:
         return value
     else:
-        says = words.words(value)[0] not in words.PLAIN
-        if (first and (says or mark.strip(" \"'"))) or (says and not aside and not mark.strip(" ,\"'([")):
+        states_choice = words.words(value)[0] not in words.PLAIN
+        if (first and (states_choice or mark.strip(" \"'"))) or (
+            states_choice and not aside and not mark.strip(" ,\"'([")
+        ):
             return value
         sentence = _STOP.split(value, maxsplit=1)[0]
         if did := words.chosen(sentence):
@@ -239,7 +245,7 @@ def _below(lead: str, line: str, below: str) -> str:
 
 
 def _of_cells(value: str, entry: Default | None) -> str:
-    """A value from its first cell on that says more than the subject of its entry, or no and nothing."""
+    """Return a value from its first cell that says more than its entry's subject."""
     cells = _CELL.split(value)
     while cells and (" ".join(words.words(cells[0])) in _NEUTRAL or _is_subject(cells[0], entry)):
         cells.pop(0)
@@ -256,9 +262,9 @@ def _is_subject(text: str, entry: Default | None) -> bool:
 
 
 def _quotes_entry(value: str, entry: Default) -> bool:
-    own = {*words.words(f"{entry.subject} {entry.choice} {entry.rationale}"), *_QUOTED}
-    said = words.words(value)
-    return "rationale" in said and own.issuperset(said)
+    entry_words = {*words.words(f"{entry.subject} {entry.choice} {entry.rationale}"), *_QUOTED}
+    value_words = words.words(value)
+    return "rationale" in value_words and entry_words.issuperset(value_words)
 
 
 def _is_chosen(lowered: str, choice: str) -> bool:

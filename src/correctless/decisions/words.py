@@ -1,6 +1,6 @@
-"""Which words of a sentence can say no choice, which say that one was taken, and which that none was.
+"""Words of a sentence that state a choice, that one was made, or that none was.
 
-A doubt is a choice: what is kept without need costs a person a minute, and a lost decision cannot be repaired.
+In doubt a word is a choice: an unneeded entry costs you a minute, and a lost decision cannot be restored.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PLAIN = VERBS | frozenset(
         " through text all also too if into out up us yes ad id ids document docs rule page skill contract"
     )
 )
-# The names of the columns and keys a decision may be told under.
+# The names of columns and keys that may hold a decision.
 _LABELS = frozenset(
     _WORD.findall(
         "default defaults documented applied choice chosen choose taken took decided selected picked value rationale reason because used kept escalation"
@@ -69,21 +69,22 @@ _STEM = 5  # characters that two forms of a word share
 
 
 def words(text: str) -> list[str]:
+    """Return the words of a text in lower case."""
     return _WORD.findall(text.casefold())
 
 
 def chosen(text: str) -> re.Match[str] | None:
-    """Where a sentence about an id says that something was chosen."""
+    """Return the match where a sentence about an id says that something was chosen."""
     return CHOSE.search(text) or _DID.search(text)
 
 
 def content(text: str) -> list[str]:
-    """The words that can say a choice."""
+    """Return the words that can state a choice."""
     return [word for word in words(text) if word not in PLAIN and word not in _LABELS]
 
 
 def denies(value: str, entry: Default | None) -> bool:
-    """Whether the value of an id says that its point was not met, and nothing else."""
+    """Return whether an id's value only says that its decision point was not reached."""
     value = re.sub(r"\bn\.\s?a\.?", "n/a", value, flags=re.IGNORECASE)
     clause = _CLAUSE.split(value, maxsplit=1)[0]
     if not _NONE.search(clause):
@@ -105,12 +106,15 @@ def denies(value: str, entry: Default | None) -> bool:
     return not (chosen(rest) or _THEN.search(rest))
 
 
-def same(value: str, told: str, default: str) -> bool:
-    """Whether most words of a value that could say a choice stand in what is `told` already, or in its `default`."""
+def same(value: str, recorded: str, default: str) -> bool:
+    """Return whether most words of a value that could state a choice are recorded.
+
+    They are looked up in the `recorded` text and in its `default`.
+    """
     folded, before = " ".join(words(value)), " ".join(words(default))
     if before and before in folded:
         return not _OTHERWISE.search(value)
-    known = {word[:_STEM] for word in words(told)}
+    known = {word[:_STEM] for word in words(recorded)}
     clause = _CLAUSE.split(value.lstrip(" ,;.(|-"), maxsplit=1)[0]
-    said = content(clause) or content(value)
-    return 2 * sum(word[:_STEM] in known for word in said) >= len(said)
+    choice_words = content(clause) or content(value)
+    return 2 * sum(word[:_STEM] in known for word in choice_words) >= len(choice_words)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.lint.subject.subject import AGENT, HOOKS, MARKETPLACE, PLUGIN, SKILL
-from correctless.skill.find import worth
+from correctless.skill.find import should_descend
 
 PROJECT = ".correctless"  # the folder of a project that uses the contract
 _MANIFESTS = ".claude-plugin"
@@ -98,7 +98,7 @@ class _Walk:
             return
         if target.startswith(top.rstrip(os.sep) + os.sep):
             parts = os.path.relpath(target, top).split(os.sep)
-            if not all(worth(part) for part in parts):  # the walk did not come by there
+            if not all(should_descend(part) for part in parts):  # the walk did not come by there
                 facts = os.stat(target)
                 if (facts.st_dev, facts.st_ino) not in self.seen:
                     self.seen.add((facts.st_dev, facts.st_ino))
@@ -121,14 +121,14 @@ class _Walk:
                 for entry in listing:
                     each = entry.name
                     if entry.is_dir(follow_symlinks=False):
-                        if worth(each) or each == _MANIFESTS:
+                        if should_descend(each) or each == _MANIFESTS:
                             folders.append(each)
                         elif each == PROJECT:
                             self.projects.append(folder)
                     elif each.endswith((".md", ".json")):
                         holds[each] = entry.path.removeprefix("./")
                         self.linked = self.linked or entry.is_symlink()
-                    elif entry.is_symlink() and worth(each) and os.path.isdir(entry.path):
+                    elif entry.is_symlink() and should_descend(each) and os.path.isdir(entry.path):
                         self.linked = True
                         self.links.append(entry.path)
             below = "" if folder == "." else f"{folder.rstrip('/')}/"

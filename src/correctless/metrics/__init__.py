@@ -1,1 +1,1 @@
-"""Many runs in figures: steps, attempts, decisions, cost, time."""
+"""Figures over many runs: steps, attempts, decisions, cost, time."""

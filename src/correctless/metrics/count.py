@@ -1,4 +1,7 @@
-"""The logs of branches in, their figures out: each log is read once, front to end, in memory that decisions do not add to."""
+"""Figures of branches, counted from their logs.
+
+Each log is read once, front to end, in memory that does not grow with its decisions.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ from correctless.runlog.plan import Plan
 from correctless.runlog.state import OutOfOrderError, State, after
 from correctless.syntax.strict_json import RecordError
 
-_LONGEST = 120  # characters of a skill's name that are kept: outside of runs anybody may have written it
+_LONGEST = 120  # characters of a skill's name that are kept: outside of runs anyone may have written it
 _MOST = 1e12  # dollars, seconds: no agent took more, and what is larger can't be added up exactly
 _PAUSED = (exits.PAUSED, exits.BUDGET, exits.INTERRUPTED)
 
@@ -46,10 +49,7 @@ class UnreadableBranch:
 def count(
     branches: Iterable[Logs], *, since: datetime | None = None, skill: str | None = None
 ) -> tuple[Figures, tuple[UnreadableBranch, ...]]:
-    """The figures of all branches that can be read, and those that can't.
-
-    `since`: only runs that began then or later. `skill`: only what this skill did, and the runs that had it in their plan.
-    """
+    """Return the figures of all branches that can be read, and which cannot be."""
     found, refused = Figures(), []
     for logs in branches:
         try:
@@ -60,14 +60,17 @@ def count(
 
 
 def of_branch(logs: Logs, *, since: datetime | None = None, skill: str | None = None) -> Figures:
-    """The figures of one branch; `Stop(3)` when a log is damaged, foreign, or not what the run log noted of it."""
+    """Return the figures of one branch.
+
+    Raises: Stop(3) when a log is damaged, foreign, or not what the run log noted of it.
+    """
     counting = _Counting(logs, since, skill)
     noted = Noted(logs.decisions, counting.events(typed_events(logs)))
-    there = os.path.lexists(logs.decisions)
-    for entry in Ledger(logs.decisions, root=logs.root).entries() if there else ():
+    exists = os.path.lexists(logs.decisions)
+    for entry in Ledger(logs.decisions, root=logs.root).entries() if exists else ():
         noted.check(entry)
         counting.decision(entry)
-    noted.end(there=there)
+    noted.end(there=exists)
     return counting.figures
 
 
@@ -92,7 +95,7 @@ class _Counting:
         """Hands each event on once it is counted."""
         for number, item in enumerate(items, 1):
             try:
-                # What the figures need of a state is how the run stands: what grows with its attempts is left out.
+                # The figures need the phase of the run alone: what grows with its attempts is left out.
                 before = self._state
                 self._state = replace(after(before, item), spent=(), warnings=())
                 # A review closes the gate over entries written by hand also after a run: nothing of that run.
@@ -134,21 +137,21 @@ class _Counting:
 
     def decision(self, entry: Entry) -> None:
         try:
-            said = Decision.of(entry.fields)
-            when = moment(said.timestamp)
+            decision = Decision.of(entry.fields)
+            when = moment(decision.timestamp)
         except RecordError as error:
             raise no_entry(self._logs.decisions, entry.seq, error) from None
         sums = Sums(
             decisions=1,
-            deferred=int(said.escalation_deferred),
-            unlisted=int(said.decision_id.startswith(UNLISTED)),
-            superseded=int((said.run, said.step, said.attempt) in self._gone),
+            deferred=int(decision.escalation_deferred),
+            unlisted=int(decision.decision_id.startswith(UNLISTED)),
+            superseded=int((decision.run, decision.step, decision.attempt) in self._gone),
         )
-        if said.run in self._runs:
-            run, of_step = self._runs[said.run]
+        if decision.run in self._runs:
+            run, of_step = self._runs[decision.run]
             if run is not None:
-                self._add(run, of_step.get(said.step or "", said.skill[:_LONGEST]), sums)
-        elif (self._since is None or when >= self._since) and self._skill in (None, said.skill):
+                self._add(run, of_step.get(decision.step or "", decision.skill[:_LONGEST]), sums)
+        elif (self._since is None or when >= self._since) and self._skill in (None, decision.skill):
             self.figures.outside.add(sums)
 
     def _add(self, run: RunFigures, skill: str, sums: Sums) -> None:
@@ -185,7 +188,10 @@ def _whole(value: float, unit: int, name: str) -> int:
 
 
 def skills(plan: Plan) -> dict[str, str]:
-    """The skill of each step: its own name, without the number of a skill's second place in the pipeline."""
+    """Return the skill of each step.
+
+    That is the step's own name, without the number of a skill's second place in the pipeline.
+    """
     names = {step.name for step in plan.steps} | set(plan.left_out)
     found = {}
     for step in plan.steps:
@@ -195,7 +201,7 @@ def skills(plan: Plan) -> dict[str, str]:
 
 
 def end(state: State) -> End:
-    """How a run stands, in one word of the figures."""
+    """Return the state of a run, in one word of the figures."""
     if state.phase in ("complete", "abandoned"):
         return "complete" if state.phase == "complete" else "abandoned"
     if state.stopped is None:
@@ -208,11 +214,14 @@ def end(state: State) -> End:
 
 
 def moment(timestamp: str) -> datetime:
-    """When a line of a log was written; `RecordError` when that is no time."""
+    """Return when a line of a log was written.
+
+    Raises: RecordError when that is not a time.
+    """
     try:
         when = datetime.fromisoformat(timestamp)
     except ValueError:
-        raise RecordError(f"timestamp '{timestamp[:40]}' is no time") from None
+        raise RecordError(f"timestamp '{timestamp[:40]}' is not a time") from None
     if when.tzinfo is None:
         raise RecordError(f"timestamp '{timestamp[:40]}' names no zone")
     return when

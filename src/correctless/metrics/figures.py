@@ -1,4 +1,4 @@
-"""What runs did and took, in whole numbers: figures in, their sum, totals and rates out."""
+"""Whole-number figures of runs: sums, totals, rates and trend."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ ENDS: tuple[End, ...] = ("complete", "waiting", "paused", "failed", "stopped", "
 
 @dataclass(slots=True)
 class Sums:
-    """Counts, and money and time in units that add up exactly: fractions of a dollar would depend on their order."""
+    """Counts, money and time in units that add up exactly.
+
+    Fractions of a dollar would depend on their order.
+    """
 
     steps: int = 0  # that finished, kept or not
     reverted: int = 0  # of them, whose work was not kept
     attempts: int = 0
     failed: int = 0  # of them, which counted as a failure of the step
-    given_up: int = 0  # of them, taken back without being a failure: a limit, an interruption, a person
-    decisions: int = 0  # on record, superseded ones included
+    given_up: int = 0  # of them, reverted without being a failure: a limit, an interruption, your decision
+    decisions: int = 0  # recorded, superseded ones included
     deferred: int = 0
     unlisted: int = 0
     superseded: int = 0  # whose attempt was discarded
@@ -32,6 +35,7 @@ class Sums:
     milliseconds: int = 0  # of agents, while the machine was awake
 
     def add(self, other: Sums) -> None:
+        """Add the counts of `other`."""
         for name in _NAMES:
             if more := getattr(other, name):
                 setattr(self, name, getattr(self, name) + more)
@@ -42,7 +46,7 @@ _NAMES = tuple(each.name for each in fields(Sums))
 
 @dataclass(slots=True)
 class RunFigures:
-    """One run: when it began, how it stands, and its sums."""
+    """One run: when it began, its state, and its sums."""
 
     id: str
     branch: str
@@ -55,19 +59,23 @@ class RunFigures:
 
 @dataclass(slots=True)
 class Figures:
-    """Of any number of branches. `outside`: entries of decisions logs that belong to no run, written by hand or by others."""
+    """Figures of any number of branches.
+
+    `outside` are entries of decisions logs that belong to no run, written by hand or by others.
+    """
 
     runs: list[RunFigures] = field(default_factory=list)
     skills: dict[str, Sums] = field(default_factory=dict)
     outside: Sums = field(default_factory=Sums)
 
     def skill(self, name: str) -> Sums:
-        """The sums of one skill, to be added to."""
+        """Return the sums of one skill, to be added to."""
         if name not in self.skills and len(self.skills) >= DISTINCT:
             name = OTHERS
         return self.skills.setdefault(name, Sums())
 
     def add(self, other: Figures) -> None:
+        """Add the figures of `other`."""
         self.runs += other.runs
         for name, sums in other.skills.items():
             self.skill(name).add(sums)
@@ -75,11 +83,12 @@ class Figures:
 
     @property
     def total(self) -> Sums:
-        """Of all runs; the skills' sums add up to the same."""
+        """Return the sums of all runs, which are those of all skills."""
         return total(run.sums for run in self.runs)
 
 
 def total(parts: Iterable[Sums]) -> Sums:
+    """Return the sum of `parts`."""
     found = Sums()
     for part in parts:
         found.add(part)
@@ -87,12 +96,12 @@ def total(parts: Iterable[Sums]) -> Sums:
 
 
 def rate(part: int, whole: int) -> float | None:
-    """A share between 0 and 1; None of nothing."""
+    """Return a share between 0 and 1; None where there is nothing to share."""
     return round(part / whole, 4) if whole else None
 
 
 def ends(runs: Iterable[RunFigures]) -> dict[str, int]:
-    """How many runs stand how."""
+    """Return how many runs are in each state."""
     found: dict[str, int] = dict.fromkeys(ENDS, 0)
     for run in runs:
         found[run.end] += 1
@@ -111,7 +120,10 @@ class Half:
 
 
 def trend(figures: Figures) -> tuple[Half, Half] | None:
-    """The older half of the runs and the newer one, by when they began; None with fewer than two on a side."""
+    """Return the figures of the older half of the runs and of the newer half.
+
+    Runs are ordered by when they began. None with fewer than two on a side.
+    """
     ordered = sorted(figures.runs, key=lambda run: (run.started, run.id))
     middle = len(ordered) // 2
     return (_half(ordered[:middle]), _half(ordered[middle:])) if middle > 1 else None
@@ -123,7 +135,10 @@ def _half(runs: list[RunFigures]) -> Half:
 
 
 def as_json(figures: Figures) -> dict[str, Any]:
-    """The figures as a JSON object: runs, total, skills, outside_runs, trend. Its keys are all there in any case."""
+    """Return the figures as a JSON object.
+
+    Its keys runs, total, skills, outside_runs and trend are always present.
+    """
     halves = trend(figures)
     return {
         "runs": {
@@ -144,7 +159,7 @@ def as_json(figures: Figures) -> dict[str, Any]:
 
 
 def by_name(figures: Figures) -> list[tuple[str, Sums]]:
-    """The skills in a reader's order, what was counted together last."""
+    """Return the skills in a reader's order, what was counted together last."""
     return sorted(figures.skills.items(), key=lambda item: (item[0] == OTHERS, item[0]))
 
 

@@ -1,1 +1,1 @@
-"""A finished run's work in; one consolidated commit, a pushed branch and a pull request out."""
+"""Publishing of a finished run: consolidation commit, push and pull request."""

@@ -1,4 +1,4 @@
-"""A branch's name and a remote in; the branch pushed there out, with a lease on what was there and never to a protected name."""
+"""Push of a run's branch, with a lease and never to a protected name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PROTECTED = ("main", "master", "develop", "release/*")
 SECONDS = 600.0
 
 # Of every git that speaks to a remote. Its address is configuration the branch's work could have changed: no program in place of an address, nothing but
-# the one ref, and no question: ssh is told not to ask, for nobody is there to answer.
+# the one ref, and no question: ssh must not ask, because the run is unattended.
 PLAIN = ("-c", "protocol.ext.allow=never", "-c", "push.followTags=false", "-c", "push.recurseSubmodules=no")
 ENV = {"SSH_ASKPASS_REQUIRE": "never"}
 
@@ -32,11 +32,15 @@ def push(
     dry_run: bool = False,
     seconds: float = SECONDS,
 ) -> str:
-    """Push exactly HEAD to `branch` of `remote` and return its commit; done already is done.
+    """Push exactly HEAD to `branch` of `remote` and return its commit id.
 
-    `expected` is the commit the remote's branch must stand at, None when it must not exist. `protected` are globs beside
-    `PROTECTED` and the remote's own default branch. `url` is the remote's address when the run started. `dry_run`: ask, and push nothing. Everything that
-    is not as it should be is `Stop(3)`.
+    Pushing again is safe. `expected` is the commit the remote's branch must be at, None when the branch must
+    not exist. `protected` are globs beside `PROTECTED` and the remote's own default branch. `url` is the
+    remote's address when the run started. With `dry_run` git only checks and pushes nothing. `seconds` limits
+    each call of git.
+
+    Raises: Stop(3) when the name, the remote, its address or its commit is not as expected, or the push
+    fails.
     """
     refuse_name(repo, branch)
     refuse_unknown(repo, remote)
@@ -45,7 +49,9 @@ def push(
             exits.REFUSED, f"the address of remote '{remote}' changed during the run. see git remote -v"
         )
     if expected is not None and not OID.match(expected):
-        raise Stop(exits.REFUSED, f"{expected!r} is no commit to expect on '{branch}'. give its full id")
+        raise Stop(
+            exits.REFUSED, f"{expected!r} is not a commit id to expect on '{branch}'. give the full id"
+        )
     default = _default_branch(repo, remote, branch, seconds)
     refuse_protected(branch, (*protected, default) if default else protected)
     commit = repo.head()
@@ -69,7 +75,10 @@ def push(
 
 
 def refuse_protected(branch: str, protected: Sequence[str]) -> None:
-    """`Stop(3)` when `branch` is a name work must not be pushed to directly; case does not save it."""
+    """Refuse a branch that work must not be pushed to directly, in any case.
+
+    Raises: Stop(3) when `branch` matches `PROTECTED` or a glob of `protected`.
+    """
     for pattern in (*PROTECTED, *protected):
         if fnmatch.fnmatchcase(branch.casefold(), pattern.casefold()):
             raise Stop(
@@ -79,33 +88,34 @@ def refuse_protected(branch: str, protected: Sequence[str]) -> None:
 
 
 def refuse_unknown(repo: Repo, remote: str) -> None:
-    """`Stop(3)` when `remote` is no remote of this repository: an address or an option in its place is not taken."""
+    """Refuse a remote this repository has not configured, such as an address.
+
+    Raises: Stop(3).
+    """
     if remote not in repo.git("remote").splitlines():
-        raise Stop(
-            exits.REFUSED, f"there is no remote {remote!r}. add it with git remote add, or name another"
-        )
+        raise Stop(exits.REFUSED, f"no remote {remote!r} found. add it with git remote add, or name another")
 
 
 def pushed_to(repo: Repo, remote: str) -> str:
-    """What to ask for what stands on a remote: one may be read from one place and pushed to another."""
+    """Return the address or name to ask about a remote: its push URL where it has one."""
     apart = repo.try_git("config", "--get", f"remote.{remote}.pushurl").returncode == 0
     return repo.git("remote", "get-url", "--push", "--", remote) if apart else remote
 
 
 def list_ref(repo: Repo, remote: str, ref: str) -> CompletedProcess[str]:
-    """git's answer to where exactly one ref of a remote stands now."""
+    """Ask git which commit one ref of a remote is at now (`git ls-remote`)."""
     refuse_unknown(repo, remote)
     return repo.try_git(*PLAIN, "ls-remote", "--", pushed_to(repo, remote), ref, env=ENV, seconds=SECONDS)
 
 
 def listed(out: str, ref: str) -> str | None:
-    """The id that answer names, None where there is no such ref."""
+    """Return the id that output of `list_ref` gives for `ref`, None without one."""
     # A pattern of ls-remote also fits the end of a longer name.
     return next((line.split("\t")[0] for line in out.splitlines() if line.endswith(f"\t{ref}")), None)
 
 
 def fetch_ref(repo: Repo, remote: str, ref: str) -> CompletedProcess[str]:
-    """git's outcome of bringing what a remote's ref names here; nothing else is changed."""
+    """Fetch the objects of a remote's ref and change nothing else."""
     # The ref's name and no place for it here: no remote-tracking branch, tag, FETCH_HEAD or submodule follows.
     return repo.try_git(
         *PLAIN,
@@ -117,14 +127,19 @@ def fetch_ref(repo: Repo, remote: str, ref: str) -> CompletedProcess[str]:
 
 
 def commit_at(repo: Repo, remote: str, branch: str) -> str | None:
-    """The commit a branch stands at on the remote now, fetched; None when there is no such branch, `Stop(3)` when it can't be had."""
+    """Return the commit a remote's branch is at now, and fetch it.
+
+    None when the branch does not exist there.
+
+    Raises: Stop(3) when the remote cannot be asked or the commit cannot be fetched.
+    """
     ref = f"refs/heads/{branch}"
     done = list_ref(repo, remote, ref)
     commit = listed(done.stdout, ref)
     if done.returncode == 0 and commit is not None:
         if not OID.match(commit):
             raise Stop(
-                exits.REFUSED, f"'{remote}' names no commit for '{branch}'. see git ls-remote {remote}"
+                exits.REFUSED, f"'{remote}' gives no commit id for '{branch}'. see git ls-remote {remote}"
             )
         if repo.try_git("merge-base", "--end-of-options", commit, commit).returncode == 0:
             return commit
@@ -133,19 +148,22 @@ def commit_at(repo: Repo, remote: str, branch: str) -> str | None:
         why = refusal("", done.stderr)
         raise Stop(
             exits.REFUSED,
-            f"'{branch}' can't be fetched from '{remote}': {why}. mend that, then run cauto resume",
+            f"'{branch}' can't be fetched from '{remote}': {why}. fix that, then run cauto resume",
         )
     return commit
 
 
 def refuse_name(repo: Repo, branch: str) -> None:
-    """`Stop(3)` when `branch` is no name a branch can have."""
-    # refs/heads/main as a branch's name would be refs/heads/refs/heads/main: never what anybody meant
+    """Refuse a name that git does not allow for a branch, or that looks like a ref.
+
+    Raises: Stop(3).
+    """
+    # refs/heads/main as a branch's name would be refs/heads/refs/heads/main: never what was meant
     odd = branch.startswith(("-", "refs/")) or branch == "HEAD" or not branch.isprintable()
     if odd or repo.try_git("check-ref-format", f"refs/heads/{branch}").returncode != 0:
         raise Stop(
             exits.REFUSED,
-            f"{branch!r} is no name for a branch that can be pushed. rename it with git branch -m",
+            f"{branch!r} is not a valid name for a branch to push. rename it with git branch -m",
         )
 
 
@@ -166,16 +184,16 @@ def _default_branch(repo: Repo, remote: str, branch: str, seconds: float) -> str
 
 def _why(out: str, err: str, remote: str, branch: str) -> str:
     if any("(stale info)" in line for line in out.splitlines()):
-        return f"'{branch}' on '{remote}' is not where this run left it: someone pushed to it. look at it, then start anew"
+        return f"'{branch}' on '{remote}' is not at the commit this run left: someone pushed to it. check it, then start a new run"
     words = refusal(out, err)
-    return f"'{branch}' could not be pushed to '{remote}': {words}. mend that, then run cauto resume"
+    return f"'{branch}' could not be pushed to '{remote}': {words}. fix that, then run cauto resume"
 
 
 def refusal(out: str, err: str) -> str:
-    """What git, or the remote, said of why it failed, in one printable line."""
-    said = [line.strip() for line in err.splitlines() if line.strip()]
+    """Return the reason git or the remote gave for a failure, as one printable line."""
+    messages = [line.strip() for line in err.splitlines() if line.strip()]
     for line in out.splitlines():
         if line.startswith("!"):
-            said = [line.rpartition("\t")[2], *[s for s in said if s.startswith("remote: ")]]
-    said = [s for s in said if not s.startswith(("warning:", "hint:"))] or ["git did not say why"]
-    return one_line(" ".join(said[:2])).rstrip(". ")
+            messages = [line.rpartition("\t")[2], *[s for s in messages if s.startswith("remote: ")]]
+    messages = [s for s in messages if not s.startswith(("warning:", "hint:"))] or ["git did not say why"]
+    return one_line(" ".join(messages[:2])).rstrip(". ")

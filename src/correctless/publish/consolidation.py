@@ -1,4 +1,4 @@
-"""A finished branch in; its last commit out: only what the branch changed and what is declared, past the repository's own hooks."""
+"""Consolidation commit of a finished branch, checked by the repository's hooks."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from correctless.project.paths import ARTIFACTS
 
 @dataclass(frozen=True, slots=True)
 class ConsolidationCommit:
-    """The consolidation commit and what went into it; paths are relative to the top folder, sorted."""
+    """Consolidation commit and its files, as sorted paths from the top folder."""
 
     commit: str
     staged: tuple[str, ...]
-    left: tuple[str, ...]  # neither the branch's nor declared: still in the worktree as they were
+    unstaged: tuple[str, ...]  # neither the branch's nor declared: unchanged in the worktree
 
 
 def consolidate(
@@ -34,12 +34,15 @@ def consolidate(
     guard: Callable[[], AbstractContextManager[None]] = nullcontext,
     wrap: Wrap | None = None,
 ) -> ConsolidationCommit:
-    """Commit what is left of the run's work on top of `base..HEAD`.
+    """Commit the run's remaining work on top of `base..HEAD`.
 
-    Staged are the files that commits since `base` touched and those a glob of `allow` names (`*`, `?`, `**`, from the
-    top folder); artifacts, ignored files and repositories inside the repository never. The hooks run here, once, in
-    `env`, in the sandbox `wrap` and within `seconds`, inside of what `guard` opens. `Stop(20)` when a hook refuses or adds files of its own, `Stop(10)` when the branch's
-    commits hold artifacts; HEAD is then where it was.
+    Staged are the files that commits since `base` touched and those a glob of `allow` names (`*`, `?`, `**`,
+    from the top folder); artifacts, ignored files and repositories inside the repository never. The hooks run
+    here, once, in `env`, in the sandbox `wrap` and within `seconds`, inside of what `guard` opens. After an
+    error HEAD is where it was.
+
+    Raises: Stop(20) when a hook refuses or adds files of its own, Stop(10) when the branch's commits contain
+    artifacts.
     """
     before = repo.head()
     start = repo.resolve(base)
@@ -47,16 +50,16 @@ def consolidate(
     touched = _names(
         repo.git("log", "--format=", "--name-only", "-z", "--no-renames", "-m", f"{start}..HEAD")
     )
-    if kept := sorted(filter(_is_artifact, touched)):
+    if artifacts := sorted(filter(_is_artifact, touched)):
         raise Stop(
             exits.PERSON,
-            f"a commit of the branch holds {kept[0]!r}, and artifacts are never published. rewrite that commit, then run cauto resume",
+            f"a commit of the branch contains {artifacts[0]!r}, and artifacts are never published. rewrite that commit, then run cauto resume",
         )
     # What an agent staged is unstaged: the files on disk decide, not its index.
     repo.git("reset", "--mixed", "--quiet")
     dirty = _status(repo)
     declared = _status(repo, *(_pathspec(glob) for glob in allow)) if allow else set()
-    # A path that ends in a slash is a repository of its own: adding it would stage a link to what nobody can fetch.
+    # A path that ends in a slash is a repository of its own: adding it would stage a link that cannot be fetched.
     chosen = {p for p in dirty & (touched | declared) if not _is_artifact(p) and not p.endswith("/")}
     _stage(repo, sorted(chosen))
     try:
@@ -68,14 +71,14 @@ def consolidate(
         # Or the next attempt would find a hook's commit as the branch's own past.
         repo.git("reset", "--soft", "--quiet", before)
         raise
-    left = sorted(p for p in dirty - chosen if not _is_artifact(p))
-    return ConsolidationCommit(repo.head(), tuple(sorted(chosen)), tuple(left))
+    unstaged = sorted(p for p in dirty - chosen if not _is_artifact(p))
+    return ConsolidationCommit(repo.head(), tuple(sorted(chosen)), tuple(unstaged))
 
 
 def squash(repo: Repo, *, base: str, message: str, kept: str) -> str:
-    """All commits since `base` as one with HEAD's tree, and HEAD moved to it; the old one stays under the ref `kept`.
+    """Replace all commits since `base` by one with HEAD's tree and return its id.
 
-    Done already is done.
+    The old HEAD remains under the ref `kept`. Squashing again changes nothing.
     """
     head = repo.head()
     if repo.git("log", "-1", "--format=%P", head).split() == [base]:
@@ -86,12 +89,12 @@ def squash(repo: Repo, *, base: str, message: str, kept: str) -> str:
         if repo.try_git("config", "--type=bool", "--get", "commit.gpgSign").stdout.strip() == "true"
         else ()
     )
-    made = repo.git(
+    squashed = repo.git(
         *("commit-tree", *signed, "-p", base, "-F", "-", f"{head}^{{tree}}"), rights="sign", stdin=message
     ).strip()
     # The tree is the same, so neither index nor worktree changes.
-    repo.git("reset", "--soft", "--quiet", made)
-    return made
+    repo.git("reset", "--soft", "--quiet", squashed)
+    return squashed
 
 
 def _status(repo: Repo, *pathspecs: str) -> set[str]:
@@ -137,10 +140,10 @@ def _commit(repo: Repo, message: str, env: Mapping[str, str], seconds: float, wr
             f"the repository's commit hooks took over {seconds:.0f} s. see what they wait for, then run cauto resume",
         )
     if done.code != 0:
-        said = first_line(done.err if done.err.strip() else done.out)
+        output = first_line(done.err if done.err.strip() else done.out)
         raise Stop(
             exits.FAILED,
-            f"the consolidation commit did not pass its hooks: {said}. mend that, then run cauto resume",
+            f"the consolidation commit did not pass its hooks: {output}. fix that, then run cauto resume",
         )
 
 
@@ -151,12 +154,15 @@ def _sign(repo: Repo) -> None:
 
 
 def _hold_to(repo: Repo, before: str, chosen: Set[str]) -> None:
-    """A hook runs what the branch holds: it may reformat what is staged, not add to it or write other commits."""
+    """Refuse what a hook added: it may reformat staged files, not add files or write commits.
+
+    The hook runs code of the branch.
+    """
     parents = repo.git("log", "-1", "--format=%P", "HEAD").split()
     if parents != [before]:
         raise Stop(
             exits.FAILED,
-            "a commit hook wrote commits of its own. take that out of the hook, then run cauto resume",
+            "a commit hook wrote commits of its own. remove that from the hook, then run cauto resume",
         )
     committed = _names(repo.git("diff", "--name-only", "-z", "--no-renames", before, "HEAD"))
     if added := sorted(committed - chosen):

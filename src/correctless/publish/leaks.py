@@ -1,4 +1,4 @@
-"""What would be published in, as patches and texts; the places that look like secrets out, never the secrets themselves."""
+"""Check for secrets in the patches and texts that would be published."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from correctless.base.exits import Stop
 from correctless.project.git import Repo
 from correctless.syntax.finding import Finding
 
-# An address is no secret, and version numbers look like one.
+# An address is not a secret, and version numbers look like one.
 _NOT_SECRET = ("IPPublicDetector",)
 # These two guess from a name or from randomness, so the doubts about a line or a file count for them, and only for them:
 # a token with a known shape stays one in a lock file or inside a call.
 _GUESSING = ("KeywordDetector", "Base64HighEntropyString", "HexHighEntropyString")
 _CHUNK = 20_000  # characters: a minified file of one line must not take minutes in a backtracking expression
 _OVERLAP = 400
-LARGEST = 4 << 20  # bytes of one file that is looked at; what is longer is a person's to decide
+LARGEST = 4 << 20  # bytes of one file that is checked; a longer one needs your decision
 SECONDS = 1800.0  # of one scan
 _TELL_S = 5.0  # between two words about how far it is
-_MOST = 500  # files that are too long: more are no command line of git
+_MOST = 500  # files that are too long: git's command line takes no more
 
 _HUNK = re.compile(r"@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 
@@ -44,10 +44,14 @@ def secrets(
     tell: Callable[[str], None] = lambda _: None,
     seconds: float = SECONDS,
 ) -> tuple[Finding, ...]:
-    """What detect-secrets finds in the added lines of `diff` and in `texts` (name to text), without any network.
+    """Find what looks like a secret in the added lines of `diff` and in `texts`.
 
-    An allow comment on a line does not count: whoever wrote the line could write the comment. `known` are hashes from
-    `known_secrets`, which a person put into the base commit. `tell` hears how far it is; `Stop(10)` after `seconds`.
+    `texts` maps a name to its text. The findings name places, never a secret; detect-secrets runs without a
+    network. An allow comment on a line does not count: the line's author could have written it.
+    `known` are the hashes from `known_secrets`, which you accepted in the base commit. `tell` is called with
+    the progress.
+
+    Raises: Stop(10) after `seconds`.
     """
     lines = [*_added(diff)]
     for name, text in texts.items():
@@ -65,7 +69,7 @@ def secrets(
 def _in_time(
     lines: list[PublishedLine], tell: Callable[[str], None], seconds: float
 ) -> Iterator[PublishedLine]:
-    began = told = time.monotonic()
+    began = reported = time.monotonic()
     for number, line in enumerate(lines):
         now = time.monotonic()
         if now - began > seconds:
@@ -74,14 +78,14 @@ def _in_time(
                 f"the scan for secrets took over {seconds / 60:.0f} minutes and was at {line.path} ({number} of {len(lines)} lines). "
                 "take what need not be published out of the branch, then run cauto resume",
             )
-        if now - told > _TELL_S:
-            told = now
+        if now - reported > _TELL_S:
+            reported = now
             tell(f"looks for secrets: {number} of {len(lines)} lines, {line.path}")
         yield line
 
 
 def too_large(repo: Repo, base: str) -> tuple[str, ...]:
-    """The files that commits since `base` hold and that are too long to be looked at, whatever a later one made of them."""
+    """Return the files of commits since `base` that are too long to be checked."""
     listed = repo.git("log", "--raw", "-z", "--no-abbrev", "--no-renames", "-m", "--format=", f"{base}..HEAD")
     paths: dict[str, set[str]] = {}
     items = iter(listed.split("\0"))
@@ -103,9 +107,9 @@ def too_large(repo: Repo, base: str) -> tuple[str, ...]:
 
 
 def published(repo: Repo, base: str) -> tuple[str, dict[str, str]]:
-    """The patch of every commit since `base` and of their sum, and the commits' messages by name: what a push shows.
+    """Return the patch of each commit since `base` and of their sum, and the messages.
 
-    Without the files that are `too_large`.
+    That is everything a push shows, without the files that are `too_large`.
     """
     start = repo.resolve(base)
     # As text even where .gitattributes says binary: the branch can write that file.
@@ -121,13 +125,16 @@ def published(repo: Repo, base: str) -> tuple[str, dict[str, str]]:
     each = repo.git("log", "--patch", "--format=", *plain, f"{start}..HEAD", *but)
     # A merge has no patch in the log; what it changed by itself shows in the sum.
     whole = repo.git("diff", *plain, start, "HEAD", *but)
-    said = repo.git("log", "-z", "--format=%h%n%B", f"{start}..HEAD")
-    messages = dict(item.split("\n", 1) for item in said.split("\0") if item)
+    log = repo.git("log", "-z", "--format=%h%n%B", f"{start}..HEAD")
+    messages = dict(item.split("\n", 1) for item in log.split("\0") if item)
     return f"{each}\n{whole}\n", {f"commit message {short}": text for short, text in messages.items()}
 
 
 def known_secrets(repo: Repo, base: str) -> frozenset[str]:
-    """The hashes in the base commit's `.secrets.baseline`, the file in which detect-secrets keeps what a person allowed."""
+    """Return the hashes of `.secrets.baseline` in the base commit.
+
+    detect-secrets writes this file; it lists what you accepted as no secret.
+    """
     data = repo.file_at(base, ".secrets.baseline")
     if data is None:
         return frozenset()
@@ -137,7 +144,7 @@ def known_secrets(repo: Repo, base: str) -> frozenset[str]:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise Stop(
             exits.REFUSED,
-            ".secrets.baseline of the base commit can't be read. write it anew with detect-secrets scan",
+            ".secrets.baseline of the base commit can't be read. write a new one with detect-secrets scan",
         ) from None
 
 

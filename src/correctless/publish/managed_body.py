@@ -1,4 +1,4 @@
-"""A run's summary, test plan and log heads in; the section of a pull request's body that is the run's own out, people's text kept."""
+"""The section of a pull request's body that belongs to one run."""
 
 from __future__ import annotations
 
@@ -25,10 +25,12 @@ class LogHead(Protocol):
     """Where a log ends."""
 
     @property
-    def seq(self) -> int: ...
+    def seq(self) -> int:
+        """Number of entries in the log."""
 
     @property
-    def sha256(self) -> str: ...
+    def sha256(self) -> str:
+        """SHA-256 of the log's last line."""
 
 
 def body(
@@ -40,19 +42,18 @@ def body(
     verification: str,
     heads: Mapping[str, LogHead],
 ) -> str:
-    """The managed section, at most `LIMIT` characters.
-
-    `summary_markdown` comes from `summary.markdown` and is inert already; `rules` are the spec's (R-NNN, text), `heads`
-    the logs by name. A summary that is too long loses its middle, the deferred escalations last, and says so.
-    """
+    """Return the managed section, at most `LIMIT` characters."""
     begin, end = _markers(run)
-    # Already inert, but a marker inside it would move the section's end: the one thing worth a second look.
+    # Already inert, but a marker inside it would move the section's end: the one thing to check again.
     summary = summary_markdown.replace("<!--", "&lt;!--").strip()
     return _fit(f"{begin}\n{summary}\n{_TAIL}\n{_tail(spec_title, rules, verification, heads)}\n{end}", LIMIT)
 
 
 def merge_body(old: str, new: str, run: str) -> str:
-    """`old` with this run's section replaced by `new` and every other character kept; `Stop(10)` when it has none."""
+    """Return `old` with this run's section replaced by `new`, all other text kept.
+
+    Raises: Stop(10) when `old` has no such section.
+    """
     span = _span(old, run)
     if span is None:
         raise Stop(exits.PERSON, f"the pull request's body has no section of run {run}. see who changed it")
@@ -63,7 +64,10 @@ def merge_body(old: str, new: str, run: str) -> str:
 
 
 def heads_of(old: str, run: str) -> dict[str, tuple[int, str]] | None:
-    """The entries and SHA-256 of each log that this run's section of a body names; None when it has no section, or two."""
+    """Return the entries and SHA-256 of each log that a body's section of a run names.
+
+    None when the body has no such section, or two.
+    """
     span = _span(old, run)
     if span is None:
         return None
@@ -72,13 +76,13 @@ def heads_of(old: str, run: str) -> dict[str, tuple[int, str]] | None:
 
 
 def is_ours(old: str, run: str) -> bool:
-    """Whether a body carries the managed section of this run, whole and once."""
+    """Return whether a body has the managed section of this run, complete and once."""
     return _span(old, run) is not None
 
 
 def _markers(run: str) -> tuple[str, str]:
     if not _RUN.match(run) or "--" in run:
-        raise Stop(exits.REFUSED, f"{run!r} is no run id that can stand in a pull request. start a new run")
+        raise Stop(exits.REFUSED, f"{run!r} is not a valid run id for a pull request. start a new run")
     return f"<!-- correctless:begin run={run} -->", f"<!-- correctless:end run={run} -->"
 
 
@@ -117,7 +121,10 @@ def _line(text: str, most: int) -> str:
 
 
 def _fit(section: str, limit: int) -> str:
-    """The section in at most `limit` characters: its summary gives, first what stands before the deferred escalations."""
+    """Return the section in at most `limit` characters, its summary shortened.
+
+    What comes before the deferred escalations is shortened first.
+    """
     if len(section) <= limit:
         return section
     lead, mark, tail = section.partition(f"\n{_TAIL}\n")
@@ -136,7 +143,7 @@ def _fit(section: str, limit: int) -> str:
 
 def _whole(lines: Sequence[str], room: int) -> list[str]:
     """As many lines from the start as fit, with what they leave open closed."""
-    kept: list[str] = []
+    summary_lines: list[str] = []
     closing: list[str] = []  # what has to follow, innermost first
     for line in lines:
         opened = list(closing)
@@ -153,6 +160,6 @@ def _whole(lines: Sequence[str], room: int) -> list[str]:
         if sum(len(text) + 1 for text in (line, *opened)) > room:
             break
         room -= len(line) + 1
-        kept.append(line)
+        summary_lines.append(line)
         closing = opened
-    return [*kept, *closing]
+    return [*summary_lines, *closing]

@@ -1,4 +1,4 @@
-"""What the pull request of a branch's run notes of its logs: the run log in, anchors out."""
+"""Log heads that a run's pull request notes, read from GitHub as anchors."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from correctless.runlog.events import Published
 
 
 def of_pull_requests(logs: Logs, env: Mapping[str, str]) -> tuple[Anchor, ...]:
-    """The decisions log's head in the body of every pull request that runs of this branch opened by gh, asked of GitHub.
+    """Return the decisions log's heads in the pull requests of a branch's runs.
 
-    `Stop(3)` when one can't be read, or no longer has the run's section: what was noted there is then not known.
+    GitHub is asked about every pull request that gh opened.
+
+    Raises: Stop(3) when one cannot be read or lacks the run's section: what it noted is then unknown.
     """
     entries = Ledger(logs.run, root=logs.root).read() if os.path.lexists(logs.run) else ()
     return tuple(
@@ -29,7 +31,12 @@ def of_pull_requests(logs: Logs, env: Mapping[str, str]) -> tuple[Anchor, ...]:
 
 
 def of_pull_request(run: str, url: str, env: Mapping[str, str]) -> dict[str, Anchor]:
-    """The head of each log that one pull request notes, by the log's name (decisions, run); `Stop(3)` as above."""
+    """Return the head of each log that one pull request notes.
+
+    The keys are the logs' names, `decisions` and `run`.
+
+    Raises: Stop(3) as `of_pull_requests`.
+    """
     try:
         noted = _noted(run, url, env)
     except Stop as stop:
@@ -50,7 +57,7 @@ def _decisions(run: str, url: str, env: Mapping[str, str]) -> Anchor:
 def _noted(run: str, url: str, env: Mapping[str, str]) -> dict[str, tuple[int, str]]:
     named = repo_of_pull_request(url)
     if named is None:
-        raise Stop(exits.REFUSED, "that is no URL of a pull request")
+        raise Stop(exits.REFUSED, "that is not the URL of a pull request")
     noted = heads_of(GitHub(named[0], env).body(named[1]), run) or {}
     if "decisions" not in noted:
         raise Stop(exits.REFUSED, f"its body has no section of run {run} that names a head")

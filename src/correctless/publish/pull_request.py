@@ -1,4 +1,4 @@
-"""A pushed branch and a body in; exactly one pull request out, however often the way there was interrupted."""
+"""Opening of exactly one pull request for a run, also after interruptions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _URL = re.compile(r"https?://[!-~]+\Z")
 
 @dataclass(frozen=True, slots=True)
 class OpenPullRequest:
-    """The pull request as it now stands open."""
+    """An open pull request."""
 
     url: str
     number: int
@@ -30,38 +30,43 @@ class OpenPullRequest:
 def pull_request(
     github: GitHub, *, branch: str, base: str, title: str, body: str, run: str
 ) -> OpenPullRequest:
-    """Open a pull request for `branch`, or take over the one whose body carries this run's managed section.
+    """Open a pull request for `branch`, or update the one with this run's section.
 
-    Looking comes first, so it may be called again after any interruption. `Stop(10)` when a pull request of the branch
-    is somebody else's; `Stop(3)` when GitHub can't be asked.
+    It looks for an existing one first, so it may be called again after any interruption.
+
+    Raises: Stop(10) when a pull request of the branch is not the run's; Stop(3) when GitHub cannot be asked.
     """
-    there = github.pull_requests(branch)
-    for pull in there:
+    existing = github.pull_requests(branch)
+    for pull in existing:
         if not is_ours(pull.body, run):
             raise Stop(
                 exits.PERSON,
                 f"pull request #{pull.number} for '{branch}' is not of run {run}: {pull.url}. close it, then run cauto resume",
             )
-    if not there:
+    if not existing:
         number, url = github.create(head=branch, base=base, title=" ".join(title.split())[:_TITLE], body=body)
         return OpenPullRequest(url, number, created=True)
-    if len(there) > 1:
-        named = ", ".join(f"#{pull.number}" for pull in there)
+    if len(existing) > 1:
+        named = ", ".join(f"#{pull.number}" for pull in existing)
         raise Stop(
             exits.PERSON,
-            f"'{branch}' has {len(there)} pull requests of run {run}: {named}. close all but one",
+            f"'{branch}' has {len(existing)} pull requests of run {run}: {named}. close all but one",
         )
-    merged = merge_body(there[0].body, body, run)
-    if merged != there[0].body:
-        github.edit_body(there[0], merged)
-    return OpenPullRequest(there[0].url, there[0].number, created=False)
+    merged = merge_body(existing[0].body, body, run)
+    if merged != existing[0].body:
+        github.edit_body(existing[0], merged)
+    return OpenPullRequest(existing[0].url, existing[0].number, created=False)
 
 
 def command_pull_request(
     argv: Sequence[str], payload: Mapping[str, Any], *, cwd: str, env: Mapping[str, str], seconds: float
 ) -> str:
-    """Let a command of the team open the pull request: `payload` as JSON on its standard input, the first line of its
-    output that is a URL is the result. `Stop(3)` when it fails or names none.
+    """Open the pull request with a command of your team and return its URL.
+
+    `payload` is sent as JSON on the command's standard input; the first line of its output that is a URL is
+    the result.
+
+    Raises: Stop(3) when the command fails or prints no URL.
     """
     done = process.run(argv, cwd=cwd, env=env, stdin=json.dumps(payload).encode() + b"\n", wall_s=seconds)
     if done.timed_out:
@@ -70,9 +75,9 @@ def command_pull_request(
             f"'{argv[0]}' took over {seconds:.0f} s. see what it waits for, then run cauto resume",
         )
     if done.code != 0:
-        said = first_line(done.err if done.err.strip() else done.out)
+        message = first_line(done.err if done.err.strip() else done.out)
         raise Stop(
-            exits.REFUSED, f"'{argv[0]}' ended with {done.code}: {said}. mend that, then run cauto resume"
+            exits.REFUSED, f"'{argv[0]}' ended with {done.code}: {message}. fix that, then run cauto resume"
         )
     for line in done.out.decode("utf-8", "replace").splitlines():
         if _URL.match(line.strip()):

@@ -1,1 +1,1 @@
-"""What waits for a person, what was answered, and whether the gate is open."""
+"""Review of deferred decisions: the open set, the answers to it and the gate."""

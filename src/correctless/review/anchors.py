@@ -1,6 +1,7 @@
-"""What was noted of a decisions log outside it, in commits and in the run log: a branch's logs in, a verdict out.
+"""Anchors of a decisions log: what commits and the run log noted of it.
 
-The chain can't show that its own tail was cut off, or that all of it was written anew. What stands elsewhere can.
+The chain cannot show that its own tail was cut off, or that all of it was rewritten. Anchors outside of it
+can.
 """
 
 from __future__ import annotations
@@ -39,10 +40,13 @@ _OTHER = (
 
 
 def refuse_disproved(logs: Logs, repo: Repo | None, env: Mapping[str, str]) -> None:
-    """`Stop(3)` when anything that was noted elsewhere disproves a decisions log, or knows of one that is gone.
+    """Refuse a decisions log that an anchor disproves, or that is missing.
 
-    What every command asks before it believes the log or adds to it. The commits of `repo` are asked about runs that the
-    run log knows: without one, or in a fresh clone, they may be about logs of other machines.
+    Every command calls this before it trusts the log or appends to it. The commits of `repo` are asked about
+    runs that the run log knows: without a run log, or in a fresh clone, they may belong to logs of other
+    machines.
+
+    Raises: Stop(3).
     """
     _refuse(beside(logs, env))
     began = os.path.lexists(logs.run)
@@ -55,10 +59,10 @@ def refuse_disproved(logs: Logs, repo: Repo | None, env: Mapping[str, str]) -> N
             default=None,
         )
         if known is None:
-            return  # nobody ever knew of a log here
+            return  # no log was ever noted here
         raise Stop(
             exits.REFUSED,
-            f"{logs.decisions} is missing although {known.where} noted {known.seq} entries of it. put it back, or start anew with: "
+            f"{logs.decisions} is missing although {known.where} noted {known.seq} entries of it. put it back, or start a new one with: "
             f"correctless decisions repair. {heads.NEW}",
         ) from None
     if not report.intact:
@@ -70,7 +74,10 @@ def refuse_disproved(logs: Logs, repo: Repo | None, env: Mapping[str, str]) -> N
 
 
 def refuse_disproved_run(logs: Logs, env: Mapping[str, str]) -> None:
-    """The same of the run log alone."""
+    """Refuse a run log that its private copy disproves.
+
+    Raises: Stop(3).
+    """
     _refuse(_beside(logs.run, logs, env))
 
 
@@ -83,10 +90,12 @@ def _refuse(findings: Iterable[Finding]) -> None:
 def verify(
     logs: Logs, repo: Repo | None, env: Mapping[str, str], more: Iterable[Anchor] = (), *, at: str = "HEAD"
 ) -> LogReport:
-    """The decisions log checked against its chain and every anchor; `Stop(3)` when it, or the run log, can't be read.
+    """Check the decisions log against its chain and every anchor.
 
-    Anchors are what the commits of `at` (none with `repo` None), the run log, the private copy of the heads and `more` noted, and what
-    a person confirmed. Those of a log that `repair` set aside since are warnings.
+    Anchors are the notes in the commits of `at` (none with `repo` None), the run log, the private copy of the
+    heads, `more`, and your confirmations. Those of a log that `repair` set aside since are warnings.
+
+    Raises: Stop(3) when the decisions log or the run log cannot be read.
     """
     events = entries_of(logs.run, logs)
     declared = tuple(_declared_new(logs.decisions, env))
@@ -94,14 +103,12 @@ def verify(
     anchors = [*of_events(events), *more]
     if repo is not None:
         runs = {run for e in events if isinstance(run := e.fields.get("run"), str)}
-        # In a workspace that a person said is new, a branch without a run log has commits of logs that are elsewhere.
+        # In a workspace that was declared new, a branch without a run log has commits of logs that are elsewhere.
         severity = "error" if runs or not declared else "warning"
-        for commit, said in _trailers(repo, at, runs):
-            noted = _NOTED.fullmatch(said)
+        for commit, trailer in _trailers(repo, at, runs):
+            noted = _NOTED.fullmatch(trailer)
             if noted is None:
-                what = (
-                    f"commit {commit} has a trailer {TRAILER} that is no entry and head. rewrite that commit"
-                )
+                what = f"commit {commit} has an invalid trailer {TRAILER}: it must be an entry and a head. rewrite that commit"
                 faults.append(Finding(logs.decisions, 1, 1, "log-anchor", what))
             else:
                 anchors.append(Anchor(int(noted[1]), noted[2], f"commit {commit}", severity))
@@ -114,7 +121,7 @@ def verify(
 
 
 def beside(logs: Logs, env: Mapping[str, str]) -> Iterator[Finding]:
-    """What the private copies say against the run log and the confirmations of a branch."""
+    """Yield what the private copies disprove of a branch's run log and confirmations."""
     yield from _beside(logs.run, logs, env)
     yield from _beside(logs.confirmations, logs, env)
     if os.path.lexists(logs.confirmations):
@@ -137,7 +144,7 @@ def _beside(path: str, logs: Logs, env: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _declared_new(log: str, env: Mapping[str, str]) -> Iterator[Finding]:
-    """Each time a person said that this workspace is a new one: from then on nothing noted before holds the log."""
+    """Yield each declaration that this workspace is new: it voids all earlier notes."""
     for each in workspaces.declared(log, env):
         what = (
             f"{each.by} said at {each.timestamp} ({each.channel}) that this workspace is new: "
@@ -147,7 +154,7 @@ def _declared_new(log: str, env: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _before(logs: Logs) -> Lost | None:
-    """What the decisions log says of one before it."""
+    """Return what the decisions log says about its predecessor."""
     with opened(logs.decisions, logs.root, write=False) as file, file.stream() as stream:
         line = stream.readline()
     if b'"lost_seq"' not in line:
@@ -172,7 +179,10 @@ def _about(anchor: Anchor, before: Lost, events: tuple[Entry, ...]) -> bool:
 
 
 def _unlike_confirmed(logs: Logs, events: tuple[Entry, ...], before: Lost | None) -> Iterator[Finding]:
-    """Each closing of the gate whose digest, the one a person confirms, the lines of the log no longer give."""
+    """Yield each closing of the gate whose digest the log's lines no longer give.
+
+    That digest is the one you confirm.
+    """
     if not events:
         return
     from correctless.review import coverage
@@ -180,30 +190,31 @@ def _unlike_confirmed(logs: Logs, events: tuple[Entry, ...], before: Lost | None
     from correctless.runlog.events import GateClosed, logged
 
     closings = [
-        (e, said)
+        (e, digests)
         for e in events
         if e.fields.get("event") == GateClosed.event
         and not (before is not None and before.knew(e.seq, str(e.fields.get("timestamp"))))
-        and isinstance(said := typed(logs.run, e, logged).event, GateClosed)
-        and said.entries
+        and isinstance(digests := typed(logs.run, e, logged).event, GateClosed)
+        and digests.entries
     ]
-    wanted = {seq for _, said in closings for seq in said.entries}
+    wanted = {seq for _, digests in closings for seq in digests.entries}
     if not wanted:
         return
     lines = {e.seq: e.line for e in Ledger(logs.decisions, root=logs.root).entries() if e.seq in wanted}
-    for event, said in closings:
-        if coverage.shown(said, lines) != said.digest:
-            named = ", ".join(map(str, said.entries))
+    for event, digests in closings:
+        if coverage.shown(digests, lines) != digests.digest:
+            named = ", ".join(map(str, digests.entries))
             what = f"{_RUN_LOG}{event.seq} closed the gate over entries {named}, and those lines are not the ones that were shown"
-            yield Finding(logs.decisions, said.entries[0], 1, "log-anchor", what)
+            yield Finding(logs.decisions, digests.entries[0], 1, "log-anchor", what)
 
 
 def by_seq(anchor: Anchor) -> int:
+    """Return an anchor's sort key: its entry's number."""
     return anchor.seq
 
 
 def of_events(events: tuple[Entry, ...]) -> Iterator[Anchor]:
-    """What a run log noted of the decisions log."""
+    """Yield the anchors that a run log holds of the decisions log."""
     for event in events:
         seq, head = event.fields.get("log_seq"), event.fields.get("log_head")
         if type(seq) is int and isinstance(head, str):
@@ -211,14 +222,14 @@ def of_events(events: tuple[Entry, ...]) -> Iterator[Anchor]:
 
 
 def entries_of(path: str, logs: Logs) -> tuple[Entry, ...]:
-    """Every entry of one of a branch's logs; none where there is no such log."""
+    """Return every entry of one of a branch's logs; none where the log is missing."""
     return Ledger(path, root=logs.root).read() if os.path.lexists(path) else ()
 
 
 def _trailers(repo: Repo, at: str, runs: set[str]) -> Iterator[tuple[str, str]]:
     """(short commit, trailer) of the commits of this branch's runs; without a run log, of the branch itself.
 
-    A branch also holds commits of other branches' runs, by a merge or because it began there: their logs are others.
+    A branch also has commits of other branches' runs, by a merge or because it began there: their logs are others.
     """
     if not repo.has_commit():
         return
@@ -230,6 +241,6 @@ def _trailers(repo: Repo, at: str, runs: set[str]) -> Iterator[tuple[str, str]]:
         *(f"%(trailers:key={key},valueonly,unfold,separator=%x1f)" for key in ("Correctless-Run", TRAILER)),
     )
     out = repo.git("log", "-z", f"--grep=^{TRAILER}:", f"--format={'%x1e'.join(fields)}", at, *bounds)
-    for commit, run, said in (line.split("\x1e", 2) for line in out.split("\0") if line.count("\x1e") >= 2):
+    for commit, run, value in (line.split("\x1e", 2) for line in out.split("\0") if line.count("\x1e") >= 2):
         if not runs or runs.intersection(run.split("\x1f")):
-            yield from ((commit, each) for each in said.split("\x1f") if each)
+            yield from ((commit, each) for each in value.split("\x1f") if each)

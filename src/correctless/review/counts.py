@@ -1,4 +1,4 @@
-"""A branch's logs in; its decisions log in numbers out, read once from front to end in memory that does not grow with it."""
+"""Counts of a decisions log, read once in memory that does not grow with it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ _NAMES = tuple(f.name for f in fields(Decision))
 
 @dataclass(slots=True)
 class CountRow:
-    """The entries that share one name; `name` is None where they have none, and for those no row was left for."""
+    """Counts of the entries that share one name.
+
+    `name` is None for entries without a name, and for those no row was left for.
+    """
 
     name: str | None
     entries: int = 0
@@ -35,6 +38,7 @@ class CountRow:
     notes: dict[str, int] = field(default_factory=dict)
 
     def add(self, values: Mapping[str, Any]) -> None:
+        """Count one entry, given as a mapping in log order."""
         self.entries += 1
         self.deferred += values["escalation_deferred"]
         self.unlisted += values["decision_id"].startswith(UNLISTED)
@@ -44,7 +48,7 @@ class CountRow:
 
 @dataclass(slots=True)
 class Table:
-    """One row a name, in the order they first appear; at most `DISTINCT`, the rest in `others`."""
+    """At most `DISTINCT` rows in order of appearance, all other names in `others`."""
 
     rows: list[CountRow] = field(default_factory=list)
     others: CountRow | None = None
@@ -52,7 +56,10 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class LogCounts:
-    """Every entry of a decisions log, superseded ones included. `first` and `last`: the timestamps of those entries."""
+    """Counts of a decisions log, superseded entries included.
+
+    `first` and `last` are timestamps of its first and last entry.
+    """
 
     total: CountRow
     skills: Table
@@ -63,18 +70,20 @@ class LogCounts:
     head: Head
 
 
-def count(logs: Logs, tell: Callable[[int], None] = lambda entries: None) -> LogCounts:  # noqa: ARG005 told, not used
-    """The counts of a branch; a log that is not there has none. `tell` hears of each entry how many there were.
+def count(logs: Logs, tell: Callable[[int], None] = lambda entries: None) -> LogCounts:  # noqa: ARG005 called with it, not used
+    """Count the entries of a branch; zero where the log is missing.
 
-    `Stop(3)` as for the summary: damaged, foreign, no decisions log, gone after a run began, or not what the run log
-    noted of it.
+    `tell` is called with the number of entries so far.
+
+    Raises: Stop(3) as for the summary: the log is damaged, foreign, missing, gone after a run began, or
+    differs from what the run log noted of it.
     """
     noted = Noted(logs.decisions, typed_events(logs))
     total, first, last, head = CountRow(None), None, None, Head(0, GENESIS)
     skills, sources, runs = _Tally("skill"), _Tally("source"), _Tally("run")
     fits = _Fits(logs.decisions)
-    there = os.path.lexists(logs.decisions)
-    for entry in Ledger(logs.decisions, root=logs.root).entries() if there else ():
+    exists = os.path.lexists(logs.decisions)
+    for entry in Ledger(logs.decisions, root=logs.root).entries() if exists else ():
         values = entry.fields
         fits.check(entry)
         noted.check(entry)
@@ -84,12 +93,15 @@ def count(logs: Logs, tell: Callable[[int], None] = lambda entries: None) -> Log
         first = values["timestamp"] if first is None else first
         last, head = values["timestamp"], Head(entry.seq, entry.head)
         tell(entry.seq)
-    noted.end(there=there)
+    noted.end(there=exists)
     return LogCounts(total, skills.table, sources.table, runs.table, first, last, head)
 
 
 def as_json(counts: LogCounts) -> dict[str, Any]:
-    """The counts as a JSON object: entries, deferred, unlisted, notes, first, last, head, and the three tables."""
+    """Return the counts as a JSON object.
+
+    Its keys are entries, deferred, unlisted, notes, first, last, head, and the three tables.
+    """
 
     def numbers(row: CountRow) -> dict[str, Any]:
         notes = dict(sorted(row.notes.items()))
@@ -113,7 +125,10 @@ def as_json(counts: LogCounts) -> dict[str, Any]:
 
 
 def text(counts: LogCounts) -> str:
-    """The counts for a terminal: one line of totals, when and where the log ends, a table each of skill, source and run."""
+    """Return the counts for a terminal.
+
+    One line of totals, when and where the log ends, and a table each of skill, source and run.
+    """
     total = counts.total
     out = [f"{_entries(total.entries)}, {total.deferred:,} deferred, {total.unlisted:,} unlisted"]
     if counts.first is not None and counts.last is not None:
@@ -152,7 +167,7 @@ class _Tally:
 
 
 class _Fits:
-    """Refuses what is no decision. Entries whose fields have the types of one that was read are not read again."""
+    """Refuse what is not a decision. Entries whose fields have the types of one that was read are not read again."""
 
     def __init__(self, path: str) -> None:
         self._path = path

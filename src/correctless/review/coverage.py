@@ -1,4 +1,4 @@
-"""Which lines of which logs the answers on one branch's record cover: its events and confirmations in, lines by hash out."""
+"""Coverage of log lines by your answers: which lines, by hash, are confirmed."""
 
 from __future__ import annotations
 
@@ -21,19 +21,20 @@ DEFAULT_CHANNELS = (
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Whose yes counts: channels, and people where any are named."""
+    """Channels and, where any are named, confirmers whose yes counts."""
 
     channels: tuple[str, ...]
     people: tuple[str, ...]
 
     def trusts(self, answer: Confirmation) -> bool:
+        """Return whether an answer's channel and confirmer are trusted."""
         return answer.channel in self.channels and (not self.people or answer.by in self.people)
 
 
 def policy(
     branch: Branch, channels: Sequence[str] | None = None, confirmers: Sequence[str] | None = None
 ) -> Policy:
-    """The policy of the last run's plan, but for what is given."""
+    """Return the policy of the last run's plan, with what is given in its place."""
     plan = branch.plan
     return Policy(
         tuple(channels if channels is not None else plan.confirm_channels if plan else DEFAULT_CHANNELS),
@@ -50,7 +51,10 @@ class Coverage:
 
 
 def answers(branch: Branch, *policies: Policy) -> dict[str, Confirmation]:
-    """The last answer to each digest that counts: a yes that all `policies` trust, a no from anywhere."""
+    """Return the last valid answer to each digest.
+
+    A yes counts when all `policies` trust it, a no from anyone.
+    """
     return {
         answer.digest: answer
         for answer in branch.confirmations
@@ -60,7 +64,7 @@ def answers(branch: Branch, *policies: Policy) -> dict[str, Confirmation]:
 
 
 def of(branch: Branch, *policies: Policy) -> Coverage:
-    """What the answers of a branch cover, also in logs of others."""
+    """Return what the answers of a branch cover, also in logs of others."""
     lines = {r.seq: r.line for r in branch.decisions}
     counted = answers(branch, *policies)
     confirmed: dict[str, Confirmation] = {}
@@ -68,29 +72,35 @@ def of(branch: Branch, *policies: Policy) -> Coverage:
     for item in branch.events:
         event = item.event
         if isinstance(event, GateClosed):
-            said = counted.get(event.digest)
+            answer = counted.get(event.digest)
             # Recomputed, never believed: the answer covers the bytes that were shown, not a number.
-            if said is not None and said.kind != "answer" and shown(event, lines) == event.digest:
+            if answer is not None and answer.kind != "answer" and shown(event, lines) == event.digest:
                 named = (*(sha256(lines[seq]) for seq in event.entries), *event.inherited)
-                (rejected if said.kind == "rejected" else confirmed).update(dict.fromkeys(named, said))
+                (rejected if answer.kind == "rejected" else confirmed).update(dict.fromkeys(named, answer))
         elif isinstance(event, Asking):
             for seq, asked in zip(event.entries, event.digests, strict=False):
-                said = counted.get(asked)
-                if said is None or said.kind != "answer" or seq not in lines:
+                answer = counted.get(asked)
+                if answer is None or answer.kind != "answer" or seq not in lines:
                     continue
                 if digest(event.challenge, [lines[seq]]) == asked:
-                    confirmed[sha256(lines[seq])] = said
-    return Coverage(confirmed, {sha: said for sha, said in rejected.items() if sha not in confirmed})
+                    confirmed[sha256(lines[seq])] = answer
+    return Coverage(confirmed, {sha: answer for sha, answer in rejected.items() if sha not in confirmed})
 
 
 def shown(closing: GateClosed, lines: Mapping[int, bytes]) -> str:
-    """The digest of what a closing of the gate put before a person, from the lines as they are now; "" when one is missing."""
+    """Return the digest of what closing the gate showed you.
+
+    It is computed from the lines as they are now; "" when a line is missing.
+    """
     if not all(seq in lines for seq in closing.entries):
         return ""
     return digest(closing.challenge, (lines[seq] for seq in closing.entries), closing.inherited)
 
 
 def digest(challenge: str, lines: Iterable[bytes], inherited: Iterable[str] = ()) -> str:
-    """SHA-256 of the challenge, the exact lines of the open set and the hashes of inherited ones: nothing written earlier can match it."""
+    """Return the SHA-256 of the challenge, the open set's lines and inherited hashes.
+
+    The challenge is random, so nothing written earlier can match the digest.
+    """
     parts = (challenge.encode(), *lines, *(sha.encode() for sha in inherited))
     return hashlib.sha256(b"".join(part + b"\n" for part in parts)).hexdigest()

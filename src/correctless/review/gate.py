@@ -1,7 +1,8 @@
-"""Whether a branch may be published: what is on record of it in, open or closed, the open set and its digest out.
+"""Gate of a branch: whether it may be published, and what it waits for.
 
-Computed from the logs each time, stored nowhere. An entry is live unless its attempt was discarded. The open set is every live deferred entry that no valid
-confirmation covers, of this branch and of every run whose work it carries; while it is not empty the gate is closed.
+The gate is computed from the logs each time and stored nowhere. An entry is live unless its attempt was
+discarded. The open set is every live deferred entry that no valid confirmation covers, of this branch and of
+every run whose work it carries; while it is not empty the gate is closed.
 """
 
 from __future__ import annotations
@@ -33,22 +34,23 @@ class Gate:
 
     open: bool
     waiting: tuple[Recorded, ...]  # the open set: this branch's entries in log order, then inherited ones
-    closing: (
-        GateClosed | None
-    )  # the one that names exactly this open set: its digest is what a person confirms
-    rejected: Confirmation | None  # what a person answered to `closing`, when it was a no
+    closing: GateClosed | None  # the one that names exactly this open set: its digest is what you confirm
+    rejected: Confirmation | None  # your answer to `closing`, when it was a no
     covered: Mapping[str, Confirmation]  # SHA-256 of a line -> the confirmation that covers it
     superseded: frozenset[int]  # seq of entries whose attempt was discarded
     inherited: tuple[Recorded, ...] = ()  # entries of other branches that must be answered on this one
-    before: str = (
-        ""  # where the branch's run stands that has not come to its gate yet: until then it is not open
-    )
+    before: str = ""  # state of a run that has not reached its gate yet: until then the gate is not open
 
 
 def of_log(
     path: str, *, channels: Sequence[str] | None = None, confirmers: Sequence[str] | None = None
 ) -> Gate:
-    """The gate of a decisions log named by its path, with the run log and confirmations beside it; `Stop(3)` as `of`."""
+    """Return the gate of a decisions log by its path.
+
+    The run log and the confirmations are read from the files beside it.
+
+    Raises: Stop(3) as `of`.
+    """
     return of(logs_beside(path), None, os.environ, channels=channels, confirmers=confirmers)
 
 
@@ -60,20 +62,23 @@ def of(
     channels: Sequence[str] | None = None,
     confirmers: Sequence[str] | None = None,
 ) -> Gate:
-    """The gate of a branch's logs, not open before its run has come to it; `Stop(3)` when it can't be said: no log, a damaged one, one that an anchor disproves."""
+    """Return the gate of a branch's logs; never open before its run reached the gate.
+
+    Raises: Stop(3) when the log is missing, damaged, or disproved by an anchor.
+    """
     anchors.refuse_disproved(logs, repo, env)
     branch, found = asked(logs, repo, channels=channels, confirmers=confirmers)
     if not found.inherited and not os.path.lexists(logs.decisions):
         raise Stop(
             exits.REFUSED,
-            f"there is no decisions log {logs.decisions}. start a run, or name another with --log",
+            f"no decisions log {logs.decisions} found. start a run, or name another with --log",
         )
     before = _before(branch)
     return replace(found, open=False, before=before) if before else found
 
 
 def _before(branch: Branch) -> str:
-    """Where a run stands that has not come to its gate; "" where none is under way."""
+    """Return the state of a run before its gate; "" without one."""
     try:
         state = fold(branch.events)
     except OutOfOrderError as error:
@@ -83,7 +88,7 @@ def _before(branch: Branch) -> str:
     done = f"{len(state.finished)} of {len(state.plan.steps) if state.plan else 0} steps are done"
     if state.stopped is not None:
         return f"run {state.run} stopped before its gate ({done}): {state.stopped.reason}"
-    return f"run {state.run} has not come to its gate yet ({done}). see where it stands: correctless cauto status"
+    return f"run {state.run} has not reached its gate yet ({done}). see its state: correctless cauto status"
 
 
 def asked(
@@ -95,13 +100,16 @@ def asked(
     channels: Sequence[str] | None = None,
     confirmers: Sequence[str] | None = None,
 ) -> tuple[Branch, Gate]:
-    """What is on record of a branch, and its gate with all that the branch inherits; `Stop(3)` as `inheritance.of`.
+    """Return the record of a branch, and its gate with all that the branch inherits.
 
-    `repo`, `at` (the branch's commit) and `base` (what was published before) are found from the logs unless given.
+    `repo`, `at` (the branch's commit) and `base` (what was published before) are found from the logs unless
+    given.
+
+    Raises: Stop(3) as `inheritance.of`.
     """
     branch = record.load(logs)
-    own = coverage.policy(branch, channels, confirmers)
-    inherited = inheritance.of(logs, branch, own, repo=repo, at=at, base=base)
+    own_policy = coverage.policy(branch, channels, confirmers)
+    inherited = inheritance.of(logs, branch, own_policy, repo=repo, at=at, base=base)
     return branch, evaluate(branch, inherited, channels=channels, confirmers=confirmers)
 
 
@@ -112,12 +120,17 @@ def evaluate(
     channels: Sequence[str] | None = None,
     confirmers: Sequence[str] | None = None,
 ) -> Gate:
-    """The gate as it stands; channels and confirmers are the plan's of the last run unless given."""
-    own = coverage.policy(branch, channels, confirmers)
-    covered = dict(coverage.of(branch, own).confirmed)
-    gone = discarded(branch.events)
+    """Compute the gate from a branch's record.
+
+    Channels and confirmers are those of the last run's plan unless given.
+    """
+    own_policy = coverage.policy(branch, channels, confirmers)
+    covered = dict(coverage.of(branch, own_policy).confirmed)
+    discarded_attempts = discarded(branch.events)
     superseded = frozenset(
-        r.seq for r in branch.decisions if _attempt(r) in gone and r.seq not in inherited.revived
+        r.seq
+        for r in branch.decisions
+        if _attempt(r) in discarded_attempts and r.seq not in inherited.revived
     )
     waiting = [
         r
@@ -125,8 +138,8 @@ def evaluate(
         if r.decision.escalation_deferred and r.seq not in superseded and sha256(r.line) not in covered
     ]
     for theirs, entries in inherited.entries.items():
-        # Whoever may not answer where a decision was taken may not answer it from a branch of their own.
-        answered = coverage.of(branch, own, theirs).confirmed
+        # A confirmer who may not answer where a decision was made may not answer it from another branch.
+        answered = coverage.of(branch, own_policy, theirs).confirmed
         for each in entries:
             sha = sha256(each.line)
             if sha in answered:
@@ -138,7 +151,7 @@ def evaluate(
     current = closings[-1] if closings else None
     if current is not None and (current.entries, current.inherited) != _named(waiting):
         current = None
-    rejected = coverage.answers(branch, own).get(current.digest) if current else None
+    rejected = coverage.answers(branch, own_policy).get(current.digest) if current else None
     return Gate(
         open=not waiting,
         waiting=tuple(waiting),
@@ -151,7 +164,7 @@ def evaluate(
 
 
 def values(found: Gate) -> dict[str, Any]:
-    """The gate as a mapping, for programs."""
+    """Return the gate as a mapping, for programs."""
     return {
         "open": found.open,
         "before": found.before,
@@ -165,7 +178,7 @@ def values(found: Gate) -> dict[str, Any]:
 
 
 def close(waiting: Iterable[Recorded], challenge: str) -> GateClosed:
-    """The event that closes the gate over an open set; `challenge` is random and new each time."""
+    """Return the event that closes the gate; `challenge` is random and new each time."""
     every = tuple(waiting)
     entries, inherited = _named(every)
     return GateClosed(

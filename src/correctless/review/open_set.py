@@ -1,4 +1,4 @@
-"""The open set as a person reads and answers it: what is on record of a branch in, a view or one more record out."""
+"""The open set as you read and answer it."""
 
 from __future__ import annotations
 
@@ -23,20 +23,23 @@ from correctless.runlog.state import State, standing
 
 
 def view(logs: Logs) -> summary.SummaryView:
-    """Everything the summary of a branch shows."""
+    """Return everything the summary of a branch shows."""
     branch, found = gate.asked(logs)
     return view_of(branch, found, logs)
 
 
 def summarise(log: str, width: int = 80) -> str:
-    """The summary of a decisions log named by its path, for a terminal of `width` columns; errors as `gate.of_log`."""
+    """Return the summary of a decisions log by its path, for `width` columns.
+
+    Raises: Stop(3) as `gate.of_log`.
+    """
     logs = logs_beside(log)
     anchors.refuse_disproved(logs, None, os.environ)
     return summary.text(view(logs), width)
 
 
 def view_of(branch: Branch, found: Gate, logs: Logs) -> summary.SummaryView:
-    """The same of what was read and evaluated already."""
+    """Return the view of a branch that was read and evaluated already."""
     state = standing(logs.run, branch.events)
     waiting = {sha256(r.line) for r in found.waiting}
     return summary.SummaryView(
@@ -71,10 +74,12 @@ def close_gate(
     repo: Repo | None = None,
     at: str | None = None,
 ) -> tuple[Branch, Gate]:
-    """The gate closed over exactly the open set there is, so that its digest can be confirmed.
+    """Close the gate over the open set, so that its digest can be confirmed.
 
-    Nothing is written when it already is. `Stop(10)` while the last run has not come to its gate: what it will still
-    decide can't be confirmed beforehand. The caller holds the run's lock.
+    Nothing is written when it is closed already. The caller holds the run's lock.
+
+    Raises: Stop(10) while the last run has not reached its gate: its later decisions cannot be confirmed in
+    advance.
     """
     if found.closing is not None or found.open:
         return branch, found
@@ -95,23 +100,23 @@ def close_gate(
 def answer(
     logs: Logs, digest: str, *, kind: str, by: str, channel: str, note: str, now: datetime
 ) -> Confirmation:
-    """Put a person's answer to exactly what has this digest on record. The caller holds the run's lock."""
-    said = Confirmation(kind, digest, by, channel, timestamp(now), note)
-    _ledger(logs.confirmations, logs).append(said.fields())
-    return said
+    """Record your answer to what has this digest. The caller holds the run's lock."""
+    confirmation = Confirmation(kind, digest, by, channel, timestamp(now), note)
+    _ledger(logs.confirmations, logs).append(confirmation.fields())
+    return confirmation
 
 
 def approve_spec(logs: Logs, digest: str, *, by: str, channel: str, now: datetime) -> Confirmation:
-    """Put a person's approval of a spec, by its hash, on record."""
-    said = Confirmation("spec", digest, by, channel, timestamp(now))
-    _ledger(logs.confirmations, logs).append(said.fields())
-    return said
+    """Record your approval of a spec, by its hash."""
+    confirmation = Confirmation("spec", digest, by, channel, timestamp(now))
+    _ledger(logs.confirmations, logs).append(confirmation.fields())
+    return confirmation
 
 
 def spec_approval(logs: Logs, digest: str) -> Confirmation | None:
-    """The approval of a spec with exactly these bytes, None when there is none on record of this branch."""
-    said = record.load(logs).confirmations
-    return next((c for c in reversed(said) if c.kind == "spec" and c.digest == digest), None)
+    """Return the recorded approval of a spec with exactly these bytes, or None."""
+    confirmations = record.load(logs).confirmations
+    return next((c for c in reversed(confirmations) if c.kind == "spec" and c.digest == digest), None)
 
 
 def _ledger(path: str, logs: Logs) -> Ledger:
@@ -122,14 +127,14 @@ def _ledger(path: str, logs: Logs) -> Ledger:
 
 
 def state_of(logs: Logs) -> State:
-    """Where the last run of a branch stands."""
+    """Return the state of a branch's last run."""
     return standing(logs.run, record.load(logs).events)
 
 
-def _decided(said: Confirmation | None) -> str:
-    # A note beside a digest that was confirmed is no decision.
-    return said.note if said is not None and said.kind == "answer" else ""
+def _decided(confirmation: Confirmation | None) -> str:
+    # A note beside a digest that was confirmed is not a decision.
+    return confirmation.note if confirmation is not None and confirmation.kind == "answer" else ""
 
 
-def _who(said: Confirmation | None) -> str:
-    return f"{said.by} ({said.channel})" if said else ""
+def _who(confirmation: Confirmation | None) -> str:
+    return f"{confirmation.by} ({confirmation.channel})" if confirmation else ""

@@ -1,4 +1,4 @@
-"""A log that was damaged, cut, or is gone in; one that can be written to again out, with the loss on record."""
+"""Repair of a log that was damaged, cut or deleted; the loss is recorded."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ _NOT_DECISIONS = ("pipeline-", "confirmations-")
 
 
 def repair(logs: Logs, now: datetime, env: Mapping[str, str]) -> Repaired:
-    """Mend the log; one that lost entries starts anew with a deferred entry that names them, so the gate closes.
+    """Repair a decisions log so that it can be appended to.
 
-    Lost are also entries that an anchor on this machine knows of and the log does not have so.
+    A log that lost entries starts anew with a deferred entry that names them, so the gate closes. Entries
+    that an anchor on this machine knows and the log lacks count as lost.
     """
 
     def begins(what: Repaired) -> dict[str, Any]:
@@ -42,7 +43,7 @@ def repair(logs: Logs, now: datetime, env: Mapping[str, str]) -> Repaired:
     except Missing:
         noted = max((*of_events(events), *copy.noted()), key=by_seq, default=None)
         if noted is None:
-            raise  # nobody ever knew of a log here
+            raise  # no log was ever noted here
         done = Repaired("missing", None, EMPTY, Head(noted.seq, noted.sha256))
         Ledger(logs.decisions, root=logs.root).append(begins(done))
     if done.action in ("damaged", "missing"):
@@ -52,7 +53,10 @@ def repair(logs: Logs, now: datetime, env: Mapping[str, str]) -> Repaired:
 
 
 def _other(path: str, root: str | None, now: datetime, env: Mapping[str, str]) -> Repaired:
-    """The same of a run log or confirmations, which begin anew without a word: what they said is gone, and a person says it again."""
+    """Repair a run log or confirmations, which start empty.
+
+    What they recorded is lost, and you answer again.
+    """
     copy = Heads(path, env)
     try:
         done = check.repair(path, now, root=root)
@@ -98,7 +102,7 @@ def _loss(what: Repaired, now: datetime, events: int) -> dict[str, Any]:
         "cauto",
         "repair",
         f"start a new log after entry {lost.seq} of one that was {what.action}",
-        "a log that can't be trusted is kept aside, not mended: its entries are no longer counted",
+        "a log that can't be trusted is set aside, not repaired: its entries are no longer counted",
         at=Attempt(),
         now=timestamp(now),
         unlisted=1,

@@ -1,6 +1,7 @@
-"""The entries, steps and warnings of a branch in; the summary a person reads out, for a terminal or a pull request.
+"""Summary of a branch's decisions, for a terminal or a pull request.
 
-Everything a model wrote passes `printable` on its way to a terminal and `inert` on its way into Markdown.
+Everything a model wrote passes `printable` before it reaches a terminal and `inert` before it reaches
+Markdown.
 """
 
 from __future__ import annotations
@@ -24,17 +25,17 @@ class Item:
 
     decision: Decision
     seq: int
-    open: bool  # deferred, live, and confirmed by nobody
+    open: bool  # deferred, live and unconfirmed
     confirmed_by: str = ""
     decided: str = ""  # what that person wanted in the default's place
     superseded: bool = False
-    branch: str = ""  # whose log it stands in, where that is another's
-    rejected: str = ""  # who said no to it there
+    branch: str = ""  # branch of its log, where that is another one
+    rejected: str = ""  # who rejected it there
 
 
 @dataclass(frozen=True, slots=True)
 class SummaryView:
-    """All that a summary shows; `digest` is what a person confirms, once the gate has closed."""
+    """Contents of a summary; `digest` is what you confirm once the gate has closed."""
 
     branch: str
     run: str | None
@@ -45,7 +46,10 @@ class SummaryView:
 
 
 def text(view: SummaryView, width: int = 80) -> str:
-    """The summary for a terminal, wrapped at `width`, without colours, ended by the line that says what is open."""
+    """Return the summary for a terminal, wrapped at `width`, without colours.
+
+    Its last line says what needs confirmation.
+    """
     out: list[str] = [f"Decisions on {_line(view.branch)}" + (f", run {_line(view.run)}" if view.run else "")]
     parts = _Parts(view.items)
 
@@ -92,11 +96,11 @@ def text(view: SummaryView, width: int = 80) -> str:
 
 
 def markdown(view: SummaryView) -> str:
-    """The summary for a pull request: the same parts, every text of a model inert."""
+    """Return the summary for a pull request: the same parts, all model text inert."""
     parts = _Parts(view.items)
     out: list[str] = ["## Decisions", ""]
     if not parts.skills:
-        out += ["No decisions are on record.", ""]
+        out += ["No decisions are recorded.", ""]
     for skill, items in parts.skills:
         out += [f"### {inert(skill)}", ""]
         for item in items:
@@ -145,7 +149,7 @@ def markdown(view: SummaryView) -> str:
 
 
 def counts(view: SummaryView) -> dict[str, Any]:
-    """The summary in numbers; live entries only, except `superseded`."""
+    """Return the summary in numbers; live entries only, except `superseded`."""
     parts = _Parts(view.items)
     entries = [*parts.deferred, *parts.by_hand]
     return {
@@ -166,9 +170,12 @@ def counts(view: SummaryView) -> dict[str, Any]:
 
 
 def inert(text: str) -> str:
-    """Text as one line of Markdown that renders as itself and does nothing: it mentions, closes, links and loads nothing."""
+    """Return text as one line of Markdown that renders as itself and does nothing.
+
+    It mentions, closes, links and loads nothing.
+    """
     # What GitHub looks for, it looks for after escapes are resolved, so a backslash does not stop it; a break does.
-    # Hidden characters of the text itself are spelled out by `printable`, so nobody can bring their own breaks.
+    # Hidden characters of the text itself are spelled out by `printable`, so no text brings its own breaks.
     line = _TRIGGER.sub(lambda found: found[0] + _BREAK, _line(text))
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     line = _ACTIVE.sub(r"\\\g<0>", line)
@@ -195,23 +202,23 @@ class _Parts:
         self.live = [item for item in ordered if not item.superseded]
         self.waiting = [item for item in self.live if item.open]
         self.by_hand = [item for item in self.live if item.decision.source == "cli"]
-        taken = [item for item in self.live if item.decision.source != "cli"]
+        reported = [item for item in self.live if item.decision.source != "cli"]
         self.deferred = sorted(
-            (item for item in taken if item.decision.escalation_deferred or item.open), key=_rank
+            (item for item in reported if item.decision.escalation_deferred or item.open), key=_rank
         )
         aside = {_place(item) for item in self.deferred}
         self.skills = [
             (skill, [item for item in items if _place(item) not in aside])
-            for skill, items in _by_skill(taken)
+            for skill, items in _by_skill(reported)
         ]
-        self.taken = taken
+        self.taken = reported
         self.superseded = [
             (skill, [item.decision.decision_id for item in items])
             for skill, items in _by_skill(item for item in ordered if item.superseded)
         ]
 
     def deferred_of(self, skill: str) -> list[str]:
-        """The ids of a skill that stand under the deferred escalations, in the order they were recorded."""
+        """Return the ids of a skill's deferred escalations, in the order of recording."""
         aside = {_place(item) for item in self.deferred}
         return [
             i.decision.decision_id for i in self.taken if _place(i) in aside and i.decision.skill == skill
@@ -236,7 +243,7 @@ def _by_skill(items: Iterable[Item]) -> list[tuple[str, list[Item]]]:
 
 def _state(item: Item) -> str:
     if item.open:
-        return "OPEN"
+        return "needs confirmation"
     if item.confirmed_by and item.decided:
         return f"decided by {_line(item.confirmed_by)}: {_line(item.decided)}"
     if item.confirmed_by:
@@ -245,10 +252,10 @@ def _state(item: Item) -> str:
 
 
 def _details(item: Item) -> Iterator[tuple[str, str]]:
-    """What a person has to know of a deferred entry, label and one line each; what is empty is left out."""
+    """Yield what you need to know of a deferred entry, label and one line each."""
     decision = item.decision
     claimed = decision.extra.get("claimed_id")
-    kept = decision.extra.get("kept")
+    stored = decision.extra.get("kept")
     unlisted = f"{claimed}, which the skill does not list" if claimed else "no id"
     for label, value in (
         ("branch", item.branch),
@@ -260,7 +267,7 @@ def _details(item: Item) -> Iterator[tuple[str, str]]:
             "" if decision.rationale == decision.original_escalation_reason else decision.rationale,
         ),
         ("claimed", unlisted if "unlisted" in decision.notes else ""),
-        ("kept in", str(kept or "")),
+        ("kept in", str(stored or "")),
         ("fault", str(decision.extra.get("fault") or "") if "damaged" in decision.notes else ""),
         ("note", _remark(decision, without=("damaged", "unlisted"))),
     ):
@@ -272,7 +279,7 @@ _REMARKS = {
     "conflict": "the agent reported it twice, differently",
     "corrected": "the agent did not defer it, the skill does",
     "differs-from-default": "differs from the listed default",
-    "duplicate-key": "a key stood twice in it",
+    "duplicate-key": "it has a duplicate key",
     "incomplete": "the default or the rationale is missing",
     "unverified": "from a block without the attempt's nonce",
 }
@@ -289,13 +296,13 @@ def _headline(title: str, items: list[Item]) -> str:
 
 def _last(parts: _Parts) -> str:
     if not parts.waiting:
-        return "Nothing is open."
+        return "No decision needs your confirmation."
     named = [
         f"{_line(item.decision.skill)} {_line(item.decision.decision_id)}" for item in parts.waiting[:_NAMED]
     ]
     more = len(parts.waiting) - len(named)
     listed = ", ".join(named) + (f" and {more} more" if more else "")
-    return f"{len(parts.waiting)} open, for a person to confirm: {listed}"
+    return f"{_count(len(parts.waiting), 'decision needs', 'decisions need')} your confirmation: {listed}"
 
 
 _HEADER = ["step", "outcome", "time", "tokens", "cost"]

@@ -1,4 +1,4 @@
-"""A wall around an agent, held by the kernel: what it may reach as one value, and the words before a command that enforce it."""
+"""Sandbox of an agent, enforced by the kernel: bubblewrap or sandbox-exec."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class SandboxPlace:
     """What a sandbox is made for: a worktree on `branch`, and the folder of one run.
 
     `writable` and `readable` are paths a configuration names; `commands` are words whose programs have to be found,
-    `env` is the environment of whoever starts the run, `git` git's configuration by lower-case key.
+    `env` is your environment when you start the run, `git` git's configuration by lower-case key.
     """
 
     repo: Repo
@@ -63,14 +63,19 @@ class SandboxPlace:
 
 
 def private(run_folder: str) -> str:
-    """A run's own folder for what its agents keep: temporary files, caches, their programs' state."""
+    """Return a run's own folder for what its agents store.
+
+    That is temporary files, caches and their programs' state.
+    """
     return os.path.join(run_folder, "private")
 
 
 def find(mode: str, env: Mapping[str, str], *, exclude: Sequence[str] = ()) -> tuple[Means | None, str]:
-    """The means of this machine, or None and why there are none; `Stop(3)` where `mode` is require.
+    """Return this machine's sandbox program, or None and the reason.
 
     A program in one of the folders `exclude` is not used: an agent could have put it there.
+
+    Raises: Stop(3) where `mode` is require and none is found.
     """
     if mode == "off":
         return None, ""
@@ -81,12 +86,18 @@ def find(mode: str, env: Mapping[str, str], *, exclude: Sequence[str] = ()) -> t
 
 
 def refuse(repo: Repo) -> None:
-    """`Stop(3)` for a repository that no sandbox can hold."""
+    """Refuse a repository that no sandbox can protect.
+
+    Raises: Stop(3).
+    """
     git_layout.refuse_link(repo)
 
 
 def missing(place: SandboxPlace) -> tuple[str, ...]:
-    """The paths a configuration names that are not there: nothing is shown or made writable for them."""
+    """Return the paths a configuration names that do not exist.
+
+    Nothing is shown or made writable for them.
+    """
     home = place.env.get("HOME", "")
     return tuple(
         path for path in (*place.writable, *place.readable) if not os.path.lexists(_expanded(path, home))
@@ -94,7 +105,10 @@ def missing(place: SandboxPlace) -> tuple[str, ...]:
 
 
 def prepare(place: SandboxPlace) -> None:
-    """Make what a sandbox needs of git's files and ours; what comes to be there afterwards is an agent's."""
+    """Create what a sandbox needs of git's files and ours.
+
+    What appears there later was made by an agent.
+    """
     git_layout.prepare(place.repo, place.branch, place.git)
     contracts = os.path.join(place.repo.top, CONTRACTS)
     if not os.path.isdir(contracts):  # where there are none, an agent can't make some
@@ -108,8 +122,11 @@ def make(
     command: Sequence[str],
     env: Mapping[str, str],
 ) -> Sandbox:
-    """The sandbox of one process. `command` is what will run in it, `env` the environment it will have."""
-    # The agent writes in the first of these, and not in the folder that holds them: it can put nothing else in their place.
+    """Return the sandbox of one process.
+
+    `command` is what will run in it, `env` the environment it will have.
+    """
+    # The agent writes in the first of these, and not in their parent folder: it can put nothing else in their place.
     temporary, empty, filtered = (
         os.path.join(private(place.run_folder), name) for name in ("tmp", "empty", "filter")
     )
@@ -166,7 +183,7 @@ def _rules(
     if inside(sys.prefix, repo.top):
         yield AccessRule(sys.prefix, "read")  # an environment in the worktree is the dispatcher's own program
     yield from (AccessRule(_expanded(path, home), "write") for path in place.writable)
-    # What the logs are held against is nobody's cache.
+    # What the logs are checked against must not be read as a cache.
     yield from (
         AccessRule(folder, "read", narrows=True)
         for folder in state.folders(place.env)
@@ -176,14 +193,20 @@ def _rules(
 
 
 def _programs(words: Sequence[str], env: Mapping[str, str]) -> Iterator[str]:
-    """Where programs lie that are started in the sandbox: the agent's own, what it finds by PATH, and this package."""
+    """Yield the folders of programs started in the sandbox.
+
+    They are the agent's own, those on PATH, and this package's.
+    """
     yield from (sys.prefix, sys.base_prefix, install.plugin_root(), install.import_root())
     yield from env.get("PATH", "").split(os.pathsep)
     yield from words[:1]
 
 
 def _found(paths: Iterable[str], hidden: Sequence[AccessRule]) -> Iterator[AccessRule]:
-    """Rules that show what of `paths` lies below something hidden, by its real name and by that of a link which leads to it."""
+    """Yield rules that show those of `paths` that are below something hidden.
+
+    Each is shown by its real name and by that of a link which leads to it.
+    """
     folders = [os.path.realpath(rule.path) for rule in hidden]
 
     def lost(path: str) -> bool:

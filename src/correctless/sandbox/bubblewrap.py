@@ -1,4 +1,4 @@
-"""The reach of an agent as a command line of bubblewrap, for Linux."""
+"""Sandbox rules as a command line of bubblewrap, for Linux."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PACKAGE = "bubblewrap"
 # The programs that are needed, and the package each comes in.
 PROGRAMS = {"bwrap": PACKAGE, "unshare": "util-linux", "mount": "util-linux"}
 
-# Around bubblewrap, so that what somebody mounts while an agent runs, a stick or another machine's folder, is not there for it.
+# Around bubblewrap, so that what is mounted while an agent runs, a stick or another machine's folder, is not visible to it.
 _ALONE = ("--user", "--map-root-user", "--mount", "--propagation", "private")
 # A user namespace of its own also where root starts it: with no capability in the first one, nothing below can be
 # mounted anew. None inside of it: who makes one may leave all mounts behind, and rename what was a mount point before. In a
@@ -27,7 +27,7 @@ _BASE = (
 
 
 def prefix(programs: Sequence[str], reach: Reach, cwd: str) -> tuple[str, ...]:
-    """The words to put before a command so that it reaches no more than `reach`."""
+    """Return the words to put before a command to confine it to `reach`."""
     bwrap, unshare, mount = programs
     words = [bwrap, "--seccomp", "9", *_who(), *_NAMESPACES, *_BASE]
     frozen: list[str] = []
@@ -62,7 +62,7 @@ def prefix(programs: Sequence[str], reach: Reach, cwd: str) -> tuple[str, ...]:
 
 
 def trial(programs: Sequence[str]) -> tuple[str, ...]:
-    """A command that succeeds where a sandbox can be made at all."""
+    """Return a command that succeeds where a sandbox can be made at all."""
     bwrap, unshare, _ = programs
     return (unshare, *_ALONE, bwrap, *_who(), *_NAMESPACES, *_BASE, "--", "/bin/sh", "-c", ":")
 

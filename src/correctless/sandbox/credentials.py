@@ -1,4 +1,4 @@
-"""Where a person's credentials lie: files and folders that no agent may read."""
+"""Files and folders with your credentials, which no agent may read."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ _AT_HOME = (
     *("Library/Keychains", "Library/Cookies", "Library/Application Support/Google/Chrome"),
     *("Library/Application Support/Firefox", "Library/Application Support/gh"),
 )
-# These mostly say where packages come from. One that holds a login is hidden.
+# These mostly say where packages come from. One with a login is hidden.
 _PERHAPS = {".npmrc": rb"_auth|_password", ".yarnrc.yml": rb"npmAuth", ".yarnrc": rb"_auth"}
-# Of ~/.ssh what is no secret and is needed to know a host.
+# Of ~/.ssh what is not secret and is needed to verify a host.
 _PUBLIC = re.compile(r"(?:known_hosts.*|config|.*\.pub)\Z")
 _SYSTEM = ("/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-", "/etc/sudoers", "/etc/sudoers.d")
 # Variables that move one of the above elsewhere.
@@ -74,7 +74,7 @@ _FOLDERS = {
     ".cache/": "XDG_CACHE_HOME",
     ".cargo/": "CARGO_HOME",
 }
-# A cloud whose models the agent is told to use: then its login is the agent's own.
+# A cloud whose models the agent is configured to use: its login is then the agent's own.
 _CLOUDS = {
     "CLAUDE_CODE_USE_BEDROCK": (".aws", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"),
     "CLAUDE_CODE_USE_VERTEX": (".config/gcloud", "CLOUDSDK_CONFIG", "GOOGLE_APPLICATION_CREDENTIALS"),
@@ -93,8 +93,10 @@ _LARGEST = 1 << 20  # bytes of one file that are looked at
 
 
 def rules(env: Mapping[str, str], named: Mapping[str, str], own: str = "") -> Iterator[AccessRule]:
-    """A rule for each credential there is. `named` is git's configuration, whose keys and helpers name further files, `own` a home
-    folder beside the one of `env`.
+    """Yield a rule for each credential that exists.
+
+    `named` is git's configuration, whose keys and helpers name further files, `own` a home folder beside the
+    one of `env`.
     """
     allowed = {each for switch, theirs in _CLOUDS.items() if env.get(switch) for each in theirs}
     homes = [home for home in dict.fromkeys((env.get("HOME", ""), own)) if os.path.isabs(home)]
@@ -109,8 +111,8 @@ def rules(env: Mapping[str, str], named: Mapping[str, str], own: str = "") -> It
                 yield AccessRule(os.path.join(home, ".ssh", name), "read")
         # Claude Code itself, where it was installed for this person alone.
         yield AccessRule(os.path.join(home, ".claude", "local"), "read")
-        said = _in_words(env.get("GIT_SSH_COMMAND", ""), home)
-        for path in (*_identities(home), *_of_git(named, home), *said):
+        ssh_words = _in_words(env.get("GIT_SSH_COMMAND", ""), home)
+        for path in (*_identities(home), *_of_git(named, home), *ssh_words):
             yield AccessRule(path, "hide")
     for variable in _MOVED:
         for path in env.get(variable, "").split(os.pathsep) if variable not in allowed else ():
@@ -122,7 +124,10 @@ def rules(env: Mapping[str, str], named: Mapping[str, str], own: str = "") -> It
 
 
 def own_home() -> str:
-    """The home folder as the user database has it, whatever HOME says; "" where it has none."""
+    """Return the home folder in the user database, whatever HOME is.
+
+    "" where it has none.
+    """
     try:
         return pwd.getpwuid(os.getuid()).pw_dir
     except KeyError:
@@ -151,12 +156,12 @@ def _hidden(home: str, env: Mapping[str, str], allowed: Collection[str]) -> Iter
 
 
 def _linked(folder: str, *, deep: bool) -> Iterator[str]:
-    """What links in a folder lead to: people keep what is in it among other files, and link it."""
+    """Yield what links in a folder lead to: its files are often stored elsewhere and linked."""
     folders, most = [folder], _MOST
     while folders and most:
-        here, most = folders.pop(), most - 1
-        for name in _names(here):
-            path = os.path.join(here, name)
+        current, most = folders.pop(), most - 1
+        for name in _names(current):
+            path = os.path.join(current, name)
             if os.path.islink(path) and os.path.exists(path) and not _PUBLIC.match(name):
                 yield os.path.realpath(path)
             elif deep and os.path.isdir(path) and not os.path.islink(path):
@@ -179,8 +184,8 @@ def _identities(home: str) -> Iterator[str]:
             for word in words.split():
                 pattern = os.path.join(os.path.dirname(file), os.path.expanduser(word.strip('"')))
                 files += [each for each in sorted(glob.glob(pattern)) if each not in files]
-        for said in _IDENTITY.findall(text):
-            yield from _in_words(said, home)
+        for option in _IDENTITY.findall(text):
+            yield from _in_words(option, home)
 
 
 def _of_git(named: Mapping[str, str], home: str) -> Iterator[str]:
@@ -190,9 +195,9 @@ def _of_git(named: Mapping[str, str], home: str) -> Iterator[str]:
             yield from _in_words(value, home)
 
 
-def _in_words(said: str, home: str) -> Iterator[str]:
+def _in_words(command: str, home: str) -> Iterator[str]:
     """Every file that a path in a setting names, with blanks in it only where it is quoted; no programs."""
-    for match in _PATH.finditer(said):
+    for match in _PATH.finditer(command):
         quoted = match[1] or match[2] or ""
         yield from _private(quoted or match[0], home)
         if quoted:

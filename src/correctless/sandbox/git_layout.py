@@ -1,4 +1,7 @@
-"""What of a repository's git folders an agent may write: what a commit on its branch needs, and nothing that runs a program."""
+"""Access to a repository's git folders.
+
+An agent may write what a commit on its branch needs, and nothing that runs a program.
+"""
 
 from __future__ import annotations
 
@@ -27,12 +30,15 @@ _HOOKS = "core.hookspath"
 _NAMES = ("path", "file", "dir", "template")  # what the keys of settings end with that name a file or folder
 _FILES = ("packed-refs", "config.worktree")
 _SIBLINGS = 256  # branches beside the run's that get a rule each; of more, only those in other folders
-_LONGEST = 1 << 14  # bytes of a file that holds one path
+_LONGEST = 1 << 14  # bytes of a file with one path
 _PACKS = 32  # of more, none can be added either
 
 
 def rules(repo: Repo, branch: str, settings: Mapping[str, str]) -> Iterator[AccessRule]:
-    """The rules for `repo` while its worktree is on `branch`. `settings` is its configuration by lower-case key."""
+    """Yield the rules for `repo` while its worktree is on `branch`.
+
+    `settings` is its configuration by lower-case key.
+    """
     common, own = repo.common_dir, repo.git_dir
     yield AccessRule(common, "write" if own == common else "read")
     yield AccessRule(own, "write")
@@ -43,10 +49,10 @@ def rules(repo: Repo, branch: str, settings: Mapping[str, str]) -> Iterator[Acce
     for folder in dict.fromkeys((own, common)):
         for name in _DECIDES:
             yield _kept(os.path.join(folder, name))
-    yield AccessRule(own, "write")  # of a linked worktree it lies in the `worktrees` of the other
+    yield AccessRule(own, "write")  # of a linked worktree it is in the `worktrees` of the other
     yield from _objects(os.path.join(common, "objects"))
     for refs in ("refs", "logs/refs"):
-        # git writes a ref by a rename: its folder is writable and what lies beside it isn't. Beside the branch that is refs/stash.
+        # git writes a ref by a rename: its folder is writable and what is beside it is not. Beside the branch that is refs/stash.
         yield from _alone(os.path.join(common, refs), "stash")
         yield _kept(os.path.join(common, refs, "heads"))
         yield from _alone(*os.path.split(os.path.join(common, refs, "heads", branch)))
@@ -55,18 +61,26 @@ def rules(repo: Repo, branch: str, settings: Mapping[str, str]) -> Iterator[Acce
 
 
 def refuse_link(repo: Repo) -> None:
-    """`Stop(3)` where `.git` is a link: no mount can hold one, so whatever an agent put in its place would be the person's repository."""
+    """Refuse a repository whose `.git` is a link.
+
+    No mount can protect a link, so what an agent put in its place would become your repository.
+
+    Raises: Stop(3).
+    """
     link = os.path.join(repo.top, ".git")
     if os.path.islink(link):
         raise Stop(
             REFUSED,
             f"{link} is a symbolic link, which an agent in the sandbox could replace. "
-            f"put a file in its place that says: gitdir: {repo.git_dir}",
+            f"put a file in its place with the line: gitdir: {repo.git_dir}",
         )
 
 
 def prepare(repo: Repo, branch: str, settings: Mapping[str, str]) -> None:
-    """Make what must be there to be protected, or to be written in: git makes it as it needs it."""
+    """Create what must exist to be protected, or to be written in.
+
+    git makes it as it needs it.
+    """
     common = repo.common_dir
     folders = [os.path.join(common, name) for name in _FOLDERS]
     folders += [
@@ -106,18 +120,18 @@ def _is_git_s(repo: Repo, path: str) -> bool:
 
 
 def _worktrees_in(repo: Repo) -> Iterator[str]:
-    """Other worktrees that lie in this one."""
+    """Yield other worktrees inside of this one."""
     folder = os.path.join(repo.common_dir, "worktrees")
     for name in _names(folder):
         with suppress(OSError):
-            said = below.read(os.path.join(folder, name, "gitdir"), _LONGEST, root=repo.common_dir)
-            top = os.path.dirname(os.path.normpath(os.fsdecode(said.rstrip(b"\r\n"))))
+            content = below.read(os.path.join(folder, name, "gitdir"), _LONGEST, root=repo.common_dir)
+            top = os.path.dirname(os.path.normpath(os.fsdecode(content.rstrip(b"\r\n"))))
             if top != repo.top and inside(top, repo.top):
                 yield top
 
 
 def _unpack(common: str, ref: str) -> None:
-    """Write the refs beside `ref` that are only packed as files too: one that is no file can't be protected."""
+    """Write the packed refs beside `ref` as files: only a file can be protected."""
     folder = os.path.dirname(ref) + "/"
     pattern = re.compile(rb"^[0-9a-f]{40,64} " + re.escape(os.fsencode(folder)) + rb"(.+)$", re.MULTILINE)
     names = {os.fsdecode(name) for name in pattern.findall(_packed(common))}

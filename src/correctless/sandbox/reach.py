@@ -1,6 +1,6 @@
-"""What an agent may reach: one access for each path, the deepest path decides.
+"""Access of an agent to each path; the rule for the deepest path decides.
 
-What no rule names can be read and not written. The two ways to spell it for a kernel are `bubblewrap` and `seatbelt`.
+What no rule names can be read and not written. `bubblewrap` and `seatbelt` translate it for a kernel.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class AccessRule:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What one program needs beside the worktree: rules, and variables of its environment."""
+    """What one program needs beside the worktree: rules and environment variables."""
 
     rules: tuple[AccessRule, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -41,8 +41,10 @@ class Needs:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """All rules of one attempt. `temporary` becomes /tmp; `empty` is an empty file that stands in for each hidden one, `filter`
-    one with what `seccomp` says.
+    """All rules of one attempt.
+
+    `temporary` becomes /tmp; `empty` is an empty file that replaces each hidden one, `filter` one with the
+    program of `seccomp`.
     """
 
     rules: tuple[AccessRule, ...]
@@ -51,7 +53,7 @@ class Reach:
     filter: str = ""
 
     def of(self, path: str) -> Access:
-        """The access to a path, by its real name."""
+        """Return the access to a path, by its real name."""
         found: Access = "read"
         for rule in self.rules:  # sorted: the deepest comes last
             if rule.access != "link" and inside(path, rule.path):
@@ -60,20 +62,21 @@ class Reach:
 
 
 def arrange(rules: Iterable[AccessRule]) -> tuple[AccessRule, ...]:
-    """The rules to carry out, parents first: real paths that exist, a later rule for the same path in place of an earlier one.
+    """Return the rules to enforce, parents first, each by its real path.
 
-    A path that leads through a link where an agent can write is what an agent made of it: such a rule narrows what there is at its end,
-    and gives nothing. Between a writable folder and a protected path in it, each folder gets a rule of its own. Its own mount can't be
-    renamed; a folder without one could be, protected path and all, and another be put in its place.
+    Paths that do not exist are dropped, and a later rule for the same path replaces an earlier one. A path
+    through a link where an agent can write may lead anywhere: such a rule only narrows the access to where it
+    leads. Between a writable folder and a protected path in it, each folder gets a rule of its own: a folder
+    with its own mount cannot be renamed, while one without could be, protected path and all, and be replaced.
     """
     by_path = _resolved(rules)
-    kept: dict[str, AccessRule] = {}
+    arranged: dict[str, AccessRule] = {}
     for path in sorted(by_path, key=parts):
         rule = by_path[path]
-        above = nearest(path, kept)
+        above = nearest(path, arranged)
         shown = (
             above is not None and above.source != ""
-        )  # what lies here is seen only where a rule shows it again
+        )  # what is here is seen only where a rule shows it again
         visible = above is None or not (above.source or above.access == "hide")
         if visible and (
             rule.access == "link" or (rule.source and rule.access == "read" and os.path.islink(path))
@@ -87,9 +90,9 @@ def arrange(rules: Iterable[AccessRule]) -> tuple[AccessRule, ...]:
             while folder != above.path:
                 pins.append(AccessRule(folder, "write"))
                 folder = os.path.dirname(folder)
-            kept.update((pin.path, pin) for pin in reversed(pins))
-        kept[path] = rule
-    return tuple(sorted(kept.values(), key=lambda rule: parts(rule.path)))
+            arranged.update((pin.path, pin) for pin in reversed(pins))
+        arranged[path] = rule
+    return tuple(sorted(arranged.values(), key=lambda rule: parts(rule.path)))
 
 
 def _resolved(rules: Iterable[AccessRule]) -> dict[str, AccessRule]:
@@ -128,9 +131,9 @@ def _resolved(rules: Iterable[AccessRule]) -> dict[str, AccessRule]:
 
 def _links(path: str) -> Iterator[str]:
     """The links a path leads through, each by the real name of its folder."""
-    at, left, seen = os.sep, path.split(os.sep)[::-1], 0
-    while left and seen < _MOST_LINKS:
-        name = left.pop()
+    at, pending, seen = os.sep, path.split(os.sep)[::-1], 0
+    while pending and seen < _MOST_LINKS:
+        name = pending.pop()
         if name == os.pardir:
             at = os.path.dirname(at)
         elif name not in ("", os.curdir):
@@ -142,12 +145,14 @@ def _links(path: str) -> Iterator[str]:
             seen += 1
             leads = os.readlink(step)
             at = os.sep if os.path.isabs(leads) else at
-            left += leads.split(os.sep)[::-1]
+            pending += leads.split(os.sep)[::-1]
 
 
 def make_room(rules: Iterable[AccessRule]) -> None:
-    """Make room for what is shown inside of a folder that agents wrote in before: bwrap would follow a link there, out of all bounds.
-    Links that are shown there are made.
+    """Prepare what is mounted inside of a folder that agents wrote in before.
+
+    Links in the way are removed, because bwrap would follow one out of all bounds. Links that a rule shows
+    are created.
     """
     by_path = {rule.path: rule for rule in rules}
     for path, rule in by_path.items():
@@ -167,17 +172,19 @@ def make_room(rules: Iterable[AccessRule]) -> None:
 
 
 def inside(path: str, folder: str) -> bool:
-    """Whether `path` is `folder` or below it."""
+    """Return whether `path` is `folder` or below it."""
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
 def parts(path: str) -> tuple[str, ...]:
+    """Return the parts of a path, a key that sorts parents first."""
     return tuple(path.split(os.sep))
 
 
-def nearest(path: str, kept: Mapping[str, AccessRule]) -> AccessRule | None:
+def nearest(path: str, rules: Mapping[str, AccessRule]) -> AccessRule | None:
+    """Return the rule of the deepest folder above `path`, None without one."""
     while (above := os.path.dirname(path)) != path:
-        if above in kept:
-            return kept[above]
+        if above in rules:
+            return rules[above]
         path = above
     return None

@@ -1,4 +1,7 @@
-"""The reach of an agent as a profile of sandbox-exec, for macOS: the last rule that fits a path decides."""
+"""Sandbox rules as a profile of sandbox-exec, for macOS.
+
+The last rule that matches a path decides.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +12,20 @@ from correctless.sandbox.reach import Reach
 
 PROGRAM = "/usr/bin/sandbox-exec"
 
-# What has to be written although nobody names it: terminals, the null device, and what the system itself keeps for a user.
+# What must be writable without a rule: terminals, the null device, and the system's own per-user files.
 _DEVICES = '(literal "/dev/null") (literal "/dev/zero") (literal "/dev/tty") (literal "/dev/dtracehelper") (regex #"^/dev/fd/")'
 
 
 def prefix(programs: Sequence[str], reach: Reach, cwd: str) -> tuple[str, ...]:  # noqa: ARG001 the shape of bubblewrap's
-    """The words to put before a command so that it reaches no more than `reach`."""
+    """Return the words to put before a command to confine it to `reach`."""
     return (*programs, "-p", profile(reach))
 
 
 def profile(reach: Reach) -> str:
-    """The whole profile. There are no mounts: what a rule shows from elsewhere (`source`) has to be reached by its own path."""
+    """Return the whole profile.
+
+    macOS has no bind mounts: what a rule shows from another place (`source`) must be reached by its own path.
+    """
     lines = [
         "(version 1)",
         "(allow default)",
@@ -43,13 +49,13 @@ def profile(reach: Reach) -> str:
             lines += [f"(allow file-read* {path})", f"(deny file-write* {path})"]
         else:
             lines.append(f"(allow file-read* file-write* {path})")
-    # Last, because it lies in a folder that is read-only.
+    # Last, because it is in a folder that is read-only.
     lines.append(f"(allow file-read* file-write* {_below(reach.temporary)})")
     return "\n".join(lines)
 
 
 def trial(programs: Sequence[str]) -> tuple[str, ...]:
-    """A command that succeeds where a sandbox can be made at all."""
+    """Return a command that succeeds where a sandbox can be made at all."""
     return (*programs, "-p", "(version 1)(allow default)", "/bin/sh", "-c", ":")
 
 

@@ -1,6 +1,6 @@
-"""The system calls no agent makes, as the program the kernel asks before each one: those of its key store.
+"""Filter for the system calls of the kernel's key store, which no agent may make.
 
-Keys are bound to no path and to no process: whatever logs a person in may leave one, and every descendant could use it.
+Keys are bound to no path and to no process: any login may leave one, and every descendant could use it.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _MACHINES = {
 }
 _X32 = 0x40000000  # x86-64 takes each call under a second number too
 _LOAD, _AND, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x06
-_NUMBER, _MACHINE = 0, 4  # where they lie in what the program is given
+_NUMBER, _MACHINE = 0, 4  # their offsets in the program's input
 _ALLOW, _FAIL = 0x7FFF0000, 0x00050000 | errno.ENOSYS
 
 
 def program() -> bytes:
-    """The program in the kernel's form (classic BPF), as `bwrap --seccomp` reads it."""
+    """Return the filter as classic BPF, as `bwrap --seccomp` reads it."""
     lines = [(_LOAD, 0, 0, _MACHINE)]
     for machine, first in _MACHINES.items():
         lines += [

@@ -1,4 +1,7 @@
-"""The Unix sockets programs of this machine listen on: each is a way to have work done outside of a sandbox."""
+"""Unix sockets on which programs of this machine listen.
+
+Each one would let an agent have work done outside of its sandbox.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,10 @@ _KNOWN = (
 
 
 def listening(home: str) -> Iterator[str]:
-    """The paths of all sockets that are in use now, and of those that are usual in a home folder.
+    """Yield the paths of all sockets in use, and of the usual ones in a home folder.
 
-    Abstract sockets have no path: they belong to the network, which agents keep.
+    Abstract sockets have no path: they belong to the network, which agents can use. The format is that of
+    /proc/net/unix (proc(5)).
     """
     try:
         with open(_TABLE, encoding="utf-8", errors="surrogateescape") as file:

@@ -1,4 +1,4 @@
-"""The sandbox tried in place: what an agent could do wrong is done in one, and whatever went through is named."""
+"""Self-test of the sandbox: it tries what an agent must not be able to do."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ class SandboxTrial:
 
 
 def leave(sandbox: Sandbox, place: SandboxPlace, token: str, env: Mapping[str, str]) -> SandboxTrial:
-    """Try to write and to read from inside what no agent may. Nothing is left behind: what a hole lets through is taken away."""
+    """Try to write and to read from inside what no agent may.
+
+    Nothing remains: what a hole lets through is removed.
+    """
     tries = dict(_tries(place, sandbox, f".correctless-trial-{token}"))
     lines = [
         f"( {command} ) >/dev/null 2>&1 && echo {shlex.quote(_REACHED + what)}"
@@ -46,14 +49,14 @@ def leave(sandbox: Sandbox, place: SandboxPlace, token: str, env: Mapping[str, s
     except (OSError, subprocess.TimeoutExpired) as error:
         return SandboxTrial((), (), str(error))
     finally:
-        for _, left in tries.values():
+        for _, trial_file in tries.values():
             with suppress(OSError):
-                os.unlink(left)
-    said = done.stdout.decode("utf-8", "replace").splitlines()
-    if "done" not in said:
+                os.unlink(trial_file)
+    output = done.stdout.decode("utf-8", "replace").splitlines()
+    if "done" not in output:
         why = done.stderr.decode("utf-8", "replace").strip().splitlines() or [f"exit {done.returncode}"]
         return SandboxTrial((), (), why[0])
-    possible = tuple(line.removeprefix(_REACHED) for line in said if line.startswith(_REACHED))
+    possible = tuple(line.removeprefix(_REACHED) for line in output if line.startswith(_REACHED))
     return SandboxTrial(tuple(tries), possible)
 
 

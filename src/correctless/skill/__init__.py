@@ -1,1 +1,1 @@
-"""One SKILL.md: where it is, its text, and the contract it states."""
+"""A SKILL.md: where it is, its text, and the contract it states."""

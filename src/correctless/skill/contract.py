@@ -1,4 +1,7 @@
-"""One SKILL.md in, the contract it states out: its mode and its decision points; whether they are right, `rules` says."""
+"""Contract that one SKILL.md states: its mode and its decision points.
+
+Whether they are valid is decided by `rules`.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +23,10 @@ MODES = ("autonomous", "interactive", "hybrid")
 
 
 class SkillContract(NamedTuple):
-    """What one SKILL.md states. `interaction_mode` is None unless the file states one valid mode without contradiction.
+    """What one SKILL.md states, without judging it.
 
-    Nothing here is judged: what is wrong with it, `rules.problems` lists.
+    `interaction_mode` is None unless the file states one valid mode without contradiction. `rules.problems`
+    lists what is wrong.
     """
 
     name: str
@@ -35,23 +39,35 @@ class SkillContract(NamedTuple):
     text: SkillText  # what it was read from
 
     def default(self, id: str) -> Default | None:  # noqa: A002 the word the log uses
-        """The first decision point with that id; None for an id the contract does not list, and for no id at all."""
+        """Return the first decision point with that id.
+
+        None for an id the contract does not list, and without an id.
+        """
         return next((d for d in self.defaults if id and d.id == id), None)
 
 
 def read_skill(path: str) -> SkillContract:
-    """The contract of a skill folder or of its SKILL.md; `Stop` (3) when it can't be read. A faulty text is no error."""
+    """Return the contract of a skill folder or of its SKILL.md.
+
+    Raises: Stop(3) when the file cannot be read. An invalid text is not an error.
+    """
     file = skill_file(path)
     return of_text(read_bytes(file), file)
 
 
 def of_text(data: bytes, path: str) -> SkillContract:
-    """The contract that the bytes of a SKILL.md state; `path` names the file, and its folder the skill that has no name."""
+    """Return the contract that the bytes of a SKILL.md state.
+
+    `path` names the file, and its folder the skill when the text gives no name.
+    """
     return of_skill(skill_text.read(data, path))
 
 
 def of_skill(skill: SkillText, sections: list[Section] | None = None) -> SkillContract:
-    """The contract of a text that was read already; `sections` are those of its defaults, where somebody has looked for them."""
+    """Return the contract of a text that was read already.
+
+    `sections` are those of its defaults, where they are known already.
+    """
     front = skill.frontmatter
     if sections is None:
         sections = defaults.sections(skill)
@@ -68,7 +84,10 @@ def of_skill(skill: SkillText, sections: list[Section] | None = None) -> SkillCo
 
 
 def mode_nodes(front: Node | None) -> tuple[Node, ...]:
-    """Where the mode is stated: at the top, and in `metadata`, which tools that refuse unknown keys let pass."""
+    """Return where the mode is stated: at the top level and in `metadata`.
+
+    Tools that refuse unknown keys accept it in `metadata`.
+    """
     if front is None:
         return ()
     metadata = front.get("metadata")
@@ -81,17 +100,17 @@ _KEYS = {"interactionmode": "interaction_mode", "allowedtools": "allowed-tools",
 
 
 def misspelled(front: Node | None) -> Iterator[tuple[Node, str]]:
-    """Each key that nobody reads and the key of the contract it was meant to be."""
+    """Yield each unknown key with the contract's key it was meant to be."""
     for keys in (front, front.get("metadata") if front else None):
         for key, _ in keys.pairs if keys else ():
-            # A key that only differs in what stands between its letters is as long or a little longer.
+            # A key that only differs in the signs between its letters is as long or a little longer.
             right = _KEYS.get(re.sub(r"[^a-z]", "", key.text.lower())) if len(key.text) < 32 else None
             if right and key.text != right:
                 yield key, right
 
 
 def tool_items(front: Node | None) -> tuple[Node, ...]:
-    """The values under `allowed-tools`: the items of the list, or the one line."""
+    """Return the values under `allowed-tools`: the items of the list, or the one line."""
     node = front.get("allowed-tools") if front else None
     if node is None:
         return ()
@@ -99,18 +118,21 @@ def tool_items(front: Node | None) -> tuple[Node, ...]:
 
 
 def split_tools(text: str) -> tuple[tuple[str, ...], bool]:
-    """Tools separated by commas or spaces, `Bash(git log:*)` being one; and whether all parentheses are closed."""
+    """Return the tools of a list separated by commas or spaces.
+
+    `Bash(git log:*)` is one tool. The second value says whether all parentheses are closed.
+    """
     if "(" not in text and ")" not in text:
         return tuple(text.replace(",", " ").split()), True
-    tools, word, depth = [], "", 0
+    tools, current, depth = [], "", 0
     for char in text:
         if depth == 0 and (char == "," or char.isspace()):
-            tools.append(word)
-            word = ""
+            tools.append(current)
+            current = ""
             continue
         depth = max(0, depth + {"(": 1, ")": -1}.get(char, 0))
-        word += char
-    return tuple(tool for tool in (*tools, word.strip()) if tool), depth == 0
+        current += char
+    return tuple(tool for tool in (*tools, current.strip()) if tool), depth == 0
 
 
 def _word(front: Node | None, key: str) -> str:

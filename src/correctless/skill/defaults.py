@@ -1,4 +1,4 @@
-"""The section `## Autonomous Defaults` -> its entries, each a decision point with the parts it states, however it is written."""
+"""Decision points of the section `## Autonomous Defaults`, in any notation."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ _NOT_ESCALATED = frozenset({"", "never", "no", "false"})
 
 
 class Default(NamedTuple):
-    """One decision point. `choice` is what is done without a person, for an `escalate` entry the default if deferred.
+    """One decision point. `choice` is what is done unattended.
 
-    `documented` is False for an `escalate` entry that names none (then `choice` is ""). An entry whose id is missing or
-    malformed keeps what stands there, and a problem says so.
+    For an `escalate` entry `choice` is the default if deferred. `documented` is False for an `escalate` entry
+    that names none (then `choice` is ""). An entry whose id is missing or malformed has the text in its
+    place, and a problem says so.
     """
 
     id: str
@@ -32,15 +33,16 @@ class Default(NamedTuple):
 
 
 class Points(NamedTuple):
-    """The decision points of one SKILL.md and nothing else of its contract: what a correction asks for."""
+    """Decision points of one SKILL.md without the rest of its contract."""
 
     defaults: tuple[Default, ...]
 
 
 class Parts(NamedTuple):
-    """What one entry says; "" is "does not say". `escalate` is the word after `escalate:`, in lower case.
+    """Parts of one entry; "" means that it does not say.
 
-    `choice` is the default; for an entry with `escalate` the default if deferred.
+    `escalate` is the word after `escalate:`, in lower case. `choice` is the default; for an entry with
+    `escalate` the default if deferred.
     """
 
     id: str
@@ -68,14 +70,16 @@ _COLON = r":(?=\s|\Z)"
 _DEFAULT = r"(?i)[*_`]*\(default\)[*_`]*"
 _LABEL = r"(?i)(?:(?<=[\s.;,)*_])|\A)[*_]*(?:(?P<deferred>default if deferred)|rationale)[*_]*\s*:[*_]*\s*"
 _ESCALATE = r"(?i)(?P<open>[*_`]*)escalate\s*:\s*(?P<word>[A-Za-z-]+)(?P<close>[*_`]*)"
-_MENTION_BEFORE = r"[\w\"'`]\s*\Z"  # a word leads up to it: it is spoken of, not stated
+_MENTION_BEFORE = r"[\w\"'`]\s*\Z"  # a word leads up to it: it is mentioned, not stated
 _STATED_AFTER = r"\s*(?:[.;,)]|\Z)"
 
 
 def read_points(path: str) -> Points:
-    """The same `defaults` that `contract.read_skill` reads, without its frontmatter and without judging; errors as there.
+    """Return the same `defaults` as `contract.read_skill`, without the frontmatter.
 
-    They depend on the body alone, so whoever needs nothing else does not wait for a YAML parser.
+    They depend on the body alone, so this needs no YAML parser.
+
+    Raises: Stop(3) as `contract.read_skill`.
     """
     file = skill_file(path)
     skill = read(read_bytes(file), file)
@@ -83,52 +87,58 @@ def read_points(path: str) -> Points:
 
 
 def headings(skill: SkillText) -> tuple[Section, ...]:
-    """The headings of a skill that may have a section of defaults, else none."""
+    """Return the headings of a skill that may have a section of defaults, else none."""
     # Most files never say the word, and to find their headings costs more than to read their YAML.
     return skill.sections if "autonomous" in skill.lowered else ()
 
 
 def sections(skill: SkillText) -> list[Section]:
-    """Its sections of defaults: one, unless something is wrong."""
+    """Return its sections of defaults: one, unless something is wrong."""
     return [
         s for s in headings(skill) if s.level == 2 and " ".join(s.title.lower().split()) == SECTION.lower()
     ]
 
 
 def entries(sections: Iterable[Section]) -> Iterator[tuple[MarkdownLine, str, Parts]]:
-    """Each entry's first line, its whole text, and the parts it states."""
+    """Yield each entry's first line, its whole text, and the parts it states."""
     for section in sections:
         for line, text in gather(section):
             yield line, text, split(text[:MAX_LENGTH])
 
 
-def default(line: MarkdownLine, text: str, said: Parts) -> Default:
-    """The decision point of one entry, from what `entries` yields for it."""
-    # What can't be read goes to a person.
-    escalate = said.escalate not in _NOT_ESCALATED or len(text) > MAX_LENGTH
+def default(line: MarkdownLine, text: str, parts: Parts) -> Default:
+    """Return the decision point of one entry, from what `entries` yields for it."""
+    # What cannot be read needs your decision.
+    escalate = parts.escalate not in _NOT_ESCALATED or len(text) > MAX_LENGTH
     return Default(
-        said.id,
-        said.subject,
-        said.choice,
-        said.rationale,
+        parts.id,
+        parts.subject,
+        parts.choice,
+        parts.rationale,
         escalate,
         line.number,
-        documented=not escalate or bool(said.choice),
+        documented=not escalate or bool(parts.choice),
     )
 
 
 def starts_entry(text: str) -> bool:
-    """Whether the first line of a list item, without its bullet, opens an entry: an id in bold or before a separator."""
+    """Return whether the first line of a list item, without its bullet, is an entry.
+
+    An entry begins with an id in bold or before a separator.
+    """
     return bool(re.match(_BOLD_ID, text) or re.match(_PLAIN_ID, text))
 
 
 def looks_like_entry(text: str) -> bool:
-    """Whether an item without an id says what only a decision point says."""
+    """Return whether an item without an id says what only a decision point says."""
     return bool(re.search(_DEFAULT, text) or re.search(_LABEL, text) or any(_escalations(text)))
 
 
 def gather(section: Section) -> Iterator[tuple[MarkdownLine, str]]:
-    """Each entry's first line, and its text joined without bullets; code, comments and what stands around is left out."""
+    """Yield each entry's first line, and its text joined without bullets.
+
+    Code, comments and text outside of entries are left out.
+    """
     first: MarkdownLine | None = None
     parts: list[str] = []
     for line in (*section.lines, None):
@@ -138,7 +148,7 @@ def gather(section: Section) -> Iterator[tuple[MarkdownLine, str]]:
         bullet = re.match(BULLET, line.text) if line and line.kind == ITEM else None
         if line and bullet:
             content = line.text[bullet.end() :].strip()
-        # An item inside the entry goes on with it, unless it is an entry itself.
+        # An item inside the entry belongs to it, unless it is an entry itself.
         starts = bool(
             bullet and line and (first is None or line.depth <= first.depth or starts_entry(content))
         )
@@ -177,7 +187,7 @@ def split(text: str) -> Parts:
 
 
 def _named_subject(rest: str, bold: str | None) -> tuple[str, str]:
-    """The subject that stands before the colon, as in `**AD-001 — Subject** (R-001): text`, and what follows it."""
+    """Return the subject before the colon, as in `**AD-001 — Subject** (R-001): text`, and what follows it."""
     if not bold:
         dash = re.match(r"\s*(?:[—–]|-{1,3}(?=\s))\s*", rest)
         if not dash:
@@ -237,13 +247,16 @@ def _labelled(text: str) -> tuple[str, dict[str, str]]:
     labels: dict[str, str] = {}
     for mark, following in zip_longest(marks, marks[1:]):
         name = "deferred" if mark["deferred"] else "rationale"
-        said = text[mark.end() : following.start() if following else None].strip()
-        labels[name] = f"{labels[name]} {said}" if name in labels else said
+        value = text[mark.end() : following.start() if following else None].strip()
+        labels[name] = f"{labels[name]} {value}" if name in labels else value
     return (text[: marks[0].start()] if marks else text).strip(), labels
 
 
 def _split_choice(subject: str, head: str, *, is_subject: bool = False) -> tuple[str, str, str]:
-    """Subject, choice, and what stands behind `(default)`; `is_subject`: without `(default)` the head is all subject."""
+    """Return subject, choice, and the text after `(default)`.
+
+    `is_subject`: without `(default)` the head is all subject.
+    """
     marked = next(_outside(_DEFAULT, head, parentheses=False), None)
     before, tail = (head[: marked.start()], head[marked.end() :]) if marked else (head, "")
     if is_subject and not marked:
@@ -262,7 +275,7 @@ def _joined(choice: str, tail: str) -> str:
 
 
 def _escalations(text: str) -> Iterator[re.Match[str]]:
-    """Where `escalate: word` is stated, not spoken of as in "handling of `escalate: always` entries"."""
+    """Return where `escalate: word` is stated, not mentioned as in "handling of `escalate: always` entries"."""
     for found in re.finditer(_ESCALATE, text):
         spoken_of = re.search(_MENTION_BEFORE, text[: found.start()]) and not re.match(
             _STATED_AFTER, text[found.end() :]
@@ -305,7 +318,7 @@ def _clean(part: str) -> str:
 
 
 def _unwrapped(text: str) -> str:
-    """Without the bold that stands around all of it."""
+    """Return text without the bold around all of it."""
     for mark in ("**", "__"):
         if text.startswith(mark) and text.rstrip(".").endswith(mark) and text.count(mark) == 2:
             return text.replace(mark, "").strip()

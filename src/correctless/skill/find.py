@@ -1,4 +1,4 @@
-"""A path in, the SKILL.md files of the skills there out, and the bytes of one of them."""
+"""Search for SKILL.md files below a path, and safe reading of one."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ _SKIPPED = frozenset({"node_modules", "__pycache__"})
 
 
 def find_skills(path: str) -> Iterator[str]:
-    """The path of each `skills/<name>/SKILL.md` at or below a folder, in sorted order, each real folder once.
+    """Yield the path of each `skills/<name>/SKILL.md` at or below a folder, sorted.
 
-    The folder that is named may have any name, `skills` may carry a prefix (`team-skills`), and a file is yielded as it is.
-    Folders whose name starts with `_` are none. Links inside the tree are followed; a link that leads out of it is looked at
-    for a skill and never walked. `OSError` when `path` can't be listed; a folder below it that can't is passed over.
+    Each real folder is yielded once. The folder that is named may have any name, `skills` may have a prefix
+    (`team-skills`), and a file is yielded as it is. Folders whose name starts with `_` are skipped. Links
+    inside the tree are followed; a link that leads out of it is checked for a skill and never walked. A
+    folder below `path` that cannot be listed is skipped.
+
+    Raises: OSError when `path` cannot be listed.
     """
     if not os.path.isdir(path):
         yield path
@@ -51,12 +54,15 @@ def find_skills(path: str) -> Iterator[str]:
 
 
 def skill_file(path: str) -> str:
-    """The SKILL.md of a skill folder; a file is returned as it is."""
+    """Return the SKILL.md of a skill folder; a file is returned as it is."""
     return os.path.join(path, "SKILL.md") if os.path.isdir(path) else path
 
 
 def read_bytes(file: str) -> bytes:
-    """The bytes of a SKILL.md; `Stop` (3) when it can't be read, is no plain file or is over `MAX_FILE`."""
+    """Return the bytes of a SKILL.md.
+
+    Raises: Stop(3) when it cannot be read, is not a plain file or is over `MAX_FILE`.
+    """
     try:
         return read_plain(file, MAX_FILE)[0]
     except Unreadable as error:
@@ -67,7 +73,7 @@ def read_bytes(file: str) -> bytes:
 def _children(folder: str, *, inside: bool) -> list[tuple[os.DirEntry[str], bool]]:
     with os.scandir(folder) as listing:
         entries = sorted(
-            (e for e in listing if worth(e.name) and os.path.isdir(e.path)), key=lambda e: e.name
+            (e for e in listing if should_descend(e.name) and os.path.isdir(e.path)), key=lambda e: e.name
         )
     return [(entry, inside) for entry in entries]
 
@@ -77,8 +83,8 @@ def _identity(folder: str) -> tuple[int, int]:
     return facts.st_dev, facts.st_ino
 
 
-def worth(name: str) -> bool:
-    """Whether a folder of that name is looked into."""
+def should_descend(name: str) -> bool:
+    """Return whether a folder of that name is searched."""
     if name.startswith("."):
         return name in _HIDDEN
     return not name.startswith("_") and name not in _SKIPPED

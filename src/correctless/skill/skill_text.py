@@ -1,4 +1,4 @@
-"""The bytes of a SKILL.md in, its frontmatter and its sections out, each with its place in the file; never judges."""
+"""Frontmatter and sections of a SKILL.md, each with its place; never judges."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ if TYPE_CHECKING:
     from correctless.syntax.yaml_text import Document, Edit, Node
 
 
-# Offset in the text, rule, message, severity: its place is worked out when somebody asks for the notes.
+# Offset in the text, rule, message, severity: its place is computed when the notes are read.
 Fault = tuple[int, str, str, str]
 
 
 class SkillText:
-    """One SKILL.md as it was read; lines and columns count from 1 in the file, offsets count in `text`.
+    """One SKILL.md as it was read.
 
-    `text` is the whole file decoded, without its byte order mark; a byte that is no UTF-8 became one U+FFFD.
-    `raw` is the text between the `---` lines, `faults` are those that show without reading it as YAML.
+    Lines and columns count from 1 in the file, offsets count in `text`. `text` is the whole file decoded,
+    without its byte order mark; a byte that is not UTF-8 became one U+FFFD. `raw` is the text between the
+    `---` lines, `faults` are those that show without reading it as YAML.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class SkillText:
         return hash((self.path, self.text))
 
     # What follows is worked out when asked for: most files are looked at for their frontmatter alone, the writer looks
-    # for the sections alone, and there the import of a YAML parser is time that somebody waits.
+    # for the sections alone, and there the import of a YAML parser would cost time.
     @cached_property
     def _document(self) -> Document:
         from correctless.syntax import yaml_text
@@ -65,7 +66,7 @@ class SkillText:
         read = yaml_text.read(self.text, self.path, start=self.raw_start, end=end)
         root = read.root
         if root is not None and root.kind != yaml_text.MAP:
-            # A key can't be asked of it, so it is none to whoever asks.
+            # It has no keys, so it counts as no frontmatter.
             message = f"the frontmatter is {_KINDS[root.kind]}. write 'key: value' lines"
             faults.append((root.start, "frontmatter", message, "error"))
             root = None
@@ -80,17 +81,17 @@ class SkillText:
 
     @property
     def frontmatter(self) -> Node | None:
-        """The map of keys, None when there is none that can be read."""
+        """The map of keys, None when none can be read."""
         return self._document.root
 
     @property
     def recovered(self) -> bool:
-        """Whether YAML refused the frontmatter, and this is what could be saved of it."""
+        """Whether YAML refused the frontmatter, and this is what could be recovered."""
         return self._document.recovered
 
     @property
     def edits(self) -> tuple[Edit, ...]:
-        """What heals the values that YAML refused."""
+        """Edits that fix the values YAML refused."""
         return self._document.edits
 
     @property
@@ -105,33 +106,37 @@ class SkillText:
 
     @cached_property
     def lowered(self) -> str:
-        """The body in lower case, for whoever looks for a word before looking closer."""
+        """The body in lower case, for a quick search."""
         return self.body.lower()
 
     @cached_property
     def sections(self) -> tuple[Section, ...]:
-        """The headings of the body in their order, none of them inside code, comments, lists or quotes."""
+        """The headings of the body in their order.
+
+        None of them is inside code, comments, lists or quotes.
+        """
         return markdown.sections(self.lines)
 
 
 _OPENING = re.compile(r"(?P<blank>(?:[ \t]*[\r\n])*)---[ \t]*(?:\r\n|\n|\r|\Z)")
 _CLOSING = re.compile(r"(?<=[\r\n])---[ \t]*(?:\r\n|\n|\r|\Z)")
-# Where the keys of a frontmatter that nobody closed most likely end.
+# Return where the keys of an unclosed frontmatter most likely end.
 _UNCLOSED_END = re.compile(r"(?<=[\r\n])(?!(?<=\r)\n)(?:[ \t]*(?=[\r\n])|(?=#{1,6}[ \t]))")
 _KINDS = {"scalar": "text without a key", "list": "a list", "alias": "an alias"}
 
 
 def read(data: bytes, path: str) -> SkillText:
-    """Read the bytes of one file; whatever they are, the answer is a `SkillText` and its `notes` say what was wrong."""
+    """Read the bytes of one file.
+
+    Any bytes give a `SkillText`; its `notes` say what is wrong.
+    """
     text, faults = decode(data)
     opening = _OPENING.match(text)
     if opening is None:
         return SkillText(path, text, raw=None, body=0, faults=tuple(faults))
 
     if opening["blank"]:
-        message = (
-            "blank lines stand above the frontmatter, and other readers then see none. move '---' to line 1"
-        )
+        message = "blank lines above the frontmatter hide it from other readers. move '---' to line 1"
         faults.append((opening.end("blank"), "frontmatter", message, "error"))
     start = opening.end()
     if closing := _CLOSING.search(text, start):
@@ -147,7 +152,7 @@ def read(data: bytes, path: str) -> SkillText:
 
 
 def decode(data: bytes) -> tuple[str, list[Fault]]:
-    """The text of a file without its byte order mark, and what is wrong with its encoding."""
+    """Return a file's text without byte order mark, and what is wrong in its encoding."""
     text, damaged = _decode(data)
     if b"\0" in data or b"\r" in data:  # bytes are searched faster than a text
         damaged += _odd_characters(text)

@@ -394,7 +394,7 @@ def test_replay_fails_without_answer_nonce_or_an_applying_patch(task: Task, reco
         return outcome.reason
 
     assert "no recorded answer at" in reason(replace(task, step="cdocs"))
-    assert "which is no step's name" in reason(replace(task, step="../recorded/ctdd"))
+    assert "which is not a step's name" in reason(replace(task, step="../recorded/ctdd"))
     assert "shows no AUTONOMOUS_DECISIONS_START" in reason(replace(task, prompt="hello"))
     (recorded / "ctdd.patch").write_text("--- a/none.txt\n+++ b/none.txt\n@@ -1 +1 @@\n-a\n+b\n")
     assert "does not apply: error: none.txt" in reason(task)
@@ -402,7 +402,7 @@ def test_replay_fails_without_answer_nonce_or_an_applying_patch(task: Task, reco
 
 def test_check_names_a_folder_without_recorded_answers(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "none"):
-        with pytest.raises(Stop, match="holds no recorded answers"):
+        with pytest.raises(Stop, match="has no recorded answers"):
             named(f"replay:{folder}", "/").check({}, "/")
 
 
@@ -727,7 +727,7 @@ def test_a_long_system_text_goes_by_a_file(task: Task) -> None:
     "tool", ["--dangerously-skip-permissions", "-p", "", "Bash(x)\n--y", "Read,Write", "Bash(x"]
 )
 def test_a_tool_that_could_be_an_option_is_refused(task: Task, tool: str) -> None:
-    with pytest.raises(Stop, match="is no tool pattern"):
+    with pytest.raises(Stop, match="is not a tool pattern"):
         command_line(replace(task, tools=("Read", tool)), "/c")
 
 
@@ -745,8 +745,8 @@ def test_check_wants_a_client_that_is_there_and_not_too_old(
 
     assert "'claude' is not on PATH" in stopped(PATH="/none")
     assert "'claude' is not on PATH" in stopped(PATH=f".{os.pathsep}")
-    assert "which is no program" in stopped(CORRECTLESS_CLAUDE="./claude")
-    assert "which is no program" in stopped(CORRECTLESS_CLAUDE=str(tmp_path / "none"))
+    assert "which is not a program" in stopped(CORRECTLESS_CLAUDE="./claude")
+    assert "which is not a program" in stopped(CORRECTLESS_CLAUDE=str(tmp_path / "none"))
     assert "gave no version (soon\\x07)" in stopped(
         CORRECTLESS_CLAUDE=str(fake), ANTHROPIC_FAKE_VERSION="soon\x07"
     )

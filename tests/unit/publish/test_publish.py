@@ -76,7 +76,7 @@ def test_only_what_the_branch_changed_or_outputs_declare_is_staged(scratch_repo:
     (scratch_repo / "docs" / "deep" / "page.md").write_text("declared\n")
     done = consolidate(scratch_repo, git, "docs/**")
     assert done.staged == ("app.py", "docs/deep/page.md")
-    assert done.left == ("README.md", "notes.txt")
+    assert done.unstaged == ("README.md", "notes.txt")
     assert committed(scratch_repo, git) == {"app.py", "docs/deep/page.md"}
     assert done.commit == git(scratch_repo, "rev-parse", "HEAD")
     assert "Correctless-Run: r1" in git(scratch_repo, "log", "-1", "--format=%B")
@@ -85,7 +85,7 @@ def test_only_what_the_branch_changed_or_outputs_declare_is_staged(scratch_repo:
 def test_what_an_agent_staged_is_not_published_by_that(scratch_repo: Path, git: Any) -> None:
     (scratch_repo / "private.txt").write_text("x\n")
     git(scratch_repo, "add", "private.txt")
-    assert consolidate(scratch_repo, git).left == ("private.txt",)
+    assert consolidate(scratch_repo, git).unstaged == ("private.txt",)
     assert committed(scratch_repo, git) == set()
 
 
@@ -118,7 +118,7 @@ def test_artifacts_are_never_staged_whatever_outputs_say(scratch_repo: Path, git
     report.parent.mkdir()
     report.write_text("R-001 holds\n")
     done = consolidate(scratch_repo, git, "**")
-    assert (done.staged, done.left) == ((".correctless/reports/cverify.md",), ())
+    assert (done.staged, done.unstaged) == ((".correctless/reports/cverify.md",), ())
 
 
 def test_a_commit_that_holds_artifacts_needs_a_person_even_when_a_later_one_drops_them(
@@ -142,7 +142,7 @@ def test_hostile_file_names_are_names(scratch_repo: Path, git: Any) -> None:
     (scratch_repo / "private.txt").write_text("x\n")
     done = consolidate(scratch_repo, git)
     assert committed(scratch_repo, git) == set(HOSTILE) == set(done.staged)
-    assert done.left == ("private.txt",)
+    assert done.unstaged == ("private.txt",)
 
 
 def test_a_folder_that_took_a_files_place_does_not_come_along(scratch_repo: Path, git: Any) -> None:
@@ -151,7 +151,7 @@ def test_a_folder_that_took_a_files_place_does_not_come_along(scratch_repo: Path
     (scratch_repo / "config").mkdir()
     (scratch_repo / "config" / "private.txt").write_text("x\n")
     done = consolidate(scratch_repo, git)
-    assert (done.staged, done.left) == (("config",), ("config/private.txt",))
+    assert (done.staged, done.unstaged) == (("config",), ("config/private.txt",))
     assert committed(scratch_repo, git) == {"config"}
     assert git(scratch_repo, "ls-files", "config") == ""
 
@@ -164,7 +164,7 @@ def test_a_repository_inside_the_repository_is_left(scratch_repo: Path, git: Any
     git(inner, "add", "a")
     git(inner, "commit", "-q", "-m", "inner")
     done = consolidate(scratch_repo, git, "docs/**")
-    assert (done.staged, done.left) == ((), ("docs/inner/",))
+    assert (done.staged, done.unstaged) == ((), ("docs/inner/",))
 
 
 def test_the_repositorys_hooks_run_once_and_in_the_given_environment(scratch_repo: Path, git: Any) -> None:

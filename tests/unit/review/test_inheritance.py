@@ -767,7 +767,7 @@ def test_the_library_the_command_and_the_summary_all_say_so(left_open: Work, git
     assert done.returncode == exits.PERSON
     assert json.loads(done.stdout)["waiting"][0]["branch"] == "feature/a"
     shown = correctless.summarise(mine.logs.decisions)
-    assert "AD-001 in ctdd: OPEN" in shown
+    assert "AD-001 in ctdd: needs confirmation" in shown
     assert "branch:    feature/a" in shown
     assert "feature/a" in summary.markdown(open_set.view(mine.logs))
 

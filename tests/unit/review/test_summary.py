@@ -128,13 +128,15 @@ def test_damaged_and_unlisted_escalations_come_before_listed_ones() -> None:
 
 def test_the_last_line_says_what_is_open() -> None:
     for render in (text, markdown):
-        assert render(FULL).endswith("to confirm: ctdd AD-UNLISTED-1, cverify AD-UNLISTED-1\n")
-        assert render(EMPTY).endswith("\nNothing is open.\n")
+        assert render(FULL).endswith(
+            "2 decisions need your confirmation: ctdd AD-UNLISTED-1, cverify AD-UNLISTED-1\n"
+        )
+        assert render(EMPTY).endswith("\nNo decision needs your confirmation.\n")
         many = SummaryView(
             "b", None, tuple(Item(replace(OTHER, skill=f"s{n}"), n, open=True) for n in range(9))
         )
         assert re.search(
-            r"\n9 open, for a person to confirm: s0 AD-UNLISTED-1, .* and 5 more\n\Z", render(many)
+            r"\n9 decisions need your confirmation: s0 AD-UNLISTED-1, .* and 5 more\n\Z", render(many)
         )
 
 
@@ -142,8 +144,8 @@ def test_an_open_entry_added_by_hand_is_shown_as_open_and_counted() -> None:
     item = Item(replace(OTHER, source="cli"), 1, open=True)
     view = SummaryView("b", None, (item,))
     assert "Added by hand (1, 1 open)" in text(view)
-    assert "AD-UNLISTED-1 in ctdd: OPEN" in text(view)
-    assert text(view).endswith("1 open, for a person to confirm: ctdd AD-UNLISTED-1\n")
+    assert "AD-UNLISTED-1 in ctdd: needs confirmation" in text(view)
+    assert text(view).endswith("1 decision needs your confirmation: ctdd AD-UNLISTED-1\n")
     assert (counts(view)["open"], counts(view)["by_hand"]) == (1, 1)
 
 

@@ -38,7 +38,7 @@ def consolidate(ctx: RunContext, state: State) -> Consolidated:
             wrap=made.wrap if made else None,
         )
         work.defer_what_was_put_back(ctx, state)
-        commit, left = done.commit, done.left
+        commit, left = done.commit, done.unstaged
     if plan.squash:
         commit = squash(
             repo,

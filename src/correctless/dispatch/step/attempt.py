@@ -263,7 +263,7 @@ class Runner:
     def _unheard(self, state: State) -> AgentEnded:
         """The end of an agent whose dispatcher died: what it took is read from what it wrote."""
         task = self._task(state, state.attempt, state.part)
-        taken = self.ctx.agent(step_of(state).agent, self.ctx.repo.top).reckon(task)
+        taken = self.ctx.agent(step_of(state).agent, self.ctx.repo.top).outcome_from_transcript(task)
         seconds = 0.0
         with suppress(OSError):
             # Its last sign of life: the time until somebody resumed is nobody's work.

@@ -1,7 +1,8 @@
-"""What a branch inherits: its logs and its commits in, the open and rejected decisions of every run whose work it carries out.
+"""Decisions a branch inherits from the runs whose work it carries.
 
-A run's work is told by the trailers of its commits, wherever in a message they stand, and where a message was rewritten by
-what the run logs of this clone know of its commits. Where the logs of such a run are missing, nobody can say what it left open.
+A run's work is recognized by the trailers of its commits, anywhere in a message, and where a message was
+rewritten by what the run logs of this clone know of its commits. Where the logs of such a run are missing,
+its open decisions are unknown.
 """
 
 from __future__ import annotations
@@ -52,10 +53,12 @@ def of(
     at: str | None = None,
     base: str | None = None,
 ) -> Inheritance:
-    """What the branch of `logs` inherits from the runs of `base..at`; `Stop(3)` when that can't be said.
+    """Return what the branch of `logs` inherits from the runs of `base..at`.
 
-    Without `repo`: the repository the logs lie in, and nothing is inherited where they lie in none. Without `at`: the branch's
-    commit. Without `base`: the branch a pull request would be against.
+    Without `repo` it is the repository that contains the logs; outside of one nothing is inherited. Without
+    `at` it is the branch's commit; without `base` the branch a pull request would be against.
+
+    Raises: Stop(3) when that cannot be determined.
     """
     repo = repo or _repo_of(logs)
     if repo is None or not repo.has_commit():
@@ -108,9 +111,9 @@ def _branch_of(repo: Repo, logs: Logs, own: Branch) -> str | None:
     """The branch whose logs these are, where it is still there."""
     refs = repo.git("for-each-ref", "--format=%(refname)", "refs/heads").splitlines()
     names = [ref.removeprefix("refs/heads/") for ref in refs]
-    mine = [name for name in names if slug(name) == logs.branch_slug]
+    matching = [name for name in names if slug(name) == logs.branch_slug]
     planned = own.plan.branch if own.plan else None
-    return mine[0] if mine else planned if planned in names else None
+    return matching[0] if matching else planned if planned in names else None
 
 
 def _base(repo: Repo, own: Branch, branch: str | None) -> str | None:
@@ -122,7 +125,10 @@ def _base(repo: Repo, own: Branch, branch: str | None) -> str | None:
 
 
 def base_ref(repo: Repo, remote: str, names: Sequence[str], branch: str | None) -> str | None:
-    """The first of these branches that is known, on the remote as last fetched or else here; never `branch` itself."""
+    """Return the first of these branches that exists, as a full ref.
+
+    The remote's branch as last fetched comes before the local one; `branch` itself never counts.
+    """
     refs = [f"refs/remotes/{remote}/{name}" for name in names]
     refs += [f"refs/heads/{name}" for name in names if name != branch]
     return next(filter(repo.commit, refs), None)
@@ -169,12 +175,14 @@ def _missing(repo: Repo, mark: Mark, branch: str) -> Stop:
     return Stop(
         exits.REFUSED,
         f"'{branch}' carries commit {mark.commit[:12]} of {what}{also}, and this clone has no logs of it: what it left open "
-        "can't be told. work where its logs are, bring them here, or leave that commit out",
+        "is unknown. work where its logs are, copy them here, or leave that commit out",
     )
 
 
 def _lost(mark: Mark, when: str) -> Recorded:
-    """What stands for a run whose logs went with an earlier workspace: nobody can say what it left open, so you decide about it.
+    """Return a deferred entry for a run whose logs were lost with an earlier workspace.
+
+    Its open decisions are unknown, so you decide about it.
 
     Its line is the same at each asking: a confirmation is bound to it.
     """

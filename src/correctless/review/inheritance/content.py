@@ -1,4 +1,4 @@
-"""Work of other branches that no trailer tells of, found by what it makes of each file."""
+"""Work of other branches without a trailer, recognized by its files' content."""
 
 from __future__ import annotations
 
@@ -25,50 +25,51 @@ _EMPTY = (
 def unsigned(
     repo: Repo, span: Sequence[str], past: str | None, own: Branch, others: Others
 ) -> Iterator[tuple[Source, Mark]]:
-    """Work of other branches' runs that no trailer tells of: a file in `span` that is what a run made of one, or changed as there.
+    """Find work of other branches' runs that no trailer names.
 
-    The change of a file counts against its commit's parent, the run's base, and where the branch left `past`: a squash has
-    all of them as one. Work that was mixed with other work within a file is not known again.
+    A file in `span` counts when it is what a run made of one, or was changed in the same way. The change of a
+    file is compared with its commit's parent, the run's base, and where the branch left `past`: a squash has
+    all of them as one. Work that was mixed with other work within a file is not recognized.
     """
     listed = repo.git(*HISTORY, "rev-list", *span, "--", env=ENV, seconds=SECONDS).split()
-    mine = _made(own.events)
-    here = [commit for commit in listed if commit not in mine]
-    if not here:
+    own_commits = _made(own.events)
+    commits = [commit for commit in listed if commit not in own_commits]
+    if not commits:
         return
-    made: dict[str, tuple[Logs, Mark]] = {}
+    run_commits: dict[str, tuple[Logs, Mark]] = {}
     bases: dict[str, str] = {}
     for logs, events in others.events():
         starts = {item.run: item.event.plan.base for item in events if isinstance(item.event, RunStarted)}
         for commit, mark in _made(events).items():
-            made[commit] = (logs, mark)
+            run_commits[commit] = (logs, mark)
             bases[commit] = starts[mark.run]
-    there = _known(repo, {*made, *bases.values()})
-    named = [commit for commit in made if commit in there]
+    known = _known(repo, {*run_commits, *bases.values()})
+    named = [commit for commit in run_commits if commit in known]
     if not named:
         return  # this clone has no commit of another branch's run
-    begun = {commit: bases[commit] for commit in named if bases[commit] in there}
+    begun = {commit: bases[commit] for commit in named if bases[commit] in known}
     forks = {
         base: repo.try_git("merge-base", base, past).stdout.strip() if past else ""
         for base in {*begun.values()}
     }
     pairs = [f"{commit} {start}" for commit, base in begun.items() for start in {base, forks[base]} if start]
-    here = [commit for commit in here if commit not in made]
-    if not here:
+    commits = [commit for commit in commits if commit not in run_commits]
+    if not commits:
         return
     changed = _changes(repo, named)
     theirs = {**_results(repo, named), **changed}
     paths = {header for header, _ in changed}
-    # Of all that lies between two commits, what a run wrote in as well: the rest is a person's.
+    # Of all changes between two commits, those in files a run wrote as well: the rest was made by hand.
     theirs |= {key: commit for key, commit in _changes(repo, pairs).items() if key[0] in paths}
-    for key in {**_results(repo, here), **_changes(repo, here)}:
+    for key in {**_results(repo, commits), **_changes(repo, commits)}:
         if key in theirs:
-            logs, mark = made[theirs[key]]
+            logs, mark = run_commits[theirs[key]]
             yield others.load(logs), mark
 
 
 def _made(events: Iterable[Logged]) -> dict[str, Mark]:
-    """The commits that a branch's runs made, as they are on record, each with what its trailers said."""
-    made: dict[str, Mark] = {}
+    """Return the recorded commits of a branch's runs, each with its trailers."""
+    commits: dict[str, Mark] = {}
     log = ""
     for item in events:
         event = item.event
@@ -76,8 +77,8 @@ def _made(events: Iterable[Logged]) -> dict[str, Mark]:
             log = f"{seq}:{getattr(event, 'log_head', '')}"
         if isinstance(event, StepFinished | Consolidated) and OID.match(event.commit):
             step = f"{event.step}#{event.attempt}" if isinstance(event, StepFinished) else f"{CONSOLIDATION}1"
-            made[event.commit] = Mark(event.commit, item.run, step, log)
-    return made
+            commits[event.commit] = Mark(event.commit, item.run, step, log)
+    return commits
 
 
 def _known(repo: Repo, commits: Iterable[str]) -> set[str]:
@@ -94,11 +95,11 @@ def _results(repo: Repo, commits: Sequence[str]) -> Mapping[tuple[str, str], str
     found: dict[tuple[str, str], str] = {}
     commit = ""
     words = iter(out.split("\0"))
-    for word in words:
-        if not word.startswith(":"):
-            commit = word
+    for field in words:
+        if not field.startswith(":"):
+            commit = field
             continue
-        *_, blob, _ = word.split()  # modes and blobs of all parents stand before it
+        *_, blob, _ = field.split()  # modes and blobs of all parents come before it
         next(words)
         if blob.strip("0") and blob not in _EMPTY:
             found["", blob] = commit
@@ -115,7 +116,7 @@ def _changes(repo: Repo, commits: Sequence[str]) -> Mapping[tuple[str, str], str
         body, _, last = part.rstrip("\n").rpartition("\n")
         following = (
             last if OID.match(last) else ""
-        )  # the next commit's name ends what stands before its first file
+        )  # the next commit's name ends what comes before its first file
         if commit and "\n@@ " in part:
             parts.append(f"{len(whose):040x}\ndiff --git {body if following else part}\n")
             whose.append((commit, part.partition("\n")[0]))

@@ -1,4 +1,4 @@
-"""What the commits of a span tell of runs: trailers, wherever in a message they stand."""
+"""Trailers that name runs in the commit messages of a span."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.project.git import Repo
 
-# History as the objects have it: no grafts, and no file that only says what the objects would.
+# History as the objects have it: no grafts, and no cache of what the objects say.
 HISTORY = ("-c", "core.commitGraph=false")
 ENV = {"GIT_GRAFT_FILE": os.devnull}
 SECONDS = 600.0  # for one walk through a history
@@ -20,7 +20,7 @@ _LINE = re.compile(r"[\s>*|#-]*correctless-(run|step|log)[ \t]*:(.*)", re.IGNORE
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One run's step as a commit tells of it; what it does not say is ""."""
+    """A run's step named by a commit; "" for what it does not name."""
 
     commit: str
     run: str = ""
@@ -29,7 +29,10 @@ class Mark:
 
 
 def marks(repo: Repo, span: Sequence[str]) -> Iterator[Mark]:
-    """What each commit's message tells of runs: a squash or a merge may quote the messages of many."""
+    """Yield the marks in each commit's message.
+
+    A squash or a merge may quote the messages of many commits.
+    """
     out = repo.git(
         *HISTORY, "log", "-z", "--no-show-signature", "-i", "-F", "--grep=correctless-", "--format=%H%x1e%B", *span, "--",
         env=ENV, seconds=SECONDS,
@@ -58,7 +61,10 @@ def _told(commit: str, text: str) -> Iterator[Mark]:
 
 
 def refuse_shallow(repo: Repo, span: Sequence[str], tip: str) -> None:
-    """`Stop(3)` when this clone's history ends inside `span`: what stands behind that can't be seen."""
+    """Refuse a clone whose history ends inside `span`.
+
+    Raises: Stop(3).
+    """
     path = os.path.join(repo.common_dir, "shallow")
     if not os.path.lexists(path):
         return

@@ -1,4 +1,4 @@
-"""The records of the other branches of a clone, and which of their entries a commit carries."""
+"""Records of the other branches of a clone, and which entries a commit carries."""
 
 from __future__ import annotations
 
@@ -36,10 +36,12 @@ class Source:
 
     @property
     def name(self) -> str:
+        """Name of the branch, as the plan or the logs' folder gives it."""
         return self.branch.plan.branch if self.branch.plan else self.logs.branch_slug
 
     @property
     def runs(self) -> frozenset[str]:
+        """Ids of the branch's runs."""
         return runs_of(self.branch)
 
 
@@ -52,7 +54,10 @@ class Others:
         self._env = env
 
     def of(self, mark: Mark) -> list[Source]:
-        """The records of a mark's run; `Stop(3)` when one is not the record that the commit noted."""
+        """Return the records of a mark's run.
+
+        Raises: Stop(3) when one differs from what the commit noted.
+        """
         if not mark.run:
             return [each for each in self._holding(mark.log.partition(":")[2]) if holds(each.branch, mark)]
         found = [each for each in self._holding(json.dumps(mark.run)) if mark.run in each.runs]
@@ -66,7 +71,10 @@ class Others:
         return found
 
     def events(self) -> Iterator[tuple[Logs, tuple[Logged, ...]]]:
-        """The run log of each other branch; `Stop(3)` for one that its private copy disproves."""
+        """Yield the logs and run log events of each other branch.
+
+        Raises: Stop(3) when a private copy disproves a run log.
+        """
         for each in self._logs:
             anchors.refuse_disproved_run(each, self._env)
             yield each, tuple(record.typed_events(each))
@@ -77,7 +85,10 @@ class Others:
                 yield self.load(each)
 
     def load(self, logs: Logs) -> Source:
-        """The record of another branch; `Stop(3)` for one that anything disproves."""
+        """Return the record of another branch.
+
+        Raises: Stop(3) when an anchor disproves it.
+        """
         if logs.run not in self._read:
             anchors.refuse_disproved(logs, None, self._env)
             branch = record.load(logs)
@@ -94,11 +105,12 @@ def _bytes(path: str) -> bytes:
 
 
 def runs_of(branch: Branch) -> frozenset[str]:
+    """Return the ids of a branch's runs."""
     return frozenset(item.run for item in branch.events if isinstance(item.event, RunStarted))
 
 
 def holds(branch: Branch, mark: Mark) -> bool:
-    """Whether a record has the entry that a commit noted of it, or began anew after that one was lost."""
+    """Return whether a record has the entry a commit noted, or began after its loss."""
     noted = _NOTED.fullmatch(mark.log)
     if noted is None:
         return False
@@ -112,7 +124,7 @@ def holds(branch: Branch, mark: Mark) -> bool:
 
 
 def carried(branch: Branch, mark: Mark) -> Iterator[Recorded]:
-    """The deferred entries of a run that were live when it made the commit, or are live now."""
+    """Yield the run's deferred entries that were live at the commit, or are live now."""
     noted = _NOTED.fullmatch(mark.log)
     last = int(noted[1]) if noted else len(branch.decisions)
     run = mark.run or next((r.decision.run for r in branch.decisions if r.seq == last), None)
@@ -127,7 +139,7 @@ def carried(branch: Branch, mark: Mark) -> Iterator[Recorded]:
 
 
 def _before(branch: Branch, run: str | None, mark: Mark) -> tuple[Logged, ...]:
-    """The events of before a commit was made; none where they can't be told, so that nothing counts as discarded."""
+    """Return the events before a commit; none where unknown, so nothing counts as discarded."""
     log_seq = 0
     for number, item in enumerate(branch.events):
         event = item.event
@@ -143,5 +155,6 @@ def _before(branch: Branch, run: str | None, mark: Mark) -> tuple[Logged, ...]:
 
 
 def is_discarded(branch: Branch, entry: Recorded) -> bool:
+    """Return whether the attempt of an entry was discarded."""
     d = entry.decision
     return (d.run, d.step, d.attempt) in discarded(branch.events)
