@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from correctless.decisions import block
 from correctless.decisions.block import Reading, read
 from correctless.decisions.decision import means_deferred
+from correctless.decisions.objects import decides
 
 NONCE = "7f3a91c2"
 PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy
@@ -35,9 +36,11 @@ def inside(*lines: str) -> Reading:
 
 FENCE = re.compile(r"[\s>]*(`{3,}|~{3,})[ \t]*(json|text)?\s*")
 
+# Within an object none that is a decision by its keys: that one is read as well, see test_answer_contexts.
+keys_within = st.text().filter(lambda key: not decides({key: 1}))
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(st.characters()),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys_within, inner, max_size=3),
     max_leaves=6,
 )
 decisions = st.lists(st.dictionaries(st.text(st.characters()), json_values, max_size=4), max_size=6)
@@ -231,11 +234,15 @@ def json_prefix(text: str) -> list[Any]:
 
 
 @PATIENT
+@example(":{}", [{}])
 @given(st.text(st.characters()), decisions)
 def test_readable_objects_count_whatever_line_stands_between_them(
     junk: str, said: list[dict[str, Any]]
 ) -> None:
-    junk = " ".join(junk.split()).lstrip("`~>- +*0123456789{[")  # a line of prose that opens no bracket first
+    junk = " ".join(junk.split()).translate(
+        dict.fromkeys(map(ord, "{["))
+    )  # a line of prose that opens no bracket
+    junk = junk.lstrip("`~>- +*0123456789")
     lines = [line for obj in said for line in (json.dumps(obj), junk)]
     if "AUTONOMOUS" in junk:
         return
