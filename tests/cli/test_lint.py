@@ -287,7 +287,7 @@ def test_a_rule_a_configuration_names_must_exist(tree: Path) -> None:
     configure(tree, "lint: {rules: {name-foldr: ignore}}\n")
     done = lint(tree)
     assert done.returncode == exits.REFUSED
-    assert "there is no rule 'name-foldr'. write name-folder" in done.stderr
+    assert "no rule 'name-foldr' found. Write name-folder" in done.stderr
 
 
 def test_info_is_shown_when_it_is_asked_for(tree: Path) -> None:
@@ -601,4 +601,4 @@ def test_rules_prints_the_list_and_a_page(tmp_path: Path) -> None:
     assert rules("deferred-default").stdout == (ROOT / "docs/rules/deferred-default.md").read_text()
     wrong = rules("defered-default")
     assert (wrong.returncode, wrong.stdout) == (exits.USAGE, "")
-    assert "write deferred-default" in wrong.stderr
+    assert "Write deferred-default" in wrong.stderr
