@@ -287,7 +287,7 @@ def test_a_rule_a_configuration_names_must_exist(tree: Path) -> None:
     configure(tree, "lint: {rules: {name-foldr: ignore}}\n")
     done = lint(tree)
     assert done.returncode == exits.REFUSED
-    assert "no rule 'name-foldr' found. Write name-folder" in done.stderr
+    assert "there is no rule 'name-foldr'. write name-folder" in done.stderr
 
 
 def test_info_is_shown_when_it_is_asked_for(tree: Path) -> None:

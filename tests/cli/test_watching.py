@@ -1100,7 +1100,7 @@ def test_a_rehearsal_knows_an_approval_that_is_on_record(project: Project) -> No
     assert project.run(AGENT_PLAY="fail:ctdd").returncode == exits.FAILED
     assert project.cauto("stop", "--abandon").returncode == 0
     assert json.loads(rehearse(project, "--json").stdout)["approved"] is True
-    assert "approval   on record" in rehearse(project).stdout
+    assert "approval   recorded" in rehearse(project).stdout
 
 
 def test_a_rehearsal_is_refused_as_the_run_would_be(project: Project) -> None:

@@ -12,12 +12,14 @@ from correctless.cli.lazy import LazyGroup
 
 class _Commands(LazyGroup):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands without importing them."""
         rows = [(name, COMMANDS[name]) for name in self.list_commands(ctx)]
         if rows:  # click refuses an empty list
             with formatter.section("Commands"):
                 formatter.write_dl(rows)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the exit codes before the epilog."""
         with formatter.section("Exit codes"):
             formatter.write_dl([(str(code), meaning) for code, meaning in exits.MEANING.items()])
         super().format_epilog(ctx, formatter)
