@@ -31,7 +31,7 @@ def test_an_answer_goes_to_the_same_session_is_on_record_and_covers_what_was_sho
 ) -> None:
     sessions = make()
     with terminal(sessions, LEFT, DONE) as child:
-        child.expect("judge has left a decision to you")
+        child.expect("judge needs a decision from you")
         child.expect("default: +keep the verdict")
         child.expect(PROMPT)
         [asked] = sessions.of(Asking)  # before it was shown
@@ -121,7 +121,7 @@ def test_what_was_typed_before_the_question_answers_nothing(make: Callable[..., 
         sessions.wait("waits")
         child.sendline("ok")
         typed.touch()
-        child.expect("nobody answered in time")
+        child.expect("no answer in time")
         assert ended(child) == exits.PERSON
 
 

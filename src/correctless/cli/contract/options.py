@@ -39,7 +39,9 @@ def confirmed(digest: str, what: str) -> None:
     Raises: Stop(10) when they type anything else.
     """
     typed = click.prompt(
-        f"Type {digest[:SHOWN]} to {what}, or nothing to stop", default="", show_default=False
+        f"Type {digest[:SHOWN]} to {what}, or press Enter to leave it unanswered",
+        default="",
+        show_default=False,
     )
     if typed.strip().lower() != digest[:SHOWN]:
         raise Stop(exits.PERSON, f"that was not {digest[:SHOWN]}, so nothing was recorded. Retry")
