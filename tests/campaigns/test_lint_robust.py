@@ -373,7 +373,7 @@ def test_a_fix_does_not_leave_the_tree_it_was_pointed_at(top: Path) -> None:
         assert outside.read_text() == text, words
         assert (inside.read_text() != text) == (words == []), words
         assert "yaml-syntax" in done.stdout
-        assert "leads out of what was named" in done.stderr
+        assert "leads outside the paths you named" in done.stderr
         write(inside, text)
     assert "+++" not in lint(top, "--diff", "skills").stdout
     lint(top, "--fix", "skills/x")  # pointed at the link itself, it is the tree

@@ -271,7 +271,7 @@ $DEFAULTS$GOOD"
   ended 3
   holds 'somebody else added this entry'
   run cat "$DIARY/marked"
-  holds "an agent doesn't write the log"
+  holds "an agent cannot write the log"
   run cat "$DIARY/unmarked"
   holds 'holds the lock'
   opened && return 1

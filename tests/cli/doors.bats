@@ -457,18 +457,18 @@ guard_in_each_shell() {
   [ "$output" = '{ "prompt" : "confirm escalations 0123" }' ]
 }
 
-@test "an answer that can not be put on record is kept back, and one line says why and what to run" {
+@test "an answer that can not be recorded is kept back, and one line says why and what to run" {
   while read -r shell; do
     # shellcheck disable=SC2086 # the shell's words
     run -2 --separate-stderr env PATH="$bin" $(command -v ${shell%% *}) ${shell#"${shell%% *}"} "$copy/scripts/hear" prompt <<<"$said"
     [ -z "$output" ]
     [ "${#stderr_lines[@]}" -eq 1 ]
-    [[ "$stderr" == "correctless: your answer was not put on record. could not prepare $copy/.venv: there is no Python 3.11"*" run: "* ]]
+    [[ "$stderr" == "correctless: your answer was not recorded. could not prepare $copy/.venv: there is no Python 3.11"*" run: "* ]]
   done < <(shells)
   stamped_environment "$copy/.venv"
   printf '#!/bin/sh\necho "correctless: unexpected error" >&2\nexit 3\n' >"$copy/.venv/bin/python"
   run -2 --separate-stderr env PATH="$bin" "$copy/scripts/hear" prompt <<<"$said"
-  [ "$stderr" = "correctless: your answer was not put on record. unexpected error" ]
+  [ "$stderr" = "correctless: your answer was not recorded. unexpected error" ]
   rm "$copy/scripts/lib/python.sh"
   run -2 --separate-stderr env PATH="$bin" "$copy/scripts/hear" prompt <<<"$said"
   [[ "$stderr" == *"install the plugin again" ]]
@@ -482,7 +482,7 @@ guard_in_each_shell() {
   INSTALL_SECONDS=30 run -2 --separate-stderr env PATH="$bin" "$copy/scripts/hear" prompt <<<"$said"
   [ $((SECONDS - started)) -lt 15 ]
   grep -q 'uv pip' "$log"
-  [[ "${stderr_lines[${#stderr_lines[@]} - 1]}" == *"your answer was not put on record"* ]]
+  [[ "${stderr_lines[${#stderr_lines[@]} - 1]}" == *"your answer was not recorded"* ]]
 }
 
 @test "the other events start nothing where there is no run, and trouble nobody" {

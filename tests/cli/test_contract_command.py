@@ -737,7 +737,7 @@ def test_new_needs_nothing_but_a_repository(scratch_repo: Path, git: Git) -> Non
     done = op.run("new")
     assert done.returncode == exits.OK, done.stderr
     assert ".correctless/contracts/feature-x/contract.md: a draft with" in done.stdout
-    assert "replace each [?: need operator input]" in done.stdout
+    assert "Replace each [?: need operator input]" in done.stdout
     text = (op.top / ".correctless/contracts/feature-x/contract.md").read_text()
     assert ('run_id = "feature-x"' in text, 'operator = "Ada"' in text) == (True, True)
     assert op.run("new", "--run", RUN).returncode == exits.OK
@@ -765,7 +765,7 @@ def test_a_failed_check_says_why(scratch_repo: Path, git: Git, sandbox: str) -> 
     assert "| one\n  | why" in done.stdout
     assert "\x1b" not in done.stdout
     kept = op.folder / "output-V1.txt"
-    assert f"all it said: {os.path.relpath(kept, op.top)}" in done.stdout
+    assert f"full output: {os.path.relpath(kept, op.top)}" in done.stdout
     assert b"one\nwhy\x1b[2J\n" in kept.read_bytes()
 
 

@@ -129,7 +129,7 @@ def op(drafted: Signing) -> Signing:
 def test_a_run_answered_by_signed_texts_alone_allows_what_they_grant(drafted: Signing) -> None:
     op = drafted
     path = op.keys.file("g4.json", op.text("answer", grant="G4", scope=["max_agents=2"]))
-    assert "put it before the operator first" in op.refused("answer", path, exits.REFUSED)
+    assert "Show it to the operator first" in op.refused("answer", path, exits.REFUSED)
     assert op.run("surface").returncode == 0
     code, said = op.hand_in("answer", path)
     assurance = "(assurance: signed, by a key list this user can change)"
@@ -193,7 +193,7 @@ def test_a_text_that_is_not_what_it_should_be_is_not_taken(kind: str, op: Signin
     path.write_text(said + " ")
     assert "no good signature" in op.refused(kind, path)
     path.with_name(f"{name}.sig").unlink()
-    assert "can't be read" in op.refused(kind, path, exits.REFUSED)
+    assert "cannot be read" in op.refused(kind, path, exits.REFUSED)
     assert "signed for the run 'r2'" in op.refused(kind, keys.file(name, op.text(kind, run="r2")))
     if "digest" in SAID[kind]:
         other = op.refused(kind, keys.file(name, op.text(kind, digest="0" * 64)))
@@ -261,7 +261,7 @@ def test_a_text_is_taken_for_the_bytes_there_are_and_not_for_those_that_were(op:
     op.contract.write_text(revised)
     for kind, path in old.items():
         if kind != "settled":  # what is answered is what was surfaced last, and that has not changed
-            assert "put it before the operator first" in op.refused(kind, path, exits.REFUSED)
+            assert "Show it to the operator first" in op.refused(kind, path, exits.REFUSED)
     assert op.run("surface").returncode == 0
     for kind, path in old.items():
         assert "for other bytes" in op.refused(kind, path)
@@ -278,7 +278,9 @@ def test_a_signed_text_stands_alone(op: Signing) -> None:
         ("waive", "tests"),
     ):
         done = op.run(*words, "--signed", path)
-        assert (done.returncode, "says everything itself" in done.stderr) == (exits.USAGE, True), done.stderr
+        assert (done.returncode, "a signed text has all values" in done.stderr) == (exits.USAGE, True), (
+            done.stderr
+        )
     for verb in ("reaffirm", "waive", "revoke", "answer"):
         code, _ = op.terminal(verb)
         assert code == exits.USAGE

@@ -601,4 +601,4 @@ def test_rules_prints_the_list_and_a_page(tmp_path: Path) -> None:
     assert rules("deferred-default").stdout == (ROOT / "docs/rules/deferred-default.md").read_text()
     wrong = rules("defered-default")
     assert (wrong.returncode, wrong.stdout) == (exits.USAGE, "")
-    assert "write deferred-default" in wrong.stderr
+    assert "Write deferred-default" in wrong.stderr

@@ -93,7 +93,7 @@ def test_every_golden_case_is_told_in_words_a_terminal_can_show(
     assert shown.splitlines()[-1] == f"{len(whole)} {said}, {deferred} deferred, {damaged} refused"
     for decision in whole:
         for note in decision["notes"]:
-            assert f"    {note}: recorded " in shown or f"    {note}: said " in shown
+            assert f"    {note}: recorded " in shown or f"    {note}: reported " in shown
     changed = {note for d in expected["decisions"] for note in d["notes"]} - {"differs-from-default"}
     if changed or expected["warnings"]:
         assert code == 1
@@ -126,23 +126,23 @@ def test_a_decision_that_differs_from_its_default_or_has_more_keys_is_no_correct
     said = '{"decision_id": "AD-001", "default_applied": "unittest", "rationale": "r", "confidence": 1}'
     done = run(block(said), "--nonce", NONCE)
     assert done.returncode == 0
-    assert "differs-from-default: recorded as said: the listed default is: use the one" in done.stdout
+    assert "differs-from-default: recorded as reported: the listed default is: use the one" in done.stdout
     assert "extra: kept beside the record: confidence" in done.stdout
 
 
 @pytest.mark.parametrize(
     ("said", "sentence"),
     [
-        ('"decision_id": "AD-009"', 'unlisted: said decision_id "AD-009", recorded as AD-UNLISTED-1, deferred: no'),
-        ('"decision_id": "AD-002"', "corrected: said escalation_deferred null, recorded as true: AD-002 is a person's"),
-        ('"escalation_deferred": "yes"', 'escalation_deferred: said "yes", recorded as true'),
-        ('"escalation_deferred": "no"', 'escalation_deferred: said "no", recorded as false'),
-        ('"escalation_deferred": true', "original_escalation_reason: said none, recorded is the one of the SKILL.md"),
+        ('"decision_id": "AD-009"', 'unlisted: reported decision_id "AD-009", recorded as AD-UNLISTED-1, deferred: no'),
+        ('"decision_id": "AD-002"', "corrected: reported escalation_deferred null, recorded as true: AD-002 is a person's"),
+        ('"escalation_deferred": "yes"', 'escalation_deferred: reported "yes", recorded as true'),
+        ('"escalation_deferred": "no"', 'escalation_deferred: reported "no", recorded as false'),
+        ('"escalation_deferred": true', "original_escalation_reason: none reported, recorded the one of the SKILL.md"),
         ('"decision_id": "AD-002", "original_escalation_reason": "x"', "original_escalation_reason: kept under extra"),
-        ('"original_escalation_reason": "x"', "escalation_deferred: said null, recorded as true: another key or a reason"),
-        ('"skill": "other"', 'skill: said "other", recorded as "demo"'),
-        ('"timestamp": "now"', 'timestamp: said "now", kept under extra'),
-        ('"rationale": ""', "incomplete: recorded as it stands, and deferred"),
+        ('"original_escalation_reason": "x"', "escalation_deferred: reported null, recorded as true: another key or a reason"),
+        ('"skill": "other"', 'skill: reported "other", recorded as "demo"'),
+        ('"timestamp": "now"', 'timestamp: reported "now", kept under extra'),
+        ('"rationale": ""', "incomplete: recorded incomplete, and deferred"),
         ('"rationale": "r"', "duplicate-key: recorded once: a key is duplicated"),
     ],
 )  # fmt: skip
@@ -176,7 +176,7 @@ def test_a_long_text_is_cut_for_people_and_whole_for_programs() -> None:
 def test_without_a_nonce_only_a_block_without_a_word_is_read_and_all_of_it_deferred() -> None:
     done = run(block(SAID, word=""))
     assert done.returncode == 1
-    assert "unverified: recorded as said, and deferred: the block has no nonce" in done.stdout
+    assert "unverified: recorded as reported, and deferred: the block has no nonce" in done.stdout
     assert "not read" not in done.stdout
     assert done.stdout.splitlines()[-1] == "1 decision, 1 deferred, 0 refused"
 
@@ -184,8 +184,8 @@ def test_without_a_nonce_only_a_block_without_a_word_is_read_and_all_of_it_defer
 def test_without_a_nonce_the_words_of_the_blocks_are_told_and_how_to_pass_one() -> None:
     done = run(block(SAID, word="1a2b3c4d") + block(SAID) + block(SAID, word="<nonce>"))
     assert done.returncode == 1
-    assert "not read: a block with the word '<nonce>'" in done.stdout
-    assert f"a word (1a2b3c4d, {NONCE}). to read one: --nonce {NONCE}" in done.stdout
+    assert "not read: a block with the nonce '<nonce>'" in done.stdout
+    assert f"a nonce (1a2b3c4d, {NONCE}). To read one: --nonce {NONCE}" in done.stdout
     assert done.stdout.splitlines()[-1] == "0 decisions, 0 deferred, 1 refused"
     assert "refused: the answer of demo names AD-001 and has no block that says so" in done.stdout
 
@@ -194,8 +194,8 @@ def test_what_is_not_read_beside_an_authentic_block_is_named() -> None:
     answer = block(SAID, word="1a2b3c4d") + block(SAID) + block(SAID, word="") * 2
     done = run(answer, "--nonce", NONCE)
     assert done.returncode == 1
-    assert "not read: a block with the word '1a2b3c4d'" in done.stdout
-    assert "not read: 2 blocks without a word" in done.stdout
+    assert "not read: a block with the nonce '1a2b3c4d'" in done.stdout
+    assert "not read: 2 blocks without a nonce" in done.stdout
     told = parsed(answer, "--nonce", NONCE)
     assert told["blocks"] == {"authentic": 1, "nonceless": 2, "quoted": 1}
     assert "not read: 12 more" in run(block(word="x") * 22, "--nonce", NONCE).stdout
@@ -293,7 +293,7 @@ def test_a_terminal_without_a_file_is_refused_with_the_usage() -> None:
         os.close(ours)
         os.close(theirs)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "no answer is given. name a FILE, or pipe the answer in" in done.stderr
+    assert "no answer given. Name a FILE, or pipe the answer in" in done.stderr
 
 
 @pytest.mark.parametrize(("words", "code"), [((), 2), (("-",), 3)])

@@ -145,7 +145,7 @@ def test_an_unapproved_spec_is_refused_and_no_agent_can_approve_it(project: Proj
     before = snapshot(project.top)
     done = project.cauto(*words)
     assert done.returncode == exits.REFUSED
-    assert "nobody approved the spec" in done.stderr
+    assert "is not approved. Approve and start it in your own terminal" in done.stderr
     assert (
         f": correctless cauto {shlex.join(words)} " in done.stderr
     )  # the very command, to be typed by a person
@@ -208,7 +208,7 @@ def test_a_locked_run_is_75_and_says_by_whom(project: Project) -> None:
 def test_there_is_no_run_to_speak_of(project: Project, words: list[str]) -> None:
     done = project.cauto(*words)
     assert done.returncode == exits.REFUSED
-    assert "there is no run on this branch" in done.stderr
+    assert "no run found on this branch" in done.stderr
 
 
 @pytest.mark.parametrize("agent", ["gpt", "command:", "replay:", "claude:x"])

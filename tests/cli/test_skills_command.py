@@ -102,7 +102,7 @@ def test_a_skill_named_twice_is_shown_once(tree: Path) -> None:
 def test_a_folder_without_skills_says_so(tmp_path: Path) -> None:
     done = run(tmp_path)
     assert (done.returncode, done.stdout) == (0, "")
-    assert "no skill here" in done.stderr
+    assert "no skill found here" in done.stderr
     assert json.loads(run(tmp_path, "--json").stdout) == []
 
 
@@ -110,7 +110,7 @@ def test_a_named_folder_without_skills_ends_with_3(tree: Path) -> None:
     (tree / "docs").mkdir()
     done = run(tree, "docs", "skills/good")
     assert done.returncode == 3
-    assert "no skill at or below 'docs'" in done.stderr
+    assert "no skill found at or below 'docs'" in done.stderr
     assert "AD-002" in done.stdout
 
 

@@ -209,7 +209,7 @@ def test_what_stopped_failed_or_was_not_kept_is_marked_so() -> None:
     told.say(DecisionsTaken("simplify", 1, 0, 0, (), 1, "h"))
     told.say(StepChecked("simplify", 1, False, "red"))
     told.say(Reverted("simplify", 1, "red", None))
-    assert (told.view().rows[0].mark, told.view().rows[0].note) == ("failed", "not kept")
+    assert (told.view().rows[0].mark, told.view().rows[0].note) == ("failed", "discarded")
     told.begin("cdocs")
     told.say(RunStopped(exits.FAILED, "cdocs", "it failed 3 times"))
     assert marks(told.view())["cdocs"] == "failed"
@@ -671,7 +671,7 @@ def test_one_interrupt_is_a_clean_pause_that_says_how_to_go_on(project: Project)
     child.sendintr()
     code, shown = ended(child)
     assert code == exits.INTERRUPTED, shown
-    assert "interrupted. go on with: correctless cauto resume" in shown
+    assert "interrupted. Continue with: correctless cauto resume" in shown
     assert "Traceback" not in shown
     until(lambda: gone(pid), f"process {pid} still lives")
     stopped = project.state().stopped
@@ -690,7 +690,7 @@ def test_a_second_interrupt_ends_a_stubborn_agent_at_once(words: tuple[str, ...]
     child = on_terminal(project, *project.run_words(*words), AGENT_PLAY="sleep:ctdd#1")
     pid = project.wait_asleep()
     child.sendintr()
-    child.expect("(?i)again ends it at once|once more ends it at once")
+    child.expect("(?i)again to end it at once")
     began = utcnow()
     for _ in range(12):  # an impatient third and all after it change nothing
         child.sendintr()
@@ -699,7 +699,7 @@ def test_a_second_interrupt_ends_a_stubborn_agent_at_once(words: tuple[str, ...]
     assert (project.agent_ended() - began).total_seconds() < 8  # the grace is 10 s
     assert code == exits.INTERRUPTED, shown
     assert "Traceback" not in shown
-    assert "go on with: correctless cauto resume" in shown
+    assert "Continue with: correctless cauto resume" in shown
     until(lambda: gone(pid), f"process {pid} still lives")
     stopped = project.state().stopped
     assert stopped is not None
@@ -891,7 +891,7 @@ def test_a_follower_leaves_the_run_alone_when_it_goes(project: Project) -> None:
     _, why = watching.communicate(timeout=PATIENCE)
     assert (watching.returncode, why) == (
         exits.INTERRUPTED,
-        "correctless: no longer followed. the run goes on\n",
+        "correctless: no longer followed. The run continues\n",
     )
     os.kill(pid, 0)
     assert child.poll() is None
@@ -944,7 +944,7 @@ def test_a_dispatcher_that_died_ends_the_following_with_130(project: Project) ->
     project.end(pid)
     _, why = watching.communicate(timeout=PATIENCE)
     assert watching.returncode == exits.INTERRUPTED
-    assert "is gone and left no word" in why
+    assert "died without a message" in why
 
 
 def test_a_damaged_run_log_is_not_followed(project: Project) -> None:
@@ -1100,7 +1100,7 @@ def test_a_rehearsal_knows_an_approval_that_is_on_record(project: Project) -> No
     assert project.run(AGENT_PLAY="fail:ctdd").returncode == exits.FAILED
     assert project.cauto("stop", "--abandon").returncode == 0
     assert json.loads(rehearse(project, "--json").stdout)["approved"] is True
-    assert "approval   on record" in rehearse(project).stdout
+    assert "approval   recorded" in rehearse(project).stdout
 
 
 def test_a_rehearsal_is_refused_as_the_run_would_be(project: Project) -> None:

@@ -16,7 +16,7 @@ TESTS = ROOT / "tests"
 PACKAGES = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
 # Beside these there are the cases, which are data.
 PLACES = re.compile(
-    r"conftest\.py|kit/(?!test_)\w+\.py|campaigns/faults/\w+\.py|cli/[\w-]+\.bats"
+    r"conftest\.py|project/words\.txt|kit/(?!test_)\w+\.py|campaigns/faults/\w+\.py|cli/[\w-]+\.bats"
     rf"|(?:cli|runs|real|campaigns|project|unit/(?:{'|'.join(sorted(PACKAGES))}))/test_\w+\.py"
 )
 

@@ -102,7 +102,7 @@ def test_any_other_prompt_opens_nothing(waiting: Project, prompt: str) -> None:
 def test_a_refused_answer_is_shown_to_the_person_and_never_to_the_model(waiting: Project) -> None:
     said = session(waiting.top, "confirm escalations 000000000000")
     assert said.requests == ()
-    assert "nothing was confirmed" in json.dumps(said.messages) + said.errors
+    assert "Nothing was confirmed" in json.dumps(said.messages) + said.errors
 
 
 @contextmanager

@@ -121,7 +121,7 @@ def test_one_interrupt_leaves_a_clean_terminal_and_says_how_to_go_on(
     shown = pane.wait(r"^code \d+$")
     assert "── run " not in shown, shown
     assert shown.splitlines()[-3:-1] == [
-        "correctless: interrupted. go on with: correctless cauto resume",
+        "correctless: interrupted. Continue with: correctless cauto resume",
         "code 130",
     ]
     pane.type("echo alive")
@@ -141,7 +141,7 @@ def test_a_second_interrupt_ends_a_stubborn_agent_at_once(
     pid = project.wait_asleep()
     pane.wait("▸ ctdd")
     pane.press("C-c")
-    pane.wait(r"^  ending  the agent, then pauses\. Ctrl-C again ends it at once$")
+    pane.wait(r"^  ending  the agent, then pauses\. Press Ctrl-C again to end it at once$")
     began = utcnow()
     pane.press("C-c")
     shown = pane.wait(r"^code \d+$")

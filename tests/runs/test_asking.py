@@ -31,7 +31,7 @@ def test_an_answer_goes_to_the_same_session_is_on_record_and_covers_what_was_sho
 ) -> None:
     sessions = make()
     with terminal(sessions, LEFT, DONE) as child:
-        child.expect("judge has left a decision to you")
+        child.expect("judge needs a decision from you")
         child.expect("default: +keep the verdict")
         child.expect(PROMPT)
         [asked] = sessions.of(Asking)  # before it was shown
@@ -109,7 +109,7 @@ def test_each_decision_is_asked_about_and_only_the_answered_ones_are_covered(
 def test_nobody_answering_in_time_is_a_deferral(make: Callable[..., Sessions]) -> None:
     sessions = make(ask_minutes=0.03)
     with terminal(sessions, LEFT, DONE) as child:
-        child.expect("nobody answered in time: it stays deferred")
+        child.expect("no answer in time: it stays deferred")
         assert ended(child) == exits.PERSON
 
 
@@ -121,7 +121,7 @@ def test_what_was_typed_before_the_question_answers_nothing(make: Callable[..., 
         sessions.wait("waits")
         child.sendline("ok")
         typed.touch()
-        child.expect("nobody answered in time")
+        child.expect("no answer in time")
         assert ended(child) == exits.PERSON
 
 
@@ -130,7 +130,7 @@ def test_without_a_terminal_asking_is_deferring_and_the_log_says_so(make: Callab
     done = sessions.cauto(*WORDS, *ASK, parts=(LEFT, DONE))
     assert done.returncode == exits.PERSON, done.stderr
     assert [event.entries for event in sessions.of(Asking)] == [()]
-    assert "nobody is here to be asked" in done.stderr
+    assert "unattended, so no question was asked" in done.stderr
     assert not sessions.of(Answered)
 
 
@@ -269,7 +269,7 @@ def test_a_call_that_repeats_a_persons_answer_is_answered_and_not_recorded(
     with terminal(sessions, LEFT, "hang()") as child:
         child.expect(PROMPT)
         child.sendline("call R-004 unmet")
-        child.expect("goes on in its session")
+        child.expect("continues in its session")
         child.sendintr()
         assert ended(child) == exits.INTERRUPTED
     here = find(str(sessions.project.top))

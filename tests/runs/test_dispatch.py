@@ -365,7 +365,7 @@ def test_the_gate_is_closed_while_the_run_is_at_work(project: Project) -> None:
     (project.top.parent / f"{project.diary.name}.go").write_text("")
     running.communicate(timeout=PATIENCE)
     assert running.returncode == exits.PERSON
-    assert "decisions wait for a person" in project.command("gate").stdout
+    assert "decisions need your confirmation" in project.command("gate").stdout
 
 
 def test_what_decides_how_work_is_judged_becomes_a_persons_decision(project: Project) -> None:

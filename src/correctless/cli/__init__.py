@@ -1,4 +1,4 @@
-"""The command line: an argv in, words on the terminal and an exit code out.
+"""Entry point of the command line.
 
 What is called often, or inside a hook, is answered before click is imported; every other command is imported when it
 is called. The module of each command (`module_of`) exposes a click command of its own name, with _ for -.
@@ -16,17 +16,17 @@ from correctless.base.text import printable
 
 # What `--help` says of each command, so that a listing imports none of them.
 COMMANDS = {
-    "lint": "Say what is wrong with skills, plugins, agents and hooks.",
-    "rules": "Explain the linter's rules, or one of them.",
-    "skills": "What each skill's contract says, as the program reads it.",
+    "lint": "Check skills, plugins, agents and hooks.",
+    "rules": "List the linter's rules, or explain one.",
+    "skills": "Show what each skill's contract says.",
     "cauto": "Run a pipeline of skills, each in a fresh agent process.",
-    "review": "Read, confirm or reject what was deferred to a person.",
-    "gate": "Say whether the gate is open.",
-    "guard": "What the hook before each tool call holds here; switch it off.",
-    "contract": "What a run may do: granted ask by ask, asked for each time.",
+    "review": "Read, confirm or reject the decisions that need you.",
+    "gate": "Check whether the branch is ready to publish.",
+    "guard": "Show what the guard denies before a tool call; switch it.",
+    "contract": "Grant a run its actions in advance; let it ask each time.",
     "decisions": "List, summarise, verify and repair the decisions log.",
-    "metrics": "Figures over past runs: steps, attempts, decisions, cost, time.",
-    "audit-run": "Say what the record proves of a run, step by step.",
+    "metrics": "Show figures over past runs: steps, decisions, cost, time.",
+    "audit-run": "Show what the record proves of a run, step by step.",
     "schema": "Print the JSON schema of a format.",
 }
 
@@ -43,9 +43,12 @@ FAST = ("writer", "gate", "lint", "rules", "hook")
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command and return its exit code (the table in `exits`); nothing but `SystemExit` escapes."""
+    """Run one command and return its exit code, as listed in `exits`.
+
+    Only `SystemExit` escapes.
+    """
     words = sys.argv[1:] if argv is None else argv
-    # A parent that ignores SIGCHLD hands that on, and then every program we run seems to end with 0.
+    # We inherit an ignored SIGCHLD, and then every program we run seems to end with 0.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     try:
         code = _run(words)
@@ -57,15 +60,15 @@ def main(argv: list[str] | None = None) -> int:
         _say("interrupted")
         code = exits.INTERRUPTED
     except BrokenPipeError:
-        _let_go_of_stdout()  # whoever read the answer went away before its end
+        _let_go_of_stdout()  # the reader closed the pipe before the end
         code = exits.REFUSED
-    except Exception as error:  # noqa: BLE001 whatever is unforeseen is "could not run", never Python's 1
+    except Exception as error:  # noqa: BLE001 an unexpected error is "could not run", never Python's 1
         if os.environ.get("CORRECTLESS_TRACE"):
             import traceback
 
             traceback.print_exc()
         _let_go_of_stdout()
-        _say(f"{_spell(error)}. set CORRECTLESS_TRACE=1 to see where")
+        _say(f"{_spell(error)}. Set CORRECTLESS_TRACE=1 to see where")
         code = exits.REFUSED
     return code
 
@@ -86,7 +89,7 @@ def _run(words: list[str]) -> int:
 
 
 def module_of(command: str) -> str:
-    """The name of the module that answers a command."""
+    """Return the name of the module that answers a command."""
     return f"correctless.cli.{_MODULES.get(command) or command.replace('-', '_')}"
 
 
@@ -107,14 +110,17 @@ def _spell(error: Exception) -> str:
 
 
 def spell_anything() -> None:
-    """Let standard output escape what its encoding has no word for, where a terminal is no UTF-8 or a path is none."""
+    """Make standard output escape characters that its encoding lacks.
+
+    A terminal may not be UTF-8, and a path may not be valid UTF-8.
+    """
     reconfigure = getattr(sys.stdout, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="backslashreplace")
 
 
 def typable(message: str, place: str = "") -> str:
-    """A message whose commands this person can type: where they stand, and through the door they came in by.
+    """Return a message whose commands the user can type from their own folder.
 
     `place`: the worktree its commands are about; from elsewhere they begin with a change into it.
     """
@@ -152,4 +158,4 @@ def _say(message: str) -> None:
     try:
         print(f"correctless: {line}", file=sys.stderr)
     except OSError:
-        return  # nobody listens; the exit code still says it
+        return  # standard error is closed; the exit code still says it

@@ -1,4 +1,4 @@
-"""The words of a command that is answered without click."""
+"""Parser for the arguments of commands that are answered without click."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Args:
-    """What was given: `words` that are no options, `flags`, and the values of each option in their order."""
+    """Parsed arguments: plain words, flags, and the values of each option in order."""
 
     def __init__(self) -> None:
         self.words: list[str] = []
@@ -19,7 +19,7 @@ class Args:
         self.values: dict[str, list[str]] = {}
 
     def value(self, name: str) -> str | None:
-        """The last value of an option; None without one."""
+        """Return the last value of an option, or None."""
         return self.values[name][-1] if name in self.values else None
 
 
@@ -31,10 +31,14 @@ def read(
     values: Iterable[str] = (),
     optional: Mapping[str, str] | None = None,
 ) -> Args:
-    """Return the words of a command line: `--flag`, `--name VALUE`, `--name=VALUE`, and `--` before words alone.
+    """Parse a command line.
 
-    `optional` are options whose value may be left out, each with what it is then. `-` is a word, and `--help` and `-h` are
-    flags of every command. Raises `Stop(2)` for an option that is none of these, or that lacks its value.
+    Reads `--flag`, `--name VALUE`, `--name=VALUE`, and `--` before words alone.
+
+    `optional` maps each option whose value may be left out to its default. `-` is a word, and `--help` and `-h`
+    are flags of every command.
+
+    Raises: Stop(2) for an unknown option, or one without its value.
     """
     flags, values, optional = {*flags, "--help", "-h"}, set(values), optional or {}
     found, rest = Args(), list(argv)
@@ -52,12 +56,12 @@ def read(
             found.values.setdefault(name, []).append(value if given else rest.pop(0))
         elif word.startswith("-") and word != "-":
             wrong = "needs a value" if word in values else "is not an option"
-            raise Stop(exits.USAGE, f"'{word}' {wrong}. see {command} --help")
+            raise Stop(exits.USAGE, f"'{word}' {wrong}. See {command} --help")
         else:
             found.words.append(word)
     return found
 
 
 def wants_help(args: Args) -> bool:
-    """Whether the command is asked how it is used."""
+    """Return whether the arguments ask for help."""
     return bool(args.flags & {"--help", "-h"})

@@ -1,4 +1,4 @@
-"""`correctless audit-run`: what the record proves of a run; a run's name in, a line for each of its claims or JSON out."""
+"""`correctless audit-run`: show what the record proves of a run."""
 
 from __future__ import annotations
 
@@ -27,12 +27,14 @@ _VERDICT = max(map(len, claims.VERDICTS))
 @click.option("--offline", is_flag=True, help="Don't ask GitHub what the run's pull request noted.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def audit_run(run: str | None, offline: bool, as_json: bool) -> int:
-    """Say of everything a run claims whether the record proves it: steps, checks, commits, decisions, gate, pull request.
+    """Check each claim of a run against the record.
 
-    RUN is an id, or a beginning of one, of any branch; without it, the newest run of this branch.
+    The claims are about steps, checks, commits, decisions, the gate and the pull request.
 
-    Exit 0: whatever the run came to is proven, also where it is not at its end yet; 1: something is not proven or is
-    contradicted; 3: something could not be checked.
+    RUN is an id, or the start of one, of any branch. Default: the newest run of this branch.
+
+    Exit 0: all claims so far are proven, even if the run is not complete; 1: a claim is not proven or is
+    contradicted; 3: a claim could not be checked.
     """
     here = git.find(os.getcwd())
     logs, found = gather.choose(here, paths.logs(here), run)
@@ -59,7 +61,10 @@ def _values(given: RunEvidence, judged: Sequence[Claim]) -> dict[str, object]:
 
 
 def _text(given: RunEvidence, judged: Sequence[Claim], width: int | None) -> Iterator[str]:
-    """A line for each claim; on a terminal below a heading for what it is about, in a pipe with that on the line."""
+    """Yield a line for each claim.
+
+    On a terminal a heading names what the claims are about; in a pipe each line names it.
+    """
     yield printable(f"run {given.run} on {given.plan.branch}: {status(given.state)}")
     about = ""
     for claim in judged:

@@ -1,4 +1,4 @@
-"""What a gate's programs said: kept whole as a file, and told in a few lines when the check did not pass."""
+"""Output of a gate's check: stored whole, and shown in part after a failure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ Ran = Sequence[tuple[Sequence[str], Result]]
 
 
 def keep(at: ContractFiles, gate: str, ran: Ran) -> str:
-    """Write what they said into the contract's folder, over that of the last run; its path."""
+    """Write the output to the contract's folder and return its path.
+
+    Replaces the output of the last run.
+    """
     store.prepare(at)
     path = os.path.join(at.folder, f"output-{gate}.txt")
     parts = []
@@ -28,16 +31,16 @@ def keep(at: ContractFiles, gate: str, ran: Ran) -> str:
 
 
 def lines(ran: Ran) -> Iterator[str]:
-    """Why the last of them did not pass, and the end of what it said."""
+    """Yield why the last program did not pass, and the end of its output."""
     if not ran:
         return
     argv, done = ran[-1]
     if done.timed_out:
-        yield f"  {argv[0]} was ended: it took too long"
+        yield f"  {argv[0]} timed out and was ended"
     elif done.code == _NOT_FOUND:
-        yield f"  exit {done.code}: {argv[0]} was not found, or a program it starts. install it, or fix PATH"
+        yield f"  exit {done.code}: {argv[0]} was not found, or a program it starts. Install it, or fix PATH"
     elif done.code == _NOT_RUNNABLE:
-        yield f"  exit {done.code}: {argv[0]} can't be run. make it executable"
+        yield f"  exit {done.code}: {argv[0]} cannot be run. Make it executable"
     elif done.code < 0:
         yield f"  {argv[0]} was ended by signal {-done.code}"
     else:

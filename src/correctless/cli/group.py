@@ -1,4 +1,4 @@
-"""The click group behind `correctless`: command names in, their modules imported only when called."""
+"""Click group behind `correctless`; a command is imported when it is called."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from correctless.cli.lazy import LazyGroup
 
 class _Commands(LazyGroup):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands without importing them."""
         rows = [(name, COMMANDS[name]) for name in self.list_commands(ctx)]
         if rows:  # click refuses an empty list
             with formatter.section("Commands"):
                 formatter.write_dl(rows)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the exit codes before the epilog."""
         with formatter.section("Exit codes"):
             formatter.write_dl([(str(code), meaning) for code, meaning in exits.MEANING.items()])
         super().format_epilog(ctx, formatter)
@@ -39,13 +41,16 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version."
 )
 def correctless_command() -> None:
-    """Agent work that runs unattended: every decision on record, nothing published before a person confirmed."""
+    """Run agents unattended, with every decision recorded.
+
+    Nothing is published before you have confirmed the decisions that need you.
+    """
 
 
 def run(words: list[str]) -> int:
-    """Run the command `words` name and return its exit code: what it returns, when that is a number.
+    """Run the command that `words` name and return its exit code.
 
-    Not click's `main`: that one ends with 1, which says "findings" here, when a pipe closes or a file can't be opened.
+    Not click's `main`: it ends with 1, which means findings here, when a pipe closes or a file cannot be opened.
     """
     try:
         with correctless_command.make_context("correctless", list(words)) as context:

@@ -1,4 +1,4 @@
-"""`correctless guard`: what the guard holds here, and a person's switch for it."""
+"""`correctless guard`: show what the guard denies, and switch it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ from correctless.project import person
 
 @click.group(epilog="Example: correctless guard status")
 def guard() -> None:
-    """The hook that denies what only a person or the program may do; see docs/security.md."""
+    """The hook that denies what only you or the program may do.
+
+    See docs/security.md.
+    """
 
 
 @guard.command(epilog="Example: correctless guard status --json")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def status(as_json: bool) -> int:
-    """Say whether the guard is on in this repository, and what it holds at the moment."""
+    """Show whether the guard is on in this repository, and what it denies now."""
     home = where.home(os.getcwd())
     runs = list(where.runs(home)) if home else []
     found = {
@@ -36,30 +39,33 @@ def status(as_json: bool) -> int:
     click.echo(
         f"the guard is {'on' if found['on'] else 'off'} for {found['repository'] or 'folders outside a repository'}"
     )
-    click.echo("always     logs, confirmations, run state; what only a person says")
+    click.echo("always     logs, confirmations, run state; commands that only you may run")
     if runs or found["contract_in_force"]:
         why = [f"unfinished run on {branch or 'a branch'}" for branch in runs]
         why += ["a run contract in force"] if found["contract_in_force"] else []
         click.echo(f"now also   hooks, settings, publishing the branch ({', '.join(why)})")
-    click.echo("agents     in an agent the dispatcher started it is always on, and holds both")
+    click.echo("agents     in an agent of a run it is always on, and denies both")
     return exits.OK
 
 
 @guard.command(epilog="Example: correctless guard off")
 def off() -> int:
-    """Switch the guard off for this repository; agents that a run starts keep theirs. Only a person can."""
+    """Switch the guard off for this repository.
+
+    Only you can, in a terminal. Agents that a run starts keep theirs.
+    """
     person.refuse_agents(os.environ)
     if not person.has_terminal():
         raise Stop(
             exits.REFUSED,
-            "the guard is switched off in a terminal only, and there is none here. run it in your own",
+            "the guard can be switched off only in a terminal, and this is not one. Run it in your own terminal",
         )
     home = where.home(os.getcwd())
     path = where.off_switch(home, os.environ)
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     with open(path, "w", encoding="utf-8") as file:
         file.write(f"{home.folder if home else '/'}\n")
-    click.echo("the guard is off here. switch it on again with: correctless guard on")
+    click.echo("the guard is off here. Switch it on again with: correctless guard on")
     return exits.OK
 
 

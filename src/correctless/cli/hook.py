@@ -1,4 +1,4 @@
-"""`correctless hook prompt|start|stop`: what the plugin's hooks call, answered without click; the client's JSON in and out."""
+"""`correctless hook`: answer the plugin's hooks, without click."""
 
 from __future__ import annotations
 
@@ -17,9 +17,15 @@ _MOST = 1 << 24  # bytes of one input
 
 
 def main(argv: list[str]) -> int:
-    """Answer one hook; 0 whatever was said, 2 for a call that is none."""
+    """Answer one hook.
+
+    Returns 0 whatever the answer is, and 2 for an unknown hook.
+    """
     if len(argv) != 1 or argv[0] not in _EVENTS:
-        print("correctless hook: called by Claude Code's hooks: prompt, start or stop", file=sys.stderr)
+        print(
+            "correctless hook must be called with prompt, start or stop, by Claude Code's hooks",
+            file=sys.stderr,
+        )
         return exits.USAGE
     given = _input()
     if argv[0] == "prompt":
@@ -29,7 +35,7 @@ def main(argv: list[str]) -> int:
     try:
         said = session.waiting(given["cwd"]) if argv[0] == "start" else session.left(os.environ)
     except (Stop, OSError, ValueError, KeyError, TypeError):
-        return exits.OK  # a session is not troubled by what could only not be said
+        return exits.OK  # a hook that fails must not disturb the session
     if said is not None:
         _tell(_EVENTS[argv[0]], typable(said), model=argv[0] == "start")
     return exits.OK
@@ -42,7 +48,7 @@ def _prompt(given: Any) -> int:
     try:
         said = prompt.heard(prompt.Prompt.of(given), os.environ, person.ancestors(os.getpid()), utcnow())
     except Stop as stop:
-        # Seen by the person alone, and the model gets nothing: it could take the words for an answer.
+        # Only the user sees this: the model could take the text for an answer.
         print(json.dumps({"decision": "block", "reason": typable(f"correctless: {stop.message}")}))
         return exits.OK
     if said is not None:
@@ -61,4 +67,4 @@ def _input() -> Any:
     try:
         return json.loads(sys.stdin.buffer.read(_MOST))
     except (ValueError, RecursionError):
-        raise Stop(exits.REFUSED, "what the client said is no JSON. update correctless") from None
+        raise Stop(exits.REFUSED, "the input of the hook is not JSON. Update correctless") from None

@@ -1,4 +1,4 @@
-"""A click group whose commands are imported when they are called."""
+"""Click group that imports a command when it is called."""
 
 from __future__ import annotations
 
@@ -10,17 +10,22 @@ import click
 
 
 class LazyGroup(click.Group):
-    """`modules` names the module of each command; it has the command under its own name, with _ for -."""
+    """Group of commands by the name of their module.
+
+    Each module has the command under its own name, with _ for -.
+    """
 
     def __init__(self, *args: Any, modules: Mapping[str, str], **attributes: Any) -> None:
         super().__init__(*args, **attributes)
         self._modules = modules
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 click calls it so
+        """Return the names of the commands."""
         return list(self._modules)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 likewise
         # Asked for before the import, so that an ImportError inside a command is never taken for "no such command".
+        """Import and return a command; None for an unknown name."""
         if cmd_name not in self._modules:
             return None
         module = self._modules[cmd_name]

@@ -1,4 +1,4 @@
-"""`correctless lint`: what is wrong with skills, plugins, agents and hooks; answered without click."""
+"""`correctless lint`: check skills, plugins, agents and hooks, without click."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ from correctless.syntax.finding import SEVERITIES, Finding, with_source
 
 _HELP = """Usage: correctless lint [OPTIONS] [PATH]...
 
-  Say what is wrong with skills, plugins, marketplaces, agents and hooks, where, and what to write instead.
+  Check skills, plugins, marketplaces, agents and hooks. Each finding says where it is and what to write instead.
 
-  PATH is a file, or a folder that is searched at any depth; without one, the current folder.
+  PATH is a file, or a folder that is searched at any depth. Default: the current folder.
 
   Example: correctless lint --fix skills
 
 Options:
   --format FORM         text, json, github or sarif
-  --fix                 mend what can be mended without a person
-  --fix-only RULE       mend only what this rule finds; may be repeated
+  --fix                 fix what can be fixed without a decision
+  --fix-only RULE       fix only what this rule finds; may be repeated
   --diff                show what --fix would change, and change nothing
-  --fail-on SEVERITY    error, warning or info: from here on the exit code is 1
-  --pedantic            also what is only worth an info
+  --fail-on SEVERITY    error, warning or info: exit 1 for findings of this severity or a higher one
+  --pedantic            also show findings of severity info
   --dialect NAME        claude-code or agentskills
   --changed[=BASE]      only files that differ from BASE (default: HEAD), new ones included
-  --baseline FILE       pass over the findings that FILE holds
-  --write-baseline FILE make FILE hold every finding there is now
+  --baseline FILE       skip the findings listed in FILE
+  --write-baseline FILE write every current finding to FILE
   --config FILE         in place of .correctless/config/correctless.yaml
-  --stdin-name PATH     lint standard input as if it stood there
+  --stdin-name PATH     lint standard input as the file PATH
   --jobs N              processes (default: one for each processor)
   --no-cache            forget earlier runs
   --help                show this and exit
@@ -58,13 +58,16 @@ _FLAGS = ("--fix", "--diff", "--pedantic", "--no-cache")
 
 
 def main(argv: list[str]) -> int:
-    """Lint, print, and return the exit code; `Stop` when that can't be done."""
+    """Lint, print, and return the exit code.
+
+    Raises: Stop when that cannot be done.
+    """
     spell_anything()
     given = _given(argv)
     if args.wants_help(given):
         print(_HELP, end="")
         return exits.OK
-    # What a file leaves behind goes with the last name it has; to look for more of it takes a tenth of the time.
+    # References are enough to free what a file leaves; the collector would take a tenth of the time.
     gc.disable()
     chosen = _chosen(given)
     report = _report(given, chosen)
@@ -86,10 +89,10 @@ def _given(argv: list[str]) -> Args:
     for name, allowed in (("--format", _FORMS), ("--fail-on", SEVERITIES), ("--dialect", DIALECTS)):
         value_ = given.value(name)
         if value_ is not None and value_ not in allowed:
-            raise Stop(exits.USAGE, f"{name} '{value_}' is not known. write one of: {', '.join(allowed)}")
+            raise Stop(exits.USAGE, f"{name} '{value_}' is unknown. Write one of: {', '.join(allowed)}")
     if given.value("--stdin-name") and (given.words or "--fix" in given.flags or given.value("--changed")):
         raise Stop(
-            exits.USAGE, "--stdin-name reads standard input alone. leave paths, --fix and --changed out"
+            exits.USAGE, "--stdin-name reads only standard input. Leave out paths, --fix and --changed"
         )
     return given
 
@@ -144,7 +147,7 @@ def _workers(given: Args) -> int:
     if jobs is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if not jobs.isdecimal() or len(jobs) > 3 or not 0 < int(jobs) <= 256:
-        raise Stop(exits.USAGE, f"--jobs '{jobs}' is no number of processes. write one from 1 to 256")
+        raise Stop(exits.USAGE, f"--jobs '{jobs}' is not a number of processes. Write one from 1 to 256")
     return int(jobs)
 
 
@@ -153,9 +156,7 @@ def _changed(targets: Sequence[LintTarget], base: str) -> Iterator[LintTarget]:
 
     here = git.find(os.getcwd())
     if here.commit(base) is None:
-        raise Stop(
-            exits.REFUSED, f"there is no commit '{base}'. name one that exists, or leave --changed out"
-        )
+        raise Stop(exits.REFUSED, f"no commit '{base}' found. Name one that exists, or leave out --changed")
     changed = {os.path.join(here.top, path) for path in here.changed_files(base)}
     return (each for each in targets if os.path.realpath(each.path) in changed)
 
@@ -176,7 +177,7 @@ def _fix(
         if fix.leads_out(path, given.words or ["."]):
             where = printable(os.path.realpath(path))
             print(
-                f"correctless: {printable(path)} leads out of what was named, so {where} is left as it is",
+                f"correctless: {printable(path)} leads outside the paths you named, so {where} was not changed",
                 file=sys.stderr,
             )
             continue
@@ -201,7 +202,7 @@ def _write_baseline(file: str, report: LintReport) -> int:
 
     with open(file, "w", encoding="utf-8") as out:
         out.write(baseline.text(report.findings))
-    print(f"{file}: {_counted(len(report.findings), 'finding')} taken on", file=sys.stderr)
+    print(f"{file}: {_counted(len(report.findings), 'finding')} written", file=sys.stderr)
     return exits.REFUSED if report.unread else exits.OK
 
 
@@ -231,13 +232,13 @@ def _show(report: LintReport, form: str) -> None:
 
 
 def _print(text: str) -> None:
-    # A path that is no UTF-8 reached us as surrogates; every writer of text escaped them, JSON did by itself.
+    # A path that is not UTF-8 reaches us as surrogates; every writer of text has escaped them, and so does JSON.
     print(text)
 
 
 def _summary(report: LintReport) -> str:
     counts = [(sum(each.severity == s for each in report.findings), s) for s in SEVERITIES]
-    said = ", ".join(_counted(count, noun) for count, noun in counts if count) or "nothing to say"
+    said = ", ".join(_counted(count, noun) for count, noun in counts if count) or "no findings"
     return f"{said}: {_counted(report.files, 'file')} read"
 
 

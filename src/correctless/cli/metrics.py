@@ -1,4 +1,4 @@
-"""`correctless metrics`: figures over the runs of a repository; its logs in, two tables or JSON out."""
+"""`correctless metrics`: figures over the runs of a repository."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _GAP = 2  # columns between two
-_NO_TERMINAL = 200  # columns where nobody's window is the bound: nothing is cut
+_NO_TERMINAL = 200  # columns without a terminal: nothing is cut
 
 
 @click.command(epilog="Example: correctless metrics --since 30 --skill cverify")
 @click.option(
     "--since",
     metavar="DAYS|DATE",
-    help="Only runs that began since: so many days, or a date (UTC) as 2026-01-31.",
+    help="Only runs that began in the last DAYS days, or since a date (UTC) like 2026-01-31.",
 )
-@click.option(
-    "--skill", metavar="NAME", help="Only what this skill did, in the runs that had it in their plan."
-)
+@click.option("--skill", metavar="NAME", help="Only this skill, in the runs that had it in their plan.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def metrics(since: str | None, skill: str | None, as_json: bool) -> int:
-    """Figures over the runs of this repository, of every branch: what each skill did, what it took, and where it goes.
+    """Show figures over the runs of this repository, of every branch.
 
-    Exit 0; 3 when a log could not be read. It is named, and the figures of the others are shown all the same.
+    They say what each skill did, how long it took and what it cost.
+
+    Exit 0; 3 when a log could not be read. It is named, and the figures leave it out.
     """
     here = git.find(os.getcwd())
     moment = _since(since, utcnow())
@@ -68,7 +68,7 @@ def _since(said: str | None, now: datetime) -> datetime | None:
         return datetime.strptime(said, "%Y-%m-%d").replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         raise click.UsageError(
-            f"--since '{said}' is neither days nor a date. write --since 30 or --since 2026-01-31"
+            f"--since '{said}' is not days and not a date. Write --since 30 or --since 2026-01-31"
         ) from None
 
 
@@ -107,18 +107,18 @@ def _show(found: Figures, skill: str | None, title: str) -> None:
         console.print()
         console.print(each)
     if not halves:
-        console.print("\nTrend: none yet, it takes four runs", highlight=False)
+        console.print("\nTrend: needs four runs", highlight=False)
 
 
 def _fitted(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> Iterator[Table]:
-    """The table, or where it is wider than the terminal several that each begin with its first column."""
+    """Yield the table, or several narrow ones that each repeat its first column."""
     from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
 
     names = [columns[0], *(row[0] for row in rows)]
     wide = [max(map(cell_len, (title, *(row[n] for row in rows)))) + _GAP for n, title in enumerate(columns)]
-    # A name is folded where its column would take more than half; a number is never cut.
+    # A name is folded if its column would take more than half the width; a number is never cut.
     first = min(max(map(cell_len, names)), max(width // 2, 8)) + _GAP
     left = list(range(1, len(columns)))
     while left:
@@ -130,7 +130,7 @@ def _fitted(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -
         for n in taken:
             table.add_column(columns[n], justify="right", no_wrap=True)
         for row in rows:
-            table.add_row(*(Text(row[n]) for n in (0, *taken)))  # a name with brackets is no markup
+            table.add_row(*(Text(row[n]) for n in (0, *taken)))  # brackets in a name are not markup
         yield table
 
 

@@ -1,4 +1,7 @@
-"""`correctless review`: what was deferred to a person, shown whole, and their answer bound to exactly that."""
+"""`correctless review`: show what was deferred and take your answer.
+
+An answer counts for exactly what was shown.
+"""
 
 from __future__ import annotations
 
@@ -28,20 +31,20 @@ from correctless.review import gate, summary
 from correctless.review import open_set as views
 from correctless.review.gate import Gate
 
-_SHOWN = 8  # hex digits a person types: they only say "this one"; the record holds the whole digest
+_SHOWN = 8  # hex digits that you type; the record has the whole digest
 
 
-@click.command(epilog="Example: correctless review    (it shows the open set, then asks for your answer)")
-@click.option("--json", "as_json", is_flag=True, help="Print the open set for programs; answers nothing.")
+@click.command(epilog="Example: correctless review    (shows the open set, then asks for your answer)")
+@click.option("--json", "as_json", is_flag=True, help="Print the open set for programs; gives no answer.")
 @click.option(
     "--log", "path", metavar="FILE", help="The decisions log; default: the one of the branch you are on."
 )
 @click.option(
-    "--confirm", metavar="DIGEST", help="Confirm without being asked, if the open set has this digest."
+    "--confirm", metavar="DIGEST", help="Confirm without a question, if the open set has this digest."
 )
-@click.option("--reject", is_flag=True, help="Answer no: the gate stays closed.")
-@click.option("--rerun", "step", metavar="STEP", help="Have this step and all after it run again.")
-@click.option("--note", default="", help="Why: kept with a rejection, told to the agent with a re-run.")
+@click.option("--reject", is_flag=True, help="Reject: the gate stays closed.")
+@click.option("--rerun", "step", metavar="STEP", help="Run this step and all later ones again.")
+@click.option("--note", default="", help="Why: recorded with a rejection, passed to the agent with a rerun.")
 @from_options
 @click.option("--as", "by", type=NAME, metavar="NAME", help="Who answers; default: git's user.name.")
 def review(
@@ -56,10 +59,10 @@ def review(
     take_over: bool,
     by: str | None,
 ) -> int:
-    """Read the decisions that were deferred to a person; confirm or reject them, or have a step run again.
+    """Read the decisions that need you; confirm or reject them, or rerun a step.
 
-    An answer is taken from a person's terminal only. With --from REMOTE RUN it is put where the run is parked, for whoever
-    goes on with it; nothing is written here. Exit 0: nothing is open any more; 10: something is.
+    You can answer only in a terminal. With --from REMOTE RUN the answer is stored where the run is parked, and
+    nothing is written here. Exit 0: no decision needs you; 10: one does.
     """
     given = [name for name, value in (("confirm", confirm), ("reject", reject), ("rerun", step)) if value]
     if len(given) > 1:
@@ -68,7 +71,7 @@ def review(
     if remote is not None and run_id is not None:
         if step or path:
             raise click.UsageError(
-                "--log and --rerun need the run here: bring it with correctless cauto resume --from REMOTE RUN"
+                "--log and --rerun need the run here. Bring it with: correctless cauto resume --from REMOTE RUN"
             )
         return _parked(
             remote,
@@ -136,7 +139,7 @@ def _refuse_nobody() -> None:
     if not person.has_terminal():
         raise Stop(
             exits.REFUSED,
-            "an answer is taken from a terminal only, and there is none here. run it in your own",
+            "you can answer only in a terminal, and this is not one. Run it in your own terminal",
         )
 
 
@@ -148,13 +151,13 @@ def _show(logs: Logs, here: Repo | None, at: str | None, *, as_json: bool) -> in
         click.echo(_NOTHING)
     else:
         click.echo(summary.text(views.view_of(branch, found, logs), width=width()), nl=False)
-        click.echo("An answer is taken from a person's terminal: run correctless review in your own.")
+        click.echo("To answer, run correctless review in your own terminal.")
         if found.closing is not None and os.environ.get("CLAUDECODE"):
             click.echo(f"Or type into Claude Code yourself: confirm escalations {found.closing.digest[:12]}")
     return exits.OK if found.open else exits.PERSON
 
 
-_NOTHING = "nothing is open: no decision waits for a person"
+_NOTHING = "no decision needs your confirmation"
 
 
 def _answer(
@@ -184,18 +187,18 @@ def _answer(
     if reject:
         views.answer(logs, digest, kind="rejected", by=who, channel="terminal", note=note, now=utcnow())
         keep()
-        click.echo(f"rejected by {who}. the gate stays closed")
+        click.echo(f"rejected by {who}. The gate stays closed")
         return exits.PERSON
     if not confirm:
-        click.echo("nothing was confirmed. the gate stays closed")
+        click.echo("nothing was confirmed. The gate stays closed")
         return exits.PERSON
     if len(confirm) < _SHOWN or not digest.startswith(confirm.lower()):
         raise Stop(
             exits.PERSON,
-            f"'{confirm}' is not the digest of the open set, which is {digest[:_SHOWN]}. nothing was confirmed",
+            f"'{confirm}' is not the digest of the open set, which is {digest[:_SHOWN]}. Nothing was confirmed",
         )
     views.answer(logs, digest, kind="escalations", by=who, channel="terminal", note=note, now=utcnow())
-    keep()  # before anybody is told that it counts
+    keep()  # before the user reads that it counts
     return _confirmed(gate.asked(logs, here, at=at)[1], who, len(found.waiting), next_)
 
 
@@ -215,21 +218,21 @@ def _confirmed(found: Gate, who: str, count: int, next_: str) -> int:
     if not found.open:
         raise Stop(
             exits.PERSON,
-            f"the answer of {who} is on record, but the configuration doesn't let it open the gate. see confirm_channels and confirmers",
+            f"the answer of {who} is recorded, but the configuration does not let it open the gate. See confirm_channels and confirmers",
         )
-    click.echo(typable(f"{what} confirmed by {who}. go on with: {next_}"))
+    click.echo(typable(f"{what} confirmed by {who}. Continue with: {next_}"))
     return exits.OK
 
 
 def _rerun(here: Repo | None, logs: Logs, held: Lock | None, step: str, note: str, who: str) -> int:
     if here is None or held is None:
-        raise Stop(exits.USAGE, "--rerun needs the repository of the run. change into it and leave --log out")
+        raise Stop(exits.USAGE, "--rerun needs the repository of the run. Change into it and leave out --log")
     ctx = RunContext(here, logs, held, os.environ)
     rerun.request(ctx, lambda *_: None, step=step, note=note, by=who, channel="terminal")
-    click.echo(typable(f"{step} and all after it will run again. go on with: correctless cauto resume"))
+    click.echo(typable(f"{step} and all later steps will run again. Continue with: correctless cauto resume"))
     return exits.PERSON
 
 
 def width() -> int:
-    """Columns to write in: the terminal's, within what reads well."""
+    """Return the number of columns to write in, from 60 to 110."""
     return max(60, min(shutil.get_terminal_size((80, 24)).columns, 110))

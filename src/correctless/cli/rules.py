@@ -1,4 +1,4 @@
-"""`correctless rules`: the linter's rules, or the page of one; answered without click."""
+"""`correctless rules`: list the linter's rules, or show one, without click."""
 
 from __future__ import annotations
 
@@ -14,19 +14,22 @@ if TYPE_CHECKING:
 
 _HELP = """Usage: correctless rules [ID]
 
-  Every rule of the linter, or the page of one: why, what happens at run time, wrong, right, and the fix.
+  List the linter's rules, or show one: why, what happens at run time, wrong, right, and the fix.
 
   Example: correctless rules deferred-default
 
 Options:
   --help  show this and exit
 
-Exit: 0 shown, 2 there is no such rule.
+Exit: 0 shown, 2 unknown rule.
 """
 
 
 def main(argv: list[str]) -> int:
-    """Print the list, or one page, in Markdown; `Stop(2)` for a rule that there is not."""
+    """Print the list, or one page, in Markdown.
+
+    Raises: Stop(2) for an unknown rule.
+    """
     spell_anything()
     given = args.read("correctless rules", argv)
     if args.wants_help(given):
@@ -42,14 +45,14 @@ def main(argv: list[str]) -> int:
         near = get_close_matches(given.words[0], [rule.ID for rule in RULES], n=1)
         raise Stop(
             exits.USAGE,
-            f"there is no rule '{' '.join(given.words)}'. write {near[0] if near else 'correctless rules'}",
+            f"no rule '{' '.join(given.words)}' found. Write {near[0] if near else 'correctless rules'}",
         )
     print(page(found), end="")
     return exits.OK
 
 
 def index() -> str:
-    """All rules as tables, a family each."""
+    """Return all rules as tables, one for each family."""
     lines = ["# Rules", ""]
     for family, members in FAMILIES.items():
         lines += [f"## {family}", "", "| rule | severity | what it asks for |", "| --- | --- | --- |"]
@@ -59,13 +62,13 @@ def index() -> str:
 
 
 def page(rule: Rule) -> str:
-    """One rule's page."""
+    """Return the page of one rule."""
     reads = ", ".join(rule.READS) or "any file"
     return f"# {rule.ID}\n\nSeverity: {rule.SEVERITY}. Reads: {reads}.\n\n{(rule.__doc__ or '').strip()}\n"
 
 
 def described() -> list[tuple[str, str, str, str]]:
-    """Id, severity, first line and page of each rule."""
+    """Return id, severity, first line and page of each rule."""
     return [(rule.ID, rule.SEVERITY, _short(rule), page(rule)) for rule in rules.RULES]
 
 

@@ -1,4 +1,4 @@
-"""`correctless schema`: the JSON Schema of a format, printed."""
+"""`correctless schema`: print the JSON Schema of a format."""
 
 from __future__ import annotations
 

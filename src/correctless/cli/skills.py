@@ -1,4 +1,4 @@
-"""`correctless skills`: what each skill's contract says, as the program reads it."""
+"""`correctless skills`: show what each skill's contract says."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from correctless.lint import rules
 from correctless.skill.contract import Default, SkillContract, find_skills, read_skill
 from correctless.syntax.finding import as_json, as_text
 
-_WANTED = "give a SKILL.md, a skill's folder, or a tree with skills/*/SKILL.md"
+_WANTED = "Give a SKILL.md, a skill's folder, or a tree with skills/*/SKILL.md"
 
 
 @click.command(epilog="Example: correctless skills --json skills/cverify")
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 @click.option("--json", "as_objects", is_flag=True, help="Print a list of objects instead of text.")
 def skills(paths: tuple[str, ...], as_objects: bool) -> int:
-    """What each skill's contract says, as the program reads it.
+    """Show what each skill's contract says, as the program reads it.
 
-    PATH is a SKILL.md, a skill's folder, or a tree that holds skills/*/SKILL.md at any depth; without one, the current folder.
+    PATH is a SKILL.md, a skill's folder, or a tree with skills/*/SKILL.md at any depth. Default: the current folder.
 
-    Ends with 0 when no contract has an error, 1 when one has, 3 when a path can't be read; the others are shown all the same.
+    Exit 0: no contract has an error; 1: one has; 3: a path cannot be read. The others are still shown.
     """
     contracts: list[SkillContract] = []
     refusals: list[str] = []
@@ -41,7 +41,7 @@ def skills(paths: tuple[str, ...], as_objects: bool) -> int:
     elif contracts:
         click.echo("\n\n".join("\n".join(_text(c)) for c in contracts))
     if not contracts and not refusals:
-        click.echo(f"no skill here. {_WANTED}", err=True)
+        click.echo(f"no skill found here. {_WANTED}", err=True)
     for message in refusals:
         click.echo(f"correctless: {printable(message)}", err=True)
     if refusals:
@@ -57,7 +57,7 @@ def _contracts(paths: tuple[str, ...]) -> Iterator[SkillContract | Stop]:
         try:
             files = list(find_skills(path))
             if paths and not files:
-                yield Stop(exits.REFUSED, f"no skill at or below '{path}'. {_WANTED}")
+                yield Stop(exits.REFUSED, f"no skill found at or below '{path}'. {_WANTED}")
             for file in files:
                 if os.path.realpath(file) in seen:
                     continue
@@ -68,7 +68,7 @@ def _contracts(paths: tuple[str, ...]) -> Iterator[SkillContract | Stop]:
                     yield stop
         except OSError as error:
             yield Stop(
-                exits.REFUSED, f"can't read '{path}': {error.strerror}. give a folder that can be listed"
+                exits.REFUSED, f"cannot read '{path}': {error.strerror}. Give a folder that can be listed"
             )
 
 
@@ -86,7 +86,7 @@ def _object(contract: SkillContract) -> dict[str, Any]:
 
 def _default(default: Default) -> dict[str, Any]:
     values = default._asdict()
-    del values["documented"]  # an escalate entry without a choice says the same
+    del values["documented"]  # an escalate entry without a choice implies it
     return values
 
 

@@ -1,4 +1,4 @@
-"""Values of options: what was typed in; a number that counts something, or a name that names somebody, out."""
+"""Types of option values: numbers and names."""
 
 from __future__ import annotations
 
@@ -10,25 +10,27 @@ import click
 from correctless.base.exits import Stop
 from correctless.project import person
 
-MOST = 1_000_000_000  # of anything: seconds and cents of it still fit into what counts them
+MOST = 1_000_000_000  # the largest value: its seconds and cents still fit into the counters
 
 
 class Amount(click.FloatRange):
-    """Money or minutes. What is no number, or has no end, compares as if it were below and above everything."""
+    """Money or minutes: a finite number."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Parse a number; refuse NaN and infinity, which pass every range check."""
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):
-            self.fail(f"{value!r} is no number. write one as 2.5", param, ctx)
+            self.fail(f"{value!r} is not a number. Write one like 2.5", param, ctx)
         return number
 
 
 class Name(click.ParamType[str]):
-    """Who somebody says they are."""
+    """Name of the user who answers."""
 
     name = "name"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Parse a name."""
         try:
             return person.named(str(value))
         except Stop as stop:

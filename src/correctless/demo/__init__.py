@@ -1,6 +1,6 @@
-"""A scratch folder in; a small repository with a spec out, and the recorded answers of a pipeline that implements it.
+"""Demo repository with a spec, and recorded answers that implement it.
 
-Every file of the little project lies here as `<name>.txt`, so that no tool that checks this package takes it for code of ours.
+Every file of the demo project is stored as `<name>.txt`, so that no tool checks it as code of this package.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CONFIG = ".correctless/config/correctless.yaml"
 
 @dataclass(frozen=True, slots=True)
 class DemoRepository:
-    """The repository as a run finds it: on its feature branch, clean, with the spec committed."""
+    """The repository of the demo: on its feature branch, clean, spec committed."""
 
     path: str  # its top folder
     spec: str  # relative to `path`
@@ -36,9 +36,11 @@ class DemoRepository:
 def make_repository(
     folder: str, *, branch: str = BRANCH, python: str = sys.executable or "python3"
 ) -> DemoRepository:
-    """Make `naptime/` and `answers/` in `folder`, which is made if need be; `python` runs the project's tests.
+    """Make `naptime/` and `answers/` in `folder`.
 
-    `Stop(3)` when either is there already, when `folder` can't be written, or when git refuses.
+    Makes `folder` if it is missing; `python` runs the project's tests.
+
+    Raises: Stop(3) when either exists already, `folder` cannot be written, or git refuses.
     """
     path, answers = os.path.join(folder, "naptime"), os.path.join(folder, "answers")
     try:
@@ -57,7 +59,7 @@ def make_repository(
     except OSError as error:
         raise Stop(
             exits.REFUSED,
-            f"the demo can't be written to {folder}: {error.strerror}. name a new or an empty folder",
+            f"the demo cannot be written to {folder}: {error.strerror}. Name a new or an empty folder",
         ) from None
     return DemoRepository(path=path, spec=SPEC, branch=branch, answers=answers)
 
@@ -65,12 +67,12 @@ def make_repository(
 def _initialised(path: str) -> Repo:
     git_dir = os.path.join(path, ".git")
     repo = Repo(top=path, git_dir=git_dir, common_dir=git_dir, home=path)
-    # No template: it may bring hooks of the person whose machine this is.
+    # No template: it may bring the user's hooks.
     repo.git("init", "--quiet", "--initial-branch", "main", "--template=")
     for name, value in (
         ("user.name", "Correctless demo"),
         ("user.email", "demo@example.invalid"),
-        # What the person's own configuration may say must neither prompt for a key nor change a byte or hide a file.
+        # The user's own configuration must not ask for a key, change a byte or hide a file.
         ("commit.gpgSign", "false"),
         ("core.autocrlf", "false"),
         ("core.excludesFile", os.devnull),
@@ -89,7 +91,7 @@ def _project_files(python: str) -> Iterator[tuple[str, str]]:
     for stored, text in _texts(resources.files(__name__) / "project"):
         name = stored.removesuffix(".txt")
         if name == CONFIG:
-            # JSON is YAML: whatever the interpreter's path holds, it stays one word.
+            # JSON is YAML: the interpreter's path stays one word, whatever characters it has.
             text = text.replace("[python3,", f"[{json.dumps(python)},")
         yield name, text
 

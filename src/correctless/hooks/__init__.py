@@ -1,4 +1,4 @@
-"""What Claude Code tells a plugin's hooks: a prompt, the start and the end of a session in, what is to be said there out.
+"""Answers to the plugin's hooks of Claude Code: prompt, session start, stop.
 
-None of this blocks a session, except a prompt that was meant as an answer and could not be taken as one.
+Only one thing blocks a session: a prompt that was meant as an answer and cannot be taken as one.
 """

@@ -1,8 +1,8 @@
-"""The client a hook was started by; whether a person can be at it, as far as the processes above it tell, out.
+"""Detection of agents behind a Claude Code session.
 
-A client marks what it starts with CLAUDECODE, hooks and tool calls alike; CLAUDE_PROJECT_DIR is given to hooks alone. So
-above a hook come the hook's own processes, then the client. Whatever is marked from there on, the client itself
-included, was started by an agent's tool call.
+A client marks all that it starts with CLAUDECODE, hooks and tool calls alike. Only hooks get CLAUDE_PROJECT_DIR. So
+above a hook come the hook's own processes, then the client. If the client or a process above it is marked, an
+agent's tool call started it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ _TOOL = "CLAUDECODE"
 
 
 def refuse_agents(processes: Iterable[frozenset[str]]) -> None:
-    """`Stop(3)` unless the client can be a person's.
+    """Refuse unless this Claude Code session can be yours.
+
+    Raises: Stop(3).
 
     `processes` are the names in the environments of the hook's process and of each above it (`person.ancestors`).
     """
@@ -30,25 +32,27 @@ def refuse_agents(processes: Iterable[frozenset[str]]) -> None:
     if len(above) == len(chain) or not above:
         raise Stop(
             exits.REFUSED,
-            "the Claude Code this was typed into could not be found above its hook. answer in a terminal: correctless review",
+            "the Claude Code this was typed into could not be found above its hook. Answer in a terminal: correctless review",
         )
     if not above[0]:
         raise Stop(
             exits.REFUSED,
-            "the environment of Claude Code could not be read. answer in a terminal: correctless review",
+            "the environment of Claude Code could not be read. Answer in a terminal: correctless review",
         )
     if any(_TOOL in names for names in above) or any(MARK in names for names in chain):
         raise Stop(
             exits.REFUSED,
-            "this Claude Code was started by an agent, and a person's answer is needed. type it into one of your own",
+            "this Claude Code was started by an agent, and only you can answer. Type it into your own Claude Code",
         )
 
 
 def refuse_scheduled(text: str, transcript: Iterable[bytes]) -> None:
-    """`Stop(3)` when the prompt `text` may have come from a schedule, which a model can write.
+    """Refuse a prompt that may have come from a schedule.
 
-    The client hands a scheduled prompt to the hook as if it had been typed. Only its transcript tells: the task that fires,
-    and the prompt that was put into the queue (2.1.329). So does a prompt typed while the model was at work, hence "may".
+    A model can write a schedule. Raises: Stop(3).
+
+    The client passes a scheduled prompt to the hook as if it had been typed. Only its transcript shows the task that
+    fires, and the prompt in the queue (2.1.329). A prompt typed while the model works looks the same, hence "may".
     """
     fired = queued = False
     for entry in _entries(transcript):
@@ -61,7 +65,7 @@ def refuse_scheduled(text: str, transcript: Iterable[bytes]) -> None:
     if fired and queued:
         raise Stop(
             exits.REFUSED,
-            "this may have come from a scheduled task, which a model can write. answer in a terminal: correctless review",
+            "this may have come from a scheduled task, which a model can write. Answer in a terminal: correctless review",
         )
 
 
@@ -76,6 +80,6 @@ def _entries(transcript: Iterable[bytes]) -> Iterator[dict[str, Any]]:
         try:
             entry = json.loads(line)
         except (ValueError, RecursionError):
-            continue  # the client writes on while this is read
+            continue  # the client may still be writing
         if isinstance(entry, dict):
             yield entry

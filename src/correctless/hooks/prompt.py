@@ -1,6 +1,6 @@
-"""A prompt of Claude Code in; what a person answered with it put on record, and the words that tell them so out.
+"""Answers that you type into Claude Code as a prompt.
 
-Only a whole prompt counts: `confirm escalations DIGEST` or `approve spec DIGEST`. Text a model wrote never comes as one.
+Only a whole prompt counts: `confirm escalations DIGEST` or `approve spec DIGEST`. A model's text is never a prompt.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _MOST_FILES = 5000
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What the client says of one prompt."""
+    """One prompt, as the client reports it."""
 
     text: str
     cwd: str
@@ -41,7 +41,10 @@ class Prompt:
 
     @classmethod
     def of(cls, given: Any) -> Prompt:
-        """From the hook's input; `Stop(3)` when it has another form."""
+        """Parse the hook's input.
+
+        Raises: Stop(3) when its form is unknown.
+        """
         if (
             not isinstance(given, dict)
             or not isinstance(given.get("prompt"), str)
@@ -49,7 +52,7 @@ class Prompt:
         ):
             raise Stop(
                 exits.REFUSED,
-                "what the client said of the prompt has another form than expected. update correctless",
+                "the client's input for this prompt is invalid. Update correctless",
             )
         transcript = given.get("transcript_path")
         return cls(
@@ -63,21 +66,24 @@ class Prompt:
 def heard(
     prompt: Prompt, env: Mapping[str, str], processes: Iterable[frozenset[str]], now: datetime
 ) -> str | None:
-    """What was put on record, in words; None when the prompt is no answer. `Stop` when it can't be taken as one."""
+    """Record the answer in a prompt and describe it; None for other prompts.
+
+    Raises: Stop when the answer cannot be taken.
+    """
     said = _ANSWER.match(prompt.text)
     if said is None:
         return None
     what, digest = said[1].split()[0].lower(), said[2].lower()
     client.refuse_agents(processes)
     if prompt.inside:
-        raise Stop(exits.REFUSED, "a sub-agent can't answer for a person. type it yourself")
+        raise Stop(exits.REFUSED, "a sub-agent cannot answer for you. Type it yourself")
     if os.path.exists(prompt.transcript):  # not at the very first prompt
         with open(prompt.transcript, "rb") as file:
             client.refuse_scheduled(prompt.text, file)
     if len(digest) < _LEAST:
         raise Stop(
             exits.USAGE,
-            f"'{digest}' is too short to name one digest. type at least {_LEAST} characters of it",
+            f"'{digest}' is too short for a digest. Type at least {_LEAST} characters of it",
         )
     here = git.find(prompt.cwd)
     who = person.name(here, env)
@@ -90,26 +96,26 @@ def _confirm(here: Repo, digest: str, who: str, now: datetime) -> str:
     logs = paths.logs(here)
     branch, found = gate.asked(logs, here)
     if not found.inherited and not os.path.lexists(logs.decisions):
-        raise Stop(exits.PERSON, f"there is no run on the branch of {here.top}. nothing was confirmed")
+        raise Stop(exits.PERSON, f"no run found on the branch of {here.top}. Nothing was confirmed")
     _refuse_channel(branch.plan.confirm_channels if branch.plan else gate.DEFAULT_CHANNELS)
     branch, found = open_set.close_gate(logs, branch, found, token=secrets.token_hex(16), now=now, repo=here)
     if found.open or found.closing is None:
-        raise Stop(exits.PERSON, "nothing is open: no decision waits for a person")
+        raise Stop(exits.PERSON, "no decision needs your confirmation")
     if not found.closing.digest.startswith(digest):
         raise Stop(
             exits.PERSON,
-            f"'{digest}' is not the digest of what is open, which is {found.closing.digest[:SHOWN]}. nothing was confirmed. "
-            "read it first: correctless review",
+            f"'{digest}' is not the digest of the open set, which is {found.closing.digest[:SHOWN]}. Nothing was confirmed. "
+            "Read it first: correctless review",
         )
     open_set.answer(logs, found.closing.digest, kind="escalations", by=who, channel=CHANNEL, note="", now=now)
     if not gate.asked(logs, here)[1].open:
         raise Stop(
             exits.PERSON,
-            f"the answer of {who} is on record, but the configuration doesn't let it open the gate. see confirmers",
+            f"the answer of {who} is recorded, but the configuration does not let it open the gate. See confirmers",
         )
     count = len(found.waiting)
     what = "1 decision" if count == 1 else f"{count} decisions"
-    return f"{what} confirmed by {who}. go on with: correctless cauto resume"
+    return f"{what} confirmed by {who}. Continue with: correctless cauto resume"
 
 
 def _approve(here: Repo, digest: str, who: str, now: datetime) -> str:
@@ -121,18 +127,18 @@ def _approve(here: Repo, digest: str, who: str, now: datetime) -> str:
         why = "no file" if not found else f"{len(found)} files"
         raise Stop(
             exits.PERSON,
-            f"{why} of {here.top} has a SHA-256 that begins with {digest}. nothing was approved. "
-            "ask for the digest again: correctless cauto run --spec FILE",
+            f"{why} of {here.top} has a SHA-256 that begins with {digest}. Nothing was approved. "
+            "Show the digest again: correctless cauto run --spec FILE",
         )
     path, sha = found[0]
     logs = paths.logs(here)
     paths.ensure_artifacts(logs)
     open_set.approve_spec(logs, sha, by=who, channel=CHANNEL, now=now)
-    return f"the spec {path} ({sha[:_LEAST]}) is approved by {who}. start the run with: correctless cauto run --detach --spec {path}"
+    return f"the spec {path} ({sha[:_LEAST]}) is approved by {who}. Start the run with: correctless cauto run --detach --spec {path}"
 
 
 def _hashed(here: Repo) -> Iterator[tuple[str, str]]:
-    """Each file that may be a spec, with the SHA-256 of its bytes."""
+    """Yield each file that may be a spec, with the SHA-256 of its bytes."""
     listed = here.git("ls-files", "-z", "--cached", "--others", "--exclude-standard")
     paths = [
         path
@@ -142,7 +148,7 @@ def _hashed(here: Repo) -> Iterator[tuple[str, str]]:
     for path in paths[:_MOST_FILES]:
         try:
             data = below.read(os.path.join(here.top, path), _LARGEST + 1, root=here.top)
-        except OSError:  # a link, or no plain file
+        except OSError:  # a link, or not a plain file
             continue
         if len(data) <= _LARGEST:
             yield path, hashlib.sha256(data).hexdigest()
@@ -152,5 +158,5 @@ def _refuse_channel(channels: Iterable[str]) -> None:
     if CHANNEL not in channels:
         raise Stop(
             exits.PERSON,
-            "the configuration takes no answer typed into Claude Code (confirm_channels). answer in a terminal: correctless review",
+            "the configuration takes no answer typed into Claude Code (confirm_channels). Answer in a terminal: correctless review",
         )

@@ -1,4 +1,4 @@
-"""A session of Claude Code in; the two lines about runs that concern it, or None, out."""
+"""Messages about runs at the start and the end of a Claude Code session."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ID = re.compile(r"[0-9A-Za-z-]{8,64}\Z")
 
 
 def note_start(env: Mapping[str, str], logs: Logs, run: str) -> None:
-    """Keep which session started a run, where it is one: its end then says how the run stands."""
+    """Note which session started a run, so that its end can report the run."""
     path = _note(env)
     if path is None:
         return
@@ -32,7 +32,7 @@ def note_start(env: Mapping[str, str], logs: Logs, run: str) -> None:
 
 
 def waiting(cwd: str) -> str | None:
-    """What waits in the repository of a folder, in two lines; None when nothing does."""
+    """Return two lines about a run that waits in the repository of a folder, or None."""
     here = git.find(cwd)
     places = here.worktrees()
     standing = [
@@ -44,7 +44,7 @@ def waiting(cwd: str) -> str | None:
     if not waits:
         if not standing:
             return None
-        return f"correctless: {_named(standing[0][0])} is under way.\nlook in on it with: correctless cauto status"
+        return f"correctless: {_named(standing[0][0])} is under way.\nSee its status with: correctless cauto status"
     state = max((state for state, _ in waits), key=lambda state: state.started_at)
     more = f" ({len(waits) - 1} more: correctless cauto status --all)" if len(waits) > 1 else ""
     first = f"correctless: {_named(state)} waits: {_reason(state)}{more}"
@@ -52,7 +52,7 @@ def waiting(cwd: str) -> str | None:
 
 
 def left(env: Mapping[str, str]) -> str | None:
-    """How the run stands that this session started, in two lines; None when it is finished or there was none."""
+    """Return two lines about the unfinished run that this session started, or None."""
     path = _note(env)
     if path is None or not os.path.isfile(path):
         return None
@@ -68,7 +68,7 @@ def left(env: Mapping[str, str]) -> str | None:
         os.unlink(path)
         return None
     if lock.is_held_on(state.branch, here.worktrees()):
-        return f"correctless: {_named(state)}, which this session started, is under way.\nlook in on it with: correctless cauto status"
+        return f"correctless: {_named(state)}, which this session started, is under way.\nSee its status with: correctless cauto status"
     return (
         f"correctless: {_named(state)}, which this session started, waits: {_reason(state)}\n{_next(state)}"
     )
@@ -90,12 +90,16 @@ def _reason(state: State) -> str:
         return "it was interrupted"
     if state.stopped.code == exits.PERSON and state.gate:
         count = len(state.gate.entries) + len(state.gate.inherited)
-        return "1 decision is a person's" if count == 1 else f"{count} decisions are a person's"
+        return (
+            "1 decision needs your confirmation"
+            if count == 1
+            else f"{count} decisions need your confirmation"
+        )
     return one_line(state.stopped.reason)
 
 
 def _next(state: State) -> str:
     if state.stopped is not None and state.stopped.code == exits.PERSON:
         digest = f", or type here: confirm escalations {state.gate.digest[:12]}" if state.gate else ""
-        return f"read and answer with: correctless review{digest}"
-    return "go on with: correctless cauto resume"
+        return f"Read and answer with: correctless review{digest}"
+    return "Continue with: correctless cauto resume"

@@ -71,7 +71,7 @@ def test_the_start_of_a_session_names_the_run_that_waits_in_two_lines(project: P
     gate = project.state().gate
     assert gate is not None
     first, second = said(hear(project, "start")).split("\n")
-    assert f"run {project.state().run} on feature/x waits: 2 decisions are a person's" in first
+    assert f"run {project.state().run} on feature/x waits: 2 decisions need your confirmation" in first
     assert "correctless review" in second
     assert f"confirm escalations {gate.digest[:12]}" in second
     below = project.top / "src"
@@ -109,7 +109,7 @@ def test_the_end_of_a_turn_speaks_of_the_run_its_session_started_and_of_no_other
     assert project.run(CLAUDE_CODE_SESSION_ID=SESSION).returncode == exits.PERSON
     assert said(hear(project, "stop", CLAUDE_CODE_SESSION_ID="another-session")) == ""
     first, second = said(hear(project, "stop")).split("\n")
-    assert "which this session started, waits: 2 decisions are a person's" in first
+    assert "which this session started, waits: 2 decisions need your confirmation" in first
     assert "confirm escalations" in second
     assert project.review(answer="{digest}")[0] == exits.OK
     assert project.cauto("resume").returncode == exits.OK
@@ -172,7 +172,7 @@ def test_any_other_client_is_not(chain: tuple[frozenset[str], ...]) -> None:
 @pytest.mark.parametrize(
     ("text", "inside", "why"),
     [
-        ("confirm escalations 0123456789ab", True, "a sub-agent can't answer"),
+        ("confirm escalations 0123456789ab", True, "a sub-agent cannot answer"),
         ("confirm escalations 0123456", False, "too short"),
     ],
 )

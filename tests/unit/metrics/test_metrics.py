@@ -491,7 +491,7 @@ def test_on_a_terminal_of_any_width_every_number_is_shown_whole(project: Project
 @pytest.mark.parametrize("said", ["soon", "-3", "2026-13-01", "9" * 12, "30d", "٣"])
 def test_a_since_nobody_understands_is_a_usage_error(project: Project, said: str) -> None:
     done = project.command("metrics", f"--since={said}")
-    assert (done.returncode, "write --since 30 or --since 2026-01-31" in done.stderr) == (exits.USAGE, True)
+    assert (done.returncode, "Write --since 30 or --since 2026-01-31" in done.stderr) == (exits.USAGE, True)
 
 
 _PEAK = """

@@ -803,7 +803,7 @@ def test_a_run_on_top_of_a_rejected_one_is_not_published_until_its_decisions_are
     assert project.review(answer="no")[0] == exits.PERSON
     git(project.top, "switch", "-q", "-c", "feature/y")
     second = project.run()
-    assert "this branch carries 1 open decision of feature/x" in second.stderr
+    assert "this branch inherits 1 open decision of feature/x" in second.stderr
     assert second.returncode == exits.PERSON, second.stderr
     assert "2 decisions wait" in second.stderr
     assert "inherits 1 open decision of feature/x" in project.cauto("status").stdout

@@ -1,1 +1,1 @@
-"""The commands of the run contract: a person grants, an agent asks."""
+"""Commands of the run contract: you grant, an agent asks."""

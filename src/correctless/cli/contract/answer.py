@@ -1,4 +1,7 @@
-"""The commands a person answers with: answer, revoke, settle, reaffirm, waive and close; none works inside an agent, unless signed."""
+"""Contract commands that you answer with.
+
+They are answer, revoke, reaffirm, waive and close. Inside an agent they refuse, except for signed texts.
+"""
 
 from __future__ import annotations
 
@@ -30,14 +33,12 @@ from correctless.runcontract.ledger.store import ContractSnapshot
 
 @click.command(epilog="Example: correctless contract answer G1 --scope 411,412 --except 415")
 @click.argument("grant", required=False)
-@click.option("--granted", is_flag=True, help="Yes to the ask, or to the part of it that --scope names.")
+@click.option("--granted", is_flag=True, help="Yes to the ask, or to the part that --scope names.")
 @click.option("--refused", is_flag=True, help="No.")
 @click.option("--scope", metavar="ITEMS", help="Only these: numbers, flips, or limits as in max_agents=2.")
-@click.option("--except", "excluded", metavar="ITEMS", help="Not these, whatever is granted later by `*`.")
-@click.option(
-    "--escalation", metavar="ID", help="Answer an escalation instead; say what is to be done with --note."
-)
-@click.option("--note", default="", help="ContractSnapshot with the answer.")
+@click.option("--except", "excluded", metavar="ITEMS", help="Not these, even if `*` is granted later.")
+@click.option("--escalation", metavar="ID", help="Answer an escalation instead; --note says what to do.")
+@click.option("--note", default="", help="Text recorded with the answer.")
 @signed_options
 @run_option
 @as_option
@@ -54,7 +55,10 @@ def answer(
     run_id: str | None,
     by: str | None,
 ) -> int:
-    """Answer one ask of the contract exactly as it stands: granted, granted in part, or refused."""
+    """Answer one ask of the contract.
+
+    The answer is granted, granted in part, or refused, for exactly the current text.
+    """
     at = there(run_id)
     if signed_file is not None:
         return imported(at, signed_file, signers)
@@ -93,7 +97,7 @@ def _settle(at: ContractSession, escalation: str, note: str, who: str) -> int:
 
 @click.command(epilog="Example: correctless contract revoke G1")
 @click.argument("grant", required=False)
-@click.option("--all", "everything", is_flag=True, help="The whole contract: it is void from here on.")
+@click.option("--all", "everything", is_flag=True, help="Revoke the whole contract: it becomes void.")
 @click.option("--note", default="", help="Why.")
 @signed_options
 @run_option
@@ -107,7 +111,7 @@ def revoke(
     run_id: str | None,
     by: str | None,
 ) -> int:
-    """Take one answer back, or all of them."""
+    """Revoke one answer, or all of them."""
     at = there(run_id)
     if signed_file is not None:
         return imported(at, signed_file, signers)
@@ -120,11 +124,11 @@ def revoke(
 
 
 @click.command(epilog="Example: correctless contract close --note 'done'")
-@click.option("--note", default="", help="ContractSnapshot with it.")
+@click.option("--note", default="", help="Text recorded with it.")
 @run_option
 @as_option
 def close(note: str, run_id: str | None, by: str | None) -> int:
-    """End the run: from here on nothing is allowed by this contract."""
+    """End the run. After that this contract allows nothing."""
     at = there(run_id)
     who = a_person(at, by)
 
@@ -132,8 +136,11 @@ def close(note: str, run_id: str | None, by: str | None) -> int:
         return [Close(who, "terminal", note)] if kept.case.state.pin_live else []
 
     if at.add(make).case.state.phase != "closed":
-        raise Stop(exits.REFUSED, "nothing is pinned here. there is nothing to close")
-    store.unpin_file(at.place)  # also what a close that was killed has left
+        raise Stop(
+            exits.REFUSED,
+            "no contract is pinned here, so there is nothing to close. See correctless contract status",
+        )
+    store.unpin_file(at.place)  # also after a close that was killed
     echo(f"closed by {who}")
     return exits.OK
 
@@ -147,7 +154,7 @@ def close(note: str, run_id: str | None, by: str | None) -> int:
     type=click.IntRange(1, LONGEST // timedelta(minutes=1)),
     default=60,
     show_default=True,
-    help="How long it holds.",
+    help="How long it is valid.",
 )
 @signed_options
 @run_option
@@ -162,13 +169,13 @@ def reaffirm(
     run_id: str | None,
     by: str | None,
 ) -> int:
-    """Say yes, once, to exactly this action although the constraint forbids it."""
+    """Allow exactly one action, once, although a constraint forbids it."""
     at = there(run_id)
     if signed_file is not None:
         return imported(at, signed_file, signers)
     who = a_person(at, by)
     if constraint is None or kind is None or target is None:
-        raise click.UsageError("name a constraint, what kind of action it is let pass for, and which one")
+        raise click.UsageError("name a constraint, the kind of action to allow, and the action")
     action = Action(kind, target)
     kept = at.sound()
     expires = timestamp(utcnow() + timedelta(minutes=minutes))
@@ -178,13 +185,13 @@ def reaffirm(
     found = next(each for each in answerable(kept).constraints.constraint if each.id == constraint)
     echo(f"{found.id}: {found.text}")
     echo(f"once, within {minutes} minutes: {action.label}")
-    confirmed(digest, "let it be done all the same")
+    confirmed(digest, "allow it")
     return take(at, record)
 
 
 @click.command(epilog="Example: correctless contract waive tests --head 3f2a... --base-run 812345")
 @click.argument("check", required=False)
-@click.option("--head", help="The whole name of the head commit.")
+@click.option("--head", help="The full SHA of the head commit.")
 @click.option(
     "--base-run", type=click.IntRange(1, 1 << 53), help="The run of this check that is red on the base."
 )
@@ -200,7 +207,10 @@ def waive(
     run_id: str | None,
     by: str | None,
 ) -> int:
-    """Let one required check be red at one head, because this run of it is red on the base as well."""
+    """Let one required check be red at one head.
+
+    The base run that you name must be red on the base too.
+    """
     at = there(run_id)
     if signed_file is not None:
         return imported(at, signed_file, signers)

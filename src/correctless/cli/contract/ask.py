@@ -1,4 +1,7 @@
-"""The commands an agent asks with: pin, status, authorize, merge and board; what is allowed is on record before it is said."""
+"""Contract commands that an agent asks with.
+
+They are pin, status, authorize, merge and board. A permit is recorded before it is printed.
+"""
 
 from __future__ import annotations
 
@@ -28,16 +31,22 @@ from correctless.runcontract.ledger.store import ContractSnapshot
 @click.command(epilog="Example: correctless contract pin")
 @run_option
 def pin(run_id: str | None) -> int:
-    """Store the granted bytes aside: from here on they are enforced."""
+    """Store a copy of the granted text and enforce it."""
     at = there(run_id)
 
     def make(kept: ContractSnapshot) -> list[Record]:
         state, here = kept.case.state, kept.case.here
         if here.contract is None or state.phase in ("draft", "surfaced", "closed", "void", "expired"):
             why = f": {state.why}" if state.why else ""
-            raise Stop(exits.PERSON, f"the contract is {state.phase}{why}. it is pinned once it is answered")
+            raise Stop(
+                exits.PERSON,
+                f"the contract is {state.phase}{why}. Answer it first: correctless contract answer",
+            )
         if not state.answers.granted:
-            raise Stop(exits.PERSON, "nothing was granted. there is nothing to pin")
+            raise Stop(
+                exits.PERSON,
+                "nothing was granted, so there is nothing to pin. Grant an ask: correctless contract answer",
+            )
         if state.pin_live and state.pinned == here.digest:
             return []
         return [Pin(here.digest, {flip.id: flip.gates for flip in here.contract.flips.flip})]
@@ -45,9 +54,7 @@ def pin(run_id: str | None) -> int:
     kept = at.add(make)
     data = store.bytes_of(at.place.contract) or b""
     if contract_file.digest_of(data) != kept.case.state.pinned:
-        raise Stop(
-            exits.REFUSED, "contract.md was changed while it was pinned. put it back, then pin it again"
-        )
+        raise Stop(exits.REFUSED, "contract.md changed while it was being pinned. Restore it, then pin again")
     store.pin_file(at.place, data)
     echo(
         f"{at.place.run} is active, pinned at {kept.case.state.pinned[:12]} (assurance: {store.assurance(kept)})"
@@ -59,7 +66,10 @@ def pin(run_id: str | None) -> int:
 @run_option
 @json_option
 def status(run_id: str | None, as_json: bool) -> int:
-    """Where the run stands: its state, answers, budgets, flips and open escalations. Exit 3 when it can't be told."""
+    """Show the state of the run.
+
+    Shows state, answers, budgets, flips and open escalations. Exit 3 when this cannot be checked.
+    """
     at = there(run_id)
     kept = at.load()
     values = _status(kept)
@@ -150,12 +160,12 @@ def _say_status(values: dict[str, Any]) -> None:
 @click.argument("kind")
 @click.argument("target", required=False, default="")
 @click.option("--pr", metavar="NUMBER", help="The pull request of a merge.")
-@click.option("--flag", "flags", multiple=True, help="A flag the merge would be made with.")
-@click.option("--head", default="", metavar="SHA", help="Merge at this commit and no other.")
+@click.option("--flag", "flags", multiple=True, help="A flag of the merge.")
+@click.option("--head", default="", metavar="SHA", help="Merge only at this commit.")
 @click.option("--trigger", default="", help="The trigger that fired, for a rollback.")
-@click.option("--operator", is_flag=True, help="You order this rollback yourself, at your terminal.")
+@click.option("--operator", is_flag=True, help="You order this rollback yourself, in your terminal.")
 @click.option("--agents", type=COUNT, default=0, help="How many helpers.")
-@click.option("--cost-usd", type=ANY, help="What each of them may cost; without it, all that is left.")
+@click.option("--cost-usd", type=ANY, help="What each of them may cost; default: all that is left.")
 @click.option("--minutes", type=COUNT, help="How long each of them may run.")
 @run_option
 @json_option
@@ -173,7 +183,9 @@ def authorize(
     run_id: str | None,
     as_json: bool,
 ) -> int:
-    """May this be done now? Exit 0: yes, once, within 60 s; 1: no; 10: only a person can say; anything else is a no.
+    """Ask whether an action is allowed now.
+
+    Exit 0: yes, once, within 60 s; 1: no; 10: needs a human decision; anything else is a no.
 
     KIND is merge --pr N, flip ID, rollback ID --trigger ID (or --operator), spawn --agents N, or other NAME.
     """
@@ -184,12 +196,16 @@ def authorize(
 
 @click.command(epilog="Example: correctless contract merge 412")
 @click.argument("number")
-@click.option("--head", default="", metavar="SHA", help="Only at this commit; else at the head there is.")
+@click.option(
+    "--head", default="", metavar="SHA", help="Merge only at this commit; default: the current head."
+)
 @run_option
 def merge(number: str, head: str, run_id: str | None) -> int:
-    """Merge a pull request if the contract allows it now, at exactly the head that was judged.
+    """Merge a pull request if the contract allows it now.
 
-    Exit 1: it was not merged; 10: a person must look.
+    Merges exactly the head that was checked.
+
+    Exit 1: not merged; 10: needs your review.
     """
     from correctless.runcontract.act import authorized_merge, merging
 
@@ -201,7 +217,7 @@ def merge(number: str, head: str, run_id: str | None) -> int:
             echo(f"merged {number} at {found.head} as {found.commit}")
             return exits.OK
         case merging.Unsure():
-            said = f"{number} may have been merged: {found.why}. look at it before anything else"
+            said = f"{number} may have been merged: {found.why}. Look at it before you do anything else"
             raise Stop(exits.PERSON, said)
         case merging.MergeRefused():
             found = Decided(DENY, found.clauses)
@@ -213,7 +229,10 @@ def merge(number: str, head: str, run_id: str | None) -> int:
 @run_option
 @json_option
 def board(run_id: str | None, as_json: bool) -> int:
-    """The gates with their colours, computed now; also written to board.md for people. Exit 1 unless all are GREEN."""
+    """Show the gates with their colours, computed now.
+
+    Also writes board.md. Exit 1 unless all are GREEN.
+    """
     from correctless.runcontract.judge import board as lights
     from correctless.runcontract.judge import gate_check
 
@@ -221,7 +240,7 @@ def board(run_id: str | None, as_json: bool) -> int:
     kept = at.sound()
     contract = kept.case.here.contract
     if contract is None:
-        raise Stop(exits.REFUSED, "contract.md has faults or gaps. see correctless contract lint")
+        raise Stop(exits.REFUSED, "contract.md has faults or gaps. See correctless contract lint")
     now = utcnow()
     found = lights.lights(contract, kept.case.state.evidence, gate_check.here(contract, at.repo, utcnow), now)
     replace_file(at.place.board, lights.markdown(contract, found, now).encode())

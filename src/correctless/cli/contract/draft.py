@@ -1,4 +1,4 @@
-"""The commands around the text of a contract: new, lint, surface, diff and schema."""
+"""Contract commands for the text: new, lint, surface, diff and schema."""
 
 from __future__ import annotations
 
@@ -34,13 +34,16 @@ from correctless.syntax.finding import as_json as spelled
     "--run",
     "run_id",
     metavar="ID",
-    help="The run's id; default: the branch's name, as far as an id can hold it.",
+    help="The run's id; default: made from the branch's name.",
 )
 @click.option(
-    "--from", "known_file", metavar="FILE", help=f"TOML with what is known: {', '.join(draft.ASKED)}."
+    "--from", "known_file", metavar="FILE", help=f"TOML with known values: {', '.join(draft.ASKED)}."
 )
 def new(run_id: str | None, known_file: str | None) -> int:
-    """Draft a contract in .correctless/contracts/ID/contract.md; what nobody says stays a gap."""
+    """Draft a contract in .correctless/contracts/ID/contract.md.
+
+    Values that are not known stay gaps.
+    """
     here = git.find(os.getcwd())
     known = _known(known_file) if known_file is not None else {}
     if run_id is not None:
@@ -62,19 +65,19 @@ def new(run_id: str | None, known_file: str | None) -> int:
         **{k: v for k, v in known.items() if v},
     }
     if not known.get("run_id"):
-        raise Stop(exits.USAGE, "the run needs an id. give it one: correctless contract new --run ID")
+        raise Stop(exits.USAGE, "the run has no id. Give it one: correctless contract new --run ID")
     at = store.place(here.home, known["run_id"])
     store.begin(at, draft.text(known, utcnow()))
     left = len(contract_file.read(store.bytes_of(at.contract) or b"", at.contract).gaps)
     echo(
         f"{os.path.relpath(at.contract)}: a draft with {left} gaps. "
-        f"replace each {contract_file.GAP}, then: correctless contract lint --run {at.run}"
+        f"Replace each {contract_file.GAP}, then: correctless contract lint --run {at.run}"
     )
     return exits.OK
 
 
 def _id_of(branch: str) -> str:
-    """A run's id from a branch's name; "" where nothing of it can be in one."""
+    """Return a run id made from a branch name, or "" if none can be made."""
     return re.sub("[^a-z0-9]+", "-", branch.lower()).strip("-")[:64].strip("-")
 
 
@@ -83,11 +86,11 @@ def _known(path: str) -> dict[str, str]:
         with open(path, "rb") as file:
             table = tomllib.load(file)
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Stop(exits.USAGE, f"{path} can't be read: {error}. write TOML") from None
+        raise Stop(exits.USAGE, f"{path} cannot be read: {error}. Write TOML") from None
     found = {}
     for key, value in table.items():
         if key not in draft.ASKED:
-            raise Stop(exits.USAGE, f"{path}: unknown key '{key}'. it may hold {', '.join(draft.ASKED)}")
+            raise Stop(exits.USAGE, f"{path}: unknown key '{key}'. Allowed: {', '.join(draft.ASKED)}")
         found[key] = (
             value
             if isinstance(value, str)
@@ -103,7 +106,10 @@ def _known(path: str) -> dict[str, str]:
 @run_option
 @json_option
 def lint(file: str | None, run_id: str | None, as_json: bool) -> int:
-    """Say everything that is wrong with a contract, with its place. Exit 1 for any fault and any gap."""
+    """List each fault and each gap of a contract, with its place.
+
+    Exit 1 for any fault and any gap.
+    """
     found = _read(file) if file is not None else _of(there(run_id).place)
     if as_json:
         values = {
@@ -118,13 +124,13 @@ def lint(file: str | None, run_id: str | None, as_json: bool) -> int:
         echo(
             f"clean, digest {found.digest}"
             if found.contract
-            else f"{len(found.faults)} faults, {len(found.gaps)} gaps: it stays a draft"
+            else f"{len(found.faults)} faults, {len(found.gaps)} gaps: still a draft"
         )
     return exits.OK if found.contract is not None else exits.FINDINGS
 
 
 def _of(at: ContractFiles) -> ContractDocument:
-    """A run's contract; one that says it is another run's has that fault."""
+    """Read a run's contract and check that it names this run."""
     path = os.path.relpath(at.contract)
     found = _read(path)
     if found.contract is None:
@@ -149,24 +155,24 @@ def _of(at: ContractFiles) -> ContractDocument:
 def _read(path: str) -> ContractDocument:
     data = store.bytes_of(path)
     if data is None:
-        raise Stop(exits.REFUSED, f"there is no {path}. draft it with: correctless contract new")
+        raise Stop(exits.REFUSED, f"no {path} found. Draft it with: correctless contract new")
     return contract_file.read(data, path)
 
 
 @click.command(epilog="Example: correctless contract surface > to-post.md")
 @run_option
 def surface(run_id: str | None) -> int:
-    """Print the text to put before the operator, bound to the contract's digest, and record that it was."""
+    """Print the text for the operator, with its digest, and record that."""
     at = there(run_id)
     found = _of(at.place)
     if found.contract is None:
         raise Stop(
             exits.PERSON,
-            f"{at.place.contract} has {len(found.faults)} faults and {len(found.gaps)} gaps. see correctless contract lint",
+            f"{at.place.contract} has {len(found.faults)} faults and {len(found.gaps)} gaps. See correctless contract lint",
         )
     data = store.bytes_of(at.place.contract) or b""
     if contract_file.digest_of(data) != found.digest:
-        raise Stop(exits.REFUSED, f"{at.place.contract} is being written to. start again")
+        raise Stop(exits.REFUSED, f"{at.place.contract} is being written to. Retry")
     at.add(lambda _: [Surfaced(found.digest)])
     echo(_surfaced(at.place, found.contract, found.digest, data.decode()))
     return exits.OK
@@ -175,7 +181,7 @@ def surface(run_id: str | None) -> int:
 def _surfaced(at: ContractFiles, contract: Contract, digest: str, text: str) -> str:
     lines = [
         f"Contract of the run {at.run}, digest {digest}",
-        f"{contract.run.operator}, each of these needs your answer; no answer is a no:",
+        f"{contract.run.operator}, each of these needs your answer; no answer means no:",
         "",
         *(f"- {grant.id} {grant.action} {_items(grant)}: {grant.ask}" for grant in contract.grants.grant),
         "",
@@ -199,9 +205,11 @@ def _items(grant: Grant) -> str:
 @click.argument("new", required=False, type=click.Path())
 @run_option
 def diff(old: str | None, new: str | None, run_id: str | None) -> int:
-    """What differs between two versions, section by section; by default what was granted last and what stands there now.
+    """Show what differs between two versions, section by section.
 
-    Exit 1 when anything does.
+    Compares the last granted version with the current file by default.
+
+    Exit 1 when they differ.
     """
     if old is None or new is None:
         at = there(run_id).place
@@ -224,7 +232,7 @@ def diff(old: str | None, new: str | None, run_id: str | None) -> int:
 def _text(path: str) -> str:
     data = store.bytes_of(path)
     if data is None:
-        raise Stop(exits.REFUSED, f"there is no {path}. name two files")
+        raise Stop(exits.REFUSED, f"no {path} found. Name two files")
     return data.decode("utf-8", "backslashreplace")
 
 

@@ -1,4 +1,4 @@
-"""`correctless contract`: a run's authority drafted, granted ask by ask, and asked for; words in, words and exit codes out."""
+"""`correctless contract`: the command group of the run contract."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import click
 
 from correctless.cli.lazy import LazyGroup
 
-# The module of each command, which is imported when it is called: an agent asks often, and waits for it.
+# The module of each command is imported when it is called: an agent asks often, and waits for it.
 _MODULES = {
     "draft": ("new", "lint", "surface", "diff", "schema"),
     "answer": ("answer", "revoke", "close", "reaffirm", "waive"),
@@ -22,4 +22,4 @@ _MODULES = {
     },
 )
 def contract() -> None:
-    """What a run may do, granted ask by ask beforehand, and asked for each time."""
+    """Grant a run its actions in advance, and let it ask before each one."""

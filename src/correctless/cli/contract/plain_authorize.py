@@ -1,4 +1,7 @@
-"""`correctless contract authorize` without click: an agent waits for it before each governed action."""
+"""`correctless contract authorize` without click.
+
+An agent waits for it before each governed action.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,10 @@ _VALUES: dict[str, tuple[str, str, type]] = {
 
 
 def main(words: list[str]) -> int | None:
-    """Decide and return the exit code; None for words that click has to read: `--help`, a mistake, a rare spelling."""
+    """Decide and return the exit code, or None if click must parse the words.
+
+    Click parses `--help`, mistakes and rare spellings.
+    """
     given = plain(words)
     if given is None:
         return None
@@ -51,7 +57,7 @@ def main(words: list[str]) -> int | None:
 
 
 def plain(words: list[str]) -> dict[str, Any] | None:
-    """The parameters that click reads from `words`; None unless every word is a plain one."""
+    """Return the parameters that click would parse, or None for unusual words."""
     found: dict[str, Any] = {}
     rest = iter(words)
     value: Any
@@ -93,7 +99,7 @@ def answer(
 ) -> int:
     """Decide, print the decision, and return its exit code."""
     if kind not in KINDS:
-        raise Stop(exits.FINDINGS, f"deny: an action '{kind}'. ask for one of {', '.join(KINDS)}")
+        raise Stop(exits.FINDINGS, f"deny: unknown action '{kind}'. Ask for one of {', '.join(KINDS)}")
     if kind == "merge" and pr is not None:
         target = pr
     at = there(run_id)
@@ -118,6 +124,7 @@ def answer(
 
 
 def say(action: Action, decided: Decided) -> None:
+    """Print a decision with its clauses and its permit."""
     echo(f"{decided.verdict}: {action.label}")
     for line in clause_lines(decided.clauses):
         echo(line)

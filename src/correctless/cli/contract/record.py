@@ -1,4 +1,7 @@
-"""The commands that put on record what happened: evidence, escalate, record, helper and review add."""
+"""Contract commands that record what happened.
+
+They are evidence, escalate, record, helper and review add.
+"""
 
 from __future__ import annotations
 
@@ -38,17 +41,21 @@ _LONGEST = 2000
 
 @click.command(epilog="Example: correctless contract evidence V1")
 @click.argument("gate")
-@click.option("--claim", metavar="TEXT", help="Say what was found without a check; AMBER at the best.")
+@click.option("--claim", metavar="TEXT", help="Record a result without a check; at best AMBER.")
 @run_option
 def evidence(gate: str, claim: str | None, run_id: str | None) -> int:
-    """Run a gate's check, here or in a checkout of its own, and record what came of it. Exit 1 unless it passed."""
+    """Run a gate's check and record the result.
+
+    The check runs here or in its own checkout. Exit 1 unless it passed.
+    """
     at = there(run_id)
     kept = at.sound()
     contract = _contract(kept)
     found = contract.gate(gate)
     if found is None:
         raise Stop(
-            exits.USAGE, f"there is no gate '{gate}'. there is {', '.join(g.id for g in contract.gates.gate)}"
+            exits.USAGE,
+            f"no gate '{gate}' found. Write one of: {', '.join(g.id for g in contract.gates.gate)}",
         )
     digest = kept.case.here.digest
     ran: list[tuple[Sequence[str], Result]] = []
@@ -59,7 +66,7 @@ def evidence(gate: str, claim: str | None, run_id: str | None) -> int:
     else:
         if kept.case.state.pin_live and digest != kept.case.state.pinned:
             raise Stop(
-                exits.REFUSED, "contract.md is not what was granted: its checks are not run. put it back"
+                exits.REFUSED, "contract.md is not what was granted, so its checks are not run. Restore it"
             )
         record = gate_check.run(
             found, contract, at.repo, digest, os.environ, utcnow, warn, lambda *each: ran.append(each)
@@ -69,7 +76,7 @@ def evidence(gate: str, claim: str | None, run_id: str | None) -> int:
     if ran:
         output = check_output.keep(at.place, found.id, ran)
         if record.result != "passed":
-            for line in (*check_output.lines(ran), f"  all it said: {os.path.relpath(output)}"):
+            for line in (*check_output.lines(ran), f"  full output: {os.path.relpath(output)}"):
                 echo(line)
     return exits.OK if record.result == "passed" else exits.FINDINGS
 
@@ -79,9 +86,9 @@ def evidence(gate: str, claim: str | None, run_id: str | None) -> int:
 )
 @click.argument("condition")
 @click.option("--target", required=True, help="What it is about.")
-@click.option("--blocked", required=True, help="What can't go on.")
-@click.option("--tried", required=True, multiple=True, help="What was tried; once for each.")
-@click.option("--decision-needed", required=True, help="One line that a person can answer.")
+@click.option("--blocked", required=True, help="What is blocked.")
+@click.option("--tried", required=True, multiple=True, help="What was tried; repeat for each.")
+@click.option("--decision-needed", required=True, help="One line that the operator can answer.")
 @click.option("--recommend", required=True, help="What you would do.")
 @run_option
 def escalate(
@@ -93,7 +100,10 @@ def escalate(
     recommend: str,
     run_id: str | None,
 ) -> int:
-    """Put a question to the operator: it freezes what its condition names until they answer it. Exit 10."""
+    """Ask the operator a question.
+
+    It freezes the actions that its condition names until they answer it. Exit 10.
+    """
     at = there(run_id)
     given = {
         "--target": target,
@@ -110,7 +120,7 @@ def escalate(
         found = next((e for e in contract.escalations.escalation if e.id == condition), None)
         if found is None:
             names = ", ".join(e.id for e in contract.escalations.escalation) or "none"
-            raise Stop(exits.USAGE, f"there is no condition '{condition}'. there is {names}")
+            raise Stop(exits.USAGE, f"no condition '{condition}' found. Write one of: {names}")
         same = next(
             (
                 o
@@ -131,7 +141,7 @@ def escalate(
 
     at.add(make)
     echo(
-        f"{opened[0]} is open. the operator answers it: correctless contract answer --escalation {opened[0]}"
+        f"{opened[0]} is open. The operator answers it: correctless contract answer --escalation {opened[0]}"
     )
     return exits.PERSON
 
@@ -140,12 +150,15 @@ def escalate(
     epilog="Example: correctless contract record fix --symptom 'time-outs at login' --result failed"
 )
 @click.argument("what", type=click.Choice(["fix", "deploy"]))
-@click.option("--symptom", required=True, help="What it was for.")
+@click.option("--symptom", required=True, help="The symptom it was for.")
 @click.option("--result", required=True, type=click.Choice(["ok", "failed"]))
-@click.option("--diagnostic", is_flag=True, help="It was to find something out, not to mend it: not counted.")
+@click.option("--diagnostic", is_flag=True, help="It was to find something out, not to fix it: not counted.")
 @run_option
 def record(what: str, symptom: str, result: str, diagnostic: bool, run_id: str | None) -> int:
-    """Record that a fix or a deploy was tried. Two that failed for one symptom stop what the contract says."""
+    """Record that a fix or a deploy was tried.
+
+    Two failures for one symptom stop the actions that the contract names.
+    """
     at = there(run_id)
     made = RepairAttempt(what, _said("--symptom", symptom), result, diagnostic)
     kept = at.add(lambda _: [made])
@@ -159,11 +172,14 @@ def record(what: str, symptom: str, result: str, diagnostic: bool, run_id: str |
 @click.command(epilog="Example: correctless contract helper start h1 --permit 5f0c6a1e2b3d4c55")
 @click.argument("phase", type=click.Choice(["start", "end"]))
 @click.argument("id_", metavar="ID")
-@click.option("--permit", default="", help="The permit authorize spawn gave; needed to start.")
-@click.option("--cost", type=ANY, help="What it cost in USD; without it, all that is left.")
+@click.option("--permit", default="", help="The permit from authorize spawn; needed to start.")
+@click.option("--cost", type=ANY, help="What it cost in USD; default: all that is left.")
 @run_option
 def helper(phase: str, id_: str, permit: str, cost: float | None, run_id: str | None) -> int:
-    """Record that a helper starts, which uses one of its permit up, or has ended. Exit 1 when it may not start."""
+    """Record that a helper starts or has ended.
+
+    A start uses up one helper of its permit. Exit 1 when it may not start.
+    """
     at = there(run_id)
     name = _said("ID", id_)
 
@@ -171,28 +187,28 @@ def helper(phase: str, id_: str, permit: str, cost: float | None, run_id: str | 
         counters = kept.case.state.counters
         if phase == "end":
             if name not in counters.helpers:
-                raise Stop(exits.USAGE, f"no helper '{name}' is running")
+                raise Stop(exits.USAGE, f"no helper '{name}' is running. See correctless contract status")
             return [Helper(name, "end", "", cost)]
         held = kept.case.state.permits.get(permit)
         ended = [helper for helpers in counters.ended.values() for helper, _ in helpers]
         if name in counters.helpers or name in ended:
-            raise Stop(exits.USAGE, f"there was a helper '{name}' already. give it an id of its own")
+            raise Stop(exits.USAGE, f"a helper '{name}' exists already. Use another id")
         if held is None or Action.of(held.permit.action).kind != "spawn":
             raise Stop(
                 exits.FINDINGS,
-                f"'{permit}' is no permit to start a helper. ask for one: correctless contract authorize spawn",
+                f"'{permit}' is not a permit to start a helper. Ask for one: correctless contract authorize spawn",
             )
         if utcnow() >= held.expires:
             raise Stop(
                 exits.FINDINGS,
-                "the permit has expired. ask for another: correctless contract authorize spawn",
+                "the permit has expired. Ask for another: correctless contract authorize spawn",
             )
         used = sum(1 for named in counters.helpers.values() if named == permit) + len(
             counters.ended.get(permit, ())
         )
         if used >= Action.of(held.permit.action).agents:
             raise Stop(
-                exits.FINDINGS, "the permit is used up. ask for another: correctless contract authorize spawn"
+                exits.FINDINGS, "the permit is used up. Ask for another: correctless contract authorize spawn"
             )
         return [Helper(name, "start", permit)]
 
@@ -214,26 +230,31 @@ def review() -> None:
 @click.option("--area", required=True, help="The area of the merge bar.")
 @click.option("--by", required=True, type=NAME, help="The reviewer's account; not the author's.")
 @click.option(
-    "--worktree", required=True, type=click.Path(), help="Where it was made: its commit is what was reviewed."
+    "--worktree",
+    required=True,
+    type=click.Path(),
+    help="The worktree of the review: its commit is what was reviewed.",
 )
-@click.option("--note", default="", help="ContractSnapshot with it.")
+@click.option("--note", default="", help="Text recorded with it.")
 @run_option
 @json_option
 def review_add(
     pr: int, area: str, by: str, worktree: str, note: str, run_id: str | None, as_json: bool
 ) -> int:
-    """Record a review of the commit a worktree stands on, and whether it is clean."""
+    """Record a review of the commit of a worktree, and whether it is clean."""
     at = there(run_id)
     if folded(by) == folded(_contract(at.sound()).run.agent):
-        # A bar asks for somebody other than the author, and the author of all the agent drives is the agent.
-        raise Stop(exits.REFUSED, f"{by} is the contract's agent. name who else looked at it")
+        # The reviewer must not be the author, and the agent is the author of all its pull requests.
+        raise Stop(exits.REFUSED, f"{by} is the contract's agent. Name another reviewer")
     if not os.path.isdir(worktree):
-        raise Stop(exits.REFUSED, f"there is no folder {worktree}. name the worktree the review was made in")
+        raise Stop(exits.REFUSED, f"no folder {worktree} found. Name the worktree of the review")
     made_in = git.find(worktree)
     if made_in.common_dir != at.repo.common_dir:
-        raise Stop(exits.REFUSED, f"{worktree} is a worktree of another repository. name one of this")
+        raise Stop(
+            exits.REFUSED, f"{worktree} is a worktree of another repository. Name one of this repository"
+        )
     if not made_in.has_commit():
-        raise Stop(exits.REFUSED, f"{worktree} has no commit. check the head of the pull request out")
+        raise Stop(exits.REFUSED, f"{worktree} has no commit. Check out the head of the pull request")
     found = snapshot(made_in)
     head, clean = found.commit, not found.faults[0]
     made = Review(pr, _said("--area", area), head, _said("--by", by), head, clean, note)
@@ -252,7 +273,7 @@ def _contract(kept: ContractSnapshot) -> Contract:
     if contract is None:
         raise Stop(
             exits.REFUSED,
-            "contract.md has faults or gaps, or is another than was granted. see correctless contract lint",
+            "contract.md has faults or gaps, or is not the granted one. See correctless contract lint",
         )
     return contract
 

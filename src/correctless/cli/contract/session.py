@@ -1,4 +1,7 @@
-"""The run whose contract a command is about, and how its answer is printed; without click, which `contract authorize` does not import."""
+"""Repository and run of a contract command, and its printed output.
+
+Imports no click, because `contract authorize` does not either.
+"""
 
 from __future__ import annotations
 
@@ -23,32 +26,39 @@ from correctless.runcontract.ledger.records import Record
 from correctless.runcontract.ledger.store import ContractFiles, ContractSnapshot
 
 _TRIES = 20
-SHOWN = 8  # hex digits a person types: they only say "this one"; the record holds the whole digest
+SHOWN = 8  # hex digits that you type; the record has the whole digest
 
 
 @frozen
 class ContractSession:
-    """The repository and the run's files in it."""
+    """The repository and the contract files of one run."""
 
     repo: Repo
     place: ContractFiles
 
     def load(self) -> ContractSnapshot:
+        """Read contract and ledger, with the faults found in them."""
         return store.load(self.place, os.environ, utcnow())
 
     def sound(self) -> ContractSnapshot:
-        """What is on record; `Stop(3)` when the ledger can't be relied on, so that nothing is built on it."""
+        """Read contract and ledger.
+
+        Raises: Stop(3) when the ledger has faults.
+        """
         kept = self.load()
         for clause in kept.case.faults:
             if clause.code == "ledger":
                 raise Stop(
                     exits.REFUSED,
-                    f"{self.place.ledger}: {clause.found}. look at it with: correctless decisions verify --log {self.place.ledger}",
+                    f"{self.place.ledger}: {clause.found}. Look at it with: correctless decisions verify --log {self.place.ledger}",
                 )
         return kept
 
     def add(self, make: Callable[[ContractSnapshot], Sequence[Record]]) -> ContractSnapshot:
-        """Put on record what `make` makes of what was read; it is asked again when somebody else wrote meanwhile."""
+        """Record what `make` returns; call it again if another process wrote meanwhile.
+
+        Raises: Stop(3) when the ledger has faults, Stop(75) when others keep writing.
+        """
         for _ in range(_TRIES):
             kept = self.sound()
             records = make(kept)
@@ -58,61 +68,71 @@ class ContractSession:
                 return store.add(kept, records, os.environ, utcnow())
             except LogMoved:
                 continue
-        raise Stop(
-            exits.LOCKED, f"others write to {self.place.ledger} all the time. end them, then start again"
-        )
+        raise Stop(exits.LOCKED, f"other processes keep writing to {self.place.ledger}. End them, then retry")
 
 
 def there(run_id: str | None) -> ContractSession:
+    """Return the session of a run; without an id, of the only one.
+
+    Raises: Stop when no run is found or several are.
+    """
     here = git.find(os.getcwd())
     return ContractSession(here, store.named(here.home, run_id))
 
 
 def a_person(at: ContractSession | None, by: str | None) -> str:
-    """Who answers; `Stop(3)` inside an agent and without a terminal."""
+    """Return the name of who answers.
+
+    Raises: Stop(3) inside an agent and without a terminal.
+    """
     from correctless.project import person
 
     person.refuse_agents(os.environ)
     if not person.has_terminal():
         raise Stop(
             exits.REFUSED,
-            "an answer is taken from a terminal only, and there is none here. run it in your own",
+            "you can answer only in a terminal, and this is not one. Run it in your own terminal",
         )
     return by or person.name(at.repo if at is not None else None, os.environ)
 
 
 def answerable(kept: ContractSnapshot) -> Contract:
-    """The contract as it stands, which a person may answer; `Stop(3)` while there is none that was put before them."""
+    """Return the current contract if it can be answered.
+
+    Raises: Stop(3) before it was surfaced, and after it ended.
+    """
     state, contract = kept.case.state, kept.case.here.contract
     if contract is None or state.phase not in ("surfaced", "answered", "active", "flipped", "rolled_back"):
         why = f": {state.why}" if state.why else ""
         raise Stop(
             exits.REFUSED,
-            f"the contract is {state.phase}{why}. put it before the operator first: correctless contract surface",
+            f"the contract is {state.phase}{why}. Show it to the operator first: correctless contract surface",
         )
     return contract
 
 
 def token() -> str:
-    return os.urandom(8).hex()  # what `secrets` asks as well, which takes 4 ms to import
+    """Return 16 random hex digits."""
+    return os.urandom(8).hex()  # as `secrets` does, which takes 4 ms to import
 
 
 def echo(text: str) -> None:
-    """Lines that quote a contract or an agent, safe for a terminal."""
+    """Print lines that quote a contract or an agent, safely for a terminal."""
     print(printable_lines(text), flush=True)
 
 
 def warn(text: str) -> None:
-    """What is no fault and should be known."""
+    """Print a warning on standard error."""
     print(f"warning: {printable(text)}", file=sys.stderr)
 
 
 def echo_json(value: Any) -> None:
+    """Print a value as JSON."""
     print(json.dumps(value, indent=2), flush=True)
 
 
 def clause_lines(clauses: Sequence[Clause]) -> Iterator[str]:
-    """One line each; one for all that could not be told for the same reason."""
+    """Yield one line for each clause, or one for all with the same unknown fact."""
     by_reason: dict[str, list[Clause]] = {}
     for clause in clauses:
         key = clause.found if clause.found.startswith("unknown: ") else f"{clause.code} {clause.found}"
@@ -124,8 +144,9 @@ def clause_lines(clauses: Sequence[Clause]) -> Iterator[str]:
             yield f"  {first.code} ({where}): {first.found}. needed: {first.needed}"
         else:
             codes = ", ".join(dict.fromkeys(clause.code for clause in same))
-            yield f"  {first.found} ({where}). so nobody can say: {codes}"
+            yield f"  {first.found} ({where}). cannot check: {codes}"
 
 
 def clause_values(clause: Clause) -> dict[str, Any]:
+    """Return a clause as JSON values."""
     return {"code": clause.code, "section": clause.section, "found": clause.found, "needed": clause.needed}

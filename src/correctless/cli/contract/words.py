@@ -1,4 +1,4 @@
-"""How a person's word is taken: given at this terminal, or imported from a file that was signed elsewhere."""
+"""Statements of the operator: typed at a terminal, or imported when signed."""
 
 from __future__ import annotations
 
@@ -31,25 +31,29 @@ Command = Callable[..., Any]
 
 
 def signed_options(command: Command) -> Command:
+    """Add `--signed` and `--signers` to a command."""
     said = f"Who may sign; default: {signed.SYSTEM}, else {_HOME_SIGNERS}."
     command = click.option("--signers", metavar="FILE", help=said)(command)
-    said = "Import it from a signed text; the signature lies in FILE.sig."
+    said = "Import it from a signed text; the signature is in FILE.sig."
     return click.option("--signed", "signed_file", metavar="FILE", help=said)(command)
 
 
 def fit(word: Word, kept: ContractSnapshot, code: int = exits.USAGE) -> None:
-    """`Stop` with this code when the word can't be taken now; `Stop(3)` when no word on this contract can."""
+    """Check that a statement can be recorded now.
+
+    Raises: Stop(code) when it cannot, Stop(3) when the contract takes no statement at all.
+    """
     if not isinstance(word, Revoke | Settled):
         answerable(kept)
     if why := unfit(word, kept.case, kept.log, utcnow()):
-        raise Stop(code, f"{why}. nothing was recorded")
+        raise Stop(code, f"{why}. Nothing was recorded")
 
 
 def take(at: ContractSession, word: Word) -> int:
-    """Put it on record, if it still can be, and say so."""
+    """Record a statement and print it."""
 
     def make(kept: ContractSnapshot) -> list[Record]:
-        fit(word, kept, exits.PERSON)  # what was asked about may have changed while the person answered
+        fit(word, kept, exits.PERSON)  # the contract may have changed while the user answered
         return [word]
 
     at.add(make)
@@ -60,32 +64,35 @@ def take(at: ContractSession, word: Word) -> int:
 
 
 def imported(at: ContractSession, path: str, signers: str | None) -> int:
-    """Take the signed word of a file; whoever may run this: what counts is who signed it."""
+    """Import the signed statement of a file.
+
+    Anyone may run this: what counts is who signed the text.
+    """
     command = _alone()
-    # Chosen by whoever runs this, the list would say nothing: only a person may name another one.
+    # An agent could choose its own list of signers: only you may name another one.
     if signers is not None:
         a_person(at, None)
     chosen = signers or (signed.SYSTEM if os.path.exists(signed.SYSTEM) else _home_signers())
     text, signature = (_bytes(name) for name in (path, f"{path}.sig"))
     word = signed.word(text, signature, chosen, home=at.place.home, run=at.place.run)
     if isinstance(word, str):
-        raise Stop(exits.PERSON, f"{path}: {word}. nothing was recorded")
+        raise Stop(exits.PERSON, f"{path}: {word}. Nothing was recorded")
     if (right := _COMMANDS[word.record]) != command:
         raise Stop(
             exits.USAGE,
-            f"{path} says that {told(word)}. import it with: correctless contract {right} --signed {path}",
+            f"{path} says that {told(word)}. Import it with: correctless contract {right} --signed {path}",
         )
     return take(at, word)
 
 
 def _alone() -> str:
-    """The name of the command, which was given nothing else that a signed text says itself."""
+    """Return the name of the command; refuse options that a signed text replaces."""
     context = click.get_current_context()
     for parameter in context.command.params:
         given = context.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE
         if given and parameter.name not in ("signed_file", "signers", "run_id"):
             raise click.UsageError(
-                f"a signed text says everything itself. leave {parameter.get_error_hint(context)} out"
+                f"a signed text has all values. Leave out {parameter.get_error_hint(context)}"
             )
     return str(context.command.name)
 
@@ -104,5 +111,5 @@ def _bytes(path: str) -> bytes:
     except OSError as error:
         raise Stop(
             exits.REFUSED,
-            f"{path} can't be read: {error.strerror}. name the signed text, with its signature beside it",
+            f"{path} cannot be read: {error.strerror}. Name the signed text, with its signature beside it",
         ) from None

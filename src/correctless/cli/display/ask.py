@@ -1,4 +1,4 @@
-"""A step's deferred decisions put to the person at this terminal, with a time limit: questions in, what they typed out."""
+"""Questions about deferred decisions at this terminal, with a time limit."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ from correctless.dispatch.core.context import Ask, PersonAnswers, Question
 from correctless.project import person
 from correctless.project.git import Repo
 
-_LATER = "nobody answered in time: it stays deferred"
-_HOW = "Type ok to let that stand, or what is to be done instead. Enter alone leaves it for the review at the end."
+_LATER = "no answer in time: it stays deferred"
+_HOW = (
+    "Type ok to accept this, or type what to do instead. Press Enter to leave it for the review at the end."
+)
 _LONGEST = 2000  # characters of an answer: one line that was typed
 
 
 def asker(repo: Repo, watcher: Watcher, env: Mapping[str, str]) -> Ask | None:
-    """Who can be asked here: None without a terminal, and inside an agent."""
+    """Return who can be asked here; None without a terminal and inside an agent."""
     if not person.has_terminal() or env.get("CLAUDECODE") or person.inside_agent(env):
         return None
 
@@ -37,12 +39,15 @@ def asker(repo: Repo, watcher: Watcher, env: Mapping[str, str]) -> Ask | None:
 
 
 def _ask(questions: Sequence[Question], seconds: float, now: Callable[[], float]) -> dict[int, str]:
-    """Entry -> "" for a default that stands, or the person's words; one that was passed over is left out."""
+    """Ask each question; return the answers by entry.
+
+    "" confirms a default. A question that was skipped is missing.
+    """
     until = now() + seconds
     said: dict[int, str] = {}
     count = len(questions)
     what = "a decision" if count == 1 else f"{count} decisions"
-    _say(f"\n{questions[0].step} has left {what} to you ({seconds / 60:g} minutes to answer).")
+    _say(f"\n{questions[0].step} needs {what} from you ({seconds / 60:g} minutes to answer).")
     for index, question in enumerate(questions, 1):
         _say(f"\n{question.decision_id}{f' ({index} of {count})' if count > 1 else ''}")
         for label, text in (
@@ -64,7 +69,7 @@ def _ask(questions: Sequence[Question], seconds: float, now: Callable[[], float]
 
 
 def _line(until: float, now: Callable[[], float]) -> str | None:
-    """One line of the terminal; None when the time is over or nobody is there any more."""
+    """Read one line of the terminal; None after the time limit or a hang-up."""
     fd = sys.stdin.fileno()
     with suppress(termios.error):
         # What was typed before the question was shown answers nothing.

@@ -1,4 +1,4 @@
-"""What a person sees of a run under way: its events and activities in, rows of plain values at a moment out."""
+"""State of the live display: rows of plain values at one moment."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ _USAGE = re.compile(r"(\d{1,15}) tokens(?:, (~?)(\d{1,9}(?:\.\d{1,9})?) USD)?")
 
 @dataclass(frozen=True, slots=True)
 class StepRow:
-    """One step, or all of them. `seconds` is None before it began; `note` says why it is not done where it never will be."""
+    """One row of the display: a step, or the total.
+
+    `seconds` is None before it began; `note` says why a step will not be done.
+    """
 
     mark: Mark
     name: str
@@ -47,23 +50,24 @@ class StepRow:
 
 @dataclass(frozen=True, slots=True)
 class BoardView:
-    """Everything shown at one moment; each text is one printable line."""
+    """All that is shown at one moment; each text is one printable line."""
 
     title: str
     rows: tuple[StepRow, ...]
     current: int  # the row the run is at
     total: StepRow
-    notes: tuple[
-        tuple[str, str], ...
-    ]  # a word and what it says: the last tool, a limit, what the run waits for
+    notes: tuple[tuple[str, str], ...]  # label and text: the last tool, a limit, what the run waits for
 
 
 class Board:
-    """Told everything in turn by one thread; `now` is always in seconds of one monotonic clock."""
+    """Collector of events and activities for the display.
+
+    One thread calls it. `now` is always in seconds of one monotonic clock.
+    """
 
     def __init__(self) -> None:
         self._state = State()
-        self._last = ""  # the timestamp of the last event, and when it was told
+        self._last = ""  # the timestamp of the last event, and when it arrived
         self._since = 0.0
         self._took: dict[str, float] = {}
         self._decided: dict[tuple[str, int], tuple[int, int]] = {}
@@ -71,17 +75,17 @@ class Board:
             0,
             0.0,
             False,
-        )  # of the attempt under way as far as it said: tokens, US dollars, whether estimated
+        )  # of the current attempt: tokens, US dollars, whether estimated
         self._heard: tuple[str, float] | None = None
         self._notes: dict[str, str] = {}
 
     def event(self, state: State, logged: Logged, now: float) -> None:
-        """One more event and the state after it."""
+        """Add one event, and the state after it."""
         event = logged.event
         if isinstance(event, RunStarted):
             self._took, self._decided, self._notes = {}, {}, {}
         elif not isinstance(event, Resumed) and self._last:
-            # What passed before a `resumed` was waiting, or nobody was there.
+            # The time before a `resumed` was waiting, or no dispatcher ran.
             self._add(_place(self._state), _between(self._last, logged.timestamp))
         match event:
             case StepStarted(step=step, attempt=attempt):
@@ -102,7 +106,7 @@ class Board:
         self._state, self._last, self._since = state, logged.timestamp, now
 
     def activity(self, item: Activity, now: float) -> None:
-        """Something the agent, or the dispatcher, says between two events."""
+        """Add something that the agent or the dispatcher says between two events."""
         text = printable(item.text)
         step = self._state.step
         if item.kind == "decision" and step is not None:
@@ -122,13 +126,15 @@ class Board:
             self._heard = (self._heard[0] if self._heard else "", now)
 
     def interrupted(self, times: int) -> None:
-        """A person asked for the end."""
+        """Note that the user pressed Ctrl-C, once or twice."""
         self._notes["ending"] = (
-            "the agent, then pauses. Ctrl-C again ends it at once" if times == 1 else "the agent at once"
+            "the agent, then pauses. Press Ctrl-C again to end it at once"
+            if times == 1
+            else "the agent at once"
         )
 
     def view(self, now: float) -> BoardView:
-        """What stands there at the moment `now`."""
+        """Return what is shown at the moment `now`."""
         state = self._state
         plan = state.plan
         rows = [] if plan is None else [self._step(index, now) for index in range(len(plan.steps))]
@@ -181,7 +187,7 @@ class Board:
             estimated=any(item.estimated for item in spent) or (here and self._usage[2]),
             decisions=sum(count for count, _ in decided),
             deferred=sum(deferred for _, deferred in decided),
-            note="not kept" if isinstance(kept, Reverted) else "",
+            note="discarded" if isinstance(kept, Reverted) else "",
         )
 
     def _mark(self, index: int, name: str) -> Mark:

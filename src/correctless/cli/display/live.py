@@ -1,8 +1,10 @@
-"""Live display of a run on a terminal: a table that is drawn in place, with the messages scrolling by above it.
+"""Live display of a run on a terminal: a table drawn in place.
 
-One thread owns the terminal and the board. All others put work on its queue, so that neither a second thread nor a Ctrl-C
-can meet a half-drawn frame. rich draws. What it does not know is done here: a terminal that takes nothing, a window that became
-narrower, a process that was stopped, a job in the background.
+Messages scroll by above it.
+
+One thread owns the terminal and the board. All others put work on its queue, so that no second thread and no Ctrl-C
+meets a half-drawn frame. rich draws. This module handles the rest: a terminal that takes nothing, a window that
+became narrower, a process that was stopped, a job in the background.
 """
 
 from __future__ import annotations
@@ -49,7 +51,10 @@ _COLUMNS = (("attempt", 24), ("time", 14), ("tokens", 55), ("USD", 55), ("decisi
 
 
 class Live:
-    """A watcher (`watch.Watcher`) for a terminal; what it is told before it is entered is shown then."""
+    """A watcher (`watch.Watcher`) that draws on a terminal.
+
+    What it receives before it is entered is shown then.
+    """
 
     def __init__(self, fd: int | None = None, encoding: str | None = None) -> None:
         self._tasks: SimpleQueue[tuple[Callable[[], None], str]] = SimpleQueue()  # with a line to scroll by
@@ -63,13 +68,14 @@ class Live:
         self._anew = False
 
     def before(self, events: Iterable[Logged]) -> None:
-        """What happened before this dispatcher: on the board, not on the terminal again."""
+        """Add the events before this dispatcher: on the board, not as lines."""
         state = State()
         for logged in events:
             state = after(state, logged)
             self._event(state, logged, "")
 
     def event(self, state: State, logged: Logged) -> None:
+        """Show one event."""
         if self._broken:
             progress.event(state, logged)
             return
@@ -77,24 +83,28 @@ class Live:
         self._event(state, logged, f"{logged.timestamp[11:19]} {text}" if text else "")
 
     def activity(self, item: Activity) -> None:
-        """From any thread."""
+        """Show one activity; may be called from any thread."""
         if self._broken:
             progress.activity(item)
             return
-        # Limits come with every answer: the board has the newest, and nobody needs them all.
+        # Limits come with every answer: the board shows the newest.
         now, line = time.monotonic(), progress.spoken(item) if item.kind != "limit" else ""
         self._tasks.put((lambda: self._board.activity(item, now), line))
 
     def interrupted(self, times: int) -> None:
-        """From a signal's handler: it only puts something on a queue, which is safe there."""
+        """Note a Ctrl-C.
+
+        Safe in a signal handler: it only puts something on a queue.
+        """
         self._tasks.put((lambda: self._board.interrupted(times), ""))
 
     def continued(self) -> None:
-        """The process was stopped (Ctrl-Z) and goes on: what is above the cursor now is not ours."""
+        """Start a new frame after Ctrl-Z: what is above the cursor is not ours."""
         self._anew = True
 
     @contextmanager
     def aside(self) -> Iterator[None]:
+        """Give up the terminal while a question is asked there."""
         self.__exit__()
         try:
             yield
@@ -102,7 +112,7 @@ class Live:
             self.__enter__()
 
     def end(self, code: int, message: str) -> None:
-        """The command says by itself how it ended."""
+        """Do nothing: the command prints how it ended."""
 
     def __enter__(self) -> Live:
         self._broken = self._broken or self._at_work()  # it still is in what it wrote before
@@ -113,7 +123,7 @@ class Live:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Wait for the last frame: as long as a busy machine takes, but not for a terminal that takes nothing."""
+        """Wait for the last frame, but not for a terminal that takes nothing."""
         self._done.set()
         while self._at_work() and not self._screen.stuck(_PATIENCE):
             time.sleep(_LOOK)
@@ -148,7 +158,7 @@ class Live:
                 screen.close([f"{'':9}the display broke, plain lines follow: {type(error).__name__}"])
 
     def _drain(self) -> list[str]:
-        """What was put on the queue, done; a line for each, "" for one that has none."""
+        """Do the queued work; return a line for each, "" for none."""
         lines = []
         with suppress(Empty):
             while True:
@@ -159,7 +169,10 @@ class Live:
 
 
 class Screen:
-    """The bottom of a terminal, where the board is; a frame is one write, and the cursor rests visible below it."""
+    """The bottom of a terminal, where the table is drawn.
+
+    A frame is one write, and the cursor rests visible below it.
+    """
 
     def __init__(self, fd: int, encoding: str) -> None:
         self._fd = fd
@@ -168,12 +181,12 @@ class Screen:
         self.forget()
 
     def stuck(self, seconds: float) -> bool:
-        """Whether the terminal has not taken the next bytes for so long; asked from another thread."""
+        """Return whether a write has waited for `seconds`; asked from another thread."""
         since = self._writes_since
         return since is not None and time.monotonic() - since > seconds
 
     def resized(self) -> bool:
-        """Whether the window has another size than the last frame was drawn for."""
+        """Return whether the window's size changed since the last frame."""
         return self._measure() != self._size
 
     def forget(self) -> None:
@@ -197,7 +210,7 @@ class Screen:
         )
 
     def show(self, lines: list[str], view: BoardView) -> None:
-        """One frame: `lines` scroll by above the board."""
+        """Draw one frame; `lines` scroll by above the table."""
         if not self._foreground():
             self.close(lines)
             return
@@ -211,7 +224,7 @@ class Screen:
             self._live.update(Group(*board), refresh=True)
 
     def close(self, lines: list[str]) -> None:
-        """The board gone, `lines` in its place."""
+        """Remove the table and print `lines` in its place."""
         if any(lines) or self._cells:
             with self._console:
                 self._fit()
@@ -220,7 +233,7 @@ class Screen:
             self.forget()
 
     def write(self, text: str) -> None:
-        """For rich, which takes this for its file."""
+        """Write text to the terminal; rich uses this object as its file."""
         text = text if "utf" in self.encoding.lower() else text.translate(_ASCII)
         data = memoryview(text.encode(self.encoding, "replace"))
         while data:
@@ -229,14 +242,17 @@ class Screen:
         self._writes_since = None
 
     def flush(self) -> None:
-        """For rich: nothing is held back."""
+        """Do nothing, for rich: no output is buffered."""
 
     def _print(self, lines: list[str]) -> None:
         if any(lines):
             self._console.print(*_scrolled(self._console, filter(None, lines)), sep="\n")
 
     def _fit(self) -> None:
-        """Go to where rich expects the end of its last frame: a narrower window has wrapped the lines of it."""
+        """Move to where rich expects the end of its last frame.
+
+        A narrower window has wrapped the lines of it.
+        """
         self._size = columns, lines = self._measure()
         self._console.size = (columns - 1, lines)
         wrapped = sum((cells - 1) // columns for cells in self._cells if cells)
@@ -255,7 +271,10 @@ class Screen:
 
 
 def draw(view: BoardView, columns: int, lines: int) -> Group:
-    """A view as at most `lines - 2` lines and an empty one; what `columns` has no room for is left out."""
+    """Draw a view in at most `lines - 2` lines and an empty one.
+
+    Columns that do not fit are left out.
+    """
     notes = [_line(f"  {word:<7} {text}") for word, text in view.notes]
     room = lines - 5 - len(notes)
     low = room < 3
@@ -283,7 +302,10 @@ def draw(view: BoardView, columns: int, lines: int) -> Group:
 
 
 def _stripped(line: Iterable[Segment]) -> Text:
-    """Without spaces at its end: terminals differ in whether these are wrapped too when the window becomes narrower."""
+    """Remove spaces at the end of a line.
+
+    Terminals differ in whether they wrap these when the window becomes narrower.
+    """
     text = Text.assemble(*((segment.text, segment.style or "") for segment in line))
     text.rstrip()
     return text
@@ -307,7 +329,7 @@ def _figures(row: StepRow) -> tuple[str, str, str, str, str]:
 
 
 def _scrolled(console: Console, lines: Iterable[str]) -> Iterator[Text]:
-    """Each line in as many as it needs, the later ones below its words and not below its time."""
+    """Wrap each line; later parts are indented below its text."""
     indent = 9 if console.width >= 39 else 0
     for line in lines:
         first = Text(line[:indent], "dim")

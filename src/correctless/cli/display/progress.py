@@ -1,4 +1,4 @@
-"""What a person watching a run reads: an event, an activity, a state or a plan in, plain lines out."""
+"""Plain lines about events, activities, states and plans."""
 
 from __future__ import annotations
 
@@ -44,33 +44,33 @@ from correctless.runlog.state import State
 
 
 def event(state: State, logged: Logged) -> None:
-    """Show one event as one plain line on standard error."""
+    """Print one event as one plain line on standard error."""
     said = line(state, logged)
     if said:
         click.echo(f"{logged.timestamp[11:19]} {said}", err=True)
 
 
 def activity(item: Activity) -> None:
-    """Show what an agent does, where it matters to somebody who isn't watching all the time."""
+    """Print an activity of an agent, if it matters later."""
     said = spoken(item)
     if said:
         click.echo(said, err=True)
 
 
 def spoken(item: Activity) -> str:
-    """One activity as one printable line; "" for one that says nothing to whoever comes back later."""
+    """Return an activity as one printable line; "" if it does not matter later."""
     if item.kind in ("decision", "retry", "limit", "warning", "waiting"):
         return printable(f"         {item.kind}: {item.text}")
     return ""
 
 
 def line(state: State, logged: Logged) -> str:
-    """One event as one printable line; "" for one that says nothing new."""
+    """Return an event as one printable line; "" if it says nothing new."""
     return printable(_words(state, logged))
 
 
 def as_json(logged: Logged) -> str:
-    """One event as one line of ASCII JSON, with the fields the run log has of it."""
+    """Return an event as one line of ASCII JSON, with the fields of the run log."""
     return json.dumps(fields_of(logged.run, logged.timestamp, logged.event))
 
 
@@ -81,14 +81,16 @@ def _words(state: State, logged: Logged) -> str:
         case StepStarted(step=step, attempt=attempt):
             return f"{step}: attempt {attempt} {_place(state)}".rstrip()
         case StepContinued(step=step, attempt=attempt):
-            return f"{step}: attempt {attempt} goes on in its session"
+            return f"{step}: attempt {attempt} continues in its session"
         case Asking(step=step, entries=entries):
             asked = (
-                f"{_count(len(entries), 'decision')} put to you" if entries else "nobody is here to be asked"
+                f"{_count(len(entries), 'decision')} put to you"
+                if entries
+                else "unattended, so no question was asked"
             )
             return f"{step}: {asked}"
         case Answered(step=step, by=""):
-            return f"{step}: nobody answered, the defaults stand and stay deferred"
+            return f"{step}: no answer, the defaults apply and stay deferred"
         case Answered(step=step, by=by, confirmed=confirmed, changed=changed):
             return f"{step}: {by} confirmed {confirmed} and changed {changed}"
         case AgentEnded(step=step, outcome=outcome, seconds=seconds) as ended:
@@ -96,7 +98,8 @@ def _words(state: State, logged: Logged) -> str:
                 f", {'~' if ended.cost_estimated else ''}{ended.cost_usd:.2f} USD" if ended.cost_usd else ""
             )
             why = f": {ended.reason}" if ended.reason else ""
-            return f"{step}: the agent ended {outcome} after {duration(seconds)}{money}{why}"
+            how = "finished" if outcome == "ok" else f"ended: {outcome}"
+            return f"{step}: agent {how} ({duration(seconds)}{money}){why}"
         case DecisionsTaken(step=step, count=count, deferred=deferred):
             return f"{step}: {_count(count, 'decision')} recorded, {deferred} deferred"
         case StepChecked(step=step, ok=False, detail=detail):
@@ -104,18 +107,18 @@ def _words(state: State, logged: Logged) -> str:
         case StepFinished(step=step, commit=commit):
             return f"{step}: done, {commit[:12]}"
         case AttemptFailed(step=step, attempt=attempt):
-            return f"{step}: attempt {attempt} was taken back"
+            return f"{step}: attempt {attempt} was reverted"
         case Reverted(step=step, reason=reason):
-            return f"{step}: its work was not kept: {reason.splitlines()[0] if reason else ''}"
+            return f"{step}: its work was discarded: {reason.splitlines()[0] if reason else ''}"
         case Rerun(step=step, by=by):
-            return f"{step} and all after it run again, as {by} asked"
+            return f"{step} and all later steps run again, as {by} asked"
         case Consolidated(commit=commit):
             return f"consolidation: done, {commit[:12]}"
         case GateClosed(entries=entries, inherited=inherited, digest=digest):
             named = _count(len(entries) + len(inherited), "decision")
-            return f"the gate is closed over {named}, digest {digest[:8]}"
+            return f"waiting for your confirmation of {named} (the gate is closed), digest {digest[:8]}"
         case GateOpened(by=by, channel=channel):
-            return f"the gate is open{f': confirmed by {by} ({channel})' if by else ''}"
+            return f"ready to publish (the gate is open){f': confirmed by {by} ({channel})' if by else ''}"
         case Published(url=url, how=how):
             return f"pull request: {url or how}"
         case Merged(number=number, commit=commit, contract=contract):
@@ -135,14 +138,14 @@ def _words(state: State, logged: Logged) -> str:
 
 
 def inherits(waiting: Iterable[Recorded]) -> str:
-    """What of an open set came to a branch with the work of others, as one printable line; "" for nothing."""
+    """Return the open decisions of other branches as one line; "" for none."""
     theirs = [each for each in waiting if each.branch]
     names = ", ".join(dict.fromkeys(each.branch for each in theirs))
     return printable(f"{_count(len(theirs), 'open decision')} of {names}") if theirs else ""
 
 
 def standing(state: State, *, living: bool, inherited: str = "") -> dict[str, Any]:
-    """Where a run stands, for programs."""
+    """Return the status of a run, for programs."""
     current = state.step
     return {
         "run": state.run,
@@ -165,7 +168,7 @@ def standing(state: State, *, living: bool, inherited: str = "") -> dict[str, An
 
 
 def describe(standing: dict[str, Any]) -> str:
-    """Where a run stands, for people."""
+    """Return the status of a run, for people."""
     done, steps = standing["finished"], standing["steps"]
     lines = [
         f"run      {standing['run']} on {standing['branch']}",
@@ -189,7 +192,7 @@ def describe(standing: dict[str, Any]) -> str:
 
 
 def plan(made: Plan) -> str:
-    """A plan as it would be carried out."""
+    """Return a plan as text."""
     lines = [
         f"branch     {made.branch} from {made.base[:12]}",
         f"spec       {made.spec} ({made.spec_sha256[:8]})",

@@ -1,6 +1,6 @@
-"""Who is told what a run does: plain lines on standard error, JSON lines on standard output, or the live display.
+"""Watchers of a run: plain lines, JSON lines, or the live display.
 
-A watcher never ends a run: when whoever reads goes away, it is quiet from then on.
+A watcher never ends a run: when the reader goes away, it becomes quiet.
 """
 
 from __future__ import annotations
@@ -25,34 +25,39 @@ from correctless.cli.display import progress
 from correctless.runlog.events import Logged
 from correctless.runlog.state import State
 
-INTERRUPTED = "interrupted. go on with: correctless cauto resume"
+INTERRUPTED = "interrupted. Continue with: correctless cauto resume"
 _ENDING = (
-    "\nending the agent, then the run pauses; once more ends it at once\n",
+    "\nending the agent, then the run pauses; press Ctrl-C again to end it at once\n",
     "\nending the agent at once\n",
 )
 
 
 class Watcher(Protocol):
-    """Told of events by the dispatcher's thread and of activities by any; entered while `loop.drive` is at work."""
+    """Receiver of events and activities.
+
+    The dispatcher's thread sends events, any thread activities. Entered while `loop.drive` is at work.
+    """
 
     def before(self, events: Iterable[Logged]) -> None:
-        """What is on record already when this dispatcher begins."""
+        """Add the events that were recorded before this dispatcher."""
 
-    def event(self, state: State, logged: Logged) -> None: ...
+    def event(self, state: State, logged: Logged) -> None:
+        """Show one event, and the state after it."""
 
-    def activity(self, item: Activity) -> None: ...
+    def activity(self, item: Activity) -> None:
+        """Show something that the agent or the dispatcher says."""
 
     def interrupted(self, times: int) -> None:
-        """A person asked for the end, once or twice; called by a signal's handler."""
+        """Note a Ctrl-C, the first or the second; called by a signal handler."""
 
     def continued(self) -> None:
-        """The process was stopped for a while."""
+        """Note that the process was stopped for a while."""
 
     def aside(self) -> AbstractContextManager[None]:
-        """Leave the terminal alone while somebody is asked something there."""
+        """Give up the terminal while a question is asked there."""
 
     def end(self, code: int, message: str) -> None:
-        """How the command ended; only the first call counts."""
+        """Report how the command ended; only the first call counts."""
 
     def __enter__(self) -> Watcher: ...
 
@@ -62,7 +67,7 @@ class Watcher(Protocol):
 
 
 def chosen(*, plain: bool, as_json: bool, env: Mapping[str, str]) -> Watcher:
-    """The live display on a terminal that can show it, unless a person wants lines or a program wants JSON."""
+    """Choose the watcher: the live display if the terminal can show it."""
     if as_json:
         return JsonWatcher()
     if plain or not _can_draw(env):
@@ -79,35 +84,39 @@ def _can_draw(env: Mapping[str, str]) -> bool:
 
 
 class PlainWatcher:
-    """One line an event, on standard error."""
+    """One line for each event, on standard error."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()  # one line at a time, whoever says it
+        self._lock = threading.Lock()  # one line at a time from all threads
 
     def before(self, events: Iterable[Logged]) -> None:
-        """It stands where it was said then."""
+        """Do nothing: these lines were printed then."""
 
     def event(self, state: State, logged: Logged) -> None:
+        """Print one event."""
         with self._lock:
             heard(sys.stderr, lambda: progress.event(state, logged))
 
     def activity(self, item: Activity) -> None:
+        """Print one activity."""
         with self._lock:
             heard(sys.stderr, lambda: progress.activity(item))
 
     def interrupted(self, times: int) -> None:
         # Not through the stream: the signal may have come in the middle of a write to it.
+        """Print what Ctrl-C does now."""
         with suppress(OSError):
             os.write(2, _ENDING[times > 1].encode())
 
     def continued(self) -> None:
-        """Lines need nothing put right."""
+        """Do nothing: lines need no repair."""
 
     def aside(self) -> AbstractContextManager[None]:
+        """Do nothing: lines do not own the terminal."""
         return nullcontext()
 
     def end(self, code: int, message: str) -> None:
-        """The command says by itself how it ended."""
+        """Do nothing: the command prints how it ended."""
 
     def __enter__(self) -> PlainWatcher:
         return self
@@ -118,41 +127,49 @@ class PlainWatcher:
 
 
 class JsonWatcher(PlainWatcher):
-    """Each event as one JSON line on standard output, nothing else there, and a last line that says how it ended."""
+    """Each event as one JSON line on standard output.
+
+    Nothing else is printed there. The last line says how it ended.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._ended = False
 
     def event(self, state: State, logged: Logged) -> None:  # noqa: ARG002 the shape of a watcher
+        """Print one event as JSON."""
         out(progress.as_json(logged))
 
     def end(self, code: int, message: str) -> None:
+        """Print the last line, once."""
         if not self._ended:
             self._ended = True
             out(json.dumps({"event": "end", "exit": code, "message": typable(message)}))
 
 
 def out(text: str) -> None:
-    """Text and a line end on standard output, now; nobody reading it is no fault."""
+    """Print text on standard output now; a closed pipe is no error."""
     heard(sys.stdout, lambda: click.echo(text))
 
 
 def heard(stream: IO[str] | None, say: Callable[[], None]) -> None:
-    """Say something on a stream; when that fails, whoever read it is gone, and nothing is said there any more."""
+    """Write to a stream; after a failure write nothing there any more."""
     try:
         say()
         if stream is not None:
             stream.flush()
     except (OSError, ValueError):  # a closed pipe, a full disk, a stream that is closed
         with suppress(OSError, ValueError, AttributeError):
-            # What Python still holds back would fail again at its exit, and change the exit code.
+            # Python's buffered output would fail again at its exit and change the exit code.
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # type: ignore[union-attr]
 
 
 @contextmanager
 def reported(watcher: Watcher) -> Iterator[Watcher]:
-    """The command's work inside; however it fails, the watcher is told. How it ends well, the work says by itself."""
+    """Report every failure of the work inside to the watcher.
+
+    The work itself reports how it ends well.
+    """
     try:
         yield watcher
     except Stop as stop:
@@ -173,9 +190,9 @@ def reported(watcher: Watcher) -> Iterator[Watcher]:
 
 @contextmanager
 def interruptible(watcher: Watcher) -> Iterator[None]:
-    """SIGINT, SIGTERM and a closed terminal end what is inside by `KeyboardInterrupt`, a second one at once.
+    """Turn SIGINT, SIGTERM and SIGHUP into `KeyboardInterrupt`.
 
-    A third is one too many: what a second began takes a moment, and cutting that short would leave an orphan.
+    The second one ends the run at once. A third is ignored: it would leave an orphan process.
     """
     times = 0
 
@@ -188,7 +205,7 @@ def interruptible(watcher: Watcher) -> Iterator[None]:
 
     before: dict[signal.Signals, Any] = {}
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # Ignored by whoever started us (nohup, a shell's background job): that holds for the run too.
+        # Ignored by the parent (nohup, a shell's background job), so the run ignores it too.
         if signal.getsignal(number) != signal.SIG_IGN:
             before[number] = signal.signal(number, interrupt)
     before[signal.SIGCONT] = signal.signal(signal.SIGCONT, lambda *_: watcher.continued())
@@ -196,5 +213,5 @@ def interruptible(watcher: Watcher) -> Iterator[None]:
         yield
     finally:
         for number, handler in before.items():
-            # Once interrupted there is only the last word left to say, and the exit code.
+            # Once interrupted, only the last message and the exit code are left.
             signal.signal(number, signal.SIG_IGN if times else handler)

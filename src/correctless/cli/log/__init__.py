@@ -1,1 +1,1 @@
-"""The commands of the decisions log, and the writer."""
+"""Commands of the decisions log."""

@@ -1,4 +1,4 @@
-"""`correctless decisions`: the decisions log listed, summarised, verified, added to and repaired; words in, words out."""
+"""`correctless decisions`: read, check, add to and repair the decisions log."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Command = Callable[..., int]
 
 
 def _log(command: Command) -> Command:
-    said = "Another log than the one of the branch you are on."
+    said = "Another log; default: the log of the current branch."
     return click.option("--log", metavar="FILE", help=said)(command)
 
 
@@ -51,7 +51,10 @@ decisions.add_command(parse)
 @_log
 @_as_json
 def list_(log: str | None, as_json: bool) -> int:
-    """One line for each decision: its number, skill, id, what was applied, and what is notable about it."""
+    """List the decisions, one line each.
+
+    A line has the number, skill, id, what was applied, and marks.
+    """
     logs = _believed(log)
     entries = Ledger(logs.decisions, root=logs.root).read()
     if as_json:
@@ -62,7 +65,7 @@ def list_(log: str | None, as_json: bool) -> int:
             said = Decision.of(entry.fields)
         except RecordError as error:
             raise Stop(
-                exits.REFUSED, f"{logs.decisions}:{entry.seq}: no decision: {error}. name a decisions log"
+                exits.REFUSED, f"{logs.decisions}:{entry.seq}: not a decision: {error}. Name a decisions log"
             ) from None
         marks = [*(["deferred"] if said.escalation_deferred else []), *said.notes]
         ending = f"  [{', '.join(marks)}]" if marks else ""
@@ -73,13 +76,13 @@ def list_(log: str | None, as_json: bool) -> int:
 
 
 @decisions.command(epilog="Example: correctless decisions summary --counts")
-@click.option("--counts", "in_numbers", is_flag=True, help="Only numbers, for a log of any size.")
+@click.option("--counts", "in_numbers", is_flag=True, help="Show only numbers, for a log of any size.")
 @_log
 @_as_json
 def summary(in_numbers: bool, log: str | None, as_json: bool) -> int:
-    """Decisions by skill, then the deferred escalations, warnings and steps.
+    """Show decisions by skill, then deferred escalations, warnings and steps.
 
-    With --counts: how many entries the log has, superseded ones included, by skill, source and run.
+    With --counts: number of entries by skill, source and run, superseded ones included.
     """
     if in_numbers:
         from correctless.review import counts
@@ -106,7 +109,7 @@ def summary(in_numbers: bool, log: str | None, as_json: bool) -> int:
 def _progress(
     err: TextIO | None = None, clock: Callable[[], float] = time.monotonic
 ) -> Iterator[Callable[[int], None]]:
-    """What is told how many entries were read; past the first second a person at a terminal sees it."""
+    """Count entries as they are read; a terminal shows it after the first second."""
     err = err or sys.stderr
     watched, due, said = err.isatty(), clock() + 1, ""
 
@@ -120,7 +123,7 @@ def _progress(
     try:
         yield tell
     finally:
-        if said:  # an error's line must not stand behind it
+        if said:  # an error's line must begin on an empty line
             err.write(f"\r{' ' * len(said)}\r")
             err.flush()
 
@@ -130,10 +133,10 @@ def _progress(
 @click.option("--offline", is_flag=True, help="Don't ask GitHub what the run's pull request noted.")
 @_as_json
 def verify(log: str | None, offline: bool, as_json: bool) -> int:
-    """Check the chain, every line, and all that was noted of the log elsewhere. Exit 1 when anything is wrong.
+    """Check the chain, every line, and all anchors. Exit 1 when anything is wrong.
 
-    Noted it was in the trailers of commits, in the run log, in what a person confirmed, in a private copy of the heads
-    in your state folder, and in the pull request, which is read by gh.
+    Anchors are the trailers of commits, the run log, the confirmations, the private copy of the heads in your
+    state folder, and the pull request, which is read with gh.
     """
     from correctless.publish import noted_heads
     from correctless.review import anchors
@@ -163,7 +166,10 @@ def verify(log: str | None, offline: bool, as_json: bool) -> int:
 @click.argument("decision", metavar="[JSON|-]", default="-")
 @_log
 def append(skill: str, decision: str, log: str | None) -> int:
-    """Record one decision of SKILL and print the line as it was recorded. `-`, or nothing: standard input."""
+    """Record one decision of SKILL and print the recorded line.
+
+    `-`, or nothing, reads standard input.
+    """
     data = sys.stdin.buffer.read() if decision == "-" else os.fsencode(decision)
     entry = writer.append(skill, data, log=log, env=os.environ, cwd=os.getcwd())
     click.echo(entry.line)
@@ -174,7 +180,7 @@ def append(skill: str, decision: str, log: str | None) -> int:
 @_log
 @_as_json
 def path(log: str | None, as_json: bool) -> int:
-    """Where the log of this branch lies."""
+    """Print the path of this branch's log."""
     _, logs = writer.whereabouts(log, os.getcwd())
     if as_json:
         _echo_json({"decisions": logs.decisions, "run": logs.run, "confirmations": logs.confirmations})
@@ -187,16 +193,18 @@ def path(log: str | None, as_json: bool) -> int:
 @_log
 @_as_json
 def repair(log: str | None, as_json: bool) -> int:
-    """Set aside what is wrong with the log, so that it can be written to again. No byte is destroyed.
+    """Set aside what is wrong with the log, so that it can be written again.
+
+    No byte is destroyed.
 
     A torn last line is cut off and kept. A damaged log is kept whole, and the new one begins with a deferred entry
-    that names what was lost: the gate stays closed until a person has confirmed it.
+    that names what was lost. The gate stays closed until you confirm that entry.
     """
     from correctless.review.repair import repair as repaired
 
     if writer.AGENT in os.environ:
         raise Stop(
-            exits.REFUSED, "an agent doesn't repair the log. leave it to the person who started the run"
+            exits.REFUSED, "an agent cannot repair the log. Leave it to the operator who started the run"
         )
     repo, logs = writer.whereabouts(log, os.getcwd())
     with writer.held(repo, logs):
@@ -206,7 +214,7 @@ def repair(log: str | None, as_json: bool) -> int:
         return exits.OK
     said = {
         "intact": "nothing to repair",
-        "torn": "cut a torn last line off",
+        "torn": "cut off a torn last line",
         "damaged": "started a new log, the damaged one is kept",
         "missing": "started a new log in place of the missing one",
     }[done.action]
@@ -217,14 +225,16 @@ def repair(log: str | None, as_json: bool) -> int:
 @decisions.command("new-workspace", epilog="Example: correctless decisions new-workspace")
 @_log
 @click.option(
-    "--as", "by", type=NAME, metavar="NAME", help="Say it in this name without being asked, for cron and CI."
+    "--as", "by", type=NAME, metavar="NAME", help="Confirm in this name without a question, for cron and CI."
 )
 @_as_json
 def new_workspace(log: str | None, by: str | None, as_json: bool) -> int:
-    """Say that this workspace was cleaned, moved or cloned anew, so that the logs it had before are not missed.
+    """Say that this workspace was cleaned, moved or cloned again.
 
-    What was noted of them is kept under another name in your state folder, and who said so stands beside it. Logs that are
-    there stay as they are; one that is not what was noted is refused.
+    Its earlier logs are then no longer expected.
+
+    Their anchors are kept under another name in your state folder, with your name. Logs that exist are not
+    changed; a log that an anchor disproves is refused.
     """
     from correctless.ledger import workspaces
     from correctless.ledger.heads import workspace
@@ -238,12 +248,12 @@ def new_workspace(log: str | None, by: str | None, as_json: bool) -> int:
         if not person.has_terminal():
             raise Stop(
                 exits.REFUSED,
-                "a person says this in a terminal, and there is none here. cron and CI: --as NAME",
+                "you can confirm this only in a terminal, and this is not one. In cron and CI use --as NAME",
             )
-        said = f"Do you, {who}, say that {folder} is a new workspace, and its logs of before are not missed?"
+        said = f"Do you, {who}, confirm that {folder} is a new workspace, and that its earlier logs are no longer expected?"
         if not click.confirm(printable(said), err=True):
-            raise Stop(exits.PERSON, "nothing was said. all is as it was")
-    # Logs of every branch lie there: none of its worktrees may have a run under way.
+            raise Stop(exits.PERSON, "not confirmed, so nothing was changed. Retry to confirm")
+    # The logs of every branch are there: no worktree may have a run under way.
     with writer.held(repo, dataclasses.replace(logs, root=None)):
         done = workspaces.begin(
             folder, os.environ, utcnow(), by=who, channel="terminal" if by is None else "flag"
@@ -253,12 +263,15 @@ def new_workspace(log: str | None, by: str | None, as_json: bool) -> int:
     else:
         for each in done.noted:
             click.echo(printable(f"no longer expected: {each}"))
-        click.echo(printable(f"a new workspace, as {who} said"))
+        click.echo(printable(f"a new workspace, confirmed by {who}"))
     return exits.OK
 
 
 def _believed(log: str | None) -> Logs:
-    """The logs beside `log`, or of the branch HEAD is on, that nothing noted elsewhere disproves; else `Stop(3)`."""
+    """Return the logs of a branch that no anchor disproves.
+
+    Raises: Stop(3) when an anchor disproves them.
+    """
     from correctless.review import anchors
 
     repo, logs = writer.whereabouts(log, os.getcwd())
@@ -275,4 +288,4 @@ def _plain(value: Any) -> Any:
         return value.decode("utf-8", "backslashreplace")
     if isinstance(value, frozenset | set):
         return sorted(value)
-    raise TypeError(f"{type(value).__name__} is no JSON")
+    raise TypeError(f"{type(value).__name__} is not JSON")

@@ -1,4 +1,4 @@
-"""`correctless decisions parse`: an agent's answer and its skill in; what would be recorded of it, corrected or refused out."""
+"""`correctless decisions parse`: show what would be recorded of an answer."""
 
 from __future__ import annotations
 
@@ -25,26 +25,29 @@ from correctless.syntax.strict_json import RecordError, strict_json
 
 _SHOWN = 500  # characters of one text; --json has all of it
 _LINES = 5  # of a refused text
-_BLOCKS = 10  # named one by one; an answer can hold any number
+_BLOCKS = 10  # listed one by one; an answer can have any number
 _HARMLESS = frozenset({"differs-from-default", "extra"})
 _OURS = frozenset({"claimed_id", "claimed_reason", "claimed_skill", "reported_at"})
-_CALLS = "give one JSON object a line, the arguments of each call"
+_CALLS = "Give one JSON object a line, the arguments of each call"
 
 
 @dataclass(frozen=True, slots=True)
 class _Parsed:
-    """What would be recorded; the keys of its decisions are what `said` names: b1 for the first object, t1 for the first call."""
+    """What would be recorded.
+
+    The key of a decision is b1 for the first object of the block, t1 for the first call.
+    """
 
     contract: SkillContract
     reading: block.Reading
     decisions: tuple[Decision, ...]  # without the refused ones
-    said: Mapping[str, Mapping[str, Any]]  # what stands behind each key, as the agent wrote it
+    said: Mapping[str, Mapping[str, Any]]  # the object or call of each key, as the agent wrote it
     refused: Mapping[str, block.Piece]
     warnings: tuple[str, ...]
 
     @property
     def clean(self) -> bool:
-        """Whether all was recorded as it was said."""
+        """Whether all was recorded as it was reported."""
         words = {
             word for d in self.decisions for word, _ in _changes(d, self.said[d.key or ""], self.contract)
         }
@@ -63,24 +66,26 @@ def _hex(_: click.Context, __: click.Parameter, given: str | None) -> str:
 @click.argument("file", metavar="[FILE|-]", required=False)
 @click.option("--skill", required=True, metavar="SKILL.md", help="The skill that answered, or its folder.")
 @click.option(
-    "--nonce", metavar="WORD", callback=_hex, help="The word after START in the block that the prompt showed."
+    "--nonce", metavar="WORD", callback=_hex, help="The nonce: the word after START in the prompt's block."
 )
 @click.option("--calls", metavar="FILE", help="Calls of the recorder, one JSON object a line.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def parse(file: str | None, skill: str, nonce: str, calls: str | None, as_json: bool) -> int:
-    """What would be recorded from an agent's answer, with each correction and each refusal. Nothing is written.
+    """Show what would be recorded from an agent's answer.
 
-    FILE is the final answer; `-`, or nothing: standard input. Without --nonce only a block without a word is read, and
-    all of its decisions are deferred.
+    Shows each correction and each refusal. Nothing is written.
 
-    Ends with 0 when there was nothing to correct, 1 when something was corrected, refused or warned about, 3 when a file
-    can't be read. A decision that differs from its listed default is no correction.
+    FILE is the final answer; `-`, or nothing, reads standard input. Without --nonce only a block without a nonce is
+    read, and all of its decisions are deferred.
+
+    Exit 0: nothing to correct; 1: something was corrected, refused or warned about; 3: a file cannot be read.
+    A decision that differs from its listed default is not a correction.
     """
-    if file is None and (sys.stdin is None or sys.stdin.isatty()):  # closed, or nobody has written it yet
-        raise click.UsageError("no answer is given. name a FILE, or pipe the answer in")
+    if file is None and (sys.stdin is None or sys.stdin.isatty()):  # closed, or a terminal
+        raise click.UsageError("no answer given. Name a FILE, or pipe the answer in")
     contract = read_skill(skill)
     if contract.interaction_mode is None and not contract.has_section:
-        raise Stop(exits.REFUSED, f"'{skill}' states no contract. give a SKILL.md with an interaction_mode")
+        raise Stop(exits.REFUSED, f"'{skill}' has no contract. Give a SKILL.md with an interaction_mode")
     said = list(_calls(calls)) if calls is not None else []
     parsed = _parsed(_text(_bytes(file or "-")), contract, nonce, said)
     if as_json:
@@ -98,12 +103,15 @@ def _bytes(file: str) -> bytes:
             return stream.read()
     except OSError as error:
         raise Stop(
-            exits.REFUSED, f"can't read '{file}': {error.strerror}. name the file with the answer"
+            exits.REFUSED, f"cannot read '{file}': {error.strerror}. Name the file with the answer"
         ) from None
 
 
 def _text(data: bytes) -> str:
-    """The text a dispatcher would have had: what it stored itself as it was, of a program's output what is UTF-8."""
+    """Decode an answer as a dispatcher would.
+
+    It stores its own text whole, and keeps the UTF-8 part of a program's output.
+    """
     try:
         return data.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:
@@ -146,7 +154,7 @@ def _parsed(answer: str, contract: SkillContract, nonce: str, calls: Sequence[di
 
 
 def _bare(decision: Decision) -> Decision:
-    """The decision without the run it has none of."""
+    """Return the decision without the fields of a run."""
     return replace(
         decision, run=None, step=None, attempt=None, key=(decision.key or "").rpartition("/")[2], timestamp=""
     )
@@ -156,14 +164,14 @@ def _how_to_read(reading: block.Reading, nonce: str) -> Iterator[str]:
     words = dict.fromkeys(word for word in reading.others if block.NONCE.fullmatch(word))
     if not nonce and words:
         said = ", ".join([*words][:_BLOCKS])
-        yield f"nonce-not-given: the answer has blocks with a word ({said}). to read one: --nonce {[*words][-1]}"
+        yield f"nonce-not-given: the answer has blocks with a nonce ({said}). To read one: --nonce {[*words][-1]}"
 
 
 def _object(parsed: _Parsed) -> dict[str, Any]:
     reading = parsed.reading
     return {
         "skill": parsed.contract.name,
-        # None is what only a run knows; the record's type has no place for that.
+        # Only a run knows the time, and the record's type does not allow None.
         "decisions": [decision.fields() | {"timestamp": None} for decision in parsed.decisions],
         "refused": [
             {"key": key, "fault": piece.fault, "text": piece.text} for key, piece in parsed.refused.items()
@@ -210,16 +218,16 @@ def _decision(decision: Decision, obj: Mapping[str, Any], contract: SkillContrac
 def _changes(
     decision: Decision, obj: Mapping[str, Any], contract: SkillContract
 ) -> Iterator[tuple[str, str]]:
-    """A note or a key of the object, and the sentence that says what was said, what is recorded instead, and why."""
+    """Yield each note or key with a sentence: reported, recorded, and why."""
     extra, deferral = decision.extra, obj.get("escalation_deferred")
     done = {
-        "conflict": "recorded as said, and deferred",
-        "corrected": f"said escalation_deferred {_json(deferral)}, recorded as true",
-        "differs-from-default": "recorded as said",
+        "conflict": "recorded as reported, and deferred",
+        "corrected": f"reported escalation_deferred {_json(deferral)}, recorded as true",
+        "differs-from-default": "recorded as reported",
         "duplicate-key": "recorded once",
-        "incomplete": "recorded as it stands, and deferred",
-        "unlisted": f"said decision_id {_json(obj.get('decision_id'))}, recorded as {decision.decision_id}, deferred",
-        "unverified": "recorded as said, and deferred",
+        "incomplete": "recorded incomplete, and deferred",
+        "unlisted": f"reported decision_id {_json(obj.get('decision_id'))}, recorded as {decision.decision_id}, deferred",
+        "unverified": "recorded as reported, and deferred",
     }
     for note, why in zip(decision.notes, remarks(decision, contract), strict=True):
         yield note, f"{done[note]}: {why}"
@@ -227,25 +235,28 @@ def _changes(
     if deferral is not None and not isinstance(deferral, bool):
         yield (
             "escalation_deferred",
-            f"said {_json(deferral)}, recorded as {_json(asked)}: write true or false",
+            f"reported {_json(deferral)}, recorded as {_json(asked)}: write true or false",
         )
     elif not asked and asks_to_defer(obj) and "corrected" not in decision.notes:
-        why = "another key or a reason says that it is a person's"
-        yield "escalation_deferred", f"said {_json(deferral)}, recorded as true: {why}"
+        why = "another key or a reason says that it needs a human decision"
+        yield "escalation_deferred", f"reported {_json(deferral)}, recorded as true: {why}"
     if "claimed_reason" in extra:
         yield (
             "original_escalation_reason",
             "kept under extra: only a decision that was reported as deferred gives one",
         )
     elif asked and not str(obj.get("original_escalation_reason") or "").strip():
-        yield "original_escalation_reason", "said none, recorded is the one of the SKILL.md"
+        yield "original_escalation_reason", "none reported, recorded the one of the SKILL.md"
     if "claimed_skill" in extra:
         yield (
             "skill",
-            f"said {_json(obj.get('skill'))}, recorded as {_json(decision.skill)}: the skill that was run",
+            f"reported {_json(obj.get('skill'))}, recorded as {_json(decision.skill)}: the skill that was run",
         )
     if "reported_at" in extra:
-        yield "timestamp", f"said {_json(obj.get('timestamp'))}, kept under extra: the time is the log's own"
+        yield (
+            "timestamp",
+            f"reported {_json(obj.get('timestamp'))}, kept under extra: the time is the log's own",
+        )
     own = [name for name in extra if name not in _OURS]
     if own:
         yield "extra", f"kept beside the record: {', '.join(own)}"
@@ -262,12 +273,12 @@ def _refusal(key: str, piece: block.Piece) -> Iterator[str]:
 
 def _not_read(reading: block.Reading) -> Iterator[str]:
     for word in reading.others[:_BLOCKS]:
-        yield f"not read: a block with the word '{_clipped(word)}'"
+        yield f"not read: a block with the nonce '{_clipped(word)}'"
     if more := reading.others[_BLOCKS:]:
-        yield f"not read: {len(more)} more blocks with a word"
+        yield f"not read: {len(more)} more blocks with a nonce"
     bare = reading.nonceless - (reading.blocks if not reading.verified else 0)
     if bare:
-        yield f"not read: {bare} block{'s' * (bare > 1)} without a word"
+        yield f"not read: {bare} block{'s' * (bare > 1)} without a nonce"
 
 
 def _clipped(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The writer for other tools: `append`, `read`, `path` of the decisions log; answered before click is imported."""
+"""Writer for other tools: `append`, `read` and `path`, without click."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ Usage: autonomous-decision-writer.sh append SKILL [JSON|-] [--log FILE]
        autonomous-decision-writer.sh path [--log FILE]
 
   append  Record one decision of SKILL: one JSON object, as an argument or on standard
-          input, any size. The line that was recorded is printed.
+          input, any size. Prints the recorded line.
   read    Print the log, line by line, after its chain was checked.
-  path    Print where the log of this branch lies.
+  path    Print the path of this branch's log.
 
-  --log FILE  Another log than the one of the branch you are on.
+  --log FILE  Another log; default: the log of the current branch.
 
-Exit codes: 0 done, 2 usage, 3 refused or could not, 75 a run holds the lock.
+Exit codes: 0 done, 2 usage, 3 refused or could not check, 75 a run holds the lock.
 
 Example:
   autonomous-decision-writer.sh append cverify '{"decision_id": "AD-001",
@@ -58,7 +58,10 @@ def main(
     env: Mapping[str, str] | None = None,
     cwd: str | None = None,
 ) -> int:
-    """Run one command; whatever is not given is the process's own. Returns the exit code, raises nothing of ours."""
+    """Run one command and return its exit code.
+
+    Parameters that are not given are those of the process. Raises no `Stop`.
+    """
     out, err = stdout or sys.stdout.buffer, stderr or sys.stderr
     try:
         given = args.read("autonomous-decision-writer.sh", argv, values=["--log"])
@@ -86,7 +89,9 @@ def main(
 def append(
     skill: str, data: bytes, *, log: str | None, env: Mapping[str, str], cwd: str, now: datetime | None = None
 ) -> Entry:
-    """Record one decision given as JSON; `Stop(75)` while a run holds the lock, `Stop(3)` when it is refused.
+    """Record one decision given as JSON.
+
+    Raises: Stop(75) while a run holds the lock, Stop(3) when it is refused.
 
     The skill's contract corrects it, never downwards; a skill that isn't found makes it unlisted and deferred.
     """
@@ -102,15 +107,13 @@ def append(
     from correctless.syntax.strict_json import RecordError
 
     if AGENT in env:
-        raise Stop(
-            exits.REFUSED, "an agent doesn't write the log. report the decision in your answer instead"
-        )
+        raise Stop(exits.REFUSED, "an agent cannot write the log. Report the decision in your answer instead")
     if not _SKILL.fullmatch(skill):
-        raise Stop(exits.REFUSED, f"{skill!r} is no name of a skill. write letters, digits and . _ : -")
+        raise Stop(exits.REFUSED, f"{skill!r} is not a skill name. Write letters, digits and . _ : -")
     try:
         said = decode(data)
     except RecordError as error:
-        raise Stop(exits.REFUSED, f"the decision can't be read: {error}. write one JSON object") from None
+        raise Stop(exits.REFUSED, f"the decision cannot be read: {error}. Write one JSON object") from None
     repo, logs = whereabouts(log, cwd)
     with ExitStack() as stack:
         stack.enter_context(held(repo, logs))
@@ -141,9 +144,9 @@ def append(
 
 
 def whereabouts(log: str | None, cwd: str) -> tuple[Repo | None, Logs]:
-    """The repository around `cwd` and the logs of its branch; with a log named by hand the ones beside it.
+    """Return the repository of `cwd` and the logs of its branch.
 
-    A log named by hand may lie anywhere; the repository is then the one it belongs to by its path, or none.
+    A named log may be anywhere. Its repository is then the one that contains its path, or none.
     """
     from correctless.project import git, paths
 
@@ -162,7 +165,10 @@ def whereabouts(log: str | None, cwd: str) -> tuple[Repo | None, Logs]:
 
 @contextmanager
 def held(repo: Repo | None, logs: Logs) -> Iterator[None]:
-    """No run that writes this log begins while this lasts; `Stop(75)` when one is under way."""
+    """Keep runs that write this log from starting.
+
+    Raises: Stop(75) when one is under way.
+    """
     with ExitStack() as stack:
         for path in _locks(repo, logs):
             stack.enter_context(_shared(path))
@@ -190,13 +196,16 @@ def _run(
             out.writelines(entry.line + b"\n" for entry in Ledger(logs.decisions, root=logs.root).read())
             return exits.OK
         case _:
-            raise Stop(exits.USAGE, "write: append SKILL [JSON|-], read or path. --help shows an example")
+            raise Stop(
+                exits.USAGE,
+                "unknown command. Write append SKILL [JSON|-], read or path; --help shows an example",
+            )
     out.write(line + b"\n")
     return exits.OK
 
 
 def _locks(repo: Repo | None, logs: Logs) -> Iterator[str]:
-    """The locks a run that writes this log may hold."""
+    """Yield the locks that a run which writes this log may hold."""
     if repo is None:
         return
     yield os.path.join(repo.git_dir, _LOCK)
@@ -211,13 +220,16 @@ def _locks(repo: Repo | None, logs: Logs) -> Iterator[str]:
 
 @contextmanager
 def _shared(path: str) -> Iterator[None]:
-    """Hold off the start of a run while we write; `Stop(75)` when one has begun."""
+    """Hold off the start of a run while we write.
+
+    Raises: Stop(75) when one has begun.
+    """
     try:
         fd = open_plain(path)
     except FileNotFoundError:
         fd = -1  # no run ever
     except OSError as error:
-        raise Stop(exits.REFUSED, f"{path} can't be opened: {error.strerror}. remove it") from None
+        raise Stop(exits.REFUSED, f"{path} cannot be opened: {error.strerror}. Remove it") from None
     if fd < 0:
         yield
         return
@@ -226,7 +238,7 @@ def _shared(path: str) -> Iterator[None]:
             fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Stop(
-                exits.LOCKED, "a run of this branch holds the lock. wait for it: correctless cauto status"
+                exits.LOCKED, "a run of this branch holds the lock. Wait for it: correctless cauto status"
             ) from None
         yield
     finally:
@@ -244,7 +256,10 @@ def _alone(folder: str) -> Iterator[None]:
 
 
 def _points(skill: str, repo: Repo | None) -> Points | None:
-    """The decision points of the first skill of that name: the repository's, then the plugin's own; None when there is none."""
+    """Return the decision points of a skill, or None if it is not found.
+
+    The repository's skills come first, then the plugin's own.
+    """
     from correctless.base import install
 
     for folder in install.skill_folders(skill, repo.top if repo else ""):

@@ -1,1 +1,1 @@
-"""The commands of `correctless cauto`."""
+"""Commands of `correctless cauto`."""

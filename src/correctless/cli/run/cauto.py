@@ -1,4 +1,4 @@
-"""`correctless cauto`: a group of commands, each with a module that is imported only when it is called."""
+"""`correctless cauto`: the command group of runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""`correctless cauto demo`: the whole way on a scratch repository, with recorded answers in place of a model."""
+"""`correctless cauto demo`: a whole run on a scratch repository.
+
+Recorded answers replace the model.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +27,11 @@ from correctless.project.lock import Lock
 
 
 def play(folder: str | None, *, drive: Callable[..., int]) -> int:
-    """Make the repository, run its pipeline, show the gate, ask for the confirmation where somebody can be asked.
+    """Make the repository, run its pipeline, and ask for the confirmation.
 
-    Exit 0 when the pull request's text was written, 10 while the gate is closed.
+    Without a terminal it prints the commands instead.
+
+    Exit 0: the pull request's text was written; 10: the gate is closed.
     """
     made = demo.make_repository(folder or tempfile.mkdtemp(prefix="correctless-demo-"))
     click.echo(f"demo repository: {made.path}", err=True)
@@ -38,7 +43,7 @@ def play(folder: str | None, *, drive: Callable[..., int]) -> int:
         ctx = RunContext(here, ready.logs, held, os.environ, activity=progress.activity)
         run = start.begin(ready, ctx, approved, progress.event).run
         try:
-            drive(ctx, show=not person.has_terminal())  # review shows it to whoever is asked
+            drive(ctx, show=not person.has_terminal())  # review shows it before the question
         except Stop as stop:
             if stop.code != exits.PERSON:
                 raise
@@ -46,7 +51,7 @@ def play(folder: str | None, *, drive: Callable[..., int]) -> int:
     if not person.has_terminal():
         click.echo(
             typable(
-                "to confirm, in your own terminal: correctless review\nand go on: correctless cauto resume",
+                "to confirm, in your own terminal: correctless review\nthen continue with: correctless cauto resume",
                 made.path,
             ),
             err=True,

@@ -1,4 +1,4 @@
-"""A run watched from another terminal: a branch's logs in, its new events as lines out, until it ends, waits or stops."""
+"""`cauto status --follow`: a run watched from another terminal."""
 
 from __future__ import annotations
 
@@ -28,10 +28,12 @@ _EVERY = 0.5  # seconds
 def follow(
     repo: Repo | None, logs: Logs, *, as_json: bool, sleep: Callable[[float], None] = time.sleep
 ) -> State:
-    """The run's last state; what is new is shown meanwhile. `repo` is the worktree the run's branch is checked out in.
+    """Show new events until the run ends, waits or stops; return its last state.
 
-    `Stop` with the code the run stopped with, 130 when its dispatcher died, 3 when its log is damaged or was replaced.
-    `KeyboardInterrupt` leaves the run alone.
+    `repo` is the worktree in which the run's branch is checked out.
+
+    Raises: Stop with the exit code of the run, 130 when its dispatcher died, 3 when its log is damaged or was
+    replaced. `KeyboardInterrupt` does not end the run.
     """
     stamp = _stamp(logs)
     seen = record.load(logs).events
@@ -47,7 +49,7 @@ def follow(
             if events[: len(seen)] != seen:
                 raise Stop(
                     exits.REFUSED,
-                    f"{logs.run} was replaced while it was followed. look at it: correctless cauto status",
+                    f"{logs.run} was replaced while it was followed. Look at it: correctless cauto status",
                 )
             for number, logged in enumerate(events[len(seen) :], len(seen)):
                 state = standing(logs.run, [logged], state, behind=number)
@@ -56,10 +58,10 @@ def follow(
         elif gone:
             raise Stop(
                 exits.INTERRUPTED,
-                f"the dispatcher of run {state.run} is gone and left no word. go on with: correctless cauto resume",
+                f"the dispatcher of run {state.run} died without a message. Continue with: correctless cauto resume",
             )
         else:
-            # Its last words may have come between our look at the log and this one: it gets one more.
+            # Its last event may have come after our look at the log, so look once more.
             gone = not _lives(repo)
     return _ended(state)
 
@@ -70,7 +72,7 @@ def _ended(state: State) -> State:
     if state.phase == "abandoned":
         raise Stop(
             exits.REFUSED,
-            f"run {state.run} was abandoned. start a new one: correctless cauto run --spec FILE",
+            f"run {state.run} was abandoned. Start a new one: correctless cauto run --spec FILE",
         )
     return state
 
@@ -96,7 +98,7 @@ def _show(state: State, logged: Logged, *, as_json: bool) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Stamp:
-    """What changes when a log does."""
+    """Values that change when a log changes."""
 
     size: int
     changed: int  # nanoseconds
@@ -108,7 +110,7 @@ def _stamp(logs: Logs) -> _Stamp:
         seen = os.stat(logs.run)
     except OSError as error:
         raise Stop(
-            exits.REFUSED, f"{logs.run} can't be read: {error.strerror}. put it back from a copy"
+            exits.REFUSED, f"{logs.run} cannot be read: {error.strerror}. Restore it from a copy"
         ) from None
     return _Stamp(seen.st_size, seen.st_mtime_ns, seen.st_ino)
 
@@ -118,6 +120,6 @@ def _lives(repo: Repo | None) -> bool:
         return False
     by = lock.holder(repo)
     if by is not None and process.alive(by.pid):
-        # Asked without touching the lock: even a reader's share of it, for a moment, would refuse a dispatcher.
+        # Do not touch the lock: even a short shared lock would refuse a dispatcher.
         return True
     return lock.is_held(repo)

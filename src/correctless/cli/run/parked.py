@@ -1,4 +1,4 @@
-"""A run that is parked on a remote, as a person names it: the options of the commands that go on with it, and it brought here."""
+"""Runs that are parked on a remote: the options that name them, and fetching."""
 
 from __future__ import annotations
 
@@ -22,13 +22,11 @@ from correctless.runlog.state import State
 
 
 def from_options(command: Any) -> Any:
-    """How such a run is named."""
+    """Add the options that name a parked run."""
     options = (
-        click.option("--from", "remote", metavar="REMOTE", help="The run that is parked on this remote."),
+        click.option("--from", "remote", metavar="REMOTE", help="Use the run that is parked on this remote."),
         click.argument("run_id", metavar="[RUN]", required=False),
-        click.option(
-            "--take-over", is_flag=True, help="With --from: also a run that another machine has taken."
-        ),
+        click.option("--take-over", is_flag=True, help="With --from: also take a run from another machine."),
     )
     for option in reversed(options):
         command = option(command)
@@ -36,13 +34,16 @@ def from_options(command: Any) -> Any:
 
 
 def refuse_half(remote: str | None, run: str | None, *, take_over: bool) -> None:
-    """A usage error unless remote and run are both named, or neither."""
+    """Raise a usage error unless remote and run are both named, or neither."""
     if (remote is None) != (run is None) or (take_over and remote is None):
-        raise click.UsageError("a parked run is named by both: --from REMOTE RUN")
+        raise click.UsageError("a parked run needs both: --from REMOTE RUN")
 
 
 def bring(here: Repo, remote: str, run: str, *, take_over: bool) -> Logs:
-    """Take the run and bring it here, after it was said what will run here. The caller holds the lock."""
+    """Take the run and bring it here, after showing what will run.
+
+    The caller holds the lock.
+    """
     with handover.found(here, remote, run, os.environ) as there:
         if not take_over:
             handover.refuse_taken(there)
@@ -52,12 +53,15 @@ def bring(here: Repo, remote: str, run: str, *, take_over: bool) -> Logs:
 
 
 def take_again(here: Repo, state: State) -> None:
-    """Take a run that was parked from here before it goes on here; errors as `elsewhere.take_again`."""
+    """Take a run that was parked from here before it continues here.
+
+    Raises: the errors of `handover.take_again`.
+    """
     handover.take_again(here, state, _me(here), secrets.token_hex, _warn)
 
 
 def let_go(here: Repo, state: State) -> None:
-    """Take a run that ended off its remote; it has ended all the same when that can't be done."""
+    """Remove a finished run from its remote; a failure is a warning."""
     if state.plan is not None and state.plan.park is not None:
         try:
             handover.let_go(here, state.plan.park, state.run)

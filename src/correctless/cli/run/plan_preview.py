@@ -1,4 +1,4 @@
-"""A run rehearsed: one that may start in; its plan, and of each step what its agent would be told and allowed, out."""
+"""Preview of a run: its plan, and the prompt and limits of each step."""
 
 from __future__ import annotations
 
@@ -18,19 +18,22 @@ from correctless.runlog.plan import Plan, PlannedStep
 from correctless.skill import contract
 
 NONCE = "00000000"  # a real one is drawn for each attempt
-RUN = "RUN"  # stands for the run's name in paths: it gets one when it starts
+RUN = "RUN"  # in place of the run's name in paths: it gets one when it starts
 
 
 @dataclass(frozen=True, slots=True)
 class Rehearsed:
-    """One step as it would begin."""
+    """One step as it would start."""
 
     step: PlannedStep
     prompt: str
 
 
 def rehearse(ready: Ready) -> tuple[Rehearsed, ...]:
-    """What each step's first attempt would be told; from the very bytes a run would freeze, and nothing is written."""
+    """Return the prompt of each step's first attempt.
+
+    Uses the bytes that a run would freeze, and writes nothing.
+    """
     plan, files = ready.frozen.plan, ready.frozen.files
     return tuple(Rehearsed(step, _prompt(ready, plan, step, files)) for step in plan.steps)
 
@@ -50,7 +53,7 @@ def _prompt(ready: Ready, plan: Plan, step: PlannedStep, files: Mapping[str, byt
 
 
 def values(ready: Ready, rehearsed: tuple[Rehearsed, ...], *, approved: bool) -> dict[str, Any]:
-    """The same for programs."""
+    """Return the preview for programs."""
     return {
         "plan": asdict(ready.frozen.plan),
         "approved": approved,
@@ -71,7 +74,7 @@ def values(ready: Ready, rehearsed: tuple[Rehearsed, ...], *, approved: bool) ->
 
 
 def text(ready: Ready, rehearsed: tuple[Rehearsed, ...], *, approved: bool) -> str:
-    """The same for people."""
+    """Return the preview for people."""
     plan = ready.frozen.plan
     parts = [progress.plan(plan), f"approval   {_approval(approved)}"]
     for number, each in enumerate(rehearsed, 1):
@@ -108,5 +111,5 @@ def _spelled(limits: Mapping[str, Any]) -> str:
 
 def _approval(approved: bool) -> str:
     if approved:
-        return "on record for the spec as it is"
-    return "missing: a run asks for it in a terminal, or takes --approve-spec-as NAME"
+        return "recorded for the current spec"
+    return "missing: a run asks for it in a terminal, or use --approve-spec-as NAME"

@@ -1,4 +1,4 @@
-"""What a run will need, tried in front of whoever starts it: a run that may start in, a line for each thing tried out."""
+"""Trial of what a run will need, shown line by line."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from correctless.base.exits import Stop
 from correctless.base.text import printable_lines
 from correctless.dispatch.control import preflight, start
 
-TRYING = "trying what the run will need; the tests and one turn of the agent take their time"
+TRYING = "trying what the run will need; the tests and one turn of the agent take some time"
 
 
 def tried(ready: start.Ready) -> tuple[str, ...]:
-    """Each thing the run will need, tried and told; `Stop(3)` names what failed, all of it together."""
+    """Try each thing that the run will need and print the result.
+
+    Raises: Stop(3) when one fails; all of them are tried first.
+    """
     click.echo(TRYING, err=True)
     proofs = tuple(told(prove(), err=True) for prove in preflight.proofs(ready, os.environ))
     failed = [proof for proof in proofs if not proof.ok]
@@ -24,14 +27,15 @@ def tried(ready: start.Ready) -> tuple[str, ...]:
         first = failed[0]
         raise Stop(
             exits.REFUSED,
-            f"{first.what}: {first.said}{more}. {first.fix}, or start all the same with --no-check",
+            f"{first.what}: {first.said}{more}. {first.fix}, or skip the trial with --no-check",
         )
     return tuple(proof.what for proof in proofs)
 
 
 def told(proof: preflight.Proof, *, err: bool) -> preflight.Proof:
+    """Print the result of one trial and return it."""
     fix = "" if proof.ok else f". {proof.fix}"
-    label = "FAILED" if not proof.ok else "WARNING" if proof.warning else "holds"
+    label = "FAILED" if not proof.ok else "WARNING" if proof.warning else "ok"
     line = f"{label:10} {proof.what}: {proof.said}{fix}"
     click.echo(printable_lines(line), err=err)
     return proof

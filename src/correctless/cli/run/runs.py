@@ -1,4 +1,4 @@
-"""`correctless cauto run`, `resume`, `check` and `demo`: what starts agents, or tries what a start needs."""
+"""`correctless cauto run`, `resume`, `check` and `demo`."""
 
 from __future__ import annotations
 
@@ -44,10 +44,13 @@ from correctless.runlog.state import standing
 
 
 def _request_options(command: Any) -> Any:
-    """What a run and a check are asked with; all but the first two are keys of the configuration."""
+    """Add the options of a run and a check.
+
+    All but the first two are keys of the configuration.
+    """
     options = (
         click.option(
-            "--spec", required=True, metavar="FILE", help="What is to be built; committed in the repository."
+            "--spec", required=True, metavar="FILE", help="What to build; committed in the repository."
         ),
         click.option("--pipeline", default="default", show_default=True, help="Which pipeline."),
         click.option(
@@ -58,26 +61,26 @@ def _request_options(command: Any) -> Any:
             "--sandbox",
             "agent_sandbox",
             type=click.Choice(["auto", "require", "off"]),
-            help="The wall around agents: auto warns where it can't be had, require refuses to start there.",
+            help="The sandbox of agents: auto warns when it cannot be made, require refuses to start.",
         ),
         click.option(
             "--on-escalation",
             type=click.Choice(["defer", "ask", "halt"]),
-            help="What to do about a person's decision: leave it for the end, ask at this terminal, or pause.",
+            help="What to do when a decision needs you: leave it for the end, ask at this terminal, or pause.",
         ),
-        click.option("--pr", metavar="HOW", help="gh, or skip: write the pull request's text and open none."),
+        click.option("--pr", metavar="HOW", help="gh, or skip: only write the pull request's text."),
         click.option(
             "--merge",
             type=click.Choice(["never", "contract"]),
-            help="contract: have the pull request merged as the pinned run contract allows it.",
+            help="contract: merge the pull request as the pinned run contract allows.",
         ),
         click.option(
             "--park",
             metavar="REMOTE",
-            help="Where a run that stops is put for other machines; none: nowhere.",
+            help="Remote on which a stopped run is parked for other machines; none: nowhere.",
         ),
-        click.option("--max-minutes", type=SOME, help="Of all agents together."),
-        click.option("--max-usd", type=SOME, help="Of all agents together."),
+        click.option("--max-minutes", type=SOME, help="For all agents together."),
+        click.option("--max-usd", type=SOME, help="For all agents together."),
     )
     for option in reversed(options):
         command = option(command)
@@ -85,14 +88,14 @@ def _request_options(command: Any) -> Any:
 
 
 def _watch_options(command: Any) -> Any:
-    """How a run is shown to whoever started it."""
+    """Add the options for how a run is shown."""
     options = (
-        click.option("--plain", is_flag=True, help="Lines that scroll by, also on a terminal."),
+        click.option("--plain", is_flag=True, help="Show scrolling lines, also on a terminal."),
         click.option(
             "--json",
             "as_json",
             is_flag=True,
-            help="Each event as one JSON line on standard output, the last one says how it ended.",
+            help="Print each event as one JSON line; the last one says how it ended.",
         ),
     )
     for option in reversed(options):
@@ -108,13 +111,13 @@ def _watch_options(command: Any) -> Any:
     "--approve-spec-as", type=NAME, metavar="NAME", help="Approve the spec in this name, for cron and CI."
 )
 @click.option(
-    "--detach", is_flag=True, help="Return when the run is on record; it goes on in the background."
+    "--detach", is_flag=True, help="Return when the run is recorded; it continues in the background."
 )
 @click.option(
     "--worktree",
     "branch",
     metavar="BRANCH",
-    help="Make this branch in a worktree of its own beside the repository.",
+    help="Make this branch in its own worktree beside the repository.",
 )
 @click.option(
     "--no-check",
@@ -140,10 +143,10 @@ def run(
     as_json: bool,
     **flags: Any,
 ) -> int:
-    """Start a run: the skills of the pipeline one after the other, then the gate, then the pull request.
+    """Start a run: the skills of the pipeline, then the gate, then the pull request.
 
-    First everything the run will need is tried, as by `cauto check`: where something fails, nothing is started.
-    On a terminal its steps are shown as they go. Exit: 0 complete, 10 a person must act, 11 paused, 12 budget reached,
+    It first tries everything the run will need, as `cauto check` does, and starts nothing when something fails.
+    On a terminal it shows the steps. Exit: 0 complete, 10 you must act, 11 paused, 12 budget reached,
     20 a step failed, 75 locked.
     """
     request = start.Request(spec=spec, pipeline=pipeline, flags=flags)
@@ -160,7 +163,9 @@ def run(
         with _place(origin, branch, flags) as (here, cwd):
             ready = start.prepare(here, cwd, request, os.environ)
             if inherits := progress.inherits(ready.inherited):
-                click.echo(f"this branch carries {inherits}. they wait at its gate as well", err=True)
+                click.echo(
+                    f"this branch inherits {inherits}. They also need your confirmation at its gate", err=True
+                )
             approved = _approval(ready, approve_spec_as)
             with Lock.take(here, "correctless cauto run") as held:
                 ctx = RunContext(here, ready.logs, held, os.environ, activity=watcher.activity)
@@ -169,7 +174,7 @@ def run(
                 session.note_start(os.environ, ready.logs, started.run)
                 if detach:
                     _detach(here, ready.logs, started.run, held)
-                    watcher.end(exits.OK, f"run {started.run} goes on in the background")
+                    watcher.end(exits.OK, f"run {started.run} continues in the background")
                     if not as_json:
                         click.echo(started.run)
                     click.echo(
@@ -182,7 +187,7 @@ def run(
 def _rehearse(request: start.Request, *, as_json: bool) -> int:
     from correctless.cli.run import plan_preview
 
-    # git status would write what it learned of the files into the index.
+    # git status would otherwise refresh the index, which is a write.
     os.environ["GIT_OPTIONAL_LOCKS"] = "0"
     ready = start.prepare(git.find(os.getcwd()), os.getcwd(), request, os.environ)
     rehearsed = plan_preview.rehearse(ready)
@@ -196,19 +201,22 @@ def _rehearse(request: start.Request, *, as_json: bool) -> int:
 
 @contextmanager
 def _place(origin: Repo, branch: str | None, flags: dict[str, Any]) -> Iterator[tuple[Repo, str]]:
-    """Where the run works: here, or in a worktree of its own that goes again when the run is refused."""
+    """Yield the worktree in which the run works.
+
+    A worktree made for it is removed again when the run is refused.
+    """
     if branch is None:
         yield origin, os.getcwd()
         return
     known = origin.commit(f"refs/heads/{branch}") is not None
     there = worktree.there(origin, branch)
     made = there or worktree.make(origin, branch, start.load_config(origin, flags, os.getcwd()), os.environ)
-    as_it_is = f" (on {branch} as it is, {made.head()[:12]})" if known else ""
-    click.echo(f"worktree: {made.top}{as_it_is}{', which was there already' if there else ''}", err=True)
+    as_it_is = f" (on the existing branch {branch}, {made.head()[:12]})" if known else ""
+    click.echo(f"worktree: {made.top}{as_it_is}{', which exists already' if there else ''}", err=True)
     try:
         yield made, os.path.join(made.top, os.path.relpath(os.getcwd(), origin.top))
     except BaseException as error:
-        # A run that is under way on the branch, this one or an earlier one, goes on there.
+        # A run under way on the branch, this one or an earlier one, continues there.
         if there is None and not views.state_of(paths.logs(made, branch)).unfinished:
             worktree.remove(origin, made, None if known else branch)
             raise
@@ -236,13 +244,13 @@ def _approval(ready: start.Ready, named: str | None) -> Confirmation:
     here = f"or type into Claude Code yourself: approve spec {plan.spec_sha256[:12]}   (" if typed else "("
     raise Stop(
         exits.REFUSED,
-        f"nobody approved the spec {plan.spec} as it is now. approve and start it in your own terminal, in {os.getcwd()}: "
+        f"the current spec {plan.spec} is not approved. Approve and start it in your own terminal, in {os.getcwd()}: "
         f"correctless {shlex.join(sys.argv[1:])}   {here}cron and CI: --approve-spec-as NAME)",
     )
 
 
 def _detach(here: Repo, logs: Logs, run_id: str, held: Lock) -> None:
-    # The child inherits the lock's open file, so there is no moment in which another dispatcher could enter.
+    # The child inherits the lock's open file, so no other dispatcher can start in between.
     out = os.path.join(logs.folder(run_id), "dispatcher.log")
     with open(out, "ab") as file:
         subprocess.Popen(
@@ -258,12 +266,12 @@ def _detach(here: Repo, logs: Logs, run_id: str, held: Lock) -> None:
 
 @click.command(epilog="Example: correctless cauto resume")
 @click.option("--lock-fd", type=click.IntRange(0, 1 << 20), hidden=True)
-@click.option("--max-usd", "usd", type=SOME, help="Grant the run so much in all.")
+@click.option("--max-usd", "usd", type=SOME, help="Raise the run's budget to this total.")
 @click.option(
     "--max-minutes",
     "minutes",
     type=SOME,
-    help="Grant the run so many in all.",
+    help="Raise the run's time to this total.",
 )
 @parked.from_options
 @_watch_options
@@ -277,12 +285,14 @@ def resume(
     plain: bool,
     as_json: bool,
 ) -> int:
-    """Go on with the last run of this branch, from wherever it stopped; shown as by `run`.
+    """Continue the last run of this branch from where it stopped.
 
-    With --from REMOTE RUN: with the run that is parked there. It is taken, so that no other machine goes on with it, then its
-    branch and logs are brought here.
+    It is shown as by `run`.
 
-    Exit 0: it is complete; 3: there is no run; 75: another machine has it.
+    With --from REMOTE RUN it continues the run that is parked there. The run is taken, so that no other machine
+    continues it, and its branch and logs are brought here.
+
+    Exit 0: it is complete; 3: no run found; 75: another machine has it.
     """
     parked.refuse_half(remote, run_id, take_over=take_over)
     if usd is not None or minutes is not None or take_over:
@@ -322,7 +332,7 @@ def _resume(
     refuse_without_run(logs)
     # An agent inherits the lock's open file too: with it in hand it must not become a second dispatcher.
     if lock_fd is not None and person.inside_agent(os.environ):
-        raise Stop(exits.REFUSED, "an agent can't take over its own dispatcher's lock. leave --lock-fd out")
+        raise Stop(exits.REFUSED, "an agent cannot take over its dispatcher's lock. Leave out --lock-fd")
     taken = (
         Lock.inherited(here, lock_fd) if lock_fd is not None else Lock.take(here, "correctless cauto resume")
     )
@@ -339,7 +349,7 @@ def _resume(
         if not state.unfinished:
             raise Stop(
                 exits.REFUSED,
-                f"run {state.run} was abandoned. start a new one: correctless cauto run --spec FILE",
+                f"run {state.run} was abandoned. Start a new one: correctless cauto run --spec FILE",
             )
         parked.take_again(here, state)
         watcher.before(events)
@@ -368,7 +378,7 @@ def _drive(
     if state.stopped is not None:
         raise Stop(state.stopped.code, typable(state.stopped.reason, ctx.repo.top))
     if state.phase != "complete":
-        said = f"run {state.run} came to no end. look at it with: correctless cauto status"
+        said = f"run {state.run} did not end. Look at it with: correctless cauto status"
         raise Stop(exits.REFUSED, typable(said, ctx.repo.top))
     told.end(exits.OK, ended(state))
     click.echo(ended(state), err=True)
@@ -379,10 +389,11 @@ def _drive(
 @_request_options
 @click.option("--notify", "trial", is_flag=True, help="Send one trial notification.")
 def check(spec: str, pipeline: str, trial: bool, **flags: Any) -> int:
-    """Try what a run will need, and show its plan: tests on this commit, signature, push, login, one turn of the agent.
+    """Try what a run will need, and show its plan.
 
-    The run's logs and branch stay as they are. Exit 0: a run may start; 1: something that was tried failed; 3: it can't
-    start at all.
+    Tries the tests on this commit, a signature, the push, the login and one turn of the agent.
+
+    Logs and branch are not changed. Exit 0: a run may start; 1: a trial failed; 3: a run cannot start.
     """
     ready = start.prepare(
         git.find(os.getcwd()), os.getcwd(), start.Request(spec, pipeline, flags), os.environ
@@ -400,7 +411,7 @@ def check(spec: str, pipeline: str, trial: bool, **flags: Any) -> int:
     if start.approval(ready) is None:
         raise Stop(
             exits.REFUSED,
-            f"nobody approved the spec {ready.frozen.plan.spec} yet. cauto run asks for it in a terminal",
+            f"the spec {ready.frozen.plan.spec} is not approved yet. cauto run asks for it in a terminal",
         )
     return exits.OK if all(proof.ok for proof in tried) else exits.FINDINGS
 
@@ -410,7 +421,10 @@ def check(spec: str, pipeline: str, trial: bool, **flags: Any) -> int:
     "--keep", "folder", metavar="DIR", help="Where to make the repository; default: a new temporary folder."
 )
 def demo(folder: str | None) -> int:
-    """Run a whole pipeline on a scratch repository with recorded answers: no model, no network, no account."""
+    """Run a whole pipeline on a scratch repository with recorded answers.
+
+    It uses no model, no network and no account.
+    """
     from correctless.cli.run import demo as shown
 
     return shown.play(folder, drive=_drive)

@@ -1,4 +1,4 @@
-"""`correctless cauto status`: where the runs of a repository stand, once or until one of them ends."""
+"""`correctless cauto status`: show the runs of a repository."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from correctless.runlog.state import State
 @click.option(
     "--follow",
     is_flag=True,
-    help="Show what happens until the run ends, waits or stops; exit code as its own.",
+    help="Show events until the run ends, waits or stops; exit with its code.",
 )
 def status(everything: bool, as_json: bool, follow: bool) -> int:
-    """Say where the last run of this branch stands; exit 3 when there is none.
+    """Show the last run of this branch; exit 3 when no run is found.
 
-    With --follow each new event as a line (`--json`: as one JSON object); Ctrl-C stops the watching, not the run.
+    With --follow it prints each new event as a line (--json: as one JSON object). Ctrl-C does not end the run.
     """
     if follow and everything:
         raise click.UsageError("--follow shows one run: leave --all out")
@@ -41,12 +41,12 @@ def status(everything: bool, as_json: bool, follow: bool) -> int:
             return _follow(here, watcher, as_json=as_json)
     chosen = list(paths.all_logs(here)) if everything else [paths.logs(here)]
     for logs in chosen:
-        # Of another branch only what lies on this machine is asked: its commits are not those of HEAD.
+        # Of another branch only the anchors on this machine count: its commits are not those of HEAD.
         anchors.refuse_disproved(logs, None if everything else here, os.environ)
     if not everything:
         refuse_without_run(chosen[0])
     states = [views.state_of(logs) for logs in chosen]
-    if everything:  # a branch whose run log has no run yet: decisions that were written by hand
+    if everything:  # skip a branch that has only decisions written by hand
         ran = [(logs, state) for logs, state in zip(chosen, states, strict=True) if state.plan is not None]
         chosen, states = [logs for logs, _ in ran], [state for _, state in ran]
     places = here.worktrees()
@@ -62,7 +62,7 @@ def status(everything: bool, as_json: bool, follow: bool) -> int:
         click.echo(json.dumps(shown if everything else shown[0], indent=2))
     else:
         described = "\n\n".join(progress.describe(each) for each in shown)
-        click.echo(typable(described or "no run of any branch is on record"))
+        click.echo(typable(described or "no run found on any branch"))
     return exits.OK
 
 
@@ -77,7 +77,7 @@ def _follow(here: Repo, watcher: Watcher, *, as_json: bool) -> int:
     try:
         state = following.follow(git.find(place) if place else None, logs, as_json=as_json)
     except KeyboardInterrupt:
-        raise Stop(exits.INTERRUPTED, "no longer followed. the run goes on") from None
+        raise Stop(exits.INTERRUPTED, "no longer followed. The run continues") from None
     watcher.end(exits.OK, ended(state))
     if not as_json:
         click.echo(ended(state))
@@ -87,18 +87,19 @@ def _follow(here: Repo, watcher: Watcher, *, as_json: bool) -> int:
 def _inherited(here: Repo, logs: Logs) -> str:
     try:
         return progress.inherits(gate.asked(logs, here)[1].waiting)
-    except Stop as stop:  # where the run stands is said all the same
-        return f"can't be told: {stop.message}"
+    except Stop as stop:  # the rest of the status is still shown
+        return f"cannot be checked: {stop.message}"
 
 
 def ended(state: State) -> str:
-    """The one line for a run that came to its end."""
+    """Return the line for a complete run."""
     return f"run {state.run} is complete{f': {state.url}' if state.url else ''}"
 
 
 def refuse_without_run(logs: Logs) -> None:
-    """`Stop(3)` when no run ever began on this branch."""
+    """Refuse when no run ever started on this branch.
+
+    Raises: Stop(3).
+    """
     if not os.path.lexists(logs.run):
-        raise Stop(
-            exits.REFUSED, "there is no run on this branch. start one: correctless cauto run --spec FILE"
-        )
+        raise Stop(exits.REFUSED, "no run found on this branch. Start one: correctless cauto run --spec FILE")

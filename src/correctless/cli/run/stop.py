@@ -1,4 +1,4 @@
-"""`correctless cauto stop`: a dispatcher and its agent ended, and with `--abandon` the run as well."""
+"""`correctless cauto stop`: end a dispatcher and its agent."""
 
 from __future__ import annotations
 
@@ -22,9 +22,12 @@ from correctless.runlog.state import State
 
 
 @click.command(name="stop", epilog="Example: correctless cauto stop")
-@click.option("--abandon", is_flag=True, help="End the run for good; what it committed stays on the branch.")
+@click.option("--abandon", is_flag=True, help="End the run for good; its commits stay on the branch.")
 def stop(abandon: bool) -> int:
-    """End the running dispatcher and its agent; the run can be resumed unless it is abandoned."""
+    """End the running dispatcher and its agent.
+
+    The run can be resumed unless it is abandoned.
+    """
     here = git.find(os.getcwd())
     logs = paths.logs(here)
     if abandon:
@@ -46,7 +49,7 @@ def stop(abandon: bool) -> int:
 
 
 def _known_state(logs: Logs) -> State:
-    # A run whose log is damaged must still be possible to end.
+    # A run with a damaged log can still be ended.
     with suppress(Stop):
         return views.state_of(logs)
     return State()
