@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
+import effort
 from shelf import Shelf
 
 if TYPE_CHECKING:
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
 # The machine may be busy, and how long an example takes is no test's business.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    effort.campaigns = "not campaign" not in config.option.markexpr
+
 
 # Whoever starts a job behind a shell has it ignore SIGINT, and so would everything a test starts and interrupts.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:

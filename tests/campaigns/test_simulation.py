@@ -12,7 +12,7 @@ from simulation import simulate
 SEEDS = 10_000
 CHUNKS = 20
 ON_DISK = 50  # one seed in so many has its run log in a file of the real ledger
-FAST = 200
+FAST = 500
 
 
 def run(seeds: range, folder: Path, *, on_disk: int) -> tuple[Counter[str], Counter[str]]:
@@ -38,7 +38,7 @@ def assert_rough(ends: Counter[str], met: Counter[str], runs: int) -> None:
         assert met[kind] > 0, (kind, met)
 
 
-def test_in_two_hundred_rough_worlds_every_promise_holds(tmp_path: Path) -> None:
+def test_in_five_hundred_rough_worlds_every_promise_holds(tmp_path: Path) -> None:
     assert_rough(*run(range(FAST), tmp_path, on_disk=ON_DISK), FAST)
 
 

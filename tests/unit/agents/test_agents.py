@@ -321,7 +321,7 @@ def test_a_command_gets_the_prompt_and_its_output_is_the_answer(task: Task, tmp_
         ("print()", "the answer is empty"),
         (
             "import time; print('half', flush=True); time.sleep(60)",
-            "nothing was heard for 4 s (idle limit)",
+            "nothing was heard for 0.5 s (idle limit)",
         ),
         ("import os; os.kill(os.getpid(), 9)", "exit code -9; the answer is empty"),
         (
@@ -332,7 +332,7 @@ def test_a_command_gets_the_prompt_and_its_output_is_the_answer(task: Task, tmp_
     ],
 )
 def test_a_command_fails_with_its_reason(task: Task, tmp_path: Path, text: str, reason: str) -> None:
-    limits = IMPATIENT if "sleep" in text else LIMITS
+    limits = replace(LIMITS, idle_s=0.5) if "sleep" in text else LIMITS
     outcome = ran(f"command:{program(tmp_path / 'agent', text)}", replace(task, limits=limits))
     assert (outcome.kind, outcome.reason) == ("failed", reason)
     assert len(outcome.answer) <= 8 << 20

@@ -15,6 +15,7 @@ from correctless.decisions import block
 from correctless.decisions.block import Reading, read
 from correctless.decisions.decision import means_deferred
 from correctless.decisions.objects import decides
+from effort import examples
 
 NONCE = "7f3a91c2"
 PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy
@@ -65,7 +66,7 @@ def lines_of(said: list[dict[str, Any]], form: str, raw: bool) -> list[str]:
     return [spelled(said)]
 
 
-@settings(PATIENT, max_examples=300)
+@settings(PATIENT, max_examples=examples(300))
 @given(
     decisions,
     st.sampled_from(["lines", "commas", "pretty", "one line", "array", "array on one line"]),
@@ -145,7 +146,7 @@ def answers(draw: st.DrawFn) -> tuple[str, list[dict[str, Any]], int]:
     return text, [obj for part in said for obj in part], len(said)
 
 
-@settings(PATIENT, max_examples=400)
+@settings(PATIENT, max_examples=examples(400))
 @given(answers())
 def test_all_that_authentic_blocks_say_reads_back_in_order_and_nothing_else(
     written: tuple[str, list[dict[str, Any]], int],
@@ -163,7 +164,7 @@ lines_with_markers = st.lists(
 )
 
 
-@settings(PATIENT, max_examples=500)
+@settings(PATIENT, max_examples=examples(500))
 @given(lines_with_markers, st.booleans(), st.sampled_from(["", "> ", "  "]))
 def test_what_is_read_stands_in_an_authentic_block_or_in_the_last_one_without_a_nonce(
     kinds: list[str], called: bool, prefix: str
@@ -249,7 +250,7 @@ def test_readable_objects_count_whatever_line_stands_between_them(
     assert [value for value in values(inside(*lines)) if value is not None] == said
 
 
-@settings(PATIENT, max_examples=300)
+@settings(PATIENT, max_examples=examples(300))
 @example(["```", "null"])
 @given(
     st.lists(
@@ -460,7 +461,7 @@ def test_a_badly_written_start_with_our_nonce_is_read_and_kept_as_well(marker: s
     assert None in values(inside(marker, '{"n": 2}'))
 
 
-TEN_MEGABYTES = {
+MEGABYTES = {
     "prose": 'the block comes { later [ and "so" on\n',
     "objects": '{"decision_id": "AD-001", "default_applied": "x", "rationale": "y"}\n',
     "quotes": '> > "it\'s" {\n',
@@ -474,10 +475,11 @@ TEN_MEGABYTES = {
 }
 
 
-@pytest.mark.parametrize("kind", TEN_MEGABYTES)
-def test_ten_megabytes_are_read_in_seconds_and_half_of_them_in_half_the_time(kind: str) -> None:
-    line, took = TEN_MEGABYTES[kind], []
-    for size in (5_000_000, 10_000_000):
+@pytest.mark.parametrize("longest", [1_000_000, pytest.param(10_000_000, marks=pytest.mark.campaign)])
+@pytest.mark.parametrize("kind", MEGABYTES)
+def test_megabytes_are_read_in_seconds_and_half_of_them_in_half_the_time(kind: str, longest: int) -> None:
+    line, took = MEGABYTES[kind], []
+    for size in (longest // 2, longest):
         text = line * (size // len(line))
         began = time.process_time()
         read(f"{text}{START}\n{text}{END}\n{text[: size // 10]}", NONCE)

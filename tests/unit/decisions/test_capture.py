@@ -20,6 +20,7 @@ from correctless.ledger.ledger import Ledger
 from correctless.ledger.record import decode, encode
 from correctless.skill import contract, skill_text
 from correctless.skill.contract import Default, SkillContract
+from effort import examples
 
 CASES = places.CASES / "capture"
 NOTHING = skill_text.read(b"", "SKILL.md")
@@ -304,7 +305,7 @@ def test_every_call_and_every_object_is_on_record_or_met_by_a_call(
             assert any(decision.default_applied == text for decision in found.decisions) or found.kept
 
 
-@settings(PATIENT, max_examples=200)
+@settings(PATIENT, max_examples=examples(200))
 @given(st.text(st.characters()), st.lists(st.sampled_from(["\n", "{", "}", '"', "AUTONOMOUS_DECISIONS_END"])))
 def test_any_text_at_all_never_raises_and_without_a_block_decides_nothing(text: str, more: list[str]) -> None:
     answer = text + "".join(more)

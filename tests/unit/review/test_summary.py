@@ -16,6 +16,7 @@ from correctless.base.text import printable_lines
 from correctless.decisions.decision import Decision
 from correctless.review.summary import Item, SummaryView, counts, inert, markdown, text
 from correctless.runlog.state import Spent
+from effort import examples
 
 CASES = places.CASES / "summary"
 
@@ -299,7 +300,7 @@ PIECES = st.lists(
 ).map("".join)
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(PIECES)
 @example("#GH-4")
 @example("closes #gh-4#1")

@@ -34,6 +34,7 @@ from correctless.runcontract.ledger.records import (
     Surfaced,
     Waiver,
 )
+from effort import examples
 
 OTHER = c.digest(c.edited(("no deploys", "no deploy")))
 DIGESTS = st.sampled_from([c.DIGEST, c.DIGEST, OTHER, "0" * 64])
@@ -104,14 +105,14 @@ def covers(record: Record, action: Action) -> bool:
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(LOGS, ACTIONS)
 def test_nothing_is_allowed_without_an_answer_that_covers_it(records: list[Record], action: Action) -> None:
     without = [record for record in records if not covers(record, action)]
     assert verdict(without, action) != ALLOW
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(LOGS, ACTIONS, st.data())
 def test_an_exclusion_more_never_widens(records: list[Record], action: Action, data: st.DataObject) -> None:
     places = [i for i, record in enumerate(records) if isinstance(record, AskAnswer)]
@@ -125,14 +126,14 @@ def test_an_exclusion_more_never_widens(records: list[Record], action: Action, d
     assert not (verdict(after, action) == ALLOW and verdict(records, action) != ALLOW)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(LOGS, ACTIONS, st.sampled_from([("*",), ("merge",), ("flip:F1", "spawn"), ()]))
 def test_a_freeze_more_never_widens(records: list[Record], action: Action, freezes: tuple[str, ...]) -> None:
     more = EscalationRecord("E1-9", "E1", "y", "b", ("t",), "?", "r", freezes)
     assert not (verdict([*records, more], action) == ALLOW and verdict(records, action) != ALLOW)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(LOGS, ACTIONS, st.sampled_from(["merge", "merge:412", "flip.*", "spawn", "deploy.*", "*"]))
 def test_a_constraint_more_never_widens(records: list[Record], action: Action, pattern: str) -> None:
     narrower = c.edited(
@@ -148,7 +149,7 @@ def test_a_constraint_more_never_widens(records: list[Record], action: Action, p
     assert not (found == ALLOW and verdict(records, action) != ALLOW)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(LOGS, ACTIONS, st.integers(0, len(c.TEXT) - 1), st.characters(max_codepoint=127))
 def test_a_changed_contract_never_widens(records: list[Record], action: Action, at: int, char: str) -> None:
     changed = c.TEXT[:at] + char + c.TEXT[at + 1 :]

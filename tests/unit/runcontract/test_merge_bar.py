@@ -16,6 +16,7 @@ from correctless.runcontract.judge.merge_bar import failing
 from correctless.runcontract.judge.terms import MergeTarget
 from correctless.runcontract.ledger.clause import Clause
 from correctless.runcontract.ledger.records import Review, Waiver
+from effort import examples
 from merge_facts import (
     GOOD,
     HEAD,
@@ -431,7 +432,7 @@ def against(bar: Bar, seen: PullFacts, reviews: tuple[Review, ...], waivers: tup
 
 
 @given(some_facts, some_times, some_bars, some_reviews, some_waivers)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_a_fact_that_becomes_unknown_takes_no_clause_away(
     changed: dict[str, Any],
     at: dict[str, datetime],
@@ -463,7 +464,7 @@ WORSE: dict[str, Any] = {
 
 
 @given(some_facts, some_times, some_bars, some_reviews, some_waivers)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_a_fact_that_gets_worse_takes_no_clause_away(
     changed: dict[str, Any],
     at: dict[str, datetime],
@@ -482,7 +483,7 @@ def test_a_fact_that_gets_worse_takes_no_clause_away(
 
 
 @given(some_facts, some_bars, some_reviews, some_waivers, st.sampled_from(["test", "lint", "docs"]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_checks_threads_and_comments_that_get_worse_take_no_clause_away(
     changed: dict[str, Any],
     bar: Bar,

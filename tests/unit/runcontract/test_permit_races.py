@@ -34,6 +34,7 @@ from correctless.runcontract.ledger.records import (
     Revoke,
 )
 from correctless.runcontract.ledger.store import ContractFiles
+from effort import examples
 
 TEXT = c.LASTING
 LAST = c.edited(("max_agents = 4", "max_agents = 1"), ("max_concurrent = 2", "max_concurrent = 1"), text=TEXT)
@@ -225,7 +226,9 @@ def test_a_permit_lives_at_most_a_minute(scratch_repo: Path) -> None:
     assert [p.id for p in records(at, Permit)] == [found.permit]
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=examples(150), suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.integers(0, 10**6), st.integers(1, 255), st.booleans())
 def test_a_changed_byte_of_the_ledger_never_widens(
     scratch_repo: Path, at: int, change: int, cut: bool

@@ -15,6 +15,7 @@ import places
 from correctless.skill import skill_text
 from correctless.skill.skill_text import SkillText, read
 from correctless.syntax import markdown
+from effort import examples
 from places import ROOT
 
 CASES = sorted((places.CASES / "contract").glob("*.md"))
@@ -256,7 +257,7 @@ BLOCKS = [
 
 
 @given(st.lists(st.sampled_from(BLOCKS), max_size=40).map("".join))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 def test_what_is_told_by_the_first_characters_of_a_line_is_what_its_block_says(text: str) -> None:
     slow = markdown._Scanner()
     told = (
@@ -268,7 +269,7 @@ def test_what_is_told_by_the_first_characters_of_a_line_is_what_its_block_says(t
 
 
 @given(st.lists(st.sampled_from(["`", "``", "```", "a", "b c", " "]), max_size=30).map("".join))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 def test_code_in_a_line_is_where_commonmark_has_it(text: str) -> None:
     line = f"x {text} x"  # no fence, and no space at an end
     spans = [line[start:end].strip("`") for start, end in markdown.code_spans(line)]
