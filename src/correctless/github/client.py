@@ -1,4 +1,4 @@
-"""A repository's name on a GitHub host in; its open pull requests out, and one made or edited, all by the gh program."""
+"""Client for one GitHub repository through the gh program: list, create and edit pull requests."""
 
 from __future__ import annotations
 

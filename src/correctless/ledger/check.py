@@ -1,4 +1,4 @@
-"""Looking after a log: its path in; a report of what is wrong, or what was set aside to mend it, out."""
+"""Check and repair of a log: a report of what is wrong, and of what was set aside to repair it."""
 
 from __future__ import annotations
 

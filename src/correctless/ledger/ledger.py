@@ -1,4 +1,4 @@
-"""The log: fields in, one durable line of a tamper-evident JSONL file out; read, verified and repaired here alone.
+"""Append-only, tamper-evident JSONL log; the only code that reads, verifies and repairs one.
 
 Every append locks the file, checks what is new in it, writes once, syncs, and only then acknowledges.
 """

@@ -1,4 +1,4 @@
-"""The file under a log: a path in, its open and locked file out, and pieces of it set aside; nothing is ever overwritten."""
+"""The open, locked file of a log, and pieces of it set aside; nothing is ever overwritten."""
 
 from __future__ import annotations
 
@@ -75,6 +75,7 @@ class LogFile:
         return there if _which(there) == self.which else None
 
     def stat(self) -> os.stat_result:
+        """Return the stat of the open file."""
         return os.fstat(self.fd)
 
     def stream(self) -> BinaryIO:
@@ -82,6 +83,10 @@ class LogFile:
         return open(self.fd, "rb", buffering=1 << 16, closefd=False)
 
     def cut(self, size: int) -> None:
+        """Truncate the file to `size` bytes.
+
+        Raises: Stop(3) when the system refuses.
+        """
         try:
             os.ftruncate(self.fd, size)
         except OSError as error:
@@ -287,6 +292,7 @@ def _busy(path: str, limit: float) -> Stop:
 
 
 def refusal(path: str, why: OSError | str, what: str) -> Stop:
+    """Return the error for a log that cannot be used: exit code 3, with the cause."""
     said = why if isinstance(why, str) else why.strerror or str(why)
     return Stop(exits.REFUSED, f"{path}: can't {what}: {said}. mend that, then start again")
 

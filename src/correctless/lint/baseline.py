@@ -1,4 +1,4 @@
-"""Findings that are known in, those that are new out: a file of fingerprints that a project takes on as they are."""
+"""Baseline of accepted findings: a file of their fingerprints, and the findings that are new."""
 
 from __future__ import annotations
 

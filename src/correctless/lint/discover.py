@@ -1,4 +1,4 @@
-"""Paths in, the files that are linted out, each with its kind; sorted, each real file once."""
+"""Discovery of the files to lint, each with its kind; sorted, each real file once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was found in a file and its suppressions in, what is left out; a suppression that does nothing is a finding."""
+"""Suppressions of findings in a file; one that suppresses nothing is itself a finding."""
 
 from __future__ import annotations
 

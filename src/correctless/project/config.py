@@ -1,4 +1,4 @@
-"""`.correctless/config/correctless.yaml` and flags in, one frozen `Config` out; every fault at once, by its key."""
+"""Configuration from `correctless.yaml` and flags: one frozen `Config`, or every fault by its key."""
 
 from __future__ import annotations
 
@@ -195,6 +195,7 @@ class Config(_Model):
         return found
 
     def attempts(self) -> int:
+        """Return how often a failing step is tried in all."""
         return 3 if self.intensity == "standard" else 2
 
 

@@ -1,4 +1,4 @@
-"""A worktree in; what of it git would wait for, trip over or pass by without a word, found without git."""
+"""Files in a worktree that git would wait for, fail on or silently skip, found without git."""
 
 from __future__ import annotations
 

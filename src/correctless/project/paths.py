@@ -1,4 +1,4 @@
-"""A repository in; where the logs and other files of its branches lie out."""
+"""Paths of the logs and other files of a branch."""
 
 from __future__ import annotations
 

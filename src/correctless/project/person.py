@@ -1,4 +1,4 @@
-"""The channels a person speaks through: what they may answer from, and who they say they are.
+"""Channels for human answers: where an answer may come from, and whose it is.
 
 A model can start any program its user can. What it can't be given is a terminal of its own outside the agent's process
 tree: so a confirming command refuses when it, or any process above it, is marked as an agent's.

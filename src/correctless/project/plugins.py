@@ -1,4 +1,4 @@
-"""The name of a plugin that Claude Code has installed in; the folder it lies in out."""
+"""Folders of plugins that Claude Code has installed."""
 
 from __future__ import annotations
 

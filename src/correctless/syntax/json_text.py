@@ -1,4 +1,4 @@
-"""JSON text -> the nodes that `yamltext` makes of YAML, each with its place, and a finding where JSON ends to be JSON."""
+"""JSON as the nodes of `yaml_text`, each with its position, and a finding where it stops being valid JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A block that YAML refuses -> what can still be read of it, each cause as a finding, and the edit that heals it."""
+"""Repair of invalid YAML: what can still be read, each cause as a finding, and the edit that fixes it."""
 
 from __future__ import annotations
 

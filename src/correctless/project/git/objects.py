@@ -1,4 +1,4 @@
-"""Objects held against their names: git believes what lies at an object's id, and writes none that it finds there."""
+"""Verification of git objects against their names: git believes what it finds under an object's id."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A snapshot of a repository in; what differs put back by plain file operations, and what a person should know of out.
+"""Restoring a repository from its snapshot, and what needs your review afterwards.
 
 Git would already obey what was changed, so it is asked nothing before its files are back. What is found changed is moved into a folder,
 never deleted.

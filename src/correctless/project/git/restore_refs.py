@@ -1,4 +1,4 @@
-"""Refs, reflogs and objects as they were before something untrusted ran."""
+"""Restoring refs, reflogs and objects from a snapshot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The user's and the machine's git configuration in; one file that says the same, whatever becomes of theirs, out.
+"""The user's and the machine's git configuration, copied to one file that stays the same.
 
 With it what they have git ignore and how they have it read files: two more files, which are kept in comments of this one.
 """

@@ -1,4 +1,4 @@
-"""A worktree put into an index as it lies there, and what git keeps out of every commit without a word."""
+"""Staging of a whole worktree, and the files that git silently keeps out of every commit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An action in; decided now and on record, with facts that are looked up right then and only where they matter, out."""
+"""Deciding and recording an action, with facts looked up only where they matter."""
 
 from __future__ import annotations
 

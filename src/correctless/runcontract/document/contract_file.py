@@ -1,4 +1,4 @@
-"""The bytes of contract.md in, its digest and its typed sections out, with every fault at once as findings."""
+"""Reader of contract.md: its digest, its typed sections, and every fault at once as findings."""
 
 from __future__ import annotations
 
@@ -39,14 +39,17 @@ class ContractDocument:
 
     @property
     def gaps(self) -> tuple[Finding, ...]:
+        """Return the findings about what the draft leaves open."""
         return tuple(f for f in self.findings if f.rule == GAP_RULE)
 
     @property
     def faults(self) -> tuple[Finding, ...]:
+        """Return the findings that are no gaps: each makes the contract invalid."""
         return tuple(f for f in self.findings if f.rule != GAP_RULE)
 
 
 def digest_of(data: bytes) -> str:
+    """Return the SHA-256 of a contract's exact bytes, in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
 
 

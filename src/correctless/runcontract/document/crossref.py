@@ -1,4 +1,4 @@
-"""The typed sections of a contract in; what no section can say alone (references, ids, what excludes what) out as faults."""
+"""Checks across the sections of a contract: references, ids, and what excludes what."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The text of a contract in, the TOML of its eight sections with the line each begins at out, or what is wrong with the cut.
+"""The TOML of a contract's eight sections, cut out of its Markdown, with line numbers.
 
 The cut is made by lines alone, which is quick. `agrees` holds it against CommonMark's own reading, so that what a person sees
 as a section or as a fence is what the program reads as one.

@@ -1,4 +1,4 @@
-"""A table of a contract and the frozen class it must be in, its value out: once quickly, once with every fault at once.
+"""Conversion of a TOML table to its frozen class: one quick reader, and one that reports every fault.
 
 Both read the same annotations (`held.ValueForm`); a test holds that they agree.
 """

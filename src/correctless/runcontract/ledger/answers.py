@@ -1,4 +1,4 @@
-"""What a person answered to the asks of one version of a contract in, what is granted out: scope, exclusions, refusals."""
+"""The grants that follow from your answers to one version of a contract: scope, exclusions, refusals."""
 
 from __future__ import annotations
 

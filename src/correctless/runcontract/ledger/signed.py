@@ -1,4 +1,4 @@
-"""A person's word that was signed elsewhere: its text and signature in, the record it makes out, or why it is none.
+"""Statements signed outside of the terminal: the record each one makes, or why it is refused.
 
 The text is one JSON object: `record` says what kind of word it is (an answer where that is left out), `run` which run it is
 for, and the rest are that record's own fields. It is signed with `ssh-keygen -Y sign -n correctless-contract -f KEY FILE`,

@@ -1,4 +1,4 @@
-"""Where the files of one run's contract lie, and all that is on record of it, read and checked: folder and id in, values out."""
+"""The files of one run's contract: their paths, and all their records, read and checked."""
 
 from __future__ import annotations
 
@@ -45,14 +45,17 @@ class ContractFiles:
 
     @property
     def contract(self) -> str:
+        """Return the path of the contract in the repository."""
         return os.path.join(self.home, CONTRACTS, self.run, "contract.md")
 
     @property
     def folder(self) -> str:
+        """Return the folder of the contract's records."""
         return os.path.join(self.home, ARTIFACTS, f"contract-{self.run}")
 
     @property
     def ledger(self) -> str:
+        """Return the path of the ledger."""
         return os.path.join(self.folder, "ledger.jsonl")
 
     @property
@@ -62,10 +65,12 @@ class ContractFiles:
 
     @property
     def was_pinned(self) -> str:
+        """Return the path of the contract that was last pinned, for a rollback."""
         return os.path.join(self.folder, "was-pinned.md")
 
     @property
     def board(self) -> str:
+        """Return the path of the board, a view of the gates."""
         return os.path.join(self.folder, "board.md")
 
 
@@ -236,6 +241,10 @@ def begin(at: ContractFiles, text: str) -> None:
 
 
 def pin_file(at: ContractFiles, data: bytes) -> None:
+    """Write the granted bytes where the guard finds them, read-only.
+
+    Raises: Stop(3) when the folder cannot be made.
+    """
     prepare(at)
     replace_file(at.pinned, data, mode=0o444)
 

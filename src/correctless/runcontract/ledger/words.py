@@ -1,4 +1,4 @@
-"""A person's word, what is on record and the time in; why it can't be taken now, or what it comes to in a few words, out. Pure."""
+"""Whether your answer can be recorded now, and a short description of it. Pure."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ _COMMIT = lazily(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 
 
 def told(word: Word) -> str:
+    """Describe what was answered in a few words."""
     match word:
         case AskAnswer():
             return f"{word.grant} is {word.answer}"

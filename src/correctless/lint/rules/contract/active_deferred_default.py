@@ -94,6 +94,7 @@ _NOUN = lazily(
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report deferred decisions whose default acts."""
     if not skill.entries or skill.contract.interaction_mode == "interactive":
         return
     for default, (line, _, _) in zip(skill.contract.defaults, skill.entries, strict=True):

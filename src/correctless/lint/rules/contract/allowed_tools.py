@@ -43,6 +43,7 @@ READS = (SKILL,)
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report invalid `allowed-tools`."""
     for item in tool_items(skill.frontmatter):
         if item.kind != yaml_text.SCALAR:
             message = "'allowed-tools' holds what is no tool. write one line, or a list of tools"

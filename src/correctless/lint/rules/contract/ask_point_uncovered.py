@@ -54,6 +54,7 @@ READS = (SKILL,)
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report questions without a decision point."""
     stated = skill.contract
     if stated.interaction_mode != "hybrid" or stated.context == "fork" or not skill.entries:
         return  # a fork is told so by autonomous-asks, and without entries all of them are missing

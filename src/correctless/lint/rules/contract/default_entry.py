@@ -54,6 +54,7 @@ _ID = r"AD-\d{3}\Z"
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report incomplete or duplicate decision points."""
     if skill.contract.interaction_mode == "interactive" or not skill.entries:
         return  # there the section itself is the fault
     ids = _Ids(said.id for _, _, said in skill.entries)

@@ -56,6 +56,7 @@ _FORM = "- **AD-001**: Subject — what is done (default). Rationale: why that i
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report a missing, duplicate or needless section of defaults."""
     stated, sections = skill.contract, skill.sections
     for other in sections[1:]:
         message = f"a second '## {SECTION}', the first is on line {sections[0].line}. make them one"

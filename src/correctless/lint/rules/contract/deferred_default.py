@@ -50,6 +50,7 @@ READS = (SKILL,)
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report deferred decisions without a default."""
     stated = skill.contract
     if stated.interaction_mode == "interactive":  # there the section itself is the fault
         return

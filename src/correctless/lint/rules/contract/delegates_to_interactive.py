@@ -71,6 +71,7 @@ _ATTENDED = lazily(
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report delegation to an interactive skill."""
     if skill.contract.interaction_mode != "autonomous":
         return
     for name, place in (*_allowed(skill), *_told(skill)):

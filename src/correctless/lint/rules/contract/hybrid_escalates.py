@@ -47,6 +47,7 @@ READS = (SKILL,)
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report a hybrid skill that defers no decision."""
     stated = skill.contract
     if (
         stated.interaction_mode == "hybrid"

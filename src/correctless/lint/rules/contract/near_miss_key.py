@@ -45,6 +45,7 @@ READS = (SKILL,)
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report misspelled contract keys."""
     found = list(misspelled(skill.frontmatter))
     # Where the right key stands too, or two keys mean the same, a person chooses.
     taken = [key.text for keys in _maps(skill) for key, _ in keys.pairs] + [right for _, right in found]

@@ -59,6 +59,7 @@ class Suppression(NamedTuple):
 
 
 def check(file: MarkdownSubject) -> Iterator[Finding]:
+    """Report invalid suppressions."""
     for said in _read(file):
         if isinstance(said, Finding):
             yield said

@@ -46,6 +46,7 @@ _ADVICE = "write what it does, and when to use it"
 
 
 def check(agent: MarkdownSubject) -> Iterator[Finding]:
+    """Report an agent's missing description."""
     front = agent.frontmatter
     if front is None and (agent.md.has_frontmatter or agent_file.home(agent) != agent_file.PLUGIN):
         return  # the reading says what is wrong with it, or it may be a page about the agents

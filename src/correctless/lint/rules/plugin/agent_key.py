@@ -67,6 +67,7 @@ _KEYS = frozenset(
 
 
 def check(agent: MarkdownSubject) -> Iterator[Finding]:
+    """Report unknown keys of an agent."""
     front = agent.frontmatter
     for key, _ in front.pairs if front else ():
         if key.text == "allowed-tools":

@@ -48,6 +48,7 @@ _ADVICE = "write a name such as 'code-reviewer'"
 
 
 def check(agent: MarkdownSubject) -> Iterator[Finding]:
+    """Report an agent's missing or duplicate name."""
     front = agent.frontmatter
     if front is None or agent.md.recovered:
         return  # without keys it may be a page about the agents

@@ -48,6 +48,7 @@ _OTHER_DIALECT = re.compile(r"\(\?<|\\[pPukc]|\[\^?\]")
 
 
 def check(file: JsonSubject) -> Iterator[Finding]:
+    """Report matchers that match nothing."""
     for event, each in hook_set.matchers(file):
         node = each.get("matcher")
         if node is None or not shapes.is_text(node) or node.text in _ALL:

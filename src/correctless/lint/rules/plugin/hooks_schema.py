@@ -38,6 +38,7 @@ READS = (HOOKS, PLUGIN)
 
 
 def check(file: JsonSubject) -> Iterator[Finding]:
+    """Report values of invalid form."""
     if file.document.recovered:
         return  # what is missing may only not have been read
     if file.kind == HOOKS:

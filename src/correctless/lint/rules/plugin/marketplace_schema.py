@@ -58,6 +58,7 @@ _SOURCES = {"github": ("repo",), "url": ("url",), "git-subdir": ("url", "path"),
 
 
 def check(market: JsonSubject) -> Iterator[Finding]:
+    """Report values of invalid form."""
     root = market.root
     if root is None:
         if market.document.root is not None:

@@ -45,6 +45,7 @@ _ADVICE = "write one of a-z, 0-9 and single hyphens"
 
 
 def check(plugin: JsonSubject) -> Iterator[Finding]:
+    """Report a missing or invalid name."""
     if plugin.root is None:
         return
     node = plugin.root.get("name")

@@ -29,7 +29,7 @@ from __future__ import annotations
 
 import re
 
-from correctless.lint.rules.skill.boolean_value import stated
+from correctless.lint.subject.frontmatter import stated
 from correctless.lint.subject.subject import CLAUDE_CODE, SKILL, Skill
 from correctless.syntax.finding import Finding
 
@@ -45,6 +45,7 @@ _KNOWN = frozenset({"low", "med", "medium", "high", "xhigh", "max"})
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report an invalid `effort`."""
     node = stated(skill, "effort") if skill.dialect == CLAUDE_CODE else None
     # Of a list of one word it takes the word.
     word = node.text.strip() if node is not None else ""

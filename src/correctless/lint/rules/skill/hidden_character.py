@@ -77,6 +77,7 @@ _NAMES = {
 
 
 def check(subject: Subject) -> Iterator[Finding]:
+    """Report hidden characters."""
     text = subject.text
     if text.isascii():
         return

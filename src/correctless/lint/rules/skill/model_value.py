@@ -31,7 +31,7 @@ from __future__ import annotations
 
 import re
 
-from correctless.lint.rules.skill.boolean_value import stated
+from correctless.lint.subject.frontmatter import stated
 from correctless.lint.subject.subject import CLAUDE_CODE, SKILL, Skill
 from correctless.syntax import yaml_text
 from correctless.syntax.finding import Finding
@@ -52,6 +52,7 @@ _KINDS = {yaml_text.LIST: "a list", yaml_text.MAP: "a map"}
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report an unknown `model`."""
     node = stated(skill, "model") if skill.dialect == CLAUDE_CODE else None
     if node is None:
         return

@@ -88,6 +88,7 @@ _FEW = 8  # different characters: a text of sixteen random ones has more
 
 
 def check(subject: Subject) -> Iterator[Finding]:
+    """Report secrets."""
     for gate, shapes in _SHAPES:
         if gate in subject.data if isinstance(gate, bytes) else gate.search(subject.data):
             for what, shape in shapes:

@@ -29,7 +29,7 @@ Source: Claude Code 2.1.329, run on 2026-11-25 as a person, as a model and from 
 
 from __future__ import annotations
 
-from correctless.lint.rules.skill.boolean_value import MODEL, USER, meaning, place, stated
+from correctless.lint.subject.frontmatter import MODEL, USER, meaning, place, stated
 from correctless.lint.subject.subject import CLAUDE_CODE, SKILL, Skill
 from correctless.syntax.finding import Finding
 
@@ -43,6 +43,7 @@ READS = (SKILL,)
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report a skill that nothing can start."""
     if skill.dialect != CLAUDE_CODE:
         return
     model, user = stated(skill, MODEL), stated(skill, USER)
