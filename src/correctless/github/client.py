@@ -177,7 +177,7 @@ class GitHub:
         if done.code != 0:
             raise Stop(
                 exits.REFUSED,
-                f"gh could not {what} of {self.repo}: {first_line(done.err)}. mend that, then run {self.again}",
+                f"gh could not {what} of {self.repo}: {first_line(done.err)}. fix that, then run {self.again}",
             )
         return done.out
 

@@ -135,7 +135,7 @@ def sha(value: dict[str, Any], name: str) -> str:
     """Return a commit id."""
     found: str = take(value, name, str)
     if not OID.match(found):
-        raise strange(f"'{name}' is no commit")
+        raise strange(f"'{name}' is not a commit id")
     return found
 
 
@@ -145,7 +145,7 @@ def time(value: dict[str, Any], name: str) -> datetime:
     try:
         moment = datetime.fromisoformat(found)
     except ValueError:
-        raise strange(f"'{name}' is no time") from None
+        raise strange(f"'{name}' is not a time") from None
     if moment.utcoffset() is None:
         raise strange(f"'{name}' has no time zone")
     return moment

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 _REMOVERS = frozenset(("rm", "rmdir", "mv", "unlink", "shred", "trash", "srm", "rename"))
 
-CONFIRMING = "this confirms, approves or grants, and only a person does: in a terminal outside Claude Code. show them the command"
-CLEANING = "git clean with -x would remove the logs of a run that is under way. leave -x out"
-HOOKS = "git's hooks and settings are not changed while a run or a run contract is under way"
+CONFIRMING = "this confirms, approves or grants, which only the operator may do, in a terminal outside Claude Code. show them the command"
+CLEANING = "git clean with -x would remove the logs of an active run. leave -x out"
+HOOKS = "git's hooks and settings must not change while a run or a run contract is active"
 UNREAD = "this command names something guarded and can't be read ({}). write it in a plainer way"
 
 

@@ -14,10 +14,8 @@ KEPT = (
     "{} is written by correctless alone (logs, confirmations, run state). read it with: correctless decisions list, "
     "correctless cauto status; change nothing there"
 )
-SPOKEN = (
-    "these are words of a person, and count only when a person types them. show them what to type, and wait"
-)
-SETTINGS = "{} holds hooks or settings, which are not changed while a run or a run contract is under way"
+SPOKEN = "this answer counts only when the operator types it. show them what to type, and wait"
+SETTINGS = "{} holds hooks or settings, which must not change while a run or a run contract is active"
 OPEN_CONTRACT = "{} is a run contract in force: a change voids every grant. ask the operator"
 
 

@@ -40,7 +40,7 @@ def denial(data: bytes, env: Mapping[str, str]) -> str | None:
     call = json.loads(data.decode("utf-8"))
     tool, given, cwd = call["tool_name"], call["tool_input"], call["cwd"]
     if not (isinstance(tool, str) and isinstance(given, dict) and isinstance(cwd, str)):
-        raise ValueError("it has not the form of a tool call")  # noqa: TRY004 the value came from outside
+        raise ValueError("it is not a tool call")  # noqa: TRY004 the value came from outside
     context = CallContext(cwd, env)
     reason = _reason(tool, given, context)
     return None if reason is None or context.switched_off else reason

@@ -8,8 +8,8 @@ TYPE_CHECKING = False  # see shell
 if TYPE_CHECKING:
     from correctless.guard.context import CallContext
 
-PUBLISHING = "the run's branch is published by correctless, after a person confirmed what was theirs: correctless cauto resume"
-MERGING = "merging is asked for and done by: correctless contract merge NUMBER"
+PUBLISHING = "the run's branch is published by correctless, after the operator confirmed its decisions: correctless cauto resume"
+MERGING = "merge with: correctless contract merge NUMBER"
 
 
 def push(texts: list[str], context: CallContext) -> str | None:

@@ -90,7 +90,7 @@ def links(file: BinaryIO, offset: int = 0, after: Head = EMPTY) -> Iterator[Link
             foreign = number == 1
             fault = f"it does not follow the line before: that one, or the order, was changed (entry {said})"
         elif said != seq + 1:
-            fault = f"entry {said} stands where entry {seq + 1} belongs"
+            fault = f"entry {said} is where entry {seq + 1} belongs"
         if foreign:
             fault = "no log of correctless"
         seq, prev = said, digest(line)

@@ -238,8 +238,8 @@ class Ledger:
         if self._alone and known is not None and seen.head.seq > known:
             raise Stop(
                 exits.REFUSED,
-                f"{self.path}:{known + 1}: somebody else added this entry while a run had the log for itself. "
-                "see what it says, then go on with: correctless cauto resume",
+                f"{self.path}:{known + 1}: another process added this entry while a run had the log for itself. "
+                "read it, then continue with: correctless cauto resume",
             )
         if tail:
             file.set_aside("torn", self._clock(), tail)

@@ -66,7 +66,7 @@ def begin(folder: str, env: Mapping[str, str], now: datetime, *, by: str, channe
                 copy.note(entry)
     except OSError as error:
         raise Stop(
-            exits.REFUSED, f"{error.filename or here}: {error.strerror}. mend that, then say it again"
+            exits.REFUSED, f"{error.filename or here}: {error.strerror}. fix that, then retry"
         ) from None
     return said
 

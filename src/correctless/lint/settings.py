@@ -161,7 +161,7 @@ def _refuse_unknown(names: Iterable[str], path: str) -> None:
         if name not in known:
             near = get_close_matches(name, known, n=1)
             advice = f"write {near[0]}" if near else "see correctless rules"
-            raise Stop(exits.REFUSED, f"{path}: there is no rule '{name}'. {advice}")
+            raise Stop(exits.REFUSED, f"{path}: unknown rule '{name}'. {advice}")
 
 
 def _read(path: str) -> bytes:

@@ -79,7 +79,7 @@ def _open(path: bytes) -> None:
         raise Stop(
             exits.REFUSED,
             f"{os.fsdecode(path)[:300]} can't be read, and its mode is not ours to change. have it made readable "
-            "(chmod u+rwX), or move it away, then go on with: correctless cauto resume",
+            "(chmod u+rwX), or move it away, then continue with: correctless cauto resume",
         ) from None
 
 

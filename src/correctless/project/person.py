@@ -28,12 +28,12 @@ def refuse_agents(env: Mapping[str, str], *, pid: int | None = None) -> None:
     if env.get("CLAUDECODE"):
         raise Stop(
             exits.REFUSED,
-            "this is a tool call of Claude Code, and a person's answer is needed. run it in your own terminal",
+            "this is a tool call of Claude Code, but only you may answer. run it in your own terminal",
         )
     if inside_agent(env, pid=pid):
         raise Stop(
             exits.REFUSED,
-            "this runs inside an agent, and a person's answer is needed. run it in your own terminal",
+            "this runs inside an agent, but only you may answer. run it in your own terminal",
         )
 
 
@@ -52,7 +52,7 @@ def named(given: str) -> str:
     bare = given.strip()
     if len(bare) > _LONGEST or "\n" in bare or hidden(bare) or not any(map(str.isalnum, bare)):
         shown = bare.encode("ascii", "backslashreplace").decode()[:_LONGEST]
-        said = f"'{shown}' is no name. write one line of visible text with a letter in it, at most {_LONGEST} characters"
+        said = f"'{shown}' is not a name. write one line of visible text with a letter in it, at most {_LONGEST} characters"
         raise Stop(exits.USAGE, said)
     return bare
 

@@ -209,7 +209,7 @@ class Reader:
         for key, _ in pairs:
             if key.kind == SCALAR and first.setdefault(key.text, key) is not key:
                 message = (
-                    f"key '{key.text}' stands twice, first on line {first[key.text].line}. keep one of them"
+                    f"duplicate key '{key.text}', first on line {first[key.text].line}. keep one of them"
                 )
                 start, end = key.start - self.base, key.end - self.base
                 self.problems.append(self.finding(start, "duplicate-key", message, end=end))

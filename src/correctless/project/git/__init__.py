@@ -281,8 +281,8 @@ class Repo:
             if done.returncode != 0:
                 raise Stop(
                     exits.REFUSED,
-                    f"{self.top} can't be taken back to {commit[:12]}: {_said(done)}. let that be written and removed "
-                    "(chmod u+rwX, chattr -i), then go on with: correctless cauto resume",
+                    f"{self.top} can't be reset to {commit[:12]}: {_said(done)}. let that be written and removed "
+                    "(chmod u+rwX, chattr -i), then continue with: correctless cauto resume",
                 )
 
     def trailers(self, commit: str) -> dict[str, str]:

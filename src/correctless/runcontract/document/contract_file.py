@@ -111,7 +111,7 @@ def reread(data: bytes, digest: str) -> Contract:
     text, findings = text_of(data, "contract.md")
     cut, structure = slices(text, "contract.md")
     if findings or structure or _GAP in text:
-        raise ValueError("this is no finished contract")
+        raise ValueError("this contract is not finished")
     kinds = {name: kind for _, name, kind in SECTIONS}
     return Contract(**{part.name: typed.build(kinds[part.name], tomllib.loads(part.toml)) for part in cut})
 
@@ -159,7 +159,7 @@ def _table(part: Slice, path: str) -> tuple[Mapping[str, Any] | None, list[Findi
         said = str(error) or "it can't be read"
         at = _AT.search(said)
         line, column = (int(at[1]), int(at[2])) if at and at[1] else (max(1, part.toml.count("\n")), 1)
-        message = f"not TOML: {_AT.sub('', said).rstrip('.')}. mend it"
+        message = f"not TOML: {_AT.sub('', said).rstrip('.')}. fix it"
         return None, [Finding(path, part.line + line - 1, column, _TOML, one_line(message))]
     if _is_deeper(table, _DEEPEST):
         message = f"nested deeper than {_DEEPEST}. see correctless contract schema"

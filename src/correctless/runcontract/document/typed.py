@@ -104,7 +104,7 @@ def _said(kind: str, loc: Path, message: str, context: Mapping[str, Any]) -> tup
     if kind == "value_error":
         return loc, f"'{owner}' has another form. {context['error']}", False
     if kind in ("tuple_type", "too_long"):
-        return loc, f"'{owner}' is no array. write one in [ ]", False
+        return loc, f"'{owner}' is not an array. write one in [ ]", False
     if kind == "dataclass_type":
-        return loc, f"'{owner}' is no table. write it as one", False
+        return loc, f"'{owner}' is not a table. write it as one", False
     return loc, f"'{owner}': {message[:1].lower()}{message[1:]}. see correctless contract schema", False

@@ -339,5 +339,5 @@ def moment(text: object) -> datetime:
     except (ValueError, OverflowError):
         at = None
     if at is None or at.utcoffset() is None:
-        raise RecordError(f"'{text}' is no time with a zone")
+        raise RecordError(f"'{text}' is not a time with a zone")
     return at

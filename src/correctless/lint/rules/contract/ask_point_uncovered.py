@@ -61,5 +61,5 @@ def check(skill: Skill) -> Iterator[Finding]:
     for place in ask_points.uncovered(skill):
         yield skill.at(
             place,
-            "the skill asks here, and no entry says what is done when nobody is there. write one: '- **AD-NNN**: ...'",
+            "the skill asks here, but no entry has the default for unattended runs. write one: '- **AD-NNN**: ...'",
         )

@@ -53,4 +53,4 @@ def check(skill: Skill) -> Iterator[Finding]:
     word = skill.contract.context
     if word and word != "fork" and sorted(word.lower())[:4] == sorted("fork"):
         fix = (Edit(node.start, node.end, "fork"),) if not node.style else ()
-        yield skill.at(node, f"'context' is '{word}', which is no fork. write 'fork'", fix=fix)
+        yield skill.at(node, f"'context' is '{word}', which is not 'fork'. write 'fork'", fix=fix)

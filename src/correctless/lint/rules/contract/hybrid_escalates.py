@@ -54,5 +54,5 @@ def check(skill: Skill) -> Iterator[Finding]:
         and skill.sections
         and not any(d.escalate for d in stated.defaults)
     ):
-        message = "a hybrid skill leaves a decision to a person, and no entry does. write '`escalate: always`' in one"
+        message = "a hybrid skill needs at least one human decision, but no entry has one. write '`escalate: always`' in one"
         yield skill.at(skill.sections[0], message)

@@ -51,7 +51,7 @@ def check(skill: Skill) -> Iterator[Finding]:
     taken = [key.text for keys in _maps(skill) for key, _ in keys.pairs] + [right for _, right in found]
     for key, right in found:
         fix = (Edit(key.start, key.end, right),) if taken.count(right) == 1 else ()
-        yield skill.at(key, f"nobody reads the key '{key.text}'. write '{right}'", fix=fix)
+        yield skill.at(key, f"unknown key '{key.text}'. write '{right}'", fix=fix)
 
 
 def _maps(skill: Skill) -> Iterator[Node]:

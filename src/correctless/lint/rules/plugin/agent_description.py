@@ -60,7 +60,7 @@ def check(agent: MarkdownSubject) -> Iterator[Finding]:
         lost = (
             "this agent is not loaded"
             if home == agent_file.PROJECT
-            else "nobody knows when to use this agent"
+            else "so when to use this agent is unknown"
         )
         yield agent.at(
             node, f"no 'description', so {lost}. {_ADVICE}", "error" if home == agent_file.PROJECT else ""

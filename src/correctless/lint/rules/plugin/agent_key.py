@@ -78,6 +78,6 @@ def check(agent: MarkdownSubject) -> Iterator[Finding]:
         elif key.text not in _KEYS:
             yield agent.at(
                 key,
-                f"'{key.text[:60]}' is no key of an agent that is known. correct it, or delete it",
+                f"'{key.text[:60]}' is not a known key of an agent. fix it, or delete it",
                 "info",
             )

@@ -78,5 +78,5 @@ def _fault(matcher: str) -> str:
     try:
         re.compile(matcher)
     except (re.error, RecursionError, OverflowError):
-        return f"'{said}' is no regular expression, so the hook never runs. write the names of tools, such as 'Write|Edit'"
+        return f"'{said}' is not a valid regular expression, so the hook never runs. write the names of tools, such as 'Write|Edit'"
     return ""

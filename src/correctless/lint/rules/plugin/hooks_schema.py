@@ -59,7 +59,7 @@ def _top(file: JsonSubject) -> Iterator[Finding]:
         return
     outside = [key for key, _ in root.pairs if key.text in hook_set.EVENTS]
     for key in outside:
-        yield file.at(key, f"'{key.text}' stands outside of 'hooks', where nobody reads it. move it there")
+        yield file.at(key, f"'{key.text}' is outside of 'hooks' and ignored. move it there")
     hooks = root.get("hooks")
     modules = root.get("modules")
     for place, wanted in shapes.list_of(shapes.text)(modules) if modules is not None else ():

@@ -44,7 +44,7 @@ SEVERITY = "error"
 READS = (SKILL,)
 
 # What happens when the client can't read the value.
-_DROPPED = {MODEL: "the model may start the skill", USER: "the skill is hidden from whoever types '/'"}
+_DROPPED = {MODEL: "the model may start the skill", USER: "the skill is hidden from the '/' menu"}
 _KINDS = {yaml_text.LIST: "a list", yaml_text.MAP: "a map"}
 
 

@@ -50,7 +50,5 @@ def check(skill: Skill) -> Iterator[Finding]:
     # Of a list of one word it takes the word.
     word = node.text.strip() if node is not None else ""
     if word and word.lower() not in _KNOWN and not re.match(r"[+-]?[0-9]", word):
-        message = (
-            f"'{word[:40]}' is no effort, and is dropped. write low, medium, high, xhigh, max or a number"
-        )
+        message = f"'{word[:40]}' is not a valid effort and is ignored. write low, medium, high, xhigh, max or a number"
         yield skill.at(node, message)

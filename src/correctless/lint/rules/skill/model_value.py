@@ -61,7 +61,7 @@ def check(skill: Skill) -> Iterator[Finding]:
         return
     name = node.text.strip()
     if name and name.lower().removesuffix("[1m]") not in _KNOWN and not _is_full(name):
-        message = f"'{name[:60]}' is no model that Claude Code knows. write sonnet, opus, haiku, inherit, or a full name"
+        message = f"'{name[:60]}' is not a model that Claude Code knows. write sonnet, opus, haiku, inherit, or a full name"
         yield skill.at(node, message)
 
 

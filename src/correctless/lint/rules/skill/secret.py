@@ -104,5 +104,7 @@ def _found(subject: Subject, what: str, shape: str) -> Iterator[Finding]:
             continue
         if (count := count + 1) > _MOST:
             return
-        message = f"{what} ('{found[0][:_SHOWN]}...') stands in the file. revoke it, and read it from the environment"
+        message = (
+            f"{what} ('{found[0][:_SHOWN]}...') in the file. revoke it, and read it from the environment"
+        )
         yield subject.at(found.span(), message)

@@ -49,5 +49,5 @@ def check(skill: Skill) -> Iterator[Finding]:
     model, user = stated(skill, MODEL), stated(skill, USER)
     # What can't be read as true hides the skill from a person, whatever it was to mean.
     if model is not None and user is not None and meaning(model) and not meaning(user):
-        message = f"neither a person nor the model may start this skill: line {model.line} keeps the model. leave one of the two out"
+        message = f"neither you nor the model may start this skill: line {model.line} keeps the model. leave one of the two out"
         yield skill.at(place(skill, USER), message)
