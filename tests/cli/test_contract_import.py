@@ -232,9 +232,9 @@ def test_a_text_is_taken_once_however_its_signature_is_wrapped(kind: str, op: Si
 
 
 UNFIT: tuple[tuple[str, dict[str, Any], str], ...] = (
-    ("answer", {"grant": "G9"}, "there is no ask 'G9'"),
+    ("answer", {"grant": "G9"}, "unknown ask 'G9'"),
     ("answer", {"scope": ["411", "999"]}, "wider than its ask"),
-    ("revoke", {"grant": "G9"}, "there is no ask 'G9'"),
+    ("revoke", {"grant": "G9"}, "unknown ask 'G9'"),
     ("settled", {"escalation": "E1-9"}, "no open escalation 'E1-9'"),
     ("settled", {"answer": " "}, "answered with a decision"),
     ("reaffirm", {"constraint": "C9"}, "unknown constraint 'C9'"),
