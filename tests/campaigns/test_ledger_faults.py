@@ -392,7 +392,7 @@ def _linked_folder(path: Path) -> None:
     ("harm", "said"),
     [
         (_renamed_over, "was replaced"),
-        (lambda path: path.unlink(), "there is no log"),
+        (lambda path: path.unlink(), "no log found"),
         (lambda path: os.truncate(path, path.stat().st_size - 1), "changed or cut off"),
         (lambda path: os.truncate(path, 0), "changed or cut off"),
         (_edited, "does not follow the line before"),

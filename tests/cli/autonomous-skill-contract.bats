@@ -157,7 +157,7 @@ $GOOD"
   skill a 'interaction_mode: autonomous' "$DEFAULTS$GOOD
 - **AD-001**: Order — keep it (default). Rationale: it is easy to change."
   broken a default-entry 10
-  holds 'AD-001 stands twice'
+  holds 'duplicate AD-001'
   skill a 'interaction_mode: autonomous' "$DEFAULTS- **AD-7**: Order — keep it (default). Rationale: so."
   broken a default-entry 9
   skill a 'interaction_mode: autonomous' "$DEFAULTS- Order — keep it (default). Rationale: so."
@@ -269,7 +269,7 @@ $DEFAULTS$GOOD"
   }'
   cauto
   ended 3
-  holds 'somebody else added this entry'
+  holds 'another process added this entry'
   run cat "$DIARY/marked"
   holds "an agent cannot write the log"
   run cat "$DIARY/unmarked"

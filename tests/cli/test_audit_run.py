@@ -683,7 +683,7 @@ def test_a_run_log_that_can_t_be_read_at_all_is_no_verdict(whole: Project) -> No
     Path(whole.logs.run).write_text('{"a": 1}\n')
     done = whole.command("audit-run")
     assert (done.returncode, done.stdout) == (exits.REFUSED, "")
-    assert "is no log of correctless" in done.stderr
+    assert "is not a log of correctless" in done.stderr
 
 
 def test_the_json_has_the_same_keys_whatever_is_found(whole: Project) -> None:

@@ -161,12 +161,12 @@ def on_record(op: Operator) -> list[dict[str, Any]]:
 def test_a_persons_word_at_a_terminal_must_fit_what_there_is(active: Operator) -> None:
     before = on_record(active)
     for words, why in (
-        (("answer", "G9", "--granted"), "there is no ask 'G9'"),
+        (("answer", "G9", "--granted"), "unknown ask 'G9'"),
         (("answer", "--escalation", "E1-9", "--note", "x"), "no open escalation 'E1-9'"),
-        (("revoke", "G9"), "there is no ask 'G9'"),
-        (("reaffirm", "C9", "other", "deploy.prod"), "there is no constraint 'C9'"),
+        (("revoke", "G9"), "unknown ask 'G9'"),
+        (("reaffirm", "C9", "other", "deploy.prod"), "unknown constraint 'C9'"),
         (("reaffirm", "C1", "other", "Deploy"), "can't be judged"),
-        (("waive", "tests", "--head", "abc", "--base-run", "3"), "no whole name of a commit"),
+        (("waive", "tests", "--head", "abc", "--base-run", "3"), "not a full commit id"),
     ):
         code, shown = active.terminal(*words)
         assert (code, why in shown) == (exits.USAGE, True), shown

@@ -146,7 +146,7 @@ def test_a_signed_re_affirmation_is_good_once_and_its_text_is_not_taken_again(op
     assert op.status()["assurance"].startswith("signed")
     assert op.ask("other", "deploy.prod")["verdict"] == "allow"
     assert op.codes("other", "deploy.prod") == ("deny", ["constraint.C1"])
-    assert "on record already" in op.refused("reaffirm", path)
+    assert "recorded already" in op.refused("reaffirm", path)
     assert op.codes("other", "deploy.prod") == ("deny", ["constraint.C1"])
 
 
@@ -223,27 +223,27 @@ def test_a_text_is_taken_once_however_its_signature_is_wrapped(kind: str, op: Si
         op.put([next(i.record for i in op.load().log if isinstance(i.record, EscalationRecord))])
     signature = path.with_name("once.json.sig")
     first = signature.read_bytes()
-    assert "on record already" in op.refused(kind, path)
+    assert "recorded already" in op.refused(kind, path)
     signature.write_bytes(wrapped(first, 33))
-    assert "on record already" in op.refused(kind, path)
+    assert "recorded already" in op.refused(kind, path)
     op.keys.file("once.json", said, key="ada2")
     assert signature.read_bytes() != first
-    assert "on record already" in op.refused(kind, path)
+    assert "recorded already" in op.refused(kind, path)
 
 
 UNFIT: tuple[tuple[str, dict[str, Any], str], ...] = (
-    ("answer", {"grant": "G9"}, "there is no ask 'G9'"),
+    ("answer", {"grant": "G9"}, "unknown ask 'G9'"),
     ("answer", {"scope": ["411", "999"]}, "wider than its ask"),
-    ("revoke", {"grant": "G9"}, "there is no ask 'G9'"),
+    ("revoke", {"grant": "G9"}, "unknown ask 'G9'"),
     ("settled", {"escalation": "E1-9"}, "no open escalation 'E1-9'"),
     ("settled", {"answer": " "}, "answered with a decision"),
-    ("reaffirm", {"constraint": "C9"}, "there is no constraint 'C9'"),
+    ("reaffirm", {"constraint": "C9"}, "unknown constraint 'C9'"),
     ("reaffirm", {"action": {"kind": "other", "target": "merge.admin"}}, "can't be judged"),
     ("reaffirm", {"action": {"kind": "all"}}, "can't be judged"),
     ("reaffirm", {"expires": "2026-01-01T00:00:00Z"}, "it held until"),
     ("reaffirm", {"expires": "2098-01-01T00:00:00Z"}, "at most a day"),
-    ("waiver", {"head": "abc"}, "no whole name of a commit"),
-    ("waiver", {"head": "A" * 40}, "no whole name of a commit"),
+    ("waiver", {"head": "abc"}, "not a full commit id"),
+    ("waiver", {"head": "A" * 40}, "not a full commit id"),
     ("waiver", {"base_run": 0}, "names no check, or no run"),
     ("waiver", {"check": ""}, "names no check, or no run"),
 )

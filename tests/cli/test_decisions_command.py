@@ -241,7 +241,7 @@ def test_reading_a_log_that_is_not_there_is_no_empty_log(
     for command in ("list", "verify", "repair"):
         code, out, err = said(capsys, command)
         assert (code, out) == (3, "")
-        assert "there is no log" in err
+        assert "no log found" in err
 
 
 def test_the_path_is_the_same_for_every_way_to_ask(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

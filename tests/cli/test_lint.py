@@ -268,7 +268,7 @@ def test_the_configuration_sets_levels_paths_and_the_dialect(tree: Path) -> None
     configure(tree, "lint: {rule: {}}\n")
     done = lint(tree)
     assert (done.returncode, done.stdout) == (exits.REFUSED, "")
-    assert "'lint.rule' is no key. did you mean rules" in done.stderr
+    assert "'lint.rule' is not a key. did you mean rules" in done.stderr
 
 
 def test_a_configuration_extends_others_and_another_one_can_be_named(tree: Path) -> None:
@@ -287,7 +287,7 @@ def test_a_rule_a_configuration_names_must_exist(tree: Path) -> None:
     configure(tree, "lint: {rules: {name-foldr: ignore}}\n")
     done = lint(tree)
     assert done.returncode == exits.REFUSED
-    assert "there is no rule 'name-foldr'. write name-folder" in done.stderr
+    assert "unknown rule 'name-foldr'. write name-folder" in done.stderr
 
 
 def test_info_is_shown_when_it_is_asked_for(tree: Path) -> None:

@@ -283,6 +283,6 @@ def test_the_names_are_refused_by_the_program_as_it_is_started(scratch_repo: Pat
         [*correctless.itself(), *RUN, "--approve-spec-as", " "],
         cwd=project.top, env=os.environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert (done.returncode, "is no name" in done.stderr) == (exits.USAGE, True), done.stderr
+    assert (done.returncode, "is not a name" in done.stderr) == (exits.USAGE, True), done.stderr
     with pytest.raises(Stop):
         person.named(" ")

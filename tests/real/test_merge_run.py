@@ -136,7 +136,7 @@ def test_with_a_contract_and_without_being_told_to_it_never_merges(
 @pytest.mark.parametrize(
     ("text", "answers", "why"),
     [
-        (None, (), "there is no contract here"),
+        (None, (), "no contract found"),
         (TEXT, (c.no("G5", of=c.digest(TEXT)), c.yes("G4", of=c.digest(TEXT))), "no merge was granted"),
         (TEXT.replace("ann/shop", "ann/other"), (), "about main of ann/other"),
         (TEXT.replace('base = "main"', 'base = "next"'), (), "about next of ann/shop"),

@@ -1,1 +1,1 @@
-"""What everything else rests on: exit codes, files, texts, the clock, programs that are run."""
+"""The foundation: exit codes, files, texts, the clock, child processes."""

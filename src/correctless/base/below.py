@@ -1,4 +1,4 @@
-"""Paths below a trusted folder that an agent could have made: looked at, read, moved and made without following one link.
+"""Access to paths that an agent could have made, below a trusted folder, without following a link.
 
 Each component is opened in the one before it (`openat`, `O_NOFOLLOW`), so a folder that became a link to somewhere else is an error and
 never another place. A pipe or a device is never waited for.

@@ -1,4 +1,4 @@
-"""The clock, and how a time is written in records."""
+"""The clock, and the format of a time in records."""
 
 from __future__ import annotations
 

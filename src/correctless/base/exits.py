@@ -1,4 +1,4 @@
-"""The exit codes, the same for every command, and the one exception that carries one."""
+"""The exit codes of every command, and the one exception that carries one."""
 
 from __future__ import annotations
 

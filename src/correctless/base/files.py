@@ -51,7 +51,7 @@ def open_plain(
     fd = os.open(path, flags, mode, dir_fd=folder)
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
-        raise OSError(errno.EINVAL, "it is no plain file", path)
+        raise OSError(errno.EINVAL, "it is not a plain file", path)
     return fd
 
 

@@ -1,4 +1,4 @@
-"""Where this package's own files lie: in a checkout beside `src/`, in an installed wheel inside the package."""
+"""Paths of this package's own files: beside `src/` in a checkout, inside the package in a wheel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A regular expression that is compiled when a text first needs it: most runs meet few of the many there are."""
+"""A regular expression that is compiled on first use: most runs need few of the many."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A repository's name on a GitHub host in; its open pull requests out, and one made or edited, all by the gh program."""
+"""Client for one GitHub repository through the gh program: list, create and edit pull requests."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ class GitHub:
         if done.code != 0:
             raise Stop(
                 exits.REFUSED,
-                f"gh could not {what} of {self.repo}: {first_line(done.err)}. mend that, then run {self.again}",
+                f"gh could not {what} of {self.repo}: {first_line(done.err)}. fix that, then run {self.again}",
             )
         return done.out
 

@@ -1,4 +1,4 @@
-"""One JSON object of GitHub's answers in; the value it stands for out, or `Stop(3)` that names what of it can't be read."""
+"""Readers of GitHub's JSON answers. Each raises `Stop(3)` with the name of what cannot be read."""
 
 from __future__ import annotations
 
@@ -37,10 +37,12 @@ def _split(nodes: tuple[dict[str, Any], ...], kind: str) -> Iterator[dict[str, A
 
 
 def checks(nodes: tuple[dict[str, Any], ...]) -> tuple[Check, ...]:
+    """Return the check runs among the nodes."""
     return tuple(_check(node) for node in _split(nodes, "CheckRun"))
 
 
 def statuses(nodes: tuple[dict[str, Any], ...]) -> tuple[Status, ...]:
+    """Return the commit statuses among the nodes."""
     return tuple(
         Status(text(n, "context"), one_of(n, "state", STATUS_STATES), time(n, "createdAt"))
         for n in _split(nodes, "StatusContext")
@@ -68,6 +70,7 @@ def _check(node: dict[str, Any]) -> Check:
 
 
 def since(nodes: tuple[dict[str, Any], ...]) -> datetime:
+    """Return the time at which the first check of a head commit was created."""
     # A commit's own date is its author's to choose; a suite or a status is dated by the host, and made after the push.
     times = [time(take(n, "checkSuite", dict), "createdAt") for n in _split(nodes, "CheckRun")]
     times += [time(n, "createdAt") for n in _split(nodes, "StatusContext")]
@@ -77,6 +80,7 @@ def since(nodes: tuple[dict[str, Any], ...]) -> datetime:
 
 
 def threads(nodes: tuple[dict[str, Any], ...]) -> tuple[Thread, ...]:
+    """Return the review threads."""
     return tuple(_thread(node) for node in nodes)
 
 
@@ -96,6 +100,7 @@ def _thread(node: dict[str, Any]) -> Thread:
 
 
 def comments(nodes: tuple[dict[str, Any], ...]) -> tuple[Comment, ...]:
+    """Return the comments, oldest first."""
     return tuple(sorted((_comment(node) for node in nodes), key=lambda comment: comment.made))
 
 
@@ -111,6 +116,7 @@ def maybe(value: dict[str, Any], name: str, kind: type) -> Any:
 
 
 def text(value: dict[str, Any], name: str) -> str:
+    """Return a string that must not be empty."""
     text: str = take(value, name, str)
     if not text:
         raise strange(f"'{name}' is empty")
@@ -118,6 +124,7 @@ def text(value: dict[str, Any], name: str) -> str:
 
 
 def one_of(value: dict[str, Any], name: str, known: tuple[str, ...]) -> str:
+    """Return a string that must be one of the known ones."""
     found: str = take(value, name, str)
     if found not in known:
         raise strange(f"'{name}' is '{found}', which this program does not know")
@@ -125,18 +132,20 @@ def one_of(value: dict[str, Any], name: str, known: tuple[str, ...]) -> str:
 
 
 def sha(value: dict[str, Any], name: str) -> str:
+    """Return a commit id."""
     found: str = take(value, name, str)
     if not OID.match(found):
-        raise strange(f"'{name}' is no commit")
+        raise strange(f"'{name}' is not a commit id")
     return found
 
 
 def time(value: dict[str, Any], name: str) -> datetime:
+    """Return a time with its zone."""
     found: str = take(value, name, str)
     try:
         moment = datetime.fromisoformat(found)
     except ValueError:
-        raise strange(f"'{name}' is no time") from None
+        raise strange(f"'{name}' is not a time") from None
     if moment.utcoffset() is None:
         raise strange(f"'{name}' has no time zone")
     return moment

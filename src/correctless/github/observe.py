@@ -1,4 +1,4 @@
-"""A GitHub client and a pull request's number in; its facts out, each Known or Unknown with the reason."""
+"""Observation of a pull request: its facts, each Known or Unknown with the reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The questions to GitHub's GraphQL that a merge is judged by: texts, one a connection, so that one failing takes no other along."""
+"""GraphQL queries for a merge, one a connection, so that a failing one takes no other along."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Claude Code asks before each tool call: a call in, let through or denied with one reason out.
+"""The guard of tool calls: lets a call of Claude Code pass, or denies it with one reason.
 
 A tripwire, not a boundary: it denies the direct spellings. Standard library only, for any Python from 3.7, because it must
 work before the package's environment exists; it imports nothing of the other rooms.

@@ -1,4 +1,4 @@
-"""Run by the door as a file: the call as bytes on standard input, exit code 0 (pass) or 2 (denied, the reason on stderr) out.
+"""Entry point of the guard, run as a file: a call on stdin; exit 0 (pass) or 2 (denied, reason on stderr).
 
 Nearly every call names nothing that is guarded. That is seen in the bytes, before json, re or the other modules are imported.
 """
@@ -22,6 +22,7 @@ _SECONDS = 15
 
 
 def main() -> int:
+    """Judge the call on stdin and return the exit code: 0 pass, 2 denied, else the guard failed."""
     # A judgement that does not end is none: the door takes an end by this signal for a broken guard.
     # `signal` itself imports enum, half of what a bare interpreter takes.
     try:

@@ -1,36 +1,37 @@
-"""A shell command and what is around it in; the reason why it is denied, or None, out."""
+"""Why a shell command is denied."""
 
 from __future__ import annotations
 
-from correctless.guard import judge, known, publishing, where
+from correctless.guard import known, publishing, where
+from correctless.guard.context import KEPT, SETTINGS
 from correctless.guard.program import SHELLS, Program, program_of, scripts
 from correctless.guard.shell import UnreadableError, Word, pipelines
 from correctless.guard.spoken import is_confirming, is_mentioned
 
 TYPE_CHECKING = False  # see shell
 if TYPE_CHECKING:
-    from correctless.guard.judge import Around
+    from correctless.guard.context import CallContext
     from correctless.guard.shell import Simple
 
 _REMOVERS = frozenset(("rm", "rmdir", "mv", "unlink", "shred", "trash", "srm", "rename"))
 
-CONFIRMING = "this confirms, approves or grants, and only a person does: in a terminal outside Claude Code. show them the command"
-CLEANING = "git clean with -x would remove the logs of a run that is under way. leave -x out"
-HOOKS = "git's hooks and settings are not changed while a run or a run contract is under way"
+CONFIRMING = "this confirms, approves or grants, which only the operator may do, in a terminal outside Claude Code. show them the command"
+CLEANING = "git clean with -x would remove the logs of an active run. leave -x out"
+HOOKS = "git's hooks and settings must not change while a run or a run contract is active"
 UNREAD = "this command names something guarded and can't be read ({}). write it in a plainer way"
 
 
-def denial(text: str, around: Around) -> str | None:
+def denial(text: str, context: CallContext) -> str | None:
     """Why a command is denied, None when it may run."""
     try:
         found = pipelines(text)
-        return _Look(around).at(found, 0)
+        return _Look(context).at(found, 0)
     except UnreadableError as error:
         flat = text.replace("'", "").replace('"', "").replace("\\", "")
         guarded = (
             is_mentioned(flat)
             or where.KEPT in flat
-            or (around.under_way and ("push" in flat or "gh" in flat))
+            or (context.under_way and ("push" in flat or "gh" in flat))
         )
         return UNREAD.format(error) if guarded else None
 
@@ -38,9 +39,9 @@ def denial(text: str, around: Around) -> str | None:
 class _Look:
     """One command as it is read from left to right: where it stands, and whether a variable may hold a guarded path."""
 
-    def __init__(self, around: Around) -> None:
-        self.around = around
-        self.cwd = around.cwd
+    def __init__(self, context: CallContext) -> None:
+        self.context = context
+        self.cwd = context.cwd
         self.tainted = False
 
     def at(self, found: list[list[Simple]], depth: int) -> str | None:
@@ -88,22 +89,22 @@ class _Look:
         for part in parts:
             for word in part.targets:
                 if self._is_kept(word) or (self.tainted and "$" in word.text):
-                    return judge.KEPT.format(word.text)
+                    return KEPT.format(word.text)
             hit = self._names_kept(part)
             if hit and not self._only_reads(part):
-                return judge.KEPT.format(hit)
+                return KEPT.format(hit)
             if part.name in _REMOVERS or (part.name == "find" and known.acts(part)):
                 for word in part.words:
                     if not word.text.startswith("-") and where.holds_kept(
-                        word.text, self.cwd, self.around.env
+                        word.text, self.cwd, self.context.env
                     ):
-                        return judge.KEPT.format(word.text)
+                        return KEPT.format(word.text)
             if (
                 named
                 and (part.piped or part.name in SHELLS or known.reads_program(part))
                 and not self._only_reads(part)
             ):
-                return judge.KEPT.format(named)
+                return KEPT.format(named)
             named = named or hit
         return None
 
@@ -118,7 +119,7 @@ class _Look:
 
     def _is_kept(self, word: Word) -> bool:
         text = word.text.partition("=")[2] if "=" in word.text else word.text
-        return where.is_kept(text, self.cwd, self.around.env) or known.mentions(word.text)
+        return where.is_kept(text, self.cwd, self.context.env) or known.mentions(word.text)
 
     def _only_reads(self, part: Program) -> bool:
         texts = [word.text for word in part.words]
@@ -156,24 +157,24 @@ class _Look:
     # -- only while a run or a contract is under way
 
     def _under_way(self, part: Program) -> str | None:
-        around = self.around
+        context = self.context
         for word in part.targets:
             if self._is_fixed(word.text):
-                return judge.SETTINGS.format(word.text)
+                return SETTINGS.format(word.text)
         if part.name == "cp" or not self._only_reads(part):
             for word in part.words[-1:] if part.name == "cp" else part.words:
                 if word.text and not word.text.startswith("-") and self._is_fixed(word.text):
-                    return judge.SETTINGS.format(word.text)
-            if part.name not in ("git", "gh") and known.mentions_settings(part.text) and around.under_way:
-                return judge.SETTINGS.format("what this command names")
+                    return SETTINGS.format(word.text)
+            if part.name not in ("git", "gh") and known.mentions_settings(part.text) and context.under_way:
+                return SETTINGS.format("what this command names")
         texts = [word.text for word in part.words]
         if part.name == "git":
             verb = known.git_verb(texts)
-            if verb == "push" and around.under_way:
-                return publishing.push(texts, around)
+            if verb == "push" and context.under_way:
+                return publishing.push(texts, context)
             if (
                 verb == "clean"
-                and around.under_way
+                and context.under_way
                 and any(
                     text[:1] == "-" and text[:2] != "--" and ("x" in text or "X" in text) for text in texts
                 )
@@ -181,19 +182,19 @@ class _Look:
                 return CLEANING
             if (
                 verb == "config"
-                and around.under_way
+                and context.under_way
                 and any("hookspath" in text.lower() or "fsmonitor" in text.lower() for text in texts)
             ):
                 return HOOKS
-        if part.name == "gh" and around.under_way:
-            return publishing.gh(texts, around)
+        if part.name == "gh" and context.under_way:
+            return publishing.gh(texts, context)
         return None
 
     def _is_fixed(self, text: str) -> bool:
-        around = self.around
-        if where.is_settings(text, self.cwd) and around.under_way:
+        context = self.context
+        if where.is_settings(text, self.cwd) and context.under_way:
             return True
-        return where.is_contract(text, self.cwd) and around.pinned
+        return where.is_contract(text, self.cwd) and context.pinned
 
     # -- from left to right
 

@@ -1,4 +1,4 @@
-"""A program with its words in; what is known of it out: whether it only reads, runs a text, or is one of our own commands."""
+"""What is known of a program and its arguments: reads only, runs a text, or is one of our own commands."""
 
 from __future__ import annotations
 
@@ -183,6 +183,7 @@ def opens(part: Program) -> bool:
 
 
 def git_verb(texts: list[str]) -> str:
+    """Return the subcommand of `git TEXTS`, "" when missing."""
     at = 0
     while at < len(texts):
         if texts[at] in ("-C", "-c", "--git-dir", "--work-tree", "--namespace", "--exec-path"):
@@ -217,14 +218,17 @@ def reads_program(part: Program) -> bool:
 
 
 def is_interpreter(name: str) -> bool:
+    """Tell whether a program runs texts, whatever its version."""
     return name.rstrip("0123456789.") in _INTERPRETERS
 
 
 def is_python(name: str) -> bool:
+    """Tell whether a program is Python, whatever its version."""
     return name.rstrip("0123456789.") in ("python", "pypy")
 
 
 def is_script(text: str) -> bool:
+    """Tell whether an argument of sed may write a file."""
     return any(mark in text for mark in " {};") or text.startswith(("w", "W"))
 
 
@@ -235,6 +239,7 @@ def mentions(text: str) -> bool:
 
 
 def mentions_settings(text: str) -> bool:
+    """Tell whether a text names hooks or settings of the client or of git."""
     return any(
         name in text for name in (".claude/settings", ".git/hooks/", "hooks/hooks.json", ".claude/hooks")
     )

@@ -1,4 +1,4 @@
-"""A simple command in; the program it runs in the end and the words it gets, with the wrappers around it taken away, out."""
+"""The program that a simple command finally runs, with its arguments, without wrappers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The words of a git push or of gh in; whether they publish the branch of a run, as a reason or None, out."""
+"""Whether `git push` or `gh` would publish a run's branch."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from correctless.guard import where
 
 TYPE_CHECKING = False  # see shell
 if TYPE_CHECKING:
-    from correctless.guard.judge import Around
+    from correctless.guard.context import CallContext
 
-PUBLISHING = "the run's branch is published by correctless, after a person confirmed what was theirs: correctless cauto resume"
-MERGING = "merging is asked for and done by: correctless contract merge NUMBER"
+PUBLISHING = "the run's branch is published by correctless, after the operator confirmed its decisions: correctless cauto resume"
+MERGING = "merge with: correctless contract merge NUMBER"
 
 
-def push(texts: list[str], around: Around) -> str | None:
+def push(texts: list[str], context: CallContext) -> str | None:
     """Why `git TEXTS`, a push, is denied while a run or a contract is under way; None when it may run."""
-    if around.dispatched:
+    if context.dispatched:
         return PUBLISHING
-    branches = around.runs
-    if not branches and around.pinned:
+    branches = context.runs
+    if not branches and context.pinned:
         return None  # the contract's own guard knows which pushes it governs
-    current = where.branch(around.home) if around.home else ""
+    current = where.branch(context.home) if context.home else ""
     plain = [text for text in texts if not text.startswith("-")]
     plain = plain[plain.index("push") + 1 :]
     refs = [ref.rpartition(":")[2] or ref for ref in plain[1:]]
@@ -34,24 +34,26 @@ def push(texts: list[str], around: Around) -> str | None:
     return PUBLISHING if any(name in branches for name in meant) else None
 
 
-def gh(texts: list[str], around: Around) -> str | None:
+def gh(texts: list[str], context: CallContext) -> str | None:
     """The same of `gh TEXTS`."""
     plain = [text for text in texts if not text.startswith("-")]
     if plain[:2] == ["pr", "merge"] or (
         plain[:1] == ["api"] and any("/merge" in text or "mergePullRequest" in text for text in texts)
     ):
-        return MERGING if around.pinned else PUBLISHING if around.dispatched else None
+        return MERGING if context.pinned else PUBLISHING if context.dispatched else None
     if plain[:2] != ["pr", "create"] and not (
         plain[:1] == ["api"]
         and any(text.rstrip("/").endswith("/pulls") or "createPullRequest" in text for text in texts)
     ):
         return None
-    if around.dispatched:
+    if context.dispatched:
         return PUBLISHING
     head = _option(texts, ("--head", "-H"))
-    branch = head.rpartition(":")[2] if head else where.branch(around.home) if around.home else ""
+    branch = head.rpartition(":")[2] if head else where.branch(context.home) if context.home else ""
     return (
-        PUBLISHING if around.runs and (branch in around.runs or "" in around.runs or "$" in branch) else None
+        PUBLISHING
+        if context.runs and (branch in context.runs or "" in context.runs or "$" in branch)
+        else None
     )
 
 

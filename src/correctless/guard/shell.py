@@ -1,4 +1,4 @@
-"""The text of a shell command in; the simple commands it holds, pipeline by pipeline, those of its substitutions included, out."""
+"""The simple commands of a shell text, pipeline by pipeline, with those of its substitutions."""
 
 from __future__ import annotations
 

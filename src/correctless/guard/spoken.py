@@ -1,4 +1,4 @@
-"""Text in; whether it holds words that count only from a person, as a sentence or as one of our commands, out."""
+"""Texts that count only from a human: sentences and our own confirming commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where this program keeps what is its own for a user: an environment in, folders out; nothing is read.
+"""The folders of this program's own state for a user; nothing is read.
 
 A process sets its own environment: whatever may hide something by it is looked for in the user database's home first.
 """

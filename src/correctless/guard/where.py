@@ -1,4 +1,4 @@
-"""A path or a folder in; whether the guard holds it, and what is under way in its repository, out."""
+"""Which paths the guard protects, and whether a run is active in their repository."""
 
 from __future__ import annotations
 

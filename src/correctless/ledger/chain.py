@@ -1,4 +1,4 @@
-"""The chain of a log: its open file in, each line's place in the chain and what is wrong with it out; nothing is written.
+"""Reader of a log's hash chain: the position of each line and the faults; nothing is written.
 
 A line ends with `"seq"` and `"prev"`: its number from 1, and the SHA-256 of the exact bytes of the line before. So a chain is
 checked on bytes, without reading any JSON, and no canonical JSON is needed.
@@ -60,6 +60,7 @@ class Link:
 
 
 def digest(line: bytes) -> str:
+    """Return the SHA-256 of a line's exact bytes, in hexadecimal."""
     return hashlib.sha256(line).hexdigest()
 
 
@@ -89,7 +90,7 @@ def links(file: BinaryIO, offset: int = 0, after: Head = EMPTY) -> Iterator[Link
             foreign = number == 1
             fault = f"it does not follow the line before: that one, or the order, was changed (entry {said})"
         elif said != seq + 1:
-            fault = f"entry {said} stands where entry {seq + 1} belongs"
+            fault = f"entry {said} is where entry {seq + 1} belongs"
         if foreign:
             fault = "no log of correctless"
         seq, prev = said, digest(line)

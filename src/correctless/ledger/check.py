@@ -1,4 +1,4 @@
-"""Looking after a log: its path in; a report of what is wrong, or what was set aside to mend it, out."""
+"""Check and repair of a log: a report of what is wrong, and of what was set aside to repair it."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ class _Noted:
         found = f"entry {at.seq} is not the one that {anchor.where} noted"
         if at.seq > 0:
             begin = self._fits + 1
-            found += f". the first change lies in {f'entry {first}' if begin >= first else f'entries {begin}..{first}'}"
+            found += f". the first change is in {f'entry {first}' if begin >= first else f'entries {begin}..{first}'}"
         return Finding(self.path, max(at.seq, 1), 1, "log-anchor", found, anchor.severity)
 
     def _late(self, anchor: Anchor, reached: int) -> Finding:

@@ -1,4 +1,4 @@
-"""The private copy of a log's heads: each entry in as it is acknowledged, what the log must still hold out.
+"""The private copy of a log's heads: each acknowledged entry, which the log must still hold.
 
 It lies under the user's state folder, outside the repository, so that whoever rewrites a log or cuts its tail off has to
 know of it. One line an entry, all of one length: a crash in the middle of a line costs that line, and the log has it. The

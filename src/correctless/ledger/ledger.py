@@ -1,4 +1,4 @@
-"""The log: fields in, one durable line of a tamper-evident JSONL file out; read, verified and repaired here alone.
+"""Append-only, tamper-evident JSONL log; the only code that reads, verifies and repairs one.
 
 Every append locks the file, checks what is new in it, writes once, syncs, and only then acknowledges.
 """
@@ -238,8 +238,8 @@ class Ledger:
         if self._alone and known is not None and seen.head.seq > known:
             raise Stop(
                 exits.REFUSED,
-                f"{self.path}:{known + 1}: somebody else added this entry while a run had the log for itself. "
-                "see what it says, then go on with: correctless cauto resume",
+                f"{self.path}:{known + 1}: another process added this entry while a run had the log for itself. "
+                "read it, then continue with: correctless cauto resume",
             )
         if tail:
             file.set_aside("torn", self._clock(), tail)

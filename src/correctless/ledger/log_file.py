@@ -1,4 +1,4 @@
-"""The file under a log: a path in, its open and locked file out, and pieces of it set aside; nothing is ever overwritten."""
+"""The open, locked file of a log, and pieces of it set aside; nothing is ever overwritten."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Foreign(Stop):
 
     def __init__(self, path: str, line: int = 1) -> None:
         super().__init__(
-            exits.REFUSED, f"{path} is no log of correctless. move it away, or name another file"
+            exits.REFUSED, f"{path} is not a log of correctless. move it away, or name another file"
         )
         self.line = line
 
@@ -75,6 +75,7 @@ class LogFile:
         return there if _which(there) == self.which else None
 
     def stat(self) -> os.stat_result:
+        """Return the stat of the open file."""
         return os.fstat(self.fd)
 
     def stream(self) -> BinaryIO:
@@ -82,6 +83,10 @@ class LogFile:
         return open(self.fd, "rb", buffering=1 << 16, closefd=False)
 
     def cut(self, size: int) -> None:
+        """Truncate the file to `size` bytes.
+
+        Raises: Stop(3) when the system refuses.
+        """
         try:
             os.ftruncate(self.fd, size)
         except OSError as error:
@@ -287,8 +292,9 @@ def _busy(path: str, limit: float) -> Stop:
 
 
 def refusal(path: str, why: OSError | str, what: str) -> Stop:
+    """Return the error for a log that cannot be used: exit code 3, with the cause."""
     said = why if isinstance(why, str) else why.strerror or str(why)
-    return Stop(exits.REFUSED, f"{path}: can't {what}: {said}. mend that, then start again")
+    return Stop(exits.REFUSED, f"{path}: can't {what}: {said}. fix that, then retry")
 
 
 def _folder(path: str, root: str | None) -> tuple[int, str, tuple[tuple[str, Which], ...]]:
@@ -298,7 +304,7 @@ def _folder(path: str, root: str | None) -> tuple[int, str, tuple[tuple[str, Whi
     if root is not None:
         start = os.path.abspath(root)
         if not full.startswith(start.rstrip("/") + "/"):
-            raise Stop(exits.REFUSED, f"{path} lies outside {root}. name a file inside it")
+            raise Stop(exits.REFUSED, f"{path} is outside of {root}. name a file inside it")
         parts = os.path.relpath(above, start).split("/") if above != start else []
         above = start
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -317,7 +323,7 @@ def _folder(path: str, root: str | None) -> tuple[int, str, tuple[tuple[str, Whi
         if fd >= 0:
             os.close(fd)
         if error.errno == errno.ENOENT:
-            raise Missing(exits.REFUSED, f"there is no log at {path}: no folder {above}") from None
+            raise Missing(exits.REFUSED, f"no log found at {path}: missing folder {above}") from None
         if error.errno in (errno.ELOOP, errno.ENOTDIR):
             raise Stop(
                 exits.REFUSED, f"{path}: {above} is a symbolic link or no folder. put a real folder there"
@@ -333,12 +339,12 @@ def _open(path: str, name: str, folder: int, *, write: bool, create: bool) -> in
     except OSError as error:
         if error.errno == errno.ENOENT:
             raise Missing(
-                exits.REFUSED, f"there is no log at {path}. put it back from a copy, or start a run first"
+                exits.REFUSED, f"no log found at {path}. put it back from a copy, or start a run first"
             ) from None
         if error.errno == errno.ELOOP:
             raise Stop(exits.REFUSED, f"{path} is a symbolic link. put a regular file there") from None
         if error.errno == errno.EINVAL:
-            raise Stop(exits.REFUSED, f"{path} is no regular file. put a regular file there") from None
+            raise Stop(exits.REFUSED, f"{path} is not a regular file. put a regular file there") from None
         raise refusal(path, error, "open it") from None
 
 

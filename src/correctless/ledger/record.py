@@ -108,5 +108,5 @@ def decode(line: bytes) -> dict[str, Any]:
 def _no_duplicates(items: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(items)
     if len(found) != len(items):
-        raise RecordError("a key stands twice")
+        raise RecordError("duplicate key")
     return found

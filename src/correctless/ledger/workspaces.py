@@ -1,4 +1,4 @@
-"""A folder of logs and a person's word that it is a new workspace in; that word on record, and new private copies, out.
+"""Recording your statement that a folder of logs is a new workspace, and starting its private copies.
 
 Whoever removes the logs could also make `.git` look newly cloned. So no look at the folder tells a cleaned workspace from
 logs that were taken away: a person says so, and what was noted before is kept.
@@ -66,7 +66,7 @@ def begin(folder: str, env: Mapping[str, str], now: datetime, *, by: str, channe
                 copy.note(entry)
     except OSError as error:
         raise Stop(
-            exits.REFUSED, f"{error.filename or here}: {error.strerror}. mend that, then say it again"
+            exits.REFUSED, f"{error.filename or here}: {error.strerror}. fix that, then retry"
         ) from None
     return said
 

@@ -1,1 +1,1 @@
-"""The linter: discover files, run the rules in parallel, keep results, suppress, compare with a baseline, fix."""
+"""The linter: file discovery, rules in parallel, cached results, suppressions, a baseline, and fixes."""

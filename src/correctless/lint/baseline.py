@@ -1,4 +1,4 @@
-"""Findings that are known in, those that are new out: a file of fingerprints that a project takes on as they are."""
+"""Baseline of accepted findings: a file of their fingerprints, and the findings that are new."""
 
 from __future__ import annotations
 
@@ -57,6 +57,6 @@ def _read(file: str) -> Counter[str]:
     found = said.get("findings") if isinstance(said, dict) and said.get("version") == _VERSION else None
     if not isinstance(found, dict) or not all(type(count) is int for count in found.values()):
         raise Stop(
-            exits.REFUSED, f"'{file}' is no baseline of this version. make it again with --write-baseline"
+            exits.REFUSED, f"'{file}' is not a baseline of this version. write it again with --write-baseline"
         )
     return Counter(found)

@@ -1,4 +1,4 @@
-"""Results by the digest of what they depend on, and digests by the stat of a file; a file of the user's cache folder.
+"""Cache of results by the digest of their inputs, and of digests by file stat, in the user's cache folder.
 
 A cache is never trusted: one that is damaged, of another version or of another owner counts as none, and one that can't be
 written costs time and nothing else. Who writes last wins; what the other one kept is worked out again.
@@ -86,12 +86,17 @@ class Cache:
         return self.by_content(known[1])
 
     def by_content(self, key: bytes) -> Result | None:
+        """Return the result stored under the digest of its inputs, if any."""
         result = self._results.get(key)
         if result is not None:
             self._used.add(key)
         return result
 
     def keep(self, path: str, stat: Stat, key: bytes, result: Result, now_ns: int) -> None:
+        """Store the result of a file under the digest of its inputs, and that digest under its stat.
+
+        `now_ns`: the time in nanoseconds; a file younger than a tick is not stored by its stat.
+        """
         self._changed = self._changed or self._results.get(key) != result
         self._results[key] = result
         self._used.add(key)
@@ -102,6 +107,7 @@ class Cache:
             self._by_stat[path] = (stat, key)
 
     def save(self) -> None:
+        """Write the cache, if it changed. A failed write only costs time."""
         if not self._changed or not self._store:
             return
         if len(self._results) > _MOST:

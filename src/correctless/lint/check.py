@@ -1,4 +1,4 @@
-"""One file in, what the rules find in it out, as plain values that a cache and a pipe can hold."""
+"""Findings of all rules in one file, as plain values that a cache and a pipe can hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Paths in, the files that are linted out, each with its kind; sorted, each real file once."""
+"""Discovery of the files to lint, each with its kind; sorted, each real file once."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def discover(paths: Sequence[str]) -> Discovered:
         elif os.path.lexists(path):
             found[path] = kind_of(path)
         else:
-            unlisted.append((path, "there is no such file"))
+            unlisted.append((path, "file not found"))
     # To resolve each path costs more than to walk, and one tree without links holds no file twice.
     names = _once(found) if len(paths) > 1 or links else list(found.items())
     return Discovered([LintTarget(path, kind) for path, kind in sorted(names)], unlisted, projects)
@@ -60,7 +60,7 @@ def kind_of(path: str) -> str:
     if kind is None and name.endswith((".md", ".markdown")):
         kind = AGENT if os.path.basename(folder) == "agents" else SKILL
     if kind is None:
-        raise Stop(exits.USAGE, f"'{path}' is no file that is linted. name {_KNOWN}")
+        raise Stop(exits.USAGE, f"'{path}' is not a file that is linted. name {_KNOWN}")
     return kind
 
 

@@ -1,4 +1,4 @@
-"""The bytes of a file and edits in, the mended bytes out; every other byte stays as it is."""
+"""Application of edits to the bytes of a file; every other byte stays the same."""
 
 from __future__ import annotations
 

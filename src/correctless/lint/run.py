@@ -1,4 +1,4 @@
-"""Files and settings in, every finding out: from the cache where nothing changed, else from the rules, on all processors."""
+"""A run over many files, on all processors: cached results where nothing changed, else the rules."""
 
 from __future__ import annotations
 

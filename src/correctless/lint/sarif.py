@@ -1,4 +1,4 @@
-"""Findings and the rules behind them in, one SARIF 2.1.0 log out."""
+"""SARIF 2.1.0 log of findings and the rules behind them."""
 
 from __future__ import annotations
 

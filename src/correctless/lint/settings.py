@@ -1,4 +1,4 @@
-"""`.correctless/config/correctless.yaml` and what it extends in, what the linter was told out, without reading YAML twice.
+"""The linter's settings from `correctless.yaml` and what it extends, cached so that YAML is not read twice.
 
 The key `lint` is read and validated by `config`, which is slow to import; what it said is kept under the digest of the
 files it stands in.
@@ -50,6 +50,7 @@ class Settings(NamedTuple):
         return bool(self.projects) and os.path.abspath(path).startswith(self.projects)
 
     def excluded(self, path: str) -> bool:
+        """Tell whether a path, relative to the project, is excluded."""
         return bool(self.exclude) and self._matches(path, self.exclude)
 
     def levels(self, path: str) -> Levels:
@@ -160,7 +161,7 @@ def _refuse_unknown(names: Iterable[str], path: str) -> None:
         if name not in known:
             near = get_close_matches(name, known, n=1)
             advice = f"write {near[0]}" if near else "see correctless rules"
-            raise Stop(exits.REFUSED, f"{path}: there is no rule '{name}'. {advice}")
+            raise Stop(exits.REFUSED, f"{path}: unknown rule '{name}'. {advice}")
 
 
 def _read(path: str) -> bytes:

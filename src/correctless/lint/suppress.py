@@ -1,4 +1,4 @@
-"""What was found in a file and its suppressions in, what is left out; a suppression that does nothing is a finding."""
+"""Suppressions of findings in a file; one that suppresses nothing is itself a finding."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def apply(found: CheckedFile, settings: Settings, path: str, today: str) -> list
     known, met, silent = _known(), {each.rule for each in found.findings}, set()
     for rule, until, at in found.suppressions:
         if rule not in known:
-            faults.append(_fault(at, f"there is no rule '{rule}'. see correctless rules", "error"))
+            faults.append(_fault(at, f"unknown rule '{rule}'. see correctless rules", "error"))
         elif until and until < today:
             faults.append(
-                _fault(at, f"this suppression of '{rule}' is over since {until}. mend it, or renew the day")
+                _fault(at, f"this suppression of '{rule}' has expired on {until}. fix it, or renew the date")
             )
         elif rule in met:
             silent.add(rule)

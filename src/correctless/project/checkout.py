@@ -1,4 +1,4 @@
-"""A commit checked out in a folder of its own, away from every worktree: nothing lies in it but what the commit holds."""
+"""A commit checked out in a folder of its own, away from every worktree, with nothing else in it."""
 
 from __future__ import annotations
 

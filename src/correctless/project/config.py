@@ -1,4 +1,4 @@
-"""`.correctless/config/correctless.yaml` and flags in, one frozen `Config` out; every fault at once, by its key."""
+"""Configuration from `correctless.yaml` and flags: one frozen `Config`, or every fault by its key."""
 
 from __future__ import annotations
 
@@ -191,10 +191,11 @@ class Config(_Model):
         found = self.pipelines.get(name) or PIPELINES.get(name)
         if found is None:
             known = ", ".join(sorted({*PIPELINES, *self.pipelines}))
-            raise Stop(exits.REFUSED, f"there is no pipeline '{name}'. write one of: {known}")
+            raise Stop(exits.REFUSED, f"unknown pipeline '{name}'. write one of: {known}")
         return found
 
     def attempts(self) -> int:
+        """Return how often a failing step is tried in all."""
         return 3 if self.intensity == "standard" else 2
 
 
@@ -235,7 +236,9 @@ def load(values: Any, *, where: str = PATH, flags: Mapping[str, Any] | None = No
     if values is None:
         values = {}
     if not isinstance(values, Mapping):
-        raise Stop(exits.REFUSED, f"{where} is no mapping. write keys and values, such as: intensity: high")
+        raise Stop(
+            exits.REFUSED, f"{where} is not a mapping. write keys and values, such as: intensity: high"
+        )
     merged = {**values, **{key: value for key, value in (flags or {}).items() if value is not None}}
     try:
         return Config.model_validate(_tuples(merged))
@@ -262,7 +265,7 @@ def _fault(error: Any) -> str:
         return f"'{place}': {error['msg'][:1].lower()}{error['msg'][1:]}"
     *path, key = error["loc"]
     near = difflib.get_close_matches(str(key), _keys(path), n=1)
-    return f"'{place}' is no key{f'. did you mean {near[0]}' if near else ''}"
+    return f"'{place}' is not a key{f'. did you mean {near[0]}' if near else ''}"
 
 
 def _keys(path: list[Any]) -> list[str]:

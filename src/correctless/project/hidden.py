@@ -1,4 +1,4 @@
-"""What git's index was told not to look at: found, and looked at again."""
+"""Files that git's index was told to ignore (assume-unchanged, skip-worktree), found and compared again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A worktree in; what of it git would wait for, trip over or pass by without a word, found without git."""
+"""Files in a worktree that git would wait for, fail on or silently skip, found without git."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _open(path: bytes) -> None:
         raise Stop(
             exits.REFUSED,
             f"{os.fsdecode(path)[:300]} can't be read, and its mode is not ours to change. have it made readable "
-            "(chmod u+rwX), or move it away, then go on with: correctless cauto resume",
+            "(chmod u+rwX), or move it away, then continue with: correctless cauto resume",
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""The run's lock: one dispatcher a worktree, held on by the agents it started until the last of them is gone."""
+"""The run's lock: one dispatcher a worktree, held until the last of its agents has ended."""
 
 from __future__ import annotations
 
@@ -57,6 +57,7 @@ class Lock:
         os.ftruncate(self.fd, len(said))
 
     def close(self) -> None:
+        """Release the lock, unless an agent still holds it."""
         with suppress(OSError):
             os.close(self.fd)
 
@@ -79,6 +80,7 @@ class LockHolder:
 
 
 def path(repo: Repo) -> str:
+    """Return the path of the repository's lock."""
     return os.path.join(repo.git_dir, "correctless.lock")
 
 

@@ -1,4 +1,4 @@
-"""A repository in; where the logs and other files of its branches lie out."""
+"""Paths of the logs and other files of a branch."""
 
 from __future__ import annotations
 
@@ -118,5 +118,5 @@ def ensure_artifacts(logs: Logs) -> None:
             replace_file(ignore, b"*\n")
     except OSError as error:
         raise Stop(
-            exits.REFUSED, f"{logs.artifacts} can't be made: {error.strerror}. mend it, then start again"
+            exits.REFUSED, f"{logs.artifacts} can't be made: {error.strerror}. fix it, then retry"
         ) from None

@@ -1,4 +1,4 @@
-"""The channels a person speaks through: what they may answer from, and who they say they are.
+"""Channels for human answers: where an answer may come from, and whose it is.
 
 A model can start any program its user can. What it can't be given is a terminal of its own outside the agent's process
 tree: so a confirming command refuses when it, or any process above it, is marked as an agent's.
@@ -28,12 +28,12 @@ def refuse_agents(env: Mapping[str, str], *, pid: int | None = None) -> None:
     if env.get("CLAUDECODE"):
         raise Stop(
             exits.REFUSED,
-            "this is a tool call of Claude Code, and a person's answer is needed. run it in your own terminal",
+            "this is a tool call of Claude Code, but only you may answer. run it in your own terminal",
         )
     if inside_agent(env, pid=pid):
         raise Stop(
             exits.REFUSED,
-            "this runs inside an agent, and a person's answer is needed. run it in your own terminal",
+            "this runs inside an agent, but only you may answer. run it in your own terminal",
         )
 
 
@@ -52,7 +52,7 @@ def named(given: str) -> str:
     bare = given.strip()
     if len(bare) > _LONGEST or "\n" in bare or hidden(bare) or not any(map(str.isalnum, bare)):
         shown = bare.encode("ascii", "backslashreplace").decode()[:_LONGEST]
-        said = f"'{shown}' is no name. write one line of visible text with a letter in it, at most {_LONGEST} characters"
+        said = f"'{shown}' is not a name. write one line of visible text with a letter in it, at most {_LONGEST} characters"
         raise Stop(exits.USAGE, said)
     return bare
 

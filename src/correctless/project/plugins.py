@@ -1,4 +1,4 @@
-"""The name of a plugin that Claude Code has installed in; the folder it lies in out."""
+"""Folders of plugins that Claude Code has installed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def folder(name: str, project: str, env: Mapping[str, str]) -> str:
             )
         return place
     fix = f"install it in Claude Code, with /plugin install {name}"
-    raise Stop(exits.REFUSED, f"there is no plugin '{name}' installed ({path}). {fix}")
+    raise Stop(exits.REFUSED, f"plugin '{name}' is not installed ({path}). {fix}")
 
 
 def _installed(path: str, project: str) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""What a commit holds, each object held against its name, and what lies in a worktree in its place."""
+"""A commit's files, each object verified against its name, and the worktree's files in their place."""
 
 from __future__ import annotations
 
@@ -60,6 +60,7 @@ def missing(repo: Repo, oids: Collection[str]) -> str:
 
 
 def forged(oid: str, repo: Repo) -> Stop:
+    """Return the error for an object that is missing or is not what its name says: exit code 3."""
     what = f"the object {oid[:12]} in {repo.common_dir} is missing or is not what its name says"
     return Stop(exits.REFUSED, f"{what}. see git fsck")
 

@@ -1,4 +1,4 @@
-"""A worktree held against its commit, byte by byte and without git's index: a repository in, what differs out.
+"""Comparison of a worktree with its commit, byte by byte and without git's index.
 
 An index can be told not to look, and its configuration, attributes and filters decide what a file "is". Here each file is hashed
 as it lies on disk and compared with the commit's tree; nothing an agent can set for git has a part in it.

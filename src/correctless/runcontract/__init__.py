@@ -1,1 +1,1 @@
-"""The run contract: what a person granted beforehand in, what may be done now out."""
+"""The run contract: what you granted beforehand, and what is allowed now."""

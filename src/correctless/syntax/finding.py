@@ -1,4 +1,4 @@
-"""One problem at one place in a file: a finding in, its line of text, its JSON object or its annotation out."""
+"""One problem at one position in a file, as a line of text, a JSON object or an annotation."""
 
 from __future__ import annotations
 

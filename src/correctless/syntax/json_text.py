@@ -1,4 +1,4 @@
-"""JSON text -> the nodes that `yamltext` makes of YAML, each with its place, and a finding where JSON ends to be JSON."""
+"""JSON as the nodes of `yaml_text`, each with its position, and a finding where it stops being valid JSON."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class _JsonReader:
                 node, at = self._add(node, self._skip(at))
             at = self._skip(at)
         if at < len(self.text):
-            raise _Refused(at, "something stands behind the end of the JSON. delete it")
+            raise _Refused(at, "text after the end of the JSON. delete it")
         return root
 
     def saved(self) -> Node | None:
@@ -115,7 +115,7 @@ class _JsonReader:
             raise _Refused(at, self._why(at, f"write ',' or '{end}'"))
         after = self._skip(at + 1)
         if self.text[after : after + 1] == end:
-            why = f"a comma stands before '{end}', which JSON does not allow. delete it"
+            why = f"trailing comma before '{end}', which JSON does not allow. delete it"
             raise _Refused(at, why, (Edit(at, at + 1, ""),))
         return None, self._key(after) if top.kind == MAP else after
 
@@ -135,7 +135,7 @@ class _JsonReader:
         elif top.key is not None:
             first = top.first.setdefault(top.key.text, top.key)
             if first is not top.key:
-                message = f"key '{first.text}' stands twice, first on line {first.line}. keep one of them"
+                message = f"duplicate key '{first.text}', first on line {first.line}. keep one of them"
                 end = self.lines.place(top.key.end)
                 found = Finding(
                     self.path, top.key.line, top.key.column, "duplicate-key", message, "error", *end
@@ -162,7 +162,7 @@ class _JsonReader:
             if "control" in why:
                 raise _Refused(
                     error.pos,
-                    "a line end or control character stands in a text. write it as an escape, such as \\n",
+                    "a line end or control character in a string. write it as an escape, such as \\n",
                 ) from None
             raise _Refused(
                 error.pos, "this escape does not exist in JSON. write '\\\\' for a backslash"
@@ -181,7 +181,7 @@ class _JsonReader:
             return "JSON has no comments. delete it"
         if char in "'“”‘’":
             return "JSON quotes with '\"' only. write that"
-        return f"{char!r} stands where it can't. {advice}"
+        return f"{char!r} is not allowed here. {advice}"
 
 
 _END = {"{": "}", "[": "]"}

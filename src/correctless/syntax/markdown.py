@@ -1,4 +1,4 @@
-"""Markdown text -> its lines, each with a kind, and its headings with what stands under them; CommonMark's block rules."""
+"""Lines and headings of a Markdown text by CommonMark's block rules, each line with its kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON and nothing else: no NaN, no depth or digits without end."""
+"""Strict JSON reader: no NaN, limited depth and digits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TOML that was parsed already in, the line and column of each of its keys and values out; tomllib tells none."""
+"""Line and column of each key and value of a parsed TOML text, which tomllib does not give."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ class Places:
 
 
 def places(toml: str) -> Places:
+    """Return the positions of all keys and values of a valid TOML text, from 1."""
     keys: dict[Path, tuple[int, int]] = {(): (1, 1)}
     values: dict[Path, tuple[int, int]] = {(): (1, 1)}
     counts: dict[Path, int] = {}

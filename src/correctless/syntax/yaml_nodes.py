@@ -1,4 +1,4 @@
-"""A block of YAML -> nodes that know their place in the file, or where and why YAML refuses it; the only user of PyYAML.
+"""YAML as nodes with positions, or the position of a syntax error; the only user of PyYAML.
 
 Built on the events of PyYAML's C parser, not on `compose`: that one recurses in C and takes the process down on deeply
 nested input, and it hides where an alias stands. Nothing is constructed, nothing is expanded.
@@ -74,6 +74,7 @@ class LineOffsets:
         self._known = (0, 1)  # an offset and its line: places are asked for in about the order of the text
 
     def place(self, offset: int) -> tuple[int, int]:
+        """Return line and column, from 1, of an offset in characters."""
         if self._starts is not None:
             at = bisect_right(self._starts, offset) - 1
             return at + 1, offset - self._starts[at] + 1
@@ -208,7 +209,7 @@ class Reader:
         for key, _ in pairs:
             if key.kind == SCALAR and first.setdefault(key.text, key) is not key:
                 message = (
-                    f"key '{key.text}' stands twice, first on line {first[key.text].line}. keep one of them"
+                    f"duplicate key '{key.text}', first on line {first[key.text].line}. keep one of them"
                 )
                 start, end = key.start - self.base, key.end - self.base
                 self.problems.append(self.finding(start, "duplicate-key", message, end=end))

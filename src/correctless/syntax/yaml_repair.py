@@ -1,4 +1,4 @@
-"""A block that YAML refuses -> what can still be read of it, each cause as a finding, and the edit that heals it."""
+"""Repair of invalid YAML: what can still be read, each cause as a finding, and the edit that fixes it."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ def _message(block: str, refused: YamlRefusal, healed: tuple[str, Edit] | None) 
     cause = refused.why.removeprefix(": ")
     char = block[refused.offset : refused.offset + 1]
     if "\t" in (char, block[refused.offset - 1 : refused.offset]) and ("token" in cause or "tab" in cause):
-        cause = "a tab stands where YAML wants spaces"
+        cause = "a tab where YAML requires spaces"
     elif "cannot start any token" in cause:
         cause = f"a value without quotes can't start with '{char}'"
     elif "did not find expected key" in cause:

@@ -1,4 +1,4 @@
-"""YAML text -> nodes that know their place in the file, and findings for what can't be read; where everybody reads YAML."""
+"""The one YAML reader: nodes with positions, and findings for what cannot be read."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def test_an_entry_of_somebody_else_is_refused_at_the_next_question(log: Path) ->
     assert known.unlisted("r1", "ctdd") == 1
     Ledger(str(log)).append(decision("theirs").fields())
 
-    with pytest.raises(Stop, match="somebody else added this entry"):
+    with pytest.raises(Stop, match="another process added this entry"):
         known.unlisted("r1", "ctdd")
 
 

@@ -970,7 +970,7 @@ def test_the_first_change_lies_after_the_last_anchor_that_holds(
     assert [f.line for f in findings] == [fails, 6]
     for found, seq in zip(findings, (fails, 6), strict=True):
         assert f"entry {seq} is not the one that note {seq} noted" in found.message
-        assert found.message.endswith(f"the first change lies {range_said}")
+        assert found.message.endswith(f"the first change is {range_said}")
 
 
 def test_an_anchor_of_an_older_log_says_nothing_about_where_this_one_changed(log: Path) -> None:
@@ -979,7 +979,7 @@ def test_an_anchor_of_an_older_log_says_nothing_about_where_this_one_changed(log
     noted = [Anchor(1, sha(lines[0]), "a"), older, Anchor(3, sha(lines[2]), "c"), Anchor(4, "0" * 64, "d")]
     report = verify(str(log), noted)
     assert [(f.line, f.severity) for f in report.findings] == [(2, "warning"), (4, "error")]
-    assert report.findings[1].message.endswith("the first change lies in entry 4")
+    assert report.findings[1].message.endswith("the first change is in entry 4")
 
 
 def test_an_anchor_behind_a_break_of_the_chain_does_not_vouch_for_what_is_before_it(log: Path) -> None:
@@ -987,7 +987,7 @@ def test_an_anchor_behind_a_break_of_the_chain_does_not_vouch_for_what_is_before
     log.write_bytes(b"".join(lines).replace(b'"a"', b'"x"'))
     report = verify(str(log), [Anchor(3, sha(lines[2]), "c"), Anchor(4, "0" * 64, "d")])
     assert [(f.rule, f.line) for f in report.findings] == [("log-chain", 2), ("log-anchor", 4)]
-    assert report.findings[1].message.endswith("the first change lies in entries 1..4")
+    assert report.findings[1].message.endswith("the first change is in entries 1..4")
 
 
 @pytest.mark.parametrize(
@@ -1199,7 +1199,7 @@ def test_an_entry_of_somebody_else_is_refused_where_a_writer_has_the_log_for_its
     alone.append({"n": 2})
     assert other.append({"n": 3}).seq == 3
     for _ in range(2):
-        with pytest.raises(Stop, match=r"log.jsonl:3: somebody else added this entry"):
+        with pytest.raises(Stop, match=r"log.jsonl:3: another process added this entry"):
             alone.append({"n": 4})
     assert len(other.read()) == 3
     assert Ledger(path, alone=True).append({"n": 4}).seq == 4
@@ -1243,7 +1243,7 @@ def test_the_end_of_a_log_that_is_written_here_alone_shows_an_entry_of_somebody_
     assert ours.head() == Head(1, mine.head)
     write(log, "theirs")
 
-    with pytest.raises(Stop, match="somebody else added this entry"):
+    with pytest.raises(Stop, match="another process added this entry"):
         ours.head()
 
 

@@ -426,7 +426,7 @@ def test_a_damaged_log_is_named_exit_3_and_the_figures_of_the_rest_are_shown(pro
     assert done.returncode == exits.REFUSED
     assert "\nall " in done.stdout
     assert "not in the figures: " in done.stderr
-    assert "autonomous-decisions-bad.jsonl is no log of correctless" in done.stderr
+    assert "autonomous-decisions-bad.jsonl is not a log of correctless" in done.stderr
     said = json.loads(project.command("metrics", "--json").stdout)
     assert [each["branch"] for each in said["refused"]] == ["bad"]
     assert said["runs"]["count"] == len(

@@ -24,8 +24,8 @@ def test_flags_win_over_the_file_and_the_file_over_defaults() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("intensty: high", "'intensty' is no key. did you mean intensity"),
-        ("commands: {tests: [x]}", "'commands.tests' is no key. did you mean test"),
+        ("intensty: high", "'intensty' is not a key. did you mean intensity"),
+        ("commands: {tests: [x]}", "'commands.tests' is not a key. did you mean test"),
         ("pipelines: {default: {steps: [{skil: x}]}}", "did you mean skill"),
         ("intensity: low", "'intensity'"),
         ("max_usd: '4'", "'max_usd'"),
@@ -34,12 +34,12 @@ def test_flags_win_over_the_file_and_the_file_over_defaults() -> None:
         ("commands: {test: make test}", "'commands.test'"),
         ("pr: sometimes", "'pr"),
         ("confirm_channels: [shouting]", "'confirm_channels"),
-        ("- a\n- b", "no mapping"),
-        ("intensity: high\nintensity: standard", "twice"),
+        ("- a\n- b", "not a mapping"),
+        ("intensity: high\nintensity: standard", "duplicate key"),
         ("max_minutes: 012", "put it in quotes"),
         ("agent: &a claude\nremote: *a", "alias"),
         ("intensity: [", "correctless.yaml:1"),
-        ("a: !!python/object/apply:os.system [true]", "is no key"),
+        ("a: !!python/object/apply:os.system [true]", "is not a key"),
     ],
 )
 def test_a_fault_is_named_by_its_key(text: str, said: str) -> None:

@@ -73,7 +73,7 @@ def test_what_is_installed_for_another_project_is_not_for_this_one(listed: List,
     here = {"scope": "project", "projectPath": str(tmp_path / "here"), "installPath": place(tmp_path, "a")}
     env = listed({"team@a": [here]})
     assert plugins.folder("team", str(tmp_path / "here"), env)
-    with pytest.raises(Stop, match="there is no plugin 'team' installed"):
+    with pytest.raises(Stop, match="plugin 'team' is not installed"):
         plugins.folder("team", str(tmp_path / "there"), env)
 
 
@@ -81,11 +81,11 @@ def test_what_is_installed_for_another_project_is_not_for_this_one(listed: List,
     ("said", "why"),
     [
         ("{", "can't be read"),
-        ('{"plugins": {"team@a": [{"installPath": "relative/path"}]}}', "no plugin 'team'"),
+        ('{"plugins": {"team@a": [{"installPath": "relative/path"}]}}', "plugin 'team' is not installed"),
         ('{"plugins": {"team@a": [{"installPath": "/no/such/folder"}]}}', "not there"),
-        ('{"plugins": {"team@a": [7, null, {"installPath": 7}]}}', "no plugin 'team'"),
-        ('{"plugins": []}', "no plugin 'team'"),
-        ("[]", "no plugin 'team'"),
+        ('{"plugins": {"team@a": [7, null, {"installPath": 7}]}}', "plugin 'team' is not installed"),
+        ('{"plugins": []}', "plugin 'team' is not installed"),
+        ("[]", "plugin 'team' is not installed"),
     ],
 )
 def test_a_list_that_says_nothing_usable_is_refused(

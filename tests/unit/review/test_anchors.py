@@ -105,7 +105,7 @@ def test_the_first_entry_that_differs_is_named_though_the_chain_was_written_anew
     intact, said = kept.found()
     assert not intact
     assert said[0].startswith("3: entry 3 is not the one that the private copy of its heads noted")
-    assert "the first change lies in entry 3" in said[0]
+    assert "the first change is in entry 3" in said[0]
 
 
 def test_entries_added_behind_a_cut_do_not_hide_it(kept: Kept) -> None:
@@ -341,7 +341,7 @@ if step == "cverify":
 @pytest.mark.parametrize(
     ("extra", "said"),
     [
-        (FORGES, "somebody else added this entry"),
+        (FORGES, "another process added this entry"),
         (TRUNCATES, "its last acknowledged line was changed or cut off"),
         (REPLACES, "was replaced while it was written to"),
         (EDITS, "was changed"),

@@ -258,7 +258,7 @@ def test_a_damaged_log_is_refused_by_the_number_of_its_line(
 def test_a_file_of_somebody_else_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "theirs.jsonl"
     path.write_text('{"skill": "mine"}\n')
-    assert "is no log of correctless" in both(capsys, path)
+    assert "is not a log of correctless" in both(capsys, path)
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,1 @@
-"""Programs that are run: their end, their descendants, and what lost its parent."""
+"""Child processes: their end, their descendants, and orphans."""

@@ -1,4 +1,4 @@
-"""The processes that run: a group and a mark in, all that a program started and that still runs out."""
+"""Running processes that a program started, found by process group and mark."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ _LOOKS = 8  # at all processes, until nothing went while we looked
 
 @dataclass(frozen=True, slots=True)
 class ProcessRow:
+    """One running process."""
+
     pid: int
     started: str  # tells it from a later process with the same id; "" where that is unknown
     parent: int = field(compare=False)
@@ -64,6 +66,7 @@ def table(mark: str, dead: set[int] | None = None) -> Iterator[ProcessRow | None
 
 
 def from_ps() -> Iterator[ProcessRow | None]:
+    """Yield the running processes as `ps` lists them."""
     argv = ["/bin/ps", "-A", "-o", "pid=,ppid=,pgid=,stat="]  # part of macOS and the BSDs
     for line in subprocess.run(argv, capture_output=True, check=True, env={}).stdout.splitlines():
         pid, parent, group, state = line.split()[:4]
@@ -72,6 +75,10 @@ def from_ps() -> Iterator[ProcessRow | None]:
 
 
 def from_proc(mark: str, dead: set[int]) -> Iterator[ProcessRow | None]:
+    """Yield the running processes of /proc, newest first; None for one that ended meanwhile.
+
+    `mark`: the environment variable that marks descendants; `dead`: collects ids of ended processes.
+    """
     entry = f"\0{mark}=1\0".encode()
     # The newest first: it is the one that may be another a moment later.
     for name in sorted(filter(str.isdigit, os.listdir("/proc")), key=int, reverse=True):

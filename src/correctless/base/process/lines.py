@@ -41,6 +41,7 @@ class Partial:
         self.begun = False
 
     def feed(self, data: bytes) -> Iterator[OutputLine]:
+        """Yield the lines, or parts of lines, that are complete with this piece."""
         *whole, rest = data.split(b"\n")
         for piece in whole:
             yield from self._keep(piece)
@@ -49,6 +50,7 @@ class Partial:
             yield from self._keep(rest)
 
     def take(self, *, last: bool) -> OutputLine:
+        """Return what was collected as a line, or a part of one."""
         line = OutputLine(self._stream, bytes(self._data), self._first, last)
         self._data, self._first, self.begun = bytearray(), last, not last
         return line

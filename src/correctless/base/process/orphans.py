@@ -1,4 +1,4 @@
-"""Processes that lost their parent: on Linux they become this process's children, where it asked for them.
+"""Orphaned processes: on Linux this process adopts them, once it has asked for it.
 
 A daemon that sheds its group and its environment, and forks itself anew faster than anybody can look through all processes, is
 seen by nobody else. Who adopts must also reap: else what ends stays on as a zombie.

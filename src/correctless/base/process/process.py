@@ -1,4 +1,4 @@
-"""A program in a session and process group of its own: an argv in, its lines and its exit code out, no orphan left.
+"""A program in its own session and process group, with its output lines and exit code, and no orphan left.
 
 The child first waits at its standard input, so its group id can be made durable before the program runs; when the parent dies
 before `release`, the child reads end of file and the program never starts.

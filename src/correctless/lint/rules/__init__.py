@@ -1,4 +1,4 @@
-"""The rules of the linter: one file as a `Subject` in, findings out.
+"""The rules of the linter, each a function of one `Subject` that yields findings.
 
 A rule is one module: its docstring is its page, `ID` its name, `SEVERITY` the usual one, `READS` the kinds of files it
 reads, and `check` yields what is wrong. Add one by writing the module, naming it below, and laying its cases into

@@ -1,4 +1,4 @@
-"""An agent's file -> where it lies, and what its keys say: a plugin's agent is loaded otherwise than a project's."""
+"""An agent's file as rules see it: a plugin's agent is loaded otherwise than a project's."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ def home(agent: MarkdownSubject) -> str:
 
 
 def is_text(node: Node) -> bool:
+    """Tell whether Claude Code reads a value of an agent's frontmatter as text."""
     return node.kind == SCALAR and (bool(node.style) or not _NO_TEXT.match(node.text))
 
 

@@ -1,4 +1,4 @@
-"""A hooks.json, or the hooks inside a plugin's manifest -> their events, matchers and handlers, each with its place."""
+"""The events, matchers and handlers of a hooks.json or of a plugin's manifest, each with its position."""
 
 from __future__ import annotations
 

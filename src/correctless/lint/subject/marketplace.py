@@ -1,4 +1,4 @@
-"""A marketplace -> its entries, and the folders in which their plugins lie."""
+"""The entries of a marketplace, and the folders of their plugins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The body of a skill -> its sentences of prose, each with its place and what it stands under; code and quotes are left out."""
+"""The sentences of prose in a skill, each with its position and heading; code and quotes are left out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A JSON value and the form it should have -> where it differs, and how; the forms of a plugin's manifest."""
+"""The forms of JSON values in a plugin's manifest, and where a value differs from its form."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 def is_text(node: Node | None) -> bool:
+    """Tell whether a node is a JSON string."""
     return node is not None and node.kind == SCALAR and node.style == '"'
 
 
@@ -38,31 +39,37 @@ def reserved(name: str) -> bool:
 
 
 def text(node: Node) -> Iterator[tuple[Node, str]]:
+    """Demand a string."""
     if not is_text(node):
         yield node, "text in quotes"
 
 
 def yes_or_no(node: Node) -> Iterator[tuple[Node, str]]:
+    """Demand true or false."""
     if node.kind != SCALAR or node.style or node.text not in ("true", "false"):
         yield node, "true or false"
 
 
 def positive(node: Node) -> Iterator[tuple[Node, str]]:
+    """Demand a number above 0."""
     if node.kind != SCALAR or node.style or not re.match(r"[0-9.]*[1-9]", node.text):
         yield node, "a number above 0"
 
 
 def an_object(node: Node) -> Iterator[tuple[Node, str]]:
+    """Demand an object."""
     if node.kind != MAP:
         yield node, "an object"
 
 
 def a_list(node: Node) -> Iterator[tuple[Node, str]]:
+    """Demand a list."""
     if node.kind != LIST:
         yield node, "a list"
 
 
 def address(node: Node) -> Iterator[tuple[Node, str]]:
+    """Demand a URL."""
     # As the WHATWG URL parser has it: a scheme, and behind `http:` a host.
     if not is_text(node) or not re.match(
         r"\s*(?:(?:https?|ftp|wss?):/*[^\s/?#\[]|(?!(?:https?|ftp|wss?):)[A-Za-z][A-Za-z0-9+.-]*:)",
@@ -73,6 +80,8 @@ def address(node: Node) -> Iterator[tuple[Node, str]]:
 
 
 def list_of(each: Form) -> Form:
+    """Return the form of a list whose items have a form."""
+
     def form(node: Node) -> Iterator[tuple[Node, str]]:
         yield from a_list(node)
         for item in node.items:

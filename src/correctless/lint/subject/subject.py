@@ -1,4 +1,4 @@
-"""One file as rules see it: its bytes, kind and folder in; text, nodes, contract and facts about its neighbours out.
+"""One file as rules see it: text, nodes, contract, and facts about its neighbours.
 
 A rule sees nothing else: what it can depend on is the content, the names of file and folder, the dialect, and the facts it
 asked for. So a result can be kept under exactly those.
@@ -156,7 +156,8 @@ class Subject(ABC):
 
     @property
     @abstractmethod
-    def text(self) -> str: ...
+    def text(self) -> str:
+        """Return the text of the file."""
 
     @property
     @abstractmethod
@@ -234,18 +235,22 @@ class MarkdownSubject(Subject):
 
     @property
     def text(self) -> str:
+        """Return the text of the file."""
         return self.md.text
 
     @property
     def frontmatter(self) -> Node | None:
+        """Return the frontmatter, if it can be read."""
         return self.md.frontmatter
 
     @property
     def notes(self) -> tuple[Finding, ...]:
+        """Return the problems met while reading."""
         return self.md.notes
 
     @property
     def start(self) -> int:
+        """Return the offset of the first key, where findings about the whole file go."""
         front = self.frontmatter
         return front.pairs[0][0].start if front and front.pairs else 0
 
@@ -255,6 +260,7 @@ class Skill(MarkdownSubject):
 
     @cached_property
     def contract(self) -> SkillContract:
+        """Return the contract that the skill states."""
         return of_skill(self.md, self.sections)
 
     @cached_property
@@ -277,10 +283,12 @@ class JsonSubject(Subject):
 
     @property
     def text(self) -> str:
+        """Return the text of the file."""
         return self._decoded[0]
 
     @cached_property
     def document(self) -> Document:
+        """Return the file as nodes, with the problems met while reading."""
         from correctless.syntax import json_text  # most files are of Markdown
 
         return json_text.read(self.text, self.name)
@@ -293,6 +301,7 @@ class JsonSubject(Subject):
 
     @cached_property
     def notes(self) -> tuple[Finding, ...]:
+        """Return the problems met while reading."""
         faults = (
             Finding(self.name, *self._lines.place(at), rule, message, severity)
             for at, rule, message, severity in self._decoded[1]
@@ -301,6 +310,7 @@ class JsonSubject(Subject):
 
     @property
     def start(self) -> int:
+        """Return the offset of the object, where findings about the whole file go."""
         return self.root.start if self.root else 0
 
 

@@ -1,4 +1,4 @@
-"""A folder in; its git repository out: where things lie, what branch it is on, what changed, and git run safely in it."""
+"""The git repository of a folder: its paths, branch and changes, and git run safely in it."""
 
 from __future__ import annotations
 
@@ -47,6 +47,7 @@ class Repo:
 
     @property
     def place(self) -> GitPlace:
+        """Return the folders and settings that each call of git is pinned to."""
         return GitPlace(self.top, self.git_dir, self.common_dir, self.settings)
 
     def git(
@@ -99,6 +100,10 @@ class Repo:
         return done.stdout.strip().removeprefix(_HEADS) or None if done.returncode == 0 else None
 
     def head(self) -> str:
+        """Return the commit id of HEAD.
+
+        Raises: Stop(3) when there is no commit.
+        """
         return self.resolve("HEAD")
 
     def resolve(self, ref: str) -> str:
@@ -116,6 +121,7 @@ class Repo:
         return self.git("var", "GIT_COMMITTER_IDENT").rpartition(">")[0] + ">"
 
     def has_commit(self) -> bool:
+        """Tell whether HEAD names a commit."""
         return self.commit("HEAD") is not None
 
     def dirty_files(self) -> tuple[str, ...]:
@@ -275,8 +281,8 @@ class Repo:
             if done.returncode != 0:
                 raise Stop(
                     exits.REFUSED,
-                    f"{self.top} can't be taken back to {commit[:12]}: {_said(done)}. let that be written and removed "
-                    "(chmod u+rwX, chattr -i), then go on with: correctless cauto resume",
+                    f"{self.top} can't be reset to {commit[:12]}: {_said(done)}. let that be written and removed "
+                    "(chmod u+rwX, chattr -i), then continue with: correctless cauto resume",
                 )
 
     def trailers(self, commit: str) -> dict[str, str]:
@@ -285,6 +291,7 @@ class Repo:
         return dict(line.split(": ", 1) for line in out.splitlines() if ": " in line)
 
     def is_ancestor(self, older: str, newer: str) -> bool:
+        """Tell whether a commit is another's ancestor, or the same."""
         return self.try_git("merge-base", "--is-ancestor", older, newer).returncode == 0
 
     def remote_url(self, remote: str) -> str | None:

@@ -1,4 +1,4 @@
-"""A repository before something untrusted runs in it; afterwards what that changed of git's own files put back, and told.
+"""Snapshot of git's own files, made before anything untrusted runs in a repository.
 
 By plain file operations alone, for git would already obey what was changed. Watched are configuration and what it includes, hooks,
 `info/`, alternates, refs, reflogs and the heads of all worktrees; what is found changed is moved into a folder, never deleted.
@@ -67,6 +67,7 @@ class PathState:
     link: str = ""
 
     def same(self, now: PathState) -> bool:
+        """Tell whether a path is unchanged: the same stamp, or the same content."""
         if self.stamp == now.stamp:
             return True
         return (
@@ -159,6 +160,7 @@ NOTHING = PathState(0, ())
 
 
 def entry_of(path: str, most: int = _HELD) -> PathState:
+    """Return the state of a path, with its content up to `most` bytes."""
     try:
         found = os.lstat(path)
         if stat.S_ISLNK(found.st_mode):
@@ -177,6 +179,7 @@ def _of(found: os.stat_result) -> tuple[int, ...]:
 
 
 def stamp_of(path: str) -> tuple[int, ...]:
+    """Return mode, inode, size and times of a path; () when missing."""
     try:
         return _of(os.lstat(path))
     except OSError:
@@ -184,6 +187,7 @@ def stamp_of(path: str) -> tuple[int, ...]:
 
 
 def identity(path: str, *, follow: bool = True) -> tuple[int, int] | None:
+    """Return device and inode of a path; None when missing."""
     try:
         found = os.stat(path, follow_symlinks=follow)
     except OSError:
@@ -297,6 +301,7 @@ def included(repo: Repo) -> Iterator[str]:
 
 
 def folders(repo: Repo) -> Iterator[str]:
+    """Yield the folders that git keeps refs, objects and logs in."""
     for root in {repo.git_dir, repo.common_dir}:
         for name in _FOLDERS:
             yield os.path.join(root, name)
@@ -328,6 +333,7 @@ def refs_of(repo: Repo) -> tuple[PathState | None, dict[str, str], dict[str, str
 
 
 def reflogs(repo: Repo) -> Iterator[str]:
+    """Yield the paths of all reflogs."""
     yield from _below(os.path.join(repo.common_dir, "logs", "refs"))
     for folder in {repo.git_dir, repo.common_dir}:
         if os.path.lexists(os.path.join(folder, "logs", "HEAD")):

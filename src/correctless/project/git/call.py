@@ -1,4 +1,4 @@
-"""One call of git: its words in, its outcome out, run so that nothing an agent could have written decides what runs or what it can use.
+"""One call of git, run so that nothing an agent wrote decides what runs or what it can use.
 
 Folders are pinned, the environment is made from an allow-list, and what git could be told to start is off. `Rights` says what
 more a call gets: a key to sign with, or what speaks to a remote.
@@ -109,6 +109,7 @@ class GitPlace:
     )
 
     def pins(self) -> tuple[str, ...]:
+        """Return the options that pin git to its folders."""
         return (f"--git-dir={self.git_dir}", f"--work-tree={self.top}") if self.git_dir else ()
 
 
@@ -267,4 +268,5 @@ def _checkout(folder: str) -> tuple[str, ...]:
 
 
 def within(path: str, folders: Iterable[str]) -> bool:
+    """Tell whether a path is one of the folders, or in one."""
     return any(path == folder or path.startswith(folder.rstrip(os.sep) + os.sep) for folder in folders)

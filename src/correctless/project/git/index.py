@@ -1,4 +1,4 @@
-"""An index in; whether git can work with it out: it is the scratch of whoever works here, and a run never depends on it."""
+"""Whether git can read an index: it is a developer's scratch, and a run never depends on it."""
 
 from __future__ import annotations
 

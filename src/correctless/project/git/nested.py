@@ -1,4 +1,4 @@
-"""A repository inside of the worktree, read without obeying it: its files and its objects are data, its configuration is anybody's."""
+"""A repository inside of the worktree, read without its configuration: files and objects are only data."""
 
 from __future__ import annotations
 

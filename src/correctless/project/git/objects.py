@@ -1,4 +1,4 @@
-"""Objects held against their names: git believes what lies at an object's id, and writes none that it finds there."""
+"""Verification of git objects against their names: git believes what it finds under an object's id."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def _bytes(path: str) -> bytes:
         raise Stop(
             exits.REFUSED,
             f"{path} holds objects of other content than their names say. move it away, fetch what is missing then, see git fsck, "
-            "and go on with: correctless cauto resume",
+            "and continue with: correctless cauto resume",
         )
     return data
 

@@ -1,4 +1,4 @@
-"""What was found changed in a repository, moved away and put back by plain file operations."""
+"""Repair of changed git files by plain file operations: moved away, and the original put back."""
 
 from __future__ import annotations
 
@@ -31,6 +31,10 @@ class Repairs:
         self.changes: list[Change] = []
 
     def put_back(self, path: str, what: str, *, quiet: bool, entry: PathState | None = None) -> None:
+        """Restore a path from the snapshot; what is in its place is moved away.
+
+        `what`: its description in the report; `quiet`: report nothing; `entry`: its state, where the snapshot has none.
+        """
         before = entry if entry is not None else self.before.files.get(path, NOTHING)
         now = entry_of(path)
         if before.same(now):
@@ -64,6 +68,7 @@ class Repairs:
         below.move(root, path, self.root_of(self.aside), os.path.join(self.aside, name))
 
     def write(self, path: str, data: bytes, mode: int) -> None:
+        """Write a file, and move away what is in its way."""
         root, path = self.clear(path)
         below.make_folder(root, os.path.dirname(path))
         found = below.look(root, path)

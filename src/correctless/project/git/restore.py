@@ -1,4 +1,4 @@
-"""A snapshot of a repository in; what differs put back by plain file operations, and what a person should know of out.
+"""Restoring a repository from its snapshot, and what needs your review afterwards.
 
 Git would already obey what was changed, so it is asked nothing before its files are back. What is found changed is moved into a folder,
 never deleted.
@@ -82,7 +82,7 @@ def _hold_folders(repairs: Repairs) -> None:
         raise Stop(
             exits.REFUSED,
             f"{repo.top} is no longer the worktree it was: it was moved, or another folder is in its place. "
-            "put it back, then go on with: correctless cauto resume",
+            "put it back, then continue with: correctless cauto resume",
         )
     git = os.path.join(repo.top, ".git")
     own = os.path.join(repo.top, ".git") == repo.git_dir
@@ -94,7 +94,7 @@ def _hold_folders(repairs: Repairs) -> None:
         raise Stop(
             exits.REFUSED,
             f"{git} does not lead to {repo.git_dir} any more. put the repository back, "
-            "then go on with: correctless cauto resume",
+            "then continue with: correctless cauto resume",
         )
 
 
@@ -109,7 +109,7 @@ def _bring_back(repairs: Repairs, git: str, known: tuple[int, int]) -> None:
     raise Stop(
         exits.REFUSED,
         f"{git} is gone, or another one is in its place, and the worktree does not hold the one it was. "
-        "put it back, then go on with: correctless cauto resume",
+        "put it back, then continue with: correctless cauto resume",
     )
 
 

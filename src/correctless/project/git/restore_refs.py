@@ -1,4 +1,4 @@
-"""Refs, reflogs and objects as they were before something untrusted ran."""
+"""Restoring refs, reflogs and objects from a snapshot."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def refuse_lost_objects(repairs: Repairs) -> None:
         raise Stop(
             exits.REFUSED,
             f"{long} is another than it was: git never changes a pack. bring it back, or take it away and fetch its objects again, "
-            "then go on with: correctless cauto resume",
+            "then continue with: correctless cauto resume",
         )
     if done.returncode == 0 and rewritten:
         done = repairs.repo.try_git(
@@ -145,7 +145,7 @@ def refuse_lost_objects(repairs: Repairs) -> None:
         raise Stop(
             exits.REFUSED,
             f"objects of the repository are gone or damaged ({said}), which the run's base {own[:12]} or other refs need. "
-            "fetch them again, see git fsck, then go on with: correctless cauto resume",
+            "fetch them again, see git fsck, then continue with: correctless cauto resume",
         )
 
 

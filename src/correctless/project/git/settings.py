@@ -1,4 +1,4 @@
-"""The user's and the machine's git configuration in; one file that says the same, whatever becomes of theirs, out.
+"""The user's and the machine's git configuration, copied to one file that stays the same.
 
 With it what they have git ignore and how they have it read files: two more files, which are kept in comments of this one.
 """
@@ -23,7 +23,7 @@ def frozen(repo: Repo) -> bytes:
     done = repo.try_git("config", "--list", "--null", "--show-scope")
     if done.returncode != 0:
         said = (done.stderr.strip() or "git did not say why").splitlines()[0]
-        raise Stop(exits.REFUSED, f"git's configuration can't be read: {said}. mend it, then start again")
+        raise Stop(exits.REFUSED, f"git's configuration can't be read: {said}. fix it, then retry")
     items = done.stdout.split("\0")
     lines = [
         _line(item)

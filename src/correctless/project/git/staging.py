@@ -1,4 +1,4 @@
-"""A worktree put into an index as it lies there, and what git keeps out of every commit without a word."""
+"""Staging of a whole worktree, and the files that git silently keeps out of every commit."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def stage(repo: Repo, here: Standing | None = None, env: Mapping[str, str] | Non
         raise Stop(
             exits.REFUSED,
             f"git takes {left[0]}{more} into no commit. move it out of {repo.top}, or give it another name, "
-            "then go on with: correctless cauto resume",
+            "then continue with: correctless cauto resume",
         )
 
 

@@ -1,4 +1,4 @@
-"""A pull request's number in; merged as its contract allows it now, or who said no and why, out."""
+"""Merging a pull request as its contract allows now, or the reasons why it is refused."""
 
 from __future__ import annotations
 

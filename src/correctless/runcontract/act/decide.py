@@ -1,4 +1,4 @@
-"""An action in; decided now and on record, with facts that are looked up right then and only where they matter, out."""
+"""Deciding and recording an action, with facts looked up only where they matter."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def host(contract: Contract, env: Mapping[str, str]) -> GitHub:
 
     named = repo_of_name(contract.run.repo)
     if named is None:
-        raise Stop(exits.REFUSED, f"'{contract.run.repo}' is no repository on a host. mend section 1")
+        raise Stop(exits.REFUSED, f"'{contract.run.repo}' is not a repository on a host. fix section 1")
     return GitHub(named, env, again="the same command again")
 
 

@@ -1,4 +1,4 @@
-"""A merge that was allowed in; what became of it out: merged as asked, refused, or not known, and never a guess."""
+"""Performing an allowed merge and reporting its outcome: merged, refused, or unknown, never a guess."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An action in; a decision that is on record out, with a one-shot permit where it is allowed. No permit, no allow."""
+"""Recording a decision, with a one-shot permit where the action is allowed. No permit, no allow."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""contract.md: read, typed, held together, drafted."""
+"""contract.md: reading, typing, cross-checking and drafting it."""

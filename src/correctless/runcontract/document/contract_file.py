@@ -1,4 +1,4 @@
-"""The bytes of contract.md in, its digest and its typed sections out, with every fault at once as findings."""
+"""Reader of contract.md: its digest, its typed sections, and every fault at once as findings."""
 
 from __future__ import annotations
 
@@ -39,14 +39,17 @@ class ContractDocument:
 
     @property
     def gaps(self) -> tuple[Finding, ...]:
+        """Return the findings about what the draft leaves open."""
         return tuple(f for f in self.findings if f.rule == GAP_RULE)
 
     @property
     def faults(self) -> tuple[Finding, ...]:
+        """Return the findings that are no gaps: each makes the contract invalid."""
         return tuple(f for f in self.findings if f.rule != GAP_RULE)
 
 
 def digest_of(data: bytes) -> str:
+    """Return the SHA-256 of a contract's exact bytes, in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
 
 
@@ -108,7 +111,7 @@ def reread(data: bytes, digest: str) -> Contract:
     text, findings = text_of(data, "contract.md")
     cut, structure = slices(text, "contract.md")
     if findings or structure or _GAP in text:
-        raise ValueError("this is no finished contract")
+        raise ValueError("this contract is not finished")
     kinds = {name: kind for _, name, kind in SECTIONS}
     return Contract(**{part.name: typed.build(kinds[part.name], tomllib.loads(part.toml)) for part in cut})
 
@@ -156,7 +159,7 @@ def _table(part: Slice, path: str) -> tuple[Mapping[str, Any] | None, list[Findi
         said = str(error) or "it can't be read"
         at = _AT.search(said)
         line, column = (int(at[1]), int(at[2])) if at and at[1] else (max(1, part.toml.count("\n")), 1)
-        message = f"not TOML: {_AT.sub('', said).rstrip('.')}. mend it"
+        message = f"not TOML: {_AT.sub('', said).rstrip('.')}. fix it"
         return None, [Finding(path, part.line + line - 1, column, _TOML, one_line(message))]
     if _is_deeper(table, _DEEPEST):
         message = f"nested deeper than {_DEEPEST}. see correctless contract schema"

@@ -1,4 +1,4 @@
-"""The typed sections of a contract in; what no section can say alone (references, ids, what excludes what) out as faults."""
+"""Checks across the sections of a contract: references, ids, and what excludes what."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _run(values: Mapping[str, Any]) -> Iterator[Fault]:
         yield (
             "run",
             ("agent",),
-            "'agent' is the operator. name who acts: nobody grants what they ask for themselves",
+            "'agent' is the operator. name who acts: an agent may not grant what it asks for",
         )
 
 
@@ -112,9 +112,9 @@ def _pulls(grant: Grant, at: Path) -> Iterator[Fault]:
     if not grant.prs:
         yield "grants", (*at, "prs"), "'prs' is empty. name the pull requests that are asked for"
     if "*" in grant.prs and len(grant.prs) > 1:
-        yield "grants", (*at, "prs"), '"*" stands beside numbers. write either'
+        yield "grants", (*at, "prs"), '"*" beside numbers. write either'
     if len(set(grant.prs)) != len(grant.prs):
-        yield "grants", (*at, "prs"), "a pull request stands twice. write it once"
+        yield "grants", (*at, "prs"), "duplicate pull request. write it once"
 
 
 def _bars(values: Mapping[str, Any]) -> Iterator[Fault]:
@@ -206,7 +206,7 @@ def _triggers(values: Mapping[str, Any]) -> Iterator[Fault]:
     if not isinstance(section, Triggers):
         return
     if section.trigger and section.watch is None:
-        yield "triggers", (), "there are triggers and no [watch]. add it"
+        yield "triggers", (), "triggers need a [watch]. add it"
     for number, trigger in enumerate(section.trigger):
         at: Path = ("trigger", number)
         if not trigger.metric:
@@ -230,7 +230,7 @@ def _triggers(values: Mapping[str, Any]) -> Iterator[Fault]:
             yield (
                 "triggers",
                 (*at, "sustained"),
-                "'sustained' is shorter than 'every'. no tick would lie in it",
+                "'sustained' is shorter than 'every', so it would hold no tick. make it at least as long",
             )
         if not trigger.flips:
             yield "triggers", (*at, "flips"), "'flips' is empty. name what this trigger rolls back"
@@ -279,6 +279,6 @@ def _known(section: str, at: Path, used: Iterable[str], there: Iterable[str], ki
     used = tuple(used)
     for name in dict.fromkeys(used):
         if name not in ids:
-            yield section, at, f"there is no {kind} '{name}'. there is {', '.join(ids) or 'none'}"
+            yield section, at, f"unknown {kind} '{name}'. known: {', '.join(ids) or 'none'}"
         if used.count(name) > 1:
-            yield section, at, f"'{name}' stands twice. write it once"
+            yield section, at, f"duplicate '{name}'. write it once"

@@ -1,4 +1,4 @@
-"""What is known of a run beforehand in, the text of a draft out; what nobody knows yet is a gap in it."""
+"""Draft text of a contract; what is not known yet is a gap in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The forms a contract's values may have: one value in, whether it has its form and what to write instead out."""
+"""The forms that values of a contract may have, and what to write instead of an invalid one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bytes of a contract in, its text out, or everything about them that is refused; nothing is ever normalised."""
+"""Decoding of a contract's bytes, and everything in them that is refused; nothing is normalised."""
 
 from __future__ import annotations
 

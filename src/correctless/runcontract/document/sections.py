@@ -1,4 +1,4 @@
-"""The eight sections of a run contract as frozen values, under the names the document gives them; nothing is judged here."""
+"""The eight sections of a run contract as frozen values, under the names in the document."""
 
 from __future__ import annotations
 
@@ -65,17 +65,23 @@ class Grant:
 
 @frozen
 class Grants:
+    """Section 2: what is granted."""
+
     grant: tuple[Grant, ...]
 
 
 @frozen
 class ReviewArea:
+    """An area that a review must cover, and what the review needs."""
+
     area: Id
     needs: Line
 
 
 @frozen
 class Bots:
+    """Bots whose review threads must be answered at the head commit."""
+
     authors: tuple[Word, ...]
     every_thread_answered_at_head: Flag
 
@@ -101,6 +107,8 @@ class Bar:
 
 @frozen
 class MergeBar:
+    """Section 3: what must hold before a merge, one bar a kind of pull request."""
+
     bar: tuple[Bar, ...] = ()
 
 
@@ -125,6 +133,8 @@ class Gate:
 
 @frozen
 class Gates:
+    """Section 4: the gates."""
+
     gate: tuple[Gate, ...] = ()
 
 
@@ -143,6 +153,8 @@ class Flip:
 
 @frozen
 class Flips:
+    """Section 5: the switches."""
+
     flip: tuple[Flip, ...] = ()
 
 
@@ -167,12 +179,16 @@ class Trigger:
 
 @frozen
 class Watch:
+    """How a change is watched after a flip: its phases and the time between check-ins."""
+
     phases: tuple[Line, ...]
     check_in: Duration
 
 
 @frozen
 class Triggers:
+    """Section 6: what causes a rollback, and how to watch for it."""
+
     trigger: tuple[Trigger, ...] = ()
     watch: Watch | None = None
 
@@ -192,6 +208,8 @@ class Constraint:
 
 @frozen
 class Constraints:
+    """Section 7: what is forbidden in any case."""
+
     constraint: tuple[Constraint, ...] = ()
 
 
@@ -207,6 +225,8 @@ class Escalation:
 
 @frozen
 class Escalations:
+    """Section 8: when to ask a human."""
+
     escalation: tuple[Escalation, ...] = ()
 
 
@@ -224,18 +244,23 @@ class Contract:
     escalations: Escalations
 
     def grant(self, id: str) -> Grant | None:  # noqa: A002 the word the document uses
+        """Return the grant with this id, if any."""
         return next((g for g in self.grants.grant if g.id == id), None)
 
     def bar(self, id: str) -> Bar | None:  # noqa: A002
+        """Return the merge bar with this id, if any."""
         return next((b for b in self.merge_bar.bar if b.id == id), None)
 
     def gate(self, id: str) -> Gate | None:  # noqa: A002
+        """Return the gate with this id, if any."""
         return next((g for g in self.gates.gate if g.id == id), None)
 
     def flip(self, id: str) -> Flip | None:  # noqa: A002
+        """Return the switch with this id, if any."""
         return next((f for f in self.flips.flip if f.id == id), None)
 
     def trigger(self, id: str) -> Trigger | None:  # noqa: A002
+        """Return the trigger with this id, if any."""
         return next((t for t in self.triggers.trigger if t.id == id), None)
 
 

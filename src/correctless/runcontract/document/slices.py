@@ -1,4 +1,4 @@
-"""The text of a contract in, the TOML of its eight sections with the line each begins at out, or what is wrong with the cut.
+"""The TOML of a contract's eight sections, cut out of its Markdown, with line numbers.
 
 The cut is made by lines alone, which is quick. `agrees` holds it against CommonMark's own reading, so that what a person sees
 as a section or as a fence is what the program reads as one.
@@ -63,7 +63,7 @@ def slices(text: str, path: str) -> tuple[tuple[Slice, ...], tuple[Finding, ...]
         elif name in found:
             message = f"a second fence of contract.{name}. write one"
         elif not at or at[-1].title != SECTIONS[words.index(name)][0]:
-            message = f"contract.{name} stands in another section. move it below '## {words.index(name) + 1}. {SECTIONS[words.index(name)][0]}'"
+            message = f"contract.{name} is in another section. move it below '## {words.index(name) + 1}. {SECTIONS[words.index(name)][0]}'"
         if not message and not fence.last:
             message = "the fence is never closed. close it"
         if message:
@@ -144,7 +144,7 @@ def _headings(headings: tuple[_Heading, ...], text: str, path: str) -> Iterator[
         if heading.title in seen:
             yield Finding(path, heading.line, 1, RULE, f"a second section '{heading.title}'. write one")
         elif seen and titles.index(seen[-1]) > number - 1:
-            message = f"'{heading.title}' stands behind '{seen[-1]}'. it is section {number}"
+            message = f"'{heading.title}' is after '{seen[-1]}'. it is section {number}"
             yield Finding(path, heading.line, 1, RULE, message)
         elif heading.number not in (None, str(number)):
             message = f"'{heading.title}' has the number {heading.number}. it is section {number}"

@@ -1,4 +1,4 @@
-"""A table of a contract and the frozen class it must be in, its value out: once quickly, once with every fault at once.
+"""Conversion of a TOML table to its frozen class: one quick reader, and one that reports every fault.
 
 Both read the same annotations (`held.ValueForm`); a test holds that they agree.
 """
@@ -104,7 +104,7 @@ def _said(kind: str, loc: Path, message: str, context: Mapping[str, Any]) -> tup
     if kind == "value_error":
         return loc, f"'{owner}' has another form. {context['error']}", False
     if kind in ("tuple_type", "too_long"):
-        return loc, f"'{owner}' is no array. write one in [ ]", False
+        return loc, f"'{owner}' is not an array. write one in [ ]", False
     if kind == "dataclass_type":
-        return loc, f"'{owner}' is no table. write it as one", False
+        return loc, f"'{owner}' is not a table. write it as one", False
     return loc, f"'{owner}': {message[:1].lower()}{message[1:]}. see correctless contract schema", False

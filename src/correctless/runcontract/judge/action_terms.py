@@ -1,4 +1,4 @@
-"""A case whose answers cover the action, the action, and facts in; whether the action's own terms hold out: group 6. Pure.
+"""The action's own terms, group 6 of `authorize`. Pure.
 
 What judges facts is imported where there are some: most actions need none, and wait for each import.
 """
@@ -35,6 +35,10 @@ def judged(
     covering: tuple[Granted, ...],
     used: tuple[str, ...],
 ) -> Verdict:
+    """Decide an action that the answers cover by its own terms.
+
+    `covering`: the granted scopes that cover it, the first of which it uses; `used`: ids of the exceptions it used so far.
+    """
     grant = covering[0].grant.id if covering else ""
     if action.kind == "merge":
         return _merge(case, action, facts, now, covering, used)

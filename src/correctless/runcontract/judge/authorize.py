@@ -1,4 +1,4 @@
-"""A contract, the folded state, an action, facts and the time in; allow, deny or escalate with every failing clause out. Pure.
+"""The decision on an action: allow, deny or escalate, with every failing clause. Pure.
 
 The groups are asked in the contract's order and the first that fails decides. Whatever is not understood is a deny.
 """

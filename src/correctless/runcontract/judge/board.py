@@ -1,4 +1,4 @@
-"""The gates of a contract, what is on record of them, and how things stand now in; GREEN, AMBER or RED of each out. Pure.
+"""The colour of each gate, GREEN, AMBER or RED, from its record and the present state. Pure.
 
 A colour is computed each time and stored nowhere.
 """
@@ -31,6 +31,7 @@ class Light:
     at: datetime | None  # when the newest run was recorded
 
     def clause(self) -> Clause:
+        """Return this colour as a failing clause."""
         return Clause(
             f"gate.{self.colour.lower()}",
             4,
@@ -51,10 +52,12 @@ class Here:
 def lights(
     contract: Contract, evidence: Sequence[LoggedRecord], here: Here, now: datetime
 ) -> tuple[Light, ...]:
+    """Return the colour of each gate, in the order of the contract."""
     return tuple(light(gate, evidence, here, now) for gate in contract.gates.gate)
 
 
 def light(gate: Gate, evidence: Sequence[LoggedRecord], here: Here, now: datetime) -> Light:
+    """Return the colour of one gate, with its reasons."""
     runs = [
         (item.at, item.record)
         for item in evidence

@@ -1,4 +1,4 @@
-"""A bar and the checks of a head and of its base in; the clauses about checks that do not hold out."""
+"""The clauses about checks that fail, for a head commit and its base."""
 
 from __future__ import annotations
 

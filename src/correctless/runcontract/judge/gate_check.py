@@ -1,4 +1,4 @@
-"""A gate in; one run of its check out as a record, and what the evidence of all gates is held against."""
+"""One run of a gate's check as a record, and the evidence of all gates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A bar, facts, reviews and waivers in; every term of the merge bar that does not hold out, all at once.
+"""Every term of the merge bar that fails, all at once.
 
 Nothing here asks anybody. A fact that is Unknown fails each term that needs it, under the same code and the same words for
 what is needed as a bad value would: a fact that gets worse never takes a clause away.

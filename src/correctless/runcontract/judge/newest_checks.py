@@ -1,4 +1,4 @@
-"""Check runs and statuses of one commit in; the newest of each source, and what of them does not pass, out."""
+"""The newest check run or status of each source for one commit, and those that do not pass."""
 
 from __future__ import annotations
 

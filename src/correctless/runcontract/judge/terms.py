@@ -1,4 +1,4 @@
-"""The merge that is asked for, and the one spelling of a repository and of an account."""
+"""The requested merge, and the one spelling of a repository and of an account."""
 
 from __future__ import annotations
 

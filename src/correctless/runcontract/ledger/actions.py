@@ -1,4 +1,4 @@
-"""What is asked of `authorize`, as one exact value, and the names by which constraints and escalations mean it."""
+"""An action put to `authorize`, as one exact value, and the names constraints and escalations use for it."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ class Action:
     head: str = ""  # the one commit a merge is asked for at; "": whatever the head is
 
     def fields(self) -> dict[str, Any]:
+        """Return the action as the JSON object of a record."""
         return {**asdict(self), "flags": list(self.flags)}
 
     @classmethod

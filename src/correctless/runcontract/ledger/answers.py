@@ -1,4 +1,4 @@
-"""What a person answered to the asks of one version of a contract in, what is granted out: scope, exclusions, refusals."""
+"""The grants that follow from your answers to one version of a contract: scope, exclusions, refusals."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def wrong(grant: Grant, scope: Sequence[str], excluded: Sequence[str], answer: s
         if item in scope:
             return f"'{item}' is granted and excluded in one answer"
     if ALL in scope and len(scope) > 1:
-        return "'*' stands beside other items"
+        return "'*' beside other items"
     return ""
 
 
@@ -93,7 +93,7 @@ def _wrong_limits(grant: Grant, scope: Sequence[str], excluded: Sequence[str]) -
     for item in scope:
         match = _LIMIT.match(item)
         if match is None:
-            return f"'{item}' is no limit. write one as in max_agents=2"
+            return f"'{item}' is not a limit. write one as in max_agents=2"
         if float(match[2]) > float(getattr(grant, match[1]) or 0):
             return f"'{item}' is more than {grant.id} asks for: a scope can't be wider than its ask"
     return ""

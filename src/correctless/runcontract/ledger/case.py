@@ -1,4 +1,4 @@
-"""What `authorize` is given besides the action, and what it gives back, as values."""
+"""Input and verdict of `authorize`, as values."""
 
 from __future__ import annotations
 
@@ -57,10 +57,15 @@ def way_back(case: Case, action: Action) -> bool:
 
 
 def flip_state(case: Case, action: Action) -> FlipState:
+    """Return the state of the action's target switch."""
     return case.state.flips.get(action.target, FlipState())
 
 
 def contract_of(case: Case) -> Contract:
+    """Return the readable contract: the present version, else the pinned one.
+
+    Raises: LookupError when neither can be read.
+    """
     for version in (case.here, case.pinned):
         if version is not None and version.contract is not None:
             return version.contract

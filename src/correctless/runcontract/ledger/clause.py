@@ -1,4 +1,4 @@
-"""One term that does not hold, as a value: what was found and what is needed, of which section of the contract."""
+"""One term that fails, as a value: found, needed, and the section of the contract."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The records of a ledger in; what is counted over them out: failed tries, helpers and what they cost, open questions."""
+"""Counts over the records of a ledger: failed tries, helpers and their cost, open questions."""
 
 from __future__ import annotations
 
@@ -54,6 +54,8 @@ class SpawnPermit:
 
 @frozen
 class Counters:
+    """What is counted over the records of a ledger."""
+
     failed: Mapping[tuple[str, str], int]  # (fix or deploy, symptom) -> failed in a row
     open: tuple[Open, ...]
     helpers: Mapping[str, str]  # id -> the permit of each one that has no end
@@ -146,4 +148,5 @@ def counted(condition: str) -> str:
 
 
 def folded(symptom: str) -> str:
+    """Return a symptom as it is compared: case folded, with single spaces."""
     return " ".join(symptom.casefold().split())

@@ -1,4 +1,4 @@
-"""The records of a ledger, a digest and the time in; what persons let pass of that version's rules out: waivers, re-affirmations."""
+"""Exceptions that people recorded for one version of the rules: waivers and re-affirmations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The records of a contract's ledger as frozen values: a record in, the fields of its line out, and back again.
+"""The records of a contract's ledger as frozen values, to and from the fields of a line.
 
 A key that comes later has a default: each release reads the ledgers of all before it. Unlike elsewhere, unknown keys are
 refused: a record nobody here understands must not be passed over when authority depends on it.
@@ -48,6 +48,8 @@ class AskAnswer:
 
 @frozen
 class Revoke:
+    """You revoked a grant, or the whole contract."""
+
     record: ClassVar[str] = "revoke"
     grant: str  # or `*`: the whole contract
     by: str
@@ -79,6 +81,8 @@ class DecisionClause:
 
 @frozen
 class AuthorityDecision:
+    """The verdict on an action, with its failing clauses and its permit."""
+
     record: ClassVar[str] = "decision"
     digest: str
     action: Mapping[str, Any]
@@ -103,6 +107,8 @@ class Permit:
 
 @frozen
 class Consume:
+    """A permit was used."""
+
     record: ClassVar[str] = "consume"
     permit: str
 
@@ -128,6 +134,8 @@ class GateEvidence:
 
 @frozen
 class EscalationRecord:
+    """A question to a human: what is blocked, and what was tried."""
+
     record: ClassVar[str] = "escalation"
     id: str
     condition: str  # an id of section 8
@@ -175,6 +183,8 @@ class Reaffirm:
 
 @frozen
 class Waiver:
+    """A human lets a failing check pass for one head commit."""
+
     record: ClassVar[str] = "waiver"
     digest: str
     check: str
@@ -189,6 +199,8 @@ class Waiver:
 
 @frozen
 class FlipRecord:
+    """A switch was executed, or its execution began or failed."""
+
     record: ClassVar[str] = "flip"
     flip: str
     phase: str  # started | done | unknown | called_off
@@ -196,6 +208,8 @@ class FlipRecord:
 
 @frozen
 class Rollback:
+    """A rollback began, ended, or its trigger fired."""
+
     record: ClassVar[str] = "rollback"
     flip: str
     phase: str  # fired | started | done | failed
@@ -215,6 +229,8 @@ class RepairAttempt:
 
 @frozen
 class Helper:
+    """A helper started or ended, and its cost."""
+
     record: ClassVar[str] = "helper"
     id: str
     phase: str  # start | end
@@ -224,6 +240,8 @@ class Helper:
 
 @frozen
 class Review:
+    """A review of one area of a pull request at its head commit."""
+
     record: ClassVar[str] = "review"
     pr: int
     area: str
@@ -236,6 +254,8 @@ class Review:
 
 @frozen
 class Close:
+    """You closed the contract."""
+
     record: ClassVar[str] = "close"
     by: str
     channel: str
@@ -319,5 +339,5 @@ def moment(text: object) -> datetime:
     except (ValueError, OverflowError):
         at = None
     if at is None or at.utcoffset() is None:
-        raise RecordError(f"'{text}' is no time with a zone")
+        raise RecordError(f"'{text}' is not a time with a zone")
     return at

@@ -1,4 +1,4 @@
-"""A person's word that was signed elsewhere: its text and signature in, the record it makes out, or why it is none.
+"""Statements signed outside of the terminal: the record each one makes, or why it is refused.
 
 The text is one JSON object: `record` says what kind of word it is (an answer where that is left out), `run` which run it is
 for, and the rest are that record's own fields. It is signed with `ssh-keygen -Y sign -n correctless-contract -f KEY FILE`,
@@ -42,7 +42,7 @@ def word(text: bytes, signature: bytes, signers: str, *, home: str, run: str) ->
     try:
         record = _record(text, signature.decode("ascii", "replace"), os.path.realpath(signers), run)
     except ValueError as error:
-        return f"the text is no person's word: {error}"
+        return f"the text is not a valid statement: {error}"
     return refuted(record, home, run) or record
 
 
@@ -54,7 +54,7 @@ def refuted(record: Word, home: str, run: str) -> str:
             return "the record says something else than the text that was signed"
         return untrusted(record.signers, home) or _verify(record)
     except ValueError as error:
-        return f"its text is no person's word: {error}"
+        return f"its text is not a valid statement: {error}"
 
 
 def _record(text: bytes, signature: str, signers: str, run: str) -> Word:
@@ -86,13 +86,13 @@ def untrusted(signers: str, home: str) -> str:
     if os.path.exists(SYSTEM) and real != os.path.realpath(SYSTEM):
         return f"allowed signers are those in {SYSTEM} here, and no others"
     if os.path.commonpath([real, os.path.realpath(home)]) == os.path.realpath(home):
-        return "the file of allowed signers lies inside the repository"
+        return "the file of allowed signers is inside the repository"
     try:
         found = os.stat(real)
     except OSError as error:
         return f"the file of allowed signers can't be read: {error.strerror}"
     if not stat.S_ISREG(found.st_mode):
-        return "the file of allowed signers is no regular file"
+        return "the file of allowed signers is not a regular file"
     if found.st_mode & 0o022:
         return "the file of allowed signers can be written by others than its owner"
     return ""

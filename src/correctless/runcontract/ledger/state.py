@@ -1,4 +1,4 @@
-"""The records of a ledger, the contract as it stands, and the time in; where the run stands out. Pure."""
+"""The state of a run, folded from the records of its ledger and the contract. Pure."""
 
 from __future__ import annotations
 
@@ -43,6 +43,8 @@ class Version:
 
 @frozen
 class FlipState:
+    """Where a switch is between its flip and its rollback."""
+
     phase: str = ""  # "" | flipping | flipped | flip_unknown | rolling_back | rolled_back
     fired: tuple[str, ...] = ()  # triggers, since it was executed
     gates: tuple[str, ...] = ()  # it had when it was rolled back

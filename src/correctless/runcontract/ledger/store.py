@@ -1,4 +1,4 @@
-"""Where the files of one run's contract lie, and all that is on record of it, read and checked: folder and id in, values out."""
+"""The files of one run's contract: their paths, and all their records, read and checked."""
 
 from __future__ import annotations
 
@@ -45,14 +45,17 @@ class ContractFiles:
 
     @property
     def contract(self) -> str:
+        """Return the path of the contract in the repository."""
         return os.path.join(self.home, CONTRACTS, self.run, "contract.md")
 
     @property
     def folder(self) -> str:
+        """Return the folder of the contract's records."""
         return os.path.join(self.home, ARTIFACTS, f"contract-{self.run}")
 
     @property
     def ledger(self) -> str:
+        """Return the path of the ledger."""
         return os.path.join(self.folder, "ledger.jsonl")
 
     @property
@@ -62,10 +65,12 @@ class ContractFiles:
 
     @property
     def was_pinned(self) -> str:
+        """Return the path of the contract that was last pinned, for a rollback."""
         return os.path.join(self.folder, "was-pinned.md")
 
     @property
     def board(self) -> str:
+        """Return the path of the board, a view of the gates."""
         return os.path.join(self.folder, "board.md")
 
 
@@ -83,7 +88,7 @@ class ContractSnapshot:
 def place(home: str, run: str) -> ContractFiles:
     """The files of a run; `Stop(2)` for what can be no run's id, so that no id leads out of its folder."""
     if not _RUN.match(run):
-        raise Stop(exits.USAGE, f"'{run}' is no run id. write lower-case letters, digits and -")
+        raise Stop(exits.USAGE, f"'{run}' is not a run id. write lower-case letters, digits and -")
     return ContractFiles(home, run)
 
 
@@ -109,7 +114,7 @@ def named(home: str, run: str | None) -> ContractFiles:
         if len(names) == 1:
             return ContractFiles(home, names[0])
     if not every:
-        raise Stop(exits.REFUSED, "there is no contract here. draft one with: correctless contract new")
+        raise Stop(exits.REFUSED, "no contract found. draft one with: correctless contract new")
     raise Stop(exits.REFUSED, f"which run: {', '.join(pinned or every)}? name it with --run")
 
 
@@ -216,7 +221,7 @@ def prepare(at: ContractFiles) -> None:
     try:
         os.makedirs(at.folder, exist_ok=True)
     except OSError as error:
-        raise Stop(exits.REFUSED, f"{at.folder} can't be made: {error.strerror}. mend that") from None
+        raise Stop(exits.REFUSED, f"{at.folder} can't be made: {error.strerror}. fix that") from None
 
 
 def begin(at: ContractFiles, text: str) -> None:
@@ -232,10 +237,14 @@ def begin(at: ContractFiles, text: str) -> None:
     except FileExistsError:
         raise Stop(exits.REFUSED, f"{at.contract} is there already. edit it, or take another id") from None
     except OSError as error:
-        raise Stop(exits.REFUSED, f"{at.contract} can't be written: {error.strerror}. mend that") from None
+        raise Stop(exits.REFUSED, f"{at.contract} can't be written: {error.strerror}. fix that") from None
 
 
 def pin_file(at: ContractFiles, data: bytes) -> None:
+    """Write the granted bytes where the guard finds them, read-only.
+
+    Raises: Stop(3) when the folder cannot be made.
+    """
     prepare(at)
     replace_file(at.pinned, data, mode=0o444)
 
@@ -259,7 +268,7 @@ def _version(path: str, trusted: set[str], faults: list[Clause]) -> Version:
         faults.append(Clause("contract", 0, one_line(stop.message), "contract.md as a regular file"))
         return _ABSENT
     if data is None:
-        faults.append(Clause("contract", 0, "there is no contract.md", "the contract in its place"))
+        faults.append(Clause("contract", 0, "missing contract.md", "the contract in its place"))
         return _ABSENT
     digest = contract_file.digest_of(data)
     if digest in trusted:

@@ -1,4 +1,4 @@
-"""A person's word, what is on record and the time in; why it can't be taken now, or what it comes to in a few words, out. Pure."""
+"""Whether your answer can be recorded now, and a short description of it. Pure."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ _COMMIT = lazily(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 
 
 def told(word: Word) -> str:
+    """Describe what was answered in a few words."""
     match word:
         case AskAnswer():
             return f"{word.grant} is {word.answer}"
@@ -46,7 +47,7 @@ def unfit(word: Word, case: Case, log: Sequence[LoggedRecord], now: datetime) ->
     if word.signed and any(
         word.signed == each.record.signed for each in log if isinstance(each.record, Word)
     ):
-        return "this very text is on record already and counts once. have another one signed: a space more makes it another"
+        return "this exact text is recorded already and counts once. sign another one: one more space makes it another"
     contract = case.here.contract
     if isinstance(word, Settled):
         return _settled(word, case)
@@ -65,7 +66,7 @@ def unfit(word: Word, case: Case, log: Sequence[LoggedRecord], now: datetime) ->
 def _ask(grant: str, contract: Contract) -> str:
     if contract.grant(grant) is not None:
         return ""
-    return f"there is no ask '{grant}'. there is {', '.join(each.id for each in contract.grants.grant)}"
+    return f"unknown ask '{grant}'. known: {', '.join(each.id for each in contract.grants.grant)}"
 
 
 def _settled(word: Settled, case: Case) -> str:
@@ -83,7 +84,7 @@ def _reaffirmed(word: Reaffirm, contract: Contract, now: datetime) -> str:
     if said := fault(Action.of(word.action)):
         return f"{said} can't be judged. write it as authorize is asked for it"
     if all(each.id != word.constraint for each in contract.constraints.constraint):
-        return f"there is no constraint '{word.constraint}'"
+        return f"unknown constraint '{word.constraint}'"
     if moment(word.expires) <= now:
         return f"it held until {word.expires}"
     if moment(word.expires) > now + LONGEST:
@@ -93,5 +94,5 @@ def _reaffirmed(word: Reaffirm, contract: Contract, now: datetime) -> str:
 
 def _waived(word: Waiver) -> str:
     if not OID.match(word.head):
-        return f"'{word.head}' is no whole name of a commit"
+        return f"'{word.head}' is not a full commit id"
     return "" if word.check and word.base_run > 0 else "it names no check, or no run of it"

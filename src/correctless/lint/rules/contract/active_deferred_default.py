@@ -94,12 +94,13 @@ _NOUN = lazily(
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report deferred decisions whose default acts."""
     if not skill.entries or skill.contract.interaction_mode == "interactive":
         return
     for default, (line, _, _) in zip(skill.contract.defaults, skill.entries, strict=True):
         if default.escalate and (verb := _acting(default.choice)):
             name = default.id or "the entry"
-            message = f"{name} is a person's decision, and its default acts: '{verb}'. write what leaves things as they are: skip, flag, stop or keep"
+            message = f"{name} needs a human decision, but its default acts: '{verb}'. write what leaves things as they are: skip, flag, stop or keep"
             yield skill.at(line, message)
 
 

@@ -43,9 +43,10 @@ READS = (SKILL,)
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report invalid `allowed-tools`."""
     for item in tool_items(skill.frontmatter):
         if item.kind != yaml_text.SCALAR:
-            message = "'allowed-tools' holds what is no tool. write one line, or a list of tools"
+            message = "'allowed-tools' holds a value that is not a tool. write one line, or a list of tools"
             yield skill.at(item, message)
             continue
         found, closed = split_tools(item.text)

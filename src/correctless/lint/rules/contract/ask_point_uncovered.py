@@ -54,11 +54,12 @@ READS = (SKILL,)
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report questions without a decision point."""
     stated = skill.contract
     if stated.interaction_mode != "hybrid" or stated.context == "fork" or not skill.entries:
         return  # a fork is told so by autonomous-asks, and without entries all of them are missing
     for place in ask_points.uncovered(skill):
         yield skill.at(
             place,
-            "the skill asks here, and no entry says what is done when nobody is there. write one: '- **AD-NNN**: ...'",
+            "the skill asks here, but no entry has the default for unattended runs. write one: '- **AD-NNN**: ...'",
         )

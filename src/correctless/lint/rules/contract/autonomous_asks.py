@@ -55,6 +55,7 @@ READS = (SKILL,)
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report questions in an autonomous skill."""
     stated = skill.contract
     autonomous = stated.interaction_mode == "autonomous"
     if not autonomous and (stated.context != "fork" or stated.interaction_mode == "interactive"):

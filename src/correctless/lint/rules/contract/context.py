@@ -1,4 +1,4 @@
-"""`context` says `fork`, or is left out.
+"""`context` is `fork`, or missing.
 
 `context: fork` runs a skill isolated from the conversation. Claude Code takes any other word for "no fork" and says
 nothing about it, so `context: frok` runs in the open conversation, with all that is in it.
@@ -44,6 +44,7 @@ _KINDS = {yaml_text.LIST: "a list", yaml_text.MAP: "a map", yaml_text.ALIAS: "an
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report an invalid `context`."""
     node = skill.frontmatter.get("context") if skill.frontmatter else None
     if node is None:
         return
@@ -52,4 +53,4 @@ def check(skill: Skill) -> Iterator[Finding]:
     word = skill.contract.context
     if word and word != "fork" and sorted(word.lower())[:4] == sorted("fork"):
         fix = (Edit(node.start, node.end, "fork"),) if not node.style else ()
-        yield skill.at(node, f"'context' is '{word}', which is no fork. write 'fork'", fix=fix)
+        yield skill.at(node, f"'context' is '{word}', which is not 'fork'. write 'fork'", fix=fix)

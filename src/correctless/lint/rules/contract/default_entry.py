@@ -54,6 +54,7 @@ _ID = r"AD-\d{3}\Z"
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report incomplete or duplicate decision points."""
     if skill.contract.interaction_mode == "interactive" or not skill.entries:
         return  # there the section itself is the fault
     ids = _Ids(said.id for _, _, said in skill.entries)
@@ -78,9 +79,9 @@ class _Ids:
             number = re.search(r"(?<!\d)\d{1,3}\Z", said, re.ASCII)
             meant = int(number[0]) if number else None
             right = f"AD-{meant:03d}" if meant and meant not in self._taken else next(self._free)
-            yield f"'{said}' is no id of the form AD-NNN. write '{right}'"
+            yield f"'{said}' is not an id of the form AD-NNN. write '{right}'"
         elif first != line:
-            yield f"{said} stands twice, first on line {first}. give one another id"
+            yield f"duplicate {said}, first on line {first}. give one another id"
 
 
 def _faults(default: Default, said: Parts, text: str) -> Iterator[str]:

@@ -51,8 +51,9 @@ READS = (SKILL,)
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report a hybrid skill that does not mark its default."""
     if skill.contract.interaction_mode == "hybrid" and skill.entries and not _says_so(skill):
-        message = "the skill does not say that a person sees the default. write once: 'show the options with the default marked as `(default)`'"
+        message = "the skill does not tell the model to show the default. write once: 'show the options with the default marked as `(default)`'"
         yield skill.at(skill.sections[0], message)
 
 

@@ -56,6 +56,7 @@ _FORM = "- **AD-001**: Subject — what is done (default). Rationale: why that i
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report a missing, duplicate or needless section of defaults."""
     stated, sections = skill.contract, skill.sections
     for other in sections[1:]:
         message = f"a second '## {SECTION}', the first is on line {sections[0].line}. make them one"
@@ -81,7 +82,7 @@ def _missing(skill: Skill) -> Iterator[Finding]:
         said = f"{'#' * close.level} {close.title[:60]}"
         yield skill.at(close, f"'{said}' is not read as the defaults. write '## {SECTION}'")
     elif mode:
-        message = f"the mode is '{mode}' and there is no section '## {SECTION}'. write it, one entry for each decision"
+        message = f"the mode is '{mode}', but section '## {SECTION}' is missing. write it, one entry for each decision"
         yield skill.at(mode_nodes(skill.frontmatter)[0], message)
 
 

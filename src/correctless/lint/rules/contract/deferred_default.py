@@ -50,11 +50,12 @@ READS = (SKILL,)
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report deferred decisions without a default."""
     stated = skill.contract
     if stated.interaction_mode == "interactive":  # there the section itself is the fault
         return
     severity = "" if stated.interaction_mode == "hybrid" and stated.context == "fork" else "warning"
     for default, (line, _, _) in zip(stated.defaults, skill.entries, strict=True):
         if not default.documented:
-            message = f"{default.id or 'the entry'} does not say what is done when nobody is there. write 'Default if deferred: ...' before the rationale"
+            message = f"{default.id or 'the entry'} has no default for unattended runs. write 'Default if deferred: ...' before the rationale"
             yield skill.at(line, message, severity)

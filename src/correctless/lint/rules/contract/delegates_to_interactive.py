@@ -71,11 +71,12 @@ _ATTENDED = lazily(
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report delegation to an interactive skill."""
     if skill.contract.interaction_mode != "autonomous":
         return
     for name, place in (*_allowed(skill), *_told(skill)):
         if _is_interactive(skill, name):
-            message = f"'{name[:64]}' is interactive, and nobody answers here. hand over to a skill that is autonomous or hybrid"
+            message = f"'{name[:64]}' is interactive, but this run is unattended. hand over to a skill that is autonomous or hybrid"
             yield skill.at(place, message)
 
 

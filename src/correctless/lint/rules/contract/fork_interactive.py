@@ -42,6 +42,7 @@ READS = (SKILL,)
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report a forked skill that is interactive."""
     front, stated = skill.frontmatter, skill.contract
     if front and stated.interaction_mode == "interactive" and stated.context == "fork":
         message = "a forked skill gets no answer, so it can't be interactive. write 'hybrid', or leave 'context' out"

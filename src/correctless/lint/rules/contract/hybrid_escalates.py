@@ -47,11 +47,12 @@ READS = (SKILL,)
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report a hybrid skill that defers no decision."""
     stated = skill.contract
     if (
         stated.interaction_mode == "hybrid"
         and skill.sections
         and not any(d.escalate for d in stated.defaults)
     ):
-        message = "a hybrid skill leaves a decision to a person, and no entry does. write '`escalate: always`' in one"
+        message = "a hybrid skill needs at least one human decision, but no entry has one. write '`escalate: always`' in one"
         yield skill.at(skill.sections[0], message)

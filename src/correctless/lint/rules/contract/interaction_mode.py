@@ -51,6 +51,7 @@ _KINDS = {yaml_text.LIST: "a list", yaml_text.MAP: "a map", yaml_text.ALIAS: "an
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report a missing or invalid `interaction_mode`."""
     nodes = mode_nodes(skill.frontmatter)
     if not nodes:
         yield from _missing(skill)

@@ -86,6 +86,7 @@ _OTHER_VERB = lazily(
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report instructions to write the decisions log."""
     yield from _tools(skill)
     body = skill.md.body
     if _STEM in body:

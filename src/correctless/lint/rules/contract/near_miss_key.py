@@ -45,12 +45,13 @@ READS = (SKILL,)
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report misspelled contract keys."""
     found = list(misspelled(skill.frontmatter))
     # Where the right key stands too, or two keys mean the same, a person chooses.
     taken = [key.text for keys in _maps(skill) for key, _ in keys.pairs] + [right for _, right in found]
     for key, right in found:
         fix = (Edit(key.start, key.end, right),) if taken.count(right) == 1 else ()
-        yield skill.at(key, f"nobody reads the key '{key.text}'. write '{right}'", fix=fix)
+        yield skill.at(key, f"unknown key '{key.text}'. write '{right}'", fix=fix)
 
 
 def _maps(skill: Skill) -> Iterator[Node]:

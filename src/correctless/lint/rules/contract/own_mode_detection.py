@@ -87,6 +87,7 @@ _ADVICE = "write that `mode: autonomous` within the first 10 lines of the task p
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report other ways to detect the autonomous mode."""
     stated = skill.contract
     if stated.interaction_mode not in ("autonomous", "hybrid") and not stated.has_section:
         return

@@ -59,6 +59,7 @@ class Suppression(NamedTuple):
 
 
 def check(file: MarkdownSubject) -> Iterator[Finding]:
+    """Report invalid suppressions."""
     for said in _read(file):
         if isinstance(said, Finding):
             yield said
@@ -81,7 +82,7 @@ def _read(file: MarkdownSubject) -> Iterator[Finding | Suppression]:
         elif not found["reason"]:
             yield file.at(place, f"a suppression without a reason suppresses nothing. {_FORM}", "error")
         elif found["until"] and not re.match(_DAY, found["until"]):
-            yield file.at(place, f"'{found['until'][:20]}' is no day. {_FORM}", "error")
+            yield file.at(place, f"'{found['until'][:20]}' is not a date. {_FORM}", "error")
         else:
             yield Suppression(found["rule"], found["until"] or "", file.at(place, ""))
 

@@ -46,6 +46,7 @@ _ADVICE = "write what it does, and when to use it"
 
 
 def check(agent: MarkdownSubject) -> Iterator[Finding]:
+    """Report an agent's missing description."""
     front = agent.frontmatter
     if front is None and (agent.md.has_frontmatter or agent_file.home(agent) != agent_file.PLUGIN):
         return  # the reading says what is wrong with it, or it may be a page about the agents
@@ -59,7 +60,7 @@ def check(agent: MarkdownSubject) -> Iterator[Finding]:
         lost = (
             "this agent is not loaded"
             if home == agent_file.PROJECT
-            else "nobody knows when to use this agent"
+            else "so when to use this agent is unknown"
         )
         yield agent.at(
             node, f"no 'description', so {lost}. {_ADVICE}", "error" if home == agent_file.PROJECT else ""

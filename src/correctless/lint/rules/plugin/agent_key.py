@@ -67,6 +67,7 @@ _KEYS = frozenset(
 
 
 def check(agent: MarkdownSubject) -> Iterator[Finding]:
+    """Report unknown keys of an agent."""
     front = agent.frontmatter
     for key, _ in front.pairs if front else ():
         if key.text == "allowed-tools":
@@ -77,6 +78,6 @@ def check(agent: MarkdownSubject) -> Iterator[Finding]:
         elif key.text not in _KEYS:
             yield agent.at(
                 key,
-                f"'{key.text[:60]}' is no key of an agent that is known. correct it, or delete it",
+                f"'{key.text[:60]}' is not a known key of an agent. fix it, or delete it",
                 "info",
             )

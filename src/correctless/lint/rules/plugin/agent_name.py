@@ -48,6 +48,7 @@ _ADVICE = "write a name such as 'code-reviewer'"
 
 
 def check(agent: MarkdownSubject) -> Iterator[Finding]:
+    """Report an agent's missing or duplicate name."""
     front = agent.frontmatter
     if front is None or agent.md.recovered:
         return  # without keys it may be a page about the agents
@@ -60,7 +61,7 @@ def check(agent: MarkdownSubject) -> Iterator[Finding]:
         said = f"'{node.text[:40]}'" if node.text else f"a {node.kind}"
         yield agent.at(node, f"'name' is {said}, which YAML reads as no text. {_ADVICE}")
     elif ":" in node.text and agent_file.home(agent) == agent_file.PROJECT:
-        yield agent.at(node, f"a ':' stands in '{node.text[:60]}', so this agent is not loaded. {_ADVICE}")
+        yield agent.at(node, f"'{node.text[:60]}' contains ':', so this agent is not loaded. {_ADVICE}")
     elif other := _same(agent, node.text.strip()):
         yield agent.at(
             node,

@@ -36,6 +36,7 @@ READS = (HOOKS, PLUGIN)
 
 
 def check(file: JsonSubject) -> Iterator[Finding]:
+    """Report unknown events."""
     for event, _ in hook_set.events(file):
         if event.text not in hook_set.EVENTS:
             meant = _near(event.text)

@@ -41,6 +41,7 @@ _OPEN = r"(?:\|\|\s*(?:true|:|exit\s+0)|;\s*(?:true|exit\s+0))\s*;?\s*\Z"
 
 
 def check(hooks: JsonSubject) -> Iterator[Finding]:
+    """Report hooks that fail open."""
     events = hooks.root.get("hooks") if hooks.root else None
     matchers = events.get("PreToolUse") if events else None
     for matcher in matchers.items if matchers else ():

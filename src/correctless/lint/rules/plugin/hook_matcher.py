@@ -48,6 +48,7 @@ _OTHER_DIALECT = re.compile(r"\(\?<|\\[pPukc]|\[\^?\]")
 
 
 def check(file: JsonSubject) -> Iterator[Finding]:
+    """Report matchers that match nothing."""
     for event, each in hook_set.matchers(file):
         node = each.get("matcher")
         if node is None or not shapes.is_text(node) or node.text in _ALL:
@@ -77,5 +78,5 @@ def _fault(matcher: str) -> str:
     try:
         re.compile(matcher)
     except (re.error, RecursionError, OverflowError):
-        return f"'{said}' is no regular expression, so the hook never runs. write the names of tools, such as 'Write|Edit'"
+        return f"'{said}' is not a valid regular expression, so the hook never runs. write the names of tools, such as 'Write|Edit'"
     return ""

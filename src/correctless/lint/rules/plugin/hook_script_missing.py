@@ -56,6 +56,7 @@ _BUILT = lazily(r"(?:\A|/)(?:dist|build|out|target|bin|node_modules|\.venv|venv)
 
 
 def check(file: JsonSubject) -> Iterator[Finding]:
+    """Report scripts that are missing or not executable."""
     if "CLAUDE_PLUGIN_ROOT" not in file.text:
         return
     for handler in hook_set.handlers(file):

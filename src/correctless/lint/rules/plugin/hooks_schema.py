@@ -38,6 +38,7 @@ READS = (HOOKS, PLUGIN)
 
 
 def check(file: JsonSubject) -> Iterator[Finding]:
+    """Report values of invalid form."""
     if file.document.recovered:
         return  # what is missing may only not have been read
     if file.kind == HOOKS:
@@ -58,7 +59,7 @@ def _top(file: JsonSubject) -> Iterator[Finding]:
         return
     outside = [key for key, _ in root.pairs if key.text in hook_set.EVENTS]
     for key in outside:
-        yield file.at(key, f"'{key.text}' stands outside of 'hooks', where nobody reads it. move it there")
+        yield file.at(key, f"'{key.text}' is outside of 'hooks' and ignored. move it there")
     hooks = root.get("hooks")
     modules = root.get("modules")
     for place, wanted in shapes.list_of(shapes.text)(modules) if modules is not None else ():

@@ -58,6 +58,7 @@ _SOURCES = {"github": ("repo",), "url": ("url",), "git-subdir": ("url", "path"),
 
 
 def check(market: JsonSubject) -> Iterator[Finding]:
+    """Report values of invalid form."""
     root = market.root
     if root is None:
         if market.document.root is not None:
@@ -100,7 +101,7 @@ def _entry(entry: Node, seen: dict[str, Node]) -> Iterator[tuple[Node, str]]:
         if name.text in seen:
             yield (
                 name,
-                f"the plugin '{name.text[:60]}' stands twice, first on line {seen[name.text].line}. keep one",
+                f"duplicate plugin '{name.text[:60]}', first on line {seen[name.text].line}. keep one",
             )
         seen.setdefault(name.text, name)
         if shapes.reserved(name.text):

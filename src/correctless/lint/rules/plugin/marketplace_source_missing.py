@@ -42,6 +42,7 @@ READS = (MARKETPLACE,)
 
 
 def check(market: JsonSubject) -> Iterator[Finding]:
+    """Report missing plugin folders."""
     for _, source in marketplace.listed(market):
         if source is None or not shapes.is_text(source):
             continue

@@ -45,6 +45,7 @@ READS = (PLUGIN,)
 
 
 def check(plugin: JsonSubject) -> Iterator[Finding]:
+    """Report missing paths."""
     # Paths count from the plugin's folder, which is the one above `.claude-plugin`.
     above = "../" if plugin.folder == ".claude-plugin" else ""
     experimental = plugin.root.get("experimental") if plugin.root else None

@@ -36,6 +36,7 @@ READS = (PLUGIN,)
 
 
 def check(plugin: JsonSubject) -> Iterator[Finding]:
+    """Report values of invalid form."""
     if plugin.root is None:
         if plugin.document.root is not None:
             yield plugin.at(

@@ -70,6 +70,7 @@ _TOP = frozenset(
 
 
 def check(file: JsonSubject) -> Iterator[Finding]:
+    """Report unknown keys."""
     if file.root is None:
         return
     if file.kind == PLUGIN:

@@ -53,6 +53,7 @@ _MOST = 200  # neighbours that are looked at
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report a name that another skill has."""
     node = skill.frontmatter.get("name") if skill.frontmatter else None
     if node is None or node.kind != yaml_text.SCALAR:
         return

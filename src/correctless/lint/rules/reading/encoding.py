@@ -41,4 +41,5 @@ READS = (AGENT, HOOKS, MARKETPLACE, PLUGIN, SKILL)
 
 
 def check(subject: Subject) -> Iterable[Finding]:
+    """Report encoding errors and byte order marks."""
     return subject.noted(ID)

@@ -41,4 +41,5 @@ READS = (AGENT, SKILL)
 
 
 def check(file: MarkdownSubject) -> Iterable[Finding]:
+    """Report missing or unclosed frontmatter."""
     return file.noted(ID)

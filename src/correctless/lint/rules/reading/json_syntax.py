@@ -39,4 +39,5 @@ READS = (HOOKS, MARKETPLACE, PLUGIN)
 
 
 def check(file: JsonSubject) -> Iterable[Finding]:
+    """Report JSON syntax errors."""
     return file.noted(ID)

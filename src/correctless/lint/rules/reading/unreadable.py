@@ -23,9 +23,10 @@ READS = ()  # no kind: there is nothing to read
 
 
 def check(_: Subject) -> Iterator[Finding]:
+    """Yield nothing: the run reports unreadable files itself."""
     return iter(())
 
 
 def finding(path: str, why: str) -> Finding:
     """The finding of a file that can't be read."""
-    return Finding(path, 1, 1, ID, f"can't be read: {why}. mend it, or leave it out with 'exclude'", SEVERITY)
+    return Finding(path, 1, 1, ID, f"can't be read: {why}. fix it, or leave it out with 'exclude'", SEVERITY)

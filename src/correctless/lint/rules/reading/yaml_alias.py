@@ -40,4 +40,5 @@ READS = (AGENT, SKILL)
 
 
 def check(file: MarkdownSubject) -> Iterable[Finding]:
+    """Report aliases."""
     return file.noted(ID)

@@ -41,4 +41,5 @@ READS = (AGENT, SKILL)
 
 
 def check(file: MarkdownSubject) -> Iterable[Finding]:
+    """Report values that YAML 1.1 and 1.2 read differently."""
     return file.noted(ID)

@@ -43,4 +43,5 @@ READS = (AGENT, SKILL)
 
 
 def check(file: MarkdownSubject) -> Iterable[Finding]:
+    """Report YAML syntax errors."""
     return file.noted(ID)

@@ -41,6 +41,7 @@ READS = (SKILL,)
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report an empty body."""
     # Of a frontmatter that nothing closes it isn't known where the text begins.
     unclosed = any(rule == "frontmatter" for _, rule, _, _ in skill.md.faults)
     if not skill.md.body.strip() and not unclosed:

@@ -46,6 +46,7 @@ LONGEST = 500  # lines
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report a body that is too long."""
     if len(skill.md.body) > LONGEST and len(skill.md.lines) > LONGEST:
         count = len(skill.md.lines)
         message = f"the text has {count} lines. keep {LONGEST}, and link files beside it for the rest"

@@ -29,6 +29,7 @@ Source: 32 spellings in Claude Code 2.1.329, run on 2026-11-25.
 
 from __future__ import annotations
 
+from correctless.lint.subject.frontmatter import MODEL, USER, meaning, place, stated
 from correctless.lint.subject.subject import CLAUDE_CODE, SKILL, Skill
 from correctless.syntax import yaml_text
 from correctless.syntax.finding import Edit, Finding
@@ -42,15 +43,13 @@ ID = "boolean-value"
 SEVERITY = "error"
 READS = (SKILL,)
 
-MODEL, USER = "disable-model-invocation", "user-invocable"
-
-_TRUE, _FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
 # What happens when the client can't read the value.
-_DROPPED = {MODEL: "the model may start the skill", USER: "the skill is hidden from whoever types '/'"}
+_DROPPED = {MODEL: "the model may start the skill", USER: "the skill is hidden from the '/' menu"}
 _KINDS = {yaml_text.LIST: "a list", yaml_text.MAP: "a map"}
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report values that are not true or false."""
     if skill.dialect != CLAUDE_CODE:
         return
     for key in (MODEL, USER):
@@ -82,23 +81,3 @@ def _word(skill: Skill, key: str, node: Node, word: str) -> Iterator[Finding]:
         fix = (Edit(node.start, node.end, right),) if node.style not in ("|", ">") else ()
         message = f"'{key}' is written as text or number. write {right}, without quotes"
         yield skill.at(node, message, "info", fix)
-
-
-def place(skill: Skill, key: str) -> Node | None:
-    """The value of a key, or the key itself where that is empty."""
-    pair = skill.frontmatter.pair(key) if skill.frontmatter else None
-    return next((node for node in reversed(pair) if node.end > node.start), None) if pair else None
-
-
-def stated(skill: Skill, key: str) -> Node | None:
-    """The value of a key, asked for cheaply; none where it is an alias, which is not followed."""
-    node = skill.frontmatter.get(key) if key in skill.md.raw and skill.frontmatter else None
-    return None if node is None or node.kind == yaml_text.ALIAS else node
-
-
-def meaning(node: Node | None) -> bool | None:
-    """What Claude Code takes a value for; None when it can't read it."""
-    if node is None or node.kind != yaml_text.SCALAR:
-        return None
-    word = node.text.strip().lower()
-    return True if word in _TRUE else False if word in _FALSE else None

@@ -31,7 +31,7 @@ changed it, run on 2026-11-25.
 
 from __future__ import annotations
 
-from correctless.lint.rules.skill.boolean_value import MODEL, meaning, stated
+from correctless.lint.subject.frontmatter import MODEL, meaning, stated
 from correctless.lint.subject.subject import AGENTSKILLS, SKILL, Skill
 from correctless.syntax import yaml_text
 from correctless.syntax.finding import Finding
@@ -50,6 +50,7 @@ _JOINED = 3  # " - " between the two
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report a description that is too long."""
     if len(skill.md.raw) <= ALLOWED or skill.frontmatter is None:
         return
     node = skill.frontmatter.get("description")

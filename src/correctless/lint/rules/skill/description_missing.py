@@ -33,7 +33,7 @@ validate` warns.
 
 from __future__ import annotations
 
-from correctless.lint.rules.skill.boolean_value import MODEL, meaning, stated
+from correctless.lint.subject.frontmatter import MODEL, meaning, stated
 from correctless.lint.subject.subject import AGENTSKILLS, SKILL, Skill
 from correctless.syntax import yaml_text
 from correctless.syntax.finding import Finding
@@ -52,6 +52,7 @@ _KINDS = {yaml_text.LIST: "a list", yaml_text.MAP: "a map"}
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report a missing description."""
     front = skill.frontmatter
     if front is None and skill.md.raw.strip():
         return  # keys, but none that can be read: another rule says so

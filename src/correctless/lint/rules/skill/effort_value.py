@@ -29,7 +29,7 @@ from __future__ import annotations
 
 import re
 
-from correctless.lint.rules.skill.boolean_value import stated
+from correctless.lint.subject.frontmatter import stated
 from correctless.lint.subject.subject import CLAUDE_CODE, SKILL, Skill
 from correctless.syntax.finding import Finding
 
@@ -45,11 +45,10 @@ _KNOWN = frozenset({"low", "med", "medium", "high", "xhigh", "max"})
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report an invalid `effort`."""
     node = stated(skill, "effort") if skill.dialect == CLAUDE_CODE else None
     # Of a list of one word it takes the word.
     word = node.text.strip() if node is not None else ""
     if word and word.lower() not in _KNOWN and not re.match(r"[+-]?[0-9]", word):
-        message = (
-            f"'{word[:40]}' is no effort, and is dropped. write low, medium, high, xhigh, max or a number"
-        )
+        message = f"'{word[:40]}' is not a valid effort and is ignored. write low, medium, high, xhigh, max or a number"
         yield skill.at(node, message)

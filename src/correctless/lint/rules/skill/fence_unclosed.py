@@ -57,6 +57,7 @@ _EITHER = re.compile(r"(?:```+|~~~+)[^\n]*")
 
 
 def check(file: MarkdownSubject) -> Iterator[Finding]:
+    """Report unclosed code fences."""
     body = file.md.body
     if not _may_be_open(body):
         return

@@ -77,6 +77,7 @@ _NAMES = {
 
 
 def check(subject: Subject) -> Iterator[Finding]:
+    """Report hidden characters."""
     text = subject.text
     if text.isascii():
         return
@@ -107,17 +108,17 @@ def _finding(subject: Subject, kind: str, places: list[tuple[int, int]]) -> Find
     count = sum(end - start for start, end in places)
     if kind == "tags":
         said = "".join(_told(text[start:end]) for start, end in places)
-        message = f"{_counted(count, 'tag character')} that nobody sees, and that a model reads as '{said[:60]}'. delete"
+        message = f"{_counted(count, 'tag character')}, invisible to humans, that a model reads as '{said[:60]}'. delete"
         return subject.at(places[0], message, fix=fix)
     if kind == "selectors":
-        message = f"{_counted(count, 'variation selector')} in a row, which nobody sees. delete"
+        message = f"{_counted(count, 'variation selector')} in a row, invisible. delete"
         return subject.at(places[0], message, "warning", fix)
     word = _NAMES.get(kind) or ("mark of direction" if kind in _DIRECTIONS else "")
     name = f"U+{ord(kind):04X} ({word})" if word else f"U+{ord(kind):04X}"
     if kind in _OVERRIDES:
         message = f"{_counted(count, f'character {name}', f'characters {name}')}: what is read is not what is shown. delete"
         return subject.at(places[0], message, fix=fix)
-    message = f"{_counted(count, f'character {name}', f'characters {name}')} that nobody sees. delete"
+    message = f"{_counted(count, f'character {name}', f'characters {name}')}, invisible. delete"
     return subject.at(places[0], message, "warning", fix)
 
 

@@ -59,6 +59,7 @@ _NOBODY = frozenset((
 
 
 def check(file: MarkdownSubject) -> Iterator[Finding]:
+    """Report paths in a user's home folder."""
     if not _HOME.search(file.data) and not _USERS.search(file.data):
         return
     seen: set[str] = set()

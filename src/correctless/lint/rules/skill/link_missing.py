@@ -52,6 +52,7 @@ _ELSEWHERE = r"[A-Za-z][A-Za-z0-9+.-]*:|[#/~$]|.*[{}<>*$\\]|(?i:(?:url|link|path
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report links to missing files."""
     body = skill.md.body
     # Nearly every link leads somewhere; only for one that does not is it worth asking what is code.
     if "](" not in body or not any(_missing(skill, found) for found in re.finditer(_LINK, body)):

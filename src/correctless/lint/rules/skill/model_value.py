@@ -31,7 +31,7 @@ from __future__ import annotations
 
 import re
 
-from correctless.lint.rules.skill.boolean_value import stated
+from correctless.lint.subject.frontmatter import stated
 from correctless.lint.subject.subject import CLAUDE_CODE, SKILL, Skill
 from correctless.syntax import yaml_text
 from correctless.syntax.finding import Finding
@@ -52,6 +52,7 @@ _KINDS = {yaml_text.LIST: "a list", yaml_text.MAP: "a map"}
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report an unknown `model`."""
     node = stated(skill, "model") if skill.dialect == CLAUDE_CODE else None
     if node is None:
         return
@@ -60,7 +61,7 @@ def check(skill: Skill) -> Iterator[Finding]:
         return
     name = node.text.strip()
     if name and name.lower().removesuffix("[1m]") not in _KNOWN and not _is_full(name):
-        message = f"'{name[:60]}' is no model that Claude Code knows. write sonnet, opus, haiku, inherit, or a full name"
+        message = f"'{name[:60]}' is not a model that Claude Code knows. write sonnet, opus, haiku, inherit, or a full name"
         yield skill.at(node, message)
 
 

@@ -39,6 +39,7 @@ READS = (SKILL,)
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report a name that is not the folder's."""
     node = skill.frontmatter.get("name") if skill.frontmatter else None
     if node is None or node.kind != yaml_text.SCALAR or not node.text.strip():
         return

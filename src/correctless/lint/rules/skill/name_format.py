@@ -46,6 +46,7 @@ _KINDS = {yaml_text.LIST: "a list", yaml_text.MAP: "a map"}
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report an invalid name."""
     node = skill.frontmatter.get("name") if skill.frontmatter else None
     if node is None or node.kind == yaml_text.ALIAS:
         return

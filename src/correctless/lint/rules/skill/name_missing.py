@@ -46,6 +46,7 @@ _NOT_TEXT = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report a missing name."""
     front = skill.frontmatter
     if front is None and skill.md.raw.strip():
         return  # keys, but none that can be read: another rule says so

@@ -64,6 +64,7 @@ _SHELL = (
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report scripts without the execute bit."""
     body = skill.md.body
     if "`" not in body and "~~~" not in body:
         return

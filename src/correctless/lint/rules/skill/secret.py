@@ -88,6 +88,7 @@ _FEW = 8  # different characters: a text of sixteen random ones has more
 
 
 def check(subject: Subject) -> Iterator[Finding]:
+    """Report secrets."""
     for gate, shapes in _SHAPES:
         if gate in subject.data if isinstance(gate, bytes) else gate.search(subject.data):
             for what, shape in shapes:
@@ -103,5 +104,7 @@ def _found(subject: Subject, what: str, shape: str) -> Iterator[Finding]:
             continue
         if (count := count + 1) > _MOST:
             return
-        message = f"{what} ('{found[0][:_SHOWN]}...') stands in the file. revoke it, and read it from the environment"
+        message = (
+            f"{what} ('{found[0][:_SHOWN]}...') in the file. revoke it, and read it from the environment"
+        )
         yield subject.at(found.span(), message)

@@ -29,9 +29,8 @@ Source: the names in Claude Code 2.1.329 and what `bash`, `Shell` and `*` allow 
 
 from __future__ import annotations
 
+from correctless.lint.subject.frontmatter import ALLOWED, DISALLOWED, SAME, named
 from correctless.lint.subject.subject import CLAUDE_CODE, SKILL, Skill
-from correctless.skill.contract import split_tools
-from correctless.syntax import yaml_text
 from correctless.syntax.finding import Edit, Finding
 
 TYPE_CHECKING = False
@@ -41,8 +40,6 @@ if TYPE_CHECKING:
 ID = "tool-unknown"
 SEVERITY = "warning"
 READS = (SKILL,)
-
-ALLOWED, DISALLOWED = "allowed-tools", "disallowed-tools"
 
 _MOST = 20  # names of one list: more say no more
 
@@ -58,18 +55,6 @@ _TOOLS = frozenset((
     "TodoWrite", "ToolSearch", "WaitForMcpServers", "WebFetch", "WebSearch", "Workflow", "Write",
     "propose_skills",
 ))  # fmt: skip
-# Names that it takes for another one.
-SAME = {
-    "Task": "Agent",
-    "KillShell": "TaskStop",
-    "KillBash": "TaskStop",
-    "ListPeers": "ListAgents",
-    "Brief": "SendUserMessage",
-    "ListMcpResources": "ListMcpResourcesTool",
-    "ReadMcpResource": "ReadMcpResourceTool",
-    "ReadMcpResourceDir": "ReadMcpResourceDirTool",
-    "ProposeGoal": "SetGoal",
-}
 _FORMER = frozenset((
     "BashOutput", "LS", "MCPSearch", "MultiEdit", "NotebookRead", "SlashCommand", "TaskOutput", "TeamCreate",
     "TeamDelete", "TodoRead",
@@ -79,6 +64,7 @@ _HAPPENS = {ALLOWED: "allows nothing", DISALLOWED: "forbids nothing"}
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report unknown tools."""
     if skill.dialect != CLAUDE_CODE or "allowed" not in skill.md.raw:
         return
     for key in (ALLOWED, DISALLOWED):
@@ -113,21 +99,3 @@ def _advice(name: str) -> str:
     if right:
         return f"write '{right}', and only commas or blanks between tools"
     return "write the tool that is meant" if bare else "name the tools, with commas or blanks between them"
-
-
-def named(skill: Skill, key: str) -> Iterator[tuple[str, str, tuple[int, int]]]:
-    """Each tool under a key: its name, its pattern in parentheses or "", and where the name stands."""
-    node = skill.frontmatter.get(key) if skill.frontmatter and key in skill.md.raw else None
-    if node is None:
-        return
-    for item in node.items if node.kind == yaml_text.LIST else (node,):
-        if item.kind != yaml_text.SCALAR:
-            continue
-        tools, _ = split_tools(item.text)
-        at = item.start
-        for tool in tools:
-            name, _, pattern = tool.partition("(")
-            # Once one is not found, as it is written with an escape, none is looked for: that would take for ever.
-            found = skill.text.find(name, at, item.end) if at >= 0 else -1
-            at = found + len(name) if found >= 0 else -1
-            yield name, pattern, (found, at) if found >= 0 else (item.start, item.end)

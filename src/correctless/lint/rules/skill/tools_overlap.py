@@ -30,7 +30,7 @@ Source: Claude Code 2.1.329, run on 2026-11-25: "Permission to use Bash has been
 
 from __future__ import annotations
 
-from correctless.lint.rules.skill.tool_unknown import ALLOWED, DISALLOWED, SAME, named
+from correctless.lint.subject.frontmatter import ALLOWED, DISALLOWED, SAME, named
 from correctless.lint.subject.subject import CLAUDE_CODE, SKILL, Skill
 from correctless.syntax.finding import Finding
 
@@ -44,6 +44,7 @@ READS = (SKILL,)
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report tools both allowed and disallowed."""
     if skill.dialect != CLAUDE_CODE or DISALLOWED not in skill.md.raw:
         return
     allowed = {(SAME.get(name, name), pattern) for name, pattern, _ in named(skill, ALLOWED)}

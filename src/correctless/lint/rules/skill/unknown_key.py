@@ -68,6 +68,7 @@ _SHOWN = 8  # keys that are named
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report unknown keys."""
     front = skill.frontmatter
     if front is None:
         return

@@ -29,7 +29,7 @@ Source: Claude Code 2.1.329, run on 2026-11-25 as a person, as a model and from 
 
 from __future__ import annotations
 
-from correctless.lint.rules.skill.boolean_value import MODEL, USER, meaning, place, stated
+from correctless.lint.subject.frontmatter import MODEL, USER, meaning, place, stated
 from correctless.lint.subject.subject import CLAUDE_CODE, SKILL, Skill
 from correctless.syntax.finding import Finding
 
@@ -43,10 +43,11 @@ READS = (SKILL,)
 
 
 def check(skill: Skill) -> Iterator[Finding]:
+    """Report a skill that nothing can start."""
     if skill.dialect != CLAUDE_CODE:
         return
     model, user = stated(skill, MODEL), stated(skill, USER)
     # What can't be read as true hides the skill from a person, whatever it was to mean.
     if model is not None and user is not None and meaning(model) and not meaning(user):
-        message = f"neither a person nor the model may start this skill: line {model.line} keeps the model. leave one of the two out"
+        message = f"neither you nor the model may start this skill: line {model.line} keeps the model. leave one of the two out"
         yield skill.at(place(skill, USER), message)

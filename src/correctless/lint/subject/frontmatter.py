@@ -1,0 +1,68 @@
+"""Values of a skill's frontmatter that several rules ask for, as Claude Code 2.1.329 reads them."""
+
+from __future__ import annotations
+
+from correctless.skill.contract import split_tools
+from correctless.syntax import yaml_text
+from correctless.syntax.yaml_text import Node
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from correctless.lint.subject.subject import Skill
+
+MODEL, USER = "disable-model-invocation", "user-invocable"
+ALLOWED, DISALLOWED = "allowed-tools", "disallowed-tools"
+
+_TRUE, _FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
+# Names that it takes for another one.
+SAME = {
+    "Task": "Agent",
+    "KillShell": "TaskStop",
+    "KillBash": "TaskStop",
+    "ListPeers": "ListAgents",
+    "Brief": "SendUserMessage",
+    "ListMcpResources": "ListMcpResourcesTool",
+    "ReadMcpResource": "ReadMcpResourceTool",
+    "ReadMcpResourceDir": "ReadMcpResourceDirTool",
+    "ProposeGoal": "SetGoal",
+}
+
+
+def place(skill: Skill, key: str) -> Node | None:
+    """The value of a key, or the key itself where that is empty."""
+    pair = skill.frontmatter.pair(key) if skill.frontmatter else None
+    return next((node for node in reversed(pair) if node.end > node.start), None) if pair else None
+
+
+def stated(skill: Skill, key: str) -> Node | None:
+    """The value of a key, asked for cheaply; none where it is an alias, which is not followed."""
+    node = skill.frontmatter.get(key) if key in skill.md.raw and skill.frontmatter else None
+    return None if node is None or node.kind == yaml_text.ALIAS else node
+
+
+def meaning(node: Node | None) -> bool | None:
+    """What Claude Code takes a value for; None when it can't read it."""
+    if node is None or node.kind != yaml_text.SCALAR:
+        return None
+    word = node.text.strip().lower()
+    return True if word in _TRUE else False if word in _FALSE else None
+
+
+def named(skill: Skill, key: str) -> Iterator[tuple[str, str, tuple[int, int]]]:
+    """Each tool under a key: its name, its pattern in parentheses or "", and where the name stands."""
+    node = skill.frontmatter.get(key) if skill.frontmatter and key in skill.md.raw else None
+    if node is None:
+        return
+    for item in node.items if node.kind == yaml_text.LIST else (node,):
+        if item.kind != yaml_text.SCALAR:
+            continue
+        tools, _ = split_tools(item.text)
+        at = item.start
+        for tool in tools:
+            name, _, pattern = tool.partition("(")
+            # Once one is not found, as it is written with an escape, none is looked for: that would take for ever.
+            found = skill.text.find(name, at, item.end) if at >= 0 else -1
+            at = found + len(name) if found >= 0 else -1
+            yield name, pattern, (found, at) if found >= 0 else (item.start, item.end)
