@@ -85,6 +85,7 @@ def _wait(ctx: RunContext, until: str | None, reason: str, tries: int) -> Resume
     minutes = _BACK_OFF[min(tries, len(_BACK_OFF)) - 1]
     wake = datetime.fromisoformat(until) if until else ctx.now() + timedelta(minutes=minutes)
     ctx.activity(Activity("waiting", f"{reason}; goes on at {timestamp(wake)}"))
+    ctx.forget()
     # In slices: a clock that is set, or a host that slept, is noticed.
     while (left := (wake - ctx.now()).total_seconds()) > 0:
         ctx.sleep(min(left, 30.0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from correctless.skill import defaults, skill_text
@@ -45,6 +46,7 @@ def read_skill(path: str) -> SkillContract:
     return of_text(read_bytes(file), file)
 
 
+@lru_cache(maxsize=64)
 def of_text(data: bytes, path: str) -> SkillContract:
     """The contract that the bytes of a SKILL.md state; `path` names the file, and its folder the skill that has no name."""
     return of_skill(skill_text.read(data, path))

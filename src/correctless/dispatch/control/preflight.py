@@ -22,6 +22,7 @@ from correctless.dispatch.finish.pull_request import expected, github
 from correctless.dispatch.parking import remote_ref
 from correctless.dispatch.step.check import run
 from correctless.github.client import first_line
+from correctless.project.git import push_urls
 from correctless.publish.branch import push
 from correctless.runlog.plan import PlannedStep
 from correctless.sandbox import trial
@@ -286,6 +287,6 @@ def _environment(ready: Ready, env: Mapping[str, str], gh: str) -> dict[str, str
         step="trial",
         attempt=1,
         gh_config_dir=gh,
-        push_urls=ready.repo.push_urls(),
+        push_urls=push_urls(ready.repo.configuration()),
         publish_credentials=plan.publish_credentials,
     )

@@ -18,7 +18,7 @@ from correctless.base.clock import utcnow
 from correctless.decisions.decision import Attempt
 from correctless.dispatch.step.decisions_log import DecisionsLog
 from correctless.ledger.heads import noting
-from correctless.project.git import Repo
+from correctless.project.git import Repo, Standing, push_urls
 from correctless.project.git.before import Before
 from correctless.project.lock import Lock
 from correctless.project.paths import Logs
@@ -69,6 +69,11 @@ class RunContext:
     before: Before | None = None  # the snapshot that what an agent wrote runs behind
     settings: dict[str, bytes] = field(default_factory=dict)  # path -> the git configuration that was frozen
     decisions: DecisionsLog = field(init=False)
+    # What git was asked since something untrusted ran last, so that it is asked once:
+    checked: tuple[Attempt, Standing] | None = (
+        None  # the attempt whose check passed, and the worktree after it
+    )
+    scoped: tuple[tuple[str, str], ...] | None = None  # its configuration, without frozen settings
 
     def __post_init__(self) -> None:
         # One instance for the whole run: it knows what it acknowledged, and reads only what is new.
@@ -90,11 +95,23 @@ class RunContext:
 
     def sandbox(self, run: str, plan: Plan) -> tuple[sandbox.Means | None, str, MakeSandbox | None]:
         """`sandbox_for` this run."""
-        return sandbox_for(self.repo, plan, self.logs.folder(run), self.env)
+        return sandbox_for(self.repo, plan, self.logs.folder(run), self.env, self.configuration())
 
     def missing(self, run: str, plan: Plan) -> tuple[str, ...]:
         """The paths of a plan's sandbox that are not there."""
-        return sandbox.missing(place_of(self.repo, plan, self.logs.folder(run), self.env))
+        return sandbox.missing(
+            place_of(self.repo, plan, self.logs.folder(run), self.env, self.configuration())
+        )
+
+    def configuration(self) -> tuple[tuple[str, str], ...]:
+        """Return git's configuration as its files are now, as `Repo.scoped_configuration` lists it."""
+        if self.scoped is None:
+            self.scoped = replace(self.repo, settings="").scoped_configuration()
+        return self.scoped
+
+    def forget(self) -> None:
+        """Drop what git was asked: something that could have changed the answers ran, or time passed."""
+        self.checked = self.scoped = None
 
     def environment(self, plan: Plan, at: Attempt) -> dict[str, str]:
         """The environment of an agent, and of everything else that runs what an agent wrote."""
@@ -110,13 +127,17 @@ class RunContext:
             step=at.step,
             attempt=at.attempt,
             gh_config_dir=no_login,
-            push_urls=self.repo.push_urls(),
+            push_urls=push_urls(self.repo.configuration(self.configuration())),
             publish_credentials=plan.publish_credentials,
         )
 
 
 def sandbox_for(
-    repo: Repo, plan: Plan, folder: str, env: Mapping[str, str]
+    repo: Repo,
+    plan: Plan,
+    folder: str,
+    env: Mapping[str, str],
+    scoped: Sequence[tuple[str, str]] | None = None,
 ) -> tuple[sandbox.Means | None, str, MakeSandbox | None]:
     """This machine's means of a sandbox, or why there are none; and what makes one for a process whose files go to `folder`.
 
@@ -125,15 +146,21 @@ def sandbox_for(
     means, fault = sandbox.find(plan.sandbox, env, exclude=(repo.top, repo.home))
     if means is None:
         return None, fault, None
-    place = place_of(repo, plan, folder, env)
+    place = place_of(repo, plan, folder, env, scoped)
     sandbox.prepare(place)
     return means, "", partial(sandbox.make, means, place)
 
 
-def place_of(repo: Repo, plan: Plan, folder: str, env: Mapping[str, str]) -> sandbox.SandboxPlace:
+def place_of(
+    repo: Repo,
+    plan: Plan,
+    folder: str,
+    env: Mapping[str, str],
+    scoped: Sequence[tuple[str, str]] | None = None,
+) -> sandbox.SandboxPlace:
     """What a sandbox of this plan is made for; the run's own files go to `folder`."""
     # As git's files say it now, conditions and all: what was frozen for the run holds no more than counts here.
-    settings = replace(repo, settings="").configuration()
+    settings = replace(repo, settings="").configuration(scoped)
     return sandbox.SandboxPlace(repo, plan.branch, folder, env, settings, plan.writable, plan.readable)
 
 

@@ -117,22 +117,29 @@ def changes(repo: Repo, base: str, spec: str, changed: Sequence[str] | None = No
     return tuple(found)
 
 
-def git_settings(repo: Repo) -> str:
-    """The SHA-256 of what no commit shows and git obeys: hooks, attributes, files it is not to look at, and configuration, the
-    user's own as well.
+def git_settings(
+    repo: Repo,
+    scoped: Sequence[tuple[str, str]] | None = None,
+    left_out: Sequence[str] | None = None,
+) -> str:
+    """Return the SHA-256 of what no commit shows and git obeys: hooks, attributes, index marks, configuration.
 
-    Without `branch.*`: where a branch is tracked decides nothing of a run.
+    The user's own configuration counts, without `branch.*`: where a branch is tracked decides nothing of a run.
+    `scoped` is `Repo.scoped_configuration()` without frozen settings, and `left_out` what `hidden.reveal` left
+    marked, where they are known.
     """
     sha = hashlib.sha256()
     repo = replace(repo, settings="")  # as they are now, not as the run's own git reads them
-    configured = repo.try_git("config", "--list", "--null", "--show-scope").stdout.split("\0")
-    scoped = zip(configured[::2], configured[1::2], strict=False)
+    scoped = repo.scoped_configuration() if scoped is None else scoped
     # What is given on the command line is ours, and differs from call to call.
     set_there = [item for scope, item in scoped if scope != "command" and not item.startswith("branch.")]
     sha.update("\0".join(sorted(set_there)).encode("utf-8", "surrogateescape"))
     # Files git was told not to look at: a change of them shows nowhere.
-    listed = repo.git("ls-files", "-v", "-z").split("\0")
-    hidden = [entry for entry in listed if entry and (entry[0].islower() or entry[0] == "S")]
+    if left_out is None:
+        listed = repo.git("ls-files", "-v", "-z").split("\0")
+        hidden = [entry for entry in listed if entry and (entry[0].islower() or entry[0] == "S")]
+    else:
+        hidden = [f"S {path}" for path in left_out]
     sha.update("\0".join(hidden).encode("utf-8", "surrogateescape"))
     said = [item.partition("\n")[2] for item in set_there if item.startswith("core.hookspath\n")]
     folder = (

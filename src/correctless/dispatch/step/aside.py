@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from correctless.base import below, exits
 from correctless.base.exits import Stop
@@ -14,7 +15,8 @@ from correctless.base.text import one_line
 from correctless.dispatch.core import policy_changes
 from correctless.dispatch.core.context import RunContext, attempt_of, step_of
 from correctless.project import leftovers
-from correctless.project.git import Repo, staging
+from correctless.project.git import Repo, Standing, staging
+from correctless.project.hidden import IndexMarks, reveal
 from correctless.project.leftovers import RULES, Odd
 from correctless.project.paths import slug
 from correctless.publish import leaks
@@ -26,8 +28,19 @@ _MOST = 200  # large files of an attempt that are moved; more go into its patch
 _SHOWN = 5
 
 
-def clear(ctx: RunContext, state: State) -> None:
-    """Move what no commit can hold into the attempt's folder. Comes before the first git command on what an attempt left."""
+@dataclass(frozen=True, slots=True)
+class ClearedWorktree:
+    """A worktree without what no commit can hold, and the marks its index had where they were taken off."""
+
+    worktree: Standing
+    marks: IndexMarks
+
+
+def clear(ctx: RunContext, state: State, *, every_file: bool = False) -> ClearedWorktree:
+    """Move what no commit can hold into the attempt's folder. Comes before the first git command on what an attempt left.
+
+    `every_file` has git look at each file anew, also at those its index is marked for.
+    """
     repo = ctx.repo
     while True:
         found = list(leftovers.odd(repo.top))
@@ -40,11 +53,16 @@ def clear(ctx: RunContext, state: State) -> None:
         for each in closed:
             leftovers.open_up(repo.top, each.path)
     _move(ctx, state, rest)
+    marks = reveal(repo) if every_file else IndexMarks()
     here = repo.standing()
     large = [path for path in here.unstaged if policy_changes.size(repo, path) > _LARGEST]
-    _move(ctx, state, (Odd(path, f"is over {_LARGEST >> 30} GiB") for path in large))
-    refused = staging.refused(repo, None if large else here)
-    _move(ctx, state, (Odd(path, "is left out by git") for path in refused))
+    if large:
+        _move(ctx, state, (Odd(path, f"is over {_LARGEST >> 30} GiB") for path in large))
+        here = repo.standing()
+    if refused := staging.refused(repo, here):
+        _move(ctx, state, (Odd(path, "is left out by git") for path in refused))
+        here = repo.standing()
+    return ClearedWorktree(here, marks)
 
 
 def left(ctx: RunContext, state: State) -> str:

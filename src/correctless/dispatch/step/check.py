@@ -14,7 +14,6 @@ from correctless.base.process import process
 from correctless.base.text import one_line
 from correctless.dispatch.core.spec import rules
 from correctless.project.git import Repo, Standing, staging
-from correctless.project.hidden import reveal
 from correctless.project.paths import ARTIFACTS
 from correctless.runlog.plan import Plan, PlannedStep
 from correctless.sandbox.reach import Needs
@@ -36,13 +35,13 @@ class CheckVerdict:
     output: bytes = b""
     changed: tuple[str, ...] | None = None
     committed: bool = False  # whether the agent made commits of its own
-    hidden: tuple[str, ...] = ()  # paths that git was told not to look at
 
 
 def check(
     repo: Repo,
     plan: Plan,
     step: PlannedStep,
+    here: Standing,
     *,
     base: str,
     spec: str,
@@ -50,9 +49,7 @@ def check(
     inherit: Sequence[int],
     sandbox: MakeSandbox | None = None,
 ) -> CheckVerdict:
-    """Whether the attempt that began at `base` counts. The command runs like an agent: own group, its environment, `env`."""
-    hidden = reveal(repo)
-    here = repo.standing()
+    """Whether the attempt that began at `base` and left the worktree as in `here` counts. The command runs like an agent: own group, its environment, `env`."""
     fault = _branch_fault(repo, plan, base, here)
     if fault is None and here.head != base and (said := staging.refused_commit(repo, base)):
         fault = f"the agent made a commit that git checks out nowhere, {one_line(said)}"
@@ -65,7 +62,7 @@ def check(
     if fault:
         return CheckVerdict(False, fault)
     if step.check is None:
-        return CheckVerdict(True, changed=changed, committed=here.head != base, hidden=hidden)
+        return CheckVerdict(True, changed=changed, committed=here.head != base)
     done = run(step.check, repo, env(), step.minutes * 60, inherit, sandbox)
     output = done.out + done.err
     if done.timed_out:
@@ -77,7 +74,7 @@ def check(
         fix = f"\n{_READ_ONLY}" if sandbox is not None and b"Read-only file system" in output else ""
         failed = f"the check {' '.join(step.check)} ended with {done.code}:\n{said}".strip()
         return CheckVerdict(False, failed + fix, output)
-    return CheckVerdict(True, "", output, committed=here.head != base, hidden=hidden)
+    return CheckVerdict(True, "", output, committed=here.head != base)
 
 
 def run(

@@ -45,6 +45,7 @@ def _persons(ctx: RunContext) -> tuple[str, ...]:
 
 def settle(ctx: RunContext, state: State) -> None:
     """Put back what differs from the last snapshot; `Stop(3)` when that can't be done."""
+    ctx.forget()
     if ctx.before is None:
         return
     _refuse_links(ctx, state)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 
 from correctless.agents import MAX_ANSWER
 from correctless.base import below, exits
@@ -23,7 +24,7 @@ from correctless.project.config import TESTED
 from correctless.project.git import objects
 from correctless.project.git.before import Before
 from correctless.project.git.repairs import Repairs
-from correctless.project.hidden import reveal
+from correctless.project.hidden import IndexMarks, reveal
 from correctless.publish import leaks
 from correctless.runlog.events import AttemptFailed, DecisionsTaken, StepChecked, StepFinished
 from correctless.runlog.plan import PlannedStep
@@ -113,7 +114,9 @@ def check_step(ctx: RunContext, state: State) -> StepChecked:
     """Run the step's check; when it passes, defer to a person what the step changed of the rules it is judged by."""
     plan, step = plan_of(state), step_of(state)
     approved = freeze.read_frozen(ctx.logs, state.run, freeze.SPEC, plan.spec_sha256)
-    aside.clear(ctx, state)  # what the check runs on is what a commit can hold
+    # What the check runs on is what a commit can hold.
+    cleared = aside.clear(ctx, state, every_file=True)
+    hidden = cleared.marks.hidden
     # Made before the snapshot of git's files, for it needs some of them.
     sandbox = ctx.sandbox(state.run, plan)[2] if step.check else None
     # The command runs what the agent wrote.
@@ -122,6 +125,7 @@ def check_step(ctx: RunContext, state: State) -> StepChecked:
             ctx.repo,
             plan,
             step,
+            cleared.worktree,
             base=state.step_base,
             spec=approved.decode("utf-8", "replace"),
             env=lambda: ctx.environment(plan, attempt_of(state)),
@@ -129,12 +133,17 @@ def check_step(ctx: RunContext, state: State) -> StepChecked:
             sandbox=sandbox,
         )
     if step.check:
-        aside.clear(ctx, state)
+        # What the check ran on is what is committed, whatever the check told git.
+        cleared = aside.clear(ctx, state, every_file=True)
+        hidden = tuple(dict.fromkeys((*hidden, *cleared.marks.hidden)))
     if done.output:
         log = os.path.join(ctx.folder(attempt_of(state)), "check.log")
         replace_file(log, done.output, mode=0o600)
     if done.ok:
-        _defer_what_a_person_should_know(ctx, state, done.changed, done.hidden, committed=done.committed)
+        _defer_what_a_person_should_know(
+            ctx, state, done.changed, replace(cleared.marks, hidden=hidden), committed=done.committed
+        )
+        ctx.checked = (attempt_of(state), cleared.worktree)
     return StepChecked(step.name, state.attempt, done.ok, done.detail)
 
 
@@ -143,9 +152,12 @@ def commit_step(ctx: RunContext, state: State) -> StepFinished:
     repo, plan, step = ctx.repo, plan_of(state), step_of(state)
     head = ctx.decisions.head()
     marks = trailers(ctx, state, f"{step.name}#{state.attempt}")
-    if step.check:
-        reveal(repo)  # what the check ran on is what is committed, whatever the check told git
-    here = repo.standing()
+    checked, ctx.checked = ctx.checked, None
+    if checked is not None and checked[0] == attempt_of(state):
+        here = checked[1]
+    else:  # checked by a dispatcher that died since
+        reveal(repo)
+        here = repo.standing()
     made = here.head != state.step_base and has_trailers(ctx, marks)
     if not made or here.changed:
         repo.stage(here)
@@ -156,24 +168,25 @@ def commit_step(ctx: RunContext, state: State) -> StepFinished:
             stdin=message(state, step.name, marks),
             seconds=_COMMIT_SECONDS,
         )
-    _hold_objects(ctx, state)
-    return StepFinished(step.name, state.attempt, repo.head(), head.seq, head.sha256)
+    return StepFinished(step.name, state.attempt, _hold_objects(ctx, state), head.seq, head.sha256)
 
 
-def _hold_objects(ctx: RunContext, state: State) -> None:
-    """What the commit holds is what was staged: git writes no object that it believes to have. `Stop(3)` where it is not."""
+def _hold_objects(ctx: RunContext, state: State) -> str:
+    """The commit, whose objects are what was staged: git writes none that it believes to have. `Stop(3)` where they are not."""
     repo = ctx.repo
-    found = objects.wrong(repo, state.step_base)
+    head, found = objects.checked_head(repo, state.step_base)
     if not found:
-        return
+        return head
     kept = os.path.join(ctx.folder(attempt_of(state)), "git")
     objects.renew(repo, found, Repairs(Before(repo, plan_of(state).branch), kept).move_away)
-    if left := objects.wrong(repo, state.step_base):
+    head, left = objects.checked_head(repo, state.step_base)
+    if left:
         raise Stop(
             exits.REFUSED,
-            f"the commit {repo.head()[:12]} names {left[0]}, and what lies there is not that object. see git fsck; "
+            f"the commit {head[:12]} names {left[0]}, and what lies there is not that object. see git fsck; "
             "take the run back with: correctless cauto stop --abandon",
         )
+    return head
 
 
 def discard(ctx: RunContext, state: State, *, counted: bool, reason: str) -> AttemptFailed:
@@ -237,7 +250,7 @@ def _defer_what_a_person_should_know(
     ctx: RunContext,
     state: State,
     changed: Sequence[str] | None,
-    hidden: Sequence[str],
+    marks: IndexMarks,
     *,
     committed: bool,
 ) -> None:
@@ -257,10 +270,10 @@ def _defer_what_a_person_should_know(
         found.append((f"{policy_changes.LARGE}-committed", what, f"{_LEFT}{', '.join(sorted(gone))}"))
     found += _put_back(ctx, state)
     found += aside.told(ctx, state)
-    if hidden:
+    if marks.hidden:
         what = f"{step.name} told git not to look at files it tracks"
-        found.append((f"{_GIT}hidden", what, f"looked at and kept all the same: {', '.join(hidden)}"))
-    settings = policy_changes.git_settings(ctx.repo)
+        found.append((f"{_GIT}hidden", what, f"looked at and kept all the same: {', '.join(marks.hidden)}"))
+    settings = policy_changes.git_settings(ctx.repo, ctx.configuration(), marks.left_out)
     if plan.git_sha256 not in ("", settings) and not _told_of(ctx, state, f"{_GIT}{settings[:12]}"):
         what = "git's hooks or settings of this repository are not as they were when the run started"
         found.append((f"{_GIT}{settings[:12]}", what, "left as they are: see .git/hooks and .git/config"))
