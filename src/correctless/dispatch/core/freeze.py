@@ -18,7 +18,7 @@ from correctless import agents
 from correctless.agents import recorder
 from correctless.base import below, exits, install
 from correctless.base.exits import Stop
-from correctless.dispatch.core import policy_changes
+from correctless.dispatch.core import policy, policy_changes
 from correctless.dispatch.tell import notify
 from correctless.lint import rules
 from correctless.project import plugins
@@ -109,42 +109,15 @@ def freeze(
             spec=spec,
             spec_sha256=_sha256(spec_bytes),
             pipeline=pipeline,
-            intensity=config.intensity,
             steps=tuple(steps),
             left_out=left_out,
             attempts=config.attempts(),
-            confirm_channels=config.confirm_channels,
-            confirmers=config.confirmers,
-            protected=config.protected,
-            outputs=config.outputs,
-            agent_env=config.agent_env,
-            publish_credentials=config.agent_publish_credentials,
-            minutes=config.max_minutes,
-            usd=config.max_usd,
-            on_limit=config.on_limit,
             mcp_sha256=_sha256(servers) if servers is not None else None,
-            on_escalation=config.on_escalation,
-            ask_minutes=config.ask_minutes,
-            silent=config.silent,
-            stop_at_usage=dict(config.stop_at_usage),
-            extra_usage=config.extra_usage,
-            keep_awake=config.keep_awake,
-            notify=config.notify,
             park=park,
             merge=merge,
-            merge_minutes=config.merge_minutes,
-            sandbox=config.agent_sandbox,
-            writable=config.agent_writable,
-            readable=config.agent_readable,
-            pr=(config.pr,) if isinstance(config.pr, str) else config.pr,
-            remote=config.remote,
             target=target,
-            message=config.commit.message,
-            signoff=config.commit.signoff,
-            squash=config.commit.squash,
             git_sha256=policy_changes.git_settings(repo),
-            labels=config.labels,
-            test=config.commands.test,
+            **policy.of_config(config),
             instructions_sha256=_sha256(instructions) if instructions else None,
         ),
         files=files,

@@ -14,7 +14,7 @@ from typing import Any
 
 from correctless.base import below, exits
 from correctless.base.exits import Stop
-from correctless.dispatch.core import freeze
+from correctless.dispatch.core import freeze, policy
 from correctless.dispatch.core.context import sha256
 from correctless.dispatch.tell import escalation
 from correctless.ledger.check import Anchor
@@ -252,26 +252,8 @@ def _refuse_other_policy(repo: Repo, plan: Plan) -> None:
         steps = said.pipeline(plan.pipeline).steps
     except Stop as stop:
         raise _bad(f"the configuration of its base commit can't be read: {stop.message}") from None
-    pairs: dict[str, tuple[object, object]] = {
-        "confirm_channels": (plan.confirm_channels, said.confirm_channels),
-        "confirmers": (plan.confirmers, said.confirmers),
-        "protected": (plan.protected, said.protected),
-        "outputs": (plan.outputs, said.outputs),
-        "agent_env": (plan.agent_env, said.agent_env),
-        "agent_publish_credentials": (plan.publish_credentials, said.agent_publish_credentials),
-        "agent_writable": (plan.writable, said.agent_writable),
-        "agent_readable": (plan.readable, said.agent_readable),
-        "agent_sandbox": (plan.sandbox == "off", said.agent_sandbox == "off"),
-        "remote": (plan.remote, said.remote),
-        "notify": (plan.notify, said.notify),
-        "commit.squash": (plan.squash, said.commit.squash),
-        "commands.test": (plan.test, said.commands.test),
-    }
-    if len(plan.pr) > 1 or plan.pr[0] not in ("gh", "skip"):  # what a flag can't say
-        pairs["pr"] = (plan.pr, said.pr)
-    for key, (planned, configured) in pairs.items():
-        if planned != configured:
-            raise _bad(f"its plan has another {key} than the configuration of {plan.base[:12]}")
+    for key in policy.changed_keys(plan, said):
+        raise _bad(f"its plan has another {key} than the configuration of {plan.base[:12]}")
     checks: set[object] = {said.commands.test, *(step.check for step in steps)}
     models: set[object] = {step.model for step in steps}
     for step in plan.steps:
