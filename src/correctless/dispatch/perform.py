@@ -1,4 +1,4 @@
-"""The effects performed: a state and an effect in, the event to be logged out.
+"""The effects, performed: each returns the event to be logged.
 
 Each can be performed again after a crash at any point: appends carry keys, commits carry trailers, the pull request
 carries the run's section, and what is derived is written again.
@@ -32,7 +32,10 @@ _BACK_OFF = (1, 2, 5, 10, 20, 30)  # minutes, when a limit names no time; the la
 
 
 def perform(ctx: RunContext, runner: Runner, state: State, effect: engine.Effect) -> Event:
-    """Do what the effect says and return what happened; `Stop` when it can't be done."""
+    """Do what the effect says and return what happened.
+
+    Raises: `Stop` when it cannot be done.
+    """
     match effect:
         case engine.StartAgent(attempt=attempt):
             return runner.start(state, attempt)

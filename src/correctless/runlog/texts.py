@@ -1,4 +1,4 @@
-"""What the texts of a run log may hold: some of them become paths, refs and words of a command."""
+"""Limits of the texts in a run log that become paths, refs and command words."""
 
 from __future__ import annotations
 
@@ -45,7 +45,10 @@ _PLAIN_NAMES = frozenset(_PLAIN)
 
 
 def refuse_unspeakable(record: object) -> None:
-    """`RecordError` for a text of a record that could not be what it becomes."""
+    """Refuse a text that cannot be what it becomes.
+
+    Raises: `RecordError` with the name of its field.
+    """
     for name, text in _texts(record):
         if name in _PLAIN_NAMES and text and (min(text) < " " or "\x7f" in text):
             raise RecordError(f"field '{name}' holds a control character")

@@ -1,4 +1,4 @@
-"""The proofs before a run: a run that may start in; each thing it will need tried, with what to do where it failed, out.
+"""Checks before a run: each thing it needs, tried.
 
 Trying beats looking up: a login may be there and expired, a test command may be red before the first step.
 """
@@ -48,7 +48,7 @@ _TRIAL = (
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """One thing tried: `fix` is what to do, empty when it holds; `said` is one line for people.
+    """One thing tried; `said` is one line for you, `fix` the repair, "" when none is needed.
 
     With `warning` it holds, and is worth a look all the same.
     """
@@ -60,11 +60,14 @@ class Proof:
 
     @property
     def ok(self) -> bool:
+        """Whether nothing needs to be fixed."""
         return not self.fix
 
 
 def proofs(ready: Ready, env: Mapping[str, str]) -> Iterator[Callable[[], Proof]]:
-    """What is to be tried, in order, each as a function that tries it: it may take minutes, and costs one agent turn.
+    """Yield the checks in order, each a function that may take minutes.
+
+    Together they cost one agent turn.
 
     Nothing is written to the repository but what the project's own commands write there.
     """

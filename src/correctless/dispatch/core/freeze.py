@@ -1,4 +1,4 @@
-"""A repository, a configuration and a spec in; the frozen plan and the exact files it will be executed from out.
+"""The frozen plan of a run, and the exact files it is executed from.
 
 Nothing is written here: a run that is refused leaves no trace. `store` writes the frozen files once the run is to begin,
 `frozen` reads one back and refuses it when a byte differs from what the plan names.
@@ -63,7 +63,10 @@ def freeze(
     park: str | None = None,
     merge: str = "",
 ) -> Frozen:
-    """The plan of a run; `Stop(3)` names every skill that is missing or can't run unattended, together."""
+    """Return the plan of a run and its files.
+
+    Raises: `Stop(3)` with every skill that is missing or cannot run unattended.
+    """
     notify.refuse_inside(config.notify, repo)
     files: dict[str, bytes] = {SPEC: spec_bytes}
     steps: list[PlannedStep] = []
@@ -135,7 +138,10 @@ def store(logs: Logs, run: str, frozen: Frozen) -> None:
 
 
 def read_frozen(logs: Logs, run: str, path: str, sha256: str) -> bytes:
-    """One frozen file; `Stop(3)` when it is gone or no longer what the plan names."""
+    """Return one frozen file.
+
+    Raises: `Stop(3)` when it is missing or not what the plan names.
+    """
     full = os.path.join(_folder(logs, run), path)
     try:
         data = below.read(full)
@@ -147,18 +153,21 @@ def read_frozen(logs: Logs, run: str, path: str, sha256: str) -> bytes:
 
 
 def skill_path(logs: Logs, run: str, step: PlannedStep) -> str:
-    """Where the frozen SKILL.md of a step lies."""
+    """Return the path of the frozen SKILL.md of a step."""
     return os.path.join(_folder(logs, run), step.name, "SKILL.md")
 
 
 def check_skill(logs: Logs, run: str, step: PlannedStep) -> SkillContract:
-    """The contract of a step from its frozen copy, after every file of it was found unchanged."""
+    """Return the contract of a step from its frozen copy, once each file is verified.
+
+    Raises: `Stop(3)` when a file differs from the plan.
+    """
     data = {path: read_frozen(logs, run, f"{step.name}/{path}", sha) for path, sha in step.files.items()}
     return contract.of_text(data["SKILL.md"], skill_path(logs, run, step))
 
 
 def find_skill(repo: Repo, skill: str, env: Mapping[str, str]) -> str:
-    """The folder of a skill: the repository's own, then this plugin's; `simplify` ships inside the package.
+    """Return the folder of a skill: the repository's own, then this plugin's.
 
     `plugin:name` names one of any plugin that is installed in Claude Code.
     """
@@ -181,7 +190,10 @@ def find_skill(repo: Repo, skill: str, env: Mapping[str, str]) -> str:
 
 
 def refuse(stated: SkillContract) -> None:
-    """`Stop(3)` when a skill can't run with nobody there."""
+    """Refuse a skill that cannot run unattended.
+
+    Raises: `Stop(3)`.
+    """
     if stated.interaction_mode == "interactive":
         raise Stop(
             exits.REFUSED,
@@ -249,7 +261,10 @@ def _instructions(repo: Repo, base: str) -> bytes:
 
 
 def mcp_servers(data: bytes) -> dict[str, Any]:
-    """The servers a file in Claude Code's format names; `Stop(3)` when it is none, or takes the recorder's name."""
+    """Return the servers of a file in Claude Code's format.
+
+    Raises: `Stop(3)` when it is invalid, or takes the recorder's name.
+    """
     try:
         said = strict_json(data.decode("utf-8"))
     except (UnicodeDecodeError, RecordError):

@@ -1,4 +1,4 @@
-"""What a step changed that decides how later work is judged: a worktree and its base in, one reason each out.
+"""Changes of a step that decide how later work is judged.
 
 Such a change is neither forbidden nor passed over: it becomes a deferred decision, and a person confirms it.
 """
@@ -75,7 +75,7 @@ _LARGEST = 1 << 20  # bytes of one file that are looked at
 
 @dataclass(frozen=True, slots=True)
 class Guarded:
-    """One reason for a person to look."""
+    """One change that needs your review."""
 
     name: str
     what: str
@@ -83,7 +83,7 @@ class Guarded:
 
 
 def changes(repo: Repo, base: str, spec: str, changed: Sequence[str] | None = None) -> tuple[Guarded, ...]:
-    """What was changed between `base` and the worktree that a person should know of, one entry a kind.
+    """Return what changed since `base` that needs your review, one entry a kind.
 
     `changed` are its paths, where they are known already.
     """
@@ -122,7 +122,9 @@ def git_settings(
     scoped: Sequence[tuple[str, str]] | None = None,
     left_out: Sequence[str] | None = None,
 ) -> str:
-    """Return the SHA-256 of what no commit shows and git obeys: hooks, attributes, index marks, configuration.
+    """Return the SHA-256 of what no commit shows and git obeys.
+
+    That is hooks, attributes, index marks and configuration.
 
     The user's own configuration counts, without `branch.*`: where a branch is tracked decides nothing of a run.
     `scoped` is `Repo.scoped_configuration()` without frozen settings, and `left_out` what `hidden.reveal` left
@@ -177,7 +179,7 @@ def _differs(repo: Repo, base: str, path: str, part: Callable[[str], Any]) -> bo
 
 
 def size(repo: Repo, path: str) -> int:
-    """The bytes of one plain file of the worktree; 0 for what is none, or lies behind a link."""
+    """Return the bytes of one plain file; 0 for anything else, or behind a link."""
     found = below.look(repo.top, os.path.join(repo.top, path))
     return found.st_size if found is not None and stat.S_ISREG(found.st_mode) else 0
 
