@@ -1,4 +1,4 @@
-"""What an attempt left that no commit or patch can hold: moved out of the worktree as it is, listed, and told.
+"""Leftovers that no commit or patch can hold, moved out of the worktree.
 
 What git would wait for goes first and by plain file operations: at a fifo it waits for whoever writes into it.
 """
@@ -30,14 +30,16 @@ _SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class ClearedWorktree:
-    """A worktree without what no commit can hold, and the marks its index had where they were taken off."""
+    """A worktree that a commit can hold, and the index marks that were removed."""
 
     worktree: Standing
     marks: IndexMarks
 
 
 def clear(ctx: RunContext, state: State, *, every_file: bool = False) -> ClearedWorktree:
-    """Move what no commit can hold into the attempt's folder. Comes before the first git command on what an attempt left.
+    """Move what no commit can hold into the attempt's folder.
+
+    Comes before the first git command on what an attempt left.
 
     `every_file` has git look at each file anew, also at those its index is marked for.
     """
@@ -66,13 +68,13 @@ def clear(ctx: RunContext, state: State, *, every_file: bool = False) -> Cleared
 
 
 def left(ctx: RunContext, state: State) -> str:
-    """What is in the worktree now, as `Repo.left` says it, once `clear` has been through it."""
+    """Return the worktree as `Repo.left` spells it, after `clear`."""
     clear(ctx, state)
     return ctx.repo.left()
 
 
 def told(ctx: RunContext, state: State) -> list[tuple[str, str, str]]:
-    """What `clear` moved of this attempt, as an entry for a person."""
+    """Return what `clear` moved of this attempt, as an entry for your review."""
     folder = ctx.folder(attempt_of(state))
     try:
         with open(os.path.join(folder, LIST), encoding="utf-8", errors="replace") as file:
@@ -87,7 +89,7 @@ def told(ctx: RunContext, state: State) -> list[tuple[str, str, str]]:
 
 
 def set_large_aside(ctx: RunContext, state: State, folder: str) -> list[str]:
-    """Move files that no patch is to hold out of the worktree as they are: making one of them would take minutes."""
+    """Move the files that are too large for a patch out of the worktree."""
     moved: list[str] = []
     for name in ctx.repo.changed_files(state.step_base):
         if policy_changes.size(ctx.repo, name) > leaks.LARGEST and len(moved) < _MOST:
@@ -97,14 +99,14 @@ def set_large_aside(ctx: RunContext, state: State, folder: str) -> list[str]:
 
 
 def set_repositories_aside(ctx: RunContext, folder: str) -> None:
-    """Repositories the attempt made in the worktree are in no patch, and git's clean leaves them where they are."""
+    """Move repositories the attempt made: no patch has them and git's clean keeps them."""
     for nested in ctx.repo.standing().changed:
         if nested.endswith("/"):
             move(ctx, nested.rstrip("/"), folder)
 
 
 def move(ctx: RunContext, name: str, folder: str) -> str:
-    """Move a path of the worktree into an attempt's folder, never over something; where it is now."""
+    """Move a path into an attempt's folder, never over something; return its place."""
     top = ctx.repo.top
     return below.move(top, os.path.join(top, name), ctx.root, os.path.join(folder, f"left-{slug(name)}"))
 

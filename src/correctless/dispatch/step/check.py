@@ -1,4 +1,4 @@
-"""The step's own check: what an attempt left in the worktree in, whether it counts and why not out."""
+"""The step's own check of what an attempt left in the worktree."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ _TAIL = 2000  # characters of a failed check's output that go into the log and t
 
 @dataclass(frozen=True, slots=True)
 class CheckVerdict:
-    """The verdict; `output` is all the command said, `changed` the paths the step changed where no command ran since."""
+    """The verdict; `output` is of the command.
+
+    `changed` are the paths the step changed, where no command ran since.
+    """
 
     ok: bool
     detail: str = ""
@@ -49,7 +52,10 @@ def check(
     inherit: Sequence[int],
     sandbox: MakeSandbox | None = None,
 ) -> CheckVerdict:
-    """Whether the attempt that began at `base` and left the worktree as in `here` counts. The command runs like an agent: own group, its environment, `env`."""
+    """Decide whether the attempt that began at `base` and left `here` counts.
+
+    The command runs like an agent: own group, and the environment `env`.
+    """
     fault = _branch_fault(repo, plan, base, here)
     if fault is None and here.head != base and (said := staging.refused_commit(repo, base)):
         fault = f"the agent made a commit that git checks out nowhere, {one_line(said)}"
@@ -85,7 +91,7 @@ def run(
     inherit: Sequence[int] = (),
     sandbox: MakeSandbox | None = None,
 ) -> process.Result:
-    """A command that runs what an agent wrote, in `sandbox` where there is one."""
+    """Run a command that executes what an agent wrote."""
     if sandbox is None:
         return process.run(argv, cwd=repo.top, env=env, wall_s=wall_s, pass_fds=tuple(inherit))
     made = sandbox(Needs(), argv, env)
@@ -93,8 +99,9 @@ def run(
 
 
 def set_report_aside(top: str, report: str, root: str, folder: str) -> None:
-    """Move a report into an attempt's folder before the attempt: one that is there afterwards was written in it, whatever clocks and
-    commits say.
+    """Move a report into an attempt's folder before the attempt.
+
+    So one that exists afterwards is new, whatever clocks and commits say.
     """
     path = os.path.join(top, report)
     if below.look(top, path) is not None:
@@ -108,7 +115,7 @@ def set_report_aside(top: str, report: str, root: str, folder: str) -> None:
 
 
 def report_fault(top: str, name: str, spec: str) -> str | None:
-    """What is wrong with a step's report; it was moved away before the attempt, so one that is there is new."""
+    """Return what is wrong with a step's report, None if nothing is."""
     path = os.path.join(top, name)
     found = below.look(top, path)
     if found is None and os.path.lexists(path):

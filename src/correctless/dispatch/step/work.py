@@ -1,4 +1,4 @@
-"""What an attempt left: its decisions recorded, its check run, its work committed or taken back."""
+"""The result of an attempt: recorded, checked, committed or reverted."""
 
 from __future__ import annotations
 
@@ -37,7 +37,10 @@ _COMMIT_SECONDS = 120.0  # a signing program that waits for a person ends here
 
 
 def take_decisions(ctx: RunContext, state: State) -> DecisionsTaken | AttemptFailed:
-    """Read the answer, keep what can't be read, append every decision. Their keys make it repeatable."""
+    """Read the answer, keep what is unreadable, append every decision.
+
+    Their keys make it repeatable.
+    """
     step = step_of(state)
     folder = ctx.folder(attempt_of(state))
     nonce = read(os.path.join(folder, "nonce"))
@@ -111,7 +114,7 @@ def _captured(
 
 
 def check_step(ctx: RunContext, state: State) -> StepChecked:
-    """Run the step's check; when it passes, defer to a person what the step changed of the rules it is judged by."""
+    """Run the step's check; defer what it changed of its own rules."""
     plan, step = plan_of(state), step_of(state)
     approved = freeze.read_frozen(ctx.logs, state.run, freeze.SPEC, plan.spec_sha256)
     # What the check runs on is what a commit can hold.
@@ -148,7 +151,10 @@ def check_step(ctx: RunContext, state: State) -> StepChecked:
 
 
 def commit_step(ctx: RunContext, state: State) -> StepFinished:
-    """Commit the work with its trailers; a commit that has them already is the one an interrupted try made."""
+    """Commit the work with its trailers.
+
+    A commit that has them already is of an interrupted try.
+    """
     repo, plan, step = ctx.repo, plan_of(state), step_of(state)
     head = ctx.decisions.head()
     marks = trailers(ctx, state, f"{step.name}#{state.attempt}")
@@ -190,12 +196,12 @@ def _hold_objects(ctx: RunContext, state: State) -> str:
 
 
 def discard(ctx: RunContext, state: State, *, counted: bool, reason: str) -> AttemptFailed:
-    """The attempt's work as a patch aside, and the tree as it was before."""
+    """Revert the work of an attempt and keep it as a patch."""
     return AttemptFailed(step_of(state).name, state.attempt, reason, counted, take_back(ctx, state))
 
 
 def take_back(ctx: RunContext, state: State) -> str | None:
-    """Keep what the attempt left and go back to where it began; the patch's path in the artifacts, None for no change."""
+    """Go back to where an attempt began; return the patch's path, None if unchanged."""
     repo = ctx.repo
     path = os.path.join(ctx.folder(attempt_of(state)), "left.patch")
     aside.clear(ctx, state)
@@ -211,7 +217,7 @@ def take_back(ctx: RunContext, state: State) -> str | None:
 
 
 def trailers(ctx: RunContext, state: State, step: str) -> dict[str, str]:
-    """What a commit of the dispatcher says about where it comes from; anchors the decisions log."""
+    """Return the trailers of a dispatcher's commit, which anchor the decisions log."""
     head = ctx.decisions.head()
     return {
         "Correctless-Run": state.run,
@@ -226,7 +232,7 @@ def has_trailers(ctx: RunContext, marks: Mapping[str, str]) -> bool:
 
 
 def message(state: State, step: str, marks: Mapping[str, str]) -> str:
-    """A commit message by the configured template, with its trailers."""
+    """Return a commit message by the configured template, with its trailers."""
     plan = plan_of(state)
     title = os.path.basename(plan.spec).rsplit(".", 1)[0]
     # replace, not format: a template with another brace must not end a run after hours
@@ -235,7 +241,7 @@ def message(state: State, step: str, marks: Mapping[str, str]) -> str:
 
 
 def squashed(ctx: RunContext, state: State, marks: Mapping[str, str]) -> str:
-    """The message of the one commit a run's commits become: what was built, by which steps."""
+    """Return the message of the one commit that replaces those of a run."""
     plan = plan_of(state)
     text = freeze.read_frozen(ctx.logs, state.run, freeze.SPEC, plan.spec_sha256)
     title = one_line(spec.title(text.decode("utf-8", "replace")))
@@ -299,7 +305,7 @@ def _defer_what_a_person_should_know(
 
 
 def told_of_large(ctx: RunContext, state: State, path: str) -> bool:
-    """Whether a finished step has put before a person that a file was not scanned for secrets."""
+    """Whether a finished step deferred that a file was not scanned for secrets."""
     done = {(item.step, item.attempt) for item in state.finished}
     return any(
         path in _paths_of((each.key or "").rpartition("/s")[2], each.default_applied)
@@ -313,7 +319,7 @@ def _paths_of(name: str, applied: str) -> list[str]:
 
 
 def defer_what_was_put_back(ctx: RunContext, state: State) -> None:
-    """Defer to a person what was changed after the last step's check: the hooks of consolidation run what the branch holds."""
+    """Defer what was changed after the last step's check, by consolidation's hooks."""
     last = next((item for item in reversed(state.finished) if isinstance(item, StepFinished)), None)
     step = plan_of(state).step(last.step) if last is not None else None
     if last is not None and step is not None:
@@ -372,7 +378,10 @@ def _synthesized(decision: Decision) -> bool:
 
 
 def read(path: str) -> bytes:
-    """A file of an attempt; nothing where it can't be read, and a byte too many of one that is longer than it may be."""
+    """Return a file of an attempt, at most one byte over the limit.
+
+    One that cannot be read is empty.
+    """
     try:
         return below.read(path, MAX_ANSWER + 1)
     except OSError:
