@@ -254,7 +254,7 @@ def _guard(ready: Ready, env: Mapping[str, str], step: PlannedStep) -> Proof:
         try:
             agent.hold(task).release(_impatient)
         except Stop as stop:
-            return Proof(what, stop.message, "mend that, then check again")
+            return Proof(what, stop.message, "fix the cause, then check again")
         said = " ".join(model.results)
     if _GUARDED in said:
         return Proof(what, f"denied a trial call of {tool}")
@@ -272,7 +272,7 @@ def _names(step: PlannedStep) -> frozenset[str]:
 def _turn_fix(reason: str) -> str:
     if "login" in reason or "authentication" in reason:
         return "log in with: claude /login"
-    return "mend that, then check again"
+    return "fix the cause, then check again"
 
 
 def _impatient(activity: Activity) -> None:

@@ -89,5 +89,5 @@ def _set_up(config: Config, path: str, env: Mapping[str, str]) -> None:
             else f"ended with {done.code}: {said[-1] if said else 'no output'}"
         )
         raise Stop(
-            exits.REFUSED, f"worktree_setup {config.worktree_setup[0]} {why}. mend it, then start again"
+            exits.REFUSED, f"worktree_setup {config.worktree_setup[0]} {why}. fix it, then start again"
         )

@@ -234,7 +234,7 @@ def _begin(state: State) -> Effect:
         return Halt(
             exits.FAILED,
             f"{current.name} failed {state.failures} times, the last time: {state.reason}. "
-            "mend the cause, then try it again with: correctless cauto resume",
+            "fix the cause, then try it again with: correctless cauto resume",
         )
     if plan.usd is not None and (state.budget == "usd" or state.cost_usd >= plan.usd):
         return _over("usd", f"{state.cost_usd:.2f} of {plan.usd:.2f} USD", current.name)

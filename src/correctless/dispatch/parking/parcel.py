@@ -339,7 +339,7 @@ def read(path: str) -> bytes:
         return below.read(path)
     except OSError as error:
         raise Stop(
-            exits.REFUSED, f"{path} can't be read: {error.strerror}. mend that, then try again"
+            exits.REFUSED, f"{path} can't be read: {error.strerror}. fix the cause, then try again"
         ) from None
 
 

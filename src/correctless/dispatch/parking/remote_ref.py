@@ -113,7 +113,7 @@ def now_at(repo: Repo, remote: str, run: str) -> str | None:
     if done.returncode != 0:
         raise Stop(
             exits.REFUSED,
-            f"'{remote}' can't be asked for run {run}: {refusal('', done.stderr)}. mend that, then try again",
+            f"'{remote}' can't be asked for run {run}: {refusal('', done.stderr)}. fix the cause, then try again",
         )
     found = listed(done.stdout, ref(run))
     if found is not None and not OID.match(found):
@@ -136,7 +136,7 @@ def fetch(repo: Repo, remote: str, run: str) -> Parked:
     if done.returncode != 0:
         raise Stop(
             exits.REFUSED,
-            f"run {run} can't be fetched from '{remote}': {refusal('', done.stderr)}. mend that, then try again",
+            f"run {run} can't be fetched from '{remote}': {refusal('', done.stderr)}. fix the cause, then try again",
         )
     return look(repo, run, commit)
 
@@ -225,7 +225,7 @@ def put(
         raise RefMoved(remote, run, now)
     raise Stop(
         exits.REFUSED,
-        f"{ref(run)} could not be pushed to '{remote}': {refusal(done.stdout, done.stderr)}. mend that, then try again",
+        f"{ref(run)} could not be pushed to '{remote}': {refusal(done.stdout, done.stderr)}. fix the cause, then try again",
     )
 
 
@@ -240,7 +240,8 @@ def keep(repo: Repo, remote: str, run: str, commit: str) -> None:
     if done.returncode != 0:
         why = refusal(done.stdout, done.stderr)
         raise Stop(
-            exits.REFUSED, f"{ended(run)} could not be pushed to '{remote}': {why}. mend that, then resume"
+            exits.REFUSED,
+            f"{ended(run)} could not be pushed to '{remote}': {why}. fix the cause, then resume",
         )
 
 

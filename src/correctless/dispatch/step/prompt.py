@@ -119,7 +119,7 @@ def _default(default: Default) -> str:
 def _recording(contract: SkillContract, nonce: str, recorder: bool) -> list[str]:
     calls = [
         f"Record each decision at the moment you take it: call {TOOLS[0]} with its",
-        "decision_id, default_applied and rationale. What it answers is what was recorded; don't call again to mend it.",
+        "decision_id, default_applied and rationale. What it answers is what was recorded; don't call again to fix it.",
         "Then, as a cross-check, repeat them all:",
     ]
     return [

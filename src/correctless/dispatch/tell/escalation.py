@@ -156,13 +156,13 @@ def recommend(
             first, count = origins.most_common(1)[0]
             yield (
                 f"{count} of {len(waiting)} come from {inert(first)}. If they are wrong, have that step run again with a note "
-                "instead of mending its work by hand."
+                "instead of fixing its work by hand."
             )
     elif stopped.code == exits.PERSON:
         yield "Do what the line above names, then go on: nothing that was finished runs again."
     else:
         yield (
-            f"{'The pull request is open and was not merged' if state.url else 'Nothing was published'}. Mend what the line above names, then go on. If it says that a log is not what was noted, "
+            f"{'The pull request is open and was not merged' if state.url else 'Nothing was published'}. Fix what the line above names, then go on. If it says that a log is not what was noted, "
             "find out who changed it first."
         )
 
@@ -191,7 +191,7 @@ def _after_failure(step: PlannedStep, failed: Sequence[AttemptSummary]) -> Itera
     elif last.check_failed:
         yield (
             "Read the check's log of the last attempt. If the check is right, the spec may ask for what can't be done; if the check "
-            "is wrong, mend it and start a new run: this one keeps the check it began with."
+            "is wrong, fix it and start a new run: this one keeps the check it began with."
         )
     else:
         yield "The agent itself failed. Read the end of its transcript, and try its program by hand."
