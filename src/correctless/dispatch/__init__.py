@@ -1,1 +1,1 @@
-"""The dispatcher: a plan and the events of its run in, the next effect out and performed."""
+"""The dispatcher, the only package that starts agents."""

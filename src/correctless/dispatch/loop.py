@@ -1,4 +1,4 @@
-"""The one loop: an unfinished run in, its effects performed and logged one after the other, where it stands out."""
+"""The one loop: a run's effects, performed and logged one after the other."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Tell = Callable[[State, Logged], None]
 
 
 class Log:
-    """The run log as the loop writes it: one event appended, folded, shown, and the manifest made anew."""
+    """The run log as the loop writes it: append, fold, show, write the manifest."""
 
     def __init__(self, ctx: RunContext, tell: Tell) -> None:
         self.ctx = ctx
@@ -50,7 +50,7 @@ class Log:
         return logged
 
     def stop(self, state: State, event: RunStopped, ended: AgentEnded | None = None) -> None:
-        """Put a stop on record, behind whatever is there by now; a run that came to its end does not stop any more.
+        """Record a stop at the end of the log, unless the run has ended.
 
         `ended` is how an agent was cut off by it.
         """
@@ -73,7 +73,7 @@ def drive(
     park: str | None = None,
     notify_s: float = notify.SECONDS,
 ) -> State:
-    """Perform what the run on record asks for, until nothing is left or a person must act.
+    """Perform what the run log asks for, until nothing is left or you must act.
 
     `usd` and `minutes` are the run's limits from here on, where a person set new ones; `park` is the remote it was brought from. Safe to call after any crash.
     `KeyboardInterrupt` (SIGINT, SIGTERM) ends the agent, logs a clean stop and goes on up.
@@ -147,5 +147,8 @@ def drive(
 
 
 def write_manifest(logs: Logs, state: State) -> None:
-    """The view of the state for other tools. After a power cut the next event makes it anew."""
+    """Write the view of the state for other tools.
+
+    Not durable: after a power cut the next event writes it again.
+    """
     replace_file(logs.manifest, json.dumps(manifest(state), indent=2).encode() + b"\n", durable=False)

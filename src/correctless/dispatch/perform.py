@@ -1,4 +1,4 @@
-"""The effects performed: a state and an effect in, the event to be logged out.
+"""The effects, performed: each returns the event to be logged.
 
 Each can be performed again after a crash at any point: appends carry keys, commits carry trailers, the pull request
 carries the run's section, and what is derived is written again.
@@ -32,7 +32,10 @@ _BACK_OFF = (1, 2, 5, 10, 20, 30)  # minutes, when a limit names no time; the la
 
 
 def perform(ctx: RunContext, runner: Runner, state: State, effect: engine.Effect) -> Event:
-    """Do what the effect says and return what happened; `Stop` when it can't be done."""
+    """Do what the effect says and return what happened.
+
+    Raises: `Stop` when it cannot be done.
+    """
     match effect:
         case engine.StartAgent(attempt=attempt):
             return runner.start(state, attempt)
@@ -85,6 +88,7 @@ def _wait(ctx: RunContext, until: str | None, reason: str, tries: int) -> Resume
     minutes = _BACK_OFF[min(tries, len(_BACK_OFF)) - 1]
     wake = datetime.fromisoformat(until) if until else ctx.now() + timedelta(minutes=minutes)
     ctx.activity(Activity("waiting", f"{reason}; goes on at {timestamp(wake)}"))
+    ctx.forget()
     # In slices: a clock that is set, or a host that slept, is noticed.
     while (left := (wake - ctx.now()).total_seconds()) > 0:
         ctx.sleep(min(left, 30.0))

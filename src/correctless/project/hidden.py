@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from correctless.project.git import Repo
 from correctless.project.tree import full, lying, read_tree
 
 
-def reveal(repo: Repo) -> tuple[str, ...]:
-    """Make git look at every file again, also at those it was told to take for unchanged, whatever the index says of their times.
+@dataclass(frozen=True, slots=True)
+class IndexMarks:
+    """The paths git was told not to look at, and those a sparse checkout leaves out, which keep their mark."""
 
-    Returned are the paths it was told so about.
-    """
+    hidden: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+
+def reveal(repo: Repo) -> IndexMarks:
+    """Make git look at every file again, whatever the index says of its times; return the marks it had."""
     listed = _listed(repo)
     hidden, left_out = _hidden(repo, listed)
     # Put in anew, an entry has neither marks nor times: the next command has to read its file.
@@ -22,7 +28,7 @@ def reveal(repo: Repo) -> tuple[str, ...]:
     if left_out:
         paths = "".join(f"{each}\0" for each in left_out)
         repo.git("update-index", "--skip-worktree", "-z", "--stdin", stdin=paths)
-    return hidden
+    return IndexMarks(hidden, left_out)
 
 
 def hidden_changes(repo: Repo) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What is on record of one branch: its three logs in, verified and typed values out."""
+"""The three logs of one branch, verified, as typed values."""
 
 from __future__ import annotations
 
@@ -50,7 +50,10 @@ class Branch:
 
 
 def load(logs: Logs) -> Branch:
-    """Read and verify all three logs; `Stop(3)` when one is damaged, foreign, or disappeared after a run began."""
+    """Read and verify all three logs.
+
+    Raises: `Stop(3)` when one is damaged, foreign, or disappeared after a run began.
+    """
     events = _entries(logs.run, logs)
     said = tuple(typed(logs.run, entry, logged) for entry in events)
     decisions = _entries(logs.decisions, logs)
@@ -85,7 +88,10 @@ def typed_events(logs: Logs) -> Iterator[Logged]:
 
 
 def typed(path: str, entry: Entry, reader: Callable[[Mapping[str, Any]], T]) -> T:
-    """What `reader` makes of an entry; `Stop(3)` with file and line for one that is none of its records."""
+    """Return what `reader` makes of an entry.
+
+    Raises: `Stop(3)` with file and line for an entry that is none of its records.
+    """
     try:
         return reader(entry.fields)
     except RecordError as error:
@@ -100,20 +106,20 @@ def no_entry(path: str, seq: int, why: RecordError) -> Stop:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """What a decisions log says of the one before it, which `decisions repair` set aside."""
+    """What a decisions log says of the one that `decisions repair` set aside."""
 
     seq: int  # how many entries that one had
     timestamp: str  # when this one began
     events: int | None  # how many entries the run log had then; None where an older release began it
 
     def knew(self, number: int, timestamp: str) -> bool:
-        """Whether entry `number` of the run log, written at `timestamp`, was written before: then it is about the lost log."""
+        """Tell whether run log entry `number`, written at `timestamp`, is about the lost log."""
         # The number where it is known: a clock that is set back must not turn what came later into what came before.
         return number <= self.events if self.events is not None else timestamp <= self.timestamp
 
 
 def lost(first: Mapping[str, Any]) -> Lost | None:
-    """What the first entry of a decisions log says of a lost one; None when there was none.
+    """Return what the first entry of a decisions log says of a lost one, if anything.
 
     That entry is deferred: until a person confirmed the loss, the gate is closed.
     """
@@ -126,7 +132,9 @@ def lost(first: Mapping[str, Any]) -> Lost | None:
 
 
 class Noted:
-    """What the run log noted of a decisions log, held against it entry by entry: the chain can't show a missing tail.
+    """What the run log noted of a decisions log, compared with it entry by entry.
+
+    The chain alone cannot show a missing tail.
 
     `check` every entry in turn, then `end`; both `Stop(3)` at the first that is not what was noted.
     """
@@ -145,6 +153,7 @@ class Noted:
                 self._heads.setdefault(seq, []).append(note)
 
     def check(self, entry: Entry) -> None:
+        """Compare one entry of the decisions log with what the run log noted of it."""
         if entry.seq == 1:
             self._lost = lost(entry.fields)
         if self._binding(entry.seq) - {entry.head}:

@@ -1,4 +1,4 @@
-"""The events of the run log as frozen values: an event in, the fields of its line out, and back again.
+"""The events of the run log as frozen values, written to and read from its lines.
 
 A field that comes later has a default: each release reads the logs of all before it.
 """
@@ -18,6 +18,8 @@ from correctless.syntax.strict_json import RecordError
 
 @frozen
 class RunStarted:
+    """A run begins: its plan, and the approval of its spec."""
+
     event: ClassVar[str] = "run_started"
     plan: Plan
     approved_by: str
@@ -35,6 +37,8 @@ class RunStarted:
 
 @frozen
 class StepStarted:
+    """An attempt begins; durable before its agent runs."""
+
     event: ClassVar[str] = "step_started"
     step: str
     attempt: int
@@ -52,7 +56,7 @@ class StepStarted:
 
 @frozen
 class StepContinued:
-    """The session of an attempt goes on in another process; as `step_started`, durable before that process runs."""
+    """The session of an attempt goes on in another process; durable before that runs."""
 
     event: ClassVar[str] = "step_continued"
     step: str
@@ -67,6 +71,8 @@ class StepContinued:
 
 @frozen
 class AgentEnded:
+    """How an agent ended, what it cost, and the digest of its answer."""
+
     event: ClassVar[str] = "agent_ended"
     step: str
     attempt: int
@@ -86,6 +92,8 @@ class AgentEnded:
 
 @frozen
 class DecisionsTaken:
+    """The decisions of an answer are in the decisions log."""
+
     event: ClassVar[str] = "decisions_taken"
     step: str
     attempt: int
@@ -99,7 +107,10 @@ class DecisionsTaken:
 
 @frozen
 class Asking:
-    """A person at the terminal is about to be asked; an answer counts if it is bound to the digest of its entry's line."""
+    """You are about to be asked at the terminal.
+
+    An answer counts if it is bound to the digest of its entry's line.
+    """
 
     event: ClassVar[str] = "asking"
     step: str
@@ -126,6 +137,8 @@ class Answered:
 
 @frozen
 class StepChecked:
+    """The result of a step's check."""
+
     event: ClassVar[str] = "step_checked"
     step: str
     attempt: int
@@ -135,6 +148,8 @@ class StepChecked:
 
 @frozen
 class StepFinished:
+    """A step's work is committed."""
+
     event: ClassVar[str] = "step_finished"
     step: str
     attempt: int
@@ -145,6 +160,8 @@ class StepFinished:
 
 @frozen
 class AttemptFailed:
+    """An attempt failed, and its work was moved into a patch."""
+
     event: ClassVar[str] = "attempt_failed"
     step: str
     attempt: int
@@ -196,6 +213,8 @@ class Rewound:
 
 @frozen
 class Consolidated:
+    """The commits of the run are complete."""
+
     event: ClassVar[str] = "consolidated"
     commit: str
     left: tuple[str, ...]
@@ -203,6 +222,8 @@ class Consolidated:
 
 @frozen
 class GateClosed:
+    """The gate waits for your confirmation of these entries."""
+
     event: ClassVar[str] = "gate_closed"
     challenge: str
     digest: str
@@ -212,6 +233,8 @@ class GateClosed:
 
 @frozen
 class GateOpened:
+    """Every entry that needs your confirmation has it."""
+
     event: ClassVar[str] = "gate_opened"
     digest: str | None  # None: nothing was open
     by: str
@@ -222,6 +245,8 @@ class GateOpened:
 
 @frozen
 class PublishIntended:
+    """Publication begins; durable before the push."""
+
     event: ClassVar[str] = "publish_intended"
     commit: str
     how: str
@@ -229,6 +254,8 @@ class PublishIntended:
 
 @frozen
 class Published:
+    """The branch is pushed, and its pull request is open."""
+
     event: ClassVar[str] = "published"
     url: str
     how: str
@@ -247,6 +274,8 @@ class Merged:
 
 @frozen
 class Completed:
+    """The last event of a run."""
+
     event: ClassVar[str] = "complete"
     url: str
 
@@ -264,6 +293,8 @@ class RunStopped:
 
 @frozen
 class Resumed:
+    """A stopped run continues, perhaps with new limits."""
+
     event: ClassVar[str] = "resumed"
     unclean: bool  # no run_stopped before it: the dispatcher died
     usd: float | None = None  # the run's limits from here on, where a person set new ones
@@ -275,6 +306,8 @@ class Resumed:
 
 @frozen
 class Abandoned:
+    """You ended the run for good."""
+
     event: ClassVar[str] = "abandoned"
     by: str
 
@@ -323,7 +356,10 @@ def fields_of(run: str, timestamp: str, event: Event) -> dict[str, Any]:
 
 
 def logged(values: Mapping[str, Any]) -> Logged:
-    """The event one line of a run log holds; `RecordError` when it is none this release knows."""
+    """Return the event in one line of a run log.
+
+    Raises: `RecordError` when it is none this release knows.
+    """
     name = values.get("event")
     kind = EVENTS.get(name) if isinstance(name, str) else None
     run, when = values.get("run"), values.get("timestamp")
@@ -336,7 +372,10 @@ def logged(values: Mapping[str, Any]) -> Logged:
 
 
 def discarded(events: Iterable[Logged]) -> frozenset[tuple[str, str, int]]:
-    """The attempts (run, step, attempt) whose work was thrown away: their decisions are superseded, not live."""
+    """Return the attempts (run, step, attempt) whose work was thrown away.
+
+    Their decisions are superseded.
+    """
     gone: set[tuple[str, str, int]] = set()
     for item in events:
         match item.event:

@@ -1,4 +1,4 @@
-"""Where a run stands, for others: a state in, its manifest for other tools and one word for it out."""
+"""The view of a run for other tools, and its state in one word."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from correctless.runlog.state import State
 
 
 def manifest(state: State) -> dict[str, Any]:
-    """The view of the state that other tools read as `pipeline-manifest-<branch>.json`; derived, never read back."""
+    """Return the view for `pipeline-manifest-<branch>.json`; it is never read back."""
     expected = [step.name for step in state.plan.steps] if state.plan else []
     done = [item.step for item in state.finished]
     if state.consolidated:

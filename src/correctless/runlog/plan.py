@@ -1,4 +1,4 @@
-"""The plan of a run as it is frozen at the start: values only, the first event of the run log carries them.
+"""The frozen plan of a run, in the first event of its log.
 
 A field that comes later has a default: each release reads the logs of all before it.
 """
@@ -84,4 +84,5 @@ class Plan:
     readable: tuple[str, ...] = ()  # what a sandbox hides otherwise
 
     def step(self, name: str) -> PlannedStep | None:
+        """Return the step of this name, if there is one."""
         return next((step for step in self.steps if step.name == name), None)

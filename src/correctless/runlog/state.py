@@ -1,4 +1,4 @@
-"""Where a run stands: the events of its log in, one frozen `State` out.
+"""The state of a run, folded from the events of its log.
 
 Nothing else is authoritative. `fold` is pure, so a dispatcher that died at any point is continued by reading the log.
 """
@@ -139,6 +139,7 @@ class State:
 
     @property
     def unfinished(self) -> bool:
+        """Whether the run has begun and is neither complete nor abandoned."""
         return self.phase not in ("none", "complete", "abandoned")
 
     @property
@@ -148,22 +149,24 @@ class State:
 
     @property
     def cost_usd(self) -> float:
+        """US dollars that all attempts of the run cost."""
         return sum(item.cost_usd for item in self.spent)
 
     @property
     def seconds(self) -> float:
+        """Seconds that all agents of the run worked."""
         return sum(item.seconds for item in self.spent)
 
     @property
     def so_far(self) -> tuple[float, float]:
-        """Seconds and US dollars of the current attempt in the processes before its last one begun."""
+        """Seconds and US dollars of the current attempt's earlier processes."""
         at = self.step.name if self.step else ""
         mine = [item for item in self.spent if (item.step, item.attempt) == (at, self.attempt)]
         return sum(item.seconds for item in mine), sum(item.cost_usd for item in mine)
 
 
 class OutOfOrderError(ValueError):
-    """An event that can't follow what came before it: the log was not written by this dispatcher."""
+    """An event that cannot follow the events before it."""
 
 
 def fold(events: Iterable[Logged]) -> State:
@@ -175,7 +178,9 @@ def fold(events: Iterable[Logged]) -> State:
 
 
 def standing(path: str, events: Iterable[Logged], state: State | None = None, *, behind: int = 0) -> State:
-    """The state that events of the run log at `path` lead to; `Stop(3)` names the first line that can't follow what is before it.
+    """Return the state that events of the run log at `path` lead to.
+
+    Raises: `Stop(3)` with the first line that cannot follow those before it.
 
     `state` is where they begin, `behind` how many lines are before them.
     """
@@ -190,7 +195,10 @@ def standing(path: str, events: Iterable[Logged], state: State | None = None, *,
 
 
 def after(state: State, item: Logged) -> State:
-    """The state after one more event; `OutOfOrderError` when it names a step or a run the state is not at."""
+    """Return the state after one more event.
+
+    Raises: `OutOfOrderError` when it names another step or run than the current one.
+    """
     event = item.event
     if isinstance(event, RunStarted):
         if state.unfinished:

@@ -1,8 +1,8 @@
-"""What the texts of a run log may hold: some of them become paths, refs and words of a command."""
+"""Limits of the texts in a run log that become paths, refs and command words."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from correctless.syntax.strict_json import RecordError
 
@@ -41,12 +41,17 @@ _PLAIN = (
 _WORDS = ("pr", "test", "check", "notify", "message")
 
 
+_PLAIN_NAMES = frozenset(_PLAIN)
+
+
 def refuse_unspeakable(record: object) -> None:
-    """`RecordError` for a text of a record that could not be what it becomes."""
-    for name, text in _texts(record, _PLAIN):
-        if text and (min(text) < " " or "\x7f" in text):
+    """Refuse a text that cannot be what it becomes.
+
+    Raises: `RecordError` with the name of its field.
+    """
+    for name, text in _texts(record):
+        if name in _PLAIN_NAMES and text and (min(text) < " " or "\x7f" in text):
             raise RecordError(f"field '{name}' holds a control character")
-    for name, text in _texts(record, (*_PLAIN, *_WORDS)):
         try:
             fits = "\0" not in text and text.encode("utf-8", "surrogateescape") is not None
         except UnicodeEncodeError:
@@ -55,8 +60,12 @@ def refuse_unspeakable(record: object) -> None:
             raise RecordError(f"field '{name}' holds what no path and no word of a command can")
 
 
-def _texts(record: object, names: Iterable[str]) -> Iterator[tuple[str, str]]:
-    for name in names:
+def _texts(record: object) -> Iterator[tuple[str, str]]:
+    for name in (*_PLAIN, *_WORDS):
         value = getattr(record, name, None)
-        many = (value,) if isinstance(value, str) else value if isinstance(value, tuple | Mapping) else ()
-        yield from ((name, text) for text in many if isinstance(text, str))
+        if value is None:
+            continue
+        if isinstance(value, str):
+            yield name, value
+        elif isinstance(value, tuple | Mapping):
+            yield from ((name, text) for text in value if isinstance(text, str))

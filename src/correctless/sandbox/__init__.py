@@ -216,12 +216,13 @@ def _found(paths: Iterable[str], hidden: Sequence[AccessRule]) -> Iterator[Acces
         real = os.path.realpath(path)
         if lost(real):
             yield AccessRule(path, "read")
-        at = os.sep
+        folder = os.sep  # by its real name
         for name in path.split(os.sep):
-            at = os.path.join(os.path.realpath(at), name)
-            if os.path.islink(at) and lost(at):
+            at = os.path.normpath(os.path.join(folder, name))
+            folder = os.path.realpath(at) if os.path.islink(at) else at
+            if folder != at and lost(at):
                 # A link and not what it leads to: what is hidden there would be seen here.
-                yield AccessRule(at, "link", os.path.realpath(at))
+                yield AccessRule(at, "link", folder)
 
 
 def _expanded(path: str, home: str) -> str:

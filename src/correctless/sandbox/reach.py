@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Literal
 
 from correctless.base import below
@@ -98,7 +99,8 @@ def arrange(rules: Iterable[AccessRule]) -> tuple[AccessRule, ...]:
 def _resolved(rules: Iterable[AccessRule]) -> dict[str, AccessRule]:
     # Most of what could be is not there: cheaper to ask than the real path of each.
     given = [rule for rule in rules if rule.source or os.path.lexists(rule.path)]
-    writable = {os.path.realpath(rule.source or rule.path) for rule in given if rule.access == "write"}
+    real = cache(os.path.realpath)  # asked once for each path of one arrangement, and no longer
+    writable = {real(rule.source or rule.path) for rule in given if rule.access == "write"}
 
     def planted(path: str) -> bool:
         return any(inside(link, folder) for link in _links(path) for folder in writable)
@@ -107,8 +109,8 @@ def _resolved(rules: Iterable[AccessRule]) -> dict[str, AccessRule]:
     narrow: dict[str, AccessRule] = {}
     for rule in given:
         folder, name = os.path.split(rule.path)
-        path = os.path.join(os.path.realpath(folder), name) if rule.source else os.path.realpath(rule.path)
-        source = os.path.realpath(rule.source) if rule.source else ""
+        path = os.path.join(real(folder), name) if rule.source else real(rule.path)
+        source = real(rule.source) if rule.source else ""
         found = AccessRule(path, rule.access, source)
         if rule.access == "link" or (rule.access == "hide" and os.path.lexists(path)):
             by_path[path] = found

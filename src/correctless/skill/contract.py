@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from correctless.skill import defaults, skill_text
@@ -55,6 +56,7 @@ def read_skill(path: str) -> SkillContract:
     return of_text(read_bytes(file), file)
 
 
+@lru_cache(maxsize=64)
 def of_text(data: bytes, path: str) -> SkillContract:
     """Return the contract that the bytes of a SKILL.md state.
 

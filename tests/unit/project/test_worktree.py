@@ -374,14 +374,14 @@ def test_reveal_makes_git_look_again(top: Path, git: Git, mark: str) -> None:
     change(top)
     git(top, "update-index", mark, "src/check.py")
     here = repo.find(str(top))
-    assert hidden.reveal(here) == (() if mark == "--fsmonitor-valid" else CHECK)
+    assert hidden.reveal(here).hidden == (() if mark == "--fsmonitor-valid" else CHECK)
     assert here.dirty_files() == CHECK
 
 
 def test_reveal_leaves_a_sparse_checkout_as_it_is(top: Path, git: Git) -> None:
     sparse(top, git)
     here = repo.find(str(top))
-    assert hidden.reveal(here) == ()
+    assert hidden.reveal(here).hidden == ()
     assert here.dirty_files() == ()
     subprocess.run(["git", "add", "--all"], cwd=top, check=True)
     assert here.dirty_files() == ()

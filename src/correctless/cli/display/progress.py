@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from correctless.agents import Activity
 from correctless.base.text import duration, printable
 from correctless.runlog.branch import Recorded
 from correctless.runlog.events import (
@@ -41,6 +40,9 @@ from correctless.runlog.events import (
 from correctless.runlog.manifest import status as status_word
 from correctless.runlog.plan import Plan
 from correctless.runlog.state import State
+
+if TYPE_CHECKING:
+    from correctless.agents import Activity  # which brings the sandbox along
 
 
 def event(state: State, logged: Logged) -> None:

@@ -1,1 +1,1 @@
-"""From the command to a run, and its end from outside: start, re-run, stop, worktrees."""
+"""Runs from the outside: start, rerun, stop, worktrees."""

@@ -1,4 +1,4 @@
-"""The proofs before a run: a run that may start in; each thing it will need tried, with what to do where it failed, out.
+"""Checks before a run: each thing it needs, tried.
 
 Trying beats looking up: a login may be there and expired, a test command may be red before the first step.
 """
@@ -22,6 +22,7 @@ from correctless.dispatch.finish.pull_request import expected, github
 from correctless.dispatch.parking import remote_ref
 from correctless.dispatch.step.check import run
 from correctless.github.client import first_line
+from correctless.project.git import push_urls
 from correctless.publish.branch import push
 from correctless.runlog.plan import PlannedStep
 from correctless.sandbox import trial
@@ -47,7 +48,7 @@ _TRIAL = (
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """One thing tried: `fix` is what to do, empty when it holds; `said` is one line for people.
+    """One thing tried; `said` is one line for you, `fix` the repair, "" when none is needed.
 
     With `warning` it holds, and is worth a look all the same.
     """
@@ -59,11 +60,14 @@ class Proof:
 
     @property
     def ok(self) -> bool:
+        """Whether nothing needs to be fixed."""
         return not self.fix
 
 
 def proofs(ready: Ready, env: Mapping[str, str]) -> Iterator[Callable[[], Proof]]:
-    """What is to be tried, in order, each as a function that tries it: it may take minutes, and costs one agent turn.
+    """Yield the checks in order, each a function that may take minutes.
+
+    Together they cost one agent turn.
 
     Nothing is written to the repository but what the project's own commands write there.
     """
@@ -250,7 +254,7 @@ def _guard(ready: Ready, env: Mapping[str, str], step: PlannedStep) -> Proof:
         try:
             agent.hold(task).release(_impatient)
         except Stop as stop:
-            return Proof(what, stop.message, "mend that, then check again")
+            return Proof(what, stop.message, "fix the cause, then check again")
         said = " ".join(model.results)
     if _GUARDED in said:
         return Proof(what, f"denied a trial call of {tool}")
@@ -268,7 +272,7 @@ def _names(step: PlannedStep) -> frozenset[str]:
 def _turn_fix(reason: str) -> str:
     if "login" in reason or "authentication" in reason:
         return "log in with: claude /login"
-    return "mend that, then check again"
+    return "fix the cause, then check again"
 
 
 def _impatient(activity: Activity) -> None:
@@ -286,6 +290,6 @@ def _environment(ready: Ready, env: Mapping[str, str], gh: str) -> dict[str, str
         step="trial",
         attempt=1,
         gh_config_dir=gh,
-        push_urls=ready.repo.push_urls(),
+        push_urls=push_urls(ready.repo.configuration()),
         publish_credentials=plan.publish_credentials,
     )

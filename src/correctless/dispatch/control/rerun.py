@@ -1,4 +1,4 @@
-"""A person's wish to have a step run again in; the event that takes the run back to that step out."""
+"""A step to run again, and the event that takes the run back to it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from correctless.runlog.state import UNDER_WAY, State, standing
 
 
 def request(ctx: RunContext, tell: Tell, *, step: str, note: str, by: str, channel: str) -> State:
-    """Have `step` and all after it run again, as new attempts; the branch's head is kept under a ref of its own.
+    """Have `step` and all after it run again, as new attempts.
+
+    The head of the branch is kept under a ref of its own.
 
     `Stop(3)` when the step did not finish, or when something was pushed already. The caller holds the lock and resumes.
     """

@@ -1,4 +1,4 @@
-"""A person's request in; a run that is planned, approved and on record out, or a refusal that changed nothing on disk."""
+"""The start of a run: checked, planned, approved and recorded."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _CI_REMOTE = "origin"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a person asks for: a spec, and what they want otherwise than the configuration says."""
+    """What you ask for: a spec, and what differs from the configuration."""
 
     spec: str  # path, from the folder the person stands in
     pipeline: str = "default"
@@ -60,7 +60,10 @@ class Ready:
 
 
 def prepare(repo: Repo, cwd: str, request: Request, env: Mapping[str, str]) -> Ready:
-    """Check whatever can be checked; `Stop` says what is wrong. Nothing on disk changes."""
+    """Check whatever can be checked; nothing on disk changes.
+
+    Raises: `Stop` with what is wrong.
+    """
     branch = _branch(repo)
     logs = logs_of(repo, branch)
     if lock.is_held(repo):
@@ -112,14 +115,16 @@ def _merged_by(repo: Repo, found: Config, target: str, env: Mapping[str, str]) -
 
 
 def approval(ready: Ready) -> Confirmation | None:
-    """The approval of exactly this spec that is on record, if there is one."""
+    """Return the recorded approval of exactly this spec, if there is one."""
     return open_set.spec_approval(ready.logs, ready.frozen.plan.spec_sha256)
 
 
 def begin(
     ready: Ready, ctx: RunContext, approved: Confirmation, tell: Tell, *, tried: Sequence[str] = ()
 ) -> Logged:
-    """Freeze the plan, create the logs and put `run_started` on record. The lock is held by `ctx`.
+    """Freeze the plan, create the logs and record `run_started`.
+
+    `ctx` holds the lock.
 
     `tried` is what the run will need and was found to hold.
     """
@@ -154,12 +159,12 @@ def begin(
 
 
 def run_id(now: datetime, token: str) -> str:
-    """A run's name: when it began, and enough chance that two never meet."""
+    """Return a new run id: when it began, and a random part."""
     return f"{now:%Y%m%d-%H%M%S}-{token}"
 
 
 def load_config(repo: Repo, flags: Mapping[str, Any] | None, cwd: str) -> Config:
-    """The configuration of the commit the run starts from, with the person's flags."""
+    """Return the configuration of the base commit, with your flags."""
     data = repo.file_at("HEAD", config.PATH)
     values = config.parse(data) if data is not None else None
     given = dict(flags or {})

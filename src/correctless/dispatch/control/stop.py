@@ -1,4 +1,4 @@
-"""A run that is to end in; its dispatcher and agent ended, and with `abandon` the run as well, out."""
+"""The end of a run from outside: its processes, and with `abandon` the run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PATIENCE_SECONDS = 30.0  # a dispatcher ends its agent's group first, which may
 
 
 def end_processes(repo: Repo, state: State) -> str:
-    """End who holds the lock, and what the run's last agent left outside its group; what was ended, "" for nothing."""
+    """End the dispatcher and the last agent; return what was ended, "" for nothing."""
     ended = [_end_holder(repo)] if lock.is_held(repo) else []
     left = process.marked(state.mark) if state.mark else frozenset()
     for pid in left:
@@ -66,7 +66,10 @@ def _end_holder(repo: Repo) -> str:
 
 
 def abandon(ctx: RunContext, tell: Tell, *, by: str) -> State:
-    """End an unfinished run for good. What its finished steps committed stays; an attempt under way is superseded."""
+    """End an unfinished run for good.
+
+    What its finished steps committed stays; an attempt under way is superseded.
+    """
     state = standing(ctx.logs.run, record.load(ctx.logs).events)
     if not state.unfinished:
         raise Stop(exits.REFUSED, f"run {state.run} is not unfinished: there is nothing to abandon")

@@ -1,4 +1,4 @@
-"""A model on loopback that makes one tool call: a call in, what the client answered to it out.
+"""A model on loopback that makes one tool call.
 
 With it the very client and flags of a run are tried without a model, which might make the call or not, and without cost.
 """
@@ -17,7 +17,10 @@ _ID = "toolu_trial"
 
 
 class OneCall:
-    """The server as a context manager; `results` are the texts the client gave back for the call, in order of arrival."""
+    """The server as a context manager.
+
+    `results` are the texts the client returned for the call, in order.
+    """
 
     def __init__(self, tool: str, given: Mapping[str, Any]) -> None:
         self.results: list[str] = []
@@ -35,7 +38,7 @@ class OneCall:
         self._thread.join()
 
     def environment(self, env: Mapping[str, str]) -> dict[str, str]:
-        """`env`, with every way to a real model taken out of it."""
+        """Return `env` without any way to a real model."""
         kept = {name: value for name, value in env.items() if not name.startswith(_ELSEWHERE)}
         proxies = {
             name: "" for name in kept if name.lower().endswith("_proxy") and name.lower() != "no_proxy"
@@ -52,7 +55,7 @@ class OneCall:
         }
 
     def message(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """The model's next message: the call, and after its result a last word."""
+        """Return the model's next message: the call, and after its result the end."""
         given = list(_results(request))
         self.results += given
         called = not given and any(

@@ -1,4 +1,4 @@
-"""A linked worktree of its own for a run: a repository and a branch in, the folder beside it out, ready to work in."""
+"""A linked worktree of its own for a run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SETUP_SECONDS = 1800.0
 
 
 def there(origin: Repo, branch: str) -> Repo | None:
-    """The worktree that an earlier call made for the branch, where it still stands on it."""
+    """Return the branch's worktree of an earlier call, if the branch is still in it."""
     path = _path(origin, branch)
     if os.path.realpath(origin.worktrees().get(branch, "")) != os.path.realpath(path):
         return None
@@ -27,7 +27,9 @@ def there(origin: Repo, branch: str) -> Repo | None:
 
 
 def make(origin: Repo, branch: str, config: Config, env: Mapping[str, str]) -> Repo:
-    """Add the worktree, make the branch if there is none, copy what `.worktreeinclude` names, run `worktree_setup`.
+    """Add a worktree for the branch, and the branch if it is missing.
+
+    Copies what `.worktreeinclude` names and runs `worktree_setup`.
 
     `Stop(3)` when it can't be made; what was made until then is taken away again.
     """
@@ -50,7 +52,7 @@ def make(origin: Repo, branch: str, config: Config, env: Mapping[str, str]) -> R
 
 
 def remove(origin: Repo, made: Repo, branch: str | None) -> None:
-    """Take a worktree away that nothing was done in, and the branch that was made for it."""
+    """Remove an unused worktree, and the branch that was made for it."""
     with suppress(Stop):
         origin.git("worktree", "remove", "--force", made.top)
         if branch is not None:
@@ -87,5 +89,5 @@ def _set_up(config: Config, path: str, env: Mapping[str, str]) -> None:
             else f"ended with {done.code}: {said[-1] if said else 'no output'}"
         )
         raise Stop(
-            exits.REFUSED, f"worktree_setup {config.worktree_setup[0]} {why}. mend it, then start again"
+            exits.REFUSED, f"worktree_setup {config.worktree_setup[0]} {why}. fix it, then start again"
         )

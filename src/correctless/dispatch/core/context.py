@@ -1,4 +1,4 @@
-"""What a dispatcher lives among: the repository, its logs, the lock, the clock, and how agents are had."""
+"""A dispatcher's context: repository, logs, lock, clock, and agents."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from correctless.base.clock import utcnow
 from correctless.decisions.decision import Attempt
 from correctless.dispatch.step.decisions_log import DecisionsLog
 from correctless.ledger.heads import noting
-from correctless.project.git import Repo
+from correctless.project.git import Repo, Standing, push_urls
 from correctless.project.git.before import Before
 from correctless.project.lock import Lock
 from correctless.project.paths import Logs
@@ -28,7 +28,10 @@ from correctless.runlog.state import State
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One decision that was left to a person, as they are asked about it. All but `number` is a model's or a skill's text."""
+    """One deferred decision, as you are asked about it.
+
+    All but `number` is a model's or a skill's text.
+    """
 
     number: int  # of its entry in the decisions log
     step: str
@@ -40,7 +43,10 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class PersonAnswers:
-    """What a person said: entry -> "" where the default stands, else their own words; what they left out stays deferred."""
+    """Your answers: entry -> "" to accept the default, else your own text.
+
+    An entry that is left out stays deferred.
+    """
 
     by: str
     channel: str
@@ -54,7 +60,7 @@ Ask = Callable[
 
 @dataclass(slots=True)
 class RunContext:
-    """Passed to everything that touches the world; tests pass their own clock, sleep and randomness."""
+    """What every effect uses; tests pass their own clock, sleep and randomness."""
 
     repo: Repo
     logs: Logs
@@ -69,6 +75,11 @@ class RunContext:
     before: Before | None = None  # the snapshot that what an agent wrote runs behind
     settings: dict[str, bytes] = field(default_factory=dict)  # path -> the git configuration that was frozen
     decisions: DecisionsLog = field(init=False)
+    # What git was asked since something untrusted ran last, so that it is asked once:
+    checked: tuple[Attempt, Standing] | None = (
+        None  # the attempt whose check passed, and the worktree after it
+    )
+    scoped: tuple[tuple[str, str], ...] | None = None  # its configuration, without frozen settings
 
     def __post_init__(self) -> None:
         # One instance for the whole run: it knows what it acknowledged, and reads only what is new.
@@ -76,28 +87,40 @@ class RunContext:
 
     @property
     def root(self) -> str:
-        """The folder below which the run's files lie, and below which any folder may be what an agent made of it."""
+        """The folder below which the run's files are, and where agents may change any folder."""
         return self.logs.root or self.logs.artifacts
 
     def folder(self, at: Attempt) -> str:
-        """Where one attempt's prompt, answer, transcript and patch lie."""
+        """Return the folder of one attempt's prompt, answer, transcript and patch."""
         assert at.run is not None
         return os.path.join(self.logs.folder(at.run), f"{at.step}-{at.attempt}")
 
     def private(self, run: str) -> str:
-        """The run's folder for what its agents keep, in a sandbox."""
+        """Return the folder for what the agents of a run keep, in a sandbox."""
         return sandbox.private(self.logs.folder(run))
 
     def sandbox(self, run: str, plan: Plan) -> tuple[sandbox.Means | None, str, MakeSandbox | None]:
-        """`sandbox_for` this run."""
-        return sandbox_for(self.repo, plan, self.logs.folder(run), self.env)
+        """Return `sandbox_for` this run."""
+        return sandbox_for(self.repo, plan, self.logs.folder(run), self.env, self.configuration())
 
     def missing(self, run: str, plan: Plan) -> tuple[str, ...]:
-        """The paths of a plan's sandbox that are not there."""
-        return sandbox.missing(place_of(self.repo, plan, self.logs.folder(run), self.env))
+        """Return the paths of a plan's sandbox that do not exist."""
+        return sandbox.missing(
+            place_of(self.repo, plan, self.logs.folder(run), self.env, self.configuration())
+        )
+
+    def configuration(self) -> tuple[tuple[str, str], ...]:
+        """Return git's configuration as its files are now, by scope."""
+        if self.scoped is None:
+            self.scoped = replace(self.repo, settings="").scoped_configuration()
+        return self.scoped
+
+    def forget(self) -> None:
+        """Drop the answers of git: something ran that could have changed them."""
+        self.checked = self.scoped = None
 
     def environment(self, plan: Plan, at: Attempt) -> dict[str, str]:
-        """The environment of an agent, and of everything else that runs what an agent wrote."""
+        """Return the environment of an agent, and of all that runs what it wrote."""
         assert at.run is not None
         assert at.step is not None
         assert at.attempt is not None
@@ -110,47 +133,62 @@ class RunContext:
             step=at.step,
             attempt=at.attempt,
             gh_config_dir=no_login,
-            push_urls=self.repo.push_urls(),
+            push_urls=push_urls(self.repo.configuration(self.configuration())),
             publish_credentials=plan.publish_credentials,
         )
 
 
 def sandbox_for(
-    repo: Repo, plan: Plan, folder: str, env: Mapping[str, str]
+    repo: Repo,
+    plan: Plan,
+    folder: str,
+    env: Mapping[str, str],
+    scoped: Sequence[tuple[str, str]] | None = None,
 ) -> tuple[sandbox.Means | None, str, MakeSandbox | None]:
-    """This machine's means of a sandbox, or why there are none; and what makes one for a process whose files go to `folder`.
+    """Return the means of a sandbox, or why there is none, and its maker.
+
+    The files of its processes go to `folder`. Raises: `Stop(3)` where the plan requires a sandbox and this machine has none.
 
     `Stop(3)` where the plan requires one and there is none.
     """
     means, fault = sandbox.find(plan.sandbox, env, exclude=(repo.top, repo.home))
     if means is None:
         return None, fault, None
-    place = place_of(repo, plan, folder, env)
+    place = place_of(repo, plan, folder, env, scoped)
     sandbox.prepare(place)
     return means, "", partial(sandbox.make, means, place)
 
 
-def place_of(repo: Repo, plan: Plan, folder: str, env: Mapping[str, str]) -> sandbox.SandboxPlace:
-    """What a sandbox of this plan is made for; the run's own files go to `folder`."""
+def place_of(
+    repo: Repo,
+    plan: Plan,
+    folder: str,
+    env: Mapping[str, str],
+    scoped: Sequence[tuple[str, str]] | None = None,
+) -> sandbox.SandboxPlace:
+    """Return what a sandbox of this plan is made for."""
     # As git's files say it now, conditions and all: what was frozen for the run holds no more than counts here.
-    settings = replace(repo, settings="").configuration()
+    settings = replace(repo, settings="").configuration(scoped)
     return sandbox.SandboxPlace(repo, plan.branch, folder, env, settings, plan.writable, plan.readable)
 
 
 def plan_of(state: State) -> Plan:
+    """Return the plan of a run that has begun."""
     assert state.plan is not None
     return state.plan
 
 
 def step_of(state: State) -> PlannedStep:
+    """Return the current step of a run."""
     assert state.step is not None
     return state.step
 
 
 def attempt_of(state: State, number: int | None = None) -> Attempt:
-    """The current attempt of the step a run is at, or its attempt `number`."""
+    """Return the current attempt of the current step, or its attempt `number`."""
     return Attempt(state.run, step_of(state).name, state.attempt if number is None else number)
 
 
 def sha256(data: bytes) -> str:
+    """Return the SHA-256 of bytes as hex digits."""
     return hashlib.sha256(data).hexdigest()

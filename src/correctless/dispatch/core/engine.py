@@ -1,4 +1,4 @@
-"""What comes next: a state and an event in, the state after it and the effects it asks for out. Pure.
+"""The state machine of a run: a pure function to the next state and effects.
 
 An effect is performed by `perform`, which gives back the event to be logged; the log is the only memory. Every effect
 can be performed again after a crash: either nothing of it happened, or it finds what it did and reports that.
@@ -21,14 +21,14 @@ class StartAgent:
 
 @frozen
 class ContinueAgent:
-    """Begin another process of the current attempt's session: hold it, log `step_continued`."""
+    """Begin another process of the current attempt's session."""
 
     part: int
 
 
 @frozen
 class FinishAgent:
-    """Let the held agent run to its end; without one in this process it died with its dispatcher."""
+    """Let the held agent run to its end; without one it died with its dispatcher."""
 
 
 @frozen
@@ -38,12 +38,12 @@ class TakeDecisions:
 
 @frozen
 class Ask:
-    """Put on record what a person is asked: the decisions of the attempt that were left to one."""
+    """Record the questions: the attempt's decisions that need you."""
 
 
 @frozen
 class TakeAnswers:
-    """Ask them, and put what they say on record."""
+    """Ask, and record the answers."""
 
 
 @frozen
@@ -58,14 +58,14 @@ class CommitStep:
 
 @frozen
 class Discard:
-    """Keep what the attempt left as a patch and take it back."""
+    """Keep what the attempt left as a patch and revert it."""
 
     counted: bool
 
 
 @frozen
 class Revert:
-    """Take an untrusted step's work back and go on without it."""
+    """Revert an untrusted step's work and continue without it."""
 
 
 @frozen
@@ -89,12 +89,12 @@ class Consolidate:
 
 @frozen
 class AskGate:
-    """Ask whether everything a person should decide is confirmed."""
+    """Ask whether everything that needs your confirmation has it."""
 
 
 @frozen
 class IntendPublish:
-    """Put on record that publication begins."""
+    """Record that publication begins."""
 
 
 @frozen
@@ -145,14 +145,14 @@ Effect = (
 
 
 def step(state: State, event: Logged) -> tuple[State, tuple[Effect, ...]]:
-    """The state after `event` and the effects it asks for: none or one."""
+    """Return the state after `event`, and none or one effect."""
     following = after(state, event)
     effect = decide(following)
     return following, () if effect is None else (effect,)
 
 
 def decide(state: State) -> Effect | None:
-    """The effect a state asks for; None when there is nothing to do until a person acts."""
+    """Return the effect a state asks for; None until a person acts."""
     if state.stopped is not None:
         return None
     match state.phase:
@@ -196,7 +196,7 @@ def decide(state: State) -> Effect | None:
 
 
 def waiting(count: int) -> str:
-    """The one line for a closed gate."""
+    """Return the one line for a closed gate."""
     what = "1 decision waits" if count == 1 else f"{count} decisions wait"
     return f"{what} for a person. read and answer with: correctless review"
 
@@ -234,7 +234,7 @@ def _begin(state: State) -> Effect:
         return Halt(
             exits.FAILED,
             f"{current.name} failed {state.failures} times, the last time: {state.reason}. "
-            "mend the cause, then try it again with: correctless cauto resume",
+            "fix the cause, then try it again with: correctless cauto resume",
         )
     if plan.usd is not None and (state.budget == "usd" or state.cost_usd >= plan.usd):
         return _over("usd", f"{state.cost_usd:.2f} of {plan.usd:.2f} USD", current.name)

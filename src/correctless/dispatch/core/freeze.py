@@ -1,4 +1,4 @@
-"""A repository, a configuration and a spec in; the frozen plan and the exact files it will be executed from out.
+"""The frozen plan of a run, and the exact files it is executed from.
 
 Nothing is written here: a run that is refused leaves no trace. `store` writes the frozen files once the run is to begin,
 `frozen` reads one back and refuses it when a byte differs from what the plan names.
@@ -18,7 +18,7 @@ from correctless import agents
 from correctless.agents import recorder
 from correctless.base import below, exits, install
 from correctless.base.exits import Stop
-from correctless.dispatch.core import policy_changes
+from correctless.dispatch.core import policy, policy_changes
 from correctless.dispatch.tell import notify
 from correctless.lint import rules
 from correctless.project import plugins
@@ -63,7 +63,10 @@ def freeze(
     park: str | None = None,
     merge: str = "",
 ) -> Frozen:
-    """The plan of a run; `Stop(3)` names every skill that is missing or can't run unattended, together."""
+    """Return the plan of a run and its files.
+
+    Raises: `Stop(3)` with every skill that is missing or cannot run unattended.
+    """
     notify.refuse_inside(config.notify, repo)
     files: dict[str, bytes] = {SPEC: spec_bytes}
     steps: list[PlannedStep] = []
@@ -109,42 +112,15 @@ def freeze(
             spec=spec,
             spec_sha256=_sha256(spec_bytes),
             pipeline=pipeline,
-            intensity=config.intensity,
             steps=tuple(steps),
             left_out=left_out,
             attempts=config.attempts(),
-            confirm_channels=config.confirm_channels,
-            confirmers=config.confirmers,
-            protected=config.protected,
-            outputs=config.outputs,
-            agent_env=config.agent_env,
-            publish_credentials=config.agent_publish_credentials,
-            minutes=config.max_minutes,
-            usd=config.max_usd,
-            on_limit=config.on_limit,
             mcp_sha256=_sha256(servers) if servers is not None else None,
-            on_escalation=config.on_escalation,
-            ask_minutes=config.ask_minutes,
-            silent=config.silent,
-            stop_at_usage=dict(config.stop_at_usage),
-            extra_usage=config.extra_usage,
-            keep_awake=config.keep_awake,
-            notify=config.notify,
             park=park,
             merge=merge,
-            merge_minutes=config.merge_minutes,
-            sandbox=config.agent_sandbox,
-            writable=config.agent_writable,
-            readable=config.agent_readable,
-            pr=(config.pr,) if isinstance(config.pr, str) else config.pr,
-            remote=config.remote,
             target=target,
-            message=config.commit.message,
-            signoff=config.commit.signoff,
-            squash=config.commit.squash,
             git_sha256=policy_changes.git_settings(repo),
-            labels=config.labels,
-            test=config.commands.test,
+            **policy.of_config(config),
             instructions_sha256=_sha256(instructions) if instructions else None,
         ),
         files=files,
@@ -162,7 +138,10 @@ def store(logs: Logs, run: str, frozen: Frozen) -> None:
 
 
 def read_frozen(logs: Logs, run: str, path: str, sha256: str) -> bytes:
-    """One frozen file; `Stop(3)` when it is gone or no longer what the plan names."""
+    """Return one frozen file.
+
+    Raises: `Stop(3)` when it is missing or not what the plan names.
+    """
     full = os.path.join(_folder(logs, run), path)
     try:
         data = below.read(full)
@@ -174,18 +153,21 @@ def read_frozen(logs: Logs, run: str, path: str, sha256: str) -> bytes:
 
 
 def skill_path(logs: Logs, run: str, step: PlannedStep) -> str:
-    """Where the frozen SKILL.md of a step lies."""
+    """Return the path of the frozen SKILL.md of a step."""
     return os.path.join(_folder(logs, run), step.name, "SKILL.md")
 
 
 def check_skill(logs: Logs, run: str, step: PlannedStep) -> SkillContract:
-    """The contract of a step from its frozen copy, after every file of it was found unchanged."""
+    """Return the contract of a step from its frozen copy, once each file is verified.
+
+    Raises: `Stop(3)` when a file differs from the plan.
+    """
     data = {path: read_frozen(logs, run, f"{step.name}/{path}", sha) for path, sha in step.files.items()}
     return contract.of_text(data["SKILL.md"], skill_path(logs, run, step))
 
 
 def find_skill(repo: Repo, skill: str, env: Mapping[str, str]) -> str:
-    """The folder of a skill: the repository's own, then this plugin's; `simplify` ships inside the package.
+    """Return the folder of a skill: the repository's own, then this plugin's.
 
     `plugin:name` names one of any plugin that is installed in Claude Code.
     """
@@ -208,7 +190,10 @@ def find_skill(repo: Repo, skill: str, env: Mapping[str, str]) -> str:
 
 
 def refuse(stated: SkillContract) -> None:
-    """`Stop(3)` when a skill can't run with nobody there."""
+    """Refuse a skill that cannot run unattended.
+
+    Raises: `Stop(3)`.
+    """
     if stated.interaction_mode == "interactive":
         raise Stop(
             exits.REFUSED,
@@ -276,7 +261,10 @@ def _instructions(repo: Repo, base: str) -> bytes:
 
 
 def mcp_servers(data: bytes) -> dict[str, Any]:
-    """The servers a file in Claude Code's format names; `Stop(3)` when it is none, or takes the recorder's name."""
+    """Return the servers of a file in Claude Code's format.
+
+    Raises: `Stop(3)` when it is invalid, or takes the recorder's name.
+    """
     try:
         said = strict_json(data.decode("utf-8"))
     except (UnicodeDecodeError, RecordError):

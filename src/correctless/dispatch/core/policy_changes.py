@@ -1,4 +1,4 @@
-"""What a step changed that decides how later work is judged: a worktree and its base in, one reason each out.
+"""Changes of a step that decide how later work is judged.
 
 Such a change is neither forbidden nor passed over: it becomes a deferred decision, and a person confirms it.
 """
@@ -75,7 +75,7 @@ _LARGEST = 1 << 20  # bytes of one file that are looked at
 
 @dataclass(frozen=True, slots=True)
 class Guarded:
-    """One reason for a person to look."""
+    """One change that needs your review."""
 
     name: str
     what: str
@@ -83,7 +83,7 @@ class Guarded:
 
 
 def changes(repo: Repo, base: str, spec: str, changed: Sequence[str] | None = None) -> tuple[Guarded, ...]:
-    """What was changed between `base` and the worktree that a person should know of, one entry a kind.
+    """Return what changed since `base` that needs your review, one entry a kind.
 
     `changed` are its paths, where they are known already.
     """
@@ -117,22 +117,31 @@ def changes(repo: Repo, base: str, spec: str, changed: Sequence[str] | None = No
     return tuple(found)
 
 
-def git_settings(repo: Repo) -> str:
-    """The SHA-256 of what no commit shows and git obeys: hooks, attributes, files it is not to look at, and configuration, the
-    user's own as well.
+def git_settings(
+    repo: Repo,
+    scoped: Sequence[tuple[str, str]] | None = None,
+    left_out: Sequence[str] | None = None,
+) -> str:
+    """Return the SHA-256 of what no commit shows and git obeys.
 
-    Without `branch.*`: where a branch is tracked decides nothing of a run.
+    That is hooks, attributes, index marks and configuration.
+
+    The user's own configuration counts, without `branch.*`: where a branch is tracked decides nothing of a run.
+    `scoped` is `Repo.scoped_configuration()` without frozen settings, and `left_out` what `hidden.reveal` left
+    marked, where they are known.
     """
     sha = hashlib.sha256()
     repo = replace(repo, settings="")  # as they are now, not as the run's own git reads them
-    configured = repo.try_git("config", "--list", "--null", "--show-scope").stdout.split("\0")
-    scoped = zip(configured[::2], configured[1::2], strict=False)
+    scoped = repo.scoped_configuration() if scoped is None else scoped
     # What is given on the command line is ours, and differs from call to call.
     set_there = [item for scope, item in scoped if scope != "command" and not item.startswith("branch.")]
     sha.update("\0".join(sorted(set_there)).encode("utf-8", "surrogateescape"))
     # Files git was told not to look at: a change of them shows nowhere.
-    listed = repo.git("ls-files", "-v", "-z").split("\0")
-    hidden = [entry for entry in listed if entry and (entry[0].islower() or entry[0] == "S")]
+    if left_out is None:
+        listed = repo.git("ls-files", "-v", "-z").split("\0")
+        hidden = [entry for entry in listed if entry and (entry[0].islower() or entry[0] == "S")]
+    else:
+        hidden = [f"S {path}" for path in left_out]
     sha.update("\0".join(hidden).encode("utf-8", "surrogateescape"))
     said = [item.partition("\n")[2] for item in set_there if item.startswith("core.hookspath\n")]
     folder = (
@@ -170,7 +179,7 @@ def _differs(repo: Repo, base: str, path: str, part: Callable[[str], Any]) -> bo
 
 
 def size(repo: Repo, path: str) -> int:
-    """The bytes of one plain file of the worktree; 0 for what is none, or lies behind a link."""
+    """Return the bytes of one plain file; 0 for anything else, or behind a link."""
     found = below.look(repo.top, os.path.join(repo.top, path))
     return found.st_size if found is not None and stat.S_ISREG(found.st_mode) else 0
 

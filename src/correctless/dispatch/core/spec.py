@@ -1,4 +1,4 @@
-"""A specification's text in; its title and its rules out."""
+"""The title and the rules of a specification."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import re
 
 
 def title(spec: str) -> str:
-    """The first heading, "" without one."""
+    """Return the first heading, "" without one."""
     return next((line.lstrip("#").strip() for line in spec.splitlines() if line.startswith("#")), "")
 
 
 def rules(spec: str) -> tuple[str, ...]:
-    """The rule ids it names, each once, in order."""
+    """Return the rule ids it names, each once, in order."""
     return tuple(dict.fromkeys(re.findall(r"\bR-\d{3}\b", spec)))
 
 
 def rule_texts(spec: str) -> list[tuple[str, str]]:
-    """Each rule with the rest of the line that first names it."""
+    """Return each rule with the rest of the line that first names it."""
     texts: dict[str, str] = {}
     for line in spec.splitlines():
         named = rules(line)

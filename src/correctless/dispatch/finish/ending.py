@@ -1,4 +1,4 @@
-"""A run's end after its last step: consolidated, then the gate asked."""
+"""After the last step: consolidation, then the gate."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _HOOK_SECONDS = 1800.0
 
 
 def consolidate(ctx: RunContext, state: State) -> Consolidated:
-    """Commit what belongs to the branch and is not yet committed, with the repository's own hooks, once."""
+    """Commit what is left of the branch, with the repository's hooks, once."""
     repo, plan = ctx.repo, plan_of(state)
     marks = work.trailers(ctx, state, "consolidation#1")
     commit = repo.head()
@@ -50,7 +50,7 @@ def consolidate(ctx: RunContext, state: State) -> Consolidated:
 
 
 def ask_gate(ctx: RunContext) -> GateOpened | GateClosed | RunStopped:
-    """Open, newly closed over the open set with a challenge of its own, or still closed and waiting."""
+    """Return the gate: open, newly closed with a challenge, or still closed."""
     anchors.refuse_disproved(ctx.logs, ctx.repo, ctx.env)
     branch, found = gate.asked(ctx.logs, ctx.repo)
     if found.open:

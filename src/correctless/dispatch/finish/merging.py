@@ -1,4 +1,4 @@
-"""A run whose pull request is open in; merged under the run contract that was pinned when the run started, or why not, out.
+"""The merge of a pull request under the pinned run contract.
 
 There is no other way from here to a merge. What time alone can change, such as a check under way or a review being
 written, is waited for as long as the plan says.
@@ -34,7 +34,10 @@ _TERM = "merge."  # the codes of section 3: what they name can change while one 
 
 
 def contract_of(repo: Repo, remote: str, target: str, env: Mapping[str, str]) -> str:
-    """The id of the run contract a merge of `target` on `remote` (host/owner/name) would be asked of; `Stop(3)` without one."""
+    """Return the id of the run contract for a merge of `target` on `remote`.
+
+    `remote` is host/owner/name. Raises: `Stop(3)` without a contract.
+    """
     kept = store.load(store.named(repo.home, None), env, utcnow())
     run, standing, contract = kept.place.run, kept.case.state, kept.case.here.contract
     if kept.case.faults or contract is None or standing.phase not in LIVE:
@@ -56,7 +59,10 @@ def contract_of(repo: Repo, remote: str, target: str, env: Mapping[str, str]) ->
 
 
 def merge(ctx: RunContext, state: State) -> Merged | GateClosed | RunStopped:
-    """Ask gate and contract until it is allowed, refused for good, or the time is over; merged at exactly the commit the run made."""
+    """Ask gate and contract until the merge is allowed, refused, or out of time.
+
+    It is bound to the commit the run made.
+    """
     plan = plan_of(state)
     named = repo_of_pull_request(state.url)
     at = store.place(ctx.repo.home, plan.merge)

@@ -1,4 +1,4 @@
-"""The last effect: a run whose gate is open in, its branch pushed and its pull request opened out."""
+"""Publication: the branch pushed and its pull request opened."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ _COMMAND_SECONDS = 600.0
 
 
 def publish(ctx: RunContext, state: State) -> Published:
-    """Publish a run as its plan says; `Stop(10)` when something in it must not be seen by others."""
+    """Publish a run as its plan says.
+
+    Raises: `Stop(10)` when something in it must not be seen by others.
+    """
     plan, repo = plan_of(state), ctx.repo
     if repo.branch() != plan.branch or repo.head() != state.consolidated:
         raise Stop(
@@ -90,7 +93,10 @@ def _refuse_hidden(ctx: RunContext, plan: Plan) -> None:
 
 
 def github(repo: Repo, remote: str, env: Mapping[str, str]) -> GitHub:
-    """The gh program for the repository a remote names; `Stop(3)` when that is none on a GitHub host."""
+    """Return the gh program for the repository of a remote.
+
+    Raises: `Stop(3)` when it is not on a GitHub host.
+    """
     url = repo.remote_url(remote)
     if url is None:
         raise Stop(
@@ -105,7 +111,7 @@ def github(repo: Repo, remote: str, env: Mapping[str, str]) -> GitHub:
 
 
 def expected(repo: Repo, plan: Plan) -> str | None:
-    """The commit a push expects the run's branch at on the remote; None when it must not be there yet."""
+    """Return the commit a push expects on the remote; None for a new branch."""
     # What this repository last saw there: a branch that others moved since is not overwritten.
     return repo.commit(f"refs/remotes/{plan.remote}/{plan.branch}")
 

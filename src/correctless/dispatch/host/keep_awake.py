@@ -23,7 +23,7 @@ _ENVIRONMENT = ("HOME", "LANG", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "
 
 @contextmanager
 def kept(repo: Repo, env: Mapping[str, str], *, wanted: bool, platform: str = sys.platform) -> Iterator[None]:
-    """Keep the machine awake while this lasts, and not a moment longer however this process ends."""
+    """Keep the machine awake during the block, however this process ends."""
     child = _start(repo, env, platform) if wanted and platform in _INHIBITORS else None
     try:
         yield

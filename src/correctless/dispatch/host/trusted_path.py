@@ -1,4 +1,4 @@
-"""A program's name in; the file it is outside of the folders agents write in, and the PATH that holds none of them, out."""
+"""Programs found outside of the folders agents write in."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Places = frozenset[tuple[int, int]]
 
 
 def find(name: str, repo: Repo, env: Mapping[str, str]) -> tuple[str, str] | None:
-    """The absolute path of a program, by its name on PATH or its absolute path, and the PATH it gets; None without one.
+    """Return a program's absolute path and the PATH it gets; None if missing.
 
     Relative folders of PATH, and those in a worktree of the repository, are left out.
     """
@@ -28,7 +28,10 @@ def find(name: str, repo: Repo, env: Mapping[str, str]) -> tuple[str, str] | Non
 
 
 def places(repo: Repo) -> Places:
-    """The folders agents write in, by what they are and not by their names: those have links, mounts and capitals."""
+    """Return the folders agents write in, by device and inode.
+
+    Their names have links, mounts and capitals.
+    """
     folders = [repo.top, repo.home, repo.git_dir, repo.common_dir]
     with suppress(Stop):  # where git itself fails, that is what a person is to be told
         folders += repo.worktrees().values()
@@ -36,6 +39,7 @@ def places(repo: Repo) -> Places:
 
 
 def inside(path: str, written: Places) -> bool:
+    """Whether a path is in one of these folders."""
     here = os.path.realpath(path)
     while _identity(here) not in written:
         above = os.path.dirname(here)
@@ -46,7 +50,10 @@ def inside(path: str, written: Places) -> bool:
 
 
 def reached_inside(path: str, written: Places) -> bool:
-    """Whether one of the links that lead to a file stands in these folders: who writes there chooses the file."""
+    """Whether a link that leads to a file is in these folders.
+
+    Who writes there chooses the file.
+    """
     return any(inside(hop, written) for hop in _hops(path))
 
 

@@ -1,4 +1,4 @@
-"""A run that goes on elsewhere: parked on a remote where it stopped, taken from there by one machine at a time, brought here.
+"""A run that continues elsewhere: parked, taken by one machine, brought here.
 
 Parking is the last thing of a run that stops and changes nothing about it: why it could not be done is said, and the run is
 resumed here as ever. What is brought here is checked whole before anything is taken or written.
@@ -40,7 +40,7 @@ Token = Callable[[int], str]  # bytes -> hex digits
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A run as it stands on a remote, fetched and checked."""
+    """A run on a remote, fetched and checked."""
 
     remote: str
     parked: Parked
@@ -48,7 +48,7 @@ class Found:
 
 
 def settle(ctx: RunContext, state: State) -> str | None:
-    """Park a run that stopped, or let go of one that came to its end; the remote it is parked on now.
+    """Park a stopped run, or release one that ended; return its remote.
 
     What goes wrong is a warning: a run is what its log says, parked or not.
     """
@@ -76,7 +76,7 @@ def settle(ctx: RunContext, state: State) -> str | None:
 
 
 def let_go(here: Repo, remote: str, run: str) -> None:
-    """Take a run that ended off the remote; nothing where it was never parked, or went on elsewhere since."""
+    """Remove a run that ended from the remote, if it is still ours."""
     there = remote_ref.known(here, run)
     if there is None:
         return
@@ -87,7 +87,10 @@ def let_go(here: Repo, remote: str, run: str) -> None:
 
 @contextmanager
 def found(here: Repo, remote: str, run: str, env: Mapping[str, str]) -> Iterator[Found]:
-    """A run fetched from a remote and checked; its logs lie in a scratch folder until the block ends. `Stop(3)` when it is not sound."""
+    """Fetch a run from a remote and check it; its logs are in a scratch folder.
+
+    Raises: `Stop(3)` when it is invalid.
+    """
     remote_ref.ref(run)
     parked = remote_ref.fetch(here, remote, run)
     with tempfile.TemporaryDirectory(prefix="correctless-") as folder:
@@ -104,7 +107,7 @@ def found(here: Repo, remote: str, run: str, env: Mapping[str, str]) -> Iterator
 
 
 def will_run(plan: Plan) -> Iterator[str]:
-    """What going on with a run starts and hands out on this machine, as its plan names it: each a line."""
+    """Yield what a run starts and hands out on this machine, a line each."""
     yield from dict.fromkeys(f"agent {step.agent}" for step in plan.steps)
     yield from dict.fromkeys(f"check {shlex.join(step.check)}" for step in plan.steps if step.check)
     if len(plan.pr) > 1 or plan.pr[0] not in ("gh", "skip"):
@@ -120,13 +123,18 @@ def will_run(plan: Plan) -> Iterator[str]:
 
 
 def refuse_taken(there: Found) -> None:
-    """`Stop(75)` while another machine has the run."""
+    """Refuse a run that another machine has.
+
+    Raises: `Stop(75)`.
+    """
     if there.parked.holder is not None:
         raise _taken(there.remote, there.parcel.run, there.parked.holder)
 
 
 def bring(here: Repo, there: Found, me: ParkHolder, env: Mapping[str, str], token: Token) -> Logs:
-    """Take the run, then bring its branch and its logs here; where they lie now. The caller holds the run's lock.
+    """Take the run, bring its branch and logs here, and return the logs.
+
+    The caller holds the run's lock.
 
     `Stop(3)`, and nothing changed, when something here would be lost; `Stop(75)` when another machine was faster.
     """
@@ -148,7 +156,7 @@ def bring(here: Repo, there: Found, me: ParkHolder, env: Mapping[str, str], toke
 
 
 def take_again(here: Repo, state: State, me: ParkHolder, token: Token, warn: Callable[[str], None]) -> None:
-    """Take a run that was parked from here and is resumed here; nothing to do for one that never was.
+    """Take a run that was parked from here; do nothing for any other.
 
     `Stop(75)` when another machine has it, `Stop(3)` when it went on there. A remote that can't be asked is a warning.
     """
@@ -168,7 +176,10 @@ def take_again(here: Repo, state: State, me: ParkHolder, token: Token, warn: Cal
 
 
 def park_again(here: Repo, there: Found, env: Mapping[str, str], token: Token) -> None:
-    """Put the answers that were added to a found run's logs where it is parked; `Stop(75)` when it is no longer there."""
+    """Add your answers to a parked run's logs on the remote.
+
+    Raises: `Stop(75)` when it is no longer there.
+    """
     run, parked = there.parcel.run, there.parked
     files = {**there.parcel.files, **parcel.logs_of(there.parcel.logs)}
     if files == there.parcel.files:

@@ -1,4 +1,4 @@
-"""The files of a run that is parked: its logs and frozen files in, a parcel out; and a parcel of anybody in, a run that can go on out.
+"""The files of a parked run, packed, and checked when they come back.
 
 What packs is held to the same as what unpacks: a run that could not be brought back is not parked. A parcel from a remote is
 hostile: every value of it that becomes a path, a commit or a process here is held to the one form that a run gives it.
@@ -14,7 +14,7 @@ from typing import Any
 
 from correctless.base import below, exits
 from correctless.base.exits import Stop
-from correctless.dispatch.core import freeze
+from correctless.dispatch.core import freeze, policy
 from correctless.dispatch.core.context import sha256
 from correctless.dispatch.tell import escalation
 from correctless.ledger.check import Anchor
@@ -57,7 +57,7 @@ _KEPT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A run as it is parked, checked; `logs` lie in a folder of their own, where an answer can be added to them."""
+    """A parked run, checked; answers can be added to its `logs`."""
 
     run: str
     parent: str  # the branch's head
@@ -68,7 +68,7 @@ class Parcel:
 
 
 def can_be_parked(state: State) -> bool:
-    """Whether a run stands where another machine can go on: what an attempt under way left is nowhere but in its worktree.
+    """Whether another machine can continue: no attempt is under way.
 
     Of one whose session was cut off the run knows how to begin the step anew.
     """
@@ -77,7 +77,7 @@ def can_be_parked(state: State) -> bool:
 
 
 def pack(logs: Logs, state: State) -> dict[str, bytes]:
-    """What is needed to go on with a run that stopped between two attempts; no transcript, no patch, no answer.
+    """Return the files that continue a run; no transcript, patch or answer.
 
     Of an attempt only the texts that could not be read: a person decides about them, wherever that is.
     """
@@ -96,17 +96,17 @@ def pack(logs: Logs, state: State) -> dict[str, bytes]:
 
 
 def logs_of(logs: Logs) -> dict[str, bytes]:
-    """The three logs as they are now, by their names in a parcel."""
+    """Return the three logs as they are now, by their names in a parcel."""
     return {name: read(path) for name, path in places(logs).items()}
 
 
 def places(logs: Logs) -> dict[str, str]:
-    """Where each log lies, by its name in a parcel."""
+    """Return each log's path, by its name in a parcel."""
     return {DECISIONS: logs.decisions, RUN: logs.run, CONFIRMATIONS: logs.confirmations}
 
 
 def frozen(plan: Plan) -> dict[str, str]:
-    """Every file a plan is executed from, by its path in the frozen folder, with its SHA-256."""
+    """Return each frozen file of a plan with its SHA-256."""
     found = {freeze.SPEC: plan.spec_sha256}
     more = ((freeze.INSTRUCTIONS, plan.instructions_sha256), (freeze.MCP, plan.mcp_sha256))
     found.update({name: sha for name, sha in more if sha is not None})
@@ -116,7 +116,10 @@ def frozen(plan: Plan) -> dict[str, str]:
 
 
 def texts(files: Mapping[str, bytes]) -> dict[str, str]:
-    """What a scanner for secrets is to read of these files: of a log its values, one a line, for JSON hides quotes."""
+    """Return what a scanner for secrets reads of these files.
+
+    Of a log that is its values, a line each: JSON hides quotes.
+    """
     found = {name: data.decode("utf-8", "replace") for name, data in files.items() if name not in LOGS}
     for name in set(LOGS) & set(files):
         for number, line in enumerate(files[name].split(b"\n")[:-1], 1):
@@ -134,7 +137,9 @@ def check(
     folder: str,
     here: Iterable[Anchor] = (),
 ) -> Parcel:
-    """The run in `files`, if it is whole and all of it agrees; `Stop(3)` with what does not.
+    """Return the run in `files`, if it is whole and consistent.
+
+    Raises: `Stop(3)` with what is not.
 
     `parent` is the commit they are parked on, `folder` an empty one for the logs, `here` what this machine noted of the decisions log.
     """
@@ -171,7 +176,10 @@ def check(
 
 
 def noted_here(logs: Logs, data: bytes, env: Mapping[str, str]) -> tuple[Anchor, ...]:
-    """What this machine's private copy says of a decisions log that `data` is to be; `Stop(3)` when it is of another log."""
+    """Return this machine's private copy of the decisions log in `data`.
+
+    Raises: `Stop(3)` when it is of another log.
+    """
     noted = tuple(Heads(logs.decisions, env).anchors())
     first = sha256(data.partition(b"\n")[0])
     if (
@@ -188,7 +196,7 @@ def noted_here(logs: Logs, data: bytes, env: Mapping[str, str]) -> tuple[Anchor,
 
 
 def head(events: Iterable[Logged]) -> str:
-    """The commit a run leaves its branch at, as the events of that run say."""
+    """Return the commit that the events of a run leave its branch at."""
     at = base = ""
     for event in (item.event for item in events):
         match event:
@@ -252,26 +260,8 @@ def _refuse_other_policy(repo: Repo, plan: Plan) -> None:
         steps = said.pipeline(plan.pipeline).steps
     except Stop as stop:
         raise _bad(f"the configuration of its base commit can't be read: {stop.message}") from None
-    pairs: dict[str, tuple[object, object]] = {
-        "confirm_channels": (plan.confirm_channels, said.confirm_channels),
-        "confirmers": (plan.confirmers, said.confirmers),
-        "protected": (plan.protected, said.protected),
-        "outputs": (plan.outputs, said.outputs),
-        "agent_env": (plan.agent_env, said.agent_env),
-        "agent_publish_credentials": (plan.publish_credentials, said.agent_publish_credentials),
-        "agent_writable": (plan.writable, said.agent_writable),
-        "agent_readable": (plan.readable, said.agent_readable),
-        "agent_sandbox": (plan.sandbox == "off", said.agent_sandbox == "off"),
-        "remote": (plan.remote, said.remote),
-        "notify": (plan.notify, said.notify),
-        "commit.squash": (plan.squash, said.commit.squash),
-        "commands.test": (plan.test, said.commands.test),
-    }
-    if len(plan.pr) > 1 or plan.pr[0] not in ("gh", "skip"):  # what a flag can't say
-        pairs["pr"] = (plan.pr, said.pr)
-    for key, (planned, configured) in pairs.items():
-        if planned != configured:
-            raise _bad(f"its plan has another {key} than the configuration of {plan.base[:12]}")
+    for key in policy.changed_keys(plan, said):
+        raise _bad(f"its plan has another {key} than the configuration of {plan.base[:12]}")
     checks: set[object] = {said.commands.test, *(step.check for step in steps)}
     models: set[object] = {step.model for step in steps}
     for step in plan.steps:
@@ -341,12 +331,15 @@ def _leaves(name: str, value: Any) -> Iterator[str]:
 
 
 def read(path: str) -> bytes:
-    """One file of ours; `Stop(3)` when it can't be read."""
+    """Return one file of ours.
+
+    Raises: `Stop(3)` when it cannot be read.
+    """
     try:
         return below.read(path)
     except OSError as error:
         raise Stop(
-            exits.REFUSED, f"{path} can't be read: {error.strerror}. mend that, then try again"
+            exits.REFUSED, f"{path} can't be read: {error.strerror}. fix the cause, then try again"
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""A run's ref on a remote: files in, one commit put there with a lease out; and what stands there in, its files out, as hostile input.
+"""A parked run's ref on a remote: written with a lease, read as hostile input.
 
 The commit's only parent is the branch's head, its tree holds the files, its message says whether the run waits there or who has
 taken it. It is no branch. A new one takes the old one's place, and only if that is still the one this machine knows.
@@ -72,29 +72,32 @@ class RefMoved(Stop):
 
 
 def ref(run: str) -> str:
-    """The ref a run is parked on, here and on the remote; `Stop(3)` when `run` is no run's name."""
+    """Return the ref of a parked run.
+
+    Raises: `Stop(3)` when `run` is not a run id.
+    """
     if not _RUN.match(run):
         raise Stop(exits.REFUSED, f"{run!r} is no run's name. it looks like 20260102-030405-9f3a")
     return f"refs/correctless/runs/{run}"
 
 
 def ended(run: str) -> str:
-    """The ref of a run that was parked, came to its end and published nothing."""
+    """Return the ref of a parked run that ended and published nothing."""
     return ref(run).replace("/runs/", "/ended/")
 
 
 def command(what: str, remote: str, run: str) -> str:
-    """What a person types to go on with a parked run in any clone; `what` is a command of ours."""
+    """Return the command that continues a parked run in any clone."""
     return f"correctless {what} --from {shlex.quote(remote)} {run}"
 
 
 def known(repo: Repo, run: str) -> str | None:
-    """The commit this machine put or found on the ref last; all of what it holds is here."""
+    """Return the commit this machine last saw on the ref."""
     return repo.commit(ref(run))
 
 
 def note(repo: Repo, run: str, commit: str | None) -> None:
-    """Remember what stands on the ref; None: nothing any more."""
+    """Remember the commit on the ref; None for none."""
     if commit is not None:
         repo.git("update-ref", "--no-deref", ref(run), commit)
     elif known(repo, run) is not None:
@@ -102,12 +105,15 @@ def note(repo: Repo, run: str, commit: str | None) -> None:
 
 
 def now_at(repo: Repo, remote: str, run: str) -> str | None:
-    """The commit that stands on the remote's ref now, None for none; `Stop(3)` when the remote can't be asked."""
+    """Return the commit on the remote's ref now, None for none.
+
+    Raises: `Stop(3)` when the remote cannot be asked.
+    """
     done = list_ref(repo, remote, ref(run))
     if done.returncode != 0:
         raise Stop(
             exits.REFUSED,
-            f"'{remote}' can't be asked for run {run}: {refusal('', done.stderr)}. mend that, then try again",
+            f"'{remote}' can't be asked for run {run}: {refusal('', done.stderr)}. fix the cause, then try again",
         )
     found = listed(done.stdout, ref(run))
     if found is not None and not OID.match(found):
@@ -116,7 +122,10 @@ def now_at(repo: Repo, remote: str, run: str) -> str | None:
 
 
 def fetch(repo: Repo, remote: str, run: str) -> Parked:
-    """What stands on the remote's ref, its objects fetched and nothing else changed here; `Stop(3)` when there is nothing."""
+    """Fetch the run on the remote's ref; nothing else changes here.
+
+    Raises: `Stop(3)` when the ref is missing.
+    """
     commit = now_at(repo, remote, run)
     if commit is None:
         raise Stop(
@@ -127,13 +136,16 @@ def fetch(repo: Repo, remote: str, run: str) -> Parked:
     if done.returncode != 0:
         raise Stop(
             exits.REFUSED,
-            f"run {run} can't be fetched from '{remote}': {refusal('', done.stderr)}. mend that, then try again",
+            f"run {run} can't be fetched from '{remote}': {refusal('', done.stderr)}. fix the cause, then try again",
         )
     return look(repo, run, commit)
 
 
 def look(repo: Repo, run: str, commit: str) -> Parked:
-    """What one commit that was found on a run's ref says of itself; `Stop(3)` when no run is parked like that."""
+    """Return what a commit on a run's ref says of itself.
+
+    Raises: `Stop(3)` when no run is parked like that.
+    """
     if repo.try_git("cat-file", "-t", commit).stdout.strip() != "commit":
         raise Stop(
             exits.REFUSED, f"{ref(run)} names no commit that was fetched. try again, or see who moved it"
@@ -151,7 +163,10 @@ def look(repo: Repo, run: str, commit: str) -> Parked:
 
 
 def files(repo: Repo, parked: Parked, *, largest: int = _LARGEST) -> dict[str, bytes]:
-    """The parked files by path; `Stop(3)` for a tree that holds anything but plain files, or over `largest` bytes of them."""
+    """Return the parked files by path.
+
+    Raises: `Stop(3)` for anything but plain files of at most `largest` bytes.
+    """
     listed = repo.git("ls-tree", "-r", "-z", "-l", "--full-tree", parked.tree)
     found: dict[str, str] = {}
     size = 0
@@ -170,7 +185,7 @@ def files(repo: Repo, parked: Parked, *, largest: int = _LARGEST) -> dict[str, b
 def commit(
     repo: Repo, run: str, *, parent: str, tree: str, token: str, holder: ParkHolder | None = None
 ) -> str:
-    """A commit as it is put on a run's ref; `token` is new each time."""
+    """Return a new commit for a run's ref; `token` is new each time."""
     subject = f"run {run} is parked" if holder is None else f"run {run} is taken"
     said = {"Correctless-Parked": run, "Correctless-Tree": tree}
     if holder is not None:
@@ -184,7 +199,9 @@ def commit(
 def put(
     repo: Repo, remote: str, run: str, new: str | None, *, expected: str | None, dry_run: bool = False
 ) -> None:
-    """Put `new` on the remote's ref, None: nothing, in the place of exactly `expected`, None: of nothing. `dry_run`: ask only.
+    """Replace exactly `expected` on the remote's ref by `new`; None is no ref.
+
+    `dry_run`: ask only.
 
     `Moved` when something else stands there, `Stop(3)` when it can't be said or the remote refuses.
     """
@@ -208,19 +225,23 @@ def put(
         raise RefMoved(remote, run, now)
     raise Stop(
         exits.REFUSED,
-        f"{ref(run)} could not be pushed to '{remote}': {refusal(done.stdout, done.stderr)}. mend that, then try again",
+        f"{ref(run)} could not be pushed to '{remote}': {refusal(done.stdout, done.stderr)}. fix the cause, then try again",
     )
 
 
 def keep(repo: Repo, remote: str, run: str, commit: str) -> None:
-    """Put a commit on the remote's `ended` ref of a run; `Stop(3)` when the remote refuses."""
+    """Put a commit on the remote's `ended` ref of a run.
+
+    Raises: `Stop(3)` when the remote refuses.
+    """
     refuse_unknown(repo, remote)
     words = ("push", "--porcelain", "--no-verify", "--", remote, f"+{commit}:{ended(run)}")
     done = repo.try_git(*PLAIN, *words, rights="remote", env=ENV, seconds=SECONDS)
     if done.returncode != 0:
         why = refusal(done.stdout, done.stderr)
         raise Stop(
-            exits.REFUSED, f"{ended(run)} could not be pushed to '{remote}': {why}. mend that, then resume"
+            exits.REFUSED,
+            f"{ended(run)} could not be pushed to '{remote}': {why}. fix the cause, then resume",
         )
 
 

@@ -1,4 +1,4 @@
-"""What an attempt left that no commit or patch can hold: moved out of the worktree as it is, listed, and told.
+"""Leftovers that no commit or patch can hold, moved out of the worktree.
 
 What git would wait for goes first and by plain file operations: at a fifo it waits for whoever writes into it.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from correctless.base import below, exits
 from correctless.base.exits import Stop
@@ -14,7 +15,8 @@ from correctless.base.text import one_line
 from correctless.dispatch.core import policy_changes
 from correctless.dispatch.core.context import RunContext, attempt_of, step_of
 from correctless.project import leftovers
-from correctless.project.git import Repo, staging
+from correctless.project.git import Repo, Standing, staging
+from correctless.project.hidden import IndexMarks, reveal
 from correctless.project.leftovers import RULES, Odd
 from correctless.project.paths import slug
 from correctless.publish import leaks
@@ -26,8 +28,21 @@ _MOST = 200  # large files of an attempt that are moved; more go into its patch
 _SHOWN = 5
 
 
-def clear(ctx: RunContext, state: State) -> None:
-    """Move what no commit can hold into the attempt's folder. Comes before the first git command on what an attempt left."""
+@dataclass(frozen=True, slots=True)
+class ClearedWorktree:
+    """A worktree that a commit can hold, and the index marks that were removed."""
+
+    worktree: Standing
+    marks: IndexMarks
+
+
+def clear(ctx: RunContext, state: State, *, every_file: bool = False) -> ClearedWorktree:
+    """Move what no commit can hold into the attempt's folder.
+
+    Comes before the first git command on what an attempt left.
+
+    `every_file` has git look at each file anew, also at those its index is marked for.
+    """
     repo = ctx.repo
     while True:
         found = list(leftovers.odd(repo.top))
@@ -40,21 +55,26 @@ def clear(ctx: RunContext, state: State) -> None:
         for each in closed:
             leftovers.open_up(repo.top, each.path)
     _move(ctx, state, rest)
+    marks = reveal(repo) if every_file else IndexMarks()
     here = repo.standing()
     large = [path for path in here.unstaged if policy_changes.size(repo, path) > _LARGEST]
-    _move(ctx, state, (Odd(path, f"is over {_LARGEST >> 30} GiB") for path in large))
-    refused = staging.refused(repo, None if large else here)
-    _move(ctx, state, (Odd(path, "is left out by git") for path in refused))
+    if large:
+        _move(ctx, state, (Odd(path, f"is over {_LARGEST >> 30} GiB") for path in large))
+        here = repo.standing()
+    if refused := staging.refused(repo, here):
+        _move(ctx, state, (Odd(path, "is left out by git") for path in refused))
+        here = repo.standing()
+    return ClearedWorktree(here, marks)
 
 
 def left(ctx: RunContext, state: State) -> str:
-    """What is in the worktree now, as `Repo.left` says it, once `clear` has been through it."""
+    """Return the worktree as `Repo.left` spells it, after `clear`."""
     clear(ctx, state)
     return ctx.repo.left()
 
 
 def told(ctx: RunContext, state: State) -> list[tuple[str, str, str]]:
-    """What `clear` moved of this attempt, as an entry for a person."""
+    """Return what `clear` moved of this attempt, as an entry for your review."""
     folder = ctx.folder(attempt_of(state))
     try:
         with open(os.path.join(folder, LIST), encoding="utf-8", errors="replace") as file:
@@ -69,7 +89,7 @@ def told(ctx: RunContext, state: State) -> list[tuple[str, str, str]]:
 
 
 def set_large_aside(ctx: RunContext, state: State, folder: str) -> list[str]:
-    """Move files that no patch is to hold out of the worktree as they are: making one of them would take minutes."""
+    """Move the files that are too large for a patch out of the worktree."""
     moved: list[str] = []
     for name in ctx.repo.changed_files(state.step_base):
         if policy_changes.size(ctx.repo, name) > leaks.LARGEST and len(moved) < _MOST:
@@ -79,14 +99,14 @@ def set_large_aside(ctx: RunContext, state: State, folder: str) -> list[str]:
 
 
 def set_repositories_aside(ctx: RunContext, folder: str) -> None:
-    """Repositories the attempt made in the worktree are in no patch, and git's clean leaves them where they are."""
+    """Move repositories the attempt made: no patch has them and git's clean keeps them."""
     for nested in ctx.repo.standing().changed:
         if nested.endswith("/"):
             move(ctx, nested.rstrip("/"), folder)
 
 
 def move(ctx: RunContext, name: str, folder: str) -> str:
-    """Move a path of the worktree into an attempt's folder, never over something; where it is now."""
+    """Move a path into an attempt's folder, never over something; return its place."""
     top = ctx.repo.top
     return below.move(top, os.path.join(top, name), ctx.root, os.path.join(folder, f"left-{slug(name)}"))
 

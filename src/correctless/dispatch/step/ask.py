@@ -1,4 +1,4 @@
-"""A step's deferred decisions in, put to the person at the terminal; what they say on record out.
+"""Questions at the terminal about a step's deferred decisions.
 
 The question is on record with a challenge before it is shown, and each answer is bound to the exact line that was shown: so it
 covers that entry at the gate and nothing else, and after a crash what was answered is not asked again.
@@ -22,7 +22,7 @@ from correctless.runlog.state import State
 
 @dataclass(frozen=True, slots=True)
 class ChangedDefault:
-    """A decision that a person wants otherwise than the agent had applied it."""
+    """A decision that you want otherwise than the agent applied it."""
 
     decision_id: str
     applied: str
@@ -30,7 +30,7 @@ class ChangedDefault:
 
 
 def ask(ctx: RunContext, state: State) -> Asking:
-    """What is to be asked: the attempt's deferred decisions that nobody was asked about; nothing where nobody is there."""
+    """Return the deferred decisions that nobody was asked about; none if unattended."""
     step = step_of(state)
     branch = record.load(ctx.logs)
     # Once is enough: an entry that was asked about is confirmed, or it is left to the gate.
@@ -52,7 +52,10 @@ def ask(ctx: RunContext, state: State) -> Asking:
 
 
 def take_answers(ctx: RunContext, state: State) -> Answered:
-    """Ask, and put each answer on record: a confirmation of the line that was shown, and where it differs a decision of its own."""
+    """Ask, and record each answer.
+
+    It confirms the line that was shown; where it differs it is also a decision of its own.
+    """
     assert state.asking is not None
     branch = record.load(ctx.logs)
     asked = {each.seq: each for each in _of_attempt(branch, state) if each.seq in state.asking.entries}
@@ -90,7 +93,7 @@ def take_answers(ctx: RunContext, state: State) -> Answered:
 
 
 def answers(ctx: RunContext, state: State) -> tuple[ChangedDefault, ...]:
-    """What a person wants otherwise, of the decisions they were last asked about; nothing unless the session is to go on with it."""
+    """Return the defaults you changed, if the session continues with them."""
     if state.phase != "continuing" or state.asking is None:
         return ()
     entries = {each.seq: each.decision for each in _of_attempt(record.load(ctx.logs), state)}

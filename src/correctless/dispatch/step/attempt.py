@@ -1,4 +1,7 @@
-"""One attempt's agent, from its held process to its end, and its session in a further one; agents are started only here."""
+"""One attempt's agent, from its held process to its end.
+
+Agents are started only here.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +62,7 @@ class Runner:
         self._began: float | None = None  # when the held agent was let run
 
     def start(self, state: State, attempt: int) -> StepStarted:
-        """A process that waits to become the agent, and the event that must be durable before it does."""
+        """Hold a process for the agent; return the event to log before it runs."""
         ctx, plan, step = self.ctx, plan_of(state), step_of(state)
         here = ctx.repo.standing()
         if here.changed or here.head is None:
@@ -105,7 +108,10 @@ class Runner:
         )
 
     def go_on(self, state: State, part: int) -> StepContinued | AttemptFailed:
-        """The session of the current attempt held in a further process; the attempt is given up when its worktree is another."""
+        """Hold the session of the current attempt in a further process.
+
+        The attempt is discarded when its worktree differs.
+        """
         ctx, step = self.ctx, step_of(state)
         self._refuse_orphans(state)
         folder = ctx.folder(attempt_of(state))
@@ -150,7 +156,7 @@ class Runner:
         )
 
     def finish(self, state: State) -> AgentEnded:
-        """Let the held agent run to its end; one that another dispatcher held died with it."""
+        """Run the held agent to its end; one of another dispatcher died with it."""
         ctx = self.ctx
         if self._held is None:
             self._refuse_orphans(state)
@@ -163,7 +169,7 @@ class Runner:
         return self._ended(state, outcome.kind, outcome)
 
     def end(self) -> Outcome | None:
-        """End a held agent and its whole group: nothing this dispatcher started outlives it. What was heard, if it ran."""
+        """End a held agent and its whole group; return its outcome if it ran."""
         held, self._held = self._held, None
         outcome = held.end() if held is not None else None
         if self._recorder is not None:
@@ -172,7 +178,10 @@ class Runner:
         return outcome if self._began is not None else None
 
     def cut_off(self, state: State, *, goes_on: bool) -> AgentEnded | None:
-        """End a held agent, and how it ended, where it had begun; `goes_on`: its session may be continued."""
+        """End a running agent and return how it ended.
+
+        `goes_on`: its session may be continued.
+        """
         outcome = self.end()
         if outcome is None or state.phase != "running":
             return None

@@ -1,4 +1,4 @@
-"""The step's own check: what an attempt left in the worktree in, whether it counts and why not out."""
+"""The step's own check of what an attempt left in the worktree."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from correctless.base.process import process
 from correctless.base.text import one_line
 from correctless.dispatch.core.spec import rules
 from correctless.project.git import Repo, Standing, staging
-from correctless.project.hidden import reveal
 from correctless.project.paths import ARTIFACTS
 from correctless.runlog.plan import Plan, PlannedStep
 from correctless.sandbox.reach import Needs
@@ -29,20 +28,23 @@ _TAIL = 2000  # characters of a failed check's output that go into the log and t
 
 @dataclass(frozen=True, slots=True)
 class CheckVerdict:
-    """The verdict; `output` is all the command said, `changed` the paths the step changed where no command ran since."""
+    """The verdict; `output` is of the command.
+
+    `changed` are the paths the step changed, where no command ran since.
+    """
 
     ok: bool
     detail: str = ""
     output: bytes = b""
     changed: tuple[str, ...] | None = None
     committed: bool = False  # whether the agent made commits of its own
-    hidden: tuple[str, ...] = ()  # paths that git was told not to look at
 
 
 def check(
     repo: Repo,
     plan: Plan,
     step: PlannedStep,
+    here: Standing,
     *,
     base: str,
     spec: str,
@@ -50,9 +52,10 @@ def check(
     inherit: Sequence[int],
     sandbox: MakeSandbox | None = None,
 ) -> CheckVerdict:
-    """Whether the attempt that began at `base` counts. The command runs like an agent: own group, its environment, `env`."""
-    hidden = reveal(repo)
-    here = repo.standing()
+    """Decide whether the attempt that began at `base` and left `here` counts.
+
+    The command runs like an agent: own group, and the environment `env`.
+    """
     fault = _branch_fault(repo, plan, base, here)
     if fault is None and here.head != base and (said := staging.refused_commit(repo, base)):
         fault = f"the agent made a commit that git checks out nowhere, {one_line(said)}"
@@ -65,7 +68,7 @@ def check(
     if fault:
         return CheckVerdict(False, fault)
     if step.check is None:
-        return CheckVerdict(True, changed=changed, committed=here.head != base, hidden=hidden)
+        return CheckVerdict(True, changed=changed, committed=here.head != base)
     done = run(step.check, repo, env(), step.minutes * 60, inherit, sandbox)
     output = done.out + done.err
     if done.timed_out:
@@ -77,7 +80,7 @@ def check(
         fix = f"\n{_READ_ONLY}" if sandbox is not None and b"Read-only file system" in output else ""
         failed = f"the check {' '.join(step.check)} ended with {done.code}:\n{said}".strip()
         return CheckVerdict(False, failed + fix, output)
-    return CheckVerdict(True, "", output, committed=here.head != base, hidden=hidden)
+    return CheckVerdict(True, "", output, committed=here.head != base)
 
 
 def run(
@@ -88,7 +91,7 @@ def run(
     inherit: Sequence[int] = (),
     sandbox: MakeSandbox | None = None,
 ) -> process.Result:
-    """A command that runs what an agent wrote, in `sandbox` where there is one."""
+    """Run a command that executes what an agent wrote."""
     if sandbox is None:
         return process.run(argv, cwd=repo.top, env=env, wall_s=wall_s, pass_fds=tuple(inherit))
     made = sandbox(Needs(), argv, env)
@@ -96,8 +99,9 @@ def run(
 
 
 def set_report_aside(top: str, report: str, root: str, folder: str) -> None:
-    """Move a report into an attempt's folder before the attempt: one that is there afterwards was written in it, whatever clocks and
-    commits say.
+    """Move a report into an attempt's folder before the attempt.
+
+    So one that exists afterwards is new, whatever clocks and commits say.
     """
     path = os.path.join(top, report)
     if below.look(top, path) is not None:
@@ -111,7 +115,7 @@ def set_report_aside(top: str, report: str, root: str, folder: str) -> None:
 
 
 def report_fault(top: str, name: str, spec: str) -> str | None:
-    """What is wrong with a step's report; it was moved away before the attempt, so one that is there is new."""
+    """Return what is wrong with a step's report, None if nothing is."""
     path = os.path.join(top, name)
     found = below.look(top, path)
     if found is None and os.path.lexists(path):

@@ -1,4 +1,4 @@
-"""The decisions log while its dispatcher lives: read whole once, then kept in memory in step with what is appended."""
+"""The decisions log of a living dispatcher, kept in memory as it is on disk."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class DecisionsLog:
         self._ledger.create()
 
     def head(self) -> Head:
-        """Where the log ends."""
+        """Return the end of the log."""
         return self._ledger.head()
 
     def append(self, decision: Decision) -> None:
@@ -37,19 +37,19 @@ class DecisionsLog:
             self._known.append(Decision.of(made.fields))
 
     def all(self) -> tuple[Decision, ...]:
-        """Every decision in the log, in its order."""
+        """Return every decision in the log, in order."""
         # The same number of entries with the last one unchanged: the chain makes them the same entries.
         if self.head().seq != len(self._known):
             self._known = [Decision.of(entry.fields) for entry in self._ledger.read()]
         return tuple(self._known)
 
     def of_attempt(self, at: Attempt) -> tuple[Decision, ...]:
-        """What the log holds of one attempt."""
+        """Return the decisions of one attempt."""
         key = at.key("")
         return tuple(each for each in self.all() if (each.key or "").startswith(key))
 
     def unlisted(self, run: str | None, skill: str, *, but: Collection[str | None] = ()) -> int:
-        """How many unlisted entries a run has of a skill, leaving out those with a key in `but`.
+        """Count a run's unlisted entries of a skill, without the keys in `but`.
 
         An effect that is performed again leaves out its own: their keys will be found again.
         """
@@ -64,5 +64,5 @@ class DecisionsLog:
 
 
 def is_answer(decision: Decision) -> bool:
-    """Whether an entry is a person's own decision, taken when they were asked."""
+    """Whether an entry is your own decision, taken when you were asked."""
     return decision.source == "synthesized" and (decision.key or "").rpartition("/")[2].startswith(ANSWER)

@@ -1,4 +1,4 @@
-"""What an agent is told: a planned step, its contract and the nonce in; the prompt's exact text out.
+"""The exact text of a prompt.
 
 Line 1 is `mode: autonomous`: a skill that doesn't find it there is being used by a person and asks.
 """
@@ -25,7 +25,10 @@ def write(
     recorder: bool = False,
     retry_note: str = "",
 ) -> str:
-    """The prompt of one attempt; the paths are absolute. `recorder`: the agent has the tools of `agents.recorder`."""
+    """Return the prompt of one attempt.
+
+    `recorder`: the agent has the tools of `agents.recorder`. Paths are absolute.
+    """
     parts = [
         "mode: autonomous",
         f"You carry out one step of an unattended run: {step.name} on branch {plan.branch}.",
@@ -53,7 +56,10 @@ def write(
 
 
 def go_on(contract: SkillContract, nonce: str, *, reason: str, answers: Sequence[ChangedDefault]) -> str:
-    """What a continued session is told: a person's answers where there are any, else that it was interrupted."""
+    """Return the prompt of a continued session.
+
+    It has your answers, or says that the session was interrupted.
+    """
     if answers:
         said = [
             "A person has answered decisions that you left to one in this step. Carry these answers out; the words are theirs:",
@@ -113,7 +119,7 @@ def _default(default: Default) -> str:
 def _recording(contract: SkillContract, nonce: str, recorder: bool) -> list[str]:
     calls = [
         f"Record each decision at the moment you take it: call {TOOLS[0]} with its",
-        "decision_id, default_applied and rationale. What it answers is what was recorded; don't call again to mend it.",
+        "decision_id, default_applied and rationale. What it answers is what was recorded; don't call again to fix it.",
         "Then, as a cross-check, repeat them all:",
     ]
     return [

@@ -1,4 +1,4 @@
-"""The calls of one attempt's agent, recorded: a call in, its decision appended, the words the agent reads out."""
+"""The calls of one attempt's agent, each recorded as a decision."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from correctless.skill.contract import SkillContract
 
 
 class Recording:
-    """What the recorder of one attempt asks (`agents.recorder.Take`). Not for two threads at once: the recorder sees to that."""
+    """The recorder of one attempt (`agents.recorder.Take`), for one thread at a time."""
 
     def __init__(self, ctx: RunContext, contract: SkillContract, at: Attempt) -> None:
         self._ctx = ctx

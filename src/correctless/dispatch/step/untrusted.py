@@ -1,4 +1,4 @@
-"""Around whatever may run what an agent wrote: git's own files before it, kept in memory and on disk, and put back after it.
+"""git's own files, saved before untrusted programs run and restored after them.
 
 The first git command afterwards comes behind `settle`. What was found lies in the attempt's folder; `found` says what of it no person
 has been told yet.
@@ -28,7 +28,7 @@ _SETTINGS = "gitconfig"
 
 
 def begin(ctx: RunContext, state: State, attempt: int, part: int = 1) -> str:
-    """Take the snapshot of an attempt's process; the SHA-256 of the file it lies in."""
+    """Take the snapshot of an attempt's process; return its file's SHA-256."""
     plan, step = plan_of(state), step_of(state)
     ctx.before = before.take(ctx.repo, plan.branch, *_persons(ctx))
     data = before.pack(ctx.before)
@@ -44,7 +44,11 @@ def _persons(ctx: RunContext) -> tuple[str, ...]:
 
 
 def settle(ctx: RunContext, state: State) -> None:
-    """Put back what differs from the last snapshot; `Stop(3)` when that can't be done."""
+    """Restore what differs from the last snapshot.
+
+    Raises: `Stop(3)` when that cannot be done.
+    """
+    ctx.forget()
     if ctx.before is None:
         return
     _refuse_links(ctx, state)
@@ -67,7 +71,10 @@ def _refuse_links(ctx: RunContext, state: State) -> None:
 
 @contextmanager
 def guarded(ctx: RunContext, state: State) -> Iterator[None]:
-    """A block in which something untrusted runs and no git command follows it; where the process dies, the attempt's snapshot counts."""
+    """Wrap a block in which something untrusted runs and no git command does.
+
+    If the process dies in it, the attempt's snapshot counts.
+    """
     ctx.before = before.take(ctx.repo, plan_of(state).branch, *_persons(ctx))
     try:
         yield
@@ -76,7 +83,10 @@ def guarded(ctx: RunContext, state: State) -> Iterator[None]:
 
 
 def recover(ctx: RunContext, state: State) -> None:
-    """Before the first git command of a dispatcher that follows one which died: what an agent may have changed is put back."""
+    """Restore what an agent may have changed when the last dispatcher died.
+
+    Comes before the first git command of this one.
+    """
     died = state.stopped is None and state.phase in {*UNDER_WAY, "steps_done"}
     if not state.git_before or not (died or state.phase == "running"):
         return
@@ -96,7 +106,7 @@ def recover(ctx: RunContext, state: State) -> None:
 
 
 def freeze_settings(ctx: RunContext, run: str) -> str:
-    """Write the user's and the machine's git configuration as it is now where the run's git reads it; its SHA-256."""
+    """Freeze the user's and the machine's git configuration; return its SHA-256."""
     data = settings.frozen(ctx.repo)
     path = os.path.join(ctx.logs.folder(run), _SETTINGS)
     os.makedirs(ctx.logs.folder(run), mode=0o700, exist_ok=True)
@@ -105,7 +115,10 @@ def freeze_settings(ctx: RunContext, run: str) -> str:
 
 
 def use_settings(ctx: RunContext, state: State) -> None:
-    """Have the run's git read what was frozen at the start; `Stop(3)` when that is not what lies there."""
+    """Have the run's git read the frozen configuration.
+
+    Raises: `Stop(3)` when the file is another.
+    """
     if not state.git_settings:
         return
     path = os.path.join(ctx.logs.folder(state.run), _SETTINGS)
@@ -124,7 +137,10 @@ def _proven(ctx: RunContext, path: str, digest: str, what: str) -> bytes:
 
 
 def found(ctx: RunContext, run: str) -> Iterator[tuple[str, str, str]]:
-    """What was put back in any attempt of a run: the SHA-256 of its list, its path in the artifacts, and its first line."""
+    """Yield what was restored in any attempt of a run.
+
+    Each is the SHA-256 of its list, its path in the artifacts, and its first line.
+    """
     folder = ctx.logs.folder(run)
     with suppress(OSError):
         for name in sorted(os.listdir(folder)):

@@ -1,10 +1,11 @@
-"""What an attempt left: its decisions recorded, its check run, its work committed or taken back."""
+"""The result of an attempt: recorded, checked, committed or reverted."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 
 from correctless.agents import MAX_ANSWER
 from correctless.base import below, exits
@@ -23,7 +24,7 @@ from correctless.project.config import TESTED
 from correctless.project.git import objects
 from correctless.project.git.before import Before
 from correctless.project.git.repairs import Repairs
-from correctless.project.hidden import reveal
+from correctless.project.hidden import IndexMarks, reveal
 from correctless.publish import leaks
 from correctless.runlog.events import AttemptFailed, DecisionsTaken, StepChecked, StepFinished
 from correctless.runlog.plan import PlannedStep
@@ -36,7 +37,10 @@ _COMMIT_SECONDS = 120.0  # a signing program that waits for a person ends here
 
 
 def take_decisions(ctx: RunContext, state: State) -> DecisionsTaken | AttemptFailed:
-    """Read the answer, keep what can't be read, append every decision. Their keys make it repeatable."""
+    """Read the answer, keep what is unreadable, append every decision.
+
+    Their keys make it repeatable.
+    """
     step = step_of(state)
     folder = ctx.folder(attempt_of(state))
     nonce = read(os.path.join(folder, "nonce"))
@@ -110,10 +114,12 @@ def _captured(
 
 
 def check_step(ctx: RunContext, state: State) -> StepChecked:
-    """Run the step's check; when it passes, defer to a person what the step changed of the rules it is judged by."""
+    """Run the step's check; defer what it changed of its own rules."""
     plan, step = plan_of(state), step_of(state)
     approved = freeze.read_frozen(ctx.logs, state.run, freeze.SPEC, plan.spec_sha256)
-    aside.clear(ctx, state)  # what the check runs on is what a commit can hold
+    # What the check runs on is what a commit can hold.
+    cleared = aside.clear(ctx, state, every_file=True)
+    hidden = cleared.marks.hidden
     # Made before the snapshot of git's files, for it needs some of them.
     sandbox = ctx.sandbox(state.run, plan)[2] if step.check else None
     # The command runs what the agent wrote.
@@ -122,6 +128,7 @@ def check_step(ctx: RunContext, state: State) -> StepChecked:
             ctx.repo,
             plan,
             step,
+            cleared.worktree,
             base=state.step_base,
             spec=approved.decode("utf-8", "replace"),
             env=lambda: ctx.environment(plan, attempt_of(state)),
@@ -129,23 +136,34 @@ def check_step(ctx: RunContext, state: State) -> StepChecked:
             sandbox=sandbox,
         )
     if step.check:
-        aside.clear(ctx, state)
+        # What the check ran on is what is committed, whatever the check told git.
+        cleared = aside.clear(ctx, state, every_file=True)
+        hidden = tuple(dict.fromkeys((*hidden, *cleared.marks.hidden)))
     if done.output:
         log = os.path.join(ctx.folder(attempt_of(state)), "check.log")
         replace_file(log, done.output, mode=0o600)
     if done.ok:
-        _defer_what_a_person_should_know(ctx, state, done.changed, done.hidden, committed=done.committed)
+        _defer_what_a_person_should_know(
+            ctx, state, done.changed, replace(cleared.marks, hidden=hidden), committed=done.committed
+        )
+        ctx.checked = (attempt_of(state), cleared.worktree)
     return StepChecked(step.name, state.attempt, done.ok, done.detail)
 
 
 def commit_step(ctx: RunContext, state: State) -> StepFinished:
-    """Commit the work with its trailers; a commit that has them already is the one an interrupted try made."""
+    """Commit the work with its trailers.
+
+    A commit that has them already is of an interrupted try.
+    """
     repo, plan, step = ctx.repo, plan_of(state), step_of(state)
     head = ctx.decisions.head()
     marks = trailers(ctx, state, f"{step.name}#{state.attempt}")
-    if step.check:
-        reveal(repo)  # what the check ran on is what is committed, whatever the check told git
-    here = repo.standing()
+    checked, ctx.checked = ctx.checked, None
+    if checked is not None and checked[0] == attempt_of(state):
+        here = checked[1]
+    else:  # checked by a dispatcher that died since
+        reveal(repo)
+        here = repo.standing()
     made = here.head != state.step_base and has_trailers(ctx, marks)
     if not made or here.changed:
         repo.stage(here)
@@ -156,33 +174,34 @@ def commit_step(ctx: RunContext, state: State) -> StepFinished:
             stdin=message(state, step.name, marks),
             seconds=_COMMIT_SECONDS,
         )
-    _hold_objects(ctx, state)
-    return StepFinished(step.name, state.attempt, repo.head(), head.seq, head.sha256)
+    return StepFinished(step.name, state.attempt, _hold_objects(ctx, state), head.seq, head.sha256)
 
 
-def _hold_objects(ctx: RunContext, state: State) -> None:
-    """What the commit holds is what was staged: git writes no object that it believes to have. `Stop(3)` where it is not."""
+def _hold_objects(ctx: RunContext, state: State) -> str:
+    """The commit, whose objects are what was staged: git writes none that it believes to have. `Stop(3)` where they are not."""
     repo = ctx.repo
-    found = objects.wrong(repo, state.step_base)
+    head, found = objects.checked_head(repo, state.step_base)
     if not found:
-        return
+        return head
     kept = os.path.join(ctx.folder(attempt_of(state)), "git")
     objects.renew(repo, found, Repairs(Before(repo, plan_of(state).branch), kept).move_away)
-    if left := objects.wrong(repo, state.step_base):
+    head, left = objects.checked_head(repo, state.step_base)
+    if left:
         raise Stop(
             exits.REFUSED,
-            f"the commit {repo.head()[:12]} names {left[0]}, and what lies there is not that object. see git fsck; "
+            f"the commit {head[:12]} names {left[0]}, and what lies there is not that object. see git fsck; "
             "take the run back with: correctless cauto stop --abandon",
         )
+    return head
 
 
 def discard(ctx: RunContext, state: State, *, counted: bool, reason: str) -> AttemptFailed:
-    """The attempt's work as a patch aside, and the tree as it was before."""
+    """Revert the work of an attempt and keep it as a patch."""
     return AttemptFailed(step_of(state).name, state.attempt, reason, counted, take_back(ctx, state))
 
 
 def take_back(ctx: RunContext, state: State) -> str | None:
-    """Keep what the attempt left and go back to where it began; the patch's path in the artifacts, None for no change."""
+    """Go back to where an attempt began; return the patch's path, None if unchanged."""
     repo = ctx.repo
     path = os.path.join(ctx.folder(attempt_of(state)), "left.patch")
     aside.clear(ctx, state)
@@ -198,7 +217,7 @@ def take_back(ctx: RunContext, state: State) -> str | None:
 
 
 def trailers(ctx: RunContext, state: State, step: str) -> dict[str, str]:
-    """What a commit of the dispatcher says about where it comes from; anchors the decisions log."""
+    """Return the trailers of a dispatcher's commit, which anchor the decisions log."""
     head = ctx.decisions.head()
     return {
         "Correctless-Run": state.run,
@@ -213,7 +232,7 @@ def has_trailers(ctx: RunContext, marks: Mapping[str, str]) -> bool:
 
 
 def message(state: State, step: str, marks: Mapping[str, str]) -> str:
-    """A commit message by the configured template, with its trailers."""
+    """Return a commit message by the configured template, with its trailers."""
     plan = plan_of(state)
     title = os.path.basename(plan.spec).rsplit(".", 1)[0]
     # replace, not format: a template with another brace must not end a run after hours
@@ -222,7 +241,7 @@ def message(state: State, step: str, marks: Mapping[str, str]) -> str:
 
 
 def squashed(ctx: RunContext, state: State, marks: Mapping[str, str]) -> str:
-    """The message of the one commit a run's commits become: what was built, by which steps."""
+    """Return the message of the one commit that replaces those of a run."""
     plan = plan_of(state)
     text = freeze.read_frozen(ctx.logs, state.run, freeze.SPEC, plan.spec_sha256)
     title = one_line(spec.title(text.decode("utf-8", "replace")))
@@ -237,7 +256,7 @@ def _defer_what_a_person_should_know(
     ctx: RunContext,
     state: State,
     changed: Sequence[str] | None,
-    hidden: Sequence[str],
+    marks: IndexMarks,
     *,
     committed: bool,
 ) -> None:
@@ -257,10 +276,10 @@ def _defer_what_a_person_should_know(
         found.append((f"{policy_changes.LARGE}-committed", what, f"{_LEFT}{', '.join(sorted(gone))}"))
     found += _put_back(ctx, state)
     found += aside.told(ctx, state)
-    if hidden:
+    if marks.hidden:
         what = f"{step.name} told git not to look at files it tracks"
-        found.append((f"{_GIT}hidden", what, f"looked at and kept all the same: {', '.join(hidden)}"))
-    settings = policy_changes.git_settings(ctx.repo)
+        found.append((f"{_GIT}hidden", what, f"looked at and kept all the same: {', '.join(marks.hidden)}"))
+    settings = policy_changes.git_settings(ctx.repo, ctx.configuration(), marks.left_out)
     if plan.git_sha256 not in ("", settings) and not _told_of(ctx, state, f"{_GIT}{settings[:12]}"):
         what = "git's hooks or settings of this repository are not as they were when the run started"
         found.append((f"{_GIT}{settings[:12]}", what, "left as they are: see .git/hooks and .git/config"))
@@ -286,7 +305,7 @@ def _defer_what_a_person_should_know(
 
 
 def told_of_large(ctx: RunContext, state: State, path: str) -> bool:
-    """Whether a finished step has put before a person that a file was not scanned for secrets."""
+    """Whether a finished step deferred that a file was not scanned for secrets."""
     done = {(item.step, item.attempt) for item in state.finished}
     return any(
         path in _paths_of((each.key or "").rpartition("/s")[2], each.default_applied)
@@ -300,7 +319,7 @@ def _paths_of(name: str, applied: str) -> list[str]:
 
 
 def defer_what_was_put_back(ctx: RunContext, state: State) -> None:
-    """Defer to a person what was changed after the last step's check: the hooks of consolidation run what the branch holds."""
+    """Defer what was changed after the last step's check, by consolidation's hooks."""
     last = next((item for item in reversed(state.finished) if isinstance(item, StepFinished)), None)
     step = plan_of(state).step(last.step) if last is not None else None
     if last is not None and step is not None:
@@ -359,7 +378,10 @@ def _synthesized(decision: Decision) -> bool:
 
 
 def read(path: str) -> bytes:
-    """A file of an attempt; nothing where it can't be read, and a byte too many of one that is longer than it may be."""
+    """Return a file of an attempt, at most one byte over the limit.
+
+    One that cannot be read is empty.
+    """
     try:
         return below.read(path, MAX_ANSWER + 1)
     except OSError:

@@ -1,4 +1,4 @@
-"""A run that stopped for a person in; `escalation.md` in the run's folder out: what failed, what was tried, what is needed.
+"""`escalation.md`: what failed, what was tried, and what you need to do.
 
 Derived from the run's events each time and never read back. It lies there only while the run waits: going on takes it away. What
 a model wrote is quoted as inert text; what is recommended is worked out from codes and counts alone.
@@ -53,7 +53,7 @@ _PLAIN_PATH = re.compile(r"[\w./+@ -]+\Z", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class AttemptSummary:
-    """One attempt as the run log tells it."""
+    """One attempt, as the run log has it."""
 
     step: str
     attempt: int
@@ -68,7 +68,10 @@ class AttemptSummary:
 
 
 def write(ctx: RunContext, state: State, stopped: RunStopped) -> None:
-    """Write the file of a run that is about to stop, durably; a run that needs no decision has none."""
+    """Write the file of a run that is about to stop, durably.
+
+    A run that needs no decision has none.
+    """
     if stopped.code == exits.PAUSED:
         return  # a limit passes by itself: there is nothing to decide
     path = os.path.join(ctx.logs.folder(state.run), FILE)
@@ -88,13 +91,13 @@ def write(ctx: RunContext, state: State, stopped: RunStopped) -> None:
 
 
 def clear(ctx: RunContext, state: State) -> None:
-    """Take the file away: the run goes on."""
+    """Remove the file: the run continues."""
     with suppress(OSError):
         os.unlink(os.path.join(ctx.logs.folder(state.run), FILE))
 
 
 def attempts(run: str, events: Iterable[Logged]) -> tuple[AttemptSummary, ...]:
-    """Every attempt of one run, in the order they were begun."""
+    """Return every attempt of one run, in the order they began."""
     found: dict[tuple[str, int], AttemptSummary] = {}
     for event in (item.event for item in events if item.run == run):
         if isinstance(event, StepStarted):
@@ -128,7 +131,10 @@ def attempts(run: str, events: Iterable[Logged]) -> tuple[AttemptSummary, ...]:
 def recommend(
     state: State, stopped: RunStopped, tried: Sequence[AttemptSummary], waiting: Sequence[Recorded]
 ) -> Iterator[str]:
-    """What to do, each a sentence of our own; worked out from codes, counts and limits, never from what a model said."""
+    """Yield what to do, computed from codes, counts and limits alone.
+
+    Nothing a model wrote decides it.
+    """
     if stopped.code == exits.FAILED and state.step is not None:
         yield from _after_failure(state.step, [t for t in tried if t.step == state.step.name and t.counted])
     elif stopped.code == exits.BUDGET:
@@ -150,13 +156,13 @@ def recommend(
             first, count = origins.most_common(1)[0]
             yield (
                 f"{count} of {len(waiting)} come from {inert(first)}. If they are wrong, have that step run again with a note "
-                "instead of mending its work by hand."
+                "instead of fixing its work by hand."
             )
     elif stopped.code == exits.PERSON:
         yield "Do what the line above names, then go on: nothing that was finished runs again."
     else:
         yield (
-            f"{'The pull request is open and was not merged' if state.url else 'Nothing was published'}. Mend what the line above names, then go on. If it says that a log is not what was noted, "
+            f"{'The pull request is open and was not merged' if state.url else 'Nothing was published'}. Fix what the line above names, then go on. If it says that a log is not what was noted, "
             "find out who changed it first."
         )
 
@@ -185,7 +191,7 @@ def _after_failure(step: PlannedStep, failed: Sequence[AttemptSummary]) -> Itera
     elif last.check_failed:
         yield (
             "Read the check's log of the last attempt. If the check is right, the spec may ask for what can't be done; if the check "
-            "is wrong, mend it and start a new run: this one keeps the check it began with."
+            "is wrong, fix it and start a new run: this one keeps the check it began with."
         )
     else:
         yield "The agent itself failed. Read the end of its transcript, and try its program by hand."

@@ -1,4 +1,4 @@
-"""A run that waits, stopped or ended in; one JSON object on the standard input of the user's own command out.
+"""Notifications: one JSON object for the command you configured.
 
 The command is the base commit's, runs with the rights of the person, and must not be what an agent wrote: nothing of it is taken
 from a worktree. Whatever becomes of it, the run goes on as it would have; that it failed is said once, and kept in notify.log.
@@ -55,7 +55,7 @@ def _is(description: str) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class DecisionCounts:
-    """Decisions on record of the branch, without those of attempts that were taken back."""
+    """Decisions of the branch, without those of reverted attempts."""
 
     decisions: int
     deferred: int = field(metadata=_is("of them left to a person, answered or not"))
@@ -64,7 +64,7 @@ class DecisionCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notification:
-    """What the command of `notify` gets on standard input: one JSON object on one line. Later versions may add keys."""
+    """The JSON object on standard input; later versions may add keys."""
 
     schema_version: Literal[1]
     event: Kind = field(
@@ -92,7 +92,10 @@ class Notification:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What became of one notification: `said` is one printable line, `output` the end of what the command wrote."""
+    """The result of one notification.
+
+    `said` is one printable line, `output` the end of what the command wrote.
+    """
 
     ok: bool
     said: str
@@ -100,7 +103,7 @@ class Sent:
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of a notification."""
+    """Return the JSON Schema of a notification."""
     from pydantic import TypeAdapter
 
     made = TypeAdapter(Notification).json_schema(mode="serialization")
@@ -108,7 +111,10 @@ def schema() -> dict[str, Any]:
 
 
 def refuse_inside(argv: Sequence[str] | None, repo: Repo) -> None:
-    """`Stop(3)` when the command would run what lies in a worktree of the repository, where agents write."""
+    """Refuse a command in a worktree of the repository, where agents write.
+
+    Raises: `Stop(3)`.
+    """
     if argv is None:
         return
     written = trusted_path.places(repo)
@@ -127,7 +133,7 @@ def refuse_inside(argv: Sequence[str] | None, repo: Repo) -> None:
 
 
 def forewarn(ctx: RunContext, plan: Plan) -> None:
-    """Say it when a run begins whose command can't be found: at night nobody is there to read it."""
+    """Warn at the start of a run when the command cannot be found."""
     if plan.notify is None:
         return
     try:
@@ -137,7 +143,7 @@ def forewarn(ctx: RunContext, plan: Plan) -> None:
 
 
 def about_wait(ctx: RunContext, state: State, wait: Wait, wall_s: float) -> None:
-    """Tell of a pause the dispatcher waits out by itself: once, however often the same step is tried again in it."""
+    """Notify of a pause that the dispatcher waits out, once."""
     until = f"at {wait.until}" if wait.until else "as soon as it is over"
     outcome = f"{state.step.name if state.step else 'the run'} waits: {wait.reason}; it goes on {until}"
     key = (wait.until, len(state.finished))
@@ -145,7 +151,7 @@ def about_wait(ctx: RunContext, state: State, wait: Wait, wall_s: float) -> None
 
 
 def about_question(ctx: RunContext, state: State, wall_s: float) -> None:
-    """Tell of a decision a person is asked about, and has a few minutes for."""
+    """Notify of a question that you have a few minutes to answer."""
     plan, step, asking = plan_of(state), state.step, state.asking
     count = len(asking.entries) if asking else 0
     what = "a decision" if count == 1 else f"{count} decisions"
@@ -154,7 +160,10 @@ def about_question(ctx: RunContext, state: State, wall_s: float) -> None:
 
 
 def about(ctx: RunContext, state: State, wall_s: float, *, parked: str | None = None) -> None:
-    """Tell of a run that stopped, with the remote it is `parked` on, or is complete; not again while nothing has changed."""
+    """Notify of a run that stopped or is complete, once until something changes.
+
+    `parked` is the remote it is parked on.
+    """
     stopped = state.stopped
     with suppress(KeyboardInterrupt):  # the run has ended: it is only the command that is cut short
         if state.phase == "complete":
@@ -179,7 +188,7 @@ def about(ctx: RunContext, state: State, wall_s: float, *, parked: str | None = 
 
 
 def trial(plan: Plan, repo: Repo, env: Mapping[str, str], *, wall_s: float = SECONDS) -> Sent:
-    """Send one trial notification as a run of this plan would; `Sent` says what happened."""
+    """Send one trial notification, as a run of this plan would."""
     if plan.notify is None:
         return Sent(False, "notify is not configured. write it as: notify: [PROGRAM, ARG]")
     said = Notification(
@@ -206,7 +215,10 @@ def trial(plan: Plan, repo: Repo, env: Mapping[str, str], *, wall_s: float = SEC
 def send(
     argv: Sequence[str], said: Notification, repo: Repo, env: Mapping[str, str], *, wall_s: float = SECONDS
 ) -> Sent:
-    """Run the command in `/` with the notification on its standard input; after `wall_s` seconds it and all it started end."""
+    """Run the command in `/` with the notification on its standard input.
+
+    After `wall_s` seconds it and all it started are ended.
+    """
     name = one_line(os.path.basename(argv[0]))
     try:
         program, path = _program(argv, repo, env)
@@ -233,7 +245,10 @@ def send(
 
 
 def next_command(state: State, code: int, parked: str | None = None) -> str:
-    """What a person types when a run stopped with this code: anywhere, where it is parked on a remote. Never read out of a message: a model may have written that."""
+    """Return the command to type when a run stopped with this code.
+
+    It is never read from a message: a model may have written that.
+    """
     plan = plan_of(state)
 
     def typed(what: str) -> str:

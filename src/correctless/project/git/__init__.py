@@ -299,15 +299,24 @@ class Repo:
         done = self.try_git("config", "--get", f"remote.{remote}.url")
         return done.stdout.strip() or None if done.returncode == 0 else None
 
-    def configuration(self) -> dict[str, str]:
+    def scoped_configuration(self) -> tuple[tuple[str, str], ...]:
+        """Return each setting git lists here: its scope, and its key, a newline and its value."""
+        items = self.try_git("config", "--list", "--null", "--show-scope").stdout.split("\0")
+        return tuple(zip(items[::2], items[1::2], strict=False))
+
+    def configuration(self, scoped: Sequence[tuple[str, str]] | None = None) -> dict[str, str]:
         """git's configuration as it counts here, without what our calls set: key in lower case -> value, of a repeated key a line each.
 
-        With what its conditional includes would bring elsewhere.
+        With what its conditional includes would bring elsewhere. `scoped` is `scoped_configuration()`, where that is known.
         """
         found: dict[str, str] = {}
         files: list[tuple[str, ...]] = [()]
         for file in files:  # grows by what conditions name
-            for item in self.try_git("config", *file, "--includes", "--list", "-z").stdout.split("\0"):
+            if file:
+                listed = self.try_git("config", *file, "--includes", "--list", "-z").stdout.split("\0")
+            else:
+                listed = [item for _, item in (self.scoped_configuration() if scoped is None else scoped)]
+            for item in listed:
                 name, _, value = item.partition("\n")
                 key = name.lower()
                 if not key or (key, value) in call.OURS:
@@ -331,11 +340,6 @@ class Repo:
                 found[value.removeprefix(_HEADS)] = place
         return found
 
-    def push_urls(self) -> tuple[str, ...]:
-        """The addresses remotes have for pushing alone."""
-        done = self.try_git("config", "-z", "--get-regexp", r"^remote\..*\.pushurl$")
-        return tuple(item.partition("\n")[2] for item in done.stdout.split("\0") if item)
-
     def default_branch(self, remote: str) -> str | None:
         """The remote's default branch as last fetched, without the remote's name."""
         done = self.try_git("symbolic-ref", "--quiet", f"refs/remotes/{remote}/HEAD")
@@ -344,6 +348,16 @@ class Repo:
             if done.returncode == 0
             else None
         )
+
+
+def push_urls(configuration: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the addresses that remotes have for pushing alone, of what `Repo.configuration` returned."""
+    return tuple(
+        url
+        for key, value in configuration.items()
+        if key.startswith("remote.") and key.endswith(".pushurl")
+        for url in value.split("\n")
+    )
 
 
 _CONDITIONAL = 20  # files of conditional includes that are looked into

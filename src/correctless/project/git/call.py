@@ -7,6 +7,7 @@ more a call gets: a key to sign with, or what speaks to a remote.
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -135,21 +136,26 @@ def run(
     text: bool = True,
 ) -> Any:
     """git's outcome, whatever it is; `Stop(3)` where there is no git, or when it takes longer than `seconds`."""
+    words = argv(place, args, rights)
     try:
-        return subprocess.run(
-            argv(place, args, rights),
+        with _Git(
+            words,
             cwd=place.top,
             env=environment(place, rights, env),
-            input=stdin.encode("utf-8", "surrogateescape") if stdin is not None and not text else stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
-            capture_output=True,
+            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             encoding="utf-8" if text else None,
-            errors="surrogateescape"
-            if text
-            else None,  # a path is bytes to git; it must come back as the same bytes
-            timeout=seconds,
-            check=False,
-        )
+            # a path is bytes to git; it must come back as the same bytes
+            errors="surrogateescape" if text else None,
+        ) as git:
+            given = stdin.encode("utf-8", "surrogateescape") if stdin is not None and not text else stdin
+            try:
+                out, err = git.communicate(given, timeout=seconds)
+            except BaseException:
+                git.kill()
+                raise
+        return subprocess.CompletedProcess(words, git.returncode, out, err)
     except (FileNotFoundError, NotADirectoryError):
         where = "git" if os.path.isdir(place.top) else place.top
         raise Stop(
@@ -162,6 +168,26 @@ def run(
             f"git {name} took over {seconds:.0f} s. see what it waits for in {place.top}: a file of many gigabytes, "
             "one that never ends (a fifo), a slow disk. then do it again",
         ) from None
+
+
+class _Git(subprocess.Popen[Any]):
+    """A process whose end is waited for: the standard library sleeps and looks again, for longer than most calls take."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return the exit code; `TimeoutExpired` after `timeout` seconds."""
+        if timeout is None or self.returncode is not None or not hasattr(os, "pidfd_open"):
+            return super().wait(timeout)
+        try:
+            fd = os.pidfd_open(self.pid)
+        except OSError:
+            return super().wait(timeout)
+        try:
+            look = select.poll()
+            look.register(fd, select.POLLIN)
+            look.poll(max(timeout, 0.0) * 1e3)
+        finally:
+            os.close(fd)
+        return super().wait(0)
 
 
 def hooked(place: GitPlace, args: Sequence[str]) -> list[str]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from correctless.project.git import Repo
 
 _CHUNK = 1 << 16
+_TREE = b"/tree"  # no entry of a tree has such a name
 _SECONDS = 600.0
 _PACK = 256 << 20  # bytes of a pack that is unpacked to get at what is right in it
 _LOOSE = re.compile(r"/([0-9a-f]{2})/([0-9a-f]{38}(?:[0-9a-f]{24})?)\Z")
@@ -65,22 +66,42 @@ def unpack(repo: Repo, index: str, move_away: Callable[[str], None]) -> None:
 
 def wrong(repo: Repo, base: str) -> tuple[str, ...]:
     """The objects that HEAD has and `base` has not, whose content is missing or another than their name says."""
-    known = {item.split(" ")[2].partition("\t")[0] for item in _listed(repo, base)}
-    waiting = set(repo.git("rev-list", f"{base}..HEAD").split())
-    seen: set[str] = set()
+    return checked_head(repo, base)[1]
+
+
+def checked_head(repo: Repo, base: str) -> tuple[str, tuple[str, ...]]:
+    """The commit HEAD names, and what `wrong` finds of it.
+
+    Trees are compared with those of base at the same path, so what did not change is not read.
+    """
     found: list[str] = []
     with _reader(repo) as ask:
+        head, right, content = ask("HEAD")
+        commits = {head: (right, content)}
+        if not right or _parents(content) != [base]:  # none, or more than one since
+            head = repo.head()
+            since = repo.git("rev-list", f"{base}..HEAD").split()
+            commits = {oid: ask(oid)[1:] for oid in since}
+        before = _entries(ask(base)[2], len(base)).get(_TREE) if commits else None
+        waiting: list[tuple[str, str | None]] = []
+        for oid, (right, content) in commits.items():
+            if right:
+                waiting.append((_entries(content, len(oid))[_TREE], before))
+            else:
+                found.append(oid)
+        seen: set[str] = set()
         while waiting:
-            seen |= waiting
-            below: set[str] = set()
-            for oid in sorted(waiting):
-                right, content = ask(oid)
-                if right:
-                    below.update(_named_in(content, len(oid)))
-                else:
-                    found.append(oid)
-            waiting = below - known - seen
-    return tuple(found)
+            oid, known = waiting.pop()
+            if oid == known or oid in seen:
+                continue
+            seen.add(oid)
+            _, right, content = ask(oid)
+            if not right:
+                found.append(oid)
+            elif entries := _entries(content, len(oid)):
+                there = _entries(ask(known)[2], len(oid)) if known is not None else {}
+                waiting += [(each, there.get(name)) for name, each in entries.items()]
+    return head, tuple(found)
 
 
 def renew(repo: Repo, oids: Iterable[str], move_away: Callable[[str], None]) -> None:
@@ -126,20 +147,19 @@ def _bytes(path: str) -> bytes:
     return data
 
 
-def _listed(repo: Repo, base: str) -> Iterator[str]:
-    return filter(None, repo.git("ls-tree", "-r", "-t", "-z", "--full-tree", base).split("\0"))
-
-
 def read(repo: Repo, oids: list[str]) -> Iterator[tuple[str, bool, bytes]]:
     """Each object: its name, whether its content is what that says, and of a commit or tree its kind, a NUL and its content."""
     with _reader(repo) as ask:
         for oid in oids:
-            yield oid, *ask(oid)
+            yield ask(oid)
 
 
 @contextmanager
-def _reader(repo: Repo) -> Iterator[Callable[[str], tuple[bool, bytes]]]:
-    """One `git cat-file` that is asked for objects one after the other; another one where git ended at what it can't read."""
+def _reader(repo: Repo) -> Iterator[Callable[[str], tuple[str, bool, bytes]]]:
+    """One `git cat-file` that is asked for objects one after the other; another one where git ended at what it can't read.
+
+    Asked for `HEAD`, it answers with the object that names.
+    """
     running: list[tuple[subprocess.Popen[bytes], Timer]] = []
 
     def start() -> subprocess.Popen[bytes]:
@@ -163,12 +183,12 @@ def _reader(repo: Repo) -> Iterator[Callable[[str], tuple[bool, bytes]]]:
         with suppress(OSError):
             process.communicate()
 
-    def ask(oid: str) -> tuple[bool, bytes]:
+    def ask(name: str) -> tuple[str, bool, bytes]:
         process = running[-1][0] if running else start()
-        answer = _answer(process, oid)
+        answer = _answer(process, name)
         if answer is None:
             end()
-        return answer or (False, b"")
+        return answer or (name, False, b"")
 
     try:
         yield ask
@@ -177,22 +197,23 @@ def _reader(repo: Repo) -> Iterator[Callable[[str], tuple[bool, bytes]]]:
             end()
 
 
-def _answer(process: subprocess.Popen[bytes], oid: str) -> tuple[bool, bytes] | None:
-    """Whether an object is what its name says, and its content; None when git did not answer to the end."""
+def _answer(process: subprocess.Popen[bytes], name: str) -> tuple[str, bool, bytes] | None:
+    """An object's id, whether its content is what that says, and the content; None when git did not answer to the end."""
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        process.stdin.write(f"{oid}\n".encode())
+        process.stdin.write(f"{name}\n".encode())
         process.stdin.flush()
     except OSError:
         return None
     header = process.stdout.readline(200).split()
     if len(header) == 2:
-        return False, b""
+        return name, False, b""
     if len(header) != 3:
         return None
-    answer = _content(process.stdout, oid, header[1], int(header[2]))
-    return answer if process.stdout.read(1) == b"\n" else None
+    oid = header[0].decode("ascii", "replace") if name == "HEAD" else name
+    right, content = _content(process.stdout, oid, header[1], int(header[2]))
+    return (oid, right, content) if process.stdout.read(1) == b"\n" else None
 
 
 def _content(out: IO[bytes], oid: str, kind: bytes, size: int) -> tuple[bool, bytes]:
@@ -208,16 +229,25 @@ def _content(out: IO[bytes], oid: str, kind: bytes, size: int) -> tuple[bool, by
     return digest.hexdigest() == oid, kind + b"\0" + content if content else b""
 
 
-def _named_in(content: bytes, digits: int) -> Iterator[str]:
-    """The objects a commit's or a tree's content names; of a repository inside this one there are none here."""
+def _parents(content: bytes) -> list[str]:
+    """The parents that a commit's content names."""
+    head = content.partition(b"\n\n")[0].split(b"\n")
+    return [line[7:].decode("ascii", "replace") for line in head if line.startswith(b"parent ")]
+
+
+def _entries(content: bytes, digits: int) -> dict[bytes, str]:
+    """The objects a tree's content names, by their names, or a commit's tree as `_TREE`; of a repository inside this one there are none here."""
     kind, _, rest = content.partition(b"\0")
     if kind == b"commit":
-        yield rest[5 : 5 + digits].decode()
+        return {_TREE: rest[5 : 5 + digits].decode()}
+    found: dict[bytes, str] = {}
     while kind == b"tree" and rest:
         head, _, rest = rest.partition(b"\0")
-        if not head.startswith(b"160000"):
-            yield rest[: digits // 2].hex()
+        mode, _, name = head.partition(b" ")
+        if mode != b"160000":
+            found[name] = rest[: digits // 2].hex()
         rest = rest[digits // 2 :]
+    return found
 
 
 def hasher(oid: str) -> hashlib._Hash:
