@@ -134,7 +134,7 @@ def test_a_decision_that_differs_from_its_default_or_has_more_keys_is_no_correct
     ("said", "sentence"),
     [
         ('"decision_id": "AD-009"', 'unlisted: reported decision_id "AD-009", recorded as AD-UNLISTED-1, deferred: no'),
-        ('"decision_id": "AD-002"', "corrected: reported escalation_deferred null, recorded as true: AD-002 is a person's"),
+        ('"decision_id": "AD-002"', "corrected: reported escalation_deferred null, recorded as true: AD-002 needs a human decision"),
         ('"escalation_deferred": "yes"', 'escalation_deferred: reported "yes", recorded as true'),
         ('"escalation_deferred": "no"', 'escalation_deferred: reported "no", recorded as false'),
         ('"escalation_deferred": true', "original_escalation_reason: none reported, recorded the one of the SKILL.md"),

@@ -136,7 +136,7 @@ def test_a_run_tries_all_it_needs_before_it_starts_and_the_log_names_it(scratch_
     project = of(scratch_repo, git, pipelines={"default": {"steps": [{"skill": "ctdd"}]}})
     done = project.cauto(*WORDS, "--agent", f"command:{project.agent}")
     assert done.returncode == 0, done.stderr
-    assert "holds" in done.stderr
+    assert "ok   " in done.stderr
     [started] = [item.event for item in project.events() if isinstance(item.event, RunStarted)]
     assert started.tried == (f"{sys.executable} -c  on the base commit", f"agent command:{project.agent}")
 
