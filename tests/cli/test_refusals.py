@@ -152,7 +152,7 @@ def test_an_unapproved_spec_is_refused_and_no_agent_can_approve_it(project: Proj
     for mark in ("CORRECTLESS_AGENT", "CLAUDECODE"):
         done = project.cauto(*project.run_words(), env={mark: "1"})
         assert done.returncode == exits.REFUSED
-        assert "person" in done.stderr
+        assert "only you may answer" in done.stderr
     assert snapshot(project.top) == before
 
 

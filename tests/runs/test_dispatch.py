@@ -319,7 +319,7 @@ def test_the_last_word_of_a_run_in_a_worktree_of_its_own_can_be_typed_where_the_
     assert done.stderr.splitlines()[-1].endswith(f"read and answer with: cd {made} && correctless review")
     again = project.cauto(*project.run_words("--worktree", "feature/y"))
     assert again.returncode == exits.REFUSED
-    assert "which was there already" in again.stderr
+    assert "which exists already" in again.stderr
     assert f"go on with: cd {made} && correctless cauto resume" in again.stderr
     assert Path(made).is_dir()
     inside = project.cauto("resume", cwd=Path(made))
@@ -609,7 +609,7 @@ def test_an_agent_can_not_become_a_dispatcher_by_the_lock_it_inherited(project: 
     assert done.returncode == exits.PERSON, done.stderr
     said = Path(f"{project.diary}-said").read_text().splitlines()
     assert len(said) == 10
-    assert all("an agent can't take over" in line for line in said)
+    assert all("an agent cannot take over" in line for line in said)
     assert "resumed" not in [item.event.event for item in project.events()]
 
 

@@ -61,7 +61,7 @@ def test_a_run_stops_in_ci_is_answered_in_a_second_clone_and_published_from_a_th
     reviewer = fleet.machine("reviewer")
     code, said = reviewer.review("--from", "origin", run, answer="{digest}")
     assert code == 0, said
-    assert f"go on with: correctless cauto resume --from origin {run}" in said
+    assert f"Continue with: correctless cauto resume --from origin {run}" in said
     assert fleet.ref(run) != before
     assert not (reviewer.top / ".correctless" / "artifacts").exists()
     assert not [*Path(reviewer.env["HOME"]).rglob("heads")]  # of a folder that is gone again nothing is kept
@@ -467,7 +467,7 @@ def test_a_remote_that_is_named_is_parked_on_outside_of_ci_and_must_be_there(fle
     machine = fleet.machine("a", "feature/x")
     refused = machine.run("--park", "nowhere")
     assert refused.returncode == 3
-    assert "there is no remote 'nowhere'" in refused.stderr
+    assert "no remote 'nowhere' found" in refused.stderr
     fleet.git(machine.top, "remote", "rename", "origin", "up stream".replace(" ", ""))
     assert machine.run("--park", "upstream").returncode == 10
     assert fleet.ref(machine.state().run)
@@ -706,7 +706,7 @@ def _resealed(log: bytes, change: Callable[[bytes], bytes]) -> bytes:
         (b'"branch":"feature/x"', b'"branch":"main"', "branch 'main' is protected"),
         (b'"branch":"feature/x"', b'"branch":"release/1"', "is protected"),
         (b'"branch":"feature/x"', b'"branch":"staging"', "is protected"),
-        (b'"branch":"feature/x"', b'"branch":"--force"', "is no name for a branch"),
+        (b'"branch":"feature/x"', b'"branch":"--force"', "is not a valid name for a branch"),
         (b'"ctdd"', b'"../../../ctdd"', "is no step's name"),
         (b'"report":".correctless', b'"report":"../../x', "lies outside"),
         (b'"spec":"spec.md"', b'"spec":"/etc/passwd"', "lies outside"),
