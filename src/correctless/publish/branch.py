@@ -105,7 +105,8 @@ def pushed_to(repo: Repo, remote: str) -> str:
 def list_ref(repo: Repo, remote: str, ref: str) -> CompletedProcess[str]:
     """Ask git which commit one ref of a remote is at now (`git ls-remote`)."""
     refuse_unknown(repo, remote)
-    return repo.try_git(*PLAIN, "ls-remote", "--", pushed_to(repo, remote), ref, env=ENV, seconds=SECONDS)
+    place = pushed_to(repo, remote)
+    return repo.try_git(*PLAIN, "ls-remote", "--", place, ref, rights="remote", env=ENV, seconds=SECONDS)
 
 
 def listed(out: str, ref: str) -> str | None:
@@ -121,6 +122,7 @@ def fetch_ref(repo: Repo, remote: str, ref: str) -> CompletedProcess[str]:
         *PLAIN,
         *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-prune"),
         *("--no-auto-maintenance", "--refmap=", "--", pushed_to(repo, remote), ref),
+        rights="remote",
         env=ENV,
         seconds=SECONDS,
     )

@@ -370,6 +370,23 @@ def test_push_moves_one_ref_and_nothing_else(scratch_repo: Path, remote: Path, g
     assert not (scratch_repo / ".git" / "ran").exists()
 
 
+def test_a_remote_that_is_reached_by_ssh_is_pushed_to_listed_and_fetched_from(
+    scratch_repo: Path, remote: Path, git: Any, tmp_path: Path
+) -> None:
+    """Every git that speaks to a remote may log in there: the program that ssh stands for runs here."""
+    ssh = tmp_path / "ssh"
+    ssh.write_text('#!/bin/sh\nwhile [ "$1" != host.example ]; do shift; done\nshift\nexec sh -c "$*"\n')
+    ssh.chmod(0o755)
+    git(scratch_repo, "config", "--global", "core.sshCommand", str(ssh))
+    git(scratch_repo, "remote", "set-url", "origin", f"ssh://host.example{remote}")
+    pushed = push(scratch_repo)
+    here = find(str(scratch_repo))
+    listed = branch.list_ref(here, "origin", "refs/heads/feature/x")
+    assert branch.listed(listed.stdout, "refs/heads/feature/x") == pushed, listed.stderr
+    assert branch.fetch_ref(here, "origin", "refs/heads/trunk").returncode == 0
+    assert branch.commit_at(here, "origin", "feature/x") == pushed
+
+
 def test_push_again_is_done_and_a_lease_moves_on(scratch_repo: Path, remote: Path, git: Any) -> None:
     first = push(scratch_repo)
     assert push(scratch_repo) == first
