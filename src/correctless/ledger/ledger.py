@@ -1,4 +1,4 @@
-"""Append-only, tamper-evident JSONL log; the only code that reads, verifies and repairs one.
+"""Append-only, tamper-evident JSONL log; the only code that appends to one.
 
 Every append locks the file, checks what is new in it, writes once, syncs, and only then acknowledges.
 """
@@ -108,7 +108,7 @@ class Ledger:
             return made
 
     def append_after(self, head: Head, many: Iterable[Mapping[str, Any]]) -> tuple[Entry, ...]:
-        """Add these, in one write, if the log still ends at `head`; `Moved` when it doesn't. Other errors as `append`.
+        """Add these, in one write, if the log still ends at `head`; `LogMoved` when it doesn't. Other errors as `append`.
 
         Whoever decides on what a log says appends so: what others decided meanwhile can't be overlooked. No `key` is looked for.
         """

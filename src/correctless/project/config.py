@@ -224,7 +224,7 @@ _WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
 
 
 def _number(text: str) -> Any:
-    # Only what every YAML reads as a number; yamltext refuses the spellings its versions read differently.
+    # Only what every YAML reads as a number; yaml_text refuses the spellings its versions read differently.
     for kind in (int, float):
         with suppress(ValueError):
             return kind(text) if text[:1] in "+-.0123456789" and "_" not in text else text

@@ -1,4 +1,4 @@
-"""Push of a run's branch, with a lease and never to a protected name."""
+"""Push of a run's branch, with a lease and never to a protected name; refs of a remote read."""
 
 from __future__ import annotations
 

@@ -203,7 +203,7 @@ def put(
 
     `dry_run`: ask only.
 
-    `Moved` when something else stands there, `Stop(3)` when it can't be said or the remote refuses.
+    `RefMoved` when something else is there, `Stop(3)` when it can't be said or the remote refuses.
     """
     refuse_unknown(repo, remote)
     done = repo.try_git(

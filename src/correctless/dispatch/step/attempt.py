@@ -1,6 +1,6 @@
 """One attempt's agent, from its held process to its end.
 
-Agents are started only here.
+A run's agents are started only here.
 """
 
 from __future__ import annotations

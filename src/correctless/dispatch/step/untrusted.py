@@ -1,6 +1,6 @@
 """git's own files, saved before untrusted programs run and restored after them.
 
-The first git command afterwards comes behind `settle`. What was found lies in the attempt's folder; `found` says what of it no person
+The first git command afterwards runs only after `settle`. What was found is in the attempt's folder; `found` says what of it no person
 has been told yet.
 """
 
