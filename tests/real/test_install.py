@@ -183,7 +183,7 @@ def test_what_a_machine_lacks_is_said_with_its_fix_and_the_guard_works_all_the_s
     spoken = machine.session(waiting.top, answer(waiting))
     assert spoken.requests == ()  # a model that got it could take it for an answer
     assert re.search(message, shown(spoken)), shown(spoken)
-    assert "your answer was not put on record" in shown(spoken)
+    assert "your answer was not recorded" in shown(spoken)
     assert confirmed(waiting) == []
 
     plain = machine.session(waiting.top, "how do I confirm escalations?")

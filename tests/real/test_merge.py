@@ -379,7 +379,7 @@ CHANGES: tuple[tuple[str, Place, Any, set[str], str], ...] = (
     ("HeadChecks", (*CHECK, "databaseId"), None, {"checks"}, "databaseId"),
     ("HeadChecks", (*CHECK, "startedAt"), GONE, {"checks"}, "startedAt"),
     ("HeadChecks", (*CHECK, "startedAt"), "2026-03-01T11:50:00", {"checks"}, "no time zone"),
-    ("HeadChecks", (*CHECK, "startedAt"), "yesterday", {"checks"}, "no time"),
+    ("HeadChecks", (*CHECK, "startedAt"), "yesterday", {"checks"}, "not a time"),
     ("HeadChecks", (*CHECK, "checkSuite"), None, {"checks", "head_since"}, "checkSuite"),
     ("HeadChecks", (*CHECK, "checkSuite", "createdAt"), "2026-03-01T11:45:00", {"head_since"}, "no time zone"),
     ("HeadChecks", (*CHECK, "checkSuite", "app"), GONE, {"checks"}, "app"),
