@@ -279,3 +279,13 @@ def test_a_run_does_not_begin_over_hidden_changes_of_yours(project: Project, git
     )
     (project.top / "test_old.py").write_text("import unittest\n")
     assert project.run().returncode != exits.REFUSED
+
+
+def test_what_a_sparse_checkout_leaves_out_is_no_change_of_the_settings(project: Project, git: Git) -> None:
+    git(project.top, "config", "core.sparseCheckout", "true")
+    (project.top / ".git/info/sparse-checkout").write_text("/*\n!/test_old.py\n")
+    git(project.top, "read-tree", "-mu", "HEAD")
+    assert not (project.top / "test_old.py").exists()
+    done = project.run()
+    assert done.returncode == exits.OK, done.stderr
+    assert git(project.top, "show", "HEAD:test_old.py") == "import unittest"

@@ -201,6 +201,14 @@ def plant(top: Path, oid: str, content: bytes) -> None:
     path.write_bytes(zlib.compress(content))
 
 
+def test_each_commit_since_the_base_is_looked_at_not_only_the_last(scratch_repo: Path, git: Git) -> None:
+    base, oid = commit(scratch_repo, git)
+    git(scratch_repo, "rm", "-q", "d/f")
+    git(scratch_repo, "commit", "-qm", "taken away again, and published all the same")
+    plant(scratch_repo, oid, b"blob 9\0the evil\n")
+    assert objects.wrong(find(str(scratch_repo)), base) == (oid,)
+
+
 def test_each_of_two_entries_of_the_same_name_is_looked_at(scratch_repo: Path, git: Git) -> None:
     base, oid = commit(scratch_repo, git)
     right = git(scratch_repo, "rev-parse", f"{base}:README.md")
