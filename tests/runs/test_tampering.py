@@ -12,7 +12,7 @@ import pytest
 from conftest import Git
 from correctless.base import exits
 from correctless.ledger.ledger import Ledger
-from correctless.runlog.events import RunStarted
+from correctless.runlog.events import RunStarted, StepChecked
 from project import Project
 
 CONFIG = {
@@ -218,6 +218,40 @@ def test_a_check_that_hides_its_work_from_git_has_it_committed(project: Project,
     assert git(project.top, "show", "HEAD:test_old.py") == "# by the check"
 
 
+@pytest.mark.parametrize(
+    ("way", "fault"),
+    [
+        ("git symbolic-ref HEAD refs/heads/main", "left the branch feature/x for main"),
+        ("git checkout -q --detach", "left the branch feature/x for a detached HEAD"),
+        ("git reset -q --soft HEAD~1; git commit -qm mine", "rewrote commits"),
+        (
+            "echo x >.correctless/artifacts/x; git add -f .correctless/artifacts/x; git commit -qm mine",
+            "under version control",
+        ),
+        ("git init -q in; echo x >in/f", "a repository of its own"),
+    ],
+)
+def test_what_the_agents_tests_may_not_leave_fails_the_check_that_ran_them(
+    project: Project, git: Git, tmp_path: Path, way: str, fault: str
+) -> None:
+    main, spec = git(project.top, "rev-parse", "main"), git(project.top, "rev-parse", "HEAD")
+    test = (
+        f"import os, subprocess, unittest\nclass T(unittest.TestCase):\n    def test(self):\n"
+        f"        if not os.path.exists({str(tmp_path / 'done')!r}):\n"
+        f"            open({str(tmp_path / 'done')!r}, 'w').close()\n"
+        f"            subprocess.run({way!r}, shell=True, check=True)\n"
+    )
+    done = project.run(**does(f"pathlib.Path('test_way.py').write_text({test!r})", "ctdd"))
+    assert done.returncode == exits.OK, done.stderr
+    checks = [item.event for item in project.events() if isinstance(item.event, StepChecked)]
+    assert (checks[0].step, checks[0].ok, checks[1].ok) == ("ctdd", False, True)
+    assert fault in checks[0].detail
+    assert git(project.top, "rev-parse", "main") == main
+    git(project.top, "merge-base", "--is-ancestor", spec, "feature/x")
+    assert "hello" in git(project.top, "show", "feature/x:greet.py")
+    assert git(project.top, "status", "--porcelain") == ""
+
+
 @pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
 def test_an_untrusted_step_can_not_hide_what_it_may_not_touch(project: Project, git: Git, flag: str) -> None:
     (project.top / ".correctless/config/x.md").write_text("x\n")
@@ -245,3 +279,13 @@ def test_a_run_does_not_begin_over_hidden_changes_of_yours(project: Project, git
     )
     (project.top / "test_old.py").write_text("import unittest\n")
     assert project.run().returncode != exits.REFUSED
+
+
+def test_what_a_sparse_checkout_leaves_out_is_no_change_of_the_settings(project: Project, git: Git) -> None:
+    git(project.top, "config", "core.sparseCheckout", "true")
+    (project.top / ".git/info/sparse-checkout").write_text("/*\n!/test_old.py\n")
+    git(project.top, "read-tree", "-mu", "HEAD")
+    assert not (project.top / "test_old.py").exists()
+    done = project.run()
+    assert done.returncode == exits.OK, done.stderr
+    assert git(project.top, "show", "HEAD:test_old.py") == "import unittest"

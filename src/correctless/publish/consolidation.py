@@ -44,7 +44,7 @@ def consolidate(
     Raises: Stop(20) when a hook refuses or adds files of its own, Stop(10) when the branch's commits contain
     artifacts.
     """
-    before = repo.head()
+    branch, before = repo.branch(), repo.head()
     start = repo.resolve(base)
     # Of each commit, not of the two ends: what one commit adds and the next takes away is published with them.
     touched = _names(
@@ -65,9 +65,14 @@ def consolidate(
     try:
         with guard():
             _commit(repo, message, env, seconds, wrap)
-        _hold_to(repo, before, chosen)
+        _hold_to(repo, branch, before, chosen)
         _sign(repo)
     except Stop:
+        # A hook can leave the branch, and the reset would move another one, as main.
+        if branch is not None:
+            repo.git("symbolic-ref", "HEAD", f"refs/heads/{branch}")
+        else:
+            repo.git("update-ref", "--no-deref", "HEAD", before)
         # Or the next attempt would find a hook's commit as the branch's own past.
         repo.git("reset", "--soft", "--quiet", before)
         raise
@@ -153,11 +158,17 @@ def _sign(repo: Repo) -> None:
         repo.git("commit", "--amend", "--no-edit", "--no-verify", "--allow-empty", "--quiet", rights="sign")
 
 
-def _hold_to(repo: Repo, before: str, chosen: Set[str]) -> None:
-    """Refuse what a hook added: it may reformat staged files, not add files or write commits.
+def _hold_to(repo: Repo, branch: str | None, before: str, chosen: Set[str]) -> None:
+    """Refuse what a hook added: it may reformat staged files, not add files, write commits or leave the branch.
 
     The hook runs code of the branch.
     """
+    if (now := repo.branch()) != branch:
+        raise Stop(
+            exits.FAILED,
+            f"a commit hook left {branch or 'a detached HEAD'} for {now or 'a detached HEAD'}. remove that from the hook, "
+            "then run cauto resume",
+        )
     parents = repo.git("log", "-1", "--format=%P", "HEAD").split()
     if parents != [before]:
         raise Stop(

@@ -181,6 +181,74 @@ def test_a_tree_of_other_content_is_found_and_written_anew(
     assert objects.wrong(repo, base) == ()
 
 
+def written_tree(top: Path, *entries: tuple[str, str, str]) -> str:
+    """A tree of these entries (mode, name, object), which git itself would not make."""
+    data = b"".join(f"{mode} {name}".encode() + b"\0" + bytes.fromhex(oid) for mode, name, oid in entries)
+    made = subprocess.run(
+        ["git", "hash-object", "-t", "tree", "-w", "--literally", "--stdin"],
+        cwd=top,
+        input=data,
+        capture_output=True,
+        check=True,
+    )
+    return made.stdout.decode().strip()
+
+
+def plant(top: Path, oid: str, content: bytes) -> None:
+    path = top / ".git/objects" / oid[:2] / oid[2:]
+    path.parent.mkdir(exist_ok=True)
+    path.unlink(missing_ok=True)
+    path.write_bytes(zlib.compress(content))
+
+
+def test_each_commit_since_the_base_is_looked_at_not_only_the_last(scratch_repo: Path, git: Git) -> None:
+    base, oid = commit(scratch_repo, git)
+    git(scratch_repo, "rm", "-q", "d/f")
+    git(scratch_repo, "commit", "-qm", "taken away again, and published all the same")
+    plant(scratch_repo, oid, b"blob 9\0the evil\n")
+    assert objects.wrong(find(str(scratch_repo)), base) == (oid,)
+
+
+def test_each_of_two_entries_of_the_same_name_is_looked_at(scratch_repo: Path, git: Git) -> None:
+    base, oid = commit(scratch_repo, git)
+    right = git(scratch_repo, "rev-parse", f"{base}:README.md")
+    tree = written_tree(scratch_repo, ("100644", "f", oid), ("100644", "f", right))
+    git(
+        scratch_repo,
+        "update-ref",
+        "HEAD",
+        git(scratch_repo, "commit-tree", tree, "-p", base, "-m", "the same name twice"),
+    )
+    repo = find(str(scratch_repo))
+    assert objects.wrong(repo, base) == ()
+    plant(scratch_repo, oid, b"blob 9\0the evil\n")
+    assert objects.wrong(repo, base) == (oid,)
+
+
+@pytest.mark.parametrize("forged", ["the tree of the base", "a folder of the base"])
+def test_a_tree_of_the_base_that_is_not_what_its_name_says_vouches_for_nothing(
+    scratch_repo: Path, git: Git, forged: str
+) -> None:
+    (scratch_repo / "d").mkdir()
+    (scratch_repo / "d/g").write_text("before\n")
+    git(scratch_repo, "add", ".")
+    git(scratch_repo, "commit", "-qm", "a folder")
+    base = git(scratch_repo, "rev-parse", "HEAD")
+    (scratch_repo / "d/f").write_text("the work\n")
+    git(scratch_repo, "add", ".")
+    git(scratch_repo, "commit", "-qm", "work")
+    oid = git(scratch_repo, "rev-parse", "HEAD:d/f")
+    # What stands for a tree of the base lists what the commit has: as if nothing had changed there.
+    path = "" if forged == "the tree of the base" else "d"
+    now = subprocess.run(
+        ["git", "cat-file", "tree", f"HEAD:{path}"], cwd=scratch_repo, capture_output=True, check=True
+    ).stdout
+    known = git(scratch_repo, "rev-parse", f"{base}:{path}")
+    plant(scratch_repo, known, b"tree %d\0" % len(now) + now)
+    plant(scratch_repo, oid, b"blob 9\0the evil\n")
+    assert oid in objects.wrong(find(str(scratch_repo)), base)
+
+
 def test_an_index_is_sound_when_git_made_it(scratch_repo: Path, git: Git) -> None:
     repo = find(str(scratch_repo))
     assert index.sound(repo)

@@ -231,6 +231,31 @@ def test_a_hook_that_adds_files_or_commits_is_refused_and_undone(
     assert (scratch_repo / "private.txt").exists()
 
 
+@pytest.mark.parametrize("name", ["pre-commit", "post-commit"])
+@pytest.mark.parametrize(
+    ("begins", "script"),
+    [
+        ("feature/x", "git symbolic-ref HEAD refs/heads/main"),
+        ("feature/x", "git checkout -q --detach"),
+        ("--detach", "git symbolic-ref HEAD refs/heads/main"),
+    ],
+)
+def test_a_hook_that_leaves_the_branch_is_refused_and_moves_no_other_branch(
+    scratch_repo: Path, git: Any, name: str, begins: str, script: str
+) -> None:
+    git(scratch_repo, "checkout", "-q", begins)
+    commit(scratch_repo, git, "app.py")
+    head, before = (scratch_repo / ".git/HEAD").read_text(), git(scratch_repo, "rev-parse", "HEAD")
+    main = git(scratch_repo, "rev-parse", "main")
+    hook(scratch_repo, name, script)
+    with pytest.raises(Stop) as stop:
+        consolidate(scratch_repo, git)
+    assert stop.value.code == exits.FAILED
+    assert (scratch_repo / ".git/HEAD").read_text() == head
+    assert git(scratch_repo, "rev-parse", "HEAD") == before
+    assert git(scratch_repo, "rev-parse", "main") == main
+
+
 # Secrets
 
 

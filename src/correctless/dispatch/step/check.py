@@ -54,21 +54,11 @@ def check(
 ) -> CheckVerdict:
     """Decide whether the attempt that began at `base` and left `here` counts.
 
-    The command runs like an agent: own group, and the environment `env`.
+    The command runs like an agent: own group, and the environment `env`. What it left is for another `judge`.
     """
-    fault = _branch_fault(repo, plan, base, here)
-    if fault is None and here.head != base and (said := staging.refused_commit(repo, base)):
-        fault = f"the agent made a commit that git checks out nowhere, {one_line(said)}"
-    # Where the agent made no commit, what git status names is all there is.
-    changed = () if fault else here.changed if here.head == base else repo.changed_files(base)
-    fault = fault or _links_fault(here, () if here.head == base else repo.links_since(base))
-    fault = fault or _paths_fault(changed, step)
-    if fault is None and step.report and step.report_required:
-        fault = report_fault(repo.top, step.report, spec)
-    if fault:
-        return CheckVerdict(False, fault)
-    if step.check is None:
-        return CheckVerdict(True, changed=changed, committed=here.head != base)
+    judged = judge(repo, plan, step, here, base=base, spec=spec)
+    if not judged.ok or step.check is None:
+        return judged
     done = run(step.check, repo, env(), step.minutes * 60, inherit, sandbox)
     output = done.out + done.err
     if done.timed_out:
@@ -80,7 +70,23 @@ def check(
         fix = f"\n{_READ_ONLY}" if sandbox is not None and b"Read-only file system" in output else ""
         failed = f"the check {' '.join(step.check)} ended with {done.code}:\n{said}".strip()
         return CheckVerdict(False, failed + fix, output)
-    return CheckVerdict(True, "", output, committed=here.head != base)
+    return CheckVerdict(True, "", output, committed=judged.committed)
+
+
+def judge(repo: Repo, plan: Plan, step: PlannedStep, here: Standing, *, base: str, spec: str) -> CheckVerdict:
+    """Decide whether the worktree `here` is what a step that began at `base` may leave."""
+    fault = _branch_fault(repo, plan, base, here)
+    if fault is None and here.head != base and (said := staging.refused_commit(repo, base)):
+        fault = f"the agent made a commit that git checks out nowhere, {one_line(said)}"
+    # Where the agent made no commit, what git status names is all there is.
+    changed = () if fault else here.changed if here.head == base else repo.changed_files(base)
+    fault = fault or _links_fault(here, () if here.head == base else repo.links_since(base))
+    fault = fault or _paths_fault(changed, step)
+    if fault is None and step.report and step.report_required:
+        fault = report_fault(repo.top, step.report, spec)
+    if fault:
+        return CheckVerdict(False, fault)
+    return CheckVerdict(True, changed=changed, committed=here.head != base)
 
 
 def run(

@@ -18,7 +18,7 @@ from correctless.decisions.decision import Attempt, Decision
 from correctless.dispatch.core import freeze, policy_changes, spec
 from correctless.dispatch.core.context import RunContext, attempt_of, plan_of, sha256, step_of
 from correctless.dispatch.step import aside, untrusted
-from correctless.dispatch.step.check import check, report_fault
+from correctless.dispatch.step.check import check, judge, report_fault
 from correctless.dispatch.step.decisions_log import is_answer
 from correctless.project.config import TESTED
 from correctless.project.git import objects
@@ -116,7 +116,9 @@ def _captured(
 def check_step(ctx: RunContext, state: State) -> StepChecked:
     """Run the step's check; defer what it changed of its own rules."""
     plan, step = plan_of(state), step_of(state)
-    approved = freeze.read_frozen(ctx.logs, state.run, freeze.SPEC, plan.spec_sha256)
+    approved = freeze.read_frozen(ctx.logs, state.run, freeze.SPEC, plan.spec_sha256).decode(
+        "utf-8", "replace"
+    )
     # What the check runs on is what a commit can hold.
     cleared = aside.clear(ctx, state, every_file=True)
     hidden = cleared.marks.hidden
@@ -130,7 +132,7 @@ def check_step(ctx: RunContext, state: State) -> StepChecked:
             step,
             cleared.worktree,
             base=state.step_base,
-            spec=approved.decode("utf-8", "replace"),
+            spec=approved,
             env=lambda: ctx.environment(plan, attempt_of(state)),
             inherit=(ctx.lock.fd,),
             sandbox=sandbox,
@@ -139,6 +141,11 @@ def check_step(ctx: RunContext, state: State) -> StepChecked:
         # What the check ran on is what is committed, whatever the check told git.
         cleared = aside.clear(ctx, state, every_file=True)
         hidden = tuple(dict.fromkeys((*hidden, *cleared.marks.hidden)))
+    if step.check and done.ok:
+        # The agent's tests can leave the branch or commit as well as the agent.
+        judged = judge(ctx.repo, plan, step, cleared.worktree, base=state.step_base, spec=approved)
+        said = judged.detail and f"after the check {' '.join(step.check)}: {judged.detail}"
+        done = replace(judged, detail=said, output=done.output)
     if done.output:
         log = os.path.join(ctx.folder(attempt_of(state)), "check.log")
         replace_file(log, done.output, mode=0o600)

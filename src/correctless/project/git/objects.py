@@ -82,11 +82,17 @@ def checked_head(repo: Repo, base: str) -> tuple[str, tuple[str, ...]]:
             head = repo.head()
             since = repo.git("rev-list", f"{base}..HEAD").split()
             commits = {oid: ask(oid)[1:] for oid in since}
-        before = _entries(ask(base)[2], len(base)).get(_TREE) if commits else None
+
+        def vouched(known: str | None) -> dict[bytes, str]:
+            """What an object of base names, where it is that object."""
+            _, right, content = ask(known) if known is not None else ("", False, b"")
+            return dict(_entries(content, len(base))) if right else {}
+
+        before = vouched(base).get(_TREE) if commits else None
         waiting: list[tuple[str, str | None]] = []
         for oid, (right, content) in commits.items():
             if right:
-                waiting.append((_entries(content, len(oid))[_TREE], before))
+                waiting += [(tree, before) for _, tree in _entries(content, len(oid))]
             else:
                 found.append(oid)
         seen: set[str] = set()
@@ -99,8 +105,8 @@ def checked_head(repo: Repo, base: str) -> tuple[str, tuple[str, ...]]:
             if not right:
                 found.append(oid)
             elif entries := _entries(content, len(oid)):
-                there = _entries(ask(known)[2], len(oid)) if known is not None else {}
-                waiting += [(each, there.get(name)) for name, each in entries.items()]
+                there = vouched(known)
+                waiting += [(each, there.get(name)) for name, each in entries]
     return head, tuple(found)
 
 
@@ -235,17 +241,20 @@ def _parents(content: bytes) -> list[str]:
     return [line[7:].decode("ascii", "replace") for line in head if line.startswith(b"parent ")]
 
 
-def _entries(content: bytes, digits: int) -> dict[bytes, str]:
-    """The objects a tree's content names, by their names, or a commit's tree as `_TREE`; of a repository inside this one there are none here."""
+def _entries(content: bytes, digits: int) -> list[tuple[bytes, str]]:
+    """The name and object of each entry of a tree, or a commit's tree as `_TREE`; of a repository inside this one there are none here.
+
+    A tree that git did not make can have a name twice.
+    """
     kind, _, rest = content.partition(b"\0")
     if kind == b"commit":
-        return {_TREE: rest[5 : 5 + digits].decode()}
-    found: dict[bytes, str] = {}
+        return [(_TREE, rest[5 : 5 + digits].decode())]
+    found: list[tuple[bytes, str]] = []
     while kind == b"tree" and rest:
         head, _, rest = rest.partition(b"\0")
         mode, _, name = head.partition(b" ")
         if mode != b"160000":
-            found[name] = rest[: digits // 2].hex()
+            found.append((name, rest[: digits // 2].hex()))
         rest = rest[digits // 2 :]
     return found
 
