@@ -87,7 +87,7 @@ def differences(top: Path) -> tuple[list[str], int]:
                 wrong.append(f"{path}: the client says {errors}, we say {found}")
         # ENV-012: three dashes anywhere close it for the client.
         closed = (top / path).read_bytes().count(b"---") > 1
-        claims = ("blank lines stand above", *(() if closed else ("nothing closes it",)))
+        claims = ("blank lines above the frontmatter", *(() if closed else ("nothing closes it",)))
         if any(claim in message for *_, message in found for claim in claims):
             met += 1
             if not any(NOT_SEEN in warning for warning in warnings):

@@ -230,7 +230,8 @@ def test_a_program_that_loops_is_ended_at_its_time(one: World) -> None:
     )
     held.release(None)
     assert list(held.chunks(idle_s=0.5, wall_s=0.5)) == []
-    assert (held.timed_out, held.end(0.2)) == ("wall", -9)
+    # Both are struck: the one that goes first says so, the sandbox by the code of what was in it.
+    assert (held.timed_out, held.end(0.2) in (-9, 137)) == ("wall", True)
 
 
 def test_a_program_has_the_grace_to_clean_up(one: World) -> None:

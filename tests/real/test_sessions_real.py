@@ -121,7 +121,7 @@ def test_a_persons_answer_reaches_the_same_session_of_the_client(project: Projec
             timeout=PATIENCE,
             dimensions=(50, 100),
         )
-        child.expect("judge has left a decision to you")
+        child.expect("judge needs a decision from you")
         child.expect(r"\n> ")
         child.sendline("call R-004 unmet")
         child.expect(pexpect.EOF)
