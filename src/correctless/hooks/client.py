@@ -53,9 +53,12 @@ def refuse_scheduled(text: str, transcript: Iterable[bytes]) -> None:
 
     The client passes a scheduled prompt to the hook as if it had been typed. Only its transcript shows the task that
     fires, and the prompt in the queue (2.1.329). A prompt typed while the model works looks the same, hence "may".
+    Both may be written after the hook began; the tool call in which a model wrote the words was written long before.
     """
     fired = queued = False
     for entry in _entries(transcript):
+        if _folded(text) in _folded(" ".join(_tool_inputs(entry))):
+            fired = queued = True
         fired = fired or entry.get("subtype") == "scheduled_task_fire"
         queued = queued or (
             entry.get("type") == "queue-operation"
@@ -69,13 +72,30 @@ def refuse_scheduled(text: str, transcript: Iterable[bytes]) -> None:
         )
 
 
+def _tool_inputs(entry: dict[str, Any]) -> Iterator[str]:
+    """Yield every text in the inputs of the tool calls of one entry of a transcript."""
+    message = entry.get("message")
+    content = message.get("content") if isinstance(message, dict) else None
+    left: list[Any] = [
+        each.get("input")
+        for each in (content if isinstance(content, list) else ())
+        if isinstance(each, dict) and each.get("type") == "tool_use"
+    ]
+    while left:
+        each = left.pop()
+        if isinstance(each, str):
+            yield each
+        elif isinstance(each, dict | list):
+            left += each.values() if isinstance(each, dict) else each
+
+
 def _folded(text: Any) -> str:
     return " ".join(text.lower().split()) if isinstance(text, str) else ""
 
 
 def _entries(transcript: Iterable[bytes]) -> Iterator[dict[str, Any]]:
     for line in transcript:
-        if b"scheduled_task_fire" not in line and b"queue-operation" not in line:
+        if not any(mark in line for mark in (b"scheduled_task_fire", b"queue-operation", b"tool_use")):
             continue
         try:
             entry = json.loads(line)

@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 import secrets
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +26,7 @@ from correctless.review import anchors, gate, open_set
 CHANNEL = "prompt"
 SHOWN = 12  # hex digits of a digest that are shown to be typed
 _LEAST = 8
+_AGAIN = 0.3  # seconds until the transcript is looked at once more: the client writes it while the hook runs
 _ANSWER = re.compile(r"\s*(confirm\s+escalations|approve\s+spec)\s+([0-9a-f]{1,64})\s*\Z", re.IGNORECASE)
 _LARGEST = 1 << 20  # bytes of a file that may be a spec
 _MOST_FILES = 5000
@@ -77,9 +79,11 @@ def heard(
     client.refuse_agents(processes)
     if prompt.inside:
         raise Stop(exits.REFUSED, "a sub-agent cannot answer for you. Type it yourself")
-    if os.path.exists(prompt.transcript):  # not at the very first prompt
-        with open(prompt.transcript, "rb") as file:
-            client.refuse_scheduled(prompt.text, file)
+    for pause in (0.0, _AGAIN):
+        time.sleep(pause)
+        if os.path.exists(prompt.transcript):  # not at the very first prompt
+            with open(prompt.transcript, "rb") as file:
+                client.refuse_scheduled(prompt.text, file)
     if len(digest) < _LEAST:
         raise Stop(
             exits.USAGE,

@@ -214,6 +214,24 @@ def test_a_prompt_that_a_schedule_put_into_the_queue_is_refused() -> None:
             client.refuse_scheduled(WORDS, transcript)
 
 
+def called(**given: object) -> bytes:
+    content = [{"type": "text", "text": WORDS}, {"type": "tool_use", "name": "CronCreate", "input": given}]
+    return json.dumps({"type": "assistant", "message": {"role": "assistant", "content": content}}).encode()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"prompt": WORDS}, {"jobs": [{"prompt": f"  CONFIRM  {WORDS[8:]}"}]}, {"prompt": f"{WORDS} now"}],
+)
+def test_words_that_a_model_wrote_into_a_tool_call_are_refused_before_the_client_says_that_they_fired(
+    given: dict[str, object],
+) -> None:
+    with pytest.raises(Stop, match="scheduled task"):
+        client.refuse_scheduled(WORDS, [called(**given), TYPED])
+    client.refuse_scheduled(WORDS, [called(prompt="confirm escalations ba9876543210"), TYPED])
+    client.refuse_scheduled(WORDS, [called(), TYPED])  # words that are shown to you and no tool call's
+
+
 def test_a_queue_without_a_schedule_and_a_schedule_of_other_words_are_no_reason() -> None:
     other = QUEUED.replace(b"0123456789ab", b"ba9876543210")
     for transcript in ([], [QUEUED, TYPED], [FIRE, other], [FIRE, TYPED]):
