@@ -388,7 +388,7 @@ class World:
         assert state.step is not None
         return AttemptFailed(state.step.name, state.attempt, reason, counted, self.take_back(state))
 
-    def evaluate(self, events: list[Logged]) -> gate.Gate:
+    def evaluate(self, events: list[Logged]) -> gate.GateState:
         """The real gate over what is on record here."""
         head = Head(len(self.decisions), "h")
         answers = tuple(self.confirmations)

@@ -29,7 +29,7 @@ from correctless.project.lock import Lock
 from correctless.project.paths import Logs
 from correctless.review import gate, summary
 from correctless.review import open_set as views
-from correctless.review.gate import Gate
+from correctless.review.gate import GateState
 
 _SHOWN = 8  # hex digits that you type; the record has the whole digest
 
@@ -213,7 +213,7 @@ def _ask(note: str) -> tuple[str | None, bool, str]:
     return said or None, False, note
 
 
-def _confirmed(found: Gate, who: str, count: int, next_: str) -> int:
+def _confirmed(found: GateState, who: str, count: int, next_: str) -> int:
     what = "1 decision" if count == 1 else f"{count} decisions"
     if not found.open:
         raise Stop(

@@ -29,7 +29,7 @@ from correctless.runlog.state import AT_GATE, OutOfOrderError, fold
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class GateState:
     """The gate of one branch."""
 
     open: bool
@@ -44,7 +44,7 @@ class Gate:
 
 def of_log(
     path: str, *, channels: Sequence[str] | None = None, confirmers: Sequence[str] | None = None
-) -> Gate:
+) -> GateState:
     """Return the gate of a decisions log by its path.
 
     The run log and the confirmations are read from the files beside it.
@@ -61,7 +61,7 @@ def of(
     *,
     channels: Sequence[str] | None = None,
     confirmers: Sequence[str] | None = None,
-) -> Gate:
+) -> GateState:
     """Return the gate of a branch's logs; never open before its run reached the gate.
 
     Raises: Stop(3) when the log is missing, damaged, or disproved by an anchor.
@@ -99,7 +99,7 @@ def asked(
     base: str | None = None,
     channels: Sequence[str] | None = None,
     confirmers: Sequence[str] | None = None,
-) -> tuple[Branch, Gate]:
+) -> tuple[Branch, GateState]:
     """Return the record of a branch, and its gate with all that the branch inherits.
 
     `repo`, `at` (the branch's commit) and `base` (what was published before) are found from the logs unless
@@ -119,7 +119,7 @@ def evaluate(
     *,
     channels: Sequence[str] | None = None,
     confirmers: Sequence[str] | None = None,
-) -> Gate:
+) -> GateState:
     """Compute the gate from a branch's record.
 
     Channels and confirmers are those of the last run's plan unless given.
@@ -152,7 +152,7 @@ def evaluate(
     if current is not None and (current.entries, current.inherited) != _named(waiting):
         current = None
     rejected = coverage.answers(branch, own_policy).get(current.digest) if current else None
-    return Gate(
+    return GateState(
         open=not waiting,
         waiting=tuple(waiting),
         closing=current,
@@ -163,7 +163,7 @@ def evaluate(
     )
 
 
-def values(found: Gate) -> dict[str, Any]:
+def values(found: GateState) -> dict[str, Any]:
     """Return the gate as a mapping, for programs."""
     return {
         "open": found.open,

@@ -15,7 +15,7 @@ from correctless.ledger.ledger import Ledger
 from correctless.project.git import Repo
 from correctless.project.paths import ARTIFACTS, Logs, ensure_artifacts, logs_beside
 from correctless.review import anchors, gate, summary
-from correctless.review.gate import Gate
+from correctless.review.gate import GateState
 from correctless.runlog import branch as record
 from correctless.runlog.branch import Branch
 from correctless.runlog.events import fields_of
@@ -38,7 +38,7 @@ def summarise(log: str, width: int = 80) -> str:
     return summary.text(view(logs), width)
 
 
-def view_of(branch: Branch, found: Gate, logs: Logs) -> summary.SummaryView:
+def view_of(branch: Branch, found: GateState, logs: Logs) -> summary.SummaryView:
     """Return the view of a branch that was read and evaluated already."""
     state = standing(logs.run, branch.events)
     waiting = {sha256(r.line) for r in found.waiting}
@@ -67,13 +67,13 @@ def view_of(branch: Branch, found: Gate, logs: Logs) -> summary.SummaryView:
 def close_gate(
     logs: Logs,
     branch: Branch,
-    found: Gate,
+    found: GateState,
     *,
     token: str,
     now: datetime,
     repo: Repo | None = None,
     at: str | None = None,
-) -> tuple[Branch, Gate]:
+) -> tuple[Branch, GateState]:
     """Close the gate over the open set, so that its digest can be confirmed.
 
     Nothing is written when it is closed already. The caller holds the run's lock.

@@ -113,7 +113,7 @@ def answer(logs: paths.Logs, kind: str, *, channel: str = "terminal", by: str = 
     open_set.answer(logs, found.closing.digest, kind=kind, by=by, channel=channel, note="no", now=utcnow())
 
 
-def here(top: Path) -> gate.Gate:
+def here(top: Path) -> gate.GateState:
     """The gate of the branch that is checked out, as `correctless gate` asks it."""
     found = git_of.find(str(top))
     return gate.of(paths.logs(found), found, os.environ)
