@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 _PRELOADED = (
-    "cli.group", "cli.run.runs", "cli.run.status", "cli.run.stop", "cli.contract.group", "cli.contract.ask", "cli.contract.answer", "cli.contract.record", "cli.contract.draft",
+    "cli.group", "cli.run.runs", "cli.run.check", "cli.run.demo", "cli.run.status", "cli.run.stop", "cli.contract.group", "cli.contract.ask", "cli.contract.answer", "cli.contract.record", "cli.contract.draft",
     "cli.review", "cli.gate", "cli.lint", "cli.log.decisions", "cli.log.writer", "cli.metrics", "cli.audit_run", "cli.skills",
     "cli.rules", "cli.hook", "cli.guard", "dispatch.loop", "dispatch.perform", "dispatch.control.start",
     "dispatch.control.preflight", "publish.leaks", "publish.branch", "audit.gather", "audit.judge", "metrics.count",

@@ -10,7 +10,7 @@ import pytest
 from correctless.base.exits import Stop
 from correctless.decisions.correction import synthesized
 from correctless.decisions.decision import Attempt, Decision
-from correctless.dispatch.step.decisions_log import DecisionsLog
+from correctless.dispatch.core.decisions_log import DecisionsLog
 from correctless.ledger.ledger import Ledger
 from correctless.ledger.log_file import Damaged
 

@@ -8,8 +8,8 @@ from correctless.cli.lazy import LazyGroup
 
 # `status` and `stop` need nothing of what a start needs.
 _MODULES = {
-    "check": "runs",
-    "demo": "runs",
+    "check": "check",
+    "demo": "demo",
     "resume": "runs",
     "run": "runs",
     "status": "status",

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
 
 import click
 
-from correctless import demo
 from correctless.base import exits
 from correctless.base.clock import timestamp, utcnow
 from correctless.base.exits import Stop
 from correctless.cli import typable
 from correctless.cli.display import progress
 from correctless.cli.review import review
+from correctless.cli.run.drive import drive
 from correctless.decisions.decision import Confirmation
+from correctless.demo import make_repository
 from correctless.dispatch.control import start
 from correctless.dispatch.core.context import RunContext
 from correctless.dispatch.finish.pull_request import BODY
@@ -26,14 +26,20 @@ from correctless.project import git, person
 from correctless.project.lock import Lock
 
 
-def play(folder: str | None, *, drive: Callable[..., int]) -> int:
-    """Make the repository, run its pipeline, and ask for the confirmation.
+@click.command(epilog="Example: correctless cauto demo")
+@click.option(
+    "--keep", "folder", metavar="DIR", help="Where to make the repository; default: a new temporary folder."
+)
+def demo(folder: str | None) -> int:
+    """Run a whole pipeline on a scratch repository with recorded answers.
+
+    It uses no model, no network and no account. At the end it asks for your confirmation.
 
     Without a terminal it prints the commands instead.
 
     Exit 0: the pull request's text was written; 10: the gate is closed.
     """
-    made = demo.make_repository(folder or tempfile.mkdtemp(prefix="correctless-demo-"))
+    made = make_repository(folder or tempfile.mkdtemp(prefix="correctless-demo-"))
     click.echo(f"demo repository: {made.path}", err=True)
     here = git.find(made.path)
     flags = {"agent": f"replay:{made.answers}", "intensity": "high", "pr": "skip"}

@@ -1,4 +1,4 @@
-"""`correctless cauto run`, `resume`, `check` and `demo`."""
+"""`correctless cauto run` and `resume`: what starts agents."""
 
 from __future__ import annotations
 
@@ -17,96 +17,33 @@ import correctless
 from correctless.base import exits
 from correctless.base.clock import timestamp, utcnow
 from correctless.base.exits import Stop
-from correctless.base.process import orphans
 from correctless.base.text import printable_lines
 from correctless.cli import typable
 from correctless.cli.display import progress, watch
-from correctless.cli.display.ask import asker
 from correctless.cli.display.watch import Watcher
-from correctless.cli.review import width
-from correctless.cli.run import parked, proofs
+from correctless.cli.run import check, parked
+from correctless.cli.run.drive import drive
+from correctless.cli.run.options import request_options, watch_options
 from correctless.cli.run.status import ended, refuse_without_run
 from correctless.cli.values import NAME, SOME
 from correctless.decisions.decision import Confirmation
-from correctless.dispatch import loop
-from correctless.dispatch.control import preflight, start, worktree
+from correctless.dispatch.control import start, worktree
 from correctless.dispatch.core.context import RunContext
-from correctless.dispatch.tell import notify
 from correctless.hooks import session
 from correctless.project import git, paths, person
 from correctless.project.git import Repo
 from correctless.project.lock import Lock
 from correctless.project.paths import Logs
-from correctless.review import anchors, summary
+from correctless.review import anchors
 from correctless.review import open_set as views
 from correctless.runlog import branch as record
 from correctless.runlog.state import standing
 
 
-def _request_options(command: Any) -> Any:
-    """Add the options of a run and a check.
-
-    All but the first two are keys of the configuration.
-    """
-    options = (
-        click.option(
-            "--spec", required=True, metavar="FILE", help="What to build; committed in the repository."
-        ),
-        click.option("--pipeline", default="default", show_default=True, help="Which pipeline."),
-        click.option(
-            "--intensity", type=click.Choice(["standard", "high", "critical"]), help="How thorough."
-        ),
-        click.option("--agent", metavar="AGENT", help="claude, 'command:PROGRAM ARG...' or replay:DIR."),
-        click.option(
-            "--sandbox",
-            "agent_sandbox",
-            type=click.Choice(["auto", "require", "off"]),
-            help="The sandbox of agents: auto warns when it cannot be made, require refuses to start.",
-        ),
-        click.option(
-            "--on-escalation",
-            type=click.Choice(["defer", "ask", "halt"]),
-            help="What to do when a decision needs you: leave it for the end, ask at this terminal, or pause.",
-        ),
-        click.option("--pr", metavar="HOW", help="gh, or skip: only write the pull request's text."),
-        click.option(
-            "--merge",
-            type=click.Choice(["never", "contract"]),
-            help="contract: merge the pull request as the pinned run contract allows.",
-        ),
-        click.option(
-            "--park",
-            metavar="REMOTE",
-            help="Remote on which a stopped run is parked for other machines; none: nowhere.",
-        ),
-        click.option("--max-minutes", type=SOME, help="For all agents together."),
-        click.option("--max-usd", type=SOME, help="For all agents together."),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-def _watch_options(command: Any) -> Any:
-    """Add the options for how a run is shown."""
-    options = (
-        click.option("--plain", is_flag=True, help="Show scrolling lines, also on a terminal."),
-        click.option(
-            "--json",
-            "as_json",
-            is_flag=True,
-            help="Print each event as one JSON line; the last one says how it ended.",
-        ),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
 @click.command(
     epilog="Example: correctless cauto run --spec docs/spec.md --agent 'command:./agent.sh' --pr skip"
 )
-@_request_options
+@request_options
 @click.option(
     "--approve-spec-as", type=NAME, metavar="NAME", help="Approve the spec in this name, for cron and CI."
 )
@@ -130,7 +67,7 @@ def _watch_options(command: Any) -> Any:
     is_flag=True,
     help="Show the plan and each step's prompt, tools and limits; start nothing, write nothing.",
 )
-@_watch_options
+@watch_options
 def run(
     spec: str,
     pipeline: str,
@@ -169,7 +106,7 @@ def run(
             approved = _approval(ready, approve_spec_as)
             with Lock.take(here, "correctless cauto run") as held:
                 ctx = RunContext(here, ready.logs, held, os.environ, activity=watcher.activity)
-                tried = () if untried else proofs.tried(ready)
+                tried = () if untried else check.tried(ready)
                 started = start.begin(ready, ctx, approved, watcher.event, tried=tried)
                 session.note_start(os.environ, ready.logs, started.run)
                 if detach:
@@ -181,7 +118,7 @@ def run(
                         typable("watch it with: correctless cauto status --follow", here.top), err=True
                     )
                     return exits.OK
-                return _drive(ctx, watcher, show=not as_json)
+                return drive(ctx, watcher, show=not as_json)
 
 
 def _rehearse(request: start.Request, *, as_json: bool) -> int:
@@ -274,7 +211,7 @@ def _detach(here: Repo, logs: Logs, run_id: str, held: Lock) -> None:
     help="Raise the run's time to this total.",
 )
 @parked.from_options
-@_watch_options
+@watch_options
 def resume(
     lock_fd: int | None,
     usd: float | None,
@@ -320,7 +257,7 @@ def _resume_from(
         logs = parked.bring(here, remote, run, take_over=take_over)
         watcher.before(record.load(logs).events)
         ctx = RunContext(here, logs, held, os.environ, activity=watcher.activity)
-        return _drive(ctx, watcher, show=show, usd=usd, minutes=minutes, park=remote)
+        return drive(ctx, watcher, show=show, usd=usd, minutes=minutes, park=remote)
 
 
 def _resume(
@@ -354,77 +291,4 @@ def _resume(
         parked.take_again(here, state)
         watcher.before(events)
         ctx = RunContext(here, logs, held, os.environ, activity=watcher.activity)
-        return _drive(ctx, watcher, show=show, usd=usd, minutes=minutes)
-
-
-def _drive(
-    ctx: RunContext,
-    watcher: Watcher | None = None,
-    *,
-    show: bool = True,
-    usd: float | None = None,
-    minutes: float | None = None,
-    park: str | None = None,
-) -> int:
-    told = watcher or watch.PlainWatcher()
-    ctx.ask = asker(ctx.repo, told, ctx.env)
-    try:
-        with watch.interruptible(told), told, orphans.adopting():
-            state = loop.drive(ctx, told.event, usd=usd, minutes=minutes, park=park)
-    except KeyboardInterrupt:
-        raise Stop(exits.INTERRUPTED, typable(watch.INTERRUPTED, ctx.repo.top)) from None
-    if show:
-        watch.out(summary.text(views.view(ctx.logs), width=width()).removesuffix("\n"))
-    if state.stopped is not None:
-        raise Stop(state.stopped.code, typable(state.stopped.reason, ctx.repo.top))
-    if state.phase != "complete":
-        said = f"run {state.run} did not end. Look at it with: correctless cauto status"
-        raise Stop(exits.REFUSED, typable(said, ctx.repo.top))
-    told.end(exits.OK, ended(state))
-    click.echo(ended(state), err=True)
-    return exits.OK
-
-
-@click.command(epilog="Example: correctless cauto check --spec docs/spec.md")
-@_request_options
-@click.option("--notify", "trial", is_flag=True, help="Send one trial notification.")
-def check(spec: str, pipeline: str, trial: bool, **flags: Any) -> int:
-    """Try what a run will need, and show its plan.
-
-    Tries the tests on this commit, a signature, the push, the login and one turn of the agent.
-
-    Logs and branch are not changed. Exit 0: a run may start; 1: a trial failed; 3: a run cannot start.
-    """
-    ready = start.prepare(
-        git.find(os.getcwd()), os.getcwd(), start.Request(spec, pipeline, flags), os.environ
-    )
-    click.echo(progress.plan(ready.frozen.plan))
-    if inherits := progress.inherits(ready.inherited):
-        click.echo(f"inherits   {inherits}")
-    if trial:
-        sent = notify.trial(ready.frozen.plan, ready.repo, os.environ)
-        if not sent.ok:
-            raise Stop(exits.REFUSED, sent.said)
-        click.echo(sent.said)
-    click.echo(proofs.TRYING, err=True)
-    tried = [proofs.told(prove(), err=False) for prove in preflight.proofs(ready, os.environ)]
-    if start.approval(ready) is None:
-        raise Stop(
-            exits.REFUSED,
-            f"the spec {ready.frozen.plan.spec} is not approved yet. cauto run asks for it in a terminal",
-        )
-    return exits.OK if all(proof.ok for proof in tried) else exits.FINDINGS
-
-
-@click.command(epilog="Example: correctless cauto demo")
-@click.option(
-    "--keep", "folder", metavar="DIR", help="Where to make the repository; default: a new temporary folder."
-)
-def demo(folder: str | None) -> int:
-    """Run a whole pipeline on a scratch repository with recorded answers.
-
-    It uses no model, no network and no account.
-    """
-    from correctless.cli.run import demo as shown
-
-    return shown.play(folder, drive=_drive)
+        return drive(ctx, watcher, show=show, usd=usd, minutes=minutes)

@@ -16,7 +16,7 @@ from correctless.agents import Activity, Agent, MakeSandbox
 from correctless.agents.environment import environment
 from correctless.base.clock import utcnow
 from correctless.decisions.decision import Attempt
-from correctless.dispatch.step.decisions_log import DecisionsLog
+from correctless.dispatch.core.decisions_log import DecisionsLog
 from correctless.ledger.heads import noting
 from correctless.project.git import Repo, Standing, push_urls
 from correctless.project.git.before import Before
@@ -148,8 +148,6 @@ def sandbox_for(
     """Return the means of a sandbox, or why there is none, and its maker.
 
     The files of its processes go to `folder`. Raises: `Stop(3)` where the plan requires a sandbox and this machine has none.
-
-    `Stop(3)` where the plan requires one and there is none.
     """
     means, fault = sandbox.find(plan.sandbox, env, exclude=(repo.top, repo.home))
     if means is None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from correctless.base.clock import timestamp
 from correctless.decisions.decision import Confirmation, Decision
 from correctless.dispatch.core.context import Question, RunContext, plan_of, step_of
-from correctless.dispatch.step.decisions_log import ANSWER, is_answer
+from correctless.dispatch.core.decisions_log import ANSWER, is_answer
 from correctless.review import gate, open_set
 from correctless.runlog import branch as record
 from correctless.runlog.branch import Branch, Recorded

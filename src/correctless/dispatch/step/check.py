@@ -70,7 +70,7 @@ def check(
         fix = f"\n{_READ_ONLY}" if sandbox is not None and b"Read-only file system" in output else ""
         failed = f"the check {' '.join(step.check)} ended with {done.code}:\n{said}".strip()
         return CheckVerdict(False, failed + fix, output)
-    return CheckVerdict(True, "", output, committed=judged.committed)
+    return CheckVerdict(True, output=output)
 
 
 def judge(repo: Repo, plan: Plan, step: PlannedStep, here: Standing, *, base: str, spec: str) -> CheckVerdict:

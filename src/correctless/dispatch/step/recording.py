@@ -15,7 +15,7 @@ from correctless.decisions.correction import claimed_id, folded
 from correctless.decisions.decision import Attempt
 from correctless.decisions.remarks import recorded
 from correctless.dispatch.core.context import RunContext
-from correctless.dispatch.step.decisions_log import is_answer
+from correctless.dispatch.core.decisions_log import is_answer
 from correctless.skill.contract import SkillContract
 
 

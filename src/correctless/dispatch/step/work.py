@@ -17,9 +17,9 @@ from correctless.decisions import capture
 from correctless.decisions.decision import Attempt, Decision
 from correctless.dispatch.core import freeze, policy_changes, spec
 from correctless.dispatch.core.context import RunContext, attempt_of, plan_of, sha256, step_of
+from correctless.dispatch.core.decisions_log import is_answer
 from correctless.dispatch.step import aside, untrusted
 from correctless.dispatch.step.check import check, judge, report_fault
-from correctless.dispatch.step.decisions_log import is_answer
 from correctless.project.config import TESTED
 from correctless.project.git import objects
 from correctless.project.git.before import Before

@@ -1,0 +1,51 @@
+"""A run that is driven to its end, or to where it stops, in front of a watcher."""
+
+from __future__ import annotations
+
+import click
+
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.base.process import orphans
+from correctless.cli import typable
+from correctless.cli.display import watch
+from correctless.cli.display.ask import asker
+from correctless.cli.display.watch import Watcher
+from correctless.cli.review import width
+from correctless.cli.run.status import ended
+from correctless.dispatch import loop
+from correctless.dispatch.core.context import RunContext
+from correctless.review import open_set as views
+from correctless.review import summary
+
+
+def drive(
+    ctx: RunContext,
+    watcher: Watcher | None = None,
+    *,
+    show: bool = True,
+    usd: float | None = None,
+    minutes: float | None = None,
+    park: str | None = None,
+) -> int:
+    """Drive a run on, show its summary, and return the exit code.
+
+    `usd` and `minutes` are new totals; `park` is the remote it was brought from. Raises: Stop with the run's own code.
+    """
+    told = watcher or watch.PlainWatcher()
+    ctx.ask = asker(ctx.repo, told, ctx.env)
+    try:
+        with watch.interruptible(told), told, orphans.adopting():
+            state = loop.drive(ctx, told.event, usd=usd, minutes=minutes, park=park)
+    except KeyboardInterrupt:
+        raise Stop(exits.INTERRUPTED, typable(watch.INTERRUPTED, ctx.repo.top)) from None
+    if show:
+        watch.out(summary.text(views.view(ctx.logs), width=width()).removesuffix("\n"))
+    if state.stopped is not None:
+        raise Stop(state.stopped.code, typable(state.stopped.reason, ctx.repo.top))
+    if state.phase != "complete":
+        said = f"run {state.run} did not end. Look at it with: correctless cauto status"
+        raise Stop(exits.REFUSED, typable(said, ctx.repo.top))
+    told.end(exits.OK, ended(state))
+    click.echo(ended(state), err=True)
+    return exits.OK
