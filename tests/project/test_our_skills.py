@@ -15,7 +15,7 @@ import pytest
 import correctless
 from correctless import cli
 from correctless.cli.group import correctless_command
-from correctless.dispatch.core import freeze
+from correctless.dispatch.control import plan
 from correctless.dispatch.step import prompt
 from correctless.project import config
 from correctless.project.git import find
@@ -314,7 +314,7 @@ def test_all_that_the_agents_of_a_default_run_are_told_is_40_kib(scratch_repo: P
     spec = b"# Discounts\n\n- R-001: a code applies once.\n"
     chosen = config.load({"intensity": "high", "commands": {"test": ["python3", "-m", "pytest", "-q"]}})
     here = find(str(scratch_repo))
-    frozen = freeze.freeze(
+    frozen = plan.make_plan(
         here,
         chosen,
         branch="feature/discount-codes",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,7 +11,7 @@ from correctless.agents import recorder
 from correctless.base.text import printable_lines
 from correctless.cli.display import progress
 from correctless.dispatch.control.start import Ready
-from correctless.dispatch.core import freeze
+from correctless.dispatch.core import frozen_files
 from correctless.dispatch.step import prompt
 from correctless.runlog.plan import Plan, PlannedStep
 from correctless.skill import contract
@@ -39,14 +38,14 @@ def rehearse(ready: Ready) -> tuple[Rehearsed, ...]:
 
 
 def _prompt(ready: Ready, plan: Plan, step: PlannedStep, files: Mapping[str, bytes]) -> str:
-    path = freeze.skill_path(ready.logs, RUN, step)
+    path = frozen_files.skill_path(ready.logs, RUN, step)
     agent = agents.named(step.agent, ready.repo.top)
     return prompt.write(
         plan,
         step,
         contract.of_text(files[f"{step.name}/SKILL.md"], path),
         skill_path=path,
-        spec_path=os.path.join(ready.logs.folder(RUN), "frozen", freeze.SPEC),
+        spec_path=frozen_files.spec_path(ready.logs, RUN),
         nonce=NONCE,
         recorder=agent.takes_recorder and recorder.available(),
     )

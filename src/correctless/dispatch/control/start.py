@@ -14,9 +14,10 @@ from correctless.agents import Agent
 from correctless.base import below, exits
 from correctless.base.exits import Stop
 from correctless.decisions.decision import Confirmation
-from correctless.dispatch.core import freeze
+from correctless.dispatch.control.plan import make_plan
+from correctless.dispatch.core import frozen_files
 from correctless.dispatch.core.context import RunContext
-from correctless.dispatch.core.freeze import Frozen
+from correctless.dispatch.core.frozen_files import FrozenPlan
 from correctless.dispatch.finish.pull_request import github
 from correctless.dispatch.loop import Log, Tell
 from correctless.dispatch.step import untrusted
@@ -54,7 +55,7 @@ class Ready:
     repo: Repo
     logs: Logs
     config: Config
-    frozen: Frozen
+    frozen: FrozenPlan
     spec_text: str
     inherited: tuple[Recorded, ...]  # open entries of other branches whose work this one carries
 
@@ -83,7 +84,7 @@ def prepare(repo: Repo, cwd: str, request: Request, env: Mapping[str, str]) -> R
     # Now, and not after hours at the gate: where the logs of what it carries are missing, no run of this branch is published.
     base = inheritance.base_ref(repo, found.remote, [target], branch)
     waiting = gate.asked(logs, repo, base=base)[1].waiting
-    frozen = freeze.freeze(
+    frozen = make_plan(
         repo,
         found,
         branch=branch,
@@ -144,7 +145,7 @@ def begin(
     head = decisions.head()
     run = run_id(ctx.now(), ctx.token(2))
     os.makedirs(ready.logs.folder(run), mode=0o700)
-    freeze.store(ready.logs, run, ready.frozen)
+    frozen_files.store(ready.logs, run, ready.frozen)
     event = RunStarted(
         plan=ready.frozen.plan,
         approved_by=approved.by,
@@ -267,7 +268,7 @@ def _refuse_unfinished(state: State) -> None:
         )
 
 
-def _check_agents(frozen: Frozen, env: Mapping[str, str], cwd: str) -> None:
+def _check_agents(frozen: FrozenPlan, env: Mapping[str, str], cwd: str) -> None:
     spelled: dict[str, Agent] = {step.agent: agents.named(step.agent, cwd) for step in frozen.plan.steps}
     for agent in spelled.values():
         agent.check(env, cwd)

@@ -10,7 +10,7 @@ from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.base.files import replace_file
 from correctless.base.text import one_line
-from correctless.dispatch.core import freeze
+from correctless.dispatch.core import frozen_files
 from correctless.dispatch.core import spec as spec_text
 from correctless.dispatch.core.context import RunContext, plan_of
 from correctless.dispatch.step import work
@@ -119,7 +119,9 @@ def expected(repo: Repo, plan: Plan) -> str | None:
 def _text(ctx: RunContext, state: State) -> tuple[str, str]:
     plan = plan_of(state)
     branch, found = gate.asked(ctx.logs, ctx.repo)
-    spec = freeze.read_frozen(ctx.logs, state.run, freeze.SPEC, plan.spec_sha256).decode("utf-8", "replace")
+    spec = frozen_files.read(ctx.logs, state.run, frozen_files.SPEC, plan.spec_sha256).decode(
+        "utf-8", "replace"
+    )
     title = spec_text.title(spec) or plan.branch
     text = body(
         run=state.run,

@@ -18,9 +18,9 @@ from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.base.files import replace_file
 from correctless.base.text import one_line
-from correctless.dispatch.core import freeze
+from correctless.dispatch.core import frozen_files
 from correctless.dispatch.core.context import RunContext, plan_of
-from correctless.dispatch.core.freeze import Frozen
+from correctless.dispatch.core.frozen_files import FrozenPlan
 from correctless.dispatch.parking import parcel, remote_ref
 from correctless.dispatch.parking.parcel import Parcel
 from correctless.dispatch.parking.remote_ref import Parked, ParkHolder, RefMoved, command
@@ -345,7 +345,7 @@ def _store(logs: Logs, brought: Parcel, env: Mapping[str, str]) -> None:
     for path in missing:  # there and not what was planned: it is read-only, and written anew
         with suppress(FileNotFoundError):
             os.unlink(os.path.join(folder, "frozen", path))
-    freeze.store(logs, brought.run, Frozen(brought.plan, missing))
+    frozen_files.store(logs, brought.run, FrozenPlan(brought.plan, missing))
     for path, data in brought.files.items():
         full = os.path.join(logs.artifacts, path)
         if path.startswith("runs/") and not os.path.lexists(full):
@@ -358,6 +358,6 @@ def _store(logs: Logs, brought: Parcel, env: Mapping[str, str]) -> None:
 
 def _is_frozen(logs: Logs, run: str, path: str, sha: str) -> bool:
     with suppress(Stop):
-        freeze.read_frozen(logs, run, path, sha)
+        frozen_files.read(logs, run, path, sha)
         return True
     return False

@@ -14,7 +14,7 @@ from typing import Any
 
 from correctless.base import below, exits
 from correctless.base.exits import Stop
-from correctless.dispatch.core import freeze, policy
+from correctless.dispatch.core import frozen_files, policy
 from correctless.dispatch.core.context import sha256
 from correctless.dispatch.tell import escalation
 from correctless.ledger.check import Anchor
@@ -85,7 +85,7 @@ def pack(logs: Logs, state: State) -> dict[str, bytes]:
     assert plan is not None
     files = logs_of(logs)
     for path, sha in frozen(plan).items():
-        files[f"frozen/{path}"] = freeze.read_frozen(logs, state.run, path, sha)
+        files[f"frozen/{path}"] = frozen_files.read(logs, state.run, path, sha)
     for path in _kept(record.load(logs)):
         if os.path.isfile(os.path.join(logs.artifacts, path)):
             files[path] = read(os.path.join(logs.artifacts, path))
@@ -107,8 +107,8 @@ def places(logs: Logs) -> dict[str, str]:
 
 def frozen(plan: Plan) -> dict[str, str]:
     """Return each frozen file of a plan with its SHA-256."""
-    found = {freeze.SPEC: plan.spec_sha256}
-    more = ((freeze.INSTRUCTIONS, plan.instructions_sha256), (freeze.MCP, plan.mcp_sha256))
+    found = {frozen_files.SPEC: plan.spec_sha256}
+    more = ((frozen_files.INSTRUCTIONS, plan.instructions_sha256), (frozen_files.MCP, plan.mcp_sha256))
     found.update({name: sha for name, sha in more if sha is not None})
     for step in plan.steps:
         found.update({f"{step.name}/{path}": sha for path, sha in step.files.items()})

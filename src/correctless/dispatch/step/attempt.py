@@ -31,7 +31,7 @@ from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.base.files import replace_file
 from correctless.base.process import process
-from correctless.dispatch.core import freeze
+from correctless.dispatch.core import frozen_files
 from correctless.dispatch.core.context import RunContext, attempt_of, plan_of, sha256, step_of
 from correctless.dispatch.step import aside, ask, prompt, untrusted, work
 from correctless.dispatch.step.check import set_report_aside
@@ -84,8 +84,8 @@ class Runner:
                 plan,
                 step,
                 contract,
-                skill_path=freeze.skill_path(ctx.logs, state.run, step),
-                spec_path=os.path.join(ctx.logs.folder(state.run), "frozen", freeze.SPEC),
+                skill_path=frozen_files.skill_path(ctx.logs, state.run, step),
+                spec_path=frozen_files.spec_path(ctx.logs, state.run),
                 nonce=self._nonce,
                 recorder=recorder,
                 retry_note=state.retry_note,
@@ -199,7 +199,7 @@ class Runner:
         self, state: State, attempt: int, session: str, write: Callable[..., str], *, part: int = 1
     ) -> PausedAgent:
         ctx, plan, step = self.ctx, plan_of(state), step_of(state)
-        contract = freeze.check_skill(ctx.logs, state.run, step)
+        contract = frozen_files.read_skill(ctx.logs, state.run, step)
         agent = ctx.agent(step.agent, ctx.repo.top)
         servers = _servers(ctx, state) if agent.takes_recorder else {}
         if agent.takes_recorder:
@@ -220,7 +220,9 @@ class Runner:
             else _without_recorder(ctx.folder(attempt_of(state, attempt)), servers),
         )
         if plan.instructions_sha256:
-            system = freeze.read_frozen(ctx.logs, state.run, freeze.INSTRUCTIONS, plan.instructions_sha256)
+            system = frozen_files.read(
+                ctx.logs, state.run, frozen_files.INSTRUCTIONS, plan.instructions_sha256
+            )
             task = replace(task, system=system.decode("utf-8", "replace"))
         self._held = agent.hold(task)
         ctx.lock.note(f"run {state.run}, step {step.name}", group=self._held.pgid)
@@ -347,13 +349,13 @@ def _servers(ctx: RunContext, state: State) -> dict[str, Any]:
     frozen = plan_of(state).mcp_sha256
     if frozen is None:
         return {}
-    return freeze.mcp_servers(freeze.read_frozen(ctx.logs, state.run, freeze.MCP, frozen))
+    return frozen_files.mcp_servers(frozen_files.read(ctx.logs, state.run, frozen_files.MCP, frozen))
 
 
 def _without_recorder(folder: str, servers: Mapping[str, Any]) -> str | None:
     if not servers:
         return None
-    path = os.path.join(folder, freeze.MCP)
+    path = os.path.join(folder, frozen_files.MCP)
     replace_file(path, json.dumps({"mcpServers": servers}).encode(), mode=0o600)
     return path
 

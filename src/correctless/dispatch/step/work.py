@@ -15,7 +15,7 @@ from correctless.base.files import replace_file
 from correctless.base.text import one_line
 from correctless.decisions import capture
 from correctless.decisions.decision import Attempt, Decision
-from correctless.dispatch.core import freeze, policy_changes, spec
+from correctless.dispatch.core import frozen_files, policy_changes, spec
 from correctless.dispatch.core.context import RunContext, attempt_of, plan_of, sha256, step_of
 from correctless.dispatch.core.decisions_log import is_answer
 from correctless.dispatch.step import aside, untrusted
@@ -85,7 +85,7 @@ def _captured(
     """What the answer on disk holds; None when it is not the one whose hash is on record."""
     step = step_of(state)
     folder = ctx.folder(attempt_of(state))
-    contract = freeze.check_skill(ctx.logs, state.run, step)
+    contract = frozen_files.read_skill(ctx.logs, state.run, step)
     answer = read(os.path.join(folder, "answer.md"))
     if sha256(answer) != state.answer_sha256:
         return None
@@ -116,7 +116,7 @@ def _captured(
 def check_step(ctx: RunContext, state: State) -> StepChecked:
     """Run the step's check; defer what it changed of its own rules."""
     plan, step = plan_of(state), step_of(state)
-    approved = freeze.read_frozen(ctx.logs, state.run, freeze.SPEC, plan.spec_sha256).decode(
+    approved = frozen_files.read(ctx.logs, state.run, frozen_files.SPEC, plan.spec_sha256).decode(
         "utf-8", "replace"
     )
     # What the check runs on is what a commit can hold.
@@ -250,7 +250,7 @@ def message(state: State, step: str, marks: Mapping[str, str]) -> str:
 def squashed(ctx: RunContext, state: State, marks: Mapping[str, str]) -> str:
     """Return the message of the one commit that replaces those of a run."""
     plan = plan_of(state)
-    text = freeze.read_frozen(ctx.logs, state.run, freeze.SPEC, plan.spec_sha256)
+    text = frozen_files.read(ctx.logs, state.run, frozen_files.SPEC, plan.spec_sha256)
     title = one_line(spec.title(text.decode("utf-8", "replace")))
     subject = title or message(state, "consolidation", {}).strip()
     done = ", ".join(item.step for item in state.finished if isinstance(item, StepFinished))
@@ -268,8 +268,8 @@ def _defer_what_a_person_should_know(
     committed: bool,
 ) -> None:
     plan, step = plan_of(state), step_of(state)
-    skill = freeze.check_skill(ctx.logs, state.run, step).name
-    approved = freeze.read_frozen(ctx.logs, state.run, freeze.SPEC, plan.spec_sha256).decode(
+    skill = frozen_files.read_skill(ctx.logs, state.run, step).name
+    approved = frozen_files.read(ctx.logs, state.run, frozen_files.SPEC, plan.spec_sha256).decode(
         "utf-8", "replace"
     )
     found = [
@@ -350,7 +350,7 @@ def _defer(
     attempt: int,
     found: Sequence[tuple[str, str, str]],
 ) -> None:
-    skill = freeze.check_skill(ctx.logs, state.run, step).name
+    skill = frozen_files.read_skill(ctx.logs, state.run, step).name
     at = Attempt(state.run, step.name, attempt)
     own = [each.key for each in ctx.decisions.of_attempt(at) if _synthesized(each)]
     first = ctx.decisions.unlisted(state.run, skill, but=own) + 1

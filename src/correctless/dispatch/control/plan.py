@@ -1,54 +1,36 @@
-"""The frozen plan of a run, and the exact files it is executed from.
+"""Plan a run: resolve its pipeline to steps, and collect the files they are executed from.
 
-Nothing is written here: a run that is refused leaves no trace. `store` writes the frozen files once the run is to begin,
-`frozen` reads one back and refuses it when a byte differs from what the plan names.
+Nothing is written here: a run that is refused leaves no trace.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
 
 from correctless import agents
-from correctless.agents import recorder
 from correctless.base import below, exits, install
 from correctless.base.exits import Stop
-from correctless.dispatch.core import policy, policy_changes
+from correctless.dispatch.core import frozen_files, policy, policy_changes
+from correctless.dispatch.core.context import sha256
+from correctless.dispatch.core.frozen_files import FrozenPlan
 from correctless.dispatch.tell import notify
 from correctless.lint import rules
 from correctless.project import plugins
 from correctless.project.config import REPORTS, TESTED, Config, Step
 from correctless.project.git import Repo
-from correctless.project.paths import Logs
 from correctless.runlog.plan import Plan, PlannedStep
 from correctless.skill import contract
 from correctless.skill.contract import SkillContract
-from correctless.syntax.strict_json import RecordError, strict_json
 
-SPEC = "spec.md"
-INSTRUCTIONS = "instructions.md"
-MCP = "mcp.json"
 _INSTRUCTION_FILES = ("CLAUDE.md", ".claude/CLAUDE.md", "AGENTS.md")
 _LARGEST = 8 << 20  # bytes of one skill's folder: it is copied for every run
-_SERVER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 # Claude Code's names of what a step needs when its skill doesn't say.
 _TOOLS = ("Read", "Edit", "Write", "Glob", "Grep", "Bash")
 
 
-@dataclass(frozen=True, slots=True)
-class Frozen:
-    """A plan and its files, by their path in the run's frozen folder."""
-
-    plan: Plan
-    files: Mapping[str, bytes]
-
-
-def freeze(
+def make_plan(
     repo: Repo,
     config: Config,
     *,
@@ -62,13 +44,13 @@ def freeze(
     env: Mapping[str, str],
     park: str | None = None,
     merge: str = "",
-) -> Frozen:
+) -> FrozenPlan:
     """Return the plan of a run and its files.
 
     Raises: `Stop(3)` with every skill that is missing or cannot run unattended.
     """
     notify.refuse_inside(config.notify, repo)
-    files: dict[str, bytes] = {SPEC: spec_bytes}
+    files: dict[str, bytes] = {frozen_files.SPEC: spec_bytes}
     steps: list[PlannedStep] = []
     left_out: dict[str, str] = {}
     faults: list[str] = []
@@ -101,69 +83,30 @@ def freeze(
         )
     instructions = _instructions(repo, base)
     if instructions:
-        files[INSTRUCTIONS] = instructions
+        files[frozen_files.INSTRUCTIONS] = instructions
     servers = _mcp(repo, base, config.agent_mcp) if config.agent_mcp else None
     if servers is not None:
-        files[MCP] = servers
-    return Frozen(
+        files[frozen_files.MCP] = servers
+    return FrozenPlan(
         plan=Plan(
             branch=branch,
             base=base,
             spec=spec,
-            spec_sha256=_sha256(spec_bytes),
+            spec_sha256=sha256(spec_bytes),
             pipeline=pipeline,
             steps=tuple(steps),
             left_out=left_out,
             attempts=config.attempts(),
-            mcp_sha256=_sha256(servers) if servers is not None else None,
+            mcp_sha256=sha256(servers) if servers is not None else None,
             park=park,
             merge=merge,
             target=target,
             git_sha256=policy_changes.git_settings(repo),
             **policy.of_config(config),
-            instructions_sha256=_sha256(instructions) if instructions else None,
+            instructions_sha256=sha256(instructions) if instructions else None,
         ),
         files=files,
     )
-
-
-def store(logs: Logs, run: str, frozen: Frozen) -> None:
-    """Write the frozen files under the run's folder, read-only."""
-    for path, data in frozen.files.items():
-        full = os.path.join(_folder(logs, run), path)
-        os.makedirs(os.path.dirname(full), exist_ok=True)
-        with open(full, "wb") as file:
-            file.write(data)
-        os.chmod(full, 0o500 if data.startswith(b"#!") else 0o400)
-
-
-def read_frozen(logs: Logs, run: str, path: str, sha256: str) -> bytes:
-    """Return one frozen file.
-
-    Raises: `Stop(3)` when it is missing or not what the plan names.
-    """
-    full = os.path.join(_folder(logs, run), path)
-    try:
-        data = below.read(full)
-    except OSError as error:
-        raise Stop(exits.REFUSED, f"{full} can't be read: {error.strerror}. start a new run") from None
-    if _sha256(data) != sha256:
-        raise Stop(exits.REFUSED, f"{full} was changed after the run was planned. start a new run")
-    return data
-
-
-def skill_path(logs: Logs, run: str, step: PlannedStep) -> str:
-    """Return the path of the frozen SKILL.md of a step."""
-    return os.path.join(_folder(logs, run), step.name, "SKILL.md")
-
-
-def check_skill(logs: Logs, run: str, step: PlannedStep) -> SkillContract:
-    """Return the contract of a step from its frozen copy, once each file is verified.
-
-    Raises: `Stop(3)` when a file differs from the plan.
-    """
-    data = {path: read_frozen(logs, run, f"{step.name}/{path}", sha) for path, sha in step.files.items()}
-    return contract.of_text(data["SKILL.md"], skill_path(logs, run, step))
 
 
 def find_skill(repo: Repo, skill: str, env: Mapping[str, str]) -> str:
@@ -237,7 +180,7 @@ def _planned(
     agent = step.agent or config.agent
     return PlannedStep(
         name=name,
-        files={path: _sha256(data) for path, data in sorted(of_skill.items())},
+        files={path: sha256(data) for path, data in sorted(of_skill.items())},
         untrusted=step.skill == "simplify",
         tools=tools,
         check=step.check or (config.commands.test if skill in TESTED else None),
@@ -260,35 +203,13 @@ def _instructions(repo: Repo, base: str) -> bytes:
     return b"\n".join(b"# " + name.encode() + b"\n\n" + data.strip() + b"\n" for name, data in found if data)
 
 
-def mcp_servers(data: bytes) -> dict[str, Any]:
-    """Return the servers of a file in Claude Code's format.
-
-    Raises: `Stop(3)` when it is invalid, or takes the recorder's name.
-    """
-    try:
-        said = strict_json(data.decode("utf-8"))
-    except (UnicodeDecodeError, RecordError):
-        said = None
-    servers = said.get("mcpServers") if isinstance(said, dict) else None
-    if not isinstance(servers, dict) or not all(isinstance(each, dict) for each in servers.values()):
-        fix = 'write {"mcpServers": {...}}'
-        raise Stop(exits.REFUSED, f"agent_mcp names a file that is none of MCP servers. {fix}")
-    for name in servers:
-        if not _SERVER.fullmatch(name) or name == recorder.NAME:
-            raise Stop(
-                exits.REFUSED,
-                f"agent_mcp has a server {name!r}. give it another name, of letters, digits, - and _",
-            )
-    return servers
-
-
 def _mcp(repo: Repo, base: str, path: str) -> bytes:
     data = repo.file_at(base, path)
     if data is None:
         raise Stop(
             exits.REFUSED, f"agent_mcp names {path}, which commit {base[:12]} does not have. commit it"
         )
-    mcp_servers(data)
+    frozen_files.mcp_servers(data)
     return data
 
 
@@ -309,11 +230,3 @@ def _folder_files(folder: str) -> Iterator[tuple[str, bytes]]:
                     f"{folder} holds over {_LARGEST >> 20} MiB. move what is no skill out of it",
                 )
             yield os.path.relpath(full, folder), data
-
-
-def _folder(logs: Logs, run: str) -> str:
-    return os.path.join(logs.folder(run), "frozen")
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
