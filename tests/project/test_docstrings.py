@@ -10,7 +10,7 @@ import pytest
 
 from places import PACKAGE
 
-PACKAGES = ("runcontract", "lint", "ledger", "project", "syntax", "github", "guard", "base")
+PACKAGES = sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
 
 
 def without(node: ast.Module | ast.ClassDef, prefix: str = "") -> Iterator[str]:
