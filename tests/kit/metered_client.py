@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-# Speaks as Claude Code does: AGENT_LIMIT pauses (the first n calls end at a usage limit), else the work of cdocs.
+# Speaks as Claude Code does: AGENT_LIMIT pauses (the first n calls end at a usage limit, which ends at AGENT_UNTIL or, as
+# `+3`, three seconds later), else the work of cdocs.
 CLIENT = """\
 #!{python}
 import json, os, pathlib, re, sys, time
@@ -16,7 +17,7 @@ say(type="system", subtype="init", claude_code_version="2.1.329")
 if len(calls.read_text().split()) <= int(os.environ.get("AGENT_LIMIT", "0")):
     until = os.environ.get("AGENT_UNTIL")
     if until:
-        limit = {{"status": "rejected", "rateLimitType": "five_hour", "resetsAt": float(until)}}
+        limit = {{"status": "rejected", "rateLimitType": "five_hour", "resetsAt": float(until) + time.time() * until.startswith("+")}}
         say(type="rate_limit_event", rate_limit_info=limit)
     status = 429 if until else 529
     say(type="result", subtype="success", is_error=True, result="limit", api_error_status=status, total_cost_usd=0.01)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from typing import Any
 
 from correctless.base import exits
 from correctless.base.clock import timestamp
@@ -21,7 +22,6 @@ from correctless.dispatch.step import untrusted
 from correctless.dispatch.step.attempt import Runner
 from correctless.dispatch.tell import escalation, notify
 from correctless.ledger.heads import noting
-from correctless.project.paths import Logs
 from correctless.runlog import branch as record
 from correctless.runlog.events import AgentEnded, Event, Logged, Resumed, RunStopped, fields_of
 from correctless.runlog.manifest import manifest
@@ -38,6 +38,7 @@ class Log:
         self.tell = tell
         self.ledger = noting(ctx.logs.run, ctx.logs.root, ctx.env, alone=True)
         self.last: State | None = None  # after the newest event that is on record
+        self.manifest: dict[str, Any] | None = None  # as it was written last
 
     def write(self, state: State, event: Event, *, run: str | None = None) -> Logged:
         """Append one event; it is durable when this returns."""
@@ -45,7 +46,11 @@ class Log:
         following = after(state, logged)  # first: what the fold would refuse is never written
         self.ledger.append(fields_of(logged.run, logged.timestamp, event))
         self.last = following
-        write_manifest(self.ctx.logs, following)
+        if (view := manifest(following)) != self.manifest:
+            # Not durable: after a power cut the next run of the loop writes it again.
+            data = json.dumps(view, indent=2).encode() + b"\n"
+            replace_file(self.ctx.logs.manifest, data, durable=False)
+            self.manifest = view
         self.tell(following, logged)
         return logged
 
@@ -144,11 +149,3 @@ def drive(
     parked = handover.settle(ctx, state)
     notify.about(ctx, state, notify_s, parked=parked)
     return state
-
-
-def write_manifest(logs: Logs, state: State) -> None:
-    """Write the view of the state for other tools.
-
-    Not durable: after a power cut the next event writes it again.
-    """
-    replace_file(logs.manifest, json.dumps(manifest(state), indent=2).encode() + b"\n", durable=False)

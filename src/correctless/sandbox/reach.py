@@ -6,7 +6,7 @@ What no rule names can be read and not written. `bubblewrap` and `seatbelt` tran
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Literal
@@ -99,11 +99,21 @@ def arrange(rules: Iterable[AccessRule]) -> tuple[AccessRule, ...]:
 def _resolved(rules: Iterable[AccessRule]) -> dict[str, AccessRule]:
     # Most of what could be is not there: cheaper to ask than the real path of each.
     given = [rule for rule in rules if rule.source or os.path.lexists(rule.path)]
-    real = cache(os.path.realpath)  # asked once for each path of one arrangement, and no longer
+    # Each folder is looked at once for one arrangement, and no longer: its answers are of one moment.
+    is_link = cache(os.path.islink)
+
+    @cache
+    def real(path: str) -> str:
+        folder, name = os.path.split(path)
+        if name in ("", os.curdir, os.pardir):
+            return os.path.realpath(path)
+        at = os.path.join(real(folder), name)
+        return os.path.realpath(at) if is_link(at) else at
+
     writable = {real(rule.source or rule.path) for rule in given if rule.access == "write"}
 
     def planted(path: str) -> bool:
-        return any(inside(link, folder) for link in _links(path) for folder in writable)
+        return any(inside(link, folder) for link in _links(path, is_link) for folder in writable)
 
     by_path: dict[str, AccessRule] = {}
     narrow: dict[str, AccessRule] = {}
@@ -131,7 +141,7 @@ def _resolved(rules: Iterable[AccessRule]) -> dict[str, AccessRule]:
     return by_path
 
 
-def _links(path: str) -> Iterator[str]:
+def _links(path: str, is_link: Callable[[str], bool]) -> Iterator[str]:
     """The links a path leads through, each by the real name of its folder."""
     at, pending, seen = os.sep, path.split(os.sep)[::-1], 0
     while pending and seen < _MOST_LINKS:
@@ -140,7 +150,7 @@ def _links(path: str) -> Iterator[str]:
             at = os.path.dirname(at)
         elif name not in ("", os.curdir):
             step = os.path.join(at, name)
-            if not os.path.islink(step):
+            if not is_link(step):
                 at = step
                 continue
             yield step
