@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 import pytest
 
 import contracts as c
-import correctless
+import forked
 from contract_signing import ADA, SAID, Keys, text, wrapped
 from correctless.base import exits
 from correctless.base.clock import timestamp, utcnow
@@ -23,7 +22,6 @@ from correctless.runcontract.ledger import store
 from correctless.runcontract.ledger.case import CaseFacts
 from correctless.runcontract.ledger.records import EscalationRecord, Record, Surfaced
 from operators import RUN, SPAWN, TEXT, Operator
-from patience import PATIENCE
 from places import ROOT
 
 MANUAL = ROOT / "docs" / "run-contract.md"
@@ -37,11 +35,6 @@ VERBS = {
     "reaffirm": "reaffirm",
     "waiver": "waive",
 }
-# The system's file of allowed signers is where this machine has it, and that is nothing a test may write to.
-PROGRAM = (
-    "import sys; from correctless import cli; from correctless.runcontract.ledger import signed\n"
-    "signed.SYSTEM = sys.argv[1]; sys.exit(cli.main(['contract', *sys.argv[2:]]))"
-)
 Git = Callable[..., str]
 
 
@@ -51,8 +44,7 @@ class Signing(Operator):
     def __init__(self, keys: Keys, git: Git) -> None:
         super().__init__(keys.home, git, FREE)
         self.keys = keys
-        self.env["PYTHONPATH"] = str(Path(correctless.__file__).parents[1])
-        self.trusting(keys.signers)
+        self.signers = keys.signers
 
     @property
     def place(self) -> store.ContractFiles:
@@ -67,20 +59,13 @@ class Signing(Operator):
     def run(
         self, *words: str, env: dict[str, str] | None = None, cwd: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """In a fresh interpreter: its list of signers is another than the machine's."""
-        return subprocess.run(
-            [*self.program, *words],
+        """With a file of allowed signers in place of the machine's, which is nothing a test may write to."""
+        return forked.run(
+            ["contract", *words],
             cwd=cwd or self.top,
             env={**self.env, **(env or {})},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
+            patched={"runcontract.ledger.signed.SYSTEM": self.signers},
         )
-
-    def trusting(self, signers: str) -> None:
-        self.program = [sys.executable, "-P", "-c", PROGRAM, signers]
 
     def text(self, kind: str, **changes: Any) -> str:
         said = {"run": RUN, **changes}
@@ -202,7 +187,7 @@ def test_a_text_that_is_not_what_it_should_be_is_not_taken(kind: str, op: Signin
     for verb in {*VERBS.values()} - {VERBS[kind]}:
         code, shown = op.hand_in(verb, path)
         assert (code, f"correctless contract {VERBS[kind]} --signed" in shown) == (exits.USAGE, True)
-    op.trusting("/nonesuch")
+    op.signers = "/nonesuch"
     mine = Path(keys.folder / "mine")
     mine.write_text(f"{ADA} {(keys.folder / 'eve.pub').read_text()}")
     forged = keys.file(name, said, key="eve")

@@ -63,6 +63,9 @@ def be(request: dict[str, Any], streams: array.array[int]) -> NoReturn:
         os.environ.clear()
         os.environ.update(request["env"])
         sys.argv = ["correctless", *request["words"]]
+        for target, value in request["patched"].items():
+            module, _, name = target.rpartition(".")
+            setattr(import_module(f"correctless.{module}"), name, value)
         from correctless.cli import main
 
         code = main(request["words"])

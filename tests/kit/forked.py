@@ -25,10 +25,19 @@ _servers: dict[int, socket.socket] = {}  # by the process that has it
 
 
 def run(
-    words: Sequence[str], *, cwd: Path | str, env: Mapping[str, str], stdin: bytes = b""
+    words: Sequence[str],
+    *,
+    cwd: Path | str,
+    env: Mapping[str, str],
+    stdin: bytes = b"",
+    patched: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """`correctless WORDS`: what it wrote and its exit code."""
-    request = json.dumps({"words": list(words), "cwd": str(cwd), "env": dict(env)}).encode()
+    """`correctless WORDS`: what it wrote and its exit code.
+
+    `patched` sets names of the package in that process, such as `runcontract.ledger.signed.SYSTEM`: a path that is the machine's.
+    """
+    call = {"words": list(words), "cwd": str(cwd), "env": dict(env), "patched": dict(patched or {})}
+    request = json.dumps(call).encode()
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         given.write(stdin)
         given.seek(0)
