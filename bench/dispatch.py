@@ -14,7 +14,7 @@ from statistics import median
 from bench.measure import Ran, environment, measured, ran
 from bench.rows import Figure, Found, Row
 
-STEPS = 10
+STEPS, QUICK_STEPS = 10, 2
 MOST_STEP_MS = 40.0  # what one step more costs
 MOST_RUN_S = 0.5  # what a run costs beside its steps
 MOST_STATUS_S = 0.2
@@ -48,6 +48,7 @@ class _Project:
 
     folder: str
     root: str  # of the checkout
+    steps: int = STEPS  # of the default pipeline
 
     def at(self, name: str) -> str:
         return os.path.join(self.folder, name)
@@ -66,7 +67,7 @@ class _Project:
     def make(self) -> None:
         steps = {
             name: {"steps": [{"skill": "nothing"}] * count}
-            for name, count in (("default", STEPS), ("twice", 2 * STEPS), ("one", 1))
+            for name, count in (("default", self.steps), ("twice", 2 * self.steps), ("one", 1))
         }
         files = {
             "project/spec.md": "# Nothing\n\n- R-001: nothing changes.\n",
@@ -105,7 +106,7 @@ class _Project:
     def alone(self) -> Ran:
         """The agent by itself, as often as a run starts it, with the prompt it had there."""
         prompts = glob.glob(os.path.join(self.top, ".correctless/artifacts/runs/*/nothing-1/prompt.md"))
-        argv = ["/bin/sh", "-c", _ALONE, "sh", self.at("agent"), prompts[0], str(STEPS)]
+        argv = ["/bin/sh", "-c", _ALONE, "sh", self.at("agent"), prompts[0], str(self.steps)]
         return ran(argv, cwd=self.top, env=self.env)
 
 
@@ -113,14 +114,15 @@ def run(*, quick: bool, folder: str | None, root: str, say: Callable[[str], None
     """Measure in a scratch folder in `folder`, which is removed; `Stop(3)` when that can't be done."""
 
     def rows(scratch: str) -> list[Row]:
-        project = _Project(scratch, root)
+        project = _Project(scratch, root, QUICK_STEPS if quick else STEPS)
         project.make()
-        return [*_steps(project, 2 if quick else 9, say), *_memory(project, quick, say)]
+        return [*_steps(project, 1 if quick else 9, say), *_memory(project, quick, say)]
 
     return measured(rows, folder)
 
 
 def _steps(project: _Project, rounds: int, say: Callable[[str], None]) -> list[Row]:
+    steps = project.steps
     project.run("first")  # reads its files from the disk, and has the prompt written
     runs: dict[str, list[Ran]] = {"one": [], "default": [], "twice": []}
     least: list[Ran] = []
@@ -132,13 +134,13 @@ def _steps(project: _Project, rounds: int, say: Callable[[str], None]) -> list[R
         least.append(project.alone())
         looks.append(project.status())
     one, ten, twenty = ([each.seconds for each in runs[name]] for name in ("one", "default", "twice"))
-    more = [(long - short) / STEPS for long, short in zip(twenty, ten, strict=True)]
-    beside = [whole - STEPS * step for whole, step in zip(ten, more, strict=True)]
-    used = [(b.cpu - a.cpu) / STEPS for a, b in zip(runs["default"], runs["twice"], strict=True)]
-    spared = [a.cpu - STEPS * step for a, step in zip(runs["default"], used, strict=True)]
+    more = [(long - short) / steps for long, short in zip(twenty, ten, strict=True)]
+    beside = [whole - steps * step for whole, step in zip(ten, more, strict=True)]
+    used = [(b.cpu - a.cpu) / steps for a, b in zip(runs["default"], runs["twice"], strict=True)]
+    spared = [a.cpu - steps * step for a, step in zip(runs["default"], used, strict=True)]
     peak = max(each.peak_mb for each in runs["twice"])
-    agent = median(each.seconds for each in least) / STEPS * 1e3
-    note = f"(a run of {2 * STEPS} steps less one of {STEPS}) / {STEPS}, of it the agent {agent:.1f} ms; the best {min(more) * 1e3:.0f} ms"
+    agent = median(each.seconds for each in least) / steps * 1e3
+    note = f"(a run of {2 * steps} steps less one of {steps}) / {steps}, of it the agent {agent:.1f} ms; the best {min(more) * 1e3:.0f} ms"
     return [
         Row(
             Figure("a step", median(more) * 1e3, peak_mb=peak),
@@ -160,7 +162,7 @@ def _steps(project: _Project, rounds: int, say: Callable[[str], None]) -> list[R
             "s",
             None,
             rounds,
-            missing=f"a run of {STEPS} steps less {STEPS} steps; processor time {median(spared):.2f} s",
+            missing=f"a run of {steps} steps less {steps} steps; processor time {median(spared):.2f} s",
             most=MOST_RUN_S,
         ),
         Row(
@@ -172,9 +174,9 @@ def _steps(project: _Project, rounds: int, say: Callable[[str], None]) -> list[R
             most=MOST_STATUS_S,
         ),
         Row(
-            Figure(f"a run of {STEPS} steps", median(ten)),
+            Figure(f"a run of {steps} steps", median(ten)),
             "s",
-            Figure(f"the agent alone, {STEPS} times", median(each.seconds for each in least)),
+            Figure(f"the agent alone, {steps} times", median(each.seconds for each in least)),
             rounds,
         ),
         Row(

@@ -84,13 +84,13 @@ def test_a_step_of_the_dispatcher_and_the_memory_of_an_answer_are_measured(tmp_p
     rows = {row["figure"]["name"]: row for row in json.loads(done.stdout)["rows"]}
     assert list(rows) == [
         *("a step", "a step, processor time", "a run beside its steps", "cauto status"),
-        *("a run of 10 steps", "a run of one step", "a run, answer of 7 MB"),
+        *("a run of 2 steps", "a run of one step", "a run, answer of 7 MB"),
     ]
-    for name in ("cauto status", "a run of 10 steps", "a run of one step", "a run, answer of 7 MB"):
+    for name in ("cauto status", "a run of 2 steps", "a run of one step", "a run, answer of 7 MB"):
         assert all(value > 0 for value in figures(rows[name])), name
     goals = {name: (row["unit"], row["most"]) for name, row in rows.items() if row["most"] is not None}
     assert goals == {"a step": ("ms", 40.0), "a run beside its steps": ("s", 0.5), "cauto status": ("s", 0.2)}
-    assert rows["a run of 10 steps"]["floor"]["name"] == "the agent alone, 10 times"
+    assert rows["a run of 2 steps"]["floor"]["name"] == "the agent alone, 2 times"
     memory = rows["a run, answer of 7 MB"]
     assert memory["floor"]["name"] == "a run, answer of 1 MB"
     assert memory["figure"]["peak_mb"] > 10
