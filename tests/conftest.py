@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import itertools
 import os
 import re
@@ -32,6 +31,11 @@ settings.load_profile("patient")
 
 def pytest_configure(config: pytest.Config) -> None:
     effort.campaigns = "not campaign" not in config.option.markexpr
+
+
+def pytest_unconfigure() -> None:
+    if _template.cache_info().currsize:  # not atexit: a worker of xdist ends without it
+        shutil.rmtree(_template().parent, ignore_errors=True)
 
 
 # Whoever starts a job behind a shell has it ignore SIGINT, and so would everything a test starts and interrupts.
@@ -109,7 +113,6 @@ def begun(top: Path, git: Git) -> Path:
 def _template() -> Path:
     """What `begun` copies, made once a worker."""
     folder = Path(tempfile.mkdtemp(prefix="correctless-tests-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     top = folder / "project"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(at_home(folder / "home")))
