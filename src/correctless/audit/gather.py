@@ -18,7 +18,7 @@ from correctless.base.exits import Stop
 from correctless.base.files import open_plain
 from correctless.decisions.decision import Confirmation, Decision
 from correctless.ledger import chain, check
-from correctless.ledger.chain import GENESIS, Entry, Head
+from correctless.ledger.chain import EMPTY, Entry
 from correctless.ledger.check import Anchor, LogReport
 from correctless.ledger.heads import Heads
 from correctless.ledger.ledger import Ledger
@@ -266,8 +266,7 @@ def _branch(
     for entry in entries:
         with suppress(RecordError):  # then the log's own claim is contradicted
             decisions.append(Recorded(Decision.of(entry.fields), entry.seq, entry.line))
-    nowhere = Head(0, GENESIS)
-    return Branch(tuple(decisions), events, confirmations, nowhere, nowhere)
+    return Branch(tuple(decisions), events, confirmations, EMPTY, EMPTY)
 
 
 def _uncovered(branch: Branch, opened: int, log_seq: int) -> tuple[int, ...]:

@@ -98,13 +98,13 @@ def verify(
     Raises: Stop(3) when the decisions log or the run log cannot be read.
     """
     events = entries_of(logs.run, logs)
-    declared = tuple(_declared_new(logs.decisions, env))
+    declarations = tuple(_declared_new(logs.decisions, env))
     faults: list[Finding] = []
     anchors = [*of_events(events), *more]
     if repo is not None:
         runs = {run for e in events if isinstance(run := e.fields.get("run"), str)}
         # In a workspace that was declared new, a branch without a run log has commits of logs that are elsewhere.
-        severity = "error" if runs or not declared else "warning"
+        severity = "error" if runs or not declarations else "warning"
         for commit, trailer in _trailers(repo, at, runs):
             noted = _NOTED.fullmatch(trailer)
             if noted is None:
@@ -117,7 +117,7 @@ def verify(
         anchors = [replace(a, severity="warning") if _about(a, before, events) else a for a in anchors]
     report = check.verify(logs.decisions, anchors, heads=Heads(logs.decisions, env).anchors(), root=logs.root)
     confirmed = _unlike_confirmed(logs, events, before) if report.intact else ()
-    return replace(report, findings=(*faults, *report.findings, *confirmed, *declared))
+    return replace(report, findings=(*faults, *report.findings, *confirmed, *declarations))
 
 
 def beside(logs: Logs, env: Mapping[str, str]) -> Iterator[Finding]:
@@ -145,7 +145,7 @@ def _beside(path: str, logs: Logs, env: Mapping[str, str]) -> Iterator[Finding]:
 
 def _declared_new(log: str, env: Mapping[str, str]) -> Iterator[Finding]:
     """Yield each declaration that this workspace is new: it voids all earlier notes."""
-    for each in workspaces.declared(log, env):
+    for each in workspaces.declarations(log, env):
         what = (
             f"{each.by} said at {each.timestamp} ({each.channel}) that this workspace is new: "
             f"what was noted before of {len(each.noted)} logs is kept aside"

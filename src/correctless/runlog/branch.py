@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.decisions.decision import Confirmation, Decision
-from correctless.ledger.chain import GENESIS, Entry, Head
+from correctless.ledger.chain import Entry, Head, end_of
 from correctless.ledger.heads import Heads
 from correctless.ledger.ledger import Ledger
 from correctless.project.paths import Logs
@@ -68,17 +68,13 @@ def load(logs: Logs) -> Branch:
         events=said,
         # What no command of ours wrote is no yes; a no counts from wherever it comes.
         confirmations=tuple(each for entry, each in answers if each.kind == "rejected" or known(entry)),
-        decisions_head=_head(decisions),
-        run_head=_head(events),
+        decisions_head=end_of(decisions),
+        run_head=end_of(events),
     )
 
 
 def _entries(path: str, logs: Logs) -> tuple[Entry, ...]:
     return Ledger(path, root=logs.root).read() if os.path.lexists(path) else ()
-
-
-def _head(entries: tuple[Entry, ...]) -> Head:
-    return Head(entries[-1].seq, entries[-1].head) if entries else Head(0, GENESIS)
 
 
 def typed_events(logs: Logs) -> Iterator[Logged]:

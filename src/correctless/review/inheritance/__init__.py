@@ -74,7 +74,7 @@ def of(
     revived: set[int] = set()
     found: dict[str, tuple[Source, list[Mark]]] = {}
     lost: dict[str, Recorded] = {}
-    new = tuple(workspaces.declared(logs.decisions, os.environ))
+    new = tuple(workspaces.declarations(logs.decisions, os.environ))
     for mark in tuple(marks(repo, span)):
         if mark.run in known or (not mark.run and holds(own, mark)):
             revived.update(each.seq for each in carried(own, mark) if is_discarded(own, each))

@@ -14,7 +14,7 @@ from correctless.base.exits import Stop
 from correctless.base.files import replace_file
 from correctless.base.text import one_line
 from correctless.base.values import frozen
-from correctless.ledger.chain import EMPTY, Entry, Head
+from correctless.ledger.chain import EMPTY, Entry, Head, end_of
 from correctless.ledger.check import verify
 from correctless.ledger.heads import NEW, Heads
 from correctless.ledger.ledger import Ledger
@@ -202,7 +202,7 @@ def extended(snapshot: ContractSnapshot, entries: Sequence[Entry], now: datetime
         if isinstance(item.record, Pin):
             pinned = case.here if case.here.digest == item.record.digest else None
     case = replace(case, pinned=pinned, state=fold(log, case.here, pinned, now))
-    return replace(snapshot, case=case, log=log, head=Head(entries[-1].seq, entries[-1].head))
+    return replace(snapshot, case=case, log=log, head=end_of(entries))
 
 
 def add(
@@ -321,7 +321,7 @@ def _acknowledged(at: ContractFiles, heads: Heads) -> tuple[tuple[LoggedRecord, 
         if finding.severity == "error":
             raise Stop(exits.REFUSED, f"line {finding.line}: {finding.message}")
     log = tuple(logged(entry.seq, entry.fields) for entry in entries)
-    return log, Head(entries[-1].seq, entries[-1].head) if entries else EMPTY
+    return log, end_of(entries)
 
 
 def _signatures(at: ContractFiles, log: Sequence[LoggedRecord]) -> Iterator[Clause]:
