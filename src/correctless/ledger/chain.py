@@ -93,7 +93,7 @@ def links(file: BinaryIO, offset: int = 0, after: Head = EMPTY) -> Iterator[Link
             fault = 'it does not end with "seq" and "prev"'
         elif end[2].decode() != prev:
             foreign = number == 1
-            fault = f"it is not what follows the line before: that or the order was changed (entry {stated})"
+            fault = f"it does not follow the line before: that or the order was changed (entry {stated})"
         elif stated != seq + 1:
             fault = f"entry {stated} is where entry {seq + 1} belongs"
         if foreign:
