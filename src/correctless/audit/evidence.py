@@ -9,7 +9,7 @@ from typing import TypeVar
 from correctless.base.text import one_line
 from correctless.decisions.decision import Confirmation, Decision
 from correctless.ledger.check import LogReport
-from correctless.runlog.branch import Lost
+from correctless.runlog.branch import LostLog
 from correctless.runlog.events import Event
 from correctless.runlog.plan import Plan
 from correctless.runlog.state import State
@@ -20,7 +20,7 @@ RUN, STEP, LOG = TRAILERS = ("Correctless-Run", "Correctless-Step", "Correctless
 
 
 @dataclass(frozen=True, slots=True)
-class LoggedEvent:
+class NumberedEvent:
     """An event of the run with its place in the run log."""
 
     seq: int
@@ -66,7 +66,7 @@ class RunEvidence:
 
     run: str
     plan: Plan
-    events: tuple[LoggedEvent, ...]
+    events: tuple[NumberedEvent, ...]
     state: State
     fault: str  # where the run log can't be followed any further, or differs from what was noted of it
     entries: tuple[
@@ -75,7 +75,7 @@ class RunEvidence:
     log: LogReport | None  # of the decisions log; None: see `log_fault`
     log_fault: str  # why it could not be checked, or not all of it
     missing: bool  # the decisions log is
-    lost: Lost | None  # what the decisions log says of one before it
+    lost: LostLog | None  # what the decisions log says of one before it
     confirmations: tuple[Confirmation, ...]
     confirmations_fault: str
     asked: frozenset[str]  # the digest of everything you were ever asked on this branch

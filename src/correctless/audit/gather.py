@@ -11,7 +11,7 @@ from typing import cast
 
 import jsonlines
 
-from correctless.audit.evidence import TRAILERS, Git, LoggedDecision, LoggedEvent, RunCommit, RunEvidence
+from correctless.audit.evidence import TRAILERS, Git, LoggedDecision, NumberedEvent, RunCommit, RunEvidence
 from correctless.base import exits
 from correctless.base.clock import utcnow
 from correctless.base.exits import Stop
@@ -28,14 +28,14 @@ from correctless.project.git.objectid import OID
 from correctless.project.paths import Logs, all_logs
 from correctless.publish import noted_heads
 from correctless.review import anchors, coverage, gate
-from correctless.runlog.branch import Branch, Recorded, lost, typed_events
+from correctless.runlog.branch import Branch, RecordedDecision, lost_log, typed_events
 from correctless.runlog.events import (
     AgentEnded,
     Asking,
     Consolidated,
     GateClosed,
     GateOpened,
-    Logged,
+    LoggedEvent,
     Merged,
     Published,
     RunStarted,
@@ -99,12 +99,12 @@ def gather(repo: Repo, logs: Logs, run: str, env: Mapping[str, str], *, offline:
     worse = next((found.message for found in differs if found.severity == "error"), "")
     confirmations, confirmations_fault = _confirmations(logs)
     branch = _branch(entries, events, confirmations)
-    before = lost(entries[0].fields) if entries else None
+    before = lost_log(entries[0].fields) if entries else None
     lines = {entry.seq: entry.line for entry in entries}
     shown = {
         e.seq: digests
         for e in own
-        if (digests := _shown(e, lines)) and not (before is not None and before.knew(e.seq, e.timestamp))
+        if (digests := _shown(e, lines)) and not (before is not None and before.concerns(e.seq, e.timestamp))
     }
     return RunEvidence(
         run=run,
@@ -142,9 +142,9 @@ def _runs(logs: Logs) -> list[str]:
     return [item.run for item in events if isinstance(item.event, RunStarted)]
 
 
-def _events(logs: Logs) -> tuple[tuple[Logged, ...], str]:
+def _events(logs: Logs) -> tuple[tuple[LoggedEvent, ...], str]:
     """The events up to the first damage, and what that is."""
-    found: list[Logged] = []
+    found: list[LoggedEvent] = []
     try:
         for item in typed_events(logs):
             found.append(item)  # noqa: PERF402 what came before the damage is kept
@@ -155,27 +155,27 @@ def _events(logs: Logs) -> tuple[tuple[Logged, ...], str]:
     return tuple(found), ""
 
 
-def _own(events: Sequence[Logged], run: str) -> tuple[LoggedEvent, ...]:
+def _own(events: Sequence[LoggedEvent], run: str) -> tuple[NumberedEvent, ...]:
     """The events from a run's start up to the next one's."""
     starts = [n for n, item in enumerate(events, 1) if isinstance(item.event, RunStarted)]
     first = [n for n in starts if events[n - 1].run == run][-1]
     end = next((n for n in starts if n > first), len(events) + 1)
-    return tuple(LoggedEvent(n, events[n - 1].timestamp, events[n - 1].event) for n in range(first, end))
+    return tuple(NumberedEvent(n, events[n - 1].timestamp, events[n - 1].event) for n in range(first, end))
 
 
-def _fold(own: Iterable[LoggedEvent], run: str) -> tuple[State, str]:
+def _fold(own: Iterable[NumberedEvent], run: str) -> tuple[State, str]:
     """Return the state as far as the events follow each other, and where they do not."""
     state = State()
     for logged in own:
         try:
-            state = after(state, Logged(run, logged.timestamp, logged.event))
+            state = after(state, LoggedEvent(run, logged.timestamp, logged.event))
         except OutOfOrderError as error:
             return state, f"entry {logged.seq} can't follow what is before it: {error}"
     return state, ""
 
 
 def _asked_of_github(
-    own: Iterable[LoggedEvent], run: str, env: Mapping[str, str], *, offline: bool
+    own: Iterable[NumberedEvent], run: str, env: Mapping[str, str], *, offline: bool
 ) -> tuple[dict[str, tuple[Anchor, ...]], str]:
     urls = [e.event.url for e in own if isinstance(e.event, Published) and e.event.how == "gh"]
     if offline or not urls:
@@ -187,7 +187,7 @@ def _asked_of_github(
     return {name: (anchor,) for name, anchor in noted.items()}, ""
 
 
-def _permit(repo: Repo, own: Iterable[LoggedEvent], env: Mapping[str, str]) -> tuple[str, str]:
+def _permit(repo: Repo, own: Iterable[NumberedEvent], env: Mapping[str, str]) -> tuple[str, str]:
     """Return the permit used for the run's merge, and why the ledger cannot be read."""
     merges = [logged.event for logged in own if isinstance(logged.event, Merged)]
     if not merges:
@@ -260,12 +260,12 @@ def _confirmations(logs: Logs) -> tuple[tuple[Confirmation, ...], str]:
 
 
 def _branch(
-    entries: Iterable[Entry], events: tuple[Logged, ...], confirmations: tuple[Confirmation, ...]
+    entries: Iterable[Entry], events: tuple[LoggedEvent, ...], confirmations: tuple[Confirmation, ...]
 ) -> Branch:
-    decisions: list[Recorded] = []
+    decisions: list[RecordedDecision] = []
     for entry in entries:
         with suppress(RecordError):  # then the log's own claim is contradicted
-            decisions.append(Recorded(Decision.of(entry.fields), entry.seq, entry.line))
+            decisions.append(RecordedDecision(Decision.of(entry.fields), entry.seq, entry.line))
     return Branch(tuple(decisions), events, confirmations, EMPTY, EMPTY)
 
 
@@ -287,7 +287,7 @@ def _digests(event: object) -> tuple[str, ...]:
     return event.digests if isinstance(event, Asking) else ()
 
 
-def _shown(logged: LoggedEvent, lines: Mapping[int, bytes]) -> tuple[str, ...]:
+def _shown(logged: NumberedEvent, lines: Mapping[int, bytes]) -> tuple[str, ...]:
     """Return the digests of what you were asked, from the lines as they are now."""
     event = logged.event
     if isinstance(event, GateClosed):
@@ -297,7 +297,7 @@ def _shown(logged: LoggedEvent, lines: Mapping[int, bytes]) -> tuple[str, ...]:
     return ()
 
 
-def _answers(logs: Logs, run: str, own: Iterable[LoggedEvent]) -> Iterator[tuple[tuple[str, int], str]]:
+def _answers(logs: Logs, run: str, own: Iterable[NumberedEvent]) -> Iterator[tuple[tuple[str, int], str]]:
     for logged in own:
         event = logged.event
         if isinstance(event, AgentEnded) and _NAME.match(event.step) and _NAME.match(run):
@@ -306,7 +306,7 @@ def _answers(logs: Logs, run: str, own: Iterable[LoggedEvent]) -> Iterator[tuple
                 yield (event.step, event.attempt), hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _git(repo: Repo, plan: Plan, run: str, own: Sequence[LoggedEvent]) -> Git:
+def _git(repo: Repo, plan: Plan, run: str, own: Sequence[NumberedEvent]) -> Git:
     try:
         if not _present(repo, [plan.base]):
             return _unasked(f"this clone has no commit {plan.base[:12]}, where the run began")
@@ -339,7 +339,7 @@ def _unasked(why: str) -> Git:
     return Git(None, {}, {}, frozenset(), (), {}, why)
 
 
-def _holder(repo: Repo, plan: Plan, own: Sequence[LoggedEvent]) -> tuple[str | None, str | None]:
+def _holder(repo: Repo, plan: Plan, own: Sequence[NumberedEvent]) -> tuple[str | None, str | None]:
     """The run's branch and its commit; where the branch is gone, as after a merge, another that has the run's last commit."""
     head = repo.commit(f"refs/heads/{plan.branch}", env=_PLAIN)
     if head is not None:

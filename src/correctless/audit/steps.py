@@ -186,7 +186,7 @@ def _decisions(
     def claim(verdict: Verdict, finding: str) -> Claim:
         return Claim(label, "decisions", verdict, finding, (seq,), fix="" if verdict == "proven" else _LOOK)
 
-    if given.lost is not None and given.lost.knew(seq, _when(given, seq)):
+    if given.lost is not None and given.lost.concerns(seq, _when(given, seq)):
         return claim("not proven", "the log of that time was set aside by decisions repair")
     if given.log is None and not given.missing:
         return Claim(label, "decisions", "unchecked", given.log_fault, (seq,), fix=_LOOK)

@@ -17,12 +17,12 @@ from correctless.ledger.chain import Entry
 from correctless.ledger.ledger import Ledger
 from correctless.metrics.figures import End, Figures, RunFigures, Sums
 from correctless.project.paths import Logs
-from correctless.runlog.branch import Noted, no_entry, typed_events
+from correctless.runlog.branch import HeadCheck, invalid_entry, typed_events
 from correctless.runlog.events import (
     AgentEnded,
     AttemptFailed,
     Event,
-    Logged,
+    LoggedEvent,
     Reverted,
     RunStarted,
     StepFinished,
@@ -65,12 +65,12 @@ def of_branch(logs: Logs, *, since: datetime | None = None, skill: str | None = 
     Raises: Stop(3) when a log is damaged, foreign, or not what the run log noted of it.
     """
     counting = _Counting(logs, since, skill)
-    noted = Noted(logs.decisions, counting.events(typed_events(logs)))
+    noted = HeadCheck(logs.decisions, counting.events(typed_events(logs)))
     exists = os.path.lexists(logs.decisions)
     for entry in Ledger(logs.decisions, root=logs.root).entries() if exists else ():
         noted.check(entry)
         counting.decision(entry)
-    noted.end(there=exists)
+    noted.end(exists=exists)
     return counting.figures
 
 
@@ -91,7 +91,7 @@ class _Counting:
         self._known: dict[tuple[str, ...], dict[str, str]] = {}  # runs of one pipeline share theirs
         self._gone: set[tuple[str, str, int]] = set()
 
-    def events(self, items: Iterable[Logged]) -> Iterator[Logged]:
+    def events(self, items: Iterable[LoggedEvent]) -> Iterator[LoggedEvent]:
         """Hands each event on once it is counted."""
         for number, item in enumerate(items, 1):
             try:
@@ -103,10 +103,10 @@ class _Counting:
                     self._event(item)
             except (OutOfOrderError, RecordError) as error:
                 why = error if isinstance(error, RecordError) else RecordError(str(error))
-                raise no_entry(self._logs.run, number, why) from None
+                raise invalid_entry(self._logs.run, number, why) from None
             yield item
 
-    def _event(self, item: Logged) -> None:
+    def _event(self, item: LoggedEvent) -> None:
         event = item.event
         when = moment(item.timestamp)
         if isinstance(event, RunStarted):
@@ -140,7 +140,7 @@ class _Counting:
             decision = Decision.of(entry.fields)
             when = moment(decision.timestamp)
         except RecordError as error:
-            raise no_entry(self._logs.decisions, entry.seq, error) from None
+            raise invalid_entry(self._logs.decisions, entry.seq, error) from None
         sums = Sums(
             decisions=1,
             deferred=int(decision.escalation_deferred),

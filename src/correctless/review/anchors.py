@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from correctless.project.git import Repo
     from correctless.project.paths import Logs
-    from correctless.runlog.branch import Lost
+    from correctless.runlog.branch import LostLog
 
 TRAILER = "Correctless-Log"
 _NOTED = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
@@ -153,32 +153,32 @@ def _declared_new(log: str, env: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding(log, 1, 1, "log-anchor", what, "warning")
 
 
-def _before(logs: Logs) -> Lost | None:
+def _before(logs: Logs) -> LostLog | None:
     """Return what the decisions log says about its predecessor."""
     with opened(logs.decisions, logs.root, write=False) as file, file.stream() as stream:
         line = stream.readline()
     if b'"lost_seq"' not in line:
         return None
-    from correctless.runlog.branch import lost
+    from correctless.runlog.branch import lost_log
 
     try:
-        return lost(decode(line.removesuffix(b"\n")))
+        return lost_log(decode(line.removesuffix(b"\n")))
     except RecordError:
         return None
 
 
-def _about(anchor: Anchor, before: Lost, events: tuple[Entry, ...]) -> bool:
+def _about(anchor: Anchor, before: LostLog, events: tuple[Entry, ...]) -> bool:
     """Whether an anchor may be about the lost log."""
     if anchor.seq > before.seq:
         return False
     number = anchor.where.removeprefix(_RUN_LOG)
     # A commit's date proves nothing.
-    return not number.isdigit() or before.knew(
+    return not number.isdigit() or before.concerns(
         int(number), str(events[int(number) - 1].fields.get("timestamp"))
     )
 
 
-def _unlike_confirmed(logs: Logs, events: tuple[Entry, ...], before: Lost | None) -> Iterator[Finding]:
+def _unlike_confirmed(logs: Logs, events: tuple[Entry, ...], before: LostLog | None) -> Iterator[Finding]:
     """Yield each closing of the gate whose digest the log's lines no longer give.
 
     That digest is the one you confirm.
@@ -193,7 +193,7 @@ def _unlike_confirmed(logs: Logs, events: tuple[Entry, ...], before: Lost | None
         (e, digests)
         for e in events
         if e.fields.get("event") == GateClosed.event
-        and not (before is not None and before.knew(e.seq, str(e.fields.get("timestamp"))))
+        and not (before is not None and before.concerns(e.seq, str(e.fields.get("timestamp"))))
         and isinstance(digests := typed(logs.run, e, logged).event, GateClosed)
         and digests.entries
     ]
