@@ -201,7 +201,7 @@ def _permit(repo: Repo, events: Iterable[Event], env: Mapping[str, str]) -> tupl
 
     merged = merges[-1]
     try:
-        snapshot = store.load(store.place(repo.home, merged.contract), env, utcnow())
+        snapshot = store.load(store.files_of(repo.home, merged.contract), env, utcnow())
     except Stop as stop:
         return "", stop.message
     if broken := [fault.found for fault in snapshot.case.faults if fault.code == "ledger"]:
