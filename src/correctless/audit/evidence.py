@@ -56,7 +56,7 @@ class RunEvidence:
     lost: LostLog | None  # what the decisions log records of its predecessor
     confirmations: tuple[Confirmation, ...]
     confirmations_fault: str
-    asked_digests: frozenset[str]  # of everything you were ever asked on this branch
+    question_digests: frozenset[str]  # of everything you were ever asked on this branch
     line_digests: Mapping[int, tuple[str, ...]]  # run log entry that asks you -> digests of the present lines
     uncovered: Mapping[int, tuple[int, ...]]  # run log entry that opened the gate -> deferred and unconfirmed
     git: Git
@@ -92,3 +92,8 @@ class RunEvidence:
 def line(text: str) -> str:
     """Return the first line of any text, printable."""
     return one_line(text.strip().partition("\n")[0])
+
+
+def who(by: str, channel: str) -> str:
+    """Return a person and the channel of their answer, printable."""
+    return f"{line(by)} ({line(channel)})"

@@ -122,7 +122,7 @@ def gather(repo: Repo, logs: Logs, run: str, env: Mapping[str, str], *, offline:
         lost=before,
         confirmations=confirmations,
         confirmations_fault=confirmations_fault,
-        asked_digests=frozenset(digest for item in events for digest in _digests(item.event)),
+        question_digests=frozenset(digest for item in events for digest in _digests(item.event)),
         line_digests=line_digests,
         uncovered={
             seq: _uncovered(branch, seq, item.event.log_seq)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from correctless.audit.claims import VERIFY, Claim, Verdict
-from correctless.audit.evidence import RUN, STEP, RunEvidence, line
+from correctless.audit.evidence import RUN, STEP, RunEvidence, line, who
 from correctless.audit.steps import commit_claim, of_step
 from correctless.runlog.events import (
     Completed,
@@ -99,7 +99,7 @@ def _spec(evidence: RunEvidence) -> Claim:
     assert start is not None
     seq, started = start
     plan = evidence.plan
-    who, where = f"{line(started.approved_by)} ({line(started.approved_channel)})", line(plan.spec)
+    approver, where = who(started.approved_by, started.approved_channel), line(plan.spec)
     fix = "read the spec, and start a run that you approve"
 
     def claim(verdict: Verdict, finding: str) -> Claim:
@@ -107,15 +107,15 @@ def _spec(evidence: RunEvidence) -> Claim:
 
     approvals = [c for c in evidence.confirmations if c.kind == "spec" and c.digest == plan.spec_sha256]
     if not any((c.by, c.channel) == (started.approved_by, started.approved_channel) for c in approvals):
-        others = f", only of {line(approvals[-1].by)} ({line(approvals[-1].channel)})" if approvals else ""
-        return claim("contradicted", f"no approval by {who} of these bytes is recorded{others}")
+        others = f", only of {who(approvals[-1].by, approvals[-1].channel)}" if approvals else ""
+        return claim("contradicted", f"no approval by {approver} of these bytes is recorded{others}")
     if evidence.git.fault:
         return claim("unchecked", evidence.git.fault)
     if not evidence.git.spec:
-        return claim("not proven", f"approved by {who}, but {plan.base[:12]} has no {where}")
+        return claim("not proven", f"approved by {approver}, but {plan.base[:12]} has no {where}")
     if plan.spec_sha256 not in evidence.git.spec:
-        return claim("contradicted", f"{where} at {plan.base[:12]} is not what {who} approved")
-    return claim("proven", f"{where} at {plan.base[:12]} is what {who} approved")
+        return claim("contradicted", f"{where} at {plan.base[:12]} is not what {approver} approved")
+    return claim("proven", f"{where} at {plan.base[:12]} is what {approver} approved")
 
 
 def _decisions_log(evidence: RunEvidence) -> Claim:
@@ -138,8 +138,9 @@ def _confirmations(evidence: RunEvidence) -> Claim:
     if evidence.confirmations_fault:
         return Claim("run", "confirmations", "contradicted", line(evidence.confirmations_fault), fix=_PEOPLE)
     for confirmation in evidence.confirmations:
-        if confirmation.kind != "spec" and confirmation.digest not in evidence.asked_digests:
-            what = f"{line(confirmation.by)} ({line(confirmation.channel)}) answered {confirmation.digest[:8]}, which was never asked on this branch"
+        if confirmation.kind != "spec" and confirmation.digest not in evidence.question_digests:
+            person = who(confirmation.by, confirmation.channel)
+            what = f"{person} answered {confirmation.digest[:8]}, which was never asked on this branch"
             return Claim("run", "confirmations", "contradicted", what, fix=_PEOPLE)
     answers = sum(confirmation.kind != "spec" for confirmation in evidence.confirmations)
     what = f"{len(evidence.confirmations)} recorded, of which {answers} answer what was asked"
@@ -187,14 +188,13 @@ def _gate(evidence: RunEvidence) -> Iterator[Claim]:
 
 
 def _confirmed(evidence: RunEvidence, seq: int, opened: GateOpened) -> Claim:
-    who = f"{line(opened.by)} ({line(opened.channel)})"
+    person = who(opened.by, opened.channel)
     kinds = ("escalations", "answer")
     confirmations = [c for c in evidence.confirmations if c.digest == opened.digest and c.kind in kinds]
     if any((c.by, c.channel) == (opened.by, opened.channel) for c in confirmations):
-        return Claim("gate", "confirmed", "proven", f"{who} confirmed {str(opened.digest)[:8]}", (seq,))
-    last = confirmations[-1] if confirmations else None
-    others = f", only by {line(last.by)} ({line(last.channel)})" if last else ""
-    what = f"no confirmation of {str(opened.digest)[:8]} by {who} is recorded{others}"
+        return Claim("gate", "confirmed", "proven", f"{person} confirmed {str(opened.digest)[:8]}", (seq,))
+    others = f", only by {who(confirmations[-1].by, confirmations[-1].channel)}" if confirmations else ""
+    what = f"no confirmation of {str(opened.digest)[:8]} by {person} is recorded{others}"
     return Claim("gate", "confirmed", "contradicted", what, (seq,), fix=_PEOPLE)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from correctless.audit.claims import VERIFY, Claim, Verdict
-from correctless.audit.evidence import LOG, RUN, STEP, RunCommit, RunEvidence, line
+from correctless.audit.evidence import LOG, RUN, STEP, RunCommit, RunEvidence, line, who
 from correctless.base.text import duration
 from correctless.runlog.branch import RecordedDecision
 from correctless.runlog.events import (
@@ -69,9 +69,8 @@ def commit_claim(
                 f"compare them: git diff {short} {others[0][:12]}" if oid in git.present else reflog,
             )
         if oid not in git.present:
-            return claim(
-                "not proven", f"this clone has no commit {short}", "fetch it, or ask where the run was"
-            )
+            fix = "fetch it, or ask where the run was"
+            return claim("not proven", f"this clone has no commit {short}", fix)
         if git.where is None:
             return claim("not proven", f"no branch {name} found that could have {short}", "fetch the branch")
         return claim("contradicted", f"{name} does not have {short}", reflog)
@@ -222,12 +221,8 @@ def _answers(evidence: RunEvidence, label: str, seq: int, asking: Asking, lackin
         what = f"run log {at} states {stated} answers, {len(recorded)} are recorded for these lines"
         fix = "see who wrote the confirmations log"
         return Claim(label, "answers", "contradicted", what, (seq, at), fix=fix)
-    who = (
-        f"{line(answered.by)} ({line(answered.channel)}) gave {stated}"
-        if stated
-        else "no answer was evidence"
-    )
-    return Claim(label, "answers", "proven", f"of {len(asking.entries)} asked about, {who}", (seq, at))
+    gave = f"{who(answered.by, answered.channel)} gave {stated}" if stated else "no answer was given"
+    return Claim(label, "answers", "proven", f"of {len(asking.entries)} asked about, {gave}", (seq, at))
 
 
 def _check(evidence: RunEvidence, step: PlannedStep, attempt: int, label: str, lacking: Verdict) -> Claim:

@@ -127,10 +127,8 @@ class Heads:
         except (FileNotFoundError, NotADirectoryError):
             return None  # never written
         except OSError as error:
-            raise Stop(
-                exits.REFUSED,
-                f"{WHERE}, {path}, can't be read: {error.strerror}. make it a file this user can read",
-            ) from None
+            message = f"{WHERE}, {path}, can't be read: {error.strerror}. make it a file this user can read"
+            raise Stop(exits.REFUSED, message) from None
 
     def _refuse_missing(self) -> None:
         """Raise `Stop(3)` when the mark beside the log names a copy that is not one of `_paths`, or is missing."""
@@ -141,9 +139,8 @@ class Heads:
         except (FileNotFoundError, NotADirectoryError):
             return
         except OSError as error:
-            raise Stop(
-                exits.REFUSED, f"{self._mark} can't be read: {error.strerror}. put it back from a copy"
-            ) from None
+            message = f"{self._mark} can't be read: {error.strerror}. put it back from a copy"
+            raise Stop(exits.REFUSED, message) from None
         if named not in self._paths or not os.path.lexists(named):
             raise Stop(
                 exits.REFUSED,

@@ -187,7 +187,7 @@ class Ledger:
     def _locked(self) -> AbstractContextManager[tuple[LogFile, os.stat_result]]:
         if self._failed is not None:
             raise self._failed
-        # A file this writer has acknowledged entries in is never made anew.
+        # A file in which this writer acknowledged entries is never created again.
         return self._file.locked(create=self._state is None, limit=self._limit)
 
     def _add(self, file: LogFile, stat: os.stat_result, fields: Mapping[str, Any]) -> tuple[Entry, bool]:

@@ -40,11 +40,11 @@ def begin(folder: str, env: Mapping[str, str], now: datetime, *, by: str, channe
     """
     logs = {path: _verified(path, env) for path in _logs(folder)}
     places = heads.folders(folder, env)
-    noted = tuple(each for place in places for each in _copies(place))
     copies = heads.chosen(places)
     if copies is None:
         raise Stop(exits.REFUSED, "this user has no home for the copies. set HOME")
-    declaration = Declaration(by, channel, timestamp(now), noted)
+    earlier = tuple(each for place in places for each in _copies(place))
+    declaration = Declaration(by, channel, timestamp(now), earlier)
     try:
         os.makedirs(copies, mode=0o700, exist_ok=True)
         # Recorded before it applies: a crash in between leaves a workspace that is refused as before.
@@ -69,12 +69,9 @@ def declarations(log: str, env: Mapping[str, str]) -> Iterator[Declaration]:
     for place in heads.folders(heads.workspace(log), env):
         path = place + ".jsonl"
         for entry in Ledger(path).read() if os.path.lexists(path) else ():
-            by, channel, when, noted = (
-                entry.fields.get(name) for name in ("by", "channel", "timestamp", "noted")
-            )
-            yield Declaration(
-                str(by), str(channel), str(when), tuple(noted) if isinstance(noted, list) else ()
-            )
+            by, channel, when = (str(entry.fields.get(name)) for name in ("by", "channel", "timestamp"))
+            earlier = entry.fields.get("noted")
+            yield Declaration(by, channel, when, tuple(earlier) if isinstance(earlier, list) else ())
 
 
 def _logs(folder: str) -> Iterator[str]:

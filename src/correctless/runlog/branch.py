@@ -106,9 +106,9 @@ def invalid_entry(path: str, seq: int, why: RecordError) -> Stop:
 class LostLog:
     """What a decisions log records of the one that `decisions repair` set aside."""
 
-    seq: int  # how many entries that one had
+    seq: int  # the number of its entries
     timestamp: str  # when this one began
-    events: int | None  # how many entries the run log had then; None where an older release began it
+    events: int | None  # entries of the run log then; None where an older release began it
 
     def concerns(self, number: int, timestamp: str) -> bool:
         """Tell whether run log entry `number`, written at `timestamp`, is about the lost log."""

@@ -308,7 +308,7 @@ def after(state: State, item: LoggedEvent) -> State:
             return _next_step(state, event)
         case Reverted():
             _at(state, event.step, event.attempt)
-            warning = f"{event.step}: its work was not kept: {event.reason}"
+            warning = f"{event.step}: its work was discarded: {event.reason}"
             return _next_step(replace(state, deferred=0, warnings=(*state.warnings, warning)), event)
         case AttemptFailed():
             _at(state, event.step, event.attempt)

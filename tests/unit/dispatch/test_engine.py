@@ -113,7 +113,7 @@ def test_an_untrusted_step_whose_check_fails_is_reverted_and_the_run_goes_on() -
         events.append(LoggedEvent("r1", WHEN, player.play(state, effect)))
         state = fold(events)
     assert player.ran == [("simplify", 1)]
-    assert state.warnings == ("simplify: its work was not kept: the check said no",)
+    assert state.warnings == ("simplify: its work was discarded: the check said no",)
     assert ("r1", "simplify", 1) in discarded(events)
 
 

@@ -47,12 +47,17 @@ def _matching(pattern: str, what: str) -> ValueForm:
     return ValueForm(what, (str,), lambda text: compiled.match(text) is not None, f"^(?:{pattern})$")
 
 
+def _within(low: float, high: float, what: str, *kinds: type) -> ValueForm:
+    # By comparisons alone: they are exact, false for nan, and an int of 400 digits has no float.
+    return ValueForm(what, kinds or (int, float), lambda n: low <= n <= high)
+
+
 def _line(text: str) -> bool:
-    return len(text.strip()) > 0 and len(text) <= 1000 and "\n" not in text and hidden(text) is None
+    return "\n" not in text and _text(text, 1000)
 
 
-def _text(text: str) -> bool:
-    return len(text.strip()) > 0 and len(text) <= 8000 and hidden(text) is None
+def _text(text: str, longest: int = 8000) -> bool:
+    return len(text.strip()) > 0 and len(text) <= longest and hidden(text) is None
 
 
 def _ascii(text: str) -> bool:
@@ -93,23 +98,12 @@ Branch: TypeAlias = Annotated[
     str, _matching(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,199}", "write the branch's name in ASCII")
 ]
 Flag: TypeAlias = Annotated[bool, ValueForm("write true or false", (bool,))]
-Count: TypeAlias = Annotated[int, ValueForm("write a whole number from 1", (int,), lambda n: 1 <= n <= 10**9)]
-Seconds: TypeAlias = Annotated[
-    int, ValueForm("write whole seconds from 0 to 86400", (int,), lambda n: 0 <= n <= 86400)
-]
-Age: TypeAlias = Annotated[
-    int, ValueForm("write whole seconds from 1 to 600", (int,), lambda n: 1 <= n <= 600)
-]
-# By comparisons alone: they are exact, false for nan, and a whole number of 400 digits is no float.
-Number: TypeAlias = Annotated[
-    float, ValueForm("write a finite number, at most 1e15", (int, float), lambda n: -1e15 <= n <= 1e15)
-]
-Money: TypeAlias = Annotated[
-    float, ValueForm(f"write an amount from {CENT} to 1e9", (int, float), lambda n: CENT <= n <= 1e9)
-]
-Ratio: TypeAlias = Annotated[
-    float, ValueForm("write a ratio from 0.0001 to 1e9", (int, float), lambda n: 1e-4 <= n <= 1e9)
-]
+Count: TypeAlias = Annotated[int, _within(1, 10**9, "write a whole number from 1", int)]
+Seconds: TypeAlias = Annotated[int, _within(0, 86400, "write whole seconds from 0 to 86400", int)]
+Age: TypeAlias = Annotated[int, _within(1, 600, "write whole seconds from 1 to 600", int)]
+Number: TypeAlias = Annotated[float, _within(-1e15, 1e15, "write a finite number, at most 1e15")]
+Money: TypeAlias = Annotated[float, _within(CENT, 1e9, f"write an amount from {CENT} to 1e9")]
+Ratio: TypeAlias = Annotated[float, _within(1e-4, 1e9, "write a ratio from 0.0001 to 1e9")]
 Moment: TypeAlias = Annotated[
     datetime,
     ValueForm(
@@ -143,7 +137,7 @@ Raise: TypeAlias = Annotated[
         "write agent, authorize, counter:two_failed_fixes or counter:two_failed_deploys",
     ),
 ]
-Schema: TypeAlias = Annotated[int, ValueForm("write 1", (int,), lambda n: n == 1)]
+Schema: TypeAlias = Annotated[int, _within(1, 1, "write 1", int)]
 
 
 def seconds(duration: str) -> int:

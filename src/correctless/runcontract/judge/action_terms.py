@@ -76,9 +76,7 @@ def _merge(
         if bar is None:
             clauses.append(Clause("merge.bar", 3, f"no bar '{granted.grant.bar}'", "the bar of the ask"))
             continue
-        clauses += [
-            Clause("merge.flag", 3, f"the flag {flag}", "a merge without it") for flag in action.flags
-        ]
+        clauses += [Clause("merge.flag", 3, f"the flag {f}", "a merge without it") for f in action.flags]
         clauses += merge_bar.failing(bar, pull, reviews, case.state.waivers, now, target=target)
     # Two asks for one pull request: the bars of both must hold.
     if clauses or not (isinstance(pull.head, Known) and isinstance(pull.base_sha, Known)):

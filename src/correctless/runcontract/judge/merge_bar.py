@@ -133,7 +133,7 @@ def _not_counted(review: Review, head: str, author: str, *, worktree: bool) -> s
     if review.head != head:
         return f"one at {review.head[:12] or 'no head'}"
     if login(review.by) in ("", author):
-        return "one by the author" if login(review.by) else "one by nobody"
+        return "one by the author" if login(review.by) else "one without a reviewer"
     if worktree and review.worktree_head != head:
         return "one from a worktree of another commit" if review.worktree_head else "one from no worktree"
     return "one from a worktree with changes" if worktree and not review.worktree_clean else ""

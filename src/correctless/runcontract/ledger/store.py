@@ -16,10 +16,8 @@ from correctless.base.text import one_line
 from correctless.base.values import frozen
 from correctless.ledger.chain import EMPTY, Entry, Head, end_of
 from correctless.ledger.check import verify
-from correctless.ledger.heads import NEW, Heads
-from correctless.ledger.ledger import Ledger
+from correctless.ledger.heads import NEW, Heads, noting
 from correctless.ledger.log_file import Missing
-from correctless.ledger.record import decode
 from correctless.project.git import Repo
 from correctless.project.paths import ARTIFACTS, CONTRACTS, ensure_artifacts, logs
 from correctless.runcontract.document import contract_file
@@ -123,9 +121,8 @@ def bytes_of(path: str) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise Stop(
-            exits.REFUSED, f"{path} can't be read: {error.strerror}. put a regular file there"
-        ) from None
+        message = f"{path} can't be read: {error.strerror}. put a regular file there"
+        raise Stop(exits.REFUSED, message) from None
 
 
 def load(files: ContractFiles, env: Mapping[str, str], now: datetime) -> ContractSnapshot:
@@ -182,10 +179,10 @@ def assured(statement: Statement) -> str:
 def append(
     snapshot: ContractSnapshot, records: Sequence[Record], env: Mapping[str, str], now: datetime
 ) -> tuple[Entry, ...]:
-    """Record these right behind what was read; `LogMoved` when another process wrote meanwhile, else as `Ledger`."""
+    """Record these right behind what was read; errors as `Ledger.append_after`."""
     files = snapshot.files
     prepare(files)
-    ledger = Ledger(files.ledger, root=files.home, noted=Heads(files.ledger, env).note)
+    ledger = noting(files.ledger, files.home, env)
     return ledger.append_after(snapshot.head, [fields_of(record, now) for record in records])
 
 
@@ -193,7 +190,7 @@ def extended(snapshot: ContractSnapshot, entries: Sequence[Entry], now: datetime
     """Return the snapshot with the entries that were appended behind it."""
     if not entries:
         return snapshot
-    more = [logged(entry.seq, decode(entry.line)) for entry in entries]
+    more = [logged(entry.seq, entry.fields) for entry in entries]
     case, log = snapshot.case, (*snapshot.log, *more)
     pinned = case.pinned
     for item in more:
