@@ -130,7 +130,7 @@ def lost_log(first: Mapping[str, Any]) -> LostLog | None:
 
 
 class HeadCheck:
-    """Comparison of a decisions log with the heads that the run log notes of it: the chain alone cannot show a missing tail.
+    """Comparison of a decisions log with the heads that the run log notes: its chain cannot show a missing tail.
 
     `check` every entry in turn, then call `end`; both raise `Stop(3)` at the first entry with another head.
     """

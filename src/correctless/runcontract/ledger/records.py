@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, field, fields
 from datetime import UTC, datetime
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias, get_args
 
 from correctless.base.clock import timestamp
 from correctless.base.values import frozen
@@ -252,13 +252,10 @@ class Close:
 
 
 Record: TypeAlias = (
-    Surfaced | AskAnswer | Revoke | Pin | AuthorityDecision | Permit | Consume | GateEvidence | EscalationRecord | EscalationAnswer | Reaffirm
-    | Waiver | FlipRecord | Rollback | RepairAttempt | Helper | Review | Close
+    Surfaced | AskAnswer | Revoke | Pin | AuthorityDecision | Permit | Consume | GateEvidence | EscalationRecord
+    | EscalationAnswer | Reaffirm | Waiver | FlipRecord | Rollback | RepairAttempt | Helper | Review | Close
 )  # fmt: skip
-_KINDS: tuple[type[Record], ...] = (
-    Surfaced, AskAnswer, Revoke, Pin, AuthorityDecision, Permit, Consume, GateEvidence, EscalationRecord, EscalationAnswer, Reaffirm,
-    Waiver, FlipRecord, Rollback, RepairAttempt, Helper, Review, Close,
-)  # fmt: skip
+_KINDS: tuple[type[Record], ...] = get_args(Record)
 # What only a person may state: at a terminal, or in a text that was signed elsewhere.
 Statement: TypeAlias = AskAnswer | Revoke | EscalationAnswer | Reaffirm | Waiver
 _BY_NAME = {kind.record: kind for kind in _KINDS}

@@ -11,24 +11,15 @@ import hashlib
 import os
 import stat
 import subprocess
+from typing import get_args
 
 from correctless.base.lazy_re import lazily
 from correctless.ledger.record import decode
-from correctless.runcontract.ledger.records import (
-    AskAnswer,
-    EscalationAnswer,
-    Reaffirm,
-    Revoke,
-    Statement,
-    Waiver,
-    record_of,
-)
+from correctless.runcontract.ledger.records import AskAnswer, Reaffirm, Revoke, Statement, record_of
 from correctless.syntax.strict_json import RecordError
 
 NAMESPACE = "correctless-contract"
-KINDS: dict[str, type[Statement]] = {
-    kind.record: kind for kind in (AskAnswer, Revoke, EscalationAnswer, Reaffirm, Waiver)
-}
+KINDS: dict[str, type[Statement]] = {kind.record: kind for kind in get_args(Statement)}
 _SECONDS = 20.0
 _MOST = 1 << 16  # bytes of a text or of a signature
 # Where the system has its own file, only that counts: an ordinary user can't write it.
@@ -118,7 +109,7 @@ def out_of_reach(signers: str, user: int) -> bool:
 
 
 def _verify(record: Statement) -> str:
-    """Return why ssh-keygen refuses the signature, "" for a good one; it runs once for each statement and list of signers."""
+    """Return why ssh-keygen refuses the signature, "" for a good one; it runs once for a statement and list."""
     try:
         with open(record.signers, "rb") as file:
             allowed = file.read()

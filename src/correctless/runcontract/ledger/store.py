@@ -101,7 +101,7 @@ def runs(home: str) -> tuple[str, ...]:
 
 
 def named(home: str, run: str | None) -> ContractFiles:
-    """Return the run with this id; without an id the only pinned run, else the only run. `Stop(3)` when that is unclear."""
+    """Return the run with this id, by default the only pinned one, else the only one. `Stop(3)` if unclear."""
     if run is not None:
         return files_of(home, run)
     every = runs(home)
@@ -115,7 +115,7 @@ def named(home: str, run: str | None) -> ContractFiles:
 
 
 def bytes_of(path: str) -> bytes | None:
-    """Return a contract's bytes, None without a file; `Stop(3)` for a link, a file that is too long or can't be read."""
+    """Return a contract's bytes, None without a file; `Stop(3)` for a link, or a file it can't read whole."""
     try:
         return below.read(path, LARGEST + 2)
     except FileNotFoundError:
