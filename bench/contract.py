@@ -17,10 +17,10 @@ from correctless.base.exits import Stop
 from correctless.runcontract.document import contract_file
 from correctless.runcontract.ledger import store
 from correctless.runcontract.ledger.actions import Action
+from correctless.runcontract.ledger.clause import Clause
 from correctless.runcontract.ledger.records import (
     AskAnswer,
     AuthorityDecision,
-    DecisionClause,
     Helper,
     Permit,
     Pin,
@@ -113,7 +113,7 @@ class _Project:
 
     def _pinned(self, run: str, text: str, *more: Record) -> None:
         """What `surface`, `answer` and `pin` leave behind; their answers need a terminal."""
-        at, data = store.place(self.top, run), text.encode()
+        at, data = store.files_of(self.top, run), text.encode()
         os.makedirs(os.path.dirname(at.contract))
         with open(at.contract, "wb") as file:
             file.write(data)
@@ -147,7 +147,7 @@ def _replaced(text: str, old: str, new: str) -> str:
 def _helpers(text: str) -> list[Record]:
     """Some days: helpers permitted, started and ended, a fix each, and now and then something that was denied."""
     of, ended = contract_file.digest_of(text.encode()), timestamp(utcnow() - timedelta(hours=1))
-    denied = (DecisionClause("constraint.C1", 7, "deploy.prod", "an action that no constraint forbids"),)
+    denied = (Clause("constraint.C1", 7, "deploy.prod", "an action that no constraint forbids"),)
     found: list[Record] = []
     for number in range(DAYS):
         permit = f"{number:016x}"

@@ -48,7 +48,7 @@ class Signing(Operator):
 
     @property
     def place(self) -> store.ContractFiles:
-        return store.place(str(self.top), RUN)
+        return store.files_of(str(self.top), RUN)
 
     def load(self) -> store.ContractSnapshot:
         return store.load(self.place, self.env, utcnow())

@@ -41,7 +41,7 @@ from correctless.runlog.events import (
     AttemptFailed,
     DecisionsTaken,
     Event,
-    Logged,
+    LoggedEvent,
     Resumed,
     Reverted,
     RunStarted,
@@ -84,7 +84,7 @@ class Told:
     def say(self, event: Event, *, later: float = 0.0) -> None:
         self.now += later
         when = f"2026-01-02T{3 + int(self.now - 1_000_000) // 3600:02}:{int(self.now - 1_000_000) // 60 % 60:02}:{(self.now - 1_000_000) % 60:06.3f}Z"
-        logged = Logged("r1", when, event)
+        logged = LoggedEvent("r1", when, event)
         self.state = after(self.state, logged)
         self.board.event(self.state, logged, self.now)
 
@@ -405,7 +405,7 @@ class Display:
             self.written += data.decode("utf-8", "replace")
 
     def say(self, event: Event) -> None:
-        logged = Logged("r1", timestamp(utcnow()), event)
+        logged = LoggedEvent("r1", timestamp(utcnow()), event)
         self.state = after(self.state, logged)
         self.live.event(self.state, logged)
 
@@ -802,7 +802,7 @@ def test_a_refusal_is_a_last_line_too(project: Project) -> None:
 
 
 def test_json_stays_json_whatever_the_text() -> None:
-    logged = Logged("r1", "2026-01-02T03:04:05.678Z", RunStopped(20, "ctdd", HOSTILE))
+    logged = LoggedEvent("r1", "2026-01-02T03:04:05.678Z", RunStopped(20, "ctdd", HOSTILE))
     line = progress.as_json(logged)
     assert "\n" not in line
     assert line.isascii()
@@ -817,7 +817,7 @@ def test_a_line_shows_nothing_that_could_steer_a_terminal() -> None:
         AgentEnded("ctdd", 1, "failed", HOSTILE, None, "a", 1.0, 0.0, False, 0, 0),
         Reverted("ctdd", 1, HOSTILE, None),
     ):
-        said = progress.line(told.state, Logged("r1", "2026-01-02T03:04:05.678Z", event))
+        said = progress.line(told.state, LoggedEvent("r1", "2026-01-02T03:04:05.678Z", event))
         assert said.isprintable(), repr(said)
     assert progress.spoken(Activity("warning", HOSTILE)).isprintable()
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import contracts as c
 from correctless.runcontract.ledger import signed
-from correctless.runcontract.ledger.records import Word
+from correctless.runcontract.ledger.records import Statement
 from correctless.runcontract.ledger.signed import NAMESPACE
 
 ADA = "ada@example.invalid"
@@ -82,11 +82,11 @@ class Keys:
         )  # fmt: skip
         return path
 
-    def word(self, said: str, signature: bytes | None = None, run: str = "r1") -> Word | str:
+    def word(self, said: str, signature: bytes | None = None, run: str = "r1") -> Statement | str:
         given = self.sign(said) if signature is None else signature
-        return signed.word(said.encode(), given, self.signers, home=str(self.home), run=run)
+        return signed.statement(said.encode(), given, self.signers, home=str(self.home), run=run)
 
-    def good(self, said: str, signature: bytes | None = None, run: str = "r1") -> Word:
+    def good(self, said: str, signature: bytes | None = None, run: str = "r1") -> Statement:
         found = self.word(said, signature, run)
         assert not isinstance(found, str), found
         return found

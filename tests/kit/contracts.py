@@ -13,7 +13,7 @@ import places
 from correctless.base.clock import utcnow
 from correctless.github.facts import Check, Known, PullFacts, Unknown
 from correctless.runcontract.document import contract_file
-from correctless.runcontract.judge.board import Here
+from correctless.runcontract.judge.board import GateFacts
 from correctless.runcontract.ledger import store
 from correctless.runcontract.ledger.actions import Action
 from correctless.runcontract.ledger.case import Case, CaseFacts
@@ -208,8 +208,8 @@ def red(now: datetime = NOW) -> PullFacts:
     return pull(now, checks=failed(good.checks), base_checks=failed(good.base_checks))
 
 
-def here(now: datetime = NOW, revision: str = REVISION, sha: str = SHA) -> Here:
-    return Here(Known(revision, now), {"reports/compare.json": Known(sha, now)})
+def here(now: datetime = NOW, revision: str = REVISION, sha: str = SHA) -> GateFacts:
+    return GateFacts(Known(revision, now), {"reports/compare.json": Known(sha, now)})
 
 
 def facts(now: datetime = NOW) -> CaseFacts:
@@ -240,7 +240,7 @@ def named(run: str, text: str = TEXT) -> str:
 def place(home: Path, text: str, *more: Record, run: str = "r1") -> ContractFiles:
     """An active contract, as its commands leave it."""
     given, text = digest(text), named(run, text)
-    at = store.place(str(home), run)
+    at = store.files_of(str(home), run)
     Path(at.contract).parent.mkdir(parents=True, exist_ok=True)
     Path(at.contract).write_text(text)
     of = digest(text)

@@ -18,7 +18,7 @@ import forked
 import terminal
 from correctless.project import paths
 from correctless.project.git import find
-from correctless.runlog.events import Logged, logged
+from correctless.runlog.events import LoggedEvent, logged
 from correctless.runlog.state import State, fold
 from patience import PATIENCE, until
 
@@ -236,7 +236,7 @@ class Project:
     def logs(self) -> paths.Logs:
         return paths.logs(find(str(self.top)))
 
-    def events(self) -> tuple[Logged, ...]:
+    def events(self) -> tuple[LoggedEvent, ...]:
         return tuple(logged(values) for values in _lines(self.logs.run))
 
     def state(self) -> State:

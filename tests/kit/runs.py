@@ -17,7 +17,7 @@ from correctless.runlog.events import (
     Event,
     GateClosed,
     GateOpened,
-    Logged,
+    LoggedEvent,
     Merged,
     Published,
     PublishIntended,
@@ -87,8 +87,8 @@ def plan(*names: str, **other: object) -> Plan:
     return replace(made, **other)  # type: ignore[arg-type]
 
 
-def started(made: Plan, run: str = "r1") -> Logged:
-    return Logged(run, WHEN, RunStarted(made, "Ada", "terminal", "0", 0, "h"))
+def started(made: Plan, run: str = "r1") -> LoggedEvent:
+    return LoggedEvent(run, WHEN, RunStarted(made, "Ada", "terminal", "0", 0, "h"))
 
 
 class Player:

@@ -8,7 +8,7 @@ from pathlib import Path
 from correctless.ledger.chain import EMPTY, Head, links, seal
 from correctless.ledger.ledger import Ledger
 from correctless.runlog.events import (
-    Logged,
+    LoggedEvent,
     fields_of,
 )
 from simulated_luck import Broken
@@ -36,13 +36,13 @@ class Memory:
         self.head = self.end[1]
         return [*self.read]
 
-    def append(self, event: Logged) -> bytes:
+    def append(self, event: LoggedEvent) -> bytes:
         entry = seal(fields_of(event.run, event.timestamp, event.event), self.head)
         self.data += entry.line + b"\n"
         self.head = Head(entry.seq, entry.head)
         return entry.line
 
-    def tear(self, event: Logged, part: float) -> None:
+    def tear(self, event: LoggedEvent, part: float) -> None:
         """The append that was cut at any byte, the newline at the latest."""
         line = seal(fields_of(event.run, event.timestamp, event.event), self.head).line
         self.data += line[: round(part * len(line))]
@@ -61,10 +61,10 @@ class OnDisk:
         self.ledger.create()
         return lines
 
-    def append(self, event: Logged) -> bytes:
+    def append(self, event: LoggedEvent) -> bytes:
         return self.ledger.append(fields_of(event.run, event.timestamp, event.event)).line
 
-    def tear(self, event: Logged, part: float) -> None:
+    def tear(self, event: LoggedEvent, part: float) -> None:
         line = seal(fields_of(event.run, event.timestamp, event.event), self.ledger.head()).line
         with self.path.open("ab") as file:
             file.write(line[: round(part * len(line))])

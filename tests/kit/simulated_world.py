@@ -13,7 +13,7 @@ from correctless.dispatch.core import engine
 from correctless.ledger.chain import Head
 from correctless.ledger.record import decode, encode
 from correctless.review import gate
-from correctless.runlog.branch import Branch, Recorded
+from correctless.runlog.branch import Branch, RecordedDecision
 from correctless.runlog.events import (
     AgentEnded,
     Answered,
@@ -22,7 +22,7 @@ from correctless.runlog.events import (
     DecisionsTaken,
     GateClosed,
     GateOpened,
-    Logged,
+    LoggedEvent,
     Merged,
     Published,
     RunStopped,
@@ -81,7 +81,7 @@ class World:
         self.tree: list[str] = []
         self.branch: list[Commit] = []
         self.made = 0
-        self.decisions: list[Recorded] = []
+        self.decisions: list[RecordedDecision] = []
         self.keys: dict[str, str] = {}  # key -> words
         self.manual: set[str] = set()
         self.confirmations: list[Confirmation] = []
@@ -150,7 +150,7 @@ class World:
                 )
             )
         line = encode(made.fields())[:-1]
-        self.decisions.append(Recorded(Decision.of(decode(line)), len(self.decisions) + 1, line))
+        self.decisions.append(RecordedDecision(Decision.of(decode(line)), len(self.decisions) + 1, line))
         if key is not None:
             self.keys[key] = words
         if label:
@@ -209,7 +209,7 @@ class World:
         self.point("while the agent is held again")
         return StepContinued(state.step.name, state.attempt, part, 1, f"m-{label}-{part}", "p")
 
-    def ask_person(self, state: State, events: list[Logged]) -> Asking:
+    def ask_person(self, state: State, events: list[LoggedEvent]) -> Asking:
         """As `asking.ask`, with or without somebody at the terminal."""
         assert state.step is not None
         label = f"{state.step.name}#{state.attempt}"
@@ -388,13 +388,13 @@ class World:
         assert state.step is not None
         return AttemptFailed(state.step.name, state.attempt, reason, counted, self.take_back(state))
 
-    def evaluate(self, events: list[Logged]) -> gate.GateState:
+    def evaluate(self, events: list[LoggedEvent]) -> gate.GateState:
         """The real gate over what is on record here."""
         head = Head(len(self.decisions), "h")
         answers = tuple(self.confirmations)
         return gate.evaluate(Branch(tuple(self.decisions), tuple(events), answers, head, head))
 
-    def ask(self, events: list[Logged]) -> GateOpened | GateClosed | RunStopped:
+    def ask(self, events: list[LoggedEvent]) -> GateOpened | GateClosed | RunStopped:
         found = self.evaluate(events)
         standing = self.standing()
         for r in self.decisions:
@@ -429,7 +429,7 @@ class World:
         self.point("after the pull request was opened")
         return Published("https://example.invalid/1", how)
 
-    def merge(self, state: State, events: list[Logged]) -> Merged | GateClosed | RunStopped:
+    def merge(self, state: State, events: list[LoggedEvent]) -> Merged | GateClosed | RunStopped:
         asked = self.ask(events)
         if not isinstance(asked, GateOpened):
             return asked

@@ -26,7 +26,7 @@ from correctless.runlog.events import (
     Completed,
     Consolidated,
     Event,
-    Logged,
+    LoggedEvent,
     PublishIntended,
     Rerun,
     Resumed,
@@ -64,8 +64,8 @@ class Simulation:
         self.world = World(self.dice, self.plan, self.chances, self.note)
         self.truth = Truth(self.plan)
         self.log: Memory | OnDisk = Memory() if folder is None else OnDisk(folder / f"run-{seed}.jsonl")
-        self.events: list[Logged] = []
-        self.lines: dict[bytes, Logged] = {}
+        self.events: list[LoggedEvent] = []
+        self.lines: dict[bytes, LoggedEvent] = {}
         self.met: Counter[str] = Counter()
         self.generous = self.dice.random() < 0.5  # a person grants more when the budget is spent
         self.states = [State()]  # after each event
@@ -112,7 +112,7 @@ class Simulation:
             raise Broken(f"folded in one go the run is not {state}")
         return state
 
-    def record(self, item: Logged) -> Logged:
+    def record(self, item: LoggedEvent) -> LoggedEvent:
         """One event on disk and acknowledged, read back from its line."""
         self.note(f"  {item.event}")
         line = self.log.append(item)
@@ -133,9 +133,9 @@ class Simulation:
             self.truth.note(event)
         return back
 
-    def write(self, state: State, event: Event) -> Logged:
+    def write(self, state: State, event: Event) -> LoggedEvent:
         """As `loop.Log.write`: refused before it is written, durable when it returns, torn by a crash in between."""
-        item = Logged("r1", WHEN, event)
+        item = LoggedEvent("r1", WHEN, event)
         after(state, item)
         if self.world.hits(self.chances.crash):
             self.note(f"    TORN {event.event}")
@@ -184,8 +184,10 @@ class Simulation:
         ended = self.world.cut_off(state, goes_on=goes_on)
         if state.unfinished:
             if ended is not None:
-                self.record(Logged("r1", WHEN, ended))
-            self.record(Logged("r1", WHEN, RunStopped(code, state.step.name if state.step else None, reason)))
+                self.record(LoggedEvent("r1", WHEN, ended))
+            self.record(
+                LoggedEvent("r1", WHEN, RunStopped(code, state.step.name if state.step else None, reason))
+            )
 
     def drive(self, state: State) -> None:
         """As `loop.drive`, with every state held against the fold of the lines it was written as."""
@@ -305,7 +307,7 @@ class Simulation:
         if found.open:
             return
         if found.closing is None:
-            self.record(Logged("r1", WHEN, gate.close(found.waiting, self.world.words())))
+            self.record(LoggedEvent("r1", WHEN, gate.close(found.waiting, self.world.words())))
             found = self.world.evaluate(self.events)
         assert found.closing is not None
         self.note(f"  PERSON {kind} {found.closing.entries}")
@@ -337,17 +339,19 @@ class Simulation:
             calm, self.world.calm = self.world.calm, True  # a person's command is not what is tried here
             failed = self.world.discard(state, counted=False, reason="a person had it run again")
             self.truth.outcome, self.truth.check_failed = "abandoned", False
-            self.record(Logged("r1", WHEN, failed))
+            self.record(LoggedEvent("r1", WHEN, failed))
             self.world.calm = calm
-        self.record(Logged("r1", WHEN, Rerun(step, "again", "Ada", "terminal", base, "refs/k/1", discarded)))
+        self.record(
+            LoggedEvent("r1", WHEN, Rerun(step, "again", "Ada", "terminal", base, "refs/k/1", discarded))
+        )
 
     def abandon(self) -> None:
         state = self.load()
         if state.step is not None and state.phase in UNDER_WAY:
             failed = AttemptFailed(state.step.name, state.attempt, "abandoned", False, None)
             self.truth.outcome, self.truth.check_failed = "abandoned", False
-            self.record(Logged("r1", WHEN, failed))
-        self.record(Logged("r1", WHEN, Abandoned("Ada")))
+            self.record(LoggedEvent("r1", WHEN, failed))
+        self.record(LoggedEvent("r1", WHEN, Abandoned("Ada")))
 
     def ended(self, state: State) -> str:
         """What has to hold when a run is over."""

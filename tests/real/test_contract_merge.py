@@ -220,7 +220,7 @@ def test_a_gh_that_hangs_is_ended_with_all_it_started_and_is_a_no(
     hangs.chmod(0o755)
     env = {**op.env, "PATH": f"{hangs.parent}{os.pathsep}{op.env['PATH']}"}
     facts = CaseFacts(pull=observe(GitHub("github.com/acme/shop", env), 412, clock=utcnow, within_s=1.0))
-    place = store.place(str(scratch_repo), RUN)
+    place = store.files_of(str(scratch_repo), RUN)
     decided = permits.ask(place, Action("merge", "412"), facts, env=env, clock=utcnow, token=token)
     assert (decided.verdict, decided.permit) == ("deny", "")
     assert "merge.check" in {clause.code for clause in decided.clauses}

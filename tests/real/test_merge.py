@@ -14,7 +14,7 @@ from correctless.base.exits import Stop
 from correctless.github.client import GitHub, repo_of_name
 from correctless.github.facts import NAMES, Check, Comment, Known, PullFacts, Status, Unknown
 from correctless.github.observe import observe
-from correctless.runcontract.act.merging import MergedAt, MergeRefused, Outcome, Unsure, merge
+from correctless.runcontract.act.merging import MergedAt, MergeRefused, MergeUnknown, Outcome, merge
 from correctless.runcontract.judge.merge_bar import failing
 from correctless.runcontract.judge.terms import MergeTarget
 from github_api import GitHubApi, How, Merging, Pull
@@ -581,7 +581,7 @@ def test_a_merge_that_may_still_happen_is_unknown_and_no_success(
 ) -> None:
     api.fail(the_merge(api, tmp_path / "like"), how, "before")
     outcome = merged(api, tmp_path, seconds=2.0)
-    assert isinstance(outcome, Unsure)
+    assert isinstance(outcome, MergeUnknown)
     assert "still OPEN" in outcome.why
     assert [call.name for call in api.calls].count("PullRequestMerge") == 1
 
@@ -592,7 +592,7 @@ def test_a_merge_that_can_not_be_read_back_is_unknown(api: GitHubApi, tmp_path: 
 
     api.rewrite = rewrite
     outcome = merged(api, tmp_path)
-    assert isinstance(outcome, Unsure)
+    assert isinstance(outcome, MergeUnknown)
     assert "merged" in outcome.why
 
 
@@ -613,7 +613,7 @@ def test_a_merge_that_is_not_the_one_asked_for_is_no_success(
 
     api.rewrite = rewrite
     outcome = merged(api, tmp_path)
-    assert isinstance(outcome, Unsure)
+    assert isinstance(outcome, MergeUnknown)
     assert "not as asked" in outcome.why
 
 
@@ -626,7 +626,7 @@ def test_a_fault_of_the_host_that_comes_as_a_graphql_error_is_unknown(
     error = b'{"data":{"mergePullRequest":null},"errors":[{"message":"%s"}]}'
     api.answers["PullRequestMerge"] = (200, error % words)
     outcome = merged(api, tmp_path)
-    assert isinstance(outcome, Unsure), outcome
+    assert isinstance(outcome, MergeUnknown), outcome
     assert words.decode() in outcome.why
 
 
@@ -635,13 +635,13 @@ def test_an_answer_of_something_before_the_host_is_unknown(
     api: GitHubApi, tmp_path: Path, status: int, body: bytes
 ) -> None:
     api.answers["PullRequestMerge"] = (status, body)
-    assert isinstance(merged(api, tmp_path), Unsure)
+    assert isinstance(merged(api, tmp_path), MergeUnknown)
 
 
 def test_a_merge_queue_that_takes_it_is_no_success(api: GitHubApi, tmp_path: Path) -> None:
     api.pulls[0].merging.queue = True
     outcome = merged(api, tmp_path)
-    assert isinstance(outcome, Unsure)
+    assert isinstance(outcome, MergeUnknown)
     assert "still OPEN" in outcome.why
     assert api.merges == []
 
@@ -657,7 +657,7 @@ def test_the_pauses_between_looks_are_kept(api: GitHubApi, tmp_path: Path) -> No
     slept: list[float] = []
     api.answers["PullRequestMerge"] = (502, b"")
     outcome = merge(client(api, tmp_path), TO_MERGE, a_bar(), sleep=slept.append, looks=(0.0, 0.5, 2.0))
-    assert isinstance(outcome, Unsure)
+    assert isinstance(outcome, MergeUnknown)
     assert slept == [0.0, 0.5, 2.0]
 
 

@@ -65,7 +65,7 @@ class Merged(Project):
         self.api = api
         self.env |= api.env(top.parent)
         api.tip = lambda branch: git(bare, "rev-parse", branch)
-        self.place = store.place(str(top), RUN)
+        self.place = store.files_of(str(top), RUN)
 
     def add(self, *records: Record) -> None:
         kept = store.load(self.place, self.env, utcnow())

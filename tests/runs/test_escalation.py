@@ -218,7 +218,7 @@ def test_what_is_recommended_after_a_failure_follows_from_the_attempts(
 
 def test_a_budget_is_recommended_by_what_the_finished_steps_took() -> None:
     from correctless.runlog.events import StepFinished
-    from correctless.runlog.state import Spent
+    from correctless.runlog.state import AttemptCost
 
     state = State(
         run="r",
@@ -226,7 +226,7 @@ def test_a_budget_is_recommended_by_what_the_finished_steps_took() -> None:
         phase="ready",
         index=1,
         finished=(StepFinished("ctdd", 1, "c", 0, ""),),
-        spent=(Spent("ctdd", 1, "ok", 600.0, 0, 2.5, False),),
+        spent=(AttemptCost("ctdd", 1, "ok", 600.0, 0, 2.5, False),),
     )
     text = " ".join(recommend(state, stopped(exits.BUDGET), (), ()))
     assert "1 of 3 steps took 2.50 USD and 10 minutes" in text

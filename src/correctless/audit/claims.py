@@ -11,18 +11,17 @@ from correctless.base import exits
 Verdict = Literal["proven", "not proven", "contradicted", "not yet", "unchecked"]
 VERDICTS: tuple[Verdict, ...] = ("proven", "not proven", "contradicted", "not yet", "unchecked")
 
+VERIFY = "look at it with: correctless decisions verify"  # a fix
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One claim: `what` about `about` is as the run log says.
-
-    `fix` is what to do where it is not proven.
-    """
+    """One claim: `what` about `about` is as the run log records it; `fix` is what to do where it is not proven."""
 
     about: str  # the run, an attempt (`cverify#1`), consolidation, the gate, the pull request
     what: str
     verdict: Verdict
-    said: str  # one printable line: what was found
+    said: str  # the finding as one printable line
     events: tuple[int, ...] = ()  # entries of the run log it rests on
     commit: str | None = None
     fix: str = ""
@@ -30,10 +29,10 @@ class Claim:
 
 def count(claims: Iterable[Claim]) -> dict[Verdict, int]:
     """Return the number of claims for each verdict."""
-    found: dict[Verdict, int] = dict.fromkeys(VERDICTS, 0)
+    numbers: dict[Verdict, int] = dict.fromkeys(VERDICTS, 0)
     for claim in claims:
-        found[claim.verdict] += 1
-    return found
+        numbers[claim.verdict] += 1
+    return numbers
 
 
 def code(claims: Iterable[Claim]) -> int:

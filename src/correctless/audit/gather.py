@@ -1,4 +1,4 @@
-"""Collection of the evidence about a recorded run. Nothing is written."""
+"""Collection of the evidence about a recorded run, without writing anything."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import cast
 
 import jsonlines
 
-from correctless.audit.evidence import TRAILERS, Git, LoggedDecision, LoggedEvent, RunCommit, RunEvidence
+from correctless.audit.evidence import TRAILERS, Git, RunCommit, RunEvidence
 from correctless.base import exits
 from correctless.base.clock import utcnow
 from correctless.base.exits import Stop
 from correctless.base.files import open_plain
 from correctless.decisions.decision import Confirmation, Decision
 from correctless.ledger import chain, check
-from correctless.ledger.chain import GENESIS, Entry, Head
+from correctless.ledger.chain import EMPTY, Entry
 from correctless.ledger.check import Anchor, LogReport
 from correctless.ledger.heads import Heads
 from correctless.ledger.ledger import Ledger
@@ -28,14 +29,15 @@ from correctless.project.git.objectid import OID
 from correctless.project.paths import Logs, all_logs
 from correctless.publish import noted_heads
 from correctless.review import anchors, coverage, gate
-from correctless.runlog.branch import Branch, Recorded, lost, typed_events
+from correctless.runlog.branch import Branch, RecordedDecision, lost_log, typed_events
 from correctless.runlog.events import (
     AgentEnded,
     Asking,
     Consolidated,
+    Event,
     GateClosed,
     GateOpened,
-    Logged,
+    LoggedEvent,
     Merged,
     Published,
     RunStarted,
@@ -62,21 +64,20 @@ def choose(repo: Repo, own_logs: Logs, wanted: str | None) -> tuple[Logs, str]:
         if not runs:
             raise Stop(exits.REFUSED, "no run found on this branch. name one of another branch by its id")
         return own_logs, runs[-1]
-    found: list[tuple[Logs, str]] = []
+    runs_by_prefix: list[tuple[Logs, str]] = []
     unread = ""
     for logs in all_logs(repo):
         try:
-            found += [(logs, run) for run in _runs(logs) if run.startswith(wanted)]
+            runs_by_prefix += [(logs, run) for run in _runs(logs) if run.startswith(wanted)]
         except Stop as stop:
             unread = unread or stop.message
-    exact = [each for each in found if each[1] == wanted] or found
+    exact = [each for each in runs_by_prefix if each[1] == wanted] or runs_by_prefix
     if len(exact) == 1:
         return exact[0]
-    if not found:
+    if not exact:
         why = f", and one log could not be read: {unread}" if unread else ""
-        raise Stop(
-            exits.REFUSED, f"no recorded run begins with '{wanted}'{why}. see correctless cauto status --all"
-        )
+        message = f"no recorded run begins with '{wanted}'{why}. see correctless cauto status --all"
+        raise Stop(exits.REFUSED, message)
     named = ", ".join(run for _, run in exact[:4])
     raise Stop(exits.USAGE, f"'{wanted}' begins {len(exact)} runs: {named}. write more of it")
 
@@ -88,46 +89,48 @@ def gather(repo: Repo, logs: Logs, run: str, env: Mapping[str, str], *, offline:
     """
     events, fault = _events(logs)
     own = _own(events, run)
-    plan = next(e.event.plan for e in own if isinstance(e.event, RunStarted))
-    state, folded = _fold(own, run)
-    noted, request_fault = _asked_of_github(own, run, env, offline=offline)
-    permit, permit_fault = _permit(repo, own, env)
+    own_events = tuple(item.event for item in own.values())
+    plan = next(event.plan for event in own_events if isinstance(event, RunStarted))
+    state, unordered = _fold(own, run)
+    heads, request_fault = _request_heads(own_events, run, env, offline=offline)
+    permit, permit_fault = _permit(repo, own_events, env)
     entries, unread = entries_of(logs.decisions, logs.root)
-    report, log_fault, missing = _report(repo, logs, env, noted.get("decisions"), plan)
+    report, log_fault, missing = _report(repo, logs, env, heads.get("decisions"), plan)
     # `_events` reports any error of the file itself: a broken chain ends the reading.
-    differs = check.verify(logs.run, noted.get("run", ()), root=logs.root).findings
-    worse = next((found.message for found in differs if found.severity == "error"), "")
+    findings = check.verify(logs.run, heads.get("run", ()), root=logs.root).findings
+    differs = next((finding.message for finding in findings if finding.severity == "error"), "")
     confirmations, confirmations_fault = _confirmations(logs)
     branch = _branch(entries, events, confirmations)
-    before = lost(entries[0].fields) if entries else None
+    before = lost_log(entries[0].fields) if entries else None
     lines = {entry.seq: entry.line for entry in entries}
-    shown = {
-        e.seq: digests
-        for e in own
-        if (digests := _shown(e, lines)) and not (before is not None and before.knew(e.seq, e.timestamp))
+    line_digests = {
+        seq: digests
+        for seq, item in own.items()
+        if (digests := _line_digests(item.event, lines))
+        and not (before is not None and before.concerns(seq, item.timestamp))
     }
     return RunEvidence(
         run=run,
         plan=plan,
         events=own,
         state=state,
-        fault=fault or worse or folded,
-        entries=tuple(
-            LoggedDecision(each.seq, each.decision) for each in branch.decisions if each.decision.run == run
-        ),
+        fault=fault or differs or unordered,
+        entries=tuple(each for each in branch.decisions if each.decision.run == run),
         log=report,
         log_fault=log_fault or unread,
         missing=missing,
         lost=before,
         confirmations=confirmations,
         confirmations_fault=confirmations_fault,
-        asked=frozenset(digest for item in events for digest in _digests(item.event)),
-        shown=shown,
+        question_digests=frozenset(digest for item in events for digest in _digests(item.event)),
+        line_digests=line_digests,
         uncovered={
-            e.seq: _uncovered(branch, e.seq, e.event.log_seq) for e in own if isinstance(e.event, GateOpened)
+            seq: _uncovered(branch, seq, item.event.log_seq)
+            for seq, item in own.items()
+            if isinstance(item.event, GateOpened)
         },
-        git=_git(repo, plan, run, own),
-        answers=dict(_answers(logs, run, own)),
+        git=_git(repo, plan, run, own_events),
+        answers=dict(_answers(logs, run, own_events)),
         request_fault=request_fault,
         offline=offline,
         permit=permit,
@@ -142,54 +145,55 @@ def _runs(logs: Logs) -> list[str]:
     return [item.run for item in events if isinstance(item.event, RunStarted)]
 
 
-def _events(logs: Logs) -> tuple[tuple[Logged, ...], str]:
-    """The events up to the first damage, and what that is."""
-    found: list[Logged] = []
+def _events(logs: Logs) -> tuple[tuple[LoggedEvent, ...], str]:
+    """Return the events up to the first damage, and what that is."""
+    events: list[LoggedEvent] = []
     try:
         for item in typed_events(logs):
-            found.append(item)  # noqa: PERF402 what came before the damage is kept
+            events.append(item)  # noqa: PERF402 the events before the damage count
     except Damaged as damaged:
-        if not found:
+        if not events:
             raise
-        return tuple(found), damaged.message.partition(". look at it with")[0]
-    return tuple(found), ""
+        return tuple(events), damaged.message.partition(". look at it with")[0]
+    return tuple(events), ""
 
 
-def _own(events: Sequence[Logged], run: str) -> tuple[LoggedEvent, ...]:
-    """The events from a run's start up to the next one's."""
+def _own(events: Sequence[LoggedEvent], run: str) -> dict[int, LoggedEvent]:
+    """Return the events from a run's start up to the next one's, by entry number."""
     starts = [n for n, item in enumerate(events, 1) if isinstance(item.event, RunStarted)]
     first = [n for n in starts if events[n - 1].run == run][-1]
     end = next((n for n in starts if n > first), len(events) + 1)
-    return tuple(LoggedEvent(n, events[n - 1].timestamp, events[n - 1].event) for n in range(first, end))
+    return {n: events[n - 1] for n in range(first, end)}
 
 
-def _fold(own: Iterable[LoggedEvent], run: str) -> tuple[State, str]:
+def _fold(own: Mapping[int, LoggedEvent], run: str) -> tuple[State, str]:
     """Return the state as far as the events follow each other, and where they do not."""
     state = State()
-    for logged in own:
+    for seq, item in own.items():
         try:
-            state = after(state, Logged(run, logged.timestamp, logged.event))
+            state = after(state, replace(item, run=run))
         except OutOfOrderError as error:
-            return state, f"entry {logged.seq} can't follow what is before it: {error}"
+            return state, f"entry {seq} can't follow what is before it: {error}"
     return state, ""
 
 
-def _asked_of_github(
-    own: Iterable[LoggedEvent], run: str, env: Mapping[str, str], *, offline: bool
+def _request_heads(
+    events: Iterable[Event], run: str, env: Mapping[str, str], *, offline: bool
 ) -> tuple[dict[str, tuple[Anchor, ...]], str]:
-    urls = [e.event.url for e in own if isinstance(e.event, Published) and e.event.how == "gh"]
+    """Return the head of each log that the pull request's body notes, and why it could not be read."""
+    urls = [event.url for event in events if isinstance(event, Published) and event.how == "gh"]
     if offline or not urls:
         return {}, ""
     try:
-        noted = noted_heads.of_pull_request(run, urls[-1], env)
+        heads = noted_heads.of_pull_request(run, urls[-1], env)
     except Stop as stop:
         return {}, stop.message
-    return {name: (anchor,) for name, anchor in noted.items()}, ""
+    return {name: (anchor,) for name, anchor in heads.items()}, ""
 
 
-def _permit(repo: Repo, own: Iterable[LoggedEvent], env: Mapping[str, str]) -> tuple[str, str]:
+def _permit(repo: Repo, events: Iterable[Event], env: Mapping[str, str]) -> tuple[str, str]:
     """Return the permit used for the run's merge, and why the ledger cannot be read."""
-    merges = [logged.event for logged in own if isinstance(logged.event, Merged)]
+    merges = [event for event in events if isinstance(event, Merged)]
     if not merges:
         return "", ""
     from correctless.runcontract.ledger import store  # few runs have one
@@ -197,7 +201,7 @@ def _permit(repo: Repo, own: Iterable[LoggedEvent], env: Mapping[str, str]) -> t
 
     merged = merges[-1]
     try:
-        snapshot = store.load(store.place(repo.home, merged.contract), env, utcnow())
+        snapshot = store.load(store.files_of(repo.home, merged.contract), env, utcnow())
     except Stop as stop:
         return "", stop.message
     if broken := [fault.found for fault in snapshot.case.faults if fault.code == "ledger"]:
@@ -217,7 +221,7 @@ def entries_of(path: str, root: str | None = None) -> tuple[tuple[Entry, ...], s
     The second value says why the log could not be read, "" when it could.
     """
     try:
-        # jsonlines takes a byte-order mark off a line: what has one is none of ours.
+        # jsonlines removes a byte-order mark from a line: a line with one is not ours.
         lines = (each for each in check.lines(path, root) if each.startswith(b"{"))
         with jsonlines.Reader(lines, loads=lambda text: chain.entry(bytes(text, "utf-8"))) as reader:  # type: ignore[arg-type]  # always text
             return tuple(cast("Iterator[Entry]", reader.iter(skip_invalid=True))), ""
@@ -234,7 +238,7 @@ def _report(
     except Missing:
         return None, f"{logs.decisions} is missing although a run began it", True
     except Damaged:
-        # The run log is damaged, as its own claim says. The chain of the decisions log can still be checked.
+        # The run log is damaged, as its own claim states. The chain of the decisions log can still be checked.
         why = "its chain is intact, but can't be compared with its anchors: the run log is damaged"
         return check.verify(logs.decisions, more or (), root=logs.root), why, False
     except Stop as stop:
@@ -242,7 +246,7 @@ def _report(
 
 
 def _confirmations(logs: Logs) -> tuple[tuple[Confirmation, ...], str]:
-    found: list[Confirmation] = []
+    confirmations: list[Confirmation] = []
     try:
         if os.path.lexists(logs.confirmations):
             known = Heads(logs.confirmations, os.environ).acknowledged()
@@ -250,47 +254,40 @@ def _confirmations(logs: Logs) -> tuple[tuple[Confirmation, ...], str]:
                 confirmation = Confirmation.of(entry.fields)
                 if confirmation.kind != "rejected" and not known(entry):
                     what = f"entry {entry.seq} was written by no command of correctless, so it counts for nothing"
-                    return tuple(found), f"{logs.confirmations}: {what}"
-                found.append(confirmation)
+                    return tuple(confirmations), f"{logs.confirmations}: {what}"
+                confirmations.append(confirmation)
     except Stop as stop:
-        return tuple(found), stop.message.partition(". look at it with")[0]
+        return tuple(confirmations), stop.message.partition(". look at it with")[0]
     except RecordError as error:
-        return tuple(found), f"{logs.confirmations} has a line that is not a confirmation: {error}"
-    return tuple(found), ""
+        return tuple(confirmations), f"{logs.confirmations} has a line that is not a confirmation: {error}"
+    return tuple(confirmations), ""
 
 
 def _branch(
-    entries: Iterable[Entry], events: tuple[Logged, ...], confirmations: tuple[Confirmation, ...]
+    entries: Iterable[Entry], events: tuple[LoggedEvent, ...], confirmations: tuple[Confirmation, ...]
 ) -> Branch:
-    decisions: list[Recorded] = []
+    decisions: list[RecordedDecision] = []
     for entry in entries:
         with suppress(RecordError):  # then the log's own claim is contradicted
-            decisions.append(Recorded(Decision.of(entry.fields), entry.seq, entry.line))
-    nowhere = Head(0, GENESIS)
-    return Branch(tuple(decisions), events, confirmations, nowhere, nowhere)
+            decisions.append(RecordedDecision(Decision.of(entry.fields), entry.seq, entry.line))
+    return Branch(tuple(decisions), events, confirmations, EMPTY, EMPTY)
 
 
 def _uncovered(branch: Branch, opened: int, log_seq: int) -> tuple[int, ...]:
     """Return the entries that were uncovered when the gate opened at entry `opened`."""
-    then = Branch(
-        tuple(each for each in branch.decisions if each.seq <= log_seq),
-        branch.events[:opened],
-        branch.confirmations,
-        branch.decisions_head,
-        branch.run_head,
-    )
+    decisions = tuple(each for each in branch.decisions if each.seq <= log_seq)
+    then = replace(branch, decisions=decisions, events=branch.events[:opened])
     return tuple(each.seq for each in gate.evaluate(then).waiting)
 
 
-def _digests(event: object) -> tuple[str, ...]:
+def _digests(event: Event) -> tuple[str, ...]:
     if isinstance(event, GateClosed):
         return (event.digest,)
     return event.digests if isinstance(event, Asking) else ()
 
 
-def _shown(logged: LoggedEvent, lines: Mapping[int, bytes]) -> tuple[str, ...]:
-    """Return the digests of what you were asked, from the lines as they are now."""
-    event = logged.event
+def _line_digests(event: Event, lines: Mapping[int, bytes]) -> tuple[str, ...]:
+    """Return the digests of what an event asks you, computed from the present lines."""
     if isinstance(event, GateClosed):
         return (coverage.shown(event, lines),)
     if isinstance(event, Asking):
@@ -298,26 +295,25 @@ def _shown(logged: LoggedEvent, lines: Mapping[int, bytes]) -> tuple[str, ...]:
     return ()
 
 
-def _answers(logs: Logs, run: str, own: Iterable[LoggedEvent]) -> Iterator[tuple[tuple[str, int], str]]:
-    for logged in own:
-        event = logged.event
+def _answers(logs: Logs, run: str, events: Iterable[Event]) -> Iterator[tuple[tuple[str, int], str]]:
+    for event in events:
         if isinstance(event, AgentEnded) and _NAME.match(event.step) and _NAME.match(run):
             path = os.path.join(logs.folder(run), f"{event.step}-{event.attempt}", "answer.md")
             with suppress(OSError), open(open_plain(path), "rb") as file:
                 yield (event.step, event.attempt), hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _git(repo: Repo, plan: Plan, run: str, own: Sequence[LoggedEvent]) -> Git:
+def _git(repo: Repo, plan: Plan, run: str, events: Sequence[Event]) -> Git:
     try:
         if not _present(repo, [plan.base]):
-            return _unasked(f"this clone has no commit {plan.base[:12]}, where the run began")
-        where, head = _holder(repo, plan, own)
+            return _unread(f"this clone has no commit {plan.base[:12]}, where the run began")
+        where, head = _holder(repo, plan, events)
         squash_commit = (
             repo.commit(f"refs/correctless/kept/{run}/squashed", env=_PLAIN) if _NAME.match(run) else None
         )
         spec = repo.file_at(plan.base, plan.spec, env=_PLAIN)
-        finished = [e.event for e in own if isinstance(e.event, StepFinished)]
-        named = {e.event.commit for e in own if isinstance(e.event, StepFinished | Consolidated)}
+        finished = [event for event in events if isinstance(event, StepFinished)]
+        named = {event.commit for event in events if isinstance(event, StepFinished | Consolidated)}
         reports = {
             (event.commit, step.report)
             for event in finished
@@ -328,24 +324,24 @@ def _git(repo: Repo, plan: Plan, run: str, own: Sequence[LoggedEvent]) -> Git:
             branch=_since(repo, plan.base, head),
             squashed=_since(repo, plan.base, squash_commit),
             present=_present(repo, named),
-            # git may have turned the line ends of the file that was read and approved
+            # git may have changed the line ends of the file that you approved
             spec=tuple(_sha256(data) for data in (spec, spec.replace(b"\n", b"\r\n"))) if spec else (),
             reports={each: _holds(repo, *each) for each in reports},
         )
     except Stop as stop:
-        return _unasked(stop.message)
+        return _unread(stop.message)
 
 
-def _unasked(why: str) -> Git:
+def _unread(why: str) -> Git:
     return Git(None, {}, {}, frozenset(), (), {}, why)
 
 
-def _holder(repo: Repo, plan: Plan, own: Sequence[LoggedEvent]) -> tuple[str | None, str | None]:
-    """The run's branch and its commit; where the branch is gone, as after a merge, another that has the run's last commit."""
+def _holder(repo: Repo, plan: Plan, events: Sequence[Event]) -> tuple[str | None, str | None]:
+    """Return the run's branch and its commit; after a merge, another ref that has the run's last commit."""
     head = repo.commit(f"refs/heads/{plan.branch}", env=_PLAIN)
     if head is not None:
         return plan.branch, head
-    commits = [e.event.commit for e in own if isinstance(e.event, StepFinished | Consolidated)]
+    commits = [event.commit for event in events if isinstance(event, StepFinished | Consolidated)]
     if not _present(repo, commits[-1:]):
         return None, None
     out = repo.git("for-each-ref", "--format=%(refname)", f"--contains={commits[-1]}", env=_PLAIN)
@@ -354,25 +350,25 @@ def _holder(repo: Repo, plan: Plan, own: Sequence[LoggedEvent]) -> tuple[str | N
 
 
 def _since(repo: Repo, base: str, tip: str | None) -> dict[str, RunCommit]:
-    """Every commit of `tip` that `base` lacks, the newest first."""
+    """Return every commit of `tip` that `base` lacks, the newest first."""
     if tip is None:
         return {}
     keys = "%x1f".join(f"%(trailers:key={key},valueonly,unfold,separator=%x1e)" for key in TRAILERS)
     out = repo.git("log", "-z", f"--format=%H%x1f%P%x1f{keys}", tip, "--not", base, "--", env=_PLAIN)
-    found = {}
+    commits = {}
     for entry in filter(None, out.split("\0")):
         oid, parents, *values = entry.split("\x1f")
         pairs = zip(TRAILERS, values, strict=False)
         trailers = {key: value.rpartition("\x1e")[2] for key, value in pairs if value}
-        found[oid] = RunCommit(tuple(parents.split()), trailers)
-    return found
+        commits[oid] = RunCommit(tuple(parents.split()), trailers)
+    return commits
 
 
 def _present(repo: Repo, oids: Iterable[str]) -> frozenset[str]:
-    asked = "".join(f"{oid}\n" for oid in oids if OID.match(oid))
-    if not asked:
+    wanted = "".join(f"{oid}\n" for oid in oids if OID.match(oid))
+    if not wanted:
         return frozenset()
-    out = repo.git("cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=asked, env=_PLAIN)
+    out = repo.git("cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=wanted, env=_PLAIN)
     return frozenset(line.partition(" ")[0] for line in out.splitlines() if line.endswith(" commit"))
 
 

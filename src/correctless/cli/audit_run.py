@@ -38,34 +38,34 @@ def audit_run(run: str | None, offline: bool, as_json: bool) -> int:
     """
     here = git.find(os.getcwd())
     logs, found = gather.choose(here, paths.logs(here), run)
-    given = gather.gather(here, logs, found, os.environ, offline=offline)
-    judged = judge.audit(given)
+    evidence = gather.gather(here, logs, found, os.environ, offline=offline)
+    judged = judge.audit(evidence)
     if as_json:
-        click.echo(json.dumps(_values(given, judged), indent=2))
+        click.echo(json.dumps(_values(evidence, judged), indent=2))
     else:
         spell_anything()
         width = shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else None
-        click.echo("\n".join(_text(given, judged, width)))
+        click.echo("\n".join(_text(evidence, judged, width)))
     return claims.code(judged)
 
 
-def _values(given: RunEvidence, judged: Sequence[Claim]) -> dict[str, object]:
+def _values(evidence: RunEvidence, judged: Sequence[Claim]) -> dict[str, object]:
     return {
-        "run": given.run,
-        "branch": given.plan.branch,
-        "status": status(given.state),
-        "complete": given.over,
+        "run": evidence.run,
+        "branch": evidence.plan.branch,
+        "status": status(evidence.state),
+        "complete": evidence.over,
         "counts": claims.count(judged),
         "claims": claims.as_json(judged),
     }
 
 
-def _text(given: RunEvidence, judged: Sequence[Claim], width: int | None) -> Iterator[str]:
+def _text(evidence: RunEvidence, judged: Sequence[Claim], width: int | None) -> Iterator[str]:
     """Yield a line for each claim.
 
     On a terminal a heading names what the claims are about; in a pipe each line names it.
     """
-    yield printable(f"run {given.run} on {given.plan.branch}: {status(given.state)}")
+    yield printable(f"run {evidence.run} on {evidence.plan.branch}: {status(evidence.state)}")
     about = ""
     for claim in judged:
         if about != claim.about and (width is not None or not about):

@@ -23,11 +23,11 @@ from correctless.dispatch.step.attempt import Runner
 from correctless.dispatch.tell import escalation, notify
 from correctless.ledger.heads import noting
 from correctless.runlog import branch as record
-from correctless.runlog.events import AgentEnded, Event, Logged, Resumed, RunStopped, fields_of
+from correctless.runlog.events import AgentEnded, Event, LoggedEvent, Resumed, RunStopped, fields_of
 from correctless.runlog.manifest import manifest
-from correctless.runlog.state import State, after, standing
+from correctless.runlog.state import State, after, checked_state
 
-Tell = Callable[[State, Logged], None]
+Tell = Callable[[State, LoggedEvent], None]
 
 
 class Log:
@@ -40,9 +40,9 @@ class Log:
         self.last: State | None = None  # after the newest event that is on record
         self.manifest: dict[str, Any] | None = None  # as it was written last
 
-    def write(self, state: State, event: Event, *, run: str | None = None) -> Logged:
+    def write(self, state: State, event: Event, *, run: str | None = None) -> LoggedEvent:
         """Append one event; it is durable when this returns."""
-        logged = Logged(run or state.run, timestamp(self.ctx.now()), event)
+        logged = LoggedEvent(run or state.run, timestamp(self.ctx.now()), event)
         following = after(state, logged)  # first: what the fold would refuse is never written
         self.ledger.append(fields_of(logged.run, logged.timestamp, event))
         self.last = following
@@ -83,7 +83,7 @@ def drive(
     `usd` and `minutes` are the run's limits from here on, where a person set new ones; `park` is the remote it was brought from. Safe to call after any crash.
     `KeyboardInterrupt` (SIGINT, SIGTERM) ends the agent, logs a clean stop and goes on up.
     """
-    state = standing(ctx.logs.run, record.load(ctx.logs).events)
+    state = checked_state(ctx.logs.run, record.load(ctx.logs).events)
     log = Log(ctx, tell)
     runner = Runner(ctx)
     machine = ExitStack()

@@ -1,4 +1,4 @@
-"""Reader of a log's hash chain: the position of each line and the faults; nothing is written.
+"""Hash chain of a log: the place of each line, its faults, and the line that comes next.
 
 A line ends with `"seq"` and `"prev"`: its number from 1, and the SHA-256 of the exact bytes of the line before. So a chain is
 checked on bytes, without reading any JSON, and no canonical JSON is needed.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from types import NoneType
 from typing import Any, BinaryIO
@@ -37,7 +37,7 @@ EMPTY = Head(0, GENESIS)
 
 @frozen
 class Entry:
-    """One entry as it stands in its log."""
+    """One entry of a log."""
 
     seq: int
     prev: str
@@ -59,6 +59,11 @@ class Link:
     torn: bool = False  # a last line without its newline: it was never acknowledged
 
 
+def end_of(entries: Sequence[Entry]) -> Head:
+    """Return where a log with these entries ends."""
+    return Head(entries[-1].seq, entries[-1].head) if entries else EMPTY
+
+
 def digest(line: bytes) -> str:
     """Return the SHA-256 of a line's exact bytes, in hexadecimal."""
     return hashlib.sha256(line).hexdigest()
@@ -67,7 +72,7 @@ def digest(line: bytes) -> str:
 def links(file: BinaryIO, offset: int = 0, after: Head = EMPTY) -> Iterator[Link]:
     """Every line from `offset` on, where `after` is the entry that ends there. One line at a time is in memory.
 
-    After a fault it goes on from what the line says of itself, so that every break of the chain shows once.
+    After a fault the next line is compared with what the faulty one states, so that each break of the chain shows once.
     """
     file.seek(offset)
     number, seq, prev = after.seq, after.seq, after.sha256
@@ -80,7 +85,7 @@ def links(file: BinaryIO, offset: int = 0, after: Head = EMPTY) -> Iterator[Link
             return
         line = raw[:-1]
         end = _END.search(line, max(0, len(line) - _LONGEST))
-        said = int(end[1]) if end else seq + 1
+        stated = int(end[1]) if end else seq + 1
         fault: str | None = None
         foreign = False
         if end is None:
@@ -88,12 +93,12 @@ def links(file: BinaryIO, offset: int = 0, after: Head = EMPTY) -> Iterator[Link
             fault = 'it does not end with "seq" and "prev"'
         elif end[2].decode() != prev:
             foreign = number == 1
-            fault = f"it does not follow the line before: that one, or the order, was changed (entry {said})"
-        elif said != seq + 1:
-            fault = f"entry {said} is where entry {seq + 1} belongs"
+            fault = f"it does not follow the line before: that or the order was changed (entry {stated})"
+        elif stated != seq + 1:
+            fault = f"entry {stated} is where entry {seq + 1} belongs"
         if foreign:
             fault = "no log of correctless"
-        seq, prev = said, digest(line)
+        seq, prev = stated, digest(line)
         yield Link(number, offset, line, Head(seq, prev), fault, foreign=foreign)
         offset += len(raw)
 

@@ -1,4 +1,4 @@
-"""Check and repair of a log: a report of what is wrong, and of what was set aside to repair it."""
+"""Check and repair of a log."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MAX_FINDINGS = 100  # a file of a million broken lines is one problem, and memo
 
 @frozen
 class Anchor:
-    """What was noted elsewhere about a log: entry `seq` has the head `sha256`; `where` says where that stands."""
+    """What another place noted of a log: entry `seq` has the head `sha256`; `where` names that place."""
 
     seq: int
     sha256: str
@@ -29,7 +29,7 @@ class Anchor:
 
 @frozen
 class LogReport:
-    """What `verify` saw: how many entries, where the log ends, and everything wrong with it."""
+    """Result of `verify`: the number of entries, the end of the log, and everything wrong with it."""
 
     entries: int
     head: Head
@@ -42,8 +42,8 @@ class LogReport:
 
 
 @frozen
-class Repaired:
-    """What `repair` did: nothing (`intact`), cut a `torn` tail aside, or set a `damaged` log aside whole."""
+class RepairResult:
+    """Result of `repair`: nothing done (`intact`), a `torn` tail cut off, or a `damaged` log set aside whole."""
 
     action: str
     aside: str | None  # where the bytes are now
@@ -59,52 +59,50 @@ def verify(
     root: str | None = None,
     keep: list[Entry] | None = None,
 ) -> LogReport:
-    """Check the whole chain, every line's JSON, and every anchor; `Missing` or `Foreign` when there is no log of ours.
+    """Check the whole chain, every line's JSON, and every anchor; `Missing` or `Foreign` without a log of ours.
 
-    `anchors` come in any order and are held in memory. `heads` come in rising order of `seq` and are taken one at a time,
-    in step with the log; one that comes too late to be compared is a finding too. `keep` takes each good entry, so that what
-    was verified is what is read.
+    `anchors` come in any order and are kept in memory. `heads` come in rising order of `seq` and are read one at a time,
+    in step with the log; one that comes too late to be compared is a finding too. Each good entry is added to `keep`, so that
+    what was verified is what is read.
     """
     findings: list[Finding] = []
     entries, head = 0, EMPTY
     # The heads may be read from another log: none is asked for before this log is locked, so that every reader and
     # writer locks the two in the same order.
     with opened(path, root, write=False) as file:
-        noted = _Noted(path, anchors, heads)
-        findings.extend(noted.compare(EMPTY))
+        anchored = _AnchorCheck(path, anchors, heads)
+        findings.extend(anchored.compare(EMPTY))
         for link, fault, fields in _faults(file):
             if link.foreign:
                 raise Foreign(path)
             if keep is not None and fields is not None:
                 keep.append(Entry(fields["seq"], fields["prev"], link.head.sha256, link.line, fields))
             if fault is not None:
-                noted.broken = True
+                anchored.broken = True
                 if len(findings) < _MAX_FINDINGS:
                     rule, severity = ("log-torn", "warning") if link.torn else ("log-chain", "error")
                     findings.append(Finding(path, link.number, 1, rule, fault, severity))
             if not link.torn:
                 entries, head = entries + 1, link.head
-                findings.extend(noted.compare(Head(link.number, link.head.sha256)))
-        findings.extend(noted.left(entries))
+                findings.extend(anchored.compare(Head(link.number, link.head.sha256)))
+        findings.extend(anchored.rest(entries))
     return LogReport(entries, head, tuple(findings))
 
 
-class _Noted:
-    """What was noted of one log, compared with it line by line."""
+class _AnchorCheck:
+    """Comparison of one log with its anchors, entry by entry."""
 
     def __init__(self, path: str, anchors: Iterable[Anchor], heads: Iterable[Anchor]) -> None:
         self.path = path
-        self.broken = (
-            False  # the chain is: from here on a head that fits no longer vouches for the lines before
-        )
+        self.broken = False  # the chain: then a head that fits no longer vouches for the lines before it
         self._anchors: dict[int, list[Anchor]] = {}
         for anchor in anchors:
             self._anchors.setdefault(anchor.seq, []).append(anchor)
         self._heads = iter(heads)
         self._next = next(self._heads, None)
-        self._fits = 0  # the last entry up to which all is as it was noted
+        self._fits = 0  # the last entry up to which no anchor differs
         self._differs: int | None = None  # the first entry that is not
-        self._said: dict[str, int] = {}
+        self._reported: dict[str, int] = {}  # severity -> findings
 
     def compare(self, at: Head) -> Iterator[Finding]:
         """Each anchor that `at` disproves; `at` rises from 0 by one."""
@@ -126,46 +124,45 @@ class _Noted:
         if fits and not self.broken and self._differs is None:
             self._fits = at.seq
 
-    def left(self, entries: int) -> Iterator[Finding]:
-        """Each anchor of an entry the log doesn't have."""
+    def rest(self, entries: int) -> Iterator[Finding]:
+        """Each anchor that was not compared: of an entry behind the last one, or out of order."""
         for each in self._anchors.values():
             for anchor in each:
                 yield self._cut_off(anchor, entries)
         while self._next is not None:
-            late = self._next.seq <= entries
-            found = self._late(self._next, entries) if late else self._cut_off(self._next, entries)
-            yield from self._limited(found)
+            fault = self._late if self._next.seq <= entries else self._cut_off
+            yield from self._limited(fault(self._next, entries))
             self._next = next(self._heads, None)
 
     def _changed(self, at: Head, anchor: Anchor) -> Finding:
         first = self._differs
         if first is None:
             first = at.seq
-            if (
-                anchor.severity == "error"
-            ):  # what was noted of another log says nothing about this one's first change
+            if anchor.severity == "error":  # a warning is about another log
                 self._differs = first
-        found = f"entry {at.seq} is not the one that {anchor.where} noted"
+        message = f"entry {at.seq} is not the one that {anchor.where} noted"
         if at.seq > 0:
             begin = self._fits + 1
-            found += f". the first change is in {f'entry {first}' if begin >= first else f'entries {begin}..{first}'}"
-        return Finding(self.path, max(at.seq, 1), 1, "log-anchor", found, anchor.severity)
+            span = f"entry {first}" if begin >= first else f"entries {begin}..{first}"
+            message += f". the first change is in {span}"
+        return self._finding(at.seq, message, anchor)
 
     def _late(self, anchor: Anchor, reached: int) -> Finding:
-        found = (
-            f"{anchor.where} noted entry {anchor.seq} after entry {reached}. what was noted is out of order"
-        )
-        return Finding(self.path, max(reached, 1), 1, "log-anchor", found, anchor.severity)
+        what = f"entry {anchor.seq} after entry {reached}. what was noted is out of order"
+        return self._finding(reached, f"{anchor.where} noted {what}", anchor)
 
     def _cut_off(self, anchor: Anchor, entries: int) -> Finding:
-        found = f"{anchor.where} noted entry {anchor.seq}, the log ends with {entries}. its tail was cut off"
-        return Finding(self.path, max(entries, 1), 1, "log-anchor", found, anchor.severity)
+        what = f"entry {anchor.seq}, the log ends with {entries}. its tail was cut off"
+        return self._finding(entries, f"{anchor.where} noted {what}", anchor)
 
-    def _limited(self, found: Finding) -> Iterator[Finding]:
+    def _finding(self, seq: int, message: str, anchor: Anchor) -> Finding:
+        return Finding(self.path, max(seq, 1), 1, "log-anchor", message, anchor.severity)
+
+    def _limited(self, finding: Finding) -> Iterator[Finding]:
         # By severity: a hundred warnings must not hide an error.
-        self._said[found.severity] = self._said.get(found.severity, 0) + 1
-        if self._said[found.severity] <= _MAX_FINDINGS:
-            yield found
+        self._reported[finding.severity] = self._reported.get(finding.severity, 0) + 1
+        if self._reported[finding.severity] <= _MAX_FINDINGS:
+            yield finding
 
 
 def repair(
@@ -173,13 +170,13 @@ def repair(
     now: datetime,
     *,
     root: str | None = None,
-    first: Callable[[Repaired], Mapping[str, Any]] | None = None,
+    first: Callable[[RepairResult], Mapping[str, Any]] | None = None,
     disproved: Head | None = None,
-) -> Repaired:
+) -> RepairResult:
     """Make a log appendable again by setting aside what is wrong with it; no byte is destroyed.
 
-    In the place of a damaged log stands a new one, which begins with what `first` makes of the loss, else empty.
-    `disproved`: the log is no damaged chain, but not the one that was acknowledged; so much is known to be lost.
+    A damaged log is replaced by a new one, which begins with the entry that `first` makes of the loss, else empty.
+    `disproved`: the chain is whole, but of another log than was acknowledged; this is that one's last known entry.
     """
     with opened(path, root, write=True) as file:
         intact, end, damaged, tail, last = EMPTY, 0, disproved is not None, b"", EMPTY
@@ -195,15 +192,15 @@ def repair(
                 intact, end = link.head, link.offset + len(link.line) + 1
         if damaged:
             last = disproved or last
-            begins = Repaired("damaged", None, intact, last)
-            data = seal(first(begins), EMPTY).line + b"\n" if first is not None else b""
-            return Repaired("damaged", file.replace("damaged", now, data), intact, last)
+            loss = RepairResult("damaged", None, intact, last)
+            data = seal(first(loss), EMPTY).line + b"\n" if first is not None else b""
+            return RepairResult("damaged", file.replace("damaged", now, data), intact, last)
         if tail:
             aside = file.set_aside("torn", now, tail)
             file.cut(end)
             os.fsync(file.fd)
-            return Repaired("torn", aside, intact, None)
-        return Repaired("intact", None, intact, None)
+            return RepairResult("torn", aside, intact, None)
+        return RepairResult("intact", None, intact, None)
 
 
 def sound(file: LogFile) -> Iterator[Entry]:
@@ -216,9 +213,9 @@ def sound(file: LogFile) -> Iterator[Entry]:
 
 
 def lines(path: str, root: str | None = None) -> Iterator[bytes]:
-    """Every whole line, whatever is wrong with the chain: what a damaged log still holds, entries or not.
+    """Every whole line of a log, entry or not, whatever is wrong with the chain.
 
-    Nothing vouches for it, or for its being all of it: `verify` says that. `Missing` or `Foreign` when there is no log of ours.
+    Only `verify` checks that these are the acknowledged lines, and all of them. `Missing` or `Foreign` without a log of ours.
     """
     with opened(path, root, write=False) as file:
         for link, _, _ in _faults(file):
@@ -241,7 +238,7 @@ def checked(path: str, link: Link) -> Entry:
 
 
 def _faults(file: LogFile) -> Iterator[tuple[Link, str | None, dict[str, Any] | None]]:
-    """Every line with what is wrong with it, its JSON included, and what a good one holds."""
+    """Every line, with its fault (of its JSON too) and the fields of a good one."""
     with file.stream() as stream:
         for link in links(stream):
             fault, fields = link.fault, None

@@ -1,8 +1,8 @@
-"""The private copy of a log's heads: each acknowledged entry, which the log must still hold.
+"""The private copy of a log's heads: each acknowledged entry, which the log must still have.
 
-It lies under the user's state folder, outside the repository, so that whoever rewrites a log or cuts its tail off has to
-know of it. One line an entry, all of one length: a crash in the middle of a line costs that line, and the log has it. The
-copies of all logs of one workspace lie in one folder; beside each log a mark names its copy.
+It is under the user's state folder, outside the repository, so a process that only rewrites or cuts the log is detected.
+One line an entry, all of one length: a crash in the middle of a line costs that line, and the log has it. The
+copies of all logs of one workspace are in one folder; beside each log a mark names its copy.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ _LONGEST = 1 << 14  # bytes of a path
 
 
 class Heads:
-    """The copy for one log. It lies in the user database's home; what HOME in `env` names is only asked as well.
+    """The copy for one log: in the home that the user database names, and read in the HOME of `env` as well.
 
-    Where the first does not know the workspace, a new copy begins in HOME: a container's user may have no other.
+    Where the first has no folder of the workspace, a new copy begins in HOME: a container's user may have no other.
     """
 
     def __init__(self, log: str, env: Mapping[str, str]) -> None:
@@ -43,25 +43,25 @@ class Heads:
         self._folders = folders(workspace(log), env)
         self._name = f"{name.removesuffix('.jsonl')[-100:]}-{_digest(real)}"
         self._paths = tuple(os.path.join(each, self._name) for each in self._folders)
-        # Beside a log that somebody named by hand a file of ours has no place.
+        # Beside a log named by hand, outside of a workspace, no mark is written.
         self._mark = real + MARK if f"/{ARTIFACTS}/" in real else None
 
     @property
     def path(self) -> str | None:
-        """Where entries are noted: where the workspace is known, else where a copy would begin; None without a home."""
+        """The copy to write to: where the workspace is known, else where a copy would begin; None without a home."""
         folder = chosen(self._folders)
         return os.path.join(folder, self._name) if folder is not None else None
 
     def note(self, entry: Entry) -> None:
-        """Add one entry, under the log's own lock (`Ledger(noted=...)`); one that is noted already is not noted again.
+        """Add one entry, unless the copy has it, under the log's own lock (`Ledger(noted=...)`).
 
-        What was noted is never dropped for it: a log that begins anew is another one than the copy says. Where nothing can
-        be written, nothing is: the copy is a second witness, and the log does not wait for it.
+        Earlier lines stay: a log that begins anew differs from its copy. Where nothing can be written, nothing is: the copy is
+        a second witness, and the log does not depend on it.
         """
         self._note(entry.seq, entry.head)
 
     def begin(self, head: Head) -> None:
-        """Where there is no copy yet: begin one of a log that ends with `head`."""
+        """Begin the copy of a log that ends with `head`, unless one exists."""
         if not any(map(os.path.lexists, self._paths)):
             self._note(head.seq, head.sha256)
 
@@ -84,20 +84,20 @@ class Heads:
             finally:
                 os.close(fd)
             if self._mark is not None and not os.path.lexists(self._mark):
-                # Whole or not at all: a mark that names nothing is a copy that can't be found.
+                # Whole or not at all: without the name in its mark a copy can't be found.
                 replace_file(self._mark, os.fsencode(path))
 
     def anchors(self) -> Iterator[Anchor]:
-        """What was noted, in the order it was, one at a time; a line that is none is an anchor nothing can fit.
+        """Each anchor of the copies, by rising entry, one at a time; an invalid line is an anchor that no entry fits.
 
-        `Stop(3)` for a copy that is there and can't be read, and for one that the log's mark names and that is not here:
-        that nothing disproves a log could not be checked then.
+        `Stop(3)` for a copy that can't be read, and where the one that the log's mark names is missing: whether it disproves
+        the log could not be checked.
         """
-        self._refuse_elsewhere()
-        yield from self.noted()
+        self._refuse_missing()
+        yield from self.local_anchors()
 
-    def noted(self) -> Iterator[Anchor]:
-        """The same of the copies that are here, whatever the mark says."""
+    def local_anchors(self) -> Iterator[Anchor]:
+        """The same, without a look at the mark."""
         copies = [_lines(fd) for fd in map(self._opened, self._paths) if fd is not None]
         if len(copies) < 2:
             for copy in copies:
@@ -108,13 +108,13 @@ class Heads:
         yield from merge(*copies, key=lambda anchor: anchor.seq)
 
     def acknowledged(self) -> Callable[[Entry], bool]:
-        """Whether an entry is one that was noted, or stood in the log when its copy began; all are where there is no copy."""
-        noted = {(anchor.seq, anchor.sha256) for anchor in self.anchors()}
-        before = min((seq for seq, _ in noted), default=None)
-        return lambda entry: before is None or entry.seq <= before or (entry.seq, entry.head) in noted
+        """Whether the copy has an entry, or began after it; every entry where there is no copy."""
+        heads = {(anchor.seq, anchor.sha256) for anchor in self.anchors()}
+        first = min((seq for seq, _ in heads), default=None)
+        return lambda entry: first is None or entry.seq <= first or (entry.seq, entry.head) in heads
 
     def set_aside(self) -> None:
-        """Keep the copy of the log that was here before under a name of its own; nothing is overwritten."""
+        """Rename the copy of a previous log; nothing is overwritten."""
         for path in self._paths:
             aside(path)
         if self._mark is not None:
@@ -125,15 +125,13 @@ class Heads:
         try:
             return open_plain(path)
         except (FileNotFoundError, NotADirectoryError):
-            return None  # never written, or not here
+            return None  # never written
         except OSError as error:
-            raise Stop(
-                exits.REFUSED,
-                f"{WHERE}, {path}, can't be read: {error.strerror}. make it a file this user can read",
-            ) from None
+            message = f"{WHERE}, {path}, can't be read: {error.strerror}. make it a file this user can read"
+            raise Stop(exits.REFUSED, message) from None
 
-    def _refuse_elsewhere(self) -> None:
-        """`Stop(3)` when the mark beside the log names a copy that is none of those looked at here."""
+    def _refuse_missing(self) -> None:
+        """Raise `Stop(3)` when the mark beside the log names a copy that is not one of `_paths`, or is missing."""
         if self._mark is None:
             return
         try:
@@ -141,68 +139,66 @@ class Heads:
         except (FileNotFoundError, NotADirectoryError):
             return
         except OSError as error:
-            raise Stop(
-                exits.REFUSED, f"{self._mark} can't be read: {error.strerror}. put it back from a copy"
-            ) from None
+            message = f"{self._mark} can't be read: {error.strerror}. put it back from a copy"
+            raise Stop(exits.REFUSED, message) from None
         if named not in self._paths or not os.path.lexists(named):
             raise Stop(
                 exits.REFUSED,
-                f"{WHERE} began as {named}, and is not there for this user and folder: what it knew could not be checked. "
+                f"{WHERE}, {named}, is missing for this user and folder: the log could not be checked against it. "
                 f"put it back, or set HOME as it was. {NEW}",
             )
 
 
 def noting(path: str, root: str | None, env: Mapping[str, str], *, alone: bool = False) -> Ledger:
-    """A log each entry of which is noted in its private copy."""
+    """Return a ledger that notes each entry it adds in the log's private copy."""
     return Ledger(path, root=root, noted=Heads(path, env).note, alone=alone)
 
 
 def workspace(log: str) -> str:
-    """The folder that holds a workspace's logs: its artifacts folder, or that of a log named by hand."""
+    """Return the folder of a workspace's logs: its artifacts folder, or that of a log named by hand."""
     real = os.path.join(os.path.realpath(os.path.dirname(os.path.abspath(log))), "")
-    before, found, _ = real.partition(f"/{ARTIFACTS}/")
-    return f"{before}/{ARTIFACTS}" if found else real
+    top, artifacts, _ = real.partition(f"/{ARTIFACTS}/")
+    return f"{top}/{ARTIFACTS}" if artifacts else real
 
 
 def folders(workspace: str, env: Mapping[str, str]) -> tuple[str, ...]:
-    """Where the copies of all logs of a workspace may lie; beside each, with the ending .jsonl, what was said of the workspace."""
+    """Return each folder that may have the copies of a workspace's logs; FOLDER.jsonl has the declarations about it."""
     return tuple(os.path.join(each, "heads", _digest(workspace)) for each in state.folders(env))
 
 
 def chosen(folders: tuple[str, ...]) -> str | None:
-    """The one to write to."""
+    """Return the folder to write to: the first that exists, else the last."""
     return next((each for each in folders if os.path.isdir(each)), folders[-1] if folders else None)
 
 
 def aside(path: str) -> str | None:
-    """A file or folder under a new name, `PATH.before-N`, and that name; None when there is none."""
+    """Rename a file or folder to `PATH.before-N`; return that name, None when nothing is at `path`."""
     number = 1
     while os.path.lexists(path):
-        kept = f"{path}.before-{number}"
-        # Nobody else names files here so, and what carries the name stays what it is.
-        if not os.path.lexists(kept):
+        name = f"{path}.before-{number}"
+        if not os.path.lexists(name):
             with suppress(FileNotFoundError):
-                os.rename(path, kept)
-                return kept
+                os.rename(path, name)
+                return name
         number += 1
     return None
 
 
 def last(path: str) -> Anchor | None:
-    """What a copy ends with; None for one that is empty or can't be read."""
+    """Return the last anchor of a copy; None for one that is empty or can't be read."""
     with suppress(OSError):
-        found = None
-        for found in _lines(open_plain(path)):  # noqa: B007 the last is asked for
+        anchor = None
+        for anchor in _lines(open_plain(path)):  # noqa: B007 the last is asked for
             pass
-        return found
+        return anchor
     return None
 
 
 def _lines(fd: int) -> Iterator[Anchor]:
     with open(fd, "rb") as file:
         while len(line := file.read(_WIDTH)) == _WIDTH:
-            noted = _LINE.fullmatch(line)
-            yield Anchor(int(noted[1]), noted[2].decode(), WHERE) if noted else Anchor(0, "", WHERE)
+            match = _LINE.fullmatch(line)
+            yield Anchor(int(match[1]), match[2].decode(), WHERE) if match else Anchor(0, "", WHERE)
 
 
 def _digest(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The open, locked file of a log, and pieces of it set aside; nothing is ever overwritten."""
+"""The open and locked file of a log, and its parts that are set aside; nothing is ever overwritten."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from correctless.base.exits import Stop
 from correctless.base.files import open_plain
 from correctless.base.values import frozen
 
-_TRIES = 100  # times a log may be replaced between our open and our lock before we call it a fight
-WAIT = 60.0  # seconds: an append takes less than one of them, so whoever holds a log this long hangs
+_TRIES = 100  # times a log may be replaced between our open and our lock before we give up
+WAIT = 60.0  # seconds: an append takes less than one of them, so a process that locks a log this long hangs
 
 Which = tuple[int, int, int]  # device, inode, mode
 
 
 class Missing(Stop):
-    """There is no log at this path."""
+    """No log is at this path."""
 
 
 class Damaged(Stop):
@@ -49,30 +49,30 @@ class Foreign(Stop):
 
 @frozen
 class LogFile:
-    """A log, open and locked, and the folder it lies in."""
+    """A log, open and locked, and its folder."""
 
     path: str
     name: str
     fd: int
     folder: int
     which: Which
-    above: tuple[tuple[str, Which], ...]  # each folder from below the root on
+    above: tuple[tuple[str, Which], ...]  # each folder below the root
 
     def release(self) -> None:
-        """Give the lock back and close both."""
-        _unlocked(self.fd)
+        """Unlock the log and close both."""
+        _release(self.fd)
         os.close(self.folder)
 
     def named(self) -> os.stat_result | None:
-        """What the path says of this very file; None when the path, or a folder of it, is another one by now."""
+        """The stat of the path; None when the path, or a folder of it, is no longer this one."""
         try:
             for path, which in self.above:
                 if _which(os.lstat(path)) != which:
                     return None
-            there = os.lstat(self.path)
+            stat = os.lstat(self.path)
         except OSError:
             return None
-        return there if _which(there) == self.which else None
+        return stat if _which(stat) == self.which else None
 
     def stat(self) -> os.stat_result:
         """Return the stat of the open file."""
@@ -93,7 +93,7 @@ class LogFile:
             raise refusal(self.path, error, "cut it back") from None
 
     def set_aside(self, ending: str, now: datetime, data: bytes) -> str:
-        """A new durable file beside the log, named after it, that holds `data`; its path."""
+        """Write `data` to a new durable file beside the log, named after it; return its path."""
         fd, name = self._new(ending, now)
         try:
             with os.fdopen(fd, "wb") as out:
@@ -108,13 +108,13 @@ class LogFile:
         return os.path.join(os.path.dirname(self.path), name)
 
     def replace(self, ending: str, now: datetime, data: bytes) -> str:
-        """Put a new log with `data` at the path and keep this one whole under a name of its own; that path.
+        """Put a new log with `data` at the path and keep this one whole under another name; return that path.
 
         At every moment the path holds the old log or the new one: a crash in between loses no byte and no warning.
         """
         try:
             fresh = os.path.basename(self.set_aside("new", now, data))
-            # A hard link refuses to take a name that exists, where a rename would destroy what has it.
+            # A hard link never replaces a file, as a rename would.
             for name in _names(self.name, ending, now):
                 with suppress(FileExistsError):
                     os.link(
@@ -142,14 +142,14 @@ class LogFile:
 
 
 class OpenLog:
-    """A log kept open for appending between the uses of one process; its lock is held during a use alone.
+    """A log that stays open between the appends of one process, and is locked only during each of them.
 
-    It is opened anew whenever the path names another file than before, so a use is as safe as `opened`. Threads take turns.
+    It is opened again whenever the path names another file than before, so it is as safe as `opened`. Threads take turns.
     """
 
     def __init__(self, path: str, root: str | None) -> None:
         self._path = path
-        # Else the working directory says each time which file it is.
+        # A relative path names the file anew each time, by the working directory.
         self._full = path if path == os.path.abspath(path) else None
         self._root = root
         self._file: LogFile | None = None
@@ -159,20 +159,20 @@ class OpenLog:
 
     @contextmanager
     def locked(self, *, create: bool, limit: float = WAIT) -> Iterator[tuple[LogFile, os.stat_result]]:
-        """The locked log and what it is like now; errors and `limit` as `opened`."""
+        """The locked log and its stat; errors and `limit` as `opened`."""
         if self._forks != _forks:
-            # `_forked` closed the file, and whoever had the turn is not in this process.
+            # `_forked` closed the file, and the thread that had the turn is not in this process.
             self._forks, self._turn, self._file = _forks, allocate_lock(), None
         turn = self._turn
         if not turn.acquire(timeout=limit):
             raise _busy(self._path, limit)
         try:
-            yield self._take(create, limit)
+            yield self._acquire(create, limit)
         finally:
-            self._give_back()
+            self._unlock()
             turn.release()
 
-    def _take(self, create: bool, limit: float) -> tuple[LogFile, os.stat_result]:
+    def _acquire(self, create: bool, limit: float) -> tuple[LogFile, os.stat_result]:
         file = self._file
         if file is not None:
             if file.path == (self._full or os.path.abspath(self._path)):
@@ -180,42 +180,42 @@ class OpenLog:
                 if (stat := file.named()) is not None:
                     return file, stat
             self._close()
-        file, stat = _taken(self._path, self._root, limit, write=True, create=create)
+        file, stat = _locked(self._path, self._root, limit, write=True, create=create)
         self._file = file
-        _kept.update((file.fd, file.folder))
+        _open_fds.update((file.fd, file.folder))
         return file, stat
 
-    def _give_back(self) -> None:
+    def _unlock(self) -> None:
         if self._file is None or self._forks != _forks:
             return
         try:
             fcntl.flock(self._file.fd, fcntl.LOCK_UN)
-        except OSError:  # what was done under it is done
+        except OSError:  # the append is complete all the same
             self._close()
 
     def _close(self) -> None:
         file, self._file = self._file, None
         if file is not None and self._forks == _forks:
-            _kept.difference_update((file.fd, file.folder))
+            _open_fds.difference_update((file.fd, file.folder))
             file.release()
 
     def __del__(self) -> None:
         self._close()
 
 
-# What `Kept` holds open. A forked child shares the lock of these: were they left open in it, a log would stay locked as long
+# The files `OpenLog` has open. A forked child shares their locks: were they open in it, a log would stay locked as long
 # as the child lives when its parent is killed during an append.
-_kept: set[int] = set()
+_open_fds: set[int] = set()
 _forks = 0  # between the first process and this one
 
 
 def _forked() -> None:
     global _forks
     _forks += 1
-    for fd in _kept:
+    for fd in _open_fds:
         with suppress(OSError):
             os.close(fd)
-    _kept.clear()
+    _open_fds.clear()
 
 
 os.register_at_fork(after_in_child=_forked)
@@ -230,7 +230,7 @@ def opened(
     The lock belongs to this opening alone and is gone when the block ends. `Stop(75)` after `limit` seconds in which another
     held it.
     """
-    file, _ = _taken(path, root, limit, write=write, create=create)
+    file, _ = _locked(path, root, limit, write=write, create=create)
     try:
         yield file
     except OSError as error:
@@ -239,7 +239,7 @@ def opened(
         file.release()
 
 
-def _taken(
+def _locked(
     path: str, root: str | None, limit: float, *, write: bool, create: bool
 ) -> tuple[LogFile, os.stat_result]:
     folder, name, above = _folder(path, root)
@@ -249,13 +249,13 @@ def _taken(
             try:
                 file = LogFile(os.path.abspath(path), name, fd, folder, _which(os.fstat(fd)), above)
                 _lock(file, limit, write=write)
-                # Whoever waited here may hold the lock of a file that `repair` has renamed meanwhile.
-                if (there := _at(file)) is not None:
-                    return file, there
+                # After a wait this may be the lock of a file that `repair` has renamed meanwhile.
+                if (stat := _at(file)) is not None:
+                    return file, stat
             except BaseException:
-                _unlocked(fd)
+                _release(fd)
                 raise
-            _unlocked(fd)
+            _release(fd)
     except BaseException as error:
         os.close(folder)
         if isinstance(error, OSError):
@@ -278,7 +278,7 @@ def _lock(file: LogFile, limit: float, *, write: bool) -> None:
             began = now if began is None else began
             if (waited := now - began) >= limit:
                 break
-            # Short at first, for those who append a line, and long for those who hang.
+            # Short at first, for a process that appends a line, and long for one that hangs.
             time.sleep(min(0.05, 0.0002 + waited / 20, limit - waited))
     except OSError as error:
         raise refusal(file.path, error, "lock it") from None
@@ -293,8 +293,8 @@ def _busy(path: str, limit: float) -> Stop:
 
 def refusal(path: str, why: OSError | str, what: str) -> Stop:
     """Return the error for a log that cannot be used: exit code 3, with the cause."""
-    said = why if isinstance(why, str) else why.strerror or str(why)
-    return Stop(exits.REFUSED, f"{path}: can't {what}: {said}. fix that, then retry")
+    cause = why if isinstance(why, str) else why.strerror or str(why)
+    return Stop(exits.REFUSED, f"{path}: can't {what}: {cause}. fix that, then retry")
 
 
 def _folder(path: str, root: str | None) -> tuple[int, str, tuple[tuple[str, Which], ...]]:
@@ -312,7 +312,7 @@ def _folder(path: str, root: str | None) -> tuple[int, str, tuple[tuple[str, Whi
     below = []
     try:
         fd = os.open(above, flags)
-        # Step by step from an open folder: no check can be outrun by a link that is put there afterwards.
+        # Step by step from an open folder: a link that is put in place after a check is not followed.
         for part in parts:
             above = os.path.join(above, part)
             inner = os.open(part, flags | os.O_NOFOLLOW, dir_fd=fd)
@@ -350,21 +350,21 @@ def _open(path: str, name: str, folder: int, *, write: bool, create: bool) -> in
 
 def _at(file: LogFile) -> os.stat_result | None:
     try:
-        there = os.stat(file.name, dir_fd=file.folder, follow_symlinks=False)
+        stat = os.stat(file.name, dir_fd=file.folder, follow_symlinks=False)
     except FileNotFoundError:
         return None
-    return there if _which(there) == file.which else None
+    return stat if _which(stat) == file.which else None
 
 
-def _unlocked(fd: int) -> None:
-    with suppress(OSError):  # closing gives it back too, and what was done under it is done
+def _release(fd: int) -> None:
+    with suppress(OSError):  # closing unlocks too
         # Closing alone would leave the lock with a child that was forked in between.
         fcntl.flock(fd, fcntl.LOCK_UN)
     os.close(fd)
 
 
 def _which(stat: os.stat_result) -> Which:
-    # The mode too: who may no longer open a log must not go on writing to the one that is open.
+    # The mode too: a process that may no longer open a log must not write on to the one it has open.
     return (stat.st_dev, stat.st_ino, stat.st_mode)
 
 

@@ -1,4 +1,4 @@
-"""Records of a log as frozen values: the exact bytes of a line, and back.
+"""Records of a log as frozen values, to and from the exact bytes of a line.
 
 Field order is the JSON order. A line is UTF-8 JSON without white space, ended by one newline; control characters, line
 separators, bidirectional marks and lone surrogates are escaped, so that a line is one line for every tool that reads it.
@@ -17,7 +17,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from correctless.syntax.strict_json import RecordError, strict_json
 
-# What json.dumps(ensure_ascii=False) leaves raw although some reader splits, hides or reverses text on it.
+# Left raw by json.dumps(ensure_ascii=False), although some reader splits, hides or reverses text on it.
 # Text: `re` compiles it on first use, and most lines need neither it nor the pattern below.
 _UNSAFE = "[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
 
@@ -25,19 +25,19 @@ T = TypeVar("T")
 
 
 def read(kind: type[T], values: Mapping[str, Any]) -> T:
-    """A record of the dataclass `kind` from a mapping: the class is the schema.
+    """Return a record of the dataclass `kind` from a mapping: the class is the schema.
 
     Types are checked exactly (`true` is no integer); keys the class doesn't have are ignored, because a newer release
     may have written them; a missing key takes its default. `RecordError` names the field that doesn't fit.
     """
-    taken: dict[str, Any] = {}
+    arguments: dict[str, Any] = {}
     for name, hint, needed in _schema(kind):  # type: ignore[arg-type]  # mypy takes no type[T] for Hashable
         if name in values:
             value = values[name]
-            taken[name] = value if type(value) is hint else _fit(value, hint, name)
+            arguments[name] = value if type(value) is hint else _fit(value, hint, name)
         elif needed:
             raise RecordError(f"field '{name}' is missing")
-    return kind(**taken)
+    return kind(**arguments)
 
 
 @cache
@@ -87,7 +87,7 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(","
 
 
 def encode(values: Mapping[str, Any]) -> bytes:
-    """One log line with its newline; NaN and values JSON does not know raise `ValueError` or `TypeError`."""
+    """Return one log line with its newline; NaN and values JSON does not know raise `ValueError` or `TypeError`."""
     text = _ENCODER.encode(values)
     if text.isascii() and "\x7f" not in text:  # the common line: json has escaped everything else
         return text.encode() + b"\n"
@@ -95,7 +95,7 @@ def encode(values: Mapping[str, Any]) -> bytes:
 
 
 def decode(line: bytes) -> dict[str, Any]:
-    """The mapping one log line holds; `RecordError` says why it is none."""
+    """Return the mapping in one log line; `RecordError` says why it has none."""
     try:
         value = strict_json(line.decode("utf-8"), max_size=None, pairs=_no_duplicates)
     except UnicodeDecodeError as error:
@@ -106,7 +106,7 @@ def decode(line: bytes) -> dict[str, Any]:
 
 
 def _no_duplicates(items: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(items)
-    if len(found) != len(items):
+    mapping = dict(items)
+    if len(mapping) != len(items):
         raise RecordError("duplicate key")
-    return found
+    return mapping

@@ -1,13 +1,14 @@
-"""Recording your statement that a folder of logs is a new workspace, and starting its private copies.
+"""Recording your declaration that a folder of logs is a new workspace, and starting its private copies.
 
-Whoever removes the logs could also make `.git` look newly cloned. So no look at the folder tells a cleaned workspace from
-logs that were taken away: a person says so, and what was noted before is kept.
+A process that removes the logs could also make `.git` look newly cloned. So nothing in the folder tells a cleaned workspace
+from one whose logs were removed: you declare it, and the earlier copies stay under other names.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from datetime import datetime
 
 from correctless.base import exits
@@ -22,8 +23,8 @@ from correctless.ledger.ledger import Ledger
 
 
 @frozen
-class Declared:
-    """One time that a person said so, and the copies of before that hold nothing any more."""
+class Declaration:
+    """One declaration, and the earlier copies that no longer apply."""
 
     by: str
     channel: str
@@ -31,59 +32,50 @@ class Declared:
     noted: tuple[str, ...]  # NAME: entry N, head HEAD
 
 
-def begin(folder: str, env: Mapping[str, str], now: datetime, *, by: str, channel: str) -> Declared:
-    """Put on record that the workspace whose logs lie in `folder` is new, then begin new copies of the logs that are there.
+def begin(folder: str, env: Mapping[str, str], now: datetime, *, by: str, channel: str) -> Declaration:
+    """Record that the workspace with its logs in `folder` is new, then begin new copies of the logs that exist.
 
-    `Stop(3)` for a log that is there and is not what was noted: no cleaning makes one. The caller sees to it that a person says this, and that no run is under way.
+    `Stop(3)` for a log that its copy disproves: cleaning makes none. The caller checks that a person declares this, and that
+    no run is under way.
     """
-    logs = {path: _sound(path, env) for path in _logs(folder)}
+    logs = {path: _verified(path, env) for path in _logs(folder)}
     places = heads.folders(folder, env)
-    noted = tuple(each for place in places for each in _copies(place))
-    here = heads.chosen(places)
-    if here is None:
-        raise Stop(exits.REFUSED, "this user has no home in which anything could be noted. set HOME")
-    said = Declared(by, channel, timestamp(now), noted)
+    copies = heads.chosen(places)
+    if copies is None:
+        raise Stop(exits.REFUSED, "this user has no home for the copies. set HOME")
+    earlier = tuple(each for place in places for each in _copies(place))
+    declaration = Declaration(by, channel, timestamp(now), earlier)
     try:
-        os.makedirs(here, mode=0o700, exist_ok=True)
-        # On record before it holds: a crash in between leaves a workspace that is refused as before.
-        Ledger(here + ".jsonl").append(
-            {
-                "kind": "new_workspace",
-                "folder": folder,
-                "by": by,
-                "channel": channel,
-                "timestamp": said.timestamp,
-                "noted": noted,
-            }
-        )
+        os.makedirs(copies, mode=0o700, exist_ok=True)
+        # Recorded before it applies: a crash in between leaves a workspace that is refused as before.
+        entry = {"kind": "new_workspace", "folder": folder, **asdict(declaration)}
+        Ledger(copies + ".jsonl").append(entry)
         for place in places:
             heads.aside(place)
-        os.makedirs(here, mode=0o700, exist_ok=True)
+        os.makedirs(copies, mode=0o700, exist_ok=True)
         for path, entries in logs.items():
             copy = Heads(path, env)
             copy.set_aside()
-            for entry in entries:
-                copy.note(entry)
+            for each in entries:
+                copy.note(each)
     except OSError as error:
-        raise Stop(
-            exits.REFUSED, f"{error.filename or here}: {error.strerror}. fix that, then retry"
-        ) from None
-    return said
+        where = error.filename or copies
+        raise Stop(exits.REFUSED, f"{where}: {error.strerror}. fix that, then retry") from None
+    return declaration
 
 
-def declared(log: str, env: Mapping[str, str]) -> Iterator[Declared]:
-    """What was said so far of the workspace of a log; `Stop(3)` when that can't be read."""
+def declarations(log: str, env: Mapping[str, str]) -> Iterator[Declaration]:
+    """Yield each declaration about the workspace of a log; `Stop(3)` when they can't be read."""
     for place in heads.folders(heads.workspace(log), env):
         path = place + ".jsonl"
         for entry in Ledger(path).read() if os.path.lexists(path) else ():
-            by, channel, when, noted = (
-                entry.fields.get(name) for name in ("by", "channel", "timestamp", "noted")
-            )
-            yield Declared(str(by), str(channel), str(when), tuple(noted) if isinstance(noted, list) else ())
+            by, channel, when = (str(entry.fields.get(name)) for name in ("by", "channel", "timestamp"))
+            earlier = entry.fields.get("noted")
+            yield Declaration(by, channel, when, tuple(earlier) if isinstance(earlier, list) else ())
 
 
 def _logs(folder: str) -> Iterator[str]:
-    """The logs that are there and have private copies."""
+    """Yield the logs in a folder that have private copies."""
     for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
         path = (
             os.path.join(folder, name, "ledger.jsonl")
@@ -98,14 +90,14 @@ def _logs(folder: str) -> Iterator[str]:
             yield path
 
 
-def _sound(path: str, env: Mapping[str, str]) -> list[Entry]:
+def _verified(path: str, env: Mapping[str, str]) -> list[Entry]:
     entries: list[Entry] = []
-    report = verify(path, heads=Heads(path, env).noted(), keep=entries)
-    for found in report.findings:
-        if found.severity == "error":
+    report = verify(path, heads=Heads(path, env).local_anchors(), keep=entries)
+    for finding in report.findings:
+        if finding.severity == "error":
             raise Stop(
                 exits.REFUSED,
-                f"{path}:{found.line}: {found.message}. a cleaned workspace has no such log. "
+                f"{path}:{finding.line}: {finding.message}. a cleaned workspace has no such log. "
                 "look at it with: correctless decisions verify",
             )
     return entries

@@ -17,12 +17,12 @@ from correctless.ledger.chain import Entry
 from correctless.ledger.ledger import Ledger
 from correctless.metrics.figures import End, Figures, RunFigures, Sums
 from correctless.project.paths import Logs
-from correctless.runlog.branch import Noted, no_entry, typed_events
+from correctless.runlog.branch import HeadCheck, invalid_entry, typed_events
 from correctless.runlog.events import (
     AgentEnded,
     AttemptFailed,
     Event,
-    Logged,
+    LoggedEvent,
     Reverted,
     RunStarted,
     StepFinished,
@@ -33,7 +33,7 @@ from correctless.runlog.plan import Plan
 from correctless.runlog.state import OutOfOrderError, State, after
 from correctless.syntax.strict_json import RecordError
 
-_LONGEST = 120  # characters of a skill's name that are kept: outside of runs anyone may have written it
+_LONGEST = 120  # characters of a skill's name that count: outside of runs anyone may have written it
 _MOST = 1e12  # dollars, seconds: no agent took more, and what is larger can't be added up exactly
 _PAUSED = (exits.PAUSED, exits.BUDGET, exits.INTERRUPTED)
 
@@ -50,13 +50,13 @@ def count(
     branches: Iterable[Logs], *, since: datetime | None = None, skill: str | None = None
 ) -> tuple[Figures, tuple[UnreadableBranch, ...]]:
     """Return the figures of all branches that can be read, and which cannot be."""
-    found, refused = Figures(), []
+    figures, refused = Figures(), []
     for logs in branches:
         try:
-            found.add(of_branch(logs, since=since, skill=skill))
+            figures.add(of_branch(logs, since=since, skill=skill))
         except Stop as stop:
             refused.append(UnreadableBranch(logs.branch_slug, stop.message))
-    return found, tuple(refused)
+    return figures, tuple(refused)
 
 
 def of_branch(logs: Logs, *, since: datetime | None = None, skill: str | None = None) -> Figures:
@@ -65,12 +65,12 @@ def of_branch(logs: Logs, *, since: datetime | None = None, skill: str | None = 
     Raises: Stop(3) when a log is damaged, foreign, or not what the run log noted of it.
     """
     counting = _Counting(logs, since, skill)
-    noted = Noted(logs.decisions, counting.events(typed_events(logs)))
+    heads = HeadCheck(logs.decisions, counting.events(typed_events(logs)))
     exists = os.path.lexists(logs.decisions)
     for entry in Ledger(logs.decisions, root=logs.root).entries() if exists else ():
-        noted.check(entry)
+        heads.check(entry)
         counting.decision(entry)
-    noted.end(there=exists)
+    heads.end(exists=exists)
     return counting.figures
 
 
@@ -83,19 +83,17 @@ class _Counting:
         self._since = since
         self._skill = skill
         self._state = State()
-        self._run: RunFigures | None = (
-            None  # None: the run that is being read began before `since`, or lacks the skill
-        )
+        self._run: RunFigures | None = None  # None where the run began before `since`, or lacks the skill
         self._began = datetime.min.replace(tzinfo=UTC)
         self._runs: dict[str, tuple[RunFigures | None, dict[str, str]]] = {}  # with the skill of each step
         self._known: dict[tuple[str, ...], dict[str, str]] = {}  # runs of one pipeline share theirs
-        self._gone: set[tuple[str, str, int]] = set()
+        self._discarded: set[tuple[str, str, int]] = set()
 
-    def events(self, items: Iterable[Logged]) -> Iterator[Logged]:
-        """Hands each event on once it is counted."""
+    def events(self, items: Iterable[LoggedEvent]) -> Iterator[LoggedEvent]:
+        """Yield each event once it is counted."""
         for number, item in enumerate(items, 1):
             try:
-                # The figures need the phase of the run alone: what grows with its attempts is left out.
+                # The figures need the phase of the run alone: what grows with its attempts is dropped.
                 before = self._state
                 self._state = replace(after(before, item), spent=(), warnings=())
                 # A review closes the gate over entries written by hand also after a run: nothing of that run.
@@ -103,15 +101,15 @@ class _Counting:
                     self._event(item)
             except (OutOfOrderError, RecordError) as error:
                 why = error if isinstance(error, RecordError) else RecordError(str(error))
-                raise no_entry(self._logs.run, number, why) from None
+                raise invalid_entry(self._logs.run, number, why) from None
             yield item
 
-    def _event(self, item: Logged) -> None:
+    def _event(self, item: LoggedEvent) -> None:
         event = item.event
         when = moment(item.timestamp)
         if isinstance(event, RunStarted):
             self._begin(item.run, item.timestamp, when, event)
-        self._gone |= discarded([item])
+        self._discarded |= discarded([item])
         if self._run is None:
             return
         self._run.end = end(self._state)
@@ -140,12 +138,12 @@ class _Counting:
             decision = Decision.of(entry.fields)
             when = moment(decision.timestamp)
         except RecordError as error:
-            raise no_entry(self._logs.decisions, entry.seq, error) from None
+            raise invalid_entry(self._logs.decisions, entry.seq, error) from None
         sums = Sums(
             decisions=1,
             deferred=int(decision.escalation_deferred),
             unlisted=int(decision.decision_id.startswith(UNLISTED)),
-            superseded=int((decision.run, decision.step, decision.attempt) in self._gone),
+            superseded=int((decision.run, decision.step, decision.attempt) in self._discarded),
         )
         if decision.run in self._runs:
             run, of_step = self._runs[decision.run]
@@ -188,16 +186,13 @@ def _whole(value: float, unit: int, name: str) -> int:
 
 
 def skills(plan: Plan) -> dict[str, str]:
-    """Return the skill of each step.
-
-    That is the step's own name, without the number of a skill's second place in the pipeline.
-    """
+    """Return the skill of each step: its name without the number of a skill's second step in the pipeline."""
     names = {step.name for step in plan.steps} | set(plan.left_out)
-    found = {}
+    skill_of = {}
     for step in plan.steps:
         base, _, number = step.name.rpartition("-")
-        found[step.name] = base if base in names and number.isdigit() and int(number) > 1 else step.name
-    return found
+        skill_of[step.name] = base if base in names and number.isdigit() and int(number) > 1 else step.name
+    return skill_of
 
 
 def end(state: State) -> End:

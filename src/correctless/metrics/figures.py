@@ -20,8 +20,8 @@ class Sums:
     Fractions of a dollar would depend on their order.
     """
 
-    steps: int = 0  # that finished, kept or not
-    reverted: int = 0  # of them, whose work was not kept
+    steps: int = 0  # that finished, reverted or not
+    reverted: int = 0  # of them, whose work was discarded
     attempts: int = 0
     failed: int = 0  # of them, which counted as a failure of the step
     given_up: int = 0  # of them, reverted without being a failure: a limit, an interruption, your decision
@@ -89,10 +89,10 @@ class Figures:
 
 def total(parts: Iterable[Sums]) -> Sums:
     """Return the sum of `parts`."""
-    found = Sums()
+    sums = Sums()
     for part in parts:
-        found.add(part)
-    return found
+        sums.add(part)
+    return sums
 
 
 def rate(part: int, whole: int) -> float | None:
@@ -102,10 +102,10 @@ def rate(part: int, whole: int) -> float | None:
 
 def ends(runs: Iterable[RunFigures]) -> dict[str, int]:
     """Return how many runs are in each state."""
-    found: dict[str, int] = dict.fromkeys(ENDS, 0)
+    numbers: dict[str, int] = dict.fromkeys(ENDS, 0)
     for run in runs:
-        found[run.end] += 1
-    return found
+        numbers[run.end] += 1
+    return numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +120,7 @@ class Half:
 
 
 def trend(figures: Figures) -> tuple[Half, Half] | None:
-    """Return the figures of the older half of the runs and of the newer half.
-
-    Runs are ordered by when they began. None with fewer than two on a side.
-    """
+    """Return the older and the newer half of the runs, by when they began; None with fewer than two in a half."""
     ordered = sorted(figures.runs, key=lambda run: (run.started, run.id))
     middle = len(ordered) // 2
     return (_half(ordered[:middle]), _half(ordered[middle:])) if middle > 1 else None
@@ -135,10 +132,7 @@ def _half(runs: list[RunFigures]) -> Half:
 
 
 def as_json(figures: Figures) -> dict[str, Any]:
-    """Return the figures as a JSON object.
-
-    Its keys runs, total, skills, outside_runs and trend are always present.
-    """
+    """Return the figures as a JSON object, always with its keys runs, total, skills, outside_runs and trend."""
     halves = trend(figures)
     return {
         "runs": {
@@ -159,7 +153,7 @@ def as_json(figures: Figures) -> dict[str, Any]:
 
 
 def by_name(figures: Figures) -> list[tuple[str, Sums]]:
-    """Return the skills in a reader's order, what was counted together last."""
+    """Return the skills by name, those counted together last."""
     return sorted(figures.skills.items(), key=lambda item: (item[0] == OTHERS, item[0]))
 
 

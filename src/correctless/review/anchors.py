@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from correctless.project.git import Repo
     from correctless.project.paths import Logs
-    from correctless.runlog.branch import Lost
+    from correctless.runlog.branch import LostLog
 
 TRAILER = "Correctless-Log"
 _NOTED = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
@@ -98,13 +98,13 @@ def verify(
     Raises: Stop(3) when the decisions log or the run log cannot be read.
     """
     events = entries_of(logs.run, logs)
-    declared = tuple(_declared_new(logs.decisions, env))
+    declarations = tuple(_declared_new(logs.decisions, env))
     faults: list[Finding] = []
     anchors = [*of_events(events), *more]
     if repo is not None:
         runs = {run for e in events if isinstance(run := e.fields.get("run"), str)}
         # In a workspace that was declared new, a branch without a run log has commits of logs that are elsewhere.
-        severity = "error" if runs or not declared else "warning"
+        severity = "error" if runs or not declarations else "warning"
         for commit, trailer in _trailers(repo, at, runs):
             noted = _NOTED.fullmatch(trailer)
             if noted is None:
@@ -117,7 +117,7 @@ def verify(
         anchors = [replace(a, severity="warning") if _about(a, before, events) else a for a in anchors]
     report = check.verify(logs.decisions, anchors, heads=Heads(logs.decisions, env).anchors(), root=logs.root)
     confirmed = _unlike_confirmed(logs, events, before) if report.intact else ()
-    return replace(report, findings=(*faults, *report.findings, *confirmed, *declared))
+    return replace(report, findings=(*faults, *report.findings, *confirmed, *declarations))
 
 
 def beside(logs: Logs, env: Mapping[str, str]) -> Iterator[Finding]:
@@ -145,7 +145,7 @@ def _beside(path: str, logs: Logs, env: Mapping[str, str]) -> Iterator[Finding]:
 
 def _declared_new(log: str, env: Mapping[str, str]) -> Iterator[Finding]:
     """Yield each declaration that this workspace is new: it voids all earlier notes."""
-    for each in workspaces.declared(log, env):
+    for each in workspaces.declarations(log, env):
         what = (
             f"{each.by} said at {each.timestamp} ({each.channel}) that this workspace is new: "
             f"what was noted before of {len(each.noted)} logs is kept aside"
@@ -153,32 +153,32 @@ def _declared_new(log: str, env: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding(log, 1, 1, "log-anchor", what, "warning")
 
 
-def _before(logs: Logs) -> Lost | None:
+def _before(logs: Logs) -> LostLog | None:
     """Return what the decisions log says about its predecessor."""
     with opened(logs.decisions, logs.root, write=False) as file, file.stream() as stream:
         line = stream.readline()
     if b'"lost_seq"' not in line:
         return None
-    from correctless.runlog.branch import lost
+    from correctless.runlog.branch import lost_log
 
     try:
-        return lost(decode(line.removesuffix(b"\n")))
+        return lost_log(decode(line.removesuffix(b"\n")))
     except RecordError:
         return None
 
 
-def _about(anchor: Anchor, before: Lost, events: tuple[Entry, ...]) -> bool:
+def _about(anchor: Anchor, before: LostLog, events: tuple[Entry, ...]) -> bool:
     """Whether an anchor may be about the lost log."""
     if anchor.seq > before.seq:
         return False
     number = anchor.where.removeprefix(_RUN_LOG)
     # A commit's date proves nothing.
-    return not number.isdigit() or before.knew(
+    return not number.isdigit() or before.concerns(
         int(number), str(events[int(number) - 1].fields.get("timestamp"))
     )
 
 
-def _unlike_confirmed(logs: Logs, events: tuple[Entry, ...], before: Lost | None) -> Iterator[Finding]:
+def _unlike_confirmed(logs: Logs, events: tuple[Entry, ...], before: LostLog | None) -> Iterator[Finding]:
     """Yield each closing of the gate whose digest the log's lines no longer give.
 
     That digest is the one you confirm.
@@ -193,7 +193,7 @@ def _unlike_confirmed(logs: Logs, events: tuple[Entry, ...], before: Lost | None
         (e, digests)
         for e in events
         if e.fields.get("event") == GateClosed.event
-        and not (before is not None and before.knew(e.seq, str(e.fields.get("timestamp"))))
+        and not (before is not None and before.concerns(e.seq, str(e.fields.get("timestamp"))))
         and isinstance(digests := typed(logs.run, e, logged).event, GateClosed)
         and digests.entries
     ]

@@ -13,7 +13,7 @@ from correctless.decisions.decision import NOTES, UNLISTED, Decision
 from correctless.ledger.chain import GENESIS, Entry, Head
 from correctless.ledger.ledger import Ledger
 from correctless.project.paths import Logs
-from correctless.runlog.branch import Noted, no_entry, typed_events
+from correctless.runlog.branch import HeadCheck, invalid_entry, typed_events
 from correctless.syntax.strict_json import RecordError
 
 DISTINCT = 1000  # names a table keeps; what comes after them is counted together
@@ -78,7 +78,7 @@ def count(logs: Logs, tell: Callable[[int], None] = lambda entries: None) -> Log
     Raises: Stop(3) as for the summary: the log is damaged, foreign, missing, gone after a run began, or
     differs from what the run log noted of it.
     """
-    noted = Noted(logs.decisions, typed_events(logs))
+    noted = HeadCheck(logs.decisions, typed_events(logs))
     total, first, last, head = CountRow(None), None, None, Head(0, GENESIS)
     skills, sources, runs = _Tally("skill"), _Tally("source"), _Tally("run")
     fits = _Fits(logs.decisions)
@@ -93,7 +93,7 @@ def count(logs: Logs, tell: Callable[[int], None] = lambda entries: None) -> Log
         first = values["timestamp"] if first is None else first
         last, head = values["timestamp"], Head(entry.seq, entry.head)
         tell(entry.seq)
-    noted.end(there=exists)
+    noted.end(exists=exists)
     return LogCounts(total, skills.table, sources.table, runs.table, first, last, head)
 
 
@@ -180,7 +180,7 @@ class _Fits:
         try:
             Decision.of(entry.fields)
         except RecordError as error:
-            raise no_entry(self._path, entry.seq, error) from None
+            raise invalid_entry(self._path, entry.seq, error) from None
         self._shapes.add(shape)
 
 

@@ -23,7 +23,7 @@ from correctless.review.coverage import DEFAULT_CHANNELS as DEFAULT_CHANNELS
 from correctless.review.coverage import digest as digest
 from correctless.review.inheritance import Inheritance
 from correctless.runlog import branch as record
-from correctless.runlog.branch import Branch, Recorded
+from correctless.runlog.branch import Branch, RecordedDecision
 from correctless.runlog.events import GateClosed, discarded
 from correctless.runlog.state import AT_GATE, OutOfOrderError, fold
 
@@ -33,12 +33,16 @@ class GateState:
     """The gate of one branch."""
 
     open: bool
-    waiting: tuple[Recorded, ...]  # the open set: this branch's entries in log order, then inherited ones
+    waiting: tuple[
+        RecordedDecision, ...
+    ]  # the open set: this branch's entries in log order, then inherited ones
     closing: GateClosed | None  # the one that names exactly this open set: its digest is what you confirm
     rejected: Confirmation | None  # your answer to `closing`, when it was a no
     covered: Mapping[str, Confirmation]  # SHA-256 of a line -> the confirmation that covers it
     superseded: frozenset[int]  # seq of entries whose attempt was discarded
-    inherited: tuple[Recorded, ...] = ()  # entries of other branches that must be answered on this one
+    inherited: tuple[
+        RecordedDecision, ...
+    ] = ()  # entries of other branches that must be answered on this one
     before: str = ""  # state of a run that has not reached its gate yet: until then the gate is not open
 
 
@@ -177,7 +181,7 @@ def values(found: GateState) -> dict[str, Any]:
     }
 
 
-def close(waiting: Iterable[Recorded], challenge: str) -> GateClosed:
+def close(waiting: Iterable[RecordedDecision], challenge: str) -> GateClosed:
     """Return the event that closes the gate; `challenge` is random and new each time."""
     every = tuple(waiting)
     entries, inherited = _named(every)
@@ -189,12 +193,12 @@ def close(waiting: Iterable[Recorded], challenge: str) -> GateClosed:
     )
 
 
-def _named(waiting: Iterable[Recorded]) -> tuple[tuple[int, ...], tuple[str, ...]]:
+def _named(waiting: Iterable[RecordedDecision]) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """The seq of each entry of this branch, and the SHA-256 of each inherited line."""
     every = tuple(waiting)
     return tuple(r.seq for r in every if not r.branch), tuple(sha256(r.line) for r in every if r.branch)
 
 
-def _attempt(recorded: Recorded) -> tuple[str | None, str | None, int | None]:
+def _attempt(recorded: RecordedDecision) -> tuple[str | None, str | None, int | None]:
     d = recorded.decision
     return (d.run, d.step, d.attempt)

@@ -19,7 +19,7 @@ from correctless.review.gate import GateState
 from correctless.runlog import branch as record
 from correctless.runlog.branch import Branch
 from correctless.runlog.events import fields_of
-from correctless.runlog.state import State, standing
+from correctless.runlog.state import State, checked_state
 
 
 def view(logs: Logs) -> summary.SummaryView:
@@ -40,7 +40,7 @@ def summarise(log: str, width: int = 80) -> str:
 
 def view_of(branch: Branch, found: GateState, logs: Logs) -> summary.SummaryView:
     """Return the view of a branch that was read and evaluated already."""
-    state = standing(logs.run, branch.events)
+    state = checked_state(logs.run, branch.events)
     waiting = {sha256(r.line) for r in found.waiting}
     return summary.SummaryView(
         branch=state.branch or logs.branch_slug,
@@ -83,7 +83,7 @@ def close_gate(
     """
     if found.closing is not None or found.open:
         return branch, found
-    state = standing(logs.run, branch.events)
+    state = checked_state(logs.run, branch.events)
     if state.unfinished and state.phase not in ("consolidated", "closed", "open", "publishing"):
         raise Stop(
             exits.PERSON,
@@ -128,7 +128,7 @@ def _ledger(path: str, logs: Logs) -> Ledger:
 
 def state_of(logs: Logs) -> State:
     """Return the state of a branch's last run."""
-    return standing(logs.run, record.load(logs).events)
+    return checked_state(logs.run, record.load(logs).events)
 
 
 def _decided(confirmation: Confirmation | None) -> str:

@@ -12,7 +12,7 @@ from correctless.decisions.correction import synthesized
 from correctless.decisions.decision import Attempt
 from correctless.ledger import check
 from correctless.ledger.chain import EMPTY, Entry, Head
-from correctless.ledger.check import Anchor, Repaired
+from correctless.ledger.check import Anchor, RepairResult
 from correctless.ledger.heads import Heads
 from correctless.ledger.ledger import Ledger
 from correctless.ledger.log_file import Missing
@@ -22,14 +22,14 @@ from correctless.review.anchors import by_seq, entries_of, of_events, verify
 _NOT_DECISIONS = ("pipeline-", "confirmations-")
 
 
-def repair(logs: Logs, now: datetime, env: Mapping[str, str]) -> Repaired:
+def repair(logs: Logs, now: datetime, env: Mapping[str, str]) -> RepairResult:
     """Repair a decisions log so that it can be appended to.
 
     A log that lost entries starts anew with a deferred entry that names them, so the gate closes. Entries
     that an anchor on this machine knows and the log lacks count as lost.
     """
 
-    def begins(what: Repaired) -> dict[str, Any]:
+    def begins(what: RepairResult) -> dict[str, Any]:
         return _loss(what, now, len(events))
 
     if os.path.basename(logs.decisions).startswith(_NOT_DECISIONS):
@@ -41,10 +41,10 @@ def repair(logs: Logs, now: datetime, env: Mapping[str, str]) -> Repaired:
         if done.action in ("intact", "torn"):
             done = _set_aside_if_disproved(logs, now, env, events, begins) or done
     except Missing:
-        noted = max((*of_events(events), *copy.noted()), key=by_seq, default=None)
+        noted = max((*of_events(events), *copy.local_anchors()), key=by_seq, default=None)
         if noted is None:
             raise  # no log was ever noted here
-        done = Repaired("missing", None, EMPTY, Head(noted.seq, noted.sha256))
+        done = RepairResult("missing", None, EMPTY, Head(noted.seq, noted.sha256))
         Ledger(logs.decisions, root=logs.root).append(begins(done))
     if done.action in ("damaged", "missing"):
         copy.set_aside()
@@ -52,7 +52,7 @@ def repair(logs: Logs, now: datetime, env: Mapping[str, str]) -> Repaired:
     return done
 
 
-def _other(path: str, root: str | None, now: datetime, env: Mapping[str, str]) -> Repaired:
+def _other(path: str, root: str | None, now: datetime, env: Mapping[str, str]) -> RepairResult:
     """Repair a run log or confirmations, which start empty.
 
     What they recorded is lost, and you answer again.
@@ -60,15 +60,15 @@ def _other(path: str, root: str | None, now: datetime, env: Mapping[str, str]) -
     copy = Heads(path, env)
     try:
         done = check.repair(path, now, root=root)
-        report = check.verify(path, heads=copy.noted(), root=root)
+        report = check.verify(path, heads=copy.local_anchors(), root=root)
         if not report.intact:
-            most = max((Anchor(report.head.seq, report.head.sha256, ""), *copy.noted()), key=by_seq)
+            most = max((Anchor(report.head.seq, report.head.sha256, ""), *copy.local_anchors()), key=by_seq)
             done = check.repair(path, now, root=root, disproved=Head(most.seq, most.sha256))
     except Missing:
-        noted = max(copy.noted(), key=by_seq, default=None)
+        noted = max(copy.local_anchors(), key=by_seq, default=None)
         if noted is None:
             raise
-        done = Repaired("missing", None, EMPTY, Head(noted.seq, noted.sha256))
+        done = RepairResult("missing", None, EMPTY, Head(noted.seq, noted.sha256))
     if done.action in ("damaged", "missing"):
         copy.set_aside()
         copy.begin(EMPTY)
@@ -80,8 +80,8 @@ def _set_aside_if_disproved(
     now: datetime,
     env: Mapping[str, str],
     events: tuple[Entry, ...],
-    begins: Callable[[Repaired], dict[str, Any]],
-) -> Repaired | None:
+    begins: Callable[[RepairResult], dict[str, Any]],
+) -> RepairResult | None:
     report = verify(logs, None, env)
     if report.intact:
         return None
@@ -96,7 +96,7 @@ def _set_aside_if_disproved(
     )
 
 
-def _loss(what: Repaired, now: datetime, events: int) -> dict[str, Any]:
+def _loss(what: RepairResult, now: datetime, events: int) -> dict[str, Any]:
     lost = what.lost or what.intact
     decision = synthesized(
         "cauto",

@@ -14,7 +14,7 @@ from typing import Any
 
 from correctless.base.text import duration, printable
 from correctless.decisions.decision import UNLISTED, Decision
-from correctless.runlog.state import Spent
+from correctless.runlog.state import AttemptCost
 
 _NAMED = 4  # ids the last line names before it only counts
 
@@ -40,7 +40,7 @@ class SummaryView:
     branch: str
     run: str | None
     items: tuple[Item, ...]
-    steps: tuple[Spent, ...] = ()
+    steps: tuple[AttemptCost, ...] = ()
     warnings: tuple[str, ...] = ()
     digest: str | None = None
 
@@ -308,7 +308,7 @@ def _last(parts: _Parts) -> str:
 _HEADER = ["step", "outcome", "time", "tokens", "cost"]
 
 
-def _cells(step: Spent) -> list[str]:
+def _cells(step: AttemptCost) -> list[str]:
     cost = f"{'~' * step.estimated}${step.cost_usd:,.2f}"
     return [
         f"{_line(step.step)}#{step.attempt}",
@@ -319,7 +319,7 @@ def _cells(step: Spent) -> list[str]:
     ]
 
 
-def _total(steps: tuple[Spent, ...]) -> list[str]:
+def _total(steps: tuple[AttemptCost, ...]) -> list[str]:
     if len(steps) < 2:
         return []
     cost = f"{'~' * any(s.estimated for s in steps)}${sum(s.cost_usd for s in steps):,.2f}"

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, get_args
 from correctless.base.values import frozen
 from correctless.ledger.record import read
 from correctless.runlog.plan import Plan
-from correctless.runlog.texts import refuse_unspeakable
+from correctless.runlog.texts import refuse_unusable
 from correctless.syntax.strict_json import RecordError
 
 
@@ -27,12 +27,8 @@ class RunStarted:
     version: str
     log_seq: int
     log_head: str
-    tried: tuple[
-        str, ...
-    ] = ()  # what the run needs and was found to hold before; none where a person left that out
-    git_settings: str = (
-        ""  # the SHA-256 of the user's git configuration as the run's git reads it; "" in older logs
-    )
+    tried: tuple[str, ...] = ()  # the needs of the run that were checked before; none where you skipped that
+    git_settings: str = ""  # SHA-256 of the user's git configuration as the run reads it; "" in older logs
 
 
 @frozen
@@ -44,24 +40,22 @@ class StepStarted:
     attempt: int
     nonce_sha256: str
     session: str
-    group: int  # the agent's process group, held until this event is durable
-    mark: str  # in the environment of everything the agent starts, also what leaves its group
+    group: int  # the agent's process group, stopped until this event is durable
+    mark: str  # in the environment of everything the agent starts, also of what leaves its group
     base: str
     prompt_sha256: str
-    sandbox: str = ""  # the program that holds the wall around the agent; "" where there is none
-    git_before: str = (
-        ""  # the SHA-256 of git's files as they were, for whoever goes on after this dispatcher died
-    )
+    sandbox: str = ""  # the sandbox's program; "" where the agent has none
+    git_before: str = ""  # SHA-256 of git's files before, for recovery after this dispatcher died
 
 
 @frozen
 class StepContinued:
-    """The session of an attempt goes on in another process; durable before that runs."""
+    """The session of an attempt continues in another process; durable before that runs."""
 
     event: ClassVar[str] = "step_continued"
     step: str
     attempt: int
-    part: int  # which process of the attempt it is; the first one is 1
+    part: int  # number of the attempt's process, from 1
     group: int
     mark: str
     prompt_sha256: str
@@ -87,7 +81,7 @@ class AgentEnded:
     turns: int
     over: str = ""  # the limit that ended it: idle, wall, turns or usd
     usage: Mapping[str, float] = field(default_factory=dict)  # window of the account -> share used up, 0 to 1
-    left: str = ""  # `commit:tree` of what it left, where its session may go on from exactly that
+    left: str = ""  # `commit:tree` of what it left, where its session may continue from exactly that
 
 
 @frozen
@@ -102,7 +96,7 @@ class DecisionsTaken:
     warnings: tuple[str, ...]
     log_seq: int
     log_head: str
-    pieces: int = 0  # of all blocks of the attempt so far: the next one's keys go on from here
+    pieces: int = 0  # of all blocks of the attempt so far: where the keys of the next block begin
 
 
 @frozen
@@ -116,21 +110,21 @@ class Asking:
     step: str
     attempt: int
     challenge: str
-    entries: tuple[int, ...]  # the seq of each decision; none: nobody could be asked, so they stay deferred
+    entries: tuple[int, ...]  # the seq of each decision; none: unattended, so they stay deferred
     digests: tuple[str, ...]  # of each entry with the challenge, in the same order
 
 
 @frozen
 class Answered:
-    """What the person said is on record: nothing, when nobody answered in time."""
+    """Your answers are recorded: none, when you did not answer in time."""
 
     event: ClassVar[str] = "answered"
     step: str
     attempt: int
     by: str
     channel: str
-    confirmed: int  # defaults that stand as they were applied
-    changed: int  # decisions that are to be carried out otherwise: the agent's session goes on with them
+    confirmed: int  # defaults that stay as applied
+    changed: int  # decisions to carry out otherwise: the agent's session continues with them
     log_seq: int
     log_head: str
 
@@ -172,7 +166,7 @@ class AttemptFailed:
 
 @frozen
 class Reverted:
-    """An untrusted step's work was not kept; the run goes on without it."""
+    """An untrusted step's work was discarded; the run continues without it."""
 
     event: ClassVar[str] = "reverted"
     step: str
@@ -183,7 +177,7 @@ class Reverted:
 
 @frozen
 class Superseded:
-    """An attempt whose work a re-run takes back."""
+    """An attempt whose work a re-run reverts."""
 
     step: str
     attempt: int
@@ -191,7 +185,7 @@ class Superseded:
 
 @frozen
 class Rerun:
-    """A person wants `step` and all after it done again from `base`."""
+    """You want `step` and all after it done again from `base`."""
 
     event: ClassVar[str] = "rerun"
     step: str
@@ -199,13 +193,13 @@ class Rerun:
     by: str
     channel: str
     base: str
-    kept: str  # the ref that keeps the branch's head of before
+    kept: str  # the ref of the branch's previous head
     discarded: tuple[Superseded, ...]
 
 
 @frozen
 class Rewound:
-    """The branch stands at the re-run's base again."""
+    """The branch is back at the re-run's base."""
 
     event: ClassVar[str] = "rewound"
     commit: str
@@ -236,7 +230,7 @@ class GateOpened:
     """Every entry that needs your confirmation has it."""
 
     event: ClassVar[str] = "gate_opened"
-    digest: str | None  # None: nothing was open
+    digest: str | None  # None: no decision needed confirmation
     by: str
     channel: str
     log_seq: int
@@ -269,7 +263,7 @@ class Merged:
     number: int
     head: str
     commit: str
-    contract: str  # the run contract that was asked
+    contract: str  # the run contract that allowed it
 
 
 @frozen
@@ -282,7 +276,7 @@ class Completed:
 
 @frozen
 class RunStopped:
-    """The run can't go on by itself: exit code and the one line that says why."""
+    """The run cannot continue by itself: exit code and a one-line reason."""
 
     event: ClassVar[str] = "run_stopped"
     code: int
@@ -297,7 +291,7 @@ class Resumed:
 
     event: ClassVar[str] = "resumed"
     unclean: bool  # no run_stopped before it: the dispatcher died
-    usd: float | None = None  # the run's limits from here on, where a person set new ones
+    usd: float | None = None  # the run's new limits, where you set some
     minutes: float | None = None
     park: str | None = None  # the remote it was brought from, and is parked on again
     git_sha256: str | None = None  # of git's hooks and settings on the machine it was brought to
@@ -342,7 +336,7 @@ EVENTS: dict[str, type[Event]] = {kind.event: kind for kind in get_args(Event)}
 
 
 @frozen
-class Logged:
+class LoggedEvent:
     """An event with the run it belongs to and when it was written."""
 
     run: str
@@ -355,10 +349,10 @@ def fields_of(run: str, timestamp: str, event: Event) -> dict[str, Any]:
     return {"event": event.event, "run": run, "timestamp": timestamp, **asdict(event)}
 
 
-def logged(values: Mapping[str, Any]) -> Logged:
+def logged(values: Mapping[str, Any]) -> LoggedEvent:
     """Return the event in one line of a run log.
 
-    Raises: `RecordError` when it is none this release knows.
+    Raises: `RecordError` when this release knows no such event.
     """
     name = values.get("event")
     kind = EVENTS.get(name) if isinstance(name, str) else None
@@ -367,22 +361,19 @@ def logged(values: Mapping[str, Any]) -> Logged:
         raise RecordError(f"'{name}' is no event of a run log this release knows")
     event = read(kind, values)
     for part in (event, *((event.plan, *event.plan.steps) if isinstance(event, RunStarted) else ())):
-        refuse_unspeakable(part)
-    return Logged(run, when, event)
+        refuse_unusable(part)
+    return LoggedEvent(run, when, event)
 
 
-def discarded(events: Iterable[Logged]) -> frozenset[tuple[str, str, int]]:
-    """Return the attempts (run, step, attempt) whose work was thrown away.
-
-    Their decisions are superseded.
-    """
-    gone: set[tuple[str, str, int]] = set()
+def discarded(events: Iterable[LoggedEvent]) -> frozenset[tuple[str, str, int]]:
+    """Return the attempts (run, step, attempt) whose work was discarded: their decisions are superseded."""
+    attempts: set[tuple[str, str, int]] = set()
     for item in events:
         match item.event:
             case AttemptFailed(step=step, attempt=attempt) | Reverted(step=step, attempt=attempt):
-                gone.add((item.run, step, attempt))
-            case Rerun(discarded=attempts):
-                gone.update((item.run, each.step, each.attempt) for each in attempts)
+                attempts.add((item.run, step, attempt))
+            case Rerun(discarded=reverted):
+                attempts.update((item.run, each.step, each.attempt) for each in reverted)
             case _:
                 pass
-    return frozenset(gone)
+    return frozenset(attempts)

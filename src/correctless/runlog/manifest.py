@@ -1,4 +1,4 @@
-"""The view of a run for other tools, and its state in one word."""
+"""View of a run for other tools, and its status in one word."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def manifest(state: State) -> dict[str, Any]:
 
 
 def status(state: State) -> str:
-    """One word for where the run stands."""
+    """Return the status of a run in one word."""
     if state.phase in ("complete", "abandoned", "none"):
         return state.phase
     if state.phase == "closed" or (state.stopped is not None and state.stopped.code == exits.PERSON):

@@ -15,7 +15,7 @@ from correctless.base.values import frozen
 class PlannedStep:
     """One step as it was frozen at the start."""
 
-    name: str  # the skill's name; `name-2` for its second place
+    name: str  # the skill's name; `name-2` where it is the second step of that skill
     files: Mapping[str, str]  # the skill's frozen files, relative to the step's frozen folder -> SHA-256
     untrusted: bool  # its work is kept only if the check passes and nothing of ours was touched
     tools: tuple[str, ...]
@@ -27,9 +27,9 @@ class PlannedStep:
     idle_minutes: float
     turns: int
     usd: float | None
-    report_required: bool = True  # without it the attempt fails; else a person decides about the missing one
+    report_required: bool = True  # a missing one fails the attempt; else it needs a human decision
     session: bool = False  # its agent can continue a session
-    fork: bool = False  # its skill runs isolated: it takes no answer of a person
+    fork: bool = False  # its skill runs isolated: it cannot ask you
 
 
 @frozen
@@ -63,22 +63,18 @@ class Plan:
     test: tuple[str, ...] | None
     instructions_sha256: str | None  # of the project's own instructions, passed to every agent
     mcp_sha256: str | None = None  # of the file of MCP servers that every agent gets
-    on_escalation: str = (
-        "defer"  # ask: a person at the terminal, before the step is checked; halt: pause after the step
-    )
+    on_escalation: str = "defer"  # ask: you at the terminal, before the check; halt: pause after the step
     git_sha256: str = ""  # of git's hooks and settings of the repository at the start; "" in older logs
     squash: bool = False  # the steps' commits become one at consolidation
-    ask_minutes: float = 10.0  # how long they have
-    silent: str = "warn"  # defer: an attempt that reports none of its decision points waits for a person
-    stop_at_usage: Mapping[str, float] = field(
-        default_factory=dict
-    )  # window -> percent used up at which to pause
+    ask_minutes: float = 10.0  # time to answer
+    silent: str = "warn"  # defer: an attempt that reports no decision point needs your review
+    stop_at_usage: Mapping[str, float] = field(default_factory=dict)  # window -> percent at which to pause
     extra_usage: str = "allow"  # or never: pause where the account would pay for more than it includes
     keep_awake: bool = True  # the machine, while a dispatcher works
-    notify: tuple[str, ...] | None = None  # the command that is told when a person is needed
+    notify: tuple[str, ...] | None = None  # the command to run when you are needed
     park: str | None = None  # the remote a stopped run is parked on
-    merge: str = ""  # the run contract that is asked to have the pull request merged; "": nobody merges it
-    merge_minutes: float = 60.0  # how long its terms are waited for
+    merge: str = ""  # the run contract that may allow the merge of the pull request; "": it is not merged
+    merge_minutes: float = 60.0  # how long to wait for its terms
     sandbox: str = "auto"  # require: no agent starts without one; off: none has one
     writable: tuple[str, ...] = ()  # outside of the worktree, in a sandbox
     readable: tuple[str, ...] = ()  # what a sandbox hides otherwise

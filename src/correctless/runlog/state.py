@@ -1,6 +1,6 @@
 """The state of a run, folded from the events of its log.
 
-Nothing else is authoritative. `fold` is pure, so a dispatcher that died at any point is continued by reading the log.
+Only the log counts. `fold` is pure, so the run of a dispatcher that died at any point continues from its log.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from correctless.runlog.events import (
     DecisionsTaken,
     GateClosed,
     GateOpened,
-    Logged,
+    LoggedEvent,
     Merged,
     Published,
     PublishIntended,
@@ -43,39 +43,39 @@ from correctless.runlog.plan import Plan, PlannedStep
 Phase = Literal[
     "none",  # no run
     "ready",  # the next attempt of the current step may start
-    "running",  # an agent was started and its end is not on record
-    "suspended",  # a limit or a person ended the agent; its session may go on, from exactly what it left
-    "answered",  # the agent ended well; its decisions are to be recorded
-    "recorded",  # a person may be asked, then the step's check is to be run
-    "asking",  # a person is asked, and the answer is not on record
-    "continuing",  # the agent's session is to go on with the answer
-    "checked",  # the work is to be committed
-    "failing",  # what the attempt left is to be kept aside and taken back
-    "rewinding",  # the branch is to go back to the current step's base
-    "steps_done",  # consolidation is to be made
-    "consolidated",  # the gate is to be asked
-    "closed",  # a person must act
+    "running",  # an agent was started, and its end is not recorded
+    "suspended",  # a limit or you ended the agent; its session may continue, from exactly what it left
+    "answered",  # the agent succeeded; next its decisions are recorded
+    "recorded",  # next you may be asked, then the step's check runs
+    "asking",  # you are asked, and the answer is not recorded
+    "continuing",  # next the agent's session continues with the answer
+    "checked",  # next the work is committed
+    "failing",  # next the attempt's work is saved as a patch and reverted
+    "rewinding",  # next the branch goes back to the current step's base
+    "steps_done",  # next is consolidation
+    "consolidated",  # next is the gate
+    "closed",  # the gate waits for your confirmation
     "open",  # publication may begin
-    "publishing",  # its intent is on record, its outcome not
+    "publishing",  # its intent is recorded, its outcome is not
     "published",  # the merge, where one is planned, or the last event is missing
     "complete",
     "abandoned",
 ]
 
 
-# An attempt began, and what becomes of its work is not on record yet.
+# An attempt began, and the outcome of its work is not recorded yet.
 UNDER_WAY = frozenset(
     {"running", "suspended", "answered", "recorded", "asking", "continuing", "checked", "failing"}
 )
 
 AT_GATE = frozenset({"consolidated", "closed", "open", "publishing", "published"})  # the steps are done
 
-NEAR = 0.75  # of a limit: from there on a warning
+NEAR = 0.75  # of a limit: at this share a warning
 
 
 @frozen
-class Spent:
-    """What one attempt took; `estimated` when the agent did not say what it cost."""
+class AttemptCost:
+    """Time and cost of one attempt; `estimated` when its agent reported no cost."""
 
     step: str
     attempt: int
@@ -88,7 +88,7 @@ class Spent:
 
 @frozen
 class State:
-    """Where one run stands."""
+    """State of one run."""
 
     run: str = ""
     plan: Plan | None = None
@@ -97,35 +97,35 @@ class State:
     index: int = 0  # of the current step in the plan
     attempt: int = 0  # of the current step, the last one begun; never restarts within a run
     attempts: Mapping[str, int] = field(default_factory=dict)  # step -> last attempt begun, over re-runs
-    failures: int = 0  # counted ones of the current step since it was last begun anew
+    failures: int = 0  # counted ones of the current step since it last began from the start
     step_base: str = ""  # the commit the current attempt started from
     began_at: str = ""  # when it did
     mark: str = ""  # what the current attempt's processes carry in their environment
     git_settings: str = ""  # of the user's git configuration, as it was frozen
-    git_before: str = ""  # of git's files before the current attempt's last process
+    git_before: str = ""  # SHA-256 of git's files before the current attempt's last process
     session: str = ""  # of the current attempt
     part: int = 0  # which process of it is the last one begun
-    left: str = ""  # what it left, as `commit:tree`; "" where its session can't go on
-    pieces: int = 0  # keys of the attempt's blocks that are taken
+    left: str = ""  # what it left, as `commit:tree`; "" where its session cannot continue
+    pieces: int = 0  # keys of the attempt's blocks in use
     nonce_sha256: str = ""  # of the current attempt
-    answer_sha256: str = ""  # of what the current attempt's agent said
-    failed: str = ""  # what the current attempt failed at: check, or the agent's outcome
+    answer_sha256: str = ""  # of the answer of the current attempt's agent
+    failed: str = ""  # why the current attempt failed: check, or the agent's outcome
     reason: str = ""  # why the current attempt fails or the run stopped
-    retry_note: str = ""  # what the next attempt is told
+    retry_note: str = ""  # in the prompt of the next attempt
     finished: tuple[StepFinished | Reverted, ...] = ()
-    spent: tuple[Spent, ...] = ()
+    spent: tuple[AttemptCost, ...] = ()
     warnings: tuple[str, ...] = ()
     consolidated: str | None = None
-    pause: AgentEnded | None = None  # the limit or outage to be waited for
-    pauses: int = 0  # how many one after the other
+    pause: AgentEnded | None = None  # the limit or outage to wait for
+    pauses: int = 0  # how many in a row
     budget: Literal["", "usd", "minutes"] = ""  # the limit of the run that ended the last attempt
-    usage: Mapping[str, float] = field(default_factory=dict)  # of the account's windows, as last heard
-    deferred: int = 0  # decisions the current step, or the one just finished, left to a person
-    asked: int = 0  # of them a person was asked about
-    asking: Asking | None = None  # what a person is, or was last, asked
+    usage: Mapping[str, float] = field(default_factory=dict)  # of the account's windows, as last reported
+    deferred: int = 0  # decisions of the current step, or the one just finished, that need your review
+    questions: int = 0  # of them, those you were asked about
+    asking: Asking | None = None  # the current or last question to you
     gate: GateClosed | None = None
     opened: GateOpened | None = None
-    stopped: RunStopped | None = None  # the run waits; a `resumed` takes it away
+    stopped: RunStopped | None = None  # the run waits for a `resumed`
     url: str = ""
     merged: str = ""  # the commit the pull request became
     pushed: bool = False
@@ -169,20 +169,22 @@ class OutOfOrderError(ValueError):
     """An event that cannot follow the events before it."""
 
 
-def fold(events: Iterable[Logged]) -> State:
-    """The state of the last run in a run log; a new run starts from nothing."""
+def fold(events: Iterable[LoggedEvent]) -> State:
+    """Return the state of the last run in a run log; each run starts from an empty state."""
     state = State()
     for item in events:
         state = after(state, item)
     return state
 
 
-def standing(path: str, events: Iterable[Logged], state: State | None = None, *, behind: int = 0) -> State:
+def checked_state(
+    path: str, events: Iterable[LoggedEvent], state: State | None = None, *, behind: int = 0
+) -> State:
     """Return the state that events of the run log at `path` lead to.
 
-    Raises: `Stop(3)` with the first line that cannot follow those before it.
+    `state` is the state before them, `behind` the number of lines before them.
 
-    `state` is where they begin, `behind` how many lines are before them.
+    Raises: `Stop(3)` with the first line that cannot follow those before it.
     """
     state = State() if state is None else state
     for number, item in enumerate(events, behind + 1):
@@ -194,7 +196,7 @@ def standing(path: str, events: Iterable[Logged], state: State | None = None, *,
     return state
 
 
-def after(state: State, item: Logged) -> State:
+def after(state: State, item: LoggedEvent) -> State:
     """Return the state after one more event.
 
     Raises: `OutOfOrderError` when it names another step or run than the current one.
@@ -235,7 +237,7 @@ def after(state: State, item: Logged) -> State:
                 began_at=item.timestamp,
                 reason="",
                 deferred=0,
-                asked=0,
+                questions=0,
                 asking=None,
             )
         case StepContinued():
@@ -247,14 +249,14 @@ def after(state: State, item: Logged) -> State:
                 mark=event.mark,
                 git_before=event.git_before,
                 left="",
-                # What was said before a person answered is recorded.
+                # The answer before your reply is recorded.
                 answer_sha256=state.answer_sha256 if state.phase == "suspended" else "",
                 began_at=item.timestamp,
                 reason="",
             )
         case AgentEnded():
             _at(state, event.step, event.attempt)
-            spent = Spent(
+            spent = AttemptCost(
                 event.step,
                 event.attempt,
                 event.outcome,
@@ -264,10 +266,10 @@ def after(state: State, item: Logged) -> State:
                 event.cost_estimated,
             )
             budget = _budget(state, event)
-            goes_on = event.left and (budget or event.outcome in ("paused", "interrupted"))
+            can_continue = event.left and (budget or event.outcome in ("paused", "interrupted"))
             return replace(
                 state,
-                phase="answered" if event.outcome == "ok" else "suspended" if goes_on else "failing",
+                phase="answered" if event.outcome == "ok" else "suspended" if can_continue else "failing",
                 failed="" if event.outcome == "ok" else "budget" if budget else event.outcome,
                 reason=event.reason,
                 answer_sha256=event.answer_sha256,
@@ -281,18 +283,18 @@ def after(state: State, item: Logged) -> State:
             )
         case DecisionsTaken():
             _at(state, event.step, event.attempt)
-            named = tuple(f"{event.step}: {warning}" for warning in event.warnings)
+            warnings = tuple(f"{event.step}: {warning}" for warning in event.warnings)
             return replace(
                 state,
                 phase="recorded",
                 deferred=event.deferred,
                 pieces=event.pieces,
-                warnings=(*state.warnings, *named),
+                warnings=(*state.warnings, *warnings),
             )
         case Asking():
             _at(state, event.step, event.attempt)
             phase: Phase = "asking" if event.entries else "recorded"
-            return replace(state, phase=phase, asked=state.deferred, asking=event)
+            return replace(state, phase=phase, questions=state.deferred, asking=event)
         case Answered():
             _at(state, event.step, event.attempt)
             return replace(state, phase="continuing" if event.changed else "recorded")
@@ -306,7 +308,7 @@ def after(state: State, item: Logged) -> State:
             return _next_step(state, event)
         case Reverted():
             _at(state, event.step, event.attempt)
-            warning = f"{event.step}: its work was not kept: {event.reason}"
+            warning = f"{event.step}: its work was discarded: {event.reason}"
             return _next_step(replace(state, deferred=0, warnings=(*state.warnings, warning)), event)
         case AttemptFailed():
             _at(state, event.step, event.attempt)
@@ -323,14 +325,13 @@ def after(state: State, item: Logged) -> State:
         case Rewound():
             return replace(state, phase="ready")
         case Consolidated():
-            left = tuple(f"left out of the pull request, not made by a step: {name}" for name in event.left)
-            return replace(
-                state, phase="consolidated", consolidated=event.commit, warnings=(*state.warnings, *left)
-            )
+            what = "left out of the pull request, not made by a step"
+            warnings = (*state.warnings, *(f"{what}: {name}" for name in event.left))
+            return replace(state, phase="consolidated", consolidated=event.commit, warnings=warnings)
         case GateClosed():
             return replace(state, phase="closed", gate=event)
         case GateOpened():
-            # What is published, and waits to be merged, is not published a second time.
+            # A published run that waits to be merged is not published a second time.
             return replace(state, phase="published" if state.url else "open", opened=event)
         case PublishIntended():
             return replace(state, phase="publishing", pushed=state.pushed or event.how != "skip")
@@ -343,19 +344,19 @@ def after(state: State, item: Logged) -> State:
         case RunStopped():
             return replace(state, stopped=event, reason=event.reason)
         case Resumed():
-            # A person saw the failure and wants the step tried again: its attempts are granted anew.
+            # You saw the failure and retry the step: it has all its attempts again.
             failed = state.stopped is not None and state.stopped.code == exits.FAILED
             return replace(
                 state,
                 plan=_raised(state.plan, event),
                 git_settings=state.git_settings if event.git_settings is None else event.git_settings,
-                # Asked again in any case: an entry may have come while nobody held the lock.
+                # The gate is computed again: an entry may have come while the lock was free.
                 phase="consolidated" if state.phase in ("closed", "open", "publishing") else state.phase,
                 stopped=None,
                 pause=None,
                 budget="",
                 usage={},
-                # Only where the run stands between two steps has a person seen what the last one left to them.
+                # Only between two steps have you seen the deferred decisions of the last one.
                 deferred=0 if state.phase == "ready" else state.deferred,
                 failures=0 if failed else state.failures,
             )
@@ -364,9 +365,9 @@ def after(state: State, item: Logged) -> State:
 
 
 def _at(state: State, step: str, attempt: int | None = None) -> None:
-    here = state.step
-    if here is None or here.name != step or (attempt is not None and attempt != state.attempt):
-        where = f"{here.name}#{state.attempt}" if here else "the end"
+    current = state.step
+    if current is None or current.name != step or (attempt is not None and attempt != state.attempt):
+        where = f"{current.name}#{state.attempt}" if current else "the end"
         raise OutOfOrderError(f"an event of {step}#{attempt or '?'} while the run is at {where}")
 
 
@@ -377,19 +378,14 @@ def _budget(state: State, event: AgentEnded) -> Literal["", "usd", "minutes"]:
         return ""
     seconds, usd = state.so_far
     own_usd = plan.usd if step.usd is None else step.usd - usd
-    if (
-        event.over == "usd"
-        and plan.usd is not None
-        and own_usd is not None
-        and plan.usd - state.cost_usd <= own_usd
-    ):
-        return "usd"
+    if event.over == "usd" and plan.usd is not None and own_usd is not None:
+        return "usd" if plan.usd - state.cost_usd <= own_usd else ""
     if event.over == "wall" and plan.minutes - state.seconds / 60 <= step.minutes - seconds / 60:
         return "minutes"
     return ""
 
 
-def _near(state: State, spent: Spent) -> Iterator[str]:
+def _near(state: State, spent: AttemptCost) -> Iterator[str]:
     """A warning for each of the run's limits of which this attempt passed three quarters."""
     plan = state.plan
     if plan is None:
@@ -435,9 +431,9 @@ def _rerun(state: State, event: Rerun) -> State:
     assert state.plan is not None
     names = [step.name for step in state.plan.steps]
     if event.step not in names:
-        raise OutOfOrderError(f"a re-run of {event.step}, which is no step of the run")
+        raise OutOfOrderError(f"a re-run of {event.step}, which is not a step of the run")
     index = names.index(event.step)
-    gone = set(names[index:])
+    reverted = set(names[index:])
     return replace(
         state,
         phase="rewinding",
@@ -448,12 +444,12 @@ def _rerun(state: State, event: Rerun) -> State:
         deferred=0,
         reason="",
         retry_note=event.note,
-        finished=tuple(item for item in state.finished if item.step not in gone),
+        finished=tuple(item for item in state.finished if item.step not in reverted),
         consolidated=None,
         gate=None,
         opened=None,
         url="",
         stopped=RunStopped(
-            exits.PERSON, event.step, f"{event.step} is to run again. go on with: correctless cauto resume"
+            exits.PERSON, event.step, f"{event.step} is to run again. continue with: correctless cauto resume"
         ),
     )

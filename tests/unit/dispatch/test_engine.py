@@ -16,7 +16,7 @@ from correctless.runlog.events import (
     AttemptFailed,
     Completed,
     DecisionsTaken,
-    Logged,
+    LoggedEvent,
     Rerun,
     Resumed,
     RunStopped,
@@ -32,7 +32,7 @@ from correctless.runlog.state import OutOfOrderError, State, after, fold
 from runs import WHEN, Player, plan, planned, started
 
 
-def drive(made: Plan, player: Player, *, crash: float = 0.0, rounds: int = 40) -> list[Logged]:
+def drive(made: Plan, player: Player, *, crash: float = 0.0, rounds: int = 40) -> list[LoggedEvent]:
     """Run a plan to its end as the loop does; a crash forgets the dispatcher at a random point between two events."""
     events = [started(made)]
     for _ in range(rounds):
@@ -40,12 +40,12 @@ def drive(made: Plan, player: Player, *, crash: float = 0.0, rounds: int = 40) -
         if not state.unfinished:
             break
         if len(events) > 1:
-            events.append(Logged("r1", WHEN, Resumed(unclean=state.stopped is None)))
+            events.append(LoggedEvent("r1", WHEN, Resumed(unclean=state.stopped is None)))
         state = fold(events)
         player.living = None
         effect = engine.decide(state)
         while effect is not None:
-            event = Logged("r1", WHEN, player.play(state, effect))
+            event = LoggedEvent("r1", WHEN, player.play(state, effect))
             if player.dice.random() < crash:
                 break  # performed, and not on record
             events.append(event)
@@ -90,14 +90,14 @@ def test_a_step_is_given_up_after_its_attempts_and_granted_new_ones_by_a_resume(
     state = fold(events)
     effect = engine.decide(state)
     while effect is not None:
-        events.append(Logged("r1", WHEN, player.play(state, effect)))
+        events.append(LoggedEvent("r1", WHEN, player.play(state, effect)))
         state = fold(events)
         effect = engine.decide(state)
     assert state.stopped is not None
     assert state.stopped.code == exits.FAILED
     assert player.ran == [("ctdd", 1), ("ctdd", 2), ("ctdd", 3)]
     assert "the check said no" in state.stopped.reason
-    state = after(state, Logged("r1", WHEN, Resumed(unclean=False)))
+    state = after(state, LoggedEvent("r1", WHEN, Resumed(unclean=False)))
     assert engine.decide(state) == engine.StartAgent(attempt=4)
 
 
@@ -110,26 +110,26 @@ def test_an_untrusted_step_whose_check_fails_is_reverted_and_the_run_goes_on() -
     while state.index == 0:
         effect = engine.decide(state)
         assert effect is not None
-        events.append(Logged("r1", WHEN, player.play(state, effect)))
+        events.append(LoggedEvent("r1", WHEN, player.play(state, effect)))
         state = fold(events)
     assert player.ran == [("simplify", 1)]
-    assert state.warnings == ("simplify: its work was not kept: the check said no",)
+    assert state.warnings == ("simplify: its work was discarded: the check said no",)
     assert ("r1", "simplify", 1) in discarded(events)
 
 
 def test_a_pause_is_waited_for_and_is_no_failed_attempt() -> None:
     state = _at_ended("paused")
     assert engine.decide(state) == engine.Discard(counted=False)
-    state = after(state, Logged("r1", WHEN, AttemptFailed("ctdd", 1, "limit", False, None)))
+    state = after(state, LoggedEvent("r1", WHEN, AttemptFailed("ctdd", 1, "limit", False, None)))
     assert isinstance(engine.decide(state), engine.Wait)
     assert state.failures == 0
-    state = after(state, Logged("r1", WHEN, Resumed(unclean=False)))
+    state = after(state, LoggedEvent("r1", WHEN, Resumed(unclean=False)))
     assert engine.decide(state) == engine.StartAgent(attempt=2)
 
 
 def test_a_pause_ends_with_11_when_it_is_not_to_be_waited_for() -> None:
     state = _at_ended("paused", on_limit="pause")
-    state = after(state, Logged("r1", WHEN, AttemptFailed("ctdd", 1, "limit", False, None)))
+    state = after(state, LoggedEvent("r1", WHEN, AttemptFailed("ctdd", 1, "limit", False, None)))
     effect = engine.decide(state)
     assert isinstance(effect, engine.Halt)
     assert effect.code == exits.PAUSED
@@ -155,7 +155,7 @@ def test_a_closed_gate_is_asked_again_after_a_resume_even_when_it_had_opened() -
     made = plan("ctdd")
     for phase in ("closed", "open", "publishing"):
         state = replace(State(run="r1", plan=made, index=1), phase=phase)
-        resumed = after(state, Logged("r1", WHEN, Resumed(unclean=True)))
+        resumed = after(state, LoggedEvent("r1", WHEN, Resumed(unclean=True)))
         assert engine.decide(resumed) == engine.AskGate()
 
 
@@ -164,15 +164,15 @@ def test_a_rerun_supersedes_the_step_and_all_after_it_and_numbers_go_on() -> Non
     events = drive(plan("ctdd", "cverify", "cdocs"), player, rounds=1)
     gone = (Superseded("cverify", 1), Superseded("cdocs", 1))
     events.append(
-        Logged("r1", WHEN, Rerun("cverify", "look again", "Ada", "terminal", "base1", "refs/k/1", gone))
+        LoggedEvent("r1", WHEN, Rerun("cverify", "look again", "Ada", "terminal", "base1", "refs/k/1", gone))
     )
     assert engine.decide(fold(events)) is None  # a person asked for it, and resumes it
-    events.append(Logged("r1", WHEN, Resumed(unclean=False)))
+    events.append(LoggedEvent("r1", WHEN, Resumed(unclean=False)))
     state = fold(events)
     assert engine.decide(state) == engine.Rewind()
     assert state.step_base == "base1"
     assert discarded(events) == {("r1", "cverify", 1), ("r1", "cdocs", 1)}
-    state = fold([*events, Logged("r1", WHEN, player.play(state, engine.Rewind()))])
+    state = fold([*events, LoggedEvent("r1", WHEN, player.play(state, engine.Rewind()))])
     assert engine.decide(state) == engine.StartAgent(attempt=2)
     assert state.retry_note == "look again"
     assert [item.step for item in state.finished] == ["ctdd"]
@@ -190,13 +190,13 @@ def test_a_rerun_supersedes_the_step_and_all_after_it_and_numbers_go_on() -> Non
 def test_an_event_that_can_not_follow_is_refused(event: object) -> None:
     state = fold([started(plan("ctdd", "cdocs"))])
     with pytest.raises(OutOfOrderError):
-        after(state, Logged("r1", WHEN, event))  # type: ignore[arg-type]
+        after(state, LoggedEvent("r1", WHEN, event))  # type: ignore[arg-type]
 
 
 def test_an_event_of_another_run_is_refused() -> None:
     state = fold([started(plan("ctdd"))])
     with pytest.raises(OutOfOrderError, match="run r2"):
-        after(state, Logged("r2", WHEN, Completed("")))
+        after(state, LoggedEvent("r2", WHEN, Completed("")))
 
 
 def test_a_second_run_can_not_start_over_an_unfinished_one() -> None:
@@ -225,13 +225,13 @@ def test_every_event_survives_its_line() -> None:
 def _at_ended(outcome: str, **other: object) -> State:
     state = fold([started(plan("ctdd", **other))])
     player = Player(random.Random(1))
-    state = after(state, Logged("r1", WHEN, player.play(state, engine.StartAgent(1))))
+    state = after(state, LoggedEvent("r1", WHEN, player.play(state, engine.StartAgent(1))))
     ended = AgentEnded("ctdd", 1, outcome, outcome, None, "a", 1.0, 0.0, False, 0, 0)
-    return after(state, Logged("r1", WHEN, ended))
+    return after(state, LoggedEvent("r1", WHEN, ended))
 
 
 def test_a_stopped_run_asks_for_nothing_until_it_is_resumed() -> None:
-    state = after(fold([started(plan("ctdd"))]), Logged("r1", WHEN, RunStopped(3, None, "disk full")))
+    state = after(fold([started(plan("ctdd"))]), LoggedEvent("r1", WHEN, RunStopped(3, None, "disk full")))
     assert engine.decide(state) is None
     assert status(state) == "stopped"
 
@@ -240,16 +240,16 @@ def ended(made: Plan, **how: object) -> State:
     """A state whose first attempt just ended so."""
     player = Player(random.Random(0))
     state = fold([started(made)])
-    state = after(state, Logged("r1", WHEN, player.play(state, engine.StartAgent(1))))
+    state = after(state, LoggedEvent("r1", WHEN, player.play(state, engine.StartAgent(1))))
     event = player.play(state, engine.FinishAgent())
-    return after(state, Logged("r1", WHEN, replace(event, **how)))  # type: ignore[arg-type]
+    return after(state, LoggedEvent("r1", WHEN, replace(event, **how)))  # type: ignore[arg-type]
 
 
 def discarded_after(state: State) -> State:
     effect = engine.decide(state)
     assert isinstance(effect, engine.Discard)
     player = Player(random.Random(0))
-    return after(state, Logged("r1", WHEN, player.play(state, effect)))
+    return after(state, LoggedEvent("r1", WHEN, player.play(state, effect)))
 
 
 def test_an_attempt_the_runs_limit_ended_is_not_counted_and_the_run_stops_there() -> None:
@@ -264,8 +264,8 @@ def test_an_attempt_the_runs_limit_ended_is_not_counted_and_the_run_stops_there(
         assert isinstance(halt, engine.Halt)
         assert (halt.code, f"--max-{limit}" in halt.reason) == (exits.BUDGET, True)
         assert state.failures == 0
-        state = after(state, Logged("r1", WHEN, RunStopped(halt.code, "ctdd", halt.reason)))
-        more = after(state, Logged("r1", WHEN, Resumed(unclean=False, usd=9.0, minutes=90)))
+        state = after(state, LoggedEvent("r1", WHEN, RunStopped(halt.code, "ctdd", halt.reason)))
+        more = after(state, LoggedEvent("r1", WHEN, Resumed(unclean=False, usd=9.0, minutes=90)))
         assert engine.decide(more) == engine.StartAgent(2)
         assert more.plan is not None
         assert (more.plan.usd, more.plan.minutes) == (9.0, 90)
@@ -297,8 +297,8 @@ def test_an_account_that_is_used_up_so_far_is_a_pause_before_the_next_step() -> 
         assert isinstance(effect, engine.Halt) == halts
         if isinstance(effect, engine.Halt):
             assert effect.code == exits.PAUSED
-            state = after(state, Logged("r1", WHEN, RunStopped(effect.code, "ctdd", effect.reason)))
-            state = after(state, Logged("r1", WHEN, Resumed(unclean=False)))
+            state = after(state, LoggedEvent("r1", WHEN, RunStopped(effect.code, "ctdd", effect.reason)))
+            state = after(state, LoggedEvent("r1", WHEN, Resumed(unclean=False)))
             assert engine.decide(state) == engine.StartAgent(2)  # a person knows better
 
 
@@ -314,13 +314,13 @@ def test_halt_pauses_after_a_step_that_deferred_something_and_only_there() -> No
             event = player.play(state, effect)
             if isinstance(event, DecisionsTaken):
                 event = replace(event, deferred=deferred)
-            state = after(state, Logged("r1", WHEN, event))
+            state = after(state, LoggedEvent("r1", WHEN, event))
         found = engine.decide(state)
         if code is None:
             assert found == engine.StartAgent(1)
         else:
             assert isinstance(found, engine.Halt)
             assert (found.code, "ctdd deferred a decision" in found.reason) == (code, True)
-            state = after(state, Logged("r1", WHEN, RunStopped(found.code, "cdocs", found.reason)))
-            state = after(state, Logged("r1", WHEN, Resumed(unclean=False)))
+            state = after(state, LoggedEvent("r1", WHEN, RunStopped(found.code, "cdocs", found.reason)))
+            state = after(state, LoggedEvent("r1", WHEN, Resumed(unclean=False)))
             assert engine.decide(state) == engine.StartAgent(1)

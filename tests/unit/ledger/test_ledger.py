@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 
 from correctless.base.exits import Stop
 from correctless.ledger.chain import GENESIS, Entry, Head, entry, seal
-from correctless.ledger.check import Anchor, Repaired, repair, verify
+from correctless.ledger.check import Anchor, RepairResult, repair, verify
 from correctless.ledger.ledger import Ledger, LogMoved
 from correctless.ledger.log_file import Damaged, Foreign, LogFile, Missing, opened
 from patience import PATIENCE
@@ -1092,7 +1092,7 @@ def test_findings_of_a_broken_log_are_limited(log: Path) -> None:
 
 def test_an_intact_log_is_left_alone(log: Path) -> None:
     lines = write(log, "a", "b")
-    assert repair(str(log), NOW) == Repaired("intact", None, Head(2, sha(lines[1])), None)
+    assert repair(str(log), NOW) == RepairResult("intact", None, Head(2, sha(lines[1])), None)
     assert [p.name for p in log.parent.iterdir()] == [log.name]
 
 

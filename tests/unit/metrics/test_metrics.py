@@ -50,7 +50,7 @@ from correctless.runlog.events import (
     AttemptFailed,
     Event,
     GateClosed,
-    Logged,
+    LoggedEvent,
     Reverted,
     RunStarted,
     RunStopped,
@@ -66,16 +66,16 @@ NAMES = tuple(field.name for field in fields(Sums))
 WHEN = "2026-01-02T03:04:05.678Z"
 
 
-def played(dice: random.Random, run: str, *, begun: str = WHEN, tried: bool = False) -> list[Logged]:
+def played(dice: random.Random, run: str, *, begun: str = WHEN, tried: bool = False) -> list[LoggedEvent]:
     """The events of one run as an engine makes them, with everything that can go wrong; cut off somewhere or whole."""
     steps = dice.choice([("ctdd", "simplify", "cdocs"), ("ctdd", "ctdd-2"), ("cdocs",)])
     player = Player(dice, fail=0.2, check=0.1, pause=0.1, close=0.2)
     first = started(plan(*steps), run)
     assert isinstance(first.event, RunStarted)
     event: Event = replace(first.event, log_seq=0, tried=("the tests",) if tried else ())
-    state, found = State(), list[Logged]()
+    state, found = State(), list[LoggedEvent]()
     for _ in range(dice.choice([4, 12, 200])):
-        found.append(Logged(run, begun, event))
+        found.append(LoggedEvent(run, begun, event))
         state, effects = engine.step(state, found[-1])
         if not effects:
             break
@@ -85,11 +85,11 @@ def played(dice: random.Random, run: str, *, begun: str = WHEN, tried: bool = Fa
         if isinstance(event, AgentEnded):
             event = replace(event, cost_usd=dice.random() * 3, seconds=round(dice.random() * 90, 3), tokens=dice.randrange(9999))  # fmt: skip
     if state.unfinished:
-        found.append(Logged(run, begun, Abandoned("Ada")))  # or the next run could not begin
+        found.append(LoggedEvent(run, begun, Abandoned("Ada")))  # or the next run could not begin
     return found
 
 
-def decisions(dice: random.Random, events: list[Logged]) -> Iterator[Decision]:
+def decisions(dice: random.Random, events: list[LoggedEvent]) -> Iterator[Decision]:
     """Some decisions for each attempt, and some that belong to no run."""
     for item in events:
         event = item.event
@@ -105,7 +105,7 @@ def decisions(dice: random.Random, events: list[Logged]) -> Iterator[Decision]:
         yield Decision("cdebug", "AD-001", "a", "b", WHEN, True)
 
 
-def write(logs: Logs, events: list[Logged], made: list[Decision]) -> Logs:
+def write(logs: Logs, events: list[LoggedEvent], made: list[Decision]) -> Logs:
     run = Ledger(logs.run)
     run.create()
     for item in events:
@@ -211,8 +211,8 @@ def test_how_a_run_stands_follows_from_the_code_it_stopped_with(tmp_path: Path, 
     first = started(plan("ctdd"))
     assert isinstance(first.event, RunStarted)
     events = [
-        Logged("r1", WHEN, replace(first.event, log_seq=0)),
-        Logged("r1", "2026-01-02T03:05:05.678Z", RunStopped(code, "ctdd", "why")),
+        LoggedEvent("r1", WHEN, replace(first.event, log_seq=0)),
+        LoggedEvent("r1", "2026-01-02T03:05:05.678Z", RunStopped(code, "ctdd", "why")),
     ]
     [run] = of_branch(write(logs, events, [])).runs
     assert (run.end, run.wall) == (end, 60_000)

@@ -11,12 +11,12 @@ from correctless.decisions.decision import Confirmation, Decision
 from correctless.ledger.chain import GENESIS, Head
 from correctless.ledger.record import encode
 from correctless.review.gate import DEFAULT_CHANNELS, close, digest, evaluate
-from correctless.runlog.branch import Branch, Recorded
-from correctless.runlog.events import Asking, AttemptFailed, Event, GateClosed, Logged
+from correctless.runlog.branch import Branch, RecordedDecision
+from correctless.runlog.events import Asking, AttemptFailed, Event, GateClosed, LoggedEvent
 from runs import WHEN
 
 
-def recorded(seq: int, *, deferred: bool = True, attempt: int | None = 1, **other: Any) -> Recorded:
+def recorded(seq: int, *, deferred: bool = True, attempt: int | None = 1, **other: Any) -> RecordedDecision:
     values = {
         "run": "r1",
         "step": "ctdd",
@@ -28,14 +28,14 @@ def recorded(seq: int, *, deferred: bool = True, attempt: int | None = 1, **othe
     decision = Decision(
         "ctdd", f"AD-00{seq}", "x", "y", WHEN, deferred, "why" if deferred else None, **values
     )
-    return Recorded(decision, seq, encode(decision.fields()).rstrip())
+    return RecordedDecision(decision, seq, encode(decision.fields()).rstrip())
 
 
 def branch(
-    *decisions: Recorded, events: tuple[Event, ...] = (), said: tuple[Confirmation, ...] = ()
+    *decisions: RecordedDecision, events: tuple[Event, ...] = (), said: tuple[Confirmation, ...] = ()
 ) -> Branch:
     head = Head(0, GENESIS)
-    return Branch(tuple(decisions), tuple(Logged("r1", WHEN, e) for e in events), said, head, head)
+    return Branch(tuple(decisions), tuple(LoggedEvent("r1", WHEN, e) for e in events), said, head, head)
 
 
 def yes(of: str, *, kind: str = "escalations", channel: str = "terminal", by: str = "Ada") -> Confirmation:
@@ -135,7 +135,7 @@ def test_the_digest_is_the_sha_256_of_the_challenge_and_the_exact_lines() -> Non
     assert digest("challenge", [b"a", b"b"]) == hashlib.sha256(b"challenge\na\nb\n").hexdigest()
 
 
-def asking(*asked: Recorded, challenge: str = "challenge") -> Asking:
+def asking(*asked: RecordedDecision, challenge: str = "challenge") -> Asking:
     shown = tuple(digest(challenge, [r.line]) for r in asked)
     return Asking("ctdd", 1, challenge, tuple(r.seq for r in asked), shown)
 

@@ -15,7 +15,7 @@ import places
 from correctless.base.text import printable_lines
 from correctless.decisions.decision import Decision
 from correctless.review.summary import Item, SummaryView, counts, inert, markdown, text
-from correctless.runlog.state import Spent
+from correctless.runlog.state import AttemptCost
 from effort import examples
 
 CASES = places.CASES / "summary"
@@ -73,9 +73,9 @@ BROKEN = deferred(
 )
 HAND = made("cdocs", "AD-001", "keep the old page", "a link from outside", source="cli")
 STEPS = (
-    Spent("ctdd", 1, "failed", 723, 182_000, 1.234, estimated=False),
-    Spent("ctdd", 2, "finished", 4_120, 611_500, 3.5, estimated=True),
-    Spent("cverify", 1, "finished", 41, 9_000, 0.1, estimated=False),
+    AttemptCost("ctdd", 1, "failed", 723, 182_000, 1.234, estimated=False),
+    AttemptCost("ctdd", 2, "finished", 4_120, 611_500, 3.5, estimated=True),
+    AttemptCost("cverify", 1, "finished", 41, 9_000, 0.1, estimated=False),
 )
 FULL = SummaryView(
     branch="feature/login",
@@ -196,7 +196,7 @@ def everywhere(said: str) -> SummaryView:
             Item(replace(entry, source="cli"), 3, open=False, confirmed_by=said),
             Item(entry, 4, open=False, superseded=True),
         ),
-        steps=(Spent(said, 1, said, 1, 1, 1, estimated=False),),
+        steps=(AttemptCost(said, 1, said, 1, 1, 1, estimated=False),),
         warnings=(said,),
         digest=said,
     )

@@ -233,7 +233,7 @@ def test_a_permit_lives_at_most_a_minute(scratch_repo: Path) -> None:
 def test_a_changed_byte_of_the_ledger_never_widens(
     scratch_repo: Path, at: int, change: int, cut: bool
 ) -> None:
-    there = store.place(str(scratch_repo), "r1")
+    there = store.files_of(str(scratch_repo), "r1")
     if not Path(there.contract).exists():
         # What would widen if it were changed or gone stands at the end.
         of = c.digest(TEXT)

@@ -24,11 +24,11 @@ from correctless.runcontract.ledger.actions import Action
 from correctless.runcontract.ledger.case import ALLOW, ESCALATE, CaseFacts
 from correctless.runcontract.ledger.records import (
     AskAnswer,
+    EscalationAnswer,
     EscalationRecord,
     Reaffirm,
     Record,
     Revoke,
-    Settled,
     Surfaced,
 )
 from correctless.runcontract.ledger.signed import KINDS
@@ -215,7 +215,7 @@ class Desk:
     """A pinned contract in a repository, and records put on its ledger by whoever can write there."""
 
     def __init__(self, keys: Keys, text: str = c.TEXT, answers: Sequence[Record] = ()) -> None:
-        self.place: ContractFiles = store.place(str(keys.home), "r1")
+        self.place: ContractFiles = store.files_of(str(keys.home), "r1")
         self.env = {"HOME": str(keys.folder)}
         self.at = c.START
         Path(self.place.contract).parent.mkdir(parents=True)
@@ -378,7 +378,7 @@ def test_the_assurance_is_that_of_the_weakest_word_in_force(at_desk: Keys) -> No
     def with_(*more: Record) -> str:
         log = (*desk.load().log, *c.log(more, desk.at))
         kept = desk.load()
-        state = fold(log, kept.case.here, kept.case.pinned, c.NOW)
+        state = fold(log, kept.case.current, kept.case.pinned, c.NOW)
         return store.assurance(replace(kept, case=replace(kept.case, state=state)))
 
     asked = EscalationRecord("E1-1", "E1", "x", "b", ("t",), "which?", "this", ("merge",))
@@ -392,8 +392,8 @@ def test_the_assurance_is_that_of_the_weakest_word_in_force(at_desk: Keys) -> No
     assert with_(c.reaffirm("C1", deploy)) == "terminal"
     assert with_(c.reaffirm("C1", deploy), c.permit(deploy, "", reaffirmed=("r1",))) == signed_
     assert with_(c.reaffirm("C1", deploy, until=c.NOW)) == signed_
-    assert with_(asked, Settled("E1-1", "go on", "Ada", "terminal")) == "terminal"
-    assert with_(Settled("E1-1", "go on", "Ada", "terminal")) == signed_
+    assert with_(asked, EscalationAnswer("E1-1", "go on", "Ada", "terminal")) == "terminal"
+    assert with_(EscalationAnswer("E1-1", "go on", "Ada", "terminal")) == signed_
     # What is in force counts, and not what was said last.
     assert with_(c.yes("G1"), at_desk.good(text(digest="0" * 64))) == "terminal"
 

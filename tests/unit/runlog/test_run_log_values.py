@@ -15,7 +15,7 @@ from correctless.cli import main
 from correctless.ledger.chain import EMPTY, Head, seal
 from correctless.ledger.record import decode
 from correctless.runlog.events import logged
-from correctless.runlog.state import State, standing
+from correctless.runlog.state import State, checked_state
 from correctless.syntax.strict_json import RecordError
 from places import CASES
 from project import Project
@@ -114,7 +114,7 @@ def test_events_that_can_not_follow_each_other_are_told_by_their_line() -> None:
     [path] = GOLDEN.glob("pipeline-*.jsonl")
     events = [logged(decode(line)) for line in path.read_bytes().splitlines()]
     with pytest.raises(exits.Stop, match=r"^LOG:2: it can't follow the lines before it") as stopped:
-        standing("LOG", [events[0], events[0]])
+        checked_state("LOG", [events[0], events[0]])
     assert stopped.value.code == exits.REFUSED
     with pytest.raises(exits.Stop, match=r"^LOG:8: "):
-        standing("LOG", [events[1]], State(), behind=7)
+        checked_state("LOG", [events[1]], State(), behind=7)

@@ -22,10 +22,10 @@ from correctless.runcontract.ledger.records import (
     ALL,
     AskAnswer,
     Close,
+    EscalationAnswer,
     Reaffirm,
     Record,
     Revoke,
-    Settled,
     Waiver,
 )
 from correctless.runcontract.ledger.store import ContractSnapshot
@@ -71,7 +71,7 @@ def answer(
     kept = at.sound()
     word = "refused" if refused else "granted"
     items, without = _listed(scope) or (ALL,), _listed(excluded)
-    record = AskAnswer(kept.case.here.digest, grant, word, who, "terminal", items, without, note)
+    record = AskAnswer(kept.case.current.digest, grant, word, who, "terminal", items, without, note)
     fit(record, kept)
     ask = next(each for each in answerable(kept).grants.grant if each.id == grant)
     echo(f"{ask.id} ({ask.action}): {ask.ask}")
@@ -88,11 +88,11 @@ def _listed(text: str | None) -> tuple[str, ...]:
 
 def _settle(at: ContractSession, escalation: str, note: str, who: str) -> int:
     kept = at.sound()
-    fit(Settled(escalation, note or "-", who, "terminal"), kept)
+    fit(EscalationAnswer(escalation, note or "-", who, "terminal"), kept)
     found = next(each for each in kept.case.state.open if each.id == escalation)
     echo(f"{found.id} ({found.target}): {found.decision_needed}")
     said = note or click.prompt("Your decision", default="", show_default=False)
-    return take(at, Settled(escalation, said, who, "terminal"))
+    return take(at, EscalationAnswer(escalation, said, who, "terminal"))
 
 
 @click.command(epilog="Example: correctless contract revoke G1")
@@ -179,7 +179,7 @@ def reaffirm(
     action = Action(kind, target)
     kept = at.sound()
     expires = timestamp(utcnow() + timedelta(minutes=minutes))
-    digest = kept.case.here.digest
+    digest = kept.case.current.digest
     record = Reaffirm(token(), digest, constraint, action.fields(), expires, who, "terminal")
     fit(record, kept)
     found = next(each for each in answerable(kept).constraints.constraint if each.id == constraint)
@@ -218,7 +218,7 @@ def waive(
     if check is None or head is None or base_run is None:
         raise click.UsageError("name a check, its --head and its --base-run")
     kept = at.sound()
-    record = Waiver(kept.case.here.digest, check, head, base_run, who, "terminal")
+    record = Waiver(kept.case.current.digest, check, head, base_run, who, "terminal")
     fit(record, kept)
     echo(f"check '{check}' may be red at {head}, as its run {base_run} is on the base")
     confirmed(record.digest, "waive it")

@@ -35,7 +35,7 @@ def pin(run_id: str | None) -> int:
     at = there(run_id)
 
     def make(kept: ContractSnapshot) -> list[Record]:
-        state, here = kept.case.state, kept.case.here
+        state, here = kept.case.state, kept.case.current
         if here.contract is None or state.phase in ("draft", "surfaced", "closed", "void", "expired"):
             why = f": {state.why}" if state.why else ""
             raise Stop(
@@ -81,7 +81,7 @@ def status(run_id: str | None, as_json: bool) -> int:
 
 
 def _status(kept: ContractSnapshot) -> dict[str, Any]:
-    state, contract = kept.case.state, kept.case.here.contract
+    state, contract = kept.case.state, kept.case.current.contract
     now = utcnow()
     asks: list[dict[str, Any]] = []
     for grant in contract.grants.grant if contract is not None else ():
@@ -107,11 +107,11 @@ def _status(kept: ContractSnapshot) -> dict[str, Any]:
                 "cost_usd": None if spent.cost_usd == float("inf") else spent.cost_usd,
             }
     return {
-        "run": kept.place.run,
+        "run": kept.files.run,
         "state": state.phase,
         "why": state.why,
         "frozen": bool(state.open),
-        "digest": kept.case.here.digest,
+        "digest": kept.case.current.digest,
         "pinned": state.pinned if state.pin_live else "",
         "not_after": contract.run.not_after.isoformat() if contract is not None else "",
         "assurance": store.assurance(kept),
@@ -216,7 +216,7 @@ def merge(number: str, head: str, run_id: str | None) -> int:
         case merging.MergedAt():
             echo(f"merged {number} at {found.head} as {found.commit}")
             return exits.OK
-        case merging.Unsure():
+        case merging.MergeUnknown():
             said = f"{number} may have been merged: {found.why}. Look at it before you do anything else"
             raise Stop(exits.PERSON, said)
         case merging.MergeRefused():
@@ -238,11 +238,13 @@ def board(run_id: str | None, as_json: bool) -> int:
 
     at = there(run_id)
     kept = at.sound()
-    contract = kept.case.here.contract
+    contract = kept.case.current.contract
     if contract is None:
         raise Stop(exits.REFUSED, "contract.md has faults or gaps. See correctless contract lint")
     now = utcnow()
-    found = lights.lights(contract, kept.case.state.evidence, gate_check.here(contract, at.repo, utcnow), now)
+    found = lights.lights(
+        contract, kept.case.state.evidence, gate_check.facts(contract, at.repo, utcnow), now
+    )
     replace_file(at.place.board, lights.markdown(contract, found, now).encode())
     if as_json:
         echo_json(

@@ -22,7 +22,7 @@ from correctless.runcontract.document import contract_file, draft
 from correctless.runcontract.document.contract_file import ContractDocument
 from correctless.runcontract.document.sections import Contract, Grant
 from correctless.runcontract.ledger import store
-from correctless.runcontract.ledger.answers import asked
+from correctless.runcontract.ledger.answers import ask_items
 from correctless.runcontract.ledger.records import Surfaced
 from correctless.runcontract.ledger.store import ContractFiles
 from correctless.syntax.finding import Finding, as_text
@@ -37,7 +37,7 @@ from correctless.syntax.finding import as_json as spelled
     help="The run's id; default: made from the branch's name.",
 )
 @click.option(
-    "--from", "known_file", metavar="FILE", help=f"TOML with known values: {', '.join(draft.ASKED)}."
+    "--from", "known_file", metavar="FILE", help=f"TOML with known values: {', '.join(draft.QUESTIONS)}."
 )
 def new(run_id: str | None, known_file: str | None) -> int:
     """Draft a contract in .correctless/contracts/ID/contract.md.
@@ -55,7 +55,7 @@ def new(run_id: str | None, known_file: str | None) -> int:
         "operator": person.name(here, os.environ),
     }
     if known_file is None and person.has_terminal() and not person.inside_agent(os.environ):
-        for key, question in draft.ASKED.items():
+        for key, question in draft.QUESTIONS.items():
             if key == "run_id" and run_id is not None:
                 continue
             guess = guesses.get(key, "")
@@ -66,7 +66,7 @@ def new(run_id: str | None, known_file: str | None) -> int:
     }
     if not known.get("run_id"):
         raise Stop(exits.USAGE, "the run has no id. Give it one: correctless contract new --run ID")
-    at = store.place(here.home, known["run_id"])
+    at = store.files_of(here.home, known["run_id"])
     store.begin(at, draft.text(known, utcnow()))
     left = len(contract_file.read(store.bytes_of(at.contract) or b"", at.contract).gaps)
     echo(
@@ -89,8 +89,8 @@ def _known(path: str) -> dict[str, str]:
         raise Stop(exits.USAGE, f"{path} cannot be read: {error}. Write TOML") from None
     found = {}
     for key, value in table.items():
-        if key not in draft.ASKED:
-            raise Stop(exits.USAGE, f"{path}: unknown key '{key}'. Allowed: {', '.join(draft.ASKED)}")
+        if key not in draft.QUESTIONS:
+            raise Stop(exits.USAGE, f"{path}: unknown key '{key}'. Allowed: {', '.join(draft.QUESTIONS)}")
         found[key] = (
             value
             if isinstance(value, str)
@@ -197,7 +197,7 @@ def _surfaced(at: ContractFiles, contract: Contract, digest: str, text: str) -> 
 def _items(grant: Grant) -> str:
     if grant.action == "spawn":
         return f"(at most {grant.max_agents}, {grant.max_concurrent} at a time, {grant.max_cost_usd:g} USD, {grant.max_minutes} minutes each)"
-    return f"({', '.join(asked(grant)) or 'any pull request'})"
+    return f"({', '.join(ask_items(grant)) or 'any pull request'})"
 
 
 @click.command(epilog="Example: correctless contract diff")

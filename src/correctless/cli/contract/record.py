@@ -57,10 +57,10 @@ def evidence(gate: str, claim: str | None, run_id: str | None) -> int:
             exits.USAGE,
             f"no gate '{gate}' found. Write one of: {', '.join(g.id for g in contract.gates.gate)}",
         )
-    digest = kept.case.here.digest
+    digest = kept.case.current.digest
     ran: list[tuple[Sequence[str], Result]] = []
     if claim is not None:
-        revision = gate_check.here(contract, at.repo, utcnow).revision
+        revision = gate_check.facts(contract, at.repo, utcnow).revision
         sha = revision.value if isinstance(revision, Known) else ""
         record = GateEvidence(found.id, "claimed", digest, sha, note=_said("--claim", claim))
     else:
@@ -269,7 +269,7 @@ def review_add(
 
 
 def _contract(kept: ContractSnapshot) -> Contract:
-    contract = kept.case.here.contract
+    contract = kept.case.current.contract
     if contract is None:
         raise Stop(
             exits.REFUSED,

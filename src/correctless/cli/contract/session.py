@@ -101,7 +101,7 @@ def answerable(kept: ContractSnapshot) -> Contract:
 
     Raises: Stop(3) before it was surfaced, and after it ended.
     """
-    state, contract = kept.case.state, kept.case.here.contract
+    state, contract = kept.case.state, kept.case.current.contract
     if contract is None or state.phase not in ("surfaced", "answered", "active", "flipped", "rolled_back"):
         why = f": {state.why}" if state.why else ""
         raise Stop(

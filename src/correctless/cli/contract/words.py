@@ -14,9 +14,9 @@ from correctless.base.clock import utcnow
 from correctless.base.exits import Stop
 from correctless.cli.contract.session import ContractSession, a_person, answerable, echo
 from correctless.runcontract.ledger import signed, store
-from correctless.runcontract.ledger.records import ALL, Record, Revoke, Settled, Word
+from correctless.runcontract.ledger.records import ALL, EscalationAnswer, Record, Revoke, Statement
 from correctless.runcontract.ledger.store import ContractSnapshot
-from correctless.runcontract.ledger.words import told, unfit
+from correctless.runcontract.ledger.words import summary, unfit
 
 _HOME_SIGNERS = "~/.config/correctless/allowed_signers"
 _COMMANDS = {
@@ -38,18 +38,18 @@ def signed_options(command: Command) -> Command:
     return click.option("--signed", "signed_file", metavar="FILE", help=said)(command)
 
 
-def fit(word: Word, kept: ContractSnapshot, code: int = exits.USAGE) -> None:
+def fit(word: Statement, kept: ContractSnapshot, code: int = exits.USAGE) -> None:
     """Check that a statement can be recorded now.
 
     Raises: Stop(code) when it cannot, Stop(3) when the contract takes no statement at all.
     """
-    if not isinstance(word, Revoke | Settled):
+    if not isinstance(word, Revoke | EscalationAnswer):
         answerable(kept)
     if why := unfit(word, kept.case, kept.log, utcnow()):
         raise Stop(code, f"{why}. Nothing was recorded")
 
 
-def take(at: ContractSession, word: Word) -> int:
+def take(at: ContractSession, word: Statement) -> int:
     """Record a statement and print it."""
 
     def make(kept: ContractSnapshot) -> list[Record]:
@@ -59,7 +59,7 @@ def take(at: ContractSession, word: Word) -> int:
     at.add(make)
     if isinstance(word, Revoke) and word.grant == ALL:
         store.unpin_file(at.place)
-    echo(f"{told(word)} by {word.by} (assurance: {store.assured(word)})")
+    echo(f"{summary(word)} by {word.by} (assurance: {store.assured(word)})")
     return exits.OK
 
 
@@ -74,13 +74,13 @@ def imported(at: ContractSession, path: str, signers: str | None) -> int:
         a_person(at, None)
     chosen = signers or (signed.SYSTEM if os.path.exists(signed.SYSTEM) else _home_signers())
     text, signature = (_bytes(name) for name in (path, f"{path}.sig"))
-    word = signed.word(text, signature, chosen, home=at.place.home, run=at.place.run)
+    word = signed.statement(text, signature, chosen, home=at.place.home, run=at.place.run)
     if isinstance(word, str):
         raise Stop(exits.PERSON, f"{path}: {word}. Nothing was recorded")
     if (right := _COMMANDS[word.record]) != command:
         raise Stop(
             exits.USAGE,
-            f"{path} says that {told(word)}. Import it with: correctless contract {right} --signed {path}",
+            f"{path} says that {summary(word)}. Import it with: correctless contract {right} --signed {path}",
         )
     return take(at, word)
 

@@ -13,7 +13,7 @@ from correctless.runlog.events import (
     AgentEnded,
     AttemptFailed,
     DecisionsTaken,
-    Logged,
+    LoggedEvent,
     Rerun,
     Resumed,
     Reverted,
@@ -79,7 +79,7 @@ class Board:
         self._heard: tuple[str, float] | None = None
         self._notes: dict[str, str] = {}
 
-    def event(self, state: State, logged: Logged, now: float) -> None:
+    def event(self, state: State, logged: LoggedEvent, now: float) -> None:
         """Add one event, and the state after it."""
         event = logged.event
         if isinstance(event, RunStarted):

@@ -30,7 +30,7 @@ from correctless.agents import Activity
 from correctless.base.text import duration
 from correctless.cli.display import progress
 from correctless.cli.display.board import Board, BoardView, Mark, StepRow
-from correctless.runlog.events import Logged
+from correctless.runlog.events import LoggedEvent
 from correctless.runlog.state import State, after
 
 _TICK = 0.25  # seconds between two frames at least
@@ -67,14 +67,14 @@ class Live:
         self._broken = False
         self._anew = False
 
-    def before(self, events: Iterable[Logged]) -> None:
+    def before(self, events: Iterable[LoggedEvent]) -> None:
         """Add the events before this dispatcher: on the board, not as lines."""
         state = State()
         for logged in events:
             state = after(state, logged)
             self._event(state, logged, "")
 
-    def event(self, state: State, logged: Logged) -> None:
+    def event(self, state: State, logged: LoggedEvent) -> None:
         """Show one event."""
         if self._broken:
             progress.event(state, logged)
@@ -131,7 +131,7 @@ class Live:
     def _at_work(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
 
-    def _event(self, state: State, logged: Logged, line: str) -> None:
+    def _event(self, state: State, logged: LoggedEvent, line: str) -> None:
         now = time.monotonic()
         self._tasks.put((lambda: self._board.event(state, logged, now), line))
 

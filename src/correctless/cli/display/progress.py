@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from correctless.base.text import duration, printable
-from correctless.runlog.branch import Recorded
+from correctless.runlog.branch import RecordedDecision
 from correctless.runlog.events import (
     Abandoned,
     AgentEnded,
@@ -21,7 +21,7 @@ from correctless.runlog.events import (
     DecisionsTaken,
     GateClosed,
     GateOpened,
-    Logged,
+    LoggedEvent,
     Merged,
     Published,
     PublishIntended,
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from correctless.agents import Activity  # which brings the sandbox along
 
 
-def event(state: State, logged: Logged) -> None:
+def event(state: State, logged: LoggedEvent) -> None:
     """Print one event as one plain line on standard error."""
     said = line(state, logged)
     if said:
@@ -66,17 +66,17 @@ def spoken(item: Activity) -> str:
     return ""
 
 
-def line(state: State, logged: Logged) -> str:
+def line(state: State, logged: LoggedEvent) -> str:
     """Return an event as one printable line; "" if it says nothing new."""
     return printable(_words(state, logged))
 
 
-def as_json(logged: Logged) -> str:
+def as_json(logged: LoggedEvent) -> str:
     """Return an event as one line of ASCII JSON, with the fields of the run log."""
     return json.dumps(fields_of(logged.run, logged.timestamp, logged.event))
 
 
-def _words(state: State, logged: Logged) -> str:
+def _words(state: State, logged: LoggedEvent) -> str:
     match logged.event:
         case RunStarted(plan=made, approved_by=by):
             return f"run {logged.run} started on {made.branch}: {_pipeline(made)} (spec approved by {by})"
@@ -139,7 +139,7 @@ def _words(state: State, logged: Logged) -> str:
             return ""
 
 
-def inherits(waiting: Iterable[Recorded]) -> str:
+def inherits(waiting: Iterable[RecordedDecision]) -> str:
     """Return the open decisions of other branches as one line; "" for none."""
     theirs = [each for each in waiting if each.branch]
     names = ", ".join(dict.fromkeys(each.branch for each in theirs))

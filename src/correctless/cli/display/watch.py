@@ -22,7 +22,7 @@ from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.cli import typable
 from correctless.cli.display import progress
-from correctless.runlog.events import Logged
+from correctless.runlog.events import LoggedEvent
 from correctless.runlog.state import State
 
 INTERRUPTED = "interrupted. Continue with: correctless cauto resume"
@@ -38,10 +38,10 @@ class Watcher(Protocol):
     The dispatcher's thread sends events, any thread activities. Entered while `loop.drive` is at work.
     """
 
-    def before(self, events: Iterable[Logged]) -> None:
+    def before(self, events: Iterable[LoggedEvent]) -> None:
         """Add the events that were recorded before this dispatcher."""
 
-    def event(self, state: State, logged: Logged) -> None:
+    def event(self, state: State, logged: LoggedEvent) -> None:
         """Show one event, and the state after it."""
 
     def activity(self, item: Activity) -> None:
@@ -89,10 +89,10 @@ class PlainWatcher:
     def __init__(self) -> None:
         self._lock = threading.Lock()  # one line at a time from all threads
 
-    def before(self, events: Iterable[Logged]) -> None:
+    def before(self, events: Iterable[LoggedEvent]) -> None:
         """Do nothing: these lines were printed then."""
 
-    def event(self, state: State, logged: Logged) -> None:
+    def event(self, state: State, logged: LoggedEvent) -> None:
         """Print one event."""
         with self._lock:
             heard(sys.stderr, lambda: progress.event(state, logged))
@@ -136,7 +136,7 @@ class JsonWatcher(PlainWatcher):
         super().__init__()
         self._ended = False
 
-    def event(self, state: State, logged: Logged) -> None:  # noqa: ARG002 the shape of a watcher
+    def event(self, state: State, logged: LoggedEvent) -> None:  # noqa: ARG002 the shape of a watcher
         """Print one event as JSON."""
         out(progress.as_json(logged))
 

@@ -19,8 +19,8 @@ from correctless.project import lock
 from correctless.project.git import Repo
 from correctless.project.paths import Logs
 from correctless.runlog import branch as record
-from correctless.runlog.events import Logged
-from correctless.runlog.state import State, standing
+from correctless.runlog.events import LoggedEvent
+from correctless.runlog.state import State, checked_state
 
 _EVERY = 0.5  # seconds
 
@@ -37,7 +37,7 @@ def follow(
     """
     stamp = _stamp(logs)
     seen = record.load(logs).events
-    state = standing(logs.run, seen)
+    state = checked_state(logs.run, seen)
     _head(state, living=_lives(repo), as_json=as_json)
     gone = False
     while not _over(state):
@@ -52,7 +52,7 @@ def follow(
                     f"{logs.run} was replaced while it was followed. Look at it: correctless cauto status",
                 )
             for number, logged in enumerate(events[len(seen) :], len(seen)):
-                state = standing(logs.run, [logged], state, behind=number)
+                state = checked_state(logs.run, [logged], state, behind=number)
                 _show(state, logged, as_json=as_json)
             seen, gone = events, False
         elif gone:
@@ -89,7 +89,7 @@ def _head(state: State, *, living: bool, as_json: bool) -> None:
         click.echo(typable(progress.describe(standing)))
 
 
-def _show(state: State, logged: Logged, *, as_json: bool) -> None:
+def _show(state: State, logged: LoggedEvent, *, as_json: bool) -> None:
     if as_json:
         click.echo(progress.as_json(logged))
     elif said := progress.line(state, logged):

@@ -37,7 +37,7 @@ from correctless.project.paths import Logs
 from correctless.review import anchors
 from correctless.review import open_set as views
 from correctless.runlog import branch as record
-from correctless.runlog.state import standing
+from correctless.runlog.state import checked_state
 
 
 @click.command(
@@ -276,7 +276,7 @@ def _resume(
     with taken as held:
         held.note("correctless cauto resume")
         events = record.load(logs).events
-        state = standing(logs.run, events)
+        state = checked_state(logs.run, events)
         if state.phase == "complete":
             parked.let_go(here, state)
             watcher.end(exits.OK, ended(state))

@@ -10,7 +10,7 @@ from correctless.dispatch.loop import Log, Tell
 from correctless.dispatch.step import untrusted, work
 from correctless.runlog import branch as record
 from correctless.runlog.events import Rerun, StepStarted, Superseded
-from correctless.runlog.state import UNDER_WAY, State, standing
+from correctless.runlog.state import UNDER_WAY, State, checked_state
 
 
 def request(ctx: RunContext, tell: Tell, *, step: str, note: str, by: str, channel: str) -> State:
@@ -21,7 +21,7 @@ def request(ctx: RunContext, tell: Tell, *, step: str, note: str, by: str, chann
     `Stop(3)` when the step did not finish, or when something was pushed already. The caller holds the lock and resumes.
     """
     events = record.load(ctx.logs).events
-    state = standing(ctx.logs.run, events)
+    state = checked_state(ctx.logs.run, events)
     if not state.unfinished or state.plan is None:
         raise Stop(
             exits.REFUSED,
@@ -47,7 +47,7 @@ def request(ctx: RunContext, tell: Tell, *, step: str, note: str, by: str, chann
         failed = work.discard(ctx, state, counted=False, reason=f"{by} had {step} run again")
         log.write(state, failed)
         events = record.load(ctx.logs).events
-        state = standing(ctx.logs.run, events)
+        state = checked_state(ctx.logs.run, events)
     names = [planned.name for planned in plan_of(state).steps]
     gone = names[names.index(step) :]
     started = [item.event for item in events if item.run == state.run and isinstance(item.event, StepStarted)]
@@ -68,7 +68,7 @@ def request(ctx: RunContext, tell: Tell, *, step: str, note: str, by: str, chann
         kept=kept,
         discarded=tuple(Superseded(s.step, s.attempt) for s in started if s.step in gone),
     )
-    return standing(ctx.logs.run, (*events, log.write(state, event)))
+    return checked_state(ctx.logs.run, (*events, log.write(state, event)))
 
 
 def _keep(ctx: RunContext, run: str) -> str:

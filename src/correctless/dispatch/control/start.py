@@ -32,9 +32,9 @@ from correctless.project.paths import logs as logs_of
 from correctless.publish.branch import refuse_protected, refuse_unknown
 from correctless.review import anchors, gate, inheritance, open_set
 from correctless.runlog import branch as record
-from correctless.runlog.branch import Recorded
-from correctless.runlog.events import Logged, RunStarted
-from correctless.runlog.state import State, standing
+from correctless.runlog.branch import RecordedDecision
+from correctless.runlog.events import LoggedEvent, RunStarted
+from correctless.runlog.state import State, checked_state
 
 _CI_REMOTE = "origin"
 
@@ -57,7 +57,7 @@ class Ready:
     config: Config
     frozen: FrozenPlan
     spec_text: str
-    inherited: tuple[Recorded, ...]  # open entries of other branches whose work this one carries
+    inherited: tuple[RecordedDecision, ...]  # open entries of other branches whose work this one carries
 
 
 def prepare(repo: Repo, cwd: str, request: Request, env: Mapping[str, str]) -> Ready:
@@ -71,7 +71,7 @@ def prepare(repo: Repo, cwd: str, request: Request, env: Mapping[str, str]) -> R
         lock.Lock.take(repo, "a refusal").close()  # raises, naming who has it
     anchors.refuse_disproved(logs, None, env)
     # First: what an agent of an unfinished run left is compared by whoever goes on with it, and nothing of git's runs before.
-    _refuse_unfinished(standing(logs.run, record.load(logs).events))
+    _refuse_unfinished(checked_state(logs.run, record.load(logs).events))
     found = load_config(repo, request.flags, cwd)
     _refuse_protected(repo, branch, found)
     if sandbox.find(found.agent_sandbox, env, exclude=(repo.top, repo.home))[0] is not None:
@@ -122,7 +122,7 @@ def approval(ready: Ready) -> Confirmation | None:
 
 def begin(
     ready: Ready, ctx: RunContext, approved: Confirmation, tell: Tell, *, tried: Sequence[str] = ()
-) -> Logged:
+) -> LoggedEvent:
     """Freeze the plan, create the logs and record `run_started`.
 
     `ctx` holds the lock.
@@ -130,7 +130,7 @@ def begin(
     `tried` is what the run will need and was found to hold.
     """
     # Once more under the lock: another dispatcher may have been faster.
-    before = standing(ready.logs.run, record.load(ready.logs).events)
+    before = checked_state(ready.logs.run, record.load(ready.logs).events)
     _refuse_unfinished(before)
     ensure_artifacts(ready.logs)
     if open_set.spec_approval(ready.logs, approved.digest) is None:

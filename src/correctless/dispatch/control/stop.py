@@ -19,7 +19,7 @@ from correctless.project import lock
 from correctless.project.git import Repo
 from correctless.runlog import branch as record
 from correctless.runlog.events import Abandoned, AttemptFailed, Event, Rewound, StepFinished
-from correctless.runlog.state import UNDER_WAY, State, after, standing
+from correctless.runlog.state import UNDER_WAY, State, after, checked_state
 
 _PATIENCE_SECONDS = 30.0  # a dispatcher ends its agent's group first, which may take its grace
 
@@ -70,7 +70,7 @@ def abandon(ctx: RunContext, tell: Tell, *, by: str) -> State:
 
     What its finished steps committed stays; an attempt under way is superseded.
     """
-    state = standing(ctx.logs.run, record.load(ctx.logs).events)
+    state = checked_state(ctx.logs.run, record.load(ctx.logs).events)
     if not state.unfinished:
         raise Stop(exits.REFUSED, f"run {state.run} is not unfinished: there is nothing to abandon")
     try:

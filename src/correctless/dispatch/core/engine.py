@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from correctless.base import exits
 from correctless.base.values import frozen
-from correctless.runlog.events import Logged
+from correctless.runlog.events import LoggedEvent
 from correctless.runlog.state import State, after
 
 
@@ -144,7 +144,7 @@ Effect = (
 )
 
 
-def step(state: State, event: Logged) -> tuple[State, tuple[Effect, ...]]:
+def step(state: State, event: LoggedEvent) -> tuple[State, tuple[Effect, ...]]:
     """Return the state after `event`, and none or one effect."""
     following = after(state, event)
     effect = decide(following)
@@ -207,7 +207,7 @@ def _asks(state: State) -> bool:
     assert plan is not None
     assert current is not None
     can_be_told = current.session and not current.fork
-    return plan.on_escalation == "ask" and can_be_told and state.deferred > state.asked
+    return plan.on_escalation == "ask" and can_be_told and state.deferred > state.questions
 
 
 def _over(limit: str, spent: str, step: str) -> Halt:

@@ -39,7 +39,7 @@ def contract_of(repo: Repo, remote: str, target: str, env: Mapping[str, str]) ->
     `remote` is host/owner/name. Raises: `Stop(3)` without a contract.
     """
     kept = store.load(store.named(repo.home, None), env, utcnow())
-    run, standing, contract = kept.place.run, kept.case.state, kept.case.here.contract
+    run, standing, contract = kept.files.run, kept.case.state, kept.case.current.contract
     if kept.case.faults or contract is None or standing.phase not in LIVE:
         why = kept.case.faults[0].found if kept.case.faults else standing.why
         raise Stop(
@@ -65,7 +65,7 @@ def merge(ctx: RunContext, state: State) -> Merged | GateClosed | RunStopped:
     """
     plan = plan_of(state)
     named = repo_of_pull_request(state.url)
-    at = store.place(ctx.repo.home, plan.merge)
+    at = store.files_of(ctx.repo.home, plan.merge)
     pinned = store.load(at, ctx.env, ctx.now()).case.pinned
     contract = pinned.contract if pinned is not None else None
     if contract is None:
@@ -86,7 +86,7 @@ def merge(ctx: RunContext, state: State) -> Merged | GateClosed | RunStopped:
             return asked
         waits_for: tuple[Clause, ...]
         seen = _seen(ctx, contract, number)
-        if isinstance(seen, merging.Look):
+        if isinstance(seen, merging.PullState):
             if seen.merged and seen.head == head:  # before this dispatcher died, or by a person
                 return Merged(number, head, seen.commit, plan.merge)
             if seen.merged or seen.state != "OPEN" or seen.head != head:
@@ -99,7 +99,7 @@ def merge(ctx: RunContext, state: State) -> Merged | GateClosed | RunStopped:
             match outcome:
                 case merging.MergedAt():
                     return Merged(number, outcome.head, outcome.commit, plan.merge)
-                case merging.Unsure():
+                case merging.MergeUnknown():
                     return _stopped(state, f"may have been merged: {outcome.why}. look at it")
                 case merging.MergeRefused():
                     waits_for = outcome.clauses
@@ -116,9 +116,9 @@ def merge(ctx: RunContext, state: State) -> Merged | GateClosed | RunStopped:
         ctx.sleep(max(1.0, min(_EVERY_S, (until - ctx.now()).total_seconds())))
 
 
-def _seen(ctx: RunContext, contract: Contract, number: int) -> merging.Look | Clause:
+def _seen(ctx: RunContext, contract: Contract, number: int) -> merging.PullState | Clause:
     try:
-        return merging.look(host(contract, ctx.env), number)
+        return merging.pull_state(host(contract, ctx.env), number)
     except Stop as stop:
         return Clause("merge.read", 3, stop.message, "the pull request read")
 

@@ -31,7 +31,7 @@ from correctless.runlog.branch import Branch
 from correctless.runlog.events import (
     AttemptFailed,
     Consolidated,
-    Logged,
+    LoggedEvent,
     PublishIntended,
     Rerun,
     Reverted,
@@ -42,7 +42,7 @@ from correctless.runlog.events import (
     StepStarted,
 )
 from correctless.runlog.plan import Plan
-from correctless.runlog.state import UNDER_WAY, State, standing
+from correctless.runlog.state import UNDER_WAY, State, checked_state
 
 CODES = (exits.PERSON, exits.PAUSED, exits.BUDGET, exits.FAILED)  # a run that stopped so is parked
 
@@ -153,7 +153,7 @@ def check(
             file.write(files[name])
     try:
         branch = record.load(logs)
-        state = standing(logs.run, branch.events)
+        state = checked_state(logs.run, branch.events)
     except Stop as stop:
         raise _bad(_named(stop.message, logs)) from None
     plan = state.plan
@@ -195,7 +195,7 @@ def noted_here(logs: Logs, data: bytes, env: Mapping[str, str]) -> tuple[Anchor,
     return noted
 
 
-def head(events: Iterable[Logged]) -> str:
+def head(events: Iterable[LoggedEvent]) -> str:
     """Return the commit that the events of a run leave its branch at."""
     at = base = ""
     for event in (item.event for item in events):
@@ -216,7 +216,7 @@ def head(events: Iterable[Logged]) -> str:
     return at
 
 
-def _refuse_forms(plan: Plan, events: Iterable[Logged]) -> None:
+def _refuse_forms(plan: Plan, events: Iterable[LoggedEvent]) -> None:
     """Names and ids that later become a path, an argument of git or a process to be ended."""
     for step in plan.steps:
         if not _STEP.match(step.name):
@@ -282,7 +282,7 @@ def _refuse_other_files(files: Mapping[str, bytes], plan: Plan, branch: Branch) 
         raise _bad(f"it holds {more[0]!r}, which belongs to no run")
 
 
-def _refuse_other_commits(repo: Repo, parent: str, state: State, events: list[Logged]) -> None:
+def _refuse_other_commits(repo: Repo, parent: str, state: State, events: list[LoggedEvent]) -> None:
     plan = state.plan
     assert plan is not None
     if head(events) != parent:

@@ -15,7 +15,7 @@ from correctless.dispatch.core.context import Question, RunContext, plan_of, ste
 from correctless.dispatch.core.decisions_log import ANSWER, is_answer
 from correctless.review import gate, open_set
 from correctless.runlog import branch as record
-from correctless.runlog.branch import Branch, Recorded
+from correctless.runlog.branch import Branch, RecordedDecision
 from correctless.runlog.events import Answered, Asking
 from correctless.runlog.state import State
 
@@ -105,7 +105,7 @@ def answers(ctx: RunContext, state: State) -> tuple[ChangedDefault, ...]:
     )
 
 
-def _of_attempt(branch: Branch, state: State) -> tuple[Recorded, ...]:
+def _of_attempt(branch: Branch, state: State) -> tuple[RecordedDecision, ...]:
     prefix = f"{state.run}/{step_of(state).name}/{state.attempt}/"
     return tuple(each for each in branch.decisions if (each.decision.key or "").startswith(prefix))
 
@@ -116,7 +116,7 @@ def _on_record(branch: Branch, asking: Asking) -> dict[int, Confirmation]:
     return {seq: given[digest] for seq, digest in pairs if digest in given}
 
 
-def _question(asked: Recorded) -> Question:
+def _question(asked: RecordedDecision) -> Question:
     d = asked.decision
     return Question(
         asked.seq,
@@ -128,7 +128,7 @@ def _question(asked: Recorded) -> Question:
     )
 
 
-def _decided(asked: Recorded, said: Confirmation, now: str) -> Decision:
+def _decided(asked: RecordedDecision, said: Confirmation, now: str) -> Decision:
     """A person's own decision. It is theirs and not an agent's report, so the contract has nothing to correct."""
     d = asked.decision
     extra: Mapping[str, object] = {"answers": asked.seq, "by": said.by, "channel": said.channel}

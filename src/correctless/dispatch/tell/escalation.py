@@ -25,11 +25,11 @@ from correctless.dispatch.core.context import RunContext, plan_of
 from correctless.review import gate
 from correctless.review.summary import inert
 from correctless.runlog import branch as record
-from correctless.runlog.branch import Recorded
+from correctless.runlog.branch import RecordedDecision
 from correctless.runlog.events import (
     AgentEnded,
     AttemptFailed,
-    Logged,
+    LoggedEvent,
     Reverted,
     RunStopped,
     StepChecked,
@@ -77,7 +77,7 @@ def write(ctx: RunContext, state: State, stopped: RunStopped) -> None:
     path = os.path.join(ctx.logs.folder(state.run), FILE)
     # A damaged log may be what stopped the run: then this says so, without what it can't read.
     tried: tuple[AttemptSummary, ...] | None = None
-    waiting: tuple[Recorded, ...] = ()
+    waiting: tuple[RecordedDecision, ...] = ()
     with suppress(Stop, ValueError):
         branch = record.load(ctx.logs)
         tried = attempts(state.run, branch.events)
@@ -96,7 +96,7 @@ def clear(ctx: RunContext, state: State) -> None:
         os.unlink(os.path.join(ctx.logs.folder(state.run), FILE))
 
 
-def attempts(run: str, events: Iterable[Logged]) -> tuple[AttemptSummary, ...]:
+def attempts(run: str, events: Iterable[LoggedEvent]) -> tuple[AttemptSummary, ...]:
     """Return every attempt of one run, in the order they began."""
     found: dict[tuple[str, int], AttemptSummary] = {}
     for event in (item.event for item in events if item.run == run):
@@ -129,7 +129,7 @@ def attempts(run: str, events: Iterable[Logged]) -> tuple[AttemptSummary, ...]:
 
 
 def recommend(
-    state: State, stopped: RunStopped, tried: Sequence[AttemptSummary], waiting: Sequence[Recorded]
+    state: State, stopped: RunStopped, tried: Sequence[AttemptSummary], waiting: Sequence[RecordedDecision]
 ) -> Iterator[str]:
     """Yield what to do, computed from codes, counts and limits alone.
 
@@ -207,7 +207,7 @@ def _text(
     state: State,
     stopped: RunStopped,
     tried: tuple[AttemptSummary, ...] | None,
-    waiting: tuple[Recorded, ...],
+    waiting: tuple[RecordedDecision, ...],
 ) -> str:
     # Imported here: a run that never stops needs neither.
     import frontmatter
@@ -251,7 +251,7 @@ def _attempt(ctx: RunContext, state: State, tried: AttemptSummary) -> Iterator[s
             yield f"  - {what}: {f'`{path}`' if _PLAIN_PATH.match(path) else inert(path)}"
 
 
-def _needed(state: State, stopped: RunStopped, waiting: Sequence[Recorded]) -> Iterator[str]:
+def _needed(state: State, stopped: RunStopped, waiting: Sequence[RecordedDecision]) -> Iterator[str]:
     end = (
         "- End it; what its finished steps committed stays on the branch: `correctless cauto stop --abandon`"
     )

@@ -26,7 +26,7 @@ from correctless.review.coverage import Policy
 from correctless.review.inheritance.content import unsigned
 from correctless.review.inheritance.marks import Mark, marks, refuse_shallow
 from correctless.review.inheritance.others import Others, Source, carried, holds, is_discarded, runs_of
-from correctless.runlog.branch import Branch, Recorded
+from correctless.runlog.branch import Branch, RecordedDecision
 
 _DETACHED = re.compile(r"detached-([0-9a-f]{4,64})")  # as `repo.branch_slug` has it
 
@@ -36,7 +36,7 @@ class Inheritance:
     """What comes to a branch with the work it carries."""
 
     # The policy an entry was taken under -> the entries that no other branch's answer covers.
-    entries: Mapping[Policy, tuple[Recorded, ...]] = field(default_factory=dict)
+    entries: Mapping[Policy, tuple[RecordedDecision, ...]] = field(default_factory=dict)
     # Of this branch's own entries: those of discarded attempts whose work it carries all the same.
     revived: frozenset[int] = frozenset()
 
@@ -73,8 +73,8 @@ def of(
     known = runs_of(own)
     revived: set[int] = set()
     found: dict[str, tuple[Source, list[Mark]]] = {}
-    lost: dict[str, Recorded] = {}
-    new = tuple(workspaces.declared(logs.decisions, os.environ))
+    lost: dict[str, RecordedDecision] = {}
+    new = tuple(workspaces.declarations(logs.decisions, os.environ))
     for mark in tuple(marks(repo, span)):
         if mark.run in known or (not mark.run and holds(own, mark)):
             revived.update(each.seq for each in carried(own, mark) if is_discarded(own, each))
@@ -136,9 +136,9 @@ def base_ref(repo: Repo, remote: str, names: Sequence[str], branch: str | None) 
 
 def _open(
     found: Mapping[str, tuple[Source, list[Mark]]], policy: Policy
-) -> Iterator[tuple[Policy, tuple[Recorded, ...]]]:
+) -> Iterator[tuple[Policy, tuple[RecordedDecision, ...]]]:
     sources = [source for _, (source, _) in sorted(found.items())]
-    by_policy: dict[Policy, list[Recorded]] = {}
+    by_policy: dict[Policy, list[RecordedDecision]] = {}
     for source, theirs in (found[each.logs.run] for each in sources):
         answers = [coverage.of(each.branch, each.policy, source.policy, policy) for each in sources]
         for each in _once(entry for mark in theirs for entry in carried(source.branch, mark)):
@@ -151,7 +151,7 @@ def _open(
     yield from ((each, tuple(entries)) for each, entries in by_policy.items())
 
 
-def _once(entries: Iterable[Recorded]) -> list[Recorded]:
+def _once(entries: Iterable[RecordedDecision]) -> list[RecordedDecision]:
     return [each for _, each in sorted({each.seq: each for each in entries}.items())]
 
 
@@ -179,7 +179,7 @@ def _missing(repo: Repo, mark: Mark, branch: str) -> Stop:
     )
 
 
-def _lost(mark: Mark, when: str) -> Recorded:
+def _lost(mark: Mark, when: str) -> RecordedDecision:
     """Return a deferred entry for a run whose logs were lost with an earlier workspace.
 
     Its open decisions are unknown, so you decide about it.
@@ -197,4 +197,4 @@ def _lost(mark: Mark, when: str) -> Recorded:
         run=mark.run,
         source="synthesized",
     )
-    return Recorded(decision, 0, encode(decision.fields())[:-1], branch="earlier workspace")
+    return RecordedDecision(decision, 0, encode(decision.fields())[:-1], branch="earlier workspace")

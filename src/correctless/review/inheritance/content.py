@@ -11,7 +11,7 @@ from correctless.project.paths import Logs
 from correctless.review.inheritance.marks import ENV, HISTORY, SECONDS, Mark
 from correctless.review.inheritance.others import CONSOLIDATION, Others, Source
 from correctless.runlog.branch import Branch
-from correctless.runlog.events import Consolidated, Logged, RunStarted, StepFinished
+from correctless.runlog.events import Consolidated, LoggedEvent, RunStarted, StepFinished
 
 _DIFF = (*HISTORY, "diff-tree", "--stdin", "--root", "-r", "--no-renames", "--no-abbrev")
 _TEXT = ("-p", "-U0", "--no-ext-diff", "--no-textconv")  # of binaries the blob tells
@@ -67,7 +67,7 @@ def unsigned(
             yield others.load(logs), mark
 
 
-def _made(events: Iterable[Logged]) -> dict[str, Mark]:
+def _made(events: Iterable[LoggedEvent]) -> dict[str, Mark]:
     """Return the recorded commits of a branch's runs, each with its trailers."""
     commits: dict[str, Mark] = {}
     log = ""

@@ -19,8 +19,8 @@ from correctless.review import anchors, coverage
 from correctless.review.coverage import Policy
 from correctless.review.inheritance.marks import Mark
 from correctless.runlog import branch as record
-from correctless.runlog.branch import Branch, Recorded, lost
-from correctless.runlog.events import Consolidated, Logged, RunStarted, StepStarted, discarded
+from correctless.runlog.branch import Branch, RecordedDecision, lost_log
+from correctless.runlog.events import Consolidated, LoggedEvent, RunStarted, StepStarted, discarded
 
 CONSOLIDATION = "consolidation#"  # the step of a consolidation's commit
 _NOTED = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
@@ -70,7 +70,7 @@ class Others:
                 )
         return found
 
-    def events(self) -> Iterator[tuple[Logs, tuple[Logged, ...]]]:
+    def events(self) -> Iterator[tuple[Logs, tuple[LoggedEvent, ...]]]:
         """Yield the logs and run log events of each other branch.
 
         Raises: Stop(3) when a private copy disproves a run log.
@@ -119,11 +119,11 @@ def holds(branch: Branch, mark: Mark) -> bool:
         return head == GENESIS and bool(mark.run)
     if any(r.seq == seq and sha256(r.line) == head for r in branch.decisions):
         return True
-    before = lost(decode(branch.decisions[0].line)) if branch.decisions else None
+    before = lost_log(decode(branch.decisions[0].line)) if branch.decisions else None
     return before is not None and seq <= before.seq
 
 
-def carried(branch: Branch, mark: Mark) -> Iterator[Recorded]:
+def carried(branch: Branch, mark: Mark) -> Iterator[RecordedDecision]:
     """Yield the run's deferred entries that were live at the commit, or are live now."""
     noted = _NOTED.fullmatch(mark.log)
     last = int(noted[1]) if noted else len(branch.decisions)
@@ -138,7 +138,7 @@ def carried(branch: Branch, mark: Mark) -> Iterator[Recorded]:
             yield each
 
 
-def _before(branch: Branch, run: str | None, mark: Mark) -> tuple[Logged, ...]:
+def _before(branch: Branch, run: str | None, mark: Mark) -> tuple[LoggedEvent, ...]:
     """Return the events before a commit; none where unknown, so nothing counts as discarded."""
     log_seq = 0
     for number, item in enumerate(branch.events):
@@ -154,7 +154,7 @@ def _before(branch: Branch, run: str | None, mark: Mark) -> tuple[Logged, ...]:
     return ()
 
 
-def is_discarded(branch: Branch, entry: Recorded) -> bool:
+def is_discarded(branch: Branch, entry: RecordedDecision) -> bool:
     """Return whether the attempt of an entry was discarded."""
     d = entry.decision
     return (d.run, d.step, d.attempt) in discarded(branch.events)

@@ -13,19 +13,19 @@ from correctless.runcontract.document.sections import Contract
 from correctless.runcontract.judge.authorize import authorize
 from correctless.runcontract.ledger import store
 from correctless.runcontract.ledger.actions import Action
-from correctless.runcontract.ledger.case import TERMS, Case, CaseFacts
+from correctless.runcontract.ledger.case import DENY, TERMS, Case, CaseFacts
+from correctless.runcontract.ledger.clause import internal
 from correctless.runcontract.ledger.store import ContractFiles
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from correctless.github.client import GitHub
 
-
 _NEED_FACTS = ("merge", "flip")
 
 
 def decide(
-    at: ContractFiles,
+    files: ContractFiles,
     repo: Repo,
     action: Action,
     *,
@@ -34,38 +34,44 @@ def decide(
     token: Token,
     keep: bool = False,
 ) -> Decided:
-    """Decide, and write it down; never raises. Nobody outside is asked where the answer is clear without them."""
+    """Decide, and record the decision; never raises. Facts are looked up only where the decision depends on them."""
     try:
         now = clock()
-        snapshot = store.load(at, env, now)
+        snapshot = store.load(files, env, now)
         facts: CaseFacts | None = None
         verdict = authorize(snapshot.case, action, CaseFacts(), now)
         if verdict.group >= TERMS and action.kind in _NEED_FACTS:
             facts = _facts(snapshot.case, repo, action, env, clock)
-    except Exception as error:  # noqa: BLE001 what could not be had denies
-        return permits.denied(f"{type(error).__name__}: {error}")
-    judged = verdict if facts is None else None
-    facts = facts or CaseFacts()
+    except Exception as error:  # noqa: BLE001 whatever goes wrong must deny
+        return Decided(DENY, (internal(error),))
     return permits.ask(
-        at, action, facts, env=env, clock=clock, token=token, snapshot=snapshot, verdict=judged, keep=keep
+        files,
+        action,
+        facts or CaseFacts(),
+        env=env,
+        clock=clock,
+        token=token,
+        snapshot=snapshot,
+        verdict=verdict if facts is None else None,
+        keep=keep,
     )
 
 
 def host(contract: Contract, env: Mapping[str, str]) -> GitHub:
-    """The gh program for the repository of section 1; `Stop(3)` where that names none."""
+    """Return the gh program for the repository of section 1; `Stop(3)` where that names none."""
     from correctless.github.client import GitHub, repo_of_name
 
-    named = repo_of_name(contract.run.repo)
-    if named is None:
+    repo = repo_of_name(contract.run.repo)
+    if repo is None:
         raise Stop(exits.REFUSED, f"'{contract.run.repo}' is not a repository on a host. fix section 1")
-    return GitHub(named, env, again="the same command again")
+    return GitHub(repo, env, again="the same command again")
 
 
 def _facts(case: Case, repo: Repo, action: Action, env: Mapping[str, str], clock: Clock) -> CaseFacts:
-    contract = case.here.contract
+    contract = case.current.contract
     if contract is None:
         return CaseFacts()
-    # Imported where somebody is asked: most actions need no facts.
+    # Imported where they are used: most actions need no facts.
     if action.kind == "merge":
         from correctless.github.observe import observe
 
@@ -73,5 +79,5 @@ def _facts(case: Case, repo: Repo, action: Action, env: Mapping[str, str], clock
     if action.kind == "flip":
         from correctless.runcontract.judge import gate_check
 
-        return CaseFacts(here=gate_check.here(contract, repo, clock))
+        return CaseFacts(gates=gate_check.facts(contract, repo, clock))
     return CaseFacts()

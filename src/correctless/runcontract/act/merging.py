@@ -1,4 +1,4 @@
-"""Performing an allowed merge and reporting its outcome: merged, refused, or unknown, never a guess."""
+"""Merge of an allowed pull request, with its outcome: merged, refused, or unknown, never a guess."""
 
 from __future__ import annotations
 
@@ -17,21 +17,18 @@ from correctless.runcontract.judge.terms import MergeTarget
 from correctless.runcontract.ledger.clause import Clause, of_merge
 
 METHODS = ("merge", "squash", "rebase")
-_NEVER = (
-    "--admin",
-    "--auto",
-)  # past the host's own rules, and at a time nobody asked about; whatever a bar says
-_LOOKS = (0.0, 1.0, 3.0)  # seconds before each look at what became of it
+_NEVER = ("--admin", "--auto")  # whatever a bar allows: past the host's rules, or at a later time
+_LOOKS = (0.0, 1.0, 3.0)  # seconds before each read of the outcome
 
-# What gh says when the host (in Debian's build: "Message:") or gh itself has refused and nothing was done. A fault of the
-# host's own machinery comes in the same way, and may come after the work.
+# How gh begins a refusal of the host (in Debian's build: "Message:") or of gh itself, where nothing was done. An internal
+# fault of the host begins in the same way, and may come after the merge.
 _REFUSED = ("GraphQL: ", "Message: ", "X Pull request ")
 _PERHAPS = ("something went wrong", "timeout", "timed out", "try again later")
 
 
 @frozen
 class MergedAt:
-    """Read back: the pull request is merged at exactly this head, into this base, as this commit."""
+    """The pull request is merged at exactly this head, into this base, as this commit."""
 
     head: str
     base: str
@@ -40,19 +37,19 @@ class MergedAt:
 
 @frozen
 class MergeRefused:
-    """Nothing was merged by this try, and why."""
+    """This try merged nothing, and why."""
 
     clauses: tuple[Clause, ...]
 
 
 @frozen
-class Unsure:
-    """It may have been merged, or was, but not as asked: a person must look."""
+class MergeUnknown:
+    """It may have been merged, or was merged otherwise than asked: check it on the host."""
 
     why: str
 
 
-Outcome: TypeAlias = MergedAt | MergeRefused | Unsure
+Outcome: TypeAlias = MergedAt | MergeRefused | MergeUnknown
 
 
 def merge(
@@ -63,13 +60,12 @@ def merge(
     sleep: Callable[[float], None] = time.sleep,
     looks: Sequence[float] = _LOOKS,
 ) -> Outcome:
-    """Merge `target.number` at exactly `target.head`, then read it again: gh's own word for success is not believed."""
-    wrong = _wrong(bar, target)
-    if wrong:
-        return MergeRefused(wrong)
-    # Once more before the step that can't be taken back: gh holds the merge to the head, but nothing holds it to the base.
+    """Merge `target.number` at exactly `target.head`, then read it again: success that gh reports is not proof."""
+    if faults := _faults(bar, target):
+        return MergeRefused(faults)
+    # Right before the step that can't be undone: gh binds the merge to the head, but nothing binds it to the base.
     try:
-        moved = _moved(look(github, target.number), target)
+        moved = _moved(pull_state(github, target.number), target)
     except Stop as stop:
         return MergeRefused((of_merge("read", stop.message, "the pull request read right before the merge"),))
     if moved:
@@ -78,44 +74,36 @@ def merge(
         done = github.gh(*argv(github.repo, target, bar.method))
     except Stop as stop:
         return MergeRefused((of_merge("gh", stop.message, "a gh that can be started"),))
-    said = first_line(done.err) if done.err.strip() else f"exit {done.code}"
+    answer = first_line(done.err) if done.err.strip() else f"exit {done.code}"
     if done.timed_out:
-        said = f"no answer in {github.seconds:.0f} s"
-    why = f"gh: {said}"
+        answer = f"no answer in {github.seconds:.0f} s"
+    why = f"gh: {answer}"
     for pause in looks:
         sleep(pause)
         try:
-            pull = look(github, target.number)
+            pull = pull_state(github, target.number)
             if pull.merged:
-                return _as_asked(pull, target)
+                return _merged(pull, target)
         except Stop as stop:
-            why = f"gh: {said}; asked again: {stop.message}"
+            why = f"gh: {answer}; asked again: {stop.message}"
             continue
-        if pull.head != target.head:  # and the host takes no other for it
+        if pull.head != target.head:  # the host merges no other head
             return MergeRefused(_moved(pull, target))
-        if done.code != 0 and not done.timed_out and _refused(said):
-            return MergeRefused((of_merge("refused", said, "a merge the host accepts"),))
-        why = f"gh: {said}; the pull request is still {pull.state}"
-    return Unsure(one_line(why))
+        if done.code != 0 and not done.timed_out and _refused(answer):
+            return MergeRefused((of_merge("refused", answer, "a merge the host accepts"),))
+        why = f"gh: {answer}; the pull request is still {pull.state}"
+    return MergeUnknown(one_line(why))
 
 
 def argv(repo: str, target: MergeTarget, method: str) -> tuple[str, ...]:
-    """The words after gh."""
-    return (
-        "pr",
-        "merge",
-        str(target.number),
-        "--repo",
-        repo,
-        "--match-head-commit",
-        target.head,
-        f"--{method}",
-    )
+    """Return the arguments of gh."""
+    where = ("--repo", repo, "--match-head-commit", target.head)
+    return ("pr", "merge", str(target.number), *where, f"--{method}")
 
 
 @frozen
-class Look:
-    """What became of a pull request."""
+class PullState:
+    """State of a pull request."""
 
     state: str
     merged: bool
@@ -124,29 +112,25 @@ class Look:
     commit: str  # "" until it is merged
 
 
-def _wrong(bar: Bar, target: MergeTarget) -> tuple[Clause, ...]:
-    found = []
+def _faults(bar: Bar, target: MergeTarget) -> tuple[Clause, ...]:
+    clauses = []
     if bar.method not in METHODS:
-        found.append(of_merge("method", bar.method, f"one of {', '.join(METHODS)}"))
+        clauses.append(of_merge("method", bar.method, f"one of {', '.join(METHODS)}"))
     if not OID.match(target.head):
-        found.append(of_merge("head", target.head or "no head", "the whole name of one commit"))
+        clauses.append(of_merge("head", target.head or "no head", "the whole name of one commit"))
     forbidden = {*bar.forbid_flags, *_NEVER}
-    found += [
-        of_merge("flag", word, "a merge without this flag")
-        for word in argv("", target, bar.method)
-        if word.split("=")[0] in forbidden
-    ]
-    return tuple(found)
+    flags = [each for each in argv("", target, bar.method) if each.split("=")[0] in forbidden]
+    return (*clauses, *(of_merge("flag", flag, "a merge without this flag") for flag in flags))
 
 
-def look(github: GitHub, number: int) -> Look:
-    """A pull request as it stands now; `Stop(3)` when it can't be read."""
+def pull_state(github: GitHub, number: int) -> PullState:
+    """Read the state of a pull request; `Stop(3)` when it can't be read."""
     _, owner, name = github.repo.split("/")
-    given: dict[str, str | int] = {"owner": owner, "name": name, "number": number}
-    answer = github.ask("read the pull request", queries.MERGED, given)
+    variables: dict[str, str | int] = {"owner": owner, "name": name, "number": number}
+    answer = github.ask("read the pull request", queries.MERGED, variables)
     pull: dict[str, Any] = take(take(answer, "repository", dict), "pullRequest", dict)
     commit = nodes.maybe(pull, "mergeCommit", dict)
-    return Look(
+    return PullState(
         state=nodes.one_of(pull, "state", nodes.STATES),
         merged=take(pull, "merged", bool),
         head=nodes.sha(pull, "headRefOid"),
@@ -155,22 +139,19 @@ def look(github: GitHub, number: int) -> Look:
     )
 
 
-def _moved(pull: Look, target: MergeTarget) -> tuple[Clause, ...]:
-    return tuple(
-        of_merge(code, found, needed)
-        for code, found, needed in (
-            ("state", pull.state, "OPEN"),
-            ("head", pull.head, target.head),
-            ("base", pull.base, target.base),
-        )
-        if found != needed
+def _moved(pull: PullState, target: MergeTarget) -> tuple[Clause, ...]:
+    terms = (
+        ("state", pull.state, "OPEN"),
+        ("head", pull.head, target.head),
+        ("base", pull.base, target.base),
     )
+    return tuple(of_merge(code, value, needed) for code, value, needed in terms if value != needed)
 
 
-def _as_asked(pull: Look, target: MergeTarget) -> Outcome:
+def _merged(pull: PullState, target: MergeTarget) -> Outcome:
     if pull.state == "MERGED" and (pull.head, pull.base) == (target.head, target.base) and pull.commit:
         return MergedAt(pull.head, pull.base, pull.commit)
-    return Unsure(
+    return MergeUnknown(
         one_line(
             f"merged, but not as asked: {pull.head} into '{pull.base}' as {pull.commit or 'no commit'},"
             f" asked for {target.head} into '{target.base}'"
@@ -178,5 +159,5 @@ def _as_asked(pull: Look, target: MergeTarget) -> Outcome:
     )
 
 
-def _refused(said: str) -> bool:
-    return said.startswith(_REFUSED) and not any(word in said.lower() for word in _PERHAPS)
+def _refused(answer: str) -> bool:
+    return answer.startswith(_REFUSED) and not any(text in answer.lower() for text in _PERHAPS)

@@ -1,4 +1,4 @@
-"""Reader of contract.md: its digest, its typed sections, and every fault at once as findings."""
+"""Reader of contract.md: its digest, its typed sections, and all its faults as findings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from correctless.base.lazy_re import lazily
 from correctless.base.text import hidden, one_line
 from correctless.base.values import frozen
 from correctless.runcontract.document import typed
-from correctless.runcontract.document.plaintext import LONGEST, place, text_of
+from correctless.runcontract.document.plaintext import LONGEST, position, text_of
 from correctless.runcontract.document.sections import SECTIONS, Contract
 from correctless.runcontract.document.slices import Slice, agrees, slices
 from correctless.syntax.finding import Finding
@@ -31,7 +31,7 @@ _AT = lazily(r" \(at (?:line (\d+), column (\d+)|end of document)\)")
 
 @frozen
 class ContractDocument:
-    """One contract as it was read. `contract` is there only where nothing at all is wrong and no gap is left."""
+    """One contract as read; `contract` is None unless it has no fault and no gap."""
 
     digest: str  # SHA-256 of the exact bytes
     contract: Contract | None
@@ -39,12 +39,12 @@ class ContractDocument:
 
     @property
     def gaps(self) -> tuple[Finding, ...]:
-        """Return the findings about what the draft leaves open."""
+        """Return the findings about what the draft does not state yet."""
         return tuple(f for f in self.findings if f.rule == GAP_RULE)
 
     @property
     def faults(self) -> tuple[Finding, ...]:
-        """Return the findings that are no gaps: each makes the contract invalid."""
+        """Return the other findings: each makes the contract invalid."""
         return tuple(f for f in self.findings if f.rule != GAP_RULE)
 
 
@@ -54,57 +54,54 @@ def digest_of(data: bytes) -> str:
 
 
 def read(data: bytes, path: str) -> ContractDocument:
-    """The document with everything that is wrong with it. Never raises for what the bytes are."""
+    """Return the document with everything that is wrong with it; no bytes make it raise."""
     digest = digest_of(data)
     try:
         return _read(data, path, digest)
     except (ValueError, ArithmeticError, RecursionError, MemoryError) as error:
-        # The way back of an executed flip must not depend on what somebody writes here.
+        # A rollback must not depend on what is written in the file.
         message = f"it can't be read: {type(error).__name__}. simplify it"
         return ContractDocument(digest, None, (Finding(path, 1, 1, "contract-text", message),))
 
 
 def _read(data: bytes, path: str, digest: str) -> ContractDocument:
-    # For faults and their places alone: `reread` has neither, and an agent waits for it.
+    # Only for faults and their places: `reread` needs neither, and an agent waits for it.
     from correctless.runcontract.document import crossref
     from correctless.syntax.toml_text import places
 
     text, findings = text_of(data, path)
     if not text:
-        return ContractDocument(
-            digest, None, findings or (Finding(path, 1, 1, "contract-text", "empty. write a contract"),)
-        )
+        empty = Finding(path, 1, 1, "contract-text", "empty. write a contract")
+        return ContractDocument(digest, None, findings or (empty,))
     cut, structure = slices(text, path)
-    found = [*findings, *structure, *_gaps(text, path)]
+    all_findings = [*findings, *structure, *_gaps(text, path)]
     if not structure:
-        found += agrees(text, path)
+        all_findings += agrees(text, path)
     values: dict[str, Any] = {}
     where: dict[str, tuple[Slice, Places]] = {}
     for part in cut:
         table, faults = _table(part, path)
-        found += faults
+        all_findings += faults
         if table is None:
             continue
         where[part.name] = (part, places(part.toml))
-        made, faults = _typed(part, where[part.name][1], table, path)
-        found += faults
-        if made is not None:
-            values[part.name] = made
+        section, faults = _typed(part, where[part.name][1], table, path)
+        all_findings += faults
+        if section is not None:
+            values[part.name] = section
     for name, at, message in crossref.faults(values):
         part, spots = where[name]
         line, column = spots.of(at)
-        found.append(Finding(path, part.line + line - 1, column, "contract-reference", message))
-    complete = not found and len(values) == len(SECTIONS)
-    return ContractDocument(
-        digest, Contract(**values) if complete else None, tuple(sorted(found, key=_order))
-    )
+        all_findings.append(Finding(path, part.line + line - 1, column, "contract-reference", message))
+    contract = Contract(**values) if not all_findings and len(values) == len(SECTIONS) else None
+    return ContractDocument(digest, contract, tuple(sorted(all_findings, key=_order)))
 
 
 def reread(data: bytes, digest: str) -> Contract:
-    """The contract in bytes that `read` found nothing wrong with before; `ValueError` when these are others, or still faulty.
+    """Return the contract of bytes that `read` accepted before; `ValueError` for other bytes, or faulty ones.
 
-    Takes a tenth of the time of `read`: neither Markdown nor the typed parts need their libraries. What a document must be was
-    checked when these very bytes were surfaced and pinned.
+    Takes a tenth of the time of `read`, because it needs no library for Markdown or types. The document was checked when
+    these very bytes were surfaced and pinned.
     """
     if digest_of(data) != digest:
         raise ValueError("these are other bytes")
@@ -117,18 +114,18 @@ def reread(data: bytes, digest: str) -> Contract:
 
 
 def sections_of(text: str) -> dict[str, str]:
-    """The text of each `##` section by its title, "" before the first; for showing what differs, whatever state it is in."""
-    found: dict[str, str] = {}
+    """Return the text of each `##` section by its title, "" before the first, also of a faulty document."""
+    sections: dict[str, str] = {}
     title = ""
     for line in text.splitlines(keepends=True):
         if line.startswith("## "):
             title = line[3:].strip()
-        found[title] = found.get(title, "") + line
-    return found
+        sections[title] = sections.get(title, "") + line
+    return sections
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of the typed sections, by section."""
+    """Return the JSON Schema of the typed sections, by section."""
     from pydantic import TypeAdapter
 
     return dict(TypeAdapter(typed.prepared(Contract)).json_schema())
@@ -141,25 +138,22 @@ def _order(finding: Finding) -> tuple[int, int, str]:
 def _gaps(text: str, path: str) -> Iterator[Finding]:
     at = text.find(_GAP)
     while at >= 0:
-        line, column = place(text, at)
-        yield Finding(
-            path, line, column, GAP_RULE, f"a gap. replace {GAP} by what the operator says", "warning"
-        )
+        line, column = position(text, at)
+        message = f"a gap. replace {GAP} by what the operator says"
+        yield Finding(path, line, column, GAP_RULE, message, "warning")
         at = text.find(_GAP, at + 1)
 
 
 def _table(part: Slice, path: str) -> tuple[Mapping[str, Any] | None, list[Finding]]:
-    if (
-        max(map(len, part.toml.split("\n"))) > LONGEST
-    ):  # a fault already, and a key of 100,000 parts takes minutes
-        return None, []
+    if max(map(len, part.toml.split("\n"))) > LONGEST:
+        return None, []  # a fault already, and a key of 100,000 parts takes minutes
     try:
         table = tomllib.loads(part.toml)
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
-        said = str(error) or "it can't be read"
-        at = _AT.search(said)
+        why = str(error) or "it can't be read"
+        at = _AT.search(why)
         line, column = (int(at[1]), int(at[2])) if at and at[1] else (max(1, part.toml.count("\n")), 1)
-        message = f"not TOML: {_AT.sub('', said).rstrip('.')}. fix it"
+        message = f"not TOML: {_AT.sub('', why).rstrip('.')}. fix it"
         return None, [Finding(path, part.line + line - 1, column, _TOML, one_line(message))]
     if _is_deeper(table, _DEEPEST):
         message = f"nested deeper than {_DEEPEST}. see correctless contract schema"
@@ -168,7 +162,7 @@ def _table(part: Slice, path: str) -> tuple[Mapping[str, Any] | None, list[Findi
 
 
 def _is_deeper(table: Any, most: int) -> bool:
-    level = [table]  # not by recursion: a key of 2000 parts is as deep
+    level = [table]  # without recursion: a key of 2000 parts is as deep
     for _ in range(most):
         inner = (item.values() if isinstance(item, dict) else item for item in level)
         level = [value for values in inner for value in values if isinstance(value, dict | list)]
@@ -176,30 +170,30 @@ def _is_deeper(table: Any, most: int) -> bool:
 
 
 def _typed(part: Slice, spots: Places, table: Mapping[str, Any], path: str) -> tuple[Any, list[Finding]]:
-    """The values of one section, None where any is at fault, and the faults; gaps are told apart elsewhere."""
+    """Return the values of one section, None with a fault or gap, and its faults; `_gaps` reports the gaps."""
     gaps = [at for at, value in _leaves(table) if isinstance(value, str) and _GAP in value]
-    found = []
+    findings = []
     for at, value in _leaves(table):
         if isinstance(value, str) and (char := hidden(value)) is not None:
             line, column = spots.of(at)
             message = f"a hidden character U+{ord(char):04X} in the value. remove it"
-            found.append(Finding(path, part.line + line - 1, column, _VALUE, message))
-    seen = {(f.line, f.column) for f in found}
+            findings.append(Finding(path, part.line + line - 1, column, _VALUE, message))
+    reported = {(f.line, f.column) for f in findings}
     kind = next(kind for _, name, kind in SECTIONS if name == part.name)
-    made: Any = None
+    section: Any = None
     errors: list[tuple[Path, str, bool]] = []
     try:
-        made = typed.build(kind, table)
+        section = typed.build(kind, table)
     except ValueError:
-        # pydantic takes a third of a lint's time to import: it is asked where there is a fault to place.
-        made, errors = typed.validated(kind, table)
+        # pydantic takes a third of a lint's time to import: only a fault needs it, for its place.
+        section, errors = typed.validated(kind, table)
     for at, message, is_key in errors:
         if any(at[: len(gap)] == gap for gap in gaps):
             continue
         line, column = spots.of(at, key=is_key)
-        if (part.line + line - 1, column) not in seen:
-            found.append(Finding(path, part.line + line - 1, column, _VALUE, one_line(message)))
-    return (None if found or gaps else made), found
+        if (part.line + line - 1, column) not in reported:
+            findings.append(Finding(path, part.line + line - 1, column, _VALUE, one_line(message)))
+    return (None if findings or gaps else section), findings
 
 
 def _leaves(value: Any, at: Path = ()) -> Iterator[tuple[Path, Any]]:

@@ -1,4 +1,4 @@
-"""Checks across the sections of a contract: references, ids, and what excludes what."""
+"""Checks across the sections of a contract: references, ids, and keys that exclude each other."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from correctless.syntax.toml_text import Path
 
 Fault = tuple[str, Path, str]  # section, place in it, message
 
-# What a grant of each action must have; the other keys it must not.
+# The keys a grant of each action must have; those of other actions are not allowed.
 KEYS = {
     "merge": ("prs", "bar"),
     "flip": ("flips",),
@@ -35,7 +35,7 @@ _WAYS = ("deny", "check", "lint", "files", "prompt_only")
 
 
 def faults(values: Mapping[str, Any]) -> Iterator[Fault]:
-    """Every fault between the sections that could be read; what refers to one that couldn't is not judged."""
+    """Yield every fault between the sections that could be read; references to any other are not checked."""
     for check in (_run, _ids, _grants, _bars, _gates, _flips, _triggers, _constraints, _escalations):
         yield from check(values)
 
@@ -45,12 +45,12 @@ def _ids(values: Mapping[str, Any]) -> Iterator[Fault]:
         key = _KEYS_OF[name]
         if len(items) > MANY:
             yield name, (), f"{len(items)} of [[{key}]]. write at most {MANY}"
-        seen: set[str] = set()
+        ids: set[str] = set()
         for number, item in enumerate(items):
-            # Without case: nobody should have to tell F1 from f1 in an answer.
-            if item.id.lower() in seen:
+            # Case is ignored: in an answer F1 and f1 are too alike.
+            if item.id.lower() in ids:
                 yield name, (key, number, "id"), f"a second {key} '{item.id}'. give it an id of its own"
-            seen.add(item.id.lower())
+            ids.add(item.id.lower())
 
 
 _KEYS_OF = {
@@ -72,11 +72,8 @@ def _run(values: Mapping[str, Any]) -> Iterator[Fault]:
     if run.not_after <= run.started:
         yield "run", ("not_after",), "'not_after' is not later than 'started'. write when the answers end"
     if folded(run.operator) == folded(run.agent):
-        yield (
-            "run",
-            ("agent",),
-            "'agent' is the operator. name who acts: an agent may not grant what it asks for",
-        )
+        message = "'agent' is the operator. name who acts: an agent may not grant what it asks for"
+        yield "run", ("agent",), message
 
 
 def _grants(values: Mapping[str, Any]) -> Iterator[Fault]:
@@ -133,31 +130,22 @@ def _gates(values: Mapping[str, Any]) -> Iterator[Fault]:
     section = values.get("gates")
     if isinstance(section, Gates):
         for number, gate in enumerate(section.gate):
+            at: Path = ("gate", number)
             if gate.evidence is not None and _is_reserved(gate.evidence):
                 message = f"'evidence' is a path of git or of correctless itself. write another, such as reports/{gate.id}.json"
-                yield "gates", ("gate", number, "evidence"), message
+                yield "gates", (*at, "evidence"), message
             if gate.check is not None and not gate.check:
-                yield (
-                    "gates",
-                    ("gate", number, "check"),
-                    "'check' is empty. write a program and its arguments",
-                )
+                yield "gates", (*at, "check"), "'check' is empty. write a program and its arguments"
             if gate.prepare is not None and not gate.prepare:
-                yield (
-                    "gates",
-                    ("gate", number, "prepare"),
-                    "'prepare' is empty. write a program and its arguments, or leave it out",
-                )
+                message = "'prepare' is empty. write a program and its arguments, or leave it out"
+                yield "gates", (*at, "prepare"), message
             if gate.prepare is not None and gate.checkout != "own":
-                yield (
-                    "gates",
-                    ("gate", number, "prepare"),
-                    "'prepare' would change the worktree. write checkout = \"own\" with it",
-                )
+                message = "'prepare' would change the worktree. write checkout = \"own\" with it"
+                yield "gates", (*at, "prepare"), message
 
 
 def _is_reserved(path: str) -> bool:
-    """Whether a path is in a folder of git or of ours, or is above one."""
+    """Whether a path is in a folder of git or of ours, or above one."""
     parts = path.lower().split("/")  # as a file system without case has it
     if ".git" in parts:
         return True
@@ -212,26 +200,17 @@ def _triggers(values: Mapping[str, Any]) -> Iterator[Fault]:
         if not trigger.metric:
             yield "triggers", (*at, "metric"), "'metric' is empty. write a program and its arguments"
         if trigger.threshold is None and trigger.baseline_ratio is None:
-            yield (
-                "triggers",
-                at,
-                "neither 'threshold' nor 'baseline_ratio'. add what the number is compared with",
-            )
+            message = "neither 'threshold' nor 'baseline_ratio'. add what the number is compared with"
+            yield "triggers", at, message
         if (trigger.baseline_ratio is None) != (trigger.baseline_floor is None):
             yield "triggers", at, "'baseline_ratio' and 'baseline_floor' go together. write both or none"
         both = trigger.threshold is not None and trigger.baseline_ratio is not None
         if both != (trigger.combine is not None):
-            yield (
-                "triggers",
-                at,
-                "'combine' says how threshold and ratio go together. write it with both, and only then",
-            )
+            message = "'combine' says how threshold and ratio go together. write it with both, and only then"
+            yield "triggers", at, message
         if seconds(trigger.sustained) < seconds(trigger.every):
-            yield (
-                "triggers",
-                (*at, "sustained"),
-                "'sustained' is shorter than 'every', so it would hold no tick. make it at least as long",
-            )
+            message = "'sustained' is shorter than 'every', so it would hold no tick. make it as long"
+            yield "triggers", (*at, "sustained"), message
         if not trigger.flips:
             yield "triggers", (*at, "flips"), "'flips' is empty. name what this trigger rolls back"
         if isinstance(flips := values.get("flips"), Flips):
@@ -244,10 +223,10 @@ def _constraints(values: Mapping[str, Any]) -> Iterator[Fault]:
         return
     for number, constraint in enumerate(section.constraint):
         at: Path = ("constraint", number)
-        given = [way for way in _WAYS if getattr(constraint, way) is not None]
-        if len(given) != 1:
-            said = " and ".join(given) or "none of them"
-            yield "constraints", at, f"a constraint has {said}. write exactly one of {', '.join(_WAYS)}"
+        ways = [way for way in _WAYS if getattr(constraint, way) is not None]
+        if len(ways) != 1:
+            has = " and ".join(ways) or "none of them"
+            yield "constraints", at, f"a constraint has {has}. write exactly one of {', '.join(_WAYS)}"
         for way in ("deny", "files"):
             if getattr(constraint, way) == ():
                 yield "constraints", (*at, way), f"'{way}' is empty. it would hold nothing"
@@ -265,18 +244,14 @@ def _escalations(values: Mapping[str, Any]) -> Iterator[Fault]:
         for pattern in escalation.freezes:
             kind, _, target = pattern.partition(":")
             if kind == "rollback":
-                yield (
-                    "escalations",
-                    at,
-                    "'rollback' can't be frozen: an open question must not keep a bad flip in place. remove it",
-                )
+                message = "'rollback' can't be frozen: an open question must not keep a bad flip in place. remove it"
+                yield "escalations", at, message
             if kind == "flip" and target and isinstance(flips, Flips):
                 yield from _known("escalations", at, (target,), (f.id for f in flips.flip), "flip")
 
 
-def _known(section: str, at: Path, used: Iterable[str], there: Iterable[str], kind: str) -> Iterator[Fault]:
-    ids = tuple(there)
-    used = tuple(used)
+def _known(section: str, at: Path, used: tuple[str, ...], known: Iterable[str], kind: str) -> Iterator[Fault]:
+    ids = tuple(known)
     for name in dict.fromkeys(used):
         if name not in ids:
             yield section, at, f"unknown {kind} '{name}'. known: {', '.join(ids) or 'none'}"

@@ -1,4 +1,4 @@
-"""Draft text of a contract; what is not known yet is a gap in it."""
+"""Draft of a contract, with a gap for each unknown value."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 from correctless.runcontract.document.contract_file import GAP
 
-# What is asked for, with the question; the rest of section 1 follows from it.
-ASKED = {
+# The values of section 1 to ask for, each with its question; the rest follows from them.
+QUESTIONS = {
     "run_id": "Short id of the run (lower case, digits, -)",
     "deliverable": "What is there when it is done, in one line",
     "tracking": "Where it is tracked (an address)",
@@ -119,29 +119,28 @@ freezes = ["*"]
 
 
 def text(known: Mapping[str, str], started: datetime) -> str:
-    """The draft. `known` has keys of `ASKED`; what is missing or empty is a gap."""
+    """Return the draft. `known` has keys of `QUESTIONS`; a missing or empty value is a gap."""
     gap = _quoted(GAP)
-    values = {key: _quoted(known[key]) if known.get(key) else gap for key in ASKED}
+    values = {key: _quoted(known[key]) if known.get(key) else gap for key in QUESTIONS}
     if known.get("not_after"):
         values["not_after"] = _moment(known["not_after"])
     push = _quoted(f"git.push:{known['base']}") if known.get("base") else gap
-    begun = _moment(started.isoformat(timespec="seconds"))
     return _TEXT.format(
         **values,
         title=" ".join(known.get("deliverable", "").split()) or GAP,
-        started=begun,
+        started=_moment(started.isoformat(timespec="seconds")),
         gap=gap,
         push=push,
     )
 
 
-def _moment(said: str) -> str:
-    """A time as TOML writes it; what is none, or has no zone, stays a text that lint refuses."""
+def _moment(value: str) -> str:
+    """A time as TOML writes it; an invalid one, or one without a zone, stays a text that lint refuses."""
     try:
-        at = datetime.fromisoformat(said)
+        at = datetime.fromisoformat(value)
     except ValueError:
-        return _quoted(said)
-    return _quoted(said) if at.utcoffset() is None else at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        return _quoted(value)
+    return _quoted(value) if at.utcoffset() is None else at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _quoted(value: str) -> str:

@@ -1,4 +1,4 @@
-"""The forms that values of a contract may have, and what to write instead of an invalid one."""
+"""Forms of the values of a contract, each with what to write instead of an invalid one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from correctless.base.text import hidden
 from correctless.base.values import frozen
 
 MANY = 500  # items of one array
-CENT = 0.01  # less is no amount: a budget of it would be used up by nothing
+CENT = 0.01  # the smallest amount: a budget of less would be used up by nothing
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -20,42 +20,44 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 class ValueForm:
     """A form as metadata of a type: `kinds` are compared exactly, so that true is no number."""
 
-    what: str  # "write ..." for people
+    what: str  # the fix: "write ..."
     kinds: tuple[type, ...]
     test: Callable[[Any], bool] = lambda _: True
     pattern: str = ""
 
     def check(self, value: Any) -> Any:
-        """The value, or `ValueError` with what to write."""
+        """Return the value, or raise `ValueError` with what to write."""
         if type(value) not in self.kinds or not self.test(value):
             raise ValueError(self.what)
         return value
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
-        # Asked by pydantic, which alone knows its schemas: this module itself imports none of it.
+        # Called by pydantic: this module itself does not import it.
         from pydantic_core import core_schema
 
         return core_schema.no_info_before_validator_function(self.check, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> Any:
-        said = handler(schema)
-        said["description"] = self.what
-        if self.pattern:
-            said["pattern"] = self.pattern
-        return said
+        description = {**handler(schema), "description": self.what}
+        return {**description, "pattern": self.pattern} if self.pattern else description
 
 
-def _word(pattern: str, what: str) -> ValueForm:
+def _matching(pattern: str, what: str) -> ValueForm:
     compiled = lazily(rf"(?:{pattern})\Z", re.ASCII)
     return ValueForm(what, (str,), lambda text: compiled.match(text) is not None, f"^(?:{pattern})$")
 
 
+def _within(low: float, high: float, what: str, *kinds: type) -> ValueForm:
+    # By comparisons alone: they are exact, false for nan, and an int of 400 digits has no float.
+    return ValueForm(what, kinds or (int, float), lambda n: low <= n <= high)
+
+
 def _line(text: str) -> bool:
-    return len(text.strip()) > 0 and len(text) <= 1000 and "\n" not in text and hidden(text) is None
+    return "\n" not in text and _text(text, 1000)
 
 
-def _text(text: str) -> bool:
-    return len(text.strip()) > 0 and len(text) <= 8000 and hidden(text) is None
+def _text(text: str, longest: int = 8000) -> bool:
+    return len(text.strip()) > 0 and len(text) <= longest and hidden(text) is None
 
 
 def _ascii(text: str) -> bool:
@@ -68,14 +70,14 @@ def _path(text: str) -> bool:
 
 
 Id: TypeAlias = Annotated[
-    str, _word("[A-Za-z][A-Za-z0-9_-]{0,63}", "write ASCII letters, digits, - and _, a letter first")
+    str, _matching("[A-Za-z][A-Za-z0-9_-]{0,63}", "write ASCII letters, digits, - and _, a letter first")
 ]
 RunId: TypeAlias = Annotated[
-    str, _word("[a-z0-9][a-z0-9-]{0,63}", "write lower-case ASCII letters, digits and -")
+    str, _matching("[a-z0-9][a-z0-9-]{0,63}", "write lower-case ASCII letters, digits and -")
 ]
 Line: TypeAlias = Annotated[str, ValueForm("write one line of visible text", (str,), _line)]
 Text: TypeAlias = Annotated[str, ValueForm("write visible text", (str,), _text)]
-Word: TypeAlias = Annotated[str, ValueForm("write printable ASCII", (str,), _ascii)]
+AsciiText: TypeAlias = Annotated[str, ValueForm("write printable ASCII", (str,), _ascii)]
 FilePath: TypeAlias = Annotated[
     str, ValueForm("write a path of printable ASCII below the repository", (str,), _path)
 ]
@@ -87,32 +89,21 @@ ReachedPath: TypeAlias = Annotated[
 ]
 Repository: TypeAlias = Annotated[
     str,
-    _word(
+    _matching(
         r"(?:[a-z0-9][a-z0-9.-]*/)?[A-Za-z0-9_][A-Za-z0-9_.-]*/[A-Za-z0-9_][A-Za-z0-9_.-]*",
         "write owner/name or host/owner/name",
     ),
 ]
 Branch: TypeAlias = Annotated[
-    str, _word(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,199}", "write the branch's name in ASCII")
+    str, _matching(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,199}", "write the branch's name in ASCII")
 ]
 Flag: TypeAlias = Annotated[bool, ValueForm("write true or false", (bool,))]
-Count: TypeAlias = Annotated[int, ValueForm("write a whole number from 1", (int,), lambda n: 1 <= n <= 10**9)]
-Seconds: TypeAlias = Annotated[
-    int, ValueForm("write whole seconds from 0 to 86400", (int,), lambda n: 0 <= n <= 86400)
-]
-Age: TypeAlias = Annotated[
-    int, ValueForm("write whole seconds from 1 to 600", (int,), lambda n: 1 <= n <= 600)
-]
-# By comparisons alone: they are exact, false for nan, and a whole number of 400 digits is no float.
-Number: TypeAlias = Annotated[
-    float, ValueForm("write a finite number, at most 1e15", (int, float), lambda n: -1e15 <= n <= 1e15)
-]
-Money: TypeAlias = Annotated[
-    float, ValueForm(f"write an amount from {CENT} to 1e9", (int, float), lambda n: CENT <= n <= 1e9)
-]
-Ratio: TypeAlias = Annotated[
-    float, ValueForm("write a ratio from 0.0001 to 1e9", (int, float), lambda n: 1e-4 <= n <= 1e9)
-]
+Count: TypeAlias = Annotated[int, _within(1, 10**9, "write a whole number from 1", int)]
+Seconds: TypeAlias = Annotated[int, _within(0, 86400, "write whole seconds from 0 to 86400", int)]
+Age: TypeAlias = Annotated[int, _within(1, 600, "write whole seconds from 1 to 600", int)]
+Number: TypeAlias = Annotated[float, _within(-1e15, 1e15, "write a finite number, at most 1e15")]
+Money: TypeAlias = Annotated[float, _within(CENT, 1e9, f"write an amount from {CENT} to 1e9")]
+Ratio: TypeAlias = Annotated[float, _within(1e-4, 1e9, "write a ratio from 0.0001 to 1e9")]
 Moment: TypeAlias = Annotated[
     datetime,
     ValueForm(
@@ -122,7 +113,7 @@ Moment: TypeAlias = Annotated[
     ),
 ]
 Duration: TypeAlias = Annotated[
-    str, _word("[1-9][0-9]{0,5}[smhd]", 'write a number and s, m, h or d, as in "15m"')
+    str, _matching("[1-9][0-9]{0,5}[smhd]", 'write a number and s, m, h or d, as in "15m"')
 ]
 Pull: TypeAlias = Annotated[
     Any,
@@ -134,21 +125,21 @@ Pull: TypeAlias = Annotated[
 ]
 Pattern: TypeAlias = Annotated[
     str,
-    _word(
+    _matching(
         r"(?:\*|[a-z][a-z0-9_*-]*(?:\.[a-z0-9_*-]+)*)(?::[!-~]{1,200})?",
         "write a pattern of actions such as deploy.* or git.push:main",
     ),
 ]
 Raise: TypeAlias = Annotated[
     str,
-    _word(
+    _matching(
         "agent|authorize|counter:two_failed_(?:fixes|deploys)",
         "write agent, authorize, counter:two_failed_fixes or counter:two_failed_deploys",
     ),
 ]
-Schema: TypeAlias = Annotated[int, ValueForm("write 1", (int,), lambda n: n == 1)]
+Schema: TypeAlias = Annotated[int, _within(1, 1, "write 1", int)]
 
 
 def seconds(duration: str) -> int:
-    """The seconds of a `Duration`."""
+    """Return the seconds of a `Duration`."""
     return int(duration[:-1]) * _UNITS[duration[-1]]

@@ -1,4 +1,4 @@
-"""Decoding of a contract's bytes, and everything in them that is refused; nothing is normalised."""
+"""Text of a contract's bytes, with the faults of its characters; nothing is normalised."""
 
 from __future__ import annotations
 
@@ -15,52 +15,41 @@ _MOST = 50  # findings about characters: a file of another kind is one problem
 
 
 def text_of(data: bytes, path: str) -> tuple[str, tuple[Finding, ...]]:
-    """The text, and what is wrong with it. Where it is no text at all, "" and why."""
+    """Return the text and its faults; "" and the reason where it is not text."""
     if len(data) > LARGEST:
         return "", (Finding(path, 1, 1, RULE, f"{len(data)} bytes. write at most {LARGEST}"),)
     if data.startswith(b"\xef\xbb\xbf"):
-        found = Finding(path, 1, 1, RULE, "a byte order mark. save the file without one")
-        return "", (found,)
+        return "", (Finding(path, 1, 1, RULE, "a byte order mark. save the file without one"),)
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8")
-        line, column = place(before, len(before))
+        line, column = position(before, len(before))
         return "", (Finding(path, line, column, RULE, "not UTF-8. save the file as UTF-8"),)
     findings = tuple(_faults(text, path))
     return text, findings[:_MOST]
 
 
-def place(text: str, offset: int) -> tuple[int, int]:
-    """Line and column of a character, from 1."""
+def position(text: str, offset: int) -> tuple[int, int]:
+    """Return line and column of a character, from 1."""
     return text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
 
 
 def _faults(text: str, path: str) -> Iterator[Finding]:
     if not text.endswith("\n"):
-        yield Finding(path, *place(text, len(text)), RULE, "the last line has no newline. end it with one")
+        yield Finding(path, *position(text, len(text)), RULE, "the last line has no newline. end it with one")
     for number, line in enumerate(text.split("\n"), 1):
         if len(line) > LONGEST:
-            yield Finding(
-                path,
-                number,
-                LONGEST + 1,
-                RULE,
-                f"a line of {len(line)} characters. write at most {LONGEST}",
-            )
+            message = f"a line of {len(line)} characters. write at most {LONGEST}"
+            yield Finding(path, number, LONGEST + 1, RULE, message)
         if line.isascii() and line.isprintable():
             continue
         for column, char in enumerate(line, 1):
             if char != "\t" and hidden(char) is not None:
                 yield Finding(path, number, column, RULE, f"{_named(char)}. remove it")
         if not unicodedata.is_normalized("NFC", line):
-            yield Finding(
-                path,
-                number,
-                _denormal(line),
-                RULE,
-                "not in Unicode's form NFC. write the composed characters",
-            )
+            message = "not in Unicode's form NFC. write the composed characters"
+            yield Finding(path, number, _denormal(line), RULE, message)
 
 
 def _named(char: str) -> str:
@@ -72,7 +61,7 @@ def _named(char: str) -> str:
 
 
 def _denormal(line: str) -> int:
-    """The column behind which the line is no longer what NFC makes of it."""
+    """Return the first column at which the line differs from its form NFC."""
     for column, (char, other) in enumerate(zip(line, unicodedata.normalize("NFC", line), strict=False), 1):
         if char != other:
             return column

@@ -7,6 +7,7 @@ from typing import Literal
 from correctless.base.values import frozen
 from correctless.runcontract.document.forms import (
     Age,
+    AsciiText,
     Branch,
     Count,
     Duration,
@@ -27,7 +28,6 @@ from correctless.runcontract.document.forms import (
     Schema,
     Seconds,
     Text,
-    Word,
 )
 
 
@@ -49,7 +49,7 @@ class Run:
 
 @frozen
 class Grant:
-    """One ask of section 2; which of the last keys it has depends on its action."""
+    """One ask of section 2; its action decides which of the last keys it has."""
 
     id: Id
     action: Literal["merge", "flip", "spawn", "rollback"]
@@ -82,7 +82,7 @@ class ReviewArea:
 class Bots:
     """Bots whose review threads must be answered at the head commit."""
 
-    authors: tuple[Word, ...]
+    authors: tuple[AsciiText, ...]
     every_thread_answered_at_head: Flag
 
 
@@ -107,7 +107,7 @@ class Bar:
 
 @frozen
 class MergeBar:
-    """Section 3: what must hold before a merge, one bar a kind of pull request."""
+    """Section 3: the terms of a merge, one bar for each kind of pull request."""
 
     bar: tuple[Bar, ...] = ()
 
@@ -121,11 +121,11 @@ class Gate:
     accept: Text
     bind: Literal["revision", "time"]
     max_age: Duration
-    check: tuple[Word, ...] | None = None
+    check: tuple[AsciiText, ...] | None = None
     evidence: FilePath | None = None
-    checkout: Literal["here", "own"] = "here"  # own: of the commit alone, in a folder that goes again
-    prepare: tuple[Word, ...] | None = None  # what the check needs in a checkout of its own
-    # Without it: auto for a check that is bound to a revision, off for one that looks elsewhere.
+    checkout: Literal["here", "own"] = "here"  # own: of the commit alone, in a temporary folder
+    prepare: tuple[AsciiText, ...] | None = None  # what the check needs in a checkout of its own
+    # The default is auto for a check that is bound to a revision, else off.
     sandbox: Literal["auto", "require", "off"] | None = None
     writable: tuple[ReachedPath, ...] = ()  # outside of the worktree
     readable: tuple[ReachedPath, ...] = ()  # hidden otherwise
@@ -146,8 +146,8 @@ class Flip:
     name: Line
     gates: tuple[Id, ...]
     after: tuple[Id, ...]
-    argv: tuple[Word, ...]
-    rollback_argv: tuple[Word, ...]
+    argv: tuple[AsciiText, ...]
+    rollback_argv: tuple[AsciiText, ...]
     announce_s: Seconds
 
 
@@ -164,7 +164,7 @@ class Trigger:
 
     id: Id
     name: Line
-    metric: tuple[Word, ...]
+    metric: tuple[AsciiText, ...]
     op: Literal[">", ">=", "<", "<="]
     every: Duration
     sustained: Duration
@@ -195,14 +195,14 @@ class Triggers:
 
 @frozen
 class Constraint:
-    """One rule of section 7 in words, and exactly one way of holding it."""
+    """One rule of section 7 as text, and exactly one way of enforcing it."""
 
     id: Id
     text: Text
     deny: tuple[Pattern, ...] | None = None
     check: Literal["pairing", "two_failed_fixes"] | None = None
     lint: Literal["redact"] | None = None
-    files: tuple[Word, ...] | None = None
+    files: tuple[AsciiText, ...] | None = None
     prompt_only: Flag | None = None
 
 
@@ -215,7 +215,7 @@ class Constraints:
 
 @frozen
 class Escalation:
-    """One condition of section 8 under which a person is asked, and what stands still meanwhile."""
+    """One condition of section 8 under which you are asked, and the actions that are frozen meanwhile."""
 
     id: Id
     when: Text
@@ -232,7 +232,7 @@ class Escalations:
 
 @frozen
 class Contract:
-    """All of it."""
+    """A whole contract."""
 
     run: Run
     grants: Grants
@@ -243,7 +243,7 @@ class Contract:
     constraints: Constraints
     escalations: Escalations
 
-    def grant(self, id: str) -> Grant | None:  # noqa: A002 the word the document uses
+    def grant(self, id: str) -> Grant | None:  # noqa: A002 the name in the document
         """Return the grant with this id, if any."""
         return next((g for g in self.grants.grant if g.id == id), None)
 
@@ -264,7 +264,7 @@ class Contract:
         return next((t for t in self.triggers.trigger if t.id == id), None)
 
 
-# The eight sections in their order: title, the word behind `toml contract.`, the type of its values.
+# The eight sections in order: title, name behind `toml contract.`, type of the values.
 SECTIONS: tuple[tuple[str, str, type], ...] = (
     ("Run identity", "run", Run),
     ("Grants requested", "grants", Grants),

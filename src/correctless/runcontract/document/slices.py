@@ -1,7 +1,7 @@
 """The TOML of a contract's eight sections, cut out of its Markdown, with line numbers.
 
-The cut is made by lines alone, which is quick. `agrees` holds it against CommonMark's own reading, so that what a person sees
-as a section or as a fence is what the program reads as one.
+The cut goes by lines alone, which is quick. `agrees` compares it with CommonMark's own reading, so that you and the program
+see the same sections and fences.
 """
 
 from __future__ import annotations
@@ -44,41 +44,43 @@ class _Fence:
 
 
 def slices(text: str, path: str) -> tuple[tuple[Slice, ...], tuple[Finding, ...]]:
-    """The sections whose fence was found, and every fault of headings and fences."""
+    """Return each section that has a fence, and every fault of headings and fences."""
     headings, fences = _scan(text)
     findings = list(_headings(headings, text, path))
-    found: dict[str, Slice] = {}
+    sections: dict[str, Slice] = {}
+    titles = {name: title for title, name, _ in SECTIONS}
+    names = list(titles)
     for fence in fences:
         at = [h for h in headings if h.line < fence.line]
         message = ""
         ours = _OURS.match(fence.info)
         name = ours[1] if ours else ""
-        words = [word for _, word, _ in SECTIONS]
-        if ours is None or name not in words:
+        if ours is None or name not in names:
             if "contract" in fence.info.lower():
-                wanted = ", ".join(f"contract.{word}" for word in words)
+                wanted = ", ".join(f"contract.{each}" for each in names)
                 message = f"a fence '{fence.info}'. write toml and one of {wanted}"
             else:
                 continue
-        elif name in found:
+        elif name in sections:
             message = f"a second fence of contract.{name}. write one"
-        elif not at or at[-1].title != SECTIONS[words.index(name)][0]:
-            message = f"contract.{name} is in another section. move it below '## {words.index(name) + 1}. {SECTIONS[words.index(name)][0]}'"
+        elif not at or at[-1].title != titles[name]:
+            section = f"## {names.index(name) + 1}. {titles[name]}"
+            message = f"contract.{name} is in another section. move it below '{section}'"
         if not message and not fence.last:
             message = "the fence is never closed. close it"
         if message:
             findings.append(Finding(path, fence.line, 1, RULE, message))
-        if ours and name in words:
-            found.setdefault(name, Slice(name, fence.line + 1, "\n".join((*fence.lines, ""))))
+        if ours and name in names:
+            sections.setdefault(name, Slice(name, fence.line + 1, "\n".join((*fence.lines, ""))))
     for number, (title, name, _) in enumerate(SECTIONS, 1):
-        if name not in found and (line := next((h.line for h in headings if h.title == title), 0)):
+        if name not in sections and (line := next((h.line for h in headings if h.title == title), 0)):
             message = f"section {number} has no fence 'toml contract.{name}'. add it"
             findings.append(Finding(path, line, 1, RULE, message))
-    return tuple(found[name] for _, name, _ in SECTIONS if name in found), tuple(findings)
+    return tuple(sections[name] for name in names if name in sections), tuple(findings)
 
 
 def agrees(text: str, path: str) -> Iterator[Finding]:
-    """Each heading and fence that CommonMark reads otherwise than `slices` does."""
+    """Yield each heading and fence that CommonMark and `slices` read differently."""
     from markdown_it import MarkdownIt
 
     headings, fences = _scan(text)
@@ -94,7 +96,7 @@ def agrees(text: str, path: str) -> Iterator[Finding]:
             theirs[line] = f"fence {token.info.strip()}" if token.level == 0 else "an inner fence"
     for line in sorted(ours.keys() | theirs.keys()):
         one, other = ours.get(line, "text"), theirs.get(line, "text")
-        # A plain inner fence is an example for people.
+        # A plain inner fence is an example.
         if one == other or (one == "text" and other == "an inner fence" and not _mentions(text, line)):
             continue
         message = "Markdown reads this line in another way than it looks. write ## and ``` at the margin, outside lists, quotes, comments and HTML"
@@ -134,23 +136,23 @@ def _scan(text: str) -> tuple[tuple[_Heading, ...], tuple[_Fence, ...]]:
 
 def _headings(headings: tuple[_Heading, ...], text: str, path: str) -> Iterator[Finding]:
     titles = [title for title, _, _ in SECTIONS]
-    seen: list[str] = []
+    earlier: list[str] = []
     for heading in headings:
         if heading.title not in titles:
             message = f"a section '{heading.title}'. a contract has these eight: {', '.join(titles)}"
             yield Finding(path, heading.line, 1, RULE, message)
             continue
         number = titles.index(heading.title) + 1
-        if heading.title in seen:
+        if heading.title in earlier:
             yield Finding(path, heading.line, 1, RULE, f"a second section '{heading.title}'. write one")
-        elif seen and titles.index(seen[-1]) > number - 1:
-            message = f"'{heading.title}' is after '{seen[-1]}'. it is section {number}"
+        elif earlier and titles.index(earlier[-1]) > number - 1:
+            message = f"'{heading.title}' is after '{earlier[-1]}'. it is section {number}"
             yield Finding(path, heading.line, 1, RULE, message)
         elif heading.number not in (None, str(number)):
             message = f"'{heading.title}' has the number {heading.number}. it is section {number}"
             yield Finding(path, heading.line, 1, RULE, message)
-        seen.append(heading.title)
+        earlier.append(heading.title)
     last = text.count("\n") or 1
     for number, title in enumerate(titles, 1):
-        if title not in seen:
+        if title not in earlier:
             yield Finding(path, last, 1, RULE, f"section {number} is missing. write '## {number}. {title}'")

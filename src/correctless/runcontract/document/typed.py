@@ -1,6 +1,6 @@
 """Conversion of a TOML table to its frozen class: one quick reader, and one that reports every fault.
 
-Both read the same annotations (`held.ValueForm`); a test holds that they agree.
+Both read the same annotations (`forms.ValueForm`); a test compares them.
 """
 
 from __future__ import annotations
@@ -21,32 +21,32 @@ T = TypeVar("T")
 
 
 def build(kind: type[T], table: Mapping[str, Any]) -> T:
-    """A value of the dataclass `kind`; `ValueError` at the first fault. Keys are closed, types are compared exactly."""
+    """Return a value of the dataclass `kind`; `ValueError` at the first fault. Keys are closed, types exact."""
     hints = _hints(kind)  # type: ignore[arg-type]  # mypy takes no type[T] for Hashable
     names = {written(name): name for name in hints}
     for key in table:
         if key not in names:
             raise ValueError(f"unknown key '{key}'")
-    taken = {names[key]: _fit(value, hints[names[key]]) for key, value in table.items()}
+    arguments = {names[key]: _fit(value, hints[names[key]]) for key, value in table.items()}
     for f in fields(kind):  # type: ignore[arg-type]  # a dataclass type, which mypy can't say of type[T]
-        if f.name not in taken and f.default is MISSING:
+        if f.name not in arguments and f.default is MISSING:
             raise ValueError(f"missing key '{written(f.name)}'")
-    return kind(**taken)
+    return kind(**arguments)
 
 
 def validated(kind: type, table: Mapping[str, Any]) -> tuple[Any, list[tuple[Path, str, bool]]]:
-    """The same value, or None and each fault: where, what to write, and whether the key is at fault and not its value."""
+    """Return the same value, or None and each fault: its place, what to write, and whether its key is at fault."""
     from pydantic import TypeAdapter, ValidationError
 
     try:
         return TypeAdapter(prepared(kind)).validate_python(table), []
     except ValidationError as error:
-        return None, [_said(e["type"], tuple(e["loc"]), e["msg"], e.get("ctx", {})) for e in error.errors()]
+        return None, [_fault(e["type"], tuple(e["loc"]), e["msg"], e.get("ctx", {})) for e in error.errors()]
 
 
 @cache
 def prepared(kind: type) -> type:
-    """The class, once it and all classes below it tell pydantic that their keys are closed."""
+    """Return the class, once pydantic knows that its keys, and those of all classes in it, are closed."""
     for hint in _hints(kind).values():
         for inner in _classes(hint):
             prepared(inner)
@@ -55,7 +55,7 @@ def prepared(kind: type) -> type:
 
 
 def written(name: str) -> str:
-    """A key as it stands in the document, where Python has a keyword of that name."""
+    """Return the key in the document, where Python has a keyword of that name."""
     return name.rstrip("_")
 
 
@@ -67,7 +67,7 @@ def _hints(kind: type) -> dict[str, Any]:
 def _classes(hint: Any) -> tuple[type, ...]:
     if is_dataclass(hint) and isinstance(hint, type):
         return (hint,)
-    return tuple(found for arg in get_args(hint) for found in _classes(arg))
+    return tuple(each for arg in get_args(hint) for each in _classes(arg))
 
 
 def _fit(value: Any, hint: Any) -> Any:
@@ -92,7 +92,7 @@ def _fit(value: Any, hint: Any) -> Any:
     return build(hint, value)
 
 
-def _said(kind: str, loc: Path, message: str, context: Mapping[str, Any]) -> tuple[Path, str, bool]:
+def _fault(kind: str, loc: Path, message: str, context: Mapping[str, Any]) -> tuple[Path, str, bool]:
     name = str(loc[-1]) if loc else ""
     owner = next((str(part) for part in reversed(loc) if isinstance(part, str)), name)
     if kind == "unexpected_keyword_argument":

@@ -1,6 +1,6 @@
 """The action's own terms, group 6 of `authorize`. Pure.
 
-What judges facts is imported where there are some: most actions need none, and wait for each import.
+Modules that judge facts are imported where they are used: most actions need none, and each import takes time.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from correctless.base.text import one_line
 from correctless.runcontract.document.sections import Flip
 from correctless.runcontract.judge.terms import MergeTarget
 from correctless.runcontract.ledger.actions import Action
-from correctless.runcontract.ledger.answers import Granted
+from correctless.runcontract.ledger.answers import GrantedAsk
 from correctless.runcontract.ledger.case import (
     ALLOW,
     DENY,
@@ -32,12 +32,12 @@ def judged(
     action: Action,
     facts: CaseFacts,
     now: datetime,
-    covering: tuple[Granted, ...],
+    covering: tuple[GrantedAsk, ...],
     used: tuple[str, ...],
 ) -> Verdict:
     """Decide an action that the answers cover by its own terms.
 
-    `covering`: the granted scopes that cover it, the first of which it uses; `used`: ids of the exceptions it used so far.
+    `covering`: the grants that cover it, the first of which it uses; `used`: ids of the exceptions it used so far.
     """
     grant = covering[0].grant.id if covering else ""
     if action.kind == "merge":
@@ -45,11 +45,11 @@ def judged(
     if action.kind == "flip":
         return _flip(case, action, facts, now, grant, used)
     if action.kind == "rollback":
-        found = list(_rollback(case, action))
-        return Verdict(DENY, 6, tuple(found)) if found else Verdict(ALLOW, 7, (), grant)
+        clauses = tuple(_rollback(case, action))
+        return Verdict(DENY, 6, clauses) if clauses else Verdict(ALLOW, 7, (), grant)
     if action.kind == "spawn":
-        found = list(_spawn(case, action, covering[0], now))
-        return Verdict(DENY, 6, tuple(found)) if found else Verdict(ALLOW, 7, (), grant, {}, used)
+        clauses = tuple(_spawn(case, action, covering[0], now))
+        return Verdict(DENY, 6, clauses) if clauses else Verdict(ALLOW, 7, (), grant, {}, used)
     return Verdict(ALLOW, 7, (), grant, {}, used)
 
 
@@ -58,7 +58,7 @@ def _merge(
     action: Action,
     facts: CaseFacts,
     now: datetime,
-    covering: tuple[Granted, ...],
+    covering: tuple[GrantedAsk, ...],
     used: tuple[str, ...],
 ) -> Verdict:
     from correctless.github.facts import Known
@@ -70,28 +70,23 @@ def _merge(
     run, number = contract.run, int(action.target)
     reviews = [review for review in case.state.reviews if review.pr == number]
     target = MergeTarget(run.repo, number, run.base, action.head)
-    found: list[Clause] = []
+    clauses: list[Clause] = []
     for granted in covering:
         bar = contract.bar(granted.grant.bar or "")
         if bar is None:
-            found.append(Clause("merge.bar", 3, f"no bar '{granted.grant.bar}'", "the bar of the ask"))
+            clauses.append(Clause("merge.bar", 3, f"no bar '{granted.grant.bar}'", "the bar of the ask"))
             continue
-        found += [Clause("merge.flag", 3, f"the flag {flag}", "a merge without it") for flag in action.flags]
-        found += merge_bar.failing(bar, pull, reviews, case.state.waivers, now, target=target)
+        clauses += [Clause("merge.flag", 3, f"the flag {f}", "a merge without it") for f in action.flags]
+        clauses += merge_bar.failing(bar, pull, reviews, case.state.waivers, now, target=target)
     # Two asks for one pull request: the bars of both must hold.
-    if found or not (isinstance(pull.head, Known) and isinstance(pull.base_sha, Known)):
-        return Verdict(
-            DENY, 6, tuple(dict.fromkeys(found)) or (Clause("merge.head", 3, "unknown", "a head"),)
-        )
+    if clauses or not (isinstance(pull.head, Known) and isinstance(pull.base_sha, Known)):
+        unknown = Clause("merge.head", 3, "unknown", "a head")
+        return Verdict(DENY, 6, tuple(dict.fromkeys(clauses)) or (unknown,))
     methods = {b.method for g in covering if (b := contract.bar(g.grant.bar or "")) is not None}
     if len(methods) != 1:
         return Verdict(DENY, 6, (Clause("merge.method", 3, ", ".join(sorted(methods)), "one method"),))
-    bound = {
-        "repo": run.repo,
-        "head": pull.head.value,
-        "base_sha": pull.base_sha.value,
-        "method": methods.pop(),
-    }
+    heads = {"head": pull.head.value, "base_sha": pull.base_sha.value}
+    bound = {"repo": run.repo, **heads, "method": methods.pop()}
     return Verdict(ALLOW, 7, (), covering[0].grant.id, bound, used)
 
 
@@ -101,59 +96,45 @@ def _flip(
     from correctless.github.facts import Known
 
     flip = contract_of(case).flip(action.target)
-    found = (
-        list(_unmet(case, flip, facts, now))
-        if flip is not None
-        else [Clause("flip.unknown", 5, action.target, "a flip of the contract")]
-    )
-    only_amber = all(clause.code == "gate.amber" for clause in found)
-    if found:
-        return Verdict(ESCALATE if only_amber else DENY, 6, tuple(found))
-    assert facts.here is not None
-    assert isinstance(facts.here.revision, Known)
-    return Verdict(ALLOW, 7, (), grant, {"revision": facts.here.revision.value}, used)
+    if flip is None:
+        return Verdict(DENY, 6, (Clause("flip.unknown", 5, action.target, "a flip of the contract"),))
+    clauses = tuple(_unmet(case, flip, facts, now))
+    if clauses:
+        # AMBER needs a human decision.
+        only_amber = all(clause.code == "gate.amber" for clause in clauses)
+        return Verdict(ESCALATE if only_amber else DENY, 6, clauses)
+    assert facts.gates is not None
+    assert isinstance(facts.gates.revision, Known)
+    return Verdict(ALLOW, 7, (), grant, {"revision": facts.gates.revision.value}, used)
 
 
 def _unmet(case: Case, flip: Flip, facts: CaseFacts, now: datetime) -> Iterator[Clause]:
-    from correctless.github.facts import Known
-    from correctless.runcontract.judge.board import AMBER, GREEN, light
+    from correctless.github.facts import Unknown
+    from correctless.runcontract.judge.board import GREEN, light
 
     contract = contract_of(case)
     for earlier in flip.after:
         phase = case.state.flips.get(earlier, FlipState()).phase
         if phase != "flipped":
-            yield Clause(
-                "flip.after",
-                5,
-                f"{earlier} is {phase or 'not executed'}",
-                f"{earlier} flipped before {flip.id}",
-            )
-    if facts.here is None or not isinstance(facts.here.revision, Known):
-        why = (
-            "no facts"
-            if facts.here is None or isinstance(facts.here.revision, Known)
-            else facts.here.revision.why
-        )
-        yield Clause("flip.revision", 4, one_line(why), "the revision that is flipped")
+            needed = f"{earlier} flipped before {flip.id}"
+            yield Clause("flip.after", 5, f"{earlier} is {phase or 'not executed'}", needed)
+    revision = Unknown("no facts", now) if facts.gates is None else facts.gates.revision
+    if isinstance(revision, Unknown):
+        yield Clause("flip.revision", 4, one_line(revision.why), "the revision that is flipped")
         return
-    late = now - facts.here.revision.at
+    assert facts.gates is not None
+    late = now - revision.at
     if not timedelta(0) <= late <= timedelta(seconds=60):
-        yield Clause(
-            "flip.age", 4, f"the revision was looked up {late.total_seconds():.0f} s ago", "at most 60 s"
-        )
+        age = f"the revision was looked up {late.total_seconds():.0f} s ago"
+        yield Clause("flip.age", 4, age, "at most 60 s")
     for id_ in flip.gates:
         gate = contract.gate(id_)
         if gate is None:
             yield Clause("gate.unknown", 4, f"no gate '{id_}'", "the gates of the flip")
             continue
-        shows = light(gate, case.state.evidence, facts.here, now)
+        shows = light(gate, case.state.evidence, facts.gates, now)
         if shows.colour != GREEN:
-            # An AMBER no criterion of the contract promotes is a person's to judge.
-            yield (
-                shows.clause()
-                if shows.colour == AMBER
-                else Clause("gate.red", 4, shows.clause().found, shows.clause().needed)
-            )
+            yield shows.clause()
 
 
 def _rollback(case: Case, action: Action) -> Iterator[Clause]:
@@ -165,38 +146,20 @@ def _rollback(case: Case, action: Action) -> Iterator[Clause]:
         return
     trigger = case.pinned.contract.trigger(action.trigger)
     if trigger is None or action.target not in trigger.flips:
-        yield Clause(
-            "trigger.unknown",
-            6,
-            f"trigger '{action.trigger}'",
-            f"a trigger that rolls {action.target} back, or the operator",
-        )
+        needed = f"a trigger that rolls {action.target} back, or the operator"
+        yield Clause("trigger.unknown", 6, f"trigger '{action.trigger}'", needed)
     elif action.trigger not in flip_state(case, action).fired:
-        yield Clause(
-            "trigger.quiet",
-            6,
-            f"{action.trigger} has not fired",
-            "a trigger that fired since the flip, or the operator",
-        )
+        needed = "a trigger that fired since the flip, or the operator"
+        yield Clause("trigger.quiet", 6, f"{action.trigger} has not fired", needed)
 
 
-def _spawn(case: Case, action: Action, granted: Granted, now: datetime) -> Iterator[Clause]:
+def _spawn(case: Case, action: Action, granted: GrantedAsk, now: datetime) -> Iterator[Clause]:
     spent = case.state.counters.spent(granted.grant.id, now)
     most = granted.limit("max_concurrent")
-    if spent.running + action.agents > most:
-        yield Clause(
-            "spawn.concurrent",
-            2,
-            f"{spent.running} running, {action.agents} asked for",
-            f"at most {most:g} at a time",
-        )
-    if (
-        any(c.check == "pairing" for c in contract_of(case).constraints.constraint)
-        and (spent.running + action.agents) % 2
-    ):
-        yield Clause(
-            "spawn.pairing",
-            7,
-            f"{spent.running + action.agents} helpers",
-            "an even number: each with one that checks it",
-        )
+    total = spent.running + action.agents
+    if total > most:
+        running = f"{spent.running} running, {action.agents} asked for"
+        yield Clause("spawn.concurrent", 2, running, f"at most {most:g} at a time")
+    if total % 2 and any(c.check == "pairing" for c in contract_of(case).constraints.constraint):
+        needed = "an even number: each with one that checks it"
+        yield Clause("spawn.pairing", 7, f"{total} helpers", needed)

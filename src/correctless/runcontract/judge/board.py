@@ -1,6 +1,6 @@
-"""The colour of each gate, GREEN, AMBER or RED, from its record and the present state. Pure.
+"""The colour of each gate, GREEN, AMBER or RED, from its records and the present state. Pure.
 
-A colour is computed each time and stored nowhere.
+A colour is computed each time, and not stored.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from correctless.runcontract.ledger.clause import Clause
 from correctless.runcontract.ledger.records import GateEvidence, LoggedRecord
 
 GREEN, AMBER, RED = "GREEN", "AMBER", "RED"
-_LOOKED_AT = 3  # runs: of these all must have passed
+_RUNS = 3  # the newest ones, which all must have passed
 _SKEW = timedelta(seconds=5)
 
 
 @frozen
 class Light:
-    """The colour of one gate and the reasons it is not GREEN."""
+    """The colour of one gate, and the reasons why it is not GREEN."""
 
     gate: str
     colour: str
@@ -32,31 +32,27 @@ class Light:
 
     def clause(self) -> Clause:
         """Return this colour as a failing clause."""
-        return Clause(
-            f"gate.{self.colour.lower()}",
-            4,
-            one_line(f"{self.gate} is {self.colour}: {'; '.join(self.reasons)}"),
-            f"{self.gate} GREEN",
-        )
+        what = one_line(f"{self.gate} is {self.colour}: {'; '.join(self.reasons)}")
+        return Clause(f"gate.{self.colour.lower()}", 4, what, f"{self.gate} GREEN")
 
 
 @frozen
-class Here:
-    """What the gates are held against: the revision of the worktree, and the SHA-256 of each evidence file by its path."""
+class GateFacts:
+    """What gates are compared with: the worktree's revision, and the SHA-256 of each evidence file by its path."""
 
     revision: Fact[str]
     files: Mapping[str, Fact[str]]
-    head: Fact[str] | None = None  # the commit alone: what a checkout of its own is made of
+    head: Fact[str] | None = None  # the commit alone, for gates with a checkout of their own
 
 
 def lights(
-    contract: Contract, evidence: Sequence[LoggedRecord], here: Here, now: datetime
+    contract: Contract, evidence: Sequence[LoggedRecord], facts: GateFacts, now: datetime
 ) -> tuple[Light, ...]:
     """Return the colour of each gate, in the order of the contract."""
-    return tuple(light(gate, evidence, here, now) for gate in contract.gates.gate)
+    return tuple(light(gate, evidence, facts, now) for gate in contract.gates.gate)
 
 
-def light(gate: Gate, evidence: Sequence[LoggedRecord], here: Here, now: datetime) -> Light:
+def light(gate: Gate, evidence: Sequence[LoggedRecord], facts: GateFacts, now: datetime) -> Light:
     """Return the colour of one gate, with its reasons."""
     runs = [
         (item.at, item.record)
@@ -66,76 +62,73 @@ def light(gate: Gate, evidence: Sequence[LoggedRecord], here: Here, now: datetim
     if not runs:
         return Light(gate.id, RED, ("no evidence",), None)
     at, last = runs[-1]
-    red = _red(gate, at, last, here, now)
+    red = _red(gate, at, last, facts, now)
     if red:
         return Light(gate.id, RED, red, at)
     amber = _amber(gate, last, [run for _, run in runs])
     return Light(gate.id, AMBER if amber else GREEN, amber, at)
 
 
-def _red(gate: Gate, at: datetime, last: GateEvidence, here: Here, now: datetime) -> tuple[str, ...]:
-    found = []
+def _red(gate: Gate, at: datetime, last: GateEvidence, facts: GateFacts, now: datetime) -> tuple[str, ...]:
+    reasons = []
     if last.result == "failed":
-        found.append("the last run failed")
+        reasons.append("the last run failed")
     if at > now + _SKEW:
-        found.append("its evidence is dated in the future")
+        reasons.append("its evidence is dated in the future")
     if now - at > timedelta(seconds=seconds(gate.max_age)):
-        found.append(f"its evidence is older than {gate.max_age}")
+        reasons.append(f"its evidence is older than {gate.max_age}")
     if gate.bind == "revision":
-        now_at = here.head if gate.checkout == "own" and here.head is not None else here.revision
-        if isinstance(now_at, Unknown):
-            found.append(f"the revision is unknown: {now_at.why}")
-        elif not last.revision or last.revision != now_at.value:
-            found.append(
-                f"its evidence is of revision {last.revision[:12] or 'none'}, this is {now_at.value[:12]}"
-            )
+        current = facts.head if gate.checkout == "own" and facts.head is not None else facts.revision
+        if isinstance(current, Unknown):
+            reasons.append(f"the revision is unknown: {current.why}")
+        elif not last.revision or last.revision != current.value:
+            recorded = last.revision[:12] or "none"
+            reasons.append(f"its evidence is of revision {recorded}, this is {current.value[:12]}")
     if last.result == "passed" and gate.evidence is not None:
-        fact = here.files.get(gate.evidence)
+        fact = facts.files.get(gate.evidence)
         if last.file != gate.evidence or not last.file_sha256:
-            found.append(f"no {gate.evidence} on record")
+            reasons.append(f"no {gate.evidence} recorded")
         elif not isinstance(fact, Known):
-            found.append(f"{gate.evidence} is gone: {fact.why if fact is not None else 'not looked at'}")
+            reasons.append(f"{gate.evidence} is gone: {fact.why if fact is not None else 'not looked at'}")
         elif fact.value != last.file_sha256:
-            found.append(f"{gate.evidence} was changed since")
-    return tuple(found)
+            reasons.append(f"{gate.evidence} was changed since")
+    return tuple(reasons)
 
 
 def _amber(gate: Gate, last: GateEvidence, runs: Sequence[GateEvidence]) -> tuple[str, ...]:
-    found = []
+    reasons = []
+    prepare = gate.prepare or ()
     if last.result == "partial":
-        found.append("the last run was partial")
+        reasons.append("the last run was partial")
     if last.result == "claimed" or gate.check is None:
-        found.append("claimed, and not checked by a run of the program")
+        reasons.append("claimed, and not checked by a run of the program")
     elif last.result == "passed" and last.argv != gate.check:
-        found.append("another check was run than the contract names")
-    elif last.result == "passed" and (last.checkout or "here", last.prepare) != (
-        gate.checkout,
-        gate.prepare or (),
-    ):
-        found.append("its check was run elsewhere, or otherwise prepared, than the contract says")
+        reasons.append("another check was run than the contract names")
+    elif last.result == "passed" and (last.checkout or "here", last.prepare) != (gate.checkout, prepare):
+        reasons.append("its check was run elsewhere, or otherwise prepared, than the contract says")
     if gate.bind == "revision":
-        # Runs of other revisions say nothing of this one's luck.
+        # Runs of other revisions do not make this one flaky.
         runs = [run for run in runs if run.revision == last.revision]
-    results = {run.result for run in runs[-_LOOKED_AT:]}
+    results = {run.result for run in runs[-_RUNS:]}
     if last.result == "passed" and "failed" in results:
-        found.append(f"flaky: one of the last {min(_LOOKED_AT, len(runs))} runs failed")
-    return tuple(found)
+        reasons.append(f"flaky: one of the last {min(_RUNS, len(runs))} runs failed")
+    return tuple(reasons)
 
 
-def markdown(contract: Contract, found: Sequence[Light], now: datetime) -> str:
-    """The board as a page for people; nobody reads it back."""
+def markdown(contract: Contract, board: Sequence[Light], now: datetime) -> str:
+    """Return the board as a page for you; no program reads it back."""
     names = {gate.id: gate.name for gate in contract.gates.gate}
     rows = [
         f"| {each.colour} | {each.gate} | {_cell(names[each.gate])} | {_cell('; '.join(each.reasons))} |"
-        for each in found
+        for each in board
     ]
-    head = [
+    lines = [
         f"# Gates of {contract.run.run_id}",
         "",
         f"Computed {now.isoformat(timespec='seconds')}; ask again before you rely on it.",
         "",
     ]
-    return "\n".join([*head, "| | gate | what | why |", "|---|---|---|---|", *rows, ""])
+    return "\n".join([*lines, "| | gate | what | why |", "|---|---|---|---|", *rows, ""])
 
 
 def _cell(text: str) -> str:

@@ -1,4 +1,4 @@
-"""One run of a gate's check as a record, and the evidence of all gates."""
+"""Run of a gate's check, and the facts that gates are compared with."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from correctless.project import checkout, worktree
 from correctless.project.git import Repo
 from correctless.project.worktree import UNSEEN, Snapshot
 from correctless.runcontract.document.sections import Contract, Gate
-from correctless.runcontract.judge.board import Here
+from correctless.runcontract.judge.board import GateFacts
 from correctless.runcontract.ledger.records import GateEvidence
 from correctless.sandbox.reach import Needs
 
-PARTIAL = 10  # the exit code of a check that could look at a part alone
+PARTIAL = 10  # the exit code of a check that covered only a part
 _WALL_S = 3600.0
 _MOST = 1 << 28  # bytes of an evidence file
 _KEEP = 1 << 20
@@ -50,18 +50,18 @@ def run(
 ) -> GateEvidence:
     """Run the check, in the worktree or in a checkout of its own; `Stop(3)` for a gate without one.
 
-    `warn` is told where it should be in a sandbox and none can be made here, `tell` how each program ended.
+    `warn` is called where the sandbox it should have cannot be made, `tell` with the result of each program.
     """
     if gate.check is None:
-        raise Stop(exits.REFUSED, f"{gate.id} has no check. say what was found with: --claim TEXT")
+        raise Stop(exits.REFUSED, f"{gate.id} has no check. state your result with: --claim TEXT")
     allow = _outputs(contract)
     if gate.checkout == "own":
         with checkout.of(repo, repo.head()) as own:
             with _started(gate, own, env, warn, tell) as start:
-                made = _run(gate, own, digest, start, clock, partial(worktree.snapshot, own, allow=allow))
-            if gate.evidence is not None and made.file_sha256:
-                _bring(own.top, repo.top, gate.evidence)
-            return made
+                evidence = _run(gate, own, digest, start, clock, partial(worktree.snapshot, own, allow=allow))
+            if gate.evidence is not None and evidence.file_sha256:
+                _copy(own.top, repo.top, gate.evidence)
+            return evidence
     look = partial(worktree.snapshot, repo, allow=allow) if gate.bind == "revision" else lambda: UNSEEN
     with _started(gate, repo, env, warn, tell) as start:
         return _run(gate, repo, digest, start, clock, look)
@@ -85,18 +85,18 @@ def _run(
         before = look()
     done = start(gate.check)
     after = look()
-    made = _evidence(gate, repo, digest, done, clock)
+    evidence = _evidence(gate, repo, digest, done, clock)
     fault = _moved(before, after) or _unlike(gate, fresh, after)
     if not fault:
-        return replace(made, revision=after.commit)
-    if gate.bind == "revision" and made.result == "passed":
-        return replace(made, result="partial", note=fault)
-    return made
+        return replace(evidence, revision=after.commit)
+    if gate.bind == "revision" and evidence.result == "passed":
+        return replace(evidence, result="partial", note=fault)
+    return evidence
 
 
 @contextmanager
 def _started(gate: Gate, repo: Repo, env: Mapping[str, str], warn: Warn, tell: Tell) -> Iterator[Start]:
-    """How this gate's programs are run: what an agent wrote, in the same sandbox as an agent."""
+    """Yield how to run this gate's programs: code that an agent wrote runs in an agent's sandbox."""
     mode = gate.sandbox or ("auto" if gate.bind == "revision" else "off")
     means, fault = sandbox.find(mode, env, exclude=(repo.top, repo.home))
     if means is None:
@@ -119,9 +119,9 @@ def _started(gate: Gate, repo: Repo, env: Mapping[str, str], warn: Warn, tell: T
         )
 
         def start(argv: Sequence[str]) -> Result:
-            made = sandbox.make(means, place, Needs(), argv, shared)
-            inside = {**shared, **made.environment}
-            done = process.run(argv, cwd=repo.top, env=inside, wall_s=_WALL_S, keep=_KEEP, wrap=made.wrap)
+            box = sandbox.make(means, place, Needs(), argv, shared)
+            inside = {**shared, **box.environment}
+            done = process.run(argv, cwd=repo.top, env=inside, wall_s=_WALL_S, keep=_KEEP, wrap=box.wrap)
             tell(argv, done)
             return done
 
@@ -129,7 +129,7 @@ def _started(gate: Gate, repo: Repo, env: Mapping[str, str], warn: Warn, tell: T
 
 
 def _moved(before: Snapshot, after: Snapshot) -> str:
-    """What was written to while the check ran, also where it was put back; "" for nothing."""
+    """Return what was written to while the check ran, also if it was restored; "" for nothing."""
     if before.commit != after.commit:
         return "the commit changed while it ran"
     written = worktree.written(before, after)
@@ -137,7 +137,7 @@ def _moved(before: Snapshot, after: Snapshot) -> str:
 
 
 def _unlike(gate: Gate, fresh: Snapshot, after: Snapshot) -> str:
-    """What the check found otherwise than the commit has it; of its own checkout: than git made it."""
+    """Return how the worktree differed from the commit for the check; a checkout of its own: from what git made."""
     if gate.checkout != "own":
         return _fault(after)
     if fresh.commit != after.commit:
@@ -146,16 +146,16 @@ def _unlike(gate: Gate, fresh: Snapshot, after: Snapshot) -> str:
     return f"{_first(changed, 'was changed', 'were changed')} before it ran" if changed else _fault(fresh)
 
 
-def _fault(seen: Snapshot) -> str:
-    """Why a worktree is no revision; "" for one that is."""
-    paths, one, many = seen.faults
+def _fault(snapshot: Snapshot) -> str:
+    """Return why a worktree is not its revision; "" when it is."""
+    paths, one, many = snapshot.faults
     return _first(paths, one, many) if paths else ""
 
 
 def _evidence(
     gate: Gate, repo: Repo, digest: str, done: Result, clock: Callable[[], datetime]
 ) -> GateEvidence:
-    """What a run of the check says, bound to no revision yet."""
+    """Return the evidence of a run of the check, not bound to a revision yet."""
     result, note = "passed", ""
     if done.timed_out or done.code not in (0, PARTIAL):
         result, note = "failed", "no end in an hour" if done.timed_out else ""
@@ -187,8 +187,8 @@ def _first(paths: Sequence[str], one: str, many: str) -> str:
     return one_line(f"{paths[0]}{more}")
 
 
-def _bring(own: str, top: str, path: str) -> None:
-    """The evidence file of a checkout that goes, put where the board looks for it; `Stop(3)` when that leads out of the worktree."""
+def _copy(own: str, top: str, path: str) -> None:
+    """Copy the evidence file of a checkout into the worktree; `Stop(3)` when its folder is outside."""
     target = os.path.join(top, path)
     folder = os.path.dirname(target)
     if os.path.realpath(folder) != os.path.join(os.path.realpath(top), os.path.dirname(path)).rstrip("/"):
@@ -198,15 +198,15 @@ def _bring(own: str, top: str, path: str) -> None:
 
 
 def _outputs(contract: Contract) -> set[str]:
-    """What checks write: no part of what they look at."""
+    """Return the files that checks write: they are not part of the revision."""
     return {gate.evidence for gate in contract.gates.gate if gate.evidence is not None}
 
 
-def here(contract: Contract, repo: Repo, clock: Callable[[], datetime]) -> Here:
-    """The revision and the evidence files as they are now."""
+def facts(contract: Contract, repo: Repo, clock: Callable[[], datetime]) -> GateFacts:
+    """Return the present revision and evidence files."""
     paths = _outputs(contract)
     files = {p: sha256(os.path.join(repo.top, p), clock) for p in sorted(paths)}
-    return Here(revision(repo, clock, allow=paths), files, _head(repo, clock))
+    return GateFacts(revision(repo, clock, allow=paths), files, _head(repo, clock))
 
 
 def _head(repo: Repo, clock: Callable[[], datetime]) -> Fact[str]:
@@ -218,19 +218,19 @@ def _head(repo: Repo, clock: Callable[[], datetime]) -> Fact[str]:
 
 
 def revision(repo: Repo, clock: Callable[[], datetime], *, allow: Iterable[str] = ()) -> Fact[str]:
-    """The commit of the worktree; unknown while anything in it differs from that, because then it is no revision."""
+    """Return the commit of the worktree; unknown while a file in it differs from that."""
     at = clock()
     try:
-        found = worktree.snapshot(repo, allow=allow)
+        snapshot = worktree.snapshot(repo, allow=allow)
     except Stop as stop:
         return Unknown(stop.message, at)
-    if fault := _fault(found):
+    if fault := _fault(snapshot):
         return Unknown(fault, at)
-    return Known(found.commit, at)
+    return Known(snapshot.commit, at)
 
 
 def sha256(path: str, clock: Callable[[], datetime]) -> Fact[str]:
-    """The hash of a regular file that is no symbolic link."""
+    """Return the hash of a regular file; a symbolic link is unknown."""
     at = clock()
     digest = hashlib.sha256()
     try:

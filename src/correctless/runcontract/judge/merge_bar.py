@@ -1,7 +1,7 @@
-"""Every term of the merge bar that fails, all at once.
+"""Every term of the merge bar that fails, all at once. Pure.
 
-Nothing here asks anybody. A fact that is Unknown fails each term that needs it, under the same code and the same words for
-what is needed as a bad value would: a fact that gets worse never takes a clause away.
+A fact that is Unknown fails each term that needs it, with the same code and the same needed text as a bad value: a worse
+fact never removes a clause.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from correctless.runcontract.judge.terms import MergeTarget, full_name, login
 from correctless.runcontract.ledger.clause import Clause, of_merge
 from correctless.runcontract.ledger.records import Review, Waiver
 
-_MERGEABLE, _CLEAN = "MERGEABLE", "CLEAN"  # allow-lists of one, whatever a bar says
+_MERGEABLE, _CLEAN = "MERGEABLE", "CLEAN"  # the only allowed values, whatever a bar has
 
 
 def failing(
@@ -28,7 +28,7 @@ def failing(
     *,
     target: MergeTarget,
 ) -> tuple[Clause, ...]:
-    """Every clause that stands against merging `target` now; none: it may be merged at exactly `facts.head`."""
+    """Return every clause against merging `target`; without one it may be merged at exactly `facts.head`."""
     return (
         *_identity(facts, target),
         *_pull(bar, facts),
@@ -41,67 +41,63 @@ def failing(
     )
 
 
-def _is(code: str, fact: Fact[str] | Fact[int], wanted: str | int, words: str) -> Iterator[Clause]:
-    # type() too: True is no 1
+def _is(code: str, fact: Fact[str] | Fact[int], wanted: str | int, needed: str) -> Iterator[Clause]:
+    # type() too: True equals 1
     if not (isinstance(fact, Known) and type(fact.value) is type(wanted) and fact.value == wanted):
-        yield of_merge(code, _found(fact), words)
+        yield of_merge(code, _value(fact), needed)
 
 
-def _found(fact: Fact[str] | Fact[int] | Fact[bool]) -> str:
+def _value(fact: Fact[str] | Fact[int] | Fact[bool]) -> str:
     return f"unknown: {fact.why}" if isinstance(fact, Unknown) else f"{fact.value}" or "nothing"
 
 
 def _identity(facts: PullFacts, target: MergeTarget) -> Iterator[Clause]:
     repository = facts.repository
     if isinstance(repository, Unknown) or full_name(repository.value) != full_name(target.repository):
-        yield of_merge("repository", _found(repository), f"a pull request of {target.repository}")
+        yield of_merge("repository", _value(repository), f"a pull request of {target.repository}")
     yield from _is("number", facts.number, target.number, f"pull request {target.number}")
     yield from _is("base", facts.base, target.base, f"the base branch '{target.base}'")
     head = f"the head {target.head}" if target.head else "a head"
-    if not (
-        isinstance(facts.head, Known)
-        and facts.head.value
-        and facts.head.value == (target.head or facts.head.value)
-    ):
-        yield of_merge("head", _found(facts.head), head)
+    value = facts.head.value if isinstance(facts.head, Known) else ""
+    if not value or value != (target.head or value):
+        yield of_merge("head", _value(facts.head), head)
     if not (isinstance(facts.base_sha, Known) and facts.base_sha.value):
-        yield of_merge("base_sha", _found(facts.base_sha), "the commit the base branch stands on")
+        yield of_merge("base_sha", _value(facts.base_sha), "the commit of the base branch")
 
 
 def _pull(bar: Bar, facts: PullFacts) -> Iterator[Clause]:
     yield from _is("state", facts.state, "OPEN", "OPEN")
     yield from _no("draft", facts.draft, "a draft", "no draft")
-    for code, fact, only, said in (
+    for code, fact, only, stated in (
         ("mergeable", facts.mergeable, _MERGEABLE, bar.mergeable),
         ("merge_state", facts.merge_state, _CLEAN, bar.merge_state),
     ):
         yield from _is(code, fact, only, only)
-        if said != only:  # a bar that names another value is not one this program can hold a merge to
-            yield of_merge(code, f"the bar says {said}", f"a bar that says {only}")
+        if stated != only:  # this program cannot check a merge against another value
+            yield of_merge(code, f"the bar says {stated}", f"a bar that says {only}")
     if isinstance(facts.author, Unknown) or not login(facts.author.value):
-        yield of_merge("author", _found(facts.author), "an author")
+        yield of_merge("author", _value(facts.author), "an author")
     yield from _no("auto_merge", facts.auto_merge, "auto-merge is armed", "no armed auto-merge")
-    yield from _no(
-        "merge_queue", facts.merge_queue, "the base branch has a merge queue", "a base branch without one"
-    )
+    queue = "the base branch has a merge queue"
+    yield from _no("merge_queue", facts.merge_queue, queue, "a base branch without one")
     pages = facts.all_pages
     if isinstance(pages, Unknown) or pages.value is not True:
-        found = _found(pages) if isinstance(pages, Unknown) else "not all of them were read"
-        yield of_merge("pages", found, "every page of GitHub's answers read")
+        what = _value(pages) if isinstance(pages, Unknown) else "not all of them were read"
+        yield of_merge("pages", what, "every page of GitHub's answers read")
 
 
-def _no(code: str, fact: Fact[bool], found: str, needed: str) -> Iterator[Clause]:
+def _no(code: str, fact: Fact[bool], fault: str, needed: str) -> Iterator[Clause]:
     if isinstance(fact, Unknown):
-        yield of_merge(code, _found(fact), needed)
+        yield of_merge(code, _value(fact), needed)
     elif fact.value is not False:
-        yield of_merge(code, found, needed)
+        yield of_merge(code, fault, needed)
 
 
 def _age(bar: Bar, facts: PullFacts, now: datetime) -> Iterator[Clause]:
     bad = [f"{name} {what}" for name in NAMES if (what := _late(getattr(facts, name).at, now, bar.max_age_s))]
     if bad:
-        words = f"facts at most {bar.max_age_s} s old, none from the future, each with a time zone"
-        yield of_merge("age", ", ".join(bad), words)
+        needed = f"facts at most {bar.max_age_s} s old, none from the future, each with a time zone"
+        yield of_merge("age", ", ".join(bad), needed)
 
 
 def _late(at: datetime, now: datetime, most: int) -> str:
@@ -122,10 +118,10 @@ def _reviews(bar: Bar, facts: PullFacts, reviews: Sequence[Review]) -> Iterator[
             needed += ", from a clean worktree of this head"
         if isinstance(facts.head, Unknown) or isinstance(facts.author, Unknown):
             why = facts.head if isinstance(facts.head, Unknown) else facts.author
-            yield of_merge("review", _found(why), needed)
+            yield of_merge("review", _value(why), needed)
             continue
         head, author = facts.head.value, login(facts.author.value)
-        if not author:  # then nobody is known to be somebody else
+        if not author:  # without one, no reviewer is known to be another person
             yield of_merge("review", "no author", needed)
             continue
         tried = [_not_counted(r, head, author, worktree=bar.worktree) for r in reviews if r.area == area]
@@ -137,7 +133,7 @@ def _not_counted(review: Review, head: str, author: str, *, worktree: bool) -> s
     if review.head != head:
         return f"one at {review.head[:12] or 'no head'}"
     if login(review.by) in ("", author):
-        return "one by the author" if login(review.by) else "one by nobody"
+        return "one by the author" if login(review.by) else "one without a reviewer"
     if worktree and review.worktree_head != head:
         return "one from a worktree of another commit" if review.worktree_head else "one from no worktree"
     return "one from a worktree with changes" if worktree and not review.worktree_clean else ""
@@ -157,9 +153,9 @@ def _bots(bar: Bar, facts: PullFacts) -> Iterator[Clause]:
         if login(thread.first.author) in bots and (what := _unanswered(thread, facts, bots)):
             yield of_merge("bots", f"a thread of {thread.first.author}: {what}", needed)
     comments = facts.comments.value if isinstance(facts.comments, Known) else ()
-    if spoke := [c for c in comments if login(c.author) in bots]:
-        # The conversation is one thread: nothing in it can be replied to by itself.
-        whole = Thread(first=spoke[-1], last=comments[-1], opened_at="", resolved=False)
+    if of_bots := [c for c in comments if login(c.author) in bots]:
+        # The conversation is one thread: a comment in it has no replies of its own.
+        whole = Thread(first=of_bots[-1], last=comments[-1], opened_at="", resolved=False)
         if what := _unanswered(whole, facts, bots):
             yield of_merge("bots", f"a comment of {whole.first.author}: {what}", needed)
 
@@ -171,8 +167,8 @@ def _unanswered(thread: Thread, facts: PullFacts, bots: frozenset[str]) -> str:
         return ""
     if isinstance(facts.head_since, Unknown):
         return f"since when this head is there is unknown: {facts.head_since.why}"
-    # A remark's own commit moves along with the head, so only its time tells what an answer was written for.
-    since, made = facts.head_since.value, thread.last.made
-    if since.utcoffset() is None or made.utcoffset() is None:
+    # GitHub moves a comment's commit along with the head, so only the time shows which head an answer is for.
+    since, written = facts.head_since.value, thread.last.made
+    if since.utcoffset() is None or written.utcoffset() is None:
         return "a time without zone"
-    return "answered at an older head" if made < since else ""
+    return "answered at an older head" if written < since else ""

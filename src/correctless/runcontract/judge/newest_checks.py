@@ -1,4 +1,4 @@
-"""The newest check run or status of each source for one commit, and those that do not pass."""
+"""The newest check run or status of each source for one commit, and the failing ones."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ _SKIPPABLE = frozenset({"SKIPPED", "NEUTRAL"})
 _RED = frozenset({"FAILURE", "TIMED_OUT", "STARTUP_FAILURE", "ACTION_REQUIRED"})
 
 
-class Passed(NamedTuple):
+class PassRule(NamedTuple):
     """When a check counts as passed, besides SUCCESS."""
 
     ok: tuple[str, ...]  # conclusions that any check but a required one may have
-    skippable: frozenset[str]  # checks that may be skipped, the required ones included
-    latest: datetime  # no run began after this
+    skippable: frozenset[str]  # checks that may be skipped, required ones too
+    latest: datetime  # a run that began later is a fault
 
     def fault(self, check: Check, *, required: bool) -> str:
-        """What is wrong with one run; "" when it passed."""
+        """Return what is wrong with one run; "" when it passed."""
         if check.status != "COMPLETED":
             return f"'{check.name}' is {check.status}"
         if check.started is not None and (check.started.utcoffset() is None or check.started > self.latest):
-            return f"'{check.name}' began at {check.started.isoformat()}, which is no time that was"
+            return f"'{check.name}' began at {check.started.isoformat()}, which is not a time in the past"
         if check.conclusion == "SUCCESS":
             return ""
-        # Whatever a bar lists: a red run is never one of those that may pass.
+        # A red run never passes, whatever a bar lists.
         listed = check.name in self.skippable or (not required and check.conclusion in self.ok)
         if check.conclusion in _SKIPPABLE and listed:
             return ""
         return f"'{check.name}' is {check.conclusion or 'without conclusion'}"
 
     def newest_if_red(self, checks: Iterable[Check]) -> tuple[Check, ...]:
-        """The newest runs, when each that does not pass is red; none when all pass, or one is on its way or cut off."""
-        found = tuple(c for c in newest(checks) if self.fault(c, required=True))
-        return found if all(c.status == "COMPLETED" and c.conclusion in _RED for c in found) else ()
+        """Return the newest failing runs, when all are red; none when all pass, or one is pending or cancelled."""
+        runs = tuple(c for c in newest(checks) if self.fault(c, required=True))
+        return runs if all(c.status == "COMPLETED" and c.conclusion in _RED for c in runs) else ()
 
 
 def newest(checks: Iterable[Check]) -> Iterator[Check]:
-    """The newest run of each check by name, app, workflow and event; all that may be it, where that can't be told."""
+    """Yield the newest run of each check by name, app, workflow and event; all candidates where that is unclear."""
     groups: dict[tuple[str, str, str, str], list[Check]] = {}
     for check in checks:
         groups.setdefault((check.name, check.app, check.workflow, check.event), []).append(check)
@@ -50,14 +50,14 @@ def newest(checks: Iterable[Check]) -> Iterator[Check]:
             yield from runs
             continue
         last = max(times, default=None)
-        # One that has not begun is newer than all that have, and one that still runs is never outdated.
+        # A run that has not begun is newer than all that have, and a pending one is never outdated.
         yield from (r for r in runs if r.started in (None, last) or r.status != "COMPLETED")
 
 
-def judged(
-    checks: Iterable[Check], statuses: Iterable[Status], rule: Passed, *, required: bool
+def failing(
+    checks: Iterable[Check], statuses: Iterable[Status], rule: PassRule, *, required: bool
 ) -> Iterator[str]:
-    """One text for each that does not pass."""
+    """Yield one text for each that does not pass."""
     for check in newest(checks):
         if fault := rule.fault(check, required=required):
             yield fault
@@ -67,6 +67,6 @@ def judged(
 
 
 def sources(checks: Iterable[Check], statuses: Iterable[Status]) -> tuple[str, ...]:
-    """Where checks of one name come from: `app`, `app: workflow`, or a plain status."""
-    found = {f"{c.app or 'no app'}: {c.workflow}" if c.workflow else c.app or "no app" for c in checks}
-    return tuple(sorted(found | ({"a commit status"} if tuple(statuses) else set())))
+    """Return where checks of one name come from: `app`, `app: workflow`, or a plain status."""
+    places = {f"{c.app or 'no app'}: {c.workflow}" if c.workflow else c.app or "no app" for c in checks}
+    return tuple(sorted(places | ({"a commit status"} if tuple(statuses) else set())))

@@ -1,4 +1,4 @@
-"""The requested merge, and the one spelling of a repository and of an account."""
+"""The requested merge, and the canonical spelling of a repository and of an account."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from correctless.base.values import frozen
 
 @frozen
 class MergeTarget:
-    """The merge that is asked for; `head` is the commit it is bound to, "" as long as it is bound to none."""
+    """The requested merge; `head` is the commit it is bound to, "" while it is not bound."""
 
     repository: str  # [host/]owner/name
     number: int
@@ -16,11 +16,11 @@ class MergeTarget:
 
 
 def full_name(repository: str) -> str:
-    """`[host/]owner/name` as host/owner/name; GitHub tells neither by its case."""
+    """Return `[host/]owner/name` as host/owner/name in lower case, since GitHub ignores case."""
     names = repository.split("/")
     return "/".join(names if len(names) != 2 else ["github.com", *names]).lower()
 
 
 def login(name: str) -> str:
-    """An account's name as one spelling: an app's is written with and without its [bot]."""
+    """Return the one spelling of an account's name: an app's is written with and without its [bot]."""
     return name.strip().lower().removesuffix("[bot]")

@@ -1,4 +1,4 @@
-"""An action put to `authorize`, as one exact value, and the names constraints and escalations use for it."""
+"""An action as one exact value, and the names that constraints and escalations use for it."""
 
 from __future__ import annotations
 
@@ -18,23 +18,22 @@ MOST = 10**9  # of agents, minutes and US dollars
 KINDS = ("merge", "flip", "rollback", "spawn", "other")
 _NUMBER = lazily(r"[1-9][0-9]{0,8}\Z")
 _ID = lazily(r"[A-Za-z][A-Za-z0-9_-]{0,63}\Z")
-_COMMIT = lazily(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 _NAME = lazily(r"[a-z][a-z0-9_-]*(?:\.[a-z0-9_-]+)*(?::[!-~]{1,200})?\Z")
 
 
 @frozen
 class Action:
-    """One action. What `target` is depends on the kind: a pull request's number, a flip's id, the name of something else."""
+    """One action. `target` depends on the kind: a pull request's number, a flip's id, or another name."""
 
     kind: str
     target: str = ""
     flags: tuple[str, ...] = ()  # of a merge
     trigger: str = ""  # of a rollback
-    operator: bool = False  # a rollback ordered by a person at their terminal
-    agents: int = 0  # of a spawn, and what follows: for each of them
+    operator: bool = False  # a rollback that the operator orders at a terminal
+    agents: int = 0  # of a spawn; cost and minutes are for each of them
     cost_usd: float | None = None
     minutes: int | None = None
-    head: str = ""  # the one commit a merge is asked for at; "": whatever the head is
+    head: str = ""  # the one commit to merge at; "": any head
 
     def fields(self) -> dict[str, Any]:
         """Return the action as the JSON object of a record."""
@@ -42,14 +41,14 @@ class Action:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Action:
-        """The action of a record; `RecordError` also for a key that is not known: it may have said "only there"."""
+        """Return the action of a record; `RecordError` also for an unknown key, which might restrict it."""
         if unknown := values.keys() - _KEYS:
             raise RecordError(f"an unknown key '{min(unknown)}' of an action")
         return read(cls, values)
 
     @property
     def label(self) -> str:
-        """Short, for people and for what an escalation is about."""
+        """Short text of the action, and the target of an escalation about it."""
         return f"{self.kind}:{self.target}" if self.target else self.kind
 
 
@@ -57,7 +56,7 @@ _KEYS = frozenset(f.name for f in fields(Action))
 
 
 def fault(action: Action) -> str:
-    """Why nobody can say what this action is; "" for one that can be judged."""
+    """Return what is invalid in an action, "" for a valid one."""
     if action.kind not in KINDS:
         return f"an action '{action.kind}'"
     if action.kind == "merge" and not _NUMBER.match(action.target):
@@ -73,37 +72,29 @@ def fault(action: Action) -> str:
     if action.operator and action.kind != "rollback":
         return f"the operator's own {action.kind}"
     if action.agents > MOST or (action.minutes is not None and not 1 <= action.minutes <= MOST):
-        return "more than anybody can count"
+        return f"a number that is not from 1 to {MOST}"
     if action.cost_usd is not None and not CENT <= action.cost_usd <= MOST:
         return f"an amount of {action.cost_usd}"
     return ""
 
 
 def names(action: Action) -> tuple[str, ...]:
-    """Every name a pattern may mean this action by."""
+    """Return every name by which a pattern may mean this action."""
     if action.kind == "other":
         name, _, target = action.target.partition(":")
-        found = [name, action.target]
+        spellings = [name, action.target]
         if target:  # one branch has several spellings
-            bare = (
-                target.removeprefix("+").rpartition(":")[2].removeprefix("refs/heads/").removeprefix("heads/")
-            )
-            found.append(f"{name}:{bare}")
-        return tuple(dict.fromkeys(found))
-    found = [action.kind]
-    if action.target:
-        found.append(f"{action.kind}:{action.target}")
-    found += [f"{action.kind}.{flag.lstrip('-')}" for flag in action.flags]
-    return tuple(found)
+            bare = target.removeprefix("+").rpartition(":")[2]
+            spellings.append(f"{name}:{bare.removeprefix('refs/heads/').removeprefix('heads/')}")
+        return tuple(dict.fromkeys(spellings))
+    flags = (f"{action.kind}.{flag.lstrip('-')}" for flag in action.flags)
+    return (action.kind, *([action.label] if action.target else []), *flags)
 
 
 def matches(pattern: str, action: Action) -> bool:
-    """Whether a pattern means this action: `*` is any run of characters, `deploy` also means `deploy.prod` and `deploy:x`."""
-    wanted = re.compile(
-        "".join(".*" if part == "*" else re.escape(part) for part in re.split(r"(\*)", pattern))
-        + "(?:[.:].*)?\\Z",
-        re.DOTALL,
-    )
+    """Whether a pattern means this action: `*` is any text, `deploy` also means `deploy.prod` and `deploy:x`."""
+    parts = (".*" if part == "*" else re.escape(part) for part in re.split(r"(\*)", pattern))
+    wanted = re.compile("".join(parts) + "(?:[.:].*)?\\Z", re.DOTALL)
     return any(wanted.match(name) for name in names(action))
 
 

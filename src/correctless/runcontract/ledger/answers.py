@@ -15,46 +15,43 @@ _LIMIT = lazily(r"(max_agents|max_concurrent|max_cost_usd|max_minutes)=([0-9]{1,
 
 
 @frozen
-class Granted:
-    """One ask a person said yes to. `scope` are the items by name, or `*` for all that was asked."""
+class GrantedAsk:
+    """One ask that you granted. `scope` has its items by name, or `*` for all of them."""
 
     grant: Grant
     scope: tuple[str, ...]
-    said: AskAnswer
+    answer: AskAnswer
 
     def names(self, item: str) -> bool:
         """Whether this item is in the scope, and in the ask."""
-        return (ALL in self.scope or item in self.scope) and item in asked(self.grant, item)
+        return (ALL in self.scope or item in self.scope) and item in ask_items(self.grant, item)
 
     def limit(self, name: str) -> float:
-        """A limit of a spawn grant, as asked for or as the answer narrowed it."""
-        said = [match for item in self.scope if (match := _LIMIT.match(item)) and match[1] == name]
+        """Return a limit of a spawn grant, as asked for or as the answer narrowed it."""
+        matches = [match for item in self.scope if (match := _LIMIT.match(item)) and match[1] == name]
         most = float(getattr(self.grant, name))
-        return min([most, *(float(match[2]) for match in said)])
+        return min([most, *(float(match[2]) for match in matches)])
 
 
 @frozen
 class AskAnswers:
-    """`granted` by the id of the ask; `answered` the ids that have any valid answer; `excluded` as (action, item)."""
+    """`granted` by the id of the ask; `answered` the ids with a valid answer; `excluded` as (action, item)."""
 
-    granted: Mapping[str, Granted]
+    granted: Mapping[str, GrantedAsk]
     answered: frozenset[str]
     revoked: frozenset[str]
     excluded: frozenset[tuple[str, str]]
 
-    def covering(self, action: str, item: str) -> tuple[Granted, ...]:
-        """Every grant that covers this item of this action."""
+    def covering(self, action: str, item: str) -> tuple[GrantedAsk, ...]:
+        """Return every grant that covers this item of this action."""
         if (action, item) in self.excluded:
             return ()
-        return tuple(
-            g
-            for g in self.granted.values()
-            if g.grant.action == action and (action == "spawn" or g.names(item))
-        )
+        grants = (g for g in self.granted.values() if g.grant.action == action)
+        return tuple(g for g in grants if action == "spawn" or g.names(item))
 
 
-def asked(grant: Grant, item: str = "") -> tuple[str, ...]:
-    """The items of an ask; of one for any pull request, `item` itself if it can be one."""
+def ask_items(grant: Grant, item: str = "") -> tuple[str, ...]:
+    """Return the items of an ask; of one for any pull request, `item` itself if it can be one."""
     if grant.action == "merge":
         pulls = grant.prs or ()
         if ALL in pulls:
@@ -63,8 +60,8 @@ def asked(grant: Grant, item: str = "") -> tuple[str, ...]:
     return grant.flips or ()
 
 
-def wrong(grant: Grant, scope: Sequence[str], excluded: Sequence[str], answer: str) -> str:
-    """Why an answer can't be one to this ask; "" for one that can."""
+def answer_fault(grant: Grant, scope: Sequence[str], excluded: Sequence[str], answer: str) -> str:
+    """Return why an answer does not fit this ask, "" for one that does."""
     if answer == "refused":
         return "a refusal has no scope" if tuple(scope) != (ALL,) or excluded else ""
     if not scope:
@@ -72,7 +69,7 @@ def wrong(grant: Grant, scope: Sequence[str], excluded: Sequence[str], answer: s
     if grant.action == "spawn":
         return _wrong_limits(grant, scope, excluded)
     for item in scope:
-        if item != ALL and item not in asked(grant, item):
+        if item != ALL and item not in ask_items(grant, item):
             return f"'{item}' was not asked for in {grant.id}: a scope can't be wider than its ask"
     form = _PULL if grant.action == "merge" else re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}\Z")
     for item in excluded:
@@ -102,12 +99,12 @@ def _wrong_limits(grant: Grant, scope: Sequence[str], excluded: Sequence[str]) -
 def answers(
     log: Sequence[LoggedRecord], digest: str, contract: Contract | None, *, outlived: bool = False
 ) -> AskAnswers:
-    """What stands of all answers for the version with this digest.
+    """Return the answers that apply to the version with this digest.
 
-    They end when another version is surfaced: putting the old bytes back doesn't bring them back. `outlived`: that they
-    stood is what is asked, for the way back of a flip that was executed under them.
+    They end when another version is surfaced, also when the old bytes are restored later. `outlived`: ended ones apply too,
+    for the rollback of a flip that was executed under them.
     """
-    granted: dict[str, Granted] = {}
+    granted: dict[str, GrantedAsk] = {}
     answered: set[str] = set()
     revoked: set[str] = set()
     excluded: set[tuple[str, str]] = set()
@@ -117,19 +114,19 @@ def answers(
             granted.clear()
             answered.clear()
         elif isinstance(record, Revoke):
-            gone = set(granted) if record.grant == ALL else {record.grant}
-            revoked |= gone | ({record.grant} - {ALL})
-            for id_ in gone:
+            ended = set(granted) if record.grant == ALL else {record.grant}
+            revoked |= ended | ({record.grant} - {ALL})
+            for id_ in ended:
                 granted.pop(id_, None)
         elif isinstance(record, AskAnswer):
             grant = contract.grant(record.grant) if contract is not None else None
             if record.answer == "granted" and grant is not None:
-                # Kept over all versions and asks: only naming an item again takes its exclusion back.
+                # Over all versions and asks: only a grant that names the item ends its exclusion.
                 excluded |= {(grant.action, name) for name in record.excluded}
             if grant is None or record.digest != digest:
                 continue
-            if wrong(grant, record.scope, record.excluded, record.answer):
-                granted.pop(grant.id, None)  # the newest word on this ask can't be understood: it is a no
+            if answer_fault(grant, record.scope, record.excluded, record.answer):
+                granted.pop(grant.id, None)  # the newest answer to this ask is invalid: it is a no
                 continue
             answered.add(grant.id)
             revoked.discard(grant.id)
@@ -137,5 +134,5 @@ def answers(
                 granted.pop(grant.id, None)
                 continue
             excluded -= {(grant.action, name) for name in record.scope}
-            granted[grant.id] = Granted(grant, record.scope, record)
+            granted[grant.id] = GrantedAsk(grant, record.scope, record)
     return AskAnswers(granted, frozenset(answered), frozenset(revoked), frozenset(excluded))

@@ -14,7 +14,7 @@ from correctless.runcontract.ledger.state import ContractState, FlipState, Versi
 TYPE_CHECKING = False  # both are long to import, and most actions need no facts
 if TYPE_CHECKING:
     from correctless.github.facts import PullFacts
-    from correctless.runcontract.judge.board import Here
+    from correctless.runcontract.judge.board import GateFacts
 
 ALLOW, DENY, ESCALATE = "allow", "deny", "escalate"
 TERMS = 6  # the first group that needs facts
@@ -23,9 +23,9 @@ _RETURNABLE = ("flipping", "flipped", "flip_unknown", "rolling_back")
 
 @frozen
 class Case:
-    """Everything but the action: what was read, and what could not be."""
+    """Everything a decision depends on besides the action and facts: what was read, and its faults."""
 
-    here: Version  # contract.md as it is now
+    current: Version  # contract.md as it is now
     pinned: Version | None  # what was stored aside at the last pin
     state: ContractState
     faults: tuple[Clause, ...] = ()  # of reading: contract, ledger, signatures
@@ -33,15 +33,15 @@ class Case:
 
 @frozen
 class CaseFacts:
-    """What was observed for this one action; what it doesn't need stays None."""
+    """Facts observed for this one action; those it doesn't need are None."""
 
     pull: PullFacts | None = None
-    here: Here | None = None
+    gates: GateFacts | None = None
 
 
 @frozen
 class Verdict:
-    """`clauses`: all that fails in the group that decided. `bound`: what an allowed action is tied to besides itself."""
+    """`clauses`: all that fails in the group that decided. `bound`: the state an allowed action is bound to."""
 
     verdict: str
     group: int
@@ -52,21 +52,21 @@ class Verdict:
 
 
 def way_back(case: Case, action: Action) -> bool:
-    """A rollback of a flip that was executed keeps working while the contract is tampered with, revoked, expired or frozen."""
+    """Whether this rolls back an executed flip: that works while the contract is changed, revoked, expired or frozen."""
     return action.kind == "rollback" and flip_state(case, action).phase in _RETURNABLE
 
 
 def flip_state(case: Case, action: Action) -> FlipState:
-    """Return the state of the action's target switch."""
+    """Return the state of the switch that the action names."""
     return case.state.flips.get(action.target, FlipState())
 
 
 def contract_of(case: Case) -> Contract:
-    """Return the readable contract: the present version, else the pinned one.
+    """Return the readable contract: the current version, else the pinned one.
 
     Raises: LookupError when neither can be read.
     """
-    for version in (case.here, case.pinned):
+    for version in (case.current, case.pinned):
         if version is not None and version.contract is not None:
             return version.contract
     raise LookupError("no contract can be read")

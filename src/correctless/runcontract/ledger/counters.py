@@ -10,12 +10,12 @@ from correctless.base.values import frozen
 from correctless.runcontract.document.sections import Contract
 from correctless.runcontract.ledger.actions import Action
 from correctless.runcontract.ledger.records import (
+    EscalationAnswer,
     EscalationRecord,
     Helper,
     LoggedRecord,
     Permit,
     RepairAttempt,
-    Settled,
     Surfaced,
     moment,
 )
@@ -24,8 +24,8 @@ TWICE = 2
 
 
 @frozen
-class Open:
-    """An escalation that no person has answered."""
+class OpenEscalation:
+    """An escalation without an answer."""
 
     id: str
     condition: str
@@ -36,7 +36,7 @@ class Open:
 
 @frozen
 class SpentBudget:
-    """What of one spawn grant is used up."""
+    """The used part of one spawn grant."""
 
     agents: int
     running: int
@@ -45,7 +45,7 @@ class SpentBudget:
 
 @frozen
 class SpawnPermit:
-    """A permit for helpers; each counts against the grant from here on."""
+    """A permit for helpers; each counts against the grant."""
 
     grant: str
     expires: datetime
@@ -57,21 +57,19 @@ class Counters:
     """What is counted over the records of a ledger."""
 
     failed: Mapping[tuple[str, str], int]  # (fix or deploy, symptom) -> failed in a row
-    open: tuple[Open, ...]
+    open: tuple[OpenEscalation, ...]
     helpers: Mapping[str, str]  # id -> the permit of each one that has no end
     permits: Mapping[str, SpawnPermit]
-    ended: Mapping[
-        str, tuple[tuple[str, float | None], ...]
-    ]  # permit -> helper and cost of each one that has
-    settled: tuple[Settled, ...]  # those that answered an open escalation
+    ended: Mapping[str, tuple[tuple[str, float | None], ...]]  # permit -> (helper, cost) of each one that has
+    answers: tuple[EscalationAnswer, ...]  # those to an open escalation
 
     def worst(self, what: str) -> tuple[str, int]:
-        """The symptom that failed most often in a row, and how often."""
-        found = [(symptom, count) for (kind, symptom), count in self.failed.items() if kind == what]
-        return max(found, key=lambda each: each[1], default=("", 0))
+        """Return the symptom that failed most often in a row, and how often."""
+        counts = [(symptom, count) for (kind, symptom), count in self.failed.items() if kind == what]
+        return max(counts, key=lambda each: each[1], default=("", 0))
 
     def spent(self, grant: str, now: datetime) -> SpentBudget:
-        """What is used of a spawn grant. A helper counts from its permit on, and one without an end as running."""
+        """Return the used part of a spawn grant; a permitted helper counts, and one without an end as running."""
         agents = running = 0
         cost = 0.0
         for id_, permit in self.permits.items():
@@ -90,13 +88,13 @@ class Counters:
 
 
 def counters(log: Sequence[LoggedRecord], contract: Contract | None) -> Counters:
-    """All counts. Conditions of section 8 with `counter:` are open as soon as their count is reached."""
+    """Return all counts; a condition of section 8 with `counter:` is open as soon as its count is reached."""
     failed: dict[tuple[str, str], int] = {}
-    opened: dict[str, Open] = {}
+    opened: dict[str, OpenEscalation] = {}
     helpers: dict[str, str] = {}
     permits: dict[str, SpawnPermit] = {}
     ended: dict[str, tuple[tuple[str, float | None], ...]] = {}
-    settled: list[Settled] = []
+    answers: list[EscalationAnswer] = []
     surfaced = ""
     conditions = contract.escalations.escalation if contract is not None else ()
     for item in log:
@@ -104,23 +102,23 @@ def counters(log: Sequence[LoggedRecord], contract: Contract | None) -> Counters
             case RepairAttempt() as record if not record.diagnostic:
                 key = (record.what, folded(record.symptom))
                 failed[key] = failed.get(key, 0) + 1 if record.result == "failed" else 0
+                plural = _PLURAL[record.what]
                 for condition in conditions:
-                    if (
-                        condition.raise_ == f"counter:two_failed_{_PLURAL[record.what]}"
-                        and failed[key] >= TWICE
-                    ):
-                        question = f"{failed[key]} failed {_PLURAL[record.what]} of '{record.symptom}': how to go on?"
+                    if condition.raise_ == f"counter:two_failed_{plural}" and failed[key] >= TWICE:
+                        question = f"{failed[key]} failed {plural} of '{record.symptom}': how to continue?"
                         id_ = counted(condition.id)
-                        opened[id_] = Open(id_, condition.id, record.symptom, condition.freezes, question)
+                        opened[id_] = OpenEscalation(
+                            id_, condition.id, record.symptom, condition.freezes, question
+                        )
             case EscalationRecord() as record:
-                opened[record.id] = Open(
+                opened[record.id] = OpenEscalation(
                     record.id, record.condition, record.target, record.freezes, record.decision_needed
                 )
             case Surfaced(digest):
                 surfaced = digest
-            case Settled(escalation) as record if record.digest in ("", surfaced):
+            case EscalationAnswer(escalation) as record if record.digest in ("", surfaced):
                 if opened.pop(escalation, None) is not None:
-                    settled.append(record)
+                    answers.append(record)
                     for condition in conditions:
                         if escalation == counted(condition.id):
                             what = "fix" if condition.raise_.endswith("fixes") else "deploy"
@@ -136,14 +134,14 @@ def counters(log: Sequence[LoggedRecord], contract: Contract | None) -> Counters
                     ended[permit] = (*ended.get(permit, ()), (id_, cost))
             case _:
                 pass
-    return Counters(failed, tuple(opened.values()), helpers, permits, ended, tuple(settled))
+    return Counters(failed, tuple(opened.values()), helpers, permits, ended, tuple(answers))
 
 
 _PLURAL = {"fix": "fixes", "deploy": "deploys"}
 
 
 def counted(condition: str) -> str:
-    """The id of the escalation that a counter raises for a condition."""
+    """Return the id of the escalation that a counter raises for a condition."""
     return f"counter-{condition}"
 
 

@@ -1,4 +1,4 @@
-"""Exceptions that people recorded for one version of the rules: waivers and re-affirmations."""
+"""Your exceptions for one version of the contract: waivers and re-affirmations."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from correctless.runcontract.ledger.records import (
     moment,
 )
 
-LONGEST = timedelta(minutes=1440)  # from when a re-affirmation is put on record
+LONGEST = timedelta(minutes=1440)  # from the record of a re-affirmation to its end
 
 
 @frozen
 class Exceptions:
-    """Those that hold: for these bytes, not expired, not used, nothing ended since."""
+    """The exceptions that apply: for these bytes, not expired, not used, not ended since."""
 
     waivers: tuple[Waiver, ...]
     reaffirmed: Mapping[str, Reaffirm]  # by id
 
 
 def exceptions(log: Sequence[LoggedRecord], digest: str, now: datetime) -> Exceptions:
-    """Like answers, they end when another version is surfaced, and with a close or a revocation of everything."""
+    """Return the exceptions that apply; like answers, they end with another version, a close or a full revocation."""
     waivers: list[Waiver] = []
     reaffirmed: dict[str, Reaffirm] = {}
-    spent: set[str] = set()  # ids are good for one record: what was used must not come back by a second
+    spent: set[str] = set()  # an id is valid for one record: a used one must not return by a second
     for item in log:
         match item.record:
             case Waiver() as record if record.digest == digest:

@@ -1,7 +1,7 @@
-"""The records of a contract's ledger as frozen values, to and from the fields of a line.
+"""Records of a contract's ledger as frozen values, to and from the fields of a line.
 
 A key that comes later has a default: each release reads the ledgers of all before it. Unlike elsewhere, unknown keys are
-refused: a record nobody here understands must not be passed over when authority depends on it.
+refused: a record that this release does not know must not be ignored when authority depends on it.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, field, fields
 from datetime import UTC, datetime
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias, get_args
 
 from correctless.base.clock import timestamp
 from correctless.base.values import frozen
 from correctless.ledger.record import read
 from correctless.runcontract.ledger.actions import Action
+from correctless.runcontract.ledger.clause import Clause
 from correctless.syntax.strict_json import RecordError
 
 ALL = "*"
@@ -22,7 +23,7 @@ ALL = "*"
 
 @frozen
 class Surfaced:
-    """The contract was put before the operator as it stood."""
+    """The contract was shown to the operator."""
 
     record: ClassVar[str] = "surfaced"
     digest: str
@@ -30,7 +31,7 @@ class Surfaced:
 
 @frozen
 class AskAnswer:
-    """What a person said to one ask of exactly these bytes."""
+    """Your answer to one ask of exactly these bytes."""
 
     record: ClassVar[str] = "answer"
     digest: str
@@ -41,7 +42,7 @@ class AskAnswer:
     scope: tuple[str, ...] = (ALL,)
     excluded: tuple[str, ...] = ()
     note: str = ""
-    signed: str = ""  # the text that was signed, word for word
+    signed: str = ""  # the exact text that was signed
     signature: str = ""
     signers: str = ""  # the file of allowed signers it was checked against
 
@@ -62,7 +63,7 @@ class Revoke:
 
 @frozen
 class Pin:
-    """The granted bytes were stored aside: from here on they are what is enforced."""
+    """The granted bytes were stored aside, to be enforced."""
 
     record: ClassVar[str] = "pin"
     digest: str
@@ -70,24 +71,14 @@ class Pin:
 
 
 @frozen
-class DecisionClause:
-    """One clause of a decision."""
-
-    code: str
-    section: int
-    found: str
-    needed: str
-
-
-@frozen
 class AuthorityDecision:
-    """The verdict on an action, with its failing clauses and its permit."""
+    """Verdict on an action, with its failing clauses or its permit."""
 
     record: ClassVar[str] = "decision"
     digest: str
     action: Mapping[str, Any]
     verdict: str  # allow | deny | escalate
-    clauses: tuple[DecisionClause, ...] = ()
+    clauses: tuple[Clause, ...] = ()
     permit: str = ""
 
 
@@ -101,8 +92,8 @@ class Permit:
     action: Mapping[str, Any]
     grant: str
     expires: str
-    bound: Mapping[str, str] = field(default_factory=dict)  # what else must still be so: head, base_sha, ...
-    reaffirmed: tuple[str, ...] = ()  # the re-affirmations it used up
+    bound: Mapping[str, str] = field(default_factory=dict)  # what must not have changed: head, base_sha, ...
+    reaffirmed: tuple[str, ...] = ()  # the re-affirmations it uses
 
 
 @frozen
@@ -115,12 +106,12 @@ class Consume:
 
 @frozen
 class GateEvidence:
-    """One run of a gate's check, or a claim that was made without one."""
+    """One run of a gate's check, or a claim without one."""
 
     record: ClassVar[str] = "evidence"
     gate: str
     result: str  # passed | failed | partial | claimed
-    digest: str  # of the contract whose gate it was
+    digest: str  # of the contract with the gate
     revision: str = ""
     code: int | None = None
     argv: tuple[str, ...] = ()
@@ -148,17 +139,15 @@ class EscalationRecord:
 
 
 @frozen
-class Settled:
-    """A person's answer to an escalation."""
+class EscalationAnswer:
+    """Your answer to an escalation."""
 
     record: ClassVar[str] = "settled"
     escalation: str
     answer: str
     by: str
     channel: str
-    digest: str = (
-        ""  # of the bytes it was signed under; "" from a terminal, where the person saw what is there
-    )
+    digest: str = ""  # of the contract it was signed for; "" from a terminal, where you saw it
     signed: str = ""
     signature: str = ""
     signers: str = ""
@@ -166,7 +155,7 @@ class Settled:
 
 @frozen
 class Reaffirm:
-    """A person said yes, once more and once only, to exactly this action although a constraint forbids it."""
+    """You allow exactly this action once although a constraint forbids it."""
 
     record: ClassVar[str] = "reaffirm"
     id: str
@@ -183,7 +172,7 @@ class Reaffirm:
 
 @frozen
 class Waiver:
-    """A human lets a failing check pass for one head commit."""
+    """You let a failing check pass for one head commit."""
 
     record: ClassVar[str] = "waiver"
     digest: str
@@ -263,19 +252,16 @@ class Close:
 
 
 Record: TypeAlias = (
-    Surfaced | AskAnswer | Revoke | Pin | AuthorityDecision | Permit | Consume | GateEvidence | EscalationRecord | Settled | Reaffirm
-    | Waiver | FlipRecord | Rollback | RepairAttempt | Helper | Review | Close
+    Surfaced | AskAnswer | Revoke | Pin | AuthorityDecision | Permit | Consume | GateEvidence | EscalationRecord
+    | EscalationAnswer | Reaffirm | Waiver | FlipRecord | Rollback | RepairAttempt | Helper | Review | Close
 )  # fmt: skip
-_KINDS: tuple[type[Record], ...] = (
-    Surfaced, AskAnswer, Revoke, Pin, AuthorityDecision, Permit, Consume, GateEvidence, EscalationRecord, Settled, Reaffirm,
-    Waiver, FlipRecord, Rollback, RepairAttempt, Helper, Review, Close,
-)  # fmt: skip
-# What only a person says: at a terminal, or in a text that was signed elsewhere.
-Word: TypeAlias = AskAnswer | Revoke | Settled | Reaffirm | Waiver
+_KINDS: tuple[type[Record], ...] = get_args(Record)
+# What only a person may state: at a terminal, or in a text that was signed elsewhere.
+Statement: TypeAlias = AskAnswer | Revoke | EscalationAnswer | Reaffirm | Waiver
 _BY_NAME = {kind.record: kind for kind in _KINDS}
 _KEYS = {kind.record: frozenset(f.name for f in fields(kind)) for kind in _KINDS}
 
-# What a word may be; everything else in its place is refused.
+# The values of a field that has a closed list of them.
 _CHANNEL: dict[str, tuple[str, ...]] = {"channel": ("terminal", "signed")}
 _CLOSED: dict[str, dict[str, tuple[str, ...]]] = {
     "answer": {"answer": ("granted", "refused"), **_CHANNEL},
@@ -292,7 +278,7 @@ _CLOSED: dict[str, dict[str, tuple[str, ...]]] = {
 
 @frozen
 class LoggedRecord:
-    """A record where it stands: its number in the ledger and when it was written."""
+    """A record with its number in the ledger and when it was written."""
 
     seq: int
     at: datetime
@@ -300,18 +286,18 @@ class LoggedRecord:
 
 
 def fields_of(record: Record, now: datetime) -> dict[str, Any]:
-    """The record as a mapping in the order of its line."""
+    """Return the record as a mapping in the order of its line."""
     return {"record": record.record, "at": timestamp(now), **asdict(record)}
 
 
 def logged(seq: int, values: Mapping[str, Any]) -> LoggedRecord:
-    """The record a line holds; `RecordError` names what doesn't fit."""
+    """Return the record of a line; `RecordError` names what is invalid."""
     rest = {key: value for key, value in values.items() if key not in ("at", "seq", "prev")}
     return LoggedRecord(seq, moment(values.get("at")), record_of(rest))
 
 
 def record_of(values: Mapping[str, Any]) -> Record:
-    """The record these are the fields of, its name under `record`; `RecordError` names what doesn't fit."""
+    """Return the record with these fields, its name under `record`; `RecordError` names what is invalid."""
     rest = dict(values)
     name = rest.pop("record", None)
     kind = _BY_NAME.get(name) if isinstance(name, str) else None
@@ -319,10 +305,10 @@ def record_of(values: Mapping[str, Any]) -> Record:
         raise RecordError(f"an unknown record '{name}'")
     if unknown := rest.keys() - _KEYS[kind.record]:
         raise RecordError(f"an unknown key '{min(unknown)}'")
-    for key, words in _CLOSED.get(kind.record, {}).items():
-        if key in rest and rest[key] not in words:
-            raise RecordError(f"field '{key}' is none of {', '.join(words)}")
-    # What is only read when it is needed must not be found unreadable there.
+    for key, allowed in _CLOSED.get(kind.record, {}).items():
+        if key in rest and rest[key] not in allowed:
+            raise RecordError(f"field '{key}' is none of {', '.join(allowed)}")
+    # Checked here, as nothing can refuse a record later, when the value is used.
     if "expires" in rest:
         moment(rest["expires"])
     if isinstance(rest.get("action"), dict):
@@ -331,11 +317,11 @@ def record_of(values: Mapping[str, Any]) -> Record:
 
 
 def moment(text: object) -> datetime:
-    """A time of a record; `RecordError` when it has no zone or is none."""
+    """Return a time of a record; `RecordError` when it is invalid or has no zone."""
     try:
         at = datetime.fromisoformat(text) if isinstance(text, str) else None
         if at is not None:
-            at.astimezone(UTC)  # the last day of 9999 in a zone to the west is no time of any other
+            at.astimezone(UTC)  # the last day of 9999 in a zone to the west is out of range in UTC
     except (ValueError, OverflowError):
         at = None
     if at is None or at.utcoffset() is None:

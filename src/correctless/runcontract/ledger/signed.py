@@ -1,8 +1,8 @@
-"""Statements signed outside of the terminal: the record each one makes, or why it is refused.
+"""Statements signed outside of the terminal: the record of each one, or why it is refused.
 
-The text is one JSON object: `record` says what kind of word it is (an answer where that is left out), `run` which run it is
-for, and the rest are that record's own fields. It is signed with `ssh-keygen -Y sign -n correctless-contract -f KEY FILE`,
-and checked against a file of allowed signers that lies outside the repository.
+The text is one JSON object: `record` is the kind of statement (by default an answer), `run` the run it is for, and the
+rest are that record's own fields. It is signed with `ssh-keygen -Y sign -n correctless-contract -f KEY FILE`, and checked
+against a file of allowed signers outside the repository.
 """
 
 from __future__ import annotations
@@ -11,32 +11,25 @@ import hashlib
 import os
 import stat
 import subprocess
+from typing import get_args
 
 from correctless.base.lazy_re import lazily
 from correctless.ledger.record import decode
-from correctless.runcontract.ledger.records import (
-    AskAnswer,
-    Reaffirm,
-    Revoke,
-    Settled,
-    Waiver,
-    Word,
-    record_of,
-)
+from correctless.runcontract.ledger.records import AskAnswer, Reaffirm, Revoke, Statement, record_of
 from correctless.syntax.strict_json import RecordError
 
 NAMESPACE = "correctless-contract"
-KINDS: dict[str, type[Word]] = {kind.record: kind for kind in (AskAnswer, Revoke, Settled, Reaffirm, Waiver)}
+KINDS: dict[str, type[Statement]] = {kind.record: kind for kind in get_args(Statement)}
 _SECONDS = 20.0
 _MOST = 1 << 16  # bytes of a text or of a signature
-# Wherever the system's own file is, it is the one that counts: who works as a user can't write it.
+# Where the system has its own file, only that counts: an ordinary user can't write it.
 SYSTEM = "/etc/correctless/allowed_signers"
 _SHA = lazily(r"[0-9a-f]{64}\Z")
 _verified: set[tuple[str, str, str, bytes]] = set()
 
 
-def word(text: bytes, signature: bytes, signers: str, *, home: str, run: str) -> Word | str:
-    """The record of a signed word, or one line that says why it is none."""
+def statement(text: bytes, signature: bytes, signers: str, *, home: str, run: str) -> Statement | str:
+    """Return the record of a signed statement, or one line that says why it is refused."""
     if len(text) > _MOST or len(signature) > _MOST:
         return "it is too long"
     try:
@@ -46,9 +39,9 @@ def word(text: bytes, signature: bytes, signers: str, *, home: str, run: str) ->
     return refuted(record, home, run) or record
 
 
-def refuted(record: Word, home: str, run: str) -> str:
-    """Why a record with the channel `signed` is not what its signer signed; "" when it is."""
-    # Whatever stands in a ledger comes here, also text no program can be given: that is a ValueError too.
+def refuted(record: Statement, home: str, run: str) -> str:
+    """Return why a record with the channel `signed` is not what its signer signed; "" when it is."""
+    # A ledger may have any text, also one that no program takes as an argument: that is a ValueError too.
     try:
         if _record(record.signed.encode(), record.signature, record.signers, run) != record:
             return "the record says something else than the text that was signed"
@@ -57,8 +50,8 @@ def refuted(record: Word, home: str, run: str) -> str:
         return f"its text is not a valid statement: {error}"
 
 
-def _record(text: bytes, signature: str, signers: str, run: str) -> Word:
-    """What a text says, as the record it makes; `RecordError` when it is none, or one for another run."""
+def _record(text: bytes, signature: str, signers: str, run: str) -> Statement:
+    """Return the record that a text states; `RecordError` when it is invalid, or for another run."""
     values = decode(text)
     kind = KINDS.get(str(values.setdefault("record", AskAnswer.record)))
     if kind is None:
@@ -72,51 +65,51 @@ def _record(text: bytes, signature: str, signers: str, run: str) -> Word:
         ours["id"] = hashlib.sha256(text).hexdigest()[:16]
     if unknown := values.keys() & ours.keys():
         raise RecordError(f"an unknown key '{min(unknown)}'")
-    # Of the five only a revocation may be about whatever the bytes are: it can't widen anything.
+    # Of the five only a revocation applies to any bytes: it can't widen anything.
     if kind is not Revoke and not _SHA.match(str(values.get("digest"))):
         raise RecordError("'digest' is not the SHA-256 of a contract")
     record = record_of({**values, **ours})
-    assert isinstance(record, Word)
+    assert isinstance(record, Statement)
     return record
 
 
 def untrusted(signers: str, home: str) -> str:
-    """Why a file of allowed signers is not believed; "" for one that is."""
+    """Return why a file of allowed signers is not trusted; "" for one that is."""
     real = os.path.realpath(signers)
     if os.path.exists(SYSTEM) and real != os.path.realpath(SYSTEM):
         return f"allowed signers are those in {SYSTEM} here, and no others"
     if os.path.commonpath([real, os.path.realpath(home)]) == os.path.realpath(home):
         return "the file of allowed signers is inside the repository"
     try:
-        found = os.stat(real)
+        status = os.stat(real)
     except OSError as error:
         return f"the file of allowed signers can't be read: {error.strerror}"
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         return "the file of allowed signers is not a regular file"
-    if found.st_mode & 0o022:
+    if status.st_mode & 0o022:
         return "the file of allowed signers can be written by others than its owner"
     return ""
 
 
 def out_of_reach(signers: str, user: int) -> bool:
-    """Whether the user with this id, and so an agent of theirs, can't change who is allowed to sign."""
+    """Whether the user with this id, and so an agent of theirs, cannot change the list of signers."""
     path = os.path.realpath(signers)
     while True:
         try:
-            found = os.lstat(path)
+            status = os.lstat(path)
         except OSError:
             return False
-        # An owner can make writable what is not; and who may rename a folder on the way puts another in its place.
-        sticky = stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX
-        if found.st_uid == user or (found.st_mode & 0o022 and not sticky):
+        # An owner can make a file writable, and a user who may rename a parent folder can replace it.
+        sticky = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX
+        if status.st_uid == user or (status.st_mode & 0o022 and not sticky):
             return False
         if path == "/":
             return True
         path = os.path.dirname(path)
 
 
-def _verify(record: Word) -> str:
-    """Why ssh-keygen refuses the signature; "" for a good one, which it is asked about once a process and list of signers."""
+def _verify(record: Statement) -> str:
+    """Return why ssh-keygen refuses the signature, "" for a good one; it runs once for a statement and list."""
     try:
         with open(record.signers, "rb") as file:
             allowed = file.read()
@@ -126,37 +119,25 @@ def _verify(record: Word) -> str:
     if key in _verified:
         return ""
     why = _refused(record, allowed)
-    # What such a list allows ends with time.
-    if not why and not any(word in allowed.lower() for word in (b"valid-before", b"cert-authority")):
+    # A list with these options may refuse the same signature later.
+    if not why and not any(option in allowed.lower() for option in (b"valid-before", b"cert-authority")):
         _verified.add(key)
     return why
 
 
-def _refused(record: Word, allowed: bytes) -> str:
-    import tempfile  # where nothing was signed, nobody waits for it
+def _refused(record: Statement, allowed: bytes) -> str:
+    import tempfile  # only a signed statement needs it
 
     with tempfile.TemporaryDirectory(prefix="correctless-") as folder:
         signature, signers = os.path.join(folder, "sig"), os.path.join(folder, "signers")
         with open(signature, "w", encoding="utf-8") as file:
             file.write(record.signature)
-        with open(signers, "wb") as copy:  # these bytes are the ones that are remembered
+        with open(signers, "wb") as copy:  # exactly the bytes of the key in `_verified`
             copy.write(allowed)
-        words = [
-            "ssh-keygen",
-            "-Y",
-            "verify",
-            "-f",
-            signers,
-            "-I",
-            record.by,
-            "-n",
-            NAMESPACE,
-            "-s",
-            signature,
-        ]
+        verify = ["ssh-keygen", "-Y", "verify", "-f", signers]
         try:
             done = subprocess.run(
-                words,
+                [*verify, "-I", record.by, "-n", NAMESPACE, "-s", signature],
                 input=record.signed.encode(),
                 capture_output=True,
                 timeout=_SECONDS,
@@ -165,8 +146,6 @@ def _refused(record: Word, allowed: bytes) -> str:
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             return f"ssh-keygen could not check it: {error}"
-    return (
-        ""
-        if done.returncode == 0
-        else "ssh-keygen finds no good signature of an allowed signer for this namespace"
-    )
+    if done.returncode == 0:
+        return ""
+    return "ssh-keygen finds no good signature of an allowed signer for this namespace"

@@ -1,4 +1,4 @@
-"""The state of a run, folded from the records of its ledger and the contract. Pure."""
+"""State of a run contract, folded from the records of its ledger and the contract. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime
 from correctless.base.values import frozen
 from correctless.runcontract.document.sections import Contract
 from correctless.runcontract.ledger.answers import AskAnswers, answers
-from correctless.runcontract.ledger.counters import Counters, Open, counters
+from correctless.runcontract.ledger.counters import Counters, OpenEscalation, counters
 from correctless.runcontract.ledger.exceptions import exceptions
 from correctless.runcontract.ledger.records import (
     ALL,
@@ -24,9 +24,9 @@ from correctless.runcontract.ledger.records import (
     Review,
     Revoke,
     Rollback,
+    Statement,
     Surfaced,
     Waiver,
-    Word,
     moment,
 )
 
@@ -35,7 +35,7 @@ LIVE = ("active", "flipping", "flipped", "flip_unknown", "rolling_back", "rolled
 
 @frozen
 class Version:
-    """One version of the contract: its digest, and what it says where nothing is wrong with it."""
+    """One version of the contract: its digest, and its contents unless it is invalid."""
 
     digest: str
     contract: Contract | None
@@ -47,12 +47,12 @@ class FlipState:
 
     phase: str = ""  # "" | flipping | flipped | flip_unknown | rolling_back | rolled_back
     fired: tuple[str, ...] = ()  # triggers, since it was executed
-    gates: tuple[str, ...] = ()  # it had when it was rolled back
+    gates: tuple[str, ...] = ()  # at its rollback
 
 
 @frozen
 class PermitStatus:
-    """A permit and what became of it."""
+    """A permit, and whether it was used."""
 
     permit: Permit
     expires: datetime
@@ -61,35 +61,35 @@ class PermitStatus:
 
 @frozen
 class ContractState:
-    """Where the run stands; `why` in words, for a phase that can be had in several ways."""
+    """Phase and contents of a run contract; `why` explains a phase that has several causes."""
 
     phase: str
     why: str
-    surfaced: str  # the digest of what was put before the operator last, "" before the first
+    surfaced: str  # the digest that was surfaced last, "" before the first
     pinned: str  # the digest of the last pin, "" before the first
     pin_live: bool  # neither closed nor revoked since
     answers: AskAnswers
     pinned_answers: AskAnswers  # for the version that is pinned
     flips: Mapping[str, FlipState]
     permits: Mapping[str, PermitStatus]
-    reaffirmed: Mapping[str, Reaffirm]  # those that hold and were not used yet
+    reaffirmed: Mapping[str, Reaffirm]  # those that apply, by id
     reviews: tuple[Review, ...]
     waivers: tuple[Waiver, ...]
-    words: tuple[
-        Word, ...
-    ]  # of persons, all that rests on something: answers, exceptions, what ended a freeze
+    statements: tuple[Statement, ...]  # those in force: answers, exceptions, and the ends of freezes
     evidence: tuple[LoggedRecord, ...]
     counters: Counters
     last: datetime | None  # when the last record was written
 
     @property
-    def open(self) -> tuple[Open, ...]:
-        """The open escalations: while there is one, the state is frozen for what it names."""
+    def open(self) -> tuple[OpenEscalation, ...]:
+        """The open escalations; each freezes the actions it names."""
         return self.counters.open
 
 
-def fold(log: Sequence[LoggedRecord], here: Version, pinned: Version | None, now: datetime) -> ContractState:
-    """The state. `here` is contract.md as it is now, `pinned` what was stored aside at the last pin."""
+def fold(
+    log: Sequence[LoggedRecord], current: Version, pinned: Version | None, now: datetime
+) -> ContractState:
+    """Return the state; `current` is contract.md, `pinned` what was stored aside at the last pin."""
     surfaced, pin, ended = "", "", ""
     surfaced_at = pin_at = -1
     flips: dict[str, FlipState] = {}
@@ -125,34 +125,41 @@ def fold(log: Sequence[LoggedRecord], here: Version, pinned: Version | None, now
             case _:
                 pass
     live = bool(pin) and not ended
-    said = answers(log, here.digest, here.contract)
-    kept = _NONE
+    current_answers = answers(log, current.digest, current.contract)
+    pinned_answers = _NONE
     if pinned is not None and pinned.digest == pin:
-        kept = answers(log, pinned.digest, pinned.contract, outlived=True)
-    reopened = surfaced_at > pin_at and surfaced == here.digest and here.contract is not None
-    phase, why = _phase(here, said, flips, pin=pin, ended=ended, live=live, reopened=reopened, log=log)
-    limits = here.contract or (pinned.contract if pinned is not None else None)
+        pinned_answers = answers(log, pinned.digest, pinned.contract, outlived=True)
+    reopened = surfaced_at > pin_at and surfaced == current.digest and current.contract is not None
+    phase, why = _phase(
+        current, current_answers, flips, pin=pin, ended=ended, live=live, reopened=reopened, log=log
+    )
+    limits = current.contract or (pinned.contract if pinned is not None else None)
     if limits is not None and now >= limits.run.not_after and phase not in ("closed", "void", "draft"):
         phase, why = "expired", f"the answers held until {limits.run.not_after.isoformat()}"
-    let = exceptions(log, here.digest, now)
-    counted = counters(log, limits)
-    answered = [each.said for answers_ in (said, kept) for each in answers_.granted.values()]
+    valid = exceptions(log, current.digest, now)
+    counts = counters(log, limits)
+    granted = (*current_answers.granted.values(), *pinned_answers.granted.values())
     return ContractState(
         phase=phase,
         why=why,
         surfaced=surfaced,
         pinned=pin,
         pin_live=live,
-        answers=said,
-        pinned_answers=kept,
+        answers=current_answers,
+        pinned_answers=pinned_answers,
         flips=flips,
         permits=permits,
-        reaffirmed=let.reaffirmed,
+        reaffirmed=valid.reaffirmed,
         reviews=tuple(reviews),
-        waivers=let.waivers,
-        words=(*answered, *let.waivers, *let.reaffirmed.values(), *counted.settled),
+        waivers=valid.waivers,
+        statements=(
+            *(each.answer for each in granted),
+            *valid.waivers,
+            *valid.reaffirmed.values(),
+            *counts.answers,
+        ),
         evidence=tuple(evidence),
-        counters=counted,
+        counters=counts,
         last=max((item.at for item in log), default=None),
     )
 
@@ -161,8 +168,8 @@ _NONE = AskAnswers({}, frozenset(), frozenset(), frozenset())
 
 
 def _phase(
-    here: Version,
-    said: AskAnswers,
+    current: Version,
+    current_answers: AskAnswers,
     flips: Mapping[str, FlipState],
     *,
     pin: str,
@@ -171,18 +178,17 @@ def _phase(
     reopened: bool,
     log: Sequence[LoggedRecord],
 ) -> tuple[str, str]:
-    if live and here.digest == pin and here.contract is not None:
+    if live and current.digest == pin and current.contract is not None:
         return _of_flips(flips), ""
-    after_end = _surfaced_since_end(log, here.digest)
-    if ended and not after_end:
+    if ended and not _surfaced_since_end(log, current.digest):
         return ended, "it was closed" if ended == "closed" else "a person revoked it"
     if live and not reopened:
         return "void", "contract.md is not what was granted"
-    if here.contract is None:
+    if current.contract is None:
         return "draft", "it has faults or gaps"
-    if not any(isinstance(i.record, Surfaced) and i.record.digest == here.digest for i in log):
-        return "draft", "it was not surfaced as it stands now"
-    return ("answered", "") if said.answered else ("surfaced", "")
+    if not any(isinstance(i.record, Surfaced) and i.record.digest == current.digest for i in log):
+        return "draft", "its current version was not surfaced"
+    return ("answered", "") if current_answers.answered else ("surfaced", "")
 
 
 def _surfaced_since_end(log: Sequence[LoggedRecord], digest: str) -> bool:
@@ -203,14 +209,14 @@ def _of_flips(flips: Mapping[str, FlipState]) -> str:
 
 
 def _after_pin(state: FlipState, gates: tuple[str, ...]) -> FlipState:
-    # After a rollback the same flip is open again only behind a gate that wasn't there before.
+    # After a rollback the same flip is possible again only behind a new gate.
     if state.phase == "rolled_back" and set(gates) > set(state.gates):
         return FlipState()
     return state
 
 
 def _flipped(before: FlipState, record: FlipRecord) -> FlipState:
-    if record.phase == "called_off":  # takes back its own start, and nothing else
+    if record.phase == "called_off":  # reverts its own start alone
         return replace(before, phase="") if before.phase == "flipping" else before
     phase = {"started": "flipping", "done": "flipped", "unknown": "flip_unknown"}[record.phase]
     return FlipState(phase, (), before.gates)

@@ -1,66 +1,62 @@
-"""Whether your answer can be recorded now, and a short description of it. Pure."""
+"""Whether your statement can be recorded now, and a summary of it. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
 
-from correctless.base.lazy_re import lazily
 from correctless.project.git.objectid import OID
 from correctless.runcontract.document.sections import Contract
 from correctless.runcontract.ledger.actions import Action, fault
-from correctless.runcontract.ledger.answers import wrong
+from correctless.runcontract.ledger.answers import answer_fault
 from correctless.runcontract.ledger.case import Case
 from correctless.runcontract.ledger.exceptions import LONGEST
 from correctless.runcontract.ledger.records import (
     ALL,
     AskAnswer,
+    EscalationAnswer,
     LoggedRecord,
     Reaffirm,
     Revoke,
-    Settled,
+    Statement,
     Waiver,
-    Word,
     moment,
 )
 
-_COMMIT = lazily(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 
-
-def told(word: Word) -> str:
-    """Describe what was answered in a few words."""
-    match word:
+def summary(statement: Statement) -> str:
+    """Return what a statement says, in a few words."""
+    match statement:
         case AskAnswer():
-            return f"{word.grant} is {word.answer}"
+            return f"{statement.grant} is {statement.answer}"
         case Revoke():
-            return f"{'everything' if word.grant == ALL else word.grant} is revoked"
-        case Settled():
-            return f"{word.escalation} is answered"
+            return f"{'everything' if statement.grant == ALL else statement.grant} is revoked"
+        case EscalationAnswer():
+            return f"{statement.escalation} is answered"
         case Reaffirm():
-            return f"{Action.of(word.action).label} is re-affirmed"
+            return f"{Action.of(statement.action).label} is re-affirmed"
         case Waiver():
-            return f"{word.check} is waived"
+            return f"{statement.check} is waived"
 
 
-def unfit(word: Word, case: Case, log: Sequence[LoggedRecord], now: datetime) -> str:
-    """Why this word can't be put on record now; "" for one that can. Who said it is not judged here."""
-    if word.signed and any(
-        word.signed == each.record.signed for each in log if isinstance(each.record, Word)
-    ):
+def unfit(statement: Statement, case: Case, log: Sequence[LoggedRecord], now: datetime) -> str:
+    """Return why this statement cannot be recorded now, "" for one that can; its author is checked elsewhere."""
+    statements = (each.record for each in log if isinstance(each.record, Statement))
+    if statement.signed and any(statement.signed == each.signed for each in statements):
         return "this exact text is recorded already and counts once. sign another one: one more space makes it another"
-    contract = case.here.contract
-    if isinstance(word, Settled):
-        return _settled(word, case)
-    if isinstance(word, Revoke):
-        return _ask(word.grant, contract) if contract is not None and word.grant != ALL else ""
-    if contract is None or word.digest != case.here.digest:
+    contract = case.current.contract
+    if isinstance(statement, EscalationAnswer):
+        return _settled(statement, case)
+    if isinstance(statement, Revoke):
+        return _ask(statement.grant, contract) if contract is not None and statement.grant != ALL else ""
+    if contract is None or statement.digest != case.current.digest:
         return "it is for other bytes than contract.md holds now"
-    if isinstance(word, AskAnswer):
-        ask = contract.grant(word.grant)
-        return (
-            _ask(word.grant, contract) if ask is None else wrong(ask, word.scope, word.excluded, word.answer)
-        )
-    return _reaffirmed(word, contract, now) if isinstance(word, Reaffirm) else _waived(word)
+    if isinstance(statement, AskAnswer):
+        ask = contract.grant(statement.grant)
+        if ask is None:
+            return _ask(statement.grant, contract)
+        return answer_fault(ask, statement.scope, statement.excluded, statement.answer)
+    return _reaffirmed(statement, contract, now) if isinstance(statement, Reaffirm) else _waived(statement)
 
 
 def _ask(grant: str, contract: Contract) -> str:
@@ -69,30 +65,30 @@ def _ask(grant: str, contract: Contract) -> str:
     return f"unknown ask '{grant}'. known: {', '.join(each.id for each in contract.grants.grant)}"
 
 
-def _settled(word: Settled, case: Case) -> str:
-    if not word.answer.strip():
+def _settled(statement: EscalationAnswer, case: Case) -> str:
+    if not statement.answer.strip():
         return "an escalation is answered with a decision"
-    if word.digest not in ("", case.state.surfaced):
+    if statement.digest not in ("", case.state.surfaced):
         return "it is for other bytes than were surfaced last"
-    if any(each.id == word.escalation for each in case.state.open):
+    if any(each.id == statement.escalation for each in case.state.open):
         return ""
     names = ", ".join(each.id for each in case.state.open) or "none"
-    return f"no open escalation '{word.escalation}'. open: {names}"
+    return f"no open escalation '{statement.escalation}'. open: {names}"
 
 
-def _reaffirmed(word: Reaffirm, contract: Contract, now: datetime) -> str:
-    if said := fault(Action.of(word.action)):
-        return f"{said} can't be judged. write it as authorize is asked for it"
-    if all(each.id != word.constraint for each in contract.constraints.constraint):
-        return f"unknown constraint '{word.constraint}'"
-    if moment(word.expires) <= now:
-        return f"it held until {word.expires}"
-    if moment(word.expires) > now + LONGEST:
-        return f"it would hold until {word.expires}, and a re-affirmation holds for at most a day"
+def _reaffirmed(statement: Reaffirm, contract: Contract, now: datetime) -> str:
+    if why := fault(Action.of(statement.action)):
+        return f"{why} can't be judged. write it as in contract authorize"
+    if all(each.id != statement.constraint for each in contract.constraints.constraint):
+        return f"unknown constraint '{statement.constraint}'"
+    if moment(statement.expires) <= now:
+        return f"it held until {statement.expires}"
+    if moment(statement.expires) > now + LONGEST:
+        return f"it would hold until {statement.expires}, and a re-affirmation holds for at most a day"
     return ""
 
 
-def _waived(word: Waiver) -> str:
-    if not OID.match(word.head):
-        return f"'{word.head}' is not a full commit id"
-    return "" if word.check and word.base_run > 0 else "it names no check, or no run of it"
+def _waived(statement: Waiver) -> str:
+    if not OID.match(statement.head):
+        return f"'{statement.head}' is not a full commit id"
+    return "" if statement.check and statement.base_run > 0 else "it names no check, or no run of it"
