@@ -1,4 +1,4 @@
-"""The one YAML reader: nodes with positions, and findings for what cannot be read."""
+"""YAML reader: nodes with positions, and findings for what cannot be read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["ALIAS", "LIST", "MAP", "SCALAR", "Document", "Edit", "LineOffsets", 
 
 
 def read(text: str, path: str, *, start: int = 0, end: int | None = None) -> Document:
-    """Read the YAML between two offsets of `text`; positions count in the whole text. Never raises on content."""
+    """Read the YAML between two offsets of `text`; positions count in all of it. Never raises on content."""
     stop = len(text) if end is None else end
     reader = Reader(path, LineOffsets(text), start)
     if start == stop:
