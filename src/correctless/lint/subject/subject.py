@@ -261,7 +261,7 @@ class Skill(MarkdownSubject):
     @cached_property
     def contract(self) -> SkillContract:
         """Return the contract that the skill states."""
-        return of_skill(self.md, self.sections)
+        return of_skill(self.md)
 
     @cached_property
     def sections(self) -> list[Section]:
