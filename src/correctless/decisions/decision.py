@@ -36,7 +36,7 @@ class Attempt:
         return f"{self.run}/{self.step}/{self.attempt}/{label}"
 
 
-UNLISTED = "AD-UNLISTED-"  # how the id of a decision begins whose point the contract does not list
+UNLISTED = "AD-UNLISTED-"  # prefix of the id of a decision whose point the contract does not list
 
 
 @frozen
