@@ -63,6 +63,11 @@ def scan(text: str, first_line: int = 1) -> tuple[MarkdownLine, ...]:
     return tuple(map(make, zip(count(first_line), lines, kinds, depths, strict=False)))
 
 
+def line_starts(text: str) -> list[int]:
+    """Return the offset of each line of a text."""
+    return [0, *(end.end() for end in _ENDS.finditer(text))]
+
+
 def count_ends(text: str, stop: int) -> int:
     """Return the number of lines of a text that end before the offset `stop`."""
     return len(_ENDS.findall(text, 0, stop))

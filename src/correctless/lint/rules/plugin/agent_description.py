@@ -55,7 +55,7 @@ def check(agent: MarkdownSubject) -> Iterator[Finding]:
         yield agent.at(
             node, f"'description' is a {node.kind}, which is not read. {_ADVICE} in one text", "error"
         )
-    elif not agent_file.says(node) and not agent.md.recovered:
+    elif not agent_file.has_value(node) and not agent.md.recovered:
         home = agent_file.home(agent)
         lost = (
             "this agent is not loaded"

@@ -53,7 +53,7 @@ def check(agent: MarkdownSubject) -> Iterator[Finding]:
     if front is None or agent.md.recovered:
         return  # without keys it may be a page about the agents
     node = front.get("name")
-    if node is None or not agent_file.says(node):
+    if node is None or not agent_file.has_value(node):
         if agent_file.home(agent) == agent_file.PROJECT:
             yield agent.at(node, f"no 'name', so this agent is not loaded. {_ADVICE}")
         return
@@ -78,5 +78,5 @@ def _same(agent: MarkdownSubject, name: str) -> str:
     data = agent.facts.read(other)
     front = skill_text.read(data, other).frontmatter if data is not None else None
     node = front.get("name") if front else None
-    theirs = node.text.strip() if node is not None and agent_file.says(node) else name
+    theirs = node.text.strip() if node is not None and agent_file.has_value(node) else name
     return other if front is not None and theirs == name else ""

@@ -54,7 +54,7 @@ def _top(file: JsonSubject) -> Iterator[Finding]:
     if root is None:
         if file.document.root is not None:
             yield file.at(
-                file.document.root, f"the file is {shapes.said(file.document.root)}. write an object"
+                file.document.root, f"the file is {shapes.describe(file.document.root)}. write an object"
             )
         return
     outside = [key for key, _ in root.pairs if key.text in hook_set.EVENTS]
@@ -63,8 +63,8 @@ def _top(file: JsonSubject) -> Iterator[Finding]:
     hooks = root.get("hooks")
     modules = root.get("modules")
     for place, wanted in shapes.list_of(shapes.text)(modules) if modules is not None else ():
-        yield file.at(place, f"'modules' is {shapes.said(place)}. write {wanted}")
+        yield file.at(place, f"'modules' is {shapes.describe(place)}. write {wanted}")
     if hooks is not None and hooks.kind != MAP:
-        yield file.at(hooks, f"'hooks' is {shapes.said(hooks)}. write an object whose keys are events")
+        yield file.at(hooks, f"'hooks' is {shapes.describe(hooks)}. write an object whose keys are events")
     elif hooks is None and modules is None and not outside:
         yield file.at(None, "no 'hooks'. write \"hooks\": {}")

@@ -63,7 +63,8 @@ def check(market: JsonSubject) -> Iterator[Finding]:
     if root is None:
         if market.document.root is not None:
             yield market.at(
-                market.document.root, f"the manifest is {shapes.said(market.document.root)}. write an object"
+                market.document.root,
+                f"the manifest is {shapes.describe(market.document.root)}. write an object",
             )
         return
     if market.document.recovered:
@@ -77,7 +78,7 @@ def check(market: JsonSubject) -> Iterator[Finding]:
     if plugins is None:
         return
     if plugins.kind != LIST:
-        yield market.at(plugins, f"'plugins' is {shapes.said(plugins)}. write a list")
+        yield market.at(plugins, f"'plugins' is {shapes.describe(plugins)}. write a list")
     elif not plugins.items:
         yield market.at(plugins, "the marketplace has no plugins. list one", "warning")
     seen: dict[str, Node] = {}
@@ -90,7 +91,7 @@ def _entry(entry: Node, seen: dict[str, Node]) -> Iterator[tuple[Node, str]]:
     if entry.kind != MAP:
         yield (
             entry,
-            f"an entry of 'plugins' is {shapes.said(entry)}. write an object with 'name' and 'source'",
+            f"an entry of 'plugins' is {shapes.describe(entry)}. write an object with 'name' and 'source'",
         )
         return
     yield from _name(entry, "plugin")
@@ -112,7 +113,7 @@ def _entry(entry: Node, seen: dict[str, Node]) -> Iterator[tuple[Node, str]]:
     if source is None:
         yield entry, "this plugin has no 'source'. write one, such as './plugins/my-plugin'"
     elif wanted := _wanted(source):
-        yield source, f"'source' is {shapes.said(source)}. write {wanted}"
+        yield source, f"'source' is {shapes.describe(source)}. write {wanted}"
     yield from shapes.faults(entry, _ENTRY)
 
 
@@ -125,7 +126,10 @@ def _name(of: Node, what: str) -> Iterator[tuple[Node, str]]:
         or not re.fullmatch(_NAME, name.text)
         or (what == "marketplace" and ".." in name.text)
     ):
-        yield name, f"'name' is {shapes.said(name)}, and no {what} of that name can be installed. {_NAMED}"
+        yield (
+            name,
+            f"'name' is {shapes.describe(name)}, and no {what} of that name can be installed. {_NAMED}",
+        )
 
 
 def _wanted(source: Node) -> str:

@@ -43,7 +43,7 @@ READS = (MARKETPLACE,)
 
 def check(market: JsonSubject) -> Iterator[Finding]:
     """Report missing plugin folders."""
-    for _, source in marketplace.listed(market):
+    for _, source in marketplace.entries(market):
         if source is None or not shapes.is_text(source):
             continue
         folder = marketplace.folder(market, source)

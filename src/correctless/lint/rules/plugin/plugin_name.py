@@ -53,7 +53,9 @@ def check(plugin: JsonSubject) -> Iterator[Finding]:
         if not plugin.document.recovered:
             yield plugin.at(None, f"no 'name'. {_ADVICE}")
     elif not shapes.is_text(node) or not node.text or re.search(_REFUSED, node.text):
-        yield plugin.at(node, f"'name' is {shapes.said(node)}, which is not a valid plugin name. {_ADVICE}")
+        yield plugin.at(
+            node, f"'name' is {shapes.describe(node)}, which is not a valid plugin name. {_ADVICE}"
+        )
     elif shapes.reserved(node.text):
         yield plugin.at(
             node, f"'{node.text[:60]}' passes as one of Anthropic's own plugins. name it for what it does"

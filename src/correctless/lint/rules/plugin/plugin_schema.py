@@ -40,7 +40,8 @@ def check(plugin: JsonSubject) -> Iterator[Finding]:
     if plugin.root is None:
         if plugin.document.root is not None:
             yield plugin.at(
-                plugin.document.root, f"the manifest is {shapes.said(plugin.document.root)}. write an object"
+                plugin.document.root,
+                f"the manifest is {shapes.describe(plugin.document.root)}. write an object",
             )
         return
     if plugin.document.recovered:

@@ -44,7 +44,7 @@ READS = (MARKETPLACE,)
 
 def check(market: JsonSubject) -> Iterator[Finding]:
     """Report versions that differ."""
-    for entry, source in marketplace.listed(market):
+    for entry, source in marketplace.entries(market):
         version = entry.get("version")
         if version is None or source is None or not shapes.is_text(version) or not shapes.is_text(source):
             continue

@@ -42,4 +42,4 @@ READS = (AGENT, HOOKS, MARKETPLACE, PLUGIN, SKILL)
 
 def check(subject: Subject) -> Iterable[Finding]:
     """Report duplicate keys."""
-    return subject.noted(ID)
+    return subject.notes_of(ID)

@@ -42,4 +42,4 @@ READS = (AGENT, HOOKS, MARKETPLACE, PLUGIN, SKILL)
 
 def check(subject: Subject) -> Iterable[Finding]:
     """Report encoding errors and byte order marks."""
-    return subject.noted(ID)
+    return subject.notes_of(ID)

@@ -42,4 +42,4 @@ READS = (AGENT, SKILL)
 
 def check(file: MarkdownSubject) -> Iterable[Finding]:
     """Report missing or unclosed frontmatter."""
-    return file.noted(ID)
+    return file.notes_of(ID)

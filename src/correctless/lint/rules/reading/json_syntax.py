@@ -40,4 +40,4 @@ READS = (HOOKS, MARKETPLACE, PLUGIN)
 
 def check(file: JsonSubject) -> Iterable[Finding]:
     """Report JSON syntax errors."""
-    return file.noted(ID)
+    return file.notes_of(ID)

@@ -41,4 +41,4 @@ READS = (AGENT, SKILL)
 
 def check(file: MarkdownSubject) -> Iterable[Finding]:
     """Report aliases."""
-    return file.noted(ID)
+    return file.notes_of(ID)

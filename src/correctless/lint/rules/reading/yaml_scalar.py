@@ -42,4 +42,4 @@ READS = (AGENT, SKILL)
 
 def check(file: MarkdownSubject) -> Iterable[Finding]:
     """Report values that YAML 1.1 and 1.2 read differently."""
-    return file.noted(ID)
+    return file.notes_of(ID)

@@ -44,4 +44,4 @@ READS = (AGENT, SKILL)
 
 def check(file: MarkdownSubject) -> Iterable[Finding]:
     """Report YAML syntax errors."""
-    return file.noted(ID)
+    return file.notes_of(ID)

@@ -41,7 +41,7 @@ from bisect import bisect_right
 
 from correctless.lint.subject.subject import SKILL, Skill
 from correctless.syntax.finding import Finding
-from correctless.syntax.markdown import CODE
+from correctless.syntax.markdown import CODE, line_starts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class ShellBlocks:
     """The offsets in the body of a skill that stand in a block of shell commands."""
 
     def __init__(self, skill: Skill) -> None:
-        self._starts = [0, *(found.end() for found in re.finditer(r"\r\n|\n|\r", skill.md.body))]
+        self._starts = line_starts(skill.md.body)
         self._shell = []
         inside = shell = False
         for line in skill.md.lines:
