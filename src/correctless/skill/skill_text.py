@@ -67,7 +67,7 @@ class SkillText:
         root = read.root
         if root is not None and root.kind != yaml_text.MAP:
             # It has no keys, so it counts as no frontmatter.
-            message = f"the frontmatter is {_KINDS[root.kind]}. write 'key: value' lines"
+            message = f"the frontmatter is {yaml_text.KINDS.get(root.kind, 'text without a key')}. write 'key: value' lines"
             faults.append((root.start, "frontmatter", message, "error"))
             root = None
         if not faults:
@@ -122,7 +122,6 @@ _OPENING = re.compile(r"(?P<blank>(?:[ \t]*[\r\n])*)---[ \t]*(?:\r\n|\n|\r|\Z)")
 _CLOSING = re.compile(r"(?<=[\r\n])---[ \t]*(?:\r\n|\n|\r|\Z)")
 # Where the keys of an unclosed frontmatter most likely end.
 _UNCLOSED_END = re.compile(r"(?<=[\r\n])(?!(?<=\r)\n)(?:[ \t]*(?=[\r\n])|(?=#{1,6}[ \t]))")
-_KINDS = {"scalar": "text without a key", "list": "a list", "alias": "an alias"}
 
 
 def read(data: bytes, path: str) -> SkillText:

@@ -18,6 +18,7 @@ MAX_DEPTH = 64
 MAX_NODES = 20_000
 
 SCALAR, LIST, MAP, ALIAS = "scalar", "list", "map", "alias"
+KINDS = {LIST: "a list", MAP: "a map", ALIAS: "an alias"}  # for messages
 
 
 class Node(NamedTuple):

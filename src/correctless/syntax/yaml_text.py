@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from correctless.syntax.yaml_nodes import (
     ALIAS,
+    KINDS,
     LIST,
     MAP,
     SCALAR,
@@ -17,7 +18,9 @@ from correctless.syntax.yaml_nodes import (
     unreadable,
 )
 
-__all__ = ["ALIAS", "LIST", "MAP", "SCALAR", "Document", "Edit", "LineOffsets", "Node", "read", "unreadable"]
+__all__ = [
+    "ALIAS", "KINDS", "LIST", "MAP", "SCALAR", "Document", "Edit", "LineOffsets", "Node", "read", "unreadable"
+]  # fmt: skip
 
 
 def read(text: str, path: str, *, start: int = 0, end: int | None = None) -> Document:

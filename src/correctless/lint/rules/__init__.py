@@ -203,16 +203,16 @@ def reading(kind: str, rules: Iterable[Rule]) -> tuple[Rule, ...]:
 
 def run(subject: Subject, rules: Iterable[Rule], path: str = "") -> list[Finding]:
     """What these rules, all of which read this kind of file, find: each finding once, in the order of the text."""
-    found = {
+    findings = {
         each._replace(path=path, rule=rule.ID, severity=each.severity or rule.SEVERITY)
         for rule in rules
         for each in rule.check(subject)
     }
-    return sorted(found, key=_order) if len(found) > 1 else list(found)
+    return sorted(findings, key=_order) if len(findings) > 1 else list(findings)
 
 
-def _order(found: Finding) -> tuple[int, int, str, str]:
-    return found.line, found.column, found.rule, found.message
+def _order(finding: Finding) -> tuple[int, int, str, str]:
+    return finding.line, finding.column, finding.rule, finding.message
 
 
 def problems(contract: SkillContract) -> tuple[Finding, ...]:

@@ -8,7 +8,7 @@ from correctless.syntax.yaml_text import LIST, MAP, SCALAR, Node
 
 TYPE_CHECKING = False  # typing costs 2 ms to import
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     # A form yields each place that differs, with what to write instead.
     Form = Callable[[Node], Iterator[tuple[Node, str]]]
@@ -36,6 +36,14 @@ def reserved(name: str) -> bool:
         or low in ("claude", "anthropic", "anthropics", "claude-code", "claude-mods")
         or bool(re.search(r"official[-_.]?(?:claude|anthropic)|(?:claude|anthropic)[-_.]?official", low))
     )
+
+
+def near(name: str, known: Iterable[str], cutoff: float) -> str:
+    """Return the known name that is most like a name, "" without one."""
+    from difflib import get_close_matches  # here: it costs 5 ms, and most files need none of it
+
+    spelled = {each.lower(): each for each in sorted(known)}
+    return next((spelled[each] for each in get_close_matches(name, spelled, n=1, cutoff=cutoff)), "")
 
 
 def text(node: Node) -> Iterator[tuple[Node, str]]:

@@ -109,7 +109,9 @@ def _acting(choice: str) -> str:
     if not re.search(rf"(?i)\b(?:{_FORMS}|{_DONE})\b", choice):
         return ""
     # A word in quotes may be the option that is taken; a longer quote is spoken of.
-    bare = re.sub(r"`[^`]*`|\"[^\"]*\"|“[^”]*”|(?<!\w)'[^']*'", lambda m: _word(m[0]), choice).strip("*_ ")
+    bare = re.sub(r"`[^`]*`|\"[^\"]*\"|“[^”]*”|(?<!\w)'[^']*'", lambda m: _unquoted(m[0]), choice).strip(
+        "*_ "
+    )
     bare = re.sub(r"\([^()]*\)", "", bare)
     for part in _ANEW.split(bare):
         first = True
@@ -122,7 +124,7 @@ def _acting(choice: str) -> str:
     return ""
 
 
-def _word(quoted: str) -> str:
+def _unquoted(quoted: str) -> str:
     inner = quoted.strip("`\"'“”")
     return inner if re.fullmatch(r"[\w-]+", inner) else "Q"
 
@@ -139,13 +141,13 @@ def _verb(clause: str, *, first: bool) -> str:
     if _LATER.search(clause):
         return ""
     for pattern in (_ACTS, _IS_DONE):
-        found = pattern.match(clause)
-        if found is None:
+        match = pattern.match(clause)
+        if match is None:
             continue
-        said = clause if pattern is _IS_DONE else found["rest"]
-        if _PASSIVE.search(said) or (pattern is _ACTS and _NOUN.match(found["rest"])):
+        object_text = clause if pattern is _IS_DONE else match["rest"]
+        if _PASSIVE.search(object_text) or (pattern is _ACTS and _NOUN.match(match["rest"])):
             continue
-        if pattern is _ACTS and not first and not _OBJECT.match(found["rest"]):
+        if pattern is _ACTS and not first and not _OBJECT.match(match["rest"]):
             continue
-        return " ".join(found["verb"].split())
+        return " ".join(match["verb"].split())
     return ""

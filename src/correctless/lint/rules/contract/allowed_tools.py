@@ -49,6 +49,6 @@ def check(skill: Skill) -> Iterator[Finding]:
             message = "'allowed-tools' holds a value that is not a tool. write one line, or a list of tools"
             yield skill.at(item, message)
             continue
-        found, closed = split_tools(item.text)
+        tools, closed = split_tools(item.text)
         if not closed:
-            yield skill.at(item, f"'(' is not closed in '{found[-1][:60]}'. write ')'")
+            yield skill.at(item, f"'(' is not closed in '{tools[-1][:60]}'. write ')'")

@@ -40,8 +40,6 @@ ID = "context"
 SEVERITY = "error"
 READS = (SKILL,)
 
-_KINDS = {yaml_text.LIST: "a list", yaml_text.MAP: "a map", yaml_text.ALIAS: "an alias"}
-
 
 def check(skill: Skill) -> Iterator[Finding]:
     """Report an invalid `context`."""
@@ -49,8 +47,8 @@ def check(skill: Skill) -> Iterator[Finding]:
     if node is None:
         return
     if node.kind != yaml_text.SCALAR:
-        yield skill.at(node, f"'context' is {_KINDS[node.kind]}. write 'fork', or leave it out")
-    word = skill.contract.context
-    if word and word != "fork" and sorted(word.lower())[:4] == sorted("fork"):
+        yield skill.at(node, f"'context' is {yaml_text.KINDS[node.kind]}. write 'fork', or leave it out")
+    context = skill.contract.context
+    if context and context != "fork" and sorted(context.lower())[:4] == sorted("fork"):
         fix = (Edit(node.start, node.end, "fork"),) if not node.style else ()
-        yield skill.at(node, f"'context' is '{word}', which is not 'fork'. write 'fork'", fix=fix)
+        yield skill.at(node, f"'context' is '{context}', which is not 'fork'. write 'fork'", fix=fix)

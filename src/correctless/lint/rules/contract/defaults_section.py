@@ -69,7 +69,7 @@ def check(skill: Skill) -> Iterator[Finding]:
             yield skill.at(sections[0], message)
     elif not sections:
         yield from _missing(skill)
-    elif not stated.defaults and not re.search(r"(?i)\b(none|no decision)", _words(sections)):
+    elif not stated.defaults and not re.search(r"(?i)\b(none|no decision)", _texts(sections)):
         message = f"'## {SECTION}' lists no decision point. write '{_FORM}', or 'None.'"
         yield skill.at(sections[0], message)
 
@@ -79,12 +79,12 @@ def _missing(skill: Skill) -> Iterator[Finding]:
     close = next((s for s in headings if "autonomousdefault" in re.sub("[^a-z]", "", s.title.lower())), None)
     mode = skill.contract.interaction_mode
     if close:
-        said = f"{'#' * close.level} {close.title[:60]}"
-        yield skill.at(close, f"'{said}' is not read as the defaults. write '## {SECTION}'")
+        heading = f"{'#' * close.level} {close.title[:60]}"
+        yield skill.at(close, f"'{heading}' is not read as the defaults. write '## {SECTION}'")
     elif mode:
         message = f"the mode is '{mode}', but section '## {SECTION}' is missing. write it, one entry for each decision"
         yield skill.at(mode_nodes(skill.frontmatter)[0], message)
 
 
-def _words(sections: list[Section]) -> str:
+def _texts(sections: list[Section]) -> str:
     return " ".join(line.text for s in sections for line in s.lines if line.kind not in (CODE, COMMENT))

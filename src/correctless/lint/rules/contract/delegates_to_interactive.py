@@ -46,8 +46,7 @@ from correctless.base.lazy_re import lazily
 from correctless.lint.subject.prose import sentences
 from correctless.lint.subject.subject import SKILL, Skill
 from correctless.skill import skill_text
-from correctless.skill.contract import of_skill, split_tools, tool_items
-from correctless.syntax import yaml_text
+from correctless.skill.contract import of_skill, tools
 from correctless.syntax.finding import Finding
 
 TYPE_CHECKING = False
@@ -74,34 +73,30 @@ def check(skill: Skill) -> Iterator[Finding]:
     """Report delegation to an interactive skill."""
     if skill.contract.interaction_mode != "autonomous":
         return
-    for name, place in (*_allowed(skill), *_told(skill)):
+    for name, place in (*_allowed(skill), *_instructed(skill)):
         if _is_interactive(skill, name):
             message = f"'{name[:64]}' is interactive, but this run is unattended. hand over to a skill that is autonomous or hybrid"
             yield skill.at(place, message)
 
 
 def _allowed(skill: Skill) -> Iterator[tuple[str, tuple[int, int]]]:
-    for item in tool_items(skill.frontmatter):
-        for tool in (
-            split_tools(item.text)[0] if item.kind == yaml_text.SCALAR and "Skill(" in item.text else ()
-        ):
-            found = _ALLOWED.match(tool)
-            at = skill.text.find(tool, item.start, item.end)
-            if found and at >= 0:
-                yield found["name"], (at + found.start("name"), at + found.end("name"))
+    for item, tool in tools(skill.frontmatter):
+        match = _ALLOWED.match(tool)
+        if match and (at := skill.text.find(tool, item.start, item.end)) >= 0:
+            yield match["name"], (at + match.start("name"), at + match.end("name"))
 
 
-def _told(skill: Skill) -> Iterator[tuple[str, tuple[int, int]]]:
+def _instructed(skill: Skill) -> Iterator[tuple[str, tuple[int, int]]]:
     body = skill.md.body
     if "/" not in body and "skill" not in body.lower():
         return
     for sentence in sentences(skill):
         if _ATTENDED.search(sentence.text):
             continue
-        for found in _RUNS.finditer(sentence.text):
-            if (found["slash"] or found["skill"]) and sentence.commands(found):
-                start, end = found.span("name")
-                yield found["name"], (sentence.start + start, sentence.start + end)
+        for match in _RUNS.finditer(sentence.text):
+            if (match["slash"] or match["skill"]) and sentence.commands(match):
+                start, end = match.span("name")
+                yield match["name"], (sentence.start + start, sentence.start + end)
 
 
 def _is_interactive(skill: Skill, name: str) -> bool:

@@ -47,7 +47,6 @@ SEVERITY = "error"
 READS = (SKILL,)
 
 _ALLOWED = "write 'autonomous', 'interactive' or 'hybrid'"
-_KINDS = {yaml_text.LIST: "a list", yaml_text.MAP: "a map", yaml_text.ALIAS: "an alias"}
 
 
 def check(skill: Skill) -> Iterator[Finding]:
@@ -75,6 +74,6 @@ def _missing(skill: Skill) -> Iterator[Finding]:
 
 def _fault(node: Node) -> str:
     if node.kind != yaml_text.SCALAR:
-        return _KINDS[node.kind]
+        return yaml_text.KINDS[node.kind]
     mode = node.text.strip()
     return "" if mode in MODES else f"'{mode}'" if mode else "empty"

@@ -47,8 +47,7 @@ from fnmatch import fnmatchcase
 from correctless.base.lazy_re import lazily
 from correctless.lint.subject.prose import NEGATED, sentences
 from correctless.lint.subject.subject import SKILL, Skill
-from correctless.skill.contract import split_tools, tool_items
-from correctless.syntax import yaml_text
+from correctless.skill.contract import tools
 from correctless.syntax.finding import Finding
 from correctless.syntax.markdown import CODE
 
@@ -102,24 +101,19 @@ def _states(skill: Skill) -> bool:
 
 
 def _tools(skill: Skill) -> Iterator[Finding]:
-    for item in tool_items(skill.frontmatter):
-        if item.kind != yaml_text.SCALAR or "(" not in item.text:
-            continue
-        for tool in split_tools(item.text)[0]:
-            name, _, pattern = tool.partition("(")
-            pattern = pattern.removesuffix(")")
-            if (name in _WRITERS and _holds_log(pattern)) or (
-                name == "Bash" and (_SHELL_WRITES.search(pattern) or _SHELL_APPENDS.search(pattern))
-            ):
-                at = skill.text.find(tool, item.start, item.end)
-                place = (at, at + len(tool)) if at >= 0 else item
-                yield skill.at(
-                    place,
-                    f"'{tool[:80]}' lets the skill write the decisions log, which only the dispatcher does. leave it out",
-                )
+    for item, tool in tools(skill.frontmatter):
+        name, _, pattern = tool.partition("(")
+        pattern = pattern.removesuffix(")")
+        if (name in _WRITERS and _covers_log(pattern)) or (
+            name == "Bash" and (_SHELL_WRITES.search(pattern) or _SHELL_APPENDS.search(pattern))
+        ):
+            at = skill.text.find(tool, item.start, item.end)
+            place = (at, at + len(tool)) if at >= 0 else item
+            message = f"'{tool[:80]}' lets the skill write the decisions log, which only the dispatcher does. leave it out"
+            yield skill.at(place, message)
 
 
-def _holds_log(pattern: str) -> bool:
+def _covers_log(pattern: str) -> bool:
     """Whether the path of a permission covers the log; one that names nothing (`**`) is as good as no path."""
     pattern = pattern.strip().strip("\"'")
     if not re.search(r"[A-Za-z]", pattern):
@@ -153,9 +147,9 @@ def _commands(skill: Skill) -> Iterator[Finding]:
         elif (
             _STEM in line.text and not NEGATED.search(lead) and not re.search(r"(?i)\bwrong\b|\bbad\b", lead)
         ):
-            found = _SHELL_WRITES.search(line.text)
-            if found and not line.text.lstrip().startswith("#"):
-                yield skill.at(skill.within(line, *found.span()), _MESSAGE)
+            match = _SHELL_WRITES.search(line.text)
+            if match and not line.text.lstrip().startswith("#"):
+                yield skill.at(skill.within(line, *match.span()), _MESSAGE)
 
 
 _MESSAGE = "this writes the decisions log, which only the dispatcher does. have the skill give its decisions as the task prompt shows"
@@ -164,8 +158,8 @@ _MESSAGE = "this writes the decisions log, which only the dispatcher does. have 
 def _sentences(skill: Skill) -> Iterator[Finding]:
     for sentence in sentences(skill):
         for pattern in (_WRITES, _CHANGES):
-            for found in pattern.finditer(sentence.text):
-                between = found.groupdict().get("what") or ""
+            for match in pattern.finditer(sentence.text):
+                between = match.groupdict().get("what") or ""
                 quiet = NEGATED.search(between) or _OTHER_VERB.search(between)
-                if not quiet and sentence.commands(found):
-                    yield skill.at(sentence.span(found), _MESSAGE)
+                if not quiet and sentence.commands(match):
+                    yield skill.at(sentence.span(match), _MESSAGE)

@@ -95,31 +95,31 @@ def check(skill: Skill) -> Iterator[Finding]:
     if not any(word in body for word in _WORDS):
         return
     for sentence in sentences(skill):
-        if found := _window(sentence.text):
+        if match := _window(sentence.text):
             yield skill.at(
-                sentence.span(found),
+                sentence.span(match),
                 "only among the first 10 lines of the task prompt is it a signal. write 'within its first 10 lines'",
             )
-        elif found := _own(sentence.text, sentence.above):
-            start, end = found.span("signal")
-            message = f"'{found['signal']}' is not the signal for autonomous mode. {_ADVICE}"
+        elif match := _own(sentence.text, sentence.above):
+            start, end = match.span("signal")
+            message = f"'{match['signal']}' is not the signal for autonomous mode. {_ADVICE}"
             yield skill.at((sentence.start + start, sentence.start + end), message)
 
 
 def _window(text: str) -> re.Match[str] | None:
-    found = _WINDOW.search(text)
-    if found is None or NEGATED.search(text) or found["lines"] in ("10", "ten"):
+    match = _WINDOW.search(text)
+    if match is None or NEGATED.search(text) or match["lines"] in ("10", "ten"):
         return None
-    return found
+    return match
 
 
 def _own(text: str, above: str) -> re.Match[str] | None:
-    found = next((m for pattern in _DECIDES if (m := pattern.search(text))), None)
+    match = next((m for pattern in _DECIDES if (m := pattern.search(text))), None)
     # "No person is there" is the mode itself, any other "no" or "not" says that this is no signal.
-    if found is None or NEGATED.search(re.sub(f"(?i){_MODE}", "", text)) or NEGATED.search(above):
+    if match is None or NEGATED.search(re.sub(f"(?i){_MODE}", "", text)) or NEGATED.search(above):
         return None
     right = re.search(f"(?i){_RIGHT}", text)
-    if right is None or found["signal"] in right[0]:
-        return found
-    first, second = sorted((right.span(), found.span("signal")))
-    return found if re.search(r"(?i)\b(?:or|also)\b", text[first[1] : second[0]]) else None
+    if right is None or match["signal"] in right[0]:
+        return match
+    first, second = sorted((right.span(), match.span("signal")))
+    return match if re.search(r"(?i)\b(?:or|also)\b", text[first[1] : second[0]]) else None

@@ -60,14 +60,14 @@ class Suppression(NamedTuple):
 
 def check(file: MarkdownSubject) -> Iterator[Finding]:
     """Report invalid suppressions."""
-    for said in _read(file):
-        if isinstance(said, Finding):
-            yield said
+    for each in _read(file):
+        if isinstance(each, Finding):
+            yield each
 
 
 def suppressions(file: MarkdownSubject) -> tuple[Suppression, ...]:
     """Those of a file that are complete; whether they are over, or needed, depends on the day and on the findings."""
-    return tuple(said for said in _read(file) if isinstance(said, Suppression))
+    return tuple(each for each in _read(file) if isinstance(each, Suppression))
 
 
 def _read(file: MarkdownSubject) -> Iterator[Finding | Suppression]:
@@ -76,21 +76,21 @@ def _read(file: MarkdownSubject) -> Iterator[Finding | Suppression]:
     for place, comment in _comments(file):
         if not comment.lstrip().startswith(_MARK):
             continue
-        found = re.match(_WHOLE, comment)
-        if not found:
+        match = re.match(_WHOLE, comment)
+        if not match:
             yield file.at(place, f"this suppression is not understood. {_FORM}", "error")
-        elif not found["reason"]:
+        elif not match["reason"]:
             yield file.at(place, f"a suppression without a reason suppresses nothing. {_FORM}", "error")
-        elif found["until"] and not re.match(_DAY, found["until"]):
-            yield file.at(place, f"'{found['until'][:20]}' is not a date. {_FORM}", "error")
+        elif match["until"] and not re.match(_DAY, match["until"]):
+            yield file.at(place, f"'{match['until'][:20]}' is not a date. {_FORM}", "error")
         else:
-            yield Suppression(found["rule"], found["until"] or "", file.at(place, ""))
+            yield Suppression(match["rule"], match["until"] or "", file.at(place, ""))
 
 
 def _comments(file: MarkdownSubject) -> Iterator[tuple[MarkdownLine | tuple[int, int], str]]:
     md = file.md
-    for found in re.finditer(r"(?m)^[ \t]*#(.*?)\r?$", md.raw):
-        yield (md.raw_start + found.start(1) - 1, md.raw_start + found.end(1)), found[1]
+    for match in re.finditer(r"(?m)^[ \t]*#(.*?)\r?$", md.raw):
+        yield (md.raw_start + match.start(1) - 1, md.raw_start + match.end(1)), match[1]
     for line in md.lines if _MARK in md.body else ():
         text = line.text.strip()
         if line.kind != CODE and text.startswith("<!--") and text.endswith("-->"):

@@ -58,8 +58,8 @@ def check(agent: MarkdownSubject) -> Iterator[Finding]:
             yield agent.at(node, f"no 'name', so this agent is not loaded. {_ADVICE}")
         return
     if not agent_file.is_text(node):
-        said = f"'{node.text[:40]}'" if node.text else f"a {node.kind}"
-        yield agent.at(node, f"'name' is {said}, which YAML reads as no text. {_ADVICE}")
+        name = f"'{node.text[:40]}'" if node.text else f"a {node.kind}"
+        yield agent.at(node, f"'name' is {name}, which YAML reads as no text. {_ADVICE}")
     elif ":" in node.text and agent_file.home(agent) == agent_file.PROJECT:
         yield agent.at(node, f"'{node.text[:60]}' contains ':', so this agent is not loaded. {_ADVICE}")
     elif other := _same(agent, node.text.strip()):

@@ -46,9 +46,9 @@ def check(hooks: JsonSubject) -> Iterator[Finding]:
     matchers = events.get("PreToolUse") if events else None
     for matcher in matchers.items if matchers else ():
         for command in _commands(matcher):
-            if found := re.search(_OPEN, command.text):
-                said = found[0].strip()
-                message = f"'{said}' lets the call through when the hook fails. write '|| exit 2'"
+            if match := re.search(_OPEN, command.text):
+                ending = match[0].strip()
+                message = f"'{ending}' lets the call through when the hook fails. write '|| exit 2'"
                 yield hooks.at(command, message)
 
 

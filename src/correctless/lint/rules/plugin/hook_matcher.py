@@ -60,11 +60,11 @@ def check(file: JsonSubject) -> Iterator[Finding]:
 
 
 def _fault(matcher: str) -> str:
-    said = matcher[:60]
+    excerpt = matcher[:60]
     tools = _TOOLS.split()
     if pattern := re.fullmatch(r"([A-Z]\w*)\(.*\)", matcher):
         if pattern[1] in tools:
-            return f"'{said}' is the pattern of a permission and matches no tool. write '{pattern[1]}', and look at its arguments in the hook"
+            return f"'{excerpt}' is the pattern of a permission and matches no tool. write '{pattern[1]}', and look at its arguments in the hook"
         return ""
     if re.fullmatch(r"[\w\s|,]+", matcher):
         spelled = {tool.lower(): tool for tool in tools}
@@ -78,5 +78,5 @@ def _fault(matcher: str) -> str:
     try:
         re.compile(matcher)
     except (re.error, RecursionError, OverflowError):
-        return f"'{said}' is not a valid regular expression, so the hook never runs. write the names of tools, such as 'Write|Edit'"
+        return f"'{excerpt}' is not a valid regular expression, so the hook never runs. write the names of tools, such as 'Write|Edit'"
     return ""

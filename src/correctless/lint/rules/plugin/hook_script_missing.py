@@ -63,18 +63,18 @@ def check(file: JsonSubject) -> Iterator[Finding]:
         command = handler.get("command")
         if command is None or not shapes.is_text(command):
             continue
-        for found in _STARTED.finditer(command.text):
+        for match in _STARTED.finditer(command.text):
             # `[ -x script ] && script` knows that it may be missing.
-            if not re.search(rf"(?:\[|\btest)\s+-[efrx]\s+\S*{re.escape(found['path'])}", command.text):
-                yield from _missing(file, command, found["path"], starts=not found["runner"])
+            if not re.search(rf"(?:\[|\btest)\s+-[efrx]\s+\S*{re.escape(match['path'])}", command.text):
+                yield from _missing(file, command, match["path"], starts=not match["runner"])
         args = handler.get("args")
         first = args.items[0] if args is not None and args.items else None
         if (
             first is not None
             and re.fullmatch(_RUNNERS, command.text)
-            and (found_ := _ARGUMENT.match(first.text))
+            and (argument := _ARGUMENT.match(first.text))
         ):
-            yield from _missing(file, first, found_["path"], starts=False)
+            yield from _missing(file, first, argument["path"], starts=False)
 
 
 def _missing(file: JsonSubject, place: Node, path: str, *, starts: bool) -> Iterator[Finding]:

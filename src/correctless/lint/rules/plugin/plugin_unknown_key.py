@@ -87,20 +87,13 @@ def _unknown(file: JsonSubject, keys: Node, known: frozenset[str]) -> Iterator[F
     for key, _ in keys.pairs:
         if key.text in known:
             continue
-        said = key.text[:60]
+        name = key.text[:60]
         if file.kind == PLUGIN and key.text in _OF_ENTRIES:
             yield file.at(
-                key, f"Claude Code does not read '{said}' here. write it into the marketplace's entry"
+                key, f"Claude Code does not read '{name}' here. write it into the marketplace's entry"
             )
         else:
-            meant = _near(said, known)
+            bare = name.lower().replace("-", "").replace("_", "")
+            meant = shapes.near(bare, known, 0.85)
             advice = f"write '{meant}'" if meant else "delete it"
-            yield file.at(key, f"Claude Code does not read '{said}'. {advice}")
-
-
-def _near(key: str, known: frozenset[str]) -> str:
-    from difflib import get_close_matches  # here: it costs 5 ms, and most files need none of it
-
-    spelled = {name.lower(): name for name in sorted(known)}
-    bare = key.lower().replace("-", "").replace("_", "")
-    return next((spelled[near] for near in get_close_matches(bare, spelled, n=1, cutoff=0.85)), "")
+            yield file.at(key, f"Claude Code does not read '{name}'. {advice}")

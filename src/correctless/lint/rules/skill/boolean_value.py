@@ -45,7 +45,6 @@ READS = (SKILL,)
 
 # What happens when the client can't read the value.
 _DROPPED = {MODEL: "the model may start the skill", USER: "the skill is hidden from the '/' menu"}
-_KINDS = {yaml_text.LIST: "a list", yaml_text.MAP: "a map"}
 
 
 def check(skill: Skill) -> Iterator[Finding]:
@@ -56,27 +55,29 @@ def check(skill: Skill) -> Iterator[Finding]:
         node = stated(skill, key)
         if node is None:
             continue
-        word = node.text.strip()
+        text = node.text.strip()
         if node.kind != yaml_text.SCALAR:
-            yield skill.at(node, f"'{key}' is {_KINDS[node.kind]}, so {_DROPPED[key]}. write true or false")
-        elif not word and key == USER:
+            yield skill.at(
+                node, f"'{key}' is {yaml_text.KINDS[node.kind]}, so {_DROPPED[key]}. write true or false"
+            )
+        elif not text and key == USER:
             yield skill.at(
                 place(skill, key), f"'{key}' has no value, so {_DROPPED[key]}. write true or false"
             )
-        elif word:
-            yield from _word(skill, key, node, word.lower())
+        elif text:
+            yield from _value(skill, key, node, text.lower())
 
 
-def _word(skill: Skill, key: str, node: Node, word: str) -> Iterator[Finding]:
+def _value(skill: Skill, key: str, node: Node, text: str) -> Iterator[Finding]:
     meant = meaning(node)
     if meant is None:
-        near = next((right for right in ("true", "false") if sorted(word) == sorted(right)), None)
+        near = next((right for right in ("true", "false") if sorted(text) == sorted(right)), None)
         fix = (Edit(node.start, node.end, near),) if near and node.style in ("", "'", '"') else ()
         message = (
-            f"'{key}' is '{word[:40]}', which is neither, so {_DROPPED[key]}. write {near or 'true or false'}"
+            f"'{key}' is '{text[:40]}', which is neither, so {_DROPPED[key]}. write {near or 'true or false'}"
         )
         yield skill.at(node, message, fix=fix)
-    elif node.style or word in "10":
+    elif node.style or text in "10":
         right = "true" if meant else "false"
         fix = (Edit(node.start, node.end, right),) if node.style not in ("|", ">") else ()
         message = f"'{key}' is written as text or number. write {right}, without quotes"

@@ -44,7 +44,7 @@ ID = "description-length"
 SEVERITY = "warning"
 READS = (SKILL,)
 
-SHOWN = 1536
+LISTED = 1536
 ALLOWED = 1024  # in agentskills
 _JOINED = 3  # " - " between the two
 
@@ -60,11 +60,11 @@ def check(skill: Skill) -> Iterator[Finding]:
             message = f"the description has {length} characters. write at most {ALLOWED}"
             yield skill.at(node, message, "error")
         return
-    words = "the description has"
+    subject = "the description has"
     more = stated(skill, "when_to_use")
     if length and more is not None and more.kind == yaml_text.SCALAR and more.text.strip():
         length += _JOINED + len(more.text.strip())
-        words = "description and when_to_use have"
-    if length > SHOWN and not meaning(stated(skill, MODEL)):
-        message = f"{words} {length} characters, and the model is shown {SHOWN}. put what it is for first, and shorten it"
+        subject = "description and when_to_use have"
+    if length > LISTED and not meaning(stated(skill, MODEL)):
+        message = f"{subject} {length} characters, and the model is shown {LISTED}. put what it is for first, and shorten it"
         yield skill.at(node, message)

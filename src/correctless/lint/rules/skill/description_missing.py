@@ -48,7 +48,6 @@ READS = (SKILL,)
 
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _ADVICE = "write what comes out of it, and when to use it"
-_KINDS = {yaml_text.LIST: "a list", yaml_text.MAP: "a map"}
 
 
 def check(skill: Skill) -> Iterator[Finding]:
@@ -67,7 +66,9 @@ def check(skill: Skill) -> Iterator[Finding]:
     severity = "error" if skill.dialect == AGENTSKILLS else "info" if hidden else ""
     if node is not None and node.kind != yaml_text.SCALAR:
         yield skill.at(
-            node, f"the description is {_KINDS[node.kind]}, which counts as none. {_ADVICE}", severity
+            node,
+            f"the description is {yaml_text.KINDS[node.kind]}, which counts as none. {_ADVICE}",
+            severity,
         )
     else:
         yield skill.at(node, f"the skill has no description. {_ADVICE}", severity)

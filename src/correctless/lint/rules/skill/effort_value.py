@@ -48,7 +48,7 @@ def check(skill: Skill) -> Iterator[Finding]:
     """Report an invalid `effort`."""
     node = stated(skill, "effort") if skill.dialect == CLAUDE_CODE else None
     # Of a list of one word it takes the word.
-    word = node.text.strip() if node is not None else ""
-    if word and word.lower() not in _KNOWN and not re.match(r"[+-]?[0-9]", word):
-        message = f"'{word[:40]}' is not a valid effort and is ignored. write low, medium, high, xhigh, max or a number"
+    effort = node.text.strip() if node is not None else ""
+    if effort and effort.lower() not in _KNOWN and not re.match(r"[+-]?[0-9]", effort):
+        message = f"'{effort[:40]}' is not a valid effort and is ignored. write low, medium, high, xhigh, max or a number"
         yield skill.at(node, message)

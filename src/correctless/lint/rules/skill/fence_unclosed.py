@@ -78,8 +78,8 @@ def check(file: MarkdownSubject) -> Iterator[Finding]:
 def _may_be_open(body: str) -> bool:
     """Whether the fences alone, without lists and quotes, leave one open; only then every line is worth a look."""
     opened, outside = "", 0
-    for found in (_EITHER if "~" in body and "~~~" in body else _BACKTICKS).finditer(body):
-        start, text = found.start(), found[0]
+    for match in (_EITHER if "~" in body and "~~~" in body else _BACKTICKS).finditer(body):
+        start, text = match.start(), match[0]
         indent = start - body.rfind("\n", 0, start) - 1 if start and body[start - 1] != "\n" else 0
         if indent and body[start - indent : start].strip(" \t"):
             continue

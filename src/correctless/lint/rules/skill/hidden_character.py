@@ -57,7 +57,7 @@ _OTHERS = (
 )
 # One variation selector belongs to the sign before it. Text, not compiled: `re` compiles on first use and keeps it.
 _HIDDEN = f"[{_TAGS}]+|[{_OTHERS}]|[{_SELECTORS}]{{2,}}"
-_RIGHT_TO_LEFT = "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
+_RTL = "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
 # The flags of England, Scotland and Wales.
 _FLAGS = {"gbeng\x7f", "gbsct\x7f", "gbwls\x7f"}
 
@@ -87,15 +87,15 @@ def check(subject: Subject) -> Iterator[Finding]:
         return
     spans: dict[str, list[tuple[int, int]]] = {}
     lines = _Lines(text)
-    for found in re.finditer(_HIDDEN, text):
-        char = found[0][0]
+    for match in re.finditer(_HIDDEN, text):
+        char = match[0][0]
         if _is_tag(char):
-            if text[found.start() - 1 : found.start()] != "\U0001f3f4" or _told(found[0]) not in _FLAGS:
-                spans.setdefault("tags", []).append(found.span())
-        elif len(found[0]) > 1:
-            spans.setdefault("selectors", []).append((found.start() + 1, found.end()))
-        elif not _belongs(text, found.start(), lines):
-            spans.setdefault(char, []).append(found.span())
+            if text[match.start() - 1 : match.start()] != "\U0001f3f4" or _decoded(match[0]) not in _FLAGS:
+                spans.setdefault("tags", []).append(match.span())
+        elif len(match[0]) > 1:
+            spans.setdefault("selectors", []).append((match.start() + 1, match.end()))
+        elif not _belongs(text, match.start(), lines):
+            spans.setdefault(char, []).append(match.span())
     for kind, places in spans.items():
         yield _finding(subject, kind, places)
 
@@ -107,14 +107,14 @@ def _finding(subject: Subject, kind: str, places: list[tuple[int, int]]) -> Find
     fix = tuple(Edit(start, end, "") for start, end in places) if plain else ()
     count = sum(end - start for start, end in places)
     if kind == "tags":
-        said = "".join(_told(text[start:end]) for start, end in places)
-        message = f"{_counted(count, 'tag character')}, invisible to humans, that a model reads as '{said[:60]}'. delete"
+        decoded = "".join(_decoded(text[start:end]) for start, end in places)
+        message = f"{_counted(count, 'tag character')}, invisible to humans, that a model reads as '{decoded[:60]}'. delete"
         return subject.at(places[0], message, fix=fix)
     if kind == "selectors":
         message = f"{_counted(count, 'variation selector')} in a row, invisible. delete"
         return subject.at(places[0], message, "warning", fix)
-    word = _NAMES.get(kind) or ("mark of direction" if kind in _DIRECTIONS else "")
-    name = f"U+{ord(kind):04X} ({word})" if word else f"U+{ord(kind):04X}"
+    name = _NAMES.get(kind) or ("mark of direction" if kind in _DIRECTIONS else "")
+    name = f"U+{ord(kind):04X} ({name})" if name else f"U+{ord(kind):04X}"
     if kind in _OVERRIDES:
         message = f"{_counted(count, f'character {name}', f'characters {name}')}: what is read is not what is shown. delete"
         return subject.at(places[0], message, fix=fix)
@@ -130,7 +130,7 @@ def _is_tag(char: str) -> bool:
     return "\U000e0000" <= char <= "\U000e007f"
 
 
-def _told(tags: str) -> str:
+def _decoded(tags: str) -> str:
     return "".join(chr(ord(tag) - 0xE0000) for tag in tags)
 
 
@@ -163,7 +163,5 @@ class _Lines:
             start = self._text.rfind("\n", max(self._end, 0), at) + 1
             self._end = len(self._text) if end < 0 else end
             line = self._text[start : self._end]
-            self._answer = re.search(_RIGHT_TO_LEFT, line) is not None and not any(
-                each in line for each in _OVERRIDES
-            )
+            self._answer = re.search(_RTL, line) is not None and not any(each in line for each in _OVERRIDES)
         return self._answer

@@ -48,7 +48,7 @@ _HOME, _USERS = re.compile(rb"/home/"), re.compile(rb"Users[/\\]")  # faster tha
 _PATH = r"(?<![\w.~$/}>*-])(?:(?:/mnt/[a-z])?/(?:home|Users)/|[A-Za-z]:\\{1,2}Users\\{1,2})(?P<name>[A-Za-z_][\w.-]*)[/\\]+[\w.~-]"
 _MOST = 20  # names: more say no more
 # Whoever reads the file, and the accounts that machines are made with.
-_NOBODY = frozenset((
+_NOT_NAMES = frozenset((
     "admin", "agent", "alice", "app", "bob", "build", "builder", "circleci", "claude", "codespace", "coder",
     "default", "deploy", "dev", "developer", "docker", "example", "foo", "git", "jane", "jdoe", "jenkins", "john",
     "johndoe", "jovyan", "linuxbrew", "me", "myname", "myuser", "myusername", "name", "node", "nobody", "person",
@@ -63,16 +63,16 @@ def check(file: MarkdownSubject) -> Iterator[Finding]:
     if not _HOME.search(file.data) and not _USERS.search(file.data):
         return
     seen: set[str] = set()
-    for found in re.finditer(_PATH, file.text):
-        name = found["name"]
+    for match in re.finditer(_PATH, file.text):
+        name = match["name"]
         plain = re.sub(r"[^a-z0-9]", "", name.lower())
-        if plain in _NOBODY or name.isupper() or name in seen:
+        if plain in _NOT_NAMES or name.isupper() or name in seen:
             continue
         if len(seen) == _MOST:
             return
         seen.add(name)
-        place = (found.start(), found.end("name"))
+        place = (match.start(), match.end("name"))
         yield file.at(
             place,
-            f"'{found[0][: found.end('name') - found.start()][:80]}' is there on one machine alone. write ~ or a relative path",
+            f"'{match[0][: match.end('name') - match.start()][:80]}' is there on one machine alone. write ~ or a relative path",
         )

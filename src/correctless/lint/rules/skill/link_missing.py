@@ -55,22 +55,22 @@ def check(skill: Skill) -> Iterator[Finding]:
     """Report links to missing files."""
     body = skill.md.body
     # Nearly every link leads somewhere; only for one that does not is it worth asking what is code.
-    if "](" not in body or not any(_missing(skill, found) for found in re.finditer(_LINK, body)):
+    if "](" not in body or not any(_missing(skill, match) for match in re.finditer(_LINK, body)):
         return
     for line in skill.md.lines:
         if "](" not in line.text or line.kind in (CODE, COMMENT):
             continue
         spans = code_spans(line.text)
-        for found in re.finditer(_LINK, line.text):
-            inside = any(start <= found.start() < end for start, end in spans)
-            if not inside and (target := _missing(skill, found)):
-                place = skill.within(line, *found.span("target"))
+        for match in re.finditer(_LINK, line.text):
+            inside = any(start <= match.start() < end for start, end in spans)
+            if not inside and (target := _missing(skill, match)):
+                place = skill.within(line, *match.span("target"))
                 yield skill.at(place, f"'{target[:80]}' does not exist. correct the path, or add the file")
 
 
-def _missing(skill: Skill, found: re.Match[str]) -> str:
+def _missing(skill: Skill, match: re.Match[str]) -> str:
     """The file a link names, when it is to lie beside the skill and does not."""
-    target = found["target"].strip("<>").partition("#")[0].partition("?")[0]
+    target = match["target"].strip("<>").partition("#")[0].partition("?")[0]
     if not target or re.match(_ELSEWHERE, target) or skill.facts.kind(_decoded(target)):
         return ""
     return target

@@ -48,7 +48,6 @@ _KNOWN = frozenset({"sonnet", "opus", "haiku", "fable", "best", "opusplan", "inh
 # A full name, or one of a cloud or a gateway: with a prefix, a version or a path.
 _FULL = r"claude-[\w.@:\[\]-]+\Z|[\w-]+[.:/@][^\s]*claude[^\s]*\Z|arn:[^\s]+\Z"
 _LONGEST = 200  # characters: a search in more could take for ever
-_KINDS = {yaml_text.LIST: "a list", yaml_text.MAP: "a map"}
 
 
 def check(skill: Skill) -> Iterator[Finding]:
@@ -57,7 +56,7 @@ def check(skill: Skill) -> Iterator[Finding]:
     if node is None:
         return
     if node.kind != yaml_text.SCALAR:
-        yield skill.at(node, f"'model' is {_KINDS[node.kind]}, which is dropped. write one name")
+        yield skill.at(node, f"'model' is {yaml_text.KINDS[node.kind]}, which is dropped. write one name")
         return
     name = node.text.strip()
     if name and name.lower().removesuffix("[1m]") not in _KNOWN and not _is_full(name):

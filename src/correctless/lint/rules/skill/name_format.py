@@ -42,7 +42,6 @@ READS = (SKILL,)
 
 LONGEST = 64
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\Z")
-_KINDS = {yaml_text.LIST: "a list", yaml_text.MAP: "a map"}
 
 
 def check(skill: Skill) -> Iterator[Finding]:
@@ -55,7 +54,7 @@ def check(skill: Skill) -> Iterator[Finding]:
         return  # a name that is left out is another rule's
     severity = "error" if skill.dialect == AGENTSKILLS else ""
     if node.kind != yaml_text.SCALAR:
-        yield skill.at(node, f"the name is {_KINDS[node.kind]}. write one word", severity)
+        yield skill.at(node, f"the name is {yaml_text.KINDS[node.kind]}. write one word", severity)
     elif len(name) > LONGEST:
         yield skill.at(node, f"the name has {len(name)} characters. write at most {LONGEST}", severity)
     else:

@@ -79,5 +79,5 @@ def _faulty(skill: Skill) -> bool:
 
 
 def _is_name(folder: str) -> bool:
-    found = re.fullmatch(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*", folder)
-    return found is not None and len(folder) <= 64 and folder not in _NOT_TEXT
+    match = re.fullmatch(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*", folder)
+    return match is not None and len(folder) <= 64 and folder not in _NOT_TEXT

@@ -51,10 +51,10 @@ ID = "script-not-runnable"
 SEVERITY = "warning"
 READS = (SKILL,)
 
-_HERE = re.compile(r"\./")  # faster than a search for the text
+_DOT_SLASH = re.compile(r"\./")  # faster than a search for the text
 # Text, not compiled: `re` compiles on first use and keeps it, and most files need none of it.
 _PATH = r"(?:\./|\$\{CLAUDE_(?P<root>SKILL_DIR|PLUGIN_ROOT)\}/)?(?P<path>[\w.][\w./-]*)(?=[\"`\s]|\Z)"
-_TOLD = r"\b(?:[Rr]un|[Ee]xecute|[Ii]nvoke)(?: the script)?:? `\Z"
+_INSTRUCTION = r"\b(?:[Rr]un|[Ee]xecute|[Ii]nvoke)(?: the script)?:? `\Z"
 _END = r"[ \t]*(?:`{3,}|~{3,})[ \t]*\Z"
 _IN_FRONT = ' \t\r\n"`'
 _BEFORE = 80  # characters of the line in front of a path that are looked at
@@ -74,19 +74,19 @@ def check(skill: Skill) -> Iterator[Finding]:
         if at and body[at - 1] not in _IN_FRONT:
             continue
         before = body[max(0, at - _BEFORE) : at].replace("\r", "\n").rpartition("\n")[2].rstrip('"')
-        inline = before.endswith("`") and re.search(_TOLD, before) is not None
-        found = re.compile(_PATH).match(body, at) if inline or before.strip(" \t") in ("", "$") else None
-        if found is None or (found["path"], inline) in seen or not _is_dead(skill, found):
+        inline = before.endswith("`") and re.search(_INSTRUCTION, before) is not None
+        match = re.compile(_PATH).match(body, at) if inline or before.strip(" \t") in ("", "$") else None
+        if match is None or (match["path"], inline) in seen or not _is_dead(skill, match):
             continue
         commands = commands or ShellBlocks(skill)
         if inline or at in commands:
-            seen.add((found["path"], inline))
-            yield _finding(skill, found, inline=inline)
+            seen.add((match["path"], inline))
+            yield _finding(skill, match, inline=inline)
 
 
 def _starts(body: str) -> Iterator[int]:
     """Where a path of a script may begin."""
-    yield from (found.start() for found in _HERE.finditer(body))
+    yield from (match.start() for match in _DOT_SLASH.finditer(body))
     for start in ("scripts/", "${CLAUDE_"):
         at = body.find(start)
         while at >= 0:
@@ -94,16 +94,16 @@ def _starts(body: str) -> Iterator[int]:
             at = body.find(start, at + 1)
 
 
-def _is_dead(skill: Skill, found: re.Match[str]) -> bool:
-    path = f"../../{found['path']}" if found["root"] == "PLUGIN_ROOT" else found["path"]
+def _is_dead(skill: Skill, match: re.Match[str]) -> bool:
+    path = f"../../{match['path']}" if match["root"] == "PLUGIN_ROOT" else match["path"]
     return skill.facts.kind(path) == "file" and not skill.facts.runnable(path)
 
 
-def _finding(skill: Skill, found: re.Match[str], *, inline: bool) -> Finding:
+def _finding(skill: Skill, match: re.Match[str], *, inline: bool) -> Finding:
     before = len(skill.text) - len(skill.md.body)
-    place = (before + found.start(), before + found.end())
+    place = (before + match.start(), before + match.end())
     message = (
-        f"'{found[0][:80]}' is told to run and has no run bit. chmod +x it, or write its interpreter in front"
+        f"'{match[0][:80]}' is told to run and has no run bit. chmod +x it, or write its interpreter in front"
     )
     # A sentence leaves it to the reader how to run it.
     return skill.at(place, message, "info" if inline else "")

@@ -82,8 +82,8 @@ _SHAPES: tuple[tuple[bytes | re.Pattern[bytes], tuple[tuple[str, str], ...]], ..
     ),
 )
 _MOST = 20  # of one kind: more say no more
-_SHOWN = 8  # characters of it that a message may hold
-_MADE_UP = r"example|xxxx|your|redacted|placeholder|dummy|sample|fake|secret|token|test|here|abcd|1234|0000|([A-Za-z0-9])\1{4}"
+_MAX_PREFIX = 8  # characters of it that a message may hold
+_PLACEHOLDER = r"example|xxxx|your|redacted|placeholder|dummy|sample|fake|secret|token|test|here|abcd|1234|0000|([A-Za-z0-9])\1{4}"
 _FEW = 8  # different characters: a text of sixteen random ones has more
 
 
@@ -92,19 +92,19 @@ def check(subject: Subject) -> Iterator[Finding]:
     for gate, shapes in _SHAPES:
         if gate in subject.data if isinstance(gate, bytes) else gate.search(subject.data):
             for what, shape in shapes:
-                yield from _found(subject, what, shape)
+                yield from _secrets(subject, what, shape)
 
 
-def _found(subject: Subject, what: str, shape: str) -> Iterator[Finding]:
+def _secrets(subject: Subject, what: str, shape: str) -> Iterator[Finding]:
     count = 0
-    for found in re.finditer(rf"(?<![A-Za-z0-9_])(?:{shape})(?![A-Za-z0-9_])", subject.text):
-        token = found[0][4:]  # the shortest prefix is as long
+    for match in re.finditer(rf"(?<![A-Za-z0-9_])(?:{shape})(?![A-Za-z0-9_])", subject.text):
+        token = match[0][4:]  # the shortest prefix is as long
         # The head of every OpenSSH key looks made up.
-        if len(set(token)) < _FEW or (what != _PRIVATE and re.search(_MADE_UP, token, re.IGNORECASE)):
+        if len(set(token)) < _FEW or (what != _PRIVATE and re.search(_PLACEHOLDER, token, re.IGNORECASE)):
             continue
         if (count := count + 1) > _MOST:
             return
         message = (
-            f"{what} ('{found[0][:_SHOWN]}...') in the file. revoke it, and read it from the environment"
+            f"{what} ('{match[0][:_MAX_PREFIX]}...') in the file. revoke it, and read it from the environment"
         )
-        yield subject.at(found.span(), message)
+        yield subject.at(match.span(), message)

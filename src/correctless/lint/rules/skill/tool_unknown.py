@@ -75,21 +75,22 @@ def check(skill: Skill) -> Iterator[Finding]:
             if len(seen) == _MOST:
                 break
             seen.add(name)
-            shown = name[:60]
+            excerpt = name[:60]
             if name in _FORMER:
-                message = f"'{shown}' is a tool of older clients and {_HAPPENS[key]} now. leave it out"
+                message = f"'{excerpt}' is a tool of older clients and {_HAPPENS[key]} now. leave it out"
                 yield skill.at((start, end), message, "info")
             elif right := _LOWER.get(name.lower()):
                 exact = skill.text[start:end] == name
                 fix = (Edit(start, end, right),) if exact else ()
                 yield skill.at(
                     (start, end),
-                    f"Claude Code has no tool '{shown}', so it {_HAPPENS[key]}. write '{right}'",
+                    f"Claude Code has no tool '{excerpt}', so it {_HAPPENS[key]}. write '{right}'",
                     fix=fix,
                 )
             else:
                 yield skill.at(
-                    (start, end), f"Claude Code has no tool '{shown}', so it {_HAPPENS[key]}. {_advice(name)}"
+                    (start, end),
+                    f"Claude Code has no tool '{excerpt}', so it {_HAPPENS[key]}. {_advice(name)}",
                 )
 
 

@@ -52,7 +52,7 @@ def check(skill: Skill) -> Iterator[Finding]:
     for name, pattern, place in named(skill, DISALLOWED):
         tool = SAME.get(name, name)
         if (tool, pattern) in allowed or (not pattern and tool in tools):
-            shown = f"{name}({pattern}"[:60] if pattern else name
+            excerpt = f"{name}({pattern}"[:60] if pattern else name
             yield skill.at(
-                place, f"'{shown}' is allowed and disallowed, and then it is refused. leave it out of one"
+                place, f"'{excerpt}' is allowed and disallowed, and then it is refused. leave it out of one"
             )

@@ -64,7 +64,7 @@ _CLAUDE_CODE = _PORTABLE | {
     "version",
 }
 _OURS = "interaction_mode"
-_SHOWN = 8  # keys that are named
+_MAX_KEYS = 8  # keys that are named
 
 
 def check(skill: Skill) -> Iterator[Finding]:
@@ -78,21 +78,21 @@ def check(skill: Skill) -> Iterator[Finding]:
         return
     contracts = {id(key) for key, _ in misspelled(front)}  # those are another rule's
     unknown = [key for key in unknown if id(key) not in contracts]
-    taken: dict[str, int] = {}  # how many keys are, or are meant to be, one and the same
+    counts: dict[str, int] = {}  # how many keys are, or are meant to be, one and the same
     for key, _ in front.pairs:
-        taken[_bare(key.text)] = taken.get(_bare(key.text), 0) + 1
+        counts[_bare(key.text)] = counts.get(_bare(key.text), 0) + 1
     others = []
     for key in unknown:
         right = _BARE.get(_bare(key.text), "")
         if right == key.text or right not in known:
             others.append(key)
             continue
-        fix = (Edit(key.start, key.end, right),) if taken[_bare(right)] == 1 else ()
+        fix = (Edit(key.start, key.end, right),) if counts[_bare(right)] == 1 else ()
         message = f"'{key.text[:40]}' is not read as '{right}'. write '{right}'"
         yield skill.at(key, message, "" if skill.dialect == AGENTSKILLS else "warning", fix)
     if others:
-        names = ", ".join(f"'{key.text[:40]}'" for key in others[:_SHOWN])
-        more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
+        names = ", ".join(f"'{key.text[:40]}'" for key in others[:_MAX_KEYS])
+        more = f" and {len(others) - _MAX_KEYS} more" if len(others) > _MAX_KEYS else ""
         if skill.dialect == AGENTSKILLS:
             yield skill.at(
                 others[0], f"agentskills.io does not know {names}{more}. move them below 'metadata'"
