@@ -1,7 +1,7 @@
 """`allowed-tools` is one line of tools, or a list of them, with every parenthesis closed.
 
-In `Bash(git log:*` the rest of the line belongs to the pattern, and the tools behind it are then not named. Claude Code's
-validator says nothing of it; the dispatcher hands the agent exactly the tools that are named.
+In `Bash(git log:*` the rest of the line belongs to the pattern, so the tools behind it are not allowed. Claude Code's validator
+does not report it; the dispatcher gives the agent exactly the tools that are named.
 
 Wrong:
 

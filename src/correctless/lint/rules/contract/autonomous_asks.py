@@ -1,8 +1,8 @@
-"""A skill that nobody answers does not ask.
+"""An autonomous or forked skill does not ask.
 
-An autonomous skill runs to its end without a person, and a fork gets no answer whoever started it. The tool
-`AskUserQuestion` does not exist in a headless run, and a question in the answer ends the step where the work should
-have gone on. A point at which a person would have a say is a decision point with a default, or makes the skill hybrid.
+An autonomous skill runs unattended, and a fork never gets an answer. The tool `AskUserQuestion` does not exist in a headless
+run, and a question in the answer ends the step before its work is done. Make such a question a decision point with a
+default, or make the skill hybrid.
 
 Wrong:
 

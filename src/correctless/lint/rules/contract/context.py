@@ -1,7 +1,7 @@
 """`context` is `fork`, or missing.
 
-`context: fork` runs a skill isolated from the conversation. Claude Code takes any other word for "no fork" and says
-nothing about it, so `context: frok` runs in the open conversation, with all that is in it.
+`context: fork` runs a skill isolated from the conversation. Claude Code reads any other word as "no fork" without a message, so
+`context: frok` runs in the conversation and sees all of it.
 
 Wrong:
 
@@ -21,7 +21,7 @@ context: fork
 ---
 ```
 
-Fix: `--fix` writes `fork` where that word was meant.
+Fix: `--fix` corrects a misspelled `fork`.
 
 Source: Claude Code 2.1.329, whose `plugin validate --strict` is silent about `frok`.
 """

@@ -1,7 +1,7 @@
 """Each decision point has an id of its own, a default and a rationale.
 
-The decisions log, the summary and a person's confirmation name a decision by its id; the agent is told the default; a
-reviewer judges by the rationale. What is missing here is missing in front of the person who must decide.
+The decisions log, the summary and your confirmation name a decision by its id, the prompt gives the agent the default, and
+you judge by the rationale. What is missing here is missing when you have to decide.
 
 Wrong:
 
@@ -56,7 +56,7 @@ _ID = r"AD-\d{3}\Z"
 def check(skill: Skill) -> Iterator[Finding]:
     """Report incomplete or duplicate decision points."""
     if skill.contract.interaction_mode == "interactive" or not skill.entries:
-        return  # there the section itself is the fault
+        return  # then another rule reports the section
     ids = _Ids(parts.id for _, _, parts in skill.entries)
     for default, (line, text, parts) in zip(skill.contract.defaults, skill.entries, strict=True):
         for message in (*ids.faults(parts.id, line.number), *_faults(default, parts, text)):
@@ -64,7 +64,7 @@ def check(skill: Skill) -> Iterator[Finding]:
 
 
 class _Ids:
-    """The ids of one section: which are taken, which nobody uses, and where each stood first."""
+    """Ids of one section: which are used, which are free, and the first line of each."""
 
     def __init__(self, ids: Iterator[str]) -> None:
         self._used = {int(each[3:]) for each in ids if re.match(_ID, each, re.ASCII)}

@@ -1,8 +1,8 @@
 """A skill that runs unattended lists its decision points under `## Autonomous Defaults`; an interactive one does not.
 
-The dispatcher hands exactly this list to the agent and holds its decisions against it. Without the section every decision
-is an unlisted one, which waits for a person; under a heading of another rank or name it is not found. The section of a
-skill without decisions says "None."
+The dispatcher gives the agent exactly this list and checks its decisions against it. Without the section every decision is
+unlisted and needs your confirmation; under a heading of another level or name the section is not found. In a skill without
+decisions it says "None."
 
 Wrong:
 

@@ -1,8 +1,8 @@
-"""An autonomous skill hands nothing over to a skill that needs a conversation.
+"""An autonomous skill does not hand over to an interactive skill.
 
-The other skill is read in the same run, with nobody there: it asks, gets no answer, and the step ends or goes on with an
-invention. Reported is a skill beside this one whose own contract says `interactive`, where the text tells to run it (as `/name`
-or as "the name skill") or `allowed-tools` names it (`Skill(name)`).
+The other skill runs in the same unattended run: it asks, gets no answer, and the step ends or continues with an invention. The
+rule reports a skill beside this one whose contract is `interactive`, if the text says to run it (as `/name` or as "the name
+skill") or `allowed-tools` names it (`Skill(name)`).
 
 Wrong:
 
@@ -33,7 +33,7 @@ interaction_mode: autonomous
 Read what the `interview` skill wrote.
 ```
 
-Fix: hand over to a skill that is `autonomous` or `hybrid`, or say what is done instead.
+Fix: hand over to a skill that is `autonomous` or `hybrid`, or write what to do instead.
 
 Source: R-001; the skill contract.
 """
@@ -65,7 +65,7 @@ _RUNS = lazily(
 )
 
 _ATTENDED = lazily(
-    r"(?i)\b(?:if|when|where|unless|once)\b[^.]{0,60}\b(?:person|user|human|somebody|someone|interactive(?:ly)?|attended)\b"
+    r"(?i)\b(?:if|when|where|unless|once)\b[^.]{0,60}\b(?:person|user|human|some(?:body|one)|interactive(?:ly)?|attended)\b"
 )
 
 
@@ -110,7 +110,7 @@ def _is_interactive(skill: Skill, name: str) -> bool:
 
 
 def _plugin(skill: Skill) -> str:
-    """The name of the plugin this skill is a part of."""
+    """Return the name of the plugin of this skill."""
     try:
         manifest = json.loads(skill.facts.read("../../.claude-plugin/plugin.json") or b"{}")
     except (ValueError, RecursionError):

@@ -1,6 +1,6 @@
 """A forked skill is not interactive.
 
-With `context: fork` a skill runs isolated and gets no follow-up answer: a question it asks is its end. So
+With `context: fork` a skill runs isolated and gets no answer: it ends with its first question. So
 `interaction_mode: interactive` and `context: fork` contradict each other.
 
 Wrong:

@@ -1,7 +1,7 @@
-"""A hybrid skill leaves at least one decision to a person.
+"""A hybrid skill has at least one decision that needs a human.
 
-That is what sets `hybrid` apart from `autonomous`: an entry marked `escalate: always` is deferred to a person, and closes
-the gate before the pull request until they confirm it. A hybrid without one promises a check that never comes.
+That is the difference between `hybrid` and `autonomous`: an entry with `escalate: always` is deferred, and closes the gate
+before the pull request until you confirm it. A hybrid skill without one promises a check that never happens.
 
 Wrong:
 
@@ -27,7 +27,7 @@ interaction_mode: hybrid
 - **AD-001**: Public names — `escalate: always`. Default if deferred: keep the old name. Rationale: others rely on it.
 ```
 
-Fix: mark the decision that is a person's, or write `interaction_mode: autonomous`.
+Fix: write `escalate: always` in the entry that needs a human, or write `interaction_mode: autonomous`.
 
 Source: R-004.
 """

@@ -1,11 +1,11 @@
-"""A skill says how it behaves when nobody is there.
+"""A skill states how it behaves in an unattended run.
 
-`interaction_mode` is `autonomous` (runs to its end without a person), `interactive` (needs a conversation) or `hybrid`
-(has defaults, and at least one decision that is always a person's). It stands at the top level, or in `metadata`, which
-tools that refuse unknown top-level keys let pass; where both stand they agree.
+`interaction_mode` is `autonomous` (runs unattended), `interactive` (needs a conversation) or `hybrid` (has defaults, and at
+least one decision that always needs a human). Write it at the top level, or in `metadata` for tools that refuse unknown
+top-level keys; if it is in both, they agree.
 
-At run time the dispatcher refuses a skill without a valid mode. Claude Code ignores the key and says nothing about a wrong
-one. In a project that does not use correctless, a skill that says nothing of the contract is only worth an `info`.
+The dispatcher refuses a skill without a valid mode. Claude Code ignores the key and does not report a wrong one. In a project
+that does not use correctless, a skill without any key of the contract is only an `info`.
 
 Wrong:
 

@@ -1,10 +1,10 @@
 """No skill writes the decisions log.
 
 The dispatcher is its only writer: it takes the decisions from the agent, corrects them against the contract and appends
-them. A skill that may write the file, or is told to, can record itself as confirmed; at run time the entry of somebody else is
-found by the chain and ends the run. So `allowed-tools` names no path that holds the log, a wildcard such as
-`Write(.correctless/artifacts/*)` included, and no text says to append to it. `Write`, `Edit` and `Bash` without a path are
-no finding, nor is the sentence that forbids it.
+them. A skill that writes the file could record itself as confirmed; at run time the hash chain shows an entry of another
+writer, and the run ends. So `allowed-tools` allows no path that covers the log, also not by a wildcard such as
+`Write(.correctless/artifacts/*)`, and no text says to append to it. `Write`, `Edit` and `Bash` without a path are no finding,
+nor is a sentence that forbids it.
 
 Wrong:
 
@@ -34,7 +34,7 @@ Never write to the decisions log.
 None.
 ```
 
-Fix: name the folders the skill really writes to, and have it give its decisions in the way the task prompt shows.
+Fix: name the folders that the skill needs to write, and have it report its decisions as the task prompt shows.
 
 Source: R-006; ABS-030, ABS-036.
 """
@@ -90,7 +90,7 @@ def check(skill: Skill) -> Iterator[Finding]:
     body = skill.md.body
     if _STEM in body:
         yield from _commands(skill)
-    # "The decision log" is many things in a project that has no contract.
+    # Without a contract, "the decision log" may be another file.
     named = _STEM in body or (_states(skill) and re.search(r"(?i)\bdecisions?\s+log\b", body))
     if named:
         yield from _sentences(skill)
@@ -114,7 +114,7 @@ def _tools(skill: Skill) -> Iterator[Finding]:
 
 
 def _covers_log(pattern: str) -> bool:
-    """Whether the path of a permission covers the log; one that names nothing (`**`) is as good as no path."""
+    """Return whether the path of a permission covers the log; one without a name (`**`) counts as no path."""
     pattern = pattern.strip().strip("\"'")
     if not re.search(r"[A-Za-z]", pattern):
         return False
@@ -130,7 +130,7 @@ def _covers_log(pattern: str) -> bool:
 
 def _covers(parts: tuple[str, ...], path: tuple[str, ...]) -> bool:
     if not parts or not path:
-        return not parts  # a folder covers what lies in it
+        return not parts  # a folder covers its files
     if parts[0] == "**":
         return (
             any(_covers(parts[1:], path[skipped:]) for skipped in range(len(path) + 1)) if parts[1:] else True
@@ -139,7 +139,7 @@ def _covers(parts: tuple[str, ...], path: tuple[str, ...]) -> bool:
 
 
 def _commands(skill: Skill) -> Iterator[Finding]:
-    """Commands in code blocks that write the log, unless the words above the block forbid them."""
+    """Yield commands in code blocks that write the log, unless the text above the block forbids them."""
     lead = ""
     for line in skill.md.lines:
         if line.kind != CODE:

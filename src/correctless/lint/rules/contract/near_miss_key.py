@@ -1,7 +1,7 @@
 """A key of the contract is spelled as the contract spells it.
 
-`interaction-mode`, `interactionMode` or `allowed_tools` look right and are read by nobody: Claude Code says nothing of
-keys it does not know, so the line has no effect, and the dispatcher refuses the skill for a mode it seems to state.
+`interaction-mode`, `interactionMode` or `allowed_tools` look right and are never read: Claude Code does not report unknown
+keys, so the line has no effect, and the dispatcher refuses the skill because its mode is missing.
 
 Wrong:
 
@@ -23,7 +23,7 @@ allowed-tools: Read
 ---
 ```
 
-Fix: `--fix` renames the key, unless the right one stands beside it.
+Fix: `--fix` renames the key, unless the right one is there too.
 
 Source: ENV-007, found by running Claude Code 2.1.329.
 """

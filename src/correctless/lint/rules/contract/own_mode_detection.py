@@ -1,8 +1,8 @@
-"""There is one signal for "nobody is there": `mode: autonomous` within the first 10 lines of the task prompt.
+"""The only signal of an unattended run is `mode: autonomous` within the first 10 lines of the task prompt.
 
-The dispatcher gives that signal and no other; where it is missing, a person is there. A skill that looks at a variable, a
-flag, a file or the terminal instead takes a run for attended, asks, and gets no answer; or takes a person's session for an
-unattended run and decides over their head. A line of that form further down may be a quotation, so the 10 lines matter.
+The dispatcher gives this signal and no other; without it, the run is attended. A skill that looks at a variable, a flag, a
+file or the terminal instead may take an unattended run for attended, ask, and get no answer; or take your session for an
+unattended run and decide without you. Further down, such a line may be a quotation, so the 10 lines matter.
 
 Wrong:
 
@@ -69,7 +69,7 @@ _SIGNAL = (
     r"|(?<![_\w])mode:\s*(?:auto|unattended|headless|non-interactive)\b)"
 )
 _IS_MODE = r"(?:run|switch|go|enter|act|work|proceed|behave|operate|assume|treat|you\s+are|it\s+is|this\s+is|the\s+run\s+is)\b"
-# Where the signal decides the mode. "In autonomous mode, read the token from $TOKEN" decides nothing.
+# Sentences where a signal decides the mode. "In autonomous mode, read the token from $TOKEN" decides nothing.
 _DECIDES = tuple(
     lazily(f"(?i){pattern}")
     for pattern in (
@@ -115,7 +115,7 @@ def _window(text: str) -> re.Match[str] | None:
 
 def _own(text: str, above: str) -> re.Match[str] | None:
     match = next((m for pattern in _DECIDES if (m := pattern.search(text))), None)
-    # "No person is there" is the mode itself, any other "no" or "not" says that this is no signal.
+    # "No person is there" is the mode itself; any other "no" or "not" says that this is not a signal.
     if match is None or NEGATED.search(re.sub(f"(?i){_MODE}", "", text)) or NEGATED.search(above):
         return None
     right = re.search(f"(?i){_RIGHT}", text)

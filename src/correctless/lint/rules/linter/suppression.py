@@ -1,8 +1,8 @@
 """A suppression names a rule, gives its reason, and still has something to suppress.
 
 `<!-- correctless: ignore RULE until 2027-01-01 -- reason -->` on a line of its own switches one rule off in that file, up to and
-including the day; `until` may be left out. In a frontmatter the same stands behind `#`. Without a reason, with an unknown
-rule, or after its day it suppresses nothing. One that suppresses nothing any more hides the next real finding, so delete it.
+including the day; `until` is optional. In a frontmatter, write it behind `#`. Without a reason, with an unknown rule, or after
+its day it suppresses nothing. Delete one that is not needed any more: it would hide the next real finding.
 
 Wrong:
 
@@ -51,11 +51,11 @@ _DAY = r"(?a)\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])\Z"
 
 
 class Suppression(NamedTuple):
-    """One rule switched off in one file; `until` is the last day, as 2027-01-01, or ""."""
+    """One rule switched off in one file; `until` is the last day, such as 2027-01-01, or ""."""
 
     rule: str
     until: str
-    finding: Finding  # where it stands; its message is for whoever reports it
+    finding: Finding  # its place; the message is empty
 
 
 def check(file: MarkdownSubject) -> Iterator[Finding]:
@@ -66,7 +66,7 @@ def check(file: MarkdownSubject) -> Iterator[Finding]:
 
 
 def suppressions(file: MarkdownSubject) -> tuple[Suppression, ...]:
-    """Those of a file that are complete; whether they are over, or needed, depends on the day and on the findings."""
+    """Return the complete suppressions of a file; whether they are needed depends on the day and the findings."""
     return tuple(each for each in _read(file) if isinstance(each, Suppression))
 
 

@@ -1,8 +1,8 @@
 """An agent has a name, and no other agent beside it has the same.
 
-An agent in `.claude/agents` without a name, or with one that is no text or has a `:` in it, is not loaded, and nothing
-says so. In a plugin the file's name takes its place. Of two agents with the same name only one is loaded, and which
-one depends on the order of the files.
+An agent in `.claude/agents` without a name, or with one that is not text or contains `:`, is not loaded, without a message. In a
+plugin the file's name is used instead. Of two agents with the same name only one is loaded, and which one depends on the
+order of the files.
 
 Wrong:
 
@@ -71,7 +71,7 @@ def check(agent: MarkdownSubject) -> Iterator[Finding]:
 
 
 def _same(agent: MarkdownSubject, name: str) -> str:
-    """The file that is called like this agent's name, if its agent is called so too."""
+    """Return the file that has this agent's name, if its agent has the same name; else ""."""
     other = f"{name}.md"
     if other == agent.name or "/" in name:
         return ""

@@ -1,7 +1,7 @@
 """The event of a hook exists.
 
-Claude Code ignores the hooks of an event it does not know, so what they were to do never happens. Names are spelled exactly:
-`PreToolUse`, not `pretooluse` or `BeforeTool`.
+Claude Code ignores the hooks of an unknown event, so they never run. Names are spelled exactly: `PreToolUse`, not
+`pretooluse` or `BeforeTool`.
 
 Wrong:
 

@@ -1,7 +1,7 @@
-"""A hook that is to stop a call stops it also when the hook itself fails.
+"""A hook that guards a call also blocks it when the hook itself fails.
 
-Only exit code 2 of a PreToolUse hook blocks. Exit 1, a crash, a missing interpreter and a time-out let the call through. So a
-command that ends in `|| true` or `exit 0` whatever happens never blocks anything.
+Only exit code 2 of a PreToolUse hook blocks. Exit 1, a crash, a missing interpreter and a timeout let the call through. So a
+command that always ends with `|| true` or `exit 0` never blocks anything.
 
 Wrong:
 

@@ -1,7 +1,8 @@
-"""A matcher matches.
+"""A matcher of a hook matches a tool.
 
-Before and after a tool it is the name of the tool, several names (`Write|Edit`), or a regular expression; case matters. It is not the pattern of a permission: `Bash(git *)` matches no tool, and the hook never runs. Nor does one whose
-expression is broken. `Stop` and `UserPromptSubmit` take no matcher: their hooks run whatever it says.
+For events of a tool it is the name of the tool, several names (`Write|Edit`), or a regular expression; case matters. It is not the
+pattern of a permission: `Bash(git *)` matches no tool, and the hook never runs. Nor does one with an invalid expression. `Stop`
+and `UserPromptSubmit` take no matcher: their hooks always run.
 
 Wrong:
 
@@ -15,7 +16,7 @@ Right:
 {"hooks": {"PreToolUse": [{"matcher": "Bash", "hooks": [{"type": "command", "command": "./guard.sh"}]}]}}
 ```
 
-Fix: write the name of the tool, and look at its arguments in the hook.
+Fix: write the name of the tool, and check its arguments in the hook.
 
 Source: Claude Code 2.1.329, run with one hook for each of these matchers and a call of Bash, 2026-11-25.
 """
@@ -43,7 +44,7 @@ _TOOLS = (
     "Agent AskUserQuestion Bash BashOutput Edit ExitPlanMode Glob Grep KillShell LS MultiEdit NotebookEdit Read Skill Task "
     "TodoWrite WebFetch WebSearch Write"
 )
-# What JavaScript reads and Python does not, or reads otherwise.
+# Syntax that only JavaScript has, or that Python reads differently.
 _OTHER_DIALECT = re.compile(r"\(\?<|\\[pPukc]|\[\^?\]")
 
 

@@ -1,8 +1,8 @@
-"""The script that a hook starts is there, and can be started.
+"""The script of a hook exists and is executable.
 
-A hook whose script is missing, or may not be run, ends with another code than 2: before a tool that lets the call
-through, elsewhere the hook just does nothing. Looked at are commands that start a path in `${CLAUDE_PLUGIN_ROOT}`, by
-itself or with an interpreter; one in a folder that a build makes (`dist/`) is only a warning, and so is a missing run bit.
+A hook whose script is missing or not executable does not end with exit code 2: before a tool this lets the call through, for
+other events the hook does nothing. The rule checks commands that start a path in `${CLAUDE_PLUGIN_ROOT}`, directly or with an
+interpreter; a path in a folder that a build makes (`dist/`) is only a warning, and so is a missing execute bit.
 
 Wrong:
 
@@ -22,9 +22,9 @@ Right:
 {"hooks": {"PreToolUse": [{"hooks": [{"type": "command", "command": "sh \\"${CLAUDE_PLUGIN_ROOT}/scripts/guard.sh\\""}]}]}}
 ```
 
-Fix: correct the path, add the script, or set its run bit (`git update-index --chmod=+x`).
+Fix: correct the path, add the script, or set its execute bit (`git update-index --chmod=+x`).
 
-Source: Claude Code 2.1.329, run with hooks whose script is missing or has no run bit: the call went through, 2026-11-25.
+Source: Claude Code 2.1.329, run with hooks whose script is missing or has no execute bit: the call went through, 2026-11-25.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def check(file: JsonSubject) -> Iterator[Finding]:
         if command is None or not shapes.is_text(command):
             continue
         for match in _STARTED.finditer(command.text):
-            # `[ -x script ] && script` knows that it may be missing.
+            # `[ -x script ] && script` checks for it.
             if not re.search(rf"(?:\[|\btest)\s+-[efrx]\s+\S*{re.escape(match['path'])}", command.text):
                 yield from _missing(file, command, match["path"], starts=not match["runner"])
         args = handler.get("args")

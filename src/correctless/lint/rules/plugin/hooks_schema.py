@@ -1,8 +1,8 @@
 """Hooks have the form that Claude Code reads: an event, a list of matchers, in each a list of hooks.
 
-An entry of another form is ignored at run time. Under `PreToolUse` and `PermissionRequest` it is worse: nothing of the file is
-applied then, because the broken hook may be the one that guards the rest. The usual mistakes are a command straight under the
-event, without the list `hooks`, and events outside of the object `hooks`.
+An entry of another form is ignored at run time. Under `PreToolUse` and `PermissionRequest` the whole file is ignored, because the
+invalid hook may be the one that guards the rest. The usual mistakes are a command directly under the event, without the list
+`hooks`, and events outside of the object `hooks`.
 
 Wrong:
 
@@ -40,7 +40,7 @@ READS = (HOOKS, PLUGIN)
 def check(file: JsonSubject) -> Iterator[Finding]:
     """Report values of invalid form."""
     if file.document.recovered:
-        return  # what is missing may only not have been read
+        return  # what seems missing may be in the unread part
     if file.kind == HOOKS:
         yield from _top(file)
     for event, value in hook_set.events(file):

@@ -1,7 +1,7 @@
 """A marketplace has a name, an owner, and plugins, each with a name and a source that Claude Code can read.
 
-`claude plugin validate` refuses the file; and from a marketplace or under a plugin's name with other characters than letters,
-digits, `.`, `_` and `-`, nothing can be installed.
+`claude plugin validate` refuses the file. If the name of a marketplace or a plugin has other characters than letters, digits,
+`.`, `_` and `-`, it cannot be installed.
 
 Wrong:
 
@@ -53,7 +53,7 @@ _ENTRY: dict[str, shapes.Form] = {
     "strict": shapes.yes_or_no,
     "tags": shapes.list_of(shapes.text),
 }
-# By the word after `source`: the keys such a source can't do without.
+# Required keys of a source by its kind.
 _SOURCES = {"github": ("repo",), "url": ("url",), "git-subdir": ("url", "path"), "npm": ("package",)}
 
 
@@ -68,7 +68,7 @@ def check(market: JsonSubject) -> Iterator[Finding]:
             )
         return
     if market.document.recovered:
-        return  # what is missing may only not have been read
+        return  # what seems missing may be in the unread part
     for key, wanted in _NEEDED.items():
         if root.get(key) is None:
             yield market.at(None, f"no '{key}'. write {wanted}")
@@ -133,7 +133,7 @@ def _name(of: Node, what: str) -> Iterator[tuple[Node, str]]:
 
 
 def _wanted(source: Node) -> str:
-    """What should stand in the place of a source, "" when it is one; whether a bare name is, marketplace-source-missing says."""
+    """Return what to write in place of a source, "" for a valid one or a bare name, which marketplace-source-missing checks."""
     if source.kind == MAP:
         kind = source.get("source")
         if kind is None or kind.text not in _SOURCES:

@@ -1,7 +1,7 @@
 """The folder of each plugin that a marketplace lists exists.
 
-A path counts from the marketplace's folder, the one above `.claude-plugin`, not from the file. A bare name is looked for in
-`metadata.pluginRoot`. Where there is nothing, the marketplace is added without a word and the installation of that plugin fails.
+A path is relative to the marketplace's folder, the one above `.claude-plugin`, not to the file. A bare name is searched in
+`metadata.pluginRoot`. If the folder is missing, the marketplace is added without a message and the plugin cannot be installed.
 
 Wrong:
 
@@ -21,7 +21,7 @@ Right:
 {"name": "my-tools", "owner": {"name": "Me"}, "plugins": [{"name": "one", "source": "./plugins/one"}]}
 ```
 
-Fix: correct the path, or take the entry out.
+Fix: correct the path, or delete the entry.
 
 Source: Claude Code 2.1.329, `plugin install` from such a marketplace, 2026-11-25.
 """

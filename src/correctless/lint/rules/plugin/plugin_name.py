@@ -1,9 +1,9 @@
 """A plugin has a name, of letters, digits and single hyphens.
 
-The name is what people type and what prefixes each skill (`my-plugin:my-skill`). A manifest without one, or with spaces
-in it, is refused. So is a name that passes as one of Anthropic's own. Capitals, dots and underscores work in Claude Code, and the
-marketplace of Claude.ai does not take them, which is worth a warning; so are `/`, `:` and a name that does not start
-with a letter or digit, with which a plugin can't be installed from a marketplace.
+You type the name, and it is the prefix of each skill (`my-plugin:my-skill`). A manifest without a name, or with spaces in it, is
+refused. So is a name that is reserved for Anthropic's own plugins. Capitals, dots and underscores work in Claude Code but not in
+the marketplace of Claude.ai, so they are a warning; so are `/`, `:` and a name that does not start with a letter or digit,
+with which a plugin can't be installed from a marketplace.
 
 Wrong:
 
@@ -38,9 +38,7 @@ ID = "plugin-name"
 SEVERITY = "error"
 READS = (PLUGIN,)
 
-_REFUSED = (
-    r"[ \x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"  # spaces, controls, and what turns the direction
-)
+_REFUSED = r"[ \x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"  # spaces, controls and marks of direction
 _ADVICE = "write one of a-z, 0-9 and single hyphens"
 
 

@@ -1,7 +1,7 @@
 """Each value of a plugin's manifest has the form that Claude Code reads.
 
-`claude plugin validate` refuses the manifest. At run time it depends on the key: a `version` that is a number, or an `agents`
-that names a folder, stops the installation; an `author` that is text is passed over.
+`claude plugin validate` refuses the manifest. At run time it depends on the key: with a `version` that is a number, or an `agents`
+that names a folder, the plugin cannot be installed; an `author` that is text is ignored.
 
 Wrong:
 
@@ -45,6 +45,6 @@ def check(plugin: JsonSubject) -> Iterator[Finding]:
             )
         return
     if plugin.document.recovered:
-        return  # what is missing in a value may only not have been read
+        return  # what seems missing may be in the unread part
     for place, message in shapes.faults(plugin.root, shapes.PLUGIN):
         yield plugin.at(place, message)

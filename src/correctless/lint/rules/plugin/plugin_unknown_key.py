@@ -1,7 +1,7 @@
 """Each key of a manifest is one that Claude Code reads.
 
-A key it does not know is ignored when the plugin is loaded, so what stands there has no effect; a misspelled one (`mcp_servers`)
-costs the part it was to declare. `category`, `tags`, `strict` and `source` belong into the entry of a marketplace.
+An unknown key is ignored when the plugin is loaded, so its value has no effect; with a misspelled one (`mcp_servers`) that part of
+the plugin is missing. `category`, `tags`, `strict` and `source` belong in the entry of a marketplace.
 
 Wrong:
 

@@ -1,7 +1,7 @@
 """The version of a plugin in its marketplace is the one in its manifest.
 
-Where both state one, the manifest wins at installation and the entry is ignored without a word: people read one version and get
-another. A plugin states its version in one place, or in both the same.
+If both state one, the manifest wins at installation and the entry is ignored without a message: you read one version and get
+another. State the version in one place, or the same in both.
 
 Beside it, `plugins/one/.claude-plugin/plugin.json`:
 
@@ -21,7 +21,7 @@ Right:
 {"name": "my-tools", "owner": {"name": "Me"}, "plugins": [{"name": "one", "source": "./plugins/one"}]}
 ```
 
-Fix: write the manifest's version, or leave the entry's out.
+Fix: write the manifest's version, or delete the entry's.
 
 Source: Claude Code 2.1.329, `plugin validate`, 2026-11-25.
 """

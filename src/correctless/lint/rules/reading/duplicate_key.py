@@ -1,6 +1,6 @@
-"""A key stands once.
+"""A key is not duplicated.
 
-Some readers take the first value, some the last, some refuse the file; Claude Code's validator says nothing of it.
+Some readers use the first value, some the last, some refuse the file; Claude Code's validator does not report it.
 
 Wrong:
 

@@ -1,7 +1,7 @@
 """A file is UTF-8 text without a byte order mark.
 
-Bytes that are no UTF-8, and NUL, are read by each host in another way; a byte order mark before `---` makes readers that look
-for three dashes see no frontmatter at all (a warning). CRLF works everywhere known and is an `info`.
+Hosts read bytes that are not UTF-8, and NUL, in different ways. With a byte order mark before `---`, readers that look for three
+dashes find no frontmatter (a warning). CRLF works in all known hosts and is an `info`.
 
 Wrong:
 

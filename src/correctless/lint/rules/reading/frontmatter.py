@@ -1,6 +1,6 @@
 """The frontmatter starts on line 1, is closed, and holds keys.
 
-With blank lines above it, or when nothing closes it, Claude Code finds no frontmatter at all: no key of it has an effect.
+With blank lines above it, or without its closing line, Claude Code finds no frontmatter: no key of it has an effect.
 
 Wrong:
 

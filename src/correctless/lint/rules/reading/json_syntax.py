@@ -1,7 +1,7 @@
 """A manifest is JSON, without comments and without a comma before a closing bracket.
 
-Claude Code refuses a plugin whose `plugin.json` it can't read, and a `hooks.json` it can't read breaks the load of the whole
-plugin: what its hooks were to guard is then not guarded.
+Claude Code refuses a plugin with an invalid `plugin.json`. With an invalid `hooks.json` the whole plugin is not loaded, so
+its hooks guard nothing.
 
 Wrong:
 
@@ -19,7 +19,7 @@ Right:
 }
 ```
 
-Fix: `--fix` deletes a comma too many.
+Fix: `--fix` deletes a trailing comma.
 
 Source: RFC 8259; Claude Code 2.1.329, `plugin validate`, 2026-11-25.
 """

@@ -1,6 +1,6 @@
 """The frontmatter uses no aliases.
 
-Some readers follow `*name`, others refuse it, and a few lines of aliases can stand for gigabytes. It is not followed here.
+Some readers follow `*name`, others refuse it, and a few lines of aliases can expand to gigabytes. The linter does not follow it.
 
 Wrong:
 

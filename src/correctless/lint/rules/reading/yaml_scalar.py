@@ -1,7 +1,7 @@
-"""A value that YAML 1.1 and YAML 1.2 read differently stands in quotes.
+"""A value that YAML 1.1 and YAML 1.2 read differently is in quotes.
 
-`on`, `no`, `10:30` and `012` are a truth value or a number to one reader and text to the next, and hosts use both: what a file says
-then depends on who reads it.
+`on`, `no`, `10:30` and `012` are a boolean or a number in one version and text in the other, and hosts use both: the meaning of
+the file then depends on the host.
 
 Wrong:
 

@@ -1,9 +1,8 @@
 """The frontmatter is YAML.
 
-Hosts with a strict reader refuse such a skill. Claude Code mends a single value that lacks its quotes, as most often one with
-`: ` in it; of a frontmatter that it can't mend (a tab, text behind a closing quote) it drops every field in silence, and the
-skill runs without its allowed tools and its description. The other keys are still read here, so that the other rules apply
-to them.
+Hosts with a strict reader refuse such a skill. Claude Code repairs a single value that lacks its quotes, most often one with
+`: ` in it. If it can't repair the frontmatter (a tab, text behind a closing quote), it drops every field without a message, and
+the skill runs without its allowed tools and its description. The linter still reads the other keys and checks them.
 
 Wrong:
 
@@ -23,7 +22,7 @@ description: "Audits code. Presets: QA, UX"
 ---
 ```
 
-Fix: `--fix` puts a value in quotes where that is all it lacks.
+Fix: `--fix` puts a value in quotes if nothing else is wrong with it.
 
 Source: Claude Code 2.1.329, `plugin validate`, 2026-11-25: "all frontmatter fields silently dropped"; the agentskills.io specification asks for YAML.
 """

@@ -1,8 +1,8 @@
 """`disable-model-invocation` and `user-invocable` are `true` or `false`.
 
-Claude Code drops a word it can't read and says nothing. Then `disable-model-invocation: ture` lets the model start a skill that
-only a person should start, and `user-invocable: ture`, or one without a value, hides the skill from whoever types `/`. In
-quotes, or as `1`, it is read; to a program that expects what YAML calls a boolean it is a text, and that is an `info`.
+Claude Code drops a word it can't read without a message. Then `disable-model-invocation: ture` lets the model start a skill that
+only you should start, and `user-invocable: ture`, or one without a value, hides the skill from the `/` menu. In quotes, or as
+`1`, it is read; for a program that expects a YAML boolean it is a text, and that is an `info`.
 
 Wrong:
 
@@ -22,7 +22,7 @@ disable-model-invocation: true
 ---
 ```
 
-Fix: `--fix` takes quotes away and swaps letters back; what another word was to mean is a choice.
+Fix: `--fix` deletes quotes and corrects swapped letters; for other words, write `true` or `false`.
 
 Source: 32 spellings in Claude Code 2.1.329, run on 2026-11-25.
 """
@@ -43,7 +43,7 @@ ID = "boolean-value"
 SEVERITY = "error"
 READS = (SKILL,)
 
-# What happens when the client can't read the value.
+# The effect of a value that the client cannot read.
 _DROPPED = {MODEL: "the model may start the skill", USER: "the skill is hidden from the '/' menu"}
 
 

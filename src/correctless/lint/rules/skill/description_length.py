@@ -1,7 +1,7 @@
-"""A description is no longer than what is shown of it.
+"""A description is not longer than the part that the model sees.
 
-Claude Code lists each skill to the model with its description and `when_to_use`, joined, and cuts that at 1,536 characters: what
-stands behind is never read. agentskills.io tools refuse a description of more than 1,024 (an error in that dialect).
+Claude Code lists each skill to the model with its description and `when_to_use`, joined, and cuts that at 1,536 characters: the
+rest is never read. agentskills.io tools refuse a description of more than 1,024 (an error in that dialect).
 
 Wrong:
 
@@ -19,14 +19,14 @@ Right:
 ```markdown
 ---
 name: my-skill
-description: Sorts scanned papers into folders by kind, year and sender. Use when somebody has scanned a pile of papers.
+description: Sorts scanned papers into folders by kind, year and sender. Use when a pile of papers has been scanned.
 ---
 ```
 
-Fix: put what it is for and when to use it first, and move the rest into the text.
+Fix: write first what it is for and when to use it, and move the rest into the text.
 
-Source: agentskills.io specification; Claude Code 2.1.329, whose setting `skillListingMaxDescChars` is 1,536 unless somebody
-changed it, run on 2026-11-25.
+Source: agentskills.io specification; Claude Code 2.1.329, whose setting `skillListingMaxDescChars` is 1,536 by default, run on
+2026-11-25.
 """
 
 from __future__ import annotations

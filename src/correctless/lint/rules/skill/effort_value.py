@@ -1,6 +1,6 @@
 """`effort` is `low`, `medium`, `high`, `xhigh`, `max`, or a number.
 
-Claude Code drops any other word and says nothing where somebody would see it: the skill runs with the effort of the conversation.
+Claude Code drops any other word without a visible message: the skill runs with the effort of the conversation.
 
 Wrong:
 
@@ -47,7 +47,7 @@ _KNOWN = frozenset({"low", "med", "medium", "high", "xhigh", "max"})
 def check(skill: Skill) -> Iterator[Finding]:
     """Report an invalid `effort`."""
     node = stated(skill, "effort") if skill.dialect == CLAUDE_CODE else None
-    # Of a list of one word it takes the word.
+    # Of a list of one word Claude Code takes the word.
     effort = node.text.strip() if node is not None else ""
     if effort and effort.lower() not in _KNOWN and not re.match(r"[+-]?[0-9]", effort):
         message = f"'{effort[:40]}' is not a valid effort and is ignored. write low, medium, high, xhigh, max or a number"

@@ -1,7 +1,7 @@
 """A file that a skill links to exists.
 
-The model opens links when it is told to. One that leads nowhere costs a turn, and then it guesses what the file would have
-said. Only links to files beside the skill are looked at: no addresses, no placeholders, nothing inside code.
+The model opens links when the text says so. A missing file costs a turn, and then the model guesses its content. The rule checks
+only links to files beside the skill: no addresses, no placeholders, nothing inside code.
 
 Wrong:
 
@@ -25,7 +25,7 @@ Read [the form](https://example.com/form) first.
 
 Fix: add the file, or correct the path.
 
-Source: the tree itself; no host says anything of it.
+Source: the tree itself; no host reports it.
 """
 
 from __future__ import annotations
@@ -44,17 +44,17 @@ ID = "link-missing"
 SEVERITY = "warning"
 READS = (SKILL,)
 
-# A bare target is matched to its end only: a line that never closes its parenthesis is not tried again from every length
-# of it. Said by what may not follow: `re` before 3.11.5 matches possessive quantifiers wrongly.
+# A bare target is matched to its end only, so that a line without its closing parenthesis is not tried at each length. By
+# a lookahead, as `re` before 3.11.5 matches possessive quantifiers wrongly.
 _LINK = r"\]\(\s*(?P<target><[^<>\n]*>|[^\s()<>]+(?![^\s()<>]))[^()\n]*\)"
-# An address, an anchor, an absolute path, or a stand-in for what the reader fills in.
+# An address, an anchor, an absolute path, or a placeholder.
 _ELSEWHERE = r"[A-Za-z][A-Za-z0-9+.-]*:|[#/~$]|.*[{}<>*$\\]|(?i:(?:url|link|path)\Z)"
 
 
 def check(skill: Skill) -> Iterator[Finding]:
     """Report links to missing files."""
     body = skill.md.body
-    # Nearly every link leads somewhere; only for one that does not is it worth asking what is code.
+    # Nearly every link is valid: code is only looked for when one is not.
     if "](" not in body or not any(_missing(skill, match) for match in re.finditer(_LINK, body)):
         return
     for line in skill.md.lines:
@@ -69,7 +69,7 @@ def check(skill: Skill) -> Iterator[Finding]:
 
 
 def _missing(skill: Skill, match: re.Match[str]) -> str:
-    """The file a link names, when it is to lie beside the skill and does not."""
+    """Return the file of a link if it should be beside the skill and is not, else ""."""
     target = match["target"].strip("<>").partition("#")[0].partition("?")[0]
     if not target or re.match(_ELSEWHERE, target) or skill.facts.kind(_decoded(target)):
         return ""

@@ -1,8 +1,8 @@
-"""`model` names a model that Claude Code can ask for.
+"""`model` is a model that Claude Code knows.
 
 It knows `sonnet`, `opus`, `haiku`, `fable`, `best`, `opusplan` (also `sonnet[1m]`) and `inherit`, and full names such as
-`claude-sonnet-5-5`. Any other word is sent to the API as it stands, which refuses the whole turn when it has no such model; so
-`sonet`, and also `default`, end a run. A list or a number is dropped in silence.
+`claude-sonnet-5-5`. Any other word is sent to the API unchanged, which refuses the whole turn for an unknown model; so `sonet`,
+and also `default`, end a run. A list or a number is dropped without a message.
 
 Wrong:
 
@@ -47,7 +47,7 @@ READS = (SKILL,)
 _KNOWN = frozenset({"sonnet", "opus", "haiku", "fable", "best", "opusplan", "inherit"})
 # A full name, or one of a cloud or a gateway: with a prefix, a version or a path.
 _FULL = r"claude-[\w.@:\[\]-]+\Z|[\w-]+[.:/@][^\s]*claude[^\s]*\Z|arn:[^\s]+\Z"
-_LONGEST = 200  # characters: a search in more could take for ever
+_LONGEST = 200  # characters: the pattern is slow on more
 
 
 def check(skill: Skill) -> Iterator[Finding]:

@@ -1,6 +1,6 @@
 """A skill's `name` is the name of its folder.
 
-agentskills.io tools refuse a skill whose name differs from its folder. Claude Code's validator says nothing of it.
+agentskills.io tools refuse a skill whose name differs from its folder. Claude Code's validator does not report it.
 
 Wrong:
 
@@ -18,7 +18,7 @@ name: my-skill
 ---
 ```
 
-Fix: rename the folder, or write its name. That is a choice, so `--fix` leaves it.
+Fix: rename the folder, or write its name. You choose, so `--fix` does not change it.
 
 Source: agentskills.io specification; Claude Code 2.1.329, `plugin validate`, 2026-11-25.
 """

@@ -1,8 +1,8 @@
-"""A script that a skill tells to run directly has its run bit.
+"""A script that a skill runs directly is executable.
 
-`./scripts/build.sh` in a block of shell commands is run as it stands. Without the bit the shell says "Permission denied" (126), and
-the agent spends turns on finding out, or changes the mode of a file it was not asked to change. Where a sentence says to run it,
-and not a block, this is an `info`.
+`./scripts/build.sh` in a block of shell commands is run directly. Without the execute bit the shell says "Permission denied" (126),
+and the agent loses turns, or changes the mode of a file that it was not to change. If only a sentence says to run it, this is an
+`info`.
 
 Wrong:
 
@@ -28,7 +28,7 @@ bash scripts/build.sh --all
 ~~~
 ```
 
-Fix: `chmod +x` and `git update-index --chmod=+x`, or name the interpreter in front of it.
+Fix: `chmod +x` and `git update-index --chmod=+x`, or write its interpreter in front of it.
 
 Source: POSIX, sh, exit status 126. Claude Code 2.1.329 fills in `${CLAUDE_SKILL_DIR}` and `${CLAUDE_PLUGIN_ROOT}` in the text, run on
 2026-11-25.
@@ -52,12 +52,12 @@ SEVERITY = "warning"
 READS = (SKILL,)
 
 _DOT_SLASH = re.compile(r"\./")  # faster than a search for the text
-# Text, not compiled: `re` compiles on first use and keeps it, and most files need none of it.
+# Text, not compiled: `re` compiles it on first use, and most files do not need it.
 _PATH = r"(?:\./|\$\{CLAUDE_(?P<root>SKILL_DIR|PLUGIN_ROOT)\}/)?(?P<path>[\w.][\w./-]*)(?=[\"`\s]|\Z)"
 _INSTRUCTION = r"\b(?:[Rr]un|[Ee]xecute|[Ii]nvoke)(?: the script)?:? `\Z"
 _END = r"[ \t]*(?:`{3,}|~{3,})[ \t]*\Z"
 _IN_FRONT = ' \t\r\n"`'
-_BEFORE = 80  # characters of the line in front of a path that are looked at
+_BEFORE = 80  # characters of the line in front of a path that are read
 _SHELL = (
     r"[ \t]*(?:`{3,}|~{3,})[ \t]*(?:bash|sh|shell|zsh|console|shell-session|shellsession|terminal)[ \t]*\Z"
 )
@@ -85,7 +85,7 @@ def check(skill: Skill) -> Iterator[Finding]:
 
 
 def _starts(body: str) -> Iterator[int]:
-    """Where a path of a script may begin."""
+    """Yield the offsets at which the path of a script may begin."""
     yield from (match.start() for match in _DOT_SLASH.finditer(body))
     for start in ("scripts/", "${CLAUDE_"):
         at = body.find(start)
@@ -105,12 +105,12 @@ def _finding(skill: Skill, match: re.Match[str], *, inline: bool) -> Finding:
     message = (
         f"'{match[0][:80]}' is told to run and has no run bit. chmod +x it, or write its interpreter in front"
     )
-    # A sentence leaves it to the reader how to run it.
+    # A sentence does not say how to run it.
     return skill.at(place, message, "info" if inline else "")
 
 
 class ShellBlocks:
-    """The offsets in the body of a skill that stand in a block of shell commands."""
+    """Offsets in the body of a skill that are in a block of shell commands."""
 
     def __init__(self, skill: Skill) -> None:
         self._starts = line_starts(skill.md.body)

@@ -1,9 +1,9 @@
-"""No key, token or private key stands in a file.
+"""A file has no key, token or private key.
 
-Whoever installs a skill gets the secret with it, the model reads it, and it stays in the history of the repository. Only
-shapes that one issuer gives out are looked for: AWS, GitHub, GitLab, npm, PyPI, OpenAI, Anthropic, Slack, SendGrid, Stripe, and private
-keys in PEM form. Nothing is guessed from how random a text looks, and nobody is asked. Obvious stand-ins are passed over:
-`EXAMPLE`, `xxxx`, runs of the alphabet, few different characters.
+Each user of a skill gets the secret with it, the model reads it, and it stays in the history of the repository. The rule knows
+the forms of these issuers: AWS, GitHub, GitLab, npm, PyPI, OpenAI, Anthropic, Slack, SendGrid, Stripe, and private keys in PEM
+form. It does not judge how random a text looks, and asks no server. Obvious placeholders are skipped: `EXAMPLE`, `xxxx`, runs of
+the alphabet, few different characters.
 
 Wrong:
 
@@ -46,8 +46,8 @@ SEVERITY = "error"
 READS = (AGENT, HOOKS, MARKETPLACE, PLUGIN, SKILL)
 
 _PRIVATE = "a private key"
-# What must be among the bytes for shapes to be worth a look: a text, or a regex that begins with one, whose search leaps from
-# one to the next. Then what each is, and its shape.
+# Bytes without which the forms are not searched: a text, or a regex that begins with one, which is fast. Then the name of
+# each form, and its pattern.
 _SHAPES: tuple[tuple[bytes | re.Pattern[bytes], tuple[tuple[str, str], ...]], ...] = (
     (
         re.compile(rb"_(?:(?<=gh[pousr]_)|(?<=github_pat_)|(?<=npm_)|(?<=k_live_))[A-Za-z0-9_]{24}"),
@@ -81,8 +81,8 @@ _SHAPES: tuple[tuple[bytes | re.Pattern[bytes], tuple[tuple[str, str], ...]], ..
         ((_PRIVATE, r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----(?:\s|\\n)+[A-Za-z0-9+/]{40,}"),),
     ),
 )
-_MOST = 20  # of one kind: more say no more
-_MAX_PREFIX = 8  # characters of it that a message may hold
+_MOST = 20  # reported secrets of one kind
+_MAX_PREFIX = 8  # characters of a secret that a message may show
 _PLACEHOLDER = r"example|xxxx|your|redacted|placeholder|dummy|sample|fake|secret|token|test|here|abcd|1234|0000|([A-Za-z0-9])\1{4}"
 _FEW = 8  # different characters: a text of sixteen random ones has more
 
@@ -99,7 +99,7 @@ def _secrets(subject: Subject, what: str, shape: str) -> Iterator[Finding]:
     count = 0
     for match in re.finditer(rf"(?<![A-Za-z0-9_])(?:{shape})(?![A-Za-z0-9_])", subject.text):
         token = match[0][4:]  # the shortest prefix is as long
-        # The head of every OpenSSH key looks made up.
+        # The start of every OpenSSH key looks like a placeholder.
         if len(set(token)) < _FEW or (what != _PRIVATE and re.search(_PLACEHOLDER, token, re.IGNORECASE)):
             continue
         if (count := count + 1) > _MOST:

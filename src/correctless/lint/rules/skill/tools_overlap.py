@@ -1,6 +1,6 @@
 """A tool is allowed or disallowed, not both.
 
-Where both lists name the same tool, Claude Code refuses every call of it: what `allowed-tools` says of it has no effect.
+If both lists name the same tool, Claude Code refuses every call of it, and `allowed-tools` has no effect for it.
 `Bash` beside a disallowed `Bash(rm:*)` is no contradiction.
 
 Wrong:

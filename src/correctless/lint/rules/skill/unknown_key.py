@@ -1,9 +1,9 @@
-"""Each key of the frontmatter is one that somebody reads.
+"""Each key of the frontmatter is known.
 
-A key that Claude Code doesn't know has no effect, and it says nothing. That is harmless where a person or another program reads
-the key, so it is an `info`, one for a file. agentskills.io tools refuse such a file: in that dialect it is an error, also for
-the keys that only Claude Code knows. A key that is one of Claude Code's but for case and hyphens is a warning everywhere:
-with `disable_model_invocation: true` the model may start the skill all the same.
+A key that Claude Code doesn't know has no effect, without a message. That is harmless if you or another program read the key, so
+it is an `info`, one for each file. agentskills.io tools refuse such a file: in that dialect it is an error, also for the keys that
+only Claude Code knows. A key of Claude Code with wrong case or hyphens is a warning in each dialect: with
+`disable_model_invocation: true` the model may start the skill all the same.
 
 Wrong:
 
@@ -25,7 +25,7 @@ metadata:
 ---
 ```
 
-Fix: `--fix` corrects the spelling. Move other keys below `metadata`, which every tool lets pass.
+Fix: `--fix` corrects the spelling. Move other keys below `metadata`, which every tool accepts.
 
 Source: agentskills.io specification; the misspelled keys in Claude Code 2.1.329, run on 2026-11-25.
 """
@@ -76,9 +76,9 @@ def check(skill: Skill) -> Iterator[Finding]:
     unknown = [key for key, _ in front.pairs if key.text not in known]
     if not unknown:
         return
-    contracts = {id(key) for key, _ in misspelled(front)}  # those are another rule's
+    contracts = {id(key) for key, _ in misspelled(front)}  # another rule reports those
     unknown = [key for key in unknown if id(key) not in contracts]
-    counts: dict[str, int] = {}  # how many keys are, or are meant to be, one and the same
+    counts: dict[str, int] = {}  # how many keys are spelled alike
     for key, _ in front.pairs:
         counts[_bare(key.text)] = counts.get(_bare(key.text), 0) + 1
     others = []
@@ -108,6 +108,6 @@ def _bare(key: str) -> str:
     return key.lower().replace("-", "").replace("_", "").replace(" ", "")
 
 
-# Those that change what happens.
+# Keys that have an effect.
 _NO_EFFECT = {"disallowedTools", "license", "compatibility", "metadata", "version"}
 _BARE = {_bare(key): key for key in _CLAUDE_CODE - _NO_EFFECT}
