@@ -28,9 +28,7 @@ def apply(checked: CheckedFile, settings: Settings, path: str, today: str) -> li
         elif rule in reported:
             silent.add(rule)
         elif is_run(known[rule], levels, settings.pedantic):
-            faults.append(
-                _fault(at, f"nothing in this file is a finding of '{rule}'. delete this suppression")
-            )
+            faults.append(_fault(at, f"rule '{rule}' finds nothing in this file. delete this suppression"))
     return [each for each in checked.findings if each.rule not in silent] + faults
 
 

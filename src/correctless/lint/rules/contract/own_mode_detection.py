@@ -98,7 +98,7 @@ def check(skill: Skill) -> Iterator[Finding]:
         if match := _window(sentence.text):
             yield skill.at(
                 sentence.span(match),
-                "only among the first 10 lines of the task prompt is it a signal. write 'within its first 10 lines'",
+                "it is a signal only within the first 10 lines of the task prompt. write 'within its first 10 lines'",
             )
         elif match := _own(sentence.text, sentence.above):
             start, end = match.span("signal")

@@ -59,7 +59,7 @@ def check(agent: MarkdownSubject) -> Iterator[Finding]:
         return
     if not agent_file.is_text(node):
         name = f"'{node.text[:40]}'" if node.text else f"a {node.kind}"
-        yield agent.at(node, f"'name' is {name}, which YAML reads as no text. {_ADVICE}")
+        yield agent.at(node, f"'name' is {name}, which YAML does not read as text. {_ADVICE}")
     elif ":" in node.text and agent_file.home(agent) == agent_file.PROJECT:
         yield agent.at(node, f"'{node.text[:60]}' contains ':', so this agent is not loaded. {_ADVICE}")
     elif other := _same(agent, node.text.strip()):

@@ -55,7 +55,7 @@ def check(file: JsonSubject) -> Iterator[Finding]:
         if node is None or not shapes.is_text(node) or node.text in _ALL:
             continue
         if event in _NONE:
-            yield file.at(node, f"{event} takes no matcher, so this hook runs always. leave it out")
+            yield file.at(node, f"{event} takes no matcher, so this hook always runs. leave it out")
         elif event in _OF_TOOLS and (fault := _fault(node.text)):
             yield file.at(node, fault)
 

@@ -89,6 +89,6 @@ def _missing(file: JsonSubject, place: Node, path: str, *, starts: bool) -> Iter
     elif starts and not file.facts.runnable(at):
         yield file.at(
             place,
-            f"'{path[:80]}' may not be run. set its run bit, or start it with its interpreter",
+            f"'{path[:80]}' is not executable. set its execute bit, or start it with its interpreter",
             "warning",
         )

@@ -108,7 +108,7 @@ def _entry(entry: Node, seen: dict[str, Node]) -> Iterator[tuple[Node, str]]:
         if shapes.reserved(name.text):
             yield (
                 name,
-                f"'{name.text[:60]}' passes as one of Anthropic's own plugins. name it for what it does",
+                f"'{name.text[:60]}' is reserved for Anthropic's own plugins. name it for what it does",
             )
     if source is None:
         yield entry, "this plugin has no 'source'. write one, such as './plugins/my-plugin'"

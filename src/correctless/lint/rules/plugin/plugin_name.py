@@ -56,7 +56,9 @@ def check(plugin: JsonSubject) -> Iterator[Finding]:
         )
     elif shapes.reserved(node.text):
         yield plugin.at(
-            node, f"'{node.text[:60]}' passes as one of Anthropic's own plugins. name it for what it does"
+            node, f"'{node.text[:60]}' is reserved for Anthropic's own plugins. name it for what it does"
         )
     elif not re.fullmatch(r"[a-z0-9]+(?:-[a-z0-9]+)*", node.text):
-        yield plugin.at(node, f"'{node.text[:60]}' is not a name everywhere. {_ADVICE}", "warning")
+        yield plugin.at(
+            node, f"'{node.text[:60]}' is not a valid name in every marketplace. {_ADVICE}", "warning"
+        )

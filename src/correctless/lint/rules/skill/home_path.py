@@ -75,5 +75,5 @@ def check(file: MarkdownSubject) -> Iterator[Finding]:
         place = (match.start(), match.end("name"))
         yield file.at(
             place,
-            f"'{match[0][: match.end('name') - match.start()][:80]}' is there on one machine alone. write ~ or a relative path",
+            f"'{match[0][: match.end('name') - match.start()][:80]}' exists on one machine only. write ~ or a relative path",
         )

@@ -57,7 +57,7 @@ def check(skill: Skill) -> Iterator[Finding]:
         return
     severity = "error" if skill.dialect == AGENTSKILLS else ""
     advice = f"write 'name: {skill.folder[:64]}'" if _is_name(skill.folder) else "write 'name:' and the name"
-    message = f"the skill states no name, and goes by its folder. {advice}"
+    message = f"the skill has no 'name', so its folder is its name. {advice}"
     yield skill.at(named, message, severity, fix=_fix(skill, named))
 
 

@@ -102,9 +102,7 @@ def _is_dead(skill: Skill, match: re.Match[str]) -> bool:
 def _finding(skill: Skill, match: re.Match[str], *, inline: bool) -> Finding:
     before = len(skill.text) - len(skill.md.body)
     place = (before + match.start(), before + match.end())
-    message = (
-        f"'{match[0][:80]}' is told to run and has no run bit. chmod +x it, or write its interpreter in front"
-    )
+    message = f"'{match[0][:80]}' is run directly and has no execute bit. chmod +x it, or write its interpreter in front of it"
     # A sentence does not say how to run it.
     return skill.at(place, message, "info" if inline else "")
 

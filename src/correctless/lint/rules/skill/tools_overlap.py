@@ -54,5 +54,5 @@ def check(skill: Skill) -> Iterator[Finding]:
         if (tool, pattern) in allowed or (not pattern and tool in tools):
             excerpt = f"{name}({pattern}"[:60] if pattern else name
             yield skill.at(
-                place, f"'{excerpt}' is allowed and disallowed, and then it is refused. leave it out of one"
+                place, f"'{excerpt}' is allowed and disallowed, so it is refused. leave it out of one list"
             )
