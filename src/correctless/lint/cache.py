@@ -10,17 +10,14 @@ import contextlib
 import marshal
 import os
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 from correctless.base.files import replace_file
 from correctless.lint.subject.subject import blake2b
 
-TYPE_CHECKING = False  # typing costs 2 ms to import
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
-
-    Stat = tuple[int, int, int, int]  # inode, size, mtime, ctime
-    Result = tuple[Any, ...]
+Stat = tuple[int, int, int, int]  # inode, size, mtime, ctime
+Result = tuple[Any, ...]
 
 _MAX_SIZE = 256 << 20
 _MAX_RESULTS = 200_000  # stored results; above, only those of the last run

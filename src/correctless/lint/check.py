@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from correctless.lint.settings import Levels, Settings
 from correctless.lint.subject.subject import CLASSES, MarkdownSubject, NeighbourFacts
 from correctless.syntax.finding import Edit, Finding
 
-TYPE_CHECKING = False  # typing costs 2 ms to import
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from correctless.lint.rules import Rule
-    from correctless.lint.settings import Levels, Settings
 
 _IGNORE = "ignore"
 _MAX_SOURCE = 400  # characters of a source line that are stored
@@ -94,12 +92,11 @@ def of_plain(values: tuple[Any, ...]) -> CheckedFile:
     )
 
 
-def _plain(f: Finding) -> tuple[Any, ...]:
-    fix = tuple((edit.start, edit.end, edit.new) for edit in f.fix)
-    return f.line, f.column, f.rule, f.message, f.severity, f.end_line, f.end_column, fix, f.source
+def _plain(finding: Finding) -> tuple[Any, ...]:
+    _, *values, fix, source = finding
+    return (*values, tuple(map(tuple, fix)), source)
 
 
 def _finding(values: tuple[Any, ...]) -> Finding:
-    line, column, rule, message, severity, end_line, end_column, fix, source = values
-    edits = tuple(Edit(*each) for each in fix)
-    return Finding("", line, column, rule, message, severity, end_line, end_column, edits, source)
+    *place, fix, source = values
+    return Finding._make(["", *place, tuple(Edit(*each) for each in fix), source])

@@ -7,25 +7,19 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.base.files import Unreadable, read_plain
 from correctless.lint import check
-from correctless.lint.cache import Cache, digest
+from correctless.lint.cache import Cache, Stat, digest
 from correctless.lint.check import CheckedFile
 from correctless.lint.discover import LintTarget
 from correctless.lint.settings import Settings
 from correctless.lint.subject.subject import lookups_unchanged
 from correctless.skill.find import MAX_FILE
 from correctless.syntax.finding import SEVERITIES, Finding
-
-TYPE_CHECKING = False  # typing costs 2 ms to import
-if TYPE_CHECKING:
-    from typing import Any
-
-    from correctless.lint.cache import Stat
 
 _ALONE = 200  # files up to which a second process costs more than it saves
 _CHUNK = 16  # files that a process takes at a time

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from correctless.base.text import printable
 from correctless.syntax.finding import Edit, Finding
-
-TYPE_CHECKING = False  # typing costs 2 ms to import
-if TYPE_CHECKING:
-    from typing import Any
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS = {"error": "error", "warning": "warning", "info": "note"}

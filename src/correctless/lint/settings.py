@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from correctless.base import exits
 from correctless.base.exits import Stop
@@ -16,10 +16,6 @@ from correctless.lint import cache
 from correctless.lint.discover import PROJECT
 from correctless.lint.subject.subject import CLAUDE_CODE
 from correctless.skill.find import MAX_FILE
-
-TYPE_CHECKING = False  # typing costs 2 ms to import
-if TYPE_CHECKING:
-    from typing import Any
 
 PATH = f"{PROJECT}/config/correctless.yaml"
 _MAX_EXTENDED = 16

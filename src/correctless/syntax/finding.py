@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from correctless.base.text import printable
-
-TYPE_CHECKING = False  # typing costs 2 ms to import
-if TYPE_CHECKING:
-    from typing import Any
 
 SEVERITIES = ("error", "warning", "info")
 _WIDEST = 120  # characters of a source line that are shown
@@ -67,17 +63,9 @@ def with_source(finding: Finding) -> str:
 
 def as_json(finding: Finding) -> dict[str, Any]:
     """Return the finding as a JSON object; the offsets of `fix` count characters of the text without its BOM."""
-    return {
-        "path": finding.path,
-        "line": finding.line,
-        "column": finding.column,
-        "rule": finding.rule,
-        "message": finding.message,
-        "severity": finding.severity,
-        "end_line": finding.end_line,
-        "end_column": finding.end_column,
-        "fix": [{"start": e.start, "end": e.end, "new": e.new} for e in finding.fix],
-    }
+    values = finding._asdict() | {"fix": [edit._asdict() for edit in finding.fix]}
+    del values["source"]
+    return values
 
 
 def as_github(finding: Finding) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.base.lazy_re import lazily
 from correctless.lint.subject.prose import sentences
 from correctless.lint.subject.subject import Skill
 from correctless.skill import contract
-
-TYPE_CHECKING = False  # typing costs 2 ms to import
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 TOOL = "AskUserQuestion"
 

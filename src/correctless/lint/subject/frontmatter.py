@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from correctless.lint.subject.subject import Skill
 from correctless.skill.contract import split_tools
 from correctless.syntax import yaml_text
 from correctless.syntax.yaml_text import Node
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from correctless.lint.subject.subject import Skill
 
 MODEL, USER = "disable-model-invocation", "user-invocable"
 ALLOWED, DISALLOWED = "allowed-tools", "disallowed-tools"

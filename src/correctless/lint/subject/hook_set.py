@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject import shapes
 from correctless.lint.subject.subject import HOOKS, JsonSubject
 from correctless.syntax.yaml_text import LIST, MAP, Node
-
-TYPE_CHECKING = False  # typing costs 2 ms to import
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 # Events that `plugin validate` of Claude Code 2.1.329 knows, 2026-11-25.
 EVENTS = frozenset(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject.shapes import is_text
 from correctless.lint.subject.subject import JsonSubject
 from correctless.syntax.yaml_text import MAP, Node
-
-TYPE_CHECKING = False  # typing costs 2 ms to import
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 def entries(market: JsonSubject) -> Iterator[tuple[Node, Node | None]]:

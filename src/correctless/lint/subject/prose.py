@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from correctless.base.lazy_re import lazily
 from correctless.lint.subject.subject import Skill
 from correctless.syntax.markdown import HEADING, ITEM, TEXT, MarkdownLine
-
-TYPE_CHECKING = False  # typing costs 2 ms to import
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 # `not`, `never` and other words that negate an instruction.
 NEGATED = lazily(

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Iterator
 
 from correctless.syntax.yaml_text import LIST, MAP, SCALAR, Node
 
-TYPE_CHECKING = False  # typing costs 2 ms to import
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    # A form yields each place that differs, with what to write instead.
-    Form = Callable[[Node], Iterator[tuple[Node, str]]]
+# A form yields each place that differs, with what to write instead.
+Form = Callable[[Node], Iterator[tuple[Node, str]]]
 
 
 def is_text(node: Node | None) -> bool:

@@ -10,6 +10,7 @@ import os
 import re
 import stat
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from functools import cached_property
 
 try:
@@ -25,10 +26,6 @@ from correctless.syntax import yaml_text
 from correctless.syntax.finding import Edit, Finding
 from correctless.syntax.markdown import ITEM, MarkdownLine, Section, line_starts
 from correctless.syntax.yaml_text import Document, LineOffsets, Node
-
-TYPE_CHECKING = False  # typing costs 2 ms to import
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 # Kinds of files.
 SKILL, AGENT, PLUGIN, MARKETPLACE, HOOKS = "skill", "agent", "plugin", "marketplace", "hooks"

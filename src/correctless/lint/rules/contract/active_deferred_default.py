@@ -36,14 +36,11 @@ Source: R-011; the skill contract.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from correctless.base.lazy_re import lazily
 from correctless.lint.subject.subject import SKILL, Skill
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "active-deferred-default"
 SEVERITY = "warning"

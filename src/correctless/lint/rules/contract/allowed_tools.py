@@ -28,14 +28,12 @@ Source: Claude Code 2.1.329, `plugin validate`, 2026-11-25.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject.subject import SKILL, Skill
 from correctless.skill.contract import split_tools, tool_items
 from correctless.syntax import yaml_text
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "allowed-tools"
 SEVERITY = "error"

@@ -40,13 +40,11 @@ Source: R-002, R-014.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject import ask_points
 from correctless.lint.subject.subject import SKILL, Skill
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "ask-point-uncovered"
 SEVERITY = "warning"

@@ -41,13 +41,11 @@ Source: R-001, R-011; Claude Code 2.1.329: no `AskUserQuestion` in `-p`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject import ask_points
 from correctless.lint.subject.subject import SKILL, Skill
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "autonomous-asks"
 SEVERITY = "warning"

@@ -28,13 +28,11 @@ Source: Claude Code 2.1.329, whose `plugin validate --strict` is silent about `f
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject.subject import SKILL, Skill
 from correctless.syntax import yaml_text
 from correctless.syntax.finding import Edit, Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "context"
 SEVERITY = "error"

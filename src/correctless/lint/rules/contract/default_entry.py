@@ -35,16 +35,13 @@ Source: R-002.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from itertools import count
 
 from correctless.lint.subject.subject import SKILL, Skill
 from correctless.skill import defaults
 from correctless.skill.defaults import Default, Parts
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "default-entry"
 SEVERITY = "error"

@@ -37,13 +37,11 @@ Source: R-008.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject.subject import SKILL, Skill
 from correctless.syntax.finding import Finding
 from correctless.syntax.markdown import CODE, COMMENT
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "default-shown"
 SEVERITY = "warning"

@@ -36,6 +36,7 @@ Source: R-002, R-003, R-004.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from correctless.lint.subject.subject import SKILL, Skill
 from correctless.skill import defaults
@@ -43,10 +44,6 @@ from correctless.skill.contract import mode_nodes
 from correctless.skill.defaults import SECTION
 from correctless.syntax.finding import Finding
 from correctless.syntax.markdown import CODE, COMMENT, Section
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "defaults-section"
 SEVERITY = "error"

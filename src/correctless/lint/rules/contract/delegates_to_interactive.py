@@ -41,6 +41,7 @@ Source: R-001; the skill contract.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 from correctless.base.lazy_re import lazily
 from correctless.lint.subject.prose import sentences
@@ -48,10 +49,6 @@ from correctless.lint.subject.subject import SKILL, Skill
 from correctless.skill import skill_text
 from correctless.skill.contract import of_skill, tools
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "delegates-to-interactive"
 SEVERITY = "error"

@@ -29,12 +29,10 @@ Source: R-009; the skill contract.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject.subject import SKILL, Skill
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "fork-interactive"
 SEVERITY = "error"

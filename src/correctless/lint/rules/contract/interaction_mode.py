@@ -32,15 +32,13 @@ Source: R-001; ENV-007, found by running Claude Code 2.1.329.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject.subject import SKILL, Skill
 from correctless.skill.contract import MODES, misspelled, mode_nodes
 from correctless.syntax import yaml_text
 from correctless.syntax.finding import Finding
 from correctless.syntax.yaml_text import Node
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "interaction-mode"
 SEVERITY = "error"

@@ -42,6 +42,7 @@ Source: R-006; ABS-030, ABS-036.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 from correctless.base.lazy_re import lazily
@@ -50,10 +51,6 @@ from correctless.lint.subject.subject import SKILL, Skill
 from correctless.skill.contract import tools
 from correctless.syntax.finding import Finding
 from correctless.syntax.markdown import CODE
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "log-writer"
 SEVERITY = "error"

@@ -30,13 +30,11 @@ Source: ENV-007, found by running Claude Code 2.1.329.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject.subject import SKILL, Skill
 from correctless.skill.contract import key_maps, misspelled
 from correctless.syntax.finding import Edit, Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "near-miss-key"
 SEVERITY = "error"

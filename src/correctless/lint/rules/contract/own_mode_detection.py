@@ -40,15 +40,12 @@ Source: R-005.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from correctless.base.lazy_re import lazily
 from correctless.lint.subject.prose import NEGATED, sentences
 from correctless.lint.subject.subject import SKILL, Skill
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "own-mode-detection"
 SEVERITY = "warning"

@@ -30,15 +30,12 @@ Source: this linter; `#` and `<!-- -->` are comments in YAML 1.2.2 and CommonMar
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from correctless.lint.subject.subject import AGENT, SKILL, MarkdownSubject
 from correctless.syntax.finding import Finding
 from correctless.syntax.markdown import CODE, MarkdownLine
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "suppression"
 SEVERITY = "warning"

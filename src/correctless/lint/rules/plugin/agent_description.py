@@ -29,14 +29,12 @@ Source: Claude Code 2.1.329, `plugin validate`, and a session that lists its age
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject import agent_file
 from correctless.lint.subject.subject import AGENT, MarkdownSubject
 from correctless.syntax import yaml_text
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "agent-description"
 SEVERITY = "warning"

@@ -32,12 +32,10 @@ Source: Claude Code 2.1.329, a session that lists its agents with their tools, 2
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject.subject import AGENT, MarkdownSubject
 from correctless.syntax.finding import Edit, Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "agent-key"
 SEVERITY = "warning"

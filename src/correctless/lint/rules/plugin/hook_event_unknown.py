@@ -22,13 +22,11 @@ Source: Claude Code 2.1.329, `plugin validate` with each name, 2026-11-25.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject import hook_set, shapes
 from correctless.lint.subject.subject import HOOKS, PLUGIN, JsonSubject
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "hook-event-unknown"
 SEVERITY = "warning"

@@ -23,15 +23,12 @@ Source: Claude Code 2.1.329, found by running hooks that end in each way.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from correctless.lint.subject.subject import HOOKS, JsonSubject
 from correctless.syntax import yaml_text
 from correctless.syntax.finding import Finding
 from correctless.syntax.yaml_text import Node
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "hook-fails-open"
 SEVERITY = "warning"

@@ -24,14 +24,11 @@ Source: Claude Code 2.1.329, run with one hook for each of these matchers and a 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from correctless.lint.subject import hook_set, shapes
 from correctless.lint.subject.subject import HOOKS, PLUGIN, JsonSubject
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "hook-matcher"
 SEVERITY = "warning"

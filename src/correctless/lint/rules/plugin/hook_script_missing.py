@@ -30,17 +30,13 @@ Source: Claude Code 2.1.329, run with hooks whose script is missing or has no ex
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from correctless.base.lazy_re import lazily
 from correctless.lint.subject import hook_set, shapes
 from correctless.lint.subject.subject import HOOKS, PLUGIN, JsonSubject
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from correctless.syntax.yaml_text import Node
+from correctless.syntax.yaml_text import Node
 
 ID = "hook-script-missing"
 SEVERITY = "error"

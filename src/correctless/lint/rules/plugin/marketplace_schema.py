@@ -23,15 +23,12 @@ Source: Claude Code 2.1.329, `plugin validate` with each form, 2026-11-25.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from correctless.lint.subject import shapes
 from correctless.lint.subject.subject import MARKETPLACE, JsonSubject
 from correctless.syntax.finding import Finding
 from correctless.syntax.yaml_text import LIST, MAP, Node
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "marketplace-schema"
 SEVERITY = "error"

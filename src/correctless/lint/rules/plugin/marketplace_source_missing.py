@@ -28,13 +28,11 @@ Source: Claude Code 2.1.329, `plugin install` from such a marketplace, 2026-11-2
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject import marketplace, shapes
 from correctless.lint.subject.subject import MARKETPLACE, JsonSubject
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "marketplace-source-missing"
 SEVERITY = "error"

@@ -25,14 +25,11 @@ Source: Claude Code 2.1.329, `plugin validate` and `plugin install` with each ki
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from correctless.lint.subject import shapes
 from correctless.lint.subject.subject import PLUGIN, JsonSubject
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "plugin-name"
 SEVERITY = "error"

@@ -29,15 +29,13 @@ Source: Claude Code 2.1.329, `plugin validate`, 2026-11-25.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject import shapes
 from correctless.lint.subject.subject import PLUGIN, JsonSubject
 from correctless.syntax import yaml_text
 from correctless.syntax.finding import Finding
 from correctless.syntax.yaml_text import Node
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "plugin-path-missing"
 SEVERITY = "error"

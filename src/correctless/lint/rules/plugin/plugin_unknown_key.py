@@ -22,15 +22,13 @@ Source: Claude Code 2.1.329, `plugin validate` with each of these keys, 2026-11-
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject import shapes
 from correctless.lint.subject.subject import MARKETPLACE, PLUGIN, JsonSubject
 from correctless.syntax import yaml_text
 from correctless.syntax.finding import Finding
 from correctless.syntax.yaml_text import Node
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "plugin-unknown-key"
 SEVERITY = "warning"

@@ -35,15 +35,12 @@ Source: Claude Code 2.1.329, a session in which `review` was called, 2026-11-25.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from correctless.lint.subject.subject import SKILL, Skill
 from correctless.skill import skill_text
 from correctless.syntax import yaml_text
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "skill-name-twice"
 SEVERITY = "warning"

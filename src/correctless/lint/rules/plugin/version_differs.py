@@ -28,14 +28,12 @@ Source: Claude Code 2.1.329, `plugin validate`, 2026-11-25.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject import marketplace, shapes
 from correctless.lint.subject.subject import MARKETPLACE, JsonSubject
 from correctless.syntax import yaml_text
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "version-differs"
 SEVERITY = "warning"

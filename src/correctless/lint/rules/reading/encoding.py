@@ -28,12 +28,10 @@ Source: YAML 1.2.2, section 5.1, for NUL. A byte order mark passes Claude Code 2
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from correctless.lint.subject.subject import AGENT, HOOKS, MARKETPLACE, PLUGIN, SKILL, Subject
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 ID = "encoding"
 SEVERITY = "error"

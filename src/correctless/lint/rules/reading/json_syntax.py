@@ -26,12 +26,10 @@ Source: RFC 8259; Claude Code 2.1.329, `plugin validate`, 2026-11-25.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from correctless.lint.subject.subject import HOOKS, MARKETPLACE, PLUGIN, JsonSubject
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 ID = "json-syntax"
 SEVERITY = "error"

@@ -10,12 +10,10 @@ Source: exit codes of correctless; `MAX_FILE` in `correctless.skill.find`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject.subject import Subject
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "unreadable"
 SEVERITY = "error"

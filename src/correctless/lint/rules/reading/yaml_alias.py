@@ -27,12 +27,10 @@ Source: YAML 1.2.2, section 7.1.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from correctless.lint.subject.subject import AGENT, SKILL, MarkdownSubject
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 ID = "yaml-alias"
 SEVERITY = "warning"

@@ -28,12 +28,10 @@ Source: YAML 1.1, YAML 1.2.2 chapter 10.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from correctless.lint.subject.subject import AGENT, SKILL, MarkdownSubject
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 ID = "yaml-scalar"
 SEVERITY = "error"

@@ -29,12 +29,10 @@ Source: Claude Code 2.1.329, `plugin validate`, 2026-11-25: "all frontmatter fie
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from correctless.lint.subject.subject import AGENT, SKILL, MarkdownSubject
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 ID = "yaml-syntax"
 SEVERITY = "error"

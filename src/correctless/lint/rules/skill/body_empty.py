@@ -28,12 +28,10 @@ Source: Claude Code 2.1.329, run on 2026-11-25.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject.subject import SKILL, Skill
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "body-empty"
 SEVERITY = "warning"

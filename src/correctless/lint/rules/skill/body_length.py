@@ -31,12 +31,10 @@ Source: the limit is our own. That the whole text is sent: Claude Code 2.1.329, 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject.subject import SKILL, Skill
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "body-length"
 SEVERITY = "info"

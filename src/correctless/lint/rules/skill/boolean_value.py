@@ -29,15 +29,13 @@ Source: 32 spellings in Claude Code 2.1.329, run on 2026-11-25.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject.frontmatter import MODEL, USER, meaning, place, stated
 from correctless.lint.subject.subject import CLAUDE_CODE, SKILL, Skill
 from correctless.syntax import yaml_text
 from correctless.syntax.finding import Edit, Finding
 from correctless.syntax.yaml_text import Node
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "boolean-value"
 SEVERITY = "error"

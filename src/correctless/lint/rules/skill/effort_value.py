@@ -28,14 +28,11 @@ Source: 19 values in Claude Code 2.1.329 and the effort it then asked for, run o
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from correctless.lint.subject.frontmatter import stated
 from correctless.lint.subject.subject import CLAUDE_CODE, SKILL, Skill
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "effort-value"
 SEVERITY = "warning"

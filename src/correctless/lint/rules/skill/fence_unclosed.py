@@ -39,14 +39,11 @@ Source: CommonMark 0.31.2, section 4.5.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from correctless.lint.subject.subject import AGENT, SKILL, MarkdownSubject
 from correctless.syntax.finding import Finding
 from correctless.syntax.markdown import unclosed_fence
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "fence-unclosed"
 SEVERITY = "warning"

@@ -35,13 +35,10 @@ Source: Unicode 16, sections 23.2 and 23.9; tag characters, U+202E and U+200B in
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from correctless.lint.subject.subject import AGENT, HOOKS, MARKETPLACE, PLUGIN, SKILL, Subject
 from correctless.syntax.finding import Edit, Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "hidden-character"
 SEVERITY = "error"

@@ -31,14 +31,11 @@ Source: the tree itself; no host reports it.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from correctless.lint.subject.subject import SKILL, Skill
 from correctless.syntax.finding import Finding
 from correctless.syntax.markdown import CODE, COMMENT, code_spans
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "link-missing"
 SEVERITY = "warning"

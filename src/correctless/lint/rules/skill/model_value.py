@@ -30,15 +30,12 @@ Source: 23 values in Claude Code 2.1.329 and the model it then asked for, run on
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from correctless.lint.subject.frontmatter import stated
 from correctless.lint.subject.subject import CLAUDE_CODE, SKILL, Skill
 from correctless.syntax import yaml_text
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "model-value"
 SEVERITY = "warning"

@@ -25,13 +25,11 @@ Source: agentskills.io specification; Claude Code 2.1.329, `plugin validate`, 20
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject.subject import AGENTSKILLS, SKILL, Skill
 from correctless.syntax import yaml_text
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "name-folder"
 SEVERITY = "warning"

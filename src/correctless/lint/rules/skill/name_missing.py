@@ -28,14 +28,11 @@ Source: agentskills.io specification; a skill without a name in Claude Code 2.1.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from correctless.lint.subject.subject import AGENTSKILLS, SKILL, Skill
 from correctless.syntax import yaml_text
 from correctless.syntax.finding import Edit, Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "name-missing"
 SEVERITY = "warning"

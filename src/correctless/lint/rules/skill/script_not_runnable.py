@@ -38,14 +38,11 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Iterator
 
 from correctless.lint.subject.subject import SKILL, Skill
 from correctless.syntax.finding import Finding
 from correctless.syntax.markdown import CODE, line_starts
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "script-not-runnable"
 SEVERITY = "warning"

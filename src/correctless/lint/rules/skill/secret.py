@@ -33,13 +33,10 @@ Source: the shapes of detect-secrets 1.5 that have a prefix of their own, and An
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from correctless.lint.subject.subject import AGENT, HOOKS, MARKETPLACE, PLUGIN, SKILL, Subject
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "secret"
 SEVERITY = "error"

@@ -29,13 +29,11 @@ Source: the names in Claude Code 2.1.329 and what `bash`, `Shell` and `*` allow 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject.frontmatter import ALLOWED, DISALLOWED, SAME, named
 from correctless.lint.subject.subject import CLAUDE_CODE, SKILL, Skill
 from correctless.syntax.finding import Edit, Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "tool-unknown"
 SEVERITY = "warning"

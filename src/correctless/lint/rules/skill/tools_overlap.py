@@ -30,13 +30,11 @@ Source: Claude Code 2.1.329, run on 2026-11-25: "Permission to use Bash has been
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject.frontmatter import ALLOWED, DISALLOWED, SAME, named
 from correctless.lint.subject.subject import CLAUDE_CODE, SKILL, Skill
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "tools-overlap"
 SEVERITY = "warning"

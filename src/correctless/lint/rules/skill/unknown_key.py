@@ -32,13 +32,11 @@ Source: agentskills.io specification; the misspelled keys in Claude Code 2.1.329
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject.subject import AGENTSKILLS, SKILL, Skill
 from correctless.skill.contract import misspelled
 from correctless.syntax.finding import Edit, Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "unknown-key"
 SEVERITY = "error"

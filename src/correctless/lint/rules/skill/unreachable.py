@@ -29,13 +29,11 @@ Source: Claude Code 2.1.329, run on 2026-11-25 as a person, as a model and from 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject.frontmatter import MODEL, USER, meaning, place, stated
 from correctless.lint.subject.subject import CLAUDE_CODE, SKILL, Skill
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "unreachable"
 SEVERITY = "error"
