@@ -21,17 +21,10 @@ if TYPE_CHECKING:
 
 _DEFERRING = frozenset({"conflict", "corrected", "incomplete", "unlisted", "unverified"})
 
-_READ = frozenset(
-    {
-        "decision_id",
-        "default_applied",
-        "rationale",
-        "escalation_deferred",
-        "original_escalation_reason",
-        "skill",
-        "timestamp",
-    }
-)
+_READ = frozenset((
+    "decision_id", "default_applied", "rationale", "escalation_deferred", "original_escalation_reason",
+    "skill", "timestamp",
+))  # fmt: skip
 # Keys of `extra` that the corrections write themselves: an agent's key of that name is renamed.
 _OURS = frozenset({"claimed_id", "claimed_reason", "claimed_skill", "fault", "kept", "reported_at"})
 

@@ -9,18 +9,10 @@ from typing import Any
 from correctless.base.values import frozen
 from correctless.ledger.record import read
 
-NOTES = frozenset(
-    {
-        "conflict",
-        "corrected",
-        "damaged",
-        "differs-from-default",
-        "duplicate-key",
-        "incomplete",
-        "unlisted",
-        "unverified",
-    }
-)
+NOTES = frozenset((
+    "conflict", "corrected", "damaged", "differs-from-default", "duplicate-key", "incomplete", "unlisted",
+    "unverified",
+))  # fmt: skip
 
 
 @frozen

@@ -30,23 +30,10 @@ _APPLIED = re.compile(
     r"default[\W_]{0,6}applied[\"']?\]?\s{0,9}(?:[:=|>]|=>)[ \t\"'|>]{0,9}([^\n|<]{0,200})", re.IGNORECASE
 )
 # A schema's, a signature's or the prompt's own example.
-_TYPES = frozenset(
-    (
-        "optional",
-        "str",
-        "string",
-        "text",
-        "varchar",
-        "int",
-        "any",
-        "none",
-        "null",
-        "type",
-        "what",
-        "you",
-        "did",
-    )
-)
+_TYPES = frozenset((
+    "optional", "str", "string", "text", "varchar", "int", "any", "none", "null", "type", "what", "you",
+    "did",
+))  # fmt: skip
 
 _TAG = re.compile(r"</?[A-Za-z][A-Za-z0-9_-]{0,40}\s?/?>")
 _MARKUP = re.compile(r"[*`~\\^]|(?<![0-9A-Za-z])_+|_+(?![0-9A-Za-z])")

@@ -9,38 +9,14 @@ from correctless.lint.subject.subject import HOOKS, JsonSubject
 from correctless.syntax.yaml_text import LIST, MAP, Node
 
 # Events that `plugin validate` of Claude Code 2.1.329 knows, 2026-11-25.
-EVENTS = frozenset(
-    {
-        *(
-            "PreToolUse",
-            "PostToolUse",
-            "PostToolUseFailure",
-            "PostToolBatch",
-            "PermissionRequest",
-            "PermissionDenied",
-        ),
-        *(
-            "UserPromptSubmit",
-            "UserPromptExpansion",
-            "MessageDisplay",
-            "Notification",
-            "Elicitation",
-            "ElicitationResult",
-        ),
-        *(
-            "SessionStart",
-            "SessionEnd",
-            "Setup",
-            "Stop",
-            "StopFailure",
-            "SubagentStart",
-            "SubagentStop",
-            "TeammateIdle",
-        ),
-        *("PreCompact", "PostCompact", "TaskCreated", "TaskCompleted", "InstructionsLoaded", "ConfigChange"),
-        *("WorktreeCreate", "WorktreeRemove", "CwdChanged", "FileChanged"),
-    }
-)
+EVENTS = frozenset((
+    "PreToolUse", "PostToolUse", "PostToolUseFailure", "PostToolBatch", "PermissionRequest",
+    "PermissionDenied", "UserPromptSubmit", "UserPromptExpansion", "MessageDisplay", "Notification",
+    "Elicitation", "ElicitationResult", "SessionStart", "SessionEnd", "Setup", "Stop", "StopFailure",
+    "SubagentStart", "SubagentStop", "TeammateIdle", "PreCompact", "PostCompact", "TaskCreated",
+    "TaskCompleted", "InstructionsLoaded", "ConfigChange", "WorktreeCreate", "WorktreeRemove", "CwdChanged",
+    "FileChanged",
+))  # fmt: skip
 
 
 def maps(file: JsonSubject) -> Iterator[Node]:

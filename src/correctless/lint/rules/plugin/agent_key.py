@@ -41,27 +41,11 @@ ID = "agent-key"
 SEVERITY = "warning"
 READS = (AGENT,)
 
-_KEYS = frozenset(
-    [
-        "background",
-        "color",
-        "description",
-        "disallowedTools",
-        "effort",
-        "hooks",
-        "initialPrompt",
-        "isolation",
-        "maxTurns",
-        "mcpServers",
-        "memory",
-        "metadata",
-        "model",
-        "name",
-        "permissionMode",
-        "skills",
-        "tools",
-    ]
-)
+_KEYS = frozenset((
+    "background", "color", "description", "disallowedTools", "effort", "hooks", "initialPrompt",
+    "isolation", "maxTurns", "mcpServers", "memory", "metadata", "model", "name", "permissionMode",
+    "skills", "tools",
+))  # fmt: skip
 
 
 def check(agent: MarkdownSubject) -> Iterator[Finding]:

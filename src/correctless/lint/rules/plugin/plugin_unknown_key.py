@@ -35,36 +35,18 @@ SEVERITY = "warning"
 READS = (PLUGIN, MARKETPLACE)
 
 _BOTH = frozenset({*shapes.PLUGIN, "name", "engines", "experimental", "metadata", "network"})
-_DIRECTORY = (  # what the plugin directory shows
-    *(
-        "bugs",
-        "classification",
-        "docs",
-        "documentationUrl",
-        "icon",
-        "privacyPolicy",
-        "privacyPolicyUrl",
-        "privacy_policy",
-    ),
-    *("screenshots", "support", "supportUrl", "termsOfServiceUrl", "terms_of_service"),
-)
+# Keys that the plugin directory shows.
+_DIRECTORY = (
+    "bugs", "classification", "docs", "documentationUrl", "icon", "privacyPolicy", "privacyPolicyUrl",
+    "privacy_policy", "screenshots", "support", "supportUrl", "termsOfServiceUrl", "terms_of_service",
+)  # fmt: skip
 _PLUGIN = _BOTH.union(_DIRECTORY)
 _ENTRY = _BOTH | {"category", "relevance", "source", "strict", "tags"}
 _OF_ENTRIES = ("category", "id", "source", "strict", "tags")
-_TOP = frozenset(
-    {
-        "$schema",
-        "allowCrossMarketplaceDependenciesOn",
-        "description",
-        "forceRemoveDeletedPlugins",
-        "metadata",
-        "name",
-        "owner",
-        "plugins",
-        "renames",
-        "version",
-    }
-)
+_TOP = frozenset((
+    "$schema", "allowCrossMarketplaceDependenciesOn", "description", "forceRemoveDeletedPlugins",
+    "metadata", "name", "owner", "plugins", "renames", "version",
+))  # fmt: skip
 
 
 def check(file: JsonSubject) -> Iterator[Finding]:

@@ -44,23 +44,10 @@ READS = (SKILL,)
 
 _PORTABLE = frozenset({"name", "description", "license", "compatibility", "metadata", "allowed-tools"})
 _CLAUDE_CODE = _PORTABLE | {
-    "when_to_use",
-    "argument-hint",
-    "arguments",
-    "disable-model-invocation",
-    "user-invocable",
-    "disallowed-tools",
-    "disallowedTools",
-    "model",
-    "effort",
-    "context",
-    "agent",
-    "background",
-    "hooks",
-    "paths",
-    "shell",
-    "version",
-}
+    "when_to_use", "argument-hint", "arguments", "disable-model-invocation", "user-invocable",
+    "disallowed-tools", "disallowedTools", "model", "effort", "context", "agent", "background", "hooks",
+    "paths", "shell", "version",
+}  # fmt: skip
 _OURS = "interaction_mode"
 _MAX_KEYS = 8  # keys that are named
 
