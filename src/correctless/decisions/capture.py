@@ -242,12 +242,12 @@ def _omission(answer: str, read: block.Reading, contract: SkillContract, known: 
         return f"its block is empty, and its answer reports {names}" if names else ""
     if read.authentic or known:
         names = unmarked.unrecorded(read.outside, contract, known)
-        return f"its answer reports outside of its block {names}" if names else ""
+        return f"its answer reports {names} outside of its block" if names else ""
     if names := unmarked.named(answer, contract) or unmarked.unrecorded(answer, contract, ()):
-        return f"the answer of {name} names {names} and has no block that says so"
+        return f"the answer of {name} names {names}, but has no decisions block with the nonce"
     escalating = ", ".join(default.id for default in contract.defaults if default.escalate)
     return (
-        f"{name} lists {escalating} for a person (escalate: always), its answer has no block that says so"
+        f"{name} lists {escalating} (escalate: always), but its answer has no decisions block with the nonce"
         if escalating
         else ""
     )
@@ -257,7 +257,7 @@ def _warnings(read: block.Reading, contract: SkillContract, called: bool, omissi
     name, points = contract.name, len(contract.defaults)
     if points and not called and not read.authentic and not read.pieces and not omission:
         listed = f"{points} decision point{'s' * (points > 1)}"
-        yield f"no-decisions-reported: {name} lists {listed}, its answer reports none and has no block that says so"
+        yield f"no-decisions-reported: {name} lists {listed}, but its answer reports none and has no decisions block with the nonce"
     if read.nonceless and not called and not read.authentic:
         which = "the last" if read.nonceless > 1 else "the"
         what = "its decisions are deferred" if read.pieces else "it reports none"

@@ -31,7 +31,7 @@ def remarks(decision: Decision, contract: SkillContract) -> Iterator[str]:
             yield f"{decision.decision_id} needs a human decision (escalate: always), reported as not deferred"
         elif note == "damaged":
             stored = decision.extra.get("kept")
-            yield f"it can't be read: {decision.extra.get('fault')}{f'; kept in {stored}' if stored else ''}"
+            yield f"it can't be read: {decision.extra.get('fault')}{f'; stored in {stored}' if stored else ''}"
         elif note == "differs-from-default":
             yield f"the listed default is: {listed.choice if listed else ''}"
         elif note == "duplicate-key":
