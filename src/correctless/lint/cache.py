@@ -13,7 +13,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from correctless.base.files import replace_file
+from correctless.base.files import Unreadable, read_plain, replace_file
 from correctless.lint.subject.subject import blake2b
 
 Stat = tuple[int, int, int, int]  # inode, size, mtime, ctime
@@ -118,14 +118,11 @@ class Cache:
 def load(store: str, name: str) -> Any:
     """Return a saved value, None without a complete one of this user."""
     try:
-        with open(os.path.join(store, name), "rb") as file:
-            facts = os.fstat(file.fileno())
-            if facts.st_uid != os.geteuid() or facts.st_size > _MAX_SIZE:
-                return None
-            data = file.read()
-    except OSError:
+        data, facts = read_plain(os.path.join(store, name), _MAX_SIZE)
+    except Unreadable:
         return None
-    if blake2b(data[_DIGEST:], digest_size=_DIGEST).digest() != data[:_DIGEST]:
+    digest = blake2b(data[_DIGEST:], digest_size=_DIGEST).digest()
+    if facts.st_uid != os.geteuid() or digest != data[:_DIGEST]:
         return None
     try:
         return marshal.loads(data[_DIGEST:])  # noqa: S302 complete and this user's own
