@@ -95,7 +95,7 @@ def test_a_fix_changes_its_own_spans_and_nothing_is_left_to_fix(way: str, dresse
         if dressed == "bom":
             data = BOM + data.removeprefix(BOM)
         find = cache(partial(found_in, target=target))  # both ways of mending ask of the same bytes
-        after = fix.mended(data, find)
+        after = fix.fixed(data, find)
         if after == data:
             continue
         mended += 1

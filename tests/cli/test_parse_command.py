@@ -187,7 +187,9 @@ def test_without_a_nonce_the_words_of_the_blocks_are_told_and_how_to_pass_one() 
     assert "not read: a block with the nonce '<nonce>'" in done.stdout
     assert f"a nonce (1a2b3c4d, {NONCE}). To read one: --nonce {NONCE}" in done.stdout
     assert done.stdout.splitlines()[-1] == "0 decisions, 0 deferred, 1 refused"
-    assert "refused: the answer of demo names AD-001 and has no block that says so" in done.stdout
+    assert (
+        "refused: the answer of demo names AD-001, but has no decisions block with the nonce" in done.stdout
+    )
 
 
 def test_what_is_not_read_beside_an_authentic_block_is_named() -> None:

@@ -46,7 +46,7 @@ MUTATIONS = (
     _never("fork-interactive", "R-009"),
     _never("context", "R-009"),
     _never("deferred-default", "R-012"),
-    Mutation("a mode in metadata is not read", "R-001 each", f"{_S}skill/contract.py", 'metadata.get("interaction_mode") if metadata else None', "None"),
+    Mutation("a mode in metadata is not read", "R-001 each", f"{_S}skill/contract.py", 'front.get("metadata") if front else None', "None"),
     Mutation("YAML that is refused is not recovered", "R-001 a mode", f"{_S}syntax/yaml_text.py", "return recover(block, refused, reader)", "return recover(block, refused, reader)._replace(root=None)"),
     Mutation("the dispatcher refuses no skill", "R-001 nothing", f"{_S}dispatch/control/plan.py", '    """Refuse a skill that cannot run unattended.\n\n    Raises: `Stop(3)`.\n    """\n', "    return\n"),
     Mutation("what stands in a code fence counts", "R-002 what only", f"{_S}syntax/markdown.py", "if fence := _FENCE.match(text):", "if fence := None:"),

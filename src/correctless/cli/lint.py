@@ -76,7 +76,7 @@ def main(argv: list[str]) -> int:
     if (file := given.value("--baseline")) is not None:
         from correctless.lint import baseline
 
-        report = report._replace(findings=baseline.unknown(report.findings, file))
+        report = report._replace(findings=baseline.new_findings(report.findings, file))
     if "--diff" not in given.flags:
         _show(report, given.value("--format") or "text")
     if report.unread:
@@ -186,7 +186,7 @@ def _fix(
         def find(data: bytes, target: LintTarget = targets[path]) -> list[Finding]:
             return [each for each in run.text(data, target, chosen, today=today).findings if wanted(each)]
 
-        after = fix.mended(before, find)
+        after = fix.fixed(before, find)
         if after == before:
             continue
         if dry:

@@ -20,8 +20,8 @@ START = "AUTONOMOUS_DECISIONS_START"
 END = "AUTONOMOUS_DECISIONS_END"
 MAX_PIECES = 10_000  # more than you could ever read: the rest of the answer is one damaged piece
 _TOO_MANY = f"more than {MAX_PIECES} pieces"
-ASTRAY = "its start marker is not as the prompt shows it, alone on its line"
-PRINTED = "the word of the block is in the answer, and not at a block that could be read"
+BAD_START = "its start marker must be alone on its line, as the prompt shows it"
+STRAY_NONCE = "the nonce of the block is in the answer, and not at a block that could be read"
 
 # The answer is hostile, and reading it stays linear: no two quantifiers that could share what they match follow each other.
 NONCE = re.compile(r"[0-9a-f]{8}")
@@ -29,7 +29,7 @@ _LEAD = re.compile(r"[\s>\ufeff]*")
 _BULLET = re.compile(r"(?:[-*+]|\d{1,9}[.)])\s[\s>]*")
 _QUOTE = re.compile(r"\s*(?:>\s?)+")
 _FENCE = re.compile(r"\s*(?:`{3,}|~{3,})")
-# Any other word behind a fence is content.
+# Any other text behind a fence is content.
 _LANGUAGE = re.compile(r"(?:json[5cl]?|jsonlines|ndjson|te?xt|plain(?:text)?|console|output)?", re.IGNORECASE)
 _WRONG_END = re.compile(
     r"(?:autonomous|decisions?)[^0-9a-z\n]{0,4}(?:decisions?[^0-9a-z\n]{0,4})?end(?![0-9a-z])", re.IGNORECASE
@@ -61,9 +61,7 @@ class Reading:
     nonceless: int  # read (the last one) only when nothing is authentic and no call was recorded
     others: tuple[str, ...]  # the text in place of the nonce, for each block with another one: never read
     verified: bool  # something is authentic, or a call was recorded
-    outside: (
-        str  # the lines of no block, and of those that were not read: they may report what is nowhere else
-    )
+    outside: str  # the lines of no block and of unread ones, which may report what is nowhere else
 
     @property
     def quoted(self) -> int:
@@ -82,7 +80,7 @@ def read(answer: str, nonce: str, *, called: bool = False) -> Reading:
     `answer` is any text at all; nothing is raised. `called` says that the recorder tool was used: a block
     without a nonce is then ignored.
     """
-    # U+2028 and its kin are text here: JSON strings may hold them raw, so they must not end a line.
+    # U+2028 and similar characters are text: a JSON string may contain them, so they must not end a line.
     answer = answer.replace("\r\n", "\n").replace("\r", "\n")
     # An empty nonce must not make the nonce-less blocks authentic.
     known = NONCE.fullmatch(nonce) is not None
@@ -91,70 +89,69 @@ def read(answer: str, nonce: str, *, called: bool = False) -> Reading:
     outside: list[tuple[_Block | None, str]] = []
     loose: list[int] = []
     every = tuple(_blocks(answer, plain, nonce if known else None, printed, outside, loose))
-    blocks = [block for block in every if not block.astray]
+    blocks = [block for block in every if not block.bad_start]
     authentic = [block for block in blocks if known and block.nonce == nonce]
     nonceless = [block for block in blocks if block.nonce is None]
     verified = bool(authentic) or called
     counted = set(map(id, authentic if verified else nonceless[-1:]))
     pieces: list[Piece] = []
     seen: Counter[str] = Counter()
-    chosen = [block for block in every if block.astray or id(block) in counted]
+    chosen = [block for block in every if block.bad_start or id(block) in counted]
     for index, block in enumerate(chosen):
         if len(pieces) >= MAX_PIECES:
             rest = "\n".join(line for later in chosen[index:] for line in later.lines)
             pieces.append(Piece(None, text=rest, fault=_TOO_MANY))
             break
-        if not block.astray:
-            pieces += _news(_read_block(block, verified=block.nonce is not None), seen)
+        if not block.bad_start:
+            pieces += _new_pieces(_read_block(block, verified=block.nonce is not None), seen)
             continue
-        found = [piece for piece in _read_block(block) if piece.value is not None]
-        pieces += [*_news(found, seen), Piece(None, text="\n".join(block.lines), fault=ASTRAY)]
+        readable = [piece for piece in _read_block(block) if piece.value is not None]
+        pieces += [*_new_pieces(readable, seen), Piece(None, text="\n".join(block.lines), fault=BAD_START)]
     if loose or (printed and not verified and not pieces) or (known and _disguised(answer, nonce, printed)):
-        pieces.append(Piece(None, text=answer, fault=PRINTED))
+        pieces.append(Piece(None, text=answer, fault=STRAY_NONCE))
     return Reading(
         pieces=tuple(pieces),
         authentic=len(authentic),
         nonceless=len(nonceless),
         others=tuple(b.nonce for b in blocks if b.nonce is not None and not (known and b.nonce == nonce)),
         verified=verified,
-        outside="\n".join(line for of, line in outside if of is None or not (of.astray or id(of) in counted)),
+        outside="\n".join(
+            line for of, line in outside if of is None or not (of.bad_start or id(of) in counted)
+        ),
     )
 
 
-def _news(pieces: list[Piece], seen: Counter[str]) -> list[Piece]:
+def _new_pieces(pieces: list[Piece], seen: Counter[str]) -> list[Piece]:
     """Return the pieces without exact copies of an earlier block's objects.
 
     A block may repeat an object of its own.
     """
     now: Counter[str] = Counter()
-    news = []
+    new = []
     for piece in pieces:
         if piece.value is not None:
             encoded = json.dumps(piece.value, sort_keys=True)
             now[encoded] += 1
             if now[encoded] <= seen[encoded]:
                 continue
-        news.append(piece)
+        new.append(piece)
     seen |= now
-    return news
+    return new
 
 
 def _printed(plain: str, nonce: str) -> list[tuple[int, int]]:
-    """Yield the places of the nonce, in any case, with up to two signs between its digits."""
+    """Return the places of the nonce, in any case, with up to two signs between its digits."""
     pattern = re.compile("[^0-9A-Za-z]{0,2}".join(nonce), re.IGNORECASE)
     return [match.span() for match in pattern.finditer(plain)]
 
 
 def _disguised(answer: str, nonce: str, printed: list[tuple[int, int]]) -> bool:
-    """Whether colours, entities or escapes hide a nonce that a reader would see."""
+    """Return whether colours, entities or escapes hide a nonce that a reader would see."""
     return any(sign in answer for sign in "\x1b&\\") and len(_printed(legible(answer), nonce)) > len(printed)
 
 
 def _looks_like_a_start(plain: str, start: int, end: int) -> bool:
-    """Return whether two of the three words of START are near the nonce.
-
-    One letter can be wrong in one of them only.
-    """
+    """Return whether two of the three words of START are near the nonce, spelled correctly."""
     for near in (plain[max(0, start - _NEAR) : start], plain[end : end + _NEAR]):
         letters = _NO_LETTER.sub("", near.lower())
         if sum(part in letters for part in ("autonomous", "decision", "start")) >= 2:
@@ -169,11 +166,11 @@ def _marker(line: str) -> tuple[str, str | None] | None:
     """
     if "AUTONOMOUS_DECISIONS_" not in line:
         return None
-    at = _end(_LEAD, line, 0, len(line))
-    words = line[_end(_BULLET, line, at, len(line)) :].split(maxsplit=2)
-    if len(words) > 2 or words[0] not in (START, END):
+    at = objects.match_end(_LEAD, line, 0, len(line))
+    parts = line[objects.match_end(_BULLET, line, at, len(line)) :].split(maxsplit=2)
+    if len(parts) > 2 or parts[0] not in (START, END):
         return None
-    return words[0], words[1] if len(words) == 2 else None
+    return parts[0], parts[1] if len(parts) == 2 else None
 
 
 @dataclass(slots=True)
@@ -181,7 +178,7 @@ class _Block:
     nonce: str | None  # what follows START on its line
     lines: list[str] = field(default_factory=list)
     ended: bool = False
-    astray: bool = False  # its start has the nonce and is badly written: read, and kept as well
+    bad_start: bool = False  # its start has the nonce and is badly written: read, and stored as text as well
 
 
 def _blocks(
@@ -192,9 +189,9 @@ def _blocks(
     outside: list[tuple[_Block | None, str]],
     loose: list[int],
 ) -> Iterator[_Block]:
-    """Return the blocks; `outside` gets each line with its block.
+    """Yield the blocks; each line is added to `outside` with its block.
 
-    `loose` gets the places where the nonce is used for anything else.
+    Places where the nonce is used for anything else are added to `loose`.
     """
     current: _Block | None = None
     offset, places = 0, deque(printed)
@@ -206,7 +203,7 @@ def _blocks(
         marker = _marker(line)
         authentic = current is not None and current.nonce is not None and current.nonce == nonce
         if marker and marker[1] in (None, nonce):
-            matches = []  # the marker as it should be
+            matches = []  # a valid marker
         elif marker is None and authentic:
             matches = []  # inside of a block it is damage already
         elif not loose:
@@ -222,7 +219,7 @@ def _blocks(
         if matches and starts:
             if current:
                 yield current
-            current = _Block(None, [line], astray=True)
+            current = _Block(None, [line], bad_start=True)
             current.ended = bool(_WRONG_END.search(line, matches[-1][1] - begin))
         elif marker and marker[0] == START:
             if current:  # a new start inside an open block: the open one never ended
@@ -236,7 +233,7 @@ def _blocks(
             if not _is_fence(content):
                 current.lines.append(content)
                 outside.append((current, content))
-            current.ended = current.astray and bool(_WRONG_END.search(content))
+            current.ended = current.bad_start and bool(_WRONG_END.search(content))
         else:
             outside.append((None, line))
         if current and current.ended:
@@ -254,40 +251,35 @@ def _is_fence(line: str) -> bool:
 def _read_block(block: _Block, *, verified: bool = True) -> list[Piece]:
     text = "\n".join(block.lines)
     pieces: list[Piece] = []
-    hurt, hurt_end, fault, done = -1, 0, "", 0
+    damage_start, damage_end, fault, done = -1, 0, "", 0
 
     def flush(end: int) -> None:
-        nonlocal hurt
-        if hurt >= 0:
-            pieces.append(Piece(None, text=text[hurt:end].strip(), fault=fault, verified=verified))
-        hurt = -1
+        nonlocal damage_start
+        if damage_start >= 0:
+            pieces.append(Piece(None, text=text[damage_start:end].strip(), fault=fault, verified=verified))
+        damage_start = -1
 
     for count, span in enumerate(objects.spans(text)):
         full = len(pieces) + max(len(span.values) - 1, 0) >= MAX_PIECES or count >= 2 * MAX_PIECES
         if span.values and not full:
-            flush(hurt_end)
+            flush(damage_end)
             pieces += [Piece(value, duplicate=span.duplicate, verified=verified) for value in span.values]
             if span.fault:
                 source = text[span.start : span.end]
                 pieces.append(Piece(None, text=source, fault=span.fault, verified=verified))
             done = span.end
-        elif hurt < 0 and text[span.start : span.end].strip(" \t\n,\ufeff"):
-            hurt, hurt_end, fault = span.start, span.end, span.fault
-        elif hurt >= 0:
-            hurt_end = span.end
+        elif damage_start < 0 and text[span.start : span.end].strip(" \t\n,\ufeff"):
+            damage_start, damage_end, fault = span.start, span.end, span.fault
+        elif damage_start >= 0:
+            damage_end = span.end
         if full:
-            hurt, hurt_end, fault = max(hurt, done), len(text), _TOO_MANY
+            damage_start, damage_end, fault = max(damage_start, done), len(text), _TOO_MANY
             break
     if not block.ended:
-        hurt = hurt if hurt >= 0 else done
+        damage_start = damage_start if damage_start >= 0 else done
         fault = f"the block has no {END}"
-        if not text[hurt:].strip(" \t\n,"):  # cut off right after an object: say so with what was read
-            hurt = 0
-        hurt_end = len(text)
-    flush(hurt_end)
+        if not text[damage_start:].strip(" \t\n,"):  # cut off right after an object: record all of its text
+            damage_start = 0
+        damage_end = len(text)
+    flush(damage_end)
     return pieces
-
-
-def _end(pattern: re.Pattern[str], text: str, at: int, stop: int) -> int:
-    found = pattern.match(text, at, stop)
-    return found.end() if found else at

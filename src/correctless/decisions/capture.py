@@ -33,7 +33,7 @@ __all__ = ["Calls", "Captured", "UnreadableText", "capture", "correct", "synthes
 class UnreadableText:
     """Text that could not be read.
 
-    It is to be stored as the file `name` before the decision that points to it is appended.
+    Store it as the file `name` before you append the decision that points to it.
     """
 
     name: str
@@ -77,21 +77,18 @@ class Calls:
         self._at = Attempt(run, step, attempt)
         self._unlisted = unlisted_before
         self._count = calls_before
-        self._made = _Made()
+        self._known = _KnownDecisions()
         for each in earlier:
-            self._made.call(each)
+            self._known.add(each)
 
     def take(self, obj: Mapping[str, Any], now: str) -> Decision:
-        """Return the corrected decision of the next call.
-
-        One that contradicts an earlier call is noted so.
-        """
+        """Return the corrected decision of the next call, with a note if it contradicts an earlier one."""
         self._count += 1
         name = claimed_id(obj)
         origin = Origin(
             "tool",
             self._at.key(f"t{self._count}"),
-            conflict=name is not None and self._made.differs(name, folded(obj)),
+            conflict=name is not None and self._known.differs(name, folded(obj)),
             holds_another=any(inside(obj)),
         )
         decision = correct(
@@ -104,7 +101,7 @@ class Calls:
             unlisted=self._unlisted + 1,
         )
         self._unlisted += decision.decision_id.startswith(UNLISTED)
-        self._made.call(decision)
+        self._known.add(decision)
         return decision
 
 
@@ -136,11 +133,11 @@ def capture(
     """
     read = block.read(answer, nonce, called=bool(calls))
     at = Attempt(run, step, attempt)
-    collected = _Made()
+    collected = _KnownDecisions()
     for known in (*calls, *earlier):
-        collected.call(known)
+        collected.add(known)
     unlisted = unlisted_before
-    found: list[Decision] = []
+    decisions: list[Decision] = []
     files: list[UnreadableText] = []
 
     def record(label: str, obj: Mapping[str, Any] | None, **how: Any) -> None:
@@ -150,7 +147,7 @@ def capture(
             obj, contract, skill=contract.name, at=at, origin=origin, now=now, unlisted=unlisted + 1
         )
         unlisted += decision.decision_id.startswith(UNLISTED)
-        found.append(decision)
+        decisions.append(decision)
 
     def take(number: int, piece: block.Piece, reason: str | None = None) -> None:
         if piece.value is None:
@@ -158,8 +155,8 @@ def capture(
             files.append(UnreadableText(name, piece.text))
             place = f"{kept}/{name}" if kept else name
             how = {"fault": piece.fault, "verified": piece.verified, "reason": reason}
-            record(f"b{number}", None, kept=place, **how)
-        elif not collected.already(piece.value):
+            record(f"b{number}", None, text_file=place, **how)
+        elif not collected.repeats(piece.value):
             conflict = collected.contradicts(piece.value)
             how = {"duplicate": piece.duplicate, "conflict": conflict, "verified": piece.verified}
             record(f"b{number}", piece.value, **how)
@@ -167,34 +164,34 @@ def capture(
     pieces = [*read.pieces]
     for number, piece in enumerate(pieces, pieces_before + 1):
         take(number, piece)
-    on_record = (*calls, *earlier, *found)
-    fault = _unsaid(answer, read, contract, on_record)
+    recorded = (*calls, *earlier, *decisions)
+    fault = _omission(answer, read, contract, recorded)
     warnings = [*_warnings(read, contract, bool(calls or earlier), fault)]
     if fault:
-        if on_record or read.authentic or silent == "defer":
-            text = read.outside if on_record else answer
+        if recorded or read.authentic or silent == "defer":
+            text = read.outside if recorded else answer
             pieces.append(block.Piece(None, text=text, fault=fault, verified=read.verified))
             take(pieces_before + len(pieces), pieces[-1], reason=fault)
         else:
             warnings.insert(0, f"no-decisions-reported: {fault}")
-    return Captured(tuple(found), tuple(files), tuple(warnings), tuple(pieces))
+    return Captured(tuple(decisions), tuple(files), tuple(warnings), tuple(pieces))
 
 
 @dataclass(slots=True)
 class _Call:
     deferred: bool
-    met: bool = False
+    repeated: bool = False
 
 
 @dataclass(slots=True)
-class _Made:
-    """What the attempt has recorded so far: tells an object that repeats a call from one that contradicts it."""
+class _KnownDecisions:
+    """Decisions of the attempt that are recorded: an object may repeat a call, or contradict it."""
 
     waiting: dict[tuple[str, str], deque[_Call]] = field(default_factory=dict)
     texts: dict[str, set[str]] = field(default_factory=dict)
 
-    def call(self, decision: Decision) -> None:
-        """A recorded call: an object may repeat it under the id it claimed or the one it was given."""
+    def add(self, decision: Decision) -> None:
+        """Add a recorded call: an object may repeat it under the id that it claimed or that it got."""
         # What you decided may be repeated as deferred, because it was when you were asked.
         deferred = decision.escalation_deferred or decision.source == "synthesized"
         call, text = _Call(deferred), folded({"default_applied": decision.default_applied})
@@ -205,15 +202,15 @@ class _Made:
             self.waiting.setdefault((name, text), deque()).append(call)
             self.texts.setdefault(name, set()).add(text)
 
-    def already(self, obj: Mapping[str, Any]) -> bool:
-        """Whether this object of a block is the decision of a call that no earlier object has met."""
+    def repeats(self, obj: Mapping[str, Any]) -> bool:
+        """Return whether this object of a block is the decision of a call that no earlier object repeated."""
         queue = self.waiting.get((claimed_id(obj) or "", folded(obj)), deque())
-        while queue and queue[0].met:
+        while queue and queue[0].repeated:
             queue.popleft()
         # An object that defers what its call did not is new: `contradicts` decides, the call stays as recorded.
         if not queue or (asks_to_defer(obj) and not queue[0].deferred):
             return False
-        queue.popleft().met = True
+        queue.popleft().repeated = True
         return True
 
     def contradicts(self, obj: Mapping[str, Any]) -> bool:
@@ -223,7 +220,7 @@ class _Made:
             return False
         queue = self.waiting.get((name, text))
         if queue:  # same id, same text, but the object defers it
-            queue.popleft().met = True
+            queue.popleft().repeated = True
             return True
         return self.differs(name, text)
 
@@ -235,32 +232,32 @@ class _Made:
         return other
 
 
-def _unsaid(answer: str, read: block.Reading, contract: SkillContract, known: Sequence[Decision]) -> str:
+def _omission(answer: str, read: block.Reading, contract: SkillContract, known: Sequence[Decision]) -> str:
     """Return why an attempt may have left out a decision; "" without a reason."""
     name = contract.name
-    if any(piece.fault == block.PRINTED for piece in read.pieces):
-        return ""  # all of it is kept
+    if any(piece.fault == block.STRAY_NONCE for piece in read.pieces):
+        return ""  # all of it is stored
     if read.authentic and not known:
         names = unmarked.unrecorded(answer, contract, known)
         return f"its block is empty, and its answer reports {names}" if names else ""
     if read.authentic or known:
         names = unmarked.unrecorded(read.outside, contract, known)
-        return f"its answer reports outside of its block {names}" if names else ""
+        return f"its answer reports {names} outside of its block" if names else ""
     if names := unmarked.named(answer, contract) or unmarked.unrecorded(answer, contract, ()):
-        return f"the answer of {name} names {names} and has no block that says so"
+        return f"the answer of {name} names {names}, but has no decisions block with the nonce"
     escalating = ", ".join(default.id for default in contract.defaults if default.escalate)
     return (
-        f"{name} lists {escalating} for a person (escalate: always), its answer has no block that says so"
+        f"{name} lists {escalating} (escalate: always), but its answer has no decisions block with the nonce"
         if escalating
         else ""
     )
 
 
-def _warnings(read: block.Reading, contract: SkillContract, called: bool, unsaid: str) -> Iterator[str]:
+def _warnings(read: block.Reading, contract: SkillContract, called: bool, omission: str) -> Iterator[str]:
     name, points = contract.name, len(contract.defaults)
-    if points and not called and not read.authentic and not read.pieces and not unsaid:
+    if points and not called and not read.authentic and not read.pieces and not omission:
         listed = f"{points} decision point{'s' * (points > 1)}"
-        yield f"no-decisions-reported: {name} lists {listed}, its answer reports none and has no block that says so"
+        yield f"no-decisions-reported: {name} lists {listed}, but its answer reports none and has no decisions block with the nonce"
     if read.nonceless and not called and not read.authentic:
         which = "the last" if read.nonceless > 1 else "the"
         what = "its decisions are deferred" if read.pieces else "it reports none"

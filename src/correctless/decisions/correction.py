@@ -1,7 +1,6 @@
-"""Correction of an agent's object into a record its skill's contract allows.
+"""Correction of an agent's object into a record that its skill's contract allows.
 
-The contract wins, and never downwards: nothing an agent says makes a record less deferred than its contract
-asks.
+Nothing that an agent reports makes a record less deferred than its contract requires.
 """
 
 from __future__ import annotations
@@ -22,18 +21,11 @@ if TYPE_CHECKING:
 
 _DEFERRING = frozenset({"conflict", "corrected", "incomplete", "unlisted", "unverified"})
 
-_READ = frozenset(
-    {
-        "decision_id",
-        "default_applied",
-        "rationale",
-        "escalation_deferred",
-        "original_escalation_reason",
-        "skill",
-        "timestamp",
-    }
-)
-# What the corrections themselves write into `extra`: an agent's key of that name is moved aside, never believed.
+_READ = frozenset((
+    "decision_id", "default_applied", "rationale", "escalation_deferred", "original_escalation_reason",
+    "skill", "timestamp",
+))  # fmt: skip
+# Keys of `extra` that the corrections write themselves: an agent's key of that name is renamed.
 _OURS = frozenset({"claimed_id", "claimed_reason", "claimed_skill", "fault", "kept", "reported_at"})
 
 _NO = frozenset(
@@ -45,19 +37,17 @@ _TYPOGRAPHY = str.maketrans({"`": "", "*": "", "–": "-", "—": "-", "’": "'
 
 @frozen
 class Origin:
-    """How one object came to be read, and what was seen of it there."""
+    """Source of one object, and what is known of it besides its content."""
 
     source: str  # as of `Decision`
     key: str | None
     duplicate: bool = False  # it has a duplicate key
     verified: bool = True  # the agent's own, by the nonce of its block
     conflict: bool = False  # the same id was reported with another default, or not deferred
-    holds_another: bool = (
-        False  # a decision inside of it is recorded as a mere detail of it, so it needs your review
-    )
-    kept: str | None = None  # the file with the text that could not be read
-    fault: str = ""  # why it could not be
-    reason: str | None = None  # of text that could not be read: why it needs your review
+    holds_another: bool = False  # it contains another decision, so it needs your review
+    text_file: str | None = None  # the file with the unreadable text
+    fault: str = ""  # why the text is unreadable
+    reason: str | None = None  # why unreadable text needs your review
 
 
 def correct(
@@ -70,12 +60,9 @@ def correct(
     now: str,
     unlisted: int,
 ) -> Decision:
-    """Return the record of one object, corrected.
-
-    Every fault of the object is noted, none stops it.
-    """
+    """Return the corrected record of one object, with a note for each fault."""
     if obj is None:
-        ours = {"fault": origin.fault, "kept": origin.kept}
+        ours = {"fault": origin.fault, "kept": origin.text_file}
         return Decision(
             skill=skill,
             decision_id=f"{UNLISTED}{unlisted}",
@@ -99,8 +86,8 @@ def correct(
     rationale, rationale_whole = _text(obj.get("rationale"))
     reason, _ = _text(obj.get("original_escalation_reason"))
     corrected = listed is not None and listed.escalate and not means_deferred(obj.get("escalation_deferred"))
-    asked = asks_to_defer(obj) or origin.holds_another
-    noted = {
+    asks = asks_to_defer(obj) or origin.holds_another
+    applies = {
         "conflict": origin.conflict,
         "corrected": corrected,
         "differs-from-default": listed is not None and applied_whole and _differs(applied, listed),
@@ -109,23 +96,21 @@ def correct(
         "unlisted": listed is None,
         "unverified": not origin.verified,
     }
-    notes = tuple(sorted(note for note, on in noted.items() if on))
-    deferred = asked or not _DEFERRING.isdisjoint(notes)
-    escalation_reason = reason if asked and not corrected and reason.strip() else ""
+    notes = tuple(sorted(note for note, on in applies.items() if on))
+    deferred = asks or not _DEFERRING.isdisjoint(notes)
+    escalation_reason = reason if asks and not corrected and reason.strip() else ""
 
     extra = {_aside(name, obj): value for name, value in obj.items() if name not in _READ}
     if listed is None:
         extra["claimed_id"] = claimed
-    if (
-        reason.strip() and not escalation_reason
-    ):  # a reason is only an agent's to give when the agent deferred
+    if reason.strip() and not escalation_reason:  # an agent gives a reason only when it deferred
         extra["claimed_reason"] = reason
     if obj.get("skill") not in (None, skill):
         extra["claimed_skill"] = obj["skill"]
     if obj.get("timestamp") is not None:
         extra["reported_at"] = obj["timestamp"]
-    if origin.kept:
-        extra["kept"] = origin.kept
+    if origin.text_file:
+        extra["kept"] = origin.text_file
     return Decision(
         skill=skill,
         decision_id=listed.id if listed else f"{UNLISTED}{unlisted}",
@@ -227,7 +212,7 @@ def _listed(contract: SkillContract | Points | None, claimed: str | None) -> Def
 
 
 def _text(value: Any) -> tuple[str, bool]:
-    """A value as the text to record, and whether it was text at all."""
+    """Return a value as the text to record, and whether it was a text with content."""
     if isinstance(value, str):
         return value, bool(value.strip())
     return ("" if value is None else _json(value)), False
@@ -236,7 +221,7 @@ def _text(value: Any) -> tuple[str, bool]:
 def _json(value: Any) -> str:
     try:
         return json.dumps(value, ensure_ascii=False)
-    except (TypeError, ValueError, RecursionError):  # only a caller's own mapping can hold such a thing
+    except (TypeError, ValueError, RecursionError):  # only in a mapping that a caller made itself
         return f"a {type(value).__name__} that is no JSON"
 
 
@@ -248,7 +233,7 @@ def _reason(listed: Default | None, skill: str) -> str:
 
 def _differs(applied: str, listed: Default) -> bool:
     applied_text, choice, subject = plain(applied), plain(listed.choice), plain(listed.subject)
-    if not choice or applied_text == choice:  # an entry that documents no default cannot be departed from
+    if not choice or applied_text == choice:  # nothing differs from an entry without a default
         return False
     return not (
         subject and applied_text.startswith(subject) and applied_text[len(subject) :].lstrip(" :-→") == choice
@@ -256,10 +241,7 @@ def _differs(applied: str, listed: Default) -> bool:
 
 
 def plain(text: str) -> str:
-    """Return text without what a faithful copy may change.
-
-    That is case, white space, emphasis, dashes, the word (default) and the final stop.
-    """
+    """Return text without what a copy may change: case, white space, emphasis, dashes, (default), the final stop."""
     folded = re.sub(r"\(default\)", " ", text, flags=re.IGNORECASE).translate(_TYPOGRAPHY).casefold()
     return " ".join(folded.split()).rstrip(" .")
 
@@ -273,8 +255,8 @@ def _aside(key: object, obj: Mapping[str, Any]) -> str:
 
 
 def _readable(extra: Mapping[str, Any]) -> dict[str, Any]:
-    # The log's own strict reader must read it again: a value nested too deep for a record, or one JSON cannot hold,
-    # becomes its text; so does everything when two keys turn into one as their surrogates are joined in UTF-8.
+    # The log's strict reader must read it again: a value nested too deep, or one that JSON does not have, becomes its
+    # text; so does everything when two keys turn into one as their surrogates are joined in UTF-8.
     if (again := _again(extra)) is not None:
         return again
     single = {str(key): value if _again({key: value}) else _json(value) for key, value in extra.items()}

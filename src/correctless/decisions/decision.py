@@ -9,18 +9,10 @@ from typing import Any
 from correctless.base.values import frozen
 from correctless.ledger.record import read
 
-NOTES = frozenset(
-    {
-        "conflict",
-        "corrected",
-        "damaged",
-        "differs-from-default",
-        "duplicate-key",
-        "incomplete",
-        "unlisted",
-        "unverified",
-    }
-)
+NOTES = frozenset((
+    "conflict", "corrected", "damaged", "differs-from-default", "duplicate-key", "incomplete", "unlisted",
+    "unverified",
+))  # fmt: skip
 
 
 @frozen
@@ -36,7 +28,7 @@ class Attempt:
         return f"{self.run}/{self.step}/{self.attempt}/{label}"
 
 
-UNLISTED = "AD-UNLISTED-"  # how the id of a decision begins whose point the contract does not list
+UNLISTED = "AD-UNLISTED-"  # prefix of the id of a decision whose point the contract does not list
 
 
 @frozen

@@ -9,7 +9,7 @@ import html
 import re
 import unicodedata
 
-# The same in each Python: what else has a plain form grows with each release of Unicode.
+# The same in each Python: later releases of Unicode have more characters with a plain form.
 _UNICODE = unicodedata.ucd_3_2_0
 _ALIKE = dict(
     zip(
@@ -33,22 +33,19 @@ class PlainCharacters(dict[int, int]):
     """
 
     def __missing__(self, char: int) -> int:
-        found = _ALIKE.get(char, char)
-        if found == char and char > 0x7F:
+        plain = _ALIKE.get(char, char)
+        if plain == char and char > 0x7F:
             typed = _UNICODE.normalize("NFKC", chr(char))
             digit = _UNICODE.decimal(chr(char), None)
-            found = (
+            plain = (
                 ord(typed) if len(typed) == 1 and typed.isascii() else char if digit is None else 48 + digit
             )
-        self[char] = found
-        return found
+        self[char] = plain
+        return plain
 
 
 def legible(text: str) -> str:
-    """Return text in plain characters, as a reader would see it.
-
-    What a terminal, a page or a JSON string would not show is left out.
-    """
+    """Return text in plain characters, without what a terminal, a page or a JSON string would not show."""
     for _ in range(2):  # what was escaped once more
         if "&" in text:
             text = html.unescape(text)

@@ -74,10 +74,10 @@ def _damage(start: int, end: int, fault: str) -> Span:
 
 
 def _spans(text: str, ends: array[int], start: int, stop: int, *, nested: bool = False) -> Iterator[Span]:
-    """The objects between `start` and `stop` and the damage between them; an array is looked into once."""
+    """Yield the objects between `start` and `stop` and the damage between them; an array in an array is damage."""
     at = start
     while True:
-        at = _end(_SPACE, text, at, stop)
+        at = match_end(_SPACE, text, at, stop)
         if at >= stop:
             return
         mark = text[at]
@@ -86,10 +86,10 @@ def _spans(text: str, ends: array[int], start: int, stop: int, *, nested: bool =
             end = following.start() if following else stop
             yield _damage(at, end, "not a JSON object")
             at = end
-        elif mark == "[" and not ends[at]:  # the objects of a cut-off array are whole for all that
+        elif mark == "[" and not ends[at]:  # the objects of a cut-off array may be complete
             yield _damage(at, at + 1, "it never closes")
             at += 1
-        elif not ends[at]:  # never closes: whatever starts on a later line is read for itself
+        elif not ends[at]:  # never closes: what starts on a later line is read on its own
             following = _LINE_OPEN.search(text, at + 1, stop)
             end = following.end() - 1 if following else stop
             yield _damage(at, end, "it never closes")
@@ -103,12 +103,12 @@ def _spans(text: str, ends: array[int], start: int, stop: int, *, nested: bool =
             else:
                 span = _object(text, at, end)
                 yield from (span,) if span.values else _rescued(text, ends, span)
-            at = _end(_COMMA, text, end, stop)
+            at = match_end(_COMMA, text, end, stop)
 
 
 def _rescued(text: str, ends: array[int], broken: Span) -> Iterator[Span]:
-    # A missing brace on one line and a spare one further down swallow the good lines between them: a line that
-    # is a whole object and names a decision counts. Only one level, so that no text is parsed a third time.
+    # A missing brace on one line and a spare one further down hide the valid lines between them: a line that is a
+    # complete object and names a decision counts. Only one level, so that no text is parsed a third time.
     at = broken.start
     for opener in _LINE_OPEN.finditer(text, at + 1, broken.end):
         start = opener.end() - 1
@@ -119,7 +119,7 @@ def _rescued(text: str, ends: array[int], broken: Span) -> Iterator[Span]:
         if any("decision_id" in value for value in span.values):
             yield _damage(at, start, broken.fault)
             yield span
-            at = _end(_COMMA, text, end, broken.end)
+            at = match_end(_COMMA, text, end, broken.end)
     yield _damage(at, broken.end, broken.fault)
 
 
@@ -129,7 +129,7 @@ def _object(text: str, start: int, end: int) -> Span:
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
         nonlocal duplicate, lost, parts
-        found, parts = dict(items), []
+        obj, parts = dict(items), []
         members: dict[str, Any] = {}
         for key, value in items:
             name = folded if (folded := folded_key(key)) in _ONCE else key
@@ -138,12 +138,12 @@ def _object(text: str, start: int, end: int) -> Span:
             if not parts or key in parts[-1]:
                 parts.append({})
             parts[-1][key] = members[name] = value
-        if len(found) != len(items):
+        if len(obj) != len(items):
             duplicate = True
             deferrals = [value for key, value in items if key == "escalation_deferred"]
             if len(deferrals) > 1 and any(map(means_deferred, deferrals)):
-                found["escalation_deferred"] = True
-        return found
+                obj["escalation_deferred"] = True
+        return obj
 
     try:
         value = strict_json(text[start:end], pairs=pairs)
@@ -169,9 +169,9 @@ def inside(obj: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _ends(text: str) -> array[int]:
-    """For the place of each bracket that closes properly the place after its partner, else 0; one pass."""
+    """Return for each opening bracket the place after its partner, 0 without one and for other characters; in one pass."""
     ends = array("l", bytes(array("l").itemsize * len(text)))
-    # One level for the array around the objects. A bracket pushed out at the far end is nested too deep to be read.
+    # One level for the array around the objects. A bracket that the deque drops is nested too deep to be read.
     opened: deque[int] = deque(maxlen=MAX_DEPTH + 1)
     at = tokens = 0
     while first := _OPEN.search(text, at):  # outside of brackets a quotation mark is prose
@@ -197,6 +197,7 @@ def _ends(text: str) -> array[int]:
     return ends
 
 
-def _end(pattern: re.Pattern[str], text: str, at: int, stop: int) -> int:
-    found = pattern.match(text, at, stop)
-    return found.end() if found else at
+def match_end(pattern: re.Pattern[str], text: str, at: int, stop: int) -> int:
+    """Return the end of a match that begins at `at`, or `at` without one."""
+    match = pattern.match(text, at, stop)
+    return match.end() if match else at

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from correctless.decisions import words
+from correctless.decisions import objects, words
 
 _LONGEST = 400  # characters of a sentence
 _STOP = re.compile(r"[.!?][)\"'`*]*(?=\s)")
@@ -20,8 +20,8 @@ _MARKER = re.compile(r"AUTONOMOUS_DECISIONS_(?:START|END)")
 def quotes(plain: str, line: int, start: int, end: int, nonce: str) -> bool:
     """Return whether the nonce from `start` to `end` is only named in a sentence.
 
-    `line` is where its line begins. The sentence goes on over lines and blank lines to its stop, to a block
-    of the same nonce, or to the end of the answer: what follows a heading or a colon is content.
+    `line` is where its line begins. The sentence ends with its stop, a block of the same nonce, or the answer,
+    over lines and blank lines: what follows a heading or a colon is content.
     """
     begin = max([line, *(stop.end() for stop in _STOP.finditer(plain, max(line, start - _LONGEST), start))])
     window = end + _LONGEST
@@ -42,10 +42,5 @@ def quotes(plain: str, line: int, start: int, end: int, nonce: str) -> bool:
     return (
         (before_block or (len(sentence_words) > 1 and not words.VERBS.isdisjoint(sentence_words)))
         and words.PLAIN.issuperset(sentence_words)
-        and not _OTHER.search(sentence, _end(sentence))
+        and not _OTHER.search(sentence, objects.match_end(_BEGIN, sentence, 0, len(sentence)))
     )
-
-
-def _end(sentence: str) -> int:
-    found = _BEGIN.match(sentence)
-    return found.end() if found else 0

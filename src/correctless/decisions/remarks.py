@@ -15,20 +15,14 @@ if TYPE_CHECKING:
 
 
 def recorded(decision: Decision, contract: SkillContract) -> str:
-    """Return the complete answer to a call, in one line.
-
-    It says as what the decision was recorded, whether it is deferred, and why it was changed.
-    """
+    """Return the answer to a call in one line: the recorded id, whether it is deferred, and why it was changed."""
     deferred = ", deferred" if decision.escalation_deferred else ""
     explanation = "; ".join(remarks(decision, contract))
     return f"recorded as {decision.decision_id}{deferred}{f': {explanation}' if explanation else ''}"
 
 
 def remarks(decision: Decision, contract: SkillContract) -> Iterator[str]:
-    """Yield sentences without a final stop, in the order of the notes.
-
-    The one about damaged text says where the text is stored.
-    """
+    """Yield a sentence without a final stop for each note, in order."""
     skill, listed = contract.name, contract.default(decision.decision_id)
     for note in decision.notes:
         if note == "conflict":
@@ -37,7 +31,7 @@ def remarks(decision: Decision, contract: SkillContract) -> Iterator[str]:
             yield f"{decision.decision_id} needs a human decision (escalate: always), reported as not deferred"
         elif note == "damaged":
             stored = decision.extra.get("kept")
-            yield f"it can't be read: {decision.extra.get('fault')}{f'; kept in {stored}' if stored else ''}"
+            yield f"it can't be read: {decision.extra.get('fault')}{f'; stored in {stored}' if stored else ''}"
         elif note == "differs-from-default":
             yield f"the listed default is: {listed.choice if listed else ''}"
         elif note == "duplicate-key":

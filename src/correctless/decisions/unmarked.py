@@ -1,9 +1,8 @@
 """Decisions that an answer reports outside of every block.
 
-Nothing of it is recorded as a decision: only you can say who wrote it, and whether it was meant. The text is
-stored, and it closes the gate. One rule: where the text gives an id a value, that is a report unless it is
-recorded. A mention without a value is none. In doubt it counts: a false alarm costs a minute, and a lost
-decision cannot be restored.
+They are not recorded as decisions, as only you can decide whether they were meant. The text is stored, and it
+closes the gate. An id with a value is a report unless that is recorded; a mention without a value is not. In
+doubt it is a report: a false alarm costs a minute, and a lost decision cannot be restored.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from correctless.skill.contract import SkillContract
     from correctless.skill.defaults import Default
 
-_SHOWN = 5  # names in one fault
+_MAX_NAMES = 5  # names in one fault
 _SHORT = 4  # characters: a shorter default is in any text
 _PHRASE = 12  # characters of a default that is too long to be everyday prose
 _LINE = 400  # characters around an id that are looked at
@@ -31,23 +30,10 @@ _APPLIED = re.compile(
     r"default[\W_]{0,6}applied[\"']?\]?\s{0,9}(?:[:=|>]|=>)[ \t\"'|>]{0,9}([^\n|<]{0,200})", re.IGNORECASE
 )
 # A schema's, a signature's or the prompt's own example.
-_TYPES = frozenset(
-    (
-        "optional",
-        "str",
-        "string",
-        "text",
-        "varchar",
-        "int",
-        "any",
-        "none",
-        "null",
-        "type",
-        "what",
-        "you",
-        "did",
-    )
-)
+_TYPES = frozenset((
+    "optional", "str", "string", "text", "varchar", "int", "any", "none", "null", "type", "what", "you",
+    "did",
+))  # fmt: skip
 
 _TAG = re.compile(r"</?[A-Za-z][A-Za-z0-9_-]{0,40}\s?/?>")
 _MARKUP = re.compile(r"[*`~\\^]|(?<![0-9A-Za-z])_+|_+(?![0-9A-Za-z])")
@@ -79,16 +65,16 @@ _QUOTED = frozenset(("rationale", "default", "if", "deferred", "escalate", "alwa
 def named(text: str, contract: SkillContract) -> str:
     """Return the contract's ids and defaults that `text` names; "" for none of them."""
     text = _bare(text)
-    found = [
+    ids = [
         default.id for default in contract.defaults if re.search(_spelled(default.id), text, re.IGNORECASE)
     ]
     lowered = plain(text)
-    found += [
+    ids += [
         default.id
         for default in contract.defaults
         if len(choice := plain(default.choice)) >= _SHORT and choice in lowered
     ]
-    return _listed(found)
+    return _listed(ids)
 
 
 def unrecorded(text: str, contract: SkillContract, recorded: Collection[Decision]) -> str:
@@ -117,9 +103,9 @@ def _unrecorded(text: str, contract: SkillContract, recorded: Collection[Decisio
     done: dict[tuple[str, str, str], bool] = {}
     for name, lead, rest in _mentions(text, [default.id for default in contract.defaults]):
         key = _folded(name)
-        if (found := (key, lead[-_LINE:], rest)) not in done:
-            done[found] = _reports(lead, rest, entries.get(key), known.get(key, ()))
-        if done[found]:
+        if (mention := (key, lead[-_LINE:], rest)) not in done:
+            done[mention] = _reports(lead, rest, entries.get(key), known.get(key, ()))
+        if done[mention]:
             yield entries[key].id if key in entries else name
     lowered = plain(text)
     for key, default in entries.items():
@@ -139,12 +125,12 @@ def _applied(text: str, recorded: Collection[Decision]) -> str:
 
 
 def _bare(text: str) -> str:
-    """Legible text without emphasis, where each element of a page is a cell."""
+    """Return legible text without emphasis, with `|` for each tag of a page."""
     return _MARKUP.sub("", _TAG.sub("|", legible(text)))
 
 
 def _mentions(text: str, ids: Collection[str]) -> Iterator[tuple[str, str, str]]:
-    """Each id in the text, with its line before it and after it, up to the next id."""
+    """Yield each id in the text, with its line before it and after it, up to the next id."""
     prefixes = {re.escape(parts[0]) for name in [*ids, "AD"] if (parts := re.findall("[A-Za-z]+", name))}
     unlisted = (
         rf"(?:{'|'.join(sorted(prefixes))})[\W_]{{1,2}}(?:UNLISTED[\W_]{{0,2}})?[0-9]{{1,6}}(?![0-9A-Za-z])"
@@ -164,10 +150,10 @@ def _mentions(text: str, ids: Collection[str]) -> Iterator[tuple[str, str, str]]
 
 
 def _reports(lead: str, rest: str, entry: Default | None, known: Collection[Decision]) -> bool:
-    """Whether an id between `lead` and `rest` is given a value that is not recorded."""
-    value = _given(lead, rest, entry)
+    """Return whether an id between `lead` and `rest` has a value that is not recorded."""
+    value = _value_of(lead, rest, entry)
     if not words.words(value):
-        # Nothing behind it: as the value of a key it is a claim, and behind a value it is that one's.
+        # Nothing behind it: as the value of a key it is a report; behind a value that value is its own.
         line = rest.partition("\n")[0]
         tail = not words.words(line) and bool(
             _WHY.search(lead) or re.search(r"[:=|,(\[→>\t-]\s{0,3}[\"'(\[]{0,3}\Z", lead)
@@ -188,7 +174,7 @@ def _reports(lead: str, rest: str, entry: Default | None, known: Collection[Deci
     return not any(words.same(value, known_text, each.default_applied) for each in known)
 
 
-def _given(lead: str, rest: str, entry: Default | None) -> str:
+def _value_of(lead: str, rest: str, entry: Default | None) -> str:
     """Return the value of an id: on its line, in its table row, or below its own line."""
     first = bool(_KEY.search(lead)) or all(
         word in _HEAD or word.isdigit() or len(word) == 1 for word in words.words(lead)
@@ -205,8 +191,8 @@ def _given(lead: str, rest: str, entry: Default | None) -> str:
     if not words.words(value):
         if aside and first and not _is_subject(aside, entry):
             return aside.strip("()[]")
-        if (first or re.search(r"[:=|]", mark)) and (found := _below(lead, line, below)):
-            return found
+        if (first or re.search(r"[:=|]", mark)) and (value_below := _below(lead, line, below)):
+            return value_below
     elif strong:
         return value
     else:
@@ -218,8 +204,8 @@ def _given(lead: str, rest: str, entry: Default | None) -> str:
         sentence = _STOP.split(value, maxsplit=1)[0]
         if did := words.chosen(sentence):
             return sentence if words.denies(sentence, entry) else sentence[did.end() :] or sentence
-        given = _IS.match(sentence)
-        if given and words.content(given[1]) and not _EVENT.search(given[1]):
+        state_match = _IS.match(sentence)
+        if state_match and words.content(state_match[1]) and not _EVENT.search(state_match[1]):
             return sentence
         value = sentence
     before = _STOP.split(lead)[-1]
@@ -231,7 +217,7 @@ def _given(lead: str, rest: str, entry: Default | None) -> str:
 
 
 def _below(lead: str, line: str, below: str) -> str:
-    """The line under an id that has its own, where it is a heading, a label, an element or more deeply indented."""
+    """Return the line below that of an id, if that is a heading, a label or a cell, or the line below is indented more."""
     gap = re.match(r"(?:[^\w\n]*\n)*", below)
     skipped = gap[0] if gap else ""
     label = "#" in lead or "|" in lead or line.rstrip().endswith((":", "|", "=", ",", '"', "'"))
@@ -268,7 +254,7 @@ def _quotes_entry(value: str, entry: Default) -> bool:
 
 
 def _is_chosen(lowered: str, choice: str) -> bool:
-    """Whether a sentence with the words of a default says that it was chosen."""
+    """Return whether a sentence with the words of a default says that it was chosen."""
     at = lowered.find(choice)
     while at >= 0:
         begin = max(lowered.rfind(stop, max(0, at - _LINE), at) for stop in (". ", "! ", "? ")) + 1
@@ -280,7 +266,7 @@ def _is_chosen(lowered: str, choice: str) -> bool:
 
 
 def _spelled(name: str) -> str:
-    """An id in any case, with whatever a text puts between its parts, such as AD 001 or ad_001."""
+    """Return the regex of an id in any case and with other separators, such as AD 001 or ad_001."""
     parts = re.findall(r"[0-9]+|[A-Za-z]+", name) or [re.escape(name)]
     spelled = r"[^\w\n]{0,2}_?".join(
         "0*" + (part.lstrip("0") or "0") if part.isdigit() else part for part in parts
@@ -292,7 +278,7 @@ def _folded(name: str) -> str:
     return re.sub(r"(?<![0-9])0+(?=[0-9])", "", re.sub(r"[\W_]", "", name).casefold())
 
 
-def _listed(found: Collection[str] | Iterator[str]) -> str:
-    names = [*dict.fromkeys(found)]
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
+def _listed(names: Collection[str] | Iterator[str]) -> str:
+    unique = [*dict.fromkeys(names)]
+    more = f" and {len(unique) - _MAX_NAMES} more" if len(unique) > _MAX_NAMES else ""
+    return ", ".join(unique[:_MAX_NAMES]) + more

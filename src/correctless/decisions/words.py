@@ -1,4 +1,4 @@
-"""Words of a sentence that state a choice, that one was made, or that none was.
+"""Words by which a sentence states a choice, or that none was made.
 
 In doubt a word is a choice: an unneeded entry costs you a minute, and a lost decision cannot be restored.
 """
@@ -16,7 +16,7 @@ VERBS = frozenset(
         " sits lies marks mark use using uses put write wrote print printed see find finish finishes give given gave copied copy include includes"
     )
 )
-# They say where something is written and how it looks.
+# Words about the place and the form of a text.
 PLAIN = VERBS | frozenset(
     _WORD.findall(
         "a an and any are around as ask asked at be because been before behind below above between both but by can copied"
@@ -41,7 +41,7 @@ CHOSE = re.compile(
     r"|went (?:with|for)|go(?:es|ing)? with|settled|defer(?:red|s)?|escalated|resolved|opted|adopted|defaulted)\b",
     re.IGNORECASE,
 )
-# In a sentence about an id these say a choice as well; about the words of a default they are everyday prose.
+# In a sentence about an id these state a choice as well; beside the words of a default they are everyday prose.
 _DID = re.compile(r"\b(?:used?|kept|keep|set|left|changed|made|instead|became)\b", re.IGNORECASE)
 _NONE = re.compile(
     r"\b(?:no|not|none|never|nothing|nicht|nichts|kein\w*|entfällt|n/a|na|skip(?:ped)?|un(?:used|reached|touched|needed|met))\b|n't\b",
@@ -61,7 +61,7 @@ _DENIAL = frozenset(
         " seen used taken made decide here there any yet in step run task at all i we so for erreicht nötig wurde war entscheidung anlass neue neuen"
     )
 )
-_BARE = frozenset(("no", "not", "none", "never"))  # what is denied may as well be the default
+_BARE = frozenset(("no", "not", "none", "never"))  # alone they may be the default itself
 _THEN = re.compile(r"[:=|>]\s*\w|\b(?:hence|thus|therefore)\b", re.IGNORECASE)
 _OTHERWISE = re.compile(r"\b(?:instead|not|but|rather|changed|now|then)\b|[=-]>|→|⇒", re.IGNORECASE)
 _CLAUSE = re.compile(r"[,;.(|\n]|\b(?:because|since|as)\b| - ")
@@ -107,10 +107,7 @@ def denies(value: str, entry: Default | None) -> bool:
 
 
 def same(value: str, recorded: str, default: str) -> bool:
-    """Return whether most words of a value that could state a choice are recorded.
-
-    They are looked up in the `recorded` text and in its `default`.
-    """
+    """Return whether most words of a value that can state a choice are in `recorded`, or its `default` is in the value."""
     folded, before = " ".join(words(value)), " ".join(words(default))
     if before and before in folded:
         return not _OTHERWISE.search(value)

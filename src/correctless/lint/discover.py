@@ -1,4 +1,4 @@
-"""Discovery of the files to lint, each with its kind; sorted, each real file once."""
+"""Files to lint, sorted and each real file once, with their kinds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from correctless.skill.find import should_descend
 
 PROJECT = ".correctless"  # the folder of a project that uses the contract
 _MANIFESTS = ".claude-plugin"
-_KNOWN = "SKILL.md, plugin.json, marketplace.json, hooks.json, or a file of Markdown in agents/"
+_LINTED = "SKILL.md, plugin.json, marketplace.json, hooks.json, or a file of Markdown in agents/"
 
 
 class LintTarget(NamedTuple):
@@ -24,7 +24,7 @@ class LintTarget(NamedTuple):
 
 
 class Discovered(NamedTuple):
-    """The files to lint, each path that could not be looked at with the reason, and the folders that have `.correctless`."""
+    """Files to lint, each path that cannot be read with the reason, and the folders that have `.correctless`."""
 
     targets: list[LintTarget]
     unlisted: list[tuple[str, str]]
@@ -32,52 +32,58 @@ class Discovered(NamedTuple):
 
 
 def discover(paths: Sequence[str]) -> Discovered:
-    """The files at or below the paths; `Stop` (2) for a named file of which nothing is known."""
-    found: dict[str, str] = {}
+    """Return the files at or below the paths.
+
+    Raises: Stop(2) for a named file of unknown kind.
+    """
+    kinds: dict[str, str] = {}
     unlisted: list[tuple[str, str]] = []
     projects: list[str] = []
     links = False
     for path in paths:
         if os.path.isdir(path):
             walk = _Walk(path)
-            found.update(walk.files())
+            kinds.update(walk.files())
             unlisted.extend(walk.unlisted)
             projects.extend(walk.projects)
             links = links or walk.linked
         elif os.path.lexists(path):
-            found[path] = kind_of(path)
+            kinds[path] = kind_of(path)
         else:
             unlisted.append((path, "file not found"))
     # To resolve each path costs more than to walk, and one tree without links holds no file twice.
-    names = _once(found) if len(paths) > 1 or links else list(found.items())
+    names = _once(kinds) if len(paths) > 1 or links else list(kinds.items())
     return Discovered([LintTarget(path, kind) for path, kind in sorted(names)], unlisted, projects)
 
 
 def kind_of(path: str) -> str:
-    """The kind of a file that is named, whether or not it exists; `Stop` (2) when nothing is known of such a name."""
+    """Return the kind of a file by its name; it need not exist.
+
+    Raises: Stop(2) for an unknown kind.
+    """
     folder, name = os.path.split(path)
     kind = {"plugin.json": PLUGIN, "marketplace.json": MARKETPLACE, "hooks.json": HOOKS}.get(name)
     if kind is None and name.endswith((".md", ".markdown")):
         kind = AGENT if os.path.basename(folder) == "agents" else SKILL
     if kind is None:
-        raise Stop(exits.USAGE, f"'{path}' is not a file that is linted. name {_KNOWN}")
+        raise Stop(exits.USAGE, f"'{path}' is not a file that is linted. name {_LINTED}")
     return kind
 
 
-def _once(found: dict[str, str]) -> list[tuple[str, str]]:
+def _once(kinds: dict[str, str]) -> list[tuple[str, str]]:
     by_file: dict[str, tuple[str, str]] = {}
-    # The name without a link in it is the one people know.
-    for _, path, kind in sorted((os.path.realpath(p) != os.path.abspath(p), p, k) for p, k in found.items()):
+    # A path without a link goes first.
+    for _, path, kind in sorted((os.path.realpath(p) != os.path.abspath(p), p, k) for p, k in kinds.items()):
         by_file.setdefault(os.path.realpath(path), (path, kind))
     return list(by_file.values())
 
 
 class _Walk:
-    """One folder that was named, being walked. No recursion: a hostile tree is deeper than the stack."""
+    """Walk of one named folder. No recursion: a hostile tree is deeper than the stack."""
 
     def __init__(self, top: str) -> None:
         self.top = top
-        self.found: dict[str, str] = {}
+        self.kinds: dict[str, str] = {}
         self.links: list[str] = []  # to folders
         self.linked = False  # a link was met
         self.seen: set[tuple[int, int]] = set()
@@ -89,10 +95,10 @@ class _Walk:
         real = os.path.realpath(self.top)
         for link in self.links:
             self._follow(link, real)
-        return self.found
+        return self.kinds
 
     def _follow(self, link: str, top: str) -> None:
-        """A link to a folder: one inside the tree is walked where it leads, of another only its SKILL.md is looked at."""
+        """Walk a linked folder inside the tree; of one outside only take its SKILL.md."""
         target = os.path.realpath(link)
         if target == top:
             return
@@ -104,13 +110,13 @@ class _Walk:
                     self.seen.add((facts.st_dev, facts.st_ino))
                     self._walk(link)
         elif os.path.isfile(os.path.join(link, "SKILL.md")):
-            self.found[os.path.join(link, "SKILL.md")] = SKILL
+            self.kinds[os.path.join(link, "SKILL.md")] = SKILL
 
     def _walk(self, top: str) -> None:
         waiting = [(top, os.path.basename(os.path.abspath(top)), "")]
         while waiting:
             folder, name, parent = waiting.pop()
-            holds: dict[str, str] = {}  # names of files that may be of a kind
+            paths: dict[str, str] = {}  # names of files that may be of a kind
             folders: list[str] = []
             try:
                 listing = os.scandir(folder)
@@ -126,26 +132,28 @@ class _Walk:
                         elif each == PROJECT:
                             self.projects.append(folder)
                     elif each.endswith((".md", ".json")):
-                        holds[each] = entry.path.removeprefix("./")
+                        paths[each] = entry.path.removeprefix("./")
                         self.linked = self.linked or entry.is_symlink()
                     elif entry.is_symlink() and should_descend(each) and os.path.isdir(entry.path):
                         self.linked = True
                         self.links.append(entry.path)
             below = "" if folder == "." else f"{folder.rstrip('/')}/"
             waiting.extend((below + each, each, name) for each in folders)
-            if holds:
-                self._take(holds, name, parent, root=_MANIFESTS in folders or folder == top, folder=folder)
+            if paths:
+                self._add_known(
+                    paths, name, parent, root=_MANIFESTS in folders or folder == top, folder=folder
+                )
 
-    def _take(self, holds: dict[str, str], name: str, parent: str, *, root: bool, folder: str) -> None:
-        if "SKILL.md" in holds:
-            self.found[holds["SKILL.md"]] = SKILL
-        if "plugin.json" in holds and (name == _MANIFESTS or root):
-            self.found[holds["plugin.json"]] = PLUGIN
-        if "marketplace.json" in holds and (name == _MANIFESTS or root):
-            self.found[holds["marketplace.json"]] = MARKETPLACE
-        if "hooks.json" in holds and name == "hooks":
-            self.found[holds["hooks.json"]] = HOOKS
+    def _add_known(self, paths: dict[str, str], name: str, parent: str, *, root: bool, folder: str) -> None:
+        if "SKILL.md" in paths:
+            self.kinds[paths["SKILL.md"]] = SKILL
+        if "plugin.json" in paths and (name == _MANIFESTS or root):
+            self.kinds[paths["plugin.json"]] = PLUGIN
+        if "marketplace.json" in paths and (name == _MANIFESTS or root):
+            self.kinds[paths["marketplace.json"]] = MARKETPLACE
+        if "hooks.json" in paths and name == "hooks":
+            self.kinds[paths["hooks.json"]] = HOOKS
         if name == "agents" and (
             parent == ".claude" or os.path.isdir(os.path.join(folder, "..", _MANIFESTS))
         ):
-            self.found.update((path, AGENT) for each, path in holds.items() if each.endswith(".md"))
+            self.kinds.update((path, AGENT) for each, path in paths.items() if each.endswith(".md"))

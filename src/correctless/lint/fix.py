@@ -9,15 +9,15 @@ from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.syntax.finding import Edit, Finding
 
-MAX_ROUNDS = 10  # an edit may uncover what another one mends
+MAX_ROUNDS = 10  # an edit may reveal a finding that another edit fixes
 
 _BOM = "\ufeff"
 
 
-def mended(data: bytes, find: Callable[[bytes], Sequence[Finding]]) -> bytes:
-    """The bytes after all fixes of what `find` finds in them, again until it finds nothing to fix.
+def fixed(data: bytes, find: Callable[[bytes], Sequence[Finding]]) -> bytes:
+    """Return the bytes with the fixes of all findings of `find`, repeated until it finds nothing to fix.
 
-    A file that is no UTF-8 is left alone: its text can't be written back byte for byte.
+    A file that is not UTF-8 is not changed, as its text cannot be written back byte for byte.
     """
     for _ in range(MAX_ROUNDS):
         edits = _apart(each.fix for each in find(data) if each.fix)
@@ -32,12 +32,12 @@ def mended(data: bytes, find: Callable[[bytes], Sequence[Finding]]) -> bytes:
 
 
 def _apart(fixes: Iterable[tuple[Edit, ...]]) -> list[Edit]:
-    """The edits of all fixes that touch no other one's; those that do wait for the next round."""
-    taken: list[Edit] = []
+    """Return the edits of the fixes that do not overlap, last one first; the others wait for the next round."""
+    edits: list[Edit] = []
     for fix in fixes:
-        if not any(a.start <= b.end and b.start <= a.end for a in fix for b in taken):
-            taken.extend(fix)
-    return sorted(taken, key=lambda edit: edit.start, reverse=True)
+        if not any(a.start <= b.end and b.start <= a.end for a in fix for b in edits):
+            edits.extend(fix)
+    return sorted(edits, key=lambda edit: edit.start, reverse=True)
 
 
 def _applied(text: str, edits: list[Edit]) -> str:
@@ -48,14 +48,17 @@ def _applied(text: str, edits: list[Edit]) -> str:
 
 
 def leads_out(path: str, named: Sequence[str]) -> bool:
-    """Whether a link leads a file out of every folder, or folder of a file, that was named: there nothing may be written."""
+    """Return whether a file is, by a link, outside of all named folders and folders of named files: never write it."""
     real = os.path.realpath(path)
     tops = (os.path.realpath(each if os.path.isdir(each) else os.path.dirname(each) or ".") for each in named)
     return not any(real.startswith(top.rstrip(os.sep) + os.sep) for top in tops)
 
 
 def write(path: str, data: bytes) -> None:
-    """Replace a file whole, with the mode it has; a link keeps being one. `Stop` (3) when that is not possible."""
+    """Replace a file atomically with the same mode; a link stays a link.
+
+    Raises: Stop(3) when it cannot be written.
+    """
     real = os.path.realpath(path)
     aside = f"{real}.{os.getpid()}.tmp"
     try:
@@ -76,13 +79,13 @@ def write(path: str, data: bytes) -> None:
 
 
 def diff(path: str, before: bytes, after: bytes) -> str:
-    """What `write` would change, as a unified diff."""
+    """Return a unified diff of what `write` would change."""
     from difflib import unified_diff
 
     def lines(data: bytes) -> list[str]:
         return data.decode().splitlines(keepends=True)
 
-    found = unified_diff(lines(before), lines(after), f"a/{path}", f"b/{path}")
+    changes = unified_diff(lines(before), lines(after), f"a/{path}", f"b/{path}")
     return "".join(
-        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in found
+        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in changes
     )

@@ -7,130 +7,123 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.base.files import Unreadable, read_plain
 from correctless.lint import check
-from correctless.lint.cache import Cache, digest
+from correctless.lint.cache import Cache, Stat, digest
 from correctless.lint.check import CheckedFile
 from correctless.lint.discover import LintTarget
 from correctless.lint.settings import Settings
-from correctless.lint.subject.subject import still_so
+from correctless.lint.subject.subject import lookups_unchanged
 from correctless.skill.find import MAX_FILE
 from correctless.syntax.finding import SEVERITIES, Finding
 
-TYPE_CHECKING = False  # typing costs 2 ms to import
-if TYPE_CHECKING:
-    from typing import Any
-
-    from correctless.lint.cache import Stat
-
-_ALONE = 200  # files: up to here a second process costs more than it saves
+_ALONE = 200  # files up to which a second process costs more than it saves
 _CHUNK = 16  # files that a process takes at a time
-_CHUNKS = 1000  # at most about so many, whose numbers fit into a pipe
-_NUMBER = 4  # bytes of one
+_CHUNKS = 1000  # about the most chunks, whose numbers fit into a pipe
+_NUMBER_SIZE = 4  # bytes of the number of a chunk
 
 
 class LintReport(NamedTuple):
-    """What was found; `unread` says that at least one file could not be checked."""
+    """Findings of a run; `unread`: at least one file could not be checked."""
 
     findings: tuple[Finding, ...]
     files: int
     unread: bool = False
 
     def failing(self, fail_on: str) -> bool:
-        """Whether a finding is as grave as that, or graver."""
-        grave = SEVERITIES[: SEVERITIES.index(fail_on) + 1]
-        return any(each.severity in grave for each in self.findings)
+        """Return whether a finding has this severity or a higher one."""
+        failing = SEVERITIES[: SEVERITIES.index(fail_on) + 1]
+        return any(each.severity in failing for each in self.findings)
 
 
 def files(
     targets: Sequence[LintTarget],
     settings: Settings,
-    kept: Cache,
+    cache: Cache,
     *,
     today: str,
     now_ns: int,
     workers: int,
     unlisted: Sequence[tuple[str, str]] = (),
 ) -> LintReport:
-    """Lint files, and keep what was found; `today` is a day such as 2027-01-31.
+    """Lint files, and store the results; `today` is a day such as 2027-01-31.
 
-    `unlisted` are paths that could not even be looked at, each with the reason.
+    `unlisted` are paths that could not be read at all, each with the reason.
     """
     cwd = os.getcwd()
-    work = _Work(settings, kept, cwd)
-    results: list[CheckedFile | None] = [None if kept.empty else work.untouched(each) for each in targets]
-    missing = [number for number, found in enumerate(results) if found is None]
+    cached = _CachedCheck(settings, cache, cwd)
+    results: list[CheckedFile | None] = [None if cache.empty else cached.from_stat(each) for each in targets]
+    missing = [number for number, checked in enumerate(results) if checked is None]
     findings: list[Finding] = []
     unread = list(unlisted)
-    answers = _each(lambda number: work.read(targets[number]), missing, workers)
+    answers = _each(lambda number: cached.read(targets[number]), missing, workers)
     for number, answer in zip(missing, answers, strict=True):
         if isinstance(answer, str):
             unread.append((targets[number].path, answer))
         else:
             facts, key, plain = answer
-            kept.keep(_absolute(cwd, targets[number].path), facts, key, plain, now_ns)
+            cache.put(_absolute(cwd, targets[number].path), facts, key, plain, now_ns)
             results[number] = check.of_plain(plain)
-    for target, found in zip(targets, results, strict=True):
-        if found is not None and (found.findings or found.suppressions):
-            findings.extend(_reported(found, target.path, settings, today))
+    for target, checked in zip(targets, results, strict=True):
+        if checked is not None and (checked.findings or checked.suppressions):
+            findings.extend(_reported(checked, target.path, settings, today))
     if unread:
         from correctless.lint.rules.reading import unreadable
 
         findings.extend(unreadable.finding(path, why) for path, why in unread)
-    kept.save()
+    cache.save()
     return LintReport(tuple(sorted(findings, key=_order)), len(targets), bool(unread))
 
 
 def text(data: bytes, target: LintTarget, settings: Settings, *, today: str) -> LintReport:
-    """Lint bytes that came from elsewhere as if they stood in a file."""
-    found = check.check(target.path, target.kind, data, settings, settings.levels(target.path))
-    return LintReport(tuple(sorted(_reported(found, target.path, settings, today), key=_order)), 1)
+    """Lint bytes as the content of a file."""
+    checked = check.check(target.path, target.kind, data, settings, settings.levels(target.path))
+    return LintReport(tuple(sorted(_reported(checked, target.path, settings, today), key=_order)), 1)
 
 
-def _order(found: Finding) -> tuple[str, int, int, str]:
-    return found.path, found.line, found.column, found.rule
+def _order(finding: Finding) -> tuple[str, int, int, str]:
+    return finding.path, finding.line, finding.column, finding.rule
 
 
 def _absolute(cwd: str, path: str) -> str:
     return path if path.startswith("/") else f"{cwd}/{path}"
 
 
-def _reported(found: CheckedFile, path: str, settings: Settings, today: str) -> list[Finding]:
-    """What is shown of a file: without what is suppressed, and with what is wrong with the suppressions."""
-    shown = list(found.findings)
-    if found.suppressions:
+def _reported(checked: CheckedFile, path: str, settings: Settings, today: str) -> list[Finding]:
+    """Return the findings of a file that are not suppressed, and those about its suppressions."""
+    findings = list(checked.findings)
+    if checked.suppressions:
         from correctless.lint.suppress import apply
 
-        shown = apply(found, settings, path, today)
-    return [each._replace(path=path) for each in shown if settings.pedantic or each.severity != "info"]
+        findings = apply(checked, settings, path, today)
+    return [each._replace(path=path) for each in findings if settings.pedantic or each.severity != "info"]
 
 
-class _Work:
-    """What is the same for every file of a run."""
+class _CachedCheck:
+    """Check of one file after the other, with cached results."""
 
-    def __init__(self, settings: Settings, kept: Cache, cwd: str) -> None:
+    def __init__(self, settings: Settings, cache: Cache, cwd: str) -> None:
         self.settings = settings
-        self.kept = kept
+        self.cache = cache
         self.cwd = cwd
-        told = (settings.dialect, settings.pedantic)
-        self.told = repr(told).encode()
+        self.settings_bytes = repr((settings.dialect, settings.pedantic)).encode()
 
-    def under(self, target: LintTarget) -> bytes:
-        """The digest of all that a result depends on beside the content."""
+    def inputs_digest(self, target: LintTarget) -> bytes:
+        """Return the digest of all that a result depends on besides the content."""
         folder, name = os.path.split(target.path)
         if folder in ("", ".") or folder.endswith(".."):
             folder = os.path.abspath(folder)
         levels = self.settings.levels(target.path) if self.settings.rules or self.settings.overrides else ()
         adopted = self.settings.adopted(target.path)
         names = f"{target.kind}\0{folder.rpartition('/')[2]}\0{name}\0{levels!r}\0{adopted}\0"
-        return digest(names.encode(errors="surrogateescape") + self.told)
+        return digest(names.encode(errors="surrogateescape") + self.settings_bytes)
 
-    def untouched(self, target: LintTarget) -> CheckedFile | None:
-        """The result of a file whose stat, and whose neighbours, are as they were."""
+    def from_stat(self, target: LintTarget) -> CheckedFile | None:
+        """Return the result of a file whose stat and neighbours are unchanged."""
         try:
             facts = os.stat(target.path)
         except OSError:
@@ -138,23 +131,23 @@ class _Work:
         if not stat.S_ISREG(facts.st_mode):
             return None
         path = _absolute(self.cwd, target.path)
-        return self.still(target, self.kept.by_stat(path, _stat(facts), self.under(target)))
+        return self.if_unchanged(target, self.cache.by_stat(path, _stat(facts), self.inputs_digest(target)))
 
-    def still(self, target: LintTarget, plain: tuple[Any, ...] | None) -> CheckedFile | None:
+    def if_unchanged(self, target: LintTarget, plain: tuple[Any, ...] | None) -> CheckedFile | None:
         if plain is None:
             return None
-        found = check.of_plain(plain)
-        return found if still_so(os.path.dirname(target.path), dict(found.asked)) else None
+        checked = check.of_plain(plain)
+        return checked if lookups_unchanged(os.path.dirname(target.path), dict(checked.lookups)) else None
 
     def read(self, target: LintTarget) -> tuple[Stat, bytes, tuple[Any, ...]] | str:
-        """Stat, key and plain result of a file; a text says why it can't be read."""
+        """Return stat, key and plain result of a file, or why it cannot be read."""
         try:
             data, facts = read_plain(target.path, MAX_FILE)
         except Unreadable as error:
             return str(error)
-        key = self.under(target) + digest(data)
-        plain = self.kept.by_content(key)
-        if self.still(target, plain) is None or plain is None:
+        key = self.inputs_digest(target) + digest(data)
+        plain = self.cache.by_content(key)
+        if self.if_unchanged(target, plain) is None or plain is None:
             levels = self.settings.levels(target.path)
             plain = check.plain(check.check(target.path, target.kind, data, self.settings, levels))
         return _stat(facts), key, plain
@@ -165,10 +158,10 @@ def _stat(facts: os.stat_result) -> Stat:
 
 
 def _each(work: Callable[[int], Any], numbers: list[int], workers: int) -> list[Any]:
-    """The work of each number, in their order; many are shared among processes, each of which takes what is next."""
+    """Return the work of each number, in order; many numbers are shared among processes."""
     if workers < 2 or len(numbers) <= _ALONE:
         return [work(number) for number in numbers]
-    # Imported before the fork, so that each process finds them done.
+    # Imported before the fork, so that no process imports them again.
     import yaml  # noqa: F401
 
     from correctless.lint import rules  # noqa: F401
@@ -183,30 +176,30 @@ def _each(work: Callable[[int], Any], numbers: list[int], workers: int) -> list[
         for _ in range(min(workers, len(chunks)) - 1):
             pid, pipe = _fork(work, chunks, queue)
             helpers[pid] = pipe
-        answers.update(_taken(work, chunks, queue))
+        answers.update(_chunks_done(work, chunks, queue))
         while helpers:
             answers.update(_answers(*helpers.popitem()))
     finally:
         os.close(queue)
         for pid, pipe in helpers.items():
-            os.close(pipe)  # a helper that still writes ends by that
+            os.close(pipe)  # this ends a helper that still writes
             os.waitpid(pid, 0)
     return [answer for number in range(len(chunks)) for answer in answers[number]]
 
 
 def _queue(chunks: int) -> int:
-    """A pipe full of the numbers of all chunks, each of them for whoever reads it first."""
+    """Return a pipe with the numbers of all chunks, from which each process takes the next one."""
     receive, send = os.pipe()
-    os.write(send, b"".join(number.to_bytes(_NUMBER, "big") for number in range(chunks)))
+    os.write(send, b"".join(number.to_bytes(_NUMBER_SIZE, "big") for number in range(chunks)))
     os.close(send)
     return receive
 
 
-def _taken(
+def _chunks_done(
     work: Callable[[int], Any], chunks: list[list[int]], queue: int
 ) -> Iterator[tuple[int, list[Any]]]:
-    while word := os.read(queue, _NUMBER):
-        number = int.from_bytes(word, "big")
+    while number_bytes := os.read(queue, _NUMBER_SIZE):
+        number = int.from_bytes(number_bytes, "big")
         yield number, [work(each) for each in chunks[number]]
 
 
@@ -216,14 +209,14 @@ def _fork(work: Callable[[int], Any], chunks: list[list[int]], queue: int) -> tu
     if pid:
         os.close(send)
         return pid, receive
-    # Nothing of the parent's may be run again here: no handler, no flush, no clean-up.
+    # Nothing of the parent may run a second time in the child: no handler, no flush, no clean-up.
     code = exits.REFUSED
     try:
         os.close(receive)
         with os.fdopen(send, "wb") as out:
-            out.write(marshal.dumps(dict(_taken(work, chunks, queue))))
+            out.write(marshal.dumps(dict(_chunks_done(work, chunks, queue))))
         code = exits.OK
-    except BaseException:  # noqa: BLE001, S110 the parent says that it ended
+    except BaseException:  # noqa: BLE001, S110 the parent reports it
         pass
     finally:
         os._exit(code)
@@ -240,5 +233,5 @@ def _answers(pid: int, pipe: int) -> dict[int, list[Any]]:
             exits.REFUSED,
             "a process that checked a part of the files ended early. run again with --jobs 1 to see why",
         )
-    found: dict[int, list[Any]] = marshal.loads(data)  # noqa: S302 our own child wrote it
-    return found
+    answers: dict[int, list[Any]] = marshal.loads(data)  # noqa: S302 our own child wrote it
+    return answers

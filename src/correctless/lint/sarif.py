@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from correctless.base.text import printable
 from correctless.syntax.finding import Edit, Finding
-
-TYPE_CHECKING = False  # typing costs 2 ms to import
-if TYPE_CHECKING:
-    from typing import Any
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS = {"error": "error", "warning": "warning", "info": "note"}
@@ -18,10 +15,10 @@ _LEVELS = {"error": "error", "warning": "warning", "info": "note"}
 def log(
     findings: Sequence[Finding], rules: Sequence[tuple[str, str, str, str]], version: str
 ) -> dict[str, Any]:
-    """The log of one run; `rules` are id, severity, the first line of the page, and the whole page in Markdown."""
+    """Return the log of one run; `rules` are id, severity, first line and Markdown text of each page."""
     used = {each.rule for each in findings}
-    shown = [rule for rule in rules if rule[0] in used]
-    index = {rule[0]: number for number, rule in enumerate(shown)}
+    used_rules = [rule for rule in rules if rule[0] in used]
+    index = {rule[0]: number for number, rule in enumerate(used_rules)}
     driver = {
         "name": "correctless",
         "semanticVersion": version,
@@ -32,7 +29,7 @@ def log(
                 "help": {"text": page, "markdown": page},
                 "defaultConfiguration": {"level": _LEVELS[severity]},
             }
-            for name, severity, short, page in shown
+            for name, severity, short, page in used_rules
         ],
     }
     run = {
@@ -43,30 +40,30 @@ def log(
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
 
 
-def _result(found: Finding, index: dict[str, int]) -> dict[str, Any]:
+def _result(finding: Finding, index: dict[str, int]) -> dict[str, Any]:
     from urllib.parse import quote
 
-    uri = quote(found.path.encode(errors="surrogateescape"))
-    region: dict[str, Any] = {"startLine": found.line, "startColumn": found.column}
-    if found.end_line:
-        region |= {"endLine": found.end_line, "endColumn": found.end_column}
-    if found.source:
-        region["snippet"] = {"text": printable(found.source)}
+    uri = quote(finding.path.encode(errors="surrogateescape"))
+    region: dict[str, Any] = {"startLine": finding.line, "startColumn": finding.column}
+    if finding.end_line:
+        region |= {"endLine": finding.end_line, "endColumn": finding.end_column}
+    if finding.source:
+        region["snippet"] = {"text": printable(finding.source)}
     return {
-        "ruleId": found.rule,
-        "ruleIndex": index[found.rule],
-        "level": _LEVELS[found.severity],
-        "message": {"text": printable(found.message)},
+        "ruleId": finding.rule,
+        "ruleIndex": index[finding.rule],
+        "level": _LEVELS[finding.severity],
+        "message": {"text": printable(finding.message)},
         "locations": [{"physicalLocation": {"artifactLocation": {"uri": uri}, "region": region}}],
-        **({"fixes": [_fix(found, uri)]} if found.fix else {}),
+        **({"fixes": [_fix(finding, uri)]} if finding.fix else {}),
     }
 
 
-def _fix(found: Finding, uri: str) -> dict[str, Any]:
+def _fix(finding: Finding, uri: str) -> dict[str, Any]:
     return {
-        "description": {"text": printable(found.message.rpartition(". ")[2])},
+        "description": {"text": printable(finding.message.rpartition(". ")[2])},
         "artifactChanges": [
-            {"artifactLocation": {"uri": uri}, "replacements": [_replacement(edit) for edit in found.fix]}
+            {"artifactLocation": {"uri": uri}, "replacements": [_replacement(edit) for edit in finding.fix]}
         ],
     }
 

@@ -1,14 +1,13 @@
 """The linter's settings from `correctless.yaml` and what it extends, cached so that YAML is not read twice.
 
-The key `lint` is read and validated by `config`, which is slow to import; what it said is kept under the digest of the
-files it stands in.
+The key `lint` is validated by `config`, which is slow to import; the values are stored under the digest of their file.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from correctless.base import exits
 from correctless.base.exits import Stop
@@ -18,10 +17,6 @@ from correctless.lint.discover import PROJECT
 from correctless.lint.subject.subject import CLAUDE_CODE
 from correctless.skill.find import MAX_FILE
 
-TYPE_CHECKING = False  # typing costs 2 ms to import
-if TYPE_CHECKING:
-    from typing import Any
-
 PATH = f"{PROJECT}/config/correctless.yaml"
 _MAX_EXTENDED = 16
 
@@ -29,14 +24,12 @@ Levels = tuple[tuple[str, str], ...]  # rule -> ignore, info, warning or error
 
 
 class Settings(NamedTuple):
-    """What the linter was told; `overrides` are patterns of paths and levels, the later one wins."""
+    """Settings of the linter; `overrides` are patterns of paths with levels, of which a later one wins."""
 
     fail_on: str = "error"
     dialect: str = CLAUDE_CODE
     pedantic: bool = False
-    contract: bool | None = (
-        None  # whether the skill contract is used; None: where a project has `.correctless`
-    )
+    contract: bool | None = None  # whether the skill contract is used; None: in projects with `.correctless`
     projects: tuple[str, ...] = ()  # the folders that have it, absolute
     exclude: tuple[str, ...] = ()
     rules: Levels = ()
@@ -44,21 +37,21 @@ class Settings(NamedTuple):
     top: str = ""  # what patterns are relative to
 
     def adopted(self, path: str) -> bool:
-        """Whether the project a file belongs to uses the contract, so that a skill that says nothing of it is a fault."""
+        """Return whether the project of a file uses the contract, so that a skill without it is a fault."""
         if self.contract is not None:
             return self.contract
         return bool(self.projects) and os.path.abspath(path).startswith(self.projects)
 
     def excluded(self, path: str) -> bool:
-        """Tell whether a path, relative to the project, is excluded."""
+        """Return whether a path is excluded."""
         return bool(self.exclude) and self._matches(path, self.exclude)
 
     def levels(self, path: str) -> Levels:
-        """The level of each rule that was given one for this file."""
+        """Return the level of each rule that has one for this file."""
         levels = dict(self.rules)
-        for patterns, given in self.overrides:
+        for patterns, changed in self.overrides:
             if self._matches(path, patterns):
-                levels.update(given)
+                levels.update(changed)
         return tuple(sorted(levels.items()))
 
     def _matches(self, path: str, patterns: tuple[str, ...]) -> bool:
@@ -69,38 +62,41 @@ class Settings(NamedTuple):
 
 
 def load(cwd: str, file: str | None, store: str | None) -> Settings:
-    """The settings for a working folder, from `file` or from the configuration found upwards; `Stop` (3) when it is wrong.
+    """Return the settings for a working folder, from `file` or the nearest configuration upwards.
 
-    `store` is the folder of the cache, None when there is none.
+    `store` is the folder of the cache, None without one.
+
+    Raises: Stop(3) for an invalid configuration.
     """
     top = project(cwd)
     path = file if file is not None else os.path.join(top, PATH) if top else None
-    said: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     if path is not None and (file is not None or os.path.lexists(path)):
-        said = _said(path, store)
+        values = _lint_values(path, store)
     return Settings(
-        fail_on=said.get("fail_on", "error"),
-        dialect=said.get("dialect", CLAUDE_CODE),
-        pedantic=said.get("pedantic", False),
-        contract=said.get("contract"),
-        exclude=tuple(said.get("exclude", ())),
-        rules=tuple(sorted(said.get("rules", {}).items())),
+        fail_on=values.get("fail_on", "error"),
+        dialect=values.get("dialect", CLAUDE_CODE),
+        pedantic=values.get("pedantic", False),
+        contract=values.get("contract"),
+        exclude=tuple(values.get("exclude", ())),
+        rules=tuple(sorted(values.get("rules", {}).items())),
         overrides=tuple(
-            (tuple(each["paths"]), tuple(sorted(each["rules"].items()))) for each in said.get("overrides", ())
+            (tuple(each["paths"]), tuple(sorted(each["rules"].items())))
+            for each in values.get("overrides", ())
         ),
         top=top or cwd,
     )
 
 
 def projects(paths: Iterable[str], below: Iterable[str]) -> tuple[str, ...]:
-    """The projects that files at or below `paths` can belong to, as prefixes of them; `below` are those that a walk met."""
+    """Return the projects of files at or below `paths`, as prefixes of paths; `below` are those that a walk found."""
     above = (project(path if os.path.isdir(path) else os.path.dirname(path)) for path in paths)
-    found = {*filter(None, above), *map(os.path.abspath, below)}
-    return tuple(sorted(f"{each.rstrip(os.sep)}{os.sep}" for each in found))
+    folders = {*filter(None, above), *map(os.path.abspath, below)}
+    return tuple(sorted(f"{each.rstrip(os.sep)}{os.sep}" for each in folders))
 
 
 def project(cwd: str) -> str | None:
-    """The nearest folder upwards that has `.correctless`, not beyond the repository."""
+    """Return the nearest folder upwards that has `.correctless`, not above the repository."""
     folder = os.path.abspath(cwd)
     while True:
         if os.path.isdir(os.path.join(folder, PROJECT)):
@@ -111,35 +107,34 @@ def project(cwd: str) -> str | None:
         folder = above
 
 
-def _said(path: str, store: str | None) -> dict[str, Any]:
-    """The values of `lint` in a file, on top of those it extends."""
+def _lint_values(path: str, store: str | None) -> dict[str, Any]:
+    """Return the values of `lint` in a file, over those it extends."""
     data = _read(path)
     if b"lint" not in data:
         return {}
     key = cache.digest(data + cache.version()).hex()
-    said = cache.load(store, f"settings-{key}") if store else None
-    if not isinstance(said, dict):
-        said = _validated(data, path)
+    values = cache.load(store, f"settings-{key}") if store else None
+    if not isinstance(values, dict):
+        values = _validated(data, path)
         if store:
-            cache.save(store, f"settings-{key}", said)
+            cache.save(store, f"settings-{key}", values)
     base: dict[str, Any] = {}
-    for number, each in enumerate(said["extends"]):
+    for number, each in enumerate(values["extends"]):
         if number == _MAX_EXTENDED:
             raise Stop(exits.REFUSED, f"{path}: extends more than {_MAX_EXTENDED} files. extend fewer")
         other = os.path.join(os.path.dirname(path), each)
         below = _read(other)
         if b"extends" in below:
             raise Stop(exits.REFUSED, f"{other} is extended and extends others. name them all in {path}")
-        base = _merged(base, _said(other, store))
-    return _merged(base, said)
+        base = _merged(base, _lint_values(other, store))
+    return _merged(base, values)
 
 
-def _merged(base: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
-    merged = {**base, **{key: value for key, value in said.items() if value is not None}}
-    for key in ("rules",):
-        merged[key] = {**base.get(key, {}), **said.get(key, {})}
+def _merged(base: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    merged = {**base, **{key: value for key, value in values.items() if value is not None}}
+    merged["rules"] = {**base.get("rules", {}), **values.get("rules", {})}
     for key in ("exclude", "overrides"):
-        merged[key] = [*base.get(key, ()), *said.get(key, ())]
+        merged[key] = [*base.get(key, ()), *values.get(key, ())]
     return merged
 
 

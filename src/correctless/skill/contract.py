@@ -17,7 +17,6 @@ from correctless.skill.find import find_skills as find_skills
 from correctless.skill.find import read_bytes, skill_file
 from correctless.skill.skill_text import SkillText
 from correctless.syntax import yaml_text
-from correctless.syntax.markdown import Section
 from correctless.syntax.yaml_text import Node
 
 MODES = ("autonomous", "interactive", "hybrid")
@@ -39,7 +38,7 @@ class SkillContract(NamedTuple):
     has_section: bool
     text: SkillText  # what it was read from
 
-    def default(self, id: str) -> Default | None:  # noqa: A002 the word the log uses
+    def default(self, id: str) -> Default | None:  # noqa: A002 the name that the log uses
         """Return the first decision point with that id.
 
         None for an id the contract does not list, and without an id.
@@ -65,47 +64,44 @@ def of_text(data: bytes, path: str) -> SkillContract:
     return of_skill(skill_text.read(data, path))
 
 
-def of_skill(skill: SkillText, sections: list[Section] | None = None) -> SkillContract:
-    """Return the contract of a text that was read already.
-
-    `sections` are those of its defaults, where they are known already.
-    """
-    front = skill.frontmatter
-    if sections is None:
-        sections = defaults.sections(skill)
+def of_skill(skill: SkillText) -> SkillContract:
+    """Return the contract of a text that was read already."""
+    front, sections = skill.frontmatter, defaults.sections(skill)
     return SkillContract(
-        name=_word(front, "name") or os.path.basename(os.path.dirname(os.path.abspath(skill.path))),
+        name=_scalar(front, "name") or os.path.basename(os.path.dirname(os.path.abspath(skill.path))),
         path=skill.path,
         interaction_mode=_mode(front),
-        context=_word(front, "context") or None,
-        allowed_tools=tuple(_tools(front)),
-        defaults=tuple(defaults.default(*found) for found in defaults.entries(sections)),
+        context=_scalar(front, "context") or None,
+        allowed_tools=tuple(tool for _, tool in tools(front)),
+        defaults=tuple(defaults.default(*entry) for entry in defaults.entries(sections)),
         has_section=bool(sections),
         text=skill,
     )
 
 
-def mode_nodes(front: Node | None) -> tuple[Node, ...]:
-    """Return where the mode is stated: at the top level and in `metadata`.
+def key_maps(front: Node | None) -> tuple[Node, ...]:
+    """Return the maps that may have a key of the contract: the top level, and `metadata`.
 
-    Tools that refuse unknown keys accept it in `metadata`.
+    Tools that refuse unknown keys accept them in `metadata`.
     """
-    if front is None:
-        return ()
-    metadata = front.get("metadata")
-    places = (front.get("interaction_mode"), metadata.get("interaction_mode") if metadata else None)
-    return tuple(node for node in places if node)
+    metadata = front.get("metadata") if front else None
+    return tuple(node for node in (front, metadata) if node)
 
 
-# How the keys of the contract get misspelled: without case and separators they are the same word.
+def mode_nodes(front: Node | None) -> tuple[Node, ...]:
+    """Return each stated mode."""
+    return tuple(node for keys in key_maps(front) if (node := keys.get("interaction_mode")))
+
+
+# Keys of the contract without case and separators, by which a misspelled one is recognized.
 _KEYS = {"interactionmode": "interaction_mode", "allowedtools": "allowed-tools", "context": "context"}
 
 
 def misspelled(front: Node | None) -> Iterator[tuple[Node, str]]:
-    """Yield each unknown key with the contract's key it was meant to be."""
-    for keys in (front, front.get("metadata") if front else None):
-        for key, _ in keys.pairs if keys else ():
-            # A key that only differs in the signs between its letters is as long or a little longer.
+    """Yield each misspelled key with the contract's key."""
+    for keys in key_maps(front):
+        for key, _ in keys.pairs:
+            # A key that only differs in the separators is as long or a little longer.
             right = _KEYS.get(re.sub(r"[^a-z]", "", key.text.lower())) if len(key.text) < 32 else None
             if right and key.text != right:
                 yield key, right
@@ -117,6 +113,14 @@ def tool_items(front: Node | None) -> tuple[Node, ...]:
     if node is None:
         return ()
     return node.items if node.kind == yaml_text.LIST else (node,)
+
+
+def tools(front: Node | None) -> Iterator[tuple[Node, str]]:
+    """Yield each tool under `allowed-tools` with the value it is in."""
+    for item in tool_items(front):
+        if item.kind == yaml_text.SCALAR:
+            for tool in split_tools(item.text)[0]:
+                yield item, tool
 
 
 def split_tools(text: str) -> tuple[tuple[str, ...], bool]:
@@ -137,7 +141,7 @@ def split_tools(text: str) -> tuple[tuple[str, ...], bool]:
     return tuple(tool for tool in (*tools, current.strip()) if tool), depth == 0
 
 
-def _word(front: Node | None, key: str) -> str:
+def _scalar(front: Node | None, key: str) -> str:
     node = front.get(key) if front else None
     return node.text.strip() if node and node.kind == yaml_text.SCALAR else ""
 
@@ -146,9 +150,3 @@ def _mode(front: Node | None) -> str | None:
     stated = {n.text.strip() if n.kind == yaml_text.SCALAR else None for n in mode_nodes(front)}
     mode = stated.pop() if len(stated) == 1 else None
     return mode if mode in MODES else None
-
-
-def _tools(front: Node | None) -> Iterator[str]:
-    for item in tool_items(front):
-        if item.kind == yaml_text.SCALAR:
-            yield from split_tools(item.text)[0]

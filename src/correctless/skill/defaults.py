@@ -19,8 +19,7 @@ class Default(NamedTuple):
     """One decision point. `choice` is what is done unattended.
 
     For an `escalate` entry `choice` is the default if deferred. `documented` is False for an `escalate` entry
-    that names none (then `choice` is ""). An entry whose id is missing or malformed has the text in its
-    place, and a problem says so.
+    that names none (then `choice` is ""). A missing or invalid id is kept as written, and is a finding.
     """
 
     id: str
@@ -39,7 +38,7 @@ class Points(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """Parts of one entry; "" means that it does not say.
+    """Parts of one entry, "" for a missing one.
 
     `escalate` is the word after `escalate:`, in lower case. `choice` is the default; for an entry with
     `escalate` the default if deferred.
@@ -55,10 +54,10 @@ class Parts(NamedTuple):
 
 MAX_LENGTH = 4000  # characters of one entry that are read
 
-# Texts and not compiled: `re` compiles each at its first use and keeps it, and most files meet none of them.
+# Texts and not compiled: `re` compiles each at its first use, and most files need none of them.
 BULLET = r"[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)+"
 
-# An id as meant (AD-001), or as mistyped (AD-1, ad_001, AD 001, INV-002): the caller tells them apart.
+# A valid id (AD-001), or a mistyped one (AD-1, ad_001, AD 001, INV-002): the caller checks which.
 _ID = r"(?i:AD)[-_ ‐-―]?\d[A-Za-z0-9-]*|AD[-_][A-Za-z0-9][A-Za-z0-9-]*|[A-Z]{1,8}-\d+"
 _REFERENCE = r"\([^()]*(?:\([^()]*\)[^()]*)*\)"
 _SEPARATOR = r"\s*(?:[:.]|[—–]|-{1,3}(?=\s))?\s*"
@@ -83,12 +82,12 @@ def read_points(path: str) -> Points:
     """
     file = skill_file(path)
     skill = read(read_bytes(file), file)
-    return Points(tuple(default(*found) for found in entries(sections(skill))))
+    return Points(tuple(default(*entry) for entry in entries(sections(skill))))
 
 
 def headings(skill: SkillText) -> tuple[Section, ...]:
     """Return the headings of a skill that may have a section of defaults, else none."""
-    # Most files never say the word, and to find their headings costs more than to read their YAML.
+    # Most files do not have the word, and to find their headings costs more than to read their YAML.
     return skill.sections if "autonomous" in skill.lowered else ()
 
 
@@ -130,7 +129,7 @@ def starts_entry(text: str) -> bool:
 
 
 def looks_like_entry(text: str) -> bool:
-    """Return whether an item without an id says what only a decision point says."""
+    """Return whether an item without an id has a part that only decision points have."""
     return bool(re.search(_DEFAULT, text) or re.search(_LABEL, text) or any(_escalations(text)))
 
 
@@ -163,7 +162,7 @@ def gather(section: Section) -> Iterator[tuple[MarkdownLine, str]]:
         if starts:
             first, parts = line, []
         if first and content:
-            # "Subject" above and its choice in an item below: only a dash shows where one ends.
+            # "Subject" above and its choice in an item below: only a dash shows where the subject ends.
             named = bullet and len(parts) == 1 and not starts and not _first_dash(parts[0])
             parts.append(("— " if named else "") + " ".join(content.split()))
 
@@ -171,19 +170,19 @@ def gather(section: Section) -> Iterator[tuple[MarkdownLine, str]]:
 def split(text: str) -> Parts:
     """Read one entry; `text` is its lines joined, without the bullet."""
     text = _unwrapped(re.sub(_COMMENT, "", text).strip())
-    found = re.match(_BOLD_ID, text) or re.match(_PLAIN_ID, text)
-    if not found:
+    match = re.match(_BOLD_ID, text) or re.match(_PLAIN_ID, text)
+    if not match:
         return _parts("", "", "", text)
-    rest = text[found.end() :]
-    bold = found.groupdict().get("bold")
+    rest = text[match.end() :]
+    bold = match.groupdict().get("bold")
     if bold and rest.startswith(bold):
         rest = rest[len(bold) :]
         bold = None
     # `**AD-001** (R-002): Subject` and `**AD-001 (R-002)**: Subject`: the reference goes with the subject.
     reference = re.match(rf"\s*({_REFERENCE})" + (re.escape(bold) if bold else r"(?=\s*:)"), rest)
     if reference:
-        return _parts(found["id"], reference[1], *_named_subject(rest[reference.end() :], None))
-    return _parts(found["id"], "", *_named_subject(rest, bold))
+        return _parts(match["id"], reference[1], *_named_subject(rest[reference.end() :], None))
+    return _parts(match["id"], "", *_named_subject(rest, bold))
 
 
 def _named_subject(rest: str, bold: str | None) -> tuple[str, str]:
@@ -212,7 +211,7 @@ def _named_subject(rest: str, bold: str | None) -> tuple[str, str]:
 
 
 def _in_escalate(text: str, colon: int) -> bool:
-    return any(found.start() <= colon < found.end() for found in re.finditer(_ESCALATE, text))
+    return any(match.start() <= colon < match.end() for match in re.finditer(_ESCALATE, text))
 
 
 def _parts(id_: str, reference: str, subject: str, text: str) -> Parts:
@@ -237,12 +236,12 @@ def _parts(id_: str, reference: str, subject: str, text: str) -> Parts:
     if tail := tail.lstrip(" .;,:—–-"):
         rationale = f"{tail} {rationale}".strip()
     subject = f"{_clean(subject)} {reference}"
-    word = stated["word"].lower() if stated else ""
-    return Parts(id_, _clean(subject), _clean(choice), _unwrapped(rationale), word, deferred is not None)
+    escalate = stated["word"].lower() if stated else ""
+    return Parts(id_, _clean(subject), _clean(choice), _unwrapped(rationale), escalate, deferred is not None)
 
 
 def _labelled(text: str) -> tuple[str, dict[str, str]]:
-    """The text before the first label, and what follows each label; what a label repeats is added to the first."""
+    """Return the text before the first label, and the text after each label; that of a repeated label is joined."""
     marks = list(_outside(_LABEL, text))
     labels: dict[str, str] = {}
     for mark, following in zip_longest(marks, marks[1:]):
@@ -275,28 +274,28 @@ def _joined(choice: str, tail: str) -> str:
 
 
 def _escalations(text: str) -> Iterator[re.Match[str]]:
-    """Return where `escalate: word` is stated, not mentioned as in "handling of `escalate: always` entries"."""
-    for found in re.finditer(_ESCALATE, text):
-        spoken_of = re.search(_MENTION_BEFORE, text[: found.start()]) and not re.match(
-            _STATED_AFTER, text[found.end() :]
+    """Yield each `escalate: word` that is stated, not mentioned as in "handling of `escalate: always` entries"."""
+    for match in re.finditer(_ESCALATE, text):
+        is_mention = re.search(_MENTION_BEFORE, text[: match.start()]) and not re.match(
+            _STATED_AFTER, text[match.end() :]
         )
-        if not spoken_of:
-            yield found
+        if not is_mention:
+            yield match
 
 
 def _first_dash(text: str) -> re.Match[str] | None:
-    """The dash between subject and choice: the first of the longest kind, for shorter ones also occur inside words."""
-    return next((found for dash in _DASHES for found in _outside(dash, text)), None)
+    """Return the dash between subject and choice: the first of the longest kind, as shorter ones occur inside words."""
+    return next((match for dash in _DASHES for match in _outside(dash, text)), None)
 
 
 def _outside(pattern: str, text: str, *, parentheses: bool = True) -> Iterator[re.Match[str]]:
-    """Matches that start outside of code spans and, where they balance, outside of parentheses."""
+    """Yield matches that start outside of code spans and, where they balance, outside of parentheses."""
     covered = [span.span() for span in re.finditer(r"(`+)(?!`).+?(?<!`)\1(?!`)", text)]
     if parentheses:
         covered.extend(_parentheses(text))
-    for found in re.finditer(pattern, text):
-        if not any(start < found.start() < end for start, end in covered):
-            yield found
+    for match in re.finditer(pattern, text):
+        if not any(start < match.start() < end for start, end in covered):
+            yield match
 
 
 def _parentheses(text: str) -> Iterator[tuple[int, int]]:

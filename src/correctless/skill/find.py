@@ -11,7 +11,7 @@ from correctless.base.files import Unreadable, read_plain
 
 MAX_FILE = 1 << 20  # bytes; a SKILL.md is a few thousand
 
-# Hidden folders are not looked into, except those that hold skills by convention.
+# Hidden folders are skipped, except those that have skills by convention.
 _HIDDEN = frozenset({".claude", ".agents"})
 _SKIPPED = frozenset({"node_modules", "__pycache__"})
 
@@ -43,7 +43,7 @@ def find_skills(path: str) -> Iterator[str]:
         try:
             identity = _identity(child.path)
             if identity in seen:
-                continue  # reached before, by a link or through a loop of links
+                continue  # reached before, by a link or a loop of links
             seen.add(identity)
             if inside and _is_skill(child.path):
                 yield os.path.join(child.path, "SKILL.md")

@@ -1,4 +1,4 @@
-"""Frontmatter and sections of a SKILL.md, each with its place; never judges."""
+"""Frontmatter and sections of a SKILL.md with their places; not judged here."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from correctless.syntax.yaml_text import Document, Edit, Node
 
 
-# Offset in the text, rule, message, severity: its place is computed when the notes are read.
+# Offset in the text, rule, message, severity; line and column are computed when the notes are read.
 Fault = tuple[int, str, str, str]
 
 
 class SkillText:
-    """One SKILL.md as it was read.
+    """One SKILL.md.
 
     Lines and columns count from 1 in the file, offsets count in `text`. `text` is the whole file decoded,
     without its byte order mark; a byte that is not UTF-8 became one U+FFFD. `raw` is the text between the
-    `---` lines, `faults` are those that show without reading it as YAML.
+    `---` lines, `faults` are the problems outside of its YAML.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class SkillText:
         body: int,
         faults: tuple[Fault, ...],
     ) -> None:
-        """`raw` is None without a frontmatter, else where it starts and ends; `body` is where that starts."""
+        """`raw`: start and end of the frontmatter, None without one; `body`: the offset of the body."""
         self.path = path
         self.text = text
         self.has_frontmatter = raw is not None
@@ -51,8 +51,8 @@ class SkillText:
     def __hash__(self) -> int:
         return hash((self.path, self.text))
 
-    # What follows is worked out when asked for: most files are looked at for their frontmatter alone, the writer looks
-    # for the sections alone, and there the import of a YAML parser would cost time.
+    # Computed on first use: most callers need the frontmatter alone, and the writer the sections alone, where the import
+    # of a YAML parser would cost time.
     @cached_property
     def _document(self) -> Document:
         from correctless.syntax import yaml_text
@@ -67,7 +67,7 @@ class SkillText:
         root = read.root
         if root is not None and root.kind != yaml_text.MAP:
             # It has no keys, so it counts as no frontmatter.
-            message = f"the frontmatter is {_KINDS[root.kind]}. write 'key: value' lines"
+            message = f"the frontmatter is {yaml_text.KINDS.get(root.kind, 'text without a key')}. write 'key: value' lines"
             faults.append((root.start, "frontmatter", message, "error"))
             root = None
         if not faults:
@@ -86,17 +86,17 @@ class SkillText:
 
     @property
     def recovered(self) -> bool:
-        """Whether YAML refused the frontmatter, and this is what could be recovered."""
+        """Whether the frontmatter is invalid YAML, and this is what could be recovered."""
         return self._document.recovered
 
     @property
     def edits(self) -> tuple[Edit, ...]:
-        """Edits that fix the values YAML refused."""
+        """Edits that fix invalid values of the frontmatter."""
         return self._document.edits
 
     @property
     def notes(self) -> tuple[Finding, ...]:
-        """Faults of the reading itself: encoding, frontmatter, YAML."""
+        """Findings of the reading itself: encoding, frontmatter, YAML."""
         return self._document.problems
 
     @cached_property
@@ -120,9 +120,8 @@ class SkillText:
 
 _OPENING = re.compile(r"(?P<blank>(?:[ \t]*[\r\n])*)---[ \t]*(?:\r\n|\n|\r|\Z)")
 _CLOSING = re.compile(r"(?<=[\r\n])---[ \t]*(?:\r\n|\n|\r|\Z)")
-# Return where the keys of an unclosed frontmatter most likely end.
+# Where the keys of an unclosed frontmatter most likely end.
 _UNCLOSED_END = re.compile(r"(?<=[\r\n])(?!(?<=\r)\n)(?:[ \t]*(?=[\r\n])|(?=#{1,6}[ \t]))")
-_KINDS = {"scalar": "text without a key", "list": "a list", "alias": "an alias"}
 
 
 def read(data: bytes, path: str) -> SkillText:
@@ -152,7 +151,7 @@ def read(data: bytes, path: str) -> SkillText:
 
 
 def decode(data: bytes) -> tuple[str, list[Fault]]:
-    """Return a file's text without byte order mark, and what is wrong in its encoding."""
+    """Return a file's text without byte order mark, and the faults of its encoding."""
     text, damaged = _decode(data)
     if b"\0" in data or b"\r" in data:  # bytes are searched faster than a text
         damaged += _odd_characters(text)
@@ -160,7 +159,7 @@ def decode(data: bytes) -> tuple[str, list[Fault]]:
 
 
 def _decode(data: bytes) -> tuple[str, list[tuple[int, str, str]]]:
-    """The text, and for each fault its offset, message and severity."""
+    """Return the text, and offset, message and severity of each fault."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return data.decode("utf-16", "replace"), [(0, "the file is UTF-16. save it as UTF-8", "error")]
     faults = []
@@ -170,7 +169,7 @@ def _decode(data: bytes) -> tuple[str, list[tuple[int, str, str]]]:
     try:
         return data.decode(), faults
     except UnicodeDecodeError:
-        # One character for one byte, and none that YAML or a log could choke on.
+        # One character for one byte, and none that YAML or a log refuses.
         escaped = data.decode(errors="surrogateescape")
         bad = re.compile("[\ud800-\udfff]")
         first = bad.search(escaped)

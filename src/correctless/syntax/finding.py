@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from correctless.base.text import printable
-
-TYPE_CHECKING = False  # typing costs 2 ms to import
-if TYPE_CHECKING:
-    from typing import Any
 
 SEVERITIES = ("error", "warning", "info")
 _WIDEST = 120  # characters of a source line that are shown
@@ -25,8 +21,8 @@ class Edit(NamedTuple):
 class Finding(NamedTuple):
     """A problem: `line` and `column` count from 1, in characters; the message is one line, "what is wrong. what to write".
 
-    `end_line` and `end_column` name the place behind its last character, 0 when only the start is known. `fix` are edits
-    that mend it without a person, all of them or none. `source` is the line at fault, where somebody has looked it up.
+    `end_line` and `end_column` are behind its last character, 0 when only the start is known. `fix` are edits that
+    repair it, to be applied all or none. `source` is the text of the line, "" when unknown.
     """
 
     path: str
@@ -42,46 +38,38 @@ class Finding(NamedTuple):
 
 
 def as_text(finding: Finding) -> str:
-    """`path:line:column: message [rule]` on one line, with a word before the message when it is no error.
+    """Return `path:line:column: message [rule]`; the severity is before the message unless it is an error.
 
-    Paths and messages quote what a repository supplied, so whatever could steer a terminal is escaped here.
+    Paths and messages quote what a repository supplied, so what could control a terminal is escaped here.
     """
-    word = "" if finding.severity == "error" else f"{finding.severity}: "
+    severity = "" if finding.severity == "error" else f"{finding.severity}: "
     place = f"{printable(finding.path)}:{finding.line}:{finding.column}"
-    return f"{place}: {word}{printable(finding.message)} [{finding.rule}]"
+    return f"{place}: {severity}{printable(finding.message)} [{finding.rule}]"
 
 
 def with_source(finding: Finding) -> str:
-    """The line of `as_text`, and below it the line at fault with a caret under the place."""
+    """Return the line of `as_text`, and below it the source line with a caret under the place."""
     if not finding.source:
         return as_text(finding)
     at = finding.column - 1
     start = max(0, at - _WIDEST // 2) if len(finding.source) > _WIDEST else 0
-    shown = finding.source[start : start + _WIDEST]
+    excerpt = finding.source[start : start + _WIDEST]
     end = finding.end_column - 1 if finding.end_line == finding.line else len(finding.source)
-    span = shown[at - start : max(end, at + 1) - start] if finding.end_line else ""
-    mark = " " * _columns(shown[: at - start]) + "^" + "~" * (_columns(span) - 1)
+    span = excerpt[at - start : max(end, at + 1) - start] if finding.end_line else ""
+    mark = " " * _columns(excerpt[: at - start]) + "^" + "~" * (_columns(span) - 1)
     number = str(finding.line)
-    return f"{as_text(finding)}\n  {number} | {printable(shown)}\n  {' ' * len(number)} | {mark}"
+    return f"{as_text(finding)}\n  {number} | {printable(excerpt)}\n  {' ' * len(number)} | {mark}"
 
 
 def as_json(finding: Finding) -> dict[str, Any]:
-    """The finding as a JSON object; `fix` is a list of edits whose offsets count characters of the text without its BOM."""
-    return {
-        "path": finding.path,
-        "line": finding.line,
-        "column": finding.column,
-        "rule": finding.rule,
-        "message": finding.message,
-        "severity": finding.severity,
-        "end_line": finding.end_line,
-        "end_column": finding.end_column,
-        "fix": [{"start": e.start, "end": e.end, "new": e.new} for e in finding.fix],
-    }
+    """Return the finding as a JSON object; the offsets of `fix` count characters of the text without its BOM."""
+    values = finding._asdict() | {"fix": [edit._asdict() for edit in finding.fix]}
+    del values["source"]
+    return values
 
 
 def as_github(finding: Finding) -> str:
-    """The finding as a workflow command that GitHub shows beside the line."""
+    """Return the finding as a workflow command that GitHub shows beside the line."""
     level = {"error": "error", "warning": "warning"}.get(finding.severity, "notice")
     place = f"file={_property(finding.path)},line={finding.line},col={finding.column}"
     if finding.end_line:
@@ -100,10 +88,10 @@ def _property(text: str) -> str:
 
 
 def _columns(text: str) -> int:
-    """How many columns of a terminal the text takes once it is printable."""
-    shown = printable(text)
-    if shown.isascii():
-        return len(shown)
+    """Return how many columns of a terminal the printable text takes."""
+    text = printable(text)
+    if text.isascii():
+        return len(text)
     from unicodedata import combining, east_asian_width
 
-    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in shown)
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)

@@ -10,10 +10,12 @@ from correctless.syntax.finding import Edit, Finding
 from correctless.syntax.yaml_nodes import LIST, MAP, MAX_DEPTH, MAX_NODES, SCALAR, Document, LineOffsets, Node
 
 _WHITE = re.compile(r"[ \t\n\r]*")
-_WORD = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?(?![\w.])|(?:true|false|null)(?!\w)")
+_LITERAL = re.compile(
+    r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?(?![\w.])|(?:true|false|null)(?!\w)"
+)
 
 
-class _Refused(Exception):  # noqa: N818 says what JSON did
+class _Refused(Exception):  # noqa: N818 not an error of the program
     def __init__(self, at: int, why: str, fix: tuple[Edit, ...] = ()) -> None:
         super().__init__(why)
         self.at = at
@@ -22,9 +24,9 @@ class _Refused(Exception):  # noqa: N818 says what JSON did
 
 
 def read(text: str, path: str) -> Document:
-    """Read one JSON text; never raises on content. What JSON refuses is one finding, and what stands before it is kept.
+    """Read one JSON text; never raises on content. The first error is a finding, and `root` has what is before it.
 
-    `style` of a scalar is `"` for text and "" for numbers and words.
+    `style` of a scalar is `"` for text and "" for numbers and for true, false and null.
     """
     reader = _JsonReader(text, path)
     try:
@@ -44,12 +46,12 @@ class _Open:
         self.start = start
         self.items: list[Node] = []
         self.pairs: list[tuple[Node, Node]] = []
-        self.first: dict[str, Node] = {}  # by its text: the key as it stood first
+        self.first: dict[str, Node] = {}  # the first key of each text
         self.key: Node | None = None
 
 
 class _JsonReader:
-    """One text being read. No recursion: a hostile file is nested deeper than the stack."""
+    """Reader of one text. No recursion: a hostile file is nested deeper than the stack."""
 
     def __init__(self, text: str, path: str) -> None:
         self.text = text
@@ -62,7 +64,7 @@ class _JsonReader:
         at, root, count = self._skip(0), None, 0
         while root is None:
             node, at = self._value(at)
-            while node is not None:  # it may end what it stands in, and that again
+            while node is not None:  # it may end the collection it is in, and that its own
                 count += 1
                 if count > MAX_NODES:
                     raise _Refused(node.start, f"more than {MAX_NODES} values. write fewer")
@@ -76,18 +78,18 @@ class _JsonReader:
         return root
 
     def saved(self) -> Node | None:
-        """What was read of the outermost value when the rest was refused."""
+        """Return what was read of the outermost value when the rest was refused."""
         node: Node | None = None
         while self.open:
             inner = node
             top = self.open[-1]
             if inner is not None:
-                self._keep(top, inner)
+                self._append(top, inner)
             node = self._close(len(self.text))
         return node
 
     def _value(self, at: int) -> tuple[Node | None, int]:
-        """The scalar or empty collection at an offset; None when a collection was opened and something stands in it."""
+        """Return the scalar or empty collection at an offset, None when a collection with content was opened."""
         char = self.text[at : at + 1]
         if char in ("{", "["):
             if len(self.open) >= MAX_DEPTH:
@@ -100,14 +102,14 @@ class _JsonReader:
         if char == '"':
             value, end = self._string(at)
             return self._node(SCALAR, value, '"', at, end), end
-        if word := _WORD.match(self.text, at):
-            return self._node(SCALAR, word[0], "", at, word.end()), word.end()
+        if literal := _LITERAL.match(self.text, at):
+            return self._node(SCALAR, literal[0], "", at, literal.end()), literal.end()
         raise _Refused(at, self._why(at))
 
     def _add(self, node: Node, at: int) -> tuple[Node | None, int]:
-        """Put a value into what is open; the collection, if it ends here, and where to go on."""
+        """Add a value to the open collection; return that, if it ends here, and the next offset."""
         top = self.open[-1]
-        self._keep(top, node)
+        self._append(top, node)
         char, end = self.text[at : at + 1], "}" if top.kind == MAP else "]"
         if char == end:
             return self._close(at + 1), at + 1
@@ -129,7 +131,7 @@ class _JsonReader:
             raise _Refused(colon, self._why(colon, "write ':' after the key"))
         return self._skip(colon + 1)
 
-    def _keep(self, top: _Open, node: Node) -> None:
+    def _append(self, top: _Open, node: Node) -> None:
         if top.kind == LIST:
             top.items.append(node)
         elif top.key is not None:
@@ -137,10 +139,10 @@ class _JsonReader:
             if first is not top.key:
                 message = f"duplicate key '{first.text}', first on line {first.line}. keep one of them"
                 end = self.lines.place(top.key.end)
-                found = Finding(
+                finding = Finding(
                     self.path, top.key.line, top.key.column, "duplicate-key", message, "error", *end
                 )
-                self.problems.append(found)
+                self.problems.append(finding)
             top.pairs.append((top.key, node))
             top.key = None
 
@@ -170,8 +172,8 @@ class _JsonReader:
         return str(value), int(end)
 
     def _skip(self, at: int) -> int:
-        found = _WHITE.match(self.text, at)
-        return found.end() if found else at
+        match = _WHITE.match(self.text, at)
+        return match.end() if match else at
 
     def _why(self, at: int, advice: str = "write a value") -> str:
         char = self.text[at : at + 1]

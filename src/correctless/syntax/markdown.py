@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from itertools import count
 from typing import NamedTuple
 
-MAX_DEPTH = 100  # of lists in lists; what is deeper is read as words
+MAX_DEPTH = 100  # of lists in lists; what is deeper is read as text
 
 TEXT = "text"
 ITEM = "item"  # the first line of a list item
@@ -19,7 +19,7 @@ COMMENT = "comment"  # <!-- ... -->
 
 
 class MarkdownLine(NamedTuple):
-    """One line without its end; `depth` is the number of list items around it, its own included."""
+    """One line without its end; `depth` is the number of list items it is in, its own included."""
 
     number: int
     text: str
@@ -28,7 +28,7 @@ class MarkdownLine(NamedTuple):
 
 
 class Section(NamedTuple):
-    """A heading and every line up to the next heading of its own or a higher rank, those of lower rank included."""
+    """A heading with its lines, up to the next heading of its own or a higher rank."""
 
     level: int
     title: str
@@ -43,37 +43,42 @@ _FENCE = re.compile(r"(`{3,}(?=[^`]*\Z)|~{3,})")
 _MARKER = re.compile(r"(?:[-*+]|(?P<number>\d{1,9})[.)])(?P<gap>[ \t]+|\Z)")
 _SPECIAL = frozenset("#-*_=~`<>+0123456789")  # whatever starts a block, or underlines one
 _NOT_PLAIN = _SPECIAL | {" ", "\t"}
-# What stands at the margin and is one thing whatever stands above it: words in bold or code, a heading, an item of plain words.
-_WORDS = r"\*\*[^\s*]|`[^`]"
+# A line at the margin of these forms is the same below any other line: text in bold or code, a heading, an item of plain text.
+_EMPHASIS = r"\*\*[^\s*]|`[^`]"
 _MARGIN = re.compile(
-    rf"(?P<words>{_WORDS})|(?P<heading>#{{1,6}}(?:[ \t]|\Z))"
-    rf"|(?P<item>(?:[-*+]|(?P<number>\d{{1,9}})[.)])[ ])(?:[^\s#\-*+_=~`<>0-9]|{_WORDS})"
+    rf"(?P<text>{_EMPHASIS})|(?P<heading>#{{1,6}}(?:[ \t]|\Z))"
+    rf"|(?P<item>(?:[-*+]|(?P<number>\d{{1,9}})[.)])[ ])(?:[^\s#\-*+_=~`<>0-9]|{_EMPHASIS})"
 )
 
 
 def scan(text: str, first_line: int = 1) -> tuple[MarkdownLine, ...]:
-    """The lines of a text with what they are; only headings and thematic breaks outside of lists and quotes count as such."""
+    """Return the lines of a text with their kinds; a heading or break inside a list or quote is text."""
     scanner = _Scanner()
     lines = _ENDS.split(text) if "\r" in text else text.split("\n")
     if lines[-1] == "":
         lines.pop()
     kinds, depths = scanner.kinds(lines)
-    # A text has thousands of lines, and this makes them without a call of Python each.
+    # A text has thousands of lines, and this makes them without a Python call for each.
     make = partial(tuple.__new__, MarkdownLine)
     return tuple(map(make, zip(count(first_line), lines, kinds, depths, strict=False)))
 
 
+def line_starts(text: str) -> list[int]:
+    """Return the offset of each line of a text."""
+    return [0, *(end.end() for end in _ENDS.finditer(text))]
+
+
 def count_ends(text: str, stop: int) -> int:
-    """How many lines of a text end before the offset `stop`."""
+    """Return the number of lines of a text that end before the offset `stop`."""
     return len(_ENDS.findall(text, 0, stop))
 
 
 def code_spans(line: str) -> list[tuple[int, int]]:
-    """Where code in backticks starts and ends, backticks included; in linear time, which no pattern with `.+?` is."""
+    """Return start and end of code in backticks, backticks included; in linear time, unlike a pattern with `.+?`."""
     if "`" not in line:
         return []
     runs = [run.span() for run in re.finditer("`+", line)]
-    later: dict[int, list[int]] = {}  # by its length: the runs that can close one, the next of them last
+    later: dict[int, list[int]] = {}  # by length: the runs that can close one, the next one last
     for number in range(len(runs) - 1, -1, -1):
         later.setdefault(runs[number][1] - runs[number][0], []).append(number)
     spans, number = [], 0
@@ -89,22 +94,20 @@ def code_spans(line: str) -> list[tuple[int, int]]:
     return spans
 
 
-def sections(lines: Iterable[MarkdownLine]) -> tuple[Section, ...]:
-    """The headings of scanned lines, in their order."""
-    found = tuple(lines)
+def sections(lines: tuple[MarkdownLine, ...]) -> tuple[Section, ...]:
+    """Return the sections of scanned lines, in order."""
     result = []
-    nearest = [len(found)] * 7  # by level: the index of the next heading of that level
-    for level, title, first, after in reversed(list(_headings(found))):
-        result.append(Section(level, title, found[first].number, found[after : min(nearest[: level + 1])]))
+    nearest = [len(lines)] * 7  # by level: the index of the next heading of that level
+    for level, title, first, after in reversed(list(_headings(lines))):
+        result.append(Section(level, title, lines[first].number, lines[after : min(nearest[: level + 1])]))
         nearest[level] = first
     return tuple(reversed(result))
 
 
-def unclosed_fence(lines: Iterable[MarkdownLine]) -> int | None:
-    """The line of a fence that is open at the end of the text."""
+def unclosed_fence(lines: tuple[MarkdownLine, ...]) -> int | None:
+    """Return the line of a fence that is open at the end of the text."""
     scanner = _Scanner()
     opened = None
-    lines = tuple(lines)
     if not lines or lines[-1].kind not in (CODE, ITEM):  # most texts: what is open holds the last line
         return None
     for line in lines:
@@ -116,14 +119,14 @@ def unclosed_fence(lines: Iterable[MarkdownLine]) -> int | None:
 
 
 def _headings(lines: tuple[MarkdownLine, ...]) -> Iterator[tuple[int, str, int, int]]:
-    """Level, title, and the indexes of a heading's first line and of the line after it."""
+    """Yield level, title, and the indexes of a heading's first line and of the line after it."""
     for index, line in enumerate(lines):
         if line.kind != HEADING:
             continue
         if atx := _ATX.match(line.text.strip()):
             yield len(atx[1]), _without_hashes(atx[2] or ""), index, index + 1
             continue
-        # Underlined: its words are the paragraph above.
+        # Underlined: its title is the paragraph above.
         first = index
         while first and lines[first - 1].kind == TEXT and lines[first - 1].text.strip():
             first -= 1
@@ -137,22 +140,22 @@ def _without_hashes(title: str) -> str:
 
 
 class _Scanner:
-    """Where in the block structure the next line stands."""
+    """State of the block structure before the next line."""
 
     def __init__(self) -> None:
         self.items: list[int] = []  # the column at which the content of each open list item starts
-        self.fence: tuple[str, int] | None = None  # its characters, and the number of list items around it
-        self.comment: int | None = None  # the number of list items around it
+        self.fence: tuple[str, int] | None = None  # its characters, and the number of list items it is in
+        self.comment: int | None = None  # the number of list items it is in
         self.paragraph = False
         self.heading_may_follow = False  # the paragraph can become a heading by an underline
 
     def kinds(self, lines: list[str]) -> tuple[list[str], list[int]]:
-        """The kind of each line, and how many list items are around it."""
+        """Return the kind of each line, and the number of list items it is in."""
         kinds: list[str] = []
         depths: list[int] = []
         items = self.items
         for line in lines:
-            # What `kind` says of most lines, without asking it.
+            # What `kind` returns for most lines, without the call.
             if (fence := self.fence) is not None:
                 kinds.append(CODE if not fence[1] and fence[0] not in line else self.kind(line))
             elif self.comment is not None:
@@ -164,30 +167,30 @@ class _Scanner:
                 kinds.append(self._at_the_margin(line) or self.kind(line))
             else:
                 if not self.paragraph:
-                    self._words_at_the_margin()
+                    self._text_at_the_margin()
                 kinds.append(TEXT)
             depths.append(len(items))
         return kinds, depths
 
     def _at_the_margin(self, line: str) -> str:
-        """The kind of a line that can be told by its first characters; "" for others."""
-        met = _MARGIN.match(line)
-        if met is None:
+        """Return the kind of a line that its first characters show, "" for other lines."""
+        match = _MARGIN.match(line)
+        if match is None:
             return ""
-        if met.lastgroup == "words":
-            return self._words_at_the_margin()
-        if met.lastgroup == "heading":
+        if match.lastgroup == "text":
+            return self._text_at_the_margin()
+        if match.lastgroup == "heading":
             self.items.clear()
             self.paragraph = False
             return HEADING
-        if self.paragraph and not self.items and met["number"] not in (None, "1"):
+        if self.paragraph and not self.items and match["number"] not in (None, "1"):
             return ""
-        self.items[:] = [met.end("item")]
+        self.items[:] = [match.end("item")]
         self.paragraph = self.heading_may_follow = True
         return ITEM
 
-    def _words_at_the_margin(self) -> str:
-        if not self.paragraph:  # else it goes on, also one of a list item
+    def _text_at_the_margin(self) -> str:
+        if not self.paragraph:  # else the paragraph continues, also one of a list item
             self.items.clear()
             self.heading_may_follow = self.paragraph = True
         return TEXT
@@ -195,14 +198,14 @@ class _Scanner:
     def kind(self, line: str) -> str:
         text = line.lstrip(" \t")
         indent = _width(line[: len(line) - len(text)])
-        held = self.fence is not None or self.comment is not None
-        if held and (inside := self._inside(text, indent)) is not None:
+        is_open = self.fence is not None or self.comment is not None
+        if is_open and (inside := self._inside(text, indent)) is not None:
             return inside
         if not text:
             self.paragraph = False
             return TEXT
-        if text[0] not in _SPECIAL and self._base() <= indent < self._base() + 4:  # most lines: plain words
-            return self._words(text)
+        if text[0] not in _SPECIAL and self._base() <= indent < self._base() + 4:  # most lines: plain text
+            return self._text(text)
         depth = 0
         while depth < len(self.items) and indent >= self.items[depth]:
             depth += 1
@@ -215,9 +218,9 @@ class _Scanner:
         return self._block(text, rest, indent)
 
     def _inside(self, text: str, indent: int) -> str | None:
-        around = self.fence[1] if self.fence else self.comment or 0
-        if text and around and indent < self.items[around - 1]:
-            self.fence = self.comment = None  # the list item ended, and with it what it held
+        depth = self.fence[1] if self.fence else self.comment or 0
+        if text and depth and indent < self.items[depth - 1]:
+            self.fence = self.comment = None  # the list item ended, and with it what was open in it
             return None
         if self.fence:
             marks = self.fence[0]
@@ -252,7 +255,7 @@ class _Scanner:
         return bool(text[marker.end() :].strip()) and marker["number"] in (None, "1")
 
     def _block(self, text: str, rest: int, indent: int) -> str:
-        """The kind of a line whose list items are settled, and what it opens."""
+        """Return the kind of a line whose list items are known, and open what it opens."""
         nested = bool(self.items)
         if rest > 3:
             return TEXT if self.paragraph else CODE
@@ -278,9 +281,9 @@ class _Scanner:
         if marker and len(self.items) < MAX_DEPTH and self._may_start(marker, text, len(self.items)):
             self._open_item(marker, text, indent)
             return ITEM
-        return self._words(text)
+        return self._text(text)
 
-    def _words(self, text: str) -> str:
+    def _text(self, text: str) -> str:
         if not self.paragraph:
             self.heading_may_follow = text[0] != ">"
         self.paragraph = True
@@ -297,12 +300,12 @@ class _Scanner:
             if content[0] in _SPECIAL:
                 self._block(content, 0, self.items[-1])
             else:
-                self._words(content)
+                self._text(content)
 
 
 def _is_break(text: str) -> bool:
     mark = text[:1]
-    # Read from its end: a pattern would go through a long line of marks and back before it met a word.
+    # Read from its end: a pattern would scan a long line of marks forward and back before it met a word.
     return mark in ("*", "-", "_") and not text.rstrip(f"{mark} \t") and text.count(mark) >= 3
 
 

@@ -11,13 +11,13 @@ from typing import Any
 
 MAX_DEPTH = 32
 
-MAX_DIGITS = 4300  # of an integer: what Python converts unless it is told otherwise
+MAX_DIGITS = 4300  # of an integer: what Python converts by default
 
 MAX_OBJECT = 1 << 20  # characters of one JSON object a model may write
 
 
 class RecordError(ValueError):
-    """Text that is not the record it should be; the message names the field or the fault."""
+    """Invalid record; the message names the field or the fault."""
 
 
 def strict_json(
@@ -26,13 +26,15 @@ def strict_json(
     max_size: int | None = MAX_OBJECT,
     pairs: Callable[[list[tuple[str, Any]]], Any] | None = None,
 ) -> Any:
-    """JSON and nothing else: no NaN or Infinity, at most `MAX_DEPTH` deep; `RecordError` says what it was.
+    """Parse strict JSON: no NaN or Infinity, at most `MAX_DEPTH` deep.
 
-    `pairs` is json's `object_pairs_hook`: the place where a caller sees duplicate keys.
+    `pairs` is json's `object_pairs_hook`, by which a caller sees duplicate keys.
+
+    Raises: RecordError, which says what is invalid.
     """
     if max_size is not None and len(text) > max_size:
         raise RecordError(f"over {max_size} characters")
-    # Nothing nests deeper than it has brackets: counting those spares the usual line the walk.
+    # Nothing nests deeper than it has brackets: to count them is faster, and enough for most lines.
     if text.count("{") + text.count("[") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
         raise RecordError(f"nested deeper than {MAX_DEPTH}")
     try:
@@ -44,7 +46,7 @@ def strict_json(
             object_pairs_hook=pairs,
         )
     except json.JSONDecodeError:
-        # Its words and places are the interpreter's: the same text must be the same record on each.
+        # Without json's own message, which differs by Python version: the same text must be the same record on each.
         raise RecordError("not JSON") from None
 
 
@@ -77,7 +79,7 @@ def _integer(text: str) -> int:
 
 
 def _finite(text: str) -> float:
-    # 1e999 is JSON by its grammar, becomes Infinity in Python, and could then not be written again.
+    # 1e999 is valid JSON, becomes Infinity in Python, and could then not be written again.
     value = float(text)
     if math.isinf(value):
         raise RecordError(f"the number {text[:20]} is out of range")

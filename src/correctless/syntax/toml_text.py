@@ -1,4 +1,4 @@
-"""Line and column of each key and value of a parsed TOML text, which tomllib does not give."""
+"""Line and column of each key and value of a valid TOML text, which tomllib does not give."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ _KEY = lazily(
     r"""[ \t]*((?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')(?:[ \t]*\.[ \t]*(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*'))*)[ \t]*=[ \t]*"""
 )
 _PART = lazily(r"""[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*'""")
-# What may hold brackets and number signs without meaning them.
+# Brackets and number signs inside of a string have no meaning.
 _STRING = lazily(r'"""(?:[^\\]|\\.)*?"""|\'\'\'.*?\'\'\'|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'', re.DOTALL)
 
 
 @frozen
 class Places:
-    """Where keys and values stand, and the tables' headers; lines count from 1 at the start of this TOML."""
+    """Positions of keys, values and table headers; lines count from 1 at the start of the TOML."""
 
     keys: Mapping[Path, tuple[int, int]]
     values: Mapping[Path, tuple[int, int]]
 
     def of(self, path: Path, *, key: bool = False) -> tuple[int, int]:
-        """The place of the value at `path`, or of its key; else of the nearest thing around it."""
+        """Return the place of the value at `path`, or of its key, else of the nearest parent."""
         table = self.keys if key else self.values
         for end in range(len(path), -1, -1):
             for places in (table, self.values, self.keys):
@@ -66,7 +66,7 @@ def places(toml: str) -> Places:
 
 
 def _resolved(names: tuple[str, ...], counts: dict[Path, int], *, array: bool) -> Path:
-    """`bar.review` below the second `[[bar]]` is bar, 1, review, and the number of this one."""
+    """Return the path of a header: `bar.review` below the second `[[bar]]` is bar, 1, review, and its own number."""
     path: Path = ()
     for name in names[:-1]:
         path = (*path, name)
@@ -80,7 +80,7 @@ def _resolved(names: tuple[str, ...], counts: dict[Path, int], *, array: bool) -
 
 
 def _behind(toml: str, at: int) -> int:
-    """The end of the value that begins at `at`, which may take several lines."""
+    """Return the end of the value that begins at `at`, which may take several lines."""
     depth = 0
     while at < len(toml):
         char = toml[at]

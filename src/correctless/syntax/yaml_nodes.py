@@ -1,7 +1,7 @@
 """YAML as nodes with positions, or the position of a syntax error; the only user of PyYAML.
 
-Built on the events of PyYAML's C parser, not on `compose`: that one recurses in C and takes the process down on deeply
-nested input, and it hides where an alias stands. Nothing is constructed, nothing is expanded.
+Built on the events of PyYAML's C parser, not on `compose`: that one recurses in C and crashes the process on deeply
+nested input, and it hides the place of an alias. Nothing is constructed or expanded.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ MAX_DEPTH = 64
 MAX_NODES = 20_000
 
 SCALAR, LIST, MAP, ALIAS = "scalar", "list", "map", "alias"
+KINDS = {LIST: "a list", MAP: "a map", ALIAS: "an alias"}  # for messages
 
 
 class Node(NamedTuple):
@@ -38,12 +39,12 @@ class Node(NamedTuple):
     pairs: tuple[tuple[Node, Node], ...] = ()
 
     def get(self, key: str) -> Node | None:
-        """The value of a key, the last one where a key stands twice (as loaders have it); None if there is none."""
-        found = self.pair(key)
-        return found[1] if found else None
+        """Return the value of a key, the last one of a duplicate key as loaders do; None without it."""
+        pair = self.pair(key)
+        return pair[1] if pair else None
 
     def pair(self, key: str) -> tuple[Node, Node] | None:
-        """The key's node and its value's node."""
+        """Return the nodes of a key and of its value."""
         for pair in reversed(self.pairs):
             if pair[0].text == key and pair[0].kind == SCALAR:
                 return pair
@@ -51,7 +52,7 @@ class Node(NamedTuple):
 
 
 class Document(NamedTuple):
-    """What was read: `root` is None for an empty text; `recovered` says it was refused and `root` is what could be saved."""
+    """A text that was read; `root` is None for an empty one. `recovered`: it is invalid, and `root` is what could be read."""
 
     root: Node | None
     problems: tuple[Finding, ...] = ()
@@ -59,12 +60,12 @@ class Document(NamedTuple):
 
     @property
     def edits(self) -> tuple[Edit, ...]:
-        """The fixes that `problems` offer, one for each value that only lacks its quotes."""
+        """Return the fixes of `problems`, one for each value that only lacks its quotes."""
         return tuple(edit for problem in self.problems for edit in problem.fix)
 
 
 class LineOffsets:
-    """Offsets of one text to line and column, both from 1; a line ends with LF, CRLF or CR, as in Markdown."""
+    """Line and column of each offset of a text; a line ends with LF, CRLF or CR, as in Markdown."""
 
     # YAML 1.1 also breaks lines at NEL, LS and PS, which no editor does: so its own line numbers are never used.
 
@@ -84,8 +85,8 @@ class LineOffsets:
         return line, offset - self._text.rfind("\n", 0, offset)
 
 
-class YamlRefusal(Exception):  # noqa: N818 says what YAML did
-    """YAML's own refusal: where (offset in the block), why, and whether quotes around a value could heal it."""
+class YamlRefusal(Exception):  # noqa: N818 not an error of the program
+    """Error of the YAML parser: its offset in the block, and whether quotes around a value could fix it."""
 
     def __init__(self, offset: int, why: str, *, quotable: bool = True) -> None:
         super().__init__(why)
@@ -95,7 +96,7 @@ class YamlRefusal(Exception):  # noqa: N818 says what YAML did
 
 
 class Reader:
-    """One block being read: its place in the file, and what the last `parse` found."""
+    """Reader of one block: its place in the file, and the problems of the last `parse`."""
 
     def __init__(self, path: str, lines: LineOffsets, base: int) -> None:
         self.path = path
@@ -103,9 +104,8 @@ class Reader:
         self.base = base
         self.problems: list[Finding] = []
         self.aliases: set[str] = set()
-        self.saved: dict[
-            int, tuple[str, int]
-        ] = {}  # offset in the block -> text and end of a value put aside
+        # Offset in the block -> text and end of a value that was put aside.
+        self.saved: dict[int, tuple[str, int]] = {}
 
     def finding(
         self,
@@ -117,13 +117,16 @@ class Reader:
         end: int | None = None,
         fix: tuple[Edit, ...] = (),
     ) -> Finding:
-        """A finding at an offset in the block, up to the offset `end` where that is known."""
+        """Return a finding at an offset in the block, up to the offset `end` if known."""
         place = self.lines.place(self.base + offset)
         behind = self.lines.place(self.base + end) if end is not None else (0, 0)
         return Finding(self.path, *place, rule, message, severity, *behind, fix)
 
     def parse(self, block: str) -> Node | None:
-        """The root node of a block, None when there is none; raises `Refused`."""
+        """Return the root node of a block, None for an empty one.
+
+        Raises: YamlRefusal for invalid YAML.
+        """
         self.problems.clear()
         self.aliases.clear()
         root: Node | None = None
@@ -215,21 +218,21 @@ class Reader:
                 self.problems.append(self.finding(start, "duplicate-key", message, end=end))
 
 
-# What YAML's reader refuses to see at all, and the line ends that only YAML 1.1 knows. Text and not compiled, here and
-# below: `re` compiles on first use and keeps it, most files need none of them, and start-up is part of the product.
+# What YAML does not allow at all, and the line ends that only YAML 1.1 has. Texts and not compiled, here and below: `re`
+# compiles each on first use, most files need none of them, and start-up time matters.
 _UNREADABLE = "[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 
 
 def unreadable(block: str) -> int | None:
-    """The offset of the first character that YAML does not allow; None when there is none."""
+    """Return the offset of the first character that YAML does not allow, None without one."""
     if _printable(block):
         return None
-    found = re.search(_UNREADABLE, block)
-    return found.start() if found else None
+    match = re.search(_UNREADABLE, block)
+    return match.start() if match else None
 
 
 def readable(block: str) -> str:
-    """The block with one U+FFFD for each character that YAML does not allow, so that offsets stay true."""
+    """Return the block with U+FFFD for each character that YAML does not allow; offsets stay the same."""
     return block if _printable(block) else re.sub(_UNREADABLE, "\ufffd", block)
 
 
@@ -246,7 +249,7 @@ def _events(block: str) -> Iterator[Any]:
         yield from iter(parser.get_event, None)
     except yaml.MarkedYAMLError as error:
         mark, context = error.problem_mark, error.context or ""
-        # Of what is opened and never closed, and of a stray line, YAML marks the place where it gave up: the start says more.
+        # Of what is never closed, and of a stray line, YAML marks the place where it stopped: the start says more.
         if re.search("end of stream|expected ':'", error.problem or "") or "flow" in context:
             mark = error.context_mark or mark
         raise YamlRefusal(mark.index if mark else 0, f"{context}: {error.problem}") from None
@@ -255,7 +258,7 @@ def _events(block: str) -> Iterator[Any]:
 
 
 def _parser(yaml: Any) -> Any:
-    # The bare parser where there is one in C: a loader also prepares to construct what nobody asks for.
+    # The bare parser where there is one in C: a loader also prepares to construct values.
     return yaml.cyaml.CParser if yaml.__with_libyaml__ else yaml.SafeLoader
 
 
@@ -268,7 +271,7 @@ _FLOAT_12 = r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z"
 
 
 def ambiguity(plain: str) -> str | None:
-    """How YAML 1.1 and 1.2 read a scalar without quotes when they differ; None when they agree.
+    """Return how YAML 1.1 and 1.2 read a scalar without quotes, None when they agree.
 
     A bare date counts as agreement: both print it as it was written.
     """

@@ -17,22 +17,22 @@ _VALUE = re.compile(rf"[ ]*(?:-[ ]+)*(?:{_KEY}[ \t]*)?(?P<value>[^\s|>].*)?\Z")
 
 
 def recover(block: str, refused: YamlRefusal, reader: Reader) -> Document:
-    """Put the values YAML stumbles over aside, one after the other, until it reads the rest.
+    """Replace each value that YAML refuses, until it reads the rest.
 
-    A value put aside is overwritten with the same number of harmless characters, so every offset stays true; its node gets the
-    text as it stands in the file.
+    A value is overwritten with the same number of harmless characters, so offsets stay the same; its node gets the
+    text of the file.
     """
     keys = _top_keys(block)
     work, root = block, None
     problems = []
     for _ in range(MAX_FAULTS):
-        healed = _quote_a_value(work, block, refused, keys, reader)
-        if not healed:
+        repair = _quote_a_value(work, block, refused, keys, reader)
+        if not repair:
             refused = _stray_line(block, refused, keys)
-        message, end = _message(block, refused, healed), None
+        message, end = _message(block, refused, repair), None
         fix: tuple[Edit, ...] = ()
-        if healed:
-            work, edit = healed
+        if repair:
+            work, edit = repair
             fix = (Edit(reader.base + edit.start, reader.base + edit.end, edit.new),)
             end = edit.end if edit.end > refused.offset else None
         else:
@@ -47,7 +47,7 @@ def recover(block: str, refused: YamlRefusal, reader: Reader) -> Document:
 
 
 def _stray_line(block: str, refused: YamlRefusal, keys: list[re.Match[str]]) -> YamlRefusal:
-    """YAML takes a stray line for the start of the next line's key and refuses that one: the fault is the line above."""
+    """Return the error at the stray line above a key: YAML reads that line as the start of the key and refuses the key."""
     key = next((k for k in reversed(keys) if k.start() <= refused.offset), None)
     if key and refused.offset < key.end() and refused.quotable:
         above = block[: key.start()].rstrip()
@@ -63,7 +63,7 @@ def _top_keys(block: str) -> list[re.Match[str]]:
 
 
 def _extent(block: str, offset: int, keys: list[re.Match[str]]) -> tuple[int, int, int]:
-    """Around an offset: where its top-level key starts, where the value starts, where the next key starts."""
+    """Return where the top-level key of an offset starts, its value, and the next key."""
     before = [m for m in keys if m.start() <= offset]
     after = next((m.start() for m in keys if m.start() > offset), len(block))
     if not before:
@@ -75,7 +75,7 @@ def _extent(block: str, offset: int, keys: list[re.Match[str]]) -> tuple[int, in
 def _quote_a_value(
     work: str, block: str, refused: YamlRefusal, keys: list[re.Match[str]], reader: Reader
 ) -> tuple[str, Edit] | None:
-    """The work text without the value at fault, and the edit that quotes it; None when quotes don't help."""
+    """Return the work text without the invalid value, and the edit that quotes it; None when quotes don't help."""
     if not refused.quotable:
         return None
     for start, end in _candidates(block, refused.offset, keys):
@@ -92,14 +92,14 @@ def _quote_a_value(
 
 
 def _candidates(block: str, offset: int, keys: list[re.Match[str]]) -> Iterator[tuple[int, int]]:
-    """Spans of values whose missing quotes may be the fault: the one on that line, then the whole value of its key."""
+    """Yield spans of values whose missing quotes may be the fault: that on the line, then the whole value of its key."""
     start = max(block.rfind("\n", 0, offset), block.rfind("\r", 0, offset)) + 1
     line = re.compile(r"[^\r\n]*").match(block, start)
-    found = _VALUE.match(line[0].rstrip(" \t")) if line else None
-    if found and found["value"]:
+    match = _VALUE.match(line[0].rstrip(" \t")) if line else None
+    if match and match["value"]:
         yield (
-            start + found.start("value"),
-            start + found.start("value") + len(_without_comment(found["value"])),
+            start + match.start("value"),
+            start + match.start("value") + len(_without_comment(match["value"])),
         )
     _, value, end = _extent(block, offset, keys)
     raw = block[value:end].rstrip()
@@ -113,10 +113,10 @@ def _without_comment(value: str) -> str:
 
 
 def _quoted(raw: str) -> tuple[str, str]:
-    """What a raw value means to say, and how it is written in quotes."""
+    """Return the text that a raw value means, and the value in quotes."""
     inner = raw
     mark = raw[0]
-    # 'it's' is meant as a quoted text; "a" and "b" is not: there a quote inside stands at the edge of a word.
+    # 'it's' is meant as a quoted text; "a" and "b" is not: there a quote inside is at the edge of a word.
     if (
         mark in "'\""
         and len(raw) > 1
@@ -136,7 +136,7 @@ def _cover(work: str, start: int, end: int) -> str:
 
 
 def _set_aside(work: str, block: str, offset: int, keys: list[re.Match[str]], reader: Reader) -> str:
-    """The work text without the top-level value (or the stray lines) around an offset."""
+    """Return the work text without the top-level value (or the stray lines) around an offset."""
     start, value, end = _extent(block, offset, keys)
     line_end = next((m.start() for m in re.finditer(r"[\r\n]", block[value:end])), end - value) + value
     raw = block[value:end].strip()
@@ -148,7 +148,7 @@ def _set_aside(work: str, block: str, offset: int, keys: list[re.Match[str]], re
         if line_end > value:
             reader.saved[value] = (raw, value + len(block[value:end].rstrip()))
         return covered
-    # No key, or its value was put aside before and YAML still refuses: the key itself is at fault.
+    # No key, or its value was replaced before and YAML still refuses it: the key itself is at fault.
     return work[:start] + _blank(work[start:end]) + work[end:]
 
 
@@ -170,7 +170,7 @@ _CAUSES = (
 )
 
 
-def _message(block: str, refused: YamlRefusal, healed: tuple[str, Edit] | None) -> str:
+def _message(block: str, refused: YamlRefusal, repair: tuple[str, Edit] | None) -> str:
     if not refused.quotable:
         return refused.why
     cause = refused.why.removeprefix(": ")
@@ -182,14 +182,14 @@ def _message(block: str, refused: YamlRefusal, healed: tuple[str, Edit] | None) 
     elif "did not find expected key" in cause:
         cause = (
             "text follows after the value's closing quote or bracket"
-            if healed
+            if repair
             else "this line is indented differently from the lines above"
         )
     else:
-        cause = next((words for part, words in _CAUSES if part in cause), cause)
-    if healed is None:
+        cause = next((text for part, text in _CAUSES if part in cause), cause)
+    if repair is None:
         return f"{cause}. write 'key: value' lines, and put a value with special characters in quotes"
-    new = healed[1].new
+    new = repair[1].new
     return f"{cause}. " + (
         f"write {new}" if len(new) <= 60 and "\n" not in new else "put the whole value in quotes"
     )

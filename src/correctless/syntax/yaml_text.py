@@ -1,9 +1,10 @@
-"""The one YAML reader: nodes with positions, and findings for what cannot be read."""
+"""YAML reader: nodes with positions, and findings for what cannot be read."""
 
 from __future__ import annotations
 
 from correctless.syntax.yaml_nodes import (
     ALIAS,
+    KINDS,
     LIST,
     MAP,
     SCALAR,
@@ -17,11 +18,13 @@ from correctless.syntax.yaml_nodes import (
     unreadable,
 )
 
-__all__ = ["ALIAS", "LIST", "MAP", "SCALAR", "Document", "Edit", "LineOffsets", "Node", "read", "unreadable"]
+__all__ = [
+    "ALIAS", "KINDS", "LIST", "MAP", "SCALAR", "Document", "Edit", "LineOffsets", "Node", "read", "unreadable"
+]  # fmt: skip
 
 
 def read(text: str, path: str, *, start: int = 0, end: int | None = None) -> Document:
-    """Read the YAML between two offsets of `text`; positions count in the whole text. Never raises on content."""
+    """Read the YAML between two offsets of `text`; positions count in all of it. Never raises on content."""
     stop = len(text) if end is None else end
     reader = Reader(path, LineOffsets(text), start)
     if start == stop:

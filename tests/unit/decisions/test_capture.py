@@ -228,7 +228,9 @@ def test_the_kept_files_name_is_no_path_whatever_the_step_is_called() -> None:
 def test_a_skill_without_decision_points_need_not_report_any() -> None:
     of = SkillContract("demo", "SKILL.md", "autonomous", None, (), (), False, NOTHING)
     assert captured("Done.", of=of) == Captured((), (), ())
-    assert captured("Done.").decisions[0].extra["fault"].startswith("demo lists AD-002 for a person")
+    assert (
+        captured("Done.").decisions[0].extra["fault"].startswith("demo lists AD-002 (escalate: always), but")
+    )
     warned = captured("Done.", silent="warn")
     assert (warned.decisions, warned.warnings[0].partition(":")[0]) == ((), "no-decisions-reported")
     free = DEMO._replace(defaults=tuple(each for each in DEMO.defaults if not each.escalate))

@@ -82,7 +82,7 @@ def mended(rule: Rule, case: Path, target: LintTarget, data: bytes) -> bytes:
         report = run.text(data, target, settings, today=TODAY)
         return [each for each in report.findings if each.rule == rule.ID]
 
-    return fix.mended(data, find)
+    return fix.fixed(data, find)
 
 
 def rule_of(case: Path) -> Rule:

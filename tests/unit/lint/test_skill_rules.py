@@ -74,4 +74,4 @@ def test_a_name_is_written_with_the_line_end_of_the_file() -> None:
         report = run.text(data, LintTarget("my-skill/SKILL.md", SKILL), Settings(), today="2026-11-25")
         return [each for each in report.findings if each.rule == "name-missing"]
 
-    assert fix.mended(data, find) == data.replace(b"---\r\n", b"---\r\nname: my-skill\r\n", 1)
+    assert fix.fixed(data, find) == data.replace(b"---\r\n", b"---\r\nname: my-skill\r\n", 1)

@@ -1,13 +1,13 @@
-"""The rules of the linter, each a function of one `Subject` that yields findings.
+"""Rules of the linter, each a function of one `Subject` that yields findings.
 
-A rule is one module: its docstring is its page, `ID` its name, `SEVERITY` the usual one, `READS` the kinds of files it
-reads, and `check` yields what is wrong. Add one by writing the module, naming it below, and laying its cases into
+A rule is one module: its docstring is its page, `ID` its name, `SEVERITY` its default severity, `READS` the kinds of
+files it reads, and `check` yields its findings. To add one, write the module, name it below, and put its cases into
 tests/cases/rules/<id>/.
 
-What a rule costs, every file pays. So a rule looks for a substring before it looks closer: in `skill.md.body`, or where case
-does not matter in `skill.md.lowered`. A pattern is a text, `re.search(_NAME, ...)`, or `patterns.lazily(...)`: both are
-compiled when a file first needs them. `skill.md.lines`, `.sections` and `.frontmatter` are worked out once a file, whoever asks
-first. No `dataclasses`: a value is a `NamedTuple`, and a changed one is `value._replace(...)`.
+Each rule is run over each file. So a rule searches for a substring first: in `skill.md.body`, or for any case in
+`skill.md.lowered`. A pattern is a text, `re.search(_NAME, ...)`, or `lazily(...)`: both are compiled on first use.
+`skill.md.lines`, `.sections` and `.frontmatter` are computed once for each file. No `dataclasses`: a value is a
+`NamedTuple`, and a changed one is `value._replace(...)`.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     class Rule(Protocol):
-        """What a module of this folder offers."""
+        """Interface of a module in this folder."""
 
         __doc__: str | None
 
@@ -108,7 +108,7 @@ if TYPE_CHECKING:
         def check(self, subject: Any, /) -> Iterable[Finding]: ...
 
 
-# Whether the bytes can be read at all.
+# The file can be read.
 READING: tuple[Rule, ...] = (
     unreadable,
     encoding,
@@ -120,7 +120,7 @@ READING: tuple[Rule, ...] = (
     duplicate_key,
 )
 
-# The skill contract: what `dispatch` refuses a skill for.
+# The skill contract; the dispatcher refuses a skill with an error here.
 CONTRACT: tuple[Rule, ...] = (
     interaction_mode,
     near_miss_key,
@@ -182,7 +182,7 @@ PLUGINS: tuple[Rule, ...] = (
     skill_name_twice,
 )
 
-# What the linter says of its own notes in a file.
+# Notes to the linter in a file.
 LINTER: tuple[Rule, ...] = (suppression,)
 
 FAMILIES = {
@@ -197,24 +197,24 @@ RULES: tuple[Rule, ...] = (*READING, *CONTRACT, *SKILLS, *PLUGINS, *LINTER)
 
 
 def reading(kind: str, rules: Iterable[Rule]) -> tuple[Rule, ...]:
-    """Those of the rules that read this kind of file."""
+    """Return the rules that read this kind of file."""
     return tuple(rule for rule in rules if kind in rule.READS)
 
 
 def run(subject: Subject, rules: Iterable[Rule], path: str = "") -> list[Finding]:
-    """What these rules, all of which read this kind of file, find: each finding once, in the order of the text."""
-    found = {
+    """Return the findings of these rules, all of which read this kind of file, in the order of the text."""
+    findings = {
         each._replace(path=path, rule=rule.ID, severity=each.severity or rule.SEVERITY)
         for rule in rules
         for each in rule.check(subject)
     }
-    return sorted(found, key=_order) if len(found) > 1 else list(found)
+    return sorted(findings, key=_order) if len(findings) > 1 else list(findings)
 
 
-def _order(found: Finding) -> tuple[int, int, str, str]:
-    return found.line, found.column, found.rule, found.message
+def _order(finding: Finding) -> tuple[int, int, str, str]:
+    return finding.line, finding.column, finding.rule, finding.message
 
 
 def problems(contract: SkillContract) -> tuple[Finding, ...]:
-    """All that is wrong with the contract a SKILL.md states, and with the reading of it."""
+    """Return the findings about the contract of a SKILL.md, and about reading it."""
     return tuple(run(of_contract(contract), reading(SKILL, (*READING, *CONTRACT)), contract.path))

@@ -1,16 +1,13 @@
-"""The sentences in which a skill tells itself to ask a person, and whether a decision point covers each one."""
+"""Instructions of a skill to ask a person, and whether a decision point covers each one."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from correctless.base.lazy_re import lazily
 from correctless.lint.subject.prose import sentences
 from correctless.lint.subject.subject import Skill
-from correctless.skill.contract import split_tools, tool_items
-from correctless.syntax import yaml_text
-
-TYPE_CHECKING = False  # typing costs 2 ms to import
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from correctless.skill import contract
 
 TOOL = "AskUserQuestion"
 
@@ -22,14 +19,14 @@ _ASKS = lazily(
     rf"|(?:confirm|check|clarify|agree)\s+(?:[\w-]+\s+){{0,4}}with\s+{_WHO}"
     rf"|(?:use|call|invoke)\s+(?:the\s+)?[`*]*{TOOL}\b)"
 )
-# Says itself that it is for when a person is there, or what is done when nobody is.
-_SETTLED = lazily(
+# The text itself limits the question to attended runs, or says what unattended ones do.
+_RESOLVED = lazily(
     r"(?i)\b(?:interactive(?:ly)?|attended|autonomous(?:ly)?|unattended|AD-\d+|defaults?|escalat\w+|defer\w*|nobody|by\s+hand|"
-    r"(?:person|someone|somebody)\s+is)\b"
+    r"(?:person|some(?:one|body))\s+is)\b"
 )
 _MENTIONS = ("user", "person", "human", "operator", "developer", "maintainer", "requester")
 _WORD = lazily(r"[A-Za-z][a-z]{3,}")
-# Words that say nothing of what is asked about.
+# Words that do not show what the question is about.
 _EMPTY = (
     "about after again also answer answers approval before being choice choose clarify confirm confirmation consent consult "
     "continue could decide decision decisions does done each either else ever every explicit first from have here input into "
@@ -41,40 +38,42 @@ _EMPTY = (
 
 
 def tools(skill: Skill) -> Iterator[tuple[int, int]]:
-    """Where `allowed-tools` names the tool that asks."""
-    for item in tool_items(skill.frontmatter):
-        if item.kind == yaml_text.SCALAR and TOOL in split_tools(item.text)[0]:
+    """Yield each place of `TOOL` in `allowed-tools`."""
+    for item, tool in contract.tools(skill.frontmatter):
+        if tool == TOOL:
             at = skill.text.find(TOOL, item.start, item.end)
             yield (at, at + len(TOOL)) if at >= 0 else (item.start, item.end)
 
 
 def uncovered(skill: Skill) -> Iterator[tuple[int, int]]:
-    """The place of each instruction to ask a person that nothing answers when nobody is there.
+    """Yield the place of each instruction to ask a person that no decision point answers in an unattended run.
 
-    A decision point covers it when the two share a word that says something: too many are let pass rather than too few.
+    A decision point covers it when the two share a significant word: in doubt nothing is reported.
     """
     if not any(who in skill.md.body for who in _MENTIONS) and TOOL not in skill.md.body:
         return
-    listed: set[str] | None = None
-    paragraph, settled = "", False
+    covered: set[str] | None = None
+    paragraph, is_resolved = "", False
     for sentence in sentences(skill):
-        for found in _ASKS.finditer(sentence.text):
-            if not sentence.commands(found):
+        for match in _ASKS.finditer(sentence.text):
+            if not sentence.commands(match):
                 continue
-            # Once a paragraph: a hostile one has as many sentences as it is long.
+            # Once for each paragraph: a hostile one has as many sentences as it is long.
             if paragraph is not sentence.paragraph:
                 paragraph = sentence.paragraph
-                settled = bool(_SETTLED.search(f"{sentence.above}\n{paragraph}"))
-            if settled:
+                is_resolved = bool(_RESOLVED.search(f"{sentence.above}\n{paragraph}"))
+            if is_resolved:
                 break
-            if listed is None:
-                listed = {word for d in skill.contract.defaults for word in _said(f"{d.subject} {d.choice}")}
-            if not listed & _said(f"{sentence.above} {sentence.text}"):
-                yield sentence.span(found)
+            if covered is None:
+                covered = {
+                    word for d in skill.contract.defaults for word in _stems(f"{d.subject} {d.choice}")
+                }
+            if not covered & _stems(f"{sentence.above} {sentence.text}"):
+                yield sentence.span(match)
             break  # one finding a sentence
 
 
-def _said(text: str) -> set[str]:
+def _stems(text: str) -> set[str]:
     empty = _EMPTY.split()
-    words = (word.lower() for word in _WORD.findall(text))
-    return {word[:5] for word in words if word not in empty}
+    lowered = (word.lower() for word in _WORD.findall(text))
+    return {word[:5] for word in lowered if word not in empty}

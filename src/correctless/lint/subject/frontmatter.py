@@ -1,22 +1,19 @@
-"""Values of a skill's frontmatter that several rules ask for, as Claude Code 2.1.329 reads them."""
+"""Values of a skill's frontmatter that several rules need, as Claude Code 2.1.329 reads them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from correctless.lint.subject.subject import Skill
 from correctless.skill.contract import split_tools
 from correctless.syntax import yaml_text
 from correctless.syntax.yaml_text import Node
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from correctless.lint.subject.subject import Skill
 
 MODEL, USER = "disable-model-invocation", "user-invocable"
 ALLOWED, DISALLOWED = "allowed-tools", "disallowed-tools"
 
 _TRUE, _FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
-# Names that it takes for another one.
+# Names that it reads as another one.
 SAME = {
     "Task": "Agent",
     "KillShell": "TaskStop",
@@ -31,27 +28,27 @@ SAME = {
 
 
 def place(skill: Skill, key: str) -> Node | None:
-    """The value of a key, or the key itself where that is empty."""
+    """Return the value of a key, or the key itself if that is empty."""
     pair = skill.frontmatter.pair(key) if skill.frontmatter else None
     return next((node for node in reversed(pair) if node.end > node.start), None) if pair else None
 
 
 def stated(skill: Skill, key: str) -> Node | None:
-    """The value of a key, asked for cheaply; none where it is an alias, which is not followed."""
+    """Return the value of a key, None for an alias; fast when the text does not have the key."""
     node = skill.frontmatter.get(key) if key in skill.md.raw and skill.frontmatter else None
     return None if node is None or node.kind == yaml_text.ALIAS else node
 
 
 def meaning(node: Node | None) -> bool | None:
-    """What Claude Code takes a value for; None when it can't read it."""
+    """Return how Claude Code reads a value, None when it cannot."""
     if node is None or node.kind != yaml_text.SCALAR:
         return None
-    word = node.text.strip().lower()
-    return True if word in _TRUE else False if word in _FALSE else None
+    value = node.text.strip().lower()
+    return True if value in _TRUE else False if value in _FALSE else None
 
 
 def named(skill: Skill, key: str) -> Iterator[tuple[str, str, tuple[int, int]]]:
-    """Each tool under a key: its name, its pattern in parentheses or "", and where the name stands."""
+    """Yield each tool under a key: its name, its pattern in parentheses or "", and the span of the name."""
     node = skill.frontmatter.get(key) if skill.frontmatter and key in skill.md.raw else None
     if node is None:
         return
@@ -62,7 +59,7 @@ def named(skill: Skill, key: str) -> Iterator[tuple[str, str, tuple[int, int]]]:
         at = item.start
         for tool in tools:
             name, _, pattern = tool.partition("(")
-            # Once one is not found, as it is written with an escape, none is looked for: that would take for ever.
-            found = skill.text.find(name, at, item.end) if at >= 0 else -1
-            at = found + len(name) if found >= 0 else -1
-            yield name, pattern, (found, at) if found >= 0 else (item.start, item.end)
+            # After one that is not found, as it is written with an escape, none is searched: that would be quadratic.
+            position = skill.text.find(name, at, item.end) if at >= 0 else -1
+            at = position + len(name) if position >= 0 else -1
+            yield name, pattern, (position, at) if position >= 0 else (item.start, item.end)

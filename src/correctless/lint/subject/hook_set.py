@@ -1,52 +1,26 @@
-"""The events, matchers and handlers of a hooks.json or of a plugin's manifest, each with its position."""
+"""Events, matchers and handlers of a hooks.json or a plugin's manifest, with positions."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from correctless.lint.subject import shapes
 from correctless.lint.subject.subject import HOOKS, JsonSubject
 from correctless.syntax.yaml_text import LIST, MAP, Node
 
-TYPE_CHECKING = False  # typing costs 2 ms to import
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-# What `plugin validate` of Claude Code 2.1.329 does not call unknown, 2026-11-25.
-EVENTS = frozenset(
-    {
-        *(
-            "PreToolUse",
-            "PostToolUse",
-            "PostToolUseFailure",
-            "PostToolBatch",
-            "PermissionRequest",
-            "PermissionDenied",
-        ),
-        *(
-            "UserPromptSubmit",
-            "UserPromptExpansion",
-            "MessageDisplay",
-            "Notification",
-            "Elicitation",
-            "ElicitationResult",
-        ),
-        *(
-            "SessionStart",
-            "SessionEnd",
-            "Setup",
-            "Stop",
-            "StopFailure",
-            "SubagentStart",
-            "SubagentStop",
-            "TeammateIdle",
-        ),
-        *("PreCompact", "PostCompact", "TaskCreated", "TaskCompleted", "InstructionsLoaded", "ConfigChange"),
-        *("WorktreeCreate", "WorktreeRemove", "CwdChanged", "FileChanged"),
-    }
-)
+# Events that `plugin validate` of Claude Code 2.1.329 knows, 2026-11-25.
+EVENTS = frozenset((
+    "PreToolUse", "PostToolUse", "PostToolUseFailure", "PostToolBatch", "PermissionRequest",
+    "PermissionDenied", "UserPromptSubmit", "UserPromptExpansion", "MessageDisplay", "Notification",
+    "Elicitation", "ElicitationResult", "SessionStart", "SessionEnd", "Setup", "Stop", "StopFailure",
+    "SubagentStart", "SubagentStop", "TeammateIdle", "PreCompact", "PostCompact", "TaskCreated",
+    "TaskCompleted", "InstructionsLoaded", "ConfigChange", "WorktreeCreate", "WorktreeRemove", "CwdChanged",
+    "FileChanged",
+))  # fmt: skip
 
 
 def maps(file: JsonSubject) -> Iterator[Node]:
-    """The objects whose keys are events."""
+    """Yield the objects whose keys are events."""
     hooks = file.root.get("hooks") if file.root else None
     if hooks is None:
         return
@@ -56,13 +30,13 @@ def maps(file: JsonSubject) -> Iterator[Node]:
 
 
 def events(file: JsonSubject) -> Iterator[tuple[Node, Node]]:
-    """Each event's key, and what stands under it."""
+    """Yield each event's key and value."""
     for each in maps(file):
         yield from each.pairs
 
 
 def matchers(file: JsonSubject) -> Iterator[tuple[str, Node]]:
-    """The name of the event and the object of each matcher that has the form of one."""
+    """Yield the name of the event and the object of each valid matcher."""
     for event, value in events(file):
         for matcher in value.items if value.kind == LIST else ():
             if matcher.kind == MAP:
@@ -70,7 +44,7 @@ def matchers(file: JsonSubject) -> Iterator[tuple[str, Node]]:
 
 
 def handlers(file: JsonSubject) -> Iterator[Node]:
-    """The objects that say what is done."""
+    """Yield the objects that say what a hook does."""
     for _, matcher in matchers(file):
         each = matcher.get("hooks")
         for handler in each.items if each is not None and each.kind == LIST else ():
@@ -79,11 +53,11 @@ def handlers(file: JsonSubject) -> Iterator[Node]:
 
 
 def root(file: JsonSubject) -> str:
-    """The plugin's folder, from the folder of the file."""
+    """Return the plugin's folder, from the folder of the file."""
     return "../" if file.kind == HOOKS or file.folder == ".claude-plugin" else ""
 
 
-# What a handler of each type can't do without, and what else it may say.
+# Required keys of a handler by its type, and below the optional ones.
 _NEEDED: dict[str, dict[str, shapes.Form]] = {
     "command": {"command": shapes.text},
     "prompt": {"prompt": shapes.text},
@@ -114,11 +88,11 @@ _OTHER: dict[str, shapes.Form] = {
 
 
 def faults(event: Node, value: Node) -> Iterator[tuple[Node, str]]:
-    """What under an event has not the form that is read."""
+    """Yield each invalid value of an event, with a message."""
     if value.kind != LIST:
         yield (
             value,
-            f"'{event.text}' is {shapes.said(value)}. write a list of objects with 'matcher' and 'hooks'",
+            f"'{event.text}' is {shapes.describe(value)}. write a list of objects with 'matcher' and 'hooks'",
         )
     for matcher in value.items:
         yield from _matcher(matcher)
@@ -126,15 +100,15 @@ def faults(event: Node, value: Node) -> Iterator[tuple[Node, str]]:
 
 def _matcher(matcher: Node) -> Iterator[tuple[Node, str]]:
     if matcher.kind != MAP:
-        yield matcher, f"a matcher is {shapes.said(matcher)}. write an object with 'hooks'"
+        yield matcher, f"a matcher is {shapes.describe(matcher)}. write an object with 'hooks'"
         return
     name = matcher.get("matcher")
     if name is not None and not shapes.is_text(name):
-        yield name, f"'matcher' is {shapes.said(name)}. write text in quotes"
+        yield name, f"'matcher' is {shapes.describe(name)}. write text in quotes"
     hooks = matcher.get("hooks")
     if hooks is None or hooks.kind != LIST:
-        said = f"'hooks' is {shapes.said(hooks)}" if hooks else "no 'hooks' in this object"
-        yield hooks or matcher, f'{said}. write "hooks": [{{"type": "command", ...}}]'
+        fault = f"'hooks' is {shapes.describe(hooks)}" if hooks else "no 'hooks' in this object"
+        yield hooks or matcher, f'{fault}. write "hooks": [{{"type": "command", ...}}]'
         return
     for handler in hooks.items:
         yield from _handler(handler)
@@ -144,14 +118,14 @@ def _handler(handler: Node) -> Iterator[tuple[Node, str]]:
     if handler.kind != MAP:
         yield (
             handler,
-            f'a hook is {shapes.said(handler)}. write an object such as {{"type": "command", "command": "..."}}',
+            f'a hook is {shapes.describe(handler)}. write an object such as {{"type": "command", "command": "..."}}',
         )
         return
     type_ = handler.get("type")
     needed = _NEEDED.get(type_.text) if type_ is not None and shapes.is_text(type_) else None
     if needed is None:
-        said = f"the type is {shapes.said(type_)}" if type_ else "this hook has no 'type'"
-        yield type_ or handler, f"{said}. write one of {', '.join(_NEEDED)}"
+        fault = f"the type is {shapes.describe(type_)}" if type_ else "this hook has no 'type'"
+        yield type_ or handler, f"{fault}. write one of {', '.join(_NEEDED)}"
         return
     for key in needed:
         if handler.get(key) is None:

@@ -1,18 +1,16 @@
-"""The entries of a marketplace, and the folders of their plugins."""
+"""Entries of a marketplace, and the folders of their plugins."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from correctless.lint.subject.shapes import is_text
 from correctless.lint.subject.subject import JsonSubject
 from correctless.syntax.yaml_text import MAP, Node
 
-TYPE_CHECKING = False  # typing costs 2 ms to import
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
-
-def listed(market: JsonSubject) -> Iterator[tuple[Node, Node | None]]:
-    """Each entry of a marketplace, and its source."""
+def entries(market: JsonSubject) -> Iterator[tuple[Node, Node | None]]:
+    """Yield each entry of a marketplace, and its source."""
     plugins = market.root.get("plugins") if market.root else None
     for entry in plugins.items if plugins else ():
         if entry.kind == MAP:
@@ -20,7 +18,7 @@ def listed(market: JsonSubject) -> Iterator[tuple[Node, Node | None]]:
 
 
 def folder(market: JsonSubject, source: Node) -> str | None:
-    """Where a source that is a path leads, from the folder of the marketplace's file; None for what is no such path."""
+    """Return the folder of a source that is a path, from the folder of the marketplace's file; None for other sources."""
     above = "../" if market.folder == ".claude-plugin" else ""
     name = source.text
     if ".." in name.split("/") or name.startswith("/") or not name:

@@ -1,26 +1,23 @@
-"""The forms of JSON values in a plugin's manifest, and where a value differs from its form."""
+"""Forms of JSON values in a plugin's manifest, and the values that differ from them."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Iterator
 
 from correctless.syntax.yaml_text import LIST, MAP, SCALAR, Node
 
-TYPE_CHECKING = False  # typing costs 2 ms to import
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    # A form yields each place that differs, with what should stand there instead.
-    Form = Callable[[Node], Iterator[tuple[Node, str]]]
+# A form yields each place that differs, with what to write instead.
+Form = Callable[[Node], Iterator[tuple[Node, str]]]
 
 
 def is_text(node: Node | None) -> bool:
-    """Tell whether a node is a JSON string."""
+    """Return whether a node is a JSON string."""
     return node is not None and node.kind == SCALAR and node.style == '"'
 
 
-def said(node: Node) -> str:
-    """What stands there, in a few words."""
+def describe(node: Node) -> str:
+    """Return a value in a few words."""
     if node.kind in (MAP, LIST):
         return "an object" if node.kind == MAP else "a list"
     if node.style == '"':
@@ -29,13 +26,21 @@ def said(node: Node) -> str:
 
 
 def reserved(name: str) -> bool:
-    """Whether a plugin of somebody else may not be called so."""
+    """Return whether a name is reserved for Anthropic's plugins."""
     low = name.lower()
     return (
         low.startswith(("claude-", "anthropic-", "anthropics-", "cc-plugin-"))
         or low in ("claude", "anthropic", "anthropics", "claude-code", "claude-mods")
         or bool(re.search(r"official[-_.]?(?:claude|anthropic)|(?:claude|anthropic)[-_.]?official", low))
     )
+
+
+def near(name: str, known: Iterable[str], cutoff: float) -> str:
+    """Return the known name that is most like a name, "" without one."""
+    from difflib import get_close_matches  # here: it costs 5 ms, and most files need none of it
+
+    spelled = {each.lower(): each for each in sorted(known)}
+    return next((spelled[each] for each in get_close_matches(name, spelled, n=1, cutoff=cutoff)), "")
 
 
 def text(node: Node) -> Iterator[tuple[Node, str]]:
@@ -91,7 +96,7 @@ def list_of(each: Form) -> Form:
 
 
 def named_object(node: Node) -> Iterator[tuple[Node, str]]:
-    """An author or owner: `{"name": "..."}`."""
+    """Demand an author or owner: `{"name": "..."}`."""
     if node.kind != MAP:
         yield node, 'an object such as {"name": "..."}'
         return
@@ -101,7 +106,7 @@ def named_object(node: Node) -> Iterator[tuple[Node, str]]:
 
 
 def path(ending: str = "", *, also: tuple[str, ...] = ()) -> Form:
-    """A path inside the plugin: it starts with `./`, has no `..`, and ends as its kind does."""
+    """Return the form of a path inside the plugin: `./`, no `..`, and the ending of its kind."""
     what = f"a path such as './folder/name{ending}'"
 
     def form(node: Node) -> Iterator[tuple[Node, str]]:
@@ -116,7 +121,7 @@ def path(ending: str = "", *, also: tuple[str, ...] = ()) -> Form:
 
 
 def one_or_more(each: Form, *, inline: bool = False) -> Form:
-    """A value or a list of such; `inline`: an object that holds the parts themselves will do as well."""
+    """Return the form of a value or a list of values; `inline`: an object with the parts themselves is valid as well."""
 
     def form(node: Node) -> Iterator[tuple[Node, str]]:
         for item in node.items if node.kind == LIST else (node,):
@@ -138,7 +143,7 @@ def _command(node: Node) -> Iterator[tuple[Node, str]]:
             yield from path()(source)
 
 
-# What a server of a type can't do without; a type that is not known here may need anything.
+# Required key of a server by its type; an unknown type may need anything.
 _SERVERS = {"stdio": "command", "http": "url", "sse": "url", "ws": "url"}
 
 
@@ -196,7 +201,7 @@ def _option(node: Node) -> Iterator[tuple[Node, str]]:
             yield value, 'an object with "type", "title" and "description"'
 
 
-# Keys of a plugin that hold paths, also where an entry of a marketplace has them.
+# Keys that hold paths, in a plugin and in an entry of a marketplace.
 PATHS: dict[str, Form] = {
     "commands": _command,
     "agents": one_or_more(path(".md")),
@@ -230,9 +235,9 @@ PLUGIN: dict[str, Form] = {
 
 
 def faults(node: Node, forms: dict[str, Form]) -> Iterator[tuple[Node, str]]:
-    """Each value of an object that has not its form, with the words of a finding."""
+    """Yield each value of an object that differs from its form, with a message."""
     for key, value in node.pairs:
         form = forms.get(key.text)
         for place, wanted in form(value) if form else ():
             verb = "is" if place is value else "holds"
-            yield place, f"'{key.text[:60]}' {verb} {said(place)}. write {wanted}"
+            yield place, f"'{key.text[:60]}' {verb} {describe(place)}. write {wanted}"

@@ -1,7 +1,7 @@
 """One file as rules see it: text, nodes, contract, and facts about its neighbours.
 
-A rule sees nothing else: what it can depend on is the content, the names of file and folder, the dialect, and the facts it
-asked for. So a result can be kept under exactly those.
+A rule can depend on nothing but the content, the names of file and folder, the dialect, and the facts that it looked
+up. So the digest of these is the key of a cached result.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 import re
 import stat
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from functools import cached_property
 
 try:
@@ -23,12 +24,8 @@ from correctless.skill.contract import SkillContract, of_skill
 from correctless.skill.skill_text import SkillText
 from correctless.syntax import yaml_text
 from correctless.syntax.finding import Edit, Finding
-from correctless.syntax.markdown import ITEM, MarkdownLine, Section
+from correctless.syntax.markdown import ITEM, MarkdownLine, Section, line_starts
 from correctless.syntax.yaml_text import Document, LineOffsets, Node
-
-TYPE_CHECKING = False  # typing costs 2 ms to import
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 # Kinds of files.
 SKILL, AGENT, PLUGIN, MARKETPLACE, HOOKS = "skill", "agent", "plugin", "marketplace", "hooks"
@@ -36,54 +33,55 @@ SKILL, AGENT, PLUGIN, MARKETPLACE, HOOKS = "skill", "agent", "plugin", "marketpl
 CLAUDE_CODE, AGENTSKILLS = DIALECTS = ("claude-code", "agentskills")
 
 MAX_FACT = 1 << 20  # bytes of a neighbour that are read
-_NEAR = 20  # lines from the start of a text, where most findings stand: to cut it there is faster than to index all of it
+_NEAR = 20  # lines from the start, where most findings are: to split off these is faster than to index the whole text
 
-# Where a finding stands: a value, a line of the body, a heading, a span of the text or one offset in it; None is "in the
-# whole file".
+# Place of a finding: a value, a line of the body, a heading, a span of the text or one offset in it; None is the whole file.
 Place = Node | MarkdownLine | Section | tuple[int, int] | int | None
-Asked = dict[tuple[str, str], str]
+Lookups = dict[tuple[str, str], str]  # (question, path) -> answer
 
 
 class NeighbourFacts:
-    """What a rule may ask about the neighbours of a file; each question is kept with its answer, so that both can be asked
-    again. Paths are relative to the folder of the file, and written with `/`.
+    """Facts about the neighbours of a file, by a path relative to its folder, written with `/`.
+
+    Each lookup is stored with its answer, so that a cached result can be checked again.
     """
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
-        self.asked: Asked = {}
+        self.lookups: Lookups = {}
 
     def kind(self, path: str) -> str:
-        """`file`, `folder`, or "" when there is nothing, or a link that leads nowhere."""
+        """Return `file`, `folder`, or "" for nothing and for a broken link."""
         return self._ask("kind", path)
 
     def runnable(self, path: str) -> bool:
-        """Whether it is a file whose owner may run it."""
+        """Return whether it is a file whose owner may run it."""
         return self._ask("runnable", path) == "yes"
 
     def names(self, path: str) -> tuple[str, ...]:
-        """The names in a folder, sorted; none when it can't be listed."""
-        return tuple(self._ask("names", path).split("/")) if self._ask("names", path) else ()
+        """Return the names in a folder, sorted; none when it cannot be listed."""
+        names = self._ask("names", path)
+        return tuple(names.split("/")) if names else ()
 
     def read(self, path: str) -> bytes | None:
-        """The bytes of a plain file of at most `MAX_FACT`; None when there is none that can be read."""
+        """Return the bytes of a plain file of at most `MAX_FACT` bytes, None when it cannot be read."""
         data = _bytes(self._at(path))
-        self.asked["read", path] = _digest(data)
+        self.lookups["read", path] = _digest(data)
         return data
 
     def _ask(self, question: str, path: str) -> str:
-        if (question, path) not in self.asked:
-            self.asked[question, path] = _ANSWERS[question](self._at(path))
-        return self.asked[question, path]
+        if (question, path) not in self.lookups:
+            self.lookups[question, path] = _LOOK_UP[question](self._at(path))
+        return self.lookups[question, path]
 
     def _at(self, path: str) -> str:
         return os.path.join(self._folder, path)
 
 
-def still_so(folder: str, asked: Asked) -> bool:
-    """Whether each question about the neighbours of a file in `folder` is answered as it was."""
+def lookups_unchanged(folder: str, lookups: Lookups) -> bool:
+    """Return whether each lookup from `folder` has the same answer as before."""
     return all(
-        _ANSWERS[question](os.path.join(folder, path)) == was for (question, path), was in asked.items()
+        _LOOK_UP[question](os.path.join(folder, path)) == was for (question, path), was in lookups.items()
     )
 
 
@@ -121,7 +119,7 @@ def _digest(data: bytes | None) -> str:
     return "" if data is None else blake2b(data, digest_size=16).hexdigest()
 
 
-_ANSWERS: dict[str, Callable[[str], str]] = {
+_LOOK_UP: dict[str, Callable[[str], str]] = {
     "kind": _kind,
     "runnable": _runnable,
     "names": _names,
@@ -132,8 +130,8 @@ _ANSWERS: dict[str, Callable[[str], str]] = {
 class Subject(ABC):
     """One file of one kind. `text` is its content without a byte order mark; offsets count in it.
 
-    `name` is that of the file, `folder` that of the folder it lies in. `adopted`: the project uses the contract, so a skill
-    that says nothing of it is a fault.
+    `name` is that of the file, `folder` that of its folder. `adopted`: the project uses the contract, so a skill
+    without it is a fault.
     """
 
     def __init__(
@@ -162,35 +160,27 @@ class Subject(ABC):
     @property
     @abstractmethod
     def notes(self) -> tuple[Finding, ...]:
-        """What the reading itself found wrong, each with the id of its rule."""
+        """Findings of the reading itself, each with the id of its rule."""
 
     @property
     def start(self) -> int:
-        """Where a finding about the whole file, or about what is missing in it, stands."""
+        """Return the offset for findings about the whole file, or about what is missing in it."""
         return 0
 
-    def noted(self, rule: str) -> list[Finding]:
-        """Those of the notes that are one rule's."""
+    def notes_of(self, rule: str) -> list[Finding]:
+        """Return the notes of one rule."""
         return [note for note in self.notes if note.rule == rule]
 
     def at(self, place: Place, message: str, severity: str = "", fix: tuple[Edit, ...] = ()) -> Finding:
-        """A finding at a place; path and rule, and the severity that is left out, are filled in by whoever runs the rule."""
-        if isinstance(place, MarkdownLine):
-            found = (
-                re.match(defaults.BULLET, place.text)
-                if place.kind == ITEM
-                else re.match(r"[ \t]*", place.text)
-            )
-            column = (found.end() if found else 0) + 1
-            end = len(place.text.rstrip()) + 1
-            return Finding(
-                "", place.number, column, "", message, severity, place.number, max(end, column + 1), fix
-            )
-        if isinstance(place, Section):
-            heading = self.text_of(place.line)
-            return Finding(
-                "", place.line, 1, "", message, severity, place.line, len(heading.rstrip()) + 1, fix
-            )
+        """Return a finding at a place; `rules.run` fills in path, rule and a missing severity."""
+        if isinstance(place, (MarkdownLine, Section)):
+            if isinstance(place, MarkdownLine):
+                indent = re.match(defaults.BULLET if place.kind == ITEM else r"[ \t]*", place.text)
+                line, column, text = place.number, (indent.end() if indent else 0) + 1, place.text
+            else:
+                line, column, text = place.line, 1, self.text_of(place.line)
+            end = max(len(text.rstrip()), column) + 1
+            return Finding("", line, column, "", message, severity, line, end, fix)
         if isinstance(place, Node):
             start, end = place.start, place.start + len(self.text[place.start : place.end].rstrip())
         elif isinstance(place, tuple):
@@ -201,12 +191,12 @@ class Subject(ABC):
         return Finding("", *self._lines.place(start), "", message, severity, *ends, fix)
 
     def within(self, line: MarkdownLine, start: int, end: int) -> tuple[int, int]:
-        """The span of the text that two offsets in a line mean."""
+        """Return the span in the text of two offsets in a line."""
         at = self._line_starts[line.number - 1]
         return at + start, at + end
 
     def text_of(self, number: int) -> str:
-        """One line, without its end."""
+        """Return one line without its end."""
         if number <= _NEAR and "\r" not in self.text:
             return self._near[number - 1]
         starts = self._line_starts
@@ -222,7 +212,7 @@ class Subject(ABC):
 
     @cached_property
     def _line_starts(self) -> list[int]:
-        return [0, *(found.end() for found in re.finditer(r"\r\n|\n|\r", self.text))]
+        return line_starts(self.text)
 
 
 class MarkdownSubject(Subject):
@@ -230,7 +220,7 @@ class MarkdownSubject(Subject):
 
     @cached_property
     def md(self) -> SkillText:
-        """Frontmatter, body, lines and sections, as `skillmd` reads them."""
+        """Frontmatter, body, lines and sections."""
         return skill_text.read(self.data, f"{self.folder}/{self.name}")
 
     @property
@@ -245,7 +235,7 @@ class MarkdownSubject(Subject):
 
     @property
     def notes(self) -> tuple[Finding, ...]:
-        """Return the problems met while reading."""
+        """Return the findings of the reading itself."""
         return self.md.notes
 
     @property
@@ -261,7 +251,7 @@ class Skill(MarkdownSubject):
     @cached_property
     def contract(self) -> SkillContract:
         """Return the contract that the skill states."""
-        return of_skill(self.md, self.sections)
+        return of_skill(self.md)
 
     @cached_property
     def sections(self) -> list[Section]:
@@ -270,7 +260,7 @@ class Skill(MarkdownSubject):
 
     @cached_property
     def entries(self) -> tuple[tuple[MarkdownLine, str, defaults.Parts], ...]:
-        """First line, whole text and stated parts of each decision point; `contract.defaults` in the same order."""
+        """First line, whole text and stated parts of each decision point, in the order of `contract.defaults`."""
         return tuple(defaults.entries(self.sections))
 
 
@@ -288,20 +278,20 @@ class JsonSubject(Subject):
 
     @cached_property
     def document(self) -> Document:
-        """Return the file as nodes, with the problems met while reading."""
+        """Return the file as nodes, with the findings of the reading itself."""
         from correctless.syntax import json_text  # most files are of Markdown
 
         return json_text.read(self.text, self.name)
 
     @property
     def root(self) -> Node | None:
-        """The object at the top; None when there is none, or something else stands there."""
+        """Return the object at the top, None without one."""
         root = self.document.root
         return root if root is not None and root.kind == yaml_text.MAP else None
 
     @cached_property
     def notes(self) -> tuple[Finding, ...]:
-        """Return the problems met while reading."""
+        """Return the findings of the reading itself."""
         faults = (
             Finding(self.name, *self._lines.place(at), rule, message, severity)
             for at, rule, message, severity in self._decoded[1]
@@ -324,7 +314,7 @@ CLASSES: dict[str, type[Subject]] = {
 
 
 def of_contract(contract: SkillContract) -> Skill:
-    """The skill a contract was read from, once more as a subject."""
+    """Return the skill of a contract as a subject."""
     folder = os.path.dirname(os.path.abspath(contract.path))
     name = os.path.basename(contract.path)
     skill = Skill(SKILL, name, os.path.basename(folder), b"", NeighbourFacts(folder))

@@ -1,8 +1,8 @@
-"""What is done in a person's place is the passive choice.
+"""The default of a decision that needs a human is passive.
 
-An `escalate: always` decision is a person's. While nobody is there its default is applied, and only afterwards a person
-confirms it. A default that skips, flags, stops or keeps can still be confirmed or taken back; one that accepts, merges,
-deletes, publishes or approves has by then done what the person was to decide.
+An `escalate: always` decision needs a human. Unattended, its default is applied first, and you confirm it afterwards. You can
+still confirm or reject a default that skips, flags, stops or keeps; one that accepts, merges, deletes, publishes or approves
+has already done what you were to decide.
 
 Wrong:
 
@@ -25,10 +25,10 @@ interaction_mode: hybrid
 ---
 ## Autonomous Defaults
 
-- **AD-001**: Stale branches — `escalate: always`. Default if deferred: keep them and list them. Rationale: somebody may need one.
+- **AD-001**: Stale branches — `escalate: always`. Default if deferred: keep them and list them. Rationale: a branch may still be needed.
 ```
 
-Fix: write what leaves everything as it is (skip, flag, stop, keep), or drop `escalate: always` if no person has to decide.
+Fix: write a default that changes nothing (skip, flag, stop, keep), or delete `escalate: always` if no human has to decide.
 
 Source: R-011; the skill contract.
 """
@@ -36,14 +36,11 @@ Source: R-011; the skill contract.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from correctless.base.lazy_re import lazily
 from correctless.lint.subject.subject import SKILL, Skill
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "active-deferred-default"
 SEVERITY = "warning"
@@ -67,26 +64,26 @@ _IS_DONE = lazily(
     rf"(?i)\A[^,;]*?\b(?:is|are|gets|get|be|being)\s+(?:\w+ly\s+)?(?P<verb>{_DONE})\b(?P<rest>.*)\Z",
     re.DOTALL,
 )
-# What makes a clause passive, whatever verb it also has.
+# Words that make a clause passive, with any verb.
 _PASSIVE = lazily(
     r"(?i)\b(?:not|never|no|none|nothing|nobody|neither|nor|cannot|skip(?:s|ped|ping)?|flag(?:s|ged|ging)?|stop(?:s|ped)?|keeps?|kept|"
     r"stay(?:s|ed)?|wait(?:s|ed|ing)?|remains?|leaves?|left|list(?:s|ed)?|report(?:s|ed)?|refused?|declined?|rejects?|rejected|"
     r"postponed?|deferred|unchanged|untouched|undone|draft|as\s+(?:it|they)\s+(?:is|are|stands?)|status\s+quo|"
     r"(?:which|that|what|whatever|if|whether)\s+(?:is|are|was|were))\b|n't\b|n’t\b"
 )
-# It happens only once a person has decided.
+# It happens only after a person has decided.
 _LATER = lazily(
     r"(?i)\b(?:once|after|until|unless|when|if|by)\b.*\b(?:persons?|humans?|people|reviewers?|owners?|maintainers?|users?|"
-    r"somebody|someone|confirm\w*|approv\w*)\b",
+    r"some(?:body|one)|confirm\w*|approv\w*)\b",
     re.DOTALL,
 )
-# What the clauses behind a passive one go on with, until one begins anew: "skip the merge, delete and publish steps".
+# What separates the clauses that a passive verb governs from the next ones: "skip the merge, delete and publish steps".
 _ANEW = lazily(r"(?:[;.!]\s|,?\s+(?:and\s+)?then\s|,?\s+but\s)")
 _CLAUSE = lazily(r",\s+(?:and\s+|or\s+)?|\s+and\s+")
 _OBJECT = lazily(
     r"(?i)\s+(?:the|a|an|all|any|every|each|it|them|this|that|these|those|its|their|whatever|everything)\b"
 )
-# The verb's word as a noun: a thing, and what is done with it. "Merge conflicts ..." has its own verb further on.
+# The verb as a noun: "Merge conflicts ..." has its own verb further on.
 _NOUN = lazily(
     r"(?i)\s*(?:-|of\b|requests?\b|conflicts?\b|commits?\b|notes?\b|keys?\b|steps?\b|jobs?\b|queues?\b|access\b|rights?\b|"
     r"permissions?\b|criteria\b|is\b|are\b|stays?\b|waits?\b)"
@@ -105,11 +102,13 @@ def check(skill: Skill) -> Iterator[Finding]:
 
 
 def _acting(choice: str) -> str:
-    """The word by which a default acts, "" when it does not."""
+    """Return the verb by which a default acts, "" for a passive one."""
     if not re.search(rf"(?i)\b(?:{_FORMS}|{_DONE})\b", choice):
         return ""
-    # A word in quotes may be the option that is taken; a longer quote is spoken of.
-    bare = re.sub(r"`[^`]*`|\"[^\"]*\"|“[^”]*”|(?<!\w)'[^']*'", lambda m: _word(m[0]), choice).strip("*_ ")
+    # A word in quotes may be the chosen option; a longer quote is only mentioned.
+    bare = re.sub(r"`[^`]*`|\"[^\"]*\"|“[^”]*”|(?<!\w)'[^']*'", lambda m: _unquoted(m[0]), choice).strip(
+        "*_ "
+    )
     bare = re.sub(r"\([^()]*\)", "", bare)
     for part in _ANEW.split(bare):
         first = True
@@ -117,18 +116,18 @@ def _acting(choice: str) -> str:
             if verb := _verb(clause.strip(" *_`"), first=first):
                 return verb
             if first and not _opens_freely(clause):
-                break  # its negation, or the verb that governs it, holds for the rest too
+                break  # its negation, or the verb that governs it, applies to the rest too
             first = False
     return ""
 
 
-def _word(quoted: str) -> str:
+def _unquoted(quoted: str) -> str:
     inner = quoted.strip("`\"'“”")
     return inner if re.fullmatch(r"[\w-]+", inner) else "Q"
 
 
 def _opens_freely(clause: str) -> bool:
-    """Whether what is joined to a clause stands by itself: "keep it and merge the rest", not "do not merge and delete"."""
+    """Return whether the next clause is independent: "keep it and merge the rest", not "do not merge and delete"."""
     return not re.match(
         rf"(?i)\s*{_LEAD}(?:do(?:es)?\s+not|don't|don’t|never|no|not|neither|refuse\s+to|decline\s+to|wait\s+to)\b",
         clause,
@@ -139,13 +138,13 @@ def _verb(clause: str, *, first: bool) -> str:
     if _LATER.search(clause):
         return ""
     for pattern in (_ACTS, _IS_DONE):
-        found = pattern.match(clause)
-        if found is None:
+        match = pattern.match(clause)
+        if match is None:
             continue
-        said = clause if pattern is _IS_DONE else found["rest"]
-        if _PASSIVE.search(said) or (pattern is _ACTS and _NOUN.match(found["rest"])):
+        object_text = clause if pattern is _IS_DONE else match["rest"]
+        if _PASSIVE.search(object_text) or (pattern is _ACTS and _NOUN.match(match["rest"])):
             continue
-        if pattern is _ACTS and not first and not _OBJECT.match(found["rest"]):
+        if pattern is _ACTS and not first and not _OBJECT.match(match["rest"]):
             continue
-        return " ".join(found["verb"].split())
+        return " ".join(match["verb"].split())
     return ""

@@ -1,7 +1,7 @@
 """`allowed-tools` is one line of tools, or a list of them, with every parenthesis closed.
 
-In `Bash(git log:*` the rest of the line belongs to the pattern, and the tools behind it are then not named. Claude Code's
-validator says nothing of it; the dispatcher hands the agent exactly the tools that are named.
+In `Bash(git log:*` the rest of the line belongs to the pattern, so the tools behind it are not allowed. Claude Code's validator
+does not report it; the dispatcher gives the agent exactly the tools that are named.
 
 Wrong:
 
@@ -28,14 +28,12 @@ Source: Claude Code 2.1.329, `plugin validate`, 2026-11-25.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject.subject import SKILL, Skill
 from correctless.skill.contract import split_tools, tool_items
 from correctless.syntax import yaml_text
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "allowed-tools"
 SEVERITY = "error"
@@ -49,6 +47,6 @@ def check(skill: Skill) -> Iterator[Finding]:
             message = "'allowed-tools' holds a value that is not a tool. write one line, or a list of tools"
             yield skill.at(item, message)
             continue
-        found, closed = split_tools(item.text)
+        tools, closed = split_tools(item.text)
         if not closed:
-            yield skill.at(item, f"'(' is not closed in '{found[-1][:60]}'. write ')'")
+            yield skill.at(item, f"'(' is not closed in '{tools[-1][:60]}'. write ')'")

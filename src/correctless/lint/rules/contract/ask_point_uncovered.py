@@ -1,8 +1,8 @@
-"""Each question of a hybrid skill has an entry that says what is done when nobody is there to answer.
+"""Each question of a hybrid skill has an entry with the default for unattended runs.
 
-With a person the skill asks; in an unattended run it takes the default. A question that no entry is about has none: the agent
-then stops in the middle, or decides alone and records it as an unlisted decision that a person has to look at.
-Reported is only a question that shares no telling word with any entry.
+Attended, the skill asks; unattended, it takes the default. Without an entry there is no default: the agent stops in the middle,
+or decides alone and records an unlisted decision that needs your review. The rule reports a question only if it shares no
+significant word with any entry.
 
 Wrong:
 
@@ -40,13 +40,11 @@ Source: R-002, R-014.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject import ask_points
 from correctless.lint.subject.subject import SKILL, Skill
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "ask-point-uncovered"
 SEVERITY = "warning"
@@ -57,7 +55,7 @@ def check(skill: Skill) -> Iterator[Finding]:
     """Report questions without a decision point."""
     stated = skill.contract
     if stated.interaction_mode != "hybrid" or stated.context == "fork" or not skill.entries:
-        return  # a fork is told so by autonomous-asks, and without entries all of them are missing
+        return  # a fork is reported by autonomous-asks, and without entries all of them are missing
     for place in ask_points.uncovered(skill):
         yield skill.at(
             place,

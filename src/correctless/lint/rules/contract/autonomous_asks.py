@@ -1,8 +1,8 @@
-"""A skill that nobody answers does not ask.
+"""An autonomous or forked skill does not ask.
 
-An autonomous skill runs to its end without a person, and a fork gets no answer whoever started it. The tool
-`AskUserQuestion` does not exist in a headless run, and a question in the answer ends the step where the work should
-have gone on. A point at which a person would have a say is a decision point with a default, or makes the skill hybrid.
+An autonomous skill runs unattended, and a fork never gets an answer. The tool `AskUserQuestion` does not exist in a headless
+run, and a question in the answer ends the step before its work is done. Make such a question a decision point with a
+default, or make the skill hybrid.
 
 Wrong:
 
@@ -41,13 +41,11 @@ Source: R-001, R-011; Claude Code 2.1.329: no `AskUserQuestion` in `-p`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject import ask_points
 from correctless.lint.subject.subject import SKILL, Skill
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "autonomous-asks"
 SEVERITY = "warning"

@@ -1,7 +1,7 @@
 """`context` is `fork`, or missing.
 
-`context: fork` runs a skill isolated from the conversation. Claude Code takes any other word for "no fork" and says
-nothing about it, so `context: frok` runs in the open conversation, with all that is in it.
+`context: fork` runs a skill isolated from the conversation. Claude Code reads any other word as "no fork" without a message, so
+`context: frok` runs in the conversation and sees all of it.
 
 Wrong:
 
@@ -21,26 +21,22 @@ context: fork
 ---
 ```
 
-Fix: `--fix` writes `fork` where that word was meant.
+Fix: `--fix` corrects a misspelled `fork`.
 
 Source: Claude Code 2.1.329, whose `plugin validate --strict` is silent about `frok`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject.subject import SKILL, Skill
 from correctless.syntax import yaml_text
 from correctless.syntax.finding import Edit, Finding
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 ID = "context"
 SEVERITY = "error"
 READS = (SKILL,)
-
-_KINDS = {yaml_text.LIST: "a list", yaml_text.MAP: "a map", yaml_text.ALIAS: "an alias"}
 
 
 def check(skill: Skill) -> Iterator[Finding]:
@@ -49,8 +45,8 @@ def check(skill: Skill) -> Iterator[Finding]:
     if node is None:
         return
     if node.kind != yaml_text.SCALAR:
-        yield skill.at(node, f"'context' is {_KINDS[node.kind]}. write 'fork', or leave it out")
-    word = skill.contract.context
-    if word and word != "fork" and sorted(word.lower())[:4] == sorted("fork"):
+        yield skill.at(node, f"'context' is {yaml_text.KINDS[node.kind]}. write 'fork', or leave it out")
+    context = skill.contract.context
+    if context and context != "fork" and sorted(context.lower())[:4] == sorted("fork"):
         fix = (Edit(node.start, node.end, "fork"),) if not node.style else ()
-        yield skill.at(node, f"'context' is '{word}', which is not 'fork'. write 'fork'", fix=fix)
+        yield skill.at(node, f"'context' is '{context}', which is not 'fork'. write 'fork'", fix=fix)

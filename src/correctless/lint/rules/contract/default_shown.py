@@ -1,8 +1,8 @@
-"""A hybrid skill tells how a person sees the default: beside the options, marked as `(default)`.
+"""A hybrid skill tells the model to show the default with the options, marked as `(default)`.
 
-The same decision points serve both cases. With nobody there the default is applied; with a person there it is one option among
-others, and they should see which one an unattended run would take. The dispatcher's prompt says nothing of this, and Claude
-Code neither: only the skill's own text can.
+The same decision points are used in both cases. Unattended, the default is applied. Attended, it is one option among others,
+and you should see which one an unattended run takes. Neither the dispatcher's prompt nor Claude Code says this: the skill's own
+text must.
 
 Wrong:
 
@@ -23,27 +23,25 @@ Right:
 name: my-skill
 interaction_mode: hybrid
 ---
-Where a person is there, put the options before them with the default marked as `(default)`.
+When attended, show the options with the default marked as `(default)`.
 
 ## Autonomous Defaults
 
 - **AD-001**: Names — `escalate: always`. Default if deferred: keep them. Rationale: others rely on them.
 ```
 
-Fix: say once, outside of the entries, that the options are shown with the default marked as `(default)`.
+Fix: write once, outside of the entries, that the options are shown with the default marked as `(default)`.
 
 Source: R-008.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject.subject import SKILL, Skill
 from correctless.syntax.finding import Finding
 from correctless.syntax.markdown import CODE, COMMENT
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "default-shown"
 SEVERITY = "warning"

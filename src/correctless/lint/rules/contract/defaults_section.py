@@ -1,8 +1,8 @@
 """A skill that runs unattended lists its decision points under `## Autonomous Defaults`; an interactive one does not.
 
-The dispatcher hands exactly this list to the agent and holds its decisions against it. Without the section every decision
-is an unlisted one, which waits for a person; under a heading of another rank or name it is not found. The section of a
-skill without decisions says "None."
+The dispatcher gives the agent exactly this list and checks its decisions against it. Without the section every decision is
+unlisted and needs your confirmation; under a heading of another level or name the section is not found. In a skill without
+decisions it says "None."
 
 Wrong:
 
@@ -36,6 +36,7 @@ Source: R-002, R-003, R-004.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from correctless.lint.subject.subject import SKILL, Skill
 from correctless.skill import defaults
@@ -43,10 +44,6 @@ from correctless.skill.contract import mode_nodes
 from correctless.skill.defaults import SECTION
 from correctless.syntax.finding import Finding
 from correctless.syntax.markdown import CODE, COMMENT, Section
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "defaults-section"
 SEVERITY = "error"
@@ -69,7 +66,7 @@ def check(skill: Skill) -> Iterator[Finding]:
             yield skill.at(sections[0], message)
     elif not sections:
         yield from _missing(skill)
-    elif not stated.defaults and not re.search(r"(?i)\b(none|no decision)", _words(sections)):
+    elif not stated.defaults and not re.search(r"(?i)\b(none|no decision)", _texts(sections)):
         message = f"'## {SECTION}' lists no decision point. write '{_FORM}', or 'None.'"
         yield skill.at(sections[0], message)
 
@@ -79,12 +76,12 @@ def _missing(skill: Skill) -> Iterator[Finding]:
     close = next((s for s in headings if "autonomousdefault" in re.sub("[^a-z]", "", s.title.lower())), None)
     mode = skill.contract.interaction_mode
     if close:
-        said = f"{'#' * close.level} {close.title[:60]}"
-        yield skill.at(close, f"'{said}' is not read as the defaults. write '## {SECTION}'")
+        heading = f"{'#' * close.level} {close.title[:60]}"
+        yield skill.at(close, f"'{heading}' is not read as the defaults. write '## {SECTION}'")
     elif mode:
         message = f"the mode is '{mode}', but section '## {SECTION}' is missing. write it, one entry for each decision"
         yield skill.at(mode_nodes(skill.frontmatter)[0], message)
 
 
-def _words(sections: list[Section]) -> str:
+def _texts(sections: list[Section]) -> str:
     return " ".join(line.text for s in sections for line in s.lines if line.kind not in (CODE, COMMENT))

@@ -1,8 +1,8 @@
-"""A decision that is a person's says what is done when nobody is there.
+"""A decision that needs a human has a default for unattended runs.
 
-With nobody attached, and always in a fork, an `escalate: always` point applies its default and is reported as deferred.
-Without one the agent makes something up, and the person confirms an invention. In a hybrid skill with `context: fork`
-this happens in every run, so there it is an error; elsewhere a warning.
+Unattended, and always in a fork, an `escalate: always` decision applies its default and is reported as deferred. Without a
+default the agent invents one, and you confirm an invention. In a hybrid skill with `context: fork` this happens in every run,
+so there it is an error; elsewhere it is a warning.
 
 Wrong:
 
@@ -14,7 +14,7 @@ context: fork
 ---
 ## Autonomous Defaults
 
-- **AD-001**: Merge — `escalate: always`. Rationale: a merge can't be taken back.
+- **AD-001**: Merge — `escalate: always`. Rationale: a merge can't be reverted.
 ```
 
 Right:
@@ -27,7 +27,7 @@ context: fork
 ---
 ## Autonomous Defaults
 
-- **AD-001**: Merge — `escalate: always`. Default if deferred: leave the branch open. Rationale: a merge can't be taken back.
+- **AD-001**: Merge — `escalate: always`. Default if deferred: leave the branch open. Rationale: a merge can't be reverted.
 ```
 
 Fix: write `Default if deferred:` and the passive choice (skip, keep, leave, flag) before the rationale.
@@ -37,12 +37,10 @@ Source: R-011, R-012; the skill contract.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject.subject import SKILL, Skill
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "deferred-default"
 SEVERITY = "error"
@@ -52,7 +50,7 @@ READS = (SKILL,)
 def check(skill: Skill) -> Iterator[Finding]:
     """Report deferred decisions without a default."""
     stated = skill.contract
-    if stated.interaction_mode == "interactive":  # there the section itself is the fault
+    if stated.interaction_mode == "interactive":  # then another rule reports the section
         return
     severity = "" if stated.interaction_mode == "hybrid" and stated.context == "fork" else "warning"
     for default, (line, _, _) in zip(stated.defaults, skill.entries, strict=True):

@@ -1,8 +1,8 @@
-"""An autonomous skill hands nothing over to a skill that needs a conversation.
+"""An autonomous skill does not hand over to an interactive skill.
 
-The other skill is read in the same run, with nobody there: it asks, gets no answer, and the step ends or goes on with an
-invention. Reported is a skill beside this one whose own contract says `interactive`, where the text tells to run it (as `/name`
-or as "the name skill") or `allowed-tools` names it (`Skill(name)`).
+The other skill runs in the same unattended run: it asks, gets no answer, and the step ends or continues with an invention. The
+rule reports a skill beside this one whose contract is `interactive`, if the text says to run it (as `/name` or as "the name
+skill") or `allowed-tools` names it (`Skill(name)`).
 
 Wrong:
 
@@ -33,7 +33,7 @@ interaction_mode: autonomous
 Read what the `interview` skill wrote.
 ```
 
-Fix: hand over to a skill that is `autonomous` or `hybrid`, or say what is done instead.
+Fix: hand over to a skill that is `autonomous` or `hybrid`, or write what to do instead.
 
 Source: R-001; the skill contract.
 """
@@ -41,18 +41,14 @@ Source: R-001; the skill contract.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 from correctless.base.lazy_re import lazily
 from correctless.lint.subject.prose import sentences
 from correctless.lint.subject.subject import SKILL, Skill
 from correctless.skill import skill_text
-from correctless.skill.contract import of_skill, split_tools, tool_items
-from correctless.syntax import yaml_text
+from correctless.skill.contract import of_skill, tools
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "delegates-to-interactive"
 SEVERITY = "error"
@@ -66,7 +62,7 @@ _RUNS = lazily(
 )
 
 _ATTENDED = lazily(
-    r"(?i)\b(?:if|when|where|unless|once)\b[^.]{0,60}\b(?:person|user|human|somebody|someone|interactive(?:ly)?|attended)\b"
+    r"(?i)\b(?:if|when|where|unless|once)\b[^.]{0,60}\b(?:person|user|human|some(?:body|one)|interactive(?:ly)?|attended)\b"
 )
 
 
@@ -74,34 +70,30 @@ def check(skill: Skill) -> Iterator[Finding]:
     """Report delegation to an interactive skill."""
     if skill.contract.interaction_mode != "autonomous":
         return
-    for name, place in (*_allowed(skill), *_told(skill)):
+    for name, place in (*_allowed(skill), *_instructed(skill)):
         if _is_interactive(skill, name):
             message = f"'{name[:64]}' is interactive, but this run is unattended. hand over to a skill that is autonomous or hybrid"
             yield skill.at(place, message)
 
 
 def _allowed(skill: Skill) -> Iterator[tuple[str, tuple[int, int]]]:
-    for item in tool_items(skill.frontmatter):
-        for tool in (
-            split_tools(item.text)[0] if item.kind == yaml_text.SCALAR and "Skill(" in item.text else ()
-        ):
-            found = _ALLOWED.match(tool)
-            at = skill.text.find(tool, item.start, item.end)
-            if found and at >= 0:
-                yield found["name"], (at + found.start("name"), at + found.end("name"))
+    for item, tool in tools(skill.frontmatter):
+        match = _ALLOWED.match(tool)
+        if match and (at := skill.text.find(tool, item.start, item.end)) >= 0:
+            yield match["name"], (at + match.start("name"), at + match.end("name"))
 
 
-def _told(skill: Skill) -> Iterator[tuple[str, tuple[int, int]]]:
+def _instructed(skill: Skill) -> Iterator[tuple[str, tuple[int, int]]]:
     body = skill.md.body
     if "/" not in body and "skill" not in body.lower():
         return
     for sentence in sentences(skill):
         if _ATTENDED.search(sentence.text):
             continue
-        for found in _RUNS.finditer(sentence.text):
-            if (found["slash"] or found["skill"]) and sentence.commands(found):
-                start, end = found.span("name")
-                yield found["name"], (sentence.start + start, sentence.start + end)
+        for match in _RUNS.finditer(sentence.text):
+            if (match["slash"] or match["skill"]) and sentence.commands(match):
+                start, end = match.span("name")
+                yield match["name"], (sentence.start + start, sentence.start + end)
 
 
 def _is_interactive(skill: Skill, name: str) -> bool:
@@ -115,7 +107,7 @@ def _is_interactive(skill: Skill, name: str) -> bool:
 
 
 def _plugin(skill: Skill) -> str:
-    """The name of the plugin this skill is a part of."""
+    """Return the name of the plugin of this skill."""
     try:
         manifest = json.loads(skill.facts.read("../../.claude-plugin/plugin.json") or b"{}")
     except (ValueError, RecursionError):

@@ -1,6 +1,6 @@
 """A forked skill is not interactive.
 
-With `context: fork` a skill runs isolated and gets no follow-up answer: a question it asks is its end. So
+With `context: fork` a skill runs isolated and gets no answer: it ends with its first question. So
 `interaction_mode: interactive` and `context: fork` contradict each other.
 
 Wrong:
@@ -29,12 +29,10 @@ Source: R-009; the skill contract.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject.subject import SKILL, Skill
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "fork-interactive"
 SEVERITY = "error"

@@ -1,7 +1,7 @@
-"""A hybrid skill leaves at least one decision to a person.
+"""A hybrid skill has at least one decision that needs a human.
 
-That is what sets `hybrid` apart from `autonomous`: an entry marked `escalate: always` is deferred to a person, and closes
-the gate before the pull request until they confirm it. A hybrid without one promises a check that never comes.
+That is the difference between `hybrid` and `autonomous`: an entry with `escalate: always` is deferred, and closes the gate
+before the pull request until you confirm it. A hybrid skill without one promises a check that never happens.
 
 Wrong:
 
@@ -27,19 +27,17 @@ interaction_mode: hybrid
 - **AD-001**: Public names — `escalate: always`. Default if deferred: keep the old name. Rationale: others rely on it.
 ```
 
-Fix: mark the decision that is a person's, or write `interaction_mode: autonomous`.
+Fix: write `escalate: always` in the entry that needs a human, or write `interaction_mode: autonomous`.
 
 Source: R-004.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject.subject import SKILL, Skill
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "hybrid-escalates"
 SEVERITY = "error"

@@ -1,11 +1,11 @@
-"""A skill says how it behaves when nobody is there.
+"""A skill states how it behaves in an unattended run.
 
-`interaction_mode` is `autonomous` (runs to its end without a person), `interactive` (needs a conversation) or `hybrid`
-(has defaults, and at least one decision that is always a person's). It stands at the top level, or in `metadata`, which
-tools that refuse unknown top-level keys let pass; where both stand they agree.
+`interaction_mode` is `autonomous` (runs unattended), `interactive` (needs a conversation) or `hybrid` (has defaults, and at
+least one decision that always needs a human). Write it at the top level, or in `metadata` for tools that refuse unknown
+top-level keys; if it is in both, they agree.
 
-At run time the dispatcher refuses a skill without a valid mode. Claude Code ignores the key and says nothing about a wrong
-one. In a project that does not use correctless, a skill that says nothing of the contract is only worth an `info`.
+The dispatcher refuses a skill without a valid mode. Claude Code ignores the key and does not report a wrong one. In a project
+that does not use correctless, a skill without any key of the contract is only an `info`.
 
 Wrong:
 
@@ -32,22 +32,19 @@ Source: R-001; ENV-007, found by running Claude Code 2.1.329.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject.subject import SKILL, Skill
 from correctless.skill.contract import MODES, misspelled, mode_nodes
 from correctless.syntax import yaml_text
 from correctless.syntax.finding import Finding
 from correctless.syntax.yaml_text import Node
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 ID = "interaction-mode"
 SEVERITY = "error"
 READS = (SKILL,)
 
 _ALLOWED = "write 'autonomous', 'interactive' or 'hybrid'"
-_KINDS = {yaml_text.LIST: "a list", yaml_text.MAP: "a map", yaml_text.ALIAS: "an alias"}
 
 
 def check(skill: Skill) -> Iterator[Finding]:
@@ -75,6 +72,6 @@ def _missing(skill: Skill) -> Iterator[Finding]:
 
 def _fault(node: Node) -> str:
     if node.kind != yaml_text.SCALAR:
-        return _KINDS[node.kind]
+        return yaml_text.KINDS[node.kind]
     mode = node.text.strip()
     return "" if mode in MODES else f"'{mode}'" if mode else "empty"

@@ -1,10 +1,10 @@
 """No skill writes the decisions log.
 
 The dispatcher is its only writer: it takes the decisions from the agent, corrects them against the contract and appends
-them. A skill that may write the file, or is told to, can record itself as confirmed; at run time the entry of somebody else is
-found by the chain and ends the run. So `allowed-tools` names no path that holds the log, a wildcard such as
-`Write(.correctless/artifacts/*)` included, and no text says to append to it. `Write`, `Edit` and `Bash` without a path are
-no finding, nor is the sentence that forbids it.
+them. A skill that writes the file could record itself as confirmed; at run time the hash chain shows an entry of another
+writer, and the run ends. So `allowed-tools` allows no path that covers the log, also not by a wildcard such as
+`Write(.correctless/artifacts/*)`, and no text says to append to it. `Write`, `Edit` and `Bash` without a path are no finding,
+nor is a sentence that forbids it.
 
 Wrong:
 
@@ -34,7 +34,7 @@ Never write to the decisions log.
 None.
 ```
 
-Fix: name the folders the skill really writes to, and have it give its decisions in the way the task prompt shows.
+Fix: name the folders that the skill needs to write, and have it report its decisions as the task prompt shows.
 
 Source: R-006; ABS-030, ABS-036.
 """
@@ -42,19 +42,15 @@ Source: R-006; ABS-030, ABS-036.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 from correctless.base.lazy_re import lazily
 from correctless.lint.subject.prose import NEGATED, sentences
 from correctless.lint.subject.subject import SKILL, Skill
-from correctless.skill.contract import split_tools, tool_items
-from correctless.syntax import yaml_text
+from correctless.skill.contract import tools
 from correctless.syntax.finding import Finding
 from correctless.syntax.markdown import CODE
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "log-writer"
 SEVERITY = "error"
@@ -91,7 +87,7 @@ def check(skill: Skill) -> Iterator[Finding]:
     body = skill.md.body
     if _STEM in body:
         yield from _commands(skill)
-    # "The decision log" is many things in a project that has no contract.
+    # Without a contract, "the decision log" may be another file.
     named = _STEM in body or (_states(skill) and re.search(r"(?i)\bdecisions?\s+log\b", body))
     if named:
         yield from _sentences(skill)
@@ -102,25 +98,20 @@ def _states(skill: Skill) -> bool:
 
 
 def _tools(skill: Skill) -> Iterator[Finding]:
-    for item in tool_items(skill.frontmatter):
-        if item.kind != yaml_text.SCALAR or "(" not in item.text:
-            continue
-        for tool in split_tools(item.text)[0]:
-            name, _, pattern = tool.partition("(")
-            pattern = pattern.removesuffix(")")
-            if (name in _WRITERS and _holds_log(pattern)) or (
-                name == "Bash" and (_SHELL_WRITES.search(pattern) or _SHELL_APPENDS.search(pattern))
-            ):
-                at = skill.text.find(tool, item.start, item.end)
-                place = (at, at + len(tool)) if at >= 0 else item
-                yield skill.at(
-                    place,
-                    f"'{tool[:80]}' lets the skill write the decisions log, which only the dispatcher does. leave it out",
-                )
+    for item, tool in tools(skill.frontmatter):
+        name, _, pattern = tool.partition("(")
+        pattern = pattern.removesuffix(")")
+        if (name in _WRITERS and _covers_log(pattern)) or (
+            name == "Bash" and (_SHELL_WRITES.search(pattern) or _SHELL_APPENDS.search(pattern))
+        ):
+            at = skill.text.find(tool, item.start, item.end)
+            place = (at, at + len(tool)) if at >= 0 else item
+            message = f"'{tool[:80]}' lets the skill write the decisions log, which only the dispatcher does. leave it out"
+            yield skill.at(place, message)
 
 
-def _holds_log(pattern: str) -> bool:
-    """Whether the path of a permission covers the log; one that names nothing (`**`) is as good as no path."""
+def _covers_log(pattern: str) -> bool:
+    """Return whether the path of a permission covers the log; one without a name (`**`) counts as no path."""
     pattern = pattern.strip().strip("\"'")
     if not re.search(r"[A-Za-z]", pattern):
         return False
@@ -136,7 +127,7 @@ def _holds_log(pattern: str) -> bool:
 
 def _covers(parts: tuple[str, ...], path: tuple[str, ...]) -> bool:
     if not parts or not path:
-        return not parts  # a folder covers what lies in it
+        return not parts  # a folder covers its files
     if parts[0] == "**":
         return (
             any(_covers(parts[1:], path[skipped:]) for skipped in range(len(path) + 1)) if parts[1:] else True
@@ -145,7 +136,7 @@ def _covers(parts: tuple[str, ...], path: tuple[str, ...]) -> bool:
 
 
 def _commands(skill: Skill) -> Iterator[Finding]:
-    """Commands in code blocks that write the log, unless the words above the block forbid them."""
+    """Yield commands in code blocks that write the log, unless the text above the block forbids them."""
     lead = ""
     for line in skill.md.lines:
         if line.kind != CODE:
@@ -153,9 +144,9 @@ def _commands(skill: Skill) -> Iterator[Finding]:
         elif (
             _STEM in line.text and not NEGATED.search(lead) and not re.search(r"(?i)\bwrong\b|\bbad\b", lead)
         ):
-            found = _SHELL_WRITES.search(line.text)
-            if found and not line.text.lstrip().startswith("#"):
-                yield skill.at(skill.within(line, *found.span()), _MESSAGE)
+            match = _SHELL_WRITES.search(line.text)
+            if match and not line.text.lstrip().startswith("#"):
+                yield skill.at(skill.within(line, *match.span()), _MESSAGE)
 
 
 _MESSAGE = "this writes the decisions log, which only the dispatcher does. have the skill give its decisions as the task prompt shows"
@@ -164,8 +155,8 @@ _MESSAGE = "this writes the decisions log, which only the dispatcher does. have 
 def _sentences(skill: Skill) -> Iterator[Finding]:
     for sentence in sentences(skill):
         for pattern in (_WRITES, _CHANGES):
-            for found in pattern.finditer(sentence.text):
-                between = found.groupdict().get("what") or ""
+            for match in pattern.finditer(sentence.text):
+                between = match.groupdict().get("what") or ""
                 quiet = NEGATED.search(between) or _OTHER_VERB.search(between)
-                if not quiet and sentence.commands(found):
-                    yield skill.at(sentence.span(found), _MESSAGE)
+                if not quiet and sentence.commands(match):
+                    yield skill.at(sentence.span(match), _MESSAGE)

@@ -1,7 +1,7 @@
 """A key of the contract is spelled as the contract spells it.
 
-`interaction-mode`, `interactionMode` or `allowed_tools` look right and are read by nobody: Claude Code says nothing of
-keys it does not know, so the line has no effect, and the dispatcher refuses the skill for a mode it seems to state.
+`interaction-mode`, `interactionMode` or `allowed_tools` look right and are never read: Claude Code does not report unknown
+keys, so the line has no effect, and the dispatcher refuses the skill because its mode is missing.
 
 Wrong:
 
@@ -23,21 +23,18 @@ allowed-tools: Read
 ---
 ```
 
-Fix: `--fix` renames the key, unless the right one stands beside it.
+Fix: `--fix` renames the key, unless the right one is there too.
 
 Source: ENV-007, found by running Claude Code 2.1.329.
 """
 
 from __future__ import annotations
 
-from correctless.lint.subject.subject import SKILL, Skill
-from correctless.skill.contract import misspelled
-from correctless.syntax.finding import Edit, Finding
-from correctless.syntax.yaml_text import Node
+from collections.abc import Iterator
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from correctless.lint.subject.subject import SKILL, Skill
+from correctless.skill.contract import key_maps, misspelled
+from correctless.syntax.finding import Edit, Finding
 
 ID = "near-miss-key"
 SEVERITY = "error"
@@ -46,16 +43,10 @@ READS = (SKILL,)
 
 def check(skill: Skill) -> Iterator[Finding]:
     """Report misspelled contract keys."""
-    found = list(misspelled(skill.frontmatter))
-    # Where the right key stands too, or two keys mean the same, a person chooses.
-    taken = [key.text for keys in _maps(skill) for key, _ in keys.pairs] + [right for _, right in found]
-    for key, right in found:
-        fix = (Edit(key.start, key.end, right),) if taken.count(right) == 1 else ()
+    faults = list(misspelled(skill.frontmatter))
+    # When the right key is there too, or two keys mean the same, you choose.
+    used = [key.text for keys in key_maps(skill.frontmatter) for key, _ in keys.pairs]
+    used += [right for _, right in faults]
+    for key, right in faults:
+        fix = (Edit(key.start, key.end, right),) if used.count(right) == 1 else ()
         yield skill.at(key, f"unknown key '{key.text}'. write '{right}'", fix=fix)
-
-
-def _maps(skill: Skill) -> Iterator[Node]:
-    front = skill.frontmatter
-    for keys in (front, front.get("metadata") if front else None):
-        if keys is not None:
-            yield keys

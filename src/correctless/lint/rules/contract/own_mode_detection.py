@@ -1,8 +1,8 @@
-"""There is one signal for "nobody is there": `mode: autonomous` within the first 10 lines of the task prompt.
+"""The only signal of an unattended run is `mode: autonomous` within the first 10 lines of the task prompt.
 
-The dispatcher gives that signal and no other; where it is missing, a person is there. A skill that looks at a variable, a
-flag, a file or the terminal instead takes a run for attended, asks, and gets no answer; or takes a person's session for an
-unattended run and decides over their head. A line of that form further down may be a quotation, so the 10 lines matter.
+The dispatcher gives this signal and no other; without it, the run is attended. A skill that looks at a variable, a flag, a
+file or the terminal instead may take an unattended run for attended, ask, and get no answer; or take your session for an
+unattended run and decide without you. Further down, such a line may be a quotation, so the 10 lines matter.
 
 Wrong:
 
@@ -40,15 +40,12 @@ Source: R-005.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from correctless.base.lazy_re import lazily
 from correctless.lint.subject.prose import NEGATED, sentences
 from correctless.lint.subject.subject import SKILL, Skill
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "own-mode-detection"
 SEVERITY = "warning"
@@ -69,7 +66,7 @@ _SIGNAL = (
     r"|(?<![_\w])mode:\s*(?:auto|unattended|headless|non-interactive)\b)"
 )
 _IS_MODE = r"(?:run|switch|go|enter|act|work|proceed|behave|operate|assume|treat|you\s+are|it\s+is|this\s+is|the\s+run\s+is)\b"
-# Where the signal decides the mode. "In autonomous mode, read the token from $TOKEN" decides nothing.
+# Sentences where a signal decides the mode. "In autonomous mode, read the token from $TOKEN" decides nothing.
 _DECIDES = tuple(
     lazily(f"(?i){pattern}")
     for pattern in (
@@ -95,31 +92,31 @@ def check(skill: Skill) -> Iterator[Finding]:
     if not any(word in body for word in _WORDS):
         return
     for sentence in sentences(skill):
-        if found := _window(sentence.text):
+        if match := _window(sentence.text):
             yield skill.at(
-                sentence.span(found),
-                "only among the first 10 lines of the task prompt is it a signal. write 'within its first 10 lines'",
+                sentence.span(match),
+                "it is a signal only within the first 10 lines of the task prompt. write 'within its first 10 lines'",
             )
-        elif found := _own(sentence.text, sentence.above):
-            start, end = found.span("signal")
-            message = f"'{found['signal']}' is not the signal for autonomous mode. {_ADVICE}"
+        elif match := _own(sentence.text, sentence.above):
+            start, end = match.span("signal")
+            message = f"'{match['signal']}' is not the signal for autonomous mode. {_ADVICE}"
             yield skill.at((sentence.start + start, sentence.start + end), message)
 
 
 def _window(text: str) -> re.Match[str] | None:
-    found = _WINDOW.search(text)
-    if found is None or NEGATED.search(text) or found["lines"] in ("10", "ten"):
+    match = _WINDOW.search(text)
+    if match is None or NEGATED.search(text) or match["lines"] in ("10", "ten"):
         return None
-    return found
+    return match
 
 
 def _own(text: str, above: str) -> re.Match[str] | None:
-    found = next((m for pattern in _DECIDES if (m := pattern.search(text))), None)
-    # "No person is there" is the mode itself, any other "no" or "not" says that this is no signal.
-    if found is None or NEGATED.search(re.sub(f"(?i){_MODE}", "", text)) or NEGATED.search(above):
+    match = next((m for pattern in _DECIDES if (m := pattern.search(text))), None)
+    # "No person is there" is the mode itself; any other "no" or "not" says that this is not a signal.
+    if match is None or NEGATED.search(re.sub(f"(?i){_MODE}", "", text)) or NEGATED.search(above):
         return None
     right = re.search(f"(?i){_RIGHT}", text)
-    if right is None or found["signal"] in right[0]:
-        return found
-    first, second = sorted((right.span(), found.span("signal")))
-    return found if re.search(r"(?i)\b(?:or|also)\b", text[first[1] : second[0]]) else None
+    if right is None or match["signal"] in right[0]:
+        return match
+    first, second = sorted((right.span(), match.span("signal")))
+    return match if re.search(r"(?i)\b(?:or|also)\b", text[first[1] : second[0]]) else None

@@ -1,7 +1,7 @@
-"""An agent says when it is to be used.
+"""An agent says when to use it.
 
-The description is all that the main agent sees of it. One in `.claude/agents` without a description is not loaded, and nothing
-says so; one of a plugin is listed as "Agent from my-plugin plugin", by which nobody finds it.
+The main agent sees nothing of it but the description. An agent in `.claude/agents` without one is not loaded, without a
+message; an agent of a plugin is listed as "Agent from my-plugin plugin", which does not say when to use it.
 
 Wrong:
 
@@ -29,14 +29,12 @@ Source: Claude Code 2.1.329, `plugin validate`, and a session that lists its age
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject import agent_file
 from correctless.lint.subject.subject import AGENT, MarkdownSubject
 from correctless.syntax import yaml_text
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "agent-description"
 SEVERITY = "warning"
@@ -49,13 +47,13 @@ def check(agent: MarkdownSubject) -> Iterator[Finding]:
     """Report an agent's missing description."""
     front = agent.frontmatter
     if front is None and (agent.md.has_frontmatter or agent_file.home(agent) != agent_file.PLUGIN):
-        return  # the reading says what is wrong with it, or it may be a page about the agents
+        return  # another rule reports the frontmatter, or it may be a page about the agents
     node = front.get("description") if front else None
     if node is not None and node.kind in (yaml_text.LIST, yaml_text.MAP):
         yield agent.at(
             node, f"'description' is a {node.kind}, which is not read. {_ADVICE} in one text", "error"
         )
-    elif not agent_file.says(node) and not agent.md.recovered:
+    elif not agent_file.has_value(node) and not agent.md.recovered:
         home = agent_file.home(agent)
         lost = (
             "this agent is not loaded"

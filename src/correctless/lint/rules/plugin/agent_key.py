@@ -1,7 +1,7 @@
 """Each key of an agent is one that Claude Code reads.
 
-Nothing says so when it does not. The one that hurts is `allowed-tools`: skills have it, agents have `tools`, and an agent with
-the wrong key may use every tool. Other keys that are not on the list have no effect, or are newer than it; that is only an `info`.
+Claude Code does not report an unknown key. The dangerous one is `allowed-tools`: skills have it, agents have `tools`, and an agent
+with the wrong key may use every tool. Other unknown keys have no effect, or are newer than this list; they are an `info`.
 
 Wrong:
 
@@ -25,45 +25,27 @@ tools: Read, Grep
 You review changes.
 ```
 
-Fix: `--fix` renames `allowed-tools`, unless `tools` stands beside it. Delete what nobody reads, or move it into `metadata`.
+Fix: `--fix` renames `allowed-tools`, unless `tools` is there too. Delete other unknown keys, or move them into `metadata`.
 
 Source: Claude Code 2.1.329, a session that lists its agents with their tools, 2026-11-25.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject.subject import AGENT, MarkdownSubject
 from correctless.syntax.finding import Edit, Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "agent-key"
 SEVERITY = "warning"
 READS = (AGENT,)
 
-_KEYS = frozenset(
-    [
-        "background",
-        "color",
-        "description",
-        "disallowedTools",
-        "effort",
-        "hooks",
-        "initialPrompt",
-        "isolation",
-        "maxTurns",
-        "mcpServers",
-        "memory",
-        "metadata",
-        "model",
-        "name",
-        "permissionMode",
-        "skills",
-        "tools",
-    ]
-)
+_KEYS = frozenset((
+    "background", "color", "description", "disallowedTools", "effort", "hooks", "initialPrompt",
+    "isolation", "maxTurns", "mcpServers", "memory", "metadata", "model", "name", "permissionMode",
+    "skills", "tools",
+))  # fmt: skip
 
 
 def check(agent: MarkdownSubject) -> Iterator[Finding]:

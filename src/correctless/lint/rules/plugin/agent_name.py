@@ -1,8 +1,8 @@
 """An agent has a name, and no other agent beside it has the same.
 
-An agent in `.claude/agents` without a name, or with one that is no text or has a `:` in it, is not loaded, and nothing
-says so. In a plugin the file's name takes its place. Of two agents with the same name only one is loaded, and which
-one depends on the order of the files.
+An agent in `.claude/agents` without a name, or with one that is not text or contains `:`, is not loaded, without a message. In a
+plugin the file's name is used instead. Of two agents with the same name only one is loaded, and which one depends on the
+order of the files.
 
 Wrong:
 
@@ -31,14 +31,12 @@ Source: Claude Code 2.1.329, `plugin validate`, and a session that lists its age
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject import agent_file
 from correctless.lint.subject.subject import AGENT, MarkdownSubject
 from correctless.skill import skill_text
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "agent-name"
 SEVERITY = "error"
@@ -53,13 +51,13 @@ def check(agent: MarkdownSubject) -> Iterator[Finding]:
     if front is None or agent.md.recovered:
         return  # without keys it may be a page about the agents
     node = front.get("name")
-    if node is None or not agent_file.says(node):
+    if node is None or not agent_file.has_value(node):
         if agent_file.home(agent) == agent_file.PROJECT:
             yield agent.at(node, f"no 'name', so this agent is not loaded. {_ADVICE}")
         return
     if not agent_file.is_text(node):
-        said = f"'{node.text[:40]}'" if node.text else f"a {node.kind}"
-        yield agent.at(node, f"'name' is {said}, which YAML reads as no text. {_ADVICE}")
+        name = f"'{node.text[:40]}'" if node.text else f"a {node.kind}"
+        yield agent.at(node, f"'name' is {name}, which YAML does not read as text. {_ADVICE}")
     elif ":" in node.text and agent_file.home(agent) == agent_file.PROJECT:
         yield agent.at(node, f"'{node.text[:60]}' contains ':', so this agent is not loaded. {_ADVICE}")
     elif other := _same(agent, node.text.strip()):
@@ -71,12 +69,12 @@ def check(agent: MarkdownSubject) -> Iterator[Finding]:
 
 
 def _same(agent: MarkdownSubject, name: str) -> str:
-    """The file that is called like this agent's name, if its agent is called so too."""
+    """Return the file that has this agent's name, if its agent has the same name; else ""."""
     other = f"{name}.md"
     if other == agent.name or "/" in name:
         return ""
     data = agent.facts.read(other)
     front = skill_text.read(data, other).frontmatter if data is not None else None
     node = front.get("name") if front else None
-    theirs = node.text.strip() if node is not None and agent_file.says(node) else name
+    theirs = node.text.strip() if node is not None and agent_file.has_value(node) else name
     return other if front is not None and theirs == name else ""

@@ -1,7 +1,7 @@
 """The event of a hook exists.
 
-Claude Code ignores the hooks of an event it does not know, so what they were to do never happens. Names are spelled exactly:
-`PreToolUse`, not `pretooluse` or `BeforeTool`.
+Claude Code ignores the hooks of an unknown event, so they never run. Names are spelled exactly: `PreToolUse`, not
+`pretooluse` or `BeforeTool`.
 
 Wrong:
 
@@ -22,13 +22,11 @@ Source: Claude Code 2.1.329, `plugin validate` with each name, 2026-11-25.
 
 from __future__ import annotations
 
-from correctless.lint.subject import hook_set
+from collections.abc import Iterator
+
+from correctless.lint.subject import hook_set, shapes
 from correctless.lint.subject.subject import HOOKS, PLUGIN, JsonSubject
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "hook-event-unknown"
 SEVERITY = "warning"
@@ -39,17 +37,8 @@ def check(file: JsonSubject) -> Iterator[Finding]:
     """Report unknown events."""
     for event, _ in hook_set.events(file):
         if event.text not in hook_set.EVENTS:
-            meant = _near(event.text)
+            meant = shapes.near(event.text[:60].lower(), hook_set.EVENTS, 0.8)
             advice = f"write '{meant}'" if meant else "correct the name, or delete it"
             yield file.at(
                 event, f"Claude Code knows no event '{event.text[:60]}' and ignores its hooks. {advice}"
             )
-
-
-def _near(name: str) -> str:
-    from difflib import get_close_matches  # here: it costs 5 ms, and most files need none of it
-
-    spelled = {each.lower(): each for each in sorted(hook_set.EVENTS)}
-    return next(
-        (spelled[near] for near in get_close_matches(name[:60].lower(), spelled, n=1, cutoff=0.8)), ""
-    )

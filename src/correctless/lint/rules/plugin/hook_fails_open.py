@@ -1,7 +1,7 @@
-"""A hook that is to stop a call stops it also when the hook itself fails.
+"""A hook that guards a call also blocks it when the hook itself fails.
 
-Only exit code 2 of a PreToolUse hook blocks. Exit 1, a crash, a missing interpreter and a time-out let the call through. So a
-command that ends in `|| true` or `exit 0` whatever happens never blocks anything.
+Only exit code 2 of a PreToolUse hook blocks. Exit 1, a crash, a missing interpreter and a timeout let the call through. So a
+command that always ends with `|| true` or `exit 0` never blocks anything.
 
 Wrong:
 
@@ -23,15 +23,12 @@ Source: Claude Code 2.1.329, found by running hooks that end in each way.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from correctless.lint.subject.subject import HOOKS, JsonSubject
 from correctless.syntax import yaml_text
 from correctless.syntax.finding import Finding
 from correctless.syntax.yaml_text import Node
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "hook-fails-open"
 SEVERITY = "warning"
@@ -46,9 +43,9 @@ def check(hooks: JsonSubject) -> Iterator[Finding]:
     matchers = events.get("PreToolUse") if events else None
     for matcher in matchers.items if matchers else ():
         for command in _commands(matcher):
-            if found := re.search(_OPEN, command.text):
-                said = found[0].strip()
-                message = f"'{said}' lets the call through when the hook fails. write '|| exit 2'"
+            if match := re.search(_OPEN, command.text):
+                ending = match[0].strip()
+                message = f"'{ending}' lets the call through when the hook fails. write '|| exit 2'"
                 yield hooks.at(command, message)
 
 

@@ -1,7 +1,8 @@
-"""A matcher matches.
+"""A matcher of a hook matches a tool.
 
-Before and after a tool it is the name of the tool, several names (`Write|Edit`), or a regular expression; case matters. It is not the pattern of a permission: `Bash(git *)` matches no tool, and the hook never runs. Nor does one whose
-expression is broken. `Stop` and `UserPromptSubmit` take no matcher: their hooks run whatever it says.
+For events of a tool it is the name of the tool, several names (`Write|Edit`), or a regular expression; case matters. It is not the
+pattern of a permission: `Bash(git *)` matches no tool, and the hook never runs. Nor does one with an invalid expression. `Stop`
+and `UserPromptSubmit` take no matcher: their hooks always run.
 
 Wrong:
 
@@ -15,7 +16,7 @@ Right:
 {"hooks": {"PreToolUse": [{"matcher": "Bash", "hooks": [{"type": "command", "command": "./guard.sh"}]}]}}
 ```
 
-Fix: write the name of the tool, and look at its arguments in the hook.
+Fix: write the name of the tool, and check its arguments in the hook.
 
 Source: Claude Code 2.1.329, run with one hook for each of these matchers and a call of Bash, 2026-11-25.
 """
@@ -23,14 +24,11 @@ Source: Claude Code 2.1.329, run with one hook for each of these matchers and a 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from correctless.lint.subject import hook_set, shapes
 from correctless.lint.subject.subject import HOOKS, PLUGIN, JsonSubject
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "hook-matcher"
 SEVERITY = "warning"
@@ -43,7 +41,7 @@ _TOOLS = (
     "Agent AskUserQuestion Bash BashOutput Edit ExitPlanMode Glob Grep KillShell LS MultiEdit NotebookEdit Read Skill Task "
     "TodoWrite WebFetch WebSearch Write"
 )
-# What JavaScript reads and Python does not, or reads otherwise.
+# Syntax that only JavaScript has, or that Python reads differently.
 _OTHER_DIALECT = re.compile(r"\(\?<|\\[pPukc]|\[\^?\]")
 
 
@@ -54,17 +52,17 @@ def check(file: JsonSubject) -> Iterator[Finding]:
         if node is None or not shapes.is_text(node) or node.text in _ALL:
             continue
         if event in _NONE:
-            yield file.at(node, f"{event} takes no matcher, so this hook runs always. leave it out")
+            yield file.at(node, f"{event} takes no matcher, so this hook always runs. leave it out")
         elif event in _OF_TOOLS and (fault := _fault(node.text)):
             yield file.at(node, fault)
 
 
 def _fault(matcher: str) -> str:
-    said = matcher[:60]
+    excerpt = matcher[:60]
     tools = _TOOLS.split()
     if pattern := re.fullmatch(r"([A-Z]\w*)\(.*\)", matcher):
         if pattern[1] in tools:
-            return f"'{said}' is the pattern of a permission and matches no tool. write '{pattern[1]}', and look at its arguments in the hook"
+            return f"'{excerpt}' is the pattern of a permission and matches no tool. write '{pattern[1]}', and look at its arguments in the hook"
         return ""
     if re.fullmatch(r"[\w\s|,]+", matcher):
         spelled = {tool.lower(): tool for tool in tools}
@@ -78,5 +76,5 @@ def _fault(matcher: str) -> str:
     try:
         re.compile(matcher)
     except (re.error, RecursionError, OverflowError):
-        return f"'{said}' is not a valid regular expression, so the hook never runs. write the names of tools, such as 'Write|Edit'"
+        return f"'{excerpt}' is not a valid regular expression, so the hook never runs. write the names of tools, such as 'Write|Edit'"
     return ""

@@ -1,8 +1,8 @@
-"""The script that a hook starts is there, and can be started.
+"""The script of a hook exists and is executable.
 
-A hook whose script is missing, or may not be run, ends with another code than 2: before a tool that lets the call
-through, elsewhere the hook just does nothing. Looked at are commands that start a path in `${CLAUDE_PLUGIN_ROOT}`, by
-itself or with an interpreter; one in a folder that a build makes (`dist/`) is only a warning, and so is a missing run bit.
+A hook whose script is missing or not executable does not end with exit code 2: before a tool this lets the call through, for
+other events the hook does nothing. The rule checks commands that start a path in `${CLAUDE_PLUGIN_ROOT}`, directly or with an
+interpreter; a path in a folder that a build makes (`dist/`) is only a warning, and so is a missing execute bit.
 
 Wrong:
 
@@ -22,25 +22,21 @@ Right:
 {"hooks": {"PreToolUse": [{"hooks": [{"type": "command", "command": "sh \\"${CLAUDE_PLUGIN_ROOT}/scripts/guard.sh\\""}]}]}}
 ```
 
-Fix: correct the path, add the script, or set its run bit (`git update-index --chmod=+x`).
+Fix: correct the path, add the script, or set its execute bit (`git update-index --chmod=+x`).
 
-Source: Claude Code 2.1.329, run with hooks whose script is missing or has no run bit: the call went through, 2026-11-25.
+Source: Claude Code 2.1.329, run with hooks whose script is missing or has no execute bit: the call went through, 2026-11-25.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from correctless.base.lazy_re import lazily
 from correctless.lint.subject import hook_set, shapes
 from correctless.lint.subject.subject import HOOKS, PLUGIN, JsonSubject
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from correctless.syntax.yaml_text import Node
+from correctless.syntax.yaml_text import Node
 
 ID = "hook-script-missing"
 SEVERITY = "error"
@@ -63,18 +59,18 @@ def check(file: JsonSubject) -> Iterator[Finding]:
         command = handler.get("command")
         if command is None or not shapes.is_text(command):
             continue
-        for found in _STARTED.finditer(command.text):
-            # `[ -x script ] && script` knows that it may be missing.
-            if not re.search(rf"(?:\[|\btest)\s+-[efrx]\s+\S*{re.escape(found['path'])}", command.text):
-                yield from _missing(file, command, found["path"], starts=not found["runner"])
+        for match in _STARTED.finditer(command.text):
+            # `[ -x script ] && script` checks for it.
+            if not re.search(rf"(?:\[|\btest)\s+-[efrx]\s+\S*{re.escape(match['path'])}", command.text):
+                yield from _missing(file, command, match["path"], starts=not match["runner"])
         args = handler.get("args")
         first = args.items[0] if args is not None and args.items else None
         if (
             first is not None
             and re.fullmatch(_RUNNERS, command.text)
-            and (found_ := _ARGUMENT.match(first.text))
+            and (argument := _ARGUMENT.match(first.text))
         ):
-            yield from _missing(file, first, found_["path"], starts=False)
+            yield from _missing(file, first, argument["path"], starts=False)
 
 
 def _missing(file: JsonSubject, place: Node, path: str, *, starts: bool) -> Iterator[Finding]:
@@ -89,6 +85,6 @@ def _missing(file: JsonSubject, place: Node, path: str, *, starts: bool) -> Iter
     elif starts and not file.facts.runnable(at):
         yield file.at(
             place,
-            f"'{path[:80]}' may not be run. set its run bit, or start it with its interpreter",
+            f"'{path[:80]}' is not executable. set its execute bit, or start it with its interpreter",
             "warning",
         )

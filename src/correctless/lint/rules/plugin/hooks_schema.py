@@ -1,8 +1,8 @@
 """Hooks have the form that Claude Code reads: an event, a list of matchers, in each a list of hooks.
 
-An entry of another form is ignored at run time. Under `PreToolUse` and `PermissionRequest` it is worse: nothing of the file is
-applied then, because the broken hook may be the one that guards the rest. The usual mistakes are a command straight under the
-event, without the list `hooks`, and events outside of the object `hooks`.
+An entry of another form is ignored at run time. Under `PreToolUse` and `PermissionRequest` the whole file is ignored, because the
+invalid hook may be the one that guards the rest. The usual mistakes are a command directly under the event, without the list
+`hooks`, and events outside of the object `hooks`.
 
 Wrong:
 
@@ -23,14 +23,12 @@ Source: Claude Code 2.1.329, `plugin validate` with each form, 2026-11-25.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject import hook_set, shapes
 from correctless.lint.subject.subject import HOOKS, PLUGIN, JsonSubject
 from correctless.syntax.finding import Finding
 from correctless.syntax.yaml_text import MAP
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "hooks-schema"
 SEVERITY = "error"
@@ -40,7 +38,7 @@ READS = (HOOKS, PLUGIN)
 def check(file: JsonSubject) -> Iterator[Finding]:
     """Report values of invalid form."""
     if file.document.recovered:
-        return  # what is missing may only not have been read
+        return  # what seems missing may be in the unread part
     if file.kind == HOOKS:
         yield from _top(file)
     for event, value in hook_set.events(file):
@@ -54,7 +52,7 @@ def _top(file: JsonSubject) -> Iterator[Finding]:
     if root is None:
         if file.document.root is not None:
             yield file.at(
-                file.document.root, f"the file is {shapes.said(file.document.root)}. write an object"
+                file.document.root, f"the file is {shapes.describe(file.document.root)}. write an object"
             )
         return
     outside = [key for key, _ in root.pairs if key.text in hook_set.EVENTS]
@@ -63,8 +61,8 @@ def _top(file: JsonSubject) -> Iterator[Finding]:
     hooks = root.get("hooks")
     modules = root.get("modules")
     for place, wanted in shapes.list_of(shapes.text)(modules) if modules is not None else ():
-        yield file.at(place, f"'modules' is {shapes.said(place)}. write {wanted}")
+        yield file.at(place, f"'modules' is {shapes.describe(place)}. write {wanted}")
     if hooks is not None and hooks.kind != MAP:
-        yield file.at(hooks, f"'hooks' is {shapes.said(hooks)}. write an object whose keys are events")
+        yield file.at(hooks, f"'hooks' is {shapes.describe(hooks)}. write an object whose keys are events")
     elif hooks is None and modules is None and not outside:
         yield file.at(None, "no 'hooks'. write \"hooks\": {}")

@@ -1,7 +1,7 @@
 """A marketplace has a name, an owner, and plugins, each with a name and a source that Claude Code can read.
 
-`claude plugin validate` refuses the file; and from a marketplace or under a plugin's name with other characters than letters,
-digits, `.`, `_` and `-`, nothing can be installed.
+`claude plugin validate` refuses the file. If the name of a marketplace or a plugin has other characters than letters, digits,
+`.`, `_` and `-`, it cannot be installed.
 
 Wrong:
 
@@ -23,15 +23,12 @@ Source: Claude Code 2.1.329, `plugin validate` with each form, 2026-11-25.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from correctless.lint.subject import shapes
 from correctless.lint.subject.subject import MARKETPLACE, JsonSubject
 from correctless.syntax.finding import Finding
 from correctless.syntax.yaml_text import LIST, MAP, Node
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "marketplace-schema"
 SEVERITY = "error"
@@ -53,7 +50,7 @@ _ENTRY: dict[str, shapes.Form] = {
     "strict": shapes.yes_or_no,
     "tags": shapes.list_of(shapes.text),
 }
-# By the word after `source`: the keys such a source can't do without.
+# Required keys of a source by its kind.
 _SOURCES = {"github": ("repo",), "url": ("url",), "git-subdir": ("url", "path"), "npm": ("package",)}
 
 
@@ -63,11 +60,12 @@ def check(market: JsonSubject) -> Iterator[Finding]:
     if root is None:
         if market.document.root is not None:
             yield market.at(
-                market.document.root, f"the manifest is {shapes.said(market.document.root)}. write an object"
+                market.document.root,
+                f"the manifest is {shapes.describe(market.document.root)}. write an object",
             )
         return
     if market.document.recovered:
-        return  # what is missing may only not have been read
+        return  # what seems missing may be in the unread part
     for key, wanted in _NEEDED.items():
         if root.get(key) is None:
             yield market.at(None, f"no '{key}'. write {wanted}")
@@ -77,7 +75,7 @@ def check(market: JsonSubject) -> Iterator[Finding]:
     if plugins is None:
         return
     if plugins.kind != LIST:
-        yield market.at(plugins, f"'plugins' is {shapes.said(plugins)}. write a list")
+        yield market.at(plugins, f"'plugins' is {shapes.describe(plugins)}. write a list")
     elif not plugins.items:
         yield market.at(plugins, "the marketplace has no plugins. list one", "warning")
     seen: dict[str, Node] = {}
@@ -90,7 +88,7 @@ def _entry(entry: Node, seen: dict[str, Node]) -> Iterator[tuple[Node, str]]:
     if entry.kind != MAP:
         yield (
             entry,
-            f"an entry of 'plugins' is {shapes.said(entry)}. write an object with 'name' and 'source'",
+            f"an entry of 'plugins' is {shapes.describe(entry)}. write an object with 'name' and 'source'",
         )
         return
     yield from _name(entry, "plugin")
@@ -107,12 +105,12 @@ def _entry(entry: Node, seen: dict[str, Node]) -> Iterator[tuple[Node, str]]:
         if shapes.reserved(name.text):
             yield (
                 name,
-                f"'{name.text[:60]}' passes as one of Anthropic's own plugins. name it for what it does",
+                f"'{name.text[:60]}' is reserved for Anthropic's own plugins. name it for what it does",
             )
     if source is None:
         yield entry, "this plugin has no 'source'. write one, such as './plugins/my-plugin'"
     elif wanted := _wanted(source):
-        yield source, f"'source' is {shapes.said(source)}. write {wanted}"
+        yield source, f"'source' is {shapes.describe(source)}. write {wanted}"
     yield from shapes.faults(entry, _ENTRY)
 
 
@@ -125,11 +123,14 @@ def _name(of: Node, what: str) -> Iterator[tuple[Node, str]]:
         or not re.fullmatch(_NAME, name.text)
         or (what == "marketplace" and ".." in name.text)
     ):
-        yield name, f"'name' is {shapes.said(name)}, and no {what} of that name can be installed. {_NAMED}"
+        yield (
+            name,
+            f"'name' is {shapes.describe(name)}, and no {what} of that name can be installed. {_NAMED}",
+        )
 
 
 def _wanted(source: Node) -> str:
-    """What should stand in the place of a source, "" when it is one; whether a bare name is, marketplace-source-missing says."""
+    """Return what to write in place of a source, "" for a valid one or a bare name, which marketplace-source-missing checks."""
     if source.kind == MAP:
         kind = source.get("source")
         if kind is None or kind.text not in _SOURCES:

@@ -1,7 +1,7 @@
 """The folder of each plugin that a marketplace lists exists.
 
-A path counts from the marketplace's folder, the one above `.claude-plugin`, not from the file. A bare name is looked for in
-`metadata.pluginRoot`. Where there is nothing, the marketplace is added without a word and the installation of that plugin fails.
+A path is relative to the marketplace's folder, the one above `.claude-plugin`, not to the file. A bare name is searched in
+`metadata.pluginRoot`. If the folder is missing, the marketplace is added without a message and the plugin cannot be installed.
 
 Wrong:
 
@@ -21,20 +21,18 @@ Right:
 {"name": "my-tools", "owner": {"name": "Me"}, "plugins": [{"name": "one", "source": "./plugins/one"}]}
 ```
 
-Fix: correct the path, or take the entry out.
+Fix: correct the path, or delete the entry.
 
 Source: Claude Code 2.1.329, `plugin install` from such a marketplace, 2026-11-25.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject import marketplace, shapes
 from correctless.lint.subject.subject import MARKETPLACE, JsonSubject
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "marketplace-source-missing"
 SEVERITY = "error"
@@ -43,7 +41,7 @@ READS = (MARKETPLACE,)
 
 def check(market: JsonSubject) -> Iterator[Finding]:
     """Report missing plugin folders."""
-    for _, source in marketplace.listed(market):
+    for _, source in marketplace.entries(market):
         if source is None or not shapes.is_text(source):
             continue
         folder = marketplace.folder(market, source)

@@ -1,9 +1,9 @@
 """A plugin has a name, of letters, digits and single hyphens.
 
-The name is what people type and what prefixes each skill (`my-plugin:my-skill`). A manifest without one, or with spaces
-in it, is refused. So is a name that passes as one of Anthropic's own. Capitals, dots and underscores work in Claude Code, and the
-marketplace of Claude.ai does not take them, which is worth a warning; so are `/`, `:` and a name that does not start
-with a letter or digit, with which a plugin can't be installed from a marketplace.
+You type the name, and it is the prefix of each skill (`my-plugin:my-skill`). A manifest without a name, or with spaces in it, is
+refused. So is a name that is reserved for Anthropic's own plugins. Capitals, dots and underscores work in Claude Code but not in
+the marketplace of Claude.ai, so they are a warning; so are `/`, `:` and a name that does not start with a letter or digit,
+with which a plugin can't be installed from a marketplace.
 
 Wrong:
 
@@ -25,22 +25,17 @@ Source: Claude Code 2.1.329, `plugin validate` and `plugin install` with each ki
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from correctless.lint.subject import shapes
 from correctless.lint.subject.subject import PLUGIN, JsonSubject
 from correctless.syntax.finding import Finding
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 ID = "plugin-name"
 SEVERITY = "error"
 READS = (PLUGIN,)
 
-_REFUSED = (
-    r"[ \x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"  # spaces, controls, and what turns the direction
-)
+_REFUSED = r"[ \x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"  # spaces, controls and marks of direction
 _ADVICE = "write one of a-z, 0-9 and single hyphens"
 
 
@@ -53,10 +48,14 @@ def check(plugin: JsonSubject) -> Iterator[Finding]:
         if not plugin.document.recovered:
             yield plugin.at(None, f"no 'name'. {_ADVICE}")
     elif not shapes.is_text(node) or not node.text or re.search(_REFUSED, node.text):
-        yield plugin.at(node, f"'name' is {shapes.said(node)}, which is not a valid plugin name. {_ADVICE}")
+        yield plugin.at(
+            node, f"'name' is {shapes.describe(node)}, which is not a valid plugin name. {_ADVICE}"
+        )
     elif shapes.reserved(node.text):
         yield plugin.at(
-            node, f"'{node.text[:60]}' passes as one of Anthropic's own plugins. name it for what it does"
+            node, f"'{node.text[:60]}' is reserved for Anthropic's own plugins. name it for what it does"
         )
     elif not re.fullmatch(r"[a-z0-9]+(?:-[a-z0-9]+)*", node.text):
-        yield plugin.at(node, f"'{node.text[:60]}' is not a name everywhere. {_ADVICE}", "warning")
+        yield plugin.at(
+            node, f"'{node.text[:60]}' is not a valid name in every marketplace. {_ADVICE}", "warning"
+        )

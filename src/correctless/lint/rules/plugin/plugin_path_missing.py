@@ -1,8 +1,8 @@
-"""What a plugin's manifest points to exists.
+"""Each path in a plugin's manifest exists.
 
-The loader reports a path that leads nowhere as a failure, or, for `mcpServers`, skips it without a word; the part of the
-plugin is missing then. Folders that Claude Code finds by itself (`skills/`, `commands/`, `agents/`, `hooks/`) need no key. A
-skill is named by its folder.
+The loader reports a missing path as a failure, or, for `mcpServers`, skips it without a message; that part of the plugin is then
+missing. Folders that Claude Code finds by itself (`skills/`, `commands/`, `agents/`, `hooks/`) need no key. The path of a skill
+is its folder.
 
 Wrong:
 
@@ -29,15 +29,13 @@ Source: Claude Code 2.1.329, `plugin validate`, 2026-11-25.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject import shapes
 from correctless.lint.subject.subject import PLUGIN, JsonSubject
 from correctless.syntax import yaml_text
 from correctless.syntax.finding import Finding
 from correctless.syntax.yaml_text import Node
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "plugin-path-missing"
 SEVERITY = "error"
@@ -46,7 +44,7 @@ READS = (PLUGIN,)
 
 def check(plugin: JsonSubject) -> Iterator[Finding]:
     """Report missing paths."""
-    # Paths count from the plugin's folder, which is the one above `.claude-plugin`.
+    # Paths are relative to the plugin's folder, the one above `.claude-plugin`.
     above = "../" if plugin.folder == ".claude-plugin" else ""
     experimental = plugin.root.get("experimental") if plugin.root else None
     for keys in (plugin.root, experimental):
@@ -62,7 +60,7 @@ def check(plugin: JsonSubject) -> Iterator[Finding]:
 
 
 def _paths(value: Node) -> Iterator[Node]:
-    """The paths that have the form of one; what has not is plugin-schema's."""
+    """Yield the valid paths; plugin-schema reports invalid ones."""
     if value.kind == yaml_text.LIST:
         for item in value.items:
             yield from _paths(item)

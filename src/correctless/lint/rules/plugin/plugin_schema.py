@@ -1,7 +1,7 @@
 """Each value of a plugin's manifest has the form that Claude Code reads.
 
-`claude plugin validate` refuses the manifest. At run time it depends on the key: a `version` that is a number, or an `agents`
-that names a folder, stops the installation; an `author` that is text is passed over.
+`claude plugin validate` refuses the manifest. At run time it depends on the key: with a `version` that is a number, or an `agents`
+that names a folder, the plugin cannot be installed; an `author` that is text is ignored.
 
 Wrong:
 
@@ -22,13 +22,11 @@ Source: Claude Code 2.1.329, `plugin validate` and `plugin install` with each fo
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject import shapes
 from correctless.lint.subject.subject import PLUGIN, JsonSubject
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "plugin-schema"
 SEVERITY = "error"
@@ -40,10 +38,11 @@ def check(plugin: JsonSubject) -> Iterator[Finding]:
     if plugin.root is None:
         if plugin.document.root is not None:
             yield plugin.at(
-                plugin.document.root, f"the manifest is {shapes.said(plugin.document.root)}. write an object"
+                plugin.document.root,
+                f"the manifest is {shapes.describe(plugin.document.root)}. write an object",
             )
         return
     if plugin.document.recovered:
-        return  # what is missing in a value may only not have been read
+        return  # what seems missing may be in the unread part
     for place, message in shapes.faults(plugin.root, shapes.PLUGIN):
         yield plugin.at(place, message)

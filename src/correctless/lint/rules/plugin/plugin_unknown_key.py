@@ -1,7 +1,7 @@
 """Each key of a manifest is one that Claude Code reads.
 
-A key it does not know is ignored when the plugin is loaded, so what stands there has no effect; a misspelled one (`mcp_servers`)
-costs the part it was to declare. `category`, `tags`, `strict` and `source` belong into the entry of a marketplace.
+An unknown key is ignored when the plugin is loaded, so its value has no effect; with a misspelled one (`mcp_servers`) that part of
+the plugin is missing. `category`, `tags`, `strict` and `source` belong in the entry of a marketplace.
 
 Wrong:
 
@@ -22,51 +22,31 @@ Source: Claude Code 2.1.329, `plugin validate` with each of these keys, 2026-11-
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject import shapes
 from correctless.lint.subject.subject import MARKETPLACE, PLUGIN, JsonSubject
 from correctless.syntax import yaml_text
 from correctless.syntax.finding import Finding
 from correctless.syntax.yaml_text import Node
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 ID = "plugin-unknown-key"
 SEVERITY = "warning"
 READS = (PLUGIN, MARKETPLACE)
 
 _BOTH = frozenset({*shapes.PLUGIN, "name", "engines", "experimental", "metadata", "network"})
-_DIRECTORY = (  # what the plugin directory shows
-    *(
-        "bugs",
-        "classification",
-        "docs",
-        "documentationUrl",
-        "icon",
-        "privacyPolicy",
-        "privacyPolicyUrl",
-        "privacy_policy",
-    ),
-    *("screenshots", "support", "supportUrl", "termsOfServiceUrl", "terms_of_service"),
-)
+# Keys that the plugin directory shows.
+_DIRECTORY = (
+    "bugs", "classification", "docs", "documentationUrl", "icon", "privacyPolicy", "privacyPolicyUrl",
+    "privacy_policy", "screenshots", "support", "supportUrl", "termsOfServiceUrl", "terms_of_service",
+)  # fmt: skip
 _PLUGIN = _BOTH.union(_DIRECTORY)
 _ENTRY = _BOTH | {"category", "relevance", "source", "strict", "tags"}
 _OF_ENTRIES = ("category", "id", "source", "strict", "tags")
-_TOP = frozenset(
-    {
-        "$schema",
-        "allowCrossMarketplaceDependenciesOn",
-        "description",
-        "forceRemoveDeletedPlugins",
-        "metadata",
-        "name",
-        "owner",
-        "plugins",
-        "renames",
-        "version",
-    }
-)
+_TOP = frozenset((
+    "$schema", "allowCrossMarketplaceDependenciesOn", "description", "forceRemoveDeletedPlugins",
+    "metadata", "name", "owner", "plugins", "renames", "version",
+))  # fmt: skip
 
 
 def check(file: JsonSubject) -> Iterator[Finding]:
@@ -87,20 +67,13 @@ def _unknown(file: JsonSubject, keys: Node, known: frozenset[str]) -> Iterator[F
     for key, _ in keys.pairs:
         if key.text in known:
             continue
-        said = key.text[:60]
+        name = key.text[:60]
         if file.kind == PLUGIN and key.text in _OF_ENTRIES:
             yield file.at(
-                key, f"Claude Code does not read '{said}' here. write it into the marketplace's entry"
+                key, f"Claude Code does not read '{name}' here. write it into the marketplace's entry"
             )
         else:
-            meant = _near(said, known)
+            bare = name.lower().replace("-", "").replace("_", "")
+            meant = shapes.near(bare, known, 0.85)
             advice = f"write '{meant}'" if meant else "delete it"
-            yield file.at(key, f"Claude Code does not read '{said}'. {advice}")
-
-
-def _near(key: str, known: frozenset[str]) -> str:
-    from difflib import get_close_matches  # here: it costs 5 ms, and most files need none of it
-
-    spelled = {name.lower(): name for name in sorted(known)}
-    bare = key.lower().replace("-", "").replace("_", "")
-    return next((spelled[near] for near in get_close_matches(bare, spelled, n=1, cutoff=0.85)), "")
+            yield file.at(key, f"Claude Code does not read '{name}'. {advice}")

@@ -1,7 +1,7 @@
-"""Two skills that lie beside each other have different names.
+"""Skills in the same folder have different names.
 
-A skill is called by the name of its folder, and listed with the `name` it states. Where two state the same one, that name starts
-only the first of them, whichever was meant.
+A skill is started by the name of its folder, and listed with the `name` that it states. If two state the same name, that name
+starts only the first of them.
 
 Wrong:
 
@@ -35,21 +35,18 @@ Source: Claude Code 2.1.329, a session in which `review` was called, 2026-11-25.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from correctless.lint.subject.subject import SKILL, Skill
 from correctless.skill import skill_text
 from correctless.syntax import yaml_text
 from correctless.syntax.finding import Finding
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 ID = "skill-name-twice"
 SEVERITY = "warning"
 READS = (SKILL,)
 
-_MOST = 200  # neighbours that are looked at
+_MOST = 200  # neighbours that are read
 
 
 def check(skill: Skill) -> Iterator[Finding]:
@@ -58,7 +55,7 @@ def check(skill: Skill) -> Iterator[Finding]:
     if node is None or node.kind != yaml_text.SCALAR:
         return
     name = node.text.strip()
-    # Names of folders are unique: where two skills share a name, one of them is not called like its folder.
+    # Names of folders are unique: if two skills have one name, one of them differs from its folder.
     if not name or name == skill.folder:
         return
     for folder in skill.facts.names("..")[:_MOST]:
@@ -71,7 +68,7 @@ def check(skill: Skill) -> Iterator[Finding]:
 
 
 def _name(skill: Skill, folder: str) -> str:
-    """The name that a neighbour goes by, "" for what is no skill."""
+    """Return the name of a neighbour, "" for a folder without a skill."""
     path = f"../{folder}/SKILL.md"
     if not skill.facts.kind(path):
         return ""

@@ -1,7 +1,7 @@
 """The version of a plugin in its marketplace is the one in its manifest.
 
-Where both state one, the manifest wins at installation and the entry is ignored without a word: people read one version and get
-another. A plugin states its version in one place, or in both the same.
+If both state one, the manifest wins at installation and the entry is ignored without a message: you read one version and get
+another. State the version in one place, or the same in both.
 
 Beside it, `plugins/one/.claude-plugin/plugin.json`:
 
@@ -21,21 +21,19 @@ Right:
 {"name": "my-tools", "owner": {"name": "Me"}, "plugins": [{"name": "one", "source": "./plugins/one"}]}
 ```
 
-Fix: write the manifest's version, or leave the entry's out.
+Fix: write the manifest's version, or delete the entry's.
 
 Source: Claude Code 2.1.329, `plugin validate`, 2026-11-25.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject import marketplace, shapes
 from correctless.lint.subject.subject import MARKETPLACE, JsonSubject
 from correctless.syntax import yaml_text
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "version-differs"
 SEVERITY = "warning"
@@ -44,7 +42,7 @@ READS = (MARKETPLACE,)
 
 def check(market: JsonSubject) -> Iterator[Finding]:
     """Report versions that differ."""
-    for entry, source in marketplace.listed(market):
+    for entry, source in marketplace.entries(market):
         version = entry.get("version")
         if version is None or source is None or not shapes.is_text(version) or not shapes.is_text(source):
             continue

@@ -1,6 +1,6 @@
-"""A key stands once.
+"""A key is not duplicated.
 
-Some readers take the first value, some the last, some refuse the file; Claude Code's validator says nothing of it.
+Some readers use the first value, some the last, some refuse the file; Claude Code's validator does not report it.
 
 Wrong:
 
@@ -28,12 +28,10 @@ Source: YAML 1.2.2, section 3.2.1.3; RFC 8259, section 4; Claude Code 2.1.329, `
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from correctless.lint.subject.subject import AGENT, HOOKS, MARKETPLACE, PLUGIN, SKILL, Subject
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 ID = "duplicate-key"
 SEVERITY = "error"
@@ -42,4 +40,4 @@ READS = (AGENT, HOOKS, MARKETPLACE, PLUGIN, SKILL)
 
 def check(subject: Subject) -> Iterable[Finding]:
     """Report duplicate keys."""
-    return subject.noted(ID)
+    return subject.notes_of(ID)

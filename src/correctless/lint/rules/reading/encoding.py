@@ -1,7 +1,7 @@
 """A file is UTF-8 text without a byte order mark.
 
-Bytes that are no UTF-8, and NUL, are read by each host in another way; a byte order mark before `---` makes readers that look
-for three dashes see no frontmatter at all (a warning). CRLF works everywhere known and is an `info`.
+Hosts read bytes that are not UTF-8, and NUL, in different ways. With a byte order mark before `---`, readers that look for three
+dashes find no frontmatter (a warning). CRLF works in all known hosts and is an `info`.
 
 Wrong:
 
@@ -28,12 +28,10 @@ Source: YAML 1.2.2, section 5.1, for NUL. A byte order mark passes Claude Code 2
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from correctless.lint.subject.subject import AGENT, HOOKS, MARKETPLACE, PLUGIN, SKILL, Subject
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 ID = "encoding"
 SEVERITY = "error"
@@ -42,4 +40,4 @@ READS = (AGENT, HOOKS, MARKETPLACE, PLUGIN, SKILL)
 
 def check(subject: Subject) -> Iterable[Finding]:
     """Report encoding errors and byte order marks."""
-    return subject.noted(ID)
+    return subject.notes_of(ID)

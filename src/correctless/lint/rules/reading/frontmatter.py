@@ -1,6 +1,6 @@
 """The frontmatter starts on line 1, is closed, and holds keys.
 
-With blank lines above it, or when nothing closes it, Claude Code finds no frontmatter at all: no key of it has an effect.
+With blank lines above it, or without its closing line, Claude Code finds no frontmatter: no key of it has an effect.
 
 Wrong:
 
@@ -28,12 +28,10 @@ Source: Claude Code 2.1.329, `plugin validate`, 2026-11-25: "No frontmatter bloc
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from correctless.lint.subject.subject import AGENT, SKILL, MarkdownSubject
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 ID = "frontmatter"
 SEVERITY = "error"
@@ -42,4 +40,4 @@ READS = (AGENT, SKILL)
 
 def check(file: MarkdownSubject) -> Iterable[Finding]:
     """Report missing or unclosed frontmatter."""
-    return file.noted(ID)
+    return file.notes_of(ID)

@@ -1,7 +1,7 @@
 """A manifest is JSON, without comments and without a comma before a closing bracket.
 
-Claude Code refuses a plugin whose `plugin.json` it can't read, and a `hooks.json` it can't read breaks the load of the whole
-plugin: what its hooks were to guard is then not guarded.
+Claude Code refuses a plugin with an invalid `plugin.json`. With an invalid `hooks.json` the whole plugin is not loaded, so
+its hooks guard nothing.
 
 Wrong:
 
@@ -19,19 +19,17 @@ Right:
 }
 ```
 
-Fix: `--fix` deletes a comma too many.
+Fix: `--fix` deletes a trailing comma.
 
 Source: RFC 8259; Claude Code 2.1.329, `plugin validate`, 2026-11-25.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from correctless.lint.subject.subject import HOOKS, MARKETPLACE, PLUGIN, JsonSubject
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 ID = "json-syntax"
 SEVERITY = "error"
@@ -40,4 +38,4 @@ READS = (HOOKS, MARKETPLACE, PLUGIN)
 
 def check(file: JsonSubject) -> Iterable[Finding]:
     """Report JSON syntax errors."""
-    return file.noted(ID)
+    return file.notes_of(ID)

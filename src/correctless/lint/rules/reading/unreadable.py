@@ -1,21 +1,19 @@
-"""A file can be read: a plain file of at most one mebibyte, whose owner lets us.
+"""A file can be read: a plain file of at most one mebibyte, with read permission.
 
-What could not be read was not checked, so the command ends with 3 and not with 0 or 1. A SKILL.md is a few thousand
-bytes; one of many megabytes is a mistake, or meant to hold up whoever reads it.
+A file that cannot be read is not checked, so the exit code is 3 and not 0 or 1. A SKILL.md is a few thousand bytes; one of
+many megabytes is a mistake, or an attempt to block its readers.
 
-Fix: give permission, put a plain file there, or leave the path out with `exclude`.
+Fix: give permission, replace it with a plain file, or leave the path out with `exclude`.
 
 Source: exit codes of correctless; `MAX_FILE` in `correctless.skill.find`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject.subject import Subject
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "unreadable"
 SEVERITY = "error"
@@ -28,5 +26,5 @@ def check(_: Subject) -> Iterator[Finding]:
 
 
 def finding(path: str, why: str) -> Finding:
-    """The finding of a file that can't be read."""
+    """Return the finding of a file that cannot be read."""
     return Finding(path, 1, 1, ID, f"can't be read: {why}. fix it, or leave it out with 'exclude'", SEVERITY)

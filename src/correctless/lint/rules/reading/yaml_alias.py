@@ -1,6 +1,6 @@
 """The frontmatter uses no aliases.
 
-Some readers follow `*name`, others refuse it, and a few lines of aliases can stand for gigabytes. It is not followed here.
+Some readers follow `*name`, others refuse it, and a few lines of aliases can expand to gigabytes. The linter does not follow it.
 
 Wrong:
 
@@ -27,12 +27,10 @@ Source: YAML 1.2.2, section 7.1.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from correctless.lint.subject.subject import AGENT, SKILL, MarkdownSubject
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 ID = "yaml-alias"
 SEVERITY = "warning"
@@ -41,4 +39,4 @@ READS = (AGENT, SKILL)
 
 def check(file: MarkdownSubject) -> Iterable[Finding]:
     """Report aliases."""
-    return file.noted(ID)
+    return file.notes_of(ID)

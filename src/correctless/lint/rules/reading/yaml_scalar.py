@@ -1,7 +1,7 @@
-"""A value that YAML 1.1 and YAML 1.2 read differently stands in quotes.
+"""A value that YAML 1.1 and YAML 1.2 read differently is in quotes.
 
-`on`, `no`, `10:30` and `012` are a truth value or a number to one reader and text to the next, and hosts use both: what a file says
-then depends on who reads it.
+`on`, `no`, `10:30` and `012` are a boolean or a number in one version and text in the other, and hosts use both: the meaning of
+the file then depends on the host.
 
 Wrong:
 
@@ -28,12 +28,10 @@ Source: YAML 1.1, YAML 1.2.2 chapter 10.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from correctless.lint.subject.subject import AGENT, SKILL, MarkdownSubject
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 ID = "yaml-scalar"
 SEVERITY = "error"
@@ -42,4 +40,4 @@ READS = (AGENT, SKILL)
 
 def check(file: MarkdownSubject) -> Iterable[Finding]:
     """Report values that YAML 1.1 and 1.2 read differently."""
-    return file.noted(ID)
+    return file.notes_of(ID)

@@ -1,9 +1,8 @@
 """The frontmatter is YAML.
 
-Hosts with a strict reader refuse such a skill. Claude Code mends a single value that lacks its quotes, as most often one with
-`: ` in it; of a frontmatter that it can't mend (a tab, text behind a closing quote) it drops every field in silence, and the
-skill runs without its allowed tools and its description. The other keys are still read here, so that the other rules apply
-to them.
+Hosts with a strict reader refuse such a skill. Claude Code repairs a single value that lacks its quotes, most often one with
+`: ` in it. If it can't repair the frontmatter (a tab, text behind a closing quote), it drops every field without a message, and
+the skill runs without its allowed tools and its description. The linter still reads the other keys and checks them.
 
 Wrong:
 
@@ -23,19 +22,17 @@ description: "Audits code. Presets: QA, UX"
 ---
 ```
 
-Fix: `--fix` puts a value in quotes where that is all it lacks.
+Fix: `--fix` puts a value in quotes if nothing else is wrong with it.
 
 Source: Claude Code 2.1.329, `plugin validate`, 2026-11-25: "all frontmatter fields silently dropped"; the agentskills.io specification asks for YAML.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from correctless.lint.subject.subject import AGENT, SKILL, MarkdownSubject
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 ID = "yaml-syntax"
 SEVERITY = "error"
@@ -44,4 +41,4 @@ READS = (AGENT, SKILL)
 
 def check(file: MarkdownSubject) -> Iterable[Finding]:
     """Report YAML syntax errors."""
-    return file.noted(ID)
+    return file.notes_of(ID)

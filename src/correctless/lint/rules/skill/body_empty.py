@@ -1,7 +1,7 @@
 """A skill has a text.
 
-Below the frontmatter stands what the model is to do. Claude Code starts a skill without it all the same: the model gets nothing
-but the skill's name and folder.
+The text below the frontmatter says what the model is to do. Claude Code starts a skill without text all the same: the model gets
+only the skill's name and folder.
 
 Wrong:
 
@@ -21,19 +21,17 @@ name: my-skill
 Sort the papers by year, then by sender.
 ```
 
-Fix: write what is to be done, or remove the skill.
+Fix: write what the model is to do, or remove the skill.
 
 Source: Claude Code 2.1.329, run on 2026-11-25.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject.subject import SKILL, Skill
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "body-empty"
 SEVERITY = "warning"
@@ -42,7 +40,7 @@ READS = (SKILL,)
 
 def check(skill: Skill) -> Iterator[Finding]:
     """Report an empty body."""
-    # Of a frontmatter that nothing closes it isn't known where the text begins.
+    # In an unclosed frontmatter the start of the text is unknown.
     unclosed = any(rule == "frontmatter" for _, rule, _, _ in skill.md.faults)
     if not skill.md.body.strip() and not unclosed:
         yield skill.at(None, "the skill has no text. write below the frontmatter what is to be done")

@@ -1,7 +1,7 @@
 """The text of a skill has at most 500 lines.
 
-The whole text goes into the conversation when the skill starts, and stays there. What is not needed every time costs its tokens
-and draws attention from the rest.
+The whole text goes into the conversation when the skill starts, and stays there. Parts that are not always needed cost tokens
+and distract from the rest.
 
 Wrong:
 
@@ -26,17 +26,15 @@ Sort the papers by year, then by sender. Read [the senders](https://example.com/
 
 Fix: move parts into files beside the skill, and link them with when to read them.
 
-Source: the number is ours. That the whole text is sent: Claude Code 2.1.329, run on 2026-11-25.
+Source: the limit is our own. That the whole text is sent: Claude Code 2.1.329, run on 2026-11-25.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject.subject import SKILL, Skill
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "body-length"
 SEVERITY = "info"

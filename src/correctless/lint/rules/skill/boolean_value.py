@@ -1,8 +1,8 @@
 """`disable-model-invocation` and `user-invocable` are `true` or `false`.
 
-Claude Code drops a word it can't read and says nothing. Then `disable-model-invocation: ture` lets the model start a skill that
-only a person should start, and `user-invocable: ture`, or one without a value, hides the skill from whoever types `/`. In
-quotes, or as `1`, it is read; to a program that expects what YAML calls a boolean it is a text, and that is an `info`.
+Claude Code drops a word it can't read without a message. Then `disable-model-invocation: ture` lets the model start a skill that
+only you should start, and `user-invocable: ture`, or one without a value, hides the skill from the `/` menu. In quotes, or as
+`1`, it is read; for a program that expects a YAML boolean it is a text, and that is an `info`.
 
 Wrong:
 
@@ -22,12 +22,14 @@ disable-model-invocation: true
 ---
 ```
 
-Fix: `--fix` takes quotes away and swaps letters back; what another word was to mean is a choice.
+Fix: `--fix` deletes quotes and corrects swapped letters; for other words, write `true` or `false`.
 
 Source: 32 spellings in Claude Code 2.1.329, run on 2026-11-25.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from correctless.lint.subject.frontmatter import MODEL, USER, meaning, place, stated
 from correctless.lint.subject.subject import CLAUDE_CODE, SKILL, Skill
@@ -35,17 +37,12 @@ from correctless.syntax import yaml_text
 from correctless.syntax.finding import Edit, Finding
 from correctless.syntax.yaml_text import Node
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 ID = "boolean-value"
 SEVERITY = "error"
 READS = (SKILL,)
 
-# What happens when the client can't read the value.
+# The effect of a value that the client cannot read.
 _DROPPED = {MODEL: "the model may start the skill", USER: "the skill is hidden from the '/' menu"}
-_KINDS = {yaml_text.LIST: "a list", yaml_text.MAP: "a map"}
 
 
 def check(skill: Skill) -> Iterator[Finding]:
@@ -56,27 +53,29 @@ def check(skill: Skill) -> Iterator[Finding]:
         node = stated(skill, key)
         if node is None:
             continue
-        word = node.text.strip()
+        text = node.text.strip()
         if node.kind != yaml_text.SCALAR:
-            yield skill.at(node, f"'{key}' is {_KINDS[node.kind]}, so {_DROPPED[key]}. write true or false")
-        elif not word and key == USER:
+            yield skill.at(
+                node, f"'{key}' is {yaml_text.KINDS[node.kind]}, so {_DROPPED[key]}. write true or false"
+            )
+        elif not text and key == USER:
             yield skill.at(
                 place(skill, key), f"'{key}' has no value, so {_DROPPED[key]}. write true or false"
             )
-        elif word:
-            yield from _word(skill, key, node, word.lower())
+        elif text:
+            yield from _value(skill, key, node, text.lower())
 
 
-def _word(skill: Skill, key: str, node: Node, word: str) -> Iterator[Finding]:
+def _value(skill: Skill, key: str, node: Node, text: str) -> Iterator[Finding]:
     meant = meaning(node)
     if meant is None:
-        near = next((right for right in ("true", "false") if sorted(word) == sorted(right)), None)
+        near = next((right for right in ("true", "false") if sorted(text) == sorted(right)), None)
         fix = (Edit(node.start, node.end, near),) if near and node.style in ("", "'", '"') else ()
         message = (
-            f"'{key}' is '{word[:40]}', which is neither, so {_DROPPED[key]}. write {near or 'true or false'}"
+            f"'{key}' is '{text[:40]}', which is neither, so {_DROPPED[key]}. write {near or 'true or false'}"
         )
         yield skill.at(node, message, fix=fix)
-    elif node.style or word in "10":
+    elif node.style or text in "10":
         right = "true" if meant else "false"
         fix = (Edit(node.start, node.end, right),) if node.style not in ("|", ">") else ()
         message = f"'{key}' is written as text or number. write {right}, without quotes"

@@ -1,7 +1,7 @@
-"""A description is no longer than what is shown of it.
+"""A description is not longer than the part that the model sees.
 
-Claude Code lists each skill to the model with its description and `when_to_use`, joined, and cuts that at 1,536 characters: what
-stands behind is never read. agentskills.io tools refuse a description of more than 1,024 (an error in that dialect).
+Claude Code lists each skill to the model with its description and `when_to_use`, joined, and cuts that at 1,536 characters: the
+rest is never read. agentskills.io tools refuse a description of more than 1,024 (an error in that dialect).
 
 Wrong:
 
@@ -19,32 +19,30 @@ Right:
 ```markdown
 ---
 name: my-skill
-description: Sorts scanned papers into folders by kind, year and sender. Use when somebody has scanned a pile of papers.
+description: Sorts scanned papers into folders by kind, year and sender. Use when a pile of papers has been scanned.
 ---
 ```
 
-Fix: put what it is for and when to use it first, and move the rest into the text.
+Fix: write first what it is for and when to use it, and move the rest into the text.
 
-Source: agentskills.io specification; Claude Code 2.1.329, whose setting `skillListingMaxDescChars` is 1,536 unless somebody
-changed it, run on 2026-11-25.
+Source: agentskills.io specification; Claude Code 2.1.329, whose setting `skillListingMaxDescChars` is 1,536 by default, run on
+2026-11-25.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from correctless.lint.subject.frontmatter import MODEL, meaning, stated
 from correctless.lint.subject.subject import AGENTSKILLS, SKILL, Skill
 from correctless.syntax import yaml_text
 from correctless.syntax.finding import Finding
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 ID = "description-length"
 SEVERITY = "warning"
 READS = (SKILL,)
 
-SHOWN = 1536
+LISTED = 1536
 ALLOWED = 1024  # in agentskills
 _JOINED = 3  # " - " between the two
 
@@ -60,11 +58,11 @@ def check(skill: Skill) -> Iterator[Finding]:
             message = f"the description has {length} characters. write at most {ALLOWED}"
             yield skill.at(node, message, "error")
         return
-    words = "the description has"
+    subject = "the description has"
     more = stated(skill, "when_to_use")
     if length and more is not None and more.kind == yaml_text.SCALAR and more.text.strip():
         length += _JOINED + len(more.text.strip())
-        words = "description and when_to_use have"
-    if length > SHOWN and not meaning(stated(skill, MODEL)):
-        message = f"{words} {length} characters, and the model is shown {SHOWN}. put what it is for first, and shorten it"
+        subject = "description and when_to_use have"
+    if length > LISTED and not meaning(stated(skill, MODEL)):
+        message = f"{subject} {length} characters, and the model is shown {LISTED}. put what it is for first, and shorten it"
         yield skill.at(node, message)

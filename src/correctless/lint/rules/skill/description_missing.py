@@ -1,8 +1,8 @@
-"""A skill says what it is for.
+"""A skill has a description.
 
-The model chooses skills by their descriptions. In Claude Code a plugin's skill without one is not shown to the model at all, so
-only a person who knows its name ever starts it; a project's skill is shown with the first line of its text. agentskills.io tools
-refuse the file (an error in that dialect). Where the model may not start it anyway, this is an `info`.
+The model chooses skills by their descriptions. Claude Code does not show the model a plugin's skill without one, so it is started
+only by its name; a project's skill is shown with the first line of its text. agentskills.io tools refuse the file (an error in
+that dialect). If the model may not start the skill anyway, this is an `info`.
 
 Wrong:
 
@@ -25,7 +25,7 @@ description: Sorts a reading list. Use when someone has more to read than time.
 # My skill
 ```
 
-Fix: say in one sentence what comes out, and then when to use it.
+Fix: write one sentence about what comes out of it, and one about when to use it.
 
 Source: agentskills.io specification; Claude Code 2.1.329, run on 2026-11-25 with a plugin and with a project; its `plugin
 validate` warns.
@@ -33,14 +33,12 @@ validate` warns.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject.frontmatter import MODEL, meaning, stated
 from correctless.lint.subject.subject import AGENTSKILLS, SKILL, Skill
 from correctless.syntax import yaml_text
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "description-missing"
 SEVERITY = "warning"
@@ -48,26 +46,27 @@ READS = (SKILL,)
 
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _ADVICE = "write what comes out of it, and when to use it"
-_KINDS = {yaml_text.LIST: "a list", yaml_text.MAP: "a map"}
 
 
 def check(skill: Skill) -> Iterator[Finding]:
     """Report a missing description."""
     front = skill.frontmatter
     if front is None and skill.md.raw.strip():
-        return  # keys, but none that can be read: another rule says so
+        return  # no readable key: another rule reports it
     node = front.get("description") if front else None
     if node is not None and (
         node.kind == yaml_text.ALIAS or (node.kind == yaml_text.SCALAR and not _empty(node))
     ):
         return
     if node is None and any(key.text.lower() == "description" for key, _ in (front.pairs if front else ())):
-        return  # misspelled, which another rule says and mends
-    hidden = bool(meaning(stated(skill, MODEL)))  # from the model, who then never reads it
+        return  # misspelled: another rule reports and fixes it
+    hidden = bool(meaning(stated(skill, MODEL)))  # from the model, which then never reads it
     severity = "error" if skill.dialect == AGENTSKILLS else "info" if hidden else ""
     if node is not None and node.kind != yaml_text.SCALAR:
         yield skill.at(
-            node, f"the description is {_KINDS[node.kind]}, which counts as none. {_ADVICE}", severity
+            node,
+            f"the description is {yaml_text.KINDS[node.kind]}, which counts as none. {_ADVICE}",
+            severity,
         )
     else:
         yield skill.at(node, f"the skill has no description. {_ADVICE}", severity)

@@ -1,6 +1,6 @@
 """`effort` is `low`, `medium`, `high`, `xhigh`, `max`, or a number.
 
-Claude Code drops any other word and says nothing where somebody would see it: the skill runs with the effort of the conversation.
+Claude Code drops any other word without a visible message: the skill runs with the effort of the conversation.
 
 Wrong:
 
@@ -28,14 +28,11 @@ Source: 19 values in Claude Code 2.1.329 and the effort it then asked for, run o
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from correctless.lint.subject.frontmatter import stated
 from correctless.lint.subject.subject import CLAUDE_CODE, SKILL, Skill
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "effort-value"
 SEVERITY = "warning"
@@ -47,8 +44,8 @@ _KNOWN = frozenset({"low", "med", "medium", "high", "xhigh", "max"})
 def check(skill: Skill) -> Iterator[Finding]:
     """Report an invalid `effort`."""
     node = stated(skill, "effort") if skill.dialect == CLAUDE_CODE else None
-    # Of a list of one word it takes the word.
-    word = node.text.strip() if node is not None else ""
-    if word and word.lower() not in _KNOWN and not re.match(r"[+-]?[0-9]", word):
-        message = f"'{word[:40]}' is not a valid effort and is ignored. write low, medium, high, xhigh, max or a number"
+    # Of a list of one word Claude Code takes the word.
+    effort = node.text.strip() if node is not None else ""
+    if effort and effort.lower() not in _KNOWN and not re.match(r"[+-]?[0-9]", effort):
+        message = f"'{effort[:40]}' is not a valid effort and is ignored. write low, medium, high, xhigh, max or a number"
         yield skill.at(node, message)

@@ -1,8 +1,8 @@
-"""A code fence that is opened is closed.
+"""A code fence is closed.
 
-Without its end, everything below is code to whoever reads the file: headings, links, and a section of defaults are then not
-there, neither for the linter nor for the dispatcher. Often the cause stands above: a fence around text that has fences itself
-is closed by the first of those, unless it has more backticks than they have.
+Without its end, everything below is code: headings, links and a section of defaults are ignored, by the linter and by the
+dispatcher. Often the cause is further up: a fence around text that has fences itself is closed by the first of these, unless
+it has more backticks.
 
 Wrong:
 
@@ -39,20 +39,17 @@ Source: CommonMark 0.31.2, section 4.5.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from correctless.lint.subject.subject import AGENT, SKILL, MarkdownSubject
 from correctless.syntax.finding import Finding
 from correctless.syntax.markdown import unclosed_fence
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 ID = "fence-unclosed"
 SEVERITY = "warning"
 READS = (AGENT, SKILL)
 
-_BACKTICKS = re.compile(r"```+[^\n]*")  # letters first: the search leaps from one to the next
+_BACKTICKS = re.compile(r"```+[^\n]*")  # literal characters first make the search fast
 _EITHER = re.compile(r"(?:```+|~~~+)[^\n]*")
 
 
@@ -65,7 +62,7 @@ def check(file: MarkdownSubject) -> Iterator[Finding]:
     if number is None:
         return
     line = file.md.lines[number - file.md.body_line]
-    # Without a language it was more likely meant to close a block, which a fence inside of it had closed already.
+    # Without a language it was probably meant to close a block that an inner fence had already closed.
     bare = not line.text.strip(" \t`~>")
     advice = (
         "close it, or give the fence of the block it ends one backtick more"
@@ -76,10 +73,10 @@ def check(file: MarkdownSubject) -> Iterator[Finding]:
 
 
 def _may_be_open(body: str) -> bool:
-    """Whether the fences alone, without lists and quotes, leave one open; only then every line is worth a look."""
+    """Return whether a fence is open if lists and quotes are ignored; only then each line is read."""
     opened, outside = "", 0
-    for found in (_EITHER if "~" in body and "~~~" in body else _BACKTICKS).finditer(body):
-        start, text = found.start(), found[0]
+    for match in (_EITHER if "~" in body and "~~~" in body else _BACKTICKS).finditer(body):
+        start, text = match.start(), match[0]
         indent = start - body.rfind("\n", 0, start) - 1 if start and body[start - 1] != "\n" else 0
         if indent and body[start - indent : start].strip(" \t"):
             continue

@@ -1,9 +1,9 @@
-"""A file holds no character that a person can't see and a model can read.
+"""A file has no character that you can't see but a model can read.
 
-Tag characters (U+E0000 to U+E007F) spell whole sentences that no editor shows, and Claude Code hands them to the model as they are.
-Bidirectional overrides show a line in another order than it is read in. Both are errors. Other invisible characters
-(zero width spaces, marks of direction without a text that needs them, runs of variation selectors) are a warning: they
-break searches, and can hide a message too. What belongs to a script or to an emoji is no finding.
+Tag characters (U+E0000 to U+E007F) spell whole sentences that no editor shows, and Claude Code passes them to the model. With
+bidirectional overrides a line is shown in another order than it is read. Both are errors. Other invisible characters (zero width
+spaces, marks of direction without a text that needs them, runs of variation selectors) are a warning: they break searches, and
+can hide a message too. Characters that a script or an emoji needs are no finding.
 
 Wrong:
 
@@ -25,8 +25,8 @@ name: my-skill
 Sort the papers 👩‍🔬 ✈️ می‌خواهم.
 ```
 
-Fix: `--fix` deletes them, but not in front of a code fence, which then would be one. Read the message first: it spells out what
-tag characters say.
+Fix: `--fix` deletes them, but not in front of a code fence, which would then become one. Read the message first: it spells out
+the text of tag characters.
 
 Source: Unicode 16, sections 23.2 and 23.9; tag characters, U+202E and U+200B in a text that Claude Code 2.1.329 sent to a model, run on
 2026-11-25.
@@ -35,13 +35,10 @@ Source: Unicode 16, sections 23.2 and 23.9; tag characters, U+202E and U+200B in
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from correctless.lint.subject.subject import AGENT, HOOKS, MARKETPLACE, PLUGIN, SKILL, Subject
 from correctless.syntax.finding import Edit, Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "hidden-character"
 SEVERITY = "error"
@@ -55,9 +52,9 @@ _TAGS = "\U000e0000-\U000e007f"
 _OTHERS = (
     "\xad\u034f\u061c\u115f\u1160\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb"
 )
-# One variation selector belongs to the sign before it. Text, not compiled: `re` compiles on first use and keeps it.
+# One variation selector belongs to the sign before it. Text, not compiled: `re` compiles it on first use.
 _HIDDEN = f"[{_TAGS}]+|[{_OTHERS}]|[{_SELECTORS}]{{2,}}"
-_RIGHT_TO_LEFT = "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
+_RTL = "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
 # The flags of England, Scotland and Wales.
 _FLAGS = {"gbeng\x7f", "gbsct\x7f", "gbwls\x7f"}
 
@@ -87,34 +84,34 @@ def check(subject: Subject) -> Iterator[Finding]:
         return
     spans: dict[str, list[tuple[int, int]]] = {}
     lines = _Lines(text)
-    for found in re.finditer(_HIDDEN, text):
-        char = found[0][0]
+    for match in re.finditer(_HIDDEN, text):
+        char = match[0][0]
         if _is_tag(char):
-            if text[found.start() - 1 : found.start()] != "\U0001f3f4" or _told(found[0]) not in _FLAGS:
-                spans.setdefault("tags", []).append(found.span())
-        elif len(found[0]) > 1:
-            spans.setdefault("selectors", []).append((found.start() + 1, found.end()))
-        elif not _belongs(text, found.start(), lines):
-            spans.setdefault(char, []).append(found.span())
+            if text[match.start() - 1 : match.start()] != "\U0001f3f4" or _decoded(match[0]) not in _FLAGS:
+                spans.setdefault("tags", []).append(match.span())
+        elif len(match[0]) > 1:
+            spans.setdefault("selectors", []).append((match.start() + 1, match.end()))
+        elif not _belongs(text, match.start(), lines):
+            spans.setdefault(char, []).append(match.span())
     for kind, places in spans.items():
         yield _finding(subject, kind, places)
 
 
 def _finding(subject: Subject, kind: str, places: list[tuple[int, int]]) -> Finding:
     text = subject.text
-    # Of more than that a person should see the file; and without it a fence would be one.
+    # You should look at a file with more than that; and text behind a hidden character may become a code fence.
     plain = len(places) <= _MOST and not any(text.startswith(("```", "~~~"), end) for _, end in places)
     fix = tuple(Edit(start, end, "") for start, end in places) if plain else ()
     count = sum(end - start for start, end in places)
     if kind == "tags":
-        said = "".join(_told(text[start:end]) for start, end in places)
-        message = f"{_counted(count, 'tag character')}, invisible to humans, that a model reads as '{said[:60]}'. delete"
+        decoded = "".join(_decoded(text[start:end]) for start, end in places)
+        message = f"{_counted(count, 'tag character')}, invisible to humans, that a model reads as '{decoded[:60]}'. delete"
         return subject.at(places[0], message, fix=fix)
     if kind == "selectors":
         message = f"{_counted(count, 'variation selector')} in a row, invisible. delete"
         return subject.at(places[0], message, "warning", fix)
-    word = _NAMES.get(kind) or ("mark of direction" if kind in _DIRECTIONS else "")
-    name = f"U+{ord(kind):04X} ({word})" if word else f"U+{ord(kind):04X}"
+    name = _NAMES.get(kind) or ("mark of direction" if kind in _DIRECTIONS else "")
+    name = f"U+{ord(kind):04X} ({name})" if name else f"U+{ord(kind):04X}"
     if kind in _OVERRIDES:
         message = f"{_counted(count, f'character {name}', f'characters {name}')}: what is read is not what is shown. delete"
         return subject.at(places[0], message, fix=fix)
@@ -130,40 +127,38 @@ def _is_tag(char: str) -> bool:
     return "\U000e0000" <= char <= "\U000e007f"
 
 
-def _told(tags: str) -> str:
+def _decoded(tags: str) -> str:
     return "".join(chr(ord(tag) - 0xE0000) for tag in tags)
 
 
 def _belongs(text: str, at: int, lines: _Lines) -> bool:
-    """Whether the script around an invisible character needs it."""
+    """Return whether the script around an invisible character needs it."""
     char = text[at]
     before, after = text[at - 1 : at], text[at + 1 : at + 2]
     if char in _JOINERS:
-        # Between letters of a script that joins them, and between emoji; not in a chain of invisible ones.
+        # Between letters of a script that joins them, and between emoji; not in a run of invisible characters.
         return (
             before >= "\u0590" and not re.match(_HIDDEN, before) and (before < "\u2000" or after > "\u2000")
         )
-    if char == "\u200b":  # where words stand without blanks between them
+    if char == "\u200b":  # scripts without blanks between words
         return "\u0e00" <= before < "\u1b00" or "\u0e00" <= after < "\u1b00"
     return char in _DIRECTIONS and lines.need_direction(at)
 
 
 class _Lines:
-    """The lines of a text, asked for in their order."""
+    """Lines of a text, to be queried in order."""
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._end = -1  # of the last one that was asked for
+        self._end = -1  # of the last queried line
         self._answer = False
 
     def need_direction(self, at: int) -> bool:
-        """Whether the line of an offset has words that are read from right to left, and nothing that turns them around."""
+        """Return whether the line of an offset has right-to-left text and no override."""
         if at > self._end:
             end = self._text.find("\n", at)
             start = self._text.rfind("\n", max(self._end, 0), at) + 1
             self._end = len(self._text) if end < 0 else end
             line = self._text[start : self._end]
-            self._answer = re.search(_RIGHT_TO_LEFT, line) is not None and not any(
-                each in line for each in _OVERRIDES
-            )
+            self._answer = re.search(_RTL, line) is not None and not any(each in line for each in _OVERRIDES)
         return self._answer

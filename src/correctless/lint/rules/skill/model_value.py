@@ -1,8 +1,8 @@
-"""`model` names a model that Claude Code can ask for.
+"""`model` is a model that Claude Code knows.
 
 It knows `sonnet`, `opus`, `haiku`, `fable`, `best`, `opusplan` (also `sonnet[1m]`) and `inherit`, and full names such as
-`claude-sonnet-5-5`. Any other word is sent to the API as it stands, which refuses the whole turn when it has no such model; so
-`sonet`, and also `default`, end a run. A list or a number is dropped in silence.
+`claude-sonnet-5-5`. Any other word is sent to the API unchanged, which refuses the whole turn for an unknown model; so `sonet`,
+and also `default`, end a run. A list or a number is dropped without a message.
 
 Wrong:
 
@@ -30,15 +30,12 @@ Source: 23 values in Claude Code 2.1.329 and the model it then asked for, run on
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from correctless.lint.subject.frontmatter import stated
 from correctless.lint.subject.subject import CLAUDE_CODE, SKILL, Skill
 from correctless.syntax import yaml_text
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "model-value"
 SEVERITY = "warning"
@@ -47,8 +44,7 @@ READS = (SKILL,)
 _KNOWN = frozenset({"sonnet", "opus", "haiku", "fable", "best", "opusplan", "inherit"})
 # A full name, or one of a cloud or a gateway: with a prefix, a version or a path.
 _FULL = r"claude-[\w.@:\[\]-]+\Z|[\w-]+[.:/@][^\s]*claude[^\s]*\Z|arn:[^\s]+\Z"
-_LONGEST = 200  # characters: a search in more could take for ever
-_KINDS = {yaml_text.LIST: "a list", yaml_text.MAP: "a map"}
+_LONGEST = 200  # characters: the pattern is slow on more
 
 
 def check(skill: Skill) -> Iterator[Finding]:
@@ -57,7 +53,7 @@ def check(skill: Skill) -> Iterator[Finding]:
     if node is None:
         return
     if node.kind != yaml_text.SCALAR:
-        yield skill.at(node, f"'model' is {_KINDS[node.kind]}, which is dropped. write one name")
+        yield skill.at(node, f"'model' is {yaml_text.KINDS[node.kind]}, which is dropped. write one name")
         return
     name = node.text.strip()
     if name and name.lower().removesuffix("[1m]") not in _KNOWN and not _is_full(name):

@@ -1,6 +1,6 @@
 """A skill's `name` is the name of its folder.
 
-agentskills.io tools refuse a skill whose name differs from its folder. Claude Code's validator says nothing of it.
+agentskills.io tools refuse a skill whose name differs from its folder. Claude Code's validator does not report it.
 
 Wrong:
 
@@ -18,20 +18,18 @@ name: my-skill
 ---
 ```
 
-Fix: rename the folder, or write its name. That is a choice, so `--fix` leaves it.
+Fix: rename the folder, or write its name. You choose, so `--fix` does not change it.
 
 Source: agentskills.io specification; Claude Code 2.1.329, `plugin validate`, 2026-11-25.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject.subject import AGENTSKILLS, SKILL, Skill
 from correctless.syntax import yaml_text
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "name-folder"
 SEVERITY = "warning"

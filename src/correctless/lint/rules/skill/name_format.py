@@ -1,7 +1,7 @@
 """A name is 1 to 64 characters long: a to z, digits, and single hyphens between them.
 
-agentskills.io tools refuse any other name (an error in that dialect). Claude Code calls the skill by its folder, and shows
-such a name beside it.
+agentskills.io tools refuse any other name (an error in that dialect). Claude Code starts the skill by its folder, and shows such
+a name beside it.
 
 Wrong:
 
@@ -19,7 +19,7 @@ name: my-skill
 ---
 ```
 
-Fix: `--fix` writes the name of the folder where the two differ only in case, blanks and signs; else it is a choice.
+Fix: `--fix` writes the name of the folder if the two differ only in case, blanks and signs; else choose a name.
 
 Source: agentskills.io specification; `name: a--b-` in Claude Code 2.1.329, run on 2026-11-25.
 """
@@ -27,14 +27,11 @@ Source: agentskills.io specification; `name: a--b-` in Claude Code 2.1.329, run 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from correctless.lint.subject.subject import AGENTSKILLS, SKILL, Skill
 from correctless.syntax import yaml_text
 from correctless.syntax.finding import Edit, Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "name-format"
 SEVERITY = "warning"
@@ -42,7 +39,6 @@ READS = (SKILL,)
 
 LONGEST = 64
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\Z")
-_KINDS = {yaml_text.LIST: "a list", yaml_text.MAP: "a map"}
 
 
 def check(skill: Skill) -> Iterator[Finding]:
@@ -52,10 +48,10 @@ def check(skill: Skill) -> Iterator[Finding]:
         return
     name = node.text.strip()
     if node.kind == yaml_text.SCALAR and (not name or (_NAME.match(name) and len(name) <= LONGEST)):
-        return  # a name that is left out is another rule's
+        return  # another rule reports a missing name
     severity = "error" if skill.dialect == AGENTSKILLS else ""
     if node.kind != yaml_text.SCALAR:
-        yield skill.at(node, f"the name is {_KINDS[node.kind]}. write one word", severity)
+        yield skill.at(node, f"the name is {yaml_text.KINDS[node.kind]}. write one word", severity)
     elif len(name) > LONGEST:
         yield skill.at(node, f"the name has {len(name)} characters. write at most {LONGEST}", severity)
     else:

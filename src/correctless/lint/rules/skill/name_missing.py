@@ -1,7 +1,7 @@
 """A skill states its name.
 
-Without one, Claude Code takes the folder's: the skill is called by it, and a moved or copied folder silently renames the skill.
-agentskills.io tools refuse the file (an error in that dialect).
+Without one, Claude Code uses the folder's name, and a moved or copied folder silently renames the skill. agentskills.io tools
+refuse the file (an error in that dialect).
 
 Wrong:
 
@@ -20,7 +20,7 @@ description: Sorts a reading list. Use when someone has more to read than time.
 ---
 ```
 
-Fix: `--fix` writes the name of the folder, where that can be a name.
+Fix: `--fix` writes the name of the folder, if that is a valid name.
 
 Source: agentskills.io specification; a skill without a name in Claude Code 2.1.329, run on 2026-11-25.
 """
@@ -28,20 +28,17 @@ Source: agentskills.io specification; a skill without a name in Claude Code 2.1.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from correctless.lint.subject.subject import AGENTSKILLS, SKILL, Skill
 from correctless.syntax import yaml_text
 from correctless.syntax.finding import Edit, Finding
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 ID = "name-missing"
 SEVERITY = "warning"
 READS = (SKILL,)
 
-# Words that YAML reads as something else than text.
+# Words that YAML does not read as text.
 _NOT_TEXT = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
 
 
@@ -49,15 +46,15 @@ def check(skill: Skill) -> Iterator[Finding]:
     """Report a missing name."""
     front = skill.frontmatter
     if front is None and skill.md.raw.strip():
-        return  # keys, but none that can be read: another rule says so
+        return  # no readable key: another rule reports it
     pairs = front.pairs if front else ()
-    # `Name` is misspelled, which another rule says and mends.
+    # `Name` is misspelled: another rule reports and fixes it.
     named = next((value for key, value in pairs if key.text.lower() == "name"), None)
     if named is not None and (named.kind != yaml_text.SCALAR or named.text.strip()):
         return
     severity = "error" if skill.dialect == AGENTSKILLS else ""
     advice = f"write 'name: {skill.folder[:64]}'" if _is_name(skill.folder) else "write 'name:' and the name"
-    message = f"the skill states no name, and goes by its folder. {advice}"
+    message = f"the skill has no 'name', so its folder is its name. {advice}"
     yield skill.at(named, message, severity, fix=_fix(skill, named))
 
 
@@ -79,5 +76,5 @@ def _faulty(skill: Skill) -> bool:
 
 
 def _is_name(folder: str) -> bool:
-    found = re.fullmatch(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*", folder)
-    return found is not None and len(folder) <= 64 and folder not in _NOT_TEXT
+    match = re.fullmatch(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*", folder)
+    return match is not None and len(folder) <= 64 and folder not in _NOT_TEXT

@@ -1,9 +1,9 @@
-"""No key, token or private key stands in a file.
+"""A file has no key, token or private key.
 
-Whoever installs a skill gets the secret with it, the model reads it, and it stays in the history of the repository. Only
-shapes that one issuer gives out are looked for: AWS, GitHub, GitLab, npm, PyPI, OpenAI, Anthropic, Slack, SendGrid, Stripe, and private
-keys in PEM form. Nothing is guessed from how random a text looks, and nobody is asked. Obvious stand-ins are passed over:
-`EXAMPLE`, `xxxx`, runs of the alphabet, few different characters.
+Each user of a skill gets the secret with it, the model reads it, and it stays in the history of the repository. The rule knows
+the forms of these issuers: AWS, GitHub, GitLab, npm, PyPI, OpenAI, Anthropic, Slack, SendGrid, Stripe, and private keys in PEM
+form. It does not judge how random a text looks, and asks no server. Obvious placeholders are skipped: `EXAMPLE`, `xxxx`, runs of
+the alphabet, few different characters.
 
 Wrong:
 
@@ -33,21 +33,18 @@ Source: the shapes of detect-secrets 1.5 that have a prefix of their own, and An
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from correctless.lint.subject.subject import AGENT, HOOKS, MARKETPLACE, PLUGIN, SKILL, Subject
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "secret"
 SEVERITY = "error"
 READS = (AGENT, HOOKS, MARKETPLACE, PLUGIN, SKILL)
 
 _PRIVATE = "a private key"
-# What must be among the bytes for shapes to be worth a look: a text, or a regex that begins with one, whose search leaps from
-# one to the next. Then what each is, and its shape.
+# Bytes without which the forms are not searched: a text, or a regex that begins with one, which is fast. Then the name of
+# each form, and its pattern.
 _SHAPES: tuple[tuple[bytes | re.Pattern[bytes], tuple[tuple[str, str], ...]], ...] = (
     (
         re.compile(rb"_(?:(?<=gh[pousr]_)|(?<=github_pat_)|(?<=npm_)|(?<=k_live_))[A-Za-z0-9_]{24}"),
@@ -81,9 +78,9 @@ _SHAPES: tuple[tuple[bytes | re.Pattern[bytes], tuple[tuple[str, str], ...]], ..
         ((_PRIVATE, r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----(?:\s|\\n)+[A-Za-z0-9+/]{40,}"),),
     ),
 )
-_MOST = 20  # of one kind: more say no more
-_SHOWN = 8  # characters of it that a message may hold
-_MADE_UP = r"example|xxxx|your|redacted|placeholder|dummy|sample|fake|secret|token|test|here|abcd|1234|0000|([A-Za-z0-9])\1{4}"
+_MOST = 20  # reported secrets of one kind
+_MAX_PREFIX = 8  # characters of a secret that a message may show
+_PLACEHOLDER = r"example|xxxx|your|redacted|placeholder|dummy|sample|fake|secret|token|test|here|abcd|1234|0000|([A-Za-z0-9])\1{4}"
 _FEW = 8  # different characters: a text of sixteen random ones has more
 
 
@@ -92,19 +89,19 @@ def check(subject: Subject) -> Iterator[Finding]:
     for gate, shapes in _SHAPES:
         if gate in subject.data if isinstance(gate, bytes) else gate.search(subject.data):
             for what, shape in shapes:
-                yield from _found(subject, what, shape)
+                yield from _secrets(subject, what, shape)
 
 
-def _found(subject: Subject, what: str, shape: str) -> Iterator[Finding]:
+def _secrets(subject: Subject, what: str, shape: str) -> Iterator[Finding]:
     count = 0
-    for found in re.finditer(rf"(?<![A-Za-z0-9_])(?:{shape})(?![A-Za-z0-9_])", subject.text):
-        token = found[0][4:]  # the shortest prefix is as long
-        # The head of every OpenSSH key looks made up.
-        if len(set(token)) < _FEW or (what != _PRIVATE and re.search(_MADE_UP, token, re.IGNORECASE)):
+    for match in re.finditer(rf"(?<![A-Za-z0-9_])(?:{shape})(?![A-Za-z0-9_])", subject.text):
+        token = match[0][4:]  # the shortest prefix is as long
+        # The start of every OpenSSH key looks like a placeholder.
+        if len(set(token)) < _FEW or (what != _PRIVATE and re.search(_PLACEHOLDER, token, re.IGNORECASE)):
             continue
         if (count := count + 1) > _MOST:
             return
         message = (
-            f"{what} ('{found[0][:_SHOWN]}...') in the file. revoke it, and read it from the environment"
+            f"{what} ('{match[0][:_MAX_PREFIX]}...') in the file. revoke it, and read it from the environment"
         )
-        yield subject.at(found.span(), message)
+        yield subject.at(match.span(), message)

@@ -1,8 +1,8 @@
 """A tool that is allowed or disallowed is one that Claude Code has.
 
-A name it doesn't know allows nothing and forbids nothing, and it says nothing. `allowed-tools: bash` leaves every command to be
-asked for, which in an unattended run means that it is refused; `disallowed-tools: bash` leaves Bash as it was. Names of
-MCP tools (`mcp__server__tool`) are not looked at. A name that older clients had is an `info`.
+An unknown name allows nothing and forbids nothing, without a message. With `allowed-tools: bash` every command needs a permission,
+which an unattended run does not get; `disallowed-tools: bash` forbids nothing. Names of MCP tools (`mcp__server__tool`) are not
+checked. A name that older clients had is an `info`.
 
 Wrong:
 
@@ -22,26 +22,24 @@ allowed-tools: Read, Bash(git log:*), mcp__search__files
 ---
 ```
 
-Fix: `--fix` corrects upper and lower case. Otherwise write the tool that was meant, or leave it out.
+Fix: `--fix` corrects upper and lower case. Otherwise write the right tool, or leave it out.
 
 Source: the names in Claude Code 2.1.329 and what `bash`, `Shell` and `*` allow there, run on 2026-11-25.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject.frontmatter import ALLOWED, DISALLOWED, SAME, named
 from correctless.lint.subject.subject import CLAUDE_CODE, SKILL, Skill
 from correctless.syntax.finding import Edit, Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "tool-unknown"
 SEVERITY = "warning"
 READS = (SKILL,)
 
-_MOST = 20  # names of one list: more say no more
+_MOST = 20  # reported names of one list
 
 # Claude Code 2.1.329, 2026-11-25.
 _TOOLS = frozenset((
@@ -75,21 +73,22 @@ def check(skill: Skill) -> Iterator[Finding]:
             if len(seen) == _MOST:
                 break
             seen.add(name)
-            shown = name[:60]
+            excerpt = name[:60]
             if name in _FORMER:
-                message = f"'{shown}' is a tool of older clients and {_HAPPENS[key]} now. leave it out"
+                message = f"'{excerpt}' is a tool of older clients and {_HAPPENS[key]} now. leave it out"
                 yield skill.at((start, end), message, "info")
             elif right := _LOWER.get(name.lower()):
                 exact = skill.text[start:end] == name
                 fix = (Edit(start, end, right),) if exact else ()
                 yield skill.at(
                     (start, end),
-                    f"Claude Code has no tool '{shown}', so it {_HAPPENS[key]}. write '{right}'",
+                    f"Claude Code has no tool '{excerpt}', so it {_HAPPENS[key]}. write '{right}'",
                     fix=fix,
                 )
             else:
                 yield skill.at(
-                    (start, end), f"Claude Code has no tool '{shown}', so it {_HAPPENS[key]}. {_advice(name)}"
+                    (start, end),
+                    f"Claude Code has no tool '{excerpt}', so it {_HAPPENS[key]}. {_advice(name)}",
                 )
 
 

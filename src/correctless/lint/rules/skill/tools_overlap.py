@@ -1,6 +1,6 @@
 """A tool is allowed or disallowed, not both.
 
-Where both lists name the same tool, Claude Code refuses every call of it: what `allowed-tools` says of it has no effect.
+If both lists name the same tool, Claude Code refuses every call of it, and `allowed-tools` has no effect for it.
 `Bash` beside a disallowed `Bash(rm:*)` is no contradiction.
 
 Wrong:
@@ -30,13 +30,11 @@ Source: Claude Code 2.1.329, run on 2026-11-25: "Permission to use Bash has been
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject.frontmatter import ALLOWED, DISALLOWED, SAME, named
 from correctless.lint.subject.subject import CLAUDE_CODE, SKILL, Skill
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "tools-overlap"
 SEVERITY = "warning"
@@ -52,7 +50,7 @@ def check(skill: Skill) -> Iterator[Finding]:
     for name, pattern, place in named(skill, DISALLOWED):
         tool = SAME.get(name, name)
         if (tool, pattern) in allowed or (not pattern and tool in tools):
-            shown = f"{name}({pattern}"[:60] if pattern else name
+            excerpt = f"{name}({pattern}"[:60] if pattern else name
             yield skill.at(
-                place, f"'{shown}' is allowed and disallowed, and then it is refused. leave it out of one"
+                place, f"'{excerpt}' is allowed and disallowed, so it is refused. leave it out of one list"
             )

@@ -1,9 +1,9 @@
-"""Each key of the frontmatter is one that somebody reads.
+"""Each key of the frontmatter is known.
 
-A key that Claude Code doesn't know has no effect, and it says nothing. That is harmless where a person or another program reads
-the key, so it is an `info`, one for a file. agentskills.io tools refuse such a file: in that dialect it is an error, also for
-the keys that only Claude Code knows. A key that is one of Claude Code's but for case and hyphens is a warning everywhere:
-with `disable_model_invocation: true` the model may start the skill all the same.
+A key that Claude Code doesn't know has no effect, without a message. That is harmless if you or another program read the key, so
+it is an `info`, one for each file. agentskills.io tools refuse such a file: in that dialect it is an error, also for the keys that
+only Claude Code knows. A key of Claude Code with wrong case or hyphens is a warning in each dialect: with
+`disable_model_invocation: true` the model may start the skill all the same.
 
 Wrong:
 
@@ -25,20 +25,18 @@ metadata:
 ---
 ```
 
-Fix: `--fix` corrects the spelling. Move other keys below `metadata`, which every tool lets pass.
+Fix: `--fix` corrects the spelling. Move other keys below `metadata`, which every tool accepts.
 
 Source: agentskills.io specification; the misspelled keys in Claude Code 2.1.329, run on 2026-11-25.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject.subject import AGENTSKILLS, SKILL, Skill
 from correctless.skill.contract import misspelled
 from correctless.syntax.finding import Edit, Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "unknown-key"
 SEVERITY = "error"
@@ -46,25 +44,12 @@ READS = (SKILL,)
 
 _PORTABLE = frozenset({"name", "description", "license", "compatibility", "metadata", "allowed-tools"})
 _CLAUDE_CODE = _PORTABLE | {
-    "when_to_use",
-    "argument-hint",
-    "arguments",
-    "disable-model-invocation",
-    "user-invocable",
-    "disallowed-tools",
-    "disallowedTools",
-    "model",
-    "effort",
-    "context",
-    "agent",
-    "background",
-    "hooks",
-    "paths",
-    "shell",
-    "version",
-}
+    "when_to_use", "argument-hint", "arguments", "disable-model-invocation", "user-invocable",
+    "disallowed-tools", "disallowedTools", "model", "effort", "context", "agent", "background", "hooks",
+    "paths", "shell", "version",
+}  # fmt: skip
 _OURS = "interaction_mode"
-_SHOWN = 8  # keys that are named
+_MAX_KEYS = 8  # keys that are named
 
 
 def check(skill: Skill) -> Iterator[Finding]:
@@ -76,23 +61,23 @@ def check(skill: Skill) -> Iterator[Finding]:
     unknown = [key for key, _ in front.pairs if key.text not in known]
     if not unknown:
         return
-    contracts = {id(key) for key, _ in misspelled(front)}  # those are another rule's
+    contracts = {id(key) for key, _ in misspelled(front)}  # another rule reports those
     unknown = [key for key in unknown if id(key) not in contracts]
-    taken: dict[str, int] = {}  # how many keys are, or are meant to be, one and the same
+    counts: dict[str, int] = {}  # how many keys are spelled alike
     for key, _ in front.pairs:
-        taken[_bare(key.text)] = taken.get(_bare(key.text), 0) + 1
+        counts[_bare(key.text)] = counts.get(_bare(key.text), 0) + 1
     others = []
     for key in unknown:
         right = _BARE.get(_bare(key.text), "")
         if right == key.text or right not in known:
             others.append(key)
             continue
-        fix = (Edit(key.start, key.end, right),) if taken[_bare(right)] == 1 else ()
+        fix = (Edit(key.start, key.end, right),) if counts[_bare(right)] == 1 else ()
         message = f"'{key.text[:40]}' is not read as '{right}'. write '{right}'"
         yield skill.at(key, message, "" if skill.dialect == AGENTSKILLS else "warning", fix)
     if others:
-        names = ", ".join(f"'{key.text[:40]}'" for key in others[:_SHOWN])
-        more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
+        names = ", ".join(f"'{key.text[:40]}'" for key in others[:_MAX_KEYS])
+        more = f" and {len(others) - _MAX_KEYS} more" if len(others) > _MAX_KEYS else ""
         if skill.dialect == AGENTSKILLS:
             yield skill.at(
                 others[0], f"agentskills.io does not know {names}{more}. move them below 'metadata'"
@@ -108,6 +93,6 @@ def _bare(key: str) -> str:
     return key.lower().replace("-", "").replace("_", "").replace(" ", "")
 
 
-# Those that change what happens.
+# Keys that have an effect.
 _NO_EFFECT = {"disallowedTools", "license", "compatibility", "metadata", "version"}
 _BARE = {_bare(key): key for key in _CLAUDE_CODE - _NO_EFFECT}

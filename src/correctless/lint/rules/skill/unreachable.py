@@ -1,7 +1,7 @@
-"""Somebody may start a skill: a person, or the model.
+"""You or the model may start a skill.
 
-`disable-model-invocation: true` keeps the model from starting it, `user-invocable: false` keeps a person. With both, Claude Code
-refuses each of them and names the other, and an agent that lists the skill to be loaded with it doesn't get it either.
+With `disable-model-invocation: true` the model may not start it, with `user-invocable: false` you may not. With both, Claude
+Code refuses each of you and names the other, and an agent that lists the skill to be loaded with it doesn't get it either.
 
 Wrong:
 
@@ -29,13 +29,11 @@ Source: Claude Code 2.1.329, run on 2026-11-25 as a person, as a model and from 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from correctless.lint.subject.frontmatter import MODEL, USER, meaning, place, stated
 from correctless.lint.subject.subject import CLAUDE_CODE, SKILL, Skill
 from correctless.syntax.finding import Finding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "unreachable"
 SEVERITY = "error"
@@ -47,7 +45,7 @@ def check(skill: Skill) -> Iterator[Finding]:
     if skill.dialect != CLAUDE_CODE:
         return
     model, user = stated(skill, MODEL), stated(skill, USER)
-    # What can't be read as true hides the skill from a person, whatever it was to mean.
+    # Any value but true hides the skill from you.
     if model is not None and user is not None and meaning(model) and not meaning(user):
         message = f"neither you nor the model may start this skill: line {model.line} keeps the model. leave one of the two out"
         yield skill.at(place(skill, USER), message)
