@@ -28,7 +28,7 @@ def checked(here: Repo, **step: object) -> CheckVerdict:
         here,
         plan("ctdd"),
         planned("ctdd", **{"check": None, **step}),
-        here.standing(),
+        here.status(),
         base=here.git("rev-parse", "main"),
         spec=SPEC,
         env=lambda: dict(os.environ),

@@ -18,7 +18,7 @@ from correctless.base.clock import utcnow
 from correctless.decisions.decision import Attempt
 from correctless.dispatch.core.decisions_log import DecisionsLog
 from correctless.ledger.heads import noting
-from correctless.project.git import Repo, Standing, push_urls
+from correctless.project.git import Repo, WorktreeStatus, push_urls
 from correctless.project.git.before import Before
 from correctless.project.lock import Lock
 from correctless.project.paths import Logs
@@ -76,7 +76,7 @@ class RunContext:
     settings: dict[str, bytes] = field(default_factory=dict)  # path -> the git configuration that was frozen
     decisions: DecisionsLog = field(init=False)
     # What git was asked since something untrusted ran last, so that it is asked once:
-    checked: tuple[Attempt, Standing] | None = (
+    checked: tuple[Attempt, WorktreeStatus] | None = (
         None  # the attempt whose check passed, and the worktree after it
     )
     scoped: tuple[tuple[str, str], ...] | None = None  # its configuration, without frozen settings

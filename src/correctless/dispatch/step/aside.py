@@ -15,7 +15,7 @@ from correctless.base.text import one_line
 from correctless.dispatch.core import policy_changes
 from correctless.dispatch.core.context import RunContext, attempt_of, step_of
 from correctless.project import leftovers
-from correctless.project.git import Repo, Standing, staging
+from correctless.project.git import Repo, WorktreeStatus, staging
 from correctless.project.hidden import IndexMarks, reveal
 from correctless.project.leftovers import RULES, Odd
 from correctless.project.paths import slug
@@ -32,7 +32,7 @@ _SHOWN = 5
 class ClearedWorktree:
     """A worktree that a commit can hold, and the index marks that were removed."""
 
-    worktree: Standing
+    worktree: WorktreeStatus
     marks: IndexMarks
 
 
@@ -56,21 +56,21 @@ def clear(ctx: RunContext, state: State, *, every_file: bool = False) -> Cleared
             leftovers.open_up(repo.top, each.path)
     _move(ctx, state, rest)
     marks = reveal(repo) if every_file else IndexMarks()
-    here = repo.standing()
+    here = repo.status()
     large = [path for path in here.unstaged if policy_changes.size(repo, path) > _LARGEST]
     if large:
         _move(ctx, state, (Odd(path, f"is over {_LARGEST >> 30} GiB") for path in large))
-        here = repo.standing()
+        here = repo.status()
     if refused := staging.refused(repo, here):
         _move(ctx, state, (Odd(path, "is left out by git") for path in refused))
-        here = repo.standing()
+        here = repo.status()
     return ClearedWorktree(here, marks)
 
 
 def left(ctx: RunContext, state: State) -> str:
-    """Return the worktree as `Repo.left` spells it, after `clear`."""
+    """Return the worktree as `Repo.fingerprint`, after `clear`."""
     clear(ctx, state)
-    return ctx.repo.left()
+    return ctx.repo.fingerprint()
 
 
 def told(ctx: RunContext, state: State) -> list[tuple[str, str, str]]:
@@ -100,7 +100,7 @@ def set_large_aside(ctx: RunContext, state: State, folder: str) -> list[str]:
 
 def set_repositories_aside(ctx: RunContext, folder: str) -> None:
     """Move repositories the attempt made: no patch has them and git's clean keeps them."""
-    for nested in ctx.repo.standing().changed:
+    for nested in ctx.repo.status().changed:
         if nested.endswith("/"):
             move(ctx, nested.rstrip("/"), folder)
 

@@ -64,7 +64,7 @@ class Runner:
     def start(self, state: State, attempt: int) -> StepStarted:
         """Hold a process for the agent; return the event to log before it runs."""
         ctx, plan, step = self.ctx, plan_of(state), step_of(state)
-        here = ctx.repo.standing()
+        here = ctx.repo.status()
         if here.changed or here.head is None:
             raise Stop(
                 exits.REFUSED,
@@ -117,7 +117,7 @@ class Runner:
         folder = ctx.folder(attempt_of(state))
         nonce = work.read(os.path.join(folder, _NONCE))
         fault = ""
-        if state.phase == "suspended" and ctx.repo.left() != state.left:
+        if state.phase == "suspended" and ctx.repo.fingerprint() != state.left:
             fault = "the worktree is not as the interrupted agent left it"
         elif sha256(nonce) != state.nonce_sha256:
             fault = "the word of its decisions block is no longer on disk"

@@ -13,7 +13,7 @@ from correctless.base.exits import REFUSED, Stop
 from correctless.base.process import process
 from correctless.base.text import one_line
 from correctless.dispatch.core.spec import rules
-from correctless.project.git import Repo, Standing, staging
+from correctless.project.git import Repo, WorktreeStatus, staging
 from correctless.project.paths import ARTIFACTS
 from correctless.runlog.plan import Plan, PlannedStep
 from correctless.sandbox.reach import Needs
@@ -44,7 +44,7 @@ def check(
     repo: Repo,
     plan: Plan,
     step: PlannedStep,
-    here: Standing,
+    here: WorktreeStatus,
     *,
     base: str,
     spec: str,
@@ -73,7 +73,9 @@ def check(
     return CheckVerdict(True, output=output)
 
 
-def judge(repo: Repo, plan: Plan, step: PlannedStep, here: Standing, *, base: str, spec: str) -> CheckVerdict:
+def judge(
+    repo: Repo, plan: Plan, step: PlannedStep, here: WorktreeStatus, *, base: str, spec: str
+) -> CheckVerdict:
     """Decide whether the worktree `here` is what a step that began at `base` may leave."""
     fault = _branch_fault(repo, plan, base, here)
     if fault is None and here.head != base and (said := staging.refused_commit(repo, base)):
@@ -141,7 +143,7 @@ def report_fault(top: str, name: str, spec: str) -> str | None:
     return f"its report {name} does not name {', '.join(missing)}" if missing else None
 
 
-def _branch_fault(repo: Repo, plan: Plan, base: str, here: Standing) -> str | None:
+def _branch_fault(repo: Repo, plan: Plan, base: str, here: WorktreeStatus) -> str | None:
     if here.branch != plan.branch:
         return f"the agent left the branch {plan.branch} for {here.branch or 'a detached HEAD'}"
     if here.head != base and not repo.is_ancestor(base, "HEAD"):
@@ -149,7 +151,7 @@ def _branch_fault(repo: Repo, plan: Plan, base: str, here: Standing) -> str | No
     return None
 
 
-def _links_fault(here: Standing, committed: Sequence[str]) -> str | None:
+def _links_fault(here: WorktreeStatus, committed: Sequence[str]) -> str | None:
     for path in (*here.links, *committed):
         return (
             f"there is work in {path}, which is a repository of its own, and a run can't commit that. "

@@ -170,7 +170,7 @@ def commit_step(ctx: RunContext, state: State) -> StepFinished:
         here = checked[1]
     else:  # checked by a dispatcher that died since
         reveal(repo)
-        here = repo.standing()
+        here = repo.status()
     made = here.head != state.step_base and has_trailers(ctx, marks)
     if not made or here.changed:
         repo.stage(here)
