@@ -107,7 +107,7 @@ def _bring_back(repairs: Repairs, git: str, known: tuple[int, int]) -> None:
             return
     raise Stop(
         exits.REFUSED,
-        f"{git} is missing or another one, and the original is nowhere in the worktree. "
+        f"{git} is missing, or another one is in its place, and the original is nowhere in the worktree. "
         "put it back, then continue with: correctless cauto resume",
     )
 
