@@ -118,7 +118,7 @@ def test_when_its_dispatcher_ends_an_agent_ends_and_the_run_goes_on(project: Wal
             assert stopped.returncode == exits.OK, stopped.stderr
     _, said = dispatcher.communicate(timeout=PATIENCE)
     until(lambda: not process.group_alive(begun.group, begun.mark))
-    assert not lock.is_held(find(str(project.top)))
+    assert not lock.is_locked(find(str(project.top)))
     assert (dispatcher.returncode == -signal.SIGKILL) is (how == "killed"), said
     assert how != "interrupted" or dispatcher.returncode == exits.INTERRUPTED
     done = project.cauto("resume")

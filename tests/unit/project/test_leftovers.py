@@ -270,4 +270,4 @@ def test_a_folder_named_git_that_is_no_repository_is_left_out_by_git_and_told(tm
     (tmp_path / "sub/.git/payload").write_text("work")
     (tmp_path / "nested/.git").mkdir(parents=True)
     (tmp_path / "nested/.git/HEAD").write_text("ref: refs/heads/main")
-    assert kinds(tmp_path) == {"sub/.git": "has a name that git leaves out, and is no repository"}
+    assert kinds(tmp_path) == {"sub/.git": "has a name that git omits, and is no repository"}

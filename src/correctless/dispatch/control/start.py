@@ -66,7 +66,7 @@ def prepare(repo: Repo, cwd: str, request: Request, env: Mapping[str, str]) -> R
     """
     branch = _branch(repo)
     logs = logs_of(repo, branch)
-    if lock.is_held(repo):
+    if lock.is_locked(repo):
         lock.Lock.take(repo, "a refusal").close()  # raises, naming who has it
     anchors.refuse_disproved(logs, None, env)
     # First: what an agent of an unfinished run left is compared by whoever goes on with it, and nothing of git's runs before.

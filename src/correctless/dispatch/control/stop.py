@@ -26,7 +26,7 @@ _PATIENCE_SECONDS = 30.0  # a dispatcher ends its agent's group first, which may
 
 def end_processes(repo: Repo, state: State) -> str:
     """End the dispatcher and the last agent; return what was ended, "" for nothing."""
-    ended = [_end_holder(repo)] if lock.is_held(repo) else []
+    ended = [_end_holder(repo)] if lock.is_locked(repo) else []
     left = process.marked(state.mark) if state.mark else frozenset()
     for pid in left:
         with suppress(ProcessLookupError):
@@ -48,7 +48,7 @@ def _end_holder(repo: Repo) -> str:
             os.kill(by.pid, signal.SIGTERM)
             ended.append(f"process {by.pid} ({by.what})")
         _wait(repo)
-    if by.group is not None and lock.is_held(repo) and process.group_alive(by.group):
+    if by.group is not None and lock.is_locked(repo) and process.group_alive(by.group):
         # Its dispatcher is gone: the agent is an orphan that still has the lock.
         with suppress(ProcessLookupError):
             os.killpg(by.group, signal.SIGTERM)
@@ -57,7 +57,7 @@ def _end_holder(repo: Repo) -> str:
             os.killpg(by.group, signal.SIGKILL)
         ended.append(f"the agent's process group {by.group}")
         _wait(repo, seconds=5.0)
-    if lock.is_held(repo):
+    if lock.is_locked(repo):
         raise Stop(
             exits.LOCKED,
             f"{lock.path(repo)} is still held after {', '.join(ended) or 'nothing could be ended'}. end its holder by hand",
@@ -122,5 +122,5 @@ def _link(path: str) -> str:
 
 def _wait(repo: Repo, *, seconds: float = _PATIENCE_SECONDS) -> None:
     deadline = time.monotonic() + seconds
-    while lock.is_held(repo) and time.monotonic() < deadline:
+    while lock.is_locked(repo) and time.monotonic() < deadline:
         time.sleep(0.05)

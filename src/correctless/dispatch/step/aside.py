@@ -128,15 +128,10 @@ def _move(ctx: RunContext, state: State, found: Iterable[Odd]) -> None:
 
 
 def _not_ignored(repo: Repo, found: Sequence[Odd]) -> list[Odd]:
-    """Those that git would look at: what a project ignores, and what lies in a submodule, is left alone."""
+    """Return those that git would read: neither ignored by the project nor in a submodule."""
     if not found:
         return []
     inside = tuple(f"{path}/" for path, _ in repo.submodules())
-    asked = [each for each in found if not each.path.startswith(inside)]
-    words = ("check-ignore", "-z", "--stdin")
-    done = repo.try_git(*words, stdin="".join(f"{each.path}\0" for each in asked))
-    if done.returncode not in (0, 1):
-        said = one_line(done.stderr) or "git did not say why"
-        raise Stop(exits.REFUSED, f"what is ignored in {repo.top} can't be told: {said}")
-    ignored = set(done.stdout.split("\0"))
-    return [each for each in asked if each.path not in ignored]
+    own = [each for each in found if not each.path.startswith(inside)]
+    ignored = set(repo.check_ignore(each.path for each in own).split("\0"))
+    return [each for each in own if each.path not in ignored]

@@ -286,7 +286,7 @@ def _defer_what_a_person_should_know(
     if marks.hidden:
         what = f"{step.name} told git not to look at files it tracks"
         found.append((f"{_GIT}hidden", what, f"looked at and kept all the same: {', '.join(marks.hidden)}"))
-    settings = policy_changes.git_settings(ctx.repo, ctx.configuration(), marks.left_out)
+    settings = policy_changes.git_settings(ctx.repo, ctx.configuration(), marks.sparse)
     if plan.git_sha256 not in ("", settings) and not _told_of(ctx, state, f"{_GIT}{settings[:12]}"):
         what = "git's hooks or settings of this repository are not as they were when the run started"
         found.append((f"{_GIT}{settings[:12]}", what, "left as they are: see .git/hooks and .git/config"))

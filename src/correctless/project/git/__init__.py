@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -207,6 +207,15 @@ class Repo:
         tracked = self.git("diff", "--name-only", "-z", "--no-renames", base)
         untracked = self.git("ls-files", "--others", "--exclude-standard", "-z")
         return tuple(sorted({*tracked.split("\0"), *untracked.split("\0")} - {""}))
+
+    def check_ignore(self, paths: Iterable[str], *options: str, config: Sequence[str] = ()) -> str:
+        """Return what git check-ignore prints for paths, with NUL after each field. Raises: `Stop(3)` when it fails."""
+        if not (listed := "".join(f"{path}\0" for path in paths)):
+            return ""
+        done = self.try_git(*config, "check-ignore", *options, "-z", "--stdin", stdin=listed)
+        if done.returncode not in (0, 1):
+            raise Stop(exits.REFUSED, f"ignored files in {self.top} cannot be checked: {error_line(done)}")
+        return done.stdout
 
     def file_at(self, commit: str, path: str, *, env: Mapping[str, str] | None = None) -> bytes | None:
         """Return the bytes of one file in a commit; None when the commit has no such file."""
