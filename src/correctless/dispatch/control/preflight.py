@@ -1,6 +1,6 @@
-"""Checks before a run: each thing it needs, tried.
+"""Checks before a run: each thing it needs is tried.
 
-Trying beats looking up: a login may be there and expired, a test command may be red before the first step.
+A trial tells more than a look: a login may have expired, a test command may fail before the first step.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from correctless.sandbox import trial
 from correctless.sandbox.reach import Needs, inside
 
 _SIGN_SECONDS = 30.0
-_NO_RUN = "00000000-000000-0000"  # has a run's form, and none is ever called so
+_NO_RUN = "00000000-000000-0000"  # has the form of a run id, and no run gets it
 _TURN = Limits(idle_s=120, wall_s=180, turns=2, usd=0.5, grace_s=5)
-# Harmless where nothing denies them: no folder and no file can be made there.
+# Harmless if they are not denied: no folder and no file can be made below /dev/null.
 _DENIED: tuple[tuple[str, dict[str, str]], ...] = (
     ("Bash", {"command": "mkdir /dev/null/.correctless/artifacts", "description": "a trial"}),
     ("Write", {"file_path": "/dev/null/.correctless/artifacts/trial", "content": ""}),
@@ -48,13 +48,13 @@ _TRIAL = (
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """One thing tried; `said` is one line for you, `fix` the repair, "" when none is needed.
+    """The result of one check, as one line; `fix` is how to repair it, "" when it passed.
 
-    With `warning` it holds, and is worth a look all the same.
+    A `warning` passed, and needs a look all the same.
     """
 
     what: str
-    said: str
+    result: str
     fix: str = ""
     warning: bool = False
 
@@ -65,11 +65,9 @@ class Proof:
 
 
 def proofs(ready: Ready, env: Mapping[str, str]) -> Iterator[Callable[[], Proof]]:
-    """Yield the checks in order, each a function that may take minutes.
+    """Yield the checks in order, each a function that may take minutes; together they cost one agent turn.
 
-    Together they cost one agent turn.
-
-    Nothing is written to the repository but what the project's own commands write there.
+    Only the project's own commands write to the repository.
     """
     plan = ready.frozen.plan
     for argv in dict.fromkeys(step.check for step in plan.steps if step.check):
@@ -104,8 +102,10 @@ def _check(ready: Ready, env: Mapping[str, str], argv: tuple[str, ...]) -> Proof
     if done.timed_out:
         return Proof(what, "it took over 30 minutes", "make it faster, or check less with commands.test")
     if done.code != 0:
-        said = first_line(done.err if done.err.strip() else done.out)
-        return Proof(what, f"it ended with {done.code}: {said}", "make it pass before a run is judged by it")
+        output = first_line(done.err if done.err.strip() else done.out)
+        return Proof(
+            what, f"it ended with {done.code}: {output}", "make it pass before a run is judged by it"
+        )
     if dirty := ready.repo.dirty_files():
         return Proof(
             what,
@@ -116,7 +116,7 @@ def _check(ready: Ready, env: Mapping[str, str], argv: tuple[str, ...]) -> Proof
 
 
 def _sandbox(ready: Ready, env: Mapping[str, str]) -> Proof:
-    """The wall tried from inside, and what lies within it."""
+    """Try to leave the sandbox from inside, and report what is writable in it."""
     plan, repo = ready.frozen.plan, ready.repo
     what = "the sandbox of the agents"
     with tempfile.TemporaryDirectory() as folder:
@@ -124,9 +124,9 @@ def _sandbox(ready: Ready, env: Mapping[str, str]) -> Proof:
         if means is None or make is None:
             return Proof(what, f"there is none, and agents reach all that you reach: {fault}", warning=True)
         environment = _environment(ready, env, folder)
-        made = make(Needs(), (), environment)
+        prepared = make(Needs(), (), environment)
         place = place_of(repo, plan, folder, env)
-        done = trial.leave(made, place, uuid.uuid4().hex[:8], environment)
+        done = trial.leave(prepared, place, uuid.uuid4().hex[:8], environment)
     if done.fault:
         return Proof(
             what,
@@ -135,7 +135,7 @@ def _sandbox(ready: Ready, env: Mapping[str, str]) -> Proof:
         )
     if done.possible:
         return Proof(what, f"in it one can {', '.join(done.possible)}", "see docs/sandbox.md")
-    writable = [rule.path for rule in made.reach.rules if rule.access == "write" and not rule.source]
+    writable = [rule.path for rule in prepared.reach.rules if rule.access == "write" and not rule.source]
     outside = [path for path in writable if not inside(path, repo.top) and not inside(path, repo.common_dir)]
     also = f", {', '.join(outside)}" if outside else ""
     tried = (
@@ -149,22 +149,13 @@ def _sandbox(ready: Ready, env: Mapping[str, str]) -> Proof:
 def _signature(ready: Ready) -> Proof:
     what = "a signed commit"
     tree = ready.repo.git("rev-parse", "HEAD^{tree}").strip()
-    done = ready.repo.try_git(
-        "commit-tree",
-        "-S",
-        "-p",
-        "HEAD",
-        "-m",
-        "trial",
-        tree,
-        rights="sign",
-        seconds=_SIGN_SECONDS,
-    )
+    args = ("commit-tree", "-S", "-p", "HEAD", "-m", "trial", tree)
+    done = ready.repo.try_git(*args, rights="sign", seconds=_SIGN_SECONDS)
     if done.returncode == 0:
         return Proof(what, "made without a prompt")
-    said = first_line(done.stderr.encode())
+    output = first_line(done.stderr.encode())
     fix = "unlock the key for as long as a run lasts, or: git config commit.gpgsign false"
-    return Proof(what, f"could not be made without a prompt: {said}", fix)
+    return Proof(what, f"could not be made without a prompt: {output}", fix)
 
 
 def _push(ready: Ready) -> Proof:
@@ -240,27 +231,29 @@ def _trial(ready: Ready, env: Mapping[str, str], step: PlannedStep, folder: str)
 
 
 def _guard(ready: Ready, env: Mapping[str, str], step: PlannedStep) -> Proof:
-    """One call that has to be denied, made in the very client and with the flags of the run, without a model."""
+    """Make one call that must be denied, with the client and the flags of the run, without a model."""
     what = "the guard in that client"
-    tool, given = next(((tool, given) for tool, given in _DENIED if tool in _names(step)), ("", {}))
+    tool, arguments = next(
+        ((tool, arguments) for tool, arguments in _DENIED if tool in _names(step)), ("", {})
+    )
     if not tool:
         return Proof(what, f"{step.name} has no tool that it would deny anything to")
     agent = agents.named(step.agent, ready.repo.top)
-    from correctless.dispatch.control.stub_model import OneCall  # whose server takes 10 ms to import
+    from correctless.dispatch.control.stub_model import StubModel  # its server takes 10 ms to import
 
-    with tempfile.TemporaryDirectory() as folder, OneCall(tool, given) as model:
+    with tempfile.TemporaryDirectory() as folder, StubModel(tool, arguments) as model:
         environment = model.environment(_environment(ready, env, folder))
         task = replace(_trial(ready, env, step, folder), environment=environment)
         try:
             agent.hold(task).release(_impatient)
         except Stop as stop:
             return Proof(what, stop.message, "fix the cause, then check again")
-        said = " ".join(model.results)
-    if _GUARDED in said:
+        output = " ".join(model.results)
+    if _GUARDED in output:
         return Proof(what, f"denied a trial call of {tool}")
     return Proof(
         what,
-        f"a trial call of {tool} was not denied by it ({first_line(said.encode()) or 'the call was never answered'})",
+        f"a trial call of {tool} was not denied by it ({first_line(output.encode()) or 'the call was never answered'})",
         "see that no managed setting of Claude Code disables hooks, and that scripts/guard of the plugin can be run",
     )
 
@@ -276,7 +269,7 @@ def _turn_fix(reason: str) -> str:
 
 
 def _impatient(activity: Activity) -> None:
-    # A client tries for minutes what a person at a terminal wants to know now.
+    # A client retries for minutes, and you are waiting at the terminal.
     if activity.kind == "retry":
         raise Stop(REFUSED, f"the service did not answer as it should ({activity.text})")
 
