@@ -320,7 +320,7 @@ def test_the_last_word_of_a_run_in_a_worktree_of_its_own_can_be_typed_where_the_
     again = project.cauto(*project.run_words("--worktree", "feature/y"))
     assert again.returncode == exits.REFUSED
     assert "which exists already" in again.stderr
-    assert f"go on with: cd {made} && correctless cauto resume" in again.stderr
+    assert f"continue with: cd {made} && correctless cauto resume" in again.stderr
     assert Path(made).is_dir()
     inside = project.cauto("resume", cwd=Path(made))
     assert inside.stderr.splitlines()[-1].endswith("read and answer with: correctless review")

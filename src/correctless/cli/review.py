@@ -120,7 +120,7 @@ def _parked(
         if not answers:
             return _show(logs, here, there.parked.parent, as_json=as_json)
         if not take_over:
-            handover.refuse_held(there)
+            handover.refuse_other_holder(there)
         return _answer(
             logs,
             here,

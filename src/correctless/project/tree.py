@@ -33,7 +33,7 @@ class Tree:
 
 
 def read_tree(repo: Repo, commit: str) -> Tree:
-    """Return the tree of a commit. Raises: `Stop(3)` where an object is missing or has not the content of its name."""
+    """Return the tree of a commit. Raises: `Stop(3)` for an object that is missing or does not match its name."""
     head = _read(repo, {commit: b"commit"})[commit].partition(b"\n")[0].removeprefix(b"tree ").decode()
     entries: dict[str, TreeEntry] = {}
     above = {commit}
@@ -60,8 +60,8 @@ def missing(repo: Repo, oids: Collection[str]) -> str:
 
 
 def forged(oid: str, repo: Repo) -> Stop:
-    """Return the error for an object that is missing or has not the content of its name: exit code 3."""
-    what = f"the object {oid[:12]} in {repo.common_dir} is missing or has not the content of its name"
+    """Return the error for an object that is missing or does not match its name: exit code 3."""
+    what = f"the object {oid[:12]} in {repo.common_dir} is missing or does not match its name"
     return Stop(exits.REFUSED, f"{what}. see git fsck")
 
 

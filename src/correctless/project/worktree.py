@@ -81,7 +81,7 @@ def snapshot(repo: Repo, *, allow: Iterable[str] = ()) -> Snapshot:
     """Compare the worktree with HEAD. Untracked files count, except those of `allow` and of the commit's own .gitignore files.
 
     `.git/info/exclude`, the user's excludes and ignore files that are in no commit hide nothing. Raises: `Stop(3)` when git
-    fails, or an object has not the content of its name.
+    fails, or an object does not match its name.
     """
     return _snapshot(repo, repo.head(), frozenset(allow))
 

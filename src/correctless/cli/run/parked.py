@@ -46,7 +46,7 @@ def bring(here: Repo, remote: str, run: str, *, take_over: bool) -> Logs:
     """
     with handover.fetched(here, remote, run, os.environ) as there:
         if not take_over:
-            handover.refuse_held(there)
+            handover.refuse_other_holder(there)
         for line in handover.will_run(there.parcel.plan):
             click.echo(printable_lines(f"runs here: {line}"), err=True)
         return handover.bring(here, there, _me(here), os.environ, secrets.token_hex)

@@ -9,7 +9,7 @@ import os
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from correctless import agents, sandbox
@@ -32,13 +32,11 @@ _SIGN_SECONDS = 30.0
 _NO_RUN = "00000000-000000-0000"  # has the form of a run id, and no run gets it
 _TURN = Limits(idle_s=120, wall_s=180, turns=2, usd=0.5, grace_s=5)
 # Harmless if they are not denied: no folder and no file can be made below /dev/null.
+_NOWHERE = "/dev/null/.correctless/artifacts"
 _DENIED: tuple[tuple[str, dict[str, str]], ...] = (
-    ("Bash", {"command": "mkdir /dev/null/.correctless/artifacts", "description": "a trial"}),
-    ("Write", {"file_path": "/dev/null/.correctless/artifacts/trial", "content": ""}),
-    (
-        "Edit",
-        {"file_path": "/dev/null/.correctless/artifacts/trial", "old_string": "a", "new_string": "b"},
-    ),
+    ("Bash", {"command": f"mkdir {_NOWHERE}", "description": "a trial"}),
+    ("Write", {"file_path": f"{_NOWHERE}/trial", "content": ""}),
+    ("Edit", {"file_path": f"{_NOWHERE}/trial", "old_string": "a", "new_string": "b"}),
 )
 _GUARDED = "correctless guard: "
 _TRIAL = (
@@ -91,27 +89,16 @@ def proofs(ready: Ready, env: Mapping[str, str]) -> Iterator[Callable[[], Proof]
 def _check(ready: Ready, env: Mapping[str, str], argv: tuple[str, ...]) -> Proof:
     what = f"{' '.join(argv)} on the base commit"
     with tempfile.TemporaryDirectory() as gh:
-        done = run(
-            argv,
-            ready.repo,
-            _environment(ready, env, gh),
-            1800.0,
-            (),
-            sandbox_for(ready.repo, ready.frozen.plan, gh, env)[2],
-        )
+        make = sandbox_for(ready.repo, ready.frozen.plan, gh, env)[2]
+        done = run(argv, ready.repo, _environment(ready, env, gh), 1800.0, (), make)
     if done.timed_out:
         return Proof(what, "it took over 30 minutes", "make it faster, or check less with commands.test")
     if done.code != 0:
         output = first_line(done.err if done.err.strip() else done.out)
-        return Proof(
-            what, f"it ended with {done.code}: {output}", "make it pass before a run is judged by it"
-        )
+        return Proof(what, f"it ended with {done.code}: {output}", "make it pass before you start a run")
     if dirty := ready.repo.dirty_files():
-        return Proof(
-            what,
-            f"it passed and left {dirty[0]} behind",
-            "add what it writes to .gitignore: each step would commit it",
-        )
+        fix = "add its output to .gitignore: each step would commit it"
+        return Proof(what, f"it passed and left {dirty[0]} behind", fix)
     return Proof(what, "it passed")
 
 
@@ -122,27 +109,23 @@ def _sandbox(ready: Ready, env: Mapping[str, str]) -> Proof:
     with tempfile.TemporaryDirectory() as folder:
         means, fault, make = sandbox_for(repo, plan, folder, env)
         if means is None or make is None:
-            return Proof(what, f"there is none, and agents reach all that you reach: {fault}", warning=True)
+            return Proof(what, f"no sandbox, so agents reach all that you reach: {fault}", warning=True)
         environment = _environment(ready, env, folder)
         prepared = make(Needs(), (), environment)
         place = place_of(repo, plan, folder, env)
         done = trial.leave(prepared, place, uuid.uuid4().hex[:8], environment)
     if done.fault:
-        return Proof(
-            what,
-            f"{means.name} could not be tried: {done.fault}",
-            'see docs/sandbox.md, or set agent_sandbox: "off"',
-        )
+        fix = 'see docs/sandbox.md, or set agent_sandbox: "off"'
+        return Proof(what, f"{means.name} could not be tried: {done.fault}", fix)
     if done.possible:
         return Proof(what, f"in it one can {', '.join(done.possible)}", "see docs/sandbox.md")
     writable = [rule.path for rule in prepared.reach.rules if rule.access == "write" and not rule.source]
     outside = [path for path in writable if not inside(path, repo.top) and not inside(path, repo.common_dir)]
     also = f", {', '.join(outside)}" if outside else ""
-    tried = (
-        f"{means.name}: {len(done.tries)} ways out were tried and none works; agents write {repo.top}{also}"
-    )
+    ways = f"{len(done.tries)} ways out were tried and none works"
+    tried = f"{means.name}: {ways}; agents write {repo.top}{also}"
     if missing := sandbox.missing(place):
-        return Proof(what, f"{tried}. not there, so left out: {', '.join(missing)}", warning=True)
+        return Proof(what, f"{tried}. missing, so not in it: {', '.join(missing)}", warning=True)
     return Proof(what, tried)
 
 
@@ -197,9 +180,9 @@ def _turn(ready: Ready, env: Mapping[str, str], step: PlannedStep) -> Proof:
     agent = agents.named(step.agent, ready.repo.top)
     what = f"one turn of {step.agent}"
     if not agent.takes_recorder:  # a program would begin to work
-        return Proof(f"agent {step.agent}", "its program is there; it was not started")
+        return Proof(f"agent {step.agent}", "its program exists; it was not started")
     with tempfile.TemporaryDirectory() as folder:
-        task = replace(_trial(ready, env, step, folder), environment=_environment(ready, env, folder))
+        task = _trial(ready, env, step, folder, _environment(ready, env, folder))
         try:
             outcome = agent.hold(task).release(_impatient)
         except Stop as stop:
@@ -209,7 +192,9 @@ def _turn(ready: Ready, env: Mapping[str, str], step: PlannedStep) -> Proof:
     return Proof(what, outcome.reason, _turn_fix(outcome.reason))
 
 
-def _trial(ready: Ready, env: Mapping[str, str], step: PlannedStep, folder: str) -> Task:
+def _trial(
+    ready: Ready, env: Mapping[str, str], step: PlannedStep, folder: str, environment: Mapping[str, str]
+) -> Task:
     return Task(
         run="trial",
         step=step.name,
@@ -217,7 +202,7 @@ def _trial(ready: Ready, env: Mapping[str, str], step: PlannedStep, folder: str)
         prompt=_TRIAL,
         system="",
         cwd=ready.repo.top,
-        environment={},
+        environment=environment,
         tools=step.tools,
         limits=_TURN,
         session=str(uuid.uuid4()),
@@ -233,17 +218,14 @@ def _trial(ready: Ready, env: Mapping[str, str], step: PlannedStep, folder: str)
 def _guard(ready: Ready, env: Mapping[str, str], step: PlannedStep) -> Proof:
     """Make one call that must be denied, with the client and the flags of the run, without a model."""
     what = "the guard in that client"
-    tool, arguments = next(
-        ((tool, arguments) for tool, arguments in _DENIED if tool in _names(step)), ("", {})
-    )
+    tool, arguments = next((call for call in _DENIED if call[0] in _names(step)), ("", {}))
     if not tool:
         return Proof(what, f"{step.name} has no tool that it would deny anything to")
     agent = agents.named(step.agent, ready.repo.top)
     from correctless.dispatch.control.stub_model import StubModel  # its server takes 10 ms to import
 
     with tempfile.TemporaryDirectory() as folder, StubModel(tool, arguments) as model:
-        environment = model.environment(_environment(ready, env, folder))
-        task = replace(_trial(ready, env, step, folder), environment=environment)
+        task = _trial(ready, env, step, folder, model.environment(_environment(ready, env, folder)))
         try:
             agent.hold(task).release(_impatient)
         except Stop as stop:

@@ -56,7 +56,7 @@ def request(ctx: RunContext, tell: Tell, *, step: str, note: str, by: str, chann
             f"the commit {step} began at ({base[:12]}) is not in this clone: the branch was squashed before it came here. "
             "have it run again where the run was parked from",
         )
-    ref = _keep(ctx, state.run)
+    ref = _save_head(ctx, state.run)
     event = Rerun(
         step=step,
         note=note,
@@ -69,7 +69,7 @@ def request(ctx: RunContext, tell: Tell, *, step: str, note: str, by: str, chann
     return standing(ctx.logs.run, (*events, log.write(state, event)))
 
 
-def _keep(ctx: RunContext, run: str) -> str:
+def _save_head(ctx: RunContext, run: str) -> str:
     prefix = f"refs/correctless/kept/{run}/"
     refs = ctx.repo.git("for-each-ref", "--format=%(refname)", prefix).splitlines()
     ref = f"{prefix}{len(refs) + 1}"

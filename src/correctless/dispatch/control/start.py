@@ -60,10 +60,7 @@ class Ready:
 
 
 def prepare(repo: Repo, cwd: str, request: Request, env: Mapping[str, str]) -> Ready:
-    """Check whatever can be checked; nothing on disk changes.
-
-    Raises: `Stop` with what is wrong.
-    """
+    """Check all that can be checked; nothing on disk changes. Raises: `Stop` with what is wrong."""
     branch = _branch(repo)
     logs = logs_of(repo, branch)
     if lock.is_locked(repo):
@@ -77,13 +74,12 @@ def prepare(repo: Repo, cwd: str, request: Request, env: Mapping[str, str]) -> R
         sandbox.refuse(repo)
     spec, data = _spec(repo, cwd, request.spec)
     _refuse_dirt(repo)
-    _refuse_nobody(repo)
+    _refuse_unknown_committer(repo)
     anchors.refuse_disproved(logs, repo, env)
-    target = (
-        configured.target or repo.default_branch(configured.remote) or _usual_target(repo, configured.remote)
-    )
+    remote = configured.remote
+    target = configured.target or repo.default_branch(remote) or _usual_target(repo, remote)
     # Now, and not after hours at the gate: if logs of merged branches are missing, no run of this branch is published.
-    base = inheritance.base_ref(repo, configured.remote, [target], branch)
+    base = inheritance.base_ref(repo, remote, [target], branch)
     waiting = gate.asked(logs, repo, base=base)[1].waiting
     frozen = freeze.freeze(
         repo,
@@ -101,7 +97,7 @@ def prepare(repo: Repo, cwd: str, request: Request, env: Mapping[str, str]) -> R
     )
     _check_agents(frozen, env, repo.top)
     if configured.pr == "gh":
-        github(repo, configured.remote, env).check()
+        github(repo, remote, env).check()
     inherited = tuple(each for each in waiting if each.branch)
     return Ready(repo, logs, configured, frozen, data.decode("utf-8", "replace"), inherited)
 
@@ -232,7 +228,7 @@ def _refuse_dirt(repo: Repo) -> None:
         )
 
 
-def _refuse_nobody(repo: Repo) -> None:
+def _refuse_unknown_committer(repo: Repo) -> None:
     # Now, and not when the first step's work can't be committed.
     if repo.try_git("var", "GIT_COMMITTER_IDENT").returncode != 0:
         raise Stop(

@@ -10,7 +10,6 @@ from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.base.files import replace_file
 from correctless.base.text import one_line
-from correctless.dispatch.core import freeze
 from correctless.dispatch.core import spec as spec_text
 from correctless.dispatch.core.context import RunContext, plan_of
 from correctless.dispatch.step import work
@@ -113,7 +112,7 @@ def expected(repo: Repo, plan: Plan) -> str | None:
 def _text(ctx: RunContext, state: State) -> tuple[str, str]:
     plan = plan_of(state)
     branch, status = gate.asked(ctx.logs, ctx.repo)
-    spec = freeze.read_frozen(ctx.logs, state.run, freeze.SPEC, plan.spec_sha256).decode("utf-8", "replace")
+    spec = work.approved_spec(ctx, state)
     title = spec_text.title(spec) or plan.branch
     text = body(
         run=state.run,
@@ -155,7 +154,4 @@ def _refuse_secrets(ctx: RunContext, state: State, title: str, text: str) -> Non
         known=leaks.known_secrets(repo, plan.base),
         tell=lambda line: ctx.activity(Activity("waiting", one_line(line))),
     )
-    if findings:
-        first = findings[0]
-        more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
-        raise Stop(exits.PERSON, f"{first.path}:{first.line}: {first.message}{more}")
+    leaks.refuse(findings)

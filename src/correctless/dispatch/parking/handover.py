@@ -33,7 +33,6 @@ from correctless.publish import leaks
 from correctless.publish.branch import refuse_protected
 from correctless.runlog.plan import Plan
 from correctless.runlog.state import State
-from correctless.syntax.finding import Finding
 
 Token = Callable[[int], str]  # bytes -> hex digits
 
@@ -116,10 +115,10 @@ def will_run(plan: Plan) -> Iterator[str]:
         yield "MCP servers of the run's frozen mcp.json"
 
 
-def refuse_held(source: FetchedRun) -> None:
+def refuse_other_holder(source: FetchedRun) -> None:
     """Refuse a run that another machine has. Raises: `Stop(75)`."""
     if source.parked.holder is not None:
-        raise _held_elsewhere(source.remote, source.parcel.run, source.parked.holder)
+        raise _holder_error(source.remote, source.parcel.run, source.parked.holder)
 
 
 def bring(repo: Repo, source: FetchedRun, me: ParkHolder, env: Mapping[str, str], token: Token) -> Logs:
@@ -174,7 +173,7 @@ def park_again(repo: Repo, source: FetchedRun, env: Mapping[str, str], token: To
     with tempfile.TemporaryDirectory(prefix="correctless-") as folder:
         parcel.check(files, run=run, parent=parked.parent, repo=repo, env=env, folder=folder)
     known = leaks.known_secrets(repo, source.parcel.plan.base)
-    _refuse(leaks.secrets("", parcel.texts({name: files[name] for name in parcel.LOGS}), known=known))
+    leaks.refuse(leaks.secrets("", parcel.texts({name: files[name] for name in parcel.LOGS}), known=known))
     new = remote_ref.commit(repo, run, parent=parked.parent, tree=repo.tree_of(files), token=token(8))
     try:
         remote_ref.put(repo, source.remote, run, new, expected=parked.commit)
@@ -225,15 +224,8 @@ def _scanned(ctx: RunContext, state: State, head: str, files: Mapping[str, bytes
     secrets = leaks.secrets(
         diff, {**messages, **parcel.texts(files)}, known=leaks.known_secrets(repo, plan.base)
     )
-    _refuse(secrets)
+    leaks.refuse(secrets)
     return remote_ref.commit(repo, run, parent=head, tree=repo.tree_of(files), token=ctx.token(8))
-
-
-def _refuse(secrets: tuple[Finding, ...]) -> None:
-    if secrets:
-        first = secrets[0]
-        more = f" (and {len(secrets) - 1} more)" if len(secrets) > 1 else ""
-        raise Stop(exits.PERSON, f"{first.path}:{first.line}: {first.message}{more}")
 
 
 def _take(repo: Repo, remote: str, run: str, parked: Parked, me: ParkHolder, token: Token) -> str:
@@ -260,7 +252,7 @@ def _moved(repo: Repo, remote: str, run: str, moved: RefMoved, outcome: str) -> 
     with suppress(Stop):
         parked = remote_ref.fetch(repo, remote, run)
         if parked.holder is not None:
-            return _held_elsewhere(remote, run, parked.holder)
+            return _holder_error(remote, run, parked.holder)
     return _Gone(
         exits.REFUSED,
         f"run {run} is newer on '{remote}' than here: it was answered or resumed elsewhere. {outcome}. "
@@ -268,7 +260,7 @@ def _moved(repo: Repo, remote: str, run: str, moved: RefMoved, outcome: str) -> 
     )
 
 
-def _held_elsewhere(remote: str, run: str, holder: ParkHolder) -> Stop:
+def _holder_error(remote: str, run: str, holder: ParkHolder) -> Stop:
     return Stop(
         exits.LOCKED,
         f"run {run} was taken by {holder}. wait until it is parked again; if that machine is dead, take it over with: "
@@ -322,7 +314,7 @@ def _move_branch(repo: Repo, branch: str, head: str) -> None:
 
 
 def _store(logs: Logs, brought: Parcel, env: Mapping[str, str]) -> None:
-    """Write the files of a run, the run log at the end: after a crash before it there is no run, or still the older one."""
+    """Write the files of a run, the run log last: after a crash before it the run is unknown here, or the older one."""
     ensure_artifacts(logs)
     folder = logs.folder(brought.run)
     os.makedirs(folder, mode=0o700, exist_ok=True)

@@ -370,9 +370,9 @@ def _numbered(name: str, part: int) -> str:
     return name if part == 1 else f"{name}-{part}"
 
 
-def _joined(before: bytes, said: str) -> bytes:
+def _joined(before: bytes, answer: str) -> bytes:
     """Return all messages of a session in order, each on lines of its own."""
-    return b"\n".join(part for part in (before, _bytes(said)) if part)
+    return b"\n".join(part for part in (before, _bytes(answer)) if part)
 
 
 def _event(state: State, kind: str, outcome: Outcome, seconds: float, answer: bytes) -> AgentEnded:

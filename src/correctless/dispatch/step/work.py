@@ -32,7 +32,7 @@ from correctless.runlog.state import State
 
 _GIT = "git-"  # and the hash of git's settings: the name of an entry about them
 _RESTORED = "git-put-back-"  # likewise, of restored files
-_KEPT_FILES = "kept as the step left it: "
+_APPLIED_PREFIX = "kept as the step left it: "
 _COMMIT_SECONDS = 120.0  # ends a signing program that waits for a passphrase
 
 
@@ -79,7 +79,7 @@ def _captured(
     calls: Sequence[Decision],
     earlier: Sequence[Decision],
 ) -> capture.Captured | None:
-    """Return the decisions in the answer on disk; None when it has not the recorded hash."""
+    """Return the decisions in the answer on disk; None when its hash is not the recorded one."""
     step = step_of(state)
     folder = ctx.folder(attempt_of(state))
     contract = freeze.check_skill(ctx.logs, state.run, step)
@@ -113,9 +113,7 @@ def _captured(
 def check_step(ctx: RunContext, state: State) -> StepChecked:
     """Run the step's check; defer what it changed of its own rules."""
     plan, step = plan_of(state), step_of(state)
-    approved = freeze.read_frozen(ctx.logs, state.run, freeze.SPEC, plan.spec_sha256).decode(
-        "utf-8", "replace"
-    )
+    approved = approved_spec(ctx, state)
     # The check runs on what a commit can contain.
     cleared = aside.clear(ctx, state, every_file=True)
     hidden = cleared.marks.hidden
@@ -244,14 +242,17 @@ def message(state: State, step: str, marks: Mapping[str, str]) -> str:
     return f"{subject}\n\n" + "".join(f"{name}: {value}\n" for name, value in marks.items())
 
 
+def approved_spec(ctx: RunContext, state: State) -> str:
+    """Return the text of the specification that was approved."""
+    data = freeze.read_frozen(ctx.logs, state.run, freeze.SPEC, plan_of(state).spec_sha256)
+    return data.decode("utf-8", "replace")
+
+
 def squashed(ctx: RunContext, state: State, marks: Mapping[str, str]) -> str:
     """Return the message of the one commit that replaces those of a run."""
-    plan = plan_of(state)
-    text = freeze.read_frozen(ctx.logs, state.run, freeze.SPEC, plan.spec_sha256)
-    title = one_line(spec.title(text.decode("utf-8", "replace")))
-    subject = title or message(state, "consolidation", {}).strip()
+    subject = one_line(spec.title(approved_spec(ctx, state))) or message(state, "consolidation", {}).strip()
     done = ", ".join(item.step for item in state.finished if isinstance(item, StepFinished))
-    signed = {"Signed-off-by": ctx.repo.committer()} if plan.signoff else {}
+    signed = {"Signed-off-by": ctx.repo.committer()} if plan_of(state).signoff else {}
     lines = "".join(f"{name}: {value}\n" for name, value in {**marks, **signed}.items())
     return f"{subject}\n\nSteps: {done}\n\n{lines}"
 
@@ -266,18 +267,17 @@ def _defer_findings(
 ) -> None:
     plan, step = plan_of(state), step_of(state)
     skill = freeze.check_skill(ctx.logs, state.run, step).name
-    approved = freeze.read_frozen(ctx.logs, state.run, freeze.SPEC, plan.spec_sha256).decode(
-        "utf-8", "replace"
-    )
     entries = [
-        (change.name, f"{step.name} {change.what}", f"{_KEPT_FILES}{', '.join(change.paths)}")
+        (change.name, f"{step.name} {change.what}", f"{_APPLIED_PREFIX}{', '.join(change.paths)}")
         for change in policy_changes.changes(ctx.repo, state.step_base, plan.spec, changed)
     ]
     # Also files that one commit of the agent adds and another removes: both are published.
     gone = set(leaks.too_large(ctx.repo, state.step_base)) if committed else set()
     if gone := gone - {path for name, _, applied in entries for path in _paths_of(name, applied)}:
         what = f"{step.name} committed files that are too long to be scanned for secrets"
-        entries.append((f"{policy_changes.LARGE}-committed", what, f"{_KEPT_FILES}{', '.join(sorted(gone))}"))
+        entries.append(
+            (f"{policy_changes.LARGE}-committed", what, f"{_APPLIED_PREFIX}{', '.join(sorted(gone))}")
+        )
     entries += _restored_entries(ctx, state)
     entries += aside.review_entry(ctx, state)
     if marks.hidden:
@@ -290,11 +290,10 @@ def _defer_findings(
     if skill in TESTED and step.check is None:
         what = "its tests were not run: no commands.test is configured"
         entries.append(("no-check", what, "the work was kept untested"))
-    if step.report and not step.report_required:
-        fault = report_fault(ctx.repo.top, step.report, approved)
-        if fault:
-            applied = "the work was kept; what was verified is not recorded"
-            entries.append(("no-report", f"{step.name}: {fault}", applied))
+    report = "" if step.report_required else step.report
+    if report and (fault := report_fault(ctx.repo.top, report, approved_spec(ctx, state))):
+        applied = "the work was kept; what was verified is not recorded"
+        entries.append(("no-report", f"{step.name}: {fault}", applied))
     _defer(ctx, state, step, state.attempt, entries)
 
 
@@ -309,7 +308,7 @@ def reported_large(ctx: RunContext, state: State, path: str) -> bool:
 
 
 def _paths_of(name: str, applied: str) -> list[str]:
-    return applied.removeprefix(_KEPT_FILES).split(", ") if name.startswith(policy_changes.LARGE) else []
+    return applied.removeprefix(_APPLIED_PREFIX).split(", ") if name.startswith(policy_changes.LARGE) else []
 
 
 def defer_restored(ctx: RunContext, state: State) -> None:

@@ -41,7 +41,7 @@ from correctless.runlog.state import State
 
 FILE = "escalation.md"  # in the run's folder
 _TEXT = 500  # characters of one quoted reason
-_SHOWN = 50  # attempts, and decisions
+_LISTED = 50  # attempts, and decisions
 _LIMITS = {
     "idle": ("was silent for too long", "idle_minutes"),
     "wall": ("took too long", "max_minutes"),
@@ -228,7 +228,7 @@ def _text(
     if tried is None:
         lines += ["The run's logs can't be read. Find the damaged line with `correctless decisions verify`."]
     else:
-        lines += [line for t in (of_step or tried)[-_SHOWN:] for line in _attempt(ctx, state, t)]
+        lines += [line for t in (of_step or tried)[-_LISTED:] for line in _attempt(ctx, state, t)]
         lines += [] if of_step or tried else ["No attempt was begun."]
     lines += ["", "## What is needed from you", "", *_needed(state, stopped, waiting), ""]
     lines += ["## Recommendation", "", *recommend(state, stopped, tried or (), waiting)]
@@ -263,12 +263,12 @@ def _needed(state: State, stopped: RunStopped, waiting: Sequence[Recorded]) -> I
     elif stopped.code == exits.PERSON and _at_the_gate(state):
         yield "Decide these, with `correctless review`: confirm them, reject them, or have a step run again."
         yield ""
-        for r in waiting[:_SHOWN]:
+        for r in waiting[:_LISTED]:
             d = r.decision
             why = _quoted(d.original_escalation_reason or d.rationale)
             yield f"- {inert(d.skill)} {inert(d.decision_id)}: {why}. Applied: {_quoted(d.default_applied)}"
-        if len(waiting) > _SHOWN:
-            yield f"- and {len(waiting) - _SHOWN} more"
+        if len(waiting) > _LISTED:
+            yield f"- and {len(waiting) - _LISTED} more"
     else:
         yield "Do what *What failed* says, then decide:"
         yield ""

@@ -38,7 +38,7 @@ SECONDS = 30.0  # the command's time
 LOG = "notify.log"  # in the run's folder
 _GRACE_SECONDS = 2.0
 _TEXT = 500  # characters
-_KEPT = 2000  # bytes of each output
+_OUTPUT = 2000  # bytes of each output
 
 Kind = Literal["waiting", "paused", "budget", "failed", "refused", "complete", "trial"]
 _KINDS: Mapping[int, Kind] = {
@@ -209,7 +209,7 @@ def send(
             env={**env, "PATH": path},
             stdin=encode(asdict(notification)),
             wall_s=wall_s,
-            keep=_KEPT,
+            keep=_OUTPUT,
             grace_s=_GRACE_SECONDS,
         )
     except Stop as stop:

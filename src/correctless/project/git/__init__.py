@@ -101,7 +101,7 @@ class Repo:
     def head(self) -> str:
         """Return the commit id of HEAD.
 
-        Raises: Stop(3) when there is no commit.
+        Raises: Stop(3) before the first commit.
         """
         return self.resolve("HEAD")
 

@@ -65,7 +65,7 @@ def unpack(repo: Repo, index: str, move_away: Callable[[str], None]) -> None:
 
 
 def checked_head(repo: Repo, base: str) -> tuple[str, tuple[str, ...]]:
-    """Return the commit of HEAD, and those of its objects since `base` that are missing or have not the content of their name.
+    """Return the commit of HEAD, and those of its objects since `base` that are missing or do not match their names.
 
     Trees are compared with those of base at the same path, so what did not change is not read.
     """

@@ -215,13 +215,8 @@ def _plain_head(path: str) -> bool:
 
 
 def _is_name(name: str) -> bool:
-    return (
-        bool(name)
-        and ".." not in name
-        and "//" not in name
-        and name.isprintable()
-        and not name.startswith(("/", "."))
-    )
+    hostile = ".." in name or "//" in name or name.startswith(("/", "."))
+    return bool(name) and name.isprintable() and not hostile
 
 
 def _odd_folders(repo: Repo, before: Before) -> Iterator[str]:
