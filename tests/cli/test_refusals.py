@@ -83,7 +83,7 @@ CASES: dict[str, tuple[Break, list[str], str]] = {
     "untracked": (lambda p: p.write("new.txt", "new"), [], "uncommitted changes (new.txt)"),
     "no spec": (lambda p: None, ["--spec", "nothing.md"], "nothing.md can't be read"),
     "empty spec": (empty_spec, [], "is empty"),
-    "spec outside": (lambda p: None, ["--spec", "/etc/hostname"], "lies outside"),
+    "spec outside": (lambda p: None, ["--spec", "/etc/hostname"], "is outside of"),
     "no agent program": (lambda p: None, ["--agent", "command:./nothing-there.sh"], "nothing-there.sh"),
     "no claude": (lambda p: None, ["--agent", "claude"], "claude"),
     "no gh": (

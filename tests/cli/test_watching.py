@@ -758,7 +758,7 @@ def test_json_is_every_event_as_the_run_log_has_it_and_a_last_line(project: Proj
     assert events == recorded(project)
     assert events[0]["event"] == "run_started"
     assert last == {"event": "end", "exit": 10, "message": last["message"]}
-    assert "2 decisions wait for a person" in last["message"]
+    assert "2 decisions need your confirmation" in last["message"]
     assert project.review(answer="{digest}")[0] == 0
     before = len(events)
     again = project.cauto("resume", "--json")
@@ -873,7 +873,7 @@ def test_a_run_is_followed_to_its_gate(project: Project) -> None:
     lines, values = follower(project), follower(project, "--json")
     said, why = lines.communicate(timeout=PATIENCE)
     assert lines.returncode == exits.PERSON, why
-    assert "2 decisions wait for a person" in why
+    assert "2 decisions need your confirmation" in why
     assert re.search(r"^\d\d:\d\d:\d\d cverify: attempt 1 \(step 3 of 4\)$", said, re.MULTILINE), said
     first, *events, last = [json.loads(line) for line in values.communicate(timeout=PATIENCE)[0].splitlines()]
     assert (first["event"], first["status"], last["event"], last["exit"]) == ("status", "running", "end", 10)

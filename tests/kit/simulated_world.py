@@ -188,7 +188,7 @@ class World:
         return StepStarted(state.step.name, attempt, "n", "s", 1, f"m-{label}", self.head, "p")
 
     def left(self) -> str:
-        """As `Repo.left`: all that is there."""
+        """As `Repo.fingerprint`: all that is there."""
         return f"{self.head}:{'+'.join(self.tree)}"
 
     def go_on(self, state: State, part: int) -> StepContinued | AttemptFailed:

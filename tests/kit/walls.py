@@ -149,7 +149,7 @@ class World:
     def within(self, argv: Sequence[str], made: sandbox.Sandbox | None, **more: Any) -> process.Result:
         """A program run in a sandbox, or without one, as the world's user."""
         drop = ["setpriv", f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups"]
-        wrap = (*(drop if os.geteuid() != self.uid else ()), *(made.wrap.words if made else ()))
+        wrap = (*(drop if os.geteuid() != self.uid else ()), *(made.wrap.argv if made else ()))
         env = {"HOME": self.home, "PATH": os.environ["PATH"], "GIT_CONFIG_NOSYSTEM": "1"}
         env |= {**(made.environment if made else {}), **more.pop("env", {})}
         return process.run(

@@ -137,7 +137,7 @@ def test_with_a_contract_and_without_being_told_to_it_never_merges(
     ("text", "answers", "why"),
     [
         (None, (), "no contract found"),
-        (TEXT, (c.no("G5", of=c.digest(TEXT)), c.yes("G4", of=c.digest(TEXT))), "no merge was granted"),
+        (TEXT, (c.no("G5", of=c.digest(TEXT)), c.yes("G4", of=c.digest(TEXT))), "grants no merge"),
         (TEXT.replace("ann/shop", "ann/other"), (), "about main of ann/other"),
         (TEXT.replace('base = "main"', 'base = "next"'), (), "about next of ann/shop"),
         (TEXT.replace("2099-01-01", "2026-08-05"), (), "is expired, and not in force"),
@@ -245,7 +245,7 @@ def test_a_decision_that_came_meanwhile_is_a_persons_before_the_merge(
     assert project.command("writer", "append", "ctdd", said).returncode == exits.OK
     api.pulls[0].merging.checks = [check_run("tests"), check_run("lint")]
     done = project.cauto("resume")
-    assert (done.returncode, "waits for a person" in done.stderr) == (exits.PERSON, True), done.stderr
+    assert (done.returncode, "needs your confirmation" in done.stderr) == (exits.PERSON, True), done.stderr
     assert api.merges == []
     assert project.review(answer="{digest}")[0] == exits.OK
     done = project.cauto("resume")

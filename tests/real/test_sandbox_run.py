@@ -118,7 +118,7 @@ def test_when_its_dispatcher_ends_an_agent_ends_and_the_run_goes_on(project: Wal
             assert stopped.returncode == exits.OK, stopped.stderr
     _, said = dispatcher.communicate(timeout=PATIENCE)
     until(lambda: not process.group_alive(begun.group, begun.mark))
-    assert not lock.is_held(find(str(project.top)))
+    assert not lock.is_locked(find(str(project.top)))
     assert (dispatcher.returncode == -signal.SIGKILL) is (how == "killed"), said
     assert how != "interrupted" or dispatcher.returncode == exits.INTERRUPTED
     done = project.cauto("resume")
@@ -132,8 +132,8 @@ def test_check_tries_the_sandbox_and_names_what_agents_write(project: Walled) ->
     found = {proof.what: proof for proof in (prove() for prove in proofs(ready, project.env))}
     proof = found["the sandbox of the agents"]
     assert proof.ok
-    assert "ways out were tried and none works" in proof.said
-    assert str(project.diary.parent) in proof.said
+    assert "ways out were tried and none works" in proof.result
+    assert str(project.diary.parent) in proof.result
 
 
 def test_a_path_of_the_configuration_that_is_not_there_is_named(
@@ -147,7 +147,7 @@ def test_a_path_of_the_configuration_that_is_not_there_is_named(
         p for p in (prove() for prove in proofs(ready, project.env)) if p.what == "the sandbox of the agents"
     )
     assert proof.warning
-    assert missing in proof.said
+    assert missing in proof.result
     assert f"{missing} is not there" in project.run().stderr
 
 

@@ -89,7 +89,7 @@ def test_names_of_all_kinds(one: World, name: str) -> None:
     made = sandbox.make(means, place, Needs(), ["sh"], place.env)
     script = "echo x >x; git add x; git commit -qm x; ! echo x >>.git; ! touch ../out"
     done = subprocess.run(
-        [*made.wrap.words, "sh", "-ec", script],
+        [*made.wrap.argv, "sh", "-ec", script],
         env={**place.env, **made.environment},
         cwd=top,
         capture_output=True,
@@ -124,7 +124,7 @@ def test_home_worktree_and_repository_below_tmp_and_reached_by_a_link(tmp_path: 
     script = f"tool; git config user.name; echo b >>a; git commit -qam b; touch /tmp/mine; ls '{tmp_path}'"
     for _ in range(2):
         done = subprocess.run(
-            [*made.wrap.words, "sh", "-ec", script],
+            [*made.wrap.argv, "sh", "-ec", script],
             env={**env, **made.environment},
             cwd=top,
             capture_output=True,
@@ -290,7 +290,7 @@ print(done.code, sizes() == before, len(before), sorted(orphans.children()))
 @pytest.mark.parametrize("_again", range(3))
 def test_where_a_dispatcher_sees_the_end_of_a_sandbox_nothing_in_it_goes_on(one: World, _again: int) -> None:
     made = one.make()
-    asked = json.dumps([made.wrap.words, LEAVES_MANY])
+    asked = json.dumps([made.wrap.argv, LEAVES_MANY])
     done = subprocess.run(
         [sys.executable, "-c", ENDS_THEM],
         input=asked,
@@ -339,7 +339,7 @@ def test_what_is_mounted_while_an_agent_runs_is_not_there_for_it(one: World) -> 
     os.mkdir(place)
     words = shlex.join(
         [
-            *made.wrap.words,
+            *made.wrap.argv,
             "sh",
             "-c",
             "touch ready; while test ! -e go; do sleep 0.02; done; touch $0/evil",

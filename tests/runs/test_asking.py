@@ -280,7 +280,7 @@ def test_a_call_that_repeats_a_persons_answer_is_answered_and_not_recorded(
         ctx.decisions.create()
         recording = Recording(ctx, contract, Attempt(state.run, "judge", 1))
         call = {"decision_id": "AD-003", "default_applied": "call R-004  unmet", "rationale": "as told"}
-        assert recording("record_decision", call) == "on record already as AD-003: Ada decided it"
+        assert recording("record_decision", call) == "recorded already as AD-003: Ada decided it"
         assert len(sessions.project.decisions()) == 2
         other = recording("record_decision", {**call, "default_applied": "something else"})
         assert other.startswith("recorded as AD-003, deferred: the same id was reported before")

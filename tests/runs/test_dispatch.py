@@ -31,7 +31,7 @@ def project(scratch_repo: Path, git) -> Project:  # type: ignore[no-untyped-def]
 def test_a_run_waits_at_the_gate_and_ends_once_a_person_confirmed(project: Project) -> None:
     done = project.run()
     assert done.returncode == exits.PERSON, done.stderr
-    assert "2 decisions wait for a person" in done.stderr
+    assert "2 decisions need your confirmation" in done.stderr
     assert "Deferred escalations" in done.stdout
     assert project.ran() == ["ctdd#1", "simplify#1", "cverify#1", "cdocs#1"]
     assert [(d["skill"], d["decision_id"], d["escalation_deferred"]) for d in project.decisions()] == [
@@ -184,7 +184,7 @@ def test_each_step_is_one_commit_whose_trailers_anchor_the_decisions_log(project
     ("play", "why"),
     [
         ("break-simplify", "the check"),
-        ("simplify-touches-config", "which is not its to touch"),
+        ("simplify-touches-config", "which it must not change"),
         ("fail:simplify", "failed"),
     ],
 )
@@ -320,7 +320,7 @@ def test_the_last_word_of_a_run_in_a_worktree_of_its_own_can_be_typed_where_the_
     again = project.cauto(*project.run_words("--worktree", "feature/y"))
     assert again.returncode == exits.REFUSED
     assert "which exists already" in again.stderr
-    assert f"go on with: cd {made} && correctless cauto resume" in again.stderr
+    assert f"continue with: cd {made} && correctless cauto resume" in again.stderr
     assert Path(made).is_dir()
     inside = project.cauto("resume", cwd=Path(made))
     assert inside.stderr.splitlines()[-1].endswith("read and answer with: correctless review")
@@ -567,7 +567,7 @@ def test_an_answer_that_changed_on_disk_is_not_read(project: Project, name: str)
     done = project.cauto("resume")
     assert done.returncode == exits.PERSON, done.stderr
     failed = [item.event for item in project.events() if item.event.event == "attempt_failed"]
-    assert "not the one it gave" in failed[0].reason  # type: ignore[union-attr]
+    assert "answer on disk was changed" in failed[0].reason  # type: ignore[union-attr]
     assert [d["attempt"] for d in project.decisions() if d["skill"] == "ctdd"] == [2]
 
 

@@ -55,7 +55,7 @@ def test_a_step_that_failed_the_same_way_each_time_says_so_and_where_everything_
     project = checked(scratch_repo, git, program)
     done = project.run()
     assert done.returncode == exits.FAILED
-    assert f"waiting: for a person: {path_of(project)}" in done.stderr
+    assert f"waiting: for your decision: {path_of(project)}" in done.stderr
     front, parts = read(project)
     state = project.state()
     assert state.plan is not None
@@ -97,7 +97,7 @@ def test_a_missing_report_is_named_as_what_is_missing(scratch_repo: Path, git: G
     steps = [{"skill": "cverify", "report": ".correctless/reports/{branch_slug}/cverify.md"}]
     project = Project(scratch_repo, git, config={"pipelines": {"default": {"steps": steps}}})
     project.run(AGENT_PLAY="no-report")
-    assert "left no report that counts" in read(project)[1]["Recommendation"]
+    assert "left no valid report" in read(project)[1]["Recommendation"]
 
 
 def test_a_closed_gate_lists_what_is_to_be_decided_and_names_review(scratch_repo: Path, git: Git) -> None:

@@ -124,7 +124,7 @@ def test_the_gate_a_no_and_the_end_are_told_once_each_and_a_resume_that_changes_
     assert gate is not None
     (first,) = told.got()
     assert first["event"] == "waiting"
-    assert first["outcome"] == "1 decision waits for a person. read and answer with: correctless review"
+    assert first["outcome"] == "1 decision needs your confirmation. read and answer with: correctless review"
     assert first["next"] == "correctless review"
     assert first["digest"] == gate.digest
     assert first["counts"] == {"decisions": 1, "deferred": 1, "waiting": 1}
@@ -200,7 +200,7 @@ def test_a_pause_the_dispatcher_waits_out_is_told_and_names_nothing_to_type(make
     assert told.project.ran() == ["call"] * 2
     assert told.kinds().count("paused") == 1
     assert told.got()[0]["next"] == ""
-    assert "it goes on at" in told.got()[0]["outcome"]
+    assert "it continues at" in told.got()[0]["outcome"]
 
 
 def test_an_outage_of_a_whole_night_is_told_once_however_often_it_is_tried(make: Make) -> None:
@@ -387,7 +387,7 @@ def test_a_command_in_the_main_worktree_is_refused_from_a_linked_one(make: Make,
     told = make(argv=[str(tmp_path / "project/tell.sh")])
     done = told.project.run("--worktree", "feature/y")
     assert done.returncode == exits.REFUSED
-    assert "lies where agents write" in done.stderr
+    assert "is where agents write" in done.stderr
     assert not (tmp_path / "project-feature-y").exists()
 
 
@@ -451,12 +451,12 @@ def test_a_trial_is_sent_and_says_what_happened(make: Make, tmp_path: Path) -> N
     here = find(str(told.project.top))
     assert plan is not None
     sent = notify.trial(plan, here, told.project.env)
-    assert (sent.ok, sent.said) == (True, "sent with 'tell'")
+    assert (sent.ok, sent.message) == (True, "sent with 'tell'")
     assert told.kinds() == ["waiting", "trial"]
     (told.bin / "tell").unlink()
     sent = notify.trial(plan, here, told.project.env)
     assert not sent.ok
-    assert "was not found" in sent.said
+    assert "was not found" in sent.message
 
 
 def test_a_relative_program_is_refused_whatever_it_would_be_relative_to(make: Make) -> None:

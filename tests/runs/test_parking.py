@@ -284,7 +284,7 @@ def test_the_machine_a_run_was_parked_from_knows_that_it_went_on_elsewhere(fleet
     assert fleet.machine("reviewer").review("--from", "origin", run, answer="{digest}")[0] == 0
     behind = ci.cauto("resume")
     assert behind.returncode == 3
-    assert f"go on with: correctless cauto resume --from origin {run}" in behind.stderr
+    assert f"continue with: correctless cauto resume --from origin {run}" in behind.stderr
     assert ci.state().stopped is not None  # nothing was done
     # the answer is brought forward onto the older logs that are here
     done = ci.cauto("resume", "--from", "origin", run)
@@ -354,7 +354,7 @@ def test_of_two_answers_the_later_one_is_refused_and_not_kept(fleet: Fleet) -> N
     _, run = fleet.parked()
     first, second = fleet.machine("first"), fleet.machine("second")
     here = find(str(second.top))
-    with handover.found(here, "origin", run, second.env) as there:
+    with handover.fetched(here, "origin", run, second.env) as there:
         assert first.review("--from", "origin", run, answer="{digest}")[0] == 0
         mine = there.parcel.logs
         state = there.parcel.state
@@ -432,7 +432,7 @@ def test_an_attempt_that_was_cut_off_begins_anew_on_another_machine(
     assert "two.txt" in tracked
     assert "one.txt" not in tracked
     (failed,) = (item.event for item in other.events() if isinstance(item.event, AttemptFailed))
-    assert "its session can't go on" in failed.reason
+    assert "its session can't continue" in failed.reason
 
 
 def test_an_attempt_that_was_cut_off_goes_on_in_its_session_where_it_was_parked_from(
@@ -607,7 +607,7 @@ def _flip(data: bytes, line: int) -> bytes:
 def test_a_log_with_one_other_byte_is_refused(fleet: Fleet, log: str, line: int) -> None:
     _, run = fleet.parked()
     _forge(fleet, run, change=lambda files: files.update({log: _flip(files[log], line)}), knowing=False)
-    _is_refused(fleet, run, "is no commit in which correctless parked")
+    _is_refused(fleet, run, "is not a commit that correctless made")
 
 
 @pytest.mark.parametrize(("log", "line"), [("decisions.jsonl", 0), ("decisions.jsonl", -1), ("run.jsonl", 0)])
@@ -708,12 +708,12 @@ def _resealed(log: bytes, change: Callable[[bytes], bytes]) -> bytes:
         (b'"branch":"feature/x"', b'"branch":"staging"', "is protected"),
         (b'"branch":"feature/x"', b'"branch":"--force"', "is not a valid name for a branch"),
         (b'"ctdd"', b'"../../../ctdd"', "is no step's name"),
-        (b'"report":".correctless', b'"report":"../../x', "lies outside"),
-        (b'"spec":"spec.md"', b'"spec":"/etc/passwd"', "lies outside"),
+        (b'"report":".correctless', b'"report":"../../x', "is outside"),
+        (b'"spec":"spec.md"', b'"spec":"/etc/passwd"', "is outside"),
         (rb'"mark":"CORRECTLESS_MARK_[0-9a-f]+"', b'"mark":"HOME"', "processes that no run starts"),
         (rb'"base":"[0-9a-f]{40}"', b'"base":"--pathspec-from-file=x"', "as a commit"),
         (rb'"run":"[0-9a-f-]+"', b'"run":"20260102-030405-9f3a"', "ends with run 20260102"),
-        (b'"code":10', b'"code":130', "does not end where a run is parked"),
+        (b'"code":10', b'"code":130', "does not end in a state that can be parked"),
         (rb'"log_seq":2', b'"log_seq":1', "is not what the run log noted"),
         (rb'"protected":\["staging"\]', b'"protected":[]', "another protected"),
         (rb'"confirm_channels":\["terminal"', b'"confirm_channels":["flag"', "another confirm_channels"),
@@ -762,7 +762,7 @@ def test_a_tree_of_more_than_is_bearable_is_refused_before_it_is_read(fleet: Fle
     size = sum(map(len, files.values()))
     assert (remote_ref.files.__kwdefaults__ or {})["largest"] == 256 << 20
     assert remote_ref.files(clone, parked, largest=size) == files
-    with pytest.raises(Stop, match="it holds over"):
+    with pytest.raises(Stop, match="it has over"):
         remote_ref.files(clone, parked, largest=size - 1)
 
 
@@ -806,7 +806,7 @@ def test_a_run_in_the_middle_of_an_attempt_is_refused(fleet: Fleet) -> None:
         files["run.jsonl"] = _resealed(b"".join((*lines[:2], lines[-1])), lambda line: line)
 
     _forge(fleet, run, change=change)
-    _is_refused(fleet, run, "does not end where a run is parked")
+    _is_refused(fleet, run, "does not end in a state that can be parked")
 
 
 def test_commits_that_were_made_anew_without_what_they_noted_are_refused(fleet: Fleet) -> None:
@@ -886,7 +886,7 @@ def test_logs_of_another_run_and_logs_that_went_further_are_kept(fleet: Fleet) -
     assert ci.review(answer="{digest}")[0] == 0  # here alone
     done = ci.cauto("resume", "--from", "origin", run)
     assert done.returncode == 3
-    assert "go on here" in done.stderr
+    assert "continue here" in done.stderr
     assert fleet.ref(run) == before
 
 
@@ -897,7 +897,7 @@ def test_an_older_state_that_is_parked_again_is_refused_where_the_newer_one_was_
     fleet.git(ci.top, "push", "-q", "--force", "origin", f"{older}:refs/correctless/runs/{run}")
     fleet.git(ci.top, "reset", "-q", "--hard", "origin/feature/x")
     done = ci.cauto("resume", "--from", "origin", run)
-    assert (done.returncode, "has entries behind what is parked" in done.stderr) == (3, True)
+    assert (done.returncode, "has entries that the parked run lacks" in done.stderr) == (3, True)
     shutil.rmtree(ci.top / ".correctless" / "artifacts")
     done = ci.cauto("resume", "--from", "origin", run)  # what remains is the private copy of the heads
     assert (done.returncode, "its tail was cut off" in done.stderr) == (3, True)
@@ -911,12 +911,12 @@ def test_what_this_machine_noted_of_the_log_counts(fleet: Fleet) -> None:
     assert noted
     logs = ci.logs
     data = Path(logs.decisions).read_bytes()
-    assert parcel.noted_here(logs, data, ci.env)
+    assert parcel.local_anchors(logs, data, ci.env)
     Path(logs.decisions).unlink()
-    assert parcel.noted_here(logs, data, ci.env)  # the same log
+    assert parcel.local_anchors(logs, data, ci.env)  # the same log
     # Another log in the place of one that is gone: a person says first that nothing is missed here.
     with pytest.raises(Stop, match="decisions new-workspace"):
-        parcel.noted_here(logs, _resealed(data, lambda line: line.replace(b"ctdd", b"cddt")), ci.env)
+        parcel.local_anchors(logs, _resealed(data, lambda line: line.replace(b"ctdd", b"cddt")), ci.env)
 
 
 # --- clones of other kinds

@@ -120,7 +120,7 @@ def test_what_an_earlier_part_said_must_be_on_disk_or_the_step_begins_anew(
     done = sessions.cauto("resume", parts=(REST,))
     assert done.returncode == exits.OK, done.stderr
     [failed] = sessions.of(AttemptFailed)
-    assert (failed.counted, "what it said before is no longer on disk" in failed.reason) == (False, True)
+    assert (failed.counted, "its earlier answer is no longer on disk" in failed.reason) == (False, True)
 
 
 def test_a_block_said_before_ctrl_c_is_read_when_the_session_went_on(make: Callable[..., Sessions]) -> None:
@@ -152,7 +152,7 @@ def test_a_worktree_that_was_changed_meanwhile_gets_a_new_attempt_and_what_was_t
     assert sessions.parts == [(1, False), (1, False)]
     [failed] = sessions.of(AttemptFailed)
     assert (failed.counted, failed.attempt) == (False, 1)
-    assert "the worktree is not as the interrupted agent left it" in failed.reason
+    assert "the worktree has changed since the agent was interrupted" in failed.reason
     assert "somebody else's" in (Path(sessions.project.logs.artifacts) / failed.patch).read_text()
     assert "one.txt" not in tracked(sessions)
 

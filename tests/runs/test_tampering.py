@@ -273,7 +273,7 @@ def test_a_run_does_not_begin_over_hidden_changes_of_yours(project: Project, git
     git(project.top, "update-index", flag, "test_old.py")
     (project.top / "test_old.py").write_text("secret\n")
     refused = project.run()
-    assert (refused.returncode, "told not to look at (test_old.py)" in refused.stderr) == (
+    assert (refused.returncode, "changes that git's index hides (test_old.py)" in refused.stderr) == (
         exits.REFUSED,
         True,
     )

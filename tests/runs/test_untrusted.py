@@ -267,14 +267,14 @@ def test_a_deep_tree_in_which_no_git_folder_is_found_ends_with_a_reason(
         # shutil.rmtree would recurse as deep
         subprocess.run(["rm", "-rf", str(project.top / "d")], check=True)
     assert done.returncode == exits.REFUSED, done.stderr
-    assert "is gone, or another one is in its place" in done.stderr
+    assert "is missing, or another one is in its place" in done.stderr
 
 
 def test_a_stash_that_was_left_where_there_was_none_stays_and_is_told(project: Project) -> None:
     """It may hold all of a step's work."""
     done = project.run(AGENT_EXTRA="os.system('echo x >>spec.md; git stash -q')")
     assert done.returncode == exits.PERSON, done.stderr
-    assert "refs/stash was made" in str([each["original_escalation_reason"] for each in project.decisions()])
+    assert "refs/stash was added" in str([each["original_escalation_reason"] for each in project.decisions()])
     assert "stash@{0}" in project.git(project.top, "stash", "list")
 
 

@@ -109,7 +109,7 @@ class Running:
                             too_much = f"it wrote a line of more than {LONG >> 20} MiB"
                         if listener.over or too_much:
                             break
-                        process.settle(limits.grace_s if listener.answered else None)
+                        process.end_after_silence(limits.grace_s if listener.answered else None)
                     by_itself = process.exited
                 finally:
                     try:

@@ -1,7 +1,7 @@
-"""Access to paths that an agent could have made, below a trusted folder, without following a link.
+"""Access below a trusted folder to paths that an agent could have made, without following a link.
 
-Each component is opened in the one before it (`openat`, `O_NOFOLLOW`), so a folder that became a link to somewhere else is an error and
-never another place. A pipe or a device is never waited for.
+Each component is opened in the one before it (`openat`, `O_NOFOLLOW`): a folder that became a link is an error. A pipe or a
+device is never waited for.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 @contextmanager
 def folder_of(root: str, path: str) -> Iterator[tuple[int, str]]:
-    """The open folder that holds `path`, and the last component of its name; `OSError` where a link or no folder is on the way."""
+    """Open the folder of `path`, and return the last component of its name; `OSError` where a component above is no folder."""
     parts = _parts(root, path)
     fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -33,14 +33,14 @@ def folder_of(root: str, path: str) -> Iterator[tuple[int, str]]:
 
 
 def look(root: str, path: str) -> os.stat_result | None:
-    """What is at a path, itself not followed either; None where there is nothing or a link is on the way."""
+    """Return the stat of a path, itself not followed; None where nothing is there or a folder above it is a link."""
     with suppress(OSError), folder_of(root, path) as (fd, name):
         return os.stat(name, dir_fd=fd, follow_symlinks=False)
     return None
 
 
 def read(path: str, most: int = -1, *, root: str = "") -> bytes:
-    """The first `most` bytes (-1: all) of a plain file, below `root` where one is given; `OSError` for anything else."""
+    """Return the first `most` bytes (-1: all) of a plain file, below `root` if it is set; `OSError` for anything else."""
     if not root:
         with open(open_plain(path), "rb") as file:
             return file.read(most)
@@ -49,7 +49,7 @@ def read(path: str, most: int = -1, *, root: str = "") -> bytes:
 
 
 def make_folder(root: str, path: str) -> None:
-    """Make the folders down to `path`; whatever is in the place of one is renamed, never followed."""
+    """Make the folders down to `path`; anything else in the place of one is renamed, never followed."""
     if path == root:
         return
     fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -72,7 +72,7 @@ def make_folder(root: str, path: str) -> None:
 
 
 def move(root: str, path: str, to_root: str, to: str) -> str:
-    """Move whatever is at `path`, itself not followed, to the name `to` or to the first of `to.2`, `to.3` that is free; the path it has then."""
+    """Move `path`, itself not followed, to the first free name of `to`, `to.2`, `to.3`; return its new path."""
     make_folder(to_root, os.path.dirname(to))
     with folder_of(root, path) as (source, name), folder_of(to_root, to) as (target, wanted):
         free = _free(target, wanted)
@@ -84,14 +84,14 @@ def move(root: str, path: str, to_root: str, to: str) -> str:
                 raise
             import shutil  # takes a while, and only this needs it
 
-            shutil.move(path, moved)  # its folders were just seen to be no links
+            shutil.move(path, moved)  # its folders are no links: they were just opened
     return moved
 
 
 def append(root: str, path: str, data: bytes) -> None:
-    """Add to a plain file, made where it is missing; anything else in its place is renamed."""
-    found = look(root, path)
-    if found is not None and not stat.S_ISREG(found.st_mode):
+    """Append to a plain file, created if missing; anything else in its place is renamed."""
+    facts = look(root, path)
+    if facts is not None and not stat.S_ISREG(facts.st_mode):
         move(root, path, root, f"{path}.found")
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
     with folder_of(root, path) as (fd, name), open(open_plain(name, flags, 0o644, folder=fd), "ab") as file:

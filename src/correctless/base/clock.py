@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 
 def timestamp(now: datetime) -> str:
-    """RFC 3339 in UTC with milliseconds and Z; `now` must carry a zone."""
+    """Return RFC 3339 in UTC with milliseconds and Z; `now` must have a time zone."""
     return now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def utcnow() -> datetime:
-    """The clock, passed on as a parameter by whoever starts the work."""
+    """Return the current time: the default of a `now` parameter."""
     return datetime.now(UTC)

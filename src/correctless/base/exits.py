@@ -6,7 +6,7 @@ OK = 0
 FINDINGS = 1  # findings, a verification that failed, a gate that is not GREEN
 USAGE = 2
 REFUSED = 3  # could not check or could not run, or refused inside an agent: fails closed
-PERSON = 10  # a person must act
+PERSON = 10
 PAUSED = 11  # a usage limit or an outage
 BUDGET = 12
 FAILED = 20  # a step failed
@@ -18,7 +18,7 @@ MEANING = {
     FINDINGS: "findings, or a verification that failed",
     USAGE: "the command was written wrongly",
     REFUSED: "could not check or could not run",
-    PERSON: "a person must act",
+    PERSON: "needs a human decision",
     PAUSED: "paused on a usage limit or an outage",
     BUDGET: "the budget is reached",
     FAILED: "a step failed",
@@ -28,7 +28,7 @@ MEANING = {
 
 
 class Stop(Exception):  # noqa: N818 it is an order to stop, not always an error
-    """Cannot go on: one line that says what is wrong and what to do, and the exit code it ends with."""
+    """Cannot continue: one line that says what is wrong and how to fix it, and the exit code."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)

@@ -11,10 +11,9 @@ from collections.abc import Iterable
 def replace_file(
     path: str, data: bytes | Iterable[bytes], *, mode: int = 0o644, durable: bool = True
 ) -> None:
-    """Write a derived file whole: aside, synced, then renamed over, so that no reader sees half of it. A folder that stands there
-    is moved beside it.
+    """Write a derived file through a temporary file, so that no reader sees half of it; a folder in its place is moved aside.
 
-    One that is not `durable` is not synced: a power cut may leave it empty, so whoever needs it makes it anew.
+    Without `durable` it is not synced: after a power cut it may be empty and has to be written again.
     """
     aside = f"{path}.{os.getpid()}.tmp"
     fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
@@ -42,11 +41,11 @@ def open_plain(
     folder: int | None = None,
     follow: bool = False,
 ) -> int:
-    """Return a descriptor of a plain file; `OSError` for anything else, and for a link unless it is to be followed.
+    """Return a descriptor of a plain file; `OSError` for anything else, and for a link without `follow`.
 
-    A `path` is taken from the open `folder`, where one is given. Only its last component is held to be no link: see `below`.
+    `path` is relative to the open `folder`, if any. Only its last component may be no link: see `below`.
     """
-    # Not blocking: a pipe in the place of a file must not hold the reader for ever. Plain files do not know it.
+    # Not blocking: a pipe in the place of a file must not block the reader. Plain files ignore the flag.
     flags |= os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
     fd = os.open(path, flags, mode, dir_fd=folder)
     if not stat.S_ISREG(os.fstat(fd).st_mode):
@@ -60,7 +59,7 @@ class Unreadable(Exception):  # noqa: N818 says what the file is
 
 
 def read_plain(path: str, most: int) -> tuple[bytes, os.stat_result]:
-    """Return a plain file of at most `most` bytes, and its stat before it was read; links are followed. Else `Unreadable`."""
+    """Return a plain file of at most `most` bytes, and its stat before the read; links are followed. Raises: `Unreadable`."""
     try:
         with open(open_plain(path, follow=True), "rb") as file:
             facts, data = os.fstat(file.fileno()), file.read(most + 1)
@@ -74,7 +73,7 @@ def read_plain(path: str, most: int) -> tuple[bytes, os.stat_result]:
 
 
 def set_aside(path: str) -> None:
-    """Move what stands at a path beside it, as NAME.found: nothing is deleted, and nothing followed."""
+    """Rename a path to NAME.found: nothing is deleted, and no link followed."""
     target, number = f"{path}.found", 1
     while os.path.lexists(target):
         number += 1

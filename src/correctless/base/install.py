@@ -8,7 +8,7 @@ _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def plugin_root() -> str:
-    """The folder Claude Code loads as the plugin: plugin.json, .claude-plugin/, skills/, hooks/."""
+    """Return the folder Claude Code loads as the plugin: plugin.json, .claude-plugin/, skills/, hooks/."""
     checkout = os.path.dirname(os.path.dirname(_PACKAGE))
     if os.path.isfile(os.path.join(checkout, "plugin.json")):
         return checkout
@@ -16,16 +16,16 @@ def plugin_root() -> str:
 
 
 def builtin_skill(name: str) -> str:
-    """The folder of a step that ships inside the package and is no skill of the plugin."""
+    """Return the folder of a step that ships in the package and is not a skill of the plugin."""
     return os.path.join(_PACKAGE, "dispatch", name)
 
 
 def skill_folders(name: str, top: str) -> list[str]:
-    """The folders a skill of this name may be in, in the order they are tried: those of the repository `top`, if any, then ours."""
+    """Return the folders a skill may be in, in order: those of the repository `top`, if any, then ours."""
     own = [os.path.join(top, "skills", name), os.path.join(top, ".claude", "skills", name)] if top else []
     return [*own, os.path.join(plugin_root(), "skills", name), builtin_skill(name)]
 
 
 def import_root() -> str:
-    """The folder that must be importable for `python -m correctless` to be this code."""
+    """Return the folder for PYTHONPATH with which `python -m correctless` runs this code."""
     return os.path.dirname(_PACKAGE)

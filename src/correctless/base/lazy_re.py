@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 else:
 
-    class lazily:  # noqa: N801 it stands for a call of re.compile
-        """`re.compile(text, flags)`, put off until its first method is asked for."""
+    class lazily:  # noqa: N801 it takes the place of a call of re.compile
+        """`re.compile(text, flags)`, put off until the first method is used."""
 
         def __init__(self, text: str, flags: int = 0) -> None:
-            self._given = (text, flags)
+            self._arguments = (text, flags)
 
         def __getattr__(self, name: str) -> Any:
-            compiled = re.compile(*self._given)
+            compiled = re.compile(*self._arguments)
             for each in ("search", "match", "fullmatch", "finditer", "findall", "split", "sub"):
                 setattr(self, each, getattr(compiled, each))
             return getattr(compiled, name)

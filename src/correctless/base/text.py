@@ -1,32 +1,17 @@
-"""Texts from outside, made safe to show, and whether a reader sees all of one."""
+"""Texts from outside: made safe to show, and checked for invisible characters."""
 
 from __future__ import annotations
 
 # Printable by Unicode's categories, and still nothing to see: fillers, joiners, variation selectors.
+_CODES = (0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0)
 _INVISIBLE = frozenset(
-    map(
-        chr,
-        (
-            0x34F,
-            0x115F,
-            0x1160,
-            0x17B4,
-            0x17B5,
-            *range(0x180B, 0x1810),
-            *range(0xFE00, 0xFE10),
-            0x2800,
-            0x3164,
-            0xFFA0,
-            *range(0xE0100, 0xE01F0),
-        ),
-    )
+    map(chr, (*_CODES, *range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
 )
-
 _SPACES = {0x9: "    "} | dict.fromkeys((0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000), " ")
 
 
 def hidden(text: str) -> str | None:
-    """The first character that a reader can't see, or that reorders or splits what they see; None without one."""
+    """Return the first character that is invisible, or that reorders or splits the visible text; None without one."""
     if text.isascii() and text.isprintable():
         return None
     return next((c for c in text if c != "\n" and (not c.isprintable() or c in _INVISIBLE)), None)
@@ -52,7 +37,7 @@ def one_line(text: str, most: int = 300) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a time span as a person reads it: 0.4s, 42s, 12m03s, 1h08m. Without a space, so that no table breaks it."""
+    """Return a time span as 0.4s, 42s, 12m03s or 1h08m: without a space, so that no table breaks it."""
     if seconds < 10:
         return f"{seconds:.1f}".removesuffix(".0") + "s"
     minutes, rest = divmod(round(seconds), 60)

@@ -1,8 +1,8 @@
-"""Frozen dataclasses with slots, which cost a sixth of the time to import that `dataclass(frozen=True, slots=True)` takes.
+"""Frozen dataclasses with slots that import in a sixth of the time of `dataclass(frozen=True, slots=True)`.
 
 For modules of many classes that are imported while an agent waits. `dataclass` writes and compiles six functions a class: 21 ms
-for the 80 classes of `correctless contract authorize`, of 92 ms in all (scripts/bench contract). Here five of them are the same
-for every class, and `__init__` is compiled when the first value is made: most classes are imported for a few values, or none.
+for the 80 classes of `correctless contract authorize`, of 92 ms in all (scripts/bench contract). Here five of them are shared by
+all classes, and `__init__` is compiled once a class has many values: most have a few, or none.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ T = TypeVar("T")
 
 @dataclass_transform(frozen_default=True)
 def frozen(kind: type[T]) -> type[T]:
-    """Return what `dataclass(frozen=True, slots=True)` makes of the class."""
-    kind.__doc__ = kind.__doc__ or kind.__name__  # else `dataclass` works out a signature for it
+    """Make a class what `dataclass(frozen=True, slots=True)` makes of it."""
+    kind.__doc__ = kind.__doc__ or kind.__name__  # else `dataclass` computes a signature for it
     for method in (_eq, _hash, _repr, _init, _setattr, _delattr, _getstate, _setstate):
         setattr(kind, f"_{method.__name__}__", method)
     return dataclass(slots=True, eq=False, repr=False, init=False)(kind)
@@ -28,7 +28,7 @@ def frozen(kind: type[T]) -> type[T]:
 @cache
 def _getter(kind: Any) -> Callable[[Any], tuple[Any, ...]]:
     names = kind.__match_args__
-    # Of one name alone attrgetter gives no tuple, and of none it can't be made.
+    # attrgetter returns no tuple for one name, and takes no empty list.
     return attrgetter(*names) if len(names) > 1 else lambda self: tuple(getattr(self, name) for name in names)
 
 
@@ -49,16 +49,16 @@ def _repr(self: Any) -> str:
     return f"{type(self).__qualname__}({', '.join(f'{name}={value!r}' for name, value in named)})"
 
 
-_FEW = 16  # values of a class that are cheaper to fill by a loop than to compile for
-_made: dict[type, int] = {}
+_FEW = 16  # values of a class that are cheaper to fill by a loop than a function is to compile
+_counts: dict[type, int] = {}
 
 
 def _init(self: Any, /, *values: Any, **named: Any) -> None:
     kind = type(self)
-    number = _made[kind] = _made.get(kind, 0) + 1
+    number = _counts[kind] = _counts.get(kind, 0) + 1
     names, known = kind.__match_args__, _known(kind)  # type: ignore[arg-type]  # as above
     filled = {**known, **dict(zip(names, values, strict=False)), **named}
-    # Compiled where many are made, for defaults that are made anew, and for whatever is wrong: a function says that best.
+    # Compiled for many values, for default factories, and for wrong arguments: a function has the right error message.
     twice = named and not named.keys().isdisjoint(names[: len(values)])
     if number > _FEW or known is _NOTHING or twice or len(values) > len(names) or filled.keys() != set(names):
         kind.__init__ = _compiled(kind)
@@ -74,7 +74,7 @@ _NOTHING: dict[str, Any] = {}
 
 @cache
 def _known(kind: Any) -> dict[str, Any]:
-    """The defaults of a class; `_NOTHING` where one is made anew for each value."""
+    """Return the defaults of a class; `_NOTHING` where one has a factory."""
     every = fields(kind)
     if any(each.default_factory is not MISSING for each in every):
         return _NOTHING
@@ -82,8 +82,8 @@ def _known(kind: Any) -> dict[str, Any]:
 
 
 def _compiled(kind: Any) -> Any:
-    """Compile the `__init__` of a class: each default is a name of its globals, and each slot is set past `__setattr__`."""
-    known: dict[str, Any] = {"_set": object.__setattr__, "_missing": MISSING}
+    """Compile the `__init__` of a class: each default is a global of it, and each slot is set past `__setattr__`."""
+    known: dict[str, Any] = {"_set": _set, "_missing": MISSING}
     parameters, body = ["self"], ["pass"]
     for each in fields(kind):
         name = value = each.name
@@ -109,11 +109,11 @@ def _delattr(_: Any, name: str) -> None:
     raise FrozenInstanceError(f"cannot delete field {name!r}")
 
 
-# What copies and pickles go by, where no attribute can be set.
+# For copy and pickle, where no attribute can be set.
 def _getstate(self: Any) -> tuple[Any, ...]:
     return _fields(self)
 
 
 def _setstate(self: Any, state: tuple[Any, ...]) -> None:
     for name, value in zip(self.__match_args__, state, strict=True):
-        object.__setattr__(self, name, value)
+        _set(self, name, value)

@@ -115,12 +115,12 @@ def _parked(
     answers = not as_json and (confirm is not None or reject or person.has_terminal())
     if answers:
         _refuse_nobody()
-    with handover.found(here, remote, run, os.environ) as there:
+    with handover.fetched(here, remote, run, os.environ) as there:
         logs = there.parcel.logs
         if not answers:
             return _show(logs, here, there.parked.parent, as_json=as_json)
         if not take_over:
-            handover.refuse_taken(there)
+            handover.refuse_other_holder(there)
         return _answer(
             logs,
             here,

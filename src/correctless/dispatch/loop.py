@@ -1,4 +1,4 @@
-"""The one loop: a run's effects, performed and logged one after the other."""
+"""The loop of a run: its effects, performed and logged one after the other."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ Tell = Callable[[State, LoggedEvent], None]
 
 
 class Log:
-    """The run log as the loop writes it: append, fold, show, write the manifest."""
+    """The run log of the loop: append, fold, show, write the manifest."""
 
     def __init__(self, ctx: RunContext, tell: Tell) -> None:
         self.ctx = ctx
         self.tell = tell
         self.ledger = noting(ctx.logs.run, ctx.logs.root, ctx.env, alone=True)
-        self.last: State | None = None  # after the newest event that is on record
+        self.last: State | None = None  # after the newest recorded event
         self.manifest: dict[str, Any] | None = None  # as it was written last
 
     def write(self, state: State, event: Event, *, run: str | None = None) -> LoggedEvent:
         """Append one event; it is durable when this returns."""
         logged = LoggedEvent(run or state.run, timestamp(self.ctx.now()), event)
-        following = after(state, logged)  # first: what the fold would refuse is never written
+        following = after(state, logged)  # first: an event that the fold refuses is never written
         self.ledger.append(fields_of(logged.run, logged.timestamp, event))
         self.last = following
         if (view := manifest(following)) != self.manifest:
@@ -55,14 +55,11 @@ class Log:
         return logged
 
     def stop(self, state: State, event: RunStopped, ended: AgentEnded | None = None) -> None:
-        """Record a stop at the end of the log, unless the run has ended.
-
-        `ended` is how an agent was cut off by it.
-        """
-        # Interrupted right after an append, the caller does not know of it yet.
+        """Record a stop at the end of the log, unless the run has ended; `ended` is the end of an agent that it cut off."""
+        # A caller that was interrupted right after an append has the state before it.
         state = self.last or state
         if state.unfinished:
-            # When the log itself is what failed, there is nothing to write to: the exit code says it.
+            # If the log itself failed, only the exit code reports it.
             with suppress(Stop):
                 if ended is not None:
                     state = after(state, self.write(state, ended))
@@ -78,10 +75,10 @@ def drive(
     park: str | None = None,
     notify_s: float = notify.SECONDS,
 ) -> State:
-    """Perform what the run log asks for, until nothing is left or you must act.
+    """Perform the effects of a run until it has ended or you must act. Safe to call after any crash.
 
-    `usd` and `minutes` are the run's limits from here on, where a person set new ones; `park` is the remote it was brought from. Safe to call after any crash.
-    `KeyboardInterrupt` (SIGINT, SIGTERM) ends the agent, logs a clean stop and goes on up.
+    `usd` and `minutes` are new limits of the run; `park` is the remote it was brought from.
+    `KeyboardInterrupt` (SIGINT, SIGTERM) ends the agent, logs a clean stop and is raised again.
     """
     state = checked_state(ctx.logs.run, record.load(ctx.logs).events)
     log = Log(ctx, tell)
@@ -92,9 +89,9 @@ def drive(
             if park is None:
                 untrusted.use_settings(ctx, state)
             untrusted.recover(ctx, state)
-            machine.enter_context(keep_awake.kept(ctx.repo, ctx.env, wanted=state.plan.keep_awake))
+            machine.enter_context(keep_awake.inhibit_sleep(ctx.repo, ctx.env, wanted=state.plan.keep_awake))
         if state.unfinished:
-            # From here on both logs are this dispatcher's alone: it knows where they end.
+            # Now both logs are this dispatcher's alone: it remembers where they end.
             ctx.decisions.create()
             log.ledger.create()
         began = (
@@ -104,7 +101,7 @@ def drive(
             or (usd or minutes or park) is not None
         )
         if state.unfinished and began:
-            # A run that was brought here is held to this machine's settings from now on, not to those of where it began.
+            # For a run that was brought here this machine's settings count, not those of the machine it began on.
             settings = policy_changes.git_settings(ctx.repo) if park is not None else None
             frozen = untrusted.freeze_settings(ctx, state.run) if park is not None else None
             resumed = Resumed(state.stopped is None, usd, minutes, park, settings, frozen)
@@ -124,20 +121,20 @@ def drive(
             state, effects = step(state, log.write(state, event))
             effect = effects[0] if effects else None
     except Stop as stop:
-        ended = runner.cut_off(log.last or state, goes_on=False)
+        ended = runner.cut_off(log.last or state, resumable=False)
         stopped = RunStopped(stop.code, state.step.name if state.step else None, stop.message)
         escalation.write(ctx, state, stopped)
         log.stop(state, stopped, ended)
-        parked = handover.settle(ctx, log.last or state)
+        parked = handover.park_or_release(ctx, log.last or state)
         notify.about(ctx, replace(state, stopped=stopped), notify_s, parked=parked)
         raise
     except KeyboardInterrupt:
-        ended = runner.cut_off(log.last or state, goes_on=True)
-        reason = "interrupted. go on with: correctless cauto resume"
+        ended = runner.cut_off(log.last or state, resumable=True)
+        reason = "interrupted. continue with: correctless cauto resume"
         log.stop(state, RunStopped(exits.INTERRUPTED, state.step.name if state.step else None, reason), ended)
         raise
     except Exception as error:
-        # A full disk, or a fault of ours: not on record, so it is resumed like a death, but not died in silence.
+        # A full disk, or an error of ours: not recorded, so it is resumed as after a crash, but you are notified.
         runner.end()
         why = f"unexpected {type(error).__name__}: {error}"
         stopped = RunStopped(exits.REFUSED, state.step.name if state.step else None, why)
@@ -146,6 +143,6 @@ def drive(
     finally:
         runner.end()
         machine.close()
-    parked = handover.settle(ctx, state)
+    parked = handover.park_or_release(ctx, state)
     notify.about(ctx, state, notify_s, parked=parked)
     return state

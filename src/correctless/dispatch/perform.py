@@ -1,7 +1,7 @@
-"""The effects, performed: each returns the event to be logged.
+"""Performing effects: each returns the event to be logged.
 
-Each can be performed again after a crash at any point: appends carry keys, commits carry trailers, the pull request
-carries the run's section, and what is derived is written again.
+Each can be performed again after a crash at any point: appends have keys, commits have trailers, the pull request has the run's
+section, and derived files are written again.
 """
 
 from __future__ import annotations
@@ -32,15 +32,12 @@ _BACK_OFF = (1, 2, 5, 10, 20, 30)  # minutes, when a limit names no time; the la
 
 
 def perform(ctx: RunContext, runner: Runner, state: State, effect: engine.Effect) -> Event:
-    """Do what the effect says and return what happened.
-
-    Raises: `Stop` when it cannot be done.
-    """
+    """Perform an effect and return its event. Raises: `Stop` when that is impossible."""
     match effect:
         case engine.StartAgent(attempt=attempt):
             return runner.start(state, attempt)
         case engine.ContinueAgent(part=part):
-            return runner.go_on(state, part)
+            return runner.resume(state, part)
         case engine.FinishAgent():
             return runner.finish(state)
         case engine.TakeDecisions():
@@ -56,7 +53,7 @@ def perform(ctx: RunContext, runner: Runner, state: State, effect: engine.Effect
         case engine.Discard(counted=counted):
             return work.discard(ctx, state, counted=counted, reason=state.reason)
         case engine.Revert():
-            return Reverted(step_of(state).name, state.attempt, state.reason, work.take_back(ctx, state))
+            return Reverted(step_of(state).name, state.attempt, state.reason, work.revert(ctx, state))
         case engine.Rewind():
             ctx.repo.reset_to(state.step_base)
             return Rewound(state.step_base)
@@ -71,9 +68,7 @@ def perform(ctx: RunContext, runner: Runner, state: State, effect: engine.Effect
         case engine.Publish():
             return publish(ctx, state)
         case engine.Merge():
-            from correctless.dispatch.finish.merging import (
-                merge,  # with the run contract, which few runs need
-            )
+            from correctless.dispatch.finish.merging import merge  # with the run contract: few need it
 
             return merge(ctx, state)
         case engine.Complete():
@@ -87,9 +82,9 @@ def perform(ctx: RunContext, runner: Runner, state: State, effect: engine.Effect
 def _wait(ctx: RunContext, until: str | None, reason: str, tries: int) -> Resumed:
     minutes = _BACK_OFF[min(tries, len(_BACK_OFF)) - 1]
     wake = datetime.fromisoformat(until) if until else ctx.now() + timedelta(minutes=minutes)
-    ctx.activity(Activity("waiting", f"{reason}; goes on at {timestamp(wake)}"))
+    ctx.activity(Activity("waiting", f"{reason}; continues at {timestamp(wake)}"))
     ctx.forget()
-    # In slices: a clock that is set, or a host that slept, is noticed.
-    while (left := (wake - ctx.now()).total_seconds()) > 0:
-        ctx.sleep(min(left, 30.0))
+    # In slices, so that a clock that is set, or a host that slept, counts.
+    while (remaining := (wake - ctx.now()).total_seconds()) > 0:
+        ctx.sleep(min(remaining, 30.0))
     return Resumed(unclean=False)

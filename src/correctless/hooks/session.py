@@ -36,7 +36,7 @@ def waiting(cwd: str) -> str | None:
     here = git.find(cwd)
     places = here.worktrees()
     standing = [
-        (state, lock.is_held_on(state.branch, places))
+        (state, lock.is_branch_locked(state.branch, places))
         for state in (open_set.state_of(logs) for logs in paths.all_logs(here))
         if state.unfinished
     ]
@@ -67,7 +67,7 @@ def left(env: Mapping[str, str]) -> str | None:
     if state.run != noted["run"] or not state.unfinished:
         os.unlink(path)
         return None
-    if lock.is_held_on(state.branch, here.worktrees()):
+    if lock.is_branch_locked(state.branch, here.worktrees()):
         return f"correctless: {_named(state)}, which this session started, is under way.\nSee its status with: correctless cauto status"
     return (
         f"correctless: {_named(state)}, which this session started, waits: {_reason(state)}\n{_next(state)}"

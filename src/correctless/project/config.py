@@ -1,4 +1,4 @@
-"""Configuration from `correctless.yaml` and flags: one frozen `Config`, or every fault by its key."""
+"""Configuration from `correctless.yaml` and flags: one frozen `Config`, or an error that lists every fault by its key."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ReachedPath = Annotated[str, Field(pattern=r"^(/|~/).")]
 
 NO_PARKING = "none"  # as `park`: never, not even in CI
 
-# What these skills are checked by when a pipeline names nothing of its own.
+# The checks of these skills when a pipeline names none of its own.
 TESTED = ("ctdd", "simplify", "cquick")
 REPORTS = {"cverify": ".correctless/reports/{branch_slug}/cverify.md"}
 
@@ -81,14 +81,14 @@ class LintOverride(_Model):
 
 
 class Lint(_Model):
-    """What `correctless lint` is told; its flags win over this."""
+    """The configuration of `correctless lint`; its flags win over this."""
 
     fail_on: Literal["error", "warning", "info"] = "error"
     dialect: Literal["claude-code", "agentskills"] = "claude-code"
     pedantic: bool = Field(False, description="also run and show what is only worth an info")
     contract: bool | None = Field(
         None,
-        description="whether each skill must state a mode; without this: true where .correctless/ stands",
+        description="whether each skill must state a mode; without this: true where .correctless/ exists",
     )
     exclude: tuple[str, ...] = Field((), description="patterns of paths that are not linted")
     extends: tuple[str, ...] = Field((), description="other configuration files, relative to this one")
@@ -111,7 +111,7 @@ PIPELINES = {
 
 
 class Config(_Model):
-    """Everything a run can be told; flags win over the file, the file over these defaults."""
+    """The configuration of runs; flags win over the file, the file over these defaults."""
 
     intensity: Intensity = "standard"
     agent: str = "claude"
@@ -139,8 +139,8 @@ class Config(_Model):
     ask_minutes: float = Field(10, gt=0, description="how long a question waits for its answer")
     silent: Literal["defer", "warn"] = Field(
         "defer",
-        description="what an agent's answer without decisions and without a block that says so is, where the skill has "
-        "decisions for a person or the answer names some: a deferred decision, or a warning",
+        description="what an agent's answer without decisions and without an empty block is, where the skill has "
+        "decisions for you or the answer names some: a deferred decision, or a warning",
     )
     stop_at_usage: Mapping[str, Annotated[float, Field(gt=0, le=100)]] = Field(
         default_factory=dict,
@@ -152,7 +152,7 @@ class Config(_Model):
     )
     keep_awake: bool = Field(
         True,
-        description="the machine does not go to sleep while a run works, where systemd or macOS can be told",
+        description="the machine does not go to sleep while a run works, with systemd or macOS",
     )
     pr: Literal["gh", "skip"] | Argv = "gh"
     merge: Literal["never", "contract"] = Field(
@@ -173,8 +173,8 @@ class Config(_Model):
     park: str | None = Field(
         None,
         min_length=1,
-        description="the remote on which a run that stopped is parked, so that any clone can go on with it; "
-        "none: never. without it: origin where CI is set in the environment and there is such a remote",
+        description="the remote on which a run that stopped is parked, so that any clone can continue it; "
+        "none: never. without it: origin, if CI is set in the environment and that remote exists",
     )
     notify: Argv | None = None
     outputs: tuple[str, ...] = ()
@@ -187,20 +187,20 @@ class Config(_Model):
     pipelines: Mapping[str, Pipeline] = Field(default_factory=dict)
 
     def pipeline(self, name: str) -> Pipeline:
-        """A pipeline by name: the file's own, else one that ships; `Stop(3)` names those there are."""
-        found = self.pipelines.get(name) or PIPELINES.get(name)
-        if found is None:
+        """Return a pipeline by name: the file's own, else one that ships. Raises: `Stop(3)` with the known names."""
+        chosen = self.pipelines.get(name) or PIPELINES.get(name)
+        if chosen is None:
             known = ", ".join(sorted({*PIPELINES, *self.pipelines}))
             raise Stop(exits.REFUSED, f"unknown pipeline '{name}'. write one of: {known}")
-        return found
+        return chosen
 
     def attempts(self) -> int:
-        """Return how often a failing step is tried in all."""
+        """Return how often a failing step is tried in total."""
         return 3 if self.intensity == "standard" else 2
 
 
 def parse(data: bytes, where: str = PATH) -> Any:
-    """What a configuration file says as plain values; `Stop(3)` at the first thing in it that isn't clear YAML."""
+    """Return the plain values of a configuration file. Raises: `Stop(3)` with the first YAML error."""
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -217,14 +217,14 @@ def _plain(node: Node) -> Any:
         return {key.text: _plain(value) for key, value in node.pairs}
     if node.kind == yaml_text.LIST:
         return [_plain(item) for item in node.items]
-    return _WORDS.get(node.text, _number(node.text)) if not node.style else node.text
+    return _CONSTANTS.get(node.text, _number(node.text)) if not node.style else node.text
 
 
-_WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
+_CONSTANTS = {"": None, "~": None, "null": None, "true": True, "false": False}
 
 
 def _number(text: str) -> Any:
-    # Only what every YAML reads as a number; yaml_text refuses the spellings its versions read differently.
+    # Only what every version of YAML reads as a number; yaml_text refuses the other spellings.
     for kind in (int, float):
         with suppress(ValueError):
             return kind(text) if text[:1] in "+-.0123456789" and "_" not in text else text
@@ -232,7 +232,7 @@ def _number(text: str) -> Any:
 
 
 def load(values: Any, *, where: str = PATH, flags: Mapping[str, Any] | None = None) -> Config:
-    """A configuration from what the YAML file says and what the flags say; `Stop(3)` lists every fault on one line."""
+    """Return the configuration of the values in the YAML file and the flags. Raises: `Stop(3)` with every fault."""
     if values is None:
         values = {}
     if not isinstance(values, Mapping):
@@ -248,7 +248,7 @@ def load(values: Any, *, where: str = PATH, flags: Mapping[str, Any] | None = No
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of the file."""
+    """Return the JSON Schema of the file."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}
 
 
@@ -276,7 +276,7 @@ def _keys(path: list[Any]) -> list[str]:
         annotation: Any = (
             model.model_fields[str(part)].annotation if str(part) in model.model_fields else None
         )
-        found = [kind for kind in (annotation, *get_args(annotation)) if isinstance(kind, type)]
-        inner = [kind for kind in found if issubclass(kind, BaseModel)]
+        kinds = [kind for kind in (annotation, *get_args(annotation)) if isinstance(kind, type)]
+        inner = [kind for kind in kinds if issubclass(kind, BaseModel)]
         model = inner[0] if inner else model
     return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []

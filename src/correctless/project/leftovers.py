@@ -1,4 +1,4 @@
-"""Files in a worktree that git would wait for, fail on or silently skip, found without git."""
+"""Search, without git, for files in a worktree that git would wait for, fail on or silently skip."""
 
 from __future__ import annotations
 
@@ -10,18 +10,16 @@ from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.base.values import frozen
 
-RULES = (".gitignore", ".gitattributes", ".gitmodules", ".mailmap")  # git opens these, whatever they are
+RULES = (".gitignore", ".gitattributes", ".gitmodules", ".mailmap")  # git opens these, of whatever kind
 _OURS = (b".correctless/artifacts", b".correctless/contracts")
-_DEEPEST = (
-    250  # folders above one another: git takes minutes to clean a thousand, and a path ends at 4,096 bytes
-)
+_DEEPEST = 250  # levels of folders: git takes minutes to clean a thousand, and a path has at most 4,096 bytes
 _LONGEST = 3800  # bytes of a folder's path
 _KINDS = {stat.S_IFIFO: "fifo", stat.S_IFSOCK: "socket"}
 
 
 @frozen
 class Odd:
-    """A path, from the top, that no commit can hold as it is; `closed`: it can, once its owner may read it."""
+    """A path, from the top, that no commit can contain; `closed`: it can, once its owner may read it."""
 
     path: str
     why: str
@@ -29,7 +27,7 @@ class Odd:
 
 
 def odd(top: str) -> Iterator[Odd]:
-    """What is odd in a worktree; nothing is opened but folders, and no link is followed."""
+    """Yield the odd paths of a worktree; only folders are opened, and no link is followed."""
     root = os.fsencode(top)
     _open(root)
     waiting = [b""]
@@ -43,12 +41,12 @@ def odd(top: str) -> Iterator[Odd]:
                 path = os.path.join(folder, entry.name)
                 info = entry.stat(follow_symlinks=False)
                 if entry.name == b".git" and folder and not _is_repository(entry.path, info):
-                    yield Odd(os.fsdecode(path), "has a name that git leaves out, and is no repository")
+                    yield Odd(os.fsdecode(path), "has a name that git omits, and is no repository")
                 if entry.name == b".git" or path in _OURS:
                     continue
                 if stat.S_ISDIR(info.st_mode):
                     if len(entry.path) > _LONGEST or path.count(b"/") >= _DEEPEST:
-                        yield Odd(os.fsdecode(path), "lies too deep")
+                        yield Odd(os.fsdecode(path), "is too deep")
                     else:
                         waiting.append(path)
                 elif stat.S_ISREG(info.st_mode):
@@ -59,13 +57,13 @@ def odd(top: str) -> Iterator[Odd]:
 
 
 def open_up(top: str, path: str) -> None:
-    """Let its owner read a path and all below it, and write in folders: no commit holds such a mode. `Stop(3)` where that is another."""
+    """Let its owner read a path and all below it, and write in folders. Raises: `Stop(3)` where the owner is another user."""
     waiting = [os.path.join(os.fsencode(top), os.fsencode(path))]
     while waiting:
-        here = waiting.pop()
-        _open(here)
-        if stat.S_ISDIR(os.lstat(here).st_mode) and len(here) <= _LONGEST:
-            with os.scandir(here) as entries:
+        current = waiting.pop()
+        _open(current)
+        if stat.S_ISDIR(os.lstat(current).st_mode) and len(current) <= _LONGEST:
+            with os.scandir(current) as entries:
                 waiting += [entry.path for entry in entries if not entry.is_symlink()]
 
 
@@ -78,7 +76,7 @@ def _open(path: bytes) -> None:
     except OSError:
         raise Stop(
             exits.REFUSED,
-            f"{os.fsdecode(path)[:300]} can't be read, and its mode is not ours to change. have it made readable "
+            f"{os.fsdecode(path)[:300]} can't be read, and its mode can't be changed. make it readable "
             "(chmod u+rwX), or move it away, then continue with: correctless cauto resume",
         ) from None
 

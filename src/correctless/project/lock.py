@@ -1,4 +1,4 @@
-"""The run's lock: one dispatcher a worktree, held until the last of its agents has ended."""
+"""The run's lock: one dispatcher per worktree, locked until the last of its agents has ended."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from correctless.project.git import Repo
 
 
 class Lock:
-    """An flock on `<git-dir>/correctless.lock`, kept by whoever has its open file: this process and what inherits `fd`.
+    """An flock on `<git-dir>/correctless.lock`, owned by every process with its open file: this one, and heirs of `fd`.
 
-    It is let go by closing, never by unlocking: LOCK_UN would take it from a living agent as well.
+    It is released by closing, never by LOCK_UN, which would release it for a living agent as well.
     """
 
     def __init__(self, fd: int) -> None:
@@ -28,7 +28,7 @@ class Lock:
 
     @classmethod
     def take(cls, repo: Repo, what: str) -> Lock:
-        """The lock, or `Stop(75)` that names who has it. `what` says what for, to whoever is refused."""
+        """Return the lock; `what` says what for, in a refusal. Raises: `Stop(75)` that names the holder."""
         fd = open_plain(path(repo), os.O_RDWR | os.O_CREAT, 0o644)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -41,7 +41,7 @@ class Lock:
 
     @classmethod
     def inherited(cls, repo: Repo, fd: int) -> Lock:
-        """The lock as a dispatcher handed it on in the open file `fd`; `Stop(3)` when that is something else."""
+        """Return the lock that a dispatcher passed on in the open file `fd`. Raises: `Stop(3)` for another file."""
         try:
             same = os.path.samestat(os.fstat(fd), os.stat(path(repo)))
         except OSError:
@@ -51,13 +51,13 @@ class Lock:
         return cls(fd)
 
     def note(self, what: str, group: int | None = None) -> None:
-        """Say in the file who holds the lock: for people and for refusals, never for a decision."""
-        said = json.dumps({"pid": os.getpid(), "what": what, "group": group}).encode()
-        os.pwrite(self.fd, said, 0)
-        os.ftruncate(self.fd, len(said))
+        """Write the holder to the file: for people and refusals, never for a decision."""
+        text = json.dumps({"pid": os.getpid(), "what": what, "group": group}).encode()
+        os.pwrite(self.fd, text, 0)
+        os.ftruncate(self.fd, len(text))
 
     def close(self) -> None:
-        """Release the lock, unless an agent still holds it."""
+        """Release the lock, unless an agent still has it."""
         with suppress(OSError):
             os.close(self.fd)
 
@@ -72,7 +72,7 @@ class Lock:
 
 @dataclass(frozen=True, slots=True)
 class LockHolder:
-    """Who noted itself in the lock's file."""
+    """The holder that the lock's file names."""
 
     pid: int
     what: str
@@ -84,8 +84,8 @@ def path(repo: Repo) -> str:
     return os.path.join(repo.git_dir, "correctless.lock")
 
 
-def is_held(repo: Repo) -> bool:
-    """Whether any process has the lock now."""
+def is_locked(repo: Repo) -> bool:
+    """Whether any process has the lock."""
     try:
         fd = open_plain(path(repo), os.O_RDWR)
     except FileNotFoundError:
@@ -99,20 +99,20 @@ def is_held(repo: Repo) -> bool:
     return False
 
 
-def is_held_on(branch: str, worktrees: Mapping[str, str]) -> bool:
-    """Whether a run has the lock of the worktree a branch is checked out in; False where there is none that can be looked at."""
+def is_branch_locked(branch: str, worktrees: Mapping[str, str]) -> bool:
+    """Whether a run has the lock of the worktree a branch is checked out in; False without a readable worktree."""
     place = worktrees.get(branch)
     with suppress(Stop, OSError):
-        return place is not None and is_held(git.find(place))
+        return place is not None and is_locked(git.find(place))
     return False
 
 
 def holder(repo: Repo) -> LockHolder | None:
-    """What the lock's file says; None when it says nothing readable."""
+    """Return the holder in the lock's file; None when it is unreadable."""
     try:
-        said = json.loads(below.read(path(repo), 4096))
-        group = said["group"]
-        return LockHolder(int(said["pid"]), str(said["what"]), None if group is None else int(group))
+        values = json.loads(below.read(path(repo), 4096))
+        group = values["group"]
+        return LockHolder(int(values["pid"]), str(values["what"]), None if group is None else int(group))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from correctless.base import exits
 from correctless.base.exits import Stop
@@ -19,70 +20,69 @@ CONTRACTS = ".correctless/contracts"
 
 
 def slug(branch: str) -> str:
-    """The branch's name as a file name: readable, at most 87 characters, and never the same for two branches."""
+    """Return a branch's file name: readable, at most 87 characters, and different for each branch."""
     digest = hashlib.md5(branch.encode("utf-8", "surrogateescape"), usedforsecurity=False).hexdigest()
     return f"{re.sub('[^a-zA-Z0-9]', '-', branch)[:80]}-{digest[:6]}"
 
 
 @frozen
 class Logs:
-    """Where the files of one branch lie."""
+    """The paths of the files of one branch."""
 
     artifacts: str
     decisions: str
     run: str
     confirmations: str
     manifest: str
-    root: str | None  # no log may lie outside it; None for a log named by hand
+    root: str | None  # no log may be outside of it; None for a log named by hand
     branch_slug: str
 
     def folder(self, run: str) -> str:
-        """The folder of one run's frozen plan, answers, patches and transcripts."""
+        """Return the folder of one run's frozen plan, answers, patches and transcripts."""
         return os.path.join(self.artifacts, "runs", run)
 
 
 def branch_slug(repo: Repo) -> str:
-    """The slug of the branch HEAD is on; `detached-` and the short commit when it is on none."""
+    """Return the slug of the branch HEAD is on; `detached-` and the short commit when it is on none."""
     branch = repo.branch()
     return slug(branch) if branch is not None else f"detached-{repo.git('rev-parse', '--short', 'HEAD')}"
 
 
 def logs(repo: Repo, branch: str | None = None) -> Logs:
-    """The logs of `branch`, or of the branch HEAD is on."""
+    """Return the logs of `branch`, or of the branch HEAD is on."""
     name = slug(branch) if branch is not None else branch_slug(repo)
     return _logs(os.path.join(repo.home, ARTIFACTS), name, root=repo.home)
 
 
 def find_logs(cwd: str) -> tuple[Repo, Logs]:
-    """What `git.find` and then `logs` return, mostly with a single call of git; errors as theirs."""
+    """Return `git.find` and `logs`, mostly with a single call of git. Raises: their errors."""
     repo, branch = git.find_on_branch(cwd)
     return repo, logs(repo, branch)
 
 
 def all_logs(repo: Repo) -> Iterator[Logs]:
-    """The logs of every branch that has a run log, by name."""
-    artifacts = os.path.join(repo.home, ARTIFACTS)
-    names = sorted(os.listdir(artifacts)) if os.path.isdir(artifacts) else []
-    for name in names:
-        if name.startswith("pipeline-") and name.endswith(".jsonl"):
-            yield _logs(artifacts, name.removeprefix("pipeline-").removesuffix(".jsonl"), root=repo.home)
+    """Yield the logs of every branch that has a run log, by name."""
+    yield from _matching(repo, "pipeline")
 
 
 def recorded(repo: Repo) -> Iterator[Logs]:
-    """The logs of every branch that has a run log or a decisions log, by name."""
+    """Yield the logs of every branch that has a run log or a decisions log, by name."""
+    yield from _matching(repo, "pipeline|autonomous-decisions")
+
+
+def _matching(repo: Repo, prefixes: str) -> Iterator[Logs]:
     artifacts = os.path.join(repo.home, ARTIFACTS)
-    found = re.compile(r"(?:pipeline|autonomous-decisions)-(.+)\.jsonl", re.DOTALL)
+    pattern = re.compile(rf"(?:{prefixes})-(.+)\.jsonl", re.DOTALL)
     names = os.listdir(artifacts) if os.path.isdir(artifacts) else []
-    for name in sorted({match[1] for match in map(found.fullmatch, names) if match}):
+    for name in sorted({match[1] for match in map(pattern.fullmatch, names) if match}):
         yield _logs(artifacts, name, root=repo.home)
 
 
 def logs_beside(path: str) -> Logs:
-    """The logs that belong to a decisions log named by hand: same folder, same tail of the name."""
+    """Return the logs that belong to a decisions log named by hand: same folder, same end of the name."""
     full = os.path.abspath(path)
     stem = os.path.basename(full).removesuffix(".jsonl").removeprefix("autonomous-decisions-")
-    there = _logs(os.path.dirname(full), stem, root=None)
-    return Logs(there.artifacts, full, there.run, there.confirmations, there.manifest, None, stem)
+    return replace(_logs(os.path.dirname(full), stem, root=None), decisions=full)
 
 
 def _logs(artifacts: str, name: str, *, root: str | None) -> Logs:
@@ -101,15 +101,15 @@ def _logs(artifacts: str, name: str, *, root: str | None) -> Logs:
 
 
 def ensure_artifacts(logs: Logs) -> None:
-    """Make the artifacts folder, ignored by git as a whole: it never makes a worktree dirty and is never staged."""
+    """Make the artifacts folder with a .gitignore for all of it: it never makes a worktree dirty and is never staged."""
     if logs.root is not None:
-        # Checked before it is made: a symlinked folder would carry the logs out of the repository.
+        # Checked first: in a symlinked folder the logs would be outside of the repository.
         part = logs.root
         for name in ARTIFACTS.split("/"):
             part = os.path.join(part, name)
             if os.path.islink(part):
                 raise Stop(
-                    exits.REFUSED, f"{part} is a symbolic link. replace it by a folder: the logs live in it"
+                    exits.REFUSED, f"{part} is a symbolic link. replace it by a folder: the logs are in it"
                 )
     try:
         os.makedirs(logs.artifacts, exist_ok=True)

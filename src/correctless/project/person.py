@@ -1,7 +1,7 @@
-"""Channels for human answers: where an answer may come from, and whose it is.
+"""Whether an answer can come from you, and your name.
 
-A model can start any program its user can. What it can't be given is a terminal of its own outside the agent's process
-tree: so a confirming command refuses when it, or any process above it, is marked as an agent's.
+A model can start any program its user can, but it gets no terminal outside of the agent's process tree: so a confirming command
+refuses when it, or any process above it, is marked as an agent's.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _LONGEST = 100  # characters of a name
 
 
 def refuse_agents(env: Mapping[str, str], *, pid: int | None = None) -> None:
-    """`Stop(3)` unless this process can be a person's: not marked, not below a marked one, not a tool call."""
+    """Refuse a process that is marked as an agent's, below a marked one, or a tool call. Raises: `Stop(3)`."""
     if env.get("CLAUDECODE"):
         raise Stop(
             exits.REFUSED,
@@ -38,31 +38,31 @@ def refuse_agents(env: Mapping[str, str], *, pid: int | None = None) -> None:
 
 
 def inside_agent(env: Mapping[str, str], *, pid: int | None = None) -> bool:
-    """Whether this process, or any above it as far as this user may read them, is marked as an agent's."""
+    """Whether this process, or any above it that this user may read, is marked as an agent's."""
     return MARK in env or any(MARK in names for names in ancestors(os.getpid() if pid is None else pid))
 
 
 def has_terminal() -> bool:
-    """Whether somebody can be asked here."""
+    """Whether this process has a terminal for questions."""
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def named(given: str) -> str:
-    """A name as it was given, without blanks around it; `Stop(2)` for what names nobody, or not what it shows."""
-    bare = given.strip()
-    if len(bare) > _LONGEST or "\n" in bare or hidden(bare) or not any(map(str.isalnum, bare)):
-        shown = bare.encode("ascii", "backslashreplace").decode()[:_LONGEST]
-        said = f"'{shown}' is not a name. write one line of visible text with a letter in it, at most {_LONGEST} characters"
-        raise Stop(exits.USAGE, said)
-    return bare
+def named(text: str) -> str:
+    """Return a name without white space at its ends. Raises: `Stop(2)` for one that is empty, long or not all visible."""
+    text = text.strip()
+    if len(text) > _LONGEST or "\n" in text or hidden(text) or not any(map(str.isalnum, text)):
+        quoted = text.encode("ascii", "backslashreplace").decode()[:_LONGEST]
+        rule = f"write one line of visible text with a letter in it, at most {_LONGEST} characters"
+        raise Stop(exits.USAGE, f"'{quoted}' is not a name. {rule}")
+    return text
 
 
 def name(repo: Repo | None, env: Mapping[str, str]) -> str:
-    """Who the person at this terminal is, as far as git and the system say."""
+    """Return your name by git's configuration or the system; "unknown" without one."""
     configured = repo.try_git("config", "--get", "user.name").stdout.strip() if repo is not None else ""
-    for said in (configured, _user(), env.get("USER", "")):
+    for candidate in (configured, _user(), env.get("USER", "")):
         with suppress(Stop):
-            return named(said)
+            return named(candidate)
     return "unknown"
 
 
@@ -74,9 +74,9 @@ def _user() -> str:
 
 
 def ancestors(pid: int) -> Iterator[frozenset[str]]:
-    """The names in the environments of `pid` and of each process above it, as far as this user may read them.
+    """Yield the names in the environments of `pid` and of each process above it, if this user may read them.
 
-    A dispatcher above counts as marked: below it is what its agents started, also what lost its parent and its mark.
+    A dispatcher above counts as marked: it adopts what its agents started and what has lost parent and mark.
     """
     seen: set[int] = set()
     while pid > 1 and pid not in seen:
@@ -87,7 +87,7 @@ def ancestors(pid: int) -> Iterator[frozenset[str]]:
 
 
 def _environment_names(pid: int) -> frozenset[str]:
-    # Another user's process can't be read and is passed over: the walk goes on above it (sudo, login, sshd).
+    # Another user's process can't be read and is skipped: its ancestors are read (sudo, login, sshd).
     if os.path.isdir("/proc/self"):
         try:
             with open(f"/proc/{pid}/environ", "rb") as file:
@@ -95,18 +95,18 @@ def _environment_names(pid: int) -> frozenset[str]:
         except OSError:
             return frozenset()
         return frozenset(pair.partition(b"=")[0].decode("utf-8", "replace") for pair in pairs)
-    shown = _ps(pid, "command=", "-E")
-    return frozenset(word.partition("=")[0] for word in shown.split() if "=" in word)
+    output = _ps(pid, "command=", "-E")
+    return frozenset(word.partition("=")[0] for word in output.split() if "=" in word)
 
 
 def _parent(pid: int) -> int:
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            # The program's name stands in parentheses and may hold spaces and parentheses itself.
+            # The program's name is in parentheses and may contain spaces and parentheses itself.
             return int(file.read().rpartition(b")")[2].split()[1])
     except (OSError, ValueError, IndexError):
-        said = _ps(pid, "ppid=")
-        return int(said) if said.strip().isdigit() else 0
+        output = _ps(pid, "ppid=")
+        return int(output) if output.strip().isdigit() else 0
 
 
 def _ps(pid: int, column: str, *options: str) -> str:

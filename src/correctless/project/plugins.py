@@ -10,28 +10,29 @@ from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.syntax.strict_json import RecordError, strict_json
 
-# Found in client 2.1.329: {"version": 2, "plugins": {"name@marketplace": [{"scope", "installPath", "projectPath"?, ...}]}}
+# As in client 2.1.329: {"version": 2, "plugins": {"name@marketplace": [{"scope", "installPath", "projectPath"?, ...}]}}
 _INSTALLED = os.path.join("plugins", "installed_plugins.json")
 _LARGEST = 8 << 20  # bytes
 
 
 def folder(name: str, project: str, env: Mapping[str, str]) -> str:
-    """Where the plugin `name` (or `name@marketplace`) lies, as installed for this user or for the `project` folder.
+    """Return the folder of the plugin `name` (or `name@marketplace`), installed for this user or for the `project` folder.
 
-    `Stop(3)` when it is not installed, when two marketplaces have one of that name, or when the client's list can't be read.
+    Raises: `Stop(3)` when it is not installed, two marketplaces have one of that name, or the client's list is unreadable.
     """
     config = env.get("CLAUDE_CONFIG_DIR") or os.path.join(env.get("HOME", ""), ".claude")
     path = os.path.join(config, _INSTALLED)
-    found = {
+    places = {
         known: place for known, place in _installed(path, project) if name in (known, known.partition("@")[0])
     }
-    if len(found) > 1:
-        fix = f"write one of {', '.join(sorted(found))} in its place"
+    if len(places) > 1:
+        fix = f"write one of {', '.join(sorted(places))} in its place"
         raise Stop(exits.REFUSED, f"more than one marketplace has a plugin '{name}'. {fix}")
-    for known, place in found.items():
+    for known, place in places.items():
         if not os.path.isdir(place):
             raise Stop(
-                exits.REFUSED, f"the plugin '{known}' is listed in {path} and not there. install it anew"
+                exits.REFUSED,
+                f"the folder of plugin '{known}', listed in {path}, is missing. install it again",
             )
         return place
     fix = f"install it in Claude Code, with /plugin install {name}"
@@ -51,8 +52,8 @@ def _installed(path: str, project: str) -> Iterator[tuple[str, str]]:
     for known, places in _mapping(_mapping(listed).get("plugins")).items():
         for place in places if isinstance(places, list) else ():
             where, of = _mapping(place).get("installPath"), _mapping(place).get("projectPath")
-            here = not isinstance(of, str) or os.path.realpath(of) == os.path.realpath(project)
-            if isinstance(where, str) and os.path.isabs(where) and here:
+            applies = not isinstance(of, str) or os.path.realpath(of) == os.path.realpath(project)
+            if isinstance(where, str) and os.path.isabs(where) and applies:
                 yield known, where
 
 

@@ -1,4 +1,4 @@
-"""A commit's files, each object verified against its name, and the worktree's files in their place."""
+"""A commit's files, each object verified against its name, and the object ids of the worktree's files."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class TreeEntry:
 
 @frozen
 class Tree:
-    """What a commit holds: its entries by path, and the ids of the commit and of its trees."""
+    """A commit's entries by path, and the ids of the commit and of its trees."""
 
     entries: Mapping[str, TreeEntry]
     above: frozenset[str]
 
 
 def read_tree(repo: Repo, commit: str) -> Tree:
-    """Everything in a commit; `Stop(3)` where an object is missing or is not what its name says."""
+    """Return the tree of a commit. Raises: `Stop(3)` for an object that is missing or does not match its name."""
     head = _read(repo, {commit: b"commit"})[commit].partition(b"\n")[0].removeprefix(b"tree ").decode()
     entries: dict[str, TreeEntry] = {}
     above = {commit}
@@ -54,25 +54,25 @@ def read_tree(repo: Repo, commit: str) -> Tree:
 
 
 def missing(repo: Repo, oids: Collection[str]) -> str:
-    """The first of these objects that a repository does not have, "" for none."""
-    said = repo.git("cat-file", "--batch-check", stdin="".join(f"{oid}\n" for oid in oids))
-    return next((line.partition(" ")[0] for line in said.splitlines() if line.endswith(" missing")), "")
+    """Return the first of these objects that a repository lacks, "" for none."""
+    output = repo.git("cat-file", "--batch-check", stdin="".join(f"{oid}\n" for oid in oids))
+    return next((line.partition(" ")[0] for line in output.splitlines() if line.endswith(" missing")), "")
 
 
 def forged(oid: str, repo: Repo) -> Stop:
-    """Return the error for an object that is missing or is not what its name says: exit code 3."""
-    what = f"the object {oid[:12]} in {repo.common_dir} is missing or is not what its name says"
+    """Return the error for an object that is missing or does not match its name: exit code 3."""
+    what = f"the object {oid[:12]} in {repo.common_dir} is missing or does not match its name"
     return Stop(exits.REFUSED, f"{what}. see git fsck")
 
 
 def _read(repo: Repo, wanted: Mapping[str, bytes]) -> dict[str, bytes]:
-    """The contents of objects, by id, of these kinds."""
-    found: dict[str, bytes] = {}
+    """Return the contents of objects of these kinds, by id."""
+    contents: dict[str, bytes] = {}
     for oid, right, content in objects.read(repo, [*wanted]):
-        kind, _, found[oid] = content.partition(b"\0")
+        kind, _, contents[oid] = content.partition(b"\0")
         if not right or (content and kind != wanted[oid]):
             raise forged(oid, repo)
-    return found
+    return contents
 
 
 def _entries(oid: str, data: bytes) -> Iterator[tuple[int, str, str]]:
@@ -83,9 +83,9 @@ def _entries(oid: str, data: bytes) -> Iterator[tuple[int, str, str]]:
         mode, _, raw = data[at:end].partition(b" ")
         name = raw.decode("utf-8", "surrogateescape")
         at = end + 1 + size
-        # Its own hash can be right and its names such as no checkout makes: `..`, `.git`, a path, the same twice.
+        # A tree with the right hash can have names that no checkout makes: `..`, `.git`, a path, the same twice.
         if end < 0 or name in seen or "/" in name or name.lower() in ("", ".", "..", ".git"):
-            raise Stop(exits.REFUSED, f"the tree {oid[:12]} has names no worktree has. see git fsck")
+            raise Stop(exits.REFUSED, f"the tree {oid[:12]} has an invalid name. see git fsck")
         seen.add(name)
         yield int(mode, 8), name, data[end + 1 : at].hex()
 
@@ -96,14 +96,14 @@ def _mode(mode: int) -> str:
     return LINK if stat.S_ISLNK(mode) else SUBMODULE
 
 
-def full(repo: Repo, path: str) -> bytes:
-    """Where a path of a tree lies, as git spells it: a path is bytes, whatever the locale says."""
+def absolute(repo: Repo, path: str) -> bytes:
+    """Return the absolute path of a tree's path, as git spells it: a path is bytes in any locale."""
     return os.path.join(os.fsencode(repo.top), path.encode("utf-8", "surrogateescape"))
 
 
-def lying(path: bytes, entry: TreeEntry) -> tuple[str, tuple[int, ...]]:
-    """The object id of what lies at a path, "" when it is of another kind than the entry, and what a write would change."""
-    made = objects.hasher(entry.oid)
+def state_on_disk(path: bytes, entry: TreeEntry) -> tuple[str, tuple[int, ...]]:
+    """Return the object id of a file on disk ("" for another kind than the entry's), and a stamp that any write changes."""
+    digest = objects.hasher(entry.oid)
     try:
         info = os.lstat(path)
         mark = (info.st_dev, info.st_ino, info.st_mode, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
@@ -111,15 +111,15 @@ def lying(path: bytes, entry: TreeEntry) -> tuple[str, tuple[int, ...]]:
             if not stat.S_ISLNK(info.st_mode):
                 return "", mark
             target = os.readlink(path)
-            made.update(b"blob %d\0" % len(target) + target)
-            return made.hexdigest(), mark
+            digest.update(b"blob %d\0" % len(target) + target)
+            return digest.hexdigest(), mark
         runnable = bool(info.st_mode & stat.S_IXUSR)
         if not stat.S_ISREG(info.st_mode) or runnable != (entry.mode == "100755"):
             return "", mark
         with open(open_plain(path), "rb") as file:
-            made.update(b"blob %d\0" % info.st_size)
+            digest.update(b"blob %d\0" % info.st_size)
             while data := file.read(_CHUNK):
-                made.update(data)
+                digest.update(data)
     except OSError:
         return "", ()
-    return made.hexdigest(), mark
+    return digest.hexdigest(), mark

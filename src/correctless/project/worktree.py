@@ -1,7 +1,7 @@
 """Comparison of a worktree with its commit, byte by byte and without git's index.
 
-An index can be told not to look, and its configuration, attributes and filters decide what a file "is". Here each file is hashed
-as it lies on disk and compared with the commit's tree; nothing an agent can set for git has a part in it.
+An index can be marked not to compare files, and configuration, attributes and filters decide what git reads of one. Here the
+bytes on disk are hashed and compared with the commit's tree; nothing an agent can set for git counts.
 """
 
 from __future__ import annotations
@@ -11,61 +11,60 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.base.values import frozen
 from correctless.project import checkout
 from correctless.project.git import Repo, nested
 from correctless.project.paths import ARTIFACTS, CONTRACTS
-from correctless.project.tree import LINK, SUBMODULE, Tree, TreeEntry, full, lying, read_tree
+from correctless.project.tree import LINK, SUBMODULE, Tree, TreeEntry, absolute, read_tree, state_on_disk
 
-# Ours, in any worktree: logs and drafts are no part of what is checked.
+# Ours, in any worktree: logs and drafts are not checked.
 _OURS = (ARTIFACTS, CONTRACTS)
 _RULES = ".gitignore"
 
 
 @frozen
 class Folder:
-    """A folder at a moment. `mark` is what an entry that comes or goes changes, also one that is gone again."""
+    """A folder's `mark`, which every added or removed entry changes, and its `free` entries.
+
+    Free to come and go are ignored files, outputs and our own, each with inode and time.
+    """
 
     mark: tuple[int, ...]
-    free: frozenset[
-        tuple[object, ...]
-    ]  # what comes and goes in it by right: ignored files, outputs and our own, each with what tells a new one
+    free: frozenset[tuple[object, ...]]
 
 
 @frozen
 class Snapshot:
-    """A worktree at a moment."""
+    """A worktree compared with its commit.
+
+    `different`: paths that are not as in the commit, and files that are in none, sorted. `outside`: links of the commit that lead
+    out of the worktree, where a check would read what no commit has. `sums` and `marks`, by path of the commit: the object id on
+    disk ("" for another kind), and the stamp that any write changes, even one that is undone.
+    """
 
     commit: str
-    different: tuple[str, ...]  # paths that are not as in the commit, and files that are in none, sorted
-    outside: tuple[
-        str, ...
-    ]  # links of the commit that lead out of the worktree: what a check reads there is in no commit
-    sums: Mapping[
-        str, str
-    ]  # path of the commit -> the object id of what lies there, "" for nothing of its kind
-    marks: Mapping[
-        str, tuple[int, ...]
-    ]  # path of the commit -> what any write to it changes, also one that is undone
+    different: tuple[str, ...]
+    outside: tuple[str, ...]
+    sums: Mapping[str, str]
+    marks: Mapping[str, tuple[int, ...]]
     folders: Mapping[str, Folder]
 
     @property
     def faults(self) -> tuple[tuple[str, ...], str, str]:
-        """Why this is not its commit: paths, and what one of them and what several are; no paths where it is."""
+        """Return the paths that make this differ from its commit, and the predicate for one of them and for several."""
         if self.different:
             return self.different, "is not as in the commit", "are not as in the commit"
         return self.outside, "leads out of the worktree", "lead out of the worktree"
 
 
-UNSEEN = Snapshot("", (), (), {}, {}, {})
+EMPTY = Snapshot("", (), (), {}, {}, {})
 
 
 def written(before: Snapshot, after: Snapshot) -> tuple[str, ...]:
-    """What was written to between two looks, also where that was undone: paths, of folders with a slash at the end.
+    """Return the paths written between two snapshots, even where that was undone; folders end with a slash.
 
-    A folder in which something came or went that may is none of them, whatever else came and went there meanwhile.
+    A folder whose free entries changed is not one of them, whatever else changed in it.
     """
     files = {path for path, mark in before.marks.items() if after.marks.get(path) != mark}
     folders = {
@@ -75,23 +74,21 @@ def written(before: Snapshot, after: Snapshot) -> tuple[str, ...]:
         or (after.folders[path].mark != folder.mark and after.folders[path].free == folder.free)
     }
     new = {path for path in after.different if path not in after.sums and path not in before.different}
-    # A folder says no more than what is named in it.
-    named = files | new
-    return tuple(sorted(named or folders))
+    return tuple(sorted(files | new or folders))
 
 
 def snapshot(repo: Repo, *, allow: Iterable[str] = ()) -> Snapshot:
-    """The worktree against HEAD. Untracked files count, but for those that the commit's own .gitignore files name and those of `allow`.
+    """Compare the worktree with HEAD. Untracked files count, except those of `allow` and of the commit's own .gitignore files.
 
-    `.git/info/exclude`, the user's excludes and ignore files that are in no commit hide nothing. `Stop(3)` when git can't be asked,
-    or has other objects than the commit names.
+    `.git/info/exclude`, the user's excludes and ignore files that are in no commit hide nothing. Raises: `Stop(3)` when git
+    fails, or an object does not match its name.
     """
     return _snapshot(repo, repo.head(), frozenset(allow))
 
 
 @dataclass(slots=True)
-class _Walked:
-    """What a walk comes by: paths that are no folder, folders that are in no commit with a slash at the end, and marks of folders."""
+class _Walk:
+    """The result of a walk: paths of files, folders that are in no commit with a slash at the end, and marks of folders."""
 
     names: set[str] = field(default_factory=set)
     folders: dict[str, tuple[int, ...]] = field(default_factory=dict)
@@ -103,8 +100,8 @@ def _snapshot(repo: Repo, commit: str, allow: frozenset[str]) -> Snapshot:
     entries = tree.entries
     links = {path for path, entry in entries.items() if entry.mode == SUBMODULE}
     known = {""} | {folder for path in entries for folder in _parents(path)}
-    seen = _Walked(closed=frozenset(links))
-    _walk(repo.top, "", known - links, seen)
+    walk = _Walk(closed=frozenset(links))
+    _walk(repo.top, "", known - links, walk)
     sums: dict[str, str] = {}
     marks: dict[str, tuple[int, ...]] = {}
     different: set[str] = set()
@@ -112,16 +109,18 @@ def _snapshot(repo: Repo, commit: str, allow: frozenset[str]) -> Snapshot:
     for path, entry in entries.items():
         if path in links:
             continue
-        # Not found by the walk: gone, or a folder above it is a link to somewhere else.
-        sums[path], marks[path] = lying(full(repo, path), entry) if path in seen.names else ("", ())
+        # Not in the walk: missing, or a folder above it is a link.
+        sums[path], marks[path] = (
+            state_on_disk(absolute(repo, path), entry) if path in walk.names else ("", ())
+        )
         if sums[path] != entry.oid:
             different.add(path)
         elif entry.mode == LINK and _leads_out(repo, path):
             outside.add(path)
     if converted := {path: entries[path] for path in different if sums[path]}:
         different -= _as_checked_out(repo, tree, converted, sums)
-    free = _untracked(repo, entries, seen, allow, different)
-    folders = {path: Folder(mark, frozenset()) for path, mark in seen.folders.items()}
+    free = _untracked(repo, entries, walk, allow, different)
+    folders = {path: Folder(mark, frozenset()) for path, mark in walk.folders.items()}
     for path, what in _inside(repo, free).items():
         if path in folders:
             folders[path] = Folder(folders[path].mark, frozenset(what))
@@ -145,29 +144,29 @@ def _parents(path: str) -> Iterator[str]:
         yield path
 
 
-def _walk(top: str, folder: str, known: set[str], seen: _Walked) -> None:
-    """Note every path below a folder; of folders that are not `known` only the name."""
+def _walk(top: str, folder: str, known: set[str], walk: _Walk) -> None:
+    """Add every path below a folder to the walk; of folders that are not `known` only the name."""
     where = os.path.join(os.fsencode(top), folder.encode("utf-8", "surrogateescape"))
     try:
-        # Before its entries are read: what comes while they are is a change of the next look.
-        seen.folders[folder] = _mark(where)
+        # Before its entries are read: one that is added meanwhile is a change in the next snapshot.
+        walk.folders[folder] = _mark(where)
         with os.scandir(where) as entries:
-            here = [
+            items = [
                 (e.name.decode("utf-8", "surrogateescape"), e.is_dir(follow_symlinks=False)) for e in entries
             ]
     except OSError:
-        seen.names.add(f"{folder}/")  # what can't be looked into is not as in the commit
+        walk.names.add(f"{folder}/")  # what can't be looked into is not as in the commit
         return
-    for name, is_folder in here:
+    for name, is_folder in items:
         path = f"{folder}/{name}" if folder else name
-        if (not folder and name == ".git") or path in seen.closed:
+        if (not folder and name == ".git") or path in walk.closed:
             continue
         if not is_folder or name == ".git":
-            seen.names.add(path)
+            walk.names.add(path)
         elif path not in known:
-            seen.names.add(f"{path}/")
+            walk.names.add(f"{path}/")
         else:
-            _walk(top, path, known, seen)
+            _walk(top, path, known, walk)
 
 
 def _mark(path: bytes) -> tuple[int, ...]:
@@ -177,17 +176,17 @@ def _mark(path: bytes) -> tuple[int, ...]:
 
 def _leads_out(repo: Repo, path: str) -> bool:
     top = os.path.realpath(repo.top)
-    target = os.path.realpath(os.fsdecode(full(repo, path)))
+    target = os.path.realpath(os.fsdecode(absolute(repo, path)))
     inside = target == top or target.startswith(f"{top}/")
     return not inside or target == f"{top}/.git" or target.startswith(f"{top}/.git/")
 
 
 def _submodule(repo: Repo, path: str, commit: str) -> Snapshot | None:
-    """A submodule as its own commit has it, None where it can't be; one that was not brought here is an empty folder."""
-    where = os.fsdecode(full(repo, path))
+    """Compare a submodule with its own commit; None where that is impossible. One that is not checked out is an empty folder."""
+    where = os.fsdecode(absolute(repo, path))
     with suppress(OSError):
         if not os.path.islink(where) and not os.listdir(where):
-            empty = Folder(_mark(full(repo, path)), frozenset())
+            empty = Folder(_mark(absolute(repo, path)), frozenset())
             return Snapshot(commit, (), (), {}, {}, {"": empty})
     with suppress(Stop, OSError), nested.at(where, commit) as inside:
         if inside is not None:
@@ -198,24 +197,28 @@ def _submodule(repo: Repo, path: str, commit: str) -> Snapshot | None:
 def _as_checked_out(
     repo: Repo, tree: Tree, paths: Mapping[str, TreeEntry], sums: Mapping[str, str]
 ) -> set[str]:
-    """Those files that are what a checkout would write, with line ends and the like as the commit's own attributes say."""
-    with checkout.of_files(repo, tree, paths) as made:
-        return {path for path, entry in paths.items() if lying(full(made, path), entry)[0] == sums[path]}
+    """Return the files that are as a checkout writes them, with line ends and the like by the commit's own attributes."""
+    with checkout.of_files(repo, tree, paths) as scratch:
+        return {
+            path
+            for path, entry in paths.items()
+            if state_on_disk(absolute(scratch, path), entry)[0] == sums[path]
+        }
 
 
 def _untracked(
-    repo: Repo, tree: Mapping[str, TreeEntry], seen: _Walked, allow: frozenset[str], different: set[str]
+    repo: Repo, tree: Mapping[str, TreeEntry], walk: _Walk, allow: frozenset[str], different: set[str]
 ) -> set[str]:
-    """Add those files to `different` that are in no commit and may not be there; returned are the paths that may, folders with a slash."""
+    """Add the untracked files to `different`, and return the free paths; folders end with a slash."""
     free = {f"{folder}/" for path in (*allow, *_OURS) for folder in _parents(path)} | {f"{o}/" for o in _OURS}
-    level = seen.names - tree.keys()
-    asked: set[str] = set()
+    level = walk.names - tree.keys()
+    visited: set[str] = set()
     while level:
-        asked |= level
+        visited |= level
         names = [name for name in level if not _is_ours(name)]
         ignored = _ignored(repo, tree, names)
         free |= ignored | allow.intersection(names)
-        below = _Walked(folders=seen.folders)
+        below = _Walk(folders=walk.folders)
         for name in names:
             if name in ignored or name in allow:
                 continue
@@ -223,25 +226,25 @@ def _untracked(
                 _walk(repo.top, name.rstrip("/"), set(), below)
             else:
                 different.add(name)
-        # One that can't be looked into is named again.
+        # A folder that can't be read is in both.
         different |= below.names & level
         level = below.names - level
-    # A folder of no commit may come with what may be in it.
-    return free | (asked & {f"{folder}/" for path in free for folder in _parents(path.rstrip("/"))})
+    # The folders of free paths are free too.
+    return free | (visited & {f"{folder}/" for path in free for folder in _parents(path.rstrip("/"))})
 
 
 def _inside(repo: Repo, free: Iterable[str]) -> dict[str, set[tuple[object, ...]]]:
-    """The paths that may come and go, by the folder they are in; those that are there, with what tells them from others of their name."""
-    found: dict[str, set[tuple[object, ...]]] = {}
+    """Return the existing free paths by folder, each with name, inode and time."""
+    entries: dict[str, set[tuple[object, ...]]] = {}
     for path in free:
         bare = path.rstrip("/")
         with suppress(OSError):
-            info = os.lstat(full(repo, bare))
+            info = os.lstat(absolute(repo, bare))
             folder, _, name = bare.rpartition("/")
-            # A file's time as well: numbers of files are used again. Not a folder's: what changes in it changes nothing around it.
+            # A file's time as well: inode numbers are reused. Not a folder's: what changes in it is not a change of its parent.
             time = 0 if path.endswith("/") else info.st_mtime_ns
-            found.setdefault(folder, set()).add((name, info.st_ino, time))
-    return found
+            entries.setdefault(folder, set()).add((name, info.st_ino, time))
+    return entries
 
 
 def _is_ours(name: str) -> bool:
@@ -249,21 +252,11 @@ def _is_ours(name: str) -> bool:
 
 
 def _ignored(repo: Repo, tree: Mapping[str, TreeEntry], names: Iterable[str]) -> set[str]:
-    asked = "".join(f"{name}\0" for name in names)
-    if not asked:
-        return set()
-    done = repo.try_git(
-        *("-c", f"core.excludesFile={os.devnull}", "-c", "core.ignoreCase=false"),
-        *("check-ignore", "--no-index", "--verbose", "-z", "--stdin"),
-        stdin=asked,
-    )
-    if done.returncode not in (0, 1):
-        said = (done.stderr.strip().splitlines() or ["git did not say why"])[0]
-        raise Stop(exits.REFUSED, f"what is ignored in {repo.top} can't be told: {said}")
-    fields = done.stdout.split("\0")[:-1]
-    found = set()
+    config = ("-c", f"core.excludesFile={os.devnull}", "-c", "core.ignoreCase=false")
+    fields = repo.check_ignore(names, "--no-index", "--verbose", config=config).split("\0")[:-1]
+    ignored = set()
     for source, _, pattern, name in zip(*(fields[n::4] for n in range(4)), strict=True):
         theirs = source.rpartition("/")[2] == _RULES and source in tree and tree[source].mode == "100644"
         if theirs and not pattern.startswith("!"):
-            found.add(name)
-    return found
+            ignored.add(name)
+    return ignored

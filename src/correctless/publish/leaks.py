@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from correctless.base import exits
@@ -146,6 +146,14 @@ def known_secrets(repo: Repo, base: str) -> frozenset[str]:
             exits.REFUSED,
             ".secrets.baseline of the base commit can't be read. write a new one with detect-secrets scan",
         ) from None
+
+
+def refuse(secrets: Sequence[Finding]) -> None:
+    """Refuse to publish secrets. Raises: Stop(10) that names the first one."""
+    if secrets:
+        first = secrets[0]
+        more = f" (and {len(secrets) - 1} more)" if len(secrets) > 1 else ""
+        raise Stop(exits.PERSON, f"{first.path}:{first.line}: {first.message}{more}")
 
 
 def _added(diff: str) -> Iterator[PublishedLine]:

@@ -38,7 +38,7 @@ def leave(sandbox: Sandbox, place: SandboxPlace, token: str, env: Mapping[str, s
     script = "\n".join((*lines, "echo done"))
     try:
         done = subprocess.run(
-            [*sandbox.wrap.words, "/bin/sh", "-c", script],
+            [*sandbox.wrap.argv, "/bin/sh", "-c", script],
             cwd=place.repo.top,
             env={**env, **sandbox.environment},
             stdin=subprocess.DEVNULL,

@@ -325,7 +325,7 @@ def test_a_reader_that_was_busy_longer_than_the_limit_hears_what_came_meanwhile(
     found = []
     for line in held.lines(idle_s=1.5, wall_s=PATIENCE):
         found.append(line.data)
-        held.settle(1.5 if settled else None)
+        held.end_after_silence(1.5 if settled else None)
         if len(found) == 1:
             time.sleep(2)
     assert found == [str(n).encode() for n in range(8)]
@@ -354,7 +354,7 @@ def test_a_settled_program_is_not_waited_for_and_not_timed_out(hold: Hold) -> No
     held = hold("import time; print('answer', flush=True); time.sleep(60)")
     held.release(None)
     for _ in held.lines(idle_s=PATIENCE, wall_s=PATIENCE):
-        held.settle(0.1)
+        held.end_after_silence(0.1)
     assert held.timed_out is None
     assert not held.exited
 

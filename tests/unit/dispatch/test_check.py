@@ -28,7 +28,7 @@ def checked(here: Repo, **step: object) -> CheckVerdict:
         here,
         plan("ctdd"),
         planned("ctdd", **{"check": None, **step}),
-        here.standing(),
+        here.status(),
         base=here.git("rev-parse", "main"),
         spec=SPEC,
         env=lambda: dict(os.environ),
@@ -104,7 +104,7 @@ def test_only_an_untrusted_step_must_leave_our_folder_alone(here: Repo) -> None:
     Path(here.top, ".correctless").mkdir()
     Path(here.top, ".correctless/note.md").write_text("x")
     assert verdict(here) is None
-    assert "which is not its to touch" in (verdict(here, untrusted=True) or "")
+    assert "which it must not change" in (verdict(here, untrusted=True) or "")
 
 
 def test_what_a_step_changed_is_known_only_where_no_command_ran_since(here: Repo) -> None:

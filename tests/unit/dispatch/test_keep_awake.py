@@ -135,10 +135,10 @@ def test_a_program_that_lies_where_agents_write_is_not_started(
 def test_macos_has_its_own_program_and_elsewhere_there_is_none(scratch_repo: Path, tmp_path: Path) -> None:
     here = find(str(scratch_repo))
     inhibitor = Inhibitor(tmp_path / "bin", platform="darwin")
-    with keep_awake.kept(here, inhibitor.env, wanted=True, platform="freebsd14"):
+    with keep_awake.inhibit_sleep(here, inhibitor.env, wanted=True, platform="freebsd14"):
         pass
     assert not inhibitor.began.exists()
-    with keep_awake.kept(here, inhibitor.env, wanted=True, platform="darwin"):
+    with keep_awake.inhibit_sleep(here, inhibitor.env, wanted=True, platform="darwin"):
         words, pid, _ = inhibitor.wait()
         assert words.startswith("-i /")
         assert group_alive(pid)
@@ -149,7 +149,7 @@ def test_no_secret_of_the_environment_reaches_it(scratch_repo: Path, tmp_path: P
     here = find(str(scratch_repo))
     inhibitor = Inhibitor(tmp_path / "bin", INHIBITOR.replace("ls -l /proc/$$/fd", "env"))
     given = {**inhibitor.env, "GH_TOKEN": "gho_0123", "XDG_RUNTIME_DIR": "/run/user/1"}
-    with keep_awake.kept(here, given, wanted=True):
+    with keep_awake.inhibit_sleep(here, given, wanted=True):
         said = inhibitor.wait()[2]
     assert "XDG_RUNTIME_DIR=/run/user/1" in said
     assert "gho_0123" not in said

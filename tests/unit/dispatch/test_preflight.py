@@ -35,20 +35,20 @@ def test_a_project_in_order_holds_and_nothing_is_written(scratch_repo: Path, git
     before = git(scratch_repo, "status", "--porcelain", "--ignored")
     found = tried(project)
     assert [proof.ok for proof in found.values()] == [True, True]
-    assert "not started" in found["agent"].said
+    assert "not started" in found["agent"].result
     assert git(scratch_repo, "status", "--porcelain", "--ignored") == before
     assert not project.ran()
 
 
 def test_a_red_test_command_is_found_before_the_first_step(scratch_repo: Path, git: Git) -> None:
     found = tried(of(scratch_repo, git, test="raise SystemExit('the old bug')"))[sys.executable]
-    assert (found.ok, found.said) == (False, "it ended with 1: the old bug")
+    assert (found.ok, found.result) == (False, "it ended with 1: the old bug")
     assert found.fix
 
 
 def test_a_test_command_that_leaves_files_behind_is_found(scratch_repo: Path, git: Git) -> None:
     found = tried(of(scratch_repo, git, test="open('junk', 'w')"))[sys.executable]
-    assert (found.ok, "junk" in found.said) == (False, True)
+    assert (found.ok, "junk" in found.result) == (False, True)
 
 
 def test_the_test_command_gets_no_credentials(scratch_repo: Path, git: Git) -> None:
@@ -100,7 +100,7 @@ def test_one_turn_of_the_real_client_is_tried(scratch_repo: Path, git: Git, repl
         project.env |= {**model.environment, "CORRECTLESS_CLAUDE": claude_program()}
         found = tried(project, agent="claude")["one"]
         assert len(model.requests) >= 1
-    assert (found.ok, said in found.said) == (not said, True), found
+    assert (found.ok, said in found.result) == (not said, True), found
     assert os.listdir(scratch_repo / ".correctless") == ["config"]
 
 
@@ -125,7 +125,7 @@ def test_the_guard_is_seen_to_deny_in_the_client_and_with_the_flags_of_the_run(
         project.env["CORRECTLESS_CLAUDE"] = str(deaf)
         found = tried(project, agent="claude")["the"]
     assert not found.ok
-    assert "was not denied" in found.said
+    assert "was not denied" in found.result
     assert "managed setting" in found.fix
 
 

@@ -67,7 +67,7 @@ def test_no_local_call_runs_a_program_that_configuration_names(
     git(scratch_repo, "config", setting, program)
     git(scratch_repo, "config", "log.showSignature", "true")
     here = find(str(scratch_repo))
-    here.standing()
+    here.status()
     here.changed_files(base)
     here.patch_since(base)
     here.git("log", "-p", "HEAD")
@@ -133,9 +133,9 @@ def test_a_submodule_is_not_looked_into(scratch_repo: Path, git: Git, canary: tu
     git(inner, "config", "filter.evil.clean", program)
     (inner / "f").write_text("2\n")
     here = find(str(scratch_repo))
-    here.standing()
+    here.status()
     here.changed_files("HEAD")
-    here.left()
+    here.fingerprint()
     here.patch_since("HEAD")
     here.stage()
     here.git("commit", "--quiet", "--allow-empty", "-m", "x")
@@ -160,7 +160,7 @@ def test_folders_are_pinned_whatever_configuration_and_environment_say(
         }.items():
             monkeypatch.setenv(name, value)
         (scratch_repo / "new").write_text("x")
-        assert here.standing().changed == ("new",)
+        assert here.status().changed == ("new",)
         here.reset_to(base)
         assert not (scratch_repo / "new").exists()
         for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
@@ -199,7 +199,7 @@ def test_a_branch_keeps_its_name_beside_a_ref_of_the_same_name(
     git(scratch_repo, "update-ref", f"refs/{kind}/feature/x", "HEAD")
     here, branch = find_on_branch(str(scratch_repo))
     assert (here.branch(), branch or here.branch()) == ("feature/x", "feature/x")
-    assert here.standing().branch == "feature/x"
+    assert here.status().branch == "feature/x"
     assert paths.logs(here) == paths.find_logs(str(scratch_repo))[1]
 
 
@@ -214,6 +214,6 @@ def test_a_repository_inside_the_repository_is_told_from_a_folder(scratch_repo: 
     here = find(str(scratch_repo))
     _nested(here, git)
     (scratch_repo / "plain").write_text("x")
-    assert here.standing().links == ("sub/inner",)
+    assert here.status().links == ("sub/inner",)
     git(scratch_repo, "-c", "advice.addEmbeddedRepo=false", "add", "sub/inner")
-    assert here.standing().links == ("sub/inner",)
+    assert here.status().links == ("sub/inner",)

@@ -88,7 +88,7 @@ def test_a_folder_that_became_a_link_is_staged_as_git_would(scratch_repo: Path, 
     (scratch_repo / "d").symlink_to("e")
     repo = find(str(scratch_repo))
     base = repo.head()
-    assert "d" in repo.left() or repo.left()
+    assert "d" in repo.fingerprint() or repo.fingerprint()
     repo.stage()
     assert repo.git("ls-files", "d", "e").split() == ["d", "e/f"]
     repo.reset_to(base)
@@ -122,21 +122,21 @@ def test_an_object_of_other_content_is_found_and_written_anew(
 ) -> None:
     base, oid = commit(scratch_repo, git)
     repo = find(str(scratch_repo))
-    assert objects.wrong(repo, base) == ()
+    assert objects.checked_head(repo, base)[1] == ()
     if packed and planted == b"blob 9\0the evil\n":
         lie(scratch_repo, git, oid)
     else:
         path = scratch_repo / ".git/objects" / oid[:2] / oid[2:]
         path.unlink()
         path.write_bytes(zlib.compress(planted) if planted else b"")
-    assert objects.wrong(repo, base) == (oid,)
+    assert objects.checked_head(repo, base)[1] == (oid,)
     number = iter(range(9))
     objects.renew(
         repo,
         [oid],
         lambda path: os.rename(path, tmp_path / f"moved{next(number)}") if os.path.exists(path) else None,
     )
-    assert objects.wrong(repo, base) == ()
+    assert objects.checked_head(repo, base)[1] == ()
     assert git(scratch_repo, "show", "HEAD:d/f") == "the work"
 
 
@@ -176,9 +176,9 @@ def test_a_tree_of_other_content_is_found_and_written_anew(
     (store / tree[:2] / tree[2:]).unlink()
     (store / tree[:2] / tree[2:]).write_bytes((store / other[:2] / other[2:]).read_bytes())
     repo = find(str(scratch_repo))
-    assert tree in objects.wrong(repo, base)
-    objects.renew(repo, objects.wrong(repo, base), lambda path: os.rename(path, tmp_path / "moved"))
-    assert objects.wrong(repo, base) == ()
+    assert tree in objects.checked_head(repo, base)[1]
+    objects.renew(repo, objects.checked_head(repo, base)[1], lambda path: os.rename(path, tmp_path / "moved"))
+    assert objects.checked_head(repo, base)[1] == ()
 
 
 def written_tree(top: Path, *entries: tuple[str, str, str]) -> str:
@@ -206,7 +206,7 @@ def test_each_commit_since_the_base_is_looked_at_not_only_the_last(scratch_repo:
     git(scratch_repo, "rm", "-q", "d/f")
     git(scratch_repo, "commit", "-qm", "taken away again, and published all the same")
     plant(scratch_repo, oid, b"blob 9\0the evil\n")
-    assert objects.wrong(find(str(scratch_repo)), base) == (oid,)
+    assert objects.checked_head(find(str(scratch_repo)), base)[1] == (oid,)
 
 
 def test_each_of_two_entries_of_the_same_name_is_looked_at(scratch_repo: Path, git: Git) -> None:
@@ -220,9 +220,9 @@ def test_each_of_two_entries_of_the_same_name_is_looked_at(scratch_repo: Path, g
         git(scratch_repo, "commit-tree", tree, "-p", base, "-m", "the same name twice"),
     )
     repo = find(str(scratch_repo))
-    assert objects.wrong(repo, base) == ()
+    assert objects.checked_head(repo, base)[1] == ()
     plant(scratch_repo, oid, b"blob 9\0the evil\n")
-    assert objects.wrong(repo, base) == (oid,)
+    assert objects.checked_head(repo, base)[1] == (oid,)
 
 
 @pytest.mark.parametrize("forged", ["the tree of the base", "a folder of the base"])
@@ -246,7 +246,7 @@ def test_a_tree_of_the_base_that_is_not_what_its_name_says_vouches_for_nothing(
     known = git(scratch_repo, "rev-parse", f"{base}:{path}")
     plant(scratch_repo, known, b"tree %d\0" % len(now) + now)
     plant(scratch_repo, oid, b"blob 9\0the evil\n")
-    assert oid in objects.wrong(find(str(scratch_repo)), base)
+    assert oid in objects.checked_head(find(str(scratch_repo)), base)[1]
 
 
 def test_an_index_is_sound_when_git_made_it(scratch_repo: Path, git: Git) -> None:
@@ -270,4 +270,4 @@ def test_a_folder_named_git_that_is_no_repository_is_left_out_by_git_and_told(tm
     (tmp_path / "sub/.git/payload").write_text("work")
     (tmp_path / "nested/.git").mkdir(parents=True)
     (tmp_path / "nested/.git/HEAD").write_text("ref: refs/heads/main")
-    assert kinds(tmp_path) == {"sub/.git": "has a name that git leaves out, and is no repository"}
+    assert kinds(tmp_path) == {"sub/.git": "has a name that git omits, and is no repository"}

@@ -82,7 +82,7 @@ def test_what_is_installed_for_another_project_is_not_for_this_one(listed: List,
     [
         ("{", "can't be read"),
         ('{"plugins": {"team@a": [{"installPath": "relative/path"}]}}', "plugin 'team' is not installed"),
-        ('{"plugins": {"team@a": [{"installPath": "/no/such/folder"}]}}', "not there"),
+        ('{"plugins": {"team@a": [{"installPath": "/no/such/folder"}]}}', "is missing"),
         ('{"plugins": {"team@a": [7, null, {"installPath": 7}]}}', "plugin 'team' is not installed"),
         ('{"plugins": []}', "plugin 'team' is not installed"),
         ("[]", "plugin 'team' is not installed"),

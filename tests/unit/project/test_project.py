@@ -13,7 +13,7 @@ from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.base.files import replace_file
 from correctless.project import paths
-from correctless.project.git import Standing, find
+from correctless.project.git import WorktreeStatus, find
 
 
 @pytest.mark.parametrize(
@@ -181,36 +181,36 @@ def test_replace_file_leaves_the_old_one_when_it_can_not_write(tmp_path: Path) -
 
 def test_a_worktree_with_anything_in_it_is_not_clean(scratch_repo: Path, git: Git) -> None:
     here = find(str(scratch_repo))
-    assert here.standing().head == here.head() == git(scratch_repo, "rev-parse", "HEAD")
-    assert not here.standing().changed
+    assert here.status().head == here.head() == git(scratch_repo, "rev-parse", "HEAD")
+    assert not here.status().changed
     (scratch_repo / ".gitignore").write_text("*.log\n")
     git(scratch_repo, "add", ".gitignore")
-    assert here.standing().changed  # staged
+    assert here.status().changed  # staged
     git(scratch_repo, "commit", "-q", "-m", "ignore")
     (scratch_repo / "build.log").write_text("ignored")
-    assert not here.standing().changed
+    assert not here.status().changed
     for name, text in (("README.md", "changed"), ("# branch.oid 0", "untracked"), ("# x", "untracked")):
         before = (scratch_repo / name).read_text() if name == "README.md" else None
         (scratch_repo / name).write_text(text)
-        assert here.standing().changed, name
+        assert here.status().changed, name
         (scratch_repo / name).write_text(before) if before else (scratch_repo / name).unlink()
     git(scratch_repo, "switch", "-q", "--detach")
-    assert not here.standing().changed
+    assert not here.status().changed
 
 
 def test_where_a_worktree_stands_is_what_its_parts_say(scratch_repo: Path, git: Git) -> None:
     top = scratch_repo
     here = find(str(top))
-    assert here.standing() == Standing(here.branch(), here.head(), ())
+    assert here.status() == WorktreeStatus(here.branch(), here.head(), ())
     (top / "a name with spaces").write_text("x")
     (top / "README.md").write_text("changed")
     (top / "ünïcode").write_text("x")
     git(top, "add", "ünïcode")
-    said = here.standing()
+    said = here.status()
     assert set(said.changed) == set(here.dirty_files()) == set(here.changed_files(here.head()))
     assert set(said.changed) == {"README.md", "a name with spaces", "ünïcode"}
     git(top, "switch", "-q", "--detach")
-    assert here.standing().branch is None
+    assert here.status().branch is None
 
 
 def test_a_file_in_conflict_is_named(scratch_repo: Path, git: Git) -> None:
@@ -221,7 +221,7 @@ def test_a_file_in_conflict_is_named(scratch_repo: Path, git: Git) -> None:
         (top / "README.md").write_text(text)
         git(top, "commit", "-q", "-a", "-m", branch)
     here.try_git("merge", "one")
-    assert here.standing().changed == ("README.md",)
+    assert here.status().changed == ("README.md",)
 
 
 def test_a_repository_of_another_user_is_named_with_what_makes_git_trust_it(
@@ -243,9 +243,9 @@ def test_a_submodule_that_is_as_its_commit_changes_nothing(
 ) -> None:
     add_submodule(scratch_repo, git, tmp_path / "lib")
     repo = find(str(scratch_repo))
-    assert repo.standing().changed == ()
+    assert repo.status().changed == ()
     (scratch_repo / "lib/new").write_text("new\n")
-    assert repo.standing().changed == ("lib",)
+    assert repo.status().changed == ("lib",)
     (scratch_repo / "lib/new").unlink()
     (scratch_repo / "lib/x.py").write_text("2\n")
-    assert repo.standing().changed == ("lib",)
+    assert repo.status().changed == ("lib",)

@@ -805,7 +805,7 @@ def test_a_run_on_top_of_a_rejected_one_is_not_published_until_its_decisions_are
     second = project.run()
     assert "this branch inherits 1 open decision of feature/x" in second.stderr
     assert second.returncode == exits.PERSON, second.stderr
-    assert "2 decisions wait" in second.stderr
+    assert "2 decisions need your confirmation" in second.stderr
     assert "inherits 1 open decision of feature/x" in project.cauto("status").stdout
     code, shown = project.review(answer="{digest}")
     assert (code, "2 decisions confirmed" in shown) == (exits.OK, True), shown

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-_LOOKS = 8  # at all processes, until nothing went while we looked
+_LOOKS = 8  # at most so often all processes are listed, until none ended meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,7 @@ class ProcessRow:
     """One running process."""
 
     pid: int
-    started: str  # tells it from a later process with the same id; "" where that is unknown
+    started: str  # distinguishes it from a later process with the same id; "" where unknown
     parent: int = field(compare=False)
     group: int = field(compare=False)
     marked: bool = field(compare=False)
@@ -24,12 +24,11 @@ class ProcessRow:
 def living(
     pgid: int, mark: str, known: set[ProcessRow] | None = None, strike: Callable[[int], None] = lambda _: None
 ) -> set[int]:
-    """What the program started and still runs, also what is `known` from before; each is struck as it is found."""
-    # The group alone is not enough: agents give each command they run a session of its own, and a job left in the
-    # background there is adopted by init. What it cannot shed by accident is its environment. Off Linux the environment of others
-    # cannot be read, and only what still hangs in the tree is found.
+    """Return the running descendants of a program, the `known` ones included; `strike` is called on each at once."""
+    # The group alone is not enough: agents run each command in a session of its own, and a background job of that is adopted
+    # by init. Its environment it does not lose by accident. Off Linux that cannot be read: only the process tree counts.
     known = set() if known is None else known
-    found: set[int] = set()
+    pids: set[int] = set()
     dead: set[int] = set()
     for _ in range(_LOOKS):
         rows: list[ProcessRow] = []
@@ -40,25 +39,25 @@ def living(
                 continue
             rows.append(row)
             if row.group == pgid or row.marked or row in known:
-                found.add(row.pid)
-                strike(row.pid)  # at once: what forks without end is another process after the last row
-        parents = found | {pgid}
-        while below := {row.pid for row in rows if row.parent in parents} - found:
-            found |= below
+                pids.add(row.pid)
+                strike(row.pid)  # at once: what forks endlessly has another id after the last row
+        parents = pids | {pgid}
+        while below := {row.pid for row in rows if row.parent in parents} - pids:
+            pids |= below
             parents = below
-        known.update(row for row in rows if row.pid in found and row.started)
-        # What went while we looked may have left a child that was not there when we began.
-        if found or not vanished:
+        known.update(row for row in rows if row.pid in pids and row.started)
+        # A process that ended meanwhile may have started one that is not in the list.
+        if pids or not vanished:
             break
-    for pid in found:
+    for pid in pids:
         strike(pid)
-    return found
+    return pids
 
 
 def table(mark: str, dead: set[int] | None = None) -> Iterator[ProcessRow | None]:
-    """Every running process, None for one that went; zombies are left out: in a container nobody may ever reap them.
+    """Yield every running process, None for one that ended meanwhile; no zombies: in a container they may never be reaped.
 
-    A zombie that is not among the `dead` yet went too, and is noted there.
+    A new zombie yields None too, and its id is added to `dead`.
     """
     return (
         from_proc(mark, set() if dead is None else dead) if os.path.exists("/proc/self/stat") else from_ps()
@@ -80,16 +79,16 @@ def from_proc(mark: str, dead: set[int]) -> Iterator[ProcessRow | None]:
     `mark`: the environment variable that marks descendants; `dead`: collects ids of ended processes.
     """
     entry = f"\0{mark}=1\0".encode()
-    # The newest first: it is the one that may be another a moment later.
+    # The newest first: it is the one that may have another id a moment later.
     for name in sorted(filter(str.isdigit, os.listdir("/proc")), key=int, reverse=True):
         try:
             with open(f"/proc/{name}/stat", "rb") as file:
-                # the program's name is in brackets and may hold anything, brackets too
-                words = file.read().rpartition(b")")[2].split()
-        except OSError:  # gone meanwhile
+                # the program's name is in parentheses and may contain any character, parentheses too
+                fields = file.read().rpartition(b")")[2].split()
+        except OSError:  # ended meanwhile
             yield None
             continue
-        state, parent, group, started = *words[:3], words[19].decode()
+        state, parent, group, started = *fields[:3], fields[19].decode()
         if state not in b"ZX":
             marked = bool(mark) and entry in b"\0" + _environ(name)
             yield ProcessRow(int(name), started, int(parent), int(group), marked)
@@ -102,5 +101,5 @@ def _environ(pid: str) -> bytes:
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:
             return file.read()
-    except OSError:  # gone meanwhile, or another user's
+    except OSError:  # ended meanwhile, or another user's
         return b""

@@ -8,12 +8,12 @@ from typing import Literal
 
 Stream = Literal["out", "err"]
 
-LONG = 8 << 20  # bytes of a line that are held: a longer one comes in pieces
+LONG = 8 << 20  # bytes of a line that are buffered: a longer one comes in pieces
 
 
 @dataclass(frozen=True, slots=True)
 class OutputLine:
-    """One line of output without its newline, or a piece of a long one: all but the `last` are as long as what is held."""
+    """One line of output without its newline, or a piece of a long one."""
 
     stream: Stream
     data: bytes
@@ -22,7 +22,7 @@ class OutputLine:
 
 
 def split(chunks: Iterable[bytes]) -> Iterator[OutputLine]:
-    """What was written to an output once, as `Process.lines` would have given it."""
+    """Yield the lines of a recorded output, as `Process.lines` would."""
     partial = Partial("out", LONG)
     for data in chunks:
         yield from partial.feed(data)

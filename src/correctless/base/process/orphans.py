@@ -1,7 +1,7 @@
-"""Orphaned processes: on Linux this process adopts them, once it has asked for it.
+"""Orphaned processes: on Linux this process can adopt those of its descendants.
 
-A daemon that sheds its group and its environment, and forks itself anew faster than anybody can look through all processes, is
-seen by nobody else. Who adopts must also reap: else what ends stays on as a zombie.
+A daemon that leaves its group, clears its environment and forks faster than all processes can be listed is found in no other
+way. A process that adopts must also reap, or zombies remain.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from collections.abc import Iterable, Iterator
 
 _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 15, 36
 _DISPATCHER = b"correctless-run"  # 15 bytes, what the kernel keeps of a name
-_adopting = False  # a property of this process, and of none it forks
+_adopting = False  # of this process, and of none it forks
 
 
 def adopt() -> None:
-    """From here on, whatever this process's descendants leave behind is its child; nothing where that is impossible."""
-    global _adopting  # what the kernel notes of a process is noted here too
+    """Make this process the parent of its descendants' orphans; do nothing where that is impossible."""
+    global _adopting  # the kernel's flag of this process
     if sys.platform != "linux" or not os.path.exists(f"/proc/self/task/{os.getpid()}/children"):
-        return  # a kernel that doesn't name them: they could not be reaped
+        return  # a kernel that doesn't list them: they could not be reaped
     with contextlib.suppress(ImportError, OSError, AttributeError):
         import ctypes  # only a dispatcher needs it
 
@@ -29,7 +29,7 @@ def adopt() -> None:
 
 @contextlib.contextmanager
 def adopting() -> Iterator[None]:
-    """While this lasts, this process adopts, and its name says that what is below it is an agent's (`is_dispatcher`)."""
+    """Adopt orphans, and name this process a dispatcher during the block: what is below it is an agent's (`is_dispatcher`)."""
     adopt()
     try:
         with open("/proc/self/comm", "rb") as file:
@@ -45,12 +45,12 @@ def adopting() -> Iterator[None]:
 
 
 def adopts() -> bool:
-    """Whether what descendants of this process leave behind becomes its child."""
+    """Whether orphans of this process's descendants become its children."""
     return _adopting
 
 
 def is_dispatcher(pid: int) -> bool:
-    """Whether a process is one that adopts what agents leave behind. No orphan can change another process's name."""
+    """Whether a process adopts the orphans of agents. No orphan can change another process's name."""
     try:
         with open(f"/proc/{pid}/comm", "rb") as file:
             return file.read().rstrip(b"\n") == _DISPATCHER
@@ -66,20 +66,20 @@ def _name(name: bytes) -> None:
 
 
 def children() -> frozenset[int]:
-    """The children of this process, zombies too; none unless it adopts."""
-    found: set[int] = set()
+    """Return the children of this process, zombies too; none unless it adopts."""
+    pids: set[int] = set()
     for thread in os.listdir("/proc/self/task") if _adopting else ():
         # A thread may have ended meanwhile.
         with (
             contextlib.suppress(OSError),
             open(f"/proc/self/task/{thread}/children", encoding="ascii") as file,
         ):
-            found.update(map(int, file.read().split()))
-    return frozenset(found)
+            pids.update(map(int, file.read().split()))
+    return frozenset(pids)
 
 
 def reap(adopted: Iterable[int]) -> frozenset[int]:
-    """Those of these children that have not ended; each is asked for by its id, so that no exit code of another is taken."""
+    """Return those of these children that have not ended; each is waited for by its id, so no other exit code is lost."""
     living = set()
     for pid in adopted:
         with contextlib.suppress(ChildProcessError):

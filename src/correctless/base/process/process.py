@@ -1,6 +1,6 @@
-"""A program in its own session and process group, with its output lines and exit code, and no orphan left.
+"""A program in its own session and process group: its output lines, its exit code, and the end of all it started.
 
-The child first waits at its standard input, so its group id can be made durable before the program runs; when the parent dies
+The child first waits at its standard input, so its group id can be recorded before the program runs; when the parent dies
 before `release`, the child reads end of file and the program never starts.
 """
 
@@ -28,25 +28,23 @@ _PIECE = 1 << 16
 _LINGER = 0.5  # seconds a background child may hold the output open after the program is gone
 _AFTERMATH = 1 << 20  # bytes of output read after that: more than a pipe holds
 _REST = 8 << 20  # bytes of one output that are read of a program that is being ended
-_REAP_S = 0.1  # seconds between two looks for what ended among the adopted
+_REAP_S = 0.1  # seconds between two attempts to reap adopted processes
 _SAME = 5
-_STRIKES = 50  # looks at the adopted before all processes are looked through again
-_KILL_S = 10.0  # seconds until a group that survives SIGKILL is given up
+_STRIKES = 50  # rounds over the adopted before all processes are listed again
+_KILL_S = 10.0  # seconds that a group may survive SIGKILL
 
 # POSIX `read` takes one byte at a time from a pipe, so everything after the first line is the program's. A parent that
-# dies in the middle of the word leaves a line without an end, and `read` fails on it.
+# dies in the middle of that line leaves it without an end, and `read` fails on it.
 _WAIT = 'IFS= read -r word || exit 1; case $word in (go) exec "$@" ;; (quiet) exec "$@" </dev/null ;; esac; exit 1'
-
-
 # In a sandbox: a shell gives a program that is missing the same exit code as outside.
 _INNER = ("/bin/sh", "-c", 'exec "$@"', "sh")
 
 
 @dataclass(frozen=True, slots=True)
 class Wrap:
-    """The words of a sandbox, which starts a program, waits for it and ends with its code."""
+    """The command of a sandbox, which starts a program, waits for it and ends with its code."""
 
-    words: tuple[str, ...]
+    argv: tuple[str, ...]
     contains: bool  # the kernel ends all that was started in it when it ends
 
 
@@ -61,10 +59,10 @@ class Result:
 
 
 class Process:
-    """A program that is held, released, listened to and ended, in this order.
+    """A program that is held, released, read and ended, in this order.
 
-    `timed_out` names the limit that ended `lines` or `chunks`; limits count time awake: CLOCK_MONOTONIC on Linux and
-    mach_absolute_time on macOS both stand still while the machine sleeps.
+    `timed_out` is the limit that ended `lines` or `chunks`; time asleep does not count: CLOCK_MONOTONIC on Linux and
+    mach_absolute_time on macOS both stop meanwhile.
     """
 
     def __init__(
@@ -77,16 +75,16 @@ class Process:
     ) -> None:
         self.pgid = child.pid
         self._wrap = wrap
-        self._others = others  # children this process had before: none of the program's
+        self._others = others  # children this process had before
         self.mark = mark  # an environment variable all descendants inherit: see `group_alive`
         self.timed_out: Limit | None = None
         self._child = child
         self._pending = memoryview(b"")
-        self._settle_s: float | None = None
+        self._end_idle_s: float | None = None
         self._code: int | None = None
         self._partial: dict[Stream, Partial] = {}
-        self._lines: Iterator[OutputLine] = iter(())  # what `lines` has still to give of what was read
-        self._unread: dict[Stream, bytearray] = {"out": bytearray(), "err": bytearray()}  # until it ended
+        self._lines: Iterator[OutputLine] = iter(())  # read, and not yet returned by `lines`
+        self._unread: dict[Stream, bytearray] = {"out": bytearray(), "err": bytearray()}  # read by `end`
 
     @classmethod
     def hold(
@@ -98,7 +96,7 @@ class Process:
         pass_fds: Sequence[int] = (),
         wrap: Wrap | None = None,
     ) -> Process:
-        """Started but waiting. `Stop(3)` when it cannot be started; a missing program is exit code 127, after `release`."""
+        """Start a program that waits for `release`; then exit code 127 means that it is missing. Raises: `Stop(3)`."""
         if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
             # Inherited from a careless parent: the kernel would reap the child, and its exit code would read as 0.
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -106,15 +104,7 @@ class Process:
         others = orphans.children()
         try:
             child = subprocess.Popen(
-                [
-                    "/bin/sh",
-                    "-c",
-                    _WAIT,
-                    "sh",
-                    *(wrap.words if wrap else ()),
-                    *(_INNER if wrap else ()),
-                    *argv,
-                ],
+                ["/bin/sh", "-c", _WAIT, "sh", *((*wrap.argv, *_INNER) if wrap else ()), *argv],
                 cwd=cwd,
                 env={**env, mark: "1"},
                 pass_fds=tuple(pass_fds),
@@ -132,20 +122,20 @@ class Process:
         return cls(child, mark, others, wrap=wrap)
 
     def release(self, stdin: bytes | None) -> None:
-        """Let the program run. `stdin` is fed while the output is read, so no size can block; None is /dev/null."""
+        """Let the program run. `stdin` is written while the output is read, so no size can block; None is /dev/null."""
         self._pending = memoryview(b"quiet\n" if stdin is None else b"go\n" + stdin)
         pipe = _pipe(self._child.stdin)
         os.set_blocking(pipe.fileno(), False)
         if not self._feed():
             pipe.close()
 
-    def settle(self, idle_s: float | None) -> None:
-        """The answer is there: from now on this much silence ends the output, without being a time-out; None takes it back."""
-        self._settle_s = idle_s
+    def end_after_silence(self, idle_s: float | None) -> None:
+        """Let this much silence end the output from now on, which is no time-out; None: the limit of `chunks` again."""
+        self._end_idle_s = idle_s
 
     @property
     def exited(self) -> bool:
-        """Whether the program itself is gone; not reaped here, so its group id cannot become somebody else's."""
+        """Whether the program itself has ended; it is not reaped here, so its group id cannot be reused."""
         if self._code is not None:
             return True
         if hasattr(os, "waitid"):  # not on macOS before Python 3.13
@@ -154,12 +144,12 @@ class Process:
         return self._child.poll() is not None
 
     def chunks(self, *, idle_s: float, wall_s: float) -> Iterator[tuple[Stream, bytes]]:
-        """Output as it arrives, until it has ended and the program is gone, or a limit is reached.
+        """Yield output as it arrives, until output and program have ended, or a limit is reached.
 
-        A background child that holds the output open is waited for only a moment.
+        A background child that keeps the output open is waited for only a moment.
         """
-        started = heard = time.monotonic()
-        gone: float | None = None
+        started = last_output = time.monotonic()
+        exited_at: float | None = None
         aftermath = 0
         reaped = 0.0
         with selectors.DefaultSelector() as selector, _exit_of(self.pgid) as leaving:
@@ -175,23 +165,25 @@ class Process:
                     reaped = now
                     orphans.reap(self._adopted())
                 listening = any(key.data in ("out", "err") for key in selector.get_map().values())
-                if gone is None and self.exited:
-                    gone = now
-                if gone is not None and (not listening or aftermath > _AFTERMATH):
+                if exited_at is None and self.exited:
+                    exited_at = now
+                if exited_at is not None and (not listening or aftermath > _AFTERMATH):
                     return
-                limit = idle_s if self._settle_s is None else self._settle_s
-                if gone is None and now - started >= wall_s:
+                limit = idle_s if self._end_idle_s is None else self._end_idle_s
+                if exited_at is None and now - started >= wall_s:
                     self.timed_out = "wall"
                     return
-                silent = gone is None and now - heard >= limit
-                # The exit is polled where it cannot be waited for. A program's outputs end a moment before it is gone.
-                left = min(limit - (now - heard), wall_s - (now - started), 0.2 if listening else 0.05)
-                ready = selector.select(_LINGER if gone is not None else max(left, 0.0))
+                silent = exited_at is None and now - last_output >= limit
+                # The exit is polled where it cannot be waited for. A program's outputs end a moment before the program.
+                timeout = min(
+                    limit - (now - last_output), wall_s - (now - started), 0.2 if listening else 0.05
+                )
+                ready = selector.select(_LINGER if exited_at is not None else max(timeout, 0.0))
                 if silent and all(key.data == "in" for key, _ in ready):
-                    # Asked after a look: who reads us may have been busy, or stopped, for longer than the limit.
-                    self.timed_out = "idle" if self._settle_s is None else None
+                    # Decided after a select: our reader may have been busy, or stopped, for longer than the limit.
+                    self.timed_out = "idle" if self._end_idle_s is None else None
                     return
-                if gone is not None and not ready:
+                if exited_at is not None and not ready:
                     return
                 for key, _ in ready:
                     if key.data == "exit":
@@ -206,24 +198,24 @@ class Process:
                     if not data:
                         selector.unregister(key.fileobj)
                         continue
-                    heard = time.monotonic()
-                    aftermath += len(data) if gone is not None else 0
+                    last_output = time.monotonic()
+                    aftermath += len(data) if exited_at is not None else 0
                     yield key.data, data
 
     def lines(self, *, idle_s: float, wall_s: float, long: int = LONG) -> Iterator[OutputLine]:
-        """`chunks` as lines, a longer one than `long` bytes in pieces as they arrive: memory stays flat."""
+        """Yield `chunks` as lines, a longer one than `long` bytes in pieces as they arrive: memory stays flat."""
         self._partial = {"out": Partial("out", long), "err": Partial("err", long)}
         for stream, data in self.chunks(idle_s=idle_s, wall_s=wall_s):
             self._lines = self._partial[stream].feed(data)
-            # Not `yield from`: whoever leaves us leaves what is in it to `rest`.
+            # Not `yield from`: what a closed generator did not yield is for `rest`.
             for line in self._lines:  # noqa: UP028 see above
                 yield line
         yield from self._last_lines()
 
     def rest(self) -> Iterator[OutputLine]:
-        """The lines that `lines` has not given when it was left: what was read, and what was written before the end.
+        """Yield the lines that `lines` did not: a program that is cut off may just have written its result.
 
-        To be asked after `end`: whoever is cut off may just have said what counts. At most `_REST` bytes of each output.
+        To be called after `end`. At most `_REST` bytes of each output.
         """
         yield from self._lines
         for stream, partial in self._partial.items():
@@ -237,16 +229,16 @@ class Process:
                 yield partial.take(last=True)
 
     def end(self, grace_s: float) -> int:
-        """SIGTERM to everything the program started, SIGKILL after the grace, until nothing is left; the exit code.
+        """End everything the program started, by SIGTERM and after the grace by SIGKILL; return the exit code.
 
-        Idempotent, and needed after a normal end too. `Stop(3)` when something cannot be ended.
+        Idempotent, and needed after a normal end too. Raises: `Stop(3)` when something cannot be ended.
         """
         if self._code is None:
             with contextlib.suppress(BrokenPipeError):
                 _pipe(self._child.stdin).close()
             try:
                 self._wind_down(grace_s)
-            except BaseException:  # a second Ctrl-C cuts the grace short, and still leaves no orphan
+            except BaseException:  # a second Ctrl-C cuts the grace short, and still no orphan remains
                 self._wind_down(0.0)
                 raise
             finally:
@@ -259,25 +251,25 @@ class Process:
     def _wind_down(self, grace_s: float) -> None:
         now = time.monotonic()
         polite, last = now + grace_s, now + grace_s + _KILL_S
-        told: set[int] = set()
+        signalled: set[int] = set()
 
         def strike(pid: int) -> None:
             now = time.monotonic()
-            # A sandbox's own process ends by itself with what is in it; before that, it would take it along without grace.
-            if now < polite and (pid in told or (self._wrap and pid == self.pgid)):
+            # A sandbox's own process ends with what is in it; killed earlier, it would end that without grace.
+            if now < polite and (pid in signalled or (self._wrap and pid == self.pgid)):
                 return
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL if now >= polite else signal.SIGTERM)
-            told.add(pid)
+            signalled.add(pid)
 
-        # The first look is a picture of the whole tree: who is told to end leaves its children to init, and one of them that
-        # has shed its environment would never be found again.
+        # First the whole tree is listed: the children of an ended process go to init, and one of them that has cleared its
+        # environment would never be found again.
         known: set[ProcessRow] = set()
         if not self._all_ends():
             for pid in living(self.pgid, self.mark, known):
                 strike(pid)
         pause = 0.0005
-        while self._is_left(known, strike):
+        while self._still_running(known, strike):
             self._read_on()
             if time.monotonic() >= last:
                 raise Stop(REFUSED, f"process group {self.pgid} does not end. end it by hand, then resume")
@@ -285,15 +277,12 @@ class Process:
             pause = min(pause * 2, 0.1)
 
     def _read_on(self) -> None:
-        """Take what is in the outputs, without waiting: who is stuck writing to us would not hear SIGTERM's handler out.
+        """Read what is in the outputs, without waiting: a program that blocks on writing would not finish its SIGTERM handler.
 
-        Behind `_REST` bytes an output is closed, which ends whoever writes to it on and on.
+        After `_REST` bytes an output is closed, which ends an endless writer.
         """
-        outputs: dict[Stream, IO[bytes]] = {
-            "out": _pipe(self._child.stdout),
-            "err": _pipe(self._child.stderr),
-        }
-        for stream, file in outputs.items():
+        pipes: dict[Stream, IO[bytes]] = {"out": _pipe(self._child.stdout), "err": _pipe(self._child.stderr)}
+        for stream, file in pipes.items():
             unread = self._unread[stream]
             while not file.closed:
                 if len(unread) > _REST:
@@ -308,27 +297,27 @@ class Process:
                     break
                 unread += data
 
-    def _is_left(self, known: set[ProcessRow], strike: Callable[[int], None]) -> bool:
+    def _still_running(self, known: set[ProcessRow], strike: Callable[[int], None]) -> bool:
         if self._all_ends():
             return bool(orphans.reap(self._adopted()))
-        # Each of the two is asked: what lost its parent, and is another process a moment later, is only ever seen by the first.
+        # Both are evaluated: only the first finds an orphan that has another id a moment later.
         return any((self._strike_adopted(strike), living(self.pgid, self.mark, known, strike)))
 
     def _all_ends(self) -> bool:
-        """Whether the kernel is ending all the program started: the namespace's first process is our child, and the last to go."""
+        """Whether the kernel is ending all the program started: the namespace's first process, our child, ends last."""
         return self._wrap is not None and self._wrap.contains and orphans.adopts() and self.exited
 
     def _adopted(self) -> frozenset[int]:
-        """What the program started and its parent has left to us: while it lives we start nothing else."""
+        """Return the adopted processes of the program: while it lives we start nothing else."""
         return orphans.children() - self._others - {self.pgid}
 
     def _strike_adopted(self, strike: Callable[[int], None]) -> bool:
-        """Strike those until the same are left in several looks: one may fall between a process and its child; whether any is.
+        """Strike the adopted until the same are left in several rounds, for one may miss a new child; whether any is left.
 
-        One strike a look is too few. A daemon that forks itself anew every 0.3 ms, or without a pause, got away in 4 of 16 rounds
+        One strike a round is too few. A daemon that forks itself anew every 0.3 ms, or without a pause, escaped in 4 of 16 rounds
         with 1 strike, and in none with 5, 20, 100 or 2,000, which all took the same 0.4 to 1.3 s (2 busy cores). It matters
-        where `_all_ends` does not hold: without a sandbox, or in one that has no namespace of processes. A cgroup would not
-        replace it: whoever may move an agent into one is the user the agent runs as, so the agent may move out again.
+        where `_all_ends` is false: without a sandbox, or in one without a PID namespace. A cgroup would not replace it: we could
+        move an agent into one only as the user it runs as, so it could move out again.
         """
         before: frozenset[int] = frozenset()
         same = 0
@@ -343,7 +332,7 @@ class Process:
         return bool(before)
 
     def _feed(self) -> bool:
-        """Write what fits; False when all is written or nobody reads any more."""
+        """Write what fits; False when all is written or the reader has closed the pipe."""
         fd = _pipe(self._child.stdin).fileno()
         try:
             while self._pending:
@@ -367,7 +356,7 @@ def run(
     keep: int = 1 << 20,
     grace_s: float = 5.0,
 ) -> Result:
-    """A program from start to end, without a terminal; of its output the last `keep` bytes each are kept."""
+    """Run a program to its end, without a terminal; return the last `keep` bytes of each output."""
     process = Process.hold(argv, cwd=cwd, env=env, pass_fds=pass_fds, wrap=wrap)
     tails: dict[Stream, bytearray] = {"out": bytearray(), "err": bytearray()}
     try:
@@ -384,7 +373,7 @@ def run(
 
 
 def alive(pid: int) -> bool:
-    """Whether there is a process of this number, of any user."""
+    """Whether a process with this id exists, of any user."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -395,18 +384,18 @@ def alive(pid: int) -> bool:
 
 
 def group_alive(pgid: int, mark: str = "") -> bool:
-    """Whether anything of the group still runs, or on Linux anything that carries `mark`; a zombie does not run."""
+    """Whether anything of the group still runs, or on Linux anything with `mark`; a zombie does not run."""
     return bool(living(pgid, mark))
 
 
 def marked(mark: str) -> frozenset[int]:
-    """The processes that carry `mark`, whatever group they went to; none off Linux, where nobody can tell."""
+    """Return the processes with `mark`, of any group; none off Linux, where it cannot be read."""
     return frozenset(row.pid for row in table(mark) if row is not None and row.marked)
 
 
 @contextlib.contextmanager
 def _exit_of(pid: int) -> Iterator[int | None]:
-    """A file that can be read when a child of ours has ended; None off Linux."""
+    """Open a descriptor that is readable when a child of ours has ended; None off Linux."""
     fd: int | None = None
     with contextlib.suppress(OSError, AttributeError):
         fd = os.pidfd_open(pid)

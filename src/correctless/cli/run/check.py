@@ -32,7 +32,7 @@ def tried(ready: start.Ready) -> tuple[str, ...]:
         first = failed[0]
         raise Stop(
             exits.REFUSED,
-            f"{first.what}: {first.said}{more}. {first.fix}, or skip the trial with --no-check",
+            f"{first.what}: {first.result}{more}. {first.fix}, or skip the trial with --no-check",
         )
     return tuple(proof.what for proof in proofs)
 
@@ -41,7 +41,7 @@ def told(proof: preflight.Proof, *, err: bool) -> preflight.Proof:
     """Print the result of one trial and return it."""
     fix = "" if proof.ok else f". {proof.fix}"
     label = "FAILED" if not proof.ok else "WARNING" if proof.warning else "ok"
-    line = f"{label:10} {proof.what}: {proof.said}{fix}"
+    line = f"{label:10} {proof.what}: {proof.result}{fix}"
     click.echo(printable_lines(line), err=err)
     return proof
 
@@ -65,8 +65,8 @@ def check(spec: str, pipeline: str, trial: bool, **flags: Any) -> int:
     if trial:
         sent = notify.trial(ready.frozen.plan, ready.repo, os.environ)
         if not sent.ok:
-            raise Stop(exits.REFUSED, sent.said)
-        click.echo(sent.said)
+            raise Stop(exits.REFUSED, sent.message)
+        click.echo(sent.message)
     click.echo(TRYING, err=True)
     tried = [told(prove(), err=False) for prove in preflight.proofs(ready, os.environ)]
     if start.approval(ready) is None:

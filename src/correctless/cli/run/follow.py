@@ -122,4 +122,4 @@ def _lives(repo: Repo | None) -> bool:
     if by is not None and process.alive(by.pid):
         # Do not touch the lock: even a short shared lock would refuse a dispatcher.
         return True
-    return lock.is_held(repo)
+    return lock.is_locked(repo)

@@ -44,9 +44,9 @@ def bring(here: Repo, remote: str, run: str, *, take_over: bool) -> Logs:
 
     The caller holds the lock.
     """
-    with handover.found(here, remote, run, os.environ) as there:
+    with handover.fetched(here, remote, run, os.environ) as there:
         if not take_over:
-            handover.refuse_taken(there)
+            handover.refuse_other_holder(there)
         for line in handover.will_run(there.parcel.plan):
             click.echo(printable_lines(f"runs here: {line}"), err=True)
         return handover.bring(here, there, _me(here), os.environ, secrets.token_hex)
@@ -64,7 +64,7 @@ def let_go(here: Repo, state: State) -> None:
     """Remove a finished run from its remote; a failure is a warning."""
     if state.plan is not None and state.plan.park is not None:
         try:
-            handover.let_go(here, state.plan.park, state.run)
+            handover.release(here, state.plan.park, state.run)
         except Stop as stop:
             _warn(stop.message)
 

@@ -146,7 +146,7 @@ def _place(origin: Repo, branch: str | None, flags: dict[str, Any]) -> Iterator[
         yield origin, os.getcwd()
         return
     known = origin.commit(f"refs/heads/{branch}") is not None
-    there = worktree.there(origin, branch)
+    there = worktree.existing(origin, branch)
     made = there or worktree.make(origin, branch, start.load_config(origin, flags, os.getcwd()), os.environ)
     as_it_is = f" (on the existing branch {branch}, {made.head()[:12]})" if known else ""
     click.echo(f"worktree: {made.top}{as_it_is}{', which exists already' if there else ''}", err=True)

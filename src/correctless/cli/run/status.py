@@ -53,7 +53,7 @@ def status(everything: bool, as_json: bool, follow: bool) -> int:
     shown = [
         progress.standing(
             state,
-            living=lock.is_held_on(state.branch, places),
+            living=lock.is_branch_locked(state.branch, places),
             inherited="" if everything else _inherited(here, logs),
         )
         for state, logs in zip(states, chosen, strict=True)

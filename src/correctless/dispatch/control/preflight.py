@@ -1,6 +1,6 @@
-"""Checks before a run: each thing it needs, tried.
+"""Checks before a run: each thing it needs is tried.
 
-Trying beats looking up: a login may be there and expired, a test command may be red before the first step.
+A trial tells more than a look: a login may have expired, a test command may fail before the first step.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import os
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from correctless import agents, sandbox
@@ -29,16 +29,14 @@ from correctless.sandbox import trial
 from correctless.sandbox.reach import Needs, inside
 
 _SIGN_SECONDS = 30.0
-_NO_RUN = "00000000-000000-0000"  # has a run's form, and none is ever called so
+_NO_RUN = "00000000-000000-0000"  # has the form of a run id, and no run gets it
 _TURN = Limits(idle_s=120, wall_s=180, turns=2, usd=0.5, grace_s=5)
-# Harmless where nothing denies them: no folder and no file can be made there.
+# Harmless if they are not denied: no folder and no file can be made below /dev/null.
+_NOWHERE = "/dev/null/.correctless/artifacts"
 _DENIED: tuple[tuple[str, dict[str, str]], ...] = (
-    ("Bash", {"command": "mkdir /dev/null/.correctless/artifacts", "description": "a trial"}),
-    ("Write", {"file_path": "/dev/null/.correctless/artifacts/trial", "content": ""}),
-    (
-        "Edit",
-        {"file_path": "/dev/null/.correctless/artifacts/trial", "old_string": "a", "new_string": "b"},
-    ),
+    ("Bash", {"command": f"mkdir {_NOWHERE}", "description": "a trial"}),
+    ("Write", {"file_path": f"{_NOWHERE}/trial", "content": ""}),
+    ("Edit", {"file_path": f"{_NOWHERE}/trial", "old_string": "a", "new_string": "b"}),
 )
 _GUARDED = "correctless guard: "
 _TRIAL = (
@@ -48,13 +46,13 @@ _TRIAL = (
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """One thing tried; `said` is one line for you, `fix` the repair, "" when none is needed.
+    """The result of one check, as one line; `fix` is how to repair it, "" when it passed.
 
-    With `warning` it holds, and is worth a look all the same.
+    A `warning` passed, and needs a look all the same.
     """
 
     what: str
-    said: str
+    result: str
     fix: str = ""
     warning: bool = False
 
@@ -65,11 +63,9 @@ class Proof:
 
 
 def proofs(ready: Ready, env: Mapping[str, str]) -> Iterator[Callable[[], Proof]]:
-    """Yield the checks in order, each a function that may take minutes.
+    """Yield the checks in order, each a function that may take minutes; together they cost one agent turn.
 
-    Together they cost one agent turn.
-
-    Nothing is written to the repository but what the project's own commands write there.
+    Only the project's own commands write to the repository.
     """
     plan = ready.frozen.plan
     for argv in dict.fromkeys(step.check for step in plan.steps if step.check):
@@ -93,78 +89,56 @@ def proofs(ready: Ready, env: Mapping[str, str]) -> Iterator[Callable[[], Proof]
 def _check(ready: Ready, env: Mapping[str, str], argv: tuple[str, ...]) -> Proof:
     what = f"{' '.join(argv)} on the base commit"
     with tempfile.TemporaryDirectory() as gh:
-        done = run(
-            argv,
-            ready.repo,
-            _environment(ready, env, gh),
-            1800.0,
-            (),
-            sandbox_for(ready.repo, ready.frozen.plan, gh, env)[2],
-        )
+        make = sandbox_for(ready.repo, ready.frozen.plan, gh, env)[2]
+        done = run(argv, ready.repo, _environment(ready, env, gh), 1800.0, (), make)
     if done.timed_out:
         return Proof(what, "it took over 30 minutes", "make it faster, or check less with commands.test")
     if done.code != 0:
-        said = first_line(done.err if done.err.strip() else done.out)
-        return Proof(what, f"it ended with {done.code}: {said}", "make it pass before a run is judged by it")
+        output = first_line(done.err if done.err.strip() else done.out)
+        return Proof(what, f"it ended with {done.code}: {output}", "make it pass before you start a run")
     if dirty := ready.repo.dirty_files():
-        return Proof(
-            what,
-            f"it passed and left {dirty[0]} behind",
-            "add what it writes to .gitignore: each step would commit it",
-        )
+        fix = "add its output to .gitignore: each step would commit it"
+        return Proof(what, f"it passed and left {dirty[0]} behind", fix)
     return Proof(what, "it passed")
 
 
 def _sandbox(ready: Ready, env: Mapping[str, str]) -> Proof:
-    """The wall tried from inside, and what lies within it."""
+    """Try to leave the sandbox from inside, and report what is writable in it."""
     plan, repo = ready.frozen.plan, ready.repo
     what = "the sandbox of the agents"
     with tempfile.TemporaryDirectory() as folder:
         means, fault, make = sandbox_for(repo, plan, folder, env)
         if means is None or make is None:
-            return Proof(what, f"there is none, and agents reach all that you reach: {fault}", warning=True)
+            return Proof(what, f"no sandbox, so agents reach all that you reach: {fault}", warning=True)
         environment = _environment(ready, env, folder)
-        made = make(Needs(), (), environment)
+        prepared = make(Needs(), (), environment)
         place = place_of(repo, plan, folder, env)
-        done = trial.leave(made, place, uuid.uuid4().hex[:8], environment)
+        done = trial.leave(prepared, place, uuid.uuid4().hex[:8], environment)
     if done.fault:
-        return Proof(
-            what,
-            f"{means.name} could not be tried: {done.fault}",
-            'see docs/sandbox.md, or set agent_sandbox: "off"',
-        )
+        fix = 'see docs/sandbox.md, or set agent_sandbox: "off"'
+        return Proof(what, f"{means.name} could not be tried: {done.fault}", fix)
     if done.possible:
         return Proof(what, f"in it one can {', '.join(done.possible)}", "see docs/sandbox.md")
-    writable = [rule.path for rule in made.reach.rules if rule.access == "write" and not rule.source]
+    writable = [rule.path for rule in prepared.reach.rules if rule.access == "write" and not rule.source]
     outside = [path for path in writable if not inside(path, repo.top) and not inside(path, repo.common_dir)]
     also = f", {', '.join(outside)}" if outside else ""
-    tried = (
-        f"{means.name}: {len(done.tries)} ways out were tried and none works; agents write {repo.top}{also}"
-    )
+    ways = f"{len(done.tries)} ways out were tried and none works"
+    tried = f"{means.name}: {ways}; agents write {repo.top}{also}"
     if missing := sandbox.missing(place):
-        return Proof(what, f"{tried}. not there, so left out: {', '.join(missing)}", warning=True)
+        return Proof(what, f"{tried}. missing, so not in it: {', '.join(missing)}", warning=True)
     return Proof(what, tried)
 
 
 def _signature(ready: Ready) -> Proof:
     what = "a signed commit"
     tree = ready.repo.git("rev-parse", "HEAD^{tree}").strip()
-    done = ready.repo.try_git(
-        "commit-tree",
-        "-S",
-        "-p",
-        "HEAD",
-        "-m",
-        "trial",
-        tree,
-        rights="sign",
-        seconds=_SIGN_SECONDS,
-    )
+    args = ("commit-tree", "-S", "-p", "HEAD", "-m", "trial", tree)
+    done = ready.repo.try_git(*args, rights="sign", seconds=_SIGN_SECONDS)
     if done.returncode == 0:
         return Proof(what, "made without a prompt")
-    said = first_line(done.stderr.encode())
+    output = first_line(done.stderr.encode())
     fix = "unlock the key for as long as a run lasts, or: git config commit.gpgsign false"
-    return Proof(what, f"could not be made without a prompt: {said}", fix)
+    return Proof(what, f"could not be made without a prompt: {output}", fix)
 
 
 def _push(ready: Ready) -> Proof:
@@ -206,9 +180,9 @@ def _turn(ready: Ready, env: Mapping[str, str], step: PlannedStep) -> Proof:
     agent = agents.named(step.agent, ready.repo.top)
     what = f"one turn of {step.agent}"
     if not agent.takes_recorder:  # a program would begin to work
-        return Proof(f"agent {step.agent}", "its program is there; it was not started")
+        return Proof(f"agent {step.agent}", "its program exists; it was not started")
     with tempfile.TemporaryDirectory() as folder:
-        task = replace(_trial(ready, env, step, folder), environment=_environment(ready, env, folder))
+        task = _trial(ready, env, step, folder, _environment(ready, env, folder))
         try:
             outcome = agent.hold(task).release(_impatient)
         except Stop as stop:
@@ -218,7 +192,9 @@ def _turn(ready: Ready, env: Mapping[str, str], step: PlannedStep) -> Proof:
     return Proof(what, outcome.reason, _turn_fix(outcome.reason))
 
 
-def _trial(ready: Ready, env: Mapping[str, str], step: PlannedStep, folder: str) -> Task:
+def _trial(
+    ready: Ready, env: Mapping[str, str], step: PlannedStep, folder: str, environment: Mapping[str, str]
+) -> Task:
     return Task(
         run="trial",
         step=step.name,
@@ -226,7 +202,7 @@ def _trial(ready: Ready, env: Mapping[str, str], step: PlannedStep, folder: str)
         prompt=_TRIAL,
         system="",
         cwd=ready.repo.top,
-        environment={},
+        environment=environment,
         tools=step.tools,
         limits=_TURN,
         session=str(uuid.uuid4()),
@@ -240,27 +216,26 @@ def _trial(ready: Ready, env: Mapping[str, str], step: PlannedStep, folder: str)
 
 
 def _guard(ready: Ready, env: Mapping[str, str], step: PlannedStep) -> Proof:
-    """One call that has to be denied, made in the very client and with the flags of the run, without a model."""
+    """Make one call that must be denied, with the client and the flags of the run, without a model."""
     what = "the guard in that client"
-    tool, given = next(((tool, given) for tool, given in _DENIED if tool in _names(step)), ("", {}))
+    tool, arguments = next((call for call in _DENIED if call[0] in _names(step)), ("", {}))
     if not tool:
         return Proof(what, f"{step.name} has no tool that it would deny anything to")
     agent = agents.named(step.agent, ready.repo.top)
-    from correctless.dispatch.control.stub_model import OneCall  # whose server takes 10 ms to import
+    from correctless.dispatch.control.stub_model import StubModel  # its server takes 10 ms to import
 
-    with tempfile.TemporaryDirectory() as folder, OneCall(tool, given) as model:
-        environment = model.environment(_environment(ready, env, folder))
-        task = replace(_trial(ready, env, step, folder), environment=environment)
+    with tempfile.TemporaryDirectory() as folder, StubModel(tool, arguments) as model:
+        task = _trial(ready, env, step, folder, model.environment(_environment(ready, env, folder)))
         try:
             agent.hold(task).release(_impatient)
         except Stop as stop:
             return Proof(what, stop.message, "fix the cause, then check again")
-        said = " ".join(model.results)
-    if _GUARDED in said:
+        output = " ".join(model.results)
+    if _GUARDED in output:
         return Proof(what, f"denied a trial call of {tool}")
     return Proof(
         what,
-        f"a trial call of {tool} was not denied by it ({first_line(said.encode()) or 'the call was never answered'})",
+        f"a trial call of {tool} was not denied by it ({first_line(output.encode()) or 'the call was never answered'})",
         "see that no managed setting of Claude Code disables hooks, and that scripts/guard of the plugin can be run",
     )
 
@@ -276,7 +251,7 @@ def _turn_fix(reason: str) -> str:
 
 
 def _impatient(activity: Activity) -> None:
-    # A client tries for minutes what a person at a terminal wants to know now.
+    # A client retries for minutes, and you are waiting at the terminal.
     if activity.kind == "retry":
         raise Stop(REFUSED, f"the service did not answer as it should ({activity.text})")
 

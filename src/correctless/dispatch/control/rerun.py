@@ -1,4 +1,4 @@
-"""A step to run again, and the event that takes the run back to it."""
+"""The request that a step runs again: the event that rewinds the run to it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,9 @@ from correctless.runlog.state import UNDER_WAY, State, checked_state
 
 
 def request(ctx: RunContext, tell: Tell, *, step: str, note: str, by: str, channel: str) -> State:
-    """Have `step` and all after it run again, as new attempts.
+    """Record that `step` and all after it run again, as new attempts; the branch's head gets a ref of its own.
 
-    The head of the branch is kept under a ref of its own.
-
-    `Stop(3)` when the step did not finish, or when something was pushed already. The caller holds the lock and resumes.
+    The caller holds the lock and resumes. Raises: `Stop(3)` when the step did not finish, or the branch was pushed already.
     """
     events = record.load(ctx.logs).events
     state = checked_state(ctx.logs.run, events)
@@ -33,17 +31,17 @@ def request(ctx: RunContext, tell: Tell, *, step: str, note: str, by: str, chann
     if step not in finished:
         known = ", ".join(finished) or "none yet"
         raise Stop(exits.REFUSED, f"'{step}' did not finish in run {state.run}. name one of: {known}")
-    if left := process.marked(state.mark):
-        # What left its agent's group has let go of the lock, and would write into the step that runs again.
+    if orphans := process.marked(state.mark):
+        # What left its agent's group no longer has the lock, and would write into the step that runs again.
         raise Stop(
             exits.LOCKED,
-            f"process {', '.join(map(str, sorted(left)))} of the last attempt still lives. "
+            f"process {', '.join(map(str, sorted(orphans)))} of the last attempt still lives. "
             "wait for it, or end it with: correctless cauto stop",
         )
     untrusted.recover(ctx, state)
     log = Log(ctx, tell)
     if state.phase in UNDER_WAY and ctx.repo.dirty_files():
-        # What a cut-off attempt left is kept like that of every other: the branch goes back without it.
+        # What an interrupted attempt left is saved as a patch, as for every other, and is not in the rewound branch.
         failed = work.discard(ctx, state, counted=False, reason=f"{by} had {step} run again")
         log.write(state, failed)
         events = record.load(ctx.logs).events
@@ -58,22 +56,22 @@ def request(ctx: RunContext, tell: Tell, *, step: str, note: str, by: str, chann
             f"the commit {step} began at ({base[:12]}) is not in this clone: the branch was squashed before it came here. "
             "have it run again where the run was parked from",
         )
-    kept = _keep(ctx, state.run)
+    ref = _save_head(ctx, state.run)
     event = Rerun(
         step=step,
         note=note,
         by=by,
         channel=channel,
         base=base,
-        kept=kept,
+        kept=ref,
         discarded=tuple(Superseded(s.step, s.attempt) for s in started if s.step in gone),
     )
     return checked_state(ctx.logs.run, (*events, log.write(state, event)))
 
 
-def _keep(ctx: RunContext, run: str) -> str:
+def _save_head(ctx: RunContext, run: str) -> str:
     prefix = f"refs/correctless/kept/{run}/"
-    taken = ctx.repo.git("for-each-ref", "--format=%(refname)", prefix).splitlines()
-    ref = f"{prefix}{len(taken) + 1}"
+    refs = ctx.repo.git("for-each-ref", "--format=%(refname)", prefix).splitlines()
+    ref = f"{prefix}{len(refs) + 1}"
     ctx.repo.git("update-ref", ref, "HEAD", "")
     return ref

@@ -43,14 +43,14 @@ _CI_REMOTE = "origin"
 class Request:
     """What you ask for: a spec, and what differs from the configuration."""
 
-    spec: str  # path, from the folder the person stands in
+    spec: str  # path, from your current folder
     pipeline: str = "default"
-    flags: Mapping[str, Any] | None = None  # keys of the configuration; None values are not given
+    flags: Mapping[str, Any] | None = None  # keys of the configuration; None is no value
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A run that may start: everything was checked and nothing written."""
+    """A run that may start: all is checked and nothing written."""
 
     repo: Repo
     logs: Logs
@@ -61,32 +61,30 @@ class Ready:
 
 
 def prepare(repo: Repo, cwd: str, request: Request, env: Mapping[str, str]) -> Ready:
-    """Check whatever can be checked; nothing on disk changes.
-
-    Raises: `Stop` with what is wrong.
-    """
+    """Check all that can be checked; nothing on disk changes. Raises: `Stop` with what is wrong."""
     branch = _branch(repo)
     logs = logs_of(repo, branch)
-    if lock.is_held(repo):
+    if lock.is_locked(repo):
         lock.Lock.take(repo, "a refusal").close()  # raises, naming who has it
     anchors.refuse_disproved(logs, None, env)
-    # First: what an agent of an unfinished run left is compared by whoever goes on with it, and nothing of git's runs before.
+    # First: no git command may run on what the agent of an unfinished run left; its resume compares that before.
     _refuse_unfinished(checked_state(logs.run, record.load(logs).events))
-    found = load_config(repo, request.flags, cwd)
-    _refuse_protected(repo, branch, found)
-    if sandbox.find(found.agent_sandbox, env, exclude=(repo.top, repo.home))[0] is not None:
+    configured = load_config(repo, request.flags, cwd)
+    _refuse_protected(repo, branch, configured)
+    if sandbox.find(configured.agent_sandbox, env, exclude=(repo.top, repo.home))[0] is not None:
         sandbox.refuse(repo)
     spec, data = _spec(repo, cwd, request.spec)
     _refuse_dirt(repo)
-    _refuse_nobody(repo)
+    _refuse_unknown_committer(repo)
     anchors.refuse_disproved(logs, repo, env)
-    target = found.target or repo.default_branch(found.remote) or _usual_target(repo, found.remote)
-    # Now, and not after hours at the gate: where the logs of what it carries are missing, no run of this branch is published.
-    base = inheritance.base_ref(repo, found.remote, [target], branch)
+    remote = configured.remote
+    target = configured.target or repo.default_branch(remote) or _usual_target(repo, remote)
+    # Now, and not after hours at the gate: if logs of merged branches are missing, no run of this branch is published.
+    base = inheritance.base_ref(repo, remote, [target], branch)
     waiting = gate.asked(logs, repo, base=base)[1].waiting
     frozen = make_plan(
         repo,
-        found,
+        configured,
         branch=branch,
         base=repo.head(),
         spec=spec,
@@ -95,24 +93,24 @@ def prepare(repo: Repo, cwd: str, request: Request, env: Mapping[str, str]) -> R
         branch_slug=logs.branch_slug,
         env=env,
         target=target,
-        park=_parks_on(repo, found, env),
-        merge=_merged_by(repo, found, target, env),
+        park=_parks_on(repo, configured, env),
+        merge=_merged_by(repo, configured, target, env),
     )
     _check_agents(frozen, env, repo.top)
-    if found.pr == "gh":
-        github(repo, found.remote, env).check()
+    if configured.pr == "gh":
+        github(repo, remote, env).check()
     inherited = tuple(each for each in waiting if each.branch)
-    return Ready(repo, logs, found, frozen, data.decode("utf-8", "replace"), inherited)
+    return Ready(repo, logs, configured, frozen, data.decode("utf-8", "replace"), inherited)
 
 
-def _merged_by(repo: Repo, found: Config, target: str, env: Mapping[str, str]) -> str:
-    if found.merge == "never":
+def _merged_by(repo: Repo, configured: Config, target: str, env: Mapping[str, str]) -> str:
+    if configured.merge == "never":
         return ""
-    if found.pr != "gh":
+    if configured.pr != "gh":
         raise Stop(exits.REFUSED, "'merge' needs a pull request that gh opens. set pr: gh, or leave it out")
     from correctless.dispatch.finish.merging import contract_of
 
-    return contract_of(repo, github(repo, found.remote, env).repo, target, env)
+    return contract_of(repo, github(repo, configured.remote, env).repo, target, env)
 
 
 def approval(ready: Ready) -> Confirmation | None:
@@ -123,11 +121,9 @@ def approval(ready: Ready) -> Confirmation | None:
 def begin(
     ready: Ready, ctx: RunContext, approved: Confirmation, tell: Tell, *, tried: Sequence[str] = ()
 ) -> LoggedEvent:
-    """Freeze the plan, create the logs and record `run_started`.
+    """Freeze the plan, create the logs and record `run_started`; `ctx` has the lock.
 
-    `ctx` holds the lock.
-
-    `tried` is what the run will need and was found to hold.
+    `tried` are the checks of `preflight` that passed.
     """
     # Once more under the lock: another dispatcher may have been faster.
     before = checked_state(ready.logs.run, record.load(ready.logs).events)
@@ -168,10 +164,10 @@ def load_config(repo: Repo, flags: Mapping[str, Any] | None, cwd: str) -> Config
     """Return the configuration of the base commit, with your flags."""
     data = repo.file_at("HEAD", config.PATH)
     values = config.parse(data) if data is not None else None
-    given = dict(flags or {})
-    if given.get("agent"):
-        given["agent"] = agents.named(given["agent"], cwd).spelled
-    return config.load(values, flags=given)
+    overrides = dict(flags or {})
+    if overrides.get("agent"):
+        overrides["agent"] = agents.named(overrides["agent"], cwd).spelled
+    return config.load(values, flags=overrides)
 
 
 def _branch(repo: Repo) -> str:
@@ -188,9 +184,9 @@ def _branch(repo: Repo) -> str:
     return branch
 
 
-def _refuse_protected(repo: Repo, branch: str, found: Config) -> None:
-    default = repo.default_branch(found.remote)
-    refuse_protected(branch, (*found.protected, *((default,) if default else ())))
+def _refuse_protected(repo: Repo, branch: str, configured: Config) -> None:
+    default = repo.default_branch(configured.remote)
+    refuse_protected(branch, (*configured.protected, *((default,) if default else ())))
 
 
 def _spec(repo: Repo, cwd: str, named: str) -> tuple[str, bytes]:
@@ -199,7 +195,7 @@ def _spec(repo: Repo, cwd: str, named: str) -> tuple[str, bytes]:
     if inside.startswith(os.pardir):
         raise Stop(
             exits.REFUSED,
-            f"the spec {named} lies outside {repo.top}. put it into the repository and commit it",
+            f"the spec {named} is outside of {repo.top}. put it into the repository and commit it",
         )
     try:
         data = below.read(path)
@@ -224,17 +220,17 @@ def _refuse_dirt(repo: Repo) -> None:
             f"{repo.top} has uncommitted changes ({dirty[0]}{more}). commit or stash them, "
             "or let the run have a worktree of its own: --worktree BRANCH",
         )
-    # A step's commit holds what its check saw, and they would be in it.
+    # They would be in a step's commit: it has all that its check ran on.
     if hidden := hidden_changes(repo):
         raise Stop(
             exits.REFUSED,
-            f"{repo.top} has changes that git was told not to look at ({hidden[0]}). let the run have a worktree of its own "
-            "(--worktree BRANCH), or have git look again: git update-index --no-assume-unchanged --no-skip-worktree FILE",
+            f"{repo.top} has changes that git's index hides ({hidden[0]}). let the run have a worktree of its own "
+            "(--worktree BRANCH), or unmark them: git update-index --no-assume-unchanged --no-skip-worktree FILE",
         )
 
 
-def _refuse_nobody(repo: Repo) -> None:
-    # Found now and not after the first step's work is done and can't be committed.
+def _refuse_unknown_committer(repo: Repo) -> None:
+    # Now, and not when the first step's work can't be committed.
     if repo.try_git("var", "GIT_COMMITTER_IDENT").returncode != 0:
         raise Stop(
             exits.REFUSED,
@@ -242,19 +238,19 @@ def _refuse_nobody(repo: Repo) -> None:
         )
 
 
-def _parks_on(repo: Repo, found: Config, env: Mapping[str, str]) -> str | None:
-    """The remote a run that stops is parked on: the one that is named, in CI the usual one."""
-    if found.park == config.NO_PARKING:
+def _parks_on(repo: Repo, configured: Config, env: Mapping[str, str]) -> str | None:
+    """Return the remote a run that stops is parked on: the configured one, in CI the usual one."""
+    if configured.park == config.NO_PARKING:
         return None
-    if found.park is not None:
-        refuse_unknown(repo, found.park)
-        return found.park
+    if configured.park is not None:
+        refuse_unknown(repo, configured.park)
+        return configured.park
     in_ci = env.get("CI", "").lower() not in ("", "0", "false")
     return _CI_REMOTE if in_ci and _CI_REMOTE in repo.git("remote").splitlines() else None
 
 
 def _usual_target(repo: Repo, remote: str) -> str:
-    # A remote that was added by hand has no HEAD here until somebody asks for it.
+    # A remote that was added by hand has no HEAD in this clone until `git remote set-head`.
     known = (name for name in ("main", "master") if repo.commit(f"refs/remotes/{remote}/{name}"))
     return next(known, "main")
 
@@ -263,7 +259,7 @@ def _refuse_unfinished(state: State) -> None:
     if state.unfinished:
         raise Stop(
             exits.REFUSED,
-            f"run {state.run} on this branch is unfinished. go on with: correctless cauto resume, "
+            f"run {state.run} on this branch is unfinished. continue with: correctless cauto resume, "
             "or end it with: correctless cauto stop --abandon",
         )
 

@@ -1,4 +1,4 @@
-"""The end of a run from outside: its processes, and with `abandon` the run."""
+"""Stopping a run from outside: its processes, and with `abandon` the run itself."""
 
 from __future__ import annotations
 
@@ -26,30 +26,28 @@ _PATIENCE_SECONDS = 30.0  # a dispatcher ends its agent's group first, which may
 
 def end_processes(repo: Repo, state: State) -> str:
     """End the dispatcher and the last agent; return what was ended, "" for nothing."""
-    ended = [_end_holder(repo)] if lock.is_held(repo) else []
-    left = process.marked(state.mark) if state.mark else frozenset()
-    for pid in left:
+    ended = [_end_holder(repo)] if lock.is_locked(repo) else []
+    orphans = process.marked(state.mark) if state.mark else frozenset()
+    for pid in orphans:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    if left:
-        ended.append(f"what the agent had left running: {', '.join(map(str, sorted(left)))}")
+    if orphans:
+        ended.append(f"processes the agent had left running: {', '.join(map(str, sorted(orphans)))}")
     return ", ".join(ended)
 
 
 def _end_holder(repo: Repo) -> str:
     by = lock.holder(repo)
     if by is None:
-        raise Stop(
-            exits.LOCKED, f"something holds {lock.path(repo)} and doesn't say who it is. end it by hand"
-        )
+        raise Stop(exits.LOCKED, f"an unknown process has locked {lock.path(repo)}. end it by hand")
     ended = []
     if _holds(by.pid, lock.path(repo)):
         with suppress(ProcessLookupError, PermissionError):
             os.kill(by.pid, signal.SIGTERM)
             ended.append(f"process {by.pid} ({by.what})")
         _wait(repo)
-    if by.group is not None and lock.is_held(repo) and process.group_alive(by.group):
-        # Its dispatcher is gone: the agent is an orphan that still has the lock.
+    if by.group is not None and lock.is_locked(repo) and process.group_alive(by.group):
+        # Its dispatcher has ended: the agent is an orphan that still has the lock.
         with suppress(ProcessLookupError):
             os.killpg(by.group, signal.SIGTERM)
         _wait(repo, seconds=5.0)
@@ -57,10 +55,10 @@ def _end_holder(repo: Repo) -> str:
             os.killpg(by.group, signal.SIGKILL)
         ended.append(f"the agent's process group {by.group}")
         _wait(repo, seconds=5.0)
-    if lock.is_held(repo):
+    if lock.is_locked(repo):
         raise Stop(
             exits.LOCKED,
-            f"{lock.path(repo)} is still held after {', '.join(ended) or 'nothing could be ended'}. end its holder by hand",
+            f"{lock.path(repo)} is still locked after {', '.join(ended) or 'nothing could be ended'}. end its holder by hand",
         )
     return ", ".join(ended)
 
@@ -75,7 +73,7 @@ def abandon(ctx: RunContext, tell: Tell, *, by: str) -> State:
         raise Stop(exits.REFUSED, f"run {state.run} is not unfinished: there is nothing to abandon")
     try:
         untrusted.recover(ctx, state)
-    except Stop as stop:  # to be said, and no reason to keep the run
+    except Stop as stop:  # a warning: the run is abandoned all the same
         ctx.activity(Activity("warning", one_line(stop.message, 1000)))
     log = Log(ctx, tell)
     under_way = _under_way(ctx, state)
@@ -85,14 +83,14 @@ def abandon(ctx: RunContext, tell: Tell, *, by: str) -> State:
 
 
 def _under_way(ctx: RunContext, state: State) -> Event | None:
-    """What became of the step the run stands in, so that no work stays on the branch whose decisions nobody is asked about."""
+    """Return the event that ends the current step: no work may stay on the branch with decisions that nobody confirms."""
     if state.phase == "rewinding":
         if ctx.repo.dirty_files():
             raise Stop(
                 exits.REFUSED,
-                f"{ctx.repo.top} has changes, and a step that was to run again is to be taken back. commit or stash them",
+                f"{ctx.repo.top} has changes, and a step that was to run again must be reverted. commit or stash them",
             )
-        # What was there is kept under a ref since the re-run was asked for.
+        # The re-run's request has saved the head under a ref.
         ctx.repo.reset_to(state.step_base)
         return Rewound(state.step_base)
     if state.step is None or state.phase not in UNDER_WAY:
@@ -105,7 +103,7 @@ def _under_way(ctx: RunContext, state: State) -> Event | None:
 
 
 def _holds(pid: int, path: str) -> bool:
-    # The number in the file may be another process's by now: only one that has this very file open is signalled.
+    # The id in the file may be another process's by now: only one that has this file open is signalled.
     folder = f"/proc/{pid}/fd"
     if not os.path.isdir("/proc/self"):
         return process.alive(pid)
@@ -122,5 +120,5 @@ def _link(path: str) -> str:
 
 def _wait(repo: Repo, *, seconds: float = _PATIENCE_SECONDS) -> None:
     deadline = time.monotonic() + seconds
-    while lock.is_held(repo) and time.monotonic() < deadline:
+    while lock.is_locked(repo) and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -1,6 +1,6 @@
-"""A model on loopback that makes one tool call.
+"""A stub model on loopback that makes one tool call.
 
-With it the very client and flags of a run are tried without a model, which might make the call or not, and without cost.
+With it the client and flags of a run are tried without cost, and without a real model, which may make the call or not.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
-# What would send the client elsewhere, or with a person's login.
+# Variables that would send the client elsewhere, or with your login.
 _ELSEWHERE = ("ANTHROPIC_", "CLAUDE_CODE_USE_", "CLAUDE_CODE_OAUTH_TOKEN", "CLAUDE_CODE_CLIENT_")
 _ID = "toolu_trial"
 
 
-class OneCall:
+class StubModel:
     """The server as a context manager.
 
     `results` are the texts the client returned for the call, in order.
     """
 
-    def __init__(self, tool: str, given: Mapping[str, Any]) -> None:
+    def __init__(self, tool: str, arguments: Mapping[str, Any]) -> None:
         self.results: list[str] = []
-        self._call = {"type": "tool_use", "id": _ID, "name": tool, "input": dict(given)}
+        self._call = {"type": "tool_use", "id": _ID, "name": tool, "input": dict(arguments)}
         self._server = _ModelServer(self)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
@@ -39,12 +39,12 @@ class OneCall:
 
     def environment(self, env: Mapping[str, str]) -> dict[str, str]:
         """Return `env` without any way to a real model."""
-        kept = {name: value for name, value in env.items() if not name.startswith(_ELSEWHERE)}
+        variables = {name: value for name, value in env.items() if not name.startswith(_ELSEWHERE)}
         proxies = {
-            name: "" for name in kept if name.lower().endswith("_proxy") and name.lower() != "no_proxy"
+            name: "" for name in variables if name.lower().endswith("_proxy") and name.lower() != "no_proxy"
         }
         return {
-            **kept,
+            **variables,
             **proxies,
             "ANTHROPIC_BASE_URL": f"http://127.0.0.1:{self._server.server_address[1]}",
             "ANTHROPIC_API_KEY": "none",
@@ -55,10 +55,10 @@ class OneCall:
         }
 
     def message(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the model's next message: the call, and after its result the end."""
-        given = list(_results(request))
-        self.results += given
-        called = not given and any(
+        """Return the model's next message: the call, and the end after its result."""
+        results = list(_results(request))
+        self.results += results
+        called = not results and any(
             tool.get("name") == self._call["name"] for tool in request.get("tools", ())
         )
         return {
@@ -78,22 +78,19 @@ def _results(request: Mapping[str, Any]) -> Iterator[str]:
         for block in message["content"] if isinstance(message["content"], list) else ():
             if block["type"] == "tool_result" and block["tool_use_id"] == _ID:
                 content = block.get("content", "")
-                yield (
-                    content
-                    if isinstance(content, str)
-                    else "\n".join(each.get("text", "") for each in content)
-                )
+                parts = [content] if isinstance(content, str) else [each.get("text", "") for each in content]
+                yield "\n".join(parts)
 
 
 class _ModelServer(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, model: OneCall) -> None:
+    def __init__(self, model: StubModel) -> None:
         self.model = model
         super().__init__(("127.0.0.1", 0), _Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """The client ended in the middle of an answer: what it did not say, it did not say."""
+        """Ignore a client that ended in the middle of an answer."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -101,7 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_: Any) -> None:
-        """Nothing: the terminal is the person's."""
+        """Log nothing to the terminal."""
 
     def do_HEAD(self) -> None:
         self._send(b"", "text/plain")

@@ -1,4 +1,4 @@
-"""A dispatcher's context: repository, logs, lock, clock, and agents."""
+"""A dispatcher's context: repository, logs, lock, clock and agents."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from correctless.base.clock import utcnow
 from correctless.decisions.decision import Attempt
 from correctless.dispatch.core.decisions_log import DecisionsLog
 from correctless.ledger.heads import noting
-from correctless.project.git import Repo, Standing, push_urls
+from correctless.project.git import Repo, WorktreeStatus, push_urls
 from correctless.project.git.before import Before
 from correctless.project.lock import Lock
 from correctless.project.paths import Logs
@@ -28,10 +28,7 @@ from correctless.runlog.state import State
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One deferred decision, as you are asked about it.
-
-    All but `number` is a model's or a skill's text.
-    """
+    """One deferred decision, as you are asked about it; all but `number` is a model's or a skill's text."""
 
     number: int  # of its entry in the decisions log
     step: str
@@ -43,19 +40,15 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class PersonAnswers:
-    """Your answers: entry -> "" to accept the default, else your own text.
-
-    An entry that is left out stays deferred.
-    """
+    """Your answers: entry -> "" to accept the default, else your own text; other entries stay deferred."""
 
     by: str
     channel: str
-    said: Mapping[int, str]
+    texts: Mapping[int, str]
 
 
-Ask = Callable[
-    [Sequence[Question], float], PersonAnswers | None
-]  # questions, seconds -> None when nobody answered
+# Takes the questions and seconds; None without an answer.
+Ask = Callable[[Sequence[Question], float], PersonAnswers | None]
 
 
 @dataclass(slots=True)
@@ -71,23 +64,22 @@ class RunContext:
     sleep: Callable[[float], None] = time.sleep
     token: Callable[[int], str] = secrets.token_hex  # bytes -> hex digits
     activity: Callable[[Activity], None] = field(default=lambda _: None)
-    ask: Ask | None = None  # the person at this terminal; None where there is nobody
-    before: Before | None = None  # the snapshot that what an agent wrote runs behind
+    ask: Ask | None = None  # asks you at this terminal; None if unattended
+    before: Before | None = None  # the snapshot to restore after something untrusted ran
     settings: dict[str, bytes] = field(default_factory=dict)  # path -> the git configuration that was frozen
     decisions: DecisionsLog = field(init=False)
-    # What git was asked since something untrusted ran last, so that it is asked once:
-    checked: tuple[Attempt, Standing] | None = (
-        None  # the attempt whose check passed, and the worktree after it
-    )
-    scoped: tuple[tuple[str, str], ...] | None = None  # its configuration, without frozen settings
+    # Answers of git since something untrusted ran last, so that it is asked once:
+    # the attempt whose check passed, with the worktree after it; and the configuration without frozen settings.
+    checked: tuple[Attempt, WorktreeStatus] | None = None
+    scoped: tuple[tuple[str, str], ...] | None = None
 
     def __post_init__(self) -> None:
-        # One instance for the whole run: it knows what it acknowledged, and reads only what is new.
+        # One instance for the whole run: it remembers what it acknowledged, and reads only what is new.
         self.decisions = DecisionsLog(noting(self.logs.decisions, self.logs.root, self.env, alone=True))
 
     @property
     def root(self) -> str:
-        """The folder below which the run's files are, and where agents may change any folder."""
+        """The folder that contains the run's files, and in which agents may change any folder."""
         return self.logs.root or self.logs.artifacts
 
     def folder(self, at: Attempt) -> str:
@@ -96,7 +88,7 @@ class RunContext:
         return os.path.join(self.logs.folder(at.run), f"{at.step}-{at.attempt}")
 
     def private(self, run: str) -> str:
-        """Return the folder for what the agents of a run keep, in a sandbox."""
+        """Return the folder for the private files of a run's sandboxed agents."""
         return sandbox.private(self.logs.folder(run))
 
     def sandbox(self, run: str, plan: Plan) -> tuple[sandbox.Means | None, str, MakeSandbox | None]:
@@ -110,17 +102,17 @@ class RunContext:
         )
 
     def configuration(self) -> tuple[tuple[str, str], ...]:
-        """Return git's configuration as its files are now, by scope."""
+        """Return git's configuration from its present files, by scope."""
         if self.scoped is None:
             self.scoped = replace(self.repo, settings="").scoped_configuration()
         return self.scoped
 
     def forget(self) -> None:
-        """Drop the answers of git: something ran that could have changed them."""
+        """Drop the answers of git, after something ran that could have changed them."""
         self.checked = self.scoped = None
 
     def environment(self, plan: Plan, at: Attempt) -> dict[str, str]:
-        """Return the environment of an agent, and of all that runs what it wrote."""
+        """Return the environment of an agent, and of commands that run its files."""
         assert at.run is not None
         assert at.step is not None
         assert at.attempt is not None
@@ -145,9 +137,9 @@ def sandbox_for(
     env: Mapping[str, str],
     scoped: Sequence[tuple[str, str]] | None = None,
 ) -> tuple[sandbox.Means | None, str, MakeSandbox | None]:
-    """Return the means of a sandbox, or why there is none, and its maker.
+    """Return the means of a sandbox, or why it is missing, and its maker; the files of its processes go to `folder`.
 
-    The files of its processes go to `folder`. Raises: `Stop(3)` where the plan requires a sandbox and this machine has none.
+    Raises: `Stop(3)` where the plan requires a sandbox and this machine has none.
     """
     means, fault = sandbox.find(plan.sandbox, env, exclude=(repo.top, repo.home))
     if means is None:
@@ -164,8 +156,8 @@ def place_of(
     env: Mapping[str, str],
     scoped: Sequence[tuple[str, str]] | None = None,
 ) -> sandbox.SandboxPlace:
-    """Return what a sandbox of this plan is made for."""
-    # As git's files say it now, conditions and all: what was frozen for the run holds no more than counts here.
+    """Return the values that a sandbox of this plan is made from."""
+    # From git's present files, with all conditional includes: the frozen configuration has only those that apply.
     settings = replace(repo, settings="").configuration(scoped)
     return sandbox.SandboxPlace(repo, plan.branch, folder, env, settings, plan.writable, plan.readable)
 

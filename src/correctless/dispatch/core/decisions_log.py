@@ -1,4 +1,4 @@
-"""The decisions log of a living dispatcher, kept in memory as it is on disk."""
+"""The decisions log of a running dispatcher, cached in memory."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from correctless.decisions.decision import UNLISTED, Attempt, Decision
 from correctless.ledger.chain import Head
 from correctless.ledger.ledger import Ledger
 
-# What the key of a person's own decision ends with, before the number of the entry it answers.
+# Your own decision has a key that ends with this and the number of the entry it answers.
 ANSWER = "sanswer-"
 
 
 class DecisionsLog:
-    """What one dispatcher knows of the log that only it writes (`Ledger(alone=True)`).
+    """The log that only one dispatcher writes (`Ledger(alone=True)`), with its entries in memory.
 
-    Each question asks the file first: `Stop(3)` when somebody else added to it, changed it or put another in its place.
+    Each method checks the file first. Raises: `Stop(3)` when another process appended to it, changed it or replaced it.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -23,7 +23,7 @@ class DecisionsLog:
         self._known: list[Decision] = []
 
     def create(self) -> None:
-        """Make the empty log, or check the one that is there."""
+        """Make the empty log, or check the existing one."""
         self._ledger.create()
 
     def head(self) -> Head:
@@ -31,14 +31,14 @@ class DecisionsLog:
         return self._ledger.head()
 
     def append(self, decision: Decision) -> None:
-        """Add a decision, durably; one whose key is in the log already is not added again."""
-        made = self._ledger.append(decision.fields())
-        if made.seq == len(self._known) + 1:
-            self._known.append(Decision.of(made.fields))
+        """Append a decision, durably, unless its key is in the log already."""
+        entry = self._ledger.append(decision.fields())
+        if entry.seq == len(self._known) + 1:
+            self._known.append(Decision.of(entry.fields))
 
     def all(self) -> tuple[Decision, ...]:
         """Return every decision in the log, in order."""
-        # The same number of entries with the last one unchanged: the chain makes them the same entries.
+        # With the same number of entries and the last one unchanged, the chain proves all unchanged.
         if self.head().seq != len(self._known):
             self._known = [Decision.of(entry.fields) for entry in self._ledger.read()]
         return tuple(self._known)
@@ -49,10 +49,7 @@ class DecisionsLog:
         return tuple(each for each in self.all() if (each.key or "").startswith(key))
 
     def unlisted(self, run: str | None, skill: str, *, but: Collection[str | None] = ()) -> int:
-        """Count a run's unlisted entries of a skill, without the keys in `but`.
-
-        An effect that is performed again leaves out its own: their keys will be found again.
-        """
+        """Count a run's unlisted entries of a skill, without the keys in `but`: an effect's own, when it is performed again."""
         return sum(
             each.run == run
             and each.skill == skill
@@ -64,5 +61,5 @@ class DecisionsLog:
 
 
 def is_answer(decision: Decision) -> bool:
-    """Whether an entry is your own decision, taken when you were asked."""
+    """Whether an entry is your own decision, from your answer to a question."""
     return decision.source == "synthesized" and (decision.key or "").rpartition("/")[2].startswith(ANSWER)

@@ -1,7 +1,7 @@
 """The state machine of a run: a pure function to the next state and effects.
 
-An effect is performed by `perform`, which gives back the event to be logged; the log is the only memory. Every effect
-can be performed again after a crash: either nothing of it happened, or it finds what it did and reports that.
+`perform` performs an effect and returns the event to be logged; the log is the only memory. Every effect can be performed again
+after a crash: either nothing of it happened, or it finds its result and reports that.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class ContinueAgent:
 
 @frozen
 class FinishAgent:
-    """Let the held agent run to its end; without one it died with its dispatcher."""
+    """Let the held agent run to its end; if none is held, it died with its dispatcher."""
 
 
 @frozen
@@ -58,7 +58,7 @@ class CommitStep:
 
 @frozen
 class Discard:
-    """Keep what the attempt left as a patch and revert it."""
+    """Save the attempt's changes as a patch and revert them."""
 
     counted: bool
 
@@ -70,7 +70,7 @@ class Revert:
 
 @frozen
 class Rewind:
-    """Take the branch back to where a step that is to run again began."""
+    """Reset the branch to the start of a step that is to run again."""
 
 
 @frozen
@@ -79,7 +79,7 @@ class Wait:
 
     until: str | None
     reason: str
-    tries: int = 1  # pauses one after the other, this one included
+    tries: int = 1  # consecutive pauses, this one included
 
 
 @frozen
@@ -99,7 +99,7 @@ class IntendPublish:
 
 @frozen
 class Publish:
-    """Push and open or take over the pull request."""
+    """Push, and open or update the pull request."""
 
 
 @frozen
@@ -152,7 +152,7 @@ def step(state: State, event: LoggedEvent) -> tuple[State, tuple[Effect, ...]]:
 
 
 def decide(state: State) -> Effect | None:
-    """Return the effect a state asks for; None until a person acts."""
+    """Return the next effect of a state; None until you act."""
     if state.stopped is not None:
         return None
     match state.phase:
@@ -175,7 +175,7 @@ def decide(state: State) -> Effect | None:
         case "failing":
             untrusted = state.step is not None and state.step.untrusted
             if untrusted and state.failed == "check":
-                return Revert()  # it had its chance: a failed check is the answer, not an accident
+                return Revert()  # no retry: a failed check is the result
             return Discard(counted=state.failed in ("failed", "check"))
         case "rewinding":
             return Rewind()
@@ -197,17 +197,17 @@ def decide(state: State) -> Effect | None:
 
 def waiting(count: int) -> str:
     """Return the one line for a closed gate."""
-    what = "1 decision waits" if count == 1 else f"{count} decisions wait"
-    return f"{what} for a person. read and answer with: correctless review"
+    what = "1 decision needs" if count == 1 else f"{count} decisions need"
+    return f"{what} your confirmation. read and answer with: correctless review"
 
 
 def _asks(state: State) -> bool:
-    """Whether a person is to be asked before the step is checked."""
+    """Whether you are asked before the step is checked."""
     plan, current = state.plan, state.step
     assert plan is not None
     assert current is not None
-    can_be_told = current.session and not current.fork
-    return plan.on_escalation == "ask" and can_be_told and state.deferred > state.questions
+    can_continue = current.session and not current.fork
+    return plan.on_escalation == "ask" and can_continue and state.deferred > state.questions
 
 
 def _over(limit: str, spent: str, step: str) -> Halt:
@@ -225,7 +225,7 @@ def _begin(state: State) -> Effect:
             return Wait(state.pause.resume_at, reason, state.pauses)
         return Halt(
             exits.PAUSED,
-            f"{current.name} paused: {reason}. go on with: correctless cauto resume",
+            f"{current.name} paused: {reason}. continue with: correctless cauto resume",
             state.pause.resume_at,
         )
     if state.failures >= plan.attempts:
@@ -234,7 +234,7 @@ def _begin(state: State) -> Effect:
         return Halt(
             exits.FAILED,
             f"{current.name} failed {state.failures} times, the last time: {state.reason}. "
-            "fix the cause, then try it again with: correctless cauto resume",
+            "fix the cause, then retry with: correctless cauto resume",
         )
     if plan.usd is not None and (state.budget == "usd" or state.cost_usd >= plan.usd):
         return _over("usd", f"{state.cost_usd:.2f} of {plan.usd:.2f} USD", current.name)
@@ -245,14 +245,14 @@ def _begin(state: State) -> Effect:
             return Halt(
                 exits.PAUSED,
                 f"{state.usage[window]:.0%} of {window} is used up, stop_at_usage says {percent:g} %. "
-                "go on all the same, or later, with: correctless cauto resume",
+                "continue now or later with: correctless cauto resume",
             )
     if plan.on_escalation == "halt" and state.deferred:
         what = "a decision" if state.deferred == 1 else f"{state.deferred} decisions"
         return Halt(
             exits.PERSON,
             f"{state.finished[-1].step} deferred {what}, and on_escalation is halt. read them with: correctless decisions "
-            "summary, then go on with: correctless cauto resume",
+            "summary, then continue with: correctless cauto resume",
         )
     if state.phase == "suspended":
         return ContinueAgent(part=state.part + 1)

@@ -10,10 +10,7 @@ from correctless.runlog.plan import Plan
 
 
 class PolicyField(NamedTuple):
-    """A field of the plan, and the configuration key it is copied from.
-
-    Dots lead into a section.
-    """
+    """A field of the plan, and the configuration key it is copied from; dots separate a section from its key."""
 
     field: str
     key: str
@@ -59,7 +56,7 @@ def of_config(config: Config) -> dict[str, Any]:
 
 
 def changed_keys(plan: Plan, config: Config) -> Iterator[str]:
-    """Yield the keys without a flag whose planned value is not the configuration's."""
+    """Yield the keys that no flag can change and whose planned value differs from the configuration's."""
     for field, key, fixed in POLICY:
         planned, configured = getattr(plan, field), _configured(config, key)
         match key:

@@ -1,7 +1,4 @@
-"""Changes of a step that decide how later work is judged.
-
-Such a change is neither forbidden nor passed over: it becomes a deferred decision, and a person confirms it.
-"""
+"""Changes of a step that decide how later work is checked: each becomes a deferred decision that you confirm."""
 
 from __future__ import annotations
 
@@ -22,7 +19,7 @@ from correctless.base.files import open_plain
 from correctless.project.git import Repo
 from correctless.publish.leaks import LARGEST
 
-# (name of the entry, what it says, paths it is about)
+# (name of the entry, its text, its paths)
 _WATCHED = (
     (
         "instructions",
@@ -52,7 +49,7 @@ _WATCHED = (
         ),
     ),
 )
-# Files that hold more than that: only these parts of them count.
+# Of these files only a part counts.
 _SETTINGS: tuple[tuple[str, Callable[[str], Any]], ...] = (
     ("pyproject.toml", lambda text: _mapping(tomllib.loads(text).get("tool")).get("pytest")),
     ("setup.cfg", lambda text: _section(text, "tool:pytest")),
@@ -68,13 +65,12 @@ _SKIP = re.compile(
     r"^\+.*(pytest\.(mark\.)?(skip|xfail)|unittest\.(skip|expectedFailure)|@skip|\b(it|describe|test)\.skip\b|\bxit\(|t\.Skip\(|#\[ignore\]|@Disabled|^\+\s*skip\b)"
 )
 
-
-LARGE = "large-file"  # the name of the entry about files that nothing looks into
-_LARGEST = 1 << 20  # bytes of one file that are looked at
+LARGE = "large-file"  # the name of the entry about files that are not scanned
+_LARGEST = 1 << 20  # bytes of one file that are read
 
 
 @dataclass(frozen=True, slots=True)
-class Guarded:
+class PolicyChange:
     """One change that needs your review."""
 
     name: str
@@ -82,73 +78,66 @@ class Guarded:
     paths: tuple[str, ...]
 
 
-def changes(repo: Repo, base: str, spec: str, changed: Sequence[str] | None = None) -> tuple[Guarded, ...]:
-    """Return what changed since `base` that needs your review, one entry a kind.
-
-    `changed` are its paths, where they are known already.
-    """
+def changes(
+    repo: Repo, base: str, spec: str, changed: Sequence[str] | None = None
+) -> tuple[PolicyChange, ...]:
+    """Return the changes since `base` that need your review, one entry a kind; `changed` are its paths, if already known."""
     changed = repo.changed_files(base) if changed is None else changed
-    found = [
-        Guarded(name, what, paths)
+    entries = [
+        PolicyChange(name, what, paths)
         for name, what, pattern in _WATCHED
         if (paths := tuple(path for path in changed if pattern.match(path)))
     ]
     settings = tuple(path for path, part in _SETTINGS if path in changed and _differs(repo, base, path, part))
-    if settings and not any(each.name == "test-setup" for each in found):
-        found.append(Guarded("test-setup", "changed how tests are found and run", settings))
+    if settings and not any(each.name == "test-setup" for each in entries):
+        entries.append(PolicyChange("test-setup", "changed how tests are found and run", settings))
     if spec in changed:
-        found.append(Guarded("spec", "changed the specification that was approved", (spec,)))
+        entries.append(PolicyChange("spec", "changed the specification that was approved", (spec,)))
     tests = tuple(path for path in changed if _TEST.match(path))
     deleted: tuple[str, ...] = ()
     if tests:
         gone = repo.git("diff", "--name-only", "-z", "--no-renames", "--diff-filter=D", base).split("\0")
         deleted = tuple(path for path in gone if path and _TEST.match(path))
     if deleted:
-        found.append(Guarded("deleted-tests", "deleted tests", deleted))
+        entries.append(PolicyChange("deleted-tests", "deleted tests", deleted))
     large = tuple(path for path in changed if size(repo, path) > LARGEST)
     if large:
         mib = LARGEST >> 20
-        found.append(
-            Guarded(LARGE, f"left files of over {mib} MiB, which are not scanned for secrets", large)
+        entries.append(
+            PolicyChange(LARGE, f"left files of over {mib} MiB, which are not scanned for secrets", large)
         )
     skipped = tuple(path for path in tests if _skips(repo, base, path))
     if skipped:
-        found.append(Guarded("skipped-tests", "marked tests as skipped", skipped))
-    return tuple(found)
+        entries.append(PolicyChange("skipped-tests", "marked tests as skipped", skipped))
+    return tuple(entries)
 
 
 def git_settings(
     repo: Repo,
     scoped: Sequence[tuple[str, str]] | None = None,
-    left_out: Sequence[str] | None = None,
+    sparse: Sequence[str] | None = None,
 ) -> str:
-    """Return the SHA-256 of what no commit shows and git obeys.
+    """Return the SHA-256 of what git obeys and no commit shows: hooks, attributes, index marks and configuration.
 
-    That is hooks, attributes, index marks and configuration.
-
-    The user's own configuration counts, without `branch.*`: where a branch is tracked decides nothing of a run.
-    `scoped` is `Repo.scoped_configuration()` without frozen settings, and `left_out` what `hidden.reveal` left
-    marked, where they are known.
+    The user's own configuration counts, without `branch.*`, which decides nothing in a run. `scoped` is
+    `Repo.scoped_configuration()` without frozen settings, `sparse` the paths `hidden.reveal` left marked, if known.
     """
     sha = hashlib.sha256()
     repo = replace(repo, settings="")  # as they are now, not as the run's own git reads them
     scoped = repo.scoped_configuration() if scoped is None else scoped
-    # What is given on the command line is ours, and differs from call to call.
-    set_there = [item for scope, item in scoped if scope != "command" and not item.startswith("branch.")]
-    sha.update("\0".join(sorted(set_there)).encode("utf-8", "surrogateescape"))
-    # Files git was told not to look at: a change of them shows nowhere.
-    if left_out is None:
+    # Settings on the command line are ours, and differ from call to call.
+    settings = [item for scope, item in scoped if scope != "command" and not item.startswith("branch.")]
+    sha.update("\0".join(sorted(settings)).encode("utf-8", "surrogateescape"))
+    # Files marked as not to be compared: a change of them shows nowhere.
+    if sparse is None:
         listed = repo.git("ls-files", "-v", "-z").split("\0")
         hidden = [entry for entry in listed if entry and (entry[0].islower() or entry[0] == "S")]
     else:
-        hidden = [f"S {path}" for path in left_out]
+        hidden = [f"S {path}" for path in sparse]
     sha.update("\0".join(hidden).encode("utf-8", "surrogateescape"))
-    said = [item.partition("\n")[2] for item in set_there if item.startswith("core.hookspath\n")]
-    folder = (
-        os.path.join(repo.top, os.path.expanduser(said[-1]))
-        if said
-        else os.path.join(repo.common_dir, "hooks")
-    )
+    hook_folders = [item.partition("\n")[2] for item in settings if item.startswith("core.hookspath\n")]
+    own = os.path.join(repo.common_dir, "hooks")
+    folder = os.path.join(repo.top, os.path.expanduser(hook_folders[-1])) if hook_folders else own
     files = [os.path.join(repo.common_dir, "info", name) for name in ("attributes", "exclude")]
     with suppress(OSError):
         files += [
@@ -162,7 +151,7 @@ def git_settings(
 
 
 def _differs(repo: Repo, base: str, path: str, part: Callable[[str], Any]) -> bool:
-    """Whether a part of a file is another than in `base`; what can't be read is."""
+    """Whether a part of a file differs from `base`; True where it can't be read."""
     before = repo.file_at(base, path) or b""
     try:
         now = below.read(os.path.join(repo.top, path), _LARGEST, root=repo.top)
@@ -180,8 +169,8 @@ def _differs(repo: Repo, base: str, path: str, part: Callable[[str], Any]) -> bo
 
 def size(repo: Repo, path: str) -> int:
     """Return the bytes of one plain file; 0 for anything else, or behind a link."""
-    found = below.look(repo.top, os.path.join(repo.top, path))
-    return found.st_size if found is not None and stat.S_ISREG(found.st_mode) else 0
+    info = below.look(repo.top, os.path.join(repo.top, path))
+    return info.st_size if info is not None and stat.S_ISREG(info.st_mode) else 0
 
 
 def _section(text: str, name: str) -> dict[str, str]:

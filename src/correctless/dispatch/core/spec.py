@@ -11,7 +11,7 @@ def title(spec: str) -> str:
 
 
 def rules(spec: str) -> tuple[str, ...]:
-    """Return the rule ids it names, each once, in order."""
+    """Return the rule ids in a specification, each once, in order."""
     return tuple(dict.fromkeys(re.findall(r"\bR-\d{3}\b", spec)))
 
 

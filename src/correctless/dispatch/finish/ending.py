@@ -18,27 +18,27 @@ _HOOK_SECONDS = 1800.0
 
 
 def consolidate(ctx: RunContext, state: State) -> Consolidated:
-    """Commit what is left of the branch, with the repository's hooks, once."""
+    """Make the last commit of the branch, with the repository's hooks, once."""
     repo, plan = ctx.repo, plan_of(state)
     marks = work.trailers(ctx, state, "consolidation#1")
     commit = repo.head()
-    left: tuple[str, ...] = ()
+    unstaged: tuple[str, ...] = ()
     if not work.has_trailers(ctx, marks):
         env = ctx.environment(plan, Attempt(state.run, "consolidation", 1))
         _, _, sandbox = ctx.sandbox(state.run, plan)
-        made = sandbox(Needs(), (), env) if sandbox is not None else None
+        prepared = sandbox(Needs(), (), env) if sandbox is not None else None
         done = make_commit(
             repo,
             base=plan.base,
             allow=(*plan.outputs, *(step.report for step in plan.steps if step.report)),
             message=work.message(state, "consolidation", marks),
-            env={**env, **(made.environment if made else {})},
+            env={**env, **(prepared.environment if prepared else {})},
             seconds=_HOOK_SECONDS,
             guard=lambda: untrusted.guarded(ctx, state),
-            wrap=made.wrap if made else None,
+            wrap=prepared.wrap if prepared else None,
         )
-        work.defer_what_was_put_back(ctx, state)
-        commit, left = done.commit, done.unstaged
+        work.defer_restored(ctx, state)
+        commit, unstaged = done.commit, done.unstaged
     if plan.squash:
         commit = squash(
             repo,
@@ -46,15 +46,15 @@ def consolidate(ctx: RunContext, state: State) -> Consolidated:
             message=work.squashed(ctx, state, marks),
             kept=f"refs/correctless/kept/{state.run}/squashed",
         )
-    return Consolidated(commit, left)
+    return Consolidated(commit, unstaged)
 
 
 def ask_gate(ctx: RunContext) -> GateOpened | GateClosed | RunStopped:
     """Return the gate: open, newly closed with a challenge, or still closed."""
     anchors.refuse_disproved(ctx.logs, ctx.repo, ctx.env)
-    branch, found = gate.asked(ctx.logs, ctx.repo)
-    if found.open:
-        answer = list(found.covered.values())[-1] if found.covered else None
+    branch, status = gate.asked(ctx.logs, ctx.repo)
+    if status.open:
+        answer = list(status.covered.values())[-1] if status.covered else None
         head = branch.decisions_head
         return GateOpened(
             digest=answer.digest if answer else None,
@@ -63,10 +63,10 @@ def ask_gate(ctx: RunContext) -> GateOpened | GateClosed | RunStopped:
             log_seq=head.seq,
             log_head=head.sha256,
         )
-    if found.rejected is not None:
-        note = f": {found.rejected.note}" if found.rejected.note else ""
-        reason = f"rejected by {found.rejected.by}{note}. have a step run again, or confirm after all: correctless review"
+    if status.rejected is not None:
+        note = f": {status.rejected.note}" if status.rejected.note else ""
+        reason = f"rejected by {status.rejected.by}{note}. have a step run again, or confirm after all: correctless review"
         return RunStopped(exits.PERSON, None, reason)
-    if found.closing is not None:
-        return RunStopped(exits.PERSON, None, engine.waiting(len(found.waiting)))
-    return gate.close(found.waiting, ctx.token(16))
+    if status.closing is not None:
+        return RunStopped(exits.PERSON, None, engine.waiting(len(status.waiting)))
+    return gate.close(status.waiting, ctx.token(16))

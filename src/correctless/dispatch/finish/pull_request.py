@@ -10,7 +10,6 @@ from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.base.files import replace_file
 from correctless.base.text import one_line
-from correctless.dispatch.core import frozen_files
 from correctless.dispatch.core import spec as spec_text
 from correctless.dispatch.core.context import RunContext, plan_of
 from correctless.dispatch.step import work
@@ -31,16 +30,13 @@ _COMMAND_SECONDS = 600.0
 
 
 def publish(ctx: RunContext, state: State) -> Published:
-    """Publish a run as its plan says.
-
-    Raises: `Stop(10)` when something in it must not be seen by others.
-    """
+    """Publish a run by its plan. Raises: `Stop(10)` for a secret or an open decision in it."""
     plan, repo = plan_of(state), ctx.repo
     if repo.branch() != plan.branch or repo.head() != state.consolidated:
         raise Stop(
             exits.PERSON,
             f"{plan.branch} is not at the commit the run made ({(state.consolidated or '')[:12]}). "
-            "see who changed it; what they added was neither checked nor confirmed",
+            "see who changed it; the other commits are neither checked nor confirmed",
         )
     title, text = _text(ctx, state)
     _refuse_secrets(ctx, state, title, text)
@@ -81,26 +77,23 @@ def publish(ctx: RunContext, state: State) -> Published:
 
 
 def _refuse_hidden(ctx: RunContext, plan: Plan) -> None:
-    """`Stop(10)` when the branch carries open decisions that only the remote shows to be unpublished."""
-    # The gate was asked with what was last fetched, and an agent can move that ref.
+    """Refuse a branch with open decisions that only the remote shows to be unpublished. Raises: `Stop(10)`."""
+    # The gate used the commit that was last fetched, and an agent can move that ref.
     base = commit_at(ctx.repo, plan.remote, plan.target)
     if base is not None and not gate.asked(ctx.logs, ctx.repo, base=base)[1].open:
         raise Stop(
             exits.PERSON,
-            f"{plan.branch} carries open decisions of other branches: their work is not in '{plan.target}' of "
-            f"'{plan.remote}', though this clone says so. fetch it anew, then read and answer with: correctless review",
+            f"{plan.branch} has open decisions of other branches: their work is not in '{plan.target}' of "
+            f"'{plan.remote}', though this clone says so. fetch it again, then read and answer with: correctless review",
         )
 
 
 def github(repo: Repo, remote: str, env: Mapping[str, str]) -> GitHub:
-    """Return the gh program for the repository of a remote.
-
-    Raises: `Stop(3)` when it is not on a GitHub host.
-    """
+    """Return the gh program for the repository of a remote. Raises: `Stop(3)` when it is not on a GitHub host."""
     url = repo.remote_url(remote)
     if url is None:
         raise Stop(
-            exits.REFUSED, f"there is no remote '{remote}'. add it with git remote add, or use --pr skip"
+            exits.REFUSED, f"remote '{remote}' is missing. add it with git remote add, or use --pr skip"
         )
     named = repo_of_remote(url)
     if named is None:
@@ -112,20 +105,18 @@ def github(repo: Repo, remote: str, env: Mapping[str, str]) -> GitHub:
 
 def expected(repo: Repo, plan: Plan) -> str | None:
     """Return the commit a push expects on the remote; None for a new branch."""
-    # What this repository last saw there: a branch that others moved since is not overwritten.
+    # What was last fetched or pushed: a branch that others moved since is not overwritten.
     return repo.commit(f"refs/remotes/{plan.remote}/{plan.branch}")
 
 
 def _text(ctx: RunContext, state: State) -> tuple[str, str]:
     plan = plan_of(state)
-    branch, found = gate.asked(ctx.logs, ctx.repo)
-    spec = frozen_files.read(ctx.logs, state.run, frozen_files.SPEC, plan.spec_sha256).decode(
-        "utf-8", "replace"
-    )
+    branch, status = gate.asked(ctx.logs, ctx.repo)
+    spec = work.approved_spec(ctx, state)
     title = spec_text.title(spec) or plan.branch
     text = body(
         run=state.run,
-        summary_markdown=summary.markdown(open_set.view_of(branch, found, ctx.logs)),
+        summary_markdown=summary.markdown(open_set.view_of(branch, status, ctx.logs)),
         spec_title=title,
         rules=spec_text.rule_texts(spec),
         verification=_verification(state),
@@ -138,32 +129,29 @@ def _verification(state: State) -> str:
     done = [item.step for item in state.finished]
     reports = [step.report for step in plan_of(state).steps if step.report and step.name in done]
     checked = [step.name for step in plan_of(state).steps if step.check and step.name in done]
-    said = []
+    parts = []
     if checked:
-        said.append(f"the check commands of {', '.join(checked)} passed")
+        parts.append(f"the check commands of {', '.join(checked)} passed")
     if reports:
-        said.append(f"reports: {', '.join(reports)}")
-    return "; ".join(said)
+        parts.append(f"reports: {', '.join(reports)}")
+    return "; ".join(parts)
 
 
 def _refuse_secrets(ctx: RunContext, state: State, title: str, text: str) -> None:
     repo, plan = ctx.repo, plan_of(state)
-    if unseen := [
-        path for path in leaks.too_large(repo, plan.base) if not work.told_of_large(ctx, state, path)
+    if unscanned := [
+        path for path in leaks.too_large(repo, plan.base) if not work.reported_large(ctx, state, path)
     ]:
         raise Stop(
             exits.PERSON,
-            f"a commit of the branch holds {unseen[0]}, which is too long to be scanned for secrets, and nobody was asked about it. "
+            f"a commit of the branch has {unscanned[0]}, which is too long to be scanned for secrets, and no decision is about it. "
             "rewrite that commit, then run cauto resume",
         )
     diff, texts = leaks.published(repo, plan.base)
-    found = leaks.secrets(
+    findings = leaks.secrets(
         diff,
         {**texts, "pull request title": title, "pull request body": text},
         known=leaks.known_secrets(repo, plan.base),
-        tell=lambda said: ctx.activity(Activity("waiting", one_line(said))),
+        tell=lambda line: ctx.activity(Activity("waiting", one_line(line))),
     )
-    if found:
-        first = found[0]
-        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-        raise Stop(exits.PERSON, f"{first.path}:{first.line}: {first.message}{more}")
+    leaks.refuse(findings)

@@ -1,6 +1,6 @@
-"""Keep the machine awake while a run works, where the system has a power assertion.
+"""Keeping the machine awake while a run works, where the system has a power assertion.
 
-Without one, and whatever goes wrong, the run goes on as it would have: nothing is waited for, and nothing is reported.
+Without one, and after any error, the run continues: nothing is waited for, and nothing is reported.
 """
 
 from __future__ import annotations
@@ -17,19 +17,21 @@ from correctless.project.git import Repo
 
 _LINUX = ["systemd-inhibit", "--what=idle:sleep", "--who=correctless", "--mode=block"]
 _INHIBITORS = {"darwin": ["caffeinate", "-i"], "linux": [*_LINUX, "--why=a run is at work"]}
-# What finding the bus takes, and no secret.
+# The variables for finding the bus; no secrets.
 _ENVIRONMENT = ("HOME", "LANG", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "DBUS_SYSTEM_BUS_ADDRESS")
 
 
 @contextmanager
-def kept(repo: Repo, env: Mapping[str, str], *, wanted: bool, platform: str = sys.platform) -> Iterator[None]:
+def inhibit_sleep(
+    repo: Repo, env: Mapping[str, str], *, wanted: bool, platform: str = sys.platform
+) -> Iterator[None]:
     """Keep the machine awake during the block, however this process ends."""
     child = _start(repo, env, platform) if wanted and platform in _INHIBITORS else None
     try:
         yield
     finally:
         if child is not None:
-            # Not reaped yet, so the group is its own. What it holds ends with it: there is nothing to clean up.
+            # Not reaped yet, so the group id is its own. The assertion ends with it.
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(child.pid, signal.SIGKILL)
             with child:  # closes the pipe, and waits for what has just been killed
@@ -38,20 +40,20 @@ def kept(repo: Repo, env: Mapping[str, str], *, wanted: bool, platform: str = sy
 
 def _start(repo: Repo, env: Mapping[str, str], platform: str) -> subprocess.Popen[bytes] | None:
     program, *options = _INHIBITORS[platform]
-    if not (found := trusted_path.find(program, repo, env)) or not (
+    if not (inhibitor := trusted_path.find(program, repo, env)) or not (
         cat := trusted_path.find("cat", repo, env)
     ):
         return None
     with suppress(OSError):
-        # The assertion lasts as long as `cat`, and that as long as the pipe: when we are killed it is closed too.
+        # The assertion lasts as long as `cat`, and that as long as the pipe, which is closed when we are killed.
         return subprocess.Popen(
-            [found[0], *options, cat[0]],
+            [inhibitor[0], *options, cat[0]],
             cwd="/",
-            env={name: env[name] for name in _ENVIRONMENT if name in env} | {"PATH": found[1]},
+            env={name: env[name] for name in _ENVIRONMENT if name in env} | {"PATH": inhibitor[1]},
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             bufsize=0,
-            start_new_session=True,  # Ctrl-C is for us: while the agent ends, the machine stays awake
+            start_new_session=True,  # not ended by Ctrl-C: the machine stays awake until the agent has ended
         )
     return None

@@ -1,7 +1,7 @@
-"""A run that continues elsewhere: parked, taken by one machine, brought here.
+"""A run that continues on another machine: parked on a remote, taken from it, parked again.
 
-Parking is the last thing of a run that stops and changes nothing about it: why it could not be done is said, and the run is
-resumed here as ever. What is brought here is checked whole before anything is taken or written.
+Parking is the last act of a run that stops: when it fails there is a warning, and the run can be resumed here as ever. A run
+from a remote is checked completely before it is taken or anything is written.
 """
 
 from __future__ import annotations
@@ -33,13 +33,12 @@ from correctless.publish import leaks
 from correctless.publish.branch import refuse_protected
 from correctless.runlog.plan import Plan
 from correctless.runlog.state import State
-from correctless.syntax.finding import Finding
 
 Token = Callable[[int], str]  # bytes -> hex digits
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FetchedRun:
     """A run on a remote, fetched and checked."""
 
     remote: str
@@ -47,11 +46,8 @@ class Found:
     parcel: Parcel
 
 
-def settle(ctx: RunContext, state: State) -> str | None:
-    """Park a stopped run, or release one that ended; return its remote.
-
-    What goes wrong is a warning: a run is what its log says, parked or not.
-    """
+def park_or_release(ctx: RunContext, state: State) -> str | None:
+    """Park a stopped run, or release one that ended; return its remote. Errors are only warnings."""
     plan = state.plan
     if plan is None or plan.park is None:
         return None
@@ -60,12 +56,12 @@ def settle(ctx: RunContext, state: State) -> str | None:
         if not state.unfinished:
             if state.phase == "complete" and plan.pr == ("skip",):
                 _keep(ctx, state, plan.park)
-            let_go(ctx.repo, plan.park, state.run)
+            release(ctx.repo, plan.park, state.run)
         elif state.stopped is not None and state.stopped.code in parcel.CODES:
             _park(ctx, state, plan.park)
             typed = next_command(state, state.stopped.code, plan.park)
-            said = f"run {state.run} is parked on '{plan.park}'. go on in any clone with: {typed}"
-            ctx.activity(Activity("waiting", one_line(said, 1000)))
+            text = f"run {state.run} is parked on '{plan.park}'. continue in any clone with: {typed}"
+            ctx.activity(Activity("waiting", one_line(text, 1000)))
             return plan.park
     except (Stop, OSError, ValueError) as error:
         why = error.message if isinstance(error, Stop) else str(error)
@@ -75,39 +71,36 @@ def settle(ctx: RunContext, state: State) -> str | None:
     return None
 
 
-def let_go(here: Repo, remote: str, run: str) -> None:
+def release(repo: Repo, remote: str, run: str) -> None:
     """Remove a run that ended from the remote, if it is still ours."""
-    there = remote_ref.known(here, run)
-    if there is None:
+    known = remote_ref.known(repo, run)
+    if known is None:
         return
-    with suppress(RefMoved):  # somebody took it over: it is theirs to take away
-        remote_ref.put(here, remote, run, None, expected=there)
-    remote_ref.note(here, run, None)
+    with suppress(RefMoved):  # another machine took it over, and will remove it
+        remote_ref.put(repo, remote, run, None, expected=known)
+    remote_ref.note(repo, run, None)
 
 
 @contextmanager
-def found(here: Repo, remote: str, run: str, env: Mapping[str, str]) -> Iterator[Found]:
-    """Fetch a run from a remote and check it; its logs are in a scratch folder.
-
-    Raises: `Stop(3)` when it is invalid.
-    """
+def fetched(repo: Repo, remote: str, run: str, env: Mapping[str, str]) -> Iterator[FetchedRun]:
+    """Fetch a run from a remote and check it; its logs are in a temporary folder. Raises: `Stop(3)` when it is invalid."""
     remote_ref.ref(run)
-    parked = remote_ref.fetch(here, remote, run)
+    parked = remote_ref.fetch(repo, remote, run)
     with tempfile.TemporaryDirectory(prefix="correctless-") as folder:
         try:
-            files = remote_ref.files(here, parked)
-            checked = parcel.check(files, run=run, parent=parked.parent, repo=here, env=env, folder=folder)
-            _refuse_protected(here, remote, checked.plan)
+            files = remote_ref.files(repo, parked)
+            checked = parcel.check(files, run=run, parent=parked.parent, repo=repo, env=env, folder=folder)
+            _refuse_protected(repo, remote, checked.plan)
         except Stop as stop:
             raise Stop(
                 exits.REFUSED,
-                f"run {run} on '{remote}' is not as correctless parks a run: {stop.message}. nothing was written here",
+                f"the parked run {run} on '{remote}' is invalid: {stop.message}. nothing was written here",
             ) from None
-        yield Found(remote, parked, checked)
+        yield FetchedRun(remote, parked, checked)
 
 
 def will_run(plan: Plan) -> Iterator[str]:
-    """Yield what a run starts and hands out on this machine, a line each."""
+    """Yield what a run starts on this machine and gives to agents, a line each."""
     yield from dict.fromkeys(f"agent {step.agent}" for step in plan.steps)
     yield from dict.fromkeys(f"check {shlex.join(step.check)}" for step in plan.steps if step.check)
     if len(plan.pr) > 1 or plan.pr[0] not in ("gh", "skip"):
@@ -122,164 +115,152 @@ def will_run(plan: Plan) -> Iterator[str]:
         yield "MCP servers of the run's frozen mcp.json"
 
 
-def refuse_taken(there: Found) -> None:
-    """Refuse a run that another machine has.
+def refuse_other_holder(source: FetchedRun) -> None:
+    """Refuse a run that another machine has. Raises: `Stop(75)`."""
+    if source.parked.holder is not None:
+        raise _holder_error(source.remote, source.parcel.run, source.parked.holder)
 
-    Raises: `Stop(75)`.
+
+def bring(repo: Repo, source: FetchedRun, me: ParkHolder, env: Mapping[str, str], token: Token) -> Logs:
+    """Take the run, bring its branch and logs here, and return the logs; the caller holds the run's lock.
+
+    Raises: `Stop(3)` before any change when local work would be lost, `Stop(75)` when another machine was faster.
     """
-    if there.parked.holder is not None:
-        raise _taken(there.remote, there.parcel.run, there.parked.holder)
-
-
-def bring(here: Repo, there: Found, me: ParkHolder, env: Mapping[str, str], token: Token) -> Logs:
-    """Take the run, bring its branch and logs here, and return the logs.
-
-    The caller holds the run's lock.
-
-    `Stop(3)`, and nothing changed, when something here would be lost; `Stop(75)` when another machine was faster.
-    """
-    run, plan, parked = there.parcel.run, there.parcel.plan, there.parked
-    logs = paths.logs(here, plan.branch)
-    _refuse_other_branch(here, plan.branch, parked.parent)
-    _refuse_other_logs(logs, there)
-    report = parcel.noted_here(logs, there.parcel.files[parcel.DECISIONS], env)
+    run, plan, parked = source.parcel.run, source.parcel.plan, source.parked
+    logs = paths.logs(repo, plan.branch)
+    _refuse_other_branch(repo, plan.branch, parked.parent)
+    _refuse_other_logs(logs, source)
+    anchors = parcel.local_anchors(logs, source.parcel.files[parcel.DECISIONS], env)
     with tempfile.TemporaryDirectory(prefix="correctless-") as folder:
-        # Once more, with what this machine noted of the log itself.
+        # Again, with this machine's anchors of the log.
+        files = source.parcel.files
         parcel.check(
-            there.parcel.files, run=run, parent=parked.parent, repo=here, env=env, folder=folder, here=report
+            files, run=run, parent=parked.parent, repo=repo, env=env, folder=folder, anchored=anchors
         )
-    taken = _take(here, there.remote, run, parked, me, token)
-    _move_branch(here, plan.branch, parked.parent)
-    _store(logs, there.parcel, env)
-    remote_ref.note(here, run, taken)
+    commit = _take(repo, source.remote, run, parked, me, token)
+    _move_branch(repo, plan.branch, parked.parent)
+    _store(logs, source.parcel, env)
+    remote_ref.note(repo, run, commit)
     return logs
 
 
-def take_again(here: Repo, state: State, me: ParkHolder, token: Token, warn: Callable[[str], None]) -> None:
-    """Take a run that was parked from here; do nothing for any other.
+def take_again(repo: Repo, state: State, me: ParkHolder, token: Token, warn: Callable[[str], None]) -> None:
+    """Take a run that was parked from here; do nothing for any other. An unreachable remote is a warning.
 
-    `Stop(75)` when another machine has it, `Stop(3)` when it went on there. A remote that can't be asked is a warning.
+    Raises: `Stop(75)` when another machine has it, `Stop(3)` when it has continued there.
     """
     plan = plan_of(state)
-    known = remote_ref.known(here, state.run)
+    known = remote_ref.known(repo, state.run)
     if known is None or plan.park is None:
         return
-    parked = remote_ref.look(here, state.run, known)
+    parked = remote_ref.look(repo, state.run, known)
     try:
-        taken = _take(here, plan.park, state.run, parked, me, token)
+        commit = _take(repo, plan.park, state.run, parked, me, token)
     except Stop as stop:
         if stop.code == exits.LOCKED or isinstance(stop, _Gone):
             raise
         warn(f"another machine may have taken the run meanwhile: {stop.message}")
     else:
-        remote_ref.note(here, state.run, taken)
+        remote_ref.note(repo, state.run, commit)
 
 
-def park_again(here: Repo, there: Found, env: Mapping[str, str], token: Token) -> None:
-    """Add your answers to a parked run's logs on the remote.
-
-    Raises: `Stop(75)` when it is no longer there.
-    """
-    run, parked = there.parcel.run, there.parked
-    files = {**there.parcel.files, **parcel.logs_of(there.parcel.logs)}
-    if files == there.parcel.files:
+def park_again(repo: Repo, source: FetchedRun, env: Mapping[str, str], token: Token) -> None:
+    """Add your answers to a parked run's logs on the remote. Raises: `Stop(75)` when it is no longer there."""
+    run, parked = source.parcel.run, source.parked
+    files = {**source.parcel.files, **parcel.logs_of(source.parcel.logs)}
+    if files == source.parcel.files:
         return
     with tempfile.TemporaryDirectory(prefix="correctless-") as folder:
-        parcel.check(files, run=run, parent=parked.parent, repo=here, env=env, folder=folder)
-    known = leaks.known_secrets(here, there.parcel.plan.base)
-    _refuse(leaks.secrets("", parcel.texts({name: files[name] for name in parcel.LOGS}), known=known))
-    new = remote_ref.commit(here, run, parent=parked.parent, tree=here.tree_of(files), token=token(8))
+        parcel.check(files, run=run, parent=parked.parent, repo=repo, env=env, folder=folder)
+    known = leaks.known_secrets(repo, source.parcel.plan.base)
+    leaks.refuse(leaks.secrets("", parcel.texts({name: files[name] for name in parcel.LOGS}), known=known))
+    new = remote_ref.commit(repo, run, parent=parked.parent, tree=repo.tree_of(files), token=token(8))
     try:
-        remote_ref.put(here, there.remote, run, new, expected=parked.commit)
+        remote_ref.put(repo, source.remote, run, new, expected=parked.commit)
     except RefMoved as moved:
-        raise _moved(here, there.remote, run, moved, "your answer was not kept") from None
+        raise _moved(repo, source.remote, run, moved, "your answer was not kept") from None
 
 
 def _park(ctx: RunContext, state: State, remote: str) -> None:
-    here, plan, run = ctx.repo, plan_of(state), state.run
+    repo, plan, run = ctx.repo, plan_of(state), state.run
     if not parcel.can_be_parked(state):
-        raise Stop(exits.REFUSED, "it stopped in the middle of an attempt, and what that left is here alone")
-    if here.branch() != plan.branch:
-        raise Stop(exits.REFUSED, f"{here.top} is not on {plan.branch}")
-    # What an agent that was cut off left stays here, with its session: elsewhere its step begins anew.
-    head = state.step_base if state.phase == "suspended" else here.head()
+        raise Stop(
+            exits.REFUSED, "it stopped in the middle of an attempt, whose files are only in this worktree"
+        )
+    if repo.branch() != plan.branch:
+        raise Stop(exits.REFUSED, f"{repo.top} is not on {plan.branch}")
+    # The files of a cut-off agent stay here, with its session: on another machine its step begins again.
+    head = state.step_base if state.phase == "suspended" else repo.head()
     files = parcel.pack(ctx.logs, state)
     with tempfile.TemporaryDirectory(prefix="correctless-") as folder:
-        parcel.check(files, run=run, parent=head, repo=here, env=ctx.env, folder=folder)
+        parcel.check(files, run=run, parent=head, repo=repo, env=ctx.env, folder=folder)
     new = _scanned(ctx, state, head, files)
     try:
-        remote_ref.put(here, remote, run, new, expected=remote_ref.known(here, run))
+        remote_ref.put(repo, remote, run, new, expected=remote_ref.known(repo, run))
     except RefMoved as moved:
-        raise _moved(here, remote, run, moved, "it went on elsewhere") from None
-    remote_ref.note(here, run, new)
+        raise _moved(repo, remote, run, moved, "it has continued elsewhere") from None
+    remote_ref.note(repo, run, new)
 
 
 def _keep(ctx: RunContext, state: State, remote: str) -> None:
-    """Put a parked run that published nothing on the remote as it ended: its commits may be nowhere but on this machine."""
-    here, plan = ctx.repo, plan_of(state)
-    if remote_ref.known(here, state.run) is None:
+    """Put the end of a parked run that published nothing on the remote: its commits may be on this machine only."""
+    repo, plan = ctx.repo, plan_of(state)
+    if remote_ref.known(repo, state.run) is None:
         return
-    remote_ref.keep(here, remote, state.run, _scanned(ctx, state, here.head(), parcel.pack(ctx.logs, state)))
-    there = f"git fetch {shlex.quote(remote)} {remote_ref.ended(state.run)} && git branch {shlex.quote(plan.branch)} FETCH_HEAD^"
-    said = f"run {state.run} published nothing (pr: skip): its commits are on '{remote}'. fetch them in any clone with: {there}"
-    ctx.activity(Activity("waiting", one_line(said, 1000)))
+    remote_ref.keep(repo, remote, state.run, _scanned(ctx, state, repo.head(), parcel.pack(ctx.logs, state)))
+    fetch = f"git fetch {shlex.quote(remote)} {remote_ref.ended(state.run)} && git branch {shlex.quote(plan.branch)} FETCH_HEAD^"
+    text = f"run {state.run} published nothing (pr: skip): its commits are on '{remote}'. fetch them in any clone with: {fetch}"
+    ctx.activity(Activity("waiting", one_line(text, 1000)))
 
 
 def _scanned(ctx: RunContext, state: State, head: str, files: Mapping[str, bytes]) -> str:
-    """The commit to put on a remote for a run; `Stop(10)` for a secret in what it would show."""
-    here, plan, run = ctx.repo, plan_of(state), state.run
-    if large := leaks.too_large(here, plan.base):
+    """Make the commit to put on a remote for a run. Raises: `Stop(10)` for a secret in it."""
+    repo, plan, run = ctx.repo, plan_of(state), state.run
+    if large := leaks.too_large(repo, plan.base):
         raise Stop(
             exits.REFUSED, f"{large[0]} is too long to be scanned for secrets, so the branch is not pushed"
         )
-    diff, messages = leaks.published(here, plan.base)
-    found = leaks.secrets(
-        diff, {**messages, **parcel.texts(files)}, known=leaks.known_secrets(here, plan.base)
+    diff, messages = leaks.published(repo, plan.base)
+    secrets = leaks.secrets(
+        diff, {**messages, **parcel.texts(files)}, known=leaks.known_secrets(repo, plan.base)
     )
-    _refuse(found)
-    return remote_ref.commit(here, run, parent=head, tree=here.tree_of(files), token=ctx.token(8))
+    leaks.refuse(secrets)
+    return remote_ref.commit(repo, run, parent=head, tree=repo.tree_of(files), token=ctx.token(8))
 
 
-def _refuse(secrets: tuple[Finding, ...]) -> None:
-    if secrets:
-        first = secrets[0]
-        more = f" (and {len(secrets) - 1} more)" if len(secrets) > 1 else ""
-        raise Stop(exits.PERSON, f"{first.path}:{first.line}: {first.message}{more}")
-
-
-def _take(here: Repo, remote: str, run: str, parked: Parked, me: ParkHolder, token: Token) -> str:
-    taken = remote_ref.commit(here, run, parent=parked.parent, tree=parked.tree, token=token(8), holder=me)
+def _take(repo: Repo, remote: str, run: str, parked: Parked, me: ParkHolder, token: Token) -> str:
+    commit = remote_ref.commit(repo, run, parent=parked.parent, tree=parked.tree, token=token(8), holder=me)
     try:
-        remote_ref.put(here, remote, run, taken, expected=parked.commit)
+        remote_ref.put(repo, remote, run, commit, expected=parked.commit)
     except RefMoved as moved:
-        raise _moved(here, remote, run, moved, "nothing was changed here") from None
-    return taken
+        raise _moved(repo, remote, run, moved, "nothing was changed here") from None
+    return commit
 
 
 class _Gone(Stop):
     """The run is no longer where it was parked."""
 
 
-def _moved(here: Repo, remote: str, run: str, moved: RefMoved, outcome: str) -> Stop:
-    """Who has the run, or what became of it."""
+def _moved(repo: Repo, remote: str, run: str, moved: RefMoved, outcome: str) -> Stop:
+    """Return the error that says who has the run, or that it is gone."""
     if moved.now is None:
-        way = f"to go on here all the same: git update-ref -d {remote_ref.ref(run)}"
+        way = f"to continue here all the same: git update-ref -d {remote_ref.ref(run)}"
         return _Gone(
             exits.REFUSED,
-            f"run {run} is no longer on '{remote}': it was completed elsewhere, or taken away. {outcome}. {way}",
+            f"run {run} is no longer on '{remote}': it was completed elsewhere, or removed. {outcome}. {way}",
         )
     with suppress(Stop):
-        parked = remote_ref.fetch(here, remote, run)
+        parked = remote_ref.fetch(repo, remote, run)
         if parked.holder is not None:
-            return _taken(remote, run, parked.holder)
+            return _holder_error(remote, run, parked.holder)
     return _Gone(
         exits.REFUSED,
-        f"run {run} went on from what is here: it was answered or resumed elsewhere. {outcome}. "
-        f"go on with: {command('cauto resume', remote, run)}",
+        f"run {run} is newer on '{remote}' than here: it was answered or resumed elsewhere. {outcome}. "
+        f"continue with: {command('cauto resume', remote, run)}",
     )
 
 
-def _taken(remote: str, run: str, holder: ParkHolder) -> Stop:
+def _holder_error(remote: str, run: str, holder: ParkHolder) -> Stop:
     return Stop(
         exits.LOCKED,
         f"run {run} was taken by {holder}. wait until it is parked again; if that machine is dead, take it over with: "
@@ -287,53 +268,53 @@ def _taken(remote: str, run: str, holder: ParkHolder) -> Stop:
     )
 
 
-def _refuse_protected(here: Repo, remote: str, plan: Plan) -> None:
-    # What the parked plan says is protected is the remote's word; what this clone says counts as well.
-    data = here.file_at("HEAD", config.PATH)
+def _refuse_protected(repo: Repo, remote: str, plan: Plan) -> None:
+    # The parked plan's protected branches are the remote's; those of this clone count as well.
+    data = repo.file_at("HEAD", config.PATH)
     protected = config.load(config.parse(data)).protected if data is not None else ()
-    default = here.default_branch(remote)
+    default = repo.default_branch(remote)
     refuse_protected(plan.branch, (*protected, *((default,) if default else ())))
 
 
-def _refuse_other_branch(here: Repo, branch: str, head: str) -> None:
-    if dirty := here.dirty_files():
-        raise Stop(exits.REFUSED, f"{here.top} has uncommitted changes ({dirty[0]}). commit or stash them")
-    place = here.worktrees().get(branch)
-    if place is not None and os.path.realpath(place) != here.top:
+def _refuse_other_branch(repo: Repo, branch: str, head: str) -> None:
+    if dirty := repo.dirty_files():
+        raise Stop(exits.REFUSED, f"{repo.top} has uncommitted changes ({dirty[0]}). commit or stash them")
+    place = repo.worktrees().get(branch)
+    if place is not None and os.path.realpath(place) != repo.top:
         raise Stop(exits.REFUSED, f"{branch} is checked out in {place}. change into that folder")
-    there = here.commit(f"refs/heads/{branch}")
-    if there and not here.is_ancestor(there, head):
+    tip = repo.commit(f"refs/heads/{branch}")
+    if tip and not repo.is_ancestor(tip, head):
         raise Stop(
             exits.REFUSED,
-            f"{branch} has commits here that the parked run doesn't know ({there[:12]}). "
-            f"keep them under another name first: git branch -m {shlex.quote(branch)} NAME",
+            f"{branch} has commits here that the parked run lacks ({tip[:12]}). "
+            f"give them another name first: git branch -m {shlex.quote(branch)} NAME",
         )
 
 
-def _refuse_other_logs(logs: Logs, there: Found) -> None:
+def _refuse_other_logs(logs: Logs, source: FetchedRun) -> None:
     for name, path in parcel.places(logs).items():
-        here = parcel.read(path) if os.path.lexists(path) else b""
-        data = there.parcel.files[name]
-        if data.startswith(here):
+        local = parcel.read(path) if os.path.lexists(path) else b""
+        data = source.parcel.files[name]
+        if data.startswith(local):
             continue
-        if here.startswith(data):
-            why = "has entries behind what is parked. go on here: correctless cauto resume"
+        if local.startswith(data):
+            why = "has entries that the parked run lacks. continue here: correctless cauto resume"
         else:
-            why = "is the log of other runs than the parked one's. go on in another clone, or move it away"
+            why = "is the log of other runs than the parked one's. continue in another clone, or move it away"
         raise Stop(exits.REFUSED, f"{path} {why}")
 
 
-def _move_branch(here: Repo, branch: str, head: str) -> None:
-    if here.branch() != branch:
-        exists = here.commit(f"refs/heads/{branch}") is not None
+def _move_branch(repo: Repo, branch: str, head: str) -> None:
+    if repo.branch() != branch:
+        exists = repo.commit(f"refs/heads/{branch}") is not None
         made = () if exists else ("--no-track", "-c")
-        here.git("switch", "--quiet", "--no-recurse-submodules", *made, branch, *(() if exists else (head,)))
-    if here.head() != head:
-        here.reset_to(head)
+        repo.git("switch", "--quiet", "--no-recurse-submodules", *made, branch, *(() if exists else (head,)))
+    if repo.head() != head:
+        repo.reset_to(head)
 
 
 def _store(logs: Logs, brought: Parcel, env: Mapping[str, str]) -> None:
-    """The logs last, the run log at the very end: what was cut short in the middle is no run here, or still the older one."""
+    """Write the files of a run, the run log last: after a crash before it the run is unknown here, or the older one."""
     ensure_artifacts(logs)
     folder = logs.folder(brought.run)
     os.makedirs(folder, mode=0o700, exist_ok=True)
@@ -342,7 +323,7 @@ def _store(logs: Logs, brought: Parcel, env: Mapping[str, str]) -> None:
         for path, sha in parcel.frozen(brought.plan).items()
         if not _is_frozen(logs, brought.run, path, sha)
     }
-    for path in missing:  # there and not what was planned: it is read-only, and written anew
+    for path in missing:  # one that differs from the plan is read-only, and written again
         with suppress(FileNotFoundError):
             os.unlink(os.path.join(folder, "frozen", path))
     frozen_files.store(logs, brought.run, FrozenPlan(brought.plan, missing))

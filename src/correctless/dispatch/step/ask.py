@@ -1,7 +1,7 @@
 """Questions at the terminal about a step's deferred decisions.
 
-The question is on record with a challenge before it is shown, and each answer is bound to the exact line that was shown: so it
-covers that entry at the gate and nothing else, and after a crash what was answered is not asked again.
+The question is recorded with a challenge before it is shown, and each answer is bound to the exact line that was shown: so it
+covers that entry alone at the gate, and after a crash an answered question is not asked again.
 """
 
 from __future__ import annotations
@@ -22,70 +22,67 @@ from correctless.runlog.state import State
 
 @dataclass(frozen=True, slots=True)
 class ChangedDefault:
-    """A decision that you want otherwise than the agent applied it."""
+    """A decision that you changed, with what the agent had applied."""
 
     decision_id: str
     applied: str
-    said: str
+    answer: str
 
 
 def ask(ctx: RunContext, state: State) -> Asking:
-    """Return the deferred decisions that nobody was asked about; none if unattended."""
+    """Return the deferred decisions that you were not asked about; none if unattended."""
     step = step_of(state)
     branch = record.load(ctx.logs)
-    # Once is enough: an entry that was asked about is confirmed, or it is left to the gate.
+    # Only once: an entry without an answer is for the gate.
     before = {seq for item in branch.events if isinstance(item.event, Asking) for seq in item.event.entries}
     open_ones = [
         each
         for each in _of_attempt(branch, state)
         if each.decision.escalation_deferred and each.seq not in before
     ]
-    asked = open_ones if ctx.ask is not None else []
+    entries = open_ones if ctx.ask is not None else []
     challenge = ctx.token(16)
     return Asking(
         step.name,
         state.attempt,
         challenge,
-        entries=tuple(each.seq for each in asked),
-        digests=tuple(gate.digest(challenge, [each.line]) for each in asked),
+        entries=tuple(each.seq for each in entries),
+        digests=tuple(gate.digest(challenge, [each.line]) for each in entries),
     )
 
 
 def take_answers(ctx: RunContext, state: State) -> Answered:
-    """Ask, and record each answer.
-
-    It confirms the line that was shown; where it differs it is also a decision of its own.
-    """
+    """Ask, and record each answer, which confirms the line that was shown; one that differs is also a decision of its own."""
     assert state.asking is not None
     branch = record.load(ctx.logs)
-    asked = {each.seq: each for each in _of_attempt(branch, state) if each.seq in state.asking.entries}
-    said = _on_record(branch, state.asking)
-    remaining = [asked[seq] for seq in asked if seq not in said]
+    entries = {each.seq: each for each in _of_attempt(branch, state) if each.seq in state.asking.entries}
+    recorded = _recorded(branch, state.asking)
+    remaining = [entries[seq] for seq in entries if seq not in recorded]
     if remaining and ctx.ask is not None:
         answers = ctx.ask([_question(each) for each in remaining], plan_of(state).ask_minutes * 60)
-        shown = dict(zip(state.asking.entries, state.asking.digests, strict=True))
-        for seq in (each.seq for each in remaining if answers is not None and each.seq in answers.said):
+        digests = dict(zip(state.asking.entries, state.asking.digests, strict=True))
+        for seq in (each.seq for each in remaining if answers is not None and each.seq in answers.texts):
             assert answers is not None
-            said[seq] = open_set.answer(
+            recorded[seq] = open_set.answer(
                 ctx.logs,
-                shown[seq],
+                digests[seq],
                 kind="answer",
                 by=answers.by,
                 channel=answers.channel,
-                note=answers.said[seq],
+                note=answers.texts[seq],
                 now=ctx.now(),
             )
-    changed = {seq: each for seq, each in said.items() if each.note.strip()}
+    changed = {seq: each for seq, each in recorded.items() if each.note.strip()}
     for seq, confirmation in changed.items():
-        ctx.decisions.append(_decided(asked[seq], confirmation, timestamp(ctx.now())))
+        ctx.decisions.append(_decided(entries[seq], confirmation, timestamp(ctx.now())))
     head = ctx.decisions.head()
-    last = next(reversed(said.values()), None)
+    last = next(reversed(recorded.values()), None)
     return Answered(
         step_of(state).name,
         state.attempt,
         by=last.by if last else "",
         channel=last.channel if last else "",
-        confirmed=len(said) - len(changed),
+        confirmed=len(recorded) - len(changed),
         changed=len(changed),
         log_seq=head.seq,
         log_head=head.sha256,
@@ -110,16 +107,16 @@ def _of_attempt(branch: Branch, state: State) -> tuple[RecordedDecision, ...]:
     return tuple(each for each in branch.decisions if (each.decision.key or "").startswith(prefix))
 
 
-def _on_record(branch: Branch, asking: Asking) -> dict[int, Confirmation]:
-    given = {each.digest: each for each in branch.confirmations if each.kind == "answer"}
+def _recorded(branch: Branch, asking: Asking) -> dict[int, Confirmation]:
+    answered = {each.digest: each for each in branch.confirmations if each.kind == "answer"}
     pairs = zip(asking.entries, asking.digests, strict=True)
-    return {seq: given[digest] for seq, digest in pairs if digest in given}
+    return {seq: answered[digest] for seq, digest in pairs if digest in answered}
 
 
-def _question(asked: RecordedDecision) -> Question:
-    d = asked.decision
+def _question(entry: RecordedDecision) -> Question:
+    d = entry.decision
     return Question(
-        asked.seq,
+        entry.seq,
         d.step or "",
         d.decision_id,
         d.default_applied,
@@ -128,21 +125,21 @@ def _question(asked: RecordedDecision) -> Question:
     )
 
 
-def _decided(asked: RecordedDecision, said: Confirmation, now: str) -> Decision:
-    """A person's own decision. It is theirs and not an agent's report, so the contract has nothing to correct."""
-    d = asked.decision
-    extra: Mapping[str, object] = {"answers": asked.seq, "by": said.by, "channel": said.channel}
+def _decided(entry: RecordedDecision, answer: Confirmation, now: str) -> Decision:
+    """Return your own decision: not an agent's report, so the contract corrects nothing in it."""
+    d = entry.decision
+    extra: Mapping[str, object] = {"answers": entry.seq, "by": answer.by, "channel": answer.channel}
     return Decision(
         skill=d.skill,
         decision_id=d.decision_id,
-        default_applied=said.note,
-        rationale=f"{said.by} answered when asked ({said.channel})",
+        default_applied=answer.note,
+        rationale=f"{answer.by} answered when asked ({answer.channel})",
         timestamp=now,
         escalation_deferred=False,
         run=d.run,
         step=d.step,
         attempt=d.attempt,
-        key=f"{d.run}/{d.step}/{d.attempt}/{ANSWER}{asked.seq}",
+        key=f"{d.run}/{d.step}/{d.attempt}/{ANSWER}{entry.seq}",
         source="synthesized",
         extra=extra,
     )

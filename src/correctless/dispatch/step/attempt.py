@@ -1,7 +1,4 @@
-"""One attempt's agent, from its held process to its end.
-
-A run's agents are started only here.
-"""
+"""One attempt's agent, from its held process to its end: only this module starts a run's agents."""
 
 from __future__ import annotations
 
@@ -49,29 +46,29 @@ class Runner:
 
     def __init__(self, ctx: RunContext) -> None:
         self.ctx = ctx
-        self._held: PausedAgent | None = None
+        self._agent: PausedAgent | None = None
         self._nonce = ""
         self._prompt = ""
         self._recorder: Recorder | None = None
         self._part = 1
         self._make: MakeSandbox | None = None
-        self._sandbox = ""  # the means of the held agent's
-        self._warned = False  # that there is none, or that it lacks what the configuration names
-        self._earlier: dict[str, bytes] = {}  # what the earlier parts of the session were told
-        self._before = b""  # what they said, as far as its decisions are not recorded yet
-        self._began: float | None = None  # when the held agent was let run
+        self._sandbox = ""  # the means of the held agent's sandbox
+        self._warned = False  # that it is missing, or lacks what the configuration names
+        self._earlier_prompts: dict[str, bytes] = {}  # of the earlier parts of the session
+        self._earlier_answer = b""  # of those parts, whose decisions are not recorded yet
+        self._began: float | None = None  # when the held agent was released
 
     def start(self, state: State, attempt: int) -> StepStarted:
         """Hold a process for the agent; return the event to log before it runs."""
         ctx, plan, step = self.ctx, plan_of(state), step_of(state)
-        here = ctx.repo.standing()
-        if here.changed or here.head is None:
+        status = ctx.repo.status()
+        if status.changed or status.head is None:
             raise Stop(
                 exits.REFUSED,
                 f"{ctx.repo.top} has changes that no step of the run made. commit or stash them, "
-                "then go on with: correctless cauto resume",
+                "then continue with: correctless cauto resume",
             )
-        base = here.head
+        base = status.head
         folder = ctx.folder(attempt_of(state, attempt))
         os.makedirs(folder, mode=0o700, exist_ok=True)
         if step.report:
@@ -93,53 +90,50 @@ class Runner:
 
         self._prepare_sandbox(state)
         git_before = untrusted.begin(ctx, state, attempt)
-        held = self._hold(state, attempt, session, write)
+        agent = self._hold(state, attempt, session, write)
         return StepStarted(
             step=step.name,
             attempt=attempt,
             nonce_sha256=sha256(self._nonce.encode()),
             session=session,
-            group=held.pgid,
-            mark=held.mark,
+            group=agent.pgid,
+            mark=agent.mark,
             base=base,
             prompt_sha256=sha256(_bytes(self._prompt)),
             sandbox=self._sandbox,
             git_before=git_before,
         )
 
-    def go_on(self, state: State, part: int) -> StepContinued | AttemptFailed:
-        """Hold the session of the current attempt in a further process.
-
-        The attempt is discarded when its worktree differs.
-        """
+    def resume(self, state: State, part: int) -> StepContinued | AttemptFailed:
+        """Hold a further process of the current attempt's session; discard the attempt when its worktree differs."""
         ctx, step = self.ctx, step_of(state)
         self._refuse_orphans(state)
         folder = ctx.folder(attempt_of(state))
         nonce = work.read(os.path.join(folder, _NONCE))
         fault = ""
-        if state.phase == "suspended" and ctx.repo.left() != state.left:
-            fault = "the worktree is not as the interrupted agent left it"
+        if state.phase == "suspended" and ctx.repo.fingerprint() != state.left:
+            fault = "the worktree has changed since the agent was interrupted"
         elif sha256(nonce) != state.nonce_sha256:
-            fault = "the word of its decisions block is no longer on disk"
-        before = self._said_before(state) if state.phase == "suspended" else b""
+            fault = "the nonce of its decisions block is no longer on disk"
+        before = self._recorded_answer(state) if state.phase == "suspended" else b""
         if before is None:
-            fault = fault or "what it said before is no longer on disk"
+            fault = fault or "its earlier answer is no longer on disk"
         if fault:
-            return work.discard(ctx, state, counted=False, reason=f"its session can't go on: {fault}")
+            return work.discard(ctx, state, counted=False, reason=f"its session can't continue: {fault}")
         self._nonce = nonce.decode()
-        self._before = before or b""
-        # While an agent lives, nothing on disk tells its nonce to anybody.
+        self._earlier_answer = before or b""
+        # While an agent lives, its nonce is not on disk.
         prompts = [name for name in os.listdir(folder) if name.startswith("prompt")]
-        self._earlier = {name: work.read(os.path.join(folder, name)) for name in prompts}
+        self._earlier_prompts = {name: work.read(os.path.join(folder, name)) for name in prompts}
         for name in (_NONCE, *prompts):
             os.unlink(os.path.join(folder, name))
         self._prepare_sandbox(state)
         git_before = untrusted.begin(ctx, state, state.attempt, part)
-        held = self._hold(
+        agent = self._hold(
             state,
             state.attempt,
             state.session,
-            lambda contract, *, recorder: prompt.go_on(  # noqa: ARG005 the block is asked for either way
+            lambda contract, *, recorder: prompt.resume(  # noqa: ARG005 the block is asked for either way
                 contract, self._nonce, reason=state.reason, answers=ask.answers(ctx, state)
             ),
             part=part,
@@ -148,8 +142,8 @@ class Runner:
             step=step.name,
             attempt=state.attempt,
             part=part,
-            group=held.pgid,
-            mark=held.mark,
+            group=agent.pgid,
+            mark=agent.mark,
             prompt_sha256=sha256(_bytes(self._prompt)),
             sandbox=self._sandbox,
             git_before=git_before,
@@ -158,42 +152,41 @@ class Runner:
     def finish(self, state: State) -> AgentEnded:
         """Run the held agent to its end; one of another dispatcher died with it."""
         ctx = self.ctx
-        if self._held is None:
+        if self._agent is None:
             self._refuse_orphans(state)
-            return self._unheard(state)
+            return self._lost(state)
         self._began = time.monotonic()
-        outcome = self._held.release(ctx.activity)
-        self._held = None
-        untrusted.settle(ctx, state)
+        outcome = self._agent.release(ctx.activity)
+        self._agent = None
+        untrusted.restore_git(ctx, state)
         self._stop_recording()
         return self._ended(state, outcome.kind, outcome)
 
     def end(self) -> Outcome | None:
         """End a held agent and its whole group; return its outcome if it ran."""
-        held, self._held = self._held, None
-        outcome = held.end() if held is not None else None
+        agent, self._agent = self._agent, None
+        outcome = agent.end() if agent is not None else None
         if self._recorder is not None:
             self._recorder.close()
             self._recorder = None
         return outcome if self._began is not None else None
 
-    def cut_off(self, state: State, *, goes_on: bool) -> AgentEnded | None:
-        """End a running agent and return how it ended.
-
-        `goes_on`: its session may be continued.
-        """
+    def cut_off(self, state: State, *, resumable: bool) -> AgentEnded | None:
+        """End a running agent and return how it ended; `resumable`: its session may be continued."""
         outcome = self.end()
         if outcome is None or state.phase != "running":
             return None
         try:
-            untrusted.settle(self.ctx, state)
+            untrusted.restore_git(self.ctx, state)
         except Stop:
-            return None  # its end is not on record: whoever goes on compares again
+            return None  # its end is not recorded: the next resume compares again
         if outcome.kind == "ok":
-            # It had given its answer: asked to go on, it would have nothing to add.
+            # Its answer is complete: a continued session would have nothing to add.
             return self._ended(state, "ok", outcome)
-        reason = "interrupted" if goes_on else "the dispatcher could not go on"
-        return self._ended(state, "interrupted", replace(outcome, reason=reason, over=""), goes_on=goes_on)
+        reason = "interrupted" if resumable else "the dispatcher could not continue"
+        return self._ended(
+            state, "interrupted", replace(outcome, reason=reason, over=""), resumable=resumable
+        )
 
     def _hold(
         self, state: State, attempt: int, session: str, write: Callable[..., str], *, part: int = 1
@@ -224,24 +217,24 @@ class Runner:
                 ctx.logs, state.run, frozen_files.INSTRUCTIONS, plan.instructions_sha256
             )
             task = replace(task, system=system.decode("utf-8", "replace"))
-        self._held = agent.hold(task)
-        ctx.lock.note(f"run {state.run}, step {step.name}", group=self._held.pgid)
-        return self._held
+        self._agent = agent.hold(task)
+        ctx.lock.note(f"run {state.run}, step {step.name}", group=self._agent.pgid)
+        return self._agent
 
     def _prepare_sandbox(self, state: State) -> None:
-        """Before the snapshot of git's files: what the sandbox needs of them is made here and by no agent."""
+        """Make the sandbox before the snapshot of git's files: the files it needs are ours, not an agent's."""
         means, fault, self._make = self.ctx.sandbox(state.run, plan_of(state))
         if not self._warned:
             self._warned = True
             if fault:
                 self.ctx.activity(Activity("warning", f"agents run without a sandbox: {fault}"))
             for path in self.ctx.missing(state.run, plan_of(state)) if means else ():
-                said = f"{path} is not there, so agents neither see nor write it. make it, or take it out of the configuration"
-                self.ctx.activity(Activity("warning", said))
+                text = f"{path} is missing, so agents neither see nor write it. make it, or remove it from the configuration"
+                self.ctx.activity(Activity("warning", text))
         self._sandbox = means.name if means else ""
 
     def _task(self, state: State, attempt: int, part: int) -> Task:
-        """What is known of a process before anything is said to it."""
+        """Return the task of a process without its prompt."""
         ctx, plan, step = self.ctx, plan_of(state), step_of(state)
         return Task(
             run=state.run,
@@ -263,81 +256,80 @@ class Runner:
         )
 
     def _refuse_orphans(self, state: State) -> None:
-        if left := process.marked(state.mark):
-            # What left the agent's group has let go of the lock, and would go on writing into the next attempt.
+        if orphans := process.marked(state.mark):
+            # What left the agent's group no longer has the lock, and would write into the next attempt.
             raise Stop(
                 exits.LOCKED,
-                f"process {', '.join(map(str, sorted(left)))} of the last attempt of {step_of(state).name} still lives. "
+                f"process {', '.join(map(str, sorted(orphans)))} of the last attempt of {step_of(state).name} still lives. "
                 "wait for it, or end it with: correctless cauto stop",
             )
 
-    def _unheard(self, state: State) -> AgentEnded:
-        """The end of an agent whose dispatcher died: what it took is read from what it wrote."""
+    def _lost(self, state: State) -> AgentEnded:
+        """Return the end of an agent whose dispatcher died: cost and answer are read from its transcript."""
         task = self._task(state, state.attempt, state.part)
-        taken = self.ctx.agent(step_of(state).agent, self.ctx.repo.top).outcome_from_transcript(task)
+        transcript = self.ctx.agent(step_of(state).agent, self.ctx.repo.top).outcome_from_transcript(task)
         seconds = 0.0
         with suppress(OSError):
-            # Its last sign of life: the time until somebody resumed is nobody's work.
+            # Until its last output: the time from then to the resume is no work.
             seconds = os.path.getmtime(task.transcript) - datetime.fromisoformat(state.began_at).timestamp()
-        outcome = replace(taken, reason="the dispatcher ended while the agent ran", resume_at=None, over="")
-        answer = _joined(self._said_before(state) or b"", outcome.answer)[:MAX_ANSWER]
+        outcome = replace(
+            transcript, reason="the dispatcher ended while the agent ran", resume_at=None, over=""
+        )
+        answer = _joined(self._recorded_answer(state) or b"", outcome.answer)[:MAX_ANSWER]
         self._write_answer(state, answer)
         return _event(state, "interrupted", outcome, max(0.0, seconds), answer)
 
-    def _said_before(self, state: State) -> bytes | None:
-        """What the attempt's agent had said when it was last heard; None when that is not on disk any more."""
+    def _recorded_answer(self, state: State) -> bytes | None:
+        """Return the recorded answer of the attempt's agent so far; None when it is not on disk any more."""
         if state.answer_sha256 in ("", sha256(b"")):
             return b""
         folder = self.ctx.folder(attempt_of(state))
-        said = work.read(os.path.join(folder, "answer.md"))
-        return said if sha256(said) == state.answer_sha256 else None
+        answer = work.read(os.path.join(folder, "answer.md"))
+        return answer if sha256(answer) == state.answer_sha256 else None
 
     def _write_answer(self, state: State, answer: bytes) -> None:
         folder = self.ctx.folder(attempt_of(state))
         replace_file(os.path.join(folder, "answer.md"), answer, mode=0o600)
 
-    def _ended(self, state: State, kind: str, outcome: Outcome, *, goes_on: bool = True) -> AgentEnded:
+    def _ended(self, state: State, kind: str, outcome: Outcome, *, resumable: bool = True) -> AgentEnded:
         ctx, step = self.ctx, step_of(state)
         ctx.lock.note(f"run {state.run}, step {step.name}")
         folder = ctx.folder(attempt_of(state))
-        # Only now: while the agent lived, nothing on disk told its nonce to anybody.
-        # Only people read the prompt again; without the nonce the answer could not be.
-        said = f"{_numbered('prompt', self._part)}.md"
-        for name, text in {**self._earlier, said: _bytes(self._prompt)}.items():
+        # Only now: while the agent lived, its nonce was not on disk. The prompt is for people, the nonce is needed again.
+        prompt_name = f"{_numbered('prompt', self._part)}.md"
+        for name, text in {**self._earlier_prompts, prompt_name: _bytes(self._prompt)}.items():
             replace_file(os.path.join(folder, name), text, mode=0o600, durable=False)
-        self._earlier = {}
+        self._earlier_prompts = {}
         replace_file(os.path.join(folder, _NONCE), _bytes(self._nonce), mode=0o600)
         assert self._began is not None
         seconds = time.monotonic() - self._began
         self._began = None
         cut_off = kind in ("paused", "interrupted") or outcome.over in ("usd", "wall")
-        left = aside.left(ctx, state) if step.session and goes_on and cut_off else ""
-        answer, self._before = _joined(self._before, outcome.answer), b""
+        fingerprint = aside.fingerprint(ctx, state) if step.session and resumable and cut_off else ""
+        answer, self._earlier_answer = _joined(self._earlier_answer, outcome.answer), b""
         if len(answer) > MAX_ANSWER:
-            answer, left = answer[:MAX_ANSWER], ""
+            answer, fingerprint = answer[:MAX_ANSWER], ""
             if kind == "ok":
                 kind, outcome = "failed", replace(outcome, reason=over_answer())
         self._write_answer(state, answer)
-        return replace(_event(state, kind, outcome, seconds, answer), left=left)
+        return replace(_event(state, kind, outcome, seconds, answer), left=fingerprint)
 
     def _recorder_of(self, recording: Recording, servers: Mapping[str, Any]) -> Recorder | None:
         if recorder.available():
             return Recorder(recording, on_failure=self._kill, servers=servers)
-        missing = (
-            "the MCP SDK is not installed: decisions come by the block alone. install correctless[claude]"
-        )
+        missing = "the MCP SDK is missing: decisions come by the block alone. install correctless[claude]"
         self.ctx.activity(Activity("warning", missing))
         return None
 
     def _kill(self) -> None:
-        """The agent's group gone at once: what it decides can't be recorded any more, so it must not go on."""
-        if self._held is not None:
+        """Kill the agent's group: what it decides can't be recorded any more."""
+        if self._agent is not None:
             with suppress(ProcessLookupError):
-                # not reaped before `release` is over: the id is its own
-                os.killpg(self._held.pgid, signal.SIGKILL)
+                # not reaped before `release` returns, so the group id is its own
+                os.killpg(self._agent.pgid, signal.SIGKILL)
 
     def _stop_recording(self) -> None:
-        """From here on nothing of this attempt is added by its agent, whatever of it still lives."""
+        """Accept no more decisions from the attempt's agent, even if some of it still lives."""
         used, self._recorder = self._recorder, None
         if used is not None:
             used.close()
@@ -363,9 +355,9 @@ def _without_recorder(folder: str, servers: Mapping[str, Any]) -> str | None:
 def _limits(state: State) -> Limits:
     plan, step = plan_of(state), step_of(state)
     seconds, usd = state.so_far if state.phase in ("suspended", "continuing", "running") else (0.0, 0.0)
-    left = plan.usd - state.cost_usd if plan.usd is not None else None
+    remaining = plan.usd - state.cost_usd if plan.usd is not None else None
     own = step.usd - usd if step.usd is not None else None
-    money = [max(amount, 0.01) for amount in (left, own) if amount is not None]
+    money = [max(amount, 0.01) for amount in (remaining, own) if amount is not None]
     return Limits(
         idle_s=step.idle_minutes * 60,
         wall_s=max(1.0, min(step.minutes * 60 - seconds, plan.minutes * 60 - state.seconds)),
@@ -380,9 +372,9 @@ def _numbered(name: str, part: int) -> str:
     return name if part == 1 else f"{name}-{part}"
 
 
-def _joined(before: bytes, said: str) -> bytes:
-    """All messages of a session in order, each on lines of its own."""
-    return b"\n".join(part for part in (before, _bytes(said)) if part)
+def _joined(before: bytes, answer: str) -> bytes:
+    """Return all messages of a session in order, each on lines of its own."""
+    return b"\n".join(part for part in (before, _bytes(answer)) if part)
 
 
 def _event(state: State, kind: str, outcome: Outcome, seconds: float, answer: bytes) -> AgentEnded:

@@ -1,4 +1,4 @@
-"""The step's own check of what an attempt left in the worktree."""
+"""The check of what an attempt left in the worktree."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from correctless.base.exits import REFUSED, Stop
 from correctless.base.process import process
 from correctless.base.text import one_line
 from correctless.dispatch.core.spec import rules
-from correctless.project.git import Repo, Standing, staging
+from correctless.project.git import Repo, WorktreeStatus, staging
 from correctless.project.paths import ARTIFACTS
 from correctless.runlog.plan import Plan, PlannedStep
 from correctless.sandbox.reach import Needs
@@ -28,10 +28,7 @@ _TAIL = 2000  # characters of a failed check's output that go into the log and t
 
 @dataclass(frozen=True, slots=True)
 class CheckVerdict:
-    """The verdict; `output` is of the command.
-
-    `changed` are the paths the step changed, where no command ran since.
-    """
+    """The verdict; `output` is the command's, `changed` the paths the step changed, if no command ran since."""
 
     ok: bool
     detail: str = ""
@@ -44,7 +41,7 @@ def check(
     repo: Repo,
     plan: Plan,
     step: PlannedStep,
-    here: Standing,
+    status: WorktreeStatus,
     *,
     base: str,
     spec: str,
@@ -52,11 +49,11 @@ def check(
     inherit: Sequence[int],
     sandbox: MakeSandbox | None = None,
 ) -> CheckVerdict:
-    """Decide whether the attempt that began at `base` and left `here` counts.
+    """Check the attempt that began at `base` and left the worktree in this `status`.
 
-    The command runs like an agent: own group, and the environment `env`. What it left is for another `judge`.
+    The command runs like an agent: own group, and the environment `env`. What it leaves needs another `judge`.
     """
-    judged = judge(repo, plan, step, here, base=base, spec=spec)
+    judged = judge(repo, plan, step, status, base=base, spec=spec)
     if not judged.ok or step.check is None:
         return judged
     done = run(step.check, repo, env(), step.minutes * 60, inherit, sandbox)
@@ -66,27 +63,29 @@ def check(
             False, f"the check {' '.join(step.check)} took over {step.minutes:g} minutes", output
         )
     if done.code != 0:
-        said = output.decode("utf-8", "replace").strip()[-_TAIL:]
+        tail = output.decode("utf-8", "replace").strip()[-_TAIL:]
         fix = f"\n{_READ_ONLY}" if sandbox is not None and b"Read-only file system" in output else ""
-        failed = f"the check {' '.join(step.check)} ended with {done.code}:\n{said}".strip()
+        failed = f"the check {' '.join(step.check)} ended with {done.code}:\n{tail}".strip()
         return CheckVerdict(False, failed + fix, output)
     return CheckVerdict(True, output=output)
 
 
-def judge(repo: Repo, plan: Plan, step: PlannedStep, here: Standing, *, base: str, spec: str) -> CheckVerdict:
-    """Decide whether the worktree `here` is what a step that began at `base` may leave."""
-    fault = _branch_fault(repo, plan, base, here)
-    if fault is None and here.head != base and (said := staging.refused_commit(repo, base)):
-        fault = f"the agent made a commit that git checks out nowhere, {one_line(said)}"
-    # Where the agent made no commit, what git status names is all there is.
-    changed = () if fault else here.changed if here.head == base else repo.changed_files(base)
-    fault = fault or _links_fault(here, () if here.head == base else repo.links_since(base))
+def judge(
+    repo: Repo, plan: Plan, step: PlannedStep, status: WorktreeStatus, *, base: str, spec: str
+) -> CheckVerdict:
+    """Check that a step that began at `base` may leave the worktree in this `status`."""
+    fault = _branch_fault(repo, plan, base, status)
+    if fault is None and status.head != base and (error := staging.refused_commit(repo, base)):
+        fault = f"the agent made a commit that git cannot check out, {one_line(error)}"
+    # Without a commit of the agent, git status lists all changes.
+    changed = () if fault else status.changed if status.head == base else repo.changed_files(base)
+    fault = fault or _links_fault(status, () if status.head == base else repo.links_since(base))
     fault = fault or _paths_fault(changed, step)
     if fault is None and step.report and step.report_required:
         fault = report_fault(repo.top, step.report, spec)
     if fault:
         return CheckVerdict(False, fault)
-    return CheckVerdict(True, changed=changed, committed=here.head != base)
+    return CheckVerdict(True, changed=changed, committed=status.head != base)
 
 
 def run(
@@ -100,35 +99,34 @@ def run(
     """Run a command that executes what an agent wrote."""
     if sandbox is None:
         return process.run(argv, cwd=repo.top, env=env, wall_s=wall_s, pass_fds=tuple(inherit))
-    made = sandbox(Needs(), argv, env)
-    return process.run(argv, cwd=repo.top, env={**env, **made.environment}, wall_s=wall_s, wrap=made.wrap)
+    prepared = sandbox(Needs(), argv, env)
+    return process.run(
+        argv, cwd=repo.top, env={**env, **prepared.environment}, wall_s=wall_s, wrap=prepared.wrap
+    )
 
 
 def set_report_aside(top: str, report: str, root: str, folder: str) -> None:
-    """Move a report into an attempt's folder before the attempt.
-
-    So one that exists afterwards is new, whatever clocks and commits say.
-    """
+    """Move a report into an attempt's folder before the attempt, so that one that exists afterwards is new."""
     path = os.path.join(top, report)
     if below.look(top, path) is not None:
         below.move(top, path, root, os.path.join(folder, "report-before"))
     elif os.path.lexists(path):
         raise Stop(
             REFUSED,
-            f"the report {report} lies behind a link, where no step writes it. replace the link by a folder, "
-            "then go on with: correctless cauto resume",
+            f"the report {report} is behind a link, where no step writes it. replace the link by a folder, "
+            "then continue with: correctless cauto resume",
         )
 
 
 def report_fault(top: str, name: str, spec: str) -> str | None:
     """Return what is wrong with a step's report, None if nothing is."""
     path = os.path.join(top, name)
-    found = below.look(top, path)
-    if found is None and os.path.lexists(path):
-        return f"its report {name} lies behind a link"
-    if found is not None and not stat.S_ISREG(found.st_mode):
+    info = below.look(top, path)
+    if info is None and os.path.lexists(path):
+        return f"its report {name} is behind a link"
+    if info is not None and not stat.S_ISREG(info.st_mode):
         return f"its report {name} is no plain file"
-    if found is not None and found.st_size > _LONGEST:
+    if info is not None and info.st_size > _LONGEST:
         return f"its report {name} is over {_LONGEST >> 20} MiB"
     try:
         text = below.read(path, _LONGEST, root=top).decode("utf-8", "replace")
@@ -141,19 +139,19 @@ def report_fault(top: str, name: str, spec: str) -> str | None:
     return f"its report {name} does not name {', '.join(missing)}" if missing else None
 
 
-def _branch_fault(repo: Repo, plan: Plan, base: str, here: Standing) -> str | None:
-    if here.branch != plan.branch:
-        return f"the agent left the branch {plan.branch} for {here.branch or 'a detached HEAD'}"
-    if here.head != base and not repo.is_ancestor(base, "HEAD"):
-        return f"the agent rewrote commits that were there before it ({base[:12]} is gone from {plan.branch})"
+def _branch_fault(repo: Repo, plan: Plan, base: str, status: WorktreeStatus) -> str | None:
+    if status.branch != plan.branch:
+        return f"the agent left the branch {plan.branch} for {status.branch or 'a detached HEAD'}"
+    if status.head != base and not repo.is_ancestor(base, "HEAD"):
+        return f"the agent rewrote commits that are older than it ({base[:12]} is no longer on {plan.branch})"
     return None
 
 
-def _links_fault(here: Standing, committed: Sequence[str]) -> str | None:
-    for path in (*here.links, *committed):
+def _links_fault(status: WorktreeStatus, committed: Sequence[str]) -> str | None:
+    for path in (*status.links, *committed):
         return (
-            f"there is work in {path}, which is a repository of its own, and a run can't commit that. "
-            f"let it be plain files (remove {path}/.git), or leave it as it was"
+            f"{path} has changes and is a repository of its own, which a run can't commit. "
+            f"make it plain files (remove {path}/.git), or revert it"
         )
     return None
 
@@ -163,5 +161,5 @@ def _paths_fault(changed: Sequence[str], step: PlannedStep) -> str | None:
         if path.startswith(ARTIFACTS + "/"):
             return f"the agent put {path} under version control: logs and artifacts never are"
         if step.untrusted and path.startswith(".correctless/"):
-            return f"it touched {path}, which is not its to touch"
+            return f"it changed {path}, which it must not change"
     return None

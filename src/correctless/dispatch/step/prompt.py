@@ -1,7 +1,4 @@
-"""The exact text of a prompt.
-
-Line 1 is `mode: autonomous`: a skill that doesn't find it there is being used by a person and asks.
-"""
+"""The exact text of a prompt. Line 1 is `mode: autonomous`: without it a skill asks its user."""
 
 from __future__ import annotations
 
@@ -25,10 +22,7 @@ def write(
     recorder: bool = False,
     retry_note: str = "",
 ) -> str:
-    """Return the prompt of one attempt.
-
-    `recorder`: the agent has the tools of `agents.recorder`. Paths are absolute.
-    """
+    """Return the prompt of one attempt; `recorder`: the agent has the tools of `agents.recorder`. Paths are absolute."""
     parts = [
         "mode: autonomous",
         f"You carry out one step of an unattended run: {step.name} on branch {plan.branch}.",
@@ -36,7 +30,7 @@ def write(
         "",
         "## Your task",
         f"Skill: {contract.name}. Read its instructions now, whole, and follow them: {skill_path}",
-        f"Files the skill refers to lie beside it. Specification: {plan.spec} (as approved: {spec_path})",
+        f"Files the skill refers to are beside it. Specification: {plan.spec} (as approved: {spec_path})",
     ]
     if step.report:
         parts.append(
@@ -48,39 +42,36 @@ def write(
         parts += [
             "",
             "## What happened before",
-            "An earlier attempt of this step was taken back; its changes are not in the tree. The reason, as data:",
+            "An earlier attempt of this step was reverted; its changes are not in the tree. The reason, as data:",
             *(f"> {line}" for line in retry_note.splitlines()),
         ]
     parts += ["", *_rules(contract), "", *_recording(contract, nonce, recorder)]
     return "\n".join(parts) + "\n"
 
 
-def go_on(contract: SkillContract, nonce: str, *, reason: str, answers: Sequence[ChangedDefault]) -> str:
-    """Return the prompt of a continued session.
-
-    It has your answers, or says that the session was interrupted.
-    """
+def resume(contract: SkillContract, nonce: str, *, reason: str, answers: Sequence[ChangedDefault]) -> str:
+    """Return the prompt of a continued session: your answers, or that it was interrupted."""
     if answers:
-        said = [
+        lines = [
             "A person has answered decisions that you left to one in this step. Carry these answers out; the words are theirs:",
             *(
-                f"- {each.decision_id}, where you applied {json.dumps(each.applied)}: {json.dumps(each.said)}"
+                f"- {each.decision_id}, where you applied {json.dumps(each.applied)}: {json.dumps(each.answer)}"
                 for each in answers
             ),
-            "They are on record: do not record them again. Change nothing else that was settled.",
+            "They are recorded: do not record them again. Change nothing else that was decided.",
         ]
     else:
-        said = [
+        lines = [
             f"You were interrupted ({json.dumps(reason)}). What you had done is in the worktree as you left it. A command that was",
-            "under way may not have finished: look before you rely on it. Go on with the step and finish it.",
+            "running may not have finished: look before you rely on it. Continue the step and finish it.",
         ]
     return (
         "\n".join(
             [
                 "mode: autonomous",
-                *said,
+                *lines,
                 "",
-                "Record decisions you take from here on as before. Your final answer ends with the decisions block, with the same word:",
+                "Record further decisions as before. Your final answer ends with the decisions block, with the same nonce:",
                 "",
                 f"AUTONOMOUS_DECISIONS_START {nonce}",
                 _line(contract),
@@ -92,19 +83,19 @@ def go_on(contract: SkillContract, nonce: str, *, reason: str, answers: Sequence
 
 
 def _rules(contract: SkillContract) -> list[str]:
-    said = [
+    lines = [
         "## What is yours to decide",
         "Commit nothing, push nothing, open no pull request: the dispatcher does that after your step.",
     ]
     if not contract.defaults:
         return [
-            *said,
+            *lines,
             "The skill lists no decision points: every choice that a person could have made otherwise is unlisted.",
         ]
     return [
-        *said,
-        "At each decision point apply the default. Where it says `escalate: always` the decision is a person's: apply",
-        "the default as a stand-in and record it as deferred. A choice that no entry covers: take the passive way and",
+        *lines,
+        "At each decision point apply the default. Where it says `escalate: always` a person must confirm it: apply",
+        "the default for now and record it as deferred. A choice that no entry covers: take the passive way and",
         "record it without an id.",
         *(_default(default) for default in contract.defaults),
     ]
@@ -126,7 +117,7 @@ def _recording(contract: SkillContract, nonce: str, recorder: bool) -> list[str]
         "## How to record decisions",
         *(calls if recorder else ()),
         "Your final answer ends with this block: one JSON object a line, one for each decision point you reached, in",
-        "order. Replace the example line; with no decisions leave the block empty. Copy the marker with its word.",
+        "order. Replace the example line; with no decisions leave the block empty. Copy the marker with its nonce.",
         "",
         f"AUTONOMOUS_DECISIONS_START {nonce}",
         _line(contract),

@@ -43,10 +43,10 @@ class Recording:
         if tool == "list_defaults":
             return _defaults(self._contract)
         if tool != "record_decision":
-            return f"there is no tool {one_line(tool)}. call record_decision or list_defaults"
+            return f"unknown tool {one_line(tool)}. call record_decision or list_defaults"
         theirs = self._answered.get((claimed_id(arguments) or "", folded(arguments)))
         if theirs is not None:
-            return f"on record already as {theirs.decision_id}: {theirs.extra.get('by')} decided it"
+            return f"recorded already as {theirs.decision_id}: {theirs.extra.get('by')} decided it"
         decision = self._calls.take(arguments, timestamp(self._ctx.now()))
         self._ctx.decisions.append(decision)
         answer = recorded(decision, self._contract)

@@ -1,7 +1,7 @@
 """`escalation.md`: what failed, what was tried, and what you need to do.
 
-Derived from the run's events each time and never read back. It lies there only while the run waits: going on takes it away. What
-a model wrote is quoted as inert text; what is recommended is worked out from codes and counts alone.
+Derived from the run's events each time and never read back; it is removed when the run continues. A model's text is quoted as
+inert text; recommendations are computed from codes and counts alone.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from correctless.runlog.state import State
 
 FILE = "escalation.md"  # in the run's folder
 _TEXT = 500  # characters of one quoted reason
-_SHOWN = 50  # attempts, and decisions
+_LISTED = 50  # attempts, and decisions
 _LIMITS = {
     "idle": ("was silent for too long", "idle_minutes"),
     "wall": ("took too long", "max_minutes"),
@@ -53,7 +53,7 @@ _PLAIN_PATH = re.compile(r"[\w./+@ -]+\Z", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class AttemptSummary:
-    """One attempt, as the run log has it."""
+    """One attempt, from the run log."""
 
     step: str
     attempt: int
@@ -68,14 +68,11 @@ class AttemptSummary:
 
 
 def write(ctx: RunContext, state: State, stopped: RunStopped) -> None:
-    """Write the file of a run that is about to stop, durably.
-
-    A run that needs no decision has none.
-    """
+    """Write the file of a run that is about to stop, durably, if it needs a decision."""
     if stopped.code == exits.PAUSED:
         return  # a limit passes by itself: there is nothing to decide
     path = os.path.join(ctx.logs.folder(state.run), FILE)
-    # A damaged log may be what stopped the run: then this says so, without what it can't read.
+    # A damaged log may have stopped the run: then the file says so, without the attempts.
     tried: tuple[AttemptSummary, ...] | None = None
     waiting: tuple[RecordedDecision, ...] = ()
     with suppress(Stop, ValueError):
@@ -87,7 +84,7 @@ def write(ctx: RunContext, state: State, stopped: RunStopped) -> None:
     except OSError as error:
         ctx.activity(Activity("warning", one_line(f"{path} can't be written: {error.strerror}", 1000)))
     else:
-        ctx.activity(Activity("waiting", one_line(f"for a person: {path}", 1000)))
+        ctx.activity(Activity("waiting", one_line(f"for your decision: {path}", 1000)))
 
 
 def clear(ctx: RunContext, state: State) -> None:
@@ -98,17 +95,17 @@ def clear(ctx: RunContext, state: State) -> None:
 
 def attempts(run: str, events: Iterable[LoggedEvent]) -> tuple[AttemptSummary, ...]:
     """Return every attempt of one run, in the order they began."""
-    found: dict[tuple[str, int], AttemptSummary] = {}
+    by_number: dict[tuple[str, int], AttemptSummary] = {}
     for event in (item.event for item in events if item.run == run):
         if isinstance(event, StepStarted):
-            found[event.step, event.attempt] = AttemptSummary(event.step, event.attempt)
+            by_number[event.step, event.attempt] = AttemptSummary(event.step, event.attempt)
         if not isinstance(event, AgentEnded | StepChecked | AttemptFailed | Reverted | StepFinished):
             continue
-        known = found.get((event.step, event.attempt), AttemptSummary(event.step, event.attempt))
+        summary = by_number.get((event.step, event.attempt), AttemptSummary(event.step, event.attempt))
         match event:
             case AgentEnded():
-                known = replace(
-                    known,
+                summary = replace(
+                    summary,
                     outcome=event.outcome,
                     reason=event.reason,
                     seconds=event.seconds,
@@ -117,24 +114,21 @@ def attempts(run: str, events: Iterable[LoggedEvent]) -> tuple[AttemptSummary, .
                     over=event.over,
                 )
             case StepChecked(ok=False):
-                known = replace(known, outcome="check failed", reason=event.detail, check_failed=True)
+                summary = replace(summary, outcome="check failed", reason=event.detail, check_failed=True)
             case AttemptFailed():
-                known = replace(known, reason=event.reason or known.reason, counted=event.counted)
+                summary = replace(summary, reason=event.reason or summary.reason, counted=event.counted)
             case Reverted():
-                known = replace(known, outcome="not kept", reason=event.reason)
+                summary = replace(summary, outcome="not kept", reason=event.reason)
             case StepFinished():
-                known = replace(known, outcome="finished", reason="")
-        found[event.step, event.attempt] = known
-    return tuple(found.values())
+                summary = replace(summary, outcome="finished", reason="")
+        by_number[event.step, event.attempt] = summary
+    return tuple(by_number.values())
 
 
 def recommend(
     state: State, stopped: RunStopped, tried: Sequence[AttemptSummary], waiting: Sequence[RecordedDecision]
 ) -> Iterator[str]:
-    """Yield what to do, computed from codes, counts and limits alone.
-
-    Nothing a model wrote decides it.
-    """
+    """Yield what to do, computed from codes, counts and limits alone, not from a model's text."""
     if stopped.code == exits.FAILED and state.step is not None:
         yield from _after_failure(state.step, [t for t in tried if t.step == state.step.name and t.counted])
     elif stopped.code == exits.BUDGET:
@@ -150,7 +144,7 @@ def recommend(
     elif stopped.code == exits.PERSON and _at_the_gate(state):
         damaged = sum("damaged" in r.decision.notes for r in waiting)
         if damaged:
-            yield f"Begin with the {damaged} that could not be read: what the agent meant is in the kept files."
+            yield f"Begin with the {damaged} that could not be read: the agent's text is in the saved files."
         origins = Counter(r.decision.step for r in waiting if r.decision.step)
         if origins:
             first, count = origins.most_common(1)[0]
@@ -159,10 +153,11 @@ def recommend(
                 "instead of fixing its work by hand."
             )
     elif stopped.code == exits.PERSON:
-        yield "Do what the line above names, then go on: nothing that was finished runs again."
+        yield "Do what the line above says, then continue: no finished step runs again."
     else:
+        published = "The pull request is open and was not merged" if state.url else "Nothing was published"
         yield (
-            f"{'The pull request is open and was not merged' if state.url else 'Nothing was published'}. Fix what the line above names, then go on. If it says that a log is not what was noted, "
+            f"{published}. Fix what the line above says, then continue. If it says that a log was changed, "
             "find out who changed it first."
         )
 
@@ -177,7 +172,7 @@ def _after_failure(step: PlannedStep, failed: Sequence[AttemptSummary]) -> Itera
             break
         same += 1
     if same > 1:
-        yield f"The last {same} attempts failed in the same way: trying again without a change will hardly help."
+        yield f"The last {same} attempts failed in the same way: a retry without a change will hardly help."
     elif len(failed) > 1:
         yield "The attempts failed in different ways: another try may succeed."
     if last.over in _LIMITS:
@@ -187,10 +182,10 @@ def _after_failure(step: PlannedStep, failed: Sequence[AttemptSummary]) -> Itera
             "configuration and start a new run, or ask for less in the spec."
         )
     elif last.check_failed and step.report and last.reason.startswith("its report "):
-        yield "The step left no report that counts. See in its transcript whether it was told where, and could write there."
+        yield "The step left no valid report. See in its transcript whether it knew the path, and could write it."
     elif last.check_failed:
         yield (
-            "Read the check's log of the last attempt. If the check is right, the spec may ask for what can't be done; if the check "
+            "Read the check's log of the last attempt. If the check is right, the spec may require the impossible; if the check "
             "is wrong, fix it and start a new run: this one keeps the check it began with."
         )
     else:
@@ -209,7 +204,7 @@ def _text(
     tried: tuple[AttemptSummary, ...] | None,
     waiting: tuple[RecordedDecision, ...],
 ) -> str:
-    # Imported here: a run that never stops needs neither.
+    # Imported here: a run that never stops does not need it.
     import frontmatter
 
     plan, step = plan_of(state), state.step
@@ -228,12 +223,12 @@ def _text(
         "waiting": len(waiting),
         "timestamp": timestamp(ctx.now()),
     }
-    lines = [f"# Run {state.run} needs a person", "", "## What failed", "", _quoted(stopped.reason), ""]
+    lines = [f"# Run {state.run} needs your decision", "", "## What failed", "", _quoted(stopped.reason), ""]
     lines += ["## What was tried", ""]
     if tried is None:
-        lines += ["The run's logs can't be read: `correctless decisions verify` says where they are damaged."]
+        lines += ["The run's logs can't be read. Find the damaged line with `correctless decisions verify`."]
     else:
-        lines += [line for t in (of_step or tried)[-_SHOWN:] for line in _attempt(ctx, state, t)]
+        lines += [line for t in (of_step or tried)[-_LISTED:] for line in _attempt(ctx, state, t)]
         lines += [] if of_step or tried else ["No attempt was begun."]
     lines += ["", "## What is needed from you", "", *_needed(state, stopped, waiting), ""]
     lines += ["## Recommendation", "", *recommend(state, stopped, tried or (), waiting)]
@@ -256,9 +251,9 @@ def _needed(state: State, stopped: RunStopped, waiting: Sequence[RecordedDecisio
         "- End it; what its finished steps committed stays on the branch: `correctless cauto stop --abandon`"
     )
     if stopped.code == exits.FAILED:
-        yield f"Decide how {inert(state.step.name if state.step else 'the run')} goes on:"
+        yield f"Decide how {inert(state.step.name if state.step else 'the run')} continues:"
         yield ""
-        yield f"- Try it again, up to {plan_of(state).attempts} times more: `correctless cauto resume`"
+        yield f"- Retry, up to {plan_of(state).attempts} times more: `correctless cauto resume`"
         yield end
     elif stopped.code == exits.BUDGET:
         yield "Decide whether the run may cost more:"
@@ -268,21 +263,21 @@ def _needed(state: State, stopped: RunStopped, waiting: Sequence[RecordedDecisio
     elif stopped.code == exits.PERSON and _at_the_gate(state):
         yield "Decide these, with `correctless review`: confirm them, reject them, or have a step run again."
         yield ""
-        for r in waiting[:_SHOWN]:
+        for r in waiting[:_LISTED]:
             d = r.decision
             why = _quoted(d.original_escalation_reason or d.rationale)
             yield f"- {inert(d.skill)} {inert(d.decision_id)}: {why}. Applied: {_quoted(d.default_applied)}"
-        if len(waiting) > _SHOWN:
-            yield f"- and {len(waiting) - _SHOWN} more"
+        if len(waiting) > _LISTED:
+            yield f"- and {len(waiting) - _LISTED} more"
     else:
-        yield "Do what is named under *What failed*, then decide:"
+        yield "Do what *What failed* says, then decide:"
         yield ""
-        yield "- Go on: `correctless cauto resume`"
+        yield "- Continue: `correctless cauto resume`"
         yield end
 
 
 def _what(stopped: RunStopped, of_step: Sequence[AttemptSummary]) -> str:
-    """One closed word for programs."""
+    """Return what failed, as one of five values for programs."""
     if stopped.code == exits.FAILED:
         last = of_step[-1] if of_step else None
         return "limit" if last and last.over else "check" if last and last.check_failed else "agent"

@@ -1,7 +1,7 @@
 """Notifications: one JSON object for the command you configured.
 
-The command is the base commit's, runs with the rights of the person, and must not be what an agent wrote: nothing of it is taken
-from a worktree. Whatever becomes of it, the run goes on as it would have; that it failed is said once, and kept in notify.log.
+The command is the base commit's and runs with your rights, so nothing of it may come from a worktree, where agents write. Its
+failure changes nothing in the run: it is a warning and a line in notify.log.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ SECONDS = 30.0  # the command's time
 LOG = "notify.log"  # in the run's folder
 _GRACE_SECONDS = 2.0
 _TEXT = 500  # characters
-_KEPT = 2000  # bytes of each output
+_OUTPUT = 2000  # bytes of each output
 
 Kind = Literal["waiting", "paused", "budget", "failed", "refused", "complete", "trial"]
 _KINDS: Mapping[int, Kind] = {
@@ -50,7 +50,7 @@ _KINDS: Mapping[int, Kind] = {
 
 
 def _is(description: str) -> dict[str, str]:
-    return {"description": description}  # as pydantic reads it when the schema is asked for
+    return {"description": description}  # pydantic puts it into the schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,8 @@ class DecisionCounts:
     """Decisions of the branch, without those of reverted attempts."""
 
     decisions: int
-    deferred: int = field(metadata=_is("of them left to a person, answered or not"))
-    waiting: int = field(metadata=_is("of them that nobody confirmed yet"))
+    deferred: int = field(metadata=_is("of them deferred to you, answered or not"))
+    waiting: int = field(metadata=_is("of them without your confirmation"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ class Notification:
 
     schema_version: Literal[1]
     event: Kind = field(
-        metadata=_is("waiting: a person must act. paused: a limit or an outage. refused: could not go on")
+        metadata=_is("waiting: for your decision. paused: a limit or an outage. refused: could not continue")
     )
     run: str
     branch: str
@@ -82,23 +82,18 @@ class Notification:
     cost_usd: float = field(metadata=_is("of all agents so far"))
     minutes: float = field(metadata=_is("of all agents so far"))
     url: str = field(metadata=_is("of the pull request; empty without one"))
-    resume_at: str | None = field(
-        metadata=_is("when the limit ends, RFC 3339 in UTC; null where nobody knows")
-    )
-    next: str = field(metadata=_is("the command a person types next; empty when there is none"))
+    resume_at: str | None = field(metadata=_is("when the limit ends, RFC 3339 in UTC; null where unknown"))
+    next: str = field(metadata=_is("the command to type next; empty without one"))
     escalation: str | None = field(metadata=_is("the file that says what was tried and what is needed"))
     labels: Mapping[str, str] = field(metadata=_is("as configured"))
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The result of one notification.
-
-    `said` is one printable line, `output` the end of what the command wrote.
-    """
+    """The result of one notification: `message` is one printable line, `output` the end of the command's output."""
 
     ok: bool
-    said: str
+    message: str
     output: str = ""
 
 
@@ -106,15 +101,12 @@ def schema() -> dict[str, Any]:
     """Return the JSON Schema of a notification."""
     from pydantic import TypeAdapter
 
-    made = TypeAdapter(Notification).json_schema(mode="serialization")
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
+    generated = TypeAdapter(Notification).json_schema(mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **generated}
 
 
 def refuse_inside(argv: Sequence[str] | None, repo: Repo) -> None:
-    """Refuse a command in a worktree of the repository, where agents write.
-
-    Raises: `Stop(3)`.
-    """
+    """Refuse a command in a worktree of the repository, where agents write. Raises: `Stop(3)`."""
     if argv is None:
         return
     written = trusted_path.places(repo)
@@ -127,9 +119,7 @@ def refuse_inside(argv: Sequence[str] | None, repo: Repo) -> None:
         if os.path.isabs(path) and (
             trusted_path.inside(path, written) or trusted_path.reached_inside(path, written)
         ):
-            raise Stop(
-                exits.REFUSED, f"notify: '{one_line(word)}' lies where agents write ({repo.top}). {fix}"
-            )
+            raise Stop(exits.REFUSED, f"notify: '{one_line(word)}' is where agents write ({repo.top}). {fix}")
 
 
 def forewarn(ctx: RunContext, plan: Plan) -> None:
@@ -145,7 +135,7 @@ def forewarn(ctx: RunContext, plan: Plan) -> None:
 def about_wait(ctx: RunContext, state: State, wait: Wait, wall_s: float) -> None:
     """Notify of a pause that the dispatcher waits out, once."""
     until = f"at {wait.until}" if wait.until else "as soon as it is over"
-    outcome = f"{state.step.name if state.step else 'the run'} waits: {wait.reason}; it goes on {until}"
+    outcome = f"{state.step.name if state.step else 'the run'} waits: {wait.reason}; it continues {until}"
     key = (wait.until, len(state.finished))
     _tell(ctx, state, "paused", outcome, key, wall_s, resume_at=wait.until, following="")
 
@@ -160,44 +150,33 @@ def about_question(ctx: RunContext, state: State, wall_s: float) -> None:
 
 
 def about(ctx: RunContext, state: State, wall_s: float, *, parked: str | None = None) -> None:
-    """Notify of a run that stopped or is complete, once until something changes.
-
-    `parked` is the remote it is parked on.
-    """
+    """Notify of a run that stopped or is complete, once until something changes; `parked` is the remote it is parked on."""
     stopped = state.stopped
-    with suppress(KeyboardInterrupt):  # the run has ended: it is only the command that is cut short
+    with suppress(KeyboardInterrupt):  # the run has ended: only the command is cut short
         if state.phase == "complete":
             outcome = f"run {state.run} is complete{f': {state.url}' if state.url else ''}"
             _tell(ctx, state, "complete", outcome, (), wall_s)
         elif stopped is not None:
             kind = _KINDS.get(stopped.code, "refused")
-            # A pause that was tried again is the same pause; else every further attempt is news.
+            # A retried pause is the same pause; for other stops every further attempt is news.
             begun = sum(state.attempts.values())
             key = (stopped.resume_at, len(state.finished)) if kind == "paused" else (stopped.reason, begun)
             following = next_command(state, stopped.code, parked)
-            _tell(
-                ctx,
-                state,
-                kind,
-                stopped.reason,
-                key,
-                wall_s,
-                resume_at=stopped.resume_at,
-                following=following,
-            )
+            until = stopped.resume_at
+            _tell(ctx, state, kind, stopped.reason, key, wall_s, resume_at=until, following=following)
 
 
 def trial(plan: Plan, repo: Repo, env: Mapping[str, str], *, wall_s: float = SECONDS) -> Sent:
     """Send one trial notification, as a run of this plan would."""
     if plan.notify is None:
         return Sent(False, "notify is not configured. write it as: notify: [PROGRAM, ARG]")
-    said = Notification(
+    notification = Notification(
         schema_version=1,
         event="trial",
         run="trial",
         branch=one_line(plan.branch, _TEXT),
         repository=_name(repo),
-        outcome="a trial: notifications of runs of this branch would come this way",
+        outcome="a trial: notifications of runs of this branch come like this",
         step=None,
         counts=DecisionCounts(0, 0, 0),
         digest=None,
@@ -209,16 +188,18 @@ def trial(plan: Plan, repo: Repo, env: Mapping[str, str], *, wall_s: float = SEC
         escalation=None,
         labels=_labels(plan),
     )
-    return send(plan.notify, said, repo, env, wall_s=wall_s)
+    return send(plan.notify, notification, repo, env, wall_s=wall_s)
 
 
 def send(
-    argv: Sequence[str], said: Notification, repo: Repo, env: Mapping[str, str], *, wall_s: float = SECONDS
+    argv: Sequence[str],
+    notification: Notification,
+    repo: Repo,
+    env: Mapping[str, str],
+    *,
+    wall_s: float = SECONDS,
 ) -> Sent:
-    """Run the command in `/` with the notification on its standard input.
-
-    After `wall_s` seconds it and all it started are ended.
-    """
+    """Run the command in `/` with the notification on its standard input, for at most `wall_s` seconds."""
     name = one_line(os.path.basename(argv[0]))
     try:
         program, path = _program(argv, repo, env)
@@ -226,9 +207,9 @@ def send(
             [program, *argv[1:]],
             cwd="/",  # a relative path in the command or its environment must not lead into a worktree
             env={**env, "PATH": path},
-            stdin=encode(asdict(said)),
+            stdin=encode(asdict(notification)),
             wall_s=wall_s,
-            keep=_KEPT,
+            keep=_OUTPUT,
             grace_s=_GRACE_SECONDS,
         )
     except Stop as stop:
@@ -245,10 +226,7 @@ def send(
 
 
 def next_command(state: State, code: int, parked: str | None = None) -> str:
-    """Return the command to type when a run stopped with this code.
-
-    It is never read from a message: a model may have written that.
-    """
+    """Return the command to type when a run stopped with this code; never from a message, which a model may have written."""
     plan = plan_of(state)
 
     def typed(what: str) -> str:
@@ -278,13 +256,13 @@ def _tell(
         return
     digest = state.gate.digest if state.gate and following.startswith("correctless review") else None
     step = state.step.name if state.step else None
-    told = [kind, step, digest, following, *key]
-    mark = hashlib.sha256(json.dumps(told).encode()).hexdigest()
+    news = [kind, step, digest, following, *key]
+    mark = hashlib.sha256(json.dumps(news).encode()).hexdigest()
     log = os.path.join(ctx.logs.folder(state.run), LOG)
     if _last_sent(log) == mark:
         return
     file = os.path.join(ctx.logs.folder(state.run), escalation.FILE)
-    said = Notification(
+    notification = Notification(
         schema_version=1,
         event=kind,
         run=state.run,
@@ -302,40 +280,38 @@ def _tell(
         escalation=one_line(file, 4096) if os.path.isfile(file) else None,
         labels=_labels(plan),
     )
-    sent = send(plan.notify, said, ctx.repo, ctx.env, wall_s=wall_s)
+    sent = send(plan.notify, notification, ctx.repo, ctx.env, wall_s=wall_s)
     if not sent.ok:
-        ctx.activity(Activity("warning", sent.said))
-    kept = {
+        ctx.activity(Activity("warning", sent.message))
+    line = {
         "time": timestamp(ctx.now()),
         "event": kind,
         "mark": mark,
         "sent": sent.ok,
-        "said": sent.said,
+        "said": sent.message,
         "output": sent.output,
     }
     try:
         with os.fdopen(open_plain(log, os.O_RDWR | os.O_CREAT | os.O_APPEND), "ab") as out:
-            out.write(encode(kept))
+            out.write(encode(line))
     except OSError as error:
         ctx.activity(Activity("warning", f"{one_line(log)} can't be written: {error.strerror}"))
 
 
 def _outcome(text: str) -> str:
     line = one_line(text, _TEXT)
-    # It leaves the machine, and a check's output or an agent's last word may hold a key.
+    # It leaves the machine, and a check's output or an agent's answer may contain a key.
     if leaks.secrets("", {"outcome": line}):
-        return (
-            "the reason looks as if it held a secret and is not sent. read it with: correctless cauto status"
-        )
+        return "the reason may contain a secret and is not sent. read it with: correctless cauto status"
     return line
 
 
 def _counts(ctx: RunContext) -> DecisionCounts | None:
     try:
-        found = summary.counts(open_set.view(ctx.logs))
+        counts = summary.counts(open_set.view(ctx.logs))
     except (Stop, OSError, ValueError):
-        return None  # that may be the very thing to be told
-    return DecisionCounts(found["decisions"], found["deferred"], found["open"])
+        return None  # the damaged log may be the reason of the notification
+    return DecisionCounts(counts["decisions"], counts["deferred"], counts["open"])
 
 
 def _labels(plan: Plan) -> dict[str, str]:
@@ -347,27 +323,25 @@ def _name(repo: Repo) -> str:
 
 
 def _last_sent(log: str) -> str | None:
-    """The mark of the last line, when that notification arrived; one that didn't is to be tried again."""
+    """Return the mark of the last notification if it was sent; one that failed is sent again."""
     try:
         with os.fdopen(open_plain(log, os.O_RDONLY), "rb") as file:
             *_, last = file.read().splitlines() or [b""]
-        kept = decode(last)
+        line = decode(last)
     except (OSError, RecordError):
         return None
-    return str(kept.get("mark")) if kept.get("sent") is True else None
+    return str(line.get("mark")) if line.get("sent") is True else None
 
 
 def _program(argv: Sequence[str], repo: Repo, env: Mapping[str, str]) -> tuple[str, str]:
-    """The program's absolute path and the PATH it gets; `Stop(3)` when there is none outside of the worktrees."""
+    """Return the program's absolute path and the PATH it gets. Raises: `Stop(3)` when it is in no folder but a worktree."""
     refuse_inside(argv, repo)
-    found = trusted_path.find(argv[0], repo, env)
-    if found is None:
+    program = trusted_path.find(argv[0], repo, env)
+    if program is None:
         where = (
-            ""
-            if os.sep in argv[0]
-            else " on PATH, whose relative folders and those in the repository are left out"
+            "" if os.sep in argv[0] else " on PATH, without its relative folders and those in the repository"
         )
         raise Stop(
             exits.REFUSED, f"notify: '{one_line(argv[0])}' was not found{where}. install it, or name its path"
         )
-    return found
+    return program

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -14,23 +14,24 @@ from correctless.base.exits import Stop
 from correctless.base.files import open_plain, replace_file
 from correctless.base.values import frozen
 from correctless.project.git import call, staging
-from correctless.project.git.call import SECONDS, GitPlace, Rights
+from correctless.project.git.call import SECONDS, GitPlace, Rights, error_line
 
 if TYPE_CHECKING:
     from correctless.base.process.process import Result, Wrap
 
 
 @frozen
-class Standing:
-    """A worktree at a moment: its branch (None: detached), its commit (None: there is none), and the paths git status names."""
+class WorktreeStatus:
+    """A worktree's branch (None: detached), its commit (None: none yet), and the paths git status lists.
+
+    `links` are repositories of their own: their files are in no commit of this one. `unstaged` differ from the index.
+    """
 
     branch: str | None
     head: str | None
     changed: tuple[str, ...]
-    links: tuple[
-        str, ...
-    ] = ()  # those that are repositories of their own: their files are in no commit of this one
-    unstaged: tuple[str, ...] = ()  # those the index does not hold as they lie there
+    links: tuple[str, ...] = ()
+    unstaged: tuple[str, ...] = ()
     conflicts: frozenset[str] = frozenset()
 
 
@@ -39,11 +40,10 @@ class Repo:
     """One worktree of a repository."""
 
     top: str  # this worktree
-    git_dir: str  # this worktree's own git folder: the run's lock lies here
+    git_dir: str  # this worktree's own git folder, with the run's lock
     common_dir: str  # the one all worktrees share
-    home: str  # the folder whose `.correctless/artifacts` keeps the logs
-
-    settings: str = ""  # the frozen file that stands for the user's and the machine's configuration
+    home: str  # the folder whose `.correctless/artifacts` has the logs
+    settings: str = ""  # the frozen file that replaces the user's and the machine's configuration
 
     @property
     def place(self) -> GitPlace:
@@ -58,10 +58,10 @@ class Repo:
         stdin: str | None = None,
         seconds: float = SECONDS,
     ) -> str:
-        """git's standard output without its last newline; `Stop(3)` with git's own first line when it fails."""
+        """Return git's standard output without its last newline. Raises: `Stop(3)` with git's first line when it fails."""
         done = self.try_git(*args, rights=rights, env=env, stdin=stdin, seconds=seconds)
         if done.returncode != 0:
-            raise Stop(exits.REFUSED, f"git {args[0]} failed in {self.top}: {_said(done)}")
+            raise Stop(exits.REFUSED, f"git {args[0]} failed in {self.top}: {error_line(done)}")
         return done.stdout.removesuffix("\n")
 
     def try_git(
@@ -72,7 +72,7 @@ class Repo:
         stdin: str | None = None,
         seconds: float = SECONDS,
     ) -> subprocess.CompletedProcess[str]:
-        """git's outcome whatever it is: for questions whose answer is the exit code."""
+        """Return git's outcome, whatever it is: for questions whose answer is the exit code."""
         done: subprocess.CompletedProcess[str] = call.run(
             self.place, args, rights=rights, env=env, stdin=stdin, seconds=seconds
         )
@@ -81,8 +81,8 @@ class Repo:
     def with_hooks(
         self, *args: str, env: Mapping[str, str], stdin: str, seconds: float, wrap: Wrap | None = None
     ) -> Result:
-        """git with the repository's own hooks, which run what an agent wrote: in its environment and sandbox, ended as a whole."""
-        from correctless.base.process import process  # only whoever dispatches needs it
+        """Run git with the repository's own hooks, which an agent may have written: in an agent's environment and sandbox."""
+        from correctless.base.process import process  # only a dispatcher needs it
 
         return process.run(
             call.hooked(self.place, args),
@@ -94,30 +94,33 @@ class Repo:
         )
 
     def branch(self) -> str | None:
-        """The branch HEAD is on, None when it is detached."""
-        # Not --short: beside a tag of the same name that is `heads/NAME`, and the branch's logs would seem gone.
-        done = self.try_git("symbolic-ref", "--quiet", "HEAD")
-        return done.stdout.strip().removeprefix(_HEADS) or None if done.returncode == 0 else None
+        """Return the branch HEAD is on, None when it is detached."""
+        # Not --short: beside a tag of the same name that is `heads/NAME`, and the branch's logs would not be found.
+        return self._line("symbolic-ref", "--quiet", "HEAD").removeprefix(_HEADS) or None
 
     def head(self) -> str:
         """Return the commit id of HEAD.
 
-        Raises: Stop(3) when there is no commit.
+        Raises: Stop(3) before the first commit.
         """
         return self.resolve("HEAD")
 
     def resolve(self, ref: str) -> str:
-        """The commit a ref names; `Stop(3)` when it names none."""
+        """Return the commit a ref names. Raises: `Stop(3)` when it names none."""
         return self.git("rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}")
 
     def commit(self, ref: str, *, env: Mapping[str, str] | None = None) -> str | None:
-        """The commit a ref names, None when it names none."""
-        words = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
-        done = self.try_git(*words, env=env)
-        return done.stdout.strip() or None if done.returncode == 0 else None
+        """Return the commit a ref names, None when it names none."""
+        args = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+        return self._line(*args, env=env) or None
+
+    def _line(self, *args: str, env: Mapping[str, str] | None = None) -> str:
+        """Return git's output of one line, "" where git fails."""
+        done = self.try_git(*args, env=env)
+        return done.stdout.strip() if done.returncode == 0 else ""
 
     def committer(self) -> str:
-        """Who commits here, as `Name <address>`."""
+        """Return git's name for you as committer: `Name <address>`."""
         return self.git("var", "GIT_COMMITTER_IDENT").rpartition(">")[0] + ">"
 
     def has_commit(self) -> bool:
@@ -125,17 +128,17 @@ class Repo:
         return self.commit("HEAD") is not None
 
     def dirty_files(self) -> tuple[str, ...]:
-        """Paths git status names (changed, staged, untracked), relative to `top`; ignored files are none."""
-        return self.standing().changed
+        """Return the paths git status lists (changed, staged, untracked), relative to `top`; no ignored ones."""
+        return self.status().changed
 
-    def stage(self, here: Standing | None = None, *, env: Mapping[str, str] | None = None) -> None:
-        """Put all that differs into the index, but repositories inside this one; `here` is `standing()` where that is known."""
-        staging.stage(self, here, env)
+    def stage(self, known: WorktreeStatus | None = None, *, env: Mapping[str, str] | None = None) -> None:
+        """Stage all that differs, but no repositories inside this one; `known` is `status()`, if already read."""
+        staging.stage(self, known, env)
 
-    def standing(self, *, env: Mapping[str, str] | None = None) -> Standing:
-        """Where the worktree stands, asked once: `branch`, `head` and `dirty_files` in one process of git."""
-        words = ("status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", "--no-renames")
-        out = self.git(*words, env=env)
+    def status(self, *, env: Mapping[str, str] | None = None) -> WorktreeStatus:
+        """Return the status of the worktree, in one process of git."""
+        args = ("status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", "--no-renames")
+        out = self.git(*args, env=env)
         facts: dict[str, str] = {}
         changed: list[str] = []
         links: list[str] = []
@@ -147,7 +150,7 @@ class Repo:
                 name, _, value = rest.partition(" ")
                 facts[name] = value
             else:
-                # Before the path stand 7 fields of a changed file, 9 of one in conflict, none of an untracked one.
+                # Before the path are 7 fields of a changed file, 9 of one in conflict, none of an untracked one.
                 *fields, path = rest.split(" ", {"1": 7, "u": 9}.get(mark, 0))
                 changed.append(path)
                 if not fields or fields[0][1] != "." or mark == "u":
@@ -160,7 +163,7 @@ class Repo:
             path for path, oid in self.submodules() if path not in links and self._dirty_inside(path, oid)
         ]
         head, branch = facts.get("branch.oid", "(initial)"), facts.get("branch.head", "(detached)")
-        return Standing(
+        return WorktreeStatus(
             branch=None if branch == "(detached)" else branch,
             head=None if head == "(initial)" else head,
             changed=(*changed, *inside),
@@ -170,10 +173,10 @@ class Repo:
         )
 
     def submodules(self) -> Iterator[tuple[str, str]]:
-        """Path and commit of each repository inside this one that its index names."""
-        kept = os.path.join(self.common_dir, "modules")  # a sandbox makes an empty one
+        """Yield path and commit of each repository inside this one that its index names."""
+        modules = os.path.join(self.common_dir, "modules")  # a sandbox makes an empty one
         if os.path.lexists(os.path.join(self.top, ".gitmodules")) or (
-            os.path.isdir(kept) and os.listdir(kept)
+            os.path.isdir(modules) and os.listdir(modules)
         ):
             for item in self.git("ls-files", "--stage", "-z").split("\0"):
                 if item.startswith("160000 "):
@@ -181,7 +184,7 @@ class Repo:
                     yield path, what.split(" ")[1]
 
     def _dirty_inside(self, path: str, commit: str) -> bool:
-        """Whether a submodule on `commit` holds what that commit does not. Its own configuration has no part in the answer."""
+        """Whether a submodule differs from its `commit`. Its own configuration is not read."""
         from correctless.project.git import nested  # which needs this class
 
         top = os.path.join(self.top, path)
@@ -189,28 +192,37 @@ class Repo:
             return os.path.lexists(top) and (not os.path.isdir(top) or bool(os.listdir(top)))
         try:
             with nested.at(top, commit, self.settings) as inner:
-                return inner is None or bool(inner.standing().unstaged)
+                return inner is None or bool(inner.status().unstaged)
         except Stop:
-            return True  # what git can't look at is nothing a run commits
+            return True  # what git can't read is nothing a run commits
 
     def links_since(self, base: str) -> tuple[str, ...]:
-        """The repositories inside this one that commits and index since `base` name anew or otherwise."""
+        """Return the repositories inside this one that commits and index since `base` added or changed."""
         items = self.git("diff", "--raw", "-z", "--no-renames", base).split("\0")
         pairs = zip(items[::2], items[1::2], strict=False)
-        return tuple(path for said, path in pairs if said.split(" ")[1] == "160000")
+        return tuple(path for fields, path in pairs if fields.split(" ")[1] == "160000")
 
     def changed_files(self, base: str) -> tuple[str, ...]:
-        """Paths that differ between `base` and the worktree as it stands, untracked ones included."""
+        """Return the paths that differ between `base` and the worktree, untracked ones included."""
         tracked = self.git("diff", "--name-only", "-z", "--no-renames", base)
         untracked = self.git("ls-files", "--others", "--exclude-standard", "-z")
         return tuple(sorted({*tracked.split("\0"), *untracked.split("\0")} - {""}))
 
+    def check_ignore(self, paths: Iterable[str], *options: str, config: Sequence[str] = ()) -> str:
+        """Return what git check-ignore prints for paths, with NUL after each field. Raises: `Stop(3)` when it fails."""
+        if not (listed := "".join(f"{path}\0" for path in paths)):
+            return ""
+        done = self.try_git(*config, "check-ignore", *options, "-z", "--stdin", stdin=listed)
+        if done.returncode not in (0, 1):
+            raise Stop(exits.REFUSED, f"ignored files in {self.top} cannot be checked: {error_line(done)}")
+        return done.stdout
+
     def file_at(self, commit: str, path: str, *, env: Mapping[str, str] | None = None) -> bytes | None:
-        """The bytes of one file in a commit; None when the commit has no such file."""
+        """Return the bytes of one file in a commit; None when the commit has no such file."""
         return self._blob(f"{commit}:{path}", env)
 
     def blob(self, oid: str) -> bytes:
-        """The bytes of one blob; `Stop(3)` when there is none of this id."""
+        """Return the bytes of one blob. Raises: `Stop(3)` when it is missing."""
         data = self._blob(oid)
         if data is None:
             raise Stop(exits.REFUSED, f"{self.top} has no file contents {oid[:12]}. see git fsck")
@@ -223,21 +235,20 @@ class Repo:
         return done.stdout if done.returncode == 0 else None
 
     def tree_of(self, files: Mapping[str, bytes]) -> str:
-        """A tree of exactly these plain files, by path, written to the object store; worktree and index stay as they are."""
+        """Write a tree of exactly these plain files, by path, to the object store; worktree and index are unchanged."""
         lines = []
         for path, data in files.items():
             text = data.decode("utf-8", "surrogateescape")  # as `try_git` spells bytes
-            lines.append(
-                f"100644 {self.git('hash-object', '-w', '--no-filters', '--stdin', stdin=text)}\t{path}\0"
-            )
+            oid = self.git("hash-object", "-w", "--no-filters", "--stdin", stdin=text)
+            lines.append(f"100644 {oid}\t{path}\0")
         with self.scratch_index() as env:
             self.git("update-index", "--add", "-z", "--index-info", stdin="".join(lines), env=env)
             return self.git("write-tree", env=env)
 
     @contextmanager
     def scratch_index(self, known: bytes = b"") -> Iterator[dict[str, str]]:
-        """The environment of git commands that use an index of their own, `known` at first and gone afterwards."""
-        import tempfile  # only whoever dispatches needs it
+        """Yield the environment of git commands with a temporary index that begins as `known`."""
+        import tempfile  # only a dispatcher needs it
 
         # Not in git's folder: an agent could have put a link there, and git would write through it.
         with tempfile.TemporaryDirectory(prefix="correctless-", ignore_cleanup_errors=True) as folder:
@@ -247,46 +258,44 @@ class Repo:
             yield {"GIT_INDEX_FILE": index}
 
     def patch_since(self, base: str, *, but: Sequence[str] = ()) -> bytes:
-        """Everything between `base` and the worktree as one binary patch, untracked files included and `but` left out; the index keeps."""
-        tree = self._tree(base)
-        done: subprocess.CompletedProcess[bytes] = call.run(
-            self.place,
-            ("diff", "--binary", base, tree, "--", ".", *(f":(exclude,literal){path}" for path in but)),
-            text=False,
-        )
+        """Return the changes since `base` as one binary patch, with untracked files and without `but`; the index is unchanged."""
+        paths = (".", *(f":(exclude,literal){path}" for path in but))
+        args = ("diff", "--binary", base, self._tree(base), "--", *paths)
+        done: subprocess.CompletedProcess[bytes] = call.run(self.place, args, text=False)
         if done.returncode != 0:
             raise Stop(
-                exits.REFUSED, f"what {self.top} holds can't be kept as a patch. see git diff {base[:12]}"
+                exits.REFUSED,
+                f"the changes in {self.top} can't be saved as a patch. see git diff {base[:12]}",
             )
         return done.stdout
 
-    def left(self) -> str:
-        """`commit:tree` of what is here now: HEAD, and the worktree with its untracked files but not the ignored ones."""
+    def fingerprint(self) -> str:
+        """Return `commit:tree` of HEAD and of the worktree, with its untracked files but not the ignored ones."""
         head = self.head()
         return f"{head}:{self._tree(head)}"
 
     def _tree(self, base: str) -> str:
-        # A scratch index: the agent's staged state stays as it is for whoever looks afterwards.
+        # A temporary index: the agent's staged state is unchanged.
         with self.scratch_index() as env:
             self.git("read-tree", base, env=env)
             self.stage(env=env)
             return self.git("write-tree", env=env)
 
     def reset_to(self, commit: str) -> None:
-        """Branch, index and worktree as in `commit`; untracked files go, ignored ones are never deleted."""
-        # Twice: where a link stood in place of a folder, the first one leaves the files below it out.
+        """Reset branch, index and worktree to `commit`; untracked files are deleted, ignored ones are not."""
+        # Twice: where a link was in the place of a folder, the first one omits the files below it.
         reset = ("reset", "--hard", "--quiet", commit)
-        for words in (reset, ("clean", "--force", "-d", "--quiet"), reset):
-            done = self.try_git(*words)
+        for args in (reset, ("clean", "--force", "-d", "--quiet"), reset):
+            done = self.try_git(*args)
             if done.returncode != 0:
                 raise Stop(
                     exits.REFUSED,
-                    f"{self.top} can't be reset to {commit[:12]}: {_said(done)}. let that be written and removed "
+                    f"{self.top} can't be reset to {commit[:12]}: {error_line(done)}. let that be written and removed "
                     "(chmod u+rwX, chattr -i), then continue with: correctless cauto resume",
                 )
 
     def trailers(self, commit: str) -> dict[str, str]:
-        """The trailers of one commit's message; of a repeated one the last."""
+        """Return the trailers of one commit's message; of a repeated one the last."""
         out = self.git("log", "-1", "--format=%(trailers:only,unfold)", commit)
         return dict(line.split(": ", 1) for line in out.splitlines() if ": " in line)
 
@@ -295,23 +304,22 @@ class Repo:
         return self.try_git("merge-base", "--is-ancestor", older, newer).returncode == 0
 
     def remote_url(self, remote: str) -> str | None:
-        """The configured URL as written, before any insteadOf."""
-        done = self.try_git("config", "--get", f"remote.{remote}.url")
-        return done.stdout.strip() or None if done.returncode == 0 else None
+        """Return the configured URL as written, before any insteadOf."""
+        return self._line("config", "--get", f"remote.{remote}.url") or None
 
     def scoped_configuration(self) -> tuple[tuple[str, str], ...]:
-        """Return each setting git lists here: its scope, and its key, a newline and its value."""
+        """Return each setting of this repository: its scope, and its key, a newline and its value."""
         items = self.try_git("config", "--list", "--null", "--show-scope").stdout.split("\0")
         return tuple(zip(items[::2], items[1::2], strict=False))
 
     def configuration(self, scoped: Sequence[tuple[str, str]] | None = None) -> dict[str, str]:
-        """git's configuration as it counts here, without what our calls set: key in lower case -> value, of a repeated key a line each.
+        """Return git's configuration without what our calls set: key in lower case -> value, of a repeated key a line each.
 
-        With what its conditional includes would bring elsewhere. `scoped` is `scoped_configuration()`, where that is known.
+        Conditional includes count too, if their condition is false. `scoped` is `scoped_configuration()`, if already read.
         """
-        found: dict[str, str] = {}
+        settings: dict[str, str] = {}
         files: list[tuple[str, ...]] = [()]
-        for file in files:  # grows by what conditions name
+        for file in files:  # grows by conditional includes
             if file:
                 listed = self.try_git("config", *file, "--includes", "--list", "-z").stdout.split("\0")
             else:
@@ -321,37 +329,33 @@ class Repo:
                 key = name.lower()
                 if not key or (key, value) in call.OURS:
                     continue
-                found[key] = f"{found[key]}\n{value}" if key in found else value
+                settings[key] = f"{settings[key]}\n{value}" if key in settings else value
                 if key.startswith("includeif.") and len(files) < _CONDITIONAL:
                     path = os.path.join(os.path.expanduser("~"), os.path.expanduser(value))
                     if os.path.isfile(path) and ("--file", path) not in files:
                         files.append(("--file", path))
-        return found
+        return settings
 
     def worktrees(self) -> dict[str, str]:
-        """The branches that are checked out somewhere, each with the top folder of its worktree."""
-        found: dict[str, str] = {}
+        """Return the branches that are checked out, each with the top folder of its worktree."""
+        branches: dict[str, str] = {}
         place = ""
         for item in self.git("worktree", "list", "--porcelain").splitlines():
             name, _, value = item.partition(" ")
             if name == "worktree":
                 place = value
             elif name == "branch" and os.path.isdir(place):
-                found[value.removeprefix(_HEADS)] = place
-        return found
+                branches[value.removeprefix(_HEADS)] = place
+        return branches
 
     def default_branch(self, remote: str) -> str | None:
-        """The remote's default branch as last fetched, without the remote's name."""
-        done = self.try_git("symbolic-ref", "--quiet", f"refs/remotes/{remote}/HEAD")
-        return (
-            done.stdout.strip().removeprefix(f"refs/remotes/{remote}/") or None
-            if done.returncode == 0
-            else None
-        )
+        """Return the remote's default branch as last fetched, without the remote's name."""
+        prefix = f"refs/remotes/{remote}/"
+        return self._line("symbolic-ref", "--quiet", f"{prefix}HEAD").removeprefix(prefix) or None
 
 
 def push_urls(configuration: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the addresses that remotes have for pushing alone, of what `Repo.configuration` returned."""
+    """Return the URLs that remotes have for pushing only, from `Repo.configuration()`."""
     return tuple(
         url
         for key, value in configuration.items()
@@ -360,22 +364,13 @@ def push_urls(configuration: Mapping[str, str]) -> tuple[str, ...]:
     )
 
 
-_CONDITIONAL = 20  # files of conditional includes that are looked into
-
-
-def _said(done: subprocess.CompletedProcess[str]) -> str:
-    """git's own first line, as far as a person reads it: it names paths, and those can be of any length."""
-    said = (done.stderr.strip() or done.stdout.strip() or f"exit {done.returncode}").splitlines()[0]
-    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
-
-
-_LONGEST = 300
+_CONDITIONAL = 20  # files of conditional includes that are read
 _HEADS = "refs/heads/"
 _PLACES = ("--show-toplevel", "--absolute-git-dir", "--git-common-dir")
 
 
 def find(cwd: str) -> Repo:
-    """The repository `cwd` lies in; `Stop(3)` when there is none, or when it is bare without a worktree."""
+    """Return the repository `cwd` is in. Raises: `Stop(3)` outside of one, or in a bare one without a worktree."""
     done = call.run(GitPlace(cwd), ("rev-parse", *_PLACES))
     lines = done.stdout.splitlines()
     if "dubious ownership" in done.stderr:
@@ -394,7 +389,7 @@ def find(cwd: str) -> Repo:
 
 
 def find_on_branch(cwd: str) -> tuple[Repo, str | None]:
-    """What `find` returns, and the branch it is on where the same call of git tells."""
+    """Return the repository as `find` does, and its branch if the same call of git names it."""
     done = call.run(GitPlace(cwd), ("rev-parse", *_PLACES, "--symbolic-full-name", "HEAD"))
     *lines, ref = done.stdout.splitlines() or [""]
     # Before the first commit, on no branch, or beside a tag of the name HEAD this call names no branch.
@@ -405,29 +400,29 @@ def find_on_branch(cwd: str) -> tuple[Repo, str | None]:
 
 def _repo(cwd: str, lines: Sequence[str]) -> Repo:
     top, git_dir, common = (os.path.realpath(os.path.join(cwd, line)) for line in lines)
-    # What git calls the worktree is what configuration says (core.worktree): any folder of the machine, which a reset would wipe.
+    # core.worktree can name any folder of the machine as the worktree, and a reset would delete its files.
     if dot_git(top) != git_dir:
         raise Stop(
             exits.REFUSED,
             f"the git configuration in {git_dir} names {top} as its worktree, which has another .git or none. "
             "see git config core.worktree, and unset it",
         )
-    # A submodule's common folder is <super>/.git/modules/<name>, a bare repository's is <name>.git: there the logs
-    # stay under the top folder git names; else under the main worktree, which `git worktree remove` can't take.
+    # A submodule's common folder is <super>/.git/modules/<name>, a bare repository's is <name>.git: then the logs are
+    # below the worktree's top; else below the main worktree, which `git worktree remove` does not remove.
     home = os.path.dirname(common) if os.path.basename(common) == ".git" else top
     return Repo(top=top, git_dir=git_dir, common_dir=common, home=home)
 
 
 def dot_git(top: str) -> str | None:
-    """The git folder the `.git` in a folder is or leads to, by its real path; None where there is none."""
+    """Return the real path of the git folder that the `.git` in a folder is or leads to; None without one."""
     path = os.path.join(top, ".git")
     if os.path.isdir(path):
         return os.path.realpath(path)
     try:
         with open(open_plain(path, follow=True), "rb") as file:
-            said = os.fsdecode(file.read(1 << 14))
+            text = os.fsdecode(file.read(1 << 14))
     except OSError:
         return None
-    if not said.startswith("gitdir: "):
+    if not text.startswith("gitdir: "):
         return None
-    return os.path.realpath(os.path.join(top, said.removeprefix("gitdir: ").rstrip("\r\n")))
+    return os.path.realpath(os.path.join(top, text.removeprefix("gitdir: ").rstrip("\r\n")))

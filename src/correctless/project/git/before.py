@@ -1,7 +1,7 @@
 """Snapshot of git's own files, made before anything untrusted runs in a repository.
 
-By plain file operations alone, for git would already obey what was changed. Watched are configuration and what it includes, hooks,
-`info/`, alternates, refs, reflogs and the heads of all worktrees; what is found changed is moved into a folder, never deleted.
+By plain file operations alone, for git would already obey what was changed. Watched are configuration and what it includes,
+hooks, `info/`, alternates, refs, reflogs and the heads of all worktrees.
 """
 
 from __future__ import annotations
@@ -22,35 +22,30 @@ from correctless.base.files import open_plain
 from correctless.project.git import Repo
 from correctless.project.git.objectid import OID
 
+_LONGEST = 4 << 20  # bytes of a file that can be restored; of a longer one only the change is reported
 LONGEST_PACKED = 64 << 20  # likewise, of packed-refs: half a million refs
-_HELD = 4 << 20  # bytes of one file that are kept to be put back; a longer one is noticed, and not put back
 
-# Of the worktree's own folder: what comes and goes with ordinary work. Put back, or away, without a word.
-# Never looked at here: the index is an agent's anyway, the lock is the run's, the rest is nothing git runs or believes.
-_LEFT = re.compile(
+# Not watched in the worktree's own git folder: the index is an agent's anyway, the lock is the run's, refs and objects have
+# snapshots of their own, and the rest git neither runs nor trusts.
+_UNWATCHED = re.compile(
     r"(index|correctless\.lock|lfs|reftable|logs|objects|refs|packed-refs|modules|worktrees)\Z"
 )
-# Of the folder all worktrees share, where this one has its own beside it; the rest there is the main worktree's.
+# Watched in the folder all worktrees share, in a linked worktree; the rest there is the main worktree's.
 _SHARED = re.compile(
     r"(config|config\.worktree|hooks|info|shallow|HEAD|branches|remotes|rr-cache|commondir|gitdir)\Z"
 )
-# Of a submodule's store; the rest there is what its commits are made of.
+# Watched in a submodule's store; the rest are its objects and refs.
 _OF_MODULE = (
-    "config",
-    "config.worktree",
-    "hooks",
-    "info",
-    "commondir",
-    "gitdir",
-    "shallow",
-    "branches",
-    "remotes",
+    *("config", "config.worktree", "hooks", "info", "commondir", "gitdir", "shallow", "branches", "remotes"),
+    *("objects/info/alternates", "objects/info/http-alternates"),
 )
-_OF_ITS_OBJECTS = ("alternates", "http-alternates")
 _STORES = ("lfs", "reftable")
 _OF_OTHERS = ("HEAD", "commondir", "gitdir", "config.worktree")
-_OF_OBJECTS = ("alternates", "http-alternates")
-# What git believes of objects without looking at them; it is made anew from them.
+# What git trusts of its objects without verification.
+_OF_OBJECTS = (
+    *("info/alternates", "info/http-alternates"),
+    *("info/commit-graph", "pack/multi-pack-index"),
+)
 _FOLDERS = (
     *("refs", "refs/heads", "refs/tags", "refs/remotes"),
     *("objects", "objects/info", "objects/pack", "logs", "logs/refs", "logs/refs/heads"),
@@ -59,7 +54,7 @@ _FOLDERS = (
 
 @dataclass(frozen=True, slots=True)
 class PathState:
-    """A file, link or anything else at a moment; `data` of a short plain file, `link` of a link."""
+    """The state of a path: `data` of a short plain file, `link` of a link."""
 
     kind: int
     stamp: tuple[int, ...]
@@ -68,22 +63,16 @@ class PathState:
 
     def same(self, now: PathState) -> bool:
         """Tell whether a path is unchanged: the same stamp, or the same content."""
-        if self.stamp == now.stamp:
-            return True
-        return (
-            self.kind == now.kind
-            and self.link == now.link
-            and self.data is not None
-            and self.data == now.data
-        )
+        content = (self.kind, self.link, self.data) == (now.kind, now.link, now.data)
+        return self.stamp == now.stamp or (content and self.data is not None)
 
 
 @dataclass(slots=True)
 class Before:
-    """A repository as it was; `files` by absolute path, `refs` by full name, `objects` by path with what tells a change."""
+    """A snapshot: `files` by absolute path, `refs` by full name, `objects` by path with inode, size, time and hash."""
 
     repo: Repo
-    branch: str  # the run's own: it moves
+    branch: str  # the run's own, which moves
     files: dict[str, PathState] = field(default_factory=dict)
     refs: dict[str, str] = field(default_factory=dict)
     loose: dict[str, str] = field(default_factory=dict)
@@ -91,35 +80,33 @@ class Before:
     logs: dict[str, PathState] = field(default_factory=dict)
     indexes: dict[str, tuple[int, ...]] = field(default_factory=dict)  # of other worktrees
     objects: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    folders: dict[str, tuple[int, int]] = field(
-        default_factory=dict
-    )  # device and inode; empty after it was read from disk
-    stores: frozenset[str] | None = None  # the submodules' stores and the worktrees there are
-    also: frozenset[str] = frozenset()  # of `files`: those that count while this process lives, and no longer
+    folders: dict[str, tuple[int, int]] = field(default_factory=dict)  # device and inode; not after `unpack`
+    stores: frozenset[str] | None = None  # the submodules' stores and the other worktrees
+    also: frozenset[str] = frozenset()  # of `files`: those that `pack` omits
 
 
 def take(repo: Repo, branch: str, *also: str) -> Before:
-    """The repository as it is now, and other files that nobody may change meanwhile."""
-    found = Before(repo, branch, also=frozenset(also))
-    found.files = {path: entry_of(path) for path in (*watched(repo), *included(repo), *also)}
-    found.packed, found.loose, found.refs = refs_of(repo)
-    found.logs = {path: entry_of(path) for path in reflogs(repo)}
-    found.indexes = {head: stamp_of(index) for head, index in other_heads(repo)}
-    found.objects = dict(objects_of(repo))
-    found.stores = frozenset(stores(repo))
-    found.folders = {
+    """Take a snapshot of the repository, and `also` of other files."""
+    now = Before(repo, branch, also=frozenset(also))
+    now.files = {path: entry_of(path) for path in (*watched(repo), *included(repo), *also)}
+    now.packed, now.loose, now.refs = refs_of(repo)
+    now.logs = {path: entry_of(path) for path in reflogs(repo)}
+    now.indexes = {head: stamp_of(index) for head, index in other_heads(repo)}
+    now.objects = dict(objects_of(repo))
+    now.stores = frozenset(stores(repo))
+    now.folders = {
         path: known for path in (repo.top, repo.git_dir, repo.common_dir) if (known := identity(path))
     }
-    return found
+    return now
 
 
 def pack(before: Before) -> bytes:
-    """A snapshot as bytes, for whoever goes on after this process died."""
+    """Return a snapshot as bytes, for the dispatcher that resumes after this process died."""
     values = {
         "branch": before.branch,
-        "files": {path: _spelled(entry) for path, entry in before.files.items() if path not in before.also},
-        "logs": {path: _spelled(entry) for path, entry in before.logs.items()},
-        "packed": _spelled(before.packed) if before.packed is not None else None,
+        "files": {path: _encoded(entry) for path, entry in before.files.items() if path not in before.also},
+        "logs": {path: _encoded(entry) for path, entry in before.logs.items()},
+        "packed": _encoded(before.packed) if before.packed is not None else None,
         "loose": before.loose,
         "refs": before.refs,
         "indexes": before.indexes,
@@ -130,14 +117,14 @@ def pack(before: Before) -> bytes:
 
 
 def unpack(repo: Repo, data: bytes) -> Before:
-    """What `pack` made of it; folders are not compared, for the repository may have been copied since."""
+    """Return the snapshot in bytes of `pack`; without folders, for the repository may have been copied since."""
     values: Mapping[str, Any] = json.loads(zlib.decompress(data))
     return Before(
         repo,
         values["branch"],
-        files={path: _read(entry) for path, entry in values["files"].items()},
-        logs={path: _read(entry) for path, entry in values["logs"].items()},
-        packed=_read(values["packed"]) if values["packed"] is not None else None,
+        files={path: _decoded(entry) for path, entry in values["files"].items()},
+        logs={path: _decoded(entry) for path, entry in values["logs"].items()},
+        packed=_decoded(values["packed"]) if values["packed"] is not None else None,
         loose=values["loose"],
         refs=values["refs"],
         indexes={path: tuple(stamp) for path, stamp in values["indexes"].items()},
@@ -146,12 +133,12 @@ def unpack(repo: Repo, data: bytes) -> Before:
     )
 
 
-def _spelled(entry: PathState) -> list[Any]:
+def _encoded(entry: PathState) -> list[Any]:
     data = None if entry.data is None else base64.b64encode(entry.data).decode()
     return [entry.kind, entry.stamp, data, entry.link]
 
 
-def _read(values: Any) -> PathState:
+def _decoded(values: Any) -> PathState:
     kind, stamp, data, link = values
     return PathState(kind, tuple(stamp), None if data is None else base64.b64decode(data), link)
 
@@ -159,29 +146,29 @@ def _read(values: Any) -> PathState:
 NOTHING = PathState(0, ())
 
 
-def entry_of(path: str, most: int = _HELD) -> PathState:
+def entry_of(path: str, most: int = _LONGEST) -> PathState:
     """Return the state of a path, with its content up to `most` bytes."""
     try:
-        found = os.lstat(path)
-        if stat.S_ISLNK(found.st_mode):
-            return PathState(found.st_mode, _of(found), link=os.readlink(path))
-        if not stat.S_ISREG(found.st_mode) or found.st_size > most:
-            return PathState(found.st_mode, _of(found))
-        # A byte more than it had: one that grew meanwhile is another.
-        return PathState(found.st_mode, _of(found), below.read(path, found.st_size + 1))
+        info = os.lstat(path)
+        if stat.S_ISLNK(info.st_mode):
+            return PathState(info.st_mode, _stamp(info), link=os.readlink(path))
+        if not stat.S_ISREG(info.st_mode) or info.st_size > most:
+            return PathState(info.st_mode, _stamp(info))
+        # One byte more than its size: one that grew meanwhile differs.
+        return PathState(info.st_mode, _stamp(info), below.read(path, info.st_size + 1))
     except OSError:
         return NOTHING
 
 
-def _of(found: os.stat_result) -> tuple[int, ...]:
-    # The time of the last change of its inode can't be set by whoever owns a file.
-    return (found.st_mode, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+def _stamp(info: os.stat_result) -> tuple[int, ...]:
+    # The owner of a file cannot set its ctime.
+    return (info.st_mode, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
 
 
 def stamp_of(path: str) -> tuple[int, ...]:
     """Return mode, inode, size and times of a path; () when missing."""
     try:
-        return _of(os.lstat(path))
+        return _stamp(os.lstat(path))
     except OSError:
         return ()
 
@@ -189,25 +176,25 @@ def stamp_of(path: str) -> tuple[int, ...]:
 def identity(path: str, *, follow: bool = True) -> tuple[int, int] | None:
     """Return device and inode of a path; None when missing."""
     try:
-        found = os.stat(path, follow_symlinks=follow)
+        info = os.stat(path, follow_symlinks=follow)
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return info.st_dev, info.st_ino
 
 
 def scan(folder: str) -> Iterator[os.DirEntry[str]]:
-    """What is in a folder; nothing where a link to one is."""
+    """Yield the entries of a folder; none of a link to one."""
     with suppress(OSError):
         if not os.path.islink(folder):
-            with os.scandir(folder) as found:
-                yield from found
+            with os.scandir(folder) as items:
+                yield from items
 
 
 def _below(folder: str) -> Iterator[str]:
-    """Everything in a folder that is no folder itself, links not followed; it itself where it is none."""
+    """Yield all below a folder that is not a folder, links not followed; the path itself where it is not one."""
     if os.path.lexists(folder) and not _is_folder(folder):
         yield folder
-    folders = [folder]  # no recursion: how deep it goes is an agent's to say
+    folders = [folder]  # no recursion: an agent decides how deep it is
     while folders:
         for item in scan(folders.pop()):
             if item.is_dir(follow_symlinks=False):
@@ -217,14 +204,14 @@ def _below(folder: str) -> Iterator[str]:
 
 
 def watched(repo: Repo) -> Iterator[str]:
-    """The paths of git's files that decide what git does here."""
+    """Yield the paths of the files that decide what git does in this repository."""
     for item in scan(repo.git_dir):
-        if _LEFT.match(item.name):
+        if _UNWATCHED.match(item.name):
             continue
         yield from _below(item.path) if item.is_dir(follow_symlinks=False) else (item.path,)
     common = repo.common_dir
     for root in {repo.git_dir, common}:
-        for name in _STORES:  # an agent's commits write there, and git's filters follow what leads elsewhere
+        for name in _STORES:  # an agent's commits write there, and git's filters follow links
             store = os.path.join(root, name)
             yield from (path for path in (store, *_below(store)) if os.path.islink(path))
     if common != repo.git_dir:
@@ -239,10 +226,7 @@ def watched(repo: Repo) -> Iterator[str]:
     for other in scan(os.path.join(common, "worktrees")):
         if other.path != repo.git_dir and other.is_dir(follow_symlinks=False):
             yield from (os.path.join(other.path, name) for name in _OF_OTHERS)
-    for name in _OF_OBJECTS:
-        yield os.path.join(common, "objects", "info", name)
-    yield os.path.join(common, "objects", "info", "commit-graph")
-    yield os.path.join(common, "objects", "pack", "multi-pack-index")
+    yield from (os.path.join(common, "objects", name) for name in _OF_OBJECTS)
     yield from _below(os.path.join(common, "objects", "info", "commit-graphs"))
     for name in ("modules", "worktrees"):
         for root in {repo.git_dir, common}:
@@ -254,12 +238,10 @@ def watched(repo: Repo) -> Iterator[str]:
         elif os.path.join("", "modules", "") in store:
             for name in _OF_MODULE:
                 yield from _below(os.path.join(store, name))
-            for name in _OF_ITS_OBJECTS:
-                yield from _below(os.path.join(store, "objects/info", name))
 
 
 def stores(repo: Repo) -> Iterator[str]:
-    """The stores of submodules, also of those in submodules, and the folders of other worktrees; links in their place as well."""
+    """Yield the stores of submodules, nested ones too, and the folders of other worktrees; also links in their place."""
     yield from (
         item.path for item in scan(os.path.join(repo.common_dir, "worktrees")) if item.path != repo.git_dir
     )
@@ -278,26 +260,20 @@ def _is_folder(path: str) -> bool:
 
 
 def included(repo: Repo) -> Iterator[str]:
-    """The files the repository's configuration includes, those that are not there as well."""
+    """Yield the files the repository's configuration includes, missing ones too."""
     for scope in ("--local", "--worktree"):
         name = "config" if scope == "--local" else "config.worktree"
         folder = repo.common_dir if scope == "--local" else repo.git_dir
         if b"include" not in (entry_of(os.path.join(folder, name)).data or b"").lower():
             continue
-        words = (
-            "config",
-            scope,
-            "--includes",
-            "--null",
-            "--show-origin",
-            "--type=path",
-            "--get-regexp",
-            r"^include(if\..*)?\.path$",
+        args = (
+            *("config", scope, "--includes", "--null", "--show-origin", "--type=path"),
+            *("--get-regexp", r"^include(if\..*)?\.path$"),
         )
-        items = repo.try_git(*words).stdout.split("\0")
-        for origin, said in zip(items[::2], items[1::2], strict=False):
+        items = repo.try_git(*args).stdout.split("\0")
+        for origin, setting in zip(items[::2], items[1::2], strict=False):
             source = os.path.join(repo.top, origin.removeprefix("file:"))
-            yield os.path.normpath(os.path.join(os.path.dirname(source), said.partition("\n")[2]))
+            yield os.path.normpath(os.path.join(os.path.dirname(source), setting.partition("\n")[2]))
 
 
 def folders(repo: Repo) -> Iterator[str]:
@@ -308,7 +284,7 @@ def folders(repo: Repo) -> Iterator[str]:
 
 
 def other_heads(repo: Repo) -> Iterator[tuple[str, str]]:
-    """HEAD and index of each other worktree."""
+    """Yield HEAD and index of each other worktree."""
     folders = [item.path for item in scan(os.path.join(repo.common_dir, "worktrees"))]
     for folder in (repo.common_dir, *folders):
         if folder != repo.git_dir:
@@ -316,20 +292,19 @@ def other_heads(repo: Repo) -> Iterator[tuple[str, str]]:
 
 
 def refs_of(repo: Repo) -> tuple[PathState | None, dict[str, str], dict[str, str]]:
-    """packed-refs, the refs that are files (one that is no plain file or no text has no value), and all refs."""
-    path = os.path.join(repo.common_dir, "packed-refs")
-    packed = entry_of(path, LONGEST_PACKED)
-    found: dict[str, str] = {}
+    """Return packed-refs, the refs that are files ("" for one that is not plain), and all refs."""
+    packed = entry_of(os.path.join(repo.common_dir, "packed-refs"), LONGEST_PACKED)
+    refs: dict[str, str] = {}
     for line in (packed.data or b"").decode("utf-8", "surrogateescape").splitlines():
         oid, _, name = line.partition(" ")
         if OID.match(oid):
-            found[name] = oid
+            refs[name] = oid
     loose: dict[str, str] = {}
-    for place in _below(os.path.join(repo.common_dir, "refs")):
-        name = os.path.relpath(place, repo.common_dir)
-        if not name.endswith(".lock"):  # whoever works in another worktree may hold one just now
-            loose[name] = (entry_of(place).data or b"").decode("utf-8", "surrogateescape").strip()
-    return packed, loose, {**found, **{name: value for name, value in loose.items() if value}}
+    for path in _below(os.path.join(repo.common_dir, "refs")):
+        name = os.path.relpath(path, repo.common_dir)
+        if not name.endswith(".lock"):  # git in another worktree may hold one at this moment
+            loose[name] = (entry_of(path).data or b"").decode("utf-8", "surrogateescape").strip()
+    return packed, loose, {**refs, **{name: value for name, value in loose.items() if value}}
 
 
 def reflogs(repo: Repo) -> Iterator[str]:
@@ -341,7 +316,7 @@ def reflogs(repo: Repo) -> Iterator[str]:
 
 
 def objects_of(repo: Repo) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Each object and pack, with what tells that it is another; of a pack also the hash it ends with."""
+    """Yield each object and pack with inode, size and time; of a pack also the hash at its end."""
     root = os.path.join(repo.common_dir, "objects")
     for folder in scan(root):
         if len(folder.name) != 2 and folder.name != "pack":
@@ -350,9 +325,9 @@ def objects_of(repo: Repo) -> Iterator[tuple[str, tuple[int, ...]]]:
             if folder.name == "pack" and not item.name.endswith((".pack", ".idx")):
                 continue
             with suppress(OSError):
-                found = item.stat(follow_symlinks=False)
+                info = item.stat(follow_symlinks=False)
                 tail = _tail(item.path) if folder.name == "pack" else 0
-                yield item.path, (found.st_ino, found.st_size, found.st_mtime_ns, tail)
+                yield item.path, (info.st_ino, info.st_size, info.st_mtime_ns, tail)
 
 
 def _tail(path: str) -> int:

@@ -1,7 +1,7 @@
-"""One call of git, run so that nothing an agent wrote decides what runs or what it can use.
+"""One call of git, in which nothing an agent wrote decides what runs or what it can use.
 
-Folders are pinned, the environment is made from an allow-list, and what git could be told to start is off. `Rights` says what
-more a call gets: a key to sign with, or what speaks to a remote.
+Folders are pinned, the environment is an allow-list, and programs that configuration could have git start are off. `Rights`
+adds to a call what it needs to sign, or to reach a remote.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.base.values import frozen
 
-SECONDS = 120.0  # longer than any local git command of ours takes; a signing prompt or a dead disk ends here
+_LONGEST = 300  # characters of git's error that are shown
+SECONDS = 120.0  # longer than a local git command takes; ends a signing prompt or a dead disk
 
 Rights = Literal["", "sign", "remote"]
 
-# Whatever the repository's configuration says: no hook, no monitor, no pager, no editor, no housekeeping in the background, no
-# look into repositories inside this one (their configuration is anybody's), no cache of what is untracked: an index is an agent's.
+# Whatever the repository's configuration says: no hook, no monitor, no pager, no editor, no housekeeping in the background,
+# nothing read of repositories inside this one (their configuration is untrusted), no cache of untracked files (so is the index).
 FIXED = (
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
@@ -41,7 +42,7 @@ FIXED = (
     "gc.auto=0",
     "maintenance.auto=false",
 )
-# Files the user's configuration names: what is ignored, and how files are read. Of a run they lie beside its frozen configuration.
+# Files that configuration names: what is ignored, and how files are read. A run has copies beside its frozen configuration.
 RULES = {"ignore": "core.excludesFile", "attributes": "core.attributesFile"}
 _NO_REMOTE = ("core.sshCommand=false", "core.askPass=", "credential.helper=")
 _NO_SIGNATURE = (
@@ -54,8 +55,8 @@ OURS = frozenset(
     for key, _, value in (setting.partition("=") for setting in (*FIXED, *_NO_REMOTE, *_NO_SIGNATURE))
 )
 _SAFE_ENV = {
-    "GIT_NO_LAZY_FETCH": "1",  # what a remote is to be asked for is asked for by name: a fetch is never a look's side effect
-    "GIT_NO_REPLACE_OBJECTS": "1",  # an agent can make a ref that shows another commit in place of the base
+    "GIT_NO_LAZY_FETCH": "1",  # reading an object must not fetch from a remote
+    "GIT_NO_REPLACE_OBJECTS": "1",  # an agent can make a ref that replaces the base by another commit
     "LC_ALL": "C",
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_EDITOR": "false",
@@ -63,7 +64,7 @@ _SAFE_ENV = {
     "GIT_ASKPASS": "false",
     "PYTHONSAFEPATH": "1",  # a filter that is a Python module must not be taken from the worktree
 }
-# What git needs to know of whoever started us: where things lie, and who commits.
+# Variables that say where programs and files are, and who commits.
 _PASSED = frozenset(
     {
         *("PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "LANG", "TZ", "LD_LIBRARY_PATH", "DEVELOPER_DIR"),
@@ -78,7 +79,7 @@ _SIGNING = frozenset(
         *("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "DISPLAY", "WAYLAND_DISPLAY"),
     }
 )
-# A push or a fetch has all of the environment but what would take it to another repository or start a program of its own.
+# A push or a fetch gets all of the environment but what would lead it to another repository or start a program of its own.
 _REDIRECTING = frozenset(
     {
         *(
@@ -100,14 +101,15 @@ _LOGIN = ("credential.", "http.", "url.", "remote.", "core.sshcommand", "core.as
 
 @frozen
 class GitPlace:
-    """Where git works: its folders pinned, or nothing but the folder to look from."""
+    """Where git works: pinned folders, or only the folder to search from.
+
+    `settings` is the frozen file that replaces the user's and the machine's configuration, "" for none.
+    """
 
     top: str
     git_dir: str = ""
     common_dir: str = ""
-    settings: str = (
-        ""  # the frozen file that stands for the user's and the machine's configuration; "": they themselves
-    )
+    settings: str = ""
 
     def pins(self) -> tuple[str, ...]:
         """Return the options that pin git to its folders."""
@@ -115,7 +117,7 @@ class GitPlace:
 
 
 def argv(place: GitPlace, args: Sequence[str], rights: Rights = "") -> list[str]:
-    """The whole command of one call."""
+    """Return the whole command of one call."""
     off = [*FIXED, *_rules(place)]
     if rights != "remote":
         off += _NO_REMOTE
@@ -135,11 +137,11 @@ def run(
     seconds: float = SECONDS,
     text: bool = True,
 ) -> Any:
-    """git's outcome, whatever it is; `Stop(3)` where there is no git, or when it takes longer than `seconds`."""
-    words = argv(place, args, rights)
+    """Return git's outcome, whatever it is. Raises: `Stop(3)` without git, and when it takes longer than `seconds`."""
+    command = argv(place, args, rights)
     try:
         with _Git(
-            words,
+            command,
             cwd=place.top,
             env=environment(place, rights, env),
             stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
@@ -149,17 +151,17 @@ def run(
             # a path is bytes to git; it must come back as the same bytes
             errors="surrogateescape" if text else None,
         ) as git:
-            given = stdin.encode("utf-8", "surrogateescape") if stdin is not None and not text else stdin
+            data = stdin.encode("utf-8", "surrogateescape") if stdin is not None and not text else stdin
             try:
-                out, err = git.communicate(given, timeout=seconds)
+                out, err = git.communicate(data, timeout=seconds)
             except BaseException:
                 git.kill()
                 raise
-        return subprocess.CompletedProcess(words, git.returncode, out, err)
+        return subprocess.CompletedProcess(command, git.returncode, out, err)
     except (FileNotFoundError, NotADirectoryError):
-        where = "git" if os.path.isdir(place.top) else place.top
+        missing = "git" if os.path.isdir(place.top) else place.top
         raise Stop(
-            exits.REFUSED, f"{where} was not found. install git, or name a folder that exists"
+            exits.REFUSED, f"{missing} was not found. install git, or name a folder that exists"
         ) from None
     except subprocess.TimeoutExpired:
         name = next((word for word in args if not word.startswith("-")), "")
@@ -170,8 +172,14 @@ def run(
         ) from None
 
 
+def error_line(done: subprocess.CompletedProcess[str]) -> str:
+    """Return the first line of git's output, cut to a length people read: it names paths of any length."""
+    line = (done.stderr.strip() or done.stdout.strip() or f"exit {done.returncode}").splitlines()[0]
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
+
+
 class _Git(subprocess.Popen[Any]):
-    """A process whose end is waited for: the standard library sleeps and looks again, for longer than most calls take."""
+    """A process whose end is waited for by its pidfd: the standard library polls, for longer than most calls take."""
 
     def wait(self, timeout: float | None = None) -> int:
         """Return the exit code; `TimeoutExpired` after `timeout` seconds."""
@@ -191,9 +199,9 @@ class _Git(subprocess.Popen[Any]):
 
 
 def hooked(place: GitPlace, args: Sequence[str]) -> list[str]:
-    """A call with the repository's own hooks, which run what the branch holds: for an agent's environment, not for ours.
+    """Return a call with the repository's own hooks, which run files of the branch: for an agent's environment, not ours.
 
-    Folders are not pinned: hooks would inherit them, and those that work in another repository as well would work in this one.
+    Folders are not pinned: hooks would inherit that, and a hook that uses git in another repository would work in this one.
     """
     fixed = (*(setting for setting in FIXED if "hooks" not in setting), *_rules(place))
     settings = [word for setting in fixed for word in ("-c", setting)]
@@ -201,69 +209,71 @@ def hooked(place: GitPlace, args: Sequence[str]) -> list[str]:
 
 
 def as_agent(*args: str, cwd: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[bytes]:
-    """A call of an agent that is a program of ours, as any agent would make it."""
+    """Run git as an agent does, for an agent that is a program of ours."""
     return subprocess.run(["git", *args], cwd=cwd, env=dict(env), capture_output=True, check=False)
 
 
 def environment(place: GitPlace, rights: Rights, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment of one call."""
+    """Return the environment of one call."""
     if rights == "remote":
-        kept = {name: value for name, value in os.environ.items() if name not in _REDIRECTING}
+        variables = {name: value for name, value in os.environ.items() if name not in _REDIRECTING}
     else:
         wanted = _PASSED | _SIGNING if rights == "sign" else _PASSED
-        kept = {name: value for name, value in os.environ.items() if name in wanted or name.startswith("LC_")}
-        kept |= _settings_of(os.environ)
-    kept["PATH"] = _path(kept.get("PATH", os.defpath), place.top)
+        variables = {
+            name: value for name, value in os.environ.items() if name in wanted or name.startswith("LC_")
+        }
+        variables |= _settings_of(os.environ)
+    variables["PATH"] = _path(variables.get("PATH", os.defpath), place.top)
     if place.common_dir not in ("", place.git_dir):
-        kept["GIT_COMMON_DIR"] = place.common_dir
-    return {**kept, **settings_of(place), **_SAFE_ENV, **(extra or {})}
+        variables["GIT_COMMON_DIR"] = place.common_dir
+    return {**variables, **settings_of(place), **_SAFE_ENV, **(extra or {})}
 
 
 def settings_of(place: GitPlace) -> dict[str, str]:
-    """What has git read the frozen settings of a run in place of the user's and the machine's."""
+    """Return the variables with which git reads the frozen settings of a run in place of the user's and the machine's."""
     return {"GIT_CONFIG_GLOBAL": place.settings, "GIT_CONFIG_NOSYSTEM": "1"} if place.settings else {}
 
 
 def _rules(place: GitPlace) -> tuple[str, ...]:
-    # Here and not in the frozen configuration: the repository's own, which counts more, names files at home as well.
+    # Not in the frozen configuration: the repository's own has precedence, and can name files in your home as well.
     return tuple(f"{key}={place.settings}.{name}" for name, key in RULES.items()) if place.settings else ()
 
 
 def _plain(args: Sequence[str]) -> Iterator[str]:
-    """The words of a call; where it shows differences, without the programs attributes and configuration name for that."""
-    seen = False
+    """Yield the arguments of a call, with options against the programs that attributes and configuration set for diffs."""
+    past_command = False
     before = ""
-    for word in args:
-        yield word
-        before, setting = word, before == "-c"
+    for arg in args:
+        yield arg
+        before, setting = arg, before == "-c"
         if setting:
             continue
-        if not seen and word in ("diff", "log", "show"):
+        if not past_command and arg in ("diff", "log", "show"):
             yield from ("--no-ext-diff", "--no-textconv")
-        if not seen and word in ("diff", "status"):
-            yield "--ignore-submodules=dirty"  # in place of what .gitmodules says
-        seen = seen or not word.startswith("-")
+        if not past_command and arg in ("diff", "status"):
+            yield "--ignore-submodules=dirty"  # overrides .gitmodules
+        past_command = past_command or not arg.startswith("-")
 
 
 def _settings_of(env: Mapping[str, str]) -> dict[str, str]:
-    """The settings git gets by numbered variables, but those that log in somewhere."""
+    """Return the settings git gets by numbered variables, without those for logins."""
     count = env.get("GIT_CONFIG_COUNT", "")
     pairs = [
         (env.get(f"GIT_CONFIG_KEY_{n}", ""), env.get(f"GIT_CONFIG_VALUE_{n}", ""))
         for n in range(int(count) if count.isdigit() and len(count) < 4 else 0)
     ]
-    kept = [(key, value) for key, value in pairs if key and not key.lower().startswith(_LOGIN)]
-    if not kept:
+    wanted = [(key, value) for key, value in pairs if key and not key.lower().startswith(_LOGIN)]
+    if not wanted:
         return {}
-    found = {"GIT_CONFIG_COUNT": str(len(kept))}
-    for n, (key, value) in enumerate(kept):
-        found |= {f"GIT_CONFIG_KEY_{n}": key, f"GIT_CONFIG_VALUE_{n}": value}
-    return found
+    variables = {"GIT_CONFIG_COUNT": str(len(wanted))}
+    for n, (key, value) in enumerate(wanted):
+        variables |= {f"GIT_CONFIG_KEY_{n}": key, f"GIT_CONFIG_VALUE_{n}": value}
+    return variables
 
 
 @lru_cache(maxsize=64)
 def _path(path: str, top: str) -> str:
-    """PATH without folders an agent writes in: what git starts, and git itself, must not be taken from the worktree."""
+    """Return PATH without folders an agent writes in: git and what it starts must not come from the worktree."""
     inside = _checkout(top)
     return os.pathsep.join(
         folder
@@ -274,23 +284,23 @@ def _path(path: str, top: str) -> str:
 
 @lru_cache(maxsize=64)
 def _program(path: str, top: str) -> str:
-    """git as it is found on that PATH; by its bare name where it is not, which says so at the call."""
+    """Return the path of git on that PATH; a missing file without one, so that the call fails."""
     for folder in _path(path or os.defpath, top).split(os.pathsep):
-        found = os.path.join(folder, "git")
-        if os.access(found, os.X_OK) and os.path.isfile(found):
-            return found
+        program = os.path.join(folder, "git")
+        if os.access(program, os.X_OK) and os.path.isfile(program):
+            return program
     return "/nonexistent/git"
 
 
 def _checkout(folder: str) -> tuple[str, ...]:
-    """The folder above (or at) `folder` that holds a `.git`, by its real path; none where there is none."""
-    here = os.path.realpath(folder)
-    while not os.path.lexists(os.path.join(here, ".git")):
-        above = os.path.dirname(here)
-        if above == here:
+    """Return the real path of the nearest folder with a `.git`, at or above `folder`; empty without one."""
+    current = os.path.realpath(folder)
+    while not os.path.lexists(os.path.join(current, ".git")):
+        above = os.path.dirname(current)
+        if above == current:
             return ()
-        here = above
-    return (here,)
+        current = above
+    return (current,)
 
 
 def within(path: str, folders: Iterable[str]) -> bool:

@@ -1,4 +1,4 @@
-"""Whether git can read an index: it is a developer's scratch, and a run never depends on it."""
+"""Verification of an index: a run does not depend on it, but git must be able to read it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NO_NAMES = frozenset(("", ".", "..", ".git"))
 
 
 def sound(repo: Repo) -> bool:
-    """Whether the index is whole, read by git, and names each path once and none that no worktree can hold."""
+    """Whether the index is intact and readable by git, and names each path once and only paths of a worktree."""
     path = os.path.join(repo.git_dir, "index")
     return _whole(path) and _plain(repo)
 
@@ -33,8 +33,8 @@ def _plain(repo: Repo) -> bool:
         stages.setdefault(path, set()).add(what[-1])
         if not _NO_NAMES.isdisjoint(path.lower().split("/")):
             return False
-    # A conflict has no stage 0: one beside the others is in no index that git made.
-    return not any("0" in found and len(found) > 1 for found in stages.values())
+    # A conflict has no stage 0: git makes no index with stage 0 beside another.
+    return not any("0" in numbers and len(numbers) > 1 for numbers in stages.values())
 
 
 def _whole(path: str) -> bool:
@@ -44,11 +44,11 @@ def _whole(path: str) -> bool:
         if head != b"DIRC" or size > _LONGEST:
             return False
         for digest in (hashlib.sha1(usedforsecurity=False), hashlib.sha256()):
-            left = size - digest.digest_size
+            remaining = size - digest.digest_size
             file.seek(0)
-            while left > 0 and (data := file.read(min(_CHUNK, left))):
+            while remaining > 0 and (data := file.read(min(_CHUNK, remaining))):
                 digest.update(data)
-                left -= len(data)
+                remaining -= len(data)
             tail = file.read(digest.digest_size + 1)
             if tail in (bytes(digest.digest_size), digest.digest()):
                 return True

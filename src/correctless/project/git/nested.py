@@ -1,4 +1,4 @@
-"""A repository inside of the worktree, read without its configuration: files and objects are only data."""
+"""A repository inside the worktree, read without its configuration: its files and objects are only data."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from correctless.project.git import Repo, dot_git
 
 @contextmanager
 def of(top: str, objects: str, form: str, settings: str = "") -> Iterator[Repo]:
-    """The files in `top` with a git folder of our own beside them, empty but for a loan of `objects`; gone when the block ends."""
+    """Yield the files in `top` as a repository with an empty temporary git folder that borrows the store `objects`."""
     with tempfile.TemporaryDirectory(prefix="correctless-", ignore_cleanup_errors=True) as folder:
         git_dir = os.path.join(os.path.realpath(folder), "git")
-        made = Repo(top=top, git_dir=git_dir, common_dir=git_dir, home=top, settings=settings)
-        made.git("init", "--quiet", "--template=", f"--object-format={form}")
+        repo = Repo(top=top, git_dir=git_dir, common_dir=git_dir, home=top, settings=settings)
+        repo.git("init", "--quiet", "--template=", f"--object-format={form}")
         borrow(git_dir, objects)
-        yield made
+        yield repo
 
 
 def borrow(git_dir: str, objects: str) -> None:
@@ -32,16 +32,16 @@ def borrow(git_dir: str, objects: str) -> None:
 
 @contextmanager
 def at(top: str, commit: str, settings: str = "") -> Iterator[Repo | None]:
-    """The same of the repository in `top`, its index read from `commit`; None where that can't be had."""
+    """Yield the repository in `top` like that, its index read from `commit`; None where that is impossible."""
     git_dir = dot_git(top)
     if git_dir is None or os.path.islink(top):
         yield None
         return
     form = "sha1" if len(commit) == 40 else "sha256"
-    with of(os.path.realpath(top), os.path.join(git_dir, "objects"), form, settings) as made:
+    with of(os.path.realpath(top), os.path.join(git_dir, "objects"), form, settings) as repo:
         try:
-            made.git("read-tree", commit)
+            repo.git("read-tree", commit)
         except Stop:
             yield None
             return
-        yield made
+        yield repo

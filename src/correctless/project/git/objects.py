@@ -1,4 +1,4 @@
-"""Verification of git objects against their names: git believes what it finds under an object's id."""
+"""Verification of git objects against their names: git trusts the content that is stored under an object's id."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 _CHUNK = 1 << 16
 _TREE = b"/tree"  # no entry of a tree has such a name
 _SECONDS = 600.0
-_PACK = 256 << 20  # bytes of a pack that is unpacked to get at what is right in it
+_PACK = 256 << 20  # bytes of a pack that can be unpacked to save its valid objects
 _LOOSE = re.compile(r"/([0-9a-f]{2})/([0-9a-f]{38}(?:[0-9a-f]{24})?)\Z")
 
 
 def sound(path: str) -> bool:
-    """Whether the file of a loose object holds what its name says; what is no object's file is not asked."""
-    named = _LOOSE.search(path)
-    if named is None:
+    """Whether the file of a loose object has the content of its name; True for any other file."""
+    match = _LOOSE.search(path)
+    if match is None:
         return True
-    name = named[1] + named[2]
+    name = match[1] + match[2]
     digest = hasher(name)
     try:
         with open(open_plain(path), "rb") as file:
@@ -47,7 +47,7 @@ def sound(path: str) -> bool:
 
 
 def sound_pack(repo: Repo, index: str) -> bool:
-    """Whether a pack's index says of each object what it is. One too long to be read is held against nothing here: see `wrong`."""
+    """Whether a pack's index is right about each object; True for a pack too long to be read: see `checked_head`."""
     pack = index.removesuffix("idx") + "pack"
     if not os.path.lexists(pack) or os.lstat(pack).st_size > _PACK:
         return True
@@ -55,7 +55,7 @@ def sound_pack(repo: Repo, index: str) -> bool:
 
 
 def unpack(repo: Repo, index: str, move_away: Callable[[str], None]) -> None:
-    """Move a pack away; its objects are written by their content, each under the name that is its own."""
+    """Move a pack away, and write its objects again under the names of their contents."""
     stem = index.removesuffix("idx")
     pack = _bytes(f"{stem}pack").decode("utf-8", "surrogateescape")
     for name in sorted(os.listdir(os.path.dirname(index))):
@@ -64,17 +64,12 @@ def unpack(repo: Repo, index: str, move_away: Callable[[str], None]) -> None:
     repo.try_git("unpack-objects", "-q", "-r", stdin=pack, seconds=_SECONDS)
 
 
-def wrong(repo: Repo, base: str) -> tuple[str, ...]:
-    """The objects that HEAD has and `base` has not, whose content is missing or another than their name says."""
-    return checked_head(repo, base)[1]
-
-
 def checked_head(repo: Repo, base: str) -> tuple[str, tuple[str, ...]]:
-    """The commit HEAD names, and what `wrong` finds of it.
+    """Return the commit of HEAD, and those of its objects since `base` that are missing or do not match their names.
 
     Trees are compared with those of base at the same path, so what did not change is not read.
     """
-    found: list[str] = []
+    faulty: list[str] = []
     with _reader(repo) as ask:
         head, right, content = ask("HEAD")
         commits = {head: (right, content)}
@@ -84,7 +79,7 @@ def checked_head(repo: Repo, base: str) -> tuple[str, tuple[str, ...]]:
             commits = {oid: ask(oid)[1:] for oid in since}
 
         def vouched(known: str | None) -> dict[bytes, str]:
-            """What an object of base names, where it is that object."""
+            """Return the entries of an object of base, if its content is valid."""
             _, right, content = ask(known) if known is not None else ("", False, b"")
             return dict(_entries(content, len(base))) if right else {}
 
@@ -94,7 +89,7 @@ def checked_head(repo: Repo, base: str) -> tuple[str, tuple[str, ...]]:
             if right:
                 waiting += [(tree, before) for _, tree in _entries(content, len(oid))]
             else:
-                found.append(oid)
+                faulty.append(oid)
         seen: set[str] = set()
         while waiting:
             oid, known = waiting.pop()
@@ -103,15 +98,15 @@ def checked_head(repo: Repo, base: str) -> tuple[str, tuple[str, ...]]:
             seen.add(oid)
             _, right, content = ask(oid)
             if not right:
-                found.append(oid)
+                faulty.append(oid)
             elif entries := _entries(content, len(oid)):
-                there = vouched(known)
-                waiting += [(each, there.get(name)) for name, each in entries]
-    return head, tuple(found)
+                known_entries = vouched(known)
+                waiting += [(each, known_entries.get(name)) for name, each in entries]
+    return head, tuple(faulty)
 
 
 def renew(repo: Repo, oids: Iterable[str], move_away: Callable[[str], None]) -> None:
-    """Move what stands for these objects away, and have git write them from the worktree as it is staged."""
+    """Move the stored copies of these objects away, and have git write them again from the staged worktree."""
     for oid in oids:
         _take_away(repo, oid, move_away)
     gone = set(oids)
@@ -126,7 +121,7 @@ def renew(repo: Repo, oids: Iterable[str], move_away: Callable[[str], None]) -> 
             repo.git("hash-object", "-w", "--no-filters", "--stdin", stdin=target)
         else:
             repo.git("hash-object", "-w", "--", path)
-    with repo.scratch_index() as env:  # the index itself remembers trees, and that they are written
+    with repo.scratch_index() as env:  # the index itself caches trees as already written
         repo.git("update-index", "-z", "--index-info", stdin=staged, env=env)
         repo.git("write-tree", env=env)
 
@@ -147,14 +142,14 @@ def _bytes(path: str) -> bytes:
     if len(data) > _PACK:
         raise Stop(
             exits.REFUSED,
-            f"{path} holds objects of other content than their names say. move it away, fetch what is missing then, see git fsck, "
-            "and continue with: correctless cauto resume",
+            f"{path} has objects whose content does not match their names. move it away, fetch the missing objects (see git fsck), "
+            "then continue with: correctless cauto resume",
         )
     return data
 
 
 def read(repo: Repo, oids: list[str]) -> Iterator[tuple[str, bool, bytes]]:
-    """Each object: its name, whether its content is what that says, and of a commit or tree its kind, a NUL and its content."""
+    """Yield each object: its name, whether its content matches, and of a commit or tree its kind, a NUL and its content."""
     with _reader(repo) as ask:
         for oid in oids:
             yield ask(oid)
@@ -162,9 +157,9 @@ def read(repo: Repo, oids: list[str]) -> Iterator[tuple[str, bool, bytes]]:
 
 @contextmanager
 def _reader(repo: Repo) -> Iterator[Callable[[str], tuple[str, bool, bytes]]]:
-    """One `git cat-file` that is asked for objects one after the other; another one where git ended at what it can't read.
+    """Yield a function that reads one object through a running `git cat-file`, restarted where git ends at a damaged one.
 
-    Asked for `HEAD`, it answers with the object that names.
+    For `HEAD` it returns the commit of HEAD.
     """
     running: list[tuple[subprocess.Popen[bytes], Timer]] = []
 
@@ -204,7 +199,7 @@ def _reader(repo: Repo) -> Iterator[Callable[[str], tuple[str, bool, bytes]]]:
 
 
 def _answer(process: subprocess.Popen[bytes], name: str) -> tuple[str, bool, bytes] | None:
-    """An object's id, whether its content is what that says, and the content; None when git did not answer to the end."""
+    """Return an object's id, whether its content matches, and the content; None when git's answer is incomplete."""
     assert process.stdin is not None
     assert process.stdout is not None
     try:
@@ -225,40 +220,40 @@ def _answer(process: subprocess.Popen[bytes], name: str) -> tuple[str, bool, byt
 def _content(out: IO[bytes], oid: str, kind: bytes, size: int) -> tuple[bool, bytes]:
     digest = hasher(oid)
     digest.update(b"%s %d\0" % (kind, size))
-    kept = []
+    pieces = []
     while size > 0 and (data := out.read(min(size, _CHUNK))):
         size -= len(data)
         digest.update(data)
         if kind != b"blob":
-            kept.append(data)
-    content = b"".join(kept)
+            pieces.append(data)
+    content = b"".join(pieces)
     return digest.hexdigest() == oid, kind + b"\0" + content if content else b""
 
 
 def _parents(content: bytes) -> list[str]:
-    """The parents that a commit's content names."""
+    """Return the parents that a commit's content names."""
     head = content.partition(b"\n\n")[0].split(b"\n")
     return [line[7:].decode("ascii", "replace") for line in head if line.startswith(b"parent ")]
 
 
 def _entries(content: bytes, digits: int) -> list[tuple[bytes, str]]:
-    """The name and object of each entry of a tree, or a commit's tree as `_TREE`; of a repository inside this one there are none here.
+    """Return name and object of each entry of a tree, or a commit's tree as `_TREE`; without repositories inside this one.
 
-    A tree that git did not make can have a name twice.
+    A forged tree can have a name twice.
     """
     kind, _, rest = content.partition(b"\0")
     if kind == b"commit":
         return [(_TREE, rest[5 : 5 + digits].decode())]
-    found: list[tuple[bytes, str]] = []
+    entries: list[tuple[bytes, str]] = []
     while kind == b"tree" and rest:
         head, _, rest = rest.partition(b"\0")
         mode, _, name = head.partition(b" ")
         if mode != b"160000":
-            found.append((name, rest[: digits // 2].hex()))
+            entries.append((name, rest[: digits // 2].hex()))
         rest = rest[digits // 2 :]
-    return found
+    return entries
 
 
 def hasher(oid: str) -> hashlib._Hash:
-    """The hash that object ids of this length are made with."""
+    """Return a new hash of the kind that object ids of this length are made with."""
     return hashlib.sha1(usedforsecurity=False) if len(oid) == 40 else hashlib.sha256()

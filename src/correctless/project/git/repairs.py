@@ -1,4 +1,4 @@
-"""Repair of changed git files by plain file operations: moved away, and the original put back."""
+"""Repair of changed git files by plain file operations: the changed one is moved away, the original restored."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from correctless.project.git.before import NOTHING, Before, PathState, entry_of
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What was found changed: a file's path or a ref's name, and what became of it."""
+    """A changed file's path or ref's name, and what was done about it."""
 
     name: str
     what: str
 
 
 class Repairs:
-    """The changes found since `before`. What is taken away goes into the folder `aside` and is never deleted."""
+    """The changes since `before`. What is moved away goes into the folder `aside` and is never deleted."""
 
     def __init__(self, before: Before, aside: str) -> None:
         self.before = before
@@ -33,7 +33,7 @@ class Repairs:
     def put_back(self, path: str, what: str, *, quiet: bool, entry: PathState | None = None) -> None:
         """Restore a path from the snapshot; what is in its place is moved away.
 
-        `what`: its description in the report; `quiet`: report nothing; `entry`: its state, where the snapshot has none.
+        `what`: its description in the report; `quiet`: report nothing; `entry`: its state, if `before.files` lacks it.
         """
         before = entry if entry is not None else self.before.files.get(path, NOTHING)
         now = entry_of(path)
@@ -41,24 +41,24 @@ class Repairs:
             return
         if before.kind == 0:
             self.move_away(path)
-            said = "was made; taken away"
+            outcome = "was added; moved away"
         elif stat.S_ISLNK(before.kind):
             self.move_away(path)
             root, place = self.clear(path)
             below.make_folder(root, os.path.dirname(place))
             os.symlink(before.link, place)
-            said = "was changed; put back"
+            outcome = "was changed; restored"
         elif before.data is None:
-            said = "was changed, and is too long to be put back"
+            outcome = "was changed, and is too long to be restored"
         else:
             self.move_away(path)
             self.write(path, before.data, stat.S_IMODE(before.kind))
-            said = "was changed; put back"
+            outcome = "was changed; restored"
         if not quiet:
-            self.changes.append(Change(path, f"{what} {said}".strip()))
+            self.changes.append(Change(path, f"{what} {outcome}".strip()))
 
     def move_away(self, path: str) -> None:
-        """Move whatever is at a path into the folder of what was found; nothing is read or followed."""
+        """Move whatever is at a path into the folder `aside`; nothing is read or followed."""
         root, path = self.clear(path)
         if below.look(root, path) is None:
             return
@@ -71,16 +71,16 @@ class Repairs:
         """Write a file, and move away what is in its way."""
         root, path = self.clear(path)
         below.make_folder(root, os.path.dirname(path))
-        found = below.look(root, path)
-        if found is not None and stat.S_ISDIR(found.st_mode):
+        info = below.look(root, path)
+        if info is not None and stat.S_ISDIR(info.st_mode):
             self.move_away(path)
         replace_file(path, data, mode=mode)
         os.chmod(path, mode)
 
     def clear(self, path: str) -> tuple[str, str]:
-        """The folder below which a path is an agent's to make, and the path with no link on its way: what stands in for a folder goes first.
+        """Return the folder below which an agent may have made a path, and the path, once no link is in place of a folder of it.
 
-        A link that was there before is the person's own, and is gone through.
+        A link that was there before is yours and is followed.
         """
         for link in self._links:
             if path.startswith(link + os.sep):
@@ -92,10 +92,10 @@ class Repairs:
         folder = root
         for part in os.path.relpath(os.path.dirname(path), root).split(os.sep):
             folder = os.path.normpath(os.path.join(folder, part))
-            found = below.look(root, folder) if folder != root else None
-            if found is not None and not stat.S_ISDIR(found.st_mode):
+            info = below.look(root, folder) if folder != root else None
+            if info is not None and not stat.S_ISDIR(info.st_mode):
                 self.move_away(folder)
-                self.changes.append(Change(folder, "was no folder; taken away"))
+                self.changes.append(Change(folder, "was no folder; moved away"))
                 break
         return root, path
 
@@ -106,7 +106,7 @@ class Repairs:
         return tuple(path for path in links if entry_of(path).link == files[path].link)
 
     def root_of(self, path: str) -> str:
-        """The outermost folder of this repository that a path is in; else the nearest one there is."""
+        """Return the outermost folder of this repository that contains a path; else the nearest existing folder."""
         if root := self._below_any(path):
             return root
         folder = os.path.dirname(path)
@@ -121,6 +121,6 @@ class Repairs:
 
 
 def alone(path: str) -> bool:
-    """Whether a plain file has no second name: what git writes into it would be written there as well."""
-    found = os.lstat(path)
-    return stat.S_ISREG(found.st_mode) and found.st_nlink == 1
+    """Whether a file is plain and has no second name, under which git would write as well."""
+    info = os.lstat(path)
+    return stat.S_ISREG(info.st_mode) and info.st_nlink == 1

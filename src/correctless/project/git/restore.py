@@ -1,7 +1,7 @@
-"""Restoring a repository from its snapshot, and what needs your review afterwards.
+"""Restoring a repository from its snapshot, and the changes for your review.
 
-Git would already obey what was changed, so it is asked nothing before its files are back. What is found changed is moved into a folder,
-never deleted.
+Git would already obey changed files, so no git command runs before they are restored. They are moved into a folder, never
+deleted.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ _TRACKING = re.compile(
     r"branch\.[^\n]*\.(remote\n(\.|\w[\w.-]*)|merge\nrefs/heads/[^\s:]+|rebase\n(true|false|merges))\Z"
 )
 CHANGES = "changes.txt"  # in the folder of what was moved away
+# Files that come and go with ordinary work: restored or moved away without a report.
 _PASSING = re.compile(
     r"(COMMIT_EDITMSG|ORIG_HEAD|FETCH_HEAD|MERGE_\w+|CHERRY_PICK_HEAD|REVERT_HEAD|REBASE_HEAD|AUTO_MERGE|SQUASH_MSG|TAG_EDITMSG"
     r"|BISECT_\w+|NOTES_\w+|gc\.(log|pid)|fsmonitor--daemon.*|sharedindex\..*|tmp_\w+)\Z|(rebase-\w+|sequencer)(/|\Z)|.*\.lock\Z"
@@ -49,34 +50,32 @@ _DERIVED = re.compile(r"objects/(info/commit-graphs?|pack/multi-pack-index)|info
 
 
 def restore(before: Before, aside: str) -> tuple[Change, ...]:
-    """Put back what differs from `before`, moving what stands there into the folder `aside`; what a person should know of.
+    """Restore what differs from `before`, moving what is there into the folder `aside`; return the changes.
 
-    `Stop(3)` when the repository is not where it was, or when objects its refs need are gone.
+    Raises: `Stop(3)` when the repository was moved, or when objects its refs need are missing.
     """
     repairs = Repairs(before, aside)
     try:
-        _hold_folders(repairs)
+        _check_folders(repairs)
         _files(repairs)
         _objects(repairs)
-        back = restore_refs(repairs)
-        restore_reflogs(repairs, back)
+        restored = restore_refs(repairs)
+        restore_reflogs(repairs, restored)
         sound = _index(repairs)
         refuse_lost_objects(repairs)
         restore_tip(repairs)
         _index(repairs, sound)
     finally:
         if repairs.changes:
-            told = [f"{_shown(before.repo, change.name)}\t{change.what}\n" for change in repairs.changes]
-            root = repairs.root_of(aside)
+            lines = [f"{_relative(before.repo, change.name)}\t{change.what}\n" for change in repairs.changes]
+            root, data = repairs.root_of(aside), "".join(lines).encode("utf-8", "backslashreplace")
             below.make_folder(root, aside)
-            below.append(
-                root, os.path.join(aside, CHANGES), "".join(told).encode("utf-8", "backslashreplace")
-            )
+            below.append(root, os.path.join(aside, CHANGES), data)
     return tuple(repairs.changes)
 
 
-def _hold_folders(repairs: Repairs) -> None:
-    """The worktree and its `.git` are the ones they were; a `.git` that was moved within the worktree comes back."""
+def _check_folders(repairs: Repairs) -> None:
+    """Refuse another worktree or `.git` than before; a `.git` that was moved within the worktree is moved back."""
     repo, known = repairs.repo, repairs.before.folders
     if repo.top in known and identity(repo.top) != known[repo.top]:
         raise Stop(
@@ -93,7 +92,7 @@ def _hold_folders(repairs: Repairs) -> None:
     if dot_git(repo.top) != repo.git_dir or not os.path.isdir(repo.common_dir):
         raise Stop(
             exits.REFUSED,
-            f"{git} does not lead to {repo.git_dir} any more. put the repository back, "
+            f"{git} does not lead to {repo.git_dir} any more. restore the repository, "
             "then continue with: correctless cauto resume",
         )
 
@@ -108,16 +107,16 @@ def _bring_back(repairs: Repairs, git: str, known: tuple[int, int]) -> None:
             return
     raise Stop(
         exits.REFUSED,
-        f"{git} is gone, or another one is in its place, and the worktree does not hold the one it was. "
+        f"{git} is missing, or another one is in its place, and the original is nowhere in the worktree. "
         "put it back, then continue with: correctless cauto resume",
     )
 
 
 def _files(repairs: Repairs) -> None:
     repo = repairs.repo
-    for path in (*_odd_folders(repo, repairs.before),):
+    for path in list(_odd_folders(repo, repairs.before)):
         repairs.move_away(path)
-        repairs.changes.append(Change(path, "was no folder of this repository and was taken away"))
+        repairs.changes.append(Change(path, "was no folder of this repository; moved away"))
     _new_stores(repairs)
     now = {*watched(repo)}
     others = dict(other_heads(repo))
@@ -127,7 +126,7 @@ def _files(repairs: Repairs) -> None:
         if path == os.path.join(repo.git_dir, "HEAD") and _plain_head(path):
             continue  # which branch the agent left is the check's business
         if path in others and repairs.before.indexes.get(path) != stamp_of(others[path]):
-            _tell_of(repairs, path)  # a switch there: its files fit this head and not the one before
+            _report_switch(repairs, path)  # its files match this head and not the one before
             continue
         if path == config and _only_tracking(repairs, path):
             continue
@@ -139,45 +138,45 @@ def _files(repairs: Repairs) -> None:
 
 
 def _new_stores(repairs: Repairs) -> None:
-    """Submodules' stores and worktrees that were made meanwhile go whole; of a snapshot read from disk a person may have made them since."""
+    """Move added submodule stores and worktrees away; with a snapshot read from disk you may have added them: only report."""
     known = repairs.before.stores
     for path in sorted(stores(repairs.repo)) if known is not None else ():
         if path in (known or ()) or not os.path.lexists(path):
             continue
         if repairs.before.folders:
             repairs.move_away(path)
-            repairs.changes.append(Change(path, "was made; taken away"))
+            repairs.changes.append(Change(path, "was added; moved away"))
         else:
-            repairs.changes.append(Change(path, "was made; left as it is"))
+            repairs.changes.append(Change(path, "was added; left as it is"))
 
 
-def _tell_of(repairs: Repairs, path: str) -> None:
+def _report_switch(repairs: Repairs, path: str) -> None:
     if not repairs.before.files.get(path, NOTHING).same(entry_of(path)):
-        repairs.changes.append(Change(path, "another worktree stands on another branch; left as it is"))
+        repairs.changes.append(Change(path, "another worktree is on another branch; left as it is"))
 
 
 def _only_tracking(repairs: Repairs, path: str) -> bool:
-    """Whether nothing differs but what a branch tracks, in plain names: that decides nothing of a run, and others set it meanwhile."""
+    """Whether only tracking settings of branches differ: a run does not use them, and your own git commands set them."""
     before, now = repairs.before.files.get(path, NOTHING), entry_of(path)
     if before.same(now) or before.data is None or now.data is None:
         return False
-    kept = [_but_tracking(data) for data in (before.data, now.data)]
-    return kept[0] is not None and kept[0] == kept[1]
+    settings = [_but_tracking(data) for data in (before.data, now.data)]
+    return settings[0] is not None and settings[0] == settings[1]
 
 
 def _but_tracking(data: bytes) -> list[str] | None:
-    """The settings of a configuration file but those; None where git can't read it."""
-    words = ("config", "--file", "-", "--no-includes", "--null", "--list")
-    # Outside of any repository: nothing is put back yet.
-    listed = call.run(GitPlace(os.sep), words, stdin=data.decode("utf-8", "surrogateescape"))
+    """Return the settings of a configuration file without those; None where git can't read it."""
+    args = ("config", "--file", "-", "--no-includes", "--null", "--list")
+    # Outside of any repository: its files are not restored yet.
+    listed = call.run(GitPlace(os.sep), args, stdin=data.decode("utf-8", "surrogateescape"))
     items = listed.stdout.split("\0")
     return [item for item in items if not _TRACKING.match(item)] if listed.returncode == 0 else None
 
 
 def _index(repairs: Repairs, sound: tuple[int, ...] = ()) -> tuple[int, ...]:
-    """No lock that nobody holds, and an index git can read: of its own, or none, which is read anew from HEAD.
+    """Move an index that git can't read away, and have git make a new one from HEAD.
 
-    `sound` and the answer are what the file is like that was found so.
+    Returns the stamp of a valid index; one with the stamp `sound` is not verified again.
     """
     path = os.path.join(repairs.repo.git_dir, "index")
     now = stamp_of(path)
@@ -192,19 +191,19 @@ def _index(repairs: Repairs, sound: tuple[int, ...] = ()) -> tuple[int, ...]:
 
 
 def _objects(repairs: Repairs) -> None:
-    """What was put at an object's place and is not that: git would write nothing there, and commit what lies there."""
+    """Move away files in the place of objects that are not those: git would not write the object, and commit the file."""
     for path, stamp in [*objects_of(repairs.repo)]:
         if repairs.before.objects.get(path) == stamp:
             continue
         if path.endswith(".idx") and not objects.sound_pack(repairs.repo, path):
             objects.unpack(repairs.repo, path, repairs.move_away)
-            repairs.changes.append(Change(path, "names objects that are others; unpacked and taken away"))
+            repairs.changes.append(Change(path, "names objects of other content; unpacked and moved away"))
         elif not objects.sound(path):
             repairs.move_away(path)
-            repairs.changes.append(Change(path, "is not the object of its name; taken away"))
+            repairs.changes.append(Change(path, "is not the object of its name; moved away"))
 
 
-def _shown(repo: Repo, name: str) -> str:
+def _relative(repo: Repo, name: str) -> str:
     inside = os.path.isabs(name) and os.path.dirname(repo.common_dir)
     return os.path.relpath(name, inside) if inside and name.startswith(inside + os.sep) else name
 
@@ -216,17 +215,12 @@ def _plain_head(path: str) -> bool:
 
 
 def _is_name(name: str) -> bool:
-    return (
-        bool(name)
-        and ".." not in name
-        and "//" not in name
-        and name.isprintable()
-        and not name.startswith(("/", "."))
-    )
+    hostile = ".." in name or "//" in name or name.startswith(("/", "."))
+    return bool(name) and name.isprintable() and not hostile
 
 
 def _odd_folders(repo: Repo, before: Before) -> Iterator[str]:
-    """Links and files where git has folders, and what is neither file nor folder where it has objects: git would write or wait there."""
+    """Yield links and files in place of git's folders, and special files among its objects: git would write or wait there."""
     for path in folders(repo):
         if os.path.lexists(path) and not stat.S_ISDIR(os.lstat(path).st_mode) and path not in before.files:
             yield path
@@ -241,11 +235,11 @@ def _odd_folders(repo: Repo, before: Before) -> Iterator[str]:
 
 
 def _moved_to(top: str) -> Iterator[str]:
-    """The folders of a worktree a git folder may have been moved to."""
-    left = [top]  # no recursion: how deep it goes is an agent's to say
-    while left:
-        for item in scan(left.pop()):
+    """Yield the folders of a worktree a git folder may have been moved to."""
+    folders = [top]  # no recursion: an agent decides how deep it is
+    while folders:
+        for item in scan(folders.pop()):
             if item.is_dir(follow_symlinks=False):
-                left.append(item.path)
+                folders.append(item.path)
                 if os.path.lexists(os.path.join(item.path, "HEAD")):
                     yield item.path

@@ -1,6 +1,6 @@
-"""The user's and the machine's git configuration, copied to one file that stays the same.
+"""The user's and the machine's git configuration, frozen in one file for a run.
 
-With it what they have git ignore and how they have it read files: two more files, which are kept in comments of this one.
+Comments of that file have two more: what git ignores, and its attributes.
 """
 
 from __future__ import annotations
@@ -13,43 +13,41 @@ from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.base.files import open_plain
 from correctless.project.git import Repo
-from correctless.project.git.call import RULES
+from correctless.project.git.call import RULES, error_line
 
 _LONGEST = 1 << 20  # bytes of one such file
 
 
 def frozen(repo: Repo) -> bytes:
-    """What git reads outside of this repository, in its order, with includes resolved as they apply to it now."""
+    """Return what git reads outside of this repository, in its order, with includes resolved as they apply now."""
     done = repo.try_git("config", "--list", "--null", "--show-scope")
     if done.returncode != 0:
-        said = (done.stderr.strip() or "git did not say why").splitlines()[0]
-        raise Stop(exits.REFUSED, f"git's configuration can't be read: {said}. fix it, then retry")
+        raise Stop(
+            exits.REFUSED, f"git's configuration can't be read: {error_line(done)}. fix it, then retry"
+        )
     items = done.stdout.split("\0")
-    lines = [
-        _line(item)
-        for scope, item in zip(items[::2], items[1::2], strict=False)
-        if scope in ("system", "global")
-    ]
-    kept = [f"#{name} {base64.b64encode(data).decode()}\n" for name, data in _live(repo).items()]
-    return "".join((*lines, *kept)).encode("utf-8", "surrogateescape")
+    pairs = zip(items[::2], items[1::2], strict=False)
+    lines = [_line(item) for scope, item in pairs if scope in ("system", "global")]
+    encoded = [f"#{name} {base64.b64encode(data).decode()}\n" for name, data in _live(repo).items()]
+    return "".join((*lines, *encoded)).encode("utf-8", "surrogateescape")
 
 
 def rules(repo: Repo, data: bytes) -> dict[str, bytes]:
-    """The further files of a frozen configuration, by what their names end with; of an older one as they are now."""
-    found: dict[str, bytes] = {}
+    """Return the two files in a frozen configuration, by the ends of their names; of an older one the present files."""
+    files: dict[str, bytes] = {}
     for line in data.splitlines():
-        name, _, kept = line.partition(b" ")
+        name, _, encoded = line.partition(b" ")
         if name[:1] == b"#" and name[1:].decode("ascii", "replace") in RULES:
-            found[name[1:].decode()] = base64.b64decode(kept)
-    return found or _live(repo)
+            files[name[1:].decode()] = base64.b64decode(encoded)
+    return files or _live(repo)
 
 
 def _live(repo: Repo) -> dict[str, bytes]:
     folder = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.environ.get("HOME", ""), ".config")
-    found = {}
+    files = {}
     for name, key in RULES.items():
-        said = repo.try_git("config", "--type=path", "--get", key)
-        path = said.stdout.removesuffix("\n") if said.returncode == 0 else os.path.join(folder, "git", name)
+        done = repo.try_git("config", "--type=path", "--get", key)
+        path = done.stdout.removesuffix("\n") if done.returncode == 0 else os.path.join(folder, "git", name)
         data = b""
         with suppress(OSError), open(open_plain(os.path.join(repo.top, path), follow=True), "rb") as file:
             data = file.read(_LONGEST + 1)
@@ -57,15 +55,15 @@ def _live(repo: Repo) -> dict[str, bytes]:
             raise Stop(
                 exits.REFUSED, f"{path} is over {_LONGEST >> 20} MiB. make it shorter, then start again"
             )
-        found[name] = data
-    return found
+        files[name] = data
+    return files
 
 
 def _line(item: str) -> str:
     key, equals, value = item.partition("\n")
     section, _, rest = key.partition(".")
     subsection, dot, name = rest.rpartition(".")
-    if section in ("include", "includeif"):  # what they bring is listed by itself
+    if section in ("include", "includeif"):  # included settings are listed too
         return ""
     head = f'[{section} "{_escaped(subsection)}"]' if dot else f"[{section}]"
     return f'{head}\n\t{name} = "{_value(value)}"\n' if equals else f"{head}\n\t{name}\n"

@@ -22,7 +22,7 @@ from correctless.base.text import one_line
 from correctless.github.facts import Fact, Known, Unknown
 from correctless.project import checkout, worktree
 from correctless.project.git import Repo
-from correctless.project.worktree import UNSEEN, Snapshot
+from correctless.project.worktree import EMPTY, Snapshot
 from correctless.runcontract.document.sections import Contract, Gate
 from correctless.runcontract.judge.board import GateFacts
 from correctless.runcontract.ledger.records import GateEvidence
@@ -62,7 +62,7 @@ def run(
             if gate.evidence is not None and evidence.file_sha256:
                 _copy(own.top, repo.top, gate.evidence)
             return evidence
-    look = partial(worktree.snapshot, repo, allow=allow) if gate.bind == "revision" else lambda: UNSEEN
+    look = partial(worktree.snapshot, repo, allow=allow) if gate.bind == "revision" else lambda: EMPTY
     with _started(gate, repo, env, warn, tell) as start:
         return _run(gate, repo, digest, start, clock, look)
 
