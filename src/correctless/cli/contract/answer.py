@@ -12,8 +12,9 @@ import click
 from correctless.base import exits
 from correctless.base.clock import timestamp, utcnow
 from correctless.base.exits import Stop
+from correctless.cli import answering
 from correctless.cli.contract.options import confirmed, run_option
-from correctless.cli.contract.session import ContractSession, a_person, answerable, echo, open_session, token
+from correctless.cli.contract.session import ContractSession, answerable, echo, open_session, token
 from correctless.cli.contract.words import fit, statement_options, take
 from correctless.cli.values import as_option
 from correctless.runcontract.ledger import store
@@ -82,8 +83,8 @@ def _listed(text: str | None) -> tuple[str, ...]:
 def _answer_escalation(session: ContractSession, escalation: str, note: str, who: str) -> int:
     snapshot = session.sound()
     fit(Settled(escalation, note or "-", who, "terminal"), snapshot)
-    asked = next(each for each in snapshot.case.state.open if each.id == escalation)
-    echo(f"{asked.id} ({asked.target}): {asked.decision_needed}")
+    question = next(each for each in snapshot.case.state.open if each.id == escalation)
+    echo(f"{question.id} ({question.target}): {question.decision_needed}")
     decision = note or click.prompt("Your decision", default="", show_default=False)
     return take(session, Settled(escalation, decision, who, "terminal"))
 
@@ -115,7 +116,7 @@ def revoke(
 def close(note: str, run_id: str | None, by: str | None) -> int:
     """End the run. After that this contract allows nothing."""
     session = open_session(run_id)
-    who = a_person(session, by)
+    who = answering(session.repo, by)
 
     def make(snapshot: ContractSnapshot) -> list[Record]:
         return [Close(who, "terminal", note)] if snapshot.case.state.pin_live else []

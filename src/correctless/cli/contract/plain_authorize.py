@@ -12,9 +12,8 @@ from typing import Any
 from correctless.base import exits
 from correctless.base.clock import utcnow
 from correctless.base.exits import Stop
-from correctless.cli import spell_anything
+from correctless.cli import answering, spell_anything
 from correctless.cli.contract.session import (
-    a_person,
     clause_lines,
     clause_values,
     echo,
@@ -104,7 +103,7 @@ def answer(
         target = pr
     session = open_session(run_id)
     if operator:
-        a_person(session, None)
+        answering(session.repo, None)
     action = Action(kind, target, flags, trigger, operator, agents, cost_usd, minutes, head)
     decided = decide(session.place, session.repo, action, env=os.environ, clock=utcnow, token=token)
     if as_json:

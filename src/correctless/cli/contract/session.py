@@ -80,22 +80,6 @@ def open_session(run_id: str | None) -> ContractSession:
     return ContractSession(repo, store.named(repo.home, run_id))
 
 
-def a_person(session: ContractSession | None, by: str | None) -> str:
-    """Return the name of who answers.
-
-    Raises: Stop(3) inside an agent and without a terminal.
-    """
-    from correctless.project import person
-
-    person.refuse_agents(os.environ)
-    if not person.has_terminal():
-        raise Stop(
-            exits.REFUSED,
-            "you can answer only in a terminal, and this is not one. Run it in your own terminal",
-        )
-    return by or person.name(session.repo if session is not None else None, os.environ)
-
-
 def answerable(snapshot: ContractSnapshot) -> Contract:
     """Return the current contract if it can be answered.
 

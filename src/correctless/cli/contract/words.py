@@ -12,8 +12,9 @@ from click.core import ParameterSource
 from correctless.base import exits
 from correctless.base.clock import utcnow
 from correctless.base.exits import Stop
+from correctless.cli import answering
 from correctless.cli.contract.options import run_option
-from correctless.cli.contract.session import ContractSession, a_person, answerable, echo, open_session
+from correctless.cli.contract.session import ContractSession, answerable, echo, open_session
 from correctless.cli.values import Command, as_option, options
 from correctless.runcontract.ledger import signed, store
 from correctless.runcontract.ledger.records import ALL, Record, Revoke, Settled, Word
@@ -58,7 +59,7 @@ def statement_options(command: Command) -> Command:
         session = open_session(run_id)
         if signed_file is not None:
             return imported(session, signed_file, signers)
-        return int(command(session, a_person(session, by), **values))
+        return int(command(session, answering(session.repo, by), **values))
 
     return run
 
@@ -96,7 +97,7 @@ def imported(session: ContractSession, path: str, signers: str | None) -> int:
     command = _alone()
     # An agent could choose its own list of signers: only you may name another one.
     if signers is not None:
-        a_person(session, None)
+        answering(session.repo, None)
     chosen = signers or (signed.SYSTEM if os.path.exists(signed.SYSTEM) else _home_signers())
     text, signature = (_bytes(name) for name in (path, f"{path}.sig"))
     statement = signed.word(text, signature, chosen, home=session.place.home, run=session.place.run)
@@ -114,8 +115,8 @@ def _alone() -> str:
     """Return the name of the command; refuse options that a signed text replaces."""
     context = click.get_current_context()
     for parameter in context.command.params:
-        given = context.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE
-        if given and parameter.name not in ("signed_file", "signers", "run_id"):
+        on_command_line = context.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE
+        if on_command_line and parameter.name not in ("signed_file", "signers", "run_id"):
             raise click.UsageError(
                 f"a signed text has all values. Leave out {parameter.get_error_hint(context)}"
             )

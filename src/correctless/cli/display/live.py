@@ -88,7 +88,7 @@ class Live:
             progress.activity(item)
             return
         # Limits come with every answer: the board shows the newest.
-        now, line = time.monotonic(), progress.spoken(item) if item.kind != "limit" else ""
+        now, line = time.monotonic(), progress.activity_line(item) if item.kind != "limit" else ""
         self._tasks.put((lambda: self._board.activity(item, now), line))
 
     def interrupted(self, times: int) -> None:
@@ -118,7 +118,7 @@ class Live:
         self._broken = self._broken or self._at_work()  # it still is in what it wrote before
         if not self._broken:
             self._done.clear()
-            self._thread = threading.Thread(target=self._keep, name="display", daemon=True)
+            self._thread = threading.Thread(target=self._draw_until_done, name="display", daemon=True)
             self._thread.start()
         return self
 
@@ -135,10 +135,10 @@ class Live:
         now = time.monotonic()
         self._tasks.put((lambda: self._board.event(state, logged, now), line))
 
-    def _keep(self) -> None:
+    def _draw_until_done(self) -> None:
         board, screen = self._board, self._screen
         try:
-            shown = -1
+            drawn_second = -1
             while not self._done.wait(_TICK):
                 lines = self._drain()
                 if self._anew:
@@ -146,9 +146,9 @@ class Live:
                     screen.forget()
                 view = board.view(time.monotonic())
                 second = int(view.total.seconds or 0)
-                if lines or second != shown or screen.resized():
+                if lines or second != drawn_second or screen.resized():
                     screen.show(lines, view)
-                    shown = second
+                    drawn_second = second
             screen.close(self._drain())
         except OSError:
             self._broken = True  # the terminal is gone; the run is not
@@ -275,7 +275,7 @@ def draw(view: BoardView, columns: int, lines: int) -> Group:
 
     Columns that do not fit are left out.
     """
-    notes = [_line(f"  {word:<7} {text}") for word, text in view.notes]
+    notes = [_line(f"  {label:<7} {text}") for label, text in view.notes]
     room = lines - 5 - len(notes)
     low = room < 3
     if low:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from correctless.base.text import duration, printable
+from correctless.base.text import counted, duration, printable
 from correctless.runlog.branch import Recorded
 from correctless.runlog.events import (
     Abandoned,
@@ -47,19 +47,19 @@ if TYPE_CHECKING:
 
 def event(state: State, logged: Logged) -> None:
     """Print one event as one plain line on standard error."""
-    said = line(state, logged)
-    if said:
-        click.echo(f"{logged.timestamp[11:19]} {said}", err=True)
+    text = line(state, logged)
+    if text:
+        click.echo(f"{logged.timestamp[11:19]} {text}", err=True)
 
 
 def activity(item: Activity) -> None:
     """Print an activity of an agent, if it matters later."""
-    said = spoken(item)
-    if said:
-        click.echo(said, err=True)
+    text = activity_line(item)
+    if text:
+        click.echo(text, err=True)
 
 
-def spoken(item: Activity) -> str:
+def activity_line(item: Activity) -> str:
     """Return an activity as one printable line; "" if it does not matter later."""
     if item.kind in ("decision", "retry", "limit", "warning", "waiting"):
         return printable(f"         {item.kind}: {item.text}")
@@ -68,7 +68,7 @@ def spoken(item: Activity) -> str:
 
 def line(state: State, logged: Logged) -> str:
     """Return an event as one printable line; "" if it says nothing new."""
-    return printable(_words(state, logged))
+    return printable(_event_text(state, logged))
 
 
 def as_json(logged: Logged) -> str:
@@ -76,21 +76,21 @@ def as_json(logged: Logged) -> str:
     return json.dumps(fields_of(logged.run, logged.timestamp, logged.event))
 
 
-def _words(state: State, logged: Logged) -> str:
+def _event_text(state: State, logged: Logged) -> str:
     match logged.event:
-        case RunStarted(plan=made, approved_by=by):
-            return f"run {logged.run} started on {made.branch}: {_pipeline(made)} (spec approved by {by})"
+        case RunStarted(plan=run_plan, approved_by=by):
+            return f"run {logged.run} started on {run_plan.branch}: {_pipeline(run_plan)} (spec approved by {by})"
         case StepStarted(step=step, attempt=attempt):
             return f"{step}: attempt {attempt} {_place(state)}".rstrip()
         case StepContinued(step=step, attempt=attempt):
             return f"{step}: attempt {attempt} continues in its session"
         case Asking(step=step, entries=entries):
-            asked = (
-                f"{_count(len(entries), 'decision')} put to you"
+            text = (
+                f"{counted(len(entries), 'decision')} put to you"
                 if entries
                 else "unattended, so no question was asked"
             )
-            return f"{step}: {asked}"
+            return f"{step}: {text}"
         case Answered(step=step, by=""):
             return f"{step}: no answer, the defaults apply and stay deferred"
         case Answered(step=step, by=by, confirmed=confirmed, changed=changed):
@@ -103,7 +103,7 @@ def _words(state: State, logged: Logged) -> str:
             how = "finished" if outcome == "ok" else f"ended: {outcome}"
             return f"{step}: agent {how} ({duration(seconds)}{money}){why}"
         case DecisionsTaken(step=step, count=count, deferred=deferred):
-            return f"{step}: {_count(count, 'decision')} recorded, {deferred} deferred"
+            return f"{step}: {counted(count, 'decision')} recorded, {deferred} deferred"
         case StepChecked(step=step, ok=False, detail=detail):
             return f"{step}: check failed: {detail.splitlines()[0] if detail else ''}"
         case StepFinished(step=step, commit=commit):
@@ -117,7 +117,7 @@ def _words(state: State, logged: Logged) -> str:
         case Consolidated(commit=commit):
             return f"consolidation: done, {commit[:12]}"
         case GateClosed(entries=entries, inherited=inherited, digest=digest):
-            named = _count(len(entries) + len(inherited), "decision")
+            named = counted(len(entries) + len(inherited), "decision")
             return f"waiting for your confirmation of {named} (the gate is closed), digest {digest[:8]}"
         case GateOpened(by=by, channel=channel):
             return f"ready to publish (the gate is open){f': confirmed by {by} ({channel})' if by else ''}"
@@ -143,10 +143,10 @@ def inherits(waiting: Iterable[Recorded]) -> str:
     """Return the open decisions of other branches as one line; "" for none."""
     theirs = [each for each in waiting if each.branch]
     names = ", ".join(dict.fromkeys(each.branch for each in theirs))
-    return printable(f"{_count(len(theirs), 'open decision')} of {names}") if theirs else ""
+    return printable(f"{counted(len(theirs), 'open decision')} of {names}") if theirs else ""
 
 
-def standing(state: State, *, living: bool, inherited: str = "") -> dict[str, Any]:
+def status_values(state: State, *, living: bool, inherited: str = "") -> dict[str, Any]:
     """Return the status of a run, for programs."""
     current = state.step
     return {
@@ -169,58 +169,56 @@ def standing(state: State, *, living: bool, inherited: str = "") -> dict[str, An
     }
 
 
-def describe(standing: dict[str, Any]) -> str:
+def describe(status: dict[str, Any]) -> str:
     """Return the status of a run, for people."""
-    done, steps = standing["finished"], standing["steps"]
+    done, steps = status["finished"], status["steps"]
     lines = [
-        f"run      {standing['run']} on {standing['branch']}",
-        f"status   {standing['status']}",
+        f"run      {status['run']} on {status['branch']}",
+        f"status   {status['status']}",
         f"steps    {len(done)} of {len(steps)} done{': ' + ', '.join(done) if done else ''}",
     ]
-    if standing["step"] and standing["status"] != "abandoned":
-        lines.append(f"at       {standing['step']}, attempt {standing['attempt']}")
-    lines.append(f"agents   {duration(standing['agent_seconds'])}, {standing['cost_usd']:.2f} USD")
-    if standing["digest"]:
-        lines.append(f"digest   {standing['digest']}")
-    if standing["inherited"]:
-        lines.append(f"inherits {standing['inherited']}")
-    if standing["url"]:
-        lines.append(f"request  {standing['url']}")
-    if standing["merged"]:
-        lines.append(f"merged   {standing['merged']}")
-    if standing["reason"]:
-        lines.append(f"because  {standing['reason']}")
+    if status["step"] and status["status"] != "abandoned":
+        lines.append(f"at       {status['step']}, attempt {status['attempt']}")
+    lines.append(f"agents   {duration(status['agent_seconds'])}, {status['cost_usd']:.2f} USD")
+    if status["digest"]:
+        lines.append(f"digest   {status['digest']}")
+    if status["inherited"]:
+        lines.append(f"inherits {status['inherited']}")
+    if status["url"]:
+        lines.append(f"request  {status['url']}")
+    if status["merged"]:
+        lines.append(f"merged   {status['merged']}")
+    if status["reason"]:
+        lines.append(f"because  {status['reason']}")
     return "\n".join(lines)
 
 
-def plan(made: Plan) -> str:
+def plan(run_plan: Plan) -> str:
     """Return a plan as text."""
     lines = [
-        f"branch     {made.branch} from {made.base[:12]}",
-        f"spec       {made.spec} ({made.spec_sha256[:8]})",
+        f"branch     {run_plan.branch} from {run_plan.base[:12]}",
+        f"spec       {run_plan.spec} ({run_plan.spec_sha256[:8]})",
     ]
-    for step in made.steps:
+    for step in run_plan.steps:
         proof = " ".join(step.check) if step.check else step.report or "no check"
         lines.append(f"step       {step.name}: {step.agent}, {proof}")
-    lines += [f"left out   {name}: {reason}" for name, reason in made.left_out.items()]
-    merged = f", merge as the contract {made.merge} allows" if made.merge else ""
-    lines.append(f"end        consolidation, gate, {' '.join(made.pr)}{merged}")
+    lines += [f"left out   {name}: {reason}" for name, reason in run_plan.left_out.items()]
+    merged = f", merge as the contract {run_plan.merge} allows" if run_plan.merge else ""
+    lines.append(f"end        consolidation, gate, {' '.join(run_plan.pr)}{merged}")
     return "\n".join(lines)
 
 
 def _alive(state: State, living: bool) -> str:
-    word = status_word(state)
-    return "interrupted (resume it: correctless cauto resume)" if word == "running" and not living else word
+    status = status_word(state)
+    return (
+        "interrupted (resume it: correctless cauto resume)" if status == "running" and not living else status
+    )
 
 
-def _pipeline(made: Plan) -> str:
-    left = "".join(f"; without {name}: {reason}" for name, reason in made.left_out.items())
-    return " -> ".join([step.name for step in made.steps] + ["consolidation", made.pr[0]]) + left
+def _pipeline(run_plan: Plan) -> str:
+    left_out = "".join(f"; without {name}: {reason}" for name, reason in run_plan.left_out.items())
+    return " -> ".join([step.name for step in run_plan.steps] + ["consolidation", run_plan.pr[0]]) + left_out
 
 
 def _place(state: State) -> str:
     return f"(step {state.index + 1} of {len(state.plan.steps)})" if state.plan else ""
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -95,12 +95,12 @@ class PlainWatcher:
     def event(self, state: State, logged: Logged) -> None:
         """Print one event."""
         with self._lock:
-            heard(sys.stderr, lambda: progress.event(state, logged))
+            write_safely(sys.stderr, lambda: progress.event(state, logged))
 
     def activity(self, item: Activity) -> None:
         """Print one activity."""
         with self._lock:
-            heard(sys.stderr, lambda: progress.activity(item))
+            write_safely(sys.stderr, lambda: progress.activity(item))
 
     def interrupted(self, times: int) -> None:
         # Not through the stream: the signal may have come in the middle of a write to it.
@@ -149,10 +149,10 @@ class JsonWatcher(PlainWatcher):
 
 def out(text: str) -> None:
     """Print text on standard output now; a closed pipe is no error."""
-    heard(sys.stdout, lambda: click.echo(text))
+    write_safely(sys.stdout, lambda: click.echo(text))
 
 
-def heard(stream: IO[str] | None, say: Callable[[], None]) -> None:
+def write_safely(stream: IO[str] | None, say: Callable[[], None]) -> None:
     """Write to a stream; after a failure write nothing there any more."""
     try:
         say()

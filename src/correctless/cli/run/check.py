@@ -25,7 +25,7 @@ def tried(ready: start.Ready) -> tuple[str, ...]:
     Raises: Stop(3) when one fails; all of them are tried first.
     """
     click.echo(TRYING, err=True)
-    proofs = tuple(told(prove(), err=True) for prove in preflight.proofs(ready, os.environ))
+    proofs = tuple(print_proof(prove(), err=True) for prove in preflight.proofs(ready, os.environ))
     failed = [proof for proof in proofs if not proof.ok]
     if failed:
         more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
@@ -37,7 +37,7 @@ def tried(ready: start.Ready) -> tuple[str, ...]:
     return tuple(proof.what for proof in proofs)
 
 
-def told(proof: preflight.Proof, *, err: bool) -> preflight.Proof:
+def print_proof(proof: preflight.Proof, *, err: bool) -> preflight.Proof:
     """Print the result of one trial and return it."""
     fix = "" if proof.ok else f". {proof.fix}"
     label = "FAILED" if not proof.ok else "WARNING" if proof.warning else "ok"
@@ -68,7 +68,7 @@ def check(spec: str, pipeline: str, trial: bool, **flags: Any) -> int:
             raise Stop(exits.REFUSED, sent.said)
         click.echo(sent.said)
     click.echo(TRYING, err=True)
-    tried = [told(prove(), err=False) for prove in preflight.proofs(ready, os.environ)]
+    tried = [print_proof(prove(), err=False) for prove in preflight.proofs(ready, os.environ)]
     if start.approval(ready) is None:
         raise Stop(
             exits.REFUSED,
