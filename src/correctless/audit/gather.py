@@ -292,7 +292,7 @@ def _shown(logged: LoggedEvent, lines: Mapping[int, bytes]) -> tuple[str, ...]:
     """Return the digests of what you were asked, from the lines as they are now."""
     event = logged.event
     if isinstance(event, GateClosed):
-        return (coverage.shown(event, lines),)
+        return (coverage.digest_of_closing(event, lines),)
     if isinstance(event, Asking):
         return tuple(gate.digest(event.challenge, [lines.get(seq, b"")]) for seq in event.entries)
     return ()

@@ -33,7 +33,7 @@ def main(argv: list[str]) -> int:
     from correctless.hooks import session
 
     try:
-        text = session.waiting(event_input["cwd"]) if argv[0] == "start" else session.left(os.environ)
+        text = session.waiting(event_input["cwd"]) if argv[0] == "start" else session.unfinished(os.environ)
     except (Stop, OSError, ValueError, KeyError, TypeError):
         return exits.OK  # a hook that fails must not disturb the session
     if text is not None:
@@ -46,7 +46,7 @@ def _prompt(event_input: Any) -> int:
     from correctless.hooks import prompt
 
     try:
-        text = prompt.heard(
+        text = prompt.record_answer(
             prompt.Prompt.of(event_input), os.environ, person.ancestors(os.getpid()), utcnow()
         )
     except Stop as stop:

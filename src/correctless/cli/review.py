@@ -121,7 +121,7 @@ def _parked(
 
 
 def _show(logs: Logs, repo: Repo | None, at: str | None, *, as_json: bool) -> int:
-    branch, state = gate.asked(logs, repo, at=at)
+    branch, state = gate.load(logs, repo, at=at)
     if as_json:
         click.echo(json.dumps(gate.values(state), indent=2))
     elif state.open:
@@ -147,7 +147,7 @@ def _answer(
     next_: str = "correctless cauto resume",
     store: Callable[[], None] = lambda: None,
 ) -> int:
-    branch, state = gate.asked(logs, repo, at=at)
+    branch, state = gate.load(logs, repo, at=at)
     branch, state = views.close_gate(
         logs, branch, state, token=secrets.token_hex(16), now=utcnow(), repo=repo, at=at
     )
@@ -175,7 +175,7 @@ def _answer(
         )
     views.answer(logs, digest, kind="escalations", by=who, channel="terminal", note=note, now=utcnow())
     store()  # before the user reads that it counts
-    if not gate.asked(logs, repo, at=at)[1].open:
+    if not gate.load(logs, repo, at=at)[1].open:
         raise Stop(
             exits.PERSON,
             f"the answer of {who} is recorded, but the configuration does not let it open the gate. See confirm_channels and confirmers",

@@ -91,18 +91,18 @@ class GitHub:
 
     def pull_requests(self, head: str) -> tuple[PullRequest, ...]:
         """The open pull requests whose head is this repository's branch `head`, those of forks left out."""
-        found: list[PullRequest] = []
+        pulls: list[PullRequest] = []
         after: str | None = None
         _, owner, name = self.repo.split("/")
         for _ in range(_PAGES):
-            given = {"owner": owner, "name": name, "head": head, **({"after": after} if after else {})}
-            answer = self.ask("list pull requests", _LIST, given)
+            variables = {"owner": owner, "name": name, "head": head, **({"after": after} if after else {})}
+            answer = self.ask("list pull requests", _LIST, variables)
             page = take(take(answer, "repository", dict), "pullRequests", dict)
             nodes = take(page, "nodes", list)
-            found.extend(_pull_request(n) for n in nodes if not take(n, "isCrossRepository", bool))
+            pulls.extend(_pull_request(n) for n in nodes if not take(n, "isCrossRepository", bool))
             info = take(page, "pageInfo", dict)
             if not take(info, "hasNextPage", bool):
-                return tuple(found)
+                return tuple(pulls)
             after = take(info, "endCursor", str)
         raise Stop(
             exits.REFUSED, f"{self.repo} lists pull requests for '{head}' without end. look at it by hand"
@@ -111,25 +111,25 @@ class GitHub:
     def body(self, number: int) -> str:
         """The body of a pull request, open or not."""
         _, owner, name = self.repo.split("/")
-        given: dict[str, str | int] = {"owner": owner, "name": name, "number": number}
-        answer = self.ask("read the pull request", _BODY, given)
+        variables: dict[str, str | int] = {"owner": owner, "name": name, "number": number}
+        answer = self.ask("read the pull request", _BODY, variables)
         pull = take(take(answer, "repository", dict), "pullRequest", dict)
         body: str = take(pull, "body", str)
         return body
 
     def create(self, *, head: str, base: str, title: str, body: str) -> tuple[int, str]:
         """Open a pull request from `head` into `base`, both branches of this repository; its number and URL."""
-        words = (f"--head={head}", f"--base={base}", f"--title={title}", "--body-file=-")
-        said = self._do(
+        options = (f"--head={head}", f"--base={base}", f"--title={title}", "--body-file=-")
+        output = self._do(
             "open the pull request",
             "pr",
             "create",
             "--repo",
             self.repo,
-            *words,
+            *options,
             stdin=body.encode("utf-8", "replace"),
         )
-        for line in reversed(said.decode("utf-8", "replace").splitlines()):
+        for line in reversed(output.decode("utf-8", "replace").splitlines()):
             if match := _PULL_URL.match(line.strip()):
                 return int(match[1]), match[0]
         raise strange("no URL of the new pull request")
@@ -140,26 +140,26 @@ class GitHub:
         take(take(answer, "updatePullRequest", dict), "pullRequest", dict)
 
     def ask(
-        self, what: str, query: str, given: Mapping[str, str | int], *, body: str | None = None
+        self, what: str, query: str, variables: Mapping[str, str | int], *, body: str | None = None
     ) -> dict[str, Any]:
         """The data of one GraphQL answer; `Stop(3)` when there is none, or only half of it."""
         # -F turns a number into one; it would do more to a text
-        words = [
-            word
-            for key, value in given.items()
-            for word in ("-F" if type(value) is int else "-f", f"{key}={value}")
+        options = [
+            option
+            for key, value in variables.items()
+            for option in ("-F" if type(value) is int else "-f", f"{key}={value}")
         ]
         if (
             body is not None
         ):  # on standard input: it is too long for an argument, and arguments are in the process list
-            words += ["-F", "body=@-"]
+            options += ["-F", "body=@-"]
         host = self.repo.split("/", 1)[0]
         stdin = body.encode("utf-8", "replace") if body is not None else None
-        said = self._do(
-            what, "api", "graphql", "--hostname", host, "-f", f"query={query}", *words, stdin=stdin
+        output = self._do(
+            what, "api", "graphql", "--hostname", host, "-f", f"query={query}", *options, stdin=stdin
         )
         try:
-            answer = json.loads(said)
+            answer = json.loads(output)
         except (ValueError, RecursionError):
             raise strange("it is not JSON") from None
         if type(answer) is dict and "errors" in answer:  # beside data that may be half of it
@@ -241,9 +241,9 @@ def repo_of_name(name: str) -> str | None:
     return None if {*rest} & {".", ".."} else "/".join((host, *rest))
 
 
-def first_line(said: bytes, *, skip: str = "") -> str:
+def first_line(output: bytes, *, skip: str = "") -> str:
     """The first line of a program's words that says something, safe for a terminal, at most 200 characters."""
-    for line in said.decode("utf-8", "replace").splitlines():
+    for line in output.decode("utf-8", "replace").splitlines():
         text = one_line(line)
         if text and text != skip:
             return text.rstrip(". ")

@@ -125,25 +125,25 @@ def text(value: dict[str, Any], name: str) -> str:
 
 def one_of(value: dict[str, Any], name: str, known: tuple[str, ...]) -> str:
     """Return a string that must be one of the known ones."""
-    found: str = take(value, name, str)
-    if found not in known:
-        raise strange(f"'{name}' is '{found}', which this program does not know")
-    return found
+    member: str = take(value, name, str)
+    if member not in known:
+        raise strange(f"'{name}' is '{member}', which this program does not know")
+    return member
 
 
 def sha(value: dict[str, Any], name: str) -> str:
     """Return a commit id."""
-    found: str = take(value, name, str)
-    if not OID.match(found):
+    commit: str = take(value, name, str)
+    if not OID.match(commit):
         raise strange(f"'{name}' is not a commit id")
-    return found
+    return commit
 
 
 def time(value: dict[str, Any], name: str) -> datetime:
     """Return a time with its zone."""
-    found: str = take(value, name, str)
+    stamp: str = take(value, name, str)
     try:
-        moment = datetime.fromisoformat(found)
+        moment = datetime.fromisoformat(stamp)
     except ValueError:
         raise strange(f"'{name}' is not a time") from None
     if moment.utcoffset() is None:

@@ -85,10 +85,10 @@ class _Asking:
     def pull(self, query: str, after: str = "") -> dict[str, Any]:
         """The pull request as one answer has it, with its repository's own values under `repository`."""
         _, owner, name = self.github.repo.split("/")
-        given: dict[str, str | int] = {"owner": owner, "name": name, "number": self.number}
+        variables: dict[str, str | int] = {"owner": owner, "name": name, "number": self.number}
         if after:
-            given["after"] = after
-        repository = take(self._client().ask("read the pull request", query, given), "repository", dict)
+            variables["after"] = after
+        repository = take(self._client().ask("read the pull request", query, variables), "repository", dict)
         return {**take(repository, "pullRequest", dict), "repository": repository}
 
     def queued(self) -> bool:
@@ -97,8 +97,8 @@ class _Asking:
             pull = self.pull(queries.QUEUE)
         except Stop:
             # An older GitHub Enterprise refuses the question. That it doesn't know the words is an answer; that it was busy is none.
-            asked = self._client().ask("read what is known", queries.KNOWN_FIELDS, {})
-            known = [take(each, "name", str) for each in take(take(asked, "__type", dict), "fields", list)]
+            answer = self._client().ask("read what is known", queries.KNOWN_FIELDS, {})
+            known = [take(each, "name", str) for each in take(take(answer, "__type", dict), "fields", list)]
             if not known or set(queries.QUEUE_FIELDS) & set(known):
                 raise
             return False
@@ -106,10 +106,10 @@ class _Asking:
         return waits or enabled
 
     def _client(self) -> GitHub:
-        left = self.until - self.timer()
-        if left <= 0:
+        remaining = self.until - self.timer()
+        if remaining <= 0:
             raise nodes.cannot("the time for all of it is over")
-        return replace(self.github, seconds=min(left, self.github.seconds))
+        return replace(self.github, seconds=min(remaining, self.github.seconds))
 
     def listed(
         self,
@@ -121,7 +121,7 @@ class _Asking:
         """The nodes of every page of one connection, all of the commit that was seen first."""
         if isinstance(wanted, Unknown):
             raise nodes.cannot(wanted.why)
-        found: list[dict[str, Any]] = []
+        listed_nodes: list[dict[str, Any]] = []
         seen = {""}
         after = ""
         for _ in range(_PAGES):
@@ -134,10 +134,10 @@ class _Asking:
             for node in take(page, "nodes", list):
                 if type(node) is not dict:
                     raise strange("an entry of a list is empty")
-                found.append(node)
+                listed_nodes.append(node)
             info = take(page, "pageInfo", dict)
             if not take(info, "hasNextPage", bool):
-                return tuple(found)
+                return tuple(listed_nodes)
             after = take(info, "endCursor", str)
             if after in seen:
                 raise strange("its pages go round in circles")
@@ -202,7 +202,7 @@ def _contexts(commit: dict[str, Any]) -> dict[str, Any] | None:
 
 def _in(name: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
     def connection(pull: dict[str, Any]) -> dict[str, Any]:
-        found: dict[str, Any] = take(pull, name, dict)
-        return found
+        page: dict[str, Any] = take(pull, name, dict)
+        return page
 
     return connection

@@ -12,9 +12,9 @@ _ROLLUP = (
 
 
 def _query(name: str, fields: str, *, paged: bool = True) -> str:
-    given = "$owner: String!, $name: String!, $number: Int!" + (", $after: String" if paged else "")
+    variables = "$owner: String!, $name: String!, $number: Int!" + (", $after: String" if paged else "")
     return (
-        f"query {name}({given}) {{ repository(owner: $owner, name: $name) {{ nameWithOwner"
+        f"query {name}({variables}) {{ repository(owner: $owner, name: $name) {{ nameWithOwner"
         f" pullRequest(number: $number) {{ headRefOid {fields} }} }} }}"
     )
 

@@ -10,11 +10,11 @@ TYPE_CHECKING = False  # see shell
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-KEPT = (
+PROTECTED = (
     "{} is written by correctless alone (logs, confirmations, run state). read it with: correctless decisions list, "
     "correctless cauto status; change nothing there"
 )
-SPOKEN = "this answer counts only when the operator types it. show them what to type, and wait"
+TYPED_ANSWER = "this answer counts only when the operator types it. show them what to type, and wait"
 SETTINGS = "{} holds hooks or settings, which must not change while a run or a run contract is active"
 OPEN_CONTRACT = "{} is a run contract in force: a change voids every grant. ask the operator"
 

@@ -133,7 +133,7 @@ _INTERPRETERS = frozenset(
 )
 
 
-def our_words(part: Program) -> list[Word] | None:
+def our_arguments(part: Program) -> list[Word] | None:
     """The words given to our own program, as if it were called `correctless`; None when it is another."""
     if part.name == "correctless":
         return part.words
@@ -170,7 +170,7 @@ def is_text(part: Program) -> bool:
     return (
         part.name in READERS
         or part.name in ("", "tee", "mkdir", "touch", "cp", "mv", "rm")
-        or our_words(part) is not None
+        or our_arguments(part) is not None
     )
 
 
@@ -235,7 +235,7 @@ def is_script(text: str) -> bool:
 def mentions(text: str) -> bool:
     """Whether a text names the logs anywhere in it, in one piece or put together."""
     lowered = text.lower()
-    return "autonomous-decisions-" in lowered or (where.OURS in lowered and where.KEPT in lowered)
+    return "autonomous-decisions-" in lowered or (where.OURS in lowered and where.ARTIFACTS in lowered)
 
 
 def mentions_settings(text: str) -> bool:

@@ -39,14 +39,14 @@ _DURATIONS = ("timeout", "gtimeout")  # their first plain word is no program
 class Program:
     """What runs: its name without folders, its words behind that, and what it is given and sends where."""
 
-    __slots__ = ("assigned", "given", "name", "path", "piped", "targets", "words")
+    __slots__ = ("assigned", "input", "name", "path", "piped", "targets", "words")
 
     def __init__(self, words: list[Word], simple: Simple, assigned: list[Word], piped: bool) -> None:
         self.path = words[0].text if words else ""
         self.name = self.path.rsplit("/", 1)[-1]
         self.words = words[1:]
         self.targets = simple.targets
-        self.given = "\n".join(simple.given)
+        self.input = "\n".join(simple.inputs)
         self.assigned = assigned
         self.piped = piped  # its words come, at least in part, from the program before it (xargs)
 
@@ -54,7 +54,7 @@ class Program:
     def text(self) -> str:
         """All of it in one line, for a look at what it mentions."""
         words = (word.text for word in (*self.assigned, *self.words))
-        return " ".join((self.path, *words, self.given))
+        return " ".join((self.path, *words, self.input))
 
 
 def program_of(simple: Simple) -> Program:
@@ -86,8 +86,8 @@ def scripts(program: Program) -> Iterator[list[list[Simple]]]:
             if text.startswith("-") and not text.startswith("--") and "c" in text:
                 yield pipelines(" ".join(texts[at + 1 : at + 2]), 1)
                 return
-        if program.given:
-            yield pipelines(program.given, 1)
+        if program.input:
+            yield pipelines(program.input, 1)
     elif program.name == "eval":
         yield pipelines(" ".join(texts), 1)
     elif program.name in ("script", "su", "watch", "ssh", "flock"):
@@ -111,10 +111,10 @@ def _behind(name: str, words: list[Word]) -> list[Word]:
             break
         if name == "env" and option in ("-S", "--split-string") and words:
             # one word that is a command line of its own
-            found = pipelines(words.pop(0).text, 1)
-            if len(found) != 1 or len(found[0]) != 1:
+            pipelines_read = pipelines(words.pop(0).text, 1)
+            if len(pipelines_read) != 1 or len(pipelines_read[0]) != 1:
                 raise UnreadableError("env -S holds more than one command")
-            return [*found[0][0].words, *words]
+            return [*pipelines_read[0][0].words, *words]
         if option in takes and words:
             words.pop(0)
     if name in _DURATIONS and words:

@@ -49,12 +49,12 @@ class Word:
 class Simple:
     """One program with its words, the files it sends output to, and the texts it is given on standard input."""
 
-    __slots__ = ("given", "targets", "words")
+    __slots__ = ("inputs", "targets", "words")
 
-    def __init__(self, words: list[Word], targets: list[Word], given: list[str]) -> None:
+    def __init__(self, words: list[Word], targets: list[Word], inputs: list[str]) -> None:
         self.words = words
         self.targets = targets
-        self.given = given
+        self.inputs = inputs
 
 
 def pipelines(text: str, depth: int = 0) -> list[list[Simple]]:
@@ -69,7 +69,7 @@ class _ShellReader:
         self.text = text.replace("\\\r\n", "").replace("\\\n", "")
         self.depth = depth
         self.at = 0
-        self.found: list[list[Simple]] = []
+        self.collected: list[list[Simple]] = []
         self.simple: list[Simple] = []  # of the pipeline under way
         self.heredocs: list[tuple[str, bool, list[str]]] = []
 
@@ -78,7 +78,7 @@ class _ShellReader:
             self._command()
         self._bodies()
         self._end_pipeline()
-        return self.found
+        return self.collected
 
     def _peek(self, size: int = 1) -> str:
         return self.text[self.at : self.at + size]
@@ -86,7 +86,7 @@ class _ShellReader:
     def _command(self) -> None:
         words: list[Word] = []
         targets: list[Word] = []
-        given: list[str] = []
+        inputs: list[str] = []
         while self.at < len(self.text):
             char = self._peek()
             if char in _BLANKS:
@@ -94,7 +94,7 @@ class _ShellReader:
             elif char == "#":
                 end = self.text.find("\n", self.at)
                 self.at = len(self.text) if end < 0 else end
-            elif self._redirection(targets, given):
+            elif self._redirection(targets, inputs):
                 continue
             elif char in _ENDS:
                 break
@@ -102,8 +102,8 @@ class _ShellReader:
                 word = self._word()
                 if words or word.text not in _RESERVED or word.dynamic:
                     words.append(word)
-        if words or targets or given:
-            self.simple.append(Simple(words, targets, given))
+        if words or targets or inputs:
+            self.simple.append(Simple(words, targets, inputs))
         self._operator()
 
     def _operator(self) -> None:
@@ -124,10 +124,10 @@ class _ShellReader:
         if self.heredocs and self.at < len(self.text):
             return  # `cat <<A; next`: the text comes at the end of the line
         if self.simple:
-            self.found.append(self.simple)
+            self.collected.append(self.simple)
             self.simple = []
 
-    def _redirection(self, targets: list[Word], given: list[str]) -> bool:
+    def _redirection(self, targets: list[Word], inputs: list[str]) -> bool:
         start = self.at
         while self._peek().isdigit():
             self.at += 1
@@ -147,19 +147,19 @@ class _ShellReader:
             before = self.at
             word = self._word()
             quoted = any(mark in self.text[before : self.at] for mark in "'\"\\")
-            self.heredocs.append((word.text, sign == "<<-", given))
+            self.heredocs.append((word.text, sign == "<<-", inputs))
             if not quoted:
-                given.append("")
+                inputs.append("")
             return True
         word = self._word()
         if sign == "<<<":
-            given.append(word.text)
+            inputs.append(word.text)
         elif ">" in sign and not (sign == ">&" and (word.text.isdigit() or word.text == "-")):
             targets.append(word)
         return True
 
     def _bodies(self) -> None:
-        for mark, tabs, given in self.heredocs:
+        for mark, tabs, inputs in self.heredocs:
             lines: list[str] = []
             while True:
                 if self.at >= len(self.text):
@@ -171,7 +171,7 @@ class _ShellReader:
                 if (line.lstrip("\t") if tabs else line) == mark:
                     break
                 lines.append(line)
-            given.append("\n".join(lines))
+            inputs.append("\n".join(lines))
         self.heredocs = []
 
     def _word(self) -> Word:
@@ -214,9 +214,9 @@ class _ShellReader:
         end = self.text.find(mark, self.at + 1)
         if end < 0:
             raise UnreadableError("a quote is not closed")
-        found = self.text[self.at + 1 : end]
+        quoted = self.text[self.at + 1 : end]
         self.at = end + 1
-        return found
+        return quoted
 
     def _ansi_text(self) -> str:
         start = self.at = self.at + 1
@@ -291,7 +291,7 @@ class _ShellReader:
         return self.text[start : self.at - 1]
 
     def _nested(self, text: str) -> None:
-        self.found.extend(pipelines(text, self.depth + 1))
+        self.collected.extend(pipelines(text, self.depth + 1))
 
 
 def _ansi(text: str) -> str:

@@ -12,7 +12,7 @@ _WITHIN = {"contract": _CONTRACT, "decisions": ("new-workspace",)}
 _DIGEST = re.compile(r"[\"'`<(]*[0-9a-f]{6,}", re.IGNORECASE)
 
 
-def is_spoken(text: str) -> bool:
+def is_answer(text: str) -> bool:
     """Whether a text says what a person says, for whoever will read or run it."""
     lowered = text.lower()
     if not any(noun in lowered for _, noun in _SENTENCES):
@@ -28,12 +28,12 @@ def is_spoken(text: str) -> bool:
 
 def is_mentioned(text: str) -> bool:
     """Whether a text that is going to be run holds such a sentence or a confirming command."""
-    return is_spoken(text) or any(_is_command(line) for line in text.split("\n"))
+    return is_answer(text) or any(_is_command(line) for line in text.split("\n"))
 
 
 def _is_command(line: str) -> bool:
     # Plain searches: an expression for this takes minutes over a text made to be slow.
-    at = min((found for found in map(line.find, _PROGRAMS) if found >= 0), default=-1)
+    at = min((start for start in map(line.find, _PROGRAMS) if start >= 0), default=-1)
     if at < 0:
         return False
     rest = line[at:]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 OURS = ".correctless"
-KEPT = "artifacts"  # logs, confirmations, run state: written by the program alone
+ARTIFACTS = "artifacts"  # logs, confirmations, run state: written by the program alone
 CONTRACTS = "contracts"
 _ENDS = ("complete", "abandoned")  # the events after which a run needs nothing more
 _TAIL = 1 << 18  # bytes of a run log's end that are read for its last event
@@ -50,15 +50,15 @@ def resolved(path: str, cwd: str) -> Iterator[str]:
         yield real
 
 
-def is_kept(path: str, cwd: str, env: Mapping[str, str]) -> bool:
+def is_protected(path: str, cwd: str, env: Mapping[str, str]) -> bool:
     """Whether a path is a log, a confirmation or run state, or may be one: patterns count as what they could match."""
-    return any(_is_kept(each, env) for each in resolved(path, cwd))
+    return any(_is_protected_path(each, env) for each in resolved(path, cwd))
 
 
-def _is_kept(path: str, env: Mapping[str, str]) -> bool:
+def _is_protected_path(path: str, env: Mapping[str, str]) -> bool:
     parts = [part.lower() for part in path.split("/")]
     for first, second in zip(parts, parts[1:]):
-        if _could_be(first, OURS) and _could_be(second, KEPT):
+        if _could_be(first, OURS) and _could_be(second, ARTIFACTS):
             return True
     if parts[-1].startswith("correctless.lock"):
         return True
@@ -66,13 +66,13 @@ def _is_kept(path: str, env: Mapping[str, str]) -> bool:
     return path.lower() in ours or path.lower().startswith(tuple(each + "/" for each in ours))
 
 
-def holds_kept(path: str, cwd: str, env: Mapping[str, str]) -> bool:
+def holds_protected(path: str, cwd: str, env: Mapping[str, str]) -> bool:
     """Whether a path is our folder, or all that is in it: to remove or move it takes the logs along."""
     for each in resolved(path, cwd):
         above, _, last = each.lower().rpartition("/")
         if _could_be(last, OURS) or (last == "*" and _could_be(above.rpartition("/")[2], OURS)):
             return True
-    return is_kept(path, cwd, env)
+    return is_protected(path, cwd, env)
 
 
 def is_settings(path: str, cwd: str) -> bool:
@@ -130,19 +130,19 @@ def _linked(top: str, file: str) -> Home:
     return Home(top, git_dir, os.path.dirname(common) if os.path.basename(common) == ".git" else top)
 
 
-def branch(found: Home) -> str:
+def branch(repository: Home) -> str:
     """The branch a worktree is on, "" when it is on none."""
     try:
-        with open(os.path.join(found.git_dir, "HEAD"), encoding="utf-8", errors="surrogateescape") as file:
-            said = file.read().strip()
+        with open(os.path.join(repository.git_dir, "HEAD"), encoding="utf-8", errors="surrogateescape") as file:
+            head = file.read().strip()
     except OSError:
         return ""
-    return said[len("ref: refs/heads/") :] if said.startswith("ref: refs/heads/") else ""
+    return head[len("ref: refs/heads/") :] if head.startswith("ref: refs/heads/") else ""
 
 
-def runs(found: Home) -> Iterator[str]:
+def runs(repository: Home) -> Iterator[str]:
     """The branches of the runs that have not come to their end. What can't be read has not."""
-    folder = os.path.join(found.folder, OURS, KEPT)
+    folder = os.path.join(repository.folder, OURS, ARTIFACTS)
     for name in _names(folder):
         if (
             name.startswith("pipeline-")
@@ -152,20 +152,20 @@ def runs(found: Home) -> Iterator[str]:
             yield _branch_of(folder, name)
 
 
-def is_pinned(found: Home) -> bool:
+def is_pinned(repository: Home) -> bool:
     """Whether a run contract is in force."""
-    folder = os.path.join(found.folder, OURS, KEPT)
+    folder = os.path.join(repository.folder, OURS, ARTIFACTS)
     return any(
         name.startswith("contract-") and os.path.lexists(os.path.join(folder, name, "pinned.md"))
         for name in _names(folder)
     )
 
 
-def off_switch(found: Home | None, env: Mapping[str, str]) -> str:
+def off_switch(repository: Home | None, env: Mapping[str, str]) -> str:
     """The file whose being there means that a person has switched the guard off for this repository."""
     import hashlib
 
-    where = os.path.realpath(found.folder) if found else "/"
+    where = os.path.realpath(repository.folder) if repository else "/"
     name = hashlib.sha256(where.encode("utf-8", "surrogateescape")).hexdigest()[:32]
     return os.path.join(state_folder(env), "guard-off", name)
 

@@ -187,8 +187,8 @@ def _default_branch(repo: Repo, remote: str, branch: str, seconds: float) -> str
 def _why(out: str, err: str, remote: str, branch: str) -> str:
     if any("(stale info)" in line for line in out.splitlines()):
         return f"'{branch}' on '{remote}' is not at the commit this run left: someone pushed to it. check it, then start a new run"
-    words = refusal(out, err)
-    return f"'{branch}' could not be pushed to '{remote}': {words}. fix that, then run cauto resume"
+    reason = refusal(out, err)
+    return f"'{branch}' could not be pushed to '{remote}': {reason}. fix that, then run cauto resume"
 
 
 def refusal(out: str, err: str) -> str:

@@ -80,7 +80,7 @@ def consolidate(
     return ConsolidationCommit(repo.head(), tuple(sorted(chosen)), tuple(unstaged))
 
 
-def squash(repo: Repo, *, base: str, message: str, kept: str) -> str:
+def squash(repo: Repo, *, base: str, message: str, backup_ref: str) -> str:
     """Replace all commits since `base` by one with HEAD's tree and return its id.
 
     The old HEAD remains under the ref `kept`. Squashing again changes nothing.
@@ -88,7 +88,7 @@ def squash(repo: Repo, *, base: str, message: str, kept: str) -> str:
     head = repo.head()
     if repo.git("log", "-1", "--format=%P", head).split() == [base]:
         return head
-    repo.git("update-ref", kept, head)
+    repo.git("update-ref", backup_ref, head)
     signed = (
         ("-S",)
         if repo.try_git("config", "--type=bool", "--get", "commit.gpgSign").stdout.strip() == "true"
@@ -137,8 +137,8 @@ def _stage(repo: Repo, chosen: Sequence[str]) -> None:
 
 def _commit(repo: Repo, message: str, env: Mapping[str, str], seconds: float, wrap: Wrap | None) -> None:
     # Signed later: see `_sign`.
-    words = ("-c", "commit.gpgSign=false", "commit", "--allow-empty", "--quiet", "--file=-")
-    done = repo.with_hooks(*words, env=env, stdin=message, seconds=seconds, wrap=wrap)
+    arguments = ("-c", "commit.gpgSign=false", "commit", "--allow-empty", "--quiet", "--file=-")
+    done = repo.with_hooks(*arguments, env=env, stdin=message, seconds=seconds, wrap=wrap)
     if done.timed_out:
         raise Stop(
             exits.FAILED,

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from correctless.runlog.branch import Lost
 
 TRAILER = "Correctless-Log"
-_NOTED = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
+_TRAILER = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
 _RUN_LOG = "run log entry "
 _OTHER = (
     f"see who changed it; where it can't be put back: correctless decisions repair --log FILE. {heads.NEW}"
@@ -82,9 +82,9 @@ def refuse_disproved_run(logs: Logs, env: Mapping[str, str]) -> None:
 
 
 def _refuse(findings: Iterable[Finding]) -> None:
-    for found in findings:
-        if found.severity == "error":
-            raise Stop(exits.REFUSED, f"{found.path}:{found.line}: {found.message}. {_OTHER}")
+    for finding in findings:
+        if finding.severity == "error":
+            raise Stop(exits.REFUSED, f"{finding.path}:{finding.line}: {finding.message}. {_OTHER}")
 
 
 def verify(
@@ -106,12 +106,12 @@ def verify(
         # In a workspace that was declared new, a branch without a run log has commits of logs that are elsewhere.
         severity = "error" if runs or not declared else "warning"
         for commit, trailer in _trailers(repo, at, runs):
-            noted = _NOTED.fullmatch(trailer)
-            if noted is None:
+            match = _TRAILER.fullmatch(trailer)
+            if match is None:
                 what = f"commit {commit} has an invalid trailer {TRAILER}: it must be an entry and a head. rewrite that commit"
                 faults.append(Finding(logs.decisions, 1, 1, "log-anchor", what))
             else:
-                anchors.append(Anchor(int(noted[1]), noted[2], f"commit {commit}", severity))
+                anchors.append(Anchor(int(match[1]), match[2], f"commit {commit}", severity))
     before = _before(logs)
     if before is not None:
         anchors = [replace(a, severity="warning") if _about(a, before, events) else a for a in anchors]
@@ -138,8 +138,8 @@ def _beside(path: str, logs: Logs, env: Mapping[str, str]) -> Iterator[Finding]:
         return
     if os.path.lexists(path):
         yield from check.verify(path, heads=copy.anchors(), root=logs.root).findings
-    elif noted := max((anchor.seq for anchor in copy.anchors()), default=0):
-        what = f"it is missing although {heads.WHERE} noted {noted} entries of it"
+    elif entries := max((anchor.seq for anchor in copy.anchors()), default=0):
+        what = f"it is missing although {heads.WHERE} noted {entries} entries of it"
         yield Finding(path, 1, 1, "log-anchor", what)
 
 
@@ -202,7 +202,7 @@ def _unlike_confirmed(logs: Logs, events: tuple[Entry, ...], before: Lost | None
         return
     lines = {e.seq: e.line for e in Ledger(logs.decisions, root=logs.root).entries() if e.seq in wanted}
     for event, digests in closings:
-        if coverage.shown(digests, lines) != digests.digest:
+        if coverage.digest_of_closing(digests, lines) != digests.digest:
             named = ", ".join(map(str, digests.entries))
             what = f"{_RUN_LOG}{event.seq} closed the gate over entries {named}, and those lines are not the ones that were shown"
             yield Finding(logs.decisions, digests.entries[0], 1, "log-anchor", what)

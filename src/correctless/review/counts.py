@@ -19,7 +19,7 @@ from correctless.syntax.strict_json import RecordError
 DISTINCT = 1000  # names a table keeps; what comes after them is counted together
 OTHERS = "(others)"
 _LONGEST = 120  # characters of a name that are kept
-_SHOWN = 20  # rows of a table on a terminal
+_TABLE_ROWS = 20  # rows of a table on a terminal
 _ABSENT = object()
 _NAMES = tuple(f.name for f in fields(Decision))
 
@@ -78,7 +78,7 @@ def count(logs: Logs, tell: Callable[[int], None] = lambda entries: None) -> Log
     Raises: Stop(3) as for the summary: the log is damaged, foreign, missing, gone after a run began, or
     differs from what the run log noted of it.
     """
-    noted = Noted(logs.decisions, typed_events(logs))
+    run_log_notes = Noted(logs.decisions, typed_events(logs))
     total, first, last, head = CountRow(None), None, None, Head(0, GENESIS)
     skills, sources, runs = _Tally("skill"), _Tally("source"), _Tally("run")
     fits = _Fits(logs.decisions)
@@ -86,14 +86,14 @@ def count(logs: Logs, tell: Callable[[int], None] = lambda entries: None) -> Log
     for entry in Ledger(logs.decisions, root=logs.root).entries() if exists else ():
         values = entry.fields
         fits.check(entry)
-        noted.check(entry)
+        run_log_notes.check(entry)
         for tally in (skills, sources, runs):
             tally.row(values).add(values)
         total.add(values)
         first = values["timestamp"] if first is None else first
         last, head = values["timestamp"], Head(entry.seq, entry.head)
         tell(entry.seq)
-    noted.end(there=exists)
+    run_log_notes.end(there=exists)
     return LogCounts(total, skills.table, sources.table, runs.table, first, last, head)
 
 
@@ -185,11 +185,11 @@ class _Fits:
 
 
 def _lines(title: str, table: Table) -> Iterator[str]:
-    shown = table.rows
-    if len(shown) > _SHOWN:
-        shown = sorted(shown, key=lambda row: -row.entries)[:_SHOWN]
-    more = len(table.rows) - len(shown)
-    rows = [(_name(row.name or f"(no {title})"), row) for row in shown]
+    listed = table.rows
+    if len(listed) > _TABLE_ROWS:
+        listed = sorted(listed, key=lambda row: -row.entries)[:_TABLE_ROWS]
+    more = len(table.rows) - len(listed)
+    rows = [(_name(row.name or f"(no {title})"), row) for row in listed]
     if table.others:
         rows.append((OTHERS, table.others))
     width = max(len(title), *(len(name) for name, _ in rows))

@@ -74,20 +74,20 @@ def of(branch: Branch, *policies: Policy) -> Coverage:
         if isinstance(event, GateClosed):
             answer = counted.get(event.digest)
             # Recomputed, never believed: the answer covers the bytes that were shown, not a number.
-            if answer is not None and answer.kind != "answer" and shown(event, lines) == event.digest:
+            if answer is not None and answer.kind != "answer" and digest_of_closing(event, lines) == event.digest:
                 named = (*(sha256(lines[seq]) for seq in event.entries), *event.inherited)
                 (rejected if answer.kind == "rejected" else confirmed).update(dict.fromkeys(named, answer))
         elif isinstance(event, Asking):
-            for seq, asked in zip(event.entries, event.digests, strict=False):
-                answer = counted.get(asked)
+            for seq, question_digest in zip(event.entries, event.digests, strict=False):
+                answer = counted.get(question_digest)
                 if answer is None or answer.kind != "answer" or seq not in lines:
                     continue
-                if digest(event.challenge, [lines[seq]]) == asked:
+                if digest(event.challenge, [lines[seq]]) == question_digest:
                     confirmed[sha256(lines[seq])] = answer
     return Coverage(confirmed, {sha: answer for sha, answer in rejected.items() if sha not in confirmed})
 
 
-def shown(closing: GateClosed, lines: Mapping[int, bytes]) -> str:
+def digest_of_closing(closing: GateClosed, lines: Mapping[int, bytes]) -> str:
     """Return the digest of what closing the gate showed you.
 
     It is computed from the lines as they are now; "" when a line is missing.

@@ -67,14 +67,14 @@ def of(
     Raises: Stop(3) when the log is missing, damaged, or disproved by an anchor.
     """
     anchors.refuse_disproved(logs, repo, env)
-    branch, found = asked(logs, repo, channels=channels, confirmers=confirmers)
-    if not found.inherited and not os.path.lexists(logs.decisions):
+    branch, state = load(logs, repo, channels=channels, confirmers=confirmers)
+    if not state.inherited and not os.path.lexists(logs.decisions):
         raise Stop(
             exits.REFUSED,
             f"no decisions log {logs.decisions} found. start a run, or name another with --log",
         )
     before = _before(branch)
-    return replace(found, open=False, before=before) if before else found
+    return replace(state, open=False, before=before) if before else state
 
 
 def _before(branch: Branch) -> str:
@@ -91,7 +91,7 @@ def _before(branch: Branch) -> str:
     return f"run {state.run} has not reached its gate yet ({done}). see its state: correctless cauto status"
 
 
-def asked(
+def load(
     logs: Logs,
     repo: Repo | None = None,
     *,
@@ -163,16 +163,16 @@ def evaluate(
     )
 
 
-def values(found: GateState) -> dict[str, Any]:
+def values(state: GateState) -> dict[str, Any]:
     """Return the gate as a mapping, for programs."""
     return {
-        "open": found.open,
-        "before": found.before,
-        "digest": found.closing.digest if found.closing else None,
-        "rejected": found.rejected.fields() if found.rejected else None,
+        "open": state.open,
+        "before": state.before,
+        "digest": state.closing.digest if state.closing else None,
+        "rejected": state.rejected.fields() if state.rejected else None,
         "waiting": [
             {"seq": r.seq, **({"branch": r.branch} if r.branch else {}), **r.decision.fields()}
-            for r in found.waiting
+            for r in state.waiting
         ],
     }
 

@@ -41,10 +41,10 @@ def repair(logs: Logs, now: datetime, env: Mapping[str, str]) -> Repaired:
         if done.action in ("intact", "torn"):
             done = _set_aside_if_disproved(logs, now, env, events, begins) or done
     except Missing:
-        noted = max((*of_events(events), *copy.noted()), key=by_seq, default=None)
-        if noted is None:
+        newest = max((*of_events(events), *copy.noted()), key=by_seq, default=None)
+        if newest is None:
             raise  # no log was ever noted here
-        done = Repaired("missing", None, EMPTY, Head(noted.seq, noted.sha256))
+        done = Repaired("missing", None, EMPTY, Head(newest.seq, newest.sha256))
         Ledger(logs.decisions, root=logs.root).append(begins(done))
     if done.action in ("damaged", "missing"):
         copy.set_aside()
@@ -65,10 +65,10 @@ def _other(path: str, root: str | None, now: datetime, env: Mapping[str, str]) -
             most = max((Anchor(report.head.seq, report.head.sha256, ""), *copy.noted()), key=by_seq)
             done = check.repair(path, now, root=root, disproved=Head(most.seq, most.sha256))
     except Missing:
-        noted = max(copy.noted(), key=by_seq, default=None)
-        if noted is None:
+        newest = max(copy.noted(), key=by_seq, default=None)
+        if newest is None:
             raise
-        done = Repaired("missing", None, EMPTY, Head(noted.seq, noted.sha256))
+        done = Repaired("missing", None, EMPTY, Head(newest.seq, newest.sha256))
     if done.action in ("damaged", "missing"):
         copy.set_aside()
         copy.begin(EMPTY)
@@ -85,12 +85,12 @@ def _set_aside_if_disproved(
     report = verify(logs, None, env)
     if report.intact:
         return None
-    noted = [
+    anchors = [
         Anchor(report.head.seq, report.head.sha256, ""),
         *of_events(events),
         *Heads(logs.decisions, env).anchors(),
     ]
-    most = max(noted, key=by_seq)
+    most = max(anchors, key=by_seq)
     return check.repair(
         logs.decisions, now, root=logs.root, first=begins, disproved=Head(most.seq, most.sha256)
     )

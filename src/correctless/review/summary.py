@@ -176,7 +176,7 @@ def inert(text: str) -> str:
     """
     # What GitHub looks for, it looks for after escapes are resolved, so a backslash does not stop it; a break does.
     # Hidden characters of the text itself are spelled out by `printable`, so no text brings its own breaks.
-    line = _TRIGGER.sub(lambda found: found[0] + _BREAK, _line(text))
+    line = _TRIGGER.sub(lambda match: match[0] + _BREAK, _line(text))
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     line = _ACTIVE.sub(r"\\\g<0>", line)
     return _LEADING.sub(r"\1\\", line)  # a list, a rule, a heading: only where the text starts a line

@@ -87,7 +87,7 @@ def _follow(repo: Repo, watcher: Watcher, *, as_json: bool) -> int:
 
 def _inherited(repo: Repo, logs: Logs) -> str:
     try:
-        return progress.inherits(gate.asked(logs, repo)[1].waiting)
+        return progress.inherits(gate.load(logs, repo)[1].waiting)
     except Stop as stop:  # the rest of the status is still shown
         return f"cannot be checked: {stop.message}"
 

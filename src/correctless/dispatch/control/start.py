@@ -82,7 +82,7 @@ def prepare(repo: Repo, cwd: str, request: Request, env: Mapping[str, str]) -> R
     target = found.target or repo.default_branch(found.remote) or _usual_target(repo, found.remote)
     # Now, and not after hours at the gate: where the logs of what it carries are missing, no run of this branch is published.
     base = inheritance.base_ref(repo, found.remote, [target], branch)
-    waiting = gate.asked(logs, repo, base=base)[1].waiting
+    waiting = gate.load(logs, repo, base=base)[1].waiting
     frozen = freeze.freeze(
         repo,
         found,

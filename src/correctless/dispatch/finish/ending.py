@@ -44,7 +44,7 @@ def consolidate(ctx: RunContext, state: State) -> Consolidated:
             repo,
             base=plan.base,
             message=work.squashed(ctx, state, marks),
-            kept=f"refs/correctless/kept/{state.run}/squashed",
+            backup_ref=f"refs/correctless/kept/{state.run}/squashed",
         )
     return Consolidated(commit, left)
 
@@ -52,7 +52,7 @@ def consolidate(ctx: RunContext, state: State) -> Consolidated:
 def ask_gate(ctx: RunContext) -> GateOpened | GateClosed | RunStopped:
     """Return the gate: open, newly closed with a challenge, or still closed."""
     anchors.refuse_disproved(ctx.logs, ctx.repo, ctx.env)
-    branch, found = gate.asked(ctx.logs, ctx.repo)
+    branch, found = gate.load(ctx.logs, ctx.repo)
     if found.open:
         answer = list(found.covered.values())[-1] if found.covered else None
         head = branch.decisions_head

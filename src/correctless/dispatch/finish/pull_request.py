@@ -84,7 +84,7 @@ def _refuse_hidden(ctx: RunContext, plan: Plan) -> None:
     """`Stop(10)` when the branch carries open decisions that only the remote shows to be unpublished."""
     # The gate was asked with what was last fetched, and an agent can move that ref.
     base = commit_at(ctx.repo, plan.remote, plan.target)
-    if base is not None and not gate.asked(ctx.logs, ctx.repo, base=base)[1].open:
+    if base is not None and not gate.load(ctx.logs, ctx.repo, base=base)[1].open:
         raise Stop(
             exits.PERSON,
             f"{plan.branch} carries open decisions of other branches: their work is not in '{plan.target}' of "
@@ -118,7 +118,7 @@ def expected(repo: Repo, plan: Plan) -> str | None:
 
 def _text(ctx: RunContext, state: State) -> tuple[str, str]:
     plan = plan_of(state)
-    branch, found = gate.asked(ctx.logs, ctx.repo)
+    branch, found = gate.load(ctx.logs, ctx.repo)
     spec = freeze.read_frozen(ctx.logs, state.run, freeze.SPEC, plan.spec_sha256).decode("utf-8", "replace")
     title = spec_text.title(spec) or plan.branch
     text = body(

@@ -72,7 +72,7 @@ def of(
     others = Others(repo, logs, os.environ)
     known = runs_of(own)
     revived: set[int] = set()
-    found: dict[str, tuple[Source, list[Mark]]] = {}
+    carried_sources: dict[str, tuple[Source, list[Mark]]] = {}
     lost: dict[str, Recorded] = {}
     new = tuple(workspaces.declared(logs.decisions, os.environ))
     for mark in tuple(marks(repo, span)):
@@ -86,10 +86,10 @@ def of(
         if not sources:
             raise _missing(repo, mark, branch or tip)
         for source in sources:
-            found.setdefault(source.logs.run, (source, []))[1].append(mark)
+            carried_sources.setdefault(source.logs.run, (source, []))[1].append(mark)
     for source, mark in unsigned(repo, span, past, own, others):
-        found.setdefault(source.logs.run, (source, []))[1].append(mark)
-    entries = dict(_open(found, policy))
+        carried_sources.setdefault(source.logs.run, (source, []))[1].append(mark)
+    entries = dict(_open(carried_sources, policy))
     if lost:
         entries[policy] = (*entries.get(policy, ()), *lost.values())
     return Inheritance(entries, frozenset(revived))
@@ -135,11 +135,11 @@ def base_ref(repo: Repo, remote: str, names: Sequence[str], branch: str | None) 
 
 
 def _open(
-    found: Mapping[str, tuple[Source, list[Mark]]], policy: Policy
+    carried_sources: Mapping[str, tuple[Source, list[Mark]]], policy: Policy
 ) -> Iterator[tuple[Policy, tuple[Recorded, ...]]]:
-    sources = [source for _, (source, _) in sorted(found.items())]
+    sources = [source for _, (source, _) in sorted(carried_sources.items())]
     by_policy: dict[Policy, list[Recorded]] = {}
-    for source, theirs in (found[each.logs.run] for each in sources):
+    for source, theirs in (carried_sources[each.logs.run] for each in sources):
         answers = [coverage.of(each.branch, each.policy, source.policy, policy) for each in sources]
         for each in _once(entry for mark in theirs for entry in carried(source.branch, mark)):
             sha = sha256(each.line)

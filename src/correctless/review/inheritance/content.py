@@ -32,7 +32,7 @@ def unsigned(
     all of them as one. Work that was mixed with other work within a file is not recognized.
     """
     listed = repo.git(*HISTORY, "rev-list", *span, "--", env=ENV, seconds=SECONDS).split()
-    own_commits = _made(own.events)
+    own_commits = _recorded_commits(own.events)
     commits = [commit for commit in listed if commit not in own_commits]
     if not commits:
         return
@@ -40,7 +40,7 @@ def unsigned(
     bases: dict[str, str] = {}
     for logs, events in others.events():
         starts = {item.run: item.event.plan.base for item in events if isinstance(item.event, RunStarted)}
-        for commit, mark in _made(events).items():
+        for commit, mark in _recorded_commits(events).items():
             run_commits[commit] = (logs, mark)
             bases[commit] = starts[mark.run]
     known = _known(repo, {*run_commits, *bases.values()})
@@ -67,7 +67,7 @@ def unsigned(
             yield others.load(logs), mark
 
 
-def _made(events: Iterable[Logged]) -> dict[str, Mark]:
+def _recorded_commits(events: Iterable[Logged]) -> dict[str, Mark]:
     """Return the recorded commits of a branch's runs, each with its trailers."""
     commits: dict[str, Mark] = {}
     log = ""
@@ -84,26 +84,26 @@ def _made(events: Iterable[Logged]) -> dict[str, Mark]:
 def _known(repo: Repo, commits: Iterable[str]) -> set[str]:
     """Those of these commits that this clone still has."""
     named = sorted(each for each in commits if OID.match(each))
-    asked = "".join(f"{each}^{{commit}}\n" for each in named)
-    answered = repo.git("cat-file", "--batch-check=%(objectname)", stdin=asked, seconds=SECONDS).splitlines()
+    query = "".join(f"{each}^{{commit}}\n" for each in named)
+    answered = repo.git("cat-file", "--batch-check=%(objectname)", stdin=query, seconds=SECONDS).splitlines()
     return {commit for commit, line in zip(named, answered, strict=True) if line == commit}
 
 
 def _results(repo: Repo, commits: Sequence[str]) -> Mapping[tuple[str, str], str]:
     """("", blob) of each file that a commit changed, a merge: against all its parents -> that commit."""
     out = repo.git(*_DIFF, "-c", "--raw", "-z", stdin=_lines(commits), env=ENV, seconds=SECONDS)
-    found: dict[tuple[str, str], str] = {}
+    commit_of: dict[tuple[str, str], str] = {}
     commit = ""
-    words = iter(out.split("\0"))
-    for field in words:
+    items = iter(out.split("\0"))
+    for field in items:
         if not field.startswith(":"):
             commit = field
             continue
         *_, blob, _ = field.split()  # modes and blobs of all parents come before it
-        next(words)
+        next(items)
         if blob.strip("0") and blob not in _EMPTY:
-            found["", blob] = commit
-    return found
+            commit_of["", blob] = commit
+    return commit_of
 
 
 def _changes(repo: Repo, commits: Sequence[str]) -> Mapping[tuple[str, str], str]:
@@ -122,8 +122,8 @@ def _changes(repo: Repo, commits: Sequence[str]) -> Mapping[tuple[str, str], str
             whose.append((commit, part.partition("\n")[0]))
         commit = following or commit
     ids = repo.git("patch-id", "--stable", stdin="".join(parts), seconds=SECONDS)
-    found = ((patch, *whose[int(number, 16)]) for patch, number in map(str.split, ids.splitlines()))
-    return {(header, patch): commit for patch, commit, header in found}
+    patches = ((patch, *whose[int(number, 16)]) for patch, number in map(str.split, ids.splitlines()))
+    return {(header, patch): commit for patch, commit, header in patches}
 
 
 def _lines(commits: Sequence[str]) -> str:

@@ -39,10 +39,10 @@ def marks(repo: Repo, span: Sequence[str]) -> Iterator[Mark]:
     )  # fmt: skip
     for item in filter(None, out.split("\0")):
         commit, _, text = item.partition("\x1e")
-        yield from _told(commit, text)
+        yield from _marks_in(commit, text)
 
 
-def _told(commit: str, text: str) -> Iterator[Mark]:
+def _marks_in(commit: str, text: str) -> Iterator[Mark]:
     block: dict[str, str] = {}
     lines = text.splitlines()
     for number, line in enumerate(lines):
