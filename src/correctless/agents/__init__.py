@@ -42,8 +42,8 @@ class Task:
 
     `tools` are permission patterns as a skill's allowed-tools writes them; `session` is a UUID, new for each attempt, or
     with `resume` the one to continue; `transcript` is the file the raw output is added to; `inherit` are open files the
-    agent's process keeps, such as the run's lock: none in a sandbox, which ends with the dispatcher. `sandbox` makes the
-    sandbox around the agent, None for none; `state` is the run's folder for what agents keep.
+    agent's process inherits, such as the run's lock: none in a sandbox, which ends with the dispatcher. `sandbox` makes
+    the sandbox around the agent, None for none; `state` is the run's folder for the state of agents.
     """
 
     run: str

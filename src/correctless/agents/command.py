@@ -83,7 +83,7 @@ class _Answer:
     def raw(self, line: OutputLine) -> bytes:
         return b"stderr: " * line.first + line.data if line.stream == "err" else line.data
 
-    def hear(self, line: OutputLine) -> Iterator[Activity]:
+    def feed(self, line: OutputLine) -> Iterator[Activity]:
         text = one_line(line.data[:1000].decode(errors="replace")) if line.first else ""
         if line.stream == "err":
             self._stderr = text or self._stderr

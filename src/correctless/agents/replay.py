@@ -18,7 +18,7 @@ from correctless.base.exits import FINDINGS, REFUSED, Stop
 from correctless.base.text import one_line
 from correctless.project.git.call import as_agent
 
-_SHOWN = re.compile(r"^[ \t>]*AUTONOMOUS_DECISIONS_START ([0-9a-f]{8})[ \t]*$", re.MULTILINE)
+_NONCE_IN_PROMPT = re.compile(r"^[ \t>]*AUTONOMOUS_DECISIONS_START ([0-9a-f]{8})[ \t]*$", re.MULTILINE)
 _RECORDED = re.compile(
     r"^([ \t>]*(?:[-*+] )?AUTONOMOUS_DECISIONS_START)(?: NONCE)?(?=[ \t]*\r?$)", re.MULTILINE
 )
@@ -75,12 +75,12 @@ def answer(prompt: str, recorded: str) -> str:
 
     The nonce is inserted after each marker without one, or with the word NONCE.
     """
-    shown = _SHOWN.findall(prompt)
-    if not shown:
+    nonces = _NONCE_IN_PROMPT.findall(prompt)
+    if not nonces:
         raise Stop(
             FINDINGS, "the prompt shows no AUTONOMOUS_DECISIONS_START with a nonce. give one to replay"
         )
-    return _RECORDED.sub(lambda marker: f"{marker[1]} {shown[-1]}", recorded)
+    return _RECORDED.sub(lambda marker: f"{marker[1]} {nonces[-1]}", recorded)
 
 
 def replay(folder: str, step: str, prompt: str, cwd: str, env: Mapping[str, str]) -> str:

@@ -17,15 +17,8 @@ MERGEABLE = ("MERGEABLE", "CONFLICTING", "UNKNOWN")
 MERGE_STATES = ("BEHIND", "BLOCKED", "CLEAN", "DIRTY", "DRAFT", "HAS_HOOKS", "UNKNOWN", "UNSTABLE")
 CHECK_STATES = ("COMPLETED", "IN_PROGRESS", "PENDING", "QUEUED", "REQUESTED", "WAITING")
 CONCLUSIONS = (
-    "ACTION_REQUIRED",
-    "CANCELLED",
-    "FAILURE",
-    "NEUTRAL",
-    "SKIPPED",
-    "STALE",
-    "STARTUP_FAILURE",
-    "SUCCESS",
-    "TIMED_OUT",
+    *("ACTION_REQUIRED", "CANCELLED", "FAILURE", "NEUTRAL", "SKIPPED", "STALE", "STARTUP_FAILURE"),
+    *("SUCCESS", "TIMED_OUT"),
 )
 STATUS_STATES = ("ERROR", "EXPECTED", "FAILURE", "PENDING", "SUCCESS")
 
@@ -71,7 +64,7 @@ def _check(node: dict[str, Any]) -> Check:
 
 def since(nodes: tuple[dict[str, Any], ...]) -> datetime:
     """Return the time at which the first check of a head commit was created."""
-    # A commit's own date is its author's to choose; a suite or a status is dated by the host, and made after the push.
+    # A commit's own date is its author's to choose; a suite or a status is dated by the host, and created after the push.
     times = [time(take(n, "checkSuite", dict), "createdAt") for n in _split(nodes, "CheckRun")]
     times += [time(n, "createdAt") for n in _split(nodes, "StatusContext")]
     if not times:
@@ -101,7 +94,7 @@ def _thread(node: dict[str, Any]) -> Thread:
 
 def comments(nodes: tuple[dict[str, Any], ...]) -> tuple[Comment, ...]:
     """Return the comments, oldest first."""
-    return tuple(sorted((_comment(node) for node in nodes), key=lambda comment: comment.made))
+    return tuple(sorted((_comment(node) for node in nodes), key=lambda comment: comment.created))
 
 
 def _comment(node: dict[str, Any]) -> Comment:
@@ -109,7 +102,7 @@ def _comment(node: dict[str, Any]) -> Comment:
 
 
 def maybe(value: dict[str, Any], name: str, kind: type) -> Any:
-    """Null where GitHub may say null; a missing key is none."""
+    """Return a value that may be null; a missing key is an error."""
     if type(value) is dict and name in value and value[name] is None:
         return None
     return take(value, name, kind)
@@ -152,11 +145,11 @@ def time(value: dict[str, Any], name: str) -> datetime:
 
 
 def author(value: dict[str, Any]) -> str:
-    """The login of who wrote it; "" when the account is gone."""
+    """Return the login of its author; "" when the account is gone."""
     actor = maybe(value, "author", dict)
     return "" if actor is None else text(actor, "login")
 
 
 def cannot(why: str) -> Stop:
-    """What is no fault of the answer, and yet leaves a fact unknown."""
+    """Return the error for a fact that stays unknown although the answer is valid."""
     return Stop(exits.REFUSED, why)

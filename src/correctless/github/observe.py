@@ -29,8 +29,8 @@ def observe(
     within_s: float = _WITHIN_S,
     timer: Callable[[], float] = time.monotonic,
 ) -> PullFacts:
-    """Ask for everything a merge is judged by, all pages of it. Never raises for what GitHub says or does."""
-    ask = _Asking(github, number, clock, timer() + within_s, timer)
+    """Return everything a merge is judged by, all pages of it. Never raises for what GitHub answers."""
+    ask = _PullRequestQueries(github, number, clock, timer() + within_s, timer)
     pull = ask.fact(lambda: ask.pull(queries.PULL))
     host = github.repo.split("/", 1)[0]
     head, base_sha = _of(pull, _head), _of(pull, _base_sha)
@@ -65,8 +65,8 @@ def observe(
 
 
 @frozen
-class _Asking:
-    """One pull request, asked again and again until a deadline."""
+class _PullRequestQueries:
+    """Queries about one pull request until a deadline."""
 
     github: GitHub
     number: int
@@ -75,7 +75,7 @@ class _Asking:
     timer: Callable[[], float]
 
     def fact(self, ask: Callable[[], T]) -> Fact[T]:
-        # The time before the question: what is answered may have changed while the answer was under way.
+        # The time before the query: the fact may have changed while the answer was on its way.
         at = self.clock()
         try:
             return Known(ask(), at)
@@ -83,7 +83,7 @@ class _Asking:
             return Unknown(one_line(stop.message), at)
 
     def pull(self, query: str, after: str = "") -> dict[str, Any]:
-        """The pull request as one answer has it, with its repository's own values under `repository`."""
+        """Return the pull request of one answer, with its repository's own values under `repository`."""
         _, owner, name = self.github.repo.split("/")
         variables: dict[str, str | int] = {"owner": owner, "name": name, "number": self.number}
         if after:
@@ -92,11 +92,11 @@ class _Asking:
         return {**take(repository, "pullRequest", dict), "repository": repository}
 
     def queued(self) -> bool:
-        """Whether the base branch takes pull requests through a queue; a host that has no word for it has none."""
+        """Return whether the base branch has a merge queue; a host without these fields has none."""
         try:
             pull = self.pull(queries.QUEUE)
         except Stop:
-            # An older GitHub Enterprise refuses the question. That it doesn't know the words is an answer; that it was busy is none.
+            # An older GitHub Enterprise refuses the query. Only a schema without these fields proves that it has no queue.
             answer = self._client().ask("read what is known", queries.KNOWN_FIELDS, {})
             known = [take(each, "name", str) for each in take(take(answer, "__type", dict), "fields", list)]
             if not known or set(queries.QUEUE_FIELDS) & set(known):
@@ -118,7 +118,7 @@ class _Asking:
         commit: Callable[[dict[str, Any]], str],
         wanted: Fact[str],
     ) -> tuple[dict[str, Any], ...]:
-        """The nodes of every page of one connection, all of the commit that was seen first."""
+        """Return the nodes of every page of one connection, all of the same commit."""
         if isinstance(wanted, Unknown):
             raise nodes.cannot(wanted.why)
         listed_nodes: list[dict[str, Any]] = []

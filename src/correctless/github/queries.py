@@ -1,4 +1,4 @@
-"""GraphQL queries for a merge, one a connection, so that a failing one takes no other along."""
+"""GraphQL queries for a merge: one for each connection, so that each can fail alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a shell command is denied."""
+"""Reasons to deny a shell command."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ UNREAD = "this command names something guarded and can't be read ({}). write it 
 
 
 def denial(text: str, context: CallContext) -> str | None:
-    """Why a command is denied, None when it may run."""
+    """Return why a command is denied, None when it may run."""
     try:
         commands = pipelines(text)
         return _Look(context).at(commands, 0)
@@ -37,7 +37,7 @@ def denial(text: str, context: CallContext) -> str | None:
 
 
 class _Look:
-    """One command as it is read from left to right: where it stands, and whether a variable may hold a guarded path."""
+    """One command, read from left to right: its current folder, and whether a variable may hold a guarded path."""
 
     def __init__(self, context: CallContext) -> None:
         self.context = context
@@ -63,7 +63,7 @@ class _Look:
                 self._moved(part)
         return None
 
-    # -- a person's words
+    # -- answers that only you may give
 
     def _confirming(self, parts: list[Program]) -> str | None:
         for part in parts:
@@ -72,7 +72,7 @@ class _Look:
                 [word.text for word in ours], [word.dynamic for word in ours]
             ):
                 return CONFIRMING
-        # Text that is printed or searched is text; what is handed to any other program may be run or said by it.
+        # Text that is printed or searched is only text; any other program may run or send the text it gets.
         handed = [part for part in parts if known.our_arguments(part) is None and not known.opens(part)]
         if all(known.is_text(part) for part in parts):
             return None

@@ -1,6 +1,6 @@
-"""Why a tool call of Claude Code is denied.
+"""Reasons to deny a tool call of Claude Code.
 
-Always: what only the program writes (logs, confirmations, run state), and what only a person says. In an agent the
+Always: what only the program writes (logs, confirmations, run state), and answers that only you may give. In an agent the
 dispatcher started, or while this repository has an unfinished run or a run contract in force: also hooks, settings, and
 publishing the run's branch.
 """
@@ -18,25 +18,20 @@ if TYPE_CHECKING:
     from typing import Any
 
 _WRITERS = ("Edit", "Write", "NotebookEdit", "MultiEdit")
-# Their text is data: it lands in a file, or is looked for. What is in it is said to nobody.
+# Their text is data: it is written to a file or searched for, and nobody takes it for an answer.
 _DATA = (
-    *_WRITERS,
-    "Read",
-    "Grep",
-    "Glob",
-    "LS",
-    "TodoWrite",
-    "WebFetch",
-    "WebSearch",
-    "AskUserQuestion",
-    "ToolSearch",
+    *(*_WRITERS, "Read", "Grep", "Glob", "LS", "TodoWrite", "WebFetch", "WebSearch"),
+    *("AskUserQuestion", "ToolSearch"),
 )
 _READING = ("read", "get", "list", "search", "find", "view", "stat", "tree")
 _DEEP = 50
 
 
 def denial(data: bytes, env: Mapping[str, str]) -> str | None:
-    """Why the call is denied, None when it may pass. A call that can't be read raises."""
+    """Return why the call is denied, None when it may pass.
+
+    Raises: ValueError, KeyError or TypeError for a call that cannot be read.
+    """
     call = json.loads(data.decode("utf-8"))
     tool, tool_input, cwd = call["tool_name"], call["tool_input"], call["cwd"]
     if not (isinstance(tool, str) and isinstance(tool_input, dict) and isinstance(cwd, str)):

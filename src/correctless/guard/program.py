@@ -1,4 +1,4 @@
-"""The program that a simple command finally runs, with its arguments, without wrappers."""
+"""Program that a simple command runs in the end, without wrappers such as `env`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SHELLS = frozenset(("sh", "bash", "zsh", "dash", "ksh", "ash", "fish", "mksh"))
-# Programs that run the rest of their words, with the options of theirs that take a word of their own.
+# Programs that run the rest of their words, each with its options that take a value.
 _WRAPPERS: dict[str, tuple[str, ...]] = {
     "env": ("-u", "--unset", "-C", "--chdir"),
     "sudo": ("-u", "-g", "-h", "-p", "-C", "-T", "-D"),
@@ -33,11 +33,11 @@ _WRAPPERS: dict[str, tuple[str, ...]] = {
     "noglob": (),
     "nocorrect": (),
 }
-_DURATIONS = ("timeout", "gtimeout")  # their first plain word is no program
+_DURATIONS = ("timeout", "gtimeout")  # their first plain word is not a program
 
 
 class Program:
-    """What runs: its name without folders, its words behind that, and what it is given and sends where."""
+    """A program: its name without folders, its arguments, its input, and the files it writes output to."""
 
     __slots__ = ("assigned", "input", "name", "path", "piped", "targets", "words")
 
@@ -52,13 +52,13 @@ class Program:
 
     @property
     def text(self) -> str:
-        """All of it in one line, for a look at what it mentions."""
+        """All of it in one line, to search for names in it."""
         words = (word.text for word in (*self.assigned, *self.words))
         return " ".join((self.path, *words, self.input))
 
 
 def program_of(simple: Simple) -> Program:
-    """The program of a simple command; its name is empty where there is none (an assignment, a redirection)."""
+    """Return the program of a simple command; its name is "" for an assignment or a redirection alone."""
     words = list(simple.words)
     assigned: list[Word] = []
     piped = False
@@ -79,7 +79,10 @@ def program_of(simple: Simple) -> Program:
 
 
 def scripts(program: Program) -> Iterator[list[list[Simple]]]:
-    """The commands a program is told in a text of its own (`sh -c TEXT`, `eval`); `UnreadableError`."""
+    """Yield the commands in a text that a program runs (`sh -c TEXT`, `eval`).
+
+    Raises: UnreadableError.
+    """
     texts = [word.text for word in program.words]
     if program.name in SHELLS:
         for at, text in enumerate(texts):
@@ -91,7 +94,7 @@ def scripts(program: Program) -> Iterator[list[list[Simple]]]:
     elif program.name == "eval":
         yield pipelines(" ".join(texts), 1)
     elif program.name in ("script", "su", "watch", "ssh", "flock"):
-        # what stands in one word is a command's text to these
+        # for these a word with blanks is the text of a command
         for text in texts:
             if " " in text:
                 yield pipelines(text, 1)
@@ -103,7 +106,7 @@ def scripts(program: Program) -> Iterator[list[list[Simple]]]:
 
 
 def _behind(name: str, words: list[Word]) -> list[Word]:
-    """The words behind a wrapper's own options."""
+    """Return the words after a wrapper's own options."""
     takes = _WRAPPERS[name]
     while words and words[0].text.startswith("-") and words[0].text != "-":
         option = words.pop(0).text

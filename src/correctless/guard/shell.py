@@ -1,4 +1,4 @@
-"""The simple commands of a shell text, pipeline by pipeline, with those of its substitutions."""
+"""Parser for the simple commands of a shell text, pipeline by pipeline, with those of its substitutions."""
 
 from __future__ import annotations
 
@@ -6,26 +6,12 @@ TYPE_CHECKING = False  # typing costs 3 ms to import, and this is run before eac
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_MOST = 200000  # characters; what is longer is not read but refused
+_MOST = 200000  # characters; a longer text is refused unread
 _DEEP = 20
 _RESERVED = frozenset(
     (
-        "if",
-        "then",
-        "else",
-        "elif",
-        "fi",
-        "while",
-        "until",
-        "do",
-        "done",
-        "esac",
-        "function",
-        "!",
-        "{",
-        "}",
-        "time",
-        "coproc",
+        *("if", "then", "else", "elif", "fi", "while", "until", "do", "done", "esac", "function", "!", "{"),
+        *("}", "time", "coproc"),
     )
 )
 _BLANKS = " \t\r"
@@ -33,11 +19,11 @@ _ENDS = ";&|()\n"
 
 
 class UnreadableError(ValueError):
-    """Text that is no complete command, or too large or too deep to be read."""
+    """Text that is not a complete command, or too large or too deep to be read."""
 
 
 class Word:
-    """One word without its quotes; `dynamic` when what it will be is not known before it runs."""
+    """One word without its quotes; `dynamic` when its value is known only when it runs."""
 
     __slots__ = ("dynamic", "text")
 
@@ -47,7 +33,7 @@ class Word:
 
 
 class Simple:
-    """One program with its words, the files it sends output to, and the texts it is given on standard input."""
+    """One program with its words, the files it writes output to, and the texts on its standard input."""
 
     __slots__ = ("inputs", "targets", "words")
 
@@ -58,7 +44,10 @@ class Simple:
 
 
 def pipelines(text: str, depth: int = 0) -> list[list[Simple]]:
-    """Every pipeline of a command in order, those inside `$(...)`, backticks and `<(...)` included; `UnreadableError`."""
+    """Return every pipeline of a command in order, those inside `$(...)`, backticks and `<(...)` included.
+
+    Raises: UnreadableError.
+    """
     if len(text) > _MOST or depth > _DEEP:
         raise UnreadableError("it is too large or too deep")
     return _ShellReader(text, depth).all()
@@ -273,7 +262,7 @@ class _ShellReader:
         return True
 
     def _until_paren(self) -> str:
-        """The text up to the parenthesis that closes what was opened just before; quotes inside are respected."""
+        """Return the text up to the closing parenthesis, which may not be inside quotes."""
         start, open_ = self.at, 1
         while open_:
             char = self._peek()
@@ -295,7 +284,7 @@ class _ShellReader:
 
 
 def _ansi(text: str) -> str:
-    """The text of `$'...'` with its escapes replaced."""
+    """Return the text of `$'...'` with its escapes replaced."""
     return "".join(_unescaped(text))
 
 

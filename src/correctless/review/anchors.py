@@ -168,7 +168,7 @@ def _before(logs: Logs) -> Lost | None:
 
 
 def _about(anchor: Anchor, before: Lost, events: tuple[Entry, ...]) -> bool:
-    """Whether an anchor may be about the lost log."""
+    """Return whether an anchor may be about the lost log."""
     if anchor.seq > before.seq:
         return False
     number = anchor.where.removeprefix(_RUN_LOG)

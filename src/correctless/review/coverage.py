@@ -11,12 +11,8 @@ from correctless.ledger.chain import digest as sha256
 from correctless.runlog.branch import Branch
 from correctless.runlog.events import Asking, GateClosed
 
-DEFAULT_CHANNELS = (
-    "terminal",
-    "prompt",
-    "github",
-    "signed",
-)  # `flag` opens nothing unless a configuration says so
+# `flag` opens nothing unless a configuration says so.
+DEFAULT_CHANNELS = ("terminal", "prompt", "github", "signed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +70,11 @@ def of(branch: Branch, *policies: Policy) -> Coverage:
         if isinstance(event, GateClosed):
             answer = counted.get(event.digest)
             # Recomputed, never believed: the answer covers the bytes that were shown, not a number.
-            if answer is not None and answer.kind != "answer" and digest_of_closing(event, lines) == event.digest:
+            if (
+                answer is not None
+                and answer.kind != "answer"
+                and digest_of_closing(event, lines) == event.digest
+            ):
                 named = (*(sha256(lines[seq]) for seq in event.entries), *event.inherited)
                 (rejected if answer.kind == "rejected" else confirmed).update(dict.fromkeys(named, answer))
         elif isinstance(event, Asking):

@@ -473,7 +473,7 @@ def test_the_raw_stream_is_kept_with_what_went_to_standard_error(
 
 
 def hear(stream: Stream, event: Mapping[str, Any]) -> list[Activity]:
-    return list(stream.hear(OutputLine("out", json.dumps(event).encode())))
+    return list(stream.feed(OutputLine("out", json.dumps(event).encode())))
 
 
 def test_only_the_last_of_many_long_answers_is_held(task: Task) -> None:
@@ -515,7 +515,7 @@ def test_a_count_of_thousands_of_digits_can_be_told(task: Task) -> None:
     most = b"9" * 4300
     part = b'{"inputTokens": %s, "outputTokens": %s}' % (most, most)
     line = b'{"type": "result", "result": "x", "model_usage_since_last_result": {"m": %s}}' % part
-    told = list(Stream(task).hear(OutputLine("out", line)))
+    told = list(Stream(task).feed(OutputLine("out", line)))
     assert next(one.text for one in told if one.kind == "usage").startswith("999999999999999 tokens")
 
 
@@ -535,7 +535,7 @@ def test_messages_of_over_8_mib_together_fail_the_attempt_and_a_sub_agents_do_no
 
 def test_a_watcher_hears_of_twenty_unreadable_lines_and_all_are_counted(task: Task) -> None:
     stream = Stream(task)
-    told = [one.text for _ in range(50) for one in stream.hear(OutputLine("out", b"x"))]
+    told = [one.text for _ in range(50) for one in stream.feed(OutputLine("out", b"x"))]
     assert len(told) == 20
     assert told[-1].endswith("of more such lines nothing is said")
     assert "unreadable lines: 50" in stream.outcome(End(0, True, None)).reason

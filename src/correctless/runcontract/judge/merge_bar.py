@@ -172,7 +172,7 @@ def _unanswered(thread: Thread, facts: PullFacts, bots: frozenset[str]) -> str:
     if isinstance(facts.head_since, Unknown):
         return f"since when this head is there is unknown: {facts.head_since.why}"
     # A remark's own commit moves along with the head, so only its time tells what an answer was written for.
-    since, made = facts.head_since.value, thread.last.made
+    since, made = facts.head_since.value, thread.last.created
     if since.utcoffset() is None or made.utcoffset() is None:
         return "a time without zone"
     return "answered at an older head" if made < since else ""
