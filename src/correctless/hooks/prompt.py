@@ -17,6 +17,7 @@ from typing import Any
 
 from correctless.base import below, exits
 from correctless.base.exits import Stop
+from correctless.base.text import counted
 from correctless.hooks import client
 from correctless.project import git, paths, person
 from correctless.project.git import Repo
@@ -26,7 +27,7 @@ from correctless.review import anchors, gate, open_set
 CHANNEL = "prompt"
 DIGEST_DIGITS = 12  # hex digits of a digest that are shown to be typed
 _LEAST = 8
-_AGAIN = 0.3  # seconds until the transcript is looked at once more: the client writes it while the hook runs
+_AGAIN = 0.3  # seconds until the transcript is read once more: the client writes it while the hook runs
 _ANSWER = re.compile(r"\s*(confirm\s+escalations|approve\s+spec)\s+([0-9a-f]{1,64})\s*\Z", re.IGNORECASE)
 _LARGEST = 1 << 20  # bytes of a file that may be a spec
 _MOST_FILES = 5000
@@ -39,7 +40,7 @@ class Prompt:
     text: str
     cwd: str
     inside: bool  # of a sub-agent
-    transcript: str  # where the client keeps what happened in the session
+    transcript: str  # the client's record of the session
 
     @classmethod
     def of(cls, event_input: Any) -> Prompt:
@@ -117,9 +118,7 @@ def _confirm(repo: Repo, digest: str, who: str, now: datetime) -> str:
             exits.PERSON,
             f"the answer of {who} is recorded, but the configuration does not let it open the gate. See confirmers",
         )
-    count = len(state.waiting)
-    what = "1 decision" if count == 1 else f"{count} decisions"
-    return f"{what} confirmed by {who}. Continue with: correctless cauto resume"
+    return f"{counted(len(state.waiting), 'decision')} confirmed by {who}. Continue with: correctless cauto resume"
 
 
 def _approve(repo: Repo, digest: str, who: str, now: datetime) -> str:

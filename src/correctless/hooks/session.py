@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from correctless.base import exits
 from correctless.base.files import replace_file
-from correctless.base.text import one_line
+from correctless.base.text import counted, one_line
 from correctless.guard import where
 from correctless.project import git, lock, paths
 from correctless.project.paths import Logs
@@ -90,11 +90,7 @@ def _reason(state: State) -> str:
         return "it was interrupted"
     if state.stopped.code == exits.PERSON and state.gate:
         count = len(state.gate.entries) + len(state.gate.inherited)
-        return (
-            "1 decision needs your confirmation"
-            if count == 1
-            else f"{count} decisions need your confirmation"
-        )
+        return f"{counted(count, 'decision needs', 'decisions need')} your confirmation"
     return one_line(state.stopped.reason)
 
 

@@ -15,14 +15,14 @@ from correctless.syntax.finding import Finding
 
 # An address is not a secret, and version numbers look like one.
 _NOT_SECRET = ("IPPublicDetector",)
-# These two guess from a name or from randomness, so the doubts about a line or a file count for them, and only for them:
-# a token with a known shape stays one in a lock file or inside a call.
+# These guess from a name or from randomness, so only their findings are dropped in doubtful lines or files: a token with
+# a known shape is one also in a lock file or inside a call.
 _GUESSING = ("KeywordDetector", "Base64HighEntropyString", "HexHighEntropyString")
 _CHUNK = 20_000  # characters: a minified file of one line must not take minutes in a backtracking expression
 _OVERLAP = 400
 LARGEST = 4 << 20  # bytes of one file that is checked; a longer one needs your decision
 SECONDS = 1800.0  # of one scan
-_TELL_S = 5.0  # between two words about how far it is
+_TELL_S = 5.0  # between two progress messages
 _MOST = 500  # files that are too long: git's command line takes no more
 
 _HUNK = re.compile(r"@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
@@ -149,7 +149,7 @@ def known_secrets(repo: Repo, base: str) -> frozenset[str]:
 
 
 def _added(diff: str) -> Iterator[PublishedLine]:
-    """The added lines of patches; counted by the hunk's head, so that a line `+++ x` inside one is a line."""
+    """Yield the added lines of patches, counted by the hunk's head: a hunk may contain a line `+++ x`."""
     path, number, old, new = "", 0, 0, 0
     for text in diff.split("\n"):
         if old > 0 or new > 0:

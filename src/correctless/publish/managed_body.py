@@ -22,7 +22,7 @@ _CUT = "*This summary was cut to fit; `correctless decisions summary` shows it w
 
 
 class LogHead(Protocol):
-    """Where a log ends."""
+    """End of a log."""
 
     @property
     def seq(self) -> int:
@@ -44,7 +44,7 @@ def body(
 ) -> str:
     """Return the managed section, at most `LIMIT` characters."""
     begin, end = _markers(run)
-    # Already inert, but a marker inside it would move the section's end: the one thing to check again.
+    # It is already inert, but a marker inside it would move the section's end.
     summary = summary_markdown.replace("<!--", "&lt;!--").strip()
     return _fit(f"{begin}\n{summary}\n{_TAIL}\n{_tail(spec_title, rules, verification, heads)}\n{end}", LIMIT)
 
@@ -142,9 +142,9 @@ def _fit(section: str, limit: int) -> str:
 
 
 def _whole(lines: Sequence[str], room: int) -> list[str]:
-    """As many lines from the start as fit, with what they leave open closed."""
+    """Return as many lines from the start as fit, and close what they leave open."""
     summary_lines: list[str] = []
-    closing: list[str] = []  # what has to follow, innermost first
+    closing: list[str] = []  # the closing lines, innermost first
     for line in lines:
         opened = list(closing)
         fence = re.match(r"\s*(`{3,}|~{3,})", line)

@@ -23,7 +23,7 @@ from correctless.syntax.finding import Finding
 from correctless.syntax.strict_json import RecordError
 
 TYPE_CHECKING = False  # typing costs 4 ms to import
-# What only a log needs that a run wrote is imported where it is met: an append waits for nothing else.
+# Modules that only the log of a run needs are imported where they are used: an append is on a hot path.
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -42,9 +42,8 @@ _OTHER = (
 def refuse_disproved(logs: Logs, repo: Repo | None, env: Mapping[str, str]) -> None:
     """Refuse a decisions log that an anchor disproves, or that is missing.
 
-    Every command calls this before it trusts the log or appends to it. The commits of `repo` are asked about
-    runs that the run log knows: without a run log, or in a fresh clone, they may belong to logs of other
-    machines.
+    Every command calls this before it trusts the log or appends to it. The commits of `repo` count only for runs
+    in the run log: without one, or in a fresh clone, they may belong to logs of other machines.
 
     Raises: Stop(3).
     """
@@ -59,7 +58,7 @@ def refuse_disproved(logs: Logs, repo: Repo | None, env: Mapping[str, str]) -> N
             default=None,
         )
         if known is None:
-            return  # no log was ever noted here
+            return  # no anchor notes a log
         raise Stop(
             exits.REFUSED,
             f"{logs.decisions} is missing although {known.where} noted {known.seq} entries of it. put it back, or start a new one with: "
@@ -103,7 +102,7 @@ def verify(
     anchors = [*of_events(events), *more]
     if repo is not None:
         runs = {run for e in events if isinstance(run := e.fields.get("run"), str)}
-        # In a workspace that was declared new, a branch without a run log has commits of logs that are elsewhere.
+        # In a workspace declared new, a branch without a run log may have commits whose logs are elsewhere.
         severity = "error" if runs or not declared else "warning"
         for commit, trailer in _trailers(repo, at, runs):
             match = _TRAILER.fullmatch(trailer)
@@ -168,7 +167,7 @@ def _before(logs: Logs) -> Lost | None:
 
 
 def _about(anchor: Anchor, before: Lost, events: tuple[Entry, ...]) -> bool:
-    """Return whether an anchor may be about the lost log."""
+    """Return whether an anchor may refer to the lost log."""
     if anchor.seq > before.seq:
         return False
     number = anchor.where.removeprefix(_RUN_LOG)
@@ -227,9 +226,9 @@ def entries_of(path: str, logs: Logs) -> tuple[Entry, ...]:
 
 
 def _trailers(repo: Repo, at: str, runs: set[str]) -> Iterator[tuple[str, str]]:
-    """(short commit, trailer) of the commits of this branch's runs; without a run log, of the branch itself.
+    """Yield short commit and trailer of this branch's runs; without a run log, of the branch itself.
 
-    A branch also has commits of other branches' runs, by a merge or because it began there: their logs are others.
+    A branch may also contain commits of other branches' runs, which have their own logs.
     """
     if not repo.has_commit():
         return

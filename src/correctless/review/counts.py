@@ -16,9 +16,9 @@ from correctless.project.paths import Logs
 from correctless.runlog.branch import Noted, no_entry, typed_events
 from correctless.syntax.strict_json import RecordError
 
-DISTINCT = 1000  # names a table keeps; what comes after them is counted together
+DISTINCT = 1000  # names in a table; further ones are counted together
 OTHERS = "(others)"
-_LONGEST = 120  # characters of a name that are kept
+_LONGEST = 120  # characters of a name that are stored
 _TABLE_ROWS = 20  # rows of a table on a terminal
 _ABSENT = object()
 _NAMES = tuple(f.name for f in fields(Decision))
@@ -28,7 +28,7 @@ _NAMES = tuple(f.name for f in fields(Decision))
 class CountRow:
     """Counts of the entries that share one name.
 
-    `name` is None for entries without a name, and for those no row was left for.
+    `name` is None for entries without a name, and for those beyond `DISTINCT`.
     """
 
     name: str | None
@@ -149,10 +149,10 @@ class _Tally:
         self._known: dict[str | None, CountRow] = {}
 
     def row(self, values: Mapping[str, Any]) -> CountRow:
-        # An entry of an older release has no source; the class says what that means.
+        # An entry of an older release has no source: `Decision` gives its meaning.
         name: str | None = values.get(self._by, "cli" if self._by == "source" else None)
         if name is not None and len(name) > _LONGEST:
-            # Names are text a model may have written: a thousand of a megabyte each must not be kept.
+            # A model may have written the names: a thousand of a megabyte each must not stay in memory.
             name = f"{name[:_LONGEST]}...{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
         row = self._known.get(name)
         if row is not None:
@@ -167,11 +167,11 @@ class _Tally:
 
 
 class _Fits:
-    """Refuse what is not a decision. Entries whose fields have the types of one that was read are not read again."""
+    """Check for entries that are not decisions. Entries with the same types of fields are parsed only once."""
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._shapes: set[tuple[type, ...]] = set()  # of accepted ones only, so the class bounds how many
+        self._shapes: set[tuple[type, ...]] = set()  # of accepted entries only, so their number is bounded
 
     def check(self, entry: Entry) -> None:
         shape = tuple([type(entry.fields.get(name, _ABSENT)) for name in _NAMES])

@@ -40,7 +40,7 @@ def policy(
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What was answered, by the SHA-256 of each line."""
+    """Answers by the SHA-256 of each line."""
 
     confirmed: Mapping[str, Confirmation]
     rejected: Mapping[str, Confirmation]  # and not confirmed since
@@ -69,7 +69,7 @@ def of(branch: Branch, *policies: Policy) -> Coverage:
         event = item.event
         if isinstance(event, GateClosed):
             answer = counted.get(event.digest)
-            # Recomputed, never believed: the answer covers the bytes that were shown, not a number.
+            # Recomputed, because the answer covers the bytes that were shown, not entry numbers.
             if (
                 answer is not None
                 and answer.kind != "answer"
@@ -88,9 +88,9 @@ def of(branch: Branch, *policies: Policy) -> Coverage:
 
 
 def digest_of_closing(closing: GateClosed, lines: Mapping[int, bytes]) -> str:
-    """Return the digest of what closing the gate showed you.
+    """Return the digest of the entries that closing the gate showed you.
 
-    It is computed from the lines as they are now; "" when a line is missing.
+    It is computed from the current lines; "" when a line is missing.
     """
     if not all(seq in lines for seq in closing.entries):
         return ""

@@ -190,7 +190,7 @@ def close(waiting: Iterable[Recorded], challenge: str) -> GateClosed:
 
 
 def _named(waiting: Iterable[Recorded]) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """The seq of each entry of this branch, and the SHA-256 of each inherited line."""
+    """Return the seq of each entry of this branch, and the SHA-256 of each inherited line."""
     every = tuple(waiting)
     return tuple(r.seq for r in every if not r.branch), tuple(sha256(r.line) for r in every if r.branch)
 

@@ -120,7 +120,7 @@ def spec_approval(logs: Logs, digest: str) -> Confirmation | None:
 
 
 def _ledger(path: str, logs: Logs) -> Ledger:
-    """One of a branch's logs; of a run that is only looked at here, in a scratch folder, nothing is noted on this machine."""
+    """Return one of a branch's logs; for a parked run in a scratch folder, without a private copy."""
     if workspace(path).endswith(ARTIFACTS):
         return noting(path, logs.root, os.environ)
     return Ledger(path, root=logs.root)

@@ -43,7 +43,7 @@ def repair(logs: Logs, now: datetime, env: Mapping[str, str]) -> Repaired:
     except Missing:
         newest = max((*of_events(events), *copy.noted()), key=by_seq, default=None)
         if newest is None:
-            raise  # no log was ever noted here
+            raise  # no anchor notes a log
         done = Repaired("missing", None, EMPTY, Head(newest.seq, newest.sha256))
         Ledger(logs.decisions, root=logs.root).append(begins(done))
     if done.action in ("damaged", "missing"):

@@ -33,7 +33,7 @@ _DETACHED = re.compile(r"detached-([0-9a-f]{4,64})")  # as `repo.branch_slug` ha
 
 @dataclass(frozen=True, slots=True)
 class Inheritance:
-    """What comes to a branch with the work it carries."""
+    """Entries that a branch inherits with the work it carries."""
 
     # The policy an entry was taken under -> the entries that no other branch's answer covers.
     entries: Mapping[Policy, tuple[Recorded, ...]] = field(default_factory=dict)
@@ -108,7 +108,7 @@ def _repo_of(logs: Logs) -> Repo | None:
 
 
 def _branch_of(repo: Repo, logs: Logs, own: Branch) -> str | None:
-    """The branch whose logs these are, where it is still there."""
+    """Return the branch of these logs, if it still exists."""
     refs = repo.git("for-each-ref", "--format=%(refname)", "refs/heads").splitlines()
     names = [ref.removeprefix("refs/heads/") for ref in refs]
     matching = [name for name in names if slug(name) == logs.branch_slug]
@@ -117,7 +117,7 @@ def _branch_of(repo: Repo, logs: Logs, own: Branch) -> str | None:
 
 
 def _base(repo: Repo, own: Branch, branch: str | None) -> str | None:
-    """What a pull request of the branch is against, as last fetched; None where nothing tells: then all of history counts."""
+    """Return the base of the branch's pull request, as last fetched; None if unknown: all of history counts."""
     plan = own.plan
     remote = plan.remote if plan else "origin"
     names = [plan.target] if plan else [repo.default_branch(remote) or "main", "main", "master"]

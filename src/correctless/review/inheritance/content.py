@@ -59,7 +59,7 @@ def unsigned(
     changed = _changes(repo, named)
     theirs = {**_results(repo, named), **changed}
     paths = {header for header, _ in changed}
-    # Of all changes between two commits, those in files a run wrote as well: the rest was made by hand.
+    # Of all changes between two commits, only those in files that a run wrote: you made the others.
     theirs |= {key: commit for key, commit in _changes(repo, pairs).items() if key[0] in paths}
     for key in {**_results(repo, commits), **_changes(repo, commits)}:
         if key in theirs:
@@ -82,7 +82,7 @@ def _recorded_commits(events: Iterable[Logged]) -> dict[str, Mark]:
 
 
 def _known(repo: Repo, commits: Iterable[str]) -> set[str]:
-    """Those of these commits that this clone still has."""
+    """Return those of these commits that this clone still has."""
     named = sorted(each for each in commits if OID.match(each))
     query = "".join(f"{each}^{{commit}}\n" for each in named)
     answered = repo.git("cat-file", "--batch-check=%(objectname)", stdin=query, seconds=SECONDS).splitlines()
@@ -90,7 +90,7 @@ def _known(repo: Repo, commits: Iterable[str]) -> set[str]:
 
 
 def _results(repo: Repo, commits: Sequence[str]) -> Mapping[tuple[str, str], str]:
-    """("", blob) of each file that a commit changed, a merge: against all its parents -> that commit."""
+    """Return ("", blob) of each file that a commit changed, a merge: against all its parents -> that commit."""
     out = repo.git(*_DIFF, "-c", "--raw", "-z", stdin=_lines(commits), env=ENV, seconds=SECONDS)
     commit_of: dict[tuple[str, str], str] = {}
     commit = ""
@@ -107,16 +107,17 @@ def _results(repo: Repo, commits: Sequence[str]) -> Mapping[tuple[str, str], str
 
 
 def _changes(repo: Repo, commits: Sequence[str]) -> Mapping[tuple[str, str], str]:
-    """(header of the diff, patch id) of each file that a commit changed, against its parent or one named behind it -> that commit."""
+    """Return (header of the diff, patch id) of each file that a commit changed -> that commit.
+
+    It is compared with its parent, or with the commit that follows it on its line.
+    """
     diff = repo.git(*_DIFF, *_TEXT, stdin=_lines(commits), env=ENV, seconds=SECONDS)
     commit = ""
     whose: list[tuple[str, str]] = []
     parts: list[str] = []
     for part in _FILE.split(diff):
         body, _, last = part.rstrip("\n").rpartition("\n")
-        following = (
-            last if OID.match(last) else ""
-        )  # the next commit's name ends what comes before its first file
+        following = last if OID.match(last) else ""  # the next commit's name, before its first file
         if commit and "\n@@ " in part:
             parts.append(f"{len(whose):040x}\ndiff --git {body if following else part}\n")
             whose.append((commit, part.partition("\n")[0]))

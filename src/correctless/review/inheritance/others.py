@@ -46,7 +46,7 @@ class Source:
 
 
 class Others:
-    """The logs of all other branches of this clone, each read when it is first needed."""
+    """Logs of all other branches of this clone, each read when it is first needed."""
 
     def __init__(self, repo: Repo, logs: Logs, env: Mapping[str, str]) -> None:
         self._logs = [each for each in recorded(repo) if each.branch_slug != logs.branch_slug]
