@@ -7,13 +7,15 @@ import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.base.process import process
 from correctless.base.text import one_line
+
+T = TypeVar("T")
 
 _SECONDS = 60.0
 _PAGES = 50  # of a hundred: an API whose pages never end must not hang a run
@@ -117,8 +119,7 @@ class GitHub:
         variables: dict[str, str | int] = {"owner": owner, "name": name, "number": number}
         answer = self.ask("read the pull request", _BODY, variables)
         pull = take(take(answer, "repository", dict), "pullRequest", dict)
-        body: str = take(pull, "body", str)
-        return body
+        return take(pull, "body", str)
 
     def create(self, *, head: str, base: str, title: str, body: str) -> tuple[int, str]:
         """Open a pull request from branch `head` into `base` and return its number and URL."""
@@ -169,8 +170,7 @@ class GitHub:
             raise strange("it is not JSON") from None
         if type(answer) is dict and "errors" in answer:  # the data beside them may be incomplete
             raise strange("it names errors")
-        data: dict[str, Any] = take(answer, "data", dict)
-        return data
+        return take(answer, "data", dict)
 
     def _do(self, what: str, *args: str, stdin: bytes | None = None) -> bytes:
         done = self.gh(*args, stdin=stdin)
@@ -256,16 +256,15 @@ def first_line(output: bytes, *, skip: str = "") -> str:
 
 
 def _pull_request(node: Any) -> PullRequest:
-    number = take(node, "number", int)
     return PullRequest(
-        number=number,
+        number=take(node, "number", int),
         url=take(node, "url", str),
         body=take(node, "body", str),
         id=take(node, "id", str),
     )
 
 
-def take(value: Any, name: str, kind: type) -> Any:
+def take(value: Any, name: str, kind: type[T]) -> T:
     """Return the value at `name` of one JSON object.
 
     Raises: Stop(3) when it is of another type, null or missing.
@@ -273,7 +272,7 @@ def take(value: Any, name: str, kind: type) -> Any:
     # type() and not isinstance: True must not pass for the number 1
     if type(value) is not dict or type(value.get(name)) is not kind:
         raise strange(f"no {kind.__name__} at '{name}'")
-    return value[name]
+    return cast("T", value[name])
 
 
 def strange(what: str) -> Stop:

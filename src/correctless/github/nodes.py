@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.github.client import strange, take
 from correctless.github.facts import Check, Comment, Status, Thread
 from correctless.project.git.objectid import OID
+
+T = TypeVar("T")
 
 STATES = ("OPEN", "CLOSED", "MERGED")
 MERGEABLE = ("MERGEABLE", "CONFLICTING", "UNKNOWN")
@@ -23,7 +25,7 @@ CONCLUSIONS = (
 STATUS_STATES = ("ERROR", "EXPECTED", "FAILURE", "PENDING", "SUCCESS")
 
 
-def _split(nodes: tuple[dict[str, Any], ...], kind: str) -> Iterator[dict[str, Any]]:
+def _of_kind(nodes: tuple[dict[str, Any], ...], kind: str) -> Iterator[dict[str, Any]]:
     for node in nodes:
         if one_of(node, "__typename", ("CheckRun", "StatusContext")) == kind:
             yield node
@@ -31,14 +33,14 @@ def _split(nodes: tuple[dict[str, Any], ...], kind: str) -> Iterator[dict[str, A
 
 def checks(nodes: tuple[dict[str, Any], ...]) -> tuple[Check, ...]:
     """Return the check runs among the nodes."""
-    return tuple(_check(node) for node in _split(nodes, "CheckRun"))
+    return tuple(_check(node) for node in _of_kind(nodes, "CheckRun"))
 
 
 def statuses(nodes: tuple[dict[str, Any], ...]) -> tuple[Status, ...]:
     """Return the commit statuses among the nodes."""
     return tuple(
         Status(text(n, "context"), one_of(n, "state", STATUS_STATES), time(n, "createdAt"))
-        for n in _split(nodes, "StatusContext")
+        for n in _of_kind(nodes, "StatusContext")
     )
 
 
@@ -65,8 +67,8 @@ def _check(node: dict[str, Any]) -> Check:
 def since(nodes: tuple[dict[str, Any], ...]) -> datetime:
     """Return the time at which the first check of a head commit was created."""
     # A commit's own date is its author's to choose; a suite or a status is dated by the host, and created after the push.
-    times = [time(take(n, "checkSuite", dict), "createdAt") for n in _split(nodes, "CheckRun")]
-    times += [time(n, "createdAt") for n in _split(nodes, "StatusContext")]
+    times = [time(take(n, "checkSuite", dict), "createdAt") for n in _of_kind(nodes, "CheckRun")]
+    times += [time(n, "createdAt") for n in _of_kind(nodes, "StatusContext")]
     if not times:
         raise cannot("no check says since when this head is there")
     return min(times)
@@ -101,7 +103,7 @@ def _comment(node: dict[str, Any]) -> Comment:
     return Comment(author(node), time(node, "createdAt"))
 
 
-def maybe(value: dict[str, Any], name: str, kind: type) -> Any:
+def maybe(value: dict[str, Any], name: str, kind: type[T]) -> T | None:
     """Return a value that may be null; a missing key is an error."""
     if type(value) is dict and name in value and value[name] is None:
         return None
@@ -110,7 +112,7 @@ def maybe(value: dict[str, Any], name: str, kind: type) -> Any:
 
 def text(value: dict[str, Any], name: str) -> str:
     """Return a string that must not be empty."""
-    text: str = take(value, name, str)
+    text = take(value, name, str)
     if not text:
         raise strange(f"'{name}' is empty")
     return text
@@ -118,7 +120,7 @@ def text(value: dict[str, Any], name: str) -> str:
 
 def one_of(value: dict[str, Any], name: str, known: tuple[str, ...]) -> str:
     """Return a string that must be one of the known ones."""
-    member: str = take(value, name, str)
+    member = take(value, name, str)
     if member not in known:
         raise strange(f"'{name}' is '{member}', which this program does not know")
     return member
@@ -126,7 +128,7 @@ def one_of(value: dict[str, Any], name: str, known: tuple[str, ...]) -> str:
 
 def sha(value: dict[str, Any], name: str) -> str:
     """Return a commit id."""
-    commit: str = take(value, name, str)
+    commit = take(value, name, str)
     if not OID.match(commit):
         raise strange(f"'{name}' is not a commit id")
     return commit
@@ -134,7 +136,7 @@ def sha(value: dict[str, Any], name: str) -> str:
 
 def time(value: dict[str, Any], name: str) -> datetime:
     """Return a time with its zone."""
-    stamp: str = take(value, name, str)
+    stamp = take(value, name, str)
     try:
         moment = datetime.fromisoformat(stamp)
     except ValueError:

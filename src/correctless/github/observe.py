@@ -42,9 +42,9 @@ def observe(
     read = all(isinstance(fact, Known) for fact in (checks, base, threads, comments))
     return PullFacts(
         repository=_of(pull, lambda p: f"{host}/{take(p['repository'], 'nameWithOwner', str)}"),
-        number=_of(pull, lambda p: _number(p)),
+        number=_of(pull, lambda p: take(p, "number", int)),
         state=_of(pull, lambda p: nodes.one_of(p, "state", nodes.STATES)),
-        draft=_of(pull, lambda p: bool(take(p, "isDraft", bool))),
+        draft=_of(pull, lambda p: take(p, "isDraft", bool)),
         base=_of(pull, lambda p: nodes.text(p, "baseRefName")),
         base_sha=base_sha,
         head=head,
@@ -102,7 +102,7 @@ class _PullRequestQueries:
             if not known or set(queries.QUEUE_FIELDS) & set(known):
                 raise
             return False
-        waits, enabled = (bool(take(pull, name, bool)) for name in queries.QUEUE_FIELDS)
+        waits, enabled = (take(pull, name, bool) for name in queries.QUEUE_FIELDS)
         return waits or enabled
 
     def _client(self) -> GitHub:
@@ -157,11 +157,6 @@ def _of(fact: Fact[Any], read: Callable[[Any], T]) -> Fact[T]:
 # The pull request itself
 
 
-def _number(pull: dict[str, Any]) -> int:
-    number: int = take(pull, "number", int)
-    return number
-
-
 def _head(pull: dict[str, Any]) -> str:
     return nodes.sha(pull, "headRefOid")
 
@@ -201,8 +196,4 @@ def _contexts(commit: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _in(name: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    def connection(pull: dict[str, Any]) -> dict[str, Any]:
-        page: dict[str, Any] = take(pull, name, dict)
-        return page
-
-    return connection
+    return lambda pull: take(pull, name, dict)

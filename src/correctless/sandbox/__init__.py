@@ -161,9 +161,7 @@ def _rules(
     ]
     cleared += [AccessRule(path, "hide") for path in _RUNTIME]
     secret = [
-        rule
-        for rule in credentials.rules(place.env, place.git, credentials.own_home())
-        if os.path.lexists(rule.path)
+        rule for rule in credentials.rules(place.env, place.git, state.home()) if os.path.lexists(rule.path)
     ]
     yield from (*cleared, *secret)
     yield from _shown_again(_programs(arguments, env), (*cleared, *secret))

@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 
 from correctless.base import below
-from correctless.sandbox.reach import AccessRule, inside
+from correctless.sandbox.reach import AccessRule, inside, names_in
 
 # Below the home folder; each is hidden whole.
 _AT_HOME = (
@@ -83,7 +83,7 @@ def rules(env: Mapping[str, str], named: Mapping[str, str], own: str = "") -> It
             for target in _linked(path, deep=os.path.basename(path) == ".ssh"):
                 if not any(inside(each, target) for each in map(os.path.realpath, homes)):
                     yield AccessRule(target, "hide")
-        for name in _names(os.path.join(home, ".ssh")):
+        for name in names_in(os.path.join(home, ".ssh")):
             if _PUBLIC.match(name):
                 yield AccessRule(os.path.join(home, ".ssh", name), "read")
         # Claude Code itself, where it is installed for this user alone.
@@ -98,17 +98,6 @@ def rules(env: Mapping[str, str], named: Mapping[str, str], own: str = "") -> It
     for path in (*_SYSTEM, *_host_keys()):
         if os.access(path, os.R_OK):  # by root
             yield AccessRule(path, "hide")
-
-
-def own_home() -> str:
-    """Return the home folder in the user database, whatever HOME is.
-
-    "" where it has none.
-    """
-    try:
-        return pwd.getpwuid(os.getuid()).pw_dir
-    except KeyError:
-        return ""
 
 
 def _user() -> str:
@@ -137,7 +126,7 @@ def _linked(folder: str, *, deep: bool) -> Iterator[str]:
     folders, most = [folder], _MOST
     while folders and most:
         current, most = folders.pop(), most - 1
-        for name in _names(current):
+        for name in names_in(current):
             path = os.path.join(current, name)
             if os.path.islink(path) and os.path.exists(path) and not _PUBLIC.match(name):
                 yield os.path.realpath(path)
@@ -146,7 +135,7 @@ def _linked(folder: str, *, deep: bool) -> Iterator[str]:
 
 
 def _host_keys() -> Iterator[str]:
-    for name in _names("/etc/ssh"):
+    for name in names_in("/etc/ssh"):
         if name.endswith("_key"):
             yield os.path.join("/etc/ssh", name)
 
@@ -201,10 +190,3 @@ def _head(path: str) -> bytes:
         return below.read(os.path.realpath(path), _LARGEST)
     except OSError:
         return b""
-
-
-def _names(folder: str) -> list[str]:
-    try:
-        return sorted(os.listdir(folder))
-    except OSError:
-        return []

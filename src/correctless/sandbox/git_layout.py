@@ -13,7 +13,7 @@ from contextlib import suppress
 from correctless.base import below
 from correctless.base.exits import REFUSED, Stop
 from correctless.project.git import Repo, before
-from correctless.sandbox.reach import AccessRule, inside
+from correctless.sandbox.reach import AccessRule, inside, names_in
 
 # Each of these decides what git does for every later user of the repository.
 _DECIDES = (
@@ -122,7 +122,7 @@ def _in_git_folders(repo: Repo, path: str) -> bool:
 def _worktrees_in(repo: Repo) -> Iterator[str]:
     """Yield other worktrees inside of this one."""
     folder = os.path.join(repo.common_dir, "worktrees")
-    for name in _names(folder):
+    for name in names_in(folder):
         with suppress(OSError):
             content = below.read(os.path.join(folder, name, "gitdir"), _LONGEST, root=repo.common_dir)
             top = os.path.dirname(os.path.normpath(os.fsdecode(content.rstrip(b"\r\n"))))
@@ -167,7 +167,7 @@ def _packed(common: str) -> bytes:
 def _alone(folder: str, name: str) -> Iterator[AccessRule]:
     """Yield rules that make one entry of a folder writable; it may be missing."""
     yield AccessRule(folder, "write")
-    for other in _names(folder)[:_SIBLINGS]:
+    for other in names_in(folder)[:_SIBLINGS]:
         if other != name:
             yield _read_only(os.path.join(folder, other))
 
@@ -177,13 +177,6 @@ def _objects(objects: str) -> Iterator[AccessRule]:
     yield AccessRule(objects, "write")
     yield _read_only(os.path.join(objects, "info"))
     pack = os.path.join(objects, "pack")
-    names = _names(pack)
-    for name in names if len(names) <= _PACKS else ("",):
+    packs = names_in(pack)
+    for name in packs if len(packs) <= _PACKS else ("",):
         yield _read_only(os.path.join(pack, name))
-
-
-def _names(folder: str) -> list[str]:
-    try:
-        return sorted(os.listdir(folder))
-    except OSError:
-        return []

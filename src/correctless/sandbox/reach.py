@@ -189,3 +189,11 @@ def nearest(path: str, rules: Mapping[str, AccessRule]) -> AccessRule | None:
             return rules[above]
         path = above
     return None
+
+
+def names_in(folder: str) -> list[str]:
+    """Return the names in a folder, sorted; none where it cannot be listed."""
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []

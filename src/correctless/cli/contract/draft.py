@@ -92,13 +92,7 @@ def _known(path: str) -> dict[str, str]:
     for key, value in table.items():
         if key not in draft.ASKED:
             raise Stop(exits.USAGE, f"{path}: unknown key '{key}'. Allowed: {', '.join(draft.ASKED)}")
-        known[key] = (
-            value
-            if isinstance(value, str)
-            else value.isoformat()
-            if hasattr(value, "isoformat")
-            else str(value)
-        )
+        known[key] = str(value.isoformat() if hasattr(value, "isoformat") else value)
     return known
 
 

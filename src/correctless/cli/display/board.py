@@ -9,18 +9,8 @@ from typing import Literal
 
 from correctless.agents import Activity
 from correctless.base.text import duration, printable
-from correctless.runlog.events import (
-    AgentEnded,
-    AttemptFailed,
-    DecisionsTaken,
-    Logged,
-    Rerun,
-    Resumed,
-    Reverted,
-    RunStarted,
-    StepContinued,
-    StepStarted,
-)
+from correctless.runlog import events
+from correctless.runlog.events import Logged
 from correctless.runlog.state import State
 
 Mark = Literal["done", "running", "paused", "waiting", "failed", "left out"]
@@ -78,26 +68,28 @@ class Board:
     def event(self, state: State, logged: Logged, now: float) -> None:
         """Add one event, and the state after it."""
         event = logged.event
-        if isinstance(event, RunStarted):
+        if isinstance(event, events.RunStarted):
             self._took, self._decided, self._notes = {}, {}, {}
-        elif not isinstance(event, Resumed) and self._last:
+        elif not isinstance(event, events.Resumed) and self._last:
             # The time before a `resumed` was waiting, or no dispatcher ran.
             self._add(_place(self._state), _between(self._last, logged.timestamp))
         match event:
-            case StepStarted(step=step, attempt=attempt):
+            case events.StepStarted(step=step, attempt=attempt):
                 self._decided[step, attempt] = (0, 0)
-            case DecisionsTaken(step=step, attempt=attempt, count=count, deferred=deferred):
+            case events.DecisionsTaken(step=step, attempt=attempt, count=count, deferred=deferred):
                 self._decided[step, attempt] = (count, deferred)
-            case AttemptFailed(step=step, attempt=attempt) | Reverted(step=step, attempt=attempt):
+            case (
+                events.AttemptFailed(step=step, attempt=attempt) | events.Reverted(step=step, attempt=attempt)
+            ):
                 self._decided.pop((step, attempt), None)
-            case Rerun(discarded=gone):
+            case events.Rerun(discarded=gone):
                 for each in gone:
                     self._decided.pop((each.step, each.attempt), None)
             case _:
                 pass
-        if isinstance(event, StepStarted | StepContinued | AgentEnded):
+        if isinstance(event, events.StepStarted | events.StepContinued | events.AgentEnded):
             self._usage, self._last_activity = (0, 0.0, False), None
-        if isinstance(event, StepStarted | StepContinued | AgentEnded | Resumed):
+        if isinstance(event, events.StepStarted | events.StepContinued | events.AgentEnded | events.Resumed):
             self._notes.pop("waits", None)
         self._state, self._last, self._since = state, logged.timestamp, now
 
@@ -186,14 +178,14 @@ class Board:
             estimated=any(item.estimated for item in spent) or (current and self._usage[2]),
             decisions=sum(count for count, _ in decided),
             deferred=sum(deferred for _, deferred in decided),
-            note="discarded" if isinstance(outcome, Reverted) else "",
+            note="discarded" if isinstance(outcome, events.Reverted) else "",
         )
 
     def _mark(self, index: int, name: str) -> Mark:
         state = self._state
         for item in state.finished:
             if item.step == name:
-                return "failed" if isinstance(item, Reverted) else "done"
+                return "failed" if isinstance(item, events.Reverted) else "done"
         return self._at() if index == state.index else "waiting"
 
     def _at(self) -> Mark:

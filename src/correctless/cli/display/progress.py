@@ -9,34 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from correctless.base.text import counted, duration, printable
+from correctless.runlog import events
 from correctless.runlog.branch import Recorded
-from correctless.runlog.events import (
-    Abandoned,
-    AgentEnded,
-    Answered,
-    Asking,
-    AttemptFailed,
-    Completed,
-    Consolidated,
-    DecisionsTaken,
-    GateClosed,
-    GateOpened,
-    Logged,
-    Merged,
-    Published,
-    PublishIntended,
-    Rerun,
-    Resumed,
-    Reverted,
-    Rewound,
-    RunStarted,
-    RunStopped,
-    StepChecked,
-    StepContinued,
-    StepFinished,
-    StepStarted,
-    fields_of,
-)
+from correctless.runlog.events import Logged, fields_of
 from correctless.runlog.manifest import status as status_word
 from correctless.runlog.plan import Plan
 from correctless.runlog.state import State
@@ -78,64 +53,64 @@ def as_json(logged: Logged) -> str:
 
 def _event_text(state: State, logged: Logged) -> str:
     match logged.event:
-        case RunStarted(plan=run_plan, approved_by=by):
+        case events.RunStarted(plan=run_plan, approved_by=by):
             return f"run {logged.run} started on {run_plan.branch}: {_pipeline(run_plan)} (spec approved by {by})"
-        case StepStarted(step=step, attempt=attempt):
+        case events.StepStarted(step=step, attempt=attempt):
             return f"{step}: attempt {attempt} {_place(state)}".rstrip()
-        case StepContinued(step=step, attempt=attempt):
+        case events.StepContinued(step=step, attempt=attempt):
             return f"{step}: attempt {attempt} continues in its session"
-        case Asking(step=step, entries=entries):
+        case events.Asking(step=step, entries=entries):
             text = (
                 f"{counted(len(entries), 'decision')} put to you"
                 if entries
                 else "unattended, so no question was asked"
             )
             return f"{step}: {text}"
-        case Answered(step=step, by=""):
+        case events.Answered(step=step, by=""):
             return f"{step}: no answer, the defaults apply and stay deferred"
-        case Answered(step=step, by=by, confirmed=confirmed, changed=changed):
+        case events.Answered(step=step, by=by, confirmed=confirmed, changed=changed):
             return f"{step}: {by} confirmed {confirmed} and changed {changed}"
-        case AgentEnded(step=step, outcome=outcome, seconds=seconds) as ended:
+        case events.AgentEnded(step=step, outcome=outcome, seconds=seconds) as ended:
             money = (
                 f", {'~' if ended.cost_estimated else ''}{ended.cost_usd:.2f} USD" if ended.cost_usd else ""
             )
             why = f": {ended.reason}" if ended.reason else ""
             how = "finished" if outcome == "ok" else f"ended: {outcome}"
             return f"{step}: agent {how} ({duration(seconds)}{money}){why}"
-        case DecisionsTaken(step=step, count=count, deferred=deferred):
+        case events.DecisionsTaken(step=step, count=count, deferred=deferred):
             return f"{step}: {counted(count, 'decision')} recorded, {deferred} deferred"
-        case StepChecked(step=step, ok=False, detail=detail):
+        case events.StepChecked(step=step, ok=False, detail=detail):
             return f"{step}: check failed: {detail.splitlines()[0] if detail else ''}"
-        case StepFinished(step=step, commit=commit):
+        case events.StepFinished(step=step, commit=commit):
             return f"{step}: done, {commit[:12]}"
-        case AttemptFailed(step=step, attempt=attempt):
+        case events.AttemptFailed(step=step, attempt=attempt):
             return f"{step}: attempt {attempt} was reverted"
-        case Reverted(step=step, reason=reason):
+        case events.Reverted(step=step, reason=reason):
             return f"{step}: its work was discarded: {reason.splitlines()[0] if reason else ''}"
-        case Rerun(step=step, by=by):
+        case events.Rerun(step=step, by=by):
             return f"{step} and all later steps run again, as {by} asked"
-        case Consolidated(commit=commit):
+        case events.Consolidated(commit=commit):
             return f"consolidation: done, {commit[:12]}"
-        case GateClosed(entries=entries, inherited=inherited, digest=digest):
+        case events.GateClosed(entries=entries, inherited=inherited, digest=digest):
             named = counted(len(entries) + len(inherited), "decision")
             return f"waiting for your confirmation of {named} (the gate is closed), digest {digest[:8]}"
-        case GateOpened(by=by, channel=channel):
+        case events.GateOpened(by=by, channel=channel):
             return f"ready to publish (the gate is open){f': confirmed by {by} ({channel})' if by else ''}"
-        case Published(url=url, how=how):
+        case events.Published(url=url, how=how):
             return f"pull request: {url or how}"
-        case Merged(number=number, commit=commit, contract=contract):
+        case events.Merged(number=number, commit=commit, contract=contract):
             return f"pull request {number}: merged as {commit[:12]}, as the contract {contract} allows"
-        case Completed():
+        case events.Completed():
             return "complete"
-        case Abandoned(by=by):
+        case events.Abandoned(by=by):
             return f"abandoned by {by}"
-        case Resumed(unclean=True):
+        case events.Resumed(unclean=True):
             return "resumed after the dispatcher died"
-        case Resumed(park=str() as remote):
+        case events.Resumed(park=str() as remote):
             return f"resumed, brought from '{remote}'"
-        case Resumed():
+        case events.Resumed():
             return "resumed"
-        case RunStopped() | PublishIntended() | Rewound() | StepChecked():
+        case events.RunStopped() | events.PublishIntended() | events.Rewound() | events.StepChecked():
             return ""
 
 

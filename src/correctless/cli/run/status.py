@@ -46,10 +46,7 @@ def status(everything: bool, as_json: bool, follow: bool) -> int:
         anchors.refuse_disproved(logs, None if everything else repo, os.environ)
     if not everything:
         refuse_without_run(chosen[0])
-    states = [views.state_of(logs) for logs in chosen]
-    if everything:  # skip a branch that has only decisions written by hand
-        ran = [(logs, state) for logs, state in zip(chosen, states, strict=True) if state.plan is not None]
-        chosen, states = [logs for logs, _ in ran], [state for _, state in ran]
+    states = [(logs, views.state_of(logs)) for logs in chosen]
     places = repo.worktrees()
     values = [
         progress.status_values(
@@ -57,7 +54,8 @@ def status(everything: bool, as_json: bool, follow: bool) -> int:
             living=lock.is_held_on(state.branch, places),
             inherited="" if everything else _inherited(repo, logs),
         )
-        for state, logs in zip(states, chosen, strict=True)
+        for logs, state in states
+        if not everything or state.plan is not None  # not a branch with only decisions written by hand
     ]
     if as_json:
         click.echo(json.dumps(values if everything else values[0], indent=2))
