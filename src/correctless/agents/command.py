@@ -108,7 +108,7 @@ class _Answer:
         elif not answer.strip():
             faults.append("the answer is empty")
         if faults and self._stderr:
-            faults.append(f"it said: {self._stderr}")
+            faults.append(f"standard error: {self._stderr}")
         return Outcome(
             kind="failed" if faults else "ok",
             answer=answer,

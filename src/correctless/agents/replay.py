@@ -64,7 +64,7 @@ class Replay:
         return self._command().outcome_from_transcript(task)
 
     def _command(self) -> Command:
-        # -P and an own PYTHONPATH: run from the worktree, a folder `correctless` there must not be taken for this package.
+        # -P and an own PYTHONPATH: a folder `correctless` in the worktree must not be imported in place of this package.
         package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
         argv = (sys.executable, "-P", "-m", "correctless.agents.replay", self.folder)
         return Command(self.spelled, argv, {"PYTHONPATH": package})

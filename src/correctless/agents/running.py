@@ -49,7 +49,7 @@ class OutputParser(Protocol):
     def over(self) -> Over | Literal[""]:
         """Limit the agent exceeded by its own account, "" without one.
 
-        It is then ended at once, whatever it would do itself.
+        It is then ended at once.
         """
 
     def raw(self, line: OutputLine) -> bytes:
@@ -161,7 +161,7 @@ def over_limit(limit: Limit | Over, task: Task) -> str:
     limits = task.limits
     match limit:
         case "idle":
-            return f"nothing was heard for {limits.idle_s:g} s (idle limit)"
+            return f"no output for {limits.idle_s:g} s (idle limit)"
         case "wall":
             return f"it took longer than {limits.wall_s:g} s (wall limit)"
         case "turns":

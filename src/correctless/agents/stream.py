@@ -96,7 +96,7 @@ class Stream:
         if event is None:
             self._unreadable += 1
             if self._unreadable <= _COMPLAINTS:
-                more = ". of more such lines nothing is said" if self._unreadable == _COMPLAINTS else ""
+                more = ". further ones are not reported" if self._unreadable == _COMPLAINTS else ""
                 yield Activity("warning", f"unreadable line of {size} bytes from the client{more}")
             return
         kind, subtype = event.get("type"), event.get("subtype")
@@ -280,7 +280,7 @@ class Stream:
         if self._plugin_errors:
             faults.append(f"plugin not loaded: {self._plugin_errors[0]}")
         if result is None:
-            faults.append("there is no result line")
+            faults.append("the stream has no result line")
             if self._unreadable:
                 faults.append(f"unreadable lines: {self._unreadable}")
         else:
@@ -290,7 +290,7 @@ class Stream:
         if self._size > MAX_ANSWER:
             faults.append(over_answer())
         if faults and self._stderr:
-            faults.append(f"it said: {self._stderr}")
+            faults.append(f"standard error: {self._stderr}")
         return faults
 
     def _pause(self, result: Mapping[str, Any] | None) -> str:

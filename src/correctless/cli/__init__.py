@@ -173,9 +173,9 @@ def _on_path(program: str) -> bool:
 
 
 def _say(message: str) -> None:
-    # One line, whatever a file name or an agent put into the message.
+    # One line: a file name or an agent's text in the message may have several.
     line = printable(" ".join(typable(message).splitlines()))
     try:
         print(f"correctless: {line}", file=sys.stderr)
     except OSError:
-        return  # standard error is closed; the exit code still says it
+        return  # standard error is closed; the exit code is enough

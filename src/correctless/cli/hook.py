@@ -19,7 +19,7 @@ _MOST = 1 << 24  # bytes of one input
 def main(argv: list[str]) -> int:
     """Answer one hook.
 
-    Returns 0 whatever the answer is, and 2 for an unknown hook.
+    Returns 0 for any answer, and 2 for an unknown hook.
     """
     if len(argv) != 1 or argv[0] not in _EVENTS:
         print(

@@ -138,7 +138,7 @@ def _fitted(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -
 def _console(out: IO[str]) -> Console:
     from rich.console import Console
 
-    # Not rich's own guess: without a terminal it says 80 columns, and cuts what a pipe could take whole.
+    # Not rich's own guess: without a terminal it takes 80 columns, and would cut the lines of a pipe.
     width = shutil.get_terminal_size((80, 24)).columns if out.isatty() else _NO_TERMINAL
     return Console(file=out, width=width, soft_wrap=False)
 

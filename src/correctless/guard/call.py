@@ -46,7 +46,7 @@ def main() -> int:
 
         reason = denial(data, environ)
     except BaseException as error:  # noqa: BLE001 a judgement that failed must not let the call through
-        reason = f"this call could not be judged ({type(error).__name__}: {error}). say it in another way"
+        reason = f"this call could not be judged ({type(error).__name__}: {error}). write it in another way"
     if reason is None:
         return 0
     sys.stderr.write("correctless guard: {}\n".format(" ".join(reason.split())))
@@ -66,7 +66,7 @@ if __name__ == "__main__":
     try:  # noqa: SIM105 contextlib takes a millisecond
         sys.stderr.flush()
     except OSError:
-        pass  # nobody reads the reason; the exit code still denies
+        pass  # the reason cannot be written; the exit code still denies
     if "os" in sys.modules:
         # The system frees all memory at once, an orderly exit piece by piece.
         sys.modules["os"]._exit(code)

@@ -90,11 +90,11 @@ def record_answer(
             exits.USAGE,
             f"'{digest}' is too short for a digest. Type at least {_LEAST} characters of it",
         )
-    here = git.find(prompt.cwd)
-    who = person.name(here, env)
-    with Lock.take(here, "an answer typed into Claude Code"):
-        anchors.refuse_disproved(paths.logs(here), here, env)
-        return _confirm(here, digest, who, now) if what == "confirm" else _approve(here, digest, who, now)
+    repo = git.find(prompt.cwd)
+    who = person.name(repo, env)
+    with Lock.take(repo, "an answer typed into Claude Code"):
+        anchors.refuse_disproved(paths.logs(repo), repo, env)
+        return _confirm(repo, digest, who, now) if what == "confirm" else _approve(repo, digest, who, now)
 
 
 def _confirm(repo: Repo, digest: str, who: str, now: datetime) -> str:

@@ -123,7 +123,7 @@ def published(repo: Repo, base: str) -> tuple[str, dict[str, str]]:
         )
     but = ("--", ".", *(f":(exclude,literal){path}" for path in excluded)) if excluded else ("--",)
     each = repo.git("log", "--patch", "--format=", *plain, f"{start}..HEAD", *but)
-    # A merge has no patch in the log; what it changed by itself shows in the sum.
+    # A merge has no patch in the log; its own changes are in the sum.
     whole = repo.git("diff", *plain, start, "HEAD", *but)
     log = repo.git("log", "-z", "--format=%h%n%B", f"{start}..HEAD")
     messages = dict(item.split("\n", 1) for item in log.split("\0") if item)

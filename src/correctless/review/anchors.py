@@ -146,8 +146,8 @@ def _declared_new(log: str, env: Mapping[str, str]) -> Iterator[Finding]:
     """Yield each declaration that this workspace is new: it voids all earlier notes."""
     for each in workspaces.declared(log, env):
         what = (
-            f"{each.by} said at {each.timestamp} ({each.channel}) that this workspace is new: "
-            f"what was noted before of {len(each.noted)} logs is kept aside"
+            f"{each.by} declared at {each.timestamp} ({each.channel}) that this workspace is new: "
+            f"the earlier notes of {len(each.noted)} logs are set aside"
         )
         yield Finding(log, 1, 1, "log-anchor", what, "warning")
 

@@ -106,7 +106,7 @@ def _loss(what: Repaired, now: datetime, events: int) -> dict[str, Any]:
         at=Attempt(),
         now=timestamp(now),
         unlisted=1,
-        reason=f"the log before this entry was {what.action}; what it held has to be looked at by a person",
+        reason=f"the log before this entry was {what.action}; its lost entries need your review",
         extra={
             "lost_seq": lost.seq,
             "lost_head": lost.sha256,

@@ -164,8 +164,8 @@ def _rules(
         rule for rule in credentials.rules(place.env, place.git, state.home()) if os.path.lexists(rule.path)
     ]
     yield from (*cleared, *secret)
-    yield from _shown_again(_programs(arguments, env), (*cleared, *secret))
-    yield from _shown_again(
+    yield from _visible_below(_programs(arguments, env), (*cleared, *secret))
+    yield from _visible_below(
         (*arguments, repo.home, repo.common_dir, home, os.path.realpath("/etc/resolv.conf")), cleared
     )
     for path in sockets.listening(home):
@@ -200,7 +200,7 @@ def _programs(arguments: Sequence[str], env: Mapping[str, str]) -> Iterator[str]
     yield from arguments[:1]
 
 
-def _shown_again(paths: Iterable[str], hidden: Sequence[AccessRule]) -> Iterator[AccessRule]:
+def _visible_below(paths: Iterable[str], hidden: Sequence[AccessRule]) -> Iterator[AccessRule]:
     """Yield rules that show those of `paths` that are below something hidden.
 
     Each is shown by its real name and by that of a link which leads to it.

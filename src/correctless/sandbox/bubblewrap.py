@@ -55,7 +55,7 @@ def prefix(programs: Sequence[str], reach: Reach, cwd: str) -> tuple[str, ...]:
         else:
             bind = "--bind" if rule.access == "write" else "--ro-bind"
             options += [bind, rule.source or rule.path, rule.path]
-    # Frozen last: before, the mount points of what is shown inside of a hidden folder are made in it.
+    # Frozen last: before that, mount points are made inside of hidden folders.
     whole = shlex.join((*options, *frozen, "--chdir", cwd, "--"))
     lines.append(f'exec {whole} "$@" 9<{shlex.quote(reach.filter)}')  # it wants the filter as an open file
     return (unshare, *_ALONE, "/bin/sh", "-c", "\n".join(lines), "sh")

@@ -146,9 +146,9 @@ def _identities(home: str) -> Iterator[str]:
     files = [os.path.join(ssh, "config"), "/etc/ssh/ssh_config"]
     for file in files:  # grows while it is read
         text = _head(file).decode("utf-8", "replace")
-        for words in _INCLUDE.findall(text) if len(files) < _MOST else ():
-            for word in words.split():
-                pattern = os.path.join(os.path.dirname(file), os.path.expanduser(word.strip('"')))
+        for patterns in _INCLUDE.findall(text) if len(files) < _MOST else ():
+            for pattern_text in patterns.split():
+                pattern = os.path.join(os.path.dirname(file), os.path.expanduser(pattern_text.strip('"')))
                 files += [each for each in sorted(glob.glob(pattern)) if each not in files]
         for option in _IDENTITY.findall(text):
             yield from _files_in(option, home)

@@ -81,7 +81,7 @@ def arrange(rules: Iterable[AccessRule]) -> tuple[AccessRule, ...]:
         if visible and (
             rule.access == "link" or (rule.source and rule.access == "read" and os.path.islink(path))
         ):
-            continue  # a link that is seen as it is leads there by itself, and bwrap would follow it
+            continue  # a visible link already leads there, and bwrap would follow it
         if not rule.source and rule.access == ("hide" if replaced else above.access if above else "read"):
             continue
         if above is not None and above.access == "write" and not replaced:

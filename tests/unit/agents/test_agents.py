@@ -316,12 +316,12 @@ def test_a_command_gets_the_prompt_and_its_output_is_the_answer(task: Task, tmp_
         ("print('answer'); exit(3)", "exit code 3"),
         (
             "import sys; sys.exit('no key\\x1b[2J')",
-            "exit code 1; the answer is empty; it said: no key\\x1b[2J",
+            "exit code 1; the answer is empty; standard error: no key\\x1b[2J",
         ),
         ("print()", "the answer is empty"),
         (
             "import time; print('half', flush=True); time.sleep(60)",
-            "nothing was heard for 0.5 s (idle limit)",
+            "no output for 0.5 s (idle limit)",
         ),
         ("import os; os.kill(os.getpid(), 9)", "exit code -9; the answer is empty"),
         (
@@ -537,7 +537,7 @@ def test_a_watcher_hears_of_twenty_unreadable_lines_and_all_are_counted(task: Ta
     stream = Stream(task)
     told = [one.text for _ in range(50) for one in stream.feed(OutputLine("out", b"x"))]
     assert len(told) == 20
-    assert told[-1].endswith("of more such lines nothing is said")
+    assert told[-1].endswith("further ones are not reported")
     assert "unreadable lines: 50" in stream.outcome(End(0, True, None)).reason
 
 
@@ -584,7 +584,7 @@ def test_extra_usage_that_must_not_be_is_a_pause_until_the_window_that_is_used_u
     assert outcome(**month, unifiedWindows="soon").resume_at is None
 
 
-TOO_MUCH = "it wrote more than 100,000 bytes; the stream has no init line; there is no result line; unreadable lines: 11"
+TOO_MUCH = "it wrote more than 100,000 bytes; the stream has no init line; the stream has no result line; unreadable lines: 11"
 
 
 def test_an_attempt_that_writes_without_end_is_ended(task: Task, tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ class Board:
         self._state, self._last, self._since = state, logged.timestamp, now
 
     def activity(self, item: Activity, now: float) -> None:
-        """Add something that the agent or the dispatcher says between two events."""
+        """Add one activity of the agent or the dispatcher between two events."""
         text = printable(item.text)
         step = self._state.step
         if item.kind == "decision" and step is not None:

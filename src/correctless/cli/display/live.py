@@ -261,7 +261,7 @@ class Screen:
 
     def _measure(self) -> tuple[int, int]:
         size = os.get_terminal_size(self._fd)
-        return max(size.columns or 80, 12), max(size.lines or 24, 3)  # a terminal that doesn't know says 0
+        return max(size.columns or 80, 12), max(size.lines or 24, 3)  # some terminals report 0
 
     def _foreground(self) -> bool:
         try:

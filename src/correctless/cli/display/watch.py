@@ -45,7 +45,7 @@ class Watcher(Protocol):
         """Show one event, and the state after it."""
 
     def activity(self, item: Activity) -> None:
-        """Show something that the agent or the dispatcher says."""
+        """Show one activity of the agent or the dispatcher."""
 
     def interrupted(self, times: int) -> None:
         """Note a Ctrl-C, the first or the second; called by a signal handler."""

@@ -210,7 +210,7 @@ def repair(log: str | None, as_json: bool) -> int:
     text = {
         "intact": "nothing to repair",
         "torn": "cut off a torn last line",
-        "damaged": "started a new log, the damaged one is kept",
+        "damaged": "started a new log, the damaged one is set aside",
         "missing": "started a new log in place of the missing one",
     }[done.action]
     click.echo(printable(f"{text}: {done.aside}" if done.aside else text))

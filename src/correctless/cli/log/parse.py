@@ -243,7 +243,7 @@ def _changes(
     if "claimed_reason" in extra:
         yield (
             "original_escalation_reason",
-            "kept under extra: only a decision that was reported as deferred gives one",
+            "stored under extra: only a decision that was reported as deferred gives one",
         )
     elif reported and not str(obj.get("original_escalation_reason") or "").strip():
         yield "original_escalation_reason", "none reported, recorded the one of the SKILL.md"
@@ -255,16 +255,16 @@ def _changes(
     if "reported_at" in extra:
         yield (
             "timestamp",
-            f"reported {_json(obj.get('timestamp'))}, kept under extra: the time is the log's own",
+            f"reported {_json(obj.get('timestamp'))}, stored under extra: the time is the log's own",
         )
     own = [name for name in extra if name not in _OURS]
     if own:
-        yield "extra", f"kept beside the record: {', '.join(own)}"
+        yield "extra", f"stored beside the record: {', '.join(own)}"
 
 
 def _refusal(key: str, piece: block.Piece) -> Iterator[str]:
     yield f"{key}  refused: {piece.fault}"
-    yield "    recorded as an unlisted decision, deferred, with the text kept in a file:"
+    yield "    recorded as an unlisted decision, deferred, with the text stored in a file:"
     lines = piece.text.split("\n")
     yield from (f"    | {_clipped(line)}" for line in lines[:_LINES])
     if len(lines) > _LINES:

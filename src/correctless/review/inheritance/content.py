@@ -14,7 +14,7 @@ from correctless.runlog.branch import Branch
 from correctless.runlog.events import Consolidated, Logged, RunStarted, StepFinished
 
 _DIFF = (*HISTORY, "diff-tree", "--stdin", "--root", "-r", "--no-renames", "--no-abbrev")
-_TEXT = ("-p", "-U0", "--no-ext-diff", "--no-textconv")  # of binaries the blob tells
+_TEXT = ("-p", "-U0", "--no-ext-diff", "--no-textconv")  # a binary file is compared by its blob
 _FILE = re.compile(r"^diff --git ", re.MULTILINE)  # a line of content begins with + or -
 _EMPTY = (
     "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
