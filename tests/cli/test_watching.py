@@ -69,7 +69,7 @@ def project(scratch_repo: Path, git: Git) -> Project:
 
 @pytest.fixture(autouse=True)
 def _a_terminal_that_can_draw(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TERM", "xterm")  # `watch.chosen` takes no other
+    monkeypatch.setenv("TERM", "xterm")  # `watch.choose` takes no other
 
 
 class Told:

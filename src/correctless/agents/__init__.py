@@ -14,10 +14,7 @@ MakeSandbox = Callable[[Needs, Sequence[str], Mapping[str, str]], Sandbox]  # ne
 
 MAX_ANSWER = 8 << 20  # bytes of UTF-8 of all messages of an attempt: more fails it, and is in its transcript
 
-
-def over_answer() -> str:
-    """Return the reason of an attempt whose answer is too long."""
-    return f"its answer is over {MAX_ANSWER >> 20} MiB"
+OVER_ANSWER = f"its answer is over {MAX_ANSWER >> 20} MiB"
 
 
 @frozen

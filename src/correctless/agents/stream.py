@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from correctless.agents import MAX_ANSWER, Activity, Outcome, Task, over_answer
+from correctless.agents import MAX_ANSWER, OVER_ANSWER, Activity, Outcome, Task
 from correctless.agents.fields import integer, items, mapping, moment, number, text
 from correctless.agents.price import CHARS_A_TOKEN, Usage
 from correctless.agents.running import End, Over, Spent, over_limit
@@ -288,7 +288,7 @@ class Stream:
             if self._refused and not faults:
                 faults.append("the answer is the client's own message about a failed request")
         if self._size > MAX_ANSWER:
-            faults.append(over_answer())
+            faults.append(OVER_ANSWER)
         if faults and self._stderr:
             faults.append(f"standard error: {self._stderr}")
         return faults

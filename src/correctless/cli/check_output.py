@@ -16,7 +16,7 @@ _MISSING, _NOT_RUNNABLE = 127, 126  # as a shell says it
 Ran = Sequence[tuple[Sequence[str], Result]]
 
 
-def keep(at: ContractFiles, gate: str, ran: Ran) -> str:
+def save(at: ContractFiles, gate: str, ran: Ran) -> str:
     """Write the output to the contract's folder and return its path.
 
     Replaces the output of the last run.

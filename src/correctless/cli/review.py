@@ -20,7 +20,7 @@ from correctless.base.clock import utcnow
 from correctless.base.exits import Stop
 from correctless.base.text import counted
 from correctless.cli import answering, typable
-from correctless.cli.run.parked import from_options, refuse_half
+from correctless.cli.run.parked import from_options, refuse_incomplete
 from correctless.cli.values import as_option
 from correctless.dispatch.control import rerun
 from correctless.dispatch.core.context import RunContext
@@ -69,7 +69,7 @@ def review(
     options = [name for name, value in (("confirm", confirm), ("reject", reject), ("rerun", step)) if value]
     if len(options) > 1:
         raise click.UsageError(f"--{options[0]} and --{options[1]} exclude each other")
-    refuse_half(remote, run_id, take_over=take_over)
+    refuse_incomplete(remote, run_id, take_over=take_over)
     verdict = _Verdict(confirm, reject, note)
     if remote is not None and run_id is not None:
         if step or path:

@@ -89,11 +89,7 @@ def squash(repo: Repo, *, base: str, message: str, backup_ref: str) -> str:
     if repo.git("log", "-1", "--format=%P", head).split() == [base]:
         return head
     repo.git("update-ref", backup_ref, head)
-    signed = (
-        ("-S",)
-        if repo.try_git("config", "--type=bool", "--get", "commit.gpgSign").stdout.strip() == "true"
-        else ()
-    )
+    signed = ("-S",) if _signs(repo) else ()
     squashed = repo.git(
         *("commit-tree", *signed, "-p", base, "-F", "-", f"{head}^{{tree}}"), rights="sign", stdin=message
     ).strip()
@@ -152,9 +148,13 @@ def _commit(repo: Repo, message: str, env: Mapping[str, str], seconds: float, wr
         )
 
 
+def _signs(repo: Repo) -> bool:
+    return repo.try_git("config", "--type=bool", "--get", "commit.gpgSign").stdout.strip() == "true"
+
+
 def _sign(repo: Repo) -> None:
     # After the hooks, in git's own environment: an agent must not reach the keys of an ssh-agent or a smart card.
-    if repo.try_git("config", "--type=bool", "--get", "commit.gpgSign").stdout.strip() == "true":
+    if _signs(repo):
         repo.git("commit", "--amend", "--no-edit", "--no-verify", "--allow-empty", "--quiet", rights="sign")
 
 

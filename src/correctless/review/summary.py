@@ -202,16 +202,15 @@ class _Parts:
         self.live = [item for item in ordered if not item.superseded]
         self.waiting = [item for item in self.live if item.open]
         self.by_hand = [item for item in self.live if item.decision.source == "cli"]
-        reported = [item for item in self.live if item.decision.source != "cli"]
+        self.reported = [item for item in self.live if item.decision.source != "cli"]
         self.deferred = sorted(
-            (item for item in reported if item.decision.escalation_deferred or item.open), key=_rank
+            (item for item in self.reported if item.decision.escalation_deferred or item.open), key=_rank
         )
-        aside = {_place(item) for item in self.deferred}
+        self.aside = {_place(item) for item in self.deferred}
         self.skills = [
-            (skill, [item for item in items if _place(item) not in aside])
-            for skill, items in _by_skill(reported)
+            (skill, [item for item in items if _place(item) not in self.aside])
+            for skill, items in _by_skill(self.reported)
         ]
-        self.taken = reported
         self.superseded = [
             (skill, [item.decision.decision_id for item in items])
             for skill, items in _by_skill(item for item in ordered if item.superseded)
@@ -219,9 +218,10 @@ class _Parts:
 
     def deferred_of(self, skill: str) -> list[str]:
         """Return the ids of a skill's deferred escalations, in the order of recording."""
-        aside = {_place(item) for item in self.deferred}
         return [
-            i.decision.decision_id for i in self.taken if _place(i) in aside and i.decision.skill == skill
+            item.decision.decision_id
+            for item in self.reported
+            if _place(item) in self.aside and item.decision.skill == skill
         ]
 
 

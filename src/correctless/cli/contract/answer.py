@@ -13,9 +13,9 @@ from correctless.base import exits
 from correctless.base.clock import timestamp, utcnow
 from correctless.base.exits import Stop
 from correctless.cli import answering
-from correctless.cli.contract.options import confirmed, run_option
+from correctless.cli.contract.options import ask_for_digest, run_option
 from correctless.cli.contract.session import ContractSession, answerable, echo, open_session, token
-from correctless.cli.contract.words import fit, statement_options, take
+from correctless.cli.contract.words import check_statement, record_statement, statement_options
 from correctless.cli.values import as_option
 from correctless.runcontract.ledger import store
 from correctless.runcontract.ledger.actions import Action
@@ -62,31 +62,31 @@ def answer(
     granted = granted or scope is not None or excluded is not None
     if grant is None or granted == refused:
         raise click.UsageError("name one ask, and either --granted (or --scope, --except) or --refused")
-    snapshot = session.sound()
+    snapshot = session.load_valid()
     verdict = "refused" if refused else "granted"
-    items, without = _listed(scope) or (ALL,), _listed(excluded)
+    items, without = _items_of(scope) or (ALL,), _items_of(excluded)
     record = AskAnswer(snapshot.case.here.digest, grant, verdict, who, "terminal", items, without, note)
-    fit(record, snapshot)
+    check_statement(record, snapshot)
     ask = next(each for each in answerable(snapshot).grants.grant if each.id == grant)
     echo(f"{ask.id} ({ask.action}): {ask.ask}")
     echo(
         f"answer: {verdict}{'' if refused else f', scope {chr(44).join(items)}'}{f', not {chr(44).join(without)}' if without else ''}"
     )
-    confirmed(record.digest, "give this answer for exactly these bytes")
-    return take(session, record)
+    ask_for_digest(record.digest, "give this answer for exactly these bytes")
+    return record_statement(session, record)
 
 
-def _listed(text: str | None) -> tuple[str, ...]:
+def _items_of(text: str | None) -> tuple[str, ...]:
     return tuple(part.strip() for part in (text or "").split(",") if part.strip())
 
 
 def _answer_escalation(session: ContractSession, escalation: str, note: str, who: str) -> int:
-    snapshot = session.sound()
-    fit(Settled(escalation, note or "-", who, "terminal"), snapshot)
+    snapshot = session.load_valid()
+    check_statement(Settled(escalation, note or "-", who, "terminal"), snapshot)
     question = next(each for each in snapshot.case.state.open if each.id == escalation)
     echo(f"{question.id} ({question.target}): {question.decision_needed}")
     decision = note or click.prompt("Your decision", default="", show_default=False)
-    return take(session, Settled(escalation, decision, who, "terminal"))
+    return record_statement(session, Settled(escalation, decision, who, "terminal"))
 
 
 @click.command(epilog="Example: correctless contract revoke G1")
@@ -105,8 +105,8 @@ def revoke(
     if (grant is None) == (not everything):
         raise click.UsageError("name one ask, or --all")
     record = Revoke(grant or ALL, who, "terminal", note)
-    fit(record, session.sound())
-    return take(session, record)
+    check_statement(record, session.load_valid())
+    return record_statement(session, record)
 
 
 @click.command(epilog="Example: correctless contract close --note 'done'")
@@ -155,16 +155,16 @@ def reaffirm(
     if constraint is None or kind is None or target is None:
         raise click.UsageError("name a constraint, the kind of action to allow, and the action")
     action = Action(kind, target)
-    snapshot = session.sound()
+    snapshot = session.load_valid()
     expires = timestamp(utcnow() + timedelta(minutes=minutes))
     digest = snapshot.case.here.digest
     record = Reaffirm(token(), digest, constraint, action.fields(), expires, who, "terminal")
-    fit(record, snapshot)
+    check_statement(record, snapshot)
     rule = next(each for each in answerable(snapshot).constraints.constraint if each.id == constraint)
     echo(f"{rule.id}: {rule.text}")
     echo(f"once, within {minutes} minutes: {action.label}")
-    confirmed(digest, "allow it")
-    return take(session, record)
+    ask_for_digest(digest, "allow it")
+    return record_statement(session, record)
 
 
 @click.command(epilog="Example: correctless contract waive tests --head 3f2a... --base-run 812345")
@@ -187,9 +187,9 @@ def waive(
     """
     if check is None or head is None or base_run is None:
         raise click.UsageError("name a check, its --head and its --base-run")
-    snapshot = session.sound()
+    snapshot = session.load_valid()
     record = Waiver(snapshot.case.here.digest, check, head, base_run, who, "terminal")
-    fit(record, snapshot)
+    check_statement(record, snapshot)
     echo(f"check '{check}' may be red at {head}, as its run {base_run} is on the base")
-    confirmed(record.digest, "waive it")
-    return take(session, record)
+    ask_for_digest(record.digest, "waive it")
+    return record_statement(session, record)

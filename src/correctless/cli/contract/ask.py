@@ -205,7 +205,7 @@ def merge(number: str, head: str, run_id: str | None) -> int:
             raise Stop(exits.PERSON, message)
         case merging.MergeRefused():
             outcome = Decided(DENY, outcome.clauses)
-    plain_authorize.say(action, outcome)
+    plain_authorize.print_decision(action, outcome)
     return plain_authorize.CODES[outcome.verdict]
 
 
@@ -221,7 +221,7 @@ def board(run_id: str | None, as_json: bool) -> int:
     from correctless.runcontract.judge import gate_check
 
     session = open_session(run_id)
-    snapshot = session.sound()
+    snapshot = session.load_valid()
     contract = snapshot.case.here.contract
     if contract is None:
         raise Stop(exits.REFUSED, "contract.md has faults or gaps. See correctless contract lint")

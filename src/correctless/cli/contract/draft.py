@@ -27,7 +27,7 @@ from correctless.runcontract.ledger.answers import asked
 from correctless.runcontract.ledger.records import Surfaced
 from correctless.runcontract.ledger.store import ContractFiles
 from correctless.syntax.finding import Finding, as_text
-from correctless.syntax.finding import as_json as spelled
+from correctless.syntax.finding import as_json as finding_json
 
 
 @click.command(epilog="Example: correctless contract new --run sessions-cutover")
@@ -110,7 +110,7 @@ def lint(file: str | None, run_id: str | None, as_json: bool) -> int:
         values = {
             "digest": document.digest,
             "gaps": len(document.gaps),
-            "findings": [spelled(f) for f in document.findings],
+            "findings": [finding_json(f) for f in document.findings],
         }
         echo_json(values)
     else:
@@ -169,11 +169,11 @@ def surface(run_id: str | None) -> int:
     if contract_file.digest_of(data) != document.digest:
         raise Stop(exits.REFUSED, f"{session.place.contract} is being written to. Retry")
     session.add(lambda _: [Surfaced(document.digest)])
-    echo(_surfaced(session.place, document.contract, document.digest, data.decode()))
+    echo(_surface_text(session.place, document.contract, document.digest, data.decode()))
     return exits.OK
 
 
-def _surfaced(files: ContractFiles, contract: Contract, digest: str, text: str) -> str:
+def _surface_text(files: ContractFiles, contract: Contract, digest: str, text: str) -> str:
     lines = [
         f"Contract of the run {files.run}, digest {digest}",
         f"{contract.run.operator}, each of these needs your answer; no answer means no:",

@@ -13,7 +13,7 @@ run_option = click.option(
 )
 
 
-def confirmed(digest: str, what: str) -> None:
+def ask_for_digest(digest: str, what: str) -> None:
     """Ask the user to type the start of the digest.
 
     Raises: Stop(10) when they type anything else.

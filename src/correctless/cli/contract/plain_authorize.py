@@ -48,14 +48,14 @@ def main(argv: list[str]) -> int | None:
 
     Click parses `--help`, mistakes and rare spellings.
     """
-    parameters = plain(argv)
+    parameters = parse_plain(argv)
     if parameters is None:
         return None
     spell_anything()
     return answer(**parameters)
 
 
-def plain(argv: list[str]) -> dict[str, Any] | None:
+def parse_plain(argv: list[str]) -> dict[str, Any] | None:
     """Return the parameters that click would parse, or None for unusual words."""
     parameters: dict[str, Any] = {}
     rest = iter(argv)
@@ -118,11 +118,11 @@ def answer(
             }
         )
     else:
-        say(action, decided)
+        print_decision(action, decided)
     return CODES[decided.verdict]
 
 
-def say(action: Action, decided: Decided) -> None:
+def print_decision(action: Action, decided: Decided) -> None:
     """Print a decision with its clauses and its permit."""
     echo(f"{decided.verdict}: {action.label}")
     for line in clause_lines(decided.clauses):

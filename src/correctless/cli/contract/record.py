@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import TypeVar
 
 import click
 
@@ -22,7 +23,7 @@ from correctless.cli.values import ANY, MOST, NAME, json_option
 from correctless.github.facts import Known
 from correctless.project import git
 from correctless.project.worktree import snapshot as worktree_snapshot
-from correctless.runcontract.document.sections import Contract
+from correctless.runcontract.document.sections import Contract, Escalation, Gate
 from correctless.runcontract.judge import gate_check
 from correctless.runcontract.ledger.actions import Action
 from correctless.runcontract.ledger.counters import folded
@@ -37,6 +38,7 @@ from correctless.runcontract.ledger.records import (
 from correctless.runcontract.ledger.store import ContractSnapshot
 
 _LONGEST = 2000
+_Entry = TypeVar("_Entry", Gate, Escalation)
 
 
 @click.command(epilog="Example: correctless contract evidence V1")
@@ -49,14 +51,9 @@ def evidence(gate: str, claim: str | None, run_id: str | None) -> int:
     The check runs here or in its own checkout. Exit 1 unless it passed.
     """
     session = open_session(run_id)
-    snapshot = session.sound()
+    snapshot = session.load_valid()
     contract = _contract(snapshot)
-    named_gate = contract.gate(gate)
-    if named_gate is None:
-        raise Stop(
-            exits.USAGE,
-            f"no gate '{gate}' found. Write one of: {', '.join(g.id for g in contract.gates.gate)}",
-        )
+    named_gate = _named("gate", contract.gates.gate, gate)
     digest = snapshot.case.here.digest
     ran: list[tuple[Sequence[str], Result]] = []
     if claim is not None:
@@ -81,7 +78,7 @@ def evidence(gate: str, claim: str | None, run_id: str | None) -> int:
     session.add(lambda _: [record])
     echo(f"{named_gate.id}: {record.result}{f' ({record.note})' if record.note else ''}")
     if ran:
-        output = check_output.keep(session.place, named_gate.id, ran)
+        output = check_output.save(session.place, named_gate.id, ran)
         if record.result != "passed":
             for line in (*check_output.lines(ran), f"  full output: {os.path.relpath(output)}"):
                 echo(line)
@@ -124,10 +121,7 @@ def escalate(
 
     def make(snapshot: ContractSnapshot) -> list[Record]:
         contract = _contract(snapshot)
-        escalation = next((e for e in contract.escalations.escalation if e.id == condition), None)
-        if escalation is None:
-            names = ", ".join(e.id for e in contract.escalations.escalation) or "none"
-            raise Stop(exits.USAGE, f"no condition '{condition}' found. Write one of: {names}")
+        escalation = _named("condition", contract.escalations.escalation, condition)
         same = next(
             (
                 o
@@ -250,7 +244,7 @@ def review_add(
 ) -> int:
     """Record a review of the commit of a worktree, and whether it is clean."""
     session = open_session(run_id)
-    if folded(by) == folded(_contract(session.sound()).run.agent):
+    if folded(by) == folded(_contract(session.load_valid()).run.agent):
         # The reviewer must not be the author, and the agent is the author of all its pull requests.
         raise Stop(exits.REFUSED, f"{by} is the contract's agent. Name another reviewer")
     if not os.path.isdir(worktree):
@@ -283,6 +277,14 @@ def _contract(snapshot: ContractSnapshot) -> Contract:
             "contract.md has faults or gaps, or is not the granted one. See correctless contract lint",
         )
     return contract
+
+
+def _named(kind: str, entries: Sequence[_Entry], id_: str) -> _Entry:
+    for entry in entries:
+        if entry.id == id_:
+            return entry
+    names = ", ".join(entry.id for entry in entries) or "none"
+    raise Stop(exits.USAGE, f"no {kind} '{id_}' found. Write one of: {names}")
 
 
 def _checked_line(name: str, text: str) -> str:

@@ -40,7 +40,7 @@ class ContractSession:
         """Read contract and ledger, with the faults found in them."""
         return store.load(self.place, os.environ, utcnow())
 
-    def sound(self) -> ContractSnapshot:
+    def load_valid(self) -> ContractSnapshot:
         """Read contract and ledger.
 
         Raises: Stop(3) when the ledger has faults.
@@ -60,7 +60,7 @@ class ContractSession:
         Raises: Stop(3) when the ledger has faults, Stop(75) when others keep writing.
         """
         for _ in range(_TRIES):
-            snapshot = self.sound()
+            snapshot = self.load_valid()
             records = make(snapshot)
             if not records:
                 return snapshot

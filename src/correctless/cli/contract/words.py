@@ -58,13 +58,13 @@ def statement_options(command: Command) -> Command:
     ) -> int:
         session = open_session(run_id)
         if signed_file is not None:
-            return imported(session, signed_file, signers)
+            return import_signed(session, signed_file, signers)
         return int(command(session, answering(session.repo, by), **values))
 
     return run
 
 
-def fit(statement: Word, snapshot: ContractSnapshot, code: int = exits.USAGE) -> None:
+def check_statement(statement: Word, snapshot: ContractSnapshot, code: int = exits.USAGE) -> None:
     """Check that a statement can be recorded now.
 
     Raises: Stop(code) when it cannot, Stop(3) when the contract takes no statement at all.
@@ -75,11 +75,13 @@ def fit(statement: Word, snapshot: ContractSnapshot, code: int = exits.USAGE) ->
         raise Stop(code, f"{why}. Nothing was recorded")
 
 
-def take(session: ContractSession, statement: Word) -> int:
+def record_statement(session: ContractSession, statement: Word) -> int:
     """Record a statement and print it."""
 
     def make(snapshot: ContractSnapshot) -> list[Record]:
-        fit(statement, snapshot, exits.PERSON)  # the contract may have changed while the user answered
+        check_statement(
+            statement, snapshot, exits.PERSON
+        )  # the contract may have changed while the user answered
         return [statement]
 
     session.add(make)
@@ -89,12 +91,12 @@ def take(session: ContractSession, statement: Word) -> int:
     return exits.OK
 
 
-def imported(session: ContractSession, path: str, signers: str | None) -> int:
+def import_signed(session: ContractSession, path: str, signers: str | None) -> int:
     """Import the signed statement of a file.
 
     Anyone may run this: what counts is who signed the text.
     """
-    command = _alone()
+    command = _command_of_signed()
     # An agent could choose its own list of signers: only you may name another one.
     if signers is not None:
         answering(session.repo, None)
@@ -108,10 +110,10 @@ def imported(session: ContractSession, path: str, signers: str | None) -> int:
             exits.USAGE,
             f"{path} says that {told(statement)}. Import it with: correctless contract {right} --signed {path}",
         )
-    return take(session, statement)
+    return record_statement(session, statement)
 
 
-def _alone() -> str:
+def _command_of_signed() -> str:
     """Return the name of the command; refuse options that a signed text replaces."""
     context = click.get_current_context()
     for parameter in context.command.params:

@@ -30,6 +30,7 @@ from correctless.agents import Activity
 from correctless.base.text import duration
 from correctless.cli.display import progress
 from correctless.cli.display.board import Board, BoardView, Mark, StepRow
+from correctless.cli.display.watch import Watcher
 from correctless.runlog.events import Logged
 from correctless.runlog.state import State, after
 
@@ -50,8 +51,8 @@ _MARKS: dict[Mark, tuple[str, str]] = {
 _COLUMNS = (("attempt", 24), ("time", 14), ("tokens", 55), ("USD", 55), ("decisions", 36))
 
 
-class Live:
-    """A watcher (`watch.Watcher`) that draws on a terminal.
+class Live(Watcher):
+    """Watcher that draws on a terminal.
 
     What it receives before it is entered is shown then.
     """
@@ -110,9 +111,6 @@ class Live:
             yield
         finally:
             self.__enter__()
-
-    def end(self, code: int, message: str) -> None:
-        """Do nothing: the command prints how it ended."""
 
     def __enter__(self) -> Live:
         self._broken = self._broken or self._at_work()  # it still is in what it wrote before

@@ -155,16 +155,14 @@ def describe(status: dict[str, Any]) -> str:
     if status["step"] and status["status"] != "abandoned":
         lines.append(f"at       {status['step']}, attempt {status['attempt']}")
     lines.append(f"agents   {duration(status['agent_seconds'])}, {status['cost_usd']:.2f} USD")
-    if status["digest"]:
-        lines.append(f"digest   {status['digest']}")
-    if status["inherited"]:
-        lines.append(f"inherits {status['inherited']}")
-    if status["url"]:
-        lines.append(f"request  {status['url']}")
-    if status["merged"]:
-        lines.append(f"merged   {status['merged']}")
-    if status["reason"]:
-        lines.append(f"because  {status['reason']}")
+    labels = {
+        "digest": "digest",
+        "inherited": "inherits",
+        "url": "request",
+        "merged": "merged",
+        "reason": "because",
+    }
+    lines += [f"{label:<8} {status[key]}" for key, label in labels.items() if status[key]]
     return "\n".join(lines)
 
 

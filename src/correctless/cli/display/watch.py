@@ -12,8 +12,8 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from types import FrameType, TracebackType
-from typing import IO, Any, Protocol
+from types import FrameType
+from typing import IO, Any
 
 import click
 
@@ -32,8 +32,8 @@ _ENDING = (
 )
 
 
-class Watcher(Protocol):
-    """Receiver of events and activities.
+class Watcher:
+    """Receiver of events and activities; this one shows nothing.
 
     The dispatcher's thread sends events, any thread activities. Entered while `loop.drive` is at work.
     """
@@ -55,18 +55,19 @@ class Watcher(Protocol):
 
     def aside(self) -> AbstractContextManager[None]:
         """Give up the terminal while a question is asked there."""
+        return nullcontext()
 
     def end(self, code: int, message: str) -> None:
         """Report how the command ended; only the first call counts."""
 
-    def __enter__(self) -> Watcher: ...
+    def __enter__(self) -> Watcher:
+        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    def __exit__(self, *_: object) -> None:
+        """Wait until everything is shown."""
 
 
-def chosen(*, plain: bool, as_json: bool, env: Mapping[str, str]) -> Watcher:
+def choose(*, plain: bool, as_json: bool, env: Mapping[str, str]) -> Watcher:
     """Choose the watcher: the live display if the terminal can show it."""
     if as_json:
         return JsonWatcher()
@@ -83,14 +84,11 @@ def _can_draw(env: Mapping[str, str]) -> bool:
     return on_terminal and not env.get("CI") and env.get("TERM", "dumb") not in ("", "dumb", "unknown")
 
 
-class PlainWatcher:
+class PlainWatcher(Watcher):
     """One line for each event, on standard error."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()  # one line at a time from all threads
-
-    def before(self, events: Iterable[Logged]) -> None:
-        """Do nothing: these lines were printed then."""
 
     def event(self, state: State, logged: Logged) -> None:
         """Print one event."""
@@ -107,23 +105,6 @@ class PlainWatcher:
         """Print what Ctrl-C does now."""
         with suppress(OSError):
             os.write(2, _ENDING[times > 1].encode())
-
-    def continued(self) -> None:
-        """Do nothing: lines need no repair."""
-
-    def aside(self) -> AbstractContextManager[None]:
-        """Do nothing: lines do not own the terminal."""
-        return nullcontext()
-
-    def end(self, code: int, message: str) -> None:
-        """Do nothing: the command prints how it ended."""
-
-    def __enter__(self) -> PlainWatcher:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
 
 
 class JsonWatcher(PlainWatcher):
@@ -165,7 +146,7 @@ def write_safely(stream: IO[str] | None, say: Callable[[], None]) -> None:
 
 
 @contextmanager
-def reported(watcher: Watcher) -> Iterator[Watcher]:
+def reporting(watcher: Watcher) -> Iterator[Watcher]:
     """Report every failure of the work inside to the watcher.
 
     The work itself reports how it ends well.

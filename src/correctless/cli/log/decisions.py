@@ -23,7 +23,7 @@ from correctless.cli.values import NAME, json_option
 from correctless.decisions.decision import Decision
 from correctless.ledger.ledger import Ledger
 from correctless.project.paths import Logs
-from correctless.syntax.finding import as_json as spelled
+from correctless.syntax.finding import as_json as finding_json
 from correctless.syntax.finding import as_text
 from correctless.syntax.strict_json import RecordError
 
@@ -143,7 +143,7 @@ def verify(log: str | None, offline: bool, as_json: bool) -> int:
     report = anchors.verify(logs, repo, os.environ, more)
     report = dataclasses.replace(report, findings=(*report.findings, *anchors.beside(logs, os.environ)))
     if as_json:
-        findings = [spelled(f) for f in report.findings]
+        findings = [finding_json(f) for f in report.findings]
         head = dataclasses.asdict(report.head)
         _echo_json({"entries": report.entries, "head": head, "intact": report.intact, "findings": findings})
     else:

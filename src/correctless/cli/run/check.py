@@ -19,7 +19,7 @@ from correctless.project import git
 TRYING = "trying what the run will need; the tests and one turn of the agent take some time"
 
 
-def tried(ready: start.Ready) -> tuple[str, ...]:
+def try_all(ready: start.Ready) -> tuple[str, ...]:
     """Try each thing that the run will need and print the result.
 
     Raises: Stop(3) when one fails; all of them are tried first.
@@ -68,10 +68,10 @@ def check(spec: str, pipeline: str, trial: bool, **flags: Any) -> int:
             raise Stop(exits.REFUSED, sent.said)
         click.echo(sent.said)
     click.echo(TRYING, err=True)
-    tried = [print_proof(prove(), err=False) for prove in preflight.proofs(ready, os.environ)]
+    proofs = [print_proof(prove(), err=False) for prove in preflight.proofs(ready, os.environ)]
     if start.approval(ready) is None:
         raise Stop(
             exits.REFUSED,
             f"the spec {ready.frozen.plan.spec} is not approved yet. cauto run asks for it in a terminal",
         )
-    return exits.OK if all(proof.ok for proof in tried) else exits.FINDINGS
+    return exits.OK if all(proof.ok for proof in proofs) else exits.FINDINGS

@@ -12,7 +12,7 @@ from correctless.cli.display import watch
 from correctless.cli.display.ask import asker
 from correctless.cli.display.watch import Watcher
 from correctless.cli.review import width
-from correctless.cli.run.status import ended
+from correctless.cli.run.status import completion_line
 from correctless.dispatch import loop
 from correctless.dispatch.core.context import RunContext
 from correctless.review import open_set as views
@@ -46,6 +46,6 @@ def drive(
     if state.phase != "complete":
         message = f"run {state.run} did not end. Look at it with: correctless cauto status"
         raise Stop(exits.REFUSED, typable(message, ctx.repo.top))
-    viewer.end(exits.OK, ended(state))
-    click.echo(ended(state), err=True)
+    viewer.end(exits.OK, completion_line(state))
+    click.echo(completion_line(state), err=True)
     return exits.OK

@@ -28,7 +28,7 @@ from_options = options(
 )
 
 
-def refuse_half(remote: str | None, run: str | None, *, take_over: bool) -> None:
+def refuse_incomplete(remote: str | None, run: str | None, *, take_over: bool) -> None:
     """Raise a usage error unless remote and run are both named, or neither."""
     if (remote is None) != (run is None) or (take_over and remote is None):
         raise click.UsageError("a parked run needs both: --from REMOTE RUN")
@@ -55,7 +55,7 @@ def take_again(repo: Repo, state: State) -> None:
     handover.take_again(repo, state, _me(repo), secrets.token_hex, _warn)
 
 
-def let_go(repo: Repo, state: State) -> None:
+def remove_parked(repo: Repo, state: State) -> None:
     """Remove a finished run from its remote; a failure is a warning."""
     if state.plan is not None and state.plan.park is not None:
         try:

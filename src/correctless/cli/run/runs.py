@@ -25,7 +25,7 @@ from correctless.cli.display.watch import Watcher
 from correctless.cli.run import check, parked
 from correctless.cli.run.drive import drive
 from correctless.cli.run.options import request_options, watch_options
-from correctless.cli.run.status import ended, refuse_without_run
+from correctless.cli.run.status import completion_line, refuse_without_run
 from correctless.cli.values import NAME, SOME
 from correctless.decisions.decision import Confirmation
 from correctless.dispatch.control import start, worktree
@@ -94,7 +94,7 @@ def run(
                 f"--dry-run starts nothing: leave {'--worktree' if branch else '--detach'} out"
             )
         return _rehearse(request, as_json=as_json)
-    with watch.reported(watch.chosen(plain=plain or detach, as_json=as_json, env=os.environ)) as watcher:
+    with watch.reporting(watch.choose(plain=plain or detach, as_json=as_json, env=os.environ)) as watcher:
         if approve_spec_as:
             person.refuse_agents(os.environ)
         origin = git.find(os.getcwd())
@@ -107,7 +107,7 @@ def run(
             approved = _approval(ready, approve_spec_as)
             with Lock.take(repo, "correctless cauto run") as run_lock:
                 ctx = RunContext(repo, ready.logs, run_lock, os.environ, activity=watcher.activity)
-                tried = () if untried else check.tried(ready)
+                tried = () if untried else check.try_all(ready)
                 started = start.begin(ready, ctx, approved, watcher.event, tried=tried)
                 session.note_start(os.environ, ready.logs, started.run)
                 if detach:
@@ -236,10 +236,10 @@ def resume(
 
     Exit 0: it is complete; 3: no run found; 75: another machine has it.
     """
-    parked.refuse_half(remote, run_id, take_over=take_over)
+    parked.refuse_incomplete(remote, run_id, take_over=take_over)
     if usd is not None or minutes is not None or take_over:
         person.refuse_agents(os.environ)
-    with watch.reported(watch.chosen(plain=plain, as_json=as_json, env=os.environ)) as watcher:
+    with watch.reporting(watch.choose(plain=plain, as_json=as_json, env=os.environ)) as watcher:
         continue_run = partial(drive, watcher=watcher, show=not as_json, usd=usd, minutes=minutes)
         if remote is not None and run_id is not None:
             return _resume_from(watcher, continue_run, remote, run_id, take_over=take_over)
@@ -273,10 +273,10 @@ def _resume(watcher: Watcher, continue_run: Callable[..., int], lock_fd: int | N
         events = record.load(logs).events
         state = standing(logs.run, events)
         if state.phase == "complete":
-            parked.let_go(repo, state)
-            watcher.end(exits.OK, ended(state))
+            parked.remove_parked(repo, state)
+            watcher.end(exits.OK, completion_line(state))
             if show:
-                click.echo(ended(state))
+                click.echo(completion_line(state))
             return exits.OK
         if not state.unfinished:
             raise Stop(

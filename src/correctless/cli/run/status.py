@@ -38,7 +38,7 @@ def status(everything: bool, as_json: bool, follow: bool) -> int:
         raise click.UsageError("--follow shows one run: leave --all out")
     repo = git.find(os.getcwd())
     if follow:
-        with watch.reported(watch.JsonWatcher() if as_json else watch.PlainWatcher()) as watcher:
+        with watch.reporting(watch.JsonWatcher() if as_json else watch.PlainWatcher()) as watcher:
             return _follow(repo, watcher, as_json=as_json)
     chosen = list(paths.all_logs(repo)) if everything else [paths.logs(repo)]
     for logs in chosen:
@@ -77,9 +77,9 @@ def _follow(repo: Repo, watcher: Watcher, *, as_json: bool) -> int:
         state = following.follow(git.find(place) if place else None, logs, as_json=as_json)
     except KeyboardInterrupt:
         raise Stop(exits.INTERRUPTED, "no longer followed. The run continues") from None
-    watcher.end(exits.OK, ended(state))
+    watcher.end(exits.OK, completion_line(state))
     if not as_json:
-        click.echo(ended(state))
+        click.echo(completion_line(state))
     return exits.OK
 
 
@@ -90,7 +90,7 @@ def _inherited(repo: Repo, logs: Logs) -> str:
         return f"cannot be checked: {stop.message}"
 
 
-def ended(state: State) -> str:
+def completion_line(state: State) -> str:
     """Return the line for a complete run."""
     return f"run {state.run} is complete{f': {state.url}' if state.url else ''}"
 

@@ -41,7 +41,7 @@ def stop(abandon: bool) -> int:
             state = ending.abandon(
                 RunContext(repo, logs, run_lock, os.environ), progress.event, by=person.name(repo, os.environ)
             )
-        parked.let_go(repo, state)
+        parked.remove_parked(repo, state)
         click.echo(f"run {state.run} is abandoned; its commits stay on the branch")
     elif not processes:
         click.echo("nothing is running here")
