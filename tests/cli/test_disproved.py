@@ -239,7 +239,9 @@ def by_words(*words: str) -> Callable[[Project], int]:
 def by_prompt(text: str) -> Callable[[Project], int]:
     def said(project: Project) -> int:
         try:
-            prompt.record_answer(prompt.Prompt(text, str(project.top), False, ""), os.environ, PERSONS, utcnow())
+            prompt.record_answer(
+                prompt.Prompt(text, str(project.top), False, ""), os.environ, PERSONS, utcnow()
+            )
         except Stop as stop:
             sys.stdout.write(stop.message)
             return stop.code

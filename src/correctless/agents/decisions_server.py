@@ -116,9 +116,9 @@ async def serve(address: str, token: str) -> None:
         return types.ListToolsResult(tools=_TOOLS)
 
     async def call_tool(_: Any, call: types.CallToolRequestParams) -> types.CallToolResult:
-        text, accepted = await dispatcher.ask(call.name, call.arguments or {})
+        text, recorded = await dispatcher.ask(call.name, call.arguments or {})
         return types.CallToolResult(
-            content=[types.TextContent(type="text", text=text)], is_error=not accepted
+            content=[types.TextContent(type="text", text=text)], is_error=not recorded
         )
 
     server: Server[Any] = Server("decisions", on_list_tools=list_tools, on_call_tool=call_tool)

@@ -69,21 +69,12 @@ class Running:
         self, process: Process, task: Task, parser: OutputParser, stdin: bytes, *, most: int = _MOST
     ) -> None:
         self._process = process
+        self.pgid, self.mark = process.pgid, process.mark
         self._most = most
         self._task = task
         self._parser = parser
         self._stdin = stdin
         self._begun = ""  # the output of which a long line has not ended yet
-
-    @property
-    def pgid(self) -> int:
-        """Process group id of the agent."""
-        return self._process.pgid
-
-    @property
-    def mark(self) -> str:
-        """Mark that recognizes the agent's processes after a crash."""
-        return self._process.mark
 
     def release(self, on_activity: Callable[[Activity], None]) -> Outcome:
         """Run the agent to its end and return the outcome."""

@@ -16,7 +16,7 @@ from correctless.sandbox.reach import AccessRule, Needs
 
 
 @dataclass(frozen=True, slots=True)
-class _StateFolder:
+class _Folder:
     """One program's folder: its name below HOME, the variable that moves it, its login files and its settings."""
 
     folder: str
@@ -26,17 +26,17 @@ class _StateFolder:
 
 
 _PROGRAMS = {
-    "codex": _StateFolder(
+    "codex": _Folder(
         ".codex", "CODEX_HOME", ("auth.json",), ("config.toml", "AGENTS.md", "prompts", "rules", "skills")
     ),
-    "gemini": _StateFolder(
+    "gemini": _Folder(
         ".gemini",
         "",
         ("oauth_creds.json", "google_accounts.json", "installation_id"),
         ("settings.json", "GEMINI.md", "commands", "extensions", "trustedFolders.json", ".env"),
     ),
-    "opencode": _StateFolder(".local/share/opencode", "", ("auth.json",), ()),
-    "qwen": _StateFolder(
+    "opencode": _Folder(".local/share/opencode", "", ("auth.json",), ()),
+    "qwen": _Folder(
         ".qwen", "", ("oauth_creds.json",), ("settings.json", "QWEN.md", "commands", "extensions")
     ),
 }

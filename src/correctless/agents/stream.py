@@ -14,7 +14,19 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from correctless.agents import MAX_ANSWER, OVER_ANSWER, Activity, Outcome, Task
-from correctless.agents.fields import integer, items, mapping, moment, number, text
+from correctless.agents.fields import (
+    has_running_agents,
+    integer,
+    items,
+    mapping,
+    model_usage,
+    moment,
+    number,
+    result_faults,
+    stopped_by_api,
+    text,
+    tool_line,
+)
 from correctless.agents.price import CHARS_A_TOKEN, Usage
 from correctless.agents.running import End, Over, Spent, over_limit
 from correctless.base.clock import timestamp, utcnow
@@ -122,9 +134,9 @@ class Stream:
             if answer not in self._messages:
                 self._add(answer)
             self._results.append(event | {"result": answer[:_HEAD]})
-            for tokens, cost in _parts(event):
+            for tokens, cost in model_usage(event):
                 self._reported = (self._reported[0] + tokens, self._reported[1] + cost)
-            self.answered = not _has_running_agents(event)
+            self.answered = not has_running_agents(event)
             self._billed = self._estimate
             yield Activity("result", one_line(text(event.get("result")) or text(subtype)))
             yield from self._used()
@@ -192,7 +204,7 @@ class Stream:
         for block in map(mapping, items(message.get("content"))):
             usage.written += len(json.dumps(block))
             if block.get("type") == "tool_use":
-                yield Activity("tool", _tool_line(block))
+                yield Activity("tool", tool_line(block))
             elif block.get("type") == "text":
                 message_text = text(block.get("text"))
                 if own:
@@ -264,7 +276,8 @@ class Stream:
     def _faults(self, end: End, result: Mapping[str, Any] | None) -> list[str]:
         """Return everything that is wrong with this attempt; empty for a success."""
         if not self._begun and end.by_itself and end.code != 0 and self._stderr:
-            return [f"Claude Code did not begin (exit code {end.code}): {self._stderr}{_older(self._stderr)}"]
+            fix = f". use a tested version, {spell_tested()}" if "unknown option" in self._stderr else ""
+            return [f"Claude Code did not begin (exit code {end.code}): {self._stderr}{fix}"]
         faults = []
         if self.over:
             faults.append(over_limit(self.over, self._task))
@@ -284,7 +297,7 @@ class Stream:
             if self._unreadable:
                 faults.append(f"unreadable lines: {self._unreadable}")
         else:
-            faults.extend(_result_faults(result, blank=self._blank))
+            faults.extend(result_faults(result, blank=self._blank))
             if self._refused and not faults:
                 faults.append("the answer is the client's own message about a failed request")
         if self._size > MAX_ANSWER:
@@ -301,7 +314,7 @@ class Stream:
             status, error = self._api_error or (None, "")
             if self._retrying and status is None and not error:
                 error = "server_error"
-        elif _stopped_by_api(result) or self._refused:
+        elif stopped_by_api(result) or self._refused:
             error = self._api_error[1] if self._api_error else ""
             status = integer(result.get("api_error_status"))
             if text(result.get("api_error")) in _OUTAGE_CODES:
@@ -343,11 +356,6 @@ def version_of(text: str) -> tuple[int, int, int] | None:
     return (int(match[1]), int(match[2]), int(match[3])) if match else None
 
 
-def _older(version: str) -> str:
-    """Return the fix for a client that does not know an option."""
-    return f". use a tested version, {spell_tested()}" if "unknown option" in version else ""
-
-
 def spell_tested() -> str:
     """Return the tested versions of the client, for a message."""
     low, high = (".".join(map(str, version)) for version in TESTED)
@@ -361,51 +369,3 @@ def _object(data: bytes) -> dict[str, Any] | None:
     except (RecordError, UnicodeDecodeError):
         return None
     return event if isinstance(event, dict) else None
-
-
-def _result_faults(result: Mapping[str, Any], *, blank: bool) -> Iterator[str]:
-    subtype, reason = result.get("subtype"), result.get("terminal_reason")
-    message = one_line("; ".join(map(text, items(result.get("errors")))) or text(result.get("result")))
-    if subtype != "success":
-        yield f"the result is {one_line(str(subtype))}: {message}"
-    elif result.get("is_error") is not False:
-        yield f"the result is an error: {message}"
-    elif blank:
-        yield "the answer is empty"
-    if reason not in (None, "completed"):
-        yield f"it ended with {one_line(str(reason))}"
-    if result.get("deferred_tool_use") is not None:
-        yield "a tool use was deferred"
-
-
-def _stopped_by_api(result: Mapping[str, Any]) -> bool:
-    """Return whether it was a failed request that ended the attempt: not a turn or money limit, not a hook."""
-    return result.get("api_error_status") is not None or result.get("terminal_reason") == "api_error"
-
-
-def _has_running_agents(result: Mapping[str, Any]) -> bool:
-    """Return whether agents still work in the background, so that another result line will come."""
-    stats = mapping(result.get("subagent_stats"))
-    ended = [stats.get("completed"), stats.get("failed"), *mapping(stats.get("killed")).values()]
-    running = (integer(stats.get("spawned")) or 0) - sum(integer(count) or 0 for count in ended)
-    return running > 0 or (integer(result.get("queued_turn_count")) or 0) > 0
-
-
-def _parts(result: Mapping[str, Any]) -> Iterator[tuple[int, float]]:
-    """Yield tokens and US dollars of each model since the last result, with sub-agents, which the messages lack."""
-    for model in map(mapping, mapping(result.get("model_usage_since_last_result")).values()):
-        names = ("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")
-        yield sum(integer(model.get(name)) or 0 for name in names), number(model.get("costUSD")) or 0.0
-
-
-def _tool_line(block: Mapping[str, Any]) -> str:
-    tool_input = mapping(block.get("input"))
-    subject = next(
-        (
-            text(tool_input[key])
-            for key in ("command", "file_path", "pattern", "path", "url")
-            if key in tool_input
-        ),
-        "",
-    )
-    return one_line(f"{text(block.get('name'))} {subject}")
