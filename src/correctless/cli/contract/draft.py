@@ -61,10 +61,7 @@ def new(run_id: str | None, known_file: str | None) -> int:
                 continue
             guess = guesses.get(key, "")
             known[key] = click.prompt(question, default=guess, show_default=bool(guess)).strip()
-    known = {
-        **{key: guess for key, guess in guesses.items() if guess},
-        **{k: v for k, v in known.items() if v},
-    }
+    known = {key: text for key in {**guesses, **known} if (text := known.get(key) or guesses.get(key))}
     if not known.get("run_id"):
         raise Stop(exits.USAGE, "the run has no id. Give it one: correctless contract new --run ID")
     files = store.place(repo.home, known["run_id"])
