@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 class Args:
-    """Parsed arguments: plain words, flags, and the values of each option in order."""
+    """Parsed arguments: positional ones, flags, and the values of each option in order."""
 
     def __init__(self) -> None:
-        self.words: list[str] = []
+        self.positional: list[str] = []
         self.flags: set[str] = set()
         self.values: dict[str, list[str]] = {}
 
@@ -33,7 +33,7 @@ def read(
 ) -> Args:
     """Parse a command line.
 
-    Reads `--flag`, `--name VALUE`, `--name=VALUE`, and `--` before words alone.
+    Reads `--flag`, `--name VALUE`, `--name=VALUE`, and `--` before positional arguments alone.
 
     `optional` maps each option whose value may be left out to its default. `-` is a word, and `--help` and `-h`
     are flags of every command.
@@ -46,7 +46,7 @@ def read(
         argument = rest.pop(0)
         name, equals, value = argument.partition("=")
         if argument == "--":
-            parsed.words += rest
+            parsed.positional += rest
             break
         if name in optional:
             parsed.values.setdefault(name, []).append(value if equals else optional[name])
@@ -58,7 +58,7 @@ def read(
             wrong = "needs a value" if argument in values else "is not an option"
             raise Stop(exits.USAGE, f"'{argument}' {wrong}. See {command} --help")
         else:
-            parsed.words.append(argument)
+            parsed.positional.append(argument)
     return parsed
 
 

@@ -40,8 +40,8 @@ def main(argv: list[str]) -> int:
     if args.wants_help(parsed):
         print(_HELP, end="")
         return exits.OK
-    if parsed.words:
-        raise Stop(exits.USAGE, f"'{parsed.words[0]}' is not an option. See correctless gate --help")
+    if parsed.positional:
+        raise Stop(exits.USAGE, f"'{parsed.positional[0]}' is not an option. See correctless gate --help")
     path = parsed.value("--log")
     repo, logs = paths.find_logs(os.getcwd()) if path is None else (None, paths.logs_beside(path))
     state = gate.of(logs, repo, os.environ)

@@ -91,7 +91,7 @@ def _parsed(argv: list[str]) -> Args:
         if value is not None and value not in allowed:
             raise Stop(exits.USAGE, f"{name} '{value}' is unknown. Write one of: {', '.join(allowed)}")
     if parsed.value("--stdin-name") and (
-        parsed.words or "--fix" in parsed.flags or parsed.value("--changed")
+        parsed.positional or "--fix" in parsed.flags or parsed.value("--changed")
     ):
         raise Stop(
             exits.USAGE, "--stdin-name reads only standard input. Leave out paths, --fix and --changed"
@@ -118,7 +118,7 @@ def _report(parsed: Args, chosen: Settings) -> LintReport:
     if name is not None:
         chosen = chosen._replace(projects=settings.projects([name], ()))
         return run.text(sys.stdin.buffer.read(), LintTarget(name, kind_of(name)), chosen, today=today)
-    paths = parsed.words or ["."]
+    paths = parsed.positional or ["."]
     discovered = discover(paths)
     chosen = chosen._replace(projects=settings.projects(paths, discovered.projects))
     targets = [each for each in discovered.targets if not chosen.excluded(each.path)]
@@ -176,7 +176,7 @@ def _fix(
 
     changed = False
     for path in sorted({each.path for each in report.findings if wanted(each)}):
-        if fix.leads_out(path, parsed.words or ["."]):
+        if fix.leads_out(path, parsed.positional or ["."]):
             where = printable(os.path.realpath(path))
             print(
                 f"correctless: {printable(path)} leads outside the paths you named, so {where} was not changed",

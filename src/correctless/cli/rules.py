@@ -35,17 +35,17 @@ def main(argv: list[str]) -> int:
     if args.wants_help(parsed):
         print(_HELP, end="")
         return exits.OK
-    if not parsed.words:
+    if not parsed.positional:
         print(index(), end="")
         return exits.OK
-    rule = next((rule for rule in RULES if parsed.words[0] == rule.ID), None)
-    if rule is None or len(parsed.words) > 1:
+    rule = next((rule for rule in RULES if parsed.positional[0] == rule.ID), None)
+    if rule is None or len(parsed.positional) > 1:
         from difflib import get_close_matches
 
-        near = get_close_matches(parsed.words[0], [rule.ID for rule in RULES], n=1)
+        near = get_close_matches(parsed.positional[0], [rule.ID for rule in RULES], n=1)
         raise Stop(
             exits.USAGE,
-            f"no rule '{' '.join(parsed.words)}' found. Write {near[0] if near else 'correctless rules'}",
+            f"no rule '{' '.join(parsed.positional)}' found. Write {near[0] if near else 'correctless rules'}",
         )
     print(page(rule), end="")
     return exits.OK

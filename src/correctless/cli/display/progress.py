@@ -12,7 +12,7 @@ from correctless.base.text import counted, duration, printable
 from correctless.runlog import events
 from correctless.runlog.branch import Recorded
 from correctless.runlog.events import Logged, fields_of
-from correctless.runlog.manifest import status as status_word
+from correctless.runlog.manifest import status as run_status
 from correctless.runlog.plan import Plan
 from correctless.runlog.state import State
 
@@ -182,7 +182,7 @@ def plan(run_plan: Plan) -> str:
 
 
 def _alive(state: State, living: bool) -> str:
-    status = status_word(state)
+    status = run_status(state)
     return (
         "interrupted (resume it: correctless cauto resume)" if status == "running" and not living else status
     )

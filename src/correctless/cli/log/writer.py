@@ -68,11 +68,11 @@ def main(
         if args.wants_help(parsed):
             out.write(HELP.encode())
             return exits.OK
-        if not parsed.words:
+        if not parsed.positional:
             (err.buffer if hasattr(err, "buffer") else out).write(HELP.encode())
             return exits.USAGE
         code = _run(
-            parsed.words,
+            parsed.positional,
             parsed.value("--log"),
             stdin or sys.stdin.buffer,
             out,
