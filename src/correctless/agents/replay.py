@@ -9,11 +9,8 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from correctless.agents import Outcome, Task
 from correctless.agents.command import Command
-from correctless.agents.running import Running
 from correctless.base.exits import FINDINGS, REFUSED, Stop
 from correctless.base.text import one_line
 from correctless.project.git.call import as_agent
@@ -25,49 +22,28 @@ _RECORDED = re.compile(
 _STEP = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Replay:
-    """The recorded answers of one folder."""
-
-    folder: str
-    takes_recorder = False
-    continues = False
+class Replay(Command):
+    """The recorded answers of one folder, which a command replays."""
 
     @classmethod
     def at(cls, folder: str, cwd: str) -> Replay:
         """Return the agent of a folder, relative to `cwd`."""
-        return cls(os.path.normpath(os.path.join(cwd, folder)))
-
-    @property
-    def spelled(self) -> str:
-        """Name you would write to get this agent again."""
-        return f"replay:{self.folder}"
+        folder = os.path.normpath(os.path.join(cwd, folder))
+        # -P and an own PYTHONPATH: a folder `correctless` in the worktree must not be imported in place of this package.
+        package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+        argv = (sys.executable, "-P", "-m", "correctless.agents.replay", folder)
+        return cls(f"replay:{folder}", argv, {"PYTHONPATH": package})
 
     def check(self, environment: Mapping[str, str], cwd: str) -> None:
         """Check that the folder has recorded answers.
 
         Raises: Stop(3) when it has none.
         """
-        names = os.listdir(self.folder) if os.path.isdir(self.folder) else []
+        folder = self.argv[-1]
+        names = os.listdir(folder) if os.path.isdir(folder) else []
         if not any(name.endswith(".md") for name in names):
-            raise Stop(
-                REFUSED, f"'{self.folder}' has no recorded answers. put one <step>.md for each step there"
-            )
-        self._command().check(environment, cwd)
-
-    def hold(self, task: Task) -> Running:
-        """Start the replay and make it wait."""
-        return self._command().hold(task)
-
-    def outcome_from_transcript(self, task: Task) -> Outcome:
-        """Compute the outcome of an interrupted attempt from its transcript."""
-        return self._command().outcome_from_transcript(task)
-
-    def _command(self) -> Command:
-        # -P and an own PYTHONPATH: a folder `correctless` in the worktree must not be imported in place of this package.
-        package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-        argv = (sys.executable, "-P", "-m", "correctless.agents.replay", self.folder)
-        return Command(self.spelled, argv, {"PYTHONPATH": package})
+            raise Stop(REFUSED, f"'{folder}' has no recorded answers. put one <step>.md for each step there")
+        super().check(environment, cwd)
 
 
 def answer(prompt: str, recorded: str) -> str:
