@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
@@ -227,23 +227,18 @@ def repo_of_remote(url: str) -> str | None:
         return None
     # The second name GitHub gives its ssh door, for networks that let only port 443 through.
     host = "github.com" if host == "ssh.github.com" else host.removeprefix("www.")
-    names = path.strip("/").removesuffix(".git").split("/")
-    if (
-        len(names) != 2
-        or not _HOST.match(host)
-        or not all(_NAME.match(n) and n not in (".", "..") for n in names)
-    ):
-        return None
-    return f"{host}/{names[0]}/{names[1]}"
+    return _repo(host, path.strip("/").removesuffix(".git").split("/"))
 
 
 def repo_of_name(name: str) -> str | None:
     """Return host/owner/name of a repository written as `[host/]owner/name`; None for anything else."""
-    names = name.split("/")
-    host, *rest = names if len(names) != 2 else ["github.com", *names]
-    if len(rest) != 2 or not _HOST.match(host) or not _NAME.match(rest[0]) or not _NAME.match(rest[1]):
-        return None
-    return None if {*rest} & {".", ".."} else "/".join((host, *rest))
+    host, *names = name.split("/") if name.count("/") != 1 else ["github.com", *name.split("/")]
+    return _repo(host, names)
+
+
+def _repo(host: str, names: Sequence[str]) -> str | None:
+    valid = all(_NAME.match(name) and name not in (".", "..") for name in names)
+    return "/".join((host, *names)) if len(names) == 2 and valid and _HOST.match(host) else None
 
 
 def first_line(output: bytes, *, skip: str = "") -> str:
