@@ -110,7 +110,7 @@ class GitHub:
                 return tuple(pulls)
             after = take(info, "endCursor", str)
         raise Stop(
-            exits.REFUSED, f"{self.repo} lists pull requests for '{head}' without end. look at it by hand"
+            exits.REFUSED, f"{self.repo} lists pull requests for '{head}' without end. check it by hand"
         )
 
     def body(self, number: int) -> str:

@@ -82,7 +82,7 @@ def _before(branch: Branch) -> str:
     try:
         state = fold(branch.events)
     except OutOfOrderError as error:
-        return f"its run log can't be followed ({error}). see what it proves: correctless audit-run"
+        return f"its run log is invalid ({error}). see what it proves: correctless audit-run"
     if not state.unfinished or state.phase in AT_GATE:
         return ""
     done = f"{len(state.finished)} of {len(state.plan.steps) if state.plan else 0} steps are done"

@@ -87,7 +87,7 @@ def close_gate(
     if run_state.unfinished and run_state.phase not in ("consolidated", "closed", "open", "publishing"):
         raise Stop(
             exits.PERSON,
-            f"run {run_state.run} has not come to its gate yet. let it finish first: correctless cauto resume",
+            f"run {run_state.run} has not reached its gate yet. let it finish first: correctless cauto resume",
         )
     if not os.path.lexists(logs.decisions):  # a branch that has no run of its own, and inherits
         ensure_artifacts(logs)

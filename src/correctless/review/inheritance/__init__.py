@@ -174,8 +174,8 @@ def _missing(repo: Repo, mark: Mark, branch: str) -> Stop:
     what = f"run {one_line(mark.run)}" if mark.run else "a run that its message doesn't name"
     return Stop(
         exits.REFUSED,
-        f"'{branch}' carries commit {mark.commit[:12]} of {what}{also}, and this clone has no logs of it: what it left open "
-        "is unknown. work where its logs are, copy them here, or leave that commit out",
+        f"'{branch}' carries commit {mark.commit[:12]} of {what}{also}, and this clone has no logs of it: its open "
+        "decisions are unknown. work where its logs are, copy them here, or leave that commit out",
     )
 
 

@@ -73,5 +73,5 @@ def refuse_shallow(repo: Repo, span: Sequence[str], tip: str) -> None:
     if ends & set(repo.git(*HISTORY, "rev-list", *span, "--", env=ENV).split()):
         raise Stop(
             exits.REFUSED,
-            f"this clone is shallow: what {tip} carries can't be seen to its end. fetch the rest: git fetch --unshallow",
+            f"this clone is shallow, so not all commits of {tip} can be read. fetch the rest: git fetch --unshallow",
         )
