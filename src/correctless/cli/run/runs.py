@@ -128,12 +128,11 @@ def _rehearse(request: start.Request, *, as_json: bool) -> int:
     # git status would otherwise refresh the index, which is a write.
     os.environ["GIT_OPTIONAL_LOCKS"] = "0"
     ready = start.prepare(git.find(os.getcwd()), os.getcwd(), request, os.environ)
-    rehearsed = plan_preview.rehearse(ready)
     approved = start.approval(ready) is not None
     if as_json:
-        click.echo(json.dumps(plan_preview.values(ready, rehearsed, approved=approved), indent=2))
+        click.echo(json.dumps(plan_preview.values(ready, approved=approved), indent=2))
     else:
-        click.echo(plan_preview.text(ready, rehearsed, approved=approved))
+        click.echo(plan_preview.text(ready, approved=approved))
     return exits.OK
 
 
