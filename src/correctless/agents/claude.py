@@ -102,7 +102,7 @@ def command_line(task: Task, path: str) -> list[str]:
     argv = [path, "-p", "--output-format", "stream-json", "--verbose"]
     for folder in task.plugin_dirs:
         argv += ["--plugin-dir", folder]
-    # Setting sources are emptied so that a project cannot switch the hooks off; its CLAUDE.md comes by the system text.
+    # Setting sources are emptied so that a project cannot switch the hooks off; its CLAUDE.md is in the system text.
     argv += ["--setting-sources", "", "--settings", json.dumps(settings())]
     argv += ["--mcp-config", task.mcp_config] if task.mcp_config else []
     argv += ["--strict-mcp-config", "--permission-mode", "dontAsk", "--tools", ",".join(built_in)]

@@ -90,7 +90,7 @@ def review(
 
 @dataclass(frozen=True, slots=True)
 class _Verdict:
-    """An answer as the options give it; without a digest and a rejection it is asked for."""
+    """Answer of the options; with neither a digest nor a rejection the command asks for one."""
 
     confirm: str | None
     reject: bool

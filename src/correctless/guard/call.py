@@ -14,7 +14,7 @@ NAMES = (
     *(b"escalation", b"approve"),  # answers that only you may give
     *(b"push", b"gh ", b"hooks", b"settings", b".claude", b".mcp.json", b".husky", b"config", b"clean"),
 )
-# Spellings that hide a name from a look at the bytes: these calls are read whole.
+# Spellings that hide a name from a search of the bytes: these calls are parsed.
 HIDING = (b"\\u", b"\\x", b"$'", b"gh\\t", b"\\\\\\n")
 _QUOTES = b"'\"\\"
 _LOWER = bytes(range(256)).lower()

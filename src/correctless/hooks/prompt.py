@@ -71,7 +71,7 @@ def record_answer(
 ) -> str | None:
     """Record the answer in a prompt and describe it; None for other prompts.
 
-    Raises: Stop when the answer cannot be taken.
+    Raises: Stop when the answer cannot be recorded.
     """
     answer = _ANSWER.match(prompt.text)
     if answer is None:

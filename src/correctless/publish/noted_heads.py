@@ -18,7 +18,7 @@ from correctless.runlog.events import Published
 def of_pull_requests(logs: Logs, env: Mapping[str, str]) -> tuple[Anchor, ...]:
     """Return the decisions log's heads in the pull requests of a branch's runs.
 
-    GitHub is asked about every pull request that gh opened.
+    It queries GitHub about every pull request that gh opened.
 
     Raises: Stop(3) when one cannot be read or lacks the run's section: what it noted is then unknown.
     """

@@ -179,7 +179,7 @@ class Screen:
         self.forget()
 
     def stuck(self, seconds: float) -> bool:
-        """Return whether a write has waited for `seconds`; asked from another thread."""
+        """Return whether a write has waited for `seconds`; called from another thread."""
         since = self._writes_since
         return since is not None and time.monotonic() - since > seconds
 
@@ -188,9 +188,9 @@ class Screen:
         return self._measure() != self._size
 
     def forget(self) -> None:
-        """Draw the next frame below what is there."""
+        """Draw the next frame below the current output."""
         self._size = self._measure()
-        self._cells: list[int] = []  # how wide each line of the board is that is there
+        self._cells: list[int] = []  # width of each line of the drawn board
         self._console = Console(
             file=cast("IO[str]", self),
             force_terminal=True,
@@ -265,7 +265,7 @@ class Screen:
         try:
             return os.tcgetpgrp(self._fd) == os.getpgrp()
         except OSError:
-            return True  # not our controlling terminal, so no other job is there
+            return True  # not our controlling terminal, so no other job uses it
 
 
 def draw(view: BoardView, columns: int, lines: int) -> Group:

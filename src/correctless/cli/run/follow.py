@@ -60,7 +60,7 @@ def follow(
                 f"the dispatcher of run {state.run} died without a message. Continue with: correctless cauto resume",
             )
         else:
-            # Its last event may have come after our look at the log, so look once more.
+            # Its last event may be newer than our copy of the log, so read it once more.
             gone = not _lives(repo)
     return _ended(state)
 
