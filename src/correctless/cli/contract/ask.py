@@ -6,7 +6,6 @@ They are pin, status, authorize, merge and board. A permit is recorded before it
 from __future__ import annotations
 
 import os
-import sys
 from typing import Any
 
 import click
@@ -247,13 +246,7 @@ def board(run_id: str | None, as_json: bool) -> int:
         if not gates:
             echo(f"the contract {session.place.run} has no gates")
         for each in gates:
-            colour = (
-                click.style(
-                    f"{each.colour:<5}", fg={"GREEN": "green", "AMBER": "yellow"}.get(each.colour, "red")
-                )
-                if sys.stdout.isatty()
-                else f"{each.colour:<5}"
-            )
-            click.echo(colour, nl=False)
+            colour = {"GREEN": "green", "AMBER": "yellow"}.get(each.colour, "red")
+            click.secho(f"{each.colour:<5}", fg=colour, nl=False)
             echo(f"  {each.gate}  {names[each.gate]}{': ' + '; '.join(each.reasons) if each.reasons else ''}")
     return exits.OK if all(each.colour == lights.GREEN for each in gates) else exits.FINDINGS

@@ -53,32 +53,25 @@ def evidence(gate: str, claim: str | None, run_id: str | None) -> int:
     session = open_session(run_id)
     snapshot = session.load_valid()
     contract = _contract(snapshot)
-    named_gate = _named("gate", contract.gates.gate, gate)
+    entry = _named("gate", contract.gates.gate, gate)
     digest = snapshot.case.here.digest
     ran: list[tuple[Sequence[str], Result]] = []
     if claim is not None:
         revision = gate_check.here(contract, session.repo, utcnow).revision
         sha = revision.value if isinstance(revision, Known) else ""
-        record = GateEvidence(named_gate.id, "claimed", digest, sha, note=_checked_line("--claim", claim))
+        record = GateEvidence(entry.id, "claimed", digest, sha, note=_checked_line("--claim", claim))
     else:
         if snapshot.case.state.pin_live and digest != snapshot.case.state.pinned:
             raise Stop(
                 exits.REFUSED, "contract.md is not what was granted, so its checks are not run. Restore it"
             )
         record = gate_check.run(
-            named_gate,
-            contract,
-            session.repo,
-            digest,
-            os.environ,
-            utcnow,
-            warn,
-            lambda *each: ran.append(each),
+            entry, contract, session.repo, digest, os.environ, utcnow, warn, lambda *each: ran.append(each)
         )
     session.add(lambda _: [record])
-    echo(f"{named_gate.id}: {record.result}{f' ({record.note})' if record.note else ''}")
+    echo(f"{entry.id}: {record.result}{f' ({record.note})' if record.note else ''}")
     if ran:
-        output = check_output.save(session.place, named_gate.id, ran)
+        output = check_output.save(session.place, entry.id, ran)
         if record.result != "passed":
             for line in (*check_output.lines(ran), f"  full output: {os.path.relpath(output)}"):
                 echo(line)
@@ -194,23 +187,18 @@ def helper(phase: str, id_: str, permit: str, cost: float | None, run_id: str | 
         ended = [helper for helpers in counters.ended.values() for helper, _ in helpers]
         if name in counters.helpers or name in ended:
             raise Stop(exits.USAGE, f"a helper '{name}' exists already. Use another id")
-        if issued is None or Action.of(issued.permit.action).kind != "spawn":
-            raise Stop(
-                exits.FINDINGS,
-                f"'{permit}' is not a permit to start a helper. Ask for one: correctless contract authorize spawn",
-            )
-        if utcnow() >= issued.expires:
-            raise Stop(
-                exits.FINDINGS,
-                "the permit has expired. Ask for another: correctless contract authorize spawn",
-            )
-        used = sum(1 for named in counters.helpers.values() if named == permit) + len(
+        used = sum(named == permit for named in counters.helpers.values()) + len(
             counters.ended.get(permit, ())
         )
-        if used >= Action.of(issued.permit.action).agents:
-            raise Stop(
-                exits.FINDINGS, "the permit is used up. Ask for another: correctless contract authorize spawn"
-            )
+        fault = ""
+        if issued is None or Action.of(issued.permit.action).kind != "spawn":
+            fault = f"'{permit}' is not a permit to start a helper. Ask for one"
+        elif utcnow() >= issued.expires:
+            fault = "the permit has expired. Ask for another"
+        elif used >= Action.of(issued.permit.action).agents:
+            fault = "the permit is used up. Ask for another"
+        if fault:
+            raise Stop(exits.FINDINGS, f"{fault}: correctless contract authorize spawn")
         return [Helper(name, "start", permit)]
 
     session.add(make)
