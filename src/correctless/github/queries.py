@@ -40,8 +40,4 @@ COMMENTS = _query(
     "Conversation",
     "comments(first: 100, after: $after) { nodes { author { login } createdAt } " + _PAGE + " }",
 )
-MERGED = _query(
-    "MergeOutcome",
-    "state merged baseRefName mergeCommit { oid }",
-    paged=False,
-)
+MERGED = _query("MergeOutcome", "state merged baseRefName mergeCommit { oid }", paged=False)

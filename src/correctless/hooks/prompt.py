@@ -53,10 +53,7 @@ class Prompt:
             or not isinstance(event_input.get("prompt"), str)
             or not isinstance(event_input.get("cwd"), str)
         ):
-            raise Stop(
-                exits.REFUSED,
-                "the client's input for this prompt is invalid. Update correctless",
-            )
+            raise Stop(exits.REFUSED, "the client's input for this prompt is invalid. Update correctless")
         transcript = event_input.get("transcript_path")
         return cls(
             event_input["prompt"],
@@ -87,8 +84,7 @@ def record_answer(
                 client.refuse_scheduled(prompt.text, file)
     if len(digest) < _LEAST:
         raise Stop(
-            exits.USAGE,
-            f"'{digest}' is too short for a digest. Type at least {_LEAST} characters of it",
+            exits.USAGE, f"'{digest}' is too short for a digest. Type at least {_LEAST} characters of it"
         )
     repo = git.find(prompt.cwd)
     who = person.name(repo, env)

@@ -70,8 +70,7 @@ def of(
     branch, state = load(logs, repo, channels=channels, confirmers=confirmers)
     if not state.inherited and not os.path.lexists(logs.decisions):
         raise Stop(
-            exits.REFUSED,
-            f"no decisions log {logs.decisions} found. start a run, or name another with --log",
+            exits.REFUSED, f"no decisions log {logs.decisions} found. start a run, or name another with --log"
         )
     before = _before(branch)
     return replace(state, open=False, before=before) if before else state

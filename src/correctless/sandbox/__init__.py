@@ -116,11 +116,7 @@ def prepare(place: SandboxPlace) -> None:
 
 
 def make(
-    means: Means,
-    place: SandboxPlace,
-    needs: Needs,
-    command: Sequence[str],
-    env: Mapping[str, str],
+    means: Means, place: SandboxPlace, needs: Needs, command: Sequence[str], env: Mapping[str, str]
 ) -> Sandbox:
     """Return the sandbox of one process.
 

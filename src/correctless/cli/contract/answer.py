@@ -94,13 +94,7 @@ def _answer_escalation(session: ContractSession, escalation: str, note: str, who
 @click.option("--all", "everything", is_flag=True, help="Revoke the whole contract: it becomes void.")
 @click.option("--note", default="", help="Why.")
 @statement_options
-def revoke(
-    session: ContractSession,
-    who: str,
-    grant: str | None,
-    everything: bool,
-    note: str,
-) -> int:
+def revoke(session: ContractSession, who: str, grant: str | None, everything: bool, note: str) -> int:
     """Revoke one answer, or all of them."""
     if (grant is None) == (not everything):
         raise click.UsageError("name one ask, or --all")
@@ -175,11 +169,7 @@ def reaffirm(
 )
 @statement_options
 def waive(
-    session: ContractSession,
-    who: str,
-    check: str | None,
-    head: str | None,
-    base_run: int | None,
+    session: ContractSession, who: str, check: str | None, head: str | None, base_run: int | None
 ) -> int:
     """Let one required check be red at one head.
 

@@ -31,12 +31,7 @@ from correctless.syntax.finding import as_json as finding_json
 
 
 @click.command(epilog="Example: correctless contract new --run sessions-cutover")
-@click.option(
-    "--run",
-    "run_id",
-    metavar="ID",
-    help="The run's id; default: made from the branch's name.",
-)
+@click.option("--run", "run_id", metavar="ID", help="The run's id; default: made from the branch's name.")
 @click.option(
     "--from", "known_file", metavar="FILE", help=f"TOML with known values: {', '.join(draft.ASKED)}."
 )

@@ -13,14 +13,7 @@ from correctless.base import exits
 from correctless.base.clock import utcnow
 from correctless.base.exits import Stop
 from correctless.cli import answering, spell_anything
-from correctless.cli.contract.session import (
-    clause_lines,
-    clause_values,
-    echo,
-    echo_json,
-    open_session,
-    token,
-)
+from correctless.cli.contract.session import clause_lines, clause_values, echo, echo_json, open_session, token
 from correctless.runcontract.act.decide import decide
 from correctless.runcontract.act.permits import Decided
 from correctless.runcontract.ledger.actions import KINDS, Action

@@ -45,9 +45,7 @@ def statement_options(command: Command) -> Command:
             help="Import it from a signed text; the signature is in FILE.sig.",
         ),
         click.option(
-            "--signers",
-            metavar="FILE",
-            help=f"Who may sign; default: {signed.SYSTEM}, else {_HOME_SIGNERS}.",
+            "--signers", metavar="FILE", help=f"Who may sign; default: {signed.SYSTEM}, else {_HOME_SIGNERS}."
         ),
         run_option,
         as_option,

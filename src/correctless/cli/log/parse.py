@@ -177,11 +177,7 @@ def _object(parsed: _Parsed) -> dict[str, Any]:
         "refused": [
             {"key": key, "fault": piece.fault, "text": piece.text} for key, piece in parsed.refused.items()
         ],
-        "blocks": {
-            "authentic": reading.authentic,
-            "nonceless": reading.nonceless,
-            "quoted": reading.quoted,
-        },
+        "blocks": {"authentic": reading.authentic, "nonceless": reading.nonceless, "quoted": reading.quoted},
         "warnings": list(parsed.warnings),
     }
 

@@ -31,8 +31,7 @@ def try_all(ready: start.Ready) -> tuple[str, ...]:
         more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
         first = failed[0]
         raise Stop(
-            exits.REFUSED,
-            f"{first.what}: {first.said}{more}. {first.fix}, or skip the trial with --no-check",
+            exits.REFUSED, f"{first.what}: {first.said}{more}. {first.fix}, or skip the trial with --no-check"
         )
     return tuple(proof.what for proof in proofs)
 

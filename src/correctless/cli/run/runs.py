@@ -208,12 +208,7 @@ def _detach(repo: Repo, logs: Logs, run_id: str, run_lock: Lock) -> None:
 @click.command(epilog="Example: correctless cauto resume")
 @click.option("--lock-fd", type=click.IntRange(0, 1 << 20), hidden=True)
 @click.option("--max-usd", "usd", type=SOME, help="Raise the run's budget to this total.")
-@click.option(
-    "--max-minutes",
-    "minutes",
-    type=SOME,
-    help="Raise the run's time to this total.",
-)
+@click.option("--max-minutes", "minutes", type=SOME, help="Raise the run's time to this total.")
 @parked.from_options
 @watch_options
 def resume(

@@ -25,9 +25,7 @@ from correctless.runlog.state import State
 @click.option("--all", "everything", is_flag=True, help="The last run of every branch.")
 @json_option
 @click.option(
-    "--follow",
-    is_flag=True,
-    help="Show events until the run ends, waits or stops; exit with its code.",
+    "--follow", is_flag=True, help="Show events until the run ends, waits or stops; exit with its code."
 )
 def status(everything: bool, as_json: bool, follow: bool) -> int:
     """Show the last run of this branch; exit 3 when no run is found.
