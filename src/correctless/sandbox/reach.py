@@ -6,7 +6,7 @@ What no rule names can be read and not written. `bubblewrap` and `seatbelt` tran
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Literal
@@ -98,11 +98,21 @@ def arrange(rules: Iterable[AccessRule]) -> tuple[AccessRule, ...]:
 def _resolved(rules: Iterable[AccessRule]) -> dict[str, AccessRule]:
     # Most of these paths do not exist: checking that is cheaper than the real path of each.
     existing = [rule for rule in rules if rule.source or os.path.lexists(rule.path)]
-    real = cache(os.path.realpath)  # only for this call: later the links may differ
+    # Cached only for this call: later the links may differ.
+    is_link = cache(os.path.islink)
+
+    @cache
+    def real(path: str) -> str:
+        folder, name = os.path.split(path)
+        if name in ("", os.curdir, os.pardir):
+            return os.path.realpath(path)
+        at = os.path.join(real(folder), name)
+        return os.path.realpath(at) if is_link(at) else at
+
     writable = {real(rule.source or rule.path) for rule in existing if rule.access == "write"}
 
     def planted(path: str) -> bool:
-        return any(inside(link, folder) for link in _links(path) for folder in writable)
+        return any(inside(link, folder) for link in _links(path, is_link) for folder in writable)
 
     by_path: dict[str, AccessRule] = {}
     narrow: dict[str, AccessRule] = {}
@@ -130,7 +140,7 @@ def _resolved(rules: Iterable[AccessRule]) -> dict[str, AccessRule]:
     return by_path
 
 
-def _links(path: str) -> Iterator[str]:
+def _links(path: str, is_link: Callable[[str], bool]) -> Iterator[str]:
     """Yield the links in a path, each by the real name of its folder."""
     at, pending, count = os.sep, path.split(os.sep)[::-1], 0
     while pending and count < _MOST_LINKS:
@@ -139,7 +149,7 @@ def _links(path: str) -> Iterator[str]:
             at = os.path.dirname(at)
         elif name not in ("", os.curdir):
             step = os.path.join(at, name)
-            if not os.path.islink(step):
+            if not is_link(step):
                 at = step
                 continue
             yield step
