@@ -1,6 +1,6 @@
 """The library: read a skill's contract, capture decisions, log them, ask the gate, summarise.
 
-Nothing is imported before it is asked for.
+Each name is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def _version() -> str:
     import json
     import os
 
-    here = os.path.dirname(os.path.abspath(__file__))
-    for folder in (os.path.join(here, "plugin"), os.path.dirname(os.path.dirname(here))):
+    package = os.path.dirname(os.path.abspath(__file__))
+    for folder in (os.path.join(package, "plugin"), os.path.dirname(os.path.dirname(package))):
         try:
             with open(os.path.join(folder, "plugin.json"), "rb") as file:
                 return str(json.load(file)["version"])
@@ -61,7 +61,7 @@ def _version() -> str:
 
 
 def itself() -> list[str]:
-    """The argv that starts this very package in a fresh interpreter, without the caller's folder or PYTHON* in its path."""
+    """Return the argv that starts this package in a fresh interpreter, without the caller's folder or PYTHON* in its path."""
     import os
 
     return [sys.executable, "-I", os.path.join(os.path.dirname(os.path.abspath(__file__)), "__main__.py")]

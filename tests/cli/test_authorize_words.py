@@ -38,7 +38,7 @@ def defaults() -> dict[str, object]:
 
 
 def same(words: list[str]) -> None:
-    read = plain_authorize.plain(words)
+    read = plain_authorize.parse_plain(words)
     assert read is not None
     assert {name: value for name, value in read.items() if value != defaults()[name]} == by_click(words)
 
@@ -50,7 +50,7 @@ def test_plain_words_are_read_as_click_reads_them(words: list[str]) -> None:
 
 @pytest.mark.parametrize("words", FOR_CLICK, ids=" ".join)
 def test_whatever_is_not_plain_is_left_to_click(words: list[str]) -> None:
-    assert plain_authorize.plain(words) is None
+    assert plain_authorize.parse_plain(words) is None
 
 
 @given(
@@ -60,7 +60,7 @@ def test_whatever_is_not_plain_is_left_to_click(words: list[str]) -> None:
     )
 )
 def test_no_words_are_read_otherwise_than_click_reads_them(words: list[str]) -> None:
-    if plain_authorize.plain(words) is not None:
+    if plain_authorize.parse_plain(words) is not None:
         same(words)
 
 

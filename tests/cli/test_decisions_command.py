@@ -208,7 +208,7 @@ def test_a_run_does_not_begin_in_the_middle_of_a_writers_append(project: Path) -
     repo = find(str(project))
     Lock.take(repo, "before").close()
     logs = paths.logs(repo)
-    with writer.held(repo, logs):
+    with writer.hold_off_runs(repo, logs):
         fd = os.open(Path(repo.git_dir) / "correctless.lock", os.O_RDWR)
         with pytest.raises(BlockingIOError):
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

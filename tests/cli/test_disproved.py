@@ -239,7 +239,9 @@ def by_words(*words: str) -> Callable[[Project], int]:
 def by_prompt(text: str) -> Callable[[Project], int]:
     def said(project: Project) -> int:
         try:
-            prompt.heard(prompt.Prompt(text, str(project.top), False, ""), os.environ, PERSONS, utcnow())
+            prompt.record_answer(
+                prompt.Prompt(text, str(project.top), False, ""), os.environ, PERSONS, utcnow()
+            )
         except Stop as stop:
             sys.stdout.write(stop.message)
             return stop.code
@@ -461,7 +463,7 @@ def test_a_person_says_that_a_workspace_is_new_and_it_is_on_record(
     assert ran.command("gate").returncode in (exits.OK, exits.PERSON)
     verified = ran.command("decisions", "verify", "--offline")
     assert verified.returncode == exits.OK
-    assert "Ada said at" in verified.stdout
+    assert "Ada declared at" in verified.stdout
     assert "that this workspace is new" in verified.stdout
     cut_the_tail(ran)
     assert ran.command("gate").returncode == exits.REFUSED

@@ -127,7 +127,7 @@ def test_a_decision_that_differs_from_its_default_or_has_more_keys_is_no_correct
     done = run(block(said), "--nonce", NONCE)
     assert done.returncode == 0
     assert "differs-from-default: recorded as reported: the listed default is: use the one" in done.stdout
-    assert "extra: kept beside the record: confidence" in done.stdout
+    assert "extra: stored beside the record: confidence" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -138,10 +138,10 @@ def test_a_decision_that_differs_from_its_default_or_has_more_keys_is_no_correct
         ('"escalation_deferred": "yes"', 'escalation_deferred: reported "yes", recorded as true'),
         ('"escalation_deferred": "no"', 'escalation_deferred: reported "no", recorded as false'),
         ('"escalation_deferred": true', "original_escalation_reason: none reported, recorded the one of the SKILL.md"),
-        ('"decision_id": "AD-002", "original_escalation_reason": "x"', "original_escalation_reason: kept under extra"),
+        ('"decision_id": "AD-002", "original_escalation_reason": "x"', "original_escalation_reason: stored under extra"),
         ('"original_escalation_reason": "x"', "escalation_deferred: reported null, recorded as true: another key or a reason"),
         ('"skill": "other"', 'skill: reported "other", recorded as "demo"'),
-        ('"timestamp": "now"', 'timestamp: reported "now", kept under extra'),
+        ('"timestamp": "now"', 'timestamp: reported "now", stored under extra'),
         ('"rationale": ""', "incomplete: recorded incomplete, and deferred"),
         ('"rationale": "r"', "duplicate-key: recorded once: a key is duplicated"),
     ],

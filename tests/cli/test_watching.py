@@ -69,7 +69,7 @@ def project(scratch_repo: Path, git: Git) -> Project:
 
 @pytest.fixture(autouse=True)
 def _a_terminal_that_can_draw(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TERM", "xterm")  # `watch.chosen` takes no other
+    monkeypatch.setenv("TERM", "xterm")  # `watch.choose` takes no other
 
 
 class Told:
@@ -230,7 +230,7 @@ def test_no_line_is_as_wide_as_the_window_and_every_character_is_printable(
     for kind in ("tool", "limit", "waiting"):
         told.hear(kind, HOSTILE)
     screen, _, read = on_pty(columns, 40, encoding)
-    screen.show([f"10:00:00 {progress.spoken(Activity('warning', HOSTILE))}"], told.view())
+    screen.show([f"10:00:00 {progress.activity_line(Activity('warning', HOSTILE))}"], told.view())
     lines = [line for line in read().rows if line]
     assert len(lines) > 8
     for line in lines:
@@ -819,7 +819,7 @@ def test_a_line_shows_nothing_that_could_steer_a_terminal() -> None:
     ):
         said = progress.line(told.state, LoggedEvent("r1", "2026-01-02T03:04:05.678Z", event))
         assert said.isprintable(), repr(said)
-    assert progress.spoken(Activity("warning", HOSTILE)).isprintable()
+    assert progress.activity_line(Activity("warning", HOSTILE)).isprintable()
 
 
 @pytest.mark.parametrize("form", ["--json", "--plain 2>&1", ""])

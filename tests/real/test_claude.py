@@ -240,6 +240,6 @@ def test_an_attempt_that_was_killed_is_costed_from_its_stream(drive: Drive) -> N
     with ScriptedModel({"": replies}) as model:
         outcome = drive(model, watch=kill)
     assert (outcome.kind, outcome.exit_code) == ("failed", -signal.SIGKILL)
-    assert outcome.reason == "exit code -9; there is no result line"
+    assert outcome.reason == "exit code -9; the stream has no result line"
     assert outcome.cost_estimated
     assert outcome.cost_usd > 0.005

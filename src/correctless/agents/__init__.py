@@ -14,10 +14,7 @@ MakeSandbox = Callable[[Needs, Sequence[str], Mapping[str, str]], Sandbox]  # ne
 
 MAX_ANSWER = 8 << 20  # bytes of UTF-8 of all messages of an attempt: more fails it, and is in its transcript
 
-
-def over_answer() -> str:
-    """Return the reason of an attempt whose answer is too long."""
-    return f"its answer is over {MAX_ANSWER >> 20} MiB"
+OVER_ANSWER = f"its answer is over {MAX_ANSWER >> 20} MiB"
 
 
 @frozen
@@ -42,8 +39,8 @@ class Task:
 
     `tools` are permission patterns as a skill's allowed-tools writes them; `session` is a UUID, new for each attempt, or
     with `resume` the one to continue; `transcript` is the file the raw output is added to; `inherit` are open files the
-    agent's process keeps, such as the run's lock: none in a sandbox, which ends with the dispatcher. `sandbox` makes the
-    sandbox around the agent, None for none; `state` is the run's folder for what agents keep.
+    agent's process inherits, such as the run's lock: none in a sandbox, which ends with the dispatcher. `sandbox` makes
+    the sandbox around the agent, None for none; `state` is the run's folder for the state of agents.
     """
 
     run: str

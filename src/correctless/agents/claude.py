@@ -51,15 +51,15 @@ class Claude:
             output = one_line((done.err or done.out).decode(errors="replace"))
             raise Stop(REFUSED, f"'{path} --version' gave no version ({output}). reinstall Claude Code")
         if version < TESTED[0]:
-            found = ".".join(map(str, version))
-            raise Stop(REFUSED, f"Claude Code {found} is too old: tested is {spell_tested()}. update it")
+            installed = ".".join(map(str, version))
+            raise Stop(REFUSED, f"Claude Code {installed} is too old: tested is {spell_tested()}. update it")
 
     def hold(self, task: Task) -> Running:
         """Start the client and make it wait."""
         argv = command_line(task, program(task.environment))
         needs = state.of_claude(task.environment, task.state, task.mcp_config) if task.sandbox else Needs()
         process = hold(task, argv, task.environment, needs)
-        # The prompt goes by standard input, which is closed after it: any length, and the nonce is in no process list.
+        # The prompt goes through standard input: it may have any length, and the nonce is in no process list.
         return Running(process, task, Stream(task, self._now), task.prompt.encode())
 
     def outcome_from_transcript(self, task: Task) -> Outcome:
@@ -80,10 +80,10 @@ def program(environment: Mapping[str, str]) -> str:
         raise Stop(REFUSED, f"CORRECTLESS_CLAUDE is '{chosen}', which is not a program. {fix}")
     # A relative entry of PATH would find a program the repository brought along.
     folders = [folder for folder in environment.get("PATH", "").split(os.pathsep) if os.path.isabs(folder)]
-    found = shutil.which("claude", path=os.pathsep.join(folders)) if folders else None
-    if found is None:
+    path = shutil.which("claude", path=os.pathsep.join(folders)) if folders else None
+    if path is None:
         raise Stop(REFUSED, f"the program 'claude' is not on PATH. {fix}")
-    return found
+    return path
 
 
 def command_line(task: Task, path: str) -> list[str]:
@@ -92,7 +92,7 @@ def command_line(task: Task, path: str) -> list[str]:
     The system text is written beside the transcript when it is too long for an argument.
     """
     for tool in task.tools:
-        # the list of --allowedTools has no end of its own: an entry that looks like an option would be one
+        # --allowedTools takes all following words: an entry that looks like an option would be one
         if not _TOOL.match(tool):
             raise Stop(
                 REFUSED, f"'{one_line(tool)}' is not a tool pattern. write it as Name or Name(pattern)"
@@ -102,7 +102,7 @@ def command_line(task: Task, path: str) -> list[str]:
     argv = [path, "-p", "--output-format", "stream-json", "--verbose"]
     for folder in task.plugin_dirs:
         argv += ["--plugin-dir", folder]
-    # Setting sources are emptied so that a project cannot switch the hooks off; its CLAUDE.md comes by the system text.
+    # Setting sources are emptied so that a project cannot switch the hooks off; its CLAUDE.md is in the system text.
     argv += ["--setting-sources", "", "--settings", json.dumps(settings())]
     argv += ["--mcp-config", task.mcp_config] if task.mcp_config else []
     argv += ["--strict-mcp-config", "--permission-mode", "dontAsk", "--tools", ",".join(built_in)]

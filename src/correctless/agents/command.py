@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from correctless.agents import MAX_ANSWER, Activity, Outcome, Task, over_answer, state
+from correctless.agents import MAX_ANSWER, OVER_ANSWER, Activity, Outcome, Task, state
 from correctless.agents.running import End, Running, hold, outcome_from_transcript, over_limit
 from correctless.base.exits import REFUSED, USAGE, Stop
 from correctless.base.process.lines import OutputLine
@@ -83,7 +83,7 @@ class _Answer:
     def raw(self, line: OutputLine) -> bytes:
         return b"stderr: " * line.first + line.data if line.stream == "err" else line.data
 
-    def hear(self, line: OutputLine) -> Iterator[Activity]:
+    def feed(self, line: OutputLine) -> Iterator[Activity]:
         text = one_line(line.data[:1000].decode(errors="replace")) if line.first else ""
         if line.stream == "err":
             self._stderr = text or self._stderr
@@ -104,11 +104,11 @@ class _Answer:
         elif end.code != 0:
             faults.append(f"exit code {end.code}")
         if self._over:
-            faults.append(over_answer())
+            faults.append(OVER_ANSWER)
         elif not answer.strip():
             faults.append("the answer is empty")
         if faults and self._stderr:
-            faults.append(f"it said: {self._stderr}")
+            faults.append(f"standard error: {self._stderr}")
         return Outcome(
             kind="failed" if faults else "ok",
             answer=answer,

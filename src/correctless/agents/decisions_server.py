@@ -22,8 +22,8 @@ from mcp.server.stdio import stdio_server
 _ANSWER = 1 << 20  # bytes of one answer
 _GONE = "NOT recorded: the dispatcher has gone. stop working"
 
-# Half of a pair, as JavaScript writes it and no strict JSON reader takes it: the SDK would never answer that call.
-# Every escape in turn, so that the backslash of none is taken for the beginning of another.
+# Half of a surrogate pair, which JavaScript writes and strict JSON readers refuse: the SDK would never answer that call.
+# The pattern matches every escape, so that no escaped backslash is read as the start of the next one.
 _ESCAPE = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\(u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
 )
@@ -116,8 +116,10 @@ async def serve(address: str, token: str) -> None:
         return types.ListToolsResult(tools=_TOOLS)
 
     async def call_tool(_: Any, call: types.CallToolRequestParams) -> types.CallToolResult:
-        text, taken = await dispatcher.ask(call.name, call.arguments or {})
-        return types.CallToolResult(content=[types.TextContent(type="text", text=text)], is_error=not taken)
+        text, recorded = await dispatcher.ask(call.name, call.arguments or {})
+        return types.CallToolResult(
+            content=[types.TextContent(type="text", text=text)], is_error=not recorded
+        )
 
     server: Server[Any] = Server("decisions", on_list_tools=list_tools, on_call_tool=call_tool)
     stdin = anyio.wrap_file(_Legible(sys.stdin.buffer, encoding="utf-8", errors="replace", newline="\n"))

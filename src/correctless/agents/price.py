@@ -20,7 +20,7 @@ class Usage:
 
     def __init__(self, model: str) -> None:
         self._input, self._output = next((p for name, p in _PRICES.items() if name in model), _DEAREST)
-        self._fresh = self._cached = self._stored = self._said = 0
+        self._fresh = self._cached = self._stored = self._reported = 0
         self.written = 0  # characters
 
     def take(self, usage: Mapping[str, Any]) -> None:
@@ -28,10 +28,10 @@ class Usage:
         self._fresh = max(self._fresh, _count(usage.get("input_tokens")))
         self._cached = max(self._cached, _count(usage.get("cache_read_input_tokens")))
         self._stored = max(self._stored, _count(usage.get("cache_creation_input_tokens")))
-        self._said = max(self._said, _count(usage.get("output_tokens")))
+        self._reported = max(self._reported, _count(usage.get("output_tokens")))
 
     def _out(self) -> int:
-        return max(self._said, self.written // CHARS_A_TOKEN)
+        return max(self._reported, self.written // CHARS_A_TOKEN)
 
     def tokens(self) -> int:
         """Return all tokens so far, cached ones included."""

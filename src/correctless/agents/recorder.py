@@ -42,8 +42,8 @@ def available() -> bool:
 class Recorder:
     """Socket that takes calls from its creation until `close`.
 
-    After `close` nothing is taken any more, even on an open connection. `take(tool, arguments)` returns
-    the text the agent reads; it has made durable what it acknowledges. When it raises, nothing more is taken,
+    After `close` no call is accepted, even on an open connection. `take(tool, arguments)` returns
+    the text the agent reads; each decision it acknowledges is durable. When it raises, nothing more is taken,
     `failed` says why, and `on_failure` is called (on the recorder's thread). `config` is the path for the
     client's --mcp-config, which names `servers` too.
     """

@@ -1,4 +1,4 @@
-"""Recorded answers as an agent: `DIR/<step>.md`, after `DIR/<step>.patch`.
+"""RecordedDecision answers as an agent: `DIR/<step>.md`, after `DIR/<step>.patch`.
 
 Run as a program it is a command agent: the prompt on standard input, the answer on standard output.
 """
@@ -9,65 +9,41 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from correctless.agents import Outcome, Task
 from correctless.agents.command import Command
-from correctless.agents.running import Running
 from correctless.base.exits import FINDINGS, REFUSED, Stop
 from correctless.base.text import one_line
 from correctless.project.git.call import as_agent
 
-_SHOWN = re.compile(r"^[ \t>]*AUTONOMOUS_DECISIONS_START ([0-9a-f]{8})[ \t]*$", re.MULTILINE)
+_NONCE_IN_PROMPT = re.compile(r"^[ \t>]*AUTONOMOUS_DECISIONS_START ([0-9a-f]{8})[ \t]*$", re.MULTILINE)
 _RECORDED = re.compile(
     r"^([ \t>]*(?:[-*+] )?AUTONOMOUS_DECISIONS_START)(?: NONCE)?(?=[ \t]*\r?$)", re.MULTILINE
 )
 _STEP = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Replay:
-    """The recorded answers of one folder."""
-
-    folder: str
-    takes_recorder = False
-    continues = False
+class Replay(Command):
+    """The recorded answers of one folder, which a command replays."""
 
     @classmethod
     def at(cls, folder: str, cwd: str) -> Replay:
         """Return the agent of a folder, relative to `cwd`."""
-        return cls(os.path.normpath(os.path.join(cwd, folder)))
-
-    @property
-    def spelled(self) -> str:
-        """Name you would write to get this agent again."""
-        return f"replay:{self.folder}"
+        folder = os.path.normpath(os.path.join(cwd, folder))
+        # -P and an own PYTHONPATH: a folder `correctless` in the worktree must not be imported in place of this package.
+        package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+        argv = (sys.executable, "-P", "-m", "correctless.agents.replay", folder)
+        return cls(f"replay:{folder}", argv, {"PYTHONPATH": package})
 
     def check(self, environment: Mapping[str, str], cwd: str) -> None:
         """Check that the folder has recorded answers.
 
         Raises: Stop(3) when it has none.
         """
-        names = os.listdir(self.folder) if os.path.isdir(self.folder) else []
+        folder = self.argv[-1]
+        names = os.listdir(folder) if os.path.isdir(folder) else []
         if not any(name.endswith(".md") for name in names):
-            raise Stop(
-                REFUSED, f"'{self.folder}' has no recorded answers. put one <step>.md for each step there"
-            )
-        self._command().check(environment, cwd)
-
-    def hold(self, task: Task) -> Running:
-        """Start the replay and make it wait."""
-        return self._command().hold(task)
-
-    def outcome_from_transcript(self, task: Task) -> Outcome:
-        """Compute the outcome of an interrupted attempt from its transcript."""
-        return self._command().outcome_from_transcript(task)
-
-    def _command(self) -> Command:
-        # -P and an own PYTHONPATH: run from the worktree, a folder `correctless` there must not be taken for this package.
-        package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-        argv = (sys.executable, "-P", "-m", "correctless.agents.replay", self.folder)
-        return Command(self.spelled, argv, {"PYTHONPATH": package})
+            raise Stop(REFUSED, f"'{folder}' has no recorded answers. put one <step>.md for each step there")
+        super().check(environment, cwd)
 
 
 def answer(prompt: str, recorded: str) -> str:
@@ -75,12 +51,12 @@ def answer(prompt: str, recorded: str) -> str:
 
     The nonce is inserted after each marker without one, or with the word NONCE.
     """
-    shown = _SHOWN.findall(prompt)
-    if not shown:
+    nonces = _NONCE_IN_PROMPT.findall(prompt)
+    if not nonces:
         raise Stop(
             FINDINGS, "the prompt shows no AUTONOMOUS_DECISIONS_START with a nonce. give one to replay"
         )
-    return _RECORDED.sub(lambda marker: f"{marker[1]} {shown[-1]}", recorded)
+    return _RECORDED.sub(lambda marker: f"{marker[1]} {nonces[-1]}", recorded)
 
 
 def replay(folder: str, step: str, prompt: str, cwd: str, env: Mapping[str, str]) -> str:

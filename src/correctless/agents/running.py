@@ -18,7 +18,7 @@ Spent = Literal["turns", "usd"]
 Over = Spent | Literal["extra"]
 
 _PIECE = 1 << 16
-_MOST = 1 << 30  # bytes of raw output of one attempt: it is all kept, and a disk has an end
+_MOST = 1 << 30  # bytes of raw output of one attempt: all of it is stored, and the disk must not fill
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,8 @@ class End:
     too_much: str = ""
 
 
-class Listener(Protocol):
-    """Understands one kind of agent's output."""
+class OutputParser(Protocol):
+    """Parser for the output of one kind of agent."""
 
     @property
     def answered(self) -> bool:
@@ -49,13 +49,13 @@ class Listener(Protocol):
     def over(self) -> Over | Literal[""]:
         """Limit the agent exceeded by its own account, "" without one.
 
-        It is then ended at once, whatever it would do itself.
+        It is then ended at once.
         """
 
     def raw(self, line: OutputLine) -> bytes:
         """Return the line, or the piece of a long one, for the transcript."""
 
-    def hear(self, line: OutputLine) -> Iterable[Activity]:
+    def feed(self, line: OutputLine) -> Iterable[Activity]:
         """Take one line of output and yield the activities in it."""
 
     def outcome(self, end: End) -> Outcome:
@@ -63,32 +63,23 @@ class Listener(Protocol):
 
 
 class Running:
-    """A held agent (`agents.Held`)."""
+    """Agent in a process of its own (`agents.PausedAgent`)."""
 
     def __init__(
-        self, process: Process, task: Task, listener: Listener, stdin: bytes, *, most: int = _MOST
+        self, process: Process, task: Task, parser: OutputParser, stdin: bytes, *, most: int = _MOST
     ) -> None:
         self._process = process
+        self.pgid, self.mark = process.pgid, process.mark
         self._most = most
         self._task = task
-        self._listener = listener
+        self._parser = parser
         self._stdin = stdin
         self._begun = ""  # the output of which a long line has not ended yet
-
-    @property
-    def pgid(self) -> int:
-        """Process group id of the agent."""
-        return self._process.pgid
-
-    @property
-    def mark(self) -> str:
-        """Mark that recognizes the agent's processes after a crash."""
-        return self._process.mark
 
     def release(self, on_activity: Callable[[Activity], None]) -> Outcome:
         """Run the agent to its end and return the outcome."""
         limits = self._task.limits
-        process, listener = self._process, self._listener
+        process, parser = self._process, self._parser
         by_itself = False
         too_much = ""
         written = 0
@@ -100,16 +91,16 @@ class Running:
                     process.release(self._stdin)
                     for line in process.lines(idle_s=limits.idle_s, wall_s=limits.wall_s):
                         # Read completely before `on_activity` is called: an interruption there loses nothing.
-                        for activity in self._hear(line, transcript):
+                        for activity in self._feed(line, transcript):
                             on_activity(activity)
                         written += len(line.data) + line.last
                         if written > self._most:
                             too_much = f"it wrote more than {self._most:,} bytes"
                         elif line.stream == "out" and not line.last:
                             too_much = f"it wrote a line of more than {LONG >> 20} MiB"
-                        if listener.over or too_much:
+                        if parser.over or too_much:
                             break
-                        process.end_after_silence(limits.grace_s if listener.answered else None)
+                        process.end_after_silence(limits.grace_s if parser.answered else None)
                     by_itself = process.exited
                 finally:
                     try:
@@ -117,23 +108,23 @@ class Running:
                     finally:
                         # Output before the end counts; what a background job prints after it does not.
                         for line in () if by_itself or too_much else process.rest():
-                            self._hear(line, transcript)
+                            self._feed(line, transcript)
         finally:
             code = process.end(limits.grace_s)
-        return listener.outcome(End(code, by_itself, process.timed_out, too_much))
+        return parser.outcome(End(code, by_itself, process.timed_out, too_much))
 
-    def _hear(self, line: OutputLine, transcript: BinaryIO) -> list[Activity]:
-        # What comes between two pieces of a long line, of the other output, is a line of its own for all that.
+    def _feed(self, line: OutputLine, transcript: BinaryIO) -> list[Activity]:
+        # Between two pieces of a long line may come a line of the other output: it gets a line of its own.
         between = b"\n" if self._begun not in ("", line.stream) else b""
-        transcript.write(between + self._listener.raw(line) + b"\n" * line.last)
+        transcript.write(between + self._parser.raw(line) + b"\n" * line.last)
         self._begun = "" if line.last else line.stream
-        return list(self._listener.hear(line))
+        return list(self._parser.feed(line))
 
     def end(self) -> Outcome:
         """End the agent at once and return the outcome so far."""
         code = self._process.end(self._task.limits.grace_s)
-        outcome = self._listener.outcome(End(code, by_itself=False, timed_out=None))
-        if outcome.kind == "ok" and not self._listener.answered:
+        outcome = self._parser.outcome(End(code, by_itself=False, timed_out=None))
+        if outcome.kind == "ok" and not self._parser.answered:
             # It may have written more than was read by then.
             return replace(outcome, kind="failed", reason="it was ended")
         return outcome
@@ -147,13 +138,13 @@ def hold(task: Task, argv: Sequence[str], env: Mapping[str, str], needs: Needs) 
     return Process.hold(argv, cwd=task.cwd, env={**env, **sandbox.environment}, wrap=sandbox.wrap)
 
 
-def outcome_from_transcript(listener: Listener, transcript: str) -> Outcome:
+def outcome_from_transcript(parser: OutputParser, transcript: str) -> Outcome:
     """Compute the outcome of an interrupted attempt from its transcript."""
     with suppress(OSError), open(open_plain(transcript), "rb") as file:
         for line in split(iter(lambda: file.read(_PIECE), b"")):
-            for _ in listener.hear(line):
+            for _ in parser.feed(line):
                 pass
-    return listener.outcome(End(0, by_itself=False, timed_out=None))
+    return parser.outcome(End(0, by_itself=False, timed_out=None))
 
 
 def over_limit(limit: Limit | Over, task: Task) -> str:
@@ -161,7 +152,7 @@ def over_limit(limit: Limit | Over, task: Task) -> str:
     limits = task.limits
     match limit:
         case "idle":
-            return f"nothing was heard for {limits.idle_s:g} s (idle limit)"
+            return f"no output for {limits.idle_s:g} s (idle limit)"
         case "wall":
             return f"it took longer than {limits.wall_s:g} s (wall limit)"
         case "turns":

@@ -16,8 +16,8 @@ from correctless.sandbox.reach import AccessRule, Needs
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
-    """One program's folder: its name below HOME, the variable that moves it, the files of its login, and its settings."""
+class _Folder:
+    """One program's folder: its name below HOME, the variable that moves it, its login files and its settings."""
 
     folder: str
     variable: str
@@ -26,17 +26,19 @@ class _Kept:
 
 
 _PROGRAMS = {
-    "codex": _Kept(
+    "codex": _Folder(
         ".codex", "CODEX_HOME", ("auth.json",), ("config.toml", "AGENTS.md", "prompts", "rules", "skills")
     ),
-    "gemini": _Kept(
+    "gemini": _Folder(
         ".gemini",
         "",
         ("oauth_creds.json", "google_accounts.json", "installation_id"),
         ("settings.json", "GEMINI.md", "commands", "extensions", "trustedFolders.json", ".env"),
     ),
-    "opencode": _Kept(".local/share/opencode", "", ("auth.json",), ()),
-    "qwen": _Kept(".qwen", "", ("oauth_creds.json",), ("settings.json", "QWEN.md", "commands", "extensions")),
+    "opencode": _Folder(".local/share/opencode", "", ("auth.json",), ()),
+    "qwen": _Folder(
+        ".qwen", "", ("oauth_creds.json",), ("settings.json", "QWEN.md", "commands", "extensions")
+    ),
 }
 _CLAUDE_LOGIN = ".credentials.json"
 _CLAUDE_STATE = ".claude.json"
@@ -99,12 +101,12 @@ def of_claude(env: Mapping[str, str], private: str, mcp_config: str | None) -> N
     return Needs(tuple(rules), {"CLAUDE_CONFIG_DIR": config_folder})
 
 
-def _login(folder: str, shown: str, names: tuple[str, ...]) -> Iterator[AccessRule]:
+def _login(folder: str, target: str, names: tuple[str, ...]) -> Iterator[AccessRule]:
     for name in names:
         real = os.path.join(folder, name)
         if os.path.isfile(real):
-            place = os.path.join(shown, name)
-            if shown != folder and not os.path.lexists(place):
+            place = os.path.join(target, name)
+            if target != folder and not os.path.lexists(place):
                 with open(place, "xb"):  # something for the login to be shown at
                     pass
             yield AccessRule(place, "write", real)

@@ -13,8 +13,20 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from correctless.agents import MAX_ANSWER, Activity, Outcome, Task, over_answer
-from correctless.agents.fields import integer, items, mapping, moment, number, text
+from correctless.agents import MAX_ANSWER, OVER_ANSWER, Activity, Outcome, Task
+from correctless.agents.fields import (
+    has_running_agents,
+    integer,
+    items,
+    mapping,
+    model_usage,
+    moment,
+    number,
+    result_faults,
+    stopped_by_api,
+    text,
+    tool_line,
+)
 from correctless.agents.price import CHARS_A_TOKEN, Usage
 from correctless.agents.running import End, Over, Spent, over_limit
 from correctless.base.clock import timestamp, utcnow
@@ -25,8 +37,8 @@ from correctless.syntax.strict_json import RecordError, strict_json
 
 TESTED = ((2, 1, 300), (2, 2, 0))  # client versions, the second excluded
 
-_OUTAGE_WORDS = frozenset({"connection_failed", "computer_slept", "stream_idle_timeout"})
-_PAUSE_WORDS = {
+_OUTAGE_CODES = frozenset({"connection_failed", "computer_slept", "stream_idle_timeout"})
+_PAUSE_REASONS = {
     "authentication_failed": "the login was lost. log in again, then resume",
     "billing_error": "the account cannot pay for the request. fix the billing, then resume",
     "overloaded": "the service is overloaded",
@@ -34,16 +46,16 @@ _PAUSE_WORDS = {
     "server_error": "the service could not be reached or failed",
 }
 _LIMITS: Mapping[str, Spent] = {"error_max_turns": "turns", "error_max_budget_usd": "usd"}
-_WINDOWS = 16  # of an account, at most: each event spells them all
+_WINDOWS = 16  # of an account, at most: each event lists them all
 _LONGEST_WINDOW = timedelta(days=8)  # the account's longest window is a week
-_HEAD = 800  # characters of a result that are held beside the answer
-_NOISE = 1 << 16  # bytes of one line of standard error that are kept
+_HEAD = 800  # characters of a result that are stored beside the answer
+_NOISE = 1 << 16  # bytes of one line of standard error that are stored
 _COMPLAINTS = 20  # unreadable lines that are reported to a watcher, each
-_MOST_SAID = 10**15 - 1  # tokens: an integer of thousands of digits is JSON too, and cannot be spelled
+_MOST_TOKENS = 10**15 - 1  # tokens: an integer of thousands of digits is JSON too, and cannot be spelled
 
 
 class Stream:
-    """State of one attempt's stream; fed line by line, asked once for the outcome."""
+    """State of one attempt's stream: `feed` it line by line, then call `outcome` once."""
 
     def __init__(self, task: Task, now: Callable[[], datetime] = utcnow) -> None:
         self._task = task
@@ -51,7 +63,9 @@ class Stream:
         self._begun = False
         self._plugin_errors: list[str] = []
         self._results: list[dict[str, Any]] = []  # each has the beginning of its text
-        self._said: list[str] = []  # each message of the agent itself, and each result that is none of them
+        self._messages: list[
+            str
+        ] = []  # each message of the agent itself, and each result that is none of them
         self._size = 0  # bytes of all of it
         self._blank = True  # the last result
         self._api_error: tuple[int | None, str] | None = None  # status and word of the newest failed request
@@ -64,7 +78,7 @@ class Stream:
         self._estimate = 0.0  # US dollars of all messages in `_usage`
         self._counted = 0  # their tokens
         self._reported = (0, 0.0)  # tokens and US dollars of all parts of all results
-        self._shown = ""  # what was reported of both to a watcher
+        self._last_usage = ""  # the usage last reported to a watcher
         self._billed = 0.0  # the estimate when the client last reported its cost
         self._turns: set[str] = set()
         self._replies = 0  # the message to the agent: one without an id is recognized by it
@@ -81,69 +95,69 @@ class Stream:
             return b""
         return json.dumps({"type": "stderr", "text": line.data[:_NOISE].decode(errors="replace")}).encode()
 
-    def hear(self, line: OutputLine) -> Iterator[Activity]:
+    def feed(self, line: OutputLine) -> Iterator[Activity]:
         """Take one line of output and yield the activities in it."""
         if line.stream == "err":
             message = one_line(line.data[:_NOISE].decode(errors="replace")) if line.first else ""
             self._stderr = message or self._stderr
         elif line.first and line.last and line.data.strip():
-            yield from self._hear_event(_object(line.data), len(line.data))
+            yield from self._on_event(_object(line.data), len(line.data))
 
-    def _hear_event(self, event: dict[str, Any] | None, size: int) -> Iterator[Activity]:
-        """One event, None for a line that was none."""
+    def _on_event(self, event: dict[str, Any] | None, size: int) -> Iterator[Activity]:
+        """Take one event; None for a line that is not an event."""
         if event is None:
             self._unreadable += 1
             if self._unreadable <= _COMPLAINTS:
-                more = ". of more such lines nothing is said" if self._unreadable == _COMPLAINTS else ""
+                more = ". further ones are not reported" if self._unreadable == _COMPLAINTS else ""
                 yield Activity("warning", f"unreadable line of {size} bytes from the client{more}")
             return
         kind, subtype = event.get("type"), event.get("subtype")
         self._retrying = (kind, subtype) == ("system", "api_retry")
         if kind == "system" and subtype == "init":
-            yield from self._hear_init(event)
+            yield from self._on_init(event)
         elif self._retrying:
             self._api_error = (integer(event.get("error_status")), text(event.get("error")))
             yield Activity(
                 "retry", f"attempt {integer(event.get('attempt'))}: {self._api_error[1] or 'error'}"
             )
         elif kind == "assistant":
-            yield from self._hear_message(event)
+            yield from self._on_message(event)
             yield from self._used()
         elif kind == "user":
             self.answered = False
             self._replies += 1
         elif kind == "rate_limit_event":
-            yield from self._hear_limit(mapping(event.get("rate_limit_info")))
+            yield from self._on_limit(mapping(event.get("rate_limit_info")))
         elif kind == "result":
             answer = text(event.get("result"))
             self._blank = not answer.strip()
-            if answer not in self._said:
+            if answer not in self._messages:
                 self._add(answer)
             self._results.append(event | {"result": answer[:_HEAD]})
-            for tokens, cost in _parts(event):
+            for tokens, cost in model_usage(event):
                 self._reported = (self._reported[0] + tokens, self._reported[1] + cost)
-            self.answered = not _work_left(event)
+            self.answered = not has_running_agents(event)
             self._billed = self._estimate
             yield Activity("result", one_line(text(event.get("result")) or text(subtype)))
             yield from self._used()
             if self._dear() and not self.answered:
                 self.over = "usd"
             elif self._dear():
-                # The money is gone either way, and what it bought is kept.
+                # The money is spent either way, so the work is used.
                 spent, limit = self._cost()[0], self._task.limits.usd
                 yield Activity("warning", f"it spent {spent:.2f} USD, over its limit of {limit:g}")
 
     def _add(self, message: str) -> None:
         self._size += len(message.encode("utf-8", "surrogatepass")) + 1
         if self._size <= MAX_ANSWER:
-            self._said.append(message)
+            self._messages.append(message)
 
     def _used(self) -> Iterator[Activity]:
         """Yield the tokens and US dollars of the attempt so far, when they changed."""
         cost, estimated = self._cost()
-        usage = f"{min(self._tokens(), _MOST_SAID)} tokens, {'~' if estimated else ''}{cost:.4f} USD"
-        if usage != self._shown:
-            self._shown = usage
+        usage = f"{min(self._tokens(), _MOST_TOKENS)} tokens, {'~' if estimated else ''}{cost:.4f} USD"
+        if usage != self._last_usage:
+            self._last_usage = usage
             yield Activity("usage", usage)
 
     def _dear(self) -> bool:
@@ -151,7 +165,7 @@ class Stream:
         limit = self._task.limits.usd
         return limit is not None and bool(self._usage or self._results) and self._cost()[0] > limit
 
-    def _hear_init(self, event: Mapping[str, Any]) -> Iterator[Activity]:
+    def _on_init(self, event: Mapping[str, Any]) -> Iterator[Activity]:
         self._begun = True
         self.answered = False
         for fault in items(event.get("plugin_errors")):
@@ -163,7 +177,7 @@ class Stream:
                 "warning", f"Claude Code {client_version} is outside the tested versions ({spell_tested()})"
             )
 
-    def _hear_message(self, event: Mapping[str, Any]) -> Iterator[Activity]:
+    def _on_message(self, event: Mapping[str, Any]) -> Iterator[Activity]:
         self.answered = False
         message = mapping(event.get("message"))
         failed, own = event.get("is_api_error_message") is True, event.get("parent_tool_use_id") is None
@@ -176,8 +190,8 @@ class Stream:
         if self._forbidden:
             self.over = self.over or "extra"
         name = text(message.get("id")) or f"after reply {self._replies}"
-        # A client may not stop by itself, but it has the first word: its own bill is the better one. So what it began
-        # before the limit is reached, and the next message, or the second turn too many, ends it.
+        # The client gets the chance to stop by itself, because its own bill is more exact. So only a message after the
+        # limit, or the second turn too many, ends it.
         if name not in self._usage and self._dear():
             self.over = "usd"
         if own:
@@ -190,7 +204,7 @@ class Stream:
         for block in map(mapping, items(message.get("content"))):
             usage.written += len(json.dumps(block))
             if block.get("type") == "tool_use":
-                yield Activity("tool", _tool_line(block))
+                yield Activity("tool", tool_line(block))
             elif block.get("type") == "text":
                 message_text = text(block.get("text"))
                 if own:
@@ -199,13 +213,13 @@ class Stream:
         self._estimate += usage.cost() - before
         self._counted += usage.tokens() - counted
 
-    def _hear_limit(self, info: Mapping[str, Any]) -> Iterator[Activity]:
-        # rejected, but paid for as extra usage: the work goes on
+    def _on_limit(self, info: Mapping[str, Any]) -> Iterator[Activity]:
+        # rejected, but paid for as extra usage: the work continues
         stopped = info.get("status") == "rejected" and info.get("isUsingOverage") is not True
-        # Either word: the one the client makes out of two of the service's, and the service's own.
+        # Either key: the client derives the first from two values of the service, the second is the service's own.
         extra = info.get("isUsingOverage") is True or info.get("overageInUse") is True
         self._forbidden = extra and not self._task.limits.extra_usage
-        if self._forbidden and not self.answered:  # the last word is there: ending it would save nothing
+        if self._forbidden and not self.answered:  # the answer has arrived: ending it would save nothing
             self.over = self.over or "extra"
         self._rejected = dict(info) if stopped or self._forbidden else None
         shares = {text(info.get("rateLimitType")): info} | dict(mapping(info.get("unifiedWindows")))
@@ -228,7 +242,7 @@ class Stream:
         lost = self._task.resume and bool(faults) and not self._begun and not why_paused and not over
         return Outcome(
             kind="paused" if why_paused else "lost" if lost else "failed" if faults else "ok",
-            answer="\n".join(self._said),
+            answer="\n".join(self._messages),
             reason=why_paused or "; ".join(faults),
             resume_at=self._resume_at() if why_paused else None,
             cost_usd=cost,
@@ -242,7 +256,7 @@ class Stream:
         )
 
     def _resume_at(self) -> str | None:
-        """When the usage limit that was hit ends; None where that cannot be: one of the clocks is wrong."""
+        """Return when the usage limit ends; None for an impossible time, as from a wrong clock."""
         info, now = self._rejected or {}, self._now()
         windows = map(mapping, mapping(info.get("unifiedWindows")).values())
         spent = [window for window in windows if window.get("status") == "rejected"]
@@ -250,7 +264,7 @@ class Stream:
         return next((timestamp(at) for at in moments if at and now < at < now + _LONGEST_WINDOW), None)
 
     def _over(self, end: End, result: Mapping[str, Any] | None) -> Spent | Limit | Literal[""]:
-        """The limit that ended a failed attempt, by our hand or by the client's."""
+        """Return the limit for which we or the client ended a failed attempt."""
         if self.over == "extra":
             return ""  # the account's, and a pause
         if self.over:
@@ -260,9 +274,10 @@ class Stream:
         return _LIMITS.get(text(result.get("subtype")), "") if result else ""
 
     def _faults(self, end: End, result: Mapping[str, Any] | None) -> list[str]:
-        """Everything that keeps this attempt from being a success; empty when it is one."""
+        """Return everything that is wrong with this attempt; empty for a success."""
         if not self._begun and end.by_itself and end.code != 0 and self._stderr:
-            return [f"Claude Code did not begin (exit code {end.code}): {self._stderr}{_older(self._stderr)}"]
+            fix = f". use a tested version, {spell_tested()}" if "unknown option" in self._stderr else ""
+            return [f"Claude Code did not begin (exit code {end.code}): {self._stderr}{fix}"]
         faults = []
         if self.over:
             faults.append(over_limit(self.over, self._task))
@@ -278,50 +293,50 @@ class Stream:
         if self._plugin_errors:
             faults.append(f"plugin not loaded: {self._plugin_errors[0]}")
         if result is None:
-            faults.append("there is no result line")
+            faults.append("the stream has no result line")
             if self._unreadable:
                 faults.append(f"unreadable lines: {self._unreadable}")
         else:
-            faults.extend(_result_faults(result, blank=self._blank))
+            faults.extend(result_faults(result, blank=self._blank))
             if self._refused and not faults:
                 faults.append("the answer is the client's own message about a failed request")
         if self._size > MAX_ANSWER:
-            faults.append(over_answer())
+            faults.append(OVER_ANSWER)
         if faults and self._stderr:
-            faults.append(f"it said: {self._stderr}")
+            faults.append(f"standard error: {self._stderr}")
         return faults
 
     def _pause(self, result: Mapping[str, Any] | None) -> str:
-        """Why a failed attempt is not the agent's fault; empty when it is."""
+        """Return the outage or limit that a failed attempt met; "" when the agent failed."""
         if self.over == "extra":
             return over_limit(self.over, self._task)
         if result is None:
             status, error = self._api_error or (None, "")
             if self._retrying and status is None and not error:
                 error = "server_error"
-        elif _stopped_by_api(result) or self._refused:
+        elif stopped_by_api(result) or self._refused:
             error = self._api_error[1] if self._api_error else ""
             status = integer(result.get("api_error_status"))
-            if text(result.get("api_error")) in _OUTAGE_WORDS:
+            if text(result.get("api_error")) in _OUTAGE_CODES:
                 error = "server_error"
         else:
             return ""
         if status == 429 or self._rejected:
-            return _PAUSE_WORDS["rate_limit"]
+            return _PAUSE_REASONS["rate_limit"]
         if status == 401:
-            return _PAUSE_WORDS["authentication_failed"]
+            return _PAUSE_REASONS["authentication_failed"]
         if status is not None and status >= 500:
             return f"the service answered HTTP {status}"
-        return _PAUSE_WORDS.get(error, "")
+        return _PAUSE_REASONS.get(error, "")
 
     def _cost(self) -> tuple[float, bool]:
-        """US dollars of this process so far, and whether they are an estimate."""
+        """Return the US dollars of this process so far, and whether they are an estimate."""
         estimate = self._estimate
         if not self._results and not estimate:
-            # ended before the first answer: the request may have been on its way, so it is not free
-            asked = Usage("")
-            asked.take({"input_tokens": (len(self._task.prompt) + len(self._task.system)) // CHARS_A_TOKEN})
-            estimate = asked.cost()
+            # ended before the first answer: the request may have been sent, so it is not free
+            request = Usage("")
+            request.take({"input_tokens": (len(self._task.prompt) + len(self._task.system)) // CHARS_A_TOKEN})
+            estimate = request.cost()
         total = number(self._results[-1].get("total_cost_usd")) if self._results else None
         if self._task.resume and self._results:
             # the total of a continued session includes the cost of its earlier processes
@@ -337,13 +352,8 @@ class Stream:
 
 def version_of(text: str) -> tuple[int, int, int] | None:
     """Return the three numbers a version text begins with, or None."""
-    found = re.match(r"(\d{1,9})\.(\d{1,9})\.(\d{1,9})(?!\d)", text)
-    return (int(found[1]), int(found[2]), int(found[3])) if found else None
-
-
-def _older(version: str) -> str:
-    """The fix for a client that does not know what it is asked."""
-    return f". use a tested version, {spell_tested()}" if "unknown option" in version else ""
+    match = re.match(r"(\d{1,9})\.(\d{1,9})\.(\d{1,9})(?!\d)", text)
+    return (int(match[1]), int(match[2]), int(match[3])) if match else None
 
 
 def spell_tested() -> str:
@@ -359,46 +369,3 @@ def _object(data: bytes) -> dict[str, Any] | None:
     except (RecordError, UnicodeDecodeError):
         return None
     return event if isinstance(event, dict) else None
-
-
-def _result_faults(result: Mapping[str, Any], *, blank: bool) -> Iterator[str]:
-    subtype, reason = result.get("subtype"), result.get("terminal_reason")
-    message = one_line("; ".join(map(text, items(result.get("errors")))) or text(result.get("result")))
-    if subtype != "success":
-        yield f"the result is {one_line(str(subtype))}: {message}"
-    elif result.get("is_error") is not False:
-        yield f"the result is an error: {message}"
-    elif blank:
-        yield "the answer is empty"
-    if reason not in (None, "completed"):
-        yield f"it ended with {one_line(str(reason))}"
-    if result.get("deferred_tool_use") is not None:
-        yield "a tool use was deferred"
-
-
-def _stopped_by_api(result: Mapping[str, Any]) -> bool:
-    """Whether it was a failed request that ended the attempt: not a turn or money limit, not a hook."""
-    return result.get("api_error_status") is not None or result.get("terminal_reason") == "api_error"
-
-
-def _work_left(result: Mapping[str, Any]) -> bool:
-    """Whether agents still work in the background, so that another result line will come."""
-    stats = mapping(result.get("subagent_stats"))
-    ended = [stats.get("completed"), stats.get("failed"), *mapping(stats.get("killed")).values()]
-    running = (integer(stats.get("spawned")) or 0) - sum(integer(count) or 0 for count in ended)
-    return running > 0 or (integer(result.get("queued_turn_count")) or 0) > 0
-
-
-def _parts(result: Mapping[str, Any]) -> Iterator[tuple[int, float]]:
-    """Tokens and US dollars of each model since the result before; sub-agents are in here, and not in the messages."""
-    for model in map(mapping, mapping(result.get("model_usage_since_last_result")).values()):
-        names = ("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")
-        yield sum(integer(model.get(name)) or 0 for name in names), number(model.get("costUSD")) or 0.0
-
-
-def _tool_line(block: Mapping[str, Any]) -> str:
-    given = mapping(block.get("input"))
-    subject = next(
-        (text(given[key]) for key in ("command", "file_path", "pattern", "path", "url") if key in given), ""
-    )
-    return one_line(f"{text(block.get('name'))} {subject}")

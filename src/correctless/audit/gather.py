@@ -289,7 +289,7 @@ def _digests(event: Event) -> tuple[str, ...]:
 def _line_digests(event: Event, lines: Mapping[int, bytes]) -> tuple[str, ...]:
     """Return the digests of what an event asks you, computed from the present lines."""
     if isinstance(event, GateClosed):
-        return (coverage.shown(event, lines),)
+        return (coverage.digest_of_closing(event, lines),)
     if isinstance(event, Asking):
         return tuple(gate.digest(event.challenge, [lines.get(seq, b"")]) for seq in event.entries)
     return ()

@@ -45,5 +45,10 @@ def duration(seconds: float) -> str:
     return f"{hours:,}h{minutes:02}m" if hours else f"{minutes}m{rest:02}s" if minutes else f"{rest}s"
 
 
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Return a number with its noun: "1 step", "2 steps"; `plural` is needed where "s" does not make it."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
 def _escape(code: int) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

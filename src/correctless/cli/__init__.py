@@ -14,6 +14,10 @@ from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.base.text import printable
 
+TYPE_CHECKING = False  # typing costs 4 ms to import
+if TYPE_CHECKING:
+    from correctless.project.git import Repo
+
 # What `--help` says of each command, so that a listing imports none of them.
 COMMANDS = {
     "lint": "Check skills, plugins, agents and hooks.",
@@ -47,11 +51,11 @@ def main(argv: list[str] | None = None) -> int:
 
     Only `SystemExit` escapes.
     """
-    words = sys.argv[1:] if argv is None else argv
+    arguments = sys.argv[1:] if argv is None else argv
     # We inherit an ignored SIGCHLD, and then every program we run seems to end with 0.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     try:
-        code = _run(words)
+        code = _run(arguments)
         sys.stdout.flush()  # here, where a full disk or a closed pipe still has an exit code
     except Stop as stop:
         _say(stop.message)
@@ -73,19 +77,19 @@ def main(argv: list[str] | None = None) -> int:
     return code
 
 
-def _run(words: list[str]) -> int:
-    if words and words[0] in FAST:
+def _run(arguments: list[str]) -> int:
+    if arguments and arguments[0] in FAST:
         from importlib import import_module
 
-        return int(import_module(module_of(words[0])).main(words[1:]))
-    if words[:2] == ["contract", "authorize"]:
+        return int(import_module(module_of(arguments[0])).main(arguments[1:]))
+    if arguments[:2] == ["contract", "authorize"]:
         from correctless.cli.contract import plain_authorize
 
-        if (code := plain_authorize.main(words[2:])) is not None:
+        if (code := plain_authorize.main(arguments[2:])) is not None:
             return code
     from correctless.cli.group import run
 
-    return run(words)
+    return run(arguments)
 
 
 def module_of(command: str) -> str:
@@ -119,6 +123,22 @@ def spell_anything() -> None:
         reconfigure(errors="backslashreplace")
 
 
+def answering(repo: Repo | None, by: str | None) -> str:
+    """Return the name of who answers.
+
+    Raises: Stop(3) inside an agent and without a terminal.
+    """
+    from correctless.project import person
+
+    person.refuse_agents(os.environ)
+    if not person.has_terminal():
+        raise Stop(
+            exits.REFUSED,
+            "you can answer only in a terminal, and this is not one. Run it in your own terminal",
+        )
+    return by or person.name(repo, os.environ)
+
+
 def typable(message: str, place: str = "") -> str:
     """Return a message whose commands the user can type from their own folder.
 
@@ -127,18 +147,18 @@ def typable(message: str, place: str = "") -> str:
     door = os.environ.get("CORRECTLESS_DOOR", "")
     usable = os.path.isabs(door) and os.access(door, os.X_OK) and not _on_path("correctless")
     program = door if usable else "correctless"
-    there = f"cd {_quoted(place)} && " if place and not _inside(place) else ""
-    for name in COMMANDS if usable or there else ():
-        message = message.replace(f": correctless {name}", f": {there}{program} {name}")
+    change = f"cd {_quoted(place)} && " if place and not _inside(place) else ""
+    for name in COMMANDS if usable or change else ():
+        message = message.replace(f": correctless {name}", f": {change}{program} {name}")
     return message
 
 
 def _inside(place: str) -> bool:
     try:
-        here, top = os.path.realpath(os.curdir), os.path.realpath(place)
+        current, top = os.path.realpath(os.curdir), os.path.realpath(place)
     except OSError:
         return False  # the folder we began in is gone
-    return os.path.commonpath((here, top)) == top
+    return os.path.commonpath((current, top)) == top
 
 
 def _quoted(path: str) -> str:
@@ -153,9 +173,9 @@ def _on_path(program: str) -> bool:
 
 
 def _say(message: str) -> None:
-    # One line, whatever a file name or an agent put into the message.
+    # One line: a file name or an agent's text in the message may have several.
     line = printable(" ".join(typable(message).splitlines()))
     try:
         print(f"correctless: {line}", file=sys.stderr)
     except OSError:
-        return  # standard error is closed; the exit code still says it
+        return  # standard error is closed; the exit code is enough

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 class Args:
-    """Parsed arguments: plain words, flags, and the values of each option in order."""
+    """Parsed arguments: positional ones, flags, and the values of each option in order."""
 
     def __init__(self) -> None:
-        self.words: list[str] = []
+        self.positional: list[str] = []
         self.flags: set[str] = set()
         self.values: dict[str, list[str]] = {}
 
@@ -33,7 +33,7 @@ def read(
 ) -> Args:
     """Parse a command line.
 
-    Reads `--flag`, `--name VALUE`, `--name=VALUE`, and `--` before words alone.
+    Reads `--flag`, `--name VALUE`, `--name=VALUE`, and `--` before positional arguments alone.
 
     `optional` maps each option whose value may be left out to its default. `-` is a word, and `--help` and `-h`
     are flags of every command.
@@ -41,25 +41,25 @@ def read(
     Raises: Stop(2) for an unknown option, or one without its value.
     """
     flags, values, optional = {*flags, "--help", "-h"}, set(values), optional or {}
-    found, rest = Args(), list(argv)
+    parsed, rest = Args(), list(argv)
     while rest:
-        word = rest.pop(0)
-        name, given, value = word.partition("=")
-        if word == "--":
-            found.words += rest
+        argument = rest.pop(0)
+        name, equals, value = argument.partition("=")
+        if argument == "--":
+            parsed.positional += rest
             break
         if name in optional:
-            found.values.setdefault(name, []).append(value if given else optional[name])
-        elif word in flags:
-            found.flags.add(word)
-        elif name in values and (given or rest):
-            found.values.setdefault(name, []).append(value if given else rest.pop(0))
-        elif word.startswith("-") and word != "-":
-            wrong = "needs a value" if word in values else "is not an option"
-            raise Stop(exits.USAGE, f"'{word}' {wrong}. See {command} --help")
+            parsed.values.setdefault(name, []).append(value if equals else optional[name])
+        elif argument in flags:
+            parsed.flags.add(argument)
+        elif name in values and (equals or rest):
+            parsed.values.setdefault(name, []).append(value if equals else rest.pop(0))
+        elif argument.startswith("-") and argument != "-":
+            wrong = "needs a value" if argument in values else "is not an option"
+            raise Stop(exits.USAGE, f"'{argument}' {wrong}. See {command} --help")
         else:
-            found.words.append(word)
-    return found
+            parsed.positional.append(argument)
+    return parsed
 
 
 def wants_help(args: Args) -> bool:

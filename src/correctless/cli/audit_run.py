@@ -16,6 +16,7 @@ from correctless.audit.claims import Claim
 from correctless.audit.evidence import RunEvidence
 from correctless.base.text import printable
 from correctless.cli import spell_anything, typable
+from correctless.cli.values import json_option
 from correctless.project import git, paths
 from correctless.runlog.manifest import status
 
@@ -25,7 +26,7 @@ _VERDICT = max(map(len, claims.VERDICTS))
 @click.command("audit-run", epilog="Example: correctless audit-run 20260102-030405-9f3a")
 @click.argument("run", required=False)
 @click.option("--offline", is_flag=True, help="Don't ask GitHub what the run's pull request noted.")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@json_option
 def audit_run(run: str | None, offline: bool, as_json: bool) -> int:
     """Check each claim of a run against the record.
 
@@ -36,9 +37,9 @@ def audit_run(run: str | None, offline: bool, as_json: bool) -> int:
     Exit 0: all claims so far are proven, even if the run is not complete; 1: a claim is not proven or is
     contradicted; 3: a claim could not be checked.
     """
-    here = git.find(os.getcwd())
-    logs, found = gather.choose(here, paths.logs(here), run)
-    evidence = gather.gather(here, logs, found, os.environ, offline=offline)
+    repo = git.find(os.getcwd())
+    logs, choice = gather.choose(repo, paths.logs(repo), run)
+    evidence = gather.gather(repo, logs, choice, os.environ, offline=offline)
     judged = judge.audit(evidence)
     if as_json:
         click.echo(json.dumps(_values(evidence, judged), indent=2))
@@ -77,8 +78,8 @@ def _text(evidence: RunEvidence, judged: Sequence[Claim], width: int | None) -> 
         if claim.fix and claim.verdict not in ("proven", "not yet"):
             yield from _wrapped(" " * (_VERDICT + 2) + printable(typable(f"to do: {claim.fix}")), width)
     counts = claims.count(judged)
-    said = ", ".join(f"{number} {verdict}" for verdict, number in counts.items() if number)
-    yield from ("", f"{said}. [n] is entry n of the run log")
+    summary = ", ".join(f"{number} {verdict}" for verdict, number in counts.items() if number)
+    yield from ("", f"{summary}. [n] is entry n of the run log")
 
 
 def _wrapped(line: str, width: int | None) -> list[str]:

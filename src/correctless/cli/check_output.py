@@ -11,12 +11,12 @@ from correctless.runcontract.ledger import store
 from correctless.runcontract.ledger.store import ContractFiles
 
 _LINES = 10  # of each program's output
-_NOT_FOUND, _NOT_RUNNABLE = 127, 126  # as a shell says it
+_MISSING, _NOT_RUNNABLE = 127, 126  # as a shell says it
 
 Ran = Sequence[tuple[Sequence[str], Result]]
 
 
-def keep(at: ContractFiles, gate: str, ran: Ran) -> str:
+def save(at: ContractFiles, gate: str, ran: Ran) -> str:
     """Write the output to the contract's folder and return its path.
 
     Replaces the output of the last run.
@@ -37,7 +37,7 @@ def lines(ran: Ran) -> Iterator[str]:
     argv, done = ran[-1]
     if done.timed_out:
         yield f"  {argv[0]} timed out and was ended"
-    elif done.code == _NOT_FOUND:
+    elif done.code == _MISSING:
         yield f"  exit {done.code}: {argv[0]} was not found, or a program it starts. Install it, or fix PATH"
     elif done.code == _NOT_RUNNABLE:
         yield f"  exit {done.code}: {argv[0]} cannot be run. Make it executable"
@@ -45,5 +45,5 @@ def lines(ran: Ran) -> Iterator[str]:
         yield f"  {argv[0]} was ended by signal {-done.code}"
     else:
         yield f"  {argv[0]} ended with exit {done.code}"
-    said = (done.out + b"\n" + done.err).decode("utf-8", "replace").splitlines()
-    yield from (f"  | {line[:500]}" for line in [line for line in said if line.strip()][-_LINES:])
+    output = (done.out + b"\n" + done.err).decode("utf-8", "replace").splitlines()
+    yield from (f"  | {line[:500]}" for line in [line for line in output if line.strip()][-_LINES:])

@@ -10,8 +10,9 @@ import os
 
 from correctless.base import exits
 from correctless.base.exits import Stop
+from correctless.base.text import counted
 from correctless.cli import args, typable
-from correctless.project import git, paths
+from correctless.project import paths
 from correctless.review import gate
 
 _HELP = """Usage: correctless gate [--log FILE] [--json]
@@ -35,26 +36,24 @@ def main(argv: list[str]) -> int:
 
     Raises: Stop(3) when the gate cannot be checked.
     """
-    given = args.read("correctless gate", argv, flags=["--json"], values=["--log"])
-    if args.wants_help(given):
+    parsed = args.read("correctless gate", argv, flags=["--json"], values=["--log"])
+    if args.wants_help(parsed):
         print(_HELP, end="")
         return exits.OK
-    if given.words:
-        raise Stop(exits.USAGE, f"'{given.words[0]}' is not an option. See correctless gate --help")
-    path = given.value("--log")
-    here = git.find(os.getcwd()) if path is None else None
-    logs = paths.logs(here) if here is not None else paths.logs_beside(path or "")
-    found = gate.of(logs, here, os.environ)
-    if "--json" in given.flags:
-        print(json.dumps(gate.values(found), indent=2))
-    elif found.open:
+    if parsed.positional:
+        raise Stop(exits.USAGE, f"'{parsed.positional[0]}' is not an option. See correctless gate --help")
+    path = parsed.value("--log")
+    repo, logs = paths.find_logs(os.getcwd()) if path is None else (None, paths.logs_beside(path))
+    state = gate.of(logs, repo, os.environ)
+    if "--json" in parsed.flags:
+        print(json.dumps(gate.values(state), indent=2))
+    elif state.open:
         print("ready to publish: the gate is open, no decision needs your confirmation")
-    elif found.before:
-        print(typable(f"not ready to publish, the gate is closed: {found.before}"))
+    elif state.before:
+        print(typable(f"not ready to publish, the gate is closed: {state.before}"))
     else:
-        count = len(found.waiting)
-        what = "1 decision needs" if count == 1 else f"{count} decisions need"
+        what = counted(len(state.waiting), "decision needs", "decisions need")
         print(
             typable(f"the gate is closed: {what} your confirmation. Read and answer with: correctless review")
         )
-    return exits.OK if found.open else exits.PERSON
+    return exits.OK if state.open else exits.PERSON

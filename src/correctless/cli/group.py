@@ -47,13 +47,13 @@ def correctless_command() -> None:
     """
 
 
-def run(words: list[str]) -> int:
+def run(arguments: list[str]) -> int:
     """Run the command that `words` name and return its exit code.
 
     Not click's `main`: it ends with 1, which means findings here, when a pipe closes or a file cannot be opened.
     """
     try:
-        with correctless_command.make_context("correctless", list(words)) as context:
+        with correctless_command.make_context("correctless", list(arguments)) as context:
             code = correctless_command.invoke(context)
     except click.exceptions.Exit as done:
         return done.exit_code

@@ -9,6 +9,7 @@ import click
 
 from correctless.base import exits
 from correctless.base.exits import Stop
+from correctless.cli.values import json_option
 from correctless.guard import where
 from correctless.project import person
 
@@ -22,27 +23,27 @@ def guard() -> None:
 
 
 @guard.command(epilog="Example: correctless guard status --json")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@json_option
 def status(as_json: bool) -> int:
     """Show whether the guard is on in this repository, and what it denies now."""
     home = where.home(os.getcwd())
     runs = list(where.runs(home)) if home else []
-    found = {
+    values = {
         "on": not os.path.lexists(where.off_switch(home, os.environ)),
         "repository": home.folder if home else None,
         "unfinished_runs": runs,
         "contract_in_force": bool(home and where.is_pinned(home)),
     }
     if as_json:
-        click.echo(json.dumps(found, indent=2))
+        click.echo(json.dumps(values, indent=2))
         return exits.OK
     click.echo(
-        f"the guard is {'on' if found['on'] else 'off'} for {found['repository'] or 'folders outside a repository'}"
+        f"the guard is {'on' if values['on'] else 'off'} for {values['repository'] or 'folders outside a repository'}"
     )
     click.echo("always     logs, confirmations, run state; commands that only you may run")
-    if runs or found["contract_in_force"]:
+    if runs or values["contract_in_force"]:
         why = [f"unfinished run on {branch or 'a branch'}" for branch in runs]
-        why += ["a run contract in force"] if found["contract_in_force"] else []
+        why += ["a run contract in force"] if values["contract_in_force"] else []
         click.echo(f"now also   hooks, settings, publishing the branch ({', '.join(why)})")
     click.echo("agents     in an agent of a run it is always on, and denies both")
     return exits.OK

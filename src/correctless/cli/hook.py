@@ -19,7 +19,7 @@ _MOST = 1 << 24  # bytes of one input
 def main(argv: list[str]) -> int:
     """Answer one hook.
 
-    Returns 0 whatever the answer is, and 2 for an unknown hook.
+    Returns 0 for any answer, and 2 for an unknown hook.
     """
     if len(argv) != 1 or argv[0] not in _EVENTS:
         print(
@@ -27,40 +27,42 @@ def main(argv: list[str]) -> int:
             file=sys.stderr,
         )
         return exits.USAGE
-    given = _input()
+    event_input = _input()
     if argv[0] == "prompt":
-        return _prompt(given)
+        return _prompt(event_input)
     from correctless.hooks import session
 
     try:
-        said = session.waiting(given["cwd"]) if argv[0] == "start" else session.left(os.environ)
+        text = session.waiting(event_input["cwd"]) if argv[0] == "start" else session.unfinished(os.environ)
     except (Stop, OSError, ValueError, KeyError, TypeError):
         return exits.OK  # a hook that fails must not disturb the session
-    if said is not None:
-        _tell(_EVENTS[argv[0]], typable(said), model=argv[0] == "start")
+    if text is not None:
+        _tell(_EVENTS[argv[0]], typable(text), model=argv[0] == "start")
     return exits.OK
 
 
-def _prompt(given: Any) -> int:
+def _prompt(event_input: Any) -> int:
     from correctless.base.clock import utcnow
     from correctless.hooks import prompt
 
     try:
-        said = prompt.heard(prompt.Prompt.of(given), os.environ, person.ancestors(os.getpid()), utcnow())
+        text = prompt.record_answer(
+            prompt.Prompt.of(event_input), os.environ, person.ancestors(os.getpid()), utcnow()
+        )
     except Stop as stop:
         # Only the user sees this: the model could take the text for an answer.
         print(json.dumps({"decision": "block", "reason": typable(f"correctless: {stop.message}")}))
         return exits.OK
-    if said is not None:
-        _tell(_EVENTS["prompt"], typable(f"correctless: {said}"), model=True)
+    if text is not None:
+        _tell(_EVENTS["prompt"], typable(f"correctless: {text}"), model=True)
     return exits.OK
 
 
 def _tell(event: str, text: str, *, model: bool) -> None:
-    told: dict[str, Any] = {"systemMessage": text}
+    answer: dict[str, Any] = {"systemMessage": text}
     if model:
-        told["hookSpecificOutput"] = {"hookEventName": event, "additionalContext": text}
-    print(json.dumps(told))
+        answer["hookSpecificOutput"] = {"hookEventName": event, "additionalContext": text}
+    print(json.dumps(answer))
 
 
 def _input() -> Any:

@@ -24,8 +24,8 @@ class LazyGroup(click.Group):
         return list(self._modules)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 likewise
-        # Asked for before the import, so that an ImportError inside a command is never taken for "no such command".
         """Import and return a command; None for an unknown name."""
+        # Checked before the import: an ImportError inside a command is not an unknown name.
         if cmd_name not in self._modules:
             return None
         module = self._modules[cmd_name]

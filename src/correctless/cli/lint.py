@@ -12,7 +12,7 @@ import correctless
 from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.base.files import read_plain
-from correctless.base.text import printable
+from correctless.base.text import counted, printable
 from correctless.cli import args, spell_anything
 from correctless.cli.args import Args
 from correctless.lint import cache, run, settings
@@ -63,87 +63,89 @@ def main(argv: list[str]) -> int:
     Raises: Stop when that cannot be done.
     """
     spell_anything()
-    given = _given(argv)
-    if args.wants_help(given):
+    parsed = _parsed(argv)
+    if args.wants_help(parsed):
         print(_HELP, end="")
         return exits.OK
     # References are enough to free what a file leaves; the collector would take a tenth of the time.
     gc.disable()
-    chosen = _chosen(given)
-    report = _report(given, chosen)
-    if (file := given.value("--write-baseline")) is not None:
+    chosen = _chosen(parsed)
+    report = _report(parsed, chosen)
+    if (file := parsed.value("--write-baseline")) is not None:
         return _write_baseline(file, report)
-    if (file := given.value("--baseline")) is not None:
+    if (file := parsed.value("--baseline")) is not None:
         from correctless.lint import baseline
 
         report = report._replace(findings=baseline.new_findings(report.findings, file))
-    if "--diff" not in given.flags:
-        _show(report, given.value("--format") or "text")
+    if "--diff" not in parsed.flags:
+        _show(report, parsed.value("--format") or "text")
     if report.unread:
         return exits.REFUSED
     return exits.FINDINGS if report.failing(chosen.fail_on) else exits.OK
 
 
-def _given(argv: list[str]) -> Args:
-    given = args.read("correctless lint", argv, flags=_FLAGS, values=_VALUES, optional={"--changed": "HEAD"})
+def _parsed(argv: list[str]) -> Args:
+    parsed = args.read("correctless lint", argv, flags=_FLAGS, values=_VALUES, optional={"--changed": "HEAD"})
     for name, allowed in (("--format", _FORMS), ("--fail-on", SEVERITIES), ("--dialect", DIALECTS)):
-        value_ = given.value(name)
-        if value_ is not None and value_ not in allowed:
-            raise Stop(exits.USAGE, f"{name} '{value_}' is unknown. Write one of: {', '.join(allowed)}")
-    if given.value("--stdin-name") and (given.words or "--fix" in given.flags or given.value("--changed")):
+        value = parsed.value(name)
+        if value is not None and value not in allowed:
+            raise Stop(exits.USAGE, f"{name} '{value}' is unknown. Write one of: {', '.join(allowed)}")
+    if parsed.value("--stdin-name") and (
+        parsed.positional or "--fix" in parsed.flags or parsed.value("--changed")
+    ):
         raise Stop(
             exits.USAGE, "--stdin-name reads only standard input. Leave out paths, --fix and --changed"
         )
-    return given
+    return parsed
 
 
-def _chosen(given: Args) -> Settings:
-    chosen = settings.load(os.getcwd(), given.value("--config"), _store(given))
+def _chosen(parsed: Args) -> Settings:
+    chosen = settings.load(os.getcwd(), parsed.value("--config"), _cache_folder(parsed))
     return chosen._replace(
-        fail_on=given.value("--fail-on") or chosen.fail_on,
-        dialect=given.value("--dialect") or chosen.dialect,
-        pedantic=chosen.pedantic or "--pedantic" in given.flags,
+        fail_on=parsed.value("--fail-on") or chosen.fail_on,
+        dialect=parsed.value("--dialect") or chosen.dialect,
+        pedantic=chosen.pedantic or "--pedantic" in parsed.flags,
     )
 
 
-def _store(given: Args) -> str | None:
-    return None if "--no-cache" in given.flags else cache.folder(os.environ)
+def _cache_folder(parsed: Args) -> str | None:
+    return None if "--no-cache" in parsed.flags else cache.folder(os.environ)
 
 
-def _report(given: Args, chosen: Settings) -> LintReport:
+def _report(parsed: Args, chosen: Settings) -> LintReport:
     today = time.strftime("%Y-%m-%d")
-    name = given.value("--stdin-name")
+    name = parsed.value("--stdin-name")
     if name is not None:
         chosen = chosen._replace(projects=settings.projects([name], ()))
         return run.text(sys.stdin.buffer.read(), LintTarget(name, kind_of(name)), chosen, today=today)
-    paths = given.words or ["."]
-    found = discover(paths)
-    chosen = chosen._replace(projects=settings.projects(paths, found.projects))
-    targets = [each for each in found.targets if not chosen.excluded(each.path)]
-    if (base := given.value("--changed")) is not None:
+    paths = parsed.positional or ["."]
+    discovered = discover(paths)
+    chosen = chosen._replace(projects=settings.projects(paths, discovered.projects))
+    targets = [each for each in discovered.targets if not chosen.excluded(each.path)]
+    if (base := parsed.value("--changed")) is not None:
         targets = list(_changed(targets, base))
-    kept = cache.Cache(_store(given))
+    results_cache = cache.Cache(_cache_folder(parsed))
 
     def lint() -> LintReport:
         return run.files(
             targets,
             chosen,
-            kept,
+            results_cache,
             today=today,
             now_ns=time.time_ns(),
-            workers=_workers(given),
-            unlisted=found.unlisted,
+            workers=_workers(parsed),
+            unlisted=discovered.unlisted,
         )
 
     report = lint()
-    if not (given.values.get("--fix-only") or given.flags & {"--fix", "--diff"}):
+    if not (parsed.values.get("--fix-only") or parsed.flags & {"--fix", "--diff"}):
         return report
-    fixed = _fix(report, {each.path: each for each in targets}, chosen, today, given)
+    fixed = _fix(report, {each.path: each for each in targets}, chosen, today, parsed)
     return lint() if fixed else report
 
 
-def _workers(given: Args) -> int:
-    jobs = given.value("--jobs")
+def _workers(parsed: Args) -> int:
+    jobs = parsed.value("--jobs")
     if jobs is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if not jobs.isdecimal() or len(jobs) > 3 or not 0 < int(jobs) <= 256:
@@ -154,27 +156,27 @@ def _workers(given: Args) -> int:
 def _changed(targets: Sequence[LintTarget], base: str) -> Iterator[LintTarget]:
     from correctless.project import git
 
-    here = git.find(os.getcwd())
-    if here.commit(base) is None:
+    repo = git.find(os.getcwd())
+    if repo.commit(base) is None:
         raise Stop(exits.REFUSED, f"no commit '{base}' found. Name one that exists, or leave out --changed")
-    changed = {os.path.join(here.top, path) for path in here.changed_files(base)}
+    changed = {os.path.join(repo.top, path) for path in repo.changed_files(base)}
     return (each for each in targets if os.path.realpath(each.path) in changed)
 
 
 def _fix(
-    report: LintReport, targets: dict[str, LintTarget], chosen: Settings, today: str, given: Args
+    report: LintReport, targets: dict[str, LintTarget], chosen: Settings, today: str, parsed: Args
 ) -> bool:
     from correctless.lint import fix
     from correctless.skill.find import MAX_FILE
 
-    only, dry = set(given.values.get("--fix-only", ())), "--diff" in given.flags
+    only, dry = set(parsed.values.get("--fix-only", ())), "--diff" in parsed.flags
 
-    def wanted(found: Finding) -> bool:
-        return bool(found.fix) and (not only or found.rule in only)
+    def wanted(finding: Finding) -> bool:
+        return bool(finding.fix) and (not only or finding.rule in only)
 
     changed = False
     for path in sorted({each.path for each in report.findings if wanted(each)}):
-        if fix.leads_out(path, given.words or ["."]):
+        if fix.leads_out(path, parsed.positional or ["."]):
             where = printable(os.path.realpath(path))
             print(
                 f"correctless: {printable(path)} leads outside the paths you named, so {where} was not changed",
@@ -202,7 +204,7 @@ def _write_baseline(file: str, report: LintReport) -> int:
 
     with open(file, "w", encoding="utf-8") as out:
         out.write(baseline.text(report.findings))
-    print(f"{file}: {_counted(len(report.findings), 'finding')} written", file=sys.stderr)
+    print(f"{file}: {counted(len(report.findings), 'finding')} written", file=sys.stderr)
     return exits.REFUSED if report.unread else exits.OK
 
 
@@ -238,9 +240,8 @@ def _print(text: str) -> None:
 
 def _summary(report: LintReport) -> str:
     counts = [(sum(each.severity == s for each in report.findings), s) for s in SEVERITIES]
-    said = ", ".join(_counted(count, noun) for count, noun in counts if count) or "no findings"
-    return f"{said}: {_counted(report.files, 'file')} read"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 or noun == "info" else f"{count} {noun}s"
+    summary = (
+        ", ".join(counted(count, noun, "info" if noun == "info" else "") for count, noun in counts if count)
+        or "no findings"
+    )
+    return f"{summary}: {counted(report.files, 'file')} read"

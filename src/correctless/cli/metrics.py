@@ -17,6 +17,7 @@ from correctless.base import exits
 from correctless.base.clock import timestamp, utcnow
 from correctless.base.text import duration, printable
 from correctless.cli import spell_anything
+from correctless.cli.values import json_option
 from correctless.metrics import count, figures
 from correctless.metrics.figures import Figures, Half, Sums
 from correctless.project import git, paths
@@ -37,7 +38,7 @@ _NO_TERMINAL = 200  # columns without a terminal: nothing is cut
     help="Only runs that began in the last DAYS days, or since a date (UTC) like 2026-01-31.",
 )
 @click.option("--skill", metavar="NAME", help="Only this skill, in the runs that had it in their plan.")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@json_option
 def metrics(since: str | None, skill: str | None, as_json: bool) -> int:
     """Show figures over the runs of this repository, of every branch.
 
@@ -45,62 +46,62 @@ def metrics(since: str | None, skill: str | None, as_json: bool) -> int:
 
     Exit 0; 3 when a log could not be read. It is named, and the figures leave it out.
     """
-    here = git.find(os.getcwd())
+    repo = git.find(os.getcwd())
     moment = _since(since, utcnow())
-    found, refused = count.count(paths.recorded(here), since=moment, skill=skill)
+    totals, refused = count.count(paths.recorded(repo), since=moment, skill=skill)
     if as_json:
-        asked = {"since": timestamp(moment) if moment else None, "skill": skill}
+        filters = {"since": timestamp(moment) if moment else None, "skill": skill}
         named = [{"branch": each.branch, "why": each.why} for each in refused]
-        click.echo(json.dumps({**asked, **figures.as_json(found), "refused": named}, indent=2))
+        click.echo(json.dumps({**filters, **figures.as_json(totals), "refused": named}, indent=2))
     else:
-        _show(found, skill, _asked(here, moment, skill))
+        _show(totals, skill, _title(repo, moment, skill))
     for each in refused:
         click.echo(f"correctless: not in the figures: {printable(each.why)}", err=True)
     return exits.REFUSED if refused else exits.OK
 
 
-def _since(said: str | None, now: datetime) -> datetime | None:
-    if said is None:
+def _since(since: str | None, now: datetime) -> datetime | None:
+    if since is None:
         return None
     try:
-        if said.isascii() and said.isdigit():
-            return now - timedelta(days=int(said))
-        return datetime.strptime(said, "%Y-%m-%d").replace(tzinfo=UTC)
+        if since.isascii() and since.isdigit():
+            return now - timedelta(days=int(since))
+        return datetime.strptime(since, "%Y-%m-%d").replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         raise click.UsageError(
-            f"--since '{said}' is not days and not a date. Write --since 30 or --since 2026-01-31"
+            f"--since '{since}' is not days and not a date. Write --since 30 or --since 2026-01-31"
         ) from None
 
 
-def _asked(here: Repo, moment: datetime | None, skill: str | None) -> str:
-    where = os.path.basename(here.home)
+def _title(repo: Repo, moment: datetime | None, skill: str | None) -> str:
+    where = os.path.basename(repo.home)
     since = f" since {timestamp(moment)[:10]}" if moment else ""
     return f"Runs of {where}{since}{f' with {skill}' if skill else ''}"
 
 
-def _show(found: Figures, skill: str | None, title: str) -> None:
+def _show(totals: Figures, skill: str | None, title: str) -> None:
     spell_anything()
     console = _console(sys.stdout)
-    stand = [f"{number} {word}" for word, number in figures.ends(found.runs).items() if number]
-    console.print(f"{printable(title)}: {', '.join(stand) or 'none'}", highlight=False, markup=False)
-    if found.outside.decisions:
+    statuses = [f"{number} {status}" for status, number in figures.ends(totals.runs).items() if number]
+    console.print(f"{printable(title)}: {', '.join(statuses) or 'none'}", highlight=False, markup=False)
+    if totals.outside.decisions:
         console.print(
-            f"Outside of runs: {_count(found.outside.decisions, 'decision')}, {found.outside.deferred} deferred",
+            f"Outside of runs: {_count(totals.outside.decisions, 'decision')}, {totals.outside.deferred} deferred",
             highlight=False,
             markup=False,
         )
-    if not found.runs:
+    if not totals.runs:
         return
-    rows = [(printable(name), sums) for name, sums in figures.by_name(found)]
+    rows = [(printable(name), sums) for name, sums in figures.by_name(totals)]
     if skill is None or len(rows) > 1:
-        rows.append(("all", found.total))
+        rows.append(("all", totals.total))
     did = ("skill", "steps", "attempts", "failed", "decisions", "deferred", "unlisted")
     took = ("skill", "tokens", "cost", "cost/step", "time", "time/step")
     tables = [
         _fitted(did, [(name, *_did(sums)) for name, sums in rows], console.width),
         _fitted(took, [(name, *_took(sums)) for name, sums in rows], console.width),
     ]
-    if halves := figures.trend(found):
+    if halves := figures.trend(totals):
         rows_of = zip(_LABELS, *map(_half, halves), strict=True)
         tables.append(_fitted(("trend", "older half", "newer half"), list(rows_of), console.width))
     for each in chain.from_iterable(tables):
@@ -120,24 +121,24 @@ def _fitted(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -
     wide = [max(map(cell_len, (title, *(row[n] for row in rows)))) + _GAP for n, title in enumerate(columns)]
     # A name is folded if its column would take more than half the width; a number is never cut.
     first = min(max(map(cell_len, names)), max(width // 2, 8)) + _GAP
-    left = list(range(1, len(columns)))
-    while left:
-        taken = [left.pop(0)]
-        while left and first + sum(wide[n] for n in (*taken, left[0])) <= width + _GAP:
-            taken.append(left.pop(0))
+    remaining = list(range(1, len(columns)))
+    while remaining:
+        columns_of = [remaining.pop(0)]
+        while remaining and first + sum(wide[n] for n in (*columns_of, remaining[0])) <= width + _GAP:
+            columns_of.append(remaining.pop(0))
         table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
         table.add_column(columns[0], overflow="fold", width=first - _GAP)
-        for n in taken:
+        for n in columns_of:
             table.add_column(columns[n], justify="right", no_wrap=True)
         for row in rows:
-            table.add_row(*(Text(row[n]) for n in (0, *taken)))  # brackets in a name are not markup
+            table.add_row(*(Text(row[n]) for n in (0, *columns_of)))  # brackets in a name are not markup
         yield table
 
 
 def _console(out: IO[str]) -> Console:
     from rich.console import Console
 
-    # Not rich's own guess: without a terminal it says 80 columns, and cuts what a pipe could take whole.
+    # Not rich's own guess: without a terminal it takes 80 columns, and would cut the lines of a pipe.
     width = shutil.get_terminal_size((80, 24)).columns if out.isatty() else _NO_TERMINAL
     return Console(file=out, width=width, soft_wrap=False)
 

@@ -10,15 +10,18 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
 
 import click
 
 from correctless.base import exits
 from correctless.base.clock import utcnow
 from correctless.base.exits import Stop
-from correctless.cli import typable
-from correctless.cli.run.parked import from_options, refuse_half
-from correctless.cli.values import NAME
+from correctless.base.text import counted
+from correctless.cli import answering, typable
+from correctless.cli.run.parked import from_options, refuse_incomplete
+from correctless.cli.values import as_option
 from correctless.dispatch.control import rerun
 from correctless.dispatch.core.context import RunContext
 from correctless.dispatch.parking import handover
@@ -29,9 +32,8 @@ from correctless.project.lock import Lock
 from correctless.project.paths import Logs
 from correctless.review import gate, summary
 from correctless.review import open_set as views
-from correctless.review.gate import GateState
 
-_SHOWN = 8  # hex digits that you type; the record has the whole digest
+_DIGEST_DIGITS = 8  # hex digits that you type; the record has the whole digest
 
 
 @click.command(epilog="Example: correctless review    (shows the open set, then asks for your answer)")
@@ -46,7 +48,7 @@ _SHOWN = 8  # hex digits that you type; the record has the whole digest
 @click.option("--rerun", "step", metavar="STEP", help="Run this step and all later ones again.")
 @click.option("--note", default="", help="Why: recorded with a rejection, passed to the agent with a rerun.")
 @from_options
-@click.option("--as", "by", type=NAME, metavar="NAME", help="Who answers; default: git's user.name.")
+@as_option
 def review(
     as_json: bool,
     path: str | None,
@@ -64,97 +66,72 @@ def review(
     You can answer only in a terminal. With --from REMOTE RUN the answer is stored where the run is parked, and
     nothing is written here. Exit 0: no decision needs you; 10: one does.
     """
-    given = [name for name, value in (("confirm", confirm), ("reject", reject), ("rerun", step)) if value]
-    if len(given) > 1:
-        raise click.UsageError(f"--{given[0]} and --{given[1]} exclude each other")
-    refuse_half(remote, run_id, take_over=take_over)
+    options = [name for name, value in (("confirm", confirm), ("reject", reject), ("rerun", step)) if value]
+    if len(options) > 1:
+        raise click.UsageError(f"--{options[0]} and --{options[1]} exclude each other")
+    refuse_incomplete(remote, run_id, take_over=take_over)
+    verdict = _Verdict(confirm, reject, note)
     if remote is not None and run_id is not None:
         if step or path:
             raise click.UsageError(
                 "--log and --rerun need the run here. Bring it with: correctless cauto resume --from REMOTE RUN"
             )
-        return _parked(
-            remote,
-            run_id,
-            as_json=as_json,
-            confirm=confirm,
-            reject=reject,
-            note=note,
-            by=by,
-            take_over=take_over,
-        )
-    here = git.find(os.getcwd()) if path is None else None
-    logs = paths.logs(here) if here is not None else paths.logs_beside(path or "")
-    gate.of(logs, here, os.environ)
-    if as_json or not (given or person.has_terminal()):
-        return _show(logs, here, None, as_json=as_json)
-    _refuse_nobody()
-    who = by or person.name(here, os.environ)
-    held = Lock.take(here, "correctless review") if here is not None else None
-    try:
+        return _parked(remote, run_id, verdict, as_json=as_json, by=by, take_over=take_over)
+    repo, logs = paths.find_logs(os.getcwd()) if path is None else (None, paths.logs_beside(path))
+    gate.of(logs, repo, os.environ)
+    if as_json or not (options or person.has_terminal()):
+        return _show(logs, repo, None, as_json=as_json)
+    who = answering(repo, by)
+    with Lock.take(repo, "correctless review") if repo is not None else nullcontext() as run_lock:
         if step is not None:
-            return _rerun(here, logs, held, step, note, who)
-        return _answer(logs, here, who, confirm=confirm, reject=reject, note=note)
-    finally:
-        if held is not None:
-            held.close()
+            return _rerun(repo, logs, run_lock, step, note, who)
+        return _answer(logs, repo, who, verdict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """Answer of the options; with neither a digest nor a rejection the command asks for one."""
+
+    confirm: str | None
+    reject: bool
+    note: str
 
 
 def _parked(
-    remote: str,
-    run: str,
-    *,
-    as_json: bool,
-    confirm: str | None,
-    reject: bool,
-    note: str,
-    by: str | None,
-    take_over: bool,
+    remote: str, run: str, verdict: _Verdict, *, as_json: bool, by: str | None, take_over: bool
 ) -> int:
-    here = git.find(os.getcwd())
-    answers = not as_json and (confirm is not None or reject or person.has_terminal())
-    if answers:
-        _refuse_nobody()
-    with handover.fetched(here, remote, run, os.environ) as there:
-        logs = there.parcel.logs
+    repo = git.find(os.getcwd())
+    answers = not as_json and (verdict.confirm is not None or verdict.reject or person.has_terminal())
+    who = answering(repo, by) if answers else ""
+    with handover.fetched(repo, remote, run, os.environ) as parked:
+        logs, at = parked.parcel.logs, parked.parked.parent
         if not answers:
-            return _show(logs, here, there.parked.parent, as_json=as_json)
+            return _show(logs, repo, at, as_json=as_json)
         if not take_over:
-            handover.refuse_other_holder(there)
+            handover.refuse_other_holder(parked)
         return _answer(
             logs,
-            here,
-            by or person.name(here, os.environ),
-            confirm=confirm,
-            reject=reject,
-            note=note,
-            at=there.parked.parent,
+            repo,
+            who,
+            verdict,
+            at=at,
             next_=command("cauto resume", remote, run),
-            keep=lambda: handover.park_again(here, there, os.environ, secrets.token_hex),
+            store=lambda: handover.park_again(repo, parked, os.environ, secrets.token_hex),
         )
 
 
-def _refuse_nobody() -> None:
-    person.refuse_agents(os.environ)
-    if not person.has_terminal():
-        raise Stop(
-            exits.REFUSED,
-            "you can answer only in a terminal, and this is not one. Run it in your own terminal",
-        )
-
-
-def _show(logs: Logs, here: Repo | None, at: str | None, *, as_json: bool) -> int:
-    branch, found = gate.asked(logs, here, at=at)
+def _show(logs: Logs, repo: Repo | None, at: str | None, *, as_json: bool) -> int:
+    branch, state = gate.load(logs, repo, at=at)
     if as_json:
-        click.echo(json.dumps(gate.values(found), indent=2))
-    elif found.open:
+        click.echo(json.dumps(gate.values(state), indent=2))
+    elif state.open:
         click.echo(_NOTHING)
     else:
-        click.echo(summary.text(views.view_of(branch, found, logs), width=width()), nl=False)
+        click.echo(summary.text(views.view_of(branch, state, logs), width=width()), nl=False)
         click.echo("To answer, run correctless review in your own terminal.")
-        if found.closing is not None and os.environ.get("CLAUDECODE"):
-            click.echo(f"Or type into Claude Code yourself: confirm escalations {found.closing.digest[:12]}")
-    return exits.OK if found.open else exits.PERSON
+        if state.closing is not None and os.environ.get("CLAUDECODE"):
+            click.echo(f"Or type into Claude Code yourself: confirm escalations {state.closing.digest[:12]}")
+    return exits.OK if state.open else exits.PERSON
 
 
 _NOTHING = "no decision needs your confirmation"
@@ -162,72 +139,67 @@ _NOTHING = "no decision needs your confirmation"
 
 def _answer(
     logs: Logs,
-    here: Repo | None,
+    repo: Repo | None,
     who: str,
+    verdict: _Verdict,
     *,
-    confirm: str | None,
-    reject: bool,
-    note: str,
     at: str | None = None,
     next_: str = "correctless cauto resume",
-    keep: Callable[[], None] = lambda: None,
+    store: Callable[[], None] = lambda: None,
 ) -> int:
-    branch, found = gate.asked(logs, here, at=at)
-    branch, found = views.close_gate(
-        logs, branch, found, token=secrets.token_hex(16), now=utcnow(), repo=here, at=at
+    branch, state = gate.load(logs, repo, at=at)
+    branch, state = views.close_gate(
+        logs, branch, state, token=secrets.token_hex(16), now=utcnow(), repo=repo, at=at
     )
-    if found.open or found.closing is None:
+    if state.open or state.closing is None:
         click.echo(_NOTHING)
         return exits.OK
-    digest = found.closing.digest
-    if confirm is None and not reject:
-        click.echo(summary.text(views.view_of(branch, found, logs), width=width()), nl=False)
-        click.echo(f"\nTheir digest is {digest[:_SHOWN]}...")
-        confirm, reject, note = _ask(note)
-    if reject:
+    digest = state.closing.digest
+    if verdict.confirm is None and not verdict.reject:
+        click.echo(summary.text(views.view_of(branch, state, logs), width=width()), nl=False)
+        click.echo(f"\nTheir digest is {digest[:_DIGEST_DIGITS]}...")
+        verdict = _ask(verdict.note)
+    confirm, note = verdict.confirm, verdict.note
+    if verdict.reject:
         views.answer(logs, digest, kind="rejected", by=who, channel="terminal", note=note, now=utcnow())
-        keep()
+        store()
         click.echo(f"rejected by {who}. The gate stays closed")
         return exits.PERSON
     if not confirm:
         click.echo("nothing was confirmed. The gate stays closed")
         return exits.PERSON
-    if len(confirm) < _SHOWN or not digest.startswith(confirm.lower()):
+    if len(confirm) < _DIGEST_DIGITS or not digest.startswith(confirm.lower()):
         raise Stop(
             exits.PERSON,
-            f"'{confirm}' is not the digest of the open set, which is {digest[:_SHOWN]}. Nothing was confirmed",
+            f"'{confirm}' is not the digest of the open set, which is {digest[:_DIGEST_DIGITS]}. Nothing was confirmed",
         )
     views.answer(logs, digest, kind="escalations", by=who, channel="terminal", note=note, now=utcnow())
-    keep()  # before the user reads that it counts
-    return _confirmed(gate.asked(logs, here, at=at)[1], who, len(found.waiting), next_)
-
-
-def _ask(note: str) -> tuple[str | None, bool, str]:
-    said = click.prompt(
-        "Type these characters to confirm, no to reject, or nothing to leave it open",
-        default="",
-        show_default=False,
-    ).strip()
-    if said.lower() in ("no", "n", "reject"):
-        return None, True, note or click.prompt("Why", default="", show_default=False)
-    return said or None, False, note
-
-
-def _confirmed(found: GateState, who: str, count: int, next_: str) -> int:
-    what = "1 decision" if count == 1 else f"{count} decisions"
-    if not found.open:
+    store()  # before the user reads that it counts
+    if not gate.load(logs, repo, at=at)[1].open:
         raise Stop(
             exits.PERSON,
             f"the answer of {who} is recorded, but the configuration does not let it open the gate. See confirm_channels and confirmers",
         )
+    what = counted(len(state.waiting), "decision")
     click.echo(typable(f"{what} confirmed by {who}. Continue with: {next_}"))
     return exits.OK
 
 
-def _rerun(here: Repo | None, logs: Logs, held: Lock | None, step: str, note: str, who: str) -> int:
-    if here is None or held is None:
+def _ask(note: str) -> _Verdict:
+    typed = click.prompt(
+        "Type these characters to confirm, no to reject, or nothing to leave it open",
+        default="",
+        show_default=False,
+    ).strip()
+    if typed.lower() in ("no", "n", "reject"):
+        return _Verdict(None, True, note or click.prompt("Why", default="", show_default=False))
+    return _Verdict(typed or None, False, note)
+
+
+def _rerun(repo: Repo | None, logs: Logs, run_lock: Lock | None, step: str, note: str, who: str) -> int:
+    if repo is None or run_lock is None:
         raise Stop(exits.USAGE, "--rerun needs the repository of the run. Change into it and leave out --log")
-    ctx = RunContext(here, logs, held, os.environ)
+    ctx = RunContext(repo, logs, run_lock, os.environ)
     rerun.request(ctx, lambda *_: None, step=step, note=note, by=who, channel="terminal")
     click.echo(typable(f"{step} and all later steps will run again. Continue with: correctless cauto resume"))
     return exits.PERSON

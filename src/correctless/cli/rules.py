@@ -31,23 +31,23 @@ def main(argv: list[str]) -> int:
     Raises: Stop(2) for an unknown rule.
     """
     spell_anything()
-    given = args.read("correctless rules", argv)
-    if args.wants_help(given):
+    parsed = args.read("correctless rules", argv)
+    if args.wants_help(parsed):
         print(_HELP, end="")
         return exits.OK
-    if not given.words:
+    if not parsed.positional:
         print(index(), end="")
         return exits.OK
-    found = next((rule for rule in RULES if given.words[0] == rule.ID), None)
-    if found is None or len(given.words) > 1:
+    rule = next((rule for rule in RULES if parsed.positional[0] == rule.ID), None)
+    if rule is None or len(parsed.positional) > 1:
         from difflib import get_close_matches
 
-        near = get_close_matches(given.words[0], [rule.ID for rule in RULES], n=1)
+        near = get_close_matches(parsed.positional[0], [rule.ID for rule in RULES], n=1)
         raise Stop(
             exits.USAGE,
-            f"no rule '{' '.join(given.words)}' found. Write {near[0] if near else 'correctless rules'}",
+            f"no rule '{' '.join(parsed.positional)}' found. Write {near[0] if near else 'correctless rules'}",
         )
-    print(page(found), end="")
+    print(page(rule), end="")
     return exits.OK
 
 

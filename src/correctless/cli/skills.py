@@ -97,7 +97,7 @@ def _text(contract: SkillContract) -> Iterator[str]:
     for default in contract.defaults:
         subject = f"{default.subject} — " if default.subject else ""
         choice = default.choice or "(none documented)"
-        said = f"escalate: always, if deferred: {choice}" if default.escalate else choice
-        yield printable(f"  {default.id or '(no id)'}  {subject}{said}")
+        text = f"escalate: always, if deferred: {choice}" if default.escalate else choice
+        yield printable(f"  {default.id or '(no id)'}  {subject}{text}")
     for problem in rules.problems(contract):
         yield as_text(problem)

@@ -1,14 +1,17 @@
-"""Types of option values: numbers and names."""
+"""Option types, and the options of several commands."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import click
 
 from correctless.base.exits import Stop
 from correctless.project import person
+
+Command = Callable[..., Any]
 
 MOST = 1_000_000_000  # the largest value: its seconds and cents still fit into the counters
 
@@ -41,3 +44,19 @@ SOME = Amount(0, MOST, min_open=True)
 ANY = Amount(0, MOST)
 COUNT = click.IntRange(0, MOST)
 NAME = Name()
+
+json_option = click.option("--json", "as_json", is_flag=True, help="For programs.")
+as_option = click.option(
+    "--as", "by", type=NAME, metavar="NAME", help="Who answers; default: git's user.name."
+)
+
+
+def options(*decorators: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Return one decorator that adds all these options, in this order."""
+
+    def add(command: Command) -> Command:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return add

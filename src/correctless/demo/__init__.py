@@ -25,7 +25,7 @@ CONFIG = ".correctless/config/correctless.yaml"
 
 @dataclass(frozen=True, slots=True)
 class DemoRepository:
-    """The repository of the demo: on its feature branch, clean, spec committed."""
+    """Repository of the demo: on its feature branch, clean, spec committed."""
 
     path: str  # its top folder
     spec: str  # relative to `path`
@@ -91,7 +91,7 @@ def _project_files(python: str) -> Iterator[tuple[str, str]]:
     for stored, text in _texts(resources.files(__name__) / "project"):
         name = stored.removesuffix(".txt")
         if name == CONFIG:
-            # JSON is YAML: the interpreter's path stays one word, whatever characters it has.
+            # JSON is YAML: the interpreter's path is quoted, whatever characters it has.
             text = text.replace("[python3,", f"[{json.dumps(python)},")
         yield name, text
 

@@ -1,1 +1,1 @@
-"""The gh program, and what GitHub says of a pull request."""
+"""Client of the gh program, and the facts GitHub gives about a pull request."""

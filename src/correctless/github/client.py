@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 from correctless.base import exits
@@ -15,13 +15,15 @@ from correctless.base.exits import Stop
 from correctless.base.process import process
 from correctless.base.text import one_line
 
+T = TypeVar("T")
+
 _SECONDS = 60.0
-_PAGES = 50  # of a hundred: an API that always says "there is more" must not hold a run for ever
+_PAGES = 50  # of a hundred: an API whose pages never end must not hang a run
 
 _ANSWER = 1 << 25  # bytes: more than a page of a hundred bodies of 65,536 characters
 
-# gh prompts, colours, pages and looks for its own updates unless it is told otherwise; with GH_DEBUG it
-# prints every request where its reason for failing should stand.
+# Without these gh prompts, colours, pages and looks for its own updates; with GH_DEBUG it prints every request in
+# place of the reason for a failure.
 _QUIET = {
     "GH_PROMPT_DISABLED": "1",
     "GH_NO_UPDATE_NOTIFIER": "1",
@@ -31,14 +33,14 @@ _QUIET = {
 }
 _LOUD = ("GH_DEBUG", "DEBUG")
 
-# Asked for directly: `gh pr list` takes an answer without data for an empty list, which would be "none of ours is open".
+# Not `gh pr list`: it treats an answer without data as an empty list, which would mean that none of ours is open.
 _LIST = (
     "query OpenPullRequests($owner: String!, $name: String!, $head: String!, $after: String) {"
     " repository(owner: $owner, name: $name) {"
     " pullRequests(states: OPEN, headRefName: $head, first: 100, after: $after) {"
     " nodes { id number url body isCrossRepository } pageInfo { hasNextPage endCursor } } } }"
 )
-# Not `gh pr edit`: older releases ask for classic projects first, which GitHub refuses since it took them down.
+# Not `gh pr edit`: older releases query classic projects first, which GitHub has removed.
 _EDIT = (
     "mutation EditPullRequest($id: ID!, $body: String!) {"
     " updatePullRequest(input: {pullRequestId: $id, body: $body}) { pullRequest { id } } }"
@@ -58,7 +60,7 @@ _SCHEMES = ("http", "https", "ssh", "git", "git+ssh", "ssh+git", "git+https")
 
 @dataclass(frozen=True, slots=True)
 class PullRequest:
-    """An open pull request as GitHub states it."""
+    """An open pull request."""
 
     number: int
     url: str
@@ -68,15 +70,18 @@ class PullRequest:
 
 @dataclass(frozen=True, slots=True)
 class GitHub:
-    """One repository on one host, asked by gh with the logins that `env` gives it."""
+    """One repository on one host, queried by gh with the logins in `env`."""
 
     repo: str  # host/owner/name, from `repo_of_remote`
     env: Mapping[str, str]
     seconds: float = _SECONDS  # of one call
-    again: str = "cauto resume"  # the command that goes on after a failure
+    again: str = "cauto resume"  # the command to run after a failure
 
     def check(self) -> None:
-        """Nothing, when gh is installed and logged in to the host; else `Stop(3)` that names what to do."""
+        """Check that gh is installed and logged in to the host.
+
+        Raises: Stop(3) with the fix.
+        """
         host = self.repo.split("/", 1)[0]
         done = self.gh("auth", "status", "--hostname", host)
         if done.timed_out:
@@ -90,82 +95,82 @@ class GitHub:
             )
 
     def pull_requests(self, head: str) -> tuple[PullRequest, ...]:
-        """The open pull requests whose head is this repository's branch `head`, those of forks left out."""
-        found: list[PullRequest] = []
+        """Return the open pull requests whose head is this repository's branch `head`, without those of forks."""
+        pulls: list[PullRequest] = []
         after: str | None = None
         _, owner, name = self.repo.split("/")
         for _ in range(_PAGES):
-            given = {"owner": owner, "name": name, "head": head, **({"after": after} if after else {})}
-            answer = self.ask("list pull requests", _LIST, given)
+            variables = {"owner": owner, "name": name, "head": head, **({"after": after} if after else {})}
+            answer = self.ask("list pull requests", _LIST, variables)
             page = take(take(answer, "repository", dict), "pullRequests", dict)
             nodes = take(page, "nodes", list)
-            found.extend(_pull_request(n) for n in nodes if not take(n, "isCrossRepository", bool))
+            pulls.extend(_pull_request(n) for n in nodes if not take(n, "isCrossRepository", bool))
             info = take(page, "pageInfo", dict)
             if not take(info, "hasNextPage", bool):
-                return tuple(found)
+                return tuple(pulls)
             after = take(info, "endCursor", str)
         raise Stop(
-            exits.REFUSED, f"{self.repo} lists pull requests for '{head}' without end. look at it by hand"
+            exits.REFUSED, f"{self.repo} lists pull requests for '{head}' without end. check it by hand"
         )
 
     def body(self, number: int) -> str:
-        """The body of a pull request, open or not."""
+        """Return the body of a pull request, open or not."""
         _, owner, name = self.repo.split("/")
-        given: dict[str, str | int] = {"owner": owner, "name": name, "number": number}
-        answer = self.ask("read the pull request", _BODY, given)
+        variables: dict[str, str | int] = {"owner": owner, "name": name, "number": number}
+        answer = self.ask("read the pull request", _BODY, variables)
         pull = take(take(answer, "repository", dict), "pullRequest", dict)
-        body: str = take(pull, "body", str)
-        return body
+        return take(pull, "body", str)
 
     def create(self, *, head: str, base: str, title: str, body: str) -> tuple[int, str]:
-        """Open a pull request from `head` into `base`, both branches of this repository; its number and URL."""
-        words = (f"--head={head}", f"--base={base}", f"--title={title}", "--body-file=-")
-        said = self._do(
+        """Open a pull request from branch `head` into `base` and return its number and URL."""
+        options = (f"--head={head}", f"--base={base}", f"--title={title}", "--body-file=-")
+        output = self._do(
             "open the pull request",
             "pr",
             "create",
             "--repo",
             self.repo,
-            *words,
+            *options,
             stdin=body.encode("utf-8", "replace"),
         )
-        for line in reversed(said.decode("utf-8", "replace").splitlines()):
+        for line in reversed(output.decode("utf-8", "replace").splitlines()):
             if match := _PULL_URL.match(line.strip()):
                 return int(match[1]), match[0]
         raise strange("no URL of the new pull request")
 
     def edit_body(self, pull: PullRequest, body: str) -> None:
-        """Replace the body of `pull`, nothing else of it."""
+        """Replace the body of a pull request and nothing else."""
         answer = self.ask("edit the pull request", _EDIT, {"id": pull.id}, body=body)
         take(take(answer, "updatePullRequest", dict), "pullRequest", dict)
 
     def ask(
-        self, what: str, query: str, given: Mapping[str, str | int], *, body: str | None = None
+        self, what: str, query: str, variables: Mapping[str, str | int], *, body: str | None = None
     ) -> dict[str, Any]:
-        """The data of one GraphQL answer; `Stop(3)` when there is none, or only half of it."""
-        # -F turns a number into one; it would do more to a text
-        words = [
-            word
-            for key, value in given.items()
-            for word in ("-F" if type(value) is int else "-f", f"{key}={value}")
+        """Return the data of one GraphQL answer.
+
+        Raises: Stop(3) for no data, or data beside errors.
+        """
+        # -F sends a number as a number; it would also change some texts
+        options = [
+            option
+            for key, value in variables.items()
+            for option in ("-F" if type(value) is int else "-f", f"{key}={value}")
         ]
-        if (
-            body is not None
-        ):  # on standard input: it is too long for an argument, and arguments are in the process list
-            words += ["-F", "body=@-"]
+        if body is not None:
+            # On standard input: too long for an argument, and arguments are in the process list.
+            options += ["-F", "body=@-"]
         host = self.repo.split("/", 1)[0]
         stdin = body.encode("utf-8", "replace") if body is not None else None
-        said = self._do(
-            what, "api", "graphql", "--hostname", host, "-f", f"query={query}", *words, stdin=stdin
+        output = self._do(
+            what, "api", "graphql", "--hostname", host, "-f", f"query={query}", *options, stdin=stdin
         )
         try:
-            answer = json.loads(said)
+            answer = json.loads(output)
         except (ValueError, RecursionError):
             raise strange("it is not JSON") from None
-        if type(answer) is dict and "errors" in answer:  # beside data that may be half of it
+        if type(answer) is dict and "errors" in answer:  # the data beside them may be incomplete
             raise strange("it names errors")
-        data: dict[str, Any] = take(answer, "data", dict)
-        return data
+        return take(answer, "data", dict)
 
     def _do(self, what: str, *args: str, stdin: bytes | None = None) -> bytes:
         done = self.gh(*args, stdin=stdin)
@@ -182,36 +187,36 @@ class GitHub:
         return done.out
 
     def gh(self, *args: str, stdin: bytes | None = None) -> process.Result:
-        """How gh ended with these words, whatever it says: for questions that have more than one answer."""
+        """Run gh with these arguments and return how it ended, also after a failure."""
         program = shutil.which("gh", path=self.env.get("PATH", ""))
         if program is None:
             raise Stop(
                 exits.REFUSED, "gh is not installed. install gh and run gh auth login, or use --pr skip"
             )
         env = {name: value for name, value in self.env.items() if name not in _LOUD} | _QUIET
-        # Not in the repository: gh would run git there, and with it what an agent put into the configuration.
+        # Not in the repository: gh would run git there, with what an agent put into its configuration.
         return process.run([program, *args], cwd="/", env=env, stdin=stdin, wall_s=self.seconds, keep=_ANSWER)
 
 
 def repo_of_pull_request(url: str) -> tuple[str, int] | None:
-    """host/owner/name and number of a pull request's URL; None for any other."""
+    """Return host/owner/name and number of a pull request's URL; None for any other."""
     match = _PULL_URL.match(url)
     repo = repo_of_remote(url[: match.start(1) - len("/pull/")]) if match else None
     return (repo, int(match[1])) if match and repo else None
 
 
 def repo_of_remote(url: str) -> str | None:
-    """host/owner/name of a git remote's URL; None for a local path and whatever else is no repository on a host.
+    """Return host/owner/name of a git remote's URL; None for a local path and anything else.
 
     A port is left out: the one of ssh is not the API's, and gh knows hosts by name alone.
     """
-    if any(c.isspace() for c in url):  # urlsplit would drop a line end without a word
+    if any(c.isspace() for c in url):  # urlsplit would silently drop a line end
         return None
     if "://" in url:
         try:
             parts = urlsplit(url)
             host, path = parts.hostname or "", parts.path
-            _ = parts.port  # raises when it is no number
+            _ = parts.port  # raises when it is not a number
         except ValueError:
             return None
         if parts.scheme not in _SCHEMES or parts.query or parts.fragment:
@@ -222,28 +227,23 @@ def repo_of_remote(url: str) -> str | None:
         return None
     # The second name GitHub gives its ssh door, for networks that let only port 443 through.
     host = "github.com" if host == "ssh.github.com" else host.removeprefix("www.")
-    names = path.strip("/").removesuffix(".git").split("/")
-    if (
-        len(names) != 2
-        or not _HOST.match(host)
-        or not all(_NAME.match(n) and n not in (".", "..") for n in names)
-    ):
-        return None
-    return f"{host}/{names[0]}/{names[1]}"
+    return _repo(host, path.strip("/").removesuffix(".git").split("/"))
 
 
 def repo_of_name(name: str) -> str | None:
-    """host/owner/name of a repository written as `[host/]owner/name`; None for anything else."""
-    names = name.split("/")
-    host, *rest = names if len(names) != 2 else ["github.com", *names]
-    if len(rest) != 2 or not _HOST.match(host) or not _NAME.match(rest[0]) or not _NAME.match(rest[1]):
-        return None
-    return None if {*rest} & {".", ".."} else "/".join((host, *rest))
+    """Return host/owner/name of a repository written as `[host/]owner/name`; None for anything else."""
+    host, *names = name.split("/") if name.count("/") != 1 else ["github.com", *name.split("/")]
+    return _repo(host, names)
 
 
-def first_line(said: bytes, *, skip: str = "") -> str:
-    """The first line of a program's words that says something, safe for a terminal, at most 200 characters."""
-    for line in said.decode("utf-8", "replace").splitlines():
+def _repo(host: str, names: Sequence[str]) -> str | None:
+    valid = all(_NAME.match(name) and name not in (".", "..") for name in names)
+    return "/".join((host, *names)) if len(names) == 2 and valid and _HOST.match(host) else None
+
+
+def first_line(output: bytes, *, skip: str = "") -> str:
+    """Return the first line of a program's output that is not empty, safe for a terminal, shortened."""
+    for line in output.decode("utf-8", "replace").splitlines():
         text = one_line(line)
         if text and text != skip:
             return text.rstrip(". ")
@@ -251,25 +251,27 @@ def first_line(said: bytes, *, skip: str = "") -> str:
 
 
 def _pull_request(node: Any) -> PullRequest:
-    number = take(node, "number", int)
     return PullRequest(
-        number=number,
+        number=take(node, "number", int),
         url=take(node, "url", str),
         body=take(node, "body", str),
         id=take(node, "id", str),
     )
 
 
-def take(value: Any, name: str, kind: type) -> Any:
-    """The value at `name` of one JSON object; `Stop(3)` when it is of another type, null or missing."""
+def take(value: Any, name: str, kind: type[T]) -> T:
+    """Return the value at `name` of one JSON object.
+
+    Raises: Stop(3) when it is of another type, null or missing.
+    """
     # type() and not isinstance: True must not pass for the number 1
     if type(value) is not dict or type(value.get(name)) is not kind:
         raise strange(f"no {kind.__name__} at '{name}'")
-    return value[name]
+    return cast("T", value[name])
 
 
 def strange(what: str) -> Stop:
-    """The refusal of an answer that is not what was asked for."""
+    """Return the error for an answer of an unknown form."""
     return Stop(
         exits.REFUSED, f"GitHub's answer can't be read: {what}. see that gh and the host are up to date"
     )

@@ -1,4 +1,4 @@
-"""What was observed of a pull request, as values: every fact is Known or Unknown, with when it was observed."""
+"""Facts about a pull request: each is Known or Unknown, with the time of observation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 @frozen
 class Known(Generic[T_co]):
-    """A value that was had, as it stood no earlier than `at`."""
+    """A value that was read, not older than `at`."""
 
     value: T_co
     at: datetime
@@ -22,7 +22,7 @@ class Known(Generic[T_co]):
 
 @frozen
 class Unknown:
-    """A value that could not be had: the reason in one line. Nothing may be concluded from it."""
+    """A value that could not be read, and why, in one line. Nothing may be concluded from it."""
 
     why: str
     at: datetime
@@ -36,12 +36,12 @@ class Check:
     """One check run. A name alone says little: every workflow of a pull request may use it."""
 
     name: str
-    app: str  # slug of the app that made it; "" when GitHub names none
+    app: str  # slug of its app; "" when GitHub names none
     workflow: str  # "" for an app that runs no workflows
-    event: str  # what set the workflow off; "" likewise
+    event: str  # what triggered the workflow; "" likewise
     run: int  # GitHub's number of this check run
-    status: str  # COMPLETED, or one of those on the way there
-    conclusion: str  # "" until it is completed
+    status: str  # COMPLETED, or an earlier one
+    conclusion: str  # "" before it is completed
     started: datetime | None  # None: it has not begun
 
 
@@ -51,24 +51,24 @@ class Status:
 
     context: str
     state: str
-    made: datetime
+    created: datetime
 
 
 @frozen
 class Comment:
-    """One remark; `author` is "" when the account is gone."""
+    """One comment; `author` is "" when the account is gone."""
 
     author: str
-    made: datetime
+    created: datetime
 
 
 @frozen
 class Thread:
-    """One review thread by its first and its last remark."""
+    """One review thread by its first and its last comment."""
 
     first: Comment
     last: Comment
-    opened_at: str  # the commit the first remark was written on
+    opened_at: str  # the commit the first comment was written on
     resolved: bool
 
 
@@ -81,14 +81,14 @@ class PullFacts:
     state: Fact[str]
     draft: Fact[bool]
     base: Fact[str]  # the branch it goes into
-    base_sha: Fact[str]  # the commit that branch stands on now
+    base_sha: Fact[str]  # the commit that branch is at now
     head: Fact[str]
     head_since: Fact[datetime]  # a moment at which the host already had this head
     mergeable: Fact[str]
     merge_state: Fact[str]
     author: Fact[str]
     auto_merge: Fact[bool]  # armed
-    merge_queue: Fact[bool]  # it waits in one, or the base branch takes pull requests through one alone
+    merge_queue: Fact[bool]  # it is in one, or the base branch requires one
     checks: Fact[tuple[Check, ...]]
     statuses: Fact[tuple[Status, ...]]
     base_checks: Fact[tuple[Check, ...]]  # of base_sha

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from correctless.base import exits
 from correctless.base.exits import Stop
@@ -12,25 +12,20 @@ from correctless.github.client import strange, take
 from correctless.github.facts import Check, Comment, Status, Thread
 from correctless.project.git.objectid import OID
 
+T = TypeVar("T")
+
 STATES = ("OPEN", "CLOSED", "MERGED")
 MERGEABLE = ("MERGEABLE", "CONFLICTING", "UNKNOWN")
 MERGE_STATES = ("BEHIND", "BLOCKED", "CLEAN", "DIRTY", "DRAFT", "HAS_HOOKS", "UNKNOWN", "UNSTABLE")
 CHECK_STATES = ("COMPLETED", "IN_PROGRESS", "PENDING", "QUEUED", "REQUESTED", "WAITING")
 CONCLUSIONS = (
-    "ACTION_REQUIRED",
-    "CANCELLED",
-    "FAILURE",
-    "NEUTRAL",
-    "SKIPPED",
-    "STALE",
-    "STARTUP_FAILURE",
-    "SUCCESS",
-    "TIMED_OUT",
+    *("ACTION_REQUIRED", "CANCELLED", "FAILURE", "NEUTRAL", "SKIPPED", "STALE", "STARTUP_FAILURE"),
+    *("SUCCESS", "TIMED_OUT"),
 )
 STATUS_STATES = ("ERROR", "EXPECTED", "FAILURE", "PENDING", "SUCCESS")
 
 
-def _split(nodes: tuple[dict[str, Any], ...], kind: str) -> Iterator[dict[str, Any]]:
+def _of_kind(nodes: tuple[dict[str, Any], ...], kind: str) -> Iterator[dict[str, Any]]:
     for node in nodes:
         if one_of(node, "__typename", ("CheckRun", "StatusContext")) == kind:
             yield node
@@ -38,14 +33,14 @@ def _split(nodes: tuple[dict[str, Any], ...], kind: str) -> Iterator[dict[str, A
 
 def checks(nodes: tuple[dict[str, Any], ...]) -> tuple[Check, ...]:
     """Return the check runs among the nodes."""
-    return tuple(_check(node) for node in _split(nodes, "CheckRun"))
+    return tuple(_check(node) for node in _of_kind(nodes, "CheckRun"))
 
 
 def statuses(nodes: tuple[dict[str, Any], ...]) -> tuple[Status, ...]:
     """Return the commit statuses among the nodes."""
     return tuple(
         Status(text(n, "context"), one_of(n, "state", STATUS_STATES), time(n, "createdAt"))
-        for n in _split(nodes, "StatusContext")
+        for n in _of_kind(nodes, "StatusContext")
     )
 
 
@@ -71,11 +66,11 @@ def _check(node: dict[str, Any]) -> Check:
 
 def since(nodes: tuple[dict[str, Any], ...]) -> datetime:
     """Return the time at which the first check of a head commit was created."""
-    # A commit's own date is its author's to choose; a suite or a status is dated by the host, and made after the push.
-    times = [time(take(n, "checkSuite", dict), "createdAt") for n in _split(nodes, "CheckRun")]
-    times += [time(n, "createdAt") for n in _split(nodes, "StatusContext")]
+    # A commit's own date is its author's to choose; a suite or a status is dated by the host, and created after the push.
+    times = [time(take(n, "checkSuite", dict), "createdAt") for n in _of_kind(nodes, "CheckRun")]
+    times += [time(n, "createdAt") for n in _of_kind(nodes, "StatusContext")]
     if not times:
-        raise cannot("no check says since when this head is there")
+        raise cannot("no check or status dates this head")
     return min(times)
 
 
@@ -101,15 +96,15 @@ def _thread(node: dict[str, Any]) -> Thread:
 
 def comments(nodes: tuple[dict[str, Any], ...]) -> tuple[Comment, ...]:
     """Return the comments, oldest first."""
-    return tuple(sorted((_comment(node) for node in nodes), key=lambda comment: comment.made))
+    return tuple(sorted((_comment(node) for node in nodes), key=lambda comment: comment.created))
 
 
 def _comment(node: dict[str, Any]) -> Comment:
     return Comment(author(node), time(node, "createdAt"))
 
 
-def maybe(value: dict[str, Any], name: str, kind: type) -> Any:
-    """Null where GitHub may say null; a missing key is none."""
+def maybe(value: dict[str, Any], name: str, kind: type[T]) -> T | None:
+    """Return a value that may be null; a missing key is an error."""
     if type(value) is dict and name in value and value[name] is None:
         return None
     return take(value, name, kind)
@@ -117,7 +112,7 @@ def maybe(value: dict[str, Any], name: str, kind: type) -> Any:
 
 def text(value: dict[str, Any], name: str) -> str:
     """Return a string that must not be empty."""
-    text: str = take(value, name, str)
+    text = take(value, name, str)
     if not text:
         raise strange(f"'{name}' is empty")
     return text
@@ -125,25 +120,25 @@ def text(value: dict[str, Any], name: str) -> str:
 
 def one_of(value: dict[str, Any], name: str, known: tuple[str, ...]) -> str:
     """Return a string that must be one of the known ones."""
-    found: str = take(value, name, str)
-    if found not in known:
-        raise strange(f"'{name}' is '{found}', which this program does not know")
-    return found
+    member = take(value, name, str)
+    if member not in known:
+        raise strange(f"'{name}' is '{member}', which this program does not know")
+    return member
 
 
 def sha(value: dict[str, Any], name: str) -> str:
     """Return a commit id."""
-    found: str = take(value, name, str)
-    if not OID.match(found):
+    commit = take(value, name, str)
+    if not OID.match(commit):
         raise strange(f"'{name}' is not a commit id")
-    return found
+    return commit
 
 
 def time(value: dict[str, Any], name: str) -> datetime:
     """Return a time with its zone."""
-    found: str = take(value, name, str)
+    stamp = take(value, name, str)
     try:
-        moment = datetime.fromisoformat(found)
+        moment = datetime.fromisoformat(stamp)
     except ValueError:
         raise strange(f"'{name}' is not a time") from None
     if moment.utcoffset() is None:
@@ -152,11 +147,11 @@ def time(value: dict[str, Any], name: str) -> datetime:
 
 
 def author(value: dict[str, Any]) -> str:
-    """The login of who wrote it; "" when the account is gone."""
+    """Return the login of its author; "" when the account is gone."""
     actor = maybe(value, "author", dict)
     return "" if actor is None else text(actor, "login")
 
 
 def cannot(why: str) -> Stop:
-    """What is no fault of the answer, and yet leaves a fact unknown."""
+    """Return the error for a fact that stays unknown although the answer is valid."""
     return Stop(exits.REFUSED, why)

@@ -29,8 +29,8 @@ def observe(
     within_s: float = _WITHIN_S,
     timer: Callable[[], float] = time.monotonic,
 ) -> PullFacts:
-    """Ask for everything a merge is judged by, all pages of it. Never raises for what GitHub says or does."""
-    ask = _Asking(github, number, clock, timer() + within_s, timer)
+    """Return everything a merge is judged by, all pages of it. Never raises for what GitHub answers."""
+    ask = _PullRequestQueries(github, number, clock, timer() + within_s, timer)
     pull = ask.fact(lambda: ask.pull(queries.PULL))
     host = github.repo.split("/", 1)[0]
     head, base_sha = _of(pull, _head), _of(pull, _base_sha)
@@ -42,9 +42,9 @@ def observe(
     read = all(isinstance(fact, Known) for fact in (checks, base, threads, comments))
     return PullFacts(
         repository=_of(pull, lambda p: f"{host}/{take(p['repository'], 'nameWithOwner', str)}"),
-        number=_of(pull, lambda p: _number(p)),
+        number=_of(pull, lambda p: take(p, "number", int)),
         state=_of(pull, lambda p: nodes.one_of(p, "state", nodes.STATES)),
-        draft=_of(pull, lambda p: bool(take(p, "isDraft", bool))),
+        draft=_of(pull, lambda p: take(p, "isDraft", bool)),
         base=_of(pull, lambda p: nodes.text(p, "baseRefName")),
         base_sha=base_sha,
         head=head,
@@ -65,8 +65,8 @@ def observe(
 
 
 @frozen
-class _Asking:
-    """One pull request, asked again and again until a deadline."""
+class _PullRequestQueries:
+    """Queries about one pull request until a deadline."""
 
     github: GitHub
     number: int
@@ -75,7 +75,7 @@ class _Asking:
     timer: Callable[[], float]
 
     def fact(self, ask: Callable[[], T]) -> Fact[T]:
-        # The time before the question: what is answered may have changed while the answer was under way.
+        # The time before the query: the fact may have changed while the answer was on its way.
         at = self.clock()
         try:
             return Known(ask(), at)
@@ -83,33 +83,33 @@ class _Asking:
             return Unknown(one_line(stop.message), at)
 
     def pull(self, query: str, after: str = "") -> dict[str, Any]:
-        """The pull request as one answer has it, with its repository's own values under `repository`."""
+        """Return the pull request of one answer, with its repository's own values under `repository`."""
         _, owner, name = self.github.repo.split("/")
-        given: dict[str, str | int] = {"owner": owner, "name": name, "number": self.number}
+        variables: dict[str, str | int] = {"owner": owner, "name": name, "number": self.number}
         if after:
-            given["after"] = after
-        repository = take(self._client().ask("read the pull request", query, given), "repository", dict)
+            variables["after"] = after
+        repository = take(self._client().ask("read the pull request", query, variables), "repository", dict)
         return {**take(repository, "pullRequest", dict), "repository": repository}
 
     def queued(self) -> bool:
-        """Whether the base branch takes pull requests through a queue; a host that has no word for it has none."""
+        """Return whether the base branch has a merge queue; a host without these fields has none."""
         try:
             pull = self.pull(queries.QUEUE)
         except Stop:
-            # An older GitHub Enterprise refuses the question. That it doesn't know the words is an answer; that it was busy is none.
-            asked = self._client().ask("read what is known", queries.KNOWN_FIELDS, {})
-            known = [take(each, "name", str) for each in take(take(asked, "__type", dict), "fields", list)]
+            # An older GitHub Enterprise refuses the query. Only a schema without these fields proves that it has no queue.
+            answer = self._client().ask("read what is known", queries.KNOWN_FIELDS, {})
+            known = [take(each, "name", str) for each in take(take(answer, "__type", dict), "fields", list)]
             if not known or set(queries.QUEUE_FIELDS) & set(known):
                 raise
             return False
-        waits, enabled = (bool(take(pull, name, bool)) for name in queries.QUEUE_FIELDS)
+        waits, enabled = (take(pull, name, bool) for name in queries.QUEUE_FIELDS)
         return waits or enabled
 
     def _client(self) -> GitHub:
-        left = self.until - self.timer()
-        if left <= 0:
+        remaining = self.until - self.timer()
+        if remaining <= 0:
             raise nodes.cannot("the time for all of it is over")
-        return replace(self.github, seconds=min(left, self.github.seconds))
+        return replace(self.github, seconds=min(remaining, self.github.seconds))
 
     def listed(
         self,
@@ -118,10 +118,10 @@ class _Asking:
         commit: Callable[[dict[str, Any]], str],
         wanted: Fact[str],
     ) -> tuple[dict[str, Any], ...]:
-        """The nodes of every page of one connection, all of the commit that was seen first."""
+        """Return the nodes of every page of one connection, all of the same commit."""
         if isinstance(wanted, Unknown):
             raise nodes.cannot(wanted.why)
-        found: list[dict[str, Any]] = []
+        listed_nodes: list[dict[str, Any]] = []
         seen = {""}
         after = ""
         for _ in range(_PAGES):
@@ -134,10 +134,10 @@ class _Asking:
             for node in take(page, "nodes", list):
                 if type(node) is not dict:
                     raise strange("an entry of a list is empty")
-                found.append(node)
+                listed_nodes.append(node)
             info = take(page, "pageInfo", dict)
             if not take(info, "hasNextPage", bool):
-                return tuple(found)
+                return tuple(listed_nodes)
             after = take(info, "endCursor", str)
             if after in seen:
                 raise strange("its pages go round in circles")
@@ -155,11 +155,6 @@ def _of(fact: Fact[Any], read: Callable[[Any], T]) -> Fact[T]:
 
 
 # The pull request itself
-
-
-def _number(pull: dict[str, Any]) -> int:
-    number: int = take(pull, "number", int)
-    return number
 
 
 def _head(pull: dict[str, Any]) -> str:
@@ -201,8 +196,4 @@ def _contexts(commit: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _in(name: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    def connection(pull: dict[str, Any]) -> dict[str, Any]:
-        found: dict[str, Any] = take(pull, name, dict)
-        return found
-
-    return connection
+    return lambda pull: take(pull, name, dict)

@@ -1,4 +1,4 @@
-"""GraphQL queries for a merge, one a connection, so that a failing one takes no other along."""
+"""GraphQL queries for a merge: one for each connection, so that each can fail alone."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _ROLLUP = (
 
 
 def _query(name: str, fields: str, *, paged: bool = True) -> str:
-    given = "$owner: String!, $name: String!, $number: Int!" + (", $after: String" if paged else "")
+    variables = "$owner: String!, $name: String!, $number: Int!" + (", $after: String" if paged else "")
     return (
-        f"query {name}({given}) {{ repository(owner: $owner, name: $name) {{ nameWithOwner"
+        f"query {name}({variables}) {{ repository(owner: $owner, name: $name) {{ nameWithOwner"
         f" pullRequest(number: $number) {{ headRefOid {fields} }} }} }}"
     )
 
@@ -40,8 +40,4 @@ COMMENTS = _query(
     "Conversation",
     "comments(first: 100, after: $after) { nodes { author { login } createdAt } " + _PAGE + " }",
 )
-MERGED = _query(
-    "MergeOutcome",
-    "state merged baseRefName mergeCommit { oid }",
-    paged=False,
-)
+MERGED = _query("MergeOutcome", "state merged baseRefName mergeCommit { oid }", paged=False)

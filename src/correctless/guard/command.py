@@ -1,9 +1,9 @@
-"""Why a shell command is denied."""
+"""Reasons to deny a shell command."""
 
 from __future__ import annotations
 
 from correctless.guard import known, publishing, where
-from correctless.guard.context import KEPT, SETTINGS
+from correctless.guard.context import PROTECTED, SETTINGS
 from correctless.guard.program import SHELLS, Program, program_of, scripts
 from correctless.guard.shell import UnreadableError, Word, pipelines
 from correctless.guard.spoken import is_confirming, is_mentioned
@@ -22,34 +22,34 @@ UNREAD = "this command names something guarded and can't be read ({}). write it 
 
 
 def denial(text: str, context: CallContext) -> str | None:
-    """Why a command is denied, None when it may run."""
+    """Return why a command is denied, None when it may run."""
     try:
-        found = pipelines(text)
-        return _Look(context).at(found, 0)
+        commands = pipelines(text)
+        return _Look(context).at(commands, 0)
     except UnreadableError as error:
         flat = text.replace("'", "").replace('"', "").replace("\\", "")
         guarded = (
             is_mentioned(flat)
-            or where.KEPT in flat
+            or where.ARTIFACTS in flat
             or (context.under_way and ("push" in flat or "gh" in flat))
         )
         return UNREAD.format(error) if guarded else None
 
 
 class _Look:
-    """One command as it is read from left to right: where it stands, and whether a variable may hold a guarded path."""
+    """One command, read from left to right: its current folder, and whether a variable may hold a guarded path."""
 
     def __init__(self, context: CallContext) -> None:
         self.context = context
         self.cwd = context.cwd
         self.tainted = False
 
-    def at(self, found: list[list[Simple]], depth: int) -> str | None:
+    def at(self, commands: list[list[Simple]], depth: int) -> str | None:
         if depth > 8:
             raise UnreadableError("it is too deep")
-        for pipeline in found:
+        for pipeline in commands:
             parts = [program_of(simple) for simple in pipeline]
-            reason = self._spoken(parts) or self._kept(parts)
+            reason = self._confirming(parts) or self._protected(parts)
             if reason:
                 return reason
             for part in parts:
@@ -63,17 +63,17 @@ class _Look:
                 self._moved(part)
         return None
 
-    # -- a person's words
+    # -- answers that only you may give
 
-    def _spoken(self, parts: list[Program]) -> str | None:
+    def _confirming(self, parts: list[Program]) -> str | None:
         for part in parts:
-            ours = known.our_words(part)
+            ours = known.our_arguments(part)
             if ours is not None and is_confirming(
                 [word.text for word in ours], [word.dynamic for word in ours]
             ):
                 return CONFIRMING
-        # Text that is printed or searched is text; what is handed to any other program may be run or said by it.
-        handed = [part for part in parts if known.our_words(part) is None and not known.opens(part)]
+        # Text that is printed or searched is only text; any other program may run or send the text it gets.
+        handed = [part for part in parts if known.our_arguments(part) is None and not known.opens(part)]
         if all(known.is_text(part) for part in parts):
             return None
         return (
@@ -84,46 +84,46 @@ class _Look:
 
     # -- what only the program writes
 
-    def _kept(self, parts: list[Program]) -> str | None:
+    def _protected(self, parts: list[Program]) -> str | None:
         named = ""
         for part in parts:
             for word in part.targets:
-                if self._is_kept(word) or (self.tainted and "$" in word.text):
-                    return KEPT.format(word.text)
-            hit = self._names_kept(part)
+                if self._is_protected(word) or (self.tainted and "$" in word.text):
+                    return PROTECTED.format(word.text)
+            hit = self._names_protected(part)
             if hit and not self._only_reads(part):
-                return KEPT.format(hit)
+                return PROTECTED.format(hit)
             if part.name in _REMOVERS or (part.name == "find" and known.acts(part)):
                 for word in part.words:
-                    if not word.text.startswith("-") and where.holds_kept(
+                    if not word.text.startswith("-") and where.holds_protected(
                         word.text, self.cwd, self.context.env
                     ):
-                        return KEPT.format(word.text)
+                        return PROTECTED.format(word.text)
             if (
                 named
                 and (part.piped or part.name in SHELLS or known.reads_program(part))
                 and not self._only_reads(part)
             ):
-                return KEPT.format(named)
+                return PROTECTED.format(named)
             named = named or hit
         return None
 
-    def _names_kept(self, part: Program) -> str:
+    def _names_protected(self, part: Program) -> str:
         for word in (*part.words, *part.assigned):
-            if self._is_kept(word) or (self.tainted and "$" in word.text):
+            if self._is_protected(word) or (self.tainted and "$" in word.text):
                 return word.text
-        for text in (*(word.text for word in part.words), part.given):
+        for text in (*(word.text for word in part.words), part.input):
             if known.mentions(text):
-                return where.OURS + "/" + where.KEPT
+                return where.OURS + "/" + where.ARTIFACTS
         return ""
 
-    def _is_kept(self, word: Word) -> bool:
+    def _is_protected(self, word: Word) -> bool:
         text = word.text.partition("=")[2] if "=" in word.text else word.text
-        return where.is_kept(text, self.cwd, self.context.env) or known.mentions(word.text)
+        return where.is_protected(text, self.cwd, self.context.env) or known.mentions(word.text)
 
     def _only_reads(self, part: Program) -> bool:
         texts = [word.text for word in part.words]
-        if known.our_words(part) is not None or part.name == "":
+        if known.our_arguments(part) is not None or part.name == "":
             return True  # our own commands are the way in; an assignment writes nothing
         if part.name == "git":
             return known.git_verb(texts) in known.GIT_READS
@@ -131,7 +131,7 @@ class _Look:
             return bool(texts) and texts[0] in known.GH_TEXT
         if part.name == "cp":
             # from the logs to somewhere else is a reading
-            return not self._is_kept(part.words[-1]) and not any(
+            return not self._is_protected(part.words[-1]) and not any(
                 text.startswith(("-t", "--target")) for text in texts
             )
         if part.name == "find":
@@ -203,5 +203,5 @@ class _Look:
             target = part.words[0].text
             self.cwd = next(iter(where.resolved(target, self.cwd)))
         carries = part.name in ("", "for", "export", "local", "declare", "typeset", "readonly", "read", "set")
-        if carries and self._names_kept(part):
+        if carries and self._names_protected(part):
             self.tainted = True

@@ -1,4 +1,4 @@
-"""What a verdict on a tool call depends on beside the call, and the reasons shared by all judges."""
+"""Context of a tool call, and the reasons that several modules give."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ TYPE_CHECKING = False  # see shell
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-KEPT = (
+PROTECTED = (
     "{} is written by correctless alone (logs, confirmations, run state). read it with: correctless decisions list, "
     "correctless cauto status; change nothing there"
 )
-SPOKEN = "this answer counts only when the operator types it. show them what to type, and wait"
+TYPED_ANSWER = "this answer counts only when the operator types it. show them what to type, and wait"
 SETTINGS = "{} holds hooks or settings, which must not change while a run or a run contract is active"
 OPEN_CONTRACT = "{} is a run contract in force: a change voids every grant. ask the operator"
 
 
 class CallContext:
-    """Folder, environment and repository of one call; each is looked up once, when a rule asks for it."""
+    """Folder, environment and repository of one call; each is looked up once, when a rule needs it."""
 
     def __init__(self, cwd: str, env: Mapping[str, str]) -> None:
         self.cwd = cwd
@@ -46,15 +46,15 @@ class CallContext:
 
     @property
     def pinned(self) -> bool:
-        """Tell whether a run contract is in force."""
+        """Return whether a run contract is in force."""
         return self.home is not None and where.is_pinned(self.home)
 
     @property
     def under_way(self) -> bool:
-        """Tell whether an agent, a run or a run contract is active."""
+        """Return whether an agent, a run or a run contract is active."""
         return self.dispatched or bool(self.runs) or self.pinned
 
     @property
     def switched_off(self) -> bool:
-        """Tell whether the operator switched the guard off; it stays on for an agent of the dispatcher."""
+        """Return whether the operator switched the guard off; it stays on for an agent of the dispatcher."""
         return not self.dispatched and os.path.lexists(where.off_switch(self.home, self.env))

@@ -1,4 +1,4 @@
-"""What is known of a program and its arguments: reads only, runs a text, or is one of our own commands."""
+"""Facts about programs and their arguments: only reads, runs a text, or is one of our own commands."""
 
 from __future__ import annotations
 
@@ -6,124 +6,24 @@ from correctless.guard import where
 from correctless.guard.program import SHELLS, Program, scripts
 from correctless.guard.shell import UnreadableError, Word
 
-# They only read and print: what stands in their words is text.
+# They only read and print: their arguments are only text.
 READERS = frozenset(
     (
-        *(
-            "echo",
-            "printf",
-            "cat",
-            "head",
-            "tail",
-            "less",
-            "more",
-            "bat",
-            "nl",
-            "tac",
-            "wc",
-            "ls",
-            "ll",
-            "tree",
-            "stat",
-            "file",
-        ),
-        *(
-            "grep",
-            "egrep",
-            "fgrep",
-            "zgrep",
-            "rg",
-            "ag",
-            "ack",
-            "jq",
-            "yq",
-            "cut",
-            "tr",
-            "uniq",
-            "column",
-            "fold",
-            "rev",
-            "comm",
-        ),
-        *(
-            "diff",
-            "cmp",
-            "sort",
-            "awk",
-            "gawk",
-            "sed",
-            "od",
-            "xxd",
-            "hexdump",
-            "strings",
-            "base64",
-            "sha256sum",
-            "shasum",
-        ),
-        *(
-            "md5sum",
-            "md5",
-            "cksum",
-            "du",
-            "df",
-            "test",
-            "[",
-            "[[",
-            "true",
-            "false",
-            ":",
-            "cd",
-            "pushd",
-            "popd",
-            "pwd",
-            "which",
-        ),
-        *(
-            "type",
-            "man",
-            "basename",
-            "dirname",
-            "realpath",
-            "readlink",
-            "date",
-            "sleep",
-            "wait",
-            "exit",
-            "return",
-            "export",
-        ),
-        *(
-            "local",
-            "declare",
-            "typeset",
-            "readonly",
-            "unset",
-            "set",
-            "read",
-            "for",
-            "case",
-            "select",
-            "let",
-            "seq",
-            "expr",
-        ),
+        *("echo", "printf", "cat", "head", "tail", "less", "more", "bat", "nl", "tac", "wc", "ls", "ll"),
+        *("tree", "stat", "file", "grep", "egrep", "fgrep", "zgrep", "rg", "ag", "ack", "jq", "yq", "cut"),
+        *("tr", "uniq", "column", "fold", "rev", "comm", "diff", "cmp", "sort", "awk", "gawk", "sed", "od"),
+        *("xxd", "hexdump", "strings", "base64", "sha256sum", "shasum", "md5sum", "md5", "cksum", "du"),
+        *("df", "test", "[", "[[", "true", "false", ":", "cd", "pushd", "popd", "pwd", "which", "type"),
+        *("man", "basename", "dirname", "realpath", "readlink", "date", "sleep", "wait", "exit", "return"),
+        *("export", "local", "declare", "typeset", "readonly", "unset", "set", "read", "for", "case"),
+        *("select", "let", "seq", "expr"),
     )
 )
 GIT_READS = frozenset(
     (
-        *("log", "show", "diff", "status", "grep", "blame", "shortlog", "describe", "rev-parse", "rev-list"),
-        *(
-            "ls-files",
-            "ls-tree",
-            "cat-file",
-            "check-ignore",
-            "commit",
-            "tag",
-            "notes",
-            "branch",
-            "for-each-ref",
-        ),
-        *("hash-object", "name-rev", "merge-base"),
+        *("log", "show", "diff", "status", "grep", "blame", "shortlog", "describe", "rev-parse"),
+        *("rev-list", "ls-files", "ls-tree", "cat-file", "check-ignore", "commit", "tag", "notes"),
+        *("branch", "for-each-ref", "hash-object", "name-rev", "merge-base"),
     )
 )
 GH_TEXT = ("issue", "pr", "release", "search", "repo", "run", "workflow", "label", "gist")
@@ -133,8 +33,8 @@ _INTERPRETERS = frozenset(
 )
 
 
-def our_words(part: Program) -> list[Word] | None:
-    """The words given to our own program, as if it were called `correctless`; None when it is another."""
+def our_arguments(part: Program) -> list[Word] | None:
+    """Return the arguments of our own program, as if it were called `correctless`; None for another program."""
     if part.name == "correctless":
         return part.words
     if part.name == "cauto":
@@ -155,27 +55,21 @@ def our_words(part: Program) -> list[Word] | None:
 
 
 def is_text(part: Program) -> bool:
-    """Whether a program does nothing with the words it is given but print or search them."""
+    """Return whether a program only prints or searches its arguments."""
     texts = [word.text for word in part.words]
     if part.name == "git":
-        return git_verb(texts) in GIT_READS or git_verb(texts) in (
-            "add",
-            "push",
-            "fetch",
-            "checkout",
-            "switch",
-        )
+        return git_verb(texts) in (*GIT_READS, "add", "push", "fetch", "checkout", "switch")
     if part.name == "gh":
         return bool(texts) and texts[0] in GH_TEXT
     return (
         part.name in READERS
         or part.name in ("", "tee", "mkdir", "touch", "cp", "mv", "rm")
-        or our_words(part) is not None
+        or our_arguments(part) is not None
     )
 
 
 def opens(part: Program) -> bool:
-    """Whether its text is a command's, which is looked at by itself."""
+    """Return whether its text is a command, which is judged by itself."""
     try:
         return part.name in (*SHELLS, "eval", "find") and any(True for _ in scripts(part))
     except UnreadableError:
@@ -196,7 +90,7 @@ def git_verb(texts: list[str]) -> str:
 
 
 def acts(part: Program) -> bool:
-    """Whether a search for files does more with what it finds than to print or read it."""
+    """Return whether `find` does more with the files than print or read them."""
     texts = [word.text for word in part.words]
     if any(text in ("-delete", "-fprint", "-fprintf", "-fls") for text in texts):
         return True
@@ -207,39 +101,37 @@ def acts(part: Program) -> bool:
 
 
 def reads_program(part: Program) -> bool:
-    """Whether an interpreter is going to run what comes by the pipe."""
+    """Return whether an interpreter runs what it reads from the pipe."""
     if not is_interpreter(part.name):
         return False
     plain = [word.text for word in part.words if not word.text.startswith("-") or word.text == "-"]
-    return not any(word.text in ("-c", "-e", "-m", "-E", "-r") for word in part.words) and plain in (
-        [],
-        ["-"],
-    )
+    own_text = any(word.text in ("-c", "-e", "-m", "-E", "-r") for word in part.words)
+    return not own_text and plain in ([], ["-"])
 
 
 def is_interpreter(name: str) -> bool:
-    """Tell whether a program runs texts, whatever its version."""
+    """Return whether a program runs texts, whatever its version."""
     return name.rstrip("0123456789.") in _INTERPRETERS
 
 
 def is_python(name: str) -> bool:
-    """Tell whether a program is Python, whatever its version."""
+    """Return whether a program is Python, whatever its version."""
     return name.rstrip("0123456789.") in ("python", "pypy")
 
 
 def is_script(text: str) -> bool:
-    """Tell whether an argument of sed may write a file."""
+    """Return whether an argument of sed may write a file."""
     return any(mark in text for mark in " {};") or text.startswith(("w", "W"))
 
 
 def mentions(text: str) -> bool:
-    """Whether a text names the logs anywhere in it, in one piece or put together."""
+    """Return whether a text names the logs, also in several parts."""
     lowered = text.lower()
-    return "autonomous-decisions-" in lowered or (where.OURS in lowered and where.KEPT in lowered)
+    return "autonomous-decisions-" in lowered or (where.OURS in lowered and where.ARTIFACTS in lowered)
 
 
 def mentions_settings(text: str) -> bool:
-    """Tell whether a text names hooks or settings of the client or of git."""
+    """Return whether a text names hooks or settings of the client or of git."""
     return any(
         name in text for name in (".claude/settings", ".git/hooks/", "hooks/hooks.json", ".claude/hooks")
     )

@@ -1,4 +1,4 @@
-"""The program that a simple command finally runs, with its arguments, without wrappers."""
+"""Program that a simple command runs in the end, without wrappers such as `env`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SHELLS = frozenset(("sh", "bash", "zsh", "dash", "ksh", "ash", "fish", "mksh"))
-# Programs that run the rest of their words, with the options of theirs that take a word of their own.
+# Programs that run the rest of their words, each with its options that take a value.
 _WRAPPERS: dict[str, tuple[str, ...]] = {
     "env": ("-u", "--unset", "-C", "--chdir"),
     "sudo": ("-u", "-g", "-h", "-p", "-C", "-T", "-D"),
@@ -33,32 +33,32 @@ _WRAPPERS: dict[str, tuple[str, ...]] = {
     "noglob": (),
     "nocorrect": (),
 }
-_DURATIONS = ("timeout", "gtimeout")  # their first plain word is no program
+_DURATIONS = ("timeout", "gtimeout")  # their first plain word is not a program
 
 
 class Program:
-    """What runs: its name without folders, its words behind that, and what it is given and sends where."""
+    """A program: its name without folders, its arguments, its input, and the files it writes output to."""
 
-    __slots__ = ("assigned", "given", "name", "path", "piped", "targets", "words")
+    __slots__ = ("assigned", "input", "name", "path", "piped", "targets", "words")
 
     def __init__(self, words: list[Word], simple: Simple, assigned: list[Word], piped: bool) -> None:
         self.path = words[0].text if words else ""
         self.name = self.path.rsplit("/", 1)[-1]
         self.words = words[1:]
         self.targets = simple.targets
-        self.given = "\n".join(simple.given)
+        self.input = "\n".join(simple.inputs)
         self.assigned = assigned
         self.piped = piped  # its words come, at least in part, from the program before it (xargs)
 
     @property
     def text(self) -> str:
-        """All of it in one line, for a look at what it mentions."""
+        """All of it in one line, to search for names in it."""
         words = (word.text for word in (*self.assigned, *self.words))
-        return " ".join((self.path, *words, self.given))
+        return " ".join((self.path, *words, self.input))
 
 
 def program_of(simple: Simple) -> Program:
-    """The program of a simple command; its name is empty where there is none (an assignment, a redirection)."""
+    """Return the program of a simple command; its name is "" for an assignment or a redirection alone."""
     words = list(simple.words)
     assigned: list[Word] = []
     piped = False
@@ -79,19 +79,22 @@ def program_of(simple: Simple) -> Program:
 
 
 def scripts(program: Program) -> Iterator[list[list[Simple]]]:
-    """The commands a program is told in a text of its own (`sh -c TEXT`, `eval`); `UnreadableError`."""
+    """Yield the commands in a text that a program runs (`sh -c TEXT`, `eval`).
+
+    Raises: UnreadableError.
+    """
     texts = [word.text for word in program.words]
     if program.name in SHELLS:
         for at, text in enumerate(texts):
             if text.startswith("-") and not text.startswith("--") and "c" in text:
                 yield pipelines(" ".join(texts[at + 1 : at + 2]), 1)
                 return
-        if program.given:
-            yield pipelines(program.given, 1)
+        if program.input:
+            yield pipelines(program.input, 1)
     elif program.name == "eval":
         yield pipelines(" ".join(texts), 1)
     elif program.name in ("script", "su", "watch", "ssh", "flock"):
-        # what stands in one word is a command's text to these
+        # for these a word with blanks is the text of a command
         for text in texts:
             if " " in text:
                 yield pipelines(text, 1)
@@ -103,7 +106,7 @@ def scripts(program: Program) -> Iterator[list[list[Simple]]]:
 
 
 def _behind(name: str, words: list[Word]) -> list[Word]:
-    """The words behind a wrapper's own options."""
+    """Return the words after a wrapper's own options."""
     takes = _WRAPPERS[name]
     while words and words[0].text.startswith("-") and words[0].text != "-":
         option = words.pop(0).text
@@ -111,10 +114,10 @@ def _behind(name: str, words: list[Word]) -> list[Word]:
             break
         if name == "env" and option in ("-S", "--split-string") and words:
             # one word that is a command line of its own
-            found = pipelines(words.pop(0).text, 1)
-            if len(found) != 1 or len(found[0]) != 1:
+            pipelines_read = pipelines(words.pop(0).text, 1)
+            if len(pipelines_read) != 1 or len(pipelines_read[0]) != 1:
                 raise UnreadableError("env -S holds more than one command")
-            return [*found[0][0].words, *words]
+            return [*pipelines_read[0][0].words, *words]
         if option in takes and words:
             words.pop(0)
     if name in _DURATIONS and words:

@@ -1,4 +1,4 @@
-"""Whether `git push` or `gh` would publish a run's branch."""
+"""Reasons to deny a `git push` or `gh` that would publish a run's branch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MERGING = "merge with: correctless contract merge NUMBER"
 
 
 def push(texts: list[str], context: CallContext) -> str | None:
-    """Why `git TEXTS`, a push, is denied while a run or a contract is under way; None when it may run."""
+    """Return why `git TEXTS`, a push, is denied while a run or a contract is under way; None when it may run."""
     if context.dispatched:
         return PUBLISHING
     branches = context.runs
@@ -35,7 +35,7 @@ def push(texts: list[str], context: CallContext) -> str | None:
 
 
 def gh(texts: list[str], context: CallContext) -> str | None:
-    """The same of `gh TEXTS`."""
+    """Return why `gh TEXTS` is denied; None when it may run."""
     plain = [text for text in texts if not text.startswith("-")]
     if plain[:2] == ["pr", "merge"] or (
         plain[:1] == ["api"] and any("/merge" in text or "mergePullRequest" in text for text in texts)

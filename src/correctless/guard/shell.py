@@ -1,4 +1,4 @@
-"""The simple commands of a shell text, pipeline by pipeline, with those of its substitutions."""
+"""Parser for the simple commands of a shell text, pipeline by pipeline, with those of its substitutions."""
 
 from __future__ import annotations
 
@@ -6,26 +6,12 @@ TYPE_CHECKING = False  # typing costs 3 ms to import, and this is run before eac
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_MOST = 200000  # characters; what is longer is not read but refused
+_MOST = 200000  # characters; a longer text is refused unread
 _DEEP = 20
 _RESERVED = frozenset(
     (
-        "if",
-        "then",
-        "else",
-        "elif",
-        "fi",
-        "while",
-        "until",
-        "do",
-        "done",
-        "esac",
-        "function",
-        "!",
-        "{",
-        "}",
-        "time",
-        "coproc",
+        *("if", "then", "else", "elif", "fi", "while", "until", "do", "done", "esac", "function", "!", "{"),
+        *("}", "time", "coproc"),
     )
 )
 _BLANKS = " \t\r"
@@ -33,11 +19,11 @@ _ENDS = ";&|()\n"
 
 
 class UnreadableError(ValueError):
-    """Text that is no complete command, or too large or too deep to be read."""
+    """Text that is not a complete command, or too large or too deep to be read."""
 
 
 class Word:
-    """One word without its quotes; `dynamic` when what it will be is not known before it runs."""
+    """One word without its quotes; `dynamic` when its value is known only when it runs."""
 
     __slots__ = ("dynamic", "text")
 
@@ -47,18 +33,21 @@ class Word:
 
 
 class Simple:
-    """One program with its words, the files it sends output to, and the texts it is given on standard input."""
+    """One program with its words, the files it writes output to, and the texts on its standard input."""
 
-    __slots__ = ("given", "targets", "words")
+    __slots__ = ("inputs", "targets", "words")
 
-    def __init__(self, words: list[Word], targets: list[Word], given: list[str]) -> None:
+    def __init__(self, words: list[Word], targets: list[Word], inputs: list[str]) -> None:
         self.words = words
         self.targets = targets
-        self.given = given
+        self.inputs = inputs
 
 
 def pipelines(text: str, depth: int = 0) -> list[list[Simple]]:
-    """Every pipeline of a command in order, those inside `$(...)`, backticks and `<(...)` included; `UnreadableError`."""
+    """Return every pipeline of a command in order, those inside `$(...)`, backticks and `<(...)` included.
+
+    Raises: UnreadableError.
+    """
     if len(text) > _MOST or depth > _DEEP:
         raise UnreadableError("it is too large or too deep")
     return _ShellReader(text, depth).all()
@@ -69,7 +58,7 @@ class _ShellReader:
         self.text = text.replace("\\\r\n", "").replace("\\\n", "")
         self.depth = depth
         self.at = 0
-        self.found: list[list[Simple]] = []
+        self.collected: list[list[Simple]] = []
         self.simple: list[Simple] = []  # of the pipeline under way
         self.heredocs: list[tuple[str, bool, list[str]]] = []
 
@@ -78,7 +67,7 @@ class _ShellReader:
             self._command()
         self._bodies()
         self._end_pipeline()
-        return self.found
+        return self.collected
 
     def _peek(self, size: int = 1) -> str:
         return self.text[self.at : self.at + size]
@@ -86,7 +75,7 @@ class _ShellReader:
     def _command(self) -> None:
         words: list[Word] = []
         targets: list[Word] = []
-        given: list[str] = []
+        inputs: list[str] = []
         while self.at < len(self.text):
             char = self._peek()
             if char in _BLANKS:
@@ -94,7 +83,7 @@ class _ShellReader:
             elif char == "#":
                 end = self.text.find("\n", self.at)
                 self.at = len(self.text) if end < 0 else end
-            elif self._redirection(targets, given):
+            elif self._redirection(targets, inputs):
                 continue
             elif char in _ENDS:
                 break
@@ -102,8 +91,8 @@ class _ShellReader:
                 word = self._word()
                 if words or word.text not in _RESERVED or word.dynamic:
                     words.append(word)
-        if words or targets or given:
-            self.simple.append(Simple(words, targets, given))
+        if words or targets or inputs:
+            self.simple.append(Simple(words, targets, inputs))
         self._operator()
 
     def _operator(self) -> None:
@@ -124,10 +113,10 @@ class _ShellReader:
         if self.heredocs and self.at < len(self.text):
             return  # `cat <<A; next`: the text comes at the end of the line
         if self.simple:
-            self.found.append(self.simple)
+            self.collected.append(self.simple)
             self.simple = []
 
-    def _redirection(self, targets: list[Word], given: list[str]) -> bool:
+    def _redirection(self, targets: list[Word], inputs: list[str]) -> bool:
         start = self.at
         while self._peek().isdigit():
             self.at += 1
@@ -147,19 +136,19 @@ class _ShellReader:
             before = self.at
             word = self._word()
             quoted = any(mark in self.text[before : self.at] for mark in "'\"\\")
-            self.heredocs.append((word.text, sign == "<<-", given))
+            self.heredocs.append((word.text, sign == "<<-", inputs))
             if not quoted:
-                given.append("")
+                inputs.append("")
             return True
         word = self._word()
         if sign == "<<<":
-            given.append(word.text)
+            inputs.append(word.text)
         elif ">" in sign and not (sign == ">&" and (word.text.isdigit() or word.text == "-")):
             targets.append(word)
         return True
 
     def _bodies(self) -> None:
-        for mark, tabs, given in self.heredocs:
+        for mark, tabs, inputs in self.heredocs:
             lines: list[str] = []
             while True:
                 if self.at >= len(self.text):
@@ -171,7 +160,7 @@ class _ShellReader:
                 if (line.lstrip("\t") if tabs else line) == mark:
                     break
                 lines.append(line)
-            given.append("\n".join(lines))
+            inputs.append("\n".join(lines))
         self.heredocs = []
 
     def _word(self) -> Word:
@@ -214,9 +203,9 @@ class _ShellReader:
         end = self.text.find(mark, self.at + 1)
         if end < 0:
             raise UnreadableError("a quote is not closed")
-        found = self.text[self.at + 1 : end]
+        quoted = self.text[self.at + 1 : end]
         self.at = end + 1
-        return found
+        return quoted
 
     def _ansi_text(self) -> str:
         start = self.at = self.at + 1
@@ -273,7 +262,7 @@ class _ShellReader:
         return True
 
     def _until_paren(self) -> str:
-        """The text up to the parenthesis that closes what was opened just before; quotes inside are respected."""
+        """Return the text up to the closing parenthesis, which may not be inside quotes."""
         start, open_ = self.at, 1
         while open_:
             char = self._peek()
@@ -291,11 +280,11 @@ class _ShellReader:
         return self.text[start : self.at - 1]
 
     def _nested(self, text: str) -> None:
-        self.found.extend(pipelines(text, self.depth + 1))
+        self.collected.extend(pipelines(text, self.depth + 1))
 
 
 def _ansi(text: str) -> str:
-    """The text of `$'...'` with its escapes replaced."""
+    """Return the text of `$'...'` with its escapes replaced."""
     return "".join(_unescaped(text))
 
 

@@ -1,4 +1,4 @@
-"""Texts that count only from a human: sentences and our own confirming commands."""
+"""Texts that only you may write: answers as sentences, and our own confirming commands."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _WITHIN = {"contract": _CONTRACT, "decisions": ("new-workspace",)}
 _DIGEST = re.compile(r"[\"'`<(]*[0-9a-f]{6,}", re.IGNORECASE)
 
 
-def is_spoken(text: str) -> bool:
-    """Whether a text says what a person says, for whoever will read or run it."""
+def is_answer(text: str) -> bool:
+    """Return whether a text contains an answer that only you may type."""
     lowered = text.lower()
     if not any(noun in lowered for _, noun in _SENTENCES):
         return False
@@ -27,13 +27,13 @@ def is_spoken(text: str) -> bool:
 
 
 def is_mentioned(text: str) -> bool:
-    """Whether a text that is going to be run holds such a sentence or a confirming command."""
-    return is_spoken(text) or any(_is_command(line) for line in text.split("\n"))
+    """Return whether a text that will be run contains such an answer or a confirming command."""
+    return is_answer(text) or any(_is_command(line) for line in text.split("\n"))
 
 
 def _is_command(line: str) -> bool:
     # Plain searches: an expression for this takes minutes over a text made to be slow.
-    at = min((found for found in map(line.find, _PROGRAMS) if found >= 0), default=-1)
+    at = min((start for start in map(line.find, _PROGRAMS) if start >= 0), default=-1)
     if at < 0:
         return False
     rest = line[at:]
@@ -51,13 +51,13 @@ def _is_command(line: str) -> bool:
 
 
 def is_confirming(words: list[str], dynamic: list[bool]) -> bool:
-    """Whether `correctless WORDS` confirms, approves or grants; words that are not known before they run may."""
+    """Return whether `correctless WORDS` confirms, approves or grants; a dynamic word may."""
     plain = [word for word in words if not word.startswith("-")]
     verb = plain[0] if plain else ""
     unknown = any(dynamic)
     if words and dynamic[0]:
         return True
-    if verb == "hook":  # the way in for what Claude Code says a person typed
+    if verb == "hook":  # Claude Code reports by it what you typed
         return True
     if verb == "review":
         return unknown or any(word.startswith(("--confirm", "--reject", "--rerun")) for word in words)
@@ -69,7 +69,7 @@ def is_confirming(words: list[str], dynamic: list[bool]) -> bool:
             words.index(verb) + 1 < len(words) and dynamic[words.index(verb) + 1]
         )
     if verb == "cauto":
-        # an unknown word is a value when an option stands before it
+        # a dynamic word after an option is its value
         granting = (
             ("--approve-spec-as", "--max-usd", "--max-minutes", "--take-over")
             if "resume" in plain

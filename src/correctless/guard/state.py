@@ -1,6 +1,6 @@
-"""The folders of this program's own state for a user; nothing is read.
+"""Folders of correctless's state for a user.
 
-A process sets its own environment: whatever may hide something by it is looked for in the user database's home first.
+A process sets its own environment, so the home folder of the user database comes first.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _INSIDE = os.path.join(".local", "state", "correctless")
 
 
 def folders(env: Mapping[str, str]) -> tuple[str, ...]:
-    """The state folders of this user: in the home of the user database, which no environment moves, then in HOME."""
+    """Return the state folders of this user: in the home of the user database, then in HOME."""
     homes = (home(), env.get("HOME", ""))
     return tuple(
         dict.fromkeys(os.path.join(os.path.normpath(each), _INSIDE) for each in homes if os.path.isabs(each))
@@ -23,7 +23,7 @@ def folders(env: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def home() -> str:
-    """The home of this user in the user database, "" where that knows none: in a container a user may be a number alone."""
+    """Return the user's home in the user database; "" without one, as a container's user may have."""
     try:
         import pwd
 

@@ -1,4 +1,4 @@
-"""Which paths the guard protects, and whether a run is active in their repository."""
+"""Paths that the guard protects, and the runs that are active in their repository."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 OURS = ".correctless"
-KEPT = "artifacts"  # logs, confirmations, run state: written by the program alone
+ARTIFACTS = "artifacts"  # logs, confirmations, run state: only the program writes them
 CONTRACTS = "contracts"
 _ENDS = ("complete", "abandoned")  # the events after which a run needs nothing more
 _TAIL = 1 << 18  # bytes of a run log's end that are read for its last event
@@ -31,7 +31,7 @@ _SETTINGS_FILES = (".mcp.json", ".githooks", ".husky", ".gitconfig", ".claude.js
 
 
 class Home:
-    """A repository: the worktree's top, its own git folder, and the folder whose `.correctless/artifacts` keeps the logs."""
+    """A repository: the worktree's top, its own git folder, and the folder with the logs in `.correctless/artifacts`."""
 
     __slots__ = ("folder", "git_dir", "top")
 
@@ -42,7 +42,7 @@ class Home:
 
 
 def resolved(path: str, cwd: str) -> Iterator[str]:
-    """The absolute path as it is written, and, where links lead elsewhere, as it really lies."""
+    """Yield the absolute path as it is written and, where links lead elsewhere, its real path."""
     written = os.path.normpath(os.path.join(cwd, os.path.expanduser(path)))
     yield written
     real = os.path.realpath(written)
@@ -50,15 +50,15 @@ def resolved(path: str, cwd: str) -> Iterator[str]:
         yield real
 
 
-def is_kept(path: str, cwd: str, env: Mapping[str, str]) -> bool:
-    """Whether a path is a log, a confirmation or run state, or may be one: patterns count as what they could match."""
-    return any(_is_kept(each, env) for each in resolved(path, cwd))
+def is_protected(path: str, cwd: str, env: Mapping[str, str]) -> bool:
+    """Return whether a path is a log, a confirmation or run state, or a pattern that could match one."""
+    return any(_is_protected_path(each, env) for each in resolved(path, cwd))
 
 
-def _is_kept(path: str, env: Mapping[str, str]) -> bool:
+def _is_protected_path(path: str, env: Mapping[str, str]) -> bool:
     parts = [part.lower() for part in path.split("/")]
     for first, second in zip(parts, parts[1:]):
-        if _could_be(first, OURS) and _could_be(second, KEPT):
+        if _could_be(first, OURS) and _could_be(second, ARTIFACTS):
             return True
     if parts[-1].startswith("correctless.lock"):
         return True
@@ -66,17 +66,17 @@ def _is_kept(path: str, env: Mapping[str, str]) -> bool:
     return path.lower() in ours or path.lower().startswith(tuple(each + "/" for each in ours))
 
 
-def holds_kept(path: str, cwd: str, env: Mapping[str, str]) -> bool:
-    """Whether a path is our folder, or all that is in it: to remove or move it takes the logs along."""
+def holds_protected(path: str, cwd: str, env: Mapping[str, str]) -> bool:
+    """Return whether a path is our folder or all that is in it: removing or moving it takes the logs along."""
     for each in resolved(path, cwd):
         above, _, last = each.lower().rpartition("/")
         if _could_be(last, OURS) or (last == "*" and _could_be(above.rpartition("/")[2], OURS)):
             return True
-    return is_kept(path, cwd, env)
+    return is_protected(path, cwd, env)
 
 
 def is_settings(path: str, cwd: str) -> bool:
-    """Whether a path is a hook, or settings of the client or of git."""
+    """Return whether a path is a hook, or settings of the client or of git."""
     for each in resolved(path, cwd):
         parts = [part.lower() for part in each.split("/")]
         if any(part in _SETTINGS_FILES for part in parts):
@@ -89,7 +89,7 @@ def is_settings(path: str, cwd: str) -> bool:
 
 
 def is_contract(path: str, cwd: str) -> bool:
-    """Whether a path is a run contract."""
+    """Return whether a path is a run contract."""
     for each in resolved(path, cwd):
         parts = [part.lower() for part in each.split("/")]
         if any(pair == (OURS, CONTRACTS) for pair in zip(parts, parts[1:])):
@@ -98,14 +98,14 @@ def is_contract(path: str, cwd: str) -> bool:
 
 
 def _could_be(written: str, name: str) -> bool:
-    """Whether a part of a path is this name or a pattern for it; a lone star is taken for none."""
+    """Return whether a part of a path is this name or a pattern for it, other than a lone star."""
     return written == name or (
         any(mark in written for mark in "*?[") and written.strip("*?") != "" and fnmatchcase(name, written)
     )
 
 
 def home(cwd: str) -> Home | None:
-    """The repository a folder lies in, None when it lies in none. Read from the files, without git."""
+    """Return the repository of a folder, None without one. Reads the files, without git."""
     top = os.path.abspath(cwd)
     while True:
         at = os.path.join(top, ".git")
@@ -130,19 +130,21 @@ def _linked(top: str, file: str) -> Home:
     return Home(top, git_dir, os.path.dirname(common) if os.path.basename(common) == ".git" else top)
 
 
-def branch(found: Home) -> str:
-    """The branch a worktree is on, "" when it is on none."""
+def branch(repository: Home) -> str:
+    """Return the branch of a worktree, "" when it is on none."""
     try:
-        with open(os.path.join(found.git_dir, "HEAD"), encoding="utf-8", errors="surrogateescape") as file:
-            said = file.read().strip()
+        with open(
+            os.path.join(repository.git_dir, "HEAD"), encoding="utf-8", errors="surrogateescape"
+        ) as file:
+            head = file.read().strip()
     except OSError:
         return ""
-    return said[len("ref: refs/heads/") :] if said.startswith("ref: refs/heads/") else ""
+    return head[len("ref: refs/heads/") :] if head.startswith("ref: refs/heads/") else ""
 
 
-def runs(found: Home) -> Iterator[str]:
-    """The branches of the runs that have not come to their end. What can't be read has not."""
-    folder = os.path.join(found.folder, OURS, KEPT)
+def runs(repository: Home) -> Iterator[str]:
+    """Yield the branches of unfinished runs; a run log that cannot be read counts as unfinished."""
+    folder = os.path.join(repository.folder, OURS, ARTIFACTS)
     for name in _names(folder):
         if (
             name.startswith("pipeline-")
@@ -152,26 +154,26 @@ def runs(found: Home) -> Iterator[str]:
             yield _branch_of(folder, name)
 
 
-def is_pinned(found: Home) -> bool:
-    """Whether a run contract is in force."""
-    folder = os.path.join(found.folder, OURS, KEPT)
+def is_pinned(repository: Home) -> bool:
+    """Return whether a run contract is in force."""
+    folder = os.path.join(repository.folder, OURS, ARTIFACTS)
     return any(
         name.startswith("contract-") and os.path.lexists(os.path.join(folder, name, "pinned.md"))
         for name in _names(folder)
     )
 
 
-def off_switch(found: Home | None, env: Mapping[str, str]) -> str:
-    """The file whose being there means that a person has switched the guard off for this repository."""
+def off_switch(repository: Home | None, env: Mapping[str, str]) -> str:
+    """Return the file that exists while you have switched the guard off for this repository."""
     import hashlib
 
-    where = os.path.realpath(found.folder) if found else "/"
-    name = hashlib.sha256(where.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    path = os.path.realpath(repository.folder) if repository else "/"
+    name = hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:32]
     return os.path.join(state_folder(env), "guard-off", name)
 
 
 def state_folder(env: Mapping[str, str]) -> str:
-    """Where the guard's switch and the sessions of Claude Code lie: no log's private copy, which nobody's environment moves."""
+    """Return the folder of the guard's switch and of Claude Code's sessions, which the environment may move."""
     named = env.get("XDG_STATE_HOME", "")
     if not os.path.isabs(named):  # a relative one is invalid (XDG Base Directory)
         named = os.path.join(env.get("HOME", "/"), ".local", "state")
@@ -194,7 +196,7 @@ def _has_ended(path: str) -> bool:
         return True
     try:
         events = (json.loads(line)["event"] for line in reversed(lines))
-        # A gate may be closed behind the end of a run: that begins nothing.
+        # A gate may be closed after the end of a run: that starts nothing.
         return next((event for event in events if event != "gate_closed"), "") in _ENDS
     except (ValueError, KeyError, TypeError, RecursionError):
         return False

@@ -76,17 +76,17 @@ def _tool_inputs(entry: dict[str, Any]) -> Iterator[str]:
     """Yield every text in the inputs of the tool calls of one entry of a transcript."""
     message = entry.get("message")
     content = message.get("content") if isinstance(message, dict) else None
-    left: list[Any] = [
+    pending: list[Any] = [
         each.get("input")
         for each in (content if isinstance(content, list) else ())
         if isinstance(each, dict) and each.get("type") == "tool_use"
     ]
-    while left:
-        each = left.pop()
+    while pending:
+        each = pending.pop()
         if isinstance(each, str):
             yield each
         elif isinstance(each, dict | list):
-            left += each.values() if isinstance(each, dict) else each
+            pending += each.values() if isinstance(each, dict) else each
 
 
 def _folded(text: Any) -> str:

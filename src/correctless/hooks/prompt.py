@@ -17,6 +17,7 @@ from typing import Any
 
 from correctless.base import below, exits
 from correctless.base.exits import Stop
+from correctless.base.text import counted
 from correctless.hooks import client
 from correctless.project import git, paths, person
 from correctless.project.git import Repo
@@ -24,9 +25,9 @@ from correctless.project.lock import Lock
 from correctless.review import anchors, gate, open_set
 
 CHANNEL = "prompt"
-SHOWN = 12  # hex digits of a digest that are shown to be typed
+DIGEST_DIGITS = 12  # hex digits of a digest that are shown to be typed
 _LEAST = 8
-_AGAIN = 0.3  # seconds until the transcript is looked at once more: the client writes it while the hook runs
+_AGAIN = 0.3  # seconds until the transcript is read once more: the client writes it while the hook runs
 _ANSWER = re.compile(r"\s*(confirm\s+escalations|approve\s+spec)\s+([0-9a-f]{1,64})\s*\Z", re.IGNORECASE)
 _LARGEST = 1 << 20  # bytes of a file that may be a spec
 _MOST_FILES = 5000
@@ -39,43 +40,40 @@ class Prompt:
     text: str
     cwd: str
     inside: bool  # of a sub-agent
-    transcript: str  # where the client keeps what happened in the session
+    transcript: str  # the client's record of the session
 
     @classmethod
-    def of(cls, given: Any) -> Prompt:
+    def of(cls, event_input: Any) -> Prompt:
         """Parse the hook's input.
 
         Raises: Stop(3) when its form is unknown.
         """
         if (
-            not isinstance(given, dict)
-            or not isinstance(given.get("prompt"), str)
-            or not isinstance(given.get("cwd"), str)
+            not isinstance(event_input, dict)
+            or not isinstance(event_input.get("prompt"), str)
+            or not isinstance(event_input.get("cwd"), str)
         ):
-            raise Stop(
-                exits.REFUSED,
-                "the client's input for this prompt is invalid. Update correctless",
-            )
-        transcript = given.get("transcript_path")
+            raise Stop(exits.REFUSED, "the client's input for this prompt is invalid. Update correctless")
+        transcript = event_input.get("transcript_path")
         return cls(
-            given["prompt"],
-            given["cwd"],
-            "agent_id" in given,
+            event_input["prompt"],
+            event_input["cwd"],
+            "agent_id" in event_input,
             transcript if isinstance(transcript, str) else "",
         )
 
 
-def heard(
+def record_answer(
     prompt: Prompt, env: Mapping[str, str], processes: Iterable[frozenset[str]], now: datetime
 ) -> str | None:
     """Record the answer in a prompt and describe it; None for other prompts.
 
-    Raises: Stop when the answer cannot be taken.
+    Raises: Stop when the answer cannot be recorded.
     """
-    said = _ANSWER.match(prompt.text)
-    if said is None:
+    answer = _ANSWER.match(prompt.text)
+    if answer is None:
         return None
-    what, digest = said[1].split()[0].lower(), said[2].lower()
+    what, digest = answer[1].split()[0].lower(), answer[2].lower()
     client.refuse_agents(processes)
     if prompt.inside:
         raise Stop(exits.REFUSED, "a sub-agent cannot answer for you. Type it yourself")
@@ -86,64 +84,61 @@ def heard(
                 client.refuse_scheduled(prompt.text, file)
     if len(digest) < _LEAST:
         raise Stop(
-            exits.USAGE,
-            f"'{digest}' is too short for a digest. Type at least {_LEAST} characters of it",
+            exits.USAGE, f"'{digest}' is too short for a digest. Type at least {_LEAST} characters of it"
         )
-    here = git.find(prompt.cwd)
-    who = person.name(here, env)
-    with Lock.take(here, "an answer typed into Claude Code"):
-        anchors.refuse_disproved(paths.logs(here), here, env)
-        return _confirm(here, digest, who, now) if what == "confirm" else _approve(here, digest, who, now)
+    repo = git.find(prompt.cwd)
+    who = person.name(repo, env)
+    with Lock.take(repo, "an answer typed into Claude Code"):
+        anchors.refuse_disproved(paths.logs(repo), repo, env)
+        return _confirm(repo, digest, who, now) if what == "confirm" else _approve(repo, digest, who, now)
 
 
-def _confirm(here: Repo, digest: str, who: str, now: datetime) -> str:
-    logs = paths.logs(here)
-    branch, found = gate.asked(logs, here)
-    if not found.inherited and not os.path.lexists(logs.decisions):
-        raise Stop(exits.PERSON, f"no run found on the branch of {here.top}. Nothing was confirmed")
+def _confirm(repo: Repo, digest: str, who: str, now: datetime) -> str:
+    logs = paths.logs(repo)
+    branch, state = gate.load(logs, repo)
+    if not state.inherited and not os.path.lexists(logs.decisions):
+        raise Stop(exits.PERSON, f"no run found on the branch of {repo.top}. Nothing was confirmed")
     _refuse_channel(branch.plan.confirm_channels if branch.plan else gate.DEFAULT_CHANNELS)
-    branch, found = open_set.close_gate(logs, branch, found, token=secrets.token_hex(16), now=now, repo=here)
-    if found.open or found.closing is None:
+    branch, state = open_set.close_gate(logs, branch, state, token=secrets.token_hex(16), now=now, repo=repo)
+    if state.open or state.closing is None:
         raise Stop(exits.PERSON, "no decision needs your confirmation")
-    if not found.closing.digest.startswith(digest):
+    if not state.closing.digest.startswith(digest):
         raise Stop(
             exits.PERSON,
-            f"'{digest}' is not the digest of the open set, which is {found.closing.digest[:SHOWN]}. Nothing was confirmed. "
+            f"'{digest}' is not the digest of the open set, which is {state.closing.digest[:DIGEST_DIGITS]}. Nothing was confirmed. "
             "Read it first: correctless review",
         )
-    open_set.answer(logs, found.closing.digest, kind="escalations", by=who, channel=CHANNEL, note="", now=now)
-    if not gate.asked(logs, here)[1].open:
+    open_set.answer(logs, state.closing.digest, kind="escalations", by=who, channel=CHANNEL, note="", now=now)
+    if not gate.load(logs, repo)[1].open:
         raise Stop(
             exits.PERSON,
             f"the answer of {who} is recorded, but the configuration does not let it open the gate. See confirmers",
         )
-    count = len(found.waiting)
-    what = "1 decision" if count == 1 else f"{count} decisions"
-    return f"{what} confirmed by {who}. Continue with: correctless cauto resume"
+    return f"{counted(len(state.waiting), 'decision')} confirmed by {who}. Continue with: correctless cauto resume"
 
 
-def _approve(here: Repo, digest: str, who: str, now: datetime) -> str:
+def _approve(repo: Repo, digest: str, who: str, now: datetime) -> str:
     from correctless.dispatch.control import start
 
-    _refuse_channel(start.load_config(here, None, here.top).confirm_channels)
-    found = [(path, sha) for path, sha in _hashed(here) if sha.startswith(digest)]
-    if len(found) != 1:
-        why = "no file" if not found else f"{len(found)} files"
+    _refuse_channel(start.load_config(repo, None, repo.top).confirm_channels)
+    matches = [(path, sha) for path, sha in _hashed(repo) if sha.startswith(digest)]
+    if len(matches) != 1:
+        why = "no file" if not matches else f"{len(matches)} files"
         raise Stop(
             exits.PERSON,
-            f"{why} of {here.top} has a SHA-256 that begins with {digest}. Nothing was approved. "
+            f"{why} of {repo.top} has a SHA-256 that begins with {digest}. Nothing was approved. "
             "Show the digest again: correctless cauto run --spec FILE",
         )
-    path, sha = found[0]
-    logs = paths.logs(here)
+    path, sha = matches[0]
+    logs = paths.logs(repo)
     paths.ensure_artifacts(logs)
     open_set.approve_spec(logs, sha, by=who, channel=CHANNEL, now=now)
     return f"the spec {path} ({sha[:_LEAST]}) is approved by {who}. Start the run with: correctless cauto run --detach --spec {path}"
 
 
-def _hashed(here: Repo) -> Iterator[tuple[str, str]]:
+def _hashed(repo: Repo) -> Iterator[tuple[str, str]]:
     """Yield each file that may be a spec, with the SHA-256 of its bytes."""
-    listed = here.git("ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    listed = repo.git("ls-files", "-z", "--cached", "--others", "--exclude-standard")
     paths = [
         path
         for path in dict.fromkeys(listed.split("\0"))
@@ -151,7 +146,7 @@ def _hashed(here: Repo) -> Iterator[tuple[str, str]]:
     ]
     for path in paths[:_MOST_FILES]:
         try:
-            data = below.read(os.path.join(here.top, path), _LARGEST + 1, root=here.top)
+            data = below.read(os.path.join(repo.top, path), _LARGEST + 1, root=repo.top)
         except OSError:  # a link, or not a plain file
             continue
         if len(data) <= _LARGEST:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from correctless.base import exits
 from correctless.base.files import replace_file
-from correctless.base.text import one_line
+from correctless.base.text import counted, one_line
 from correctless.guard import where
 from correctless.project import git, lock, paths
 from correctless.project.paths import Logs
@@ -33,41 +33,41 @@ def note_start(env: Mapping[str, str], logs: Logs, run: str) -> None:
 
 def waiting(cwd: str) -> str | None:
     """Return two lines about a run that waits in the repository of a folder, or None."""
-    here = git.find(cwd)
-    places = here.worktrees()
-    standing = [
+    repo = git.find(cwd)
+    places = repo.worktrees()
+    states = [
         (state, lock.is_branch_locked(state.branch, places))
-        for state in (open_set.state_of(logs) for logs in paths.all_logs(here))
+        for state in (open_set.state_of(logs) for logs in paths.all_logs(repo))
         if state.unfinished
     ]
-    waits = [(state, lives) for state, lives in standing if not lives]
-    if not waits:
-        if not standing:
+    paused = [(state, lives) for state, lives in states if not lives]
+    if not paused:
+        if not states:
             return None
-        return f"correctless: {_named(standing[0][0])} is under way.\nSee its status with: correctless cauto status"
-    state = max((state for state, _ in waits), key=lambda state: state.started_at)
-    more = f" ({len(waits) - 1} more: correctless cauto status --all)" if len(waits) > 1 else ""
+        return f"correctless: {_named(states[0][0])} is under way.\nSee its status with: correctless cauto status"
+    state = max((state for state, _ in paused), key=lambda state: state.started_at)
+    more = f" ({len(paused) - 1} more: correctless cauto status --all)" if len(paused) > 1 else ""
     first = f"correctless: {_named(state)} waits: {_reason(state)}{more}"
     return f"{first}\n{_next(state)}"
 
 
-def left(env: Mapping[str, str]) -> str | None:
+def unfinished(env: Mapping[str, str]) -> str | None:
     """Return two lines about the unfinished run that this session started, or None."""
     path = _note(env)
     if path is None or not os.path.isfile(path):
         return None
     with open(path, "rb") as file:
-        noted = json.loads(file.read(1 << 16))
-    folder = os.path.dirname(os.path.dirname(os.path.dirname(noted["log"])))
-    here = git.find(folder)
-    found = next((logs for logs in paths.all_logs(here) if logs.run == noted["log"]), None)
-    if found is None:
+        note = json.loads(file.read(1 << 16))
+    folder = os.path.dirname(os.path.dirname(os.path.dirname(note["log"])))
+    repo = git.find(folder)
+    logs = next((logs for logs in paths.all_logs(repo) if logs.run == note["log"]), None)
+    if logs is None:
         return None
-    state = open_set.state_of(found)
-    if state.run != noted["run"] or not state.unfinished:
+    state = open_set.state_of(logs)
+    if state.run != note["run"] or not state.unfinished:
         os.unlink(path)
         return None
-    if lock.is_branch_locked(state.branch, here.worktrees()):
+    if lock.is_branch_locked(state.branch, repo.worktrees()):
         return f"correctless: {_named(state)}, which this session started, is under way.\nSee its status with: correctless cauto status"
     return (
         f"correctless: {_named(state)}, which this session started, waits: {_reason(state)}\n{_next(state)}"
@@ -90,11 +90,7 @@ def _reason(state: State) -> str:
         return "it was interrupted"
     if state.stopped.code == exits.PERSON and state.gate:
         count = len(state.gate.entries) + len(state.gate.inherited)
-        return (
-            "1 decision needs your confirmation"
-            if count == 1
-            else f"{count} decisions need your confirmation"
-        )
+        return f"{counted(count, 'decision needs', 'decisions need')} your confirmation"
     return one_line(state.stopped.reason)
 
 

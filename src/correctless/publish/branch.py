@@ -1,4 +1,4 @@
-"""Push of a run's branch, with a lease and never to a protected name; refs of a remote read."""
+"""Push of a run's branch, with a lease and never to a protected name; reading of a remote's refs."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from correctless.project.git.objectid import OID
 PROTECTED = ("main", "master", "develop", "release/*")
 SECONDS = 600.0
 
-# Of every git that speaks to a remote. Its address is configuration the branch's work could have changed: no program in place of an address, nothing but
-# the one ref, and no question: ssh must not ask, because the run is unattended.
+# For every git call to a remote. The branch's work could have changed its address in the configuration: no program in
+# place of an address, only the one ref, and no prompt of ssh, because the run is unattended.
 PLAIN = ("-c", "protocol.ext.allow=never", "-c", "push.followTags=false", "-c", "push.recurseSubmodules=no")
 ENV = {"SSH_ASKPASS_REQUIRE": "never"}
 
@@ -160,7 +160,7 @@ def refuse_name(repo: Repo, branch: str) -> None:
 
     Raises: Stop(3).
     """
-    # refs/heads/main as a branch's name would be refs/heads/refs/heads/main: never what was meant
+    # refs/heads/main as a branch's name would be refs/heads/refs/heads/main
     odd = branch.startswith(("-", "refs/")) or branch == "HEAD" or not branch.isprintable()
     if odd or repo.try_git("check-ref-format", f"refs/heads/{branch}").returncode != 0:
         raise Stop(
@@ -170,7 +170,7 @@ def refuse_name(repo: Repo, branch: str) -> None:
 
 
 def _default_branch(repo: Repo, remote: str, branch: str, seconds: float) -> str | None:
-    """The remote's default branch, asked now: what was fetched once may be old."""
+    """Return the remote's default branch now: the fetched one may be old."""
     place = pushed_to(repo, remote)
     done = repo.try_git(
         *PLAIN, "ls-remote", "--symref", "--", place, "HEAD", rights="remote", env=ENV, seconds=seconds
@@ -187,8 +187,8 @@ def _default_branch(repo: Repo, remote: str, branch: str, seconds: float) -> str
 def _why(out: str, err: str, remote: str, branch: str) -> str:
     if any("(stale info)" in line for line in out.splitlines()):
         return f"'{branch}' on '{remote}' is not at the commit this run left: someone pushed to it. check it, then start a new run"
-    words = refusal(out, err)
-    return f"'{branch}' could not be pushed to '{remote}': {words}. fix that, then run cauto resume"
+    reason = refusal(out, err)
+    return f"'{branch}' could not be pushed to '{remote}': {reason}. fix that, then run cauto resume"
 
 
 def refusal(out: str, err: str) -> str:

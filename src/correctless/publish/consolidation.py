@@ -46,7 +46,7 @@ def consolidate(
     """
     branch, before = repo.branch(), repo.head()
     start = repo.resolve(base)
-    # Of each commit, not of the two ends: what one commit adds and the next takes away is published with them.
+    # Of each commit, not of the two ends: a file that one commit adds and the next removes is published too.
     touched = _names(
         repo.git("log", "--format=", "--name-only", "-z", "--no-renames", "-m", f"{start}..HEAD")
     )
@@ -59,7 +59,7 @@ def consolidate(
     repo.git("reset", "--mixed", "--quiet")
     dirty = _status(repo)
     declared = _status(repo, *(_pathspec(glob) for glob in allow)) if allow else set()
-    # A path that ends in a slash is a repository of its own: adding it would stage a link that cannot be fetched.
+    # A path that ends in a slash is a nested repository: it would be staged as a link that cannot be fetched.
     chosen = {p for p in dirty & (touched | declared) if not _is_artifact(p) and not p.endswith("/")}
     _stage(repo, sorted(chosen))
     try:
@@ -68,7 +68,7 @@ def consolidate(
         _hold_to(repo, branch, before, chosen)
         _sign(repo)
     except Stop:
-        # A hook can leave the branch, and the reset would move another one, as main.
+        # A hook can switch branches, and the reset would move another one, such as main.
         if branch is not None:
             repo.git("symbolic-ref", "HEAD", f"refs/heads/{branch}")
         else:
@@ -80,7 +80,7 @@ def consolidate(
     return ConsolidationCommit(repo.head(), tuple(sorted(chosen)), tuple(unstaged))
 
 
-def squash(repo: Repo, *, base: str, message: str, kept: str) -> str:
+def squash(repo: Repo, *, base: str, message: str, backup_ref: str) -> str:
     """Replace all commits since `base` by one with HEAD's tree and return its id.
 
     The old HEAD remains under the ref `kept`. Squashing again changes nothing.
@@ -88,12 +88,8 @@ def squash(repo: Repo, *, base: str, message: str, kept: str) -> str:
     head = repo.head()
     if repo.git("log", "-1", "--format=%P", head).split() == [base]:
         return head
-    repo.git("update-ref", kept, head)
-    signed = (
-        ("-S",)
-        if repo.try_git("config", "--type=bool", "--get", "commit.gpgSign").stdout.strip() == "true"
-        else ()
-    )
+    repo.git("update-ref", backup_ref, head)
+    signed = ("-S",) if _signs(repo) else ()
     squashed = repo.git(
         *("commit-tree", *signed, "-p", base, "-F", "-", f"{head}^{{tree}}"), rights="sign", stdin=message
     ).strip()
@@ -137,8 +133,8 @@ def _stage(repo: Repo, chosen: Sequence[str]) -> None:
 
 def _commit(repo: Repo, message: str, env: Mapping[str, str], seconds: float, wrap: Wrap | None) -> None:
     # Signed later: see `_sign`.
-    words = ("-c", "commit.gpgSign=false", "commit", "--allow-empty", "--quiet", "--file=-")
-    done = repo.with_hooks(*words, env=env, stdin=message, seconds=seconds, wrap=wrap)
+    arguments = ("-c", "commit.gpgSign=false", "commit", "--allow-empty", "--quiet", "--file=-")
+    done = repo.with_hooks(*arguments, env=env, stdin=message, seconds=seconds, wrap=wrap)
     if done.timed_out:
         raise Stop(
             exits.FAILED,
@@ -152,14 +148,18 @@ def _commit(repo: Repo, message: str, env: Mapping[str, str], seconds: float, wr
         )
 
 
+def _signs(repo: Repo) -> bool:
+    return repo.try_git("config", "--type=bool", "--get", "commit.gpgSign").stdout.strip() == "true"
+
+
 def _sign(repo: Repo) -> None:
-    # After the hooks, in git's own environment: a key that an ssh-agent or a smart card holds is not the agent's.
-    if repo.try_git("config", "--type=bool", "--get", "commit.gpgSign").stdout.strip() == "true":
+    # After the hooks, in git's own environment: an agent must not reach the keys of an ssh-agent or a smart card.
+    if _signs(repo):
         repo.git("commit", "--amend", "--no-edit", "--no-verify", "--allow-empty", "--quiet", rights="sign")
 
 
 def _hold_to(repo: Repo, branch: str | None, before: str, chosen: Set[str]) -> None:
-    """Refuse what a hook added: it may reformat staged files, not add files, write commits or leave the branch.
+    """Refuse a hook that added files, wrote commits or left the branch; it may reformat staged files.
 
     The hook runs code of the branch.
     """

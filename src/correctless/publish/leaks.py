@@ -15,14 +15,14 @@ from correctless.syntax.finding import Finding
 
 # An address is not a secret, and version numbers look like one.
 _NOT_SECRET = ("IPPublicDetector",)
-# These two guess from a name or from randomness, so the doubts about a line or a file count for them, and only for them:
-# a token with a known shape stays one in a lock file or inside a call.
+# These guess from a name or from randomness, so only their findings are dropped in doubtful lines or files: a token with
+# a known shape is one also in a lock file or inside a call.
 _GUESSING = ("KeywordDetector", "Base64HighEntropyString", "HexHighEntropyString")
 _CHUNK = 20_000  # characters: a minified file of one line must not take minutes in a backtracking expression
 _OVERLAP = 400
 LARGEST = 4 << 20  # bytes of one file that is checked; a longer one needs your decision
 SECONDS = 1800.0  # of one scan
-_TELL_S = 5.0  # between two words about how far it is
+_TELL_S = 5.0  # between two progress messages
 _MOST = 500  # files that are too long: git's command line takes no more
 
 _HUNK = re.compile(r"@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
@@ -56,14 +56,14 @@ def secrets(
     lines = [*_added(diff)]
     for name, text in texts.items():
         lines += [PublishedLine(name, number, line) for number, line in enumerate(text.split("\n"), 1)]
-    found: dict[tuple[str, str, str], Finding] = {}
+    findings: dict[tuple[str, str, str], Finding] = {}
     for line, kind, digest, column in _detect(_in_time(lines, tell, seconds)):
         if digest not in known:
             message = f"this looks like a secret ({kind}). take it out of every commit, and replace it where it is used"
-            found.setdefault(
+            findings.setdefault(
                 (line.path, kind, digest), Finding(line.path, line.number, column, "secret", message)
             )
-    return tuple(sorted(found.values(), key=lambda f: (f.path, f.line, f.column)))
+    return tuple(sorted(findings.values(), key=lambda f: (f.path, f.line, f.column)))
 
 
 def _in_time(
@@ -98,12 +98,12 @@ def too_large(repo: Repo, base: str) -> tuple[str, ...]:
     sizes = repo.git(
         "cat-file", "--batch-check=%(objectname) %(objectsize)", stdin="".join(f"{o}\n" for o in paths)
     )
-    found: set[str] = set()
+    large_paths: set[str] = set()
     for line in sizes.splitlines():
         oid, _, size = line.partition(" ")
         if size.isdigit() and int(size) > LARGEST:
-            found |= paths[oid]
-    return tuple(sorted(found))
+            large_paths |= paths[oid]
+    return tuple(sorted(large_paths))
 
 
 def published(repo: Repo, base: str) -> tuple[str, dict[str, str]]:
@@ -114,16 +114,16 @@ def published(repo: Repo, base: str) -> tuple[str, dict[str, str]]:
     start = repo.resolve(base)
     # As text even where .gitattributes says binary: the branch can write that file.
     plain = ("--text", "--no-color", "--no-renames", "--unified=0")
-    left_out = too_large(repo, start)
-    if len(left_out) > _MOST:
+    excluded = too_large(repo, start)
+    if len(excluded) > _MOST:
         raise Stop(
             exits.PERSON,
-            f"{len(left_out)} files of the branch are over {LARGEST >> 20} MiB, {left_out[0]} among them, and can't be scanned "
+            f"{len(excluded)} files of the branch are over {LARGEST >> 20} MiB, {excluded[0]} among them, and can't be scanned "
             "for secrets. take them out of its commits, then run cauto resume",
         )
-    but = ("--", ".", *(f":(exclude,literal){path}" for path in left_out)) if left_out else ("--",)
+    but = ("--", ".", *(f":(exclude,literal){path}" for path in excluded)) if excluded else ("--",)
     each = repo.git("log", "--patch", "--format=", *plain, f"{start}..HEAD", *but)
-    # A merge has no patch in the log; what it changed by itself shows in the sum.
+    # A merge has no patch in the log; its own changes are in the sum.
     whole = repo.git("diff", *plain, start, "HEAD", *but)
     log = repo.git("log", "-z", "--format=%h%n%B", f"{start}..HEAD")
     messages = dict(item.split("\n", 1) for item in log.split("\0") if item)
@@ -157,7 +157,7 @@ def refuse(secrets: Sequence[Finding]) -> None:
 
 
 def _added(diff: str) -> Iterator[PublishedLine]:
-    """The added lines of patches; counted by the hunk's head, so that a line `+++ x` inside one is a line."""
+    """Yield the added lines of patches, counted by the hunk's head: a hunk may contain a line `+++ x`."""
     path, number, old, new = "", 0, 0, 0
     for text in diff.split("\n"):
         if old > 0 or new > 0:

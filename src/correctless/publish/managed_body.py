@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
 from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.base.text import one_line
+from correctless.ledger.chain import Head
 from correctless.review.summary import inert
 
 LIMIT = 65_536  # characters of a body, GitHub's own
@@ -21,18 +21,6 @@ _TAIL = "<!-- correctless:tail -->"
 _CUT = "*This summary was cut to fit; `correctless decisions summary` shows it whole.*"
 
 
-class LogHead(Protocol):
-    """Where a log ends."""
-
-    @property
-    def seq(self) -> int:
-        """Number of entries in the log."""
-
-    @property
-    def sha256(self) -> str:
-        """SHA-256 of the log's last line."""
-
-
 def body(
     *,
     run: str,
@@ -40,11 +28,11 @@ def body(
     spec_title: str,
     rules: Sequence[tuple[str, str]],
     verification: str,
-    heads: Mapping[str, LogHead],
+    heads: Mapping[str, Head],
 ) -> str:
     """Return the managed section, at most `LIMIT` characters."""
     begin, end = _markers(run)
-    # Already inert, but a marker inside it would move the section's end: the one thing to check again.
+    # It is already inert, but a marker inside it would move the section's end.
     summary = summary_markdown.replace("<!--", "&lt;!--").strip()
     return _fit(f"{begin}\n{summary}\n{_TAIL}\n{_tail(spec_title, rules, verification, heads)}\n{end}", LIMIT)
 
@@ -96,7 +84,7 @@ def _span(old: str, run: str) -> tuple[int, int] | None:
 
 
 def _tail(
-    spec_title: str, rules: Sequence[tuple[str, str]], verification: str, heads: Mapping[str, LogHead]
+    spec_title: str, rules: Sequence[tuple[str, str]], verification: str, heads: Mapping[str, Head]
 ) -> str:
     lines = ["", "## Test plan", ""]
     if spec_title:
@@ -142,9 +130,9 @@ def _fit(section: str, limit: int) -> str:
 
 
 def _whole(lines: Sequence[str], room: int) -> list[str]:
-    """As many lines from the start as fit, with what they leave open closed."""
+    """Return as many lines from the start as fit, and close what they leave open."""
     summary_lines: list[str] = []
-    closing: list[str] = []  # what has to follow, innermost first
+    closing: list[str] = []  # the closing lines, innermost first
     for line in lines:
         opened = list(closing)
         fence = re.match(r"\s*(`{3,}|~{3,})", line)

@@ -18,7 +18,7 @@ from correctless.runlog.events import Published
 def of_pull_requests(logs: Logs, env: Mapping[str, str]) -> tuple[Anchor, ...]:
     """Return the decisions log's heads in the pull requests of a branch's runs.
 
-    GitHub is asked about every pull request that gh opened.
+    It queries GitHub about every pull request that gh opened.
 
     Raises: Stop(3) when one cannot be read or lacks the run's section: what it noted is then unknown.
     """
@@ -38,11 +38,11 @@ def of_pull_request(run: str, url: str, env: Mapping[str, str]) -> dict[str, Anc
     Raises: Stop(3) as `of_pull_requests`.
     """
     try:
-        noted = _noted(run, url, env)
+        heads = _heads(run, url, env)
     except Stop as stop:
         why = f"what the pull request {url} notes of the log can't be read: {stop.message}"
         raise Stop(exits.REFUSED, why) from None
-    return {name: Anchor(seq, sha256, f"pull request {url}") for name, (seq, sha256) in noted.items()}
+    return {name: Anchor(seq, sha256, f"pull request {url}") for name, (seq, sha256) in heads.items()}
 
 
 def _decisions(run: str, url: str, env: Mapping[str, str]) -> Anchor:
@@ -54,11 +54,11 @@ def _decisions(run: str, url: str, env: Mapping[str, str]) -> Anchor:
         ) from None
 
 
-def _noted(run: str, url: str, env: Mapping[str, str]) -> dict[str, tuple[int, str]]:
+def _heads(run: str, url: str, env: Mapping[str, str]) -> dict[str, tuple[int, str]]:
     named = repo_of_pull_request(url)
     if named is None:
         raise Stop(exits.REFUSED, "that is not the URL of a pull request")
-    noted = heads_of(GitHub(named[0], env).body(named[1]), run) or {}
-    if "decisions" not in noted:
+    heads = heads_of(GitHub(named[0], env).body(named[1]), run) or {}
+    if "decisions" not in heads:
         raise Stop(exits.REFUSED, f"its body has no section of run {run} that names a head")
-    return noted
+    return heads

@@ -24,7 +24,7 @@ class OpenPullRequest:
 
     url: str
     number: int
-    created: bool  # False: it was there, from an earlier try of the same run
+    created: bool  # False: it existed already, from an earlier try of the same run
 
 
 def pull_request(

@@ -23,7 +23,7 @@ from correctless.syntax.finding import Finding
 from correctless.syntax.strict_json import RecordError
 
 TYPE_CHECKING = False  # typing costs 4 ms to import
-# What only a log needs that a run wrote is imported where it is met: an append waits for nothing else.
+# Modules that only the log of a run needs are imported where they are used: an append is on a hot path.
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from correctless.runlog.branch import LostLog
 
 TRAILER = "Correctless-Log"
-_NOTED = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
+_TRAILER = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
 _RUN_LOG = "run log entry "
 _OTHER = (
     f"see who changed it; where it can't be put back: correctless decisions repair --log FILE. {heads.NEW}"
@@ -42,9 +42,8 @@ _OTHER = (
 def refuse_disproved(logs: Logs, repo: Repo | None, env: Mapping[str, str]) -> None:
     """Refuse a decisions log that an anchor disproves, or that is missing.
 
-    Every command calls this before it trusts the log or appends to it. The commits of `repo` are asked about
-    runs that the run log knows: without a run log, or in a fresh clone, they may belong to logs of other
-    machines.
+    Every command calls this before it trusts the log or appends to it. The commits of `repo` count only for runs
+    in the run log: without one, or in a fresh clone, they may belong to logs of other machines.
 
     Raises: Stop(3).
     """
@@ -59,7 +58,7 @@ def refuse_disproved(logs: Logs, repo: Repo | None, env: Mapping[str, str]) -> N
             default=None,
         )
         if known is None:
-            return  # no log was ever noted here
+            return  # no anchor notes a log
         raise Stop(
             exits.REFUSED,
             f"{logs.decisions} is missing although {known.where} noted {known.seq} entries of it. put it back, or start a new one with: "
@@ -82,9 +81,9 @@ def refuse_disproved_run(logs: Logs, env: Mapping[str, str]) -> None:
 
 
 def _refuse(findings: Iterable[Finding]) -> None:
-    for found in findings:
-        if found.severity == "error":
-            raise Stop(exits.REFUSED, f"{found.path}:{found.line}: {found.message}. {_OTHER}")
+    for finding in findings:
+        if finding.severity == "error":
+            raise Stop(exits.REFUSED, f"{finding.path}:{finding.line}: {finding.message}. {_OTHER}")
 
 
 def verify(
@@ -103,15 +102,15 @@ def verify(
     anchors = [*of_events(events), *more]
     if repo is not None:
         runs = {run for e in events if isinstance(run := e.fields.get("run"), str)}
-        # In a workspace that was declared new, a branch without a run log has commits of logs that are elsewhere.
+        # In a workspace declared new, a branch without a run log may have commits whose logs are elsewhere.
         severity = "error" if runs or not declarations else "warning"
         for commit, trailer in _trailers(repo, at, runs):
-            noted = _NOTED.fullmatch(trailer)
-            if noted is None:
+            match = _TRAILER.fullmatch(trailer)
+            if match is None:
                 what = f"commit {commit} has an invalid trailer {TRAILER}: it must be an entry and a head. rewrite that commit"
                 faults.append(Finding(logs.decisions, 1, 1, "log-anchor", what))
             else:
-                anchors.append(Anchor(int(noted[1]), noted[2], f"commit {commit}", severity))
+                anchors.append(Anchor(int(match[1]), match[2], f"commit {commit}", severity))
     before = _before(logs)
     if before is not None:
         anchors = [replace(a, severity="warning") if _about(a, before, events) else a for a in anchors]
@@ -138,8 +137,8 @@ def _beside(path: str, logs: Logs, env: Mapping[str, str]) -> Iterator[Finding]:
         return
     if os.path.lexists(path):
         yield from check.verify(path, heads=copy.anchors(), root=logs.root).findings
-    elif noted := max((anchor.seq for anchor in copy.anchors()), default=0):
-        what = f"it is missing although {heads.WHERE} noted {noted} entries of it"
+    elif entries := max((anchor.seq for anchor in copy.anchors()), default=0):
+        what = f"it is missing although {heads.WHERE} noted {entries} entries of it"
         yield Finding(path, 1, 1, "log-anchor", what)
 
 
@@ -147,8 +146,8 @@ def _declared_new(log: str, env: Mapping[str, str]) -> Iterator[Finding]:
     """Yield each declaration that this workspace is new: it voids all earlier notes."""
     for each in workspaces.declarations(log, env):
         what = (
-            f"{each.by} said at {each.timestamp} ({each.channel}) that this workspace is new: "
-            f"what was noted before of {len(each.noted)} logs is kept aside"
+            f"{each.by} declared at {each.timestamp} ({each.channel}) that this workspace is new: "
+            f"the earlier notes of {len(each.noted)} logs are set aside"
         )
         yield Finding(log, 1, 1, "log-anchor", what, "warning")
 
@@ -168,7 +167,7 @@ def _before(logs: Logs) -> LostLog | None:
 
 
 def _about(anchor: Anchor, before: LostLog, events: tuple[Entry, ...]) -> bool:
-    """Whether an anchor may be about the lost log."""
+    """Return whether an anchor may refer to the lost log."""
     if anchor.seq > before.seq:
         return False
     number = anchor.where.removeprefix(_RUN_LOG)
@@ -202,7 +201,7 @@ def _unlike_confirmed(logs: Logs, events: tuple[Entry, ...], before: LostLog | N
         return
     lines = {e.seq: e.line for e in Ledger(logs.decisions, root=logs.root).entries() if e.seq in wanted}
     for event, digests in closings:
-        if coverage.shown(digests, lines) != digests.digest:
+        if coverage.digest_of_closing(digests, lines) != digests.digest:
             named = ", ".join(map(str, digests.entries))
             what = f"{_RUN_LOG}{event.seq} closed the gate over entries {named}, and those lines are not the ones that were shown"
             yield Finding(logs.decisions, digests.entries[0], 1, "log-anchor", what)
@@ -227,9 +226,9 @@ def entries_of(path: str, logs: Logs) -> tuple[Entry, ...]:
 
 
 def _trailers(repo: Repo, at: str, runs: set[str]) -> Iterator[tuple[str, str]]:
-    """(short commit, trailer) of the commits of this branch's runs; without a run log, of the branch itself.
+    """Yield short commit and trailer of this branch's runs; without a run log, of the branch itself.
 
-    A branch also has commits of other branches' runs, by a merge or because it began there: their logs are others.
+    A branch may also contain commits of other branches' runs, which have their own logs.
     """
     if not repo.has_commit():
         return

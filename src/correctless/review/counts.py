@@ -16,10 +16,10 @@ from correctless.project.paths import Logs
 from correctless.runlog.branch import HeadCheck, invalid_entry, typed_events
 from correctless.syntax.strict_json import RecordError
 
-DISTINCT = 1000  # names a table keeps; what comes after them is counted together
+DISTINCT = 1000  # names in a table; further ones are counted together
 OTHERS = "(others)"
-_LONGEST = 120  # characters of a name that are kept
-_SHOWN = 20  # rows of a table on a terminal
+_LONGEST = 120  # characters of a name that are stored
+_TABLE_ROWS = 20  # rows of a table on a terminal
 _ABSENT = object()
 _NAMES = tuple(f.name for f in fields(Decision))
 
@@ -28,7 +28,7 @@ _NAMES = tuple(f.name for f in fields(Decision))
 class CountRow:
     """Counts of the entries that share one name.
 
-    `name` is None for entries without a name, and for those no row was left for.
+    `name` is None for entries without a name, and for those beyond `DISTINCT`.
     """
 
     name: str | None
@@ -78,7 +78,7 @@ def count(logs: Logs, tell: Callable[[int], None] = lambda entries: None) -> Log
     Raises: Stop(3) as for the summary: the log is damaged, foreign, missing, gone after a run began, or
     differs from what the run log noted of it.
     """
-    noted = HeadCheck(logs.decisions, typed_events(logs))
+    run_log_notes = HeadCheck(logs.decisions, typed_events(logs))
     total, first, last, head = CountRow(None), None, None, Head(0, GENESIS)
     skills, sources, runs = _Tally("skill"), _Tally("source"), _Tally("run")
     fits = _Fits(logs.decisions)
@@ -86,14 +86,14 @@ def count(logs: Logs, tell: Callable[[int], None] = lambda entries: None) -> Log
     for entry in Ledger(logs.decisions, root=logs.root).entries() if exists else ():
         values = entry.fields
         fits.check(entry)
-        noted.check(entry)
+        run_log_notes.check(entry)
         for tally in (skills, sources, runs):
             tally.row(values).add(values)
         total.add(values)
         first = values["timestamp"] if first is None else first
         last, head = values["timestamp"], Head(entry.seq, entry.head)
         tell(entry.seq)
-    noted.end(exists=exists)
+    run_log_notes.end(exists=exists)
     return LogCounts(total, skills.table, sources.table, runs.table, first, last, head)
 
 
@@ -149,10 +149,10 @@ class _Tally:
         self._known: dict[str | None, CountRow] = {}
 
     def row(self, values: Mapping[str, Any]) -> CountRow:
-        # An entry of an older release has no source; the class says what that means.
+        # An entry of an older release has no source: `Decision` gives its meaning.
         name: str | None = values.get(self._by, "cli" if self._by == "source" else None)
         if name is not None and len(name) > _LONGEST:
-            # Names are text a model may have written: a thousand of a megabyte each must not be kept.
+            # A model may have written the names: a thousand of a megabyte each must not stay in memory.
             name = f"{name[:_LONGEST]}...{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
         row = self._known.get(name)
         if row is not None:
@@ -167,11 +167,11 @@ class _Tally:
 
 
 class _Fits:
-    """Refuse what is not a decision. Entries whose fields have the types of one that was read are not read again."""
+    """Check for entries that are not decisions. Entries with the same types of fields are parsed only once."""
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._shapes: set[tuple[type, ...]] = set()  # of accepted ones only, so the class bounds how many
+        self._shapes: set[tuple[type, ...]] = set()  # of accepted entries only, so their number is bounded
 
     def check(self, entry: Entry) -> None:
         shape = tuple([type(entry.fields.get(name, _ABSENT)) for name in _NAMES])
@@ -185,11 +185,11 @@ class _Fits:
 
 
 def _lines(title: str, table: Table) -> Iterator[str]:
-    shown = table.rows
-    if len(shown) > _SHOWN:
-        shown = sorted(shown, key=lambda row: -row.entries)[:_SHOWN]
-    more = len(table.rows) - len(shown)
-    rows = [(_name(row.name or f"(no {title})"), row) for row in shown]
+    listed = table.rows
+    if len(listed) > _TABLE_ROWS:
+        listed = sorted(listed, key=lambda row: -row.entries)[:_TABLE_ROWS]
+    more = len(table.rows) - len(listed)
+    rows = [(_name(row.name or f"(no {title})"), row) for row in listed]
     if table.others:
         rows.append((OTHERS, table.others))
     width = max(len(title), *(len(name) for name, _ in rows))

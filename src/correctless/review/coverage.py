@@ -11,12 +11,8 @@ from correctless.ledger.chain import digest as sha256
 from correctless.runlog.branch import Branch
 from correctless.runlog.events import Asking, GateClosed
 
-DEFAULT_CHANNELS = (
-    "terminal",
-    "prompt",
-    "github",
-    "signed",
-)  # `flag` opens nothing unless a configuration says so
+# `flag` opens nothing unless a configuration says so.
+DEFAULT_CHANNELS = ("terminal", "prompt", "github", "signed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +40,7 @@ def policy(
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What was answered, by the SHA-256 of each line."""
+    """Answers by the SHA-256 of each line."""
 
     confirmed: Mapping[str, Confirmation]
     rejected: Mapping[str, Confirmation]  # and not confirmed since
@@ -73,24 +69,28 @@ def of(branch: Branch, *policies: Policy) -> Coverage:
         event = item.event
         if isinstance(event, GateClosed):
             answer = counted.get(event.digest)
-            # Recomputed, never believed: the answer covers the bytes that were shown, not a number.
-            if answer is not None and answer.kind != "answer" and shown(event, lines) == event.digest:
+            # Recomputed, because the answer covers the bytes that were shown, not entry numbers.
+            if (
+                answer is not None
+                and answer.kind != "answer"
+                and digest_of_closing(event, lines) == event.digest
+            ):
                 named = (*(sha256(lines[seq]) for seq in event.entries), *event.inherited)
                 (rejected if answer.kind == "rejected" else confirmed).update(dict.fromkeys(named, answer))
         elif isinstance(event, Asking):
-            for seq, asked in zip(event.entries, event.digests, strict=False):
-                answer = counted.get(asked)
+            for seq, question_digest in zip(event.entries, event.digests, strict=False):
+                answer = counted.get(question_digest)
                 if answer is None or answer.kind != "answer" or seq not in lines:
                     continue
-                if digest(event.challenge, [lines[seq]]) == asked:
+                if digest(event.challenge, [lines[seq]]) == question_digest:
                     confirmed[sha256(lines[seq])] = answer
     return Coverage(confirmed, {sha: answer for sha, answer in rejected.items() if sha not in confirmed})
 
 
-def shown(closing: GateClosed, lines: Mapping[int, bytes]) -> str:
-    """Return the digest of what closing the gate showed you.
+def digest_of_closing(closing: GateClosed, lines: Mapping[int, bytes]) -> str:
+    """Return the digest of the entries that closing the gate showed you.
 
-    It is computed from the lines as they are now; "" when a line is missing.
+    It is computed from the current lines; "" when a line is missing.
     """
     if not all(seq in lines for seq in closing.entries):
         return ""

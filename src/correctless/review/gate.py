@@ -71,14 +71,13 @@ def of(
     Raises: Stop(3) when the log is missing, damaged, or disproved by an anchor.
     """
     anchors.refuse_disproved(logs, repo, env)
-    branch, found = asked(logs, repo, channels=channels, confirmers=confirmers)
-    if not found.inherited and not os.path.lexists(logs.decisions):
+    branch, state = load(logs, repo, channels=channels, confirmers=confirmers)
+    if not state.inherited and not os.path.lexists(logs.decisions):
         raise Stop(
-            exits.REFUSED,
-            f"no decisions log {logs.decisions} found. start a run, or name another with --log",
+            exits.REFUSED, f"no decisions log {logs.decisions} found. start a run, or name another with --log"
         )
     before = _before(branch)
-    return replace(found, open=False, before=before) if before else found
+    return replace(state, open=False, before=before) if before else state
 
 
 def _before(branch: Branch) -> str:
@@ -86,7 +85,7 @@ def _before(branch: Branch) -> str:
     try:
         state = fold(branch.events)
     except OutOfOrderError as error:
-        return f"its run log can't be followed ({error}). see what it proves: correctless audit-run"
+        return f"its run log is invalid ({error}). see what it proves: correctless audit-run"
     if not state.unfinished or state.phase in AT_GATE:
         return ""
     done = f"{len(state.finished)} of {len(state.plan.steps) if state.plan else 0} steps are done"
@@ -95,7 +94,7 @@ def _before(branch: Branch) -> str:
     return f"run {state.run} has not reached its gate yet ({done}). see its state: correctless cauto status"
 
 
-def asked(
+def load(
     logs: Logs,
     repo: Repo | None = None,
     *,
@@ -167,16 +166,16 @@ def evaluate(
     )
 
 
-def values(found: GateState) -> dict[str, Any]:
+def values(state: GateState) -> dict[str, Any]:
     """Return the gate as a mapping, for programs."""
     return {
-        "open": found.open,
-        "before": found.before,
-        "digest": found.closing.digest if found.closing else None,
-        "rejected": found.rejected.fields() if found.rejected else None,
+        "open": state.open,
+        "before": state.before,
+        "digest": state.closing.digest if state.closing else None,
+        "rejected": state.rejected.fields() if state.rejected else None,
         "waiting": [
             {"seq": r.seq, **({"branch": r.branch} if r.branch else {}), **r.decision.fields()}
-            for r in found.waiting
+            for r in state.waiting
         ],
     }
 
@@ -194,7 +193,7 @@ def close(waiting: Iterable[RecordedDecision], challenge: str) -> GateClosed:
 
 
 def _named(waiting: Iterable[RecordedDecision]) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """The seq of each entry of this branch, and the SHA-256 of each inherited line."""
+    """Return the seq of each entry of this branch, and the SHA-256 of each inherited line."""
     every = tuple(waiting)
     return tuple(r.seq for r in every if not r.branch), tuple(sha256(r.line) for r in every if r.branch)
 

@@ -24,8 +24,8 @@ from correctless.runlog.state import State, checked_state
 
 def view(logs: Logs) -> summary.SummaryView:
     """Return everything the summary of a branch shows."""
-    branch, found = gate.asked(logs)
-    return view_of(branch, found, logs)
+    branch, state = gate.load(logs)
+    return view_of(branch, state, logs)
 
 
 def summarise(log: str, width: int = 80) -> str:
@@ -38,36 +38,36 @@ def summarise(log: str, width: int = 80) -> str:
     return summary.text(view(logs), width)
 
 
-def view_of(branch: Branch, found: GateState, logs: Logs) -> summary.SummaryView:
+def view_of(branch: Branch, state: GateState, logs: Logs) -> summary.SummaryView:
     """Return the view of a branch that was read and evaluated already."""
-    state = checked_state(logs.run, branch.events)
-    waiting = {sha256(r.line) for r in found.waiting}
+    run_state = checked_state(logs.run, branch.events)
+    waiting = {sha256(r.line) for r in state.waiting}
     return summary.SummaryView(
-        branch=state.branch or logs.branch_slug,
-        run=state.run or None,
+        branch=run_state.branch or logs.branch_slug,
+        run=run_state.run or None,
         items=tuple(
             summary.Item(
                 decision=r.decision,
                 seq=r.seq,
                 open=sha256(r.line) in waiting,
-                confirmed_by=_who(found.covered.get(sha256(r.line))),
-                decided=_decided(found.covered.get(sha256(r.line))),
-                superseded=not r.branch and r.seq in found.superseded,
+                confirmed_by=_who(state.covered.get(sha256(r.line))),
+                decided=_decided(state.covered.get(sha256(r.line))),
+                superseded=not r.branch and r.seq in state.superseded,
                 branch=r.branch,
                 rejected=r.rejected,
             )
-            for r in (*branch.decisions, *found.inherited)
+            for r in (*branch.decisions, *state.inherited)
         ),
-        steps=state.spent,
-        warnings=state.warnings,
-        digest=found.closing.digest if found.closing else None,
+        steps=run_state.spent,
+        warnings=run_state.warnings,
+        digest=state.closing.digest if state.closing else None,
     )
 
 
 def close_gate(
     logs: Logs,
     branch: Branch,
-    found: GateState,
+    state: GateState,
     *,
     token: str,
     now: datetime,
@@ -81,20 +81,20 @@ def close_gate(
     Raises: Stop(10) while the last run has not reached its gate: its later decisions cannot be confirmed in
     advance.
     """
-    if found.closing is not None or found.open:
-        return branch, found
-    state = checked_state(logs.run, branch.events)
-    if state.unfinished and state.phase not in ("consolidated", "closed", "open", "publishing"):
+    if state.closing is not None or state.open:
+        return branch, state
+    run_state = checked_state(logs.run, branch.events)
+    if run_state.unfinished and run_state.phase not in ("consolidated", "closed", "open", "publishing"):
         raise Stop(
             exits.PERSON,
-            f"run {state.run} has not come to its gate yet. let it finish first: correctless cauto resume",
+            f"run {run_state.run} has not reached its gate yet. let it finish first: correctless cauto resume",
         )
     if not os.path.lexists(logs.decisions):  # a branch that has no run of its own, and inherits
         ensure_artifacts(logs)
         Ledger(logs.decisions, root=logs.root).create()
-    event = gate.close(found.waiting, token)
-    _ledger(logs.run, logs).append(fields_of(state.run, timestamp(now), event))
-    return gate.asked(logs, repo, at=at)
+    event = gate.close(state.waiting, token)
+    _ledger(logs.run, logs).append(fields_of(run_state.run, timestamp(now), event))
+    return gate.load(logs, repo, at=at)
 
 
 def answer(
@@ -120,7 +120,7 @@ def spec_approval(logs: Logs, digest: str) -> Confirmation | None:
 
 
 def _ledger(path: str, logs: Logs) -> Ledger:
-    """One of a branch's logs; of a run that is only looked at here, in a scratch folder, nothing is noted on this machine."""
+    """Return one of a branch's logs; for a parked run in a scratch folder, without a private copy."""
     if workspace(path).endswith(ARTIFACTS):
         return noting(path, logs.root, os.environ)
     return Ledger(path, root=logs.root)

@@ -41,10 +41,10 @@ def repair(logs: Logs, now: datetime, env: Mapping[str, str]) -> RepairResult:
         if done.action in ("intact", "torn"):
             done = _set_aside_if_disproved(logs, now, env, events, begins) or done
     except Missing:
-        noted = max((*of_events(events), *copy.local_anchors()), key=by_seq, default=None)
-        if noted is None:
-            raise  # no log was ever noted here
-        done = RepairResult("missing", None, EMPTY, Head(noted.seq, noted.sha256))
+        newest = max((*of_events(events), *copy.local_anchors()), key=by_seq, default=None)
+        if newest is None:
+            raise  # no anchor notes a log
+        done = RepairResult("missing", None, EMPTY, Head(newest.seq, newest.sha256))
         Ledger(logs.decisions, root=logs.root).append(begins(done))
     if done.action in ("damaged", "missing"):
         copy.set_aside()
@@ -65,10 +65,10 @@ def _other(path: str, root: str | None, now: datetime, env: Mapping[str, str]) -
             most = max((Anchor(report.head.seq, report.head.sha256, ""), *copy.local_anchors()), key=by_seq)
             done = check.repair(path, now, root=root, disproved=Head(most.seq, most.sha256))
     except Missing:
-        noted = max(copy.local_anchors(), key=by_seq, default=None)
-        if noted is None:
+        newest = max(copy.local_anchors(), key=by_seq, default=None)
+        if newest is None:
             raise
-        done = RepairResult("missing", None, EMPTY, Head(noted.seq, noted.sha256))
+        done = RepairResult("missing", None, EMPTY, Head(newest.seq, newest.sha256))
     if done.action in ("damaged", "missing"):
         copy.set_aside()
         copy.begin(EMPTY)
@@ -85,12 +85,12 @@ def _set_aside_if_disproved(
     report = verify(logs, None, env)
     if report.intact:
         return None
-    noted = [
+    anchors = [
         Anchor(report.head.seq, report.head.sha256, ""),
         *of_events(events),
         *Heads(logs.decisions, env).anchors(),
     ]
-    most = max(noted, key=by_seq)
+    most = max(anchors, key=by_seq)
     return check.repair(
         logs.decisions, now, root=logs.root, first=begins, disproved=Head(most.seq, most.sha256)
     )
@@ -106,7 +106,7 @@ def _loss(what: RepairResult, now: datetime, events: int) -> dict[str, Any]:
         at=Attempt(),
         now=timestamp(now),
         unlisted=1,
-        reason=f"the log before this entry was {what.action}; what it held has to be looked at by a person",
+        reason=f"the log before this entry was {what.action}; its lost entries need your review",
         extra={
             "lost_seq": lost.seq,
             "lost_head": lost.sha256,

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from correctless.base.text import duration, printable
+from correctless.base.text import counted, duration, printable
 from correctless.decisions.decision import UNLISTED, Decision
 from correctless.runlog.state import AttemptCost
 
@@ -21,13 +21,13 @@ _NAMED = 4  # ids the last line names before it only counts
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One entry of the decisions log, and what the gate makes of it."""
+    """One entry of the decisions log, and its status for the gate."""
 
     decision: Decision
     seq: int
     open: bool  # deferred, live and unconfirmed
     confirmed_by: str = ""
-    decided: str = ""  # what that person wanted in the default's place
+    decided: str = ""  # what was decided in place of the default
     superseded: bool = False
     branch: str = ""  # branch of its log, where that is another one
     rejected: str = ""  # who rejected it there
@@ -81,7 +81,7 @@ def text(view: SummaryView, width: int = 80) -> str:
     if parts.superseded:
         section("Superseded")
         for skill, ids in parts.superseded:
-            put(f"{_line(skill)}: {_count(len(ids), 'entry', 'entries')} ({_ids(ids)})", 2, 4)
+            put(f"{_line(skill)}: {counted(len(ids), 'entry', 'entries')} ({_ids(ids)})", 2, 4)
     if view.warnings:
         section("Warnings")
         for warning in view.warnings:
@@ -126,7 +126,7 @@ def markdown(view: SummaryView) -> str:
     if parts.superseded:
         out += ["## Superseded", ""]
         out += [
-            f"- {inert(skill)}: {_count(len(ids), 'entry', 'entries')} ({inert(_ids(ids))})"
+            f"- {inert(skill)}: {counted(len(ids), 'entry', 'entries')} ({inert(_ids(ids))})"
             for skill, ids in parts.superseded
         ]
         out.append("")
@@ -174,17 +174,17 @@ def inert(text: str) -> str:
 
     It mentions, closes, links and loads nothing.
     """
-    # What GitHub looks for, it looks for after escapes are resolved, so a backslash does not stop it; a break does.
-    # Hidden characters of the text itself are spelled out by `printable`, so no text brings its own breaks.
-    line = _TRIGGER.sub(lambda found: found[0] + _BREAK, _line(text))
+    # GitHub searches for references after it resolved escapes: a backslash does not stop it, a zero-width break does.
+    # `printable` escapes hidden characters of the text itself, so no text contains its own breaks.
+    line = _TRIGGER.sub(lambda match: match[0] + _BREAK, _line(text))
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     line = _ACTIVE.sub(r"\\\g<0>", line)
     return _LEADING.sub(r"\1\\", line)  # a list, a rule, a heading: only where the text starts a line
 
 
 _BREAK = "\u200b"
-# owner/repo#1, #1 and gh-1 are references; after a closing keyword they close. What follows is only looked at: in #GH-4
-# it is a reference of its own.
+# owner/repo#1, #1 and gh-1 are references; after a closing keyword they close. What follows is matched by lookahead
+# only: in #GH-4 it is a reference of its own.
 _TRIGGER = re.compile(r"@|:(?=//)|www(?=\.)|(?:mailto|xmpp)(?=:)|#(?=\w)|gh-(?=\d)", re.IGNORECASE)
 _ACTIVE = re.compile(r"[\\`*_\[\]|~$]")
 _LEADING = re.compile(r"^(\d+(?=[.)])|(?=[-+=#]))")
@@ -202,16 +202,15 @@ class _Parts:
         self.live = [item for item in ordered if not item.superseded]
         self.waiting = [item for item in self.live if item.open]
         self.by_hand = [item for item in self.live if item.decision.source == "cli"]
-        reported = [item for item in self.live if item.decision.source != "cli"]
+        self.reported = [item for item in self.live if item.decision.source != "cli"]
         self.deferred = sorted(
-            (item for item in reported if item.decision.escalation_deferred or item.open), key=_rank
+            (item for item in self.reported if item.decision.escalation_deferred or item.open), key=_rank
         )
-        aside = {_place(item) for item in self.deferred}
+        self.aside = {_place(item) for item in self.deferred}
         self.skills = [
-            (skill, [item for item in items if _place(item) not in aside])
-            for skill, items in _by_skill(reported)
+            (skill, [item for item in items if _place(item) not in self.aside])
+            for skill, items in _by_skill(self.reported)
         ]
-        self.taken = reported
         self.superseded = [
             (skill, [item.decision.decision_id for item in items])
             for skill, items in _by_skill(item for item in ordered if item.superseded)
@@ -219,9 +218,10 @@ class _Parts:
 
     def deferred_of(self, skill: str) -> list[str]:
         """Return the ids of a skill's deferred escalations, in the order of recording."""
-        aside = {_place(item) for item in self.deferred}
         return [
-            i.decision.decision_id for i in self.taken if _place(i) in aside and i.decision.skill == skill
+            item.decision.decision_id
+            for item in self.reported
+            if _place(item) in self.aside and item.decision.skill == skill
         ]
 
 
@@ -302,7 +302,7 @@ def _last(parts: _Parts) -> str:
     ]
     more = len(parts.waiting) - len(named)
     listed = ", ".join(named) + (f" and {more} more" if more else "")
-    return f"{_count(len(parts.waiting), 'decision needs', 'decisions need')} your confirmation: {listed}"
+    return f"{counted(len(parts.waiting), 'decision needs', 'decisions need')} your confirmation: {listed}"
 
 
 _HEADER = ["step", "outcome", "time", "tokens", "cost"]
@@ -337,10 +337,6 @@ def _table(rows: list[list[str]]) -> Iterator[str]:
 
 def _ids(ids: Iterable[str]) -> str:
     return ", ".join(_line(one) for one in ids)
-
-
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number} {one if number == 1 else many}"
 
 
 def _wrapped(text: str, width: int, indent: int, hanging: int) -> list[str]:

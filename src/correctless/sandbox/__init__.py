@@ -29,7 +29,7 @@ _CACHES = {"GOCACHE": "go-build", "npm_config_cache": "npm", "UV_CACHE_DIR": "uv
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What makes sandboxes here."""
+    """Program that makes sandboxes on this machine."""
 
     name: str  # bubblewrap or sandbox-exec
     programs: tuple[str, ...]  # by their absolute paths
@@ -37,7 +37,7 @@ class Means:
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """One sandbox: what goes around a command, and `environment` over its variables."""
+    """One sandbox: the wrapper of a command, and the variables to set in its environment."""
 
     means: Means
     reach: Reach
@@ -47,7 +47,7 @@ class Sandbox:
 
 @dataclass(frozen=True, slots=True)
 class SandboxPlace:
-    """What a sandbox is made for: a worktree on `branch`, and the folder of one run.
+    """Worktree, branch and run folder that a sandbox is made for.
 
     `writable` and `readable` are paths a configuration names; `commands` are words whose programs have to be found,
     `env` is your environment when you start the run, `git` git's configuration by lower-case key.
@@ -107,7 +107,7 @@ def missing(place: SandboxPlace) -> tuple[str, ...]:
 def prepare(place: SandboxPlace) -> None:
     """Create what a sandbox needs of git's files and ours.
 
-    What appears there later was made by an agent.
+    Anything that appears there later comes from an agent.
     """
     git_layout.prepare(place.repo, place.branch, place.git)
     contracts = os.path.join(place.repo.top, CONTRACTS)
@@ -116,11 +116,7 @@ def prepare(place: SandboxPlace) -> None:
 
 
 def make(
-    means: Means,
-    place: SandboxPlace,
-    needs: Needs,
-    command: Sequence[str],
-    env: Mapping[str, str],
+    means: Means, place: SandboxPlace, needs: Needs, command: Sequence[str], env: Mapping[str, str]
 ) -> Sandbox:
     """Return the sandbox of one process.
 
@@ -139,10 +135,10 @@ def make(
     make_room(rules)
     reach = Reach(rules, temporary, empty, filtered)
     bwrap = means.name == bubblewrap.PACKAGE
-    shown = "/tmp" if bwrap else temporary  # noqa: S108 the run's own is shown there
-    caches = {name: os.path.join(shown, "cache", folder) for name, folder in _CACHES.items()}
+    temporary_inside = "/tmp" if bwrap else temporary  # noqa: S108 the run's own is shown there
+    caches = {name: os.path.join(temporary_inside, "cache", folder) for name, folder in _CACHES.items()}
     environment = {
-        "TMPDIR": shown,
+        "TMPDIR": temporary_inside,
         **{name: folder for name, folder in caches.items() if name not in env},
         **needs.environment,
     }
@@ -152,7 +148,7 @@ def make(
 
 
 def _rules(
-    place: SandboxPlace, needs: Needs, words: Sequence[str], env: Mapping[str, str]
+    place: SandboxPlace, needs: Needs, arguments: Sequence[str], env: Mapping[str, str]
 ) -> Iterator[AccessRule]:
     repo = place.repo
     home = place.env.get("HOME", "")
@@ -161,14 +157,12 @@ def _rules(
     ]
     cleared += [AccessRule(path, "hide") for path in _RUNTIME]
     secret = [
-        rule
-        for rule in credentials.rules(place.env, place.git, credentials.own_home())
-        if os.path.lexists(rule.path)
+        rule for rule in credentials.rules(place.env, place.git, state.home()) if os.path.lexists(rule.path)
     ]
     yield from (*cleared, *secret)
-    yield from _found(_programs(words, env), (*cleared, *secret))
-    yield from _found(
-        (*words, repo.home, repo.common_dir, home, os.path.realpath("/etc/resolv.conf")), cleared
+    yield from _visible_below(_programs(arguments, env), (*cleared, *secret))
+    yield from _visible_below(
+        (*arguments, repo.home, repo.common_dir, home, os.path.realpath("/etc/resolv.conf")), cleared
     )
     for path in sockets.listening(home):
         yield AccessRule(path, "hide")
@@ -183,7 +177,7 @@ def _rules(
     if inside(sys.prefix, repo.top):
         yield AccessRule(sys.prefix, "read")  # an environment in the worktree is the dispatcher's own program
     yield from (AccessRule(_expanded(path, home), "write") for path in place.writable)
-    # What the logs are checked against must not be read as a cache.
+    # The logs are checked against these folders.
     yield from (
         AccessRule(folder, "read", narrows=True)
         for folder in state.folders(place.env)
@@ -192,17 +186,17 @@ def _rules(
     yield from needs.rules
 
 
-def _programs(words: Sequence[str], env: Mapping[str, str]) -> Iterator[str]:
+def _programs(arguments: Sequence[str], env: Mapping[str, str]) -> Iterator[str]:
     """Yield the folders of programs started in the sandbox.
 
     They are the agent's own, those on PATH, and this package's.
     """
     yield from (sys.prefix, sys.base_prefix, install.plugin_root(), install.import_root())
     yield from env.get("PATH", "").split(os.pathsep)
-    yield from words[:1]
+    yield from arguments[:1]
 
 
-def _found(paths: Iterable[str], hidden: Sequence[AccessRule]) -> Iterator[AccessRule]:
+def _visible_below(paths: Iterable[str], hidden: Sequence[AccessRule]) -> Iterator[AccessRule]:
     """Yield rules that show those of `paths` that are below something hidden.
 
     Each is shown by its real name and by that of a link which leads to it.
@@ -221,7 +215,7 @@ def _found(paths: Iterable[str], hidden: Sequence[AccessRule]) -> Iterator[Acces
             at = os.path.normpath(os.path.join(folder, name))
             folder = os.path.realpath(at) if os.path.islink(at) else at
             if folder != at and lost(at):
-                # A link and not what it leads to: what is hidden there would be seen here.
+                # The link, not its target: hidden files in the target would be visible.
                 yield AccessRule(at, "link", folder)
 
 

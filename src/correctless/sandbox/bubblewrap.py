@@ -10,16 +10,16 @@ from collections.abc import Sequence
 from correctless.sandbox.reach import Reach, nearest
 
 PACKAGE = "bubblewrap"
-# The programs that are needed, and the package each comes in.
+# The programs it needs, and the package of each.
 PROGRAMS = {"bwrap": PACKAGE, "unshare": "util-linux", "mount": "util-linux"}
 
 # Around bubblewrap, so that what is mounted while an agent runs, a stick or another machine's folder, is not visible to it.
 _ALONE = ("--user", "--map-root-user", "--mount", "--propagation", "private")
-# A user namespace of its own also where root starts it: with no capability in the first one, nothing below can be
-# mounted anew. None inside of it: who makes one may leave all mounts behind, and rename what was a mount point before. In a
-# process namespace of its own the agent sees no other process, and all of it ends with the first.
+# A user namespace of its own also where root starts it: without a capability in the first one, nothing below can be
+# remounted. None inside of it: in a nested one the agent could drop all mounts, and rename a former mount point. In a
+# process namespace of its own the agent sees no other process, and all its processes end with the first.
 _NAMESPACES = ("--unshare-user", "--disable-userns", "--unshare-pid", "--unshare-ipc", "--die-with-parent")
-# Of /proc the kernel's settings are root's to write, whatever namespace it is root in.
+# Root in any namespace may write the kernel's settings in /proc.
 _BASE = (
     *("--cap-drop", "ALL", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"),
     *("--remount-ro", "/proc"),
@@ -29,7 +29,7 @@ _BASE = (
 def prefix(programs: Sequence[str], reach: Reach, cwd: str) -> tuple[str, ...]:
     """Return the words to put before a command to confine it to `reach`."""
     bwrap, unshare, mount = programs
-    words = [bwrap, "--seccomp", "9", *_who(), *_NAMESPACES, *_BASE]
+    options = [bwrap, "--seccomp", "9", *_who(), *_NAMESPACES, *_BASE]
     frozen: list[str] = []
     lines = []
     by_path = {rule.path: rule for rule in reach.rules}
@@ -37,11 +37,11 @@ def prefix(programs: Sequence[str], reach: Reach, cwd: str) -> tuple[str, ...]:
         above = nearest(rule.path, by_path)
         if rule.access == "link":
             if above is None or not above.source:  # else it was made there
-                words += ["--symlink", rule.source, rule.path]
+                options += ["--symlink", rule.source, rule.path]
         elif rule.access == "hide" and not rule.source:
             kind = _kind(rule.path)
             if stat.S_ISDIR(kind):
-                words += ["--tmpfs", rule.path]
+                options += ["--tmpfs", rule.path]
                 frozen += ["--remount-ro", rule.path]
             elif stat.S_ISSOCK(kind):
                 # Sockets come and go, and bubblewrap would fail where one has gone.
@@ -51,12 +51,12 @@ def prefix(programs: Sequence[str], reach: Reach, cwd: str) -> tuple[str, ...]:
                     f"{hidden} 2>/dev/null || test ! -S {path} || {{ echo 'cannot hide' {path} >&2; exit 1; }}"
                 )
             elif kind:
-                words += ["--ro-bind", reach.empty, rule.path]
+                options += ["--ro-bind", reach.empty, rule.path]
         else:
             bind = "--bind" if rule.access == "write" else "--ro-bind"
-            words += [bind, rule.source or rule.path, rule.path]
-    # Frozen last: before, the mount points of what is shown inside of a hidden folder are made in it.
-    whole = shlex.join((*words, *frozen, "--chdir", cwd, "--"))
+            options += [bind, rule.source or rule.path, rule.path]
+    # Frozen last: before that, mount points are made inside of hidden folders.
+    whole = shlex.join((*options, *frozen, "--chdir", cwd, "--"))
     lines.append(f'exec {whole} "$@" 9<{shlex.quote(reach.filter)}')  # it wants the filter as an open file
     return (unshare, *_ALONE, "/bin/sh", "-c", "\n".join(lines), "sh")
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 
 from correctless.base import below
-from correctless.sandbox.reach import AccessRule, inside
+from correctless.sandbox.reach import AccessRule, inside, names_in
 
 # Below the home folder; each is hidden whole.
 _AT_HOME = (
@@ -17,18 +17,8 @@ _AT_HOME = (
     *(".config/gh", ".config/hub", ".config/glab-cli", ".config/tea", ".config/git/credentials"),
     *(".local/share/keyrings", ".local/share/kwalletd", ".gnome2/keyrings", ".password-store", ".config/op"),
     *(".config/1Password", ".config/Bitwarden", ".config/Bitwarden CLI", ".config/keepassxc", ".vault-token"),
-    *(
-        ".aws",
-        ".azure",
-        ".config/gcloud",
-        ".config/doctl",
-        ".config/sops",
-        ".age",
-        ".config/hcloud",
-        ".oci",
-        ".kube",
-        ".terraform.d",
-    ),
+    *(".aws", ".azure", ".config/gcloud", ".config/doctl", ".config/sops", ".age", ".config/hcloud", ".oci"),
+    *(".kube", ".terraform.d"),
     *(".docker", ".config/containers/auth.json", ".config/rclone", ".s3cfg", ".boto"),
     *(".pypirc", ".cargo/credentials", ".cargo/credentials.toml", ".gem/credentials"),
     *(".m2/settings-security.xml", ".nuget/NuGet", ".pgpass", ".my.cnf"),
@@ -37,33 +27,20 @@ _AT_HOME = (
     *(".python_history", ".psql_history", ".mysql_history", ".local/share/fish", ".Xauthority"),
     *(".cache/git/credential", ".git-credential-cache"),
     # Logins and conversations of agents: `agents.state` shows a program its own.
-    *(
-        ".claude",
-        ".claude.json",
-        ".codex",
-        ".gemini",
-        ".qwen",
-        ".local/share/opencode",
-        ".config/github-copilot",
-    ),
+    *(".claude", ".claude.json", ".codex", ".gemini", ".qwen", ".local/share/opencode"),
+    ".config/github-copilot",
     *("Library/Keychains", "Library/Cookies", "Library/Application Support/Google/Chrome"),
     *("Library/Application Support/Firefox", "Library/Application Support/gh"),
 )
-# These mostly say where packages come from. One with a login is hidden.
+# These mostly name package sources. One with a login is hidden.
 _PERHAPS = {".npmrc": rb"_auth|_password", ".yarnrc.yml": rb"npmAuth", ".yarnrc": rb"_auth"}
-# Of ~/.ssh what is not secret and is needed to verify a host.
+# The files of ~/.ssh that are not secret and are needed to verify a host.
 _PUBLIC = re.compile(r"(?:known_hosts.*|config|.*\.pub)\Z")
 _SYSTEM = ("/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-", "/etc/sudoers", "/etc/sudoers.d")
 # Variables that move one of the above elsewhere.
 _MOVED = (
-    *(
-        "GNUPGHOME",
-        "GH_CONFIG_DIR",
-        "NETRC",
-        "PASSWORD_STORE_DIR",
-        "AWS_SHARED_CREDENTIALS_FILE",
-        "AWS_CONFIG_FILE",
-    ),
+    *("GNUPGHOME", "GH_CONFIG_DIR", "NETRC", "PASSWORD_STORE_DIR"),
+    *("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"),
     *("CLOUDSDK_CONFIG", "AZURE_CONFIG_DIR", "KUBECONFIG", "DOCKER_CONFIG", "PGPASSFILE"),
     *("GOOGLE_APPLICATION_CREDENTIALS", "XAUTHORITY"),
 )
@@ -86,10 +63,10 @@ _IDENTITY = re.compile(
 # A path in a setting, wherever it begins: behind `-i`, in quotes, in a function of the shell.
 _PATH = re.compile(r"""(?:~|%d|\$HOME|\$\{HOME\})?/[^\s"';(){}|&<>]*|"([^"]+)"|'([^']+)'""")
 _INCLUDE = re.compile(r"^\s*Include\s*[ =]\s*(.+)$", re.IGNORECASE | re.MULTILINE)
-# What the keys of git's settings end with that name keys, logins, or commands with paths of them.
+# Ends of git's keys that name key files, logins, or commands with their paths.
 _HOLD_PATHS = (".signingkey", ".sshcommand", ".helper", ".cookiefile", ".sslkey", ".sslcert", ".sshkey")
 _MOST = 100  # files of ssh's configuration
-_LARGEST = 1 << 20  # bytes of one file that are looked at
+_LARGEST = 1 << 20  # bytes of one file that are read
 
 
 def rules(env: Mapping[str, str], named: Mapping[str, str], own: str = "") -> Iterator[AccessRule]:
@@ -106,13 +83,13 @@ def rules(env: Mapping[str, str], named: Mapping[str, str], own: str = "") -> It
             for target in _linked(path, deep=os.path.basename(path) == ".ssh"):
                 if not any(inside(each, target) for each in map(os.path.realpath, homes)):
                     yield AccessRule(target, "hide")
-        for name in _names(os.path.join(home, ".ssh")):
+        for name in names_in(os.path.join(home, ".ssh")):
             if _PUBLIC.match(name):
                 yield AccessRule(os.path.join(home, ".ssh", name), "read")
-        # Claude Code itself, where it was installed for this person alone.
+        # Claude Code itself, where it is installed for this user alone.
         yield AccessRule(os.path.join(home, ".claude", "local"), "read")
-        ssh_words = _in_words(env.get("GIT_SSH_COMMAND", ""), home)
-        for path in (*_identities(home), *_of_git(named, home), *ssh_words):
+        ssh_keys = _files_in(env.get("GIT_SSH_COMMAND", ""), home)
+        for path in (*_identities(home), *_of_git(named, home), *ssh_keys):
             yield AccessRule(path, "hide")
     for variable in _MOVED:
         for path in env.get(variable, "").split(os.pathsep) if variable not in allowed else ():
@@ -121,17 +98,6 @@ def rules(env: Mapping[str, str], named: Mapping[str, str], own: str = "") -> It
     for path in (*_SYSTEM, *_host_keys()):
         if os.access(path, os.R_OK):  # by root
             yield AccessRule(path, "hide")
-
-
-def own_home() -> str:
-    """Return the home folder in the user database, whatever HOME is.
-
-    "" where it has none.
-    """
-    try:
-        return pwd.getpwuid(os.getuid()).pw_dir
-    except KeyError:
-        return ""
 
 
 def _user() -> str:
@@ -156,11 +122,11 @@ def _hidden(home: str, env: Mapping[str, str], allowed: Collection[str]) -> Iter
 
 
 def _linked(folder: str, *, deep: bool) -> Iterator[str]:
-    """Yield what links in a folder lead to: its files are often stored elsewhere and linked."""
+    """Yield the targets of links in a folder: credentials are often stored elsewhere and linked."""
     folders, most = [folder], _MOST
     while folders and most:
         current, most = folders.pop(), most - 1
-        for name in _names(current):
+        for name in names_in(current):
             path = os.path.join(current, name)
             if os.path.islink(path) and os.path.exists(path) and not _PUBLIC.match(name):
                 yield os.path.realpath(path)
@@ -169,50 +135,50 @@ def _linked(folder: str, *, deep: bool) -> Iterator[str]:
 
 
 def _host_keys() -> Iterator[str]:
-    for name in _names("/etc/ssh"):
+    for name in names_in("/etc/ssh"):
         if name.endswith("_key"):
             yield os.path.join("/etc/ssh", name)
 
 
 def _identities(home: str) -> Iterator[str]:
-    """The key files that ssh's configuration names elsewhere, and what that includes."""
+    """Yield the key files that ssh's configuration and its included files name."""
     ssh = os.path.join(home, ".ssh")
     files = [os.path.join(ssh, "config"), "/etc/ssh/ssh_config"]
     for file in files:  # grows while it is read
         text = _head(file).decode("utf-8", "replace")
-        for words in _INCLUDE.findall(text) if len(files) < _MOST else ():
-            for word in words.split():
-                pattern = os.path.join(os.path.dirname(file), os.path.expanduser(word.strip('"')))
+        for patterns in _INCLUDE.findall(text) if len(files) < _MOST else ():
+            for pattern_text in patterns.split():
+                pattern = os.path.join(os.path.dirname(file), os.path.expanduser(pattern_text.strip('"')))
                 files += [each for each in sorted(glob.glob(pattern)) if each not in files]
         for option in _IDENTITY.findall(text):
-            yield from _in_words(option, home)
+            yield from _files_in(option, home)
 
 
 def _of_git(named: Mapping[str, str], home: str) -> Iterator[str]:
-    """The files git's configuration names: signing keys, credential stores, keys for ssh."""
+    """Yield the files that git's configuration names: signing keys, credential stores, ssh keys."""
     for key, value in named.items():
         if key.endswith(_HOLD_PATHS):
-            yield from _in_words(value, home)
+            yield from _files_in(value, home)
 
 
-def _in_words(command: str, home: str) -> Iterator[str]:
-    """Every file that a path in a setting names, with blanks in it only where it is quoted; no programs."""
+def _files_in(command: str, home: str) -> Iterator[str]:
+    """Yield every file, but no program, that a setting names; a path with blanks must be quoted."""
     for match in _PATH.finditer(command):
         quoted = match[1] or match[2] or ""
         yield from _private(quoted or match[0], home)
         if quoted:
-            yield from _in_words(quoted, home)
+            yield from _files_in(quoted, home)
 
 
 def _private(path: str, home: str) -> Iterator[str]:
     path = path.replace("%d", home).replace("${HOME}", home).replace("$HOME", home)
     path = path.replace("%u", _user())
     path = home + path[1:] if path.startswith("~/") else path
-    # a public key is named where the private one is meant
+    # the public key's name also stands for the private one
     path = path.removesuffix(".pub")
     if not os.path.isabs(path):
         return
-    # What ssh fills in, such as a user or a host, is anything.
+    # ssh replaces these by a user or a host: any text.
     filled = re.sub(r"%[a-zA-Z]", "*", glob.escape(path))
     for each in (path,) if filled == glob.escape(path) else sorted(glob.glob(filled))[:_MOST]:
         if os.path.isfile(each) and not os.access(each, os.X_OK):
@@ -224,10 +190,3 @@ def _head(path: str) -> bytes:
         return below.read(os.path.realpath(path), _LARGEST)
     except OSError:
         return b""
-
-
-def _names(folder: str) -> list[str]:
-    try:
-        return sorted(os.listdir(folder))
-    except OSError:
-        return []

@@ -13,9 +13,9 @@ from contextlib import suppress
 from correctless.base import below
 from correctless.base.exits import REFUSED, Stop
 from correctless.project.git import Repo, before
-from correctless.sandbox.reach import AccessRule, inside
+from correctless.sandbox.reach import AccessRule, inside, names_in
 
-# Each of these decides what git does, for everybody who uses the repository afterwards.
+# Each of these decides what git does for every later user of the repository.
 _DECIDES = (
     *("config", "config.worktree", "hooks", "info", "commondir", "gitdir", "shallow"),
     *("packed-refs", "worktrees"),
@@ -27,7 +27,7 @@ _FOLDERS = (
     *("objects/info", "objects/pack", "refs/tags", "refs/remotes", "refs/replace"),
 )
 _HOOKS = "core.hookspath"
-_NAMES = ("path", "file", "dir", "template")  # what the keys of settings end with that name a file or folder
+_NAMES = ("path", "file", "dir", "template")  # ends of git's keys that name a file or folder
 _FILES = ("packed-refs", "config.worktree")
 _SIBLINGS = 256  # branches beside the run's that get a rule each; of more, only those in other folders
 _LONGEST = 1 << 14  # bytes of a file with one path
@@ -45,19 +45,19 @@ def rules(repo: Repo, branch: str, settings: Mapping[str, str]) -> Iterator[Acce
     link = os.path.join(repo.top, ".git")
     refuse_link(repo)
     if os.path.isfile(link):  # of a linked worktree, and of a submodule
-        yield _kept(link)
+        yield _read_only(link)
     for folder in dict.fromkeys((own, common)):
         for name in _DECIDES:
-            yield _kept(os.path.join(folder, name))
+            yield _read_only(os.path.join(folder, name))
     yield AccessRule(own, "write")  # of a linked worktree it is in the `worktrees` of the other
     yield from _objects(os.path.join(common, "objects"))
     for refs in ("refs", "logs/refs"):
         # git writes a ref by a rename: its folder is writable and what is beside it is not. Beside the branch that is refs/stash.
         yield from _alone(os.path.join(common, refs), "stash")
-        yield _kept(os.path.join(common, refs, "heads"))
+        yield _read_only(os.path.join(common, refs, "heads"))
         yield from _alone(*os.path.split(os.path.join(common, refs, "heads", branch)))
     for path in (*before.included(repo), *_named(repo, settings), *_worktrees_in(repo)):
-        yield _kept(path)
+        yield _read_only(path)
 
 
 def refuse_link(repo: Repo) -> None:
@@ -77,9 +77,9 @@ def refuse_link(repo: Repo) -> None:
 
 
 def prepare(repo: Repo, branch: str, settings: Mapping[str, str]) -> None:
-    """Create what must exist to be protected, or to be written in.
+    """Create the files and folders that must exist to be protected or to be writable.
 
-    git makes it as it needs it.
+    git would create them when it needs them.
     """
     common = repo.common_dir
     folders = [os.path.join(common, name) for name in _FOLDERS]
@@ -92,37 +92,37 @@ def prepare(repo: Repo, branch: str, settings: Mapping[str, str]) -> None:
         if not os.path.isdir(folder):
             below.make_folder(common, folder)
     files = [*(os.path.join(common, name) for name in _FILES), os.path.join(repo.git_dir, _FILES[-1])]
-    files += [*(path for path in before.included(repo) if _is_git_s(repo, path)), *(named - hooks)]
+    files += [*(path for path in before.included(repo) if _in_git_folders(repo, path)), *(named - hooks)]
     for path in files:
         with suppress(FileExistsError, FileNotFoundError), open(path, "xb"):
             pass
     _unpack(common, "refs/heads/" + branch)
 
 
-def _kept(path: str) -> AccessRule:
-    # Nothing in here is a reason to show more: what an earlier attempt left may lead anywhere.
+def _read_only(path: str) -> AccessRule:
+    # It only takes access away: links from an earlier attempt may lead anywhere.
     return AccessRule(path, "read", narrows=True)
 
 
 def _named(repo: Repo, settings: Mapping[str, str]) -> Iterator[str]:
-    """What of git's folders the configuration names, such as its hooks: it is obeyed like the configuration."""
+    """Yield the paths in git's folders that its configuration names, such as its hooks."""
     for key, value in settings.items():
         paths = [_of_worktree(repo, each) for each in value.split("\n")] if key.endswith(_NAMES) else []
-        yield from (path for path in paths if _is_git_s(repo, path))
+        yield from (path for path in paths if _in_git_folders(repo, path))
 
 
 def _of_worktree(repo: Repo, value: str) -> str:
     return os.path.normpath(os.path.join(repo.top, os.path.expanduser(value)))
 
 
-def _is_git_s(repo: Repo, path: str) -> bool:
+def _in_git_folders(repo: Repo, path: str) -> bool:
     return any(path != folder and inside(path, folder) for folder in (repo.common_dir, repo.git_dir))
 
 
 def _worktrees_in(repo: Repo) -> Iterator[str]:
     """Yield other worktrees inside of this one."""
     folder = os.path.join(repo.common_dir, "worktrees")
-    for name in _names(folder):
+    for name in names_in(folder):
         with suppress(OSError):
             content = below.read(os.path.join(folder, name, "gitdir"), _LONGEST, root=repo.common_dir)
             top = os.path.dirname(os.path.normpath(os.fsdecode(content.rstrip(b"\r\n"))))
@@ -165,25 +165,18 @@ def _packed(common: str) -> bytes:
 
 
 def _alone(folder: str, name: str) -> Iterator[AccessRule]:
-    """Of a folder one entry, which may be missing."""
+    """Yield rules that make one entry of a folder writable; it may be missing."""
     yield AccessRule(folder, "write")
-    for other in _names(folder)[:_SIBLINGS]:
+    for other in names_in(folder)[:_SIBLINGS]:
         if other != name:
-            yield _kept(os.path.join(folder, other))
+            yield _read_only(os.path.join(folder, other))
 
 
 def _objects(objects: str) -> Iterator[AccessRule]:
-    """New objects can be added; packs that are there can be neither removed nor changed."""
+    """Yield rules to add objects; existing packs cannot be removed or changed."""
     yield AccessRule(objects, "write")
-    yield _kept(os.path.join(objects, "info"))
+    yield _read_only(os.path.join(objects, "info"))
     pack = os.path.join(objects, "pack")
-    names = _names(pack)
-    for name in names if len(names) <= _PACKS else ("",):
-        yield _kept(os.path.join(pack, name))
-
-
-def _names(folder: str) -> list[str]:
-    try:
-        return sorted(os.listdir(folder))
-    except OSError:
-        return []
+    packs = names_in(pack)
+    for name in packs if len(packs) <= _PACKS else ("",):
+        yield _read_only(os.path.join(pack, name))

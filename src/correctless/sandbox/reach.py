@@ -55,11 +55,11 @@ class Reach:
 
     def of(self, path: str) -> Access:
         """Return the access to a path, by its real name."""
-        found: Access = "read"
+        access: Access = "read"
         for rule in self.rules:  # sorted: the deepest comes last
             if rule.access != "link" and inside(path, rule.path):
-                found = rule.access
-        return found
+                access = rule.access
+        return access
 
 
 def arrange(rules: Iterable[AccessRule]) -> tuple[AccessRule, ...]:
@@ -75,17 +75,16 @@ def arrange(rules: Iterable[AccessRule]) -> tuple[AccessRule, ...]:
     for path in sorted(by_path, key=parts):
         rule = by_path[path]
         above = nearest(path, arranged)
-        shown = (
-            above is not None and above.source != ""
-        )  # what is here is seen only where a rule shows it again
+        # Another folder is shown above it: a path is visible only where a rule shows it again.
+        replaced = above is not None and above.source != ""
         visible = above is None or not (above.source or above.access == "hide")
         if visible and (
             rule.access == "link" or (rule.source and rule.access == "read" and os.path.islink(path))
         ):
-            continue  # a link that is seen as it is leads there by itself, and bwrap would follow it
-        if not rule.source and rule.access == ("hide" if shown else above.access if above else "read"):
+            continue  # a visible link already leads there, and bwrap would follow it
+        if not rule.source and rule.access == ("hide" if replaced else above.access if above else "read"):
             continue
-        if above is not None and above.access == "write" and not shown:
+        if above is not None and above.access == "write" and not replaced:
             folder = os.path.dirname(path)
             pins = []
             while folder != above.path:
@@ -97,9 +96,9 @@ def arrange(rules: Iterable[AccessRule]) -> tuple[AccessRule, ...]:
 
 
 def _resolved(rules: Iterable[AccessRule]) -> dict[str, AccessRule]:
-    # Most of what could be is not there: cheaper to ask than the real path of each.
-    given = [rule for rule in rules if rule.source or os.path.lexists(rule.path)]
-    # Each folder is looked at once for one arrangement, and no longer: its answers are of one moment.
+    # Most of these paths do not exist: checking that is cheaper than the real path of each.
+    existing = [rule for rule in rules if rule.source or os.path.lexists(rule.path)]
+    # Cached only for this call: later the links may differ.
     is_link = cache(os.path.islink)
 
     @cache
@@ -110,29 +109,29 @@ def _resolved(rules: Iterable[AccessRule]) -> dict[str, AccessRule]:
         at = os.path.join(real(folder), name)
         return os.path.realpath(at) if is_link(at) else at
 
-    writable = {real(rule.source or rule.path) for rule in given if rule.access == "write"}
+    writable = {real(rule.source or rule.path) for rule in existing if rule.access == "write"}
 
     def planted(path: str) -> bool:
         return any(inside(link, folder) for link in _links(path, is_link) for folder in writable)
 
     by_path: dict[str, AccessRule] = {}
     narrow: dict[str, AccessRule] = {}
-    for rule in given:
+    for rule in existing:
         folder, name = os.path.split(rule.path)
         path = os.path.join(real(folder), name) if rule.source else real(rule.path)
         source = real(rule.source) if rule.source else ""
-        found = AccessRule(path, rule.access, source)
+        resolved = AccessRule(path, rule.access, source)
         if rule.access == "link" or (rule.access == "hide" and os.path.lexists(path)):
-            by_path[path] = found
+            by_path[path] = resolved
         elif rule.source:
             if not planted(rule.source):
-                by_path[path] = found
+                by_path[path] = resolved
         elif os.path.lexists(path):
             if rule.narrows or planted(rule.path):
-                narrow[path] = found
+                narrow[path] = resolved
             else:
                 narrow.pop(path, None)
-                by_path[path] = found
+                by_path[path] = resolved
     for rule in narrow.values():
         above = by_path.get(rule.path) or nearest(rule.path, by_path)
         now: Access = "read" if above is None else "hide" if above.source else above.access
@@ -142,9 +141,9 @@ def _resolved(rules: Iterable[AccessRule]) -> dict[str, AccessRule]:
 
 
 def _links(path: str, is_link: Callable[[str], bool]) -> Iterator[str]:
-    """The links a path leads through, each by the real name of its folder."""
-    at, pending, seen = os.sep, path.split(os.sep)[::-1], 0
-    while pending and seen < _MOST_LINKS:
+    """Yield the links in a path, each by the real name of its folder."""
+    at, pending, count = os.sep, path.split(os.sep)[::-1], 0
+    while pending and count < _MOST_LINKS:
         name = pending.pop()
         if name == os.pardir:
             at = os.path.dirname(at)
@@ -154,14 +153,14 @@ def _links(path: str, is_link: Callable[[str], bool]) -> Iterator[str]:
                 at = step
                 continue
             yield step
-            seen += 1
+            count += 1
             leads = os.readlink(step)
             at = os.sep if os.path.isabs(leads) else at
             pending += leads.split(os.sep)[::-1]
 
 
 def make_room(rules: Iterable[AccessRule]) -> None:
-    """Prepare what is mounted inside of a folder that agents wrote in before.
+    """Prepare the mount points inside of a folder that agents wrote in before.
 
     Links in the way are removed, because bwrap would follow one out of all bounds. Links that a rule shows
     are created.
@@ -200,3 +199,11 @@ def nearest(path: str, rules: Mapping[str, AccessRule]) -> AccessRule | None:
             return rules[above]
         path = above
     return None
+
+
+def names_in(folder: str) -> list[str]:
+    """Return the names in a folder, sorted; none where it cannot be listed."""
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []

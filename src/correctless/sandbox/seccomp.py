@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import struct
 
-# Kinds of machine as the kernel tells them (AUDIT_ARCH) -> the first of add_key, request_key, keyctl: three in a row everywhere.
+# Kind of machine (the kernel's AUDIT_ARCH) -> number of add_key; request_key and keyctl follow it everywhere.
 _MACHINES = {
     0xC000003E: 248,  # x86-64
     0x40000003: 286,  # its 32-bit programs

@@ -30,8 +30,8 @@ def listening(home: str) -> Iterator[str]:
         lines = []  # macOS
     for line in lines:
         # Num RefCount Protocol Flags Type St Inode Path
-        words = line.split(None, 7)
-        if len(words) == 8 and words[7].startswith("/"):
-            yield words[7]
+        columns = line.split(None, 7)
+        if len(columns) == 8 and columns[7].startswith("/"):
+            yield columns[7]
     for name in _KNOWN if os.path.isabs(home) else ():
         yield os.path.join(home, name)

@@ -18,7 +18,7 @@ _REACHED = "reached "
 
 @dataclass(frozen=True, slots=True)
 class SandboxTrial:
-    """What was tried, and what of it was possible."""
+    """Actions that were tried, and those that were possible."""
 
     tries: tuple[str, ...]
     possible: tuple[str, ...]
@@ -26,9 +26,9 @@ class SandboxTrial:
 
 
 def leave(sandbox: Sandbox, place: SandboxPlace, token: str, env: Mapping[str, str]) -> SandboxTrial:
-    """Try to write and to read from inside what no agent may.
+    """Try from inside what no agent may write or read.
 
-    Nothing remains: what a hole lets through is removed.
+    Files that a gap lets through are removed.
     """
     tries = dict(_tries(place, sandbox, f".correctless-trial-{token}"))
     lines = [
@@ -61,7 +61,7 @@ def leave(sandbox: Sandbox, place: SandboxPlace, token: str, env: Mapping[str, s
 
 
 def _tries(place: SandboxPlace, sandbox: Sandbox, name: str) -> Iterator[tuple[str, tuple[str, str]]]:
-    """What is tried -> a command that succeeds where it is possible, and the file that it would leave on this machine."""
+    """Yield each action with a command that succeeds where it is possible, and the file that it would leave."""
     repo = place.repo
     folders = {
         "write a log": os.path.join(repo.home, ARTIFACTS),

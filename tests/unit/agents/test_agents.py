@@ -316,12 +316,12 @@ def test_a_command_gets_the_prompt_and_its_output_is_the_answer(task: Task, tmp_
         ("print('answer'); exit(3)", "exit code 3"),
         (
             "import sys; sys.exit('no key\\x1b[2J')",
-            "exit code 1; the answer is empty; it said: no key\\x1b[2J",
+            "exit code 1; the answer is empty; standard error: no key\\x1b[2J",
         ),
         ("print()", "the answer is empty"),
         (
             "import time; print('half', flush=True); time.sleep(60)",
-            "nothing was heard for 0.5 s (idle limit)",
+            "no output for 0.5 s (idle limit)",
         ),
         ("import os; os.kill(os.getpid(), 9)", "exit code -9; the answer is empty"),
         (
@@ -473,7 +473,7 @@ def test_the_raw_stream_is_kept_with_what_went_to_standard_error(
 
 
 def hear(stream: Stream, event: Mapping[str, Any]) -> list[Activity]:
-    return list(stream.hear(OutputLine("out", json.dumps(event).encode())))
+    return list(stream.feed(OutputLine("out", json.dumps(event).encode())))
 
 
 def test_only_the_last_of_many_long_answers_is_held(task: Task) -> None:
@@ -515,7 +515,7 @@ def test_a_count_of_thousands_of_digits_can_be_told(task: Task) -> None:
     most = b"9" * 4300
     part = b'{"inputTokens": %s, "outputTokens": %s}' % (most, most)
     line = b'{"type": "result", "result": "x", "model_usage_since_last_result": {"m": %s}}' % part
-    told = list(Stream(task).hear(OutputLine("out", line)))
+    told = list(Stream(task).feed(OutputLine("out", line)))
     assert next(one.text for one in told if one.kind == "usage").startswith("999999999999999 tokens")
 
 
@@ -535,9 +535,9 @@ def test_messages_of_over_8_mib_together_fail_the_attempt_and_a_sub_agents_do_no
 
 def test_a_watcher_hears_of_twenty_unreadable_lines_and_all_are_counted(task: Task) -> None:
     stream = Stream(task)
-    told = [one.text for _ in range(50) for one in stream.hear(OutputLine("out", b"x"))]
+    told = [one.text for _ in range(50) for one in stream.feed(OutputLine("out", b"x"))]
     assert len(told) == 20
-    assert told[-1].endswith("of more such lines nothing is said")
+    assert told[-1].endswith("further ones are not reported")
     assert "unreadable lines: 50" in stream.outcome(End(0, True, None)).reason
 
 
@@ -584,7 +584,7 @@ def test_extra_usage_that_must_not_be_is_a_pause_until_the_window_that_is_used_u
     assert outcome(**month, unifiedWindows="soon").resume_at is None
 
 
-TOO_MUCH = "it wrote more than 100,000 bytes; the stream has no init line; there is no result line; unreadable lines: 11"
+TOO_MUCH = "it wrote more than 100,000 bytes; the stream has no init line; the stream has no result line; unreadable lines: 11"
 
 
 def test_an_attempt_that_writes_without_end_is_ended(task: Task, tmp_path: Path) -> None:

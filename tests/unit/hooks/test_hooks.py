@@ -17,7 +17,7 @@ from conftest import Git
 from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.hooks import client
-from correctless.hooks.prompt import Prompt, heard
+from correctless.hooks.prompt import Prompt, record_answer
 from patience import PATIENCE
 from places import ROOT
 from project import Project
@@ -182,7 +182,7 @@ def test_a_prompt_of_a_sub_agent_or_with_too_few_digits_is_refused(
     assert project.run().returncode == exits.PERSON
     prompt = Prompt(text, str(project.top), inside, "")
     with pytest.raises(Stop, match=why):
-        heard(prompt, project.env, [HOOK, PLAIN], datetime.now(UTC))
+        record_answer(prompt, project.env, [HOOK, PLAIN], datetime.now(UTC))
 
 
 def test_a_sentence_with_anything_around_it_is_no_answer() -> None:
@@ -193,7 +193,7 @@ def test_a_sentence_with_anything_around_it_is_no_answer() -> None:
         f"> {WORDS}",
         f"please\n{WORDS}",
     ):
-        assert heard(Prompt(text, "/", False, ""), {}, [HOOK, PLAIN], datetime.now(UTC)) is None
+        assert record_answer(Prompt(text, "/", False, ""), {}, [HOOK, PLAIN], datetime.now(UTC)) is None
 
 
 FIRE = b'{"type":"system","subtype":"scheduled_task_fire"}'

@@ -107,7 +107,7 @@ class Work:
 
 
 def answer(logs: paths.Logs, kind: str, *, channel: str = "terminal", by: str = "Ada") -> None:
-    branch, found = gate.asked(logs)
+    branch, found = gate.load(logs)
     _, found = open_set.close_gate(logs, branch, found, token="t" * 32, now=utcnow())
     assert found.closing is not None
     open_set.answer(logs, found.closing.digest, kind=kind, by=by, channel=channel, note="no", now=utcnow())
@@ -492,7 +492,7 @@ def test_a_forged_closing_that_names_inherited_lines_covers_none_of_them(left_op
     with pytest.raises(Stop, match="are not the ones that were shown"):
         here(left_open.top)
     # Without the anchors' word, too, it covers nothing.
-    found = gate.asked(mine.logs)[1].waiting
+    found = gate.load(mine.logs)[1].waiting
     assert [(each.branch, each.decision.default_applied) for each in found] == [("", "b"), *OPEN]
 
 

@@ -247,7 +247,7 @@ CASES = (
     Case("a bot's thread answered at an older head", "bots", {"threads": (thread(seconds=901),)}),
     Case("a bot's thread opened at this head and answered", "", {"threads": (thread(seconds=901, opened_at=HEAD),)}),
     Case("a bot's thread opened at this head without an answer", "bots", {"threads": (thread("helperbot", opened_at=HEAD),)}),
-    Case("a bot's thread answered at a time without zone", "bots", {"threads": (replace(thread(), last=replace(remark(), made=ago(100).replace(tzinfo=None))),)}),
+    Case("a bot's thread answered at a time without zone", "bots", {"threads": (replace(thread(), last=replace(remark(), created=ago(100).replace(tzinfo=None))),)}),
     Case("since when the head is there is unknown, and it matters", "bots", {"threads": (thread(),), "head_since": Why()}),
     Case("since when the head is there is unknown, and it does not matter", "", {"head_since": Why()}),
     Case("the bot's name in another spelling", "bots", {"threads": (thread("helperbot", by="HelperBot[bot]"),)}),

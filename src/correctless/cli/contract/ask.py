@@ -6,7 +6,6 @@ They are pin, status, authorize, merge and board. A permit is recorded before it
 from __future__ import annotations
 
 import os
-import sys
 from typing import Any
 
 import click
@@ -16,9 +15,9 @@ from correctless.base.clock import utcnow
 from correctless.base.exits import Stop
 from correctless.base.files import replace_file
 from correctless.cli.contract import plain_authorize
-from correctless.cli.contract.options import json_option, run_option
-from correctless.cli.contract.session import clause_values, echo, echo_json, there, token
-from correctless.cli.values import ANY, COUNT
+from correctless.cli.contract.options import run_option
+from correctless.cli.contract.session import clause_values, echo, echo_json, open_session, token
+from correctless.cli.values import ANY, COUNT, json_option
 from correctless.runcontract.act.permits import Decided
 from correctless.runcontract.document import contract_file
 from correctless.runcontract.ledger import store
@@ -32,11 +31,11 @@ from correctless.runcontract.ledger.store import ContractSnapshot
 @run_option
 def pin(run_id: str | None) -> int:
     """Store a copy of the granted text and enforce it."""
-    at = there(run_id)
+    session = open_session(run_id)
 
-    def make(kept: ContractSnapshot) -> list[Record]:
-        state, here = kept.case.state, kept.case.current
-        if here.contract is None or state.phase in ("draft", "surfaced", "closed", "void", "expired"):
+    def make(snapshot: ContractSnapshot) -> list[Record]:
+        state, document = snapshot.case.state, snapshot.case.current
+        if document.contract is None or state.phase in ("draft", "surfaced", "closed", "void", "expired"):
             why = f": {state.why}" if state.why else ""
             raise Stop(
                 exits.PERSON,
@@ -47,17 +46,17 @@ def pin(run_id: str | None) -> int:
                 exits.PERSON,
                 "nothing was granted, so there is nothing to pin. Grant an ask: correctless contract answer",
             )
-        if state.pin_live and state.pinned == here.digest:
+        if state.pin_live and state.pinned == document.digest:
             return []
-        return [Pin(here.digest, {flip.id: flip.gates for flip in here.contract.flips.flip})]
+        return [Pin(document.digest, {flip.id: flip.gates for flip in document.contract.flips.flip})]
 
-    kept = at.add(make)
-    data = store.bytes_of(at.place.contract) or b""
-    if contract_file.digest_of(data) != kept.case.state.pinned:
+    snapshot = session.add(make)
+    data = store.bytes_of(session.place.contract) or b""
+    if contract_file.digest_of(data) != snapshot.case.state.pinned:
         raise Stop(exits.REFUSED, "contract.md changed while it was being pinned. Restore it, then pin again")
-    store.pin_file(at.place, data)
+    store.pin_file(session.place, data)
     echo(
-        f"{at.place.run} is active, pinned at {kept.case.state.pinned[:12]} (assurance: {store.assurance(kept)})"
+        f"{session.place.run} is active, pinned at {snapshot.case.state.pinned[:12]} (assurance: {store.assurance(snapshot)})"
     )
     return exits.OK
 
@@ -70,32 +69,29 @@ def status(run_id: str | None, as_json: bool) -> int:
 
     Shows state, answers, budgets, flips and open escalations. Exit 3 when this cannot be checked.
     """
-    at = there(run_id)
-    kept = at.load()
-    values = _status(kept)
+    session = open_session(run_id)
+    snapshot = session.load()
+    values = _status(snapshot)
     if as_json:
         echo_json(values)
     else:
         _say_status(values)
-    return exits.REFUSED if kept.case.faults else exits.OK
+    return exits.REFUSED if snapshot.case.faults else exits.OK
 
 
-def _status(kept: ContractSnapshot) -> dict[str, Any]:
-    state, contract = kept.case.state, kept.case.current.contract
+def _status(snapshot: ContractSnapshot) -> dict[str, Any]:
+    state, contract = snapshot.case.state, snapshot.case.current.contract
     now = utcnow()
     asks: list[dict[str, Any]] = []
     for grant in contract.grants.grant if contract is not None else ():
         granted = state.answers.granted.get(grant.id)
-        word = "refused" if grant.id in state.answers.answered else "not answered"
-        if granted is not None:
-            word = "granted"
-        elif grant.id in state.answers.revoked:
-            word = "revoked"
+        answer = "refused" if grant.id in state.answers.answered else "not answered"
+        answer = "revoked" if grant.id in state.answers.revoked else answer
         asks.append(
             {
                 "id": grant.id,
                 "action": grant.action,
-                "answer": word,
+                "answer": "granted" if granted is not None else answer,
                 "scope": list(granted.scope) if granted else [],
             }
         )
@@ -107,14 +103,14 @@ def _status(kept: ContractSnapshot) -> dict[str, Any]:
                 "cost_usd": None if spent.cost_usd == float("inf") else spent.cost_usd,
             }
     return {
-        "run": kept.files.run,
+        "run": snapshot.files.run,
         "state": state.phase,
         "why": state.why,
         "frozen": bool(state.open),
-        "digest": kept.case.current.digest,
+        "digest": snapshot.case.current.digest,
         "pinned": state.pinned if state.pin_live else "",
         "not_after": contract.run.not_after.isoformat() if contract is not None else "",
-        "assurance": store.assurance(kept),
+        "assurance": store.assurance(snapshot),
         "asks": asks,
         "excluded": sorted(f"{action}:{item}" for action, item in state.answers.excluded),
         "flips": {id_: flip.phase or "not executed" for id_, flip in state.flips.items()},
@@ -129,7 +125,7 @@ def _status(kept: ContractSnapshot) -> dict[str, Any]:
             }
             for o in state.open
         ],
-        "faults": [clause_values(clause) for clause in kept.case.faults],
+        "faults": [clause_values(clause) for clause in snapshot.case.faults],
     }
 
 
@@ -169,29 +165,14 @@ def _say_status(values: dict[str, Any]) -> None:
 @click.option("--minutes", type=COUNT, help="How long each of them may run.")
 @run_option
 @json_option
-def authorize(
-    kind: str,
-    target: str,
-    pr: str | None,
-    flags: tuple[str, ...],
-    head: str,
-    trigger: str,
-    operator: bool,
-    agents: int,
-    cost_usd: float | None,
-    minutes: int | None,
-    run_id: str | None,
-    as_json: bool,
-) -> int:
+def authorize(**parameters: Any) -> int:
     """Ask whether an action is allowed now.
 
     Exit 0: yes, once, within 60 s; 1: no; 10: needs a human decision; anything else is a no.
 
     KIND is merge --pr N, flip ID, rollback ID --trigger ID (or --operator), spawn --agents N, or other NAME.
     """
-    return plain_authorize.answer(
-        kind, target, pr, flags, head, trigger, operator, agents, cost_usd, minutes, run_id, as_json
-    )
+    return plain_authorize.answer(**parameters)
 
 
 @click.command(epilog="Example: correctless contract merge 412")
@@ -209,20 +190,22 @@ def merge(number: str, head: str, run_id: str | None) -> int:
     """
     from correctless.runcontract.act import authorized_merge, merging
 
-    at = there(run_id)
+    session = open_session(run_id)
     action = Action("merge", number, head=head)
-    found = authorized_merge.merge(at.place, at.repo, action, env=os.environ, clock=utcnow, token=token)
-    match found:
+    outcome = authorized_merge.merge(
+        session.place, session.repo, action, env=os.environ, clock=utcnow, token=token
+    )
+    match outcome:
         case merging.MergedAt():
-            echo(f"merged {number} at {found.head} as {found.commit}")
+            echo(f"merged {number} at {outcome.head} as {outcome.commit}")
             return exits.OK
         case merging.MergeUnknown():
-            said = f"{number} may have been merged: {found.why}. Look at it before you do anything else"
-            raise Stop(exits.PERSON, said)
+            message = f"{number} may have been merged: {outcome.why}. Look at it before you do anything else"
+            raise Stop(exits.PERSON, message)
         case merging.MergeRefused():
-            found = Decided(DENY, found.clauses)
-    plain_authorize.say(action, found)
-    return plain_authorize.CODES[found.verdict]
+            outcome = Decided(DENY, outcome.clauses)
+    plain_authorize.print_decision(action, outcome)
+    return plain_authorize.CODES[outcome.verdict]
 
 
 @click.command(epilog="Example: correctless contract board")
@@ -236,16 +219,16 @@ def board(run_id: str | None, as_json: bool) -> int:
     from correctless.runcontract.judge import board as lights
     from correctless.runcontract.judge import gate_check
 
-    at = there(run_id)
-    kept = at.sound()
-    contract = kept.case.current.contract
+    session = open_session(run_id)
+    snapshot = session.load_valid()
+    contract = snapshot.case.current.contract
     if contract is None:
         raise Stop(exits.REFUSED, "contract.md has faults or gaps. See correctless contract lint")
     now = utcnow()
-    found = lights.lights(
-        contract, kept.case.state.evidence, gate_check.facts(contract, at.repo, utcnow), now
+    gates = lights.lights(
+        contract, snapshot.case.state.evidence, gate_check.facts(contract, session.repo, utcnow), now
     )
-    replace_file(at.place.board, lights.markdown(contract, found, now).encode())
+    replace_file(session.place.board, lights.markdown(contract, gates, now).encode())
     if as_json:
         echo_json(
             [
@@ -255,21 +238,15 @@ def board(run_id: str | None, as_json: bool) -> int:
                     "reasons": list(each.reasons),
                     "at": each.at.isoformat() if each.at else None,
                 }
-                for each in found
+                for each in gates
             ]
         )
     else:
         names = {gate.id: gate.name for gate in contract.gates.gate}
-        if not found:
-            echo(f"the contract {at.place.run} has no gates")
-        for each in found:
-            colour = (
-                click.style(
-                    f"{each.colour:<5}", fg={"GREEN": "green", "AMBER": "yellow"}.get(each.colour, "red")
-                )
-                if sys.stdout.isatty()
-                else f"{each.colour:<5}"
-            )
-            click.echo(colour, nl=False)
+        if not gates:
+            echo(f"the contract {session.place.run} has no gates")
+        for each in gates:
+            colour = {"GREEN": "green", "AMBER": "yellow"}.get(each.colour, "red")
+            click.secho(f"{each.colour:<5}", fg=colour, nl=False)
             echo(f"  {each.gate}  {names[each.gate]}{': ' + '; '.join(each.reasons) if each.reasons else ''}")
-    return exits.OK if all(each.colour == lights.GREEN for each in found) else exits.FINDINGS
+    return exits.OK if all(each.colour == lights.GREEN for each in gates) else exits.FINDINGS

@@ -14,8 +14,9 @@ import click
 from correctless.base import exits
 from correctless.base.clock import utcnow
 from correctless.base.exits import Stop
-from correctless.cli.contract.options import json_option, run_option
-from correctless.cli.contract.session import SHOWN, echo, echo_json, there
+from correctless.cli.contract.options import run_option
+from correctless.cli.contract.session import DIGEST_DIGITS, echo, echo_json, open_session
+from correctless.cli.values import json_option
 from correctless.github.client import repo_of_remote
 from correctless.project import git, person
 from correctless.runcontract.document import contract_file, draft
@@ -26,16 +27,11 @@ from correctless.runcontract.ledger.answers import ask_items
 from correctless.runcontract.ledger.records import Surfaced
 from correctless.runcontract.ledger.store import ContractFiles
 from correctless.syntax.finding import Finding, as_text
-from correctless.syntax.finding import as_json as spelled
+from correctless.syntax.finding import as_json as finding_json
 
 
 @click.command(epilog="Example: correctless contract new --run sessions-cutover")
-@click.option(
-    "--run",
-    "run_id",
-    metavar="ID",
-    help="The run's id; default: made from the branch's name.",
-)
+@click.option("--run", "run_id", metavar="ID", help="The run's id; default: made from the branch's name.")
 @click.option(
     "--from", "known_file", metavar="FILE", help=f"TOML with known values: {', '.join(draft.QUESTIONS)}."
 )
@@ -44,15 +40,15 @@ def new(run_id: str | None, known_file: str | None) -> int:
 
     Values that are not known stay gaps.
     """
-    here = git.find(os.getcwd())
+    repo = git.find(os.getcwd())
     known = _known(known_file) if known_file is not None else {}
     if run_id is not None:
         known["run_id"] = run_id
     guesses = {
-        "run_id": _id_of(here.branch() or ""),
-        "repo": (repo_of_remote(here.remote_url("origin") or "") or "").removeprefix("github.com/"),
-        "base": here.default_branch("origin") or "",
-        "operator": person.name(here, os.environ),
+        "run_id": _id_of(repo.branch() or ""),
+        "repo": (repo_of_remote(repo.remote_url("origin") or "") or "").removeprefix("github.com/"),
+        "base": repo.default_branch("origin") or "",
+        "operator": person.name(repo, os.environ),
     }
     if known_file is None and person.has_terminal() and not person.inside_agent(os.environ):
         for key, question in draft.QUESTIONS.items():
@@ -60,18 +56,15 @@ def new(run_id: str | None, known_file: str | None) -> int:
                 continue
             guess = guesses.get(key, "")
             known[key] = click.prompt(question, default=guess, show_default=bool(guess)).strip()
-    known = {
-        **{key: guess for key, guess in guesses.items() if guess},
-        **{k: v for k, v in known.items() if v},
-    }
+    known = {key: text for key in {**guesses, **known} if (text := known.get(key) or guesses.get(key))}
     if not known.get("run_id"):
         raise Stop(exits.USAGE, "the run has no id. Give it one: correctless contract new --run ID")
-    at = store.files_of(here.home, known["run_id"])
-    store.begin(at, draft.text(known, utcnow()))
-    left = len(contract_file.read(store.bytes_of(at.contract) or b"", at.contract).gaps)
+    files = store.files_of(repo.home, known["run_id"])
+    store.begin(files, draft.text(known, utcnow()))
+    gaps = len(contract_file.read(store.bytes_of(files.contract) or b"", files.contract).gaps)
     echo(
-        f"{os.path.relpath(at.contract)}: a draft with {left} gaps. "
-        f"Replace each {contract_file.GAP}, then: correctless contract lint --run {at.run}"
+        f"{os.path.relpath(files.contract)}: a draft with {gaps} gaps. "
+        f"Replace each {contract_file.GAP}, then: correctless contract lint --run {files.run}"
     )
     return exits.OK
 
@@ -87,18 +80,12 @@ def _known(path: str) -> dict[str, str]:
             table = tomllib.load(file)
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Stop(exits.USAGE, f"{path} cannot be read: {error}. Write TOML") from None
-    found = {}
+    known = {}
     for key, value in table.items():
         if key not in draft.QUESTIONS:
             raise Stop(exits.USAGE, f"{path}: unknown key '{key}'. Allowed: {', '.join(draft.QUESTIONS)}")
-        found[key] = (
-            value
-            if isinstance(value, str)
-            else value.isoformat()
-            if hasattr(value, "isoformat")
-            else str(value)
-        )
-    return found
+        known[key] = str(value.isoformat() if hasattr(value, "isoformat") else value)
+    return known
 
 
 @click.command(epilog="Example: correctless contract lint")
@@ -110,31 +97,31 @@ def lint(file: str | None, run_id: str | None, as_json: bool) -> int:
 
     Exit 1 for any fault and any gap.
     """
-    found = _read(file) if file is not None else _of(there(run_id).place)
+    document = _read(file) if file is not None else _of(open_session(run_id).place)
     if as_json:
         values = {
-            "digest": found.digest,
-            "gaps": len(found.gaps),
-            "findings": [spelled(f) for f in found.findings],
+            "digest": document.digest,
+            "gaps": len(document.gaps),
+            "findings": [finding_json(f) for f in document.findings],
         }
         echo_json(values)
     else:
-        for finding in found.findings:
+        for finding in document.findings:
             echo(as_text(finding))
         echo(
-            f"clean, digest {found.digest}"
-            if found.contract
-            else f"{len(found.faults)} faults, {len(found.gaps)} gaps: still a draft"
+            f"clean, digest {document.digest}"
+            if document.contract
+            else f"{len(document.faults)} faults, {len(document.gaps)} gaps: still a draft"
         )
-    return exits.OK if found.contract is not None else exits.FINDINGS
+    return exits.OK if document.contract is not None else exits.FINDINGS
 
 
-def _of(at: ContractFiles) -> ContractDocument:
+def _of(files: ContractFiles) -> ContractDocument:
     """Read a run's contract and check that it names this run."""
-    path = os.path.relpath(at.contract)
-    found = _read(path)
-    if found.contract is None:
-        return found
+    path = os.path.relpath(files.contract)
+    document = _read(path)
+    if document.contract is None:
+        return document
     faults = [
         Finding(
             path,
@@ -143,13 +130,13 @@ def _of(at: ContractFiles) -> ContractDocument:
             "contract-reference",
             f"'evidence' of {gate.id} is the folder {gate.evidence}. name a file in it",
         )
-        for gate in found.contract.gates.gate
-        if gate.evidence is not None and os.path.isdir(os.path.join(at.home, gate.evidence))
+        for gate in document.contract.gates.gate
+        if gate.evidence is not None and os.path.isdir(os.path.join(files.home, gate.evidence))
     ]
-    if found.contract.run.run_id != at.run:
-        what = f"run_id is '{found.contract.run.run_id}', and the folder is {at.run}. write run_id = \"{at.run}\""
+    if document.contract.run.run_id != files.run:
+        what = f"run_id is '{document.contract.run.run_id}', and the folder is {files.run}. write run_id = \"{files.run}\""
         faults.append(Finding(path, 1, 1, "contract-run-id", what))
-    return replace(found, contract=None, findings=tuple(faults)) if faults else found
+    return replace(document, contract=None, findings=tuple(faults)) if faults else document
 
 
 def _read(path: str) -> ContractDocument:
@@ -163,30 +150,30 @@ def _read(path: str) -> ContractDocument:
 @run_option
 def surface(run_id: str | None) -> int:
     """Print the text for the operator, with its digest, and record that."""
-    at = there(run_id)
-    found = _of(at.place)
-    if found.contract is None:
+    session = open_session(run_id)
+    document = _of(session.place)
+    if document.contract is None:
         raise Stop(
             exits.PERSON,
-            f"{at.place.contract} has {len(found.faults)} faults and {len(found.gaps)} gaps. See correctless contract lint",
+            f"{session.place.contract} has {len(document.faults)} faults and {len(document.gaps)} gaps. See correctless contract lint",
         )
-    data = store.bytes_of(at.place.contract) or b""
-    if contract_file.digest_of(data) != found.digest:
-        raise Stop(exits.REFUSED, f"{at.place.contract} is being written to. Retry")
-    at.add(lambda _: [Surfaced(found.digest)])
-    echo(_surfaced(at.place, found.contract, found.digest, data.decode()))
+    data = store.bytes_of(session.place.contract) or b""
+    if contract_file.digest_of(data) != document.digest:
+        raise Stop(exits.REFUSED, f"{session.place.contract} is being written to. Retry")
+    session.add(lambda _: [Surfaced(document.digest)])
+    echo(_surface_text(session.place, document.contract, document.digest, data.decode()))
     return exits.OK
 
 
-def _surfaced(at: ContractFiles, contract: Contract, digest: str, text: str) -> str:
+def _surface_text(files: ContractFiles, contract: Contract, digest: str, text: str) -> str:
     lines = [
-        f"Contract of the run {at.run}, digest {digest}",
+        f"Contract of the run {files.run}, digest {digest}",
         f"{contract.run.operator}, each of these needs your answer; no answer means no:",
         "",
         *(f"- {grant.id} {grant.action} {_items(grant)}: {grant.ask}" for grant in contract.grants.grant),
         "",
-        f"Answer in your own terminal: correctless contract answer ID --granted (or --refused) --run {at.run}",
-        f"Any edit changes the digest {digest[:SHOWN]} and voids every answer.",
+        f"Answer in your own terminal: correctless contract answer ID --granted (or --refused) --run {files.run}",
+        f"Any edit changes the digest {digest[:DIGEST_DIGITS]} and voids every answer.",
         "",
         "-" * 72,
         text.rstrip("\n"),
@@ -212,9 +199,9 @@ def diff(old: str | None, new: str | None, run_id: str | None) -> int:
     Exit 1 when they differ.
     """
     if old is None or new is None:
-        at = there(run_id).place
-        new = new if new is not None else at.contract
-        old = old if old is not None else at.pinned if os.path.lexists(at.pinned) else at.was_pinned
+        files = open_session(run_id).place
+        new = new if new is not None else files.contract
+        old = old if old is not None else files.pinned if os.path.lexists(files.pinned) else files.was_pinned
     before, after = (contract_file.sections_of(_text(path)) for path in (old, new))
     differs = False
     for title in dict.fromkeys((*before, *after)):

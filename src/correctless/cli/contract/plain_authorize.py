@@ -12,16 +12,8 @@ from typing import Any
 from correctless.base import exits
 from correctless.base.clock import utcnow
 from correctless.base.exits import Stop
-from correctless.cli import spell_anything
-from correctless.cli.contract.session import (
-    a_person,
-    clause_lines,
-    clause_values,
-    echo,
-    echo_json,
-    there,
-    token,
-)
+from correctless.cli import answering, spell_anything
+from correctless.cli.contract.session import clause_lines, clause_values, echo, echo_json, open_session, token
 from correctless.runcontract.act.decide import decide
 from correctless.runcontract.act.permits import Decided
 from correctless.runcontract.ledger.actions import KINDS, Action
@@ -44,43 +36,43 @@ _VALUES: dict[str, tuple[str, str, type]] = {
 }
 
 
-def main(words: list[str]) -> int | None:
+def main(argv: list[str]) -> int | None:
     """Decide and return the exit code, or None if click must parse the words.
 
     Click parses `--help`, mistakes and rare spellings.
     """
-    given = plain(words)
-    if given is None:
+    parameters = parse_plain(argv)
+    if parameters is None:
         return None
     spell_anything()
-    return answer(**given)
+    return answer(**parameters)
 
 
-def plain(words: list[str]) -> dict[str, Any] | None:
+def parse_plain(argv: list[str]) -> dict[str, Any] | None:
     """Return the parameters that click would parse, or None for unusual words."""
-    found: dict[str, Any] = {}
-    rest = iter(words)
+    parameters: dict[str, Any] = {}
+    rest = iter(argv)
     value: Any
-    for word in rest:
-        if word in _FLAGS:
-            name, value = _FLAGS[word], True
-        elif word in _VALUES:
-            name, form, kind = _VALUES[word]
+    for argument in rest:
+        if argument in _FLAGS:
+            name, value = _FLAGS[argument], True
+        elif argument in _VALUES:
+            name, form, kind = _VALUES[argument]
             text = next(rest, "")
             if not re.fullmatch(form, text, re.DOTALL):
                 return None
             value = kind(text)
-        elif re.fullmatch(_TEXT, word, re.DOTALL):
-            name, value = "target" if "kind" in found else "kind", word
+        elif re.fullmatch(_TEXT, argument, re.DOTALL):
+            name, value = "target" if "kind" in parameters else "kind", argument
         else:
             return None
         if name == "flags":
-            found[name] = (*found.get(name, ()), value)
-        elif name in found:
+            parameters[name] = (*parameters.get(name, ()), value)
+        elif name in parameters:
             return None
         else:
-            found[name] = value
-    return found if "kind" in found else None
+            parameters[name] = value
+    return parameters if "kind" in parameters else None
 
 
 def answer(
@@ -102,11 +94,11 @@ def answer(
         raise Stop(exits.FINDINGS, f"deny: unknown action '{kind}'. Ask for one of {', '.join(KINDS)}")
     if kind == "merge" and pr is not None:
         target = pr
-    at = there(run_id)
+    session = open_session(run_id)
     if operator:
-        a_person(at, None)
+        answering(session.repo, None)
     action = Action(kind, target, flags, trigger, operator, agents, cost_usd, minutes, head)
-    decided = decide(at.place, at.repo, action, env=os.environ, clock=utcnow, token=token)
+    decided = decide(session.place, session.repo, action, env=os.environ, clock=utcnow, token=token)
     if as_json:
         echo_json(
             {
@@ -119,11 +111,11 @@ def answer(
             }
         )
     else:
-        say(action, decided)
+        print_decision(action, decided)
     return CODES[decided.verdict]
 
 
-def say(action: Action, decided: Decided) -> None:
+def print_decision(action: Action, decided: Decided) -> None:
     """Print a decision with its clauses and its permit."""
     echo(f"{decided.verdict}: {action.label}")
     for line in clause_lines(decided.clauses):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import TypeVar
 
 import click
 
@@ -16,13 +17,13 @@ from correctless.base.exits import Stop
 from correctless.base.process.process import Result
 from correctless.base.text import hidden
 from correctless.cli import check_output
-from correctless.cli.contract.options import json_option, run_option
-from correctless.cli.contract.session import echo, there, token, warn
-from correctless.cli.values import ANY, MOST, NAME
+from correctless.cli.contract.options import run_option
+from correctless.cli.contract.session import echo, echo_json, open_session, token, warn
+from correctless.cli.values import ANY, MOST, NAME, json_option
 from correctless.github.facts import Known
 from correctless.project import git
-from correctless.project.worktree import snapshot
-from correctless.runcontract.document.sections import Contract
+from correctless.project.worktree import snapshot as worktree_snapshot
+from correctless.runcontract.document.sections import Contract, Escalation, Gate
 from correctless.runcontract.judge import gate_check
 from correctless.runcontract.ledger.actions import Action
 from correctless.runcontract.ledger.counters import folded
@@ -37,6 +38,7 @@ from correctless.runcontract.ledger.records import (
 from correctless.runcontract.ledger.store import ContractSnapshot
 
 _LONGEST = 2000
+_Entry = TypeVar("_Entry", Gate, Escalation)
 
 
 @click.command(epilog="Example: correctless contract evidence V1")
@@ -48,33 +50,28 @@ def evidence(gate: str, claim: str | None, run_id: str | None) -> int:
 
     The check runs here or in its own checkout. Exit 1 unless it passed.
     """
-    at = there(run_id)
-    kept = at.sound()
-    contract = _contract(kept)
-    found = contract.gate(gate)
-    if found is None:
-        raise Stop(
-            exits.USAGE,
-            f"no gate '{gate}' found. Write one of: {', '.join(g.id for g in contract.gates.gate)}",
-        )
-    digest = kept.case.current.digest
+    session = open_session(run_id)
+    snapshot = session.load_valid()
+    contract = _contract(snapshot)
+    entry = _named("gate", contract.gates.gate, gate)
+    digest = snapshot.case.current.digest
     ran: list[tuple[Sequence[str], Result]] = []
     if claim is not None:
-        revision = gate_check.facts(contract, at.repo, utcnow).revision
+        revision = gate_check.facts(contract, session.repo, utcnow).revision
         sha = revision.value if isinstance(revision, Known) else ""
-        record = GateEvidence(found.id, "claimed", digest, sha, note=_said("--claim", claim))
+        record = GateEvidence(entry.id, "claimed", digest, sha, note=_checked_line("--claim", claim))
     else:
-        if kept.case.state.pin_live and digest != kept.case.state.pinned:
+        if snapshot.case.state.pin_live and digest != snapshot.case.state.pinned:
             raise Stop(
                 exits.REFUSED, "contract.md is not what was granted, so its checks are not run. Restore it"
             )
         record = gate_check.run(
-            found, contract, at.repo, digest, os.environ, utcnow, warn, lambda *each: ran.append(each)
+            entry, contract, session.repo, digest, os.environ, utcnow, warn, lambda *each: ran.append(each)
         )
-    at.add(lambda _: [record])
-    echo(f"{found.id}: {record.result}{f' ({record.note})' if record.note else ''}")
+    session.add(lambda _: [record])
+    echo(f"{entry.id}: {record.result}{f' ({record.note})' if record.note else ''}")
     if ran:
-        output = check_output.keep(at.place, found.id, ran)
+        output = check_output.save(session.place, entry.id, ran)
         if record.result != "passed":
             for line in (*check_output.lines(ran), f"  full output: {os.path.relpath(output)}"):
                 echo(line)
@@ -104,27 +101,24 @@ def escalate(
 
     It freezes the actions that its condition names until they answer it. Exit 10.
     """
-    at = there(run_id)
-    given = {
+    session = open_session(run_id)
+    required = {
         "--target": target,
         "--blocked": blocked,
         "--decision-needed": decision_needed,
         "--recommend": recommend,
     }
-    texts = {name: _said(name, text) for name, text in given.items()}
-    steps = tuple(_said("--tried", text) for text in tried)
+    texts = {name: _checked_line(name, text) for name, text in required.items()}
+    steps = tuple(_checked_line("--tried", text) for text in tried)
     opened: list[str] = []
 
-    def make(kept: ContractSnapshot) -> list[Record]:
-        contract = _contract(kept)
-        found = next((e for e in contract.escalations.escalation if e.id == condition), None)
-        if found is None:
-            names = ", ".join(e.id for e in contract.escalations.escalation) or "none"
-            raise Stop(exits.USAGE, f"no condition '{condition}' found. Write one of: {names}")
+    def make(snapshot: ContractSnapshot) -> list[Record]:
+        contract = _contract(snapshot)
+        escalation = _named("condition", contract.escalations.escalation, condition)
         same = next(
             (
                 o
-                for o in kept.case.state.open
+                for o in snapshot.case.state.open
                 if o.condition == condition and folded(o.target) == folded(target)
             ),
             None,
@@ -135,11 +129,11 @@ def escalate(
         return [
             EscalationRecord(
                 opened[0], condition, texts["--target"], texts["--blocked"], steps, texts["--decision-needed"],
-                texts["--recommend"], found.freezes,
+                texts["--recommend"], escalation.freezes,
             )
         ]  # fmt: skip
 
-    at.add(make)
+    session.add(make)
     echo(
         f"{opened[0]} is open. The operator answers it: correctless contract answer --escalation {opened[0]}"
     )
@@ -159,12 +153,12 @@ def record(what: str, symptom: str, result: str, diagnostic: bool, run_id: str |
 
     Two failures for one symptom stop the actions that the contract names.
     """
-    at = there(run_id)
-    made = RepairAttempt(what, _said("--symptom", symptom), result, diagnostic)
-    kept = at.add(lambda _: [made])
-    count = kept.case.state.counters.failed.get((what, folded(symptom)), 0)
+    session = open_session(run_id)
+    attempt = RepairAttempt(what, _checked_line("--symptom", symptom), result, diagnostic)
+    snapshot = session.add(lambda _: [attempt])
+    count = snapshot.case.state.counters.failed.get((what, folded(symptom)), 0)
     echo(f"{what}: {result}, {count} failed in a row")
-    for each in kept.case.state.open:
+    for each in snapshot.case.state.open:
         echo(f"open {each.id}: {each.decision_needed}")
     return exits.OK
 
@@ -180,39 +174,34 @@ def helper(phase: str, id_: str, permit: str, cost: float | None, run_id: str | 
 
     A start uses up one helper of its permit. Exit 1 when it may not start.
     """
-    at = there(run_id)
-    name = _said("ID", id_)
+    session = open_session(run_id)
+    name = _checked_line("ID", id_)
 
-    def make(kept: ContractSnapshot) -> list[Record]:
-        counters = kept.case.state.counters
+    def make(snapshot: ContractSnapshot) -> list[Record]:
+        counters = snapshot.case.state.counters
         if phase == "end":
             if name not in counters.helpers:
                 raise Stop(exits.USAGE, f"no helper '{name}' is running. See correctless contract status")
             return [Helper(name, "end", "", cost)]
-        held = kept.case.state.permits.get(permit)
+        issued = snapshot.case.state.permits.get(permit)
         ended = [helper for helpers in counters.ended.values() for helper, _ in helpers]
         if name in counters.helpers or name in ended:
             raise Stop(exits.USAGE, f"a helper '{name}' exists already. Use another id")
-        if held is None or Action.of(held.permit.action).kind != "spawn":
-            raise Stop(
-                exits.FINDINGS,
-                f"'{permit}' is not a permit to start a helper. Ask for one: correctless contract authorize spawn",
-            )
-        if utcnow() >= held.expires:
-            raise Stop(
-                exits.FINDINGS,
-                "the permit has expired. Ask for another: correctless contract authorize spawn",
-            )
-        used = sum(1 for named in counters.helpers.values() if named == permit) + len(
+        used = sum(named == permit for named in counters.helpers.values()) + len(
             counters.ended.get(permit, ())
         )
-        if used >= Action.of(held.permit.action).agents:
-            raise Stop(
-                exits.FINDINGS, "the permit is used up. Ask for another: correctless contract authorize spawn"
-            )
+        fault = ""
+        if issued is None or Action.of(issued.permit.action).kind != "spawn":
+            fault = f"'{permit}' is not a permit to start a helper. Ask for one"
+        elif utcnow() >= issued.expires:
+            fault = "the permit has expired. Ask for another"
+        elif used >= Action.of(issued.permit.action).agents:
+            fault = "the permit is used up. Ask for another"
+        if fault:
+            raise Stop(exits.FINDINGS, f"{fault}: correctless contract authorize spawn")
         return [Helper(name, "start", permit)]
 
-    at.add(make)
+    session.add(make)
     echo(f"helper {name}: {phase}")
     return exits.OK
 
@@ -242,34 +231,34 @@ def review_add(
     pr: int, area: str, by: str, worktree: str, note: str, run_id: str | None, as_json: bool
 ) -> int:
     """Record a review of the commit of a worktree, and whether it is clean."""
-    at = there(run_id)
-    if folded(by) == folded(_contract(at.sound()).run.agent):
+    session = open_session(run_id)
+    if folded(by) == folded(_contract(session.load_valid()).run.agent):
         # The reviewer must not be the author, and the agent is the author of all its pull requests.
         raise Stop(exits.REFUSED, f"{by} is the contract's agent. Name another reviewer")
     if not os.path.isdir(worktree):
         raise Stop(exits.REFUSED, f"no folder {worktree} found. Name the worktree of the review")
-    made_in = git.find(worktree)
-    if made_in.common_dir != at.repo.common_dir:
+    reviewed = git.find(worktree)
+    if reviewed.common_dir != session.repo.common_dir:
         raise Stop(
             exits.REFUSED, f"{worktree} is a worktree of another repository. Name one of this repository"
         )
-    if not made_in.has_commit():
+    if not reviewed.has_commit():
         raise Stop(exits.REFUSED, f"{worktree} has no commit. Check out the head of the pull request")
-    found = snapshot(made_in)
-    head, clean = found.commit, not found.faults[0]
-    made = Review(pr, _said("--area", area), head, _said("--by", by), head, clean, note)
-    at.add(lambda _: [made])
+    state = worktree_snapshot(reviewed)
+    head, clean = state.commit, not state.faults[0]
+    review_record = Review(
+        pr, _checked_line("--area", area), head, _checked_line("--by", by), head, clean, note
+    )
+    session.add(lambda _: [review_record])
     if as_json:
-        from correctless.cli.contract.session import echo_json
-
         echo_json({"pr": pr, "area": area, "head": head, "by": by, "worktree_clean": clean})
     else:
         echo(f"review of {area} at {head[:12]} by {by}{'' if clean else ', from a worktree with changes'}")
     return exits.OK
 
 
-def _contract(kept: ContractSnapshot) -> Contract:
-    contract = kept.case.current.contract
+def _contract(snapshot: ContractSnapshot) -> Contract:
+    contract = snapshot.case.current.contract
     if contract is None:
         raise Stop(
             exits.REFUSED,
@@ -278,7 +267,15 @@ def _contract(kept: ContractSnapshot) -> Contract:
     return contract
 
 
-def _said(name: str, text: str) -> str:
+def _named(kind: str, entries: Sequence[_Entry], id_: str) -> _Entry:
+    for entry in entries:
+        if entry.id == id_:
+            return entry
+    names = ", ".join(entry.id for entry in entries) or "none"
+    raise Stop(exits.USAGE, f"no {kind} '{id_}' found. Write one of: {names}")
+
+
+def _checked_line(name: str, text: str) -> str:
     bare = text.strip()
     if not bare or len(bare) > _LONGEST or "\n" in bare or hidden(bare) is not None:
         raise Stop(exits.USAGE, f"{name} must be one line of visible text, at most {_LONGEST} characters")

@@ -26,7 +26,7 @@ from correctless.runcontract.ledger.records import Record
 from correctless.runcontract.ledger.store import ContractFiles, ContractSnapshot
 
 _TRIES = 20
-SHOWN = 8  # hex digits that you type; the record has the whole digest
+DIGEST_DIGITS = 8  # hex digits that you type; the record has the whole digest
 
 
 @frozen
@@ -40,19 +40,19 @@ class ContractSession:
         """Read contract and ledger, with the faults found in them."""
         return store.load(self.place, os.environ, utcnow())
 
-    def sound(self) -> ContractSnapshot:
+    def load_valid(self) -> ContractSnapshot:
         """Read contract and ledger.
 
         Raises: Stop(3) when the ledger has faults.
         """
-        kept = self.load()
-        for clause in kept.case.faults:
+        snapshot = self.load()
+        for clause in snapshot.case.faults:
             if clause.code == "ledger":
                 raise Stop(
                     exits.REFUSED,
                     f"{self.place.ledger}: {clause.found}. Look at it with: correctless decisions verify --log {self.place.ledger}",
                 )
-        return kept
+        return snapshot
 
     def add(self, make: Callable[[ContractSnapshot], Sequence[Record]]) -> ContractSnapshot:
         """Record what `make` returns; call it again if another process wrote meanwhile.
@@ -60,48 +60,32 @@ class ContractSession:
         Raises: Stop(3) when the ledger has faults, Stop(75) when others keep writing.
         """
         for _ in range(_TRIES):
-            kept = self.sound()
-            records = make(kept)
+            snapshot = self.load_valid()
+            records = make(snapshot)
             if not records:
-                return kept
+                return snapshot
             try:
-                return store.add(kept, records, os.environ, utcnow())
+                return store.add(snapshot, records, os.environ, utcnow())
             except LogMoved:
                 continue
         raise Stop(exits.LOCKED, f"other processes keep writing to {self.place.ledger}. End them, then retry")
 
 
-def there(run_id: str | None) -> ContractSession:
+def open_session(run_id: str | None) -> ContractSession:
     """Return the session of a run; without an id, of the only one.
 
     Raises: Stop when no run is found or several are.
     """
-    here = git.find(os.getcwd())
-    return ContractSession(here, store.named(here.home, run_id))
+    repo = git.find(os.getcwd())
+    return ContractSession(repo, store.named(repo.home, run_id))
 
 
-def a_person(at: ContractSession | None, by: str | None) -> str:
-    """Return the name of who answers.
-
-    Raises: Stop(3) inside an agent and without a terminal.
-    """
-    from correctless.project import person
-
-    person.refuse_agents(os.environ)
-    if not person.has_terminal():
-        raise Stop(
-            exits.REFUSED,
-            "you can answer only in a terminal, and this is not one. Run it in your own terminal",
-        )
-    return by or person.name(at.repo if at is not None else None, os.environ)
-
-
-def answerable(kept: ContractSnapshot) -> Contract:
+def answerable(snapshot: ContractSnapshot) -> Contract:
     """Return the current contract if it can be answered.
 
     Raises: Stop(3) before it was surfaced, and after it ended.
     """
-    state, contract = kept.case.state, kept.case.current.contract
+    state, contract = snapshot.case.state, snapshot.case.current.contract
     if contract is None or state.phase not in ("surfaced", "answered", "active", "flipped", "rolled_back"):
         why = f": {state.why}" if state.why else ""
         raise Stop(

@@ -32,8 +32,8 @@ def asker(repo: Repo, watcher: Watcher, env: Mapping[str, str]) -> Ask | None:
 
     def ask(questions: Sequence[Question], seconds: float) -> PersonAnswers | None:
         with watcher.aside():
-            said = _ask(questions, seconds, time.monotonic)
-        return PersonAnswers(person.name(repo, env), "terminal", said) if said else None
+            answers = _ask(questions, seconds, time.monotonic)
+        return PersonAnswers(person.name(repo, env), "terminal", answers) if answers else None
 
     return ask
 
@@ -44,7 +44,7 @@ def _ask(questions: Sequence[Question], seconds: float, now: Callable[[], float]
     "" confirms a default. A question that was skipped is missing.
     """
     until = now() + seconds
-    said: dict[int, str] = {}
+    answers: dict[int, str] = {}
     count = len(questions)
     what = "a decision" if count == 1 else f"{count} decisions"
     _say(f"\n{questions[0].step} needs {what} from you ({seconds / 60:g} minutes to answer).")
@@ -61,11 +61,11 @@ def _ask(questions: Sequence[Question], seconds: float, now: Callable[[], float]
         typed = _line(until, now)
         if typed is None:
             _say(f"\n{_LATER}")
-            return said
-        words = one_line(typed, _LONGEST)
-        if words:
-            said[question.number] = "" if words.lower() == "ok" else words
-    return said
+            return answers
+        answer = one_line(typed, _LONGEST)
+        if answer:
+            answers[question.number] = "" if answer.lower() == "ok" else answer
+    return answers
 
 
 def _line(until: float, now: Callable[[], float]) -> str | None:
@@ -76,8 +76,8 @@ def _line(until: float, now: Callable[[], float]) -> str | None:
         termios.tcflush(fd, termios.TCIFLUSH)
     click.echo("> ", nl=False, err=True)
     typed = b""
-    while (left := until - now()) > 0:
-        if not select.select([fd], [], [], min(left, 1.0))[0]:
+    while (remaining := until - now()) > 0:
+        if not select.select([fd], [], [], min(remaining, 1.0))[0]:
             continue
         data = os.read(fd, 4096)
         typed += data

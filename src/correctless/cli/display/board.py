@@ -9,18 +9,8 @@ from typing import Literal
 
 from correctless.agents import Activity
 from correctless.base.text import duration, printable
-from correctless.runlog.events import (
-    AgentEnded,
-    AttemptFailed,
-    DecisionsTaken,
-    LoggedEvent,
-    Rerun,
-    Resumed,
-    Reverted,
-    RunStarted,
-    StepContinued,
-    StepStarted,
-)
+from correctless.runlog import events
+from correctless.runlog.events import LoggedEvent
 from correctless.runlog.state import State
 
 Mark = Literal["done", "running", "paused", "waiting", "failed", "left out"]
@@ -71,42 +61,40 @@ class Board:
         self._since = 0.0
         self._took: dict[str, float] = {}
         self._decided: dict[tuple[str, int], tuple[int, int]] = {}
-        self._usage = (
-            0,
-            0.0,
-            False,
-        )  # of the current attempt: tokens, US dollars, whether estimated
-        self._heard: tuple[str, float] | None = None
+        self._usage = (0, 0.0, False)  # of the current attempt: tokens, US dollars, whether estimated
+        self._last_activity: tuple[str, float] | None = None
         self._notes: dict[str, str] = {}
 
     def event(self, state: State, logged: LoggedEvent, now: float) -> None:
         """Add one event, and the state after it."""
         event = logged.event
-        if isinstance(event, RunStarted):
+        if isinstance(event, events.RunStarted):
             self._took, self._decided, self._notes = {}, {}, {}
-        elif not isinstance(event, Resumed) and self._last:
+        elif not isinstance(event, events.Resumed) and self._last:
             # The time before a `resumed` was waiting, or no dispatcher ran.
             self._add(_place(self._state), _between(self._last, logged.timestamp))
         match event:
-            case StepStarted(step=step, attempt=attempt):
+            case events.StepStarted(step=step, attempt=attempt):
                 self._decided[step, attempt] = (0, 0)
-            case DecisionsTaken(step=step, attempt=attempt, count=count, deferred=deferred):
+            case events.DecisionsTaken(step=step, attempt=attempt, count=count, deferred=deferred):
                 self._decided[step, attempt] = (count, deferred)
-            case AttemptFailed(step=step, attempt=attempt) | Reverted(step=step, attempt=attempt):
+            case (
+                events.AttemptFailed(step=step, attempt=attempt) | events.Reverted(step=step, attempt=attempt)
+            ):
                 self._decided.pop((step, attempt), None)
-            case Rerun(discarded=gone):
+            case events.Rerun(discarded=gone):
                 for each in gone:
                     self._decided.pop((each.step, each.attempt), None)
             case _:
                 pass
-        if isinstance(event, StepStarted | StepContinued | AgentEnded):
-            self._usage, self._heard = (0, 0.0, False), None
-        if isinstance(event, StepStarted | StepContinued | AgentEnded | Resumed):
+        if isinstance(event, events.StepStarted | events.StepContinued | events.AgentEnded):
+            self._usage, self._last_activity = (0, 0.0, False), None
+        if isinstance(event, events.StepStarted | events.StepContinued | events.AgentEnded | events.Resumed):
             self._notes.pop("waits", None)
         self._state, self._last, self._since = state, logged.timestamp, now
 
     def activity(self, item: Activity, now: float) -> None:
-        """Add something that the agent or the dispatcher says between two events."""
+        """Add one activity of the agent or the dispatcher between two events."""
         text = printable(item.text)
         step = self._state.step
         if item.kind == "decision" and step is not None:
@@ -118,12 +106,12 @@ class Board:
             self._notes["waits"] = text
         elif item.kind == "limit":
             self._notes["limit"] = text
-        elif item.kind == "usage" and (said := _USAGE.match(text)):
-            self._usage = (int(said[1]), float(said[3] or 0), bool(said[2]))
+        elif item.kind == "usage" and (usage := _USAGE.match(text)):
+            self._usage = (int(usage[1]), float(usage[3] or 0), bool(usage[2]))
         if item.kind == "tool":
-            self._heard = (text, now)
+            self._last_activity = (text, now)
         elif item.kind not in ("waiting", "limit"):
-            self._heard = (self._heard[0] if self._heard else "", now)
+            self._last_activity = (self._last_activity[0] if self._last_activity else "", now)
 
     def interrupted(self, times: int) -> None:
         """Note that the user pressed Ctrl-C, once or twice."""
@@ -143,7 +131,6 @@ class Board:
         if plan is not None and state.index >= len(plan.steps) and state.consolidated:
             current = len(rows) - 1
         seconds = sum(self._took.values()) + self._running(now)
-        decided = [self._decided[key] for key in self._decided]
         total = StepRow(
             "running",
             "all",
@@ -151,19 +138,23 @@ class Board:
             tokens=sum(row.tokens for row in rows),
             cost_usd=sum(row.cost_usd for row in rows),
             estimated=any(row.estimated for row in rows),
-            decisions=sum(count for count, _ in decided),
-            deferred=sum(deferred for _, deferred in decided),
+            decisions=sum(count for count, _ in self._decided.values()),
+            deferred=sum(deferred for _, deferred in self._decided.values()),
         )
-        left = plan.left_out if plan else {}
-        rows += [StepRow("left out", printable(name), note=printable(why)) for name, why in left.items()]
+        left_out = plan.left_out if plan else {}
+        rows += [StepRow("left out", printable(name), note=printable(why)) for name, why in left_out.items()]
         branch = f" on {plan.branch}" if plan else ""
-        return BoardView(printable(f"run {state.run}{branch}"), tuple(rows), current, total, self._said(now))
+        return BoardView(
+            printable(f"run {state.run}{branch}"), tuple(rows), current, total, self._labelled_notes(now)
+        )
 
-    def _said(self, now: float) -> tuple[tuple[str, str], ...]:
-        words = ("limit", "waits", "ending")
-        notes: list[tuple[str, str]] = [(word, self._notes[word]) for word in words if word in self._notes]
+    def _labelled_notes(self, now: float) -> tuple[tuple[str, str], ...]:
+        labels = ("limit", "waits", "ending")
+        notes: list[tuple[str, str]] = [
+            (label, self._notes[label]) for label in labels if label in self._notes
+        ]
         if self._state.phase == "running":
-            tool, when = self._heard or ("", None)
+            tool, when = self._last_activity or ("", None)
             quiet = int(now - when) if when is not None else 0
             ago = "nothing yet" if when is None else f"{duration(quiet)} ago" if quiet >= 2 else "just now"
             notes.insert(0, ("tool", f"{ago}: {tool}") if tool else ("heard", ago))
@@ -174,27 +165,27 @@ class Board:
         assert state.plan is not None
         name = state.plan.steps[index].name
         spent = [item for item in state.spent if item.step == name]
-        here = index == state.index and state.phase == "running"
-        decided = [self._decided[key] for key in self._decided if key[0] == name]
-        kept = {item.step: item for item in state.finished}.get(name)
+        current = index == state.index and state.phase == "running"
+        decided = [numbers for (step, _), numbers in self._decided.items() if step == name]
+        outcome = {item.step: item for item in state.finished}.get(name)
         return StepRow(
             mark=self._mark(index, name),
             name=printable(name),
             attempt=state.attempts.get(name, 0),
             seconds=self._seconds(name, now),
-            tokens=sum(item.tokens for item in spent) + (self._usage[0] if here else 0),
-            cost_usd=sum(item.cost_usd for item in spent) + (self._usage[1] if here else 0.0),
-            estimated=any(item.estimated for item in spent) or (here and self._usage[2]),
+            tokens=sum(item.tokens for item in spent) + (self._usage[0] if current else 0),
+            cost_usd=sum(item.cost_usd for item in spent) + (self._usage[1] if current else 0.0),
+            estimated=any(item.estimated for item in spent) or (current and self._usage[2]),
             decisions=sum(count for count, _ in decided),
             deferred=sum(deferred for _, deferred in decided),
-            note="discarded" if isinstance(kept, Reverted) else "",
+            note="discarded" if isinstance(outcome, events.Reverted) else "",
         )
 
     def _mark(self, index: int, name: str) -> Mark:
         state = self._state
         for item in state.finished:
             if item.step == name:
-                return "failed" if isinstance(item, Reverted) else "done"
+                return "failed" if isinstance(item, events.Reverted) else "done"
         return self._at() if index == state.index else "waiting"
 
     def _at(self) -> Mark:
@@ -207,14 +198,14 @@ class Board:
     def _last_step(self, name: str, now: float) -> StepRow:
         state = self._state
         if name == CONSOLIDATION:
-            done, here = state.consolidated is not None, state.phase == "steps_done"
+            done, current = state.consolidated is not None, state.phase == "steps_done"
         else:
-            done, here = (
+            done, current = (
                 state.phase in ("published", "complete"),
                 state.phase in ("consolidated", "closed", "open", "publishing"),
             )
         mark: Mark = "done" if done else "waiting"
-        if here:
+        if current:
             mark = "paused" if state.phase == "closed" else self._at()
         return StepRow(mark, name, seconds=self._seconds(name, now))
 

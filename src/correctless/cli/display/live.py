@@ -30,6 +30,7 @@ from correctless.agents import Activity
 from correctless.base.text import duration
 from correctless.cli.display import progress
 from correctless.cli.display.board import Board, BoardView, Mark, StepRow
+from correctless.cli.display.watch import Watcher
 from correctless.runlog.events import LoggedEvent
 from correctless.runlog.state import State, after
 
@@ -50,8 +51,8 @@ _MARKS: dict[Mark, tuple[str, str]] = {
 _COLUMNS = (("attempt", 24), ("time", 14), ("tokens", 55), ("USD", 55), ("decisions", 36))
 
 
-class Live:
-    """A watcher (`watch.Watcher`) that draws on a terminal.
+class Live(Watcher):
+    """Watcher that draws on a terminal.
 
     What it receives before it is entered is shown then.
     """
@@ -88,7 +89,7 @@ class Live:
             progress.activity(item)
             return
         # Limits come with every answer: the board shows the newest.
-        now, line = time.monotonic(), progress.spoken(item) if item.kind != "limit" else ""
+        now, line = time.monotonic(), progress.activity_line(item) if item.kind != "limit" else ""
         self._tasks.put((lambda: self._board.activity(item, now), line))
 
     def interrupted(self, times: int) -> None:
@@ -111,14 +112,11 @@ class Live:
         finally:
             self.__enter__()
 
-    def end(self, code: int, message: str) -> None:
-        """Do nothing: the command prints how it ended."""
-
     def __enter__(self) -> Live:
         self._broken = self._broken or self._at_work()  # it still is in what it wrote before
         if not self._broken:
             self._done.clear()
-            self._thread = threading.Thread(target=self._keep, name="display", daemon=True)
+            self._thread = threading.Thread(target=self._draw_until_done, name="display", daemon=True)
             self._thread.start()
         return self
 
@@ -135,10 +133,10 @@ class Live:
         now = time.monotonic()
         self._tasks.put((lambda: self._board.event(state, logged, now), line))
 
-    def _keep(self) -> None:
+    def _draw_until_done(self) -> None:
         board, screen = self._board, self._screen
         try:
-            shown = -1
+            drawn_second = -1
             while not self._done.wait(_TICK):
                 lines = self._drain()
                 if self._anew:
@@ -146,9 +144,9 @@ class Live:
                     screen.forget()
                 view = board.view(time.monotonic())
                 second = int(view.total.seconds or 0)
-                if lines or second != shown or screen.resized():
+                if lines or second != drawn_second or screen.resized():
                     screen.show(lines, view)
-                    shown = second
+                    drawn_second = second
             screen.close(self._drain())
         except OSError:
             self._broken = True  # the terminal is gone; the run is not
@@ -181,7 +179,7 @@ class Screen:
         self.forget()
 
     def stuck(self, seconds: float) -> bool:
-        """Return whether a write has waited for `seconds`; asked from another thread."""
+        """Return whether a write has waited for `seconds`; called from another thread."""
         since = self._writes_since
         return since is not None and time.monotonic() - since > seconds
 
@@ -190,9 +188,9 @@ class Screen:
         return self._measure() != self._size
 
     def forget(self) -> None:
-        """Draw the next frame below what is there."""
+        """Draw the next frame below the current output."""
         self._size = self._measure()
-        self._cells: list[int] = []  # how wide each line of the board is that is there
+        self._cells: list[int] = []  # width of each line of the drawn board
         self._console = Console(
             file=cast("IO[str]", self),
             force_terminal=True,
@@ -261,13 +259,13 @@ class Screen:
 
     def _measure(self) -> tuple[int, int]:
         size = os.get_terminal_size(self._fd)
-        return max(size.columns or 80, 12), max(size.lines or 24, 3)  # a terminal that doesn't know says 0
+        return max(size.columns or 80, 12), max(size.lines or 24, 3)  # some terminals report 0
 
     def _foreground(self) -> bool:
         try:
             return os.tcgetpgrp(self._fd) == os.getpgrp()
         except OSError:
-            return True  # not our controlling terminal, so no other job is there
+            return True  # not our controlling terminal, so no other job uses it
 
 
 def draw(view: BoardView, columns: int, lines: int) -> Group:
@@ -275,7 +273,7 @@ def draw(view: BoardView, columns: int, lines: int) -> Group:
 
     Columns that do not fit are left out.
     """
-    notes = [_line(f"  {word:<7} {text}") for word, text in view.notes]
+    notes = [_line(f"  {label:<7} {text}") for label, text in view.notes]
     room = lines - 5 - len(notes)
     low = room < 3
     if low:

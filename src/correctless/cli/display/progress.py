@@ -8,36 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from correctless.base.text import duration, printable
+from correctless.base.text import counted, duration, printable
+from correctless.runlog import events
 from correctless.runlog.branch import RecordedDecision
-from correctless.runlog.events import (
-    Abandoned,
-    AgentEnded,
-    Answered,
-    Asking,
-    AttemptFailed,
-    Completed,
-    Consolidated,
-    DecisionsTaken,
-    GateClosed,
-    GateOpened,
-    LoggedEvent,
-    Merged,
-    Published,
-    PublishIntended,
-    Rerun,
-    Resumed,
-    Reverted,
-    Rewound,
-    RunStarted,
-    RunStopped,
-    StepChecked,
-    StepContinued,
-    StepFinished,
-    StepStarted,
-    fields_of,
-)
-from correctless.runlog.manifest import status as status_word
+from correctless.runlog.events import LoggedEvent, fields_of
+from correctless.runlog.manifest import status as run_status
 from correctless.runlog.plan import Plan
 from correctless.runlog.state import State
 
@@ -47,19 +22,19 @@ if TYPE_CHECKING:
 
 def event(state: State, logged: LoggedEvent) -> None:
     """Print one event as one plain line on standard error."""
-    said = line(state, logged)
-    if said:
-        click.echo(f"{logged.timestamp[11:19]} {said}", err=True)
+    text = line(state, logged)
+    if text:
+        click.echo(f"{logged.timestamp[11:19]} {text}", err=True)
 
 
 def activity(item: Activity) -> None:
     """Print an activity of an agent, if it matters later."""
-    said = spoken(item)
-    if said:
-        click.echo(said, err=True)
+    text = activity_line(item)
+    if text:
+        click.echo(text, err=True)
 
 
-def spoken(item: Activity) -> str:
+def activity_line(item: Activity) -> str:
     """Return an activity as one printable line; "" if it does not matter later."""
     if item.kind in ("decision", "retry", "limit", "warning", "waiting"):
         return printable(f"         {item.kind}: {item.text}")
@@ -68,7 +43,7 @@ def spoken(item: Activity) -> str:
 
 def line(state: State, logged: LoggedEvent) -> str:
     """Return an event as one printable line; "" if it says nothing new."""
-    return printable(_words(state, logged))
+    return printable(_event_text(state, logged))
 
 
 def as_json(logged: LoggedEvent) -> str:
@@ -76,66 +51,66 @@ def as_json(logged: LoggedEvent) -> str:
     return json.dumps(fields_of(logged.run, logged.timestamp, logged.event))
 
 
-def _words(state: State, logged: LoggedEvent) -> str:
+def _event_text(state: State, logged: LoggedEvent) -> str:
     match logged.event:
-        case RunStarted(plan=made, approved_by=by):
-            return f"run {logged.run} started on {made.branch}: {_pipeline(made)} (spec approved by {by})"
-        case StepStarted(step=step, attempt=attempt):
+        case events.RunStarted(plan=run_plan, approved_by=by):
+            return f"run {logged.run} started on {run_plan.branch}: {_pipeline(run_plan)} (spec approved by {by})"
+        case events.StepStarted(step=step, attempt=attempt):
             return f"{step}: attempt {attempt} {_place(state)}".rstrip()
-        case StepContinued(step=step, attempt=attempt):
+        case events.StepContinued(step=step, attempt=attempt):
             return f"{step}: attempt {attempt} continues in its session"
-        case Asking(step=step, entries=entries):
-            asked = (
-                f"{_count(len(entries), 'decision')} put to you"
+        case events.Asking(step=step, entries=entries):
+            text = (
+                f"{counted(len(entries), 'decision')} put to you"
                 if entries
                 else "unattended, so no question was asked"
             )
-            return f"{step}: {asked}"
-        case Answered(step=step, by=""):
+            return f"{step}: {text}"
+        case events.Answered(step=step, by=""):
             return f"{step}: no answer, the defaults apply and stay deferred"
-        case Answered(step=step, by=by, confirmed=confirmed, changed=changed):
+        case events.Answered(step=step, by=by, confirmed=confirmed, changed=changed):
             return f"{step}: {by} confirmed {confirmed} and changed {changed}"
-        case AgentEnded(step=step, outcome=outcome, seconds=seconds) as ended:
+        case events.AgentEnded(step=step, outcome=outcome, seconds=seconds) as ended:
             money = (
                 f", {'~' if ended.cost_estimated else ''}{ended.cost_usd:.2f} USD" if ended.cost_usd else ""
             )
             why = f": {ended.reason}" if ended.reason else ""
             how = "finished" if outcome == "ok" else f"ended: {outcome}"
             return f"{step}: agent {how} ({duration(seconds)}{money}){why}"
-        case DecisionsTaken(step=step, count=count, deferred=deferred):
-            return f"{step}: {_count(count, 'decision')} recorded, {deferred} deferred"
-        case StepChecked(step=step, ok=False, detail=detail):
+        case events.DecisionsTaken(step=step, count=count, deferred=deferred):
+            return f"{step}: {counted(count, 'decision')} recorded, {deferred} deferred"
+        case events.StepChecked(step=step, ok=False, detail=detail):
             return f"{step}: check failed: {detail.splitlines()[0] if detail else ''}"
-        case StepFinished(step=step, commit=commit):
+        case events.StepFinished(step=step, commit=commit):
             return f"{step}: done, {commit[:12]}"
-        case AttemptFailed(step=step, attempt=attempt):
+        case events.AttemptFailed(step=step, attempt=attempt):
             return f"{step}: attempt {attempt} was reverted"
-        case Reverted(step=step, reason=reason):
+        case events.Reverted(step=step, reason=reason):
             return f"{step}: its work was discarded: {reason.splitlines()[0] if reason else ''}"
-        case Rerun(step=step, by=by):
+        case events.Rerun(step=step, by=by):
             return f"{step} and all later steps run again, as {by} asked"
-        case Consolidated(commit=commit):
+        case events.Consolidated(commit=commit):
             return f"consolidation: done, {commit[:12]}"
-        case GateClosed(entries=entries, inherited=inherited, digest=digest):
-            named = _count(len(entries) + len(inherited), "decision")
+        case events.GateClosed(entries=entries, inherited=inherited, digest=digest):
+            named = counted(len(entries) + len(inherited), "decision")
             return f"waiting for your confirmation of {named} (the gate is closed), digest {digest[:8]}"
-        case GateOpened(by=by, channel=channel):
+        case events.GateOpened(by=by, channel=channel):
             return f"ready to publish (the gate is open){f': confirmed by {by} ({channel})' if by else ''}"
-        case Published(url=url, how=how):
+        case events.Published(url=url, how=how):
             return f"pull request: {url or how}"
-        case Merged(number=number, commit=commit, contract=contract):
+        case events.Merged(number=number, commit=commit, contract=contract):
             return f"pull request {number}: merged as {commit[:12]}, as the contract {contract} allows"
-        case Completed():
+        case events.Completed():
             return "complete"
-        case Abandoned(by=by):
+        case events.Abandoned(by=by):
             return f"abandoned by {by}"
-        case Resumed(unclean=True):
+        case events.Resumed(unclean=True):
             return "resumed after the dispatcher died"
-        case Resumed(park=str() as remote):
+        case events.Resumed(park=str() as remote):
             return f"resumed, brought from '{remote}'"
-        case Resumed():
+        case events.Resumed():
             return "resumed"
-        case RunStopped() | PublishIntended() | Rewound() | StepChecked():
+        case events.RunStopped() | events.PublishIntended() | events.Rewound() | events.StepChecked():
             return ""
 
 
@@ -143,10 +118,10 @@ def inherits(waiting: Iterable[RecordedDecision]) -> str:
     """Return the open decisions of other branches as one line; "" for none."""
     theirs = [each for each in waiting if each.branch]
     names = ", ".join(dict.fromkeys(each.branch for each in theirs))
-    return printable(f"{_count(len(theirs), 'open decision')} of {names}") if theirs else ""
+    return printable(f"{counted(len(theirs), 'open decision')} of {names}") if theirs else ""
 
 
-def standing(state: State, *, living: bool, inherited: str = "") -> dict[str, Any]:
+def status_values(state: State, *, living: bool, inherited: str = "") -> dict[str, Any]:
     """Return the status of a run, for programs."""
     current = state.step
     return {
@@ -169,58 +144,54 @@ def standing(state: State, *, living: bool, inherited: str = "") -> dict[str, An
     }
 
 
-def describe(standing: dict[str, Any]) -> str:
+def describe(status: dict[str, Any]) -> str:
     """Return the status of a run, for people."""
-    done, steps = standing["finished"], standing["steps"]
+    done, steps = status["finished"], status["steps"]
     lines = [
-        f"run      {standing['run']} on {standing['branch']}",
-        f"status   {standing['status']}",
+        f"run      {status['run']} on {status['branch']}",
+        f"status   {status['status']}",
         f"steps    {len(done)} of {len(steps)} done{': ' + ', '.join(done) if done else ''}",
     ]
-    if standing["step"] and standing["status"] != "abandoned":
-        lines.append(f"at       {standing['step']}, attempt {standing['attempt']}")
-    lines.append(f"agents   {duration(standing['agent_seconds'])}, {standing['cost_usd']:.2f} USD")
-    if standing["digest"]:
-        lines.append(f"digest   {standing['digest']}")
-    if standing["inherited"]:
-        lines.append(f"inherits {standing['inherited']}")
-    if standing["url"]:
-        lines.append(f"request  {standing['url']}")
-    if standing["merged"]:
-        lines.append(f"merged   {standing['merged']}")
-    if standing["reason"]:
-        lines.append(f"because  {standing['reason']}")
+    if status["step"] and status["status"] != "abandoned":
+        lines.append(f"at       {status['step']}, attempt {status['attempt']}")
+    lines.append(f"agents   {duration(status['agent_seconds'])}, {status['cost_usd']:.2f} USD")
+    labels = {
+        "digest": "digest",
+        "inherited": "inherits",
+        "url": "request",
+        "merged": "merged",
+        "reason": "because",
+    }
+    lines += [f"{label:<8} {status[key]}" for key, label in labels.items() if status[key]]
     return "\n".join(lines)
 
 
-def plan(made: Plan) -> str:
+def plan(run_plan: Plan) -> str:
     """Return a plan as text."""
     lines = [
-        f"branch     {made.branch} from {made.base[:12]}",
-        f"spec       {made.spec} ({made.spec_sha256[:8]})",
+        f"branch     {run_plan.branch} from {run_plan.base[:12]}",
+        f"spec       {run_plan.spec} ({run_plan.spec_sha256[:8]})",
     ]
-    for step in made.steps:
+    for step in run_plan.steps:
         proof = " ".join(step.check) if step.check else step.report or "no check"
         lines.append(f"step       {step.name}: {step.agent}, {proof}")
-    lines += [f"left out   {name}: {reason}" for name, reason in made.left_out.items()]
-    merged = f", merge as the contract {made.merge} allows" if made.merge else ""
-    lines.append(f"end        consolidation, gate, {' '.join(made.pr)}{merged}")
+    lines += [f"left out   {name}: {reason}" for name, reason in run_plan.left_out.items()]
+    merged = f", merge as the contract {run_plan.merge} allows" if run_plan.merge else ""
+    lines.append(f"end        consolidation, gate, {' '.join(run_plan.pr)}{merged}")
     return "\n".join(lines)
 
 
 def _alive(state: State, living: bool) -> str:
-    word = status_word(state)
-    return "interrupted (resume it: correctless cauto resume)" if word == "running" and not living else word
+    status = run_status(state)
+    return (
+        "interrupted (resume it: correctless cauto resume)" if status == "running" and not living else status
+    )
 
 
-def _pipeline(made: Plan) -> str:
-    left = "".join(f"; without {name}: {reason}" for name, reason in made.left_out.items())
-    return " -> ".join([step.name for step in made.steps] + ["consolidation", made.pr[0]]) + left
+def _pipeline(run_plan: Plan) -> str:
+    left_out = "".join(f"; without {name}: {reason}" for name, reason in run_plan.left_out.items())
+    return " -> ".join([step.name for step in run_plan.steps] + ["consolidation", run_plan.pr[0]]) + left_out
 
 
 def _place(state: State) -> str:
     return f"(step {state.index + 1} of {len(state.plan.steps)})" if state.plan else ""
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -12,8 +12,8 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from types import FrameType, TracebackType
-from typing import IO, Any, Protocol
+from types import FrameType
+from typing import IO, Any
 
 import click
 
@@ -32,8 +32,8 @@ _ENDING = (
 )
 
 
-class Watcher(Protocol):
-    """Receiver of events and activities.
+class Watcher:
+    """Receiver of events and activities; this one shows nothing.
 
     The dispatcher's thread sends events, any thread activities. Entered while `loop.drive` is at work.
     """
@@ -45,7 +45,7 @@ class Watcher(Protocol):
         """Show one event, and the state after it."""
 
     def activity(self, item: Activity) -> None:
-        """Show something that the agent or the dispatcher says."""
+        """Show one activity of the agent or the dispatcher."""
 
     def interrupted(self, times: int) -> None:
         """Note a Ctrl-C, the first or the second; called by a signal handler."""
@@ -55,18 +55,19 @@ class Watcher(Protocol):
 
     def aside(self) -> AbstractContextManager[None]:
         """Give up the terminal while a question is asked there."""
+        return nullcontext()
 
     def end(self, code: int, message: str) -> None:
         """Report how the command ended; only the first call counts."""
 
-    def __enter__(self) -> Watcher: ...
+    def __enter__(self) -> Watcher:
+        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    def __exit__(self, *_: object) -> None:
+        """Wait until everything is shown."""
 
 
-def chosen(*, plain: bool, as_json: bool, env: Mapping[str, str]) -> Watcher:
+def choose(*, plain: bool, as_json: bool, env: Mapping[str, str]) -> Watcher:
     """Choose the watcher: the live display if the terminal can show it."""
     if as_json:
         return JsonWatcher()
@@ -83,47 +84,27 @@ def _can_draw(env: Mapping[str, str]) -> bool:
     return on_terminal and not env.get("CI") and env.get("TERM", "dumb") not in ("", "dumb", "unknown")
 
 
-class PlainWatcher:
+class PlainWatcher(Watcher):
     """One line for each event, on standard error."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()  # one line at a time from all threads
 
-    def before(self, events: Iterable[LoggedEvent]) -> None:
-        """Do nothing: these lines were printed then."""
-
     def event(self, state: State, logged: LoggedEvent) -> None:
         """Print one event."""
         with self._lock:
-            heard(sys.stderr, lambda: progress.event(state, logged))
+            write_safely(sys.stderr, lambda: progress.event(state, logged))
 
     def activity(self, item: Activity) -> None:
         """Print one activity."""
         with self._lock:
-            heard(sys.stderr, lambda: progress.activity(item))
+            write_safely(sys.stderr, lambda: progress.activity(item))
 
     def interrupted(self, times: int) -> None:
         # Not through the stream: the signal may have come in the middle of a write to it.
         """Print what Ctrl-C does now."""
         with suppress(OSError):
             os.write(2, _ENDING[times > 1].encode())
-
-    def continued(self) -> None:
-        """Do nothing: lines need no repair."""
-
-    def aside(self) -> AbstractContextManager[None]:
-        """Do nothing: lines do not own the terminal."""
-        return nullcontext()
-
-    def end(self, code: int, message: str) -> None:
-        """Do nothing: the command prints how it ended."""
-
-    def __enter__(self) -> PlainWatcher:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
 
 
 class JsonWatcher(PlainWatcher):
@@ -149,10 +130,10 @@ class JsonWatcher(PlainWatcher):
 
 def out(text: str) -> None:
     """Print text on standard output now; a closed pipe is no error."""
-    heard(sys.stdout, lambda: click.echo(text))
+    write_safely(sys.stdout, lambda: click.echo(text))
 
 
-def heard(stream: IO[str] | None, say: Callable[[], None]) -> None:
+def write_safely(stream: IO[str] | None, say: Callable[[], None]) -> None:
     """Write to a stream; after a failure write nothing there any more."""
     try:
         say()
@@ -165,7 +146,7 @@ def heard(stream: IO[str] | None, say: Callable[[], None]) -> None:
 
 
 @contextmanager
-def reported(watcher: Watcher) -> Iterator[Watcher]:
+def reporting(watcher: Watcher) -> Iterator[Watcher]:
     """Report every failure of the work inside to the watcher.
 
     The work itself reports how it ends well.

@@ -19,24 +19,17 @@ from correctless.base.exits import Stop
 from correctless.base.text import printable
 from correctless.cli.log import writer
 from correctless.cli.log.parse import parse
-from correctless.cli.values import NAME
+from correctless.cli.values import NAME, json_option
 from correctless.decisions.decision import Decision
 from correctless.ledger.ledger import Ledger
 from correctless.project.paths import Logs
-from correctless.syntax.finding import as_json as spelled
+from correctless.syntax.finding import as_json as finding_json
 from correctless.syntax.finding import as_text
 from correctless.syntax.strict_json import RecordError
 
-Command = Callable[..., int]
-
-
-def _log(command: Command) -> Command:
-    said = "Another log; default: the log of the current branch."
-    return click.option("--log", metavar="FILE", help=said)(command)
-
-
-def _as_json(command: Command) -> Command:
-    return click.option("--json", "as_json", is_flag=True, help="For programs.")(command)
+_log_option = click.option(
+    "--log", metavar="FILE", help="Another log; default: the log of the current branch."
+)
 
 
 @click.group()
@@ -48,37 +41,39 @@ decisions.add_command(parse)
 
 
 @decisions.command("list", epilog="Example: correctless decisions list --json")
-@_log
-@_as_json
+@_log_option
+@json_option
 def list_(log: str | None, as_json: bool) -> int:
     """List the decisions, one line each.
 
     A line has the number, skill, id, what was applied, and marks.
     """
-    logs = _believed(log)
+    logs = _trusted(log)
     entries = Ledger(logs.decisions, root=logs.root).read()
     if as_json:
         _echo_json([entry.fields for entry in entries])
         return exits.OK
     for entry in entries:
         try:
-            said = Decision.of(entry.fields)
+            decision = Decision.of(entry.fields)
         except RecordError as error:
             raise Stop(
                 exits.REFUSED, f"{logs.decisions}:{entry.seq}: not a decision: {error}. Name a decisions log"
             ) from None
-        marks = [*(["deferred"] if said.escalation_deferred else []), *said.notes]
+        marks = [*(["deferred"] if decision.escalation_deferred else []), *decision.notes]
         ending = f"  [{', '.join(marks)}]" if marks else ""
         click.echo(
-            printable(f"{entry.seq}  {said.skill}  {said.decision_id}  {said.default_applied or '-'}{ending}")
+            printable(
+                f"{entry.seq}  {decision.skill}  {decision.decision_id}  {decision.default_applied or '-'}{ending}"
+            )
         )
     return exits.OK
 
 
 @decisions.command(epilog="Example: correctless decisions summary --counts")
 @click.option("--counts", "in_numbers", is_flag=True, help="Show only numbers, for a log of any size.")
-@_log
-@_as_json
+@_log_option
+@json_option
 def summary(in_numbers: bool, log: str | None, as_json: bool) -> int:
     """Show decisions by skill, then deferred escalations, warnings and steps.
 
@@ -88,16 +83,16 @@ def summary(in_numbers: bool, log: str | None, as_json: bool) -> int:
         from correctless.review import counts
 
         with _progress() as tell:
-            found = counts.count(_believed(log), tell)
+            log_counts = counts.count(_trusted(log), tell)
         if as_json:
-            _echo_json(counts.as_json(found))
+            _echo_json(counts.as_json(log_counts))
         else:
-            click.echo(counts.text(found), nl=False)
+            click.echo(counts.text(log_counts), nl=False)
         return exits.OK
     from correctless.review import open_set
     from correctless.review import summary as summaries
 
-    view = open_set.view(_believed(log))
+    view = open_set.view(_trusted(log))
     if as_json:
         _echo_json(dataclasses.asdict(view))
     else:
@@ -111,27 +106,27 @@ def _progress(
 ) -> Iterator[Callable[[int], None]]:
     """Count entries as they are read; a terminal shows it after the first second."""
     err = err or sys.stderr
-    watched, due, said = err.isatty(), clock() + 1, ""
+    watched, due, line = err.isatty(), clock() + 1, ""
 
     def tell(number: int) -> None:
-        nonlocal due, said
+        nonlocal due, line
         if watched and number % 1000 == 0 and clock() >= due:
-            due, said = clock() + 0.2, f"{number:,} entries"
-            err.write(f"\r{said}")
+            due, line = clock() + 0.2, f"{number:,} entries"
+            err.write(f"\r{line}")
             err.flush()
 
     try:
         yield tell
     finally:
-        if said:  # an error's line must begin on an empty line
-            err.write(f"\r{' ' * len(said)}\r")
+        if line:  # an error's line must begin on an empty line
+            err.write(f"\r{' ' * len(line)}\r")
             err.flush()
 
 
 @decisions.command(epilog="Example: correctless decisions verify && echo intact")
-@_log
+@_log_option
 @click.option("--offline", is_flag=True, help="Don't ask GitHub what the run's pull request noted.")
-@_as_json
+@json_option
 def verify(log: str | None, offline: bool, as_json: bool) -> int:
     """Check the chain, every line, and all anchors. Exit 1 when anything is wrong.
 
@@ -148,9 +143,9 @@ def verify(log: str | None, offline: bool, as_json: bool) -> int:
     report = anchors.verify(logs, repo, os.environ, more)
     report = dataclasses.replace(report, findings=(*report.findings, *anchors.beside(logs, os.environ)))
     if as_json:
-        found = [spelled(f) for f in report.findings]
+        findings = [finding_json(f) for f in report.findings]
         head = dataclasses.asdict(report.head)
-        _echo_json({"entries": report.entries, "head": head, "intact": report.intact, "findings": found})
+        _echo_json({"entries": report.entries, "head": head, "intact": report.intact, "findings": findings})
     else:
         for f in report.findings:
             click.echo(as_text(f))
@@ -164,7 +159,7 @@ def verify(log: str | None, offline: bool, as_json: bool) -> int:
 )
 @click.argument("skill")
 @click.argument("decision", metavar="[JSON|-]", default="-")
-@_log
+@_log_option
 def append(skill: str, decision: str, log: str | None) -> int:
     """Record one decision of SKILL and print the recorded line.
 
@@ -177,8 +172,8 @@ def append(skill: str, decision: str, log: str | None) -> int:
 
 
 @decisions.command(epilog="Example: correctless decisions path")
-@_log
-@_as_json
+@_log_option
+@json_option
 def path(log: str | None, as_json: bool) -> int:
     """Print the path of this branch's log."""
     _, logs = writer.whereabouts(log, os.getcwd())
@@ -190,8 +185,8 @@ def path(log: str | None, as_json: bool) -> int:
 
 
 @decisions.command(epilog="Example: correctless decisions repair")
-@_log
-@_as_json
+@_log_option
+@json_option
 def repair(log: str | None, as_json: bool) -> int:
     """Set aside what is wrong with the log, so that it can be written again.
 
@@ -207,27 +202,27 @@ def repair(log: str | None, as_json: bool) -> int:
             exits.REFUSED, "an agent cannot repair the log. Leave it to the operator who started the run"
         )
     repo, logs = writer.whereabouts(log, os.getcwd())
-    with writer.held(repo, logs):
+    with writer.hold_off_runs(repo, logs):
         done = repaired(logs, utcnow(), os.environ)
     if as_json:
         _echo_json(dataclasses.asdict(done))
         return exits.OK
-    said = {
+    text = {
         "intact": "nothing to repair",
         "torn": "cut off a torn last line",
-        "damaged": "started a new log, the damaged one is kept",
+        "damaged": "started a new log, the damaged one is set aside",
         "missing": "started a new log in place of the missing one",
     }[done.action]
-    click.echo(printable(f"{said}: {done.aside}" if done.aside else said))
+    click.echo(printable(f"{text}: {done.aside}" if done.aside else text))
     return exits.OK
 
 
 @decisions.command("new-workspace", epilog="Example: correctless decisions new-workspace")
-@_log
+@_log_option
 @click.option(
     "--as", "by", type=NAME, metavar="NAME", help="Confirm in this name without a question, for cron and CI."
 )
-@_as_json
+@json_option
 def new_workspace(log: str | None, by: str | None, as_json: bool) -> int:
     """Say that this workspace was cleaned, moved or cloned again.
 
@@ -250,11 +245,11 @@ def new_workspace(log: str | None, by: str | None, as_json: bool) -> int:
                 exits.REFUSED,
                 "you can confirm this only in a terminal, and this is not one. In cron and CI use --as NAME",
             )
-        said = f"Do you, {who}, confirm that {folder} is a new workspace, and that its earlier logs are no longer expected?"
-        if not click.confirm(printable(said), err=True):
+        question = f"Do you, {who}, confirm that {folder} is a new workspace, and that its earlier logs are no longer expected?"
+        if not click.confirm(printable(question), err=True):
             raise Stop(exits.PERSON, "not confirmed, so nothing was changed. Retry to confirm")
     # The logs of every branch are there: no worktree may have a run under way.
-    with writer.held(repo, dataclasses.replace(logs, root=None)):
+    with writer.hold_off_runs(repo, dataclasses.replace(logs, root=None)):
         done = workspaces.begin(
             folder, os.environ, utcnow(), by=who, channel="terminal" if by is None else "flag"
         )
@@ -267,7 +262,7 @@ def new_workspace(log: str | None, by: str | None, as_json: bool) -> int:
     return exits.OK
 
 
-def _believed(log: str | None) -> Logs:
+def _trusted(log: str | None) -> Logs:
     """Return the logs of a branch that no anchor disproves.
 
     Raises: Stop(3) when an anchor disproves them.

@@ -14,7 +14,8 @@ import click
 from correctless.base import exits
 from correctless.base.clock import timestamp, utcnow
 from correctless.base.exits import Stop
-from correctless.base.text import printable
+from correctless.base.text import counted, printable
+from correctless.cli.values import json_option
 from correctless.decisions import block
 from correctless.decisions.capture import Calls, Captured, capture
 from correctless.decisions.correction import asks_to_defer
@@ -23,7 +24,7 @@ from correctless.decisions.remarks import remarks
 from correctless.skill.contract import SkillContract, read_skill
 from correctless.syntax.strict_json import RecordError, strict_json
 
-_SHOWN = 500  # characters of one text; --json has all of it
+_TEXT_LIMIT = 500  # characters of one text; --json has all of it
 _LINES = 5  # of a refused text
 _BLOCKS = 10  # listed one by one; an answer can have any number
 _HARMLESS = frozenset({"differs-from-default", "extra"})
@@ -41,23 +42,23 @@ class _Parsed:
     contract: SkillContract
     reading: block.Reading
     decisions: tuple[Decision, ...]  # without the refused ones
-    said: Mapping[str, Mapping[str, Any]]  # the object or call of each key, as the agent wrote it
+    reported: Mapping[str, Mapping[str, Any]]  # the object or call of each key, as the agent wrote it
     refused: Mapping[str, block.Piece]
     warnings: tuple[str, ...]
 
     @property
     def clean(self) -> bool:
         """Whether all was recorded as it was reported."""
-        words = {
-            word for d in self.decisions for word, _ in _changes(d, self.said[d.key or ""], self.contract)
+        changes = {
+            name for d in self.decisions for name, _ in _changes(d, self.reported[d.key or ""], self.contract)
         }
-        return not (words - _HARMLESS or self.refused or self.warnings)
+        return not (changes - _HARMLESS or self.refused or self.warnings)
 
 
-def _hex(_: click.Context, __: click.Parameter, given: str | None) -> str:
-    if given is not None and not block.NONCE.fullmatch(given):
-        raise click.BadParameter(f"'{printable(given)}' is not 8 digits of 0-9 and a-f")
-    return given or ""
+def _hex(_: click.Context, __: click.Parameter, nonce: str | None) -> str:
+    if nonce is not None and not block.NONCE.fullmatch(nonce):
+        raise click.BadParameter(f"'{printable(nonce)}' is not 8 digits of 0-9 and a-f")
+    return nonce or ""
 
 
 @click.command(
@@ -69,7 +70,7 @@ def _hex(_: click.Context, __: click.Parameter, given: str | None) -> str:
     "--nonce", metavar="WORD", callback=_hex, help="The nonce: the word after START in the prompt's block."
 )
 @click.option("--calls", metavar="FILE", help="Calls of the recorder, one JSON object a line.")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@json_option
 def parse(file: str | None, skill: str, nonce: str, calls: str | None, as_json: bool) -> int:
     """Show what would be recorded from an agent's answer.
 
@@ -86,8 +87,8 @@ def parse(file: str | None, skill: str, nonce: str, calls: str | None, as_json: 
     contract = read_skill(skill)
     if contract.interaction_mode is None and not contract.has_section:
         raise Stop(exits.REFUSED, f"'{skill}' has no contract. Give a SKILL.md with an interaction_mode")
-    said = list(_calls(calls)) if calls is not None else []
-    parsed = _parsed(_text(_bytes(file or "-")), contract, nonce, said)
+    recorder_calls = list(_calls(calls)) if calls is not None else []
+    parsed = _parsed(_text(_bytes(file or "-")), contract, nonce, recorder_calls)
     if as_json:
         click.echo(json.dumps(_object(parsed), indent=2))
     else:
@@ -137,19 +138,19 @@ def _parsed(answer: str, contract: SkillContract, nonce: str, calls: Sequence[di
     recorder = Calls(contract, **where)
     recorded = tuple(recorder.take(call, now) for call in calls)
     unlisted = sum(decision.decision_id.startswith(UNLISTED) for decision in recorded)
-    found: Captured = capture(
+    captured: Captured = capture(
         answer, contract, **where, nonce=nonce, now=now, calls=recorded, unlisted_before=unlisted
     )
     reading = block.read(answer, nonce, called=bool(recorded))
-    pieces = {f"b{number}": piece for number, piece in enumerate(found.read, 1)}
+    pieces = {f"b{number}": piece for number, piece in enumerate(captured.read, 1)}
     objects = {key: piece.value for key, piece in pieces.items() if piece.value is not None}
     return _Parsed(
         contract=contract,
         reading=reading,
-        decisions=tuple(_bare(d) for d in (*recorded, *found.decisions) if "damaged" not in d.notes),
-        said={f"t{number}": call for number, call in enumerate(calls, 1)} | objects,
+        decisions=tuple(_bare(d) for d in (*recorded, *captured.decisions) if "damaged" not in d.notes),
+        reported={f"t{number}": call for number, call in enumerate(calls, 1)} | objects,
         refused={key: piece for key, piece in pieces.items() if piece.value is None},
-        warnings=(*found.warnings, *_how_to_read(reading, nonce)),
+        warnings=(*captured.warnings, *_how_to_read(reading, nonce)),
     )
 
 
@@ -161,10 +162,10 @@ def _bare(decision: Decision) -> Decision:
 
 
 def _how_to_read(reading: block.Reading, nonce: str) -> Iterator[str]:
-    words = dict.fromkeys(word for word in reading.others if block.NONCE.fullmatch(word))
-    if not nonce and words:
-        said = ", ".join([*words][:_BLOCKS])
-        yield f"nonce-not-given: the answer has blocks with a nonce ({said}). To read one: --nonce {[*words][-1]}"
+    nonces = dict.fromkeys(other for other in reading.others if block.NONCE.fullmatch(other))
+    if not nonce and nonces:
+        listed = ", ".join([*nonces][:_BLOCKS])
+        yield f"nonce-not-given: the answer has blocks with a nonce ({listed}). To read one: --nonce {[*nonces][-1]}"
 
 
 def _object(parsed: _Parsed) -> dict[str, Any]:
@@ -176,23 +177,19 @@ def _object(parsed: _Parsed) -> dict[str, Any]:
         "refused": [
             {"key": key, "fault": piece.fault, "text": piece.text} for key, piece in parsed.refused.items()
         ],
-        "blocks": {
-            "authentic": reading.authentic,
-            "nonceless": reading.nonceless,
-            "quoted": reading.quoted,
-        },
+        "blocks": {"authentic": reading.authentic, "nonceless": reading.nonceless, "quoted": reading.quoted},
         "warnings": list(parsed.warnings),
     }
 
 
 def _lines(parsed: _Parsed) -> Iterator[str]:
-    found = {decision.key: decision for decision in parsed.decisions}
+    by_key = {decision.key: decision for decision in parsed.decisions}
     # The calls were made before the answer was given.
-    for key in sorted({*parsed.said, *parsed.refused}, key=lambda key: (key[0] == "b", int(key[1:]))):
+    for key in sorted({*parsed.reported, *parsed.refused}, key=lambda key: (key[0] == "b", int(key[1:]))):
         if key in parsed.refused:
             yield from _refusal(key, parsed.refused[key])
-        elif key in found:
-            yield from _decision(found[key], parsed.said[key], parsed.contract)
+        elif key in by_key:
+            yield from _decision(by_key[key], parsed.reported[key], parsed.contract)
         else:
             yield f"{key}  repeats a call: recorded once"
         yield ""
@@ -201,9 +198,8 @@ def _lines(parsed: _Parsed) -> Iterator[str]:
     yield from (f"warning: {warning}" for warning in parsed.warnings)
     if not_read or parsed.warnings:
         yield ""
-    count, refused = len(parsed.decisions), len(parsed.refused)
     deferred = sum(decision.escalation_deferred for decision in parsed.decisions)
-    yield f"{count} decision{'s' * (count != 1)}, {deferred} deferred, {refused} refused"
+    yield f"{counted(len(parsed.decisions), 'decision')}, {deferred} deferred, {len(parsed.refused)} refused"
 
 
 def _decision(decision: Decision, obj: Mapping[str, Any], contract: SkillContract) -> Iterator[str]:
@@ -212,7 +208,7 @@ def _decision(decision: Decision, obj: Mapping[str, Any], contract: SkillContrac
     yield f"    default applied: {_clipped(decision.default_applied) or '-'}"
     yield f"    rationale: {_clipped(decision.rationale) or '-'}"
     yield f"    deferred: {reason if decision.escalation_deferred else 'no'}"
-    yield from (f"    {word}: {_clipped(change)}" for word, change in _changes(decision, obj, contract))
+    yield from (f"    {label}: {_clipped(change)}" for label, change in _changes(decision, obj, contract))
 
 
 def _changes(
@@ -231,21 +227,21 @@ def _changes(
     }
     for note, why in zip(decision.notes, remarks(decision, contract), strict=True):
         yield note, f"{done[note]}: {why}"
-    asked = means_deferred(deferral)
+    reported = means_deferred(deferral)
     if deferral is not None and not isinstance(deferral, bool):
         yield (
             "escalation_deferred",
-            f"reported {_json(deferral)}, recorded as {_json(asked)}: write true or false",
+            f"reported {_json(deferral)}, recorded as {_json(reported)}: write true or false",
         )
-    elif not asked and asks_to_defer(obj) and "corrected" not in decision.notes:
+    elif not reported and asks_to_defer(obj) and "corrected" not in decision.notes:
         why = "another key or a reason says that it needs a human decision"
         yield "escalation_deferred", f"reported {_json(deferral)}, recorded as true: {why}"
     if "claimed_reason" in extra:
         yield (
             "original_escalation_reason",
-            "kept under extra: only a decision that was reported as deferred gives one",
+            "stored under extra: only a decision that was reported as deferred gives one",
         )
-    elif asked and not str(obj.get("original_escalation_reason") or "").strip():
+    elif reported and not str(obj.get("original_escalation_reason") or "").strip():
         yield "original_escalation_reason", "none reported, recorded the one of the SKILL.md"
     if "claimed_skill" in extra:
         yield (
@@ -255,16 +251,16 @@ def _changes(
     if "reported_at" in extra:
         yield (
             "timestamp",
-            f"reported {_json(obj.get('timestamp'))}, kept under extra: the time is the log's own",
+            f"reported {_json(obj.get('timestamp'))}, stored under extra: the time is the log's own",
         )
     own = [name for name in extra if name not in _OURS]
     if own:
-        yield "extra", f"kept beside the record: {', '.join(own)}"
+        yield "extra", f"stored beside the record: {', '.join(own)}"
 
 
 def _refusal(key: str, piece: block.Piece) -> Iterator[str]:
     yield f"{key}  refused: {piece.fault}"
-    yield "    recorded as an unlisted decision, deferred, with the text kept in a file:"
+    yield "    recorded as an unlisted decision, deferred, with the text stored in a file:"
     lines = piece.text.split("\n")
     yield from (f"    | {_clipped(line)}" for line in lines[:_LINES])
     if len(lines) > _LINES:
@@ -272,17 +268,17 @@ def _refusal(key: str, piece: block.Piece) -> Iterator[str]:
 
 
 def _not_read(reading: block.Reading) -> Iterator[str]:
-    for word in reading.others[:_BLOCKS]:
-        yield f"not read: a block with the nonce '{_clipped(word)}'"
+    for nonce in reading.others[:_BLOCKS]:
+        yield f"not read: a block with the nonce '{_clipped(nonce)}'"
     if more := reading.others[_BLOCKS:]:
         yield f"not read: {len(more)} more blocks with a nonce"
     bare = reading.nonceless - (reading.blocks if not reading.verified else 0)
     if bare:
-        yield f"not read: {bare} block{'s' * (bare > 1)} without a nonce"
+        yield f"not read: {counted(bare, 'block')} without a nonce"
 
 
 def _clipped(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(text)} characters)"
+    return text if len(text) <= _TEXT_LIMIT else f"{text[:_TEXT_LIMIT]}... ({len(text)} characters)"
 
 
 def _json(value: Any) -> str:

@@ -64,16 +64,16 @@ def main(
     """
     out, err = stdout or sys.stdout.buffer, stderr or sys.stderr
     try:
-        given = args.read("autonomous-decision-writer.sh", argv, values=["--log"])
-        if args.wants_help(given):
+        parsed = args.read("autonomous-decision-writer.sh", argv, values=["--log"])
+        if args.wants_help(parsed):
             out.write(HELP.encode())
             return exits.OK
-        if not given.words:
+        if not parsed.positional:
             (err.buffer if hasattr(err, "buffer") else out).write(HELP.encode())
             return exits.USAGE
         code = _run(
-            given.words,
-            given.value("--log"),
+            parsed.positional,
+            parsed.value("--log"),
             stdin or sys.stdin.buffer,
             out,
             os.environ if env is None else env,
@@ -111,19 +111,19 @@ def append(
     if not _SKILL.fullmatch(skill):
         raise Stop(exits.REFUSED, f"{skill!r} is not a skill name. Write letters, digits and . _ : -")
     try:
-        said = decode(data)
+        reported = decode(data)
     except RecordError as error:
         raise Stop(exits.REFUSED, f"the decision cannot be read: {error}. Write one JSON object") from None
     repo, logs = whereabouts(log, cwd)
     with ExitStack() as stack:
-        stack.enter_context(held(repo, logs))
+        stack.enter_context(hold_off_runs(repo, logs))
         ensure_artifacts(logs)
         # The number of an unlisted entry is counted, then written: one writer at a time.
         stack.enter_context(_alone(logs.artifacts))
         refuse_disproved(logs, repo if log is None else None, env)
         ledger = noting(logs.decisions, logs.root, env)
         decision = correct(
-            said,
+            reported,
             _points(skill, repo),
             skill=skill,
             at=Attempt(),
@@ -133,13 +133,13 @@ def append(
         )
         if decision.decision_id.startswith(UNLISTED) and os.path.lexists(logs.decisions):
             # The log is read for nothing else, so a listed decision does not wait for it.
-            taken = sum(
+            unlisted = sum(
                 e.fields.get("skill") == skill
                 and e.fields.get("run") is None
                 and str(e.fields.get("decision_id")).startswith(UNLISTED)
                 for e in ledger.entries()
             )
-            decision = replace(decision, decision_id=f"{UNLISTED}{taken + 1}")
+            decision = replace(decision, decision_id=f"{UNLISTED}{unlisted + 1}")
         return ledger.append(decision.fields())
 
 
@@ -155,16 +155,16 @@ def whereabouts(log: str | None, cwd: str) -> tuple[Repo | None, Logs]:
     named = paths.logs_beside(os.path.join(cwd, log))
     for folder in (cwd, os.path.dirname(named.decisions)):
         try:
-            found = git.find(folder)
+            repo = git.find(folder)
         except Stop:
             continue
-        if named.decisions.startswith(os.path.join(found.home, "")):
-            return found, named
+        if named.decisions.startswith(os.path.join(repo.home, "")):
+            return repo, named
     return None, named
 
 
 @contextmanager
-def held(repo: Repo | None, logs: Logs) -> Iterator[None]:
+def hold_off_runs(repo: Repo | None, logs: Logs) -> Iterator[None]:
     """Keep runs that write this log from starting.
 
     Raises: Stop(75) when one is under way.
@@ -176,12 +176,10 @@ def held(repo: Repo | None, logs: Logs) -> Iterator[None]:
 
 
 def _run(
-    words: list[str], log: str | None, stdin: BinaryIO, out: BinaryIO, env: Mapping[str, str], cwd: str
+    command: list[str], log: str | None, stdin: BinaryIO, out: BinaryIO, env: Mapping[str, str], cwd: str
 ) -> int:
-    match words:
-        case ["append", skill]:
-            line = append(skill, stdin.read(), log=log, env=env, cwd=cwd).line
-        case ["append", skill, "-"]:
+    match command:
+        case ["append", skill] | ["append", skill, "-"]:
             line = append(skill, stdin.read(), log=log, env=env, cwd=cwd).line
         case ["append", skill, data]:
             line = append(skill, os.fsencode(data), log=log, env=env, cwd=cwd).line

@@ -19,13 +19,13 @@ from correctless.project import git
 TRYING = "trying what the run will need; the tests and one turn of the agent take some time"
 
 
-def tried(ready: start.Ready) -> tuple[str, ...]:
+def try_all(ready: start.Ready) -> tuple[str, ...]:
     """Try each thing that the run will need and print the result.
 
     Raises: Stop(3) when one fails; all of them are tried first.
     """
     click.echo(TRYING, err=True)
-    proofs = tuple(told(prove(), err=True) for prove in preflight.proofs(ready, os.environ))
+    proofs = tuple(print_proof(prove(), err=True) for prove in preflight.proofs(ready, os.environ))
     failed = [proof for proof in proofs if not proof.ok]
     if failed:
         more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
@@ -37,7 +37,7 @@ def tried(ready: start.Ready) -> tuple[str, ...]:
     return tuple(proof.what for proof in proofs)
 
 
-def told(proof: preflight.Proof, *, err: bool) -> preflight.Proof:
+def print_proof(proof: preflight.Proof, *, err: bool) -> preflight.Proof:
     """Print the result of one trial and return it."""
     fix = "" if proof.ok else f". {proof.fix}"
     label = "FAILED" if not proof.ok else "WARNING" if proof.warning else "ok"
@@ -68,10 +68,10 @@ def check(spec: str, pipeline: str, trial: bool, **flags: Any) -> int:
             raise Stop(exits.REFUSED, sent.message)
         click.echo(sent.message)
     click.echo(TRYING, err=True)
-    tried = [told(prove(), err=False) for prove in preflight.proofs(ready, os.environ)]
+    proofs = [print_proof(prove(), err=False) for prove in preflight.proofs(ready, os.environ)]
     if start.approval(ready) is None:
         raise Stop(
             exits.REFUSED,
             f"the spec {ready.frozen.plan.spec} is not approved yet. cauto run asks for it in a terminal",
         )
-    return exits.OK if all(proof.ok for proof in tried) else exits.FINDINGS
+    return exits.OK if all(proof.ok for proof in proofs) else exits.FINDINGS

@@ -1,6 +1,6 @@
 """`correctless cauto demo`: a whole run on a scratch repository.
 
-Recorded answers replace the model.
+RecordedDecision answers replace the model.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ def demo(folder: str | None) -> int:
 
     Exit 0: the pull request's text was written; 10: the gate is closed.
     """
-    made = make_repository(folder or tempfile.mkdtemp(prefix="correctless-demo-"))
-    click.echo(f"demo repository: {made.path}", err=True)
-    here = git.find(made.path)
-    flags = {"agent": f"replay:{made.answers}", "intensity": "high", "pr": "skip"}
-    ready = start.prepare(here, made.path, start.Request(made.spec, flags=flags), os.environ)
+    scratch = make_repository(folder or tempfile.mkdtemp(prefix="correctless-demo-"))
+    click.echo(f"demo repository: {scratch.path}", err=True)
+    repo = git.find(scratch.path)
+    flags = {"agent": f"replay:{scratch.answers}", "intensity": "high", "pr": "skip"}
+    ready = start.prepare(repo, scratch.path, start.Request(scratch.spec, flags=flags), os.environ)
     approved = Confirmation("spec", ready.frozen.plan.spec_sha256, "the demo", "flag", timestamp(utcnow()))
-    with Lock.take(here, "correctless cauto demo") as held:
-        ctx = RunContext(here, ready.logs, held, os.environ, activity=progress.activity)
+    with Lock.take(repo, "correctless cauto demo") as run_lock:
+        ctx = RunContext(repo, ready.logs, run_lock, os.environ, activity=progress.activity)
         run = start.begin(ready, ctx, approved, progress.event).run
         try:
             drive(ctx, show=not person.has_terminal())  # review shows it before the question
@@ -58,16 +58,16 @@ def demo(folder: str | None) -> int:
         click.echo(
             typable(
                 "to confirm, in your own terminal: correctless review\nthen continue with: correctless cauto resume",
-                made.path,
+                scratch.path,
             ),
             err=True,
         )
         return exits.PERSON
-    os.chdir(made.path)
+    os.chdir(scratch.path)
     answered = review.main(args=[], standalone_mode=False)
     if answered != exits.OK:
         return int(answered)
-    with Lock.take(here, "correctless cauto demo") as held:
-        code = drive(RunContext(here, ready.logs, held, os.environ, activity=progress.activity))
+    with Lock.take(repo, "correctless cauto demo") as run_lock:
+        code = drive(RunContext(repo, ready.logs, run_lock, os.environ, activity=progress.activity))
     click.echo(f"the pull request's text: {os.path.join(ready.logs.folder(run), BODY)}", err=True)
     return code

@@ -12,7 +12,7 @@ from correctless.cli.display import watch
 from correctless.cli.display.ask import asker
 from correctless.cli.display.watch import Watcher
 from correctless.cli.review import width
-from correctless.cli.run.status import ended
+from correctless.cli.run.status import completion_line
 from correctless.dispatch import loop
 from correctless.dispatch.core.context import RunContext
 from correctless.review import open_set as views
@@ -32,11 +32,11 @@ def drive(
 
     `usd` and `minutes` are new totals; `park` is the remote it was brought from. Raises: Stop with the run's own code.
     """
-    told = watcher or watch.PlainWatcher()
-    ctx.ask = asker(ctx.repo, told, ctx.env)
+    viewer = watcher or watch.PlainWatcher()
+    ctx.ask = asker(ctx.repo, viewer, ctx.env)
     try:
-        with watch.interruptible(told), told, orphans.adopting():
-            state = loop.drive(ctx, told.event, usd=usd, minutes=minutes, park=park)
+        with watch.interruptible(viewer), viewer, orphans.adopting():
+            state = loop.drive(ctx, viewer.event, usd=usd, minutes=minutes, park=park)
     except KeyboardInterrupt:
         raise Stop(exits.INTERRUPTED, typable(watch.INTERRUPTED, ctx.repo.top)) from None
     if show:
@@ -44,8 +44,8 @@ def drive(
     if state.stopped is not None:
         raise Stop(state.stopped.code, typable(state.stopped.reason, ctx.repo.top))
     if state.phase != "complete":
-        said = f"run {state.run} did not end. Look at it with: correctless cauto status"
-        raise Stop(exits.REFUSED, typable(said, ctx.repo.top))
-    told.end(exits.OK, ended(state))
-    click.echo(ended(state), err=True)
+        message = f"run {state.run} did not end. Look at it with: correctless cauto status"
+        raise Stop(exits.REFUSED, typable(message, ctx.repo.top))
+    viewer.end(exits.OK, completion_line(state))
+    click.echo(completion_line(state), err=True)
     return exits.OK

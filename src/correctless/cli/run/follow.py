@@ -6,7 +6,6 @@ import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import click
 
@@ -36,8 +35,8 @@ def follow(
     replaced. `KeyboardInterrupt` does not end the run.
     """
     stamp = _stamp(logs)
-    seen = record.load(logs).events
-    state = checked_state(logs.run, seen)
+    previous = record.load(logs).events
+    state = checked_state(logs.run, previous)
     _head(state, living=_lives(repo), as_json=as_json)
     gone = False
     while not _over(state):
@@ -46,22 +45,22 @@ def follow(
         if now != stamp:
             stamp = now
             events = tuple(record.typed_events(logs))
-            if events[: len(seen)] != seen:
+            if events[: len(previous)] != previous:
                 raise Stop(
                     exits.REFUSED,
                     f"{logs.run} was replaced while it was followed. Look at it: correctless cauto status",
                 )
-            for number, logged in enumerate(events[len(seen) :], len(seen)):
+            for number, logged in enumerate(events[len(previous) :], len(previous)):
                 state = checked_state(logs.run, [logged], state, behind=number)
                 _show(state, logged, as_json=as_json)
-            seen, gone = events, False
+            previous, gone = events, False
         elif gone:
             raise Stop(
                 exits.INTERRUPTED,
                 f"the dispatcher of run {state.run} died without a message. Continue with: correctless cauto resume",
             )
         else:
-            # Its last event may have come after our look at the log, so look once more.
+            # Its last event may be newer than our copy of the log, so read it once more.
             gone = not _lives(repo)
     return _ended(state)
 
@@ -82,37 +81,29 @@ def _over(state: State) -> bool:
 
 
 def _head(state: State, *, living: bool, as_json: bool) -> None:
-    standing = progress.standing(state, living=living)
+    status = progress.status_values(state, living=living)
     if as_json:
-        click.echo(json.dumps({"event": "status", **standing}))
+        click.echo(json.dumps({"event": "status", **status}))
     else:
-        click.echo(typable(progress.describe(standing)))
+        click.echo(typable(progress.describe(status)))
 
 
 def _show(state: State, logged: LoggedEvent, *, as_json: bool) -> None:
     if as_json:
         click.echo(progress.as_json(logged))
-    elif said := progress.line(state, logged):
-        click.echo(f"{logged.timestamp[11:19]} {said}")
+    elif text := progress.line(state, logged):
+        click.echo(f"{logged.timestamp[11:19]} {text}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Stamp:
-    """Values that change when a log changes."""
-
-    size: int
-    changed: int  # nanoseconds
-    file: int
-
-
-def _stamp(logs: Logs) -> _Stamp:
+def _stamp(logs: Logs) -> tuple[int, int, int]:
+    """Return what changes when the run log does: its size, time and file."""
     try:
-        seen = os.stat(logs.run)
+        file = os.stat(logs.run)
     except OSError as error:
         raise Stop(
             exits.REFUSED, f"{logs.run} cannot be read: {error.strerror}. Restore it from a copy"
         ) from None
-    return _Stamp(seen.st_size, seen.st_mtime_ns, seen.st_ino)
+    return file.st_size, file.st_mtime_ns, file.st_ino
 
 
 def _lives(repo: Repo | None) -> bool:

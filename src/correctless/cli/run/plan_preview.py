@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from correctless import agents
@@ -13,37 +12,22 @@ from correctless.cli.display import progress
 from correctless.dispatch.control.start import Ready
 from correctless.dispatch.core import frozen_files
 from correctless.dispatch.step import prompt
-from correctless.runlog.plan import Plan, PlannedStep
+from correctless.runlog.plan import PlannedStep
 from correctless.skill import contract
 
 NONCE = "00000000"  # a real one is drawn for each attempt
 RUN = "RUN"  # in place of the run's name in paths: it gets one when it starts
+_LIMITS = ("minutes", "idle_minutes", "turns", "usd")
 
 
-@dataclass(frozen=True, slots=True)
-class Rehearsed:
-    """One step as it would start."""
-
-    step: PlannedStep
-    prompt: str
-
-
-def rehearse(ready: Ready) -> tuple[Rehearsed, ...]:
-    """Return the prompt of each step's first attempt.
-
-    Uses the bytes that a run would freeze, and writes nothing.
-    """
-    plan, files = ready.frozen.plan, ready.frozen.files
-    return tuple(Rehearsed(step, _prompt(ready, plan, step, files)) for step in plan.steps)
-
-
-def _prompt(ready: Ready, plan: Plan, step: PlannedStep, files: Mapping[str, bytes]) -> str:
+def _prompt(ready: Ready, step: PlannedStep) -> str:
+    """Return the prompt of a step's first attempt, from the bytes that a run would freeze."""
     path = frozen_files.skill_path(ready.logs, RUN, step)
     agent = agents.named(step.agent, ready.repo.top)
     return prompt.write(
-        plan,
+        ready.frozen.plan,
         step,
-        contract.of_text(files[f"{step.name}/SKILL.md"], path),
+        contract.of_text(ready.frozen.files[f"{step.name}/SKILL.md"], path),
         skill_path=path,
         spec_path=frozen_files.spec_path(ready.logs, RUN),
         nonce=NONCE,
@@ -51,64 +35,46 @@ def _prompt(ready: Ready, plan: Plan, step: PlannedStep, files: Mapping[str, byt
     )
 
 
-def values(ready: Ready, rehearsed: tuple[Rehearsed, ...], *, approved: bool) -> dict[str, Any]:
+def values(ready: Ready, *, approved: bool) -> dict[str, Any]:
     """Return the preview for programs."""
     return {
         "plan": asdict(ready.frozen.plan),
         "approved": approved,
         "steps": [
             {
-                "step": each.step.name,
-                "agent": each.step.agent,
-                "model": each.step.model,
-                "tools": list(each.step.tools),
-                "limits": _limits(each.step),
-                "check": list(each.step.check) if each.step.check else None,
-                "report": each.step.report,
-                "prompt": each.prompt,
+                "step": step.name,
+                "agent": step.agent,
+                "model": step.model,
+                "tools": list(step.tools),
+                "limits": {name: getattr(step, name) for name in _LIMITS},
+                "check": list(step.check) if step.check else None,
+                "report": step.report,
+                "prompt": _prompt(ready, step),
             }
-            for each in rehearsed
+            for step in ready.frozen.plan.steps
         ],
     }
 
 
-def text(ready: Ready, rehearsed: tuple[Rehearsed, ...], *, approved: bool) -> str:
+def text(ready: Ready, *, approved: bool) -> str:
     """Return the preview for people."""
     plan = ready.frozen.plan
-    parts = [progress.plan(plan), f"approval   {_approval(approved)}"]
-    for number, each in enumerate(rehearsed, 1):
-        step = each.step
-        limits = _limits(step)
+    missing = "missing: a run asks for it in a terminal, or use --approve-spec-as NAME"
+    approval = "recorded for the current spec" if approved else missing
+    parts = [progress.plan(plan), f"approval   {approval}"]
+    for number, step in enumerate(plan.steps, 1):
+        money = f", {step.usd:.2f} USD" if step.usd is not None else ""
+        limits = f"{step.minutes:g} minutes, {step.idle_minutes:g} of silence, {step.turns} turns{money}"
         parts += [
             "",
-            f"== step {number} of {len(rehearsed)}: {step.name} ==",
+            f"== step {number} of {len(plan.steps)}: {step.name} ==",
             f"agent      {step.agent}{f', model {step.model}' if step.model else ''}",
             f"tools      {', '.join(step.tools)}",
-            f"limits     {_spelled(limits)}, {plan.attempts} attempts",
+            f"limits     {limits}, {plan.attempts} attempts",
             f"check      {' '.join(step.check) if step.check else 'none'}",
             *([f"report     {step.report}"] if step.report else []),
             "prompt",
-            *(f"  | {line}".rstrip() for line in each.prompt.splitlines()),
+            *(f"  | {line}".rstrip() for line in _prompt(ready, step).splitlines()),
         ]
     parts += ["", "nothing was started and nothing was written"]
     return printable_lines("\n".join(parts))
-
-
-def _limits(step: PlannedStep) -> dict[str, Any]:
-    return {
-        "minutes": step.minutes,
-        "idle_minutes": step.idle_minutes,
-        "turns": step.turns,
-        "usd": step.usd,
-    }
-
-
-def _spelled(limits: Mapping[str, Any]) -> str:
-    money = f", {limits['usd']:.2f} USD" if limits["usd"] is not None else ""
-    return f"{limits['minutes']:g} minutes, {limits['idle_minutes']:g} of silence, {limits['turns']} turns{money}"
-
-
-def _approval(approved: bool) -> str:
-    if approved:
-        return "recorded for the current spec"
-    return "missing: a run asks for it in a terminal, or use --approve-spec-as NAME"

@@ -7,8 +7,9 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import click
@@ -24,7 +25,7 @@ from correctless.cli.display.watch import Watcher
 from correctless.cli.run import check, parked
 from correctless.cli.run.drive import drive
 from correctless.cli.run.options import request_options, watch_options
-from correctless.cli.run.status import ended, refuse_without_run
+from correctless.cli.run.status import completion_line, refuse_without_run
 from correctless.cli.values import NAME, SOME
 from correctless.decisions.decision import Confirmation
 from correctless.dispatch.control import start, worktree
@@ -93,29 +94,29 @@ def run(
                 f"--dry-run starts nothing: leave {'--worktree' if branch else '--detach'} out"
             )
         return _rehearse(request, as_json=as_json)
-    with watch.reported(watch.chosen(plain=plain or detach, as_json=as_json, env=os.environ)) as watcher:
+    with watch.reporting(watch.choose(plain=plain or detach, as_json=as_json, env=os.environ)) as watcher:
         if approve_spec_as:
             person.refuse_agents(os.environ)
         origin = git.find(os.getcwd())
-        with _place(origin, branch, flags) as (here, cwd):
-            ready = start.prepare(here, cwd, request, os.environ)
+        with _place(origin, branch, flags) as (repo, cwd):
+            ready = start.prepare(repo, cwd, request, os.environ)
             if inherits := progress.inherits(ready.inherited):
                 click.echo(
                     f"this branch inherits {inherits}. They also need your confirmation at its gate", err=True
                 )
             approved = _approval(ready, approve_spec_as)
-            with Lock.take(here, "correctless cauto run") as held:
-                ctx = RunContext(here, ready.logs, held, os.environ, activity=watcher.activity)
-                tried = () if untried else check.tried(ready)
+            with Lock.take(repo, "correctless cauto run") as run_lock:
+                ctx = RunContext(repo, ready.logs, run_lock, os.environ, activity=watcher.activity)
+                tried = () if untried else check.try_all(ready)
                 started = start.begin(ready, ctx, approved, watcher.event, tried=tried)
                 session.note_start(os.environ, ready.logs, started.run)
                 if detach:
-                    _detach(here, ready.logs, started.run, held)
+                    _detach(repo, ready.logs, started.run, run_lock)
                     watcher.end(exits.OK, f"run {started.run} continues in the background")
                     if not as_json:
                         click.echo(started.run)
                     click.echo(
-                        typable("watch it with: correctless cauto status --follow", here.top), err=True
+                        typable("watch it with: correctless cauto status --follow", repo.top), err=True
                     )
                     return exits.OK
                 return drive(ctx, watcher, show=not as_json)
@@ -127,12 +128,11 @@ def _rehearse(request: start.Request, *, as_json: bool) -> int:
     # git status would otherwise refresh the index, which is a write.
     os.environ["GIT_OPTIONAL_LOCKS"] = "0"
     ready = start.prepare(git.find(os.getcwd()), os.getcwd(), request, os.environ)
-    rehearsed = plan_preview.rehearse(ready)
     approved = start.approval(ready) is not None
     if as_json:
-        click.echo(json.dumps(plan_preview.values(ready, rehearsed, approved=approved), indent=2))
+        click.echo(json.dumps(plan_preview.values(ready, approved=approved), indent=2))
     else:
-        click.echo(plan_preview.text(ready, rehearsed, approved=approved))
+        click.echo(plan_preview.text(ready, approved=approved))
     return exits.OK
 
 
@@ -146,19 +146,21 @@ def _place(origin: Repo, branch: str | None, flags: dict[str, Any]) -> Iterator[
         yield origin, os.getcwd()
         return
     known = origin.commit(f"refs/heads/{branch}") is not None
-    there = worktree.existing(origin, branch)
-    made = there or worktree.make(origin, branch, start.load_config(origin, flags, os.getcwd()), os.environ)
-    as_it_is = f" (on the existing branch {branch}, {made.head()[:12]})" if known else ""
-    click.echo(f"worktree: {made.top}{as_it_is}{', which exists already' if there else ''}", err=True)
+    existing = worktree.existing(origin, branch)
+    target = existing or worktree.make(
+        origin, branch, start.load_config(origin, flags, os.getcwd()), os.environ
+    )
+    as_it_is = f" (on the existing branch {branch}, {target.head()[:12]})" if known else ""
+    click.echo(f"worktree: {target.top}{as_it_is}{', which exists already' if existing else ''}", err=True)
     try:
-        yield made, os.path.join(made.top, os.path.relpath(os.getcwd(), origin.top))
+        yield target, os.path.join(target.top, os.path.relpath(os.getcwd(), origin.top))
     except BaseException as error:
         # A run under way on the branch, this one or an earlier one, continues there.
-        if there is None and not views.state_of(paths.logs(made, branch)).unfinished:
-            worktree.remove(origin, made, None if known else branch)
+        if existing is None and not views.state_of(paths.logs(target, branch)).unfinished:
+            worktree.remove(origin, target, None if known else branch)
             raise
         if isinstance(error, Stop):
-            raise Stop(error.code, typable(error.message, made.top)) from None
+            raise Stop(error.code, typable(error.message, target.top)) from None
         raise
 
 
@@ -178,38 +180,35 @@ def _approval(ready: start.Ready, named: str | None) -> Confirmation:
         ):
             return Confirmation("spec", plan.spec_sha256, who, "terminal", now)
     typed = "prompt" in ready.config.confirm_channels and os.environ.get("CLAUDECODE")
-    here = f"or type into Claude Code yourself: approve spec {plan.spec_sha256[:12]}   (" if typed else "("
+    prompt_hint = (
+        f"or type into Claude Code yourself: approve spec {plan.spec_sha256[:12]}   (" if typed else "("
+    )
     raise Stop(
         exits.REFUSED,
         f"the current spec {plan.spec} is not approved. Approve and start it in your own terminal, in {os.getcwd()}: "
-        f"correctless {shlex.join(sys.argv[1:])}   {here}cron and CI: --approve-spec-as NAME)",
+        f"correctless {shlex.join(sys.argv[1:])}   {prompt_hint}cron and CI: --approve-spec-as NAME)",
     )
 
 
-def _detach(here: Repo, logs: Logs, run_id: str, held: Lock) -> None:
+def _detach(repo: Repo, logs: Logs, run_id: str, run_lock: Lock) -> None:
     # The child inherits the lock's open file, so no other dispatcher can start in between.
     out = os.path.join(logs.folder(run_id), "dispatcher.log")
     with open(out, "ab") as file:
         subprocess.Popen(
-            [*correctless.itself(), "cauto", "resume", "--lock-fd", str(held.fd)],
-            cwd=here.top,
+            [*correctless.itself(), "cauto", "resume", "--lock-fd", str(run_lock.fd)],
+            cwd=repo.top,
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,
             start_new_session=True,
-            pass_fds=(held.fd,),
+            pass_fds=(run_lock.fd,),
         )
 
 
 @click.command(epilog="Example: correctless cauto resume")
 @click.option("--lock-fd", type=click.IntRange(0, 1 << 20), hidden=True)
 @click.option("--max-usd", "usd", type=SOME, help="Raise the run's budget to this total.")
-@click.option(
-    "--max-minutes",
-    "minutes",
-    type=SOME,
-    help="Raise the run's time to this total.",
-)
+@click.option("--max-minutes", "minutes", type=SOME, help="Raise the run's time to this total.")
 @parked.from_options
 @watch_options
 def resume(
@@ -231,64 +230,54 @@ def resume(
 
     Exit 0: it is complete; 3: no run found; 75: another machine has it.
     """
-    parked.refuse_half(remote, run_id, take_over=take_over)
+    parked.refuse_incomplete(remote, run_id, take_over=take_over)
     if usd is not None or minutes is not None or take_over:
         person.refuse_agents(os.environ)
-    with watch.reported(watch.chosen(plain=plain, as_json=as_json, env=os.environ)) as watcher:
+    with watch.reporting(watch.choose(plain=plain, as_json=as_json, env=os.environ)) as watcher:
+        continue_run = partial(drive, watcher=watcher, show=not as_json, usd=usd, minutes=minutes)
         if remote is not None and run_id is not None:
-            return _resume_from(
-                watcher, remote, run_id, take_over=take_over, show=not as_json, usd=usd, minutes=minutes
-            )
-        return _resume(watcher, lock_fd, show=not as_json, usd=usd, minutes=minutes)
+            return _resume_from(watcher, continue_run, remote, run_id, take_over=take_over)
+        return _resume(watcher, continue_run, lock_fd, show=not as_json)
 
 
 def _resume_from(
-    watcher: Watcher,
-    remote: str,
-    run: str,
-    *,
-    take_over: bool,
-    show: bool,
-    usd: float | None,
-    minutes: float | None,
+    watcher: Watcher, continue_run: Callable[..., int], remote: str, run: str, *, take_over: bool
 ) -> int:
-    here = git.find(os.getcwd())
-    with Lock.take(here, "correctless cauto resume") as held:
-        logs = parked.bring(here, remote, run, take_over=take_over)
+    repo = git.find(os.getcwd())
+    with Lock.take(repo, "correctless cauto resume") as run_lock:
+        logs = parked.bring(repo, remote, run, take_over=take_over)
         watcher.before(record.load(logs).events)
-        ctx = RunContext(here, logs, held, os.environ, activity=watcher.activity)
-        return drive(ctx, watcher, show=show, usd=usd, minutes=minutes, park=remote)
+        ctx = RunContext(repo, logs, run_lock, os.environ, activity=watcher.activity)
+        return continue_run(ctx, park=remote)
 
 
-def _resume(
-    watcher: Watcher, lock_fd: int | None, *, show: bool, usd: float | None, minutes: float | None
-) -> int:
-    here = git.find(os.getcwd())
-    logs = paths.logs(here)
-    anchors.refuse_disproved(logs, here, os.environ)
+def _resume(watcher: Watcher, continue_run: Callable[..., int], lock_fd: int | None, *, show: bool) -> int:
+    repo = git.find(os.getcwd())
+    logs = paths.logs(repo)
+    anchors.refuse_disproved(logs, repo, os.environ)
     refuse_without_run(logs)
     # An agent inherits the lock's open file too: with it in hand it must not become a second dispatcher.
     if lock_fd is not None and person.inside_agent(os.environ):
         raise Stop(exits.REFUSED, "an agent cannot take over its dispatcher's lock. Leave out --lock-fd")
-    taken = (
-        Lock.inherited(here, lock_fd) if lock_fd is not None else Lock.take(here, "correctless cauto resume")
+    lock_source = (
+        Lock.inherited(repo, lock_fd) if lock_fd is not None else Lock.take(repo, "correctless cauto resume")
     )
-    with taken as held:
-        held.note("correctless cauto resume")
+    with lock_source as run_lock:
+        run_lock.note("correctless cauto resume")
         events = record.load(logs).events
         state = checked_state(logs.run, events)
         if state.phase == "complete":
-            parked.let_go(here, state)
-            watcher.end(exits.OK, ended(state))
+            parked.remove_parked(repo, state)
+            watcher.end(exits.OK, completion_line(state))
             if show:
-                click.echo(ended(state))
+                click.echo(completion_line(state))
             return exits.OK
         if not state.unfinished:
             raise Stop(
                 exits.REFUSED,
                 f"run {state.run} was abandoned. Start a new one: correctless cauto run --spec FILE",
             )
-        parked.take_again(here, state)
+        parked.take_again(repo, state)
         watcher.before(events)
-        ctx = RunContext(here, logs, held, os.environ, activity=watcher.activity)
-        return drive(ctx, watcher, show=show, usd=usd, minutes=minutes)
+        ctx = RunContext(repo, logs, run_lock, os.environ, activity=watcher.activity)
+        return continue_run(ctx)

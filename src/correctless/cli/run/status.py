@@ -12,6 +12,7 @@ from correctless.base.exits import Stop
 from correctless.cli import typable
 from correctless.cli.display import progress, watch
 from correctless.cli.display.watch import Watcher
+from correctless.cli.values import json_option
 from correctless.project import git, lock, paths
 from correctless.project.git import Repo
 from correctless.project.paths import Logs
@@ -22,11 +23,9 @@ from correctless.runlog.state import State
 
 @click.command(epilog="Example: correctless cauto status --json")
 @click.option("--all", "everything", is_flag=True, help="The last run of every branch.")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@json_option
 @click.option(
-    "--follow",
-    is_flag=True,
-    help="Show events until the run ends, waits or stops; exit with its code.",
+    "--follow", is_flag=True, help="Show events until the run ends, waits or stops; exit with its code."
 )
 def status(everything: bool, as_json: bool, follow: bool) -> int:
     """Show the last run of this branch; exit 3 when no run is found.
@@ -35,63 +34,61 @@ def status(everything: bool, as_json: bool, follow: bool) -> int:
     """
     if follow and everything:
         raise click.UsageError("--follow shows one run: leave --all out")
-    here = git.find(os.getcwd())
+    repo = git.find(os.getcwd())
     if follow:
-        with watch.reported(watch.JsonWatcher() if as_json else watch.PlainWatcher()) as watcher:
-            return _follow(here, watcher, as_json=as_json)
-    chosen = list(paths.all_logs(here)) if everything else [paths.logs(here)]
+        with watch.reporting(watch.JsonWatcher() if as_json else watch.PlainWatcher()) as watcher:
+            return _follow(repo, watcher, as_json=as_json)
+    chosen = list(paths.all_logs(repo)) if everything else [paths.logs(repo)]
     for logs in chosen:
         # Of another branch only the anchors on this machine count: its commits are not those of HEAD.
-        anchors.refuse_disproved(logs, None if everything else here, os.environ)
+        anchors.refuse_disproved(logs, None if everything else repo, os.environ)
     if not everything:
         refuse_without_run(chosen[0])
-    states = [views.state_of(logs) for logs in chosen]
-    if everything:  # skip a branch that has only decisions written by hand
-        ran = [(logs, state) for logs, state in zip(chosen, states, strict=True) if state.plan is not None]
-        chosen, states = [logs for logs, _ in ran], [state for _, state in ran]
-    places = here.worktrees()
-    shown = [
-        progress.standing(
+    states = [(logs, views.state_of(logs)) for logs in chosen]
+    places = repo.worktrees()
+    values = [
+        progress.status_values(
             state,
             living=lock.is_branch_locked(state.branch, places),
-            inherited="" if everything else _inherited(here, logs),
+            inherited="" if everything else _inherited(repo, logs),
         )
-        for state, logs in zip(states, chosen, strict=True)
+        for logs, state in states
+        if not everything or state.plan is not None  # not a branch with only decisions written by hand
     ]
     if as_json:
-        click.echo(json.dumps(shown if everything else shown[0], indent=2))
+        click.echo(json.dumps(values if everything else values[0], indent=2))
     else:
-        described = "\n\n".join(progress.describe(each) for each in shown)
+        described = "\n\n".join(progress.describe(each) for each in values)
         click.echo(typable(described or "no run found on any branch"))
     return exits.OK
 
 
-def _follow(here: Repo, watcher: Watcher, *, as_json: bool) -> int:
+def _follow(repo: Repo, watcher: Watcher, *, as_json: bool) -> int:
     from correctless.cli.run import follow as following
 
-    logs = paths.logs(here)
-    anchors.refuse_disproved(logs, here, os.environ)
+    logs = paths.logs(repo)
+    anchors.refuse_disproved(logs, repo, os.environ)
     refuse_without_run(logs)
     plan = views.state_of(logs).plan
-    place = here.worktrees().get(plan.branch) if plan else None
+    place = repo.worktrees().get(plan.branch) if plan else None
     try:
         state = following.follow(git.find(place) if place else None, logs, as_json=as_json)
     except KeyboardInterrupt:
         raise Stop(exits.INTERRUPTED, "no longer followed. The run continues") from None
-    watcher.end(exits.OK, ended(state))
+    watcher.end(exits.OK, completion_line(state))
     if not as_json:
-        click.echo(ended(state))
+        click.echo(completion_line(state))
     return exits.OK
 
 
-def _inherited(here: Repo, logs: Logs) -> str:
+def _inherited(repo: Repo, logs: Logs) -> str:
     try:
-        return progress.inherits(gate.asked(logs, here)[1].waiting)
+        return progress.inherits(gate.load(logs, repo)[1].waiting)
     except Stop as stop:  # the rest of the status is still shown
         return f"cannot be checked: {stop.message}"
 
 
-def ended(state: State) -> str:
+def completion_line(state: State) -> str:
     """Return the line for a complete run."""
     return f"run {state.run} is complete{f': {state.url}' if state.url else ''}"
 

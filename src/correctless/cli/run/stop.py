@@ -28,20 +28,20 @@ def stop(abandon: bool) -> int:
 
     The run can be resumed unless it is abandoned.
     """
-    here = git.find(os.getcwd())
-    logs = paths.logs(here)
+    repo = git.find(os.getcwd())
+    logs = paths.logs(repo)
     if abandon:
         person.refuse_agents(os.environ)
-    processes = ending.end_processes(here, _known_state(logs))
+    processes = ending.end_processes(repo, _known_state(logs))
     if processes:
         click.echo(f"ended: {processes}", err=True)
     if abandon:
         refuse_without_run(logs)
-        with Lock.take(here, "correctless cauto stop") as held:
+        with Lock.take(repo, "correctless cauto stop") as run_lock:
             state = ending.abandon(
-                RunContext(here, logs, held, os.environ), progress.event, by=person.name(here, os.environ)
+                RunContext(repo, logs, run_lock, os.environ), progress.event, by=person.name(repo, os.environ)
             )
-        parked.let_go(here, state)
+        parked.remove_parked(repo, state)
         click.echo(f"run {state.run} is abandoned; its commits stay on the branch")
     elif not processes:
         click.echo("nothing is running here")

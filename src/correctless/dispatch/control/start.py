@@ -81,7 +81,7 @@ def prepare(repo: Repo, cwd: str, request: Request, env: Mapping[str, str]) -> R
     target = configured.target or repo.default_branch(remote) or _usual_target(repo, remote)
     # Now, and not after hours at the gate: if logs of merged branches are missing, no run of this branch is published.
     base = inheritance.base_ref(repo, remote, [target], branch)
-    waiting = gate.asked(logs, repo, base=base)[1].waiting
+    waiting = gate.load(logs, repo, base=base)[1].waiting
     frozen = make_plan(
         repo,
         configured,

@@ -44,7 +44,7 @@ def consolidate(ctx: RunContext, state: State) -> Consolidated:
             repo,
             base=plan.base,
             message=work.squashed(ctx, state, marks),
-            kept=f"refs/correctless/kept/{state.run}/squashed",
+            backup_ref=f"refs/correctless/kept/{state.run}/squashed",
         )
     return Consolidated(commit, unstaged)
 
@@ -52,7 +52,7 @@ def consolidate(ctx: RunContext, state: State) -> Consolidated:
 def ask_gate(ctx: RunContext) -> GateOpened | GateClosed | RunStopped:
     """Return the gate: open, newly closed with a challenge, or still closed."""
     anchors.refuse_disproved(ctx.logs, ctx.repo, ctx.env)
-    branch, status = gate.asked(ctx.logs, ctx.repo)
+    branch, status = gate.load(ctx.logs, ctx.repo)
     if status.open:
         answer = list(status.covered.values())[-1] if status.covered else None
         head = branch.decisions_head

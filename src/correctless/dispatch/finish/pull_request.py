@@ -80,7 +80,7 @@ def _refuse_hidden(ctx: RunContext, plan: Plan) -> None:
     """Refuse a branch with open decisions that only the remote shows to be unpublished. Raises: `Stop(10)`."""
     # The gate used the commit that was last fetched, and an agent can move that ref.
     base = commit_at(ctx.repo, plan.remote, plan.target)
-    if base is not None and not gate.asked(ctx.logs, ctx.repo, base=base)[1].open:
+    if base is not None and not gate.load(ctx.logs, ctx.repo, base=base)[1].open:
         raise Stop(
             exits.PERSON,
             f"{plan.branch} has open decisions of other branches: their work is not in '{plan.target}' of "
@@ -111,7 +111,7 @@ def expected(repo: Repo, plan: Plan) -> str | None:
 
 def _text(ctx: RunContext, state: State) -> tuple[str, str]:
     plan = plan_of(state)
-    branch, status = gate.asked(ctx.logs, ctx.repo)
+    branch, status = gate.load(ctx.logs, ctx.repo)
     spec = work.approved_spec(ctx, state)
     title = spec_text.title(spec) or plan.branch
     text = body(

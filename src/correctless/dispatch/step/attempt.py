@@ -14,13 +14,13 @@ from typing import Any
 
 from correctless.agents import (
     MAX_ANSWER,
+    OVER_ANSWER,
     Activity,
     Limits,
     MakeSandbox,
     Outcome,
     PausedAgent,
     Task,
-    over_answer,
     recorder,
 )
 from correctless.agents.recorder import Recorder
@@ -310,7 +310,7 @@ class Runner:
         if len(answer) > MAX_ANSWER:
             answer, fingerprint = answer[:MAX_ANSWER], ""
             if kind == "ok":
-                kind, outcome = "failed", replace(outcome, reason=over_answer())
+                kind, outcome = "failed", replace(outcome, reason=OVER_ANSWER)
         self._write_answer(state, answer)
         return replace(_event(state, kind, outcome, seconds, answer), left=fingerprint)
 

@@ -78,7 +78,7 @@ def write(ctx: RunContext, state: State, stopped: RunStopped) -> None:
     with suppress(Stop, ValueError):
         branch = record.load(ctx.logs)
         tried = attempts(state.run, branch.events)
-        waiting = gate.asked(ctx.logs, ctx.repo)[1].waiting
+        waiting = gate.load(ctx.logs, ctx.repo)[1].waiting
     try:
         replace_file(path, _text(ctx, state, stopped, tried, waiting).encode(), mode=0o600)
     except OSError as error:

@@ -33,7 +33,7 @@ _DETACHED = re.compile(r"detached-([0-9a-f]{4,64})")  # as `repo.branch_slug` ha
 
 @dataclass(frozen=True, slots=True)
 class Inheritance:
-    """What comes to a branch with the work it carries."""
+    """Entries that a branch inherits with the work it carries."""
 
     # The policy an entry was taken under -> the entries that no other branch's answer covers.
     entries: Mapping[Policy, tuple[RecordedDecision, ...]] = field(default_factory=dict)
@@ -72,7 +72,7 @@ def of(
     others = Others(repo, logs, os.environ)
     known = runs_of(own)
     revived: set[int] = set()
-    found: dict[str, tuple[Source, list[Mark]]] = {}
+    carried_sources: dict[str, tuple[Source, list[Mark]]] = {}
     lost: dict[str, RecordedDecision] = {}
     new = tuple(workspaces.declarations(logs.decisions, os.environ))
     for mark in tuple(marks(repo, span)):
@@ -86,10 +86,10 @@ def of(
         if not sources:
             raise _missing(repo, mark, branch or tip)
         for source in sources:
-            found.setdefault(source.logs.run, (source, []))[1].append(mark)
+            carried_sources.setdefault(source.logs.run, (source, []))[1].append(mark)
     for source, mark in unsigned(repo, span, past, own, others):
-        found.setdefault(source.logs.run, (source, []))[1].append(mark)
-    entries = dict(_open(found, policy))
+        carried_sources.setdefault(source.logs.run, (source, []))[1].append(mark)
+    entries = dict(_open(carried_sources, policy))
     if lost:
         entries[policy] = (*entries.get(policy, ()), *lost.values())
     return Inheritance(entries, frozenset(revived))
@@ -108,7 +108,7 @@ def _repo_of(logs: Logs) -> Repo | None:
 
 
 def _branch_of(repo: Repo, logs: Logs, own: Branch) -> str | None:
-    """The branch whose logs these are, where it is still there."""
+    """Return the branch of these logs, if it still exists."""
     refs = repo.git("for-each-ref", "--format=%(refname)", "refs/heads").splitlines()
     names = [ref.removeprefix("refs/heads/") for ref in refs]
     matching = [name for name in names if slug(name) == logs.branch_slug]
@@ -117,7 +117,7 @@ def _branch_of(repo: Repo, logs: Logs, own: Branch) -> str | None:
 
 
 def _base(repo: Repo, own: Branch, branch: str | None) -> str | None:
-    """What a pull request of the branch is against, as last fetched; None where nothing tells: then all of history counts."""
+    """Return the base of the branch's pull request, as last fetched; None if unknown: all of history counts."""
     plan = own.plan
     remote = plan.remote if plan else "origin"
     names = [plan.target] if plan else [repo.default_branch(remote) or "main", "main", "master"]
@@ -135,11 +135,11 @@ def base_ref(repo: Repo, remote: str, names: Sequence[str], branch: str | None) 
 
 
 def _open(
-    found: Mapping[str, tuple[Source, list[Mark]]], policy: Policy
+    carried_sources: Mapping[str, tuple[Source, list[Mark]]], policy: Policy
 ) -> Iterator[tuple[Policy, tuple[RecordedDecision, ...]]]:
-    sources = [source for _, (source, _) in sorted(found.items())]
+    sources = [source for _, (source, _) in sorted(carried_sources.items())]
     by_policy: dict[Policy, list[RecordedDecision]] = {}
-    for source, theirs in (found[each.logs.run] for each in sources):
+    for source, theirs in (carried_sources[each.logs.run] for each in sources):
         answers = [coverage.of(each.branch, each.policy, source.policy, policy) for each in sources]
         for each in _once(entry for mark in theirs for entry in carried(source.branch, mark)):
             sha = sha256(each.line)
@@ -174,8 +174,8 @@ def _missing(repo: Repo, mark: Mark, branch: str) -> Stop:
     what = f"run {one_line(mark.run)}" if mark.run else "a run that its message doesn't name"
     return Stop(
         exits.REFUSED,
-        f"'{branch}' carries commit {mark.commit[:12]} of {what}{also}, and this clone has no logs of it: what it left open "
-        "is unknown. work where its logs are, copy them here, or leave that commit out",
+        f"'{branch}' carries commit {mark.commit[:12]} of {what}{also}, and this clone has no logs of it: its open "
+        "decisions are unknown. work where its logs are, copy them here, or leave that commit out",
     )
 
 

@@ -14,7 +14,7 @@ from correctless.runlog.branch import Branch
 from correctless.runlog.events import Consolidated, LoggedEvent, RunStarted, StepFinished
 
 _DIFF = (*HISTORY, "diff-tree", "--stdin", "--root", "-r", "--no-renames", "--no-abbrev")
-_TEXT = ("-p", "-U0", "--no-ext-diff", "--no-textconv")  # of binaries the blob tells
+_TEXT = ("-p", "-U0", "--no-ext-diff", "--no-textconv")  # a binary file is compared by its blob
 _FILE = re.compile(r"^diff --git ", re.MULTILINE)  # a line of content begins with + or -
 _EMPTY = (
     "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
@@ -32,7 +32,7 @@ def unsigned(
     all of them as one. Work that was mixed with other work within a file is not recognized.
     """
     listed = repo.git(*HISTORY, "rev-list", *span, "--", env=ENV, seconds=SECONDS).split()
-    own_commits = _made(own.events)
+    own_commits = _recorded_commits(own.events)
     commits = [commit for commit in listed if commit not in own_commits]
     if not commits:
         return
@@ -40,7 +40,7 @@ def unsigned(
     bases: dict[str, str] = {}
     for logs, events in others.events():
         starts = {item.run: item.event.plan.base for item in events if isinstance(item.event, RunStarted)}
-        for commit, mark in _made(events).items():
+        for commit, mark in _recorded_commits(events).items():
             run_commits[commit] = (logs, mark)
             bases[commit] = starts[mark.run]
     known = _known(repo, {*run_commits, *bases.values()})
@@ -59,7 +59,7 @@ def unsigned(
     changed = _changes(repo, named)
     theirs = {**_results(repo, named), **changed}
     paths = {header for header, _ in changed}
-    # Of all changes between two commits, those in files a run wrote as well: the rest was made by hand.
+    # Of all changes between two commits, only those in files that a run wrote: you made the others.
     theirs |= {key: commit for key, commit in _changes(repo, pairs).items() if key[0] in paths}
     for key in {**_results(repo, commits), **_changes(repo, commits)}:
         if key in theirs:
@@ -67,7 +67,7 @@ def unsigned(
             yield others.load(logs), mark
 
 
-def _made(events: Iterable[LoggedEvent]) -> dict[str, Mark]:
+def _recorded_commits(events: Iterable[LoggedEvent]) -> dict[str, Mark]:
     """Return the recorded commits of a branch's runs, each with its trailers."""
     commits: dict[str, Mark] = {}
     log = ""
@@ -82,48 +82,49 @@ def _made(events: Iterable[LoggedEvent]) -> dict[str, Mark]:
 
 
 def _known(repo: Repo, commits: Iterable[str]) -> set[str]:
-    """Those of these commits that this clone still has."""
+    """Return those of these commits that this clone still has."""
     named = sorted(each for each in commits if OID.match(each))
-    asked = "".join(f"{each}^{{commit}}\n" for each in named)
-    answered = repo.git("cat-file", "--batch-check=%(objectname)", stdin=asked, seconds=SECONDS).splitlines()
+    query = "".join(f"{each}^{{commit}}\n" for each in named)
+    answered = repo.git("cat-file", "--batch-check=%(objectname)", stdin=query, seconds=SECONDS).splitlines()
     return {commit for commit, line in zip(named, answered, strict=True) if line == commit}
 
 
 def _results(repo: Repo, commits: Sequence[str]) -> Mapping[tuple[str, str], str]:
-    """("", blob) of each file that a commit changed, a merge: against all its parents -> that commit."""
+    """Return ("", blob) of each file that a commit changed, a merge: against all its parents -> that commit."""
     out = repo.git(*_DIFF, "-c", "--raw", "-z", stdin=_lines(commits), env=ENV, seconds=SECONDS)
-    found: dict[tuple[str, str], str] = {}
+    commit_of: dict[tuple[str, str], str] = {}
     commit = ""
-    words = iter(out.split("\0"))
-    for field in words:
+    items = iter(out.split("\0"))
+    for field in items:
         if not field.startswith(":"):
             commit = field
             continue
         *_, blob, _ = field.split()  # modes and blobs of all parents come before it
-        next(words)
+        next(items)
         if blob.strip("0") and blob not in _EMPTY:
-            found["", blob] = commit
-    return found
+            commit_of["", blob] = commit
+    return commit_of
 
 
 def _changes(repo: Repo, commits: Sequence[str]) -> Mapping[tuple[str, str], str]:
-    """(header of the diff, patch id) of each file that a commit changed, against its parent or one named behind it -> that commit."""
+    """Return (header of the diff, patch id) of each file that a commit changed -> that commit.
+
+    It is compared with its parent, or with the commit that follows it on its line.
+    """
     diff = repo.git(*_DIFF, *_TEXT, stdin=_lines(commits), env=ENV, seconds=SECONDS)
     commit = ""
     whose: list[tuple[str, str]] = []
     parts: list[str] = []
     for part in _FILE.split(diff):
         body, _, last = part.rstrip("\n").rpartition("\n")
-        following = (
-            last if OID.match(last) else ""
-        )  # the next commit's name ends what comes before its first file
+        following = last if OID.match(last) else ""  # the next commit's name, before its first file
         if commit and "\n@@ " in part:
             parts.append(f"{len(whose):040x}\ndiff --git {body if following else part}\n")
             whose.append((commit, part.partition("\n")[0]))
         commit = following or commit
     ids = repo.git("patch-id", "--stable", stdin="".join(parts), seconds=SECONDS)
-    found = ((patch, *whose[int(number, 16)]) for patch, number in map(str.split, ids.splitlines()))
-    return {(header, patch): commit for patch, commit, header in found}
+    patches = ((patch, *whose[int(number, 16)]) for patch, number in map(str.split, ids.splitlines()))
+    return {(header, patch): commit for patch, commit, header in patches}
 
 
 def _lines(commits: Sequence[str]) -> str:

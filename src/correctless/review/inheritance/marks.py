@@ -39,10 +39,10 @@ def marks(repo: Repo, span: Sequence[str]) -> Iterator[Mark]:
     )  # fmt: skip
     for item in filter(None, out.split("\0")):
         commit, _, text = item.partition("\x1e")
-        yield from _told(commit, text)
+        yield from _marks_in(commit, text)
 
 
-def _told(commit: str, text: str) -> Iterator[Mark]:
+def _marks_in(commit: str, text: str) -> Iterator[Mark]:
     block: dict[str, str] = {}
     lines = text.splitlines()
     for number, line in enumerate(lines):
@@ -73,5 +73,5 @@ def refuse_shallow(repo: Repo, span: Sequence[str], tip: str) -> None:
     if ends & set(repo.git(*HISTORY, "rev-list", *span, "--", env=ENV).split()):
         raise Stop(
             exits.REFUSED,
-            f"this clone is shallow: what {tip} carries can't be seen to its end. fetch the rest: git fetch --unshallow",
+            f"this clone is shallow, so not all commits of {tip} can be read. fetch the rest: git fetch --unshallow",
         )

@@ -23,7 +23,7 @@ from correctless.runlog.branch import Branch, RecordedDecision, lost_log
 from correctless.runlog.events import Consolidated, LoggedEvent, RunStarted, StepStarted, discarded
 
 CONSOLIDATION = "consolidation#"  # the step of a consolidation's commit
-_NOTED = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
+_LOG_TRAILER = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Source:
 
 
 class Others:
-    """The logs of all other branches of this clone, each read when it is first needed."""
+    """Logs of all other branches of this clone, each read when it is first needed."""
 
     def __init__(self, repo: Repo, logs: Logs, env: Mapping[str, str]) -> None:
         self._logs = [each for each in recorded(repo) if each.branch_slug != logs.branch_slug]
@@ -60,15 +60,15 @@ class Others:
         """
         if not mark.run:
             return [each for each in self._holding(mark.log.partition(":")[2]) if holds(each.branch, mark)]
-        found = [each for each in self._holding(json.dumps(mark.run)) if mark.run in each.runs]
-        for each in found:
+        sources = [each for each in self._holding(json.dumps(mark.run)) if mark.run in each.runs]
+        for each in sources:
             if mark.log and not holds(each.branch, mark):
                 raise Stop(
                     exits.REFUSED,
                     f"{each.logs.decisions} is not what commit {mark.commit[:12]} noted of run {one_line(mark.run)} "
                     f"({one_line(mark.log)}). look at it with: correctless decisions verify --log {each.logs.decisions}",
                 )
-        return found
+        return sources
 
     def events(self) -> Iterator[tuple[Logs, tuple[LoggedEvent, ...]]]:
         """Yield the logs and run log events of each other branch.
@@ -111,10 +111,10 @@ def runs_of(branch: Branch) -> frozenset[str]:
 
 def holds(branch: Branch, mark: Mark) -> bool:
     """Return whether a record has the entry a commit noted, or began after its loss."""
-    noted = _NOTED.fullmatch(mark.log)
-    if noted is None:
+    match = _LOG_TRAILER.fullmatch(mark.log)
+    if match is None:
         return False
-    seq, head = int(noted[1]), noted[2]
+    seq, head = int(match[1]), match[2]
     if seq == 0:
         return head == GENESIS and bool(mark.run)
     if any(r.seq == seq and sha256(r.line) == head for r in branch.decisions):
@@ -125,8 +125,8 @@ def holds(branch: Branch, mark: Mark) -> bool:
 
 def carried(branch: Branch, mark: Mark) -> Iterator[RecordedDecision]:
     """Yield the run's deferred entries that were live at the commit, or are live now."""
-    noted = _NOTED.fullmatch(mark.log)
-    last = int(noted[1]) if noted else len(branch.decisions)
+    match = _LOG_TRAILER.fullmatch(mark.log)
+    last = int(match[1]) if match else len(branch.decisions)
     run = mark.run or next((r.decision.run for r in branch.decisions if r.seq == last), None)
     then, now = discarded(_before(branch, run, mark)), discarded(branch.events)
     for each in branch.decisions:

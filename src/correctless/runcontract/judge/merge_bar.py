@@ -168,7 +168,7 @@ def _unanswered(thread: Thread, facts: PullFacts, bots: frozenset[str]) -> str:
     if isinstance(facts.head_since, Unknown):
         return f"since when this head is there is unknown: {facts.head_since.why}"
     # GitHub moves a comment's commit along with the head, so only the time shows which head an answer is for.
-    since, written = facts.head_since.value, thread.last.made
+    since, written = facts.head_since.value, thread.last.created
     if since.utcoffset() is None or written.utcoffset() is None:
         return "a time without zone"
     return "answered at an older head" if written < since else ""
