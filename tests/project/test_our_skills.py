@@ -318,11 +318,9 @@ def test_all_that_the_agents_of_a_default_run_are_told_is_40_kib(scratch_repo: P
         here,
         chosen,
         branch="feature/discount-codes",
-        base="HEAD",
         spec="docs/specs/discounts.md",
         spec_bytes=spec,
         pipeline="default",
-        branch_slug="feature-discount-codes-918243",
         target="main",
         env={},
     )

@@ -20,6 +20,7 @@ from correctless.lint import rules
 from correctless.project import plugins
 from correctless.project.config import REPORTS, TESTED, Config, Step
 from correctless.project.git import Repo
+from correctless.project.paths import slug
 from correctless.runlog.plan import Plan, PlannedStep
 from correctless.skill import contract
 from correctless.skill.contract import SkillContract
@@ -35,21 +36,20 @@ def make_plan(
     config: Config,
     *,
     branch: str,
-    base: str,
     spec: str,
     spec_bytes: bytes,
     pipeline: str,
-    branch_slug: str,
     target: str,
     env: Mapping[str, str],
     park: str | None = None,
     merge: str = "",
 ) -> FrozenPlan:
-    """Return the plan of a run and its files.
+    """Return the plan of a run from the current commit, and its files.
 
     Raises: `Stop(3)` with every skill that is missing or cannot run unattended.
     """
     notify.refuse_inside(config.notify, repo)
+    base = repo.head()
     files: dict[str, bytes] = {frozen_files.SPEC: spec_bytes}
     steps: list[PlannedStep] = []
     left_out: dict[str, str] = {}
@@ -72,7 +72,7 @@ def make_plan(
             continue
         of_skill = dict(_folder_files(folder))
         files.update({f"{name}/{path}": data for path, data in of_skill.items()})
-        steps.append(_planned(repo, name, step, stated, config, of_skill, branch_slug))
+        steps.append(_planned(repo, name, step, stated, config, of_skill, slug(branch)))
     if faults:
         raise Stop(exits.REFUSED, "; ".join(faults))
     if not steps:
@@ -116,7 +116,7 @@ def find_skill(repo: Repo, skill: str, env: Mapping[str, str]) -> str:
     """
     plugin, _, name = skill.rpartition(":")
     if not name or "/" in name or name.startswith("."):
-        raise Stop(exits.REFUSED, f"'{skill}' is no skill's name. write the name of its folder")
+        raise Stop(exits.REFUSED, f"'{skill}' is not a skill's name. write the name of its folder")
     if plugin in ("", "correctless"):
         looked = install.skill_folders(name, "" if plugin else repo.top)
     else:
@@ -127,9 +127,7 @@ def find_skill(repo: Repo, skill: str, env: Mapping[str, str]) -> str:
     where = (
         "the repository's skills/, .claude/skills/ and the plugin" if not plugin else f"the plugin '{plugin}'"
     )
-    raise Stop(
-        exits.REFUSED, f"there is no skill '{skill}' in {where}. name another in the pipeline, or add it"
-    )
+    raise Stop(exits.REFUSED, f"no skill '{skill}' found in {where}. name another in the pipeline, or add it")
 
 
 def refuse(stated: SkillContract) -> None:
