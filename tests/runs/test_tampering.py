@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -191,6 +192,32 @@ def test_a_step_that_hides_its_work_from_git_has_it_committed_and_a_person_hears
     done = project.run(**does(code))
     assert done.returncode == exits.PERSON, done.stderr
     assert git(project.top, "show", "HEAD:test_old.py") == "import unittest  # hidden"
+    [hidden] = [d for d in project.decisions() if "git-hidden" in (d["key"] or "")]
+    assert "test_old.py" in hidden["default_applied"]
+
+
+KILLED = """
+import os, signal, sys
+from correctless import cli
+from correctless.dispatch.step import work
+check = work.check
+def killed(repo, plan, step, *rest, **more):
+    if step.name == "writer":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return check(repo, plan, step, *rest, **more)
+work.check = killed
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+def test_hidden_work_needs_a_confirmation_also_when_the_dispatcher_is_killed_before_the_check(
+    project: Project, git: Git
+) -> None:
+    code = HIDE.format(flag="--assume-unchanged", path="test_old.py")
+    argv = [sys.executable, "-c", KILLED, "cauto", *project.run_words()]
+    subprocess.run(argv, cwd=project.top, env={**project.env, **does(code)}, check=False)
+    assert git(project.top, "ls-files", "-v", "test_old.py") == "H test_old.py"  # it is compared again
+    assert project.cauto("resume").returncode == exits.PERSON
     [hidden] = [d for d in project.decisions() if "git-hidden" in (d["key"] or "")]
     assert "test_old.py" in hidden["default_applied"]
 

@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 from correctless.project.git import Repo
 from correctless.project.tree import absolute, read_tree, state_on_disk
 
 
-@dataclass(frozen=True, slots=True)
-class IndexMarks:
-    """The paths marked as not to be compared, and those a sparse checkout omits, which keep their mark."""
+def reveal(repo: Repo, note: Callable[[Sequence[str]], None] = lambda _: None) -> tuple[str, ...]:
+    """Make git read every file again, whatever marks and times the index has.
 
-    hidden: tuple[str, ...] = ()
-    sparse: tuple[str, ...] = ()
-
-
-def reveal(repo: Repo) -> IndexMarks:
-    """Make git read every file again, whatever marks and times the index has; return the marks."""
+    `note` is called with the paths marked as not to be compared, if any, before their marks are removed. Return the paths that
+    a sparse checkout omits, which keep their mark.
+    """
     listed = _listed(repo)
     hidden, sparse = _hidden(repo, listed)
+    if hidden:
+        note(hidden)
     # A new entry has neither marks nor times: the next command has to read its file.
     if staged := "".join(f"{entry[2:]}\0" for entry in listed):
         repo.git("-c", "core.ignoreStat=false", "update-index", "-z", "--index-info", stdin=staged)
     if sparse:
         paths = "".join(f"{each}\0" for each in sparse)
         repo.git("update-index", "--skip-worktree", "-z", "--stdin", stdin=paths)
-    return IndexMarks(hidden, sparse)
+    return sparse
 
 
 def hidden_changes(repo: Repo) -> tuple[str, ...]:
@@ -48,7 +45,7 @@ def _listed(repo: Repo) -> list[str]:
 
 
 def _hidden(repo: Repo, listed: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the fields of `IndexMarks`."""
+    """Return the paths marked as not to be compared, and those a sparse checkout omits."""
     marked = [
         (entry[0], entry.partition("\t")[2]) for entry in listed if entry[0].islower() or entry[0] == "S"
     ]

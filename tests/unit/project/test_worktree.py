@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -374,14 +374,18 @@ def test_reveal_makes_git_look_again(top: Path, git: Git, mark: str) -> None:
     change(top)
     git(top, "update-index", mark, "src/check.py")
     here = repo.find(str(top))
-    assert hidden.reveal(here).hidden == (() if mark == "--fsmonitor-valid" else CHECK)
+    noted: list[Sequence[str]] = []
+    hidden.reveal(here, noted.append)
+    assert noted == ([] if mark == "--fsmonitor-valid" else [CHECK])
     assert here.dirty_files() == CHECK
 
 
 def test_reveal_leaves_a_sparse_checkout_as_it_is(top: Path, git: Git) -> None:
     sparse(top, git)
     here = repo.find(str(top))
-    assert hidden.reveal(here).hidden == ()
+    noted: list[Sequence[str]] = []
+    assert hidden.reveal(here, noted.append)
+    assert noted == []
     assert here.dirty_files() == ()
     subprocess.run(["git", "add", "--all"], cwd=top, check=True)
     assert here.dirty_files() == ()

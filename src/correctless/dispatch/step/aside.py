@@ -6,8 +6,9 @@ Special files are moved first, by plain file operations: git would wait at a fif
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from correctless.base import below, exits
 from correctless.base.exits import Stop
@@ -16,13 +17,14 @@ from correctless.dispatch.core import policy_changes
 from correctless.dispatch.core.context import RunContext, attempt_of, step_of
 from correctless.project import leftovers
 from correctless.project.git import Repo, WorktreeStatus, staging
-from correctless.project.hidden import IndexMarks, reveal
+from correctless.project.hidden import reveal
 from correctless.project.leftovers import RULES, Odd
 from correctless.project.paths import slug
 from correctless.publish import leaks
 from correctless.runlog.state import State
 
 LIST = "left.txt"
+HIDDEN = "hidden.txt"
 _LARGEST = 1 << 30  # bytes of a file: git would compress a larger one for minutes
 _MOST = 200  # large files of an attempt that are moved; more go into its patch
 _LISTED = 5
@@ -30,10 +32,10 @@ _LISTED = 5
 
 @dataclass(frozen=True, slots=True)
 class ClearedWorktree:
-    """A worktree that a commit can contain, and the index marks that were removed."""
+    """A worktree that a commit can contain, and the paths that a sparse checkout omits."""
 
     worktree: WorktreeStatus
-    marks: IndexMarks
+    sparse: tuple[str, ...]
 
 
 def clear(ctx: RunContext, state: State, *, every_file: bool = False) -> ClearedWorktree:
@@ -53,7 +55,7 @@ def clear(ctx: RunContext, state: State, *, every_file: bool = False) -> Cleared
         for each in closed:
             leftovers.open_up(repo.top, each.path)
     _move(ctx, state, others)
-    marks = reveal(repo) if every_file else IndexMarks()
+    sparse = reveal(repo, partial(_note_hidden, ctx, state)) if every_file else ()
     status = repo.status()
     large = [path for path in status.unstaged if policy_changes.size(repo, path) > _LARGEST]
     if large:
@@ -62,7 +64,7 @@ def clear(ctx: RunContext, state: State, *, every_file: bool = False) -> Cleared
     if refused := staging.refused(repo, status):
         _move(ctx, state, (Odd(path, "is omitted by git") for path in refused))
         status = repo.status()
-    return ClearedWorktree(status, marks)
+    return ClearedWorktree(status, sparse)
 
 
 def fingerprint(ctx: RunContext, state: State) -> str:
@@ -71,19 +73,37 @@ def fingerprint(ctx: RunContext, state: State) -> str:
     return ctx.repo.fingerprint()
 
 
-def review_entry(ctx: RunContext, state: State) -> list[tuple[str, str, str]]:
-    """Return what `clear` moved in this attempt, as an entry for your review."""
-    folder = ctx.folder(attempt_of(state))
-    try:
-        with open(os.path.join(folder, LIST), encoding="utf-8", errors="replace") as file:
-            lines = file.read(1 << 16).splitlines()
-    except OSError:
-        return []
+def review_entries(ctx: RunContext, state: State) -> Iterator[tuple[str, str, str]]:
+    """Yield what `clear` found in this attempt, as entries for your review."""
+    step, folder = step_of(state).name, ctx.folder(attempt_of(state))
+    if lines := _lines(os.path.join(folder, LIST)):
+        yield _moved_entry(ctx, step, folder, lines)
+    if hidden := _lines(os.path.join(folder, HIDDEN)):
+        what = f"{step} hid tracked files from git by marks in its index"
+        applied = f"compared and kept all the same: {', '.join(dict.fromkeys(hidden))}"
+        yield "git-hidden", what, applied
+
+
+def _moved_entry(ctx: RunContext, step: str, folder: str, lines: Sequence[str]) -> tuple[str, str, str]:
     names = [" ".join(line.split("\t")[:2]) for line in lines[:_LISTED]]
     more = f", and {len(lines) - _LISTED} more" if len(lines) > _LISTED else ""
     path = os.path.relpath(os.path.join(folder, LIST), ctx.logs.artifacts)
-    what = f"{step_of(state).name} left what no commit can contain: {', '.join(names)}{more}"
-    return [("set-aside", what, f"moved out of the worktree, and in no commit: see {path}")]
+    what = f"{step} left what no commit can contain: {', '.join(names)}{more}"
+    return "set-aside", what, f"moved out of the worktree, and in no commit: see {path}"
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read(1 << 16).splitlines()
+    except OSError:
+        return []
+
+
+def _note_hidden(ctx: RunContext, state: State, paths: Sequence[str]) -> None:
+    """List hidden files in the attempt's folder: after a crash their marks are gone, and the list is not."""
+    data = "".join(f"{one_line(path)}\n" for path in paths).encode("utf-8", "backslashreplace")
+    below.append(ctx.root, os.path.join(ctx.folder(attempt_of(state)), HIDDEN), data)
 
 
 def set_large_aside(ctx: RunContext, state: State, folder: str) -> list[str]:

@@ -24,7 +24,7 @@ from correctless.project.config import TESTED
 from correctless.project.git import objects
 from correctless.project.git.before import Before
 from correctless.project.git.repairs import Repairs
-from correctless.project.hidden import IndexMarks, reveal
+from correctless.project.hidden import reveal
 from correctless.publish import leaks
 from correctless.runlog.events import AttemptFailed, DecisionsTaken, StepChecked, StepFinished
 from correctless.runlog.plan import PlannedStep
@@ -116,7 +116,6 @@ def check_step(ctx: RunContext, state: State) -> StepChecked:
     approved = approved_spec(ctx, state)
     # The check runs on what a commit can contain.
     cleared = aside.clear(ctx, state, every_file=True)
-    hidden = cleared.marks.hidden
     # Made before the snapshot of git's files, for it adds some.
     sandbox = ctx.sandbox(state.run, plan)[2] if step.check else None
     # The command runs what the agent wrote.
@@ -135,7 +134,6 @@ def check_step(ctx: RunContext, state: State) -> StepChecked:
     if step.check:
         # What the check ran on is committed, whatever the check changed in git's index.
         cleared = aside.clear(ctx, state, every_file=True)
-        hidden = tuple(dict.fromkeys((*hidden, *cleared.marks.hidden)))
     if step.check and done.ok:
         # The agent's tests can leave the branch or commit as well as the agent.
         judged = judge(ctx.repo, plan, step, cleared.worktree, base=state.step_base, spec=approved)
@@ -145,9 +143,7 @@ def check_step(ctx: RunContext, state: State) -> StepChecked:
         log = os.path.join(ctx.folder(attempt_of(state)), "check.log")
         replace_file(log, done.output, mode=0o600)
     if done.ok:
-        _defer_findings(
-            ctx, state, done.changed, replace(cleared.marks, hidden=hidden), committed=done.committed
-        )
+        _defer_findings(ctx, state, done.changed, cleared.sparse, committed=done.committed)
         ctx.checked = (attempt_of(state), cleared.worktree)
     return StepChecked(step.name, state.attempt, done.ok, done.detail)
 
@@ -261,7 +257,7 @@ def _defer_findings(
     ctx: RunContext,
     state: State,
     changed: Sequence[str] | None,
-    marks: IndexMarks,
+    sparse: Sequence[str],
     *,
     committed: bool,
 ) -> None:
@@ -279,11 +275,8 @@ def _defer_findings(
             (f"{policy_changes.LARGE}-committed", what, f"{_APPLIED_PREFIX}{', '.join(sorted(gone))}")
         )
     entries += _restored_entries(ctx, state)
-    entries += aside.review_entry(ctx, state)
-    if marks.hidden:
-        what = f"{step.name} hid tracked files from git by marks in its index"
-        entries.append((f"{_GIT}hidden", what, f"compared and kept all the same: {', '.join(marks.hidden)}"))
-    settings = policy_changes.git_settings(ctx.repo, ctx.configuration(), marks.sparse)
+    entries += aside.review_entries(ctx, state)
+    settings = policy_changes.git_settings(ctx.repo, ctx.configuration(), sparse)
     if plan.git_sha256 not in ("", settings) and not _reported(ctx, state, f"{_GIT}{settings[:12]}"):
         what = "git's hooks or settings of this repository are not as they were when the run started"
         entries.append((f"{_GIT}{settings[:12]}", what, "left as they are: see .git/hooks and .git/config"))
