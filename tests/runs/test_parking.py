@@ -826,7 +826,7 @@ def test_commits_that_were_made_anew_without_what_they_noted_are_refused(fleet: 
         files["run.jsonl"] = _resealed(files["run.jsonl"], lambda line: line)
 
     _forge(fleet, run, change=change, parent=lambda *_: head)
-    _is_refused(fleet, run, "has no commit .* made by consolidation of this run")
+    _is_refused(fleet, run, "has no commit .* by consolidation of this run")
 
 
 def test_a_name_that_is_no_runs_and_a_remote_that_is_none_are_refused(fleet: Fleet) -> None:

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.base.values import frozen
+from correctless.project.paths import ARTIFACTS, CONTRACTS
 
 RULES = (".gitignore", ".gitattributes", ".gitmodules", ".mailmap")  # git opens these, of whatever kind
-_OURS = (b".correctless/artifacts", b".correctless/contracts")
+_OURS = (os.fsencode(ARTIFACTS), os.fsencode(CONTRACTS))
 _DEEPEST = 250  # levels of folders: git takes minutes to clean a thousand, and a path has at most 4,096 bytes
 _LONGEST = 3800  # bytes of a folder's path
 _KINDS = {stat.S_IFIFO: "fifo", stat.S_IFSOCK: "socket"}

@@ -96,7 +96,7 @@ def _environment_names(pid: int) -> frozenset[str]:
             return frozenset()
         return frozenset(pair.partition(b"=")[0].decode("utf-8", "replace") for pair in pairs)
     output = _ps(pid, "command=", "-E")
-    return frozenset(word.partition("=")[0] for word in output.split() if "=" in word)
+    return frozenset(item.partition("=")[0] for item in output.split() if "=" in item)
 
 
 def _parent(pid: int) -> int:

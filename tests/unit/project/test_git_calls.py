@@ -13,7 +13,7 @@ from conftest import Git
 from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.project import paths
-from correctless.project.git import Repo, call, find, find_on_branch
+from correctless.project.git import Repo, call, find, find_on_branch, staging
 from places import PACKAGE
 
 LOGINS = {
@@ -137,7 +137,7 @@ def test_a_submodule_is_not_looked_into(scratch_repo: Path, git: Git, canary: tu
     here.changed_files("HEAD")
     here.fingerprint()
     here.patch_since("HEAD")
-    here.stage()
+    staging.stage(here)
     here.git("commit", "--quiet", "--allow-empty", "-m", "x")
     here.reset_to("HEAD")
     assert not heard.exists(), heard.read_text()

@@ -307,8 +307,9 @@ def _refuse_other_logs(logs: Logs, source: FetchedRun) -> None:
 def _move_branch(repo: Repo, branch: str, head: str) -> None:
     if repo.branch() != branch:
         exists = repo.commit(f"refs/heads/{branch}") is not None
-        made = () if exists else ("--no-track", "-c")
-        repo.git("switch", "--quiet", "--no-recurse-submodules", *made, branch, *(() if exists else (head,)))
+        create = () if exists else ("--no-track", "-c")
+        start = () if exists else (head,)
+        repo.git("switch", "--quiet", "--no-recurse-submodules", *create, branch, *start)
     if repo.head() != head:
         repo.reset_to(head)
 

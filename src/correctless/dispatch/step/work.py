@@ -21,7 +21,7 @@ from correctless.dispatch.core.decisions_log import is_answer
 from correctless.dispatch.step import aside, untrusted
 from correctless.dispatch.step.check import check, judge, report_fault
 from correctless.project.config import TESTED
-from correctless.project.git import objects
+from correctless.project.git import objects, staging
 from correctless.project.git.before import Before
 from correctless.project.git.repairs import Repairs
 from correctless.project.hidden import reveal
@@ -161,7 +161,7 @@ def commit_step(ctx: RunContext, state: State) -> StepFinished:
         status = repo.status()
     committed = status.head != state.step_base and has_trailers(ctx, marks)
     if not committed or status.changed:
-        repo.stage(status)
+        staging.stage(repo, status)
         signoff = ("--signoff",) if plan.signoff else ()
         repo.git(
             *("commit", "--allow-empty", "--no-verify", "--quiet", *signoff, "--file=-"),

@@ -114,12 +114,12 @@ def refuse_inside(argv: Sequence[str] | None, repo: Repo) -> None:
     fix = "put it outside of the repository, and name it by its absolute path or by its name on PATH"
     if os.sep in program and not os.path.isabs(program):
         raise Stop(exits.REFUSED, f"notify: '{one_line(program)}' is a relative path. {fix}")
-    for word in argv:
-        path = word if os.path.isabs(word) else word.partition("=")[2]
+    for arg in argv:
+        path = arg if os.path.isabs(arg) else arg.partition("=")[2]
         if os.path.isabs(path) and (
             trusted_path.inside(path, written) or trusted_path.reached_inside(path, written)
         ):
-            raise Stop(exits.REFUSED, f"notify: '{one_line(word)}' is where agents write ({repo.top}). {fix}")
+            raise Stop(exits.REFUSED, f"notify: '{one_line(arg)}' is where agents write ({repo.top}). {fix}")
 
 
 def forewarn(ctx: RunContext, plan: Plan) -> None:

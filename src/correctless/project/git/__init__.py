@@ -99,10 +99,7 @@ class Repo:
         return self._line("symbolic-ref", "--quiet", "HEAD").removeprefix(_HEADS) or None
 
     def head(self) -> str:
-        """Return the commit id of HEAD.
-
-        Raises: Stop(3) before the first commit.
-        """
+        """Return the commit id of HEAD. Raises: `Stop(3)` before the first commit."""
         return self.resolve("HEAD")
 
     def resolve(self, ref: str) -> str:
@@ -130,10 +127,6 @@ class Repo:
     def dirty_files(self) -> tuple[str, ...]:
         """Return the paths git status lists (changed, staged, untracked), relative to `top`; no ignored ones."""
         return self.status().changed
-
-    def stage(self, known: WorktreeStatus | None = None, *, env: Mapping[str, str] | None = None) -> None:
-        """Stage all that differs, but no repositories inside this one; `known` is `status()`, if already read."""
-        staging.stage(self, known, env)
 
     def status(self, *, env: Mapping[str, str] | None = None) -> WorktreeStatus:
         """Return the status of the worktree, in one process of git."""
@@ -175,9 +168,8 @@ class Repo:
     def submodules(self) -> Iterator[tuple[str, str]]:
         """Yield path and commit of each repository inside this one that its index names."""
         modules = os.path.join(self.common_dir, "modules")  # a sandbox makes an empty one
-        if os.path.lexists(os.path.join(self.top, ".gitmodules")) or (
-            os.path.isdir(modules) and os.listdir(modules)
-        ):
+        known = os.path.isdir(modules) and os.listdir(modules)
+        if known or os.path.lexists(os.path.join(self.top, ".gitmodules")):
             for item in self.git("ls-files", "--stage", "-z").split("\0"):
                 if item.startswith("160000 "):
                     what, _, path = item.partition("\t")
@@ -278,7 +270,7 @@ class Repo:
         # A temporary index: the agent's staged state is unchanged.
         with self.scratch_index() as env:
             self.git("read-tree", base, env=env)
-            self.stage(env=env)
+            staging.stage(self, env=env)
             return self.git("write-tree", env=env)
 
     def reset_to(self, commit: str) -> None:

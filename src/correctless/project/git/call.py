@@ -123,7 +123,7 @@ def argv(place: GitPlace, args: Sequence[str], rights: Rights = "") -> list[str]
         off += _NO_REMOTE
     if rights != "sign":
         off += _NO_SIGNATURE
-    settings = [word for setting in off for word in ("-c", setting)]
+    settings = [option for setting in off for option in ("-c", setting)]
     return [_program(os.environ.get("PATH", ""), place.top), *place.pins(), *settings, *_plain(args)]
 
 
@@ -164,7 +164,7 @@ def run(
             exits.REFUSED, f"{missing} was not found. install git, or name a folder that exists"
         ) from None
     except subprocess.TimeoutExpired:
-        name = next((word for word in args if not word.startswith("-")), "")
+        name = next((arg for arg in args if not arg.startswith("-")), "")
         raise Stop(
             exits.REFUSED,
             f"git {name} took over {seconds:.0f} s. see what it waits for in {place.top}: a file of many gigabytes, "
@@ -204,7 +204,7 @@ def hooked(place: GitPlace, args: Sequence[str]) -> list[str]:
     Folders are not pinned: hooks would inherit that, and a hook that uses git in another repository would work in this one.
     """
     fixed = (*(setting for setting in FIXED if "hooks" not in setting), *_rules(place))
-    settings = [word for setting in fixed for word in ("-c", setting)]
+    settings = [option for setting in fixed for option in ("-c", setting)]
     return [_program(os.environ.get("PATH", ""), place.top), *settings, *args]
 
 

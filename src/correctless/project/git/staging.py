@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 def stage(repo: Repo, status: WorktreeStatus | None = None, env: Mapping[str, str] | None = None) -> None:
-    """Stage all that differs, but no repositories inside this one. Raises: `Stop(3)` where git omits a path."""
+    """Stage all that differs, but no repositories inside this one; `status` is the worktree's, if already read.
+
+    Raises: `Stop(3)` where git omits a path.
+    """
     paths = _stage(repo, status or repo.status(env=env), env)
     if paths:
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
