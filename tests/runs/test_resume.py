@@ -236,7 +236,7 @@ def test_nothing_can_be_confirmed_before_the_run_came_to_its_gate(project: Proje
     project.killed("event", 15, *project.run_words())  # cverify deferred one, cdocs has not decided yet
     code, shown = project.review("--confirm", "0" * 8)
     assert code == exits.PERSON
-    assert "has not come to its gate" in shown
+    assert "has not reached its gate" in shown
     assert "gate_closed" not in [item.event.event for item in project.events()]
 
 
