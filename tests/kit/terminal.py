@@ -24,7 +24,14 @@ def spawn(
     """The command, started; what is typed is sent at once, since each prompt is waited for."""
     program, *rest = words
     child = pexpect.spawn(
-        program, rest, cwd=str(cwd), env=dict(env), encoding="utf-8", timeout=timeout, dimensions=dimensions
+        program,
+        rest,
+        cwd=str(cwd),
+        env=dict(env),
+        encoding="utf-8",
+        codec_errors="replace",  # the terminal's echo of ^C may fall into the bytes of one character
+        timeout=timeout,
+        dimensions=dimensions,
     )
     child.delaybeforesend = None
     return child
