@@ -104,7 +104,7 @@ CASES: dict[str, tuple[Break, list[str], str]] = {
             p, json.dumps({"pr": "skip", "pipelines": {"default": {"steps": [{"skill": "../x"}]}}})
         ),
         [],
-        "no skill's name",
+        "not a skill's name",
     ),
     "interactive skill": (lambda p: skill(p, INTERACTIVE), [], "mine is interactive"),
     "skill without contract": (lambda p: skill(p, CONTRACTLESS), [], "no valid interaction_mode"),
