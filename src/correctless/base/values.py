@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @dataclass_transform(frozen_default=True)
 def frozen(kind: type[T]) -> type[T]:
-    """Make a class what `dataclass(frozen=True, slots=True)` makes of it."""
+    """Return the class as `dataclass(frozen=True, slots=True)` would make it."""
     kind.__doc__ = kind.__doc__ or kind.__name__  # else `dataclass` computes a signature for it
     for method in (_eq, _hash, _repr, _init, _setattr, _delattr, _getstate, _setstate):
         setattr(kind, f"_{method.__name__}__", method)

@@ -108,7 +108,7 @@ class Heads:
         yield from merge(*copies, key=lambda anchor: anchor.seq)
 
     def acknowledged(self) -> Callable[[Entry], bool]:
-        """Whether the copy has an entry, or began after it; every entry where there is no copy."""
+        """Return a test: whether the copy has an entry, or began after it; true of all where no copy exists."""
         heads = {(anchor.seq, anchor.sha256) for anchor in self.anchors()}
         first = min((seq for seq, _ in heads), default=None)
         return lambda entry: first is None or entry.seq <= first or (entry.seq, entry.head) in heads

@@ -8,7 +8,7 @@ from correctless.lint.rules.linter import suppression
 from correctless.lint.settings import Settings
 from correctless.syntax.finding import Finding
 
-TYPE_CHECKING = False  # typing costs 2 ms to import
+TYPE_CHECKING = False  # `Rule` is defined for type checkers alone
 if TYPE_CHECKING:
     from correctless.lint.rules import Rule
 

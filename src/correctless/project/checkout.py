@@ -34,7 +34,7 @@ def of(repo: Repo, commit: str) -> Iterator[Repo]:
 
 @contextmanager
 def of_files(repo: Repo, tree: Tree, paths: Mapping[str, TreeEntry]) -> Iterator[Repo]:
-    """Yield one with these files alone, as a checkout of the commit writes them: with line ends and the like by its attributes."""
+    """Yield a temporary repository with these files alone, as a checkout of the commit writes them: line ends by its attributes."""
     rules = {path: e for path, e in tree.entries.items() if path.rpartition("/")[2] == ".gitattributes"}
     entries = {path: e for path, e in {**rules, **paths}.items() if e.mode != SUBMODULE}
     with _empty(repo) as scratch:

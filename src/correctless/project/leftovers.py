@@ -58,7 +58,10 @@ def odd(top: str) -> Iterator[Odd]:
 
 
 def open_up(top: str, path: str) -> None:
-    """Let its owner read a path and all below it, and write in folders. Raises: `Stop(3)` where the owner is another user."""
+    """Let its owner read a path and all below it, and write in folders: no commit contains these modes.
+
+    Raises: `Stop(3)` when the owner is another user.
+    """
     waiting = [os.path.join(os.fsencode(top), os.fsencode(path))]
     while waiting:
         current = waiting.pop()

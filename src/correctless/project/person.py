@@ -76,7 +76,7 @@ def _user() -> str:
 def ancestors(pid: int) -> Iterator[frozenset[str]]:
     """Yield the names in the environments of `pid` and of each process above it, if this user may read them.
 
-    A dispatcher above counts as marked: it adopts what its agents started and what has lost parent and mark.
+    A dispatcher above counts as marked: below it are the processes of its agents, also those without their parent and mark.
     """
     seen: set[int] = set()
     while pid > 1 and pid not in seen:

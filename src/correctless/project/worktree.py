@@ -74,6 +74,7 @@ def written(before: Snapshot, after: Snapshot) -> tuple[str, ...]:
         or (after.folders[path].mark != folder.mark and after.folders[path].free == folder.free)
     }
     new = {path for path in after.different if path not in after.sums and path not in before.different}
+    # A folder's own change tells nothing more where paths in it are known.
     return tuple(sorted(files | new or folders))
 
 

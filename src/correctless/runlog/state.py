@@ -249,7 +249,7 @@ def after(state: State, item: LoggedEvent) -> State:
                 mark=event.mark,
                 git_before=event.git_before,
                 left="",
-                # The answer before your reply is recorded.
+                # After your reply: the decisions in the agent's answer before it are recorded already.
                 answer_sha256=state.answer_sha256 if state.phase == "suspended" else "",
                 began_at=item.timestamp,
                 reason="",

@@ -13,7 +13,7 @@ LONG = 8 << 20  # bytes of a line that are buffered: a longer one comes in piece
 
 @dataclass(frozen=True, slots=True)
 class OutputLine:
-    """One line of output without its newline, or a piece of a long one."""
+    """One line of output without its newline, or a piece of a long one; each but the `last` has the full length."""
 
     stream: Stream
     data: bytes

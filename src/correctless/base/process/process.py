@@ -96,7 +96,7 @@ class Process:
         pass_fds: Sequence[int] = (),
         wrap: Wrap | None = None,
     ) -> Process:
-        """Start a program that waits for `release`; then exit code 127 means that it is missing. Raises: `Stop(3)`."""
+        """Start a program that waits for `release`; a missing one ends with 127. Raises: `Stop(3)` if it can't be started."""
         if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
             # Inherited from a careless parent: the kernel would reap the child, and its exit code would read as 0.
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)

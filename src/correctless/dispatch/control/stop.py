@@ -83,7 +83,7 @@ def abandon(ctx: RunContext, tell: Tell, *, by: str) -> State:
 
 
 def _under_way(ctx: RunContext, state: State) -> Event | None:
-    """Return the event that ends the current step: no work may stay on the branch with decisions that nobody confirms."""
+    """Return the event that ends the current step: no work may stay on the branch whose decisions you are not asked about."""
     if state.phase == "rewinding":
         if ctx.repo.dirty_files():
             raise Stop(

@@ -1,4 +1,4 @@
-"""The frozen files of a run: its plan, spec, skills, instructions and MCP servers.
+"""The frozen files of a run: its spec, skills, instructions and MCP servers.
 
 The run is executed from these copies; `read` refuses one that differs by a byte from what the plan names.
 """

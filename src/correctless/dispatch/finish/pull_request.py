@@ -30,7 +30,7 @@ _COMMAND_SECONDS = 600.0
 
 
 def publish(ctx: RunContext, state: State) -> Published:
-    """Publish a run by its plan. Raises: `Stop(10)` for a secret or an open decision in it."""
+    """Publish a run by its plan. Raises: `Stop(10)` for a branch that moved, a secret, or an open decision."""
     plan, repo = plan_of(state), ctx.repo
     if repo.branch() != plan.branch or repo.head() != state.consolidated:
         raise Stop(

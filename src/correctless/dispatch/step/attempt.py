@@ -295,7 +295,8 @@ class Runner:
         ctx, step = self.ctx, step_of(state)
         ctx.lock.note(f"run {state.run}, step {step.name}")
         folder = ctx.folder(attempt_of(state))
-        # Only now: while the agent lived, its nonce was not on disk. The prompt is for people, the nonce is needed again.
+        # Only now: while the agent lived, its nonce was not on disk. Only people read the prompts again, so they are not durable;
+        # without the nonce the answer could not be read.
         prompt_name = f"{_numbered('prompt', self._part)}.md"
         for name, text in {**self._earlier_prompts, prompt_name: _bytes(self._prompt)}.items():
             replace_file(os.path.join(folder, name), text, mode=0o600, durable=False)

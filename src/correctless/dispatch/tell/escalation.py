@@ -118,7 +118,7 @@ def attempts(run: str, events: Iterable[LoggedEvent]) -> tuple[AttemptSummary, .
             case AttemptFailed():
                 summary = replace(summary, reason=event.reason or summary.reason, counted=event.counted)
             case Reverted():
-                summary = replace(summary, outcome="not kept", reason=event.reason)
+                summary = replace(summary, outcome="discarded", reason=event.reason)
             case StepFinished():
                 summary = replace(summary, outcome="finished", reason="")
         by_number[event.step, event.attempt] = summary

@@ -282,7 +282,7 @@ class Repo:
             if done.returncode != 0:
                 raise Stop(
                     exits.REFUSED,
-                    f"{self.top} can't be reset to {commit[:12]}: {error_line(done)}. let that be written and removed "
+                    f"{self.top} can't be reset to {commit[:12]}: {error_line(done)}. make that path writable and removable "
                     "(chmod u+rwX, chattr -i), then continue with: correctless cauto resume",
                 )
 
@@ -307,7 +307,7 @@ class Repo:
     def configuration(self, scoped: Sequence[tuple[str, str]] | None = None) -> dict[str, str]:
         """Return git's configuration without what our calls set: key in lower case -> value, of a repeated key a line each.
 
-        Conditional includes count too, if their condition is false. `scoped` is `scoped_configuration()`, if already read.
+        Conditional includes count too, even if their condition is false. `scoped` is `scoped_configuration()`, if already read.
         """
         settings: dict[str, str] = {}
         files: list[tuple[str, ...]] = [()]

@@ -82,7 +82,7 @@ class Before:
     objects: dict[str, tuple[int, ...]] = field(default_factory=dict)
     folders: dict[str, tuple[int, int]] = field(default_factory=dict)  # device and inode; not after `unpack`
     stores: frozenset[str] | None = None  # the submodules' stores and the other worktrees
-    also: frozenset[str] = frozenset()  # of `files`: those that `pack` omits
+    also: frozenset[str] = frozenset()  # of `files`: those that count only in this process; not packed
 
 
 def take(repo: Repo, branch: str, *also: str) -> Before:

@@ -236,10 +236,10 @@ def _odd_folders(repo: Repo, before: Before) -> Iterator[str]:
 
 def _moved_to(top: str) -> Iterator[str]:
     """Yield the folders of a worktree a git folder may have been moved to."""
-    folders = [top]  # no recursion: an agent decides how deep it is
-    while folders:
-        for item in scan(folders.pop()):
+    waiting = [top]  # no recursion: an agent decides how deep it is
+    while waiting:
+        for item in scan(waiting.pop()):
             if item.is_dir(follow_symlinks=False):
-                folders.append(item.path)
+                waiting.append(item.path)
                 if os.path.lexists(os.path.join(item.path, "HEAD")):
                     yield item.path

@@ -1,6 +1,6 @@
 """The user's and the machine's git configuration, frozen in one file for a run.
 
-Comments of that file have two more: what git ignores, and its attributes.
+Its comments contain two more files: the user's excludes and attributes.
 """
 
 from __future__ import annotations

@@ -137,7 +137,7 @@ def _moved(before: Snapshot, after: Snapshot) -> str:
 
 
 def _unlike(gate: Gate, fresh: Snapshot, after: Snapshot) -> str:
-    """Return how the worktree differed from the commit for the check; a checkout of its own: from what git made."""
+    """Return how the worktree differs from its commit, a checkout of its own from what git wrote; "" if it does not."""
     if gate.checkout != "own":
         return _fault(after)
     if fresh.commit != after.commit:

@@ -57,7 +57,7 @@ def way_back(case: Case, action: Action) -> bool:
 
 
 def flip_state(case: Case, action: Action) -> FlipState:
-    """Return the state of the switch that the action names."""
+    """Return the state of the flip that the action names."""
     return case.state.flips.get(action.target, FlipState())
 
 

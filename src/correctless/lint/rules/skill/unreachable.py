@@ -1,7 +1,8 @@
-"""You or the model may start a skill.
+"""A skill can be started, by you or by the model.
 
 With `disable-model-invocation: true` the model may not start it, with `user-invocable: false` you may not. With both, Claude
-Code refuses each of you and names the other, and an agent that lists the skill to be loaded with it doesn't get it either.
+Code refuses you with a message that names the model, and the model with one that names you; an agent that lists the skill to
+be loaded with it doesn't get it either.
 
 Wrong:
 
