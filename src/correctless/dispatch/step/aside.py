@@ -95,7 +95,7 @@ def _moved_entry(ctx: RunContext, step: str, folder: str, lines: Sequence[str]) 
 def _lines(path: str) -> list[str]:
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read(1 << 16).splitlines()
+            return file.read(1 << 20).splitlines()
     except OSError:
         return []
 
