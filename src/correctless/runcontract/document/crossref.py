@@ -209,7 +209,9 @@ def _triggers(values: Mapping[str, Any]) -> Iterator[Fault]:
             message = "'combine' says how threshold and ratio go together. write it with both, and only then"
             yield "triggers", at, message
         if seconds(trigger.sustained) < seconds(trigger.every):
-            message = "'sustained' is shorter than 'every', so it would hold no tick. make it as long"
+            message = (
+                "'sustained' is shorter than 'every', so it would hold no tick. make it at least as long"
+            )
             yield "triggers", (*at, "sustained"), message
         if not trigger.flips:
             yield "triggers", (*at, "flips"), "'flips' is empty. name what this trigger rolls back"
