@@ -1,4 +1,4 @@
-"""RecordedDecision answers as an agent: `DIR/<step>.md`, after `DIR/<step>.patch`.
+"""Recorded answers as an agent: `DIR/<step>.md`, after `DIR/<step>.patch`.
 
 Run as a program it is a command agent: the prompt on standard input, the answer on standard output.
 """

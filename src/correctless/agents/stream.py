@@ -63,9 +63,8 @@ class Stream:
         self._begun = False
         self._plugin_errors: list[str] = []
         self._results: list[dict[str, Any]] = []  # each has the beginning of its text
-        self._messages: list[
-            str
-        ] = []  # each message of the agent itself, and each result that is none of them
+        # Each message of the agent itself, and each result that is none of them.
+        self._messages: list[str] = []
         self._size = 0  # bytes of all of it
         self._blank = True  # the last result
         self._api_error: tuple[int | None, str] | None = None  # status and word of the newest failed request

@@ -33,9 +33,9 @@ def read(
 ) -> Args:
     """Parse a command line.
 
-    Reads `--flag`, `--name VALUE`, `--name=VALUE`, and `--` before positional arguments alone.
+    Reads `--flag`, `--name VALUE` and `--name=VALUE`; everything after `--` is positional.
 
-    `optional` maps each option whose value may be left out to its default. `-` is a word, and `--help` and `-h`
+    `optional` maps each option whose value may be left out to its default. `-` is positional, and `--help` and `-h`
     are flags of every command.
 
     Raises: Stop(2) for an unknown option, or one without its value.

@@ -48,7 +48,7 @@ def correctless_command() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run the command that `words` name and return its exit code.
+    """Run the command that `arguments` name and return its exit code.
 
     Not click's `main`: it ends with 1, which means findings here, when a pipe closes or a file cannot be opened.
     """

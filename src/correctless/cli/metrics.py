@@ -123,15 +123,15 @@ def _fitted(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -
     first = min(max(map(cell_len, names)), max(width // 2, 8)) + _GAP
     remaining = list(range(1, len(columns)))
     while remaining:
-        columns_of = [remaining.pop(0)]
-        while remaining and first + sum(wide[n] for n in (*columns_of, remaining[0])) <= width + _GAP:
-            columns_of.append(remaining.pop(0))
+        fitting = [remaining.pop(0)]
+        while remaining and first + sum(wide[n] for n in (*fitting, remaining[0])) <= width + _GAP:
+            fitting.append(remaining.pop(0))
         table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
         table.add_column(columns[0], overflow="fold", width=first - _GAP)
-        for n in columns_of:
+        for n in fitting:
             table.add_column(columns[n], justify="right", no_wrap=True)
         for row in rows:
-            table.add_row(*(Text(row[n]) for n in (0, *columns_of)))  # brackets in a name are not markup
+            table.add_row(*(Text(row[n]) for n in (0, *fitting)))  # brackets in a name are not markup
         yield table
 
 

@@ -21,7 +21,7 @@ END = "AUTONOMOUS_DECISIONS_END"
 MAX_PIECES = 10_000  # more than you could ever read: the rest of the answer is one damaged piece
 _TOO_MANY = f"more than {MAX_PIECES} pieces"
 BAD_START = "its start marker must be alone on its line, as the prompt shows it"
-STRAY_NONCE = "the nonce of the block is in the answer, and not at a block that could be read"
+STRAY_NONCE = "the nonce of the block is in the answer, but not at a block that could be read"
 
 # The answer is hostile, and reading it stays linear: no two quantifiers that could share what they match follow each other.
 NONCE = re.compile(r"[0-9a-f]{8}")

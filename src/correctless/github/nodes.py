@@ -70,7 +70,7 @@ def since(nodes: tuple[dict[str, Any], ...]) -> datetime:
     times = [time(take(n, "checkSuite", dict), "createdAt") for n in _of_kind(nodes, "CheckRun")]
     times += [time(n, "createdAt") for n in _of_kind(nodes, "StatusContext")]
     if not times:
-        raise cannot("no check or status dates this head")
+        raise cannot("no check or status shows since when this head exists")
     return min(times)
 
 

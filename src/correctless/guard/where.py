@@ -173,7 +173,10 @@ def off_switch(repository: Home | None, env: Mapping[str, str]) -> str:
 
 
 def state_folder(env: Mapping[str, str]) -> str:
-    """Return the folder of the guard's switch and of Claude Code's sessions, which the environment may move."""
+    """Return the folder of the guard's switch and of Claude Code's sessions, which the environment may move.
+
+    Private copies of logs use `state.folders`, which XDG_STATE_HOME does not move.
+    """
     named = env.get("XDG_STATE_HOME", "")
     if not os.path.isabs(named):  # a relative one is invalid (XDG Base Directory)
         named = os.path.join(env.get("HOME", "/"), ".local", "state")

@@ -83,7 +83,7 @@ def consolidate(
 def squash(repo: Repo, *, base: str, message: str, backup_ref: str) -> str:
     """Replace all commits since `base` by one with HEAD's tree and return its id.
 
-    The old HEAD remains under the ref `kept`. Squashing again changes nothing.
+    The old HEAD remains under `backup_ref`. Squashing again changes nothing.
     """
     head = repo.head()
     if repo.git("log", "-1", "--format=%P", head).split() == [base]:

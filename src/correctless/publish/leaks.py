@@ -148,11 +148,11 @@ def known_secrets(repo: Repo, base: str) -> frozenset[str]:
         ) from None
 
 
-def refuse(secrets: Sequence[Finding]) -> None:
+def refuse(findings: Sequence[Finding]) -> None:
     """Refuse to publish secrets. Raises: Stop(10) that names the first one."""
-    if secrets:
-        first = secrets[0]
-        more = f" (and {len(secrets) - 1} more)" if len(secrets) > 1 else ""
+    if findings:
+        first = findings[0]
+        more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
         raise Stop(exits.PERSON, f"{first.path}:{first.line}: {first.message}{more}")
 
 

@@ -33,16 +33,14 @@ class GateState:
     """The gate of one branch."""
 
     open: bool
-    waiting: tuple[
-        RecordedDecision, ...
-    ]  # the open set: this branch's entries in log order, then inherited ones
+    # The open set: this branch's entries in log order, then inherited ones.
+    waiting: tuple[RecordedDecision, ...]
     closing: GateClosed | None  # the one that names exactly this open set: its digest is what you confirm
     rejected: Confirmation | None  # your answer to `closing`, when it was a no
     covered: Mapping[str, Confirmation]  # SHA-256 of a line -> the confirmation that covers it
     superseded: frozenset[int]  # seq of entries whose attempt was discarded
-    inherited: tuple[
-        RecordedDecision, ...
-    ] = ()  # entries of other branches that must be answered on this one
+    # Entries of other branches that must be answered on this one.
+    inherited: tuple[RecordedDecision, ...] = ()
     before: str = ""  # state of a run that has not reached its gate yet: until then the gate is not open
 
 

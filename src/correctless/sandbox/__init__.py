@@ -177,7 +177,7 @@ def _rules(
     if inside(sys.prefix, repo.top):
         yield AccessRule(sys.prefix, "read")  # an environment in the worktree is the dispatcher's own program
     yield from (AccessRule(_expanded(path, home), "write") for path in place.writable)
-    # The logs are checked against these folders.
+    # The logs are checked against these folders, so no rule above may make them writable.
     yield from (
         AccessRule(folder, "read", narrows=True)
         for folder in state.folders(place.env)

@@ -130,15 +130,15 @@ def split_tools(text: str) -> tuple[tuple[str, ...], bool]:
     """
     if "(" not in text and ")" not in text:
         return tuple(text.replace(",", " ").split()), True
-    tools, current, depth = [], "", 0
+    names, current, depth = [], "", 0
     for char in text:
         if depth == 0 and (char == "," or char.isspace()):
-            tools.append(current)
+            names.append(current)
             current = ""
             continue
         depth = max(0, depth + {"(": 1, ")": -1}.get(char, 0))
         current += char
-    return tuple(tool for tool in (*tools, current.strip()) if tool), depth == 0
+    return tuple(name for name in (*names, current.strip()) if name), depth == 0
 
 
 def _scalar(front: Node | None, key: str) -> str:

@@ -22,7 +22,7 @@ from correctless.runcontract.ledger.case import ALLOW, DENY, ESCALATE
 CODES = {ALLOW: exits.OK, DENY: exits.FINDINGS, ESCALATE: exits.PERSON}
 _COUNT = r"[0-9]{1,9}"
 _TEXT = r"[^-].*"
-# The options of the click command `contract_ask.authorize` by the name of their parameter; a test compares them.
+# The options of the click command `ask.authorize` by the name of their parameter; a test compares them.
 _FLAGS = {"--operator": "operator", "--json": "as_json"}
 _VALUES: dict[str, tuple[str, str, type]] = {
     "--pr": ("pr", _TEXT, str),

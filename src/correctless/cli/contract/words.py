@@ -77,9 +77,8 @@ def record_statement(session: ContractSession, statement: Statement) -> int:
     """Record a statement and print it."""
 
     def make(snapshot: ContractSnapshot) -> list[Record]:
-        check_statement(
-            statement, snapshot, exits.PERSON
-        )  # the contract may have changed while the user answered
+        # The contract may have changed while the user answered.
+        check_statement(statement, snapshot, exits.PERSON)
         return [statement]
 
     session.add(make)

@@ -1,6 +1,6 @@
 """`correctless cauto demo`: a whole run on a scratch repository.
 
-RecordedDecision answers replace the model.
+Recorded answers replace the model.
 """
 
 from __future__ import annotations

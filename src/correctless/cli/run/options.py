@@ -6,7 +6,7 @@ import click
 
 from correctless.cli.values import SOME, options
 
-# Add the options of a run and a check. All but the first two are keys of the configuration.
+# The options of a run and a check. All but the first two are keys of the configuration.
 request_options = options(
     click.option("--spec", required=True, metavar="FILE", help="What to build; committed in the repository."),
     click.option("--pipeline", default="default", show_default=True, help="Which pipeline."),
@@ -39,7 +39,7 @@ request_options = options(
 )
 
 
-# Add the options for how a run is shown.
+# The options for how a run is shown.
 watch_options = options(
     click.option("--plain", is_flag=True, help="Show scrolling lines, also on a terminal."),
     click.option(

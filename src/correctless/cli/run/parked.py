@@ -20,7 +20,7 @@ from correctless.project.git import Repo
 from correctless.project.paths import Logs
 from correctless.runlog.state import State
 
-# Add the options that name a parked run.
+# The options that name a parked run.
 from_options = options(
     click.option("--from", "remote", metavar="REMOTE", help="Use the run that is parked on this remote."),
     click.argument("run_id", metavar="[RUN]", required=False),
