@@ -140,7 +140,7 @@ def test_with_a_contract_and_without_being_told_to_it_never_merges(
         (TEXT, (c.no("G5", of=c.digest(TEXT)), c.yes("G4", of=c.digest(TEXT))), "grants no merge"),
         (TEXT.replace("ann/shop", "ann/other"), (), "about main of ann/other"),
         (TEXT.replace('base = "main"', 'base = "next"'), (), "about next of ann/shop"),
-        (TEXT.replace("2099-01-01", "2026-08-05"), (), "is expired, and not in force"),
+        (TEXT.replace("2099-01-01", "2026-08-05"), (), "is expired, not in force"),
     ],
     ids=["no contract", "refused", "another repository", "another base", "expired"],
 )
@@ -207,7 +207,7 @@ def test_a_contract_that_was_edited_on_the_way_is_a_no(project: Merged, api: Git
     for path in (project.place.contract, project.place.pinned):
         Path(path).unlink()
     done = project.cauto("resume")
-    assert (done.returncode, "what was granted" in done.stderr) == (exits.REFUSED, True), done.stderr
+    assert (done.returncode, "the grants of the contract" in done.stderr) == (exits.REFUSED, True), done.stderr
     page = Path(project.logs.folder(project.state().run), "escalation.md")
     assert "The pull request is open and was not merged" in page.read_text()
     assert (api.merges, len(api.open_pulls("feature/x"))) == ([], 1)

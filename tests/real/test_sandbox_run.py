@@ -148,7 +148,7 @@ def test_a_path_of_the_configuration_that_is_not_there_is_named(
     )
     assert proof.warning
     assert missing in proof.result
-    assert f"{missing} is not there" in project.run().stderr
+    assert f"{missing} is missing" in project.run().stderr
 
 
 def test_the_real_client_sees_its_login_and_changes_nothing_else_of_the_persons(
