@@ -11,6 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
 LANES = 3  # two cores, and a part that sleeps
+WORKERS = "4"  # half of what tests do is to wait: for a disk, for the end of a process
 PYTHON = (sys.executable, "-P", "-m")
 BATS = (*PYTHON, "bats_core")
 Part = tuple[str, ...]
@@ -68,7 +69,7 @@ def main(words: list[str]) -> int:
         tell(f"== failed: {', '.join(failed)}")
     tell("== pytest")
     marks = "" if everything else "not real and not campaign and not faults"
-    wanted = ("pytest", "-n", "2", "--dist", "worksteal", "-m", marks, *options)
+    wanted = ("pytest", "-n", WORKERS, "--dist", "worksteal", "-m", marks, *options)
     status = subprocess.run((*PYTHON, *wanted), stdin=subprocess.DEVNULL, check=False).returncode
     return status or bool(failed)
 

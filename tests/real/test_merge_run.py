@@ -207,7 +207,9 @@ def test_a_contract_that_was_edited_on_the_way_is_a_no(project: Merged, api: Git
     for path in (project.place.contract, project.place.pinned):
         Path(path).unlink()
     done = project.cauto("resume")
-    assert (done.returncode, "the grants of the contract" in done.stderr) == (exits.REFUSED, True), done.stderr
+    assert (done.returncode, "the grants of the contract" in done.stderr) == (exits.REFUSED, True), (
+        done.stderr
+    )
     page = Path(project.logs.folder(project.state().run), "escalation.md")
     assert "The pull request is open and was not merged" in page.read_text()
     assert (api.merges, len(api.open_pulls("feature/x"))) == ([], 1)
