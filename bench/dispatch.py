@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 
 from bench.measure import Ran, environment, measured, ran
@@ -49,6 +49,7 @@ class _Project:
     folder: str
     root: str  # of the checkout
     steps: int = STEPS  # of the default pipeline
+    branches: list[str] = field(default_factory=list)  # that of the last run
 
     def at(self, name: str) -> str:
         return os.path.join(self.folder, name)
@@ -88,6 +89,9 @@ class _Project:
     def run(self, name: str, pipeline: str = "default", answer: int = 0) -> Ran:
         """One whole `cauto run` on a new branch, the agent's answer `answer` bytes long at least."""
         self.git("switch", "-q", "-c", f"bench/{name}", "main")
+        if self.branches:  # each branch beside the run's is a mount more of its agents' sandbox
+            self.git("branch", "-q", "-D", self.branches.pop())
+        self.branches.append(f"bench/{name}")
         with open(self.at("agent.size"), "w", encoding="utf-8") as file:
             file.write(str(answer) if answer else "")
         # What is tried before a start is the project's own tests and an agent's turn, no cost of a step.

@@ -13,7 +13,7 @@ import re
 import stat
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -182,12 +182,11 @@ def identity(path: str, *, follow: bool = True) -> tuple[int, int] | None:
     return info.st_dev, info.st_ino
 
 
-def scan(folder: str) -> Iterator[os.DirEntry[str]]:
+def scan(folder: str | os.DirEntry[str]) -> Iterator[os.DirEntry[str]]:
     """Yield the entries of a folder; none of a link to one."""
-    with suppress(OSError):
-        if not os.path.islink(folder):
-            with os.scandir(folder) as items:
-                yield from items
+    link = os.path.islink(folder) if isinstance(folder, str) else folder.is_symlink()
+    with suppress(OSError), os.scandir(folder) if not link else nullcontext(()) as items:
+        yield from items
 
 
 def _below(folder: str) -> Iterator[str]:
@@ -321,7 +320,7 @@ def objects_of(repo: Repo) -> Iterator[tuple[str, tuple[int, ...]]]:
     for folder in scan(root):
         if len(folder.name) != 2 and folder.name != "pack":
             continue
-        for item in scan(folder.path):
+        for item in scan(folder):
             if folder.name == "pack" and not item.name.endswith((".pack", ".idx")):
                 continue
             with suppress(OSError):

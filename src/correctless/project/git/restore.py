@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from correctless.base import below, exits
 from correctless.base.exits import Stop
@@ -58,11 +58,11 @@ def restore(before: Before, aside: str) -> tuple[Change, ...]:
     try:
         _check_folders(repairs)
         _files(repairs)
-        _objects(repairs)
+        present = _objects(repairs)
         restored = restore_refs(repairs)
         restore_reflogs(repairs, restored)
         sound = _index(repairs)
-        refuse_lost_objects(repairs)
+        refuse_lost_objects(repairs, present)
         restore_tip(repairs)
         _index(repairs, sound)
     finally:
@@ -190,9 +190,14 @@ def _index(repairs: Repairs, sound: tuple[int, ...] = ()) -> tuple[int, ...]:
     return ()
 
 
-def _objects(repairs: Repairs) -> None:
-    """Move away files in the place of objects that are not those: git would not write the object, and commit the file."""
-    for path, stamp in [*objects_of(repairs.repo)]:
+def _objects(repairs: Repairs) -> Mapping[str, tuple[int, ...]]:
+    """Move away files in the place of objects that are not those: git would not write the object, and commit the file.
+
+    Return the objects that are left, as `Before.objects`.
+    """
+    present = dict(objects_of(repairs.repo))
+    changes = len(repairs.changes)
+    for path, stamp in present.items():
         if repairs.before.objects.get(path) == stamp:
             continue
         if path.endswith(".idx") and not objects.sound_pack(repairs.repo, path):
@@ -201,6 +206,7 @@ def _objects(repairs: Repairs) -> None:
         elif not objects.sound(path):
             repairs.move_away(path)
             repairs.changes.append(Change(path, "is not the object of its name; moved away"))
+    return present if len(repairs.changes) == changes else dict(objects_of(repairs.repo))
 
 
 def _relative(repo: Repo, name: str) -> str:
@@ -228,7 +234,7 @@ def _odd_folders(repo: Repo, before: Before) -> Iterator[str]:
         if item.is_symlink() or not (item.is_dir() or item.is_file()):
             yield item.path
             continue
-        for inner in scan(item.path):
+        for inner in scan(item):
             plain = inner.is_file(follow_symlinks=False) or inner.is_dir(follow_symlinks=False)
             if not plain and inner.path not in before.objects and inner.path not in before.files:
                 yield inner.path

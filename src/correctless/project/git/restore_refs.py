@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from collections.abc import Mapping
 
 from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.base.files import open_plain
 from correctless.project.git import objects
-from correctless.project.git.before import NOTHING, entry_of, objects_of, other_heads, reflogs, refs_of
+from correctless.project.git.before import NOTHING, entry_of, other_heads, reflogs, refs_of
 from correctless.project.git.call import SECONDS, error_line
 from correctless.project.git.objectid import OID
 from correctless.project.git.repairs import Change, Repairs, alone
@@ -103,9 +104,8 @@ def restore_reflogs(repairs: Repairs, refs: set[str]) -> None:
             repairs.move_away(path)
 
 
-def refuse_lost_objects(repairs: Repairs) -> None:
-    """Refuse missing or changed objects that refs need. Raises: `Stop(3)`."""
-    now = dict(objects_of(repairs.repo))
+def refuse_lost_objects(repairs: Repairs, now: Mapping[str, tuple[int, ...]]) -> None:
+    """Refuse missing or changed objects that refs need; `now` as `Before.objects`. Raises: `Stop(3)`."""
     known = repairs.before.objects
     missing = [
         path for path in known if now.get(path) != known[path] and not _only_touched(path, known[path])
