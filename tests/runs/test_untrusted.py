@@ -10,7 +10,9 @@ import pytest
 
 from conftest import Git
 from correctless.base import exits
+from correctless.project import lock
 from correctless.project.git import before, find, restore
+from patience import until
 from project import CONFIG, Project
 
 ONE_STEP = {**CONFIG, "pipelines": {"default": {"steps": [{"skill": "cdocs"}]}}}
@@ -34,8 +36,14 @@ def _snapshot(project: Project) -> Path:
     return Path(project.logs.folder(project.state().run)) / "cdocs-1" / "git-before"
 
 
+def _dies(project: Project, harm: str = HARM) -> None:
+    """Run, do harm, and kill the dispatcher; return once its agent is gone too, which has its lock."""
+    assert project.run(AGENT_EXTRA=harm + DIE).returncode == -9
+    until(lambda: not lock.is_locked(find(str(project.top))), "the agent lives on")
+
+
 def test_whoever_follows_a_dispatcher_that_died_puts_back_what_the_agent_changed(project: Project) -> None:
-    assert project.run(AGENT_EXTRA=HARM + DIE).returncode == -9
+    _dies(project)
     assert not _unharmed(project)
     again = project.cauto("resume")
     assert again.returncode == exits.PERSON, again.stderr
@@ -47,7 +55,7 @@ def test_whoever_follows_a_dispatcher_that_died_puts_back_what_the_agent_changed
 
 @pytest.mark.parametrize("spoil", ["changed", "gone"])
 def test_a_snapshot_that_is_not_the_one_in_the_run_log_is_refused(project: Project, spoil: str) -> None:
-    assert project.run(AGENT_EXTRA=HARM + DIE).returncode == -9
+    _dies(project)
     if spoil == "gone":
         _snapshot(project).unlink()
     else:
@@ -132,7 +140,7 @@ def test_frozen_rules_that_were_changed_while_nobody_looked_are_put_back(project
     emptied = (
         "import glob; [open(f, 'w') for f in glob.glob('.correctless/artifacts/runs/*/gitconfig.ignore')]; "
     )
-    assert project.run(AGENT_EXTRA=emptied + DIE).returncode == -9
+    _dies(project, emptied)
     again = project.cauto("resume")
     assert again.returncode == exits.PERSON, again.stderr
     assert project.git(project.top, "ls-files", ".env") == ""
