@@ -353,8 +353,8 @@ def test_an_append_goes_on_as_soon_as_the_lock_is_free(log: Path) -> None:
     write(log, "a")
     with log.open("rb") as holder:
         fcntl.flock(holder, fcntl.LOCK_EX)
-        threading.Timer(0.3, fcntl.flock, (holder.fileno(), fcntl.LOCK_UN)).start()
         began = time.monotonic()
+        threading.Timer(0.3, fcntl.flock, (holder.fileno(), fcntl.LOCK_UN)).start()
         assert Ledger(str(log), limit=PATIENCE).append({"name": "b"}).seq == 2
         assert 0.3 <= time.monotonic() - began < PATIENCE / 2
 
