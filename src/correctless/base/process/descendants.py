@@ -7,9 +7,11 @@ import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-# At most so often all processes are listed, until none ended meanwhile. At a load of 9 a daemon with another id every 3 ms was once in
-# none of 8 lists. A dispatcher does not depend on it: it adopts (`orphans`).
-_LOOKS = 16
+from correctless.base.process import orphans
+
+# At most so often all processes are listed, until none ended meanwhile. At a load of 9 a daemon with another id every 3 ms was in none
+# of 8 lists in 2 of 16 tries: only a process that adopts (`orphans`), as a dispatcher does, can do with so few.
+_LOOKS, _LOOKS_ALONE = 8, 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ def living(
     known = set() if known is None else known
     pids: set[int] = set()
     dead: set[int] = set()
-    for _ in range(_LOOKS):
+    for _ in range(_LOOKS if orphans.adopts() else _LOOKS_ALONE):
         rows: list[ProcessRow] = []
         vanished = False
         for row in table(mark, dead):
