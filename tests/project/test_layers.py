@@ -32,6 +32,26 @@ def test_every_package_says_what_it_is_for() -> None:
         assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text())), folder
 
 
+def classes_named_alike(package: Path) -> list[str]:
+    """Each class name that stands in more than one place, with its files."""
+    places: dict[str, list[str]] = {}
+    for path in sorted(package.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(str(path.relative_to(package)))
+    return [f"{name}: {', '.join(files)}" for name, files in places.items() if len(files) > 1]
+
+
+def test_no_class_name_stands_twice() -> None:
+    assert classes_named_alike(PACKAGE) == []
+
+
+def test_a_class_name_that_stands_twice_is_found(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("class _Walk: ...\nclass A: ...\n")
+    (tmp_path / "b.py").write_text("class _Walk: ...\n")
+    assert classes_named_alike(tmp_path) == ["_Walk: a.py, b.py"]
+
+
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """A copy of what import-linter reads."""

@@ -88,7 +88,7 @@ def snapshot(repo: Repo, *, allow: Iterable[str] = ()) -> Snapshot:
 
 
 @dataclass(slots=True)
-class _Walk:
+class _WorktreeWalk:
     """The result of a walk: paths of files, folders that are in no commit with a slash at the end, and marks of folders."""
 
     names: set[str] = field(default_factory=set)
@@ -101,7 +101,7 @@ def _snapshot(repo: Repo, commit: str, allow: frozenset[str]) -> Snapshot:
     entries = tree.entries
     links = {path for path, entry in entries.items() if entry.mode == SUBMODULE}
     known = {""} | {folder for path in entries for folder in _parents(path)}
-    walk = _Walk(closed=frozenset(links))
+    walk = _WorktreeWalk(closed=frozenset(links))
     _walk(repo.top, "", known - links, walk)
     sums: dict[str, str] = {}
     marks: dict[str, tuple[int, ...]] = {}
@@ -145,7 +145,7 @@ def _parents(path: str) -> Iterator[str]:
         yield path
 
 
-def _walk(top: str, folder: str, known: set[str], walk: _Walk) -> None:
+def _walk(top: str, folder: str, known: set[str], walk: _WorktreeWalk) -> None:
     """Add every path below a folder to the walk; of folders that are not `known` only the name."""
     where = os.path.join(os.fsencode(top), folder.encode("utf-8", "surrogateescape"))
     try:
@@ -208,7 +208,7 @@ def _as_checked_out(
 
 
 def _untracked(
-    repo: Repo, tree: Mapping[str, TreeEntry], walk: _Walk, allow: frozenset[str], different: set[str]
+    repo: Repo, tree: Mapping[str, TreeEntry], walk: _WorktreeWalk, allow: frozenset[str], different: set[str]
 ) -> set[str]:
     """Add the untracked files to `different`, and return the free paths; folders end with a slash."""
     free = {f"{folder}/" for path in (*allow, *_OURS) for folder in _parents(path)} | {f"{o}/" for o in _OURS}
@@ -219,7 +219,7 @@ def _untracked(
         names = [name for name in level if not _is_ours(name)]
         ignored = _ignored(repo, tree, names)
         free |= ignored | allow.intersection(names)
-        below = _Walk(folders=walk.folders)
+        below = _WorktreeWalk(folders=walk.folders)
         for name in names:
             if name in ignored or name in allow:
                 continue
