@@ -13,7 +13,7 @@ import re
 import stat
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -184,9 +184,10 @@ def identity(path: str, *, follow: bool = True) -> tuple[int, int] | None:
 
 def scan(folder: str | os.DirEntry[str]) -> Iterator[os.DirEntry[str]]:
     """Yield the entries of a folder; none of a link to one."""
-    link = os.path.islink(folder) if isinstance(folder, str) else folder.is_symlink()
-    with suppress(OSError), os.scandir(folder) if not link else nullcontext(()) as items:
-        yield from items
+    with suppress(OSError):
+        if not (os.path.islink(folder) if isinstance(folder, str) else folder.is_symlink()):
+            with os.scandir(folder) as items:
+                yield from items
 
 
 def _below(folder: str) -> Iterator[str]:
