@@ -51,7 +51,8 @@ from correctless.runlog.events import (
     StepStarted,
     fields_of,
 )
-from correctless.runlog.state import State, after
+from correctless.runlog.fold import after
+from correctless.runlog.state import State
 from patience import PATIENCE, until
 from project import CONFIG, Project
 from runs import plan

@@ -19,7 +19,8 @@ import terminal
 from correctless.project import paths
 from correctless.project.git import find
 from correctless.runlog.events import LoggedEvent, logged
-from correctless.runlog.state import State, fold
+from correctless.runlog.fold import fold
+from correctless.runlog.state import State
 from patience import PATIENCE, until
 
 SPEC = "# Greeting\n\n- R-001: greet() says hello.\n- R-002: greet(name) says hello to name.\n"

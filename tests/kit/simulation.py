@@ -40,8 +40,9 @@ from correctless.runlog.events import (
     Superseded,
     logged,
 )
+from correctless.runlog.fold import after, fold
 from correctless.runlog.manifest import status
-from correctless.runlog.state import UNDER_WAY, State, after, fold
+from correctless.runlog.state import UNDER_WAY, State
 from runs import WHEN, started
 from simulated_log import Memory, OnDisk
 from simulated_luck import Broken, Crash, draw

@@ -23,7 +23,7 @@ from correctless.ledger.check import verify
 from correctless.project import config, paths
 from correctless.review import gate, open_set, summary
 from correctless.runlog import branch as record
-from correctless.runlog.state import fold
+from correctless.runlog.fold import fold
 from fleet import Fleet
 from operators import SPAWN, Operator
 from places import CASES

@@ -43,8 +43,9 @@ from correctless.runlog.events import (
     RunStarted,
     StepFinished,
 )
+from correctless.runlog.fold import OutOfOrderError, after
 from correctless.runlog.plan import Plan
-from correctless.runlog.state import OutOfOrderError, State, after
+from correctless.runlog.state import State
 from correctless.syntax.strict_json import RecordError
 
 # Replacements of a commit or of its parents, which a repository may define, prove nothing.

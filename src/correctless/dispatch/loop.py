@@ -24,8 +24,9 @@ from correctless.dispatch.tell import escalation, notify
 from correctless.ledger.heads import noting
 from correctless.runlog import branch as record
 from correctless.runlog.events import AgentEnded, Event, LoggedEvent, Resumed, RunStopped, fields_of
+from correctless.runlog.fold import after, checked_state
 from correctless.runlog.manifest import manifest
-from correctless.runlog.state import State, after, checked_state
+from correctless.runlog.state import State
 
 Tell = Callable[[State, LoggedEvent], None]
 

@@ -29,8 +29,9 @@ from correctless.runlog.events import (
     StepStarted,
     discarded,
 )
+from correctless.runlog.fold import OutOfOrderError, after
 from correctless.runlog.plan import Plan
-from correctless.runlog.state import OutOfOrderError, State, after
+from correctless.runlog.state import State
 from correctless.syntax.strict_json import RecordError
 
 _LONGEST = 120  # characters of a skill's name that count: outside of runs anyone may have written it

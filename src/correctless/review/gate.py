@@ -25,7 +25,8 @@ from correctless.review.inheritance import Inheritance
 from correctless.runlog import branch as record
 from correctless.runlog.branch import Branch, RecordedDecision
 from correctless.runlog.events import GateClosed, discarded
-from correctless.runlog.state import AT_GATE, OutOfOrderError, fold
+from correctless.runlog.fold import OutOfOrderError, fold
+from correctless.runlog.state import AT_GATE
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ from correctless.review.gate import GateState
 from correctless.runlog import branch as record
 from correctless.runlog.branch import Branch
 from correctless.runlog.events import fields_of
-from correctless.runlog.state import State, checked_state
+from correctless.runlog.fold import checked_state
+from correctless.runlog.state import State
 
 
 def view(logs: Logs) -> summary.SummaryView:

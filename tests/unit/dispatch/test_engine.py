@@ -26,9 +26,10 @@ from correctless.runlog.events import (
     fields_of,
     logged,
 )
+from correctless.runlog.fold import OutOfOrderError, after, fold
 from correctless.runlog.manifest import manifest, status
 from correctless.runlog.plan import Plan
-from correctless.runlog.state import OutOfOrderError, State, after, fold
+from correctless.runlog.state import State
 from runs import WHEN, Player, plan, planned, started
 
 

@@ -15,7 +15,8 @@ from correctless.cli import main
 from correctless.ledger.chain import EMPTY, Head, seal
 from correctless.ledger.record import decode
 from correctless.runlog.events import logged
-from correctless.runlog.state import State, checked_state
+from correctless.runlog.fold import checked_state
+from correctless.runlog.state import State
 from correctless.syntax.strict_json import RecordError
 from places import CASES
 from project import Project

@@ -32,7 +32,8 @@ from correctless.cli.display import progress
 from correctless.cli.display.board import Board, BoardView, Mark, StepRow
 from correctless.cli.display.watch import Watcher
 from correctless.runlog.events import LoggedEvent
-from correctless.runlog.state import State, after
+from correctless.runlog.fold import after
+from correctless.runlog.state import State
 
 _TICK = 0.25  # seconds between two frames at least
 _PATIENCE = 2.0  # seconds to wait for a terminal that takes nothing

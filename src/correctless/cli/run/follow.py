@@ -19,7 +19,8 @@ from correctless.project.git import Repo
 from correctless.project.paths import Logs
 from correctless.runlog import branch as record
 from correctless.runlog.events import LoggedEvent
-from correctless.runlog.state import State, checked_state
+from correctless.runlog.fold import checked_state
+from correctless.runlog.state import State
 
 _EVERY = 0.5  # seconds
 

@@ -38,7 +38,7 @@ from correctless.project.paths import Logs
 from correctless.review import anchors
 from correctless.review import open_set as views
 from correctless.runlog import branch as record
-from correctless.runlog.state import checked_state
+from correctless.runlog.fold import checked_state
 
 
 @click.command(

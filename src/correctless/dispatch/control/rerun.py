@@ -10,7 +10,8 @@ from correctless.dispatch.loop import Log, Tell
 from correctless.dispatch.step import untrusted, work
 from correctless.runlog import branch as record
 from correctless.runlog.events import Rerun, StepStarted, Superseded
-from correctless.runlog.state import UNDER_WAY, State, checked_state
+from correctless.runlog.fold import checked_state
+from correctless.runlog.state import UNDER_WAY, State
 
 
 def request(ctx: RunContext, tell: Tell, *, step: str, note: str, by: str, channel: str) -> State:

@@ -34,7 +34,8 @@ from correctless.review import anchors, gate, inheritance, open_set
 from correctless.runlog import branch as record
 from correctless.runlog.branch import RecordedDecision
 from correctless.runlog.events import LoggedEvent, RunStarted
-from correctless.runlog.state import State, checked_state
+from correctless.runlog.fold import checked_state
+from correctless.runlog.state import State
 
 _CI_REMOTE = "origin"
 

@@ -19,7 +19,8 @@ from correctless.project import lock
 from correctless.project.git import Repo
 from correctless.runlog import branch as record
 from correctless.runlog.events import Abandoned, AttemptFailed, Event, Rewound, StepFinished
-from correctless.runlog.state import UNDER_WAY, State, after, checked_state
+from correctless.runlog.fold import after, checked_state
+from correctless.runlog.state import UNDER_WAY, State
 
 _PATIENCE_SECONDS = 30.0  # a dispatcher ends its agent's group first, which may take its grace
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from correctless.base import exits
 from correctless.base.values import frozen
 from correctless.runlog.events import LoggedEvent
-from correctless.runlog.state import State, after
+from correctless.runlog.fold import after
+from correctless.runlog.state import State
 
 
 @frozen

@@ -41,8 +41,9 @@ from correctless.runlog.events import (
     StepFinished,
     StepStarted,
 )
+from correctless.runlog.fold import checked_state
 from correctless.runlog.plan import Plan
-from correctless.runlog.state import UNDER_WAY, State, checked_state
+from correctless.runlog.state import UNDER_WAY, State
 
 CODES = (exits.PERSON, exits.PAUSED, exits.BUDGET, exits.FAILED)  # a run that stopped with one is parked
 
