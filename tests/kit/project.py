@@ -161,9 +161,9 @@ class Project:
         return self.command("cauto", *args, env=env, cwd=cwd)
 
     def command(
-        self, *args: str, env: dict[str, str] | None = None, cwd: Path | None = None
+        self, *args: str, env: dict[str, str] | None = None, cwd: Path | None = None, stdin: bytes = b""
     ) -> subprocess.CompletedProcess[str]:
-        return forked.run(args, cwd=cwd or self.top, env={**self.env, **(env or {})})
+        return forked.run(args, cwd=cwd or self.top, env={**self.env, **(env or {})}, stdin=stdin)
 
     def run(self, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
         """`cauto run` with this project's agent, approved."""

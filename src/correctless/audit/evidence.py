@@ -9,6 +9,7 @@ from typing import TypeVar
 from correctless.base.text import one_line
 from correctless.decisions.decision import Confirmation
 from correctless.ledger.check import LogReport
+from correctless.review.standing import Standing
 from correctless.runlog.branch import LostLog, RecordedDecision
 from correctless.runlog.events import LoggedEvent
 from correctless.runlog.plan import Plan
@@ -48,6 +49,7 @@ class RunEvidence:
     plan: Plan
     events: Mapping[int, LoggedEvent]  # by their entry number in the run log
     state: State
+    standing: Standing
     fault: str  # where the run log cannot be followed further, or differs from its anchors
     entries: tuple[RecordedDecision, ...]  # every decision of this run, also in a damaged log
     log: LogReport | None  # of the decisions log; None: see `log_fault`

@@ -26,9 +26,11 @@ from correctless.ledger.ledger import Ledger
 from correctless.ledger.log_file import Damaged, Missing
 from correctless.project.git import Repo
 from correctless.project.git.objectid import OID
+from correctless.project.lock import is_branch_locked
 from correctless.project.paths import Logs, all_logs
 from correctless.publish import noted_heads
-from correctless.review import anchors, coverage, gate
+from correctless.review import anchors, coverage, gate, standing
+from correctless.review.standing import Standing
 from correctless.runlog.branch import Branch, RecordedDecision, lost_log, typed_events
 from correctless.runlog.events import (
     AgentEnded,
@@ -115,6 +117,7 @@ def gather(repo: Repo, logs: Logs, run: str, env: Mapping[str, str], *, offline:
         plan=plan,
         events=own,
         state=state,
+        standing=_standing(repo, logs, state),
         fault=fault or differs or unordered,
         entries=tuple(each for each in branch.decisions if each.decision.run == run),
         log=report,
@@ -262,6 +265,16 @@ def _confirmations(logs: Logs) -> tuple[tuple[Confirmation, ...], str]:
     except RecordError as error:
         return tuple(confirmations), f"{logs.confirmations} has a line that is not a confirmation: {error}"
     return tuple(confirmations), ""
+
+
+def _standing(repo: Repo, logs: Logs, state: State) -> Standing:
+    living = is_branch_locked(state.branch, repo.worktrees())
+    now = None
+    with suppress(Stop):  # then an answer since the run stopped is unknown
+        branch, now = gate.load(logs)
+        if branch.events[-1].run != state.run:  # the gate is that of a later run
+            now = None
+    return standing.of(state, now, living=living)
 
 
 def _branch(

@@ -23,7 +23,6 @@ from correctless.runlog.events import (
     StepFinished,
     StepStarted,
 )
-from correctless.runlog.manifest import status
 
 T = TypeVar("T")
 
@@ -172,8 +171,14 @@ def _closing(evidence: RunEvidence, seq: int, closing: GateClosed) -> Claim:
 def _gate(evidence: RunEvidence) -> Iterator[Claim]:
     last = evidence.last(GateOpened)
     if last is None or evidence.state.opened is None:
-        waits = evidence.state.phase == "closed"
-        what = "needs your answer: correctless review" if waits else "the run log has no opening of it"
+        at = evidence.standing
+        answered = {
+            "waiting": "needs your answer",
+            "confirmed": line(f"{at.why}, and the run has not continued since"),
+            "rejected": line(at.why),
+        }
+        closed = evidence.state.phase == "closed" and at.word in answered
+        what = f"{answered[at.word]}: {at.next}" if closed else "the run log has no opening of it"
         yield _lacking(evidence, "gate", "open", what)
         return
     seq, opened = last
@@ -264,8 +269,8 @@ def _merge(evidence: RunEvidence) -> Claim:
 def _end(evidence: RunEvidence) -> Claim:
     last = evidence.last(Completed)
     if last is None or not evidence.over:
-        why = evidence.state.stopped.reason if evidence.state.stopped else ""
-        what = status(evidence.state) + (f": {line(why)}" if why else "")
+        at = evidence.standing
+        what = at.word + (f": {line(at.why)}" if at.why else "")
         return Claim("run", "end", "not yet", what)
     return Claim("run", "end", "proven", "complete", (last[0],))
 

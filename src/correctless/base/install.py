@@ -1,8 +1,12 @@
-"""Paths of this package's own files: beside `src/` in a checkout, inside the package in a wheel."""
+"""Paths of this package's own files, beside `src/` in a checkout or inside the package in a wheel, and how you call it."""
 
 from __future__ import annotations
 
 import os
+
+TYPE_CHECKING = False  # typing costs 4 ms to import
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -29,3 +33,37 @@ def skill_folders(name: str, top: str) -> list[str]:
 def import_root() -> str:
     """Return the folder for PYTHONPATH with which `python -m correctless` runs this code."""
     return os.path.dirname(_PACKAGE)
+
+
+def typable(message: str, env: Mapping[str, str], place: str = "") -> str:
+    """Return a message whose commands you can type: with the door you used where no `correctless` is on PATH.
+
+    A command follows a colon, a backtick or two spaces. `place`: the worktree it is about; from elsewhere it begins with a
+    change into it.
+    """
+    door = env.get("CORRECTLESS_DOOR", "")
+    usable = os.path.isabs(door) and os.access(door, os.X_OK) and not _on_path("correctless", env)
+    program = _quoted(door) if usable else "correctless"
+    change = f"cd {_quoted(place)} && " if place and not _inside(place) else ""
+    for before in (": ", "`", "  ") if usable or change else ():
+        message = message.replace(f"{before}correctless ", f"{before}{change}{program} ")
+    return message
+
+
+def _inside(place: str) -> bool:
+    try:
+        current, top = os.path.realpath(os.curdir), os.path.realpath(place)
+    except OSError:
+        return False  # the folder we began in is gone
+    return os.path.commonpath((current, top)) == top
+
+
+def _quoted(path: str) -> str:
+    from shlex import quote
+
+    return quote(path)
+
+
+def _on_path(program: str, env: Mapping[str, str]) -> bool:
+    folders = env.get("PATH", "").split(os.pathsep)
+    return any(os.access(os.path.join(folder, program), os.X_OK) for folder in folders if folder)

@@ -140,36 +140,10 @@ def answering(repo: Repo | None, by: str | None) -> str:
 
 
 def typable(message: str, place: str = "") -> str:
-    """Return a message whose commands the user can type from their own folder.
+    """Return `install.typable` for the user of this process."""
+    from correctless.base import install
 
-    `place`: the worktree its commands are about; from elsewhere they begin with a change into it.
-    """
-    door = os.environ.get("CORRECTLESS_DOOR", "")
-    usable = os.path.isabs(door) and os.access(door, os.X_OK) and not _on_path("correctless")
-    program = door if usable else "correctless"
-    change = f"cd {_quoted(place)} && " if place and not _inside(place) else ""
-    for name in COMMANDS if usable or change else ():
-        message = message.replace(f": correctless {name}", f": {change}{program} {name}")
-    return message
-
-
-def _inside(place: str) -> bool:
-    try:
-        current, top = os.path.realpath(os.curdir), os.path.realpath(place)
-    except OSError:
-        return False  # the folder we began in is gone
-    return os.path.commonpath((current, top)) == top
-
-
-def _quoted(path: str) -> str:
-    from shlex import quote
-
-    return quote(path)
-
-
-def _on_path(program: str) -> bool:
-    folders = os.environ.get("PATH", "").split(os.pathsep)
-    return any(os.access(os.path.join(folder, program), os.X_OK) for folder in folders if folder)
+    return install.typable(message, os.environ, place)
 
 
 def _say(message: str) -> None:

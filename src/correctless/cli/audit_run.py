@@ -18,7 +18,6 @@ from correctless.base.text import printable
 from correctless.cli import spell_anything, typable
 from correctless.cli.values import json_option
 from correctless.project import git, paths
-from correctless.runlog.manifest import status
 
 _VERDICT = max(map(len, claims.VERDICTS))
 
@@ -54,7 +53,7 @@ def _values(evidence: RunEvidence, judged: Sequence[Claim]) -> dict[str, object]
     return {
         "run": evidence.run,
         "branch": evidence.plan.branch,
-        "status": status(evidence.state),
+        "status": evidence.standing.word,
         "complete": evidence.over,
         "counts": claims.count(judged),
         "claims": claims.as_json(judged),
@@ -66,7 +65,7 @@ def _text(evidence: RunEvidence, judged: Sequence[Claim], width: int | None) -> 
 
     On a terminal a heading names what the claims are about; in a pipe each line names it.
     """
-    yield printable(f"run {evidence.run} on {evidence.plan.branch}: {status(evidence.state)}")
+    yield printable(f"run {evidence.run} on {evidence.plan.branch}: {evidence.standing.word}")
     about = ""
     for claim in judged:
         if about != claim.about and (width is not None or not about):
@@ -74,7 +73,9 @@ def _text(evidence: RunEvidence, judged: Sequence[Claim], width: int | None) -> 
         about = claim.about
         name = f"{claim.about} {claim.what}" if width is None else claim.what
         rests = f"  [{', '.join(map(str, claim.events))}]" if claim.events else ""
-        yield from _wrapped(printable(f"{claim.verdict:<{_VERDICT}}  {name}: {claim.said}{rests}"), width)
+        yield from _wrapped(
+            printable(typable(f"{claim.verdict:<{_VERDICT}}  {name}: {claim.said}{rests}")), width
+        )
         if claim.fix and claim.verdict not in ("proven", "not yet"):
             yield from _wrapped(" " * (_VERDICT + 2) + printable(typable(f"to do: {claim.fix}")), width)
     counts = claims.count(judged)

@@ -12,26 +12,31 @@ import shutil
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 import click
 
 from correctless.base import exits
 from correctless.base.clock import utcnow
 from correctless.base.exits import Stop
-from correctless.base.text import counted
+from correctless.base.text import counted, one_line
 from correctless.cli import answering, typable
 from correctless.cli.run.parked import from_options, refuse_incomplete
 from correctless.cli.values import as_option
 from correctless.dispatch.control import rerun
 from correctless.dispatch.core.context import RunContext
 from correctless.dispatch.parking import handover
-from correctless.dispatch.parking.remote_ref import command
+from correctless.dispatch.tell import escalation
 from correctless.project import git, paths, person
 from correctless.project.git import Repo
 from correctless.project.lock import Lock
 from correctless.project.paths import Logs
-from correctless.review import gate, summary
+from correctless.review import gate, standing, summary
 from correctless.review import open_set as views
+from correctless.review.gate import GateState
+from correctless.review.standing import Standing
+from correctless.runlog.branch import Branch
+from correctless.runlog.fold import checked_state
 
 _DIGEST_DIGITS = 8  # hex digits that you type; the record has the whole digest
 
@@ -79,13 +84,14 @@ def review(
         return _parked(remote, run_id, verdict, as_json=as_json, by=by, take_over=take_over)
     repo, logs = paths.find_logs(os.getcwd()) if path is None else (None, paths.logs_beside(path))
     gate.of(logs, repo, os.environ)
+    place = _Place(logs, repo)
     if as_json or not (options or person.has_terminal()):
-        return _show(logs, repo, None, as_json=as_json)
+        return _show(place, as_json=as_json)
     who = answering(repo, by)
     with Lock.take(repo, "correctless review") if repo is not None else nullcontext() as run_lock:
         if step is not None:
             return _rerun(repo, logs, run_lock, step, note, who)
-        return _answer(logs, repo, who, verdict)
+        return _answer(place, who, verdict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,55 +110,63 @@ def _parked(
     answers = not as_json and (verdict.confirm is not None or verdict.reject or person.has_terminal())
     who = answering(repo, by) if answers else ""
     with handover.fetched(repo, remote, run, os.environ) as parked:
-        logs, at = parked.parcel.logs, parked.parked.parent
+        place = _Place(parked.parcel.logs, repo, parked.parked.parent, remote)
         if not answers:
-            return _show(logs, repo, at, as_json=as_json)
+            return _show(place, as_json=as_json)
         if not take_over:
             handover.refuse_other_holder(parked)
-        return _answer(
-            logs,
-            repo,
-            who,
-            verdict,
-            at=at,
-            next_=command("cauto resume", remote, run),
-            store=lambda: handover.park_again(repo, parked, os.environ, secrets.token_hex),
-        )
+        store = partial(handover.park_again, repo, parked, os.environ, secrets.token_hex)
+        return _answer(place, who, verdict, store)
 
 
-def _show(logs: Logs, repo: Repo | None, at: str | None, *, as_json: bool) -> int:
-    branch, state = gate.load(logs, repo, at=at)
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Logs that are reviewed: here, or of a run that is parked on `remote` with its branch at `at`."""
+
+    logs: Logs
+    repo: Repo | None
+    at: str | None = None
+    remote: str | None = None
+
+    def load(self) -> tuple[Branch, GateState]:
+        """Return the branch and its gate as they are now."""
+        return gate.load(self.logs, self.repo, at=self.at)
+
+    def standing(self, branch: Branch, state: GateState) -> Standing:
+        """Return where the branch's run stands."""
+        return standing.of(checked_state(self.logs.run, branch.events), state, remote=self.remote)
+
+
+def _show(place: _Place, *, as_json: bool) -> int:
+    branch, state = place.load()
+    at = place.standing(branch, state)
     if as_json:
-        click.echo(json.dumps(gate.values(state), indent=2))
+        click.echo(json.dumps({**gate.values(state), "next": typable(f": {at.next}")[2:]}, indent=2))
     elif state.open:
-        click.echo(_NOTHING)
+        click.echo(_nothing_open(at))
     else:
-        click.echo(summary.text(views.view_of(branch, state, logs), width=width()), nl=False)
-        click.echo("To answer, run correctless review in your own terminal.")
+        click.echo(summary.text(views.view_of(branch, state, place.logs), width=width()), nl=False)
+        if at.word == "rejected":
+            click.echo(typable(f"{one_line(at.why)}. Have a step run again with: {at.next}"))
+        click.echo(typable("To answer, run in your own terminal: correctless review"))
         if state.closing is not None and os.environ.get("CLAUDECODE"):
             click.echo(f"Or type into Claude Code yourself: confirm escalations {state.closing.digest[:12]}")
     return exits.OK if state.open else exits.PERSON
 
 
-_NOTHING = "no decision needs your confirmation"
+def _nothing_open(at: Standing) -> str:
+    continues = f". Continue with: {at.next}" if at.next else ""
+    return typable(f"no decision needs your confirmation{continues}")
 
 
-def _answer(
-    logs: Logs,
-    repo: Repo | None,
-    who: str,
-    verdict: _Verdict,
-    *,
-    at: str | None = None,
-    next_: str = "correctless cauto resume",
-    store: Callable[[], None] = lambda: None,
-) -> int:
-    branch, state = gate.load(logs, repo, at=at)
+def _answer(place: _Place, who: str, verdict: _Verdict, store: Callable[[], None] = lambda: None) -> int:
+    logs = place.logs
+    branch, state = place.load()
     branch, state = views.close_gate(
-        logs, branch, state, token=secrets.token_hex(16), now=utcnow(), repo=repo, at=at
+        logs, branch, state, token=secrets.token_hex(16), now=utcnow(), repo=place.repo, at=place.at
     )
     if state.open or state.closing is None:
-        click.echo(_NOTHING)
+        click.echo(_nothing_open(place.standing(branch, state)))
         return exits.OK
     digest = state.closing.digest
     if verdict.confirm is None and not verdict.reject:
@@ -161,28 +175,40 @@ def _answer(
         verdict = _ask(verdict.note)
     confirm, note = verdict.confirm, verdict.note
     if verdict.reject:
-        views.answer(logs, digest, kind="rejected", by=who, channel="terminal", note=note, now=utcnow())
+        at = _record(place, digest, "rejected", who, note)[1]
         store()
-        click.echo(f"rejected by {who}. The gate stays closed")
+        again = f". Have a step run again with: {at.next}" if "--rerun" in at.next else ""
+        click.echo(typable(f"rejected by {who}. The gate stays closed{again}"))
         return exits.PERSON
     if not confirm:
-        click.echo("nothing was confirmed. The gate stays closed")
+        click.echo(
+            typable("nothing was confirmed. The gate stays closed. Answer later with: correctless review")
+        )
         return exits.PERSON
     if len(confirm) < _DIGEST_DIGITS or not digest.startswith(confirm.lower()):
         raise Stop(
             exits.PERSON,
             f"'{confirm}' is not the digest of the open set, which is {digest[:_DIGEST_DIGITS]}. Nothing was confirmed",
         )
-    views.answer(logs, digest, kind="escalations", by=who, channel="terminal", note=note, now=utcnow())
+    now, at = _record(place, digest, "escalations", who, note)
     store()  # before the user reads that it counts
-    if not gate.load(logs, repo, at=at)[1].open:
+    if not now.open:
         raise Stop(
             exits.PERSON,
             f"the answer of {who} is recorded, but the configuration does not let it open the gate. See confirm_channels and confirmers",
         )
     what = counted(len(state.waiting), "decision")
-    click.echo(typable(f"{what} confirmed by {who}. Continue with: {next_}"))
+    continues = f". Continue with: {at.next}" if at.next else ""
+    click.echo(typable(f"{what} confirmed by {who}{continues}"))
     return exits.OK
+
+
+def _record(place: _Place, digest: str, kind: str, who: str, note: str) -> tuple[GateState, Standing]:
+    """Record an answer; return the gate after it, and where the run stands."""
+    views.answer(place.logs, digest, kind=kind, by=who, channel="terminal", note=note, now=utcnow())
+    branch, state = place.load()
+    escalation.answered(place.logs, branch, state, os.environ, utcnow())
+    return state, place.standing(branch, state)
 
 
 def _ask(note: str) -> _Verdict:

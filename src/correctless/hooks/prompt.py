@@ -90,10 +90,12 @@ def record_answer(
     who = person.name(repo, env)
     with Lock.take(repo, "an answer typed into Claude Code"):
         anchors.refuse_disproved(paths.logs(repo), repo, env)
-        return _confirm(repo, digest, who, now) if what == "confirm" else _approve(repo, digest, who, now)
+        return (
+            _confirm(repo, digest, who, env, now) if what == "confirm" else _approve(repo, digest, who, now)
+        )
 
 
-def _confirm(repo: Repo, digest: str, who: str, now: datetime) -> str:
+def _confirm(repo: Repo, digest: str, who: str, env: Mapping[str, str], now: datetime) -> str:
     logs = paths.logs(repo)
     branch, state = gate.load(logs, repo)
     if not state.inherited and not os.path.lexists(logs.decisions):
@@ -109,11 +111,15 @@ def _confirm(repo: Repo, digest: str, who: str, now: datetime) -> str:
             "Read it first: correctless review",
         )
     open_set.answer(logs, state.closing.digest, kind="escalations", by=who, channel=CHANNEL, note="", now=now)
-    if not gate.load(logs, repo)[1].open:
+    branch, now_state = gate.load(logs, repo)
+    if not now_state.open:
         raise Stop(
             exits.PERSON,
             f"the answer of {who} is recorded, but the configuration does not let it open the gate. See confirmers",
         )
+    from correctless.dispatch.tell import escalation  # only a prompt that is an answer needs it
+
+    escalation.answered(logs, branch, now_state, env, now)
     return f"{counted(len(state.waiting), 'decision')} confirmed by {who}. Continue with: correctless cauto resume"
 
 

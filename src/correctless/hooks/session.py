@@ -6,14 +6,15 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 
-from correctless.base import exits
+from correctless.base.exits import Stop
 from correctless.base.files import replace_file
-from correctless.base.text import counted, one_line
+from correctless.base.text import one_line
 from correctless.guard import where
 from correctless.project import git, lock, paths
 from correctless.project.paths import Logs
-from correctless.review import open_set
+from correctless.review import gate, open_set, standing
 from correctless.runlog.state import State
 
 _ID = re.compile(r"[0-9A-Za-z-]{8,64}\Z")
@@ -36,19 +37,18 @@ def waiting(cwd: str) -> str | None:
     repo = git.find(cwd)
     places = repo.worktrees()
     states = [
-        (state, lock.is_branch_locked(state.branch, places))
-        for state in (open_set.state_of(logs) for logs in paths.all_logs(repo))
+        (logs, state, lock.is_branch_locked(state.branch, places))
+        for logs, state in ((logs, open_set.state_of(logs)) for logs in paths.all_logs(repo))
         if state.unfinished
     ]
-    paused = [(state, lives) for state, lives in states if not lives]
+    paused = [(logs, state) for logs, state, lives in states if not lives]
     if not paused:
         if not states:
             return None
-        return f"correctless: {_named(states[0][0])} is under way.\nSee its status with: correctless cauto status"
-    state = max((state for state, _ in paused), key=lambda state: state.started_at)
+        return f"correctless: {_named(states[0][1])} is under way.\nSee its status with: correctless cauto status"
+    logs, state = max(paused, key=lambda each: each[1].started_at)
     more = f" ({len(paused) - 1} more: correctless cauto status --all)" if len(paused) > 1 else ""
-    first = f"correctless: {_named(state)} waits: {_reason(state)}{more}"
-    return f"{first}\n{_next(state)}"
+    return _message(logs, state, _named(state), more)
 
 
 def unfinished(env: Mapping[str, str]) -> str | None:
@@ -69,9 +69,7 @@ def unfinished(env: Mapping[str, str]) -> str | None:
         return None
     if lock.is_branch_locked(state.branch, repo.worktrees()):
         return f"correctless: {_named(state)}, which this session started, is under way.\nSee its status with: correctless cauto status"
-    return (
-        f"correctless: {_named(state)}, which this session started, waits: {_reason(state)}\n{_next(state)}"
-    )
+    return _message(logs, state, f"{_named(state)}, which this session started,")
 
 
 def _note(env: Mapping[str, str]) -> str | None:
@@ -85,17 +83,16 @@ def _named(state: State) -> str:
     return f"run {state.run} on {state.branch or '?'}"
 
 
-def _reason(state: State) -> str:
-    if state.stopped is None:
-        return "it was interrupted"
-    if state.stopped.code == exits.PERSON and state.gate:
-        count = len(state.gate.entries) + len(state.gate.inherited)
-        return f"{counted(count, 'decision needs', 'decisions need')} your confirmation"
-    return one_line(state.stopped.reason)
-
-
-def _next(state: State) -> str:
-    if state.stopped is not None and state.stopped.code == exits.PERSON:
-        digest = f", or type here: confirm escalations {state.gate.digest[:12]}" if state.gate else ""
-        return f"Read and answer with: correctless review{digest}"
-    return "Continue with: correctless cauto resume"
+def _message(logs: Logs, state: State, subject: str, more: str = "") -> str:
+    """Return two lines about a run whose dispatcher is not at work."""
+    now = None
+    with suppress(Stop):  # then an answer is unknown, and the run log's word counts
+        now = gate.load(logs)[1]
+    at = standing.of(state, now)
+    why = one_line(at.why) or "it was interrupted"
+    what = "can continue" if at.word == "confirmed" else "waits"
+    typed = ""
+    if at.word == "waiting" and state.gate:
+        typed = f", or type here: confirm escalations {state.gate.digest[:12]}"
+    how = "Continue" if "resume" in at.next else "Read and answer"
+    return f"correctless: {subject} {what}: {why}{more}\n{how} with: {at.next}{typed}"

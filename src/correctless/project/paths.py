@@ -41,6 +41,10 @@ class Logs:
         """Return the folder of one run's frozen plan, answers, patches and transcripts."""
         return os.path.join(self.artifacts, "runs", run)
 
+    def attempt_folder(self, run: str, step: str, attempt: int) -> str:
+        """Return the folder of one attempt's prompt, answer, transcript and patch."""
+        return os.path.join(self.folder(run), f"{step}-{attempt}")
+
 
 def branch_slug(repo: Repo) -> str:
     """Return the slug of the branch HEAD is on; `detached-` and the short commit when it is on none."""

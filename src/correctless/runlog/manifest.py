@@ -30,7 +30,8 @@ def status(state: State) -> str:
     """Return the status of a run in one word."""
     if state.phase in ("complete", "abandoned", "none"):
         return state.phase
-    if state.phase == "closed" or (state.stopped is not None and state.stopped.code == exits.PERSON):
+    code = state.stopped.code if state.stopped is not None else None
+    if code == exits.PERSON or (state.phase == "closed" and code in (None, exits.INTERRUPTED)):
         return "waiting"
     if state.stopped is not None:
         return "paused" if state.stopped.code in (exits.PAUSED, exits.INTERRUPTED) else "stopped"

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from correctless.base.text import counted, duration, printable
+from correctless.review.standing import Standing
 from correctless.runlog import events
 from correctless.runlog.branch import RecordedDecision
 from correctless.runlog.events import LoggedEvent, fields_of
-from correctless.runlog.manifest import status as run_status
 from correctless.runlog.plan import Plan
 from correctless.runlog.state import State
 
@@ -121,13 +121,13 @@ def inherits(waiting: Iterable[RecordedDecision]) -> str:
     return printable(f"{counted(len(theirs), 'open decision')} of {names}") if theirs else ""
 
 
-def status_values(state: State, *, living: bool, inherited: str = "") -> dict[str, Any]:
+def status_values(state: State, at: Standing, inherited: str = "") -> dict[str, Any]:
     """Return the status of a run, for programs."""
     current = state.step
     return {
         "run": state.run,
         "branch": state.branch,
-        "status": _alive(state, living),
+        "status": at.word,
         "phase": state.phase,
         "step": current.name if current else None,
         "attempt": state.attempt if current else None,
@@ -136,11 +136,12 @@ def status_values(state: State, *, living: bool, inherited: str = "") -> dict[st
         "started_at": state.started_at,
         "agent_seconds": round(state.seconds, 1),
         "cost_usd": round(state.cost_usd, 4),
-        "reason": state.stopped.reason if state.stopped else "",
-        "digest": state.gate.digest if state.gate and state.phase in ("closed", "consolidated") else None,
+        "reason": at.why if state.unfinished else "",
+        "digest": state.gate.digest if state.gate and at.word in ("waiting", "rejected") else None,
         "url": state.url,
         "merged": state.merged,
         "inherited": inherited,
+        "next": at.next,
     }
 
 
@@ -161,6 +162,7 @@ def describe(status: dict[str, Any]) -> str:
         "url": "request",
         "merged": "merged",
         "reason": "because",
+        "next": "next",
     }
     lines += [f"{label:<8} {status[key]}" for key, label in labels.items() if status[key]]
     return "\n".join(lines)
@@ -179,13 +181,6 @@ def plan(run_plan: Plan) -> str:
     merged = f", merge as the contract {run_plan.merge} allows" if run_plan.merge else ""
     lines.append(f"end        consolidation, gate, {' '.join(run_plan.pr)}{merged}")
     return "\n".join(lines)
-
-
-def _alive(state: State, living: bool) -> str:
-    status = run_status(state)
-    return (
-        "interrupted (resume it: correctless cauto resume)" if status == "running" and not living else status
-    )
 
 
 def _pipeline(run_plan: Plan) -> str:

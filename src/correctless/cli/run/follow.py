@@ -17,6 +17,7 @@ from correctless.cli.display import progress
 from correctless.project import lock
 from correctless.project.git import Repo
 from correctless.project.paths import Logs
+from correctless.review import standing
 from correctless.runlog import branch as record
 from correctless.runlog.events import LoggedEvent
 from correctless.runlog.fold import checked_state
@@ -82,7 +83,7 @@ def _over(state: State) -> bool:
 
 
 def _head(state: State, *, living: bool, as_json: bool) -> None:
-    status = progress.status_values(state, living=living)
+    status = progress.status_values(state, standing.of(state, living=living))
     if as_json:
         click.echo(json.dumps({"event": "status", **status}))
     else:

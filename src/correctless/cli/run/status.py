@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
+from typing import Any
 
 import click
 
@@ -16,7 +18,7 @@ from correctless.cli.values import json_option
 from correctless.project import git, lock, paths
 from correctless.project.git import Repo
 from correctless.project.paths import Logs
-from correctless.review import anchors, gate
+from correctless.review import anchors, gate, standing
 from correctless.review import open_set as views
 from correctless.runlog.state import State
 
@@ -47,11 +49,7 @@ def status(everything: bool, as_json: bool, follow: bool) -> int:
     states = [(logs, views.state_of(logs)) for logs in chosen]
     places = repo.worktrees()
     values = [
-        progress.status_values(
-            state,
-            living=lock.is_branch_locked(state.branch, places),
-            inherited="" if everything else _inherited(repo, logs),
-        )
+        _values(logs, state, None if everything else repo, living=lock.is_branch_locked(state.branch, places))
         for logs, state in states
         if not everything or state.plan is not None  # not a branch with only decisions written by hand
     ]
@@ -81,11 +79,17 @@ def _follow(repo: Repo, watcher: Watcher, *, as_json: bool) -> int:
     return exits.OK
 
 
-def _inherited(repo: Repo, logs: Logs) -> str:
-    try:
-        return progress.inherits(gate.load(logs, repo)[1].waiting)
-    except Stop as stop:  # the rest of the status is still shown
-        return f"cannot be checked: {stop.message}"
+def _values(logs: Logs, state: State, repo: Repo | None, *, living: bool) -> dict[str, Any]:
+    at, inherited = standing.of(state, living=living), ""
+    if repo is not None or at.word == "waiting":
+        try:
+            now = gate.load(logs, repo)[1]
+        except Stop as stop:  # the rest of the status is still shown
+            inherited = f"cannot be checked: {stop.message}"
+        else:
+            at = standing.of(state, now, living=living)
+            inherited = progress.inherits(now.waiting) if repo is not None else ""
+    return progress.status_values(state, replace(at, next=typable(f": {at.next}")[2:]), inherited)
 
 
 def completion_line(state: State) -> str:

@@ -83,9 +83,11 @@ class RunContext:
         return self.logs.root or self.logs.artifacts
 
     def folder(self, at: Attempt) -> str:
-        """Return the folder of one attempt's prompt, answer, transcript and patch."""
+        """Return `Logs.attempt_folder`."""
         assert at.run is not None
-        return os.path.join(self.logs.folder(at.run), f"{at.step}-{at.attempt}")
+        assert at.step is not None
+        assert at.attempt is not None
+        return self.logs.attempt_folder(at.run, at.step, at.attempt)
 
     def private(self, run: str) -> str:
         """Return the folder for the private files of a run's sandboxed agents."""

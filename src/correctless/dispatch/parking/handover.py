@@ -23,14 +23,14 @@ from correctless.dispatch.core.context import RunContext, plan_of
 from correctless.dispatch.core.frozen_files import FrozenPlan
 from correctless.dispatch.parking import parcel, remote_ref
 from correctless.dispatch.parking.parcel import Parcel
-from correctless.dispatch.parking.remote_ref import Parked, ParkHolder, RefMoved, command
-from correctless.dispatch.tell.notify import next_command
+from correctless.dispatch.parking.remote_ref import Parked, ParkHolder, RefMoved
 from correctless.ledger.heads import noting
 from correctless.project import config, paths
 from correctless.project.git import Repo
 from correctless.project.paths import Logs, ensure_artifacts
 from correctless.publish import leaks
 from correctless.publish.branch import refuse_protected
+from correctless.review import standing
 from correctless.runlog.plan import Plan
 from correctless.runlog.state import State
 
@@ -59,7 +59,7 @@ def park_or_release(ctx: RunContext, state: State) -> str | None:
             release(ctx.repo, plan.park, state.run)
         elif state.stopped is not None and state.stopped.code in parcel.CODES:
             _park(ctx, state, plan.park)
-            typed = next_command(state, state.stopped.code, plan.park)
+            typed = standing.next_command(state, plan.park)
             text = f"run {state.run} is parked on '{plan.park}'. continue in any clone with: {typed}"
             ctx.activity(Activity("waiting", one_line(text, 1000)))
             return plan.park
@@ -256,7 +256,7 @@ def _moved(repo: Repo, remote: str, run: str, moved: RefMoved, outcome: str) -> 
     return _Gone(
         exits.REFUSED,
         f"run {run} is newer on '{remote}' than here: it was answered or resumed elsewhere. {outcome}. "
-        f"continue with: {command('cauto resume', remote, run)}",
+        f"continue with: {standing.command('cauto resume', remote, run)}",
     )
 
 
@@ -264,7 +264,7 @@ def _holder_error(remote: str, run: str, holder: ParkHolder) -> Stop:
     return Stop(
         exits.LOCKED,
         f"run {run} was taken by {holder}. wait until it is parked again; if that machine is dead, take it over with: "
-        f"{command('cauto resume', remote, run)} --take-over",
+        f"{standing.command('cauto resume', remote, run)} --take-over",
     )
 
 

@@ -7,7 +7,6 @@ taken it. A new one replaces the old one only if that is still the one this mach
 from __future__ import annotations
 
 import re
-import shlex
 from dataclasses import dataclass
 
 from correctless.base import exits
@@ -79,11 +78,6 @@ def ref(run: str) -> str:
 def ended(run: str) -> str:
     """Return the ref of a parked run that ended and published nothing."""
     return ref(run).replace("/runs/", "/ended/")
-
-
-def command(what: str, remote: str, run: str) -> str:
-    """Return the command that continues a parked run in any clone."""
-    return f"correctless {what} --from {shlex.quote(remote)} {run}"
 
 
 def known(repo: Repo, run: str) -> str | None:

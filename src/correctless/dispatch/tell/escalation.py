@@ -1,7 +1,7 @@
 """`escalation.md`: what failed, what was tried, and what you need to do.
 
-Derived from the run's events each time and never read back; it is removed when the run continues. A model's text is quoted as
-inert text; recommendations are computed from codes and counts alone.
+Derived from the run's events each time and never read back; it is written again when you answer, and removed when the run
+continues. A model's text is quoted as inert text; recommendations are computed from codes and counts alone.
 """
 
 from __future__ import annotations
@@ -9,23 +9,26 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from correctless.agents import Activity
-from correctless.base import exits
+from correctless.base import exits, install
 from correctless.base.clock import timestamp
 from correctless.base.exits import Stop
 from correctless.base.files import replace_file
 from correctless.base.text import one_line
-from correctless.decisions.decision import Attempt
 from correctless.dispatch.core.context import RunContext, plan_of
-from correctless.review import gate
+from correctless.project.paths import Logs
+from correctless.review import gate, standing
+from correctless.review.gate import GateState
+from correctless.review.standing import Standing
 from correctless.review.summary import inert
 from correctless.runlog import branch as record
-from correctless.runlog.branch import RecordedDecision
+from correctless.runlog.branch import Branch, RecordedDecision
 from correctless.runlog.events import (
     AgentEnded,
     AttemptFailed,
@@ -36,6 +39,7 @@ from correctless.runlog.events import (
     StepFinished,
     StepStarted,
 )
+from correctless.runlog.fold import checked_state
 from correctless.runlog.plan import PlannedStep
 from correctless.runlog.state import State
 
@@ -74,17 +78,29 @@ def write(ctx: RunContext, state: State, stopped: RunStopped) -> None:
     path = os.path.join(ctx.logs.folder(state.run), FILE)
     # A damaged log may have stopped the run: then the file says so, without the attempts.
     tried: tuple[AttemptSummary, ...] | None = None
-    waiting: tuple[RecordedDecision, ...] = ()
+    now: GateState | None = None
     with suppress(Stop, ValueError):
         branch = record.load(ctx.logs)
         tried = attempts(state.run, branch.events)
-        waiting = gate.load(ctx.logs, ctx.repo)[1].waiting
+        now = gate.load(ctx.logs, ctx.repo)[1]
+    story = _Story(ctx.logs, ctx.env, replace(state, stopped=stopped), stopped, tried, now)
     try:
-        replace_file(path, _text(ctx, state, stopped, tried, waiting).encode(), mode=0o600)
+        replace_file(path, story.text(ctx.now()).encode(), mode=0o600)
     except OSError as error:
         ctx.activity(Activity("warning", one_line(f"{path} can't be written: {error.strerror}", 1000)))
     else:
         ctx.activity(Activity("waiting", one_line(f"for your decision: {path}", 1000)))
+
+
+def answered(logs: Logs, branch: Branch, now: GateState, env: Mapping[str, str], time: datetime) -> None:
+    """Write the file of a stopped run again, after an answer of yours: what it needs is another now."""
+    state = checked_state(logs.run, branch.events)
+    path = os.path.join(logs.folder(state.run), FILE)
+    if state.stopped is None or not os.path.isfile(path):
+        return
+    story = _Story(logs, env, state, state.stopped, attempts(state.run, branch.events), now)
+    with suppress(OSError):  # only a view
+        replace_file(path, story.text(time).encode(), mode=0o600)
 
 
 def clear(ctx: RunContext, state: State) -> None:
@@ -197,63 +213,89 @@ def _alike(reason: str) -> str:
     return " ".join(re.sub(r"0x[0-9a-fA-F]+|\d+", "#", reason).split())
 
 
-def _text(
-    ctx: RunContext,
-    state: State,
-    stopped: RunStopped,
-    tried: tuple[AttemptSummary, ...] | None,
-    waiting: tuple[RecordedDecision, ...],
-) -> str:
-    # Imported here: a run that never stops does not need it.
-    import frontmatter
+@dataclass(frozen=True, slots=True)
+class _Story:
+    """What the file tells: a stopped run, its attempts (None: the logs can't be read) and its gate, where that is known."""
 
-    plan, step = plan_of(state), state.step
-    of_step = [t for t in tried or () if step is not None and t.step == step.name]
-    front: dict[str, Any] = {
-        "schema_version": 1,
-        "run": state.run,
-        "branch": one_line(plan.branch, _TEXT),
-        "base": plan.base,
-        "code": stopped.code,
-        "meaning": exits.MEANING.get(stopped.code, "could not check or could not run"),
-        "step": step.name if step else None,
-        "attempts": len(of_step),
-        "what_failed": _what(stopped, of_step),
-        "reason": one_line(stopped.reason, _TEXT),
-        "waiting": len(waiting),
-        "timestamp": timestamp(ctx.now()),
-    }
-    lines = [f"# Run {state.run} needs your decision", "", "## What failed", "", _quoted(stopped.reason), ""]
-    lines += ["## What was tried", ""]
-    if tried is None:
-        lines += ["The run's logs can't be read. Find the damaged line with `correctless decisions verify`."]
-    else:
-        lines += [line for t in (of_step or tried)[-_LISTED:] for line in _attempt(ctx, state, t)]
-        lines += [] if of_step or tried else ["No attempt was begun."]
-    lines += ["", "## What is needed from you", "", *_needed(state, stopped, waiting), ""]
-    lines += ["## Recommendation", "", *recommend(state, stopped, tried or (), waiting)]
-    return str(frontmatter.dumps(frontmatter.Post("\n".join(lines), **front), sort_keys=False)) + "\n"
+    logs: Logs
+    env: Mapping[str, str]
+    state: State
+    stopped: RunStopped
+    tried: tuple[AttemptSummary, ...] | None
+    gate: GateState | None
+
+    @property
+    def waiting(self) -> Sequence[RecordedDecision]:
+        return self.gate.waiting if self.gate is not None else ()
+
+    @property
+    def standing(self) -> Standing:
+        return standing.of(self.state, self.gate)
+
+    def text(self, time: datetime) -> str:
+        # Imported here: a run that never stops does not need it.
+        import frontmatter
+
+        state, stopped = self.state, self.stopped
+        plan, step, at = plan_of(state), state.step, self.standing
+        why = at.why if at.word in ("confirmed", "rejected") else stopped.reason
+        of_step = [t for t in self.tried or () if step is not None and t.step == step.name]
+        front: dict[str, Any] = {
+            "schema_version": 1,
+            "run": state.run,
+            "branch": one_line(plan.branch, _TEXT),
+            "base": plan.base,
+            "code": stopped.code,
+            "meaning": exits.MEANING.get(stopped.code, "could not check or could not run"),
+            "status": at.word,
+            "step": step.name if step else None,
+            "attempts": len(of_step),
+            "what_failed": _what(stopped, of_step),
+            "reason": one_line(why, _TEXT),
+            "waiting": len(self.waiting),
+            "timestamp": timestamp(time),
+        }
+        title = "can continue" if at.word == "confirmed" else "needs your decision"
+        lines = [f"# Run {state.run} {title}", "", "## What failed", "", _quoted(why), ""]
+        lines += ["## What was tried", ""]
+        if self.tried is None:
+            lines += ["The run's logs can't be read. Find the damaged line: `correctless decisions verify`"]
+        else:
+            lines += [line for t in (of_step or self.tried)[-_LISTED:] for line in self._attempt(t)]
+            lines += [] if of_step or self.tried else ["No attempt was begun."]
+        lines += ["", "## What is needed from you", "", *_needed(state, stopped, at, self.waiting), ""]
+        lines += ["## Recommendation", "", *recommend(state, stopped, self.tried or (), self.waiting)]
+        text = str(frontmatter.dumps(frontmatter.Post("\n".join(lines), **front), sort_keys=False)) + "\n"
+        return install.typable(text, self.env)
+
+    def _attempt(self, tried: AttemptSummary) -> Iterator[str]:
+        cost = f"{'about ' if tried.estimated else ''}{tried.cost_usd:.2f} USD"
+        why = f": {_quoted(tried.reason)}" if tried.reason else ""
+        yield f"- {inert(tried.step)}#{tried.attempt}, {tried.seconds / 60:.1f} minutes, {cost}, {tried.outcome}{why}"
+        folder = self.logs.attempt_folder(self.state.run, tried.step, tried.attempt)
+        for what, name in (("patch", "left.patch"), ("transcript", "transcript"), ("check", "check.log")):
+            path = os.path.join(folder, name)
+            if os.path.exists(path):
+                yield f"  - {what}: {f'`{path}`' if _PLAIN_PATH.match(path) else inert(path)}"
 
 
-def _attempt(ctx: RunContext, state: State, tried: AttemptSummary) -> Iterator[str]:
-    cost = f"{'about ' if tried.estimated else ''}{tried.cost_usd:.2f} USD"
-    why = f": {_quoted(tried.reason)}" if tried.reason else ""
-    yield f"- {inert(tried.step)}#{tried.attempt}, {tried.seconds / 60:.1f} minutes, {cost}, {tried.outcome}{why}"
-    folder = ctx.folder(Attempt(state.run, tried.step, tried.attempt))
-    for what, name in (("patch", "left.patch"), ("transcript", "transcript"), ("check", "check.log")):
-        path = os.path.join(folder, name)
-        if os.path.exists(path):
-            yield f"  - {what}: {f'`{path}`' if _PLAIN_PATH.match(path) else inert(path)}"
-
-
-def _needed(state: State, stopped: RunStopped, waiting: Sequence[RecordedDecision]) -> Iterator[str]:
+def _needed(
+    state: State, stopped: RunStopped, at: Standing, waiting: Sequence[RecordedDecision]
+) -> Iterator[str]:
     end = (
         "- End it; what its finished steps committed stays on the branch: `correctless cauto stop --abandon`"
     )
-    if stopped.code == exits.FAILED:
+    if at.word == "confirmed":
+        yield f"Nothing more, {_quoted(at.why)}. Continue: `{at.next}`"
+    elif at.word == "rejected":
+        yield f"It was {_quoted(at.why)}. Decide how the run continues:"
+        yield ""
+        yield f"- Have a step run again: `{at.next}`"
+        yield end
+    elif stopped.code == exits.FAILED:
         yield f"Decide how {inert(state.step.name if state.step else 'the run')} continues:"
         yield ""
-        yield f"- Retry, up to {plan_of(state).attempts} times more: `correctless cauto resume`"
+        yield f"- Retry, up to {plan_of(state).attempts} times more: `{at.next}`"
         yield end
     elif stopped.code == exits.BUDGET:
         yield "Decide whether the run may cost more:"
@@ -261,7 +303,7 @@ def _needed(state: State, stopped: RunStopped, waiting: Sequence[RecordedDecisio
         yield "- Grant more: `correctless cauto resume` with `--max-usd N` or `--max-minutes N`, for the whole run"
         yield end
     elif stopped.code == exits.PERSON and _at_the_gate(state):
-        yield "Decide these, with `correctless review`: confirm them, reject them, or have a step run again."
+        yield "Decide these: confirm them, reject them, or have a step run again. Read and answer: `correctless review`"
         yield ""
         for r in waiting[:_LISTED]:
             d = r.decision
@@ -272,7 +314,7 @@ def _needed(state: State, stopped: RunStopped, waiting: Sequence[RecordedDecisio
     else:
         yield "Do what *What failed* says, then decide:"
         yield ""
-        yield "- Continue: `correctless cauto resume`"
+        yield f"- Continue: `{at.next}`"
         yield end
 
 

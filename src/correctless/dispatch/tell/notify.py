@@ -24,12 +24,11 @@ from correctless.base.text import one_line
 from correctless.dispatch.core.context import RunContext, plan_of
 from correctless.dispatch.core.engine import Wait
 from correctless.dispatch.host import trusted_path
-from correctless.dispatch.parking import remote_ref
 from correctless.dispatch.tell import escalation
 from correctless.ledger.record import decode, encode
 from correctless.project.git import Repo
 from correctless.publish import leaks
-from correctless.review import open_set, summary
+from correctless.review import open_set, standing, summary
 from correctless.runlog.plan import Plan
 from correctless.runlog.state import State
 from correctless.syntax.strict_json import RecordError
@@ -161,7 +160,7 @@ def about(ctx: RunContext, state: State, wall_s: float, *, parked: str | None = 
             # A retried pause is the same pause; for other stops every further attempt is news.
             begun = sum(state.attempts.values())
             key = (stopped.resume_at, len(state.finished)) if kind == "paused" else (stopped.reason, begun)
-            following = next_command(state, stopped.code, parked)
+            following = standing.next_command(state, parked)
             until = stopped.resume_at
             _tell(ctx, state, kind, stopped.reason, key, wall_s, resume_at=until, following=following)
 
@@ -223,21 +222,6 @@ def send(
         last = one_line(([line for line in output.splitlines() if line.strip()] or ["no output"])[-1])
         return Sent(False, f"notify: '{name}' ended with {done.code}: {last}", output)
     return Sent(True, f"sent with '{name}'", output)
-
-
-def next_command(state: State, code: int, parked: str | None = None) -> str:
-    """Return the command to type when a run stopped with this code; never from a message, which a model may have written."""
-    plan = plan_of(state)
-
-    def typed(what: str) -> str:
-        return remote_ref.command(what, parked, state.run) if parked else f"correctless {what}"
-
-    if code == exits.PERSON and state.phase in ("closed", "consolidated"):
-        return typed("review")
-    if code == exits.BUDGET:
-        usd = plan.usd is not None and (state.budget == "usd" or state.cost_usd >= plan.usd)
-        return f"{typed('cauto resume')} --max-{'usd' if usd else 'minutes'} N"
-    return typed("cauto resume")
 
 
 def _tell(

@@ -1,0 +1,105 @@
+"""Where a run stands, as every command and file says it: after it stopped, after an answer, and once it is complete."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import frontmatter
+import pytest
+
+from correctless.base import exits
+from correctless.dispatch.tell import escalation
+from project import Project
+
+
+def spoken(project: Project, **env: str) -> dict[str, str]:
+    """What each place says of the run."""
+    start = project.command("hook", "start", env=env, stdin=json.dumps({"cwd": str(project.top)}).encode())
+    path = Path(project.logs.folder(project.state().run), escalation.FILE)
+    return {
+        "status": project.cauto("status", env=env).stdout,
+        "all": project.cauto("status", "--all", env=env).stdout,
+        "audit": project.command("audit-run", "--offline", env=env).stdout,
+        "hook": json.loads(start.stdout)["systemMessage"] if start.stdout else "",
+        "file": path.read_text() if path.exists() else "",
+    }
+
+
+def words(project: Project) -> tuple[str, str, str, str]:
+    """The one word of each place that has one, and the next command."""
+    [everything] = json.loads(project.cauto("status", "--all", "--json").stdout)
+    one = json.loads(project.cauto("status", "--json").stdout)
+    audit = json.loads(project.command("audit-run", "--offline", "--json").stdout)
+    return one["status"], everything["status"], audit["status"], one["next"]
+
+
+def front(project: Project) -> dict[str, object]:
+    path = Path(project.logs.folder(project.state().run), escalation.FILE)
+    return dict(frontmatter.load(str(path)).metadata)
+
+
+def test_a_closed_gate_waits_everywhere_and_the_next_command_is_review(ran: Project) -> None:
+    assert words(ran) == ("waiting", "waiting", "waiting", "correctless review")
+    for place, text in spoken(ran).items():
+        assert "correctless review" in text, place
+    assert (front(ran)["status"], front(ran)["waiting"]) == ("waiting", 2)
+
+
+def test_between_a_confirmation_and_resume_nothing_waits_any_more(ran: Project) -> None:
+    code, shown = ran.review(answer="{digest}")
+    assert (code, "Continue with: correctless cauto resume" in shown) == (exits.OK, True), shown
+    assert words(ran) == ("confirmed", "confirmed", "confirmed", "correctless cauto resume")
+    for place, text in spoken(ran).items():
+        assert "waiting" not in text.replace("waiting: 0", ""), place
+        assert "correctless review" not in text, place
+        assert "correctless cauto resume" in text, place
+        assert "confirmed by Ada (terminal)" in text.replace("\\", ""), place
+    assert (front(ran)["status"], front(ran)["waiting"]) == ("confirmed", 0)
+    again = ran.command("review")
+    assert again.returncode == exits.OK
+    assert again.stdout == "no decision needs your confirmation. Continue with: correctless cauto resume\n"
+    done = ran.cauto("resume")
+    assert done.returncode == exits.OK
+    assert words(ran) == ("complete", "complete", "complete", "")
+    assert spoken(ran)["file"] == ""
+
+
+def test_a_rejection_is_shown_with_its_reason_and_how_a_step_runs_again(ran: Project) -> None:
+    code, shown = ran.review(answer="no")
+    again = "correctless review --rerun cverify"
+    assert (code, f"Have a step run again with: {again}" in shown) == (exits.PERSON, True), shown
+    assert words(ran) == ("rejected", "rejected", "rejected", again)
+    for place, text in spoken(ran).items():
+        assert "rejected by Ada (terminal): not like this" in text.replace("\\", ""), place
+        assert again in text, place
+    read = ran.command("review")
+    assert "rejected by Ada (terminal): not like this" in read.stdout
+    # a later yes to the same set counts
+    assert ran.review(answer="{digest}")[0] == exits.OK
+    assert words(ran)[0] == "confirmed"
+
+
+def test_a_run_that_was_killed_or_failed_names_the_command_that_continues_it(ran: Project) -> None:
+    ran.review(answer="{digest}")
+    ran.killed("event", 1, "resume")
+    assert words(ran)[::3] == ("interrupted", "correctless cauto resume")
+
+
+@pytest.mark.parametrize("door", ["on PATH", "a checkout's"])
+def test_commands_are_spelled_as_the_door_that_was_used(ran: Project, tmp_path: Path, door: str) -> None:
+    program = tmp_path / "a checkout" / "correctless"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    folder = str(program.parent) if door == "on PATH" else ""
+    env = {"CORRECTLESS_DOOR": str(program), "PATH": f"{folder}:/usr/bin:/bin"}
+    typed = "correctless" if door == "on PATH" else f"'{program}'"
+    said = spoken(ran, **env)
+    said.pop("file")  # was written by the run, which had no door
+    for place, text in said.items():
+        assert f"{typed} review" in text, place
+    assert json.loads(ran.cauto("status", "--json", env=env).stdout)["next"] == f"{typed} review"
+    assert f"run in your own terminal: {typed} review\n" in ran.command("review", env=env).stdout
+    assert ran.review(answer="{digest}", env=env)[0] == exits.OK
+    assert f"{typed} cauto resume" in spoken(ran, **env)["file"]
