@@ -151,7 +151,7 @@ class Shape(NamedTuple):
 
 def shape_of_help(name: str) -> Shape:
     # Answered without click: such a command's help is all that says what it takes.
-    text: str = vars(import_module(f"correctless.cli.{name}"))["_HELP"]
+    text: str = vars(import_module(f"correctless.cli.{name}"))["HELP"]
     options = re.findall(r"^  (--[a-z-]+)(?:[ =]([A-Z]+))?", text, re.MULTILINE)
     usage = text.splitlines()[0]
     return Shape(

@@ -15,7 +15,7 @@ from correctless.cli import args, typable
 from correctless.project import paths
 from correctless.review import gate
 
-_HELP = """Usage: correctless gate [--log FILE] [--json]
+HELP = """Usage: correctless gate [--log FILE] [--json]
 
   Check whether this branch is ready to publish. It is not while a deferred decision needs your confirmation,
   or before the branch's run has reached its gate.
@@ -38,7 +38,7 @@ def main(argv: list[str]) -> int:
     """
     parsed = args.read("correctless gate", argv, flags=["--json"], values=["--log"])
     if args.wants_help(parsed):
-        print(_HELP, end="")
+        print(HELP, end="")
         return exits.OK
     if parsed.positional:
         raise Stop(exits.USAGE, f"'{parsed.positional[0]}' is not an option. See correctless gate --help")

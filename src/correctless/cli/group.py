@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import os
+import re
+from importlib import import_module
+
 import click
 
 import correctless
 from correctless.base import exits
-from correctless.cli import COMMANDS, module_of
+from correctless.cli import COMMANDS, FAST, module_of
 from correctless.cli.lazy import LazyGroup
+
+_OPTION = re.compile(r"^  (--[a-z-]+)(?:[ ]([A-Z]\S*))?", re.MULTILINE)
+_COMPLETION = "_CORRECTLESS_COMPLETE"  # the variable by which a shell asks click what may come next
 
 
 class _Commands(LazyGroup):
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the commands without importing them."""
-        rows = [(name, COMMANDS[name]) for name in self.list_commands(ctx)]
-        if rows:  # click refuses an empty list
-            with formatter.section("Commands"):
-                formatter.write_dl(rows)
+    def sentence(self, ctx: click.Context, name: str) -> str:  # noqa: ARG002 the shape of a LazyGroup
+        """Return a command's line without importing it."""
+        return COMMANDS[name]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command; of one that is answered without click, for a shell's completion, only its options."""
+        if cmd_name not in FAST:
+            return super().get_command(ctx, cmd_name)
+        options = _OPTION.findall(getattr(import_module(module_of(cmd_name)), "HELP", ""))
+        paths: click.Parameter = click.Argument(["paths"], nargs=-1, type=click.Path())
+        return click.Command(
+            cmd_name, params=[paths, *(click.Option([name], is_flag=not value) for name, value in options)]
+        )
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the exit codes before the epilog."""
@@ -52,6 +66,10 @@ def run(arguments: list[str]) -> int:
 
     Not click's `main`: it ends with 1, which means findings here, when a pipe closes or a file cannot be opened.
     """
+    if asked := os.environ.get(_COMPLETION):
+        from click.shell_completion import shell_complete
+
+        return shell_complete(correctless_command, {}, "correctless", _COMPLETION, asked)
     try:
         with correctless_command.make_context("correctless", list(arguments)) as context:
             code = correctless_command.invoke(context)

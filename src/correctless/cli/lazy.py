@@ -7,9 +7,28 @@ from importlib import import_module
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
+
+_LONGEST = 300  # characters of a sentence
 
 
-class LazyGroup(click.Group):
+class PlainGroup(click.Group):
+    """Group whose help has the whole sentence of each command: click cuts it off at the end of the line."""
+
+    def sentence(self, ctx: click.Context, name: str) -> str:
+        """Return what a command does."""
+        command = self.get_command(ctx, name)
+        return command.get_short_help_str(limit=_LONGEST) if command is not None else ""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write each command with its sentence."""
+        rows = [(name, self.sentence(ctx, name)) for name in self.list_commands(ctx)]
+        if rows:  # click refuses an empty list
+            with formatter.section("Commands"):
+                formatter.write_dl(rows)
+
+
+class LazyGroup(PlainGroup):
     """Group of commands by the name of their module.
 
     Each module has the command under its own name, with _ for -.
@@ -33,3 +52,9 @@ class LazyGroup(click.Group):
         if not isinstance(command, click.Command):
             raise TypeError(f"{module} has no click command '{cmd_name}'")
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands and options that begin with a word; only a group's own commands are imported."""
+        names = [name for name in self.list_commands(ctx) if name.startswith(incomplete)]
+        commands = [CompletionItem(name, help=self.sentence(ctx, name)) for name in names]
+        return [*commands, *click.Command.shell_complete(self, ctx, incomplete)]

@@ -22,7 +22,7 @@ from correctless.lint.settings import Settings
 from correctless.lint.subject.subject import DIALECTS
 from correctless.syntax.finding import SEVERITIES, Finding, with_source
 
-_HELP = """Usage: correctless lint [OPTIONS] [PATH]...
+HELP = """Usage: correctless lint [OPTIONS] [PATH]...
 
   Check skills, plugins, marketplaces, agents and hooks. Each finding says where it is and what to write instead.
 
@@ -65,7 +65,7 @@ def main(argv: list[str]) -> int:
     spell_anything()
     parsed = _parsed(argv)
     if args.wants_help(parsed):
-        print(_HELP, end="")
+        print(HELP, end="")
         return exits.OK
     # References are enough to free what a file leaves; the collector would take a tenth of the time.
     gc.disable()

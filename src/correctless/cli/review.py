@@ -173,6 +173,9 @@ def _answer(place: _Place, who: str, verdict: _Verdict, store: Callable[[], None
         click.echo(summary.text(views.view_of(branch, state, logs), width=width()), nl=False)
         click.echo(f"\nTheir digest is {digest[:_DIGEST_DIGITS]}...")
         verdict = _ask(verdict.note)
+        if verdict.confirm and not _names(verdict.confirm, digest):
+            click.echo(f"'{verdict.confirm}' is not their digest. Once more:")
+            verdict = _ask(verdict.note)
     confirm, note = verdict.confirm, verdict.note
     if verdict.reject:
         at = _record(place, digest, "rejected", who, note)[1]
@@ -185,7 +188,7 @@ def _answer(place: _Place, who: str, verdict: _Verdict, store: Callable[[], None
             typable("nothing was confirmed. The gate stays closed. Answer later with: correctless review")
         )
         return exits.PERSON
-    if len(confirm) < _DIGEST_DIGITS or not digest.startswith(confirm.lower()):
+    if not _names(confirm, digest):
         raise Stop(
             exits.PERSON,
             f"'{confirm}' is not the digest of the open set, which is {digest[:_DIGEST_DIGITS]}. Nothing was confirmed",
@@ -209,6 +212,10 @@ def _record(place: _Place, digest: str, kind: str, who: str, note: str) -> tuple
     branch, state = place.load()
     escalation.answered(place.logs, branch, state, os.environ, utcnow())
     return state, place.standing(branch, state)
+
+
+def _names(typed: str, digest: str) -> bool:
+    return len(typed) >= _DIGEST_DIGITS and digest.startswith(typed.lower())
 
 
 def _ask(note: str) -> _Verdict:

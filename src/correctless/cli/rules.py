@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+import textwrap
+
 from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.cli import args, spell_anything
@@ -12,7 +16,7 @@ TYPE_CHECKING = False  # typing costs 2 ms to import
 if TYPE_CHECKING:
     from correctless.lint.rules import Rule
 
-_HELP = """Usage: correctless rules [ID]
+HELP = """Usage: correctless rules [ID]
 
   List the linter's rules, or show one: why, what happens at run time, wrong, right, and the fix.
 
@@ -33,10 +37,10 @@ def main(argv: list[str]) -> int:
     spell_anything()
     parsed = args.read("correctless rules", argv)
     if args.wants_help(parsed):
-        print(_HELP, end="")
+        print(HELP, end="")
         return exits.OK
     if not parsed.positional:
-        print(index(), end="")
+        print(table(shutil.get_terminal_size((80, 24)).columns) if sys.stdout.isatty() else index(), end="")
         return exits.OK
     rule = next((rule for rule in RULES if parsed.positional[0] == rule.ID), None)
     if rule is None or len(parsed.positional) > 1:
@@ -51,8 +55,24 @@ def main(argv: list[str]) -> int:
     return exits.OK
 
 
+def table(columns: int) -> str:
+    """Return all rules in aligned columns, for a terminal of this width."""
+    id_width = max(len(rule.ID) for rule in RULES)
+    severity_width = max(len(rule.SEVERITY) for rule in RULES)
+    indent = 2 + id_width + 2 + severity_width + 2
+    lines = []
+    for family, members in FAMILIES.items():
+        lines += [family, ""]
+        for rule in members:
+            text = textwrap.wrap(_short(rule), max(columns - indent - 1, 30))
+            first = f"  {rule.ID:<{id_width}}  {rule.SEVERITY:<{severity_width}}  {text[0]}"
+            lines += [first, *(" " * indent + line for line in text[1:])]
+        lines.append("")
+    return "\n".join([*lines, "Show one: correctless rules ID", ""])
+
+
 def index() -> str:
-    """Return all rules as tables, one for each family."""
+    """Return all rules as tables in Markdown, one for each family."""
     lines = ["# Rules", ""]
     for family, members in FAMILIES.items():
         lines += [f"## {family}", "", "| rule | severity | what it asks for |", "| --- | --- | --- |"]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Annotated, Any, Literal, get_args
 
@@ -11,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from correctless.base import exits
 from correctless.base.exits import Stop
+from correctless.project import config_faults
 from correctless.syntax import yaml_text
 from correctless.syntax.yaml_text import Node
 
@@ -243,7 +243,7 @@ def load(values: Any, *, where: str = PATH, flags: Mapping[str, Any] | None = No
     try:
         return Config.model_validate(_tuples(merged))
     except ValidationError as error:
-        faults = "; ".join(_fault(item) for item in error.errors())
+        faults = config_faults.describe(error.errors(), _keys)
         raise Stop(exits.REFUSED, f"{where}: {faults}") from None
 
 
@@ -259,16 +259,7 @@ def _tuples(value: Any) -> Any:
     return tuple(_tuples(item) for item in value) if isinstance(value, list | tuple) else value
 
 
-def _fault(error: Any) -> str:
-    place = ".".join(str(part) for part in error["loc"])
-    if error["type"] != "extra_forbidden":
-        return f"'{place}': {error['msg'][:1].lower()}{error['msg'][1:]}"
-    *path, key = error["loc"]
-    near = difflib.get_close_matches(str(key), _keys(path), n=1)
-    return f"'{place}' is not a key{f'. did you mean {near[0]}' if near else ''}"
-
-
-def _keys(path: list[Any]) -> list[str]:
+def _keys(path: Sequence[Any]) -> list[str]:
     model: Any = Config
     for part in path:
         if not (isinstance(model, type) and issubclass(model, BaseModel)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -41,9 +42,18 @@ def test_a_project_in_order_holds_and_nothing_is_written(scratch_repo: Path, git
 
 
 def test_a_red_test_command_is_found_before_the_first_step(scratch_repo: Path, git: Git) -> None:
-    found = tried(of(scratch_repo, git, test="raise SystemExit('the old bug')"))[sys.executable]
-    assert (found.ok, found.result) == (False, "it ended with 1: the old bug")
+    test = "import sys; print('.F  [100%]\\n\\n1 failed, 3 passed\\n'); sys.exit('the old bug\\n')"
+    found = tried(of(scratch_repo, git, test=test))[sys.executable]
+    said, _, path = found.result.removesuffix(")").partition(" (its output: ")
+    assert (found.ok, said) == (False, "it ended with 1: 1 failed, 3 passed; the old bug")
+    assert Path(path).read_text() == ".F  [100%]\n\n1 failed, 3 passed\n\nthe old bug\n\n"
+    os.unlink(path)
     assert found.fix
+
+
+def test_a_red_test_command_that_says_nothing_is_said_to_say_nothing(scratch_repo: Path, git: Git) -> None:
+    found = tried(of(scratch_repo, git, test="raise SystemExit(4)"))[sys.executable]
+    assert found.result == "it ended with 4: without output"
 
 
 def test_a_test_command_that_leaves_files_behind_is_found(scratch_repo: Path, git: Git) -> None:
@@ -149,7 +159,7 @@ def test_where_something_fails_no_run_starts_and_everything_that_failed_is_told(
     assert done.returncode == 3
     failed = [line for line in done.stderr.splitlines() if line.startswith("FAILED")]
     assert len(failed) == 2  # the tests, and the push
-    assert "the old bug (and 1 more)" in done.stderr.splitlines()[-1]
+    assert re.search(r"the old bug \(its output: .*\) \(and 1 more\)", done.stderr.splitlines()[-1])
     assert "--no-check" in done.stderr.splitlines()[-1]
     assert not os.path.exists(project.logs.run)
     assert not project.ran()

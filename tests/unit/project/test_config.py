@@ -73,6 +73,32 @@ def test_a_file_may_be_empty_and_words_are_what_every_yaml_reads() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("commands: {test: pytest -q}", "'commands.test' must be a list. write: [pytest, -q]"),
+        ("commands: {test: pytest 'a b'}", "'commands.test' must be a list. write: [pytest, \"'a\", \"b'\"]"),
+        ("commands: {test: [make, 1]}", "'commands.test.1' must be a string"),
+        ("commands: pytest", "'commands' must be keys and values"),
+        ("pr: open it", "'pr' must be 'gh' or 'skip', or must be a list. write: [open, it]"),
+        ("pipelines: {default: {steps: [ctdd]}}", "'pipelines.default.steps.0' must be keys and values. write: skill: ctdd"),
+        ("pipelines: {default: {steps: []}}", "'pipelines.default.steps' must not be empty"),
+        ("notify: []", "'notify' must not be empty"),
+        ("notify: [1]", "'notify.0' must be a string"),
+        ("keep_awake: 1", "'keep_awake' must be true or false"),
+        ("max_usd: '3'", "'max_usd' must be a number"),
+        ("agent_writable: [x]", "'agent_writable.0' must begin with / or ~/"),
+        ("labels: {a: 1}", "'labels.a' must be a string"),
+        ("intensty: high", "'intensty' is not a key. did you mean intensity"),
+        ("commit: {squach: true}", "'commit.squach' is not a key. did you mean squash"),
+    ],
+)  # fmt: skip
+def test_a_fault_says_in_the_words_of_yaml_what_to_write(text: str, fault: str) -> None:
+    with pytest.raises(Stop) as stop:
+        load(parse(text.encode()))
+    assert stop.value.message == f"{config.PATH}: {fault}"
+
+
 def test_unknown_pipelines_name_those_there_are() -> None:
     with pytest.raises(Stop, match="write one of: default, mine, quick"):
         load({"pipelines": {"mine": {"steps": [{"skill": "ctdd"}]}}}).pipeline("other")

@@ -17,6 +17,7 @@ from correctless.base import exits
 from correctless.base.clock import utcnow
 from correctless.base.exits import Stop
 from correctless.base.text import printable
+from correctless.cli.lazy import PlainGroup
 from correctless.cli.log import writer
 from correctless.cli.log.parse import parse
 from correctless.cli.values import NAME, json_option
@@ -32,7 +33,7 @@ _log_option = click.option(
 )
 
 
-@click.group()
+@click.group(cls=PlainGroup)
 def decisions() -> None:
     """Read, check, add to and repair the decisions log of a branch."""
 

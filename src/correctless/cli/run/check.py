@@ -60,6 +60,8 @@ def check(spec: str, pipeline: str, trial: bool, **flags: Any) -> int:
         git.find(os.getcwd()), os.getcwd(), start.Request(spec, pipeline, flags), os.environ
     )
     click.echo(progress.plan(ready.frozen.plan))
+    if warning := start.spec_warning(ready):
+        click.echo(printable_lines(f"WARNING    {warning}"))
     if inherits := progress.inherits(ready.inherited):
         click.echo(f"inherits   {inherits}")
     if trial:
@@ -69,9 +71,11 @@ def check(spec: str, pipeline: str, trial: bool, **flags: Any) -> int:
         click.echo(sent.message)
     click.echo(TRYING, err=True)
     proofs = [print_proof(prove(), err=False) for prove in preflight.proofs(ready, os.environ)]
+    if not all(proof.ok for proof in proofs):
+        return exits.FINDINGS
     if start.approval(ready) is None:
         raise Stop(
             exits.REFUSED,
             f"the spec {ready.frozen.plan.spec} is not approved yet. cauto run asks for it in a terminal",
         )
-    return exits.OK if all(proof.ok for proof in proofs) else exits.FINDINGS
+    return exits.OK

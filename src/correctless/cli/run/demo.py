@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import chdir
 
 import click
 
@@ -21,7 +22,6 @@ from correctless.decisions.decision import Confirmation
 from correctless.demo import make_repository
 from correctless.dispatch.control import start
 from correctless.dispatch.core.context import RunContext
-from correctless.dispatch.finish.pull_request import BODY
 from correctless.project import git, person
 from correctless.project.lock import Lock
 
@@ -47,7 +47,7 @@ def demo(folder: str | None) -> int:
     approved = Confirmation("spec", ready.frozen.plan.spec_sha256, "the demo", "flag", timestamp(utcnow()))
     with Lock.take(repo, "correctless cauto demo") as run_lock:
         ctx = RunContext(repo, ready.logs, run_lock, os.environ, activity=progress.activity)
-        run = start.begin(ready, ctx, approved, progress.event).run
+        start.begin(ready, ctx, approved, progress.event)
         try:
             drive(ctx, show=not person.has_terminal())  # review shows it before the question
         except Stop as stop:
@@ -63,11 +63,15 @@ def demo(folder: str | None) -> int:
             err=True,
         )
         return exits.PERSON
-    os.chdir(scratch.path)
-    answered = review.main(args=[], standalone_mode=False)
+    try:
+        with chdir(scratch.path):
+            answered = int(review.main(args=[], standalone_mode=False))
+    except Stop as stop:
+        click.echo(typable(stop.message), err=True)
+        answered = stop.code
     if answered != exits.OK:
-        return int(answered)
+        message = "the run is left as it is. Answer again with: correctless review\nthen continue with: correctless cauto resume"
+        click.echo(typable(message, scratch.path), err=True)
+        return answered
     with Lock.take(repo, "correctless cauto demo") as run_lock:
-        code = drive(RunContext(repo, ready.logs, run_lock, os.environ, activity=progress.activity))
-    click.echo(f"the pull request's text: {os.path.join(ready.logs.folder(run), BODY)}", err=True)
-    return code
+        return drive(RunContext(repo, ready.logs, run_lock, os.environ, activity=progress.activity))

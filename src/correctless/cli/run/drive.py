@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.base.process import orphans
+from correctless.base.text import printable
 from correctless.cli import typable
 from correctless.cli.display import watch
 from correctless.cli.display.ask import asker
@@ -15,6 +18,7 @@ from correctless.cli.review import width
 from correctless.cli.run.status import completion_line
 from correctless.dispatch import loop
 from correctless.dispatch.core.context import RunContext
+from correctless.dispatch.finish.pull_request import BODY
 from correctless.review import open_set as views
 from correctless.review import summary
 
@@ -48,4 +52,7 @@ def drive(
         raise Stop(exits.REFUSED, typable(message, ctx.repo.top))
     viewer.end(exits.OK, completion_line(state))
     click.echo(completion_line(state), err=True)
+    if state.plan is not None and state.plan.pr == ("skip",):
+        path = os.path.join(ctx.logs.folder(state.run), BODY)
+        click.echo(printable(f"nothing was pushed (pr: skip). the pull request's text: {path}"), err=True)
     return exits.OK

@@ -104,6 +104,8 @@ def run(
                 click.echo(
                     f"this branch inherits {inherits}. They also need your confirmation at its gate", err=True
                 )
+            if warning := start.spec_warning(ready):
+                click.echo(printable_lines(f"warning: {warning}"), err=True)
             approved = _approval(ready, approve_spec_as)
             with Lock.take(repo, "correctless cauto run") as run_lock:
                 ctx = RunContext(repo, ready.logs, run_lock, os.environ, activity=watcher.activity)

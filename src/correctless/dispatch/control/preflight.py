@@ -16,6 +16,7 @@ from correctless import agents, sandbox
 from correctless.agents import Activity, Limits, Task
 from correctless.agents.environment import environment
 from correctless.base.exits import REFUSED, Stop
+from correctless.base.text import one_line
 from correctless.dispatch.control.start import Ready
 from correctless.dispatch.core.context import place_of, sandbox_for
 from correctless.dispatch.finish.pull_request import expected, github
@@ -94,12 +95,26 @@ def _check(ready: Ready, env: Mapping[str, str], argv: tuple[str, ...]) -> Proof
     if done.timed_out:
         return Proof(what, "it took over 30 minutes", "make it faster, or check less with commands.test")
     if done.code != 0:
-        output = first_line(done.err if done.err.strip() else done.out)
-        return Proof(what, f"it ended with {done.code}: {output}", "make it pass before you start a run")
+        said = "; ".join(filter(None, map(_last_line, (done.out, done.err)))) or "without output"
+        at = f" (its output: {_saved(done.out + done.err)})" if said != "without output" else ""
+        return Proof(what, f"it ended with {done.code}: {said}{at}", "make it pass before you start a run")
     if dirty := ready.repo.dirty_files():
         fix = "add its output to .gitignore: each step would commit it"
         return Proof(what, f"it passed and left {dirty[0]} behind", fix)
     return Proof(what, "it passed")
+
+
+def _last_line(output: bytes) -> str:
+    """Return the last line of a program's output that is not blank: there a test runner says what failed."""
+    lines = output.decode("utf-8", "replace").split("\n")
+    return next((one_line(line) for line in reversed(lines) if line.strip()), "")
+
+
+def _saved(output: bytes) -> str:
+    """Write output to a new file of your temporary folder, which stays; return its path."""
+    with tempfile.NamedTemporaryFile(prefix="correctless-check-", suffix=".log", delete=False) as file:
+        file.write(output)
+    return file.name
 
 
 def _sandbox(ready: Ready, env: Mapping[str, str]) -> Proof:

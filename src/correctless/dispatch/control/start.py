@@ -13,9 +13,11 @@ from correctless import agents, sandbox
 from correctless.agents import Agent
 from correctless.base import below, exits
 from correctless.base.exits import Stop
+from correctless.base.text import one_line
 from correctless.decisions.decision import Confirmation
 from correctless.dispatch.control.plan import make_plan
 from correctless.dispatch.core import frozen_files
+from correctless.dispatch.core import spec as spec_rules
 from correctless.dispatch.core.context import RunContext
 from correctless.dispatch.core.frozen_files import FrozenPlan
 from correctless.dispatch.finish.pull_request import github
@@ -112,6 +114,16 @@ def _merged_by(repo: Repo, configured: Config, target: str, env: Mapping[str, st
     return contract_of(repo, github(repo, configured.remote, env).repo, target, env)
 
 
+def spec_warning(ready: Ready) -> str:
+    """Return what the spec lacks, "" for nothing."""
+    if spec_rules.rules(ready.spec_text):
+        return ""
+    return (
+        f"the spec {ready.frozen.plan.spec} has no rules, so nothing checks that each was built. "
+        "number them R-001, R-002, ..."
+    )
+
+
 def approval(ready: Ready) -> Confirmation | None:
     """Return the recorded approval of exactly this spec, if there is one."""
     return open_set.spec_approval(ready.logs, ready.frozen.plan.spec_sha256)
@@ -206,6 +218,13 @@ def _spec(repo: Repo, cwd: str, named: str) -> tuple[str, bytes]:
         raise Stop(
             exits.REFUSED,
             f"the spec {named} is empty. write what is to be built, with rules R-001, R-002, ...",
+        )
+    if meant := spec_rules.misspelled(data.decode("utf-8", "replace")):
+        line, text = meant
+        raise Stop(
+            exits.REFUSED,
+            f"{named}:{line}: '{one_line(text)}' is not a rule id, so nothing would check that rule. "
+            "write R- and three digits, such as R-001",
         )
     return inside, data
 
