@@ -138,6 +138,29 @@ WORDS = (
 )
 
 
+def test_what_is_granted_is_shown_item_by_item_and_what_was_used_beside_it(op: Operator) -> None:
+    op.run("surface")
+    assert "answer: granted: 411, 412, not 415" in op.answer("G1", "--except", "415")
+    assert "answer: granted: max_agents=2, " in op.answer("G4", "--scope", "max_agents=2")
+    asks = {ask["id"]: ask for ask in op.status()["asks"]}
+    assert (asks["G1"]["scope"], asks["G1"]["items"]) == (["*"], ["411", "412"])
+    assert asks["G4"]["items"][0] == "max_agents=2"
+    said = op.run("status").stdout
+    assert "  G1 merge: granted (411, 412)\n" in said
+    assert "  G4 spawn: granted (max_agents=2, " in said
+    assert "    used: 0 helpers, 0 running, 0.00 USD\n" in said
+
+
+def test_an_id_that_the_contract_does_not_have_is_named_with_those_it_has(active: Operator) -> None:
+    code, shown = active.terminal("reaffirm", "C99", "other", "deploy.prod")
+    assert (code, "unknown constraint 'C99'. known: C1" in shown) == (exits.USAGE, True), shown
+    head = "a" * 40
+    code, shown = active.terminal("waive", "test", "--head", head, "--base-run", "3")
+    assert (code, "unknown check 'test'. required: tests, lint" in shown) == (exits.USAGE, True), shown
+    added = active.run("review", "add", "--pr", "411", "--area", "dta", "--by", "grace", "--worktree", ".")
+    assert (added.returncode, "no area 'dta' found. Write one of: " in added.stderr) == (exits.USAGE, True)
+
+
 @pytest.mark.parametrize("words", WORDS, ids=lambda words: words[0])
 def test_nothing_is_recorded_when_the_contract_changes_while_a_person_answers(
     words: tuple[str, ...], active: Operator

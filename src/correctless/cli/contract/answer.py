@@ -5,6 +5,7 @@ They are answer, revoke, reaffirm, waive and close. Inside an agent they refuse,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import click
@@ -19,6 +20,7 @@ from correctless.cli.contract.words import check_statement, record_statement, st
 from correctless.cli.values import as_option
 from correctless.runcontract.ledger import store
 from correctless.runcontract.ledger.actions import Action
+from correctless.runcontract.ledger.answers import granted_items
 from correctless.runcontract.ledger.exceptions import LONGEST
 from correctless.runcontract.ledger.records import (
     ALL,
@@ -69,11 +71,16 @@ def answer(
     check_statement(record, snapshot)
     ask = next(each for each in answerable(snapshot).grants.grant if each.id == grant)
     echo(f"{ask.id} ({ask.action}): {ask.ask}")
+    given = granted_items(ask, items, without)
     echo(
-        f"answer: {verdict}{'' if refused else f', scope {chr(44).join(items)}'}{f', not {chr(44).join(without)}' if without else ''}"
+        f"answer: {verdict}{'' if refused else f': {_spelled(given)}'}{f', not {_spelled(without)}' if without else ''}"
     )
     ask_for_digest(record.digest, "give this answer for exactly these bytes")
     return record_statement(session, record)
+
+
+def _spelled(items: Sequence[str]) -> str:
+    return ", ".join("any pull request" if item == ALL else item for item in items)
 
 
 def _items_of(text: str | None) -> tuple[str, ...]:

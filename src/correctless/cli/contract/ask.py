@@ -14,6 +14,7 @@ from correctless.base import exits
 from correctless.base.clock import utcnow
 from correctless.base.exits import Stop
 from correctless.base.files import replace_file
+from correctless.base.text import counted
 from correctless.cli.contract import plain_authorize
 from correctless.cli.contract.options import run_option
 from correctless.cli.contract.session import clause_values, echo, echo_json, open_session, token
@@ -23,7 +24,7 @@ from correctless.runcontract.document import contract_file
 from correctless.runcontract.ledger import store
 from correctless.runcontract.ledger.actions import Action
 from correctless.runcontract.ledger.case import DENY
-from correctless.runcontract.ledger.records import Pin, Record
+from correctless.runcontract.ledger.records import ALL, Pin, Record
 from correctless.runcontract.ledger.store import ContractSnapshot
 
 
@@ -93,6 +94,7 @@ def _status(snapshot: ContractSnapshot) -> dict[str, Any]:
                 "action": grant.action,
                 "answer": "granted" if granted is not None else answer,
                 "scope": list(granted.scope) if granted else [],
+                "items": list(granted.items) if granted else [],
             }
         )
         if grant.action == "spawn":
@@ -137,8 +139,11 @@ def _say_status(values: dict[str, Any]) -> None:
     until = f", until {values['not_after']}" if values["not_after"] else ""
     echo(f"assurance: {values['assurance']}{until}")
     for ask in values["asks"]:
-        scope = f" ({', '.join(ask['scope'])})" if ask["scope"] else ""
-        echo(f"  {ask['id']} {ask['action']}: {ask['answer']}{scope}")
+        items = ", ".join("any pull request" if item == ALL else item for item in ask["items"])
+        echo(f"  {ask['id']} {ask['action']}: {ask['answer']}{f' ({items})' if items else ''}")
+        if used := ask.get("used"):
+            cost = "all" if used["cost_usd"] is None else f"{used['cost_usd']:.2f} USD"
+            echo(f"    used: {counted(used['agents'], 'helper')}, {used['running']} running, {cost}")
     if values["excluded"]:
         echo(f"  excluded: {', '.join(values['excluded'])}")
     for id_, phase in values["flips"].items():

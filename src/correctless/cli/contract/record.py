@@ -235,6 +235,11 @@ def review_add(
     if folded(by) == folded(_contract(session.load_valid()).run.agent):
         # The reviewer must not be the author, and the agent is the author of all its pull requests.
         raise Stop(exits.REFUSED, f"{by} is the contract's agent. Name another reviewer")
+    areas = dict.fromkeys(
+        each.area for bar in _contract(session.load_valid()).merge_bar.bar for each in bar.review
+    )
+    if area not in areas:
+        raise Stop(exits.USAGE, f"no area '{area}' found. Write one of: {', '.join(areas) or 'none'}")
     if not os.path.isdir(worktree):
         raise Stop(exits.REFUSED, f"no folder {worktree} found. Name the worktree of the review")
     reviewed = git.find(worktree)

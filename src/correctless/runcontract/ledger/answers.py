@@ -10,8 +10,9 @@ from correctless.base.values import frozen
 from correctless.runcontract.document.sections import Contract, Grant
 from correctless.runcontract.ledger.records import ALL, AskAnswer, LoggedRecord, Revoke, Surfaced
 
+LIMITS = ("max_agents", "max_concurrent", "max_cost_usd", "max_minutes")
 _PULL = lazily(r"[1-9][0-9]{0,8}\Z")
-_LIMIT = lazily(r"(max_agents|max_concurrent|max_cost_usd|max_minutes)=([0-9]{1,9}(?:\.[0-9]{1,4})?)\Z")
+_LIMIT = lazily(rf"({'|'.join(LIMITS)})=([0-9]{{1,9}}(?:\.[0-9]{{1,4}})?)\Z")
 
 
 @frozen
@@ -25,6 +26,11 @@ class GrantedAsk:
     def names(self, item: str) -> bool:
         """Whether this item is in the scope, and in the ask."""
         return (ALL in self.scope or item in self.scope) and item in ask_items(self.grant, item)
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        """What is granted, item by item: numbers, flips, or each limit; `*` only where any pull request is."""
+        return granted_items(self.grant, self.scope, self.answer.excluded)
 
     def limit(self, name: str) -> float:
         """Return a limit of a spawn grant, as asked for or as the answer narrowed it."""
@@ -58,6 +64,16 @@ def ask_items(grant: Grant, item: str = "") -> tuple[str, ...]:
             return (item,) if _PULL.match(item) else ()
         return tuple(str(number) for number in pulls)
     return grant.flips or ()
+
+
+def granted_items(grant: Grant, scope: Sequence[str], excluded: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return what a scope grants of an ask, item by item."""
+    if grant.action == "spawn":
+        named = {match[1]: match[2] for item in scope if (match := _LIMIT.match(item))}
+        asked = {name: getattr(grant, name) for name in LIMITS}
+        return tuple(f"{name}={named.get(name, asked[name])}" for name in LIMITS if asked[name] is not None)
+    everything = (ALL,) if ALL in (grant.prs or ()) else ask_items(grant)
+    return tuple(item for item in (everything if ALL in scope else scope) if item not in excluded)
 
 
 def answer_fault(grant: Grant, scope: Sequence[str], excluded: Sequence[str], answer: str) -> str:

@@ -56,7 +56,11 @@ def unfit(statement: Statement, case: Case, log: Sequence[LoggedRecord], now: da
         if ask is None:
             return _ask(statement.grant, contract)
         return answer_fault(ask, statement.scope, statement.excluded, statement.answer)
-    return _reaffirmed(statement, contract, now) if isinstance(statement, Reaffirm) else _waived(statement)
+    return (
+        _reaffirmed(statement, contract, now)
+        if isinstance(statement, Reaffirm)
+        else _waived(statement, contract)
+    )
 
 
 def _ask(grant: str, contract: Contract) -> str:
@@ -80,7 +84,8 @@ def _reaffirmed(statement: Reaffirm, contract: Contract, now: datetime) -> str:
     if why := fault(Action.of(statement.action)):
         return f"{why} can't be judged. write it as in contract authorize"
     if all(each.id != statement.constraint for each in contract.constraints.constraint):
-        return f"unknown constraint '{statement.constraint}'"
+        known = ", ".join(each.id for each in contract.constraints.constraint) or "none"
+        return f"unknown constraint '{statement.constraint}'. known: {known}"
     if moment(statement.expires) <= now:
         return f"it held until {statement.expires}"
     if moment(statement.expires) > now + LONGEST:
@@ -88,7 +93,10 @@ def _reaffirmed(statement: Reaffirm, contract: Contract, now: datetime) -> str:
     return ""
 
 
-def _waived(statement: Waiver) -> str:
+def _waived(statement: Waiver, contract: Contract) -> str:
+    checks = dict.fromkeys(name for bar in contract.merge_bar.bar for name in bar.required_checks)
+    if statement.check and statement.check not in checks:
+        return f"unknown check '{statement.check}'. required: {', '.join(checks) or 'none'}"
     if not OID.match(statement.head):
         return f"'{statement.head}' is not a full commit id"
     return "" if statement.check and statement.base_run > 0 else "it names no check, or no run of it"
