@@ -663,7 +663,11 @@ def test_an_unknown_word_and_a_missing_run_are_no_yes(op: Operator) -> None:
     assert op.run("authorize", "delete", "everything").returncode == exits.FINDINGS
     assert op.run("authorize", "merge").returncode == exits.FINDINGS
     assert op.run("authorize", *SPAWN, "--run", "../../etc").returncode == exits.USAGE
-    assert op.run("authorize", *SPAWN, "--run", "nonesuch").returncode == exits.PERSON
+    for words in (("authorize", *SPAWN), ("pin",), ("board",), ("status",)):
+        missing = op.run(*words, "--run", "nonesuch")
+        assert missing.returncode == exits.REFUSED
+        assert f"no contract 'nonesuch' found. known: {RUN}" in missing.stderr
+    assert not (op.top / ".correctless/artifacts/contract-nonesuch").exists()
     assert op.run("authorize", *SPAWN, "--agents", "many").returncode == exits.USAGE
 
 

@@ -207,6 +207,8 @@ def test_a_step_that_keeps_failing_ends_the_run_with_20_and_keeps_what_was_tried
     patches = [item.event.patch for item in project.events() if item.event.event == "attempt_failed"]  # type: ignore[union-attr]
     assert all(patch and "R-001: met" in Path(project.logs.artifacts, patch).read_text() for patch in patches)
     assert project.git(project.top, "status", "--porcelain") == ""
+    rows = [line.split() for line in done.stdout.splitlines() if line.strip().startswith("cverify#")]
+    assert [row[1:3] for row in rows] == [["check", "failed"]] * 3
     refused = project.run()
     assert refused.returncode == exits.REFUSED
     assert "cauto resume" in refused.stderr
@@ -571,6 +573,18 @@ def test_an_answer_that_changed_on_disk_is_not_read(project: Project, name: str)
     assert [d["attempt"] for d in project.decisions() if d["skill"] == "ctdd"] == [2]
 
 
+@pytest.mark.parametrize("name", ["left.txt", "hidden.txt"])
+def test_a_pipe_in_the_place_of_the_dispatchers_own_list_stops_the_run_and_is_not_waited_for(
+    project: Project, name: str
+) -> None:
+    folder = f"{project.logs.artifacts}/runs/' + os.environ['CORRECTLESS_RUN'] + '/ctdd-1/{name}"
+    done = project.run(AGENT_EXTRA=f"if step == 'ctdd': os.mkfifo('{folder}')")
+    assert done.returncode == exits.REFUSED, done.stderr
+    assert f"{name} can't be read: " in done.stderr
+    Path(project.logs.folder(project.state().run), "ctdd-1", name).unlink()
+    assert project.cauto("resume").returncode == exits.PERSON
+
+
 @pytest.mark.parametrize(
     ("play", "fault"), [("no-report", "was not written"), ("short-report", "does not name R-002")]
 )
@@ -585,6 +599,11 @@ def test_a_report_nobody_configured_is_asked_for_and_its_absence_is_a_persons_de
     (found,) = [d for d in project.decisions() if d["source"] == "synthesized"]
     assert fault in found["original_escalation_reason"]
     assert found["escalation_deferred"]
+    # The pull request names a report only if its branch has it.
+    assert project.review(answer="{digest}")[0] == exits.OK
+    assert project.cauto("resume").returncode == exits.OK
+    text = Path(project.logs.folder(project.state().run), "pull-request.md").read_text()
+    assert ("reports/" in text.partition("## Verification")[2]) == (play == "short-report")
 
 
 def test_the_script_in_the_documentation_is_an_agent(scratch_repo: Path, git: Git) -> None:

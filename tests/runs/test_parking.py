@@ -54,11 +54,16 @@ def test_a_run_stops_in_ci_is_answered_in_a_second_clone_and_published_from_a_th
     fleet = make(
         pr=[sys.executable, "-c", "import sys; sys.stdin.read(); print('https://example.invalid/pr/1')"]
     )
-    ci, run = fleet.parked()
+    ci = fleet.machine("ci", "feature/x")
+    last = ci.run(CI="true").stderr.splitlines()[-1]
+    run = ci.state().run
+    assert last.endswith(f"In any clone: correctless review --from origin {run}")
     before = fleet.ref(run)
     assert fleet.git(ci.top, "rev-parse", f"{before}^1") == fleet.git(ci.top, "rev-parse", "HEAD")
 
     reviewer = fleet.machine("reviewer")
+    piped = reviewer.command("review", "--from", "origin", run)
+    assert piped.stdout.endswith(f"run in your own terminal: correctless review --from origin {run}\n")
     code, said = reviewer.review("--from", "origin", run, answer="{digest}")
     assert code == 0, said
     assert f"Continue with: correctless cauto resume --from origin {run}" in said

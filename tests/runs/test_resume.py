@@ -145,9 +145,19 @@ def test_stop_abandon_ends_a_run_for_good_and_a_new_one_may_start(project: Proje
     assert done.returncode == 0, done.stderr
     assert project.cauto("resume").returncode == exits.REFUSED
     assert project.cauto("stop", "--abandon", env={"CORRECTLESS_AGENT": "1"}).returncode == exits.REFUSED
-    project.git(project.top, "reset", "-q", "--hard")
-    project.git(project.top, "clean", "-qfd")
     assert project.run().returncode == exits.PERSON
+
+
+def test_what_an_unfinished_attempt_left_is_reverted_and_saved_when_the_run_is_abandoned(
+    project: Project,
+) -> None:
+    project.killed("event", 4, *project.run_words())  # ctdd's agent has ended, and nothing is committed
+    assert project.git(project.top, "status", "--porcelain") != ""
+    done = project.cauto("stop", "--abandon")
+    assert (done.returncode, "ctdd: attempt 1 was reverted" in done.stderr) == (0, True), done.stderr
+    assert project.git(project.top, "status", "--porcelain") == ""
+    [patch] = Path(project.logs.folder(project.state().run)).rglob("left.patch")
+    assert "greet.py" in patch.read_text()
 
 
 def test_work_that_was_committed_stays_with_its_decisions_when_the_run_is_abandoned(project: Project) -> None:

@@ -73,11 +73,31 @@ def test_a_rejection_is_shown_with_its_reason_and_how_a_step_runs_again(ran: Pro
     for place, text in spoken(ran).items():
         assert "rejected by Ada (terminal): not like this" in text.replace("\\", ""), place
         assert again in text, place
-    read = ran.command("review")
-    assert "rejected by Ada (terminal): not like this" in read.stdout
+    for command in ("review", "gate"):
+        assert "rejected by Ada (terminal): not like this" in ran.command(command).stdout
+    assert "rejected by Ada (terminal): not like this" in ran.review(answer="")[1]
     # a later yes to the same set counts
     assert ran.review(answer="{digest}")[0] == exits.OK
     assert words(ran)[0] == "confirmed"
+
+
+def test_what_is_to_run_again_is_not_confirmed_before(ran: Project) -> None:
+    assert ran.review("--rerun", "cverify", "--note", "once more")[0] == exits.PERSON
+    code, shown = ran.review()
+    assert (code, "has not reached its gate yet" in shown, "Their digest" in shown) == (
+        exits.PERSON,
+        True,
+        False,
+    )
+    assert words(ran)[::3] == ("waiting", "correctless cauto resume")
+
+
+def test_a_branch_in_another_worktree_is_named_with_its_folder(ran: Project) -> None:
+    ran.git(ran.top, "switch", "-q", "-c", "feature/other")
+    linked = ran.top.parent / "a linked one"
+    ran.git(ran.top, "worktree", "add", "-q", str(linked), "feature/x")
+    [everything] = json.loads(ran.cauto("status", "--all", "--json").stdout)
+    assert everything["next"] == f"cd '{linked}' && correctless review"
 
 
 def test_a_run_that_was_killed_or_failed_names_the_command_that_continues_it(ran: Project) -> None:

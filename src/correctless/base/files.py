@@ -15,8 +15,9 @@ def replace_file(
 
     Without `durable` it is not synced: after a power cut it may be empty and has to be written again.
     """
-    aside = f"{path}.{os.getpid()}.tmp"
-    fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    # A new file under a name that nobody knows: nothing can have been put in its place.
+    aside = f"{path}.{os.urandom(4).hex()}.tmp"
+    fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     try:
         with os.fdopen(fd, "wb") as out:
             out.writelines([data] if isinstance(data, bytes) else data)

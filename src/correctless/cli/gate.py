@@ -10,7 +10,7 @@ import os
 
 from correctless.base import exits
 from correctless.base.exits import Stop
-from correctless.base.text import counted
+from correctless.base.text import counted, one_line
 from correctless.cli import args, typable
 from correctless.project import paths
 from correctless.review import gate
@@ -53,6 +53,9 @@ def main(argv: list[str]) -> int:
         print(typable(f"not ready to publish, the gate is closed: {state.before}"))
     else:
         what = counted(len(state.waiting), "decision needs", "decisions need")
+        if (no := state.rejected) is not None:
+            note = f": {no.note}" if no.note else ""
+            print(one_line(f"rejected by {no.by} ({no.channel}){note}"))
         print(
             typable(f"the gate is closed: {what} your confirmation. Read and answer with: correctless review")
         )

@@ -31,14 +31,13 @@ from correctless.project import git, paths, person
 from correctless.project.git import Repo
 from correctless.project.lock import Lock
 from correctless.project.paths import Logs
-from correctless.review import gate, standing, summary
+from correctless.review import coverage, gate, standing, summary
 from correctless.review import open_set as views
+from correctless.review.coverage import LEAST_DIGITS, SHOWN_DIGITS
 from correctless.review.gate import GateState
 from correctless.review.standing import Standing
 from correctless.runlog.branch import Branch
 from correctless.runlog.fold import checked_state
-
-_DIGEST_DIGITS = 8  # hex digits that you type; the record has the whole digest
 
 
 @click.command(epilog="Example: correctless review    (shows the open set, then asks for your answer)")
@@ -148,9 +147,12 @@ def _show(place: _Place, *, as_json: bool) -> int:
         click.echo(summary.text(views.view_of(branch, state, place.logs), width=width()), nl=False)
         if at.word == "rejected":
             click.echo(typable(f"{one_line(at.why)}. Have a step run again with: {at.next}"))
-        click.echo(typable("To answer, run in your own terminal: correctless review"))
+        answer = standing.command("review", place.remote, checked_state(place.logs.run, branch.events).run)
+        click.echo(typable(f"To answer, run in your own terminal: {answer}"))
         if state.closing is not None and os.environ.get("CLAUDECODE"):
-            click.echo(f"Or type into Claude Code yourself: confirm escalations {state.closing.digest[:12]}")
+            click.echo(
+                f"Or type into Claude Code yourself: confirm escalations {state.closing.digest[:SHOWN_DIGITS]}"
+            )
     return exits.OK if state.open else exits.PERSON
 
 
@@ -159,7 +161,21 @@ def _nothing_open(at: Standing) -> str:
     return typable(f"no decision needs your confirmation{continues}")
 
 
-def _answer(place: _Place, who: str, verdict: _Verdict, store: Callable[[], None] = lambda: None) -> int:
+def answer_here(repo: Repo, *, again: bool) -> int:
+    """Show the open set of this branch and take your answer; with `again` a wrong digest is asked for once more."""
+    logs = paths.logs(repo)
+    with Lock.take(repo, "correctless review"):
+        return _answer(_Place(logs, repo), answering(repo, None), _Verdict(None, False, ""), again=again)
+
+
+def _answer(
+    place: _Place,
+    who: str,
+    verdict: _Verdict,
+    store: Callable[[], None] = lambda: None,
+    *,
+    again: bool = False,
+) -> int:
     logs = place.logs
     branch, state = place.load()
     branch, state = views.close_gate(
@@ -171,27 +187,31 @@ def _answer(place: _Place, who: str, verdict: _Verdict, store: Callable[[], None
     digest = state.closing.digest
     if verdict.confirm is None and not verdict.reject:
         click.echo(summary.text(views.view_of(branch, state, logs), width=width()), nl=False)
-        click.echo(f"\nTheir digest is {digest[:_DIGEST_DIGITS]}...")
+        if state.rejected is not None:
+            click.echo(
+                f"\n{one_line(place.standing(branch, state).why)}. You can still answer in another way."
+            )
+        click.echo(f"\nTheir digest is {digest[:LEAST_DIGITS]}...")
         verdict = _ask(verdict.note)
-        if verdict.confirm and not _names(verdict.confirm, digest):
+        if again and verdict.confirm and not coverage.names(verdict.confirm, digest):
             click.echo(f"'{verdict.confirm}' is not their digest. Once more:")
             verdict = _ask(verdict.note)
     confirm, note = verdict.confirm, verdict.note
     if verdict.reject:
         at = _record(place, digest, "rejected", who, note)[1]
         store()
-        again = f". Have a step run again with: {at.next}" if "--rerun" in at.next else ""
-        click.echo(typable(f"rejected by {who}. The gate stays closed{again}"))
+        rerun_hint = f". Have a step run again with: {at.next}" if "--rerun" in at.next else ""
+        click.echo(typable(f"rejected by {who}. The gate stays closed{rerun_hint}"))
         return exits.PERSON
     if not confirm:
         click.echo(
             typable("nothing was confirmed. The gate stays closed. Answer later with: correctless review")
         )
         return exits.PERSON
-    if not _names(confirm, digest):
+    if not coverage.names(confirm, digest):
         raise Stop(
             exits.PERSON,
-            f"'{confirm}' is not the digest of the open set, which is {digest[:_DIGEST_DIGITS]}. Nothing was confirmed",
+            f"'{confirm}' is not the digest of the open set, which is {digest[:LEAST_DIGITS]}. Nothing was confirmed",
         )
     now, at = _record(place, digest, "escalations", who, note)
     store()  # before the user reads that it counts
@@ -212,10 +232,6 @@ def _record(place: _Place, digest: str, kind: str, who: str, note: str) -> tuple
     branch, state = place.load()
     escalation.answered(place.logs, branch, state, os.environ, utcnow())
     return state, place.standing(branch, state)
-
-
-def _names(typed: str, digest: str) -> bool:
-    return len(typed) >= _DIGEST_DIGITS and digest.startswith(typed.lower())
 
 
 def _ask(note: str) -> _Verdict:

@@ -126,8 +126,8 @@ def drive(
         stopped = RunStopped(stop.code, state.step.name if state.step else None, stop.message)
         escalation.write(ctx, state, stopped)
         log.stop(state, stopped, ended)
-        parked = handover.park_or_release(ctx, log.last or state)
-        notify.about(ctx, replace(state, stopped=stopped), notify_s, parked=parked)
+        ctx.parked = handover.park_or_release(ctx, log.last or state)
+        notify.about(ctx, replace(state, stopped=stopped), notify_s, parked=ctx.parked)
         raise
     except KeyboardInterrupt:
         ended = runner.cut_off(log.last or state, resumable=True)
@@ -144,6 +144,6 @@ def drive(
     finally:
         runner.end()
         machine.close()
-    parked = handover.park_or_release(ctx, state)
-    notify.about(ctx, state, notify_s, parked=parked)
+    ctx.parked = handover.park_or_release(ctx, state)
+    notify.about(ctx, state, notify_s, parked=ctx.parked)
     return state

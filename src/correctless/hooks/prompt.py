@@ -23,10 +23,9 @@ from correctless.project import git, paths, person
 from correctless.project.git import Repo
 from correctless.project.lock import Lock
 from correctless.review import anchors, gate, open_set
+from correctless.review.coverage import LEAST_DIGITS, SHOWN_DIGITS, names
 
 CHANNEL = "prompt"
-DIGEST_DIGITS = 12  # hex digits of a digest that are shown to be typed
-_LEAST = 8
 _AGAIN = 0.3  # seconds until the transcript is read once more: the client writes it while the hook runs
 _ANSWER = re.compile(r"\s*(confirm\s+escalations|approve\s+spec)\s+([0-9a-f]{1,64})\s*\Z", re.IGNORECASE)
 _LARGEST = 1 << 20  # bytes of a file that may be a spec
@@ -82,9 +81,10 @@ def record_answer(
         if os.path.exists(prompt.transcript):  # not at the very first prompt
             with open(prompt.transcript, "rb") as file:
                 client.refuse_scheduled(prompt.text, file)
-    if len(digest) < _LEAST:
+    if len(digest) < LEAST_DIGITS:
         raise Stop(
-            exits.USAGE, f"'{digest}' is too short for a digest. Type at least {_LEAST} characters of it"
+            exits.USAGE,
+            f"'{digest}' is too short for a digest. Type at least {LEAST_DIGITS} characters of it",
         )
     repo = git.find(prompt.cwd)
     who = person.name(repo, env)
@@ -104,10 +104,10 @@ def _confirm(repo: Repo, digest: str, who: str, env: Mapping[str, str], now: dat
     branch, state = open_set.close_gate(logs, branch, state, token=secrets.token_hex(16), now=now, repo=repo)
     if state.open or state.closing is None:
         raise Stop(exits.PERSON, "no decision needs your confirmation")
-    if not state.closing.digest.startswith(digest):
+    if not names(digest, state.closing.digest):
         raise Stop(
             exits.PERSON,
-            f"'{digest}' is not the digest of the open set, which is {state.closing.digest[:DIGEST_DIGITS]}. Nothing was confirmed. "
+            f"'{digest}' is not the digest of the open set, which is {state.closing.digest[:SHOWN_DIGITS]}. Nothing was confirmed. "
             "Read it first: correctless review",
         )
     open_set.answer(logs, state.closing.digest, kind="escalations", by=who, channel=CHANNEL, note="", now=now)
@@ -139,7 +139,7 @@ def _approve(repo: Repo, digest: str, who: str, now: datetime) -> str:
     logs = paths.logs(repo)
     paths.ensure_artifacts(logs)
     open_set.approve_spec(logs, sha, by=who, channel=CHANNEL, now=now)
-    return f"the spec {path} ({sha[:_LEAST]}) is approved by {who}. Start the run with: correctless cauto run --detach --spec {path}"
+    return f"the spec {path} ({sha[:LEAST_DIGITS]}) is approved by {who}. Start the run with: correctless cauto run --detach --spec {path}"
 
 
 def _hashed(repo: Repo) -> Iterator[tuple[str, str]]:

@@ -15,6 +15,7 @@ from correctless.guard import where
 from correctless.project import git, lock, paths
 from correctless.project.paths import Logs
 from correctless.review import gate, open_set, standing
+from correctless.review.coverage import SHOWN_DIGITS
 from correctless.runlog.state import State
 
 _ID = re.compile(r"[0-9A-Za-z-]{8,64}\Z")
@@ -93,6 +94,6 @@ def _message(logs: Logs, state: State, subject: str, more: str = "") -> str:
     what = "can continue" if at.word == "confirmed" else "waits"
     typed = ""
     if at.word == "waiting" and state.gate:
-        typed = f", or type here: confirm escalations {state.gate.digest[:12]}"
+        typed = f", or type here: confirm escalations {state.gate.digest[:SHOWN_DIGITS]}"
     how = "Continue" if "resume" in at.next else "Read and answer"
     return f"correctless: {subject} {what}: {why}{more}\n{how} with: {at.next}{typed}"

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.project import config_faults
+from correctless.project.person import DEFAULT_CHANNELS, Channel
 from correctless.syntax import yaml_text
 from correctless.syntax.yaml_text import Node
 
 PATH = ".correctless/config/correctless.yaml"
 
 Intensity = Literal["standard", "high", "critical"]
-Channel = Literal["terminal", "prompt", "github", "signed", "flag"]
 Argv = Annotated[tuple[str, ...], Field(min_length=1)]
 
 ReachedPath = Annotated[str, Field(pattern=r"^(/|~/).")]
@@ -26,7 +27,21 @@ NO_PARKING = "none"  # as `park`: never, not even in CI
 
 # The checks of these skills when a pipeline names none of its own.
 TESTED = ("ctdd", "simplify", "cquick")
+# Changes that a failed check reverts without a further try, and that may not touch .correctless/.
+UNTRUSTED = ("simplify",)
 REPORTS = {"cverify": ".correctless/reports/{branch_slug}/cverify.md"}
+
+
+def _only(*names: str) -> AfterValidator:
+    """Return a check that a text has no `{word}` but these, which are filled in."""
+
+    def check(text: str) -> str:
+        for word in re.findall(r"\{(\w+)\}", text):
+            if word not in names:
+                raise ValueError(f"has {{{word}}}. filled in: {', '.join(f'{{{name}}}' for name in names)}")
+        return text
+
+    return AfterValidator(check)
 
 
 class _Model(BaseModel):
@@ -39,7 +54,9 @@ class Step(_Model):
     skill: str = Field(min_length=1, description="a skill's name, or plugin:name")
     intensity: tuple[Intensity, ...] | None = Field(None, description="run only at these intensities")
     check: Argv | None = Field(None, description="a command that must succeed after the step")
-    report: str | None = Field(None, description="a file the step must write; {branch_slug} is filled in")
+    report: Annotated[str, _only("branch_slug")] | None = Field(
+        None, description="a file the step must write; {branch_slug} is filled in"
+    )
     agent: str | None = None
     model: str | None = None
     max_minutes: float = Field(120, gt=0)
@@ -63,7 +80,9 @@ class Commands(_Model):
 class Commit(_Model):
     """How the dispatcher commits."""
 
-    message: str = Field("{step}: {title}", description="{step}, {title} and {run} are filled in")
+    message: Annotated[str, _only("step", "title", "run")] = Field(
+        "{step}: {title}", description="{step}, {title} and {run} are filled in"
+    )
     signoff: bool = False
     squash: bool = Field(False, description="the branch is published as one commit")
 
@@ -127,7 +146,7 @@ class Config(_Model):
     agent_readable: tuple[ReachedPath, ...] = Field(
         (), description="files and folders that are hidden from agents otherwise, such as ~/.npmrc"
     )
-    confirm_channels: tuple[Channel, ...] = ("terminal", "prompt", "github", "signed")
+    confirm_channels: tuple[Channel, ...] = Field(DEFAULT_CHANNELS, min_length=1)
     confirmers: tuple[str, ...] = ()
     max_minutes: float = Field(480, gt=0)
     max_usd: float | None = Field(None, gt=0)
@@ -243,8 +262,12 @@ def load(values: Any, *, where: str = PATH, flags: Mapping[str, Any] | None = No
     try:
         return Config.model_validate(_tuples(merged))
     except ValidationError as error:
-        faults = config_faults.describe(error.errors(), _keys)
-        raise Stop(exits.REFUSED, f"{where}: {faults}") from None
+        given = {key for key, value in (flags or {}).items() if value is not None}
+        mine = [each for each in error.errors() if each["loc"] and each["loc"][0] in given]
+        others = [each for each in error.errors() if each not in mine]
+        places = (("on the command line", mine), (where, others))
+        faults = [f"{place}: {config_faults.describe(each, _keys)}" for place, each in places if each]
+        raise Stop(exits.REFUSED, "; ".join(faults)) from None
 
 
 def schema() -> dict[str, Any]:

@@ -52,6 +52,8 @@ def _fault(
         return _EMPTY
     if kind == "model_type" and path and path[-2:-1] == ["steps"]:
         return f"must be keys and values. write: skill: {given if isinstance(given, str) else 'NAME'}"
+    if kind == "value_error":
+        return str(error["ctx"]["error"])
     if kind == "string_pattern_mismatch":
         return "must begin with / or ~/"
     what = _PYDANTIC.sub(lambda found: _TERMS[found[0]], error["msg"]).partition(" or instance of ")[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from correctless.base.exits import Stop
 from correctless.base.files import open_plain
 from correctless.project import git
 from correctless.project.git import Repo
+
+_PAUSES = (0.01, 0.03, 0.1)  # seconds
 
 
 class Lock:
@@ -30,11 +33,16 @@ class Lock:
     def take(cls, repo: Repo, what: str) -> Lock:
         """Return the lock; `what` says what for, in a refusal. Raises: `Stop(75)` that names the holder."""
         fd = open_plain(path(repo), os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(fd)
-            raise Stop(exits.LOCKED, _refusal(repo)) from None
+        # A look at the lock (`is_locked`) has it for a moment, and is no run.
+        for pause in (*_PAUSES, None):
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if pause is None:
+                    os.close(fd)
+                    raise Stop(exits.LOCKED, _refusal(repo)) from None
+                time.sleep(pause)
         lock = cls(fd)
         lock.note(what)
         return lock
@@ -51,7 +59,7 @@ class Lock:
         return cls(fd)
 
     def note(self, what: str, group: int | None = None) -> None:
-        """Write the holder to the file: for people and refusals, never for a decision."""
+        """Write the holder to the file: for refusals, `stop` and `status --follow`, which check that it still lives."""
         text = json.dumps({"pid": os.getpid(), "what": what, "group": group}).encode()
         os.pwrite(self.fd, text, 0)
         os.ftruncate(self.fd, len(text))

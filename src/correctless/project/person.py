@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from typing import Literal
 
 from correctless.base import exits
 from correctless.base.exits import Stop
@@ -20,6 +21,9 @@ from correctless.base.text import hidden
 from correctless.project.git import Repo
 
 MARK = "CORRECTLESS_AGENT"
+Channel = Literal["terminal", "prompt", "github", "signed", "flag"]
+# How an answer may come, unless a configuration says otherwise; `flag` opens no gate by default.
+DEFAULT_CHANNELS: tuple[Channel, ...] = ("terminal", "prompt", "github", "signed")
 _LONGEST = 100  # characters of a name
 
 

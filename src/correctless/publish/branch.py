@@ -28,26 +28,20 @@ def push(
     branch: str,
     protected: Sequence[str] = (),
     expected: str | None,
-    url: str | None = None,
     dry_run: bool = False,
     seconds: float = SECONDS,
 ) -> str:
     """Push exactly HEAD to `branch` of `remote` and return its commit id.
 
     Pushing again is safe. `expected` is the commit the remote's branch must be at, None when the branch must
-    not exist. `protected` are globs beside `PROTECTED` and the remote's own default branch. `url` is the
-    remote's address when the run started. With `dry_run` git only checks and pushes nothing. `seconds` limits
+    not exist. `protected` are globs beside `PROTECTED` and the remote's own default branch. With `dry_run` git only checks and pushes nothing. `seconds` limits
     each call of git.
 
-    Raises: Stop(3) when the name, the remote, its address or its commit is not as expected, or the push
+    Raises: Stop(3) when the name, the remote or its commit is not as expected, or the push
     fails.
     """
     refuse_name(repo, branch)
     refuse_unknown(repo, remote)
-    if url is not None and repo.git("remote", "get-url", "--push", "--", remote) != url:
-        raise Stop(
-            exits.REFUSED, f"the address of remote '{remote}' changed during the run. see git remote -v"
-        )
     if expected is not None and not OID.match(expected):
         raise Stop(
             exits.REFUSED, f"{expected!r} is not a commit id to expect on '{branch}'. give the full id"

@@ -8,11 +8,18 @@ from dataclasses import dataclass
 
 from correctless.decisions.decision import Confirmation
 from correctless.ledger.chain import digest as sha256
+from correctless.project.person import DEFAULT_CHANNELS as DEFAULT_CHANNELS
 from correctless.runlog.branch import Branch
 from correctless.runlog.events import Asking, GateClosed
 
-# `flag` opens nothing unless a configuration says so.
-DEFAULT_CHANNELS = ("terminal", "prompt", "github", "signed")
+LEAST_DIGITS = 8  # hex digits of a digest that an answer must have; the record has the whole digest
+SHOWN_DIGITS = 12  # that are shown to be typed as a prompt
+
+
+def names(typed: str, digest: str) -> bool:
+    """Return whether typed characters are enough of this digest; they may be copied with the dots behind them."""
+    bare = typed.strip().rstrip(".…").lower()
+    return len(bare) >= LEAST_DIGITS and digest.startswith(bare)
 
 
 @dataclass(frozen=True, slots=True)

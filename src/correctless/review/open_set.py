@@ -20,7 +20,7 @@ from correctless.runlog import branch as record
 from correctless.runlog.branch import Branch
 from correctless.runlog.events import fields_of
 from correctless.runlog.fold import checked_state
-from correctless.runlog.state import State
+from correctless.runlog.state import AT_GATE, State
 
 
 def view(logs: Logs) -> summary.SummaryView:
@@ -82,14 +82,16 @@ def close_gate(
     Raises: Stop(10) while the last run has not reached its gate: its later decisions cannot be confirmed in
     advance.
     """
-    if state.closing is not None or state.open:
+    if state.open:
         return branch, state
     run_state = checked_state(logs.run, branch.events)
-    if run_state.unfinished and run_state.phase not in ("consolidated", "closed", "open", "publishing"):
+    if run_state.unfinished and run_state.phase not in AT_GATE:
         raise Stop(
             exits.PERSON,
             f"run {run_state.run} has not reached its gate yet. let it finish first: correctless cauto resume",
         )
+    if state.closing is not None:
+        return branch, state
     if not os.path.lexists(logs.decisions):  # a branch that has no run of its own, and inherits
         ensure_artifacts(logs)
         Ledger(logs.decisions, root=logs.root).create()

@@ -180,7 +180,9 @@ def after(state: State, item: LoggedEvent) -> State:
             _at(state, event.step, event.attempt)
             if event.ok:
                 return replace(state, phase="checked")
-            return replace(state, phase="failing", failed="check", reason=event.detail)
+            # Without costs where only events are counted.
+            costs = (*state.spent[:-1], *(replace(each, outcome="check failed") for each in state.spent[-1:]))
+            return replace(state, phase="failing", failed="check", reason=event.detail, spent=costs)
         case StepFinished():
             _at(state, event.step, event.attempt)
             return _next_step(state, event)

@@ -34,5 +34,7 @@ def status(state: State) -> str:
     if code == exits.PERSON or (state.phase == "closed" and code in (None, exits.INTERRUPTED)):
         return "waiting"
     if state.stopped is not None:
-        return "paused" if state.stopped.code in (exits.PAUSED, exits.INTERRUPTED) else "stopped"
+        return (
+            "paused" if state.stopped.code in (exits.PAUSED, exits.INTERRUPTED, exits.BUDGET) else "stopped"
+        )
     return "running"

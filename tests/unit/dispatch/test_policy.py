@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
+from conftest import Git
+from correctless.dispatch.control import start
 from correctless.dispatch.core import policy
 from correctless.dispatch.core.policy import POLICY
 from correctless.project import config
+from correctless.project.git import find
+from project import Project
 from runs import plan
 
 CONFIG = config.load(None)
@@ -21,6 +28,21 @@ def test_a_plan_of_the_configuration_has_no_changed_key() -> None:
 def test_a_changed_value_is_told_by_its_key(each: policy.PolicyField) -> None:
     value = "off" if each.field == "sandbox" else ("other",)
     assert tuple(policy.changed_keys(plan("ctdd", **FIELDS | {each.field: value}), CONFIG)) == (each.key,)
+
+
+@pytest.mark.parametrize("skill", ["simplify", "correctless:simplify"])
+def test_a_skill_that_must_keep_the_behaviour_is_untrusted_however_it_is_named(
+    scratch_repo: Path, git: Git, skill: str
+) -> None:
+    project = Project(scratch_repo, git, config={"pipelines": {"default": {"steps": [{"skill": skill}, {"skill": "cdocs"}]}}})  # fmt: skip
+    request = start.Request("spec.md", flags={"agent": f"command:{project.agent}"})
+    plan = start.prepare(find(str(project.top)), str(project.top), request, project.env).frozen.plan
+    assert list(plan.left_out.values()) == ["no commands.test proves that it keeps the behaviour"]
+    text = json.dumps({**json.loads((project.top / config.PATH).read_text()), "commands": {"test": ["true"]}})
+    project.write(config.PATH, text)
+    git(project.top, "commit", "-qam", "a test command")
+    plan = start.prepare(find(str(project.top)), str(project.top), request, project.env).frozen.plan
+    assert [step.untrusted for step in plan.steps] == [True, False]
 
 
 @pytest.mark.parametrize(

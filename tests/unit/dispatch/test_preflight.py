@@ -102,6 +102,22 @@ def test_a_push_is_tried_and_nothing_arrives(
     assert git(tmp_path / "origin.git", "branch", "--list", "feature/x") == ""
 
 
+@pytest.mark.parametrize("there", [False, True])
+def test_the_programs_of_pr_and_notify_are_looked_for_before_the_start(
+    scratch_repo: Path, git: Git, tmp_path: Path, there: bool
+) -> None:
+    tool = tmp_path / "tool"
+    if there:
+        tool.write_text("#!/bin/sh\n")
+        tool.chmod(0o755)
+    project = of(scratch_repo, git, pr=[str(tool)], notify=[str(tool)])
+    request = start.Request("spec.md", flags={"agent": f"command:{project.agent}"})
+    ready = start.prepare(find(str(project.top)), str(project.top), request, project.env)
+    looked = {p.what: p for p in (prove() for prove in proofs(ready, project.env)) if "command of" in p.what}
+    command, told = looked[f"the command of pr, {tool}"], looked[f"the command of notify, {tool}"]
+    assert (command.ok, told.ok, told.warning) == (there, True, not there)
+
+
 @pytest.mark.real
 @pytest.mark.parametrize(("reply", "said"), [(Reply("OK"), ""), (Reply("no", status=401), "authentication")])
 def test_one_turn_of_the_real_client_is_tried(scratch_repo: Path, git: Git, reply: Reply, said: str) -> None:
@@ -158,8 +174,8 @@ def test_where_something_fails_no_run_starts_and_everything_that_failed_is_told(
     done = project.cauto(*WORDS, "--agent", f"command:{project.agent}")
     assert done.returncode == 3
     failed = [line for line in done.stderr.splitlines() if line.startswith("FAILED")]
-    assert len(failed) == 2  # the tests, and the push
-    assert re.search(r"the old bug \(its output: .*\) \(and 1 more\)", done.stderr.splitlines()[-1])
+    assert len(failed) == 3  # the tests, the push, and the program of pr
+    assert re.search(r"the old bug \(its output: .*\) \(and 2 more\)", done.stderr.splitlines()[-1])
     assert "--no-check" in done.stderr.splitlines()[-1]
     assert not os.path.exists(project.logs.run)
     assert not project.ran()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from conftest import Git
@@ -85,10 +87,21 @@ def prepared(project: Project) -> start.Ready:
     return start.prepare(find(str(project.top)), str(project.top), request, project.env)
 
 
+def test_a_spec_that_no_commit_has_is_refused(scratch_repo: Path, git: Git) -> None:
+    project = Project(scratch_repo, git)
+    (project.top / ".git/info/exclude").write_text("private.md\n")
+    project.write("private.md", "# A\n\n- R-001: x\n")
+    request = start.Request("private.md", flags={"agent": f"command:{project.agent}"})
+    with pytest.raises(
+        Stop, match=r"the spec private\.md is not in the last commit.* git add -f private\.md"
+    ):
+        start.prepare(find(str(project.top)), str(project.top), request, project.env)
+
+
 def test_no_run_starts_on_a_misspelled_rule_and_one_without_rules_is_warned_about(
-    scratch_repo: object, git: Git
+    scratch_repo: Path, git: Git
 ) -> None:
-    project = Project(scratch_repo, git)  # type: ignore[arg-type]
+    project = Project(scratch_repo, git)
     assert start.spec_warning(prepared(project)) == ""
     for text in ("# Greeting\n\n- R-1: greet() says hello.\n", "# Greeting\n\nIt says hello.\n"):
         project.write("spec.md", text)

@@ -22,6 +22,7 @@ import corpus
 from conftest import Git
 from correctless.base import exits
 from correctless.guard import call as guard_call
+from correctless.guard.call import NAMES
 from correctless.guard.judge import denial
 from correctless.guard.shell import UnreadableError, pipelines
 from guard_calls import CALLS, DIGEST, LOG, RUN, Call
@@ -348,6 +349,18 @@ def test_beside_a_run_a_broken_guard_blocks_what_names_something_of_it(
     assert done.returncode == 2, done
     if "reads" not in how:  # what it has read is gone
         assert door(told("Bash", {"command": "ls"}, below), below, env).returncode == 0
+
+
+@pytest.mark.parametrize("name", [*NAMES, b".CORR", b"cor'rect'less", b"\\u0063"])
+def test_beside_a_run_a_broken_guard_names_what_a_working_one_looks_for(
+    under_way: Path, tmp_path: Path, name: bytes
+) -> None:
+    env = broken(tmp_path, "it fails")
+    (tmp_path / "bin" / "tr").symlink_to(str(shutil.which("tr")))  # as on every machine
+    said = told("Bash", {"command": f"echo x{name.decode()}x"}, under_way)
+    assert door(said, under_way, env).returncode == 2
+    away = json.dumps({"transcript_path": "/home/ada/.claude/projects/x.jsonl", **json.loads(told("Bash", {"command": "ls"}, under_way))})  # fmt: skip
+    assert door(away.encode(), under_way, env).returncode == 0
 
 
 def test_a_broken_guard_in_a_linked_worktree_looks_at_the_runs_of_the_main_one(

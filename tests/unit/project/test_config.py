@@ -88,6 +88,9 @@ def test_a_file_may_be_empty_and_words_are_what_every_yaml_reads() -> None:
         ("keep_awake: 1", "'keep_awake' must be true or false"),
         ("max_usd: '3'", "'max_usd' must be a number"),
         ("agent_writable: [x]", "'agent_writable.0' must begin with / or ~/"),
+        ("confirm_channels: []", "'confirm_channels' must not be empty"),
+        ("commit: {message: '{stp}: x'}", "'commit.message' has {stp}. filled in: {step}, {title}, {run}"),
+        ("pipelines: {a: {steps: [{skill: x, report: 'r/{branch}.md'}]}}", "'pipelines.a.steps.0.report' has {branch}. filled in: {branch_slug}"),
         ("labels: {a: 1}", "'labels.a' must be a string"),
         ("intensty: high", "'intensty' is not a key. did you mean intensity"),
         ("commit: {squach: true}", "'commit.squach' is not a key. did you mean squash"),
@@ -97,6 +100,14 @@ def test_a_fault_says_in_the_words_of_yaml_what_to_write(text: str, fault: str) 
     with pytest.raises(Stop) as stop:
         load(parse(text.encode()))
     assert stop.value.message == f"{config.PATH}: {fault}"
+
+
+def test_a_faulty_flag_is_not_blamed_on_the_file() -> None:
+    with pytest.raises(Stop) as stop:
+        load({"intensty": "high"}, flags={"pr": "skpi", "agent": None})
+    assert stop.value.message == (
+        f"on the command line: 'pr' must be 'gh' or 'skip', or must be a list. write: [skpi]; {config.PATH}: 'intensty' is not a key. did you mean intensity"
+    )
 
 
 def test_unknown_pipelines_name_those_there_are() -> None:

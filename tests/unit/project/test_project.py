@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -172,11 +173,28 @@ def test_a_patch_holds_everything_and_reset_keeps_what_git_ignores(scratch_repo:
 def test_replace_file_leaves_the_old_one_when_it_can_not_write(tmp_path: Path) -> None:
     path = tmp_path / "f"
     replace_file(str(path), b"old")
-    (tmp_path / f"f.{os.getpid()}.tmp").symlink_to(tmp_path / "victim")
-    with pytest.raises(OSError):
-        replace_file(str(path), b"new")
+
+    def broken() -> Iterator[bytes]:
+        yield b"ne"
+        raise OSError("the disk is gone")
+
+    with pytest.raises(OSError, match="the disk is gone"):
+        replace_file(str(path), broken())
     assert path.read_bytes() == b"old"
-    assert not (tmp_path / "victim").exists()
+    assert os.listdir(tmp_path) == ["f"]
+
+
+def test_replace_file_writes_to_no_name_that_somebody_could_know(tmp_path: Path) -> None:
+    """A link, a pipe or another file in the place of its temporary file would be followed, waited for or cut."""
+    names: list[str] = []
+
+    def looked() -> Iterator[bytes]:
+        names.extend(set(os.listdir(tmp_path)) - {"f"})
+        yield b"new"
+
+    for _ in range(2):
+        replace_file(str(tmp_path / "f"), looked())
+    assert len(set(names)) == 2
 
 
 def test_a_worktree_with_anything_in_it_is_not_clean(scratch_repo: Path, git: Git) -> None:

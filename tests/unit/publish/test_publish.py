@@ -482,18 +482,6 @@ def test_an_address_that_runs_a_program_is_not_used(scratch_repo: Path, remote: 
     assert not (scratch_repo / "pwned").exists()
 
 
-def test_an_address_that_changed_since_the_start_is_refused(
-    scratch_repo: Path, remote: Path, tmp_path: Path, git: Any
-) -> None:
-    other = tmp_path / "other.git"
-    git(tmp_path, "init", "-q", "--bare", str(other))
-    git(scratch_repo, "config", f"url.{other}.pushInsteadOf", str(remote))
-    with pytest.raises(Stop) as stop:
-        push(scratch_repo, url=str(remote))
-    assert "changed during the run" in stop.value.message
-    assert refs(other, git) == {}
-
-
 def test_a_refusal_by_the_remote_is_told_in_its_words(scratch_repo: Path, remote: Path) -> None:
     script = remote / "hooks" / "pre-receive"
     script.parent.mkdir(exist_ok=True)

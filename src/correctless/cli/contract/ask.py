@@ -27,6 +27,11 @@ from correctless.runcontract.ledger.case import DENY
 from correctless.runcontract.ledger.records import ALL, Pin, Record
 from correctless.runcontract.ledger.store import ContractSnapshot
 
+_BEFORE_PIN = {
+    "draft": "Show it to the operator first: correctless contract surface",
+    "surfaced": "Answer an ask first: correctless contract answer ID --granted",
+}
+
 
 @click.command(epilog="Example: correctless contract pin")
 @run_option
@@ -40,12 +45,12 @@ def pin(run_id: str | None) -> int:
             why = f": {state.why}" if state.why else ""
             raise Stop(
                 exits.PERSON,
-                f"the contract is {state.phase}{why}. Answer it first: correctless contract answer",
+                f"the contract is {state.phase}{why}. {_BEFORE_PIN.get(state.phase, 'Draft another: correctless contract new')}",
             )
         if not state.answers.granted:
             raise Stop(
                 exits.PERSON,
-                "nothing was granted, so there is nothing to pin. Grant an ask: correctless contract answer",
+                "nothing was granted, so there is nothing to pin. Grant an ask: correctless contract answer ID --granted",
             )
         if state.pin_live and state.pinned == document.digest:
             return []

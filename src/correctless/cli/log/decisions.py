@@ -196,12 +196,10 @@ def repair(log: str | None, as_json: bool) -> int:
     A torn last line is cut off and kept. A damaged log is kept whole, and the new one begins with a deferred entry
     that names what was lost. The gate stays closed until you confirm that entry.
     """
+    from correctless.project import person
     from correctless.review.repair import repair as repaired
 
-    if writer.AGENT in os.environ:
-        raise Stop(
-            exits.REFUSED, "an agent cannot repair the log. Leave it to the operator who started the run"
-        )
+    person.refuse_agents(os.environ)
     repo, logs = writer.whereabouts(log, os.getcwd())
     with writer.hold_off_runs(repo, logs):
         done = repaired(logs, utcnow(), os.environ)

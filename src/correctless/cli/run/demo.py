@@ -16,7 +16,7 @@ from correctless.base.clock import timestamp, utcnow
 from correctless.base.exits import Stop
 from correctless.cli import typable
 from correctless.cli.display import progress
-from correctless.cli.review import review
+from correctless.cli.review import answer_here
 from correctless.cli.run.drive import drive
 from correctless.decisions.decision import Confirmation
 from correctless.demo import make_repository
@@ -65,7 +65,7 @@ def demo(folder: str | None) -> int:
         return exits.PERSON
     try:
         with chdir(scratch.path):
-            answered = int(review.main(args=[], standalone_mode=False))
+            answered = answer_here(repo, again=True)
     except Stop as stop:
         click.echo(typable(stop.message), err=True)
         answered = stop.code

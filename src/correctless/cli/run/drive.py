@@ -20,7 +20,7 @@ from correctless.dispatch import loop
 from correctless.dispatch.core.context import RunContext
 from correctless.dispatch.finish.pull_request import BODY
 from correctless.review import open_set as views
-from correctless.review import summary
+from correctless.review import standing, summary
 
 
 def drive(
@@ -46,7 +46,8 @@ def drive(
     if show:
         watch.out(summary.text(views.view(ctx.logs), width=width()).removesuffix("\n"))
     if state.stopped is not None:
-        raise Stop(state.stopped.code, typable(state.stopped.reason, ctx.repo.top))
+        elsewhere = f". In any clone: {standing.next_command(state, ctx.parked)}" if ctx.parked else ""
+        raise Stop(state.stopped.code, typable(state.stopped.reason + elsewhere, ctx.repo.top))
     if state.phase != "complete":
         message = f"run {state.run} did not end. Look at it with: correctless cauto status"
         raise Stop(exits.REFUSED, typable(message, ctx.repo.top))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -49,7 +50,7 @@ def status(everything: bool, as_json: bool, follow: bool) -> int:
     states = [(logs, views.state_of(logs)) for logs in chosen]
     places = repo.worktrees()
     values = [
-        _values(logs, state, None if everything else repo, living=lock.is_branch_locked(state.branch, places))
+        _values(logs, state, None if everything else repo, places)
         for logs, state in states
         if not everything or state.plan is not None  # not a branch with only decisions written by hand
     ]
@@ -79,7 +80,8 @@ def _follow(repo: Repo, watcher: Watcher, *, as_json: bool) -> int:
     return exits.OK
 
 
-def _values(logs: Logs, state: State, repo: Repo | None, *, living: bool) -> dict[str, Any]:
+def _values(logs: Logs, state: State, repo: Repo | None, places: Mapping[str, str]) -> dict[str, Any]:
+    living = lock.is_branch_locked(state.branch, places)
     at, inherited = standing.of(state, living=living), ""
     if repo is not None or at.word == "waiting":
         try:
@@ -89,7 +91,9 @@ def _values(logs: Logs, state: State, repo: Repo | None, *, living: bool) -> dic
         else:
             at = standing.of(state, now, living=living)
             inherited = progress.inherits(now.waiting) if repo is not None else ""
-    return progress.status_values(state, replace(at, next=typable(f": {at.next}")[2:]), inherited)
+    return progress.status_values(
+        state, replace(at, next=typable(f": {at.next}", places.get(state.branch, ""))[2:]), inherited
+    )
 
 
 def completion_line(state: State) -> str:

@@ -18,7 +18,7 @@ from correctless.dispatch.core.frozen_files import FrozenPlan
 from correctless.dispatch.tell import notify
 from correctless.lint import rules
 from correctless.project import plugins
-from correctless.project.config import REPORTS, TESTED, Config, Step
+from correctless.project.config import REPORTS, TESTED, UNTRUSTED, Config, Step
 from correctless.project.git import Repo
 from correctless.project.paths import slug
 from correctless.runlog.plan import Plan, PlannedStep
@@ -155,7 +155,7 @@ def refuse(stated: SkillContract) -> None:
 def _left_out(step: Step, config: Config) -> str:
     if step.intensity is not None and config.intensity not in step.intensity:
         return f"not at intensity {config.intensity}"
-    if step.skill == "simplify" and step.check is None and config.commands.test is None:
+    if step.skill.rpartition(":")[2] in UNTRUSTED and step.check is None and config.commands.test is None:
         return "no commands.test proves that it keeps the behaviour"
     return ""
 
@@ -179,7 +179,7 @@ def _planned(
     return PlannedStep(
         name=name,
         files={path: sha256(data) for path, data in sorted(of_skill.items())},
-        untrusted=step.skill == "simplify",
+        untrusted=skill in UNTRUSTED,
         tools=tools,
         check=step.check or (config.commands.test if skill in TESTED else None),
         report=report.replace("{branch_slug}", branch_slug) if report else None,

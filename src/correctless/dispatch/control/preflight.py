@@ -6,6 +6,7 @@ A trial tells more than a look: a login may have expired, a test command may fai
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +23,7 @@ from correctless.dispatch.core.context import place_of, sandbox_for
 from correctless.dispatch.finish.pull_request import expected, github
 from correctless.dispatch.parking import remote_ref
 from correctless.dispatch.step.check import run
+from correctless.dispatch.tell import notify
 from correctless.github.client import first_line
 from correctless.project.git import push_urls
 from correctless.publish.branch import push
@@ -79,8 +81,12 @@ def proofs(ready: Ready, env: Mapping[str, str]) -> Iterator[Callable[[], Proof]
         yield partial(_push, ready)
     if plan.park is not None:
         yield partial(_park, ready, plan.park)
-    if plan.pr[0] == "gh":
+    if plan.pr == ("gh",):
         yield partial(_login, ready, env)
+    elif plan.pr != ("skip",):
+        yield partial(_command, ready, env)
+    if plan.notify is not None:
+        yield partial(_notification, ready, env)
     for step in {step.agent: step for step in reversed(plan.steps)}.values():
         yield partial(_turn, ready, env, step)
         if agents.named(step.agent, ready.repo.top).takes_recorder:
@@ -189,6 +195,24 @@ def _login(ready: Ready, env: Mapping[str, str]) -> Proof:
     except Stop as stop:
         return Proof("gh auth status", stop.message, "run gh auth login, or use --pr skip")
     return Proof("gh auth status", "logged in")
+
+
+def _command(ready: Ready, env: Mapping[str, str]) -> Proof:
+    """Look for the program that opens the pull request: it is missed only after hours."""
+    program = ready.frozen.plan.pr[0]
+    what = f"the command of pr, {program}"
+    path = os.path.join(ready.repo.top, program) if os.sep in program else program
+    if shutil.which(path, path=env.get("PATH", "")) is None:
+        return Proof(what, "not found, or it can't be executed", "install it, or name its path")
+    return Proof(what, "exists; it was not started")
+
+
+def _notification(ready: Ready, env: Mapping[str, str]) -> Proof:
+    plan = ready.frozen.plan
+    what = f"the command of notify, {plan.notify[0] if plan.notify else ''}"
+    if fault := notify.fault(plan, ready.repo, env):
+        return Proof(what, fault, warning=True)
+    return Proof(what, "exists; try it with: correctless cauto check --notify")
 
 
 def _turn(ready: Ready, env: Mapping[str, str], step: PlannedStep) -> Proof:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -218,6 +219,12 @@ def _spec(repo: Repo, cwd: str, named: str) -> tuple[str, bytes]:
         raise Stop(
             exits.REFUSED,
             f"the spec {named} is empty. write what is to be built, with rules R-001, R-002, ...",
+        )
+    if repo.file_at("HEAD", inside) is None:
+        raise Stop(
+            exits.REFUSED,
+            f"the spec {named} is not in the last commit, so nobody could read later what was approved. "
+            f"commit it: git add -f {shlex.quote(inside)} && git commit",
         )
     if meant := spec_rules.misspelled(data.decode("utf-8", "replace")):
         line, text = meant

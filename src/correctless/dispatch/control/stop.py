@@ -67,7 +67,7 @@ def _end_holder(repo: Repo) -> str:
 def abandon(ctx: RunContext, tell: Tell, *, by: str) -> State:
     """End an unfinished run for good.
 
-    What its finished steps committed stays; an attempt under way is superseded.
+    What its finished steps committed stays; an attempt under way is reverted, and its changes are saved as a patch.
     """
     state = checked_state(ctx.logs.run, record.load(ctx.logs).events)
     if not state.unfinished:
@@ -100,7 +100,12 @@ def _under_way(ctx: RunContext, state: State) -> Event | None:
     if state.phase == "checked" and work.has_trailers(ctx, marks):
         head = ctx.decisions.head()  # it was committed, and only its event is missing
         return StepFinished(state.step.name, state.attempt, ctx.repo.head(), head.seq, head.sha256)
-    return AttemptFailed(state.step.name, state.attempt, "abandoned", False, None)
+    try:
+        return work.discard(ctx, state, counted=False, reason="abandoned")
+    except Stop as stop:
+        left = f"{ctx.repo.top} still has the changes of an unfinished attempt: {stop.message}"
+        ctx.activity(Activity("warning", one_line(left, 1000)))
+        return AttemptFailed(state.step.name, state.attempt, "abandoned", False, None)
 
 
 def _holds(pid: int, path: str) -> bool:

@@ -119,15 +119,16 @@ def _text(ctx: RunContext, state: State) -> tuple[str, str]:
         summary_markdown=summary.markdown(open_set.view_of(branch, status, ctx.logs)),
         spec_title=title,
         rules=spec_text.rule_texts(spec),
-        verification=_verification(state),
+        verification=_verification(ctx.repo, state),
         heads={"decisions": branch.decisions_head, "run": Head(branch.run_head.seq, branch.run_head.sha256)},
     )
     return title, text
 
 
-def _verification(state: State) -> str:
+def _verification(repo: Repo, state: State) -> str:
     done = [item.step for item in state.finished]
-    reports = [step.report for step in plan_of(state).steps if step.report and step.name in done]
+    named = [step.report for step in plan_of(state).steps if step.report and step.name in done]
+    reports = [report for report in named if repo.file_at("HEAD", report) is not None]
     checked = [step.name for step in plan_of(state).steps if step.check and step.name in done]
     parts = []
     if checked:

@@ -85,12 +85,13 @@ def release(repo: Repo, remote: str, run: str) -> None:
 def fetched(repo: Repo, remote: str, run: str, env: Mapping[str, str]) -> Iterator[FetchedRun]:
     """Fetch a run from a remote and check it; its logs are in a temporary folder. Raises: `Stop(3)` when it is invalid."""
     remote_ref.ref(run)
+    protected = _protected_here(repo, remote)
     parked = remote_ref.fetch(repo, remote, run)
     with tempfile.TemporaryDirectory(prefix="correctless-") as folder:
         try:
             files = remote_ref.files(repo, parked)
             checked = parcel.check(files, run=run, parent=parked.parent, repo=repo, env=env, folder=folder)
-            _refuse_protected(repo, remote, checked.plan)
+            refuse_protected(checked.plan.branch, protected)
         except Stop as stop:
             raise Stop(
                 exits.REFUSED,
@@ -268,12 +269,12 @@ def _holder_error(remote: str, run: str, holder: ParkHolder) -> Stop:
     )
 
 
-def _refuse_protected(repo: Repo, remote: str, plan: Plan) -> None:
-    # The parked plan's protected branches are the remote's; those of this clone count as well.
+def _protected_here(repo: Repo, remote: str) -> tuple[str, ...]:
+    """Return the branches that this clone protects, beside those of the parked plan."""
     data = repo.file_at("HEAD", config.PATH)
     protected = config.load(config.parse(data)).protected if data is not None else ()
     default = repo.default_branch(remote)
-    refuse_protected(plan.branch, (*protected, *((default,) if default else ())))
+    return (*protected, *((default,) if default else ()))
 
 
 def _refuse_other_branch(repo: Repo, branch: str, head: str) -> None:

@@ -76,9 +76,9 @@ def fingerprint(ctx: RunContext, state: State) -> str:
 def review_entries(ctx: RunContext, state: State) -> Iterator[tuple[str, str, str]]:
     """Yield what `clear` found in this attempt, as entries for your review."""
     step, folder = step_of(state).name, ctx.folder(attempt_of(state))
-    if lines := _lines(os.path.join(folder, LIST)):
+    if lines := _lines(ctx, os.path.join(folder, LIST)):
         yield _moved_entry(ctx, step, folder, lines)
-    if hidden := _lines(os.path.join(folder, HIDDEN)):
+    if hidden := _lines(ctx, os.path.join(folder, HIDDEN)):
         what = f"{step} hid tracked files from git by marks in its index"
         applied = f"compared and kept all the same: {', '.join(dict.fromkeys(hidden))}"
         yield "git-hidden", what, applied
@@ -92,12 +92,17 @@ def _moved_entry(ctx: RunContext, step: str, folder: str, lines: Sequence[str]) 
     return "set-aside", what, f"moved out of the worktree, and in no commit: see {path}"
 
 
-def _lines(path: str) -> list[str]:
+def _lines(ctx: RunContext, path: str) -> list[str]:
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read(1 << 20).splitlines()
-    except OSError:
+        return below.read(path, 1 << 20, root=ctx.root).decode("utf-8", "replace").splitlines()
+    except FileNotFoundError:
         return []
+    except OSError as error:
+        raise Stop(
+            exits.REFUSED,
+            f"{one_line(path)} can't be read: {error.strerror}. see what is in its place, "
+            "then continue with: correctless cauto resume",
+        ) from None
 
 
 def _note_hidden(ctx: RunContext, state: State, paths: Sequence[str]) -> None:

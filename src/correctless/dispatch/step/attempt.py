@@ -109,7 +109,7 @@ class Runner:
         ctx, step = self.ctx, step_of(state)
         self._refuse_orphans(state)
         folder = ctx.folder(attempt_of(state))
-        nonce = work.read(os.path.join(folder, _NONCE))
+        nonce = work.read(ctx, os.path.join(folder, _NONCE))
         fault = ""
         if state.phase == "suspended" and ctx.repo.fingerprint() != state.left:
             fault = "the worktree has changed since the agent was interrupted"
@@ -124,7 +124,7 @@ class Runner:
         self._earlier_answer = before or b""
         # While an agent lives, its nonce is not on disk.
         prompts = [name for name in os.listdir(folder) if name.startswith("prompt")]
-        self._earlier_prompts = {name: work.read(os.path.join(folder, name)) for name in prompts}
+        self._earlier_prompts = {name: work.read(ctx, os.path.join(folder, name)) for name in prompts}
         for name in (_NONCE, *prompts):
             os.unlink(os.path.join(folder, name))
         self._prepare_sandbox(state)
@@ -284,7 +284,7 @@ class Runner:
         if state.answer_sha256 in ("", sha256(b"")):
             return b""
         folder = self.ctx.folder(attempt_of(state))
-        answer = work.read(os.path.join(folder, "answer.md"))
+        answer = work.read(self.ctx, os.path.join(folder, "answer.md"))
         return answer if sha256(answer) == state.answer_sha256 else None
 
     def _write_answer(self, state: State, answer: bytes) -> None:

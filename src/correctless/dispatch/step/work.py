@@ -40,7 +40,7 @@ def take_decisions(ctx: RunContext, state: State) -> DecisionsTaken | AttemptFai
     """Read the answer, save what is unreadable, append every decision; their keys make it repeatable."""
     step = step_of(state)
     folder = ctx.folder(attempt_of(state))
-    nonce = read(os.path.join(folder, "nonce"))
+    nonce = read(ctx, os.path.join(folder, "nonce"))
     known = ctx.decisions.of_attempt(attempt_of(state))
     calls = [each for each in known if each.source == "tool"]
     # Not those that a try before a crash appended of this answer: their keys will match.
@@ -83,7 +83,7 @@ def _captured(
     step = step_of(state)
     folder = ctx.folder(attempt_of(state))
     contract = frozen_files.read_skill(ctx.logs, state.run, step)
-    answer = read(os.path.join(folder, "answer.md"))
+    answer = read(ctx, os.path.join(folder, "answer.md"))
     if sha256(answer) != state.answer_sha256:
         return None
     try:
@@ -363,9 +363,9 @@ def _synthesized(decision: Decision) -> bool:
     return decision.source == "synthesized" and not is_answer(decision)
 
 
-def read(path: str) -> bytes:
+def read(ctx: RunContext, path: str) -> bytes:
     """Return a file of an attempt, at most one byte over the limit; empty when it cannot be read."""
     try:
-        return below.read(path, MAX_ANSWER + 1)
+        return below.read(path, MAX_ANSWER + 1, root=ctx.root)
     except OSError:
         return b""  # detected by its hash: an attempt's nonce is never empty

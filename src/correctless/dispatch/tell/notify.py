@@ -121,14 +121,21 @@ def refuse_inside(argv: Sequence[str] | None, repo: Repo) -> None:
             raise Stop(exits.REFUSED, f"notify: '{one_line(arg)}' is where agents write ({repo.top}). {fix}")
 
 
+def fault(plan: Plan, repo: Repo, env: Mapping[str, str]) -> str:
+    """Return why the command cannot be found, "" where it can, or where none is configured."""
+    if plan.notify is None:
+        return ""
+    try:
+        _program(plan.notify, repo, env)
+    except Stop as stop:
+        return stop.message
+    return ""
+
+
 def forewarn(ctx: RunContext, plan: Plan) -> None:
     """Warn at the start of a run when the command cannot be found."""
-    if plan.notify is None:
-        return
-    try:
-        _program(plan.notify, ctx.repo, ctx.env)
-    except Stop as stop:
-        ctx.activity(Activity("warning", stop.message))
+    if why := fault(plan, ctx.repo, ctx.env):
+        ctx.activity(Activity("warning", why))
 
 
 def about_wait(ctx: RunContext, state: State, wait: Wait, wall_s: float) -> None:

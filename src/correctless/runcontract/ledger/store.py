@@ -102,9 +102,13 @@ def runs(home: str) -> tuple[str, ...]:
 
 def named(home: str, run: str | None) -> ContractFiles:
     """Return the run with this id, by default the only pinned one, else the only one. `Stop(3)` if unclear."""
-    if run is not None:
-        return files_of(home, run)
     every = runs(home)
+    if run is not None:
+        files = files_of(home, run)
+        if run not in every:
+            known = ", ".join(every) or "none"
+            raise Stop(exits.REFUSED, f"no contract '{run}' found. known: {known}")
+        return files
     pinned = [name for name in every if os.path.lexists(ContractFiles(home, name).pinned)]
     for names in (pinned, every):
         if len(names) == 1:
