@@ -34,6 +34,9 @@ _MAX_PATH = 100  # bytes; the kernel takes 104 to 108 in a socket's address
 _TOKEN_SECONDS = 30.0
 
 
+MISSING = "the MCP SDK is missing, so decisions come by the block alone. install it: pip install 'correctless[claude]'"
+
+
 def available() -> bool:
     """Return whether the MCP SDK (the extra `claude`) is installed."""
     return importlib.util.find_spec("mcp") is not None

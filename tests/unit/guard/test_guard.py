@@ -244,7 +244,7 @@ _FENCE = re.compile(r"^```(?:bash|sh|shell|zsh|console)\n(.*?)^```", re.MULTILIN
 
 @pytest.mark.campaign
 def test_commands_of_real_skills_are_all_read_and_none_is_denied_where_no_run_is(
-    quiet: Path, tmp_path: Path
+    quiet: Path, tmp_path: Path, bare: Path
 ) -> None:
     commands = [
         found[1]
@@ -283,6 +283,15 @@ def door(
 ORDINARY = [each for each in CALLS if each.when == "never"]
 
 
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The guard's door in a checkout that has no environment yet: it takes the Python on PATH."""
+    top = tmp_path_factory.mktemp("bare")
+    (top / "scripts").mkdir()
+    shutil.copytree(ROOT / "src/correctless/guard", top / "src/correctless/guard")
+    return Path(shutil.copy(DOOR, top / "scripts/guard"))
+
+
 def broken(tmp_path: Path, how: str) -> dict[str, str]:
     """An environment in which the guard's interpreter is broken in one way."""
     folder = tmp_path / "bin"
@@ -317,18 +326,36 @@ def test_the_door_says_why_and_ends_with_2(quiet: Path) -> None:
     assert door(told("Bash", {"command": "ls"}, quiet), quiet).returncode == 0
 
 
+def test_the_environments_own_python_is_taken_before_that_of_path(
+    quiet: Path, tmp_path: Path, bare: Path
+) -> None:
+    top = tmp_path / "checkout"
+    shutil.copytree(bare.parents[1], top)
+    own = top / ".venv/bin/python"
+    own.parent.mkdir(parents=True)
+    own.write_text(f'#!/bin/sh\n: >{tmp_path}/taken\nexec {sys.executable} "$@"\n')
+    own.chmod(0o755)
+    done = door(told("Bash", {"command": f"rm {LOG}"}, quiet), quiet, broken(tmp_path, "it fails"), path=top / "scripts/guard")  # fmt: skip
+    assert (done.returncode, "it is broken" in done.stderr) == (2, False)
+    assert (tmp_path / "taken").exists()
+
+
 @pytest.mark.parametrize("how", BROKEN)
-def test_where_no_run_ever_was_a_broken_guard_stops_nothing(quiet: Path, tmp_path: Path, how: str) -> None:
+def test_where_no_run_ever_was_a_broken_guard_stops_nothing(
+    quiet: Path, tmp_path: Path, how: str, bare: Path
+) -> None:
     env = broken(tmp_path, how)
     assert len(ORDINARY) >= 30
     for each in ORDINARY:
-        done = door(told(each.tool, each.given, quiet), quiet, env)
+        done = door(told(each.tool, each.given, quiet), quiet, env, path=bare)
         assert done.returncode == 0, (each, done.stderr)
 
 
 @pytest.mark.parametrize("how", BROKEN)
-def test_in_an_agent_a_broken_guard_blocks_every_call(quiet: Path, tmp_path: Path, how: str) -> None:
-    done = door(told("Bash", {"command": "ls"}, quiet), quiet, {**broken(tmp_path, how), **AGENT})
+def test_in_an_agent_a_broken_guard_blocks_every_call(
+    quiet: Path, tmp_path: Path, how: str, bare: Path
+) -> None:
+    done = door(told("Bash", {"command": "ls"}, quiet), quiet, {**broken(tmp_path, how), **AGENT}, path=bare)
     assert done.returncode == 2
     assert "it is broken" in done.stderr
 
@@ -340,38 +367,38 @@ def test_a_call_that_never_arrived_is_not_let_through_in_an_agent(quiet: Path) -
 
 @pytest.mark.parametrize("how", BROKEN)
 def test_beside_a_run_a_broken_guard_blocks_what_names_something_of_it(
-    under_way: Path, tmp_path: Path, how: str
+    under_way: Path, tmp_path: Path, how: str, bare: Path
 ) -> None:
     env = broken(tmp_path, how)
     below = under_way / "src"
     below.mkdir()
-    done = door(told("Bash", {"command": f"rm ../{LOG}"}, below), below, env)
+    done = door(told("Bash", {"command": f"rm ../{LOG}"}, below), below, env, path=bare)
     assert done.returncode == 2, done
     if "reads" not in how:  # what it has read is gone
-        assert door(told("Bash", {"command": "ls"}, below), below, env).returncode == 0
+        assert door(told("Bash", {"command": "ls"}, below), below, env, path=bare).returncode == 0
 
 
 @pytest.mark.parametrize("name", [*NAMES, b".CORR", b"cor'rect'less", b"\\u0063"])
 def test_beside_a_run_a_broken_guard_names_what_a_working_one_looks_for(
-    under_way: Path, tmp_path: Path, name: bytes
+    under_way: Path, tmp_path: Path, name: bytes, bare: Path
 ) -> None:
     env = broken(tmp_path, "it fails")
     (tmp_path / "bin" / "tr").symlink_to(str(shutil.which("tr")))  # as on every machine
     said = told("Bash", {"command": f"echo x{name.decode()}x"}, under_way)
-    assert door(said, under_way, env).returncode == 2
+    assert door(said, under_way, env, path=bare).returncode == 2
     away = json.dumps({"transcript_path": "/home/ada/.claude/projects/x.jsonl", **json.loads(told("Bash", {"command": "ls"}, under_way))})  # fmt: skip
-    assert door(away.encode(), under_way, env).returncode == 0
+    assert door(away.encode(), under_way, env, path=bare).returncode == 0
 
 
 def test_a_broken_guard_in_a_linked_worktree_looks_at_the_runs_of_the_main_one(
-    under_way: Path, git: Git, tmp_path: Path
+    under_way: Path, git: Git, tmp_path: Path, bare: Path
 ) -> None:
     git(under_way, "worktree", "add", "-q", "-b", "side", str(tmp_path / "side"))
     env = broken(tmp_path, "it fails")
     call = told("Bash", {"command": "git push origin feature/x"}, tmp_path / "side")
-    assert door(call, tmp_path / "side", env).returncode == 2
+    assert door(call, tmp_path / "side", env, path=bare).returncode == 2
     (under_way / RUN).unlink()
-    assert door(call, tmp_path / "side", env).returncode == 0
+    assert door(call, tmp_path / "side", env, path=bare).returncode == 0
 
 
 def test_an_interpreter_that_cant_be_started_is_passed_over(quiet: Path, tmp_path: Path) -> None:

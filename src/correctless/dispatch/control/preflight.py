@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from correctless import agents, sandbox
-from correctless.agents import Activity, Limits, Task
+from correctless.agents import Activity, Limits, Task, recorder
 from correctless.agents.environment import environment
 from correctless.base.exits import REFUSED, Stop
 from correctless.base.text import one_line
@@ -91,6 +91,8 @@ def proofs(ready: Ready, env: Mapping[str, str]) -> Iterator[Callable[[], Proof]
         yield partial(_turn, ready, env, step)
         if agents.named(step.agent, ready.repo.top).takes_recorder:
             yield partial(_guard, ready, env, step)
+            if not recorder.available():
+                yield partial(Proof, "the recorder of decisions", recorder.MISSING, warning=True)
 
 
 def _check(ready: Ready, env: Mapping[str, str], argv: tuple[str, ...]) -> Proof:

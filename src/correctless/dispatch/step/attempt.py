@@ -53,6 +53,7 @@ class Runner:
         self._part = 1
         self._make: MakeSandbox | None = None
         self._sandbox = ""  # the means of the held agent's sandbox
+        self._without_recorder = False  # whether that was told
         self._warned = False  # that it is missing, or lacks what the configuration names
         self._earlier_prompts: dict[str, bytes] = {}  # of the earlier parts of the session
         self._earlier_answer = b""  # of those parts, whose decisions are not recorded yet
@@ -318,8 +319,9 @@ class Runner:
     def _recorder_of(self, recording: Recording, servers: Mapping[str, Any]) -> Recorder | None:
         if recorder.available():
             return Recorder(recording, on_failure=self._kill, servers=servers)
-        missing = "the MCP SDK is missing: decisions come by the block alone. install correctless[claude]"
-        self.ctx.activity(Activity("warning", missing))
+        if not self._without_recorder:
+            self._without_recorder = True
+            self.ctx.activity(Activity("warning", recorder.MISSING))
         return None
 
     def _kill(self) -> None:
