@@ -13,7 +13,7 @@ MAX_FAULTS = 20  # of one block; each costs a few parses
 _KEY = r"""(?:"[^"\n]*"[ ]*|'[^'\n]*'[ ]*|[^\s#\-\[\]{}&*!|>%@`"',?:][^:\n]*|-[^\s:][^:\n]*):(?=\s|\Z)"""
 _TOP = re.compile(rf"^(?P<indent>[ ]*){_KEY}", re.MULTILINE)
 # One line and its value: `key: value`, `- value` or `- key: value`.
-_VALUE = re.compile(rf"[ ]*(?:-[ ]+)*(?:{_KEY}[ \t]*)?(?P<value>[^\s|>].*)?\Z")
+_VALUE = re.compile(rf"(?P<lead>[ ]*(?:-[ ]+)*)(?:{_KEY}[ \t]*)?(?P<value>[^\s|>].*)?\Z")
 
 
 def recover(block: str, refused: YamlRefusal, reader: Reader) -> Document:
@@ -96,7 +96,7 @@ def _candidates(block: str, offset: int, keys: list[re.Match[str]]) -> Iterator[
     start = max(block.rfind("\n", 0, offset), block.rfind("\r", 0, offset)) + 1
     line = re.compile(r"[^\r\n]*").match(block, start)
     match = _VALUE.match(line[0].rstrip(" \t")) if line else None
-    if match and match["value"]:
+    if line and match and match["value"] and not _continues(block, line.end(), match.end("lead")):
         yield (
             start + match.start("value"),
             start + match.start("value") + len(_without_comment(match["value"])),
@@ -105,6 +105,12 @@ def _candidates(block: str, offset: int, keys: list[re.Match[str]]) -> Iterator[
     raw = block[value:end].rstrip()
     if raw and value and block[value] not in "\r\n|>#":
         yield value, value + len(raw)
+
+
+def _continues(block: str, end: int, column: int) -> bool:
+    """Whether the value of a key in this column, on the line that ends at `end`, goes on below: quotes round one line would cut it."""
+    below = re.compile(r"[\r\n]+([ ]*)([^\s#])").match(block, end)
+    return below is not None and len(below[1]) > column
 
 
 def _without_comment(value: str) -> str:

@@ -171,6 +171,23 @@ def test_more_values_than_allowed_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "means"),
+    [
+        ("description: Use: when x\n  - b\n", "Use: when x - b"),
+        ("description: Use: when x\n  and more: of it\n", "Use: when x and more: of it"),
+        ("description: a: b\n  # a comment\nother: 1\n", "a: b"),
+        ("description: a: b\nmetadata:\n  x: c: d\n  y: 1\n", "a: b"),
+    ],
+)
+def test_quotes_go_round_a_whole_value_and_change_none_of_its_words(text: str, means: str) -> None:
+    edits = [edit for problem in read(text, "f").problems for edit in problem.fix]
+    for edit in sorted(edits, key=lambda edit: edit.start, reverse=True):
+        text = text[: edit.start] + edit.new + text[edit.end :]
+    assert yaml.safe_load(text)["description"] == means
+    assert not read(text, "f").problems
+
+
+@pytest.mark.parametrize(
     ("text", "place", "saved", "edited"),
     [
         ("d: Audit. Presets: QA, UX\nn: x", (1, 18), [("d", "Audit. Presets: QA, UX"), ("n", "x")], 'd: "Audit. Presets: QA, UX"\nn: x'),
