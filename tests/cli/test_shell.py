@@ -66,6 +66,15 @@ def test_no_help_text_is_cut_off(group: list[str]) -> None:
     assert "..." not in done.stdout.partition("Commands:")[2].partition("Exit codes:")[0]
 
 
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [(["cauto", "statu"], "status"), (["reveiw"], "review"), (["decisions", "lst"], "list")],
+)
+def test_a_misspelled_command_is_answered_with_the_one_that_is_meant(words: list[str], meant: str) -> None:
+    done = subprocess.run([*correctless.itself(), *words], capture_output=True, text=True, check=False)
+    assert (done.returncode, f"Did you mean {meant}?" in done.stderr) == (2, True), done.stderr
+
+
 def test_rules_are_a_table_on_a_terminal_and_markdown_in_a_pipe(tmp_path: Path) -> None:
     for columns in (80, 50):
         size = (50, columns)

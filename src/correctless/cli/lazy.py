@@ -27,6 +27,19 @@ class PlainGroup(click.Group):
             with formatter.section("Commands"):
                 formatter.write_dl(rows)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command of the words; an unknown one is answered with the one that is meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], self.list_commands(ctx), n=1)
+            meant = f" Did you mean {near[0]}?" if near else ""
+            raise click.UsageError(error.message + meant, ctx) from None
+
 
 class LazyGroup(PlainGroup):
     """Group of commands by the name of their module.
