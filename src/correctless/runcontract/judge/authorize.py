@@ -26,6 +26,14 @@ from correctless.runcontract.ledger.clause import Clause, internal
 from correctless.runcontract.ledger.counters import TWICE
 
 _SKEW = timedelta(seconds=5)
+# What an invalid action of this kind lacks, as it is typed.
+_NEEDED = {
+    "merge": "the number of a pull request: --pr NUMBER",
+    "spawn": "a number of helpers: --agents N",
+    "flip": "the id of a flip",
+    "rollback": "the id of a flip",
+    "other": "a name such as deploy.prod",
+}
 
 # The phases in which an action is possible.
 _PHASES = {
@@ -62,7 +70,7 @@ def _authorize(case: Case, action: Action, facts: CaseFacts, now: datetime) -> V
     if now.utcoffset() is None:
         return Verdict(DENY, 1, (Clause("clock", 0, "a time without zone", "a clock with one"),))
     if invalid := fault(action):
-        needed = "merge, flip, rollback, spawn or other"
+        needed = _NEEDED.get(action.kind, "merge, flip, rollback, spawn or other")
         return Verdict(DENY, 0, (Clause("action.unknown", 0, one_line(invalid), needed),))
     if clauses := _integrity(case, action, now):
         return Verdict(ESCALATE, 1, clauses)
@@ -210,7 +218,10 @@ def _answers(case: Case, action: Action) -> AskAnswers:
 
 def _not_covered(case: Case, action: Action) -> Clause:
     answers = _answers(case, action)
+    known = [flip.id for flip in contract_of(case).flips.flip]
     needed = f"a person's answer that covers {action.label} for these bytes"
+    if action.kind in ("flip", "rollback") and action.target not in known:
+        needed = f"a flip of the contract: {', '.join(known) or 'it has none'}"
     asks = [g for g in contract_of(case).grants.grant if g.action == action.kind]
     if (action.kind, action.target) in answers.excluded:
         return Clause("answer.excluded", 2, f"{action.label} was excluded", needed)
