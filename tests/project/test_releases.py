@@ -115,7 +115,10 @@ def test_a_contract_and_its_ledger_are_read_and_still_grant_what_they_granted(
     shutil.copytree(saved, op.folder, ignore=shutil.ignore_patterns("contract.md", "status.json"))
     moved = Project.found(op.top, git).command("decisions", "new-workspace", "--as", "Ada")
     assert moved.returncode == 0, moved.stderr
-    assert op.status() == json.loads((saved / "status.json").read_text())
+    now = op.status()
+    for ask in now["asks"]:
+        del ask["items"]  # a later key
+    assert now == json.loads((saved / "status.json").read_text())
     assert op.codes("merge", "--pr", "415") == ("deny", ["constraint.C1"])
     assert op.codes("rollback", "F1", "--trigger", "T1")[0] == "deny"
     assert op.ask(*SPAWN)["verdict"] == "allow"
