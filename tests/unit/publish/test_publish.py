@@ -349,6 +349,50 @@ def test_a_baseline_that_cannot_be_read_stops(scratch_repo: Path, git: Any) -> N
     assert stop.value.code == exits.REFUSED
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        'password = "changeme"',
+        "password: 'ChangeMe!'",
+        'api_key = "<your-api-key>"',
+        'api_key = "your_api_key_here"',
+        'secret = "xxxxxxxxxxxx"',
+        'client_secret = "insert-client-secret-here"',
+        "DATABASE_URL=postgres://postgres:changeme@localhost/app",
+        f"sha = '{'0123456789abcdef' * 4}'",
+        f'"integrity": "sha512-{"Zm9vYmFyYmF6cXV4" * 5}=="',
+        "lock = 'd41d8cd98f00b204e9800998ecf8427e'",
+        'password_md5 = "5f4dcc3b5aa765d61d8327deb882cf99"',
+        "iv = 'f0e1d2c3b4a5968778695a4b3c2d1e0f11'",
+    ],
+)
+def test_hashes_and_placeholders_are_no_findings(text: str) -> None:
+    assert leaks.secrets("", {"app.py": text, "settings.yaml": text}) == ()
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["tests/test_aes.py", "testdata/aes.json", "aes_vectors.json", "src/aes.test.ts", "fixtures/a.yml"],
+)
+def test_random_texts_in_test_data_are_no_findings_and_named_or_known_ones_are(path: str) -> None:
+    vector = "key = 'f69f2445df4f9b17ad2b417be66c3710a1'\nout = 'Yw3NKWbE9Qm2Vb7LxT0pRzKq8JdHs1Ua='\n"
+    assert leaks.secrets("", {path: vector}) == ()
+    assert [leak.line for leak in leaks.secrets("", {"src/app.py": vector})] == [1, 2]
+    named = leaks.secrets("", {path: f'password = "wonderland"\nid = "{AWS}"\n'})
+    assert [leak.line for leak in named] == [1, 2]
+
+
+def test_a_digest_is_of_path_and_whole_line() -> None:
+    def digest(path: str, text: str) -> str:
+        (leak,) = leaks.secrets("", {path: text})
+        return leak.digest
+
+    line = 'login(password="wonderland")'
+    assert digest("a.py", line) == digest("a.py", f"\n\n{line}")
+    assert len({digest("a.py", line), digest("b.py", line), digest("a.py", f"real_{line}")}) == 3
+    assert leaks.secrets("", {"a.py": line}, known={digest("a.py", line)}) == ()
+
+
 def test_the_scan_opens_no_connection() -> None:
     program = (
         "import sys\n"

@@ -6,6 +6,7 @@ from correctless.base import exits
 from correctless.decisions.decision import Attempt
 from correctless.dispatch.core import engine
 from correctless.dispatch.core.context import RunContext, plan_of
+from correctless.dispatch.finish import pull_request, secret_scan
 from correctless.dispatch.step import untrusted, work
 from correctless.publish.consolidation import consolidate as make_commit
 from correctless.publish.consolidation import squash
@@ -47,6 +48,12 @@ def consolidate(ctx: RunContext, state: State) -> Consolidated:
             backup_ref=f"refs/correctless/kept/{state.run}/squashed",
         )
     return Consolidated(commit, unstaged)
+
+
+def defer_secrets(ctx: RunContext, state: State) -> None:
+    """Defer what looks like a secret in what would be published, before the gate is asked."""
+    if not state.url:  # not again for a published run that waits to be merged
+        secret_scan.defer(ctx, state, *pull_request.text_of(ctx, state))
 
 
 def ask_gate(ctx: RunContext) -> GateOpened | GateClosed | RunStopped:

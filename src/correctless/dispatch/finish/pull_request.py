@@ -5,18 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from correctless.agents import Activity
 from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.base.files import replace_file
-from correctless.base.text import one_line
 from correctless.dispatch.core import spec as spec_text
 from correctless.dispatch.core.context import RunContext, plan_of
+from correctless.dispatch.finish import secret_scan
 from correctless.dispatch.step import work
 from correctless.github.client import GitHub, repo_of_remote
 from correctless.ledger.chain import Head
 from correctless.project.git import Repo
-from correctless.publish import leaks
 from correctless.publish.branch import commit_at, push
 from correctless.publish.managed_body import body
 from correctless.publish.pull_request import command_pull_request, pull_request
@@ -38,8 +36,8 @@ def publish(ctx: RunContext, state: State) -> Published:
             f"{plan.branch} is not at the commit the run made ({(state.consolidated or '')[:12]}). "
             "see who changed it; the other commits are neither checked nor confirmed",
         )
-    title, text = _text(ctx, state)
-    _refuse_secrets(ctx, state, title, text)
+    title, text = text_of(ctx, state)
+    secret_scan.refuse(ctx, state, title, text)
     replace_file(os.path.join(ctx.logs.folder(state.run), BODY), text.encode())
     how, *_ = plan.pr
     if how == "skip":
@@ -109,7 +107,8 @@ def expected(repo: Repo, plan: Plan) -> str | None:
     return repo.commit(f"refs/remotes/{plan.remote}/{plan.branch}")
 
 
-def _text(ctx: RunContext, state: State) -> tuple[str, str]:
+def text_of(ctx: RunContext, state: State) -> tuple[str, str]:
+    """Return title and body of a run's pull request."""
     plan = plan_of(state)
     branch, status = gate.load(ctx.logs, ctx.repo)
     spec = work.approved_spec(ctx, state)
@@ -135,23 +134,3 @@ def _verification(state: State) -> str:
     if reports:
         parts.append(f"reports: {', '.join(reports)}")
     return "; ".join(parts)
-
-
-def _refuse_secrets(ctx: RunContext, state: State, title: str, text: str) -> None:
-    repo, plan = ctx.repo, plan_of(state)
-    if unscanned := [
-        path for path in leaks.too_large(repo, plan.base) if not work.reported_large(ctx, state, path)
-    ]:
-        raise Stop(
-            exits.PERSON,
-            f"a commit of the branch has {unscanned[0]}, which is too long to be scanned for secrets, and no decision is about it. "
-            "rewrite that commit, then run cauto resume",
-        )
-    diff, texts = leaks.published(repo, plan.base)
-    findings = leaks.secrets(
-        diff,
-        {**texts, "pull request title": title, "pull request body": text},
-        known=leaks.known_secrets(repo, plan.base),
-        tell=lambda line: ctx.activity(Activity("waiting", one_line(line))),
-    )
-    leaks.refuse(findings)
