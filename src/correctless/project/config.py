@@ -163,6 +163,10 @@ class Config(_Model):
         60, gt=0, description="how long the terms of the merge, such as checks under way, are waited for"
     )
     remote: str = Field("origin", min_length=1)
+    pr_remote: str = Field(
+        "",
+        description="the remote whose repository the pull request is opened in, where `remote` is a fork of it",
+    )
     target: str | None = Field(
         None, description="the branch pull requests are against; the remote's default branch"
     )

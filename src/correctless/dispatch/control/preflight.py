@@ -185,10 +185,12 @@ def _park(ready: Ready, remote: str) -> Proof:
 
 def _login(ready: Ready, env: Mapping[str, str]) -> Proof:
     try:
-        github(ready.repo, ready.frozen.plan.remote, env).check()
+        plan = ready.frozen.plan
+        host = github(ready.repo, plan.remote, env, plan.pr_remote)
+        host.check()
     except Stop as stop:
         return Proof("gh auth status", stop.message, "run gh auth login, or use --pr skip")
-    return Proof("gh auth status", "logged in")
+    return Proof("gh auth status", f"logged in; the pull request goes to {plan.target} of {host.repo}")
 
 
 def _turn(ready: Ready, env: Mapping[str, str], step: PlannedStep) -> Proof:
