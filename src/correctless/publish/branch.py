@@ -52,7 +52,7 @@ def push(
         raise Stop(
             exits.REFUSED, f"{expected!r} is not a commit id to expect on '{branch}'. give the full id"
         )
-    default, fault = default_branch(repo, remote, seconds)
+    default, fault = default_branch(repo, pushed_to(repo, remote), seconds)
     if fault:
         raise Stop(exits.REFUSED, _why("", fault, remote, branch))
     if expected is not None and _is_gone(repo, remote, branch):
@@ -178,9 +178,8 @@ def _is_gone(repo: Repo, remote: str, branch: str) -> bool:
     return done.returncode == 0 and listed(done.stdout, ref) is None
 
 
-def default_branch(repo: Repo, remote: str, seconds: float = SECONDS) -> tuple[str | None, str]:
-    """Return the remote's default branch now, and git's error where the remote can't be asked."""
-    place = pushed_to(repo, remote)
+def default_branch(repo: Repo, place: str, seconds: float = SECONDS) -> tuple[str | None, str]:
+    """Return the default branch that a remote or its address has now, and git's error where it can't be asked."""
     done = repo.try_git(
         *PLAIN, "ls-remote", "--symref", "--", place, "HEAD", rights="remote", env=ENV, seconds=seconds
     )

@@ -10,7 +10,7 @@ from correctless.dispatch.finish.pull_request import addresses
 from correctless.github.client import repo_of_remote
 from correctless.project.config import Config
 from correctless.project.git import Repo
-from correctless.publish.branch import default_branch, refuse_unknown
+from correctless.publish.branch import default_branch
 
 
 def branch(repo: Repo, configured: Config) -> str:
@@ -25,9 +25,7 @@ def branch(repo: Repo, configured: Config) -> str:
     if fetched is not None and repo.commit(f"refs/remotes/{remote}/{fetched}"):
         return fetched
     if remote not in repo.git("remote").splitlines():
-        if configured.pr != "skip":
-            refuse_unknown(repo, remote)
-        return _local(repo)
+        return _local(repo)  # the trial of the push says that it is missing
     name, fault = default_branch(repo, remote)
     if name is None and configured.pr == "skip":  # nothing is pushed, so this may run without a network
         return fetched or _local(repo, remote)
