@@ -32,6 +32,7 @@ from correctless.project.git import Repo
 from correctless.project.hidden import hidden_changes
 from correctless.project.paths import Logs, ensure_artifacts
 from correctless.project.paths import logs as logs_of
+from correctless.publish import lfs, submodules
 from correctless.publish.branch import refuse_protected, refuse_unknown
 from correctless.review import anchors, gate, inheritance, open_set
 from correctless.runlog import branch as record
@@ -81,6 +82,9 @@ def prepare(repo: Repo, cwd: str, request: Request, env: Mapping[str, str]) -> R
     spec, data = _spec(repo, cwd, request.spec)
     _refuse_dirt(repo)
     _refuse_unknown_committer(repo)
+    lfs.refuse_unready(repo)
+    if configured.pr != "skip":
+        submodules.refuse_unpublished(repo)
     anchors.refuse_disproved(logs, repo, env)
     remote = configured.remote
     where = target.branch(repo, configured)

@@ -15,6 +15,7 @@ from correctless.dispatch.step import work
 from correctless.github.client import GitHub, repo_of_remote, ssh_address
 from correctless.ledger.chain import Head
 from correctless.project.git import Repo
+from correctless.publish import lfs
 from correctless.publish.branch import commit_at, push
 from correctless.publish.managed_body import body
 from correctless.publish.pull_request import command_pull_request, pull_request
@@ -43,6 +44,7 @@ def publish(ctx: RunContext, state: State) -> Published:
     if how == "skip":
         return Published("", how)
     _refuse_hidden(ctx, plan)
+    lfs.upload(repo, plan.remote, plan.base)
     push(
         repo,
         remote=plan.remote,

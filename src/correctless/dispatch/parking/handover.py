@@ -29,7 +29,7 @@ from correctless.ledger.heads import noting
 from correctless.project import config, paths
 from correctless.project.git import Repo
 from correctless.project.paths import Logs, ensure_artifacts
-from correctless.publish import leaks
+from correctless.publish import leaks, lfs
 from correctless.publish.branch import refuse_protected
 from correctless.review import gate, standing
 from correctless.runlog.plan import Plan
@@ -215,7 +215,7 @@ def _keep(ctx: RunContext, state: State, remote: str) -> None:
 
 
 def _scanned(ctx: RunContext, state: State, head: str, files: Mapping[str, bytes]) -> str:
-    """Make the commit to put on a remote for a run. Raises: `Stop(10)` for a secret in it."""
+    """Make the commit to put on a remote for a run. Raises: `Stop` for a secret in it, or files that can't be uploaded."""
     repo, plan, run = ctx.repo, plan_of(state), state.run
     if large := leaks.too_large(repo, plan.base):
         raise Stop(
@@ -224,6 +224,8 @@ def _scanned(ctx: RunContext, state: State, head: str, files: Mapping[str, bytes
     diff, messages = leaks.published(repo, plan.base)
     known = leaks.known_secrets(repo, plan.base) | secret_scan.answered(*gate.load(ctx.logs, repo))
     leaks.refuse(leaks.secrets(diff, {**messages, **parcel.texts(files)}, known=known))
+    if plan.park is not None:
+        lfs.upload(repo, plan.park, plan.base)
     return remote_ref.commit(repo, run, parent=head, tree=repo.tree_of(files), token=ctx.token(8))
 
 
