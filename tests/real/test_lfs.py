@@ -9,7 +9,7 @@ import pytest
 
 from conftest import Git
 from correctless.base import exits
-from programs import on_path
+from programs import lfs_program
 from project import CONFIG, Project
 
 pytestmark = pytest.mark.real
@@ -25,7 +25,7 @@ WRITE = "pathlib.Path('new.bin').write_bytes(b'made by the agent' * 99)"
 
 @pytest.fixture
 def project(scratch_repo: Path, tmp_path: Path, git: Git) -> Project:
-    on_path("git-lfs")
+    lfs_program()
     git(tmp_path, "init", "-q", "--bare", "-b", "main", "origin.git")
     git(scratch_repo, "lfs", "install", "--skip-repo")
     (scratch_repo / ".gitattributes").write_text("*.bin filter=lfs diff=lfs merge=lfs -text\n")
