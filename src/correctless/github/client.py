@@ -46,6 +46,7 @@ _EDIT = (
     " updatePullRequest(input: {pullRequestId: $id, body: $body}) { pullRequest { id } } }"
 )
 
+_WHO = "query Who { viewer { login } }"
 _BODY = (
     "query PullRequestBody($owner: String!, $name: String!, $number: Int!) {"
     " repository(owner: $owner, name: $name) { pullRequest(number: $number) { body } } }"
@@ -89,6 +90,9 @@ class GitHub:
         """
         host = self.repo.split("/", 1)[0]
         done = self.gh("auth", "status", "--hostname", host)
+        # It also fails for another account on that host whose login has expired, and which gh doesn't use.
+        if done.code not in (0, None) and self._is_usable(host):
+            return
         if done.timed_out:
             raise Stop(
                 exits.REFUSED, f"{host} did not answer gh in {self.seconds:.0f} s. see if it is reachable"
@@ -101,7 +105,13 @@ class GitHub:
 
     def knows_host(self) -> bool:
         """Return whether gh is logged in to the host."""
-        return self.gh("auth", "status", "--hostname", self.repo.split("/", 1)[0]).code == 0
+        host = self.repo.split("/", 1)[0]
+        return self.gh("auth", "status", "--hostname", host).code == 0 or self._is_usable(host)
+
+    def _is_usable(self, host: str) -> bool:
+        """Return whether the host answers with the login that gh uses."""
+        done = self.gh("api", "graphql", "--hostname", host, "-f", f"query={_WHO}")
+        return done.code == 0 and not done.timed_out
 
     def pull_requests(self, head: str) -> tuple[PullRequest, ...]:
         """Return the open pull requests whose head is the branch `head` of this repository, or of the fork of `head_owner`."""

@@ -10,7 +10,7 @@ from correctless.dispatch.finish.pull_request import addresses
 from correctless.github.client import repo_of_remote
 from correctless.project.config import Config
 from correctless.project.git import Repo
-from correctless.publish.branch import default_branch
+from correctless.publish.branch import default_branch, pushed_to
 
 
 def branch(repo: Repo, configured: Config) -> str:
@@ -27,6 +27,8 @@ def branch(repo: Repo, configured: Config) -> str:
     if remote not in repo.git("remote").splitlines():
         return _local(repo)  # the trial of the push says that it is missing
     name, fault = default_branch(repo, remote)
+    if name is None and (push := pushed_to(repo, remote)) != remote:
+        name, fault = default_branch(repo, push)
     if name is None and configured.pr == "skip":  # nothing is pushed, so this may run without a network
         return fetched or _local(repo, remote)
     if name is None:
