@@ -218,6 +218,25 @@ def one_commit(place: Place) -> Path:
     return place.clone()
 
 
+_HOOKS = {
+    "pre-commit": "git diff --cached --name-only | sort > ../saw; test -z \"$(git diff --cached --name-only -- '*.tmp')\"",
+    "commit-msg": "grep -qE '^chore[(][a-z]+[)]: ' \"$1\" && echo 'Change-Id: I1' >> \"$1\"",
+}
+
+
+def hooks_for_files_and_message(place: Place) -> Path:
+    """The team's own, which look at all files of the branch and at the form of the message."""
+    place.seed({f".githooks/{name}": f"#!/bin/sh\n{script}\n" for name, script in _HOOKS.items()})
+    top = place.clone()
+    for name in _HOOKS:
+        place.git(top, "update-index", "--chmod=+x", f".githooks/{name}")
+        (top / ".githooks" / name).chmod(0o755)
+    place.git(top, "commit", "-q", "-m", "hooks can be run")
+    place.settings = {"core.hooksPath": ".githooks"}
+    place.config = {"commit": {"message": "chore({step}): {title}"}}
+    return top
+
+
 def odd_names(place: Place) -> Path:
     place.seed({"with space/ü.txt": "x\n", "-dash": "x\n"})
     top = place.clone()
@@ -232,7 +251,7 @@ KINDS: tuple[Callable[[Place], Path], ...] = (
     *(plain, added_by_hand, deleted_there, rewritten_address, a_fork),
     *(sparse, sparse_index, sparse_patterns, strict_line_ends, line_ends_by_attributes),
     *(submodule, shallow, partial, borrowed_objects, linked_worktree, git_folder_elsewhere),
-    *(sha256_objects, signed, one_commit, odd_names),
+    *(sha256_objects, signed, one_commit, hooks_for_files_and_message, odd_names),
 )
 
 
@@ -262,3 +281,14 @@ def test_a_whole_run_is_pushed_and_a_fresh_clone_of_it_builds_and_tests(
     assert tested.returncode == 0, tested.stderr
     assert git(fresh, "status", "--porcelain") == ""
     assert git(top, "status", "--porcelain") == ""
+
+
+def test_the_hooks_of_a_repository_saw_the_files_of_all_steps(tmp_path: Path, git: Git) -> None:
+    place = Place(tmp_path, git)
+    top = hooks_for_files_and_message(place)
+    project = Project(top, git, config={**CONFIG, **STEPS, **place.config})
+    git(top, "config", "core.hooksPath", ".githooks")
+    assert project.run().returncode == exits.PERSON
+    assert (tmp_path / "saw").read_text().split() == ["README.md", "greet.py", "test_greet.py"]
+    assert "Change-Id: I1" in git(top, "log", "-1", "--format=%B")
+    assert git(top, "log", "-1", "--format=%s") == "chore(consolidation): spec"

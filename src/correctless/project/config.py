@@ -63,7 +63,7 @@ class Commands(_Model):
 class Commit(_Model):
     """How the dispatcher commits."""
 
-    message: str = Field("{step}: {title}", description="{step}, {title} and {run} are filled in")
+    message: str = Field("{step}: {title}", description="{step}, {title}, {run} and {branch} are filled in")
     signoff: bool = False
     squash: bool = Field(False, description="the branch is published as one commit")
 

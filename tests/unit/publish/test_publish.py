@@ -173,6 +173,85 @@ def test_the_repositorys_hooks_run_once_and_in_the_given_environment(scratch_rep
     assert (scratch_repo / ".git" / "ran").read_text() == "agent .\n"
 
 
+def test_hooks_see_the_files_of_every_step_once(scratch_repo: Path, git: Any) -> None:
+    hook(
+        scratch_repo,
+        "pre-commit",
+        "git diff --cached --name-only >> .git/saw; git symbolic-ref HEAD >> .git/saw",
+    )
+    commit(scratch_repo, git, "one.py")
+    commit(scratch_repo, git, "two.py")
+    (scratch_repo / "two.py").write_text("two\n")
+    before = git(scratch_repo, "rev-parse", "HEAD")
+    done = consolidate(scratch_repo, git)
+    assert (scratch_repo / ".git" / "saw").read_text().split() == ["one.py", "two.py", "refs/heads/feature/x"]
+    assert git(scratch_repo, "rev-parse", "HEAD^") == before
+    assert git(scratch_repo, "rev-list", "--count", "main..HEAD") == "3"
+    assert (done.staged, committed(scratch_repo, git)) == (("two.py",), {"two.py"})
+
+
+def test_a_hook_that_refuses_a_file_of_an_earlier_step_stops_the_run(scratch_repo: Path, git: Any) -> None:
+    hook(
+        scratch_repo,
+        "pre-commit",
+        'git diff --cached --name-only | grep -q bad.py && { echo "bad.py: no"; exit 1; }; :',
+    )
+    commit(scratch_repo, git, "bad.py")
+    commit(scratch_repo, git, "good.py")
+    before = git(scratch_repo, "rev-parse", "HEAD")
+    with pytest.raises(Stop, match=r"did not pass its hooks: bad\.py: no"):
+        consolidate(scratch_repo, git)
+    assert git(scratch_repo, "rev-parse", "HEAD") == before
+    assert git(scratch_repo, "status", "--porcelain") == ""
+
+
+def test_what_a_hook_repairs_and_leaves_to_be_staged_is_tried_once_more(scratch_repo: Path, git: Any) -> None:
+    script = "grep -q formatted app.py || { echo formatted > app.py; echo 'files were modified'; exit 1; }"
+    hook(scratch_repo, "pre-commit", script)
+    commit(scratch_repo, git, "app.py")
+    consolidate(scratch_repo, git)
+    assert git(scratch_repo, "show", "HEAD:app.py") == "formatted"
+    assert git(scratch_repo, "status", "--porcelain") == ""
+
+
+def test_what_a_hook_adds_to_the_message_is_in_the_commit(scratch_repo: Path, git: Any) -> None:
+    hook(scratch_repo, "commit-msg", 'echo "Change-Id: I123" >> "$1"')
+    consolidate(scratch_repo, git)
+    assert "Correctless-Run: r1\nChange-Id: I123" in git(scratch_repo, "log", "-1", "--format=%B")
+
+
+@pytest.mark.parametrize("name", ["pre-commit", "post-commit"])
+def test_a_branch_is_where_it_was_after_a_crash_in_a_hook(
+    scratch_repo: Path, git: Any, tmp_path: Path, name: str
+) -> None:
+    commit(scratch_repo, git, "app.py")
+    before = git(scratch_repo, "rev-parse", "HEAD")
+    hook(scratch_repo, name, 'kill -9 "$DISPATCHER" "$PPID"')
+    program = (
+        "import os, sys\nfrom correctless.project.git import find\nfrom correctless.publish import consolidation\n"
+        "consolidation.consolidate(find(sys.argv[1]), base=sys.argv[2], allow=(), message='m', seconds=60.0,\n"
+        "    env={**os.environ, 'DISPATCHER': str(os.getpid())}, note=sys.argv[3])\n"
+    )
+    base, note = base_of(scratch_repo, git), str(tmp_path / "note")
+    done = subprocess.run([sys.executable, "-c", program, str(scratch_repo), base, note], check=False)
+    assert done.returncode == -9
+    (scratch_repo / ".git" / "hooks" / name).unlink()
+    assert git(scratch_repo, "rev-parse", "HEAD") != before
+    made = consolidation.consolidate(
+        find(str(scratch_repo)),
+        base=base,
+        allow=(),
+        message="m",
+        seconds=60.0,
+        env=dict(os.environ),
+        note=note,
+    )
+    assert git(scratch_repo, "rev-parse", "HEAD^") == before
+    assert made.commit == git(scratch_repo, "rev-parse", "HEAD")
+    assert not os.path.exists(note)
+    assert git(scratch_repo, "status", "--porcelain") == ""
+
+
 def test_a_failing_hook_stops_the_run_with_its_first_line(scratch_repo: Path, git: Any) -> None:
     commit(scratch_repo, git, "app.py")
     (scratch_repo / "app.py").write_text("y\n")

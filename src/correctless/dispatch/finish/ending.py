@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from correctless.base import exits
 from correctless.decisions.decision import Attempt
 from correctless.dispatch.core import engine
@@ -16,6 +18,7 @@ from correctless.runlog.state import State
 from correctless.sandbox.reach import Needs
 
 _HOOK_SECONDS = 1800.0
+_NOTE = "before-hooks"  # in the run's folder: where the branch was when its hooks began
 
 
 def consolidate(ctx: RunContext, state: State) -> Consolidated:
@@ -37,6 +40,7 @@ def consolidate(ctx: RunContext, state: State) -> Consolidated:
             seconds=_HOOK_SECONDS,
             guard=lambda: untrusted.guarded(ctx, state),
             wrap=prepared.wrap if prepared else None,
+            note=os.path.join(ctx.logs.folder(state.run), _NOTE),
         )
         work.defer_restored(ctx, state)
         commit, unstaged = done.commit, done.unstaged

@@ -26,7 +26,7 @@ from correctless.project.git.repairs import Repairs
 from correctless.project.hidden import reveal
 from correctless.publish import leaks
 from correctless.runlog.events import AttemptFailed, DecisionsTaken, StepChecked, StepFinished
-from correctless.runlog.plan import PlannedStep
+from correctless.runlog.plan import Plan, PlannedStep
 from correctless.runlog.state import State
 
 _GIT = "git-"  # and the hash of git's settings: the name of an entry about them
@@ -230,10 +230,15 @@ def has_trailers(ctx: RunContext, marks: Mapping[str, str]) -> bool:
 
 def message(state: State, step: str, marks: Mapping[str, str]) -> str:
     """Return a commit message from the configured template, with its trailers."""
-    plan = plan_of(state)
+    return message_of(plan_of(state), state.run, step, marks)
+
+
+def message_of(plan: Plan, run: str, step: str, marks: Mapping[str, str]) -> str:
+    """Return the commit message of a plan's run."""
     title = os.path.basename(plan.spec).rsplit(".", 1)[0]
     # replace, not format: a template with another brace must not end a run after hours
-    subject = plan.message.replace("{step}", step).replace("{title}", title).replace("{run}", state.run)
+    subject = plan.message.replace("{step}", step).replace("{title}", title).replace("{run}", run)
+    subject = subject.replace("{branch}", plan.branch)
     return f"{subject}\n\n" + "".join(f"{name}: {value}\n" for name, value in marks.items())
 
 
