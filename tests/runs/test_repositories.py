@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -32,6 +33,7 @@ class Place:
         self.bare = folder / "origin.git"
         self.config: dict[str, object] = {}
         self.settings: dict[str, str] = {}  # of git, once the project is made
+        self.env: dict[str, str] = {}
         self.extra = "None"  # what the agent does besides
         self.clone_options: tuple[str, ...] = ()  # of the fresh clone at the end
 
@@ -237,6 +239,31 @@ def hooks_for_files_and_message(place: Place) -> Path:
     return top
 
 
+def of_another_user(place: Place) -> Path:
+    """One that you told git to trust: a mounted folder, a container's volume."""
+    place.seed()
+    top = place.clone()
+    place.git(place.folder, "config", "--global", "safe.directory", "*")
+    (place.folder / "bin").mkdir()
+    program = place.folder / "bin" / "git"
+    # git's own tests say it so: nobody but root can give a folder away
+    program.write_text(f'#!/bin/sh\nGIT_TEST_ASSUME_DIFFERENT_OWNER=1 exec {shutil.which("git")} "$@"\n')
+    program.chmod(0o755)
+    place.env = {"PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}"}
+    (top / ".git" / "hooks" / "pre-commit").write_text(
+        "#!/bin/sh\ngit diff --cached --quiet && exit 1 || exit 0\n"
+    )
+    (top / ".git" / "hooks" / "pre-commit").chmod(0o755)
+    return top
+
+
+def behind_a_link(place: Place) -> Path:
+    place.seed()
+    place.clone(name="real")
+    (place.folder / "project").symlink_to("real")
+    return place.folder / "project"
+
+
 def odd_names(place: Place) -> Path:
     place.seed({"with space/ü.txt": "x\n", "-dash": "x\n"})
     top = place.clone()
@@ -252,6 +279,7 @@ KINDS: tuple[Callable[[Place], Path], ...] = (
     *(sparse, sparse_index, sparse_patterns, strict_line_ends, line_ends_by_attributes),
     *(submodule, shallow, partial, borrowed_objects, linked_worktree, git_folder_elsewhere),
     *(sha256_objects, signed, one_commit, hooks_for_files_and_message, odd_names),
+    *(of_another_user, behind_a_link),
 )
 
 
@@ -262,6 +290,7 @@ def test_a_whole_run_is_pushed_and_a_fresh_clone_of_it_builds_and_tests(
     place = Place(tmp_path, git)
     top = kind(place)
     project = Project(top, git, config={**CONFIG, **STEPS, **place.config})
+    project.env |= place.env
     for key, value in place.settings.items():
         git(top, "config", key, value)
     files = set(git(top, "ls-tree", "-r", "--name-only", "-z", "HEAD").split("\0"))
