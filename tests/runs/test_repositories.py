@@ -176,6 +176,18 @@ def partial(place: Place) -> Path:
     return place.clone("--filter=blob:none")
 
 
+def partial_and_sparse(place: Place) -> Path:
+    """As clones of very large repositories are made."""
+    place.seed(
+        {"src/a.py": "a = 1\n", "assets/.gitattributes": "*.txt text\n", "assets/big.txt": "x\n" * 100}
+    )
+    place.git(place.bare, "config", "uploadpack.allowFilter", "true")
+    place.git(place.bare, "config", "uploadpack.allowAnySHA1InWant", "true")
+    top = place.clone("--filter=blob:none", "--sparse")
+    place.git(top, "sparse-checkout", "set", "src")
+    return top
+
+
 def borrowed_objects(place: Place) -> Path:
     place.seed()
     return place.clone("--reference", str(place.folder / "seed"))
@@ -277,7 +289,15 @@ def odd_names(place: Place) -> Path:
 KINDS: tuple[Callable[[Place], Path], ...] = (
     *(plain, added_by_hand, deleted_there, rewritten_address, a_fork),
     *(sparse, sparse_index, sparse_patterns, strict_line_ends, line_ends_by_attributes),
-    *(submodule, shallow, partial, borrowed_objects, linked_worktree, git_folder_elsewhere),
+    *(
+        submodule,
+        shallow,
+        partial,
+        partial_and_sparse,
+        borrowed_objects,
+        linked_worktree,
+        git_folder_elsewhere,
+    ),
     *(sha256_objects, signed, one_commit, hooks_for_files_and_message, odd_names),
     *(of_another_user, behind_a_link),
 )

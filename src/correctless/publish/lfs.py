@@ -13,12 +13,14 @@ _CONFIG = ".lfsconfig"  # it can name another server
 _SECONDS = 3600.0
 
 
-def rules(repo: Repo, commit: str = "HEAD") -> str:
-    """Return a file of a commit that puts files into Git LFS; "" without one."""
-    found = repo.try_git(
-        "grep", "-z", "--name-only", "--fixed-strings", "-e", "filter=lfs", commit, "--", ":(glob)**/.gitattributes"
-    )  # fmt: skip
-    return found.stdout.split("\0")[0].partition(":")[2]
+def rules(repo: Repo) -> str:
+    """Return a file of the commit that puts files into Git LFS; "" without one."""
+    for path in repo.git("ls-files", "-z", "--", ":(glob)**/.gitattributes").split("\0"):
+        # None: missing in a partial clone, so its folder is not checked out either.
+        data = repo.file_at("HEAD", path) if path else None
+        if data is not None and b"filter=lfs" in data:
+            return path
+    return ""
 
 
 def refuse_unready(repo: Repo) -> None:
