@@ -477,6 +477,13 @@ def login_lost(client: Client) -> int:
     return 1
 
 
+def login_not_allowed(client: Client) -> int:
+    client.init()
+    client.refusal(403, "oauth_org_not_allowed")
+    client.api_result(403)
+    return 1
+
+
 def plugin_error(client: Client) -> int:
     client.init(plugin_errors=[{"plugin": "p", "message": "hooks.json is broken"}])
     client.result()
@@ -533,7 +540,14 @@ PLAYS: Mapping[str, Callable[[Client], int]] = {
         *(too_dear_but_done, turns_on, turns_on_without_ids, turn_limit, money_limit),
         *(closes_its_output_and_goes_on, closes_its_output_after_the_result, floods_standard_error),
         *(answer_of_50_mb, floods_standard_output, api_error_as_the_answer, api_error_only_in_the_text),
-        *(http_500_as_success, overloaded_then_recovers, login_lost, plugin_error, deferred_tool_use),
+        *(
+            http_500_as_success,
+            overloaded_then_recovers,
+            login_lost,
+            login_not_allowed,
+            plugin_error,
+            deferred_tool_use,
+        ),
         *(untested_version, unknown_option, killed, crashes_after_the_result, nul_bytes_and_invalid_utf_8),
     )
 } | {"daemon-writes-on-deaf": daemon_writes_on}

@@ -255,10 +255,12 @@ class GitHubApi:
     def create(self, _source: object, _info: object, input: dict[str, Any]) -> dict[str, Any]:  # noqa: A002 GitHub's name
         repo = input["repositoryId"].removeprefix("R_")
         head, base, body = input["headRefName"], input["baseRefName"], input.get("body") or ""
-        if any((p.repo, p.base) == (repo, base) and not p.fork for p in self.open_pulls(head)):
+        owner, _, head = head.rpartition(":")
+        fork = owner not in ("", repo.split("/")[0])
+        if any((p.repo, p.base, p.fork) == (repo, base, fork) for p in self.open_pulls(head)):
             raise GraphQLError(f"A pull request already exists for {repo.split('/')[0]}:{head}.")
         pull = Pull(
-            repo, len(self.pulls) + 1, head, base, input["title"], _kept(body), self.tip(head), merging=self.opened()
+            repo, len(self.pulls) + 1, head, base, input["title"], _kept(body), self.tip(head), fork=fork, merging=self.opened()
         )  # fmt: skip
         self.pulls.append(pull)
         return {"pullRequest": _node(pull)}

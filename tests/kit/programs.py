@@ -47,6 +47,11 @@ def jq_program() -> str:
     return _found("jq")
 
 
+def lfs_program() -> str:
+    """git-lfs, which git finds by itself."""
+    return _found("git-lfs")
+
+
 def strace_program() -> str:
     """strace, which makes a real system call fail on command."""
     return _found("strace")

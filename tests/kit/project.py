@@ -134,7 +134,7 @@ class Project:
                 "pr": "skip",
             }
             self.write(".correctless/config/correctless.yaml", json.dumps({**given, **config}))
-        git(top, "add", "--all")
+        git(top, "add", "--all", "--sparse")
         git(top, "commit", "-q", "-m", "a spec")
 
     @classmethod

@@ -16,6 +16,7 @@ from correctless.publish.managed_body import body as managed
 from correctless.publish.pull_request import OpenPullRequest, pull_request
 from github_api import GitHubApi, How, Pull, When
 from patience import PATIENCE
+from programs import gh_program
 
 pytestmark = pytest.mark.real
 
@@ -47,6 +48,29 @@ def publish(github: GitHub, *, run: str = "r1", summary: str = "it works") -> Op
 def test_a_login_is_found(api: GitHubApi, tmp_path: Path) -> None:
     client(api, tmp_path).check()
     assert {call.token for call in api.calls} == {api.token}
+
+
+@pytest.mark.parametrize("active", [True, False])
+def test_an_expired_login_of_another_account_is_no_reason_to_stop(
+    api: GitHubApi, tmp_path: Path, active: bool
+) -> None:
+    """From 2.40 on gh auth status ends with 1 for that; the release here knows one account a host."""
+    (tmp_path / "gh").write_text(
+        "#!/bin/sh\nif [ \"$1 $2\" = 'auth status' ]; then\n"
+        "  echo 'X Failed to log in to github.com account old (default)' >&2; exit 1\nfi\n"
+        f'exec {gh_program()} "$@"\n'
+    )
+    (tmp_path / "gh").chmod(0o755)
+    env = {**os.environ, **api.env(tmp_path), "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    if not active:
+        api.token = "another one now"
+    github = GitHub(REPO, env)
+    assert github.knows_host() is active
+    if active:
+        github.check()
+    else:
+        with pytest.raises(Stop, match="Failed to log in"):
+            github.check()
 
 
 @pytest.mark.parametrize("host", ["github.com", "ghe.corp"])

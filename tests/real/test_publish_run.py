@@ -138,11 +138,12 @@ def test_a_secret_that_an_agent_wrote_is_not_published(project: Project, api: Gi
         AGENT_EXTRA=f"pathlib.Path('notes.md').write_text('key = {key}') if step == 'cdocs' else None"
     )
     assert done.returncode == exits.PERSON, done.stderr
-    assert project.review(answer="{digest}")[0] == exits.OK
+    code, shown = project.review(answer="no")
+    assert code == exits.PERSON
+    assert "notes.md:1 looks like a secret" in shown
     done = project.cauto("resume")
     assert done.returncode == exits.PERSON
-    assert "notes.md:1" in done.stderr
-    assert key not in done.stderr
+    assert key not in done.stderr + shown
     assert api.pulls == []
 
 

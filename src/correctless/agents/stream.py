@@ -39,11 +39,15 @@ TESTED = ((2, 1, 300), (2, 2, 0))  # client versions, the second excluded
 
 _OUTAGE_CODES = frozenset({"connection_failed", "computer_slept", "stream_idle_timeout"})
 _PAUSE_REASONS = {
+    "account_on_hold": "the account is on hold. see its page, then resume",
     "authentication_failed": "the login was lost. log in again, then resume",
     "billing_error": "the account cannot pay for the request. fix the billing, then resume",
+    "cloud_credential_error": "the login to the cloud was lost. log in again, then resume",
+    "oauth_org_not_allowed": "the organization of this account does not allow this login. log in with another, then resume",
     "overloaded": "the service is overloaded",
     "rate_limit": "a usage limit was reached",
     "server_error": "the service could not be reached or failed",
+    "verification_required": "the account must be verified. see its page, then resume",
 }
 _LIMITS: Mapping[str, Spent] = {"error_max_turns": "turns", "error_max_budget_usd": "usd"}
 _WINDOWS = 16  # of an account, at most: each event lists them all

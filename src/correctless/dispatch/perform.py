@@ -62,6 +62,7 @@ def perform(ctx: RunContext, runner: Runner, state: State, effect: engine.Effect
         case engine.Consolidate():
             return ending.consolidate(ctx, state)
         case engine.AskGate():
+            ending.defer_secrets(ctx, state)
             return ending.ask_gate(ctx)
         case engine.IntendPublish():
             return PublishIntended(ctx.repo.head(), plan_of(state).pr[0])

@@ -38,7 +38,7 @@ _LIST = (
     "query OpenPullRequests($owner: String!, $name: String!, $head: String!, $after: String) {"
     " repository(owner: $owner, name: $name) {"
     " pullRequests(states: OPEN, headRefName: $head, first: 100, after: $after) {"
-    " nodes { id number url body isCrossRepository } pageInfo { hasNextPage endCursor } } } }"
+    " nodes { id number url body isCrossRepository headRepositoryOwner { login } } pageInfo { hasNextPage endCursor } } } }"
 )
 # Not `gh pr edit`: older releases query classic projects first, which GitHub has removed.
 _EDIT = (
@@ -46,6 +46,7 @@ _EDIT = (
     " updatePullRequest(input: {pullRequestId: $id, body: $body}) { pullRequest { id } } }"
 )
 
+_WHO = "query Who { viewer { login } }"
 _BODY = (
     "query PullRequestBody($owner: String!, $name: String!, $number: Int!) {"
     " repository(owner: $owner, name: $name) { pullRequest(number: $number) { body } } }"
@@ -55,6 +56,10 @@ _PULL_URL = re.compile(r"https://[!-~]+/pull/([1-9][0-9]*)\Z")
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?\Z")
 _NAME = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]*\Z")
 _SCP = re.compile(r"(?:[^@/:\s]+@)?(?P<host>[^@/:\[\]\s]+):(?P<path>[^\s]+)\Z")
+_SSH = re.compile(
+    r"(?:git\+)?ssh(?:\+git)?://(?:[^@/\s]+@)?(?P<host>[^@/:\[\]\s]+)(?::\d+)?/(?P<path>[^\s]+)\Z"
+)
+_SSH_SECONDS = 10.0
 _SCHEMES = ("http", "https", "ssh", "git", "git+ssh", "ssh+git", "git+https")
 
 
@@ -76,6 +81,7 @@ class GitHub:
     env: Mapping[str, str]
     seconds: float = _SECONDS  # of one call
     again: str = "cauto resume"  # the command to run after a failure
+    head_owner: str = ""  # of the fork that branches are in; "": they are in this repository
 
     def check(self) -> None:
         """Check that gh is installed and logged in to the host.
@@ -84,6 +90,9 @@ class GitHub:
         """
         host = self.repo.split("/", 1)[0]
         done = self.gh("auth", "status", "--hostname", host)
+        # It also fails for another account on that host whose login has expired, and which gh doesn't use.
+        if done.code not in (0, None) and self._is_usable(host):
+            return
         if done.timed_out:
             raise Stop(
                 exits.REFUSED, f"{host} did not answer gh in {self.seconds:.0f} s. see if it is reachable"
@@ -94,8 +103,18 @@ class GitHub:
                 f"gh can't use {host}: {first_line(done.err, skip=host)}. run gh auth login --hostname {host}, or use --pr skip",
             )
 
+    def knows_host(self) -> bool:
+        """Return whether gh is logged in to the host."""
+        host = self.repo.split("/", 1)[0]
+        return self.gh("auth", "status", "--hostname", host).code == 0 or self._is_usable(host)
+
+    def _is_usable(self, host: str) -> bool:
+        """Return whether the host answers with the login that gh uses."""
+        done = self.gh("api", "graphql", "--hostname", host, "-f", f"query={_WHO}")
+        return done.code == 0 and not done.timed_out
+
     def pull_requests(self, head: str) -> tuple[PullRequest, ...]:
-        """Return the open pull requests whose head is this repository's branch `head`, without those of forks."""
+        """Return the open pull requests whose head is the branch `head` of this repository, or of the fork of `head_owner`."""
         pulls: list[PullRequest] = []
         after: str | None = None
         _, owner, name = self.repo.split("/")
@@ -104,7 +123,7 @@ class GitHub:
             answer = self.ask("list pull requests", _LIST, variables)
             page = take(take(answer, "repository", dict), "pullRequests", dict)
             nodes = take(page, "nodes", list)
-            pulls.extend(_pull_request(n) for n in nodes if not take(n, "isCrossRepository", bool))
+            pulls.extend(_pull_request(node) for node in nodes if self._is_ours(node))
             info = take(page, "pageInfo", dict)
             if not take(info, "hasNextPage", bool):
                 return tuple(pulls)
@@ -112,6 +131,14 @@ class GitHub:
         raise Stop(
             exits.REFUSED, f"{self.repo} lists pull requests for '{head}' without end. check it by hand"
         )
+
+    def _is_ours(self, node: Any) -> bool:
+        cross = take(node, "isCrossRepository", bool)
+        if not self.head_owner or not cross:
+            return cross == bool(self.head_owner)
+        # null: the fork was deleted
+        owner = node.get("headRepositoryOwner")
+        return owner is not None and take(owner, "login", str).casefold() == self.head_owner.casefold()
 
     def body(self, number: int) -> str:
         """Return the body of a pull request, open or not."""
@@ -123,7 +150,8 @@ class GitHub:
 
     def create(self, *, head: str, base: str, title: str, body: str) -> tuple[int, str]:
         """Open a pull request from branch `head` into `base` and return its number and URL."""
-        options = (f"--head={head}", f"--base={base}", f"--title={title}", "--body-file=-")
+        label = f"{self.head_owner}:{head}" if self.head_owner else head
+        options = (f"--head={label}", f"--base={base}", f"--title={title}", "--body-file=-")
         output = self._do(
             "open the pull request",
             "pr",
@@ -228,6 +256,19 @@ def repo_of_remote(url: str) -> str | None:
     # The second name GitHub gives its ssh door, for networks that let only port 443 through.
     host = "github.com" if host == "ssh.github.com" else host.removeprefix("www.")
     return _repo(host, path.strip("/").removesuffix(".git").split("/"))
+
+
+def ssh_address(url: str, env: Mapping[str, str]) -> str | None:
+    """Return an ssh address with the host name that ssh's configuration has for its host; None where that is the same."""
+    match = _SCP.match(url) if "://" not in url else _SSH.match(url)
+    ssh = shutil.which("ssh", path=env.get("PATH", ""))
+    if match is None or ssh is None:
+        return None
+    host = match["host"]
+    done = process.run([ssh, "-G", "--", host], cwd="/", env=env, wall_s=_SSH_SECONDS)
+    lines = done.out.decode("utf-8", "replace").splitlines() if done.code == 0 else []
+    name = next((line.partition(" ")[2] for line in lines if line.startswith("hostname ")), host)
+    return None if name == host else f"ssh://{name}/{match['path'].lstrip('/')}"
 
 
 def repo_of_name(name: str) -> str | None:

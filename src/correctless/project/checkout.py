@@ -23,7 +23,7 @@ def of(repo: Repo, commit: str) -> Iterator[Repo]:
     It has no configuration, attributes, hooks, remotes or branches; older commits are borrowed.
     """
     tree = read_tree(repo, commit)
-    with _empty(repo) as scratch:
+    with empty(repo) as scratch:
         _bring(repo, scratch, {*tree.above, *(e.oid for e in tree.entries.values() if e.mode != SUBMODULE)})
         scratch.git(*_PLAIN, "checkout", "--quiet", "--detach", commit, env=_ENV)
         borrowed = repo.git("rev-parse", "--path-format=absolute", "--git-path", "objects")
@@ -37,7 +37,7 @@ def of_files(repo: Repo, tree: Tree, paths: Mapping[str, TreeEntry]) -> Iterator
     """Yield a temporary repository with these files alone, as a checkout of the commit writes them: line ends by its attributes."""
     rules = {path: e for path, e in tree.entries.items() if path.rpartition("/")[2] == ".gitattributes"}
     entries = {path: e for path, e in {**rules, **paths}.items() if e.mode != SUBMODULE}
-    with _empty(repo) as scratch:
+    with empty(repo) as scratch:
         _bring(repo, scratch, {entry.oid for entry in entries.values()})
         listed = "".join(f"{entry.mode} {entry.oid}\t{path}\0" for path, entry in entries.items())
         scratch.git("update-index", "-z", "--index-info", stdin=listed, env=_ENV)
@@ -47,7 +47,8 @@ def of_files(repo: Repo, tree: Tree, paths: Mapping[str, TreeEntry]) -> Iterator
 
 
 @contextmanager
-def _empty(repo: Repo) -> Iterator[Repo]:
+def empty(repo: Repo) -> Iterator[Repo]:
+    """Yield a temporary repository without commits, of the same object format."""
     form = repo.git("rev-parse", "--show-object-format")
     with tempfile.TemporaryDirectory(prefix="correctless-", ignore_cleanup_errors=True) as folder:
         top = os.path.join(os.path.realpath(folder), os.path.basename(repo.top))

@@ -80,8 +80,8 @@ class Commands(_Model):
 class Commit(_Model):
     """How the dispatcher commits."""
 
-    message: Annotated[str, _only("step", "title", "run")] = Field(
-        "{step}: {title}", description="{step}, {title} and {run} are filled in"
+    message: Annotated[str, _only("step", "title", "run", "branch")] = Field(
+        "{step}: {title}", description="{step}, {title}, {run} and {branch} are filled in"
     )
     signoff: bool = False
     squash: bool = Field(False, description="the branch is published as one commit")
@@ -182,6 +182,10 @@ class Config(_Model):
         60, gt=0, description="how long the terms of the merge, such as checks under way, are waited for"
     )
     remote: str = Field("origin", min_length=1)
+    pr_remote: str = Field(
+        "",
+        description="the remote whose repository the pull request is opened in, where `remote` is a fork of it",
+    )
     target: str | None = Field(
         None, description="the branch pull requests are against; the remote's default branch"
     )

@@ -46,7 +46,11 @@ def push(
         raise Stop(
             exits.REFUSED, f"{expected!r} is not a commit id to expect on '{branch}'. give the full id"
         )
-    default = _default_branch(repo, remote, branch, seconds)
+    default, fault = default_branch(repo, pushed_to(repo, remote), seconds)
+    if fault:
+        raise Stop(exits.REFUSED, _why("", fault, remote, branch))
+    if expected is not None and _is_gone(repo, remote, branch):
+        expected = None  # deleted there: nothing that others pushed can be overwritten
     refuse_protected(branch, (*protected, default) if default else protected)
     commit = repo.head()
     done = repo.try_git(
@@ -163,19 +167,23 @@ def refuse_name(repo: Repo, branch: str) -> None:
         )
 
 
-def _default_branch(repo: Repo, remote: str, branch: str, seconds: float) -> str | None:
-    """Return the remote's default branch now: the fetched one may be old."""
-    place = pushed_to(repo, remote)
+def _is_gone(repo: Repo, remote: str, branch: str) -> bool:
+    done = list_ref(repo, remote, ref := f"refs/heads/{branch}")
+    return done.returncode == 0 and listed(done.stdout, ref) is None
+
+
+def default_branch(repo: Repo, place: str, seconds: float = SECONDS) -> tuple[str | None, str]:
+    """Return the default branch that a remote or its address has now, and git's error where it can't be asked."""
     done = repo.try_git(
         *PLAIN, "ls-remote", "--symref", "--", place, "HEAD", rights="remote", env=ENV, seconds=seconds
     )
     if done.returncode != 0:
-        raise Stop(exits.REFUSED, _why("", done.stderr, remote, branch))
+        return None, refusal("", done.stderr)
     for line in done.stdout.splitlines():
         value, _, name = line.partition("\t")
         if value.startswith("ref: refs/heads/") and name == "HEAD":
-            return value.removeprefix("ref: refs/heads/")
-    return None
+            return value.removeprefix("ref: refs/heads/"), ""
+    return None, ""
 
 
 def _why(out: str, err: str, remote: str, branch: str) -> str:

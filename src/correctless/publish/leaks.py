@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import time
@@ -11,13 +12,15 @@ from typing import Any, NamedTuple
 from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.project.git import Repo
-from correctless.syntax.finding import Finding
+from correctless.publish.plain_values import is_hash, is_no_key, is_placeholder
 
 # An address is not a secret, and version numbers look like one.
 _NOT_SECRET = ("IPPublicDetector",)
 # These guess from a name or from randomness, so only their findings are dropped in doubtful lines or files: a token with
 # a known shape is one also in a lock file or inside a call.
-_GUESSING = ("KeywordDetector", "Base64HighEntropyString", "HexHighEntropyString")
+_RANDOM = ("Base64HighEntropyString", "HexHighEntropyString")
+_GUESSING = ("KeywordDetector", *_RANDOM)
+_PASSWORDS = ("KeywordDetector", "BasicAuthDetector")
 _CHUNK = 20_000  # characters: a minified file of one line must not take minutes in a backtracking expression
 _OVERLAP = 400
 LARGEST = 4 << 20  # bytes of one file that is checked; a longer one needs your decision
@@ -36,6 +39,24 @@ class PublishedLine(NamedTuple):
     text: str
 
 
+class Leak(NamedTuple):
+    """A line that looks like it has a secret, which is never in this value.
+
+    `digest` is of the path and the whole line: an answer about it counts for no other text.
+    """
+
+    path: str
+    line: int
+    column: int
+    kind: str
+    digest: str
+
+    @property
+    def message(self) -> str:
+        """Return what is wrong and how to fix it, as one line."""
+        return f"this looks like a secret ({self.kind}). take it out of every commit, and replace it where it is used"
+
+
 def secrets(
     diff: str,
     texts: Mapping[str, str],
@@ -43,27 +64,30 @@ def secrets(
     known: Collection[str] = (),
     tell: Callable[[str], None] = lambda _: None,
     seconds: float = SECONDS,
-) -> tuple[Finding, ...]:
+) -> tuple[Leak, ...]:
     """Find what looks like a secret in the added lines of `diff` and in `texts`.
 
     `texts` maps a name to its text. The findings name places, never a secret; detect-secrets runs without a
     network. An allow comment on a line does not count: the line's author could have written it.
-    `known` are the hashes from `known_secrets`, which you accepted in the base commit. `tell` is called with
-    the progress.
+    `known` are the hashes from `known_secrets`, which you accepted in the base commit, and the digests of findings
+    that you answered. `tell` is called with the progress.
 
     Raises: Stop(10) after `seconds`.
     """
     lines = [*_added(diff)]
     for name, text in texts.items():
         lines += [PublishedLine(name, number, line) for number, line in enumerate(text.split("\n"), 1)]
-    findings: dict[tuple[str, str, str], Finding] = {}
-    for line, kind, digest, column in _detect(_in_time(lines, tell, seconds)):
-        if digest not in known:
-            message = f"this looks like a secret ({kind}). take it out of every commit, and replace it where it is used"
-            findings.setdefault(
-                (line.path, kind, digest), Finding(line.path, line.number, column, "secret", message)
-            )
+    findings: dict[tuple[str, str, str], Leak] = {}
+    for line, kind, hashed, column in _detect(_in_time(lines, tell, seconds)):
+        digest = _digest(line)
+        if hashed not in known and digest not in known:
+            leak = Leak(line.path, line.number, column, kind, digest)
+            findings.setdefault((line.path, kind, hashed), leak)
     return tuple(sorted(findings.values(), key=lambda f: (f.path, f.line, f.column)))
+
+
+def _digest(line: PublishedLine) -> str:
+    return hashlib.sha256(f"{line.path}\0{line.text}".encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _in_time(
@@ -148,7 +172,7 @@ def known_secrets(repo: Repo, base: str) -> frozenset[str]:
         ) from None
 
 
-def refuse(findings: Sequence[Finding]) -> None:
+def refuse(findings: Sequence[Leak]) -> None:
     """Refuse to publish secrets. Raises: Stop(10) that names the first one."""
     if findings:
         first = findings[0]
@@ -194,7 +218,8 @@ def _detect(lines: Iterable[PublishedLine]) -> Iterator[tuple[PublishedLine, str
             for start in range(0, max(len(line.text), 1), _CHUNK):
                 text = line.text[start : start + _CHUNK + _OVERLAP].rstrip()
                 for plugin in plugins:
-                    guess = type(plugin).__name__ in _GUESSING
+                    name = type(plugin).__name__
+                    guess = name in _GUESSING
                     if not text or (guess and doubtful):
                         continue
                     for secret in plugin.analyze_line(filename=line.path, line=text, line_number=line.number):
@@ -206,5 +231,9 @@ def _detect(lines: Iterable[PublishedLine]) -> Iterator[tuple[PublishedLine, str
                             or heuristic.is_likely_id_string(value, text, plugin)
                             or heuristic.is_indirect_reference(text)
                         ):
+                            continue
+                        if name in _PASSWORDS and (is_placeholder(value) or is_hash(text, value)):
+                            continue
+                        if name in _RANDOM and is_no_key(line.path, text, value):
                             continue
                         yield line, secret.type, secret.secret_hash, start + max(text.find(value), 0) + 1

@@ -78,6 +78,12 @@ class Plan:
     sandbox: str = "auto"  # require: no agent starts without one; off: none has one
     writable: tuple[str, ...] = ()  # outside of the worktree, in a sandbox
     readable: tuple[str, ...] = ()  # what a sandbox hides otherwise
+    pr_remote: str = ""  # whose repository the pull request is opened in; "": `remote`
+
+    @property
+    def base_remote(self) -> str:
+        """Return the remote that has the branch the pull request is against."""
+        return self.pr_remote or self.remote
 
     def step(self, name: str) -> PlannedStep | None:
         """Return the step of this name, if there is one."""

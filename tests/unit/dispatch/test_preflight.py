@@ -87,6 +87,31 @@ def test_a_commit_that_can_not_be_signed_is_found(
     assert git(scratch_repo, "rev-parse", "HEAD") == head
 
 
+CONVENTIONAL = "#!/bin/sh\ngrep -qE '^(feat|fix|chore)(\\([a-z]+\\))?: ' \"$1\" || { echo 'not a conventional commit' >&2; exit 1; }\n"
+
+
+@pytest.mark.parametrize("folder", [".git/hooks", ".husky"])
+@pytest.mark.parametrize(
+    ("form", "taken"), [("{step}: {title}", False), ("chore({step}): {title} {branch}", True)]
+)
+def test_the_commit_message_is_tried_with_the_repositorys_hooks(
+    scratch_repo: Path, git: Git, folder: str, form: str, taken: bool
+) -> None:
+    path = scratch_repo / folder / "commit-msg"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(CONVENTIONAL)
+    path.chmod(0o755)
+    if folder == ".husky":
+        git(scratch_repo, "config", "core.hooksPath", folder)
+    with_hooks_off = ("-c", "core.hooksPath=/dev/null")
+    project = of(scratch_repo, lambda top, *args: git(top, *with_hooks_off, *args), commit={"message": form})
+    found = tried(project)["the"]
+    assert found.ok is taken
+    assert ("not a conventional commit" in found.result) is not taken
+    assert taken or "commit: {message:" in found.fix
+    assert (scratch_repo / ".git" / "COMMIT_EDITMSG").read_text() == "a spec\n"
+
+
 @pytest.mark.parametrize("refuses", [False, True])
 def test_a_push_is_tried_and_nothing_arrives(
     scratch_repo: Path, git: Git, tmp_path: Path, refuses: bool

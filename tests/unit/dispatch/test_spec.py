@@ -102,7 +102,7 @@ def test_no_run_starts_on_a_misspelled_rule_and_one_without_rules_is_warned_abou
     scratch_repo: Path, git: Git
 ) -> None:
     project = Project(scratch_repo, git)
-    assert start.spec_warning(prepared(project)) == ""
+    assert list(start.warnings(prepared(project))) == []
     for text in ("# Greeting\n\n- R-1: greet() says hello.\n", "# Greeting\n\nIt says hello.\n"):
         project.write("spec.md", text)
         git(project.top, "commit", "-qam", "another spec")
@@ -110,7 +110,7 @@ def test_no_run_starts_on_a_misspelled_rule_and_one_without_rules_is_warned_abou
             with pytest.raises(Stop, match=r"spec\.md:3: 'R-1' is not a rule id.* write R- and three digits"):
                 prepared(project)
         else:
-            assert "the spec spec.md has no rules" in start.spec_warning(prepared(project))
+            assert "the spec spec.md has no rules" in "".join(start.warnings(prepared(project)))
             checked = project.cauto("check", "--spec", "spec.md", "--agent", f"command:{project.agent}")
             assert "WARNING    the spec spec.md has no rules, so nothing checks" in checked.stdout
             assert "warning: the spec spec.md has no rules, so nothing checks" in project.run().stderr

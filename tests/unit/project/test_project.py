@@ -256,6 +256,13 @@ def test_a_repository_of_another_user_is_named_with_what_makes_git_trust_it(
     assert f"git config --global --add safe.directory {scratch_repo}" in caught.value.message
 
 
+def test_a_repository_that_git_cannot_read_is_not_said_to_be_none(scratch_repo: Path) -> None:
+    with (scratch_repo / ".git" / "config").open("a") as file:
+        file.write("[extensions]\n\tsomething = new\n[core]\n\trepositoryformatversion = 1\n")
+    with pytest.raises(Stop, match=r"git can't read the repository of .*: .*something"):
+        find(str(scratch_repo))
+
+
 def test_a_submodule_that_is_as_its_commit_changes_nothing(
     scratch_repo: Path, git: Git, tmp_path: Path
 ) -> None:

@@ -173,6 +173,85 @@ def test_the_repositorys_hooks_run_once_and_in_the_given_environment(scratch_rep
     assert (scratch_repo / ".git" / "ran").read_text() == "agent .\n"
 
 
+def test_hooks_see_the_files_of_every_step_once(scratch_repo: Path, git: Any) -> None:
+    hook(
+        scratch_repo,
+        "pre-commit",
+        "git diff --cached --name-only >> .git/saw; git symbolic-ref HEAD >> .git/saw",
+    )
+    commit(scratch_repo, git, "one.py")
+    commit(scratch_repo, git, "two.py")
+    (scratch_repo / "two.py").write_text("two\n")
+    before = git(scratch_repo, "rev-parse", "HEAD")
+    done = consolidate(scratch_repo, git)
+    assert (scratch_repo / ".git" / "saw").read_text().split() == ["one.py", "two.py", "refs/heads/feature/x"]
+    assert git(scratch_repo, "rev-parse", "HEAD^") == before
+    assert git(scratch_repo, "rev-list", "--count", "main..HEAD") == "3"
+    assert (done.staged, committed(scratch_repo, git)) == (("two.py",), {"two.py"})
+
+
+def test_a_hook_that_refuses_a_file_of_an_earlier_step_stops_the_run(scratch_repo: Path, git: Any) -> None:
+    hook(
+        scratch_repo,
+        "pre-commit",
+        'git diff --cached --name-only | grep -q bad.py && { echo "bad.py: no"; exit 1; }; :',
+    )
+    commit(scratch_repo, git, "bad.py")
+    commit(scratch_repo, git, "good.py")
+    before = git(scratch_repo, "rev-parse", "HEAD")
+    with pytest.raises(Stop, match=r"did not pass its hooks: bad\.py: no"):
+        consolidate(scratch_repo, git)
+    assert git(scratch_repo, "rev-parse", "HEAD") == before
+    assert git(scratch_repo, "status", "--porcelain") == ""
+
+
+def test_what_a_hook_repairs_and_leaves_to_be_staged_is_tried_once_more(scratch_repo: Path, git: Any) -> None:
+    script = "grep -q formatted app.py || { echo formatted > app.py; echo 'files were modified'; exit 1; }"
+    hook(scratch_repo, "pre-commit", script)
+    commit(scratch_repo, git, "app.py")
+    consolidate(scratch_repo, git)
+    assert git(scratch_repo, "show", "HEAD:app.py") == "formatted"
+    assert git(scratch_repo, "status", "--porcelain") == ""
+
+
+def test_what_a_hook_adds_to_the_message_is_in_the_commit(scratch_repo: Path, git: Any) -> None:
+    hook(scratch_repo, "commit-msg", 'echo "Change-Id: I123" >> "$1"')
+    consolidate(scratch_repo, git)
+    assert "Correctless-Run: r1\nChange-Id: I123" in git(scratch_repo, "log", "-1", "--format=%B")
+
+
+@pytest.mark.parametrize("name", ["pre-commit", "post-commit"])
+def test_a_branch_is_where_it_was_after_a_crash_in_a_hook(
+    scratch_repo: Path, git: Any, tmp_path: Path, name: str
+) -> None:
+    commit(scratch_repo, git, "app.py")
+    before = git(scratch_repo, "rev-parse", "HEAD")
+    hook(scratch_repo, name, 'kill -9 "$DISPATCHER" "$PPID"')
+    program = (
+        "import os, sys\nfrom correctless.project.git import find\nfrom correctless.publish import consolidation\n"
+        "consolidation.consolidate(find(sys.argv[1]), base=sys.argv[2], allow=(), message='m', seconds=60.0,\n"
+        "    env={**os.environ, 'DISPATCHER': str(os.getpid())}, note=sys.argv[3])\n"
+    )
+    base, note = base_of(scratch_repo, git), str(tmp_path / "note")
+    done = subprocess.run([sys.executable, "-c", program, str(scratch_repo), base, note], check=False)
+    assert done.returncode == -9
+    (scratch_repo / ".git" / "hooks" / name).unlink()
+    assert git(scratch_repo, "rev-parse", "HEAD") != before
+    made = consolidation.consolidate(
+        find(str(scratch_repo)),
+        base=base,
+        allow=(),
+        message="m",
+        seconds=60.0,
+        env=dict(os.environ),
+        note=note,
+    )
+    assert git(scratch_repo, "rev-parse", "HEAD^") == before
+    assert made.commit == git(scratch_repo, "rev-parse", "HEAD")
+    assert not os.path.exists(note)
+    assert git(scratch_repo, "status", "--porcelain") == ""
+
+
 def test_a_failing_hook_stops_the_run_with_its_first_line(scratch_repo: Path, git: Any) -> None:
     commit(scratch_repo, git, "app.py")
     (scratch_repo / "app.py").write_text("y\n")
@@ -347,6 +426,50 @@ def test_a_baseline_that_cannot_be_read_stops(scratch_repo: Path, git: Any) -> N
     with pytest.raises(Stop) as stop:
         leaks.known_secrets(find(str(scratch_repo)), "HEAD")
     assert stop.value.code == exits.REFUSED
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'password = "changeme"',
+        "password: 'ChangeMe!'",
+        'api_key = "<your-api-key>"',
+        'api_key = "your_api_key_here"',
+        'secret = "xxxxxxxxxxxx"',
+        'client_secret = "insert-client-secret-here"',
+        "DATABASE_URL=postgres://postgres:changeme@localhost/app",
+        f"sha = '{'0123456789abcdef' * 4}'",
+        f'"integrity": "sha512-{"Zm9vYmFyYmF6cXV4" * 5}=="',
+        "lock = 'd41d8cd98f00b204e9800998ecf8427e'",
+        'password_md5 = "5f4dcc3b5aa765d61d8327deb882cf99"',
+        "iv = 'f0e1d2c3b4a5968778695a4b3c2d1e0f11'",
+    ],
+)
+def test_hashes_and_placeholders_are_no_findings(text: str) -> None:
+    assert leaks.secrets("", {"app.py": text, "settings.yaml": text}) == ()
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["tests/test_aes.py", "testdata/aes.json", "aes_vectors.json", "src/aes.test.ts", "fixtures/a.yml"],
+)
+def test_random_texts_in_test_data_are_no_findings_and_named_or_known_ones_are(path: str) -> None:
+    vector = "key = 'f69f2445df4f9b17ad2b417be66c3710a1'\nout = 'Yw3NKWbE9Qm2Vb7LxT0pRzKq8JdHs1Ua='\n"
+    assert leaks.secrets("", {path: vector}) == ()
+    assert [leak.line for leak in leaks.secrets("", {"src/app.py": vector})] == [1, 2]
+    named = leaks.secrets("", {path: f'password = "wonderland"\nid = "{AWS}"\n'})
+    assert [leak.line for leak in named] == [1, 2]
+
+
+def test_a_digest_is_of_path_and_whole_line() -> None:
+    def digest(path: str, text: str) -> str:
+        (leak,) = leaks.secrets("", {path: text})
+        return leak.digest
+
+    line = 'login(password="wonderland")'
+    assert digest("a.py", line) == digest("a.py", f"\n\n{line}")
+    assert len({digest("a.py", line), digest("b.py", line), digest("a.py", f"real_{line}")}) == 3
+    assert leaks.secrets("", {"a.py": line}, known={digest("a.py", line)}) == ()
 
 
 def test_the_scan_opens_no_connection() -> None:

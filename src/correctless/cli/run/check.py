@@ -60,7 +60,7 @@ def check(spec: str, pipeline: str, trial: bool, **flags: Any) -> int:
         git.find(os.getcwd()), os.getcwd(), start.Request(spec, pipeline, flags), os.environ
     )
     click.echo(progress.plan(ready.frozen.plan))
-    if warning := start.spec_warning(ready):
+    for warning in start.warnings(ready):
         click.echo(printable_lines(f"WARNING    {warning}"))
     if inherits := progress.inherits(ready.inherited):
         click.echo(f"inherits   {inherits}")

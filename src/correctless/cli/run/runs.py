@@ -104,7 +104,7 @@ def run(
                 click.echo(
                     f"this branch inherits {inherits}. They also need your confirmation at its gate", err=True
                 )
-            if warning := start.spec_warning(ready):
+            for warning in start.warnings(ready):
                 click.echo(printable_lines(f"warning: {warning}"), err=True)
             approved = _approval(ready, approve_spec_as)
             with Lock.take(repo, "correctless cauto run") as run_lock:

@@ -18,6 +18,7 @@ from correctless.agents import Activity, Limits, Task, recorder
 from correctless.agents.environment import environment
 from correctless.base.exits import REFUSED, Stop
 from correctless.base.text import one_line
+from correctless.dispatch.control import message_trial
 from correctless.dispatch.control.start import Ready
 from correctless.dispatch.core.context import place_of, sandbox_for
 from correctless.dispatch.finish.pull_request import expected, github
@@ -77,6 +78,8 @@ def proofs(ready: Ready, env: Mapping[str, str]) -> Iterator[Callable[[], Proof]
         yield partial(_sandbox, ready, env)
     if ready.repo.try_git("config", "--type=bool", "commit.gpgsign").stdout.strip() == "true":
         yield partial(_signature, ready)
+    if names := message_trial.hooks(ready.repo):
+        yield partial(_message, ready, env, names)
     if plan.pr[0] != "skip":
         yield partial(_push, ready)
     if plan.park is not None:
@@ -164,6 +167,19 @@ def _signature(ready: Ready) -> Proof:
     return Proof(what, f"could not be made without a prompt: {output}", fix)
 
 
+def _message(ready: Ready, env: Mapping[str, str], names: tuple[str, ...]) -> Proof:
+    what = f"the commit message and {' and '.join(names)}"
+    with tempfile.TemporaryDirectory() as folder:
+        make = sandbox_for(ready.repo, ready.frozen.plan, folder, env)[2]
+        said, subject = message_trial.refusal(
+            ready.repo, ready.frozen.plan, names, _environment(ready, env, folder), make
+        )
+    if said:
+        fix = "write its form into the configuration, such as commit: {message: 'chore({step}): {title}'}"
+        return Proof(what, f"'{subject}' is refused by {said}", fix)
+    return Proof(what, f"'{subject}' would be taken")
+
+
 def _push(ready: Ready) -> Proof:
     plan = ready.frozen.plan
     what = f"git push --dry-run {plan.remote} {plan.branch}"
@@ -193,10 +209,12 @@ def _park(ready: Ready, remote: str) -> Proof:
 
 def _login(ready: Ready, env: Mapping[str, str]) -> Proof:
     try:
-        github(ready.repo, ready.frozen.plan.remote, env).check()
+        plan = ready.frozen.plan
+        host = github(ready.repo, plan.remote, env, plan.pr_remote)
+        host.check()
     except Stop as stop:
         return Proof("gh auth status", stop.message, "run gh auth login, or use --pr skip")
-    return Proof("gh auth status", "logged in")
+    return Proof("gh auth status", f"logged in; the pull request goes to {plan.target} of {host.repo}")
 
 
 def _command(ready: Ready, env: Mapping[str, str]) -> Proof:

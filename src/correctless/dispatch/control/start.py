@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,7 @@ from correctless.base import below, exits
 from correctless.base.exits import Stop
 from correctless.base.text import one_line
 from correctless.decisions.decision import Confirmation
+from correctless.dispatch.control import target
 from correctless.dispatch.control.plan import make_plan
 from correctless.dispatch.core import frozen_files
 from correctless.dispatch.core import spec as spec_rules
@@ -32,6 +33,7 @@ from correctless.project.git import Repo
 from correctless.project.hidden import hidden_changes
 from correctless.project.paths import Logs, ensure_artifacts
 from correctless.project.paths import logs as logs_of
+from correctless.publish import lfs, submodules
 from correctless.publish.branch import refuse_protected, refuse_unknown
 from correctless.review import anchors, gate, inheritance, open_set
 from correctless.runlog import branch as record
@@ -62,6 +64,7 @@ class Ready:
     frozen: FrozenPlan
     spec_text: str
     inherited: tuple[RecordedDecision, ...]  # open entries of other branches whose work this one carries
+    fork: str = ""  # that the pull request is not opened in the repository this one was forked from
 
 
 def prepare(repo: Repo, cwd: str, request: Request, env: Mapping[str, str]) -> Ready:
@@ -80,11 +83,15 @@ def prepare(repo: Repo, cwd: str, request: Request, env: Mapping[str, str]) -> R
     spec, data = _spec(repo, cwd, request.spec)
     _refuse_dirt(repo)
     _refuse_unknown_committer(repo)
+    lfs.refuse_unready(repo)
+    if configured.pr != "skip":
+        submodules.refuse_unpublished(repo)
     anchors.refuse_disproved(logs, repo, env)
     remote = configured.remote
-    target = configured.target or repo.default_branch(remote) or _usual_target(repo, remote)
+    where = target.branch(repo, configured)
+    refuse_protected(branch, (where,))
     # Now, and not after hours at the gate: if logs of merged branches are missing, no run of this branch is published.
-    base = inheritance.base_ref(repo, remote, [target], branch)
+    base = inheritance.base_ref(repo, configured.pr_remote or remote, [where], branch)
     waiting = gate.load(logs, repo, base=base)[1].waiting
     frozen = make_plan(
         repo,
@@ -94,35 +101,38 @@ def prepare(repo: Repo, cwd: str, request: Request, env: Mapping[str, str]) -> R
         spec_bytes=data,
         pipeline=request.pipeline,
         env=env,
-        target=target,
+        target=where,
         park=_parks_on(repo, configured, env),
-        merge=_merged_by(repo, configured, target, env),
+        merge=_merged_by(repo, configured, where, env),
     )
     _check_agents(frozen, env, repo.top)
     if configured.pr == "gh":
-        github(repo, remote, env).check()
+        github(repo, remote, env, configured.pr_remote).check()
     inherited = tuple(each for each in waiting if each.branch)
-    return Ready(repo, logs, configured, frozen, data.decode("utf-8", "replace"), inherited)
+    text = data.decode("utf-8", "replace")
+    return Ready(repo, logs, configured, frozen, text, inherited, target.fork_warning(repo, configured, env))
 
 
-def _merged_by(repo: Repo, configured: Config, target: str, env: Mapping[str, str]) -> str:
+def _merged_by(repo: Repo, configured: Config, against: str, env: Mapping[str, str]) -> str:
     if configured.merge == "never":
         return ""
     if configured.pr != "gh":
         raise Stop(exits.REFUSED, "'merge' needs a pull request that gh opens. set pr: gh, or leave it out")
     from correctless.dispatch.finish.merging import contract_of
 
-    return contract_of(repo, github(repo, configured.remote, env).repo, target, env)
+    host = github(repo, configured.remote, env, configured.pr_remote)
+    return contract_of(repo, host.repo, against, env)
 
 
-def spec_warning(ready: Ready) -> str:
-    """Return what the spec lacks, "" for nothing."""
-    if spec_rules.rules(ready.spec_text):
-        return ""
-    return (
-        f"the spec {ready.frozen.plan.spec} has no rules, so nothing checks that each was built. "
-        "number them R-001, R-002, ..."
-    )
+def warnings(ready: Ready) -> Iterator[str]:
+    """Yield what needs a look before the start and is no reason to refuse it."""
+    if not spec_rules.rules(ready.spec_text):
+        yield (
+            f"the spec {ready.frozen.plan.spec} has no rules, so nothing checks that each was built. "
+            "number them R-001, R-002, ..."
+        )
+    if ready.fork:
+        yield ready.fork
 
 
 def approval(ready: Ready) -> Confirmation | None:
@@ -272,12 +282,6 @@ def _parks_on(repo: Repo, configured: Config, env: Mapping[str, str]) -> str | N
         return configured.park
     in_ci = env.get("CI", "").lower() not in ("", "0", "false")
     return _CI_REMOTE if in_ci and _CI_REMOTE in repo.git("remote").splitlines() else None
-
-
-def _usual_target(repo: Repo, remote: str) -> str:
-    # A remote that was added by hand has no HEAD in this clone until `git remote set-head`.
-    known = (name for name in ("main", "master") if repo.commit(f"refs/remotes/{remote}/{name}"))
-    return next(known, "main")
 
 
 def _refuse_unfinished(state: State) -> None:

@@ -30,6 +30,7 @@ POLICY = (
     PolicyField("readable", "agent_readable", fixed=True),
     PolicyField("sandbox", "agent_sandbox", fixed=True),
     PolicyField("remote", "remote", fixed=True),
+    PolicyField("pr_remote", "pr_remote", fixed=True),
     PolicyField("notify", "notify", fixed=True),
     PolicyField("squash", "commit.squash", fixed=True),
     PolicyField("test", "commands.test", fixed=True),

@@ -16,6 +16,7 @@ from typing import Any
 
 from correctless.base import below
 from correctless.base.files import open_plain
+from correctless.dispatch.core import caches
 from correctless.project.git import Repo
 from correctless.publish.leaks import LARGEST
 
@@ -106,6 +107,9 @@ def changes(
         entries.append(
             PolicyChange(LARGE, f"left files of over {mib} MiB, which are not scanned for secrets", large)
         )
+    if junk := caches.found(repo, base, changed):
+        what = "left caches, downloads or build results in its work, which .gitignore does not name"
+        entries.append(PolicyChange("caches", what, junk))
     skipped = tuple(path for path in tests if _skips(repo, base, path))
     if skipped:
         entries.append(PolicyChange("skipped-tests", "marked tests as skipped", skipped))

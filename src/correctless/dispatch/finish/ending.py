@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 from correctless.base import exits
 from correctless.decisions.decision import Attempt
 from correctless.dispatch.core import engine
 from correctless.dispatch.core.context import RunContext, plan_of
+from correctless.dispatch.finish import pull_request, secret_scan
 from correctless.dispatch.step import untrusted, work
 from correctless.publish.consolidation import consolidate as make_commit
 from correctless.publish.consolidation import squash
@@ -15,6 +18,7 @@ from correctless.runlog.state import State
 from correctless.sandbox.reach import Needs
 
 _HOOK_SECONDS = 1800.0
+_NOTE = "before-hooks"  # in the run's folder: where the branch was when its hooks began
 
 
 def consolidate(ctx: RunContext, state: State) -> Consolidated:
@@ -36,6 +40,7 @@ def consolidate(ctx: RunContext, state: State) -> Consolidated:
             seconds=_HOOK_SECONDS,
             guard=lambda: untrusted.guarded(ctx, state),
             wrap=prepared.wrap if prepared else None,
+            note=os.path.join(ctx.logs.folder(state.run), _NOTE),
         )
         work.defer_restored(ctx, state)
         commit, unstaged = done.commit, done.unstaged
@@ -47,6 +52,12 @@ def consolidate(ctx: RunContext, state: State) -> Consolidated:
             backup_ref=f"refs/correctless/kept/{state.run}/squashed",
         )
     return Consolidated(commit, unstaged)
+
+
+def defer_secrets(ctx: RunContext, state: State) -> None:
+    """Defer what looks like a secret in what would be published, before the gate is asked."""
+    if not state.url:  # not again for a published run that waits to be merged
+        secret_scan.defer(ctx, state, *pull_request.text_of(ctx, state))
 
 
 def ask_gate(ctx: RunContext) -> GateOpened | GateClosed | RunStopped:

@@ -5,18 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from correctless.agents import Activity
 from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.base.files import replace_file
-from correctless.base.text import one_line
 from correctless.dispatch.core import spec as spec_text
 from correctless.dispatch.core.context import RunContext, plan_of
+from correctless.dispatch.finish import secret_scan
 from correctless.dispatch.step import work
-from correctless.github.client import GitHub, repo_of_remote
+from correctless.github.client import GitHub, repo_of_remote, ssh_address
 from correctless.ledger.chain import Head
 from correctless.project.git import Repo
-from correctless.publish import leaks
+from correctless.publish import lfs
 from correctless.publish.branch import commit_at, push
 from correctless.publish.managed_body import body
 from correctless.publish.pull_request import command_pull_request, pull_request
@@ -38,13 +37,14 @@ def publish(ctx: RunContext, state: State) -> Published:
             f"{plan.branch} is not at the commit the run made ({(state.consolidated or '')[:12]}). "
             "see who changed it; the other commits are neither checked nor confirmed",
         )
-    title, text = _text(ctx, state)
-    _refuse_secrets(ctx, state, title, text)
+    title, text = text_of(ctx, state)
+    secret_scan.refuse(ctx, state, title, text)
     replace_file(os.path.join(ctx.logs.folder(state.run), BODY), text.encode())
     how, *_ = plan.pr
     if how == "skip":
         return Published("", how)
     _refuse_hidden(ctx, plan)
+    lfs.upload(repo, plan.remote, plan.base)
     push(
         repo,
         remote=plan.remote,
@@ -55,7 +55,7 @@ def publish(ctx: RunContext, state: State) -> Published:
     if how == "gh":
         return Published(
             pull_request(
-                github(repo, plan.remote, ctx.env),
+                github(repo, plan.remote, ctx.env, plan.pr_remote),
                 branch=plan.branch,
                 base=plan.target,
                 title=title,
@@ -79,28 +79,53 @@ def publish(ctx: RunContext, state: State) -> Published:
 def _refuse_hidden(ctx: RunContext, plan: Plan) -> None:
     """Refuse a branch with open decisions that only the remote shows to be unpublished. Raises: `Stop(10)`."""
     # The gate used the commit that was last fetched, and an agent can move that ref.
-    base = commit_at(ctx.repo, plan.remote, plan.target)
+    base = commit_at(ctx.repo, plan.base_remote, plan.target)
     if base is not None and not gate.load(ctx.logs, ctx.repo, base=base)[1].open:
         raise Stop(
             exits.PERSON,
             f"{plan.branch} has open decisions of other branches: their work is not in '{plan.target}' of "
-            f"'{plan.remote}', though this clone says so. fetch it again, then read and answer with: correctless review",
+            f"'{plan.base_remote}', though this clone says so. fetch it again, then read and answer with: correctless review",
         )
 
 
-def github(repo: Repo, remote: str, env: Mapping[str, str]) -> GitHub:
-    """Return the gh program for the repository of a remote. Raises: `Stop(3)` when it is not on a GitHub host."""
-    url = repo.remote_url(remote)
-    if url is None:
+def github(repo: Repo, remote: str, env: Mapping[str, str], pr_remote: str = "") -> GitHub:
+    """Return the gh program for the repository of a remote, or for that of `pr_remote`, of which it is a fork.
+
+    Raises: `Stop(3)` when one of them is not on a GitHub host.
+    """
+    own = _repository(repo, remote, env)
+    if not pr_remote or pr_remote == remote:
+        return GitHub(own, env)
+    return GitHub(_repository(repo, pr_remote, env), env, head_owner=own.split("/")[1])
+
+
+def _repository(repo: Repo, remote: str, env: Mapping[str, str]) -> str:
+    """Return host/owner/name of a remote: by the first of its addresses whose host gh is logged in to."""
+    urls = addresses(repo, remote, env)
+    if not urls:
         raise Stop(
             exits.REFUSED, f"remote '{remote}' is missing. add it with git remote add, or use --pr skip"
         )
-    named = repo_of_remote(url)
-    if named is None:
+    names = list(dict.fromkeys(filter(None, map(repo_of_remote, urls))))
+    if not names:
         raise Stop(
-            exits.REFUSED, f"remote '{remote}' ({url}) names no repository on a GitHub host. use --pr skip"
+            exits.REFUSED,
+            f"remote '{remote}' ({urls[0]}) names no repository on a GitHub host. use --pr skip",
         )
-    return GitHub(named, env)
+    if len(names) > 1:
+        names.sort(key=lambda name: not GitHub(name, env).knows_host())
+    return names[0]
+
+
+def addresses(repo: Repo, remote: str, env: Mapping[str, str]) -> list[str]:
+    """Return the addresses of a remote: as written, as git expands it, and with the host that ssh has for an alias."""
+    raw = repo.remote_url(remote)
+    if raw is None:
+        return []
+    expanded = repo.try_git("remote", "get-url", "--", remote).stdout.splitlines()
+    push = repo.try_git("remote", "get-url", "--push", "--", remote).stdout.splitlines()
+    urls = [raw, *expanded, *push]
+    return list(dict.fromkeys([*urls, *filter(None, (ssh_address(url, env) for url in urls))]))
 
 
 def expected(repo: Repo, plan: Plan) -> str | None:
@@ -109,7 +134,8 @@ def expected(repo: Repo, plan: Plan) -> str | None:
     return repo.commit(f"refs/remotes/{plan.remote}/{plan.branch}")
 
 
-def _text(ctx: RunContext, state: State) -> tuple[str, str]:
+def text_of(ctx: RunContext, state: State) -> tuple[str, str]:
+    """Return title and body of a run's pull request."""
     plan = plan_of(state)
     branch, status = gate.load(ctx.logs, ctx.repo)
     spec = work.approved_spec(ctx, state)
@@ -136,23 +162,3 @@ def _verification(repo: Repo, state: State) -> str:
     if reports:
         parts.append(f"reports: {', '.join(reports)}")
     return "; ".join(parts)
-
-
-def _refuse_secrets(ctx: RunContext, state: State, title: str, text: str) -> None:
-    repo, plan = ctx.repo, plan_of(state)
-    if unscanned := [
-        path for path in leaks.too_large(repo, plan.base) if not work.reported_large(ctx, state, path)
-    ]:
-        raise Stop(
-            exits.PERSON,
-            f"a commit of the branch has {unscanned[0]}, which is too long to be scanned for secrets, and no decision is about it. "
-            "rewrite that commit, then run cauto resume",
-        )
-    diff, texts = leaks.published(repo, plan.base)
-    findings = leaks.secrets(
-        diff,
-        {**texts, "pull request title": title, "pull request body": text},
-        known=leaks.known_secrets(repo, plan.base),
-        tell=lambda line: ctx.activity(Activity("waiting", one_line(line))),
-    )
-    leaks.refuse(findings)

@@ -21,6 +21,7 @@ from correctless.base.text import one_line
 from correctless.dispatch.core import frozen_files
 from correctless.dispatch.core.context import RunContext, plan_of
 from correctless.dispatch.core.frozen_files import FrozenPlan
+from correctless.dispatch.finish import secret_scan
 from correctless.dispatch.parking import parcel, remote_ref
 from correctless.dispatch.parking.parcel import Parcel
 from correctless.dispatch.parking.remote_ref import Parked, ParkHolder, RefMoved
@@ -28,9 +29,9 @@ from correctless.ledger.heads import noting
 from correctless.project import config, paths
 from correctless.project.git import Repo
 from correctless.project.paths import Logs, ensure_artifacts
-from correctless.publish import leaks
+from correctless.publish import leaks, lfs
 from correctless.publish.branch import refuse_protected
-from correctless.review import standing
+from correctless.review import gate, standing
 from correctless.runlog.plan import Plan
 from correctless.runlog.state import State
 
@@ -215,17 +216,17 @@ def _keep(ctx: RunContext, state: State, remote: str) -> None:
 
 
 def _scanned(ctx: RunContext, state: State, head: str, files: Mapping[str, bytes]) -> str:
-    """Make the commit to put on a remote for a run. Raises: `Stop(10)` for a secret in it."""
+    """Make the commit to put on a remote for a run. Raises: `Stop` for a secret in it, or files that can't be uploaded."""
     repo, plan, run = ctx.repo, plan_of(state), state.run
     if large := leaks.too_large(repo, plan.base):
         raise Stop(
             exits.REFUSED, f"{large[0]} is too long to be scanned for secrets, so the branch is not pushed"
         )
     diff, messages = leaks.published(repo, plan.base)
-    secrets = leaks.secrets(
-        diff, {**messages, **parcel.texts(files)}, known=leaks.known_secrets(repo, plan.base)
-    )
-    leaks.refuse(secrets)
+    known = leaks.known_secrets(repo, plan.base) | secret_scan.answered(*gate.load(ctx.logs, repo))
+    leaks.refuse(leaks.secrets(diff, {**messages, **parcel.texts(files)}, known=known))
+    if plan.park is not None:
+        lfs.upload(repo, plan.park, plan.base)
     return remote_ref.commit(repo, run, parent=head, tree=repo.tree_of(files), token=ctx.token(8))
 
 

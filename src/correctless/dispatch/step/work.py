@@ -17,7 +17,6 @@ from correctless.decisions import capture
 from correctless.decisions.decision import Attempt, Decision
 from correctless.dispatch.core import frozen_files, policy_changes, spec
 from correctless.dispatch.core.context import RunContext, attempt_of, plan_of, sha256, step_of
-from correctless.dispatch.core.decisions_log import is_answer
 from correctless.dispatch.step import aside, untrusted
 from correctless.dispatch.step.check import check, judge, report_fault
 from correctless.project.config import TESTED
@@ -27,7 +26,7 @@ from correctless.project.git.repairs import Repairs
 from correctless.project.hidden import reveal
 from correctless.publish import leaks
 from correctless.runlog.events import AttemptFailed, DecisionsTaken, StepChecked, StepFinished
-from correctless.runlog.plan import PlannedStep
+from correctless.runlog.plan import Plan, PlannedStep
 from correctless.runlog.state import State
 
 _GIT = "git-"  # and the hash of git's settings: the name of an entry about them
@@ -231,10 +230,15 @@ def has_trailers(ctx: RunContext, marks: Mapping[str, str]) -> bool:
 
 def message(state: State, step: str, marks: Mapping[str, str]) -> str:
     """Return a commit message from the configured template, with its trailers."""
-    plan = plan_of(state)
+    return message_of(plan_of(state), state.run, step, marks)
+
+
+def message_of(plan: Plan, run: str, step: str, marks: Mapping[str, str]) -> str:
+    """Return the commit message of a plan's run."""
     title = os.path.basename(plan.spec).rsplit(".", 1)[0]
     # replace, not format: a template with another brace must not end a run after hours
-    subject = plan.message.replace("{step}", step).replace("{title}", title).replace("{run}", state.run)
+    subject = plan.message.replace("{step}", step).replace("{title}", title).replace("{run}", run)
+    subject = subject.replace("{branch}", plan.branch)
     return f"{subject}\n\n" + "".join(f"{name}: {value}\n" for name, value in marks.items())
 
 
@@ -306,10 +310,15 @@ def _paths_of(name: str, applied: str) -> list[str]:
 
 def defer_restored(ctx: RunContext, state: State) -> None:
     """Defer what consolidation's hooks changed after the last step's check."""
+    defer_at_end(ctx, state, _restored_entries(ctx, state))
+
+
+def defer_at_end(ctx: RunContext, state: State, entries: Sequence[tuple[str, str, str]]) -> None:
+    """Defer what was detected after the last step that finished, as entries of that step."""
     last = next((item for item in reversed(state.finished) if isinstance(item, StepFinished)), None)
     step = plan_of(state).step(last.step) if last is not None else None
     if last is not None and step is not None:
-        _defer(ctx, state, step, last.attempt, _restored_entries(ctx, state))
+        _defer(ctx, state, step, last.attempt, entries)
 
 
 def _restored_entries(ctx: RunContext, state: State) -> list[tuple[str, str, str]]:
@@ -331,7 +340,7 @@ def _defer(
 ) -> None:
     skill = frozen_files.read_skill(ctx.logs, state.run, step).name
     at = Attempt(state.run, step.name, attempt)
-    own = [each.key for each in ctx.decisions.of_attempt(at) if _synthesized(each)]
+    own = [at.key(f"s{name}") for name, _, _ in entries]  # recorded by a try before a crash
     first = ctx.decisions.unlisted(state.run, skill, but=own) + 1
     for number, (name, reason, applied) in enumerate(entries, start=first):
         decision = capture.synthesized(
@@ -357,10 +366,6 @@ def _number(decision: Decision) -> int:
     """Return the number of an entry's piece in its attempt's answers; 0 without one."""
     label = (decision.key or "").rpartition("/")[2]
     return int(label[1:]) if label[:1] == "b" and label[1:].isdigit() else 0
-
-
-def _synthesized(decision: Decision) -> bool:
-    return decision.source == "synthesized" and not is_answer(decision)
 
 
 def read(ctx: RunContext, path: str) -> bytes:

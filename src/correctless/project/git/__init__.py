@@ -358,6 +358,7 @@ def push_urls(configuration: Mapping[str, str]) -> tuple[str, ...]:
 
 _CONDITIONAL = 20  # files of conditional includes that are read
 _HEADS = "refs/heads/"
+_NO_WORKTREE = ("not a git repository", "must be run in a work tree")
 _PLACES = ("--show-toplevel", "--absolute-git-dir", "--git-common-dir")
 
 
@@ -372,6 +373,9 @@ def find(cwd: str) -> Repo:
             f"git works in no repository that belongs to another user, and {path} does. if you trust it: "
             f"git config --global --add safe.directory {shlex.quote(path)}",
         )
+    if done.returncode != 0 and not any(text in done.stderr for text in _NO_WORKTREE):
+        output = " ".join(done.stderr.split())[:300].rstrip(".")
+        raise Stop(exits.REFUSED, f"git can't read the repository of {cwd}: {output}. see git status")
     if done.returncode != 0 or len(lines) != len(_PLACES):
         raise Stop(
             exits.REFUSED,

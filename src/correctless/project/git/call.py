@@ -34,6 +34,7 @@ FIXED = (
     "sequence.editor=false",
     "core.alternateRefsCommand=true",
     "protocol.ext.allow=never",
+    "core.safecrlf=false",  # true: git refuses to commit a file whose line ends it would convert
     "submodule.recurse=false",
     "diff.ignoreSubmodules=dirty",
     "status.submoduleSummary=false",

@@ -119,7 +119,7 @@ def _branch_of(repo: Repo, logs: Logs, own: Branch) -> str | None:
 def _base(repo: Repo, own: Branch, branch: str | None) -> str | None:
     """Return the base of the branch's pull request, as last fetched; None if unknown: all of history counts."""
     plan = own.plan
-    remote = plan.remote if plan else "origin"
+    remote = plan.base_remote if plan else "origin"
     names = [plan.target] if plan else [repo.default_branch(remote) or "main", "main", "master"]
     return base_ref(repo, remote, names, branch)
 

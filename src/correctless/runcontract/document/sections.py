@@ -88,11 +88,11 @@ class Bots:
 
 @frozen
 class Bar:
-    """One merge bar of section 3. Both states are allow-lists of one."""
+    """One merge bar of section 3. `mergeable` is an allow-list of one; `HAS_HOOKS` also allows CLEAN."""
 
     id: Id
     mergeable: Literal["MERGEABLE"]
-    merge_state: Literal["CLEAN"]
+    merge_state: Literal["CLEAN", "HAS_HOOKS"]
     check_ok: tuple[Literal["SUCCESS"], ...]
     required_checks: tuple[Line, ...]
     optional_skippable: tuple[Line, ...]

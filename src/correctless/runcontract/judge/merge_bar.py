@@ -16,7 +16,7 @@ from correctless.runcontract.judge.terms import MergeTarget, full_name, login
 from correctless.runcontract.ledger.clause import Clause, of_merge
 from correctless.runcontract.ledger.records import Review, Waiver
 
-_MERGEABLE, _CLEAN = "MERGEABLE", "CLEAN"  # the only allowed values, whatever a bar has
+_MERGEABLE, _CLEAN, _HOOKS = "MERGEABLE", "CLEAN", "HAS_HOOKS"  # the only allowed values, whatever a bar has
 
 
 def failing(
@@ -68,13 +68,16 @@ def _identity(facts: PullFacts, target: MergeTarget) -> Iterator[Clause]:
 def _pull(bar: Bar, facts: PullFacts) -> Iterator[Clause]:
     yield from _is("state", facts.state, "OPEN", "OPEN")
     yield from _no("draft", facts.draft, "a draft", "no draft")
-    for code, fact, only, stated in (
-        ("mergeable", facts.mergeable, _MERGEABLE, bar.mergeable),
-        ("merge_state", facts.merge_state, _CLEAN, bar.merge_state),
+    for code, fact, known, stated in (
+        ("mergeable", facts.mergeable, (_MERGEABLE,), bar.mergeable),
+        ("merge_state", facts.merge_state, (_CLEAN, _HOOKS), bar.merge_state),
     ):
-        yield from _is(code, fact, only, only)
-        if stated != only:  # this program cannot check a merge against another value
-            yield of_merge(code, f"the bar says {stated}", f"a bar that says {only}")
+        # A host with hooks that run at the merge says HAS_HOOKS where another says CLEAN.
+        listed = known if stated == _HOOKS else known[:1]
+        value = fact.value if isinstance(fact, Known) and fact.value in listed else listed[0]
+        yield from _is(code, fact, value, " or ".join(listed))
+        if stated not in known:  # this program cannot check a merge against another value
+            yield of_merge(code, f"the bar says {stated}", f"a bar that says {' or '.join(known)}")
     if isinstance(facts.author, Unknown) or not login(facts.author.value):
         yield of_merge("author", _value(facts.author), "an author")
     yield from _no("auto_merge", facts.auto_merge, "auto-merge is armed", "no armed auto-merge")

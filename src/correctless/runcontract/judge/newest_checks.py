@@ -45,6 +45,7 @@ def newest(checks: Iterable[Check]) -> Iterator[Check]:
     for check in checks:
         groups.setdefault((check.name, check.app, check.workflow, check.event), []).append(check)
     for runs in groups.values():
+        runs = [run for run in runs if not _is_superseded(run, runs)]
         times = [run.started for run in runs if run.started is not None]
         if any(time.utcoffset() is None for time in times):
             yield from runs
@@ -52,6 +53,14 @@ def newest(checks: Iterable[Check]) -> Iterator[Check]:
         last = max(times, default=None)
         # A run that has not begun is newer than all that have, and a pending one is never outdated.
         yield from (r for r in runs if r.started in (None, last) or r.status != "COMPLETED")
+
+
+def _is_superseded(run: Check, runs: Iterable[Check]) -> bool:
+    """Return whether a run was cancelled and a later one took its place: what that one says is judged."""
+    return run.conclusion == "CANCELLED" and any(
+        other.run > run.run and (run.started is None or other.started is None or other.started == run.started)
+        for other in runs
+    )
 
 
 def failing(

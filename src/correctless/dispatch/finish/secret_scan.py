@@ -1,0 +1,88 @@
+"""The scan for secrets before publication: each finding needs your answer, "no secret", for exactly its text."""
+
+from __future__ import annotations
+
+import re
+
+from correctless.agents import Activity
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.base.text import one_line
+from correctless.dispatch.core.context import RunContext, plan_of
+from correctless.dispatch.step import work
+from correctless.ledger.chain import digest as sha256
+from correctless.publish import leaks
+from correctless.publish.leaks import Leak
+from correctless.review import gate
+from correctless.review.gate import GateState
+from correctless.runlog.branch import Branch
+from correctless.runlog.state import State
+
+_NAME = "secret-"  # and the digest of the text: the name of an entry about it
+_KEY = re.compile(rf".*/s{_NAME}([0-9a-f]{{64}})\Z")
+
+
+def defer(ctx: RunContext, state: State, title: str, text: str) -> None:
+    """Record each finding that nobody answered as a deferred decision; the gate stays closed until it is confirmed."""
+    lines: dict[str, Leak] = {}
+    for leak in _scan(ctx, state, title, text):
+        lines.setdefault(leak.digest, leak)
+    entries = [
+        (
+            f"{_NAME}{leak.digest}",
+            f"{leak.path}:{leak.line} looks like a secret ({leak.kind})",
+            _applied(leak),
+        )
+        for leak in lines.values()
+    ]
+    work.defer_at_end(ctx, state, entries)
+
+
+def _applied(leak: Leak) -> str:
+    no_secret = f'confirm only to say "no secret" about exactly this line (digest {leak.digest[:12]})'
+    return (
+        f"nothing is published. {no_secret}; if it is one, reject, and have the step that wrote it run again"
+    )
+
+
+def refuse(ctx: RunContext, state: State, title: str, text: str) -> None:
+    """Refuse to publish what nobody answered. Raises: `Stop(10)` with the first finding."""
+    if unanswered := _scan(ctx, state, title, text):
+        first = unanswered[0]
+        more = f" (and {len(unanswered) - 1} more)" if len(unanswered) > 1 else ""
+        raise Stop(
+            exits.PERSON,
+            f"{first.path}:{first.line} looks like a secret ({first.kind}){more}, and no answer is about this text. "
+            "let the run ask you: correctless cauto resume",
+        )
+
+
+def answered(branch: Branch, status: GateState) -> frozenset[str]:
+    """Return the digests of the texts that you said are no secrets."""
+    return frozenset(
+        match[1]
+        for each in branch.decisions
+        if each.decision.source == "synthesized"
+        and (match := _KEY.match(each.decision.key or ""))
+        and sha256(each.line) in status.covered
+    )
+
+
+def _scan(ctx: RunContext, state: State, title: str, text: str) -> tuple[Leak, ...]:
+    """Return the findings without an answer. Raises: `Stop(10)` for a file too long to be scanned, that no decision is about."""
+    repo, plan = ctx.repo, plan_of(state)
+    if unscanned := [
+        path for path in leaks.too_large(repo, plan.base) if not work.reported_large(ctx, state, path)
+    ]:
+        raise Stop(
+            exits.PERSON,
+            f"a commit of the branch has {unscanned[0]}, which is too long to be scanned for secrets, and no decision is about it. "
+            "rewrite that commit, then run cauto resume",
+        )
+    diff, texts = leaks.published(repo, plan.base)
+    return leaks.secrets(
+        diff,
+        {**texts, "pull request title": title, "pull request body": text},
+        known=leaks.known_secrets(repo, plan.base) | answered(*gate.load(ctx.logs, repo)),
+        tell=lambda line: ctx.activity(Activity("waiting", one_line(line))),
+    )

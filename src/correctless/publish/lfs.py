@@ -1,0 +1,72 @@
+"""Files in Git LFS: a commit has only their pointers, so that a push without hooks uploads none of their contents."""
+
+from __future__ import annotations
+
+import os
+
+from correctless.base import exits
+from correctless.base.exits import Stop
+from correctless.project.git import Repo
+from correctless.publish.branch import ENV, PLAIN, refusal
+
+_CONFIG = ".lfsconfig"  # it can name another server
+_SECONDS = 3600.0
+
+
+def rules(repo: Repo) -> str:
+    """Return a file of the commit that puts files into Git LFS; "" without one."""
+    for path in repo.git("ls-files", "-z", "--", ":(glob)**/.gitattributes").split("\0"):
+        # None: missing in a partial clone, so its folder is not checked out either.
+        data = repo.file_at("HEAD", path) if path else None
+        if data is not None and b"filter=lfs" in data:
+            return path
+    return ""
+
+
+def refuse_unready(repo: Repo) -> None:
+    """Refuse a repository whose files git-lfs can't commit and upload here. Raises: `Stop(3)`."""
+    where = rules(repo)
+    if not where:
+        return
+    if repo.try_git("lfs", "version").returncode != 0:
+        raise _unready(
+            where, "git-lfs is not installed", "install git-lfs, then run: git lfs install && git lfs pull"
+        )
+    if not repo.try_git("config", "--get", "filter.lfs.clean").stdout.strip():
+        raise _unready(where, "git-lfs is not set up", "run: git lfs install && git lfs pull")
+
+
+def upload(repo: Repo, remote: str, base: str) -> None:
+    """Upload the contents of a branch's files in Git LFS, before the branch is pushed.
+
+    Raises: `Stop(3)` when git-lfs fails, `Stop(10)` when the branch changes where they are uploaded to.
+    """
+    if not rules(repo):
+        return
+    if repo.file_at(base, _CONFIG) != repo.file_at("HEAD", _CONFIG) or _differs(repo):
+        raise Stop(
+            exits.PERSON,
+            f"the branch changes {_CONFIG}, which says where files are uploaded to. see it, upload them yourself "
+            f"(git lfs push {remote} HEAD), and push the branch",
+        )
+    done = repo.try_git(*PLAIN, "lfs", "push", remote, "HEAD", rights="remote", env=ENV, seconds=_SECONDS)
+    if done.returncode != 0:
+        raise Stop(
+            exits.REFUSED,
+            f"git-lfs could not upload to '{remote}': {refusal(done.stdout, done.stderr)}. fix that, then run cauto resume",
+        )
+
+
+def _differs(repo: Repo) -> bool:
+    try:
+        with open(os.path.join(repo.top, _CONFIG), "rb") as file:
+            return file.read(1 << 20) != repo.file_at("HEAD", _CONFIG)
+    except OSError:
+        return False  # git-lfs then reads the commit's
+
+
+def _unready(where: str, what: str, fix: str) -> Stop:
+    return Stop(
+        exits.REFUSED,
+        f"{where} keeps files in Git LFS, and {what}: a run would commit and push files that no clone gets. {fix}",
+    )
