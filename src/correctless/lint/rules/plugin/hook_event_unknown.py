@@ -25,15 +25,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from correctless.lint.subject import hook_set, shapes
-from correctless.lint.subject.subject import HOOKS, PLUGIN, JsonSubject
+from correctless.lint.subject.subject import Subject
 from correctless.syntax.finding import Finding
 
 ID = "hook-event-unknown"
 SEVERITY = "warning"
-READS = (HOOKS, PLUGIN)
+READS = hook_set.READS
 
 
-def check(file: JsonSubject) -> Iterator[Finding]:
+def check(file: Subject) -> Iterator[Finding]:
     """Report unknown events."""
     for event, _ in hook_set.events(file):
         if event.text not in hook_set.EVENTS:

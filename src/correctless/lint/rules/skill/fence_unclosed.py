@@ -41,13 +41,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from correctless.lint.subject.subject import AGENT, SKILL, MarkdownSubject
+from correctless.lint.subject.subject import MARKDOWN, MarkdownSubject
 from correctless.syntax.finding import Finding
 from correctless.syntax.markdown import unclosed_fence
 
 ID = "fence-unclosed"
 SEVERITY = "warning"
-READS = (AGENT, SKILL)
+READS = MARKDOWN
 
 _BACKTICKS = re.compile(r"```+[^\n]*")  # literal characters first make the search fast
 _EITHER = re.compile(r"(?:```+|~~~+)[^\n]*")

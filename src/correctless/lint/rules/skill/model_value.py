@@ -33,13 +33,13 @@ import re
 from collections.abc import Iterator
 
 from correctless.lint.subject.frontmatter import stated
-from correctless.lint.subject.subject import CLAUDE_CODE, SKILL, Skill
+from correctless.lint.subject.subject import CLAUDE_CODE, COMMAND, SKILL, Skill
 from correctless.syntax import yaml_text
 from correctless.syntax.finding import Finding
 
 ID = "model-value"
 SEVERITY = "warning"
-READS = (SKILL,)
+READS = (COMMAND, SKILL)
 
 _KNOWN = frozenset({"sonnet", "opus", "haiku", "fable", "best", "opusplan", "inherit"})
 # A full name, or one of a cloud or a gateway: with a prefix, a version or a path.
