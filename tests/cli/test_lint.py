@@ -388,6 +388,24 @@ def test_a_named_file_is_read_as_what_its_folder_makes_it(name: str, kind: str, 
     assert [each.kind for each in discover([str(tmp_path / name)]).targets] == [kind]
 
 
+def test_a_path_without_anything_to_lint_ends_with_3_and_says_so(tree: Path) -> None:
+    (tree / "notes").mkdir()
+    write(tree / "notes/README.md", "# Notes")
+    for words in (["notes"], ["skills/good", "notes"], ["--format", "json", "notes"], ["--changed", "notes"]):
+        done = lint(tree, *words)
+        assert done.returncode == exits.REFUSED, words
+        assert "'notes' has nothing to lint" in done.stderr
+        assert "--allow-empty" in done.stderr
+    done = lint(tree / "notes")
+    assert done.returncode == exits.REFUSED
+    assert "'.' has nothing to lint" in done.stderr
+    assert lint(tree, "--allow-empty", "notes").returncode == exits.OK
+    assert lint(tree, "--allow-empty", "skills/good", "notes").returncode == exits.OK
+    assert lint(tree, "--allow-empty", "gone").returncode == exits.REFUSED  # a path that does not exist
+    config = write(tree / ".correctless/config/correctless.yaml", "lint: {exclude: ['*']}\n")
+    assert lint(tree, "skills").returncode == exits.OK, config  # it has files, and you excluded them
+
+
 def test_settings_of_another_program_are_not_linted(tree: Path) -> None:
     write(tree / ".vscode/settings.json", "{ // fine there\n}")
     assert lint(tree, ".vscode/settings.json").returncode == exits.USAGE

@@ -47,11 +47,13 @@ class LintTarget(NamedTuple):
 
 
 class Discovered(NamedTuple):
-    """Files to lint, each path that cannot be read with the reason, and the folders that have `.correctless`."""
+    """Files to lint, each path that cannot be read with the reason, the folders that have `.correctless`, and named folders without
+    a file that is linted."""
 
     targets: list[LintTarget]
     unlisted: list[tuple[str, str]]
     projects: list[str]
+    empty: tuple[str, ...] = ()
 
 
 def discover(paths: Sequence[str]) -> Discovered:
@@ -63,10 +65,14 @@ def discover(paths: Sequence[str]) -> Discovered:
     unlisted: list[tuple[str, str]] = []
     projects: list[str] = []
     links = False
+    empty: list[str] = []
     for path in paths:
         if os.path.isdir(path):
             walk = _Walk(path)
-            kinds.update(walk.files())
+            files = walk.files()
+            kinds.update(files)
+            if not files and not walk.unlisted:
+                empty.append(path)
             unlisted.extend(walk.unlisted)
             projects.extend(walk.projects)
             links = links or walk.linked
@@ -76,7 +82,8 @@ def discover(paths: Sequence[str]) -> Discovered:
             unlisted.append((path, "file not found"))
     # To resolve each path costs more than to walk, and one tree without links holds no file twice.
     names = _once(kinds) if len(paths) > 1 or links else list(kinds.items())
-    return Discovered([LintTarget(path, kind) for path, kind in sorted(names)], unlisted, projects)
+    targets = [LintTarget(path, kind) for path, kind in sorted(names)]
+    return Discovered(targets, unlisted, projects, tuple(empty))
 
 
 def kind_of(path: str) -> str:

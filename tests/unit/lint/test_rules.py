@@ -20,7 +20,17 @@ from correctless.lint import check, fix, rules, run
 from correctless.lint.discover import LintTarget, discover
 from correctless.lint.rules import FAMILIES, RULES
 from correctless.lint.settings import Settings
-from correctless.lint.subject.subject import CLASSES, HOOKS, MARKETPLACE, MCP, PLUGIN, SETTINGS, SKILL
+from correctless.lint.subject.subject import (
+    AGENTSKILLS,
+    CLASSES,
+    CLAUDE_CODE,
+    HOOKS,
+    MARKETPLACE,
+    MCP,
+    PLUGIN,
+    SETTINGS,
+    SKILL,
+)
 from correctless.syntax.finding import SEVERITIES, Finding, as_text
 from places import ROOT
 
@@ -176,7 +186,6 @@ def beside(rule: Rule) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("rule", [rule for rule in RULES if rule.ID not in NO_KIND], ids=lambda rule: rule.ID)
 def test_the_examples_of_a_page_are_what_it_says(rule: Rule, tmp_path: Path) -> None:
-    settings = Settings(pedantic=True, contract=True)
     assert examples(rule, "Wrong")
     assert examples(rule, "Right")
     for path, text in beside(rule):
@@ -185,6 +194,8 @@ def test_the_examples_of_a_page_are_what_it_says(rule: Rule, tmp_path: Path) -> 
         neighbour.write_text(text)
     for label, wrong in (("Wrong", True), ("Right", False)):
         for name, kind, text in examples(rule, label):
+            dialect = AGENTSKILLS if name == f"{AGENTSKILLS}.md" else CLAUDE_CODE
+            settings = Settings(pedantic=True, contract=True, dialect=dialect)
             target = LintTarget(str(tmp_path / "my-skill" / name), kind)
             (tmp_path / "my-skill" / "scripts").mkdir(parents=True, exist_ok=True)
             (tmp_path / "my-skill" / "scripts" / "build.sh").touch(mode=0o644)

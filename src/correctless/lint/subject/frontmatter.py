@@ -42,6 +42,15 @@ def is_skill(front: Node | None) -> bool:
     )
 
 
+def normal(name: str) -> str:
+    """Return a name in the form in which agentskills.io tools compare names."""
+    if name.isascii():
+        return name
+    from unicodedata import normalize
+
+    return normalize("NFKC", name)
+
+
 # Keys that have an effect, so that a misspelled one is missed.
 _MEANT = [
     "name",
