@@ -35,6 +35,15 @@ def reserved(name: str) -> bool:
     )
 
 
+def is_anthropic(who: Node | None) -> bool:
+    """Return whether an author or owner states to be Anthropic, for whose plugins those names are reserved."""
+    if who is None or who.kind != MAP:
+        return False
+    name, email = who.get("name"), who.get("email")
+    by_email = email is not None and email.text.lower().endswith("@anthropic.com")
+    return by_email or (name is not None and name.text.strip().lower() in ("anthropic", "anthropic pbc"))
+
+
 def near(name: str, known: Iterable[str], cutoff: float) -> str:
     """Return the known name that is most like a name, "" without one."""
     from difflib import get_close_matches  # here: it costs 5 ms, and most files need none of it
