@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from correctless.lint import clients
 from correctless.lint.subject import shapes
 from correctless.lint.subject.agent_file import is_text
 from correctless.lint.subject.subject import (
@@ -20,15 +21,7 @@ from correctless.syntax.yaml_text import LIST, MAP, SCALAR, Node
 
 READS = (COMMAND, HOOKS, PLUGIN, SETTINGS, SKILL)  # files that have hooks
 
-# Events that `plugin validate` of Claude Code 2.1.329 knows, 2026-11-25.
-EVENTS = frozenset((
-    "PreToolUse", "PostToolUse", "PostToolUseFailure", "PostToolBatch", "PermissionRequest",
-    "PermissionDenied", "UserPromptSubmit", "UserPromptExpansion", "MessageDisplay", "Notification",
-    "Elicitation", "ElicitationResult", "SessionStart", "SessionEnd", "Setup", "Stop", "StopFailure",
-    "SubagentStart", "SubagentStop", "TeammateIdle", "PreCompact", "PostCompact", "TaskCreated",
-    "TaskCompleted", "InstructionsLoaded", "ConfigChange", "WorktreeCreate", "WorktreeRemove", "CwdChanged",
-    "FileChanged",
-))  # fmt: skip
+EVENTS = clients.known("EVENTS")
 
 
 def stated(file: Subject) -> Node | None:
