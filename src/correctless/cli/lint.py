@@ -24,7 +24,8 @@ from correctless.syntax.finding import SEVERITIES, Finding, with_source
 
 HELP = """Usage: correctless lint [OPTIONS] [PATH]...
 
-  Check skills, plugins, marketplaces, agents and hooks. Each finding says where it is and what to write instead.
+  Check skills, commands, agents, output styles, plugins, marketplaces, hooks, servers and settings. Each finding says where
+  it is and what to write instead.
 
   PATH is a file, or a folder that is searched at any depth. Default: the current folder.
 

@@ -5,11 +5,14 @@ A name that any of these versions knows is known. One that the oldest does not k
 
 from __future__ import annotations
 
+from functools import cache
+
 from correctless.lint.clients import v2_1_329, v2_1_332
 
 VERSIONS = (v2_1_329, v2_1_332)  # oldest first
 
 
+@cache
 def known(table: str) -> frozenset[str]:
     """Return the names of a table, such as `EVENTS`, in any version."""
     return frozenset(name for version in VERSIONS for name in getattr(version, table))

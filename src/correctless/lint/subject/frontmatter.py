@@ -83,12 +83,12 @@ def meant_key(key: str) -> str:
         is_short = len(right) <= _SHORT
         if is_short and key == f"{right}s":
             continue
-        if _is_near(key.lower(), right, 1 if is_short else 2):
+        if is_near(key.lower(), right, 1 if is_short else 2):
             return right
     return ""
 
 
-def _is_near(word: str, right: str, most: int) -> bool:
+def is_near(word: str, right: str, most: int) -> bool:
     """Return whether at most so many letters are missing, added, changed or swapped with the next."""
     if abs(len(word) - len(right)) > most:
         return False
