@@ -17,7 +17,7 @@ import correctless
 import forked
 from correctless.base import exits
 from correctless.lint import cache as kept
-from correctless.lint.discover import discover
+from correctless.lint.discover import discover, kind_of
 from correctless.skill.find import MAX_FILE
 from places import CASES, ROOT
 
@@ -324,12 +324,16 @@ def test_everything_that_is_linted_is_found_once_at_any_depth(tmp_path: Path) ->
         "SKILL.md", "skills/a/SKILL.md", "deep/er/team-skills/b/SKILL.md", ".claude/skills/c/SKILL.md",
         ".agents/skills/d/SKILL.md", ".claude/agents/e.md", "p/.claude-plugin/plugin.json", "p/agents/f.md",
         "p/plugin.json", "p/hooks/hooks.json", ".claude-plugin/marketplace.json", "ä ö/skills/x y/SKILL.md",
+        ".claude/commands/one.md", ".claude/commands/deep/er/two.md", "p/commands/three.md", "p/output-styles/four.md",
+        ".claude/output-styles/five.md", ".mcp.json", "p/.mcp.json", ".claude/settings.json", ".claude/settings.local.json",
+        "p/settings.json",
     ):  # fmt: skip
         write(tmp_path / name, "{}")
     wanted = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     for name in (
         "skills/_shared/SKILL.md", ".git/skills/a/SKILL.md", "node_modules/a/SKILL.md", "skills/a/agents/g.md",
-        "skills/a/README.md", "grafana/plugin.json", "skills/none/notes.md",
+        "skills/a/README.md", "grafana/plugin.json", "skills/none/notes.md", "docs/commands/page.md",
+        ".vscode/settings.json", "web/settings.json", "p/settings.local.json", "docs/output-styles/x.md",
     ):  # fmt: skip
         write(tmp_path / name, "{}")
     (tmp_path / "skills/loop").symlink_to(tmp_path)
@@ -341,14 +345,70 @@ def test_everything_that_is_linted_is_found_once_at_any_depth(tmp_path: Path) ->
     seen = discover([str(tmp_path), str(tmp_path / "skills")]).targets
     assert {os.path.relpath(each.path, tmp_path) for each in seen} == wanted | {"skills/linked/SKILL.md"}
     assert len(seen) == len(wanted) + 1
-    assert sorted(each.kind for each in seen if each.kind != "skill") == [
-        "agent",
-        "agent",
-        "hooks",
-        "marketplace",
-        "plugin",
-        "plugin",
+    kinds = [each.kind for each in seen]
+    assert {kind: kinds.count(kind) for kind in sorted(set(kinds) - {"skill"})} == {
+        "agent": 2, "command": 3, "hooks": 1, "marketplace": 1, "mcp": 2, "plugin": 2, "settings": 3, "style": 2
+    }  # fmt: skip
+
+
+def test_a_skill_in_lower_case_is_read_and_a_page_of_that_name_is_not(tmp_path: Path) -> None:
+    write(tmp_path / "a/skill.md", "---\nname: a\ndescription: d\n---\nDo.\n")
+    write(tmp_path / "b/Skill.MD", "---\nname: b\ndescription: d\n---\nDo.\n")
+    write(tmp_path / "docs/skill.md", "# What a skill is\n")
+    write(tmp_path / "site/skill.md", "---\ntitle: Skill\nname: s\ndescription: About skills\n---\n")
+    write(tmp_path / "c/SKILL.md", "---\nname: c\ndescription: d\n---\nDo.\n")
+    write(tmp_path / "c/skill.md", "---\nname: c\ndescription: d\n---\nNotes.\n")
+    seen = [os.path.relpath(each.path, tmp_path) for each in discover([str(tmp_path)]).targets]
+    assert seen == ["a/skill.md", "b/Skill.MD", "c/SKILL.md"]
+    assert [
+        (path, rule) for path, *_, rule in found(tmp_path, "--format", "json") if "file-name" in rule
+    ] == [
+        ("a/skill.md", "skill-file-name"),
+        ("b/Skill.MD", "skill-file-name"),
     ]
+    assert found(tmp_path, "--dialect", "agentskills", "a") == []
+    assert found(tmp_path, "docs/skill.md", "site/skill.md", "--fail-on", "error")[0][3] != "skill-file-name"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("agents/a.md", "agent"),
+        ("commands/a.md", "command"),
+        (".claude/commands/deep/a.md", "command"),
+        ("commands/a/SKILL.md", "skill"),
+        ("output-styles/a.md", "style"),
+        (".mcp.json", "mcp"),
+        (".claude/settings.local.json", "settings"),
+    ],
+)
+def test_a_named_file_is_read_as_what_its_folder_makes_it(name: str, kind: str, tmp_path: Path) -> None:
+    assert kind_of(str(tmp_path / name)) == kind
+    write(tmp_path / name, "{}")
+    assert [each.kind for each in discover([str(tmp_path / name)]).targets] == [kind]
+
+
+def test_a_path_without_anything_to_lint_ends_with_3_and_says_so(tree: Path) -> None:
+    (tree / "notes").mkdir()
+    write(tree / "notes/README.md", "# Notes")
+    for words in (["notes"], ["skills/good", "notes"], ["--format", "json", "notes"], ["--changed", "notes"]):
+        done = lint(tree, *words)
+        assert done.returncode == exits.REFUSED, words
+        assert "'notes' has nothing to lint" in done.stderr
+        assert "--allow-empty" in done.stderr
+    done = lint(tree / "notes")
+    assert done.returncode == exits.REFUSED
+    assert "'.' has nothing to lint" in done.stderr
+    assert lint(tree, "--allow-empty", "notes").returncode == exits.OK
+    assert lint(tree, "--allow-empty", "skills/good", "notes").returncode == exits.OK
+    assert lint(tree, "--allow-empty", "gone").returncode == exits.REFUSED  # a path that does not exist
+    config = write(tree / ".correctless/config/correctless.yaml", "lint: {exclude: ['*']}\n")
+    assert lint(tree, "skills").returncode == exits.OK, config  # it has files, and you excluded them
+
+
+def test_settings_of_another_program_are_not_linted(tree: Path) -> None:
+    write(tree / ".vscode/settings.json", "{ // fine there\n}")
+    assert lint(tree, ".vscode/settings.json").returncode == exits.USAGE
 
 
 def test_a_link_to_a_folder_the_walk_passes_over_is_followed(tmp_path: Path) -> None:

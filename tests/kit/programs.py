@@ -27,9 +27,16 @@ def client_version() -> str:
     return found[1]
 
 
-def claude_program() -> str:
-    """The real Claude Code client: `CORRECTLESS_CLAUDE`, or the one in the cache of scripts/setup-ci."""
-    path = Path(_CLAUDE) if _CLAUDE else CACHE / f"claude-code-{client_version()}" / "claude"
+def claude_versions() -> tuple[str, ...]:
+    """The versions of the client that the linter is compared with: those of scripts/setup-ci, or the one of the environment."""
+    newest = re.search(r"^newest=(\S+)$", _SETUP, re.MULTILINE)
+    assert newest, "scripts/setup-ci names no newest version of the client"
+    return ("",) if _CLAUDE else (client_version(), newest[1])
+
+
+def claude_program(version: str = "") -> str:
+    """The real Claude Code client: `CORRECTLESS_CLAUDE`, or one in the cache of scripts/setup-ci: `version`, or the usual."""
+    path = Path(_CLAUDE) if _CLAUDE else CACHE / f"claude-code-{version or client_version()}" / "claude"
     if not os.access(path, os.X_OK):
         pytest.fail(
             f"the Claude Code client is not at {path}: run scripts/setup-ci, which installs the package"

@@ -16,7 +16,7 @@ from correctless.lint import rules, run
 from correctless.lint.discover import discover
 from correctless.lint.settings import Settings
 from patience import PATIENCE
-from programs import claude_program
+from programs import claude_program, claude_versions
 
 pytestmark = pytest.mark.real
 
@@ -44,13 +44,19 @@ BROKEN = {
 }
 
 
-def client(top: Path) -> dict[str, tuple[list[str], list[str]]]:
+@pytest.fixture(params=claude_versions())
+def version(request: pytest.FixtureRequest) -> str:
+    """The version of the client that is asked; each that scripts/setup-ci installs."""
+    return str(request.param)
+
+
+def client(top: Path, version: str) -> dict[str, tuple[list[str], list[str]]]:
     """Errors and warnings of the client about each file, by its path in the plugin."""
     (top / ".claude-plugin").mkdir(parents=True, exist_ok=True)
     if not list((top / ".claude-plugin").iterdir()):
         (top / ".claude-plugin/plugin.json").write_text(MANIFEST)
     done = subprocess.run(
-        [claude_program(), "plugin", "validate", "--json", str(top)],
+        [claude_program(version), "plugin", "validate", "--json", str(top)],
         capture_output=True,
         timeout=PATIENCE,
         check=False,
@@ -75,9 +81,9 @@ def ours(top: Path) -> dict[str, list[tuple[str, str, str]]]:
     return found
 
 
-def differences(top: Path) -> tuple[list[str], int]:
+def differences(top: Path, version: str) -> tuple[list[str], int]:
     """Files that the client can't read and we can, or that we say it does not see and it does; and how many were of either kind."""
-    theirs, own = client(top), ours(top)
+    theirs, own = client(top, version), ours(top)
     wrong, met = [], 0
     for path, found in own.items():
         errors, warnings = theirs.get(path, ([], []))  # what is sound is not in its report
@@ -101,19 +107,21 @@ def skill(top: Path, name: str, text: str | bytes) -> None:
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
 
 
-def test_what_the_client_cannot_read_is_an_error(tmp_path: Path) -> None:
+def test_what_the_client_cannot_read_is_an_error(tmp_path: Path, version: str) -> None:
     for name, text in BROKEN.items():
         skill(tmp_path, name, f"---\n{text}\n---\n# A\n")
     skill(tmp_path, "good", "---\nname: good\ndescription: d\n---\n# A\n")
-    theirs = client(tmp_path)
+    theirs = client(tmp_path, version)
     # So that the rest can fail at all: the client really refuses each of these.
     assert [path for path, (errors, _) in theirs.items() if errors and "good" in path] == []
     refused = {Path(path).parent.name for path, (errors, _) in theirs.items() if errors}
     assert refused == set(BROKEN)
-    assert differences(tmp_path) == ([], len(BROKEN))
+    assert differences(tmp_path, version) == ([], len(BROKEN))
 
 
-def test_where_we_say_that_no_key_has_an_effect_the_client_sees_no_frontmatter(tmp_path: Path) -> None:
+def test_where_we_say_that_no_key_has_an_effect_the_client_sees_no_frontmatter(
+    tmp_path: Path, version: str
+) -> None:
     for number, text in enumerate(
         (
             "\n---\nname: a\ndescription: d\n---\n# A\n",
@@ -124,15 +132,17 @@ def test_where_we_say_that_no_key_has_an_effect_the_client_sees_no_frontmatter(t
         )
     ):
         skill(tmp_path, f"s{number}", text)
-    assert differences(tmp_path) == ([], 5)
+    assert differences(tmp_path, version) == ([], 5)
 
 
 @pytest.mark.parametrize("end", ["description: one --- two", "description: |\n  ---", "---y", "----"])
-def test_the_client_ends_a_frontmatter_at_the_first_three_dashes(end: str, tmp_path: Path) -> None:
+def test_the_client_ends_a_frontmatter_at_the_first_three_dashes(
+    end: str, tmp_path: Path, version: str
+) -> None:
     """ENV-012: a fault behind them is not seen, and neither is a key."""
     skill(tmp_path, "above", f"---\nx: - y\n{end}\n---\n")
     skill(tmp_path, "below", f"---\nname: a\n{end}\nx: - y\n---\n")
-    theirs = client(tmp_path)
+    theirs = client(tmp_path, version)
     assert theirs["skills/above/SKILL.md"][0]
     assert theirs.get("skills/below/SKILL.md", ([], []))[0] == []
 
@@ -144,24 +154,24 @@ PIECES = (
 )  # fmt: skip
 
 
-def test_three_hundred_frontmatters_put_together_at_random(tmp_path: Path) -> None:
+def test_three_hundred_frontmatters_put_together_at_random(tmp_path: Path, version: str) -> None:
     luck = random.Random(5)
     for number in range(300):
         lines = luck.choices(PIECES, k=luck.randint(1, 6))
         end = luck.choice(("---\n",) * 9 + ("",))
         skill(tmp_path, f"s{number:03d}", "---\n" + "\n".join(lines) + f"\n{end}# A\n")
-    wrong, met = differences(tmp_path)
+    wrong, met = differences(tmp_path, version)
     assert "\n".join(wrong) == ""
     assert met > 100
 
 
-def test_every_skill_of_the_corpus(tmp_path: Path) -> None:
+def test_every_skill_of_the_corpus(tmp_path: Path, version: str) -> None:
     top = tmp_path / "plugin"
     for number, file in enumerate(sorted(unpack(tmp_path).rglob("SKILL.md"))):
         skill(top, f"s{number:03d}", file.read_bytes())
     for name in ("a", "z"):  # so that silence is no sign that it did not look
         skill(top, name, f"---\n{BROKEN['tab']}\n---\n")
-    wrong, met = differences(top)
+    wrong, met = differences(top, version)
     assert "\n".join(wrong) == ""
     assert met >= 2
 
@@ -179,11 +189,11 @@ def test_every_skill_of_the_corpus(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_of_json_or_an_agent_that_the_client_refuses_is_an_error(
-    name: str, text: str, tmp_path: Path
+    name: str, text: str, tmp_path: Path, version: str
 ) -> None:
     if not name.startswith(".claude"):
         (tmp_path / ".claude-plugin").mkdir()
         (tmp_path / ".claude-plugin/plugin.json").write_text(MANIFEST)
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_text(text)
-    assert differences(tmp_path) == ([], 1)
+    assert differences(tmp_path, version) == ([], 1)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # What `--help` says of each command, so that a listing imports none of them.
 COMMANDS = {
-    "lint": "Check skills, plugins, agents and hooks.",
+    "lint": "Check skills, commands, agents, plugins, hooks and settings.",
     "rules": "List the linter's rules, or explain one.",
     "skills": "Show what each skill's contract says.",
     "cauto": "Run a pipeline of skills, each in a fresh agent process.",

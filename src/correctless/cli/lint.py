@@ -16,7 +16,7 @@ from correctless.base.text import counted, printable
 from correctless.cli import args, spell_anything
 from correctless.cli.args import Args
 from correctless.lint import cache, run, settings
-from correctless.lint.discover import LintTarget, discover, kind_of
+from correctless.lint.discover import LINTED, LintTarget, discover, kind_of
 from correctless.lint.run import LintReport
 from correctless.lint.settings import Settings
 from correctless.lint.subject.subject import DIALECTS
@@ -24,7 +24,8 @@ from correctless.syntax.finding import SEVERITIES, Finding, with_source
 
 HELP = """Usage: correctless lint [OPTIONS] [PATH]...
 
-  Check skills, plugins, marketplaces, agents and hooks. Each finding says where it is and what to write instead.
+  Check skills, commands, agents, output styles, plugins, marketplaces, hooks, servers and settings. Each finding says where
+  it is and what to write instead.
 
   PATH is a file, or a folder that is searched at any depth. Default: the current folder.
 
@@ -43,6 +44,7 @@ Options:
   --write-baseline FILE write every current finding to FILE
   --config FILE         in place of .correctless/config/correctless.yaml
   --stdin-name PATH     lint standard input as the file PATH
+  --allow-empty         end with 0 where a PATH has nothing to lint
   --jobs N              processes (default: one for each processor)
   --no-cache            forget earlier runs
   --help                show this and exit
@@ -54,7 +56,7 @@ _FORMS = ("text", "json", "github", "sarif")
 _VALUES = (
     "--format", "--fix-only", "--fail-on", "--dialect", "--baseline", "--write-baseline", "--config", "--stdin-name", "--jobs"
 )  # fmt: skip
-_FLAGS = ("--fix", "--diff", "--pedantic", "--no-cache")
+_FLAGS = ("--fix", "--diff", "--pedantic", "--no-cache", "--allow-empty")
 
 
 def main(argv: list[str]) -> int:
@@ -120,6 +122,11 @@ def _report(parsed: Args, chosen: Settings) -> LintReport:
         return run.text(sys.stdin.buffer.read(), LintTarget(name, kind_of(name)), chosen, today=today)
     paths = parsed.positional or ["."]
     discovered = discover(paths)
+    if discovered.empty and "--allow-empty" not in parsed.flags:
+        raise Stop(
+            exits.REFUSED,
+            f"'{discovered.empty[0]}' has nothing to lint: no {LINTED}. Correct the path, or pass --allow-empty",
+        )
     chosen = chosen._replace(projects=settings.projects(paths, discovered.projects))
     targets = [each for each in discovered.targets if not chosen.excluded(each.path)]
     if (base := parsed.value("--changed")) is not None:

@@ -8,12 +8,35 @@ from typing import NamedTuple
 
 from correctless.base import exits
 from correctless.base.exits import Stop
-from correctless.lint.subject.subject import AGENT, HOOKS, MARKETPLACE, PLUGIN, SKILL
-from correctless.skill.find import should_descend
+from correctless.base.files import Unreadable, read_plain
+from correctless.lint.subject.subject import (
+    AGENT,
+    COMMAND,
+    HOOKS,
+    MARKETPLACE,
+    MCP,
+    PLUGIN,
+    SETTINGS,
+    SKILL,
+    STYLE,
+)
+from correctless.skill import skill_text
+from correctless.skill.find import MAX_FILE, should_descend
 
 PROJECT = ".correctless"  # the folder of a project that uses the contract
 _MANIFESTS = ".claude-plugin"
-_LINTED = "SKILL.md, plugin.json, marketplace.json, hooks.json, or a file of Markdown in agents/"
+_CLAUDE = ".claude"
+_FOLDERS = {
+    "agents": AGENT,
+    "commands": COMMAND,
+    "output-styles": STYLE,
+}  # whose files of Markdown are of a kind
+_NAMES = {"plugin.json": PLUGIN, "marketplace.json": MARKETPLACE, "hooks.json": HOOKS, ".mcp.json": MCP}
+_SETTINGS = ("settings.json", "settings.local.json")
+LINTED = (
+    "SKILL.md, plugin.json, marketplace.json, hooks.json, .mcp.json, settings.json in .claude, "
+    "or a file of Markdown in agents, commands or output-styles"
+)
 
 
 class LintTarget(NamedTuple):
@@ -24,11 +47,13 @@ class LintTarget(NamedTuple):
 
 
 class Discovered(NamedTuple):
-    """Files to lint, each path that cannot be read with the reason, and the folders that have `.correctless`."""
+    """Files to lint, each path that cannot be read with the reason, the folders that have `.correctless`, and named folders without
+    a file that is linted."""
 
     targets: list[LintTarget]
     unlisted: list[tuple[str, str]]
     projects: list[str]
+    empty: tuple[str, ...] = ()
 
 
 def discover(paths: Sequence[str]) -> Discovered:
@@ -40,10 +65,14 @@ def discover(paths: Sequence[str]) -> Discovered:
     unlisted: list[tuple[str, str]] = []
     projects: list[str] = []
     links = False
+    empty: list[str] = []
     for path in paths:
         if os.path.isdir(path):
             walk = _Walk(path)
-            kinds.update(walk.files())
+            files = walk.files()
+            kinds.update(files)
+            if not files and not walk.unlisted:
+                empty.append(path)
             unlisted.extend(walk.unlisted)
             projects.extend(walk.projects)
             links = links or walk.linked
@@ -53,7 +82,8 @@ def discover(paths: Sequence[str]) -> Discovered:
             unlisted.append((path, "file not found"))
     # To resolve each path costs more than to walk, and one tree without links holds no file twice.
     names = _once(kinds) if len(paths) > 1 or links else list(kinds.items())
-    return Discovered([LintTarget(path, kind) for path, kind in sorted(names)], unlisted, projects)
+    targets = [LintTarget(path, kind) for path, kind in sorted(names)]
+    return Discovered(targets, unlisted, projects, tuple(empty))
 
 
 def kind_of(path: str) -> str:
@@ -61,13 +91,22 @@ def kind_of(path: str) -> str:
 
     Raises: Stop(2) for an unknown kind.
     """
-    folder, name = os.path.split(path)
-    kind = {"plugin.json": PLUGIN, "marketplace.json": MARKETPLACE, "hooks.json": HOOKS}.get(name)
+    folder, name = os.path.split(os.path.abspath(path))
+    kind = _NAMES.get(name)
+    if name in _SETTINGS and _settings_here(name, os.path.basename(folder), folder):
+        kind = SETTINGS
     if kind is None and name.endswith((".md", ".markdown")):
-        kind = AGENT if os.path.basename(folder) == "agents" else SKILL
+        kind = SKILL if name == "SKILL.md" else _FOLDERS.get(os.path.basename(folder), SKILL)
+        if kind == SKILL and name != "SKILL.md" and f"/{_CLAUDE}/commands/" in f"{folder}/":
+            kind = COMMAND  # those in folders below are commands too
     if kind is None:
-        raise Stop(exits.USAGE, f"'{path}' is not a file that is linted. name {_LINTED}")
+        raise Stop(exits.USAGE, f"'{path}' is not a file that is linted. name {LINTED}")
     return kind
+
+
+def _settings_here(name: str, parent: str, folder: str) -> bool:
+    """Return whether Claude Code reads a file of that name in a folder: a project's, or the one of a plugin."""
+    return parent == _CLAUDE or (name == _SETTINGS[0] and os.path.isdir(os.path.join(folder, _MANIFESTS)))
 
 
 def _once(kinds: dict[str, str]) -> list[tuple[str, str]]:
@@ -113,9 +152,11 @@ class _Walk:
             self.kinds[os.path.join(link, "SKILL.md")] = SKILL
 
     def _walk(self, top: str) -> None:
-        waiting = [(top, os.path.basename(os.path.abspath(top)), "")]
+        start = os.path.abspath(top)
+        within = f"/{_CLAUDE}/commands/" in start  # below a folder of commands
+        waiting = [(top, os.path.basename(start), os.path.basename(os.path.dirname(start)), within)]
         while waiting:
-            folder, name, parent = waiting.pop()
+            folder, name, parent, within = waiting.pop()
             paths: dict[str, str] = {}  # names of files that may be of a kind
             folders: list[str] = []
             try:
@@ -131,29 +172,51 @@ class _Walk:
                             folders.append(each)
                         elif each == PROJECT:
                             self.projects.append(folder)
-                    elif each.endswith((".md", ".json")):
+                    elif each.endswith((".md", ".json", ".MD")):
                         paths[each] = entry.path.removeprefix("./")
                         self.linked = self.linked or entry.is_symlink()
                     elif entry.is_symlink() and should_descend(each) and os.path.isdir(entry.path):
                         self.linked = True
                         self.links.append(entry.path)
             below = "" if folder == "." else f"{folder.rstrip('/')}/"
-            waiting.extend((below + each, each, name) for each in folders)
+            kind = COMMAND if within else _FOLDERS.get(name, "")
+            if kind and not within and parent != _CLAUDE and not os.path.isdir(f"{folder}/../{_MANIFESTS}"):
+                kind = ""
+            waiting.extend((below + each, each, name, kind == COMMAND) for each in folders)
             if paths:
-                self._add_known(
-                    paths, name, parent, root=_MANIFESTS in folders or folder == top, folder=folder
-                )
+                self._add_known(paths, name, root=_MANIFESTS in folders or folder == top, folder=folder)
+                if kind:
+                    for each, path in paths.items():
+                        if each.endswith(".md"):
+                            self.kinds.setdefault(path, kind)
 
-    def _add_known(self, paths: dict[str, str], name: str, parent: str, *, root: bool, folder: str) -> None:
+    def _add_known(self, paths: dict[str, str], name: str, *, root: bool, folder: str) -> None:
         if "SKILL.md" in paths:
             self.kinds[paths["SKILL.md"]] = SKILL
+        else:
+            self._add_misspelled(paths)
         if "plugin.json" in paths and (name == _MANIFESTS or root):
             self.kinds[paths["plugin.json"]] = PLUGIN
         if "marketplace.json" in paths and (name == _MANIFESTS or root):
             self.kinds[paths["marketplace.json"]] = MARKETPLACE
         if "hooks.json" in paths and name == "hooks":
             self.kinds[paths["hooks.json"]] = HOOKS
-        if name == "agents" and (
-            parent == ".claude" or os.path.isdir(os.path.join(folder, "..", _MANIFESTS))
-        ):
-            self.kinds.update((path, AGENT) for each, path in paths.items() if each.endswith(".md"))
+        if ".mcp.json" in paths:
+            self.kinds[paths[".mcp.json"]] = MCP
+        for each in _SETTINGS:
+            if each in paths and _settings_here(each, name, folder):
+                self.kinds[paths[each]] = SETTINGS
+
+    def _add_misspelled(self, paths: dict[str, str]) -> None:
+        """Add a skill whose file is `skill.md`; a page of that name is none."""
+        for each, path in paths.items():
+            if each.lower() == "skill.md":
+                from correctless.lint.subject.frontmatter import is_skill
+
+                try:
+                    data = read_plain(path, MAX_FILE)[0]
+                except Unreadable:
+                    self.kinds[path] = SKILL  # the run reports it
+                    continue
+                if is_skill(skill_text.read(data, path).frontmatter):
+                    self.kinds[path] = SKILL

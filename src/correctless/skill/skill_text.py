@@ -113,9 +113,10 @@ class SkillText:
     def sections(self) -> tuple[Section, ...]:
         """The headings of the body in their order.
 
-        None of them is inside code, comments, lists or quotes.
+        None of them is inside code, comments, lists or quotes; a code fence that nothing closes ends at the
+        next heading of level 2, so that one mistake does not hide the rest of the file.
         """
-        return markdown.sections(self.lines)
+        return markdown.sections(markdown.end_open_fences(self.lines))
 
 
 _OPENING = re.compile(r"(?P<blank>(?:[ \t]*[\r\n])*)---[ \t]*(?:\r\n|\n|\r|\Z)")

@@ -9,6 +9,7 @@ from itertools import count
 from typing import NamedTuple
 
 MAX_DEPTH = 100  # of lists in lists; what is deeper is read as text
+_MAX_OPEN = 8  # fences of one text that are ended where nothing closes them: each reads the rest again
 
 TEXT = "text"
 ITEM = "item"  # the first line of a list item
@@ -38,6 +39,7 @@ class Section(NamedTuple):
 
 _ENDS = re.compile(r"\r\n|\n|\r")
 _ATX = re.compile(r"(#{1,6})(?:[ \t]+(.*))?\Z")
+_SECOND = re.compile(r" {0,3}##[ \t]+[^\s#]")
 _SETEXT = re.compile(r"(=+|-+)[ \t]*\Z")
 _FENCE = re.compile(r"(`{3,}(?=[^`]*\Z)|~{3,})")
 _MARKER = re.compile(r"(?:[-*+]|(?P<number>\d{1,9})[.)])(?P<gap>[ \t]+|\Z)")
@@ -116,6 +118,26 @@ def unclosed_fence(lines: tuple[MarkdownLine, ...]) -> int | None:
         if scanner.fence is not before:
             opened = line.number
     return opened if scanner.fence else None
+
+
+def end_open_fences(lines: tuple[MarkdownLine, ...]) -> tuple[MarkdownLine, ...]:
+    """Return lines as they are if a fence that nothing closes ends at the next heading of level 2.
+
+    A fenced example inside a fence of the same length leaves such a fence, and by CommonMark all below it is code.
+    """
+    before: tuple[MarkdownLine, ...] = ()
+    for _ in range(_MAX_OPEN):
+        number = unclosed_fence(lines)
+        if number is None:
+            break
+        below = range(number - lines[0].number + 1, len(lines))
+        heading = next((at for at in below if _SECOND.match(lines[at].text)), None)
+        if heading is None:
+            break
+        before += lines[:heading]
+        text = "".join(f"{line.text}\n" for line in lines[heading:])
+        lines = scan(text, lines[heading].number)
+    return before + lines
 
 
 def _headings(lines: tuple[MarkdownLine, ...]) -> Iterator[tuple[int, str, int, int]]:

@@ -20,7 +20,17 @@ from correctless.lint import check, fix, rules, run
 from correctless.lint.discover import LintTarget, discover
 from correctless.lint.rules import FAMILIES, RULES
 from correctless.lint.settings import Settings
-from correctless.lint.subject.subject import CLASSES, HOOKS, MARKETPLACE, PLUGIN, SKILL
+from correctless.lint.subject.subject import (
+    AGENTSKILLS,
+    CLASSES,
+    CLAUDE_CODE,
+    HOOKS,
+    MARKETPLACE,
+    MCP,
+    PLUGIN,
+    SETTINGS,
+    SKILL,
+)
 from correctless.syntax.finding import SEVERITIES, Finding, as_text
 from places import ROOT
 
@@ -29,6 +39,9 @@ if TYPE_CHECKING:
 
 CASES = places.CASES / "rules"
 TODAY = "2026-11-25"
+OF_JSON = {
+    "plugin": PLUGIN, "marketplace": MARKETPLACE, "hooks": HOOKS, "mcp": MCP, "settings": SETTINGS
+}  # fmt: skip
 NO_KIND = {"unreadable"}  # nothing is read: tests/cli/test_lint.py has its cases
 
 
@@ -44,7 +57,7 @@ def targets(case: Path) -> list[LintTarget]:
     """What is linted of a case: the file itself, as the SKILL.md of a folder of the case's name unless its name says more."""
     if case.is_dir():
         return discover([str(case)]).targets
-    kind = {"plugin": PLUGIN, "marketplace": MARKETPLACE, "hooks": HOOKS}.get(case.suffixes[0][1:], SKILL)
+    kind = OF_JSON.get(case.suffixes[0][1:], SKILL)
     return [LintTarget(str(case), kind)]
 
 
@@ -153,12 +166,16 @@ def _filled(found: re.Match[str]) -> str:
     return f"{found[1]}A line of which there are many more.\n" * int(found[2])
 
 
-def examples(rule: Rule, label: str) -> list[tuple[str, str]]:
-    """The blocks below "Wrong:" or "Right:" of a page: the kind of the file, and its text."""
-    found = re.findall(rf"^{label}:\n\n```(\S+)\n(.*?)^```", rule.__doc__ or "", re.MULTILINE | re.DOTALL)
-    found = [(word, re.sub(LEFT_OUT, _filled, text, flags=re.MULTILINE)) for word, text in found]
-    kinds = {"plugin.json": PLUGIN, "marketplace.json": MARKETPLACE, "hooks.json": HOOKS}
-    return [(kinds.get(word, word if word in CLASSES else SKILL), text) for word, text in found]
+def examples(rule: Rule, label: str) -> list[tuple[str, str, str]]:
+    """The blocks below "Wrong:" or "Right:" of a page: the name of the file, its kind, and its text."""
+    pattern = rf"^{label}:\n\n(?P<fence>````?)(\S+)\n(.*?)^(?P=fence)$"
+    found = re.findall(pattern, rule.__doc__ or "", re.MULTILINE | re.DOTALL)
+    blocks = []
+    for _, word, text in found:
+        name = word if "." in word else "SKILL.md"
+        kind = OF_JSON.get(word.removesuffix(".json"), word if word in CLASSES else SKILL)
+        blocks.append((name, kind, re.sub(LEFT_OUT, _filled, text, flags=re.MULTILINE)))
+    return blocks
 
 
 def beside(rule: Rule) -> list[tuple[str, str]]:
@@ -169,7 +186,6 @@ def beside(rule: Rule) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("rule", [rule for rule in RULES if rule.ID not in NO_KIND], ids=lambda rule: rule.ID)
 def test_the_examples_of_a_page_are_what_it_says(rule: Rule, tmp_path: Path) -> None:
-    settings = Settings(pedantic=True, contract=True)
     assert examples(rule, "Wrong")
     assert examples(rule, "Right")
     for path, text in beside(rule):
@@ -177,8 +193,9 @@ def test_the_examples_of_a_page_are_what_it_says(rule: Rule, tmp_path: Path) -> 
         neighbour.parent.mkdir(parents=True, exist_ok=True)
         neighbour.write_text(text)
     for label, wrong in (("Wrong", True), ("Right", False)):
-        for kind, text in examples(rule, label):
-            name = "SKILL.md" if kind == SKILL else f"{kind}.json"
+        for name, kind, text in examples(rule, label):
+            dialect = AGENTSKILLS if name == f"{AGENTSKILLS}.md" else CLAUDE_CODE
+            settings = Settings(pedantic=True, contract=True, dialect=dialect)
             target = LintTarget(str(tmp_path / "my-skill" / name), kind)
             (tmp_path / "my-skill" / "scripts").mkdir(parents=True, exist_ok=True)
             (tmp_path / "my-skill" / "scripts" / "build.sh").touch(mode=0o644)

@@ -31,7 +31,8 @@ def notes(skill: SkillText) -> list[tuple[int, int, str, str]]:
 
 
 def headings(text: str) -> list[tuple[int, str, int]]:
-    return [(s.level, s.title, s.line) for s in read(text.encode(), "f").sections]
+    # As CommonMark has them: `sections` also ends a fence that nothing closes.
+    return [(s.level, s.title, s.line) for s in markdown.sections(read(text.encode(), "f").lines)]
 
 
 def test_frontmatter_body_and_their_lines() -> None:
@@ -174,7 +175,16 @@ def test_headings_outside_of_lists_are_those_of_a_full_markdown_reader(body: str
 @pytest.mark.parametrize("path", [*SKILLS, *CASES], ids=lambda path: path.parent.name + "-" + path.stem)
 def test_headings_of_a_real_file_are_those_of_a_full_markdown_reader(path: Path) -> None:
     skill = read(path.read_bytes(), str(path))
-    assert [(s.level, s.line - skill.body_line + 1) for s in skill.sections] == reference(skill.body)
+    by_commonmark = markdown.sections(skill.lines)
+    assert [(s.level, s.line - skill.body_line + 1) for s in by_commonmark] == reference(skill.body)
+    if markdown.unclosed_fence(skill.lines) is None:
+        assert skill.sections == by_commonmark
+
+
+def test_a_fence_that_nothing_closes_ends_at_the_next_heading_of_level_2() -> None:
+    text = b"# A\n~~~md\n# B\n~~~\n## G\n````\n### C\n##\n##D\n     ## E\n ## F\nx\n```\n## G\n```\n### H\n"
+    # The fence of line 2 is closed, that of line 6 is not, and that of line 13 is again.
+    assert [(s.title, s.line) for s in read(text, "f").sections] == [("A", 1), ("G", 5), ("F", 11), ("H", 16)]
 
 
 def test_a_section_reaches_to_the_next_heading_of_its_rank() -> None:
@@ -291,3 +301,11 @@ def test_a_thematic_break_is_three_of_one_mark_and_nothing_else(mark: str) -> No
         f"    {mark * 3}",
     ):
         assert [each.kind for each in markdown.scan(f"a\n\n{line}\n")][-1] != markdown.BREAK, line
+
+
+def test_a_text_of_fences_that_nothing_closes_is_read_in_bounded_time() -> None:
+    fences = "".join(f"{'`' * length}\n## a{length}\n\n" for length in range(900, 2, -1))
+    read_text = read(f"---\nname: a\n---\n{fences}".encode(), "a/SKILL.md")
+    assert [section.title for section in read_text.sections] == [
+        f"a{length}" for length in range(900, 892, -1)
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 from correctless.lint.subject.subject import Skill
 from correctless.skill.contract import split_tools
@@ -25,6 +26,82 @@ SAME = {
     "ReadMcpResourceDir": "ReadMcpResourceDirTool",
     "ProposeGoal": "SetGoal",
 }
+
+
+# Keys of a page of a website.
+_OF_PAGES = ("title", "layout", "slug", "permalink", "sidebar_label", "sidebar_position")
+
+
+def is_skill(front: Node | None) -> bool:
+    """Return whether a frontmatter is that of a skill, so that its file is not a page about skills."""
+    return (
+        front is not None
+        and front.get("name") is not None
+        and front.get("description") is not None
+        and not any(front.get(key) for key in _OF_PAGES)
+    )
+
+
+def normal(name: str) -> str:
+    """Return a name in the form in which agentskills.io tools compare names."""
+    if name.isascii():
+        return name
+    from unicodedata import normalize
+
+    return normalize("NFKC", name)
+
+
+# Keys that have an effect, so that a misspelled one is missed.
+_MEANT = [
+    "name",
+    "description",
+    "when_to_use",
+    "argument-hint",
+    "arguments",
+    "disable-model-invocation",
+    "user-invocable",
+    "allowed-tools",
+    "disallowed-tools",
+    "model",
+    "effort",
+    "context",
+    "background",
+    "compatibility",
+    "interaction_mode",
+]
+_SHORT = 7  # letters up to which one wrong letter is allowed, and no plural
+_MAX_KEY = 40
+_OTHER = frozenset({"mode", "content", "contents"})  # words of their own
+
+
+@cache  # few keys are unknown, each in many files
+def meant_key(key: str) -> str:
+    """Return the key that a misspelled one means: one wrong letter, or two in a long one; "" if it is none."""
+    if not 4 <= len(key) <= _MAX_KEY or key in _OTHER:
+        return ""
+    for right in _MEANT:
+        is_short = len(right) <= _SHORT
+        if is_short and key == f"{right}s":
+            continue
+        if is_near(key.lower(), right, 1 if is_short else 2):
+            return right
+    return ""
+
+
+def is_near(word: str, right: str, most: int) -> bool:
+    """Return whether at most so many letters are missing, added, changed or swapped with the next."""
+    if abs(len(word) - len(right)) > most:
+        return False
+    above: list[int] = []
+    row = list(range(len(right) + 1))
+    for i, a in enumerate(word, 1):
+        last, above, row = above, row, [i]
+        for j, b in enumerate(right, 1):
+            cost = min(above[j] + 1, row[j - 1] + 1, above[j - 1] + (a != b))
+            if i > 1 and j > 1 and a == right[j - 2] and word[i - 2] == b:
+                cost = min(cost, last[j - 2] + 1)
+            row.append(cost)
+    return row[-1] <= most
 
 
 def place(skill: Skill, key: str) -> Node | None:

@@ -1,41 +1,72 @@
-"""Events, matchers and handlers of a hooks.json or a plugin's manifest, with positions."""
+"""Events, matchers and handlers of a hooks.json, a manifest, settings or a skill, with positions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from correctless.lint import clients
 from correctless.lint.subject import shapes
-from correctless.lint.subject.subject import HOOKS, JsonSubject
-from correctless.syntax.yaml_text import LIST, MAP, Node
+from correctless.lint.subject.agent_file import is_text
+from correctless.lint.subject.subject import (
+    COMMAND,
+    HOOKS,
+    PLUGIN,
+    SETTINGS,
+    SKILL,
+    JsonSubject,
+    MarkdownSubject,
+    Subject,
+)
+from correctless.syntax.yaml_text import LIST, MAP, SCALAR, Node
 
-# Events that `plugin validate` of Claude Code 2.1.329 knows, 2026-11-25.
-EVENTS = frozenset((
-    "PreToolUse", "PostToolUse", "PostToolUseFailure", "PostToolBatch", "PermissionRequest",
-    "PermissionDenied", "UserPromptSubmit", "UserPromptExpansion", "MessageDisplay", "Notification",
-    "Elicitation", "ElicitationResult", "SessionStart", "SessionEnd", "Setup", "Stop", "StopFailure",
-    "SubagentStart", "SubagentStop", "TeammateIdle", "PreCompact", "PostCompact", "TaskCreated",
-    "TaskCompleted", "InstructionsLoaded", "ConfigChange", "WorktreeCreate", "WorktreeRemove", "CwdChanged",
-    "FileChanged",
-))  # fmt: skip
+READS = (COMMAND, HOOKS, PLUGIN, SETTINGS, SKILL)  # files that have hooks
+
+EVENTS = clients.known("EVENTS")
 
 
-def maps(file: JsonSubject) -> Iterator[Node]:
+def stated(file: Subject) -> Node | None:
+    """Return the value of `hooks`; that of a skill's frontmatter as JSON has it, where text is in quotes."""
+    if isinstance(file, MarkdownSubject):
+        front = file.frontmatter if "hooks" in file.md.raw else None
+        node = front.get("hooks") if front else None
+        return _as_json(node) if node else None
+    root = file.root if isinstance(file, JsonSubject) else None
+    return root.get("hooks") if root else None
+
+
+def recovered(file: Subject) -> bool:
+    """Return whether a part of the file could not be read, so that what seems missing may be there."""
+    if isinstance(file, MarkdownSubject):
+        return file.md.recovered
+    return isinstance(file, JsonSubject) and file.document.recovered
+
+
+def _as_json(node: Node) -> Node:
+    if node.kind == SCALAR:
+        return node._replace(style='"') if is_text(node) else node
+    return node._replace(
+        items=tuple(map(_as_json, node.items)),
+        pairs=tuple((key, _as_json(value)) for key, value in node.pairs),
+    )
+
+
+def maps(file: Subject) -> Iterator[Node]:
     """Yield the objects whose keys are events."""
-    hooks = file.root.get("hooks") if file.root else None
+    hooks = stated(file)
     if hooks is None:
         return
-    for each in hooks.items if file.kind != HOOKS and hooks.kind == LIST else (hooks,):
+    for each in hooks.items if file.kind == PLUGIN and hooks.kind == LIST else (hooks,):
         if each.kind == MAP:
             yield each
 
 
-def events(file: JsonSubject) -> Iterator[tuple[Node, Node]]:
+def events(file: Subject) -> Iterator[tuple[Node, Node]]:
     """Yield each event's key and value."""
     for each in maps(file):
         yield from each.pairs
 
 
-def matchers(file: JsonSubject) -> Iterator[tuple[str, Node]]:
+def matchers(file: Subject) -> Iterator[tuple[str, Node]]:
     """Yield the name of the event and the object of each valid matcher."""
     for event, value in events(file):
         for matcher in value.items if value.kind == LIST else ():
@@ -43,7 +74,7 @@ def matchers(file: JsonSubject) -> Iterator[tuple[str, Node]]:
                 yield event.text, matcher
 
 
-def handlers(file: JsonSubject) -> Iterator[Node]:
+def handlers(file: Subject) -> Iterator[Node]:
     """Yield the objects that say what a hook does."""
     for _, matcher in matchers(file):
         each = matcher.get("hooks")

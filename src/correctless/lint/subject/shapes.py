@@ -35,6 +35,15 @@ def reserved(name: str) -> bool:
     )
 
 
+def is_anthropic(who: Node | None) -> bool:
+    """Return whether an author or owner states to be Anthropic, for whose plugins those names are reserved."""
+    if who is None or who.kind != MAP:
+        return False
+    name, email = who.get("name"), who.get("email")
+    by_email = email is not None and email.text.lower().endswith("@anthropic.com")
+    return by_email or (name is not None and name.text.strip().lower() in ("anthropic", "anthropic pbc"))
+
+
 def near(name: str, known: Iterable[str], cutoff: float) -> str:
     """Return the known name that is most like a name, "" without one."""
     from difflib import get_close_matches  # here: it costs 5 ms, and most files need none of it
@@ -53,6 +62,19 @@ def yes_or_no(node: Node) -> Iterator[tuple[Node, str]]:
     """Demand true or false."""
     if node.kind != SCALAR or node.style or node.text not in ("true", "false"):
         yield node, "true or false"
+
+
+def texts(node: Node) -> Iterator[tuple[Node, str]]:
+    """Demand an object whose values are text."""
+    yield from an_object(node)
+    for _, value in node.pairs:
+        yield from text(value)
+
+
+def number(node: Node) -> Iterator[tuple[Node, str]]:
+    """Demand a number."""
+    if node.kind != SCALAR or node.style or node.text in ("true", "false", "null"):
+        yield node, "a number"
 
 
 def positive(node: Node) -> Iterator[tuple[Node, str]]:
@@ -143,8 +165,39 @@ def _command(node: Node) -> Iterator[tuple[Node, str]]:
             yield from path()(source)
 
 
-# Required key of a server by its type; an unknown type may need anything.
-_SERVERS = {"stdio": "command", "http": "url", "sse": "url", "ws": "url"}
+# Required key of a server by its type; `mcpServers` of a manifest may have an unknown type, which may need anything.
+_SERVERS = {"stdio": "command", "http": "url", "sse": "url", "ws": "url", "streamable-http": "url"}
+
+
+def server_faults(name: Node, server: Node) -> Iterator[tuple[Node, str]]:
+    """Yield what keeps a server of `.mcp.json` from being loaded, with a message."""
+    dropped = f"so the server '{name.text[:40]}' is not loaded"
+    if server.kind != MAP:
+        yield server, f'{describe(server)} is not an object, {dropped}. write {{"command": "..."}}'
+        return
+    type_ = server.get("type")
+    needed = _SERVERS.get(type_.text) if type_ is not None and is_text(type_) else None
+    if type_ is not None and needed is None:
+        if not type_.text.endswith("-ide"):  # an editor's own
+            yield type_, f"the type is {describe(type_)}, {dropped}. write one of stdio, http, sse, ws"
+        return
+    if type_ is None and server.get("command") is None and server.get("url") is not None:
+        yield server, f"a 'url' without a 'type', {dropped}. write \"type\": \"http\""
+        return
+    needed = needed or "command"
+    value = server.get(needed)
+    if value is None or not is_text(value) or (needed == "command" and not value.text):
+        fault = f"'{needed}' is {describe(value)}" if value else f"no '{needed}'"
+        yield value or server, f"{fault}, {dropped}. write text in quotes"
+    for key, form in (_STDIO if needed == "command" else _REMOTE).items():
+        value = server.get(key)
+        for place, wanted in form(value) if value is not None else ():
+            verb = "is" if place is value else "holds"
+            yield place, f"'{key}' {verb} {describe(place)}, {dropped}. write {wanted}"
+
+
+_STDIO: dict[str, Form] = {"args": list_of(text), "env": texts, "timeout": number}
+_REMOTE: dict[str, Form] = {"headers": texts}
 
 
 def _mcp(node: Node) -> Iterator[tuple[Node, str]]:

@@ -29,6 +29,9 @@ from correctless.syntax.yaml_text import Document, LineOffsets, Node
 
 # Kinds of files.
 SKILL, AGENT, PLUGIN, MARKETPLACE, HOOKS = "skill", "agent", "plugin", "marketplace", "hooks"
+COMMAND, STYLE, SETTINGS, MCP = "command", "style", "settings", "mcp"
+MARKDOWN = (AGENT, COMMAND, SKILL, STYLE)
+JSON = (HOOKS, MARKETPLACE, MCP, PLUGIN, SETTINGS)
 
 CLAUDE_CODE, AGENTSKILLS = DIALECTS = ("claude-code", "agentskills")
 
@@ -216,7 +219,7 @@ class Subject(ABC):
 
 
 class MarkdownSubject(Subject):
-    """A file of Markdown with a frontmatter: an agent, or a skill."""
+    """A file of Markdown with a frontmatter: an agent, an output style, or a skill."""
 
     @cached_property
     def md(self) -> SkillText:
@@ -246,7 +249,7 @@ class MarkdownSubject(Subject):
 
 
 class Skill(MarkdownSubject):
-    """A SKILL.md."""
+    """A SKILL.md, or a command, which is a skill in one file."""
 
     @cached_property
     def contract(self) -> SkillContract:
@@ -265,7 +268,7 @@ class Skill(MarkdownSubject):
 
 
 class JsonSubject(Subject):
-    """A file of JSON: plugin.json, marketplace.json or hooks.json."""
+    """A file of JSON: plugin.json, marketplace.json, hooks.json, .mcp.json or settings.json."""
 
     @cached_property
     def _decoded(self) -> tuple[str, list[skill_text.Fault]]:
@@ -310,6 +313,10 @@ CLASSES: dict[str, type[Subject]] = {
     PLUGIN: JsonSubject,
     MARKETPLACE: JsonSubject,
     HOOKS: JsonSubject,
+    COMMAND: Skill,
+    STYLE: MarkdownSubject,
+    SETTINGS: JsonSubject,
+    MCP: JsonSubject,
 }
 
 

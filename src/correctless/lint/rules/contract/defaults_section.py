@@ -2,7 +2,7 @@
 
 The dispatcher gives the agent exactly this list and checks its decisions against it. Without the section every decision is
 unlisted and needs your confirmation; under a heading of another level or name the section is not found. In a skill without
-decisions it says "None."
+decisions it says "None." A code fence that nothing closes does not hide it; one that is closed below it does.
 
 Wrong:
 
@@ -49,6 +49,7 @@ ID = "defaults-section"
 SEVERITY = "error"
 READS = (SKILL,)
 
+_HEADING = rf"(?i) {{0,3}}##[ \t]+{SECTION.replace(' ', '[ ]+')}[ \t#]*\Z"
 _FORM = "- **AD-001**: Subject — what is done (default). Rationale: why that is safe."
 
 
@@ -79,7 +80,9 @@ def _missing(skill: Skill) -> Iterator[Finding]:
         heading = f"{'#' * close.level} {close.title[:60]}"
         yield skill.at(close, f"'{heading}' is not read as the defaults. write '## {SECTION}'")
     elif mode:
-        message = f"the mode is '{mode}', but section '## {SECTION}' is missing. write it, one entry for each decision"
+        fenced = next((ln for ln in skill.md.lines if ln.kind == CODE and re.match(_HEADING, ln.text)), None)
+        where = f" (the one on line {fenced.number} is in a code fence)" if fenced else ""
+        message = f"the mode is '{mode}', but section '## {SECTION}' is missing{where}. write it, one entry for each decision"
         yield skill.at(mode_nodes(skill.frontmatter)[0], message)
 
 

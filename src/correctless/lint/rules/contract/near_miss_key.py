@@ -32,13 +32,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from correctless.lint.subject.subject import SKILL, Skill
+from correctless.lint.subject.subject import COMMAND, SKILL, Skill
 from correctless.skill.contract import key_maps, misspelled
 from correctless.syntax.finding import Edit, Finding
 
 ID = "near-miss-key"
 SEVERITY = "error"
-READS = (SKILL,)
+READS = (COMMAND, SKILL)
 
 
 def check(skill: Skill) -> Iterator[Finding]:

@@ -25,28 +25,27 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from correctless.lint.subject.subject import HOOKS, JsonSubject
+from correctless.lint.subject import hook_set
+from correctless.lint.subject.subject import Subject
 from correctless.syntax import yaml_text
 from correctless.syntax.finding import Finding
 from correctless.syntax.yaml_text import Node
 
 ID = "hook-fails-open"
 SEVERITY = "warning"
-READS = (HOOKS,)
+READS = hook_set.READS
 
 _OPEN = r"(?:\|\|\s*(?:true|:|exit\s+0)|;\s*(?:true|exit\s+0))\s*;?\s*\Z"
 
 
-def check(hooks: JsonSubject) -> Iterator[Finding]:
+def check(file: Subject) -> Iterator[Finding]:
     """Report hooks that fail open."""
-    events = hooks.root.get("hooks") if hooks.root else None
-    matchers = events.get("PreToolUse") if events else None
-    for matcher in matchers.items if matchers else ():
-        for command in _commands(matcher):
+    for event, matcher in hook_set.matchers(file):
+        for command in _commands(matcher) if event == "PreToolUse" else ():
             if match := re.search(_OPEN, command.text):
                 ending = match[0].strip()
                 message = f"'{ending}' lets the call through when the hook fails. write '|| exit 2'"
-                yield hooks.at(command, message)
+                yield file.at(command, message)
 
 
 def _commands(matcher: Node) -> Iterator[Node]:

@@ -27,12 +27,12 @@ import re
 from collections.abc import Iterator
 
 from correctless.lint.subject import hook_set, shapes
-from correctless.lint.subject.subject import HOOKS, PLUGIN, JsonSubject
+from correctless.lint.subject.subject import Subject
 from correctless.syntax.finding import Finding
 
 ID = "hook-matcher"
 SEVERITY = "warning"
-READS = (HOOKS, PLUGIN)
+READS = hook_set.READS
 
 _OF_TOOLS = ("PreToolUse", "PostToolUse", "PostToolUseFailure", "PermissionRequest", "PermissionDenied")
 _NONE = ("Stop", "UserPromptSubmit")
@@ -45,7 +45,7 @@ _TOOLS = (
 _OTHER_DIALECT = re.compile(r"\(\?<|\\[pPukc]|\[\^?\]")
 
 
-def check(file: JsonSubject) -> Iterator[Finding]:
+def check(file: Subject) -> Iterator[Finding]:
     """Report matchers that match nothing."""
     for event, each in hook_set.matchers(file):
         node = each.get("matcher")

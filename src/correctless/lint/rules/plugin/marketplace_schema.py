@@ -82,6 +82,11 @@ def check(market: JsonSubject) -> Iterator[Finding]:
     for entry in plugins.items:
         for place, message in _entry(entry, seen):
             yield market.at(place, message)
+        name = entry.get("name") if entry.kind == MAP else None
+        if name is not None and shapes.is_text(name) and shapes.reserved(name.text):
+            own = shapes.is_anthropic(root.get("owner")) or shapes.is_anthropic(entry.get("author"))
+            message = f"'{name.text[:60]}' is reserved for Anthropic's own plugins. name it for what it does"
+            yield market.at(name, message, "info" if own else "")
 
 
 def _entry(entry: Node, seen: dict[str, Node]) -> Iterator[tuple[Node, str]]:
@@ -102,11 +107,6 @@ def _entry(entry: Node, seen: dict[str, Node]) -> Iterator[tuple[Node, str]]:
                 f"duplicate plugin '{name.text[:60]}', first on line {seen[name.text].line}. keep one",
             )
         seen.setdefault(name.text, name)
-        if shapes.reserved(name.text):
-            yield (
-                name,
-                f"'{name.text[:60]}' is reserved for Anthropic's own plugins. name it for what it does",
-            )
     if source is None:
         yield entry, "this plugin has no 'source'. write one, such as './plugins/my-plugin'"
     elif wanted := _wanted(source):

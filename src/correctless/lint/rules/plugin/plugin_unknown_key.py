@@ -1,7 +1,7 @@
 """Each key of a manifest is one that Claude Code reads.
 
 An unknown key is ignored when the plugin is loaded, so its value has no effect; with a misspelled one (`mcp_servers`) that part of
-the plugin is missing. `category`, `tags`, `strict` and `source` belong in the entry of a marketplace.
+the plugin is missing. A key that only newer versions read (`optionalDependencies`) is an `info`. `category`, `tags`, `strict` and `source` belong in the entry of a marketplace.
 
 Wrong:
 
@@ -17,13 +17,14 @@ Right:
 
 Fix: correct the key, or delete it.
 
-Source: Claude Code 2.1.329, `plugin validate` with each of these keys, 2026-11-25.
+Source: Claude Code 2.1.329 and 2.1.332, `plugin validate` with each of these keys (`scripts/client-facts`), 2026-11-30.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from correctless.lint import clients
 from correctless.lint.subject import shapes
 from correctless.lint.subject.subject import MARKETPLACE, PLUGIN, JsonSubject
 from correctless.syntax import yaml_text
@@ -34,19 +35,7 @@ ID = "plugin-unknown-key"
 SEVERITY = "warning"
 READS = (PLUGIN, MARKETPLACE)
 
-_BOTH = frozenset({*shapes.PLUGIN, "name", "engines", "experimental", "metadata", "network"})
-# Keys that the plugin directory shows.
-_DIRECTORY = (
-    "bugs", "classification", "docs", "documentationUrl", "icon", "privacyPolicy", "privacyPolicyUrl",
-    "privacy_policy", "screenshots", "support", "supportUrl", "termsOfServiceUrl", "terms_of_service",
-)  # fmt: skip
-_PLUGIN = _BOTH.union(_DIRECTORY)
-_ENTRY = _BOTH | {"category", "relevance", "source", "strict", "tags"}
-_OF_ENTRIES = ("category", "id", "source", "strict", "tags")
-_TOP = frozenset((
-    "$schema", "allowCrossMarketplaceDependenciesOn", "description", "forceRemoveDeletedPlugins",
-    "metadata", "name", "owner", "plugins", "renames", "version",
-))  # fmt: skip
+_OF_ENTRIES = ("category", "headers", "headersHelper", "id", "relevance", "source", "strict", "tags")
 
 
 def check(file: JsonSubject) -> Iterator[Finding]:
@@ -54,17 +43,21 @@ def check(file: JsonSubject) -> Iterator[Finding]:
     if file.root is None:
         return
     if file.kind == PLUGIN:
-        yield from _unknown(file, file.root, _PLUGIN)
+        yield from _unknown(file, file.root, "PLUGIN_KEYS")
         return
-    yield from _unknown(file, file.root, _TOP)
+    yield from _unknown(file, file.root, "MARKETPLACE_KEYS")
     plugins = file.root.get("plugins")
     for entry in plugins.items if plugins else ():
         if entry.kind == yaml_text.MAP:
-            yield from _unknown(file, entry, _ENTRY)
+            yield from _unknown(file, entry, "ENTRY_KEYS")
 
 
-def _unknown(file: JsonSubject, keys: Node, known: frozenset[str]) -> Iterator[Finding]:
+def _unknown(file: JsonSubject, keys: Node, table: str) -> Iterator[Finding]:
+    known = clients.known(table)
     for key, _ in keys.pairs:
+        if version := clients.since(table, key.text):
+            message = f"Claude Code before {version} does not read '{key.text}'. demand that version"
+            yield file.at(key, message, "info")
         if key.text in known:
             continue
         name = key.text[:60]

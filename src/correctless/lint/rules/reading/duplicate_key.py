@@ -30,12 +30,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from correctless.lint.subject.subject import AGENT, HOOKS, MARKETPLACE, PLUGIN, SKILL, Subject
+from correctless.lint.subject.subject import JSON, MARKDOWN, Subject
 from correctless.syntax.finding import Finding
 
 ID = "duplicate-key"
 SEVERITY = "error"
-READS = (AGENT, HOOKS, MARKETPLACE, PLUGIN, SKILL)
+READS = (*JSON, *MARKDOWN)
 
 
 def check(subject: Subject) -> Iterable[Finding]:

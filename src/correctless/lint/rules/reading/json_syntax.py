@@ -28,12 +28,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from correctless.lint.subject.subject import HOOKS, MARKETPLACE, PLUGIN, JsonSubject
+from correctless.lint.subject.subject import JSON, JsonSubject
 from correctless.syntax.finding import Finding
 
 ID = "json-syntax"
 SEVERITY = "error"
-READS = (HOOKS, MARKETPLACE, PLUGIN)
+READS = JSON
 
 
 def check(file: JsonSubject) -> Iterable[Finding]:

@@ -30,12 +30,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from correctless.lint.subject.subject import AGENT, SKILL, MarkdownSubject
+from correctless.lint.subject.subject import MARKDOWN, MarkdownSubject
 from correctless.syntax.finding import Finding
 
 ID = "yaml-scalar"
 SEVERITY = "error"
-READS = (AGENT, SKILL)
+READS = MARKDOWN
 
 
 def check(file: MarkdownSubject) -> Iterable[Finding]:

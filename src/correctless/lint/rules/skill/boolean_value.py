@@ -32,14 +32,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from correctless.lint.subject.frontmatter import MODEL, USER, meaning, place, stated
-from correctless.lint.subject.subject import CLAUDE_CODE, SKILL, Skill
+from correctless.lint.subject.subject import CLAUDE_CODE, COMMAND, SKILL, Skill
 from correctless.syntax import yaml_text
 from correctless.syntax.finding import Edit, Finding
 from correctless.syntax.yaml_text import Node
 
 ID = "boolean-value"
 SEVERITY = "error"
-READS = (SKILL,)
+READS = (COMMAND, SKILL)
 
 # The effect of a value that the client cannot read.
 _DROPPED = {MODEL: "the model may start the skill", USER: "the skill is hidden from the '/' menu"}

@@ -34,13 +34,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from correctless.lint.subject.frontmatter import MODEL, meaning, stated
-from correctless.lint.subject.subject import AGENTSKILLS, SKILL, Skill
+from correctless.lint.subject.subject import AGENTSKILLS, COMMAND, SKILL, Skill
 from correctless.syntax import yaml_text
 from correctless.syntax.finding import Finding
 
 ID = "description-length"
 SEVERITY = "warning"
-READS = (SKILL,)
+READS = (COMMAND, SKILL)
 
 LISTED = 1536
 ALLOWED = 1024  # in agentskills

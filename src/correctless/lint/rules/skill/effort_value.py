@@ -31,12 +31,12 @@ import re
 from collections.abc import Iterator
 
 from correctless.lint.subject.frontmatter import stated
-from correctless.lint.subject.subject import CLAUDE_CODE, SKILL, Skill
+from correctless.lint.subject.subject import CLAUDE_CODE, COMMAND, SKILL, Skill
 from correctless.syntax.finding import Finding
 
 ID = "effort-value"
 SEVERITY = "warning"
-READS = (SKILL,)
+READS = (COMMAND, SKILL)
 
 _KNOWN = frozenset({"low", "med", "medium", "high", "xhigh", "max"})
 

@@ -1,8 +1,8 @@
 """A code fence is closed.
 
-Without its end, everything below is code: headings, links and a section of defaults are ignored, by the linter and by the
-dispatcher. Often the cause is further up: a fence around text that has fences itself is closed by the first of these, unless
-it has more backticks.
+Without its end, everything below is code: other readers see no headings and links there. The linter and the dispatcher still read
+the sections below, from the next heading of level 2. Often the cause is further up: a fence around text that has fences itself is
+closed by the first of these, unless it has more backticks.
 
 Wrong:
 
@@ -41,13 +41,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from correctless.lint.subject.subject import AGENT, SKILL, MarkdownSubject
+from correctless.lint.subject.subject import MARKDOWN, MarkdownSubject
 from correctless.syntax.finding import Finding
 from correctless.syntax.markdown import unclosed_fence
 
 ID = "fence-unclosed"
 SEVERITY = "warning"
-READS = (AGENT, SKILL)
+READS = MARKDOWN
 
 _BACKTICKS = re.compile(r"```+[^\n]*")  # literal characters first make the search fast
 _EITHER = re.compile(r"(?:```+|~~~+)[^\n]*")
@@ -69,7 +69,9 @@ def check(file: MarkdownSubject) -> Iterator[Finding]:
         if bare
         else "write its closing line"
     )
-    yield file.at(line, f"this code fence is never closed. {advice}")
+    below = next((each for each in file.md.sections if each.line > number), None)
+    lost = f", so '## {below.title[:60]}' on line {below.line} is code" if below else ""
+    yield file.at(line, f"this code fence is never closed{lost}. {advice}")
 
 
 def _may_be_open(body: str) -> bool:

@@ -37,12 +37,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from correctless.lint.subject.subject import AGENT, HOOKS, MARKETPLACE, PLUGIN, SKILL, Subject
+from correctless.lint.subject.subject import JSON, MARKDOWN, Subject
 from correctless.syntax.finding import Edit, Finding
 
 ID = "hidden-character"
 SEVERITY = "error"
-READS = (AGENT, HOOKS, MARKETPLACE, PLUGIN, SKILL)
+READS = (*JSON, *MARKDOWN)
 
 _ASCII = bytes(range(128))
 _MOST = 1000  # edits of one fix

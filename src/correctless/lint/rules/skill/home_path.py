@@ -33,12 +33,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from correctless.lint.subject.subject import AGENT, SKILL, MarkdownSubject
+from correctless.lint.subject.subject import MARKDOWN, MarkdownSubject
 from correctless.syntax.finding import Finding
 
 ID = "home-path"
 SEVERITY = "warning"
-READS = (AGENT, SKILL)
+READS = MARKDOWN
 
 _HOME, _USERS = re.compile(rb"/home/"), re.compile(rb"Users[/\\]")  # faster than a search for the text
 # Text, not compiled: `re` compiles it on first use, and most files do not need it.

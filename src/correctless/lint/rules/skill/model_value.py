@@ -24,7 +24,8 @@ model: sonnet
 
 Fix: write one of the short names, a full name, or leave the key out to keep the model of the conversation.
 
-Source: 23 values in Claude Code 2.1.329 and the model it then asked for, run on 2026-11-25.
+Source: 23 values in Claude Code 2.1.329 and the model it then asked for, run on 2026-11-25; the short names of 2.1.332
+(`scripts/client-facts`), 2026-11-30.
 """
 
 from __future__ import annotations
@@ -32,16 +33,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from correctless.lint import clients
 from correctless.lint.subject.frontmatter import stated
-from correctless.lint.subject.subject import CLAUDE_CODE, SKILL, Skill
+from correctless.lint.subject.subject import CLAUDE_CODE, COMMAND, SKILL, Skill
 from correctless.syntax import yaml_text
 from correctless.syntax.finding import Finding
 
 ID = "model-value"
 SEVERITY = "warning"
-READS = (SKILL,)
+READS = (COMMAND, SKILL)
 
-_KNOWN = frozenset({"sonnet", "opus", "haiku", "fable", "best", "opusplan", "inherit"})
+_KNOWN = {name.removesuffix("[1m]") for name in clients.known("MODELS")} | {"inherit"}
 # A full name, or one of a cloud or a gateway: with a prefix, a version or a path.
 _FULL = r"claude-[\w.@:\[\]-]+\Z|[\w-]+[.:/@][^\s]*claude[^\s]*\Z|arn:[^\s]+\Z"
 _LONGEST = 200  # characters: the pattern is slow on more

@@ -30,6 +30,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from correctless.lint.subject.frontmatter import meant_key
 from correctless.lint.subject.subject import AGENTSKILLS, SKILL, Skill
 from correctless.syntax import yaml_text
 from correctless.syntax.finding import Edit, Finding
@@ -49,7 +50,7 @@ def check(skill: Skill) -> Iterator[Finding]:
         return  # no readable key: another rule reports it
     pairs = front.pairs if front else ()
     # `Name` is misspelled: another rule reports and fixes it.
-    named = next((value for key, value in pairs if key.text.lower() == "name"), None)
+    named = next((value for key, value in pairs if meant_key(key.text) == "name"), None)
     if named is not None and (named.kind != yaml_text.SCALAR or named.text.strip()):
         return
     severity = "error" if skill.dialect == AGENTSKILLS else ""

@@ -35,12 +35,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from correctless.lint.subject.subject import AGENT, HOOKS, MARKETPLACE, PLUGIN, SKILL, Subject
+from correctless.lint.subject.subject import JSON, MARKDOWN, Subject
 from correctless.syntax.finding import Finding
 
 ID = "secret"
 SEVERITY = "error"
-READS = (AGENT, HOOKS, MARKETPLACE, PLUGIN, SKILL)
+READS = (*JSON, *MARKDOWN)
 
 _PRIVATE = "a private key"
 # Bytes without which the forms are not searched: a text, or a regex that begins with one, which is fast. Then the name of

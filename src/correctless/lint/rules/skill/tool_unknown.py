@@ -24,35 +24,25 @@ allowed-tools: Read, Bash(git log:*), mcp__search__files
 
 Fix: `--fix` corrects upper and lower case. Otherwise write the right tool, or leave it out.
 
-Source: the names in Claude Code 2.1.329 and what `bash`, `Shell` and `*` allow there, run on 2026-11-25.
+Source: the names in Claude Code 2.1.329 and 2.1.332 (`scripts/client-facts`) and what `bash`, `Shell` and `*` allow there, run on 2026-11-25.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from correctless.lint import clients
 from correctless.lint.subject.frontmatter import ALLOWED, DISALLOWED, SAME, named
-from correctless.lint.subject.subject import CLAUDE_CODE, SKILL, Skill
+from correctless.lint.subject.subject import CLAUDE_CODE, COMMAND, SKILL, Skill
 from correctless.syntax.finding import Edit, Finding
 
 ID = "tool-unknown"
 SEVERITY = "warning"
-READS = (SKILL,)
+READS = (COMMAND, SKILL)
 
 _MOST = 20  # reported names of one list
 
-# Claude Code 2.1.329, 2026-11-25.
-_TOOLS = frozenset((
-    "Agent", "Artifact", "AskUserQuestion", "Bash", "ClaudeDesign", "CronCreate", "CronDelete", "CronList",
-    "Edit", "EndConversation", "EnterPlanMode", "EnterWorktree", "ExitPlanMode", "ExitWorktree", "Glob", "Grep",
-    "LSP", "ListAgents", "ListMcpResourcesTool", "Monitor", "NotebookEdit", "OfferChromeSetup", "PowerShell",
-    "Projects", "PushNotification", "REPL", "Read", "ReadMcpResourceDirTool", "ReadMcpResourceTool",
-    "ReadNotifications", "RemoteTrigger", "ReportFindings", "ScheduleWakeup", "SendFeedback", "SendMessage",
-    "SendUserFile", "SendUserMessage", "SetGoal", "ShareOnboardingGuide", "ShowOnboardingRolePicker", "Skill",
-    "StructuredOutput", "SubagentHandback", "TaskCreate", "TaskGet", "TaskList", "TaskStop", "TaskUpdate",
-    "TodoWrite", "ToolSearch", "WaitForMcpServers", "WebFetch", "WebSearch", "Workflow", "Write",
-    "propose_skills",
-))  # fmt: skip
+_TOOLS = clients.known("TOOLS")
 _FORMER = frozenset((
     "BashOutput", "LS", "MCPSearch", "MultiEdit", "NotebookRead", "SlashCommand", "TaskOutput", "TeamCreate",
     "TeamDelete", "TodoRead",

@@ -33,12 +33,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from correctless.lint.subject.frontmatter import ALLOWED, DISALLOWED, SAME, named
-from correctless.lint.subject.subject import CLAUDE_CODE, SKILL, Skill
+from correctless.lint.subject.subject import CLAUDE_CODE, COMMAND, SKILL, Skill
 from correctless.syntax.finding import Finding
 
 ID = "tools-overlap"
 SEVERITY = "warning"
-READS = (SKILL,)
+READS = (COMMAND, SKILL)
 
 
 def check(skill: Skill) -> Iterator[Finding]:
