@@ -89,7 +89,7 @@ def test_a_file_may_be_empty_and_words_are_what_every_yaml_reads() -> None:
         ("max_usd: '3'", "'max_usd' must be a number"),
         ("agent_writable: [x]", "'agent_writable.0' must begin with / or ~/"),
         ("confirm_channels: []", "'confirm_channels' must not be empty"),
-        ("commit: {message: '{stp}: x'}", "'commit.message' has {stp}. filled in: {step}, {title}, {run}"),
+        ("commit: {message: '{stp}: x'}", "'commit.message' has {stp}. filled in: {step}, {title}, {run}, {branch}"),
         ("pipelines: {a: {steps: [{skill: x, report: 'r/{branch}.md'}]}}", "'pipelines.a.steps.0.report' has {branch}. filled in: {branch_slug}"),
         ("labels: {a: 1}", "'labels.a' must be a string"),
         ("intensty: high", "'intensty' is not a key. did you mean intensity"),
