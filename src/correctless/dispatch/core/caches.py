@@ -35,17 +35,17 @@ _BESIDE = {
 
 
 @dataclass(slots=True)
-class _Folder:
+class _CacheFolder:
     files: int = 0
     size: int = 0
 
 
 def found(repo: Repo, base: str, changed: Iterable[str]) -> tuple[str, ...]:
     """Return the folders of caches that `changed` paths are in and `base` has not, largest first; () below the limits."""
-    folders: dict[str, _Folder] = {}
+    folders: dict[str, _CacheFolder] = {}
     for path in changed:
         if folder := _folder(repo.top, path):
-            one = folders.setdefault(folder, _Folder())
+            one = folders.setdefault(folder, _CacheFolder())
             info = below.look(repo.top, os.path.join(repo.top, path))
             one.files += 1
             one.size += info.st_size if info is not None else 0
@@ -54,7 +54,7 @@ def found(repo: Repo, base: str, changed: Iterable[str]) -> tuple[str, ...]:
     return tuple(_spelled(new)) if files >= FILES or size >= BYTES else ()
 
 
-def _spelled(folders: dict[str, _Folder]) -> Iterator[str]:
+def _spelled(folders: dict[str, _CacheFolder]) -> Iterator[str]:
     ordered = sorted(folders.items(), key=lambda item: (-item[1].files, item[0]))
     for folder, one in ordered[:_SHOWN]:
         yield f"{folder}/ ({counted(one.files, 'file')}, {one.size / (1 << 20):.1f} MiB)"

@@ -23,7 +23,7 @@ _KEY = re.compile(rf".*/s{_NAME}([0-9a-f]{{64}})\Z")
 
 
 def defer(ctx: RunContext, state: State, title: str, text: str) -> None:
-    """Record each finding that nobody answered as a deferred decision; the gate stays closed until it is confirmed."""
+    """Record each finding without an answer as a deferred decision; the gate stays closed until it is confirmed."""
     lines: dict[str, Leak] = {}
     for leak in _scan(ctx, state, title, text):
         lines.setdefault(leak.digest, leak)
@@ -46,7 +46,7 @@ def _applied(leak: Leak) -> str:
 
 
 def refuse(ctx: RunContext, state: State, title: str, text: str) -> None:
-    """Refuse to publish what nobody answered. Raises: `Stop(10)` with the first finding."""
+    """Refuse to publish findings without an answer. Raises: `Stop(10)` with the first finding."""
     if unanswered := _scan(ctx, state, title, text):
         first = unanswered[0]
         more = f" (and {len(unanswered) - 1} more)" if len(unanswered) > 1 else ""
