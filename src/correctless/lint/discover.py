@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from correctless.base import exits
 from correctless.base.exits import Stop
-from correctless.base.files import Unreadable, read_plain
 from correctless.lint.subject.subject import (
     AGENT,
     COMMAND,
@@ -20,8 +19,7 @@ from correctless.lint.subject.subject import (
     SKILL,
     STYLE,
 )
-from correctless.skill import skill_text
-from correctless.skill.find import MAX_FILE, should_descend
+from correctless.skill.find import should_descend
 
 PROJECT = ".correctless"  # the folder of a project that uses the contract
 _MANIFESTS = ".claude-plugin"
@@ -210,13 +208,20 @@ class _Walk:
     def _add_misspelled(self, paths: dict[str, str]) -> None:
         """Add a skill whose file is `skill.md`; a page of that name is none."""
         for each, path in paths.items():
-            if each.lower() == "skill.md":
-                from correctless.lint.subject.frontmatter import is_skill
+            if each.lower() == "skill.md" and _may_be_skill(path):
+                self.kinds[path] = SKILL
 
-                try:
-                    data = read_plain(path, MAX_FILE)[0]
-                except Unreadable:
-                    self.kinds[path] = SKILL  # the run reports it
-                    continue
-                if is_skill(skill_text.read(data, path).frontmatter):
-                    self.kinds[path] = SKILL
+
+def _may_be_skill(path: str) -> bool:
+    """Return whether a file has the frontmatter of a skill, or cannot be read, which the run reports."""
+    # Here: few trees have such a file.
+    from correctless.base.files import Unreadable, read_plain
+    from correctless.lint.subject.frontmatter import is_skill
+    from correctless.skill import skill_text
+    from correctless.skill.find import MAX_FILE
+
+    try:
+        data = read_plain(path, MAX_FILE)[0]
+    except Unreadable:
+        return True
+    return is_skill(skill_text.read(data, path).frontmatter)
