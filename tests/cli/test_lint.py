@@ -444,7 +444,7 @@ def test_a_second_run_says_the_same_and_runs_no_rule(tree: Path) -> None:
     statement = (
         f"import os, sys; sys.path.insert(0, {str(ROOT / 'src')!r}); os.chdir({str(tree)!r})\n"
         "from correctless.cli import main\nmain(['lint', '--pedantic'])\n"
-        "print([n for n in ('yaml', 'correctless.lint.rules', 'click', 'pydantic') if n in sys.modules])"
+        "print([n for n in ('yaml', 're', 'typing', 'enum', 'correctless.lint.rules', 'click') if n in sys.modules])"
     )
     done = subprocess.run(
         [sys.executable, "-I", "-c", statement],
@@ -469,6 +469,35 @@ def test_an_edit_a_neighbour_and_a_moved_folder_are_seen(tree: Path) -> None:
     assert "'b.md' does not exist" in lint(tree).stdout
     (tree / "skills/good").rename(tree / "skills/better")
     assert ("skills/better/SKILL.md", 2, 7, "name-folder") in found(tree)
+
+
+def test_a_neighbour_of_the_same_name_is_seen_when_it_comes_goes_or_changes(tree: Path) -> None:
+    other, twin = tree / "skills/other/SKILL.md", tree / "skills/new/SKILL.md"
+    named_twice = ("skills/other/SKILL.md", 2, 7, "skill-name-twice")
+
+    def seen() -> bool:
+        old(tree)
+        first = found(tree)
+        assert found(tree) == first == found(tree, "--no-cache")
+        return named_twice in first
+
+    assert not seen()
+    write(twin, OTHER)
+    assert seen()
+    write(twin, GOOD)
+    assert not seen()
+    write(twin, OTHER)
+    assert seen()
+    (tree / "skills/new").rename(tree / "skills/newer")
+    assert "'../newer'" in lint(tree).stdout
+    (tree / "skills/newer").rename(tree / "skills/_new")
+    assert seen()
+    (tree / "skills/_new/SKILL.md").unlink()
+    assert not seen()
+    write(tree / "skills/misnamed/SKILL.md", "no frontmatter, so it has the name of its folder")
+    assert seen()
+    other.unlink()
+    assert not seen()
 
 
 def test_a_fresh_copy_is_known_by_its_content(tree: Path) -> None:

@@ -161,6 +161,7 @@ NEEDED_BY_AN_APPEND = {
     "base.exits",
     "base.files",
     "base.install",
+    "base.named",
     "base.text",
     "base.values",
     "cli.args",

@@ -7,8 +7,13 @@ is called. The module of each command (`module_of`) exposes a click command of i
 from __future__ import annotations
 
 import os
-import signal
 import sys
+
+try:
+    # The module `signal` makes enums of these, which takes 4 ms.
+    from _signal import SIG_DFL, SIGCHLD, signal  # type: ignore[import-not-found] # the standard library's own
+except ImportError:
+    from signal import SIG_DFL, SIGCHLD, signal
 
 from correctless.base import exits
 from correctless.base.exits import Stop
@@ -53,7 +58,7 @@ def main(argv: list[str] | None = None) -> int:
     """
     arguments = sys.argv[1:] if argv is None else argv
     # We inherit an ignored SIGCHLD, and then every program we run seems to end with 0.
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal(SIGCHLD, SIG_DFL)
     try:
         code = _run(arguments)
         sys.stdout.flush()  # here, where a full disk or a closed pipe still has an exit code

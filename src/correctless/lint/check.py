@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 from functools import cache
-from typing import Any, NamedTuple
 
-from correctless.lint.settings import Levels, Settings
-from correctless.lint.subject.subject import CLASSES, MarkdownSubject, NeighbourFacts
+from correctless.base.named import NamedTuple
+from correctless.lint.subject.neighbours import NeighbourFacts
 from correctless.syntax.finding import Edit, Finding
 
-TYPE_CHECKING = False
+TYPE_CHECKING = False  # typing costs 7 ms to import
 if TYPE_CHECKING:
+    from typing import Any
+
     from correctless.lint.rules import Rule
+    from correctless.lint.settings import Levels, Settings
+    from correctless.lint.subject.neighbours import NeighbourTree
 
 _IGNORE = "ignore"
 _MAX_SOURCE = 400  # characters of a source line that are stored
@@ -26,18 +29,22 @@ class CheckedFile(NamedTuple):
 
     findings: tuple[Finding, ...] = ()
     suppressions: tuple[tuple[str, str, Finding], ...] = ()
-    lookups: tuple[tuple[tuple[str, str], str], ...] = ()
+    lookups: tuple[tuple[tuple[str, ...], str], ...] = ()
 
 
-def check(path: str, kind: str, data: bytes, settings: Settings, levels: Levels) -> CheckedFile:
+def check(
+    path: str, kind: str, data: bytes, settings: Settings, levels: Levels, tree: NeighbourTree | None = None
+) -> CheckedFile:
     """Run the rules over the bytes of one file; findings of severity info are left out unless they are needed.
 
     A suppression needs them: whether it suppresses something does not depend on what is reported.
     """
-    from correctless.lint import rules  # here: a run with only cached results needs none of them
+    # Here: a run with only cached results needs none of them.
+    from correctless.lint import rules
+    from correctless.lint.subject.subject import CLASSES, MarkdownSubject
 
     folder, name = os.path.split(path)
-    facts = NeighbourFacts(folder)
+    facts = NeighbourFacts(folder, tree)
     parent = os.path.basename(os.path.abspath(folder))
     subject = CLASSES[kind](kind, name, parent, data, facts, settings.dialect, settings.adopted(path))
     findings = rules.run(subject, _rules_run(kind, levels, settings.pedantic))

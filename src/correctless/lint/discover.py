@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import NamedTuple
 
 from correctless.base import exits
 from correctless.base.exits import Stop
-from correctless.lint.subject.subject import AGENT, HOOKS, MARKETPLACE, PLUGIN, SKILL
+from correctless.base.named import NamedTuple
+from correctless.lint.subject.kinds import AGENT, HOOKS, MARKETPLACE, PLUGIN, SKILL
 from correctless.skill.find import should_descend
+
+TYPE_CHECKING = False  # typing costs 7 ms to import
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 PROJECT = ".correctless"  # the folder of a project that uses the contract
 _MANIFESTS = ".claude-plugin"

@@ -6,20 +6,27 @@ import marshal
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
 
 from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.base.files import Unreadable, read_plain
+from correctless.base.named import NamedTuple
 from correctless.lint import check
-from correctless.lint.cache import Cache, Stat, digest
+from correctless.lint.cache import Cache, digest, stat_of
 from correctless.lint.check import CheckedFile
-from correctless.lint.discover import LintTarget
-from correctless.lint.settings import Settings
-from correctless.lint.subject.subject import lookups_unchanged
+from correctless.lint.subject.neighbours import NeighbourTree, lookups_unchanged
 from correctless.skill.find import MAX_FILE
 from correctless.syntax.finding import SEVERITIES, Finding
+
+TYPE_CHECKING = False  # typing costs 7 ms to import
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Any
+
+    from correctless.lint.cache import Stat
+    from correctless.lint.discover import LintTarget
+    from correctless.lint.settings import Settings
+    from correctless.lint.subject.neighbours import SkillNames
 
 _ALONE = 200  # files up to which a second process costs more than it saves
 _CHUNK = 16  # files that a process takes at a time
@@ -65,8 +72,9 @@ def files(
         if isinstance(answer, str):
             unread.append((targets[number].path, answer))
         else:
-            facts, key, plain = answer
+            facts, key, plain, names = answer
             cache.put(_absolute(cwd, targets[number].path), facts, key, plain, now_ns)
+            cache.put_names(names, now_ns)
             results[number] = check.of_plain(plain)
     for target, checked in zip(targets, results, strict=True):
         if checked is not None and (checked.findings or checked.suppressions):
@@ -110,6 +118,7 @@ class _CachedCheck:
         self.settings = settings
         self.cache = cache
         self.cwd = cwd
+        self.tree = NeighbourTree(cache.skill_names)
         self.settings_bytes = repr((settings.dialect, settings.pedantic)).encode()
 
     def inputs_digest(self, target: LintTarget) -> bytes:
@@ -131,16 +140,17 @@ class _CachedCheck:
         if not stat.S_ISREG(facts.st_mode):
             return None
         path = _absolute(self.cwd, target.path)
-        return self.if_unchanged(target, self.cache.by_stat(path, _stat(facts), self.inputs_digest(target)))
+        return self.if_unchanged(target, self.cache.by_stat(path, stat_of(facts), self.inputs_digest(target)))
 
     def if_unchanged(self, target: LintTarget, plain: tuple[Any, ...] | None) -> CheckedFile | None:
         if plain is None:
             return None
         checked = check.of_plain(plain)
-        return checked if lookups_unchanged(os.path.dirname(target.path), dict(checked.lookups)) else None
+        folder = os.path.dirname(target.path)
+        return checked if lookups_unchanged(folder, checked.lookups, self.tree) else None
 
-    def read(self, target: LintTarget) -> tuple[Stat, bytes, tuple[Any, ...]] | str:
-        """Return stat, key and plain result of a file, or why it cannot be read."""
+    def read(self, target: LintTarget) -> tuple[Stat, bytes, tuple[Any, ...], SkillNames] | str:
+        """Return stat, key and plain result of a file and the names read on the way, or why it cannot be read."""
         try:
             data, facts = read_plain(target.path, MAX_FILE)
         except Unreadable as error:
@@ -149,12 +159,9 @@ class _CachedCheck:
         plain = self.cache.by_content(key)
         if self.if_unchanged(target, plain) is None or plain is None:
             levels = self.settings.levels(target.path)
-            plain = check.plain(check.check(target.path, target.kind, data, self.settings, levels))
-        return _stat(facts), key, plain
-
-
-def _stat(facts: os.stat_result) -> Stat:
-    return facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
+            checked = check.check(target.path, target.kind, data, self.settings, levels, self.tree)
+            plain = check.plain(checked)
+        return stat_of(facts), key, plain, self.tree.take_new_names()
 
 
 def _each(work: Callable[[int], Any], numbers: list[int], workers: int) -> list[Any]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
+from correctless.base.named import NamedTuple
 from correctless.base.text import printable
+
+TYPE_CHECKING = False  # typing costs 7 ms to import
+if TYPE_CHECKING:
+    from typing import Any
 
 SEVERITIES = ("error", "warning", "info")
 _WIDEST = 120  # characters of a source line that are shown

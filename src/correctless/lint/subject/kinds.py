@@ -1,0 +1,7 @@
+"""Names of the kinds of files that are linted, and of the dialects of a skill."""
+
+from __future__ import annotations
+
+SKILL, AGENT, PLUGIN, MARKETPLACE, HOOKS = "skill", "agent", "plugin", "marketplace", "hooks"
+
+CLAUDE_CODE, AGENTSKILLS = DIALECTS = ("claude-code", "agentskills")
