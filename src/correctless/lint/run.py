@@ -169,8 +169,6 @@ def _each(work: Callable[[int], Any], numbers: list[int], workers: int) -> list[
     if workers < 2 or len(numbers) <= _ALONE:
         return [work(number) for number in numbers]
     # Imported before the fork, so that no process imports them again.
-    import yaml  # noqa: F401
-
     from correctless.lint import rules  # noqa: F401
 
     size = max(_CHUNK, len(numbers) // _CHUNKS)
