@@ -22,12 +22,12 @@ def read(text: str, start: int, stop: int) -> Node | None:
     if "\r" in text or not block.replace("\n", "").isprintable() or block.count("\n") > _MAX_LINES:
         return None
     try:
-        return _Block(text.count("\n", 0, start) + 1, start).read(block)
+        return _PlainLines(text.count("\n", 0, start) + 1, start).read(block)
     except _NotPlain:
         return None
 
 
-class _Block:
+class _PlainLines:
     """The place of the next line, and what was read of the lines before it."""
 
     def __init__(self, line: int, start: int) -> None:
