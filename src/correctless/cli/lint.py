@@ -122,12 +122,14 @@ def _report(parsed: Args, chosen: Settings) -> LintReport:
         chosen = chosen._replace(projects=settings.projects([name], ()))
         return run.text(sys.stdin.buffer.read(), LintTarget(name, kind_of(name)), chosen, today=today)
     paths = parsed.positional or ["."]
-    discovered = discover(paths)
+    results_cache = cache.Cache(_cache_folder(parsed))
+    began = time.time_ns()
+    discovered = discover(paths, results_cache.listings)
+    results_cache.put_listings(discovered.listings, began)
     chosen = chosen._replace(projects=settings.projects(paths, discovered.projects))
     targets = [each for each in discovered.targets if not chosen.excluded(each.path)]
     if (base := parsed.value("--changed")) is not None:
         targets = list(_changed(targets, base))
-    results_cache = cache.Cache(_cache_folder(parsed))
 
     def lint() -> LintReport:
         return run.files(

@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     from correctless.lint.subject.neighbours import SkillNames
 
     Result = tuple[Any, ...]
+    # Names in a folder: folders to walk, files that may be linted, whether one of them is a link, other links, and
+    # whether it is a project.
+    Listing = tuple[tuple[str, ...], tuple[str, ...], bool, tuple[str, ...], bool]
+    Listings = dict[
+        tuple[int, int, int, int], Listing
+    ]  # device, inode, mtime, ctime of a folder -> its names
 
 Stat = tuple[int, int, int, int]  # inode, size, mtime, ctime
 
@@ -73,11 +79,14 @@ class Cache:
     def __init__(self, folder: str | None) -> None:
         self._folder = folder
         self._name = version().hex()
-        stored = load(folder, self._name) if folder else None
-        by_stat, results, names = stored if isinstance(stored, tuple) and len(stored) == 3 else ({}, {}, {})
+        stored: Any = load(folder, self._name) if folder else None
+        if not isinstance(stored, tuple) or len(stored) != 4:
+            stored = {}, {}, {}, {}
+        by_stat, results, names, listings = stored
         self._by_stat: dict[str, tuple[Stat, bytes]] = by_stat
         self._results: dict[bytes, Result] = results
         self.skill_names: SkillNames = names
+        self.listings: Listings = listings
         self._used: set[bytes] = set()
         self._changed = False
 
@@ -120,6 +129,13 @@ class Cache:
                 self.skill_names[path] = stat, name
                 self._changed = True
 
+    def put_listings(self, listings: Listings, now_ns: int) -> None:
+        """Store what folders contain, by the stat of each."""
+        for stat, listing in listings.items():
+            if stat not in self.listings and _settled(stat, now_ns):
+                self.listings[stat] = listing
+                self._changed = True
+
     def save(self) -> None:
         """Write the cache, if it changed. A failed write only costs time."""
         if not self._changed or not self._folder:
@@ -128,9 +144,10 @@ class Cache:
             self._results = {key: self._results[key] for key in self._used}
         if len(self._by_stat) > _MAX_RESULTS:
             self._by_stat = {path: entry for path, entry in self._by_stat.items() if entry[1] in self._used}
-        if len(self.skill_names) > _MAX_RESULTS:
-            self.skill_names = {}
-        save(self._folder, self._name, (self._by_stat, self._results, self.skill_names))
+        for each in (self.skill_names, self.listings):
+            if len(each) > _MAX_RESULTS:
+                each.clear()
+        save(self._folder, self._name, (self._by_stat, self._results, self.skill_names, self.listings))
 
 
 def stat_of(facts: os.stat_result) -> Stat:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from functools import cache
 
 from correctless.base.named import NamedTuple
 from correctless.lint.subject.neighbours import NeighbourFacts
@@ -18,6 +17,8 @@ if TYPE_CHECKING:
     from correctless.lint.subject.neighbours import NeighbourTree
 
 _IGNORE = "ignore"
+# Most files of a run have the same rules, and there are dozens.
+_RULES_RUN: dict[tuple[str, Levels, bool], tuple[Rule, ...]] = {}
 _MAX_SOURCE = 400  # characters of a source line that are stored
 
 
@@ -61,12 +62,15 @@ def check(
     return CheckedFile(sourced, suppressed, tuple(facts.lookups.items()))
 
 
-@cache  # most files of a run have the same rules, and there are dozens
 def _rules_run(kind: str, levels: Levels, pedantic: bool) -> tuple[Rule, ...]:
     """Return the rules that are run over a file of a kind."""
-    from correctless.lint import rules
+    chosen = _RULES_RUN.get((kind, levels, pedantic))
+    if chosen is None:
+        from correctless.lint import rules
 
-    return tuple(r for r in rules.reading(kind, rules.RULES) if is_run(r, dict(levels), pedantic))
+        chosen = tuple(r for r in rules.reading(kind, rules.RULES) if is_run(r, dict(levels), pedantic))
+        _RULES_RUN[kind, levels, pedantic] = chosen
+    return chosen
 
 
 def is_run(rule: Rule, levels: dict[str, str], pedantic: bool) -> bool:
@@ -84,8 +88,8 @@ def plain(checked: CheckedFile) -> tuple[Any, ...]:
     )
 
 
-def of_plain(values: tuple[Any, ...]) -> CheckedFile:
-    """Return the result that `plain` was called with.
+def of_plain(values: tuple[Any, ...], path: str) -> CheckedFile:
+    """Return the result that `plain` was called with, its findings in the file `path`.
 
     Raises: ValueError or TypeError for other values.
     """
@@ -93,8 +97,8 @@ def of_plain(values: tuple[Any, ...]) -> CheckedFile:
     if not findings and not suppressions:
         return CheckedFile(lookups=lookups)
     return CheckedFile(
-        tuple(_finding(each) for each in findings),
-        tuple((rule, until, _finding(at)) for rule, until, at in suppressions),
+        tuple([_finding(each, path) for each in findings]),
+        tuple([(rule, until, _finding(at, path)) for rule, until, at in suppressions]),
         lookups,
     )
 
@@ -104,6 +108,6 @@ def _plain(finding: Finding) -> tuple[Any, ...]:
     return (*values, tuple(map(tuple, fix)), source)
 
 
-def _finding(values: tuple[Any, ...]) -> Finding:
-    *place, fix, source = values
-    return Finding._make(["", *place, tuple(Edit(*each) for each in fix), source])
+def _finding(values: tuple[Any, ...], path: str) -> Finding:
+    finding = Finding(path, *values)
+    return finding._replace(fix=tuple(Edit(*each) for each in finding.fix)) if finding.fix else finding

@@ -14,6 +14,8 @@ TYPE_CHECKING = False  # typing costs 7 ms to import
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from correctless.lint.cache import Listing, Listings
+
 PROJECT = ".correctless"  # the folder of a project that uses the contract
 _MANIFESTS = ".claude-plugin"
 _LINTED = "SKILL.md, plugin.json, marketplace.json, hooks.json, or a file of Markdown in agents/"
@@ -27,28 +29,34 @@ class LintTarget(NamedTuple):
 
 
 class Discovered(NamedTuple):
-    """Files to lint, each path that cannot be read with the reason, and the folders that have `.correctless`."""
+    """Files to lint, each path that cannot be read with the reason, and the folders that have `.correctless`.
+
+    `listings` are what was read of each folder.
+    """
 
     targets: list[LintTarget]
     unlisted: list[tuple[str, str]]
     projects: list[str]
+    listings: Listings
 
 
-def discover(paths: Sequence[str]) -> Discovered:
-    """Return the files at or below the paths.
+def discover(paths: Sequence[str], known: Listings | None = None) -> Discovered:
+    """Return the files at or below the paths; `known` are listings of earlier runs.
 
     Raises: Stop(2) for a named file of unknown kind.
     """
     kinds: dict[str, str] = {}
     unlisted: list[tuple[str, str]] = []
     projects: list[str] = []
+    listings: Listings = {}
     links = False
     for path in paths:
         if os.path.isdir(path):
-            walk = _Walk(path)
+            walk = _Walk(path, known or {})
             kinds.update(walk.files())
             unlisted.extend(walk.unlisted)
             projects.extend(walk.projects)
+            listings.update(walk.listings)
             links = links or walk.linked
         elif os.path.lexists(path):
             kinds[path] = kind_of(path)
@@ -56,7 +64,7 @@ def discover(paths: Sequence[str]) -> Discovered:
             unlisted.append((path, "file not found"))
     # To resolve each path costs more than to walk, and one tree without links holds no file twice.
     names = _once(kinds) if len(paths) > 1 or links else list(kinds.items())
-    return Discovered([LintTarget(path, kind) for path, kind in sorted(names)], unlisted, projects)
+    return Discovered([LintTarget(path, kind) for path, kind in sorted(names)], unlisted, projects, listings)
 
 
 def kind_of(path: str) -> str:
@@ -84,8 +92,10 @@ def _once(kinds: dict[str, str]) -> list[tuple[str, str]]:
 class _Walk:
     """Walk of one named folder. No recursion: a hostile tree is deeper than the stack."""
 
-    def __init__(self, top: str) -> None:
+    def __init__(self, top: str, known: Listings) -> None:
         self.top = top
+        self.known = known
+        self.listings: Listings = {}
         self.kinds: dict[str, str] = {}
         self.links: list[str] = []  # to folders
         self.linked = False  # a link was met
@@ -119,33 +129,32 @@ class _Walk:
         waiting = [(top, os.path.basename(os.path.abspath(top)), "")]
         while waiting:
             folder, name, parent = waiting.pop()
-            paths: dict[str, str] = {}  # names of files that may be of a kind
-            folders: list[str] = []
             try:
-                listing = os.scandir(folder)
+                folders, files, linked, links, project = self._list(folder)
             except OSError as error:
                 self.unlisted.append((folder, error.strerror or "it can't be listed"))
                 continue
-            with listing:
-                for entry in listing:
-                    each = entry.name
-                    if entry.is_dir(follow_symlinks=False):
-                        if should_descend(each) or each == _MANIFESTS:
-                            folders.append(each)
-                        elif each == PROJECT:
-                            self.projects.append(folder)
-                    elif each.endswith((".md", ".json")):
-                        paths[each] = entry.path.removeprefix("./")
-                        self.linked = self.linked or entry.is_symlink()
-                    elif entry.is_symlink() and should_descend(each) and os.path.isdir(entry.path):
-                        self.linked = True
-                        self.links.append(entry.path)
             below = "" if folder == "." else f"{folder.rstrip('/')}/"
-            waiting.extend((below + each, each, name) for each in folders)
-            if paths:
+            if project:
+                self.projects.append(folder)
+            for link in links:
+                if os.path.isdir(path := os.path.join(folder, link)):
+                    self.linked = True
+                    self.links.append(path)
+            waiting.extend([(below + each, each, name) for each in folders])
+            if files:
+                self.linked = self.linked or linked
+                root = _MANIFESTS in folders or folder == top
                 self._add_known(
-                    paths, name, parent, root=_MANIFESTS in folders or folder == top, folder=folder
+                    {each: below + each for each in files}, name, parent, root=root, folder=folder
                 )
+
+    def _list(self, folder: str) -> Listing:
+        """Return what matters in a folder; a folder that has not changed since it was listed is not listed again."""
+        facts = os.stat(folder)
+        key = facts.st_dev, facts.st_ino, facts.st_mtime_ns, facts.st_ctime_ns
+        listing = self.listings[key] = self.known.get(key) or _listed(folder)
+        return listing
 
     def _add_known(self, paths: dict[str, str], name: str, parent: str, *, root: bool, folder: str) -> None:
         if "SKILL.md" in paths:
@@ -160,3 +169,22 @@ class _Walk:
             parent == ".claude" or os.path.isdir(os.path.join(folder, "..", _MANIFESTS))
         ):
             self.kinds.update((path, AGENT) for each, path in paths.items() if each.endswith(".md"))
+
+
+def _listed(folder: str) -> Listing:
+    folders, files, links = [], [], []
+    linked = project = False
+    with os.scandir(folder) as listing:
+        for entry in listing:
+            name = entry.name
+            if entry.is_dir(follow_symlinks=False):
+                if should_descend(name) or name == _MANIFESTS:
+                    folders.append(name)
+                elif name == PROJECT:
+                    project = True
+            elif name.endswith((".md", ".json")):
+                files.append(name)
+                linked = linked or entry.is_symlink()
+            elif entry.is_symlink() and should_descend(name):
+                links.append(name)
+    return tuple(folders), tuple(files), linked, tuple(links), project

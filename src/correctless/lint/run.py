@@ -6,6 +6,7 @@ import marshal
 import os
 import stat
 import sys
+from operator import itemgetter
 
 from correctless.base import exits
 from correctless.base.exits import Stop
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _ALONE = 200  # files up to which a second process costs more than it saves
 _CHUNK = 16  # files that a process takes at a time
 _CHUNKS = 1000  # about the most chunks, whose numbers fit into a pipe
+_order = itemgetter(0, 1, 2, 3)  # of a finding: path, line, column and rule
 _NUMBER_SIZE = 4  # bytes of the number of a chunk
 
 
@@ -75,7 +77,7 @@ def files(
             facts, key, plain, names = answer
             cache.put(_absolute(cwd, targets[number].path), facts, key, plain, now_ns)
             cache.put_names(names, now_ns)
-            results[number] = check.of_plain(plain)
+            results[number] = check.of_plain(plain, targets[number].path)
     for target, checked in zip(targets, results, strict=True):
         if checked is not None and (checked.findings or checked.suppressions):
             findings.extend(_reported(checked, target.path, settings, today))
@@ -93,10 +95,6 @@ def text(data: bytes, target: LintTarget, settings: Settings, *, today: str) -> 
     return LintReport(tuple(sorted(_reported(checked, target.path, settings, today), key=_order)), 1)
 
 
-def _order(finding: Finding) -> tuple[str, int, int, str]:
-    return finding.path, finding.line, finding.column, finding.rule
-
-
 def _absolute(cwd: str, path: str) -> str:
     return path if path.startswith("/") else f"{cwd}/{path}"
 
@@ -108,7 +106,8 @@ def _reported(checked: CheckedFile, path: str, settings: Settings, today: str) -
         from correctless.lint.suppress import apply
 
         findings = apply(checked, settings, path, today)
-    return [each._replace(path=path) for each in findings if settings.pedantic or each.severity != "info"]
+    shown = findings if settings.pedantic else [each for each in findings if each.severity != "info"]
+    return [each if each.path == path else each._replace(path=path) for each in shown]
 
 
 class _CachedCheck:
@@ -145,7 +144,7 @@ class _CachedCheck:
     def if_unchanged(self, target: LintTarget, plain: tuple[Any, ...] | None) -> CheckedFile | None:
         if plain is None:
             return None
-        checked = check.of_plain(plain)
+        checked = check.of_plain(plain, target.path)
         folder = os.path.dirname(target.path)
         return checked if lookups_unchanged(folder, checked.lookups, self.tree) else None
 

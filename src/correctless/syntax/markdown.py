@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import partial
-from itertools import count
+from itertools import accumulate, count
+from operator import add
 from typing import NamedTuple
 
 MAX_DEPTH = 100  # of lists in lists; what is deeper is read as text
@@ -65,11 +66,16 @@ def scan(text: str, first_line: int = 1) -> tuple[MarkdownLine, ...]:
 
 def line_starts(text: str) -> list[int]:
     """Return the offset of each line of a text."""
+    if "\r" not in text:
+        *lines, _last = text.split("\n")
+        return list(map(add, accumulate(map(len, lines), initial=0), count()))
     return [0, *(end.end() for end in _ENDS.finditer(text))]
 
 
 def count_ends(text: str, stop: int) -> int:
     """Return the number of lines of a text that end before the offset `stop`."""
+    if "\r" not in text:
+        return text.count("\n", 0, stop)
     return len(_ENDS.findall(text, 0, stop))
 
 
