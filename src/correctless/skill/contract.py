@@ -9,8 +9,8 @@ import os
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import NamedTuple
 
+from correctless.base.named import NamedTuple
 from correctless.skill import defaults, skill_text
 from correctless.skill.defaults import Default as Default
 from correctless.skill.find import find_skills as find_skills

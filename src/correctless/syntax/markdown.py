@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import accumulate, count
 from operator import add
-from typing import NamedTuple
+
+from correctless.base.lazy_re import lazily
+from correctless.base.named import NamedTuple
 
 MAX_DEPTH = 100  # of lists in lists; what is deeper is read as text
 
@@ -37,16 +39,16 @@ class Section(NamedTuple):
     lines: tuple[MarkdownLine, ...]
 
 
-_ENDS = re.compile(r"\r\n|\n|\r")
-_ATX = re.compile(r"(#{1,6})(?:[ \t]+(.*))?\Z")
-_SETEXT = re.compile(r"(=+|-+)[ \t]*\Z")
-_FENCE = re.compile(r"(`{3,}(?=[^`]*\Z)|~{3,})")
-_MARKER = re.compile(r"(?:[-*+]|(?P<number>\d{1,9})[.)])(?P<gap>[ \t]+|\Z)")
+_ENDS = lazily(r"\r\n|\n|\r")
+_ATX = lazily(r"(#{1,6})(?:[ \t]+(.*))?\Z")
+_SETEXT = lazily(r"(=+|-+)[ \t]*\Z")
+_FENCE = lazily(r"(`{3,}(?=[^`]*\Z)|~{3,})")
+_MARKER = lazily(r"(?:[-*+]|(?P<number>\d{1,9})[.)])(?P<gap>[ \t]+|\Z)")
 _SPECIAL = frozenset("#-*_=~`<>+0123456789")  # whatever starts a block, or underlines one
 _NOT_PLAIN = _SPECIAL | {" ", "\t"}
 # A line at the margin of these forms is the same below any other line: text in bold or code, a heading, an item of plain text.
 _EMPHASIS = r"\*\*[^\s*]|`[^`]"
-_MARGIN = re.compile(
+_MARGIN = lazily(
     rf"(?P<text>{_EMPHASIS})|(?P<heading>#{{1,6}}(?:[ \t]|\Z))"
     rf"|(?P<item>(?:[-*+]|(?P<number>\d{{1,9}})[.)])[ ])(?:[^\s#\-*+_=~`<>0-9]|{_EMPHASIS})"
 )

@@ -12,6 +12,9 @@ _MAX_KEY = 100
 _INDICATORS = "-?:,[]{}#&*!|>'\"%@`"  # a plain value that starts with one may be something else
 
 
+_WORDS = dict.fromkeys(map(ord, " ,-_."))  # what may be in a list beside letters and digits
+
+
 class _NotPlain(Exception):  # noqa: N818 not an error of the text
     """The text needs the whole reader."""
 
@@ -98,7 +101,20 @@ class _PlainLines:
             return key, None
         if rest[0] != " ":
             raise _NotPlain
-        return key, self._scalar(value, column + len(name) + 1 + len(rest) - len(rest.lstrip(" ")))
+        at = column + len(name) + 1 + len(rest) - len(rest.lstrip(" "))
+        return key, self._flow_list(value, at) if value[0] == "[" else self._scalar(value, at)
+
+    def _flow_list(self, value: str, column: int) -> Node:
+        """Return a list in brackets, of plain words."""
+        inner, items, at = value[1:-1], [], 1
+        if value[-1] != "]" or not inner.translate(_WORDS).isalnum():
+            raise _NotPlain
+        for part in inner.split(","):
+            items.append(self._scalar(part.strip(" "), column + at + len(part) - len(part.lstrip(" "))))
+            at += len(part) + 1
+        start = self.at + column
+        place = self.line, column + 1, start, start + len(value)
+        return Node(LIST, "", "[", *place, items=tuple(items))
 
     def _scalar(self, value: str, column: int) -> Node:
         """Return a value that is at a column of the line, counted from 0."""

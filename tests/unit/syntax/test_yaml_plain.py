@@ -74,7 +74,20 @@ _ATOMS = [
         "\ufeff",
         "x" * 60,
     ),
-    *("\n", "\n  ", "\n  - ", "\n- ", "\n    ", "\nname: ", "\nkey:\n  k: ", "\nlist:\n  - "),
+    *(
+        "\n",
+        "\n  ",
+        "\n  - ",
+        "\n- ",
+        "\n    ",
+        "\nname: ",
+        "\nkey:\n  k: ",
+        "\nlist:\n  - ",
+        "[a, b]",
+        "\ntags: [a",
+        ", b",
+        "]\n",
+    ),
 ]
 _HEADS = re.compile(r"\A---\n(.*?\n?)---$", re.DOTALL | re.MULTILINE)
 
@@ -109,6 +122,7 @@ def test_the_frontmatters_of_all_cases_and_skills_are_read_alike() -> None:
         "a:   b  \nc-d: 'it: # is'\ne: \"\"\n",
         "description: Reads (a/b), then c:d; e#f.\n",
         "metadata:\n  version: 1.2.3\n  author: x\nname: y\n",
+        "tags: [a, b-c , d.1]\nx:\n  y: [ z]\n",
         "tools:\n    - Read\n    - 'Write'\nlast:\n  - x",
     ],
 )
@@ -120,7 +134,7 @@ def test_plain_lines_need_no_yaml(block: str) -> None:
     "block",
     [
         "a: b: c\n", "a: b #c\n", "a: b:\n", "a:b\n", "a:\n", "a\n", "a: b\n  c\n", "a: b\n\nc: d\n", "a: >\n  b\n",
-        "a: [b]\n", "a: &b c\n", "a: 'b' c\n", "a: 'it''s'\n", 'a: "\\n"\n', "a: yes\n", "yes: a\n", "a: 012\n", "a: <<\n",
+        "a: [b: c]\n", "a: [b, ]\n", "a: []\n", "a: [b [c]]\n", "a: [-b]\n", "a: [1.0, 012]\n", "a: [b] c\n", "a: [b\n", "a: &b c\n", "a: 'b' c\n", "a: 'it''s'\n", 'a: "\\n"\n', "a: yes\n", "yes: a\n", "a: 012\n", "a: <<\n",
         "a: b\na: c\n", "a:\n  b: c\n  b: d\n", "a:\n  b: c\n   d: e\n", "a:\n  - b\n  c: d\n", "a:\n  b:\n    c: d\n",
         "a:\n- b\n", "a:\n  -  b\n", "a:\n  - b: c\n", " a: b\n", "  - a\n", "# a: b\n", "a: b\t\n", "a: b\r\n", "a: \u2028\n",
         "a: ?b\n", "? a: b\n", "a: |\n", "...\n", "a: b\n---\nc: d\n", f"{'a' * 101}: b\n", "a: b\n" + "c: d\n" * 1001,

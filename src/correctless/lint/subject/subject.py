@@ -134,9 +134,9 @@ class MarkdownSubject(Subject):
         """Return the text of the file."""
         return self.md.text
 
-    @property
+    @cached_property
     def frontmatter(self) -> Node | None:
-        """Return the frontmatter, if it can be read."""
+        """The frontmatter, if it can be read."""
         return self.md.frontmatter
 
     @property
