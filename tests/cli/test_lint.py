@@ -500,6 +500,43 @@ def test_a_neighbour_of_the_same_name_is_seen_when_it_comes_goes_or_changes(tree
     assert not seen()
 
 
+def test_what_comes_to_or_goes_from_a_folder_that_was_listed_is_seen(tree: Path) -> None:
+    def skills() -> list[str]:
+        old(tree)
+        paths = sorted({path for path, *_ in found(tree)})
+        assert paths == sorted({path for path, *_ in found(tree)})  # now from what the first run stored
+        store = kept.Cache(str(tree.parent / "cache/correctless/lint"))
+        assert store.listings
+        return [path.removesuffix("/SKILL.md") for path in paths]
+
+    before = ["skills/colon", "skills/other"]
+    assert skills() == before
+    write(tree / "skills/deep/er/SKILL.md", OTHER)
+    assert skills() == ["skills/colon", "skills/deep/er", "skills/other"]
+    (tree / "skills/deep").rename(tree / "skills/_deep")
+    assert skills() == before
+    (tree / "skills/linked").symlink_to("_deep")
+    assert skills() == ["skills/colon", "skills/linked/er", "skills/other"]
+    (tree / "skills/linked").unlink()
+    (tree / "skills/other/SKILL.md").rename(tree / "skills/other/OTHER.md")
+    assert skills() == before[:1]
+    (tree / "skills/good/agents").mkdir()
+    write(tree / "skills/good/agents/a.md", "---\nname: b\n---\n")
+    assert skills() == before[:1]
+    write(tree / "skills/good/.claude-plugin/plugin.json", "{}")
+    assert "skills/good/agents/a.md" in skills()
+
+
+def test_what_changed_a_moment_ago_is_not_stored_by_its_stat() -> None:
+    now = 10**18
+    store = kept.Cache(None)
+    for age, count in ((10**9, 0), (3 * 10**9, 1)):
+        stat = (1, 2, now - age, now - age)
+        store.put_listings({stat: ((), (), False, (), False)}, now)
+        store.put_names({"/SKILL.md": (stat, "name")}, now)
+        assert (len(store.listings), len(store.skill_names)) == (count, count)
+
+
 def test_a_fresh_copy_is_known_by_its_content(tree: Path) -> None:
     lint(tree)
     copy = tree.with_name("copy")

@@ -46,8 +46,8 @@ def check(
 
     folder, name = os.path.split(path)
     facts = NeighbourFacts(folder, tree)
-    parent = os.path.basename(os.path.abspath(folder))
-    subject = CLASSES[kind](kind, name, parent, data, facts, settings.dialect, settings.adopted(path))
+    adopted = settings.adopted(path)
+    subject = CLASSES[kind](kind, name, folder_name(folder), data, facts, settings.dialect, adopted)
     findings = rules.run(subject, _rules_run(kind, levels, settings.pedantic))
     if levels and findings:
         by_rule = dict(levels)
@@ -58,8 +58,14 @@ def check(
         suppressed = tuple((each.rule, each.until, each.finding) for each in read)
     if not settings.pedantic and not suppressed:
         findings = [each for each in findings if each.severity != "info"]
-    sourced = tuple(each._replace(source=subject.text_of(each.line)[:_MAX_SOURCE]) for each in findings)
+    sourced = tuple([Finding(*each[:-1], subject.text_of(each.line)[:_MAX_SOURCE]) for each in findings])
     return CheckedFile(sourced, suppressed, tuple(facts.lookups.items()))
+
+
+def folder_name(folder: str) -> str:
+    """Return the name of a folder, which may be written as `..` or as nothing."""
+    name = folder.rpartition("/")[2]
+    return name if name not in ("", ".", "..") else os.path.basename(os.path.abspath(folder))
 
 
 def _rules_run(kind: str, levels: Levels, pedantic: bool) -> tuple[Rule, ...]:

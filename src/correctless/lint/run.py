@@ -122,12 +122,10 @@ class _CachedCheck:
 
     def inputs_digest(self, target: LintTarget) -> bytes:
         """Return the digest of all that a result depends on besides the content."""
-        folder, name = os.path.split(target.path)
-        if folder in ("", ".") or folder.endswith(".."):
-            folder = os.path.abspath(folder)
+        folder, _, name = target.path.rpartition("/")
         levels = self.settings.levels(target.path) if self.settings.rules or self.settings.overrides else ()
         adopted = self.settings.adopted(target.path)
-        names = f"{target.kind}\0{folder.rpartition('/')[2]}\0{name}\0{levels!r}\0{adopted}\0"
+        names = f"{target.kind}\0{check.folder_name(folder)}\0{name}\0{levels!r}\0{adopted}\0"
         return digest(names.encode(errors="surrogateescape") + self.settings_bytes)
 
     def from_stat(self, target: LintTarget) -> CheckedFile | None:
@@ -145,8 +143,11 @@ class _CachedCheck:
         if plain is None:
             return None
         checked = check.of_plain(plain, target.path)
-        folder = os.path.dirname(target.path)
-        return checked if lookups_unchanged(folder, checked.lookups, self.tree) else None
+        if checked.lookups and not lookups_unchanged(
+            os.path.dirname(target.path), checked.lookups, self.tree
+        ):
+            return None
+        return checked
 
     def read(self, target: LintTarget) -> tuple[Stat, bytes, tuple[Any, ...], SkillNames] | str:
         """Return stat, key and plain result of a file and the names read on the way, or why it cannot be read."""

@@ -62,6 +62,28 @@ def test_a_folder_is_one_whichever_path_leads_to_it(tmp_path: Path) -> None:
     assert NeighbourFacts(str(tmp_path / "none/two"), tree).skill_named("..", "x", "two") == ""
 
 
+def test_below_a_missing_folder_is_nothing_and_below_another_what_is_there(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there/a.md").touch()
+    (tmp_path / "broken").symlink_to("nowhere")
+    facts = NeighbourFacts(str(tmp_path))
+    asked = (
+        "none/a",
+        "none/b",
+        "broken/a",
+        "broken/b",
+        "there/b.md",
+        "there/a.md",
+        "there/a.md/x",
+        "a",
+        "there",
+    )
+    assert [facts.kind(each) for each in asked] == ["", "", "", "", "", "file", "", "", "folder"]
+    (tmp_path / "none").mkdir()
+    (tmp_path / "none/a").touch()
+    assert not lookups_unchanged(str(tmp_path), facts.lookups.items(), NeighbourTree())
+
+
 def test_of_a_large_folder_the_first_names_count(tmp_path: Path) -> None:
     for number in range(MAX_SKILLS):
         (tmp_path / f"s{number:03}").mkdir()

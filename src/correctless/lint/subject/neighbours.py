@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class NeighbourTree:
-    """What is known for a whole run: the names of the skills in each folder that a file asked about.
+    """What is known for a whole run: folders that do not exist, and the names of the skills in a folder.
 
     `known` are names from earlier runs, used while the stat of their file is unchanged.
     """
@@ -33,7 +33,18 @@ class NeighbourTree:
     def __init__(self, known: SkillNames | None = None) -> None:
         self._known = known or {}
         self._skills: dict[tuple[int, int], dict[str, list[str]]] = {}
+        self._missing: set[str] = set()  # folders
         self._new: SkillNames = {}
+
+    def kind(self, path: str) -> str:
+        """Return `file`, `folder`, or "" for nothing; a missing folder is looked for once, whatever is asked below it."""
+        folder = path.rpartition("/")[0]
+        if folder in self._missing:
+            return ""
+        kind = _kind(path)
+        if not kind and folder and not _kind(folder):
+            self._missing.add(folder)
+        return kind
 
     def skill_named(self, parent: str, name: str, own: str) -> str:
         """Return the first folder in `parent` other than `own` whose skill has this name, "" without one."""
@@ -124,6 +135,8 @@ def lookups_unchanged(
 
 def _answer(folder: str, question: tuple[str, ...], tree: NeighbourTree) -> str:
     path = os.path.join(folder, question[1])
+    if question[0] == "kind":
+        return tree.kind(path)
     if question[0] == "skill":
         return tree.skill_named(path, question[2], question[3])
     return _LOOK_UP[question[0]](path)
@@ -164,7 +177,6 @@ def _digest(data: bytes | None) -> str:
 
 
 _LOOK_UP: dict[str, Callable[[str], str]] = {
-    "kind": _kind,
     "runnable": _runnable,
     "names": _names,
     "read": lambda path: _digest(_bytes(path)),
