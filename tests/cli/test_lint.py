@@ -351,6 +351,14 @@ def test_everything_that_is_linted_is_found_once_at_any_depth(tmp_path: Path) ->
     ]
 
 
+def test_a_path_is_shown_as_it_was_named(tree: Path) -> None:
+    assert found(tree) == found(tree, ".") == found(tree, "./") == SEEN
+    assert found(tree, "skills//")[0][0] == "skills/colon/SKILL.md"
+    assert found(tree / "skills", "../skills", cache=tree / "cache")[0][0] == "../skills/colon/SKILL.md"
+    write(tree / "SKILL.md", OTHER)
+    assert found(tree, "./")[0][0] == "SKILL.md"
+
+
 def test_a_link_to_a_folder_the_walk_passes_over_is_followed(tmp_path: Path) -> None:
     write(tmp_path / "_store/a/SKILL.md", GOOD)
     (tmp_path / ".claude").mkdir()

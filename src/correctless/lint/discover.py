@@ -145,9 +145,8 @@ class _Walk:
             if files:
                 self.linked = self.linked or linked
                 root = _MANIFESTS in folders or folder == top
-                self._add_known(
-                    {each: below + each for each in files}, name, parent, root=root, folder=folder
-                )
+                paths = {each: os.path.join(folder, each).removeprefix("./") for each in files}
+                self._add_known(paths, name, parent, root=root, folder=folder)
 
     def _list(self, folder: str) -> Listing:
         """Return what matters in a folder; a folder that has not changed since it was listed is not listed again."""
