@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from correctless.lint.subject.neighbours import SkillNames
-
     Result = tuple[Any, ...]
+    # Absolute path of a SKILL.md -> its stat, and the name that it states, None without one
+    SkillNames = dict[str, tuple["Stat", str | None]]
     # Names in a folder: folders to walk, files that may be linted, whether one of them is a link, other links, and
     # whether it is a project.
     Listing = tuple[tuple[str, ...], tuple[str, ...], bool, tuple[str, ...], bool]

@@ -24,10 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
-    from correctless.lint.cache import Stat
+    from correctless.lint.cache import SkillNames, Stat
     from correctless.lint.discover import LintTarget
     from correctless.lint.settings import Settings
-    from correctless.lint.subject.neighbours import SkillNames
 
 _ALONE = 200  # files up to which a second process costs more than it saves
 _CHUNK = 16  # files that a process takes at a time

@@ -9,7 +9,7 @@ import os
 import stat
 
 from correctless.base.files import Unreadable, read_plain
-from correctless.lint.cache import Stat, digest, stat_of
+from correctless.lint.cache import digest, stat_of
 
 MAX_FACT = 1 << 20  # bytes of a neighbour that are read
 MAX_SKILLS = 200  # skills in one folder whose names are compared
@@ -18,10 +18,10 @@ TYPE_CHECKING = False  # typing costs 7 ms to import
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from correctless.lint.cache import SkillNames
+
     # Question, path relative to the file's folder, and what else it names -> answer
     Lookups = dict[tuple[str, ...], str]
-    # Absolute path of a SKILL.md -> its stat, and the name that it states, None without one
-    SkillNames = dict[str, tuple[Stat, str | None]]
 
 
 class NeighbourTree:
