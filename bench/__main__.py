@@ -70,8 +70,12 @@ def _lint(words: argparse.Namespace) -> str:
     import tempfile
 
     from bench import lint, precision
+    from correctless.base import exits
+    from correctless.base.exits import Stop
 
     if words.precision:
+        if words.corpus is None:
+            raise Stop(exits.USAGE, "--precision needs a corpus. name a folder of skills")
         with tempfile.TemporaryDirectory(prefix="correctless-bench-", dir=words.folder) as scratch:
             judged = precision.measure(lint.unpacked(words.corpus, scratch))
             return json.dumps(judged.as_dict(), indent=2) if words.json else precision.text(judged)
@@ -129,7 +133,12 @@ def _words(argv: list[str]) -> argparse.Namespace:
         epilog=EXAMPLE,
         formatter_class=how,
     )
-    lint.add_argument("corpus", metavar="CORPUS", help="a folder of skills, or one packed by tar")
+    lint.add_argument(
+        "corpus",
+        metavar="CORPUS",
+        nargs="?",
+        help="a folder of skills, or one packed by tar (default: only trees that are made)",
+    )
     lint.add_argument(
         "--against", type=_peers, default=(), metavar="NAMES", help="agnix, skillsaw, skills-ref, with commas"
     )

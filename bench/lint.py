@@ -1,4 +1,4 @@
-"""The linter, measured: a corpus of real skills and other linters in; each case's times, memory and findings out."""
+"""The linter, measured: a corpus of real skills, made trees, and other linters in; each case's times, memory and findings out."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from statistics import median
 
 from bench.measure import Ran, ran
 from bench.peers import Linter, ours, peer
+from bench.shapes import ONE, SHAPES, make
 from correctless.base import exits
 from correctless.base.exits import Stop
 
 PEERS = ("agnix", "skillsaw", "skills-ref")
 SIZES = ((2, 0.6), (20, 0.55))  # how often the corpus is repeated, and the goal of a cold run over it
-GOALS = {"stat": 0.12, "content": 0.3, "one": 2.5}  # of the ratio to agnix
+GOALS = {"stat": 0.12, "content": 0.3, "one": 2.5, "shape": 0.6}  # of the ratio to agnix
+_MEMORY_GOAL = 0.5  # of its peak, in every case
 _SETTLED_S = 2.5  # what was written more recently is not known by its stat
 
 
@@ -49,6 +51,10 @@ class Case:
         """The time of ours where the other's is 1."""
         return self.runs[0].seconds / other.seconds
 
+    def memory(self, other: Run) -> float:
+        """The peak of ours where the other's is 1."""
+        return self.runs[0].peak_mb / other.peak_mb
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -60,9 +66,14 @@ class Found:
     load: tuple[float, float]
 
     def as_dict(self) -> dict[str, object]:
-        """For JSON, each run with its `ratio`: the time of ours where its own is 1."""
+        """For JSON, each run with its `ratio` and `memory`: the time and the peak of ours where its own is 1."""
         cases = [
-            {**asdict(case), "runs": [{**asdict(run), "ratio": case.ratio(run)} for run in case.runs]}
+            {
+                **asdict(case),
+                "runs": [
+                    {**asdict(run), "ratio": case.ratio(run), "memory": case.memory(run)} for run in case.runs
+                ],
+            }
             for case in self.cases
         ]
         return {**asdict(self), "cases": cases}
@@ -118,7 +129,7 @@ def _run(name: str, runs: list[Ran], files: int, rules: int, findings: int) -> R
 
 
 def run(
-    corpus: str,
+    corpus: str | None,
     *,
     against: Sequence[str],
     peers: str | None,
@@ -129,19 +140,19 @@ def run(
 ) -> Found:
     """Measure in a scratch folder in `folder`, which is removed; `peers` is a virtual environment with the other linters.
 
-    `Stop(3)` when the corpus, or a linter that was named, is not there.
+    Without a corpus only the made trees are measured. `Stop(3)` when the corpus, or a linter that was named, is not there.
     """
     before = os.getloadavg()[0]
     try:
         with tempfile.TemporaryDirectory(prefix="correctless-bench-", dir=folder) as scratch:
             bench = _Bench(scratch, 3 if quick else 9, say)
-            source = unpacked(corpus, bench.at("corpus"))
+            source = unpacked(corpus, bench.at("corpus")) if corpus else None
             linters = [ours(root), *(peer(name, peers, scratch) for name in against)]
-            cases = [
-                case
-                for times, goal in (((1, None),) if quick else SIZES)
-                for case in _cases(bench, source, linters, times, goal)
-            ]
+            cases: list[Case] = []
+            for times, goal in ((1, None),) if quick else SIZES:
+                if source:
+                    cases += _cases(bench, source, linters, times, goal)
+            cases += _shapes(bench, linters, quick=quick)
     except OSError as error:
         where = error.filename or folder
         raise Stop(exits.REFUSED, f"{where}: {error.strerror}. name another --folder") from None
@@ -195,6 +206,20 @@ def _cases(
     shutil.rmtree(tree)
 
 
+def _shapes(bench: _Bench, linters: list[Linter], *, quick: bool) -> Iterator[Case]:
+    bench.say("the made trees")
+    for shape in (*SHAPES, ONE):
+        make(shape, bench.at("shapes", shape.name), quick=quick)
+    time.sleep(_SETTLED_S)
+    fast = [each for each in linters if each.most > 1 and not each.slow]
+    for shape in SHAPES:
+        tree = bench.at("shapes", shape.name)
+        yield bench.case(f"{shape.name}, cold", tree, fast, bench.forget, None if quick else GOALS["shape"])
+        yield bench.case(f"{shape.name}, warm", tree, fast, lambda: None, None if quick else GOALS["stat"])
+    file = _middle(bench.at("shapes", ONE.name))
+    yield bench.case("one made file, cold", file, fast, bench.forget, None if quick else GOALS["one"])
+
+
 def _repeated(bench: _Bench, source: str, times: int, name: str) -> str:
     bench.say(f"the corpus, {times} times")
     for number in range(times):
@@ -212,12 +237,16 @@ def _middle(tree: str) -> str:
 
 def text(found: Found) -> str:
     """The run as a table: a line for each case and linter."""
-    table: list[tuple[str, ...]] = [("", "files", "rules", "findings", "median", "peak MB", "ours to it", "")]
+    table: list[tuple[str, ...]] = [
+        ("", "files", "rules", "findings", "median", "peak MB", "ours to it", "memory", "")
+    ]
     for case in found.cases:
-        table.append((case.name, *[""] * 7))
+        table.append((case.name, *[""] * 8))
         for each in case.runs:
             other = each is not case.runs[0]
-            goal = f"goal {case.goal:.2f}x" if case.goal and each.linter == "agnix" else ""
+            goal = ""
+            if case.goal and each.linter == "agnix":
+                goal = f"goal {case.goal:.2f}x, memory {_MEMORY_GOAL:.2f}x"
             table.append(
                 (
                     f"  {each.linter}",
@@ -227,11 +256,12 @@ def text(found: Found) -> str:
                     f"{each.seconds * 1e3:,.0f} ms",
                     f"{each.peak_mb:.0f}",
                     f"{case.ratio(each):.2f}x" if other else "",
+                    f"{case.memory(each):.2f}x" if other else "",
                     goal,
                 )
             )
-        table.extend((f"  {why}", *[""] * 7) for why in case.missing)
-    widths = [max(len(line[column]) for line in table) for column in range(8)]
+        table.extend((f"  {why}", *[""] * 8) for why in case.missing)
+    widths = [max(len(line[column]) for line in table) for column in range(9)]
     lines = [
         line[0].ljust(widths[0])
         + "".join(f"  {cell.rjust(size)}" for cell, size in zip(line[1:], widths[1:], strict=True))

@@ -411,6 +411,14 @@ def test_settings_of_another_program_are_not_linted(tree: Path) -> None:
     assert lint(tree, ".vscode/settings.json").returncode == exits.USAGE
 
 
+def test_a_path_is_shown_as_it_was_named(tree: Path) -> None:
+    assert found(tree) == found(tree, ".") == found(tree, "./") == SEEN
+    assert found(tree, "skills//")[0][0] == "skills/colon/SKILL.md"
+    assert found(tree / "skills", "../skills", cache=tree / "cache")[0][0] == "../skills/colon/SKILL.md"
+    write(tree / "SKILL.md", OTHER)
+    assert found(tree, "./")[0][0] == "SKILL.md"
+
+
 def test_a_link_to_a_folder_the_walk_passes_over_is_followed(tmp_path: Path) -> None:
     write(tmp_path / "_store/a/SKILL.md", GOOD)
     (tmp_path / ".claude").mkdir()
@@ -504,7 +512,7 @@ def test_a_second_run_says_the_same_and_runs_no_rule(tree: Path) -> None:
     statement = (
         f"import os, sys; sys.path.insert(0, {str(ROOT / 'src')!r}); os.chdir({str(tree)!r})\n"
         "from correctless.cli import main\nmain(['lint', '--pedantic'])\n"
-        "print([n for n in ('yaml', 'correctless.lint.rules', 'click', 'pydantic') if n in sys.modules])"
+        "print([n for n in ('yaml', 're', 'typing', 'enum', 'correctless.lint.rules', 'click') if n in sys.modules])"
     )
     done = subprocess.run(
         [sys.executable, "-I", "-c", statement],
@@ -529,6 +537,72 @@ def test_an_edit_a_neighbour_and_a_moved_folder_are_seen(tree: Path) -> None:
     assert "'b.md' does not exist" in lint(tree).stdout
     (tree / "skills/good").rename(tree / "skills/better")
     assert ("skills/better/SKILL.md", 2, 7, "name-folder") in found(tree)
+
+
+def test_a_neighbour_of_the_same_name_is_seen_when_it_comes_goes_or_changes(tree: Path) -> None:
+    other, twin = tree / "skills/other/SKILL.md", tree / "skills/new/SKILL.md"
+    named_twice = ("skills/other/SKILL.md", 2, 7, "skill-name-twice")
+
+    def seen() -> bool:
+        old(tree)
+        first = found(tree)
+        assert found(tree) == first == found(tree, "--no-cache")
+        return named_twice in first
+
+    assert not seen()
+    write(twin, OTHER)
+    assert seen()
+    write(twin, GOOD)
+    assert not seen()
+    write(twin, OTHER)
+    assert seen()
+    (tree / "skills/new").rename(tree / "skills/newer")
+    assert "'../newer'" in lint(tree).stdout
+    (tree / "skills/newer").rename(tree / "skills/_new")
+    assert seen()
+    (tree / "skills/_new/SKILL.md").unlink()
+    assert not seen()
+    write(tree / "skills/misnamed/SKILL.md", "no frontmatter, so it has the name of its folder")
+    assert seen()
+    other.unlink()
+    assert not seen()
+
+
+def test_what_comes_to_or_goes_from_a_folder_that_was_listed_is_seen(tree: Path) -> None:
+    def skills() -> list[str]:
+        old(tree)
+        paths = sorted({path for path, *_ in found(tree)})
+        assert paths == sorted({path for path, *_ in found(tree)})  # now from what the first run stored
+        store = kept.Cache(str(tree.parent / "cache/correctless/lint"))
+        assert store.listings
+        return [path.removesuffix("/SKILL.md") for path in paths]
+
+    before = ["skills/colon", "skills/other"]
+    assert skills() == before
+    write(tree / "skills/deep/er/SKILL.md", OTHER)
+    assert skills() == ["skills/colon", "skills/deep/er", "skills/other"]
+    (tree / "skills/deep").rename(tree / "skills/_deep")
+    assert skills() == before
+    (tree / "skills/linked").symlink_to("_deep")
+    assert skills() == ["skills/colon", "skills/linked/er", "skills/other"]
+    (tree / "skills/linked").unlink()
+    (tree / "skills/other/SKILL.md").rename(tree / "skills/other/OTHER.md")
+    assert skills() == before[:1]
+    (tree / "skills/good/agents").mkdir()
+    write(tree / "skills/good/agents/a.md", "---\nname: b\n---\n")
+    assert skills() == before[:1]
+    write(tree / "skills/good/.claude-plugin/plugin.json", "{}")
+    assert "skills/good/agents/a.md" in skills()
+
+
+def test_what_changed_a_moment_ago_is_not_stored_by_its_stat() -> None:
+    now = 10**18
+    store = kept.Cache(None)
+    for age, count in ((10**9, 0), (3 * 10**9, 1)):
+        stat = (1, 2, now - age, now - age)
+        store.put_listings({stat: ((), (), False, (), False)}, now)
+        store.put_names({"/SKILL.md": (stat, "name")}, now)
+        assert (len(store.listings), len(store.skill_names)) == (count, count)
 
 
 def test_a_fresh_copy_is_known_by_its_content(tree: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,13 @@ def test_a_step_of_the_dispatcher_and_the_memory_of_an_answer_are_measured(tmp_p
 
 
 CASES = ["cold", "warm by stat", "warm by content", "one file, cold"]
+MADE = [
+    *("flat folder, cold, 12 files", "flat folder, warm, 12 files"),
+    *("names unlike their folders, cold, 12 files", "names unlike their folders, warm, 12 files"),
+    *("links to missing files, cold, 9 files", "links to missing files, warm, 9 files"),
+    *("few skills in a large tree, cold, 2 files", "few skills in a large tree, warm, 2 files"),
+    *("small plugins, cold, 20 files", "small plugins, warm, 20 files", "one made file, cold"),
+]
 PEER = """#!/bin/sh
 case "$*" in
   *sarif*) echo '{"runs": [{"tool": {"driver": {"rules": [{}, {}]}}}]}' ;;
@@ -132,7 +140,9 @@ def test_every_case_of_the_linter_is_measured_beside_its_peers(corpus: Path, tmp
     done = bench("lint", str(corpus), *words)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert [case["name"].partition(", 3 files")[0] for case in found["cases"]] == CASES
+    of_corpus, made = found["cases"][: len(CASES)], found["cases"][len(CASES) :]
+    assert [case["name"].partition(", 3 files")[0] for case in of_corpus] == CASES
+    assert [case["name"] for case in made] == MADE
     for case in found["cases"]:
         ours, other = case["runs"]
         assert (ours["linter"], other["linter"]) == ("correctless", "agnix")
@@ -140,8 +150,29 @@ def test_every_case_of_the_linter_is_measured_beside_its_peers(corpus: Path, tmp
         assert ours["rules"] > 20
         assert min(ours["seconds"], other["seconds"], ours["peak_mb"]) > 0
         assert (ours["ratio"], other["ratio"]) == (1, pytest.approx(ours["seconds"] / other["seconds"]))
+        assert (ours["memory"], other["memory"]) == (1, pytest.approx(ours["peak_mb"] / other["peak_mb"]))
     assert [case["runs"][0]["findings"] for case in found["cases"][:3]] == [2, 2, 2]
     assert list(scratch.iterdir()) == []
+
+
+def test_the_made_trees_are_the_same_each_time_and_as_large_as_they_say(tmp_path: Path) -> None:
+    program = (
+        f"import os, sys; sys.path.insert(0, {str(ROOT)!r})\n"
+        "from bench.shapes import ONE, SHAPES, make\n"
+        "for shape in (*SHAPES, ONE): make(shape, os.path.join(sys.argv[1], shape.name), quick=True)\n"
+    )
+    for name in ("one", "two"):
+        subprocess.run([sys.executable, "-I", "-c", program, tmp_path / name], check=True)
+    first, second = (
+        {path.relative_to(top): path.read_bytes() for path in top.rglob("*") if path.is_file()}
+        for top in (tmp_path / "one", tmp_path / "two")
+    )
+    assert first == second
+    names = [str(path) for path in first]
+    for name, count in (("flat folder", 12), ("names unlike their folders", 12), ("one file", 1)):
+        assert sum(path.startswith(name) and path.endswith("SKILL.md") for path in names) == count
+    assert sum(path.startswith("few skills") for path in names) > 500
+    assert sum(path.startswith("links to missing") for path in names) == 9
 
 
 def test_precision_says_how_often_each_rule_speaks_up_with_examples(corpus: Path) -> None:
@@ -177,6 +208,11 @@ def test_a_linter_that_is_not_there_is_said_in_one_line(
     done = bench("lint", str(corpus), *words)
     assert (done.returncode, done.stdout) == (code, "")
     assert words[1] in done.stderr.splitlines()[-1]
+
+
+def test_how_often_rules_speak_up_needs_a_corpus() -> None:
+    done = bench("lint", "--precision")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
 
 
 def test_what_is_no_corpus_is_refused(tmp_path: Path) -> None:

@@ -161,6 +161,7 @@ NEEDED_BY_AN_APPEND = {
     "base.exits",
     "base.files",
     "base.install",
+    "base.named",
     "base.text",
     "base.values",
     "cli.args",
@@ -184,7 +185,13 @@ NEEDED_BY_AN_APPEND = {
 }
 
 
-SKILL_READ_BY_AN_APPEND = ("skill.defaults", "skill.find", "skill.skill_text", "syntax.markdown")
+SKILL_READ_BY_AN_APPEND = (
+    "base.lazy_re",
+    "skill.defaults",
+    "skill.find",
+    "skill.skill_text",
+    "syntax.markdown",
+)
 
 
 def git(*words: str, cwd: Path) -> None:

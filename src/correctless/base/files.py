@@ -7,6 +7,8 @@ import os
 import stat
 from collections.abc import Iterable
 
+_BLOCK = 1 << 14  # bytes that are read at once of a file that has no size, as those of /proc
+
 
 def replace_file(
     path: str, data: bytes | Iterable[bytes], *, mode: int = 0o644, durable: bool = True
@@ -62,15 +64,22 @@ class Unreadable(Exception):  # noqa: N818 says what the file is
 def read_plain(path: str, most: int) -> tuple[bytes, os.stat_result]:
     """Return a plain file of at most `most` bytes, and its stat before the read; links are followed. Raises: `Unreadable`."""
     try:
-        with open(open_plain(path, follow=True), "rb") as file:
-            facts, data = os.fstat(file.fileno()), file.read(most + 1)
+        fd = open_plain(path, follow=True)
+        try:
+            facts, parts, left = os.fstat(fd), [], most + 1
+            # By its size, and then to its end: a buffer of `most` bytes takes longer than to read a usual file.
+            while left > 0 and (part := os.read(fd, min(max(facts.st_size + 1, _BLOCK), left))):
+                parts.append(part)
+                left -= len(part)
+        finally:
+            os.close(fd)
     except OSError as error:
         raise Unreadable(error.strerror or "the system does not say why") from None
     except ValueError:  # a NUL in the name
         raise Unreadable("no file has such a name") from None
-    if len(data) > most:
+    if left <= 0:
         raise Unreadable(f"it is over {most} bytes")
-    return data, facts
+    return b"".join(parts), facts
 
 
 def set_aside(path: str) -> None:

@@ -7,8 +7,13 @@ is called. The module of each command (`module_of`) exposes a click command of i
 from __future__ import annotations
 
 import os
-import signal
 import sys
+
+try:
+    # The module `signal` makes enums of these, which takes 4 ms.
+    from _signal import SIG_DFL, SIGCHLD, signal  # type: ignore[import-not-found] # the standard library's own
+except ImportError:
+    from signal import SIG_DFL, SIGCHLD, signal
 
 from correctless.base import exits
 from correctless.base.exits import Stop
@@ -16,6 +21,8 @@ from correctless.base.text import printable
 
 TYPE_CHECKING = False  # typing costs 4 ms to import
 if TYPE_CHECKING:
+    from typing import Any
+
     from correctless.project.git import Repo
 
 # What `--help` says of each command, so that a listing imports none of them.
@@ -53,7 +60,7 @@ def main(argv: list[str] | None = None) -> int:
     """
     arguments = sys.argv[1:] if argv is None else argv
     # We inherit an ignored SIGCHLD, and then every program we run seems to end with 0.
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal(SIGCHLD, SIG_DFL)
     try:
         code = _run(arguments)
         sys.stdout.flush()  # here, where a full disk or a closed pipe still has an exit code
@@ -79,9 +86,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     if arguments and arguments[0] in FAST:
-        from importlib import import_module
-
-        return int(import_module(module_of(arguments[0])).main(arguments[1:]))
+        return int(_imported(module_of(arguments[0])).main(arguments[1:]))
     if arguments[:2] == ["contract", "authorize"]:
         from correctless.cli.contract import plain_authorize
 
@@ -90,6 +95,12 @@ def _run(arguments: list[str]) -> int:
     from correctless.cli.group import run
 
     return run(arguments)
+
+
+def _imported(name: str) -> Any:
+    # As `importlib.import_module`, whose own import takes as long as that of the linter's settings.
+    __import__(name)
+    return sys.modules[name]
 
 
 def module_of(command: str) -> str:

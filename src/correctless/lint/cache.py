@@ -6,18 +6,33 @@ writer wins; what another one stored is computed again.
 
 from __future__ import annotations
 
-import contextlib
 import marshal
 import os
 import sys
-from collections.abc import Mapping
-from typing import Any
+
+try:
+    from _blake2 import blake2b as blake2b  # hashlib would load OpenSSL first
+except ImportError:
+    from hashlib import blake2b as blake2b
 
 from correctless.base.files import Unreadable, read_plain, replace_file
-from correctless.lint.subject.subject import blake2b
+
+TYPE_CHECKING = False  # typing costs 7 ms to import
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    Result = tuple[Any, ...]
+    # Absolute path of a SKILL.md -> its stat, and the name that it states, None without one
+    SkillNames = dict[str, tuple["Stat", str | None]]
+    # Names in a folder: folders to walk, files that may be linted, whether one of them is a link, other links, and
+    # whether it is a project.
+    Listing = tuple[tuple[str, ...], tuple[str, ...], bool, tuple[str, ...], bool]
+    Listings = dict[
+        tuple[int, int, int, int], Listing
+    ]  # device, inode, mtime, ctime of a folder -> its names
 
 Stat = tuple[int, int, int, int]  # inode, size, mtime, ctime
-Result = tuple[Any, ...]
 
 _MAX_SIZE = 256 << 20
 _MAX_RESULTS = 200_000  # stored results; above, only those of the last run
@@ -64,10 +79,14 @@ class Cache:
     def __init__(self, folder: str | None) -> None:
         self._folder = folder
         self._name = version().hex()
-        stored = load(folder, self._name) if folder else None
-        by_stat, results = stored if isinstance(stored, tuple) and len(stored) == 2 else ({}, {})
+        stored: Any = load(folder, self._name) if folder else None
+        if not isinstance(stored, tuple) or len(stored) != 4:
+            stored = {}, {}, {}, {}
+        by_stat, results, names, listings = stored
         self._by_stat: dict[str, tuple[Stat, bytes]] = by_stat
         self._results: dict[bytes, Result] = results
+        self.skill_names: SkillNames = names
+        self.listings: Listings = listings
         self._used: set[bytes] = set()
         self._changed = False
 
@@ -98,11 +117,24 @@ class Cache:
         self._changed = self._changed or self._results.get(key) != result
         self._results[key] = result
         self._used.add(key)
-        # As in git's index: a file just written may be written once more within the same tick.
-        if now_ns - max(stat[2], stat[3]) > _TICK:
+        if _settled(stat, now_ns):
             known = self._by_stat.get(path)
             self._changed = self._changed or known != (stat, key)
             self._by_stat[path] = (stat, key)
+
+    def put_names(self, names: SkillNames, now_ns: int) -> None:
+        """Store the names that files state, by the stat of each."""
+        for path, (stat, name) in names.items():
+            if _settled(stat, now_ns):
+                self.skill_names[path] = stat, name
+                self._changed = True
+
+    def put_listings(self, listings: Listings, now_ns: int) -> None:
+        """Store what folders contain, by the stat of each."""
+        for stat, listing in listings.items():
+            if stat not in self.listings and _settled(stat, now_ns):
+                self.listings[stat] = listing
+                self._changed = True
 
     def save(self) -> None:
         """Write the cache, if it changed. A failed write only costs time."""
@@ -112,7 +144,20 @@ class Cache:
             self._results = {key: self._results[key] for key in self._used}
         if len(self._by_stat) > _MAX_RESULTS:
             self._by_stat = {path: entry for path, entry in self._by_stat.items() if entry[1] in self._used}
-        save(self._folder, self._name, (self._by_stat, self._results))
+        for each in (self.skill_names, self.listings):
+            if len(each) > _MAX_RESULTS:
+                each.clear()
+        save(self._folder, self._name, (self._by_stat, self._results, self.skill_names, self.listings))
+
+
+def stat_of(facts: os.stat_result) -> Stat:
+    """Return what of a stat changes with the content."""
+    return facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
+
+
+def _settled(stat: Stat, now_ns: int) -> bool:
+    # As in git's index: a file just written may be written once more within the same tick.
+    return now_ns - max(stat[2], stat[3]) > _TICK
 
 
 def load(store: str, name: str) -> Any:
@@ -133,7 +178,9 @@ def load(store: str, name: str) -> Any:
 def save(store: str, name: str, value: Any) -> None:
     """Save a value; a failed write is ignored."""
     data = marshal.dumps(value)
-    with contextlib.suppress(OSError):
+    whole = (blake2b(data, digest_size=_DIGEST).digest(), data)
+    try:
         os.makedirs(store, mode=0o700, exist_ok=True)
-        whole = (blake2b(data, digest_size=_DIGEST).digest(), data)
         replace_file(os.path.join(store, name), whole, durable=False)
+    except OSError:
+        return

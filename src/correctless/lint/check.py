@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
-from functools import cache
-from typing import Any, NamedTuple
 
-from correctless.lint.settings import Levels, Settings
-from correctless.lint.subject.subject import CLASSES, MarkdownSubject, NeighbourFacts
+from correctless.base.named import NamedTuple
+from correctless.lint.subject.neighbours import NeighbourFacts
 from correctless.syntax.finding import Edit, Finding
 
-TYPE_CHECKING = False
+TYPE_CHECKING = False  # typing costs 7 ms to import
 if TYPE_CHECKING:
+    from typing import Any
+
     from correctless.lint.rules import Rule
+    from correctless.lint.settings import Levels, Settings
+    from correctless.lint.subject.neighbours import NeighbourTree
 
 _IGNORE = "ignore"
+# Most files of a run have the same rules, and there are dozens.
+_RULES_RUN: dict[tuple[str, Levels, bool], tuple[Rule, ...]] = {}
 _MAX_SOURCE = 400  # characters of a source line that are stored
 
 
@@ -26,20 +30,24 @@ class CheckedFile(NamedTuple):
 
     findings: tuple[Finding, ...] = ()
     suppressions: tuple[tuple[str, str, Finding], ...] = ()
-    lookups: tuple[tuple[tuple[str, str], str], ...] = ()
+    lookups: tuple[tuple[tuple[str, ...], str], ...] = ()
 
 
-def check(path: str, kind: str, data: bytes, settings: Settings, levels: Levels) -> CheckedFile:
+def check(
+    path: str, kind: str, data: bytes, settings: Settings, levels: Levels, tree: NeighbourTree | None = None
+) -> CheckedFile:
     """Run the rules over the bytes of one file; findings of severity info are left out unless they are needed.
 
     A suppression needs them: whether it suppresses something does not depend on what is reported.
     """
-    from correctless.lint import rules  # here: a run with only cached results needs none of them
+    # Here: a run with only cached results needs none of them.
+    from correctless.lint import rules
+    from correctless.lint.subject.subject import CLASSES, MarkdownSubject
 
     folder, name = os.path.split(path)
-    facts = NeighbourFacts(folder)
-    parent = os.path.basename(os.path.abspath(folder))
-    subject = CLASSES[kind](kind, name, parent, data, facts, settings.dialect, settings.adopted(path))
+    facts = NeighbourFacts(folder, tree)
+    adopted = settings.adopted(path)
+    subject = CLASSES[kind](kind, name, folder_name(folder), data, facts, settings.dialect, adopted)
     findings = rules.run(subject, _rules_run(kind, levels, settings.pedantic))
     if levels and findings:
         by_rule = dict(levels)
@@ -50,16 +58,25 @@ def check(path: str, kind: str, data: bytes, settings: Settings, levels: Levels)
         suppressed = tuple((each.rule, each.until, each.finding) for each in read)
     if not settings.pedantic and not suppressed:
         findings = [each for each in findings if each.severity != "info"]
-    sourced = tuple(each._replace(source=subject.text_of(each.line)[:_MAX_SOURCE]) for each in findings)
+    sourced = tuple([Finding(*each[:-1], subject.text_of(each.line)[:_MAX_SOURCE]) for each in findings])
     return CheckedFile(sourced, suppressed, tuple(facts.lookups.items()))
 
 
-@cache  # most files of a run have the same rules, and there are dozens
+def folder_name(folder: str) -> str:
+    """Return the name of a folder, which may be written as `..` or as nothing."""
+    name = folder.rpartition("/")[2]
+    return name if name not in ("", ".", "..") else os.path.basename(os.path.abspath(folder))
+
+
 def _rules_run(kind: str, levels: Levels, pedantic: bool) -> tuple[Rule, ...]:
     """Return the rules that are run over a file of a kind."""
-    from correctless.lint import rules
+    chosen = _RULES_RUN.get((kind, levels, pedantic))
+    if chosen is None:
+        from correctless.lint import rules
 
-    return tuple(r for r in rules.reading(kind, rules.RULES) if is_run(r, dict(levels), pedantic))
+        chosen = tuple(r for r in rules.reading(kind, rules.RULES) if is_run(r, dict(levels), pedantic))
+        _RULES_RUN[kind, levels, pedantic] = chosen
+    return chosen
 
 
 def is_run(rule: Rule, levels: dict[str, str], pedantic: bool) -> bool:
@@ -77,8 +94,8 @@ def plain(checked: CheckedFile) -> tuple[Any, ...]:
     )
 
 
-def of_plain(values: tuple[Any, ...]) -> CheckedFile:
-    """Return the result that `plain` was called with.
+def of_plain(values: tuple[Any, ...], path: str) -> CheckedFile:
+    """Return the result that `plain` was called with, its findings in the file `path`.
 
     Raises: ValueError or TypeError for other values.
     """
@@ -86,8 +103,8 @@ def of_plain(values: tuple[Any, ...]) -> CheckedFile:
     if not findings and not suppressions:
         return CheckedFile(lookups=lookups)
     return CheckedFile(
-        tuple(_finding(each) for each in findings),
-        tuple((rule, until, _finding(at)) for rule, until, at in suppressions),
+        tuple([_finding(each, path) for each in findings]),
+        tuple([(rule, until, _finding(at, path)) for rule, until, at in suppressions]),
         lookups,
     )
 
@@ -97,6 +114,6 @@ def _plain(finding: Finding) -> tuple[Any, ...]:
     return (*values, tuple(map(tuple, fix)), source)
 
 
-def _finding(values: tuple[Any, ...]) -> Finding:
-    *place, fix, source = values
-    return Finding._make(["", *place, tuple(Edit(*each) for each in fix), source])
+def _finding(values: tuple[Any, ...], path: str) -> Finding:
+    finding = Finding(path, *values)
+    return finding._replace(fix=tuple(Edit(*each) for each in finding.fix)) if finding.fix else finding

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import NamedTuple
 
 from correctless.base import exits
 from correctless.base.exits import Stop
-from correctless.base.files import Unreadable, read_plain
-from correctless.lint.subject.subject import (
+from correctless.base.named import NamedTuple
+from correctless.lint.subject.kinds import (
     AGENT,
     COMMAND,
     HOOKS,
@@ -20,8 +18,13 @@ from correctless.lint.subject.subject import (
     SKILL,
     STYLE,
 )
-from correctless.skill import skill_text
-from correctless.skill.find import MAX_FILE, should_descend
+from correctless.skill.find import should_descend
+
+TYPE_CHECKING = False  # typing costs 7 ms to import
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from correctless.lint.cache import Listing, Listings
 
 PROJECT = ".correctless"  # the folder of a project that uses the contract
 _MANIFESTS = ".claude-plugin"
@@ -47,34 +50,39 @@ class LintTarget(NamedTuple):
 
 
 class Discovered(NamedTuple):
-    """Files to lint, each path that cannot be read with the reason, the folders that have `.correctless`, and named folders without
-    a file that is linted."""
+    """Files to lint, each path that cannot be read with the reason, and the folders that have `.correctless`.
+
+    `listings` are what was read of each folder; `empty` are the named folders without a file that is linted.
+    """
 
     targets: list[LintTarget]
     unlisted: list[tuple[str, str]]
     projects: list[str]
+    listings: Listings
     empty: tuple[str, ...] = ()
 
 
-def discover(paths: Sequence[str]) -> Discovered:
-    """Return the files at or below the paths.
+def discover(paths: Sequence[str], known: Listings | None = None) -> Discovered:
+    """Return the files at or below the paths; `known` are listings of earlier runs.
 
     Raises: Stop(2) for a named file of unknown kind.
     """
     kinds: dict[str, str] = {}
     unlisted: list[tuple[str, str]] = []
     projects: list[str] = []
+    listings: Listings = {}
     links = False
     empty: list[str] = []
     for path in paths:
         if os.path.isdir(path):
-            walk = _Walk(path)
+            walk = _Walk(path, known or {})
             files = walk.files()
             kinds.update(files)
             if not files and not walk.unlisted:
                 empty.append(path)
             unlisted.extend(walk.unlisted)
             projects.extend(walk.projects)
+            listings.update(walk.listings)
             links = links or walk.linked
         elif os.path.lexists(path):
             kinds[path] = kind_of(path)
@@ -83,7 +91,7 @@ def discover(paths: Sequence[str]) -> Discovered:
     # To resolve each path costs more than to walk, and one tree without links holds no file twice.
     names = _once(kinds) if len(paths) > 1 or links else list(kinds.items())
     targets = [LintTarget(path, kind) for path, kind in sorted(names)]
-    return Discovered(targets, unlisted, projects, tuple(empty))
+    return Discovered(targets, unlisted, projects, listings, tuple(empty))
 
 
 def kind_of(path: str) -> str:
@@ -120,8 +128,10 @@ def _once(kinds: dict[str, str]) -> list[tuple[str, str]]:
 class _Walk:
     """Walk of one named folder. No recursion: a hostile tree is deeper than the stack."""
 
-    def __init__(self, top: str) -> None:
+    def __init__(self, top: str, known: Listings) -> None:
         self.top = top
+        self.known = known
+        self.listings: Listings = {}
         self.kinds: dict[str, str] = {}
         self.links: list[str] = []  # to folders
         self.linked = False  # a link was met
@@ -157,38 +167,38 @@ class _Walk:
         waiting = [(top, os.path.basename(start), os.path.basename(os.path.dirname(start)), within)]
         while waiting:
             folder, name, parent, within = waiting.pop()
-            paths: dict[str, str] = {}  # names of files that may be of a kind
-            folders: list[str] = []
             try:
-                listing = os.scandir(folder)
+                folders, files, linked, links, project = self._list(folder)
             except OSError as error:
                 self.unlisted.append((folder, error.strerror or "it can't be listed"))
                 continue
-            with listing:
-                for entry in listing:
-                    each = entry.name
-                    if entry.is_dir(follow_symlinks=False):
-                        if should_descend(each) or each == _MANIFESTS:
-                            folders.append(each)
-                        elif each == PROJECT:
-                            self.projects.append(folder)
-                    elif each.endswith((".md", ".json", ".MD")):
-                        paths[each] = entry.path.removeprefix("./")
-                        self.linked = self.linked or entry.is_symlink()
-                    elif entry.is_symlink() and should_descend(each) and os.path.isdir(entry.path):
-                        self.linked = True
-                        self.links.append(entry.path)
             below = "" if folder == "." else f"{folder.rstrip('/')}/"
+            if project:
+                self.projects.append(folder)
+            for link in links:
+                if os.path.isdir(path := os.path.join(folder, link)):
+                    self.linked = True
+                    self.links.append(path)
             kind = COMMAND if within else _FOLDERS.get(name, "")
             if kind and not within and parent != _CLAUDE and not os.path.isdir(f"{folder}/../{_MANIFESTS}"):
                 kind = ""
-            waiting.extend((below + each, each, name, kind == COMMAND) for each in folders)
-            if paths:
-                self._add_known(paths, name, root=_MANIFESTS in folders or folder == top, folder=folder)
+            waiting.extend([(below + each, each, name, kind == COMMAND) for each in folders])
+            if files:
+                self.linked = self.linked or linked
+                root = _MANIFESTS in folders or folder == top
+                paths = {each: os.path.join(folder, each).removeprefix("./") for each in files}
+                self._add_known(paths, name, root=root, folder=folder)
                 if kind:
                     for each, path in paths.items():
                         if each.endswith(".md"):
                             self.kinds.setdefault(path, kind)
+
+    def _list(self, folder: str) -> Listing:
+        """Return what matters in a folder; a folder that has not changed since it was listed is not listed again."""
+        facts = os.stat(folder)
+        key = facts.st_dev, facts.st_ino, facts.st_mtime_ns, facts.st_ctime_ns
+        listing = self.listings[key] = self.known.get(key) or _listed(folder)
+        return listing
 
     def _add_known(self, paths: dict[str, str], name: str, *, root: bool, folder: str) -> None:
         if "SKILL.md" in paths:
@@ -210,13 +220,39 @@ class _Walk:
     def _add_misspelled(self, paths: dict[str, str]) -> None:
         """Add a skill whose file is `skill.md`; a page of that name is none."""
         for each, path in paths.items():
-            if each.lower() == "skill.md":
-                from correctless.lint.subject.frontmatter import is_skill
+            if each.lower() == "skill.md" and _may_be_skill(path):
+                self.kinds[path] = SKILL
 
-                try:
-                    data = read_plain(path, MAX_FILE)[0]
-                except Unreadable:
-                    self.kinds[path] = SKILL  # the run reports it
-                    continue
-                if is_skill(skill_text.read(data, path).frontmatter):
-                    self.kinds[path] = SKILL
+
+def _may_be_skill(path: str) -> bool:
+    """Return whether a file has the frontmatter of a skill, or cannot be read, which the run reports."""
+    # Here: few trees have such a file.
+    from correctless.base.files import Unreadable, read_plain
+    from correctless.lint.subject.frontmatter import is_skill
+    from correctless.skill import skill_text
+    from correctless.skill.find import MAX_FILE
+
+    try:
+        data = read_plain(path, MAX_FILE)[0]
+    except Unreadable:
+        return True
+    return is_skill(skill_text.read(data, path).frontmatter)
+
+
+def _listed(folder: str) -> Listing:
+    folders, files, links = [], [], []
+    linked = project = False
+    with os.scandir(folder) as listing:
+        for entry in listing:
+            name = entry.name
+            if entry.is_dir(follow_symlinks=False):
+                if should_descend(name) or name == _MANIFESTS:
+                    folders.append(name)
+                elif name == PROJECT:
+                    project = True
+            elif name.endswith((".md", ".json", ".MD")):
+                files.append(name)
+                linked = linked or entry.is_symlink()
+            elif entry.is_symlink() and should_descend(name):
+                links.append(name)
+    return tuple(folders), tuple(files), linked, tuple(links), project

@@ -6,24 +6,32 @@ import marshal
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from operator import itemgetter
 
 from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.base.files import Unreadable, read_plain
+from correctless.base.named import NamedTuple
 from correctless.lint import check
-from correctless.lint.cache import Cache, Stat, digest
+from correctless.lint.cache import Cache, digest, stat_of
 from correctless.lint.check import CheckedFile
-from correctless.lint.discover import LintTarget
-from correctless.lint.settings import Settings
-from correctless.lint.subject.subject import lookups_unchanged
+from correctless.lint.subject.neighbours import NeighbourTree, lookups_unchanged
 from correctless.skill.find import MAX_FILE
 from correctless.syntax.finding import SEVERITIES, Finding
+
+TYPE_CHECKING = False  # typing costs 7 ms to import
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Any
+
+    from correctless.lint.cache import SkillNames, Stat
+    from correctless.lint.discover import LintTarget
+    from correctless.lint.settings import Settings
 
 _ALONE = 200  # files up to which a second process costs more than it saves
 _CHUNK = 16  # files that a process takes at a time
 _CHUNKS = 1000  # about the most chunks, whose numbers fit into a pipe
+_order = itemgetter(0, 1, 2, 3)  # of a finding: path, line, column and rule
 _NUMBER_SIZE = 4  # bytes of the number of a chunk
 
 
@@ -65,9 +73,10 @@ def files(
         if isinstance(answer, str):
             unread.append((targets[number].path, answer))
         else:
-            facts, key, plain = answer
+            facts, key, plain, names = answer
             cache.put(_absolute(cwd, targets[number].path), facts, key, plain, now_ns)
-            results[number] = check.of_plain(plain)
+            cache.put_names(names, now_ns)
+            results[number] = check.of_plain(plain, targets[number].path)
     for target, checked in zip(targets, results, strict=True):
         if checked is not None and (checked.findings or checked.suppressions):
             findings.extend(_reported(checked, target.path, settings, today))
@@ -85,10 +94,6 @@ def text(data: bytes, target: LintTarget, settings: Settings, *, today: str) -> 
     return LintReport(tuple(sorted(_reported(checked, target.path, settings, today), key=_order)), 1)
 
 
-def _order(finding: Finding) -> tuple[str, int, int, str]:
-    return finding.path, finding.line, finding.column, finding.rule
-
-
 def _absolute(cwd: str, path: str) -> str:
     return path if path.startswith("/") else f"{cwd}/{path}"
 
@@ -100,7 +105,8 @@ def _reported(checked: CheckedFile, path: str, settings: Settings, today: str) -
         from correctless.lint.suppress import apply
 
         findings = apply(checked, settings, path, today)
-    return [each._replace(path=path) for each in findings if settings.pedantic or each.severity != "info"]
+    shown = findings if settings.pedantic else [each for each in findings if each.severity != "info"]
+    return [each if each.path == path else each._replace(path=path) for each in shown]
 
 
 class _CachedCheck:
@@ -110,16 +116,15 @@ class _CachedCheck:
         self.settings = settings
         self.cache = cache
         self.cwd = cwd
+        self.tree = NeighbourTree(cache.skill_names)
         self.settings_bytes = repr((settings.dialect, settings.pedantic)).encode()
 
     def inputs_digest(self, target: LintTarget) -> bytes:
         """Return the digest of all that a result depends on besides the content."""
-        folder, name = os.path.split(target.path)
-        if folder in ("", ".") or folder.endswith(".."):
-            folder = os.path.abspath(folder)
+        folder, _, name = target.path.rpartition("/")
         levels = self.settings.levels(target.path) if self.settings.rules or self.settings.overrides else ()
         adopted = self.settings.adopted(target.path)
-        names = f"{target.kind}\0{folder.rpartition('/')[2]}\0{name}\0{levels!r}\0{adopted}\0"
+        names = f"{target.kind}\0{check.folder_name(folder)}\0{name}\0{levels!r}\0{adopted}\0"
         return digest(names.encode(errors="surrogateescape") + self.settings_bytes)
 
     def from_stat(self, target: LintTarget) -> CheckedFile | None:
@@ -131,16 +136,20 @@ class _CachedCheck:
         if not stat.S_ISREG(facts.st_mode):
             return None
         path = _absolute(self.cwd, target.path)
-        return self.if_unchanged(target, self.cache.by_stat(path, _stat(facts), self.inputs_digest(target)))
+        return self.if_unchanged(target, self.cache.by_stat(path, stat_of(facts), self.inputs_digest(target)))
 
     def if_unchanged(self, target: LintTarget, plain: tuple[Any, ...] | None) -> CheckedFile | None:
         if plain is None:
             return None
-        checked = check.of_plain(plain)
-        return checked if lookups_unchanged(os.path.dirname(target.path), dict(checked.lookups)) else None
+        checked = check.of_plain(plain, target.path)
+        if checked.lookups and not lookups_unchanged(
+            os.path.dirname(target.path), checked.lookups, self.tree
+        ):
+            return None
+        return checked
 
-    def read(self, target: LintTarget) -> tuple[Stat, bytes, tuple[Any, ...]] | str:
-        """Return stat, key and plain result of a file, or why it cannot be read."""
+    def read(self, target: LintTarget) -> tuple[Stat, bytes, tuple[Any, ...], SkillNames] | str:
+        """Return stat, key and plain result of a file and the names read on the way, or why it cannot be read."""
         try:
             data, facts = read_plain(target.path, MAX_FILE)
         except Unreadable as error:
@@ -149,12 +158,9 @@ class _CachedCheck:
         plain = self.cache.by_content(key)
         if self.if_unchanged(target, plain) is None or plain is None:
             levels = self.settings.levels(target.path)
-            plain = check.plain(check.check(target.path, target.kind, data, self.settings, levels))
-        return _stat(facts), key, plain
-
-
-def _stat(facts: os.stat_result) -> Stat:
-    return facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
+            checked = check.check(target.path, target.kind, data, self.settings, levels, self.tree)
+            plain = check.plain(checked)
+        return stat_of(facts), key, plain, self.tree.take_new_names()
 
 
 def _each(work: Callable[[int], Any], numbers: list[int], workers: int) -> list[Any]:
@@ -162,8 +168,6 @@ def _each(work: Callable[[int], Any], numbers: list[int], workers: int) -> list[
     if workers < 2 or len(numbers) <= _ALONE:
         return [work(number) for number in numbers]
     # Imported before the fork, so that no process imports them again.
-    import yaml  # noqa: F401
-
     from correctless.lint import rules  # noqa: F401
 
     size = max(_CHUNK, len(numbers) // _CHUNKS)

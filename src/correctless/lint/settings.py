@@ -6,16 +6,20 @@ The key `lint` is validated by `config`, which is slow to import; the values are
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from typing import Any, NamedTuple
 
 from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.base.files import Unreadable, read_plain
+from correctless.base.named import NamedTuple
 from correctless.lint import cache
 from correctless.lint.discover import PROJECT
-from correctless.lint.subject.subject import CLAUDE_CODE
+from correctless.lint.subject.kinds import CLAUDE_CODE
 from correctless.skill.find import MAX_FILE
+
+TYPE_CHECKING = False  # typing costs 7 ms to import
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
 
 PATH = f"{PROJECT}/config/correctless.yaml"
 _MAX_EXTENDED = 16

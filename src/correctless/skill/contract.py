@@ -9,8 +9,8 @@ import os
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import NamedTuple
 
+from correctless.base.named import NamedTuple
 from correctless.skill import defaults, skill_text
 from correctless.skill.defaults import Default as Default
 from correctless.skill.find import find_skills as find_skills
@@ -101,10 +101,15 @@ def misspelled(front: Node | None) -> Iterator[tuple[Node, str]]:
     """Yield each misspelled key with the contract's key."""
     for keys in key_maps(front):
         for key, _ in keys.pairs:
-            # A key that only differs in the separators is as long or a little longer.
-            right = _KEYS.get(re.sub(r"[^a-z]", "", key.text.lower())) if len(key.text) < 32 else None
+            right = _contract_key(key.text)
             if right and key.text != right:
                 yield key, right
+
+
+@lru_cache(1000)  # most files have the same keys
+def _contract_key(text: str) -> str | None:
+    # A key that only differs in the separators is as long or a little longer.
+    return _KEYS.get(re.sub(r"[^a-z]", "", text.lower())) if len(text) < 32 else None
 
 
 def tool_items(front: Node | None) -> tuple[Node, ...]:

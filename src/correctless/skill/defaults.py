@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from itertools import zip_longest
-from typing import NamedTuple
 
+from correctless.base.named import NamedTuple
 from correctless.skill.find import read_bytes, skill_file
 from correctless.skill.skill_text import SkillText, read
 from correctless.syntax.markdown import BREAK, CODE, COMMENT, ITEM, MarkdownLine, Section

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import cached_property
 
+from correctless.base.lazy_re import lazily
 from correctless.syntax import markdown
 from correctless.syntax.markdown import MarkdownLine, Section
 
@@ -122,7 +123,7 @@ class SkillText:
 _OPENING = re.compile(r"(?P<blank>(?:[ \t]*[\r\n])*)---[ \t]*(?:\r\n|\n|\r|\Z)")
 _CLOSING = re.compile(r"(?<=[\r\n])---[ \t]*(?:\r\n|\n|\r|\Z)")
 # Where the keys of an unclosed frontmatter most likely end.
-_UNCLOSED_END = re.compile(r"(?<=[\r\n])(?!(?<=\r)\n)(?:[ \t]*(?=[\r\n])|(?=#{1,6}[ \t]))")
+_UNCLOSED_END = lazily(r"(?<=[\r\n])(?!(?<=\r)\n)(?:[ \t]*(?=[\r\n])|(?=#{1,6}[ \t]))")
 
 
 def read(data: bytes, path: str) -> SkillText:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
+from correctless.base.named import NamedTuple
 from correctless.base.text import printable
+
+TYPE_CHECKING = False  # typing costs 7 ms to import
+if TYPE_CHECKING:
+    from typing import Any
 
 SEVERITIES = ("error", "warning", "info")
 _WIDEST = 120  # characters of a source line that are shown
@@ -56,7 +59,8 @@ def with_source(finding: Finding) -> str:
     excerpt = finding.source[start : start + _WIDEST]
     end = finding.end_column - 1 if finding.end_line == finding.line else len(finding.source)
     span = excerpt[at - start : max(end, at + 1) - start] if finding.end_line else ""
-    mark = " " * _columns(excerpt[: at - start]) + "^" + "~" * (_columns(span) - 1)
+    width = len if excerpt.isascii() and excerpt.isprintable() else _columns
+    mark = " " * width(excerpt[: at - start]) + "^" + "~" * (width(span) - 1)
     number = str(finding.line)
     return f"{as_text(finding)}\n  {number} | {printable(excerpt)}\n  {' ' * len(number)} | {mark}"
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import partial
-from itertools import count
-from typing import NamedTuple
+from itertools import accumulate, count
+from operator import add
+
+from correctless.base.lazy_re import lazily
+from correctless.base.named import NamedTuple
 
 MAX_DEPTH = 100  # of lists in lists; what is deeper is read as text
 _MAX_OPEN = 8  # fences of one text that are ended where nothing closes them: each reads the rest again
@@ -37,17 +40,17 @@ class Section(NamedTuple):
     lines: tuple[MarkdownLine, ...]
 
 
-_ENDS = re.compile(r"\r\n|\n|\r")
-_ATX = re.compile(r"(#{1,6})(?:[ \t]+(.*))?\Z")
-_SECOND = re.compile(r" {0,3}##[ \t]+[^\s#]")
-_SETEXT = re.compile(r"(=+|-+)[ \t]*\Z")
-_FENCE = re.compile(r"(`{3,}(?=[^`]*\Z)|~{3,})")
-_MARKER = re.compile(r"(?:[-*+]|(?P<number>\d{1,9})[.)])(?P<gap>[ \t]+|\Z)")
+_ENDS = lazily(r"\r\n|\n|\r")
+_ATX = lazily(r"(#{1,6})(?:[ \t]+(.*))?\Z")
+_SECOND = lazily(r" {0,3}##[ \t]+[^\s#]")
+_SETEXT = lazily(r"(=+|-+)[ \t]*\Z")
+_FENCE = lazily(r"(`{3,}(?=[^`]*\Z)|~{3,})")
+_MARKER = lazily(r"(?:[-*+]|(?P<number>\d{1,9})[.)])(?P<gap>[ \t]+|\Z)")
 _SPECIAL = frozenset("#-*_=~`<>+0123456789")  # whatever starts a block, or underlines one
 _NOT_PLAIN = _SPECIAL | {" ", "\t"}
 # A line at the margin of these forms is the same below any other line: text in bold or code, a heading, an item of plain text.
 _EMPHASIS = r"\*\*[^\s*]|`[^`]"
-_MARGIN = re.compile(
+_MARGIN = lazily(
     rf"(?P<text>{_EMPHASIS})|(?P<heading>#{{1,6}}(?:[ \t]|\Z))"
     rf"|(?P<item>(?:[-*+]|(?P<number>\d{{1,9}})[.)])[ ])(?:[^\s#\-*+_=~`<>0-9]|{_EMPHASIS})"
 )
@@ -67,11 +70,16 @@ def scan(text: str, first_line: int = 1) -> tuple[MarkdownLine, ...]:
 
 def line_starts(text: str) -> list[int]:
     """Return the offset of each line of a text."""
+    if "\r" not in text:
+        *lines, _last = text.split("\n")
+        return list(map(add, accumulate(map(len, lines), initial=0), count()))
     return [0, *(end.end() for end in _ENDS.finditer(text))]
 
 
 def count_ends(text: str, stop: int) -> int:
     """Return the number of lines of a text that end before the offset `stop`."""
+    if "\r" not in text:
+        return text.count("\n", 0, stop)
     return len(_ENDS.findall(text, 0, stop))
 
 

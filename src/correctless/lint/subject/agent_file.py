@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
+from correctless.base.lazy_re import lazily
 from correctless.lint.subject.subject import MarkdownSubject
 from correctless.syntax.yaml_text import SCALAR, Node
 
 PROJECT, PLUGIN = "project", "plugin"
 
 # Values that YAML reads as a number, a boolean or null.
-_NO_TEXT = re.compile(r"(?i)[-+]?(?:\d[\d_]*)?\.?\d+(?:e[-+]?\d+)?\Z|(?:true|false|null|~)\Z")
+_NO_TEXT = lazily(r"(?i)[-+]?(?:\d[\d_]*)?\.?\d+(?:e[-+]?\d+)?\Z|(?:true|false|null|~)\Z")
 
 
 def home(agent: MarkdownSubject) -> str:

@@ -71,6 +71,7 @@ _MEANT = [
 ]
 _SHORT = 7  # letters up to which one wrong letter is allowed, and no plural
 _MAX_KEY = 40
+MAX_MEANT = 64  # keys of a file that are compared: a hostile one has a hundred thousand
 _OTHER = frozenset({"mode", "content", "contents"})  # words of their own
 
 
@@ -86,6 +87,11 @@ def meant_key(key: str) -> str:
         if is_near(key.lower(), right, 1 if is_short else 2):
             return right
     return ""
+
+
+def means(front: Node, right: str) -> bool:
+    """Return whether a frontmatter has a key that means this one, with a value or not."""
+    return any(meant_key(key.text) == right for key, _ in front.pairs[:MAX_MEANT])
 
 
 def is_near(word: str, right: str, most: int) -> bool:

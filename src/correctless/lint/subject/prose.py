@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from correctless.base.lazy_re import lazily
+from correctless.base.named import NamedTuple
 from correctless.lint.subject.subject import Skill
 from correctless.syntax.markdown import HEADING, ITEM, TEXT, MarkdownLine
 

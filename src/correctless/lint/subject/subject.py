@@ -8,17 +8,23 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from functools import cached_property
 
-try:
-    from _blake2 import blake2b as blake2b  # hashlib would load OpenSSL first
-except ImportError:
-    from hashlib import blake2b as blake2b
-
-from correctless.base.files import Unreadable, read_plain
+from correctless.lint.subject.kinds import AGENT as AGENT
+from correctless.lint.subject.kinds import AGENTSKILLS as AGENTSKILLS
+from correctless.lint.subject.kinds import CLAUDE_CODE as CLAUDE_CODE
+from correctless.lint.subject.kinds import COMMAND as COMMAND
+from correctless.lint.subject.kinds import HOOKS as HOOKS
+from correctless.lint.subject.kinds import JSON as JSON
+from correctless.lint.subject.kinds import MARKDOWN as MARKDOWN
+from correctless.lint.subject.kinds import MARKETPLACE as MARKETPLACE
+from correctless.lint.subject.kinds import MCP as MCP
+from correctless.lint.subject.kinds import PLUGIN as PLUGIN
+from correctless.lint.subject.kinds import SETTINGS as SETTINGS
+from correctless.lint.subject.kinds import SKILL as SKILL
+from correctless.lint.subject.kinds import STYLE as STYLE
+from correctless.lint.subject.neighbours import NeighbourFacts
 from correctless.skill import defaults, skill_text
 from correctless.skill.contract import SkillContract, of_skill
 from correctless.skill.skill_text import SkillText
@@ -27,107 +33,10 @@ from correctless.syntax.finding import Edit, Finding
 from correctless.syntax.markdown import ITEM, MarkdownLine, Section, line_starts
 from correctless.syntax.yaml_text import Document, LineOffsets, Node
 
-# Kinds of files.
-SKILL, AGENT, PLUGIN, MARKETPLACE, HOOKS = "skill", "agent", "plugin", "marketplace", "hooks"
-COMMAND, STYLE, SETTINGS, MCP = "command", "style", "settings", "mcp"
-MARKDOWN = (AGENT, COMMAND, SKILL, STYLE)
-JSON = (HOOKS, MARKETPLACE, MCP, PLUGIN, SETTINGS)
-
-CLAUDE_CODE, AGENTSKILLS = DIALECTS = ("claude-code", "agentskills")
-
-MAX_FACT = 1 << 20  # bytes of a neighbour that are read
 _NEAR = 20  # lines from the start, where most findings are: to split off these is faster than to index the whole text
 
 # Place of a finding: a value, a line of the body, a heading, a span of the text or one offset in it; None is the whole file.
 Place = Node | MarkdownLine | Section | tuple[int, int] | int | None
-Lookups = dict[tuple[str, str], str]  # (question, path) -> answer
-
-
-class NeighbourFacts:
-    """Facts about the neighbours of a file, by a path relative to its folder, written with `/`.
-
-    Each lookup is stored with its answer, so that a cached result can be checked again.
-    """
-
-    def __init__(self, folder: str) -> None:
-        self._folder = folder
-        self.lookups: Lookups = {}
-
-    def kind(self, path: str) -> str:
-        """Return `file`, `folder`, or "" for nothing and for a broken link."""
-        return self._ask("kind", path)
-
-    def runnable(self, path: str) -> bool:
-        """Return whether it is a file whose owner may run it."""
-        return self._ask("runnable", path) == "yes"
-
-    def names(self, path: str) -> tuple[str, ...]:
-        """Return the names in a folder, sorted; none when it cannot be listed."""
-        names = self._ask("names", path)
-        return tuple(names.split("/")) if names else ()
-
-    def read(self, path: str) -> bytes | None:
-        """Return the bytes of a plain file of at most `MAX_FACT` bytes, None when it cannot be read."""
-        data = _bytes(self._at(path))
-        self.lookups["read", path] = _digest(data)
-        return data
-
-    def _ask(self, question: str, path: str) -> str:
-        if (question, path) not in self.lookups:
-            self.lookups[question, path] = _LOOK_UP[question](self._at(path))
-        return self.lookups[question, path]
-
-    def _at(self, path: str) -> str:
-        return os.path.join(self._folder, path)
-
-
-def lookups_unchanged(folder: str, lookups: Lookups) -> bool:
-    """Return whether each lookup from `folder` has the same answer as before."""
-    return all(
-        _LOOK_UP[question](os.path.join(folder, path)) == was for (question, path), was in lookups.items()
-    )
-
-
-def _kind(path: str) -> str:
-    try:
-        mode = os.stat(path).st_mode
-    except (OSError, ValueError):  # ValueError: a NUL in the name
-        return ""
-    return "folder" if stat.S_ISDIR(mode) else "file"
-
-
-def _runnable(path: str) -> str:
-    try:
-        mode = os.stat(path).st_mode
-    except (OSError, ValueError):
-        return "no"
-    return "yes" if stat.S_ISREG(mode) and mode & stat.S_IXUSR else "no"
-
-
-def _names(path: str) -> str:
-    try:
-        return "/".join(sorted(os.listdir(path)))
-    except (OSError, ValueError):
-        return ""
-
-
-def _bytes(path: str) -> bytes | None:
-    try:
-        return read_plain(path, MAX_FACT)[0]
-    except Unreadable:
-        return None
-
-
-def _digest(data: bytes | None) -> str:
-    return "" if data is None else blake2b(data, digest_size=16).hexdigest()
-
-
-_LOOK_UP: dict[str, Callable[[str], str]] = {
-    "kind": _kind,
-    "runnable": _runnable,
-    "names": _names,
-    "read": lambda path: _digest(_bytes(path)),
-}
 
 
 class Subject(ABC):
@@ -231,9 +140,9 @@ class MarkdownSubject(Subject):
         """Return the text of the file."""
         return self.md.text
 
-    @property
+    @cached_property
     def frontmatter(self) -> Node | None:
-        """Return the frontmatter, if it can be read."""
+        """The frontmatter, if it can be read."""
         return self.md.frontmatter
 
     @property

@@ -40,7 +40,6 @@ Source: R-001; the skill contract.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 from correctless.base.lazy_re import lazily
@@ -108,6 +107,8 @@ def _is_interactive(skill: Skill, name: str) -> bool:
 
 def _plugin(skill: Skill) -> str:
     """Return the name of the plugin of this skill."""
+    import json  # most skills hand over to none
+
     try:
         manifest = json.loads(skill.facts.read("../../.claude-plugin/plugin.json") or b"{}")
     except (ValueError, RecursionError):

@@ -36,7 +36,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from correctless.lint.subject.frontmatter import is_near
+from correctless.lint.subject.frontmatter import MAX_MEANT, is_near
 from correctless.lint.subject.subject import AGENT, MarkdownSubject
 from correctless.syntax.finding import Edit, Finding
 
@@ -56,13 +56,19 @@ _SHORT = 7  # letters
 def check(agent: MarkdownSubject) -> Iterator[Finding]:
     """Report unknown keys of an agent."""
     front = agent.frontmatter
-    for key, _ in front.pairs if front else ():
+    for number, (key, _) in enumerate(front.pairs if front else ()):
         if key.text == "allowed-tools":
             fix = (Edit(key.start, key.end, "tools"),) if front and front.get("tools") is None else ()
             yield agent.at(
                 key, "an agent has no 'allowed-tools', so it may use every tool. write 'tools'", fix=fix
             )
-        elif key.text not in _KEYS and (meant := _meant(key.text)) and front and front.get(meant) is None:
+        elif (
+            key.text not in _KEYS
+            and number < MAX_MEANT
+            and (meant := _meant(key.text))
+            and front
+            and front.get(meant) is None
+        ):
             yield agent.at(key, f"'{key.text[:60]}' is not read. write '{meant}'")
         elif key.text not in _KEYS:
             yield agent.at(

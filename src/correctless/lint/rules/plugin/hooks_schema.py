@@ -39,14 +39,13 @@ READS = hook_set.READS
 
 def check(file: Subject) -> Iterator[Finding]:
     """Report values of invalid form."""
-    if hook_set.recovered(file):
-        return  # what seems missing may be in the unread part
+    hooks = hook_set.stated(file)
+    if (hooks is None and file.kind != HOOKS) or hook_set.recovered(file):
+        return  # of a recovered file, what seems missing may be in the unread part
     if isinstance(file, JsonSubject) and file.kind == HOOKS:
         yield from _top(file)
-    elif file.kind != PLUGIN:
-        hooks = hook_set.stated(file)
-        if hooks is not None and hooks.kind != MAP:
-            yield _no_object(file, hooks)
+    elif hooks is not None and file.kind != PLUGIN and hooks.kind != MAP:
+        yield _no_object(file, hooks)
     for event, value in hook_set.events(file):
         if event.text in hook_set.EVENTS:
             for place, message in hook_set.faults(event, value):

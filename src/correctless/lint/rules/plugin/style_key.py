@@ -36,7 +36,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from correctless.lint.subject import shapes
-from correctless.lint.subject.frontmatter import meaning
+from correctless.lint.subject.frontmatter import MAX_MEANT, meaning
 from correctless.lint.subject.subject import STYLE, MarkdownSubject
 from correctless.syntax.finding import Edit, Finding
 
@@ -52,7 +52,7 @@ _BARE = {key.replace("-", ""): key for key in _KEYS}
 def check(style: MarkdownSubject) -> Iterator[Finding]:
     """Report unknown keys, and values that are not true or false."""
     front = style.frontmatter
-    for key, value in front.pairs if front else ():
+    for number, (key, value) in enumerate(front.pairs if front else ()):
         if key.text in _BOOLEANS:
             if meaning(value) is None:
                 name = value.text[:40] or value.kind
@@ -61,7 +61,7 @@ def check(style: MarkdownSubject) -> Iterator[Finding]:
         if key.text in _KEYS:
             continue
         bare = key.text[:60].lower().replace("-", "").replace("_", "").replace(" ", "")
-        if right := _BARE.get(bare) or _BARE.get(shapes.near(bare, _BARE, 0.85), ""):
+        if right := _BARE.get(bare) or (number < MAX_MEANT and _BARE.get(shapes.near(bare, _BARE, 0.85))):
             fix = (
                 (Edit(key.start, key.end, right),) if bare in _BARE and front and not front.get(right) else ()
             )

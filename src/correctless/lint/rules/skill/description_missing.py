@@ -35,7 +35,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from correctless.lint.subject.frontmatter import MODEL, meaning, meant_key, stated
+from correctless.lint.subject.frontmatter import MODEL, meaning, means, stated
 from correctless.lint.subject.subject import AGENTSKILLS, SKILL, Skill
 from correctless.syntax import yaml_text
 from correctless.syntax.finding import Finding
@@ -58,9 +58,7 @@ def check(skill: Skill) -> Iterator[Finding]:
         node.kind == yaml_text.ALIAS or (node.kind == yaml_text.SCALAR and not _empty(node))
     ):
         return
-    if node is None and any(
-        meant_key(key.text) == "description" for key, _ in (front.pairs if front else ())
-    ):
+    if node is None and front and means(front, "description"):
         return  # misspelled: another rule reports and fixes it
     hidden = bool(meaning(stated(skill, MODEL)))  # from the model, which then never reads it
     severity = "error" if skill.dialect == AGENTSKILLS else "info" if hidden else ""

@@ -37,7 +37,8 @@ from correctless.syntax.finding import Finding
 
 ID = "name-folder"
 SEVERITY = "warning"
-_MOST = 20  # neighbours that are read
+_LISTED = 200  # names of neighbours that are looked at
+_MOST = 20  # skills of them that are read
 READS = (SKILL,)
 
 
@@ -65,7 +66,7 @@ def _shared(skill: Skill, name: str) -> bool:
     """Return whether every skill beside this one differs from its folder by the same prefix, and there is one."""
     difference = _prefix(name, skill.folder)
     others = 0
-    for folder in skill.facts.names("..") if difference[0] else ():
+    for folder in skill.facts.names("..")[:_LISTED] if difference[0] else ():
         path = f"../{folder}/SKILL.md"
         if folder == skill.folder or not skill.facts.kind(path):
             continue

@@ -30,7 +30,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from correctless.lint.subject.frontmatter import meant_key
+from correctless.lint.subject.frontmatter import means
 from correctless.lint.subject.subject import AGENTSKILLS, SKILL, Skill
 from correctless.syntax import yaml_text
 from correctless.syntax.finding import Edit, Finding
@@ -48,9 +48,9 @@ def check(skill: Skill) -> Iterator[Finding]:
     front = skill.frontmatter
     if front is None and skill.md.raw.strip():
         return  # no readable key: another rule reports it
-    pairs = front.pairs if front else ()
-    # `Name` is misspelled: another rule reports and fixes it.
-    named = next((value for key, value in pairs if meant_key(key.text) == "name"), None)
+    named = front.get("name") if front else None
+    if named is None and front and means(front, "name"):
+        return  # misspelled: another rule reports and fixes it
     if named is not None and (named.kind != yaml_text.SCALAR or named.text.strip()):
         return
     severity = "error" if skill.dialect == AGENTSKILLS else ""

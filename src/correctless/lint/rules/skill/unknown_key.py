@@ -36,7 +36,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from correctless.lint.subject.frontmatter import meant_key
+from correctless.lint.subject.frontmatter import MAX_MEANT, meant_key
 from correctless.lint.subject.subject import AGENTSKILLS, COMMAND, SKILL, Skill
 from correctless.skill.contract import misspelled
 from correctless.syntax.finding import Edit, Finding
@@ -74,10 +74,10 @@ def check(skill: Skill) -> Iterator[Finding]:
         counts[_bare(key.text)] = counts.get(_bare(key.text), 0) + 1
     severity = "" if skill.dialect == AGENTSKILLS else "warning"
     others = []
-    for key in unknown:
+    for number, key in enumerate(unknown):
         right = _BARE.get(_bare(key.text), "")
         if right == key.text or right not in known:
-            meant = meant_key(key.text)
+            meant = meant_key(key.text) if number < MAX_MEANT else ""
             if meant in known and front.get(meant) is None:
                 yield skill.at(key, f"'{key.text[:40]}' is not read. write '{meant}'", severity)
             else:
