@@ -67,7 +67,7 @@ MUTATIONS = (
     Mutation("a deferral without the contract's reason", "R-011", f"{_S}decisions/correction.py", "(escalation_reason or _reason(listed, skill)) if deferred", '(escalation_reason or "so") if deferred'),
     Mutation("a gate that is always open", "R-013 while", f"{_S}review/gate.py", "open=not waiting,", "open=True,"),
     Mutation("anybody may confirm", "R-013 while", f"{_S}project/person.py", '    if env.get("CLAUDECODE"):\n', "    return\n    if env:\n"),
-    Mutation("any digest confirms", "R-013 while", f"{_S}cli/review.py", "if len(confirm) < _DIGEST_DIGITS or not digest.startswith(confirm.lower()):", "if False:"),
+    Mutation("any digest confirms", "R-013 while", f"{_S}review/coverage.py", "return len(bare) >= LEAST_DIGITS and digest.startswith(bare)", "return True"),
     Mutation("a log that was deleted is an open gate", "R-013 a log", f"{_S}review/gate.py", "    anchors.refuse_disproved(logs, repo, env)\n    branch, state", "    if not os.path.lexists(logs.decisions):\n        return GateState(True, (), None, None, {}, frozenset())\n    anchors.refuse_disproved(logs, repo, env)\n    branch, state"),
     Mutation("a decision that nobody listed is taken as listed", "R-014", f"{_S}decisions/correction.py", "entries = [entry for entry in contract.defaults if entry.id == claimed]", "entries = list(contract.defaults)"),
     Mutation("an unlisted decision is not deferred", "R-014", f"{_S}decisions/correction.py", '"incomplete", "unlisted", "unverified"})', '"incomplete", "unverified"})'),
