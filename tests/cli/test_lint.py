@@ -736,3 +736,15 @@ def test_rules_prints_the_list_and_a_page(tmp_path: Path) -> None:
     wrong = rules("defered-default")
     assert (wrong.returncode, wrong.stdout) == (exits.USAGE, "")
     assert "Write deferred-default" in wrong.stderr
+
+
+def test_json_is_asked_for_as_of_every_other_command(tmp_path: Path) -> None:
+    skill = tmp_path / "skills/a/SKILL.md"
+    skill.parent.mkdir(parents=True)
+    skill.write_text("---\nname: b\n---\n# B\n")
+    said = [
+        forked.run(["lint", *words, "."], cwd=tmp_path, env=os.environ)
+        for words in (["--json"], ["--format", "json"])
+    ]
+    assert said[0].stdout == said[1].stdout != "[]\n"
+    assert said[0].returncode == said[1].returncode

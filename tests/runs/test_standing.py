@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import frontmatter
 import pytest
 
+from conftest import Git
 from correctless.base import exits
 from correctless.dispatch.tell import escalation
 from project import Project
@@ -90,6 +92,24 @@ def test_what_is_to_run_again_is_not_confirmed_before(ran: Project) -> None:
         False,
     )
     assert words(ran)[::3] == ("waiting", "correctless cauto resume")
+
+
+def test_an_abandoned_run_names_what_is_still_open_on_its_branch(ran: Project) -> None:
+    assert ran.cauto("stop", "--abandon").returncode == exits.OK
+    assert words(ran)[::3] == ("abandoned", "correctless review")
+    assert "2 decisions need your confirmation before the branch is published" in ran.cauto("status").stdout
+    assert ran.review(answer="{digest}")[0] == exits.OK
+    assert words(ran)[::3] == ("abandoned", "")
+
+
+def test_a_long_output_is_shown_by_its_first_line_and_its_end(scratch_repo: Path, git: Git) -> None:
+    program = "for n in range(40): print('line', n)\nraise SystemExit(3)"
+    step = {"skill": "cdocs", "check": [sys.executable, "-c", program]}
+    project = Project(scratch_repo, git, config={"pipelines": {"default": {"steps": [step]}}})
+    assert project.run().returncode == exits.FAILED
+    shown = project.cauto("status").stdout
+    assert "line 38\n         line 39. fix the cause" in shown
+    assert "line 20" not in shown
 
 
 def test_a_branch_in_another_worktree_is_named_with_its_folder(ran: Project) -> None:

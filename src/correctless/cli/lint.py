@@ -36,6 +36,7 @@ HELP = """Usage: correctless lint [OPTIONS] [PATH]...
 
 Options:
   --format FORM         text, json, github or sarif
+  --json                the same as --format json
   --fix                 fix what can be fixed without a decision
   --fix-only RULE       fix only what this rule finds; may be repeated
   --diff                show what --fix would change, and change nothing
@@ -59,7 +60,7 @@ _FORMS = ("text", "json", "github", "sarif")
 _VALUES = (
     "--format", "--fix-only", "--fail-on", "--dialect", "--baseline", "--write-baseline", "--config", "--stdin-name", "--jobs"
 )  # fmt: skip
-_FLAGS = ("--fix", "--diff", "--pedantic", "--no-cache", "--allow-empty")
+_FLAGS = ("--fix", "--diff", "--pedantic", "--no-cache", "--allow-empty", "--json")
 
 
 def main(argv: list[str]) -> int:
@@ -83,7 +84,7 @@ def main(argv: list[str]) -> int:
 
         report = report._replace(findings=baseline.new_findings(report.findings, file))
     if "--diff" not in parsed.flags:
-        _show(report, parsed.value("--format") or "text")
+        _show(report, "json" if "--json" in parsed.flags else parsed.value("--format") or "text")
     if report.unread:
         return exits.REFUSED
     return exits.FINDINGS if report.failing(chosen.fail_on) else exits.OK

@@ -37,8 +37,13 @@ def of(
     """
     word = status(state)
     why = state.stopped.reason if state.stopped else ""
+    if word == "abandoned" and gate is not None and not gate.open:
+        # What its finished steps committed is on the branch, with their decisions.
+        return Standing(
+            word, f"{_needs(gate)} your confirmation before the branch is published", "correctless review"
+        )
     if word in ("none", "complete", "abandoned"):
-        return Standing(word, state.url)
+        return Standing(word)
     if word == "running":
         return Standing(word) if living else Standing("interrupted", "", command(_RESUME, remote, state.run))
     if gate is not None and word == "waiting" and _at_gate(state):
@@ -78,5 +83,8 @@ def _answered(state: State, gate: GateState, remote: str | None) -> Standing:
         again = f"review --rerun {shlex.quote(steps[0])}" if steps and remote is None else "review"
         why = f"rejected by {gate.rejected.by} ({gate.rejected.channel}){note}"
         return Standing("rejected", why, command(again, remote, state.run))
-    needs = counted(len(gate.waiting), "decision needs", "decisions need")
-    return Standing("waiting", f"{needs} your confirmation", command("review", remote, state.run))
+    return Standing("waiting", f"{_needs(gate)} your confirmation", command("review", remote, state.run))
+
+
+def _needs(gate: GateState) -> str:
+    return counted(len(gate.waiting), "decision needs", "decisions need")

@@ -136,7 +136,7 @@ def status_values(state: State, at: Standing, inherited: str = "") -> dict[str, 
         "started_at": state.started_at,
         "agent_seconds": round(state.seconds, 1),
         "cost_usd": round(state.cost_usd, 4),
-        "reason": at.why if state.unfinished else "",
+        "reason": at.why,
         "digest": state.gate.digest if state.gate and at.word in ("waiting", "rejected") else None,
         "url": state.url,
         "merged": state.merged,
@@ -164,8 +164,14 @@ def describe(status: dict[str, Any]) -> str:
         "reason": "because",
         "next": "next",
     }
-    lines += [f"{label:<8} {status[key]}" for key, label in labels.items() if status[key]]
+    lines += [f"{label:<8} {_short(status[key])}" for key, label in labels.items() if status[key]]
     return "\n".join(lines)
+
+
+def _short(text: str) -> str:
+    """Return a text of many lines, such as a check's output, as its first line and its last two: there it says what failed."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    return "\n         ".join([lines[0], "...", *lines[-2:]] if len(lines) > 4 else lines)
 
 
 def plan(run_plan: Plan) -> str:
