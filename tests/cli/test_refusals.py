@@ -87,7 +87,12 @@ CASES: dict[str, tuple[Break, list[str], str]] = {
     "no agent program": (lambda p: None, ["--agent", "command:./nothing-there.sh"], "nothing-there.sh"),
     "no claude": (lambda p: None, ["--agent", "claude"], "claude"),
     "no gh": (
-        lambda p: p.git(p.top, "remote", "add", "origin", "https://github.com/a/b.git"),
+        lambda p: (
+            p.git(p.top, "remote", "add", "origin", "https://github.com/a/b.git"),
+            p.git(p.top, "update-ref", "refs/remotes/origin/main", "main"),
+            # known, so that nobody is asked
+            p.git(p.top, "symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main"),
+        ),
         ["--pr", "gh"],
         "gh",
     ),

@@ -109,7 +109,8 @@ def test_a_tool_call_and_a_hook_make_one_environment(
             bash(f'"{root}/scripts/cauto" status'),
             allowed="Read",  # the rest is permitted by the skill itself
         )
-        assert "waits" in said.results[-1] or "decision" in said.results[-1], said.results
+        word = "waiting" if first == "the tool call" else "confirmed"
+        assert f"status   {word}" in said.results[-1], said.results
 
     def speak() -> None:
         said = machine.session(waiting.top, answer(waiting))

@@ -32,7 +32,7 @@ def found(project: Project) -> list[str]:
 def test_a_finding_is_asked_at_the_gate_and_published_once_a_person_said_no_secret(project: Project) -> None:
     done = project.run(AGENT_EXTRA=WRITE)
     assert done.returncode == exits.PERSON, done.stderr
-    assert found(project) == ["test_login.py:1 looks like a secret (Secret Keyword)"]
+    assert found(project) == ["test_login.py:1 looks like a secret (Secret Keyword, column 17)"]
     assert "wonderland" not in Path(project.logs.decisions).read_text() + Path(project.logs.run).read_text()
     assert project.cauto("resume").returncode == exits.PERSON  # unanswered: the gate stays closed
     code, shown = project.review(answer="{digest}")
@@ -80,3 +80,24 @@ def test_a_secret_in_an_agents_rationale_is_asked_before_it_is_in_a_pull_request
     assert project.review(answer="{digest}")[0] == exits.OK
     again = project.cauto("resume")
     assert again.returncode == exits.OK, again.stderr
+
+
+def test_one_answer_names_all_that_its_line_has(project: Project) -> None:
+    both = f'var a={{password:"hunter2xyz"}};var k="{AWS}"'
+    project.run(AGENT_EXTRA=f"if step == 'cdocs': pathlib.Path('x.js').write_text({both!r})")
+    [said] = found(project)
+    assert "AWS Access Key" in said
+    assert "Secret Keyword" in said
+
+
+def test_secrets_that_an_abandoned_run_left_are_asked_about_by_the_next_one(
+    scratch_repo: Path, git: Git
+) -> None:
+    steps = {"pipelines": {"default": {"steps": [{"skill": "cdocs"}, {"skill": "cverify"}]}}, "pr": "skip"}
+    project = Project(scratch_repo, git, config=steps)
+    left = f"if step == 'cdocs': pathlib.Path('app.py').write_text('key = \"{AWS}\"')"
+    assert project.run(AGENT_EXTRA=left, AGENT_PLAY="fail:cverify").returncode == exits.FAILED
+    assert "app.py" in git(scratch_repo, "ls-files")
+    assert project.cauto("stop", "--abandon").returncode == exits.OK
+    assert project.run().returncode == exits.PERSON
+    assert any("app.py:1 looks like a secret" in each for each in found(project))

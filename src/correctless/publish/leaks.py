@@ -74,7 +74,7 @@ def secrets(
 
     Raises: Stop(10) after `seconds`.
     """
-    lines = [*_added(diff)]
+    lines = [*added(diff)]
     for name, text in texts.items():
         lines += [PublishedLine(name, number, line) for number, line in enumerate(text.split("\n"), 1)]
     findings: dict[tuple[str, str, str], Leak] = {}
@@ -82,7 +82,7 @@ def secrets(
         digest = _digest(line)
         if hashed not in known and digest not in known:
             leak = Leak(line.path, line.number, column, kind, digest)
-            findings.setdefault((line.path, kind, hashed), leak)
+            findings.setdefault((digest, kind, hashed), leak)  # each line: an answer is about a whole one
     return tuple(sorted(findings.values(), key=lambda f: (f.path, f.line, f.column)))
 
 
@@ -146,8 +146,10 @@ def published(repo: Repo, base: str) -> tuple[str, dict[str, str]]:
             "for secrets. take them out of its commits, then run cauto resume",
         )
     but = ("--", ".", *(f":(exclude,literal){path}" for path in excluded)) if excluded else ("--",)
-    each = repo.git("log", "--patch", "--format=", *plain, f"{start}..HEAD", *but)
-    # A merge has no patch in the log; its own changes are in the sum.
+    # Of a merge what it changed itself; git before 2.35 shows all that differs from each parent.
+    log_of = (*plain, f"{start}..HEAD", *but)
+    done = repo.try_git("log", "--patch", "--remerge-diff", "--format=", *log_of)
+    each = done.stdout if done.returncode == 0 else repo.git("log", "--patch", "-m", "--format=", *log_of)
     whole = repo.git("diff", *plain, start, "HEAD", *but)
     log = repo.git("log", "-z", "--format=%h%n%B", f"{start}..HEAD")
     messages = dict(item.split("\n", 1) for item in log.split("\0") if item)
@@ -180,7 +182,7 @@ def refuse(findings: Sequence[Leak]) -> None:
         raise Stop(exits.PERSON, f"{first.path}:{first.line}: {first.message}{more}")
 
 
-def _added(diff: str) -> Iterator[PublishedLine]:
+def added(diff: str) -> Iterator[PublishedLine]:
     """Yield the added lines of patches, counted by the hunk's head: a hunk may contain a line `+++ x`."""
     path, number, old, new = "", 0, 0, 0
     for text in diff.split("\n"):
@@ -199,6 +201,15 @@ def _added(diff: str) -> Iterator[PublishedLine]:
             number = int(match[2])
 
 
+def _pieces(line: str) -> Iterator[tuple[int, str]]:
+    """Yield the pieces of a line that are looked at by themselves, each with where it begins: between its CRs, and of a long one parts."""
+    begin = 0
+    for part in line.split("\r"):
+        for start in range(0, len(part), _CHUNK):
+            yield begin + start, part[start : start + _CHUNK + _OVERLAP].rstrip()
+        begin += len(part) + 1
+
+
 def _detect(lines: Iterable[PublishedLine]) -> Iterator[tuple[PublishedLine, str, str, int]]:
     # Imported here: it brings the network library, a quarter of a second that no other command should pay.
     from detect_secrets.filters import heuristic
@@ -215,8 +226,7 @@ def _detect(lines: Iterable[PublishedLine]) -> Iterator[tuple[PublishedLine, str
         plugins: list[Any] = [p for p in get_plugins() if type(p).__name__ not in _NOT_SECRET]
         for line in lines:
             doubtful = heuristic.is_lock_file(line.path)
-            for start in range(0, max(len(line.text), 1), _CHUNK):
-                text = line.text[start : start + _CHUNK + _OVERLAP].rstrip()
+            for start, text in _pieces(line.text):
                 for plugin in plugins:
                     name = type(plugin).__name__
                     guess = name in _GUESSING

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
+from contextlib import suppress
 
-from correctless.base import exits
+from correctless.base import below, exits
 from correctless.base.exits import Stop
 from correctless.project.git import Repo
 from correctless.publish.branch import ENV, PLAIN, refusal
+from correctless.publish.leaks import LARGEST, added
 
 _CONFIG = ".lfsconfig"  # it can name another server
 _SECONDS = 3600.0
+_POINTER = re.compile(r"oid sha256:([0-9a-f]{64})\Z")
 
 
 def rules(repo: Repo) -> str:
@@ -55,6 +59,20 @@ def upload(repo: Repo, remote: str, base: str) -> None:
             exits.REFUSED,
             f"git-lfs could not upload to '{remote}': {refusal(done.stdout, done.stderr)}. fix that, then run cauto resume",
         )
+
+
+def contents(repo: Repo, diff: str) -> dict[str, str]:
+    """Return the contents, by a name, of the files in Git LFS that patches point to; without those too long to be scanned."""
+    texts: dict[str, str] = {}
+    for line in added(diff):
+        if match := _POINTER.match(line.text):
+            oid = match[1]
+            path = os.path.join(repo.common_dir, "lfs", "objects", oid[:2], oid[2:4], oid)
+            with suppress(OSError):
+                data = below.read(path, LARGEST + 1, root=repo.common_dir)
+                if len(data) <= LARGEST:
+                    texts[f"{line.path} in Git LFS"] = data.decode("utf-8", "replace")
+    return texts
 
 
 def _differs(repo: Repo) -> bool:

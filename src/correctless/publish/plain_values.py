@@ -12,6 +12,11 @@ _ABOUT_HASHES = re.compile(
     r"|vector|cipher_?text|plain_?text|nonce|\biv\b|uuid|guid",
     re.IGNORECASE,
 )
+# Names of keys: what one of them says is one, whatever form it has.
+_ABOUT_KEYS = re.compile(
+    r"token|secret|passw|passphrase|pwd|credential|auth|private|salt|api[-_]?key|access[-_]?key",
+    re.IGNORECASE,
+)
 # Folders and names of test data: there a random text is far more often a vector than a key.
 _TEST_DATA = re.compile(
     r"(?:^|/)(?:tests?|__tests__|spec|specs|testdata|test[-_]data|fixtures?|vectors?|snapshots?|__snapshots__|cassettes|goldens?)/"
@@ -27,7 +32,7 @@ _EXAMPLE = (
     "|token|tokens|pass|passwd|password|passwords|passphrase|pwd|credential|credentials|foo|bar|baz|qux|abc|xyz|invalid|wrong|bad|local"
 )
 _PLACEHOLDER = re.compile(
-    rf"[<\[({{]*(?:(?:{_EXAMPLE})(?:[\s_.\-]*(?:{_EXAMPLE}))*[\s_.\-]*(?:\d{{1,4}})?!?|([x*.#?_0\-])\1{{2,}})[>\])}}]*\Z",
+    rf"[<\[({{]*(?:(?:{_EXAMPLE})(?:[\s_.\-]*(?:{_EXAMPLE}))*[\s_.\-]*!?|([x*.#?_0\-])\1{{2,}})[>\])}}]*\Z",
     re.IGNORECASE,
 )
 _LONGEST = 80  # characters of a placeholder: the pattern takes longer on more
@@ -39,14 +44,29 @@ def is_placeholder(value: str) -> bool:
 
 
 def is_hash(line: str, value: str) -> bool:
-    """Return whether a value has the form of a hash, and its line is about one."""
-    return _has_hash_form(value) and _ABOUT_HASHES.search(line) is not None
+    """Return whether a value has the form of a hash, and what is before it on its line names one."""
+    return _has_hash_form(value) and _names_hash(line, value)
 
 
 def is_no_key(path: str, line: str, value: str) -> bool:
     """Return whether a random value of a line is a hash, or data of a test, rather than a key."""
-    about = _TEST_DATA.search(path) or _ABOUT_HASHES.search(line)
-    return about is not None or _has_hash_form(value)
+    if _TEST_DATA.search(path) or _names_hash(line, value):
+        return True
+    return _has_hash_form(value) and not _ABOUT_KEYS.search(_before(line, value))
+
+
+def _names_hash(line: str, value: str) -> bool:
+    before = _before(line, value)
+    # The last word counts: `password_md5` is a hash, `VECTOR_DB_TOKEN` is a token.
+    ends = [
+        max((m.end() for m in about.finditer(before)), default=-1) for about in (_ABOUT_HASHES, _ABOUT_KEYS)
+    ]
+    return ends[0] > ends[1]
+
+
+def _before(line: str, value: str) -> str:
+    """Return what names a value: a comment behind it may say anything."""
+    return line.partition(value)[0]
 
 
 def _has_hash_form(value: str) -> bool:

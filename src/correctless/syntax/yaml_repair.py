@@ -81,6 +81,8 @@ def _quote_a_value(
     for start, end in _candidates(block, refused.offset, keys):
         tried = _cover(work, start, end)
         inner, new = _quoted(block[start:end])
+        if "\ufffd" in new:  # in the place of a character that YAML refuses: the file has another one there
+            continue
         try:
             reader.parse(tried)
         except YamlRefusal as further:
@@ -96,7 +98,17 @@ def _candidates(block: str, offset: int, keys: list[re.Match[str]]) -> Iterator[
     start = max(block.rfind("\n", 0, offset), block.rfind("\r", 0, offset)) + 1
     line = re.compile(r"[^\r\n]*").match(block, start)
     match = _VALUE.match(line[0].rstrip(" \t")) if line else None
-    if line and match and match["value"] and not _continues(block, line.end(), match.end("lead")):
+    keyed = line is not None and re.match(rf"[ ]*(?:-[ ]+)*{_KEY}", line[0]) is not None
+    whole = (
+        match is not None and keyed and match.start("value") == match.end("lead")
+    )  # its value begins a block: `k: >50%`
+    if (
+        line
+        and match
+        and match["value"]
+        and not whole
+        and not _continues(block, line.end(), match.end("lead"))
+    ):
         yield (
             start + match.start("value"),
             start + match.start("value") + len(_without_comment(match["value"])),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -426,6 +427,55 @@ def test_a_baseline_that_cannot_be_read_stops(scratch_repo: Path, git: Any) -> N
     with pytest.raises(Stop) as stop:
         leaks.known_secrets(find(str(scratch_repo)), "HEAD")
     assert stop.value.code == exits.REFUSED
+
+
+HEX = hashlib.sha256(b"a key").hexdigest()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'TWILIO_AUTH_TOKEN = "{HEX[:32]}"',
+        f'GH_TOKEN = "{HEX[:40]}"',
+        f'SECRET_KEY_HASH_SALT = "{HEX[:32]}"',
+        f'api_key = "{HEX[:32]}"  # hash',
+        f'VECTOR_DB_TOKEN = "{HEX[:32]}"',
+        'password = "secret123"',
+        'password = "Password1!"',
+    ],
+)
+def test_what_names_a_key_is_a_finding_whatever_form_it_has_and_whatever_is_said_behind_it(text: str) -> None:
+    assert leaks.secrets("", {"app.py": text})
+
+
+def test_what_is_behind_a_carriage_return_is_scanned(scratch_repo: Path, git: Any) -> None:
+    base = git(scratch_repo, "rev-parse", "HEAD")
+    log = f"start\n 10%\r 50%\r100%\ndone\nAWS_KEY={AWS}\nbye\n"
+    (scratch_repo / "log.txt").write_bytes(log.encode())
+    (scratch_repo / "x.py").write_bytes(f'# x\rkey = "{AWS}"\n'.encode())
+    git(scratch_repo, "add", ".")
+    git(scratch_repo, "commit", "-qm", "logs")
+    diff, _ = leaks.published(find(str(scratch_repo)), base)
+    assert {leak.path for leak in leaks.secrets(diff, {})} == {"log.txt", "x.py"}
+
+
+def test_what_a_merge_adds_by_itself_and_the_next_commit_removes_is_scanned(
+    scratch_repo: Path, git: Any
+) -> None:
+    base = git(scratch_repo, "rev-parse", "HEAD")
+    git(scratch_repo, "switch", "-qc", "side")
+    (scratch_repo / "side.txt").write_text("x\n")
+    git(scratch_repo, "add", ".")
+    git(scratch_repo, "commit", "-qm", "side")
+    git(scratch_repo, "switch", "-q", "feature/x")
+    git(scratch_repo, "merge", "-q", "--no-ff", "--no-commit", "side")
+    (scratch_repo / "evil.txt").write_text(f"key = {AWS}\n")
+    git(scratch_repo, "add", ".")
+    git(scratch_repo, "commit", "-qm", "merged")
+    git(scratch_repo, "rm", "-q", "evil.txt")
+    git(scratch_repo, "commit", "-qm", "gone")
+    diff, _ = leaks.published(find(str(scratch_repo)), base)
+    assert "evil.txt" in {leak.path for leak in leaks.secrets(diff, {})}
 
 
 @pytest.mark.parametrize(

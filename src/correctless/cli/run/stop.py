@@ -38,9 +38,8 @@ def stop(abandon: bool) -> int:
     if abandon:
         refuse_without_run(logs)
         with Lock.take(repo, "correctless cauto stop") as run_lock:
-            state = ending.abandon(
-                RunContext(repo, logs, run_lock, os.environ), progress.event, by=person.name(repo, os.environ)
-            )
+            ctx = RunContext(repo, logs, run_lock, os.environ, activity=progress.activity)
+            state = ending.abandon(ctx, progress.event, by=person.name(repo, os.environ))
         parked.remove_parked(repo, state)
         click.echo(f"run {state.run} is abandoned; its commits stay on the branch")
     elif not processes:

@@ -57,7 +57,7 @@ def request(ctx: RunContext, tell: Tell, *, step: str, note: str, by: str, chann
             f"the commit {step} began at ({base[:12]}) is not in this clone: the branch was squashed before it came here. "
             "have it run again where the run was parked from",
         )
-    ref = _save_head(ctx, state.run)
+    ref = save_head(ctx, state.run)
     event = Rerun(
         step=step,
         note=note,
@@ -70,7 +70,8 @@ def request(ctx: RunContext, tell: Tell, *, step: str, note: str, by: str, chann
     return checked_state(ctx.logs.run, (*events, log.write(state, event)))
 
 
-def _save_head(ctx: RunContext, run: str) -> str:
+def save_head(ctx: RunContext, run: str) -> str:
+    """Give the branch's head a ref of its own, before it goes back; return the ref."""
     prefix = f"refs/correctless/kept/{run}/"
     refs = ctx.repo.git("for-each-ref", "--format=%(refname)", prefix).splitlines()
     ref = f"{prefix}{len(refs) + 1}"

@@ -12,6 +12,7 @@ from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.base.process import process
 from correctless.base.text import one_line
+from correctless.dispatch.control.rerun import save_head
 from correctless.dispatch.core.context import RunContext
 from correctless.dispatch.loop import Log, Tell
 from correctless.dispatch.step import untrusted, work
@@ -101,11 +102,20 @@ def _under_way(ctx: RunContext, state: State) -> Event | None:
         head = ctx.decisions.head()  # it was committed, and only its event is missing
         return StepFinished(state.step.name, state.attempt, ctx.repo.head(), head.seq, head.sha256)
     try:
-        return work.discard(ctx, state, counted=False, reason="abandoned")
+        if ctx.repo.head() != state.step_base:  # the agent's commits, or yours since it died
+            ref = save_head(ctx, state.run)
+            ctx.activity(
+                Activity("warning", f"the commits since {state.step_base[:12]} are kept under {ref}")
+            )
+        failed = work.discard(ctx, state, counted=False, reason="abandoned")
+        if failed.patch is not None:
+            path = os.path.join(ctx.logs.artifacts, failed.patch)
+            ctx.activity(Activity("warning", one_line(f"its unfinished changes are saved: {path}", 1000)))
     except Stop as stop:
         left = f"{ctx.repo.top} still has the changes of an unfinished attempt: {stop.message}"
         ctx.activity(Activity("warning", one_line(left, 1000)))
         return AttemptFailed(state.step.name, state.attempt, "abandoned", False, None)
+    return failed
 
 
 def _holds(pid: int, path: str) -> bool:

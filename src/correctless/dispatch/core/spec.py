@@ -9,13 +9,13 @@ _RULE = re.compile(r"\bR-\d{3}\b")
 _MARK = r"(?:(?:[-*+]|\d+[.)])[ \t]+(?:\[[ xX]\][ \t]+)?|#{1,6}[ \t]+|\|[ \t]*)"
 _DEFINED = re.compile(rf"[ \t]*{_MARK}?[*_`\[(]*(R-\d{{3}})\b")
 # What was meant as a rule and is none: R-1, R1, R-01, r-001, R-0001 where a rule would be defined.
-_NEARLY = r"((?!R-\d{3}\b)[Rr]-?\d{1,6})\b[*_`\])]*"
+_NEARLY = r"((?!R-\d{3}\b)[Rr][-–_]?\d{1,6})\b[*_`\])]*"
 _MEANT = re.compile(
     rf"[ \t]*(?:{_MARK}?[*_`\[(]*{_NEARLY}(?=[ \t]*[:.|]|[ \t]+[—–-][ \t])|{_MARK}[*_`\[(]*(R-\d{{1,6}})(?=[ \t]|$)(?<!R-\d{{3}}))"
 )
 _BLOCK = re.compile(r"[ \t]*(?:[-*+][ \t]|\d+[.)][ \t]|#{1,6}[ \t]|\||`{3,}|~{3,})")
 _CLOSING = str.maketrans("[(", "])")
-_ITEM = re.compile(r"[ \t]*(?:[-*+]|\d+[.)])[ \t]+")
+_ITEM = re.compile(r"\A[ \t]*(?:[-*+]|\d+[.)])[ \t]+")
 
 
 def title(spec: str) -> str:
@@ -30,8 +30,14 @@ def rules(spec: str) -> tuple[str, ...]:
 
 def misspelled(spec: str) -> tuple[int, str] | None:
     """Return line and text of the first that begins a line like a rule and is none, such as `R-1:`; None without one."""
+    fence, ruled = "", bool(rules(spec))
     for number, line in enumerate(spec.splitlines(), 1):
-        if meant := _MEANT.match(line):
+        bare = line.strip()
+        if bare.startswith(("```", "~~~")) and (not fence or bare.startswith(fence)):
+            fence = "" if fence else bare[:3]
+        meant = _MEANT.match(line) if not fence else None
+        # Beside true rules `R1:` is another thing's name, such as a resistor's.
+        if meant and not (ruled and (meant[1] or "")[1:2].isdigit()):
             return number, meant[1] or meant[2]
     return None
 

@@ -11,11 +11,14 @@ from correctless.base.text import one_line
 from correctless.dispatch.core.context import RunContext, plan_of
 from correctless.dispatch.step import work
 from correctless.ledger.chain import digest as sha256
-from correctless.publish import leaks
+from correctless.publish import leaks, lfs
 from correctless.publish.leaks import Leak
-from correctless.review import gate
+from correctless.review import gate, inheritance
 from correctless.review.gate import GateState
+from correctless.runlog import branch as record
 from correctless.runlog.branch import Branch
+from correctless.runlog.events import RunStarted
+from correctless.runlog.plan import Plan
 from correctless.runlog.state import State
 
 _NAME = "secret-"  # and the digest of the text: the name of an entry about it
@@ -24,18 +27,24 @@ _KEY = re.compile(rf".*/s{_NAME}([0-9a-f]{{64}})\Z")
 
 def defer(ctx: RunContext, state: State, title: str, text: str) -> None:
     """Record each finding without an answer as a deferred decision; the gate stays closed until it is confirmed."""
-    lines: dict[str, Leak] = {}
+    lines: dict[str, list[Leak]] = {}
     for leak in _scan(ctx, state, title, text):
-        lines.setdefault(leak.digest, leak)
+        lines.setdefault(leak.digest, []).append(leak)
     entries = [
         (
-            f"{_NAME}{leak.digest}",
-            f"{leak.path}:{leak.line} looks like a secret ({leak.kind})",
-            _applied(leak),
+            f"{_NAME}{digest}",
+            f"{of_line[0].path}:{of_line[0].line} looks like {_named(of_line)}",
+            _applied(of_line[0]),
         )
-        for leak in lines.values()
+        for digest, of_line in lines.items()
     ]
     work.defer_at_end(ctx, state, entries)
+
+
+def _named(leaks_of_line: list[Leak]) -> str:
+    """Return all that a line has: an answer is about the whole of it."""
+    kinds = [f"{leak.kind}, column {leak.column}" for leak in leaks_of_line]
+    return f"a secret ({'; '.join(kinds)})"
 
 
 def _applied(leak: Leak) -> str:
@@ -68,21 +77,37 @@ def answered(branch: Branch, status: GateState) -> frozenset[str]:
     )
 
 
+def _base(ctx: RunContext, plan: Plan) -> str:
+    """Return the commit from which on a push shows what agents wrote: before the run's own where an earlier run left work."""
+    repo = ctx.repo
+    earlier = [
+        item.event.plan.base for item in record.load(ctx.logs).events if isinstance(item.event, RunStarted)
+    ]
+    past = inheritance.base_ref(repo, plan.remote, [plan.target], plan.branch)
+    span = (plan.base, "--not", past) if past is not None else (plan.base,)
+    marked = past is not None and repo.git("log", "-1", "--format=%H", "--grep=^Correctless-Run: ", *span)
+    if earlier[0] == plan.base and not marked:
+        return plan.base
+    shared = repo.try_git("merge-base", past, plan.base).stdout.strip() if past is not None else ""
+    return shared or earlier[0]
+
+
 def _scan(ctx: RunContext, state: State, title: str, text: str) -> tuple[Leak, ...]:
     """Return the findings without an answer. Raises: `Stop(10)` for a file too long to be scanned, that no decision is about."""
     repo, plan = ctx.repo, plan_of(state)
     if unscanned := [
-        path for path in leaks.too_large(repo, plan.base) if not work.reported_large(ctx, state, path)
+        path for path in leaks.too_large(repo, _base(ctx, plan)) if not work.reported_large(ctx, state, path)
     ]:
         raise Stop(
             exits.PERSON,
             f"a commit of the branch has {unscanned[0]}, which is too long to be scanned for secrets, and no decision is about it. "
             "rewrite that commit, then run cauto resume",
         )
-    diff, texts = leaks.published(repo, plan.base)
+    base = _base(ctx, plan)
+    diff, texts = leaks.published(repo, base)
     return leaks.secrets(
         diff,
-        {**texts, "pull request title": title, "pull request body": text},
-        known=leaks.known_secrets(repo, plan.base) | answered(*gate.load(ctx.logs, repo)),
+        {**texts, **lfs.contents(repo, diff), "pull request title": title, "pull request body": text},
+        known=leaks.known_secrets(repo, base) | answered(*gate.load(ctx.logs, repo)),
         tell=lambda line: ctx.activity(Activity("waiting", one_line(line))),
     )

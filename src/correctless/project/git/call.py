@@ -148,16 +148,17 @@ def run(
             stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            encoding="utf-8" if text else None,
-            # a path is bytes to git; it must come back as the same bytes
-            errors="surrogateescape" if text else None,
         ) as git:
-            data = stdin.encode("utf-8", "surrogateescape") if stdin is not None and not text else stdin
+            data = stdin.encode("utf-8", "surrogateescape") if stdin is not None else None
             try:
                 out, err = git.communicate(data, timeout=seconds)
             except BaseException:
                 git.kill()
                 raise
+        if text:
+            # By hand: Python's text mode would make line ends of the CRs in a patch, and lines of what is behind them.
+            # A path is bytes to git; it must come back as the same bytes.
+            out, err = (each.decode("utf-8", "surrogateescape") for each in (out, err))
         return subprocess.CompletedProcess(command, git.returncode, out, err)
     except (FileNotFoundError, NotADirectoryError):
         missing = "git" if os.path.isdir(place.top) else place.top

@@ -39,6 +39,7 @@ Source: Claude Code 2.1.329 and 2.1.332, 20 spellings in a skill and a command, 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 
 from correctless.base.lazy_re import lazily
@@ -95,8 +96,10 @@ def _of_block(skill: Skill, lines: list[MarkdownLine], bare: bool) -> Iterator[F
 def _spans(skill: Skill, line: MarkdownLine) -> Iterator[Finding]:
     matches = list(_COMMAND.finditer(line.text)) if "!`" in line.text else []
     spans = code_spans(line.text) if matches else []
+    starts = [start for start, _ in spans]
     for match in matches:
-        if line.kind == COMMENT or any(start < match.start() < end for start, end in spans):
+        before = bisect_left(starts, match.start()) - 1  # the last span that begins before it
+        if line.kind == COMMENT or (before >= 0 and match.start() < spans[before][1]):
             yield _finding(skill, line, match.span(), "a comment" if line.kind == COMMENT else "code")
 
 
