@@ -160,6 +160,20 @@ def test_what_an_unfinished_attempt_left_is_reverted_and_saved_when_the_run_is_a
     assert "greet.py" in patch.read_text()
 
 
+def test_commits_of_your_own_since_the_dispatcher_died_are_kept_when_the_run_is_abandoned(
+    project: Project,
+) -> None:
+    project.killed("event", 4, *project.run_words())
+    project.write("mine.txt", "mine")
+    project.git(project.top, "add", "mine.txt")
+    project.git(project.top, "commit", "-qm", "mine")
+    mine = project.git(project.top, "rev-parse", "HEAD")
+    done = project.cauto("stop", "--abandon")
+    ref = f"refs/correctless/kept/{project.state().run}/1"
+    assert (done.returncode, f"are kept under {ref}" in done.stderr) == (0, True), done.stderr
+    assert project.git(project.top, "rev-parse", ref) == mine
+
+
 def test_work_that_was_committed_stays_with_its_decisions_when_the_run_is_abandoned(project: Project) -> None:
     project.killed("effect", 5, *project.run_words())  # ctdd is committed, step_finished is not on record
     commit = project.git(project.top, "rev-parse", "HEAD")
