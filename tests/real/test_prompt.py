@@ -137,7 +137,7 @@ def test_in_a_terminal_a_person_types_it(project: Project) -> None:
         pane.resize(110, 40)
         names = " ".join(f"{name}={shlex.quote(value)}" for name, value in model.environment.items())
         pane.type(f"env {names} {claude_program()} --plugin-dir {ROOT}")
-        pane.wait(rf"run .* waits: 2 decisions(.|\n)*confirm escalations\s+{digest(waiting)[:12]}")
+        pane.wait(rf"run .* waits: 2 decisions(.|\n)*confirm\s+escalations\s+{digest(waiting)[:12]}")
         pane.tmux("send-keys", "-l", f"confirm escalations {digest(waiting)[:12]}")
         pane.wait(r"❯\s+confirm escalations")
         pane.press("Enter")
