@@ -478,6 +478,19 @@ def test_a_remote_that_is_named_is_parked_on_outside_of_ci_and_must_be_there(fle
     assert fleet.ref(machine.state().run)
 
 
+def test_a_secret_that_an_abandoned_run_left_on_the_branch_is_not_parked_by_the_next_one(
+    make: MakeFleet,
+) -> None:
+    fleet = make(pipelines={"default": {"steps": [{"skill": "cdocs"}, {"skill": "cverify"}]}})
+    ci = fleet.machine("ci", "feature/x")
+    left = f"if step == 'cdocs': pathlib.Path('settings.py').write_text('KEY = {AWS}')"
+    ci.run(AGENT_EXTRA=left, AGENT_PLAY="fail:cverify")
+    assert ci.cauto("stop", "--abandon").returncode == 0
+    done = ci.run(CI="true")
+    assert "looks like a secret" in done.stderr.partition("not parked")[2], done.stderr
+    assert fleet.ref(ci.state().run) == ""
+
+
 @pytest.mark.parametrize(
     "extra",
     [

@@ -8,6 +8,7 @@ import pytest
 
 from conftest import Git
 from correctless.base import exits
+from correctless.publish import leaks
 from fake_secrets import AWS
 from project import CONFIG, Project
 
@@ -101,3 +102,18 @@ def test_secrets_that_an_abandoned_run_left_are_asked_about_by_the_next_one(
     assert project.cauto("stop", "--abandon").returncode == exits.OK
     assert project.run().returncode == exits.PERSON
     assert any("app.py:1 looks like a secret" in each for each in found(project))
+
+
+def test_a_large_file_of_an_abandoned_run_that_was_confirmed_ends_no_later_run(
+    scratch_repo: Path, git: Git
+) -> None:
+    steps = {"pipelines": {"default": {"steps": [{"skill": "cdocs"}, {"skill": "cverify"}]}}, "pr": "skip"}
+    project = Project(scratch_repo, git, config=steps)
+    left = f"if step == 'cdocs': pathlib.Path('big.txt').write_text('word ' * {leaks.LARGEST // 4})"
+    assert project.run(AGENT_EXTRA=left, AGENT_PLAY="fail:cverify").returncode == exits.FAILED
+    assert project.cauto("stop", "--abandon").returncode == exits.OK
+    assert project.run().returncode == exits.PERSON
+    assert any("/slarge" in (each["key"] or "") for each in project.decisions())
+    assert project.review(answer="{digest}")[0] == exits.OK
+    done = project.cauto("resume")
+    assert done.returncode == exits.OK, done.stderr

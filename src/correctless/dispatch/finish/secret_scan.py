@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from correctless.agents import Activity
 from correctless.base import exits
@@ -77,7 +78,7 @@ def answered(branch: Branch, status: GateState) -> frozenset[str]:
     )
 
 
-def _base(ctx: RunContext, plan: Plan) -> str:
+def base_of(ctx: RunContext, plan: Plan) -> str:
     """Return the commit from which on a push shows what agents wrote: before the run's own where an earlier run left work."""
     repo = ctx.repo
     earlier = [
@@ -92,22 +93,26 @@ def _base(ctx: RunContext, plan: Plan) -> str:
     return shared or earlier[0]
 
 
+def findings(ctx: RunContext, base: str, texts: Mapping[str, str]) -> tuple[Leak, ...]:
+    """Return the findings without an answer in all that a push of the branch since `base` shows, and in `texts` by their names."""
+    diff, messages = leaks.published(ctx.repo, base)
+    return leaks.secrets(
+        diff,
+        {**messages, **lfs.contents(ctx.repo, diff), **texts},
+        known=leaks.known_secrets(ctx.repo, base) | answered(*gate.load(ctx.logs, ctx.repo)),
+        tell=lambda line: ctx.activity(Activity("waiting", one_line(line))),
+    )
+
+
 def _scan(ctx: RunContext, state: State, title: str, text: str) -> tuple[Leak, ...]:
     """Return the findings without an answer. Raises: `Stop(10)` for a file too long to be scanned, that no decision is about."""
-    repo, plan = ctx.repo, plan_of(state)
+    base = base_of(ctx, plan_of(state))
     if unscanned := [
-        path for path in leaks.too_large(repo, _base(ctx, plan)) if not work.reported_large(ctx, state, path)
+        path for path in leaks.too_large(ctx.repo, base) if path not in work.reported_large(ctx)
     ]:
         raise Stop(
             exits.PERSON,
             f"a commit of the branch has {unscanned[0]}, which is too long to be scanned for secrets, and no decision is about it. "
             "rewrite that commit, then run cauto resume",
         )
-    base = _base(ctx, plan)
-    diff, texts = leaks.published(repo, base)
-    return leaks.secrets(
-        diff,
-        {**texts, **lfs.contents(repo, diff), "pull request title": title, "pull request body": text},
-        known=leaks.known_secrets(repo, base) | answered(*gate.load(ctx.logs, repo)),
-        tell=lambda line: ctx.activity(Activity("waiting", one_line(line))),
-    )
+    return findings(ctx, base, {"pull request title": title, "pull request body": text})

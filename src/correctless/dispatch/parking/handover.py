@@ -31,7 +31,7 @@ from correctless.project.git import Repo
 from correctless.project.paths import Logs, ensure_artifacts
 from correctless.publish import leaks, lfs
 from correctless.publish.branch import refuse_protected
-from correctless.review import gate, standing
+from correctless.review import standing
 from correctless.runlog.plan import Plan
 from correctless.runlog.state import State
 
@@ -218,13 +218,12 @@ def _keep(ctx: RunContext, state: State, remote: str) -> None:
 def _scanned(ctx: RunContext, state: State, head: str, files: Mapping[str, bytes]) -> str:
     """Make the commit to put on a remote for a run. Raises: `Stop` for a secret in it, or files that can't be uploaded."""
     repo, plan, run = ctx.repo, plan_of(state), state.run
-    if large := leaks.too_large(repo, plan.base):
+    base = secret_scan.base_of(ctx, plan)
+    if large := leaks.too_large(repo, base):
         raise Stop(
             exits.REFUSED, f"{large[0]} is too long to be scanned for secrets, so the branch is not pushed"
         )
-    diff, messages = leaks.published(repo, plan.base)
-    known = leaks.known_secrets(repo, plan.base) | secret_scan.answered(*gate.load(ctx.logs, repo))
-    leaks.refuse(leaks.secrets(diff, {**messages, **parcel.texts(files)}, known=known))
+    leaks.refuse(secret_scan.findings(ctx, base, parcel.texts(files)))
     if plan.park is not None:
         lfs.upload(repo, plan.park, plan.base)
     return remote_ref.commit(repo, run, parent=head, tree=repo.tree_of(files), token=ctx.token(8))

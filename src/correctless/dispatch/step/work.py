@@ -25,6 +25,7 @@ from correctless.project.git.before import Before
 from correctless.project.git.repairs import Repairs
 from correctless.project.hidden import reveal
 from correctless.publish import leaks
+from correctless.review import gate
 from correctless.runlog.events import AttemptFailed, DecisionsTaken, StepChecked, StepFinished
 from correctless.runlog.plan import Plan, PlannedStep
 from correctless.runlog.state import State
@@ -294,13 +295,14 @@ def _defer_findings(
     _defer(ctx, state, step, state.attempt, entries)
 
 
-def reported_large(ctx: RunContext, state: State, path: str) -> bool:
-    """Whether a finished step deferred that a file was not scanned for secrets."""
-    done = {(item.step, item.attempt) for item in state.finished}
-    return any(
-        path in _paths_of((each.key or "").rpartition("/s")[2], each.default_applied)
-        for step, attempt in done
-        for each in ctx.decisions.of_attempt(Attempt(state.run, step, attempt))
+def reported_large(ctx: RunContext) -> frozenset[str]:
+    """Return the files of which a step of this branch deferred that they were not scanned for secrets."""
+    branch, status = gate.load(ctx.logs, ctx.repo)
+    return frozenset(
+        path
+        for each in branch.decisions
+        if each.seq not in status.superseded and each.decision.source == "synthesized"
+        for path in _paths_of((each.decision.key or "").rpartition("/s")[2], each.decision.default_applied)
     )
 
 
