@@ -19,7 +19,7 @@ from correctless.agents import Activity, Limits, Outcome, PausedAgent, Task
 from correctless.agents.claude import Claude
 from correctless.agents.environment import environment
 from correctless.base.clock import timestamp
-from correctless.base.process.process import group_alive
+from correctless.base.process.descendants import group_alive
 from programs import claude_program
 from scripted_model import LAST_TOOL_RESULT, Reply, ScriptedModel, Subscription, text_of, tool, used_up
 

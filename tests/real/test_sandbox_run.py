@@ -14,7 +14,7 @@ import pytest
 
 from conftest import Git
 from correctless.base import exits
-from correctless.base.process import process
+from correctless.base.process import descendants
 from correctless.dispatch.control import start
 from correctless.dispatch.control.preflight import proofs
 from correctless.project import lock
@@ -107,7 +107,7 @@ def test_when_its_dispatcher_ends_an_agent_ends_and_the_run_goes_on(project: Wal
     dispatcher = project.start(*project.run_words(), AGENT_PLAY="sleep:ctdd#1")
     project.wait_asleep()
     [begun] = project.started()
-    assert process.group_alive(begun.group, begun.mark)
+    assert descendants.group_alive(begun.group, begun.mark)
     match how:
         case "killed":
             dispatcher.kill()
@@ -117,7 +117,7 @@ def test_when_its_dispatcher_ends_an_agent_ends_and_the_run_goes_on(project: Wal
             stopped = project.cauto("stop")
             assert stopped.returncode == exits.OK, stopped.stderr
     _, said = dispatcher.communicate(timeout=PATIENCE)
-    until(lambda: not process.group_alive(begun.group, begun.mark))
+    until(lambda: not descendants.group_alive(begun.group, begun.mark))
     assert not lock.is_locked(find(str(project.top)))
     assert (dispatcher.returncode == -signal.SIGKILL) is (how == "killed"), said
     assert how != "interrupted" or dispatcher.returncode == exits.INTERRUPTED

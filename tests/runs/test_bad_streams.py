@@ -15,7 +15,7 @@ import pytest
 import bad_client
 import places
 from conftest import Git
-from correctless.base.process.process import group_alive, marked
+from correctless.base.process.descendants import group_alive, marked
 from correctless.runlog.events import AgentEnded, AttemptFailed, DecisionsTaken, RunStopped, StepStarted
 from project import Project
 

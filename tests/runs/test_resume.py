@@ -13,7 +13,7 @@ import pytest
 from _pytest.mark import ParameterSet
 
 from correctless.base import exits
-from correctless.base.process.process import marked
+from correctless.base.process.descendants import marked
 from correctless.decisions.decision import Decision
 from correctless.ledger.ledger import Ledger
 from correctless.runlog.events import StepFinished, StepStarted, discarded

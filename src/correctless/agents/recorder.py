@@ -23,6 +23,7 @@ from contextlib import suppress
 from typing import Any
 
 from correctless.base.exits import REFUSED, Stop
+from correctless.base.files import replace_file
 
 NAME = "decisions"  # of the server, as the client knows it
 TOOLS = ("mcp__decisions__record_decision", "mcp__decisions__list_defaults")
@@ -32,6 +33,15 @@ Take = Callable[[str, Mapping[str, Any]], str]
 _MAX_CALL = 8 << 20  # bytes of one call; a longer one is not a decision
 _MAX_PATH = 100  # bytes; the kernel takes 104 to 108 in a socket's address
 _TOKEN_SECONDS = 30.0
+
+
+def config_without(folder: str, servers: Mapping[str, Any]) -> str | None:
+    """Write the client's configuration of a project's own servers, for an attempt without recorder; None without any."""
+    if not servers:
+        return None
+    path = os.path.join(folder, "mcp.json")
+    replace_file(path, json.dumps({"mcpServers": servers}).encode(), mode=0o600)
+    return path
 
 
 MISSING = "the MCP SDK is missing, so decisions come by the block alone. install it: pip install 'correctless[claude]'"

@@ -157,6 +157,11 @@ def typable(message: str, place: str = "") -> str:
     return install.typable(message, os.environ, place)
 
 
+def spelled(command: str, place: str = "") -> str:
+    """Return one command as the user can type it, "" for none."""
+    return typable(f": {command}", place).removeprefix(": ")
+
+
 def _say(message: str) -> None:
     # One line: a file name or an agent's text in the message may have several.
     line = printable(" ".join(typable(message).splitlines()))

@@ -20,7 +20,7 @@ from correctless.base import exits
 from correctless.base.clock import utcnow
 from correctless.base.exits import Stop
 from correctless.base.text import counted, one_line
-from correctless.cli import answering, typable
+from correctless.cli import answering, spelled, typable
 from correctless.cli.run.parked import from_options, refuse_incomplete
 from correctless.cli.values import as_option
 from correctless.dispatch.control import rerun
@@ -140,7 +140,7 @@ def _show(place: _Place, *, as_json: bool) -> int:
     branch, state = place.load()
     at = place.standing(branch, state)
     if as_json:
-        click.echo(json.dumps({**gate.values(state), "next": typable(f": {at.next}")[2:]}, indent=2))
+        click.echo(json.dumps({**gate.values(state), "next": spelled(at.next)}, indent=2))
     elif state.open:
         click.echo(_nothing_open(at))
     else:

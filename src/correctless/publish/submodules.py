@@ -9,8 +9,8 @@ from dataclasses import replace
 from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.project import checkout
-from correctless.project.git import Repo, dot_git
-from correctless.project.git.call import GitPlace, run
+from correctless.project.git import Repo
+from correctless.project.git.call import GitPlace, dot_git, run
 from correctless.publish.branch import ENV, PLAIN
 
 _SECONDS = 120.0

@@ -26,8 +26,9 @@ from correctless.agents.price import Usage
 from correctless.agents.running import End, Running
 from correctless.agents.stream import Stream
 from correctless.base.exits import REFUSED, USAGE, Stop
+from correctless.base.process.descendants import group_alive
 from correctless.base.process.lines import OutputLine
-from correctless.base.process.process import Process, group_alive
+from correctless.base.process.process import Process
 from correctless.base.text import one_line
 from patience import until
 from places import CASES, ROOT

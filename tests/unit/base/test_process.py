@@ -19,8 +19,9 @@ import correctless
 from correctless.agents import running, stream
 from correctless.base.exits import REFUSED, Stop
 from correctless.base.process import descendants, process
+from correctless.base.process.descendants import group_alive
 from correctless.base.process.lines import OutputLine
-from correctless.base.process.process import Process, group_alive, run
+from correctless.base.process.process import Process, run
 from patience import PATIENCE, until
 
 Hold = Callable[..., Process]
@@ -185,7 +186,7 @@ def test_a_job_that_is_another_process_every_few_milliseconds_is_ended(hold: Hol
     assert heard(held) == [OutputLine("out", b"up")]
     held.end(0.1)
     for _ in range(20):  # it would be seen in most looks
-        assert not process.marked(held.mark)
+        assert not descendants.marked(held.mark)
 
 
 def test_a_polite_program_has_the_grace_to_clean_up(hold: Hold, tmp_path: Path) -> None:
@@ -211,7 +212,7 @@ def test_a_background_child_that_holds_the_output_does_not_hang_the_reader(hold:
     held = hold("import subprocess; p = subprocess.Popen(['sleep', '60']); print(p.pid)")
     held.release(None)
     [line] = heard(held)
-    assert process.group_alive(held.pgid, held.mark)  # it still sleeps
+    assert descendants.group_alive(held.pgid, held.mark)  # it still sleeps
     assert held.timed_out is None
     assert held.end(1) == 0
     assert gone(int(line.data))

@@ -11,7 +11,7 @@ import pytest
 
 from conftest import Git
 from correctless.base import exits
-from correctless.base.process.process import group_alive
+from correctless.base.process.descendants import group_alive
 from correctless.dispatch.host import keep_awake
 from correctless.project.git import find
 from patience import PATIENCE, until

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,28 @@ def test_a_commit_that_can_not_be_signed_is_found(
 
 
 CONVENTIONAL = "#!/bin/sh\ngrep -qE '^(feat|fix|chore)(\\([a-z]+\\))?: ' \"$1\" || { echo 'not a conventional commit' >&2; exit 1; }\n"
+
+
+def test_a_message_that_an_old_git_cannot_try_is_a_warning_and_no_success(
+    scratch_repo: Path, git: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = of(scratch_repo, git)
+    hook = scratch_repo / ".git/hooks/commit-msg"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    old = tmp_path / "bin" / "git"  # as git before 2.36 answers
+    old.parent.mkdir()
+    old.write_text(
+        "#!/bin/sh\nfor word; do case $word in hook) echo \"git: 'hook' is not a git command\" >&2; exit 1 ;; esac; done\n"
+        f'exec {shutil.which("git")} "$@"\n'
+    )
+    old.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{old.parent}:{os.environ['PATH']}")
+    request = start.Request("spec.md", flags={"agent": f"command:{project.agent}"})
+    ready = start.prepare(find(str(project.top)), str(project.top), request, project.env)
+    [said] = [p for p in (prove() for prove in proofs(ready, project.env)) if "commit message" in p.what]
+    assert (said.ok, said.warning, "not tried" in said.result) == (True, True, True)
 
 
 @pytest.mark.parametrize("folder", [".git/hooks", ".husky"])

@@ -1,4 +1,4 @@
-"""Running processes that a program started, found by process group and mark."""
+"""Running processes, found by id, by process group and by the mark that a program gave those it started."""
 
 from __future__ import annotations
 
@@ -107,3 +107,24 @@ def _environ(pid: str) -> bytes:
             return file.read()
     except OSError:  # ended meanwhile, or another user's
         return b""
+
+
+def alive(pid: int) -> bool:
+    """Whether a process with this id exists, of any user."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
+
+
+def group_alive(pgid: int, mark: str = "") -> bool:
+    """Whether anything of the group still runs, or on Linux anything with `mark`; a zombie does not run."""
+    return bool(living(pgid, mark))
+
+
+def marked(mark: str) -> frozenset[int]:
+    """Return the processes with `mark`, of any group; none off Linux, where it cannot be read."""
+    return frozenset(row.pid for row in table(mark) if row is not None and row.marked)

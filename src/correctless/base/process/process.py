@@ -19,7 +19,7 @@ from typing import IO, Literal
 
 from correctless.base.exits import REFUSED, Stop
 from correctless.base.process import orphans
-from correctless.base.process.descendants import ProcessRow, living, table
+from correctless.base.process.descendants import ProcessRow, living
 from correctless.base.process.lines import LONG, OutputLine, Partial, Stream
 
 Limit = Literal["idle", "wall"]
@@ -370,27 +370,6 @@ def run(
         code = process.end(grace_s)
     out, err = (bytes(tail[-keep:]) for tail in tails.values())
     return Result(code, out, err, process.timed_out)
-
-
-def alive(pid: int) -> bool:
-    """Whether a process with this id exists, of any user."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        return True
-    return True
-
-
-def group_alive(pgid: int, mark: str = "") -> bool:
-    """Whether anything of the group still runs, or on Linux anything with `mark`; a zombie does not run."""
-    return bool(living(pgid, mark))
-
-
-def marked(mark: str) -> frozenset[int]:
-    """Return the processes with `mark`, of any group; none off Linux, where it cannot be read."""
-    return frozenset(row.pid for row in table(mark) if row is not None and row.marked)
 
 
 @contextlib.contextmanager

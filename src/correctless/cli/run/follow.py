@@ -11,7 +11,7 @@ import click
 
 from correctless.base import exits
 from correctless.base.exits import Stop
-from correctless.base.process import process
+from correctless.base.process import descendants
 from correctless.cli import typable
 from correctless.cli.display import progress
 from correctless.project import lock
@@ -112,7 +112,7 @@ def _lives(repo: Repo | None) -> bool:
     if repo is None:
         return False
     by = lock.holder(repo)
-    if by is not None and process.alive(by.pid):
+    if by is not None and descendants.alive(by.pid):
         # Do not touch the lock: even a short shared lock would refuse a dispatcher.
         return True
     return lock.is_locked(repo)

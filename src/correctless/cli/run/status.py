@@ -12,7 +12,7 @@ import click
 
 from correctless.base import exits
 from correctless.base.exits import Stop
-from correctless.cli import typable
+from correctless.cli import spelled, typable
 from correctless.cli.display import progress, watch
 from correctless.cli.display.watch import Watcher
 from correctless.cli.values import json_option
@@ -92,7 +92,7 @@ def _values(logs: Logs, state: State, repo: Repo | None, places: Mapping[str, st
             at = standing.of(state, now, living=living)
             inherited = progress.inherits(now.waiting) if repo is not None else ""
     return progress.status_values(
-        state, replace(at, next=typable(f": {at.next}", places.get(state.branch, ""))[2:]), inherited
+        state, replace(at, next=spelled(at.next, places.get(state.branch, ""))), inherited
     )
 
 

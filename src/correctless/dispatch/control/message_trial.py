@@ -20,6 +20,10 @@ _RUN = "00000000-000000-0000"  # in the form of a run id
 _FILE = "COMMIT_EDITMSG"  # where git puts it: some hooks read no other file
 
 
+class NotTriedError(Exception):
+    """git before 2.36 can't run one hook by itself."""
+
+
 def hooks(repo: Repo) -> tuple[str, ...]:
     """Return the message hooks that git would run in this repository."""
     own = repo.try_git("config", "--type=path", "--get-all", "core.hooksPath").stdout.splitlines()
@@ -32,7 +36,10 @@ def hooks(repo: Repo) -> tuple[str, ...]:
 def refusal(
     repo: Repo, plan: Plan, names: tuple[str, ...], env: Mapping[str, str], make: MakeSandbox | None
 ) -> tuple[str, str]:
-    """Return what a hook says against the message, and the message's first line; "" when all take it."""
+    """Return what a hook says against the message, and the message's first line; "" when all take it.
+
+    Raises: `NotTriedError`.
+    """
     marks = {
         "Correctless-Run": _RUN,
         "Correctless-Step": "consolidation#1",
@@ -56,8 +63,8 @@ def refusal(
                 seconds=_SECONDS,
                 wrap=prepared.wrap if prepared else None,
             )
-            if b"'hook' is not a git command" in done.err:  # before git 2.36
-                return "", subject
+            if b"'hook' is not a git command" in done.err:
+                raise NotTriedError
             if done.timed_out:
                 return f"{name} took over {_SECONDS:.0f} s", subject
             if done.code != 0:

@@ -26,7 +26,7 @@ from correctless.dispatch.parking import remote_ref
 from correctless.dispatch.step.check import run
 from correctless.dispatch.tell import notify
 from correctless.github.client import first_line
-from correctless.project.git import push_urls
+from correctless.project.git.settings import push_urls
 from correctless.publish.branch import push
 from correctless.runlog.plan import PlannedStep
 from correctless.sandbox import trial
@@ -171,9 +171,14 @@ def _message(ready: Ready, env: Mapping[str, str], names: tuple[str, ...]) -> Pr
     what = f"the commit message and {' and '.join(names)}"
     with tempfile.TemporaryDirectory() as folder:
         make = sandbox_for(ready.repo, ready.frozen.plan, folder, env)[2]
-        said, subject = message_trial.refusal(
-            ready.repo, ready.frozen.plan, names, _environment(ready, env, folder), make
-        )
+        try:
+            said, subject = message_trial.refusal(
+                ready.repo, ready.frozen.plan, names, _environment(ready, env, folder), make
+            )
+        except message_trial.NotTriedError:
+            return Proof(
+                what, "not tried: git before 2.36 can't run one hook by itself. update git", warning=True
+            )
     if said:
         fix = "write its form into the configuration, such as commit: {message: 'chore({step}): {title}'}"
         return Proof(what, f"'{subject}' is refused by {said}", fix)

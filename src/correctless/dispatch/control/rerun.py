@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from correctless.base import exits
 from correctless.base.exits import Stop
-from correctless.base.process import process
+from correctless.base.process import descendants
 from correctless.dispatch.core.context import RunContext, plan_of
 from correctless.dispatch.loop import Log, Tell
 from correctless.dispatch.step import untrusted, work
@@ -32,7 +32,7 @@ def request(ctx: RunContext, tell: Tell, *, step: str, note: str, by: str, chann
     if step not in finished:
         known = ", ".join(finished) or "none yet"
         raise Stop(exits.REFUSED, f"'{step}' did not finish in run {state.run}. name one of: {known}")
-    if orphans := process.marked(state.mark):
+    if orphans := descendants.marked(state.mark):
         # What left its agent's group no longer has the lock, and would write into the step that runs again.
         raise Stop(
             exits.LOCKED,

@@ -10,7 +10,7 @@ from contextlib import suppress
 from correctless.agents import Activity
 from correctless.base import exits
 from correctless.base.exits import Stop
-from correctless.base.process import process
+from correctless.base.process import descendants
 from correctless.base.text import one_line
 from correctless.dispatch.control.rerun import save_head
 from correctless.dispatch.core.context import RunContext
@@ -29,7 +29,7 @@ _PATIENCE_SECONDS = 30.0  # a dispatcher ends its agent's group first, which may
 def end_processes(repo: Repo, state: State) -> str:
     """End the dispatcher and the last agent; return what was ended, "" for nothing."""
     ended = [_end_holder(repo)] if lock.is_locked(repo) else []
-    orphans = process.marked(state.mark) if state.mark else frozenset()
+    orphans = descendants.marked(state.mark) if state.mark else frozenset()
     for pid in orphans:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -48,7 +48,7 @@ def _end_holder(repo: Repo) -> str:
             os.kill(by.pid, signal.SIGTERM)
             ended.append(f"process {by.pid} ({by.what})")
         _wait(repo)
-    if by.group is not None and lock.is_locked(repo) and process.group_alive(by.group):
+    if by.group is not None and lock.is_locked(repo) and descendants.group_alive(by.group):
         # Its dispatcher has ended: the agent is an orphan that still has the lock.
         with suppress(ProcessLookupError):
             os.killpg(by.group, signal.SIGTERM)
@@ -122,7 +122,7 @@ def _holds(pid: int, path: str) -> bool:
     # The id in the file may be another process's by now: only one that has this file open is signalled.
     folder = f"/proc/{pid}/fd"
     if not os.path.isdir("/proc/self"):
-        return process.alive(pid)
+        return descendants.alive(pid)
     with suppress(OSError):
         return any(_link(os.path.join(folder, name)) == path for name in os.listdir(folder))
     return False

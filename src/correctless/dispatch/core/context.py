@@ -18,8 +18,9 @@ from correctless.base.clock import utcnow
 from correctless.decisions.decision import Attempt
 from correctless.dispatch.core.decisions_log import DecisionsLog
 from correctless.ledger.heads import noting
-from correctless.project.git import Repo, WorktreeStatus, push_urls
+from correctless.project.git import Repo, WorktreeStatus
 from correctless.project.git.before import Before
+from correctless.project.git.settings import push_urls
 from correctless.project.lock import Lock
 from correctless.project.paths import Logs
 from correctless.runlog.plan import Plan, PlannedStep

@@ -79,6 +79,11 @@ def read_skill(logs: Logs, run: str, step: PlannedStep) -> SkillContract:
     return contract.of_text(data["SKILL.md"], skill_path(logs, run, step))
 
 
+def servers(logs: Logs, run: str, plan: Plan) -> dict[str, Any]:
+    """Return the MCP servers that were frozen for a run, by name."""
+    return mcp_servers(read(logs, run, MCP, plan.mcp_sha256)) if plan.mcp_sha256 is not None else {}
+
+
 def mcp_servers(data: bytes) -> dict[str, Any]:
     """Return the servers of a file in Claude Code's format.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import time
@@ -27,7 +26,7 @@ from correctless.agents.recorder import Recorder
 from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.base.files import replace_file
-from correctless.base.process import process
+from correctless.base.process import descendants
 from correctless.dispatch.core import frozen_files
 from correctless.dispatch.core.context import RunContext, attempt_of, plan_of, sha256, step_of
 from correctless.dispatch.step import aside, ask, prompt, untrusted, work
@@ -195,7 +194,7 @@ class Runner:
         ctx, plan, step = self.ctx, plan_of(state), step_of(state)
         contract = frozen_files.read_skill(ctx.logs, state.run, step)
         agent = ctx.agent(step.agent, ctx.repo.top)
-        servers = _servers(ctx, state) if agent.takes_recorder else {}
+        servers = frozen_files.servers(ctx.logs, state.run, plan) if agent.takes_recorder else {}
         if agent.takes_recorder:
             recording = Recording(ctx, contract, attempt_of(state, attempt))
             self._recorder = self._recorder_of(recording, servers)
@@ -211,7 +210,7 @@ class Runner:
             tools=(*step.tools, *(f"mcp__{name}" for name in servers)),
             mcp_config=self._recorder.config
             if self._recorder
-            else _without_recorder(ctx.folder(attempt_of(state, attempt)), servers),
+            else recorder.config_without(ctx.folder(attempt_of(state, attempt)), servers),
         )
         if plan.instructions_sha256:
             system = frozen_files.read(
@@ -257,7 +256,7 @@ class Runner:
         )
 
     def _refuse_orphans(self, state: State) -> None:
-        if orphans := process.marked(state.mark):
+        if orphans := descendants.marked(state.mark):
             # What left the agent's group no longer has the lock, and would write into the next attempt.
             raise Stop(
                 exits.LOCKED,
@@ -338,21 +337,6 @@ class Runner:
             used.close()
             if used.failed is not None:
                 raise used.failed
-
-
-def _servers(ctx: RunContext, state: State) -> dict[str, Any]:
-    frozen = plan_of(state).mcp_sha256
-    if frozen is None:
-        return {}
-    return frozen_files.mcp_servers(frozen_files.read(ctx.logs, state.run, frozen_files.MCP, frozen))
-
-
-def _without_recorder(folder: str, servers: Mapping[str, Any]) -> str | None:
-    if not servers:
-        return None
-    path = os.path.join(folder, frozen_files.MCP)
-    replace_file(path, json.dumps({"mcpServers": servers}).encode(), mode=0o600)
-    return path
 
 
 def _limits(state: State) -> Limits:

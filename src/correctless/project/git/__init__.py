@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from correctless.base import exits
 from correctless.base.exits import Stop
-from correctless.base.files import open_plain, replace_file
+from correctless.base.files import replace_file
 from correctless.base.values import frozen
 from correctless.project.git import call, staging
-from correctless.project.git.call import SECONDS, GitPlace, Rights, error_line
+from correctless.project.git.call import SECONDS, GitPlace, Rights, dot_git, error_line
 
 if TYPE_CHECKING:
     from correctless.base.process.process import Result, Wrap
@@ -346,16 +346,6 @@ class Repo:
         return self._line("symbolic-ref", "--quiet", f"{prefix}HEAD").removeprefix(prefix) or None
 
 
-def push_urls(configuration: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the URLs that remotes have for pushing only, from `Repo.configuration()`."""
-    return tuple(
-        url
-        for key, value in configuration.items()
-        if key.startswith("remote.") and key.endswith(".pushurl")
-        for url in value.split("\n")
-    )
-
-
 _CONDITIONAL = 20  # files of conditional includes that are read
 _HEADS = "refs/heads/"
 _NO_WORKTREE = ("not a git repository", "must be run in a work tree")
@@ -407,18 +397,3 @@ def _repo(cwd: str, lines: Sequence[str]) -> Repo:
     # below the worktree's top; else below the main worktree, which `git worktree remove` does not remove.
     home = os.path.dirname(common) if os.path.basename(common) == ".git" else top
     return Repo(top=top, git_dir=git_dir, common_dir=common, home=home)
-
-
-def dot_git(top: str) -> str | None:
-    """Return the real path of the git folder that the `.git` in a folder is or leads to; None without one."""
-    path = os.path.join(top, ".git")
-    if os.path.isdir(path):
-        return os.path.realpath(path)
-    try:
-        with open(open_plain(path, follow=True), "rb") as file:
-            text = os.fsdecode(file.read(1 << 14))
-    except OSError:
-        return None
-    if not text.startswith("gitdir: "):
-        return None
-    return os.path.realpath(os.path.join(top, text.removeprefix("gitdir: ").rstrip("\r\n")))

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from correctless.base import exits
 from correctless.base.exits import Stop
+from correctless.base.files import open_plain
 from correctless.base.values import frozen
 
 _LONGEST = 300  # characters of git's error that are shown
@@ -308,3 +309,18 @@ def _checkout(folder: str) -> tuple[str, ...]:
 def within(path: str, folders: Iterable[str]) -> bool:
     """Tell whether a path is one of the folders, or in one."""
     return any(path == folder or path.startswith(folder.rstrip(os.sep) + os.sep) for folder in folders)
+
+
+def dot_git(top: str) -> str | None:
+    """Return the real path of the git folder that the `.git` in a folder is or leads to; None without one."""
+    path = os.path.join(top, ".git")
+    if os.path.isdir(path):
+        return os.path.realpath(path)
+    try:
+        with open(open_plain(path, follow=True), "rb") as file:
+            text = os.fsdecode(file.read(1 << 14))
+    except OSError:
+        return None
+    if not text.startswith("gitdir: "):
+        return None
+    return os.path.realpath(os.path.join(top, text.removeprefix("gitdir: ").rstrip("\r\n")))

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from correctless.base.exits import Stop
-from correctless.project.git import Repo, dot_git
+from correctless.project.git import Repo
+from correctless.project.git.call import dot_git
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 
 from correctless.base import below, exits
 from correctless.base.exits import Stop
-from correctless.project.git import Repo, call, dot_git, index, objects
+from correctless.project.git import Repo, call, index, objects
 from correctless.project.git.before import (
     NOTHING,
     Before,
@@ -27,7 +27,7 @@ from correctless.project.git.before import (
     stores,
     watched,
 )
-from correctless.project.git.call import GitPlace
+from correctless.project.git.call import GitPlace, dot_git
 from correctless.project.git.objectid import OID
 from correctless.project.git.repairs import Change, Repairs, alone
 from correctless.project.git.restore_refs import (

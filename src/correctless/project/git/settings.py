@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 
 from correctless.base import exits
@@ -75,3 +76,13 @@ def _escaped(text: str) -> str:
 
 def _value(text: str) -> str:
     return _escaped(text).replace("\n", "\\n").replace("\t", "\\t").replace("\b", "\\b")
+
+
+def push_urls(configuration: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the URLs that remotes have for pushing only, from `Repo.configuration()`."""
+    return tuple(
+        url
+        for key, value in configuration.items()
+        if key.startswith("remote.") and key.endswith(".pushurl")
+        for url in value.split("\n")
+    )
