@@ -143,3 +143,24 @@ def test_commands_are_spelled_as_the_door_that_was_used(ran: Project, tmp_path: 
     assert f"run in your own terminal: {typed} review\n" in ran.command("review", env=env).stdout
     assert ran.review(answer="{digest}", env=env)[0] == exits.OK
     assert f"{typed} cauto resume" in spoken(ran, **env)["file"]
+
+
+def test_a_commit_after_the_answer_makes_it_stale_everywhere_until_it_is_gone(ran: Project) -> None:
+    assert ran.review(answer="{digest}")[0] == exits.OK
+    made = ran.state().consolidated
+    assert made is not None
+    answers = Path(ran.logs.confirmations).read_text().splitlines()
+    assert json.loads(answers[-1])["head"] == made
+    Path(ran.top, "more.txt").write_text("nobody was shown this\n")
+    ran.git(ran.top, "add", "--all")
+    ran.git(ran.top, "commit", "-q", "-m", "more")
+    reason = f"the run made {made[:12]}: the other commits are neither checked nor confirmed"
+    for command in (["gate"], ["review"], ["cauto", "status"], ["cauto", "resume"], ["cauto", "status"]):
+        done = ran.command(*command)
+        assert reason in " ".join((done.stdout + done.stderr).split()), command
+        assert done.returncode == (exits.OK if "status" in command else exits.PERSON), command
+    code, shown = ran.review("--confirm", ran.state().gate.digest)  # type: ignore[union-attr]
+    assert (code, reason in " ".join(shown.split())) == (exits.PERSON, True), shown
+    ran.git(ran.top, "reset", "-q", "--keep", made)
+    assert ran.command("gate").returncode == exits.OK
+    assert ran.cauto("resume").returncode == exits.OK

@@ -37,6 +37,7 @@ from correctless.review.coverage import LEAST_DIGITS, SHOWN_DIGITS
 from correctless.review.gate import GateState
 from correctless.review.standing import Standing
 from correctless.runlog.branch import Branch
+from correctless.runlog.events import GateClosed
 from correctless.runlog.fold import checked_state
 
 
@@ -198,7 +199,7 @@ def _answer(
             verdict = _ask(verdict.note)
     confirm, note = verdict.confirm, verdict.note
     if verdict.reject:
-        at = _record(place, digest, "rejected", who, note)[1]
+        at = _record(place, state.closing, "rejected", who, note)[1]
         store()
         rerun_hint = f". Have a step run again with: {at.next}" if "--rerun" in at.next else ""
         click.echo(typable(f"rejected by {who}. The gate stays closed{rerun_hint}"))
@@ -213,7 +214,7 @@ def _answer(
             exits.PERSON,
             f"'{confirm}' is not the digest of the open set, which is {digest[:LEAST_DIGITS]}. Nothing was confirmed",
         )
-    now, at = _record(place, digest, "escalations", who, note)
+    now, at = _record(place, state.closing, "escalations", who, note)
     store()  # before the user reads that it counts
     if not now.open:
         raise Stop(
@@ -226,9 +227,20 @@ def _answer(
     return exits.OK
 
 
-def _record(place: _Place, digest: str, kind: str, who: str, note: str) -> tuple[GateState, Standing]:
+def _record(
+    place: _Place, closing: GateClosed, kind: str, who: str, note: str
+) -> tuple[GateState, Standing]:
     """Record an answer; return the gate after it, and where the run stands."""
-    views.answer(place.logs, digest, kind=kind, by=who, channel="terminal", note=note, now=utcnow())
+    views.answer(
+        place.logs,
+        closing.digest,
+        kind=kind,
+        by=who,
+        channel="terminal",
+        note=note,
+        now=utcnow(),
+        head=closing.head,
+    )
     branch, state = place.load()
     escalation.answered(place.logs, branch, state, os.environ, utcnow())
     return state, place.standing(branch, state)

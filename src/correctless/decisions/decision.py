@@ -79,6 +79,7 @@ class Confirmation:
     channel: str  # terminal | prompt | github | signed | flag
     timestamp: str
     note: str = ""  # with an answer: what to do instead of the default, "" to accept it
+    head: str = ""  # the commit that was confirmed or rejected; "" where it is about one decision, a spec, or no run's commit
 
     def fields(self) -> dict[str, Any]:
         """Return the record as a mapping in log order."""

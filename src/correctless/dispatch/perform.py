@@ -63,7 +63,7 @@ def perform(ctx: RunContext, runner: Runner, state: State, effect: engine.Effect
             return ending.consolidate(ctx, state)
         case engine.AskGate():
             ending.defer_secrets(ctx, state)
-            return ending.ask_gate(ctx)
+            return ending.ask_gate(ctx, state)
         case engine.IntendPublish():
             return PublishIntended(ctx.repo.head(), plan_of(state).pr[0])
         case engine.Publish():

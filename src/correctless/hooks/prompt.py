@@ -110,7 +110,16 @@ def _confirm(repo: Repo, digest: str, who: str, env: Mapping[str, str], now: dat
             f"'{digest}' is not the digest of the open set, which is {state.closing.digest[:SHOWN_DIGITS]}. Nothing was confirmed. "
             "Read it first: correctless review",
         )
-    open_set.answer(logs, state.closing.digest, kind="escalations", by=who, channel=CHANNEL, note="", now=now)
+    open_set.answer(
+        logs,
+        state.closing.digest,
+        kind="escalations",
+        by=who,
+        channel=CHANNEL,
+        note="",
+        now=now,
+        head=state.closing.head,
+    )
     branch, now_state = gate.load(logs, repo)
     if not now_state.open:
         raise Stop(

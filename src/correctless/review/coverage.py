@@ -10,7 +10,7 @@ from correctless.decisions.decision import Confirmation
 from correctless.ledger.chain import digest as sha256
 from correctless.project.person import DEFAULT_CHANNELS as DEFAULT_CHANNELS
 from correctless.runlog.branch import Branch
-from correctless.runlog.events import Asking, GateClosed
+from correctless.runlog.events import Asking, Consolidated, GateClosed
 
 LEAST_DIGITS = 8  # hex digits of a digest that an answer must have; the record has the whole digest
 SHOWN_DIGITS = 12  # that are shown to be typed as a prompt
@@ -71,6 +71,7 @@ def of(branch: Branch, *policies: Policy) -> Coverage:
     lines = {r.seq: r.line for r in branch.decisions}
     counted = answers(branch, *policies)
     confirmed: dict[str, Confirmation] = {}
+    made = commits(branch)
     rejected: dict[str, Confirmation] = {}
     for item in branch.events:
         event = item.event
@@ -80,6 +81,7 @@ def of(branch: Branch, *policies: Policy) -> Coverage:
             if (
                 answer is not None
                 and answer.kind != "answer"
+                and event.head in ("", made.get(item.run))
                 and digest_of_closing(event, lines) == event.digest
             ):
                 named = (*(sha256(lines[seq]) for seq in event.entries), *event.inherited)
@@ -94,6 +96,13 @@ def of(branch: Branch, *policies: Policy) -> Coverage:
     return Coverage(confirmed, {sha: answer for sha, answer in rejected.items() if sha not in confirmed})
 
 
+def commits(branch: Branch) -> dict[str, str]:
+    """Return the commit each run made last: after a rerun another one than you were asked about before."""
+    return {
+        item.run: item.event.commit for item in branch.events if isinstance(item.event, Consolidated)
+    }
+
+
 def digest_of_closing(closing: GateClosed, lines: Mapping[int, bytes]) -> str:
     """Return the digest of the entries that closing the gate showed you.
 
@@ -101,13 +110,14 @@ def digest_of_closing(closing: GateClosed, lines: Mapping[int, bytes]) -> str:
     """
     if not all(seq in lines for seq in closing.entries):
         return ""
-    return digest(closing.challenge, (lines[seq] for seq in closing.entries), closing.inherited)
+    return digest(closing.challenge, (lines[seq] for seq in closing.entries), closing.inherited, closing.head)
 
 
-def digest(challenge: str, lines: Iterable[bytes], inherited: Iterable[str] = ()) -> str:
-    """Return the SHA-256 of the challenge, the open set's lines and inherited hashes.
+def digest(challenge: str, lines: Iterable[bytes], inherited: Iterable[str] = (), head: str = "") -> str:
+    """Return the SHA-256 of the challenge, the open set's lines, inherited hashes and the commit.
 
     The challenge is random, so nothing written earlier can match the digest.
     """
-    parts = (challenge.encode(), *lines, *(sha.encode() for sha in inherited))
+    named = (*inherited, head) if head else inherited
+    parts = (challenge.encode(), *lines, *(each.encode() for each in named))
     return hashlib.sha256(b"".join(part + b"\n" for part in parts)).hexdigest()

@@ -42,7 +42,8 @@ class GateState:
     superseded: frozenset[int]  # seq of entries whose attempt was discarded
     # Entries of other branches that must be answered on this one.
     inherited: tuple[RecordedDecision, ...] = ()
-    before: str = ""  # state of a run that has not reached its gate yet: until then the gate is not open
+    # Why the gate is not open whatever you confirmed: its run has not reached it, or the branch is at another commit.
+    before: str = ""
 
 
 def of_log(
@@ -76,7 +77,7 @@ def of(
             exits.REFUSED, f"no decisions log {logs.decisions} found. start a run, or name another with --log"
         )
     before = _before(branch)
-    return replace(state, open=False, before=before) if before else state
+    return replace(state, open=False, before=before) if before and not state.before else state
 
 
 def _before(branch: Branch) -> str:
@@ -112,7 +113,27 @@ def load(
     branch = record.load(logs)
     own_policy = coverage.policy(branch, channels, confirmers)
     inherited = inheritance.of(logs, branch, own_policy, repo=repo, at=at, base=base)
-    return branch, evaluate(branch, inherited, channels=channels, confirmers=confirmers)
+    state = evaluate(branch, inherited, channels=channels, confirmers=confirmers)
+    moved = _moved(branch, repo or inheritance.repo_of(logs), at)
+    return branch, replace(state, open=False, before=moved) if moved else state
+
+
+def _moved(branch: Branch, repo: Repo | None, at: str | None) -> str:
+    """Return where the branch is instead of at the commit that its run made and asks you about; "" where it is there."""
+    try:
+        state = fold(branch.events)
+    except OutOfOrderError:
+        return ""  # see `_before`
+    made = state.consolidated
+    if repo is None or made is None or not state.unfinished or state.phase == "published":
+        return ""
+    now = at or repo.commit(f"refs/heads/{state.branch}") or ""
+    if now == made:
+        return ""
+    return (
+        f"{state.branch} is at {now[:12] or 'no commit'}, and the run made {made[:12]}: the other commits are neither checked "
+        f"nor confirmed. put it back with git reset --keep {made[:12]}, or end the run with: correctless cauto stop --abandon"
+    )
 
 
 def evaluate(
@@ -149,9 +170,12 @@ def evaluate(
             else:
                 covered.pop(sha, None)
                 waiting.append(each)
-    closings = [item.event for item in branch.events if isinstance(item.event, GateClosed)]
-    current = closings[-1] if closings else None
-    if current is not None and (current.entries, current.inherited) != _named(waiting):
+    made = coverage.commits(branch)
+    closings = [(item.event, item.run) for item in branch.events if isinstance(item.event, GateClosed)]
+    current, run = closings[-1] if closings else (None, "")
+    if current is not None and (
+        (current.entries, current.inherited) != _named(waiting) or current.head not in ("", made.get(run))
+    ):
         current = None
     rejected = coverage.answers(branch, own_policy).get(current.digest) if current else None
     return GateState(
@@ -179,15 +203,16 @@ def values(state: GateState) -> dict[str, Any]:
     }
 
 
-def close(waiting: Iterable[RecordedDecision], challenge: str) -> GateClosed:
-    """Return the event that closes the gate; `challenge` is random and new each time."""
+def close(waiting: Iterable[RecordedDecision], challenge: str, head: str = "") -> GateClosed:
+    """Return the event that closes the gate; `challenge` is random and new each time, `head` the commit you are asked about."""
     every = tuple(waiting)
     entries, inherited = _named(every)
     return GateClosed(
         challenge=challenge,
-        digest=digest(challenge, [r.line for r in every if not r.branch], inherited),
+        digest=digest(challenge, [r.line for r in every if not r.branch], inherited, head),
         entries=entries,
         inherited=inherited,
+        head=head,
     )
 
 

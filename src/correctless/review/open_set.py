@@ -80,8 +80,10 @@ def close_gate(
     Nothing is written when it is closed already. The caller holds the run's lock.
 
     Raises: Stop(10) while the last run has not reached its gate: its later decisions cannot be confirmed in
-    advance.
+    advance. Also while its branch is at another commit than the run made.
     """
+    if state.before:
+        raise Stop(exits.PERSON, state.before)
     if state.open:
         return branch, state
     run_state = checked_state(logs.run, branch.events)
@@ -95,16 +97,17 @@ def close_gate(
     if not os.path.lexists(logs.decisions):  # a branch that has no run of its own, and inherits
         ensure_artifacts(logs)
         Ledger(logs.decisions, root=logs.root).create()
-    event = gate.close(state.waiting, token)
+    head = run_state.consolidated if run_state.unfinished else None
+    event = gate.close(state.waiting, token, head or "")
     _ledger(logs.run, logs).append(fields_of(run_state.run, timestamp(now), event))
     return gate.load(logs, repo, at=at)
 
 
 def answer(
-    logs: Logs, digest: str, *, kind: str, by: str, channel: str, note: str, now: datetime
+    logs: Logs, digest: str, *, kind: str, by: str, channel: str, note: str, now: datetime, head: str = ""
 ) -> Confirmation:
-    """Record your answer to what has this digest. The caller holds the run's lock."""
-    confirmation = Confirmation(kind, digest, by, channel, timestamp(now), note)
+    """Record your answer to what has this digest, about the commit `head`. The caller holds the run's lock."""
+    confirmation = Confirmation(kind, digest, by, channel, timestamp(now), note, head)
     _ledger(logs.confirmations, logs).append(confirmation.fields())
     return confirmation
 

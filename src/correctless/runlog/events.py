@@ -223,6 +223,7 @@ class GateClosed:
     digest: str
     entries: tuple[int, ...]  # the seq of each entry of the open set
     inherited: tuple[str, ...] = ()  # the SHA-256 of each line of another branch's log in it
+    head: str = ""  # the commit you are asked about, which the digest covers too; "" in older logs, and where no run made one
 
 
 @frozen

@@ -12,7 +12,7 @@ from correctless.ledger.chain import GENESIS, Head
 from correctless.ledger.record import encode
 from correctless.review.gate import DEFAULT_CHANNELS, close, digest, evaluate
 from correctless.runlog.branch import Branch, RecordedDecision
-from correctless.runlog.events import Asking, AttemptFailed, Event, GateClosed, LoggedEvent
+from correctless.runlog.events import Asking, AttemptFailed, Consolidated, Event, GateClosed, LoggedEvent
 from runs import WHEN
 
 
@@ -180,3 +180,16 @@ def test_an_answer_counts_only_through_a_trusted_channel_and_person() -> None:
     assert evaluate(said).open
     assert not evaluate(said, channels=("signed",)).open
     assert not evaluate(said, confirmers=("Grace",)).open
+
+
+def test_an_answer_counts_for_the_commit_it_was_given_about() -> None:
+    a = recorded(1)
+    first, second = Consolidated("1" * 40, ()), Consolidated("2" * 40, ())
+    closing = close((a,), "challenge", first.commit)
+    assert closing.digest != close((a,), "challenge").digest
+    said = (yes(closing.digest),)
+    assert evaluate(branch(a, events=(first, closing), said=said)).open
+    found = evaluate(branch(a, events=(first, closing, second), said=said))
+    assert (found.open, found.closing) == (False, None)
+    other = GateClosed("challenge", closing.digest, closing.entries, head=second.commit)
+    assert not evaluate(branch(a, events=(second, other), said=said)).open

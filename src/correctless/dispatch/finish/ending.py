@@ -60,10 +60,12 @@ def defer_secrets(ctx: RunContext, state: State) -> None:
         secret_scan.defer(ctx, state, *pull_request.text_of(ctx, state))
 
 
-def ask_gate(ctx: RunContext) -> GateOpened | GateClosed | RunStopped:
+def ask_gate(ctx: RunContext, state: State) -> GateOpened | GateClosed | RunStopped:
     """Return the gate: open, newly closed with a challenge, or still closed."""
     anchors.refuse_disproved(ctx.logs, ctx.repo, ctx.env)
     branch, status = gate.load(ctx.logs, ctx.repo)
+    if status.before:
+        return RunStopped(exits.PERSON, None, status.before)
     if status.open:
         answer = list(status.covered.values())[-1] if status.covered else None
         head = branch.decisions_head
@@ -80,4 +82,4 @@ def ask_gate(ctx: RunContext) -> GateOpened | GateClosed | RunStopped:
         return RunStopped(exits.PERSON, None, reason)
     if status.closing is not None:
         return RunStopped(exits.PERSON, None, engine.waiting(len(status.waiting)))
-    return gate.close(status.waiting, ctx.token(16))
+    return gate.close(status.waiting, ctx.token(16), state.consolidated or "")

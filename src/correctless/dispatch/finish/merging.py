@@ -77,7 +77,7 @@ def merge(ctx: RunContext, state: State) -> Merged | GateClosed | RunStopped:
     action = Action("merge", str(number), head=head)
     until = ctx.now() + timedelta(minutes=plan.merge_minutes)
     while True:
-        answer = ending.ask_gate(ctx)
+        answer = ending.ask_gate(ctx, state)
         if not isinstance(answer, GateOpened):  # an entry that came meanwhile must not be merged over
             return answer
         waits_for: tuple[Clause, ...]

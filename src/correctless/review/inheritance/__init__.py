@@ -60,7 +60,7 @@ def of(
 
     Raises: Stop(3) when that cannot be determined.
     """
-    repo = repo or _repo_of(logs)
+    repo = repo or repo_of(logs)
     if repo is None or not repo.has_commit():
         return NOTHING
     branch = _branch_of(repo, logs, own)
@@ -95,7 +95,8 @@ def of(
     return Inheritance(entries, frozenset(revived))
 
 
-def _repo_of(logs: Logs) -> Repo | None:
+def repo_of(logs: Logs) -> Repo | None:
+    """Return the repository that contains a branch's logs; None outside of one."""
     if logs.root is not None:
         return find(logs.root)
     folder = os.path.realpath(logs.artifacts)
