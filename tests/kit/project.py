@@ -216,13 +216,11 @@ class Project:
         )
         shown = ""
         if answer is not None:
-            child.expect(r"Their digest is ([0-9a-f]{8})")
-            shown = str(child.before) + str(child.after)
-            digest = child.match.group(1)  # type: ignore[union-attr]
-            child.expect("leave it open")
+            shown, digest = terminal.accepted(child)
+            child.expect("leave it open[^>]*> ")
             child.sendline(answer.replace("{digest}", digest).replace("{short}", digest[:4]))
             if answer == "no":
-                child.expect("Why")
+                child.expect("Why[^>]*> ")
                 child.sendline("not like this")
         code, rest = terminal.ended(child)
         return code, shown + rest

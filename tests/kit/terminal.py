@@ -47,6 +47,15 @@ def ended(child: pexpect.spawn[str], timeout: float = -1) -> tuple[int, str]:
     return code, str(child.before)
 
 
+def accepted(child: pexpect.spawn[str]) -> tuple[str, str]:
+    """Accept each decision of a review; what it showed, and the digest that it asks for then."""
+    shown = ""
+    while child.expect([r"Their digest is ([0-9a-f]{8})", r"\? help[^>]*> "]):
+        shown += str(child.before) + str(child.after)
+        child.sendline("a")
+    return shown + str(child.before) + str(child.after), child.match.group(1)  # type: ignore[union-attr]
+
+
 def typed(child: pexpect.spawn[str], answers: Typed) -> tuple[int, str]:
     """Answer each question in turn, and wait for the end; all that was shown."""
     shown = ""

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -27,22 +28,29 @@ from correctless.dispatch.control import rerun
 from correctless.dispatch.core.context import RunContext
 from correctless.dispatch.parking import handover
 from correctless.dispatch.tell import escalation
+from correctless.ledger import heads
 from correctless.project import git, paths, person
 from correctless.project.git import Repo
 from correctless.project.lock import Lock
 from correctless.project.paths import Logs
-from correctless.review import coverage, gate, standing, summary
+from correctless.review import coverage, gate, pages, standing, summary
 from correctless.review import open_set as views
 from correctless.review.coverage import LEAST_DIGITS, SHOWN_DIGITS
 from correctless.review.gate import GateState
+from correctless.review.pages import Verdict
 from correctless.review.standing import Standing
 from correctless.runlog.branch import Branch
 from correctless.runlog.events import GateClosed
 from correctless.runlog.fold import checked_state
 
+if TYPE_CHECKING:
+    from correctless.cli.display.walk import Screen
+
 
 @click.command(epilog="Example: correctless review    (shows the open set, then asks for your answer)")
 @click.option("--json", "as_json", is_flag=True, help="Print the open set for programs; gives no answer.")
+@click.option("--markdown", is_flag=True, help="Print the summary as Markdown; gives no answer.")
+@click.option("--plain", is_flag=True, help="Without colour and columns, for a screen reader.")
 @click.option(
     "--log", "path", metavar="FILE", help="The decisions log; default: the one of the branch you are on."
 )
@@ -56,6 +64,8 @@ from correctless.runlog.fold import checked_state
 @as_option
 def review(
     as_json: bool,
+    markdown: bool,
+    plain: bool,
     path: str | None,
     confirm: str | None,
     reject: bool,
@@ -68,6 +78,9 @@ def review(
 ) -> int:
     """Read the decisions that need you; confirm or reject them, or rerun a step.
 
+    Each decision is a page: what was applied, why it needs you, and what the step changed. After the last page you
+    confirm all of them by typing their digest. You can quit in between: what you answered is kept for the next time.
+
     You can answer only in a terminal. With --from REMOTE RUN the answer is stored where the run is parked, and
     nothing is written here. Exit 0: no decision needs you; 10: one does.
     """
@@ -75,48 +88,53 @@ def review(
     if len(options) > 1:
         raise click.UsageError(f"--{options[0]} and --{options[1]} exclude each other")
     refuse_incomplete(remote, run_id, take_over=take_over)
-    verdict = _Verdict(confirm, reject, note)
+    verdict = Verdict(confirm, reject, note)
+    form: _Form | None = "json" if as_json else "markdown" if markdown else None
+    if as_json and markdown:
+        raise click.UsageError("--json and --markdown exclude each other")
     if remote is not None and run_id is not None:
         if step or path:
             raise click.UsageError(
                 "--log and --rerun need the run here. Bring it with: correctless cauto resume --from REMOTE RUN"
             )
-        return _parked(remote, run_id, verdict, as_json=as_json, by=by, take_over=take_over)
+        return _parked(remote, run_id, verdict, form=form, plain=plain, by=by, take_over=take_over)
     repo, logs = paths.find_logs(os.getcwd()) if path is None else (None, paths.logs_beside(path))
     gate.of(logs, repo, os.environ)
     place = _Place(logs, repo)
-    if as_json or not (options or person.has_terminal()):
-        return _show(place, as_json=as_json)
+    if form or not (options or person.has_terminal()):
+        return _show(place, form)
     who = answering(repo, by)
     with Lock.take(repo, "correctless review") if repo is not None else nullcontext() as run_lock:
         if step is not None:
             return _rerun(repo, logs, run_lock, step, note, who)
-        return _answer(place, who, verdict)
+        return _answer(place, who, verdict, plain=plain, again=partial(_rerun, repo, logs, run_lock))
 
 
-@dataclass(frozen=True, slots=True)
-class _Verdict:
-    """Answer of the options; with neither a digest nor a rejection the command asks for one."""
-
-    confirm: str | None
-    reject: bool
-    note: str
+_Form = Literal["json", "markdown"]
+_Again = Callable[[str, str, str], int]  # step, note, who
 
 
 def _parked(
-    remote: str, run: str, verdict: _Verdict, *, as_json: bool, by: str | None, take_over: bool
+    remote: str,
+    run: str,
+    verdict: Verdict,
+    *,
+    form: _Form | None,
+    plain: bool,
+    by: str | None,
+    take_over: bool,
 ) -> int:
     repo = git.find(os.getcwd())
-    answers = not as_json and (verdict.confirm is not None or verdict.reject or person.has_terminal())
+    answers = not form and (verdict.confirm is not None or verdict.reject or person.has_terminal())
     who = answering(repo, by) if answers else ""
     with handover.fetched(repo, remote, run, os.environ) as parked:
         place = _Place(parked.parcel.logs, repo, parked.parked.parent, remote)
         if not answers:
-            return _show(place, as_json=as_json)
+            return _show(place, form)
         if not take_over:
             handover.refuse_other_holder(parked)
         store = partial(handover.park_again, repo, parked, os.environ, secrets.token_hex)
-        return _answer(place, who, verdict, store)
+        return _answer(place, who, verdict, store, plain=plain)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +146,11 @@ class _Place:
     at: str | None = None
     remote: str | None = None
 
+    @property
+    def workspace(self) -> str:
+        """The workspace that your answers are kept for, wherever a copy of its logs is."""
+        return heads.workspace((paths.logs(self.repo) if self.repo else self.logs).decisions)
+
     def load(self) -> tuple[Branch, GateState]:
         """Return the branch and its gate as they are now."""
         return gate.load(self.logs, self.repo, at=self.at)
@@ -137,13 +160,17 @@ class _Place:
         return standing.of(checked_state(self.logs.run, branch.events), state, remote=self.remote)
 
 
-def _show(place: _Place, *, as_json: bool) -> int:
+def _show(place: _Place, form: _Form | None) -> int:
     branch, state = place.load()
     at = place.standing(branch, state)
-    if as_json:
+    if form == "json":
         click.echo(json.dumps({**gate.values(state), "next": spelled(at.next)}, indent=2))
+    elif form == "markdown":
+        click.echo(summary.markdown(views.view_of(branch, state, place.logs)), nl=False)
     elif state.open:
         click.echo(_nothing_open(at))
+    elif state.before:
+        click.echo(typable(f"the gate is closed: {one_line(state.before, 1000)}"))
     else:
         click.echo(summary.text(views.view_of(branch, state, place.logs), width=width()), nl=False)
         if at.word == "rejected":
@@ -162,60 +189,68 @@ def _nothing_open(at: Standing) -> str:
     return typable(f"no decision needs your confirmation{continues}")
 
 
-def answer_here(repo: Repo, *, again: bool) -> int:
-    """Show the open set of this branch and take your answer; with `again` a wrong digest is asked for once more."""
+def answer_here(repo: Repo, *, twice: bool) -> int:
+    """Show the open set of this branch and take your answer; with `twice` a wrong digest is asked for once more."""
     logs = paths.logs(repo)
-    with Lock.take(repo, "correctless review"):
-        return _answer(_Place(logs, repo), answering(repo, None), _Verdict(None, False, ""), again=again)
+    with Lock.take(repo, "correctless review") as run_lock:
+        who = answering(repo, None)
+        again = partial(_rerun, repo, logs, run_lock)
+        return _answer(_Place(logs, repo), who, Verdict(None, False, ""), again=again, twice=twice)
 
 
 def _answer(
     place: _Place,
     who: str,
-    verdict: _Verdict,
+    verdict: Verdict,
     store: Callable[[], None] = lambda: None,
     *,
-    again: bool = False,
+    plain: bool = False,
+    again: _Again | None = None,
+    twice: bool = False,
 ) -> int:
-    logs = place.logs
+    """Take your answer: by the options, or on one page after the other. `again` has a step run again, if the run is here."""
     branch, state = place.load()
     branch, state = views.close_gate(
-        logs, branch, state, token=secrets.token_hex(16), now=utcnow(), repo=place.repo, at=place.at
+        place.logs, branch, state, token=secrets.token_hex(16), now=utcnow(), repo=place.repo, at=place.at
     )
     if state.open or state.closing is None:
         click.echo(_nothing_open(place.standing(branch, state)))
         return exits.OK
-    digest = state.closing.digest
+    closing = state.closing
+    draft = pages.Draft(place.workspace, closing.digest, os.environ)
     if verdict.confirm is None and not verdict.reject:
-        click.echo(summary.text(views.view_of(branch, state, logs), width=width()), nl=False)
-        if state.rejected is not None:
+        from correctless.cli.display import walk  # rich takes 50 ms to import, and only this needs it
+
+        every = pages.of(branch, state, place.logs, place.repo, here=again is not None)
+        screen = walk.Screen(width(), plain=plain or not _colours())
+        _headline(place, branch, state, screen)
+        asked = walk.answer(every, draft, closing.digest, screen, place.repo, note=verdict.note, twice=twice)
+        if isinstance(asked, pages.Repeat):
+            assert again is not None
+            code = again(asked.step, asked.note, who)
+            draft.remove()
+            return code
+        if asked is None:
             click.echo(
-                f"\n{one_line(place.standing(branch, state).why)}. You can still answer in another way."
+                typable("nothing was confirmed. The gate stays closed. Answer later with: correctless review")
             )
-        click.echo(f"\nTheir digest is {digest[:LEAST_DIGITS]}...")
-        verdict = _ask(verdict.note)
-        if again and verdict.confirm and not coverage.names(verdict.confirm, digest):
-            click.echo(f"'{verdict.confirm}' is not their digest. Once more:")
-            verdict = _ask(verdict.note)
-    confirm, note = verdict.confirm, verdict.note
+            return exits.PERSON
+        verdict = asked
     if verdict.reject:
-        at = _record(place, state.closing, "rejected", who, note)[1]
+        at = _record(place, closing, "rejected", who, verdict.note)[1]
         store()
+        draft.remove()
         rerun_hint = f". Have a step run again with: {at.next}" if "--rerun" in at.next else ""
         click.echo(typable(f"rejected by {who}. The gate stays closed{rerun_hint}"))
         return exits.PERSON
-    if not confirm:
-        click.echo(
-            typable("nothing was confirmed. The gate stays closed. Answer later with: correctless review")
-        )
-        return exits.PERSON
-    if not coverage.names(confirm, digest):
+    if not coverage.names(verdict.confirm or "", closing.digest):
         raise Stop(
             exits.PERSON,
-            f"'{confirm}' is not the digest of the open set, which is {digest[:LEAST_DIGITS]}. Nothing was confirmed",
+            f"'{verdict.confirm}' is not the digest of the open set, which is {closing.digest[:LEAST_DIGITS]}. Nothing was confirmed",
         )
-    now, at = _record(place, state.closing, "escalations", who, note)
+    now, at = _record(place, closing, "escalations", who, verdict.note)
     store()  # before the user reads that it counts
+    draft.remove()
     if not now.open:
         raise Stop(
             exits.PERSON,
@@ -227,9 +262,20 @@ def _answer(
     return exits.OK
 
 
-def _record(
-    place: _Place, closing: GateClosed, kind: str, who: str, note: str
-) -> tuple[GateState, Standing]:
+def _headline(place: _Place, branch: Branch, state: GateState, screen: Screen) -> None:
+    run = checked_state(place.logs.run, branch.events)
+    at = f" at commit {state.closing.head[:12]}" if state.closing and state.closing.head else ""
+    what = counted(len(state.waiting), "decision needs", "decisions need")
+    screen.line(f"{one_line(run.branch or place.logs.branch_slug)}{at}: {what} your confirmation", "bold")
+    if state.rejected is not None:
+        screen.line(f"{one_line(place.standing(branch, state).why)}. You can still answer in another way.")
+
+
+def _colours() -> bool:
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _record(place: _Place, closing: GateClosed, kind: str, who: str, note: str) -> tuple[GateState, Standing]:
     """Record an answer; return the gate after it, and where the run stands."""
     views.answer(
         place.logs,
@@ -246,18 +292,8 @@ def _record(
     return state, place.standing(branch, state)
 
 
-def _ask(note: str) -> _Verdict:
-    typed = click.prompt(
-        "Type these characters to confirm, no to reject, or nothing to leave it open",
-        default="",
-        show_default=False,
-    ).strip()
-    if typed.lower() in ("no", "n", "reject"):
-        return _Verdict(None, True, note or click.prompt("Why", default="", show_default=False))
-    return _Verdict(typed or None, False, note)
-
-
 def _rerun(repo: Repo | None, logs: Logs, run_lock: Lock | None, step: str, note: str, who: str) -> int:
+    """Have a step and all later ones run again."""
     if repo is None or run_lock is None:
         raise Stop(exits.USAGE, "--rerun needs the repository of the run. Change into it and leave out --log")
     ctx = RunContext(repo, logs, run_lock, os.environ)

@@ -98,9 +98,7 @@ def of(branch: Branch, *policies: Policy) -> Coverage:
 
 def commits(branch: Branch) -> dict[str, str]:
     """Return the commit each run made last: after a rerun another one than you were asked about before."""
-    return {
-        item.run: item.event.commit for item in branch.events if isinstance(item.event, Consolidated)
-    }
+    return {item.run: item.event.commit for item in branch.events if isinstance(item.event, Consolidated)}
 
 
 def digest_of_closing(closing: GateClosed, lines: Mapping[int, bytes]) -> str:

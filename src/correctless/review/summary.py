@@ -76,7 +76,7 @@ def text(view: SummaryView, width: int = 80) -> str:
             section(title)
         for item in entries:
             put(f"{_line(item.decision.decision_id)} in {_line(item.decision.skill)}: {_state(item)}", 2, 4)
-            for label, value in _details(item):
+            for label, value in details(item):
                 put(f"{label + ':':<10} {value}", 4, 15)
     if parts.superseded:
         section("Superseded")
@@ -121,7 +121,7 @@ def markdown(view: SummaryView) -> str:
                 out.append(
                     f"- **{inert(decision.decision_id)}** in {inert(decision.skill)}: {inert(_state(item))}"
                 )
-                out += [f"  - {label}: {inert(value)}" for label, value in _details(item)]
+                out += [f"  - {label}: {inert(value)}" for label, value in details(item)]
             out.append("")
     if parts.superseded:
         out += ["## Superseded", ""]
@@ -251,7 +251,12 @@ def _state(item: Item) -> str:
     return "deferred" if item.decision.escalation_deferred else "recorded"
 
 
-def _details(item: Item) -> Iterator[tuple[str, str]]:
+def waiting(view: SummaryView) -> list[Item]:
+    """Return the entries that wait for you, damaged and unlisted ones first."""
+    return sorted(_Parts(view.items).waiting, key=_rank)
+
+
+def details(item: Item) -> Iterator[tuple[str, str]]:
     """Yield what you need to know of a deferred entry, label and one line each."""
     decision = item.decision
     claimed = decision.extra.get("claimed_id")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import select
 import sys
@@ -58,7 +59,7 @@ def _ask(questions: Sequence[Question], seconds: float, now: Callable[[], float]
             if text.strip():
                 _say(f"  {label + ':':<11}{text}")
         _say(_HOW)
-        typed = _line(until, now)
+        typed = read_line(until, now)
         if typed is None:
             _say(f"\n{_LATER}")
             return answers
@@ -68,8 +69,8 @@ def _ask(questions: Sequence[Question], seconds: float, now: Callable[[], float]
     return answers
 
 
-def _line(until: float, now: Callable[[], float]) -> str | None:
-    """Read one line of the terminal; None after the time limit or a hang-up."""
+def read_line(until: float = math.inf, now: Callable[[], float] = time.monotonic) -> str | None:
+    """Read one line of the terminal that is typed from now on; None after the time limit or a hang-up."""
     fd = sys.stdin.fileno()
     with suppress(termios.error):
         # What was typed before the question was shown answers nothing.

@@ -65,7 +65,7 @@ def demo(folder: str | None) -> int:
         return exits.PERSON
     try:
         with chdir(scratch.path):
-            answered = answer_here(repo, again=True)
+            answered = answer_here(repo, twice=True)
     except Stop as stop:
         click.echo(typable(stop.message), err=True)
         answered = stop.code

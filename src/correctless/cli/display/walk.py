@@ -1,0 +1,255 @@
+"""The walk through the decisions that wait: one page each, one answer each, nothing recorded before the end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from correctless.base.text import counted, duration, one_line, printable_lines
+from correctless.cli.display.ask import read_line
+from correctless.project.git import Repo
+from correctless.review import hunks
+from correctless.review.coverage import LEAST_DIGITS, names
+from correctless.review.hunks import FileChange
+from correctless.review.pages import Draft, DraftAnswer, Page, Repeat, Verb, Verdict
+
+_LINES = 24  # lines of patch on a page
+_FILES = 6  # that are named on a page
+_LONGEST = 2000  # characters of a note
+_BACK = ("b", "back")
+_SAID: dict[Verb, str] = {"accept": "accepted", "rerun": "run again", "reject": "rejected", "skip": "skipped"}
+_VERBS: dict[str, Verb] = {
+    **dict.fromkeys(("a", "accept"), "accept"),
+    **dict.fromkeys(("r", "rerun", "re-run"), "rerun"),
+    **dict.fromkeys(("j", "reject", "no"), "reject"),
+    **dict.fromkeys(("s", "skip"), "skip"),
+}
+_HELP = (
+    "a  accept the default that was applied",
+    "r  have the step run again, with a note that says what to do instead",
+    "j  reject, with a reason: the gate stays closed",
+    "s  skip it for now: the gate stays closed",
+    "d  show the whole diff of the files it is about",
+    "b  back to the decision before",
+    "q  quit: your answers are kept, and nothing is recorded",
+)
+
+
+class Screen:
+    """A terminal to write on and read lines from; `plain` for a screen reader: no colour, no columns, no drawn lines."""
+
+    def __init__(self, width: int, *, plain: bool) -> None:
+        self.plain = plain
+        self._console = Console(
+            file=sys.stdout, width=width, highlight=False, markup=False, emoji=False, no_color=plain or None
+        )
+
+    def line(self, text: str = "", style: str = "") -> None:
+        """Write one line."""
+        if self.plain:
+            self._console.print(Text(text), soft_wrap=True)
+            return
+        bare = text.lstrip(" ")
+        self._console.print(Padding(Text(bare, style=style), (0, 0, 0, len(text) - len(bare))))
+
+    def fields(self, rows: Iterable[tuple[str, str]]) -> None:
+        """Write labels and their texts."""
+        if self.plain:
+            for label, text in rows:
+                self.line(f"{label}: {text}")
+            return
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(min_width=9, style="dim")
+        grid.add_column(overflow="fold")
+        for label, text in rows:
+            grid.add_row(Text(f"  {label}"), Text(text))
+        self._console.print(grid)
+
+    def ask(self, question: str) -> str | None:
+        """Ask for a line; None when the terminal hung up or its user typed Ctrl-D."""
+        self.line(question, "bold")
+        return read_line()
+
+
+def answer(
+    pages: Sequence[Page],
+    draft: Draft,
+    digest: str,
+    screen: Screen,
+    repo: Repo | None,
+    *,
+    note: str = "",
+    twice: bool = False,
+) -> Verdict | Repeat | None:
+    """Take an answer to each page, then the one that counts for all; None where nothing is to be recorded.
+
+    `twice`: a wrong digest is asked for once more.
+    """
+    answers = {key: each for key, each in draft.load().items() if key in {page.key for page in pages}}
+    if answers:
+        screen.line(f"{len(answers)} of {len(pages)} you have answered before.")
+    number = next((n for n, page in enumerate(pages) if page.key not in answers), len(pages))
+    while True:
+        while number < len(pages):
+            moved = _page(pages, number, answers, screen, repo)
+            draft.save(answers)
+            if moved is None:
+                return None
+            number = max(number + moved, 0)
+        _show_answers(pages, answers, screen)
+        verdict = _conclude(pages, answers, digest, screen, note)
+        if twice and isinstance(verdict, Verdict) and verdict.confirm and not names(verdict.confirm, digest):
+            screen.line(f"'{one_line(verdict.confirm)}' is not their digest. Once more:")
+            verdict = _conclude(pages, answers, digest, screen, note)
+        if not isinstance(verdict, _Back):
+            return verdict
+        number -= 1
+
+
+class _Back:
+    """The wish to go back to the last page."""
+
+
+def _conclude(
+    pages: Sequence[Page], answers: Mapping[str, DraftAnswer], digest: str, screen: Screen, note: str
+) -> Verdict | Repeat | _Back | None:
+    said = [(page, answers[page.key]) for page in pages]
+    notes = "; ".join(f"{page.name}: {each.note}" for page, each in said if each.note)
+    repeated = [page for page, each in said if each.verb == "rerun"]
+    if repeated:
+        first = max(repeated, key=lambda page: len(page.again))
+        typed = _typed(f"Type yes to have {', '.join(first.again)} run again with your notes", screen)
+        return Repeat(first.step, notes) if typed == "yes" else _Back() if typed in _BACK else None
+    if any(each.verb == "reject" for _, each in said):
+        typed = _typed("Type yes to reject", screen)
+        return Verdict(None, True, notes) if typed == "yes" else _Back() if typed in _BACK else None
+    if any(each.verb == "skip" for _, each in said):
+        return None
+    screen.line()
+    screen.line(f"Their digest is {digest[:LEAST_DIGITS]}...", "bold")
+    typed = _typed("Type these characters to confirm, no to reject", screen)
+    if typed in ("no", "n", "reject"):
+        return Verdict(None, True, note or one_line(screen.ask("Why?") or "", _LONGEST))
+    return _Back() if typed in _BACK else Verdict(typed, False, note) if typed else None
+
+
+def _typed(question: str, screen: Screen) -> str:
+    return (screen.ask(f"{question}, b to go back, or nothing to leave it open") or "").strip().lower()
+
+
+def _page(
+    pages: Sequence[Page],
+    number: int,
+    answers: dict[str, DraftAnswer],
+    screen: Screen,
+    repo: Repo | None,
+) -> int | None:
+    """Show a page and take its answer; return by how many pages to go on, None where you quit."""
+    page = pages[number]
+    _show(page, number + 1, len(pages), answers.get(page.key), screen, repo)
+    while True:
+        typed = screen.ask(_question(page))
+        word = (typed or "").strip().lower()
+        if typed is None or word in ("q", "quit"):
+            return None
+        if word in _BACK:
+            return -1
+        if word in ("d", "diff"):
+            _diff(page, page.files, sys.maxsize, screen, repo)
+        elif (said := _answer(word, page, screen)) is not None:
+            answers[page.key] = said
+            return 1
+
+
+def _question(page: Page) -> str:
+    again = "r run again, " if page.again else ""
+    return f"a accept, {again}j reject, s skip, d diff, b back, q quit, ? help"
+
+
+def _answer(word: str, page: Page, screen: Screen) -> DraftAnswer | None:
+    """Return the answer in what was typed; None to ask once more."""
+    verb = _VERBS.get(word)
+    if verb == "rerun" and not page.again:
+        screen.line("its step cannot run again from here: reject it, or start a new run on top", "yellow")
+        return None
+    if verb is None:
+        if word not in ("", "?", "help"):
+            screen.line(f"'{one_line(word, 40)}' is none of the answers", "yellow")
+        for each in _HELP:
+            screen.line(f"  {each}")
+        return None
+    note = ""
+    if verb in ("rerun", "reject"):
+        what = "What should it do instead?" if verb == "rerun" else "Why?"
+        note = one_line(screen.ask(f"{what} One line; nothing to go back to the question.") or "", _LONGEST)
+        if not note:
+            return None
+    return DraftAnswer(verb, note)
+
+
+def _show(
+    page: Page, number: int, count: int, before: DraftAnswer | None, screen: Screen, repo: Repo | None
+) -> None:
+    screen.line()
+    screen.line(f"{number} of {count}: {page.name}", "bold cyan")
+    rows = list(page.details)
+    if page.files:
+        rows.append(("changed", _named(page)))
+    if page.again:
+        took = f" (they took {duration(page.seconds)} and ${page.usd:,.2f})"
+        rows.append(("a re-run", f"repeats {', '.join(page.again)}{took}"))
+    if before is not None:
+        rows.append(("you said", " ".join(filter(None, (_SAID[before.verb], before.note)))))
+    screen.fields(rows)
+    _diff(page, page.files, _LINES, screen, repo)
+
+
+def _named(page: Page) -> str:
+    named = [f"{one_line(each.path)} ({_counts(each)})" for each in page.files[:_FILES]]
+    more = len(page.files) - len(named) + page.others
+    return ", ".join(named) + (f" and {counted(more, 'further file')} of {page.step}" if more else "")
+
+
+def _counts(change: FileChange) -> str:
+    return "binary" if change.added is None else f"+{change.added} -{change.removed}"
+
+
+def _diff(page: Page, files: Sequence[FileChange], most: int, screen: Screen, repo: Repo | None) -> None:
+    """Write the patches of these files, at most `most` lines in all."""
+    left = most
+    for each in files if repo is not None and page.at is not None else ():
+        if left <= 0:
+            screen.line(f"  ... more in {one_line(each.path)}: d shows it", "dim")
+            return
+        screen.line()
+        screen.line(f"  {one_line(each.path)}", "bold")
+        if not each.readable:
+            screen.line(f"  too long to be shown here, or binary: {_counts(each)}", "dim")
+            continue
+        assert repo is not None
+        assert page.at is not None
+        lines = hunks.patch(repo, page.at, each.path)
+        for line in islice(lines, left):
+            screen.line(f"  {printable_lines(line)}", _STYLES.get(line[:1], ""))
+        if len(lines) > left:
+            screen.line(f"  ... {len(lines) - left} more lines: d shows them", "dim")
+        left -= len(lines)
+
+
+_STYLES = {"+": "green", "-": "red", "@": "dim"}
+
+
+def _show_answers(pages: Sequence[Page], answers: Mapping[str, DraftAnswer], screen: Screen) -> None:
+    """Write what you answered, a line for each decision."""
+    screen.line()
+    screen.line("Your answers", "bold")
+    for page in pages:
+        answer = answers[page.key]
+        note = f": {answer.note}" if answer.note else ""
+        screen.line(f"  {_SAID[answer.verb]:<9} {page.name}{note}")

@@ -1,0 +1,147 @@
+"""What you read before you answer: one page for each decision that waits, and your answers until they are recorded."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from correctless.base import below
+from correctless.base.files import replace_file
+from correctless.ledger import heads
+from correctless.ledger.chain import digest as sha256
+from correctless.project.git import Repo
+from correctless.project.paths import Logs
+from correctless.review import hunks, open_set, summary
+from correctless.review.gate import GateState
+from correctless.review.hunks import FileChange, StepCommits
+from correctless.runlog.branch import Branch
+from correctless.runlog.fold import checked_state
+
+Verb = Literal["accept", "rerun", "reject", "skip"]
+_LONGEST = 1 << 20  # bytes of a file of answers
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One decision that waits for you.
+
+    `details` are labels with one line of text each, which a model may have written. `again` are the steps that a rerun
+    repeats, with what they took: none where the step cannot run again.
+    """
+
+    key: str  # the SHA-256 of its line in the log
+    step: str
+    name: str
+    details: tuple[tuple[str, str], ...]
+    at: StepCommits | None
+    files: tuple[FileChange, ...]  # those that the decision is about
+    others: int  # further files that the step changed
+    again: tuple[str, ...]
+    seconds: float
+    usd: float
+
+
+@dataclass(frozen=True, slots=True)
+class DraftAnswer:
+    """Your answer to one page, before any is recorded."""
+
+    verb: Verb
+    note: str = ""
+
+
+def of(branch: Branch, state: GateState, logs: Logs, repo: Repo | None, *, here: bool = True) -> list[Page]:
+    """Return a page for each decision of the open set, damaged and unlisted ones first.
+
+    `here`: steps can run again, because the run is in this clone.
+    """
+    run = checked_state(logs.run, branch.events)
+    finished = {item.step for item in run.finished}
+    names = [each.name for each in run.plan.steps] if run.plan is not None else []
+    lines = {(each.branch, each.seq): each for each in state.waiting}
+    found: dict[tuple[object, ...], tuple[StepCommits | None, tuple[FileChange, ...]]] = {}
+    pages = []
+    for item in summary.waiting(open_set.view_of(branch, state, logs)):
+        decision, line = item.decision, lines[item.branch, item.seq].line
+        attempt = (decision.run, decision.step, decision.attempt)
+        if attempt not in found:
+            at = hunks.commits_of(branch, *attempt) if not item.branch else None
+            found[attempt] = (at, hunks.changes(repo, at) if at is not None and repo is not None else ())
+        at, every = found[attempt]
+        details = tuple(summary.details(item))
+        files = hunks.about(every, (text for _, text in details))
+        own = here and not item.branch and decision.run == run.run and run.unfinished and not run.pushed
+        step = decision.step or ""
+        again = tuple(names[names.index(step) :]) if own and step in finished and step in names else ()
+        spent = [each for each in run.spent if each.step in again]
+        pages.append(
+            Page(
+                sha256(line),
+                step,
+                f"{decision.skill} {decision.decision_id}",
+                details,
+                at,
+                files,
+                len(every) - len(files),
+                again,
+                sum(each.seconds for each in spent),
+                sum(each.cost_usd for each in spent),
+            )
+        )
+    return pages
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Your answer to all of the open set: the digest you typed, or a rejection; with neither it is to be asked for."""
+
+    confirm: str | None
+    reject: bool
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """Your answer that a step and all later ones run again."""
+
+    step: str
+    note: str
+
+
+class Draft:
+    """Your answers to one closing of the gate, kept where no agent writes; nothing counts before you confirm."""
+
+    def __init__(self, workspace: str, digest: str, env: Mapping[str, str]) -> None:
+        folder = heads.chosen(heads.folders(workspace, env))
+        # By the digest: what you said about one open set says nothing about another.
+        self._path = os.path.join(folder, f"answers-{digest[:32]}.json") if folder is not None else None
+
+    def load(self) -> dict[str, DraftAnswer]:
+        """Return your answers by the key of their page, without those you skipped; none where they can't be read."""
+        if self._path is None:
+            return {}
+        with suppress(OSError, ValueError, TypeError):
+            values = json.loads(below.read(self._path, _LONGEST))
+            return {
+                key: DraftAnswer(verb, note)
+                for key, (verb, note) in values.items()
+                if verb in get_args(Verb) and verb != "skip" and isinstance(note, str)
+            }
+        return {}
+
+    def save(self, answers: Mapping[str, DraftAnswer]) -> None:
+        """Keep your answers; without a folder for them nothing is kept."""
+        if self._path is not None:
+            values = {key: [each.verb, each.note] for key, each in answers.items()}
+            with suppress(OSError):
+                os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
+                replace_file(self._path, json.dumps(values).encode(), mode=0o600)
+
+    def remove(self) -> None:
+        """Forget your answers, once they are recorded."""
+        if self._path is not None:
+            with suppress(OSError):
+                os.unlink(self._path)
