@@ -296,3 +296,18 @@ def test_inside_a_tool_call_nobody_is_asked_whatever_terminal_it_has(make: Calla
     with terminal(sessions, LEFT, DONE, words=("resume",)) as child:
         assert ended(child) == exits.PERSON
     assert [event.by for event in sessions.of(Answered)] == [""]
+
+
+def test_a_later_step_is_told_what_you_decided_in_an_earlier_one(make: Callable[..., Sessions]) -> None:
+    sessions = make(pipelines={"default": {"steps": [{"skill": "judge"}, {"skill": "forked"}]}})
+    with terminal(sessions, LEFT, DONE) as child:
+        child.expect("judge needs a decision from you")
+        child.expect(PROMPT)
+        child.sendline("call R-004 unmet")
+        child.expect("forked: done")
+        ended(child)
+    first, *_, later = [
+        each["prompt"] for each in sessions.notes if isinstance(each, dict) and "prompt" in each
+    ]
+    assert "What a person decided" not in first
+    assert '- judge AD-003, where "keep the verdict" was applied: "call R-004 unmet"' in later

@@ -45,10 +45,12 @@ def test_a_run_waits_at_the_gate_and_ends_once_a_person_confirmed(project: Proje
 
     code, shown = project.review(answer="{digest}")
     assert code == exits.OK, shown
-    assert "needs confirmation" in shown
+    assert "2 decisions need your confirmation" in shown
     again = project.cauto("resume")
     assert again.returncode == exits.OK, again.stderr
     assert "complete" in again.stderr
+    assert len(again.stdout.splitlines()) == 1
+    assert again.stdout.startswith("4 decisions in 4 steps, 2 confirmed; ")
     assert project.state().phase == "complete"
     assert project.ran() == ["ctdd#1", "simplify#1", "cverify#1", "cdocs#1"]
     body = Path(project.logs.folder(project.state().run), "pull-request.md").read_text()
@@ -417,7 +419,7 @@ def test_a_branch_that_moved_after_the_gate_is_not_published(project: Project) -
     project.git(project.top, "commit", "-q", "--allow-empty", "-m", "slipped in")
     done = project.cauto("resume")
     assert done.returncode == exits.PERSON
-    assert "is not at the commit the run made" in done.stderr
+    assert "the other commits are neither checked nor confirmed" in done.stderr
 
 
 @pytest.mark.parametrize("log", ["decisions", "run"])

@@ -148,6 +148,17 @@ def markdown(view: SummaryView) -> str:
     return "\n".join([*out, inert(_last(parts))]) + "\n"
 
 
+def brief(view: SummaryView) -> str:
+    """Return the summary in one line."""
+    sums = counts(view)
+    open_ones = f", {sums['open']} need your confirmation" if sums["open"] else ""
+    cost = f"{'~' * sums['estimated']}${sums['cost_usd']:,.2f}"
+    return (
+        f"{counted(sums['decisions'], 'decision')} in {counted(len({s.step for s in view.steps}), 'step')}, "
+        f"{sums['confirmed']} confirmed{open_ones}; {duration(sums['seconds'])}, {sums['tokens']:,} tokens, {cost}"
+    )
+
+
 def counts(view: SummaryView) -> dict[str, Any]:
     """Return the summary in numbers; live entries only, except `superseded`."""
     parts = _Parts(view.items)

@@ -56,7 +56,7 @@ class Screen:
             self._console.print(Text(text), soft_wrap=True)
             return
         bare = text.lstrip(" ")
-        self._console.print(Padding(Text(bare, style=style), (0, 0, 0, len(text) - len(bare))))
+        self._console.print(Padding(Text(bare, style=style), (0, 0, 0, len(text) - len(bare)), expand=False))
 
     def fields(self, rows: Iterable[tuple[str, str]]) -> None:
         """Write labels and their texts."""

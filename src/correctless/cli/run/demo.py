@@ -49,7 +49,7 @@ def demo(folder: str | None) -> int:
         ctx = RunContext(repo, ready.logs, run_lock, os.environ, activity=progress.activity)
         start.begin(ready, ctx, approved, progress.event)
         try:
-            drive(ctx, show=not person.has_terminal())  # review shows it before the question
+            drive(ctx, show="" if person.has_terminal() else "summary")  # review shows it before the question
         except Stop as stop:
             if stop.code != exits.PERSON:
                 raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Literal
 
 import click
 
@@ -27,12 +28,12 @@ def drive(
     ctx: RunContext,
     watcher: Watcher | None = None,
     *,
-    show: bool = True,
+    show: Literal["summary", "brief", ""] = "summary",
     usd: float | None = None,
     minutes: float | None = None,
     park: str | None = None,
 ) -> int:
-    """Drive a run on, show its summary, and return the exit code.
+    """Drive a run on, show its summary or one line of it, and return the exit code.
 
     `usd` and `minutes` are new totals; `park` is the remote it was brought from. Raises: Stop with the run's own code.
     """
@@ -44,7 +45,9 @@ def drive(
     except KeyboardInterrupt:
         raise Stop(exits.INTERRUPTED, typable(watch.INTERRUPTED, ctx.repo.top)) from None
     if show:
-        watch.out(summary.text(views.view(ctx.logs), width=width()).removesuffix("\n"))
+        view = views.view(ctx.logs)
+        text = summary.text(view, width=width()) if show == "summary" else summary.brief(view)
+        watch.out(text.removesuffix("\n"))
     if state.stopped is not None:
         elsewhere = f". In any clone: {standing.next_command(state, ctx.parked)}" if ctx.parked else ""
         raise Stop(state.stopped.code, typable(state.stopped.reason + elsewhere, ctx.repo.top))

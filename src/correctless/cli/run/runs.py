@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -121,7 +121,7 @@ def run(
                         typable("watch it with: correctless cauto status --follow", repo.top), err=True
                     )
                     return exits.OK
-                return drive(ctx, watcher, show=not as_json)
+                return drive(ctx, watcher, show="" if as_json else "summary")
 
 
 def _rehearse(request: start.Request, *, as_json: bool) -> int:
@@ -211,6 +211,7 @@ def _detach(repo: Repo, logs: Logs, run_id: str, run_lock: Lock) -> None:
 @click.option("--lock-fd", type=click.IntRange(0, 1 << 20), hidden=True)
 @click.option("--max-usd", "usd", type=SOME, help="Raise the run's budget to this total.")
 @click.option("--max-minutes", "minutes", type=SOME, help="Raise the run's time to this total.")
+@click.option("--summary", is_flag=True, help="Show the whole summary at the end, not one line of it.")
 @parked.from_options
 @watch_options
 def resume(
@@ -220,6 +221,7 @@ def resume(
     remote: str | None,
     run_id: str | None,
     take_over: bool,
+    summary: bool,
     plain: bool,
     as_json: bool,
 ) -> int:
@@ -236,7 +238,8 @@ def resume(
     if usd is not None or minutes is not None or take_over:
         person.refuse_agents(os.environ)
     with watch.reporting(watch.choose(plain=plain, as_json=as_json, env=os.environ)) as watcher:
-        continue_run = partial(drive, watcher=watcher, show=not as_json, usd=usd, minutes=minutes)
+        show: Literal["summary", "brief", ""] = "" if as_json else "summary" if summary else "brief"
+        continue_run = partial(drive, watcher=watcher, show=show, usd=usd, minutes=minutes)
         if remote is not None and run_id is not None:
             return _resume_from(watcher, continue_run, remote, run_id, take_over=take_over)
         return _resume(watcher, continue_run, lock_fd, show=not as_json)

@@ -16,7 +16,7 @@ from correctless.dispatch.core.decisions_log import ANSWER, is_answer
 from correctless.review import gate, open_set
 from correctless.runlog import branch as record
 from correctless.runlog.branch import Branch, RecordedDecision
-from correctless.runlog.events import Answered, Asking
+from correctless.runlog.events import Answered, Asking, discarded
 from correctless.runlog.state import State
 
 
@@ -27,6 +27,7 @@ class ChangedDefault:
     decision_id: str
     applied: str
     answer: str
+    step: str = ""  # the step that took it, for later ones
 
 
 def ask(ctx: RunContext, state: State) -> Asking:
@@ -99,6 +100,22 @@ def answers(ctx: RunContext, state: State) -> tuple[ChangedDefault, ...]:
         ChangedDefault(entries[seq].decision_id, entries[seq].default_applied, theirs[seq].default_applied)
         for seq in state.asking.entries
         if seq in theirs
+    )
+
+
+def decided(ctx: RunContext, run: str) -> tuple[ChangedDefault, ...]:
+    """Return the defaults you changed in a run, of the attempts that count: later steps are told."""
+    every = ctx.decisions.all()
+    yours = [each for each in every if each.run == run and is_answer(each)]
+    gone = discarded(record.load(ctx.logs).events) if yours else frozenset()
+    return tuple(
+        ChangedDefault(
+            each.decision_id, every[seq - 1].default_applied, each.default_applied, each.step or ""
+        )
+        for each in yours
+        if (each.run, each.step, each.attempt) not in gone
+        and isinstance(seq := each.extra.get("answers"), int)
+        and 0 < seq <= len(every)
     )
 
 

@@ -86,6 +86,7 @@ class Runner:
                 nonce=self._nonce,
                 recorder=recorder,
                 retry_note=state.retry_note,
+                decided=ask.decided(ctx, state.run),
             )
 
         self._prepare_sandbox(state)

@@ -21,8 +21,12 @@ def write(
     nonce: str,
     recorder: bool = False,
     retry_note: str = "",
+    decided: Sequence[ChangedDefault] = (),
 ) -> str:
-    """Return the prompt of one attempt; `recorder`: the agent has the tools of `agents.recorder`. Paths are absolute."""
+    """Return the prompt of one attempt. Paths are absolute.
+
+    `recorder`: the agent has the tools of `agents.recorder`. `decided` are the defaults of earlier steps that you changed.
+    """
     parts = [
         "mode: autonomous",
         f"You carry out one step of an unattended run: {step.name} on branch {plan.branch}.",
@@ -44,6 +48,16 @@ def write(
             "## What happened before",
             "An earlier attempt of this step was reverted; its changes are not in the tree. The reason, as data:",
             *(f"> {line}" for line in retry_note.splitlines()),
+        ]
+    if decided:
+        parts += [
+            "",
+            "## What a person decided in this run",
+            "In place of defaults that earlier steps applied. Work by these decisions; they are recorded already:",
+            *(
+                f"- {each.step} {each.decision_id}, where {json.dumps(each.applied)} was applied: {json.dumps(each.answer)}"
+                for each in decided
+            ),
         ]
     parts += ["", *_rules(contract), "", *_recording(contract, nonce, recorder)]
     return "\n".join(parts) + "\n"
