@@ -105,6 +105,18 @@ class SkillText:
         """The lines of the body, each with its number and its kind."""
         return markdown.scan(self.body, self.body_line)
 
+    def in_code(self, at: int) -> bool:
+        """Return whether a character of the body is in a block of code or in a comment."""
+        # Fences decide for a line at the margin, and for most files they are enough.
+        if self._fenced is None or self.body[self.body.rfind("\n", 0, at) + 1] in " \t":
+            line = self.lines[markdown.count_ends(self.body, at)]
+            return line.kind in (markdown.CODE, markdown.COMMENT)
+        return any(start <= at < end for start, end in self._fenced)
+
+    @cached_property
+    def _fenced(self) -> list[tuple[int, int]] | None:
+        return markdown.fenced_spans(self.body)
+
     @cached_property
     def lowered(self) -> str:
         """The body in lower case, for a quick search."""

@@ -278,6 +278,16 @@ def test_what_is_told_by_the_first_characters_of_a_line_is_what_its_block_says(t
     assert (opened is None) == (slow.fence is None)
 
 
+@given(st.lists(st.sampled_from([*BLOCKS, "\n```\n", "\n~~~~ x\n", "\n\n"]), max_size=40).map("".join))
+@settings(max_examples=examples(2000), deadline=None)
+def test_a_character_is_in_code_where_its_line_is(text: str) -> None:
+    skill = read(f"---\nname: x\n---\n{text}".encode(), "f")
+    starts = markdown.line_starts(skill.body)
+    for line, start in zip(skill.lines, starts, strict=False):
+        for at in {start, start + len(line.text) - 1} if line.text else ():
+            assert skill.in_code(at) == (line.kind in (markdown.CODE, markdown.COMMENT)), line
+
+
 @given(st.lists(st.sampled_from(["`", "``", "```", "a", "b c", " "]), max_size=30).map("".join))
 @settings(max_examples=examples(400), deadline=None)
 def test_code_in_a_line_is_where_commonmark_has_it(text: str) -> None:
