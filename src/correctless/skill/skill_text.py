@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from functools import cached_property
 
 from correctless.base.lazy_re import lazily
@@ -105,17 +106,19 @@ class SkillText:
         """The lines of the body, each with its number and its kind."""
         return markdown.scan(self.body, self.body_line)
 
-    def in_code(self, at: int) -> bool:
-        """Return whether a character of the body is in a block of code or in a comment."""
+    def is_code(self, row: int, start: int) -> bool:
+        """Return whether a line of the body is in a block of code or in a comment.
+
+        `row`: its number in the body, from 0; `start`: the offset of its first character, which must exist.
+        """
         # Fences decide for a line at the margin, and for most files they are enough.
-        if self._fenced is None or self.body[self.body.rfind("\n", 0, at) + 1] in " \t":
-            line = self.lines[markdown.count_ends(self.body, at)]
-            return line.kind in (markdown.CODE, markdown.COMMENT)
-        return any(start <= at < end for start, end in self._fenced)
+        if self._edges is None or self.body[start] in " \t":
+            return self.lines[row].kind in (markdown.CODE, markdown.COMMENT)
+        return bisect_right(self._edges, start) % 2 == 1
 
     @cached_property
-    def _fenced(self) -> list[tuple[int, int]] | None:
-        return markdown.fenced_spans(self.body)
+    def _edges(self) -> list[int] | None:
+        return markdown.fence_edges(self.body)
 
     @cached_property
     def lowered(self) -> str:

@@ -280,12 +280,12 @@ def test_what_is_told_by_the_first_characters_of_a_line_is_what_its_block_says(t
 
 @given(st.lists(st.sampled_from([*BLOCKS, "\n```\n", "\n~~~~ x\n", "\n\n"]), max_size=40).map("".join))
 @settings(max_examples=examples(2000), deadline=None)
-def test_a_character_is_in_code_where_its_line_is(text: str) -> None:
+def test_a_line_is_code_where_a_scan_says_so(text: str) -> None:
     skill = read(f"---\nname: x\n---\n{text}".encode(), "f")
     starts = markdown.line_starts(skill.body)
-    for line, start in zip(skill.lines, starts, strict=False):
-        for at in {start, start + len(line.text) - 1} if line.text else ():
-            assert skill.in_code(at) == (line.kind in (markdown.CODE, markdown.COMMENT)), line
+    for row, (line, start) in enumerate(zip(skill.lines, starts, strict=False)):
+        if line.text:
+            assert skill.is_code(row, start) == (line.kind in (markdown.CODE, markdown.COMMENT)), line
 
 
 @given(st.lists(st.sampled_from(["`", "``", "```", "a", "b c", " "]), max_size=30).map("".join))

@@ -221,9 +221,11 @@ def run(subject: Subject, rules: Iterable[Rule], path: str = "") -> list[Finding
     """Return the findings of these rules, all of which read this kind of file, in the order of the text."""
     findings = {
         # Not `_replace`, which takes three times as long: a file has many.
-        Finding(path, line, column, rule.ID, message, severity or rule.SEVERITY, *others)
+        Finding(
+            path, each.line, each.column, rule.ID, each.message, each.severity or rule.SEVERITY, *each[6:]
+        )
         for rule in rules
-        for _, line, column, _, message, severity, *others in rule.check(subject)
+        for each in rule.check(subject)
     }
     return sorted(findings, key=_order) if len(findings) > 1 else list(findings)
 

@@ -31,6 +31,7 @@ Source: the tree itself; no host reports it.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 
 from correctless.lint.subject.subject import SKILL, Skill
@@ -58,12 +59,15 @@ def check(skill: Skill) -> Iterator[Finding]:
     missing = [(match, target) for match, target in targets if target]
     if not missing:  # nearly every link is valid: code is only looked for when one is not
         return
-    places = LineOffsets(body)
+    places, last = LineOffsets(body), 0
     for match, target in missing:
         row, column = places.place(match.start())
-        line = skill.md.body_line + row - 1
-        text = skill.text_of(line)
-        if any(first < column <= end for first, end in code_spans(text)) or skill.md.in_code(match.start()):
+        if row != last:
+            last, line = row, skill.md.body_line + row - 1
+            text = skill.text_of(line)
+            is_code, spans = skill.md.is_code(row - 1, match.start() - column + 1), code_spans(text)
+        before = bisect_right(spans, (column - 1, len(text)))  # the spans of code that begin before it
+        if is_code or (before and spans[before - 1][1] >= column):
             continue
         start, end = (column + at - match.start() for at in match.span("target"))
         message = f"'{target[:80]}' does not exist. correct the path, or add the file"
