@@ -50,7 +50,7 @@ class Linter:
 
 
 def ours(root: str) -> Linter:
-    """This checkout's own, by the interpreter that runs this."""
+    """This checkout's own, by the interpreter that runs this, with the flags of the door."""
     from correctless.lint.rules import RULES
 
     def told(text: str) -> Counts:
@@ -62,7 +62,7 @@ def ours(root: str) -> Linter:
         )
 
     program = os.path.join(root, "src", "correctless", "__main__.py")
-    return Linter("correctless", (sys.executable, "-I", program, "lint"), (), told, keeps=True)
+    return Linter("correctless", (sys.executable, "-IS", program, "lint"), (), told, keeps=True)
 
 
 def peer(name: str, folder: str | None, scratch: str) -> Linter:

@@ -321,5 +321,7 @@ door_exec() {
   # So that a message can name a command that works where it is read.
   CORRECTLESS_DOOR=$door_scripts/correctless
   export CORRECTLESS_DOOR
-  exec "$door_python" -I "$door_package/__main__.py" "$@"
+  # The linter seldom needs an installed package, and looks for their folders then: -S.
+  if [ "${1:-}" = lint ]; then door_flags=-IS; else door_flags=-I; fi
+  exec "$door_python" "$door_flags" "$door_package/__main__.py" "$@"
 }

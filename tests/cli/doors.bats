@@ -80,6 +80,8 @@ bats_require_minimum_version 1.5.0
   stamped_environment "$copy/.venv"
   door 'two words' '' '*' $'new\nline'
   [ "$output" = "$(printf '%s\n' stand-in -I "$copy/src/correctless/__main__.py" 'two words' '' '*' new line)" ]
+  door lint skills
+  [ "${lines[1]} ${lines[3]} ${lines[4]}" = "-IS lint skills" ]
   door_name=cauto door run --now
   [ "${lines[3]} ${lines[4]} ${lines[5]}" = "cauto run --now" ]
   door_name=autonomous-decision-writer.sh door --log x

@@ -600,7 +600,7 @@ def test_what_changed_a_moment_ago_is_not_stored_by_its_stat() -> None:
     store = kept.Cache(None)
     for age, count in ((10**9, 0), (3 * 10**9, 1)):
         stat = (1, 2, now - age, now - age)
-        store.put_listings({stat: ((), (), False, (), False)}, now)
+        store.put_listings({stat: ((), (), (), False, (), False)}, now)
         store.put_names({"/SKILL.md": (stat, "name")}, now)
         assert (len(store.listings), len(store.skill_names)) == (count, count)
 

@@ -145,6 +145,31 @@ def test_a_lint_of_one_file_imports_what_it_needs_and_nothing_else(words: list[s
     } & seen == set()
 
 
+@pytest.mark.parametrize(("value", "needs_yaml"), [("plain", False), ("{a: [b, c]}", True)])
+def test_a_lint_looks_for_installed_packages_only_when_it_needs_one(
+    value: str, needs_yaml: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "SKILL.md").write_text(f"---\nname: a\nmetadata: {value}\ndescription: d\n---\n# A\n")
+
+    def lint(*flags: str) -> subprocess.CompletedProcess[str]:
+        words = [
+            sys.executable,
+            *flags,
+            str(PACKAGE / "__main__.py"),
+            "lint",
+            "--no-cache",
+            "--pedantic",
+            str(tmp_path),
+        ]
+        return subprocess.run(words, capture_output=True, text=True, check=False, cwd=tmp_path)
+
+    usual, bare = lint("-I"), lint("-IS", "-X", "importtime")
+    assert usual.stdout == bare.stdout
+    assert usual.returncode == bare.returncode
+    imported = {line.rpartition("|")[2].strip() for line in bare.stderr.splitlines()}
+    assert {"site", "yaml"} & imported == ({"site", "yaml"} if needs_yaml else set())
+
+
 def test_a_lazy_pattern_is_compiled_once_and_does_what_re_does() -> None:
     lazy = lazily(r"(?P<a>x+)|y", re.IGNORECASE)
     assert "search" not in vars(lazy)

@@ -216,12 +216,19 @@ def test_a_server_that_we_call_wrong_is_not_loaded(
     assert (not rules(top)) == ("two" not in text and servers != set())
 
 
-@pytest.mark.parametrize("quoted", [True, False])
-def test_a_path_with_a_space_needs_quotes(quoted: bool, tmp_path: Path, version: str) -> None:
-    path = "$CLAUDE_PROJECT_DIR/ran.sh"
-    command = f'sh "{path}"' if quoted else f"sh {path}"
+@pytest.mark.parametrize(
+    ("command", "runs"),
+    [
+        ('sh "${CLAUDE_PROJECT_DIR}/ran.sh"', True),
+        ("sh $CLAUDE_PROJECT_DIR/ran.sh", False),
+        ('X=${CLAUDE_PROJECT_DIR}/ran.sh; sh "$X"', True),
+        ('case $CLAUDE_PROJECT_DIR in *) echo "$(sh "${CLAUDE_PROJECT_DIR}/ran.sh")" ;; esac', True),
+        ('echo "$(sh ${CLAUDE_PROJECT_DIR}/ran.sh)"', False),
+    ],
+)
+def test_a_path_with_a_space_needs_quotes(command: str, runs: bool, tmp_path: Path, version: str) -> None:
     hooks = {"hooks": {"UserPromptSubmit": [{"hooks": [{"type": "command", "command": command}]}]}}
     files = {"ran.sh": "touch RAN\n", ".claude/settings.json": json.dumps(hooks)}
     top = project(tmp_path / "a project", files)
     session(top, version)
-    assert (top / "RAN").exists() == quoted == ("hook-unquoted-path" not in rules(top))
+    assert (top / "RAN").exists() == runs == ("hook-unquoted-path" not in rules(top))

@@ -223,9 +223,7 @@ def _write_baseline(file: str, report: LintReport) -> int:
 
 def _show(report: LintReport, form: str) -> None:
     if form == "text":
-        for each in report.findings:
-            _print(with_source(each))
-        _print(_summary(report))
+        _print("\n".join([*map(with_source, report.findings), _summary(report)]))
         return
     if form == "github":
         from correctless.syntax.finding import as_github

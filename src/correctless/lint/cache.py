@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     Result = tuple[Any, ...]
     # Absolute path of a SKILL.md -> its stat, and the name that it states, None without one
     SkillNames = dict[str, tuple["Stat", str | None]]
-    # Names in a folder: folders to walk, files that may be linted, whether one of them is a link, other links, and
-    # whether it is a project.
-    Listing = tuple[tuple[str, ...], tuple[str, ...], bool, tuple[str, ...], bool]
+    # Names in a folder: folders to walk, files that are linted by their names, other files of Markdown, whether one of the
+    # files is a link, other links, and whether it is a project.
+    Listing = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], bool, tuple[str, ...], bool]
     Listings = dict[
         tuple[int, int, int, int], Listing
     ]  # device, inode, mtime, ctime of a folder -> its names
@@ -83,7 +83,7 @@ class Cache:
         if not isinstance(stored, tuple) or len(stored) != 4:
             stored = {}, {}, {}, {}
         by_stat, results, names, listings = stored
-        self._by_stat: dict[str, tuple[Stat, bytes]] = by_stat
+        self._by_stat: dict[str, tuple[Stat, bytes, bytes]] = by_stat
         self._results: dict[bytes, Result] = results
         self.skill_names: SkillNames = names
         self.listings: Listings = listings
@@ -96,11 +96,11 @@ class Cache:
         return not self._results
 
     def by_stat(self, path: str, stat: Stat, settings: bytes) -> Result | None:
-        """Return the result of a file whose stat is unchanged."""
+        """Return the result of a file whose stat is unchanged, under the digest of the settings."""
         known = self._by_stat.get(path)
-        if known is None or known[0] != stat or not known[1].startswith(settings):
+        if known is None or known[0] != stat or known[1] != settings:
             return None
-        return self.by_content(known[1])
+        return self.by_content(known[2])
 
     def by_content(self, key: bytes) -> Result | None:
         """Return the result stored under the digest of its inputs, if any."""
@@ -109,8 +109,8 @@ class Cache:
             self._used.add(key)
         return result
 
-    def put(self, path: str, stat: Stat, key: bytes, result: Result, now_ns: int) -> None:
-        """Store the result of a file under the digest of its inputs, and that digest under its stat.
+    def put(self, path: str, stat: Stat, settings: bytes, key: bytes, result: Result, now_ns: int) -> None:
+        """Store the result of a file under the digest of its inputs, and that digest under its stat and settings.
 
         `now_ns`: the time in nanoseconds; a file younger than a tick is not stored by its stat.
         """
@@ -118,9 +118,8 @@ class Cache:
         self._results[key] = result
         self._used.add(key)
         if _settled(stat, now_ns):
-            known = self._by_stat.get(path)
-            self._changed = self._changed or known != (stat, key)
-            self._by_stat[path] = (stat, key)
+            self._changed = self._changed or self._by_stat.get(path) != (stat, settings, key)
+            self._by_stat[path] = (stat, settings, key)
 
     def put_names(self, names: SkillNames, now_ns: int) -> None:
         """Store the names that files state, by the stat of each."""
@@ -143,7 +142,7 @@ class Cache:
         if len(self._results) > _MAX_RESULTS:
             self._results = {key: self._results[key] for key in self._used}
         if len(self._by_stat) > _MAX_RESULTS:
-            self._by_stat = {path: entry for path, entry in self._by_stat.items() if entry[1] in self._used}
+            self._by_stat = {path: entry for path, entry in self._by_stat.items() if entry[2] in self._used}
         for each in (self.skill_names, self.listings):
             if len(each) > _MAX_RESULTS:
                 each.clear()

@@ -58,7 +58,9 @@ def check(
         suppressed = tuple((each.rule, each.until, each.finding) for each in read)
     if not settings.pedantic and not suppressed:
         findings = [each for each in findings if each.severity != "info"]
-    sourced = tuple([Finding(*each[:-1], subject.text_of(each.line)[:_MAX_SOURCE]) for each in findings])
+    sourced = tuple(
+        [Finding(*each[:-1], (each.source or subject.text_of(each.line))[:_MAX_SOURCE]) for each in findings]
+    )
     return CheckedFile(sourced, suppressed, tuple(facts.lookups.items()))
 
 

@@ -168,13 +168,14 @@ class _Walk:
         while waiting:
             folder, name, parent, within = waiting.pop()
             try:
-                folders, files, linked, links, project = self._list(folder)
+                folders, named, pages, linked, links, project = self._list(folder)
             except OSError as error:
                 self.unlisted.append((folder, error.strerror or "it can't be listed"))
                 continue
             below = "" if folder == "." else f"{folder.rstrip('/')}/"
             if project:
                 self.projects.append(folder)
+            self.linked = self.linked or linked
             for link in links:
                 if os.path.isdir(path := os.path.join(folder, link)):
                     self.linked = True
@@ -183,15 +184,13 @@ class _Walk:
             if kind and not within and parent != _CLAUDE and not os.path.isdir(f"{folder}/../{_MANIFESTS}"):
                 kind = ""
             waiting.extend([(below + each, each, name, kind == COMMAND) for each in folders])
-            if files:
-                self.linked = self.linked or linked
+            if named:
                 root = _MANIFESTS in folders or folder == top
-                paths = {each: os.path.join(folder, each).removeprefix("./") for each in files}
-                self._add_known(paths, name, root=root, folder=folder)
-                if kind:
-                    for each, path in paths.items():
-                        if each.endswith(".md"):
-                            self.kinds.setdefault(path, kind)
+                self._add_known({each: _path(below, each) for each in named}, name, root=root, folder=folder)
+            if kind:
+                for each in (*named, *pages):
+                    if each.endswith(".md"):
+                        self.kinds.setdefault(_path(below, each), kind)
 
     def _list(self, folder: str) -> Listing:
         """Return what matters in a folder; a folder that has not changed since it was listed is not listed again."""
@@ -239,8 +238,12 @@ def _may_be_skill(path: str) -> bool:
     return is_skill(skill_text.read(data, path).frontmatter)
 
 
+def _path(below: str, name: str) -> str:
+    return f"{below}{name}".removeprefix("./")
+
+
 def _listed(folder: str) -> Listing:
-    folders, files, links = [], [], []
+    folders, named, pages, links = [], [], [], []
     linked = project = False
     with os.scandir(folder) as listing:
         for entry in listing:
@@ -251,8 +254,11 @@ def _listed(folder: str) -> Listing:
                 elif name == PROJECT:
                     project = True
             elif name.endswith((".md", ".json", ".MD")):
-                files.append(name)
+                if name in _NAMES or name in _SETTINGS or name.lower() == "skill.md":
+                    named.append(name)
+                elif name.endswith(".md"):
+                    pages.append(name)
                 linked = linked or entry.is_symlink()
             elif entry.is_symlink() and should_descend(name):
                 links.append(name)
-    return tuple(folders), tuple(files), linked, tuple(links), project
+    return tuple(folders), tuple(named), tuple(pages), linked, tuple(links), project

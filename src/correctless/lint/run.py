@@ -73,8 +73,8 @@ def files(
         if isinstance(answer, str):
             unread.append((targets[number].path, answer))
         else:
-            facts, key, plain, names = answer
-            cache.put(_absolute(cwd, targets[number].path), facts, key, plain, now_ns)
+            facts, used, key, plain, names = answer
+            cache.put(_absolute(cwd, targets[number].path), facts, used, key, plain, now_ns)
             cache.put_names(names, now_ns)
             results[number] = check.of_plain(plain, targets[number].path)
     for target, checked in zip(targets, results, strict=True):
@@ -117,15 +117,20 @@ class _CachedCheck:
         self.cache = cache
         self.cwd = cwd
         self.tree = NeighbourTree(cache.skill_names)
-        self.settings_bytes = repr((settings.dialect, settings.pedantic)).encode()
+        self._settings_digests: dict[tuple[object, ...], bytes] = {}
 
-    def inputs_digest(self, target: LintTarget) -> bytes:
-        """Return the digest of all that a result depends on besides the content."""
-        folder, _, name = target.path.rpartition("/")
-        levels = self.settings.levels(target.path) if self.settings.rules or self.settings.overrides else ()
-        adopted = self.settings.adopted(target.path)
-        names = f"{target.kind}\0{check.folder_name(folder)}\0{name}\0{levels!r}\0{adopted}\0"
-        return digest(names.encode(errors="surrogateescape") + self.settings_bytes)
+    def settings_digest(self, target: LintTarget) -> bytes:
+        """Return the digest of all that a result depends on besides content, path and neighbours."""
+        settings = self.settings
+        levels = settings.levels(target.path) if settings.rules or settings.overrides else ()
+        values = target.kind, settings.adopted(target.path), levels
+        known = self._settings_digests.get(values)
+        if known is None:
+            known = digest(
+                repr((*values, settings.dialect, settings.pedantic)).encode(errors="surrogateescape")
+            )
+            self._settings_digests[values] = known
+        return known
 
     def from_stat(self, target: LintTarget) -> CheckedFile | None:
         """Return the result of a file whose stat and neighbours are unchanged."""
@@ -136,7 +141,8 @@ class _CachedCheck:
         if not stat.S_ISREG(facts.st_mode):
             return None
         path = _absolute(self.cwd, target.path)
-        return self.if_unchanged(target, self.cache.by_stat(path, stat_of(facts), self.inputs_digest(target)))
+        known = self.cache.by_stat(path, stat_of(facts), self.settings_digest(target))
+        return self.if_unchanged(target, known)
 
     def if_unchanged(self, target: LintTarget, plain: tuple[Any, ...] | None) -> CheckedFile | None:
         if plain is None:
@@ -148,19 +154,22 @@ class _CachedCheck:
             return None
         return checked
 
-    def read(self, target: LintTarget) -> tuple[Stat, bytes, tuple[Any, ...], SkillNames] | str:
-        """Return stat, key and plain result of a file and the names read on the way, or why it cannot be read."""
+    def read(self, target: LintTarget) -> tuple[Stat, bytes, bytes, tuple[Any, ...], SkillNames] | str:
+        """Return stat, digest of the settings, key and plain result of a file and the names read on the way, or why it cannot be read."""
         try:
             data, facts = read_plain(target.path, MAX_FILE)
         except Unreadable as error:
             return str(error)
-        key = self.inputs_digest(target) + digest(data)
+        folder, _, name = target.path.rpartition("/")
+        names = f"{check.folder_name(folder)}\0{name}".encode(errors="surrogateescape")
+        settings = self.settings_digest(target)
+        key = digest(settings + names) + digest(data)
         plain = self.cache.by_content(key)
         if self.if_unchanged(target, plain) is None or plain is None:
             levels = self.settings.levels(target.path)
             checked = check.check(target.path, target.kind, data, self.settings, levels, self.tree)
             plain = check.plain(checked)
-        return stat_of(facts), key, plain, self.tree.take_new_names()
+        return stat_of(facts), settings, key, plain, self.tree.take_new_names()
 
 
 def _each(work: Callable[[int], Any], numbers: list[int], workers: int) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from functools import cached_property
 
 from correctless.base.lazy_re import lazily
@@ -104,6 +105,20 @@ class SkillText:
     def lines(self) -> tuple[MarkdownLine, ...]:
         """The lines of the body, each with its number and its kind."""
         return markdown.scan(self.body, self.body_line)
+
+    def is_code(self, row: int, start: int) -> bool:
+        """Return whether a line of the body is in a block of code or in a comment.
+
+        `row`: its number in the body, from 0; `start`: the offset of its first character, which must exist.
+        """
+        # Fences decide for a line at the margin, and for most files they are enough.
+        if self._edges is None or self.body[start] in " \t":
+            return self.lines[row].kind in (markdown.CODE, markdown.COMMENT)
+        return bisect_right(self._edges, start) % 2 == 1
+
+    @cached_property
+    def _edges(self) -> list[int] | None:
+        return markdown.fence_edges(self.body)
 
     @cached_property
     def lowered(self) -> str:

@@ -45,6 +45,8 @@ _ATX = lazily(r"(#{1,6})(?:[ \t]+(.*))?\Z")
 _SECOND = lazily(r" {0,3}##[ \t]+[^\s#]")
 _SETEXT = lazily(r"(=+|-+)[ \t]*\Z")
 _FENCE = lazily(r"(`{3,}(?=[^`]*\Z)|~{3,})")
+_BACKTICKS = lazily(r"```+[^\n]*")  # literal characters first make the search fast
+_MARKS = lazily(r"(?:```+|~~~+)[^\n]*")
 _MARKER = lazily(r"(?:[-*+]|(?P<number>\d{1,9})[.)])(?P<gap>[ \t]+|\Z)")
 _SPECIAL = frozenset("#-*_=~`<>+0123456789")  # whatever starts a block, or underlines one
 _NOT_PLAIN = _SPECIAL | {" ", "\t"}
@@ -102,6 +104,32 @@ def code_spans(line: str) -> list[tuple[int, int]]:
             spans.append((start, runs[number][1]))
         number += 1
     return spans
+
+
+def fence_edges(text: str) -> list[int] | None:
+    """Return start and end of each fenced block in turn, None for a text whose blocks only `scan` knows.
+
+    It takes a tenth of the time, and most texts have their fences at the margin and no comment.
+    """
+    if "\r" in text or "<!--" in text:
+        return None
+    edges: list[int] = []
+    opened = ""
+    for match in (_MARKS if "~~~" in text else _BACKTICKS).finditer(text):
+        line, at = match[0], match.start()
+        marks = line[: len(line) - len(line.lstrip(line[0]))]
+        rest = line[len(marks) :]
+        if at and text[at - 1] != "\n":
+            if not opened or not text[text.rfind("\n", 0, at) + 1 : at].strip(" \t"):
+                return None
+        elif not opened:
+            if line[0] == "~" or "`" not in rest:
+                edges.append(at)
+                opened = marks
+        elif marks.startswith(opened) and not rest.strip(" \t"):
+            edges.append(match.end())
+            opened = ""
+    return edges
 
 
 def sections(lines: tuple[MarkdownLine, ...]) -> tuple[Section, ...]:

@@ -278,6 +278,16 @@ def test_what_is_told_by_the_first_characters_of_a_line_is_what_its_block_says(t
     assert (opened is None) == (slow.fence is None)
 
 
+@given(st.lists(st.sampled_from([*BLOCKS, "\n```\n", "\n~~~~ x\n", "\n\n"]), max_size=40).map("".join))
+@settings(max_examples=examples(2000), deadline=None)
+def test_a_line_is_code_where_a_scan_says_so(text: str) -> None:
+    skill = read(f"---\nname: x\n---\n{text}".encode(), "f")
+    starts = markdown.line_starts(skill.body)
+    for row, (line, start) in enumerate(zip(skill.lines, starts, strict=False)):
+        if line.text:
+            assert skill.is_code(row, start) == (line.kind in (markdown.CODE, markdown.COMMENT)), line
+
+
 @given(st.lists(st.sampled_from(["`", "``", "```", "a", "b c", " "]), max_size=30).map("".join))
 @settings(max_examples=examples(400), deadline=None)
 def test_code_in_a_line_is_where_commonmark_has_it(text: str) -> None:

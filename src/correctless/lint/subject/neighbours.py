@@ -134,7 +134,8 @@ def lookups_unchanged(
 
 
 def _answer(folder: str, question: tuple[str, ...], tree: NeighbourTree) -> str:
-    path = os.path.join(folder, question[1])
+    # As `os.path.join`, which takes four times as long.
+    path = question[1] if question[1].startswith("/") or not folder else f"{folder}/{question[1]}"
     if question[0] == "kind":
         return tree.kind(path)
     if question[0] == "skill":

@@ -109,10 +109,14 @@ class Subject(ABC):
 
     def text_of(self, number: int) -> str:
         """Return one line without its end."""
-        if number <= _NEAR and "\r" not in self.text:
-            return self._near[number - 1]
+        if "\r" not in self.text:
+            return (self._near if number <= _NEAR else self._rows)[number - 1]
         starts = self._line_starts
         return self.text[starts[number - 1] : starts[number] if number < len(starts) else None].rstrip("\r\n")
+
+    @cached_property
+    def _rows(self) -> list[str]:
+        return self.text.split("\n")
 
     @cached_property
     def _near(self) -> list[str]:

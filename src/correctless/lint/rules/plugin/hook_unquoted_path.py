@@ -1,8 +1,9 @@
 """A path in a hook's command is in double quotes.
 
-Claude Code replaces `${CLAUDE_PLUGIN_ROOT}` before a shell runs the command. If the path has a space, the shell splits it into two
-words, the script is not found, and the hook does nothing: before a tool this lets the call through. The same is true of
-`CLAUDE_PLUGIN_DATA` and `CLAUDE_PROJECT_DIR`. With `args`, no shell runs, so nothing needs quotes.
+A shell replaces `${CLAUDE_PLUGIN_ROOT}`. If the path has a space, an argument is split into two words, the script is not found, and
+the hook does nothing: before a tool this lets the call through. The same is true of `CLAUDE_PLUGIN_DATA` and `CLAUDE_PROJECT_DIR`.
+Where a shell splits nothing, as in an assignment, in `[[ ]]`, in the word of `case` or in a here-document, no quotes are needed, and
+none with `args`, where no shell runs. Of a command with a construction that the linter cannot read nothing is reported.
 
 Wrong:
 
@@ -33,6 +34,7 @@ from collections.abc import Iterator
 
 from correctless.base.lazy_re import lazily
 from correctless.lint.subject import hook_set, shapes
+from correctless.lint.subject.shell_splits import split_expansions
 from correctless.lint.subject.subject import Subject
 from correctless.syntax.finding import Finding
 
@@ -41,8 +43,8 @@ SEVERITY = "warning"
 READS = hook_set.READS
 
 _NAMES = r"CLAUDE_(?:PLUGIN_ROOT|PLUGIN_DATA|PROJECT_DIR)"
-# A quoted text is taken whole; what is left is a path outside of quotes.
-_PARTS = lazily(rf"\\.|'[^']*'|\"(?:[^\"\\]|\\.)*\"|(?P<path>\$\{{{_NAMES}\}}|\${_NAMES}(?![A-Za-z0-9_]))")
+# `${NAME+x}` is another text.
+_PATH = lazily(rf"\$\{{?{_NAMES}(?![A-Za-z0-9_]|:?\+)")
 
 
 def check(file: Subject) -> Iterator[Finding]:
@@ -55,7 +57,7 @@ def check(file: Subject) -> Iterator[Finding]:
             continue
         if shell is not None and shell.text == "powershell":
             continue
-        path = next((match["path"] for match in _PARTS.finditer(command.text) if match["path"]), "")
+        path = next(filter(_PATH.match, split_expansions(command.text)), "")
         if path:
             message = f"'{path}' is not in quotes, so a path with a space is split. write it in double quotes"
             yield file.at(command, message)

@@ -31,19 +31,21 @@ Source: the tree itself; no host reports it.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 
 from correctless.lint.subject.subject import SKILL, Skill
 from correctless.syntax.finding import Finding
-from correctless.syntax.markdown import CODE, COMMENT, code_spans
+from correctless.syntax.markdown import code_spans
+from correctless.syntax.yaml_nodes import LineOffsets
 
 ID = "link-missing"
 SEVERITY = "warning"
 READS = (SKILL,)
 
-# A bare target is matched to its end only, so that a line without its closing parenthesis is not tried at each length. By
-# a lookahead, as `re` before 3.11.5 matches possessive quantifiers wrongly.
-_LINK = r"\]\(\s*(?P<target><[^<>\n]*>|[^\s()<>]+(?![^\s()<>]))[^()\n]*\)"
+# In one line. A bare target is matched to its end only, so that a line without its closing parenthesis is not tried at each
+# length. By a lookahead, as `re` before 3.11.5 matches possessive quantifiers wrongly.
+_LINK = r"\]\([^\S\r\n]*(?P<target><[^<>\r\n]*>|[^\s()<>]+(?![^\s()<>]))[^()\r\n]*\)"
 # An address, an anchor, an absolute path, or a placeholder.
 _ELSEWHERE = r"[A-Za-z][A-Za-z0-9+.-]*:|[#/~$]|.*[{}<>*$\\]|(?i:(?:url|link|path)\Z)"
 
@@ -51,18 +53,25 @@ _ELSEWHERE = r"[A-Za-z][A-Za-z0-9+.-]*:|[#/~$]|.*[{}<>*$\\]|(?i:(?:url|link|path
 def check(skill: Skill) -> Iterator[Finding]:
     """Report links to missing files."""
     body = skill.md.body
-    # Nearly every link is valid: code is only looked for when one is not.
-    if "](" not in body or not any(_missing(skill, match) for match in re.finditer(_LINK, body)):
+    if "](" not in body:
         return
-    for line in skill.md.lines:
-        if "](" not in line.text or line.kind in (CODE, COMMENT):
+    targets = ((match, _missing(skill, match)) for match in re.finditer(_LINK, body))
+    missing = [(match, target) for match, target in targets if target]
+    if not missing:  # nearly every link is valid: code is only looked for when one is not
+        return
+    places, last = LineOffsets(body), 0
+    for match, target in missing:
+        row, column = places.place(match.start())
+        if row != last:
+            last, line = row, skill.md.body_line + row - 1
+            text = skill.text_of(line)
+            is_code, spans = skill.md.is_code(row - 1, match.start() - column + 1), code_spans(text)
+        before = bisect_right(spans, (column - 1, len(text)))  # the spans of code that begin before it
+        if is_code or (before and spans[before - 1][1] >= column):
             continue
-        spans = code_spans(line.text)
-        for match in re.finditer(_LINK, line.text):
-            inside = any(start <= match.start() < end for start, end in spans)
-            if not inside and (target := _missing(skill, match)):
-                place = skill.within(line, *match.span("target"))
-                yield skill.at(place, f"'{target[:80]}' does not exist. correct the path, or add the file")
+        start, end = (column + at - match.start() for at in match.span("target"))
+        message = f"'{target[:80]}' does not exist. correct the path, or add the file"
+        yield Finding("", line, start, "", message, "", line, end, source=text)
 
 
 def _missing(skill: Skill, match: re.Match[str]) -> str:
