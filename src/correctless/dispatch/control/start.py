@@ -150,6 +150,7 @@ def begin(
     # Once more under the lock: another dispatcher may have been faster.
     before = checked_state(ready.logs.run, record.load(ready.logs).events)
     _refuse_unfinished(before)
+    _refuse_changed(ready)
     ensure_artifacts(ready.logs)
     if open_set.spec_approval(ready.logs, approved.digest) is None:
         open_set.approve_spec(
@@ -261,6 +262,18 @@ def _refuse_dirt(repo: Repo) -> None:
             exits.REFUSED,
             f"{repo.top} has changes that git's index hides ({hidden[0]}). let the run have a worktree of its own "
             "(--worktree BRANCH), or unmark them: git update-index --no-assume-unchanged --no-skip-worktree FILE",
+        )
+
+
+def _refuse_changed(ready: Ready) -> None:
+    """Refuse a start from anything but what the plan was made of: trials and your approval take minutes."""
+    repo, plan = ready.repo, ready.frozen.plan
+    status = repo.status()
+    if status.head != plan.base or status.branch != plan.branch or status.changed:
+        changed = f" ({status.changed[0]})" if status.changed else ""
+        raise Stop(
+            exits.REFUSED,
+            f"{repo.top}{changed} has changed since the plan was made. start again: correctless cauto run",
         )
 
 
