@@ -6,6 +6,7 @@ import fcntl
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +47,16 @@ def project(scratch_repo: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     skill.write_text(SKILL)
     monkeypatch.chdir(scratch_repo)
     return scratch_repo
+
+
+@pytest.mark.parametrize("words", [["summary"], ["summary", "--json"], ["summary", "--counts"], ["list"]])
+def test_without_a_log_nothing_is_summed_up(
+    project: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["decisions", *words]) == 3
+    assert main(["decisions", *words, "--log", "elsewhere.jsonl"]) == 3
+    said = capsys.readouterr()
+    assert (said.out, len(re.findall("no .*log .*found", said.err))) == ("", 2)
 
 
 def log_of(project: Path) -> Path:
