@@ -7,8 +7,8 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 from itertools import chain
 from typing import IO, TYPE_CHECKING
 
