@@ -206,6 +206,18 @@ def test_the_programs_of_pr_and_notify_are_looked_for_before_the_start(
     assert (command.ok, told.ok, told.warning) == (there, True, not there)
 
 
+def test_ask_is_said_to_be_defer_for_an_agent_that_cannot_continue_a_session(
+    scratch_repo: Path, git: Git
+) -> None:
+    steps = [{"skill": "cverify"}]
+    agent = f"command:{scratch_repo.parent}/agent.py"
+    project = of(scratch_repo, git, agent=agent, on_escalation="ask", pipelines={"default": {"steps": steps}})
+    said = project.cauto("check", "--spec", "spec.md").stdout
+    assert "WARNING    on_escalation: ask asks nothing in cverify, whose agent" in said
+    other = project.cauto("check", "--spec", "spec.md", "--on-escalation", "defer").stdout
+    assert ("cverify" in other, "ask asks" in other) == (True, False)
+
+
 @pytest.mark.real
 @pytest.mark.parametrize(("reply", "said"), [(Reply("OK"), ""), (Reply("no", status=401), "authentication")])
 def test_one_turn_of_the_real_client_is_tried(scratch_repo: Path, git: Git, reply: Reply, said: str) -> None:

@@ -133,6 +133,13 @@ def warnings(ready: Ready) -> Iterator[str]:
         )
     if ready.fork:
         yield ready.fork
+    plan = ready.frozen.plan
+    unasked = [step.name for step in plan.steps if step.fork or not step.session]
+    if plan.on_escalation == "ask" and unasked:
+        yield (
+            f"on_escalation: ask asks nothing in {', '.join(unasked)}, whose agent or skill can't continue its session "
+            "with your answer: what needs you there is deferred to the gate, as with defer"
+        )
 
 
 def approval(ready: Ready) -> Confirmation | None:
