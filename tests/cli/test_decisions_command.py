@@ -111,6 +111,22 @@ def test_a_skill_that_is_not_found_makes_every_decision_unlisted_and_deferred(pr
     assert first["extra"]["claimed_id"] == "AD-001"
 
 
+def test_an_unlisted_decision_is_recorded_and_what_was_meant_is_said(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for skill, given, meant in (
+        ("cverfy", SAID, "no skill 'cverfy' found. did you mean cverify?"),
+        ("cverify", {**SAID, "decision_id": "AD-777"}, "cverify lists AD-001, AD-002, not 'AD-777'"),
+        ("cverify", {"decision": "AD-001"}, "it has no decision_id; cverify lists AD-001, AD-002"),
+    ):
+        code, line, err = append(skill, json.dumps(given))
+        assert (code, line["escalation_deferred"], err.count("\n")) == (0, True, 1)
+        assert err.endswith(f"correctless: recorded as {line['decision_id']}, deferred: {meant}\n")
+        code, out, err = said(capsys, "append", skill, json.dumps(given))
+        assert (code, out.count("\n"), meant in err) == (0, 1, True)
+    assert append("cverify", json.dumps(SAID))[2] == ""
+
+
 def test_writers_at_the_same_time_number_their_unlisted_entries_once_each(project: Path) -> None:
     append("elsewhere", json.dumps(SAID))
     argv = [sys.executable, "-m", "correctless", "writer", "append", "elsewhere", json.dumps(SAID)]

@@ -176,6 +176,8 @@ def append(skill: str, decision: str, log: str | None) -> int:
     data = sys.stdin.buffer.read() if decision == "-" else os.fsencode(decision)
     entry = writer.append(skill, data, log=log, env=os.environ, cwd=os.getcwd())
     click.echo(entry.line)
+    if said := writer.remark(entry, log, os.getcwd()):
+        click.echo(printable(f"correctless: {said}"), err=True)
     return exits.OK
 
 
