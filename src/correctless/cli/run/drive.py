@@ -17,6 +17,7 @@ from correctless.cli.display.watch import Watcher
 from correctless.cli.review import width
 from correctless.cli.run.status import completion_line
 from correctless.dispatch import loop
+from correctless.dispatch.control.stop import ABANDON
 from correctless.dispatch.core.context import RunContext
 from correctless.dispatch.finish.pull_request import BODY
 from correctless.review import open_set as views
@@ -41,8 +42,11 @@ def drive(
     try:
         with watch.interruptible(viewer), viewer, orphans.adopting():
             state = loop.drive(ctx, viewer.event, usd=usd, minutes=minutes, park=park)
-    except KeyboardInterrupt:
-        raise Stop(exits.INTERRUPTED, typable(watch.INTERRUPTED, ctx.repo.top)) from None
+    except KeyboardInterrupt as interrupt:
+        said = watch.INTERRUPTED
+        if ABANDON in interrupt.args:
+            said = "the run was abandoned in another terminal. Start a new one: correctless cauto run --spec FILE"
+        raise Stop(exits.INTERRUPTED, typable(said, ctx.repo.top)) from None
     if show:
         watch.out(summary.text(views.view(ctx.logs), width=width()).removesuffix("\n"))
     if state.stopped is not None:
