@@ -22,6 +22,7 @@ from correctless.dispatch.core.context import RunContext
 from correctless.dispatch.finish.pull_request import BODY
 from correctless.review import open_set as views
 from correctless.review import standing, summary
+from correctless.runlog.state import State
 
 
 def drive(
@@ -50,8 +51,7 @@ def drive(
     if show:
         watch.out(summary.text(views.view(ctx.logs), width=width()).removesuffix("\n"))
     if state.stopped is not None:
-        elsewhere = f". In any clone: {standing.next_command(state, ctx.parked)}" if ctx.parked else ""
-        raise Stop(state.stopped.code, typable(state.stopped.reason + elsewhere, ctx.repo.top))
+        raise Stop(state.stopped.code, typable(state.stopped.reason + _where(ctx, state), ctx.repo.top))
     if state.phase != "complete":
         message = f"run {state.run} did not end. Look at it with: correctless cauto status"
         raise Stop(exits.REFUSED, typable(message, ctx.repo.top))
@@ -61,3 +61,12 @@ def drive(
         path = os.path.join(ctx.logs.folder(state.run), BODY)
         click.echo(printable(f"nothing was pushed (pr: skip). the pull request's text: {path}"), err=True)
     return exits.OK
+
+
+def _where(ctx: RunContext, state: State) -> str:
+    """Return where a run that stopped can be continued: the last line is all that is seen of a job in CI."""
+    if ctx.parked:
+        return f". In any clone: {standing.next_command(state, ctx.parked)}"
+    if ctx.unparked:
+        return f". It is not parked, so only this machine can continue it, in {ctx.repo.top}: {ctx.unparked}"
+    return ""
