@@ -255,7 +255,14 @@ def _spec(repo: Repo, cwd: str, named: str) -> tuple[str, bytes]:
 
 
 def _refuse_dirt(repo: Repo) -> None:
-    dirty = repo.dirty_files()
+    status = repo.status()
+    dirty = status.changed
+    if status.links and (module := submodules.changed_at(repo, "HEAD", status.links)):
+        raise Stop(
+            exits.REFUSED,
+            f"the submodule {module} is not what this branch's commit names. commit and push it there and commit it here, "
+            f"or put it back with: {submodules.put_back(module)}",
+        )
     if dirty:
         more = f" and {len(dirty) - 1} more" if len(dirty) > 1 else ""
         raise Stop(
