@@ -15,7 +15,7 @@ from correctless.base.text import one_line
 from correctless.dispatch.core.spec import rules
 from correctless.project.git import Repo, WorktreeStatus, staging
 from correctless.project.paths import ARTIFACTS
-from correctless.publish import submodules
+from correctless.publish import lfs, submodules
 from correctless.runlog.plan import Plan, PlannedStep
 from correctless.sandbox.reach import Needs
 
@@ -83,7 +83,7 @@ def judge(
     links = (*status.links, *(() if status.head == base else repo.links_since(base)))
     if fault is None and links:
         fault = _links_fault(links, submodules.changed_at(repo, base, links))
-    fault = fault or _paths_fault(changed, step)
+    fault = fault or _paths_fault(changed, step) or lfs.refused(repo, changed) or None
     if fault is None and step.report and step.report_required:
         fault = report_fault(repo.top, step.report, spec)
     if fault:
