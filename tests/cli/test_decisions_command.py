@@ -6,6 +6,7 @@ import fcntl
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +47,16 @@ def project(scratch_repo: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     skill.write_text(SKILL)
     monkeypatch.chdir(scratch_repo)
     return scratch_repo
+
+
+@pytest.mark.parametrize("words", [["summary"], ["summary", "--json"], ["summary", "--counts"], ["list"]])
+def test_without_a_log_nothing_is_summed_up(
+    project: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["decisions", *words]) == 3
+    assert main(["decisions", *words, "--log", "elsewhere.jsonl"]) == 3
+    said = capsys.readouterr()
+    assert (said.out, len(re.findall("no .*log .*found", said.err))) == ("", 2)
 
 
 def log_of(project: Path) -> Path:
@@ -98,6 +109,22 @@ def test_a_skill_that_is_not_found_makes_every_decision_unlisted_and_deferred(pr
     assert first["escalation_deferred"] is True
     assert first["notes"] == ["unlisted"]
     assert first["extra"]["claimed_id"] == "AD-001"
+
+
+def test_an_unlisted_decision_is_recorded_and_what_was_meant_is_said(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for skill, given, meant in (
+        ("cverfy", SAID, "no skill 'cverfy' found. did you mean cverify?"),
+        ("cverify", {**SAID, "decision_id": "AD-777"}, "cverify lists AD-001, AD-002, not 'AD-777'"),
+        ("cverify", {"decision": "AD-001"}, "it has no decision_id; cverify lists AD-001, AD-002"),
+    ):
+        code, line, err = append(skill, json.dumps(given))
+        assert (code, line["escalation_deferred"], err.count("\n")) == (0, True, 1)
+        assert err.endswith(f"correctless: recorded as {line['decision_id']}, deferred: {meant}\n")
+        code, out, err = said(capsys, "append", skill, json.dumps(given))
+        assert (code, out.count("\n"), meant in err) == (0, 1, True)
+    assert append("cverify", json.dumps(SAID))[2] == ""
 
 
 def test_writers_at_the_same_time_number_their_unlisted_entries_once_each(project: Path) -> None:

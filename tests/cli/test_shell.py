@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,8 @@ import pytest
 import correctless
 import terminal
 from correctless.lint.rules import RULES
+from patience import PATIENCE
+from places import ROOT
 
 
 def completed(*words: str) -> list[str]:
@@ -73,6 +77,27 @@ def test_no_help_text_is_cut_off(group: list[str]) -> None:
 def test_a_misspelled_command_is_answered_with_the_one_that_is_meant(words: list[str], meant: str) -> None:
     done = subprocess.run([*correctless.itself(), *words], capture_output=True, text=True, check=False)
     assert (done.returncode, f"Did you mean {meant}?" in done.stderr) == (2, True), done.stderr
+
+
+def test_two_quick_interrupts_end_a_command_as_one_does(tmp_path: Path) -> None:
+    child = subprocess.Popen(
+        [*correctless.itself(), "decisions", "parse", "--skill", str(ROOT / "skills/cverify")],
+        cwd=tmp_path,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    assert child.stdin is not None
+    assert child.stderr is not None
+    child.stdin.write(b"x" * 200_000)  # more than a pipe holds: now it is reading
+    child.stdin.flush()
+    for _ in range(20):
+        child.send_signal(signal.SIGINT)
+        time.sleep(0.001)
+    child.stdin.close()
+    said = child.stderr.read().decode()
+    child.stderr.close()
+    assert (child.wait(PATIENCE), "Traceback" in said) == (130, False), said
 
 
 def test_rules_are_a_table_on_a_terminal_and_markdown_in_a_pipe(tmp_path: Path) -> None:

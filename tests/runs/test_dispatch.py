@@ -33,6 +33,8 @@ def test_a_run_waits_at_the_gate_and_ends_once_a_person_confirmed(project: Proje
     assert done.returncode == exits.PERSON, done.stderr
     assert "2 decisions need your confirmation" in done.stderr
     assert "Deferred escalations" in done.stdout
+    listed = "differs from the listed default: as the spec lists them, one at a time"
+    assert listed in " ".join(done.stdout.split())
     assert project.ran() == ["ctdd#1", "simplify#1", "cverify#1", "cdocs#1"]
     assert [(d["skill"], d["decision_id"], d["escalation_deferred"]) for d in project.decisions()] == [
         ("ctdd", "AD-001", False),
@@ -56,6 +58,7 @@ def test_a_run_waits_at_the_gate_and_ends_once_a_person_confirmed(project: Proje
     body = Path(project.logs.folder(project.state().run), "pull-request.md").read_text()
     assert "Ada (terminal)" in body
     assert "R-002" in body
+    assert listed in body
     assert project.cauto("resume").returncode == exits.OK
     manifest = json.loads(Path(project.logs.manifest).read_text())
     assert manifest["status"] == "complete"

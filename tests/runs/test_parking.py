@@ -507,6 +507,9 @@ def test_what_holds_a_secret_is_not_parked_and_the_run_goes_on_here(fleet: Fleet
     assert "warning: the run is not parked" in done.stderr
     assert "looks like a secret" in done.stderr
     assert AWS not in done.stderr.split("not parked")[1]
+    last = done.stderr.splitlines()[-1]  # all that is seen of a job
+    assert f"It is not parked, so only this machine can continue it, in {ci.top}: " in last
+    assert "looks like a secret" in last
     assert fleet.ref(ci.state().run) == ""
     assert fleet.ref("*") == ""
     assert ci.review(answer="{digest}")[0] == 0

@@ -341,3 +341,44 @@ def test_the_hooks_of_a_repository_saw_the_files_of_all_steps(tmp_path: Path, gi
     assert (tmp_path / "saw").read_text().split() == ["README.md", "greet.py", "test_greet.py"]
     assert "Change-Id: I1" in git(top, "log", "-1", "--format=%B")
     assert git(top, "log", "-1", "--format=%s") == "chore(consolidation): spec"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "git -C lib commit -q --allow-empty -m own",
+        "git -C lib commit -q --allow-empty -m own; git add lib; git commit -q -m pointer",
+        "echo two >> lib/lib.py; echo new > lib/new.py",
+    ],
+    ids=["commit in it", "pointer", "files in it"],
+)
+def test_a_submodule_that_an_agent_changed_is_named_with_the_command_that_puts_it_back(
+    change: str, tmp_path: Path, git: Git
+) -> None:
+    place = Place(tmp_path, git)
+    top = submodule(place)
+    one_step = {"pipelines": {"default": {"steps": [{"skill": "cdocs"}]}}, "pr": "skip"}
+    project = Project(top, git, config={**CONFIG, **one_step})
+    before = git(top, "-C", "lib", "rev-parse", "HEAD")
+    done = project.run(AGENT_EXTRA=f"import subprocess; subprocess.run({change!r}, shell=True, check=True)")
+    assert done.returncode == exits.REFUSED, done.stderr
+    assert (
+        "lib is a submodule, and a run can't commit a change of it" in done.stderr
+    )  # what the agent is told
+    assert ".git)" not in done.stderr  # it is no accident that it is a repository of its own
+    put_back = "git submodule update --init --force -- lib && git -C lib clean -ffd"
+    assert f"put it back with: {put_back}" in done.stderr.splitlines()[-1]
+    subprocess.run(put_back, cwd=top, shell=True, check=True, capture_output=True)
+    assert git(top, "-C", "lib", "rev-parse", "HEAD") == before
+    again = project.cauto("resume")
+    assert again.returncode == exits.PERSON, again.stderr
+
+
+def test_a_changed_submodule_is_refused_at_the_start_with_what_to_do(tmp_path: Path, git: Git) -> None:
+    place = Place(tmp_path, git)
+    top = submodule(place)
+    project = Project(top, git, config={**CONFIG, "pr": "skip"})
+    (top / "lib" / "new.py").write_text("new\n")
+    done = project.run()
+    assert done.returncode == exits.REFUSED
+    assert "the submodule lib is not what this branch's commit names. commit and push it there" in done.stderr

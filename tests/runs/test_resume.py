@@ -140,9 +140,14 @@ def test_a_signal_ends_the_agent_and_the_run_pauses_cleanly(project: Project, nu
 
 
 def test_stop_abandon_ends_a_run_for_good_and_a_new_one_may_start(project: Project) -> None:
-    project.killed("event", 8, *project.run_words())
+    dispatcher = project.start(*project.run_words(), AGENT_PLAY="sleep:ctdd#1")
+    agent = project.wait_asleep()
     done = project.cauto("stop", "--abandon")
     assert done.returncode == 0, done.stderr
+    _, said = dispatcher.communicate(timeout=PATIENCE)
+    assert (dispatcher.returncode, _lives(agent)) == (exits.INTERRUPTED, False)
+    last = said.splitlines()[-1]  # what the terminal of the run says at its end
+    assert ("the run was abandoned" in last, "cauto resume" in last) == (True, False)
     assert project.cauto("resume").returncode == exits.REFUSED
     assert project.cauto("stop", "--abandon", env={"CORRECTLESS_AGENT": "1"}).returncode == exits.REFUSED
     assert project.run().returncode == exits.PERSON

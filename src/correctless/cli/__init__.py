@@ -11,9 +11,9 @@ import sys
 
 try:
     # The module `signal` makes enums of these, which takes 4 ms.
-    from _signal import SIG_DFL, SIGCHLD, signal  # type: ignore[import-not-found] # the standard library's own
+    from _signal import SIG_DFL, SIG_IGN, SIGCHLD, SIGINT, signal  # type: ignore[import-not-found] # the standard library's own
 except ImportError:
-    from signal import SIG_DFL, SIGCHLD, signal
+    from signal import SIG_DFL, SIG_IGN, SIGCHLD, SIGINT, signal
 
 from correctless.base import exits
 from correctless.base.exits import Stop
@@ -62,12 +62,21 @@ def main(argv: list[str] | None = None) -> int:
     # We inherit an ignored SIGCHLD, and then every program we run seems to end with 0.
     signal(SIGCHLD, SIG_DFL)
     try:
+        return _exit_code(arguments)
+    except KeyboardInterrupt:  # another Ctrl-C while the command ended
+        signal(SIGINT, SIG_IGN)
+        return exits.INTERRUPTED
+
+
+def _exit_code(arguments: list[str]) -> int:
+    try:
         code = _run(arguments)
         sys.stdout.flush()  # here, where a full disk or a closed pipe still has an exit code
     except Stop as stop:
         _say(stop.message)
         code = stop.code
     except KeyboardInterrupt:
+        signal(SIGINT, SIG_IGN)  # only the message and the exit code are left
         _say("interrupted")
         code = exits.INTERRUPTED
     except BrokenPipeError:

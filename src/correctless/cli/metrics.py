@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 from itertools import chain
 from typing import IO, TYPE_CHECKING
 
@@ -15,6 +16,7 @@ import click
 
 from correctless.base import exits
 from correctless.base.clock import timestamp, utcnow
+from correctless.base.exits import Stop
 from correctless.base.text import duration, printable
 from correctless.cli import spell_anything
 from correctless.cli.values import json_option
@@ -44,11 +46,13 @@ def metrics(since: str | None, skill: str | None, as_json: bool) -> int:
 
     They say what each skill did, how long it took and what it cost.
 
-    Exit 0; 3 when a log could not be read. It is named, and the figures leave it out.
+    Exit 0; 3 when no run has the skill, or a log could not be read. It is named, and the figures leave it out.
     """
     repo = git.find(os.getcwd())
     moment = _since(since, utcnow())
     totals, refused = count.count(paths.recorded(repo), since=moment, skill=skill)
+    if skill is not None and not totals.runs and not totals.outside.decisions:
+        _refuse_unknown(repo, skill)
     if as_json:
         filters = {"since": timestamp(moment) if moment else None, "skill": skill}
         named = [{"branch": each.branch, "why": each.why} for each in refused]
@@ -58,6 +62,18 @@ def metrics(since: str | None, skill: str | None, as_json: bool) -> int:
     for each in refused:
         click.echo(f"correctless: not in the figures: {printable(each.why)}", err=True)
     return exits.REFUSED if refused else exits.OK
+
+
+def _refuse_unknown(repo: Repo, skill: str) -> None:
+    """Refuse a skill that no run has, of any time: it may be a typing error."""
+    same, _ = count.count(paths.recorded(repo), skill=skill)
+    if same.runs or same.outside.decisions:
+        return
+    known = count.count(paths.recorded(repo))[0].skills
+    near = get_close_matches(skill, known, n=1)
+    names = f"known: {', '.join(known)}" if known else "start a run first"
+    hint = f"did you mean {near[0]}?" if near else names
+    raise Stop(exits.REFUSED, f"no run has the skill '{skill}'. {hint}")
 
 
 def _since(since: str | None, now: datetime) -> datetime | None:

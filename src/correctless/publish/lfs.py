@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 
 from correctless.base import below, exits
@@ -12,6 +13,7 @@ from correctless.project.git import Repo
 from correctless.publish.branch import ENV, PLAIN, refusal
 from correctless.publish.leaks import LARGEST, added
 
+_ATTRIBUTES, _RULE = ".gitattributes", b"filter=lfs"
 _CONFIG = ".lfsconfig"  # it can name another server
 _SECONDS = 3600.0
 _POINTER = re.compile(r"oid sha256:([0-9a-f]{64})\Z")
@@ -22,7 +24,7 @@ def rules(repo: Repo) -> str:
     for path in repo.git("ls-files", "-z", "--", ":(glob)**/.gitattributes").split("\0"):
         # None: missing in a partial clone, so its folder is not checked out either.
         data = repo.file_at("HEAD", path) if path else None
-        if data is not None and b"filter=lfs" in data:
+        if data is not None and _RULE in data:
             return path
     return ""
 
@@ -30,14 +32,33 @@ def rules(repo: Repo) -> str:
 def refuse_unready(repo: Repo) -> None:
     """Refuse a repository whose files git-lfs can't commit and upload here. Raises: `Stop(3)`."""
     where = rules(repo)
-    if not where:
-        return
+    if where and (fault := _fault(repo)):
+        what, fix = fault
+        raise Stop(exits.REFUSED, f"{_kept(where, what)}. {fix}")
+
+
+def refused(repo: Repo, changed: Iterable[str]) -> str:
+    """Return why a step may not leave these changes: they put files into Git LFS where git-lfs can't commit them; "" if it may."""
+    for path in changed:
+        if os.path.basename(path) == _ATTRIBUTES and _RULE in _bytes(repo, path) and (fault := _fault(repo)):
+            what, fix = fault
+            return f"{_kept(path, what)}. leave Git LFS out, or the reviewer has to set it up first: {fix}"
+    return ""
+
+
+def _fault(repo: Repo) -> tuple[str, str] | None:
+    """Return what git-lfs lacks here, and how to fix it."""
     if repo.try_git("lfs", "version").returncode != 0:
-        raise _unready(
-            where, "git-lfs is not installed", "install git-lfs, then run: git lfs install && git lfs pull"
-        )
+        return "git-lfs is not installed", "install git-lfs, then run: git lfs install && git lfs pull"
     if not repo.try_git("config", "--get", "filter.lfs.clean").stdout.strip():
-        raise _unready(where, "git-lfs is not set up", "run: git lfs install && git lfs pull")
+        return "git-lfs is not set up", "run: git lfs install && git lfs pull"
+    return None
+
+
+def _bytes(repo: Repo, path: str) -> bytes:
+    with suppress(OSError):
+        return below.read(os.path.join(repo.top, path), LARGEST, root=repo.top)
+    return b""
 
 
 def upload(repo: Repo, remote: str, base: str) -> None:
@@ -83,8 +104,5 @@ def _differs(repo: Repo) -> bool:
         return False  # git-lfs then reads the commit's
 
 
-def _unready(where: str, what: str, fix: str) -> Stop:
-    return Stop(
-        exits.REFUSED,
-        f"{where} keeps files in Git LFS, and {what}: a run would commit and push files that no clone gets. {fix}",
-    )
+def _kept(where: str, what: str) -> str:
+    return f"{where} keeps files in Git LFS, and {what}: a run would commit and push files that no clone gets"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Iterable
 from dataclasses import replace
 
 from correctless.base import exits
@@ -14,6 +15,21 @@ from correctless.project.git.call import GitPlace, dot_git, run
 from correctless.publish.branch import ENV, PLAIN
 
 _SECONDS = 120.0
+
+
+def changed_at(repo: Repo, commit: str, paths: Iterable[str]) -> str:
+    """Return the first of these paths that is a submodule in a commit, "" for none."""
+    for path in paths:
+        listed = repo.git("ls-tree", "-z", "--full-tree", commit, "--", path).split("\0")
+        if any(item.startswith("160000 ") and item.endswith(f"\t{path}") for item in listed):
+            return path
+    return ""
+
+
+def put_back(path: str) -> str:
+    """Return the command that makes a submodule what its repository's commit says; it deletes what is not committed there."""
+    name = shlex.quote(path)
+    return f"git submodule update --init --force -- {name} && git -C {name} clean -ffd"
 
 
 def refuse_unpublished(repo: Repo) -> None:

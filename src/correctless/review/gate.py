@@ -72,12 +72,17 @@ def of(
     """
     anchors.refuse_disproved(logs, repo, env)
     branch, state = load(logs, repo, channels=channels, confirmers=confirmers)
-    if not state.inherited and not os.path.lexists(logs.decisions):
+    refuse_missing(logs, state)
+    before = _before(branch)
+    return replace(state, open=False, before=before) if before and not state.before else state
+
+
+def refuse_missing(logs: Logs, state: GateState | None = None) -> None:
+    """Refuse a branch without a decisions log of its own that inherits none. Raises: `Stop(3)`."""
+    if not (state is not None and state.inherited) and not os.path.lexists(logs.decisions):
         raise Stop(
             exits.REFUSED, f"no decisions log {logs.decisions} found. start a run, or name another with --log"
         )
-    before = _before(branch)
-    return replace(state, open=False, before=before) if before and not state.before else state
 
 
 def _before(branch: Branch) -> str:

@@ -16,6 +16,7 @@ from correctless.project.git import Repo
 from correctless.project.paths import ARTIFACTS, Logs, ensure_artifacts, logs_beside
 from correctless.review import anchors, gate, summary
 from correctless.review.gate import GateState
+from correctless.review.listed_default import ListedDefaults
 from correctless.runlog import branch as record
 from correctless.runlog.branch import Branch
 from correctless.runlog.events import fields_of
@@ -43,6 +44,7 @@ def view_of(branch: Branch, state: GateState, logs: Logs) -> summary.SummaryView
     """Return the view of a branch that was read and evaluated already."""
     run_state = checked_state(logs.run, branch.events)
     waiting = {sha256(r.line) for r in state.waiting}
+    listed = ListedDefaults(branch, logs)
     return summary.SummaryView(
         branch=run_state.branch or logs.branch_slug,
         run=run_state.run or None,
@@ -56,6 +58,7 @@ def view_of(branch: Branch, state: GateState, logs: Logs) -> summary.SummaryView
                 superseded=not r.branch and r.seq in state.superseded,
                 branch=r.branch,
                 rejected=r.rejected,
+                listed="" if r.branch else listed.of(r.decision),
             )
             for r in (*branch.decisions, *state.inherited)
         ),

@@ -14,6 +14,7 @@ from typing import Any
 
 from correctless.base.text import counted, duration, printable
 from correctless.decisions.decision import UNLISTED, Decision
+from correctless.review.listed_default import DIFFERS
 from correctless.runlog.state import AttemptCost
 
 _NAMED = 4  # ids the last line names before it only counts
@@ -31,6 +32,7 @@ class Item:
     superseded: bool = False
     branch: str = ""  # branch of its log, where that is another one
     rejected: str = ""  # who rejected it there
+    listed: str = ""  # the listed default, where it differs from that
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ def text(view: SummaryView, width: int = 80) -> str:
         for item in items:
             put(f"{_line(item.decision.decision_id):<7} {_line(item.decision.default_applied)}", 2, 10)
             put(_line(item.decision.rationale), 10)
-            put(_remark(item.decision), 10)
+            put(_remark(item), 10)
         deferred = parts.deferred_of(skill)
         if deferred:
             put(f"deferred, see below: {_ids(deferred)}", 2, 4)
@@ -106,9 +108,7 @@ def markdown(view: SummaryView) -> str:
         for item in items:
             decision = item.decision
             out.append(f"- **{inert(decision.decision_id)}** {inert(decision.default_applied)}")
-            out += [
-                f"  <br>{inert(line)}" for line in (decision.rationale, _remark(decision)) if line.strip()
-            ]
+            out += [f"  <br>{inert(line)}" for line in (decision.rationale, _remark(item)) if line.strip()]
         deferred = parts.deferred_of(skill)
         if deferred:
             out.append(f"- deferred, see below: {inert(_ids(deferred))}")
@@ -285,7 +285,7 @@ def details(item: Item) -> Iterator[tuple[str, str]]:
         ("claimed", unlisted if "unlisted" in decision.notes else ""),
         ("kept in", str(stored or "")),
         ("fault", str(decision.extra.get("fault") or "") if "damaged" in decision.notes else ""),
-        ("note", _remark(decision, without=("damaged", "unlisted"))),
+        ("note", _remark(item, without=("damaged", "unlisted"))),
     ):
         if _line(value):
             yield label, _line(value)
@@ -294,15 +294,20 @@ def details(item: Item) -> Iterator[tuple[str, str]]:
 _REMARKS = {
     "conflict": "the agent reported it twice, differently",
     "corrected": "the agent did not defer it, the skill does",
-    "differs-from-default": "differs from the listed default",
+    DIFFERS: "differs from the listed default",
     "duplicate-key": "it has a duplicate key",
     "incomplete": "the default or the rationale is missing",
     "unverified": "from a block without the attempt's nonce",
 }
 
 
-def _remark(decision: Decision, without: tuple[str, ...] = ()) -> str:
-    return "; ".join(_REMARKS.get(note, _line(note)) for note in decision.notes if note not in without)
+def _remark(item: Item, without: tuple[str, ...] = ()) -> str:
+    return "; ".join(
+        _REMARKS.get(note, _line(note))
+        + (f": {_line(item.listed)}" if note == DIFFERS and item.listed else "")
+        for note in item.decision.notes
+        if note not in without
+    )
 
 
 def _headline(title: str, items: list[Item]) -> str:

@@ -100,6 +100,19 @@ def test_logs_and_artifacts_are_never_committed(here: Repo, git: Git) -> None:
     assert "artifacts/log.jsonl under version control" in (verdict(here) or "")
 
 
+def test_a_step_puts_no_files_into_git_lfs_where_it_is_not_set_up(here: Repo, git: Git) -> None:
+    Path(here.top, "a").mkdir()
+    Path(here.top, "a/.gitattributes").write_text("*.bin filter=lfs diff=lfs merge=lfs -text\n")
+    said = verdict(here) or ""
+    assert "a/.gitattributes keeps files in Git LFS, and git-lfs is not" in said
+    assert "leave Git LFS out" in said
+    git(here.top, "add", "--all")
+    git(here.top, "commit", "-q", "-m", "by the agent")
+    assert verdict(here) == said
+    Path(here.top, "a/.gitattributes").write_text("*.sh eol=lf\n")
+    assert verdict(here) is None
+
+
 def test_only_an_untrusted_step_must_leave_our_folder_alone(here: Repo) -> None:
     Path(here.top, ".correctless").mkdir()
     Path(here.top, ".correctless/note.md").write_text("x")

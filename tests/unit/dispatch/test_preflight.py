@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+import correctless
+import terminal
 from conftest import Git
 from correctless.dispatch.control import start
 from correctless.dispatch.control.preflight import Proof, proofs
@@ -57,9 +59,47 @@ def test_a_red_test_command_that_says_nothing_is_said_to_say_nothing(scratch_rep
     assert found.result == "it ended with 4: without output"
 
 
-def test_a_test_command_that_leaves_files_behind_is_found(scratch_repo: Path, git: Git) -> None:
-    found = tried(of(scratch_repo, git, test="open('junk', 'w')"))[sys.executable]
-    assert (found.ok, "junk" in found.result) == (False, True)
+def test_a_test_command_that_leaves_files_behind_is_found_each_time_it_is_tried(
+    scratch_repo: Path, git: Git
+) -> None:
+    project = of(scratch_repo, git, test="open('junk', 'w').write('result')")
+    for _ in range(2):  # what a trial made is no uncommitted change of yours
+        found = tried(project)[sys.executable]
+        moved = re.fullmatch(r"it passed and left junk behind, moved to (.*)", found.result)
+        assert moved, found.result
+        assert (found.ok, found.fix) == (False, "add junk to .gitignore: each step would commit it")
+        assert (Path(moved[1]) / "junk").read_text() == "result"
+        shutil.rmtree(moved[1])
+    assert git(scratch_repo, "status", "--porcelain") == ""
+
+
+def test_caches_that_a_test_command_leaves_are_removed_again_and_a_warning(
+    scratch_repo: Path, git: Git
+) -> None:
+    test = (
+        "import os; os.makedirs('pkg/node_modules/deep'); open('pkg/node_modules/deep/a.pyc', 'w'); "
+        "os.mkdir('.pytest_cache'); open('.pytest_cache/x', 'w'); os.symlink('/', '.pytest_cache/root')"
+    )
+    project = of(scratch_repo, git, test=f"{test}; raise SystemExit(os.path.exists('red'))")
+    for _ in range(2):
+        found = tried(project)[sys.executable]
+        assert (found.ok, found.warning) == (True, True)
+        assert ".pytest_cache/ and 1 more" in found.result
+        assert not (scratch_repo / "pkg/node_modules").exists()
+    project.write("red", "")
+    git(scratch_repo, "add", "red")
+    git(scratch_repo, "commit", "-q", "-m", "red")
+    for _ in range(2):  # a failing one leaves them too
+        found = tried(project)[sys.executable]
+        assert "it ended with 1" in found.result
+
+
+def test_a_test_command_that_changes_a_tracked_file_is_found_and_the_file_is_left(
+    scratch_repo: Path, git: Git
+) -> None:
+    found = tried(of(scratch_repo, git, test="open('spec.md', 'a').write('x')"))[sys.executable]
+    assert (found.ok, found.result) == (False, "it passed and changed spec.md")
+    assert (scratch_repo / "spec.md").read_text().endswith("x")
 
 
 def test_the_test_command_gets_no_credentials(scratch_repo: Path, git: Git) -> None:
@@ -166,6 +206,18 @@ def test_the_programs_of_pr_and_notify_are_looked_for_before_the_start(
     assert (command.ok, told.ok, told.warning) == (there, True, not there)
 
 
+def test_ask_is_said_to_be_defer_for_an_agent_that_cannot_continue_a_session(
+    scratch_repo: Path, git: Git
+) -> None:
+    steps = [{"skill": "cverify"}]
+    agent = f"command:{scratch_repo.parent}/agent.py"
+    project = of(scratch_repo, git, agent=agent, on_escalation="ask", pipelines={"default": {"steps": steps}})
+    said = project.cauto("check", "--spec", "spec.md").stdout
+    assert "WARNING    on_escalation: ask asks nothing in cverify, whose agent" in said
+    other = project.cauto("check", "--spec", "spec.md", "--on-escalation", "defer").stdout
+    assert ("cverify" in other, "ask asks" in other) == (True, False)
+
+
 @pytest.mark.real
 @pytest.mark.parametrize(("reply", "said"), [(Reply("OK"), ""), (Reply("no", status=401), "authentication")])
 def test_one_turn_of_the_real_client_is_tried(scratch_repo: Path, git: Git, reply: Reply, said: str) -> None:
@@ -227,6 +279,30 @@ def test_where_something_fails_no_run_starts_and_everything_that_failed_is_told(
     assert "--no-check" in done.stderr.splitlines()[-1]
     assert not os.path.exists(project.logs.run)
     assert not project.ran()
+    unnamed = project.cauto("run", "--spec", "spec.md", "--agent", f"command:{project.agent}")
+    assert (unnamed.returncode, "is not approved" in unnamed.stderr) == (3, True)
+    assert "FAILED" not in unnamed.stderr  # nothing is tried for a run that nobody can approve
+    words = ["cauto", "run", "--spec", "spec.md", "--agent", f"command:{project.agent}"]
+    code, shown = project.on_terminal(*words)
+    assert (code, "FAILED" in shown, "approve this spec" in shown) == (3, True, False)
+
+
+def test_at_a_terminal_you_approve_after_the_trials_and_only_what_is_still_there(
+    scratch_repo: Path, git: Git
+) -> None:
+    project = of(scratch_repo, git, pipelines={"default": {"steps": [{"skill": "ctdd"}]}})
+    words = ["cauto", "run", "--spec", "spec.md", "--agent", f"command:{project.agent}"]
+    child = terminal.spawn([*correctless.itself(), *words], project.top, project.env)
+    child.expect("ok  .*base commit: it passed.*R-002: greet")
+
+    def yes() -> str:
+        git(scratch_repo, "commit", "-q", "--allow-empty", "-m", "meanwhile")
+        return "y"
+
+    code, shown = terminal.typed(child, (("approve this spec", yes),))
+    assert (code, "changed since the plan was made" in shown) == (3, True), shown
+    assert not os.path.exists(project.logs.run)
+    assert not os.path.exists(project.logs.confirmations)  # no approval of what you did not see
 
 
 def test_a_client_that_does_not_know_a_flag_is_found_before_the_first_step(

@@ -445,6 +445,19 @@ def test_a_decisions_log_without_a_run_is_counted_apart(project: Project) -> Non
     )
 
 
+def test_a_skill_that_no_run_has_is_refused_and_the_nearest_is_named(project: Project) -> None:
+    assert project.run("--pr", "skip").returncode == exits.PERSON
+    log = Ledger(str(artifacts(project) / "autonomous-decisions-hand.jsonl"))
+    log.create()
+    log.append(Decision("cdebug", "AD-001", "a", "b", WHEN, True).fields())
+    for words in (["--skill", "cverfy"], ["--skill", "cverfy", "--json"]):
+        done = project.command("metrics", *words)
+        assert (done.returncode, done.stdout) == (exits.REFUSED, "")
+        assert "no run has the skill 'cverfy'. did you mean cverify?" in done.stderr
+    for words in (["--skill", "cdebug"], ["--skill", "cverify", "--since", "2999-01-01"]):
+        assert project.command("metrics", *words).returncode == exits.OK
+
+
 def test_a_pipe_gets_whole_lines_and_names_are_no_markup(project: Project) -> None:
     dice = random.Random(7)
     for number in range(4):

@@ -160,14 +160,14 @@ def test_an_entry_that_leaves_out_what_has_a_default_is_counted(tmp_path: Path) 
     assert [row.name for row in found.runs.rows] == [None]
 
 
-def test_a_log_that_is_not_there_and_one_that_is_empty_have_no_entries(
+def test_a_log_that_is_not_there_and_one_that_is_empty_have_no_entries_and_a_missing_one_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "empty.jsonl").touch()
-    for name in ("none.jsonl", "empty.jsonl"):
+    for name, code in (("none.jsonl", 3), ("empty.jsonl", 0)):
         path = str(tmp_path / name)
         assert counted(Path(path)).head == EMPTY
-        assert said(capsys, "--log", path)[0] == said(capsys, "--counts", "--log", path)[0] == 0
+        assert said(capsys, "--log", path)[0] == said(capsys, "--counts", "--log", path)[0] == code
 
 
 def test_a_torn_last_line_is_not_counted(mixed: Path) -> None:

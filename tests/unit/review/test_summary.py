@@ -192,7 +192,7 @@ def everywhere(said: str) -> SummaryView:
         run=said,
         items=(
             Item(entry, 1, open=True),
-            Item(made(said, said, said, said), 2, open=False),
+            Item(made(said, said, said, said, notes=("differs-from-default",)), 2, open=False, listed=said),
             Item(replace(entry, source="cli"), 3, open=False, confirmed_by=said),
             Item(entry, 4, open=False, superseded=True),
         ),

@@ -22,6 +22,7 @@ from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.cli import typable
 from correctless.cli.display import progress
+from correctless.dispatch.control.stop import ABANDON
 from correctless.runlog.events import LoggedEvent
 from correctless.runlog.state import State
 
@@ -171,21 +172,21 @@ def reporting(watcher: Watcher) -> Iterator[Watcher]:
 
 @contextmanager
 def interruptible(watcher: Watcher) -> Iterator[None]:
-    """Turn SIGINT, SIGTERM and SIGHUP into `KeyboardInterrupt`.
+    """Turn SIGINT, SIGTERM, SIGHUP and `stop.ABANDON` into `KeyboardInterrupt`, which has the signal's number.
 
     The second one ends the run at once. A third is ignored: it would leave an orphan process.
     """
     times = 0
 
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
+    def interrupt(number: int, _frame: FrameType | None) -> None:
         nonlocal times
         times += 1
         if times <= 2:
             watcher.interrupted(times)
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt(number)
 
     before: dict[signal.Signals, Any] = {}
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, ABANDON):
         # Ignored by the parent (nohup, a shell's background job), so the run ignores it too.
         if signal.getsignal(number) != signal.SIG_IGN:
             before[number] = signal.signal(number, interrupt)

@@ -80,11 +80,15 @@ def summary(in_numbers: bool, log: str | None, as_json: bool) -> int:
 
     With --counts: number of entries by skill, source and run, superseded ones included.
     """
+    from correctless.review import gate
+
     if in_numbers:
         from correctless.review import counts
 
         with _progress() as tell:
-            log_counts = counts.count(_trusted(log), tell)
+            logs = _trusted(log)
+            gate.refuse_missing(logs)
+            log_counts = counts.count(logs, tell)
         if as_json:
             _echo_json(counts.as_json(log_counts))
         else:
@@ -93,7 +97,10 @@ def summary(in_numbers: bool, log: str | None, as_json: bool) -> int:
     from correctless.review import open_set
     from correctless.review import summary as summaries
 
-    view = open_set.view(_trusted(log))
+    logs = _trusted(log)
+    branch, state = gate.load(logs)
+    gate.refuse_missing(logs, state)
+    view = open_set.view_of(branch, state, logs)
     if as_json:
         _echo_json(dataclasses.asdict(view))
     else:
@@ -169,6 +176,8 @@ def append(skill: str, decision: str, log: str | None) -> int:
     data = sys.stdin.buffer.read() if decision == "-" else os.fsencode(decision)
     entry = writer.append(skill, data, log=log, env=os.environ, cwd=os.getcwd())
     click.echo(entry.line)
+    if said := writer.remark(entry, log, os.getcwd()):
+        click.echo(printable(f"correctless: {said}"), err=True)
     return exits.OK
 
 

@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 from correctless.base import exits
 from correctless.base.exits import Stop
@@ -78,6 +78,7 @@ def main(
             out,
             os.environ if env is None else env,
             cwd or os.getcwd(),
+            err,
         )
         out.flush()
     except Stop as stop:
@@ -175,14 +176,37 @@ def hold_off_runs(repo: Repo | None, logs: Logs) -> Iterator[None]:
         yield
 
 
+def remark(entry: Entry, log: str | None, cwd: str) -> str:
+    """Return what a person should know of a recorded decision: that it is unlisted, and why; mostly ""."""
+    if not str(entry.fields.get("decision_id")).startswith("AD-UNLISTED-"):
+        return ""
+    from correctless.cli.log import unlisted
+
+    with suppress(Stop, OSError):  # it is recorded all the same
+        repo = whereabouts(log, cwd)[0]
+        points = _points(str(entry.fields.get("skill")), repo)
+        return unlisted.remark(entry, points, repo.top if repo else "")
+    return ""
+
+
 def _run(
-    command: list[str], log: str | None, stdin: BinaryIO, out: BinaryIO, env: Mapping[str, str], cwd: str
+    command: list[str],
+    log: str | None,
+    stdin: BinaryIO,
+    out: BinaryIO,
+    env: Mapping[str, str],
+    cwd: str,
+    err: TextIO,
 ) -> int:
     match command:
-        case ["append", skill] | ["append", skill, "-"]:
-            line = append(skill, stdin.read(), log=log, env=env, cwd=cwd).line
-        case ["append", skill, data]:
-            line = append(skill, os.fsencode(data), log=log, env=env, cwd=cwd).line
+        case ["append", skill, *data] if len(data) < 2:
+            given = os.fsencode(data[0]) if data and data[0] != "-" else stdin.read()
+            entry = append(skill, given, log=log, env=env, cwd=cwd)
+            out.write(entry.line + b"\n")
+            out.flush()
+            if said := remark(entry, log, cwd):
+                err.write(f"correctless: {printable(said)}\n")
+            return exits.OK
         case ["path"]:
             line = os.fsencode(whereabouts(log, cwd)[1].decisions)
         case ["read"]:

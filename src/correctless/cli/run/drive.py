@@ -18,10 +18,12 @@ from correctless.cli.display.watch import Watcher
 from correctless.cli.review import width
 from correctless.cli.run.status import completion_line
 from correctless.dispatch import loop
+from correctless.dispatch.control.stop import ABANDON
 from correctless.dispatch.core.context import RunContext
 from correctless.dispatch.finish.pull_request import BODY
 from correctless.review import open_set as views
 from correctless.review import standing, summary
+from correctless.runlog.state import State
 
 
 def drive(
@@ -42,15 +44,17 @@ def drive(
     try:
         with watch.interruptible(viewer), viewer, orphans.adopting():
             state = loop.drive(ctx, viewer.event, usd=usd, minutes=minutes, park=park)
-    except KeyboardInterrupt:
-        raise Stop(exits.INTERRUPTED, typable(watch.INTERRUPTED, ctx.repo.top)) from None
+    except KeyboardInterrupt as interrupt:
+        said = watch.INTERRUPTED
+        if ABANDON in interrupt.args:
+            said = "the run was abandoned in another terminal. Start a new one: correctless cauto run --spec FILE"
+        raise Stop(exits.INTERRUPTED, typable(said, ctx.repo.top)) from None
     if show:
         view = views.view(ctx.logs)
         text = summary.text(view, width=width()) if show == "summary" else summary.brief(view)
         watch.out(text.removesuffix("\n"))
     if state.stopped is not None:
-        elsewhere = f". In any clone: {standing.next_command(state, ctx.parked)}" if ctx.parked else ""
-        raise Stop(state.stopped.code, typable(state.stopped.reason + elsewhere, ctx.repo.top))
+        raise Stop(state.stopped.code, typable(state.stopped.reason + _where(ctx, state), ctx.repo.top))
     if state.phase != "complete":
         message = f"run {state.run} did not end. Look at it with: correctless cauto status"
         raise Stop(exits.REFUSED, typable(message, ctx.repo.top))
@@ -60,3 +64,12 @@ def drive(
         path = os.path.join(ctx.logs.folder(state.run), BODY)
         click.echo(printable(f"nothing was pushed (pr: skip). the pull request's text: {path}"), err=True)
     return exits.OK
+
+
+def _where(ctx: RunContext, state: State) -> str:
+    """Return where a run that stopped can be continued: the last line is all that is seen of a job in CI."""
+    if ctx.parked:
+        return f". In any clone: {standing.next_command(state, ctx.parked)}"
+    if ctx.unparked:
+        return f". It is not parked, so only this machine can continue it, in {ctx.repo.top}: {ctx.unparked}"
+    return ""

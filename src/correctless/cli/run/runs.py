@@ -84,7 +84,7 @@ def run(
     """Start a run: the skills of the pipeline, then the gate, then the pull request.
 
     It first tries everything the run will need, as `cauto check` does, and starts nothing when something fails.
-    On a terminal it shows the steps. Exit: 0 complete, 10 you must act, 11 paused, 12 budget reached,
+    On a terminal it then asks for your approval of the spec, and shows the steps. Exit: 0 complete, 10 you must act, 11 paused, 12 budget reached,
     20 a step failed, 75 locked.
     """
     request = start.Request(spec=spec, pipeline=pipeline, flags=flags)
@@ -106,10 +106,12 @@ def run(
                 )
             for warning in start.warnings(ready):
                 click.echo(printable_lines(f"warning: {warning}"), err=True)
-            approved = _approval(ready, approve_spec_as)
+            _refuse_unapprovable(ready, approve_spec_as)
             with Lock.take(repo, "correctless cauto run") as run_lock:
                 ctx = RunContext(repo, ready.logs, run_lock, os.environ, activity=watcher.activity)
                 tried = () if untried else check.try_all(ready)
+                # Last: a trial that fails would lose it.
+                approved = _approval(ready, approve_spec_as)
                 started = start.begin(ready, ctx, approved, watcher.event, tried=tried)
                 session.note_start(os.environ, ready.logs, started.run)
                 if detach:
@@ -166,26 +168,37 @@ def _place(origin: Repo, branch: str | None, flags: dict[str, Any]) -> Iterator[
         raise
 
 
+def _refuse_unapprovable(ready: start.Ready, named: str | None) -> None:
+    """Refuse a run whose spec nobody can approve here, before the trials, which take minutes."""
+    if named or start.approval(ready) is not None:
+        return
+    if not person.has_terminal():
+        raise _unapproved(ready)
+    person.refuse_agents(os.environ)
+
+
 def _approval(ready: start.Ready, named: str | None) -> Confirmation:
+    """Return the approval of the spec; asks for it at the terminal. Raises: `Stop(3)` without one."""
     known = start.approval(ready)
     if known is not None:
         return known
-    plan, now = ready.frozen.plan, timestamp(utcnow())
+    plan = ready.frozen.plan
     if named:
-        return Confirmation("spec", plan.spec_sha256, named, "flag", now)
-    if person.has_terminal():
-        person.refuse_agents(os.environ)
-        click.echo(printable_lines(ready.spec_text), err=True)
-        who = person.name(ready.repo, os.environ)
-        if click.confirm(
-            f"Do you, {who}, approve this spec ({plan.spec}, {plan.spec_sha256[:8]})?", err=True
-        ):
-            return Confirmation("spec", plan.spec_sha256, who, "terminal", now)
+        return Confirmation("spec", plan.spec_sha256, named, "flag", timestamp(utcnow()))
+    click.echo(printable_lines(ready.spec_text), err=True)
+    who = person.name(ready.repo, os.environ)
+    if click.confirm(f"Do you, {who}, approve this spec ({plan.spec}, {plan.spec_sha256[:8]})?", err=True):
+        return Confirmation("spec", plan.spec_sha256, who, "terminal", timestamp(utcnow()))
+    raise _unapproved(ready)
+
+
+def _unapproved(ready: start.Ready) -> Stop:
+    plan = ready.frozen.plan
     typed = "prompt" in ready.config.confirm_channels and os.environ.get("CLAUDECODE")
     prompt_hint = (
         f"or type into Claude Code yourself: approve spec {plan.spec_sha256[:12]}   (" if typed else "("
     )
-    raise Stop(
+    return Stop(
         exits.REFUSED,
         f"the current spec {plan.spec} is not approved. Approve and start it in your own terminal, in {os.getcwd()}: "
         f"correctless {shlex.join(sys.argv[1:])}   {prompt_hint}cron and CI: --approve-spec-as NAME)",

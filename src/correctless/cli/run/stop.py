@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from contextlib import suppress
 
 import click
@@ -32,7 +33,8 @@ def stop(abandon: bool) -> int:
     logs = paths.logs(repo)
     if abandon:
         person.refuse_agents(os.environ)
-    processes = ending.end_processes(repo, _known_state(logs))
+    number = ending.ABANDON if abandon else signal.SIGTERM
+    processes = ending.end_processes(repo, _known_state(logs), number)
     if processes:
         click.echo(f"ended: {processes}", err=True)
     if abandon:

@@ -18,7 +18,7 @@ from correctless.agents import Activity, Limits, Task, recorder
 from correctless.agents.environment import environment
 from correctless.base.exits import REFUSED, Stop
 from correctless.base.text import one_line
-from correctless.dispatch.control import message_trial
+from correctless.dispatch.control import message_trial, trial_files
 from correctless.dispatch.control.start import Ready
 from correctless.dispatch.core.context import place_of, sandbox_for
 from correctless.dispatch.finish.pull_request import expected, github
@@ -103,16 +103,29 @@ def _check(ready: Ready, env: Mapping[str, str], argv: tuple[str, ...]) -> Proof
     with tempfile.TemporaryDirectory() as gh:
         make = sandbox_for(ready.repo, ready.frozen.plan, gh, env)[2]
         done = run(argv, ready.repo, _environment(ready, env, gh), 1800.0, (), make)
+    leftover = trial_files.move_out(ready.repo)
     if done.timed_out:
         return Proof(what, "it took over 30 minutes", "make it faster, or check less with commands.test")
     if done.code != 0:
         said = "; ".join(filter(None, map(_last_line, (done.out, done.err)))) or "without output"
         at = f" (its output: {_saved(done.out + done.err)})" if said != "without output" else ""
         return Proof(what, f"it ended with {done.code}: {said}{at}", "make it pass before you start a run")
-    if dirty := ready.repo.dirty_files():
-        fix = "add its output to .gitignore: each step would commit it"
-        return Proof(what, f"it passed and left {dirty[0]} behind", fix)
+    each = "each step would commit it"
+    if leftover.changed:
+        fix = f"make it leave its files as they are: {each}"
+        return Proof(what, f"it passed and changed {_first(leftover.changed)}", fix)
+    if leftover.others:
+        fix = f"add {_first(leftover.others)} to .gitignore: {each}"
+        left = f"left {_first(leftover.others)} behind, moved to {leftover.folder}"
+        return Proof(what, f"it passed and {left}", fix)
+    if leftover.caches:
+        left = f"left {_first(leftover.caches)} behind, which is removed again. add it to .gitignore: {each}"
+        return Proof(what, f"it passed and {left}", warning=True)
     return Proof(what, "it passed")
+
+
+def _first(paths: tuple[str, ...]) -> str:
+    return one_line(paths[0]) + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
 
 
 def _last_line(output: bytes) -> str:

@@ -133,6 +133,13 @@ def warnings(ready: Ready) -> Iterator[str]:
         )
     if ready.fork:
         yield ready.fork
+    plan = ready.frozen.plan
+    unasked = [step.name for step in plan.steps if step.fork or not step.session]
+    if plan.on_escalation == "ask" and unasked:
+        yield (
+            f"on_escalation: ask asks nothing in {', '.join(unasked)}, whose agent or skill can't continue its session "
+            "with your answer: what needs you there is deferred to the gate, as with defer"
+        )
 
 
 def approval(ready: Ready) -> Confirmation | None:
@@ -150,6 +157,7 @@ def begin(
     # Once more under the lock: another dispatcher may have been faster.
     before = checked_state(ready.logs.run, record.load(ready.logs).events)
     _refuse_unfinished(before)
+    _refuse_changed(ready)
     ensure_artifacts(ready.logs)
     if open_set.spec_approval(ready.logs, approved.digest) is None:
         open_set.approve_spec(
@@ -247,7 +255,14 @@ def _spec(repo: Repo, cwd: str, named: str) -> tuple[str, bytes]:
 
 
 def _refuse_dirt(repo: Repo) -> None:
-    dirty = repo.dirty_files()
+    status = repo.status()
+    dirty = status.changed
+    if status.links and (module := submodules.changed_at(repo, "HEAD", status.links)):
+        raise Stop(
+            exits.REFUSED,
+            f"the submodule {module} is not what this branch's commit names. commit and push it there and commit it here, "
+            f"or put it back with: {submodules.put_back(module)}",
+        )
     if dirty:
         more = f" and {len(dirty) - 1} more" if len(dirty) > 1 else ""
         raise Stop(
@@ -261,6 +276,18 @@ def _refuse_dirt(repo: Repo) -> None:
             exits.REFUSED,
             f"{repo.top} has changes that git's index hides ({hidden[0]}). let the run have a worktree of its own "
             "(--worktree BRANCH), or unmark them: git update-index --no-assume-unchanged --no-skip-worktree FILE",
+        )
+
+
+def _refuse_changed(ready: Ready) -> None:
+    """Refuse a start from anything but what the plan was made of: trials and your approval take minutes."""
+    repo, plan = ready.repo, ready.frozen.plan
+    status = repo.status()
+    if status.head != plan.base or status.branch != plan.branch or status.changed:
+        changed = f" ({status.changed[0]})" if status.changed else ""
+        raise Stop(
+            exits.REFUSED,
+            f"{repo.top}{changed} has changed since the plan was made. start again: correctless cauto run",
         )
 
 

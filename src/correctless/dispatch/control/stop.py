@@ -23,12 +23,13 @@ from correctless.runlog.events import Abandoned, AttemptFailed, Event, Rewound, 
 from correctless.runlog.fold import after, checked_state
 from correctless.runlog.state import UNDER_WAY, State
 
+ABANDON = signal.SIGUSR1  # ends a dispatcher as SIGTERM does, and it says that its run is abandoned
 _PATIENCE_SECONDS = 30.0  # a dispatcher ends its agent's group first, which may take its grace
 
 
-def end_processes(repo: Repo, state: State) -> str:
-    """End the dispatcher and the last agent; return what was ended, "" for nothing."""
-    ended = [_end_holder(repo)] if lock.is_locked(repo) else []
+def end_processes(repo: Repo, state: State, number: signal.Signals = signal.SIGTERM) -> str:
+    """End the dispatcher, by this signal, and the last agent; return what was ended, "" for nothing."""
+    ended = [_end_holder(repo, number)] if lock.is_locked(repo) else []
     orphans = descendants.marked(state.mark) if state.mark else frozenset()
     for pid in orphans:
         with suppress(ProcessLookupError):
@@ -38,14 +39,14 @@ def end_processes(repo: Repo, state: State) -> str:
     return ", ".join(ended)
 
 
-def _end_holder(repo: Repo) -> str:
+def _end_holder(repo: Repo, number: signal.Signals) -> str:
     by = lock.holder(repo)
     if by is None:
         raise Stop(exits.LOCKED, f"an unknown process has locked {lock.path(repo)}. end it by hand")
     ended = []
     if _holds(by.pid, lock.path(repo)):
         with suppress(ProcessLookupError, PermissionError):
-            os.kill(by.pid, signal.SIGTERM)
+            os.kill(by.pid, number)
             ended.append(f"process {by.pid} ({by.what})")
         _wait(repo)
     if by.group is not None and lock.is_locked(repo) and descendants.group_alive(by.group):

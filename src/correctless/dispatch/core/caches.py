@@ -44,7 +44,7 @@ def found(repo: Repo, base: str, changed: Iterable[str]) -> tuple[str, ...]:
     """Return the folders of caches that `changed` paths are in and `base` has not, largest first; () below the limits."""
     folders: dict[str, _CacheFolder] = {}
     for path in changed:
-        if folder := _folder(repo.top, path):
+        if folder := folder_of(repo.top, path):
             one = folders.setdefault(folder, _CacheFolder())
             info = below.look(repo.top, os.path.join(repo.top, path))
             one.files += 1
@@ -62,7 +62,7 @@ def _spelled(folders: dict[str, _CacheFolder]) -> Iterator[str]:
         yield f"{len(ordered) - _SHOWN} more folders"
 
 
-def _folder(top: str, path: str) -> str:
+def folder_of(top: str, path: str) -> str:
     """Return the outermost folder of a cache that a path is in; "" for none."""
     parts = path.split("/")[:-1]
     for number, name in enumerate(parts):

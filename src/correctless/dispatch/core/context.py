@@ -67,6 +67,7 @@ class RunContext:
     activity: Callable[[Activity], None] = field(default=lambda _: None)
     ask: Ask | None = None  # asks you at this terminal; None if unattended
     parked: str | None = None  # the remote on which the run was parked when it stopped
+    unparked: str = ""  # why it could not be parked when it stopped
     before: Before | None = None  # the snapshot to restore after something untrusted ran
     settings: dict[str, bytes] = field(default_factory=dict)  # path -> the git configuration that was frozen
     decisions: DecisionsLog = field(init=False)

@@ -92,6 +92,14 @@ def changes(
     settings = tuple(path for path, part in _SETTINGS if path in changed and _differs(repo, base, path, part))
     if settings and not any(each.name == "test-setup" for each in entries):
         entries.append(PolicyChange("test-setup", "changed how tests are found and run", settings))
+    filters = tuple(
+        path
+        for path in changed
+        if os.path.basename(path) == ".gitattributes" and _differs(repo, base, path, _filters)
+    )
+    if filters:
+        what = "changed which files git stores through a filter, such as Git LFS"
+        entries.append(PolicyChange("git-filter", what, filters))
     if spec in changed:
         entries.append(PolicyChange("spec", "changed the specification that was approved", (spec,)))
     tests = tuple(path for path in changed if _TEST.match(path))
@@ -175,6 +183,11 @@ def size(repo: Repo, path: str) -> int:
     """Return the bytes of one plain file; 0 for anything else, or behind a link."""
     info = below.look(repo.top, os.path.join(repo.top, path))
     return info.st_size if info is not None and stat.S_ISREG(info.st_mode) else 0
+
+
+def _filters(text: str) -> list[str] | None:
+    """Return the lines of a .gitattributes that name a filter, None without one."""
+    return [line for line in text.splitlines() if re.search(r"(^|[\s!-])filter\b", line)] or None
 
 
 def _section(text: str, name: str) -> dict[str, str]:

@@ -65,9 +65,10 @@ def park_or_release(ctx: RunContext, state: State) -> str | None:
             ctx.activity(Activity("waiting", one_line(text, 1000)))
             return plan.park
     except (Stop, OSError, ValueError) as error:
-        why = error.message if isinstance(error, Stop) else str(error)
-        ctx.activity(Activity("warning", one_line(f"{failed}: {why}", 1000)))
+        ctx.unparked = one_line(error.message if isinstance(error, Stop) else str(error), 1000)
+        ctx.activity(Activity("warning", one_line(f"{failed}: {ctx.unparked}", 1000)))
     except KeyboardInterrupt:  # the run has stopped before: only the push is cut short
+        ctx.unparked = "interrupted"
         ctx.activity(Activity("warning", f"{failed}: interrupted"))
     return None
 

@@ -32,6 +32,7 @@ from correctless.dispatch.core.context import RunContext, attempt_of, plan_of, s
 from correctless.dispatch.step import aside, ask, prompt, untrusted, work
 from correctless.dispatch.step.check import set_report_aside
 from correctless.dispatch.step.recording import Recording
+from correctless.publish import submodules
 from correctless.runlog.events import AgentEnded, AttemptFailed, StepContinued, StepStarted
 from correctless.runlog.state import State
 from correctless.skill.contract import SkillContract
@@ -62,6 +63,12 @@ class Runner:
         """Hold a process for the agent; return the event to log before it runs."""
         ctx, plan, step = self.ctx, plan_of(state), step_of(state)
         status = ctx.repo.status()
+        if status.head is not None and (module := submodules.changed_at(ctx.repo, status.head, status.links)):
+            raise Stop(
+                exits.REFUSED,
+                f"{module} is a submodule that is not what this branch's commit names, and no run can commit it. keep what you "
+                f"want of it, put it back with: {submodules.put_back(module)}; then continue with: correctless cauto resume",
+            )
         if status.changed or status.head is None:
             raise Stop(
                 exits.REFUSED,

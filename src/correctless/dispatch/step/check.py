@@ -15,6 +15,7 @@ from correctless.base.text import one_line
 from correctless.dispatch.core.spec import rules
 from correctless.project.git import Repo, WorktreeStatus, staging
 from correctless.project.paths import ARTIFACTS
+from correctless.publish import lfs, submodules
 from correctless.runlog.plan import Plan, PlannedStep
 from correctless.sandbox.reach import Needs
 
@@ -79,8 +80,10 @@ def judge(
         fault = f"the agent made a commit that git cannot check out, {one_line(error)}"
     # Without a commit of the agent, git status lists all changes.
     changed = () if fault else status.changed if status.head == base else repo.changed_files(base)
-    fault = fault or _links_fault(status, () if status.head == base else repo.links_since(base))
-    fault = fault or _paths_fault(changed, step)
+    links = (*status.links, *(() if status.head == base else repo.links_since(base)))
+    if fault is None and links:
+        fault = _links_fault(links, submodules.changed_at(repo, base, links))
+    fault = fault or _paths_fault(changed, step) or lfs.refused(repo, changed) or None
     if fault is None and step.report and step.report_required:
         fault = report_fault(repo.top, step.report, spec)
     if fault:
@@ -147,13 +150,13 @@ def _branch_fault(repo: Repo, plan: Plan, base: str, status: WorktreeStatus) -> 
     return None
 
 
-def _links_fault(status: WorktreeStatus, committed: Sequence[str]) -> str | None:
-    for path in (*status.links, *committed):
-        return (
-            f"{path} has changes and is a repository of its own, which a run can't commit. "
-            f"make it plain files (remove {path}/.git), or revert it"
-        )
-    return None
+def _links_fault(links: Sequence[str], submodule: str) -> str:
+    if submodule:
+        return f"{submodule} is a submodule, and a run can't commit a change of it. leave it as it is"
+    return (
+        f"{links[0]} has changes and is a repository of its own, which a run can't commit. "
+        f"make it plain files (remove {links[0]}/.git), or revert it"
+    )
 
 
 def _paths_fault(changed: Sequence[str], step: PlannedStep) -> str | None:
