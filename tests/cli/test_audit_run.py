@@ -420,7 +420,8 @@ BROKEN: dict[Callable[[Project], None], Claims] = {
     another_steps_commit: {("cdocs#1", "commit"): C},
     another_base: {("cdocs#1", "commit"): C},
     another_log_trailer: {("simplify#1", "commit"): C, ("simplify#1", "decisions"): C},
-    commit_nobody_has: {("consolidation", "commit"): N, ("publish", "intent"): C},
+    # The answer was about another commit than the log now says the run made.
+    commit_nobody_has: {("consolidation", "commit"): N, ("gate", "open"): C, ("publish", "intent"): C},
     base_nobody_has: {**dict.fromkeys(COMMITS, U), ("run", "spec"): U, ("cverify#1", "report"): U},
     no_report: {("cverify#1", "report"): N},
     confirmed_by_another: {("gate", "confirmed"): C},
