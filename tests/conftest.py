@@ -33,6 +33,15 @@ def pytest_configure(config: pytest.Config) -> None:
     effort.campaigns = "not campaign" not in config.option.markexpr
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Make a campaign of what a sweep has beyond the cases that run each time."""
+    for item in items:
+        sweep = item.get_closest_marker("sweep")
+        if sweep is not None and max(item.callspec.indices.values()) >= sweep.args[0]:  # type: ignore[attr-defined]
+            item.add_marker("campaign")
+
+
 def pytest_unconfigure() -> None:
     if _template.cache_info().currsize:  # not atexit: a worker of xdist ends without it
         shutil.rmtree(_template().parent, ignore_errors=True)

@@ -79,6 +79,7 @@ def test_every_row_is_measured_beside_its_floor_and_nothing_is_left_behind(tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.campaign
 def test_a_step_of_the_dispatcher_and_the_memory_of_an_answer_are_measured(tmp_path: Path) -> None:
     done = bench("dispatch", "--quick", "--json", "--folder", str(tmp_path))
     assert done.returncode == 0, done.stderr
@@ -130,6 +131,7 @@ def corpus(tmp_path: Path) -> Path:
     return top
 
 
+@pytest.mark.campaign
 def test_every_case_of_the_linter_is_measured_beside_its_peers(corpus: Path, tmp_path: Path) -> None:
     peers, scratch = tmp_path / "venv", tmp_path / "scratch"
     (peers / "bin").mkdir(parents=True)

@@ -126,6 +126,7 @@ def _ends_as_recorded(make: Make, name: str, tmp_path: Path) -> None:
     assert golden(project, done.returncode, done.stderr, tmp_path) == case["golden"], case["why"]
 
 
+@pytest.mark.sweep(6)
 @pytest.mark.parametrize("name", _cases(slow=False))
 def test_a_run_with_a_bad_client_ends_as_recorded(make: Make, name: str, tmp_path: Path) -> None:
     _ends_as_recorded(make, name, tmp_path)

@@ -67,6 +67,7 @@ def test_a_run_waits_at_the_gate_and_ends_once_a_person_confirmed(project: Proje
     assert project.command("decisions", "verify").returncode == exits.OK
 
 
+@pytest.mark.sweep(2)
 @pytest.mark.parametrize("typed", ["00000000", "{digest}0000", "{short}", "yes", ""])
 def test_a_wrong_digest_confirms_nothing(project: Project, typed: str) -> None:
     project.run()
@@ -454,6 +455,7 @@ def test_a_decisions_log_that_lost_its_tail_or_is_gone_is_noticed(project: Proje
     assert project.command("gate").returncode == exits.PERSON
 
 
+@pytest.mark.sweep(2)
 @pytest.mark.parametrize(
     "words",
     ["git push origin HEAD", "git push {url} HEAD", "git push file://{url} HEAD", "git push other HEAD"],

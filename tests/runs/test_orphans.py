@@ -53,6 +53,7 @@ def still(path: Path) -> bool:
     return path.stat().st_size == size
 
 
+@pytest.mark.sweep(1)
 @pytest.mark.parametrize("manner", ["", "deaf"])
 def test_a_daemon_that_sheds_everything_and_forks_on_ends_with_its_attempt(
     project: Project, tmp_path: Path, manner: str

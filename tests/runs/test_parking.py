@@ -491,6 +491,7 @@ def test_a_secret_that_an_abandoned_run_left_on_the_branch_is_not_parked_by_the_
     assert fleet.ref(ci.state().run) == ""
 
 
+@pytest.mark.sweep(1)
 @pytest.mark.parametrize(
     "extra",
     [
@@ -660,6 +661,7 @@ def _program(forger: Repo) -> str:
     return f"100755 blob {forger.git('hash-object', '-w', '--stdin', stdin='x')}\tprogram"
 
 
+@pytest.mark.sweep(2)
 @pytest.mark.parametrize("entry", [_link, _above, _git_folder, _submodule, _program])
 def test_a_tree_with_anything_but_plain_files_is_refused(fleet: Fleet, entry: Callable[[Repo], str]) -> None:
     _, run = fleet.parked()
@@ -691,6 +693,7 @@ def _unapproved(files: dict[str, bytes]) -> None:
     files["confirmations.jsonl"] = b""
 
 
+@pytest.mark.sweep(2)
 @pytest.mark.parametrize(
     ("change", "why"),
     [
@@ -721,6 +724,7 @@ def _resealed(log: bytes, change: Callable[[bytes], bytes]) -> bytes:
     return b"".join(lines)
 
 
+@pytest.mark.sweep(5)
 @pytest.mark.parametrize(
     ("old", "new", "why"),
     [

@@ -303,6 +303,7 @@ KINDS: tuple[Callable[[Place], Path], ...] = (
 )
 
 
+@pytest.mark.sweep(6)
 @pytest.mark.parametrize("kind", KINDS, ids=[kind.__name__ for kind in KINDS])
 def test_a_whole_run_is_pushed_and_a_fresh_clone_of_it_builds_and_tests(
     kind: Callable[[Place], Path], tmp_path: Path, git: Git

@@ -136,6 +136,7 @@ def test_back_from_the_end_changes_an_answer(ran: Project) -> None:
     assert [each["kind"] for each in answers_of(ran)] == ["rejected"]
 
 
+@pytest.mark.sweep(3)
 @pytest.mark.parametrize("typed", ["", "yes", "{digest}", "confirm", "ok", "A" * 5000])
 def test_nothing_else_is_an_answer_to_a_page(ran: Project, typed: str) -> None:
     digest = ran.state().gate.digest  # type: ignore[union-attr]

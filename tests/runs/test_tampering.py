@@ -49,6 +49,7 @@ def does(code: str, step: str = "writer") -> dict[str, str]:
     return {"AGENT_EXTRA": f"import subprocess\nif step == {step!r}:\n{lines}"}
 
 
+@pytest.mark.sweep(5)
 @pytest.mark.parametrize(
     ("code", "name"),
     [
@@ -245,6 +246,7 @@ def test_a_check_that_hides_its_work_from_git_has_it_committed(project: Project,
     assert git(project.top, "show", "HEAD:test_old.py") == "# by the check"
 
 
+@pytest.mark.sweep(2)
 @pytest.mark.parametrize(
     ("way", "fault"),
     [
