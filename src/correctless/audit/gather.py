@@ -31,7 +31,7 @@ from correctless.project.paths import Logs, all_logs
 from correctless.publish import noted_heads
 from correctless.review import anchors, coverage, gate, standing
 from correctless.review.standing import Standing
-from correctless.runlog.branch import Branch, RecordedDecision, lost_log, typed_events
+from correctless.runlog.branch import Branch, RecordedDecision, confirmed_ahead, lost_log, typed_events
 from correctless.runlog.events import (
     AgentEnded,
     Asking,
@@ -103,7 +103,7 @@ def gather(repo: Repo, logs: Logs, run: str, env: Mapping[str, str], *, offline:
     findings = check.verify(logs.run, heads.get("run", ()), root=logs.root).findings
     differs = next((finding.message for finding in findings if finding.severity == "error"), "")
     confirmations, confirmations_fault = _confirmations(logs)
-    branch = _branch(entries, events, confirmations)
+    branch = replace(_branch(entries, events, confirmations), ahead=confirmed_ahead(logs))
     before = lost_log(entries[0].fields) if entries else None
     lines = {entry.seq: entry.line for entry in entries}
     line_digests = {

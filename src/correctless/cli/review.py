@@ -59,6 +59,13 @@ if TYPE_CHECKING:
 )
 @click.option("--reject", is_flag=True, help="Reject: the gate stays closed.")
 @click.option("--rerun", "step", metavar="STEP", help="Run this step and all later ones again.")
+@click.option(
+    "--ahead", metavar="SKILL", help="Confirm what this skill leaves to you before a run applies it."
+)
+@click.option(
+    "--days", type=click.IntRange(1, 90), default=30, show_default=True, help="How long --ahead holds."
+)
+@click.option("--withdraw", is_flag=True, help="End what --ahead SKILL confirmed.")
 @click.option("--note", default="", help="Why: recorded with a rejection, passed to the agent with a rerun.")
 @from_options
 @as_option
@@ -70,6 +77,9 @@ def review(
     confirm: str | None,
     reject: bool,
     step: str | None,
+    ahead: str | None,
+    days: int,
+    withdraw: bool,
     note: str,
     remote: str | None,
     run_id: str | None,
@@ -84,7 +94,13 @@ def review(
     You can answer only in a terminal. With --from REMOTE RUN the answer is stored where the run is parked, and
     nothing is written here. Exit 0: no decision needs you; 10: one does.
     """
-    options = [name for name, value in (("confirm", confirm), ("reject", reject), ("rerun", step)) if value]
+    options = [
+        name
+        for name, value in (("confirm", confirm), ("reject", reject), ("rerun", step), ("ahead", ahead))
+        if value
+    ]
+    if withdraw and ahead is None:
+        raise click.UsageError("--withdraw needs --ahead SKILL")
     if len(options) > 1:
         raise click.UsageError(f"--{options[0]} and --{options[1]} exclude each other")
     refuse_incomplete(remote, run_id, take_over=take_over)
@@ -98,6 +114,8 @@ def review(
                 "--log and --rerun need the run here. Bring it with: correctless cauto resume --from REMOTE RUN"
             )
         return _parked(remote, run_id, verdict, form=form, plain=plain, by=by, take_over=take_over)
+    if ahead is not None:
+        return _ahead(ahead, days, withdraw=withdraw, by=by)
     repo, logs = paths.find_logs(os.getcwd()) if path is None else (None, paths.logs_beside(path))
     gate.of(logs, repo, os.environ)
     place = _Place(logs, repo)
@@ -112,6 +130,19 @@ def review(
 
 _Form = Literal["json", "markdown"]
 _Again = Callable[[str, str, str], int]  # step, note, who
+
+
+def _ahead(skill: str, days: int, *, withdraw: bool, by: str | None) -> int:
+    from correctless.cli import ahead  # which few reviews need
+
+    repo = git.find(os.getcwd())
+    who = answering(repo, by)
+    with Lock.take(repo, "correctless review --ahead"):
+        return (
+            ahead.withdraw(repo, skill, who=who)
+            if withdraw
+            else ahead.confirm(repo, skill, days=days, who=who)
+        )
 
 
 def _parked(

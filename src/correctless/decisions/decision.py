@@ -94,6 +94,32 @@ class Confirmation:
         return read(cls, values)
 
 
+@frozen
+class AheadConfirmation:
+    """Your confirmation of one default before a run applies it, or its withdrawal: one line of the log of these."""
+
+    skill: str
+    skill_sha256: str  # of the bytes of its SKILL.md
+    decision_id: str
+    default: str  # as the skill stated it
+    by: str
+    channel: str
+    timestamp: str
+    until: str  # it covers decisions that are recorded before; of a withdrawal the same as `timestamp`
+
+    def fields(self) -> dict[str, Any]:
+        """Return the record as a mapping in log order."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> AheadConfirmation:
+        """Return the confirmation of a log line's mapping.
+
+        Raises: RecordError, which names the first field with a wrong type.
+        """
+        return read(cls, values)
+
+
 def means_deferred(value: Any) -> bool:
     """Return whether a value of `escalation_deferred` means deferred; unknown ones do."""
     if value is None or isinstance(value, bool):

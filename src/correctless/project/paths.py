@@ -37,6 +37,11 @@ class Logs:
     root: str | None  # no log may be outside of it; None for a log named by hand
     branch_slug: str
 
+    @property
+    def ahead(self) -> str:
+        """The log of what you confirmed ahead, one for all branches."""
+        return os.path.join(self.artifacts, "confirmed-ahead.jsonl")
+
     def folder(self, run: str) -> str:
         """Return the folder of one run's frozen plan, answers, patches and transcripts."""
         return os.path.join(self.artifacts, "runs", run)

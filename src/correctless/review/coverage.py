@@ -10,7 +10,7 @@ from correctless.decisions.decision import Confirmation
 from correctless.ledger.chain import digest as sha256
 from correctless.project.person import DEFAULT_CHANNELS as DEFAULT_CHANNELS
 from correctless.runlog.branch import Branch
-from correctless.runlog.events import Asking, Consolidated, GateClosed
+from correctless.runlog.events import Asking, Consolidated, GateClosed, RunStarted
 
 LEAST_DIGITS = 8  # hex digits of a digest that an answer must have; the record has the whole digest
 SHOWN_DIGITS = 12  # that are shown to be typed as a prompt
@@ -93,12 +93,58 @@ def of(branch: Branch, *policies: Policy) -> Coverage:
                     continue
                 if digest(event.challenge, [lines[seq]]) == question_digest:
                     confirmed[sha256(lines[seq])] = answer
+    confirmed.update(
+        (sha, answer) for sha, answer in _ahead(branch, policies).items() if sha not in confirmed
+    )
     return Coverage(confirmed, {sha: answer for sha, answer in rejected.items() if sha not in confirmed})
 
 
 def commits(branch: Branch) -> dict[str, str]:
     """Return the commit each run made last: after a rerun another one than you were asked about before."""
     return {item.run: item.event.commit for item in branch.events if isinstance(item.event, Consolidated)}
+
+
+def _ahead(branch: Branch, policies: Sequence[Policy]) -> dict[str, Confirmation]:
+    """Return what you confirmed before the run: by a line's SHA-256, the confirmation that covers it.
+
+    It covers a listed default, reported as the skill states it, of the very SKILL.md that you were shown.
+    """
+    covered: dict[str, Confirmation] = {}
+    if not branch.ahead:
+        return covered
+    started = {i.run: (i.timestamp, i.event.plan) for i in branch.events if isinstance(i.event, RunStarted)}
+    for recorded in branch.decisions:
+        decision = recorded.decision
+        if (
+            not decision.escalation_deferred
+            or decision.source not in ("tool", "block")
+            or not {"corrected"}.issuperset(decision.notes)
+            or decision.run not in started
+        ):
+            continue
+        began, plan = started[decision.run]
+        step = plan.step(decision.step or "")
+        said = [
+            each
+            for each in branch.ahead
+            if (each.skill, each.decision_id) == (decision.skill, decision.decision_id)
+        ]
+        before = [each for each in said if each.timestamp < began]
+        if step is None or not before:
+            continue
+        last = before[-1]
+        # What came later can only end it: a withdrawal, or an answer about another text.
+        until = min(each.until for each in said[said.index(last) :])
+        answer = Confirmation(
+            "ahead", "", last.by, last.channel, last.timestamp, f"confirmed ahead until {last.until}"
+        )
+        if (
+            last.skill_sha256 == step.files.get("SKILL.md")
+            and decision.timestamp < until
+            and all(each.trusts(answer) for each in policies)
+        ):
+            covered[sha256(recorded.line)] = answer
+    return covered
 
 
 def digest_of_closing(closing: GateClosed, lines: Mapping[int, bytes]) -> str:

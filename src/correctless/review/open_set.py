@@ -146,4 +146,7 @@ def _decided(confirmation: Confirmation | None) -> str:
 
 
 def _who(confirmation: Confirmation | None) -> str:
-    return f"{confirmation.by} ({confirmation.channel})" if confirmation else ""
+    if confirmation is None:
+        return ""
+    ahead = ", ahead" if confirmation.kind == "ahead" else ""
+    return f"{confirmation.by} ({confirmation.channel}{ahead})"

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from correctless.base import exits
 from correctless.base.exits import Stop
-from correctless.decisions.decision import Confirmation, Decision
+from correctless.decisions.decision import AheadConfirmation, Confirmation, Decision
 from correctless.ledger.chain import Entry, Head, end_of
 from correctless.ledger.heads import Heads
 from correctless.ledger.ledger import Ledger
@@ -41,6 +41,7 @@ class Branch:
     confirmations: tuple[Confirmation, ...]
     decisions_head: Head
     run_head: Head
+    ahead: tuple[AheadConfirmation, ...] = ()
 
     @property
     def plan(self) -> Plan | None:
@@ -50,7 +51,7 @@ class Branch:
 
 
 def load(logs: Logs) -> Branch:
-    """Read and verify all three logs.
+    """Read and verify all three logs, and what was confirmed ahead.
 
     Raises: `Stop(3)` when one is damaged, foreign, or disappeared after a run began.
     """
@@ -72,6 +73,19 @@ def load(logs: Logs) -> Branch:
         confirmations=tuple(each for entry, each in answers if each.kind == "rejected" or known(entry)),
         decisions_head=end_of(decisions),
         run_head=end_of(events),
+        ahead=confirmed_ahead(logs),
+    )
+
+
+def confirmed_ahead(logs: Logs) -> tuple[AheadConfirmation, ...]:
+    """Return what you confirmed ahead, in order: only entries that the private copy notes. Raises: `Stop(3)` as `load`."""
+    entries = _entries(logs.ahead, logs)
+    if not entries:
+        return ()
+    # An agent can write such a file, and unlike a confirmation at the gate it needs no random challenge.
+    noted = {(anchor.seq, anchor.sha256) for anchor in Heads(logs.ahead, os.environ).anchors()}
+    return tuple(
+        typed(logs.ahead, each, AheadConfirmation.of) for each in entries if (each.seq, each.head) in noted
     )
 
 

@@ -67,7 +67,9 @@ def ask_gate(ctx: RunContext, state: State) -> GateOpened | GateClosed | RunStop
     if status.before:
         return RunStopped(exits.PERSON, None, status.before)
     if status.open:
-        answer = list(status.covered.values())[-1] if status.covered else None
+        # What was confirmed ahead is no answer to this gate.
+        given = [each for each in status.covered.values() if each.kind != "ahead"]
+        answer = given[-1] if given else None
         head = branch.decisions_head
         return GateOpened(
             digest=answer.digest if answer else None,

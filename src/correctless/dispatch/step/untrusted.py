@@ -39,7 +39,10 @@ def _unwritable(ctx: RunContext) -> tuple[str, ...]:
     """Return the files that nothing may write while a run is at work: your confirmations, and the marks of private copies."""
     logs = ctx.logs
     # Not the decisions log's mark: that is made with its first entry, which may come while an agent runs.
-    return (logs.confirmations, *(path + MARK for path in (logs.run, logs.confirmations)))
+    return (
+        *(logs.confirmations, logs.ahead),
+        *(path + MARK for path in (logs.run, logs.confirmations, logs.ahead)),
+    )
 
 
 def restore_git(ctx: RunContext, state: State) -> None:
