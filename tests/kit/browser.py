@@ -86,7 +86,7 @@ class Page:
             assert "errorText" not in self.call("Page.navigate", url=url)
             while not any(each.get("method") == "Page.loadEventFired" for each in self.events):
                 self.events.append(self._message())
-        self.js("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        self.call("Page.getLayoutMetrics")
 
     def js(self, expression: str) -> Any:
         """The value of an expression in the page."""

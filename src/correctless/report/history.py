@@ -165,8 +165,8 @@ def _half(half: figures.Half) -> HistoryHalf:
 def _plots(runs: tuple[HistoryRun, ...]) -> tuple[Plot, ...]:
     days = [run.started[:10] for run in runs]
     rates = (
-        ("deferred", [run.deferred_rate for run in runs]),
-        ("unlisted", [run.unlisted_rate for run in runs]),
+        ("deferred", [_in_percent(run.deferred_rate) for run in runs]),
+        ("unlisted", [_in_percent(run.unlisted_rate) for run in runs]),
     )
     times = (
         ("agents", [run.seconds for run in runs]),
@@ -174,7 +174,7 @@ def _plots(runs: tuple[HistoryRun, ...]) -> tuple[Plot, ...]:
     )
     return (
         plot.of(
-            "rates", "Share of decisions that needed you", days, rates, lambda v: f"{100 * v:.0f}%", most=1.0
+            "rates", "Share of decisions that were deferred or unlisted", days, rates, lambda v: f"{v:.3g}%"
         ),
         plot.of(
             "cost", "Cost of a run", days, (("cost", [run.usd for run in runs]),), lambda v: f"${v:,.2f}"
@@ -182,8 +182,20 @@ def _plots(runs: tuple[HistoryRun, ...]) -> tuple[Plot, ...]:
         plot.of(
             "tokens", "Tokens of a run", days, (("tokens", [float(run.tokens) for run in runs]),), _thousands
         ),
-        plot.of("time", "Time of a run", days, times, duration),
+        plot.of("time", "Time of a run", days, times, duration, steps=_SPANS),
     )
+
+
+def _in_percent(rate: float | None) -> float | None:
+    return None if rate is None else 100 * rate
+
+
+_MINUTE, _HOUR = 60.0, 3600.0
+_SPANS = (
+    *(1.0, 2.0, 5.0, 10.0, 30.0),
+    *(_MINUTE, 2 * _MINUTE, 5 * _MINUTE, 10 * _MINUTE, 15 * _MINUTE, 30 * _MINUTE),
+    *(_HOUR, 2 * _HOUR, 3 * _HOUR, 6 * _HOUR, 12 * _HOUR, 24 * _HOUR, 48 * _HOUR, 96 * _HOUR),
+)
 
 
 def _thousands(value: float) -> str:

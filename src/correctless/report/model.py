@@ -44,7 +44,7 @@ class AttemptView:
     outcome: str
     tone: Tone
     reason: str
-    span: TimeSpan
+    spans: tuple[TimeSpan, ...]  # one for each of its processes, with the check behind it
     spent: Spent
     check: str  # "" without one that ran
     patch: str  # what a failed one left, in the run's folder

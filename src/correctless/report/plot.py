@@ -65,14 +65,15 @@ def of(
     values: Sequence[tuple[str, Sequence[float | None]]],
     spell: Callable[[float], str],
     *,
-    most: float | None = None,
+    steps: Sequence[float] = (),
 ) -> Plot:
     """Return the plot of one or two rows of values over `runs`, which are the dates they began at.
 
-    `most` is the top of the axis where that is given, as for rates.
+    `steps` are those an axis may have, where they are no decimal ones, as of hours.
     """
     highest = max((value for _, row in values for value in row if value is not None), default=0.0)
-    top, step = (most, most / 4) if most is not None else _nice(highest)
+    step = _step(highest, steps)
+    top = step * max(math.ceil(highest / step), 1)
     last = max(len(runs) - 1, 1)
 
     def x(number: int) -> float:
@@ -108,14 +109,16 @@ def of(
     )
 
 
-def _nice(highest: float) -> tuple[float, float]:
-    """Return the top of an axis and its step: 1, 2, 2.5 or 5 times a power of ten."""
-    if highest <= 0:
-        return 1.0, 1.0
+def _step(highest: float, steps: Sequence[float]) -> float:
+    """Return what an axis of four parts or so counts by: the next of `steps`, or 1, 2, 2.5 or 5 times a power of ten."""
     rough = highest / 4
+    if rough <= 0:
+        return steps[0] if steps else 1.0
+    for step in steps:
+        if step >= rough:
+            return step
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough)
-    return step * math.ceil(highest / step), step
+    return next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough)
 
 
 def _text(

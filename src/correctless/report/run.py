@@ -211,7 +211,7 @@ def _decisions(entries: Iterable[ReportedEntry], *, rejected: bool, known: bool)
             status=status,
             tone=tone,
             marks=tuple(name for name, on in flags.items() if on),
-            remark=summary.remark(decision, without=("damaged", "unlisted")),
+            remark=summary.remark(decision, without=("damaged", "unlisted", "differs-from-default")),
             source=decision.source,
             claimed=(f"{claimed}, which the skill does not list" if claimed else "no id")
             if "unlisted" in decision.notes

@@ -67,14 +67,22 @@ def attempts(
 
 class _Attempt:
     def __init__(self, start: float) -> None:
-        self.start = start
-        self.end: float | None = None
+        self.spans = [(start, start)]
+        self.ended = False
         self.outcome, self.reason, self.check, self.patch = "", "", "", ""
         self.tone: Tone = "info"
         self.usd = self.seconds = 0.0
         self.tokens, self.estimated = 0, False
 
     def add(self, event: Event, now: float) -> None:
+        if isinstance(event, log.StepContinued):
+            self.spans.append((now, now))
+            self.ended = False
+            return
+        # What is done about an attempt long after its agent is no work of it.
+        if isinstance(event, log.AgentEnded | log.StepChecked):
+            self.spans[-1] = (self.spans[-1][0], now)
+            self.ended = True
         match event:
             case log.AgentEnded():
                 self.usd += event.cost_usd
@@ -83,33 +91,31 @@ class _Attempt:
                 self.estimated |= event.cost_estimated
                 self.outcome, self.reason = f"agent: {event.outcome}", event.reason
                 self.tone = "info" if event.outcome in ("ok", "paused", "interrupted") else "bad"
-                self.end = now
-            case log.StepContinued():
-                self.end = None
             case log.StepChecked():
                 self.check = "passed" if event.ok else f"failed: {event.detail}"
-                self.end = now
             case log.StepFinished():
-                self.outcome, self.reason, self.tone, self.end = "finished", "", "good", now
+                self.outcome, self.reason, self.tone = "finished", "", "good"
             case log.AttemptFailed():
                 self.outcome = "failed" if event.counted else "discarded"
                 self.tone = "bad" if event.counted else "quiet"
-                self.reason, self.patch, self.end = event.reason, event.patch or "", now
+                self.reason, self.patch = event.reason, event.patch or ""
             case log.Reverted():
                 self.outcome, self.tone = "reverted", "quiet"
-                self.reason, self.patch, self.end = event.reason, event.patch or "", now
+                self.reason, self.patch = event.reason, event.patch or ""
             case _:
                 pass
 
     def view(self, number: int, end: float, *, living: bool, superseded: bool) -> AttemptView:
         outcome = self.outcome or ("running" if living else "no end recorded")
-        last = end if self.end is None else self.end
+        spans = (
+            self.spans if self.ended else [*self.spans[:-1], (self.spans[-1][0], max(end, self.spans[-1][0]))]
+        )
         return AttemptView(
             number=number,
             outcome=outcome,
             tone=self.tone,
             reason=self.reason,
-            span=TimeSpan(self.start, max(last, self.start), self.tone, outcome),
+            spans=tuple(TimeSpan(*each, self.tone, outcome) for each in spans),
             spent=Spent(self.usd, self.tokens, self.seconds, self.estimated),
             check=self.check,
             patch=self.patch,
