@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from correctless.audit import claims as verdicts
 from correctless.audit.claims import Claim
 from correctless.audit.evidence import RunEvidence
+from correctless.base import exits
 from correctless.base.text import counted
 from correctless.decisions.decision import UNLISTED, Confirmation
 from correctless.ledger.chain import digest as sha256
@@ -309,13 +310,13 @@ def _step_state(
     done = next((each for each in state.finished if each.step == step.name), None)
     if done is not None:
         return ("reverted", "quiet") if isinstance(done, Reverted) else ("finished", "good")
-    current = state.unfinished and state.step is not None and state.step.name == step.name
-    if current and attempts and not attempts[-1].superseded:
-        return (
-            ("running", "info")
-            if evidence.standing.word == "running"
-            else (attempts[-1].outcome, attempts[-1].tone)
-        )
+    if state.unfinished and state.step is not None and state.step.name == step.name and attempts:
+        if evidence.standing.word == "running":
+            return "running", "info"
+        if state.stopped is not None and state.stopped.code == exits.FAILED:
+            return "failed", "bad"
+        if not attempts[-1].superseded:
+            return attempts[-1].outcome, attempts[-1].tone
     if attempts:
         return ("to run again" if state.unfinished else "not finished"), "attention"
     return "not started", "quiet"
