@@ -6,9 +6,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable
 from dataclasses import asdict
-from functools import partial
 from urllib.request import pathname2url
 
 import click
@@ -24,13 +22,15 @@ from correctless.metrics import count
 from correctless.project import git, paths
 from correctless.project.git import Repo
 from correctless.project.paths import ARTIFACTS, Logs
-from correctless.report import changes, page
+from correctless.report import changes
 from correctless.report import history as runs
 from correctless.report import run as run_report
 from correctless.report.history import HistoryReport
 from correctless.report.model import RunReport
 from correctless.review import gate
 from correctless.review import open_set as views
+from correctless.review.gate import GateState
+from correctless.runlog.branch import Branch
 
 _FOLDER = f"{ARTIFACTS}/reports"
 
@@ -60,11 +60,11 @@ def report(run: str | None, show: bool, output: str | None, history: bool, as_ob
     if history:
         totals, refused = count.count(paths.recorded(repo))
         view = runs.of(totals, refused, repository=os.path.basename(repo.home), made=timestamp(utcnow()))
-        _put(repo, view, partial(page.of_history, view), output, "history", show=show, as_object=as_object)
+        _put(repo, view, output, "history", show=show, as_object=as_object)
         return exits.REFUSED if refused else exits.OK
     logs, choice = gather.choose(repo, paths.logs(repo), run)
     one, code = _run(repo, logs, choice)
-    _put(repo, one, partial(page.of_run, one), output, choice, show=show, as_object=as_object)
+    _put(repo, one, output, choice, show=show, as_object=as_object)
     if one.next and output != "-" and not as_object:
         click.echo(typable(f"Next: {one.next}"))
     return code
@@ -73,7 +73,6 @@ def report(run: str | None, show: bool, output: str | None, history: bool, as_ob
 def _put(
     repo: Repo,
     view: HistoryReport | RunReport,
-    text: Callable[[], str],
     output: str | None,
     name: str,
     *,
@@ -83,21 +82,31 @@ def _put(
     if as_object:
         click.echo(json.dumps(asdict(view), indent=2))
     else:
-        _write(repo, text(), output, f"{name}.html", show=show)
+        from correctless.report import page  # Jinja2 takes longer to import than the help to print
+
+        text = page.of_history(view) if isinstance(view, HistoryReport) else page.of_run(view)
+        _write(repo, text, output, f"{name}.html", show=show)
 
 
 def _run(repo: Repo, logs: Logs, choice: str) -> tuple[RunReport, int]:
-    evidence = gather.gather(repo, logs, choice, os.environ, offline=True)
+    loaded: tuple[Branch, GateState] | Stop
+    try:
+        loaded = gate.load(logs)
+    except Stop as stop:  # the page shows what is readable, and says so
+        loaded = stop
+    evidence = gather.gather(repo, logs, choice, os.environ, offline=True, loaded=loaded)
     place = repo.worktrees().get(evidence.plan.branch, "")
     evidence = run_report.with_next(evidence, spelled(evidence.standing.next, place))
     judged = judge.audit(evidence)
     digest, rejected, unread = None, False, ""
     try:
-        branch, state = gate.load(logs)
+        if isinstance(loaded, Stop):
+            raise loaded
+        branch, state = loaded
         view = views.view_of(branch, state, logs)
         entries = list(run_report.entries_of_gate(choice, branch, state, view))
         digest, rejected = view.digest, state.rejected is not None
-    except Stop as stop:  # the page shows what is readable, and says so
+    except Stop as stop:
         unread = stop.message
         entries = list(run_report.entries_of_record(evidence.entries))
     changed = {

@@ -9,15 +9,14 @@ import base64
 import hashlib
 import os
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from correctless.base.text import duration, printable_lines
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
-
-    from correctless.report.history import HistoryReport
-    from correctless.report.model import RunReport
+from correctless.report.history import HistoryReport
+from correctless.report.model import RunReport
 
 _TEMPLATES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "templates")
 _TABLE = 1_000  # characters of a text in a table
@@ -44,15 +43,12 @@ def inert(value: Any) -> Any:
     """Return what a template writes: texts with every control, bidirectional and invisible character shown as an escape."""
     if isinstance(value, str):
         # Only the templates' own macros, style and script are markup.
-        return value if hasattr(value, "__html__") else printable_lines(value)
+        return value if isinstance(value, Markup) else printable_lines(value)
     return "" if value is None else value
 
 
 @cache
 def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import Markup
-
     environment = Environment(
         autoescape=True,
         finalize=inert,
@@ -68,6 +64,7 @@ def _environment() -> Environment:
             text = file.read()
         digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
         environment.globals |= {name: Markup(text), f"{name}_sha256": digest}  # noqa: S704 a file of this package
+    environment.globals |= {"said": _said, "pill": _pill}
     environment.filters |= {
         "duration": duration,
         "money": _money,
@@ -76,6 +73,17 @@ def _environment() -> Environment:
         "share": _share,
     }
     return environment
+
+
+def _said(text: str, most: int, rest: str = "") -> Markup:
+    """Return a text as it was said, at most its first `most` characters, with a note where there are more."""
+    shown = f'<span class="said">{escape(printable_lines(text[:most]))}</span>'
+    more = f' <span class="more">… {len(text):,} characters{escape(rest)}</span>' if len(text) > most else ""
+    return Markup(shown + more)  # noqa: S704 both texts are escaped
+
+
+def _pill(text: str, tone: str) -> Markup:
+    return Markup(f'<span class="pill {escape(tone)}">{escape(printable_lines(text))}</span>')  # noqa: S704 likewise
 
 
 def _money(usd: float, estimated: bool = False) -> str:
