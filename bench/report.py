@@ -13,7 +13,7 @@ from correctless.base import exits
 
 DECISIONS, QUICK_DECISIONS = 10_000, 100
 MOST_S = 2.0
-# Every fifth decision is deferred, every seventh is of no id that the skill lists, and each step changes a file.
+# Every fifth decision is deferred, every seventh has an id that was used, and each step changes a file.
 _AGENT = """\
 #!/bin/sh
 nonce=$(sed -n 's/^AUTONOMOUS_DECISIONS_START //p')
@@ -22,7 +22,7 @@ awk -v nonce="$nonce" -v count=%d 'BEGIN {
   print "AUTONOMOUS_DECISIONS_START " nonce
   for (n = 1; n <= count; n++)
     printf "{\\"decision_id\\": \\"AD-%%s\\", \\"default_applied\\": \\"keep the public name parse and add no alias, case %%d\\", \\"rationale\\": \\"the report is what the next step reads, and nothing found is urgent\\", \\"escalation_deferred\\": %%s, \\"original_escalation_reason\\": %%s}\\n", \\
-      n %% 7 ? "001" : "099", n, n %% 5 ? "false" : "true", n %% 5 ? "null" : "\\"only you know\\""
+      n %% 7 && n < 1000 ? sprintf("%%03d", n) : "099", n, n %% 5 ? "false" : "true", n %% 5 ? "null" : "\\"only you know\\""
   print "AUTONOMOUS_DECISIONS_END"
 }'
 """
@@ -35,6 +35,12 @@ def run(*, quick: bool, folder: str | None, root: str, say: Callable[[str], None
         project = Project(scratch, root, 2 if quick else 10)
         project.make()
         count = QUICK_DECISIONS if quick else DECISIONS
+        skill = project.at("project/skills/nothing/SKILL.md")
+        with open(skill, "a", encoding="utf-8") as file:
+            file.writelines(
+                f"- **AD-{n:03}** point {n}: nothing. Rationale: it is measured.\n" for n in range(2, 1000)
+            )
+        project.git("commit", "-q", "--all", "-m", "decision points")
         with open(project.at("agent"), "w", encoding="utf-8") as file:
             file.write(_AGENT % (count // project.steps))
         say(f"a run with {count:,} decisions")

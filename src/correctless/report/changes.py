@@ -183,11 +183,17 @@ def cut(change: FileDiff, most: int) -> FileDiff:
 
 
 def about(change: StepChange, texts: Iterable[str], most: int) -> tuple[FileDiff, ...]:
-    """Return the files of a step that a decision's texts name, at most `most` lines of them; all files where none is named."""
+    """Return the files of a step that a decision's texts name, at most `most` lines of them."""
     said = "\n".join(text[:20_000] for text in texts)
-    named = [each for each in change.files if each.path in said or each.path.rpartition("/")[2] in said]
+    return first(
+        [each for each in change.files if each.path in said or each.path.rpartition("/")[2] in said], most
+    )
+
+
+def first(files: Iterable[FileDiff], most: int) -> tuple[FileDiff, ...]:
+    """Return the first `most` lines of some files."""
     chosen, left = [], most
-    for each in named or change.files:
+    for each in files:
         if left <= 0:
             break
         part = cut(each, left)

@@ -254,14 +254,17 @@ def _deferred(
     live = [
         each for each in decisions if {"deferred", "open"} & {*each.marks} and "superseded" not in each.marks
     ]
-    left = _CARDS
+    left, whole = _CARDS, set()
     for each in sorted(live, key=_rank):
         change = changed.get((each.step, each.attempt or 0)) if not each.branch else None
         if change is None or not change.files:
             yield DeferredDecision(each, change.commit if change else "", (), 0)
             continue
         texts = (each.default, each.rationale, each.reason)
-        files = changes.about(change, texts, min(_CARD, left)) if left > 0 else ()
+        files = changes.about(change, texts, min(_CARD, left))
+        if not files and change.commit not in whole:  # it names none: all of them, once for its step
+            whole.add(change.commit)
+            files = changes.first(change.files, min(_CARD, left))
         left -= sum(file.lines for file in files)
         yield DeferredDecision(each, change.commit, files, len(change.files) - len(files))
 

@@ -139,17 +139,13 @@ def test_no_program_of_the_repository_is_started_for_a_diff(
     assert not (tmp_path / "started").exists()
 
 
-def test_a_decision_is_shown_beside_the_files_it_names_or_all_where_it_names_none() -> None:
+def test_a_decision_is_shown_beside_the_files_it_names() -> None:
     made = changes.parse("diff --git x\n@@ -1 +1 @@\n-a\n+b\n", ["x"])["x"]
     change = StepChange(
         "b", "c", tuple(FileDiff(path, 1, 1, made) for path in ("src/a.py", "src/b.py", "docs/c.md"))
     )
     named = changes.about(change, ["see src/b.py", "and c.md"], 60)
     assert [each.path for each in named] == ["src/b.py", "docs/c.md"]
-    assert [each.path for each in changes.about(change, ["nothing"], 60)] == [
-        "src/a.py",
-        "src/b.py",
-        "docs/c.md",
-    ]
-    few = changes.about(change, ["nothing"], 1)
+    assert changes.about(change, ["nothing"], 60) == ()
+    few = changes.first(change.files, 1)
     assert [(each.path, each.lines, each.note) for each in few] == [("src/a.py", 1, "1 of 2 lines are shown")]

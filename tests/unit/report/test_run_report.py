@@ -33,6 +33,22 @@ def test_deferred_ones_that_need_you_come_first_damaged_and_unlisted_before_the_
     assert view.count("open") == len(view.deferred) - 30
 
 
+def test_a_decision_that_names_no_file_has_all_of_its_step_s_once_and_a_link_after_that() -> None:
+    entries = [
+        replace(each, default_applied=text, rationale="", escalation_deferred=True, original_escalation_reason="r", step="ctdd")
+        for each, text in zip(reported.decisions(4), ("nothing", "see parse.py", "nothing", "src/naptime/parse.py"), strict=True)
+    ]  # fmt: skip
+    cards = reported.report(entries).deferred
+    by_text = [(each.decision.default, [file.path for file in each.files], each.more) for each in cards]
+    every = ["src/naptime/parse.py", "docs/logo.png", "uv.lock"]
+    assert sorted(by_text, key=lambda each: each[0]) == [
+        ("nothing", every, 0),
+        ("nothing", [], 3),
+        ("see parse.py", every[:1], 2),
+        ("src/naptime/parse.py", every[:1], 2),
+    ]
+
+
 @pytest.mark.parametrize(
     ("item", "answer", "rejected", "status"),
     [
