@@ -100,6 +100,24 @@ def test_the_page_goes_where_it_is_told_to_and_to_standard_output(ran: Project, 
     assert "cannot be written" in refused.stderr
 
 
+def test_what_is_no_plain_file_is_left_alone(ran: Project, tmp_path: Path) -> None:
+    folder, pipe = tmp_path / "folder", tmp_path / "pipe"
+    folder.mkdir()
+    os.mkfifo(pipe)
+    for path in (folder, pipe, Path("/dev/null")):
+        before = path.stat()
+        refused = ran.command("report", "--output", str(path))
+        assert refused.returncode == exits.REFUSED
+        assert f"{path} is not a plain file" in refused.stderr
+        assert path.stat().st_ino == before.st_ino
+    link, real = tmp_path / "link.html", tmp_path / "real.html"
+    real.write_text("old")
+    link.symlink_to(real)
+    assert ran.command("report", "--output", str(link)).returncode == exits.OK
+    assert link.is_symlink()
+    assert real.read_text().startswith("<!doctype html>")
+
+
 def test_a_link_in_the_place_of_the_folder_is_not_followed(ran: Project, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -134,7 +152,7 @@ def test_a_damaged_decisions_log_is_shown_as_far_as_it_can_be_read_and_never_as_
     done = ran.command("report")
     assert done.returncode == exits.REFUSED
     said = text_of(page_of(ran))
-    assert "Record look" in said
+    assert "Record doubtful" in said
     assert "the gate cannot be checked: " in said
     assert "deferred, and its answers cannot be checked" in said
     assert "AD-UNLISTED-1 in cdocs" in said
@@ -192,7 +210,14 @@ def test_the_history_covers_every_branch_and_names_what_it_leaves_out(ran: Proje
 
 
 @pytest.mark.parametrize(
-    "words", [["--history", "20260102"], ["--open", "--json"], ["--open", "--output", "-"], ["a", "b"]]
+    "words",
+    [
+        ["--history", "20260102"],
+        ["--open", "--json"],
+        ["--open", "--output", "-"],
+        ["--json", "--output", "a"],
+        ["a", "b"],
+    ],
 )
 def test_words_that_exclude_each_other_are_a_usage_error(words: list[str], ran: Project) -> None:
     assert ran.command("report", *words).returncode == exits.USAGE

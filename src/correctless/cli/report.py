@@ -56,6 +56,8 @@ def report(run: str | None, show: bool, output: str | None, history: bool, as_ob
         raise click.UsageError("--history is about all runs: leave RUN out")
     if show and (as_object or output == "-"):
         raise click.UsageError("--open needs a file: leave out --json, and - as --output")
+    if output and as_object:
+        raise click.UsageError("--json prints and writes no file: leave --output out")
     repo = git.find(os.getcwd())
     if history:
         totals, refused = count.count(paths.recorded(repo))
@@ -131,7 +133,11 @@ def _write(repo: Repo, text: str, output: str | None, name: str, *, show: bool) 
     if output == "-":
         sys.stdout.buffer.write(data)
         return
-    path = output or os.path.join(repo.home, _FOLDER, re.sub(r"[^A-Za-z0-9.-]", "-", name))
+    # A link is followed only where you named it; what is no plain file would be moved aside.
+    path = os.path.realpath(output) if output else ""
+    if os.path.lexists(path) and not os.path.isfile(path):
+        raise Stop(exits.REFUSED, f"{output} is not a plain file. Name another one with --output")
+    path = path or os.path.join(repo.home, _FOLDER, re.sub(r"[^A-Za-z0-9.-]", "-", name))
     try:
         if output is None:
             paths.ensure_artifacts(paths.logs(repo))

@@ -76,7 +76,7 @@ def entries_of_gate(run: str, branch: Branch, state: GateState, view: SummaryVie
     for item, recorded in zip(view.items, (*branch.decisions, *state.inherited), strict=True):
         sha = sha256(recorded.line)
         by_hand = last and recorded.decision.run is None
-        if recorded.decision.run == run or by_hand or recorded.branch or sha in waiting:
+        if recorded.decision.run == run or by_hand or (last and recorded.branch) or sha in waiting:
             yield ReportedEntry(item, state.covered.get(sha))
 
 

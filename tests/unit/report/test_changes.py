@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Git
+from conftest import Git, add_submodule
 from correctless.project import git as repos
 from correctless.report import changes
 from correctless.report.changes import FileDiff, StepChange
@@ -79,7 +79,7 @@ def test_bytes_that_are_no_text_lose_nothing_and_stop_nothing(scratch_repo: Path
     change = committed(scratch_repo, git, {"latin.txt": b"caf\xe9\r\n\x1b[31mred\n", "binary": b"\0\1\2"})
     files = {each.path: each for each in change.files}
     assert [line[3] for line in lines(files["latin.txt"])] == ["caf\udce9\r", "\x1b[31mred"]
-    assert files["binary"].note == "binary, or larger than 1 MB: not shown"
+    assert (files["binary"].note, files["binary"].hunks) == ("binary: not shown", ())
 
 
 def test_what_is_too_large_is_cut_or_left_out_with_a_note(scratch_repo: Path, git: Git) -> None:
@@ -91,12 +91,18 @@ def test_what_is_too_large_is_cut_or_left_out_with_a_note(scratch_repo: Path, gi
             "longer": b"x\n" * 30_000,
             "wide": b"y" * 10_000 + b"\n",
             "huge": b"z\n" * 700_000,
+            **{f"z{n}": b"%d\n" % n * 200_000 for n in range(12)},
         },
     )
     files = {each.path: each for each in change.files}
-    assert (files["long"].lines, files["long"].note) == (changes.LINES, "400 of 3,000 lines are shown")
-    assert (files["longer"].lines, files["longer"].note) == (0, "30,000 lines changed: too many to show here")
-    assert (files["huge"].lines, files["huge"].note) == (0, "binary, or larger than 1 MB: not shown")
+    assert (files["long"].lines, files["long"].remark) == (changes.LINES, "400 of 3,000 lines are shown")
+    assert (files["longer"].lines, files["longer"].remark) == (changes.LINES, "400 of 30,000 lines are shown")
+    assert [files[f"z{n}"].remark for n in (0, 9)] == [
+        "400 of 200,000 lines are shown",
+        "not shown: the step changed too much",
+    ]
+    assert files["long"].added == 3_000
+    assert (files["huge"].lines, files["huge"].remark) == (0, "larger than 1 MB: not shown")
     assert lines(files["wide"])[0][3] == "y" * changes.WIDTH + "… (10,000 characters)"
 
 
@@ -105,7 +111,7 @@ def test_of_many_files_some_are_listed_and_the_others_counted(scratch_repo: Path
     assert len(change.files) == changes.FILES
     assert change.note == "7 more files are not listed"
     assert sum(each.lines for each in change.files) <= changes.STEP_LINES
-    assert all(each.lines or each.note for each in change.files)
+    assert all(each.lines or each.remark for each in change.files)
 
 
 @pytest.mark.parametrize(("base", "commit"), [("0" * 40, "1" * 40), ("--output=x", "HEAD"), ("", "")])
@@ -139,13 +145,55 @@ def test_no_program_of_the_repository_is_started_for_a_diff(
     assert not (tmp_path / "started").exists()
 
 
+def test_nothing_that_an_agent_wrote_decides_what_is_seen_of_its_work(scratch_repo: Path, git: Git) -> None:
+    """Attributes that call a file binary, replaced commits, settings of the repository."""
+    committed(scratch_repo, git, {".gitattributes": b"*.py binary -diff\n", "a.py": b"one\n\nthree\n"})
+    change = committed(scratch_repo, git, {"a.py": b"one\n\n3\n"})
+    wanted = [(" ", 1, 1, "one"), (" ", 2, 2, ""), ("-", 3, None, "three"), ("+", None, 3, "3")]
+    assert lines(change.files[0]) == wanted
+    git(scratch_repo, "commit", "-q", "--allow-empty", "-m", "harmless")
+    git(scratch_repo, "replace", change.commit, "HEAD")
+    git(scratch_repo, "replace", "--graft", change.base, "HEAD")
+    for key, value in (
+        ("diff.suppressBlankEmpty", "true"),
+        ("diff.noprefix", "true"),
+        ("diff.submodule", "log"),
+        ("diff.orderFile", "a.py"),
+        ("diff.context", "0"),
+        ("diff.interHunkContext", "9"),
+        ("diff.renames", "copies"),
+        ("diff.relative", "true"),
+        ("color.ui", "always"),
+        ("core.quotePath", "true"),
+    ):
+        git(scratch_repo, "config", key, value)
+    again = changes.read(repos.find(str(scratch_repo)), change.base, change.commit)
+    assert lines(again.files[0]) == wanted
+
+
+def test_a_file_that_only_became_a_program_and_a_submodule_have_their_place(
+    scratch_repo: Path, git: Git, tmp_path: Path
+) -> None:
+    committed(scratch_repo, git, {"run.sh": b"true\n"})
+    base = git(scratch_repo, "rev-parse", "HEAD")
+    (scratch_repo / "run.sh").chmod(0o755)
+    add_submodule(scratch_repo, git, tmp_path / "lib")
+    git(scratch_repo, "commit", "-qam", "mode")
+    change = changes.read(repos.find(str(scratch_repo)), base, git(scratch_repo, "rev-parse", "HEAD"))
+    files = {each.path: each for each in change.files}
+    assert files["run.sh"].note == "no line of it changed"
+    assert lines(files["lib"])[0][3].startswith("Subproject commit ")
+
+
 def test_a_decision_is_shown_beside_the_files_it_names() -> None:
-    made = changes.parse("diff --git x\n@@ -1 +1 @@\n-a\n+b\n", ["x"])["x"]
+    made = changes.parse("diff --git x\n@@ -1 +1 @@\n-a\n+b\n", ["x"])["x"].hunks
     change = StepChange(
-        "b", "c", tuple(FileDiff(path, 1, 1, made) for path in ("src/a.py", "src/b.py", "docs/c.md"))
+        "b", "c", tuple(FileDiff(path, 1, 1, made, 2) for path in ("src/a.py", "src/b.py", "docs/c.md"))
     )
     named = changes.about(change, ["see src/b.py", "and c.md"], 60)
     assert [each.path for each in named] == ["src/b.py", "docs/c.md"]
     assert changes.about(change, ["nothing"], 60) == ()
     few = changes.first(change.files, 1)
-    assert [(each.path, each.lines, each.note) for each in few] == [("src/a.py", 1, "1 of 2 lines are shown")]
+    assert [(each.path, each.lines, each.remark) for each in few] == [
+        ("src/a.py", 1, "1 of 2 lines are shown")
+    ]

@@ -2,6 +2,9 @@
 "use strict";
 (() => {
   const table = document.getElementById("rows");
+  const named = () => {
+    try { return document.getElementById(decodeURIComponent(location.hash.slice(1))); } catch { return null; }
+  };
   const plain = (text) => text.replace(/\s+/g, " ").trim();
   if (table) {
     const size = Number(table.dataset.page);
@@ -96,13 +99,13 @@
       row.scrollIntoView({ block: "center" });
     };
     window.addEventListener("hashchange", () => {
-      const row = document.getElementById(location.hash.slice(1));
+      const row = named();
       if (row && row.parentElement === body) reveal(row);
     });
     draw();
   }
   const unfold = () => {
-    const target = document.getElementById(location.hash.slice(1));
+    const target = named();
     if (target instanceof HTMLDetailsElement) { target.open = true; target.scrollIntoView(); }
   };
   window.addEventListener("hashchange", unfold);
