@@ -14,6 +14,7 @@ example:
   scripts/bench ledger                  # the full run: some minutes, 0.7 GB of disk for a while
   scripts/bench ledger --quick --json   # small sizes: shows that it works, not what is true
   scripts/bench dispatch                # what a step of a run costs beside its agent: half a minute
+  scripts/bench report                  # how long the page of a run with 10,000 decisions takes: a minute
   scripts/bench hooks                   # what each tool call waits for: half a minute
   scripts/bench sandbox                 # what the sandbox adds to the start of a command: a few seconds
   scripts/bench contract                # what an agent waits for before a governed action: half a minute
@@ -93,6 +94,7 @@ def _lint(words: argparse.Namespace) -> str:
 
 _PLAIN = (
     ("dispatch", "a step of a run beside its agent, and the memory of an answer", "What the dispatcher itself takes: time a step, and memory for an answer."),
+    ("report", "the page of a run with many decisions", "What you wait for between `correctless report` and the page of a run with 10,000 decisions."),
     ("hooks", "what a tool call and a prompt wait for", "What the plugin's hooks take of each tool call and each prompt."),
     ("sandbox", "starting a command in the sandbox", "What the sandbox adds to the start of an agent or a check."),
     ("contract", "asking the run contract, and linting one", "What asking a run's contract takes before each governed action, and a lint of it."),

@@ -43,7 +43,7 @@ _ALONE = 'for _ in $(seq "$3"); do "$1" <"$2" || exit 1; done'
 
 
 @dataclass(frozen=True, slots=True)
-class _Project:
+class Project:
     """A repository in a scratch folder, and the agent beside it."""
 
     folder: str
@@ -86,8 +86,10 @@ class _Project:
         self.git("add", "--all")
         self.git("commit", "-q", "-m", "start")
 
-    def run(self, name: str, pipeline: str = "default", answer: int = 0) -> Ran:
-        """One whole `cauto run` on a new branch, the agent's answer `answer` bytes long at least."""
+    def run(
+        self, name: str, pipeline: str = "default", answer: int = 0, codes: tuple[int, ...] = (0,)
+    ) -> Ran:
+        """One whole `cauto run` on a new branch that ends with one of `codes`, the agent's answer `answer` bytes long at least."""
         self.git("switch", "-q", "-c", f"bench/{name}", "main")
         if self.branches:  # each branch beside the run's is a mount more of its agents' sandbox
             self.git("branch", "-q", "-D", self.branches.pop())
@@ -97,15 +99,15 @@ class _Project:
         # What is tried before a start is the project's own tests and an agent's turn, no cost of a step.
         words = ["--no-check", "--spec", "spec.md", "--approve-spec-as", "bench", "--pipeline", pipeline]
         agent = f"command:{self.at('agent')}"
-        return self._cauto("run", *words, "--agent", agent)
+        return self._cauto("run", *words, "--agent", agent, codes=codes)
 
     def status(self) -> Ran:
         """One `cauto status` of the last run."""
         return self._cauto("status")
 
-    def _cauto(self, *words: str) -> Ran:
+    def _cauto(self, *words: str, codes: tuple[int, ...] = (0,)) -> Ran:
         program = [sys.executable, "-I", os.path.join(self.root, "src", "correctless", "__main__.py")]
-        return ran([*program, "cauto", *words], cwd=self.top, env=self.env)
+        return ran([*program, "cauto", *words], cwd=self.top, env=self.env, codes=codes)
 
     def alone(self) -> Ran:
         """The agent by itself, as often as a run starts it, with the prompt it had there."""
@@ -118,14 +120,14 @@ def run(*, quick: bool, folder: str | None, root: str, say: Callable[[str], None
     """Measure in a scratch folder in `folder`, which is removed; `Stop(3)` when that can't be done."""
 
     def rows(scratch: str) -> list[Row]:
-        project = _Project(scratch, root, QUICK_STEPS if quick else STEPS)
+        project = Project(scratch, root, QUICK_STEPS if quick else STEPS)
         project.make()
         return [*_steps(project, 1 if quick else 9, say), *_memory(project, quick, say)]
 
     return measured(rows, folder)
 
 
-def _steps(project: _Project, rounds: int, say: Callable[[str], None]) -> list[Row]:
+def _steps(project: Project, rounds: int, say: Callable[[str], None]) -> list[Row]:
     steps = project.steps
     project.run("first")  # reads its files from the disk, and has the prompt written
     runs: dict[str, list[Ran]] = {"one": [], "default": [], "twice": []}
@@ -193,7 +195,7 @@ def _steps(project: _Project, rounds: int, say: Callable[[str], None]) -> list[R
     ]
 
 
-def _memory(project: _Project, quick: bool, say: Callable[[str], None]) -> list[Row]:
+def _memory(project: Project, quick: bool, say: Callable[[str], None]) -> list[Row]:
     rounds = 1 if quick else 3
     found: dict[int, list[Ran]] = {1: [], 7: []}
     for number in range(rounds):

@@ -8,7 +8,7 @@
 # Set by each door: the folder it really lies in, symbolic links resolved.
 : "${door_scripts:?sourced by something that is not a door}"
 door_root=${door_scripts%/*}
-door_modules='click detect_secrets frontmatter jsonlines pydantic rich ruamel/yaml yaml' # what pyproject.toml names
+door_modules='click detect_secrets frontmatter jinja2 jsonlines pydantic rich ruamel/yaml yaml' # what pyproject.toml names
 
 # In an installed wheel the doors lie inside the package: correctless/plugin/scripts.
 if [ -f "${door_root%/*}/__main__.py" ] && [ "${door_root##*/}" = plugin ]; then

@@ -59,6 +59,21 @@ def lfs_program() -> str:
     return _found("git-lfs")
 
 
+def chromium_program() -> str:
+    """The browser that opens reports."""
+    return _found("chromium")
+
+
+def axe_source() -> str:
+    """axe-core, which checks a page for what keeps people from using it; from the cache of scripts/setup-ci."""
+    version = re.search(r"^axe=(\S+)$", _SETUP, re.MULTILINE)
+    assert version, "scripts/setup-ci names no version of axe-core"
+    path = CACHE / f"axe-core-{version[1]}" / "axe.min.js"
+    if not path.is_file():
+        pytest.fail(f"axe-core is not at {path}: run scripts/setup-ci, which installs it")
+    return path.read_text(encoding="utf-8")
+
+
 def strace_program() -> str:
     """strace, which makes a real system call fail on command."""
     return _found("strace")

@@ -99,6 +99,18 @@ def test_a_step_of_the_dispatcher_and_the_memory_of_an_answer_are_measured(tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_report_of_a_run_with_many_decisions_is_measured(tmp_path: Path) -> None:
+    done = bench("report", "--quick", "--json", "--folder", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    rows = {row["figure"]["name"]: row for row in json.loads(done.stdout)["rows"]}
+    assert list(rows) == [
+        *("report, 100 decisions", "report --json, 100 decisions", "report --history"),
+    ]
+    assert all(value > 0 for row in rows.values() for value in figures(row))
+    assert {name: row["most"] for name, row in rows.items() if row["most"]} == {"report, 100 decisions": 2.0}
+    assert list(tmp_path.iterdir()) == []
+
+
 CASES = ["cold", "warm by stat", "warm by content", "one file, cold"]
 MADE = [
     *("flat folder, cold, 12 files", "flat folder, warm, 12 files"),

@@ -22,7 +22,7 @@ from correctless.skill.defaults import read_points
 from correctless.syntax import yaml_text
 from places import CASES, PACKAGE, ROOT
 
-HEAVY = {"pydantic", "click", "rich", "jsonlines", "ruamel", "frontmatter", "detect_secrets"}
+HEAVY = {"pydantic", "click", "rich", "jsonlines", "ruamel", "frontmatter", "detect_secrets", "jinja2"}
 
 # A configuration is validated with pydantic, so whoever must start fast does not read it.
 SLOW = {"correctless.project.config"}

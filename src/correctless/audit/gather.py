@@ -30,6 +30,7 @@ from correctless.project.lock import is_branch_locked
 from correctless.project.paths import Logs, all_logs
 from correctless.publish import noted_heads
 from correctless.review import anchors, coverage, gate, standing
+from correctless.review.gate import GateState
 from correctless.review.standing import Standing
 from correctless.runlog.branch import Branch, RecordedDecision, confirmed_ahead, lost_log, typed_events
 from correctless.runlog.events import (
@@ -85,8 +86,18 @@ def choose(repo: Repo, own_logs: Logs, wanted: str | None) -> tuple[Logs, str]:
     raise Stop(exits.USAGE, f"'{wanted}' begins {len(exact)} runs: {named}. write more of it")
 
 
-def gather(repo: Repo, logs: Logs, run: str, env: Mapping[str, str], *, offline: bool) -> RunEvidence:
+def gather(
+    repo: Repo,
+    logs: Logs,
+    run: str,
+    env: Mapping[str, str],
+    *,
+    offline: bool,
+    loaded: tuple[Branch, GateState] | Stop | None = None,
+) -> RunEvidence:
     """Return all evidence about one run of a branch.
+
+    `loaded` is what `gate.load` gave or raised, where it was called already.
 
     Raises: Stop(3) when the run log cannot be read at all.
     """
@@ -117,7 +128,7 @@ def gather(repo: Repo, logs: Logs, run: str, env: Mapping[str, str], *, offline:
         plan=plan,
         events=own,
         state=state,
-        standing=_standing(repo, logs, state),
+        standing=_standing(repo, logs, state, loaded),
         fault=fault or differs or unordered,
         entries=tuple(each for each in branch.decisions if each.decision.run == run),
         log=report,
@@ -267,11 +278,15 @@ def _confirmations(logs: Logs) -> tuple[tuple[Confirmation, ...], str]:
     return tuple(confirmations), ""
 
 
-def _standing(repo: Repo, logs: Logs, state: State) -> Standing:
+def _standing(
+    repo: Repo, logs: Logs, state: State, loaded: tuple[Branch, GateState] | Stop | None
+) -> Standing:
     living = is_branch_locked(state.branch, repo.worktrees())
     now = None
     with suppress(Stop):  # then an answer since the run stopped is unknown
-        branch, now = gate.load(logs)
+        if isinstance(loaded, Stop):
+            raise loaded
+        branch, now = loaded or gate.load(logs)
         if branch.events[-1].run != state.run:  # the gate is that of a later run
             now = None
     return standing.of(state, now, living=living)

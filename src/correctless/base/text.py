@@ -26,6 +26,8 @@ def printable(text: str) -> str:
 
 def printable_lines(text: str) -> str:
     """Return a text of several lines, each of them printable, with plain spaces for tabs and for spaces of other widths."""
+    if text.isprintable():
+        return text
     lines = text.replace("\r\n", "\n").replace("\r", "\n").translate(_SPACES).split("\n")
     return "\n".join(map(printable, lines))
 

@@ -36,6 +36,7 @@ COMMANDS = {
     "guard": "Show what the guard denies before a tool call; switch it.",
     "contract": "Grant a run its actions in advance; let it ask each time.",
     "decisions": "List, summarise, verify and repair the decisions log.",
+    "report": "Write one HTML page about a run, or about all runs.",
     "metrics": "Show figures over past runs: steps, decisions, cost, time.",
     "audit-run": "Show what the record proves of a run, step by step.",
     "schema": "Print the JSON schema of a format.",

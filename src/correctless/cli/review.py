@@ -37,14 +37,14 @@ from correctless.review import coverage, gate, pages, standing, summary
 from correctless.review import open_set as views
 from correctless.review.coverage import LEAST_DIGITS, SHOWN_DIGITS
 from correctless.review.gate import GateState
-from correctless.review.pages import Verdict
+from correctless.review.pages import GateAnswer
 from correctless.review.standing import Standing
 from correctless.runlog.branch import Branch
 from correctless.runlog.events import GateClosed
 from correctless.runlog.fold import checked_state
 
 if TYPE_CHECKING:
-    from correctless.cli.display.walk import Screen
+    from correctless.cli.display.walk import Pen
 
 
 @click.command(epilog="Example: correctless review    (shows the open set, then asks for your answer)")
@@ -104,7 +104,7 @@ def review(
     if len(options) > 1:
         raise click.UsageError(f"--{options[0]} and --{options[1]} exclude each other")
     refuse_incomplete(remote, run_id, take_over=take_over)
-    verdict = Verdict(confirm, reject, note)
+    verdict = GateAnswer(confirm, reject, note)
     form: _Form | None = "json" if as_json else "markdown" if markdown else None
     if as_json and markdown:
         raise click.UsageError("--json and --markdown exclude each other")
@@ -148,7 +148,7 @@ def _ahead(skill: str, days: int, *, withdraw: bool, by: str | None) -> int:
 def _parked(
     remote: str,
     run: str,
-    verdict: Verdict,
+    verdict: GateAnswer,
     *,
     form: _Form | None,
     plain: bool,
@@ -226,13 +226,13 @@ def answer_here(repo: Repo, *, twice: bool) -> int:
     with Lock.take(repo, "correctless review") as run_lock:
         who = answering(repo, None)
         again = partial(_rerun, repo, logs, run_lock)
-        return _answer(_Place(logs, repo), who, Verdict(None, False, ""), again=again, twice=twice)
+        return _answer(_Place(logs, repo), who, GateAnswer(None, False, ""), again=again, twice=twice)
 
 
 def _answer(
     place: _Place,
     who: str,
-    verdict: Verdict,
+    verdict: GateAnswer,
     store: Callable[[], None] = lambda: None,
     *,
     plain: bool = False,
@@ -253,9 +253,9 @@ def _answer(
         from correctless.cli.display import walk  # rich takes 50 ms to import, and only this needs it
 
         every = pages.of(branch, state, place.logs, place.repo, here=again is not None)
-        screen = walk.Screen(width(), plain=plain or not _colours())
+        screen = walk.Pen(width(), plain=plain or not _colours())
         _headline(place, branch, state, screen)
-        asked = walk.answer(every, draft, closing.digest, screen, place.repo, note=verdict.note, twice=twice)
+        asked = walk.answer(every, draft, closing.digest, screen, note=verdict.note, twice=twice)
         if isinstance(asked, pages.Repeat):
             assert again is not None
             code = again(asked.step, asked.note, who)
@@ -293,7 +293,7 @@ def _answer(
     return exits.OK
 
 
-def _headline(place: _Place, branch: Branch, state: GateState, screen: Screen) -> None:
+def _headline(place: _Place, branch: Branch, state: GateState, screen: Pen) -> None:
     run = checked_state(place.logs.run, branch.events)
     at = f" at commit {state.closing.head[:12]}" if state.closing and state.closing.head else ""
     what = counted(len(state.waiting), "decision needs", "decisions need")

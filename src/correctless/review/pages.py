@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,10 +16,11 @@ from correctless.ledger import heads
 from correctless.ledger.chain import digest as sha256
 from correctless.project.git import Repo
 from correctless.project.paths import Logs
-from correctless.review import hunks, open_set, summary
+from correctless.review import changes, open_set, summary
+from correctless.review.changes import FileDiff, StepChange
 from correctless.review.gate import GateState
-from correctless.review.hunks import FileChange, StepCommits
 from correctless.runlog.branch import Branch
+from correctless.runlog.events import StepFinished, StepStarted
 from correctless.runlog.fold import checked_state
 
 Verb = Literal["accept", "rerun", "reject", "skip"]
@@ -37,8 +39,7 @@ class Page:
     step: str
     name: str
     details: tuple[tuple[str, str], ...]
-    at: StepCommits | None
-    files: tuple[FileChange, ...]  # those that the decision is about
+    files: tuple[FileDiff, ...]  # those that the decision is about
     others: int  # further files that the step changed
     again: tuple[str, ...]
     seconds: float
@@ -62,17 +63,21 @@ def of(branch: Branch, state: GateState, logs: Logs, repo: Repo | None, *, here:
     finished = {item.step for item in run.finished}
     names = [each.name for each in run.plan.steps] if run.plan is not None else []
     lines = {(each.branch, each.seq): each for each in state.waiting}
-    found: dict[tuple[object, ...], tuple[StepCommits | None, tuple[FileChange, ...]]] = {}
+    found: dict[tuple[object, ...], StepChange | None] = {}
     pages = []
     for item in summary.waiting(open_set.view_of(branch, state, logs)):
         decision, line = item.decision, lines[item.branch, item.seq].line
         attempt = (decision.run, decision.step, decision.attempt)
         if attempt not in found:
-            at = hunks.commits_of(branch, *attempt) if not item.branch else None
-            found[attempt] = (at, hunks.changes(repo, at) if at is not None and repo is not None else ())
-        at, every = found[attempt]
+            commits = _commits(branch, *attempt) if repo is not None and not item.branch else None
+            found[attempt] = changes.read(repo, *commits) if repo is not None and commits else None
+        change = found[attempt]
+        every = change.files if change is not None else ()
         details = tuple(summary.details(item))
-        files = hunks.about(every, (text for _, text in details))
+        named = (
+            changes.about(change, (text for _, text in details), sys.maxsize) if change is not None else ()
+        )
+        files = named or every
         own = here and not item.branch and decision.run == run.run and run.unfinished and not run.pushed
         step = decision.step or ""
         again = tuple(names[names.index(step) :]) if own and step in finished and step in names else ()
@@ -83,7 +88,6 @@ def of(branch: Branch, state: GateState, logs: Logs, repo: Repo | None, *, here:
                 step,
                 f"{decision.skill} {decision.decision_id}",
                 details,
-                at,
                 files,
                 len(every) - len(files),
                 again,
@@ -95,7 +99,7 @@ def of(branch: Branch, state: GateState, logs: Logs, repo: Repo | None, *, here:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class GateAnswer:
     """Your answer to all of the open set: the digest you typed, or a rejection; with neither it is to be asked for."""
 
     confirm: str | None
@@ -109,6 +113,22 @@ class Repeat:
 
     step: str
     note: str
+
+
+def _commits(
+    branch: Branch, run: str | None, step: str | None, attempt: int | None
+) -> tuple[str, str] | None:
+    """Return the commit an attempt began at, and its own; None when it did not finish."""
+    base = commit = ""
+    for item in branch.events:
+        event = item.event
+        if isinstance(event, StepStarted | StepFinished) and (item.run, event.step, event.attempt) == (
+            run,
+            step,
+            attempt,
+        ):
+            base, commit = (event.base, commit) if isinstance(event, StepStarted) else (base, event.commit)
+    return (base, commit) if base and commit else None
 
 
 class Draft:

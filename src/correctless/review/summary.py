@@ -66,7 +66,7 @@ def text(view: SummaryView, width: int = 80) -> str:
         for item in items:
             put(f"{_line(item.decision.decision_id):<7} {_line(item.decision.default_applied)}", 2, 10)
             put(_line(item.decision.rationale), 10)
-            put(_remark(item), 10)
+            put(remark(item), 10)
         deferred = parts.deferred_of(skill)
         if deferred:
             put(f"deferred, see below: {_ids(deferred)}", 2, 4)
@@ -108,7 +108,7 @@ def markdown(view: SummaryView) -> str:
         for item in items:
             decision = item.decision
             out.append(f"- **{inert(decision.decision_id)}** {inert(decision.default_applied)}")
-            out += [f"  <br>{inert(line)}" for line in (decision.rationale, _remark(item)) if line.strip()]
+            out += [f"  <br>{inert(line)}" for line in (decision.rationale, remark(item)) if line.strip()]
         deferred = parts.deferred_of(skill)
         if deferred:
             out.append(f"- deferred, see below: {inert(_ids(deferred))}")
@@ -215,7 +215,7 @@ class _Parts:
         self.by_hand = [item for item in self.live if item.decision.source == "cli"]
         self.reported = [item for item in self.live if item.decision.source != "cli"]
         self.deferred = sorted(
-            (item for item in self.reported if item.decision.escalation_deferred or item.open), key=_rank
+            (item for item in self.reported if item.decision.escalation_deferred or item.open), key=rank
         )
         self.aside = {_place(item) for item in self.deferred}
         self.skills = [
@@ -240,7 +240,8 @@ def _place(item: Item) -> tuple[str, int]:
     return item.branch, item.seq
 
 
-def _rank(item: Item) -> tuple[bool, bool, str, int]:
+def rank(item: Item) -> tuple[bool, bool, str, int]:
+    """Return the sort key of a deferred entry: damaged ones first, then unlisted ones."""
     damaged = "damaged" in item.decision.notes
     return not damaged, not item.decision.decision_id.startswith(UNLISTED), *_place(item)
 
@@ -264,7 +265,7 @@ def _state(item: Item) -> str:
 
 def waiting(view: SummaryView) -> list[Item]:
     """Return the entries that wait for you, damaged and unlisted ones first."""
-    return sorted(_Parts(view.items).waiting, key=_rank)
+    return sorted(_Parts(view.items).waiting, key=rank)
 
 
 def details(item: Item) -> Iterator[tuple[str, str]]:
@@ -285,7 +286,7 @@ def details(item: Item) -> Iterator[tuple[str, str]]:
         ("claimed", unlisted if "unlisted" in decision.notes else ""),
         ("kept in", str(stored or "")),
         ("fault", str(decision.extra.get("fault") or "") if "damaged" in decision.notes else ""),
-        ("note", _remark(item, without=("damaged", "unlisted"))),
+        ("note", remark(item, without=("damaged", "unlisted"))),
     ):
         if _line(value):
             yield label, _line(value)
@@ -301,7 +302,8 @@ _REMARKS = {
 }
 
 
-def _remark(item: Item, without: tuple[str, ...] = ()) -> str:
+def remark(item: Item, without: tuple[str, ...] = ()) -> str:
+    """Return the notes of an entry in words, with the listed default that it differs from."""
     return "; ".join(
         _REMARKS.get(note, _line(note))
         + (f": {_line(item.listed)}" if note == DIFFERS and item.listed else "")

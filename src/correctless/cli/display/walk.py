@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
 
 from rich.console import Console
 from rich.padding import Padding
@@ -13,11 +12,10 @@ from rich.text import Text
 
 from correctless.base.text import counted, duration, one_line, printable_lines
 from correctless.cli.display.ask import read_line
-from correctless.project.git import Repo
-from correctless.review import hunks
+from correctless.review import changes
+from correctless.review.changes import FileDiff
 from correctless.review.coverage import LEAST_DIGITS, names
-from correctless.review.hunks import FileChange
-from correctless.review.pages import Draft, DraftAnswer, Page, Repeat, Verb, Verdict
+from correctless.review.pages import Draft, DraftAnswer, GateAnswer, Page, Repeat, Verb
 
 _LINES = 24  # lines of patch on a page
 _FILES = 6  # that are named on a page
@@ -41,7 +39,7 @@ _HELP = (
 )
 
 
-class Screen:
+class Pen:
     """A terminal to write on and read lines from; `plain` for a screen reader: no colour, no columns, no drawn lines."""
 
     def __init__(self, width: int, *, plain: bool) -> None:
@@ -81,12 +79,11 @@ def answer(
     pages: Sequence[Page],
     draft: Draft,
     digest: str,
-    screen: Screen,
-    repo: Repo | None,
+    screen: Pen,
     *,
     note: str = "",
     twice: bool = False,
-) -> Verdict | Repeat | None:
+) -> GateAnswer | Repeat | None:
     """Take an answer to each page, then the one that counts for all; None where nothing is to be recorded.
 
     `twice`: a wrong digest is asked for once more.
@@ -97,14 +94,19 @@ def answer(
     number = next((n for n, page in enumerate(pages) if page.key not in answers), len(pages))
     while True:
         while number < len(pages):
-            moved = _page(pages, number, answers, screen, repo)
+            moved = _page(pages, number, answers, screen)
             draft.save(answers)
             if moved is None:
                 return None
             number = max(number + moved, 0)
         _show_answers(pages, answers, screen)
         verdict = _conclude(pages, answers, digest, screen, note)
-        if twice and isinstance(verdict, Verdict) and verdict.confirm and not names(verdict.confirm, digest):
+        if (
+            twice
+            and isinstance(verdict, GateAnswer)
+            and verdict.confirm
+            and not names(verdict.confirm, digest)
+        ):
             screen.line(f"'{one_line(verdict.confirm)}' is not their digest. Once more:")
             verdict = _conclude(pages, answers, digest, screen, note)
         if not isinstance(verdict, _Back):
@@ -117,8 +119,8 @@ class _Back:
 
 
 def _conclude(
-    pages: Sequence[Page], answers: Mapping[str, DraftAnswer], digest: str, screen: Screen, note: str
-) -> Verdict | Repeat | _Back | None:
+    pages: Sequence[Page], answers: Mapping[str, DraftAnswer], digest: str, screen: Pen, note: str
+) -> GateAnswer | Repeat | _Back | None:
     said = [(page, answers[page.key]) for page in pages]
     notes = "; ".join(f"{page.name}: {each.note}" for page, each in said if each.note)
     repeated = [page for page, each in said if each.verb == "rerun"]
@@ -128,18 +130,18 @@ def _conclude(
         return Repeat(first.step, notes) if typed == "yes" else _Back() if typed in _BACK else None
     if any(each.verb == "reject" for _, each in said):
         typed = _typed("Type yes to reject", screen)
-        return Verdict(None, True, notes) if typed == "yes" else _Back() if typed in _BACK else None
+        return GateAnswer(None, True, notes) if typed == "yes" else _Back() if typed in _BACK else None
     if any(each.verb == "skip" for _, each in said):
         return None
     screen.line()
     screen.line(f"Their digest is {digest[:LEAST_DIGITS]}...", "bold")
     typed = _typed("Type these characters to confirm, no to reject", screen)
     if typed in ("no", "n", "reject"):
-        return Verdict(None, True, note or one_line(screen.ask("Why?") or "", _LONGEST))
-    return _Back() if typed in _BACK else Verdict(typed, False, note) if typed else None
+        return GateAnswer(None, True, note or one_line(screen.ask("Why?") or "", _LONGEST))
+    return _Back() if typed in _BACK else GateAnswer(typed, False, note) if typed else None
 
 
-def _typed(question: str, screen: Screen) -> str:
+def _typed(question: str, screen: Pen) -> str:
     return (screen.ask(f"{question}, b to go back, or nothing to leave it open") or "").strip().lower()
 
 
@@ -147,12 +149,11 @@ def _page(
     pages: Sequence[Page],
     number: int,
     answers: dict[str, DraftAnswer],
-    screen: Screen,
-    repo: Repo | None,
+    screen: Pen,
 ) -> int | None:
     """Show a page and take its answer; return by how many pages to go on, None where you quit."""
     page = pages[number]
-    _show(page, number + 1, len(pages), answers.get(page.key), screen, repo)
+    _show(page, number + 1, len(pages), answers.get(page.key), screen)
     while True:
         typed = screen.ask(_question(page))
         word = (typed or "").strip().lower()
@@ -161,7 +162,7 @@ def _page(
         if word in _BACK:
             return -1
         if word in ("d", "diff"):
-            _diff(page, page.files, sys.maxsize, screen, repo)
+            _diff(page, sys.maxsize, screen)
         elif (said := _answer(word, page, screen)) is not None:
             answers[page.key] = said
             return 1
@@ -172,7 +173,7 @@ def _question(page: Page) -> str:
     return f"a accept, {again}j reject, s skip, d diff, b back, q quit, ? help"
 
 
-def _answer(word: str, page: Page, screen: Screen) -> DraftAnswer | None:
+def _answer(word: str, page: Page, screen: Pen) -> DraftAnswer | None:
     """Return the answer in what was typed; None to ask once more."""
     verb = _VERBS.get(word)
     if verb == "rerun" and not page.again:
@@ -193,9 +194,7 @@ def _answer(word: str, page: Page, screen: Screen) -> DraftAnswer | None:
     return DraftAnswer(verb, note)
 
 
-def _show(
-    page: Page, number: int, count: int, before: DraftAnswer | None, screen: Screen, repo: Repo | None
-) -> None:
+def _show(page: Page, number: int, count: int, before: DraftAnswer | None, screen: Pen) -> None:
     screen.line()
     screen.line(f"{number} of {count}: {page.name}", "bold cyan")
     rows = list(page.details)
@@ -207,7 +206,7 @@ def _show(
     if before is not None:
         rows.append(("you said", " ".join(filter(None, (_SAID[before.verb], before.note)))))
     screen.fields(rows)
-    _diff(page, page.files, _LINES, screen, repo)
+    _diff(page, _LINES, screen)
 
 
 def _named(page: Page) -> str:
@@ -216,36 +215,31 @@ def _named(page: Page) -> str:
     return ", ".join(named) + (f" and {counted(more, 'further file')} of {page.step}" if more else "")
 
 
-def _counts(change: FileChange) -> str:
-    return "binary" if change.added is None else f"+{change.added} -{change.removed}"
+def _counts(change: FileDiff) -> str:
+    return change.note or f"+{change.added} -{change.removed}"
 
 
-def _diff(page: Page, files: Sequence[FileChange], most: int, screen: Screen, repo: Repo | None) -> None:
-    """Write the patches of these files, at most `most` lines in all."""
-    left = most
-    for each in files if repo is not None and page.at is not None else ():
-        if left <= 0:
-            screen.line(f"  ... more in {one_line(each.path)}: d shows it", "dim")
-            return
+def _diff(page: Page, most: int, screen: Pen) -> None:
+    """Write the changes that a page is about, at most `most` lines of them; a model wrote them."""
+    shown = changes.first(page.files, most)
+    for each in shown:
         screen.line()
         screen.line(f"  {one_line(each.path)}", "bold")
-        if not each.readable:
-            screen.line(f"  too long to be shown here, or binary: {_counts(each)}", "dim")
-            continue
-        assert repo is not None
-        assert page.at is not None
-        lines = hunks.patch(repo, page.at, each.path)
-        for line in islice(lines, left):
-            screen.line(f"  {printable_lines(line)}", _STYLES.get(line[:1], ""))
-        if len(lines) > left:
-            screen.line(f"  ... {len(lines) - left} more lines: d shows them", "dim")
-        left -= len(lines)
+        for hunk in each.hunks:
+            screen.line(f"  @@ -{hunk.old} +{hunk.new} @@ {one_line(hunk.section)}", "dim")
+            for line in hunk.lines:
+                screen.line(f"  {line.mark}{printable_lines(line.text)}", _STYLES.get(line.mark, ""))
+        if each.remark:
+            screen.line(f"  {each.remark}", "dim")
+    if len(shown) < len(page.files) or any(each.lines < each.total for each in shown):
+        rest = "d shows more" if most == _LINES else "see the rest with git"
+        screen.line(f"  {rest}", "dim")
 
 
-_STYLES = {"+": "green", "-": "red", "@": "dim"}
+_STYLES = {"+": "green", "-": "red"}
 
 
-def _show_answers(pages: Sequence[Page], answers: Mapping[str, DraftAnswer], screen: Screen) -> None:
+def _show_answers(pages: Sequence[Page], answers: Mapping[str, DraftAnswer], screen: Pen) -> None:
     """Write what you answered, a line for each decision."""
     screen.line()
     screen.line("Your answers", "bold")

@@ -25,8 +25,9 @@ from correctless.review import coverage
 from correctless.review.coverage import Policy
 from correctless.review.inheritance.content import unsigned
 from correctless.review.inheritance.marks import Mark, marks, refuse_shallow
-from correctless.review.inheritance.others import Others, Source, carried, holds, is_discarded, runs_of
+from correctless.review.inheritance.others import Others, Source, attempt_of, carried, holds, runs_of
 from correctless.runlog.branch import Branch, RecordedDecision
+from correctless.runlog.events import discarded
 
 _DETACHED = re.compile(r"detached-([0-9a-f]{4,64})")  # as `repo.branch_slug` has it
 
@@ -70,14 +71,14 @@ def of(
     span = (tip, "--not", past) if past is not None else (tip,)
     refuse_shallow(repo, span, tip)
     others = Others(repo, logs, os.environ)
-    known = runs_of(own)
+    known, gone = runs_of(own), discarded(own.events)
     revived: set[int] = set()
     carried_sources: dict[str, tuple[Source, list[Mark]]] = {}
     lost: dict[str, RecordedDecision] = {}
     new = tuple(workspaces.declarations(logs.decisions, os.environ))
     for mark in tuple(marks(repo, span)):
         if mark.run in known or (not mark.run and holds(own, mark)):
-            revived.update(each.seq for each in carried(own, mark) if is_discarded(own, each))
+            revived.update(each.seq for each in carried(own, mark) if attempt_of(each) in gone)
             continue
         sources = others.of(mark)
         if not sources and new and mark.run:

@@ -130,8 +130,7 @@ def carried(branch: Branch, mark: Mark) -> Iterator[RecordedDecision]:
     run = mark.run or next((r.decision.run for r in branch.decisions if r.seq == last), None)
     then, now = discarded(_before(branch, run, mark)), discarded(branch.events)
     for each in branch.decisions:
-        d = each.decision
-        attempt = (d.run, d.step, d.attempt)
+        d, attempt = each.decision, attempt_of(each)
         if not d.escalation_deferred or d.run not in (run, None):
             continue
         if attempt not in now or (each.seq <= last and attempt not in then):
@@ -154,7 +153,7 @@ def _before(branch: Branch, run: str | None, mark: Mark) -> tuple[LoggedEvent, .
     return ()
 
 
-def is_discarded(branch: Branch, entry: RecordedDecision) -> bool:
-    """Return whether the attempt of an entry was discarded."""
+def attempt_of(entry: RecordedDecision) -> tuple[str | None, str | None, int | None]:
+    """Return run, step and attempt of an entry."""
     d = entry.decision
-    return (d.run, d.step, d.attempt) in discarded(branch.events)
+    return d.run, d.step, d.attempt

@@ -1,0 +1,1 @@
+"""Report on a run, or on all runs, as one HTML file that loads nothing."""
