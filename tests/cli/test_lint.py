@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -566,6 +567,24 @@ def test_a_neighbour_of_the_same_name_is_seen_when_it_comes_goes_or_changes(tree
     assert seen()
     other.unlink()
     assert not seen()
+
+
+def test_a_result_counts_for_the_settings_it_was_made_with_alone(tree: Path) -> None:
+    write(tree / "skills/good/SKILL.md", "---\nname: good\ndescription: d\nmodel: m\n---\n# A\r\n")
+    old(tree)
+    adopted, levels = tree / ".correctless", "lint:\n  rules:\n    interaction-mode: warning\n"
+    seen = []
+    for words in ((), ("--dialect", "agentskills"), ("--pedantic",), ()):
+        seen.append(found(tree, *words))
+        assert seen[-1] == found(tree, "--no-cache", *words)
+    write(adopted / "config/correctless.yaml", levels)
+    configured = lint(tree, "--fail-on", "warning").stdout
+    assert configured == lint(tree, "--fail-on", "warning", "--no-cache").stdout
+    assert "warning: no 'interaction_mode'" in configured
+    shutil.rmtree(adopted)
+    assert found(tree) == found(tree, "--no-cache")
+    assert found(tree) != seen[0]
+    assert seen[0] not in seen[1:3]
 
 
 def test_what_comes_to_or_goes_from_a_folder_that_was_listed_is_seen(tree: Path) -> None:

@@ -34,6 +34,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 
+from correctless.base.lazy_re import lazily
 from correctless.lint.subject.subject import SKILL, Skill
 from correctless.syntax.finding import Finding
 from correctless.syntax.markdown import code_spans
@@ -47,7 +48,7 @@ READS = (SKILL,)
 # length. By a lookahead, as `re` before 3.11.5 matches possessive quantifiers wrongly.
 _LINK = r"\]\([^\S\r\n]*(?P<target><[^<>\r\n]*>|[^\s()<>]+(?![^\s()<>]))[^()\r\n]*\)"
 # An address, an anchor, an absolute path, or a placeholder.
-_ELSEWHERE = r"[A-Za-z][A-Za-z0-9+.-]*:|[#/~$]|.*[{}<>*$\\]|(?i:(?:url|link|path)\Z)"
+_ELSEWHERE = lazily(r"[A-Za-z][A-Za-z0-9+.-]*:|[#/~$]|.*[{}<>*$\\]|(?i:(?:url|link|path)\Z)")
 
 
 def check(skill: Skill) -> Iterator[Finding]:
@@ -77,7 +78,7 @@ def check(skill: Skill) -> Iterator[Finding]:
 def _missing(skill: Skill, match: re.Match[str]) -> str:
     """Return the file of a link if it should be beside the skill and is not, else ""."""
     target = match["target"].strip("<>").partition("#")[0].partition("?")[0]
-    if not target or re.match(_ELSEWHERE, target) or skill.facts.kind(_decoded(target)):
+    if not target or _ELSEWHERE.match(target) or skill.facts.kind(_decoded(target)):
         return ""
     return target
 
