@@ -147,6 +147,9 @@ def _show(place: _Place, *, as_json: bool) -> int:
         click.echo(summary.text(views.view_of(branch, state, place.logs), width=width()), nl=False)
         if at.word == "rejected":
             click.echo(typable(f"{one_line(at.why)}. Have a step run again with: {at.next}"))
+        if at.next and "correctless review" not in at.next:
+            click.echo(typable(f"Nothing can be answered yet. Continue with: {at.next}"))
+            return exits.PERSON
         answer = standing.command("review", place.remote, checked_state(place.logs.run, branch.events).run)
         click.echo(typable(f"To answer, run in your own terminal: {answer}"))
         if state.closing is not None and os.environ.get("CLAUDECODE"):

@@ -14,6 +14,7 @@ from typing import Any
 
 from correctless.base.text import counted, duration, printable
 from correctless.decisions.decision import UNLISTED, Decision
+from correctless.project.paths import ARTIFACTS
 from correctless.review.listed_default import DIFFERS
 from correctless.runlog.state import AttemptCost
 
@@ -255,7 +256,9 @@ def _details(item: Item) -> Iterator[tuple[str, str]]:
     """Yield what you need to know of a deferred entry, label and one line each."""
     decision = item.decision
     claimed = decision.extra.get("claimed_id")
-    stored = decision.extra.get("kept")
+    stored = str(decision.extra.get("kept") or "")
+    fault = str(decision.extra.get("fault") or "") if "damaged" in decision.notes else ""
+    told = fault != "" and fault == decision.original_escalation_reason  # the reason says it already
     unlisted = f"{claimed}, which the skill does not list" if claimed else "no id"
     for label, value in (
         ("branch", item.branch),
@@ -267,9 +270,9 @@ def _details(item: Item) -> Iterator[tuple[str, str]]:
             "" if decision.rationale == decision.original_escalation_reason else decision.rationale,
         ),
         ("claimed", unlisted if "unlisted" in decision.notes else ""),
-        ("kept in", str(stored or "")),
-        ("fault", str(decision.extra.get("fault") or "") if "damaged" in decision.notes else ""),
-        ("note", _remark(item, without=("damaged", "unlisted"))),
+        ("kept in", f"{ARTIFACTS}/{stored}" if stored.startswith("runs/") else stored),
+        ("fault", "" if told else fault),
+        ("note", _remark(item, without=("damaged", "unlisted", *(("unverified",) if told else ())))),
     ):
         if _line(value):
             yield label, _line(value)

@@ -183,6 +183,19 @@ def test_a_cost_without_a_result_line_is_marked_and_so_is_its_sum() -> None:
     assert re.search(r"total .* ~\$4\.83$", shown, re.MULTILINE)
 
 
+def test_an_answer_without_a_block_is_told_once_and_its_text_is_named_by_a_path_from_the_top() -> None:
+    said = "the answer of ctdd has no decisions block with the nonce"
+    none = replace(
+        BROKEN,
+        notes=("damaged", "unverified"),
+        original_escalation_reason=said,
+        extra={"kept": "runs/r1/ctdd-1/ctdd-1-b1.txt", "fault": said},
+    )
+    shown = text(SummaryView(branch="b", run=None, items=(Item(none, 1, open=True),)), 200)
+    assert (shown.count(said), "without the attempt's nonce" in shown) == (1, False)
+    assert "kept in:   .correctless/artifacts/runs/r1/ctdd-1/ctdd-1-b1.txt\n" in shown
+
+
 def everywhere(said: str) -> SummaryView:
     entry = deferred(
         said, said, said, said, said, notes=("unlisted", "damaged"), extra={"claimed_id": said, "kept": said}
