@@ -127,6 +127,11 @@ class _Place:
     at: str | None = None
     remote: str | None = None
 
+    @property
+    def top(self) -> str:
+        """The worktree that commands are about, "" without one."""
+        return self.repo.top if self.repo is not None else ""
+
     def load(self) -> tuple[Branch, GateState]:
         """Return the branch and its gate as they are now."""
         return gate.load(self.logs, self.repo, at=self.at)
@@ -204,11 +209,14 @@ def _answer(
         at = _record(place, digest, "rejected", who, note)[1]
         store()
         rerun_hint = f". Have a step run again with: {at.next}" if "--rerun" in at.next else ""
-        click.echo(typable(f"rejected by {who}. The gate stays closed{rerun_hint}"))
+        click.echo(typable(f"rejected by {who}. The gate stays closed{rerun_hint}", place.top))
         return exits.PERSON
     if not confirm:
         click.echo(
-            typable("nothing was confirmed. The gate stays closed. Answer later with: correctless review")
+            typable(
+                "nothing was confirmed. The gate stays closed. Answer later with: correctless review",
+                place.top,
+            )
         )
         return exits.PERSON
     if not coverage.names(confirm, digest):
@@ -225,7 +233,7 @@ def _answer(
         )
     what = counted(len(state.waiting), "decision")
     continues = f". Continue with: {at.next}" if at.next else ""
-    click.echo(typable(f"{what} confirmed by {who}{continues}"))
+    click.echo(typable(f"{what} confirmed by {who}{continues}", place.top))
     return exits.OK
 
 

@@ -67,7 +67,7 @@ def text(view: SummaryView, width: int = 80) -> str:
         for item in items:
             put(f"{_line(item.decision.decision_id):<7} {_line(item.decision.default_applied)}", 2, 10)
             put(_line(item.decision.rationale), 10)
-            put(_remark(item), 10)
+            put(_remark(item, run=view.run), 10)
         deferred = parts.deferred_of(skill)
         if deferred:
             put(f"deferred, see below: {_ids(deferred)}", 2, 4)
@@ -79,7 +79,7 @@ def text(view: SummaryView, width: int = 80) -> str:
             section(title)
         for item in entries:
             put(f"{_line(item.decision.decision_id)} in {_line(item.decision.skill)}: {_state(item)}", 2, 4)
-            for label, value in _details(item):
+            for label, value in _details(item, view.run):
                 put(f"{label + ':':<10} {value}", 4, 15)
     if parts.superseded:
         section("Superseded")
@@ -109,7 +109,11 @@ def markdown(view: SummaryView) -> str:
         for item in items:
             decision = item.decision
             out.append(f"- **{inert(decision.decision_id)}** {inert(decision.default_applied)}")
-            out += [f"  <br>{inert(line)}" for line in (decision.rationale, _remark(item)) if line.strip()]
+            out += [
+                f"  <br>{inert(line)}"
+                for line in (decision.rationale, _remark(item, run=view.run))
+                if line.strip()
+            ]
         deferred = parts.deferred_of(skill)
         if deferred:
             out.append(f"- deferred, see below: {inert(_ids(deferred))}")
@@ -122,7 +126,7 @@ def markdown(view: SummaryView) -> str:
                 out.append(
                     f"- **{inert(decision.decision_id)}** in {inert(decision.skill)}: {inert(_state(item))}"
                 )
-                out += [f"  - {label}: {inert(value)}" for label, value in _details(item)]
+                out += [f"  - {label}: {inert(value)}" for label, value in _details(item, view.run)]
             out.append("")
     if parts.superseded:
         out += ["## Superseded", ""]
@@ -252,7 +256,7 @@ def _state(item: Item) -> str:
     return "deferred" if item.decision.escalation_deferred else "recorded"
 
 
-def _details(item: Item) -> Iterator[tuple[str, str]]:
+def _details(item: Item, run: str | None) -> Iterator[tuple[str, str]]:
     """Yield what you need to know of a deferred entry, label and one line each."""
     decision = item.decision
     claimed = decision.extra.get("claimed_id")
@@ -262,6 +266,7 @@ def _details(item: Item) -> Iterator[tuple[str, str]]:
     unlisted = f"{claimed}, which the skill does not list" if claimed else "no id"
     for label, value in (
         ("branch", item.branch),
+        ("run", "" if item.branch else _earlier(item, run)),
         ("rejected", item.rejected and f"on that branch by {item.rejected}"),
         ("reason", decision.original_escalation_reason or ""),
         ("default", decision.default_applied),
@@ -288,13 +293,21 @@ _REMARKS = {
 }
 
 
-def _remark(item: Item, without: tuple[str, ...] = ()) -> str:
-    return "; ".join(
+def _earlier(item: Item, run: str | None) -> str:
+    """Return the run that recorded an entry, if it is not the one the summary is of."""
+    recorded = item.decision.run or ""
+    return recorded if run is not None and recorded != run else ""
+
+
+def _remark(item: Item, without: tuple[str, ...] = (), run: str | None = None) -> str:
+    earlier = _earlier(item, run)
+    notes = (
         _REMARKS.get(note, _line(note))
         + (f": {_line(item.listed)}" if note == DIFFERS and item.listed else "")
         for note in item.decision.notes
         if note not in without
     )
+    return "; ".join([*notes, *([f"of run {_line(earlier)}"] if earlier else [])])
 
 
 def _headline(title: str, items: list[Item]) -> str:

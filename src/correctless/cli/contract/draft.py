@@ -78,7 +78,9 @@ def _known(path: str) -> dict[str, str]:
     try:
         with open(path, "rb") as file:
             table = tomllib.load(file)
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise Stop(exits.USAGE, f"{path} cannot be read: {error.strerror}. Name a TOML file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Stop(exits.USAGE, f"{path} cannot be read: {error}. Write TOML") from None
     known = {}
     for key, value in table.items():
