@@ -13,7 +13,7 @@ import terminal
 from conftest import at_home
 
 
-@pytest.mark.parametrize(("last", "code"), [("{digest}", 0), ("12345678", 10)])
+@pytest.mark.parametrize(("last", "code"), [("{digest}", 0), ("12345678", 10), ("", 10)])
 def test_a_wrong_digest_is_asked_for_again_and_then_the_folder_and_the_next_command_are_named(
     tmp_path: Path, last: str, code: int
 ) -> None:
@@ -34,4 +34,6 @@ def test_a_wrong_digest_is_asked_for_again_and_then_the_folder_and_the_next_comm
     else:
         [folder] = tmp_path.glob("correctless-demo-*/naptime")
         assert f"Answer again with: cd {folder} && correctless review" in shown
+        later = f"Answer later with: cd {folder} && correctless review" in shown
+        assert later is (last == "")
         assert f"then continue with: cd {folder} && correctless cauto resume" in shown

@@ -79,7 +79,11 @@ CASES: dict[str, tuple[Break, list[str], str]] = {
         [],
         "is protected",
     ),
-    "dirty": (lambda p: p.write("README.md", "changed"), [], "uncommitted changes (README.md)"),
+    "dirty": (
+        lambda p: p.write("README.md", "changed"),
+        [],
+        "uncommitted changes (README.md). commit or stash them, or let the run have a worktree of its own: correctless cauto run --worktree",
+    ),
     "untracked": (lambda p: p.write("new.txt", "new"), [], "uncommitted changes (new.txt)"),
     "no spec": (lambda p: None, ["--spec", "nothing.md"], "nothing.md can't be read"),
     "empty spec": (empty_spec, [], "is empty"),

@@ -39,8 +39,13 @@ def project(scratch_repo: Path, tmp_path: Path, git: Git) -> Project:
 def test_a_fresh_clone_has_the_contents_that_the_agent_made(
     project: Project, tmp_path: Path, git: Git
 ) -> None:
-    done = project.run(AGENT_EXTRA=WRITE)
+    for name in ("pre-push", "post-checkout", "post-commit", "post-merge"):  # as in a clone of before
+        (project.top / ".git" / "hooks" / name).unlink()
+    of_an_agent = "import subprocess; subprocess.run(['git', 'lfs', 'track'], check=True)"
+    done = project.run(AGENT_EXTRA=f"{WRITE}; {of_an_agent}")
     assert done.returncode == exits.PERSON, done.stderr
+    # git-lfs installs its hooks when it is first used, by whoever that is: no decision of an agent.
+    assert [each["extra"].get("claimed_id") for each in project.decisions()] == ["AD-777"]
     assert git(project.top, "show", "HEAD:new.bin").startswith("version https://git-lfs.github.com/spec/v1")
     assert project.review(answer="{digest}")[0] == exits.OK
     done = project.cauto("resume")

@@ -92,6 +92,9 @@ def test_what_is_to_run_again_is_not_confirmed_before(ran: Project) -> None:
         False,
     )
     assert words(ran)[::3] == ("waiting", "correctless cauto resume")
+    read = ran.command("review")  # without a terminal: they are shown, and no answer to them is asked for
+    assert (read.returncode, "To answer" in read.stdout) == (exits.PERSON, False)
+    assert read.stdout.endswith("Nothing can be answered yet. Continue with: correctless cauto resume\n")
 
 
 def test_an_abandoned_run_names_what_is_still_open_on_its_branch(ran: Project) -> None:
@@ -118,6 +121,9 @@ def test_a_branch_in_another_worktree_is_named_with_its_folder(ran: Project) -> 
     ran.git(ran.top, "worktree", "add", "-q", str(linked), "feature/x")
     [everything] = json.loads(ran.cauto("status", "--all", "--json").stdout)
     assert everything["next"] == f"cd '{linked}' && correctless review"
+    ran.git(ran.top, "worktree", "remove", str(linked))  # now it is checked out nowhere
+    [everything] = json.loads(ran.cauto("status", "--all", "--json").stdout)
+    assert everything["next"] == "git switch feature/x && correctless review"
 
 
 def test_a_run_that_was_killed_or_failed_names_the_command_that_continues_it(ran: Project) -> None:

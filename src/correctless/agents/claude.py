@@ -73,7 +73,9 @@ def program(environment: Mapping[str, str]) -> str:
     Raises: Stop(3) when it is missing.
     """
     chosen = environment.get("CORRECTLESS_CLAUDE")
-    fix = "install Claude Code, or set CORRECTLESS_CLAUDE to its absolute path"
+    fix = (
+        "install Claude Code, set CORRECTLESS_CLAUDE to its absolute path, or name another agent with --agent"
+    )
     if chosen is not None:
         if os.path.isabs(chosen) and os.path.isfile(chosen) and os.access(chosen, os.X_OK):
             return chosen

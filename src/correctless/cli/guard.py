@@ -9,6 +9,7 @@ import click
 
 from correctless.base import exits
 from correctless.base.exits import Stop
+from correctless.cli import typable
 from correctless.cli.values import json_option
 from correctless.guard import where
 from correctless.project import person
@@ -40,12 +41,15 @@ def status(as_json: bool) -> int:
     click.echo(
         f"the guard is {'on' if values['on'] else 'off'} for {values['repository'] or 'folders outside a repository'}"
     )
-    click.echo("always     logs, confirmations, run state; commands that only you may run")
+    on = "always" if values["on"] else "when on"
+    click.echo(f"{on:<10} logs, confirmations, run state; commands that only you may run")
     if runs or values["contract_in_force"]:
         why = [f"unfinished run on {branch or 'a branch'}" for branch in runs]
         why += ["a run contract in force"] if values["contract_in_force"] else []
-        click.echo(f"now also   hooks, settings, publishing the branch ({', '.join(why)})")
-    click.echo("agents     in an agent of a run it is always on, and denies both")
+        click.echo(
+            f"{'now also' if values['on'] else 'and then'}   hooks, settings, publishing the branch ({', '.join(why)})"
+        )
+    click.echo("agents     in an agent of a run it is always on, and denies all of these")
     return exits.OK
 
 
@@ -66,7 +70,7 @@ def off() -> int:
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     with open(path, "w", encoding="utf-8") as file:
         file.write(f"{home.folder if home else '/'}\n")
-    click.echo("the guard is off here. Switch it on again with: correctless guard on")
+    click.echo(typable("the guard is off here. Switch it on again with: correctless guard on"))
     return exits.OK
 
 

@@ -182,6 +182,11 @@ class _Place:
         """The workspace that your answers are kept for, wherever a copy of its logs is."""
         return heads.workspace((paths.logs(self.repo) if self.repo else self.logs).decisions)
 
+    @property
+    def top(self) -> str:
+        """The worktree that commands are about, "" without one."""
+        return self.repo.top if self.repo is not None else ""
+
     def load(self) -> tuple[Branch, GateState]:
         """Return the branch and its gate as they are now."""
         return gate.load(self.logs, self.repo, at=self.at)
@@ -206,6 +211,9 @@ def _show(place: _Place, form: _Form | None) -> int:
         click.echo(summary.text(views.view_of(branch, state, place.logs), width=width()), nl=False)
         if at.word == "rejected":
             click.echo(typable(f"{one_line(at.why)}. Have a step run again with: {at.next}"))
+        if at.next and "correctless review" not in at.next:
+            click.echo(typable(f"Nothing can be answered yet. Continue with: {at.next}"))
+            return exits.PERSON
         answer = standing.command("review", place.remote, checked_state(place.logs.run, branch.events).run)
         click.echo(typable(f"To answer, run in your own terminal: {answer}"))
         if state.closing is not None and os.environ.get("CLAUDECODE"):
@@ -263,7 +271,10 @@ def _answer(
             return code
         if asked is None:
             click.echo(
-                typable("nothing was confirmed. The gate stays closed. Answer later with: correctless review")
+                typable(
+                    "nothing was confirmed. The gate stays closed. Answer later with: correctless review",
+                    place.top,
+                )
             )
             return exits.PERSON
         verdict = asked
@@ -272,7 +283,7 @@ def _answer(
         store()
         draft.remove()
         rerun_hint = f". Have a step run again with: {at.next}" if "--rerun" in at.next else ""
-        click.echo(typable(f"rejected by {who}. The gate stays closed{rerun_hint}"))
+        click.echo(typable(f"rejected by {who}. The gate stays closed{rerun_hint}", place.top))
         return exits.PERSON
     if not coverage.names(verdict.confirm or "", closing.digest):
         raise Stop(
@@ -289,7 +300,7 @@ def _answer(
         )
     what = counted(len(state.waiting), "decision")
     continues = f". Continue with: {at.next}" if at.next else ""
-    click.echo(typable(f"{what} confirmed by {who}{continues}"))
+    click.echo(typable(f"{what} confirmed by {who}{continues}", place.top))
     return exits.OK
 
 

@@ -73,7 +73,7 @@ def of(branch: Branch, state: GateState, logs: Logs, repo: Repo | None, *, here:
             found[attempt] = changes.read(repo, *commits) if repo is not None and commits else None
         change = found[attempt]
         every = change.files if change is not None else ()
-        details = tuple(summary.details(item))
+        details = tuple(summary.details(item, run.run))
         named = (
             changes.about(change, (text for _, text in details), sys.maxsize) if change is not None else ()
         )

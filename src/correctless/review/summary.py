@@ -14,6 +14,7 @@ from typing import Any
 
 from correctless.base.text import counted, duration, printable
 from correctless.decisions.decision import UNLISTED, Decision
+from correctless.project.paths import ARTIFACTS
 from correctless.review.listed_default import DIFFERS
 from correctless.runlog.state import AttemptCost
 
@@ -66,7 +67,7 @@ def text(view: SummaryView, width: int = 80) -> str:
         for item in items:
             put(f"{_line(item.decision.decision_id):<7} {_line(item.decision.default_applied)}", 2, 10)
             put(_line(item.decision.rationale), 10)
-            put(remark(item), 10)
+            put(remark(item, run=view.run), 10)
         deferred = parts.deferred_of(skill)
         if deferred:
             put(f"deferred, see below: {_ids(deferred)}", 2, 4)
@@ -78,7 +79,7 @@ def text(view: SummaryView, width: int = 80) -> str:
             section(title)
         for item in entries:
             put(f"{_line(item.decision.decision_id)} in {_line(item.decision.skill)}: {_state(item)}", 2, 4)
-            for label, value in details(item):
+            for label, value in details(item, view.run):
                 put(f"{label + ':':<10} {value}", 4, 15)
     if parts.superseded:
         section("Superseded")
@@ -108,7 +109,11 @@ def markdown(view: SummaryView) -> str:
         for item in items:
             decision = item.decision
             out.append(f"- **{inert(decision.decision_id)}** {inert(decision.default_applied)}")
-            out += [f"  <br>{inert(line)}" for line in (decision.rationale, remark(item)) if line.strip()]
+            out += [
+                f"  <br>{inert(line)}"
+                for line in (decision.rationale, remark(item, run=view.run))
+                if line.strip()
+            ]
         deferred = parts.deferred_of(skill)
         if deferred:
             out.append(f"- deferred, see below: {inert(_ids(deferred))}")
@@ -121,7 +126,7 @@ def markdown(view: SummaryView) -> str:
                 out.append(
                     f"- **{inert(decision.decision_id)}** in {inert(decision.skill)}: {inert(_state(item))}"
                 )
-                out += [f"  - {label}: {inert(value)}" for label, value in details(item)]
+                out += [f"  - {label}: {inert(value)}" for label, value in details(item, view.run)]
             out.append("")
     if parts.superseded:
         out += ["## Superseded", ""]
@@ -268,14 +273,17 @@ def waiting(view: SummaryView) -> list[Item]:
     return sorted(_Parts(view.items).waiting, key=rank)
 
 
-def details(item: Item) -> Iterator[tuple[str, str]]:
+def details(item: Item, run: str | None) -> Iterator[tuple[str, str]]:
     """Yield what you need to know of a deferred entry, label and one line each."""
     decision = item.decision
     claimed = decision.extra.get("claimed_id")
-    stored = decision.extra.get("kept")
+    stored = str(decision.extra.get("kept") or "")
+    fault = str(decision.extra.get("fault") or "") if "damaged" in decision.notes else ""
+    told = fault != "" and fault == decision.original_escalation_reason  # the reason says it already
     unlisted = f"{claimed}, which the skill does not list" if claimed else "no id"
     for label, value in (
         ("branch", item.branch),
+        ("run", "" if item.branch else _earlier(item, run)),
         ("rejected", item.rejected and f"on that branch by {item.rejected}"),
         ("reason", decision.original_escalation_reason or ""),
         ("default", decision.default_applied),
@@ -284,9 +292,9 @@ def details(item: Item) -> Iterator[tuple[str, str]]:
             "" if decision.rationale == decision.original_escalation_reason else decision.rationale,
         ),
         ("claimed", unlisted if "unlisted" in decision.notes else ""),
-        ("kept in", str(stored or "")),
-        ("fault", str(decision.extra.get("fault") or "") if "damaged" in decision.notes else ""),
-        ("note", remark(item, without=("damaged", "unlisted"))),
+        ("kept in", f"{ARTIFACTS}/{stored}" if stored.startswith("runs/") else stored),
+        ("fault", "" if told else fault),
+        ("note", remark(item, without=("damaged", "unlisted", *(("unverified",) if told else ())))),
     ):
         if _line(value):
             yield label, _line(value)
@@ -302,14 +310,22 @@ _REMARKS = {
 }
 
 
-def remark(item: Item, without: tuple[str, ...] = ()) -> str:
-    """Return the notes of an entry in words, with the listed default that it differs from."""
-    return "; ".join(
+def _earlier(item: Item, run: str | None) -> str:
+    """Return the run that recorded an entry, if it is not the one the summary is of."""
+    recorded = item.decision.run or ""
+    return recorded if run is not None and recorded != run else ""
+
+
+def remark(item: Item, without: tuple[str, ...] = (), run: str | None = None) -> str:
+    """Return the notes of an entry in words; with the run that recorded it, where that is not `run`."""
+    earlier = _earlier(item, run)
+    notes = (
         _REMARKS.get(note, _line(note))
         + (f": {_line(item.listed)}" if note == DIFFERS and item.listed else "")
         for note in item.decision.notes
         if note not in without
     )
+    return "; ".join([*notes, *([f"of run {_line(earlier)}"] if earlier else [])])
 
 
 def _headline(title: str, items: list[Item]) -> str:

@@ -209,10 +209,21 @@ def test_the_programs_of_pr_and_notify_are_looked_for_before_the_start(
 def test_ask_is_said_to_be_defer_for_an_agent_that_cannot_continue_a_session(
     scratch_repo: Path, git: Git
 ) -> None:
-    steps = [{"skill": "cverify"}]
+    steps, usage = [{"skill": "cverify"}], {"five_hours": 90, "seven_day": 80, "weekly_x": 5}
     agent = f"command:{scratch_repo.parent}/agent.py"
-    project = of(scratch_repo, git, agent=agent, on_escalation="ask", pipelines={"default": {"steps": steps}})
+    project = of(
+        scratch_repo,
+        git,
+        agent=agent,
+        on_escalation="ask",
+        stop_at_usage=usage,
+        pipelines={"default": {"steps": steps}},
+    )
     said = project.cauto("check", "--spec", "spec.md").stdout
+    assert (
+        "WARNING    stop_at_usage has 'five_hours', which no account reports. did you mean five_hour?" in said
+    )
+    assert "weekly" not in said  # a later client may know more
     assert "WARNING    on_escalation: ask asks nothing in cverify, whose agent" in said
     other = project.cauto("check", "--spec", "spec.md", "--on-escalation", "defer").stdout
     assert ("cverify" in other, "ask asks" in other) == (True, False)

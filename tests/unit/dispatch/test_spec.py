@@ -104,6 +104,13 @@ def test_no_run_starts_on_a_misspelled_rule_and_one_without_rules_is_warned_abou
 ) -> None:
     project = Project(scratch_repo, git)
     assert list(start.warnings(prepared(project))) == []
+    project.write("spec.md", "# Greeting\n\n- R-001: greet() says hello.\n- R-001: and bye.\n")
+    git(project.top, "commit", "-qam", "twice")
+    assert "the spec spec.md:4 defines R-001 again" in "".join(start.warnings(prepared(project)))
+    (project.top / "spec.md").write_bytes(b"# Greeting\n\n- R-001: gr\xfc\xdft\n")
+    git(project.top, "commit", "-qam", "latin-1")
+    with pytest.raises(Stop, match=r"the spec spec\.md is not UTF-8 \(byte 23\), .* save it as UTF-8"):
+        prepared(project)
     for text in ("# Greeting\n\n- R-1: greet() says hello.\n", "# Greeting\n\nIt says hello.\n"):
         project.write("spec.md", text)
         git(project.top, "commit", "-qam", "another spec")

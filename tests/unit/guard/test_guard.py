@@ -497,6 +497,8 @@ def test_a_person_switches_it_off_in_a_terminal_and_an_agent_does_not(scratch_re
         door(call, project.top, {**project.env, **AGENT}).returncode == 2
     )  # nobody there who could be locked out
     assert json.loads(project.command("guard", "status", "--json").stdout)["on"] is False
+    said = project.command("guard", "status").stdout
+    assert ("\nwhen on    logs" in said, "\nalways" in said) == (True, False)
     assert project.command("guard", "on").returncode == exits.OK
     assert door(call, project.top, project.env).returncode == 2
 

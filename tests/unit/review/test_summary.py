@@ -183,6 +183,30 @@ def test_a_cost_without_a_result_line_is_marked_and_so_is_its_sum() -> None:
     assert re.search(r"total .* ~\$4\.83$", shown, re.MULTILINE)
 
 
+def test_an_entry_of_an_earlier_run_names_its_run() -> None:
+    both = [(each, run) for each in (NAMES, OTHER) for run in ("r1", "r2")]
+    items = [Item(replace(each, run=run), n, open=each is OTHER) for n, (each, run) in enumerate(both, 1)]
+    for shown in (
+        text(SummaryView("b", "r2", tuple(items)), 200),
+        markdown(SummaryView("b", "r2", tuple(items))),
+    ):
+        assert (shown.count("of run r1"), shown.count("run: r1") + shown.count("run:       r1")) == (1, 1)
+        assert shown.count("r2") == (1 if shown.startswith("Decisions on") else 0)
+
+
+def test_an_answer_without_a_block_is_told_once_and_its_text_is_named_by_a_path_from_the_top() -> None:
+    said = "the answer of ctdd has no decisions block with the nonce"
+    none = replace(
+        BROKEN,
+        notes=("damaged", "unverified"),
+        original_escalation_reason=said,
+        extra={"kept": "runs/r1/ctdd-1/ctdd-1-b1.txt", "fault": said},
+    )
+    shown = text(SummaryView(branch="b", run=None, items=(Item(none, 1, open=True),)), 200)
+    assert (shown.count(said), "without the attempt's nonce" in shown) == (1, False)
+    assert "kept in:   .correctless/artifacts/runs/r1/ctdd-1/ctdd-1-b1.txt\n" in shown
+
+
 def everywhere(said: str) -> SummaryView:
     entry = deferred(
         said, said, said, said, said, notes=("unlisted", "damaged"), extra={"claimed_id": said, "kept": said}

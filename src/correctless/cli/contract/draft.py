@@ -14,6 +14,7 @@ import click
 from correctless.base import exits
 from correctless.base.clock import utcnow
 from correctless.base.exits import Stop
+from correctless.base.text import counted
 from correctless.cli.contract.options import run_option
 from correctless.cli.contract.session import DIGEST_DIGITS, echo, echo_json, open_session
 from correctless.cli.values import json_option
@@ -78,7 +79,9 @@ def _known(path: str) -> dict[str, str]:
     try:
         with open(path, "rb") as file:
             table = tomllib.load(file)
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise Stop(exits.USAGE, f"{path} cannot be read: {error.strerror}. Name a TOML file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Stop(exits.USAGE, f"{path} cannot be read: {error}. Write TOML") from None
     known = {}
     for key, value in table.items():
@@ -111,7 +114,7 @@ def lint(file: str | None, run_id: str | None, as_json: bool) -> int:
         echo(
             f"clean, digest {document.digest}"
             if document.contract
-            else f"{len(document.faults)} faults, {len(document.gaps)} gaps: still a draft"
+            else f"{counted(len(document.faults), 'fault')}, {counted(len(document.gaps), 'gap')}: still a draft"
         )
     return exits.OK if document.contract is not None else exits.FINDINGS
 

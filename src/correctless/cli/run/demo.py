@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from contextlib import chdir
 
 import click
 
@@ -64,8 +63,7 @@ def demo(folder: str | None) -> int:
         )
         return exits.PERSON
     try:
-        with chdir(scratch.path):
-            answered = answer_here(repo, twice=True)
+        answered = answer_here(repo, twice=True)
     except Stop as stop:
         click.echo(typable(stop.message), err=True)
         answered = stop.code

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -91,9 +92,11 @@ def _values(logs: Logs, state: State, repo: Repo | None, places: Mapping[str, st
         else:
             at = standing.of(state, now, living=living)
             inherited = progress.inherits(now.waiting) if repo is not None else ""
-    return progress.status_values(
-        state, replace(at, next=spelled(at.next, places.get(state.branch, ""))), inherited
-    )
+    place = places.get(state.branch, "")
+    then = spelled(at.next, place)
+    if then and not place:  # typed here it would be about another branch
+        then = f"git switch {shlex.quote(state.branch)} && {then}"
+    return progress.status_values(state, replace(at, next=then), inherited)
 
 
 def completion_line(state: State) -> str:

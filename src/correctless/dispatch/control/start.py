@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from difflib import get_close_matches
 from typing import Any
 
 import correctless
@@ -43,6 +44,12 @@ from correctless.runlog.fold import checked_state
 from correctless.runlog.state import State
 
 _CI_REMOTE = "origin"
+_WINDOWS = (
+    "five_hour",
+    "seven_day",
+    "seven_day_opus",
+    "seven_day_sonnet",
+)  # that accounts are known to report
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +138,14 @@ def warnings(ready: Ready) -> Iterator[str]:
             f"the spec {ready.frozen.plan.spec} has no rules, so nothing checks that each was built. "
             "number them R-001, R-002, ..."
         )
+    for line, rule in spec_rules.repeated(ready.spec_text):
+        yield f"the spec {ready.frozen.plan.spec}:{line} defines {rule} again. give it a number of its own"
     if ready.fork:
         yield ready.fork
+    for window in ready.frozen.plan.stop_at_usage:
+        near = get_close_matches(window, _WINDOWS, n=1, cutoff=0.8)
+        if near and window not in _WINDOWS:
+            yield f"stop_at_usage has '{window}', which no account reports. did you mean {near[0]}?"
     plan = ready.frozen.plan
     unasked = [step.name for step in plan.steps if step.fork or not step.session]
     if plan.on_escalation == "ask" and unasked:
@@ -238,6 +251,13 @@ def _spec(repo: Repo, cwd: str, named: str) -> tuple[str, bytes]:
             exits.REFUSED,
             f"the spec {named} is empty. write what is to be built, with rules R-001, R-002, ...",
         )
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Stop(
+            exits.REFUSED,
+            f"the spec {named} is not UTF-8 (byte {error.start}), so what you are shown is not what you approve. save it as UTF-8",
+        ) from None
     if repo.file_at("HEAD", inside) is None:
         raise Stop(
             exits.REFUSED,
@@ -268,7 +288,7 @@ def _refuse_dirt(repo: Repo) -> None:
         raise Stop(
             exits.REFUSED,
             f"{repo.top} has uncommitted changes ({dirty[0]}{more}). commit or stash them, "
-            "or let the run have a worktree of its own: --worktree BRANCH",
+            "or let the run have a worktree of its own: correctless cauto run --worktree BRANCH ...",
         )
     # They would be in a step's commit: it has all that its check ran on.
     if hidden := hidden_changes(repo):

@@ -240,7 +240,9 @@ def _begin(state: State) -> Effect:
     if plan.usd is not None and (state.budget == "usd" or state.cost_usd >= plan.usd):
         return _over("usd", f"{state.cost_usd:.2f} of {plan.usd:.2f} USD", current.name)
     if state.budget == "minutes" or state.seconds >= plan.minutes * 60:
-        return _over("minutes", f"{state.seconds / 60:.1f} of {plan.minutes:g} minutes", current.name)
+        minutes = state.seconds / 60
+        spent = f"{minutes:.1f}" if minutes >= 1 else f"{minutes:.2g}"
+        return _over("minutes", f"{spent} of {plan.minutes:g} minutes", current.name)
     for window, percent in plan.stop_at_usage.items():
         if state.usage.get(window, 0.0) * 100 >= percent:
             return Halt(

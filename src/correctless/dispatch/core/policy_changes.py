@@ -18,6 +18,7 @@ from correctless.base import below
 from correctless.base.files import open_plain
 from correctless.dispatch.core import caches
 from correctless.project.git import Repo
+from correctless.project.git.lfs_hooks import is_lfs_hook
 from correctless.publish.leaks import LARGEST
 
 # (name of the entry, its text, its paths)
@@ -158,6 +159,8 @@ def git_settings(
     for path in files:
         with suppress(OSError), open(open_plain(path, follow=True), "rb") as file:
             data = file.read(_LARGEST)
+            if is_lfs_hook(path, data):
+                continue
             sha.update(f"\0{path}\0{len(data)}\0".encode("utf-8", "surrogateescape") + data)
     return sha.hexdigest()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 _RULE = re.compile(r"\bR-\d{3}\b")
 _MARK = r"(?:(?:[-*+]|\d+[.)])[ \t]+(?:\[[ xX]\][ \t]+)?|#{1,6}[ \t]+|\|[ \t]*)"
@@ -40,6 +40,20 @@ def misspelled(spec: str) -> tuple[int, str] | None:
         if meant and not (ruled and (meant[1] or "")[1:2].isdigit()):
             return number, meant[1] or meant[2]
     return None
+
+
+def repeated(spec: str) -> Iterator[tuple[int, str]]:
+    """Yield line and id of each rule that is defined once more outside of code."""
+    fence, seen = "", set()
+    for number, line in enumerate(spec.splitlines(), 1):
+        bare = line.strip()
+        if bare.startswith(("```", "~~~")) and (not fence or bare.startswith(fence)):
+            fence = "" if fence else bare[:3]
+        defined = _DEFINED.match(line) if not fence else None
+        if defined and re.match(r"[*_`\])]*[ \t]*:", line[defined.end() :]):
+            if defined[1] in seen:
+                yield number, defined[1]
+            seen.add(defined[1])
 
 
 def rule_texts(spec: str) -> list[tuple[str, str]]:

@@ -307,8 +307,9 @@ def _needed(
         yield ""
         for r in waiting[:_LISTED]:
             d = r.decision
-            why = _quoted(d.original_escalation_reason or d.rationale)
-            yield f"- {inert(d.skill)} {inert(d.decision_id)}: {why}. Applied: {_quoted(d.default_applied)}"
+            why = _quoted((d.original_escalation_reason or d.rationale).rstrip(". "))
+            applied = f" Applied: {_quoted(d.default_applied)}" if d.default_applied.strip() else ""
+            yield f"- {inert(d.skill)} {inert(d.decision_id)}: {why}.{applied}"
         if len(waiting) > _LISTED:
             yield f"- and {len(waiting) - _LISTED} more"
     else:

@@ -28,6 +28,7 @@ from correctless.project.git.before import (
     watched,
 )
 from correctless.project.git.call import GitPlace, dot_git
+from correctless.project.git.lfs_hooks import is_lfs_hook
 from correctless.project.git.objectid import OID
 from correctless.project.git.repairs import Change, Repairs, alone
 from correctless.project.git.restore_refs import (
@@ -130,6 +131,8 @@ def _files(repairs: Repairs) -> None:
             continue
         if path == config and _only_tracking(repairs, path):
             continue
+        if path not in repairs.before.files and _installed_by_lfs(repo, path):
+            continue
         if _DERIVED.match(os.path.relpath(path, repo.common_dir)):
             if not repairs.before.files.get(path, NOTHING).same(entry_of(path)):
                 repairs.move_away(path)
@@ -171,6 +174,12 @@ def _but_tracking(data: bytes) -> list[str] | None:
     listed = call.run(GitPlace(os.sep), args, stdin=data.decode("utf-8", "surrogateescape"))
     items = listed.stdout.split("\0")
     return [item for item in items if not _TRACKING.match(item)] if listed.returncode == 0 else None
+
+
+def _installed_by_lfs(repo: Repo, path: str) -> bool:
+    return os.path.dirname(path) == os.path.join(repo.common_dir, "hooks") and is_lfs_hook(
+        path, entry_of(path).data
+    )
 
 
 def _index(repairs: Repairs, sound: tuple[int, ...] = ()) -> tuple[int, ...]:

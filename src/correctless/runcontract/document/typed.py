@@ -41,7 +41,9 @@ def validated(kind: type, table: Mapping[str, Any]) -> tuple[Any, list[tuple[Pat
     try:
         return TypeAdapter(prepared(kind)).validate_python(table), []
     except ValidationError as error:
-        return None, [_fault(e["type"], tuple(e["loc"]), e["msg"], e.get("ctx", {})) for e in error.errors()]
+        return None, [
+            _fault(kind, e["type"], tuple(e["loc"]), e["msg"], e.get("ctx", {})) for e in error.errors()
+        ]
 
 
 @cache
@@ -70,6 +72,18 @@ def _classes(hint: Any) -> tuple[type, ...]:
     return tuple(each for arg in get_args(hint) for each in _classes(arg))
 
 
+def _keys_at(kind: type, loc: Path) -> list[str]:
+    """Return the keys of the table at a place of a table of this kind."""
+    for part in loc:
+        if isinstance(part, str):
+            hint = next((hint for name, hint in _hints(kind).items() if written(name) == part), None)
+            inner = _classes(hint)
+            if not inner:
+                return []
+            kind = inner[0]
+    return [written(name) for name in _hints(kind)]
+
+
 def _fit(value: Any, hint: Any) -> Any:
     origin = get_origin(hint)
     if origin is Annotated:
@@ -92,11 +106,17 @@ def _fit(value: Any, hint: Any) -> Any:
     return build(hint, value)
 
 
-def _fault(kind: str, loc: Path, message: str, context: Mapping[str, Any]) -> tuple[Path, str, bool]:
+def _fault(
+    owner_kind: type, kind: str, loc: Path, message: str, context: Mapping[str, Any]
+) -> tuple[Path, str, bool]:
     name = str(loc[-1]) if loc else ""
     owner = next((str(part) for part in reversed(loc) if isinstance(part, str)), name)
     if kind == "unexpected_keyword_argument":
-        return loc, f"unknown key '{name}'. remove it, or see correctless contract schema", True
+        from difflib import get_close_matches  # only a fault needs it
+
+        near = get_close_matches(name, _keys_at(owner_kind, loc[:-1]), n=1, cutoff=0.75)
+        fix = f"did you mean {near[0]}?" if near else "remove it, or see correctless contract schema"
+        return loc, f"unknown key '{name}'. {fix}", True
     if kind in ("missing", "missing_argument", "missing_keyword_only_argument"):
         return loc[:-1], f"the key '{name}' is missing. add it", True
     if kind == "literal_error":
