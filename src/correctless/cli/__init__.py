@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 # What `--help` says of each command, so that a listing imports none of them.
 COMMANDS = {
+    "init": "Prepare a repository for its first run.",
     "lint": "Check skills, commands, agents, plugins, hooks and settings.",
     "rules": "List the linter's rules, or explain one.",
     "skills": "Show what each skill's contract says.",
