@@ -38,6 +38,7 @@ COMMANDS = {
     "contract": "Grant a run its actions in advance; let it ask each time.",
     "decisions": "List, summarise, verify and repair the decisions log.",
     "metrics": "Show figures over past runs: steps, decisions, cost, time.",
+    "defaults": "Show how defaults fared in past runs; propose new ones.",
     "audit-run": "Show what the record proves of a run, step by step.",
     "schema": "Print the JSON schema of a format.",
 }

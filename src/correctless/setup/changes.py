@@ -123,10 +123,6 @@ def _read(repo: Repo, path: str) -> bytes | None:
     facts = below.look(repo.top, os.path.join(repo.top, path))
     if facts is None:
         return None
-    if stat.S_ISLNK(facts.st_mode):
-        raise Stop(
-            exits.REFUSED, f"{path} is a link, so it is not edited. make it a plain file, or remove it"
-        )
     try:
         data = below.read(os.path.join(repo.top, path), _MOST + 1, root=repo.top)
     except OSError as error:
