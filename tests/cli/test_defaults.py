@@ -230,6 +230,29 @@ def test_a_skill_that_is_not_there_and_names_of_a_log_that_are_paths(past: PastR
     assert call(past, "--help").returncode == 0
 
 
+def test_a_name_in_a_log_is_never_a_path_and_a_skill_runs_by_the_name_of_its_folder(
+    scratch_repo: Path,
+) -> None:
+    past = PastRuns(scratch_repo, SKILL.replace("name: greenkeeper", "name: other"))
+    for n in range(3):
+        past.run([report(TEXT)], branch=f"b/{n}")
+    assert [each["entries"][0]["run"] for each in values(past, "suggest", "greenkeeper")["suggestions"]] == [
+        "r001"
+    ]
+    outside = past.top.parent / "skills" / "x"
+    outside.mkdir(parents=True)
+    (outside / "SKILL.md").write_text(SKILL)
+    for past.name in ("../skills/x", "../../skills/x", str(outside), ".."):
+        past.run([report(TEXT)], branch="b/9")
+    shown = {each["skill"]: each["defaults"] for each in values(past)["skills"]}
+    assert [
+        len(shown[name]) for name in ("greenkeeper", "../skills/x", "../../skills/x", str(outside), "..")
+    ] == [3, 0, 0, 0, 0]
+    assert [each["skill"] for each in values(past, "replay")["skills"]] == ["greenkeeper"]
+    # Typed, a path is one.
+    assert len(values(past, str(outside))["skills"][0]["defaults"]) == 3
+
+
 def test_hostile_texts_of_a_log_are_shown_as_text(scratch_repo: Path) -> None:
     past = PastRuns(scratch_repo)
     for n in range(3):

@@ -23,7 +23,7 @@ from correctless.defaults import evidence, health, patch, replay
 from correctless.defaults.evidence import PastDecision
 from correctless.defaults.health import SkillHealth
 from correctless.defaults.patch import SkillPatch
-from correctless.defaults.suggestions import RUNS, suggest
+from correctless.defaults.suggestions import RUNS, name_of, suggest
 from correctless.lint.fix import diff, leads_out, write
 from correctless.metrics.count import UnreadableBranch
 from correctless.project import git, paths
@@ -65,7 +65,9 @@ def show(skill: str | None, as_json: bool) -> int:
     repo = git.find(os.getcwd())
     cases, refused = _cases(repo)
     names = [_name(repo, skill)] if skill else sorted({each.decision.skill for each in cases})
-    shown = [health.of_skill(name, _contract(repo, skill or name), cases) for name in names]
+    shown = [
+        health.of_skill(name, _contract(repo, skill or name, typed=bool(skill)), cases) for name in names
+    ]
     if as_json:
         _echo_json({"skills": [health.as_json(each) for each in shown]}, refused)
     else:
@@ -130,7 +132,7 @@ def replay_command(skill: str | None, runs: int, as_json: bool) -> int:
     names = (
         [skill]
         if skill
-        else [n for n in sorted({each.decision.skill for each in cases}) if _contract(repo, n)]
+        else [n for n in sorted({each.decision.skill for each in cases}) if _contract(repo, n, typed=False)]
     )
     skills = []
     spell_anything()
@@ -162,29 +164,29 @@ def _end(refused: Sequence[UnreadableBranch]) -> int:
     return exits.REFUSED if refused else exits.OK
 
 
-def _file(repo: Repo, skill: str) -> str | None:
-    """Return the SKILL.md of a name, or of the path of a file or folder; None where none is found."""
-    if os.sep in skill:
+def _file(repo: Repo, skill: str, *, typed: bool) -> str | None:
+    """Return the SKILL.md of a name, or, if you typed it, of the path of a file or folder; None where none is found."""
+    if typed and os.sep in skill:
         folders = [os.path.dirname(skill) if os.path.basename(skill) == "SKILL.md" else skill]
     else:
-        # A name may come from a log.
+        # A name of a log may be anything.
         folders = install.skill_folders(skill, repo.top) if _NAME.fullmatch(skill) else []
     files = (os.path.join(os.path.abspath(folder), "SKILL.md") for folder in folders)
     return next((file for file in files if os.path.isfile(file)), None)
 
 
-def _contract(repo: Repo, skill: str) -> SkillContract | None:
-    file = _file(repo, skill)
+def _contract(repo: Repo, skill: str, *, typed: bool) -> SkillContract | None:
+    file = _file(repo, skill, typed=typed)
     return of_text(read_bytes(file), file) if file else None
 
 
 def _name(repo: Repo, skill: str) -> str:
-    contract = _contract(repo, skill)
-    return contract.name if contract and os.sep in skill else skill
+    file = _file(repo, skill, typed=True)
+    return name_of(file) if file else skill
 
 
 def _patch(repo: Repo, skill: str, cases: Sequence[PastDecision], runs: int) -> SkillPatch:
-    file = _file(repo, skill)
+    file = _file(repo, skill, typed=True)
     if file is None:
         raise Stop(
             exits.REFUSED,

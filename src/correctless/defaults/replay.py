@@ -10,7 +10,7 @@ from correctless.decisions.correction import Origin, correct
 from correctless.decisions.decision import UNLISTED, Attempt, Decision
 from correctless.defaults.evidence import PastDecision
 from correctless.defaults.patch import SkillPatch
-from correctless.defaults.suggestions import entry_for
+from correctless.defaults.suggestions import entry_for, name_of
 from correctless.skill.contract import SkillContract, of_text
 
 
@@ -31,7 +31,7 @@ def differences(patch: SkillPatch, cases: Iterable[PastDecision]) -> Iterator[Di
     before, after = of_text(patch.before, patch.path), of_text(patch.after, patch.path)
     given = {(each.branch, each.seq): s.entry.id for s in patch.suggestions.found for each in s.evidence}
     for case in cases:
-        if case.decision.skill == before.name and "damaged" not in case.decision.notes:
+        if case.decision.skill == name_of(patch.path) and "damaged" not in case.decision.notes:
             one, other = recorded(case, before, {}), recorded(case, after, given)
             if one != other:
                 yield Difference(case, one, other)

@@ -6,6 +6,7 @@ no entry loses `escalate: always`.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -49,7 +50,8 @@ class Suggestions:
 
 def suggest(contract: SkillContract, cases: Iterable[PastDecision], *, runs: int = RUNS) -> Suggestions:
     """Return the suggestions for one skill, changes before new entries; `runs`: in how many a decision must recur."""
-    mine = [each for each in cases if each.counts and each.decision.skill == contract.name]
+    name = name_of(contract.path)
+    mine = [each for each in cases if each.counts and each.decision.skill == name]
     found: list[Suggestion] = []
     others: list[Unsuggested] = []
     for each in (*_changes(contract, mine, runs), *_additions(contract, mine, runs)):
@@ -58,6 +60,11 @@ def suggest(contract: SkillContract, cases: Iterable[PastDecision], *, runs: int
         else:
             others.append(each)
     return Suggestions(tuple(found), tuple(others))
+
+
+def name_of(path: str) -> str:
+    """Return the name under which the skill of a SKILL.md runs: that of its folder, whatever name it states."""
+    return os.path.basename(os.path.dirname(path))
 
 
 def entry_for(contract: SkillContract, case: PastDecision) -> Default | None:

@@ -20,7 +20,7 @@ _BEGIN = re.compile(r"[^\W_]|`")
 
 def inert(text: str) -> str:
     """Return a text as the default of an entry, without its final stop; "" where it would be more than words."""
-    line = " ".join(text.split()).rstrip(" .")
+    line = " ".join(text.split()).rstrip(" .;,")
     if len(line) > MOST or hidden(line) or _ACTIVE.search(line) or not _BEGIN.match(line):
         return ""
     return line if line.count("`") % 2 == 0 and any(map(str.isalpha, line)) else ""

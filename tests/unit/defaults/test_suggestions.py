@@ -265,6 +265,8 @@ def test_only_what_you_confirmed_each_time_is_proposed_without_escalation(
         past.run([report(TEXT)], branch=f"b/{n}", answer=answer if n == 3 else "escalations")
     entry = only(patched(past, cases_of(past)).suggestions.found).entry
     assert entry.escalate == (answer != "escalations")
+    why = {"escalations": "you confirmed it each time", "rejected": "you did not always want it so", "": "you have not confirmed it each time"}  # fmt: skip
+    assert entry.rationale == f"the same decision in 4 runs, and {why[answer]}"
     assert (entry.id, entry.choice) == ("AD-004", TEXT)
 
 
@@ -441,6 +443,8 @@ def test_every_other_byte_stays_in_every_form_of_a_file(scratch_repo: Path, form
         ("## Autonomous Defaults", "## Others", "no section"),
         ("interaction_mode: hybrid\n", "", "states no mode"),
         ("plain lines (default)", "plain lines <!-- for now --> (default)", "has code or a comment in it"),
+        # In canonical form the first dash would end the subject.
+        ("**AD-002**: Log format — plain", "**AD-002 — Log — format**: plain", "read as something else"),
     ],
 )
 def test_what_cannot_be_written_is_named_with_the_reason(
