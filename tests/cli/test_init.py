@@ -26,6 +26,7 @@ from correctless.project import config, paths
 from correctless.project.git import find
 from correctless.review import open_set
 from patience import PATIENCE
+from places import ROOT
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 SOURCE = f"acme/correctless@{COMMIT}"
@@ -358,6 +359,43 @@ def test_a_dry_run_shows_each_change_and_writes_nothing(place: Place) -> None:
     assert shown["test"] == ["make", "test"]
     assert (place.tree(), place.git(place.top, "symbolic-ref", "HEAD")) == (tree, head)
     assert not (place.top / ".git/correctless.lock").exists()
+
+
+def test_after_a_dry_run_the_next_command_writes_what_it_showed(place: Place) -> None:
+    place.write({"Makefile": "test:\n\t@true\n"})
+    place.commit()
+    words = [
+        "--name",
+        "Ada's list",
+        "--test",
+        "make 'a b'",
+        "--pr",
+        "skip",
+        "--pre-commit",
+        "--no-ci",
+        "--agent",
+        "command:an-agent",
+    ]
+    shown = json.loads(place.init(*words, "--dry-run", "--json").stdout)
+    command = shlex.split(shown["next"])
+    assert command[:2] == ["correctless", "init"]
+    written = json.loads(place.init(*command[2:], "--json").stdout)
+    assert written["files"] == shown["files"]
+    assert written["branch"] == shown["branch"] == "feature/ada-s-list"
+    assert place.configuration().agent == "command:an-agent"
+
+
+def test_the_pins_and_patterns_are_those_of_this_repository(place: Place) -> None:
+    """Each fact has another home, which a file that is written elsewhere cannot read."""
+    assert CHECKOUT in (ROOT / ".github/workflows/ci.yml").read_text()
+    assert place.init("--pre-commit").returncode == 0
+    [local] = yaml.safe_load((place.top / ".pre-commit-config.yaml").read_text())["repos"]
+    [ours] = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+    [hook] = local["hooks"]
+    assert local["repo"] == "local"
+    assert {key: hook[key] for key in ("id", "name", "entry", "files", "require_serial")} == {
+        key: ours[key] for key in ("id", "name", "entry", "files", "require_serial")
+    }
 
 
 def test_on_a_branch_of_its_own_no_branch_is_made_and_the_spec_has_its_name(place: Place) -> None:

@@ -102,10 +102,11 @@ def init(yes: bool, dry_run: bool, as_json: bool, **options: Any) -> int:
                 branches.make(repo, setup.branch)
             changes.write(repo, setup.files)
     spell_anything()
+    next_command = _again(given) if dry_run else _next(repo, setup)
     if as_json:
-        click.echo(json.dumps(_as_json(repo, setup, dry_run=dry_run), indent=2))
+        click.echo(json.dumps(_as_json(setup, next_command, dry_run=dry_run), indent=2))
     else:
-        _show(repo, setup, dry_run=dry_run)
+        _show(setup, next_command, dry_run=dry_run)
     return exits.OK
 
 
@@ -257,9 +258,16 @@ def _uncommitted(repo: Repo, setup: Setup) -> list[str]:
     ]
 
 
-def _next(repo: Repo, setup: Setup, *, dry_run: bool) -> str:
-    if dry_run:
-        return spelled("correctless init")
+def _again(given: Given) -> str:
+    """Return the command that writes what a dry run has shown."""
+    texts_given = ("name", "test", "pr", "agent", "source")
+    words = [f"--{name}={value}" for name in texts_given if (value := getattr(given, name)) is not None]
+    flags = (("ci", given.ci), ("pre-commit", given.pre_commit))
+    words += [f"--{'' if wanted else 'no-'}{name}" for name, wanted in flags if wanted is not None]
+    return spelled(shlex.join(["correctless", "init", *words]))
+
+
+def _next(repo: Repo, setup: Setup) -> str:
     check = spelled(f"correctless cauto check --spec {shlex.quote(setup.spec)}")
     if waiting := _uncommitted(repo, setup):
         # Forced: a folder of specs may be ignored.
@@ -267,7 +275,7 @@ def _next(repo: Repo, setup: Setup, *, dry_run: bool) -> str:
     return check
 
 
-def _show(repo: Repo, setup: Setup, *, dry_run: bool) -> None:
+def _show(setup: Setup, next_command: str, *, dry_run: bool) -> None:
     if dry_run:
         for each in setup.files:
             if each.action != "keep":
@@ -287,10 +295,10 @@ def _show(repo: Repo, setup: Setup, *, dry_run: bool) -> None:
         click.echo("nothing to change: this repository is set up")
     elif not dry_run:
         click.echo(f"write into {setup.spec} what is to be built, then commit")
-    click.echo(f"Next: {_next(repo, setup, dry_run=dry_run)}")
+    click.echo(printable(f"Next: {next_command}"))
 
 
-def _as_json(repo: Repo, setup: Setup, *, dry_run: bool) -> dict[str, Any]:
+def _as_json(setup: Setup, next_command: str, *, dry_run: bool) -> dict[str, Any]:
     files = [
         {
             "path": each.path,
@@ -318,5 +326,5 @@ def _as_json(repo: Repo, setup: Setup, *, dry_run: bool) -> dict[str, Any]:
         "found": found,
         "files": files,
         "notes": list(setup.notes),
-        "next": _next(repo, setup, dry_run=dry_run),
+        "next": next_command,
     }

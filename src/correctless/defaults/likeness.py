@@ -49,7 +49,7 @@ _DONE = {
     "pin": "pin pins pinned lock locked freeze froze frozen",
     "return": "return returns returned answer answers answered respond responds responded",
     "round": "round rounds rounded rounding truncate truncated",
-    "sort": "sort sorts sorted order ordered",
+    "sort": "sort sorts sorted ordered",
     "store": "store stores stored save saves saved persist persisted",
     "run": "run runs ran execute executed",
     "make": "make makes made create creates created build builds built generate generated",
