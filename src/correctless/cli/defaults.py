@@ -155,7 +155,9 @@ def replay_command(skill: str | None, runs: int, as_json: bool) -> int:
 
 
 def _cases(repo: Repo) -> tuple[tuple[PastDecision, ...], tuple[UnreadableBranch, ...]]:
-    return evidence.of_all(paths.recorded(repo), os.environ)
+    # Also this branch where it has no file: its private copy may know of a log that is gone.
+    branches = {each.branch_slug: each for each in (*paths.recorded(repo), paths.logs(repo))}
+    return evidence.of_all(branches.values(), os.environ)
 
 
 def _end(refused: Sequence[UnreadableBranch]) -> int:
