@@ -276,6 +276,9 @@ DOORS = {
     "writer append to a log by name": lambda project: main(
         ["writer", "append", "cverify", SAID, "--log", project.logs.decisions]
     ),
+    "defaults": by_words("defaults"),
+    "defaults suggest": by_words("defaults", "suggest", "cverify"),
+    "defaults replay": by_words("defaults", "replay", "cverify"),
     "status": by_words("cauto", "status"),
     "status --json": by_words("cauto", "status", "--json"),
     "status --follow": by_words("cauto", "status", "--follow"),

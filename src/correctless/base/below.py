@@ -48,7 +48,7 @@ def read(path: str, most: int = -1, *, root: str = "") -> bytes:
         return file.read(most)
 
 
-def make_folder(root: str, path: str) -> None:
+def make_folder(root: str, path: str, *, mode: int = 0o700) -> None:
     """Make the folders down to `path`; anything else in the place of one is renamed, never followed."""
     if path == root:
         return
@@ -56,14 +56,14 @@ def make_folder(root: str, path: str) -> None:
     try:
         for part in _parts(root, path):
             with suppress(FileExistsError):
-                os.mkdir(part, 0o700, dir_fd=fd)
+                os.mkdir(part, mode, dir_fd=fd)
             try:
                 below = os.open(part, _FOLDER, dir_fd=fd)
             except OSError as error:
                 if error.errno not in (errno.ENOTDIR, errno.ELOOP):
                     raise
                 os.rename(part, _free(fd, f"{part}.found"), src_dir_fd=fd, dst_dir_fd=fd)
-                os.mkdir(part, 0o700, dir_fd=fd)
+                os.mkdir(part, mode, dir_fd=fd)
                 below = os.open(part, _FOLDER, dir_fd=fd)
             os.close(fd)
             fd = below

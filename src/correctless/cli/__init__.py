@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 # What `--help` says of each command, so that a listing imports none of them.
 COMMANDS = {
+    "init": "Prepare a repository for its first run.",
     "lint": "Check skills, commands, agents, plugins, hooks and settings.",
     "rules": "List the linter's rules, or explain one.",
     "skills": "Show what each skill's contract says.",
@@ -38,6 +39,7 @@ COMMANDS = {
     "decisions": "List, summarise, verify and repair the decisions log.",
     "report": "Write one HTML page about a run, or about all runs.",
     "metrics": "Show figures over past runs: steps, decisions, cost, time.",
+    "defaults": "Show how defaults fared in past runs; propose new ones.",
     "audit-run": "Show what the record proves of a run, step by step.",
     "schema": "Print the JSON schema of a format.",
 }

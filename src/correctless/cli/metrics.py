@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
-from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from itertools import chain
-from typing import IO, TYPE_CHECKING
 
 import click
 
@@ -19,18 +16,12 @@ from correctless.base.clock import timestamp, utcnow
 from correctless.base.exits import Stop
 from correctless.base.text import duration, printable
 from correctless.cli import spell_anything
+from correctless.cli.display.table import console, fitted
 from correctless.cli.values import json_option
 from correctless.metrics import count, figures
 from correctless.metrics.figures import Figures, Half, Sums
 from correctless.project import git, paths
 from correctless.project.git import Repo
-
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-
-_GAP = 2  # columns between two
-_NO_TERMINAL = 200  # columns without a terminal: nothing is cut
 
 
 @click.command(epilog="Example: correctless metrics --since 30 --skill cverify")
@@ -97,11 +88,11 @@ def _title(repo: Repo, moment: datetime | None, skill: str | None) -> str:
 
 def _show(totals: Figures, skill: str | None, title: str) -> None:
     spell_anything()
-    console = _console(sys.stdout)
+    out = console(sys.stdout)
     statuses = [f"{number} {status}" for status, number in figures.ends(totals.runs).items() if number]
-    console.print(f"{printable(title)}: {', '.join(statuses) or 'none'}", highlight=False, markup=False)
+    out.print(f"{printable(title)}: {', '.join(statuses) or 'none'}", highlight=False, markup=False)
     if totals.outside.decisions:
-        console.print(
+        out.print(
             f"Outside of runs: {_count(totals.outside.decisions, 'decision')}, {totals.outside.deferred} deferred",
             highlight=False,
             markup=False,
@@ -114,49 +105,17 @@ def _show(totals: Figures, skill: str | None, title: str) -> None:
     did = ("skill", "steps", "attempts", "failed", "decisions", "deferred", "unlisted")
     took = ("skill", "tokens", "cost", "cost/step", "time", "time/step")
     tables = [
-        _fitted(did, [(name, *_did(sums)) for name, sums in rows], console.width),
-        _fitted(took, [(name, *_took(sums)) for name, sums in rows], console.width),
+        fitted(did, [(name, *_did(sums)) for name, sums in rows], out.width),
+        fitted(took, [(name, *_took(sums)) for name, sums in rows], out.width),
     ]
     if halves := figures.trend(totals):
         rows_of = zip(_LABELS, *map(_half, halves), strict=True)
-        tables.append(_fitted(("trend", "older half", "newer half"), list(rows_of), console.width))
+        tables.append(fitted(("trend", "older half", "newer half"), list(rows_of), out.width))
     for each in chain.from_iterable(tables):
-        console.print()
-        console.print(each)
+        out.print()
+        out.print(each)
     if not halves:
-        console.print("\nTrend: needs four runs", highlight=False)
-
-
-def _fitted(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> Iterator[Table]:
-    """Yield the table, or several narrow ones that each repeat its first column."""
-    from rich.cells import cell_len
-    from rich.table import Table
-    from rich.text import Text
-
-    names = [columns[0], *(row[0] for row in rows)]
-    wide = [max(map(cell_len, (title, *(row[n] for row in rows)))) + _GAP for n, title in enumerate(columns)]
-    # A name is folded if its column would take more than half the width; a number is never cut.
-    first = min(max(map(cell_len, names)), max(width // 2, 8)) + _GAP
-    remaining = list(range(1, len(columns)))
-    while remaining:
-        fitting = [remaining.pop(0)]
-        while remaining and first + sum(wide[n] for n in (*fitting, remaining[0])) <= width + _GAP:
-            fitting.append(remaining.pop(0))
-        table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
-        table.add_column(columns[0], overflow="fold", width=first - _GAP)
-        for n in fitting:
-            table.add_column(columns[n], justify="right", no_wrap=True)
-        for row in rows:
-            table.add_row(*(Text(row[n]) for n in (0, *fitting)))  # brackets in a name are not markup
-        yield table
-
-
-def _console(out: IO[str]) -> Console:
-    from rich.console import Console
-
-    # Not rich's own guess: without a terminal it takes 80 columns, and would cut the lines of a pipe.
-    width = shutil.get_terminal_size((80, 24)).columns if out.isatty() else _NO_TERMINAL
-    return Console(file=out, width=width, soft_wrap=False)
+        out.print("\nTrend: needs four runs", highlight=False)
 
 
 def _did(sums: Sums) -> tuple[str, ...]:

@@ -90,7 +90,7 @@ def correct(
     applies = {
         "conflict": origin.conflict,
         "corrected": corrected,
-        "differs-from-default": listed is not None and applied_whole and _differs(applied, listed),
+        "differs-from-default": listed is not None and applied_whole and differs(applied, listed),
         "duplicate-key": origin.duplicate,
         "incomplete": not (applied_whole and rationale_whole),
         "unlisted": listed is None,
@@ -231,7 +231,8 @@ def _reason(listed: Default | None, skill: str) -> str:
     return listed.rationale or f"{skill} gives no rationale for {listed.id}"
 
 
-def _differs(applied: str, listed: Default) -> bool:
+def differs(applied: str, listed: Default) -> bool:
+    """Tell whether what was applied is not the listed default; a copy may differ in case, emphasis and dashes."""
     applied_text, choice, subject = plain(applied), plain(listed.choice), plain(listed.subject)
     if not choice or applied_text == choice:  # nothing differs from an entry without a default
         return False

@@ -138,8 +138,15 @@ def gather(section: Section) -> Iterator[tuple[MarkdownLine, str]]:
 
     Code, comments and text outside of entries are left out.
     """
+    for first, text, _ in blocks(section):
+        yield first, text
+
+
+def blocks(section: Section) -> Iterator[tuple[MarkdownLine, str, int]]:
+    """Yield as `gather`, with the number of each entry's last line of text."""
     first: MarkdownLine | None = None
     parts: list[str] = []
+    last = 0
     for line in (*section.lines, None):
         if line and line.kind in (CODE, COMMENT):
             continue
@@ -155,7 +162,7 @@ def gather(section: Section) -> Iterator[tuple[MarkdownLine, str]]:
         if (starts or over) and first:
             text = " ".join(parts)
             if starts_entry(text) or looks_like_entry(text[:MAX_LENGTH]):
-                yield first, text
+                yield first, text, last
             first = None
         if line is None or line.kind == BREAK:
             return
@@ -165,6 +172,7 @@ def gather(section: Section) -> Iterator[tuple[MarkdownLine, str]]:
             # "Subject" above and its choice in an item below: only a dash shows where the subject ends.
             named = bullet and len(parts) == 1 and not starts and not _first_dash(parts[0])
             parts.append(("— " if named else "") + " ".join(content.split()))
+            last = line.number
 
 
 def split(text: str) -> Parts:
