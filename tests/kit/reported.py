@@ -15,9 +15,9 @@ from correctless.metrics.figures import Figures, RunFigures, Sums
 from correctless.report import changes, history
 from correctless.report import run as run_report
 from correctless.report.changes import FileDiff, StepChange
+from correctless.report.entries import ReportedEntry
 from correctless.report.history import HistoryReport
 from correctless.report.model import RunReport
-from correctless.report.run import ReportedEntry
 from correctless.review.standing import Standing
 from correctless.review.summary import Item
 from correctless.runlog.branch import RecordedDecision
