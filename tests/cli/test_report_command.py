@@ -104,7 +104,7 @@ def test_what_is_no_plain_file_is_left_alone(ran: Project, tmp_path: Path) -> No
     folder, pipe = tmp_path / "folder", tmp_path / "pipe"
     folder.mkdir()
     os.mkfifo(pipe)
-    for path in (folder, pipe, Path("/dev/null")):
+    for path in (folder, pipe):
         before = path.stat()
         refused = ran.command("report", "--output", str(path))
         assert refused.returncode == exits.REFUSED
@@ -173,6 +173,49 @@ def test_a_run_of_another_branch_is_named_by_the_start_of_its_id(ran: Project) -
     assert "no run found on this branch" in none.stderr
     assert ran.command("report", run[:-2]).returncode == exits.OK
     assert f"Run {run}" in text_of(page_of(ran))
+
+
+def test_a_complete_run_has_no_next_command(ran: Project) -> None:
+    assert ran.review(answer="{digest}")[0] == exits.OK
+    assert ran.cauto("resume").returncode == exits.OK
+    done = ran.command("report")
+    assert (done.returncode, len(done.stdout.splitlines())) == (exits.OK, 1)
+    said = text_of(page_of(ran))
+    assert "feature/x complete Needs you 0 of 2 deferred" in said
+    assert "Gate opened Ada (terminal)" in said
+
+
+def test_an_earlier_run_of_the_branch_shows_its_own_decisions_and_no_others(ran: Project) -> None:
+    first = ran.state().run
+    assert ran.cauto("stop", "--abandon").returncode == exits.OK
+    assert ran.run().returncode == exits.PERSON
+    second = ran.state().run
+    assert first != second
+    old, new = (json.loads(ran.command("report", run, "--json").stdout) for run in (first, second))
+    recorded = ran.decisions()
+    assert [each["seq"] for each in old["decisions"]] == [
+        each["seq"] for each in recorded if each["run"] == first
+    ]
+    assert {each["seq"] for each in new["decisions"]} >= {
+        each["seq"] for each in recorded if each["run"] == second
+    }
+    # What the abandoned run left on the branch needs an answer before anything of it is published.
+    left = [each["seq"] for each in recorded if each["run"] == first and each["escalation_deferred"]]
+    assert left
+    assert {each["seq"] for each in new["decisions"] if "open" in each["marks"]} > {*left}
+
+
+def test_a_damaged_run_log_is_shown_up_to_its_damage_and_never_as_fine(ran: Project) -> None:
+    path = Path(ran.logs.run)
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[-3] = lines[-3].replace(b"T", b"t", 1)
+    path.write_bytes(b"".join(lines))
+    done = ran.command("report")
+    assert done.returncode == exits.REFUSED
+    said = text_of(page_of(ran))
+    assert "Record doubtful" in said
+    assert "the gate cannot be checked" in said
+    assert "cverify finished" in said
 
 
 def test_an_unfinished_run_is_reported_from_any_of_its_states(

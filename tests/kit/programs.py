@@ -61,7 +61,7 @@ def lfs_program() -> str:
 
 def chromium_program() -> str:
     """The browser that opens reports."""
-    return _found("chromium")
+    return shutil.which("google-chrome") or _found("chromium")
 
 
 def axe_source() -> str:

@@ -14,9 +14,9 @@ from correctless.decisions.decision import Confirmation, Decision
 from correctless.metrics.figures import Figures, RunFigures, Sums
 from correctless.report import history
 from correctless.report import run as run_report
+from correctless.report.entries import ReportedEntry
 from correctless.report.history import HistoryReport
 from correctless.report.model import RunReport
-from correctless.report.run import ReportedEntry
 from correctless.review import changes
 from correctless.review.changes import FileDiff, StepChange
 from correctless.review.standing import Standing

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from correctless.decisions.decision import Decision
 from correctless.report import page as pages
 from correctless.report.model import RunReport
 from hostile_texts import TEXTS
+from patience import until
 from programs import axe_source
 
 pytestmark = pytest.mark.real
@@ -134,10 +136,13 @@ def test_the_policy_stops_what_a_hole_in_the_page_would_let_in(tab: Page, tmp_pa
         "const s = document.createElement('script'); s.textContent = 'window.hostile = 2'; document.body.append(s);"
         "fetch('https://evil.example/d').catch(() => {})"
     )
-    tab.js("new Promise(done => setTimeout(done, 300))")
-    refused = " ".join(str(each) for each in tab.console())
+
+    def refused(policy: str) -> bool:
+        tab.js("new Promise(done => setTimeout(done, 20))")
+        return policy in str(tab.console())
+
     for policy in ("img-src", "frame-src", "style-src", "script-src", "connect-src"):
-        assert policy in refused, policy
+        until(partial(refused, policy), policy)
     assert tab.js("window.hostile") is None
     assert tab.js("getComputedStyle(document.getElementById('styled')).color") != "rgb(255, 0, 0)"
 

@@ -22,6 +22,7 @@ from correctless.metrics import count
 from correctless.project import git, paths
 from correctless.project.git import Repo
 from correctless.project.paths import ARTIFACTS, Logs
+from correctless.report import entries as reported_entries
 from correctless.report import history as runs
 from correctless.report import run as run_report
 from correctless.report.history import HistoryReport
@@ -105,11 +106,11 @@ def _run(repo: Repo, logs: Logs, choice: str) -> tuple[RunReport, int]:
             raise loaded
         branch, state = loaded
         view = views.view_of(branch, state, logs)
-        entries = list(run_report.entries_of_gate(choice, branch, state, view))
+        entries = list(reported_entries.of_gate(choice, branch, state, view))
         digest, rejected = view.digest, state.rejected is not None
     except Stop as stop:
         unread = stop.message
-        entries = list(run_report.entries_of_record(evidence.entries))
+        entries = list(reported_entries.of_record(evidence.entries))
     changed = {
         (step, attempt): changes.read(repo, base, commit)
         for step, attempt, base, commit in run_report.finished(evidence)

@@ -5,7 +5,6 @@ Whatever an agent committed is shown, and it may be of any size: what is left ou
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -21,10 +20,9 @@ WIDTH = 500  # characters of a line
 BYTES = 1_000_000  # of a file that is read
 STEP_BYTES = 4_000_000  # of all files of a step that are read
 _HUNK = re.compile(r"@@ -([0-9]{1,9})(?:,[0-9]+)? \+([0-9]{1,9})(?:,[0-9]+)? @@(.*)", re.DOTALL)
-# An agent may have written attributes that make a file binary, replacements of commits and settings of the repository: none of
-# them may decide what you see of its work. So every file is text, and what has a NUL is named as binary here.
+# An agent may have written attributes that make a file binary, and settings of the repository: neither may decide what you see of
+# its work. So every file is text, and what has a NUL is named as binary here. (`git.call` knows no replaced commits.)
 _FORM = ("-c", "diff.suppressBlankEmpty=false", "-c", "diff.interHunkContext=0")
-_PLAIN = {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_GRAFT_FILE": os.devnull}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,18 +97,18 @@ def read(repo: Repo, base: str, commit: str) -> StepChange:
         files = _files(repo, base, commit)
         return _with_hunks(repo, StepChange(base, commit, tuple(files[:FILES])), len(files) - FILES)
     except Stop:
-        missing = [each[:12] for each in (base, commit) if repo.commit(each, env=_PLAIN) is None]
+        missing = [each[:12] for each in (base, commit) if repo.commit(each) is None]
         why = f"this clone does not have {' and '.join(missing)}" if missing else "git could not show it"
         return StepChange(base, commit, note=why)
 
 
 def _files(repo: Repo, base: str, commit: str) -> list[FileDiff]:
     """Return each changed file, without its lines; one that is too large to be read has a note."""
-    raw = repo.git(*_diff("--raw", "-z", "--no-abbrev"), base, commit, "--", env=_PLAIN).split("\0")
+    raw = repo.git(*_diff("--raw", "-z", "--no-abbrev"), base, commit, "--").split("\0")
     pairs = [(fields.split(" "), path) for fields, path in zip(raw[::2], raw[1::2], strict=False)]
     oids = sorted({oid for fields, _ in pairs for oid in fields[2:4]})
     wanted = "".join(f"{oid}\n" for oid in oids)
-    listed = repo.git("cat-file", "--batch-check=%(objectname) %(objectsize)", stdin=wanted, env=_PLAIN)
+    listed = repo.git("cat-file", "--batch-check=%(objectname) %(objectsize)", stdin=wanted)
     sizes = {
         oid: int(size) for oid, size in (line.split(" ") for line in listed.splitlines()) if size.isdigit()
     }
@@ -130,7 +128,7 @@ def _with_hunks(repo: Repo, change: StepChange, more: int) -> StepChange:
     read: dict[str, FileDiff] = {}
     if readable:
         literal = [f":(top,literal){path}" for path in readable]
-        diff = repo.git(*_diff("-U3"), change.base, change.commit, "--", *literal, env=_PLAIN)
+        diff = repo.git(*_diff("-U3"), change.base, change.commit, "--", *literal)
         read = parse(diff, readable)
     files, left = [], STEP_LINES
     for each in change.files:

@@ -28,6 +28,8 @@ class Tags(HTMLParser):
         self.tags: list[str] = []
         self.attributes: set[str] = set()
         self.links: set[str] = set()
+        self.ids: list[str] = []
+        self.named: set[str] = set()  # by aria-labelledby
         self.text: list[str] = []
         self.raw: dict[str, str] = {}
         self.policy = ""
@@ -40,6 +42,9 @@ class Tags(HTMLParser):
         self._in = tag
         found = dict(attrs)
         self.attributes |= found.keys()
+        if "id" in found:
+            self.ids.append(found["id"] or "")
+        self.named |= {*(found.get("aria-labelledby") or "").split()}
         if "href" in found:
             self.links.add(found["href"] or "")
         if found.get("http-equiv") == "Content-Security-Policy":
@@ -56,8 +61,12 @@ class Tags(HTMLParser):
 
 
 def both() -> list[str]:
-    entries = reported.decisions(30)
-    return [page.of_run(reported.report(entries, answered=2)), page.of_history(reported.past(12))]
+    view = reported.report(reported.decisions(30), answered=2)
+    gone = replace(view.decisions[4], marks=("deferred", "superseded"), status="superseded")
+    answers = (replace(view.answers[0], entries=(1, 5)), *view.answers)
+    view = replace(view, decisions=(*view.decisions[:4], gone, *view.decisions[5:]), answers=answers)
+    view = replace(view, deferred=tuple(each for each in view.deferred if each.decision.number != 5))
+    return [page.of_run(view), page.of_history(reported.past(12))]
 
 
 @pytest.mark.parametrize("html", both(), ids=["run", "history"])
@@ -101,6 +110,14 @@ def test_nothing_invisible_reaches_the_page_whatever_the_text(text: str) -> None
     html = page.of_run(reported.report([replace(entry, default_applied=text, rationale=text + ".")]))
     assert all(char.isprintable() or char == "\n" for char in html)
     html.encode("utf-8")
+
+
+@pytest.mark.parametrize("html", both(), ids=["run", "history"])
+def test_every_link_and_every_label_leads_to_one_place_of_the_page(html: str) -> None:
+    found = Tags(html)
+    assert len(found.ids) == len({*found.ids})
+    assert {link.removeprefix("#") for link in found.links} | found.named <= {*found.ids}
+    assert len(found.links) > 3
 
 
 def test_no_template_turns_escaping_off() -> None:

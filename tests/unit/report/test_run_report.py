@@ -11,9 +11,10 @@ import reported
 from correctless.audit.claims import Claim, Verdict
 from correctless.decisions.decision import Confirmation
 from correctless.dispatch.core import engine
+from correctless.report import entries as reported_entries
 from correctless.report import run as run_report
 from correctless.report import timeline
-from correctless.report.run import ReportedEntry
+from correctless.report.entries import ReportedEntry
 from correctless.review.summary import Item
 from correctless.runlog.branch import RecordedDecision
 from correctless.runlog.events import AgentEnded, LoggedEvent, RunStopped, StepStarted
@@ -76,7 +77,7 @@ def test_the_status_of_a_deferred_decision(
 def test_where_the_gate_is_unknown_every_deferred_decision_needs_you_and_the_record_says_why() -> None:
     entries = reported.decisions(40)
     known = reported.evidence(entries)
-    given = run_report.entries_of_record(RecordedDecision(each, n, b"") for n, each in enumerate(entries, 1))
+    given = reported_entries.of_record(RecordedDecision(each, n, b"") for n, each in enumerate(entries, 1))
     view = run_report.of(known, [], given, {}, made=reported.MADE, unread="line 3 is damaged")
     assert view.count("open") == sum(each.escalation_deferred for each in entries)
     assert {each.status for each in view.decisions if "open" in each.marks} == {
