@@ -217,7 +217,6 @@ class Project:
         shown = ""
         if answer is not None:
             shown, digest = terminal.accepted(child)
-            child.expect("leave it open[^>]*> ")
             child.sendline(answer.replace("{digest}", digest).replace("{short}", digest[:4]))
             if answer == "no":
                 child.expect("Why[^>]*> ")

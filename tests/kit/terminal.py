@@ -48,12 +48,15 @@ def ended(child: pexpect.spawn[str], timeout: float = -1) -> tuple[int, str]:
 
 
 def accepted(child: pexpect.spawn[str]) -> tuple[str, str]:
-    """Accept each decision of a review; what it showed, and the digest that it asks for then."""
+    """Accept each decision of a review, up to its last question; what it showed, and the digest it asks for."""
     shown = ""
     while child.expect([r"Their digest is ([0-9a-f]{8})", r"\? help[^>]*> "]):
         shown += str(child.before) + str(child.after)
         child.sendline("a")
-    return shown + str(child.before) + str(child.after), child.match.group(1)  # type: ignore[union-attr]
+    shown += str(child.before) + str(child.after)
+    digest = child.match.group(1)  # type: ignore[union-attr]
+    child.expect("leave it open[^>]*> ")
+    return shown + str(child.before) + str(child.after), digest
 
 
 def typed(child: pexpect.spawn[str], answers: Typed) -> tuple[int, str]:
