@@ -46,6 +46,16 @@ def test_a_wrong_link_anchor_or_page_fails_the_build() -> None:
     assert {"omitted_files", "not_found", "anchors", "absolute_links", "unrecognized_links"} <= set(levels)
 
 
+def test_all_checks_build_the_site_and_the_usual_ones_do_not() -> None:
+    program = "import parts; print(parts.beside(True)['docs'], 'docs' in parts.beside(False))"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "scripts" / "lib")},
+        capture_output=True, text=True, check=True, timeout=PATIENCE,
+    )  # fmt: skip
+    assert done.stdout == "('scripts/docs',) False\n"
+
+
 def test_no_font_and_no_statistics_are_asked_of_others() -> None:
     assert SITE["theme"]["font"] is False
     assert "repo_url" not in SITE  # its stars are asked of the host
@@ -143,14 +153,20 @@ def test_what_is_loaded_from_another_host_is_noticed(tag: str) -> None:
     assert len(elsewhere(f"<a href='https://x.test/'>x</a>{tag}")) == 1
 
 
-@pytest.mark.real
-def test_the_built_site_has_every_page_and_loads_nothing_from_other_hosts(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site that scripts/docs builds, which makes .venv-docs the first time."""
+    folder = tmp_path_factory.mktemp("docs")
     done = subprocess.run(
         [ROOT / "scripts" / "docs", "site"],
-        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=PATIENCE,
+        cwd=folder, capture_output=True, text=True, check=False, timeout=PATIENCE,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    site = tmp_path / "site"
+    return folder / "site"
+
+
+@pytest.mark.real
+def test_the_built_site_has_every_page_and_loads_nothing_from_other_hosts(site: Path) -> None:
     pages = [path.relative_to(DOCS).with_suffix(".html") for path in DOCS.rglob("*.md")]
     built = {path.relative_to(site).as_posix(): path.read_text("utf-8") for path in site.rglob("*.html")}
     assert {re.sub(r"README\.html$", "index.html", page.as_posix()) for page in pages} | {"404.html"} == set(
@@ -172,7 +188,7 @@ def test_the_built_site_has_every_page_and_loads_nothing_from_other_hosts(tmp_pa
         ("nonesuch.md", "# A page\n", "nonesuch.md"),
     ],
 )
-def test_the_build_refuses(page: str, text: str, reason: str, tmp_path: Path) -> None:
+def test_the_build_refuses(page: str, text: str, reason: str, site: Path, tmp_path: Path) -> None:
     shutil.copytree(DOCS, tmp_path / "docs")
     shutil.copytree(ROOT / "scripts", tmp_path / "scripts")
     shutil.copytree(ROOT / "requirements", tmp_path / "requirements")
