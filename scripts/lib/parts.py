@@ -20,7 +20,9 @@ Part = tuple[str, ...]
 def beside(everything: bool) -> dict[str, Part]:
     """What runs side by side, by name; the longest first."""
     return {
-        **({"other interpreters": ("scripts/interpreters",)} if everything else {}),
+        **(
+            {"other interpreters": ("scripts/interpreters",), "docs": ("scripts/docs",)} if everything else {}
+        ),
         "mypy": (*PYTHON, "mypy"),
         "bats doors": (*BATS, "tests/cli/doors.bats"),
         "bats skill contract": (*BATS, "tests/cli/autonomous-skill-contract.bats"),

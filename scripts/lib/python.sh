@@ -217,7 +217,7 @@ os.execvp(sys.argv[2], sys.argv[2:])' "$door_patience" "$@"
   ) >>"$door_log" 2>&1
 }
 
-# Brings the environment $1 to the lock file $2 (run or dev), under its lock. The stamp is taken away first and written
+# Brings the environment $1 to the lock file $2 (run, dev or docs), under its lock. The stamp is taken away first and written
 # last, so that a build that was cut off is a build that is done again.
 door_build() {
   door_env=$1 door_python=$1/bin/python
@@ -235,8 +235,8 @@ door_build() {
   door_say "preparing $1 (once; needs the network, takes 5 to 60 seconds)"
   door_install || door_refuse "could not prepare $1: $(door_reason). $(door_by_hand)"
   {
-    if [ "$2" = dev ]; then printf 'dev %s\n' "$door_sum"; fi # dev.lock holds all of run.lock
-    door_checksum "$door_lock_file" && printf 'run %s\n' "$door_sum"
+    printf '%s %s\n' "$2" "$door_sum"
+    if [ "$2" = dev ]; then door_checksum "$door_lock_file" && printf 'run %s\n' "$door_sum"; fi # it holds all of run.lock
   } >"$1/correctless.stamp.new" && mv "$1/correctless.stamp.new" "$1/correctless.stamp" ||
     door_refuse "cannot write to $1. $(door_by_hand)"
   door_say "ready"

@@ -34,7 +34,7 @@ def test_the_development_lock_holds_every_pin_of_the_runtime_lock() -> None:
     assert pins("run.lock").items() <= pins("dev.lock").items()
 
 
-@pytest.mark.parametrize("name", ["run.lock", "dev.lock"])
+@pytest.mark.parametrize("name", ["run.lock", "dev.lock", "docs.lock"])
 def test_a_lock_has_hashes_for_every_package_and_names_no_host(name: str) -> None:
     text = (ROOT / "requirements" / name).read_text()
     entries = re.split(r"\n(?=\w)", text.strip())
