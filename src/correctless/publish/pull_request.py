@@ -12,7 +12,7 @@ from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.base.process import process
 from correctless.github.client import GitHub, first_line
-from correctless.publish.managed_body import is_ours, merge_body
+from correctless.publish.managed_body import ManagedBody, is_ours, merge_body, new_body
 
 _TITLE = 250  # characters; GitHub refuses more than 256
 _URL = re.compile(r"https?://[!-~]+\Z")
@@ -28,23 +28,39 @@ class OpenPullRequest:
 
 
 def pull_request(
-    github: GitHub, *, branch: str, base: str, title: str, body: str, run: str
+    github: GitHub,
+    *,
+    branch: str,
+    base: str,
+    title: str,
+    section: ManagedBody,
+    earlier: Sequence[str] = (),
+    template: str = "",
+    draft: bool = False,
 ) -> OpenPullRequest:
-    """Open a pull request for `branch`, or update the one with this run's section.
+    """Open a pull request for `branch`, or update the one with the section of this run or of `earlier` ones of the branch.
 
-    It looks for an existing one first, so it may be called again after any interruption.
+    It looks for an existing one first, so it may be called again after any interruption. `template` is the repository's own
+    text for a new one.
 
     Raises: Stop(10) when a pull request of the branch is not the run's; Stop(3) when GitHub cannot be asked.
     """
+    run, runs = section.run, (section.run, *earlier)
     existing = github.pull_requests(branch)
     for pull in existing:
-        if not is_ours(pull.body, run):
+        if not is_ours(pull.body, runs):
             raise Stop(
                 exits.PERSON,
                 f"pull request #{pull.number} for '{branch}' is not of run {run}: {pull.url}. close it, then run cauto resume",
             )
     if not existing:
-        number, url = github.create(head=branch, base=base, title=" ".join(title.split())[:_TITLE], body=body)
+        number, url = github.create(
+            head=branch,
+            base=base,
+            title=" ".join(title.split())[:_TITLE],
+            body=new_body(section, template),
+            draft=draft,
+        )
         return OpenPullRequest(url, number, created=True)
     if len(existing) > 1:
         named = ", ".join(f"#{pull.number}" for pull in existing)
@@ -52,7 +68,7 @@ def pull_request(
             exits.PERSON,
             f"'{branch}' has {len(existing)} pull requests of run {run}: {named}. close all but one",
         )
-    merged = merge_body(existing[0].body, body, run)
+    merged = merge_body(existing[0].body, section, runs)
     if merged != existing[0].body:
         github.edit_body(existing[0], merged)
     return OpenPullRequest(existing[0].url, existing[0].number, created=False)
