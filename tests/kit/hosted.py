@@ -18,6 +18,7 @@ def hosted(top: Path, git: Git, api: GitHubApi, **config: object) -> Project:
     git(top, "remote", "add", "origin", ADDRESS)
     git(top, "config", f"url.{folder / 'origin.git'}.insteadOf", ADDRESS)
     git(top, "push", "-q", "origin", "main")
+    api.follows, api.tip = True, lambda branch: git(folder / "origin.git", "rev-parse", branch)
     project = Project(top, git, config={**CONFIG, "pr": "gh", **config})
     project.env |= api.env(folder)
     return project

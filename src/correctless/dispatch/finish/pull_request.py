@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+from correctless.agents import Activity
 from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.base.files import replace_file
+from correctless.base.text import one_line
 from correctless.dispatch.core.context import RunContext, plan_of
 from correctless.dispatch.finish import body_text, secret_scan
+from correctless.github import rest
 from correctless.github.client import GitHub, repo_of_remote, ssh_address
 from correctless.project.git import Repo
-from correctless.publish import lfs
+from correctless.publish import commit_status, lfs
 from correctless.publish.branch import commit_at, push
 from correctless.publish.managed_body import ManagedBody, new_body
-from correctless.publish.pull_request import command_pull_request, pull_request
+from correctless.publish.pull_request import add_missing, command_pull_request, pull_request
 from correctless.review import gate
 from correctless.runlog import branch as record
 from correctless.runlog.events import Published
@@ -52,19 +55,7 @@ def publish(ctx: RunContext, state: State) -> Published:
         expected=expected(repo, plan),
     )
     if how == "gh":
-        return Published(
-            pull_request(
-                github(repo, plan.remote, ctx.env, plan.pr_remote),
-                branch=plan.branch,
-                base=plan.target,
-                title=title,
-                section=section,
-                earlier=_earlier(ctx, state),
-                template=body_text.template_of(repo, plan.base),
-                draft=plan.pr_draft,
-            ).url,
-            how,
-        )
+        return Published(_on_github(ctx, state, title, section), how)
     payload = {
         "run": state.run,
         "branch": plan.branch,
@@ -75,6 +66,35 @@ def publish(ctx: RunContext, state: State) -> Published:
     }
     url = command_pull_request(plan.pr, payload, cwd=repo.top, env=ctx.env, seconds=_COMMAND_SECONDS)
     return Published(url, how)
+
+
+def _on_github(ctx: RunContext, state: State, title: str, section: ManagedBody) -> str:
+    """Open or update the pull request, with its labels, reviewers and commit status; return its address."""
+    plan, repo = plan_of(state), ctx.repo
+    host = github(repo, plan.remote, ctx.env, plan.pr_remote)
+    opened = pull_request(
+        host,
+        branch=plan.branch,
+        base=plan.target,
+        title=title,
+        section=section,
+        earlier=_earlier(ctx, state),
+        template=body_text.template_of(repo, plan.base),
+        draft=plan.pr_draft,
+    )
+    if not opened.earlier:  # people may have changed those of an earlier run
+        _or_warn(ctx, lambda: add_missing(host, opened.number, plan.pr_labels, plan.pr_reviewers))
+    status = commit_status.of_gate(gate.load(ctx.logs, repo)[1])
+    _or_warn(ctx, lambda: commit_status.post(host, opened.number, repo.head(), status, sleep=ctx.sleep))
+    return opened.url
+
+
+def _or_warn(ctx: RunContext, call: Callable[[], None]) -> None:
+    """Make what GitHub refuses a warning: it is missing on the pull request, where a rule can require it."""
+    try:
+        call()
+    except rest.Refused as refused:
+        ctx.activity(Activity("warning", one_line(refused.message, 1000)))
 
 
 def body_of(ctx: RunContext, plan: Plan, section: ManagedBody) -> str:
