@@ -105,6 +105,7 @@ class GitHubApi:
         self.rewrite: Callable[[str, Any], Any] | None = None  # of an operation's answer, before it is sent
         self.opened: Callable[[], Merging] = Merging  # of each pull request that is opened here
         self.tip: Callable[[str], str] = lambda _branch: "0" * 40  # the commit a branch stands on then
+        self.viewer = "ann"  # whose token it is
         self.follows = False  # whether the head of an open pull request is always the tip of its branch
         self.rest = GitHubRest(self)
         self._fault: tuple[int, How, When] | None = None
@@ -214,7 +215,7 @@ class GitHubApi:
         for argument, name in (("headRefName", "head"), ("baseRefName", "base")):
             if asked.get(argument) is not None:
                 found = [p for p in found if getattr(p, name) == asked[argument]]
-        return {"totalCount": len(found), **self.paged([_node(p) for p in found], **asked)}
+        return self.paged([_node(p) for p in found], **asked)
 
     def paged(self, found: list[Any], **asked: Any) -> dict[str, Any]:
         """One page of a connection, as `first` and `after`, or `last`, ask for it."""
@@ -223,6 +224,7 @@ class GitHubApi:
         if asked.get("last"):
             start, end = max(len(found) - asked["last"], 0), len(found)
         return {
+            "totalCount": len(found),
             "nodes": found[start:end],
             "pageInfo": {"hasNextPage": end < len(found), "endCursor": str(end)},
         }
@@ -261,6 +263,15 @@ class GitHubApi:
                     del readings[: len(readings) > 1]
                 return node
         raise GraphQLError(f"Could not resolve to a PullRequest with the number of {number}.")
+
+    def thread(self, _source: Any, _info: object, number: int) -> dict[str, Any]:
+        """The issue or pull request of this number; every other number is an issue."""
+        pull = next((p for p in self.pulls if p.number == number), None)
+        said = {"comments": [self.rest.node(c) for c in self.rest.comments if c.number == number]}
+        if pull is None:
+            return {"__typename": "Issue", "number": number, **said}
+        commits = [{"commit": {"__typename": "Commit", "oid": pull.head_oid}}] * self.rest.commits
+        return {"__typename": "PullRequest", **_node(pull), **said, "commits": commits}
 
     def create(self, _source: object, _info: object, input: dict[str, Any]) -> dict[str, Any]:  # noqa: A002 GitHub's name
         repo = input["repositoryId"].removeprefix("R_")
@@ -353,14 +364,16 @@ def _schema(api: GitHubApi, sdl: str) -> GraphQLSchema:
     def resolve(kind: str, name: str, function: Any) -> None:
         schema.type_map[kind].fields[name].resolve = function  # type: ignore[attr-defined]
 
-    resolve("Query", "viewer", lambda *_: {"id": "U_ann", "login": "ann"})
+    resolve("Query", "viewer", lambda *_: {"id": f"U_{api.viewer}", "login": api.viewer})
     resolve("Query", "repository", api.repository)
     resolve("Repository", "pullRequests", api.pull_requests)
     resolve("Repository", "pullRequest", api.pull_request)
+    resolve("Repository", "issueOrPullRequest", api.thread)
     for kind, name in (
         ("PullRequest", "commits"),
         ("PullRequest", "reviewThreads"),
         ("PullRequest", "comments"),
+        ("Issue", "comments"),
         ("ReviewThread", "comments"),
         ("StatusCheckRollup", "contexts"),
     ):

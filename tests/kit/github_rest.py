@@ -42,6 +42,7 @@ class GitHubRest:
     access: dict[str, str] = field(default_factory=lambda: {"ann": "admin", "bob": "write", "eve": "read"})
     refuses: dict[str, int] = field(default_factory=dict)  # a part of a path -> the status it gets
     ids: dict[str, int] = field(default_factory=lambda: dict(USERS))
+    commits: int = 1  # of each pull request
     before: Callable[[str, str], None] = lambda _method, _path: None  # each call, when it arrives
 
     def answer(self, call: Call) -> tuple[int, bytes]:
@@ -59,6 +60,28 @@ class GitHubRest:
                     return _missing()
                 return handler(self, repo, parts, call.variables, asked)
         return (200, b"{}") if split.path == "/" else _missing()
+
+    def node(self, comment: IssueComment) -> dict[str, Any]:
+        """A comment as GraphQL has it."""
+        login = comment.login
+        author = {
+            "__typename": comment.kind,
+            "id": f"U_{login}",
+            "login": login,
+            "databaseId": self.id_of(comment),
+        }
+        return {
+            "databaseId": comment.id,
+            "body": comment.body,
+            "createdAt": comment.created,
+            "lastEditedAt": comment.edited,
+            "includesCreatedEdit": comment.edited is not None,
+            "viewerDidAuthor": login == self.api.viewer,
+            "author": author if login is not None else None,
+        }
+
+    def id_of(self, comment: IssueComment) -> int:
+        return comment.user_id or self.ids.get(comment.login or "", 99)
 
     def pull(self, repo: str, number: int) -> Pull | None:
         return next((p for p in self.api.pulls if (p.repo, p.number) == (repo, number)), None)
@@ -138,7 +161,7 @@ def comment_values(rest: GitHubRest, comment: IssueComment) -> dict[str, Any]:
     if comment.login is not None:
         user = {
             "login": comment.login,
-            "id": comment.user_id or rest.ids.get(comment.login, 99),
+            "id": rest.id_of(comment),
             "type": comment.kind,
         }
     return {
