@@ -25,7 +25,7 @@ from correctless.dispatch.parking import handover, remote_ref
 from correctless.dispatch.tell import escalation
 from correctless.github import comments, rest
 from correctless.github.client import GitHub
-from correctless.github.comments import Thread
+from correctless.github.comments import CommentThread
 from correctless.project import git, paths, person
 from correctless.project.git import Repo
 from correctless.project.lock import Lock
@@ -237,7 +237,7 @@ def _closing(branch: Branch, state: GateState) -> tuple[GateClosed, str]:
     )
 
 
-def _moved(run: _Answered, branch: Branch, thread: Thread) -> str:
+def _moved(run: _Answered, branch: Branch, thread: CommentThread) -> str:
     """Return who has another commit than the one to be confirmed: GitHub, the remote, or the branch itself; "" without one."""
     made = checked_state(run.logs.run, branch.events).consolidated
     if made is not None and made != run.at:
@@ -273,7 +273,7 @@ def _record_void(run: _Answered, answer: Confirmation, fault: str) -> GateState:
     return state
 
 
-def _post(run: _Answered, thread: Thread, state: GateState) -> None:
+def _post(run: _Answered, thread: CommentThread, state: GateState) -> None:
     """Post the commit status, where the thread is a pull request at exactly the commit that is asked about."""
     if thread.head != run.at:
         return

@@ -40,7 +40,7 @@ class ThreadComment:
 
 
 @dataclass(frozen=True, slots=True)
-class Thread:
+class CommentThread:
     """An issue or a pull request with all its comments, the oldest first."""
 
     number: int
@@ -48,7 +48,7 @@ class Thread:
     head: str | None  # of a pull request, as GitHub reports it
 
 
-def of_thread(github: GitHub, number: int) -> Thread:
+def of_thread(github: GitHub, number: int) -> CommentThread:
     """Return an issue or a pull request with all its comments.
 
     Raises: Stop(3) for too many comments or commits, for a closed pull request, and when GitHub cannot be asked.
@@ -67,7 +67,7 @@ def of_thread(github: GitHub, number: int) -> Thread:
         comments += [_comment(node, viewer) for node in take(page, "nodes", list)]
         info = take(page, "pageInfo", dict)
         if not take(info, "hasNextPage", bool):
-            return Thread(number, tuple(comments), _head(thread, number))
+            return CommentThread(number, tuple(comments), _head(thread, number))
         after = take(info, "endCursor", str)
     raise Stop(
         exits.REFUSED, f"#{number} has more than {_PAGES} pages of comments. answer with: correctless review"
@@ -111,7 +111,7 @@ def may_write(github: GitHub, login: str, user_id: int) -> bool:
         if refused.status == 404:
             return False
         raise
-    # A login that was given up can be taken by another user.
+    # Another user can take the login of an account that was renamed or deleted.
     return take(found, "permission", str) in _WRITES and take(take(found, "user", dict), "id", int) == user_id
 
 

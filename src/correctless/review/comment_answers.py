@@ -14,7 +14,7 @@ from correctless.base.text import one_line
 from correctless.decisions.decision import Confirmation
 from correctless.github import comments
 from correctless.github.client import GitHub
-from correctless.github.comments import Thread, ThreadComment
+from correctless.github.comments import CommentThread, ThreadComment
 from correctless.runlog.branch import RecordedDecision
 
 CHANNEL = "github"
@@ -58,7 +58,9 @@ def parse(comment: ThreadComment) -> CommentAnswer | None:
     return None
 
 
-def judge(thread: Thread, digest: str, closed_at: str, confirmers: Sequence[str], github: GitHub) -> Verdicts:
+def judge(
+    thread: CommentThread, digest: str, closed_at: str, confirmers: Sequence[str], github: GitHub
+) -> Verdicts:
     """Return which comments count for the open set with this digest, which was asked about at `closed_at`.
 
     A rejection wins over any confirmation. Raises: Stop(3) when GitHub cannot be asked.
@@ -112,7 +114,7 @@ def note_of(answer: CommentAnswer, waiting: Sequence[RecordedDecision]) -> str:
     return f"decision {answer.number}: {answer.reason}"
 
 
-def address(repo: str, thread: Thread, answer: CommentAnswer) -> str:
+def address(repo: str, thread: CommentThread, answer: CommentAnswer) -> str:
     """Return the address of a comment: what a confirmation notes as its evidence."""
     return f"https://{repo}/issues/{thread.number}#issuecomment-{answer.comment.id}"
 

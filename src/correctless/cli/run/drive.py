@@ -15,6 +15,7 @@ from correctless.cli.display import watch
 from correctless.cli.display.ask import asker
 from correctless.cli.display.watch import Watcher
 from correctless.cli.review import width
+from correctless.cli.run import step_summary
 from correctless.cli.run.status import completion_line
 from correctless.dispatch import loop
 from correctless.dispatch.core.context import RunContext
@@ -43,6 +44,10 @@ def drive(
             state = loop.drive(ctx, viewer.event, usd=usd, minutes=minutes, park=park)
     except KeyboardInterrupt:
         raise Stop(exits.INTERRUPTED, typable(watch.INTERRUPTED, ctx.repo.top)) from None
+    except Stop:
+        _on_the_jobs_page(ctx)
+        raise
+    _on_the_jobs_page(ctx)
     if show:
         watch.out(summary.text(views.view(ctx.logs), width=width()).removesuffix("\n"))
     if state.stopped is not None:
@@ -57,3 +62,8 @@ def drive(
         path = os.path.join(ctx.logs.folder(state.run), BODY)
         click.echo(printable(f"nothing was pushed (pr: skip). the pull request's text: {path}"), err=True)
     return exits.OK
+
+
+def _on_the_jobs_page(ctx: RunContext) -> None:
+    if fault := step_summary.append(ctx.logs, ctx.repo, ctx.env, ctx.parked):
+        click.echo(printable(f"warning: {fault}"), err=True)
