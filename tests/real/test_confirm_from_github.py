@@ -145,6 +145,7 @@ def test_hostile_comments_confirm_nothing(project: Project, api: GitHubApi) -> N
         done = ask(project)
         assert done.returncode == exits.PERSON, (name, done.stdout, done.stderr)
         assert project.git(origin(project), "rev-parse", ref(project)) == before, name
+        assert ("is not of a user" in done.stderr) == (comment.kind != "User" or not comment.login), name
     api.rest.comments = [*table.values()]
     assert ask(project).returncode == exits.PERSON
     assert answers(project) == []
