@@ -38,7 +38,7 @@ def completed(*words: str) -> list[str]:
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        (("c",), ["cauto", "contract"]),
+        (("c",), ["cauto", "confirm-from-github", "contract"]),
         (("cauto", "re"), ["resume"]),
         (("cauto", "run", "--app"), ["--approve-spec-as"]),
         (("lint", "--fo"), ["--format"]),

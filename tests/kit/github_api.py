@@ -23,6 +23,7 @@ from typing import Any, Literal
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema, build_schema, graphql_sync
 
 from correctless.base.clock import timestamp, utcnow
+from github_rest import GitHubRest
 from github_schema import SDL
 
 _OPERATION = re.compile(r"\b(?:query|mutation)\s+(\w+)")
@@ -46,6 +47,9 @@ class Pull:
     state: str = "OPEN"
     fork: bool = False
     merging: Merging = field(default_factory=lambda: Merging())
+    labels: list[str] = field(default_factory=list)
+    reviewers: list[str] = field(default_factory=list)
+    teams: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -77,6 +81,7 @@ class Call:
     variables: dict[str, Any] = field(default_factory=dict)
     token: str = ""
     host: str = ""
+    method: str = "POST"
 
 
 class GitHubApi:
@@ -100,6 +105,9 @@ class GitHubApi:
         self.rewrite: Callable[[str, Any], Any] | None = None  # of an operation's answer, before it is sent
         self.opened: Callable[[], Merging] = Merging  # of each pull request that is opened here
         self.tip: Callable[[str], str] = lambda _branch: "0" * 40  # the commit a branch stands on then
+        self.viewer = "ann"  # whose token it is
+        self.follows = False  # whether the head of an open pull request is always the tip of its branch
+        self.rest = GitHubRest(self)
         self._fault: tuple[int, How, When] | None = None
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -151,6 +159,9 @@ class GitHubApi:
         """The status and the bytes of one answer; None closes the connection without one."""
         with self._lock:
             self.calls.append(call)
+            for pull in self.pulls if self.follows else ():
+                if pull.state == "OPEN" and not pull.fork:
+                    pull.head_oid = self.tip(pull.head)
             fault = self._fault if self._fault and self._fault[0] == len(self.calls) else None
             if fault and fault[2] == "before":
                 done: tuple[int, bytes] = (0, b"")
@@ -172,7 +183,7 @@ class GitHubApi:
         if call.name in self.answers:
             return self.answers[call.name]
         if not query:
-            return 200, b"{}"
+            return self.rest.answer(call)
         result: ExecutionResult = graphql_sync(self._schema, query, variable_values=call.variables)
         said: Any = result.formatted
         return 200, json.dumps(self.rewrite(call.name, said) if self.rewrite else said).encode()
@@ -204,7 +215,7 @@ class GitHubApi:
         for argument, name in (("headRefName", "head"), ("baseRefName", "base")):
             if asked.get(argument) is not None:
                 found = [p for p in found if getattr(p, name) == asked[argument]]
-        return {"totalCount": len(found), **self.paged([_node(p) for p in found], **asked)}
+        return self.paged([_node(p) for p in found], **asked)
 
     def paged(self, found: list[Any], **asked: Any) -> dict[str, Any]:
         """One page of a connection, as `first` and `after`, or `last`, ask for it."""
@@ -213,6 +224,7 @@ class GitHubApi:
         if asked.get("last"):
             start, end = max(len(found) - asked["last"], 0), len(found)
         return {
+            "totalCount": len(found),
             "nodes": found[start:end],
             "pageInfo": {"hasNextPage": end < len(found), "endCursor": str(end)},
         }
@@ -252,6 +264,15 @@ class GitHubApi:
                 return node
         raise GraphQLError(f"Could not resolve to a PullRequest with the number of {number}.")
 
+    def thread(self, _source: Any, _info: object, number: int) -> dict[str, Any]:
+        """The issue or pull request of this number; every other number is an issue."""
+        pull = next((p for p in self.pulls if p.number == number), None)
+        said = {"comments": [self.rest.node(c) for c in self.rest.comments if c.number == number]}
+        if pull is None:
+            return {"__typename": "Issue", "number": number, **said}
+        commits = [{"commit": {"__typename": "Commit", "oid": pull.head_oid}}] * self.rest.commits
+        return {"__typename": "PullRequest", **_node(pull), **said, "commits": commits}
+
     def create(self, _source: object, _info: object, input: dict[str, Any]) -> dict[str, Any]:  # noqa: A002 GitHub's name
         repo = input["repositoryId"].removeprefix("R_")
         head, base, body = input["headRefName"], input["baseRefName"], input.get("body") or ""
@@ -259,8 +280,10 @@ class GitHubApi:
         fork = owner not in ("", repo.split("/")[0])
         if any((p.repo, p.base, p.fork) == (repo, base, fork) for p in self.open_pulls(head)):
             raise GraphQLError(f"A pull request already exists for {repo.split('/')[0]}:{head}.")
+        merging = self.opened()
+        merging.draft = bool(input.get("draft")) or merging.draft
         pull = Pull(
-            repo, len(self.pulls) + 1, head, base, input["title"], _kept(body), self.tip(head), fork=fork, merging=self.opened()
+            repo, len(self.pulls) + 1, head, base, input["title"], _kept(body), self.tip(head), fork=fork, merging=merging
         )  # fmt: skip
         self.pulls.append(pull)
         return {"pullRequest": _node(pull)}
@@ -273,7 +296,7 @@ class GitHubApi:
 
 
 def _kept(body: str) -> str:
-    if len(body) > LIMIT:
+    if len(body.encode("utf-16-le")) // 2 > LIMIT:
         raise GraphQLError(f"Body is too long (maximum is {LIMIT} characters)")
     return body
 
@@ -341,14 +364,16 @@ def _schema(api: GitHubApi, sdl: str) -> GraphQLSchema:
     def resolve(kind: str, name: str, function: Any) -> None:
         schema.type_map[kind].fields[name].resolve = function  # type: ignore[attr-defined]
 
-    resolve("Query", "viewer", lambda *_: {"id": "U_ann", "login": "ann"})
+    resolve("Query", "viewer", lambda *_: {"id": f"U_{api.viewer}", "login": api.viewer})
     resolve("Query", "repository", api.repository)
     resolve("Repository", "pullRequests", api.pull_requests)
     resolve("Repository", "pullRequest", api.pull_request)
+    resolve("Repository", "issueOrPullRequest", api.thread)
     for kind, name in (
         ("PullRequest", "commits"),
         ("PullRequest", "reviewThreads"),
         ("PullRequest", "comments"),
+        ("Issue", "comments"),
         ("ReviewThread", "comments"),
         ("StatusCheckRollup", "contexts"),
     ):
@@ -382,9 +407,10 @@ class _Handler(BaseHTTPRequestHandler):
         named = _OPERATION.search(query)
         call = Call(
             named[1] if named else self.path,
-            asked.get("variables") or {},
+            (asked.get("variables") or {}) if query else asked,
             token,
             self.headers.get("Host", ""),
+            self.command,
         )
         answer = self.host.answer(call, query)
         if answer is None:

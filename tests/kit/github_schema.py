@@ -12,7 +12,17 @@ enum IssueOrderField { CREATED_AT UPDATED_AT }
 input IssueOrder { field: IssueOrderField! direction: OrderDirection! }
 type PageInfo { hasNextPage: Boolean! endCursor: String }
 interface Owner { id: ID! login: String! }
-type User implements Owner { id: ID! login: String! name: String }
+type User implements Owner { id: ID! login: String! name: String databaseId: Int }
+type Bot implements Owner { id: ID! login: String! databaseId: Int }
+type Mannequin implements Owner { id: ID! login: String! databaseId: Int }
+type Organization implements Owner { id: ID! login: String! databaseId: Int }
+type IssueComment {
+  author: Owner createdAt: DateTime! databaseId: DatabaseId body: String! lastEditedAt: DateTime
+  includesCreatedEdit: Boolean! viewerDidAuthor: Boolean!
+}
+type IssueCommentConnection { nodes: [IssueComment] pageInfo: PageInfo! totalCount: Int! }
+type Issue { number: Int! comments(first: Int, after: String): IssueCommentConnection! }
+union IssueOrPullRequest = Issue | PullRequest
 type Ref { name: String! target: GitObject }
 type GitObjectCommit { oid: String! }
 type App { slug: String! }
@@ -43,7 +53,7 @@ type PullRequest {
   autoMergeRequest: AutoMergeRequest isInMergeQueue: Boolean! isMergeQueueEnabled: Boolean! baseRef: Ref
   commits(first: Int, last: Int): PullRequestCommitConnection!
   reviewThreads(first: Int, after: String): ReviewThreadConnection!
-  comments(first: Int, after: String): RemarkConnection!
+  comments(first: Int, after: String): IssueCommentConnection!
 }
 type PullRequestConnection { totalCount: Int! nodes: [PullRequest] pageInfo: PageInfo! }
 type Repository {
@@ -52,6 +62,7 @@ type Repository {
   mergeCommitAllowed: Boolean! rebaseMergeAllowed: Boolean! squashMergeAllowed: Boolean!
   defaultBranchRef: Ref parent: Repository
   pullRequest(number: Int!): PullRequest
+  issueOrPullRequest(number: Int!): IssueOrPullRequest
   pullRequests(states: [PullRequestState!], baseRefName: String, headRefName: String, first: Int, after: String,
     orderBy: IssueOrder): PullRequestConnection!
 }

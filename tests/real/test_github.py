@@ -12,7 +12,7 @@ import pytest
 from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.github.client import GitHub, repo_of_remote
-from correctless.publish.managed_body import body as managed
+from correctless.publish.managed_body import BodyPart, ManagedBody
 from correctless.publish.pull_request import OpenPullRequest, pull_request
 from github_api import GitHubApi, How, Pull, When
 from patience import PATIENCE
@@ -33,13 +33,18 @@ def client(api: GitHubApi, folder: Path, *, repo: str = REPO, seconds: float = 2
     return GitHub(repo, env={**os.environ, **api.env(folder)}, seconds=seconds)
 
 
+def managed(run: str = "r1", summary: str = "it works") -> ManagedBody:
+    return ManagedBody(run, (BodyPart("", [summary]),))
+
+
 def section(run: str = "r1", summary: str = "it works") -> str:
-    return managed(run=run, summary_markdown=summary, spec_title="", rules=[], verification="", heads={})
+    return managed(run, summary).text()
 
 
 def publish(github: GitHub, *, run: str = "r1", summary: str = "it works") -> OpenPullRequest:
-    body = section(run, summary)
-    return pull_request(github, branch="feature/x", base="main", title="A\nshop", body=body, run=run)
+    return pull_request(
+        github, branch="feature/x", base="main", title="A\nshop", section=managed(run, summary)
+    )
 
 
 # The login

@@ -217,7 +217,14 @@ def test_a_contract_that_was_edited_on_the_way_is_a_no(project: Merged, api: Git
 
 def test_another_head_than_the_run_made_is_not_merged(project: Merged, api: GitHubApi) -> None:
     project.pin()
-    api.tip = lambda _branch: "f" * 40
+
+    def moved(asked: str, answer: Any) -> Any:
+        if asked == "PullRequestMerge" or asked.startswith("Merge"):
+            pull = answer["data"]["repository"]["pullRequest"]
+            pull["headRefOid"] = "f" * 40
+        return answer
+
+    api.rewrite = moved
     done = project.to_the_end()
     assert (done.returncode, "is OPEN at ffffffffffff" in done.stderr) == (exits.PERSON, True), done.stderr
     assert api.merges == []

@@ -32,6 +32,7 @@ def bare(scratch_repo: Path, tmp_path: Path, git: Git) -> Path:
 
 
 def made(top: Path, git: Git, api: GitHubApi, **config: object) -> Project:
+    api.tip = lambda branch: git(top.parent / "origin.git", "rev-parse", branch)
     project = Project(top, git, config={**ONE_STEP, **config})
     project.env |= api.env(top.parent)
     return project

@@ -106,7 +106,8 @@ def gather(
     own_events = tuple(item.event for item in own.values())
     plan = next(event.plan for event in own_events if isinstance(event, RunStarted))
     state, unordered = _fold(own, run)
-    heads, request_fault = _request_heads(own_events, run, env, offline=offline)
+    runs = [*dict.fromkeys(item.run for item in reversed(events))]
+    heads, request_fault = _request_heads(own_events, runs, env, offline=offline)
     permit, permit_fault = _permit(repo, own_events, env)
     entries, unread = entries_of(logs.decisions, logs.root)
     report, log_fault, missing = _report(repo, logs, env, heads.get("decisions"), plan)
@@ -193,14 +194,14 @@ def _fold(own: Mapping[int, LoggedEvent], run: str) -> tuple[State, str]:
 
 
 def _request_heads(
-    events: Iterable[Event], run: str, env: Mapping[str, str], *, offline: bool
+    events: Iterable[Event], runs: Sequence[str], env: Mapping[str, str], *, offline: bool
 ) -> tuple[dict[str, tuple[Anchor, ...]], str]:
     """Return the head of each log that the pull request's body notes, and why it could not be read."""
     urls = [event.url for event in events if isinstance(event, Published) and event.how == "gh"]
     if offline or not urls:
         return {}, ""
     try:
-        heads = noted_heads.of_pull_request(run, urls[-1], env)
+        heads = noted_heads.of_pull_request(runs, urls[-1], env)
     except Stop as stop:
         return {}, stop.message
     return {name: (anchor,) for name, anchor in heads.items()}, ""

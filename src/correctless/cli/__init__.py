@@ -33,6 +33,7 @@ COMMANDS = {
     "skills": "Show what each skill's contract says.",
     "cauto": "Run a pipeline of skills, each in a fresh agent process.",
     "review": "Read, confirm or reject the decisions that need you.",
+    "confirm-from-github": "Take the answer of a comment on GitHub.",
     "gate": "Check whether the branch is ready to publish.",
     "guard": "Show what the guard denies before a tool call; switch it.",
     "contract": "Grant a run its actions in advance; let it ask each time.",

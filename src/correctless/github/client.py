@@ -148,10 +148,16 @@ class GitHub:
         pull = take(take(answer, "repository", dict), "pullRequest", dict)
         return take(pull, "body", str)
 
-    def create(self, *, head: str, base: str, title: str, body: str) -> tuple[int, str]:
+    def create(self, *, head: str, base: str, title: str, body: str, draft: bool = False) -> tuple[int, str]:
         """Open a pull request from branch `head` into `base` and return its number and URL."""
         label = f"{self.head_owner}:{head}" if self.head_owner else head
-        options = (f"--head={label}", f"--base={base}", f"--title={title}", "--body-file=-")
+        options = (
+            f"--head={label}",
+            f"--base={base}",
+            f"--title={title}",
+            "--body-file=-",
+            *(("--draft",) if draft else ()),
+        )
         output = self._do(
             "open the pull request",
             "pr",

@@ -11,7 +11,7 @@ import sys
 # `judge` needs one of them; tests/unit/guard/test_guard.py draws calls from the rules and checks that.
 NAMES = (
     *(b"correctless", b".corr", b"cauto", b"autonomous", b"artifacts"),  # our files and our commands
-    *(b"escalation", b"approve"),  # answers that only you may give
+    *(b"escalation", b"approve", b"/confirm"),  # answers that only you may give
     *(b"push", b"gh ", b"hooks", b"settings", b".claude", b".mcp.json", b".husky", b"config", b"clean"),
 )
 # Spellings that hide a name from a search of the bytes: these calls are parsed.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from correctless.guard import known, publishing, where
-from correctless.guard.context import PROTECTED, SETTINGS
+from correctless.guard.context import PROTECTED, SETTINGS, TYPED_ANSWER
 from correctless.guard.program import SHELLS, Program, program_of, scripts
 from correctless.guard.shell import UnreadableError, Word, pipelines
-from correctless.guard.spoken import is_confirming, is_mentioned
+from correctless.guard.spoken import is_answer, is_confirming, is_mentioned
 
 TYPE_CHECKING = False  # see shell
 if TYPE_CHECKING:
@@ -186,6 +186,8 @@ class _Look:
                 and any("hookspath" in text.lower() or "fsmonitor" in text.lower() for text in texts)
             ):
                 return HOOKS
+        if part.name == "gh" and any(map(is_answer, texts)):  # its comment would be one of yours
+            return TYPED_ANSWER
         if part.name == "gh" and context.under_way:
             return publishing.gh(texts, context)
         return None

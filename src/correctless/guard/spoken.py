@@ -5,16 +5,20 @@ from __future__ import annotations
 import re
 
 _SENTENCES = (("confirm", "escalations"), ("approve", "spec"))
+_COMMENT = "/confirm"  # the command of a comment on GitHub, followed by a digest
 _PROGRAMS = ("correctless", "cauto")
 _ANSWERS = ("--confirm", "--reject", "--rerun")
 _CONTRACT = ("answer", "revoke", "pin", "waive", "reaffirm", "close")
 _WITHIN = {"contract": _CONTRACT, "decisions": ("new-workspace",)}
+_LONG = re.compile(r"[0-9a-f]{12,}")  # as many digits as such a comment needs
 _DIGEST = re.compile(r"[\"'`<(]*[0-9a-f]{6,}", re.IGNORECASE)
 
 
 def is_answer(text: str) -> bool:
     """Return whether a text contains an answer that only you may type."""
     lowered = text.lower()
+    if _COMMENT in lowered and _is_comment(lowered.split()):
+        return True
     if not any(noun in lowered for _, noun in _SENTENCES):
         return False
     words = lowered.split()
@@ -24,6 +28,10 @@ def is_answer(text: str) -> bool:
         if _DIGEST.match(digest)
         for sentence in _SENTENCES
     )
+
+
+def _is_comment(words: list[str]) -> bool:
+    return any(word.endswith(_COMMENT) and _LONG.match(digest) for word, digest in zip(words, words[1:]))
 
 
 def is_mentioned(text: str) -> bool:
@@ -44,7 +52,7 @@ def _is_command(line: str) -> bool:
         return True
     words = "".join(char if char.isalnum() else " " for char in rest).split()
     return any(
-        (first, second) in (("guard", "off"), ("new", "workspace"))
+        (first, second) in (("guard", "off"), ("new", "workspace"), ("confirm", "from"))
         or (first == "contract" and second in _CONTRACT)
         for first, second in zip(words, words[1:])
     )
@@ -57,7 +65,7 @@ def is_confirming(words: list[str], dynamic: list[bool]) -> bool:
     unknown = any(dynamic)
     if words and dynamic[0]:
         return True
-    if verb == "hook":  # Claude Code reports by it what you typed
+    if verb in ("hook", "confirm-from-github"):  # they record what you typed, into Claude Code or on GitHub
         return True
     if verb == "review":
         return unknown or any(word.startswith(("--confirm", "--reject", "--rerun")) for word in words)

@@ -44,6 +44,29 @@ def _only(*names: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _shaped(pattern: str, shape: str) -> AfterValidator:
+    """Return a check that a text matches a pattern, which is `shape` in words."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text) or text.endswith("\n"):
+            raise ValueError(f"must be {shape}")
+        return text
+
+    return AfterValidator(check)
+
+
+_LABEL = r"^[^\x00-\x1f\x7f]{1,50}$"
+_REVIEWER = r"^[A-Za-z0-9-]{1,39}(?:/[A-Za-z0-9._-]{1,100})?$"
+Label = Annotated[
+    str,
+    _shaped(_LABEL, "the name of a label, of at most 50 characters"),
+    Field(json_schema_extra={"pattern": _LABEL}),
+]
+Reviewer = Annotated[
+    str, _shaped(_REVIEWER, "a login without @, or org/team"), Field(json_schema_extra={"pattern": _REVIEWER})
+]
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
@@ -174,6 +197,11 @@ class Config(_Model):
         description="the machine does not go to sleep while a run works, with systemd or macOS",
     )
     pr: Literal["gh", "skip"] | Argv = "gh"
+    pr_draft: bool = Field(False, description="open the pull request as a draft")
+    pr_labels: tuple[Label, ...] = Field((), description="labels that the pull request gets")
+    pr_reviewers: tuple[Reviewer, ...] = Field(
+        (), description="who are asked to review the pull request: a login, or org/team"
+    )
     merge: Literal["never", "contract"] = Field(
         "never",
         description="contract: the pull request is merged as soon as the run contract that is pinned allows it",

@@ -98,59 +98,77 @@ def text(view: SummaryView, width: int = 80) -> str:
     return "\n".join(out) + "\n"
 
 
+@dataclass(frozen=True, slots=True)
+class MarkdownPart:
+    """A part of the summary in Markdown, of blocks that can be left out one by one."""
+
+    title: str
+    blocks: tuple[str, ...]  # of one or more lines each
+    whole: bool = False  # it has deferred decisions: nothing of it may be left out
+
+    def lines(self) -> list[str]:
+        """Return the part with its heading."""
+        return [f"## {self.title}", "", *self.blocks, ""]
+
+
 def markdown(view: SummaryView) -> str:
     """Return the summary for a pull request: the same parts, all model text inert."""
+    parts = [line for part in markdown_parts(view) for line in part.lines()]
+    return "\n".join([*parts, last_line(view)]) + "\n"
+
+
+def last_line(view: SummaryView) -> str:
+    """Return what needs confirmation, in one line of Markdown."""
+    return inert(_last(_Parts(view.items)))
+
+
+def markdown_parts(view: SummaryView) -> tuple[MarkdownPart, ...]:
+    """Return the parts of the summary in Markdown, all model text inert."""
     parts = _Parts(view.items)
-    out: list[str] = ["## Decisions", ""]
-    if not parts.skills:
-        out += ["No decisions are recorded.", ""]
-    for skill, items in parts.skills:
-        out += [f"### {inert(skill)}", ""]
-        for item in items:
-            decision = item.decision
-            out.append(f"- **{inert(decision.decision_id)}** {inert(decision.default_applied)}")
-            out += [
-                f"  <br>{inert(line)}"
-                for line in (decision.rationale, remark(item, run=view.run))
-                if line.strip()
-            ]
-        deferred = parts.deferred_of(skill)
-        if deferred:
-            out.append(f"- deferred, see below: {inert(_ids(deferred))}")
-        out.append("")
+    made = [MarkdownPart("Decisions", tuple(_decisions(parts, view.run)) or ("No decisions are recorded.",))]
     for title, entries in (("Deferred escalations", parts.deferred), ("Added by hand", parts.by_hand)):
         if entries:
-            out += [f"## {_headline(title, entries)}", ""]
-            for item in entries:
-                decision = item.decision
-                out.append(
-                    f"- **{inert(decision.decision_id)}** in {inert(decision.skill)}: {inert(_state(item))}"
+            whole = any(item.open or item.decision.escalation_deferred for item in entries)
+            made.append(
+                MarkdownPart(
+                    _headline(title, entries), tuple(_entry(item, view.run) for item in entries), whole
                 )
-                out += [f"  - {label}: {inert(value)}" for label, value in details(item, view.run)]
-            out.append("")
+            )
     if parts.superseded:
-        out += ["## Superseded", ""]
-        out += [
+        superseded = (
             f"- {inert(skill)}: {counted(len(ids), 'entry', 'entries')} ({inert(_ids(ids))})"
             for skill, ids in parts.superseded
-        ]
-        out.append("")
+        )
+        made.append(MarkdownPart("Superseded", tuple(superseded)))
     if view.warnings:
-        out += ["## Warnings", "", *(f"- {inert(warning)}" for warning in view.warnings), ""]
+        made.append(MarkdownPart("Warnings", tuple(f"- {inert(warning)}" for warning in view.warnings)))
     if view.steps:
-        out += [
-            "## Steps",
-            "",
-            "| step | outcome | time | tokens | cost |",
-            "| --- | --- | ---: | ---: | ---: |",
-        ]
-        out += [
-            "| " + " | ".join(map(inert, row)) + " |"
-            for row in [*map(_cells, view.steps), _total(view.steps)]
-            if row
-        ]
-        out.append("")
-    return "\n".join([*out, inert(_last(parts))]) + "\n"
+        header = "| step | outcome | time | tokens | cost |\n| --- | --- | ---: | ---: | ---: |"
+        rows = [row for row in [*map(_cells, view.steps), _total(view.steps)] if row]
+        table = ("| " + " | ".join(map(inert, row)) + " |" for row in rows)
+        made.append(MarkdownPart(STEPS, (header, *table)))
+    return tuple(made)
+
+
+STEPS = "Steps"  # the title of the part with times and costs
+
+
+def _decisions(parts: _Parts, run: str | None) -> Iterator[str]:
+    for number, (skill, items) in enumerate(parts.skills):
+        yield f"{chr(10) * (number > 0)}### {inert(skill)}\n"
+        for item in items:
+            decision = item.decision
+            lines = [f"- **{inert(decision.decision_id)}** {inert(decision.default_applied)}"]
+            more = (decision.rationale, remark(item, run=run))
+            yield "\n".join([*lines, *(f"  <br>{inert(line)}" for line in more if line.strip())])
+        if deferred := parts.deferred_of(skill):
+            yield f"- deferred, see below: {inert(_ids(deferred))}"
+
+
+def _entry(item: Item, run: str | None) -> str:
+    decision = item.decision
+    first = f"- **{inert(decision.decision_id)}** in {inert(decision.skill)}: {inert(_state(item))}"
+    return "\n".join([first, *(f"  - {label}: {inert(value)}" for label, value in details(item, run))])
 
 
 def brief(view: SummaryView) -> str:

@@ -78,6 +78,9 @@ class Plan:
     sandbox: str = "auto"  # require: no agent starts without one; off: none has one
     writable: tuple[str, ...] = ()  # outside of the worktree, in a sandbox
     readable: tuple[str, ...] = ()  # what a sandbox hides otherwise
+    pr_draft: bool = False  # the pull request is opened as a draft
+    pr_labels: tuple[str, ...] = ()  # that it gets
+    pr_reviewers: tuple[str, ...] = ()  # who are asked to review it: a login, or org/team
     pr_remote: str = ""  # whose repository the pull request is opened in; "": `remote`
 
     @property

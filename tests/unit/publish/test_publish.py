@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +17,10 @@ from correctless.base.exits import Stop
 from correctless.project.git import find
 from correctless.publish import branch, consolidation, leaks, managed_body, pull_request
 from correctless.publish.consolidation import ConsolidationCommit
+from correctless.publish.managed_body import BodyPart, ManagedBody
 from fake_secrets import AWS, GITHUB
 
 HOSTILE = ("-rf", "--exec=x", "a\nb", ":(exclude)README.md", ":!x", "*", "sp ace", "ü", "\ttab", '"q"', "[x]")
-
-
-@dataclass(frozen=True)
-class Head:
-    seq: int
-    sha256: str
 
 
 def base_of(top: Path, git: Any) -> str:
@@ -669,71 +664,70 @@ def test_a_refusal_by_the_remote_is_told_in_its_words(scratch_repo: Path, remote
 # The body
 
 
-RULES = [("R-001", "one entry a line"), ("R-002", "closes #12 @ann <img src=x>")]
-HEADS = {"decisions": Head(3, "ab" * 32), "run": Head(12, "cd" * 32)}
+HEADS = f"| log | entries | head |\n| --- | --- | --- |\n| decisions | 3 | `{'ab' * 32}` |\n| run | 12 | `{'cd' * 32}` |"
 
 
-def compose(summary: str = "## Decisions\n\n- AD-001: keep", **more: Any) -> str:
-    given = {
-        "run": "r1",
-        "spec_title": "A shop",
-        "rules": RULES,
-        "verification": "all rules hold",
-        "heads": HEADS,
-    }
-    return managed_body.body(summary_markdown=summary, **{**given, **more})
+def section(
+    *decided: str, run: str = "r1", deferred: tuple[str, ...] = (), rules: tuple[str, ...] = ()
+) -> ManagedBody:
+    return ManagedBody(
+        run,
+        (
+            BodyPart("", ["**A shop**", "", "2 files changed."]),
+            BodyPart("Decisions", decided or ("- AD-001: keep",), 1, "whole: elsewhere", "60 lines"),
+            BodyPart("Deferred escalations", deferred),
+            BodyPart("Test plan", rules or ("- [ ] R-001: one entry a line",), 2, "whole: spec.md"),
+            BodyPart(managed_body.LOGS, [HEADS]),
+        ),
+    )
 
 
-def test_the_body_has_every_part_inside_the_managed_section() -> None:
-    text = compose()
-    assert text.startswith("<!-- correctless:begin run=r1 -->\n## Decisions")
+def test_the_section_opens_with_what_changed_and_has_every_part_between_its_markers() -> None:
+    text = section().text()
+    assert text.startswith(
+        "<!-- correctless:begin run=r1 -->\n**A shop**\n\n2 files changed.\n\n## Decisions\n"
+    )
     assert text.endswith("\n<!-- correctless:end run=r1 -->")
-    for part in (
-        "- [ ] R-001: one entry a line",
-        "## Test plan",
-        "A shop",
-        "all rules hold",
-        "ab" * 32,
-        "| 12 |",
-    ):
+    for part in ("## Test plan\n\n- [ ] R-001: one entry a line\n", "ab" * 32, "| 12 |"):
         assert part in text
-    assert managed_body.is_ours(text, "r1")
-    assert not managed_body.is_ours(text, "r")
-    assert not managed_body.is_ours(text, "r11")
+    assert managed_body.heads_of(text, ["r1"]) == {"decisions": (3, "ab" * 32), "run": (12, "cd" * 32)}
+    assert managed_body.is_ours(text, ["r1"])
+    assert not managed_body.is_ours(text, ["r"])
+    assert not managed_body.is_ours(text, ["r11"])
 
 
-def test_text_of_the_repository_is_inert_in_the_body() -> None:
-    text = compose(verification="@ann fixes #7\n<!-- correctless:end run=r1 -->")
-    assert "@ann" not in text
-    assert "<img" not in text
-    assert "closes #12" not in text
-    assert "fixes #7" not in text
+def test_a_marker_inside_a_text_does_not_end_the_section() -> None:
+    text = section("fine\n<!-- correctless:end run=r1 -->\nmore").text()
+    assert managed_body.is_ours(text, ["r1"])
     assert text.count("<!-- correctless:end run=r1 -->") == 1
-
-
-def test_a_marker_inside_the_summary_does_not_end_the_section() -> None:
-    text = compose("fine\n<!-- correctless:end run=r1 -->\nmore\n<!-- correctless:tail -->\n")
-    assert managed_body.is_ours(text, "r1")
-    assert managed_body.merge_body(text, compose("new"), "r1") == compose("new")
+    assert managed_body.merge_body(text, section("new"), ["r1"]) == section("new").text()
 
 
 @pytest.mark.parametrize("run", ["", "a b", "r1 -->", "a--b", "../x", "-x"])
 def test_a_run_id_that_could_end_its_marker_is_refused(run: str) -> None:
     with pytest.raises(Stop):
-        compose(run=run)
+        section(run=run).text()
 
 
 def test_what_people_wrote_around_the_section_is_kept_to_the_byte() -> None:
-    old = f"Hello @bob\r\n\r\n{compose('old')}\r\n\r\nmy notes  \n<!-- correctless:begin run=other -->"
-    merged = managed_body.merge_body(old, compose("new"), "r1")
-    assert merged == old.replace(compose("old"), compose("new"))
+    old = f"Hello @bob\r\n\r\n{section('old').text()}\r\n\r\nmy notes  \n<!-- correctless:begin run=other -->"
+    merged = managed_body.merge_body(old, section("new"), ["r1"])
+    assert merged == old.replace(section("old").text(), section("new").text())
     assert merged != old
 
 
+def test_a_later_run_of_the_branch_takes_the_place_of_an_earlier_ones_section() -> None:
+    old = f"before\n{section('old', run='r1').text()}\nafter"
+    new = section("new", run="r2")
+    assert managed_body.merge_body(old, new, ["r2", "r1"]) == f"before\n{new.text()}\nafter"
+    with pytest.raises(Stop):
+        managed_body.merge_body(old, new, ["r2"])
+
+
 def test_a_section_edited_in_a_browser_is_still_found_and_not_edited_again() -> None:
-    old = ("before\n" + compose() + "\nafter").replace("\n", "\r\n")
-    assert managed_body.is_ours(old, "r1")
-    assert managed_body.merge_body(old, compose(), "r1") == old
+    old = ("before\n" + section().text() + "\nafter").replace("\n", "\r\n")
+    assert managed_body.is_ours(old, ["r1"])
+    assert managed_body.merge_body(old, section(), ["r1"]) == old
 
 
 @pytest.mark.parametrize(
@@ -743,53 +737,77 @@ def test_a_section_edited_in_a_browser_is_still_found_and_not_edited_again() -> 
         "<!-- correctless:begin run=r1 -->",
         "<!-- correctless:end run=r1 -->\n<!-- correctless:begin run=r1 -->",
         "> <!-- correctless:begin run=r1 -->\n> <!-- correctless:end run=r1 -->",
-        compose() + "\n" + compose(),
-        compose(run="r2"),
+        section().text() + "\n" + section().text(),
+        section(run="r2").text(),
     ],
 )
 def test_a_body_without_exactly_this_section_is_not_ours(old: str) -> None:
-    assert not managed_body.is_ours(old, "r1")
+    assert not managed_body.is_ours(old, ["r1"])
     with pytest.raises(Stop) as stop:
-        managed_body.merge_body(old, compose(), "r1")
+        managed_body.merge_body(old, section(), ["r1"])
     assert stop.value.code == exits.PERSON
 
 
-def test_a_summary_that_is_too_long_loses_its_middle_and_says_so() -> None:
-    long = "## Decisions\n<details>\n" + "- AD-001: keep\n" * 6_000
-    text = compose(long + "</details>\n\n## Deferred escalations\n\n- AD-009: drop the table\n")
-    assert len(text) <= managed_body.LIMIT
-    assert "was cut" in text
-    assert "AD-009: drop the table" in text
-    assert text.index("was cut") < text.index("AD-009")
+def test_a_template_stays_below_the_section_to_the_byte() -> None:
+    template = "## Checklist\r\n\r\n- [ ] @docs  \n\n\n"
+    whole = managed_body.new_body(section(), template)
+    assert whole == f"{section().text()}\n\n{template}"
+    assert managed_body.merge_body(whole, section("new"), ["r1"]) == f"{section('new').text()}\n\n{template}"
+    long = "t" * 20_000
+    whole = managed_body.new_body(section(*["- AD-001: keep"] * 6_000), long)
+    assert managed_body.size(whole) <= managed_body.LIMIT
+    assert whole.endswith(f"\n\n{long}")
+    assert managed_body.new_body(section(), "") == section().text()
+
+
+@pytest.mark.parametrize("letter", ["x", "ü", "\U0001f389"])
+def test_a_section_that_is_too_long_is_cut_as_github_counts_and_says_so(letter: str) -> None:
+    deferred = tuple(f"- **AD-00{n}** {letter * 1_000}" for n in range(9))
+    rules = tuple(f"- [ ] R-{n:03}: {letter * 300}" for n in range(200))
+    made = section(*[f"- AD-001: {letter * 100}"] * 2_000, deferred=deferred, rules=rules)
+    assert managed_body.size(made.text(None)) > managed_body.LIMIT
+    text = made.text()
+    assert managed_body.LIMIT - 2_000 < len(text.encode("utf-16-le")) // 2 <= managed_body.LIMIT
+    assert "*2,000 more items cut to fit; whole: elsewhere.*" in text
+    assert re.search(r"^\*[1-9][0-9]* more items cut to fit; whole: spec\.md\.\*$", text, re.MULTILINE)
+    assert all(f"\n{block}\n" in text for block in deferred)
+    assert rules[0] in text
+    assert managed_body.heads_of(text, ["r1"]) is not None
+    assert managed_body.is_ours(text, ["r1"])
+    assert "cut to fit" not in made.text(None)
+    assert "cut to fit" not in section().text()
+
+
+def test_deferred_decisions_that_do_not_fit_stop_the_run_and_the_longest_is_named() -> None:
+    deferred = tuple(f"- **AD-00{n}** {'x' * 1_000 * n}" for n in range(9)) * 2
+    with pytest.raises(Stop) as stop:
+        section(deferred=deferred).text()
+    assert stop.value.code == exits.PERSON
+    assert "begins with '- **AD-008** xxx" in stop.value.message
+    assert len(stop.value.message) < 400
+    assert all(block in section(deferred=deferred).text(None) for block in deferred)
+
+
+def test_a_long_part_folds_and_a_short_one_does_not() -> None:
+    text = section(*["- AD-001: keep"] * 1_000).text()
     assert text.count("<details>") == text.count("</details>") == 1
-    assert "ab" * 32 in text
-    assert managed_body.is_ours(text, "r1")
-    assert "was cut" not in compose("short")
-
-
-def test_a_code_fence_that_is_cut_is_closed() -> None:
-    text = compose("```text\n" + "line\n" * 20_000 + "```\n")
-    assert text.index("\n```\n", text.index("```text") + 3) < text.index("was cut")
+    assert "\n## Decisions\n\n<details>\n<summary>60 lines</summary>\n\n- AD-001: keep\n" in text
+    assert "\n- AD-001: keep\n\n</details>\n\n## Deferred" in text
+    assert "<details>" not in section().text()
 
 
 def test_people_have_room_beside_a_full_section() -> None:
-    full = compose("- AD-001: keep\n" * 6_000)
+    full = section(*["- AD-001: keep"] * 6_000)
     notes = "n" * 20_000
-    old = compose("short") + "\n" + notes
-    merged = managed_body.merge_body(old, full, "r1")
-    assert len(merged) <= managed_body.LIMIT
+    old = section("short").text() + "\n" + notes
+    merged = managed_body.merge_body(old, full, ["r1"])
+    assert managed_body.size(merged) <= managed_body.LIMIT
     assert merged.endswith(notes)
-    assert merged.count("was cut") == 1
+    assert merged.count("cut to fit") == 1
     with pytest.raises(Stop) as stop:
-        managed_body.merge_body(compose("short") + "\n" + "n" * managed_body.LIMIT, full, "r1")
+        managed_body.merge_body(section("short").text() + "\n" + "n" * managed_body.LIMIT, full, ["r1"])
     assert stop.value.code == exits.PERSON
-
-
-def test_a_spec_with_thousands_of_rules_leaves_room_for_the_heads() -> None:
-    text = compose(rules=[(f"R-{n:03}", "x" * 1_000) for n in range(1, 3_000)])
-    assert len(text) <= managed_body.LIMIT
-    assert "more rules of the spec" in text
-    assert "cd" * 32 in text
+    assert "of 65,537 characters. shorten that" in stop.value.message
 
 
 # A command instead of gh

@@ -16,6 +16,7 @@ from correctless.cli.display import watch
 from correctless.cli.display.ask import asker
 from correctless.cli.display.watch import Watcher
 from correctless.cli.review import width
+from correctless.cli.run import step_summary
 from correctless.cli.run.status import completion_line
 from correctless.dispatch import loop
 from correctless.dispatch.control.stop import ABANDON
@@ -49,6 +50,10 @@ def drive(
         if ABANDON in interrupt.args:
             said = "the run was abandoned in another terminal. Start a new one: correctless cauto run --spec FILE"
         raise Stop(exits.INTERRUPTED, typable(said, ctx.repo.top)) from None
+    except Stop:
+        _on_the_jobs_page(ctx)
+        raise
+    _on_the_jobs_page(ctx)
     if show:
         view = views.view(ctx.logs)
         text = summary.text(view, width=width()) if show == "summary" else summary.brief(view)
@@ -73,3 +78,8 @@ def _where(ctx: RunContext, state: State) -> str:
     if ctx.unparked:
         return f". It is not parked, so only this machine can continue it, in {ctx.repo.top}: {ctx.unparked}"
     return ""
+
+
+def _on_the_jobs_page(ctx: RunContext) -> None:
+    if fault := step_summary.append(ctx.logs, ctx.repo, ctx.env, ctx.parked):
+        click.echo(printable(f"warning: {fault}"), err=True)

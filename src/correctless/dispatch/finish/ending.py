@@ -8,7 +8,7 @@ from correctless.base import exits
 from correctless.decisions.decision import Attempt
 from correctless.dispatch.core import engine
 from correctless.dispatch.core.context import RunContext, plan_of
-from correctless.dispatch.finish import pull_request, secret_scan
+from correctless.dispatch.finish import body_text, pull_request, secret_scan
 from correctless.dispatch.step import untrusted, work
 from correctless.publish.consolidation import consolidate as make_commit
 from correctless.publish.consolidation import squash
@@ -55,9 +55,14 @@ def consolidate(ctx: RunContext, state: State) -> Consolidated:
 
 
 def defer_secrets(ctx: RunContext, state: State) -> None:
-    """Defer what looks like a secret in what would be published, before the gate is asked."""
+    """Defer what looks like a secret in what would be published, before the gate is asked.
+
+    Raises: Stop(10) when the pull request's body has no room for the deferred decisions.
+    """
     if not state.url:  # not again for a published run that waits to be merged
-        secret_scan.defer(ctx, state, *pull_request.text_of(ctx, state))
+        title, section = body_text.text_of(ctx, state)
+        secret_scan.defer(ctx, state, title, section.text(None))
+        pull_request.body_of(ctx, plan_of(state), section)  # now, and not after you confirmed
 
 
 def ask_gate(ctx: RunContext, state: State) -> GateOpened | GateClosed | RunStopped:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+from correctless.agents import Activity
 from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.base.files import replace_file
-from correctless.dispatch.core import spec as spec_text
+from correctless.base.text import one_line
 from correctless.dispatch.core.context import RunContext, plan_of
-from correctless.dispatch.finish import secret_scan
-from correctless.dispatch.step import work
+from correctless.dispatch.finish import body_text, secret_scan
+from correctless.github import rest
 from correctless.github.client import GitHub, repo_of_remote, ssh_address
-from correctless.ledger.chain import Head
 from correctless.project.git import Repo
-from correctless.publish import lfs
+from correctless.publish import commit_status, lfs
 from correctless.publish.branch import commit_at, push
-from correctless.publish.managed_body import body
-from correctless.publish.pull_request import command_pull_request, pull_request
-from correctless.review import gate, open_set, summary
+from correctless.publish.managed_body import ManagedBody, new_body
+from correctless.publish.pull_request import add_missing, command_pull_request, pull_request
+from correctless.review import gate
+from correctless.runlog import branch as record
 from correctless.runlog.events import Published
 from correctless.runlog.plan import Plan
 from correctless.runlog.state import State
@@ -37,8 +38,9 @@ def publish(ctx: RunContext, state: State) -> Published:
             f"{plan.branch} is not at the commit the run made ({(state.consolidated or '')[:12]}). "
             "see who changed it; the other commits are neither checked nor confirmed",
         )
-    title, text = text_of(ctx, state)
-    secret_scan.refuse(ctx, state, title, text)
+    title, section = body_text.text_of(ctx, state)
+    secret_scan.refuse(ctx, state, title, section.text(None))
+    text = body_of(ctx, plan, section)
     replace_file(os.path.join(ctx.logs.folder(state.run), BODY), text.encode())
     how, *_ = plan.pr
     if how == "skip":
@@ -53,17 +55,7 @@ def publish(ctx: RunContext, state: State) -> Published:
         expected=expected(repo, plan),
     )
     if how == "gh":
-        return Published(
-            pull_request(
-                github(repo, plan.remote, ctx.env, plan.pr_remote),
-                branch=plan.branch,
-                base=plan.target,
-                title=title,
-                body=text,
-                run=state.run,
-            ).url,
-            how,
-        )
+        return Published(_on_github(ctx, state, title, section), how)
     payload = {
         "run": state.run,
         "branch": plan.branch,
@@ -74,6 +66,48 @@ def publish(ctx: RunContext, state: State) -> Published:
     }
     url = command_pull_request(plan.pr, payload, cwd=repo.top, env=ctx.env, seconds=_COMMAND_SECONDS)
     return Published(url, how)
+
+
+def _on_github(ctx: RunContext, state: State, title: str, section: ManagedBody) -> str:
+    """Open or update the pull request, with its labels, reviewers and commit status; return its address."""
+    plan, repo = plan_of(state), ctx.repo
+    host = github(repo, plan.remote, ctx.env, plan.pr_remote)
+    opened = pull_request(
+        host,
+        branch=plan.branch,
+        base=plan.target,
+        title=title,
+        section=section,
+        earlier=_earlier(ctx, state),
+        template=body_text.template_of(repo, plan.base),
+        draft=plan.pr_draft,
+    )
+    if not opened.earlier:  # people may have changed those of an earlier run
+        _or_warn(ctx, lambda: add_missing(host, opened.number, plan.pr_labels, plan.pr_reviewers))
+    status = commit_status.of_gate(gate.load(ctx.logs, repo)[1])
+    _or_warn(ctx, lambda: commit_status.post(host, opened.number, repo.head(), status, sleep=ctx.sleep))
+    return opened.url
+
+
+def _or_warn(ctx: RunContext, call: Callable[[], None]) -> None:
+    """Make what GitHub refuses a warning: it is missing on the pull request, where a rule can require it."""
+    try:
+        call()
+    except rest.Refused as refused:
+        ctx.activity(Activity("warning", one_line(refused.message, 1000)))
+
+
+def body_of(ctx: RunContext, plan: Plan, section: ManagedBody) -> str:
+    """Return the body of a new pull request. Raises: `Stop(10)` when the decisions that needed you do not fit."""
+    if plan.pr == ("skip",):
+        return section.text(None)  # a file
+    return new_body(section, body_text.template_of(ctx.repo, plan.base))
+
+
+def _earlier(ctx: RunContext, state: State) -> tuple[str, ...]:
+    """Return the other runs of the branch, the last one first: their pull request becomes this run's."""
+    runs = (item.run for item in reversed(record.load(ctx.logs).events))
+    return tuple(run for run in dict.fromkeys(runs) if run != state.run)
 
 
 def _refuse_hidden(ctx: RunContext, plan: Plan) -> None:
@@ -132,33 +166,3 @@ def expected(repo: Repo, plan: Plan) -> str | None:
     """Return the commit a push expects on the remote; None for a new branch."""
     # What was last fetched or pushed: a branch that others moved since is not overwritten.
     return repo.commit(f"refs/remotes/{plan.remote}/{plan.branch}")
-
-
-def text_of(ctx: RunContext, state: State) -> tuple[str, str]:
-    """Return title and body of a run's pull request."""
-    plan = plan_of(state)
-    branch, status = gate.load(ctx.logs, ctx.repo)
-    spec = work.approved_spec(ctx, state)
-    title = spec_text.title(spec) or plan.branch
-    text = body(
-        run=state.run,
-        summary_markdown=summary.markdown(open_set.view_of(branch, status, ctx.logs)),
-        spec_title=title,
-        rules=spec_text.rule_texts(spec),
-        verification=_verification(ctx.repo, state),
-        heads={"decisions": branch.decisions_head, "run": Head(branch.run_head.seq, branch.run_head.sha256)},
-    )
-    return title, text
-
-
-def _verification(repo: Repo, state: State) -> str:
-    done = [item.step for item in state.finished]
-    named = [step.report for step in plan_of(state).steps if step.report and step.name in done]
-    reports = [report for report in named if repo.file_at("HEAD", report) is not None]
-    checked = [step.name for step in plan_of(state).steps if step.check and step.name in done]
-    parts = []
-    if checked:
-        parts.append(f"the check commands of {', '.join(checked)} passed")
-    if reports:
-        parts.append(f"reports: {', '.join(reports)}")
-    return "; ".join(parts)

@@ -26,6 +26,7 @@ from correctless.publish.branch import (
 )
 
 _RUN = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}\Z")
+_PARKED = "refs/correctless/runs/"
 _ENTRY = re.compile(r"100644 blob ([0-9a-f]{40,64}) +([0-9]{1,12})\t(.+)\Z")
 _LARGEST = 256 << 20  # bytes of all files: logs of months, and not what fills a disk
 _MOST = 20_000  # files
@@ -72,7 +73,7 @@ def ref(run: str) -> str:
     """Return the ref of a parked run. Raises: `Stop(3)` when `run` is not a run id."""
     if not _RUN.match(run):
         raise Stop(exits.REFUSED, f"{run!r} is not a run id. write one such as 20260102-030405-9f3a")
-    return f"refs/correctless/runs/{run}"
+    return f"{_PARKED}{run}"
 
 
 def ended(run: str) -> str:
@@ -105,6 +106,18 @@ def now_at(repo: Repo, remote: str, run: str) -> str | None:
     if oid is not None and not OID.match(oid):
         raise Stop(exits.REFUSED, f"'{remote}' names no commit for run {run}. see git ls-remote {remote}")
     return oid
+
+
+def runs(repo: Repo, remote: str) -> tuple[str, ...]:
+    """Return the runs that are parked on a remote. Raises: `Stop(3)` when it does not answer."""
+    done = list_ref(repo, remote, f"{_PARKED}*")
+    if done.returncode != 0:
+        raise Stop(
+            exits.REFUSED,
+            f"'{remote}' can't be asked for its parked runs: {refusal('', done.stderr)}. fix the cause, then retry",
+        )
+    names = (line.partition("\t")[2].rpartition("/")[2] for line in done.stdout.splitlines())
+    return tuple(name for name in names if _RUN.match(name))
 
 
 def fetch(repo: Repo, remote: str, run: str) -> Parked:
