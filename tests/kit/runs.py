@@ -11,6 +11,8 @@ from correctless.runlog.events import (
     Answered,
     Asking,
     AttemptFailed,
+    ChecksAwaited,
+    ChecksSeen,
     Completed,
     Consolidated,
     DecisionsTaken,
@@ -30,6 +32,7 @@ from correctless.runlog.events import (
     StepContinued,
     StepFinished,
     StepStarted,
+    TrialMerged,
 )
 from correctless.runlog.plan import Plan, PlannedStep
 from correctless.runlog.state import State
@@ -156,11 +159,17 @@ class Player:
                 return Consolidated("c", ())
             case engine.AskGate():
                 return GateClosed("x", "d", (1,)) if self.hits("close") else GateOpened(None, "", "", 1, "h")
+            case engine.TryMerge():
+                return TrialMerged("c", "b", "clean")
             case engine.IntendPublish():
                 return PublishIntended("c", "skip")
             case engine.Publish():
                 self.published += 1
                 return Published("", "skip")
+            case engine.AwaitChecks():
+                return ChecksAwaited(WHEN)
+            case engine.WatchChecks():
+                return ChecksSeen("c", "green", passed=1)
             case engine.Merge():
                 return Merged(1, "c", "m", "r1")
             case engine.Complete():

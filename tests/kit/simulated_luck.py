@@ -57,6 +57,7 @@ def draw(dice: random.Random) -> tuple[Plan, Chances]:
         steps=steps,
         on_escalation=dice.choice(("defer", "ask", "halt")),
         stop_at_usage={"five_hour": 80.0} if dice.random() < 0.15 else {},
+        ci_wait_minutes=dice.choice((0.0, 30.0)),
     )
 
     def chance(most: float) -> float:

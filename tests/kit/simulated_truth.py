@@ -11,10 +11,13 @@ from correctless.runlog.events import (
     AgentEnded,
     Answered,
     AttemptFailed,
+    ChecksAwaited,
+    ChecksSeen,
     Completed,
     DecisionsTaken,
     Event,
     GateClosed,
+    GateOpened,
     Merged,
     Published,
     PublishIntended,
@@ -26,6 +29,7 @@ from correctless.runlog.events import (
     StepContinued,
     StepFinished,
     StepStarted,
+    TrialMerged,
 )
 from correctless.runlog.plan import Plan
 from simulated_luck import Broken
@@ -53,6 +57,7 @@ class Truth:
         self.last: Event | None = None
         self.stopped: RunStopped | None = None
         self.intended = self.published = self.merged = self.complete = self.abandoned = False
+        self.tried = self.awaited = self.seen = False
 
     @property
     def current(self) -> str | None:
@@ -61,6 +66,10 @@ class Truth:
     @property
     def label(self) -> str:
         return f"{self.current}#{self.begun.get(self.current or '', 0)}"
+
+    @property
+    def watches(self) -> bool:
+        return self.plan.ci_wait_minutes > 0 and self.plan.pr != ("skip",)
 
     @property
     def spent(self) -> bool:
@@ -123,9 +132,22 @@ class Truth:
             case engine.Consolidate():
                 if self.current is not None:
                     raise Broken(f"it consolidates before {self.current}")
+            case engine.TryMerge():
+                if self.tried or self.plan.pr == ("skip",):
+                    raise Broken("a merge is tried twice, or for no pull request")
+            case engine.IntendPublish():
+                if not self.tried and self.plan.pr != ("skip",):
+                    raise Broken("it publishes what it did not try to merge since the gate opened")
+            case engine.AwaitChecks() | engine.WatchChecks():
+                if not self.published or not self.watches or self.seen:
+                    raise Broken("it watches checks of nothing, or again")
+                if self.awaited == isinstance(effect, engine.AwaitChecks):
+                    raise Broken("it watches checks without an end on record, or sets a second one")
             case engine.Publish():
                 if not self.intended:
                     raise Broken("it publishes without its intent on record")
+            case engine.Merge() | engine.Complete() if self.watches and not self.seen:
+                raise Broken("it goes on before it has watched the checks")
             case engine.Merge():
                 if not self.published or self.merged or not self.plan.merge:
                     raise Broken("it merges what is not published, not to be merged, or merged")
@@ -214,7 +236,7 @@ class Truth:
                     self.done.pop(name, None)
                 self.failures, self.check_failed, self.limit = 0, False, None
                 self.left, self.told = "", False
-                self.intended = self.published = False
+                self.intended = self.published = self.awaited = self.seen = False
             case Resumed():
                 if self.stopped is not None and self.stopped.code == exits.FAILED:
                     self.failures = 0
@@ -224,6 +246,14 @@ class Truth:
                 self.plan = replace(self.plan, usd=usd, minutes=minutes)
             case RunStopped():
                 self.stopped = event
+            case GateOpened():
+                self.tried = self.tried and self.published
+            case TrialMerged():
+                self.tried = True
+            case ChecksAwaited():
+                self.awaited = True
+            case ChecksSeen():
+                self.seen = True
             case PublishIntended():
                 self.intended = True
             case Published():

@@ -23,6 +23,8 @@ from correctless.review import gate
 from correctless.runlog.events import (
     Abandoned,
     AttemptFailed,
+    ChecksAwaited,
+    ChecksSeen,
     Completed,
     Consolidated,
     Event,
@@ -38,6 +40,7 @@ from correctless.runlog.events import (
     StepFinished,
     StepStarted,
     Superseded,
+    TrialMerged,
     logged,
 )
 from correctless.runlog.fold import after, fold
@@ -257,10 +260,18 @@ class Simulation:
                 return Consolidated(world.commit("consolidation"), ())
             case engine.AskGate():
                 return world.ask(self.events)
+            case engine.TryMerge():
+                world.point("while the merge is tried")
+                return TrialMerged(world.head, "b", self.dice.choice(("clean", "conflict", "untried")))
             case engine.IntendPublish():
                 return PublishIntended(world.head, self.plan.pr[0])
             case engine.Publish():
                 return world.publish(state)
+            case engine.AwaitChecks():
+                return ChecksAwaited(WHEN)
+            case engine.WatchChecks():
+                world.point("while the checks are watched")
+                return ChecksSeen(world.head, self.dice.choice(("green", "red", "pending", "unknown")))
             case engine.Merge():
                 return world.merge(state, self.events)
             case engine.Complete():

@@ -255,7 +255,16 @@ def _record(run: _Answered, closing: GateClosed, kind: str, by: str, note: str) 
     branch, state = run.load()
     last = next((a for a in reversed(branch.confirmations) if a.digest == closing.digest), None)
     if last is None or (last.kind, last.by, last.channel, last.note) != (kind, by, CHANNEL, note):
-        views.answer(run.logs, closing.digest, kind=kind, by=by, channel=CHANNEL, note=note, now=utcnow())
+        views.answer(
+            run.logs,
+            closing.digest,
+            kind=kind,
+            by=by,
+            channel=CHANNEL,
+            note=note,
+            now=utcnow(),
+            head=closing.head,
+        )
         branch, state = run.load()
         escalation.answered(run.logs, branch, state, os.environ, utcnow())
         run.store()

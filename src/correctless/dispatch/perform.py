@@ -13,11 +13,12 @@ from correctless.agents import Activity
 from correctless.base.clock import timestamp
 from correctless.dispatch.core import engine
 from correctless.dispatch.core.context import RunContext, plan_of, step_of
-from correctless.dispatch.finish import ending
+from correctless.dispatch.finish import ending, trial
 from correctless.dispatch.finish.pull_request import publish
 from correctless.dispatch.step import ask, work
 from correctless.dispatch.step.attempt import Runner
 from correctless.runlog.events import (
+    ChecksAwaited,
     Completed,
     Event,
     PublishIntended,
@@ -64,10 +65,18 @@ def perform(ctx: RunContext, runner: Runner, state: State, effect: engine.Effect
         case engine.AskGate():
             ending.defer_secrets(ctx, state)
             return ending.ask_gate(ctx, state)
+        case engine.TryMerge():
+            return trial.try_merge(ctx, state)
         case engine.IntendPublish():
             return PublishIntended(ctx.repo.head(), plan_of(state).pr[0])
         case engine.Publish():
             return publish(ctx, state)
+        case engine.AwaitChecks():
+            return ChecksAwaited(timestamp(ctx.now() + timedelta(minutes=plan_of(state).ci_wait_minutes)))
+        case engine.WatchChecks():
+            from correctless.dispatch.finish.checks import watch  # with the run contract: few need it
+
+            return watch(ctx, state)
         case engine.Merge():
             from correctless.dispatch.finish.merging import merge  # with the run contract: few need it
 

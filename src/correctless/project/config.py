@@ -209,6 +209,12 @@ class Config(_Model):
     merge_minutes: float = Field(
         60, gt=0, description="how long the terms of the merge, such as checks under way, are waited for"
     )
+    ci_wait_minutes: float = Field(
+        0,
+        ge=0,
+        le=10_080,
+        description="how long the checks of the pull request are watched (pr: gh); 0: not at all",
+    )
     remote: str = Field("origin", min_length=1)
     pr_remote: str = Field(
         "",

@@ -216,6 +216,21 @@ def _words(event: Event) -> tuple[Tone, str, str]:
             return "info", "Publishing", f"commit {event.commit[:12]}"
         case log.Published():
             return "good", "Published", event.url
+        case log.TrialMerged():
+            results: dict[str, Tone] = {"clean": "good", "conflict": "bad"}
+            more = f" and {event.more} more" if event.more else ""
+            what = ", ".join(event.conflicts) + more if event.conflicts else event.why
+            return (
+                results.get(event.outcome, "attention"),
+                f"Merge with the base on trial: {event.outcome}",
+                what,
+            )
+        case log.ChecksAwaited():
+            return "info", "Checks of the pull request watched", f"until {event.until}"
+        case log.ChecksSeen():
+            results = {"green": "good", "red": "bad"}
+            what = ", ".join((*event.red, *event.pending)) or event.why
+            return results.get(event.outcome, "attention"), f"Checks: {event.outcome}", what
         case log.Merged():
             return (
                 "good",

@@ -14,7 +14,7 @@ from correctless.ledger.heads import noting, workspace
 from correctless.ledger.ledger import Ledger
 from correctless.project.git import Repo
 from correctless.project.paths import ARTIFACTS, Logs, ensure_artifacts, logs_beside
-from correctless.review import anchors, gate, summary
+from correctless.review import anchors, gate, request, summary
 from correctless.review.gate import GateState
 from correctless.review.listed_default import ListedDefaults
 from correctless.runlog import branch as record
@@ -63,7 +63,8 @@ def view_of(branch: Branch, state: GateState, logs: Logs) -> summary.SummaryView
             for r in (*branch.decisions, *state.inherited)
         ),
         steps=run_state.spent,
-        warnings=run_state.warnings,
+        warnings=(*request.problems(run_state), *run_state.warnings),
+        request=request.good(run_state),
         digest=state.closing.digest if state.closing else None,
     )
 

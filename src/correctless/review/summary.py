@@ -46,6 +46,7 @@ class SummaryView:
     steps: tuple[AttemptCost, ...] = ()
     warnings: tuple[str, ...] = ()
     digest: str | None = None
+    request: tuple[str, ...] = ()  # what is good about the pull request; what is not is a warning
 
 
 def text(view: SummaryView, width: int = 80) -> str:
@@ -89,6 +90,10 @@ def text(view: SummaryView, width: int = 80) -> str:
         section("Warnings")
         for warning in view.warnings:
             put(_line(warning), 2, 4)
+    if view.request:
+        section("Pull request")
+        for line in view.request:
+            put(_line(line), 2, 4)
     if view.steps:
         section("Steps")
         out.extend("  " + row for row in _table([_HEADER, *map(_cells, view.steps), _total(view.steps)]))

@@ -239,6 +239,19 @@ class GateOpened:
 
 
 @frozen
+class TrialMerged:
+    """The branch was merged on trial with the base that was just fetched, or that was not possible."""
+
+    event: ClassVar[str] = "trial_merged"
+    head: str
+    base: str  # "" where it was not fetched
+    outcome: str  # clean | conflict | untried
+    conflicts: tuple[str, ...] = ()  # paths, each as one printable line
+    more: int = 0  # paths that are not among them
+    why: str = ""  # it was not tried
+
+
+@frozen
 class PublishIntended:
     """Publication begins; durable before the push."""
 
@@ -254,6 +267,27 @@ class Published:
     event: ClassVar[str] = "published"
     url: str
     how: str
+
+
+@frozen
+class ChecksAwaited:
+    """The checks of the pull request are watched; a dispatcher that dies meanwhile is followed by one that watches on."""
+
+    event: ClassVar[str] = "checks_awaited"
+    until: str
+
+
+@frozen
+class ChecksSeen:
+    """The checks of the pull request as they were when all had ended, or at the end of the time."""
+
+    event: ClassVar[str] = "checks_seen"
+    head: str  # the commit they are of
+    outcome: str  # green | red | pending | none | unknown
+    red: tuple[str, ...] = ()  # the name and result of each that failed, as one printable line
+    pending: tuple[str, ...] = ()
+    passed: int = 0
+    why: str = ""  # they are unknown
 
 
 @frozen
@@ -324,8 +358,11 @@ Event = (
     | Consolidated
     | GateClosed
     | GateOpened
+    | TrialMerged
     | PublishIntended
     | Published
+    | ChecksAwaited
+    | ChecksSeen
     | Merged
     | Completed
     | RunStopped

@@ -17,6 +17,8 @@ from correctless.runlog.events import (
     Answered,
     Asking,
     AttemptFailed,
+    ChecksAwaited,
+    ChecksSeen,
     Completed,
     Consolidated,
     DecisionsTaken,
@@ -36,6 +38,7 @@ from correctless.runlog.events import (
     StepContinued,
     StepFinished,
     StepStarted,
+    TrialMerged,
 )
 from correctless.runlog.plan import Plan
 from correctless.runlog.state import AttemptCost, Phase, State
@@ -212,11 +215,22 @@ def after(state: State, item: LoggedEvent) -> State:
             return replace(state, phase="closed", gate=event)
         case GateOpened():
             # A published run that waits to be merged is not published a second time.
-            return replace(state, phase="published" if state.url else "open", opened=event)
+            if state.url:
+                return replace(state, phase="published", opened=event)
+            return replace(state, phase="open", opened=event, trial=None)
+        case TrialMerged():
+            _in(state, "open")
+            return replace(state, trial=event)
         case PublishIntended():
             return replace(state, phase="publishing", pushed=state.pushed or event.how != "skip")
         case Published():
             return replace(state, phase="published", url=event.url)
+        case ChecksAwaited():
+            _in(state, "published")
+            return replace(state, watched_until=event.until)
+        case ChecksSeen():
+            _in(state, "published")
+            return replace(state, checks=event)
         case Merged():
             return replace(state, merged=event.commit)
         case Completed():
@@ -249,6 +263,11 @@ def _at(state: State, step: str, attempt: int | None = None) -> None:
     if current is None or current.name != step or (attempt is not None and attempt != state.attempt):
         where = f"{current.name}#{state.attempt}" if current else "the end"
         raise OutOfOrderError(f"an event of {step}#{attempt or '?'} while the run is at {where}")
+
+
+def _in(state: State, phase: Phase) -> None:
+    if state.phase != phase:
+        raise OutOfOrderError(f"an event that follows '{phase}' while the run is '{state.phase}'")
 
 
 def _budget(state: State, event: AgentEnded) -> Literal["", "usd", "minutes"]:
@@ -328,7 +347,10 @@ def _rerun(state: State, event: Rerun) -> State:
         consolidated=None,
         gate=None,
         opened=None,
+        trial=None,
         url="",
+        watched_until="",
+        checks=None,
         stopped=RunStopped(
             exits.PERSON, event.step, f"{event.step} is to run again. continue with: correctless cauto resume"
         ),

@@ -75,6 +75,7 @@ class Plan:
     park: str | None = None  # the remote a stopped run is parked on
     merge: str = ""  # the run contract that may allow the merge of the pull request; "": it is not merged
     merge_minutes: float = 60.0  # how long to wait for its terms
+    ci_wait_minutes: float = 0.0  # how long the checks of the pull request are watched; 0: not at all
     sandbox: str = "auto"  # require: no agent starts without one; off: none has one
     writable: tuple[str, ...] = ()  # outside of the worktree, in a sandbox
     readable: tuple[str, ...] = ()  # what a sandbox hides otherwise

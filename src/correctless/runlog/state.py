@@ -10,11 +10,13 @@ from correctless.base.values import frozen
 from correctless.runlog.events import (
     AgentEnded,
     Asking,
+    ChecksSeen,
     GateClosed,
     GateOpened,
     Reverted,
     RunStopped,
     StepFinished,
+    TrialMerged,
 )
 from correctless.runlog.plan import Plan, PlannedStep
 
@@ -35,7 +37,7 @@ Phase = Literal[
     "closed",  # the gate waits for your confirmation
     "open",  # publication may begin
     "publishing",  # its intent is recorded, its outcome is not
-    "published",  # the merge, where one is planned, or the last event is missing
+    "published",  # the watch of its checks or the merge, where planned, or the last event is missing
     "complete",
     "abandoned",
 ]
@@ -102,7 +104,10 @@ class State:
     gate: GateClosed | None = None
     opened: GateOpened | None = None
     stopped: RunStopped | None = None  # the run waits for a `resumed`
+    trial: TrialMerged | None = None  # since the gate opened last
     url: str = ""
+    watched_until: str = ""  # the end of the time in which its checks are watched
+    checks: ChecksSeen | None = None
     merged: str = ""  # the commit the pull request became
     pushed: bool = False
 

@@ -210,6 +210,8 @@ def test_every_event_survives_its_line() -> None:
     made = plan(
         on_escalation="ask",
         steps=tuple(planned(n, session=True) for n in ("ctdd", "simplify", "cverify")),
+        pr=("gh",),
+        ci_wait_minutes=1.0,
         merge="r1",
     )
     seen = set()

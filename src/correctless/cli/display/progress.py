@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from correctless.base.text import counted, duration, printable
+from correctless.review import request
 from correctless.review.standing import Standing
 from correctless.runlog import events
 from correctless.runlog.branch import RecordedDecision
@@ -98,6 +99,10 @@ def _event_text(state: State, logged: LoggedEvent) -> str:
             return f"ready to publish (the gate is open){f': confirmed by {by} ({channel})' if by else ''}"
         case events.Published(url=url, how=how):
             return f"pull request: {url or how}"
+        case events.TrialMerged():
+            return f"merge on trial: {request.merge_line(state)}"
+        case events.ChecksAwaited() | events.ChecksSeen():
+            return f"checks: {request.checks_line(state)}"
         case events.Merged(number=number, commit=commit, contract=contract):
             return f"pull request {number}: merged as {commit[:12]}, as the contract {contract} allows"
         case events.Completed():
@@ -139,6 +144,8 @@ def status_values(state: State, at: Standing, inherited: str = "") -> dict[str, 
         "reason": at.why,
         "digest": state.gate.digest if state.gate and at.word in ("waiting", "rejected") else None,
         "url": state.url,
+        "merge": request.merge_line(state),
+        "checks": request.checks_line(state),
         "merged": state.merged,
         "inherited": inherited,
         "next": at.next,
@@ -160,6 +167,8 @@ def describe(status: dict[str, Any]) -> str:
         "digest": "digest",
         "inherited": "inherits",
         "url": "request",
+        "merge": "merge",
+        "checks": "checks",
         "merged": "merged",
         "reason": "because",
         "next": "next",

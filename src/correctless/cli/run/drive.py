@@ -17,13 +17,12 @@ from correctless.cli.display.ask import asker
 from correctless.cli.display.watch import Watcher
 from correctless.cli.review import width
 from correctless.cli.run import step_summary
-from correctless.cli.run.status import completion_line
 from correctless.dispatch import loop
 from correctless.dispatch.control.stop import ABANDON
 from correctless.dispatch.core.context import RunContext
 from correctless.dispatch.finish.pull_request import BODY
 from correctless.review import open_set as views
-from correctless.review import standing, summary
+from correctless.review import request, standing, summary
 from correctless.runlog.state import State
 
 
@@ -63,8 +62,8 @@ def drive(
     if state.phase != "complete":
         message = f"run {state.run} did not end. Look at it with: correctless cauto status"
         raise Stop(exits.REFUSED, typable(message, ctx.repo.top))
-    viewer.end(exits.OK, completion_line(state))
-    click.echo(completion_line(state), err=True)
+    viewer.end(exits.OK, request.completion(state))
+    click.echo(request.completion(state), err=True)
     if state.plan is not None and state.plan.pr == ("skip",):
         path = os.path.join(ctx.logs.folder(state.run), BODY)
         click.echo(printable(f"nothing was pushed (pr: skip). the pull request's text: {path}"), err=True)

@@ -25,7 +25,7 @@ from correctless.cli.display.watch import Watcher
 from correctless.cli.run import check, parked
 from correctless.cli.run.drive import drive
 from correctless.cli.run.options import request_options, watch_options
-from correctless.cli.run.status import completion_line, refuse_without_run
+from correctless.cli.run.status import refuse_without_run
 from correctless.cli.values import NAME, SOME
 from correctless.decisions.decision import Confirmation
 from correctless.dispatch.control import start, worktree
@@ -35,7 +35,7 @@ from correctless.project import git, paths, person
 from correctless.project.git import Repo
 from correctless.project.lock import Lock
 from correctless.project.paths import Logs
-from correctless.review import anchors
+from correctless.review import anchors, request
 from correctless.review import open_set as views
 from correctless.runlog import branch as record
 from correctless.runlog.fold import checked_state
@@ -286,9 +286,9 @@ def _resume(watcher: Watcher, continue_run: Callable[..., int], lock_fd: int | N
         state = checked_state(logs.run, events)
         if state.phase == "complete":
             parked.remove_parked(repo, state)
-            watcher.end(exits.OK, completion_line(state))
+            watcher.end(exits.OK, request.completion(state))
             if show:
-                click.echo(completion_line(state))
+                click.echo(request.completion(state))
             return exits.OK
         if not state.unfinished:
             raise Stop(

@@ -20,7 +20,7 @@ from correctless.cli.values import json_option
 from correctless.project import git, lock, paths
 from correctless.project.git import Repo
 from correctless.project.paths import Logs
-from correctless.review import anchors, gate, standing
+from correctless.review import anchors, gate, request, standing
 from correctless.review import open_set as views
 from correctless.runlog.state import State
 
@@ -75,9 +75,9 @@ def _follow(repo: Repo, watcher: Watcher, *, as_json: bool) -> int:
         state = following.follow(git.find(place) if place else None, logs, as_json=as_json)
     except KeyboardInterrupt:
         raise Stop(exits.INTERRUPTED, "no longer followed. The run continues") from None
-    watcher.end(exits.OK, completion_line(state))
+    watcher.end(exits.OK, request.completion(state))
     if not as_json:
-        click.echo(completion_line(state))
+        click.echo(request.completion(state))
     return exits.OK
 
 
@@ -97,11 +97,6 @@ def _values(logs: Logs, state: State, repo: Repo | None, places: Mapping[str, st
     if then and not place:  # typed here it would be about another branch
         then = f"git switch {shlex.quote(state.branch)} && {then}"
     return progress.status_values(state, replace(at, next=then), inherited)
-
-
-def completion_line(state: State) -> str:
-    """Return the line for a complete run."""
-    return f"run {state.run} is complete{f': {state.url}' if state.url else ''}"
 
 
 def refuse_without_run(logs: Logs) -> None:

@@ -94,6 +94,11 @@ class AskGate:
 
 
 @frozen
+class TryMerge:
+    """Merge the branch on trial with the base as it is now."""
+
+
+@frozen
 class IntendPublish:
     """Record that publication begins."""
 
@@ -101,6 +106,16 @@ class IntendPublish:
 @frozen
 class Publish:
     """Push, and open or update the pull request."""
+
+
+@frozen
+class AwaitChecks:
+    """Record how long the checks of the pull request are watched."""
+
+
+@frozen
+class WatchChecks:
+    """Watch them until all have ended, or that time is over."""
 
 
 @frozen
@@ -137,8 +152,11 @@ Effect = (
     | Wait
     | Consolidate
     | AskGate
+    | TryMerge
     | IntendPublish
     | Publish
+    | AwaitChecks
+    | WatchChecks
     | Merge
     | Complete
     | Halt
@@ -188,18 +206,29 @@ def decide(state: State) -> Effect | None:
             assert state.gate is not None
             return Halt(exits.PERSON, waiting(len(state.gate.entries) + len(state.gate.inherited)))
         case "open":
-            return IntendPublish()
+            return TryMerge() if state.trial is None and _opens_request(state) else IntendPublish()
         case "publishing":
             return Publish()
         case "published":
-            planned = state.plan is not None and state.plan.merge
-            return Merge() if planned and not state.merged else Complete()
+            return _published(state)
 
 
 def waiting(count: int) -> str:
     """Return the one line for a closed gate."""
     what = "1 decision needs" if count == 1 else f"{count} decisions need"
     return f"{what} your confirmation. read and answer with: correctless review"
+
+
+def _opens_request(state: State) -> bool:
+    return state.plan is not None and state.plan.pr != ("skip",)
+
+
+def _published(state: State) -> Effect:
+    plan = state.plan
+    assert plan is not None
+    if plan.ci_wait_minutes and state.checks is None and _opens_request(state):
+        return WatchChecks() if state.watched_until else AwaitChecks()
+    return Merge() if plan.merge and not state.merged else Complete()
 
 
 def _asks(state: State) -> bool:

@@ -50,6 +50,7 @@ POLICY = (
     PolicyField("extra_usage", "extra_usage"),
     PolicyField("keep_awake", "keep_awake"),
     PolicyField("merge_minutes", "merge_minutes"),
+    PolicyField("ci_wait_minutes", "ci_wait_minutes"),
     PolicyField("labels", "labels"),
 )
 

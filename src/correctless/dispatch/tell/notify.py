@@ -28,7 +28,7 @@ from correctless.dispatch.tell import escalation
 from correctless.ledger.record import decode, encode
 from correctless.project.git import Repo
 from correctless.publish import leaks
-from correctless.review import open_set, standing, summary
+from correctless.review import open_set, request, standing, summary
 from correctless.runlog.plan import Plan
 from correctless.runlog.state import State
 from correctless.syntax.strict_json import RecordError
@@ -81,6 +81,16 @@ class Notification:
     cost_usd: float = field(metadata=_is("of all agents so far"))
     minutes: float = field(metadata=_is("of all agents so far"))
     url: str = field(metadata=_is("of the pull request; empty without one"))
+    merge: str = field(
+        metadata=_is(
+            "of the branch with its base, on trial: clean, conflict or untried; empty before it was tried"
+        )
+    )
+    checks: str = field(
+        metadata=_is(
+            "of the pull request: green, red, pending, none or unknown; empty where none were watched"
+        )
+    )
     resume_at: str | None = field(metadata=_is("when the limit ends, RFC 3339 in UTC; null where unknown"))
     next: str = field(metadata=_is("the command to type next; empty without one"))
     escalation: str | None = field(metadata=_is("the file that says what was tried and what is needed"))
@@ -160,8 +170,7 @@ def about(ctx: RunContext, state: State, wall_s: float, *, parked: str | None = 
     stopped = state.stopped
     with suppress(KeyboardInterrupt):  # the run has ended: only the command is cut short
         if state.phase == "complete":
-            outcome = f"run {state.run} is complete{f': {state.url}' if state.url else ''}"
-            _tell(ctx, state, "complete", outcome, (), wall_s)
+            _tell(ctx, state, "complete", request.completion(state), (), wall_s)
         elif stopped is not None:
             kind = _KINDS.get(stopped.code, "refused")
             # A retried pause is the same pause; for other stops every further attempt is news.
@@ -189,6 +198,8 @@ def trial(plan: Plan, repo: Repo, env: Mapping[str, str], *, wall_s: float = SEC
         cost_usd=0.0,
         minutes=0.0,
         url="",
+        merge="",
+        checks="",
         resume_at=None,
         next="",
         escalation=None,
@@ -266,6 +277,8 @@ def _tell(
         cost_usd=round(state.cost_usd, 4),
         minutes=round(state.seconds / 60, 1),
         url=one_line(state.url, _TEXT),
+        merge=one_line(state.trial.outcome, _TEXT) if state.trial else "",
+        checks=one_line(state.checks.outcome, _TEXT) if state.checks else "",
         resume_at=resume_at,
         next=following,
         escalation=one_line(file, 4096) if os.path.isfile(file) else None,

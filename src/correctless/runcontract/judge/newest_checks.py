@@ -9,6 +9,7 @@ from typing import NamedTuple
 from correctless.github.facts import Check, Status
 
 _SKIPPABLE = frozenset({"SKIPPED", "NEUTRAL"})
+_PENDING = frozenset({"PENDING", "EXPECTED"})  # of a status
 _RED = frozenset({"FAILURE", "TIMED_OUT", "STARTUP_FAILURE", "ACTION_REQUIRED"})
 
 
@@ -73,6 +74,33 @@ def failing(
     for status in statuses:
         if status.state != "SUCCESS":
             yield f"'{status.context}' is {status.state}"
+
+
+class Tally(NamedTuple):
+    """The newest runs and statuses of one commit: a text for each that failed or is pending, and how many passed."""
+
+    red: tuple[str, ...]
+    pending: tuple[str, ...]
+    passed: int
+
+
+def tally(checks: Iterable[Check], statuses: Iterable[Status], rule: PassRule) -> Tally:
+    """Return what failed, what is pending and what passed, none of it required."""
+    runs, statuses = tuple(newest(checks)), tuple(statuses)
+    ended = tuple(run for run in runs if run.status == "COMPLETED")
+    reported = tuple(status for status in statuses if status.state not in _PENDING)
+    red = tuple(failing(ended, reported, rule, required=False))
+    # One by one: a run that is over says nothing about a pending one of the same check.
+    rest = (
+        *(
+            fault
+            for run in runs
+            if run.status != "COMPLETED"
+            for fault in failing((run,), (), rule, required=False)
+        ),
+        *failing((), (status for status in statuses if status.state in _PENDING), rule, required=False),
+    )
+    return Tally(red, rest, len(ended) + len(reported) - len(red))
 
 
 def sources(checks: Iterable[Check], statuses: Iterable[Status]) -> tuple[str, ...]:
