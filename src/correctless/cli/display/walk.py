@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from correctless.base.text import counted, duration, one_line, printable_lines
+from correctless.base.text import counted, duration, one_line, printable
 from correctless.cli.display.ask import read_line
 from correctless.review import changes
 from correctless.review.changes import FileDiff
@@ -40,7 +40,10 @@ _HELP = (
 
 
 class Pen:
-    """A terminal to write on and read lines from; `plain` for a screen reader: no colour, no columns, no drawn lines."""
+    """A terminal to write on and read lines from: whatever a text has in it, only what one can see is written.
+
+    `plain` for a screen reader: no colour, no columns, no drawn lines.
+    """
 
     def __init__(self, width: int, *, plain: bool) -> None:
         self.plain = plain
@@ -50,6 +53,7 @@ class Pen:
 
     def line(self, text: str = "", style: str = "") -> None:
         """Write one line."""
+        text = printable(text.expandtabs(4))
         if self.plain:
             self._console.print(Text(text), soft_wrap=True)
             return
@@ -66,7 +70,7 @@ class Pen:
         grid.add_column(min_width=9, style="dim")
         grid.add_column(overflow="fold")
         for label, text in rows:
-            grid.add_row(Text(f"  {label}"), Text(text))
+            grid.add_row(Text(f"  {printable(label)}"), Text(printable(text)))
         self._console.print(grid)
 
     def ask(self, question: str) -> str | None:
@@ -228,7 +232,7 @@ def _diff(page: Page, most: int, screen: Pen) -> None:
         for hunk in each.hunks:
             screen.line(f"  @@ -{hunk.old} +{hunk.new} @@ {one_line(hunk.section)}", "dim")
             for line in hunk.lines:
-                screen.line(f"  {line.mark}{printable_lines(line.text)}", _STYLES.get(line.mark, ""))
+                screen.line(f"  {line.mark}{line.text}", _STYLES.get(line.mark, ""))
         if each.remark:
             screen.line(f"  {each.remark}", "dim")
     if len(shown) < len(page.files) or any(each.lines < each.total for each in shown):
