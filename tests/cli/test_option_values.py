@@ -196,10 +196,20 @@ def test_an_approval_that_is_taken_has_the_name_as_it_is_shown(scratch_repo: Pat
 # --- the configuration
 
 
+UNUSABLE = (".nan", ".inf", "-.inf", "1.0e+400", "-1", "nan", "9" * 400, "9" * 5000, "''")
+
+
 @pytest.mark.parametrize(
-    "value", [".nan", ".inf", "-.inf", "1.0e+400", "-1", "nan", "9" * 400, "9" * 5000, "0", "''"]
+    ("key", "value"),
+    [
+        *(
+            (key, v)
+            for key in ("max_usd", "max_minutes", "ask_minutes", "merge_minutes")
+            for v in (*UNUSABLE, "0")
+        ),
+        *(("ci_wait_minutes", v) for v in (*UNUSABLE, "1.0e+300")),
+    ],
 )
-@pytest.mark.parametrize("key", ["max_usd", "max_minutes", "ask_minutes", "merge_minutes"])
 def test_no_limit_of_the_configuration_is_without_end(
     scratch_repo: Path,
     git: Git,

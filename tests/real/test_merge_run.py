@@ -262,7 +262,7 @@ def test_a_decision_that_came_meanwhile_is_a_persons_before_the_merge(
 
 
 @pytest.mark.parametrize("where", ["event", "effect"])
-@pytest.mark.parametrize("number", [3, 4, 5, 6])
+@pytest.mark.parametrize("number", [3, 4, 5, 6, 7])
 def test_killed_while_merging_there_is_one_merge_in_the_end(
     where: str, number: int, project: Merged, api: GitHubApi
 ) -> None:

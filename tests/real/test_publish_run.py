@@ -85,7 +85,7 @@ def test_interrupted_at_any_call_there_is_one_pull_request_in_the_end(
 
 
 @pytest.mark.parametrize("where", ["event", "effect"])
-@pytest.mark.parametrize("number", [2, 3, 4, 5])
+@pytest.mark.parametrize("number", [2, 3, 4, 5, 6])
 def test_killed_while_publishing_there_is_one_pull_request_in_the_end(
     project: Project, api: GitHubApi, where: str, number: int
 ) -> None:

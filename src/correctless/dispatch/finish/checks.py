@@ -22,7 +22,7 @@ _OUR_STATUS = "correctless/escalations"  # says who confirmed decisions, and not
 
 
 def watch(ctx: RunContext, state: State) -> ChecksSeen:
-    """Watch the checks until the time on record, however often a dispatcher began to."""
+    """Watch the checks until the recorded time, however often a dispatcher began to."""
     until = datetime.fromisoformat(state.watched_until)
     before = None
     while True:

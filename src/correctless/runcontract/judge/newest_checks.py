@@ -76,7 +76,7 @@ def failing(
             yield f"'{status.context}' is {status.state}"
 
 
-class Tally(NamedTuple):
+class SortedChecks(NamedTuple):
     """The newest runs and statuses of one commit: a text for each that failed or is pending, and how many passed."""
 
     red: tuple[str, ...]
@@ -84,7 +84,7 @@ class Tally(NamedTuple):
     passed: int
 
 
-def tally(checks: Iterable[Check], statuses: Iterable[Status], rule: PassRule) -> Tally:
+def tally(checks: Iterable[Check], statuses: Iterable[Status], rule: PassRule) -> SortedChecks:
     """Return what failed, what is pending and what passed, none of it required."""
     runs, statuses = tuple(newest(checks)), tuple(statuses)
     ended = tuple(run for run in runs if run.status == "COMPLETED")
@@ -100,7 +100,7 @@ def tally(checks: Iterable[Check], statuses: Iterable[Status], rule: PassRule) -
         ),
         *failing((), (status for status in statuses if status.state in _PENDING), rule, required=False),
     )
-    return Tally(red, rest, len(ended) + len(reported) - len(red))
+    return SortedChecks(red, rest, len(ended) + len(reported) - len(red))
 
 
 def sources(checks: Iterable[Check], statuses: Iterable[Status]) -> tuple[str, ...]:
