@@ -133,7 +133,9 @@ def test_a_secret_that_an_agent_wrote_is_not_published(project: Project, api: Gi
     assert "notes.md:1 looks like a secret" in shown
     done = project.cauto("resume")
     assert done.returncode == exits.PERSON
-    assert key not in done.stderr + shown
+    # Shown to you where you judge the line, and nowhere else.
+    assert key in shown
+    assert key not in done.stderr + done.stdout + project.command("decisions", "summary").stdout
     assert api.pulls == []
 
 

@@ -274,7 +274,14 @@ def _record(run: _Answered, closing: GateClosed, kind: str, by: str, note: str) 
 def _record_void(run: _Answered, answer: Confirmation, fault: str) -> GateState:
     note = f"void: {fault}"
     views.answer(
-        run.logs, answer.digest, kind="rejected", by="correctless", channel=CHANNEL, note=note, now=utcnow()
+        run.logs,
+        answer.digest,
+        kind="rejected",
+        by="correctless",
+        channel=CHANNEL,
+        note=note,
+        now=utcnow(),
+        head=answer.head,
     )
     branch, state = run.load()
     escalation.answered(run.logs, branch, state, os.environ, utcnow())
