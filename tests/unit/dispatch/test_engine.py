@@ -217,7 +217,7 @@ def test_every_event_survives_its_line() -> None:
     seen = set()
     for seed in range(40):
         player.dice.seed(seed)
-        for item in drive(made, player, crash=0.1, rounds=6):
+        for item in drive(made, player, crash=0.1, rounds=12):
             values = decode(encode(fields_of(item.run, item.timestamp, item.event)))
             assert list(values)[:3] == ["event", "run", "timestamp"]
             assert logged(values) == item
