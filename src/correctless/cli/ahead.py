@@ -17,7 +17,7 @@ from correctless.cli import typable
 from correctless.cli.display.ask import read_line
 from correctless.decisions.decision import AheadConfirmation
 from correctless.dispatch.control import plan
-from correctless.ledger.heads import noting
+from correctless.ledger.heads import Heads, aside, noting
 from correctless.project import paths
 from correctless.project.git import Repo
 from correctless.review.coverage import LEAST_DIGITS, names
@@ -105,7 +105,11 @@ def _record(
     logs = paths.logs(repo)
     paths.ensure_artifacts(logs)
     ledger = noting(logs.ahead, logs.root, os.environ)
-    if not os.path.lexists(logs.ahead):
+    if not confirmed_ahead(
+        logs
+    ):  # none yet, or not the one that was noted: nothing of either may count again
+        Heads(logs.ahead, os.environ).set_aside()
+        aside(logs.ahead)
         ledger.create()
     now = timestamp(utcnow())
     for each in points:
