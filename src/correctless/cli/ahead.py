@@ -27,6 +27,8 @@ from correctless.skill.contract import SkillContract
 from correctless.skill.defaults import Default
 from correctless.skill.find import read_bytes, skill_file
 
+_WHOLE = 1 << 30  # characters: you confirm all of a default, so all of it is shown
+
 
 def confirm(repo: Repo, skill: str, *, days: int, who: str) -> int:
     """Show what a skill leaves to you, and confirm it for the next `days` days.
@@ -44,7 +46,7 @@ def confirm(repo: Repo, skill: str, *, days: int, who: str) -> int:
     click.echo(f"{one_line(stated.name)} leaves {counted(len(points), 'decision')} to you ({stated.path}).")
     for each in points:
         click.echo(f"\n  {each.id} {one_line(each.subject)}")
-        click.echo(f"    applied:   {one_line(each.choice, 2000)}")
+        click.echo(f"    applied:   {one_line(each.choice, _WHOLE)}")
         if each.rationale:
             click.echo(f"    rationale: {one_line(each.rationale, 2000)}")
     click.echo(
