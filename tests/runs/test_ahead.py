@@ -12,6 +12,7 @@ import correctless
 import terminal
 from correctless.base import exits
 from correctless.ledger.ledger import Ledger
+from correctless.runlog.branch import confirmed_ahead
 from project import Project
 
 
@@ -84,6 +85,26 @@ def test_a_withdrawal_and_a_file_without_its_private_copy_cover_nothing(project:
     for line in kept.splitlines():
         ledger.append({k: v for k, v in json.loads(line).items() if k not in ("seq", "prev")} | {"by": "Eve"})
     assert waiting(project) == ["AD-003", "AD-UNLISTED-1"]
+
+
+def test_a_withdrawal_that_was_cut_out_of_the_log_stays_one_and_you_can_confirm_anew(
+    project: Project,
+) -> None:
+    assert ahead(project)[0] == exits.OK
+    path = Path(project.logs.ahead)
+    kept = path.read_bytes()
+    assert ahead(project, "--withdraw")[0] == exits.OK
+    path.write_bytes(kept)
+    assert project.run(AGENT_EXTRA=AS_LISTED).returncode == exits.PERSON
+    assert waiting(project) == ["AD-003", "AD-UNLISTED-1"]
+    path.unlink()
+    assert ahead(project)[0] == exits.OK
+    assert project.cauto("stop", "--abandon").returncode == exits.OK
+    path.write_bytes(kept)  # the one of before, once more
+    assert ahead(project)[0] == exits.OK
+    assert confirmed_ahead(project.logs)
+    path.write_bytes(kept)
+    assert confirmed_ahead(project.logs) == ()
 
 
 @pytest.mark.parametrize("typed", ["", "yes", "00000000"])

@@ -11,6 +11,7 @@ import pytest
 
 import correctless
 import terminal
+from conftest import Git
 from correctless.base import exits
 from correctless.runlog.events import Rerun
 from project import Project
@@ -180,3 +181,66 @@ def test_markdown_is_the_summary_of_a_pull_request(ran: Project) -> None:
     assert done.returncode == exits.PERSON
     assert done.stdout.startswith("## Decisions\n")
     assert ran.command("review", "--markdown", "--json").returncode == exits.USAGE
+
+
+def test_where_changes_can_not_be_shown_the_page_says_so(ran: Project) -> None:
+    made = ran.git(ran.top, "rev-parse", "HEAD:README.md")
+    Path(ran.top, ".git", "objects", made[:2], made[2:]).unlink()
+    code, shown = played(ran, (PAGE, "q"))
+    assert (code, "git could not show it" in shown) == (exits.PERSON, True), shown
+
+
+def test_the_whole_diff_has_also_the_files_that_the_decision_does_not_name(
+    scratch_repo: Path, git: Git
+) -> None:
+    project = Project(scratch_repo, git)
+    naming = (
+        "if step == 'cdocs':\n"
+        "    pathlib.Path('evil.py').write_text('import os\\nos.system(\"true\")\\n')\n"
+        "    saying.clear()\n"
+        "    decide('AD-777', 'wrote README.md')\n"
+    )
+    assert project.run(AGENT_EXTRA=naming).returncode == exits.PERSON
+    child = reviewing(project)
+    child.expect(PAGE)
+    page = str(child.before)
+    assert "+greets" in page
+    assert ("1 further file" in page, "os.system" in page) == (True, False)
+    child.sendline("d")
+    child.expect(PAGE)
+    assert "os.system" in str(child.before)
+    child.sendline("q")
+    assert terminal.ended(child)[0] == exits.PERSON
+
+
+def draft(project: Project) -> Path:
+    """The file of the answers that are not recorded yet."""
+    [path] = Path(project.env["HOME"]).glob(".local/state/correctless/heads/*/answers-*.json")
+    return path
+
+
+def test_an_answer_that_was_kept_can_not_steer_the_terminal(ran: Project) -> None:
+    played(ran, (PAGE, "j"), (LINE, "why"), (PAGE, "q"))
+    path = draft(ran)
+    path.write_text(path.read_text().replace("why", "\\u001b]0;owned\\u0007\\u202e"))
+    child = reviewing(ran)
+    child.expect(PAGE)
+    child.sendline("b")
+    child.expect(PAGE)
+    assert "\x1b]0;" not in str(child.before)
+    assert "\\x1b]0;owned" in str(child.before)
+    child.sendline("q")
+    terminal.ended(child)
+
+
+def test_a_commit_while_you_read_is_named_as_what_keeps_the_gate_closed(ran: Project) -> None:
+    child = reviewing(ran)
+    _, digest = terminal.accepted(child)
+    child.expect(LAST)
+    ran.git(ran.top, "commit", "-q", "--allow-empty", "-m", "meanwhile")
+    child.sendline(digest)
+    code, shown = terminal.ended(child)
+    assert (code, "git reset --keep" in shown, "confirm_channels" in shown) == (exits.PERSON, True, False), (
+        shown
+    )
+    assert ran.command("gate").returncode == exits.PERSON

@@ -17,7 +17,7 @@ from correctless.cli import typable
 from correctless.cli.display.ask import read_line
 from correctless.decisions.decision import AheadConfirmation
 from correctless.dispatch.control import plan
-from correctless.ledger.heads import noting
+from correctless.ledger.heads import Heads, aside, noting
 from correctless.project import paths
 from correctless.project.git import Repo
 from correctless.review.coverage import LEAST_DIGITS, names
@@ -26,6 +26,8 @@ from correctless.skill import contract
 from correctless.skill.contract import SkillContract
 from correctless.skill.defaults import Default
 from correctless.skill.find import read_bytes, skill_file
+
+_WHOLE = 1 << 30  # characters: you confirm all of a default, so all of it is shown
 
 
 def confirm(repo: Repo, skill: str, *, days: int, who: str) -> int:
@@ -44,7 +46,7 @@ def confirm(repo: Repo, skill: str, *, days: int, who: str) -> int:
     click.echo(f"{one_line(stated.name)} leaves {counted(len(points), 'decision')} to you ({stated.path}).")
     for each in points:
         click.echo(f"\n  {each.id} {one_line(each.subject)}")
-        click.echo(f"    applied:   {one_line(each.choice, 2000)}")
+        click.echo(f"    applied:   {one_line(each.choice, _WHOLE)}")
         if each.rationale:
             click.echo(f"    rationale: {one_line(each.rationale, 2000)}")
     click.echo(
@@ -105,7 +107,11 @@ def _record(
     logs = paths.logs(repo)
     paths.ensure_artifacts(logs)
     ledger = noting(logs.ahead, logs.root, os.environ)
-    if not os.path.lexists(logs.ahead):
+    if not confirmed_ahead(
+        logs
+    ):  # none yet, or not the one that was noted: nothing of either may count again
+        Heads(logs.ahead, os.environ).set_aside()
+        aside(logs.ahead)
         ledger.create()
     now = timestamp(utcnow())
     for each in points:

@@ -296,7 +296,11 @@ def _answer(
     if not now.open:
         raise Stop(
             exits.PERSON,
-            f"the answer of {who} is recorded, but the configuration does not let it open the gate. See confirm_channels and confirmers",
+            f"the answer of {who} is recorded, but "
+            + (
+                now.before
+                or "the configuration does not let it open the gate. See confirm_channels and confirmers"
+            ),
         )
     what = counted(len(state.waiting), "decision")
     continues = f". Continue with: {at.next}" if at.next else ""

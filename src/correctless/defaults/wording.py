@@ -11,8 +11,9 @@ from correctless.defaults.likeness import typical, wording
 MOST = 160  # characters of a default
 _MOST_SUBJECT = 60
 # Whatever starts a block, a tag, a comment, a link, a mention or a marker, and what the notation of an entry gives a meaning.
+# Claude Code runs !`...` of a skill when that is loaded, and replaces $ARGUMENTS and $1.
 _ACTIVE = re.compile(
-    r"[<>\[\]{}|\\#@]|\*|~~|``|://|\bwww\.|(?i:\bAD-\w|escalate\s*:|\(default\)|\brationale\s*:|default if deferred)"
+    r"[<>\[\]{}|\\#@$]|!`|\*|~~|``|://|\bwww\.|(?i:\bAD-\w|escalate\s*:|\(default\)|\brationale\s*:|default if deferred)"
     r"|(?i:AUTONOMOUS_DECISIONS|^\s*mode\s*:)"
 )
 _BEGIN = re.compile(r"[^\W_]|`")

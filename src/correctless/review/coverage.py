@@ -112,6 +112,8 @@ def _ahead(branch: Branch, policies: Sequence[Policy]) -> dict[str, Confirmation
     covered: dict[str, Confirmation] = {}
     if not branch.ahead:
         return covered
+    from correctless.decisions.objects import inside  # few branches need it
+
     started = {i.run: (i.timestamp, i.event.plan) for i in branch.events if isinstance(i.event, RunStarted)}
     for recorded in branch.decisions:
         decision = recorded.decision
@@ -120,6 +122,7 @@ def _ahead(branch: Branch, policies: Sequence[Policy]) -> dict[str, Confirmation
             or decision.source not in ("tool", "block")
             or not {"corrected"}.issuperset(decision.notes)
             or decision.run not in started
+            or any(inside(decision.extra))  # it brings another decision, which you were not shown
         ):
             continue
         began, plan = started[decision.run]

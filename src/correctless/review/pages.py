@@ -12,6 +12,7 @@ from typing import Literal, get_args
 
 from correctless.base import below
 from correctless.base.files import replace_file
+from correctless.base.text import one_line
 from correctless.ledger import heads
 from correctless.ledger.chain import digest as sha256
 from correctless.project.git import Repo
@@ -24,6 +25,7 @@ from correctless.runlog.events import StepFinished, StepStarted
 from correctless.runlog.fold import checked_state
 
 Verb = Literal["accept", "rerun", "reject", "skip"]
+LONGEST_NOTE = 2000  # characters
 _LONGEST = 1 << 20  # bytes of a file of answers
 
 
@@ -40,7 +42,9 @@ class Page:
     name: str
     details: tuple[tuple[str, str], ...]
     files: tuple[FileDiff, ...]  # those that the decision is about
-    others: int  # further files that the step changed
+    others: tuple[FileDiff, ...]  # further files that the step changed
+    note: str  # what of the step's changes is not shown, and why
+    commits: str  # with which git shows all of them; "" without
     again: tuple[str, ...]
     seconds: float
     usd: float
@@ -78,8 +82,9 @@ def of(branch: Branch, state: GateState, logs: Logs, repo: Repo | None, *, here:
             changes.about(change, (text for _, text in details), sys.maxsize) if change is not None else ()
         )
         files = named or every
-        own = here and not item.branch and decision.run == run.run and run.unfinished and not run.pushed
         step = decision.step or ""
+        unseen = change.note if change is not None else "not shown here" if step else ""
+        own = here and not item.branch and decision.run == run.run and run.unfinished and not run.pushed
         again = tuple(names[names.index(step) :]) if own and step in finished and step in names else ()
         spent = [each for each in run.spent if each.step in again]
         pages.append(
@@ -89,7 +94,9 @@ def of(branch: Branch, state: GateState, logs: Logs, repo: Repo | None, *, here:
                 f"{decision.skill} {decision.decision_id}",
                 details,
                 files,
-                len(every) - len(files),
+                tuple(each for each in every if each not in files),
+                unseen,
+                f"{change.base[:12]} {change.commit[:12]}" if every and change is not None else "",
                 again,
                 sum(each.seconds for each in spent),
                 sum(each.cost_usd for each in spent),
@@ -146,7 +153,7 @@ class Draft:
         with suppress(OSError, ValueError, TypeError):
             values = json.loads(below.read(self._path, _LONGEST))
             return {
-                key: DraftAnswer(verb, note)
+                key: DraftAnswer(verb, one_line(note, LONGEST_NOTE))
                 for key, (verb, note) in values.items()
                 if verb in get_args(Verb) and verb != "skip" and isinstance(note, str)
             }

@@ -79,11 +79,13 @@ def load(logs: Logs) -> Branch:
 
 def confirmed_ahead(logs: Logs) -> tuple[AheadConfirmation, ...]:
     """Return what you confirmed ahead, in order: only entries that the private copy notes. Raises: `Stop(3)` as `load`."""
-    entries = _entries(logs.ahead, logs)
-    if not entries:
+    if not os.path.lexists(logs.ahead):
         return ()
     # An agent can write such a file, and unlike a confirmation at the gate it needs no random challenge.
     noted = {(anchor.seq, anchor.sha256) for anchor in Heads(logs.ahead, os.environ).anchors()}
+    entries = _entries(logs.ahead, logs)
+    if not noted.issubset((each.seq, each.head) for each in entries):
+        return ()  # what is missing may be a withdrawal
     return tuple(
         typed(logs.ahead, each, AheadConfirmation.of) for each in entries if (each.seq, each.head) in noted
     )

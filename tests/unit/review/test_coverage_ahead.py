@@ -65,6 +65,7 @@ def test_a_remark_always_closes_the_gate(note: str) -> None:
         {"run": "r2"},
         {"run": None, "step": None, "attempt": None},
         {"timestamp": LATER},
+        {"source": "tool", "extra": {"details": {"decision_id": "AD-009", "default_applied": "dropped it"}}},
     ],
     ids=str,
 )

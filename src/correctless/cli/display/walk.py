@@ -15,11 +15,10 @@ from correctless.cli.display.ask import read_line
 from correctless.review import changes
 from correctless.review.changes import FileDiff
 from correctless.review.coverage import LEAST_DIGITS, names
-from correctless.review.pages import Draft, DraftAnswer, GateAnswer, Page, Repeat, Verb
+from correctless.review.pages import LONGEST_NOTE, Draft, DraftAnswer, GateAnswer, Page, Repeat, Verb
 
 _LINES = 24  # lines of patch on a page
 _FILES = 6  # that are named on a page
-_LONGEST = 2000  # characters of a note
 _BACK = ("b", "back")
 _SAID: dict[Verb, str] = {"accept": "accepted", "rerun": "run again", "reject": "rejected", "skip": "skipped"}
 _VERBS: dict[str, Verb] = {
@@ -33,7 +32,7 @@ _HELP = (
     "r  have the step run again, with a note that says what to do instead",
     "j  reject, with a reason: the gate stays closed",
     "s  skip it for now: the gate stays closed",
-    "d  show the whole diff of the files it is about",
+    "d  show the whole diff of its step",
     "b  back to the decision before",
     "q  quit: your answers are kept, and nothing is recorded",
 )
@@ -92,7 +91,13 @@ def answer(
 
     `twice`: a wrong digest is asked for once more.
     """
-    answers = {key: each for key, each in draft.load().items() if key in {page.key for page in pages}}
+    known = {page.key: page for page in pages}
+    answers = {
+        key: each
+        for key, each in draft.load().items()
+        # What could run again where you said so may not be able to here.
+        if key in known and (each.verb != "rerun" or known[key].again)
+    }
     if answers:
         screen.line(f"{len(answers)} of {len(pages)} you have answered before.")
     number = next((n for n, page in enumerate(pages) if page.key not in answers), len(pages))
@@ -141,7 +146,7 @@ def _conclude(
     screen.line(f"Their digest is {digest[:LEAST_DIGITS]}...", "bold")
     typed = _typed("Type these characters to confirm, no to reject", screen)
     if typed in ("no", "n", "reject"):
-        return GateAnswer(None, True, note or one_line(screen.ask("Why?") or "", _LONGEST))
+        return GateAnswer(None, True, note or one_line(screen.ask("Why?") or "", LONGEST_NOTE))
     return _Back() if typed in _BACK else GateAnswer(typed, False, note) if typed else None
 
 
@@ -166,7 +171,7 @@ def _page(
         if word in _BACK:
             return -1
         if word in ("d", "diff"):
-            _diff(page, sys.maxsize, screen)
+            _diff(page, (*page.files, *page.others), sys.maxsize, screen)
         elif (said := _answer(word, page, screen)) is not None:
             answers[page.key] = said
             return 1
@@ -192,7 +197,9 @@ def _answer(word: str, page: Page, screen: Pen) -> DraftAnswer | None:
     note = ""
     if verb in ("rerun", "reject"):
         what = "What should it do instead?" if verb == "rerun" else "Why?"
-        note = one_line(screen.ask(f"{what} One line; nothing to go back to the question.") or "", _LONGEST)
+        note = one_line(
+            screen.ask(f"{what} One line; nothing to go back to the question.") or "", LONGEST_NOTE
+        )
         if not note:
             return None
     return DraftAnswer(verb, note)
@@ -202,7 +209,7 @@ def _show(page: Page, number: int, count: int, before: DraftAnswer | None, scree
     screen.line()
     screen.line(f"{number} of {count}: {page.name}", "bold cyan")
     rows = list(page.details)
-    if page.files:
+    if page.files or page.note:
         rows.append(("changed", _named(page)))
     if page.again:
         took = f" (they took {duration(page.seconds)} and ${page.usd:,.2f})"
@@ -210,22 +217,25 @@ def _show(page: Page, number: int, count: int, before: DraftAnswer | None, scree
     if before is not None:
         rows.append(("you said", " ".join(filter(None, (_SAID[before.verb], before.note)))))
     screen.fields(rows)
-    _diff(page, _LINES, screen)
+    _diff(page, page.files, _LINES, screen)
 
 
 def _named(page: Page) -> str:
     named = [f"{one_line(each.path)} ({_counts(each)})" for each in page.files[:_FILES]]
-    more = len(page.files) - len(named) + page.others
-    return ", ".join(named) + (f" and {counted(more, 'further file')} of {page.step}" if more else "")
+    more = len(page.files) - len(named) + len(page.others)
+    files = ", ".join(named) + (
+        f" and {counted(more, 'further file')} of {one_line(page.step)}" if more else ""
+    )
+    return "; ".join(filter(None, (files, page.note)))
 
 
 def _counts(change: FileDiff) -> str:
     return change.note or f"+{change.added} -{change.removed}"
 
 
-def _diff(page: Page, most: int, screen: Pen) -> None:
-    """Write the changes that a page is about, at most `most` lines of them; a model wrote them."""
-    shown = changes.first(page.files, most)
+def _diff(page: Page, files: Sequence[FileDiff], most: int, screen: Pen) -> None:
+    """Write changes of some files, at most `most` lines of them; a model wrote them."""
+    shown = changes.first(files, most)
     for each in shown:
         screen.line()
         screen.line(f"  {one_line(each.path)}", "bold")
@@ -235,8 +245,10 @@ def _diff(page: Page, most: int, screen: Pen) -> None:
                 screen.line(f"  {line.mark}{line.text}", _STYLES.get(line.mark, ""))
         if each.remark:
             screen.line(f"  {each.remark}", "dim")
-    if len(shown) < len(page.files) or any(each.lines < each.total for each in shown):
-        rest = "d shows more" if most == _LINES else "see the rest with git"
+    whole = most != _LINES
+    cut = len(shown) < len(files) or any(each.lines < each.total for each in shown)
+    if cut or (any(each.note for each in shown) if whole else page.others):
+        rest = f"see the rest with: git diff {page.commits}" if whole else "d shows more"
         screen.line(f"  {rest}", "dim")
 
 
