@@ -31,7 +31,7 @@ def shown(text: str, *, plain: bool, width: int = 80) -> str:
     )
     details = tuple(summary.details(Item(decision, 1, open=True, branch=text, rejected=text), "r"))
     diff = FileDiff(text, 1, 0, (Hunk(1, 1, text, (DiffLine("+", None, 1, text.split("\n")[0]),)),), 1)
-    page = Page("k", text, f"{text} {text}", details, (diff,), 3, (text,), 1.0, 0.0)
+    page = Page("k", text, f"{text} {text}", details, (diff,), (diff,), text, text, (text,), 1.0, 0.0)
     walk._show(page, 1, 1, None, pen)
     return out.getvalue()
 

@@ -10,6 +10,7 @@ from correctless.dispatch.core.context import RunContext, plan_of
 from correctless.github.client import GitHub, repo_of_pull_request
 from correctless.github.facts import Unknown
 from correctless.github.observe import observe
+from correctless.publish import commit_status
 from correctless.runcontract.judge.newest_checks import PassRule, tally
 from correctless.runlog.events import ChecksSeen
 from correctless.runlog.state import State
@@ -18,7 +19,6 @@ _EVERY_S = 30.0
 _AGAIN_S = 10.0  # when all have ended: right after a push a host may not yet have begun all of them
 # What is skipped does not fail a pull request. A host whose clock is ahead matters to a merge, and not here.
 _RULE = PassRule(("SKIPPED", "NEUTRAL"), frozenset(), datetime.max.replace(tzinfo=UTC))
-_OUR_STATUS = "correctless/escalations"  # says who confirmed decisions, and nothing about the work
 
 
 def watch(ctx: RunContext, state: State) -> ChecksSeen:
@@ -59,7 +59,8 @@ def _look(ctx: RunContext, state: State) -> ChecksSeen:
     if facts.head.value != head:
         moved = f"the pull request is at {facts.head.value[:12]}, and the run made {head[:12]}"
         return ChecksSeen(head, "unknown", why=moved)
-    statuses = [each for each in facts.statuses.value if each.context != _OUR_STATUS]
+    # Our own says who confirmed decisions, and nothing about the work.
+    statuses = [each for each in facts.statuses.value if each.context != commit_status.CONTEXT]
     red, pending, passed = tally(facts.checks.value, statuses, _RULE)
     outcome = "red" if red else "pending" if pending else "green" if passed else "none"
     return ChecksSeen(head, outcome, tuple(map(one_line, red)), tuple(map(one_line, pending)), passed)
