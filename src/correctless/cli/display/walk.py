@@ -53,10 +53,10 @@ class Pen:
     def line(self, text: str = "", style: str = "") -> None:
         """Write one line."""
         text = printable(text.expandtabs(4))
-        if self.plain:
+        bare = text.lstrip(" ")
+        if self.plain or not bare:  # a padded empty text is no line at all
             self._console.print(Text(text), soft_wrap=True)
             return
-        bare = text.lstrip(" ")
         self._console.print(Padding(Text(bare, style=style), (0, 0, 0, len(text) - len(bare)), expand=False))
 
     def fields(self, rows: Iterable[tuple[str, str]]) -> None:
@@ -240,7 +240,7 @@ def _diff(page: Page, files: Sequence[FileDiff], most: int, screen: Pen) -> None
         screen.line()
         screen.line(f"  {one_line(each.path)}", "bold")
         for hunk in each.hunks:
-            screen.line(f"  @@ -{hunk.old} +{hunk.new} @@ {one_line(hunk.section)}", "dim")
+            screen.line(f"  @@ line {hunk.new} {one_line(hunk.section)}".rstrip(), "dim")
             for line in hunk.lines:
                 screen.line(f"  {line.mark}{line.text}", _STYLES.get(line.mark, ""))
         if each.remark:
