@@ -6,7 +6,6 @@ Markdown.
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 from correctless.base.text import counted, duration, printable
 from correctless.decisions.decision import UNLISTED, Decision
 from correctless.project.paths import ARTIFACTS
+from correctless.review.inert import inert
 from correctless.review.listed_default import DIFFERS
 from correctless.runlog.state import AttemptCost
 
@@ -206,27 +206,6 @@ def counts(view: SummaryView) -> dict[str, Any]:
         "cost_usd": round(sum(step.cost_usd for step in view.steps), 6),
         "estimated": any(step.estimated for step in view.steps),
     }
-
-
-def inert(text: str) -> str:
-    """Return text as one line of Markdown that renders as itself and does nothing.
-
-    It mentions, closes, links and loads nothing.
-    """
-    # GitHub searches for references after it resolved escapes: a backslash does not stop it, a zero-width break does.
-    # `printable` escapes hidden characters of the text itself, so no text contains its own breaks.
-    line = _TRIGGER.sub(lambda match: match[0] + _BREAK, _line(text))
-    line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    line = _ACTIVE.sub(r"\\\g<0>", line)
-    return _LEADING.sub(r"\1\\", line)  # a list, a rule, a heading: only where the text starts a line
-
-
-_BREAK = "\u200b"
-# owner/repo#1, #1 and gh-1 are references; after a closing keyword they close. What follows is matched by lookahead
-# only: in #GH-4 it is a reference of its own.
-_TRIGGER = re.compile(r"@|:(?=//)|www(?=\.)|(?:mailto|xmpp)(?=:)|#(?=\w)|gh-(?=\d)", re.IGNORECASE)
-_ACTIVE = re.compile(r"[\\`*_\[\]|~$]")
-_LEADING = re.compile(r"^(\d+(?=[.)])|(?=[-+=#]))")
 
 
 def _line(text: str) -> str:

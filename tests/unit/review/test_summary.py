@@ -14,7 +14,8 @@ from markdown_it import MarkdownIt
 import places
 from correctless.base.text import printable_lines
 from correctless.decisions.decision import Decision
-from correctless.review.summary import Item, SummaryView, counts, inert, markdown, text
+from correctless.review.inert import inert
+from correctless.review.summary import Item, SummaryView, counts, markdown, text
 from correctless.runlog.state import AttemptCost
 from effort import examples
 

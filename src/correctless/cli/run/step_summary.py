@@ -11,7 +11,7 @@ from correctless.project.git import Repo
 from correctless.project.paths import Logs
 from correctless.review import gate, open_set, standing, summary
 from correctless.review.coverage import SHOWN_DIGITS
-from correctless.review.summary import inert
+from correctless.review.inert import inert
 from correctless.runlog.fold import checked_state
 
 VARIABLE = "GITHUB_STEP_SUMMARY"

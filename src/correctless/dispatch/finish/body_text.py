@@ -18,7 +18,7 @@ from correctless.publish.managed_body import LOGS, BodyPart, ManagedBody
 from correctless.review import gate, open_set, summary
 from correctless.review.coverage import SHOWN_DIGITS
 from correctless.review.gate import GateState
-from correctless.review.summary import inert
+from correctless.review.inert import inert
 from correctless.runlog.branch import Branch
 from correctless.runlog.events import StepFinished
 from correctless.runlog.state import State

@@ -25,8 +25,8 @@ from correctless.dispatch.core.context import RunContext, plan_of
 from correctless.project.paths import Logs
 from correctless.review import gate, standing
 from correctless.review.gate import GateState
+from correctless.review.inert import inert
 from correctless.review.standing import Standing
-from correctless.review.summary import inert
 from correctless.runlog import branch as record
 from correctless.runlog.branch import Branch, RecordedDecision
 from correctless.runlog.events import (
