@@ -172,6 +172,14 @@ def test_a_run_at_work_keeps_its_files(past: PastRuns) -> None:
     assert past.file.read_text() == SKILL
 
 
+def test_what_is_typed_before_the_patch_is_shown_writes_nothing(past: PastRuns) -> None:
+    words = [*correctless.itself(), "defaults", "suggest", "greenkeeper", "--apply"]
+    child = terminal.spawn(words, past.top, os.environ)
+    child.send("y\n")
+    code, shown = terminal.typed(child, (("Write this into the skill", "n"),))
+    assert (code, "nothing was written" in shown, past.file.read_text()) == (0, True, SKILL)
+
+
 def test_a_skill_outside_of_the_repository_is_not_written(past: PastRuns, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     past.file.parent.rename(outside)

@@ -107,6 +107,14 @@ def test_a_withdrawal_that_was_cut_out_of_the_log_stays_one_and_you_can_confirm_
     assert confirmed_ahead(project.logs) == ()
 
 
+def test_what_can_not_be_noted_in_the_private_copy_is_not_said_to_be_confirmed(project: Project) -> None:
+    state = Path(project.env["HOME"], ".local", "state", "correctless")
+    state.parent.mkdir(parents=True, exist_ok=True)
+    state.write_text("a file in the folder's place")
+    code, shown = ahead(project)
+    assert (code, "confirmed ahead by" in shown) == (exits.REFUSED, False), shown
+
+
 @pytest.mark.parametrize("typed", ["", "yes", "00000000"])
 def test_nothing_but_the_digest_confirms_ahead(project: Project, typed: str) -> None:
     code, shown = ahead(project, typed=typed)

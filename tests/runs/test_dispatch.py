@@ -547,6 +547,15 @@ def test_a_person_at_a_terminal_is_shown_the_spec_and_asked(
         assert (started.approved_by, started.approved_channel) == ("Ada", channel)  # type: ignore[union-attr]
 
 
+def test_what_is_typed_before_the_spec_is_shown_approves_nothing(project: Project) -> None:
+    words = ["cauto", "run", "--no-check", "--spec", "spec.md", "--agent", f"command:{project.agent}"]
+    child = terminal.spawn([*correctless.itself(), *words], project.top, project.env)
+    child.send("y\ny\n")
+    found, shown = terminal.typed(child, (("approve this spec", "n"),))
+    assert found == exits.REFUSED, shown
+    assert not os.path.exists(project.logs.run)
+
+
 def test_a_step_does_not_begin_in_a_tree_that_somebody_else_changed(project: Project) -> None:
     assert project.run(AGENT_PLAY="short-report").returncode == exits.FAILED
     project.write("mine.txt", "a person's half-finished thought")

@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+import correctless
+import terminal
 from conftest import Git
 from correctless.base.clock import utcnow
 from correctless.base.exits import Stop
@@ -379,6 +381,23 @@ def test_a_reviewer_whom_git_does_not_know_answers_by_name(fleet: Fleet) -> None
     assert reviewer.review("--from", "origin", run, "--as", "Grace", answer="{digest}")[0] == 0
     assert ci.cauto("resume", "--from", "origin", run).returncode == 0
     assert json.loads(Path(ci.logs.confirmations).read_text().splitlines()[-1])["by"] == "Grace"
+
+
+def test_a_rerun_that_was_kept_here_is_no_answer_to_the_parked_run(fleet: Fleet) -> None:
+    """Both have one digest, and a step runs again only where the run is."""
+    ci, run = fleet.parked()
+    page = r"\? help[^>]*> "
+    words = [*correctless.itself(), "review"]
+    child = terminal.spawn(words, ci.top, ci.env)
+    code, shown = terminal.typed(child, ((page, "r"), ("What should[^>]*> ", "otherwise"), (page, "q")))
+    assert code == 10, shown
+    child = terminal.spawn([*words, "--from", "origin", run], ci.top, ci.env)
+    shown, digest = terminal.accepted(child)
+    assert ("otherwise" in shown, "1 of 2: " in shown) == (False, True), shown
+    child.expect("leave it open[^>]*> ")
+    child.sendline(digest)
+    code, shown = terminal.ended(child)
+    assert code == 0, shown
 
 
 def test_a_rejection_travels_too(fleet: Fleet) -> None:

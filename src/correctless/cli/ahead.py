@@ -114,7 +114,15 @@ def _record(
         aside(logs.ahead)
         ledger.create()
     now = timestamp(utcnow())
-    for each in points:
-        ledger.append(
-            AheadConfirmation(stated.name, sha256, each.id, each.choice, who, "terminal", now, until).fields()
+    given = [
+        AheadConfirmation(stated.name, sha256, each.id, each.choice, who, "terminal", now, until)
+        for each in points
+    ]
+    for each in given:
+        ledger.append(each.fields())
+    if not set(given).issubset(confirmed_ahead(logs)):
+        raise Stop(
+            exits.REFUSED,
+            "what you confirmed could not be noted in your state folder, so it counts for nothing. make $HOME/.local/state/correctless "
+            "a folder that you can write to, then confirm again",
         )

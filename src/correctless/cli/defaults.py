@@ -15,6 +15,7 @@ from correctless.base import exits, install
 from correctless.base.exits import Stop
 from correctless.base.text import counted, one_line, printable, printable_lines
 from correctless.cli import answering, spell_anything, spelled
+from correctless.cli.display.ask import confirmed
 from correctless.cli.display.table import console, fitted
 from correctless.cli.lazy import PlainGroup
 from correctless.cli.values import json_option
@@ -206,7 +207,7 @@ def _apply(repo: Repo, made: SkillPatch) -> int:
             exits.REFUSED,
             f"{made.path} is not in this repository. copy the skill into skills/ first: that copy is used before it",
         )
-    if not click.confirm("Write this into the skill? Agents will read it", default=False, err=True):
+    if not confirmed("Write this into the skill? Agents will read it"):
         click.echo("nothing was written")
         return exits.OK
     # A run at work would commit it with its next step.

@@ -150,7 +150,7 @@ class Draft:
         """Return your answers by the key of their page, without those you skipped; none where they can't be read."""
         if self._path is None:
             return {}
-        with suppress(OSError, ValueError, TypeError):
+        with suppress(OSError, ValueError, TypeError, AttributeError, RecursionError):
             values = json.loads(below.read(self._path, _LONGEST))
             return {
                 key: DraftAnswer(verb, one_line(note, LONGEST_NOTE))

@@ -69,12 +69,22 @@ def _ask(questions: Sequence[Question], seconds: float, now: Callable[[], float]
     return answers
 
 
+def confirmed(question: str) -> bool:
+    """Ask for a yes that is typed from now on."""
+    _forget_typed(sys.stdin.fileno())
+    return click.confirm(printable_lines(question), default=False, err=True)
+
+
+def _forget_typed(fd: int) -> None:
+    """Drop what was typed before the question was shown: it answers nothing."""
+    with suppress(termios.error):
+        termios.tcflush(fd, termios.TCIFLUSH)
+
+
 def read_line(until: float = math.inf, now: Callable[[], float] = time.monotonic) -> str | None:
     """Read one line of the terminal that is typed from now on; None after the time limit or a hang-up."""
     fd = sys.stdin.fileno()
-    with suppress(termios.error):
-        # What was typed before the question was shown answers nothing.
-        termios.tcflush(fd, termios.TCIFLUSH)
+    _forget_typed(fd)
     click.echo("> ", nl=False, err=True)
     typed = b""
     while (remaining := until - now()) > 0:

@@ -239,6 +239,7 @@ def new_workspace(log: str | None, by: str | None, as_json: bool) -> int:
     Their anchors are kept under another name in your state folder, with your name. Logs that exist are not
     changed; a log that an anchor disproves is refused.
     """
+    from correctless.cli.display.ask import confirmed
     from correctless.ledger import workspaces
     from correctless.ledger.heads import workspace
     from correctless.project import person
@@ -254,7 +255,7 @@ def new_workspace(log: str | None, by: str | None, as_json: bool) -> int:
                 "you can confirm this only in a terminal, and this is not one. In cron and CI use --as NAME",
             )
         question = f"Do you, {who}, confirm that {folder} is a new workspace, and that its earlier logs are no longer expected?"
-        if not click.confirm(printable(question), err=True):
+        if not confirmed(question):
             raise Stop(exits.PERSON, "not confirmed, so nothing was changed. Retry to confirm")
     # The logs of every branch are there: no worktree may have a run under way.
     with writer.hold_off_runs(repo, dataclasses.replace(logs, root=None)):

@@ -21,6 +21,7 @@ from correctless.base.exits import Stop
 from correctless.base.text import printable_lines
 from correctless.cli import typable
 from correctless.cli.display import progress, watch
+from correctless.cli.display.ask import confirmed
 from correctless.cli.display.watch import Watcher
 from correctless.cli.run import check, parked
 from correctless.cli.run.drive import drive
@@ -187,7 +188,7 @@ def _approval(ready: start.Ready, named: str | None) -> Confirmation:
         return Confirmation("spec", plan.spec_sha256, named, "flag", timestamp(utcnow()))
     click.echo(printable_lines(ready.spec_text), err=True)
     who = person.name(ready.repo, os.environ)
-    if click.confirm(f"Do you, {who}, approve this spec ({plan.spec}, {plan.spec_sha256[:8]})?", err=True):
+    if confirmed(f"Do you, {who}, approve this spec ({plan.spec}, {plan.spec_sha256[:8]})?"):
         return Confirmation("spec", plan.spec_sha256, who, "terminal", timestamp(utcnow()))
     raise _unapproved(ready)
 
